@@ -1,0 +1,294 @@
+# sluice: the build. GNU make; `make help` lists what it can do.
+#
+# Every configuration (compiler and sanitizers) has a folder of its own, build/<configuration>/, so they never mix. The
+# default one (gcc, no sanitizer) also shows its products as build/libsluice.a, build/libsluice.so and build/sluice.
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+AR ?= ar
+OBJCOPY ?= objcopy
+INSTALL ?= install
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
+
+BUILD ?= build
+SAN ?=
+WERROR ?=
+MIMALLOC ?= $(if $(SAN),,1)
+FUZZ_SECONDS ?= 30
+BENCH ?=
+BENCH_FAST ?=
+BENCH_INSTRUCTIONS ?=
+V ?=
+
+comma := ,
+empty :=
+space := $(empty) $(empty)
+
+CONFIG := $(notdir $(lastword $(CC)))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+OUT := $(BUILD)/$(CONFIG)
+DEFAULT := $(if $(filter gcc,$(CONFIG)),1)
+
+version_part = $(shell sed -n 's/^.define SLUICE_VERSION_$(1) //p' include/sluice.h)
+SOVERSION := $(call version_part,MAJOR)
+VERSION := $(SOVERSION).$(call version_part,MINOR).$(call version_part,PATCH)
+
+# ---- flags ----
+
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
+SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+# Empty, so that a file may say "#define _GNU_SOURCE" as well.
+DEFINES := -D_GNU_SOURCE= $(if $(MIMALLOC),-DSLUICE_MIMALLOC) $(if $(SAN),-DSLUICE_NOPOOL)
+ALL_CFLAGS := -std=gnu11 $(WARNINGS) -fvisibility=hidden -fPIC $(SAN_FLAGS) $(DEFINES) -Iinclude -Isrc $(CPPFLAGS) $(CFLAGS)
+# Tests, benches and fuzz targets may include the tree's helpers as well.
+HELPER_CFLAGS := -I. -Itests -Ibench
+
+LIBS := -lssl -lcrypto -lev $(if $(MIMALLOC),-lmimalloc) -lm
+CHECK_LIBS = $(shell pkg-config --libs check)
+# What an app that links the archive has to name beside it (sluice.pc says the same).
+LINK := $(CC) $(SAN_FLAGS) $(CFLAGS) $(LDFLAGS)
+
+# ---- what there is ----
+
+LIB_FOLDERS := base pool crypto wire sctp dcep dtls ice sdp rtp peer io loop
+LIB_SRCS := $(sort $(wildcard $(LIB_FOLDERS:%=src/%/*.c)))
+TOOL_SRCS := $(sort $(wildcard src/tools/*.c))
+SIM_SRCS := $(sort $(wildcard tests/sim/*.c) $(filter-out tests/test_%,$(wildcard tests/*.c)))
+TEST_SRCS := $(sort $(wildcard tests/test_*.c))
+TEST_SCRIPTS := $(sort $(wildcard tests/test_*.sh))
+HARNESS_SRCS := $(sort $(filter-out bench/bench_%,$(wildcard bench/*.c)))
+BENCH_SRCS := $(sort $(wildcard bench/bench_*.c))
+FUZZ_SRCS := $(sort $(wildcard fuzz/fuzz_*.c))
+HEADERS := $(sort $(wildcard include/*.h include/*/*.h))
+
+# Programs with usrsctp in their name compare with that library; without it they are left out and `make check` says so.
+HAVE_USRSCTP := $(wildcard /usr/include/usrsctp.h /usr/local/include/usrsctp.h)
+ifeq ($(HAVE_USRSCTP),)
+SKIPPED := $(foreach s,$(TEST_SRCS) $(BENCH_SRCS),$(if $(findstring usrsctp,$(s)),$(s)))
+TEST_SRCS := $(filter-out $(SKIPPED),$(TEST_SRCS))
+BENCH_SRCS := $(filter-out $(SKIPPED),$(BENCH_SRCS))
+endif
+
+objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
+LIB_OBJS := $(call objects,$(LIB_SRCS))
+TOOL_OBJS := $(call objects,$(TOOL_SRCS))
+TESTS := $(TEST_SRCS:tests/%.c=$(OUT)/tests/%)
+BENCHES := $(BENCH_SRCS:bench/%.c=$(OUT)/bench/%)
+REPLAYS := $(FUZZ_SRCS:fuzz/fuzz_%.c=$(OUT)/fuzz/replay_%)
+FUZZERS := $(FUZZ_SRCS:fuzz/%.c=$(OUT)/fuzz/%)
+ALL_SRCS := $(LIB_SRCS) $(TOOL_SRCS) $(SIM_SRCS) $(TEST_SRCS) $(HARNESS_SRCS) $(BENCH_SRCS) $(FUZZ_SRCS) $(wildcard fuzz/replay.c)
+STYLED := $(sort $(wildcard include/*.h include/*/*.h src/*/*.[ch] tests/*.[ch] tests/*/*.[ch] bench/*.[ch] fuzz/*.[ch]))
+
+STATIC := $(OUT)/libsluice.a
+SHARED := $(OUT)/libsluice.so.$(VERSION)
+TOOL := $(if $(TOOL_SRCS),$(OUT)/sluice)
+INTERNAL := $(OUT)/libinternal.a
+HELPERS := $(OUT)/libsim.a
+HARNESS := $(OUT)/libharness.a
+
+ifneq ($(V),)
+say = @:
+Q :=
+else
+say = @printf '  %-7s %s\n' $(1) $(2)
+Q := @
+endif
+
+# As many jobs as there are CPUs, unless the caller gave a number.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all programs check bench fuzz fuzzers lint format install uninstall clean help FORCE
+.DEFAULT_GOAL := all
+
+all: $(STATIC) $(SHARED) $(TOOL) $(if $(DEFAULT),links compile_commands.json)
+
+help:
+	@echo 'make [all]     the library, static and shared, and the tool'
+	@echo 'make check     every test; the last line says "N passed, N failed"; ONLY=part runs those with part in the name'
+	@echo 'make bench     the main job and the benches, then one table; BENCH=crc32c runs one, BENCH_FAST=1 is a'
+	@echo '               smoke run, BENCH_INSTRUCTIONS=1 counts instructions too (slow)'
+	@echo 'make fuzz      every fuzz target for FUZZ_SECONDS=30'
+	@echo 'make lint      format check and cppcheck; make format rewrites'
+	@echo 'make install   PREFIX=/usr/local DESTDIR= BINDIR= LIBDIR= INCLUDEDIR= MANDIR=; and make uninstall'
+	@echo 'make clean     removes build/'
+	@echo 'Switches: CC=clang  SAN=address,undefined  SAN=thread  WERROR=1  MIMALLOC= (without mimalloc)  CFLAGS=-O3  V=1'
+
+# ---- stamps: objects depend on their flags, archives on their list of members ----
+
+# $(1) file, $(2) text. Rewritten only when the text differs, so that only then things are built again.
+define stamp
+$(1): FORCE
+	@mkdir -p $$(@D)
+	@printf '%s\n' '$(subst ','\'',$(2))' | cmp -s - $$@ || printf '%s\n' '$(subst ','\'',$(2))' >$$@
+endef
+$(eval $(call stamp,$(OUT)/flags,$(CC) $(ALL_CFLAGS) $(HELPER_CFLAGS)))
+$(eval $(call stamp,$(OUT)/sources,$(LDFLAGS) $(LIBS) $(ALL_SRCS)))
+
+# ---- objects and archives ----
+
+$(OUT)/obj/src/%.o: src/%.c $(OUT)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(OUT)/obj/%.o: %.c $(OUT)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(HELPER_CFLAGS) -MMD -MP -c $< -o $@
+
+-include $(patsubst %.c,$(OUT)/obj/%.d,$(ALL_SRCS))
+
+define archive
+$(1): $(2) $(OUT)/sources
+	$$(call say,AR,$$@)
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(Q)$$(AR) rcs $$@ $(2)
+endef
+$(eval $(call archive,$(INTERNAL),$(LIB_OBJS)))
+$(eval $(call archive,$(HELPERS),$(call objects,$(SIM_SRCS))))
+$(eval $(call archive,$(HARNESS),$(call objects,$(HARNESS_SRCS))))
+
+# One object in which every hidden symbol is local: nothing but sluice_* can clash with what an app brings along.
+$(OUT)/sluice.o: $(LIB_OBJS) $(OUT)/sources
+	$(call say,LD,$@)
+	$(Q)$(LD) -r $(LIB_OBJS) -o $@.tmp
+	$(Q)$(OBJCOPY) --localize-hidden $@.tmp $@
+	@rm -f $@.tmp
+
+$(STATIC): $(OUT)/sluice.o
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $<
+
+$(SHARED): $(LIB_OBJS) src/sluice.map $(OUT)/sources
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -shared -Wl,-soname,libsluice.so.$(SOVERSION) -Wl,--version-script=src/sluice.map $(if $(SAN),,-Wl,-z$(comma)defs) \
+		$(LIB_OBJS) -Wl,--as-needed $(LIBS) -o $@
+	@ln -sf $(@F) $(OUT)/libsluice.so.$(SOVERSION)
+	@ln -sf $(@F) $(OUT)/libsluice.so
+
+$(OUT)/sluice: $(TOOL_OBJS) $(INTERNAL)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) $(TOOL_OBJS) $(INTERNAL) $(LIBS) -o $@
+
+.PHONY: links
+links: $(STATIC) $(SHARED) $(TOOL)
+	@for f in libsluice.a libsluice.so libsluice.so.$(SOVERSION) libsluice.so.$(VERSION) $(if $(TOOL),sluice); do \
+		[ "$$(readlink $(BUILD)/$$f)" = $(CONFIG)/$$f ] || ln -sfn $(CONFIG)/$$f $(BUILD)/$$f; done
+
+# ---- programs ----
+
+extra_libs = $(if $(findstring usrsctp,$(1)),-lusrsctp)
+
+$(OUT)/tests/%: $(OUT)/obj/tests/%.o $(HELPERS) $(INTERNAL)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $< $(HELPERS) $(INTERNAL) $(CHECK_LIBS) $(call extra_libs,$@) $(LIBS) -o $@
+
+$(OUT)/bench/%: $(OUT)/obj/bench/%.o $(HARNESS) $(HELPERS) $(INTERNAL)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $< $(HARNESS) $(HELPERS) $(INTERNAL) $(call extra_libs,$@) $(LIBS) -o $@
+
+$(OUT)/fuzz/replay_%: $(OUT)/obj/fuzz/fuzz_%.o $(OUT)/obj/fuzz/replay.o $(HELPERS) $(INTERNAL)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ $(LIBS) -o $@
+
+$(OUT)/fuzz/fuzz_%: $(OUT)/obj/fuzz/fuzz_%.o $(HELPERS) $(INTERNAL)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -fsanitize=fuzzer $^ $(LIBS) -o $@
+
+# ---- check ----
+
+programs: all $(TESTS) $(REPLAYS) $(BENCHES)
+
+check: programs
+	@CC='$(CC)' OUT='$(OUT)' MAKE='$(MAKE)' SAN='$(SAN)' SAN_FLAGS='$(SAN_FLAGS)' MIMALLOC='$(MIMALLOC)' LIBS='$(LIBS)' \
+		SKIPPED='$(SKIPPED)' ONLY='$(ONLY)' \
+		scripts/run-tests scripts/check-arrows $(TESTS) $(REPLAYS) $(TEST_SCRIPTS)
+
+# ---- bench ----
+
+bench: all $(BENCHES)
+	@OUT='$(OUT)' BENCH='$(BENCH)' BENCH_FAST='$(BENCH_FAST)' BENCH_INSTRUCTIONS='$(BENCH_INSTRUCTIONS)' scripts/run-benches $(BENCHES)
+
+# ---- fuzz: a clang build of its own, whatever CC is ----
+
+FUZZ_CC ?= clang
+fuzz:
+	@+$(MAKE) --no-print-directory CC='$(FUZZ_CC)' SAN=fuzzer-no-link,address,undefined fuzzers
+	@FUZZ_SECONDS='$(FUZZ_SECONDS)' scripts/run-fuzzers \
+		$(FUZZ_SRCS:fuzz/%.c=$(BUILD)/$(notdir $(lastword $(FUZZ_CC)))-fuzzer-no-link-address-undefined/fuzz/%)
+
+fuzzers: $(FUZZERS)
+
+# ---- lint ----
+
+CLANG_FORMAT ?= clang-format
+CPPCHECK ?= cppcheck
+
+lint:
+	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(STYLED)
+	$(Q)$(CPPCHECK) --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+		-j2 -Iinclude -Isrc -Itests -Ibench -I. src tests bench fuzz
+
+format:
+	$(Q)$(CLANG_FORMAT) -i $(STYLED)
+
+# The commands as clangd and its kin want them; written by make alone.
+compile_commands.json: $(OUT)/flags $(OUT)/sources
+	$(file >$@,[$(subst }$(space){,}$(comma){,$(strip $(foreach s,$(ALL_SRCS),$(call command_entry,$(s)))))])
+	@:
+define command_entry
+{"directory":"$(CURDIR)","file":"$(1)","command":"$(subst ",\",$(CC) $(ALL_CFLAGS) $(HELPER_CFLAGS)) -c $(1)"}
+endef
+
+# ---- install ----
+
+MAN_PAGE := $(wildcard src/tools/sluice.1)
+D := $(DESTDIR)
+
+$(OUT)/sluice.pc: sluice.pc.in include/sluice.h FORCE
+	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|' \
+		-e 's|@INCLUDEDIR@|$(INCLUDEDIR:$(PREFIX)/%=$${prefix}/%)|' -e 's|@VERSION@|$(VERSION)|' \
+		-e 's|@MIMALLOC@|$(if $(MIMALLOC),-lmimalloc)|' sluice.pc.in >$@
+
+install: all $(OUT)/sluice.pc
+	$(INSTALL) -d $(D)$(LIBDIR) $(D)$(PKGCONFIGDIR) $(D)$(INCLUDEDIR)/sluice $(D)$(BINDIR)
+	$(INSTALL) -m 644 $(STATIC) $(D)$(LIBDIR)/libsluice.a
+	$(INSTALL) -m 755 $(SHARED) $(D)$(LIBDIR)/libsluice.so.$(VERSION)
+	ln -sf libsluice.so.$(VERSION) $(D)$(LIBDIR)/libsluice.so.$(SOVERSION)
+	ln -sf libsluice.so.$(VERSION) $(D)$(LIBDIR)/libsluice.so
+	$(INSTALL) -m 644 $(OUT)/sluice.pc $(D)$(PKGCONFIGDIR)/sluice.pc
+	$(INSTALL) -m 644 include/sluice.h $(D)$(INCLUDEDIR)/sluice.h
+	$(INSTALL) -m 644 $(wildcard include/sluice/*.h) $(D)$(INCLUDEDIR)/sluice/
+ifneq ($(TOOL),)
+	$(INSTALL) -m 755 $(TOOL) $(D)$(BINDIR)/sluice
+endif
+ifneq ($(MAN_PAGE),)
+	$(INSTALL) -d $(D)$(MANDIR)/man1
+	$(INSTALL) -m 644 $(MAN_PAGE) $(D)$(MANDIR)/man1/sluice.1
+endif
+
+uninstall:
+	rm -f $(D)$(LIBDIR)/libsluice.a $(D)$(LIBDIR)/libsluice.so $(D)$(LIBDIR)/libsluice.so.$(SOVERSION) \
+		$(D)$(LIBDIR)/libsluice.so.$(VERSION) $(D)$(PKGCONFIGDIR)/sluice.pc $(D)$(BINDIR)/sluice $(D)$(MANDIR)/man1/sluice.1 \
+		$(HEADERS:include/%=$(D)$(INCLUDEDIR)/%)
+	-rmdir $(D)$(INCLUDEDIR)/sluice 2>/dev/null
+
+clean:
+	rm -rf $(BUILD) compile_commands.json

@@ -1,0 +1,206 @@
+/* The association: SCTP (RFC 9260) with PR-SCTP (RFC 3758), RE-CONFIG (RFC 6525) and zero checksum (RFC 9653), for one
+ * path, without a socket, a clock or a thread.
+ *
+ * Four verbs drive it: input() takes the packets that came, advance() lets time pass, output() writes the packets that
+ * are due, deadline() says when to call advance() next. After any call, call output() until it returns 0. Messages and
+ * state changes wait in a queue that poll() empties; they are put there, never called from inside a verb, so anything
+ * may be called while they are handled.
+ *
+ * One thread at a time. No function blocks. */
+#ifndef SLUICE_SCTP_H
+#define SLUICE_SCTP_H
+
+#include "sluice/env.h"
+#include "sluice/stats.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct sluice_sctp sluice_sctp;
+
+enum sluice_cc {
+	SLUICE_CC_NEWRENO = 0, /* RFC 9260, section 7 */
+};
+
+enum sluice_checksum {
+	SLUICE_CHECKSUM_CRC32C = 0, /* CRC32c on every packet, both ways; RFC 9260, 6.8 */
+	SLUICE_CHECKSUM_DTLS = 1,   /* the transport is DTLS: offer RFC 9653 and leave the CRC out when the peer offers it too */
+};
+
+/* Zero in any field but `size` means the default named behind it. */
+typedef struct sluice_sctp_config {
+	size_t size; /* sizeof(sluice_sctp_config): set by sluice_sctp_config_init; tells which version the app was built with */
+
+	uint16_t local_port, remote_port; /* 5000 */
+	uint16_t outbound_streams;        /* asked for; 65535 */
+	uint16_t inbound_streams;         /* at most; 65535 */
+	uint32_t mtu;                     /* largest SCTP packet in bytes, 296..65520; 1188 */
+	uint32_t receive_window;          /* a_rwnd in bytes, 4096..; 2 MiB */
+	uint32_t max_message_size;        /* largest message taken from the peer; 262144. A larger one ends the association */
+	uint64_t high_water;              /* bytes buffered per stream above which send says WOULD_BLOCK; 2 MiB */
+
+	uint64_t rto_initial, rto_min, rto_max; /* ns; 500 ms, 300 ms, 3 s (RFC 9260 names 1 s, 1 s, 60 s) */
+	uint64_t cookie_lifetime;               /* ns; 60 s */
+	uint64_t heartbeat_interval;            /* ns; 30 s; SLUICE_NEVER: none */
+	uint64_t sack_delay;                    /* ns; 20 ms, at most 500 ms */
+	uint32_t init_max_retransmits;          /* 8 */
+	uint32_t association_max_retransmits;   /* 10 */
+	uint32_t initial_window;                /* cwnd at start, in bytes; RFC 9260's min(4 MTU, max(2 MTU, 4404)) is too small
+	                                         * for the internet of today: RFC 6928's 10 MTU */
+	uint32_t max_burst;                     /* packets that one output run may put out of an empty pipe; 0: no limit but cwnd */
+	uint32_t max_outstanding_chunks;        /* DATA chunks in flight; other stacks track only some thousand TSNs; 8192 */
+	bool nagle;                             /* hold back small packets while data is in flight; default: no-delay */
+	enum sluice_cc congestion_control;
+	enum sluice_checksum checksum;
+	bool no_pr_sctp, no_reconfig; /* do not offer RFC 3758 / RFC 6525 */
+} sluice_sctp_config;
+
+SLUICE_API void sluice_sctp_config_init(sluice_sctp_config *config);
+
+enum sluice_sctp_state {
+	SLUICE_SCTP_CLOSED = 0,
+	SLUICE_SCTP_COOKIE_WAIT,
+	SLUICE_SCTP_COOKIE_ECHOED,
+	SLUICE_SCTP_ESTABLISHED,
+	SLUICE_SCTP_SHUTDOWN_PENDING,
+	SLUICE_SCTP_SHUTDOWN_SENT,
+	SLUICE_SCTP_SHUTDOWN_RECEIVED,
+	SLUICE_SCTP_SHUTDOWN_ACK_SENT,
+};
+SLUICE_API const char *sluice_sctp_state_name(enum sluice_sctp_state state);
+
+/* Makes an association in CLOSED. It answers an INIT by itself (the passive open of RFC 9260; it keeps no state for that
+ * before a valid COOKIE-ECHO arrives) unless refuse was called. config may be NULL. Returns 0, SLUICE_INVALID or
+ * SLUICE_NO_MEMORY. */
+SLUICE_API int sluice_sctp_new(sluice_env *env, const sluice_sctp_config *config, sluice_sctp **out);
+
+/* Frees it at once and without a word to the peer (abort or shut it down first). Messages that the app retained stay
+ * valid; every release callback of a sendv is called. */
+SLUICE_API void sluice_sctp_free(sluice_sctp *a);
+
+/* The active open: sends INIT. Both sides may do it at once. Only in CLOSED, else SLUICE_WRONG_STATE. */
+SLUICE_API int sluice_sctp_connect(sluice_sctp *a);
+
+/* Stops (true) or resumes (false) answering INIT while CLOSED. */
+SLUICE_API void sluice_sctp_refuse(sluice_sctp *a, bool refuse);
+
+/* Ends gracefully: everything accepted is delivered first, then SHUTDOWN is exchanged. A CLOSED event follows. Sending is
+ * refused from here on. SLUICE_WRONG_STATE when CLOSED. RFC 9260, 9.2. */
+SLUICE_API int sluice_sctp_shutdown(sluice_sctp *a);
+
+/* Ends at once with an ABORT (user-initiated, cause 12) that carries `reason` (may be NULL). RFC 9260, 9.1. */
+SLUICE_API void sluice_sctp_abort(sluice_sctp *a, const char *reason);
+
+/* ---- the four verbs ---------------------------------------------------------------------------------------------- */
+
+/* Takes SCTP packets. Bad ones are counted in the statistics and skipped. At most one SACK comes of one call. Returns 0,
+ * or SLUICE_NO_MEMORY when a packet was dropped for want of memory (it counts as lost). */
+SLUICE_API int sluice_sctp_input(sluice_sctp *a, const sluice_datagram *datagrams, size_t count, uint64_t now);
+
+/* Runs the timers that are due. */
+SLUICE_API void sluice_sctp_advance(sluice_sctp *a, uint64_t now);
+
+/* Writes due packets into the batch; see sluice_batch for the slots. Returns how many, 0 when nothing is due, or
+ * SLUICE_NO_SPACE when the space does not hold one packet of the MTU with its rooms. Call until 0. */
+SLUICE_API int sluice_sctp_output(sluice_sctp *a, sluice_batch *batch, uint64_t now);
+
+/* When advance() or output() wants to be called next; 0: at once; SLUICE_NEVER: not before something happens. */
+SLUICE_API uint64_t sluice_sctp_deadline(const sluice_sctp *a);
+
+/* Called (if set) when a call outside the verbs gave output() something to do: a send, a release that reopened the
+ * window. At most once until the next output(). The hook must not call the association. */
+SLUICE_API void sluice_sctp_set_wake(sluice_sctp *a, void (*wake)(void *ctx), void *ctx);
+
+/* ---- sending ----------------------------------------------------------------------------------------------------- */
+
+enum sluice_reliability {
+	SLUICE_RELIABLE = 0,
+	SLUICE_MAX_RETRANSMITS = 1, /* value: retransmissions before the message is abandoned; RFC 7496, 3.2 */
+	SLUICE_LIFETIME = 2,        /* value: ms after send when it is abandoned; RFC 3758, 4.1 */
+};
+
+typedef struct sluice_send_info {
+	uint16_t stream;
+	bool unordered;
+	enum sluice_reliability reliability;
+	uint32_t value;
+	uint32_t ppid; /* host byte order */
+} sluice_send_info;
+
+/* Queues one message and returns at once; the bytes are copied. len >= 1. Allowed from connect() on (data waits for the
+ * handshake) until shutdown. Returns 0, SLUICE_WOULD_BLOCK (nothing queued, a WRITABLE event follows; a message on an
+ * empty stream is always taken), SLUICE_CLOSED, SLUICE_INVALID (stream beyond the negotiated count, empty message),
+ * SLUICE_NO_MEMORY. */
+SLUICE_API int sluice_sctp_send(sluice_sctp *a, const sluice_send_info *info, const void *data, size_t len);
+
+/* The same, but borrows: the slices are read until `release(ctx)` is called, which happens once, when the message is
+ * acknowledged or abandoned or the association ends; never inside this call. The iovec array itself is copied. On an
+ * error nothing was taken and release is not called. release may be NULL for static memory; it runs inside input(),
+ * advance() or free() and must not call the association. */
+SLUICE_API int sluice_sctp_sendv(sluice_sctp *a, const sluice_send_info *info, const struct iovec *iov, size_t count,
+                                 sluice_release_fn release, void *ctx);
+
+/* Bytes accepted on the stream and neither acknowledged nor abandoned. */
+SLUICE_API uint64_t sluice_sctp_buffered(const sluice_sctp *a, uint16_t stream);
+
+/* Messages accepted on the stream and neither wholly acknowledged nor abandoned. After the association ended or restarted:
+ * how many were dropped then, until the next send on the stream. */
+SLUICE_API uint64_t sluice_sctp_buffered_messages(const sluice_sctp *a, uint16_t stream);
+
+/* Overrides the configuration's high_water for one stream; 0 bytes: the configuration's again. Returns 0 or
+ * SLUICE_NO_MEMORY. */
+SLUICE_API int sluice_sctp_set_high_water(sluice_sctp *a, uint16_t stream, uint64_t bytes);
+
+/* A BUFFERED_LOW event comes each time the stream's buffered amount falls from above the threshold to it or below. */
+SLUICE_API int sluice_sctp_set_buffered_low(sluice_sctp *a, uint16_t stream, uint64_t threshold);
+
+/* ---- streams (RFC 6525) ------------------------------------------------------------------------------------------ */
+
+/* Resets our outgoing direction of a stream once everything queued on it is acknowledged or abandoned; a RESET_OUT event
+ * tells how it ended. Sending on it is refused until then. */
+SLUICE_API int sluice_sctp_reset_stream(sluice_sctp *a, uint16_t stream);
+
+/* Asks the peer to reset its outgoing direction (the Incoming SSN Reset Request). */
+SLUICE_API int sluice_sctp_request_reset(sluice_sctp *a, uint16_t stream);
+
+/* Asks for more streams; a STREAMS_ADDED event follows, or an event with error SLUICE_REFUSED. */
+SLUICE_API int sluice_sctp_add_streams(sluice_sctp *a, uint16_t outgoing, uint16_t incoming);
+
+/* ---- events ------------------------------------------------------------------------------------------------------ */
+
+enum sluice_sctp_event_type {
+	SLUICE_SCTP_MESSAGE = 1,   /* message: the caller's reference, to be released */
+	SLUICE_SCTP_CONNECTED,     /* established */
+	SLUICE_SCTP_ENDED,         /* error: 0 after a graceful shutdown, else why; the association is CLOSED */
+	SLUICE_SCTP_PEER_RESTARTED,/* RFC 9260, 5.2: everything in flight both ways is lost, streams start anew */
+	SLUICE_SCTP_RESET_IN,      /* stream: the peer reset its outgoing direction; its messages came before this event */
+	SLUICE_SCTP_RESET_OUT,     /* stream: our reset is done; error: 0, or SLUICE_REFUSED */
+	SLUICE_SCTP_STREAMS_ADDED, /* counts are in the statistics; error as above */
+	SLUICE_SCTP_WRITABLE,      /* stream: a send that would have blocked may be tried again */
+	SLUICE_SCTP_BUFFERED_LOW,  /* stream */
+	SLUICE_SCTP_ABANDONED,     /* stream: `count` messages were given up under their reliability limit since the last one */
+};
+
+typedef struct sluice_sctp_event {
+	enum sluice_sctp_event_type type;
+	int error;
+	uint16_t stream;
+	uint32_t count;
+	sluice_message *message;
+} sluice_sctp_event;
+
+/* Takes the oldest event. Returns true when there was one. */
+SLUICE_API bool sluice_sctp_poll(sluice_sctp *a, sluice_sctp_event *event);
+
+/* ---- what it knows ----------------------------------------------------------------------------------------------- */
+
+SLUICE_API enum sluice_sctp_state sluice_sctp_state(const sluice_sctp *a);
+/* Why it ended: 0 while it lives or after a graceful end. The text is the peer's reason or ours; never NULL. */
+SLUICE_API int sluice_sctp_error(const sluice_sctp *a, const char **text);
+SLUICE_API void sluice_sctp_stats_get(const sluice_sctp *a, sluice_sctp_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,58 @@
+/* Counters and gauges that can be read at any time; reading costs a copy. Times are ns, sizes bytes. */
+#ifndef SLUICE_STATS_H
+#define SLUICE_STATS_H
+
+#include <stdint.h>
+
+/* One association (RFC 9260). Bytes are SCTP packets, without DTLS and UDP. */
+typedef struct sluice_sctp_stats {
+	uint64_t packets_sent, packets_received;
+	uint64_t bytes_sent, bytes_received;
+	uint64_t data_chunks_sent, data_chunks_received; /* retransmissions and duplicates included */
+	uint64_t messages_sent, messages_received;       /* accepted by send; given to the app */
+	uint64_t payload_sent, payload_received;         /* bytes of those messages */
+	uint64_t messages_abandoned;                     /* given up under a reliability limit */
+	uint64_t retransmitted_chunks, fast_retransmits, t3_expiries;
+	uint64_t sacks_sent, sacks_received, gap_blocks_received;
+	uint64_t duplicate_tsns_received;
+	uint64_t heartbeats_sent, heartbeat_acks_received;
+	uint64_t packets_discarded;  /* bad checksum, tag, length or port: counted, never answered beyond the RFC */
+	uint64_t chunks_discarded;   /* malformed, unknown or in the wrong state */
+	uint64_t window_drops;       /* DATA beyond what the window promised */
+	uint64_t memory_drops;       /* DATA not taken because the allocator had nothing */
+	uint64_t window_probes;
+	uint64_t restarts;
+
+	uint64_t srtt, rttvar, rto, min_rtt;
+	uint32_t cwnd, ssthresh, flight_size, peer_window, local_window;
+	uint32_t mtu; /* largest SCTP packet */
+	uint32_t error_count;
+	uint64_t buffered; /* bytes accepted and neither acknowledged nor abandoned, all streams */
+	uint64_t held;     /* received bytes that the app has not released yet */
+	uint16_t outbound_streams, inbound_streams;
+} sluice_sctp_stats;
+
+typedef struct sluice_channel_stats {
+	uint64_t messages_sent, messages_received;
+	uint64_t bytes_sent, bytes_received;
+	uint64_t messages_lost; /* accepted by send and abandoned, by policy or by the close */
+	uint64_t buffered;
+} sluice_channel_stats;
+
+typedef struct sluice_dtls_stats {
+	uint64_t records_sealed, records_opened;
+	uint64_t records_discarded; /* did not authenticate, replayed, or no record at all */
+	uint64_t flights_repeated;
+} sluice_dtls_stats;
+
+typedef struct sluice_peer_stats {
+	sluice_sctp_stats sctp;
+	sluice_dtls_stats dtls;
+	uint64_t datagrams_sent, datagrams_received;
+	uint64_t bytes_sent, bytes_received; /* UDP payload */
+	uint32_t channels_open;
+	/* When each phase ended, in ns after the peer's first verb; SLUICE_NEVER while it has not. */
+	uint64_t dtls_connected_after, sctp_connected_after, channel_open_after;
+} sluice_peer_stats;
+
+#endif

@@ -1,0 +1,186 @@
+/* crc32c: the three implementations and the choice between them. What a packet is, beyond where its checksum lies, is not
+ * known here. */
+#include "base/crc32c.h"
+
+#include <string.h>
+
+#include "base/crc32c_tables.h"
+
+#if defined(__x86_64__)
+#define CRC32C_X86 1
+#include <nmmintrin.h>
+#include <wmmintrin.h>
+#endif
+
+/* ---- tables ---- */
+
+/* As bytes, not as a word: so it is right on a machine of either byte order, and compilers make one load of it. */
+static uint32_t load_le32(const uint8_t *p) {
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static uint32_t table_extend(uint32_t state, const void *data, size_t len) {
+	const uint32_t(*t)[256] = crc32c_bytes;
+	const uint8_t *p = data;
+	for (; len >= 8; p += 8, len -= 8) {
+		uint32_t low = state ^ load_le32(p), high = load_le32(p + 4);
+		state = t[7][low & 255] ^ t[6][low >> 8 & 255] ^ t[5][low >> 16 & 255] ^ t[4][low >> 24] ^ t[3][high & 255] ^
+		        t[2][high >> 8 & 255] ^ t[1][high >> 16 & 255] ^ t[0][high >> 24];
+	}
+	for (; len > 0; p++, len--)
+		state = state >> 8 ^ t[0][(state ^ *p) & 255];
+	return state;
+}
+
+#ifdef CRC32C_X86
+
+/* ---- the instruction ---- */
+
+static inline uint64_t load64(const uint8_t *p) {
+	uint64_t v;
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+__attribute__((target("sse4.2"))) static uint32_t instruction_extend(uint32_t state, const void *data, size_t len) {
+	const uint8_t *p = data;
+	uint64_t s = state;
+	for (; len >= 8; p += 8, len -= 8)
+		s = _mm_crc32_u64(s, load64(p));
+	state = (uint32_t)s;
+	if (len & 4) {
+		uint32_t v;
+		memcpy(&v, p, sizeof v);
+		state = _mm_crc32_u32(state, v);
+		p += 4;
+	}
+	if (len & 2) {
+		uint16_t v;
+		memcpy(&v, p, sizeof v);
+		state = _mm_crc32_u16(state, v);
+		p += 2;
+	}
+	return len & 1 ? _mm_crc32_u8(state, *p) : state;
+}
+
+/* ---- three streams of the instruction ---- */
+
+/* The state after `words` 8-byte words of zeros, not yet reduced: see crc32c_powers. */
+__attribute__((target("sse4.2,pclmul"))) static inline uint64_t moved(uint64_t state, size_t words) {
+	__m128i product = _mm_clmulepi64_si128(_mm_cvtsi64_si128((long long)state), _mm_cvtsi32_si128((int)crc32c_powers[words]),
+	                                       0);
+	return (uint64_t)_mm_cvtsi128_si64(product);
+}
+
+/* The instruction takes a result every cycle but each takes three cycles to come, so one chain of them leaves two thirds of
+ * the unit idle. The data is cut in three equal streams of `words` words, which run beside each other; then the first two
+ * states are moved over what lies behind them and all three added up. */
+__attribute__((target("sse4.2,pclmul"))) static inline uint32_t three_streams(uint32_t state, const uint8_t *p, size_t words) {
+	const uint8_t *q = p + 8 * words, *r = q + 8 * words;
+	uint64_t a = state, b = 0, c = 0;
+	for (size_t i = 0; i < 8 * words; i += 8) {
+		a = _mm_crc32_u64(a, load64(p + i));
+		b = _mm_crc32_u64(b, load64(q + i));
+		c = _mm_crc32_u64(c, load64(r + i));
+	}
+	return (uint32_t)(c ^ _mm_crc32_u64(0, moved(a, 2 * words) ^ moved(b, words)));
+}
+
+/* Any number of words up to STREAM_MAX has its constant, so a packet of 1,163 bytes profits as one of 1,188 does: all but
+ * 23 bytes of it go through the streams. Below STREAMS_FROM the adding up costs more than it saves. */
+#define STREAM_MAX (CRC32C_POWERS / 2)
+#define STREAMS_FROM 72
+
+__attribute__((target("sse4.2,pclmul"))) static uint32_t interleaved_extend(uint32_t state, const void *data, size_t len) {
+	const uint8_t *p = data;
+	while (len >= STREAMS_FROM) {
+		size_t words = len / 24 < STREAM_MAX ? len / 24 : STREAM_MAX;
+		state = three_streams(state, p, words);
+		p += 24 * words;
+		len -= 24 * words;
+	}
+	return instruction_extend(state, p, len);
+}
+
+static crc32c_fn x86_implementation(int which) {
+	if (which == 1 && __builtin_cpu_supports("sse4.2"))
+		return instruction_extend;
+	if (which == 2 && __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul"))
+		return interleaved_extend;
+	return NULL;
+}
+
+#endif
+
+/* ---- the choice ---- */
+
+crc32c_fn crc32c_implementation(int which) {
+	if (which == 0)
+		return table_extend;
+#ifdef CRC32C_X86
+	return x86_implementation(which);
+#else
+	return NULL;
+#endif
+}
+
+static crc32c_fn best(void) {
+	for (int which = 2; which > 0; which--) {
+		crc32c_fn fn = crc32c_implementation(which);
+		if (fn)
+			return fn;
+	}
+	return table_extend;
+}
+
+/* Threads that come here at the same time find the same answer, so it does not matter whose store stays; the pointer is all
+ * that is published, so relaxed order is enough. */
+static crc32c_fn chosen(void) {
+	static crc32c_fn choice;
+	crc32c_fn fn = __atomic_load_n(&choice, __ATOMIC_RELAXED);
+	if (!fn) {
+		fn = best();
+		__atomic_store_n(&choice, fn, __ATOMIC_RELAXED);
+	}
+	return fn;
+}
+
+uint32_t crc32c_extend(uint32_t state, const void *data, size_t len) {
+	return chosen()(state, data, len);
+}
+
+uint32_t crc32c(const void *data, size_t len) {
+	return crc32c_finish(crc32c_extend(CRC32C_INIT, data, len));
+}
+
+/* The state after the first 16 bytes of a packet with its checksum field (bytes 8..11) taken as zero. They are cleared in a copy,
+ * not in the packet, which others may be reading; and as two words, since the instruction loads words and would otherwise
+ * wait for smaller stores to leave the store buffer. */
+static uint32_t head_extend(crc32c_fn extend, const uint8_t *packet) {
+	static const uint8_t behind_field[8] = {0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff};
+	uint64_t head[2], mask;
+	memcpy(head, packet, sizeof head);
+	memcpy(&mask, behind_field, sizeof mask);
+	head[1] &= mask;
+	return extend(CRC32C_INIT, head, sizeof head);
+}
+
+/* The same for a packet that is shorter than its first chunk would be. */
+static uint32_t bare_header_extend(crc32c_fn extend, const uint8_t *packet, size_t len) {
+	static const uint8_t field[4];
+	uint32_t state = extend(CRC32C_INIT, packet, 8);
+	state = extend(state, field, sizeof field);
+	return extend(state, packet + 12, len - 12);
+}
+
+/* RFC 9260, 6.8: the checksum is that of the whole packet, common header included, with zeros where it will stand. */
+uint32_t crc32c_packet(const uint8_t *packet, size_t len) {
+	crc32c_fn extend = chosen();
+	uint32_t state = len < 16 ? bare_header_extend(extend, packet, len)
+	                          : extend(head_extend(extend, packet), packet + 16, len - 16);
+	uint32_t crc = crc32c_finish(state);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	crc = __builtin_bswap32(crc);
+#endif
+	return crc;
+}

@@ -1,0 +1,35 @@
+/* heap: a binary heap of nodes that live inside other objects, least key first.
+ *
+ * The loop keeps one node a peer in it, keyed by the peer's deadline; moving a deadline is one sift, O(log n), and nothing
+ * is allocated but the array of pointers, which grows by doubling and never shrinks.
+ *
+ *   for every i > 0: slots[(i - 1) / 2]->key <= slots[i]->key
+ *   for every node in the heap: slots[node->index] == node; a node outside has index HEAP_OUT */
+#ifndef BASE_HEAP_H
+#define BASE_HEAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HEAP_OUT SIZE_MAX
+
+struct heap_node {
+	uint64_t key;
+	size_t index;
+};
+
+struct heap {
+	struct heap_node **slots;
+	size_t count, capacity;
+};
+
+/* Room for one more node must be there before heap_set adds one: the owner allocates, so that the heap cannot fail. */
+void heap_set(struct heap *h, struct heap_node *node, uint64_t key); /* adds or moves */
+void heap_remove(struct heap *h, struct heap_node *node);             /* harmless when it is out */
+static inline struct heap_node *heap_min(const struct heap *h) {
+	return h->count ? h->slots[0] : NULL;
+}
+bool heap_check(const struct heap *h);
+
+#endif

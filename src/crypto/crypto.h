@@ -1,0 +1,18 @@
+/* crypto: the thin wrappers over OpenSSL's EVP that the layers above may use. Besides src/dtls, nothing else includes
+ * <openssl/...>. */
+#ifndef CRYPTO_CRYPTO_H
+#define CRYPTO_CRYPTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CRYPTO_SHA256_SIZE 32
+
+/* HMAC-SHA-256. Returns false when the library refuses (no memory). */
+bool crypto_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[CRYPTO_SHA256_SIZE]);
+
+/* Equal without telling by its time where they differ. */
+bool crypto_equal(const void *a, const void *b, size_t len);
+
+#endif

@@ -1,0 +1,73 @@
+/* Is the HMAC that of RFC 4231, and does the comparison compare? */
+#include <stdio.h>
+
+#include "crypto/crypto.h"
+#include "suite.h"
+
+/* RFC 4231, 4: cases 1, 2, 3 and 6. A key or data without text is one byte repeated. */
+static const struct {
+	const char *key_text, *data_text;
+	size_t key_len, data_len;
+	uint8_t key_fill, data_fill;
+	const char *mac;
+} vectors[] = {
+	{NULL, "Hi There", 20, 8, 0x0b, 0, "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+	{"Jefe", "what do ya want for nothing?", 4, 28, 0, 0, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+	{NULL, NULL, 20, 50, 0xaa, 0xdd, "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"},
+	{NULL, "Test Using Larger Than Block-Size Key - Hash Key First", 131, 54, 0xaa, 0,
+         "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+};
+
+static void ck_assert_mac(const uint8_t mac[CRYPTO_SHA256_SIZE], const char *expected) {
+	char hex[2 * CRYPTO_SHA256_SIZE + 1];
+	for (size_t i = 0; i < CRYPTO_SHA256_SIZE; i++)
+		snprintf(hex + 2 * i, 3, "%02x", mac[i]);
+	ck_assert_str_eq(hex, expected);
+}
+
+static void input_fill(uint8_t *to, const char *text, uint8_t fill, size_t len) {
+	if (text)
+		memcpy(to, text, len);
+	else
+		memset(to, fill, len);
+}
+
+START_TEST(test_the_vectors_of_rfc_4231_come_out) {
+	for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
+		uint8_t key[131], data[64], mac[CRYPTO_SHA256_SIZE];
+		input_fill(key, vectors[i].key_text, vectors[i].key_fill, vectors[i].key_len);
+		input_fill(data, vectors[i].data_text, vectors[i].data_fill, vectors[i].data_len);
+		ck_assert(crypto_hmac_sha256(key, vectors[i].key_len, data, vectors[i].data_len, mac));
+		ck_assert_mac(mac, vectors[i].mac);
+	}
+}
+END_TEST
+
+/* HMAC-SHA-256 of nothing under no key, as every implementation gives it. */
+START_TEST(test_no_key_and_no_data_are_allowed) {
+	uint8_t mac[CRYPTO_SHA256_SIZE];
+	ck_assert(crypto_hmac_sha256(NULL, 0, NULL, 0, mac));
+	ck_assert_mac(mac, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
+}
+END_TEST
+
+START_TEST(test_a_key_longer_than_openssl_can_say_is_refused) {
+	uint8_t mac[CRYPTO_SHA256_SIZE];
+	ck_assert(!crypto_hmac_sha256("k", SIZE_MAX, "d", 1, mac));
+}
+END_TEST
+
+START_TEST(test_any_differing_bit_makes_bytes_unequal) {
+	uint8_t a[32] = {1, 2, 3}, b[32] = {1, 2, 3};
+	ck_assert(crypto_equal(a, b, sizeof a));
+	ck_assert(crypto_equal(a, b, 0));
+	for (size_t bit = 0; bit < 8 * sizeof a; bit++) {
+		b[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		ck_assert(!crypto_equal(a, b, sizeof a));
+		b[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+}
+END_TEST
+
+SUITE("crypto", test_the_vectors_of_rfc_4231_come_out, test_no_key_and_no_data_are_allowed,
+      test_a_key_longer_than_openssl_can_say_is_refused, test_any_differing_bit_makes_bytes_unequal)
