@@ -1,0 +1,208 @@
+/* ack: what the peer has: SACKs, the retransmission timer, congestion, and giving up (PR-SCTP).
+ * RFC 9260, 6.2.1, 6.3 and 7.2; RFC 3758, 3.5. */
+#include "sctp/association.h"
+
+#include "base/serial.h"
+
+/* ---- FORWARD-TSN ---- */
+
+/* RFC 3758, 3.5, C3: "If, after step C1 and C2, the "Advanced.Peer.Ack.Point" is greater than the Cumulative TSN ACK carried in
+ * the received SACK, the data sender MUST send the data receiver a FORWARD TSN chunk". F allows to hold it back up to RTO to save
+ * chunks; once per round trip for the same point is enough, as T3 repeats it anyway. */
+static void forward_tsn_due(sluice_sctp *a) {
+	if (a->sent.advanced <= a->sent.cum)
+		return;
+	if (a->sent.advanced == a->forward_tsn_sent && a->now - a->forward_tsn_at < a->rto.srtt)
+		return;
+	a->pending |= PENDING_FORWARD_TSN;
+}
+
+#define FORWARD_STREAMS_MAX 64
+
+static void forward_note(uint8_t *pairs, size_t *count, uint16_t stream, uint16_t ssn) {
+	for (size_t i = 0; i < *count; i++) {
+		if (get_be16(pairs + 4 * i) == stream) {
+			/* RFC 3758, 3.2: "the largest stream sequence number": TSNs ascend, so the later one is. */
+			put_be16(pairs + 4 * i + 2, ssn);
+			return;
+		}
+	}
+	put_be16(pairs + 4 * *count, stream);
+	put_be16(pairs + 4 * *count + 2, ssn);
+	++*count;
+}
+
+void ack_write_forward_tsn(sluice_sctp *a, struct writer *w) {
+	uint8_t pairs[4 * FORWARD_STREAMS_MAX];
+	size_t count = 0;
+	if (writer_room(w) < 8 + sizeof pairs)
+		return;
+	uint64_t point = a->sent.cum;
+	/* Should more streams be concerned than the chunk lists, it stops short, and the next one goes on from there. */
+	for (; point < a->sent.advanced && count < FORWARD_STREAMS_MAX; point++) {
+		const struct tx_chunk *c = outstanding_at(&a->sent, point + 1);
+		if (!(c->flags & WIRE_DATA_U))
+			forward_note(pairs, &count, c->stream, c->ssn);
+	}
+	a->pending &= ~(uint32_t)PENDING_FORWARD_TSN;
+	if (point == a->sent.cum)
+		return;
+	struct wire_forward f = {.cum_tsn = (uint32_t)point, .count = count, .streams = pairs};
+	wire_forward_write(w, &f);
+	a->forward_tsn_sent = point;
+	a->forward_tsn_at = a->now;
+	/* C5: "If a FORWARD TSN is sent ... start T3-rtx if it is not running". */
+	if (!timer_running(a, TIMER_T3))
+		timer_start(a, TIMER_T3, a->rto.rto);
+}
+
+/* Without FORWARD-TSN on the peer's side, what has a TSN must arrive. */
+static void abandon(sluice_sctp *a, struct tx_message *m) {
+	if (m->cut == 0)
+		outgoing_drop(&a->out, m, true);
+	else
+		outstanding_abandon(&a->sent, m);
+}
+
+static void abandon_exhausted(sluice_sctp *a) {
+	if (a->peer_forward_tsn && a->sent.lost && outstanding_abandon_exhausted(&a->sent))
+		forward_tsn_due(a);
+}
+
+void ack_expire_lifetimes(sluice_sctp *a) {
+	struct tx_message *m;
+	while ((m = outgoing_expired(&a->out, a->now))) {
+		if (m->cut > 0 && !a->peer_forward_tsn) {
+			heap_remove(&a->out.expiry, &m->expiry);
+			continue;
+		}
+		abandon(a, m);
+		forward_tsn_due(a);
+	}
+}
+
+/* ---- SACK ---- */
+
+/* Blocks as 64-bit TSNs; the reading stops at the first one that cannot be: not ascending, or of TSNs that were never sent. */
+static size_t read_gaps(const sluice_sctp *a, const struct wire_sack *s, uint64_t cum, struct gap *gaps) {
+	size_t count = 0;
+	uint64_t above = cum + 1;
+	for (size_t i = 0; i < s->gap_count && count < GAPS_KEPT; i++) {
+		uint16_t start, end;
+		wire_sack_gap(s, i, &start, &end);
+		struct gap g = {cum + start, cum + end};
+		if (g.start <= above || g.end < g.start || g.end >= a->sent.next)
+			break;
+		gaps[count++] = g;
+		above = g.end + 1;
+	}
+	return count;
+}
+
+static void on_loss(sluice_sctp *a, const struct ack *ack) {
+	if (!ack->lost_new)
+		return;
+	a->stats.fast_retransmits += ack->fast_retransmits;
+	/* RFC 9260, 7.2.4: "(2) If not in Fast Recovery, adjust the ssthresh and cwnd ... (3) ... retransmit those DATA chunks that fit
+	 * into a single packet, whatever cwnd says. (5) If not in Fast Recovery, enter Fast Recovery and mark the highest outstanding
+	 * TSN as the Fast Recovery exit point." */
+	if (!a->view.in_recovery) {
+		a->cc->loss(&a->view);
+		a->view.in_recovery = true;
+		a->recovery_exit = a->sent.next - 1;
+		a->fast_retransmit_packet = true;
+	}
+}
+
+/* RFC 9260, 6.3.2, R2 and R3. */
+static void t3_update(sluice_sctp *a, bool advanced) {
+	if (outstanding_count(&a->sent) == 0)
+		timer_stop(a, TIMER_T3);
+	else if (advanced || !timer_running(a, TIMER_T3))
+		timer_start(a, TIMER_T3, a->rto.rto);
+}
+
+static void apply(sluice_sctp *a, uint64_t cum, const struct gap *gaps, size_t count) {
+	struct ack ack;
+	uint64_t flight_before = a->sent.flight;
+	outstanding_sack(&a->sent, cum, gaps, count, a->view.in_recovery, a->now, &ack);
+	if (ack.rtt_valid)
+		rto_measure(&a->rto, ack.rtt);
+	if (ack.bytes > 0 || ack.advanced)
+		a->error_count = 0; /* RFC 9260, 8.1: reset "each time a DATA chunk sent to that peer endpoint is acknowledged" */
+	if (a->view.in_recovery && a->sent.cum >= a->recovery_exit)
+		a->view.in_recovery = false;
+	a->view.rto = a->rto.rto;
+	if (ack.bytes > 0) {
+		struct cc_ack for_cc = {.bytes = ack.bytes, .flight_before = flight_before, .advanced = ack.advanced, .now = a->now};
+		a->cc->ack(&a->view, &for_cc);
+	}
+	on_loss(a, &ack);
+	abandon_exhausted(a);
+	t3_update(a, ack.advanced);
+	forward_tsn_due(a);
+}
+
+void ack_sack(sluice_sctp *a, const struct wire_chunk *c) {
+	struct wire_sack s;
+	struct gap gaps[GAPS_KEPT];
+	if (wire_sack_read(c, &s)) {
+		a->stats.chunks_discarded++;
+		return;
+	}
+	a->stats.sacks_received++;
+	a->stats.gap_blocks_received += s.gap_count;
+	uint64_t cum = serial_unwrap(s.cum_tsn, a->sent.cum);
+	/* RFC 9260, 6.2.1, D i: "If Cumulative TSN Ack is less than the Cumulative TSN Ack Point, then drop the SACK chunk": it is
+	 * older than one we have seen. One that acknowledges what was never sent is nonsense; answering it would help nobody. */
+	if (cum < a->sent.cum || cum >= a->sent.next) {
+		a->stats.chunks_discarded++;
+		return;
+	}
+	size_t count = s.gap_count ? read_gaps(a, &s, cum, gaps) : 0;
+	a->peer_a_rwnd = s.a_rwnd;
+	/* A peer that answers window probes is alive, whatever it has room for. RFC 9260, 6.1: "the sender ... SHOULD NOT increment
+	 * its error counters" for them "if the peer keeps acknowledging". */
+	if (s.a_rwnd < a->mtu)
+		a->error_count = 0;
+	apply(a, cum, gaps, count);
+}
+
+void ack_cumulative(sluice_sctp *a, uint32_t cum_tsn) {
+	uint64_t cum = serial_unwrap(cum_tsn, a->sent.cum);
+	if (cum <= a->sent.cum || cum >= a->sent.next)
+		return;
+	/* SHUTDOWN says nothing of gaps: what the last SACK said of those above still holds. */
+	struct gap gaps[GAPS_KEPT];
+	size_t count = 0;
+	for (size_t i = 0; i < a->sent.gap_count; i++)
+		if (a->sent.gaps[i].start > cum + 1)
+			gaps[count++] = a->sent.gaps[i];
+	apply(a, cum, gaps, count);
+}
+
+/* ---- T3: RFC 9260, 6.3.3 ---- */
+
+void ack_t3_expired(sluice_sctp *a) {
+	timer_stop(a, TIMER_T3);
+	if (outstanding_count(&a->sent) == 0)
+		return;
+	if (a->state == SLUICE_SCTP_COOKIE_WAIT || a->state == SLUICE_SCTP_COOKIE_ECHOED) {
+		/* The handshake's timer repeats data that rides with it. */
+		timer_start(a, TIMER_T3, a->rto.rto);
+		return;
+	}
+	a->stats.t3_expiries++;
+	if (association_count_error(a))
+		return;
+	rto_back_off(&a->rto);
+	a->view.rto = a->rto.rto;
+	a->view.in_recovery = false;
+	a->cc->timeout(&a->view);
+	outstanding_all_lost(&a->sent);
+	abandon_exhausted(a);
+	if (a->sent.advanced > a->sent.cum)
+		a->pending |= PENDING_FORWARD_TSN;
+	if (outstanding_count(&a->sent) > 0)
+		timer_start(a, TIMER_T3, a->rto.rto);
+}

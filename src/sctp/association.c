@@ -1,0 +1,369 @@
+/* association: making, freeing and ending one; the calls of the app. The protocol is in the files beside it. */
+#include "sctp/association.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- configuration ---- */
+
+void sluice_sctp_config_init(sluice_sctp_config *config) {
+	*config = (sluice_sctp_config){.size = sizeof *config};
+}
+
+#define DEFAULT(field, value)                                                                                                  \
+	do {                                                                                                                   \
+		if (c->field == 0)                                                                                             \
+			c->field = (value);                                                                                    \
+	} while (0)
+
+static void config_complete(sluice_sctp_config *c) {
+	DEFAULT(local_port, 5000);
+	DEFAULT(remote_port, 5000);
+	DEFAULT(outbound_streams, 65535);
+	DEFAULT(inbound_streams, 65535);
+	DEFAULT(mtu, 1188);
+	DEFAULT(receive_window, 2u << 20);
+	DEFAULT(max_message_size, 262144);
+	DEFAULT(high_water, 2u << 20);
+	DEFAULT(rto_initial, 500 * SLUICE_MS);
+	DEFAULT(rto_min, 300 * SLUICE_MS);
+	DEFAULT(rto_max, 3 * SLUICE_S);
+	DEFAULT(cookie_lifetime, 60 * SLUICE_S);
+	DEFAULT(heartbeat_interval, 30 * SLUICE_S);
+	DEFAULT(sack_delay, 20 * SLUICE_MS);
+	DEFAULT(init_max_retransmits, 8);
+	DEFAULT(association_max_retransmits, 10);
+	DEFAULT(initial_window, 10 * c->mtu);
+	DEFAULT(max_outstanding_chunks, 8192);
+}
+
+static bool config_valid(const sluice_sctp_config *c) {
+	return c->mtu >= 296 && c->mtu <= 65520 && c->receive_window >= 4096 && c->rto_min <= c->rto_max &&
+	       c->sack_delay <= 500 * SLUICE_MS && c->congestion_control == SLUICE_CC_NEWRENO &&
+	       (c->checksum == SLUICE_CHECKSUM_CRC32C || c->checksum == SLUICE_CHECKSUM_DTLS);
+}
+
+/* An app that was built with an older, shorter struct gets the defaults for what it does not know. */
+static int config_take(sluice_sctp_config *to, const sluice_sctp_config *from) {
+	sluice_sctp_config_init(to);
+	if (from) {
+		if (from->size == 0 || from->size > sizeof *to)
+			return SLUICE_INVALID;
+		memcpy(to, from, from->size);
+	}
+	config_complete(to);
+	return config_valid(to) ? 0 : SLUICE_INVALID;
+}
+
+/* ---- making and freeing ---- */
+
+static void init_nodes(sluice_sctp *a) {
+	a->connected.type = SLUICE_SCTP_CONNECTED;
+	a->ended.type = SLUICE_SCTP_ENDED;
+	a->restarted.type = SLUICE_SCTP_PEER_RESTARTED;
+	a->streams_added.type = SLUICE_SCTP_STREAMS_ADDED;
+	for (int t = 0; t < TIMER_COUNT; t++)
+		timer_stop(a, t);
+}
+
+int sluice_sctp_new(sluice_env *env, const sluice_sctp_config *config, sluice_sctp **out) {
+	sluice_sctp_config complete;
+	int error = config_take(&complete, config);
+	if (error)
+		return error;
+	sluice_sctp *a = env_zalloc(env, sizeof *a);
+	if (!a)
+		return SLUICE_NO_MEMORY;
+	a->window = window_new(env);
+	if (!a->window) {
+		env_free(env, a);
+		return SLUICE_NO_MEMORY;
+	}
+	a->env = env;
+	a->config = complete;
+	a->mtu = complete.mtu & ~3u;
+	a->cc = &cc_newreno;
+	a->window->opened = data_window_opened;
+	a->window->owner = a;
+	env_entropy(env, a->secret, sizeof a->secret);
+	outgoing_init(&a->out, env, &a->events, complete.high_water);
+	reassembly_init(&a->in, env, a->window, &a->events, complete.max_message_size);
+	outstanding_init(&a->sent, env, &a->out, UINT64_C(1) << 32);
+	tsnmap_init(&a->map, env, UINT64_C(1) << 32);
+	rto_init(&a->rto, complete.rto_initial, complete.rto_min, complete.rto_max);
+	init_nodes(a);
+	*out = a;
+	return 0;
+}
+
+static void drop_replies(sluice_sctp *a) {
+	while (a->replies) {
+		struct reply *r = a->replies;
+		a->replies = r->next;
+		env_free(a->env, r);
+	}
+	a->replies_tail = NULL;
+	a->reply_count = 0;
+}
+
+void sluice_sctp_free(sluice_sctp *a) {
+	if (!a)
+		return;
+	for (struct event_node *n; (n = event_pop(&a->events));)
+		if (n->type == SLUICE_SCTP_MESSAGE)
+			sluice_message_release(&rx_message_of_event(n)->public);
+	a->window->opened = NULL;
+	a->wake = NULL;
+	outstanding_free(&a->sent);
+	outgoing_free(&a->out);
+	reassembly_free(&a->in);
+	tsnmap_free(&a->map);
+	reconfig_clear(a);
+	drop_replies(a);
+	env_free(a->env, a->echo);
+	window_unref(a->window);
+	env_free(a->env, a);
+}
+
+/* ---- ending ---- */
+
+void association_touch(sluice_sctp *a) {
+	bool was = a->dirty;
+	a->dirty = true;
+	if (!was && a->wake)
+		a->wake(a->wake_ctx);
+}
+
+static void set_error(sluice_sctp *a, int error, const char *format, va_list args) {
+	a->error = error;
+	vsnprintf(a->error_text, sizeof a->error_text, format, args);
+	a->ended.error = error;
+}
+
+static void end(sluice_sctp *a) {
+	a->state = SLUICE_SCTP_CLOSED;
+	a->pending = 0;
+	a->shutdown_wanted = false;
+	for (int t = 0; t < TIMER_COUNT; t++)
+		timer_stop(a, t);
+	outstanding_clear(&a->sent);
+	outgoing_drop_queued(&a->out);
+	reconfig_clear(a);
+	env_log(a->env, SLUICE_LOG_INFO, "sctp: ended: %s", a->error ? a->error_text : "in order");
+	event_push(&a->events, &a->ended);
+	association_touch(a);
+}
+
+void association_end(sluice_sctp *a, int error, const char *format, ...) {
+	va_list args;
+	va_start(args, format);
+	set_error(a, error, format, args);
+	va_end(args);
+	end(a);
+}
+
+/* RFC 9260, 9.1: "An endpoint MUST NOT respond to any received packet that contains an ABORT chunk"; the peer's tag tells
+ * which association is meant; before the peer's tag is known there is nobody to tell. */
+static void send_abort(sluice_sctp *a, uint16_t cause, const char *text) {
+	if (a->peer_tag == 0)
+		return;
+	uint8_t bytes[160];
+	struct writer w = writer_of(bytes, sizeof bytes);
+	uint8_t *chunk = wire_chunk_begin(&w, WIRE_ABORT, 0);
+	wire_param_write(&w, cause, text, text ? strlen(text) : 0);
+	wire_chunk_end(&w, chunk);
+	association_reply(a, a->peer_tag, bytes, writer_len(&w));
+}
+
+void association_fail(sluice_sctp *a, int error, uint16_t cause, bool with_text, const char *format, ...) {
+	va_list args;
+	va_start(args, format);
+	set_error(a, error, format, args);
+	va_end(args);
+	send_abort(a, cause, with_text ? a->error_text : NULL);
+	end(a);
+}
+
+bool association_count_error(sluice_sctp *a) {
+	/* RFC 9260, 8.1: "If the value of this counter exceeds the limit indicated in the protocol parameter
+	 * 'Association.Max.Retrans', the endpoint MUST consider the peer endpoint unreachable and SHALL stop transmitting any
+	 * more data to it (and thus the association enters the CLOSED state)." */
+	if (++a->error_count <= a->config.association_max_retransmits)
+		return false;
+	association_end(a, SLUICE_TIMED_OUT, "no answer from the peer after %u retransmissions", (unsigned)a->error_count - 1);
+	return true;
+}
+
+bool association_reply(sluice_sctp *a, uint32_t tag, const void *chunks, size_t len) {
+	struct reply *r = a->reply_count < REPLIES_MAX ? env_alloc(a->env, sizeof *r + len) : NULL;
+	if (!r) {
+		a->stats.chunks_discarded++;
+		return false;
+	}
+	*r = (struct reply){.tag = tag, .len = len, .src_port = a->config.local_port, .dst_port = a->config.remote_port};
+	memcpy(r->chunks, chunks, len);
+	if (a->replies_tail)
+		a->replies_tail->next = r;
+	else
+		a->replies = r;
+	a->replies_tail = r;
+	a->reply_count++;
+	association_touch(a);
+	return true;
+}
+
+/* ---- the app's calls ---- */
+
+void sluice_sctp_refuse(sluice_sctp *a, bool refuse) {
+	a->refuse = refuse;
+}
+
+void sluice_sctp_abort(sluice_sctp *a, const char *reason) {
+	if (a->state == SLUICE_SCTP_CLOSED)
+		return;
+	/* A clean "abort without a reason" has a cause of zero length; RFC 9260, 3.3.10.12. */
+	association_fail(a, SLUICE_CLOSED, WIRE_CAUSE_USER_ABORT, reason != NULL, "%s", reason ? reason : "aborted by the app");
+}
+
+static bool may_send(const sluice_sctp *a) {
+	return (a->state == SLUICE_SCTP_COOKIE_WAIT || a->state == SLUICE_SCTP_COOKIE_ECHOED || a->state == SLUICE_SCTP_ESTABLISHED) &&
+	       !a->shutdown_wanted;
+}
+
+static int check_send(const sluice_sctp *a, const sluice_send_info *info, size_t len) {
+	if (!may_send(a))
+		return SLUICE_CLOSED;
+	/* Before the handshake told how many streams the peer takes, only our own wish limits. */
+	uint16_t streams = a->state == SLUICE_SCTP_ESTABLISHED ? a->outbound : a->config.outbound_streams;
+	if (info->stream >= streams || len == 0 || len > UINT32_MAX / 2 || (unsigned)info->reliability > SLUICE_LIFETIME)
+		return SLUICE_INVALID;
+	const struct tx_stream *s = outgoing_find(&a->out, info->stream);
+	return s && s->reset != TX_RESET_NONE ? SLUICE_CLOSED : 0;
+}
+
+int sluice_sctp_send(sluice_sctp *a, const sluice_send_info *info, const void *data, size_t len) {
+	int error = check_send(a, info, len);
+	if (!error)
+		error = outgoing_copy(&a->out, info, data, (uint32_t)len);
+	if (!error)
+		association_touch(a);
+	return error;
+}
+
+int sluice_sctp_sendv(sluice_sctp *a, const sluice_send_info *info, const struct iovec *iov, size_t count,
+                      sluice_release_fn release, void *ctx) {
+	size_t len = 0;
+	for (size_t i = 0; i < count; i++)
+		if (__builtin_add_overflow(len, iov[i].iov_len, &len))
+			return SLUICE_INVALID;
+	int error = check_send(a, info, len);
+	if (!error)
+		error = outgoing_borrow(&a->out, info, iov, count, (uint32_t)len, release, ctx);
+	if (!error)
+		association_touch(a);
+	return error;
+}
+
+uint64_t sluice_sctp_buffered(const sluice_sctp *a, uint16_t stream) {
+	const struct tx_stream *s = outgoing_find(&a->out, stream);
+	return s ? s->buffered : 0;
+}
+
+uint64_t sluice_sctp_buffered_messages(const sluice_sctp *a, uint16_t stream) {
+	const struct tx_stream *s = outgoing_find(&a->out, stream);
+	return s ? s->buffered_messages + s->lost_messages : 0;
+}
+
+int sluice_sctp_set_buffered_low(sluice_sctp *a, uint16_t stream, uint64_t threshold) {
+	struct tx_stream *s = outgoing_stream(&a->out, stream);
+	if (!s)
+		return SLUICE_NO_MEMORY;
+	s->low = threshold;
+	s->above_low = s->buffered > threshold;
+	return 0;
+}
+
+int sluice_sctp_set_high_water(sluice_sctp *a, uint16_t stream, uint64_t bytes) {
+	struct tx_stream *s = outgoing_stream(&a->out, stream);
+	if (!s)
+		return SLUICE_NO_MEMORY;
+	s->high_water = bytes ? bytes : a->config.high_water;
+	return 0;
+}
+
+void sluice_sctp_set_wake(sluice_sctp *a, void (*wake)(void *ctx), void *ctx) {
+	a->wake = wake;
+	a->wake_ctx = ctx;
+}
+
+bool sluice_sctp_poll(sluice_sctp *a, sluice_sctp_event *event) {
+	struct event_node *n = event_pop(&a->events);
+	if (!n)
+		return false;
+	*event = (sluice_sctp_event){.type = n->type, .error = n->error, .stream = n->stream, .count = n->count};
+	if (n->type == SLUICE_SCTP_MESSAGE) {
+		event->message = &rx_message_of_event(n)->public;
+		event->stream = event->message->stream;
+	}
+	return true;
+}
+
+/* ---- what it knows ---- */
+
+enum sluice_sctp_state sluice_sctp_state(const sluice_sctp *a) {
+	return a->state;
+}
+
+const char *sluice_sctp_state_name(enum sluice_sctp_state state) {
+	static const char *const names[] = {
+		"CLOSED", "COOKIE-WAIT", "COOKIE-ECHOED", "ESTABLISHED",
+		"SHUTDOWN-PENDING", "SHUTDOWN-SENT", "SHUTDOWN-RECEIVED", "SHUTDOWN-ACK-SENT",
+	};
+	return (unsigned)state < sizeof names / sizeof *names ? names[state] : "UNKNOWN";
+}
+
+int sluice_sctp_error(const sluice_sctp *a, const char **text) {
+	if (text)
+		*text = a->error ? a->error_text : "";
+	return a->error;
+}
+
+void sluice_sctp_stats_get(const sluice_sctp *a, sluice_sctp_stats *stats) {
+	*stats = a->stats;
+	stats->messages_sent = a->out.messages;
+	stats->payload_sent = a->out.payload;
+	stats->messages_abandoned = a->out.abandoned;
+	stats->messages_received = a->in.messages;
+	stats->payload_received = a->in.payload;
+	stats->srtt = a->rto.srtt;
+	stats->rttvar = a->rto.rttvar;
+	stats->rto = a->rto.rto;
+	stats->min_rtt = a->rto.min_rtt == UINT64_MAX ? 0 : a->rto.min_rtt;
+	stats->cwnd = (uint32_t)a->view.cwnd;
+	stats->ssthresh = (uint32_t)a->view.ssthresh;
+	stats->flight_size = (uint32_t)a->sent.flight;
+	stats->peer_window = (uint32_t)ack_window_left(a);
+	stats->local_window = (uint32_t)data_a_rwnd(a);
+	stats->mtu = a->mtu;
+	stats->error_count = a->error_count;
+	stats->buffered = a->out.buffered;
+	stats->held = a->window->held;
+	stats->outbound_streams = a->outbound;
+	stats->inbound_streams = a->inbound;
+}
+
+uint64_t sluice_sctp_deadline(const sluice_sctp *a) {
+	if (a->dirty)
+		return 0;
+	uint64_t deadline = outgoing_deadline(&a->out);
+	for (int t = 0; t < TIMER_COUNT; t++)
+		if (a->timers[t] < deadline)
+			deadline = a->timers[t];
+	return deadline;
+}
+
+bool association_check(const sluice_sctp *a) {
+	return outgoing_check(&a->out) && outstanding_check(&a->sent) && tsnmap_check(&a->map) && reassembly_check(&a->in) &&
+	       (a->state != SLUICE_SCTP_CLOSED || outstanding_count(&a->sent) == 0);
+}

@@ -1,0 +1,236 @@
+/* association: the one struct that the engine's files share, and who may call what.
+ *
+ *   association.c  making, freeing, ending; the app's calls      handshake.c  INIT to COOKIE-ACK, restart
+ *   input.c        packets in: checks, dispatch, small chunks    data.c       DATA and FORWARD-TSN in, SACK out
+ *   ack.c          SACK in, T3, congestion, abandoning           output.c     packets out
+ *   shutdown.c     SHUTDOWN in all its collisions                reconfig.c   RFC 6525
+ *   timers.c       heartbeats and the dispatch of timers
+ *
+ * Below them stand modules that know nothing of the association: tsnmap, reassembly, message, outgoing, outstanding, rto,
+ * cc, cookie, events, idmap. */
+#ifndef SCTP_ASSOCIATION_H
+#define SCTP_ASSOCIATION_H
+
+#include "sctp/cc.h"
+#include "sctp/cookie.h"
+#include "sctp/outstanding.h"
+#include "sctp/reassembly.h"
+#include "sctp/rto.h"
+#include "sctp/tsnmap.h"
+
+enum timer {
+	TIMER_T1, /* INIT, COOKIE-ECHO */
+	TIMER_T2, /* SHUTDOWN, SHUTDOWN-ACK */
+	TIMER_T3, /* DATA, FORWARD-TSN */
+	TIMER_SACK,
+	TIMER_HEARTBEAT,     /* when to send the next one */
+	TIMER_HEARTBEAT_ACK, /* how long to wait for its answer */
+	TIMER_RECONFIG,
+	TIMER_COUNT,
+};
+
+/* Chunks that are due; at most one of each kind, so a bit is enough. */
+enum pending {
+	PENDING_INIT = 1 << 0,
+	PENDING_COOKIE_ECHO = 1 << 1,
+	PENDING_COOKIE_ACK = 1 << 2,
+	PENDING_SACK = 1 << 3,
+	PENDING_HEARTBEAT = 1 << 4,
+	PENDING_SHUTDOWN = 1 << 5,
+	PENDING_SHUTDOWN_ACK = 1 << 6,
+	PENDING_FORWARD_TSN = 1 << 7,
+	PENDING_RECONFIG = 1 << 8,          /* our request */
+	PENDING_RECONFIG_RESPONSE = 1 << 9, /* the answer to theirs */
+};
+
+/* A packet that answers one of the peer's and needs no state of ours: INIT-ACK, HEARTBEAT-ACK, ERROR, ABORT, ... Bounded, so
+ * that a flood of questions costs the asker and not us. */
+#define REPLIES_MAX 16
+struct reply {
+	struct reply *next;
+	uint32_t tag;
+	uint16_t dst_port, src_port;
+	size_t len;
+	uint8_t chunks[];
+};
+
+#define DUPLICATES_MAX 16
+#define RECONFIG_STREAMS_MAX 1024
+
+/* Our side of RFC 6525. */
+struct reconfig {
+	uint32_t next_seq;  /* of our next request */
+	bool outstanding;   /* one request is under way; RFC 6525, 5.1.1: "MUST NOT have more than one" */
+	uint16_t type;      /* WIRE_PARAM_* of it */
+	uint16_t stream;    /* resets */
+	uint16_t count;     /* adds */
+	uint32_t last_tsn;
+	uint32_t retries;
+	struct tx_stream *wanted_head, *wanted_tail;  /* outgoing resets to come */
+	uint16_t *requests; /* incoming resets to ask for: a ring that grows */
+	uint32_t request_count, request_capacity;
+	uint16_t add_outgoing, add_incoming; /* to ask for */
+
+	/* The peer's side. */
+	uint32_t peer_seq;       /* the next one we expect */
+	uint32_t response_seq;   /* the last one answered */
+	uint32_t response_result;
+	bool deferred;           /* an outgoing reset waits until everything before it came */
+	uint64_t deferred_tsn;
+	uint16_t *deferred_streams;
+	size_t deferred_count;   /* 0 with deferred: all */
+};
+
+struct sluice_sctp {
+	sluice_env *env;
+	sluice_sctp_config config;
+	enum sluice_sctp_state state;
+	uint32_t mtu; /* config.mtu, rounded down to a multiple of 4, so that full packets come out equal */
+	uint32_t pending;
+	bool refuse, dirty, shutdown_wanted;
+	uint64_t now; /* of the last verb */
+
+	/* who we are to each other */
+	uint32_t local_tag, peer_tag;
+	uint32_t local_tsn; /* initial */
+	uint8_t secret[COOKIE_SECRET_SIZE];
+	uint16_t outbound, inbound; /* streams, negotiated */
+	bool peer_forward_tsn, peer_reconfig;
+	bool send_zero_checksum;
+	uint8_t *echo; /* COOKIE-ECHO as bytes, and ERROR behind it when the INIT-ACK had what we did not know */
+	size_t echo_len;
+	uint32_t cookie_preservative; /* ms to ask for, after a stale cookie */
+	uint32_t stale_cookies;
+
+	/* sending */
+	struct outgoing out;
+	struct outstanding sent;
+	struct rto rto;
+	const struct cc_ops *cc;
+	struct cc_view view;
+	uint64_t recovery_exit; /* highest TSN outstanding when fast recovery began */
+	bool fast_retransmit_packet; /* the next packet of retransmissions goes whatever cwnd says; RFC 9260, 7.2.4 (3) */
+	uint64_t peer_a_rwnd;        /* from the last SACK; what may still be sent is this minus the flight */
+	uint64_t last_data_sent;
+	uint64_t forward_tsn_sent, forward_tsn_at;
+
+	/* receiving */
+	struct window *window;
+	struct tsnmap map;
+	struct reassembly in;
+	uint32_t duplicates[DUPLICATES_MAX];
+	uint16_t duplicate_count;
+	uint32_t unacked_packets; /* with DATA, since the last SACK */
+	uint64_t advertised;      /* a_rwnd of the last SACK */
+
+	struct reconfig reconfig;
+
+	uint64_t timers[TIMER_COUNT]; /* SLUICE_NEVER: not running */
+	uint64_t t1_rto, t2_rto;
+	uint32_t t1_retries, error_count;
+	uint64_t heartbeat_nonce;
+
+	struct reply *replies, *replies_tail;
+	uint32_t reply_count;
+
+	struct event_queue events;
+	struct event_node connected, ended, restarted, streams_added;
+	int error;
+	char error_text[128];
+	void (*wake)(void *ctx);
+	void *wake_ctx;
+	sluice_sctp_stats stats;
+};
+
+/* ---- association.c ---- */
+/* Output has something to do; outside of a verb the driver is woken. */
+void association_touch(sluice_sctp *a);
+/* Ends it: CLOSED, timers stopped, everything dropped, ENDED queued. */
+__attribute__((format(printf, 3, 4))) void association_end(sluice_sctp *a, int error, const char *format, ...);
+/* The same, and tells the peer with an ABORT that carries the cause. */
+__attribute__((format(printf, 5, 6))) void association_fail(sluice_sctp *a, int error, uint16_t cause, bool with_text,
+                                                             const char *format, ...);
+/* Queues a packet of `len` bytes of chunks. False at the bound or without memory; counted. */
+bool association_reply(sluice_sctp *a, uint32_t tag, const void *chunks, size_t len);
+bool association_check(const sluice_sctp *a);
+
+static inline void timer_start(sluice_sctp *a, enum timer t, uint64_t after) {
+	a->timers[t] = a->now + after;
+}
+static inline void timer_stop(sluice_sctp *a, enum timer t) {
+	a->timers[t] = SLUICE_NEVER;
+}
+static inline bool timer_running(const sluice_sctp *a, enum timer t) {
+	return a->timers[t] != SLUICE_NEVER;
+}
+/* An error of the peer's silence: counts, and ends the association at the limit. True when it ended. RFC 9260, 8.1. */
+bool association_count_error(sluice_sctp *a);
+
+/* ---- handshake.c ---- */
+void handshake_reset(sluice_sctp *a); /* fresh tags and TSNs */
+void handshake_write_init(sluice_sctp *a, struct writer *w);
+void handshake_timeout(sluice_sctp *a);
+struct packet;
+void handshake_init(sluice_sctp *a, struct packet *p, const struct wire_chunk *c);
+void handshake_init_ack(sluice_sctp *a, struct packet *p, const struct wire_chunk *c);
+void handshake_cookie_echo(sluice_sctp *a, struct packet *p, const struct wire_chunk *c);
+void handshake_cookie_ack(sluice_sctp *a, struct packet *p, const struct wire_chunk *c);
+void handshake_stale_cookie(sluice_sctp *a, uint32_t staleness_us);
+
+/* ---- input.c ---- */
+/* One packet under way through the dispatch table. */
+struct packet {
+	const uint8_t *data;
+	size_t len;
+	sluice_slab *slab;
+	struct wire_header header;
+	bool only_chunk; /* no other chunk stands in the packet */
+	bool had_data;   /* a DATA chunk was seen */
+	bool stop;       /* leave the rest of it */
+};
+bool input_state_in(const sluice_sctp *a, uint32_t states); /* states: bits 1 << state */
+#define IN(state) (1u << SLUICE_SCTP_##state)
+
+/* ---- data.c ---- */
+void data_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c);
+void data_forward_tsn(sluice_sctp *a, const struct wire_chunk *c);
+void data_batch_end(sluice_sctp *a, uint32_t packets_with_data); /* decides whether a SACK is due */
+void data_write_sack(sluice_sctp *a, struct writer *w);
+uint64_t data_a_rwnd(const sluice_sctp *a);
+void data_window_opened(void *association);
+
+/* ---- ack.c ---- */
+void ack_sack(sluice_sctp *a, const struct wire_chunk *c);
+void ack_cumulative(sluice_sctp *a, uint32_t cum_tsn); /* from SHUTDOWN */
+void ack_t3_expired(sluice_sctp *a);
+void ack_expire_lifetimes(sluice_sctp *a);
+void ack_write_forward_tsn(sluice_sctp *a, struct writer *w);
+static inline uint64_t ack_window_left(const sluice_sctp *a) {
+	return a->peer_a_rwnd > a->sent.flight ? a->peer_a_rwnd - a->sent.flight : 0;
+}
+
+/* ---- shutdown.c ---- */
+void shutdown_begin(sluice_sctp *a);
+void shutdown_progress(sluice_sctp *a); /* everything may have been acknowledged: is the next step due? */
+void shutdown_chunk(sluice_sctp *a, const struct wire_chunk *c);
+void shutdown_ack_chunk(sluice_sctp *a, struct packet *p);
+void shutdown_complete_chunk(sluice_sctp *a);
+void shutdown_timeout(sluice_sctp *a);
+
+/* ---- reconfig.c ---- */
+void reconfig_start(sluice_sctp *a, uint32_t peer_tsn); /* sequence numbers at (re)establishment */
+void reconfig_chunk(sluice_sctp *a, const struct wire_chunk *c);
+void reconfig_progress(sluice_sctp *a);     /* is a request due, can a deferred one be done? */
+void reconfig_want(sluice_sctp *a, struct tx_stream *s);
+void reconfig_write_request(sluice_sctp *a, struct writer *w);
+void reconfig_write_response(sluice_sctp *a, struct writer *w);
+void reconfig_timeout(sluice_sctp *a);
+void reconfig_clear(sluice_sctp *a); /* at the end or a restart: frees what is queued */
+
+/* ---- timers.c ---- */
+void heartbeat_schedule(sluice_sctp *a);
+void heartbeat_write(sluice_sctp *a, struct writer *w);
+void heartbeat_chunk(sluice_sctp *a, const struct wire_chunk *c);
+void heartbeat_ack_chunk(sluice_sctp *a, const struct wire_chunk *c);
+
+#endif

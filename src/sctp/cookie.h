@@ -1,0 +1,32 @@
+/* cookie: everything an association needs to know of an INIT, in the hands of the peer instead of ours.
+ *
+ * RFC 9260, 5.1.3: "a MAC, a timestamp on when the State Cookie is created, and the lifespan of the State Cookie, along with
+ * all the information necessary for it to establish the association". A cookie is authentic when its HMAC-SHA-256 under our
+ * secret is right; how old it may be is judged by the caller's clock. */
+#ifndef SCTP_COOKIE_H
+#define SCTP_COOKIE_H
+
+#include "crypto/crypto.h"
+#include "wire/wire.h"
+
+#define COOKIE_SECRET_SIZE 32
+#define COOKIE_SIZE (60 + CRYPTO_SHA256_SIZE)
+
+struct cookie {
+	uint64_t created; /* ns */
+	uint32_t local_tag, peer_tag;
+	uint32_t local_tsn, peer_tsn; /* initial ones */
+	uint32_t local_tie, peer_tie; /* tags of the association that stood when the INIT came; 0: none */
+	uint32_t peer_a_rwnd;
+	uint16_t peer_outbound, peer_inbound; /* streams as the peer's INIT named them */
+	uint16_t local_port, peer_port;
+	uint64_t lifetime; /* ns */
+	bool forward_tsn, reconfig, zero_checksum;
+};
+
+/* Writes COOKIE_SIZE bytes. False when the crypto library refuses. */
+bool cookie_write(const struct cookie *c, const uint8_t secret[COOKIE_SECRET_SIZE], uint8_t *out);
+/* False when it is not ours. */
+bool cookie_read(const uint8_t *data, size_t len, const uint8_t secret[COOKIE_SECRET_SIZE], struct cookie *c);
+
+#endif

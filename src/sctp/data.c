@@ -1,0 +1,212 @@
+/* data: DATA and FORWARD-TSN in, SACK out, and the window that we promise. RFC 9260, 6.2; RFC 3758, 3.6. */
+#include "sctp/association.h"
+
+#include "base/serial.h"
+
+/* ---- the window ---- */
+
+uint64_t data_a_rwnd(const sluice_sctp *a) {
+	uint64_t window = a->config.receive_window;
+	return a->window->held < window ? window - a->window->held : 0;
+}
+
+/* A release made room. RFC 9260, 6.2: "when the receiver's buffer space ... increases", the sender that waits must hear of it; a
+ * quarter of the window at a time, so that a slow reader does not cause a SACK for each message (silly window). */
+void data_window_opened(void *association) {
+	sluice_sctp *a = association;
+	uint64_t now_free = data_a_rwnd(a), window = a->config.receive_window;
+	uint64_t step = window / 4 > a->mtu ? window / 4 : a->mtu;
+	if (a->state == SLUICE_SCTP_CLOSED || a->advertised >= window / 2 || now_free < a->advertised + step)
+		return;
+	a->pending |= PENDING_SACK;
+	association_touch(a);
+}
+
+/* The sender charges payload, we charge headers too, so a sender that uses all of a_rwnd with small messages may land up to that
+ * much beyond it. New TSNs are taken up to twice the window; a TSN below the highest one seen fills a hole and lets data go,
+ * so it is taken up to three times: it must get in, or everything behind it stays. This is the bound on what a peer can make us
+ * hold. */
+static bool window_takes(const sluice_sctp *a, uint64_t tsn, uint32_t len) {
+	uint64_t limit = (uint64_t)a->config.receive_window * (tsn < a->map.highest ? 3 : 2);
+	return a->window->held + len + HELD_OVERHEAD <= limit;
+}
+
+/* ---- DATA ---- */
+
+static void sack_at_once(sluice_sctp *a) {
+	a->pending |= PENDING_SACK;
+}
+
+static void duplicate(sluice_sctp *a, uint32_t tsn) {
+	/* RFC 9260, 6.2: "When a packet arrives with duplicate DATA chunk(s) and with no new DATA chunk(s), the endpoint MUST
+	 * immediately send a SACK chunk with no delay." Our last one was lost, or the peer was too early: either way it waits. */
+	a->stats.duplicate_tsns_received++;
+	if (a->duplicate_count < DUPLICATES_MAX)
+		a->duplicates[a->duplicate_count++] = tsn;
+	sack_at_once(a);
+}
+
+static void reply_invalid_stream(sluice_sctp *a, uint16_t stream) {
+	uint8_t bytes[12], info[4] = {0};
+	put_be16(info, stream);
+	struct writer w = writer_of(bytes, sizeof bytes);
+	uint8_t *chunk = wire_chunk_begin(&w, WIRE_ERROR, 0);
+	wire_param_write(&w, WIRE_CAUSE_INVALID_STREAM, info, sizeof info);
+	wire_chunk_end(&w, chunk);
+	association_reply(a, a->peer_tag, bytes, writer_len(&w));
+}
+
+/* Stores a new chunk; false when it must not be acknowledged. */
+static bool take_new(sluice_sctp *a, struct packet *p, const struct wire_data *d, uint64_t tsn) {
+	if (d->stream >= a->inbound) {
+		/* RFC 9260, 6.5: "the receiver ... SHOULD respond with an ERROR chunk with cause "Invalid Stream Identifier" ..., SHALL
+		 * acknowledge the reception of the DATA chunk following the normal procedure", and discards it. */
+		a->stats.chunks_discarded++;
+		reply_invalid_stream(a, d->stream);
+		return true;
+	}
+	if (!window_takes(a, tsn, d->len)) {
+		a->stats.window_drops++;
+		return false;
+	}
+	int error = reassembly_add(&a->in, d, tsn, p->slab);
+	if (error == SLUICE_TOO_LARGE) {
+		association_fail(a, SLUICE_PROTOCOL, WIRE_CAUSE_PROTOCOL_VIOLATION, true, "a message larger than %u bytes",
+		                 (unsigned)a->config.max_message_size);
+		p->stop = true;
+		return false;
+	}
+	if (error)
+		a->stats.memory_drops++;
+	return error == 0;
+}
+
+void data_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
+	struct wire_data d;
+	/* In SHUTDOWN-RECEIVED and SHUTDOWN-ACK-SENT the peer has said that it sends no more. RFC 9260, 9.2. */
+	if (!input_state_in(a, IN(ESTABLISHED) | IN(SHUTDOWN_PENDING) | IN(SHUTDOWN_SENT)) || wire_data_read(c, &d)) {
+		a->stats.chunks_discarded++;
+		return;
+	}
+	a->stats.data_chunks_received++;
+	if (d.len == 0) {
+		/* RFC 9260, 6.2: "If an endpoint receives a DATA chunk with no user data ... it SHOULD send an ABORT chunk with error cause
+		 * set to "No User Data"." */
+		association_fail(a, SLUICE_PROTOCOL, WIRE_CAUSE_NO_USER_DATA, false, "a DATA chunk without data");
+		p->stop = true;
+		return;
+	}
+	p->had_data = true;
+	uint64_t tsn = serial_unwrap(d.tsn, a->map.cum);
+	switch (tsnmap_test(&a->map, tsn)) {
+	case TSNMAP_DUPLICATE:
+		duplicate(a, d.tsn);
+		return;
+	case TSNMAP_BEYOND:
+		a->stats.window_drops++;
+		sack_at_once(a);
+		return;
+	case TSNMAP_NEW:
+		break;
+	}
+	/* A hole that is filled is news too: the sender may stop repairing. RFC 9260, 6.7. */
+	bool had_gap = tsnmap_has_gap(&a->map);
+	if (!take_new(a, p, &d, tsn)) {
+		sack_at_once(a);
+		return;
+	}
+	tsnmap_add(&a->map, tsn);
+	/* RFC 9260, 6.2: the I bit (RFC 7053): "the receiver ... SHOULD NOT delay the sending of the corresponding SACK chunk". */
+	if (had_gap || tsnmap_has_gap(&a->map) || (d.flags & WIRE_DATA_I))
+		sack_at_once(a);
+}
+
+void data_batch_end(sluice_sctp *a, uint32_t packets_with_data) {
+	if (a->state == SLUICE_SCTP_CLOSED)
+		return;
+	a->unacked_packets += packets_with_data;
+	if (a->state == SLUICE_SCTP_SHUTDOWN_SENT) {
+		/* RFC 9260, 9.2: "While in the SHUTDOWN-SENT state, the SHUTDOWN chunk sender MUST immediately respond to each received packet
+		 * containing one or more DATA chunks with a SHUTDOWN chunk and restart the T2-shutdown timer"; with the SACK beside it. */
+		a->pending |= PENDING_SHUTDOWN | PENDING_SACK;
+		return;
+	}
+	/* RFC 9260, 6.2: "an acknowledgement SHOULD be generated for at least every second packet (not every second DATA chunk)
+	 * received and SHOULD be generated within 200 ms of the arrival of any unacknowledged DATA chunk". One SACK serves all
+	 * packets of a batch: they came together. */
+	if (a->unacked_packets >= 2)
+		sack_at_once(a);
+	else if (!timer_running(a, TIMER_SACK))
+		timer_start(a, TIMER_SACK, a->config.sack_delay);
+}
+
+/* ---- FORWARD-TSN ---- */
+
+void data_forward_tsn(sluice_sctp *a, const struct wire_chunk *c) {
+	struct wire_forward f;
+	if (!a->peer_forward_tsn || wire_forward_read(c, &f)) {
+		a->stats.chunks_discarded++;
+		return;
+	}
+	uint64_t cum = serial_unwrap(f.cum_tsn, a->map.cum);
+	/* RFC 3758, 3.6: "the data receiver MUST ... immediately send" a SACK also for one that is old: our last SACK was lost. */
+	sack_at_once(a);
+	if (cum <= a->map.cum)
+		return;
+	/* Honest peers skip what they sent; a jump beyond what could be outstanding is not that. */
+	if (cum - a->map.cum > TSNMAP_MAX) {
+		a->stats.chunks_discarded++;
+		return;
+	}
+	reassembly_forward_tsn(&a->in, cum);
+	for (size_t i = 0; i < f.count; i++) {
+		uint16_t stream, ssn;
+		wire_forward_stream(&f, i, &stream, &ssn);
+		if (stream < a->inbound && reassembly_skip(&a->in, stream, ssn) != 0) {
+			/* The map has not moved, so the peer will say it again. */
+			a->stats.memory_drops++;
+			return;
+		}
+	}
+	tsnmap_forward(&a->map, cum);
+}
+
+/* ---- SACK ---- */
+
+#define SACK_FIXED 16
+
+static uint16_t gather_gaps(const sluice_sctp *a, uint8_t *out, size_t max) {
+	uint64_t start = a->map.cum + 1, end;
+	uint16_t count = 0;
+	while (count < max && tsnmap_block(&a->map, &start, &end)) {
+		put_be16(out + 4 * count, (uint16_t)(start - a->map.cum));
+		put_be16(out + 4 * count + 2, (uint16_t)(end - a->map.cum));
+		count++;
+		start = end + 1;
+	}
+	return count;
+}
+
+/* As many blocks as fit the packet, lowest first: RFC 9260, 3.3.4. Duplicates take what is left. */
+void data_write_sack(sluice_sctp *a, struct writer *w) {
+	uint8_t gaps[4 * GAPS_KEPT], duplicates[4 * DUPLICATES_MAX];
+	size_t room = writer_room(w);
+	if (room < SACK_FIXED)
+		return;
+	size_t max_gaps = (room - SACK_FIXED) / 4 < GAPS_KEPT ? (room - SACK_FIXED) / 4 : GAPS_KEPT;
+	struct wire_sack s = {.cum_tsn = (uint32_t)a->map.cum, .a_rwnd = (uint32_t)data_a_rwnd(a), .gaps = gaps, .duplicates = duplicates};
+	if (tsnmap_has_gap(&a->map))
+		s.gap_count = gather_gaps(a, gaps, max_gaps);
+	size_t max_duplicates = (room - SACK_FIXED) / 4 - s.gap_count;
+	while (s.duplicate_count < a->duplicate_count && s.duplicate_count < max_duplicates) {
+		put_be32(duplicates + 4 * s.duplicate_count, a->duplicates[s.duplicate_count]);
+		s.duplicate_count++;
+	}
+	wire_sack_write(w, &s);
+	a->duplicate_count = 0;
+	a->unacked_packets = 0;
+	a->advertised = s.a_rwnd;
+	a->pending &= ~(uint32_t)PENDING_SACK;
+	a->stats.sacks_sent++;
+	timer_stop(a, TIMER_SACK);
+}

@@ -1,0 +1,458 @@
+/* handshake: INIT, INIT-ACK, COOKIE-ECHO, COOKIE-ACK; simultaneous open and restart. RFC 9260, 5. */
+#include "base/serial.h"
+#include "sctp/association.h"
+
+#define STALE_COOKIE_TRIES 3
+
+static uint32_t random_tag(sluice_sctp *a) {
+	uint32_t tag;
+	do
+		tag = env_random32(a->env);
+	while (tag == 0);
+	return tag;
+}
+
+void handshake_reset(sluice_sctp *a) {
+	a->local_tag = random_tag(a);
+	a->local_tsn = env_random32(a->env);
+	a->peer_tag = 0;
+}
+
+/* ---- the active open ---- */
+
+int sluice_sctp_connect(sluice_sctp *a) {
+	if (a->state != SLUICE_SCTP_CLOSED)
+		return SLUICE_WRONG_STATE;
+	handshake_reset(a);
+	a->error = 0;
+	a->error_count = a->t1_retries = a->stale_cookies = a->cookie_preservative = 0;
+	outstanding_free(&a->sent);
+	outstanding_init(&a->sent, a->env, &a->out, SERIAL_ORIGIN + a->local_tsn);
+	a->state = SLUICE_SCTP_COOKIE_WAIT;
+	a->pending |= PENDING_INIT;
+	a->t1_rto = a->config.rto_initial;
+	association_touch(a);
+	return 0;
+}
+
+/* What we say of ourselves in INIT and INIT-ACK alike. */
+static struct wire_init describe(const sluice_sctp *a, uint32_t tag, uint32_t tsn) {
+	return (struct wire_init){
+		.tag = tag,
+		.a_rwnd = (uint32_t)data_a_rwnd(a),
+		.outbound_streams = a->config.outbound_streams,
+		.inbound_streams = a->config.inbound_streams,
+		.tsn = tsn,
+		.forward_tsn = !a->config.no_pr_sctp,
+		.reconfig = !a->config.no_reconfig,
+		.has_zero_checksum = a->config.checksum == SLUICE_CHECKSUM_DTLS,
+		.zero_checksum_method = WIRE_ZERO_CHECKSUM_DTLS,
+	};
+}
+
+void handshake_write_init(sluice_sctp *a, struct writer *w) {
+	struct wire_init i = describe(a, a->local_tag, a->local_tsn);
+	i.has_cookie_preservative = a->cookie_preservative > 0;
+	i.cookie_preservative = a->cookie_preservative;
+	wire_init_write(w, WIRE_INIT, &i);
+	timer_start(a, TIMER_T1, a->t1_rto);
+}
+
+void handshake_timeout(sluice_sctp *a) {
+	timer_stop(a, TIMER_T1);
+	if (++a->t1_retries > a->config.init_max_retransmits) {
+		association_end(a, SLUICE_TIMED_OUT, "no answer to %s after %u retransmissions",
+		                a->state == SLUICE_SCTP_COOKIE_WAIT ? "INIT" : "COOKIE-ECHO", (unsigned)a->t1_retries - 1);
+		return;
+	}
+	a->t1_rto = 2 * a->t1_rto > a->config.rto_max ? a->config.rto_max : 2 * a->t1_rto;
+	if (a->state == SLUICE_SCTP_COOKIE_WAIT) {
+		a->pending |= PENDING_INIT;
+		return;
+	}
+	/* Data that rode with the COOKIE-ECHO was lost with it, and rides with the next one. */
+	outstanding_all_lost(&a->sent);
+	a->pending |= PENDING_COOKIE_ECHO;
+}
+
+/* ---- what INIT and INIT-ACK have in common ---- */
+
+static void reply_abort(sluice_sctp *a, uint32_t tag, uint8_t flags, uint16_t cause, const void *info, size_t len) {
+	uint8_t bytes[256];
+	struct writer w = writer_of(bytes, sizeof bytes);
+	uint8_t *chunk = wire_chunk_begin(&w, WIRE_ABORT, flags);
+	wire_param_write(&w, cause, info, len);
+	wire_chunk_end(&w, chunk);
+	if (!w.failed)
+		association_reply(a, tag, bytes, writer_len(&w));
+}
+
+static void take_capabilities(sluice_sctp *a, bool forward_tsn, bool reconfig, bool zero_checksum) {
+	a->peer_forward_tsn = forward_tsn && !a->config.no_pr_sctp;
+	a->peer_reconfig = reconfig && !a->config.no_reconfig;
+	/* RFC 9653, 5.2: "An endpoint MUST NOT send SCTP packets with an incorrect checksum of zero" unless the peer declared
+	 * that it takes them under the error detection method in use. */
+	a->send_zero_checksum = zero_checksum && a->config.checksum == SLUICE_CHECKSUM_DTLS;
+}
+
+static bool offers_zero_checksum(const struct wire_init *i) {
+	return i->has_zero_checksum && i->zero_checksum_method == WIRE_ZERO_CHECKSUM_DTLS;
+}
+
+static uint16_t min16(uint16_t x, uint16_t y) {
+	return x < y ? x : y;
+}
+
+/* The parts that start with the peer's INIT or INIT-ACK, however it reached us. */
+static void take_peer(sluice_sctp *a, uint32_t tag, uint32_t tsn, uint32_t a_rwnd, uint16_t outbound, uint16_t inbound) {
+	a->peer_tag = tag;
+	tsnmap_free(&a->map);
+	tsnmap_init(&a->map, a->env, SERIAL_ORIGIN + tsn - 1);
+	a->peer_a_rwnd = a_rwnd;
+	/* RFC 9260, 5.1.1: "each side SHOULD adjust its OS to the MIS of the other". */
+	a->outbound = min16(a->config.outbound_streams, inbound);
+	a->inbound = min16(a->config.inbound_streams, outbound);
+	a->view = (struct cc_view){
+		.ssthresh = a_rwnd, .mtu = a->mtu - WIRE_HEADER_SIZE - WIRE_DATA_HEADER, .initial_window = a->config.initial_window,
+		.rto = a->rto.rto,
+	};
+	a->cc->init(&a->view);
+	a->duplicate_count = 0;
+	a->unacked_packets = 0;
+	a->advertised = a->config.receive_window;
+	reconfig_start(a, tsn);
+}
+
+static void establish(sluice_sctp *a) {
+	timer_stop(a, TIMER_T1);
+	a->state = SLUICE_SCTP_ESTABLISHED;
+	a->error = 0;
+	a->error_count = 0;
+	env_free(a->env, a->echo);
+	a->echo = NULL;
+	event_push(&a->events, &a->connected);
+	heartbeat_schedule(a);
+	env_log(a->env, SLUICE_LOG_INFO, "sctp: established, %u streams out, %u in", a->outbound, a->inbound);
+	if (a->shutdown_wanted) {
+		a->shutdown_wanted = false;
+		shutdown_begin(a);
+	}
+}
+
+/* ---- INIT ---- */
+
+static bool init_acceptable(sluice_sctp *a, const struct packet *p, const struct wire_init *i) {
+	/* RFC 9260, 3.3.2: "If the value of the Initiate Tag in a received INIT chunk is found to be 0, the receiver MUST silently
+	 * discard the packet." 8.5.1: the tag of a packet with INIT MUST be 0; 6.10: INIT "MUST NOT" be bundled. */
+	if (i->tag == 0 || p->header.tag != 0 || !p->only_chunk) {
+		a->stats.packets_discarded++;
+		return false;
+	}
+	/* 3.3.2: "A receiver receiving a value of 0 for the OS (or MIS) SHOULD abort the association." */
+	if (i->outbound_streams == 0 || i->inbound_streams == 0) {
+		reply_abort(a, i->tag, 0, WIRE_CAUSE_INVALID_PARAM, NULL, 0);
+		return false;
+	}
+	/* 3.3.2.1.4: "receiver MUST send an ABORT chunk" on a Host Name Address, "Unresolvable Address". */
+	if (i->has_host_name) {
+		reply_abort(a, i->tag, 0, WIRE_CAUSE_UNRESOLVABLE_ADDRESS, NULL, 0);
+		return false;
+	}
+	return true;
+}
+
+/* The tags and TSN that our INIT-ACK names. RFC 9260, 5.2.1: in COOKIE-WAIT and COOKIE-ECHOED "the endpoint MUST respond with an
+ * INIT ACK chunk using the same parameters it sent in its original INIT chunk (including its Initiate Tag, unchanged)"; 5.2.2: in
+ * other states a new tag, and the Tie-Tags are the tags of the association that stands. */
+static void fill_own_side(sluice_sctp *a, struct cookie *k) {
+	if (a->state == SLUICE_SCTP_COOKIE_WAIT || a->state == SLUICE_SCTP_COOKIE_ECHOED) {
+		k->local_tag = a->local_tag;
+		k->local_tsn = a->local_tsn;
+	} else {
+		k->local_tag = random_tag(a);
+		k->local_tsn = env_random32(a->env);
+	}
+	if (a->state != SLUICE_SCTP_CLOSED) {
+		k->local_tie = a->local_tag;
+		k->peer_tie = a->peer_tag;
+	}
+}
+
+static void reply_init_ack(sluice_sctp *a, const struct packet *p, const struct wire_init *i) {
+	struct cookie k = {
+		.created = a->now,
+		.lifetime = a->config.cookie_lifetime + (i->has_cookie_preservative ? i->cookie_preservative * SLUICE_MS : 0),
+		.peer_tag = i->tag,
+		.peer_tsn = i->tsn,
+		.peer_a_rwnd = i->a_rwnd,
+		.peer_outbound = i->outbound_streams,
+		.peer_inbound = i->inbound_streams,
+		.local_port = p->header.dst_port,
+		.peer_port = p->header.src_port,
+		.forward_tsn = i->forward_tsn,
+		.reconfig = i->reconfig,
+		.zero_checksum = offers_zero_checksum(i),
+	};
+	/* "the receiver ... MAY increase the lifespan" (5.2.6), but not without end: a cookie that lives for ever can be replayed. */
+	if (k.lifetime > 10 * a->config.cookie_lifetime)
+		k.lifetime = 10 * a->config.cookie_lifetime;
+	fill_own_side(a, &k);
+	uint8_t cookie[COOKIE_SIZE];
+	if (!cookie_write(&k, a->secret, cookie))
+		return;
+	struct wire_init answer = describe(a, k.local_tag, k.local_tsn);
+	answer.cookie = cookie;
+	answer.cookie_len = sizeof cookie;
+	answer.unrecognized_count = i->unrecognized_count;
+	for (size_t n = 0; n < i->unrecognized_count; n++)
+		answer.unrecognized[n] = i->unrecognized[n];
+	uint8_t bytes[1024];
+	struct writer w = writer_of(bytes, sizeof bytes);
+	wire_init_write(&w, WIRE_INIT_ACK, &answer);
+	if (w.failed) { /* the reports are a courtesy; the answer is not */
+		answer.unrecognized_count = 0;
+		w = writer_of(bytes, sizeof bytes);
+		wire_init_write(&w, WIRE_INIT_ACK, &answer);
+	}
+	association_reply(a, i->tag, bytes, writer_len(&w));
+}
+
+void handshake_init(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
+	struct wire_init i;
+	if (wire_init_read(c, &i)) {
+		a->stats.chunks_discarded++;
+		return;
+	}
+	if (!init_acceptable(a, p, &i))
+		return;
+	if (a->refuse && a->state == SLUICE_SCTP_CLOSED) {
+		/* RFC 9260, 5.1: "the endpoint ... can send an ABORT": with the initiator's tag, no T bit. */
+		reply_abort(a, i.tag, 0, WIRE_CAUSE_OUT_OF_RESOURCE, NULL, 0);
+		return;
+	}
+	if (a->state == SLUICE_SCTP_SHUTDOWN_ACK_SENT) {
+		/* RFC 9260, 9.2: "If an endpoint is in the SHUTDOWN-ACK-SENT state and receives an INIT chunk ... it SHOULD discard the INIT
+		 * chunk and retransmit the SHUTDOWN ACK chunk." */
+		a->pending |= PENDING_SHUTDOWN_ACK;
+		return;
+	}
+	reply_init_ack(a, p, &i);
+}
+
+/* ---- INIT-ACK ---- */
+
+static bool init_ack_acceptable(sluice_sctp *a, const struct packet *p, const struct wire_init *i) {
+	if (!p->only_chunk) {
+		a->stats.packets_discarded++;
+		return false;
+	}
+	if (i->tag == 0) {
+		/* RFC 9260, 3.3.3: "If an endpoint in the COOKIE-WAIT state receives an INIT ACK chunk with the Initiate Tag set to 0, it
+		 * MUST destroy the TCB." */
+		association_end(a, SLUICE_PROTOCOL, "INIT-ACK with tag 0");
+		return false;
+	}
+	a->peer_tag = i->tag; /* for the ABORT, if there is to be one */
+	if (i->outbound_streams == 0 || i->inbound_streams == 0) {
+		association_fail(a, SLUICE_PROTOCOL, WIRE_CAUSE_INVALID_PARAM, false, "INIT-ACK with no streams");
+		return false;
+	}
+	if (!i->cookie) {
+		association_fail(a, SLUICE_PROTOCOL, WIRE_CAUSE_MISSING_PARAM, false, "INIT-ACK without a cookie");
+		return false;
+	}
+	if (i->has_host_name) {
+		association_fail(a, SLUICE_PROTOCOL, WIRE_CAUSE_UNRESOLVABLE_ADDRESS, false, "INIT-ACK with a host name");
+		return false;
+	}
+	return true;
+}
+
+/* The COOKIE-ECHO, and behind it in the same packet an ERROR that reports parameters we did not know (RFC 9260, 3.2.2), kept as
+ * bytes until the COOKIE-ACK. */
+static bool keep_echo(sluice_sctp *a, const struct wire_init *i) {
+	size_t size = pad4(4u + i->cookie_len);
+	if (size > a->mtu - WIRE_HEADER_SIZE)
+		return false;
+	size_t room = a->mtu - WIRE_HEADER_SIZE;
+	env_free(a->env, a->echo);
+	a->echo = env_alloc(a->env, room);
+	if (!a->echo)
+		return false;
+	struct writer w = writer_of(a->echo, room);
+	wire_chunk_write(&w, WIRE_COOKIE_ECHO, 0, i->cookie, i->cookie_len);
+	a->echo_len = writer_len(&w);
+	if (i->unrecognized_count == 0)
+		return true;
+	uint8_t *error = wire_chunk_begin(&w, WIRE_ERROR, 0);
+	for (size_t n = 0; n < i->unrecognized_count; n++)
+		wire_param_write(&w, WIRE_CAUSE_UNRECOGNIZED_PARAMS, i->unrecognized[n].raw, i->unrecognized[n].raw_len);
+	wire_chunk_end(&w, error);
+	if (!w.failed)
+		a->echo_len = writer_len(&w);
+	return true;
+}
+
+void handshake_init_ack(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
+	struct wire_init i;
+	if (wire_init_read(c, &i)) {
+		a->stats.chunks_discarded++;
+		return;
+	}
+	if (!init_ack_acceptable(a, p, &i))
+		return;
+	if (!keep_echo(a, &i)) {
+		association_fail(a, SLUICE_NO_MEMORY, WIRE_CAUSE_OUT_OF_RESOURCE, false, "no room for the cookie");
+		return;
+	}
+	take_peer(a, i.tag, i.tsn, i.a_rwnd, i.outbound_streams, i.inbound_streams);
+	take_capabilities(a, i.forward_tsn, i.reconfig, offers_zero_checksum(&i));
+	a->state = SLUICE_SCTP_COOKIE_ECHOED;
+	a->t1_retries = 0;
+	a->t1_rto = a->config.rto_initial;
+	a->pending |= PENDING_COOKIE_ECHO;
+}
+
+void handshake_stale_cookie(sluice_sctp *a, uint32_t staleness_us) {
+	if (a->state != SLUICE_SCTP_COOKIE_ECHOED)
+		return;
+	/* RFC 9260, 5.2.6: "Send a new INIT chunk to the endpoint to generate a new State Cookie and reattempt the setup procedure",
+	 * asking for a longer life with the Cookie Preservative. */
+	if (++a->stale_cookies > STALE_COOKIE_TRIES) {
+		association_end(a, SLUICE_TIMED_OUT, "the cookie was stale %u times", STALE_COOKIE_TRIES);
+		return;
+	}
+	outstanding_all_lost(&a->sent);
+	a->cookie_preservative = 2 * (staleness_us / 1000 + 1);
+	a->state = SLUICE_SCTP_COOKIE_WAIT;
+	a->pending = PENDING_INIT;
+	a->peer_tag = 0;
+}
+
+/* ---- COOKIE-ECHO ---- */
+
+static void reply_stale_cookie(sluice_sctp *a, const struct cookie *k) {
+	uint8_t bytes[16], staleness[4];
+	uint64_t over = (a->now - k->created - k->lifetime) / SLUICE_US;
+	put_be32(staleness, over > UINT32_MAX ? UINT32_MAX : (uint32_t)over);
+	struct writer w = writer_of(bytes, sizeof bytes);
+	uint8_t *chunk = wire_chunk_begin(&w, WIRE_ERROR, 0);
+	wire_param_write(&w, WIRE_CAUSE_STALE_COOKIE, staleness, sizeof staleness);
+	wire_chunk_end(&w, chunk);
+	association_reply(a, k->peer_tag, bytes, writer_len(&w));
+}
+
+static void adopt(sluice_sctp *a, const struct cookie *k) {
+	take_peer(a, k->peer_tag, k->peer_tsn, k->peer_a_rwnd, k->peer_outbound, k->peer_inbound);
+	take_capabilities(a, k->forward_tsn, k->reconfig, k->zero_checksum);
+	establish(a);
+	a->pending = (a->pending & ~(uint32_t)(PENDING_INIT | PENDING_COOKIE_ECHO)) | PENDING_COOKIE_ACK;
+}
+
+/* A new association, from nothing but the cookie. */
+static void cookie_opens(sluice_sctp *a, const struct cookie *k) {
+	a->local_tag = k->local_tag;
+	a->local_tsn = k->local_tsn;
+	outstanding_free(&a->sent);
+	outstanding_init(&a->sent, a->env, &a->out, SERIAL_ORIGIN + k->local_tsn);
+	adopt(a, k);
+}
+
+/* RFC 9260, 5.2.4, A: "the peer might have restarted. ... the existing session is treated the same as if it received an ABORT
+ * chunk followed by a new COOKIE ECHO chunk" */
+static void cookie_restarts(sluice_sctp *a, const struct cookie *k) {
+	if (a->state == SLUICE_SCTP_SHUTDOWN_ACK_SENT) {
+		/* "it MUST NOT set up a new association but instead resend the SHUTDOWN ACK chunk and send an ERROR chunk with a "Cookie
+		 * Received While Shutting Down" error cause to its peer" */
+		a->pending |= PENDING_SHUTDOWN_ACK;
+		return;
+	}
+	a->stats.restarts++;
+	outstanding_clear(&a->sent);
+	outgoing_drop_queued(&a->out);
+	uint32_t id = 0;
+	for (struct tx_stream *s; (s = idmap_next(&a->out.streams, &id)); id++) {
+		s->next_ssn = 0;
+		s->reset = TX_RESET_NONE;
+	}
+	reassembly_restart(&a->in);
+	reconfig_clear(a);
+	for (int t = 0; t < TIMER_COUNT; t++)
+		timer_stop(a, t);
+	a->pending = 0;
+	event_push(&a->events, &a->restarted);
+	cookie_opens(a, k);
+}
+
+enum action { ACTION_RESTART, ACTION_COLLISION, ACTION_SAME, ACTION_DISCARD };
+
+/* RFC 9260, 5.2.4, Table 12:  local tag | peer's tag | local tie | peer's tie | action
+ *                              X         | X          | M         | M          | A
+ *                              M         | X          | any       | any        | B
+ *                              M         | 0          | any       | any        | B
+ *                              X         | M          | 0         | 0          | C
+ *                              M         | M          | any       | any        | D   */
+static enum action match(const sluice_sctp *a, const struct cookie *k) {
+	bool local = k->local_tag == a->local_tag, peer = k->peer_tag == a->peer_tag;
+	if (local)
+		return peer ? ACTION_SAME : ACTION_COLLISION;
+	if (!peer && k->local_tie == a->local_tag && k->peer_tie == a->peer_tag)
+		return ACTION_RESTART;
+	return ACTION_DISCARD;
+}
+
+void handshake_cookie_echo(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
+	struct cookie k;
+	/* RFC 9260, 5.1.5, 1 to 3: authenticate, compare ports and tag, "silently discard" what does not fit. */
+	if (!cookie_read(c->value, c->len, a->secret, &k) || p->header.tag != k.local_tag || p->header.src_port != k.peer_port ||
+	    p->header.dst_port != k.local_port || (a->refuse && a->state == SLUICE_SCTP_CLOSED)) {
+		a->stats.packets_discarded++;
+		p->stop = true;
+		return;
+	}
+	enum action action = a->state == SLUICE_SCTP_CLOSED ? ACTION_RESTART : match(a, &k);
+	/* 5.1.5, 4: "If the elapsed time is longer than the lifespan carried in the State Cookie, then the packet, including the
+	 * COOKIE ECHO chunk and any attached DATA chunks, SHOULD be discarded, and the endpoint MUST transmit an ERROR chunk with a
+	 * "Stale Cookie" error cause". 5.2.4, 3: when both tags match the association that stands, age does not matter. */
+	if (action != ACTION_SAME && a->now > k.created + k.lifetime) {
+		reply_stale_cookie(a, &k);
+		p->stop = true;
+		return;
+	}
+	if (a->state == SLUICE_SCTP_CLOSED) {
+		cookie_opens(a, &k);
+		return;
+	}
+	switch (action) {
+	case ACTION_RESTART:
+		cookie_restarts(a, &k);
+		break;
+	case ACTION_COLLISION:
+		/* B: "the endpoint MUST ... update its peer's tag ... and enter the ESTABLISHED state". Data that rode with our own
+		 * COOKIE-ECHO has its TSNs from the same start, and is not sent anew. */
+		if (a->state == SLUICE_SCTP_COOKIE_WAIT || a->state == SLUICE_SCTP_COOKIE_ECHOED) {
+			adopt(a, &k);
+			outstanding_all_lost(&a->sent);
+		} else {
+			p->stop = true;
+		}
+		break;
+	case ACTION_SAME:
+		/* D: "enter the ESTABLISHED state if it is in COOKIE-ECHOED state; ... send a COOKIE ACK" */
+		if (a->state == SLUICE_SCTP_COOKIE_ECHOED)
+			establish(a);
+		a->pending = (a->pending & ~(uint32_t)(PENDING_INIT | PENDING_COOKIE_ECHO)) | PENDING_COOKIE_ACK;
+		break;
+	case ACTION_DISCARD:
+		a->stats.packets_discarded++;
+		p->stop = true;
+		break;
+	}
+}
+
+void handshake_cookie_ack(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
+	(void)p;
+	(void)c;
+	a->pending &= ~(uint32_t)PENDING_COOKIE_ECHO;
+	establish(a);
+}

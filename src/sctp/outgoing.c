@@ -1,0 +1,327 @@
+#include "sctp/outgoing.h"
+
+#include <string.h>
+
+void outgoing_init(struct outgoing *o, sluice_env *env, struct event_queue *events, uint64_t high_water) {
+	*o = (struct outgoing){.env = env, .events = events, .streams = {.env = env}, .high_water = high_water};
+}
+
+struct tx_stream *outgoing_stream(struct outgoing *o, uint16_t id) {
+	struct tx_stream *s = outgoing_find(o, id);
+	if (s)
+		return s;
+	s = env_zalloc(o->env, sizeof *s);
+	if (!s)
+		return NULL;
+	s->id = id;
+	s->high_water = o->high_water;
+	s->writable = (struct event_node){.type = SLUICE_SCTP_WRITABLE, .stream = id};
+	s->low_event = (struct event_node){.type = SLUICE_SCTP_BUFFERED_LOW, .stream = id};
+	s->reset_event = (struct event_node){.type = SLUICE_SCTP_RESET_OUT, .stream = id};
+	s->abandoned = (struct event_node){.type = SLUICE_SCTP_ABANDONED, .stream = id};
+	if (!idmap_set(&o->streams, id, s)) {
+		env_free(o->env, s);
+		return NULL;
+	}
+	return s;
+}
+
+/* ---- the ready list: streams with something queued take turns ---- */
+
+static void ready_push(struct outgoing *o, struct tx_stream *s) {
+	s->ready = true;
+	s->next_ready = NULL;
+	if (o->ready_tail)
+		o->ready_tail->next_ready = s;
+	else
+		o->ready_head = s;
+	o->ready_tail = s;
+}
+
+static void ready_remove(struct outgoing *o, struct tx_stream *s) {
+	struct tx_stream *before = NULL;
+	for (struct tx_stream *at = o->ready_head; at != s; at = at->next_ready)
+		before = at;
+	if (before)
+		before->next_ready = s->next_ready;
+	else
+		o->ready_head = s->next_ready;
+	if (o->ready_tail == s)
+		o->ready_tail = before;
+	s->ready = false;
+}
+
+static void queue_push(struct outgoing *o, struct tx_stream *s, struct tx_message *m) {
+	m->queued = true;
+	m->next = NULL;
+	m->prev = s->tail;
+	if (s->tail)
+		s->tail->next = m;
+	else
+		s->head = m;
+	s->tail = m;
+	if (!s->ready)
+		ready_push(o, s);
+}
+
+/* Its turn is over: the next stream's message comes first, then this one's next. */
+static void queue_remove(struct outgoing *o, struct tx_message *m) {
+	struct tx_stream *s = m->stream;
+	if (m->prev)
+		m->prev->next = m->next;
+	else
+		s->head = m->next;
+	if (m->next)
+		m->next->prev = m->prev;
+	else
+		s->tail = m->prev;
+	m->queued = false;
+	if (o->begun == m)
+		o->begun = NULL;
+	if (!s->head || (o->ready_head == s && s->next_ready)) {
+		ready_remove(o, s);
+		if (s->head)
+			ready_push(o, s);
+	}
+}
+
+/* ---- accepting ---- */
+
+static struct tx_message *message_new(struct outgoing *o, const sluice_send_info *info, size_t iov_count, size_t inline_bytes,
+                                      uint32_t len) {
+	struct tx_stream *s = outgoing_stream(o, info->stream);
+	if (!s)
+		return NULL;
+	struct tx_message *m = env_alloc(o->env, sizeof *m + iov_count * sizeof *m->iov + inline_bytes);
+	if (!m)
+		return NULL;
+	*m = (struct tx_message){
+		.stream = s, .expiry.index = HEAP_OUT, .len = len, .left = len, .ppid = info->ppid, .limit = info->value,
+		.reliability = (uint8_t)info->reliability, .unordered = info->unordered, .iov_count = (uint32_t)iov_count,
+	};
+	return m;
+}
+
+static void accept_message(struct outgoing *o, struct tx_message *m) {
+	struct tx_stream *s = m->stream;
+	s->buffered += m->len;
+	s->buffered_messages++;
+	s->lost_messages = 0;
+	if (s->buffered > s->low)
+		s->above_low = true;
+	o->buffered += m->len;
+	o->messages++;
+	o->payload += m->len;
+	if (m->reliability == SLUICE_LIFETIME) {
+		m->unstamped = true;
+		m->next_unstamped = o->unstamped;
+		o->unstamped = m;
+	}
+	queue_push(o, s, m);
+}
+
+/* A message on an empty stream is always taken, or one larger than the mark could never go. */
+static bool would_block(struct outgoing *o, uint16_t stream, uint32_t len) {
+	struct tx_stream *s = outgoing_find(o, stream);
+	if (!s || s->buffered == 0 || s->buffered + len <= s->high_water)
+		return false;
+	s->blocked = true;
+	return true;
+}
+
+int outgoing_copy(struct outgoing *o, const sluice_send_info *info, const void *data, uint32_t len) {
+	if (would_block(o, info->stream, len))
+		return SLUICE_WOULD_BLOCK;
+	struct tx_message *m = message_new(o, info, 1, len, len);
+	if (!m)
+		return SLUICE_NO_MEMORY;
+	m->iov[0] = (struct iovec){&m->iov[1], len};
+	memcpy(&m->iov[1], data, len);
+	accept_message(o, m);
+	return 0;
+}
+
+int outgoing_borrow(struct outgoing *o, const sluice_send_info *info, const struct iovec *iov, size_t count, uint32_t len,
+                    sluice_release_fn release, void *ctx) {
+	if (would_block(o, info->stream, len))
+		return SLUICE_WOULD_BLOCK;
+	struct tx_message *m = message_new(o, info, count, 0, len);
+	if (!m)
+		return SLUICE_NO_MEMORY;
+	memcpy(m->iov, iov, count * sizeof *iov);
+	m->release = release;
+	m->release_ctx = ctx;
+	accept_message(o, m);
+	return 0;
+}
+
+/* ---- cutting ---- */
+
+struct tx_message *outgoing_next(struct outgoing *o) {
+	if (o->begun)
+		return o->begun;
+	return o->ready_head ? o->ready_head->head : NULL;
+}
+
+void outgoing_cut(struct outgoing *o, struct tx_message *m, uint32_t len, uint64_t tsn) {
+	if (m->cut == 0) {
+		m->first_tsn = tsn;
+		if (!m->unordered)
+			m->ssn = m->stream->next_ssn++;
+		o->begun = m;
+	}
+	m->cut += len;
+	if (m->cut == m->len)
+		queue_remove(o, m);
+}
+
+void tx_message_gather(struct tx_message *m, uint32_t offset, uint32_t len, uint8_t *out) {
+	if (offset < m->cursor_base)
+		m->cursor_index = m->cursor_base = 0;
+	while (len > 0) {
+		const struct iovec *v = &m->iov[m->cursor_index];
+		uint32_t skip = offset - m->cursor_base;
+		if (skip >= v->iov_len) {
+			m->cursor_base += (uint32_t)v->iov_len;
+			m->cursor_index++;
+			continue;
+		}
+		uint32_t n = (uint32_t)v->iov_len - skip;
+		if (n > len)
+			n = len;
+		memcpy(out, (const uint8_t *)v->iov_base + skip, n);
+		out += n;
+		offset += n;
+		len -= n;
+	}
+}
+
+/* ---- leaving ---- */
+
+static void unstamped_remove(struct outgoing *o, struct tx_message *m) {
+	struct tx_message **at = &o->unstamped;
+	while (*at != m)
+		at = &(*at)->next_unstamped;
+	*at = m->next_unstamped;
+	m->unstamped = false;
+}
+
+static void message_free(struct outgoing *o, struct tx_message *m) {
+	if (m->queued)
+		queue_remove(o, m);
+	if (m->unstamped)
+		unstamped_remove(o, m);
+	heap_remove(&o->expiry, &m->expiry);
+	m->stream->buffered_messages--;
+	if (m->release)
+		m->release(m->release_ctx);
+	env_free(o->env, m);
+}
+
+static void buffered_sink(struct outgoing *o, struct tx_stream *s, uint32_t bytes) {
+	s->buffered -= bytes;
+	o->buffered -= bytes;
+	if (s->above_low && s->buffered <= s->low) {
+		s->above_low = false;
+		event_push(o->events, &s->low_event);
+	}
+	/* Half the mark, so that the app refills in bulk instead of being called for each message. */
+	if (s->blocked && s->buffered <= s->high_water / 2) {
+		s->blocked = false;
+		event_push(o->events, &s->writable);
+	}
+}
+
+bool outgoing_acked(struct outgoing *o, struct tx_message *m, uint32_t len) {
+	m->left -= len;
+	buffered_sink(o, m->stream, len);
+	if (m->left > 0)
+		return false;
+	message_free(o, m);
+	return true;
+}
+
+void outgoing_drop(struct outgoing *o, struct tx_message *m, bool counted) {
+	struct tx_stream *s = m->stream;
+	buffered_sink(o, s, m->left);
+	m->left = 0;
+	if (counted) {
+		o->abandoned++;
+		if (!s->abandoned.queued)
+			s->abandoned.count = 0;
+		s->abandoned.count++;
+		event_push(o->events, &s->abandoned);
+	} else {
+		s->lost_messages++;
+	}
+	message_free(o, m);
+}
+
+void outgoing_drop_queued(struct outgoing *o) {
+	uint32_t id = 0;
+	for (struct tx_stream *s; (s = idmap_next(&o->streams, &id)); id++) {
+		for (struct tx_message *m = s->head, *next; m; m = next) {
+			next = m->next;
+			if (m->cut == 0)
+				outgoing_drop(o, m, false);
+		}
+	}
+}
+
+void outgoing_free(struct outgoing *o) {
+	outgoing_drop_queued(o);
+	uint32_t id = 0;
+	for (struct tx_stream *s; (s = idmap_next(&o->streams, &id)); id++)
+		env_free(o->env, s);
+	idmap_free(&o->streams);
+	env_free(o->env, o->expiry.slots);
+}
+
+/* ---- lifetimes ---- */
+
+static bool heap_reserve(struct outgoing *o) {
+	struct heap *h = &o->expiry;
+	if (h->count < h->capacity)
+		return true;
+	size_t capacity = h->capacity ? 2 * h->capacity : 64;
+	struct heap_node **slots = env_alloc(o->env, capacity * sizeof *slots);
+	if (!slots)
+		return false;
+	if (h->count)
+		memcpy(slots, h->slots, h->count * sizeof *slots);
+	env_free(o->env, h->slots);
+	h->slots = slots;
+	h->capacity = capacity;
+	return true;
+}
+
+void outgoing_stamp(struct outgoing *o, uint64_t now) {
+	while (o->unstamped) {
+		struct tx_message *m = o->unstamped;
+		o->unstamped = m->next_unstamped;
+		m->unstamped = false;
+		if (heap_reserve(o))
+			heap_set(&o->expiry, &m->expiry, now + m->limit * SLUICE_MS);
+	}
+}
+
+struct tx_message *outgoing_expired(struct outgoing *o, uint64_t now) {
+	struct heap_node *n = heap_min(&o->expiry);
+	if (!n || n->key > now)
+		return NULL;
+	return (struct tx_message *)((char *)n - offsetof(struct tx_message, expiry));
+}
+
+bool outgoing_check(const struct outgoing *o) {
+	uint64_t buffered = 0;
+	uint32_t id = 0;
+	for (struct tx_stream *s; (s = idmap_next(&o->streams, &id)); id++) {
+		buffered += s->buffered;
+		uint64_t queued = 0;
+		for (struct tx_message *m = s->head; m; m = m->next)
+			queued += m->len - m->cut;
+		if (queued > s->buffered || s->ready != (s->head != NULL))
+			return false;
+	}
+	return buffered == o->buffered && heap_check(&o->expiry);
+}

@@ -1,0 +1,106 @@
+/* outgoing: the messages that wait to be cut into chunks, stream by stream, and which one is next.
+ *
+ * It owns the app's bytes from send() until the last one is acknowledged or abandoned, and keeps the books that the app
+ * sees: buffered amount, high water, low threshold. It knows streams and messages; TSNs, windows and loss are
+ * `outstanding`'s.
+ *
+ *   stream->buffered == sum over its messages (queued or in flight) of message->left
+ *   out->buffered == sum over streams of stream->buffered
+ *   a stream is on the ready list exactly when it has a queued message
+ *
+ * Fragments of different messages never mix while I-DATA is not in use (RFC 8260, 1.1: all DATA chunks of a user message
+ * have consecutive TSNs), so a message that was begun is finished first; between messages the streams take turns. */
+#ifndef SCTP_OUTGOING_H
+#define SCTP_OUTGOING_H
+
+#include "base/heap.h"
+#include "sctp/events.h"
+#include "sctp/idmap.h"
+
+struct tx_stream;
+
+struct tx_message {
+	struct tx_message *next, *prev; /* in its stream, while not all of it was cut */
+	struct tx_message *next_unstamped;
+	struct tx_stream *stream;
+	struct heap_node expiry; /* key: when a lifetime ends; outside the heap when it has none */
+	uint64_t first_tsn;      /* of its first fragment, once there is one */
+	sluice_release_fn release;
+	void *release_ctx;
+	uint32_t len, cut, left; /* bytes: in all, given TSNs, neither acknowledged nor abandoned */
+	uint32_t ppid;
+	uint32_t limit; /* retransmissions, or lifetime in ms */
+	uint16_t ssn;
+	uint8_t reliability;
+	bool unordered, queued, unstamped;
+	uint32_t iov_count;
+	uint32_t cursor_index, cursor_base; /* the slice that holds the byte last gathered, and its offset in the message */
+	struct iovec iov[];
+};
+
+enum tx_reset { TX_RESET_NONE, TX_RESET_WANTED, TX_RESET_SENT };
+
+struct tx_stream {
+	uint16_t id;
+	uint16_t next_ssn;
+	uint8_t reset; /* enum tx_reset */
+	bool ready, above_low, blocked;
+	struct tx_stream *next_ready;
+	struct tx_stream *next_reset;
+	struct tx_message *head, *tail;
+	uint64_t buffered, buffered_messages, low, high_water;
+	uint64_t lost_messages; /* dropped since the last send because the association ended or restarted */
+	struct event_node writable, low_event, reset_event, abandoned;
+};
+
+struct outgoing {
+	sluice_env *env;
+	struct event_queue *events;
+	struct idmap streams;
+	struct tx_stream *ready_head, *ready_tail;
+	struct tx_message *begun;     /* cut in part: it goes on before any other */
+	struct tx_message *unstamped; /* lifetimes that count from the next verb, which knows the time */
+	struct heap expiry;
+	uint64_t buffered, high_water;
+	uint64_t messages, payload, abandoned;
+};
+
+void outgoing_init(struct outgoing *o, sluice_env *env, struct event_queue *events, uint64_t high_water);
+void outgoing_free(struct outgoing *o); /* queued messages too; those in flight were dropped by their owner before */
+
+/* The stream, made on first use; NULL when there is no memory. */
+struct tx_stream *outgoing_stream(struct outgoing *o, uint16_t id);
+static inline struct tx_stream *outgoing_find(const struct outgoing *o, uint16_t id) {
+	return idmap_get(&o->streams, id);
+}
+
+/* Queues a message: copies the bytes (release is ignored), or borrows them. 0, SLUICE_WOULD_BLOCK or SLUICE_NO_MEMORY. */
+int outgoing_copy(struct outgoing *o, const sluice_send_info *info, const void *data, uint32_t len);
+int outgoing_borrow(struct outgoing *o, const sluice_send_info *info, const struct iovec *iov, size_t count, uint32_t len,
+                    sluice_release_fn release, void *ctx);
+
+/* The message whose bytes go next, or NULL. */
+struct tx_message *outgoing_next(struct outgoing *o);
+/* len more bytes of it (which was next) got a TSN. Gives it its SSN with the first. */
+void outgoing_cut(struct outgoing *o, struct tx_message *m, uint32_t len, uint64_t tsn);
+/* Copies bytes [offset, offset + len) of the message. */
+void tx_message_gather(struct tx_message *m, uint32_t offset, uint32_t len, uint8_t *out);
+
+/* len bytes of the message were acknowledged; the message is freed with the last, and true is returned. */
+bool outgoing_acked(struct outgoing *o, struct tx_message *m, uint32_t len);
+/* Everything that is left of it is given up and the message freed. counted: the app hears of it (PR-SCTP). */
+void outgoing_drop(struct outgoing *o, struct tx_message *m, bool counted);
+/* Drops every message that is queued and has no byte in flight. */
+void outgoing_drop_queued(struct outgoing *o);
+
+/* Lifetimes of messages queued since the last call start now. False: no memory for the heap, they live on as reliable. */
+void outgoing_stamp(struct outgoing *o, uint64_t now);
+struct tx_message *outgoing_expired(struct outgoing *o, uint64_t now); /* one whose lifetime ended, or NULL */
+static inline uint64_t outgoing_deadline(const struct outgoing *o) {
+	const struct heap_node *n = heap_min(&o->expiry);
+	return o->unstamped ? 0 : n ? n->key : SLUICE_NEVER;
+}
+
+bool outgoing_check(const struct outgoing *o);
+
+#endif

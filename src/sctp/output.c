@@ -1,0 +1,279 @@
+/* output: packets out: which chunks are due, in which order they share a packet, and the gathering of payload into the slot.
+ *
+ * A full packet is always a->mtu bytes long, because fragments are cut to multiples of four; so a bulk transfer fills a batch
+ * with equal slots, which is what one UDP_SEGMENT send takes. */
+#include "sctp/association.h"
+
+#include <string.h>
+
+/* A message too large for one packet may begin in the rest of a packet if at least this much of it goes there; less costs more
+ * in headers and reassembly than it gains. */
+#define MIN_FRAGMENT 128u
+
+/* ---- DATA ---- */
+
+struct fill {
+	struct writer *w;
+	bool full_size; /* the packet may use the whole MTU, not just the length of the batch's first */
+	bool has_data;
+};
+
+static void put_chunk(sluice_sctp *a, struct fill *f, const struct tx_chunk *c, uint64_t tsn, bool immediate) {
+	struct tx_message *m = c->message;
+	struct wire_data d = {
+		.flags = (uint8_t)(c->flags | (immediate ? WIRE_DATA_I : 0)), .tsn = (uint32_t)tsn, .stream = m->stream->id, .ssn = m->ssn,
+		.ppid = m->ppid, .len = c->len,
+	};
+	size_t padded = pad4(c->len);
+	uint8_t *p = write_space(f->w, WIRE_DATA_HEADER + padded);
+	wire_data_header_put(p, &d);
+	tx_message_gather(m, c->offset, c->len, p + WIRE_DATA_HEADER);
+	if (padded != c->len)
+		memset(p + WIRE_DATA_HEADER + c->len, 0, padded - c->len);
+	f->has_data = true;
+	a->stats.data_chunks_sent++;
+	a->last_data_sent = a->now;
+	if (!timer_running(a, TIMER_T3))
+		timer_start(a, TIMER_T3, a->rto.rto);
+}
+
+/* RFC 9260, 6.1, A: "regardless of the value of rwnd (including if it is 0), the data sender can always have one DATA chunk in
+ * flight to the receiver if allowed by cwnd": the window probe. */
+static bool window_allows(sluice_sctp *a, uint32_t len) {
+	if (len <= ack_window_left(a))
+		return true;
+	if (a->sent.flight > 0)
+		return false;
+	a->stats.window_probes++;
+	return true;
+}
+
+static bool fill_retransmissions(sluice_sctp *a, struct fill *f) {
+	uint64_t tsn;
+	while ((tsn = outstanding_first_lost(&a->sent))) {
+		struct tx_chunk *c = outstanding_at(&a->sent, tsn);
+		if (pad4(WIRE_DATA_HEADER + c->len) > writer_room(f->w))
+			return false;
+		if (!a->fast_retransmit_packet && a->sent.flight >= a->view.cwnd)
+			return false;
+		if (!window_allows(a, c->len))
+			return false;
+		outstanding_resent(&a->sent, tsn, a->now);
+		put_chunk(a, f, c, tsn, false);
+		a->stats.retransmitted_chunks++;
+	}
+	return true;
+}
+
+/* How many bytes of the message go into what is left of the packet; 0: none, it waits for the next. */
+static uint32_t cut_length(const sluice_sctp *a, const struct fill *f, const struct tx_message *m) {
+	size_t room = writer_room(f->w);
+	if (room < WIRE_DATA_HEADER + 4)
+		return 0;
+	uint32_t left = m->len - m->cut, fits = (uint32_t)(room - WIRE_DATA_HEADER) & ~3u;
+	uint32_t whole_packet = a->mtu - WIRE_HEADER_SIZE - WIRE_DATA_HEADER;
+	if (left <= fits)
+		return left;
+	if (fits == whole_packet)
+		return fits;
+	/* A message that fits a packet of its own is not split: its receiver would have to put it together. And a batch of shorter
+	 * packets ends here, for the next one may use the whole MTU. */
+	if (left <= whole_packet || fits < MIN_FRAGMENT || (!f->has_data && !f->full_size))
+		return 0;
+	return fits;
+}
+
+static bool nagle_holds(const sluice_sctp *a, const struct tx_message *m) {
+	return a->config.nagle && a->sent.flight > 0 && a->out.buffered - a->sent.flight < a->mtu && m->len - m->cut < a->mtu &&
+	       a->state == SLUICE_SCTP_ESTABLISHED && !a->shutdown_wanted;
+}
+
+static uint8_t fragment_flags(const struct tx_message *m, uint32_t len) {
+	return (uint8_t)((m->cut == 0 ? WIRE_DATA_B : 0) | (m->cut + len == m->len ? WIRE_DATA_E : 0) | (m->unordered ? WIRE_DATA_U : 0));
+}
+
+static void fill_new(sluice_sctp *a, struct fill *f) {
+	struct tx_message *m;
+	while ((m = outgoing_next(&a->out))) {
+		if (a->sent.flight >= a->view.cwnd || (!f->has_data && nagle_holds(a, m)))
+			return;
+		uint32_t len = cut_length(a, f, m);
+		if (len == 0 || !outstanding_reserve(&a->sent, a->config.max_outstanding_chunks) || !window_allows(a, len))
+			return;
+		uint64_t tsn = a->sent.next;
+		struct tx_chunk *c = outstanding_append(&a->sent, m, len, fragment_flags(m, len), a->now);
+		/* RFC 9260, 6.1: the I bit "SHOULD" be set when the sender waits in SHUTDOWN-PENDING for the last acknowledgement. */
+		bool last = a->state == SLUICE_SCTP_SHUTDOWN_PENDING && !outgoing_next(&a->out);
+		put_chunk(a, f, c, tsn, last);
+	}
+}
+
+static void idle_restart(sluice_sctp *a) {
+	if (a->sent.flight == 0 && a->last_data_sent && a->now - a->last_data_sent > a->rto.rto && outgoing_next(&a->out))
+		a->cc->idle(&a->view, a->now - a->last_data_sent);
+}
+
+static void fill_data(sluice_sctp *a, struct fill *f) {
+	const uint32_t states = IN(COOKIE_ECHOED) | IN(ESTABLISHED) | IN(SHUTDOWN_PENDING) | IN(SHUTDOWN_RECEIVED);
+	if (!input_state_in(a, states) || (outstanding_count(&a->sent) == 0 && !outgoing_next(&a->out)))
+		return;
+	idle_restart(a);
+	if (fill_retransmissions(a, f))
+		fill_new(a, f);
+	if (f->has_data)
+		a->fast_retransmit_packet = false;
+}
+
+/* ---- control chunks ---- */
+
+/* Each writer takes its pending bit off when the chunk went in; one that did not fit stays for the next packet. */
+static void fill_control(sluice_sctp *a, struct writer *w) {
+	if (a->pending & PENDING_COOKIE_ACK && writer_room(w) >= 4) {
+		wire_chunk_write(w, WIRE_COOKIE_ACK, 0, NULL, 0);
+		a->pending &= ~(uint32_t)PENDING_COOKIE_ACK;
+	}
+	if (a->pending & PENDING_SACK)
+		data_write_sack(a, w);
+	if (a->pending & PENDING_RECONFIG_RESPONSE)
+		reconfig_write_response(a, w);
+	if (a->pending & PENDING_RECONFIG)
+		reconfig_write_request(a, w);
+	if (a->pending & PENDING_FORWARD_TSN)
+		ack_write_forward_tsn(a, w);
+	if (a->pending & PENDING_HEARTBEAT)
+		heartbeat_write(a, w);
+	if (a->pending & PENDING_SHUTDOWN && writer_room(w) >= 8) {
+		wire_shutdown_write(w, (uint32_t)a->map.cum);
+		a->pending &= ~(uint32_t)PENDING_SHUTDOWN;
+		timer_start(a, TIMER_T2, a->t2_rto);
+	}
+	if (a->pending & PENDING_SHUTDOWN_ACK && writer_room(w) >= 4) {
+		wire_chunk_write(w, WIRE_SHUTDOWN_ACK, 0, NULL, 0);
+		a->pending &= ~(uint32_t)PENDING_SHUTDOWN_ACK;
+		timer_start(a, TIMER_T2, a->t2_rto);
+	}
+}
+
+/* A delayed SACK rides along when a packet goes out anyway. */
+static bool packet_is_due(const sluice_sctp *a) {
+	if (a->sent.lost)
+		return a->fast_retransmit_packet || a->sent.flight < a->view.cwnd;
+	return a->out.ready_head && a->sent.flight < a->view.cwnd;
+}
+
+/* ---- packets ---- */
+
+struct space {
+	uint8_t *data;
+	size_t limit; /* bytes this packet may have */
+	bool first;   /* of its batch: limit is the MTU */
+};
+
+static size_t packet_finish(sluice_sctp *a, const struct space *s, size_t len, bool checksum) {
+	if (len == WIRE_HEADER_SIZE)
+		return 0;
+	if (checksum)
+		wire_packet_seal(s->data, len);
+	a->stats.packets_sent++;
+	a->stats.bytes_sent += len;
+	return len;
+}
+
+static void header(const sluice_sctp *a, struct writer *w, uint32_t tag) {
+	wire_header_write(w, &(struct wire_header){.src_port = a->config.local_port, .dst_port = a->config.remote_port, .tag = tag});
+}
+
+static size_t reply_packet(sluice_sctp *a, const struct space *s) {
+	struct reply *r = a->replies;
+	if (WIRE_HEADER_SIZE + r->len > s->limit)
+		return 0;
+	struct writer w = writer_of(s->data, s->limit);
+	header(a, &w, r->tag);
+	write_bytes(&w, r->chunks, r->len);
+	a->replies = r->next;
+	if (!a->replies)
+		a->replies_tail = NULL;
+	a->reply_count--;
+	env_free(a->env, r);
+	return packet_finish(a, s, writer_len(&w), true);
+}
+
+static size_t init_packet(sluice_sctp *a, const struct space *s) {
+	struct writer w = writer_of(s->data, s->limit);
+	header(a, &w, 0);
+	handshake_write_init(a, &w);
+	if (w.failed)
+		return 0;
+	a->pending &= ~(uint32_t)PENDING_INIT;
+	return packet_finish(a, s, writer_len(&w), true);
+}
+
+/* RFC 9260, 5.1: "the COOKIE ECHO chunk ... can be bundled with any pending outbound DATA chunks, but it MUST be the first chunk
+ * in the packet and until the COOKIE ACK chunk is returned the sender MUST NOT send any other packets to the peer". */
+static size_t cookie_packet(sluice_sctp *a, const struct space *s) {
+	struct writer w = writer_of(s->data, s->limit);
+	header(a, &w, a->peer_tag);
+	write_bytes(&w, a->echo, a->echo_len);
+	if (w.failed)
+		return 0;
+	a->pending &= ~(uint32_t)PENDING_COOKIE_ECHO;
+	timer_start(a, TIMER_T1, a->t1_rto);
+	fill_data(a, &(struct fill){.w = &w, .full_size = s->first});
+	return packet_finish(a, s, writer_len(&w), true);
+}
+
+static size_t plain_packet(sluice_sctp *a, const struct space *s) {
+	struct writer w = writer_of(s->data, s->limit);
+	header(a, &w, a->peer_tag);
+	if (timer_running(a, TIMER_SACK) && packet_is_due(a))
+		a->pending |= PENDING_SACK;
+	if (a->pending)
+		fill_control(a, &w);
+	fill_data(a, &(struct fill){.w = &w, .full_size = s->first});
+	return packet_finish(a, s, writer_len(&w), !a->send_zero_checksum);
+}
+
+/* Writes one packet. Returns its length, 0 when nothing is due or nothing fits. */
+static size_t packet_build(sluice_sctp *a, const struct space *s) {
+	if (a->replies)
+		return reply_packet(a, s);
+	switch (a->state) {
+	case SLUICE_SCTP_CLOSED:
+		return 0;
+	case SLUICE_SCTP_COOKIE_WAIT:
+		return a->pending & PENDING_INIT ? init_packet(a, s) : 0;
+	case SLUICE_SCTP_COOKIE_ECHOED:
+		return a->pending & PENDING_COOKIE_ECHO ? cookie_packet(a, s) : 0;
+	default:
+		return plain_packet(a, s);
+	}
+}
+
+/* ---- the verb ---- */
+
+int sluice_sctp_output(sluice_sctp *a, sluice_batch *b, uint64_t now) {
+	size_t rooms = b->headroom + b->tailroom, used = 0, limit = a->mtu;
+	if (b->capacity < a->mtu + rooms)
+		return SLUICE_NO_SPACE;
+	a->now = now;
+	if (a->out.unstamped)
+		outgoing_stamp(&a->out, now);
+	b->count = b->stride = b->last = 0;
+	while ((b->max_datagrams == 0 || b->count < b->max_datagrams) && b->capacity - used >= limit + rooms) {
+		struct space s = {.data = b->data + used + b->headroom, .limit = limit, .first = b->count == 0};
+		size_t len = packet_build(a, &s);
+		if (len == 0)
+			break;
+		if (b->count++ == 0) {
+			limit = len;
+			b->stride = len + rooms;
+		}
+		b->last = len + rooms;
+		used += b->last;
+		if (len < limit)
+			break;
+	}
+	if (b->count == 0)
+		a->dirty = false;
+	return (int)b->count;
+}

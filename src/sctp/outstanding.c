@@ -1,0 +1,325 @@
+#include "sctp/outstanding.h"
+
+#include <string.h>
+
+#define FIRST_CAPACITY 64u
+
+void outstanding_init(struct outstanding *o, sluice_env *env, struct outgoing *out, uint64_t first_tsn) {
+	*o = (struct outstanding){
+		.env = env, .out = out, .cum = first_tsn - 1, .next = first_tsn, .advanced = first_tsn - 1, .lost_low = first_tsn,
+	};
+}
+
+void outstanding_clear(struct outstanding *o) {
+	for (uint64_t t = o->cum + 1; t < o->next; t++) {
+		struct tx_message *m = outstanding_at(o, t)->message;
+		/* The last chunk of a message in the ring frees it; chunks of one message are neighbours. */
+		if (m && (t + 1 == o->next || outstanding_at(o, t + 1)->message != m))
+			outgoing_drop(o->out, m, false);
+	}
+	o->cum = o->advanced = o->next - 1;
+	o->flight = o->lost = 0;
+	o->gap_count = 0;
+	o->rtt_tsn = 0;
+}
+
+void outstanding_free(struct outstanding *o) {
+	outstanding_clear(o);
+	env_free(o->env, o->ring);
+	env_free(o->env, o->gaps);
+	o->ring = NULL;
+	o->gaps = NULL;
+}
+
+/* ---- sending ---- */
+
+bool outstanding_reserve(struct outstanding *o, uint32_t limit) {
+	uint64_t count = outstanding_count(o);
+	if (count >= limit || count >= OUTSTANDING_MAX)
+		return false;
+	if (count < o->capacity)
+		return true;
+	struct outstanding bigger = *o;
+	bigger.capacity = o->capacity ? 2 * o->capacity : FIRST_CAPACITY;
+	bigger.ring = env_alloc(o->env, bigger.capacity * sizeof *bigger.ring);
+	if (!bigger.ring)
+		return false;
+	for (uint64_t t = o->cum + 1; t < o->next; t++)
+		*outstanding_at(&bigger, t) = *outstanding_at(o, t);
+	env_free(o->env, o->ring);
+	*o = bigger;
+	return true;
+}
+
+struct tx_chunk *outstanding_append(struct outstanding *o, struct tx_message *m, uint32_t len, uint8_t flags, uint64_t now) {
+	uint64_t tsn = o->next++;
+	struct tx_chunk *c = outstanding_at(o, tsn);
+	*c = (struct tx_chunk){
+		.message = m, .sent_at = now, .offset = m->cut, .len = (uint16_t)len, .flags = flags, .transmissions = 1,
+	};
+	o->flight += len;
+	if (o->rtt_tsn == 0)
+		o->rtt_tsn = tsn;
+	outgoing_cut(o->out, m, len, tsn);
+	return c;
+}
+
+uint64_t outstanding_first_lost(struct outstanding *o) {
+	if (o->lost == 0)
+		return 0;
+	if (o->lost_low <= o->cum)
+		o->lost_low = o->cum + 1;
+	while (outstanding_at(o, o->lost_low)->state != CHUNK_LOST)
+		o->lost_low++;
+	return o->lost_low;
+}
+
+static void mark_lost(struct outstanding *o, struct tx_chunk *c, uint64_t tsn) {
+	if (c->state == CHUNK_IN_FLIGHT)
+		o->flight -= c->len;
+	c->state = CHUNK_LOST;
+	if (o->lost++ == 0 || tsn < o->lost_low)
+		o->lost_low = tsn;
+	/* RFC 9260, 6.3.1, C5: "RTT measurements MUST NOT be made using packets that were retransmitted". */
+	if (o->rtt_tsn == tsn)
+		o->rtt_tsn = 0;
+}
+
+void outstanding_resent(struct outstanding *o, uint64_t tsn, uint64_t now) {
+	struct tx_chunk *c = outstanding_at(o, tsn);
+	c->state = CHUNK_IN_FLIGHT;
+	c->misses = 0;
+	c->sent_at = now;
+	if (c->transmissions < UINT8_MAX)
+		c->transmissions++;
+	o->lost--;
+	o->flight += c->len;
+}
+
+void outstanding_all_lost(struct outstanding *o) {
+	for (uint64_t t = o->cum + 1; t < o->next; t++) {
+		struct tx_chunk *c = outstanding_at(o, t);
+		c->misses = 0;
+		c->fast_retransmitted = false;
+		if (c->state == CHUNK_IN_FLIGHT)
+			mark_lost(o, c, t);
+	}
+}
+
+/* ---- acknowledging ---- */
+
+static void leave_flight(struct outstanding *o, struct tx_chunk *c) {
+	if (c->state == CHUNK_IN_FLIGHT)
+		o->flight -= c->len;
+	else if (c->state == CHUNK_LOST)
+		o->lost--;
+}
+
+static void note_rtt(struct outstanding *o, const struct tx_chunk *c, uint64_t tsn, uint64_t now, struct ack *ack) {
+	if (tsn != o->rtt_tsn)
+		return;
+	o->rtt_tsn = 0;
+	ack->rtt_valid = true;
+	ack->rtt = now - c->sent_at;
+}
+
+static void ack_cumulative(struct outstanding *o, uint64_t cum, uint64_t now, struct ack *ack) {
+	for (uint64_t t = o->cum + 1; t <= cum; t++) {
+		struct tx_chunk *c = outstanding_at(o, t);
+		if (c->state == CHUNK_IN_FLIGHT || c->state == CHUNK_LOST) {
+			leave_flight(o, c);
+			ack->bytes += c->len;
+			ack->highest_new = t;
+			note_rtt(o, c, t, now, ack);
+		}
+		if (c->message)
+			outgoing_acked(o->out, c->message, c->len);
+	}
+	ack->advanced = cum > o->cum;
+	o->cum = cum;
+	if (o->rtt_tsn <= cum) /* it may have been abandoned: then nothing was measured */
+		o->rtt_tsn = 0;
+	if (o->advanced < cum)
+		o->advanced = cum;
+}
+
+static void ack_range(struct outstanding *o, uint64_t start, uint64_t end, uint64_t now, struct ack *ack) {
+	for (uint64_t t = start; t <= end; t++) {
+		struct tx_chunk *c = outstanding_at(o, t);
+		if (c->state != CHUNK_IN_FLIGHT && c->state != CHUNK_LOST)
+			continue;
+		leave_flight(o, c);
+		c->state = CHUNK_ACKED;
+		ack->bytes += c->len;
+		if (t > ack->highest_new)
+			ack->highest_new = t;
+		note_rtt(o, c, t, now, ack);
+	}
+}
+
+/* RFC 9260, 6.2.1, D iii: a TSN that was acknowledged by a gap block and is missing from this one: "consider the
+ * corresponding DATA that might be possibly missing". The peer dropped it after all, so it goes out again. */
+static void renege_range(struct outstanding *o, uint64_t start, uint64_t end) {
+	if (start <= o->cum)
+		start = o->cum + 1;
+	for (uint64_t t = start; t <= end && t < o->next; t++) {
+		struct tx_chunk *c = outstanding_at(o, t);
+		if (c->state == CHUNK_ACKED)
+			mark_lost(o, c, t);
+	}
+}
+
+/* Walks old and new blocks side by side: what only the new ones cover is acknowledged, what only the old ones covered was
+ * reneged. */
+static void ack_gaps(struct outstanding *o, const struct gap *gaps, size_t count, uint64_t now, struct ack *ack) {
+	size_t old = 0;
+	uint64_t from = o->cum + 1;
+	for (size_t i = 0; i <= count; i++) {
+		uint64_t start = i < count ? gaps[i].start : o->next, end = i < count ? gaps[i].end : o->next;
+		/* [from, start) is a hole now: anything the old blocks had there was taken back. */
+		while (old < o->gap_count && o->gaps[old].start < start) {
+			uint64_t low = o->gaps[old].start > from ? o->gaps[old].start : from;
+			uint64_t high = o->gaps[old].end < start - 1 ? o->gaps[old].end : start - 1;
+			if (low <= high)
+				renege_range(o, low, high);
+			if (o->gaps[old].end >= start)
+				break;
+			old++;
+		}
+		if (i == count)
+			break;
+		/* [start, end] is a block now: only what no old block covers is new. */
+		uint64_t at = start;
+		while (old < o->gap_count && o->gaps[old].start <= end) {
+			if (o->gaps[old].start > at)
+				ack_range(o, at, o->gaps[old].start - 1, now, ack);
+			if (o->gaps[old].end + 1 > at)
+				at = o->gaps[old].end + 1;
+			if (o->gaps[old].end > end)
+				break;
+			old++;
+		}
+		if (at <= end)
+			ack_range(o, at, end, now, ack);
+		from = end + 1;
+	}
+}
+
+static void keep_gaps(struct outstanding *o, const struct gap *gaps, size_t count) {
+	if (count && !o->gaps)
+		o->gaps = env_alloc(o->env, GAPS_KEPT * sizeof *o->gaps);
+	/* Without memory the next SACK's blocks are all walked, which is slower and not wrong. */
+	o->gap_count = o->gaps ? (uint32_t)count : 0;
+	if (o->gap_count)
+		memcpy(o->gaps, gaps, count * sizeof *gaps);
+}
+
+/* RFC 9260, 7.2.4: "When a TSN is reported as missing for the third time, the data sender SHOULD mark the TSN for fast
+ * retransmit", and each TSN only once. */
+#define MISSES_FOR_FAST_RETRANSMIT 3
+
+static void count_miss(struct outstanding *o, struct tx_chunk *c, uint64_t tsn, struct ack *ack) {
+	if (c->state != CHUNK_IN_FLIGHT || c->fast_retransmitted)
+		return;
+	if (++c->misses < MISSES_FOR_FAST_RETRANSMIT)
+		return;
+	c->fast_retransmitted = true;
+	mark_lost(o, c, tsn);
+	ack->lost_new = true;
+	ack->fast_retransmits++;
+}
+
+/* RFC 9260, 7.2.4: "miss indications SHOULD follow the HTNA (Highest TSN Newly Acknowledged) algorithm. For each incoming
+ * SACK chunk, miss indications are incremented only for missing TSNs prior to the highest TSN newly acknowledged in the SACK
+ * chunk." In fast recovery: "If an endpoint is in Fast Recovery and a SACK chunk arrives that advances the Cumulative TSN Ack
+ * Point, the miss indications are incremented for all TSNs reported missing in the SACK chunk." */
+static void count_misses(struct outstanding *o, const struct gap *gaps, size_t count, bool in_recovery, struct ack *ack) {
+	if (count == 0)
+		return;
+	uint64_t limit = in_recovery && ack->advanced ? gaps[count - 1].start : ack->highest_new;
+	uint64_t from = o->cum + 1;
+	for (size_t i = 0; i < count && from < limit; i++) {
+		for (uint64_t t = from; t < gaps[i].start && t < limit; t++)
+			count_miss(o, outstanding_at(o, t), t, ack);
+		from = gaps[i].end + 1;
+	}
+}
+
+/* RFC 3758, 3.5, C2: the point moves over abandoned chunks. */
+static void advance_point(struct outstanding *o) {
+	while (o->advanced + 1 < o->next && outstanding_at(o, o->advanced + 1)->state == CHUNK_ABANDONED)
+		o->advanced++;
+}
+
+void outstanding_sack(struct outstanding *o, uint64_t cum, const struct gap *gaps, size_t count, bool in_recovery, uint64_t now,
+                      struct ack *ack) {
+	*ack = (struct ack){0};
+	ack_cumulative(o, cum, now, ack);
+	if (count || o->gap_count) {
+		ack_gaps(o, gaps, count, now, ack);
+		keep_gaps(o, gaps, count);
+		count_misses(o, gaps, count, in_recovery, ack);
+	}
+	advance_point(o);
+}
+
+/* ---- giving up ---- */
+
+static void chunk_abandon(struct outstanding *o, struct tx_chunk *c, uint16_t stream, uint16_t ssn) {
+	leave_flight(o, c);
+	c->state = CHUNK_ABANDONED;
+	c->message = NULL;
+	c->stream = stream;
+	c->ssn = ssn;
+}
+
+void outstanding_abandon(struct outstanding *o, struct tx_message *m) {
+	uint16_t stream = m->stream->id, ssn = m->ssn;
+	uint64_t t = m->first_tsn > o->cum ? m->first_tsn : o->cum + 1;
+	for (; t < o->next && outstanding_at(o, t)->message == m; t++)
+		chunk_abandon(o, outstanding_at(o, t), stream, ssn);
+	/* The rest of it will never get TSNs. One more TSN is spent, never sent and given up at once, so that FORWARD-TSN has
+	 * something to pass over even when the peer has acknowledged every fragment sent so far; else it would hold them for
+	 * ever. */
+	if (m->cut < m->len && outstanding_reserve(o, OUTSTANDING_MAX)) {
+		*outstanding_at(o, o->next++) = (struct tx_chunk){
+			.flags = (uint8_t)(WIRE_DATA_E | (m->unordered ? WIRE_DATA_U : 0)), .state = CHUNK_ABANDONED, .stream = stream, .ssn = ssn,
+		};
+	}
+	outgoing_drop(o->out, m, true);
+	advance_point(o);
+}
+
+static bool exhausted(const struct tx_chunk *c) {
+	const struct tx_message *m = c->message;
+	return m && m->reliability == SLUICE_MAX_RETRANSMITS && c->transmissions > m->limit;
+}
+
+size_t outstanding_abandon_exhausted(struct outstanding *o) {
+	size_t abandoned = 0;
+	uint64_t end = o->next;
+	for (uint64_t t = outstanding_first_lost(o); t && o->lost && t < end; t++) {
+		struct tx_chunk *c = outstanding_at(o, t);
+		if (c->state == CHUNK_LOST && exhausted(c)) {
+			outstanding_abandon(o, c->message);
+			abandoned++;
+		}
+	}
+	return abandoned;
+}
+
+bool outstanding_check(const struct outstanding *o) {
+	uint64_t flight = 0, lost = 0;
+	for (uint64_t t = o->cum + 1; t < o->next; t++) {
+		const struct tx_chunk *c = outstanding_at(o, t);
+		flight += c->state == CHUNK_IN_FLIGHT ? c->len : 0;
+		lost += c->state == CHUNK_LOST;
+		if (c->state == CHUNK_LOST && t < o->lost_low)
+			return false;
+		if ((c->message == NULL) != (c->state == CHUNK_ABANDONED))
+			return false;
+		if (t <= o->advanced && c->state != CHUNK_ABANDONED)
+			return false;
+	}
+	return flight == o->flight && lost == o->lost && o->cum <= o->advanced && o->advanced < o->next;
+}

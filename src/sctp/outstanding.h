@@ -1,0 +1,112 @@
+/* outstanding: the chunks that have a TSN and are not yet behind the peer's cumulative TSN.
+ *
+ * A ring of small records indexed by TSN. It applies SACKs, finds what is missing, and keeps the flight's books. It knows
+ * messages only as the owner of bytes, and neither windows nor timers nor packets.
+ *
+ *   the ring holds the TSNs (cum, next); next - cum - 1 <= capacity <= OUTSTANDING_MAX
+ *   flight == sum of len over chunks IN_FLIGHT
+ *   lost   == number of chunks LOST, all of them at or above lost_low
+ *   cum <= advanced < next, and every chunk in (cum, advanced] is ABANDONED
+ *
+ * A SACK costs what it changes: cumulative acknowledgement walks the chunks it frees, gap blocks are compared with those of
+ * the SACK before, and only their difference is walked. */
+#ifndef SCTP_OUTSTANDING_H
+#define SCTP_OUTSTANDING_H
+
+#include "sctp/outgoing.h"
+#include "wire/wire.h"
+
+#define OUTSTANDING_MAX 65536u
+
+enum chunk_state {
+	CHUNK_IN_FLIGHT,
+	CHUNK_LOST,     /* to be sent again */
+	CHUNK_ACKED,    /* by a gap block; the peer may still renege */
+	CHUNK_ABANDONED,/* given up: FORWARD-TSN passes over it; `message` is NULL, stream and ssn are kept */
+};
+
+/* 32 bytes: two to a cache line. */
+struct tx_chunk {
+	struct tx_message *message;
+	uint64_t sent_at;
+	union {
+		uint32_t offset; /* in the message */
+		struct {
+			uint16_t stream, ssn; /* ABANDONED */
+		};
+	};
+	uint16_t len;
+	uint8_t flags; /* WIRE_DATA_* */
+	uint8_t state;
+	uint8_t misses;
+	uint8_t transmissions; /* saturates at 255 */
+	bool fast_retransmitted;
+};
+
+struct gap {
+	uint64_t start, end; /* TSNs, both included */
+};
+
+#define GAPS_KEPT 512 /* more than fit a SACK of 2 KB; blocks beyond are taken as missing, which is slow and safe */
+
+struct outstanding {
+	sluice_env *env;
+	struct outgoing *out;
+	struct tx_chunk *ring;
+	uint32_t capacity;
+	uint64_t cum, next, advanced;
+	uint64_t flight;
+	uint64_t lost, lost_low;
+	uint64_t rtt_tsn; /* being timed; 0: none. RFC 9260, 6.3.1, C4: one measurement a round trip */
+	uint32_t gap_count;
+	struct gap *gaps; /* blocks of the last SACK; GAPS_KEPT, made when first needed */
+};
+
+/* What one SACK told. */
+struct ack {
+	bool advanced;        /* the cumulative TSN moved */
+	bool rtt_valid;
+	bool lost_new;        /* chunks were found missing by it: fast retransmit */
+	uint64_t rtt;         /* ns */
+	uint64_t bytes;       /* newly acknowledged, by cum or gap */
+	uint64_t highest_new; /* highest TSN newly acknowledged; 0: none */
+	uint64_t fast_retransmits;
+};
+
+void outstanding_init(struct outstanding *o, sluice_env *env, struct outgoing *out, uint64_t first_tsn);
+/* Drops everything in flight: the messages are given up (not counted as abandoned by policy). */
+void outstanding_clear(struct outstanding *o);
+void outstanding_free(struct outstanding *o);
+
+static inline uint64_t outstanding_count(const struct outstanding *o) {
+	return o->next - o->cum - 1;
+}
+static inline struct tx_chunk *outstanding_at(const struct outstanding *o, uint64_t tsn) {
+	return &o->ring[tsn & (o->capacity - 1)];
+}
+
+/* Room for one more chunk; false at the limit or without memory. */
+bool outstanding_reserve(struct outstanding *o, uint32_t limit);
+/* The next len bytes of the message get the next TSN and are in flight from now on. outstanding_reserve came before. */
+struct tx_chunk *outstanding_append(struct outstanding *o, struct tx_message *m, uint32_t len, uint8_t flags, uint64_t now);
+
+/* The lowest LOST chunk, or 0. */
+uint64_t outstanding_first_lost(struct outstanding *o);
+/* It was put into a packet again. */
+void outstanding_resent(struct outstanding *o, uint64_t tsn, uint64_t now);
+
+/* Applies a SACK. gaps: the blocks, ascending and not overlapping, above cum. in_recovery: RFC 9260, 7.2.4's rule for counting
+ * misses during fast recovery. */
+void outstanding_sack(struct outstanding *o, uint64_t cum, const struct gap *gaps, size_t count, bool in_recovery, uint64_t now,
+                      struct ack *ack);
+/* T3: everything in flight counts as lost. */
+void outstanding_all_lost(struct outstanding *o);
+
+/* Gives up a message that has TSNs: RFC 3758, 3.5, A. */
+void outstanding_abandon(struct outstanding *o, struct tx_message *m);
+/* Gives up messages with a retransmission limit whose lost chunks have used it up. Returns how many. */
+size_t outstanding_abandon_exhausted(struct outstanding *o);
+
+bool outstanding_check(const struct outstanding *o);
+
+#endif

@@ -1,0 +1,70 @@
+/* reassembly: from DATA chunks to messages in the order that was asked for.
+ *
+ * Fragments of one message have consecutive TSNs (RFC 9260, 6.9), so fragments wait in a ring indexed by TSN, and runs of
+ * neighbours that belong together know each other's ends: adding one is O(1) in any order of arrival, and a message is
+ * complete when a run begins with B and ends with E. Complete ordered messages whose turn has not come wait in their
+ * stream, sorted by SSN. It asks nobody which TSNs came (the caller has sorted out duplicates) and sends nothing.
+ *
+ *   every fragment in the ring has low <= tsn <= high, high - low < capacity
+ *   at both ends of a run, `other` is the TSN of the other end and run_bytes the payload of the whole run
+ *   window->held >= sum over fragments of (len + HELD_OVERHEAD)
+ *
+ * Memory: the window bounds the bytes; FRAGMENTS_MAX bounds the ring. */
+#ifndef SCTP_REASSEMBLY_H
+#define SCTP_REASSEMBLY_H
+
+#include "sctp/idmap.h"
+#include "sctp/message.h"
+#include "wire/wire.h"
+
+#define FRAGMENTS_MAX 65536u
+
+struct fragment {
+	const uint8_t *data;
+	struct backing backing;
+	uint64_t other;
+	uint32_t run_bytes, ppid;
+	uint16_t stream, ssn, len;
+	uint8_t flags; /* WIRE_DATA_* */
+	bool present;
+};
+
+struct rx_stream {
+	uint64_t next_ssn; /* unwrapped */
+	struct rx_message *pending;
+	struct event_node reset; /* RESET_IN */
+	uint16_t id;
+};
+
+struct reassembly {
+	sluice_env *env;
+	struct window *window;
+	struct event_queue *events;
+	struct idmap streams;
+	struct fragment *ring;
+	uint32_t capacity; /* a power of two, or 0 */
+	uint64_t low, high; /* low > high: empty */
+	uint64_t fragments; /* in the ring */
+	uint32_t max_message_size;
+	uint64_t messages, payload; /* delivered */
+};
+
+void reassembly_init(struct reassembly *r, sluice_env *env, struct window *w, struct event_queue *events, uint32_t max_message_size);
+void reassembly_free(struct reassembly *r);
+
+/* Takes one chunk that is new. `d->payload` lies in `slab`, which may be NULL. Returns 0; SLUICE_NO_MEMORY or SLUICE_LIMIT:
+ * not taken, it must not be acknowledged; SLUICE_TOO_LARGE: the message passes max_message_size. */
+int reassembly_add(struct reassembly *r, const struct wire_data *d, uint64_t tsn, sluice_slab *slab);
+
+/* FORWARD-TSN: fragments up to tsn will never be complete; then the stream's messages up to ssn are not waited for. */
+void reassembly_forward_tsn(struct reassembly *r, uint64_t tsn);
+int reassembly_skip(struct reassembly *r, uint16_t stream, uint16_t ssn);
+
+/* The peer starts the stream anew (RFC 6525): the next SSN is 0. Queues RESET_IN. */
+int reassembly_reset_stream(struct reassembly *r, uint16_t stream);
+/* A restart: everything undelivered is gone, every stream begins at 0. */
+void reassembly_restart(struct reassembly *r);
+
+bool reassembly_check(const struct reassembly *r);
+
+#endif

@@ -1,0 +1,17 @@
+/* rto: when is silence a loss? RFC 9260, 6.3.1. It knows measurements and nothing else. */
+#ifndef SCTP_RTO_H
+#define SCTP_RTO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rto {
+	uint64_t srtt, rttvar, rto, min_rtt; /* ns; srtt 0: no measurement yet */
+	uint64_t initial, min, max;
+};
+
+void rto_init(struct rto *r, uint64_t initial, uint64_t min, uint64_t max);
+void rto_measure(struct rto *r, uint64_t rtt);
+void rto_back_off(struct rto *r);
+
+#endif

@@ -1,0 +1,110 @@
+/* shutdown: the graceful end, in all its collisions. RFC 9260, 9.2. */
+#include "sctp/association.h"
+
+static bool all_acknowledged(const sluice_sctp *a) {
+	return outstanding_count(&a->sent) == 0 && !a->out.ready_head;
+}
+
+static void enter(sluice_sctp *a, enum sluice_sctp_state state, uint32_t chunk) {
+	a->state = state;
+	a->pending |= chunk;
+	a->t2_rto = a->rto.rto;
+	timer_stop(a, TIMER_HEARTBEAT);
+	timer_stop(a, TIMER_HEARTBEAT_ACK);
+	association_touch(a);
+}
+
+int sluice_sctp_shutdown(sluice_sctp *a) {
+	switch (a->state) {
+	case SLUICE_SCTP_CLOSED:
+		return SLUICE_WRONG_STATE;
+	case SLUICE_SCTP_COOKIE_WAIT:
+	case SLUICE_SCTP_COOKIE_ECHOED:
+		/* What was accepted is to be delivered, so the handshake ends first. */
+		a->shutdown_wanted = true;
+		return 0;
+	case SLUICE_SCTP_ESTABLISHED:
+		shutdown_begin(a);
+		return 0;
+	default:
+		return 0; /* under way */
+	}
+}
+
+void shutdown_begin(sluice_sctp *a) {
+	a->state = SLUICE_SCTP_SHUTDOWN_PENDING;
+	association_touch(a);
+	shutdown_progress(a);
+}
+
+void shutdown_progress(sluice_sctp *a) {
+	/* "Once all its outstanding data has been acknowledged, the endpoint sends a SHUTDOWN chunk", "it MUST then start the
+	 * T2-shutdown timer and enter the SHUTDOWN-SENT state". */
+	if (a->state == SLUICE_SCTP_SHUTDOWN_PENDING && all_acknowledged(a))
+		enter(a, SLUICE_SCTP_SHUTDOWN_SENT, PENDING_SHUTDOWN);
+	/* "If the receiver of the SHUTDOWN chunk has no more outstanding DATA chunks, the SHUTDOWN chunk receiver MUST send a SHUTDOWN
+	 * ACK chunk and start a T2-shutdown timer of its own, entering the SHUTDOWN-ACK-SENT state." */
+	else if (a->state == SLUICE_SCTP_SHUTDOWN_RECEIVED && all_acknowledged(a))
+		enter(a, SLUICE_SCTP_SHUTDOWN_ACK_SENT, PENDING_SHUTDOWN_ACK);
+}
+
+void shutdown_chunk(sluice_sctp *a, const struct wire_chunk *c) {
+	uint32_t cum;
+	if (wire_shutdown_read(c, &cum)) {
+		a->stats.chunks_discarded++;
+		return;
+	}
+	ack_cumulative(a, cum);
+	switch (a->state) {
+	case SLUICE_SCTP_ESTABLISHED:
+	case SLUICE_SCTP_SHUTDOWN_PENDING:
+		a->state = SLUICE_SCTP_SHUTDOWN_RECEIVED;
+		break;
+	case SLUICE_SCTP_SHUTDOWN_SENT:
+		/* "If an endpoint is in the SHUTDOWN-SENT state and receives a SHUTDOWN chunk from its peer, the endpoint SHOULD respond
+		 * immediately with a SHUTDOWN ACK chunk to its peer, and move into the SHUTDOWN-ACK-SENT state restarting its
+		 * T2-shutdown timer." */
+		a->pending &= ~(uint32_t)PENDING_SHUTDOWN;
+		enter(a, SLUICE_SCTP_SHUTDOWN_ACK_SENT, PENDING_SHUTDOWN_ACK);
+		break;
+	case SLUICE_SCTP_SHUTDOWN_ACK_SENT:
+		a->pending |= PENDING_SHUTDOWN_ACK; /* ours was lost */
+		break;
+	default:
+		break;
+	}
+}
+
+static void reply_shutdown_complete(sluice_sctp *a, uint32_t tag, uint8_t flags) {
+	uint8_t bytes[4];
+	struct writer w = writer_of(bytes, sizeof bytes);
+	wire_chunk_write(&w, WIRE_SHUTDOWN_COMPLETE, flags, NULL, 0);
+	association_reply(a, tag, bytes, sizeof bytes);
+}
+
+void shutdown_ack_chunk(sluice_sctp *a, struct packet *p) {
+	if (input_state_in(a, IN(SHUTDOWN_SENT) | IN(SHUTDOWN_ACK_SENT))) {
+		/* "the endpoint ... MUST stop the T2-shutdown timer, send a SHUTDOWN COMPLETE chunk to its peer, and remove all record of
+		 * the association" */
+		reply_shutdown_complete(a, a->peer_tag, 0);
+		association_end(a, 0, "shut down");
+		p->stop = true;
+	} else if (input_state_in(a, IN(COOKIE_WAIT) | IN(COOKIE_ECHOED))) {
+		/* 8.5.1, E: "the endpoint ... SHOULD be treated as an OOTB packet": its sender still shuts down an older association. */
+		reply_shutdown_complete(a, p->header.tag, WIRE_FLAG_T);
+	} else {
+		a->stats.chunks_discarded++;
+	}
+}
+
+void shutdown_complete_chunk(sluice_sctp *a) {
+	association_end(a, 0, "shut down");
+}
+
+void shutdown_timeout(sluice_sctp *a) {
+	timer_stop(a, TIMER_T2);
+	if (association_count_error(a))
+		return;
+	a->t2_rto = 2 * a->t2_rto > a->config.rto_max ? a->config.rto_max : 2 * a->t2_rto;
+	a->pending |= a->state == SLUICE_SCTP_SHUTDOWN_SENT ? PENDING_SHUTDOWN : PENDING_SHUTDOWN_ACK;
+}

@@ -1,0 +1,101 @@
+/* timers: which one is due, and the heartbeats. RFC 9260, 8.3. */
+#include "sctp/association.h"
+
+
+/* ---- heartbeats ---- */
+
+#define HEARTBEAT_INFO 16 /* time and nonce: RFC 9260, 8.3: "a random nonce", so that an answer proves that it was received */
+
+void heartbeat_schedule(sluice_sctp *a) {
+	if (a->config.heartbeat_interval == SLUICE_NEVER)
+		return;
+	/* "RTO of that destination plus the protocol parameter 'HB.interval', with jittering of +/- 50% of the RTO value" */
+	uint64_t rto = a->rto.rto;
+	timer_start(a, TIMER_HEARTBEAT, a->config.heartbeat_interval + rto / 2 + env_random32(a->env) % (rto + 1));
+}
+
+static void heartbeat_due(sluice_sctp *a) {
+	heartbeat_schedule(a);
+	/* "On an idle destination address that is allowed to heartbeat": data in flight asks the same question already. */
+	if (input_state_in(a, IN(ESTABLISHED) | IN(SHUTDOWN_PENDING) | IN(SHUTDOWN_RECEIVED)) && a->sent.flight == 0)
+		a->pending |= PENDING_HEARTBEAT;
+}
+
+void heartbeat_write(sluice_sctp *a, struct writer *w) {
+	uint8_t info[HEARTBEAT_INFO];
+	if (writer_room(w) < 8 + sizeof info)
+		return;
+	env_entropy(a->env, &a->heartbeat_nonce, sizeof a->heartbeat_nonce);
+	put_be64(info, a->now);
+	put_be64(info + 8, a->heartbeat_nonce);
+	wire_heartbeat_write(w, WIRE_HEARTBEAT, info, sizeof info);
+	a->pending &= ~(uint32_t)PENDING_HEARTBEAT;
+	a->stats.heartbeats_sent++;
+	timer_start(a, TIMER_HEARTBEAT_ACK, a->rto.rto);
+}
+
+static void heartbeat_unanswered(sluice_sctp *a) {
+	timer_stop(a, TIMER_HEARTBEAT_ACK);
+	if (association_count_error(a))
+		return;
+	/* One that is lost is repeated after an RTO, not after an interval: silence is to be told from loss soon. */
+	rto_back_off(&a->rto);
+	a->pending |= PENDING_HEARTBEAT;
+}
+
+void heartbeat_chunk(sluice_sctp *a, const struct wire_chunk *c) {
+	/* RFC 9260, 8.3: "the receiver ... SHOULD immediately respond with a HEARTBEAT ACK chunk that contains the Heartbeat
+	 * Information field copied". It came in one packet, so it goes into one. */
+	uint8_t bytes[1500];
+	if (pad4(4u + c->len) > sizeof bytes || pad4(4u + c->len) > a->mtu - WIRE_HEADER_SIZE) {
+		a->stats.chunks_discarded++;
+		return;
+	}
+	struct writer w = writer_of(bytes, sizeof bytes);
+	wire_chunk_write(&w, WIRE_HEARTBEAT_ACK, 0, c->value, c->len);
+	association_reply(a, a->peer_tag, bytes, writer_len(&w));
+}
+
+void heartbeat_ack_chunk(sluice_sctp *a, const struct wire_chunk *c) {
+	const uint8_t *info;
+	uint16_t len;
+	if (wire_heartbeat_read(c, &info, &len) || len != HEARTBEAT_INFO || a->heartbeat_nonce == 0 ||
+	    get_be64(info + 8) != a->heartbeat_nonce || get_be64(info) > a->now) {
+		a->stats.chunks_discarded++;
+		return;
+	}
+	a->heartbeat_nonce = 0;
+	a->error_count = 0;
+	a->stats.heartbeat_acks_received++;
+	rto_measure(&a->rto, a->now - get_be64(info));
+	timer_stop(a, TIMER_HEARTBEAT_ACK);
+}
+
+/* ---- the verb ---- */
+
+static void sack_due(sluice_sctp *a) {
+	timer_stop(a, TIMER_SACK);
+	a->pending |= PENDING_SACK;
+}
+
+static void (*const on_expiry[TIMER_COUNT])(sluice_sctp *a) = {
+	[TIMER_T1] = handshake_timeout,
+	[TIMER_T2] = shutdown_timeout,
+	[TIMER_T3] = ack_t3_expired,
+	[TIMER_SACK] = sack_due,
+	[TIMER_HEARTBEAT] = heartbeat_due,
+	[TIMER_HEARTBEAT_ACK] = heartbeat_unanswered,
+	[TIMER_RECONFIG] = reconfig_timeout,
+};
+
+void sluice_sctp_advance(sluice_sctp *a, uint64_t now) {
+	a->now = now;
+	a->dirty = true;
+	outgoing_stamp(&a->out, now);
+	ack_expire_lifetimes(a);
+	for (int t = 0; t < TIMER_COUNT; t++)
+		if (a->timers[t] <= now)
+			on_expiry[t](a);
+	reconfig_progress(a);
+	shutdown_progress(a);
+}
