@@ -1,0 +1,517 @@
+/* channel: what does the app do with one channel: open, send, pause, close, ask?
+ *
+ * Everything here is called from outside or from within callbacks, so nothing here calls the app: what has to be told is
+ * marked as due, and dispatch.c tells it. It need not know in which order events come. */
+#include "dcep/dcep.h"
+
+#include <string.h>
+
+#include "sluice/error.h"
+
+/* ---- the tally ----------------------------------------------------------------------------------------------------- */
+
+/* A message of ours that carries more than one static byte, lent to the association until it is released. */
+struct lent {
+	struct tally *tally;
+	uint64_t counted;
+	sluice_release_fn release; /* the app's, of an empty sendv */
+	void *ctx;
+	uint8_t bytes[];
+};
+
+static bool tally_make(sluice_channel *ch) {
+	if (ch->tally)
+		return true;
+	struct tally *t = env_alloc(ch->set->env, sizeof(*t));
+	if (!t)
+		return false;
+	*t = (struct tally){.env = ch->set->env, .refs = 1};
+	ch->tally = t;
+	return true;
+}
+
+static void tally_enter(struct tally *t, uint64_t bytes) {
+	t->refs++;
+	t->bytes += bytes;
+}
+
+static void tally_leave(struct tally *t, uint64_t bytes) {
+	t->bytes -= bytes;
+	if (--t->refs == 0)
+		env_free(t->env, t);
+}
+
+static void release_byte(void *ctx) {
+	tally_leave(ctx, 1);
+}
+
+static void release_lent(void *ctx) {
+	struct lent *l = ctx;
+	struct tally *t = l->tally;
+	sluice_env *env = t->env;
+	if (l->release)
+		l->release(l->ctx);
+	tally_leave(t, l->counted);
+	env_free(env, l);
+}
+
+static struct lent *lent_new(sluice_channel *ch, size_t len) {
+	if (!tally_make(ch))
+		return NULL;
+	struct lent *l = env_alloc(ch->set->env, sizeof(*l) + len);
+	if (l)
+		*l = (struct lent){.tally = ch->tally, .counted = len};
+	return l;
+}
+
+static int lend(sluice_channel *ch, const sluice_send_info *info, struct lent *l, size_t len) {
+	struct iovec iov = {l->bytes, len};
+	int error = sluice_sctp_sendv(ch->set->sctp, info, &iov, 1, release_lent, l);
+	if (error)
+		env_free(ch->set->env, l);
+	else
+		tally_enter(ch->tally, l->counted);
+	return error;
+}
+
+/* One byte that lives for ever needs no memory of its own. */
+static int lend_byte(sluice_channel *ch, const sluice_send_info *info, const uint8_t *byte) {
+	if (!tally_make(ch))
+		return SLUICE_NO_MEMORY;
+	struct iovec iov = {(void *)byte, 1};
+	int error = sluice_sctp_sendv(ch->set->sctp, info, &iov, 1, release_byte, ch->tally);
+	if (!error)
+		tally_enter(ch->tally, 1);
+	return error;
+}
+
+/* ---- establishment ------------------------------------------------------------------------------------------------- */
+
+/* RFC 8832, 6: "All Data Channel Establishment Protocol messages MUST be sent using ordered delivery and reliable
+ * transmission." */
+static sluice_send_info control_info(const sluice_channel *ch) {
+	return (sluice_send_info){.stream = (uint16_t)ch->id, .ppid = DCEP_PPID_CONTROL};
+}
+
+/* An OPEN of this size fits one chunk at the smallest MTU. A larger one is acknowledged in pieces, of which its release
+ * tells nothing; rather than tell the app less than is outstanding, it is then counted as if it were the app's. */
+#define COUNTED_OPEN_MAX 256
+
+static int send_open(sluice_channel *ch) {
+	struct dcep_open open = {
+		.unordered = ch->unordered,
+		.reliability = ch->reliability,
+		.value = ch->value,
+		.priority = ch->priority,
+		.label_len = ch->label_len,
+		.protocol_len = ch->protocol_len,
+		.label = ch->names,
+		.protocol = ch->names + ch->label_len + 1,
+	};
+	size_t size = dcep_open_size(&open);
+	struct lent *l = lent_new(ch, size);
+	if (!l)
+		return SLUICE_NO_MEMORY;
+	l->counted = size <= COUNTED_OPEN_MAX ? size : 0;
+	struct writer w = writer_of(l->bytes, size);
+	dcep_open_write(&w, &open);
+	sluice_send_info info = control_info(ch);
+	return lend(ch, &info, l, size);
+}
+
+static int send_ack(sluice_channel *ch) {
+	sluice_send_info info = control_info(ch);
+	return lend_byte(ch, &info, dcep_ack);
+}
+
+static bool stream_exists(const sluice_channel *ch) {
+	sluice_sctp_stats stats;
+	sluice_sctp_stats_get(ch->set->sctp, &stats);
+	return ch->id < stats.outbound_streams;
+}
+
+int channel_start(sluice_channel *ch) {
+	sluice_sctp *sctp = ch->set->sctp;
+	uint16_t stream = (uint16_t)ch->id;
+	if (!stream_exists(ch))
+		return SLUICE_LIMIT;
+	/* Both always, as the stream may remember those of the channel that had the id before. */
+	int error = sluice_sctp_set_high_water(sctp, stream, ch->high_water);
+	if (!error)
+		error = sluice_sctp_set_buffered_low(sctp, stream, ch->low);
+	if (!error && !ch->negotiated)
+		error = ch->ours ? send_open(ch) : send_ack(ch);
+	if (error)
+		return error;
+	ch->started = true;
+	channels_due(ch->set, ch, DUE_OPEN);
+	return 0;
+}
+
+static int check_config(const sluice_channel_config *c, size_t label_len, size_t protocol_len) {
+	bool id_fits = c->negotiated ? c->id >= 0 && c->id < UINT16_MAX : c->id == 0 || c->id == -1;
+	bool kind_fits = (unsigned)c->reliability <= SLUICE_LIFETIME;
+	return id_fits && kind_fits && label_len <= UINT16_MAX && protocol_len <= UINT16_MAX ? 0 : SLUICE_INVALID;
+}
+
+static void configure(sluice_channel *ch, const sluice_channel_config *c) {
+	ch->negotiated = ch->acked = c->negotiated;
+	ch->unordered = c->unordered;
+	ch->reliability = c->reliability;
+	ch->value = c->reliability == SLUICE_RELIABLE ? 0 : c->reliability_value;
+	ch->priority = c->priority ? c->priority : SLUICE_PRIORITY_NORMAL;
+	ch->high_water = c->high_water;
+	ch->low = c->buffered_low;
+	ch->callbacks = c->callbacks;
+	ch->user = c->user;
+}
+
+/* As far as it gets: an id when one can be told, the stream when the association is up. */
+static int begin(sluice_channels *set, sluice_channel *ch, const sluice_channel_config *c) {
+	int error = 0;
+	if (c->negotiated)
+		error = channels_give_id(set, ch, (uint16_t)c->id);
+	else if (set->role != SLUICE_ROLE_UNKNOWN)
+		error = channels_choose_id(set, ch);
+	if (!error && ch->id >= 0 && set->connected)
+		error = channel_start(ch);
+	return error;
+}
+
+int sluice_channel_open(sluice_channels *set, const sluice_channel_config *config, sluice_channel **out) {
+	const char *label = config->label ? config->label : "", *protocol = config->protocol ? config->protocol : "";
+	size_t label_len = strlen(label), protocol_len = strlen(protocol);
+	int error = check_config(config, label_len, protocol_len);
+	if (error)
+		return error;
+	if (set->ended || set->end_asked)
+		return SLUICE_CLOSED;
+	if (config->negotiated && channels_find(set, (uint16_t)config->id))
+		return SLUICE_EXISTS;
+	if (!channels_have_room(set))
+		return SLUICE_LIMIT;
+	sluice_channel *ch = channels_add(set, true, label, label_len, protocol, protocol_len);
+	if (!ch)
+		return SLUICE_NO_MEMORY;
+	configure(ch, config);
+	error = begin(set, ch, config);
+	if (error) {
+		channels_remove(set, ch);
+		channel_free(ch);
+		return error;
+	}
+	if (out)
+		*out = ch;
+	return 0;
+}
+
+/* ---- sending ------------------------------------------------------------------------------------------------------- */
+
+static int may_send(const sluice_channel *ch, size_t len) {
+	if (ch->state != SLUICE_CHANNEL_OPEN)
+		return ch->state == SLUICE_CHANNEL_CONNECTING ? SLUICE_WRONG_STATE : SLUICE_CLOSED;
+	return len > ch->set->max_message_size ? SLUICE_TOO_LARGE : 0;
+}
+
+/* RFC 8832, 6: "before the DATA_CHANNEL_ACK message or any other message has been received on a data channel, all other
+ * messages containing user data and belonging to this data channel MUST be sent ordered, no matter whether the data channel
+ * is ordered or not." Else they could overtake the OPEN. */
+static sluice_send_info user_info(const sluice_channel *ch, uint32_t ppid) {
+	return (sluice_send_info){
+		.stream = (uint16_t)ch->id,
+		.unordered = ch->unordered && ch->acked,
+		.reliability = ch->reliability,
+		.value = ch->value,
+		.ppid = ppid,
+	};
+}
+
+/* What one send wants, so that it can be tried twice. */
+struct parcel {
+	sluice_send_info info;
+	const void *data; /* to be copied, or NULL and then: */
+	const struct iovec *iov;
+	size_t len, count;
+	sluice_release_fn release;
+	void *ctx;
+};
+
+static int send_empty(sluice_channel *ch, const struct parcel *p) {
+	static const uint8_t zero;
+	if (!p->release)
+		return lend_byte(ch, &p->info, &zero);
+	struct lent *l = lent_new(ch, 1);
+	if (!l)
+		return SLUICE_NO_MEMORY;
+	l->release = p->release;
+	l->ctx = p->ctx;
+	l->bytes[0] = 0;
+	return lend(ch, &p->info, l, 1);
+}
+
+static int submit(sluice_channel *ch, const struct parcel *p) {
+	if (p->len == 0)
+		return send_empty(ch, p);
+	if (p->data)
+		return sluice_sctp_send(ch->set->sctp, &p->info, p->data, p->len);
+	return sluice_sctp_sendv(ch->set->sctp, &p->info, p->iov, p->count, p->release, p->ctx);
+}
+
+/* A message on an empty channel is always taken, but the association sees an OPEN on the stream and calls it full. */
+static int submit_on_empty(sluice_channel *ch, const struct parcel *p) {
+	sluice_sctp_set_high_water(ch->set->sctp, p->info.stream, UINT64_MAX);
+	int error = submit(ch, p);
+	sluice_sctp_set_high_water(ch->set->sctp, p->info.stream, ch->high_water);
+	return error;
+}
+
+static int send_parcel(sluice_channel *ch, const struct parcel *p) {
+	int error = submit(ch, p);
+	if (error == SLUICE_WOULD_BLOCK && sluice_channel_buffered_amount(ch) == 0)
+		error = submit_on_empty(ch, p);
+	if (error) {
+		ch->blocked |= error == SLUICE_WOULD_BLOCK;
+		return error;
+	}
+	ch->stats.messages_sent++;
+	ch->stats.bytes_sent += p->len;
+	if (!ch->above_low)
+		ch->above_low = sluice_channel_buffered_amount(ch) > ch->low;
+	return 0;
+}
+
+static uint32_t user_ppid(bool text, size_t len) {
+	if (text)
+		return len ? DCEP_PPID_STRING : DCEP_PPID_STRING_EMPTY;
+	return len ? DCEP_PPID_BINARY : DCEP_PPID_BINARY_EMPTY;
+}
+
+static int send_copy(sluice_channel *ch, bool text, const void *data, size_t len) {
+	int error = may_send(ch, len);
+	if (error)
+		return error;
+	struct parcel p = {.info = user_info(ch, user_ppid(text, len)), .data = data, .len = len};
+	return send_parcel(ch, &p);
+}
+
+int sluice_channel_send(sluice_channel *ch, const void *data, size_t len) {
+	return send_copy(ch, false, data, len);
+}
+
+int sluice_channel_send_text(sluice_channel *ch, const char *text, size_t len) {
+	return send_copy(ch, true, text, len);
+}
+
+int sluice_channel_sendv(sluice_channel *ch, bool text, const struct iovec *iov, size_t count, sluice_release_fn release,
+                         void *ctx) {
+	size_t len = 0;
+	for (size_t i = 0; i < count; i++)
+		len += iov[i].iov_len;
+	int error = may_send(ch, len);
+	if (error)
+		return error;
+	struct parcel p = {
+		.info = user_info(ch, user_ppid(text, len)), .iov = iov, .count = count, .len = len, .release = release, .ctx = ctx,
+	};
+	return send_parcel(ch, &p);
+}
+
+int sluice_channel_send_batch(sluice_channel *ch, bool text, const struct iovec *messages, size_t count) {
+	int queued = 0;
+	for (size_t i = 0; i < count && queued < INT32_MAX; i++, queued++) {
+		int error = send_copy(ch, text, messages[i].iov_base, messages[i].iov_len);
+		if (error)
+			return queued ? queued : error;
+	}
+	return queued;
+}
+
+/* ---- pausing ------------------------------------------------------------------------------------------------------- */
+
+void sluice_channel_pause(sluice_channel *ch) {
+	ch->paused = true;
+}
+
+void sluice_channel_resume(sluice_channel *ch) {
+	ch->paused = false;
+	if (ch->held.count)
+		channels_due(ch->set, ch, DUE_DELIVER);
+	channel_finish_if_done(ch);
+}
+
+/* ---- closing ------------------------------------------------------------------------------------------------------- */
+
+/* A channel whose peer closed it waits, while paused, until the app has taken what was held. The end of an association
+ * waits for nobody: what was held is delivered then. */
+bool channel_is_done(const sluice_channel *ch) {
+	if (ch->state < SLUICE_CHANNEL_CLOSING)
+		return false;
+	if (ch->paused && ch->held.count && !ch->over)
+		return false;
+	return !ch->started || ch->over || ch->reset_failed || (ch->reset_in && ch->reset_out);
+}
+
+void channel_finish_if_done(sluice_channel *ch) {
+	if (channel_is_done(ch) && ch->state != SLUICE_CHANNEL_CLOSED)
+		channels_due(ch->set, ch, DUE_CLOSED);
+}
+
+static void set_error(sluice_channel *ch, int error) {
+	if (!ch->error)
+		ch->error = error;
+}
+
+void channel_reset_failed(sluice_channel *ch, int error) {
+	ch->reset_failed = true;
+	set_error(ch, error);
+	held_clear(&ch->later, ch->set->env);
+	ch->stats.messages_lost += sluice_sctp_buffered_messages(ch->set->sctp, (uint16_t)ch->id);
+	channel_finish_if_done(ch);
+}
+
+void channel_begin_reset(sluice_channel *ch) {
+	if (ch->reset_asked)
+		return;
+	ch->reset_asked = true;
+	/* RFC 6525, 5.2.1 wants an established association; one that is on its way out resets nothing any more, and its end,
+	 * which is near, will close the channel. */
+	int error = sluice_sctp_reset_stream(ch->set->sctp, (uint16_t)ch->id);
+	if (error && sluice_sctp_state(ch->set->sctp) == SLUICE_SCTP_ESTABLISHED)
+		channel_reset_failed(ch, error);
+}
+
+/* From here on nothing can be sent, and everything that was accepted still goes out: the association resets the stream
+ * behind the last of it. */
+static void close_now(sluice_channel *ch) {
+	ch->state = SLUICE_CHANNEL_CLOSING;
+	if (ch->started)
+		channel_begin_reset(ch);
+	channel_finish_if_done(ch);
+}
+
+void channel_fail(sluice_channel *ch, int error) {
+	set_error(ch, error);
+	if (ch->state < SLUICE_CHANNEL_CLOSING)
+		close_now(ch);
+}
+
+/* Closing ends a pause: an app that closes wants its on_closed, and does not come back to resume. */
+void sluice_channel_close(sluice_channel *ch) {
+	if (ch->paused)
+		sluice_channel_resume(ch);
+	if (ch->state < SLUICE_CHANNEL_CLOSING)
+		close_now(ch);
+}
+
+/* Abandoned messages were counted as they went; the association reports what it dropped at its end in the same way. What it
+ * still holds (the ground went from under it) is lost as well. Our own OPEN or ACK may be among them, so this can be one
+ * too many, but never more than was sent. */
+static void count_lost(sluice_channel *ch) {
+	sluice_channel_stats *s = &ch->stats;
+	s->messages_lost += sluice_sctp_buffered_messages(ch->set->sctp, (uint16_t)ch->id);
+	if (s->messages_lost > s->messages_sent)
+		s->messages_lost = s->messages_sent;
+}
+
+void channel_end(sluice_channel *ch, int error) {
+	if (ch->started && !ch->over)
+		count_lost(ch);
+	set_error(ch, error);
+	ch->over = true;
+	ch->paused = false;
+	ch->state = SLUICE_CHANNEL_CLOSING;
+	held_clear(&ch->later, ch->set->env);
+	channels_due(ch->set, ch, DUE_DELIVER | DUE_CLOSED);
+}
+
+void channel_free(sluice_channel *ch) {
+	sluice_env *env = ch->set->env;
+	held_clear(&ch->held, env);
+	held_clear(&ch->later, env);
+	if (ch->tally)
+		tally_leave(ch->tally, 0);
+	env_free(env, ch);
+}
+
+/* ---- what it knows ------------------------------------------------------------------------------------------------- */
+
+uint64_t sluice_channel_buffered_amount(const sluice_channel *ch) {
+	if (!ch->started || ch->over)
+		return 0;
+	uint64_t all = sluice_sctp_buffered(ch->set->sctp, (uint16_t)ch->id), own = ch->tally ? ch->tally->bytes : 0;
+	return all > own ? all - own : 0;
+}
+
+void sluice_channel_set_buffered_low(sluice_channel *ch, uint64_t threshold) {
+	ch->low = threshold;
+	if (!ch->started || ch->over)
+		return;
+	ch->above_low = sluice_channel_buffered_amount(ch) > threshold;
+	sluice_sctp_set_buffered_low(ch->set->sctp, (uint16_t)ch->id, threshold);
+}
+
+void sluice_channel_set_high_water(sluice_channel *ch, uint64_t bytes) {
+	ch->high_water = bytes;
+	if (ch->started && !ch->over)
+		sluice_sctp_set_high_water(ch->set->sctp, (uint16_t)ch->id, bytes);
+}
+
+void sluice_channel_set_callbacks(sluice_channel *ch, const sluice_channel_callbacks *callbacks, void *user) {
+	ch->callbacks = callbacks ? *callbacks : (sluice_channel_callbacks){0};
+	ch->user = user;
+}
+
+void *sluice_channel_user(const sluice_channel *ch) {
+	return ch->user;
+}
+
+sluice_channels *sluice_channel_set_of(const sluice_channel *ch) {
+	return ch->set;
+}
+
+enum sluice_channel_state sluice_channel_state(const sluice_channel *ch) {
+	return (enum sluice_channel_state)ch->state;
+}
+
+int32_t sluice_channel_id(const sluice_channel *ch) {
+	return ch->id;
+}
+
+const char *sluice_channel_label(const sluice_channel *ch, size_t *len) {
+	if (len)
+		*len = ch->label_len;
+	return ch->names;
+}
+
+const char *sluice_channel_protocol(const sluice_channel *ch, size_t *len) {
+	if (len)
+		*len = ch->protocol_len;
+	return ch->names + ch->label_len + 1;
+}
+
+bool sluice_channel_is_unordered(const sluice_channel *ch) {
+	return ch->unordered;
+}
+
+bool sluice_channel_is_negotiated(const sluice_channel *ch) {
+	return ch->negotiated;
+}
+
+enum sluice_reliability sluice_channel_reliability(const sluice_channel *ch, uint32_t *value) {
+	if (value)
+		*value = ch->value;
+	return ch->reliability;
+}
+
+uint16_t sluice_channel_priority(const sluice_channel *ch) {
+	return ch->priority;
+}
+
+uint64_t sluice_channel_max_message_size(const sluice_channel *ch) {
+	return ch->set->max_message_size;
+}
+
+void sluice_channel_stats_get(const sluice_channel *ch, sluice_channel_stats *stats) {
+	*stats = ch->stats;
+	stats->buffered = sluice_channel_buffered_amount(ch);
+}

@@ -1,0 +1,361 @@
+/* channels: which channels are there, under which stream ids, and how many may there be?
+ *
+ * The table is a hash by id with chains through the channels themselves; it grows by doubling with the number of channels,
+ * never with the ids they use, so that neither an idle set nor a peer that opens id 65533 costs memory. Ids that differ
+ * only above the mask share a chain, at most 65,536 / bucket_count of them, so a peer cannot make chains long.
+ *
+ * It need not know what a message is, nor when a callback runs. */
+#include "dcep/dcep.h"
+
+#include <string.h>
+
+#include "sluice/error.h"
+
+#define FIRST_BUCKETS 16
+#define DEFAULT_MAX_CHANNELS 1024
+#define DEFAULT_MAX_MESSAGE_SIZE 65536
+
+/* RFC 8831, 6.5: "the stream identifier ... 65535 is reserved due to SCTP INIT and INIT-ACK chunks only allowing a maximum
+ * of 65535 streams to be negotiated (0-65534)". */
+#define ID_END 65535
+
+/* Labels and protocols that the peer may make us keep, per channel that it may open: whoever opens the last one may still
+ * use the longest names, but a thousand channels cannot hold a thousand times 128 KiB. */
+#define NAMES_PER_CHANNEL 1024
+
+/* ---- the life of the set ------------------------------------------------------------------------------------------ */
+
+static uint64_t message_size_or_default(uint64_t size) {
+	return size ? size : DEFAULT_MAX_MESSAGE_SIZE;
+}
+
+int sluice_channels_new(sluice_env *env, sluice_sctp *sctp, const sluice_channels_config *config, sluice_channels **out) {
+	sluice_channels *set = env_zalloc(env, sizeof(*set));
+	if (!set)
+		return SLUICE_NO_MEMORY;
+	set->env = env;
+	set->sctp = sctp;
+	if (config)
+		set->config = *config;
+	set->max_message_size = message_size_or_default(set->config.max_message_size);
+	set->max_channels = set->config.max_channels ? set->config.max_channels : DEFAULT_MAX_CHANNELS;
+	set->peer_names_max = (size_t)set->max_channels * NAMES_PER_CHANNEL;
+	if (set->peer_names_max < DCEP_OPEN_MAX)
+		set->peer_names_max = DCEP_OPEN_MAX;
+	set->all_tail = &set->all;
+	set->due_tail = &set->due;
+	set->replay_tail = &set->replay;
+	set->connected = sluice_sctp_state(sctp) == SLUICE_SCTP_ESTABLISHED;
+	sluice_channels_set_role(set, set->config.role);
+	*out = set;
+	return 0;
+}
+
+void sluice_channels_free(sluice_channels *set) {
+	if (!set || set->dead)
+		return;
+	for (sluice_channel *ch = set->all, *next; ch; ch = next) {
+		next = ch->next;
+		channel_free(ch);
+	}
+	for (sluice_channel *ch = set->replay, *next; ch; ch = next) {
+		next = ch->next_due;
+		channel_free(ch);
+	}
+	env_free(set->env, set->buckets);
+	/* In a callback: dispatch() is below us on the stack; it sees `dead`, touches nothing else and frees the rest. */
+	set->dead = true;
+	if (!set->dispatching)
+		env_free(set->env, set);
+}
+
+void sluice_channels_set_role(sluice_channels *set, enum sluice_role role) {
+	set->role = role;
+	set->free_hint = role == SLUICE_ROLE_SERVER;
+	channels_start_waiting(set);
+}
+
+void sluice_channels_set_max_message_size(sluice_channels *set, uint64_t size) {
+	set->max_message_size = message_size_or_default(size);
+}
+
+/* ---- hooks for the peer -------------------------------------------------------------------------------------------- */
+
+void channels_set_owner(sluice_channels *set, void *owner) {
+	set->owner = owner;
+}
+
+void *channels_owner(const sluice_channels *set) {
+	return set->owner;
+}
+
+uint32_t channels_open_count(const sluice_channels *set) {
+	uint32_t count = 0;
+	for (const sluice_channel *ch = set->all; ch; ch = ch->next)
+		count += ch->state == SLUICE_CHANNEL_OPEN;
+	return count;
+}
+
+void channels_end(sluice_channels *set, int error) {
+	if (set->ended || set->end_asked)
+		return;
+	set->end_asked = true;
+	set->end_error = error;
+	if (!set->dispatching && set->wake)
+		set->wake(set->wake_ctx);
+}
+
+void channels_set_wake(sluice_channels *set, void (*wake)(void *ctx), void *ctx) {
+	set->wake = wake;
+	set->wake_ctx = ctx;
+}
+
+const struct channels_counters *channels_counters_of(const sluice_channels *set) {
+	return &set->counters;
+}
+
+/* ---- the table ----------------------------------------------------------------------------------------------------- */
+
+sluice_channel *channels_find(const sluice_channels *set, uint16_t id) {
+	if (!set->buckets)
+		return NULL;
+	sluice_channel *ch = set->buckets[id & (set->bucket_count - 1)];
+	while (ch && ch->id != id)
+		ch = ch->next_in_bucket;
+	return ch;
+}
+
+static void bucket_push(sluice_channel **buckets, uint32_t count, sluice_channel *ch) {
+	sluice_channel **bucket = &buckets[(uint32_t)ch->id & (count - 1)];
+	ch->next_in_bucket = *bucket;
+	*bucket = ch;
+}
+
+/* False only when there is no table at all; a table that cannot grow has longer chains. */
+static bool table_reserve(sluice_channels *set) {
+	if (set->ids < set->bucket_count)
+		return true;
+	uint32_t count = set->bucket_count ? 2 * set->bucket_count : FIRST_BUCKETS;
+	sluice_channel **buckets = env_zalloc(set->env, count * sizeof(*buckets));
+	if (!buckets)
+		return set->buckets != NULL;
+	for (uint32_t i = 0; i < set->bucket_count; i++) {
+		for (sluice_channel *ch = set->buckets[i], *next; ch; ch = next) {
+			next = ch->next_in_bucket;
+			bucket_push(buckets, count, ch);
+		}
+	}
+	env_free(set->env, set->buckets);
+	set->buckets = buckets;
+	set->bucket_count = count;
+	return true;
+}
+
+static void table_remove(sluice_channels *set, sluice_channel *ch) {
+	sluice_channel **at = &set->buckets[(uint32_t)ch->id & (set->bucket_count - 1)];
+	while (*at != ch)
+		at = &(*at)->next_in_bucket;
+	*at = ch->next_in_bucket;
+	set->ids--;
+}
+
+/* ---- ids ----------------------------------------------------------------------------------------------------------- */
+
+static bool is_our_parity(const sluice_channels *set, uint32_t id) {
+	return set->role != SLUICE_ROLE_UNKNOWN && (id & 1) == (set->role == SLUICE_ROLE_SERVER);
+}
+
+int channels_give_id(sluice_channels *set, sluice_channel *ch, uint16_t id) {
+	if (!table_reserve(set))
+		return SLUICE_NO_MEMORY;
+	ch->id = id;
+	bucket_push(set->buckets, set->bucket_count, ch);
+	set->ids++;
+	return 0;
+}
+
+/* RFC 8832, 6: "If the side is acting as the DTLS client, it MUST choose an even stream identifier; if the side is acting as
+ * the DTLS server, it MUST choose an odd one." The smallest free one, because other stacks accept only low ones. */
+int channels_choose_id(sluice_channels *set, sluice_channel *ch) {
+	while (set->free_hint < ID_END && channels_find(set, (uint16_t)set->free_hint))
+		set->free_hint += 2;
+	if (set->free_hint >= ID_END)
+		return SLUICE_LIMIT;
+	return channels_give_id(set, ch, (uint16_t)set->free_hint);
+}
+
+/* ---- adding and removing ------------------------------------------------------------------------------------------- */
+
+bool channels_have_room(const sluice_channels *set) {
+	return set->visible < set->max_channels && set->visible + set->silent < 2 * (uint64_t)set->max_channels;
+}
+
+static sluice_channel *new_channel(sluice_channels *set, const char *label, size_t label_len, const char *protocol,
+                                   size_t protocol_len) {
+	size_t names = label_len + 1 + protocol_len + 1;
+	sluice_channel *ch = env_alloc(set->env, sizeof(*ch) + names);
+	if (!ch)
+		return NULL;
+	memset(ch, 0, sizeof(*ch) + names);
+	ch->set = set;
+	ch->id = -1;
+	ch->label_len = (uint16_t)label_len;
+	ch->protocol_len = (uint16_t)protocol_len;
+	if (label_len)
+		memcpy(ch->names, label, label_len);
+	if (protocol_len)
+		memcpy(ch->names + label_len + 1, protocol, protocol_len);
+	ch->prev = set->all_tail;
+	*set->all_tail = ch;
+	set->all_tail = &ch->next;
+	return ch;
+}
+
+static size_t peer_names(const sluice_channel *ch) {
+	return ch->silent || ch->ours ? 0 : (size_t)ch->label_len + ch->protocol_len;
+}
+
+sluice_channel *channels_add(sluice_channels *set, bool ours, const char *label, size_t label_len, const char *protocol,
+                             size_t protocol_len) {
+	sluice_channel *ch = new_channel(set, label, label_len, protocol, protocol_len);
+	if (!ch)
+		return NULL;
+	ch->ours = ours;
+	set->visible++;
+	set->peer_names += peer_names(ch);
+	return ch;
+}
+
+sluice_channel *channels_add_silent(sluice_channels *set, uint16_t id) {
+	if (set->silent >= set->max_channels || set->visible + set->silent >= 2 * (uint64_t)set->max_channels)
+		return NULL;
+	sluice_channel *ch = new_channel(set, NULL, 0, NULL, 0);
+	if (!ch)
+		return NULL;
+	ch->silent = true;
+	ch->started = true;
+	ch->state = SLUICE_CHANNEL_CLOSING;
+	set->silent++;
+	if (channels_give_id(set, ch, id) == 0)
+		return ch;
+	channels_remove(set, ch);
+	channel_free(ch);
+	return NULL;
+}
+
+void channels_hide(sluice_channels *set, sluice_channel *ch) {
+	set->peer_names -= peer_names(ch);
+	set->visible--;
+	set->silent++;
+	ch->silent = true;
+	ch->state = SLUICE_CHANNEL_CLOSING;
+}
+
+static void due_remove(sluice_channels *set, sluice_channel *ch) {
+	sluice_channel **at = &set->due;
+	while (*at != ch)
+		at = &(*at)->next_due;
+	*at = ch->next_due;
+	if (set->due_tail == &ch->next_due)
+		set->due_tail = at;
+	ch->due = 0;
+}
+
+void channels_remove(sluice_channels *set, sluice_channel *ch) {
+	if (ch->due)
+		due_remove(set, ch);
+	if (ch->id >= 0) {
+		table_remove(set, ch);
+		if (is_our_parity(set, (uint32_t)ch->id) && (uint32_t)ch->id < set->free_hint)
+			set->free_hint = (uint32_t)ch->id;
+	}
+	*ch->prev = ch->next;
+	if (ch->next)
+		ch->next->prev = ch->prev;
+	else
+		set->all_tail = ch->prev;
+	set->peer_names -= peer_names(ch);
+	if (ch->silent)
+		set->silent--;
+	else
+		set->visible--;
+}
+
+/* ---- what is due --------------------------------------------------------------------------------------------------- */
+
+void channels_due(sluice_channels *set, sluice_channel *ch, unsigned what) {
+	if (!ch->due) {
+		ch->next_due = NULL;
+		*set->due_tail = ch;
+		set->due_tail = &ch->next_due;
+	}
+	ch->due |= (uint8_t)what;
+	if (!set->dispatching && set->wake)
+		set->wake(set->wake_ctx);
+}
+
+sluice_channel *channels_take_due(sluice_channels *set, unsigned *what) {
+	sluice_channel *ch = set->due;
+	if (!ch)
+		return NULL;
+	*what = ch->due;
+	due_remove(set, ch);
+	return ch;
+}
+
+/* Those that wait for the role get an id, those that wait for the association begin. */
+void channels_start_waiting(sluice_channels *set) {
+	for (sluice_channel *ch = set->all; ch; ch = ch->next) {
+		if (ch->started || ch->state != SLUICE_CHANNEL_CONNECTING)
+			continue;
+		int error = 0;
+		if (ch->id < 0 && set->role != SLUICE_ROLE_UNKNOWN)
+			error = channels_choose_id(set, ch);
+		if (!error && ch->id >= 0 && set->connected)
+			error = channel_start(ch);
+		if (error)
+			channel_fail(ch, error);
+	}
+}
+
+/* ---- the check ----------------------------------------------------------------------------------------------------- */
+
+static bool check_table(const sluice_channels *set) {
+	uint32_t ids = 0;
+	for (uint32_t i = 0; i < set->bucket_count; i++) {
+		for (const sluice_channel *ch = set->buckets[i]; ch; ch = ch->next_in_bucket) {
+			if (ch->id < 0 || ((uint32_t)ch->id & (set->bucket_count - 1)) != i || channels_find(set, (uint16_t)ch->id) != ch)
+				return false;
+			ids++;
+		}
+	}
+	for (uint32_t id = set->role == SLUICE_ROLE_SERVER; set->role && id < set->free_hint; id += 2) {
+		if (!channels_find(set, (uint16_t)id))
+			return false;
+	}
+	return ids == set->ids;
+}
+
+static bool check_channel(const sluice_channel *ch) {
+	return held_check(&ch->held) && held_check(&ch->later) && (!ch->tally || ch->tally->refs >= 1) &&
+	       (ch->reset_in || ch->later.count == 0) && (ch->started || !ch->reset_asked) &&
+	       (!ch->silent || ch->state == SLUICE_CHANNEL_CLOSING);
+}
+
+bool channels_check(const sluice_channels *set) {
+	uint32_t visible = 0, silent = 0, ids = 0, due = 0, listed = 0;
+	size_t names = 0;
+	for (const sluice_channel *ch = set->all; ch; ch = ch->next) {
+		if (!check_channel(ch))
+			return false;
+		visible += !ch->silent;
+		silent += ch->silent;
+		ids += ch->id >= 0;
+		due += ch->due != 0;
+		names += peer_names(ch);
+	}
+	for (const sluice_channel *ch = set->due; ch; ch = ch->next_due)
+		listed++;
+	return visible == set->visible && silent == set->silent && ids == set->ids && due == listed && names == set->peer_names &&
+	       visible <= set->max_channels && visible + silent <= 2 * (uint64_t)set->max_channels && check_table(set);
+}

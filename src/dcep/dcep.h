@@ -1,0 +1,169 @@
+/* dcep: what the files of the channel layer share, and the few hooks that the peer above needs beyond the public header.
+ *
+ *   channels.c   the set: table of channels by stream id, ids by role, limits, the life of the set
+ *   dispatch.c   the association's events in, callbacks out
+ *   channel.c    one channel: open, send, pause, close, accessors
+ *   held.c       messages of a paused channel        codec.c   the bytes of OPEN and ACK
+ *
+ * A stream id is in use from the moment a channel gets it until both directions were reset (RFC 8831, 6.7). Channels that
+ * the app never saw (a refused OPEN) or sees no more (its reset was denied) stay in the table as `silent` ones for that
+ * long, so that the one rule serves all of them.
+ *
+ * It knows the association by its public header only. */
+#ifndef DCEP_DCEP_H
+#define DCEP_DCEP_H
+
+#include "dcep/codec.h"
+#include "dcep/held.h"
+#include "sluice/channel.h"
+
+/* ---- for the peer -------------------------------------------------------------------------------------------------- */
+
+void channels_set_owner(sluice_channels *set, void *owner);
+void *channels_owner(const sluice_channels *set);
+/* Channels in state OPEN. */
+uint32_t channels_open_count(const sluice_channels *set);
+/* The ground went from under the association and no ENDED event will come of it: what was received is still delivered,
+ * then every channel closes with the error and on_ended follows, in the coming dispatch. */
+void channels_end(sluice_channels *set, int error);
+/* Called when a callback became due outside dispatch without anything being sent (a negotiated channel was opened, one
+ * was resumed). The hook must not call the set. */
+void channels_set_wake(sluice_channels *set, void (*wake)(void *ctx), void *ctx);
+
+/* What the peer sent that no channel could take. */
+struct channels_counters {
+	uint64_t unknown_ppid;     /* messages with a PPID that is no data channel's */
+	uint64_t without_channel;  /* user messages and ACKs on streams that are no channel */
+	uint64_t malformed;        /* DCEP messages that do not parse or whose type is unknown */
+	uint64_t refused;          /* OPENs answered by a reset: parity, stream in use, limits, nobody listens */
+	uint64_t dropped;          /* for want of memory, or on a channel that had failed */
+};
+const struct channels_counters *channels_counters_of(const sluice_channels *set);
+
+/* ---- inside -------------------------------------------------------------------------------------------------------- */
+
+/* What on a stream is not the app's: DCEP messages, and the one byte that stands for an empty message. The association
+ * counts it as buffered, the app's buffered amount must not. Its messages are borrowed with a release callback, so the
+ * moment at which each one leaves is known exactly; as that may be after the channel or the set was freed, the tally is
+ * an object of its own.
+ *
+ *   refs == the channel's + one for each message not yet released
+ *   bytes == their bytes */
+struct tally {
+	sluice_env *env;
+	uint32_t refs;
+	uint64_t bytes;
+};
+
+/* What a channel has to do at the next dispatch; the order of the bits is the order of doing. */
+enum due {
+	DUE_OPEN = 1,      /* on_open */
+	DUE_DELIVER = 2,   /* on_message for what was held */
+	DUE_WRITABLE = 4,
+	DUE_LOW = 8,
+	DUE_CLOSED = 16,   /* on_closed, and the end of it */
+};
+
+/* Hot fields first: a received message touches the first cache lines up to `callbacks`. */
+struct sluice_channel {
+	sluice_channels *set;
+	sluice_channel *next_in_bucket;
+	int32_t id; /* -1: none yet */
+	uint8_t state; /* enum sluice_channel_state */
+	uint8_t due;   /* enum due */
+	bool silent;   /* the app does not know it (any more) */
+	bool paused, blocked, above_low;
+	bool acked;    /* RFC 8832, 6: the peer has spoken on it, so messages may go unordered */
+	bool unordered;
+	enum sluice_reliability reliability;
+	uint32_t value;
+	sluice_channel_callbacks callbacks;
+	void *user;
+	struct tally *tally; /* NULL until it is needed */
+	sluice_channel_stats stats; /* `buffered` is computed */
+
+	bool ours, negotiated;
+	bool started;      /* the stream is in use: the OPEN was sent or answered, or it is negotiated and connected */
+	bool over;         /* the association ended or restarted under it */
+	bool reset_asked, reset_out, reset_failed; /* our direction */
+	bool reset_in;                             /* the peer's */
+	bool later_reset;  /* the peer has reset the stream once more, behind what `later` holds */
+	bool later_lost;   /* something of `later` was lost for want of memory: refuse it whole */
+	int error;         /* of on_closed; the first one counts */
+	struct held held;  /* while paused */
+	struct held later; /* after reset_in: messages of the stream's next life, until this one has ended */
+
+	sluice_channel *next, **prev; /* set->all, in order of creation */
+	sluice_channel *next_due;     /* set->due, or set->replay */
+	uint64_t high_water, low;
+	uint16_t priority;
+	uint16_t label_len, protocol_len;
+	char names[]; /* label NUL protocol NUL */
+};
+
+/* The set.
+ *
+ *   buckets hold exactly the channels with an id, each in bucket id & (bucket_count - 1), no id twice
+ *   visible + silent == length of `all`; silent == those with ->silent
+ *   visible <= max_channels, visible + silent <= 2 * max_channels
+ *   peer_names == sum of label and protocol lengths over channels that are visible and not ours
+ *   a channel is on the due list exactly when ->due != 0
+ *   every id of our parity below free_hint is in the table */
+struct sluice_channels {
+	sluice_env *env;
+	sluice_sctp *sctp;
+	sluice_channels_config config;
+	uint64_t max_message_size;
+	enum sluice_role role;
+
+	sluice_channel **buckets;
+	uint32_t bucket_count, ids; /* ids: channels in the buckets */
+	uint32_t visible, silent, max_channels;
+	uint32_t free_hint;
+	size_t peer_names, peer_names_max;
+
+	sluice_channel *all, **all_tail;
+	sluice_channel *due, **due_tail;
+	sluice_channel *replay, **replay_tail; /* closed ones whose `later` waits to be played */
+
+	bool connected;                        /* channels may use their streams */
+	bool told, ended;                      /* on_connected was called for this association; it is over */
+	bool tell_connected, tell_ended;       /* set callbacks that are due */
+	bool end_asked;                        /* channels_end */
+	int end_error;
+	bool dispatching, dead;
+	int ran;                               /* callbacks run by this dispatch */
+	struct channels_counters counters;
+	void *owner;
+	void (*wake)(void *ctx);
+	void *wake_ctx;
+};
+
+/* channels.c */
+sluice_channel *channels_find(const sluice_channels *set, uint16_t id);
+/* A channel with room for the two names, in `all`, visible, CONNECTING, without an id. */
+sluice_channel *channels_add(sluice_channels *set, bool ours, const char *label, size_t label_len, const char *protocol,
+                             size_t protocol_len);
+bool channels_have_room(const sluice_channels *set); /* for one more visible channel */
+/* A silent one, for a stream that has to be reset; NULL when there are too many of them or there is no memory. */
+sluice_channel *channels_add_silent(sluice_channels *set, uint16_t id);
+int channels_give_id(sluice_channels *set, sluice_channel *ch, uint16_t id); /* 0, SLUICE_NO_MEMORY */
+int channels_choose_id(sluice_channels *set, sluice_channel *ch);            /* 0, SLUICE_LIMIT, SLUICE_NO_MEMORY */
+void channels_hide(sluice_channels *set, sluice_channel *ch);   /* visible -> silent */
+void channels_remove(sluice_channels *set, sluice_channel *ch); /* out of table, list and due list; not freed */
+void channels_due(sluice_channels *set, sluice_channel *ch, unsigned what);
+sluice_channel *channels_take_due(sluice_channels *set, unsigned *what); /* the next one and its enum due; NULL: none */
+void channels_start_waiting(sluice_channels *set);
+bool channels_check(const sluice_channels *set);
+
+/* channel.c */
+int channel_start(sluice_channel *ch); /* has an id, the association is up: sends OPEN (ours) or ACK (the peer's) */
+void channel_begin_reset(sluice_channel *ch);             /* of our direction; once */
+void channel_reset_failed(sluice_channel *ch, int error); /* it cannot be: the channel closes without it */
+void channel_fail(sluice_channel *ch, int error);         /* closes; on_closed will say why */
+void channel_end(sluice_channel *ch, int error);          /* its association has ended */
+bool channel_is_done(const sluice_channel *ch);           /* nothing stands between it and on_closed */
+void channel_finish_if_done(sluice_channel *ch);
+void channel_free(sluice_channel *ch);
+
+#endif

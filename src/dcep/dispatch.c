@@ -1,0 +1,453 @@
+/* dispatch: what does each event of the association mean for its channel, and which callback follows from it?
+ *
+ * Events are handled one at a time. A handler marks what became due and calls nobody, except that a message goes straight
+ * to on_message, which needs no queue. Everything that is due runs before the next event is taken, so that callbacks come
+ * in the order of the events.
+ *
+ * A callback may do anything, freeing the set included: after each one `dead` is asked first, and then nothing is touched
+ * any more. Channels are freed only here, behind their on_closed, so a handler never loses its channel to a callback
+ * unless the whole set is dead. */
+#include "dcep/dcep.h"
+
+#include "sluice/error.h"
+
+/* ---- messages ------------------------------------------------------------------------------------------------------ */
+
+/* RFC 8831, 6.6: "When receiving an SCTP user message with one of these PPIDs, the receiver MUST ignore the SCTP user
+ * message and process it as an empty message." The public fields are constant for the app only: the reference is ours. */
+static void present_empty(sluice_message *m) {
+	m->len = 0;
+	m->count = 0;
+}
+
+/* False: the set is dead. */
+static bool deliver(sluice_channel *ch, sluice_message *m) {
+	sluice_channels *set = ch->set;
+	if (dcep_ppid_is_empty(m->ppid))
+		present_empty(m);
+	ch->stats.messages_received++;
+	ch->stats.bytes_received += m->len;
+	if (ch->callbacks.on_message) {
+		set->ran++;
+		ch->callbacks.on_message(ch, m, dcep_ppid_is_text(m->ppid), ch->user);
+	}
+	sluice_message_release(m);
+	return !set->dead;
+}
+
+static bool deliver_held(sluice_channel *ch) {
+	while (!ch->paused && ch->held.count) {
+		if (!deliver(ch, held_pop(&ch->held, ch->set->env)))
+			return false;
+	}
+	return true;
+}
+
+static void drop(sluice_channels *set, sluice_message *m) {
+	set->counters.dropped++;
+	sluice_message_release(m);
+}
+
+/* A reliable channel must not lose a message in its middle, so a channel that cannot keep one ends, and says why. */
+static void hold(sluice_channel *ch, sluice_message *m) {
+	if (held_push(&ch->held, ch->set->env, m))
+		return;
+	drop(ch->set, m);
+	channel_fail(ch, SLUICE_NO_MEMORY);
+}
+
+/* The peer has reset the stream and sends on it again, so for the peer both directions are reset and a new channel has
+ * begun, while the response that tells us the same is still on its way (or was lost). What comes belongs to the stream's
+ * next life and waits for the end of this one. */
+static void hold_for_later(sluice_channel *ch, sluice_message *m) {
+	sluice_channels *set = ch->set;
+	if (!ch->reset_failed && !ch->later_reset && !ch->later_lost) {
+		if (held_push(&ch->later, set->env, m))
+			return;
+		held_clear(&ch->later, set->env);
+		ch->later_lost = true;
+	}
+	drop(set, m);
+}
+
+static void user_message(sluice_channels *set, sluice_channel *ch, sluice_message *m) {
+	/* RFC 8832, 6: "receiving a message containing user data on an unused stream indicates an error. In that case, the
+	 * corresponding data channel MUST be closed". The peer of a negotiated channel may be ahead of our app, though, and
+	 * nothing tells the two cases apart; closing would take its channel away, so the message alone is dropped. */
+	if (!ch || ch->silent || !dcep_ppid_is_user(m->ppid)) {
+		uint64_t *counter = !ch || ch->silent ? &set->counters.without_channel : &set->counters.unknown_ppid;
+		++*counter;
+		sluice_message_release(m);
+		return;
+	}
+	ch->acked = true;
+	if (ch->error)
+		drop(set, m);
+	else if (ch->paused || ch->held.count)
+		hold(ch, m);
+	else
+		deliver(ch, m);
+}
+
+/* ---- establishment ------------------------------------------------------------------------------------------------- */
+
+/* Resets a stream that is no channel of the app's. Where there is no room to remember it, it is reset all the same; then
+ * only the peer, which caused it, has to wait for both directions before it uses the id again. */
+static void reset_unknown(sluice_channels *set, uint16_t id, bool reset_in) {
+	sluice_channel *ch = channels_add_silent(set, id);
+	if (!ch) {
+		sluice_sctp_reset_stream(set->sctp, id);
+		return;
+	}
+	ch->reset_in = reset_in;
+	channel_begin_reset(ch);
+	if (ch->reset_failed) { /* a stream that we cannot send on anyway */
+		channels_remove(set, ch);
+		channel_free(ch);
+	}
+}
+
+/* RFC 8832, 6: "If the DATA_CHANNEL_OPEN message doesn't satisfy the conditions above, the receiver MUST close the
+ * corresponding data channel using the procedure described in [RFC8831] and MUST NOT send a DATA_CHANNEL_ACK message in
+ * response to the received message. This might occur if, for example, a DATA_CHANNEL_OPEN message is received on an already
+ * used stream, there are problems with parameters within the DATA_CHANNEL_OPEN message, the odd/even rule is violated, or
+ * the DATA_CHANNEL_OPEN message itself is not well formed." One channel ends by that, the association lives. */
+static void refuse(sluice_channels *set, sluice_channel *ch, uint16_t id) {
+	if (!ch)
+		reset_unknown(set, id, false);
+	else if (!ch->silent)
+		channel_fail(ch, SLUICE_PROTOCOL);
+}
+
+static bool is_acceptable(const sluice_channels *set, uint16_t id, const struct dcep_open *open) {
+	size_t names = (size_t)open->label_len + open->protocol_len;
+	bool parity = set->role == SLUICE_ROLE_UNKNOWN || (id & 1) == (set->role == SLUICE_ROLE_CLIENT);
+	return parity && id < UINT16_MAX && set->config.on_channel && channels_have_room(set) &&
+	       names <= set->peer_names_max - set->peer_names;
+}
+
+/* The peer's channel, its ACK sent; NULL when the stream has to be reset instead. */
+static sluice_channel *accept_channel(sluice_channels *set, uint16_t id, const struct dcep_open *open) {
+	sluice_channel *ch = channels_add(set, false, open->label, open->label_len, open->protocol, open->protocol_len);
+	if (!ch)
+		return NULL;
+	ch->unordered = open->unordered;
+	ch->reliability = open->reliability;
+	ch->value = open->value;
+	ch->priority = open->priority;
+	ch->acked = true;
+	if (channels_give_id(set, ch, id) == 0 && channel_start(ch) == 0)
+		return ch;
+	channels_remove(set, ch);
+	channel_free(ch);
+	return NULL;
+}
+
+static void open_message(sluice_channels *set, sluice_channel *ch, uint16_t id, const struct dcep_open *open) {
+	sluice_channel *fresh = !ch && is_acceptable(set, id, open) ? accept_channel(set, id, open) : NULL;
+	if (!fresh) {
+		set->counters.refused++;
+		refuse(set, ch, id);
+		return;
+	}
+	/* The ACK is on its way, so the app may send from here on; on_open follows for those that wait for it. */
+	fresh->state = SLUICE_CHANNEL_OPEN;
+	set->ran++;
+	set->config.on_channel(set, fresh, set->config.user);
+}
+
+static void ack_message(sluice_channels *set, sluice_channel *ch) {
+	if (ch && !ch->silent && ch->ours && !ch->negotiated)
+		ch->acked = true;
+	else
+		set->counters.without_channel++;
+}
+
+static void control_message(sluice_channels *set, sluice_channel *ch, sluice_message *m) {
+	const void *data = sluice_message_data(m);
+	struct dcep_open open;
+	int type = data ? dcep_read(data, m->len, &open) : SLUICE_NO_MEMORY;
+	set->counters.dropped += type == SLUICE_NO_MEMORY;
+	set->counters.malformed += type == SLUICE_MALFORMED || type == SLUICE_UNSUPPORTED;
+	if (type == DCEP_OPEN)
+		open_message(set, ch, m->stream, &open);
+	else if (type == DCEP_ACK)
+		ack_message(set, ch);
+	else if (type != SLUICE_UNSUPPORTED) /* a message type of the future harms nobody */
+		refuse(set, ch, m->stream);
+	sluice_message_release(m);
+}
+
+static void on_message(sluice_channels *set, sluice_message *m) {
+	sluice_channel *ch = channels_find(set, m->stream);
+	if (ch && ch->reset_in)
+		hold_for_later(ch, m);
+	else if (m->ppid == DCEP_PPID_CONTROL)
+		control_message(set, ch, m);
+	else
+		user_message(set, ch, m);
+}
+
+/* ---- resets -------------------------------------------------------------------------------------------------------- */
+
+/* RFC 8831, 6.7: "When the peer sees that an incoming stream was reset, it also resets its corresponding outgoing stream."
+ * Only if it was not reset already: a second reset would hit whoever uses the stream next. */
+static void on_reset_in(sluice_channels *set, uint16_t id) {
+	sluice_channel *ch = channels_find(set, id);
+	if (!ch) {
+		reset_unknown(set, id, true);
+		return;
+	}
+	if (ch->reset_in) {
+		ch->later_reset |= ch->later.count > 0;
+		return;
+	}
+	ch->reset_in = true;
+	/* RFC 8832, 6: "receiving an SCTP stream-reset request for a stream on which no DATA_CHANNEL_ACK message has been
+	 * received indicates to the sender of the corresponding DATA_CHANNEL_OPEN message the failure of the data channel setup
+	 * procedure." So nobody took what was sent behind the OPEN. */
+	if (ch->ours && !ch->negotiated && !ch->acked) {
+		ch->error = ch->error ? ch->error : SLUICE_REFUSED;
+		ch->stats.messages_lost = ch->stats.messages_sent;
+	}
+	ch->state = SLUICE_CHANNEL_CLOSING;
+	channel_begin_reset(ch);
+	channel_finish_if_done(ch);
+}
+
+static void on_reset_out(sluice_channels *set, uint16_t id, int error) {
+	sluice_channel *ch = channels_find(set, id);
+	if (!ch)
+		return;
+	if (error == 0)
+		ch->reset_out = true;
+	else
+		channel_reset_failed(ch, error);
+	channel_finish_if_done(ch);
+}
+
+/* ---- the association's life ---------------------------------------------------------------------------------------- */
+
+/* Ends every channel: nothing more will be acknowledged. */
+static void end_channels(sluice_channels *set, int error) {
+	for (sluice_channel *ch = set->all; ch; ch = ch->next)
+		channel_end(ch, error);
+	set->connected = set->told = false;
+}
+
+static void on_ended(sluice_channels *set, int error) {
+	if (set->ended)
+		return;
+	set->ended = true;
+	set->end_asked = false;
+	set->end_error = error;
+	end_channels(set, error);
+	set->tell_ended = true;
+}
+
+static void on_connected(sluice_channels *set) {
+	set->ended = false;
+	set->tell_connected = !set->told;
+}
+
+static void on_restarted(sluice_channels *set) {
+	end_channels(set, SLUICE_RESTARTED);
+	set->tell_connected = true;
+}
+
+/* ---- sending ------------------------------------------------------------------------------------------------------- */
+
+static void on_writable(sluice_channels *set, uint16_t id) {
+	sluice_channel *ch = channels_find(set, id);
+	if (!ch || !ch->blocked)
+		return;
+	ch->blocked = false;
+	channels_due(set, ch, DUE_WRITABLE);
+}
+
+/* The association counts our own messages too, so its amount may fall to the threshold without the app's having been above
+ * it. The reverse cannot be: the app's amount is never more than the association's. */
+static void on_buffered_low(sluice_channels *set, uint16_t id) {
+	sluice_channel *ch = channels_find(set, id);
+	if (!ch || !ch->above_low || sluice_channel_buffered_amount(ch) > ch->low)
+		return;
+	ch->above_low = false;
+	channels_due(set, ch, DUE_LOW);
+}
+
+static void on_abandoned(sluice_channels *set, uint16_t id, uint32_t count) {
+	sluice_channel *ch = channels_find(set, id);
+	if (ch)
+		ch->stats.messages_lost += count;
+}
+
+/* ---- events -------------------------------------------------------------------------------------------------------- */
+
+static void handle(sluice_channels *set, const sluice_sctp_event *e) {
+	switch (e->type) {
+	case SLUICE_SCTP_MESSAGE: on_message(set, e->message); break;
+	case SLUICE_SCTP_CONNECTED: on_connected(set); break;
+	case SLUICE_SCTP_ENDED: on_ended(set, e->error); break;
+	case SLUICE_SCTP_PEER_RESTARTED: on_restarted(set); break;
+	case SLUICE_SCTP_RESET_IN: on_reset_in(set, e->stream); break;
+	case SLUICE_SCTP_RESET_OUT: on_reset_out(set, e->stream, e->error); break;
+	case SLUICE_SCTP_WRITABLE: on_writable(set, e->stream); break;
+	case SLUICE_SCTP_BUFFERED_LOW: on_buffered_low(set, e->stream); break;
+	case SLUICE_SCTP_ABANDONED: on_abandoned(set, e->stream, e->count); break;
+	case SLUICE_SCTP_STREAMS_ADDED: break;
+	}
+}
+
+/* The first channel whose stream goes on to its next life has given back its id; its remains hold what came meanwhile. */
+static bool replay(sluice_channels *set, sluice_sctp_event *e) {
+	sluice_channel *ch = set->replay;
+	sluice_message *m = held_pop(&ch->later, set->env);
+	if (m) {
+		*e = (sluice_sctp_event){.type = SLUICE_SCTP_MESSAGE, .stream = m->stream, .message = m};
+		return true;
+	}
+	set->replay = ch->next_due;
+	if (!set->replay)
+		set->replay_tail = &set->replay;
+	uint16_t id = (uint16_t)ch->id;
+	bool reset = ch->later_reset;
+	if (ch->later_lost && !channels_find(set, id))
+		reset_unknown(set, id, reset);
+	channel_free(ch);
+	*e = (sluice_sctp_event){.type = SLUICE_SCTP_RESET_IN, .stream = id};
+	return reset;
+}
+
+static bool next_event(sluice_channels *set, sluice_sctp_event *e) {
+	while (set->replay) {
+		if (replay(set, e))
+			return true;
+	}
+	if (sluice_sctp_poll(set->sctp, e))
+		return true;
+	*e = (sluice_sctp_event){.type = SLUICE_SCTP_ENDED, .error = set->end_error};
+	return set->end_asked;
+}
+
+/* ---- callbacks ----------------------------------------------------------------------------------------------------- */
+
+static bool tell(sluice_channel *ch, void (*callback)(sluice_channel *ch, void *user)) {
+	sluice_channels *set = ch->set;
+	if (callback) {
+		set->ran++;
+		callback(ch, ch->user);
+	}
+	return !set->dead;
+}
+
+static bool tell_open(sluice_channel *ch) {
+	if (ch->state == SLUICE_CHANNEL_CONNECTING)
+		ch->state = SLUICE_CHANNEL_OPEN;
+	return ch->state != SLUICE_CHANNEL_OPEN || tell(ch, ch->callbacks.on_open);
+}
+
+static bool tell_writable(sluice_channel *ch) {
+	return ch->state != SLUICE_CHANNEL_OPEN || tell(ch, ch->callbacks.on_writable);
+}
+
+static bool tell_low(sluice_channel *ch) {
+	return ch->over || tell(ch, ch->callbacks.on_buffered_low);
+}
+
+/* Frees it, or keeps its remains until what came behind the resets has been played. */
+static void bury(sluice_channels *set, sluice_channel *ch) {
+	channels_remove(set, ch);
+	if (!ch->later.count && !ch->later_lost) {
+		channel_free(ch);
+		return;
+	}
+	ch->next_due = NULL;
+	*set->replay_tail = ch;
+	set->replay_tail = &ch->next_due;
+}
+
+static void tell_closed(sluice_channel *ch) {
+	sluice_channels *set = ch->set;
+	if (!channel_is_done(ch))
+		return;
+	if (!ch->silent) {
+		ch->state = SLUICE_CHANNEL_CLOSED;
+		if (ch->callbacks.on_closed) {
+			set->ran++;
+			ch->callbacks.on_closed(ch, ch->error, ch->stats.messages_lost, ch->user);
+		}
+		if (set->dead)
+			return;
+	}
+	/* "Streams are available for reuse after a reset has been performed" (RFC 8831, 6.7), and not before. */
+	bool id_is_free = !ch->started || ch->over || (ch->reset_in && ch->reset_out);
+	if (id_is_free)
+		bury(set, ch);
+	else if (!ch->silent)
+		channels_hide(set, ch);
+}
+
+static void run_channel(sluice_channel *ch, unsigned due) {
+	if ((due & DUE_OPEN) && !tell_open(ch))
+		return;
+	if ((due & DUE_DELIVER) && !deliver_held(ch))
+		return;
+	if ((due & DUE_WRITABLE) && !tell_writable(ch))
+		return;
+	if ((due & DUE_LOW) && !tell_low(ch))
+		return;
+	if (due & DUE_CLOSED)
+		tell_closed(ch);
+}
+
+static bool run_set(sluice_channels *set) {
+	if (set->tell_ended) {
+		set->tell_ended = false;
+		if (set->config.on_ended) {
+			set->ran++;
+			set->config.on_ended(set, set->end_error, set->config.user);
+		}
+		return true;
+	}
+	if (set->tell_connected) {
+		set->tell_connected = false;
+		set->connected = set->told = true;
+		if (set->config.on_connected) {
+			set->ran++;
+			set->config.on_connected(set, set->config.user);
+		}
+		if (!set->dead)
+			channels_start_waiting(set);
+		return true;
+	}
+	return false;
+}
+
+static void run_due(sluice_channels *set) {
+	while (!set->dead) {
+		unsigned due;
+		sluice_channel *ch = channels_take_due(set, &due);
+		if (ch)
+			run_channel(ch, due);
+		else if (!run_set(set))
+			return;
+	}
+}
+
+int sluice_channels_dispatch(sluice_channels *set) {
+	if (set->dispatching)
+		return 0;
+	set->dispatching = true;
+	set->ran = 0;
+	sluice_sctp_event e;
+	run_due(set);
+	while (!set->dead && next_event(set, &e)) {
+		handle(set, &e);
+		run_due(set);
+	}
+	int ran = set->ran;
+	set->dispatching = false;
+	if (set->dead)
+		env_free(set->env, set);
+	return ran;
+}
