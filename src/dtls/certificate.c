@@ -1,0 +1,159 @@
+/* certificate: whose key signs our handshake, and what is its fingerprint?
+ *
+ * Makes a self-signed certificate or takes one from PEM. It knows no connections. Its memory is OpenSSL's, not an
+ * environment's, because it may be shared between environments. */
+#include "dtls/certificate.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <unistd.h>
+
+/* A day backwards forgives a peer's wrong clock; thirty days forward is what browsers take by default. */
+#define VALID_BEFORE (-24L * 3600)
+#define VALID_AFTER (30L * 24 * 3600)
+
+/* ---- life ---------------------------------------------------------------------------------------------------------- */
+
+static void certificate_free(sluice_certificate *c) {
+	SSL_CTX_free(c->ctx);
+	X509_free(c->x509);
+	if (c->keylog >= 0)
+		close(c->keylog);
+	OPENSSL_free(c);
+}
+
+/* Takes the reference on x509 over, also when it fails. */
+static int certificate_new(X509 *x509, EVP_PKEY *key, sluice_certificate **out) {
+	sluice_certificate *c = OPENSSL_zalloc(sizeof *c);
+	if (!c) {
+		X509_free(x509);
+		return SLUICE_NO_MEMORY;
+	}
+	atomic_init(&c->refs, 1);
+	c->x509 = x509;
+	c->keylog = -1;
+	if (!certificate_open_context(c, key)) {
+		certificate_free(c);
+		return SLUICE_CRYPTO;
+	}
+	*out = c;
+	return 0;
+}
+
+void sluice_certificate_retain(sluice_certificate *c) {
+	atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+}
+
+void sluice_certificate_release(sluice_certificate *c) {
+	if (c && atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) == 1)
+		certificate_free(c);
+}
+
+/* ---- made here ----------------------------------------------------------------------------------------------------- */
+
+static bool set_serial(X509 *x509) {
+	uint64_t serial;
+	/* RFC 5280, 4.1.2.2: "a positive integer", so the sign bit is cleared. */
+	return RAND_bytes((unsigned char *)&serial, sizeof serial) == 1 &&
+	       ASN1_INTEGER_set_uint64(X509_get_serialNumber(x509), (serial >> 1) | 1);
+}
+
+/* The same name for everybody, and the one that browsers use: nothing in it tells one user from another. */
+static bool set_names(X509 *x509) {
+	X509_NAME *name = X509_get_subject_name(x509);
+	return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"WebRTC", -1, -1, 0) == 1 &&
+	       X509_set_issuer_name(x509, name) == 1;
+}
+
+static bool fill_and_sign(X509 *x509, EVP_PKEY *key) {
+	return X509_set_version(x509, X509_VERSION_3) == 1 && set_serial(x509) &&
+	       X509_gmtime_adj(X509_getm_notBefore(x509), VALID_BEFORE) != NULL &&
+	       X509_gmtime_adj(X509_getm_notAfter(x509), VALID_AFTER) != NULL && X509_set_pubkey(x509, key) == 1 &&
+	       set_names(x509) && X509_sign(x509, key, EVP_sha256()) > 0;
+}
+
+int sluice_certificate_generate(sluice_certificate **out) {
+	int r = SLUICE_CRYPTO;
+	X509 *x509 = NULL;
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	if (key)
+		x509 = X509_new();
+	if (x509 && fill_and_sign(x509, key)) {
+		r = certificate_new(x509, key, out);
+		x509 = NULL;
+	}
+	X509_free(x509);
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+	return r;
+}
+
+/* ---- from PEM ------------------------------------------------------------------------------------------------------ */
+
+/* Without this OpenSSL would ask the terminal for the passphrase of an encrypted key. */
+static int no_passphrase(char *buf, int size, int writing, void *user) {
+	(void)buf, (void)size, (void)writing, (void)user;
+	return -1;
+}
+
+static X509 *read_certificate(const char *pem) {
+	BIO *bio = pem ? BIO_new_mem_buf(pem, -1) : NULL;
+	X509 *x509 = bio ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
+	BIO_free(bio);
+	return x509;
+}
+
+static EVP_PKEY *read_key(const char *pem) {
+	BIO *bio = pem ? BIO_new_mem_buf(pem, -1) : NULL;
+	EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
+	BIO_free(bio);
+	return key;
+}
+
+int sluice_certificate_from_pem(const char *cert_pem, const char *key_pem, sluice_certificate **out) {
+	int r = SLUICE_MALFORMED;
+	X509 *x509 = read_certificate(cert_pem);
+	if (!x509)
+		x509 = read_certificate(key_pem);
+	EVP_PKEY *key = read_key(key_pem);
+	if (!key)
+		key = read_key(cert_pem);
+	if (x509 && key && X509_check_private_key(x509, key) == 1) {
+		r = certificate_new(x509, key, out);
+		x509 = NULL;
+	}
+	X509_free(x509);
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+	return r;
+}
+
+/* ---- fingerprints -------------------------------------------------------------------------------------------------- */
+
+static const EVP_MD *digest_of(enum sluice_hash hash) {
+	switch (hash) {
+	case SLUICE_SHA256:
+		return EVP_sha256();
+	case SLUICE_SHA384:
+		return EVP_sha384();
+	case SLUICE_SHA512:
+		return EVP_sha512();
+	}
+	return NULL;
+}
+
+int certificate_digest(const X509 *x509, enum sluice_hash hash, sluice_fingerprint *out) {
+	const EVP_MD *md = digest_of(hash);
+	if (!md)
+		return SLUICE_INVALID;
+	sluice_fingerprint f = {.hash = hash};
+	if (X509_digest(x509, md, f.digest, NULL) != 1)
+		return SLUICE_CRYPTO;
+	*out = f;
+	return 0;
+}
+
+int sluice_certificate_fingerprint(const sluice_certificate *c, enum sluice_hash hash, sluice_fingerprint *out) {
+	return certificate_digest(c->x509, hash, out);
+}

@@ -1,0 +1,55 @@
+/* connection: what the two halves of a DTLS connection share: dtls.c (handshake, timers, close) and datagrams.c (records). */
+#ifndef DTLS_CONNECTION_H
+#define DTLS_CONNECTION_H
+
+#include "dtls/certificate.h"
+#include "dtls/dtls.h"
+#include "dtls/transport.h"
+
+/* Application records that came before the connection was ready for them: reordered before the peer's last flight, or
+ * before we were told whom to trust. They wait sealed; sixteen cover a first window of data. */
+#define DTLS_HELD_MAX 16
+
+struct held_record {
+	struct held_record *next;
+	size_t len;
+	uint8_t bytes[];
+};
+
+/* Invariants:
+ *   state == DTLS_CONNECTED implies finished and verified
+ *   held_count == records in the list `held`, and held_count <= DTLS_HELD_MAX
+ *   deadline != SLUICE_NEVER only while state == DTLS_HANDSHAKING and not finished */
+struct dtls {
+	/* What seal and open touch. */
+	SSL *ssl;
+	enum dtls_state state;
+	uint32_t headroom, tailroom;
+	size_t plaintext_max;
+	struct transport transport;
+	sluice_dtls_stats stats;
+	struct held_record *held, *held_last;
+	struct held_record *lent; /* opened by the last dtls_open; its caller may still read them */
+	unsigned held_count;
+
+	/* The handshake. */
+	bool client;
+	bool finished; /* OpenSSL's handshake is complete */
+	bool verified; /* the peer's certificate matched `remote` */
+	bool repeated; /* this flight was sent more than once */
+	int error;
+	const char *text;
+	sluice_env *env;
+	sluice_certificate *certificate;
+	sluice_fingerprint remote;
+	uint64_t first_timeout, timeout, deadline;
+};
+
+/* OpenSSL's certificate callback; accepts any chain, and then only the fingerprint counts. */
+int dtls_verify_peer(X509_STORE_CTX *store, void *unused);
+/* Gives OpenSSL one record that is no application data (or none), and acts on what it says. */
+void dtls_take_record(struct dtls *d, uint8_t *record, size_t len, uint64_t now);
+/* SSL_read or SSL_do_handshake gave nothing: waits it for more, or did the connection end? */
+void dtls_settle(struct dtls *d, int result);
+
+#endif

@@ -1,0 +1,156 @@
+/* datagrams: what is in the datagrams that came, and how do the slots of a batch become records?
+ *
+ * The two calls of the established path. Neither allocates, and each record costs one SSL_read or SSL_write: a datagram is
+ * cut into its records here, so OpenSSL is never asked a second time only to say that there is nothing more. It knows no
+ * timers and no certificates. */
+#include <openssl/err.h>
+#include <string.h>
+
+#include "dtls/connection.h"
+#include "dtls/record.h"
+
+/* Where opened records go. */
+struct sink {
+	sluice_datagram *at, *end;
+};
+
+/* ---- records that came too early ------------------------------------------------------------------------------------ */
+
+static void hold_record(struct dtls *d, const uint8_t *record, size_t len) {
+	struct held_record *h = d->held_count < DTLS_HELD_MAX ? env_alloc(d->env, sizeof *h + len) : NULL;
+	if (!h) {
+		d->stats.records_discarded++;
+		return;
+	}
+	h->next = NULL;
+	h->len = len;
+	memcpy(h->bytes, record, len);
+	if (d->held)
+		d->held_last->next = h;
+	else
+		d->held = h;
+	d->held_last = h;
+	d->held_count++;
+}
+
+/* The caller of the previous dtls_open is done with what was lent to it. */
+static void release_lent(struct dtls *d) {
+	while (d->lent) {
+		struct held_record *h = d->lent;
+		d->lent = h->next;
+		env_free(d->env, h);
+	}
+}
+
+/* ---- open ---------------------------------------------------------------------------------------------------------- */
+
+/* OpenSSL copies the record before it decrypts, so the plaintext may take the record's place. */
+static void open_application(struct dtls *d, uint8_t *record, size_t len, sluice_slab *slab, struct sink *sink) {
+	if (sink->at == sink->end) {
+		d->stats.records_discarded++;
+		return;
+	}
+	d->transport.record = record;
+	d->transport.record_len = len;
+	int n = SSL_read(d->ssl, record, (int)len);
+	d->transport.record_len = 0;
+	if (n > 0) {
+		*sink->at++ = (sluice_datagram){.data = record, .len = (size_t)n, .slab = slab};
+		d->stats.records_opened++;
+		return;
+	}
+	/* RFC 6347, 4.1.2.7: "In general, invalid records SHOULD be silently discarded, thus preserving the association". */
+	d->stats.records_discarded++;
+	dtls_settle(d, n);
+}
+
+static void open_held(struct dtls *d, struct sink *sink) {
+	while (d->held && d->state == DTLS_CONNECTED && sink->at < sink->end) {
+		struct held_record *h = d->held;
+		d->held = h->next;
+		d->held_count--;
+		h->next = d->lent;
+		d->lent = h;
+		open_application(d, h->bytes, h->len, NULL, sink);
+	}
+}
+
+/* Everything but the data of an established connection. */
+static void take_other(struct dtls *d, uint8_t *record, size_t len, struct sink *sink, uint64_t now) {
+	unsigned epoch = record_epoch(record);
+	bool application = record_type(record) == RECORD_APPLICATION;
+	bool usable = epoch == 1 || (epoch == 0 && !d->finished && record_is_plausible(record, len, !d->client));
+	if (!usable) {
+		d->stats.records_discarded++;
+	} else if (application) {
+		hold_record(d, record, len);
+	} else {
+		dtls_take_record(d, record, len, now);
+		open_held(d, sink); /* it may have been the handshake's last */
+	}
+}
+
+static bool is_live(const struct dtls *d) {
+	return d->state == DTLS_CONNECTED || d->state == DTLS_HANDSHAKING;
+}
+
+static void open_datagram(struct dtls *d, const sluice_datagram *in, struct sink *sink, uint64_t now) {
+	uint8_t *at = in->data;
+	size_t left = in->len;
+	while (left > 0) {
+		size_t len = is_live(d) ? record_parse(at, left) : 0;
+		if (len == 0) { /* what follows cannot be told apart from it */
+			d->stats.records_discarded++;
+			return;
+		}
+		if (d->state == DTLS_CONNECTED && record_type(at) == RECORD_APPLICATION)
+			open_application(d, at, len, in->slab, sink);
+		else
+			take_other(d, at, len, sink, now);
+		at += len;
+		left -= len;
+	}
+}
+
+size_t dtls_open(struct dtls *d, sluice_datagram *in, size_t count, sluice_datagram *out, size_t out_size, uint64_t now) {
+	struct sink sink = {.at = out, .end = out + out_size};
+	release_lent(d);
+	open_held(d, &sink);
+	for (size_t i = 0; i < count; i++)
+		open_datagram(d, &in[i], &sink, now);
+	return (size_t)(sink.at - out);
+}
+
+/* ---- seal ---------------------------------------------------------------------------------------------------------- */
+
+/* OpenSSL copies the plaintext before it encrypts, so the record may be written over it. */
+static bool seal_slot(struct dtls *d, uint8_t *slot, size_t len, size_t plaintext) {
+	struct transport *t = &d->transport;
+	t->slot = slot;
+	t->slot_size = len;
+	t->sealed = 0;
+	int n = SSL_write(d->ssl, slot + d->headroom, (int)plaintext);
+	t->slot = NULL;
+	return n == (int)plaintext && t->sealed == len;
+}
+
+int dtls_seal(struct dtls *d, sluice_batch *b) {
+	size_t rooms = d->headroom + d->tailroom;
+	if (d->state != DTLS_CONNECTED)
+		return SLUICE_WRONG_STATE;
+	if (b->count == 0)
+		return 0;
+	if (b->headroom != d->headroom || b->tailroom != d->tailroom || b->last <= rooms || b->stride < b->last ||
+	    b->stride - rooms > d->plaintext_max)
+		return SLUICE_INVALID;
+	for (size_t i = 0; i < b->count; i++) {
+		size_t len = sluice_batch_slot_len(b, i);
+		if (!seal_slot(d, sluice_batch_slot(b, i), len, len - rooms)) {
+			ERR_clear_error();
+			return SLUICE_CRYPTO;
+		}
+	}
+	d->stats.records_sealed += b->count;
+	b->headroom = b->tailroom = 0;
+	return 0;
+}

@@ -1,0 +1,441 @@
+/* dtls: how does a DTLS connection come up, whom does it trust, and how does it end?
+ *
+ * OpenSSL runs the handshake over a transport in memory; here stand its configuration, the clock it is given, the fingerprint
+ * check and the states. The records of an established connection are datagrams.c's. */
+#include "dtls/dtls.h"
+
+#include <openssl/err.h>
+#include <string.h>
+
+#include "dtls/connection.h"
+#include "dtls/record.h"
+
+#define TIMEOUT_FIRST (50 * SLUICE_MS)
+#define TIMEOUT_MAX (3 * SLUICE_S)
+
+/* OpenSSL refuses to fragment below the first; it collects a flight in a buffer of 4,096 bytes, and a datagram above that
+ * would be cut in the middle of a record. Records of data are not bound by either. */
+#define HANDSHAKE_MTU_MIN 256
+#define HANDSHAKE_MTU_MAX 4000
+
+/* Until the suite is known: an explicit nonce and a tag, which all suites of AES-GCM have and none exceeds. */
+#define ROOM_BEFORE (RECORD_HEADER + 8)
+#define ROOM_BEHIND 16
+
+/* RFC 8827, 6.5: "All implementations MUST support DTLS 1.2 with the TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 cipher suite".
+ * The RSA ones are for peers that bring an RSA certificate. */
+#define DEFAULT_CIPHERS                                                                                                        \
+	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"                                                           \
+	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"                                                           \
+	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+
+/* ---- states -------------------------------------------------------------------------------------------------------- */
+
+static void fail(struct dtls *d, int error, const char *text) {
+	if (d->state == DTLS_FAILED)
+		return;
+	d->state = DTLS_FAILED;
+	d->deadline = SLUICE_NEVER;
+	d->error = error;
+	d->text = text;
+	env_log(d->env, SLUICE_LOG_INFO, "dtls: failed: %s", text);
+}
+
+static void connect_if_trusted(struct dtls *d) {
+	if (!d->finished || !d->verified)
+		return;
+	d->state = DTLS_CONNECTED;
+	env_log(d->env, SLUICE_LOG_INFO, "dtls: connected with %s", dtls_cipher(d));
+}
+
+static void closed_by_peer(struct dtls *d) {
+	/* RFC 5246, 7.2.1: "The other party MUST respond with a close_notify alert of its own". */
+	if (d->finished)
+		SSL_shutdown(d->ssl);
+	d->state = DTLS_CLOSED;
+	d->deadline = SLUICE_NEVER;
+	d->error = SLUICE_CLOSED;
+	d->text = "the peer sent close_notify";
+	env_log(d->env, SLUICE_LOG_INFO, "dtls: closed by the peer");
+}
+
+/* The newest error that the SSL library queued on this thread. */
+static unsigned long newest_error(void) {
+	unsigned long newest = 0, e;
+	while ((e = ERR_get_error()) != 0)
+		if (ERR_GET_LIB(e) == ERR_LIB_SSL || newest == 0)
+			newest = e;
+	return newest;
+}
+
+static void fail_as_openssl_says(struct dtls *d) {
+	unsigned long e = newest_error();
+	int reason = ERR_GET_REASON(e);
+	const char *text = ERR_reason_error_string(e);
+	int error = SLUICE_PROTOCOL;
+	if (reason == ERR_R_MALLOC_FAILURE) {
+		error = SLUICE_NO_MEMORY;
+	} else if (ERR_GET_LIB(e) != ERR_LIB_SSL) {
+		error = SLUICE_CRYPTO;
+	} else if (reason == SSL_R_READ_TIMEOUT_EXPIRED) {
+		error = SLUICE_TIMED_OUT;
+		text = "the peer did not answer the handshake";
+	} else if (reason >= SSL_AD_REASON_OFFSET) { /* an alert that came from the peer */
+		error = SLUICE_ABORTED;
+		text = SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET);
+	}
+	fail(d, error, text ? text : "the crypto library gave no reason");
+}
+
+void dtls_settle(struct dtls *d, int result) {
+	/* A record that did not authenticate is dropped inside OpenSSL, which then asks for the next one. That it asked is
+	 * the only sure sign that the connection lives: SSL_want_read may be left over from the read before the fatal one, and
+	 * dropped records may leave errors in the queue. */
+	if (!d->transport.starved) {
+		switch (SSL_get_error(d->ssl, result)) {
+		case SSL_ERROR_ZERO_RETURN:
+			closed_by_peer(d);
+			break;
+		case SSL_ERROR_SSL:
+		case SSL_ERROR_SYSCALL:
+			fail_as_openssl_says(d);
+			break;
+		default:
+			break;
+		}
+	}
+	d->transport.starved = false;
+	ERR_clear_error();
+}
+
+/* ---- whom to trust ------------------------------------------------------------------------------------------------- */
+
+static bool matches(const struct dtls *d, const X509 *peer) {
+	sluice_fingerprint f;
+	if (!peer || certificate_digest(peer, d->remote.hash, &f) < 0)
+		return false;
+	return CRYPTO_memcmp(f.digest, d->remote.digest, fingerprint_size(d->remote.hash)) == 0;
+}
+
+#define MISMATCH "the peer's certificate is not the one announced"
+
+int dtls_verify_peer(X509_STORE_CTX *store, void *unused) {
+	(void)unused;
+	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct dtls *d = SSL_get_app_data(ssl);
+	X509_STORE_CTX_set_error(store, X509_V_OK);
+	if (!d->remote.hash) /* nobody is trusted yet, and nothing is opened before dtls_set_remote checks this certificate */
+		return 1;
+	d->verified = matches(d, X509_STORE_CTX_get0_cert(store));
+	if (d->verified)
+		return 1;
+	/* RFC 8122, 6.2: an endpoint whose peer's certificate matches no fingerprint ends the connection with bad_certificate;
+	 * this error is what OpenSSL turns into that alert. */
+	X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
+	fail(d, SLUICE_FINGERPRINT, MISMATCH);
+	return 0;
+}
+
+int dtls_set_remote(struct dtls *d, const sluice_fingerprint *remote) {
+	if (fingerprint_size(remote->hash) == 0)
+		return SLUICE_INVALID;
+	if (d->verified || (d->state != DTLS_NEW && d->state != DTLS_HANDSHAKING))
+		return SLUICE_WRONG_STATE;
+	d->remote = *remote;
+	X509 *peer = SSL_get1_peer_certificate(d->ssl);
+	if (!peer)
+		return 0;
+	d->verified = matches(d, peer);
+	X509_free(peer);
+	if (d->verified) {
+		connect_if_trusted(d);
+		return 0;
+	}
+	/* OpenSSL lets nobody send a fatal alert of their own, so the peer learns by close_notify that this is over. */
+	dtls_close(d);
+	fail(d, SLUICE_FINGERPRINT, MISMATCH);
+	return SLUICE_FINGERPRINT;
+}
+
+/* ---- time ---------------------------------------------------------------------------------------------------------- */
+
+/* OpenSSL measures its retransmission timer with the system's clock. Before 3.2 it keeps the expiry in a struct timeval
+ * that it shows to the BIO; so it is told a duration that never passes (an hour), and when the caller's clock reaches
+ * our deadline the expiry is moved into the past by hand. From 3.2 on the BIO sees only a copy: there OpenSSL gets the
+ * true durations, and timers run by the system's clock, whatever clock the caller has. Decided at run time, because a
+ * program built with 3.0 may run with a later library. */
+static bool timer_can_be_forced(void) {
+	return OPENSSL_version_major() == 3 && OPENSSL_version_minor() < 2;
+}
+
+static unsigned int openssl_timeout(SSL *ssl, unsigned int previous) {
+	(void)previous;
+	struct dtls *d = SSL_get_app_data(ssl);
+	return timer_can_be_forced() ? UINT32_C(3600) * 1000000 : (unsigned int)(d->timeout / SLUICE_US);
+}
+
+static void update_timer(struct dtls *d, uint64_t now) {
+	struct transport *t = &d->transport;
+	if (d->state != DTLS_HANDSHAKING || !t->timer_running) {
+		d->deadline = SLUICE_NEVER;
+		return;
+	}
+	if (!t->timer_started)
+		return;
+	/* RFC 6347, 4.2.4.1: "Implementations SHOULD retain the current timer value until a transmission without loss occurs, at
+	 * which time the value may be reset to the initial value." */
+	if (t->timer_stopped) {
+		if (!d->repeated)
+			d->timeout = d->first_timeout;
+		d->repeated = false;
+	}
+	t->timer_started = t->timer_stopped = false;
+	d->deadline = now + d->timeout;
+}
+
+void dtls_advance(struct dtls *d, uint64_t now) {
+	if (now < d->deadline)
+		return;
+	/* RFC 6347, 4.2.4.1: "double the value at each retransmission". Its first value of one second and its last of
+	 * sixty are for servers on the far side of an ocean; a person waits for this one. */
+	uint64_t before = d->timeout;
+	d->timeout = before * 2 < TIMEOUT_MAX ? before * 2 : TIMEOUT_MAX;
+	if (timer_can_be_forced())
+		*d->transport.timer = (struct timeval){.tv_sec = 1};
+	ERR_clear_error();
+	int r = DTLSv1_handle_timeout(d->ssl);
+	if (r > 0) {
+		d->repeated = true;
+		d->stats.flights_repeated++;
+	} else if (r < 0) {
+		fail_as_openssl_says(d);
+	} else { /* not by the system's clock, which lags behind the caller's */
+		d->timeout = before;
+		d->deadline = now + 5 * SLUICE_MS;
+	}
+	ERR_clear_error();
+	update_timer(d, now);
+}
+
+/* "0: at once", as everywhere: something waits for dtls_output. */
+uint64_t dtls_deadline(const struct dtls *d) {
+	return d->transport.first ? 0 : d->deadline;
+}
+
+/* ---- the handshake ------------------------------------------------------------------------------------------------- */
+
+static size_t handshake_mtu(const struct dtls *d) {
+	return d->transport.mtu < HANDSHAKE_MTU_MAX ? d->transport.mtu : HANDSHAKE_MTU_MAX;
+}
+
+/* What the suite adds to a plaintext: DTLS_get_data_mtu knows, and only ChaCha20 has no explicit nonce (RFC 7905, 2). */
+static void learn_rooms(struct dtls *d) {
+	size_t added = handshake_mtu(d) - DTLS_get_data_mtu(d->ssl);
+	bool chacha = SSL_CIPHER_get_cipher_nid(SSL_get_current_cipher(d->ssl)) == NID_chacha20_poly1305;
+	d->headroom = RECORD_HEADER + (chacha ? 0 : 8);
+	d->tailroom = (uint32_t)added - d->headroom;
+}
+
+static void finish(struct dtls *d) {
+	d->finished = true;
+	learn_rooms(d);
+	if (d->remote.hash && !d->verified) /* a suite without certificates */
+		fail(d, SLUICE_FINGERPRINT, MISMATCH);
+	else
+		connect_if_trusted(d);
+	/* An alert that came before the Finished waits inside OpenSSL; no data does, since it was given none. */
+	uint8_t none;
+	d->transport.record_len = 0;
+	dtls_settle(d, SSL_read(d->ssl, &none, 1));
+}
+
+static void step_handshake(struct dtls *d) {
+	ERR_clear_error();
+	int r = SSL_do_handshake(d->ssl);
+	if (r == 1)
+		finish(d);
+	else
+		dtls_settle(d, r);
+}
+
+/* After the handshake: alerts, and the peer's last flight once more, which means that ours was lost. RFC 6347, 4.2.4: "the
+ * node that transmits the final flight [...] MUST respond to a retransmit of the peer's last flight with a retransmit of the
+ * last flight." OpenSSL does that. */
+static void step_established(struct dtls *d, uint8_t *record, size_t len) {
+	bool idle = d->transport.first == NULL;
+	ERR_clear_error();
+	dtls_settle(d, SSL_read(d->ssl, record, (int)len));
+	if (record_type(record) == RECORD_HANDSHAKE && idle && d->transport.first)
+		d->stats.flights_repeated++;
+}
+
+void dtls_take_record(struct dtls *d, uint8_t *record, size_t len, uint64_t now) {
+	d->transport.record = record;
+	d->transport.record_len = len;
+	if (d->finished)
+		step_established(d, record, len);
+	else
+		step_handshake(d);
+	d->transport.record_len = 0;
+	update_timer(d, now);
+}
+
+int dtls_start(struct dtls *d, uint64_t now) {
+	if (d->state != DTLS_NEW)
+		return SLUICE_WRONG_STATE;
+	d->state = DTLS_HANDSHAKING;
+	if (d->client) {
+		step_handshake(d);
+		update_timer(d, now);
+	}
+	return d->state == DTLS_FAILED ? d->error : 0;
+}
+
+void dtls_close(struct dtls *d) {
+	if (d->state == DTLS_CLOSED || d->state == DTLS_FAILED)
+		return;
+	if (d->finished)
+		SSL_shutdown(d->ssl);
+	ERR_clear_error();
+	d->state = DTLS_CLOSED;
+	d->deadline = SLUICE_NEVER;
+	d->text = "closed";
+}
+
+int dtls_output(struct dtls *d, sluice_batch *batch, uint64_t now) {
+	(void)now;
+	return transport_output(&d->transport, batch);
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------------------- */
+
+/* The rooms around a record are fixed only for AEAD suites; a block cipher's padding depends on the length. */
+static bool only_aead(SSL *ssl) {
+	STACK_OF(SSL_CIPHER) *ciphers = SSL_get_ciphers(ssl);
+	for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++)
+		if (!SSL_CIPHER_is_aead(sk_SSL_CIPHER_value(ciphers, i)))
+			return false;
+	return true;
+}
+
+static int set_ciphers(struct dtls *d, const char *ciphers) {
+	if (SSL_set_cipher_list(d->ssl, ciphers ? ciphers : DEFAULT_CIPHERS) != 1 || !only_aead(d->ssl))
+		return SLUICE_INVALID;
+	return 0;
+}
+
+static int open_ssl(struct dtls *d, const struct dtls_config *config) {
+	d->ssl = SSL_new(d->certificate->ctx);
+	BIO *bio = d->ssl ? transport_bio(&d->transport) : NULL;
+	if (!bio)
+		return SLUICE_NO_MEMORY;
+	SSL_set_bio(d->ssl, bio, bio);
+	if (SSL_set_app_data(d->ssl, d) != 1)
+		return SLUICE_NO_MEMORY;
+	DTLS_set_timer_cb(d->ssl, openssl_timeout);
+	SSL_set_mtu(d->ssl, (long)handshake_mtu(d));
+	/* The write buffer holds one record; OpenSSL would make it 16 KiB. */
+	SSL_set_max_send_fragment(d->ssl, (long)d->plaintext_max);
+	if (d->client)
+		SSL_set_connect_state(d->ssl);
+	else
+		SSL_set_accept_state(d->ssl);
+	return set_ciphers(d, config->ciphers);
+}
+
+static bool config_is_valid(const struct dtls_config *c) {
+	return c->certificate && c->mtu >= HANDSHAKE_MTU_MIN && c->mtu <= 65535 &&
+	       (!c->remote.hash || fingerprint_size(c->remote.hash) > 0);
+}
+
+#define PLAINTEXT_MIN 512           /* the least that OpenSSL's limit can be */
+#define PLAINTEXT_MAX (size_t)16384 /* RFC 5246, 6.2.1: 2^14 */
+
+static size_t plaintext_max(size_t mtu) {
+	size_t n = mtu < PLAINTEXT_MAX ? mtu : PLAINTEXT_MAX;
+	return n > PLAINTEXT_MIN ? n : PLAINTEXT_MIN;
+}
+
+int dtls_new(sluice_env *env, const struct dtls_config *config, struct dtls **out) {
+	if (!config_is_valid(config))
+		return SLUICE_INVALID;
+	struct dtls *d = env_zalloc(env, sizeof *d);
+	if (!d)
+		return SLUICE_NO_MEMORY;
+	d->env = env;
+	d->client = config->client;
+	d->remote = config->remote;
+	d->headroom = ROOM_BEFORE;
+	d->tailroom = ROOM_BEHIND;
+	d->plaintext_max = plaintext_max(config->mtu);
+	d->first_timeout = d->timeout = config->first_timeout ? config->first_timeout : TIMEOUT_FIRST;
+	d->deadline = SLUICE_NEVER;
+	d->text = "";
+	d->transport = (struct transport){.env = env, .mtu = config->mtu};
+	d->certificate = config->certificate;
+	sluice_certificate_retain(d->certificate);
+	int r = open_ssl(d, config);
+	ERR_clear_error();
+	if (r < 0) {
+		dtls_free(d);
+		return r;
+	}
+	*out = d;
+	return 0;
+}
+
+static void free_records(sluice_env *env, struct held_record *r) {
+	while (r) {
+		struct held_record *next = r->next;
+		env_free(env, r);
+		r = next;
+	}
+}
+
+void dtls_free(struct dtls *d) {
+	if (!d)
+		return;
+	SSL_free(d->ssl);
+	transport_drop(&d->transport);
+	free_records(d->env, d->held);
+	free_records(d->env, d->lent);
+	sluice_certificate_release(d->certificate);
+	env_free(d->env, d);
+}
+
+/* ---- questions ----------------------------------------------------------------------------------------------------- */
+
+size_t dtls_headroom(const struct dtls *d) {
+	return d->headroom;
+}
+
+size_t dtls_tailroom(const struct dtls *d) {
+	return d->tailroom;
+}
+
+enum dtls_state dtls_state(const struct dtls *d) {
+	return d->state;
+}
+
+int dtls_error(const struct dtls *d, const char **text) {
+	if (text)
+		*text = d->text;
+	return d->error;
+}
+
+void dtls_stats_get(const struct dtls *d, sluice_dtls_stats *stats) {
+	*stats = d->stats;
+}
+
+const char *dtls_cipher(const struct dtls *d) {
+	return d->finished ? SSL_get_cipher_name(d->ssl) : "";
+}
+
+int dtls_export(struct dtls *d, const char *label, void *out, size_t len) {
+	if (d->state != DTLS_CONNECTED)
+		return SLUICE_WRONG_STATE;
+	if (SSL_export_keying_material(d->ssl, out, len, label, strlen(label), NULL, 0, 0) == 1)
+		return 0;
+	ERR_clear_error();
+	return SLUICE_CRYPTO;
+}

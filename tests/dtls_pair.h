@@ -1,0 +1,223 @@
+/* dtls_pair: a client and a server over a wire in memory, in virtual time.
+ *
+ * Everything that either end puts out flies for `delay` and arrives in order, except what the pair is told to lose,
+ * duplicate or turn around. The next thing that happens is always the earliest arrival or deadline; nothing waits. */
+#ifndef TESTS_DTLS_PAIR_H
+#define TESTS_DTLS_PAIR_H
+
+#include "dtls/dtls.h"
+#include "pool/env.h"
+#include "suite.h"
+
+enum { CLIENT, SERVER };
+
+#define AIR_MAX 128
+#define DATAGRAM_MAX 2048
+
+struct flying {
+	uint64_t due;
+	int to;
+	size_t len;
+	uint8_t bytes[DATAGRAM_MAX];
+};
+
+struct pair {
+	sluice_env *env;
+	sluice_certificate *certificate[2];
+	struct dtls_config config[2];
+	struct dtls *end[2];
+	uint64_t now, delay;
+
+	struct flying air[AIR_MAX];
+	size_t flying;
+	unsigned sent;     /* datagrams, both directions, lost ones included */
+	uint64_t lost;     /* bit i: the i-th datagram is lost */
+	bool twice;        /* everything arrives twice */
+	bool backwards;    /* what is in the air together arrives last first */
+
+	uint8_t data[2][65536]; /* plaintext that came out at each end, concatenated */
+	size_t data_len[2];
+	unsigned records[2];
+};
+
+static inline void pair_remote(struct pair *p, int end, enum sluice_hash hash) {
+	ck_assert_int_eq(sluice_certificate_fingerprint(p->certificate[1 - end], hash, &p->config[end].remote), 0);
+}
+
+/* Certificates and configurations; the test may change these before pair_open. */
+static inline void pair_init(struct pair *p, const sluice_env_config *env) {
+	memset(p, 0, sizeof *p);
+	ck_assert_int_eq(sluice_env_new(env, &p->env), 0);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(sluice_certificate_generate(&p->certificate[i]), 0);
+		p->config[i] = (struct dtls_config){.client = i == CLIENT, .certificate = p->certificate[i], .mtu = 1200};
+	}
+	pair_remote(p, CLIENT, SLUICE_SHA256);
+	pair_remote(p, SERVER, SLUICE_SHA256);
+}
+
+static inline void pair_open(struct pair *p) {
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(dtls_new(p->env, &p->config[i], &p->end[i]), 0);
+}
+
+static inline void pair_start(struct pair *p) {
+	ck_assert_int_eq(dtls_start(p->end[SERVER], p->now), 0);
+	ck_assert_int_eq(dtls_start(p->end[CLIENT], p->now), 0);
+}
+
+static inline void pair_free(struct pair *p) {
+	for (int i = 0; i < 2; i++) {
+		dtls_free(p->end[i]);
+		sluice_certificate_release(p->certificate[i]);
+	}
+	ck_assert_uint_eq(p->env->blocks.live, 0);
+	sluice_env_free(p->env);
+}
+
+static inline void pair_fly(struct pair *p, int to, const uint8_t *data, size_t len) {
+	ck_assert_uint_lt(p->flying, AIR_MAX);
+	ck_assert_uint_le(len, DATAGRAM_MAX);
+	struct flying *f = &p->air[p->flying++];
+	f->due = p->now + p->delay;
+	f->to = to;
+	f->len = len;
+	memcpy(f->bytes, data, len);
+}
+
+static inline void pair_send(struct pair *p, int to, const uint8_t *data, size_t len) {
+	unsigned index = p->sent++;
+	if (index < 64 && p->lost >> index & 1)
+		return;
+	for (int i = 0; i < (p->twice ? 2 : 1); i++)
+		pair_fly(p, to, data, len);
+}
+
+/* Takes everything that both ends have to say. */
+static inline void pair_flush(struct pair *p) {
+	uint8_t space[8192];
+	for (int i = 0; i < 2; i++) {
+		for (;;) {
+			sluice_batch b = {.data = space, .capacity = sizeof space};
+			if (dtls_output(p->end[i], &b, p->now) == 0)
+				break;
+			for (size_t k = 0; k < b.count; k++) {
+				ck_assert_uint_le(sluice_batch_slot_len(&b, k), p->config[i].mtu);
+				pair_send(p, 1 - i, sluice_batch_slot(&b, k), sluice_batch_slot_len(&b, k));
+			}
+		}
+	}
+}
+
+static inline void pair_take(struct pair *p, int end, const sluice_datagram *out, size_t n) {
+	for (size_t i = 0; i < n; i++) {
+		ck_assert_uint_le(p->data_len[end] + out[i].len, sizeof p->data[end]);
+		memcpy(p->data[end] + p->data_len[end], out[i].data, out[i].len);
+		p->data_len[end] += out[i].len;
+		p->records[end]++;
+	}
+}
+
+/* Gives one datagram to an end; the bytes are copied, exactly sized, so that a sanitizer sees each stray access. */
+static inline size_t pair_input(struct pair *p, int end, const uint8_t *data, size_t len) {
+	uint8_t *copy = malloc(len ? len : 1);
+	memcpy(copy, data, len);
+	sluice_datagram in = {.data = copy, .len = len}, out[32];
+	size_t n = dtls_open(p->end[end], &in, 1, out, 32, p->now);
+	pair_take(p, end, out, n);
+	free(copy);
+	return n;
+}
+
+static inline void pair_deliver(struct pair *p, size_t index) {
+	struct flying f = p->air[index];
+	memmove(&p->air[index], &p->air[index + 1], (p->flying - index - 1) * sizeof f);
+	p->flying--;
+	pair_input(p, f.to, f.bytes, f.len);
+}
+
+/* The index of the datagram that arrives next. Datagrams fly in the order of their sending. */
+static inline size_t pair_next(const struct pair *p) {
+	size_t next = 0;
+	for (size_t i = 1; i < p->flying; i++)
+		if (p->backwards && p->air[i].due == p->air[next].due)
+			next = i;
+	return next;
+}
+
+/* The next thing that happens, not after `until`. False when there is none. */
+static inline bool pair_step(struct pair *p, uint64_t until) {
+	pair_flush(p);
+	uint64_t deadline[2] = {dtls_deadline(p->end[0]), dtls_deadline(p->end[1])};
+	uint64_t at = deadline[0] < deadline[1] ? deadline[0] : deadline[1];
+	bool arrival = p->flying > 0 && p->air[0].due <= at;
+	if (arrival)
+		at = p->air[0].due;
+	if (at > until || at == SLUICE_NEVER)
+		return false;
+	p->now = at;
+	if (arrival)
+		pair_deliver(p, pair_next(p));
+	else
+		dtls_advance(p->end[deadline[0] <= deadline[1] ? 0 : 1], p->now);
+	return true;
+}
+
+static inline bool pair_connected(const struct pair *p) {
+	return dtls_state(p->end[0]) == DTLS_CONNECTED && dtls_state(p->end[1]) == DTLS_CONNECTED;
+}
+
+/* Runs until nothing more happens before `until`. */
+static inline void pair_run(struct pair *p, uint64_t until) {
+	while (pair_step(p, until)) {
+	}
+	pair_flush(p);
+}
+
+/* Runs until both are connected; returns the time, or SLUICE_NEVER. */
+static inline uint64_t pair_connect(struct pair *p, uint64_t until) {
+	while (!pair_connected(p))
+		if (!pair_step(p, until))
+			return SLUICE_NEVER;
+	return p->now;
+}
+
+/* A connected pair in one call. */
+static inline void pair_make(struct pair *p) {
+	pair_init(p, NULL);
+	pair_open(p);
+	pair_start(p);
+	ck_assert_uint_ne(pair_connect(p, SLUICE_S), SLUICE_NEVER);
+}
+
+/* Seals one record of len bytes of `fill`; returns the record's length. */
+static inline size_t pair_seal(struct pair *p, int end, uint8_t *record, size_t size, uint8_t fill, size_t len) {
+	size_t head = dtls_headroom(p->end[end]), tail = dtls_tailroom(p->end[end]);
+	ck_assert_uint_le(head + len + tail, size);
+	memset(record + head, fill, len);
+	sluice_batch b = {.data = record, .capacity = size, .headroom = head, .tailroom = tail, .count = 1};
+	b.stride = b.last = head + len + tail;
+	ck_assert_int_eq(dtls_seal(p->end[end], &b), 0);
+	return b.last;
+}
+
+/* One record each way. */
+static inline void pair_talk(struct pair *p) {
+	uint8_t record[DATAGRAM_MAX];
+	for (int end = 0; end < 2; end++) {
+		size_t before = p->data_len[1 - end];
+		size_t len = pair_seal(p, end, record, sizeof record, (uint8_t)(0x40 + end), 100);
+		ck_assert_uint_eq(pair_input(p, 1 - end, record, len), 1);
+		ck_assert_uint_eq(p->data_len[1 - end], before + 100);
+		for (size_t i = before; i < before + 100; i++)
+			ck_assert_uint_eq(p->data[1 - end][i], 0x40 + end);
+	}
+}
+
+static inline sluice_dtls_stats pair_stats(const struct pair *p, int end) {
+	sluice_dtls_stats s;
+	dtls_stats_get(p->end[end], &s);
+	return s;
+}
+
+#endif
