@@ -1,0 +1,601 @@
+/* peer: how do DTLS, the association and its channels make one engine?
+ *
+ * Downwards: output() asks DTLS first (a handshake goes before everything), then the association, whose packets are sealed
+ * where they stand. Upwards: input() opens what came in place and hands all of it to the association in one call, so that
+ * one SACK answers it. The rest of this file is the life of a peer: when the association is opened, which states are told,
+ * and in which order a peer says goodbye (SHUTDOWN or ABORT, then close_notify, and only then CLOSED or FAILED is told, so
+ * that an app which frees the peer in that callback has cut nothing off).
+ *
+ * It need not know what a channel says, how a record is sealed, or what a socket is. */
+#include "peer/peer.h"
+
+#include <string.h>
+
+#include "dcep/dcep.h"
+#include "dtls/dtls.h"
+#include "pool/env.h"
+
+/* Datagrams opened at a time: a whole GRO read is at most 64, and one more handful may come out of records that share a
+ * datagram. 3 KB of stack. */
+#define OPEN_MAX 128
+
+/* The largest rooms that a cipher suite of ours wants: record header, explicit nonce, tag (RFC 5288). The size of SCTP
+ * packets is fixed when the peer is made, before the suite is known. */
+#define ROOMS_MAX (13 + 8 + 16)
+
+#define MTU_DEFAULT 1200
+#define MTU_MIN 400    /* a ClientHello and a certificate in a sane number of fragments */
+#define MTU_MAX 16384  /* one record carries at most 2^14 bytes; RFC 6347, 4.1.1 */
+#define FIRST_TIMEOUT_DEFAULT (50 * SLUICE_MS)
+
+struct sluice_peer {
+	sluice_env *env;
+	struct dtls *dtls;
+	sluice_sctp *sctp;
+	sluice_channels *channels;
+	sluice_certificate *certificate;
+	sluice_path path; /* where output goes; remote_len 0 until it is known */
+
+	enum sluice_peer_state state;
+	uint8_t untold;                 /* bit s: on_state(s) is due. States only move forwards, so each comes at most once */
+	enum sluice_peer_state ends_as; /* CLOSED or FAILED from the moment it is decided; NEW before */
+	bool start_due, records_wait, dtls_up, aborting, said_goodbye;
+	bool dispatching, freed, woken;
+	int error;
+	const char *error_text;
+
+	uint64_t now, origin; /* the last and the first verb's time */
+	bool has_origin;
+	uint64_t dtls_after, sctp_after, channel_after; /* ns after origin, SLUICE_NEVER before */
+	uint64_t datagrams_sent, datagrams_received, bytes_sent, bytes_received, strays;
+
+	void (*on_state)(sluice_peer *p, enum sluice_peer_state state, void *user);
+	void (*on_channel)(sluice_peer *p, sluice_channel *ch, void *user);
+	void *user;
+	void (*wake)(void *ctx);
+	void *wake_ctx;
+	void (*on_free)(void *ctx);
+	void *on_free_ctx;
+};
+
+const char *sluice_peer_state_name(enum sluice_peer_state state) {
+	static const char *const names[] = {"new", "connecting", "connected", "closing", "closed", "failed"};
+	return (size_t)state < sizeof names / sizeof *names ? names[state] : "unknown";
+}
+
+static bool is_over(const sluice_peer *p) {
+	return p->state >= SLUICE_PEER_CLOSED;
+}
+
+/* ---- telling the driver and the app ------------------------------------------------------------------------------ */
+
+static void wake(sluice_peer *p) {
+	if (p->woken || !p->wake)
+		return;
+	p->woken = true;
+	p->wake(p->wake_ctx);
+}
+
+static void wake_by_layer(void *ctx) {
+	wake(ctx);
+}
+
+static void enter(sluice_peer *p, enum sluice_peer_state state) {
+	p->state = state;
+	p->untold |= (uint8_t)(1u << state);
+	env_log(p->env, SLUICE_LOG_INFO, "peer: %s", sluice_peer_state_name(state));
+	wake(p);
+}
+
+/* Tells the states up to `last` that are untold, in order. */
+static int tell_states(sluice_peer *p, enum sluice_peer_state last) {
+	int ran = 0;
+	while (!p->freed && (p->untold & ((2u << last) - 1))) {
+		unsigned state = (unsigned)__builtin_ctz(p->untold);
+		p->untold &= (uint8_t)(p->untold - 1);
+		if (p->on_state) {
+			p->on_state(p, (enum sluice_peer_state)state, p->user);
+			ran++;
+		}
+	}
+	return ran;
+}
+
+/* ---- how it ends ------------------------------------------------------------------------------------------------- */
+
+/* Decides how the peer ends. What is still to be said is said by the coming output() calls; the last of them concludes. */
+static void end(sluice_peer *p, int error, const char *text) {
+	if (p->ends_as)
+		return;
+	p->ends_as = error ? SLUICE_PEER_FAILED : SLUICE_PEER_CLOSED;
+	p->error = error;
+	p->error_text = text;
+	env_log(p->env, SLUICE_LOG_DEBUG, "peer: ends with %d (%s)", error, text);
+	wake(p);
+}
+
+/* The ground went from under the association: no ENDED event will come of it. */
+static void end_without_association(sluice_peer *p, int error, const char *text) {
+	channels_end(p->channels, error ? error : SLUICE_CLOSED);
+	end(p, error, text);
+}
+
+/* Did the association come to an end by itself? Its ENDED event then tells how, and waits in the queue. */
+static bool association_is_done(const sluice_peer *p) {
+	return p->dtls_up && sluice_sctp_state(p->sctp) == SLUICE_SCTP_CLOSED;
+}
+
+static void dtls_came_up(sluice_peer *p) {
+	p->dtls_up = true;
+	p->dtls_after = p->now - p->origin;
+	/* RFC 8831, 6.2: "The SCTP association will be set up when the two endpoints of the WebRTC PeerConnection agree on
+	 * opening it". Both have, so both send INIT, and RFC 9260, 5.2.1 makes one association of the two. */
+	int error = sluice_sctp_connect(p->sctp);
+	if (error && error != SLUICE_WRONG_STATE)
+		end_without_association(p, error, sluice_error_text(error));
+}
+
+/* The peer's close_notify. SHUTDOWN comes before it; when its last packet was lost and both directions were acknowledged
+ * already (SHUTDOWN-ACK-SENT), nothing is missing and the end is an orderly one. */
+static void dtls_went_down(sluice_peer *p) {
+	if (association_is_done(p))
+		return;
+	bool complete = sluice_sctp_state(p->sctp) == SLUICE_SCTP_SHUTDOWN_ACK_SENT;
+	channels_end(p->channels, complete ? 0 : SLUICE_CLOSED);
+	end(p, 0, "");
+}
+
+static void follow_dtls(sluice_peer *p) {
+	if (p->ends_as)
+		return;
+	enum dtls_state state = dtls_state(p->dtls);
+	if (state == DTLS_CONNECTED && !p->dtls_up)
+		dtls_came_up(p);
+	else if (state == DTLS_CLOSED)
+		dtls_went_down(p);
+	else if (state == DTLS_FAILED) {
+		const char *text = "";
+		int error = dtls_error(p->dtls, &text);
+		end_without_association(p, error, text);
+	}
+}
+
+/* ---- what the channels say --------------------------------------------------------------------------------------- */
+
+static void on_connected(sluice_channels *set, void *user) {
+	(void)set;
+	sluice_peer *p = user;
+	if (p->state != SLUICE_PEER_CONNECTING || p->ends_as)
+		return;
+	p->sctp_after = p->now - p->origin;
+	enter(p, SLUICE_PEER_CONNECTED);
+	tell_states(p, SLUICE_PEER_CONNECTED); /* before any channel opens */
+}
+
+static void on_ended(sluice_channels *set, int error, void *user) {
+	(void)set;
+	sluice_peer *p = user;
+	const char *text = "";
+	sluice_sctp_error(p->sctp, &text);
+	if (p->aborting)
+		error = 0;
+	end(p, error, text);
+}
+
+static void on_channel(sluice_channels *set, sluice_channel *ch, void *user) {
+	(void)set;
+	sluice_peer *p = user;
+	p->on_channel(p, ch, p->user);
+}
+
+/* ---- making and freeing ------------------------------------------------------------------------------------------ */
+
+void sluice_peer_config_init(sluice_peer_config *config) {
+	*config = (sluice_peer_config){
+		.size = sizeof *config,
+		.mtu = MTU_DEFAULT,
+		.dtls_first_timeout = FIRST_TIMEOUT_DEFAULT,
+	};
+	sluice_sctp_config_init(&config->sctp);
+	config->sctp.checksum = SLUICE_CHECKSUM_DTLS;
+}
+
+/* The app's config over our defaults, as far as the app's version of the struct reaches. */
+static int read_config(const sluice_peer_config *given, sluice_peer_config *c) {
+	if (!given || given->size == 0 || given->size > sizeof *c)
+		return SLUICE_INVALID;
+	sluice_peer_config_init(c);
+	memcpy(c, given, given->size);
+	c->size = sizeof *c;
+	if (!c->mtu)
+		c->mtu = MTU_DEFAULT;
+	if (!c->dtls_first_timeout)
+		c->dtls_first_timeout = FIRST_TIMEOUT_DEFAULT;
+	if (c->role != SLUICE_ROLE_CLIENT && c->role != SLUICE_ROLE_SERVER)
+		return SLUICE_INVALID;
+	if (c->mtu < MTU_MIN || c->mtu > MTU_MAX || c->path.remote_len > sizeof c->path.remote)
+		return SLUICE_INVALID;
+	/* A multiple of four, so that full packets come out equal (SCTP pads chunks to four) and share one GSO send. */
+	c->sctp.mtu = (c->mtu - ROOMS_MAX) & ~3u;
+	return 0;
+}
+
+static int make_certificate(sluice_peer *p, const sluice_peer_config *c) {
+	if (!c->certificate)
+		return sluice_certificate_generate(&p->certificate);
+	p->certificate = c->certificate;
+	sluice_certificate_retain(p->certificate);
+	return 0;
+}
+
+static int make_dtls(sluice_peer *p, const sluice_peer_config *c) {
+	struct dtls_config config = {
+		.client = c->role == SLUICE_ROLE_CLIENT,
+		.certificate = p->certificate,
+		.remote = c->remote_fingerprint,
+		.mtu = c->mtu,
+		.first_timeout = c->dtls_first_timeout,
+		.ciphers = c->dtls_ciphers,
+	};
+	return dtls_new(p->env, &config, &p->dtls);
+}
+
+static int make_channels(sluice_peer *p, const sluice_peer_config *c) {
+	sluice_channels_config config = {
+		.on_channel = c->on_channel ? on_channel : NULL,
+		.on_connected = on_connected,
+		.on_ended = on_ended,
+		.user = p,
+		.role = c->role,
+		.max_message_size = c->remote_max_message_size,
+		.max_channels = c->max_channels,
+	};
+	int error = sluice_channels_new(p->env, p->sctp, &config, &p->channels);
+	if (error)
+		return error;
+	channels_set_owner(p->channels, p);
+	channels_set_wake(p->channels, wake_by_layer, p);
+	return 0;
+}
+
+static int make_layers(sluice_peer *p, const sluice_peer_config *c) {
+	int error = make_certificate(p, c);
+	if (!error)
+		error = make_dtls(p, c);
+	if (!error)
+		error = sluice_sctp_new(p->env, &c->sctp, &p->sctp);
+	if (!error)
+		error = make_channels(p, c);
+	if (!error)
+		sluice_sctp_set_wake(p->sctp, wake_by_layer, p);
+	return error;
+}
+
+static void destroy(sluice_peer *p) {
+	sluice_channels_free(p->channels);
+	sluice_sctp_free(p->sctp);
+	dtls_free(p->dtls);
+	sluice_certificate_release(p->certificate);
+	env_free(p->env, p);
+}
+
+int sluice_peer_new(sluice_env *env, const sluice_peer_config *config, sluice_peer **out) {
+	sluice_peer_config c;
+	int error = read_config(config, &c);
+	if (error)
+		return error;
+	sluice_peer *p = env_zalloc(env, sizeof *p);
+	if (!p)
+		return SLUICE_NO_MEMORY;
+	p->env = env;
+	p->path = c.path;
+	p->error_text = "";
+	p->dtls_after = p->sctp_after = p->channel_after = SLUICE_NEVER;
+	p->on_state = c.on_state;
+	p->on_channel = c.on_channel;
+	p->user = c.user;
+	error = make_layers(p, &c);
+	if (error) {
+		destroy(p);
+		return error;
+	}
+	*out = p;
+	return 0;
+}
+
+void sluice_peer_free(sluice_peer *p) {
+	if (!p || p->freed)
+		return;
+	p->freed = true;
+	p->wake = NULL;
+	if (p->on_free)
+		p->on_free(p->on_free_ctx);
+	if (!p->dispatching) {
+		destroy(p);
+		return;
+	}
+	/* A callback of ours frees us: the channels fall silent now, and the dispatch() below us on the stack frees the rest
+	 * when it has unwound, so that no layer is gone while its function still runs. */
+	sluice_channels_free(p->channels);
+	p->channels = NULL;
+}
+
+int sluice_peer_start(sluice_peer *p) {
+	if (p->state != SLUICE_PEER_NEW || p->ends_as)
+		return SLUICE_WRONG_STATE;
+	p->start_due = true; /* DTLS wants to know the time; the next verb has it */
+	enter(p, SLUICE_PEER_CONNECTING);
+	return 0;
+}
+
+void sluice_peer_close(sluice_peer *p) {
+	if (p->ends_as || p->state >= SLUICE_PEER_CLOSING)
+		return;
+	bool connected = p->state == SLUICE_PEER_CONNECTED;
+	if (!connected) {
+		sluice_peer_abort(p, NULL); /* nothing was accepted yet that could be delivered */
+		return;
+	}
+	enter(p, SLUICE_PEER_CLOSING);
+	sluice_sctp_shutdown(p->sctp);
+}
+
+void sluice_peer_abort(sluice_peer *p, const char *reason) {
+	if (p->ends_as || p->aborting)
+		return;
+	p->aborting = true;
+	if (p->state < SLUICE_PEER_CLOSING)
+		enter(p, SLUICE_PEER_CLOSING);
+	if (p->dtls_up)
+		sluice_sctp_abort(p->sctp, reason); /* its ENDED event ends us */
+	else
+		end_without_association(p, 0, "");
+	wake(p);
+}
+
+int sluice_peer_set_remote_fingerprint(sluice_peer *p, const sluice_fingerprint *f) {
+	if (p->ends_as)
+		return SLUICE_CLOSED;
+	int error = dtls_set_remote(p->dtls, f);
+	follow_dtls(p);
+	p->records_wait = p->dtls_up; /* what came in the meantime was kept sealed, and needs a time to be taken */
+	wake(p);
+	return error;
+}
+
+/* ---- the verbs --------------------------------------------------------------------------------------------------- */
+
+static void begin_verb(sluice_peer *p, uint64_t now) {
+	p->now = now;
+	if (!p->has_origin) {
+		p->has_origin = true;
+		p->origin = now;
+	}
+	if (!p->start_due)
+		return;
+	p->start_due = false;
+	int error = dtls_start(p->dtls, now);
+	if (error)
+		end_without_association(p, error, sluice_error_text(error));
+}
+
+/* May what comes from there speak for the peer? An address that was neither given nor learnt may, if it looks like DTLS.
+ * Another one may not while the handshake runs; later it may, because every record has to authenticate (see moved). */
+static bool admits(sluice_peer *p, const sluice_path *path, const sluice_datagram *datagrams) {
+	if (!path || !path->remote_len)
+		return true;
+	if (!p->path.remote_len) {
+		if (!path_is_dtls(datagrams))
+			return false;
+		p->path = *path;
+		return true;
+	}
+	return p->dtls_up || path_equal(path, &p->path);
+}
+
+/* Records from a new address were genuine and no replay: the other side's NAT gave it a new address (or it moved), and that
+ * is where it will hear us. */
+static void follow_path(sluice_peer *p, const sluice_path *path) {
+	if (!path || !path->remote_len || path_equal(path, &p->path))
+		return;
+	env_log(p->env, SLUICE_LOG_INFO, "peer: the other side speaks from a new address");
+	p->path = *path;
+}
+
+static int input_some(sluice_peer *p, const sluice_path *path, sluice_datagram *datagrams, size_t count, uint64_t now) {
+	sluice_datagram opened[OPEN_MAX];
+	int error = 0;
+	size_t n = dtls_open(p->dtls, datagrams, count, opened, OPEN_MAX, now);
+	if (!p->dtls_up)
+		follow_dtls(p);
+	if (n) {
+		follow_path(p, path);
+		error = sluice_sctp_input(p->sctp, opened, n, now);
+	}
+	/* Only now: an association that ended in this very batch has the first word on how. */
+	follow_dtls(p);
+	return error;
+}
+
+int sluice_peer_input(sluice_peer *p, const sluice_path *path, sluice_datagram *datagrams, size_t count, uint64_t now) {
+	begin_verb(p, now);
+	if (!count || p->state == SLUICE_PEER_NEW || p->ends_as)
+		return 0;
+	if (!admits(p, path, datagrams)) {
+		p->strays += count;
+		return 0;
+	}
+	p->datagrams_received += count;
+	int error = 0;
+	for (size_t i = 0; i < count; i += OPEN_MAX / 2) {
+		size_t n = count - i < OPEN_MAX / 2 ? count - i : OPEN_MAX / 2;
+		for (size_t k = i; k < i + n; k++)
+			p->bytes_received += datagrams[k].len;
+		int result = input_some(p, path, datagrams + i, n, now);
+		error = result ? result : error;
+	}
+	return error;
+}
+
+void sluice_peer_advance(sluice_peer *p, uint64_t now) {
+	begin_verb(p, now);
+	if (p->ends_as)
+		return;
+	if (p->records_wait)
+		input_some(p, NULL, NULL, 0, now);
+	p->records_wait = false;
+	dtls_advance(p->dtls, now);
+	follow_dtls(p);
+	sluice_sctp_advance(p->sctp, now);
+}
+
+static int output_packets(sluice_peer *p, sluice_batch *batch, uint64_t now) {
+	batch->headroom = dtls_headroom(p->dtls);
+	batch->tailroom = dtls_tailroom(p->dtls);
+	int n = sluice_sctp_output(p->sctp, batch, now);
+	if (n > 0) {
+		int error = dtls_seal(p->dtls, batch);
+		if (error) {
+			end_without_association(p, error, sluice_error_text(error));
+			n = 0;
+		}
+	}
+	batch->headroom = batch->tailroom = 0;
+	return n;
+}
+
+/* What is due, most urgent first: handshake and alerts; packets; and behind the last packet the close_notify. */
+static int output_due(sluice_peer *p, sluice_batch *batch, uint64_t now) {
+	int n = dtls_output(p->dtls, batch, now);
+	if (!n && dtls_state(p->dtls) == DTLS_CONNECTED)
+		n = output_packets(p, batch, now);
+	if (n || !p->ends_as || p->said_goodbye)
+		return n;
+	p->said_goodbye = true;
+	dtls_close(p->dtls);
+	return dtls_output(p->dtls, batch, now);
+}
+
+int sluice_peer_output(sluice_peer *p, sluice_batch *batch, uint64_t now) {
+	begin_verb(p, now);
+	p->woken = false;
+	batch->count = 0;
+	if (p->state == SLUICE_PEER_NEW || is_over(p))
+		return 0;
+	int n = output_due(p, batch, now);
+	follow_dtls(p);
+	if (n > 0) {
+		batch->path = p->path;
+		p->datagrams_sent += batch->count;
+		p->bytes_sent += sluice_batch_len(batch);
+	} else if (n == 0 && p->said_goodbye) {
+		enter(p, p->ends_as);
+	}
+	return n;
+}
+
+uint64_t sluice_peer_deadline(const sluice_peer *p) {
+	if (p->untold || p->start_due || p->records_wait)
+		return 0;
+	if (is_over(p))
+		return SLUICE_NEVER;
+	if (p->ends_as)
+		return 0;
+	uint64_t dtls = dtls_deadline(p->dtls);
+	uint64_t sctp = p->dtls_up ? sluice_sctp_deadline(p->sctp) : SLUICE_NEVER; /* before, nothing of it can leave */
+	return dtls < sctp ? dtls : sctp;
+}
+
+int sluice_peer_dispatch(sluice_peer *p) {
+	if (p->dispatching)
+		return 0;
+	p->dispatching = true;
+	/* The end is told last, when every channel has said its own goodbye. */
+	int ran = tell_states(p, SLUICE_PEER_CLOSING);
+	if (!p->freed)
+		ran += sluice_channels_dispatch(p->channels);
+	if (!p->freed && p->channel_after == SLUICE_NEVER && channels_open_count(p->channels))
+		p->channel_after = p->now - p->origin;
+	ran += tell_states(p, SLUICE_PEER_FAILED);
+	p->dispatching = false;
+	if (p->freed)
+		destroy(p);
+	return ran;
+}
+
+void sluice_peer_set_wake(sluice_peer *p, void (*fn)(void *ctx), void *ctx) {
+	p->wake = fn;
+	p->wake_ctx = ctx;
+	p->woken = false;
+}
+
+void peer_on_free(sluice_peer *p, void (*fn)(void *ctx), void *ctx) {
+	p->on_free = fn;
+	p->on_free_ctx = ctx;
+}
+
+/* ---- the rest ---------------------------------------------------------------------------------------------------- */
+
+int sluice_peer_open_channel(sluice_peer *p, const sluice_channel_config *config, sluice_channel **out) {
+	if (p->ends_as || p->state >= SLUICE_PEER_CLOSING)
+		return SLUICE_CLOSED;
+	return sluice_channel_open(p->channels, config, out);
+}
+
+sluice_peer *sluice_channel_peer(const sluice_channel *ch) {
+	return channels_owner(sluice_channel_set_of(ch));
+}
+
+enum sluice_peer_state sluice_peer_state(const sluice_peer *p) {
+	return p->state;
+}
+
+int sluice_peer_error(const sluice_peer *p, const char **text) {
+	if (text)
+		*text = p->error_text;
+	return p->error;
+}
+
+void *sluice_peer_user(const sluice_peer *p) {
+	return p->user;
+}
+
+const char *sluice_peer_cipher(const sluice_peer *p) {
+	return dtls_cipher(p->dtls);
+}
+
+int sluice_peer_local_fingerprint(const sluice_peer *p, enum sluice_hash hash, sluice_fingerprint *out) {
+	return sluice_certificate_fingerprint(p->certificate, hash, out);
+}
+
+void sluice_peer_stats_get(const sluice_peer *p, sluice_peer_stats *stats) {
+	*stats = (sluice_peer_stats){
+		.datagrams_sent = p->datagrams_sent,
+		.datagrams_received = p->datagrams_received,
+		.bytes_sent = p->bytes_sent,
+		.bytes_received = p->bytes_received,
+		.channels_open = channels_open_count(p->channels),
+		.dtls_connected_after = p->dtls_after,
+		.sctp_connected_after = p->sctp_after,
+		.channel_open_after = p->channel_after,
+	};
+	sluice_sctp_stats_get(p->sctp, &stats->sctp);
+	dtls_stats_get(p->dtls, &stats->dtls);
+	stats->dtls.records_discarded += p->strays;
+}
+
+int sluice_peer_export(sluice_peer *p, const char *label, void *out, size_t len) {
+	return p->dtls_up ? dtls_export(p->dtls, label, out, len) : SLUICE_WRONG_STATE;
+}
+
+bool peer_check(const sluice_peer *p) {
+	if (p->untold >> (p->state + 1))
+		return false;
+	if (p->ends_as && p->ends_as < SLUICE_PEER_CLOSED)
+		return false;
+	if (is_over(p) && p->state != p->ends_as)
+		return false;
+	if (!p->dtls_up && sluice_sctp_state(p->sctp) != SLUICE_SCTP_CLOSED)
+		return false;
+	return p->datagrams_sent <= p->bytes_sent;
+}
