@@ -1,0 +1,68 @@
+/* sluice: the command. Finds the subcommand and hands it the rest of the line. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sluice.h"
+#include "tools/tools.h"
+
+#define STRING(x) #x
+#define VERSION(major, minor, patch) STRING(major) "." STRING(minor) "." STRING(patch)
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *what;
+};
+
+static const struct command commands[] = {
+	{"perf", perf_main, "measure throughput, latency and set-up time between two peers"},
+};
+#define COMMANDS (sizeof commands / sizeof *commands)
+
+void complain(const char *format, ...) {
+	va_list args;
+	va_start(args, format);
+	fputs("sluice: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+}
+
+int usage_error(const char *command, const char *format, ...) {
+	va_list args;
+	va_start(args, format);
+	fputs("sluice: ", stderr);
+	vfprintf(stderr, format, args);
+	fprintf(stderr, "\nTry 'sluice %s%s--help'.\n", command, *command ? " " : "");
+	va_end(args);
+	return EXIT_USAGE;
+}
+
+static int print_help(void) {
+	printf("Usage: sluice COMMAND [OPTION]...\n\nWebRTC data channels from the command line.\n\nCommands:\n");
+	for (size_t i = 0; i < COMMANDS; i++)
+		printf("  %-8s %s\n", commands[i].name, commands[i].what);
+	printf("\n  --help      this text; 'sluice COMMAND --help' tells about one command\n"
+	       "  --version   the version\n");
+	return EXIT_OK;
+}
+
+static int print_version(void) {
+	printf("sluice %s\n", VERSION(SLUICE_VERSION_MAJOR, SLUICE_VERSION_MINOR, SLUICE_VERSION_PATCH));
+	return EXIT_OK;
+}
+
+int main(int argc, char **argv) {
+	if (argc < 2)
+		return usage_error("", "no command given");
+	const char *name = argv[1];
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		return print_help();
+	if (strcmp(name, "--version") == 0)
+		return print_version();
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	return usage_error("", "unknown %s '%s'", *name == '-' ? "option" : "command", name);
+}

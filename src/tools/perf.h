@@ -1,0 +1,165 @@
+/* perf: what `sluice perf` is made of.
+ *
+ *   perf.c          the command line, and the parent of the two local processes
+ *   perf_end.c      one end: loop, socket, peer, control channel, time limits, Ctrl-C
+ *   perf_sender.c   the end that connects, measures and reports
+ *   perf_receiver.c the end that checks (bulk), echoes (--ping) or is connected to again and again (--open)
+ *   perf_report.c   lines, summary and JSON
+ *   pattern.c       the payload
+ *
+ * The two ends talk over a control channel of the same connection, in lines of text, so it does not matter whether they were
+ * forked or run by hand on two hosts:
+ *
+ *   sender    test version=1 mode=0 size=16384 channels=1 reliable=1 ordered=1 key=...   what is coming
+ *   receiver  ready                                                                      data may come
+ *   sender    open                                                                       (--open) one more connection, please
+ *   receiver  port 40001                                                                 it is waited for there
+ *   sender    done                                                                       all data channels are closed
+ *   receiver  report messages=... bytes=... ns=... cpu_ns=... rss_kb=...                 what arrived
+ *   receiver  fail <why>                                                                 a wrong byte, a gap
+ */
+#ifndef TOOLS_PERF_H
+#define TOOLS_PERF_H
+
+#include "loop/ev.h"
+#include "sluice.h"
+#include "tools/tools.h"
+
+#define PERF_MAX_CHANNELS 1000
+#define PERF_MAX_SIZE 262144
+
+enum perf_mode { PERF_BULK, PERF_PING, PERF_OPEN };
+enum perf_place { PERF_LOCAL, PERF_LISTEN, PERF_CONNECT };
+
+struct perf_options {
+	enum perf_mode mode;
+	enum perf_place place;
+	uint32_t size, channels, opens, mtu;
+	double seconds, timeout;
+	bool unordered, json;
+	enum sluice_reliability reliability;
+	uint32_t reliability_value;
+	uint32_t window; /* 0: the library's */
+
+	struct sockaddr_storage address; /* --listen, --connect */
+	socklen_t address_len;
+	const char *address_text;
+	sluice_fingerprint fingerprint; /* hash 0: not given */
+	const char *certificate_file;
+};
+
+/* ---- perf_end.c ---- */
+
+/* What each end of a local pair tells the other through the parent. */
+struct perf_hello {
+	struct sockaddr_storage address;
+	socklen_t address_len;
+	sluice_fingerprint fingerprint;
+};
+
+struct perf_end {
+	const struct perf_options *options;
+	bool sender;
+	int parent; /* a socket to the parent: EOF means that it is gone, a byte means Ctrl-C. -1 by hand */
+	sluice_env *env;
+	sluice_loop *loop;
+	struct ev_loop *ev;
+	sluice_certificate *certificate;
+	sluice_socket *socket; /* until the peer has it */
+	sluice_peer *peer;
+	sluice_channel *control;
+	sluice_peer *second; /* --open: the connection under way beside the first */
+	struct perf_hello other;
+	ev_timer limit; /* of connecting; later of lingering */
+	ev_io parent_io;
+	ev_signal on_int, on_term;
+	bool connected, interrupted, finished;
+	int exit_code;
+
+	/* The end's own part. on_line: a line came over the control channel. on_channel: the other side opened one that is not
+	 * the control channel. on_interrupt: Ctrl-C, once connected; NULL: leave at once. */
+	void (*on_line)(struct perf_end *end, const char *line);
+	void (*on_channel)(struct perf_end *end, sluice_channel *ch);
+	void (*on_control_open)(struct perf_end *end);
+	void (*on_interrupt)(struct perf_end *end);
+};
+
+/* Runs the end from set-up to the exit code; the callbacks were set before. */
+int end_run(struct perf_end *end);
+__attribute__((format(printf, 2, 3))) void end_say(struct perf_end *end, const char *format, ...);
+/* Prints why and leaves the loop with exit code 1. */
+__attribute__((format(printf, 2, 3))) void end_fail(struct perf_end *end, const char *format, ...);
+/* All is said and done, well (EXIT_OK) or badly: leaves the loop when the connection has ended. It is ended from this side
+ * with end_finish, and from the other with end_linger; neither waits for ever. */
+void end_finish(struct perf_end *end);
+void end_linger(struct perf_end *end, int exit_code);
+void end_leave(struct perf_end *end, int exit_code);
+/* A peer config with everything that the two sides' options ask for. */
+void end_peer_config(const struct perf_end *end, enum sluice_role role, sluice_peer_config *config);
+sluice_channel_config end_channel_config(const char *label, sluice_channel_callbacks callbacks, void *user);
+
+/* 127.0.0.1, any port: where the local pair meets. */
+socklen_t end_loopback(struct sockaddr_storage *addr);
+
+int sender_main(const struct perf_options *options, int parent);
+int receiver_main(const struct perf_options *options, int parent);
+
+/* ---- perf_report.c ---- */
+
+#define PERF_LINE_MAX 256
+
+/* The test as the sender tells it to the receiver. */
+struct perf_test {
+	unsigned version;
+	enum perf_mode mode;
+	uint32_t size, channels;
+	bool reliable, ordered;
+	uint64_t key;
+};
+
+/* What the receiver found. */
+struct perf_received {
+	uint64_t messages, bytes, ns, cpu_ns, rss_kb;
+};
+
+/* What was measured, either mode's part. */
+struct perf_result {
+	const struct perf_options *options;
+	double seconds;
+	bool interrupted;
+	uint64_t messages_sent, messages_lost;
+	struct perf_received rx;
+	uint64_t cpu_tx_ns, rss_tx_kb;
+	const char *cipher;
+	sluice_peer_stats stats;
+	struct histogram *times; /* --ping, --open */
+};
+
+/* What a second's line is made of. */
+struct perf_second {
+	double at, seconds; /* since the start; since the last line */
+	uint64_t messages, bytes;
+	sluice_sctp_stats sctp;
+	uint64_t retransmitted;
+};
+
+void report_head(const struct perf_options *options);
+void report_second(const struct perf_second *s);
+void report_result(const struct perf_result *r);
+/* The receiver's view, for the listening side. */
+void report_received(const struct perf_options *options, const struct perf_test *test, const struct perf_received *r);
+
+uint64_t usage_cpu_ns(void);
+uint64_t usage_peak_rss_kb(void);
+
+/* Times in ns by value, within 0.4 %: 256 buckets to each doubling. */
+#define HISTOGRAM_STEPS 256
+struct histogram {
+	uint64_t count, sum, min, max;
+	uint32_t buckets[40 * HISTOGRAM_STEPS];
+};
+void histogram_add(struct histogram *h, uint64_t ns);
+/* The value that the share `q` (0..1) of all lies at or below. */
+double histogram_quantile(const struct histogram *h, double q);
+
+#endif

@@ -1,0 +1,397 @@
+/* perf_end: what both ends of a perf run do: find each other, connect within the limit, talk over the control channel, stop
+ * when somebody says so. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/perf.h"
+
+#define CONTROL "sluice-perf"
+
+/* ---- ending ------------------------------------------------------------------------------------------------------ */
+
+/* How long the other side may take to end a connection over which everything was said. */
+#define LINGER 3.0
+
+void end_leave(struct perf_end *end, int exit_code) {
+	if (!end->finished)
+		end->exit_code = exit_code;
+	end->finished = true;
+	sluice_loop_stop(end->loop);
+}
+
+void end_fail(struct perf_end *end, const char *format, ...) {
+	if (end->finished)
+		return;
+	char text[512];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	complain("perf: %s", text);
+	end_leave(end, EXIT_FAILED);
+}
+
+static void on_linger_limit(struct ev_loop *ev, ev_timer *w, int events) {
+	(void)ev;
+	(void)events;
+	struct perf_end *end = w->data;
+	sluice_loop_stop(end->loop);
+}
+
+void end_linger(struct perf_end *end, int exit_code) {
+	if (end->finished)
+		return;
+	end->exit_code = exit_code;
+	end->finished = true;
+	ev_timer_stop(end->ev, &end->limit);
+	ev_timer_init(&end->limit, on_linger_limit, LINGER, 0.);
+	ev_timer_start(end->ev, &end->limit);
+}
+
+void end_finish(struct perf_end *end) {
+	end_linger(end, end->interrupted ? EXIT_INTERRUPTED : EXIT_OK);
+	sluice_peer_close(end->peer);
+}
+
+static void interrupt(struct perf_end *end) {
+	bool again = end->interrupted;
+	end->interrupted = true;
+	if (again || !end->connected || end->finished || !end->on_interrupt)
+		end_leave(end, EXIT_INTERRUPTED); /* asked twice, or there is nothing to sum up */
+	else
+		end->on_interrupt(end);
+}
+
+static void on_signal(struct ev_loop *ev, ev_signal *w, int events) {
+	(void)ev;
+	(void)events;
+	interrupt(w->data);
+}
+
+static void on_parent(struct ev_loop *ev, ev_io *w, int events) {
+	(void)ev;
+	(void)events;
+	struct perf_end *end = w->data;
+	char byte;
+	ssize_t n = read(end->parent, &byte, 1);
+	if (n > 0)
+		interrupt(end);
+	else if (n == 0 || errno != EINTR)
+		end_leave(end, EXIT_FAILED);
+}
+
+/* ---- the control channel ----------------------------------------------------------------------------------------- */
+
+void end_say(struct perf_end *end, const char *format, ...) {
+	char line[PERF_LINE_MAX];
+	va_list args;
+	va_start(args, format);
+	int len = vsnprintf(line, sizeof line, format, args);
+	va_end(args);
+	if (!end->control || end->finished)
+		return;
+	int error = sluice_channel_send_text(end->control, line, (size_t)len);
+	if (error)
+		end_fail(end, "cannot talk to the other side: %s", sluice_error_text(error));
+}
+
+static void on_control_message(sluice_channel *ch, sluice_message *m, bool text, void *user) {
+	(void)ch;
+	struct perf_end *end = user;
+	const char *data = sluice_message_data(m);
+	char line[PERF_LINE_MAX];
+	if (!text || !data || m->len >= sizeof line) {
+		end_fail(end, "the other side does not speak our language");
+		return;
+	}
+	memcpy(line, data, m->len);
+	line[m->len] = 0;
+	if (!end->finished)
+		end->on_line(end, line);
+}
+
+static void on_control_closed(sluice_channel *ch, int error, uint64_t lost, void *user) {
+	(void)ch;
+	(void)error;
+	(void)lost;
+	struct perf_end *end = user;
+	end->control = NULL;
+}
+
+static void on_control_open(sluice_channel *ch, void *user) {
+	(void)ch;
+	struct perf_end *end = user;
+	if (end->on_control_open)
+		end->on_control_open(end);
+}
+
+static const sluice_channel_callbacks control_callbacks = {
+	.on_open = on_control_open,
+	.on_message = on_control_message,
+	.on_closed = on_control_closed,
+};
+
+static void on_channel(sluice_peer *p, sluice_channel *ch, void *user) {
+	(void)p;
+	struct perf_end *end = user;
+	size_t len;
+	const char *label = sluice_channel_label(ch, &len);
+	if (len == strlen(CONTROL) && memcmp(label, CONTROL, len) == 0) {
+		end->control = ch;
+		sluice_channel_set_callbacks(ch, &control_callbacks, end);
+	} else if (end->on_channel) {
+		end->on_channel(end, ch);
+	}
+}
+
+sluice_channel_config end_channel_config(const char *label, sluice_channel_callbacks callbacks, void *user) {
+	return (sluice_channel_config){.label = label, .id = -1, .callbacks = callbacks, .user = user};
+}
+
+/* ---- the peer ---------------------------------------------------------------------------------------------------- */
+
+static void explain_failure(struct perf_end *end) {
+	const char *text = "";
+	int error = sluice_peer_error(end->peer, &text);
+	const char *when = end->connected ? "the connection failed" : "cannot connect";
+	end_fail(end, "%s: %s%s%s%s", when, sluice_error_text(error), *text ? " (" : "", text, *text ? ")" : "");
+}
+
+static void on_state(sluice_peer *p, enum sluice_peer_state state, void *user) {
+	(void)p;
+	struct perf_end *end = user;
+	if (state == SLUICE_PEER_CONNECTED) {
+		end->connected = true;
+		ev_timer_stop(end->ev, &end->limit);
+	}
+	if (state < SLUICE_PEER_CLOSED)
+		return;
+	if (state == SLUICE_PEER_FAILED)
+		explain_failure(end);
+	else
+		end_fail(end, "the other side ended the connection");
+	sluice_loop_stop(end->loop);
+}
+
+void end_peer_config(const struct perf_end *end, enum sluice_role role, sluice_peer_config *config) {
+	const struct perf_options *o = end->options;
+	sluice_peer_config_init(config);
+	config->role = role;
+	config->certificate = end->certificate;
+	config->remote_fingerprint = end->other.fingerprint;
+	config->mtu = o->mtu;
+	config->remote_max_message_size = PERF_MAX_SIZE;
+	config->sctp.max_message_size = PERF_MAX_SIZE;
+	if (o->window) {
+		config->sctp.receive_window = o->window;
+		config->sctp.high_water = o->window;
+	}
+}
+
+static int make_peer(struct perf_end *end) {
+	sluice_peer_config config;
+	end_peer_config(end, end->sender ? SLUICE_ROLE_CLIENT : SLUICE_ROLE_SERVER, &config);
+	if (end->sender) {
+		config.path.remote = end->other.address;
+		config.path.remote_len = end->other.address_len;
+	}
+	config.on_state = on_state;
+	config.on_channel = on_channel;
+	config.user = end;
+	int error = sluice_peer_new(end->env, &config, &end->peer);
+	if (!error)
+		error = sluice_loop_add_socket(end->loop, end->peer, end->socket);
+	if (!error)
+		error = sluice_peer_start(end->peer);
+	if (!error && end->sender) {
+		sluice_channel_config control = end_channel_config(CONTROL, control_callbacks, end);
+		error = sluice_peer_open_channel(end->peer, &control, &end->control);
+	}
+	return error;
+}
+
+static void on_connect_limit(struct ev_loop *ev, ev_timer *w, int events) {
+	(void)ev;
+	(void)events;
+	struct perf_end *end = w->data;
+	char address[80];
+	format_address(&end->other.address, end->other.address_len, address, sizeof address);
+	end_fail(end, "no answer from %s within %g seconds", address, end->options->timeout);
+}
+
+/* ---- finding each other ------------------------------------------------------------------------------------------ */
+
+static bool own_hello(struct perf_end *end, struct perf_hello *hello) {
+	memset(hello, 0, sizeof *hello);
+	return sluice_certificate_fingerprint(end->certificate, SLUICE_SHA256, &hello->fingerprint) == 0 &&
+	       sluice_socket_address(end->socket, &hello->address, &hello->address_len) == 0;
+}
+
+static bool meet_through_parent(struct perf_end *end) {
+	struct perf_hello hello;
+	return own_hello(end, &hello) && write(end->parent, &hello, sizeof hello) == (ssize_t)sizeof hello &&
+	       read(end->parent, &end->other, sizeof end->other) == (ssize_t)sizeof end->other;
+}
+
+static bool ask_fingerprint(struct perf_end *end) {
+	char line[PERF_LINE_MAX];
+	fprintf(stderr, "Fingerprint of the other side: ");
+	if (isatty(STDIN_FILENO) == 0)
+		fputc('\n', stderr);
+	if (!fgets(line, sizeof line, stdin)) {
+		complain("perf: no fingerprint was given");
+		return false;
+	}
+	line[strcspn(line, "\r\n")] = 0;
+	if (sluice_fingerprint_parse(line, &end->other.fingerprint)) {
+		complain("perf: '%s' is no fingerprint; expected sha-256 and its bytes in hex with colons", line);
+		return false;
+	}
+	return true;
+}
+
+/* A person carries the two fingerprints between the hosts. The listener waits for the connector's, the connector for the
+ * word that it was entered; in scripts (no terminal) it goes on at once and knocks until its time is over. */
+static bool meet_by_hand(struct perf_end *end) {
+	const struct perf_options *o = end->options;
+	sluice_fingerprint own;
+	char text[SLUICE_FINGERPRINT_MAX + 16];
+	if (sluice_certificate_fingerprint(end->certificate, SLUICE_SHA256, &own) || sluice_fingerprint_format(&own, text, sizeof text) < 0)
+		return false;
+	fprintf(stderr, "fingerprint: %s\n", text);
+	end->other.fingerprint = o->fingerprint;
+	if (end->sender) {
+		end->other.address = o->address;
+		end->other.address_len = o->address_len;
+		if (!o->certificate_file && isatty(STDIN_FILENO)) {
+			fprintf(stderr, "Give it to the listener, then press Enter here: ");
+			while (getchar() != '\n' && !feof(stdin))
+				;
+		}
+		return true;
+	}
+	fprintf(stderr, "On the other host: sluice perf --connect %s --fingerprint '%s'\n", o->address_text, text);
+	return o->fingerprint.hash || ask_fingerprint(end);
+}
+
+/* ---- setting up -------------------------------------------------------------------------------------------------- */
+
+static char *read_file(const char *name) {
+	enum { MAX = 65536 };
+	FILE *f = fopen(name, "r");
+	char *text = f ? malloc(MAX) : NULL;
+	if (text)
+		text[fread(text, 1, MAX - 1, f)] = 0;
+	if (f)
+		fclose(f);
+	return text;
+}
+
+static int load_certificate(struct perf_end *end) {
+	const char *name = end->options->certificate_file;
+	if (!name)
+		return sluice_certificate_generate(&end->certificate);
+	char *pem = read_file(name);
+	if (!pem) {
+		complain("perf: cannot read %s: %s", name, strerror(errno));
+		return SLUICE_NOT_FOUND;
+	}
+	int error = sluice_certificate_from_pem(pem, pem, &end->certificate);
+	free(pem);
+	return error;
+}
+
+socklen_t end_loopback(struct sockaddr_storage *addr) {
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	memset(addr, 0, sizeof *addr);
+	memcpy(addr, &in, sizeof in);
+	return sizeof in;
+}
+
+static int open_socket(struct perf_end *end) {
+	struct sockaddr_storage local = {.ss_family = AF_INET};
+	socklen_t len = sizeof(struct sockaddr_storage);
+	const struct perf_options *o = end->options;
+	if (o->place == PERF_LISTEN) {
+		local = o->address;
+		len = o->address_len;
+	} else if (o->place == PERF_CONNECT) {
+		local.ss_family = o->address.ss_family; /* any address, any port */
+		len = o->address_len;
+	} else {
+		len = end_loopback(&local);
+	}
+	sluice_socket_config config = {.local = (const struct sockaddr *)&local, .local_len = len};
+	int error = sluice_socket_open(end->loop, &config, &end->socket);
+	if (error)
+		complain("perf: cannot open a socket%s%s: %s", o->address_text ? " for " : "", o->address_text ? o->address_text : "",
+		         error == SLUICE_IO ? strerror(errno) : sluice_error_text(error));
+	return error;
+}
+
+static bool set_up(struct perf_end *end) {
+	int error = sluice_env_new(NULL, &end->env);
+	if (!error)
+		error = sluice_loop_new(end->env, NULL, &end->loop);
+	if (error || (error = load_certificate(end)) != 0) {
+		complain("perf: cannot set up: %s", sluice_error_text(error));
+		return false;
+	}
+	end->ev = sluice_loop_ev(end->loop);
+	return open_socket(end) == 0;
+}
+
+static void watch_for_the_end(struct perf_end *end) {
+	if (end->parent >= 0) {
+		ev_io_init(&end->parent_io, on_parent, end->parent, EV_READ);
+		end->parent_io.data = end;
+		ev_io_start(end->ev, &end->parent_io);
+		return;
+	}
+	ev_signal_init(&end->on_int, on_signal, SIGINT);
+	ev_signal_init(&end->on_term, on_signal, SIGTERM);
+	end->on_int.data = end->on_term.data = end;
+	ev_signal_start(end->ev, &end->on_int);
+	ev_signal_start(end->ev, &end->on_term);
+}
+
+static void limit_connecting(struct perf_end *end) {
+	ev_timer_init(&end->limit, on_connect_limit, end->options->timeout, 0.);
+	end->limit.data = end;
+	if (end->sender || end->parent >= 0) /* a listener waits until somebody comes */
+		ev_timer_start(end->ev, &end->limit);
+}
+
+/* What is queued (the abort of a failed run, a last close_notify) leaves before the process does. */
+static void tear_down(struct perf_end *end) {
+	if (end->peer) {
+		sluice_peer_abort(end->peer, "the run ended");
+		ev_run(end->ev, EVRUN_NOWAIT);
+	}
+	sluice_peer_free(end->second);
+	sluice_peer_free(end->peer);
+	sluice_loop_free(end->loop);
+	sluice_certificate_release(end->certificate);
+	sluice_env_free(end->env);
+}
+
+int end_run(struct perf_end *end) {
+	end->exit_code = EXIT_FAILED;
+	if (set_up(end) && (end->parent >= 0 ? meet_through_parent(end) : meet_by_hand(end))) {
+		int error = make_peer(end);
+		if (error) {
+			complain("perf: cannot make a peer: %s", sluice_error_text(error));
+		} else {
+			watch_for_the_end(end);
+			limit_connecting(end);
+			sluice_loop_run(end->loop);
+		}
+	}
+	tear_down(end);
+	return end->exit_code;
+}

@@ -1,0 +1,237 @@
+/* perf_receiver: the end that is connected to. It learns from the sender what is coming, checks every byte of it, echoes where
+ * round trips are measured, and waits for one more connection where those are. */
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/pattern.h"
+#include "tools/perf.h"
+
+struct receiver;
+
+struct lane {
+	struct receiver *receiver;
+	uint32_t index;
+	uint64_t expected; /* the number of the next message */
+};
+
+struct receiver {
+	struct perf_end end; /* first, as in the sender */
+	struct perf_test test;
+	bool has_test, is_done;
+	struct pattern pattern;
+	struct lane *lanes;
+	uint32_t lanes_closed;
+	ev_tstamp first_at, last_at; /* the loop's time at the first and the last message: exact enough, and free */
+	uint64_t cpu_started;
+	struct perf_received seen;
+};
+
+/* Tells the sender and waits for it to go. */
+static void fail(struct receiver *r, const char *why, uint32_t channel, uint64_t sequence) {
+	if (r->end.finished)
+		return;
+	complain("perf: %s at message %" PRIu64 " of channel %u", why, sequence, channel);
+	end_say(&r->end, "fail %s at message %" PRIu64 " of channel %u", why, sequence, channel);
+	end_linger(&r->end, EXIT_FAILED);
+}
+
+/* ---- messages ---------------------------------------------------------------------------------------------------- */
+
+static void count_message(struct receiver *r, size_t len) {
+	r->last_at = ev_now(r->end.ev);
+	if (!r->seen.messages) {
+		r->first_at = r->last_at;
+		r->cpu_started = usage_cpu_ns();
+	}
+	r->seen.messages++;
+	r->seen.bytes += len;
+}
+
+/* Is the number one that may come now? Without a number there is nothing to say; an unordered channel may bring any. */
+static bool in_sequence(const struct receiver *r, const struct lane *l, uint64_t sequence) {
+	if (!r->test.ordered || (!r->test.reliable && !pattern_has_header(&r->pattern)))
+		return true;
+	return r->test.reliable ? sequence == l->expected : sequence >= l->expected;
+}
+
+static void on_message(sluice_channel *ch, sluice_message *m, bool text, void *user) {
+	(void)text;
+	struct lane *l = user;
+	struct receiver *r = l->receiver;
+	if (r->end.finished)
+		return;
+	count_message(r, m->len);
+	uint64_t sequence = r->test.ordered && r->test.reliable ? l->expected : 0;
+	if (!pattern_check(&r->pattern, m->iov, m->count, m->len, l->index, &sequence))
+		fail(r, "wrong bytes", l->index, l->expected);
+	else if (!in_sequence(r, l, sequence))
+		fail(r, "a message is missing or out of order", l->index, l->expected);
+	l->expected = sequence + 1;
+	if (r->test.mode != PERF_PING || r->end.finished)
+		return;
+	const void *data = sluice_message_data(m);
+	int error = data ? sluice_channel_send(ch, data, m->len) : SLUICE_NO_MEMORY;
+	if (error)
+		end_fail(&r->end, "cannot echo: %s", sluice_error_text(error));
+}
+
+/* ---- the end of it ----------------------------------------------------------------------------------------------- */
+
+static void report_if_complete(struct receiver *r) {
+	bool all_closed = r->test.mode == PERF_OPEN || r->lanes_closed == r->test.channels;
+	if (!r->is_done || !all_closed || r->end.finished)
+		return;
+	r->seen.ns = (uint64_t)((r->last_at - r->first_at) * 1e9);
+	r->seen.cpu_ns = usage_cpu_ns() - r->cpu_started;
+	r->seen.rss_kb = usage_peak_rss_kb();
+	end_say(&r->end, "report messages=%" PRIu64 " bytes=%" PRIu64 " ns=%" PRIu64 " cpu_ns=%" PRIu64 " rss_kb=%" PRIu64, r->seen.messages,
+	        r->seen.bytes, r->seen.ns, r->seen.cpu_ns, r->seen.rss_kb);
+	if (r->end.options->place == PERF_LISTEN)
+		report_received(r->end.options, &r->test, &r->seen);
+	end_linger(&r->end, EXIT_OK);
+}
+
+static void on_closed(sluice_channel *ch, int error, uint64_t lost, void *user) {
+	(void)ch;
+	(void)error;
+	(void)lost;
+	struct lane *l = user;
+	l->receiver->lanes_closed++;
+	report_if_complete(l->receiver);
+}
+
+static void on_channel(struct perf_end *end, sluice_channel *ch) {
+	struct receiver *r = (struct receiver *)end;
+	size_t len;
+	const char *number = sluice_channel_protocol(ch, &len);
+	char text[16] = "";
+	uint64_t index;
+	memcpy(text, number, len < sizeof text ? len : sizeof text - 1);
+	if (!r->has_test || !parse_unsigned(text, 0, r->test.channels - 1, &index)) {
+		end_fail(end, "an unexpected channel was opened");
+		return;
+	}
+	sluice_channel_callbacks callbacks = {.on_message = on_message, .on_closed = on_closed};
+	sluice_channel_set_callbacks(ch, &callbacks, &r->lanes[index]);
+}
+
+/* ---- more connections -------------------------------------------------------------------------------------------- */
+
+static void on_opened_state(sluice_peer *p, enum sluice_peer_state state, void *user) {
+	struct receiver *r = user;
+	if (state < SLUICE_PEER_CLOSED)
+		return;
+	r->end.second = NULL;
+	sluice_peer_free(p);
+}
+
+static void on_opened_channel(sluice_peer *p, sluice_channel *ch, void *user) {
+	(void)p;
+	(void)ch;
+	(void)user; /* it being open is all that is wanted */
+}
+
+/* A socket beside the one of the connection we talk over: same address, a port of the kernel's choice. */
+static int open_beside(struct receiver *r, sluice_socket **socket, unsigned *port) {
+	struct sockaddr_storage local;
+	socklen_t len;
+	int error = sluice_loop_local_address(r->end.loop, r->end.peer, &local, &len);
+	if (error)
+		return error;
+	/* sin_port and sin6_port are the same two bytes. */
+	((struct sockaddr_in *)&local)->sin_port = 0;
+	sluice_socket_config config = {.local = (const struct sockaddr *)&local, .local_len = len};
+	error = sluice_socket_open(r->end.loop, &config, socket);
+	if (!error)
+		error = sluice_socket_address(*socket, &local, &len);
+	*port = ntohs(((struct sockaddr_in *)&local)->sin_port);
+	return error;
+}
+
+static int await_connection(struct receiver *r) {
+	sluice_socket *socket;
+	unsigned port;
+	sluice_peer_free(r->end.second); /* its goodbye was lost */
+	r->end.second = NULL;
+	int error = open_beside(r, &socket, &port);
+	if (error)
+		return error;
+	sluice_peer_config config;
+	end_peer_config(&r->end, SLUICE_ROLE_SERVER, &config);
+	config.on_state = on_opened_state;
+	config.on_channel = on_opened_channel;
+	config.user = r;
+	error = sluice_peer_new(r->end.env, &config, &r->end.second);
+	if (error) {
+		sluice_socket_close(socket);
+		return error;
+	}
+	error = sluice_loop_add_socket(r->end.loop, r->end.second, socket);
+	if (!error)
+		error = sluice_peer_start(r->end.second);
+	if (!error)
+		end_say(&r->end, "port %u", port);
+	return error;
+}
+
+/* ---- the conversation -------------------------------------------------------------------------------------------- */
+
+static bool read_test(const char *line, struct perf_test *t) {
+	unsigned mode, reliable, ordered;
+	unsigned long long key;
+	if (sscanf(line, "test version=%u mode=%u size=%u channels=%u reliable=%u ordered=%u key=%llx", &t->version, &mode, &t->size,
+	           &t->channels, &reliable, &ordered, &key) != 7)
+		return false;
+	t->mode = (enum perf_mode)mode;
+	t->reliable = reliable;
+	t->ordered = ordered;
+	t->key = key;
+	return t->version == 1 && mode <= PERF_OPEN && t->size >= 1 && t->size <= PERF_MAX_SIZE && t->channels >= 1 &&
+	       t->channels <= PERF_MAX_CHANNELS;
+}
+
+static void on_test(struct receiver *r, const char *line) {
+	if (r->has_test || !read_test(line, &r->test)) {
+		end_say(&r->end, "fail this receiver does not know such a test");
+		end_linger(&r->end, EXIT_FAILED);
+		return;
+	}
+	r->lanes = calloc(r->test.channels, sizeof *r->lanes);
+	if (!r->lanes || !pattern_init(&r->pattern, r->test.key, r->test.size)) {
+		end_fail(&r->end, "no memory");
+		return;
+	}
+	for (uint32_t i = 0; i < r->test.channels; i++)
+		r->lanes[i] = (struct lane){.receiver = r, .index = i};
+	r->has_test = true;
+	r->cpu_started = usage_cpu_ns();
+	end_say(&r->end, "ready");
+}
+
+static void on_line(struct perf_end *end, const char *line) {
+	struct receiver *r = (struct receiver *)end;
+	if (strncmp(line, "test ", 5) == 0) {
+		on_test(r, line);
+	} else if (strcmp(line, "open") == 0) {
+		int error = await_connection(r);
+		if (error)
+			end_fail(end, "cannot await one more connection: %s", sluice_error_text(error));
+	} else if (strcmp(line, "done") == 0) {
+		r->is_done = true;
+		report_if_complete(r);
+	}
+}
+
+int receiver_main(const struct perf_options *options, int parent) {
+	struct receiver r = {
+		.end = {.options = options, .parent = parent, .on_line = on_line, .on_channel = on_channel},
+	};
+	int exit_code = end_run(&r.end);
+	pattern_free(&r.pattern);
+	free(r.lanes);
+	return exit_code;
+}

@@ -1,0 +1,417 @@
+/* perf_sender: the end that connects, sends, and measures.
+ *
+ *   SETTING_UP  connected, the test announced          (until "ready")
+ *   OPENING     data channels are being opened         (until the last is open)
+ *   RUNNING     messages, round trips or connections   (until the time is over, or Ctrl-C)
+ *   DRAINING    channels are closing: what was accepted arrives first
+ *   WAITING     "done" was said, the report is awaited */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/pattern.h"
+#include "tools/perf.h"
+
+/* Messages that go to send_batch together, and the size up to which they do: beyond it the call itself costs nothing
+ * against the copy. */
+#define BATCH 64
+#define BATCHED_SIZE 1024
+
+enum phase { SETTING_UP, OPENING, RUNNING, DRAINING, WAITING };
+
+struct sender;
+
+/* One data channel. */
+struct lane {
+	struct sender *sender;
+	sluice_channel *ch;
+	uint32_t index;
+	uint64_t sequence; /* of the next message */
+};
+
+struct sender {
+	struct perf_end end; /* first: the end's callbacks get it back by a cast */
+	const struct perf_options *options;
+	enum phase phase;
+	struct pattern pattern;
+	uint64_t key;
+	struct lane *lanes;
+	uint32_t lanes_open, lanes_closed;
+	uint8_t *batch; /* BATCH messages, when they go in batches */
+	bool numbered;  /* the receiver can tell which message it is */
+	ev_timer stop, tick;
+	uint64_t started, last_tick;
+	uint64_t cpu_started;
+	struct perf_second last; /* totals at the last line */
+	uint64_t progress;       /* what the watchdog saw last, and for how long */
+	double stalled;
+	struct histogram *times;
+	uint64_t sent_at; /* the ping under way */
+	struct perf_result result;
+};
+
+static void drain(struct sender *s);
+
+/* ---- bulk -------------------------------------------------------------------------------------------------------- */
+
+static uint64_t number_of(const struct lane *l, uint64_t sequence) {
+	return l->sender->numbered ? sequence : 0;
+}
+
+/* Each returns how many messages went, 0 when the channel is full, or an error. */
+static int send_one(struct lane *l) {
+	struct sender *s = l->sender;
+	const uint8_t *message = pattern_lend(&s->pattern, l->index, number_of(l, l->sequence));
+	int error = sluice_channel_send(l->ch, message, s->pattern.size);
+	return error == SLUICE_WOULD_BLOCK ? 0 : error ? error : 1;
+}
+
+static int send_many(struct lane *l) {
+	struct sender *s = l->sender;
+	struct iovec messages[BATCH];
+	for (size_t i = 0; i < BATCH; i++) {
+		messages[i] = (struct iovec){s->batch + i * s->pattern.size, s->pattern.size};
+		pattern_write(&s->pattern, messages[i].iov_base, l->index, number_of(l, l->sequence + i));
+	}
+	int n = sluice_channel_send_batch(l->ch, false, messages, BATCH);
+	return n == SLUICE_WOULD_BLOCK ? 0 : n;
+}
+
+static void fill(struct lane *l) {
+	struct sender *s = l->sender;
+	while (s->phase == RUNNING) {
+		int n = s->batch ? send_many(l) : send_one(l);
+		if (n < 0)
+			end_fail(&s->end, "cannot send: %s", sluice_error_text(n));
+		if (n <= 0)
+			return;
+		l->sequence += (uint64_t)n;
+		s->result.messages_sent += (uint64_t)n;
+	}
+}
+
+/* ---- round trips ------------------------------------------------------------------------------------------------- */
+
+static void ping(struct lane *l) {
+	struct sender *s = l->sender;
+	s->sent_at = sluice_now();
+	if (send_one(l) != 1)
+		end_fail(&s->end, "cannot send");
+}
+
+static void on_echo(sluice_channel *ch, sluice_message *m, bool text, void *user) {
+	(void)ch;
+	(void)text;
+	struct lane *l = user;
+	struct sender *s = l->sender;
+	histogram_add(s->times, sluice_now() - s->sent_at);
+	uint64_t expected = number_of(l, l->sequence), sequence = expected;
+	/* The lent message has its header inside the block; taking it back makes the block whole for the check. */
+	pattern_take_back(&s->pattern);
+	if (!pattern_check(&s->pattern, m->iov, m->count, m->len, l->index, &sequence) || sequence != expected) {
+		end_fail(&s->end, "the echo differs from what was sent");
+		return;
+	}
+	l->sequence++;
+	s->result.messages_sent++;
+	if (s->phase == RUNNING)
+		ping(l);
+}
+
+/* ---- connections ------------------------------------------------------------------------------------------------- */
+
+static void open_next(struct sender *s) {
+	if (s->phase != RUNNING || s->times->count == s->options->opens)
+		drain(s);
+	else
+		end_say(&s->end, "open");
+}
+
+static void on_opened(sluice_channel *ch, void *user) {
+	struct sender *s = user;
+	histogram_add(s->times, sluice_now() - s->sent_at);
+	sluice_peer_close(sluice_channel_peer(ch));
+}
+
+static void on_opening_state(sluice_peer *p, enum sluice_peer_state state, void *user) {
+	struct sender *s = user;
+	if (state < SLUICE_PEER_CLOSED)
+		return;
+	if (state == SLUICE_PEER_FAILED)
+		end_fail(&s->end, "connection %llu failed: %s", (unsigned long long)s->times->count, sluice_error_text(sluice_peer_error(p, NULL)));
+	s->end.second = NULL;
+	sluice_peer_free(p);
+	if (state == SLUICE_PEER_CLOSED)
+		open_next(s);
+}
+
+static void set_port(struct sockaddr_storage *addr, unsigned port) {
+	if (addr->ss_family == AF_INET6)
+		((struct sockaddr_in6 *)addr)->sin6_port = htons((uint16_t)port);
+	else
+		((struct sockaddr_in *)addr)->sin_port = htons((uint16_t)port);
+}
+
+/* The certificate is there already, as in an app; all else belongs to the time measured: the peer's objects, the socket, both
+ * handshakes. */
+static int connect_once(struct sender *s, unsigned port) {
+	struct sockaddr_storage any = {.ss_family = s->end.other.address.ss_family};
+	sluice_socket_config socket = {.local = (const struct sockaddr *)&any, .local_len = s->end.other.address_len};
+	sluice_peer_config config;
+	s->sent_at = sluice_now();
+	end_peer_config(&s->end, SLUICE_ROLE_CLIENT, &config);
+	config.path.remote = s->end.other.address;
+	config.path.remote_len = s->end.other.address_len;
+	set_port(&config.path.remote, port);
+	config.on_state = on_opening_state;
+	config.user = s;
+	int error = sluice_peer_new(s->end.env, &config, &s->end.second);
+	if (!error)
+		error = sluice_loop_add(s->end.loop, s->end.second, &socket);
+	if (!error)
+		error = sluice_peer_start(s->end.second);
+	sluice_channel *ch;
+	sluice_channel_config channel = end_channel_config("open", (sluice_channel_callbacks){.on_open = on_opened}, s);
+	return error ? error : sluice_peer_open_channel(s->end.second, &channel, &ch);
+}
+
+/* ---- time passes ------------------------------------------------------------------------------------------------- */
+
+static struct perf_second totals(const struct sender *s) {
+	sluice_peer_stats stats;
+	sluice_peer_stats_get(s->end.peer, &stats);
+	struct perf_second t = {.at = (double)(sluice_now() - s->started) / 1e9, .sctp = stats.sctp};
+	/* Gone from the buffer: acknowledged, or abandoned, which is not goodput. */
+	uint64_t buffered = stats.sctp.buffered / s->options->size + stats.sctp.messages_abandoned;
+	t.messages = s->result.messages_sent > buffered ? s->result.messages_sent - buffered : 0;
+	t.bytes = t.messages * s->options->size;
+	t.retransmitted = stats.sctp.retransmitted_chunks;
+	return t;
+}
+
+static void print_second(struct sender *s) {
+	struct perf_second now = totals(s), line = now;
+	line.seconds = now.at - s->last.at;
+	line.messages -= s->last.messages;
+	line.bytes -= s->last.bytes;
+	line.retransmitted -= s->last.retransmitted;
+	report_second(&line);
+	s->last = now;
+}
+
+/* The association gives a silent peer up by itself, but only after all its retransmissions. */
+static void watch_progress(struct sender *s) {
+	uint64_t progress = s->times ? s->times->count : totals(s).bytes;
+	progress += s->lanes_closed + ((uint64_t)s->phase << 48);
+	s->stalled = progress == s->progress ? s->stalled + 1 : 0;
+	s->progress = progress;
+	if (s->stalled >= s->options->timeout)
+		end_fail(&s->end, "nothing has arrived for %g seconds", s->stalled);
+}
+
+static void on_tick(struct ev_loop *ev, ev_timer *w, int events) {
+	(void)ev;
+	(void)events;
+	struct sender *s = w->data;
+	if (!s->end.finished)
+		watch_progress(s);
+	if (!s->end.finished && !s->options->json && s->options->mode == PERF_BULK && s->phase == RUNNING)
+		print_second(s);
+}
+
+static void on_stop(struct ev_loop *ev, ev_timer *w, int events) {
+	(void)ev;
+	(void)events;
+	drain(w->data);
+}
+
+/* ---- phases ------------------------------------------------------------------------------------------------------ */
+
+static void on_interrupt(struct perf_end *end) {
+	struct sender *s = (struct sender *)end;
+	if (s->phase < RUNNING)
+		end_leave(end, EXIT_INTERRUPTED);
+	else
+		drain(s);
+}
+
+static void start_running(struct sender *s) {
+	s->phase = RUNNING;
+	s->started = sluice_now();
+	s->cpu_started = usage_cpu_ns();
+	ev_timer_init(&s->stop, on_stop, s->options->seconds, 0.);
+	s->stop.data = s;
+	report_head(s->options);
+	if (s->options->mode == PERF_OPEN) {
+		open_next(s);
+		return;
+	}
+	ev_now_update(s->end.ev);
+	ev_timer_start(s->end.ev, &s->stop);
+	ev_timer_again(s->end.ev, &s->tick);
+	if (s->options->mode == PERF_PING)
+		ping(&s->lanes[0]);
+	else
+		for (uint32_t i = 0; i < s->options->channels; i++)
+			fill(&s->lanes[i]);
+}
+
+static void say_done(struct sender *s) {
+	s->phase = WAITING;
+	s->result.cpu_tx_ns = usage_cpu_ns() - s->cpu_started;
+	end_say(&s->end, "done");
+}
+
+static void drain(struct sender *s) {
+	if (s->phase != RUNNING)
+		return;
+	s->phase = DRAINING;
+	ev_timer_stop(s->end.ev, &s->stop);
+	s->result.seconds = (double)(sluice_now() - s->started) / 1e9;
+	if (s->options->mode == PERF_OPEN) {
+		sluice_peer_free(s->end.second); /* one under way when Ctrl-C came */
+		s->end.second = NULL;
+		say_done(s);
+		return;
+	}
+	for (uint32_t i = 0; i < s->options->channels; i++)
+		sluice_channel_close(s->lanes[i].ch);
+}
+
+static void on_lane_open(sluice_channel *ch, void *user) {
+	(void)ch;
+	struct lane *l = user;
+	if (++l->sender->lanes_open == l->sender->options->channels)
+		start_running(l->sender);
+}
+
+static void on_lane_writable(sluice_channel *ch, void *user) {
+	(void)ch;
+	fill(user);
+}
+
+static void on_lane_closed(sluice_channel *ch, int error, uint64_t lost, void *user) {
+	(void)ch;
+	struct lane *l = user;
+	struct sender *s = l->sender;
+	s->result.messages_lost += lost;
+	/* An error here is the connection's or the other side's, and they say why in a moment (a state, a "fail"). */
+	if (++s->lanes_closed == s->options->channels && s->phase == DRAINING && !error)
+		say_done(s);
+}
+
+/* ---- the conversation -------------------------------------------------------------------------------------------- */
+
+static void on_control_open(struct perf_end *end) {
+	struct sender *s = (struct sender *)end;
+	const struct perf_options *o = s->options;
+	end_say(end, "test version=1 mode=%u size=%u channels=%u reliable=%u ordered=%u key=%llx", o->mode, o->size, o->channels,
+	        o->reliability == SLUICE_RELIABLE, !o->unordered, (unsigned long long)s->key);
+	ev_timer_again(end->ev, &s->tick);
+}
+
+static int open_lane(struct sender *s, uint32_t index) {
+	struct lane *l = &s->lanes[index];
+	char number[16];
+	snprintf(number, sizeof number, "%u", index);
+	*l = (struct lane){.sender = s, .index = index};
+	sluice_channel_config config = end_channel_config("data",
+		(sluice_channel_callbacks){
+			.on_open = on_lane_open,
+			.on_message = s->options->mode == PERF_PING ? on_echo : NULL,
+			.on_writable = on_lane_writable,
+			.on_closed = on_lane_closed,
+		}, l);
+	config.protocol = number;
+	config.unordered = s->options->unordered;
+	config.reliability = s->options->reliability;
+	config.reliability_value = s->options->reliability_value;
+	return sluice_peer_open_channel(s->end.peer, &config, &l->ch);
+}
+
+static void on_ready(struct sender *s) {
+	if (s->options->mode == PERF_OPEN) {
+		start_running(s);
+		return;
+	}
+	s->phase = OPENING;
+	for (uint32_t i = 0; i < s->options->channels && !s->end.finished; i++) {
+		int error = open_lane(s, i);
+		if (error)
+			end_fail(&s->end, "cannot open channel %u: %s", i, sluice_error_text(error));
+	}
+}
+
+static void on_report(struct sender *s) {
+	struct perf_result *r = &s->result;
+	r->interrupted = s->end.interrupted;
+	r->rss_tx_kb = usage_peak_rss_kb();
+	r->times = s->times;
+	r->options = s->options;
+	r->cipher = sluice_peer_cipher(s->end.peer);
+	sluice_peer_stats_get(s->end.peer, &r->stats);
+	bool complete = s->options->mode == PERF_OPEN || r->rx.messages == r->messages_sent;
+	if (s->options->reliability == SLUICE_RELIABLE && !complete) {
+		end_fail(&s->end, "%llu messages were sent and %llu arrived on reliable channels", (unsigned long long)r->messages_sent,
+		         (unsigned long long)r->rx.messages);
+		return;
+	}
+	report_result(r);
+	end_finish(&s->end);
+}
+
+static void on_line(struct perf_end *end, const char *line) {
+	struct sender *s = (struct sender *)end;
+	unsigned port;
+	unsigned long long n[5];
+	if (strcmp(line, "ready") == 0 && s->phase == SETTING_UP) {
+		on_ready(s);
+	} else if (sscanf(line, "port %u", &port) == 1 && s->phase == RUNNING && !s->end.second) {
+		int error = connect_once(s, port);
+		if (error)
+			end_fail(end, "cannot connect once more: %s", sluice_error_text(error));
+	} else if (sscanf(line, "report messages=%llu bytes=%llu ns=%llu cpu_ns=%llu rss_kb=%llu", &n[0], &n[1], &n[2], &n[3], &n[4]) == 5 &&
+	           s->phase == WAITING) {
+		s->result.rx = (struct perf_received){.messages = n[0], .bytes = n[1], .ns = n[2], .cpu_ns = n[3], .rss_kb = n[4]};
+		on_report(s);
+	} else if (strncmp(line, "fail ", 5) == 0) {
+		end_fail(end, "the receiver says: %s", line + 5);
+	}
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
+
+static bool make(struct sender *s) {
+	const struct perf_options *o = s->options;
+	s->key = sluice_now() * UINT64_C(0x9e3779b97f4a7c15);
+	s->numbered = o->size >= PATTERN_HEADER || (o->reliability == SLUICE_RELIABLE && !o->unordered);
+	s->lanes = calloc(o->channels, sizeof *s->lanes);
+	bool ok = s->lanes && pattern_init(&s->pattern, s->key, o->size);
+	if (ok && o->mode == PERF_BULK && o->size <= BATCHED_SIZE)
+		ok = (s->batch = malloc(BATCH * (size_t)o->size)) != NULL;
+	if (ok && o->mode != PERF_BULK)
+		ok = (s->times = calloc(1, sizeof *s->times)) != NULL;
+	return ok;
+}
+
+int sender_main(const struct perf_options *options, int parent) {
+	struct sender s = {
+		.end = {.options = options, .sender = true, .parent = parent, .on_line = on_line, .on_control_open = on_control_open, .on_interrupt = on_interrupt},
+		.options = options,
+	};
+	ev_init(&s.tick, on_tick);
+	s.tick.repeat = 1.;
+	s.tick.data = &s;
+	ev_init(&s.stop, on_stop);
+	int exit_code = EXIT_FAILED;
+	if (make(&s))
+		exit_code = end_run(&s.end);
+	else
+		complain("perf: no memory");
+	pattern_free(&s.pattern);
+	free(s.lanes);
+	free(s.batch);
+	free(s.times);
+	return exit_code;
+}

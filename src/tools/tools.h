@@ -1,0 +1,33 @@
+/* tools: what the subcommands of `sluice` share. They use the public library only, as any app would. */
+#ifndef TOOLS_TOOLS_H
+#define TOOLS_TOOLS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* Exit codes of every subcommand. */
+enum {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,      /* it was tried and did not work; stderr says why */
+	EXIT_USAGE = 2,       /* the command line is wrong */
+	EXIT_INTERRUPTED = 130, /* Ctrl-C, as shells count it */
+};
+
+int perf_main(int argc, char **argv);
+
+/* "sluice: " and the message, a newline behind it, to stderr. */
+__attribute__((format(printf, 1, 2))) void complain(const char *format, ...);
+/* The same for a wrong command line: says where help is, and returns EXIT_USAGE. */
+__attribute__((format(printf, 2, 3))) int usage_error(const char *command, const char *format, ...);
+
+/* ---- arguments.c: each takes the whole text or nothing ---- */
+
+bool parse_unsigned(const char *text, uint64_t min, uint64_t max, uint64_t *out);
+bool parse_seconds(const char *text, double min, double max, double *out);
+/* "host:port", "[v6]:port". Returns NULL, or what is wrong with it. */
+const char *parse_address(const char *text, struct sockaddr_storage *addr, socklen_t *len);
+/* The reverse, numerically. */
+void format_address(const struct sockaddr_storage *addr, socklen_t len, char *text, size_t size);
+
+#endif
