@@ -1,0 +1,51 @@
+/* ledger: what one side's app sent, and whether the other side's app got just that.
+ *
+ * Every message is numbered; the number travels as its PPID, and the bytes are a pattern keyed by it. So an arriving message
+ * tells which one it claims to be, and everything about it can be checked: stream, ordering, length, each byte, that it came
+ * once, and, if it is ordered, that no earlier one on its stream is missing (unless that one was allowed to be abandoned) or
+ * comes later. The first thing that is wrong is kept as a sentence in `error`. */
+#ifndef TESTS_SIM_LEDGER_H
+#define TESTS_SIM_LEDGER_H
+
+#include "sluice/sctp.h"
+
+struct ledger_entry {
+	size_t len;
+	uint32_t previous; /* ordered: the ordered message before it on the stream, or UINT32_MAX */
+	uint16_t stream;
+	bool unordered, reliable, arrived, released;
+	uint8_t *lent; /* the bytes of a sendv until they are released */
+};
+
+struct ledger {
+	struct ledger_entry *entries;
+	uint32_t count, capacity;
+	uint64_t key;
+	uint32_t *last_sent; /* by stream */
+	uint32_t arrived, missing; /* missing == reliable messages that have not arrived */
+	uint64_t bytes_sent, bytes_arrived;
+	char error[200];
+};
+
+void ledger_init(struct ledger *l, uint64_t key);
+void ledger_free(struct ledger *l);
+
+/* Sends the next message (info->ppid is ignored) by send, or by sendv in a few slices when `lend` is set. Returns what that
+ * returned; on an error the ledger is as before. */
+int ledger_send(struct ledger *l, sluice_sctp *sctp, const sluice_send_info *info, size_t len, bool lend);
+
+/* The same for senders that are no association: notes a message and fills in its number and its bytes. */
+uint32_t ledger_note(struct ledger *l, uint16_t stream, bool unordered, bool reliable, size_t len);
+void ledger_fill(const struct ledger *l, uint32_t number, uint8_t *bytes, size_t len);
+
+/* Checks an arrived message off. False, and `error`, when something is wrong with it. */
+bool ledger_arrived(struct ledger *l, const sluice_message *m);
+
+/* Everything that was sent reliably has arrived. */
+bool ledger_complete(const struct ledger *l);
+/* Every lent message was released. */
+bool ledger_released(const struct ledger *l);
+/* The association was replaced: what was under way may be lost, and order starts anew. */
+void ledger_forgive(struct ledger *l);
+
+#endif

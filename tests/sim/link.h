@@ -1,0 +1,73 @@
+/* link: one direction of a line between two hosts, and everything that can go wrong on it.
+ *
+ * A datagram meets, in this order: the test's filters, the outage, the MTU, the queue (tail drop) and the rate, then the dice:
+ * mask, burst loss, random loss, corruption, duplication, reordering; then delay and jitter. Without reordering, jitter
+ * never makes one datagram overtake another.
+ *
+ *   offered == dropped + delivered - duplicated, once nothing is under way */
+#ifndef TESTS_SIM_LINK_H
+#define TESTS_SIM_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rng.h"
+
+#define LINK_FILTERS 8
+#define LINK_PACKET_MAX 65536
+
+struct sim;
+struct sim_host;
+struct sim_link;
+
+struct link_config {
+	uint64_t rate;   /* bit/s of datagram bytes; 0: no limit */
+	uint64_t delay;  /* ns */
+	uint64_t jitter; /* ns, uniformly 0..jitter added to the delay */
+	size_t queue;    /* bytes that may wait for the rate; 0: no limit */
+	size_t mtu;      /* larger datagrams vanish; 0: no limit */
+
+	uint64_t mask;                /* bit i: datagram i (from 0) is dropped */
+	uint64_t drop_from, drop_to;  /* datagrams number from..to-1 are dropped */
+	double loss;                  /* probability */
+	double burst_enter, burst_leave; /* Gilbert's two states: the chances per datagram to enter and leave the bad one, ... */
+	double burst_loss;            /* ... in which this is the probability of loss */
+	double corrupt;               /* probability that one bit is flipped */
+	double duplicate;             /* probability that it comes twice */
+	double reorder;               /* probability that it is held back by ... */
+	uint64_t reorder_delay;       /* ... so many ns, while others pass it */
+	uint64_t outage_from, outage_to; /* everything offered in this time is dropped */
+};
+
+enum link_verdict {
+	LINK_PASS,
+	LINK_DROP,
+};
+
+/* Sees each datagram; may change the bytes and the length (up to LINK_PACKET_MAX). */
+typedef enum link_verdict (*link_filter_fn)(void *ctx, struct sim_link *link, uint8_t *packet, size_t *len, uint64_t now);
+
+struct sim_link {
+	struct sim *sim;
+	struct sim_host *from, *to;
+	struct link_config config; /* may be changed at any time */
+	struct rng rng;
+	struct {
+		link_filter_fn fn;
+		void *ctx;
+	} filters[LINK_FILTERS];
+	unsigned filter_count;
+	bool burst;              /* Gilbert: in the bad state */
+	uint64_t busy_until;     /* when the last queued bit has left */
+	uint64_t last_arrival;
+	uint64_t offered, dropped, delivered, duplicated, corrupted, queue_drops; /* datagrams */
+	uint64_t bytes_offered, bytes_delivered;
+};
+
+void link_filter(struct sim_link *link, link_filter_fn fn, void *ctx);
+void link_filters_clear(struct sim_link *link);
+/* Offers one datagram; the bytes are copied if it will arrive. `packet` has room for LINK_PACKET_MAX bytes. */
+void link_send(struct sim_link *link, uint8_t *packet, size_t len, uint64_t now);
+
+#endif

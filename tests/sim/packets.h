@@ -1,0 +1,66 @@
+/* packets: SCTP packets as a test talks about them: "drop the second COOKIE-ECHO", "what was in that packet?"
+ *
+ * Reading goes through src/wire, so it sees what an implementation that shares our codec sees; the interoperation tests look
+ * with other eyes. DTLS hides all of this: these filters are for links that carry bare SCTP. */
+#ifndef TESTS_SIM_PACKETS_H
+#define TESTS_SIM_PACKETS_H
+
+#include "wire/wire.h"
+
+#include "link.h"
+
+/* "DATA tsn=3 sid=0 ssn=0 BE len=10, SACK cum=2 rwnd=131072". For sim.describe. */
+void packet_describe(const uint8_t *packet, size_t len, char *text, size_t size);
+
+/* Finds the nth (from 0) chunk of a type; false when there is none. */
+bool packet_chunk(const uint8_t *packet, size_t len, uint8_t type, unsigned nth, struct wire_chunk *chunk);
+static inline bool packet_has(const uint8_t *packet, size_t len, uint8_t type) {
+	struct wire_chunk c;
+	return packet_chunk(packet, len, type, 0, &c);
+}
+unsigned packet_count(const uint8_t *packet, size_t len, uint8_t type);
+/* Writes the checksum that fits the bytes, after a filter changed them. */
+void packet_reseal(uint8_t *packet, size_t len);
+
+/* ---- a filter: drops packets that hold a chunk of a type ---- */
+
+struct drop_chunk {
+	uint8_t type;
+	unsigned from, count; /* of the packets that hold one: drop `count` from number `from` (from 0) on; count 0: all from there */
+	unsigned seen, dropped;
+};
+enum link_verdict drop_chunk(void *ctx, struct sim_link *link, uint8_t *packet, size_t *len, uint64_t now);
+
+/* ---- a filter: changes a field of packets on their way ---- */
+
+/* Called for each packet; the checksum is written anew afterwards. */
+struct rewrite {
+	bool (*fn)(void *ctx, uint8_t *packet, size_t *len); /* true: it changed something */
+	void *ctx;
+	unsigned changed;
+};
+enum link_verdict rewrite(void *ctx, struct sim_link *link, uint8_t *packet, size_t *len, uint64_t now);
+
+/* ---- a filter: keeps a copy of everything ---- */
+
+struct recorded {
+	uint64_t at;
+	bool forward; /* from the pair's a to b */
+	size_t len;
+	uint8_t *bytes;
+};
+
+/* Put it on both links; `forward` is told from the hosts' order. Full, it forgets nothing and records no more. */
+struct recorder {
+	struct recorded *packets;
+	size_t count, capacity, limit; /* limit 0: 100000 */
+};
+enum link_verdict record(void *ctx, struct sim_link *link, uint8_t *packet, size_t *len, uint64_t now);
+void recorder_free(struct recorder *r);
+
+/* The nth (from 0) recorded packet of that direction that holds a chunk of the type, or NULL. */
+const struct recorded *recorder_find(const struct recorder *r, bool forward, uint8_t type, unsigned nth);
+/* How many packets of that direction hold one. */
+unsigned recorder_count(const struct recorder *r, bool forward, uint8_t type);
+
+#endif
