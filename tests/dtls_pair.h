@@ -30,10 +30,10 @@ struct pair {
 
 	struct flying air[AIR_MAX];
 	size_t flying;
-	unsigned sent;     /* datagrams, both directions, lost ones included */
-	uint64_t lost;     /* bit i: the i-th datagram is lost */
-	bool twice;        /* everything arrives twice */
-	bool backwards;    /* what is in the air together arrives last first */
+	unsigned sent;  /* datagrams, both directions, lost ones included */
+	uint64_t lost;  /* bit i: the i-th datagram is lost */
+	bool twice;     /* everything arrives twice */
+	bool backwards; /* what is in the air together arrives last first */
 
 	uint8_t data[2][65536]; /* plaintext that came out at each end, concatenated */
 	size_t data_len[2];

@@ -230,6 +230,5 @@ END_TEST
 SUITE("certificate", test_a_generated_certificate_has_three_fingerprints_that_differ,
       test_two_generated_certificates_are_never_the_same, test_a_retained_certificate_outlives_its_first_owner,
       test_pem_is_taken_from_two_strings_or_from_one_in_any_order, test_an_rsa_certificate_is_taken_too,
-      test_pem_that_does_not_fit_together_is_malformed,
-      test_an_encrypted_key_is_malformed_and_nobody_is_asked_for_a_passphrase, test_fingerprint_texts,
-      test_a_text_cut_anywhere_is_never_taken, test_an_unset_fingerprint_has_no_text)
+      test_pem_that_does_not_fit_together_is_malformed, test_an_encrypted_key_is_malformed_and_nobody_is_asked_for_a_passphrase,
+      test_fingerprint_texts, test_a_text_cut_anywhere_is_never_taken, test_an_unset_fingerprint_has_no_text)

@@ -33,10 +33,8 @@ static const struct {
 	const char *name;
 	size_t headroom, tailroom;
 } suites[] = {
-	{"ECDHE-ECDSA-AES128-GCM-SHA256", 21, 16},
-	{"ECDHE-ECDSA-AES256-GCM-SHA384", 21, 16},
-	{"ECDHE-ECDSA-CHACHA20-POLY1305", 13, 16},
-	{"ECDHE-ECDSA-AES128-CCM", 21, 16},
+	{"ECDHE-ECDSA-AES128-GCM-SHA256", 21, 16},      {"ECDHE-ECDSA-AES256-GCM-SHA384", 21, 16},
+	{"ECDHE-ECDSA-CHACHA20-POLY1305", 13, 16},      {"ECDHE-ECDSA-AES128-CCM", 21, 16},
 	{"ECDHE-ECDSA-AES128-CCM8:@SECLEVEL=0", 21, 8},
 };
 
@@ -248,7 +246,7 @@ static uint8_t *put_extension(uint8_t *at, unsigned type, const void *body, size
  * and that alone is longer than a datagram. Returns its length. */
 static size_t browser_hello(uint8_t *hello, size_t total) {
 	static const uint8_t versions[] = {4, 0xfe, 0xfc, 0xfe, 0xfd}, groups[] = {0, 6, 0x11, 0xec, 0, 29, 0, 23},
-	                     algorithms[] = {0, 4, 4, 3, 8, 4}, points[] = {1, 0}, renegotiation[] = {0};
+			     algorithms[] = {0, 4, 4, 3, 8, 4}, points[] = {1, 0}, renegotiation[] = {0};
 	static const uint8_t suites_offered[] = {0, 12, 0x13, 0x01, 0xc0, 0x2b, 0xc0, 0x2f, 0xcc, 0xa9, 0xcc, 0xa8, 0xc0, 0x0a};
 	static uint8_t share[2048];
 	uint8_t *at = put16(hello, 0xfefd);
@@ -320,11 +318,8 @@ static const struct {
 	bool backwards;
 } hellos[] = {
 	{1413 - 50, 1150, false}, /* the lengths that Chromium and Firefox send, records and headers included */
-	{1413 - 50, 1150, true},
-	{1461 - 50, 1150, false},
-	{1461 - 50, 1150, true},
-	{1461 - 50, 1, true},
-	{1461 - 50, 1410, false},
+	{1413 - 50, 1150, true},  {1461 - 50, 1150, false}, {1461 - 50, 1150, true},
+	{1461 - 50, 1, true},     {1461 - 50, 1410, false},
 };
 
 START_TEST(test_a_browsers_client_hello_in_two_datagrams_is_answered) {
@@ -343,8 +338,8 @@ START_TEST(test_a_browsers_client_hello_in_two_datagrams_is_answered) {
 		ck_assert_int_eq(dtls_output(p.end[SERVER], &b, 0), 0);
 		pair_input(&p, SERVER, piece[1 - first], len[1 - first]);
 		ck_assert_int_ge(dtls_output(p.end[SERVER], &b, 0), 1);
-		ck_assert_uint_eq(space[0], 22);     /* handshake */
-		ck_assert_uint_eq(space[13], 2);     /* ServerHello */
+		ck_assert_uint_eq(space[0], 22); /* handshake */
+		ck_assert_uint_eq(space[13], 2); /* ServerHello */
 		ck_assert_uint_eq(pair_stats(&p, SERVER).records_discarded, 0);
 		/* In the hello body: version 2, random 32, an empty session id, and the suite. */
 		ck_assert_uint_eq(space[25 + 35] << 8 | space[25 + 36], 0xc02b);

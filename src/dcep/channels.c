@@ -13,6 +13,7 @@
 
 #define FIRST_BUCKETS 16
 #define DEFAULT_MAX_CHANNELS 1024
+#define SILENT_MIN 256
 #define DEFAULT_MAX_MESSAGE_SIZE 65536
 
 /* RFC 8831, 6.5: "the stream identifier ... 65535 is reserved due to SCTP INIT and INIT-ACK chunks only allowing a maximum
@@ -186,8 +187,13 @@ int channels_choose_id(sluice_channels *set, sluice_channel *ch) {
 
 /* ---- adding and removing ------------------------------------------------------------------------------------------- */
 
+/* Silent ones are short-lived, but a peer that offers many channels at once to an app that takes few makes as many. */
+static uint32_t max_silent(const sluice_channels *set) {
+	return set->max_channels > SILENT_MIN ? set->max_channels : SILENT_MIN;
+}
+
 bool channels_have_room(const sluice_channels *set) {
-	return set->visible < set->max_channels && set->visible + set->silent < 2 * (uint64_t)set->max_channels;
+	return set->visible < set->max_channels && set->visible + set->silent < (uint64_t)set->max_channels + max_silent(set);
 }
 
 static sluice_channel *new_channel(sluice_channels *set, const char *label, size_t label_len, const char *protocol,
@@ -227,7 +233,7 @@ sluice_channel *channels_add(sluice_channels *set, bool ours, const char *label,
 }
 
 sluice_channel *channels_add_silent(sluice_channels *set, uint16_t id) {
-	if (set->silent >= set->max_channels || set->visible + set->silent >= 2 * (uint64_t)set->max_channels)
+	if (set->silent >= max_silent(set))
 		return NULL;
 	sluice_channel *ch = new_channel(set, NULL, 0, NULL, 0);
 	if (!ch)
@@ -357,5 +363,6 @@ bool channels_check(const sluice_channels *set) {
 	for (const sluice_channel *ch = set->due; ch; ch = ch->next_due)
 		listed++;
 	return visible == set->visible && silent == set->silent && ids == set->ids && due == listed && names == set->peer_names &&
-	       visible <= set->max_channels && visible + silent <= 2 * (uint64_t)set->max_channels && check_table(set);
+	       visible <= set->max_channels && visible + silent <= (uint64_t)set->max_channels + max_silent(set) &&
+	       check_table(set);
 }

@@ -105,7 +105,7 @@ struct sluice_channel {
  *
  *   buckets hold exactly the channels with an id, each in bucket id & (bucket_count - 1), no id twice
  *   visible + silent == length of `all`; silent == those with ->silent
- *   visible <= max_channels, visible + silent <= 2 * max_channels
+ *   visible <= max_channels, visible + silent <= max_channels + max(max_channels, 256)
  *   peer_names == sum of label and protocol lengths over channels that are visible and not ours
  *   a channel is on the due list exactly when ->due != 0
  *   every id of our parity below free_hint is in the table */

@@ -93,13 +93,12 @@ static void user_message(sluice_channels *set, sluice_channel *ch, sluice_messag
 
 /* Resets a stream that is no channel of the app's. Where there is no room to remember it, it is reset all the same; then
  * only the peer, which caused it, has to wait for both directions before it uses the id again. */
-static void reset_unknown(sluice_channels *set, uint16_t id, bool reset_in) {
+static void reset_unknown(sluice_channels *set, uint16_t id) {
 	sluice_channel *ch = channels_add_silent(set, id);
 	if (!ch) {
 		sluice_sctp_reset_stream(set->sctp, id);
 		return;
 	}
-	ch->reset_in = reset_in;
 	channel_begin_reset(ch);
 	if (ch->reset_failed) { /* a stream that we cannot send on anyway */
 		channels_remove(set, ch);
@@ -114,7 +113,7 @@ static void reset_unknown(sluice_channels *set, uint16_t id, bool reset_in) {
  * the DATA_CHANNEL_OPEN message itself is not well formed." One channel ends by that, the association lives. */
 static void refuse(sluice_channels *set, sluice_channel *ch, uint16_t id) {
 	if (!ch)
-		reset_unknown(set, id, false);
+		reset_unknown(set, id);
 	else if (!ch->silent)
 		channel_fail(ch, SLUICE_PROTOCOL);
 }
@@ -191,13 +190,13 @@ static void on_message(sluice_channels *set, sluice_message *m) {
 /* ---- resets -------------------------------------------------------------------------------------------------------- */
 
 /* RFC 8831, 6.7: "When the peer sees that an incoming stream was reset, it also resets its corresponding outgoing stream."
- * Only if it was not reset already: a second reset would hit whoever uses the stream next. */
+ * Only if it was not reset already: a second reset would hit whoever uses the stream next. For the same reason nothing is
+ * reset on a stream without a channel: it may be the answer to a reset of ours that there was no room to remember, and two
+ * stacks that answer each other's answers never stop. */
 static void on_reset_in(sluice_channels *set, uint16_t id) {
 	sluice_channel *ch = channels_find(set, id);
-	if (!ch) {
-		reset_unknown(set, id, true);
+	if (!ch)
 		return;
-	}
 	if (ch->reset_in) {
 		ch->later_reset |= ch->later.count > 0;
 		return;
@@ -312,7 +311,7 @@ static bool replay(sluice_channels *set, sluice_sctp_event *e) {
 	uint16_t id = (uint16_t)ch->id;
 	bool reset = ch->later_reset;
 	if (ch->later_lost && !channels_find(set, id))
-		reset_unknown(set, id, reset);
+		reset_unknown(set, id);
 	channel_free(ch);
 	*e = (sluice_sctp_event){.type = SLUICE_SCTP_RESET_IN, .stream = id};
 	return reset;

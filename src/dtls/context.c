@@ -33,8 +33,8 @@ static void open_keylog(sluice_certificate *c) {
 static bool configure(SSL_CTX *ctx) {
 	/* Tickets and session ids: a peer connection is never resumed, and a ticket would be one more message in the last
 	 * flight. The MTU is ours to say, there is no socket to ask. Nothing in WebRTC renegotiates. */
-	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_QUERY_MTU | SSL_OP_NO_RENEGOTIATION |
-	                                 SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_options(ctx,
+	                    SSL_OP_NO_TICKET | SSL_OP_NO_QUERY_MTU | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	SSL_CTX_set_cert_verify_callback(ctx, dtls_verify_peer, NULL);

@@ -73,7 +73,7 @@ void ack_expire_lifetimes(sluice_sctp *a) {
 	struct tx_message *m;
 	while ((m = outgoing_expired(&a->out, a->now))) {
 		if (m->cut > 0 && !a->peer_forward_tsn) {
-			heap_remove(&a->out.expiry, &m->expiry);
+			outgoing_outlive(&a->out, m);
 			continue;
 		}
 		abandon(a, m);

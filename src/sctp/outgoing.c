@@ -87,19 +87,33 @@ static void queue_remove(struct outgoing *o, struct tx_message *m) {
 
 /* ---- accepting ---- */
 
-static struct tx_message *message_new(struct outgoing *o, const sluice_send_info *info, size_t iov_count, size_t inline_bytes,
-                                      uint32_t len) {
+static struct tx_timed *timed_new(struct outgoing *o, struct tx_message *m) {
+	struct tx_timed *t = env_alloc(o->env, sizeof *t);
+	if (t)
+		*t = (struct tx_timed){.expiry.index = HEAP_OUT, .message = m};
+	return t;
+}
+
+static struct tx_message *message_new(struct outgoing *o, const sluice_send_info *info, size_t behind, uint32_t len) {
 	struct tx_stream *s = outgoing_stream(o, info->stream);
 	if (!s)
 		return NULL;
-	struct tx_message *m = env_alloc(o->env, sizeof *m + iov_count * sizeof *m->iov + inline_bytes);
+	struct tx_message *m = env_alloc(o->env, sizeof *m + behind);
 	if (!m)
 		return NULL;
 	*m = (struct tx_message){
-		.stream = s, .expiry.index = HEAP_OUT, .len = len, .left = len, .ppid = info->ppid, .limit = info->value,
-		.reliability = (uint8_t)info->reliability, .unordered = info->unordered, .iov_count = (uint32_t)iov_count,
+		.stream = s, .len = len, .left = len, .ppid = info->ppid, .limit = info->value,
+		.reliability = (uint8_t)info->reliability, .unordered = info->unordered,
 	};
+	if (info->reliability == SLUICE_LIFETIME && !(m->timed = timed_new(o, m))) {
+		env_free(o->env, m);
+		return NULL;
+	}
 	return m;
+}
+
+static struct tx_borrowed *borrowed(struct tx_message *m) {
+	return (struct tx_borrowed *)(m + 1);
 }
 
 static void accept_message(struct outgoing *o, struct tx_message *m) {
@@ -112,10 +126,10 @@ static void accept_message(struct outgoing *o, struct tx_message *m) {
 	o->buffered += m->len;
 	o->messages++;
 	o->payload += m->len;
-	if (m->reliability == SLUICE_LIFETIME) {
-		m->unstamped = true;
-		m->next_unstamped = o->unstamped;
-		o->unstamped = m;
+	if (m->timed) {
+		m->timed->unstamped = true;
+		m->timed->next_unstamped = o->unstamped;
+		o->unstamped = m->timed;
 	}
 	queue_push(o, s, m);
 }
@@ -132,11 +146,10 @@ static bool would_block(struct outgoing *o, uint16_t stream, uint32_t len) {
 int outgoing_copy(struct outgoing *o, const sluice_send_info *info, const void *data, uint32_t len) {
 	if (would_block(o, info->stream, len))
 		return SLUICE_WOULD_BLOCK;
-	struct tx_message *m = message_new(o, info, 1, len, len);
+	struct tx_message *m = message_new(o, info, len, len);
 	if (!m)
 		return SLUICE_NO_MEMORY;
-	m->iov[0] = (struct iovec){&m->iov[1], len};
-	memcpy(&m->iov[1], data, len);
+	memcpy(m + 1, data, len);
 	accept_message(o, m);
 	return 0;
 }
@@ -145,12 +158,13 @@ int outgoing_borrow(struct outgoing *o, const sluice_send_info *info, const stru
                     sluice_release_fn release, void *ctx) {
 	if (would_block(o, info->stream, len))
 		return SLUICE_WOULD_BLOCK;
-	struct tx_message *m = message_new(o, info, count, 0, len);
+	struct tx_message *m = message_new(o, info, sizeof(struct tx_borrowed) + count * sizeof *iov, len);
 	if (!m)
 		return SLUICE_NO_MEMORY;
-	memcpy(m->iov, iov, count * sizeof *iov);
-	m->release = release;
-	m->release_ctx = ctx;
+	m->borrowed = true;
+	struct tx_borrowed *b = borrowed(m);
+	*b = (struct tx_borrowed){.release = release, .release_ctx = ctx, .iov_count = (uint32_t)count};
+	memcpy(b->iov, iov, count * sizeof *iov);
 	accept_message(o, m);
 	return 0;
 }
@@ -175,15 +189,15 @@ void outgoing_cut(struct outgoing *o, struct tx_message *m, uint32_t len, uint64
 		queue_remove(o, m);
 }
 
-void tx_message_gather(struct tx_message *m, uint32_t offset, uint32_t len, uint8_t *out) {
-	if (offset < m->cursor_base)
-		m->cursor_index = m->cursor_base = 0;
+static void gather_borrowed(struct tx_borrowed *b, uint32_t offset, uint32_t len, uint8_t *out) {
+	if (offset < b->cursor_base)
+		b->cursor_index = b->cursor_base = 0;
 	while (len > 0) {
-		const struct iovec *v = &m->iov[m->cursor_index];
-		uint32_t skip = offset - m->cursor_base;
+		const struct iovec *v = &b->iov[b->cursor_index];
+		uint32_t skip = offset - b->cursor_base;
 		if (skip >= v->iov_len) {
-			m->cursor_base += (uint32_t)v->iov_len;
-			m->cursor_index++;
+			b->cursor_base += (uint32_t)v->iov_len;
+			b->cursor_index++;
 			continue;
 		}
 		uint32_t n = (uint32_t)v->iov_len - skip;
@@ -196,25 +210,34 @@ void tx_message_gather(struct tx_message *m, uint32_t offset, uint32_t len, uint
 	}
 }
 
+void tx_message_gather(struct tx_message *m, uint32_t offset, uint32_t len, uint8_t *out) {
+	if (m->borrowed)
+		gather_borrowed(borrowed(m), offset, len, out);
+	else
+		memcpy(out, (const uint8_t *)(m + 1) + offset, len);
+}
+
 /* ---- leaving ---- */
 
-static void unstamped_remove(struct outgoing *o, struct tx_message *m) {
-	struct tx_message **at = &o->unstamped;
-	while (*at != m)
-		at = &(*at)->next_unstamped;
-	*at = m->next_unstamped;
-	m->unstamped = false;
+static void timed_free(struct outgoing *o, struct tx_timed *t) {
+	if (t->unstamped) {
+		struct tx_timed **at = &o->unstamped;
+		while (*at != t)
+			at = &(*at)->next_unstamped;
+		*at = t->next_unstamped;
+	}
+	heap_remove(&o->expiry, &t->expiry);
+	env_free(o->env, t);
 }
 
 static void message_free(struct outgoing *o, struct tx_message *m) {
 	if (m->queued)
 		queue_remove(o, m);
-	if (m->unstamped)
-		unstamped_remove(o, m);
-	heap_remove(&o->expiry, &m->expiry);
+	if (m->timed)
+		timed_free(o, m->timed);
 	m->stream->buffered_messages--;
-	if (m->release)
-		m->release(m->release_ctx);
+	if (m->borrowed && borrowed(m)->release)
+		borrowed(m)->release(borrowed(m)->release_ctx);
 	env_free(o->env, m);
 }
 
@@ -297,11 +320,11 @@ static bool heap_reserve(struct outgoing *o) {
 
 void outgoing_stamp(struct outgoing *o, uint64_t now) {
 	while (o->unstamped) {
-		struct tx_message *m = o->unstamped;
-		o->unstamped = m->next_unstamped;
-		m->unstamped = false;
+		struct tx_timed *t = o->unstamped;
+		o->unstamped = t->next_unstamped;
+		t->unstamped = false;
 		if (heap_reserve(o))
-			heap_set(&o->expiry, &m->expiry, now + m->limit * SLUICE_MS);
+			heap_set(&o->expiry, &t->expiry, now + t->message->limit * SLUICE_MS);
 	}
 }
 
@@ -309,7 +332,11 @@ struct tx_message *outgoing_expired(struct outgoing *o, uint64_t now) {
 	struct heap_node *n = heap_min(&o->expiry);
 	if (!n || n->key > now)
 		return NULL;
-	return (struct tx_message *)((char *)n - offsetof(struct tx_message, expiry));
+	return ((struct tx_timed *)((char *)n - offsetof(struct tx_timed, expiry)))->message;
+}
+
+void outgoing_outlive(struct outgoing *o, struct tx_message *m) {
+	heap_remove(&o->expiry, &m->timed->expiry);
 }
 
 bool outgoing_check(const struct outgoing *o) {

@@ -19,20 +19,32 @@
 
 struct tx_stream;
 
+/* 64 bytes, one cache line; copied bytes stand right behind it. What few messages need stands elsewhere. */
 struct tx_message {
 	struct tx_message *next, *prev; /* in its stream, while not all of it was cut */
-	struct tx_message *next_unstamped;
 	struct tx_stream *stream;
-	struct heap_node expiry; /* key: when a lifetime ends; outside the heap when it has none */
-	uint64_t first_tsn;      /* of its first fragment, once there is one */
-	sluice_release_fn release;
-	void *release_ctx;
+	struct tx_timed *timed; /* when it has a lifetime */
+	uint64_t first_tsn;     /* of its first fragment, once there is one */
 	uint32_t len, cut, left; /* bytes: in all, given TSNs, neither acknowledged nor abandoned */
 	uint32_t ppid;
 	uint32_t limit; /* retransmissions, or lifetime in ms */
 	uint16_t ssn;
 	uint8_t reliability;
-	bool unordered, queued, unstamped;
+	bool unordered : 1, queued : 1, borrowed : 1;
+};
+
+/* A lifetime: waits for its first verb, which knows the time, then in the heap. */
+struct tx_timed {
+	struct heap_node expiry; /* key: when it ends; outside the heap while unstamped */
+	struct tx_message *message;
+	struct tx_timed *next_unstamped;
+	bool unstamped;
+};
+
+/* Behind the message when its bytes are lent. */
+struct tx_borrowed {
+	sluice_release_fn release;
+	void *release_ctx;
 	uint32_t iov_count;
 	uint32_t cursor_index, cursor_base; /* the slice that holds the byte last gathered, and its offset in the message */
 	struct iovec iov[];
@@ -59,7 +71,7 @@ struct outgoing {
 	struct idmap streams;
 	struct tx_stream *ready_head, *ready_tail;
 	struct tx_message *begun;     /* cut in part: it goes on before any other */
-	struct tx_message *unstamped; /* lifetimes that count from the next verb, which knows the time */
+	struct tx_timed *unstamped;   /* lifetimes that count from the next verb, which knows the time */
 	struct heap expiry;
 	uint64_t buffered, high_water;
 	uint64_t messages, payload, abandoned;
@@ -96,6 +108,8 @@ void outgoing_drop_queued(struct outgoing *o);
 /* Lifetimes of messages queued since the last call start now. False: no memory for the heap, they live on as reliable. */
 void outgoing_stamp(struct outgoing *o, uint64_t now);
 struct tx_message *outgoing_expired(struct outgoing *o, uint64_t now); /* one whose lifetime ended, or NULL */
+/* Its lifetime counts no more: it cannot be abandoned. */
+void outgoing_outlive(struct outgoing *o, struct tx_message *m);
 static inline uint64_t outgoing_deadline(const struct outgoing *o) {
 	const struct heap_node *n = heap_min(&o->expiry);
 	return o->unstamped ? 0 : n ? n->key : SLUICE_NEVER;
