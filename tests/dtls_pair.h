@@ -6,6 +6,7 @@
 #define TESTS_DTLS_PAIR_H
 
 #include "dtls/dtls.h"
+#include "dtls/record.h"
 #include "pool/env.h"
 #include "suite.h"
 
@@ -93,6 +94,16 @@ static inline void pair_send(struct pair *p, int to, const uint8_t *data, size_t
 		pair_fly(p, to, data, len);
 }
 
+/* A datagram is whole records and nothing else. */
+static inline void pair_check_datagram(const uint8_t *data, size_t len) {
+	while (len > 0) {
+		size_t record = record_parse(data, len);
+		ck_assert_uint_gt(record, 0);
+		data += record;
+		len -= record;
+	}
+}
+
 /* Takes everything that both ends have to say. */
 static inline void pair_flush(struct pair *p) {
 	uint8_t space[8192];
@@ -102,6 +113,7 @@ static inline void pair_flush(struct pair *p) {
 			if (dtls_output(p->end[i], &b, p->now) == 0)
 				break;
 			for (size_t k = 0; k < b.count; k++) {
+				pair_check_datagram(sluice_batch_slot(&b, k), sluice_batch_slot_len(&b, k));
 				ck_assert_uint_le(sluice_batch_slot_len(&b, k), p->config[i].mtu);
 				pair_send(p, 1 - i, sluice_batch_slot(&b, k), sluice_batch_slot_len(&b, k));
 			}

@@ -120,6 +120,17 @@ START_TEST(test_a_lost_last_flight_is_answered_again) {
 }
 END_TEST
 
+START_TEST(test_a_repeated_flight_takes_as_few_datagrams_as_the_first) {
+	pair_init(&p, NULL);
+	p.lost = 1 << 1; /* the server's: five messages */
+	pair_open(&p);
+	pair_start(&p);
+	ck_assert_uint_eq(pair_connect(&p, SLUICE_S), 50 * SLUICE_MS);
+	ck_assert_uint_eq(p.sent, 6); /* four, one of them lost, and both ends repeated theirs */
+	pair_free(&p);
+}
+END_TEST
+
 /* Flights are one datagram each at this MTU, and a repetition counts on: 8 covers every pair of losses. */
 #define MASK_BITS 8
 
@@ -640,6 +651,7 @@ END_TEST
 SUITE("dtls", test_a_handshake_takes_four_flights_of_one_datagram_each_and_no_time_of_its_own, test_each_suite_has_its_rooms,
       test_a_server_prefers_aes_gcm_over_a_client_that_names_chacha_first, test_a_configuration_that_cannot_work_is_refused,
       test_a_lost_first_flight_costs_fifty_milliseconds, test_a_lost_last_flight_is_answered_again,
+      test_a_repeated_flight_takes_as_few_datagrams_as_the_first,
       test_every_single_lost_datagram_and_every_pair_is_repaired_within_200_ms,
       test_every_loss_mask_of_the_first_eight_datagrams_is_repaired,
       test_every_single_lost_fragment_at_the_smallest_mtu_is_repaired_within_200_ms, test_duplicates_change_nothing,

@@ -9,9 +9,10 @@
 #include "dtls/connection.h"
 #include "dtls/record.h"
 
-/* Where opened records go. */
+/* Where opened records go: used <= size. */
 struct sink {
-	sluice_datagram *at, *end;
+	sluice_datagram *out;
+	size_t used, size;
 };
 
 /* ---- records that came too early ------------------------------------------------------------------------------------ */
@@ -46,7 +47,7 @@ static void release_lent(struct dtls *d) {
 
 /* OpenSSL copies the record before it decrypts, so the plaintext may take the record's place. */
 static void open_application(struct dtls *d, uint8_t *record, size_t len, sluice_slab *slab, struct sink *sink) {
-	if (sink->at == sink->end) {
+	if (sink->used == sink->size) {
 		d->stats.records_discarded++;
 		return;
 	}
@@ -55,7 +56,7 @@ static void open_application(struct dtls *d, uint8_t *record, size_t len, sluice
 	int n = SSL_read(d->ssl, record, (int)len);
 	d->transport.record_len = 0;
 	if (n > 0) {
-		*sink->at++ = (sluice_datagram){.data = record, .len = (size_t)n, .slab = slab};
+		sink->out[sink->used++] = (sluice_datagram){.data = record, .len = (size_t)n, .slab = slab};
 		d->stats.records_opened++;
 		return;
 	}
@@ -65,7 +66,7 @@ static void open_application(struct dtls *d, uint8_t *record, size_t len, sluice
 }
 
 static void open_held(struct dtls *d, struct sink *sink) {
-	while (d->held && d->state == DTLS_CONNECTED && sink->at < sink->end) {
+	while (d->held && d->state == DTLS_CONNECTED && sink->used < sink->size) {
 		struct held_record *h = d->held;
 		d->held = h->next;
 		d->held_count--;
@@ -113,12 +114,12 @@ static void open_datagram(struct dtls *d, const sluice_datagram *in, struct sink
 }
 
 size_t dtls_open(struct dtls *d, sluice_datagram *in, size_t count, sluice_datagram *out, size_t out_size, uint64_t now) {
-	struct sink sink = {.at = out, .end = out + out_size};
+	struct sink sink = {.out = out, .size = out_size};
 	release_lent(d);
 	open_held(d, &sink);
 	for (size_t i = 0; i < count; i++)
 		open_datagram(d, &in[i], &sink, now);
-	return (size_t)(sink.at - out);
+	return sink.used;
 }
 
 /* ---- seal ---------------------------------------------------------------------------------------------------------- */

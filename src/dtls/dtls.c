@@ -259,7 +259,7 @@ static void step_handshake(struct dtls *d) {
 }
 
 /* After the handshake: alerts, and the peer's last flight once more, which means that ours was lost. RFC 6347, 4.2.4: "the
- * node that transmits the final flight [...] MUST respond to a retransmit of the peer's last flight with a retransmit of the
+ * node that transmits the last flight [...] MUST respond to a retransmit of the peer's last flight with a retransmit of the
  * last flight." OpenSSL does that. */
 static void step_established(struct dtls *d, uint8_t *record, size_t len) {
 	bool idle = d->transport.first == NULL;
@@ -319,9 +319,9 @@ static bool only_aead(SSL *ssl) {
 }
 
 static int set_ciphers(struct dtls *d, const char *ciphers) {
-	if (SSL_set_cipher_list(d->ssl, ciphers ? ciphers : DEFAULT_CIPHERS) != 1 || !only_aead(d->ssl))
-		return SLUICE_INVALID;
-	return 0;
+	if (SSL_set_cipher_list(d->ssl, ciphers ? ciphers : DEFAULT_CIPHERS) == 1 && only_aead(d->ssl))
+		return 0;
+	return ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE ? SLUICE_NO_MEMORY : SLUICE_INVALID;
 }
 
 static int open_ssl(struct dtls *d, const struct dtls_config *config) {
@@ -374,6 +374,7 @@ int dtls_new(sluice_env *env, const struct dtls_config *config, struct dtls **ou
 	d->transport = (struct transport){.env = env, .mtu = config->mtu};
 	d->certificate = config->certificate;
 	sluice_certificate_retain(d->certificate);
+	ERR_clear_error();
 	int r = open_ssl(d, config);
 	ERR_clear_error();
 	if (r < 0) {

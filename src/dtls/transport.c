@@ -1,3 +1,4 @@
+/* transport.c: the queue of outgoing datagrams, and the BIO on top; what they are for stands in the header. */
 #include "dtls/transport.h"
 
 #include <openssl/crypto.h>
