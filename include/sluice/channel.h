@@ -46,8 +46,10 @@ typedef struct sluice_channel_callbacks {
 	void (*on_message)(sluice_channel *ch, sluice_message *m, bool text, void *user);
 	void (*on_writable)(sluice_channel *ch, void *user);     /* after a WOULD_BLOCK */
 	void (*on_buffered_low)(sluice_channel *ch, void *user); /* the amount fell to the threshold */
-	/* The last callback; `error` 0 for an orderly close with everything delivered, else why; `lost` counts messages that
-	 * send accepted and that did not arrive. The channel is freed when this returns. */
+	/* The last callback; `error` 0 for an orderly close with everything delivered, else why: REFUSED by the peer, which took
+	 * nothing; UNSUPPORTED when the peer cannot be told of the close; the association's error. `lost` counts messages that
+	 * send accepted and that did not arrive, as far as is known: abandoned under the reliability limit, or not acknowledged
+	 * when the association ended. The channel is freed when this returns. */
 	void (*on_closed)(sluice_channel *ch, int error, uint64_t lost, void *user);
 } sluice_channel_callbacks;
 
@@ -97,8 +99,8 @@ SLUICE_API int sluice_channels_dispatch(sluice_channels *set);
  * SLUICE_INVALID, SLUICE_EXISTS (negotiated id in use), SLUICE_LIMIT, SLUICE_CLOSED, SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_channel_open(sluice_channels *set, const sluice_channel_config *config, sluice_channel **out);
 
-/* Closes: what send accepted is delivered first, then the stream is reset both ways. on_closed comes when it is done. Twice
- * is harmless. RFC 8831, 6.7. */
+/* Closes: what send accepted is delivered first, then the stream is reset both ways. Messages that the peer sent before it
+ * knew still come; a pause ends. on_closed comes when it is done. Twice is harmless. RFC 8831, 6.7. */
 SLUICE_API void sluice_channel_close(sluice_channel *ch);
 
 /* Queues one message and returns at once.
@@ -120,14 +122,15 @@ SLUICE_API int sluice_channel_sendv(sluice_channel *ch, bool text, const struct 
 SLUICE_API int sluice_channel_send_batch(sluice_channel *ch, bool text, const struct iovec *messages, size_t count);
 
 /* Stops on_message: what comes is kept and fills the window, so that the sender waits; resume delivers it in order from
- * the next dispatch on. */
+ * the next dispatch on. When the peer closes a paused channel, on_closed waits for resume (or close), behind what was
+ * kept. The end of the association waits for nobody: what was kept is delivered, then on_closed comes. */
 SLUICE_API void sluice_channel_pause(sluice_channel *ch);
 SLUICE_API void sluice_channel_resume(sluice_channel *ch);
 
 /* Every byte that send accepted and that is neither acknowledged nor abandoned. */
 SLUICE_API uint64_t sluice_channel_buffered_amount(const sluice_channel *ch);
 SLUICE_API void sluice_channel_set_buffered_low(sluice_channel *ch, uint64_t threshold);
-SLUICE_API void sluice_channel_set_high_water(sluice_channel *ch, uint64_t bytes);
+SLUICE_API void sluice_channel_set_high_water(sluice_channel *ch, uint64_t bytes); /* 0: the association's */
 
 SLUICE_API void sluice_channel_set_callbacks(sluice_channel *ch, const sluice_channel_callbacks *callbacks, void *user);
 SLUICE_API void *sluice_channel_user(const sluice_channel *ch);

@@ -27,8 +27,8 @@ typedef struct sluice_fingerprint {
 	uint8_t digest[64];
 } sluice_fingerprint;
 
-/* A fresh self-signed ECDSA P-256 certificate, valid from a day ago for 30 days (RFC 8827, 6.5). It is reference-counted
- * and may serve many peers. Returns 0, SLUICE_CRYPTO, SLUICE_NO_MEMORY. */
+/* A fresh self-signed ECDSA P-256 certificate, valid from a day ago for 30 days. It is reference-counted (any thread
+ * may retain and release it) and may serve many peers. Returns 0, SLUICE_CRYPTO, SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_certificate_generate(sluice_certificate **out);
 /* From PEM text: certificate and private key, each may stand in either string. SLUICE_MALFORMED when they do not fit. */
 SLUICE_API int sluice_certificate_from_pem(const char *cert_pem, const char *key_pem, sluice_certificate **out);
@@ -61,15 +61,19 @@ typedef struct sluice_peer_config {
 	enum sluice_role role;            /* DTLS client or server; required */
 	sluice_certificate *certificate;  /* NULL: one is made */
 	sluice_fingerprint remote_fingerprint; /* hash 0: to be set with sluice_peer_set_remote_fingerprint before any data passes */
-	sluice_path path;                 /* where the other side is; remote_len 0: learnt from the first datagram */
-	uint32_t mtu;                     /* largest UDP payload in bytes; 1200 */
+	/* Where the other side is; remote_len 0: learnt from the first datagram that looks like DTLS. While the handshake runs,
+	 * other addresses are ignored; later the path follows records that authenticate from elsewhere (a NAT rebinding). */
+	sluice_path path;
+	uint32_t mtu;                     /* largest UDP payload in bytes, 400..16384; 1200 */
 	uint64_t dtls_first_timeout;      /* ns before the first flight is repeated; doubles, at most 3 s each; 50 ms */
 	const char *dtls_ciphers;         /* OpenSSL's list; NULL: AES-GCM before ChaCha20-Poly1305 */
 
-	sluice_sctp_config sctp; /* its mtu and checksum are set by the peer */
+	sluice_sctp_config sctp; /* its mtu is set by the peer; its checksum is SLUICE_CHECKSUM_DTLS from config_init on */
 	uint64_t remote_max_message_size; /* as in sluice_channels_config */
 	uint32_t max_channels;
 
+	/* Each state at most once, in order. CLOSED and FAILED come when the last packet has been output, behind every channel's
+	 * on_closed, so the peer may be freed there. */
 	void (*on_state)(sluice_peer *p, enum sluice_peer_state state, void *user);
 	void (*on_channel)(sluice_peer *p, sluice_channel *ch, void *user);
 	void *user;

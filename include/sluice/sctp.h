@@ -36,7 +36,7 @@ typedef struct sluice_sctp_config {
 	uint16_t outbound_streams;        /* asked for; 65535 */
 	uint16_t inbound_streams;         /* at most; 65535 */
 	uint32_t mtu;                     /* largest SCTP packet in bytes, 296..65520; 1188 */
-	uint32_t receive_window;          /* a_rwnd in bytes, 4096..; 2 MiB */
+	uint32_t receive_window;          /* a_rwnd in bytes, 4096..; 2 MiB. At least 5/4 of max_message_size, else it is raised to that */
 	uint32_t max_message_size;        /* largest message taken from the peer; 262144. A larger one ends the association */
 	uint64_t high_water;              /* bytes buffered per stream above which send says WOULD_BLOCK; 2 MiB */
 

@@ -225,13 +225,16 @@ static void on_io(struct ev_loop *ev, ev_io *w, int events) {
 		flush(s, sluice_now());
 	if (events & EV_READ) {
 		int n = READ_AGAIN;
-		for (int i = 0; i < READS_PER_TURN && n >= READ_AGAIN && s->peer; i++)
+		for (int i = 0; i < READS_PER_TURN && s->peer && (n >= READ_AGAIN || s->udp.held); i++)
 			n = read_batch(s);
 		if (n < 0 && s->peer)
 			give_up(s, "receive");
 	}
-	if (leave(s))
-		hasten_timer(loop);
+	if (!leave(s))
+		return;
+	if (s->udp.held) /* already out of the socket, so it will not say "readable" for them */
+		ev_feed_event(loop->ev, &s->io, EV_READ);
+	hasten_timer(loop);
 }
 
 static void on_timer(struct ev_loop *ev, ev_timer *w, int events) {

@@ -24,8 +24,8 @@
 #define ROOMS_MAX (13 + 8 + 16)
 
 #define MTU_DEFAULT 1200
-#define MTU_MIN 400    /* a ClientHello and a certificate in a sane number of fragments */
-#define MTU_MAX 16384  /* one record carries at most 2^14 bytes; RFC 6347, 4.1.1 */
+#define MTU_MIN 400   /* a ClientHello and a certificate in a sane number of fragments */
+#define MTU_MAX 16384 /* one record carries at most 2^14 bytes; RFC 6347, 4.1.1 */
 #define FIRST_TIMEOUT_DEFAULT (50 * SLUICE_MS)
 
 struct sluice_peer {

@@ -163,8 +163,13 @@ void ack_sack(sluice_sctp *a, const struct wire_chunk *c) {
 	a->peer_a_rwnd = s.a_rwnd;
 	/* A peer that answers window probes is alive, whatever it has room for. RFC 9260, 6.1: "the sender ... SHOULD NOT increment
 	 * its error counters" for them "if the peer keeps acknowledging". */
-	if (s.a_rwnd < a->mtu)
+	if (s.a_rwnd < a->mtu) {
 		a->error_count = 0;
+	} else {
+		a->probe_interval = 0;
+		a->probe_now = false;
+		timer_stop(a, TIMER_PROBE);
+	}
 	apply(a, cum, gaps, count);
 }
 

@@ -26,6 +26,11 @@ static void config_complete(sluice_sctp_config *c) {
 	DEFAULT(receive_window, 2u << 20);
 	DEFAULT(max_message_size, 262144);
 	DEFAULT(high_water, 2u << 20);
+	/* A message is put together inside the window; one that does not fit it with what its fragments cost beside their payload
+	 * would wait for ever. */
+	uint64_t one_message = (uint64_t)c->max_message_size + c->max_message_size / 4;
+	if (c->receive_window < one_message)
+		c->receive_window = one_message < UINT32_MAX ? (uint32_t)one_message : UINT32_MAX;
 	DEFAULT(rto_initial, 500 * SLUICE_MS);
 	DEFAULT(rto_min, 300 * SLUICE_MS);
 	DEFAULT(rto_max, 3 * SLUICE_S);

@@ -26,6 +26,7 @@ enum timer {
 	TIMER_HEARTBEAT,     /* when to send the next one */
 	TIMER_HEARTBEAT_ACK, /* how long to wait for its answer */
 	TIMER_RECONFIG,
+	TIMER_PROBE, /* the peer's window is closed: when to try it */
 	TIMER_COUNT,
 };
 
@@ -112,6 +113,8 @@ struct sluice_sctp {
 	bool fast_retransmit_packet; /* the next packet of retransmissions goes whatever cwnd says; RFC 9260, 7.2.4 (3) */
 	uint64_t peer_a_rwnd;        /* from the last SACK; what may still be sent is this minus the flight */
 	uint64_t last_data_sent;
+	uint64_t probe_interval;     /* of TIMER_PROBE; 0: the window was open when last heard of */
+	bool probe_now;
 	uint64_t forward_tsn_sent, forward_tsn_at;
 
 	/* receiving */

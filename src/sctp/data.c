@@ -56,6 +56,19 @@ static void reply_invalid_stream(sluice_sctp *a, uint16_t stream) {
 	association_reply(a, a->peer_tag, bytes, writer_len(&w));
 }
 
+/* RFC 9260, 6.2: "If an endpoint receives a DATA chunk with no user data (i.e., the Length field is set to 16), it SHOULD send an ABORT
+ * chunk with a "No User Data" error cause"; 3.3.10.9: the cause names the TSN. */
+static void abort_no_user_data(sluice_sctp *a, uint32_t tsn) {
+	uint8_t bytes[12], info[4];
+	put_be32(info, tsn);
+	struct writer w = writer_of(bytes, sizeof bytes);
+	uint8_t *chunk = wire_chunk_begin(&w, WIRE_ABORT, 0);
+	wire_param_write(&w, WIRE_CAUSE_NO_USER_DATA, info, sizeof info);
+	wire_chunk_end(&w, chunk);
+	association_reply(a, a->peer_tag, bytes, writer_len(&w));
+	association_end(a, SLUICE_PROTOCOL, "a DATA chunk without data");
+}
+
 /* Stores a new chunk; false when it must not be acknowledged. */
 static bool take_new(sluice_sctp *a, struct packet *p, const struct wire_data *d, uint64_t tsn) {
 	if (d->stream >= a->inbound) {
@@ -90,9 +103,7 @@ void data_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
 	}
 	a->stats.data_chunks_received++;
 	if (d.len == 0) {
-		/* RFC 9260, 6.2: "If an endpoint receives a DATA chunk with no user data ... it SHOULD send an ABORT chunk with error cause
-		 * set to "No User Data"." */
-		association_fail(a, SLUICE_PROTOCOL, WIRE_CAUSE_NO_USER_DATA, false, "a DATA chunk without data");
+		abort_no_user_data(a, d.tsn);
 		p->stop = true;
 		return;
 	}

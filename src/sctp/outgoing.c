@@ -285,8 +285,7 @@ void outgoing_drop_queued(struct outgoing *o) {
 	for (struct tx_stream *s; (s = idmap_next(&o->streams, &id)); id++) {
 		for (struct tx_message *m = s->head, *next; m; m = next) {
 			next = m->next;
-			if (m->cut == 0)
-				outgoing_drop(o, m, false);
+			outgoing_drop(o, m, false);
 		}
 	}
 }

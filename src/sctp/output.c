@@ -38,14 +38,29 @@ static void put_chunk(sluice_sctp *a, struct fill *f, const struct tx_chunk *c, 
 }
 
 /* RFC 9260, 6.1, A: "regardless of the value of rwnd (including if it is 0), the data sender can always have one DATA chunk in
- * flight to the receiver if allowed by cwnd": the window probe. */
-static bool window_allows(sluice_sctp *a, uint32_t len) {
+ * flight to the receiver if allowed by cwnd": so the retransmission that fills the hole always gets through. */
+static bool window_allows_again(const sluice_sctp *a, uint32_t len) {
+	return len <= ack_window_left(a) || a->sent.flight == 0;
+}
+
+/* New data into a closed window is a probe. RFC 9260, 6.1, A: "the sender SHOULD send the first zero window probe after 1 RTO when
+ * it detects that the receiver has closed its window and SHOULD increase the probe interval exponentially afterwards". */
+static bool window_allows_new(sluice_sctp *a, uint32_t len) {
 	if (len <= ack_window_left(a))
 		return true;
 	if (a->sent.flight > 0)
 		return false;
-	a->stats.window_probes++;
-	return true;
+	if (a->probe_now) {
+		a->probe_now = false;
+		a->stats.window_probes++;
+		return true;
+	}
+	if (!timer_running(a, TIMER_PROBE)) {
+		uint64_t interval = a->probe_interval ? 2 * a->probe_interval : a->rto.rto;
+		a->probe_interval = interval < a->config.rto_max ? interval : a->config.rto_max;
+		timer_start(a, TIMER_PROBE, a->probe_interval);
+	}
+	return false;
 }
 
 static bool fill_retransmissions(sluice_sctp *a, struct fill *f) {
@@ -56,7 +71,7 @@ static bool fill_retransmissions(sluice_sctp *a, struct fill *f) {
 			return false;
 		if (!a->fast_retransmit_packet && a->sent.flight >= a->view.cwnd)
 			return false;
-		if (!window_allows(a, c->len))
+		if (!window_allows_again(a, c->len))
 			return false;
 		outstanding_resent(&a->sent, tsn, a->now);
 		put_chunk(a, f, c, tsn, false);
@@ -98,7 +113,7 @@ static void fill_new(sluice_sctp *a, struct fill *f) {
 		if (a->sent.flight >= a->view.cwnd || (!f->has_data && nagle_holds(a, m)))
 			return;
 		uint32_t len = cut_length(a, f, m);
-		if (len == 0 || !outstanding_reserve(&a->sent, a->config.max_outstanding_chunks) || !window_allows(a, len))
+		if (len == 0 || !outstanding_reserve(&a->sent, a->config.max_outstanding_chunks) || !window_allows_new(a, len))
 			return;
 		uint64_t tsn = a->sent.next;
 		struct tx_chunk *c = outstanding_append(&a->sent, m, len, fragment_flags(m, len), a->now);

@@ -116,6 +116,9 @@ int sluice_sctp_add_streams(sluice_sctp *a, uint16_t outgoing, uint16_t incoming
 		return SLUICE_INVALID;
 	a->reconfig.add_outgoing += outgoing;
 	a->reconfig.add_incoming += incoming;
+	/* Who asks for more takes more. */
+	if (a->inbound + a->reconfig.add_incoming > a->config.inbound_streams)
+		a->config.inbound_streams = (uint16_t)(a->inbound + a->reconfig.add_incoming);
 	reconfig_progress(a);
 	association_touch(a);
 	return 0;
@@ -357,7 +360,7 @@ static uint32_t add_incoming_side(sluice_sctp *a, const struct wire_reconfig *p)
 
 static uint32_t add_outgoing_side(sluice_sctp *a, const struct wire_reconfig *p) {
 	/* The peer asks for more of ours; RFC 6525, 5.2.6: we answer, and ask to add them ourselves. */
-	if ((uint32_t)a->outbound + a->reconfig.add_outgoing + p->new_streams > a->config.outbound_streams)
+	if ((uint32_t)a->outbound + a->reconfig.add_outgoing + p->new_streams > 65535)
 		return WIRE_RESULT_DENIED;
 	a->reconfig.add_outgoing = (uint16_t)(a->reconfig.add_outgoing + p->new_streams);
 	return WIRE_RESULT_PERFORMED;

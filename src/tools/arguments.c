@@ -1,6 +1,5 @@
 /* arguments: numbers, times and addresses as people type them. */
 #include <errno.h>
-#include <math.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,11 +20,11 @@ bool parse_unsigned(const char *text, uint64_t min, uint64_t max, uint64_t *out)
 }
 
 bool parse_seconds(const char *text, double min, double max, double *out) {
-	if ((*text < '0' || *text > '9') && *text != '.')
-		return false;
+	if (text[strspn(text, "0123456789.")])
+		return false; /* strtod would take signs, exponents, hex and "nan" */
 	char *end;
 	double v = strtod(text, &end);
-	if (end == text || *end || !isfinite(v) || v < min || v > max)
+	if (end == text || *end || v < min || v > max)
 		return false;
 	*out = v;
 	return true;
@@ -71,7 +70,8 @@ const char *parse_address(const char *text, struct sockaddr_storage *addr, sockl
 
 void format_address(const struct sockaddr_storage *addr, socklen_t len, char *text, size_t size) {
 	char host[64], port[8];
-	if (getnameinfo((const struct sockaddr *)addr, len, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV))
+	if (getnameinfo((const struct sockaddr *)addr, len, host, sizeof host, port, sizeof port,
+	                NI_NUMERICHOST | NI_NUMERICSERV))
 		snprintf(text, size, "?");
 	else
 		snprintf(text, size, addr->ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);

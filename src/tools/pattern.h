@@ -40,6 +40,7 @@ void pattern_take_back(struct pattern *p);
 void pattern_write(struct pattern *p, uint8_t *to, uint32_t channel, uint64_t sequence);
 
 /* Is it a message of that channel? *sequence: in, the number to take for a message without a header; out, its number. */
-bool pattern_check(const struct pattern *p, const struct iovec *iov, size_t count, size_t len, uint32_t channel, uint64_t *sequence);
+bool pattern_check(const struct pattern *p, const struct iovec *iov, size_t count, size_t len, uint32_t channel,
+                   uint64_t *sequence);
 
 #endif

@@ -16,8 +16,23 @@
 /* ---- the command line -------------------------------------------------------------------------------------------- */
 
 enum option_key {
-	OPT_SIZE = 256, OPT_TIME, OPT_CHANNELS, OPT_UNORDERED, OPT_MAX_RETRANSMITS, OPT_LIFETIME, OPT_PING, OPT_OPEN,
-	OPT_MTU, OPT_WINDOW, OPT_JSON, OPT_TIMEOUT, OPT_LISTEN, OPT_CONNECT, OPT_FINGERPRINT, OPT_CERT, OPT_HELP,
+	OPT_SIZE = 256,
+	OPT_TIME,
+	OPT_CHANNELS,
+	OPT_UNORDERED,
+	OPT_MAX_RETRANSMITS,
+	OPT_LIFETIME,
+	OPT_PING,
+	OPT_OPEN,
+	OPT_MTU,
+	OPT_WINDOW,
+	OPT_JSON,
+	OPT_TIMEOUT,
+	OPT_LISTEN,
+	OPT_CONNECT,
+	OPT_FINGERPRINT,
+	OPT_CERT,
+	OPT_HELP,
 };
 
 static const struct option long_options[] = {
@@ -100,7 +115,8 @@ static int read_limit(struct perf_options *o, enum sluice_reliability kind, cons
 		return usage_error("perf", "--max-retransmits and --lifetime exclude each other");
 	o->reliability = kind;
 	if (!parse_u32(text, lifetime, lifetime ? 3600000 : 65535, &o->reliability_value))
-		return lifetime ? usage("lifetime", "milliseconds, 1 to 3600000") : usage("max-retransmits", "a number from 0 to 65535");
+		return lifetime ? usage("lifetime", "milliseconds, 1 to 3600000")
+		                : usage("max-retransmits", "a number from 0 to 65535");
 	return 0;
 }
 
@@ -140,7 +156,9 @@ static int read_option(struct perf_options *o, int key, const char *text) {
 	case OPT_CONNECT:
 		return read_address(o, PERF_CONNECT, text);
 	case OPT_FINGERPRINT:
-		return sluice_fingerprint_parse(text, &o->fingerprint) ? usage("fingerprint", "'sha-256 ' and its bytes in hex with colons") : 0;
+		return sluice_fingerprint_parse(text, &o->fingerprint)
+		             ? usage("fingerprint", "'sha-256 ' and its bytes in hex with colons")
+		             : 0;
 	default: /* OPT_CERT */
 		o->certificate_file = text;
 		return 0;
@@ -150,7 +168,7 @@ static int read_option(struct perf_options *o, int key, const char *text) {
 /* What does not go together. `seen`: bit (key - OPT_SIZE) of every option given. */
 static int check_options(const struct perf_options *o, uint32_t seen) {
 	const uint32_t of_sender = (1u << (OPT_OPEN - OPT_SIZE + 1)) - 1;
-#define SEEN(key) ((seen >> ((key) - OPT_SIZE)) & 1)
+#define SEEN(key) ((seen >> ((key)-OPT_SIZE)) & 1)
 	if (SEEN(OPT_PING) && SEEN(OPT_OPEN))
 		return usage_error("perf", "--ping and --open exclude each other");
 	if (o->mode == PERF_PING && (o->channels > 1 || o->reliability != SLUICE_RELIABLE))
@@ -258,7 +276,8 @@ static void introduce(struct child *a, struct child *b) {
 	struct perf_hello from_a, from_b;
 	bool ok = read(a->socket, &from_a, sizeof from_a) == (ssize_t)sizeof from_a &&
 	          read(b->socket, &from_b, sizeof from_b) == (ssize_t)sizeof from_b &&
-	          send(a->socket, &from_b, sizeof from_b, MSG_NOSIGNAL) > 0 && send(b->socket, &from_a, sizeof from_a, MSG_NOSIGNAL) > 0;
+	          send(a->socket, &from_b, sizeof from_b, MSG_NOSIGNAL) > 0 &&
+	          send(b->socket, &from_a, sizeof from_a, MSG_NOSIGNAL) > 0;
 	if (!ok) {
 		hang_up(a);
 		hang_up(b);

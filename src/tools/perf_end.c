@@ -187,10 +187,8 @@ void end_peer_config(const struct perf_end *end, enum sluice_role role, sluice_p
 	config->mtu = o->mtu;
 	config->remote_max_message_size = PERF_MAX_SIZE;
 	config->sctp.max_message_size = PERF_MAX_SIZE;
-	if (o->window) {
+	if (o->window)
 		config->sctp.receive_window = o->window;
-		config->sctp.high_water = o->window;
-	}
 }
 
 static int make_peer(struct perf_end *end) {
@@ -261,7 +259,8 @@ static bool meet_by_hand(struct perf_end *end) {
 	const struct perf_options *o = end->options;
 	sluice_fingerprint own;
 	char text[SLUICE_FINGERPRINT_MAX + 16];
-	if (sluice_certificate_fingerprint(end->certificate, SLUICE_SHA256, &own) || sluice_fingerprint_format(&own, text, sizeof text) < 0)
+	if (sluice_certificate_fingerprint(end->certificate, SLUICE_SHA256, &own) ||
+	    sluice_fingerprint_format(&own, text, sizeof text) < 0)
 		return false;
 	fprintf(stderr, "fingerprint: %s\n", text);
 	end->other.fingerprint = o->fingerprint;
@@ -329,8 +328,8 @@ static int open_socket(struct perf_end *end) {
 	sluice_socket_config config = {.local = (const struct sockaddr *)&local, .local_len = len};
 	int error = sluice_socket_open(end->loop, &config, &end->socket);
 	if (error)
-		complain("perf: cannot open a socket%s%s: %s", o->address_text ? " for " : "", o->address_text ? o->address_text : "",
-		         error == SLUICE_IO ? strerror(errno) : sluice_error_text(error));
+		complain("perf: cannot open a socket%s%s: %s", o->address_text ? " for " : "",
+		         o->address_text ? o->address_text : "", error == SLUICE_IO ? strerror(errno) : sluice_error_text(error));
 	return error;
 }
 

@@ -88,8 +88,8 @@ static void report_if_complete(struct receiver *r) {
 	r->seen.ns = (uint64_t)((r->last_at - r->first_at) * 1e9);
 	r->seen.cpu_ns = usage_cpu_ns() - r->cpu_started;
 	r->seen.rss_kb = usage_peak_rss_kb();
-	end_say(&r->end, "report messages=%" PRIu64 " bytes=%" PRIu64 " ns=%" PRIu64 " cpu_ns=%" PRIu64 " rss_kb=%" PRIu64, r->seen.messages,
-	        r->seen.bytes, r->seen.ns, r->seen.cpu_ns, r->seen.rss_kb);
+	end_say(&r->end, "report messages=%" PRIu64 " bytes=%" PRIu64 " ns=%" PRIu64 " cpu_ns=%" PRIu64 " rss_kb=%" PRIu64,
+	        r->seen.messages, r->seen.bytes, r->seen.ns, r->seen.cpu_ns, r->seen.rss_kb);
 	if (r->end.options->place == PERF_LISTEN)
 		report_received(r->end.options, &r->test, &r->seen);
 	end_linger(&r->end, EXIT_OK);
@@ -183,8 +183,8 @@ static int await_connection(struct receiver *r) {
 static bool read_test(const char *line, struct perf_test *t) {
 	unsigned mode, reliable, ordered;
 	unsigned long long key;
-	if (sscanf(line, "test version=%u mode=%u size=%u channels=%u reliable=%u ordered=%u key=%llx", &t->version, &mode, &t->size,
-	           &t->channels, &reliable, &ordered, &key) != 7)
+	if (sscanf(line, "test version=%u mode=%u size=%u channels=%u reliable=%u ordered=%u key=%llx", &t->version, &mode,
+	           &t->size, &t->channels, &reliable, &ordered, &key) != 7)
 		return false;
 	t->mode = (enum perf_mode)mode;
 	t->reliable = reliable;

@@ -11,7 +11,8 @@
 uint64_t usage_cpu_ns(void) {
 	struct rusage u;
 	getrusage(RUSAGE_SELF, &u);
-	uint64_t us = (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 + (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+	uint64_t us = (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 +
+	              (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
 	return us * 1000;
 }
 
@@ -130,8 +131,9 @@ static void json_options(const struct perf_options *o) {
 	json_count("channels", o->channels);
 	json_count("mtu", o->mtu);
 	json_bool("ordered", !o->unordered);
-	json_text("reliability", o->reliability == SLUICE_RELIABLE ? "reliable"
-	                         : o->reliability == SLUICE_LIFETIME ? "lifetime" : "max-retransmits");
+	json_text("reliability", o->reliability == SLUICE_RELIABLE   ? "reliable"
+	                         : o->reliability == SLUICE_LIFETIME ? "lifetime"
+	                                                             : "max-retransmits");
 	if (o->reliability != SLUICE_RELIABLE)
 		json_count("reliability_value", o->reliability_value);
 }
@@ -218,21 +220,24 @@ static void print_delivery(uint64_t messages, uint64_t bytes, double seconds) {
 
 static void print_bulk(const struct perf_result *r) {
 	print_delivery(r->rx.messages, r->rx.bytes, (double)r->rx.ns / 1e9);
-	printf("  delivered %llu of %llu messages (%.4f %%)\n", (unsigned long long)r->rx.messages, (unsigned long long)r->messages_sent,
-	       100 * ratio(r->rx.messages, r->messages_sent));
-	printf("  resent    %llu chunks; %llu fast retransmissions, %llu timeouts\n", (unsigned long long)r->stats.sctp.retransmitted_chunks,
-	       (unsigned long long)r->stats.sctp.fast_retransmits, (unsigned long long)r->stats.sctp.t3_expiries);
-	printf("  CPU       %.2f s/GB sending, %.2f s/GB receiving\n", per_gb(r->cpu_tx_ns, r->rx.bytes), per_gb(r->rx.cpu_ns, r->rx.bytes));
+	printf("  delivered %llu of %llu messages (%.4f %%)\n", (unsigned long long)r->rx.messages,
+	       (unsigned long long)r->messages_sent, 100 * ratio(r->rx.messages, r->messages_sent));
+	printf("  resent    %llu chunks; %llu fast retransmissions, %llu timeouts\n",
+	       (unsigned long long)r->stats.sctp.retransmitted_chunks, (unsigned long long)r->stats.sctp.fast_retransmits,
+	       (unsigned long long)r->stats.sctp.t3_expiries);
+	printf("  CPU       %.2f s/GB sending, %.2f s/GB receiving\n", per_gb(r->cpu_tx_ns, r->rx.bytes),
+	       per_gb(r->rx.cpu_ns, r->rx.bytes));
 }
 
 static void print_times(const struct perf_result *r) {
 	const struct histogram *h = r->times;
 	if (r->options->mode == PERF_PING)
 		printf("  round trips %llu; p50 %.1f us, p99 %.1f us, p99.9 %.1f us, max %.1f us\n", (unsigned long long)h->count,
-		       histogram_quantile(h, .5) / 1e3, histogram_quantile(h, .99) / 1e3, histogram_quantile(h, .999) / 1e3, (double)h->max / 1e3);
+		       histogram_quantile(h, .5) / 1e3, histogram_quantile(h, .99) / 1e3, histogram_quantile(h, .999) / 1e3,
+		       (double)h->max / 1e3);
 	else
-		printf("  opened    %llu; median %.2f ms, longest %.2f ms\n", (unsigned long long)h->count, histogram_quantile(h, .5) / 1e6,
-		       (double)h->max / 1e6);
+		printf("  opened    %llu; median %.2f ms, longest %.2f ms\n", (unsigned long long)h->count,
+		       histogram_quantile(h, .5) / 1e6, (double)h->max / 1e6);
 }
 
 void report_result(const struct perf_result *r) {
@@ -245,7 +250,8 @@ void report_result(const struct perf_result *r) {
 		print_bulk(r);
 	else
 		print_times(r);
-	printf("  memory    %.1f MB sending, %.1f MB receiving, at their peaks\n", (double)r->rss_tx_kb / 1024, (double)r->rx.rss_kb / 1024);
+	printf("  memory    %.1f MB sending, %.1f MB receiving, at their peaks\n", (double)r->rss_tx_kb / 1024,
+	       (double)r->rx.rss_kb / 1024);
 	printf("  cipher    %s\n", r->cipher);
 	fflush(stdout);
 }

@@ -5,6 +5,7 @@
  *   RUNNING     messages, round trips or connections   (until the time is over, or Ctrl-C)
  *   DRAINING    channels are closing: what was accepted arrives first
  *   WAITING     "done" was said, the report is awaited */
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,10 @@
  * against the copy. */
 #define BATCH 64
 #define BATCHED_SIZE 1024
+
+/* What all channels together may have buffered, where --window does not say it: enough to keep a fast pipe full while the app
+ * sleeps, and little enough that 64-byte messages, which cost twice their size, stay within a few megabytes. */
+#define BUFFERED (1u << 20)
 
 enum phase { SETTING_UP, OPENING, RUNNING, DRAINING, WAITING };
 
@@ -139,7 +144,8 @@ static void on_opening_state(sluice_peer *p, enum sluice_peer_state state, void 
 	if (state < SLUICE_PEER_CLOSED)
 		return;
 	if (state == SLUICE_PEER_FAILED)
-		end_fail(&s->end, "connection %llu failed: %s", (unsigned long long)s->times->count, sluice_error_text(sluice_peer_error(p, NULL)));
+		end_fail(&s->end, "connection %llu failed: %s", (unsigned long long)s->times->count,
+		         sluice_error_text(sluice_peer_error(p, NULL)));
 	s->end.second = NULL;
 	sluice_peer_free(p);
 	if (state == SLUICE_PEER_CLOSED)
@@ -313,20 +319,22 @@ static void on_control_open(struct perf_end *end) {
 
 static int open_lane(struct sender *s, uint32_t index) {
 	struct lane *l = &s->lanes[index];
+	const struct perf_options *o = s->options;
+	const sluice_channel_callbacks callbacks = {
+		.on_open = on_lane_open,
+		.on_message = o->mode == PERF_PING ? on_echo : NULL,
+		.on_writable = on_lane_writable,
+		.on_closed = on_lane_closed,
+	};
 	char number[16];
 	snprintf(number, sizeof number, "%u", index);
 	*l = (struct lane){.sender = s, .index = index};
-	sluice_channel_config config = end_channel_config("data",
-		(sluice_channel_callbacks){
-			.on_open = on_lane_open,
-			.on_message = s->options->mode == PERF_PING ? on_echo : NULL,
-			.on_writable = on_lane_writable,
-			.on_closed = on_lane_closed,
-		}, l);
+	sluice_channel_config config = end_channel_config("data", callbacks, l);
 	config.protocol = number;
-	config.unordered = s->options->unordered;
-	config.reliability = s->options->reliability;
-	config.reliability_value = s->options->reliability_value;
+	config.unordered = o->unordered;
+	config.reliability = o->reliability;
+	config.reliability_value = o->reliability_value;
+	config.high_water = (o->window ? o->window : BUFFERED) / o->channels + 1;
 	return sluice_peer_open_channel(s->end.peer, &config, &l->ch);
 }
 
@@ -353,27 +361,29 @@ static void on_report(struct sender *s) {
 	sluice_peer_stats_get(s->end.peer, &r->stats);
 	bool complete = s->options->mode == PERF_OPEN || r->rx.messages == r->messages_sent;
 	if (s->options->reliability == SLUICE_RELIABLE && !complete) {
-		end_fail(&s->end, "%llu messages were sent and %llu arrived on reliable channels", (unsigned long long)r->messages_sent,
-		         (unsigned long long)r->rx.messages);
+		end_fail(&s->end, "%llu messages were sent and %llu arrived on reliable channels",
+		         (unsigned long long)r->messages_sent, (unsigned long long)r->rx.messages);
 		return;
 	}
 	report_result(r);
 	end_finish(&s->end);
 }
 
+static bool read_report(const char *line, struct perf_received *r) {
+	return sscanf(line, "report messages=%" SCNu64 " bytes=%" SCNu64 " ns=%" SCNu64 " cpu_ns=%" SCNu64 " rss_kb=%" SCNu64,
+	              &r->messages, &r->bytes, &r->ns, &r->cpu_ns, &r->rss_kb) == 5;
+}
+
 static void on_line(struct perf_end *end, const char *line) {
 	struct sender *s = (struct sender *)end;
 	unsigned port;
-	unsigned long long n[5];
-	if (strcmp(line, "ready") == 0 && s->phase == SETTING_UP) {
+	if (s->phase == SETTING_UP && strcmp(line, "ready") == 0) {
 		on_ready(s);
-	} else if (sscanf(line, "port %u", &port) == 1 && s->phase == RUNNING && !s->end.second) {
+	} else if (s->phase == RUNNING && !s->end.second && sscanf(line, "port %u", &port) == 1) {
 		int error = connect_once(s, port);
 		if (error)
 			end_fail(end, "cannot connect once more: %s", sluice_error_text(error));
-	} else if (sscanf(line, "report messages=%llu bytes=%llu ns=%llu cpu_ns=%llu rss_kb=%llu", &n[0], &n[1], &n[2], &n[3], &n[4]) == 5 &&
-	           s->phase == WAITING) {
-		s->result.rx = (struct perf_received){.messages = n[0], .bytes = n[1], .ns = n[2], .cpu_ns = n[3], .rss_kb = n[4]};
+	} else if (s->phase == WAITING && read_report(line, &s->result.rx)) {
 		on_report(s);
 	} else if (strncmp(line, "fail ", 5) == 0) {
 		end_fail(end, "the receiver says: %s", line + 5);
@@ -396,14 +406,19 @@ static bool make(struct sender *s) {
 }
 
 int sender_main(const struct perf_options *options, int parent) {
-	struct sender s = {
-		.end = {.options = options, .sender = true, .parent = parent, .on_line = on_line, .on_control_open = on_control_open, .on_interrupt = on_interrupt},
+	struct sender s = {.options = options};
+	s.end = (struct perf_end){
 		.options = options,
+		.sender = true,
+		.parent = parent,
+		.on_line = on_line,
+		.on_control_open = on_control_open,
+		.on_interrupt = on_interrupt,
 	};
+	ev_init(&s.stop, on_stop);
 	ev_init(&s.tick, on_tick);
 	s.tick.repeat = 1.;
 	s.tick.data = &s;
-	ev_init(&s.stop, on_stop);
 	int exit_code = EXIT_FAILED;
 	if (make(&s))
 		exit_code = end_run(&s.end);

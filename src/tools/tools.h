@@ -9,8 +9,8 @@
 /* Exit codes of every subcommand. */
 enum {
 	EXIT_OK = 0,
-	EXIT_FAILED = 1,      /* it was tried and did not work; stderr says why */
-	EXIT_USAGE = 2,       /* the command line is wrong */
+	EXIT_FAILED = 1,        /* it was tried and did not work; stderr says why */
+	EXIT_USAGE = 2,         /* the command line is wrong */
 	EXIT_INTERRUPTED = 130, /* Ctrl-C, as shells count it */
 };
 

@@ -1,0 +1,20 @@
+# script.sh: what every tests/test_*.sh begins with. `make check` tells by the environment which build is tested; run by
+# hand, a script tests the default one.
+set -eu
+cd "$(dirname "$0")/.."
+CC=${CC:-gcc}
+OUT=${OUT:-build/gcc}
+SAN_FLAGS=${SAN_FLAGS-}
+LIBS=${LIBS:--lssl -lcrypto -lev -lmimalloc -lm}
+MAKE=${MAKE:-make}
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+fail() {
+	echo "failed: $*"
+	exit 1
+}
+skip() {
+	echo "$*"
+	exit 77
+}

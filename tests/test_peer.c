@@ -1,0 +1,889 @@
+/* Whole peers (DTLS, association, channels) in the simulator: do they come up, carry messages, and end as the header says? */
+#include "peer/peer.h"
+
+#include <netinet/in.h>
+
+#include "pool/env.h"
+#include "sim/memory.h"
+#include "sim/sim.h"
+#include "suite.h"
+
+#include "sim/assert.h"
+
+/* Where an end frees its peer, to see what happens. */
+enum spot {
+	NOWHERE,
+	AT_CONNECTING,
+	AT_CONNECTED,
+	AT_CHANNEL,
+	AT_OPEN,
+	AT_MESSAGE,
+	AT_WRITABLE,
+	AT_LOW,
+	AT_CLOSED,
+	AT_OVER,
+	SPOTS
+};
+
+struct end {
+	struct sim_host *host;
+	sluice_env *env;
+	struct memory memory;
+	struct rng entropy;
+	sluice_peer_config config;
+	sluice_peer *peer;
+	sluice_channel *ch;
+	enum spot free_at;
+	bool echo;
+
+	char states[128]; /* "connecting connected ..." */
+	uint64_t connected_at, over_at;
+	unsigned channels, opened, closed, messages, writable, low;
+	uint64_t bytes, lost;
+	int close_error;
+	bool closed_before_over;
+	uint8_t last[16]; /* the first bytes of the last message */
+};
+
+struct world {
+	struct sim sim;
+	struct end a, b; /* the DTLS client and the server */
+	sluice_certificate *certificate[2];
+};
+
+static void free_here(struct end *e, enum spot spot) {
+	if (e->free_at != spot)
+		return;
+	sluice_peer *p = e->peer;
+	e->peer = NULL;
+	e->ch = NULL;
+	sluice_peer_free(p);
+}
+
+/* ---- the app at each end ---- */
+
+static void on_open(sluice_channel *ch, void *user) {
+	struct end *e = user;
+	ck_assert_int_eq(sluice_channel_state(ch), SLUICE_CHANNEL_OPEN);
+	ck_assert_ptr_eq(sluice_channel_peer(ch), e->peer);
+	e->opened++;
+	free_here(e, AT_OPEN);
+}
+
+static void on_message(sluice_channel *ch, sluice_message *m, bool text, void *user) {
+	struct end *e = user;
+	(void)text;
+	e->messages++;
+	e->bytes += m->len;
+	const uint8_t *data = sluice_message_data(m);
+	memcpy(e->last, data, m->len < sizeof e->last ? m->len : sizeof e->last);
+	if (e->echo)
+		ck_assert_int_eq(sluice_channel_send(ch, data, m->len), 0);
+	free_here(e, AT_MESSAGE);
+}
+
+static void on_writable(sluice_channel *ch, void *user) {
+	(void)ch;
+	struct end *e = user;
+	e->writable++;
+	free_here(e, AT_WRITABLE);
+}
+
+static void on_low(sluice_channel *ch, void *user) {
+	(void)ch;
+	struct end *e = user;
+	e->low++;
+	free_here(e, AT_LOW);
+}
+
+static void on_closed(sluice_channel *ch, int error, uint64_t lost, void *user) {
+	(void)ch;
+	struct end *e = user;
+	e->closed++;
+	e->close_error = error;
+	e->lost += lost;
+	e->ch = NULL;
+	e->closed_before_over = e->over_at == SLUICE_NEVER;
+	free_here(e, AT_CLOSED);
+}
+
+static const sluice_channel_callbacks callbacks = {
+	.on_open = on_open,
+	.on_message = on_message,
+	.on_writable = on_writable,
+	.on_buffered_low = on_low,
+	.on_closed = on_closed,
+};
+
+static void on_channel(sluice_peer *p, sluice_channel *ch, void *user) {
+	struct end *e = user;
+	ck_assert_ptr_eq(sluice_channel_peer(ch), p);
+	e->channels++;
+	e->ch = ch;
+	sluice_channel_set_callbacks(ch, &callbacks, e);
+	free_here(e, AT_CHANNEL);
+}
+
+static void on_state(sluice_peer *p, enum sluice_peer_state state, void *user) {
+	struct end *e = user;
+	ck_assert_ptr_eq(sluice_peer_user(p), e);
+	if (*e->states)
+		strcat(e->states, " ");
+	strcat(e->states, sluice_peer_state_name(state));
+	if (state == SLUICE_PEER_CONNECTED)
+		e->connected_at = e->host->sim->now;
+	if (state >= SLUICE_PEER_CLOSED)
+		e->over_at = e->host->sim->now;
+	free_here(e, state == SLUICE_PEER_CONNECTING  ? AT_CONNECTING
+	             : state == SLUICE_PEER_CONNECTED ? AT_CONNECTED
+	             : state >= SLUICE_PEER_CLOSED    ? AT_OVER
+	                                              : NOWHERE + SPOTS);
+}
+
+/* ---- the end as a host ---- */
+
+static void node_input(void *node, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now) {
+	struct end *e = node;
+	if (e->peer)
+		ck_assert_int_eq(sluice_peer_input(e->peer, from, datagrams, count, now), 0);
+}
+static void node_advance(void *node, uint64_t now) {
+	struct end *e = node;
+	if (e->peer)
+		sluice_peer_advance(e->peer, now);
+}
+static int node_output(void *node, sluice_batch *batch, uint64_t now) {
+	struct end *e = node;
+	return e->peer ? sluice_peer_output(e->peer, batch, now) : 0;
+}
+static uint64_t node_deadline(void *node) {
+	struct end *e = node;
+	return e->peer ? sluice_peer_deadline(e->peer) : SLUICE_NEVER;
+}
+static void node_dispatch(void *node, uint64_t now) {
+	(void)now;
+	struct end *e = node;
+	if (e->peer)
+		sluice_peer_dispatch(e->peer);
+	if (e->peer)
+		ck_assert(peer_check(e->peer));
+}
+static void node_free(void *node) {
+	struct end *e = node;
+	sluice_peer_free(e->peer);
+	ck_assert_uint_eq(e->env->blocks.live, 0);
+	ck_assert_uint_eq(e->env->slabs_live, 0);
+	sluice_env_free(e->env);
+	ck_assert_uint_eq(e->memory.live, 0);
+}
+static const struct sim_node_ops ops = {node_input, node_advance, node_output, node_deadline, node_dispatch, node_free};
+
+static void end_entropy(void *ctx, void *buf, size_t len) {
+	rng_fill(ctx, buf, len);
+}
+
+static void add_end(struct world *w, struct end *e, const char *name, bool client) {
+	*e = (struct end){.connected_at = SLUICE_NEVER, .over_at = SLUICE_NEVER, .entropy = rng_of(w->sim.seed, client)};
+	sluice_env_config env = {
+		.allocator = memory_allocator(&e->memory),
+		.entropy = end_entropy,
+		.entropy_ctx = &e->entropy,
+	};
+	ck_assert_int_eq(sluice_env_new(&env, &e->env), 0);
+	e->host = sim_add_host(&w->sim, name, &ops, e, e->env);
+	sluice_peer_config_init(&e->config);
+	e->config.role = client ? SLUICE_ROLE_CLIENT : SLUICE_ROLE_SERVER;
+	e->config.certificate = w->certificate[!client];
+	e->config.on_state = on_state;
+	e->config.on_channel = on_channel;
+	e->config.user = e;
+	ck_assert_int_eq(sluice_certificate_fingerprint(w->certificate[client], SLUICE_SHA256, &e->config.remote_fingerprint), 0);
+}
+
+static void world_init(struct world *w, uint64_t seed, const struct link_config *link) {
+	sim_init(&w->sim, seed);
+	for (int i = 0; i < 2; i++)
+		if (!w->certificate[i])
+			ck_assert_int_eq(sluice_certificate_generate(&w->certificate[i]), 0);
+	add_end(w, &w->a, "a", true);
+	add_end(w, &w->b, "b", false);
+	sim_join(&w->sim, w->a.host, w->b.host, link);
+	w->a.config.path = sim_path(w->b.host);
+}
+
+static void end_start(struct end *e) {
+	ck_assert_int_eq(sluice_peer_new(e->env, &e->config, &e->peer), 0);
+	ck_assert_int_eq(sluice_peer_start(e->peer), 0);
+}
+
+static void world_start(struct world *w) {
+	end_start(&w->b);
+	end_start(&w->a);
+}
+
+/* The world ends, its certificates stay for the next. */
+static void world_close(struct world *w) {
+	sim_close(&w->sim);
+}
+
+static void world_free(struct world *w) {
+	world_close(w);
+	for (int i = 0; i < 2; i++)
+		sluice_certificate_release(w->certificate[i]);
+}
+
+static void open_channel(struct end *e, uint64_t high_water) {
+	sluice_channel_config c = {.label = "test", .id = -1, .callbacks = callbacks, .user = e, .high_water = high_water};
+	ck_assert_int_eq(sluice_peer_open_channel(e->peer, &c, &e->ch), 0);
+}
+
+static bool both_connected(const struct world *w) {
+	return w->a.connected_at != SLUICE_NEVER && w->b.connected_at != SLUICE_NEVER;
+}
+static bool both_over(const struct world *w) {
+	return w->a.over_at != SLUICE_NEVER && w->b.over_at != SLUICE_NEVER;
+}
+
+/* The condition comes true within that time. */
+#define WITHIN(sim, span, condition) SIM_UNTIL(&(sim), (sim).now + (span), condition)
+
+static void pass(struct world *w, uint64_t span) {
+	sim_run(&w->sim, w->sim.now + span);
+}
+
+static const struct link_config near = {.delay = 10 * SLUICE_MS};
+
+/* A world whose peers are connected over a channel that each end knows as ->ch. */
+static void connected_world(struct world *w, const struct link_config *link) {
+	world_init(w, sim_seed(1), link);
+	world_start(w);
+	open_channel(&w->a, 0);
+	ck_assert(WITHIN(w->sim, 5 * SLUICE_S, w->a.opened == 1 && w->b.channels == 1));
+}
+
+/* ---- coming up ---- */
+
+START_TEST(test_two_peers_connect_and_tell_their_states_in_order) {
+	struct world w = {0};
+	world_init(&w, sim_seed(1), &near);
+	world_start(&w);
+	ck_assert(WITHIN(w.sim, SLUICE_S, both_connected(&w)));
+	ck_assert_str_eq(w.a.states, "connecting connected");
+	ck_assert_str_eq(w.b.states, "connecting connected");
+	ck_assert_str_ne(sluice_peer_cipher(w.a.peer), "");
+	ck_assert_str_eq(sluice_peer_cipher(w.a.peer), sluice_peer_cipher(w.b.peer));
+	world_free(&w);
+}
+END_TEST
+
+/* ClientHello, HelloVerify or not, two flights of DTLS, then INIT to COOKIE-ACK: no more round trips than the protocols have. */
+START_TEST(test_connecting_takes_at_most_five_round_trips) {
+	struct world w = {0};
+	world_init(&w, sim_seed(1), &near);
+	uint64_t at = w.sim.now;
+	world_start(&w);
+	ck_assert(WITHIN(w.sim, SLUICE_S, both_connected(&w)));
+	ck_assert_uint_le(w.a.connected_at, at + 5 * 20 * SLUICE_MS);
+	ck_assert_uint_le(w.b.connected_at, at + 5 * 20 * SLUICE_MS);
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_the_end_of_each_phase_is_in_the_statistics) {
+	struct world w = {0};
+	connected_world(&w, &near);
+	sluice_peer_stats s;
+	sluice_peer_stats_get(w.a.peer, &s);
+	ck_assert_uint_gt(s.dtls_connected_after, 0);
+	ck_assert_uint_gt(s.sctp_connected_after, s.dtls_connected_after);
+	ck_assert_uint_ge(s.channel_open_after, s.sctp_connected_after);
+	ck_assert_uint_ne(s.channel_open_after, SLUICE_NEVER);
+	ck_assert_uint_eq(s.channels_open, 1);
+	ck_assert_uint_gt(s.datagrams_sent, 0);
+	ck_assert_uint_gt(s.bytes_received, s.datagrams_received);
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_each_lost_datagram_of_the_handshake_is_survived) {
+	struct world w = {0};
+	for (unsigned side = 0; side < 2; side++) {
+		for (unsigned n = 0; n < 12; n++) {
+			world_init(&w, sim_seed(1), &near);
+			struct end *from = side ? &w.b : &w.a;
+			sim_link(&w.sim, from->host, NULL)->config.mask = UINT64_C(1) << n;
+			world_start(&w);
+			open_channel(&w.a, 0);
+			bool up = WITHIN(w.sim, 3 * SLUICE_S, both_connected(&w) && w.a.opened && w.b.channels);
+			ck_assert_msg(up, "datagram %u of %s lost: a %s, b %s", n, side ? "the server" : "the client", w.a.states,
+			              w.b.states);
+			world_close(&w);
+		}
+	}
+	world_init(&w, 1, NULL);
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_any_two_lost_datagrams_of_the_handshake_are_survived) {
+	struct world w = {0};
+	for (unsigned n = 0; n < 8; n++) {
+		for (unsigned m = 0; m < 8; m++) {
+			world_init(&w, sim_seed(1), &near);
+			sim_link(&w.sim, w.a.host, NULL)->config.mask = UINT64_C(1) << n;
+			sim_link(&w.sim, w.b.host, NULL)->config.mask = UINT64_C(1) << m;
+			world_start(&w);
+			bool up = WITHIN(w.sim, 5 * SLUICE_S, both_connected(&w));
+			ck_assert_msg(up, "datagrams %u and %u lost: a %s, b %s", n, m, w.a.states, w.b.states);
+			world_close(&w);
+		}
+	}
+	world_init(&w, 1, NULL);
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_peers_connect_over_bad_networks) {
+	struct world w = {0};
+	struct link_config bad = {
+		.delay = 20 * SLUICE_MS,
+		.jitter = 10 * SLUICE_MS,
+		.loss = 0.1,
+		.duplicate = 0.05,
+		.corrupt = 0.02,
+		.reorder = 0.05,
+		.reorder_delay = 15 * SLUICE_MS,
+	};
+	for (uint64_t seed = sim_first(1); seed <= sim_last(40); seed++) {
+		world_init(&w, seed, &bad);
+		world_start(&w);
+		ck_assert_msg(WITHIN(w.sim, 30 * SLUICE_S, both_connected(&w)), "a %s, b %s", w.a.states, w.b.states);
+		world_close(&w);
+	}
+	world_init(&w, 1, NULL);
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_a_wrong_fingerprint_fails_both_sides) {
+	struct world w = {0};
+	world_init(&w, sim_seed(1), &near);
+	w.a.config.remote_fingerprint.digest[7] ^= 1;
+	world_start(&w);
+	open_channel(&w.a, 0);
+	ck_assert(WITHIN(w.sim, SLUICE_S, both_over(&w)));
+	ck_assert_str_eq(w.a.states, "connecting failed");
+	ck_assert_str_eq(w.b.states, "connecting failed");
+	const char *text;
+	ck_assert_int_eq(sluice_peer_error(w.a.peer, &text), SLUICE_FINGERPRINT);
+	ck_assert_str_ne(text, "");
+	ck_assert_int_eq(sluice_peer_error(w.b.peer, &text), SLUICE_ABORTED);
+	ck_assert_uint_eq(w.a.closed, 1);
+	ck_assert_int_eq(w.a.close_error, SLUICE_FINGERPRINT);
+	ck_assert(w.a.closed_before_over);
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_nothing_passes_before_a_late_fingerprint_and_everything_after) {
+	struct world w = {0};
+	world_init(&w, sim_seed(1), &near);
+	sluice_fingerprint late = w.b.config.remote_fingerprint;
+	w.b.config.remote_fingerprint.hash = 0;
+	world_start(&w);
+	pass(&w, 400 * SLUICE_MS);
+	ck_assert_str_eq(w.b.states, "connecting");
+	ck_assert_str_eq(w.a.states, "connecting");
+	ck_assert_int_eq(sluice_peer_set_remote_fingerprint(w.b.peer, &late), 0);
+	ck_assert(WITHIN(w.sim, 600 * SLUICE_MS, both_connected(&w)));
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_a_late_fingerprint_that_is_wrong_fails) {
+	struct world w = {0};
+	world_init(&w, sim_seed(1), &near);
+	sluice_fingerprint late = w.b.config.remote_fingerprint;
+	late.digest[0] ^= 0x80;
+	w.b.config.remote_fingerprint.hash = 0;
+	world_start(&w);
+	pass(&w, 400 * SLUICE_MS);
+	ck_assert_int_eq(sluice_peer_set_remote_fingerprint(w.b.peer, &late), SLUICE_FINGERPRINT);
+	ck_assert(WITHIN(w.sim, 2 * SLUICE_S, both_over(&w)));
+	ck_assert_str_eq(w.b.states, "connecting failed");
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_an_unanswered_handshake_times_out) {
+	struct world w = {0};
+	world_init(&w, sim_seed(1), &near);
+	w.b.host->down = true;
+	end_start(&w.a);
+	ck_assert(WITHIN(w.sim, 120 * SLUICE_S, w.a.over_at != SLUICE_NEVER));
+	ck_assert_str_eq(w.a.states, "connecting failed");
+	ck_assert_int_eq(sluice_peer_error(w.a.peer, NULL), SLUICE_TIMED_OUT);
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_the_same_seed_gives_the_same_run) {
+	struct world w = {0};
+	struct link_config bad = {.delay = 20 * SLUICE_MS, .loss = 0.1};
+	uint64_t at[2], sent[2];
+	for (int i = 0; i < 2; i++) {
+		world_init(&w, sim_seed(7), &bad);
+		world_start(&w);
+		ck_assert(WITHIN(w.sim, 30 * SLUICE_S, both_connected(&w)));
+		at[i] = w.sim.now;
+		sent[i] = sim_link(&w.sim, w.a.host, NULL)->offered;
+		world_close(&w);
+	}
+	ck_assert_uint_eq(at[0], at[1]);
+	ck_assert_uint_eq(sent[0], sent[1]);
+	world_init(&w, 1, NULL);
+	world_free(&w);
+}
+END_TEST
+
+/* ---- carrying messages ---- */
+
+START_TEST(test_messages_pass_both_ways) {
+	struct world w = {0};
+	connected_world(&w, &near);
+	w.b.echo = true;
+	ck_assert_int_eq(sluice_channel_send(w.a.ch, "there and back", 14), 0);
+	ck_assert(WITHIN(w.sim, SLUICE_S, w.a.messages == 1));
+	ck_assert_int_eq(memcmp(w.b.last, "there and back", 14), 0);
+	ck_assert_int_eq(memcmp(w.a.last, "there and back", 14), 0);
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_a_message_of_the_largest_size_passes) {
+	struct world w = {0};
+	static uint8_t big[65536];
+	connected_world(&w, &near);
+	ck_assert_int_eq(sluice_channel_send(w.a.ch, big, sizeof big), 0);
+	ck_assert_int_eq(sluice_channel_send(w.a.ch, big, sizeof big + 1), SLUICE_TOO_LARGE);
+	ck_assert(WITHIN(w.sim, 5 * SLUICE_S, w.b.messages == 1));
+	ck_assert_uint_eq(w.b.bytes, sizeof big);
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_no_datagram_is_larger_than_the_mtu_and_full_ones_are_equal) {
+	struct world w = {0};
+	static uint8_t bytes[65536];
+	connected_world(&w, &near);
+	struct sim_link *link = sim_link(&w.sim, w.a.host, NULL);
+	link->config.mtu = 1200;
+	uint64_t dropped = link->dropped;
+	for (int i = 0; i < 8; i++)
+		ck_assert_int_eq(sluice_channel_send(w.a.ch, bytes, sizeof bytes), 0);
+	ck_assert(WITHIN(w.sim, 10 * SLUICE_S, w.b.messages == 8));
+	ck_assert_uint_eq(link->dropped, dropped);
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_both_sides_export_the_same_keys) {
+	struct world w = {0};
+	uint8_t a[32], b[32];
+	world_init(&w, sim_seed(1), &near);
+	world_start(&w);
+	ck_assert_int_eq(sluice_peer_export(w.a.peer, "EXPORTER-test", a, sizeof a), SLUICE_WRONG_STATE);
+	ck_assert(WITHIN(w.sim, SLUICE_S, both_connected(&w)));
+	ck_assert_int_eq(sluice_peer_export(w.a.peer, "EXPORTER-test", a, sizeof a), 0);
+	ck_assert_int_eq(sluice_peer_export(w.b.peer, "EXPORTER-test", b, sizeof b), 0);
+	ck_assert_int_eq(memcmp(a, b, sizeof a), 0);
+	world_free(&w);
+}
+END_TEST
+
+/* ---- ending ---- */
+
+START_TEST(test_close_delivers_what_was_accepted) {
+	struct world w = {0};
+	static uint8_t bytes[16384];
+	struct link_config slow = {.delay = 10 * SLUICE_MS, .rate = 20 * 1000 * 1000};
+	connected_world(&w, &slow);
+	for (int i = 0; i < 64; i++)
+		ck_assert_int_eq(sluice_channel_send(w.a.ch, bytes, sizeof bytes), 0);
+	sluice_peer_close(w.a.peer);
+	ck_assert_int_ne(sluice_channel_send(w.a.ch, bytes, 1), 0);
+	ck_assert(WITHIN(w.sim, 20 * SLUICE_S, both_over(&w)));
+	ck_assert_uint_eq(w.b.messages, 64);
+	ck_assert_uint_eq(w.b.bytes, 64 * sizeof bytes);
+	ck_assert_str_eq(w.a.states, "connecting connected closing closed");
+	ck_assert_str_eq(w.b.states, "connecting connected closed");
+	ck_assert_uint_eq(w.a.closed, 1);
+	ck_assert_int_eq(w.a.close_error, 0);
+	ck_assert_uint_eq(w.a.lost, 0);
+	ck_assert_uint_eq(w.b.closed, 1);
+	ck_assert_int_eq(w.b.close_error, 0);
+	ck_assert(w.a.closed_before_over && w.b.closed_before_over);
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_both_may_close_at_once) {
+	struct world w = {0};
+	connected_world(&w, &near);
+	sluice_peer_close(w.a.peer);
+	sluice_peer_close(w.b.peer);
+	sluice_peer_close(w.b.peer);
+	ck_assert(WITHIN(w.sim, 5 * SLUICE_S, both_over(&w)));
+	ck_assert_str_eq(w.a.states, "connecting connected closing closed");
+	ck_assert_str_eq(w.b.states, "connecting connected closing closed");
+	ck_assert_uint_eq(sluice_peer_deadline(w.a.peer), SLUICE_NEVER);
+	ck_assert_uint_eq(sluice_peer_deadline(w.b.peer), SLUICE_NEVER);
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_each_lost_datagram_of_the_close_is_survived) {
+	struct world w = {0};
+	for (unsigned side = 0; side < 2; side++) {
+		for (unsigned n = 0; n < 4; n++) {
+			connected_world(&w, &near);
+			pass(&w, SLUICE_S);
+			struct sim_link *link = sim_link(&w.sim, side ? w.b.host : w.a.host, NULL);
+			link->config.drop_from = link->offered + n;
+			link->config.drop_to = link->offered + n + 1;
+			sluice_peer_close(w.a.peer);
+			bool over = WITHIN(w.sim, 30 * SLUICE_S, both_over(&w));
+			ck_assert_msg(over, "datagram %u of %s lost: a %s, b %s", n, side ? "b" : "a", w.a.states, w.b.states);
+			ck_assert_int_eq(w.a.close_error, 0);
+			ck_assert_int_eq(w.b.close_error, 0);
+			world_close(&w);
+		}
+	}
+	world_init(&w, 1, NULL);
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_abort_ends_both_sides_at_once) {
+	struct world w = {0};
+	static uint8_t bytes[16384];
+	connected_world(&w, &near);
+	for (int i = 0; i < 64; i++)
+		ck_assert_int_eq(sluice_channel_send(w.a.ch, bytes, sizeof bytes), 0);
+	uint64_t at = w.sim.now;
+	sluice_peer_abort(w.a.peer, "enough");
+	ck_assert(WITHIN(w.sim, SLUICE_S, both_over(&w)));
+	ck_assert_uint_le(w.b.over_at, at + 11 * SLUICE_MS);
+	ck_assert_str_eq(w.a.states, "connecting connected closing closed");
+	ck_assert_str_eq(w.b.states, "connecting connected failed");
+	const char *text;
+	ck_assert_int_eq(sluice_peer_error(w.b.peer, &text), SLUICE_ABORTED);
+	ck_assert_msg(strstr(text, "enough") != NULL, "%s", text);
+	ck_assert_int_eq(w.b.close_error, SLUICE_ABORTED);
+	ck_assert_uint_eq(w.a.closed, 1);
+	ck_assert_int_ne(w.a.close_error, 0);
+	ck_assert_uint_eq(w.a.lost, 64);
+	ck_assert(w.a.closed_before_over && w.b.closed_before_over);
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_a_close_notify_without_shutdown_closes_and_says_what_was_lost) {
+	struct world w = {0};
+	connected_world(&w, &near);
+	pass(&w, SLUICE_S);
+	ck_assert_int_eq(sluice_channel_send(w.b.ch, "lost", 4), 0);
+	struct sim_link *a = sim_link(&w.sim, w.a.host, NULL), *b = sim_link(&w.sim, w.b.host, NULL);
+	b->config.drop_from = b->offered;
+	b->config.drop_to = UINT64_MAX;
+	a->config.drop_from = a->offered; /* the ABORT */
+	a->config.drop_to = a->offered + 1;
+	sluice_peer_abort(w.a.peer, NULL);
+	ck_assert(WITHIN(w.sim, SLUICE_S, both_over(&w)));
+	ck_assert_str_eq(w.b.states, "connecting connected closed");
+	ck_assert_int_eq(w.b.close_error, SLUICE_CLOSED);
+	ck_assert_uint_eq(w.b.lost, 1);
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_a_peer_may_be_closed_before_it_is_connected) {
+	struct world w = {0};
+	for (unsigned ms = 0; ms <= 100; ms += 5) {
+		world_init(&w, sim_seed(1), &near);
+		world_start(&w);
+		open_channel(&w.a, 0);
+		pass(&w, ms * SLUICE_MS);
+		sluice_peer_close(w.a.peer);
+		ck_assert(WITHIN(w.sim, 5 * SLUICE_S, w.a.over_at != SLUICE_NEVER));
+		ck_assert_int_eq(sluice_peer_state(w.a.peer), SLUICE_PEER_CLOSED);
+		ck_assert_uint_eq(w.a.closed, 1);
+		ck_assert(w.a.closed_before_over);
+		world_close(&w);
+	}
+	world_init(&w, 1, NULL);
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_a_peer_that_was_never_started_closes) {
+	struct world w = {0};
+	world_init(&w, sim_seed(1), &near);
+	ck_assert_int_eq(sluice_peer_new(w.a.env, &w.a.config, &w.a.peer), 0);
+	sluice_peer_close(w.a.peer);
+	pass(&w, SLUICE_S);
+	ck_assert_str_eq(w.a.states, "closing closed");
+	ck_assert_int_eq(sluice_peer_start(w.a.peer), SLUICE_WRONG_STATE);
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_a_vanished_peer_is_noticed_when_there_is_data_for_it) {
+	struct world w = {0};
+	connected_world(&w, &near);
+	w.b.host->down = true;
+	ck_assert_int_eq(sluice_channel_send(w.a.ch, "hello?", 6), 0);
+	ck_assert(WITHIN(w.sim, 60 * SLUICE_S, w.a.over_at != SLUICE_NEVER));
+	ck_assert_str_eq(w.a.states, "connecting connected failed");
+	ck_assert_int_eq(sluice_peer_error(w.a.peer, NULL), SLUICE_TIMED_OUT);
+	ck_assert_uint_eq(w.a.lost, 1);
+	world_free(&w);
+}
+END_TEST
+
+/* Whatever happens at that spot, no callback follows and everything is given back (node_free looks). */
+START_TEST(test_a_peer_may_be_freed_in_each_callback) {
+	struct world w = {0};
+	static uint8_t bytes[16384];
+	for (int side = 0; side < 2; side++) {
+		for (enum spot spot = AT_CONNECTING; spot < SPOTS; spot++) {
+			world_init(&w, sim_seed(1), &near);
+			struct end *e = side ? &w.b : &w.a, *other = side ? &w.a : &w.b;
+			e->free_at = spot;
+			world_start(&w);
+			open_channel(&w.a, 0);
+			WITHIN(w.sim, SLUICE_S, w.a.opened && w.b.ch);
+			if (e->ch)
+				sluice_channel_set_high_water(e->ch, 65536);
+			for (int i = 0; e->ch && i < 100; i++)
+				if (sluice_channel_send(e->ch, bytes, sizeof bytes) == SLUICE_WOULD_BLOCK)
+					break;
+			if (e->ch)
+				sluice_channel_set_buffered_low(e->ch, 1000);
+			if (other->ch)
+				sluice_channel_send(other->ch, bytes, 100);
+			pass(&w, 3 * SLUICE_S);
+			if (other->peer)
+				sluice_peer_close(other->peer);
+			pass(&w, 60 * SLUICE_S);
+			bool passed = side == 1 || spot != AT_CHANNEL; /* a opened the only channel itself */
+			ck_assert_msg((e->peer == NULL) == passed, "side %d, spot %d: a %s, b %s", side, spot, w.a.states,
+			              w.b.states);
+			world_close(&w);
+		}
+	}
+	world_init(&w, 1, NULL);
+	world_free(&w);
+}
+END_TEST
+
+/* ---- paths ---- */
+
+START_TEST(test_the_path_is_learnt_from_the_first_dtls_record_only) {
+	struct world w = {0};
+	world_init(&w, sim_seed(1), &near);
+	ck_assert_int_eq(sluice_peer_new(w.b.env, &w.b.config, &w.b.peer), 0);
+	ck_assert_int_eq(sluice_peer_start(w.b.peer), 0);
+	sluice_path stranger = sim_path(w.b.host), client = sim_path(w.a.host);
+	uint8_t stun[20] = {0, 1};
+	sluice_datagram d = {.data = stun, .len = sizeof stun};
+	ck_assert_int_eq(sluice_peer_input(w.b.peer, &stranger, &d, 1, 0), 0);
+	end_start(&w.a);
+	ck_assert(WITHIN(w.sim, SLUICE_S, both_connected(&w)));
+	uint8_t space[2000];
+	pass(&w, 100 * SLUICE_MS);
+	sluice_peer_abort(w.b.peer, NULL);
+	sluice_peer_dispatch(w.b.peer);
+	sluice_batch batch = {.data = space, .capacity = sizeof space};
+	ck_assert_int_gt(sluice_peer_output(w.b.peer, &batch, w.sim.now), 0);
+	ck_assert(path_equal(&batch.path, &client));
+	sluice_peer_stats s;
+	sluice_peer_stats_get(w.b.peer, &s);
+	ck_assert_uint_ge(s.dtls.records_discarded, 1);
+	world_free(&w);
+}
+END_TEST
+
+/* Takes what `from` has to say by hand and gives it to `to` as coming from `path`. Returns how many datagrams. */
+static int carry(struct world *w, struct end *from, struct end *to, const sluice_path *path) {
+	uint8_t space[4000];
+	sluice_batch b = {.data = space, .capacity = sizeof space, .max_datagrams = 1};
+	int n = sluice_peer_output(from->peer, &b, w->sim.now);
+	if (n <= 0)
+		return n;
+	sluice_datagram d = {.data = space, .len = b.last};
+	ck_assert_int_eq(sluice_peer_input(to->peer, path, &d, 1, w->sim.now), 0);
+	return n;
+}
+
+START_TEST(test_the_path_follows_records_that_authenticate_and_nothing_else) {
+	struct world w = {0};
+	connected_world(&w, &near);
+	pass(&w, SLUICE_S);
+	sluice_path elsewhere = sim_path(w.a.host), home = elsewhere;
+	((struct sockaddr_in *)&elsewhere.remote)->sin_port ^= htons(0x4000);
+	uint8_t space[4000], fake[40] = {23, 254, 253, 0, 1, 0, 0, 0, 0, 0, 99, 0, 27};
+	sluice_datagram d = {.data = fake, .len = sizeof fake};
+	ck_assert_int_eq(sluice_peer_input(w.b.peer, &elsewhere, &d, 1, w.sim.now), 0);
+	ck_assert_int_eq(sluice_channel_send(w.b.ch, "x", 1), 0);
+	sluice_batch b = {.data = space, .capacity = sizeof space};
+	ck_assert_int_eq(sluice_peer_output(w.b.peer, &b, w.sim.now), 1);
+	ck_assert(path_equal(&b.path, &home));
+	ck_assert_int_eq(sluice_channel_send(w.a.ch, "y", 1), 0);
+	ck_assert_int_eq(carry(&w, &w.a, &w.b, &elsewhere), 1);
+	ck_assert_int_eq(sluice_channel_send(w.b.ch, "z", 1), 0);
+	b = (sluice_batch){.data = space, .capacity = sizeof space};
+	ck_assert_int_ge(sluice_peer_output(w.b.peer, &b, w.sim.now), 1);
+	ck_assert(path_equal(&b.path, &elsewhere));
+	world_free(&w);
+}
+END_TEST
+
+/* ---- the driver's side ---- */
+
+static void count_wake(void *ctx) {
+	++*(unsigned *)ctx;
+}
+
+START_TEST(test_wake_is_called_once_until_the_next_output) {
+	struct world w = {0};
+	unsigned wakes = 0;
+	connected_world(&w, &near);
+	pass(&w, SLUICE_S);
+	sluice_peer_set_wake(w.a.peer, count_wake, &wakes);
+	ck_assert_int_eq(sluice_channel_send(w.a.ch, "1", 1), 0);
+	ck_assert_int_eq(sluice_channel_send(w.a.ch, "2", 1), 0);
+	ck_assert_uint_eq(wakes, 1);
+	pass(&w, SLUICE_S);
+	ck_assert_int_eq(sluice_channel_send(w.a.ch, "3", 1), 0);
+	ck_assert_uint_eq(wakes, 2);
+	world_free(&w);
+}
+END_TEST
+
+static void note_free(void *ctx) {
+	++*(unsigned *)ctx;
+}
+
+START_TEST(test_the_driver_hears_of_a_free) {
+	struct world w = {0};
+	unsigned freed = 0;
+	world_init(&w, sim_seed(1), &near);
+	end_start(&w.a);
+	peer_on_free(w.a.peer, note_free, &freed);
+	w.a.free_at = AT_CONNECTING;
+	pass(&w, SLUICE_MS);
+	ck_assert_uint_eq(freed, 1);
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_an_output_without_room_says_so_and_loses_nothing) {
+	struct world w = {0};
+	connected_world(&w, &near);
+	pass(&w, SLUICE_S);
+	ck_assert_int_eq(sluice_channel_send(w.a.ch, "patience", 8), 0);
+	uint8_t space[64];
+	sluice_batch b = {.data = space, .capacity = sizeof space};
+	ck_assert_int_eq(sluice_peer_output(w.a.peer, &b, w.sim.now), SLUICE_NO_SPACE);
+	ck_assert(WITHIN(w.sim, SLUICE_S, w.b.messages == 1));
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_wrong_configurations_are_refused) {
+	struct world w = {0};
+	world_init(&w, sim_seed(1), &near);
+	sluice_peer *p;
+	sluice_peer_config c = w.a.config;
+	c.size = 0;
+	ck_assert_int_eq(sluice_peer_new(w.a.env, &c, &p), SLUICE_INVALID);
+	c = w.a.config;
+	c.role = SLUICE_ROLE_UNKNOWN;
+	ck_assert_int_eq(sluice_peer_new(w.a.env, &c, &p), SLUICE_INVALID);
+	c = w.a.config;
+	c.mtu = 399;
+	ck_assert_int_eq(sluice_peer_new(w.a.env, &c, &p), SLUICE_INVALID);
+	c.mtu = 16385;
+	ck_assert_int_eq(sluice_peer_new(w.a.env, &c, &p), SLUICE_INVALID);
+	c = w.a.config;
+	c.dtls_ciphers = "no such suite";
+	ck_assert_int_lt(sluice_peer_new(w.a.env, &c, &p), 0);
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_each_failed_allocation_of_a_new_peer_leaves_nothing_behind) {
+	struct world w = {0};
+	world_init(&w, sim_seed(1), &near);
+	for (unsigned n = 1;; n++) {
+		/* A fresh environment each time, since the pool of another would serve what the allocator refuses. */
+		struct memory memory = {0};
+		sluice_env_config config = {.allocator = memory_allocator(&memory)};
+		sluice_env *env;
+		ck_assert_int_eq(sluice_env_new(&config, &env), 0);
+		memory.fail_at = n;
+		sluice_peer *p;
+		int error = sluice_peer_new(env, &w.a.config, &p);
+		bool failed = memory.failures > 0;
+		memory.fail_at = 0;
+		if (failed)
+			ck_assert_int_eq(error, SLUICE_NO_MEMORY);
+		else
+			sluice_peer_free(p);
+		ck_assert_uint_eq(env->blocks.live, 0);
+		sluice_env_free(env);
+		ck_assert_uint_eq(memory.live, 0);
+		if (!failed)
+			break;
+	}
+	world_free(&w);
+}
+END_TEST
+
+/* Memory that is short for a moment costs time, never the connection's integrity: both sides connect, or fail in words. */
+START_TEST(test_each_failed_allocation_of_a_connection_is_survived_or_told) {
+	struct world w = {0};
+	for (unsigned n = 1; n < 200; n++) {
+		world_init(&w, sim_seed(1), &near);
+		world_start(&w);
+		struct end *e = n % 2 ? &w.a : &w.b;
+		e->memory.fail_at = (n + 1) / 2;
+		WITHIN(w.sim, 30 * SLUICE_S, both_connected(&w) || both_over(&w));
+		bool failed = e->memory.failures > 0;
+		ck_assert_msg(both_connected(&w) || both_over(&w), "allocation %u: a %s, b %s", n, w.a.states, w.b.states);
+		world_close(&w);
+		if (!failed && n > 2)
+			break;
+	}
+	world_init(&w, 1, NULL);
+	world_free(&w);
+}
+END_TEST
+
+SUITE("peer", test_two_peers_connect_and_tell_their_states_in_order, test_connecting_takes_at_most_five_round_trips,
+      test_the_end_of_each_phase_is_in_the_statistics, test_each_lost_datagram_of_the_handshake_is_survived,
+      test_any_two_lost_datagrams_of_the_handshake_are_survived, test_peers_connect_over_bad_networks,
+      test_a_wrong_fingerprint_fails_both_sides, test_nothing_passes_before_a_late_fingerprint_and_everything_after,
+      test_a_late_fingerprint_that_is_wrong_fails, test_an_unanswered_handshake_times_out, test_the_same_seed_gives_the_same_run,
+      test_messages_pass_both_ways, test_a_message_of_the_largest_size_passes,
+      test_no_datagram_is_larger_than_the_mtu_and_full_ones_are_equal, test_both_sides_export_the_same_keys,
+      test_close_delivers_what_was_accepted, test_both_may_close_at_once, test_each_lost_datagram_of_the_close_is_survived,
+      test_abort_ends_both_sides_at_once, test_a_close_notify_without_shutdown_closes_and_says_what_was_lost,
+      test_a_peer_may_be_closed_before_it_is_connected, test_a_peer_that_was_never_started_closes,
+      test_a_vanished_peer_is_noticed_when_there_is_data_for_it, test_a_peer_may_be_freed_in_each_callback,
+      test_the_path_is_learnt_from_the_first_dtls_record_only, test_the_path_follows_records_that_authenticate_and_nothing_else,
+      test_wake_is_called_once_until_the_next_output, test_the_driver_hears_of_a_free,
+      test_an_output_without_room_says_so_and_loses_nothing, test_wrong_configurations_are_refused,
+      test_each_failed_allocation_of_a_new_peer_leaves_nothing_behind,
+      test_each_failed_allocation_of_a_connection_is_survived_or_told)

@@ -1,0 +1,223 @@
+#!/bin/sh
+# Does `sluice perf` measure in each of its modes, refuse what is wrong, and end when it is told to? Short runs; no figure is
+# judged here, only that there is one.
+. "$(dirname "$0")/script.sh"
+
+sluice=$OUT/sluice
+[ -x "$sluice" ] || skip "$sluice is not built"
+
+out=$scratch/out
+err=$scratch/err
+
+# Runs `sluice` with a limit of its own; $1 is the exit code expected.
+run() {
+	expected=$1
+	shift
+	code=0
+	timeout -k 2 60 "$sluice" "$@" >"$out" 2>"$err" </dev/null || code=$?
+	[ "$code" = "$expected" ] || { cat "$out" "$err"; fail "sluice $*: exit code $code, expected $expected"; }
+}
+
+# One JSON object on one line, each named field there with a number.
+has_fields() {
+	[ "$(wc -l <"$out")" = 1 ] || { cat "$out"; fail "more than one line of JSON"; }
+	grep -q '^{.*}$' "$out" || { cat "$out"; fail "not one JSON object"; }
+	for field; do
+		value=$(number "$field")
+		[ -n "$value" ] || { cat "$out"; fail "no number in \"$field\""; }
+	done
+}
+number() {
+	sed -n "s/.*\"$1\": \([0-9.]*\).*/\1/p" "$out"
+}
+# awk condition over v, the field's number
+holds() {
+	awk -v v="$(number "$1")" "BEGIN { exit !($2) }" || { cat "$out"; fail "\"$1\": not $2"; }
+}
+
+common='rss_tx_mb rss_rx_mb retransmitted cwnd duration_s'
+bulk="goodput_mbps msgs_per_s delivered_ratio cpu_tx_s_per_gb cpu_rx_s_per_gb $common"
+
+# ---- every mode measures ----
+
+run 0 perf --time 0.5 --json
+has_fields $bulk
+holds goodput_mbps 'v > 1'
+holds delivered_ratio 'v == 1'
+holds messages_sent 'v > 10'
+
+for options in '--size 1' '--size 15' '--size 16' '--size 64' '--size 1024' '--size 65536' '--size 262144' '--channels 8' \
+	'--unordered' '--unordered --size 7' '--mtu 400' '--mtu 9000' '--window 65536' '--size 64 --channels 3 --unordered'; do
+	run 0 perf --time 0.3 --json $options
+	has_fields $bulk
+	holds delivered_ratio 'v == 1'
+done
+for options in '--max-retransmits 0' '--lifetime 50' '--unordered --max-retransmits 2 --size 100' '--lifetime 20 --size 8 --channels 2'; do
+	run 0 perf --time 0.3 --json $options
+	has_fields $bulk
+	holds delivered_ratio 'v > 0 && v <= 1'
+done
+
+run 0 perf --ping --size 1024 --time 0.3 --json
+has_fields p50_us p99_us p999_us $common
+holds p50_us 'v > 0'
+holds count 'v > 10'
+run 0 perf --ping --unordered --size 3 --time 0.2 --json
+has_fields p50_us p99_us p999_us $common
+
+run 0 perf --open 5 --json
+has_fields open_p50_ms open_max_ms $common
+holds open_p50_ms 'v > 0'
+holds count 'v == 5'
+
+# A line a second, then a summary; all for people.
+run 0 perf --time 1.3
+grep -q '^ *1\.0 s .*Mbit/s' "$out" || { cat "$out"; fail 'no line after a second'; }
+grep -q '^summary' "$out" && grep -q 'delivered .*100' "$out" || { cat "$out"; fail 'no summary'; }
+
+# ---- the command line ----
+
+run 0 --help
+grep -q perf "$out" || fail '--help does not name perf'
+run 0 --version
+grep -q '^sluice [0-9]*\.[0-9]*\.[0-9]*$' "$out" || fail '--version'
+run 0 perf --help
+grep -q -- '--max-retransmits' "$out" || fail 'perf --help'
+
+wrong() {
+	run 2 "$@"
+	[ -s "$err" ] || fail "sluice $*: no word about what is wrong"
+	[ ! -s "$out" ] || fail "sluice $*: wrote to stdout"
+}
+wrong
+wrong nonsense
+wrong --nonsense
+wrong perf --nonsense
+wrong perf stray
+wrong perf --size
+for size in 0 -1 262145 1e3 ' 5' 5k ''; do
+	wrong perf --size "$size"
+done
+for time in 0 -1 nan inf 0x10 5s; do
+	wrong perf --time "$time"
+done
+wrong perf --channels 0
+wrong perf --channels 1001
+wrong perf --max-retransmits 65536
+wrong perf --lifetime 0
+wrong perf --lifetime 5 --max-retransmits 5
+wrong perf --mtu 399
+wrong perf --mtu 16385
+wrong perf --window 4095
+wrong perf --open 0
+wrong perf --ping --open 3
+wrong perf --ping --channels 2
+wrong perf --ping --lifetime 5
+wrong perf --open 3 --size 5
+wrong perf --json=yes
+wrong perf --fingerprint 'sha-256 00'
+wrong perf --connect 127.0.0.1:9
+wrong perf --connect nowhere --fingerprint "sha-256 $(printf '00:%.0s' 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1)00"
+wrong perf --listen 127.0.0.1:0
+wrong perf --listen 127.0.0.1:65536
+wrong perf --listen 127.0.0.1:7 --size 5
+wrong perf --listen 127.0.0.1:7 --connect 127.0.0.1:7
+
+# ---- nobody there ----
+
+some_fingerprint="sha-256 $(printf 'AB:%.0s' 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1)AB"
+started=$(date +%s)
+run 1 perf --connect 127.0.0.1:9 --fingerprint "$some_fingerprint" --timeout 0.5
+grep -q 'no answer from 127.0.0.1:9' "$err" || { cat "$err"; fail 'a dead peer: no clear message'; }
+[ $(($(date +%s) - started)) -lt 10 ] || fail 'a dead peer: it took too long'
+
+# ---- two ends by hand ----
+
+# Waits until the file holds a line with that; prints what stands behind it.
+wait_for() {
+	for _ in $(seq 100); do
+		found=$(sed -n "s/.*$2//p" "$1" | head -n 1)
+		[ -z "$found" ] || break
+		sleep 0.1
+	done
+	[ -n "$found" ] || { cat "$1"; fail "$1: no '$2'"; }
+	printf '%s' "$found"
+}
+
+# $1: what the listener is told; the rest: options of the connector. Leaves the exit codes in listened and connected.
+by_hand() {
+	port=$((20000 + $$ % 20000))
+	told=$1
+	shift
+	mkfifo "$scratch/stdin"
+	timeout -k 2 60 "$sluice" perf --listen "127.0.0.1:$port" --json <"$scratch/stdin" >"$scratch/listener" 2>"$scratch/listener.err" &
+	listener=$!
+	exec 3>"$scratch/stdin"
+	theirs=$(wait_for "$scratch/listener.err" 'fingerprint: ')
+	timeout -k 2 60 "$sluice" perf --connect "127.0.0.1:$port" --fingerprint "$theirs" "$@" >"$out" 2>"$err" </dev/null &
+	connector=$!
+	ours=$(wait_for "$err" 'fingerprint: ')
+	echo "${told:-$ours}" >&3
+	listened=0
+	connected=0
+	wait $connector || connected=$?
+	wait $listener || listened=$?
+	exec 3>&-
+	rm "$scratch/stdin"
+}
+
+by_hand '' --time 0.3 --json
+[ "$connected $listened" = '0 0' ] || { cat "$err" "$scratch/listener.err"; fail "two ends by hand: $connected and $listened"; }
+has_fields $bulk
+cp "$scratch/listener" "$out"
+has_fields goodput_mbps messages_received rss_rx_mb
+
+by_hand '' --open 3 --json
+[ "$connected $listened" = '0 0' ] || { cat "$err" "$scratch/listener.err"; fail "--open by hand: $connected and $listened"; }
+has_fields open_p50_ms open_max_ms
+
+by_hand "$some_fingerprint" --time 0.3 --json --timeout 5
+[ "$connected $listened" = '1 1' ] || fail "a wrong fingerprint by hand: $connected and $listened"
+grep -qi 'certificate' "$scratch/listener.err" || { cat "$scratch/listener.err"; fail 'a wrong fingerprint: no clear message'; }
+
+# ---- Ctrl-C ----
+
+# $1 signal, $2 seconds until it comes; the rest: options
+interrupt() {
+	signal=$1
+	delay=$2
+	shift 2
+	# timeout(1) in the foreground mode leaves us the process itself to signal.
+	"$sluice" perf --time 30 "$@" >"$out" 2>"$err" </dev/null &
+	pid=$!
+	sleep "$delay"
+	kill -s "$signal" $pid
+	code=0
+	wait $pid || code=$?
+}
+interrupt INT 1
+[ "$code" = 130 ] || { cat "$out" "$err"; fail "Ctrl-C: exit code $code"; }
+grep -q '^summary (interrupted)' "$out" || { cat "$out" "$err"; fail 'Ctrl-C: no summary'; }
+interrupt TERM 1 --json
+[ "$code" = 130 ] || { cat "$out" "$err"; fail "SIGTERM: exit code $code"; }
+has_fields $bulk
+interrupt INT 1 --ping --json
+[ "$code" = 130 ] || { cat "$out" "$err"; fail "Ctrl-C while pinging: exit code $code"; }
+has_fields p50_us
+
+# A killed parent takes both processes with it.
+"$sluice" perf --time 30 >"$out" 2>"$err" </dev/null &
+pid=$!
+sleep 1
+children=$(cat "/proc/$pid/task/$pid/children")
+kill -KILL $pid
+wait $pid || true
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+	alive=0
+	for child in $children; do
+		! kill -0 "$child" 2>/dev/null || alive=1
+	done
+	[ $alive = 1 ] || break
+	sleep 0.2
+done
+[ $alive = 0 ] || fail 'the two processes outlive their parent'
