@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sctp/association.h"
+
 /* ---- the app ---- */
 
 static void keep(struct sctp_host *h, sluice_message *m) {
@@ -87,20 +89,32 @@ static void note(struct sctp_host *h, const sluice_sctp_event *e) {
 
 /* ---- the verbs ---- */
 
+/* After each verb everything must add up: flight, buffered bytes, held bytes, order of the rings. */
+static void check(const struct sctp_host *h, const char *verb) {
+	if (!association_check(h->sctp))
+		sim_fail(h->sim, "host %s: an invariant does not hold after %s", h->host->name, verb);
+}
+
 static void host_input(void *node, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now) {
 	struct sctp_host *h = node;
 	(void)from;
 	int rc = sluice_sctp_input(h->sctp, datagrams, count, now);
 	if (rc < 0 && rc != SLUICE_NO_MEMORY)
 		sim_fail(h->sim, "host %s: input returned %s", h->host->name, sluice_error_name(rc));
+	check(h, "input");
 }
 
 static void host_advance(void *node, uint64_t now) {
-	sluice_sctp_advance(((struct sctp_host *)node)->sctp, now);
+	struct sctp_host *h = node;
+	sluice_sctp_advance(h->sctp, now);
+	check(h, "advance");
 }
 
 static int host_output(void *node, sluice_batch *batch, uint64_t now) {
-	return sluice_sctp_output(((struct sctp_host *)node)->sctp, batch, now);
+	struct sctp_host *h = node;
+	int count = sluice_sctp_output(h->sctp, batch, now);
+	check(h, "output");
+	return count;
 }
 
 static uint64_t host_deadline(void *node) {

@@ -1,0 +1,254 @@
+/* Messages that may be given up: RFC 3758 and 7496. */
+#include "suite.h"
+
+#include "sim/assert.h"
+#include "sim/packets.h"
+#include "sim/pair.h"
+#include "sim/script.h"
+
+static const sluice_send_info once = {.reliability = SLUICE_MAX_RETRANSMITS, .value = 0};
+
+static void send_info(struct pair *p, sluice_send_info info, size_t len) {
+	pair_send_as(p, p->a, info, len);
+}
+
+/* Everything is either delivered or given up. */
+static void settle(struct pair *p, uint64_t within) {
+	ck_assert(SIM_UNTIL(&p->sim, p->sim.now + within, sctp_host_stats(p->a).buffered == 0));
+	sim_run(&p->sim, p->sim.now + 5 * SLUICE_S);
+}
+
+START_TEST(test_a_message_without_retransmissions_that_is_lost_is_skipped) {
+	struct pair p;
+	pair_start(&p, NULL);
+	struct drop_chunk rule = {.type = WIRE_DATA, .count = 1};
+	link_filter(p.ab, drop_chunk, &rule);
+	send_info(&p, once, 1100);
+	send_info(&p, once, 1100);
+	pair_send(&p, p.a, 0, 1100);
+	settle(&p, 10 * SLUICE_S);
+	ck_assert(!p.to_b.entries[0].arrived && p.to_b.entries[1].arrived && p.to_b.entries[2].arrived);
+	ck_assert_uint_eq(p.a->abandoned, 1);
+	ck_assert_uint_eq(sctp_host_stats(p.a).messages_abandoned, 1);
+	ck_assert_uint_eq(sctp_host_stats(p.a).retransmitted_chunks, 0);
+	ck_assert_uint_ge(recorder_count(&p.recorder, true, WIRE_FORWARD_TSN), 1);
+	pair_shutdown(&p, p.a, SLUICE_S);
+	pair_free(&p);
+}
+END_TEST
+
+START_TEST(test_a_message_is_retransmitted_as_often_as_allowed_and_no_more) {
+	for (unsigned allowed = 0; allowed < 4; allowed++) {
+		for (unsigned losses = 0; losses < 6; losses++) {
+			struct pair p;
+			pair_start(&p, NULL);
+			struct drop_chunk rule = {.type = WIRE_DATA, .count = losses};
+			if (losses)
+				link_filter(p.ab, drop_chunk, &rule);
+			send_info(&p, (sluice_send_info){.reliability = SLUICE_MAX_RETRANSMITS, .value = allowed}, 100);
+			settle(&p, 60 * SLUICE_S);
+			ck_assert_msg(p.to_b.entries[0].arrived == (losses <= allowed), "%u allowed, %u lost", allowed, losses);
+			ck_assert_uint_eq(p.a->abandoned, losses > allowed);
+			unsigned sent = losses > allowed ? allowed + 1 : losses + 1;
+			ck_assert_uint_eq(recorder_count(&p.recorder, true, WIRE_DATA), sent);
+			pair_send(&p, p.a, 0, 100);
+			p.ab->filter_count = 1;
+			pair_deliver(&p, 10 * SLUICE_S);
+			pair_shutdown(&p, p.a, SLUICE_S);
+			pair_free(&p);
+		}
+	}
+}
+END_TEST
+
+START_TEST(test_a_message_is_given_up_when_its_lifetime_is_over) {
+	struct pair p;
+	pair_start(&p, NULL);
+	p.ab->config.outage_from = p.sim.now;
+	p.ab->config.outage_to = p.sim.now + 2 * SLUICE_S;
+	send_info(&p, (sluice_send_info){.reliability = SLUICE_LIFETIME, .value = 100}, 1000);
+	send_info(&p, (sluice_send_info){.reliability = SLUICE_LIFETIME, .value = 10000}, 1000);
+	settle(&p, 10 * SLUICE_S);
+	ck_assert(!p.to_b.entries[0].arrived);
+	ck_assert(p.to_b.entries[1].arrived);
+	ck_assert_uint_eq(p.a->abandoned, 1);
+	pair_free(&p);
+}
+END_TEST
+
+START_TEST(test_messages_whose_lifetime_ends_in_the_queue_are_never_sent) {
+	struct pair_config c;
+	pair_config_init(&c);
+	c.ab.rate = 1000000; /* 8 ms a packet */
+	struct pair p;
+	pair_start(&p, &c);
+	for (unsigned i = 0; i < 100; i++)
+		send_info(&p, (sluice_send_info){.reliability = SLUICE_LIFETIME, .value = 200}, 1100);
+	settle(&p, 20 * SLUICE_S);
+	ck_assert_uint_lt(recorder_count(&p.recorder, true, WIRE_DATA), 60);
+	ck_assert_uint_ge(p.to_b.arrived, 15);
+	/* Some arrive in the very moment in which they are given up. */
+	ck_assert_uint_ge(p.a->abandoned, 100 - p.to_b.arrived);
+	pair_send(&p, p.a, 0, 100);
+	pair_deliver(&p, 5 * SLUICE_S);
+	pair_shutdown(&p, p.a, SLUICE_S);
+	pair_free(&p);
+}
+END_TEST
+
+START_TEST(test_half_a_message_that_is_given_up_is_forgotten_by_the_receiver) {
+	/* A message of five fragments; each subset of them is lost, then it is given up, ordered and unordered. */
+	for (uint64_t n = sim_first(1); n <= sim_last(63); n++) {
+		struct pair p;
+		pair_start(&p, NULL);
+		p.b->keep = true;
+		size_t before = sctp_host_stats(p.b).local_window;
+		p.ab->config.mask = (n & 31) << p.ab->offered;
+		send_info(&p, (sluice_send_info){.reliability = SLUICE_MAX_RETRANSMITS, .unordered = n >= 32}, 5 * 1160);
+		send_info(&p, (sluice_send_info){.unordered = n >= 32}, 100);
+		settle(&p, 20 * SLUICE_S);
+		ck_assert(p.to_b.entries[0].arrived == ((n & 31) == 0));
+		ck_assert(p.to_b.entries[1].arrived);
+		ck_assert_uint_eq(p.a->abandoned, (n & 31) != 0);
+		p.b->keep = false;
+		sctp_host_release_all(p.b);
+		ck_assert_uint_eq(sctp_host_stats(p.b).held, 0);
+		ck_assert_uint_eq(sctp_host_stats(p.b).local_window, before);
+		pair_shutdown(&p, p.a, 5 * SLUICE_S);
+		pair_free(&p);
+	}
+}
+END_TEST
+
+START_TEST(test_a_lost_forward_tsn_is_sent_again) {
+	for (unsigned losses = 1; losses < 4; losses++) {
+		struct pair p;
+		pair_start(&p, NULL);
+		struct drop_chunk data = {.type = WIRE_DATA, .count = 1}, forward = {.type = WIRE_FORWARD_TSN, .count = losses};
+		link_filter(p.ab, drop_chunk, &data);
+		link_filter(p.ab, drop_chunk, &forward);
+		send_info(&p, once, 100);
+		sim_run(&p.sim, p.sim.now + 20 * SLUICE_S);
+		ck_assert_uint_eq(forward.dropped, losses);
+		ck_assert_uint_gt(forward.seen, losses);
+		pair_send(&p, p.a, 0, 100);
+		pair_deliver(&p, 10 * SLUICE_S);
+		pair_shutdown(&p, p.a, SLUICE_S);
+		pair_free(&p);
+	}
+}
+END_TEST
+
+START_TEST(test_a_peer_without_pr_sctp_gets_everything) {
+	struct pair_config c;
+	pair_config_init(&c);
+	c.b.no_pr_sctp = true;
+	struct pair p;
+	pair_start(&p, &c);
+	struct drop_chunk rule = {.type = WIRE_DATA, .count = 2};
+	link_filter(p.ab, drop_chunk, &rule);
+	send_info(&p, once, 100);
+	send_info(&p, once, 100);
+	settle(&p, 10 * SLUICE_S);
+	ck_assert_uint_eq(p.to_b.arrived, 2);
+	ck_assert_uint_eq(recorder_count(&p.recorder, true, WIRE_FORWARD_TSN), 0);
+	ck_assert_uint_eq(p.a->abandoned, 0);
+	pair_free(&p);
+}
+END_TEST
+
+START_TEST(test_a_forward_tsn_skips_what_is_missing_and_delivers_what_waited) {
+	struct script s;
+	script_init(&s, NULL);
+	ck_assert(script_open_passive(&s));
+	/* Stream 5: message 0 is missing, 1 is here; stream 6: half of message 0 is here, 1 is here. */
+	script_give_data(&s, s.tsn + 1, 5, 1, 3, 11);
+	script_give_data(&s, s.tsn + 2, 6, 0, WIRE_DATA_B, 12);
+	script_give_data(&s, s.tsn + 4, 6, 1, 3, 13);
+	ck_assert_uint_eq(s.message_count, 0);
+	uint8_t space[200], streams[] = {0, 5, 0, 0, 0, 6, 0, 0};
+	struct wire_forward f = {.cum_tsn = s.tsn + 3, .count = 2, .streams = streams};
+	struct writer w = script_begin(&s, space, sizeof space);
+	wire_forward_write(&w, &f);
+	script_skip(&s);
+	script_give(&s, &w);
+	ck_assert_uint_eq(s.message_count, 2);
+	ck_assert_uint_eq(s.messages[0].len + s.messages[1].len, 24);
+	script_run(&s, s.now + SLUICE_S);
+	struct wire_chunk c;
+	struct wire_sack sack = {0};
+	while (script_expect(&s, WIRE_SACK, &c))
+		ck_assert_int_eq(wire_sack_read(&c, &sack), 0);
+	ck_assert_uint_eq(sack.cum_tsn, s.tsn + 4);
+	/* An old FORWARD-TSN changes nothing: RFC 3758, 3.6: it "might be out-of-date"; a SACK may follow. */
+	f.cum_tsn = s.tsn + 1;
+	w = script_begin(&s, space, sizeof space);
+	wire_forward_write(&w, &f);
+	script_give(&s, &w);
+	script_give_data(&s, s.tsn + 5, 5, 2, 3, 14);
+	ck_assert_uint_eq(s.message_count, 3);
+	script_free(&s);
+}
+END_TEST
+
+START_TEST(test_a_forward_tsn_ends_an_unordered_half) {
+	struct script s;
+	script_init(&s, NULL);
+	ck_assert(script_open_passive(&s));
+	script_give_data(&s, s.tsn, 5, 0, WIRE_DATA_U | WIRE_DATA_B, 1000);
+	sluice_sctp_stats st;
+	sluice_sctp_stats_get(s.sctp, &st);
+	uint32_t window = st.local_window;
+	uint8_t space[200];
+	struct wire_forward f = {.cum_tsn = s.tsn + 1};
+	struct writer w = script_begin(&s, space, sizeof space);
+	wire_forward_write(&w, &f);
+	script_give(&s, &w);
+	sluice_sctp_stats_get(s.sctp, &st);
+	ck_assert_uint_gt(st.local_window, window);
+	/* The end of the message that was given up comes late, beyond the new point: it completes nothing. */
+	script_give_data(&s, s.tsn + 2, 5, 0, WIRE_DATA_U | WIRE_DATA_E, 10);
+	script_give_data(&s, s.tsn + 3, 5, 0, WIRE_DATA_U | 3, 10);
+	ck_assert_uint_eq(s.message_count, 1);
+	script_free(&s);
+}
+END_TEST
+
+START_TEST(test_partial_reliability_on_bad_networks_neither_stalls_nor_garbles) {
+	for (uint64_t n = sim_first(0); n <= sim_last(99); n++) {
+		struct pair_config c;
+		pair_config_init(&c);
+		c.seed = n;
+		c.ab.loss = 0.02 + 0.002 * (double)n;
+		c.ba.loss = 0.05;
+		c.ab.rate = 5000000;
+		c.ab.reorder = 0.05;
+		c.ab.reorder_delay = 15 * SLUICE_MS;
+		c.b.receive_window = n % 3 ? 1 << 20 : 16384;
+		struct pair p;
+		pair_start(&p, &c);
+		struct rng r = rng_of(n, 77);
+		for (unsigned i = 0; i < 150; i++) {
+			sluice_send_info info = {.stream = (uint16_t)rng_below(&r, 3), .unordered = rng_chance(&r, 0.4)};
+			info.reliability = (enum sluice_reliability)rng_below(&r, 3);
+			info.value = (uint32_t)(info.reliability == SLUICE_LIFETIME ? 1 + rng_below(&r, 500) : rng_below(&r, 3));
+			pair_send_as(&p, p.a, info, 1 + rng_below(&r, rng_chance(&r, 0.3) ? 8000 : 300));
+			if (rng_chance(&r, 0.1))
+				sim_run(&p.sim, p.sim.now + rng_below(&r, 100 * SLUICE_MS));
+		}
+		pair_deliver(&p, 200 * SLUICE_S);
+		/* What a has not given up is delivered; what it has, may be. */
+		ck_assert_uint_ge(p.to_b.arrived + p.a->abandoned, 150);
+		pair_shutdown(&p, p.a, 60 * SLUICE_S);
+		pair_free(&p);
+	}
+}
+END_TEST
+
+SUITE("sctp partial reliability", test_a_message_without_retransmissions_that_is_lost_is_skipped,
+      test_a_message_is_retransmitted_as_often_as_allowed_and_no_more,
+      test_a_message_is_given_up_when_its_lifetime_is_over,
+      test_messages_whose_lifetime_ends_in_the_queue_are_never_sent,
+      test_half_a_message_that_is_given_up_is_forgotten_by_the_receiver, test_a_lost_forward_tsn_is_sent_again,
+      test_a_peer_without_pr_sctp_gets_everything, test_a_forward_tsn_skips_what_is_missing_and_delivers_what_waited,
+      test_a_forward_tsn_ends_an_unordered_half, test_partial_reliability_on_bad_networks_neither_stalls_nor_garbles)
