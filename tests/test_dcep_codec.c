@@ -184,9 +184,9 @@ START_TEST(test_ppids_say_what_kind_of_message_it_is) {
 		uint32_t ppid;
 		bool user, text, empty;
 	} rows[] = {
-		{0, false, false, false},  {50, false, false, false}, {51, true, true, false},  {52, true, false, false},
-		{53, true, false, false},  {54, true, true, false},   {55, false, false, false}, {56, true, true, true},
-		{57, true, false, true},   {58, false, false, false}, {UINT32_MAX, false, false, false},
+		{0, false, false, false}, {50, false, false, false}, {51, true, true, false},           {52, true, false, false},
+		{53, true, false, false}, {54, true, true, false},   {55, false, false, false},         {56, true, true, true},
+		{57, true, false, true},  {58, false, false, false}, {UINT32_MAX, false, false, false},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		ck_assert_int_eq(dcep_ppid_is_user(rows[i].ppid), rows[i].user);
@@ -199,6 +199,6 @@ END_TEST
 SUITE("dcep codec", test_each_channel_type_is_written_as_the_rfc_numbers_it_and_read_back,
       test_the_parameter_of_a_reliable_channel_is_ignored_when_read_and_zero_when_written,
       test_every_truncation_of_an_open_is_malformed, test_lengths_that_do_not_add_up_are_malformed,
-      test_the_longest_label_and_protocol_pass_whole, test_every_other_channel_type_is_malformed,
-      test_an_ack_is_one_byte, test_every_other_message_type_is_unsupported_whatever_its_length,
-      test_an_open_is_not_written_beyond_its_buffer, test_ppids_say_what_kind_of_message_it_is)
+      test_the_longest_label_and_protocol_pass_whole, test_every_other_channel_type_is_malformed, test_an_ack_is_one_byte,
+      test_every_other_message_type_is_unsupported_whatever_its_length, test_an_open_is_not_written_beyond_its_buffer,
+      test_ppids_say_what_kind_of_message_it_is)

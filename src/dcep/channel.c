@@ -311,7 +311,12 @@ int sluice_channel_sendv(sluice_channel *ch, bool text, const struct iovec *iov,
 	if (error)
 		return error;
 	struct parcel p = {
-		.info = user_info(ch, user_ppid(text, len)), .iov = iov, .count = count, .len = len, .release = release, .ctx = ctx,
+		.info = user_info(ch, user_ppid(text, len)),
+		.iov = iov,
+		.count = count,
+		.len = len,
+		.release = release,
+		.ctx = ctx,
 	};
 	return send_parcel(ch, &p);
 }
@@ -348,7 +353,9 @@ bool channel_is_done(const sluice_channel *ch) {
 		return false;
 	if (ch->paused && ch->held.count && !ch->over)
 		return false;
-	return !ch->started || ch->over || ch->reset_failed || (ch->reset_in && ch->reset_out);
+	if (ch->reset_failed && sluice_sctp_buffered_messages(ch->set->sctp, (uint16_t)ch->id) == 0)
+		return true;
+	return !ch->started || ch->over || (ch->reset_in && ch->reset_out);
 }
 
 void channel_finish_if_done(sluice_channel *ch) {
@@ -361,11 +368,12 @@ static void set_error(sluice_channel *ch, int error) {
 		ch->error = error;
 }
 
+/* The peer will not hear of the close, but what was accepted still goes out, and on_closed waits until it has arrived. */
 void channel_reset_failed(sluice_channel *ch, int error) {
 	ch->reset_failed = true;
 	set_error(ch, error);
 	held_clear(&ch->later, ch->set->env);
-	ch->stats.messages_lost += sluice_sctp_buffered_messages(ch->set->sctp, (uint16_t)ch->id);
+	sluice_sctp_set_buffered_low(ch->set->sctp, (uint16_t)ch->id, 0);
 	channel_finish_if_done(ch);
 }
 
@@ -403,19 +411,18 @@ void sluice_channel_close(sluice_channel *ch) {
 		close_now(ch);
 }
 
-/* Abandoned messages were counted as they went; the association reports what it dropped at its end in the same way. What it
- * still holds (the ground went from under it) is lost as well. Our own OPEN or ACK may be among them, so this can be one
- * too many, but never more than was sent. */
-static void count_lost(sluice_channel *ch) {
+void channel_lost(sluice_channel *ch, uint64_t count) {
 	sluice_channel_stats *s = &ch->stats;
-	s->messages_lost += sluice_sctp_buffered_messages(ch->set->sctp, (uint16_t)ch->id);
+	s->messages_lost += count;
 	if (s->messages_lost > s->messages_sent)
 		s->messages_lost = s->messages_sent;
 }
 
 void channel_end(sluice_channel *ch, int error) {
+	/* What the association dropped at its end, or still holds when only the ground went from under it. Our own OPEN or ACK
+	 * may be among that, so this can be one too many, but never more than was sent. */
 	if (ch->started && !ch->over)
-		count_lost(ch);
+		channel_lost(ch, sluice_sctp_buffered_messages(ch->set->sctp, (uint16_t)ch->id));
 	set_error(ch, error);
 	ch->over = true;
 	ch->paused = false;

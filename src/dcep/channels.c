@@ -330,7 +330,8 @@ static bool check_table(const sluice_channels *set) {
 	uint32_t ids = 0;
 	for (uint32_t i = 0; i < set->bucket_count; i++) {
 		for (const sluice_channel *ch = set->buckets[i]; ch; ch = ch->next_in_bucket) {
-			if (ch->id < 0 || ((uint32_t)ch->id & (set->bucket_count - 1)) != i || channels_find(set, (uint16_t)ch->id) != ch)
+			if (ch->id < 0 || ((uint32_t)ch->id & (set->bucket_count - 1)) != i ||
+			    channels_find(set, (uint16_t)ch->id) != ch)
 				return false;
 			ids++;
 		}

@@ -32,11 +32,11 @@ void channels_set_wake(sluice_channels *set, void (*wake)(void *ctx), void *ctx)
 
 /* What the peer sent that no channel could take. */
 struct channels_counters {
-	uint64_t unknown_ppid;     /* messages with a PPID that is no data channel's */
-	uint64_t without_channel;  /* user messages and ACKs on streams that are no channel */
-	uint64_t malformed;        /* DCEP messages that do not parse or whose type is unknown */
-	uint64_t refused;          /* OPENs answered by a reset: parity, stream in use, limits, nobody listens */
-	uint64_t dropped;          /* for want of memory, or on a channel that had failed */
+	uint64_t unknown_ppid;    /* messages with a PPID that is no data channel's */
+	uint64_t without_channel; /* user messages and ACKs on streams that are no channel */
+	uint64_t malformed;       /* DCEP messages that do not parse or whose type is unknown */
+	uint64_t refused;         /* OPENs answered by a reset: parity, stream in use, limits, nobody listens */
+	uint64_t dropped;         /* for want of memory, or on a channel that had failed */
 };
 const struct channels_counters *channels_counters_of(const sluice_channels *set);
 
@@ -57,40 +57,40 @@ struct tally {
 
 /* What a channel has to do at the next dispatch; the order of the bits is the order of doing. */
 enum due {
-	DUE_OPEN = 1,      /* on_open */
-	DUE_DELIVER = 2,   /* on_message for what was held */
+	DUE_OPEN = 1,    /* on_open */
+	DUE_DELIVER = 2, /* on_message for what was held */
 	DUE_WRITABLE = 4,
 	DUE_LOW = 8,
-	DUE_CLOSED = 16,   /* on_closed, and the end of it */
+	DUE_CLOSED = 16, /* on_closed, and the end of it */
 };
 
 /* Hot fields first: a received message touches the first cache lines up to `callbacks`. */
 struct sluice_channel {
 	sluice_channels *set;
 	sluice_channel *next_in_bucket;
-	int32_t id; /* -1: none yet */
+	int32_t id;    /* -1: none yet */
 	uint8_t state; /* enum sluice_channel_state */
 	uint8_t due;   /* enum due */
 	bool silent;   /* the app does not know it (any more) */
 	bool paused, blocked, above_low;
-	bool acked;    /* RFC 8832, 6: the peer has spoken on it, so messages may go unordered */
+	bool acked; /* RFC 8832, 6: the peer has spoken on it, so messages may go unordered */
 	bool unordered;
 	enum sluice_reliability reliability;
 	uint32_t value;
 	sluice_channel_callbacks callbacks;
 	void *user;
-	struct tally *tally; /* NULL until it is needed */
+	struct tally *tally;        /* NULL until it is needed */
 	sluice_channel_stats stats; /* `buffered` is computed */
 
 	bool ours, negotiated;
-	bool started;      /* the stream is in use: the OPEN was sent or answered, or it is negotiated and connected */
-	bool over;         /* the association ended or restarted under it */
+	bool started; /* the stream is in use: the OPEN was sent or answered, or it is negotiated and connected */
+	bool over;    /* the association ended or restarted under it */
 	bool reset_asked, reset_out, reset_failed; /* our direction */
 	bool reset_in;                             /* the peer's */
-	bool later_reset;  /* the peer has reset the stream once more, behind what `later` holds */
-	bool later_lost;   /* something of `later` was lost for want of memory: refuse it whole */
-	int error;         /* of on_closed; the first one counts */
-	struct held held;  /* while paused */
+	bool later_reset;                          /* the peer has reset the stream once more, behind what `later` holds */
+	bool later_lost;                           /* something of `later` was lost for want of memory: refuse it whole */
+	int error;                                 /* of on_closed; the first one counts */
+	struct held held;                          /* while paused */
 	struct held later; /* after reset_in: messages of the stream's next life, until this one has ended */
 
 	sluice_channel *next, **prev; /* set->all, in order of creation */
@@ -126,13 +126,13 @@ struct sluice_channels {
 	sluice_channel *due, **due_tail;
 	sluice_channel *replay, **replay_tail; /* closed ones whose `later` waits to be played */
 
-	bool connected;                        /* channels may use their streams */
-	bool told, ended;                      /* on_connected was called for this association; it is over */
-	bool tell_connected, tell_ended;       /* set callbacks that are due */
-	bool end_asked;                        /* channels_end */
+	bool connected;                  /* channels may use their streams */
+	bool told, ended;                /* on_connected was called for this association; it is over */
+	bool tell_connected, tell_ended; /* set callbacks that are due */
+	bool end_asked;                  /* channels_end */
 	int end_error;
 	bool dispatching, dead;
-	int ran;                               /* callbacks run by this dispatch */
+	int ran; /* callbacks run by this dispatch */
 	struct channels_counters counters;
 	void *owner;
 	void (*wake)(void *ctx);
@@ -149,19 +149,20 @@ bool channels_have_room(const sluice_channels *set); /* for one more visible cha
 sluice_channel *channels_add_silent(sluice_channels *set, uint16_t id);
 int channels_give_id(sluice_channels *set, sluice_channel *ch, uint16_t id); /* 0, SLUICE_NO_MEMORY */
 int channels_choose_id(sluice_channels *set, sluice_channel *ch);            /* 0, SLUICE_LIMIT, SLUICE_NO_MEMORY */
-void channels_hide(sluice_channels *set, sluice_channel *ch);   /* visible -> silent */
-void channels_remove(sluice_channels *set, sluice_channel *ch); /* out of table, list and due list; not freed */
+void channels_hide(sluice_channels *set, sluice_channel *ch);                /* visible -> silent */
+void channels_remove(sluice_channels *set, sluice_channel *ch);              /* out of table, list and due list; not freed */
 void channels_due(sluice_channels *set, sluice_channel *ch, unsigned what);
 sluice_channel *channels_take_due(sluice_channels *set, unsigned *what); /* the next one and its enum due; NULL: none */
 void channels_start_waiting(sluice_channels *set);
 bool channels_check(const sluice_channels *set);
 
 /* channel.c */
-int channel_start(sluice_channel *ch); /* has an id, the association is up: sends OPEN (ours) or ACK (the peer's) */
-void channel_begin_reset(sluice_channel *ch);             /* of our direction; once */
+int channel_start(sluice_channel *ch);        /* has an id, the association is up: sends OPEN (ours) or ACK (the peer's) */
+void channel_begin_reset(sluice_channel *ch); /* of our direction; once */
 void channel_reset_failed(sluice_channel *ch, int error); /* it cannot be: the channel closes without it */
 void channel_fail(sluice_channel *ch, int error);         /* closes; on_closed will say why */
 void channel_end(sluice_channel *ch, int error);          /* its association has ended */
+void channel_lost(sluice_channel *ch, uint64_t count);    /* messages that send accepted will not arrive */
 bool channel_is_done(const sluice_channel *ch);           /* nothing stands between it and on_closed */
 void channel_finish_if_done(sluice_channel *ch);
 void channel_free(sluice_channel *ch);

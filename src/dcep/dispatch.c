@@ -83,7 +83,7 @@ static void user_message(sluice_channels *set, sluice_channel *ch, sluice_messag
 	ch->acked = true;
 	if (ch->error)
 		drop(set, m);
-	else if (ch->paused || ch->held.count)
+	else if (ch->paused)
 		hold(ch, m);
 	else
 		deliver(ch, m);
@@ -207,7 +207,7 @@ static void on_reset_in(sluice_channels *set, uint16_t id) {
 	 * procedure." So nobody took what was sent behind the OPEN. */
 	if (ch->ours && !ch->negotiated && !ch->acked) {
 		ch->error = ch->error ? ch->error : SLUICE_REFUSED;
-		ch->stats.messages_lost = ch->stats.messages_sent;
+		channel_lost(ch, ch->stats.messages_sent);
 	}
 	ch->state = SLUICE_CHANNEL_CLOSING;
 	channel_begin_reset(ch);
@@ -268,6 +268,8 @@ static void on_writable(sluice_channels *set, uint16_t id) {
  * it. The reverse cannot be: the app's amount is never more than the association's. */
 static void on_buffered_low(sluice_channels *set, uint16_t id) {
 	sluice_channel *ch = channels_find(set, id);
+	if (ch && ch->reset_failed)
+		channel_finish_if_done(ch);
 	if (!ch || !ch->above_low || sluice_channel_buffered_amount(ch) > ch->low)
 		return;
 	ch->above_low = false;
@@ -277,23 +279,42 @@ static void on_buffered_low(sluice_channels *set, uint16_t id) {
 static void on_abandoned(sluice_channels *set, uint16_t id, uint32_t count) {
 	sluice_channel *ch = channels_find(set, id);
 	if (ch)
-		ch->stats.messages_lost += count;
+		channel_lost(ch, count);
 }
 
 /* ---- events -------------------------------------------------------------------------------------------------------- */
 
 static void handle(sluice_channels *set, const sluice_sctp_event *e) {
 	switch (e->type) {
-	case SLUICE_SCTP_MESSAGE: on_message(set, e->message); break;
-	case SLUICE_SCTP_CONNECTED: on_connected(set); break;
-	case SLUICE_SCTP_ENDED: on_ended(set, e->error); break;
-	case SLUICE_SCTP_PEER_RESTARTED: on_restarted(set); break;
-	case SLUICE_SCTP_RESET_IN: on_reset_in(set, e->stream); break;
-	case SLUICE_SCTP_RESET_OUT: on_reset_out(set, e->stream, e->error); break;
-	case SLUICE_SCTP_WRITABLE: on_writable(set, e->stream); break;
-	case SLUICE_SCTP_BUFFERED_LOW: on_buffered_low(set, e->stream); break;
-	case SLUICE_SCTP_ABANDONED: on_abandoned(set, e->stream, e->count); break;
-	case SLUICE_SCTP_STREAMS_ADDED: break;
+	case SLUICE_SCTP_MESSAGE:
+		on_message(set, e->message);
+		break;
+	case SLUICE_SCTP_CONNECTED:
+		on_connected(set);
+		break;
+	case SLUICE_SCTP_ENDED:
+		on_ended(set, e->error);
+		break;
+	case SLUICE_SCTP_PEER_RESTARTED:
+		on_restarted(set);
+		break;
+	case SLUICE_SCTP_RESET_IN:
+		on_reset_in(set, e->stream);
+		break;
+	case SLUICE_SCTP_RESET_OUT:
+		on_reset_out(set, e->stream, e->error);
+		break;
+	case SLUICE_SCTP_WRITABLE:
+		on_writable(set, e->stream);
+		break;
+	case SLUICE_SCTP_BUFFERED_LOW:
+		on_buffered_low(set, e->stream);
+		break;
+	case SLUICE_SCTP_ABANDONED:
+		on_abandoned(set, e->stream, e->count);
+		break;
+	case SLUICE_SCTP_STREAMS_ADDED:
+		break;
 	}
 }
 
