@@ -204,8 +204,27 @@ START_TEST(test_the_portable_implementation_is_always_there_and_no_fourth_one_is
 }
 END_TEST
 
+#ifdef __x86_64__
+START_TEST(test_a_cpu_with_the_instructions_has_three_different_implementations) {
+	if (!__builtin_cpu_supports("sse4.2") || !__builtin_cpu_supports("pclmul"))
+		return;
+	crc32c_fn tables = crc32c_implementation(0), instruction = crc32c_implementation(1),
+		  interleaved = crc32c_implementation(2);
+	ck_assert(instruction && interleaved);
+	ck_assert(tables != instruction && tables != interleaved && instruction != interleaved);
+}
+END_TEST
+#else
+START_TEST(test_a_cpu_with_the_instructions_has_three_different_implementations) {
+	ck_assert_ptr_null(crc32c_implementation(1));
+	ck_assert_ptr_null(crc32c_implementation(2));
+}
+END_TEST
+#endif
+
 SUITE("crc32c", test_the_vectors_of_rfc_3720_come_out, test_the_byte_tables_are_what_the_polynomial_says,
       test_the_power_table_is_what_the_polynomial_says, test_every_length_and_alignment_is_the_same_in_all_implementations,
       test_lengths_around_several_blocks_of_streams_agree, test_pieces_give_the_crc_of_the_whole,
       test_a_packets_checksum_field_counts_as_zero_and_is_left_alone, test_any_flipped_bit_changes_the_checksum,
-      test_threads_may_make_the_first_call_together, test_the_portable_implementation_is_always_there_and_no_fourth_one_is)
+      test_threads_may_make_the_first_call_together, test_the_portable_implementation_is_always_there_and_no_fourth_one_is,
+      test_a_cpu_with_the_instructions_has_three_different_implementations)

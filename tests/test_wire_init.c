@@ -236,6 +236,15 @@ START_TEST(test_an_unknown_error_detection_method_is_passed_on) {
 }
 END_TEST
 
+START_TEST(test_a_cookie_preservative_is_read) {
+	static const uint8_t param[] = {0x00, 0x09, 0x00, 0x08, 0x12, 0x34, 0x56, 0x78};
+	struct wire_init i;
+	ck_assert_int_eq(read_with_params(param, sizeof param, &i), 0);
+	ck_assert(i.has_cookie_preservative && !i.has_zero_checksum);
+	ck_assert_uint_eq(i.cookie_preservative, 0x12345678);
+}
+END_TEST
+
 /* ---- unknown ones ---- */
 
 /* RFC 9260, 3.2.1. Behind the unknown parameter stands FORWARD-TSN, which shows whether the reading went on. */
@@ -394,8 +403,8 @@ SUITE("wire init", test_init_is_read, test_init_is_written, test_init_ack_is_wri
       test_known_parameters_of_fixed_size_are_malformed_at_any_other, test_address_types_are_whole_numbers_of_two_bytes,
       test_known_parameters_of_any_size_are_not_reported, test_each_extension_sets_its_flag_and_no_other,
       test_the_forward_tsn_parameter_alone_is_enough, test_an_unknown_error_detection_method_is_passed_on,
-      test_the_high_bits_of_an_unknown_parameter_decide_what_happens, test_a_reported_parameter_is_whole_and_without_its_padding,
-      test_reports_end_at_their_bound_and_the_reading_goes_on, test_nothing_behind_a_parameter_that_stops_is_looked_at,
-      test_an_init_shorter_than_its_fixed_part_is_malformed,
+      test_a_cookie_preservative_is_read, test_the_high_bits_of_an_unknown_parameter_decide_what_happens,
+      test_a_reported_parameter_is_whole_and_without_its_padding, test_reports_end_at_their_bound_and_the_reading_goes_on,
+      test_nothing_behind_a_parameter_that_stops_is_looked_at, test_an_init_shorter_than_its_fixed_part_is_malformed,
       test_an_init_ack_cut_at_each_byte_is_malformed_but_between_parameters, test_each_parameter_length_may_lie_without_harm,
       test_a_parameter_length_off_by_one_is_seen_wherever_it_can_be, test_an_init_ack_without_room_fails_at_every_length)

@@ -193,6 +193,18 @@ START_TEST(test_a_chunk_that_does_not_fit_fails_the_writer_and_nothing_is_writte
 }
 END_TEST
 
+START_TEST(test_a_chunk_that_could_not_be_ended_is_an_empty_one) {
+	static const uint8_t expected[] = {0x06, 0x01, 0, 4};
+	uint8_t buffer[8];
+	struct writer w = dirty_writer(buffer);
+	uint8_t *begin = wire_chunk_begin(&w, WIRE_ABORT, WIRE_FLAG_T);
+	write_bytes(&w, "12345", 5);
+	wire_chunk_end(&w, begin);
+	ck_assert(w.failed);
+	ck_assert_mem_eq(buffer, expected, sizeof expected);
+}
+END_TEST
+
 /* The length field ends at 65535. */
 START_TEST(test_a_chunk_longer_than_its_length_field_can_say_fails_the_writer) {
 	static uint8_t value[70000], buffer[80000];
@@ -254,5 +266,5 @@ SUITE("wire packet", test_a_header_is_read, test_a_packet_shorter_than_its_heade
       test_the_two_high_bits_say_what_to_do_with_an_unknown_type,
       test_a_chunk_is_padded_with_zeros_that_its_length_does_not_count, test_a_chunk_without_a_value_is_four_bytes,
       test_a_chunk_that_does_not_fit_fails_the_writer_and_nothing_is_written_beyond,
-      test_a_chunk_longer_than_its_length_field_can_say_fails_the_writer, test_every_chunk_type_has_its_name,
-      test_every_cause_has_its_name)
+      test_a_chunk_that_could_not_be_ended_is_an_empty_one, test_a_chunk_longer_than_its_length_field_can_say_fails_the_writer,
+      test_every_chunk_type_has_its_name, test_every_cause_has_its_name)

@@ -30,7 +30,7 @@ uint8_t *wire_chunk_begin(struct writer *w, uint8_t type, uint8_t flags) {
 		return NULL;
 	begin[0] = type;
 	begin[1] = flags;
-	put_be16(begin + 2, 4); /* a chunk that is never ended is an empty one, not a trap for the next reader */
+	put_be16(begin + 2, 4); /* a chunk that could not be ended is an empty one, not whatever lay in the buffer */
 	return begin;
 }
 

@@ -27,10 +27,8 @@ uint8_t *wire_param_begin(struct writer *w, uint16_t type) {
 	static const uint8_t zeros[3];
 	write_bytes(w, zeros, pad4(writer_len(w)) - writer_len(w));
 	uint8_t *begin = write_space(w, 4);
-	if (!begin)
-		return NULL;
-	put_be16(begin, type);
-	put_be16(begin + 2, 4);
+	if (begin)
+		put_be16(begin, type);
 	return begin;
 }
 
