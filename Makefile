@@ -241,10 +241,11 @@ fuzzers: $(FUZZERS)
 CLANG_FORMAT ?= clang-format
 CPPCHECK ?= cppcheck
 
+# cppcheck does not see that a callee fills a buffer; in tests, the sanitizers judge that better.
 lint:
 	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(STYLED)
 	$(Q)$(CPPCHECK) --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-		-j2 -Iinclude -Isrc -Itests -Ibench -I. src tests bench fuzz
+		--suppress=uninitvar:'tests/*' -j2 -Iinclude -Isrc -Itests -Ibench -I. src tests bench fuzz
 
 format:
 	$(Q)$(CLANG_FORMAT) -i $(STYLED)
