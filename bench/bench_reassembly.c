@@ -43,8 +43,12 @@ static void measure(const char *name, int fragments, uint16_t len, bool reverse,
 	c.slab = by_reference ? sluice_slab_get(bench_env()) : NULL;
 	BENCH_MUST(c.window && (c.slab || !by_reference));
 	reassembly_init(&c.in, bench_env(), c.window, &c.events, 1 << 20);
-	bench_run(&(struct bench_case){
-		.bench = "reassembly", .name = name, .run = run, .ctx = &c, .items = (size_t)fragments, .bytes = (size_t)fragments * len});
+	bench_run(&(struct bench_case){.bench = "reassembly",
+	                               .name = name,
+	                               .run = run,
+	                               .ctx = &c,
+	                               .items = (size_t)fragments,
+	                               .bytes = (size_t)fragments * len});
 	reassembly_free(&c.in);
 	sluice_slab_unref(c.slab);
 	window_unref(c.window);

@@ -50,7 +50,8 @@ int main(int argc, char **argv) {
 	tsnmap_init(&blocks.map, bench_env(), UINT64_C(1) << 32);
 	holes.hole = 16;
 	fill(&blocks, UINT64_C(1) << 32, false);
-	bench_run(&(struct bench_case){.bench = "tsnmap", .name = "in order", .run = in_order, .ctx = &straight, .items = WINDOW});
+	bench_run(
+		&(struct bench_case){.bench = "tsnmap", .name = "in order", .run = in_order, .ctx = &straight, .items = WINDOW});
 	bench_run(&(struct bench_case){
 		.bench = "tsnmap", .name = "every 16th late", .run = with_holes, .ctx = &holes, .items = WINDOW});
 	bench_run(&(struct bench_case){

@@ -18,12 +18,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define MUST(condition)                                                                                                        \
-	do {                                                                                                                   \
-		if (!(condition)) {                                                                                            \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                        \
-			abort();                                                                                               \
-		}                                                                                                              \
+#define MUST(condition)                                                                                                          \
+	do {                                                                                                                     \
+		if (!(condition)) {                                                                                              \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                          \
+			abort();                                                                                                 \
+		}                                                                                                                \
 	} while (0)
 
 #define PEER_TAG 0x22222222u

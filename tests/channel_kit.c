@@ -268,11 +268,12 @@ static void end_dispatch(void *node, uint64_t now) {
 	(void)now;
 	if (end->raw && end->sctp)
 		poll_raw(end);
-	if (!end->set)
+	sluice_channels *set = end->set;
+	if (!set)
 		return;
-	sluice_channels_dispatch(end->set);
+	sluice_channels_dispatch(set);
 	/* A callback may have freed it. */
-	if (end->set && !channels_check(end->set))
+	if (end->set == set && !channels_check(set))
 		sim_fail(end->sim, "end %s: channels_check", end->name);
 }
 

@@ -29,10 +29,10 @@ static inline int suite_run(const char *name, const TTest *const *tests, size_t 
 }
 
 /* Under sanitizers and valgrind everything is several times slower, so the limit is generous: it is there for hangs. */
-#define SUITE(name, ...)                                                                                                       \
-	int main(int argc, char **argv) {                                                                                      \
-		const TTest *tests[] = {__VA_ARGS__};                                                                          \
-		return suite_run(name, tests, sizeof tests / sizeof *tests, argc > 1 ? argv[1] : NULL, 300);                   \
+#define SUITE(name, ...)                                                                                                         \
+	int main(int argc, char **argv) {                                                                                        \
+		const TTest *tests[] = {__VA_ARGS__};                                                                            \
+		return suite_run(name, tests, sizeof tests / sizeof *tests, argc > 1 ? argv[1] : NULL, 300);                     \
 	}
 
 #endif

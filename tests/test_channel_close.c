@@ -367,6 +367,8 @@ START_TEST(test_an_abort_closes_every_channel_and_tells_what_was_lost) {
 	ck_assert_int_eq(sluice_channel_send(a->ch, "", 0), 0);
 	ck_assert_int_eq(app_send_number(b, 0, 500), 0);
 	world_run(w, 50 * SLUICE_MS);
+	struct app *fresh = end_open_label(&w->a, "fresh");
+	world_run(w, 50 * SLUICE_MS);
 	w->ab->config.loss = 0;
 	sluice_sctp_abort(w->a.sctp, "enough");
 	ck_assert_int_eq(sluice_channel_send(a->ch, "x", 1), SLUICE_CLOSED);
@@ -374,6 +376,7 @@ START_TEST(test_an_abort_closes_every_channel_and_tells_what_was_lost) {
 	ck_assert_uint_eq(a->lost, 8);
 	ck_assert_int_eq(a->error, SLUICE_CLOSED);
 	ck_assert_uint_eq(idle->lost, 0);
+	ck_assert_uint_eq(fresh->lost, 0); /* its OPEN is no message of the app's */
 	ck_assert_int_eq(idle->error, SLUICE_CLOSED);
 	ck_assert_int_eq(b->error, SLUICE_ABORTED);
 	ck_assert_uint_eq(b->lost, 1); /* its acknowledgement was lost, so nobody knows better */
@@ -408,6 +411,7 @@ START_TEST(test_a_graceful_shutdown_delivers_everything_and_closes_without_an_er
 	for (uint32_t i = 0; i < 20; i++)
 		ck_assert_int_eq(app_send_number(a, i, 50000), 0);
 	ck_assert_int_eq(sluice_sctp_shutdown(w->a.sctp), 0);
+	sluice_channel_close(a->ch); /* too late for a reset; the end will do */
 	ck_assert(world_until(w, a->closes && b->closes));
 	ck_assert_uint_eq(b->got_count, 20);
 	ck_assert(!a->error && !b->error && !a->lost && !b->lost);
@@ -493,6 +497,7 @@ START_TEST(test_when_the_ground_goes_what_was_received_is_delivered_and_the_chan
 	world_run(w, SLUICE_S);
 	ck_assert_journal(&w->a, "connected open:x closed:x:FINGERPRINT:1 ended:FINGERPRINT");
 	channels_end(w->a.set, SLUICE_CLOSED);
+	sluice_sctp_abort(w->a.sctp, NULL);
 	world_run(w, SLUICE_S);
 	ck_assert_uint_eq(w->a.ended, 1);
 	world_free(w);
@@ -611,6 +616,21 @@ START_TEST(test_everything_may_be_freed_in_each_callback) {
 }
 END_TEST
 
+START_TEST(test_everything_may_be_freed_while_resets_wait_for_their_turn) {
+	struct app *a, *b;
+	struct world *w = with_channel(NULL, &a, &b);
+	struct app *y = end_open_label(&w->a, "y");
+	world_run(w, SLUICE_S);
+	w->ab->config.loss = 1;
+	hello(a);
+	hello(y);
+	sluice_channel_close(a->ch);
+	sluice_channel_close(y->ch);
+	world_run(w, SLUICE_MS);
+	world_free(w);
+}
+END_TEST
+
 static void dispatch_again(struct app *app) {
 	ck_assert_int_eq(sluice_channels_dispatch(app->end->set), 0);
 }
@@ -694,4 +714,5 @@ SUITE("channel close", test_a_close_is_seen_at_both_ends_and_frees_the_id,
       test_what_the_reliability_limit_gave_up_is_counted_as_lost,
       test_when_the_ground_goes_what_was_received_is_delivered_and_the_channels_end,
       test_a_channel_may_be_closed_in_each_of_its_callbacks, test_everything_may_be_freed_in_each_callback,
+      test_everything_may_be_freed_while_resets_wait_for_their_turn,
       test_dispatch_within_a_callback_does_nothing_and_the_count_is_of_callbacks, test_every_nth_allocation_may_fail)

@@ -13,10 +13,12 @@ void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t size);
 void __libc_free(void *p);
-void *malloc(size_t size);
-void *calloc(size_t n, size_t size);
-void *realloc(void *p, size_t size);
-void free(void *p);
+/* Shared libraries must find them too, although the rest of the program is hidden. */
+#define EXPORTED __attribute__((visibility("default")))
+EXPORTED void *malloc(size_t size);
+EXPORTED void *calloc(size_t n, size_t size);
+EXPORTED void *realloc(void *p, size_t size);
+EXPORTED void free(void *p);
 
 static uint64_t calls;
 

@@ -120,6 +120,28 @@ START_TEST(test_blocks_come_back_last_in_first_out) {
 }
 END_TEST
 
+START_TEST(test_a_class_that_was_busy_makes_way_for_one_that_is) {
+	struct counter c;
+	struct block_pool pool = pool_of(&c, 64 * 64);
+	void *small[64], *large[4];
+	for (int i = 0; i < 64; i++)
+		small[i] = block_alloc(&pool, 64);
+	for (int i = 0; i < 64; i++)
+		block_free(&pool, small[i]);
+	ck_assert_uint_eq(pool.idle_bytes, POOLED ? 64 * 64 : 0);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 4; i++)
+			large[i] = block_alloc(&pool, 448);
+		for (int i = 0; i < 4; i++)
+			block_free(&pool, large[i]);
+	}
+	ck_assert_uint_eq(c.allocs, POOLED ? 64 + 4 : 64 + 12);
+	ck_assert_uint_le(pool.idle_bytes, 64 * 64);
+	block_pool_drain(&pool);
+	ck_assert_uint_eq(c.allocs, c.frees);
+}
+END_TEST
+
 START_TEST(test_idle_blocks_beyond_the_limit_go_back_to_the_allocator) {
 	struct counter c;
 	struct block_pool pool = pool_of(&c, 1024); /* room for four blocks of 256 */
@@ -447,12 +469,13 @@ START_TEST(test_only_a_few_idle_slabs_are_kept) {
 }
 END_TEST
 
-SUITE("pool", test_a_block_holds_all_bytes_that_were_asked_for, test_a_recycled_block_holds_the_largest_size_of_its_class,
-      test_at_most_a_quarter_of_a_block_is_wasted, test_blocks_come_back_last_in_first_out,
-      test_idle_blocks_beyond_the_limit_go_back_to_the_allocator, test_a_pool_with_limit_zero_keeps_nothing,
-      test_a_block_above_the_classes_goes_back_even_to_an_unlimited_pool, test_a_size_that_cannot_be_is_refused,
-      test_an_allocator_without_memory_shows_as_null_and_is_asked_again_later, test_freeing_nothing_is_harmless,
-      test_any_mix_of_sizes_keeps_blocks_apart_and_counted, test_an_environment_without_configuration_works,
+SUITE("pool", test_a_class_that_was_busy_makes_way_for_one_that_is, test_a_block_holds_all_bytes_that_were_asked_for,
+      test_a_recycled_block_holds_the_largest_size_of_its_class, test_at_most_a_quarter_of_a_block_is_wasted,
+      test_blocks_come_back_last_in_first_out, test_idle_blocks_beyond_the_limit_go_back_to_the_allocator,
+      test_a_pool_with_limit_zero_keeps_nothing, test_a_block_above_the_classes_goes_back_even_to_an_unlimited_pool,
+      test_a_size_that_cannot_be_is_refused, test_an_allocator_without_memory_shows_as_null_and_is_asked_again_later,
+      test_freeing_nothing_is_harmless, test_any_mix_of_sizes_keeps_blocks_apart_and_counted,
+      test_an_environment_without_configuration_works,
       test_an_environment_takes_all_memory_from_the_apps_allocator_and_gives_it_back,
       test_no_memory_for_an_environment_is_an_error_value, test_zeroed_memory_is_zeroed_when_it_was_used_before_too,
       test_a_copied_string_ends_in_a_nul, test_every_call_that_needs_memory_says_when_there_is_none,

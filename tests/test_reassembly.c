@@ -32,7 +32,12 @@ static void teardown(void) {
 
 static int add(uint64_t n, uint8_t flags, uint16_t stream, uint16_t ssn, const char *text) {
 	struct wire_data d = {
-		.flags = flags, .tsn = (uint32_t)TSN(n), .stream = stream, .ssn = ssn, .ppid = 51, .payload = (const uint8_t *)text,
+		.flags = flags,
+		.tsn = (uint32_t)TSN(n),
+		.stream = stream,
+		.ssn = ssn,
+		.ppid = 51,
+		.payload = (const uint8_t *)text,
 		.len = (uint16_t)strlen(text),
 	};
 	int error = reassembly_add(&r, &d, TSN(n), NULL);

@@ -118,6 +118,25 @@ START_TEST(test_small_messages_fill_packets_to_the_mtu) {
 }
 END_TEST
 
+START_TEST(test_with_nagle_small_messages_wait_for_company_while_data_is_in_flight) {
+	for (unsigned nagle = 0; nagle < 2; nagle++) {
+		struct pair_config c;
+		pair_config_init(&c);
+		c.a.nagle = nagle;
+		struct pair p;
+		pair_start(&p, &c);
+		for (unsigned i = 0; i < 10; i++) {
+			pair_send(&p, p.a, 0, 10);
+			sim_run(&p.sim, p.sim.now + SLUICE_MS);
+		}
+		pair_deliver(&p, SLUICE_S);
+		/* One at once, the rest when it is acknowledged; or each at once. */
+		ck_assert_uint_eq(data_packets(&p, true), nagle ? 2 : 10);
+		pair_free(&p);
+	}
+}
+END_TEST
+
 START_TEST(test_a_batch_has_slots_of_one_size) {
 	struct pair_config c;
 	pair_config_init(&c);
@@ -157,7 +176,8 @@ START_TEST(test_messages_on_many_streams_keep_their_order) {
 	struct pair p;
 	pair_start(&p, &c);
 	for (unsigned i = 0; i < 1000; i++) {
-		pair_send_as(&p, p.a, (sluice_send_info){.stream = (uint16_t)(i % 100 * 600), .unordered = i % 5 == 4}, 50 + i % 3000);
+		pair_send_as(&p, p.a, (sluice_send_info){.stream = (uint16_t)(i % 100 * 600), .unordered = i % 5 == 4},
+		             50 + i % 3000);
 		if (i % 100 == 99)
 			pair_deliver(&p, 60 * SLUICE_S);
 	}
@@ -200,7 +220,8 @@ START_TEST(test_fragments_that_come_in_the_wrong_order_are_put_together) {
 			started(&s);
 			for (unsigned i = 0; i < 4; i++) {
 				unsigned k = orders[o][i];
-				uint8_t flags = (uint8_t)((k == 0 ? WIRE_DATA_B : 0) | (k == 3 ? WIRE_DATA_E : 0) | (unordered ? WIRE_DATA_U : 0));
+				uint8_t flags = (uint8_t)((k == 0 ? WIRE_DATA_B : 0) | (k == 3 ? WIRE_DATA_E : 0) |
+				                          (unordered ? WIRE_DATA_U : 0));
 				ck_assert_uint_eq(s.message_count, 0);
 				script_give_data(&s, s.tsn + k, 5, 0, flags, 100 + k);
 			}
@@ -541,11 +562,12 @@ END_TEST
 SUITE("sctp data", test_messages_of_every_size_arrive_intact, test_large_messages_arrive_intact,
       test_no_packet_is_larger_than_the_mtu, test_the_rooms_of_a_slot_are_left_alone,
       test_output_says_when_there_is_no_space_for_a_packet, test_small_messages_share_a_packet,
-      test_small_messages_fill_packets_to_the_mtu, test_a_batch_has_slots_of_one_size,
-      test_a_lost_message_holds_up_its_own_stream_only, test_messages_on_many_streams_keep_their_order,
-      test_the_ppid_and_stream_of_a_message_are_kept, test_ordered_messages_that_come_in_the_wrong_order_are_put_right,
-      test_fragments_that_come_in_the_wrong_order_are_put_together, test_tsns_and_ssns_may_wrap,
-      test_our_tsns_and_ssns_may_wrap, test_gaps_are_reported_as_blocks, test_out_of_order_data_is_acknowledged_at_once,
+      test_small_messages_fill_packets_to_the_mtu, test_with_nagle_small_messages_wait_for_company_while_data_is_in_flight,
+      test_a_batch_has_slots_of_one_size, test_a_lost_message_holds_up_its_own_stream_only,
+      test_messages_on_many_streams_keep_their_order, test_the_ppid_and_stream_of_a_message_are_kept,
+      test_ordered_messages_that_come_in_the_wrong_order_are_put_right,
+      test_fragments_that_come_in_the_wrong_order_are_put_together, test_tsns_and_ssns_may_wrap, test_our_tsns_and_ssns_may_wrap,
+      test_gaps_are_reported_as_blocks, test_out_of_order_data_is_acknowledged_at_once,
       test_duplicates_are_reported_at_once_and_delivered_once, test_one_packet_alone_is_acknowledged_after_the_delay,
       test_the_second_packet_is_acknowledged_at_once, test_the_i_bit_is_answered_at_once, test_one_input_call_gives_one_sack,
       test_a_sack_rides_with_data_that_goes_the_other_way, test_buffered_counts_until_the_acknowledgement,

@@ -2,8 +2,8 @@
 #include "suite.h"
 
 #include "sim/assert.h"
-#include "sim/pair.h"
 #include "sim/packets.h"
+#include "sim/pair.h"
 #include "sim/script.h"
 
 static sluice_sctp_stats stats(const struct script *s) {
@@ -289,7 +289,8 @@ START_TEST(test_data_on_a_stream_that_does_not_exist_is_reported_and_acknowledge
 	while ((p = script_next(&s))) {
 		struct wire_chunk chunk;
 		struct wire_sack sack;
-		reported |= packet_chunk(p->bytes, p->len, WIRE_ERROR, 0, &chunk) && get_be16(chunk.value) == WIRE_CAUSE_INVALID_STREAM;
+		reported |= packet_chunk(p->bytes, p->len, WIRE_ERROR, 0, &chunk) &&
+		            get_be16(chunk.value) == WIRE_CAUSE_INVALID_STREAM;
 		if (packet_chunk(p->bytes, p->len, WIRE_SACK, 0, &chunk) && wire_sack_read(&chunk, &sack) == 0)
 			acked |= sack.cum_tsn == s.tsn;
 	}
@@ -403,7 +404,6 @@ SUITE("sctp errors", test_a_wrong_tag_port_or_checksum_is_discarded_and_counted,
       test_some_packets_out_of_the_blue_are_never_answered, test_a_peer_whose_other_end_is_gone_learns_it_from_the_abort,
       test_unknown_chunks_are_treated_as_their_high_bits_say, test_a_pad_chunk_is_passed_over,
       test_chunks_of_every_malformed_length_do_no_harm, test_data_without_bytes_is_a_protocol_error,
-      test_data_on_a_stream_that_does_not_exist_is_reported_and_acknowledged,
-      test_a_sack_for_what_was_never_sent_changes_nothing, test_an_old_sack_changes_nothing,
-      test_an_error_chunk_alone_ends_nothing, test_a_heartbeat_is_answered_with_its_own_bytes,
+      test_data_on_a_stream_that_does_not_exist_is_reported_and_acknowledged, test_a_sack_for_what_was_never_sent_changes_nothing,
+      test_an_old_sack_changes_nothing, test_an_error_chunk_alone_ends_nothing, test_a_heartbeat_is_answered_with_its_own_bytes,
       test_a_heartbeat_ack_that_nobody_asked_for_is_ignored, test_a_message_above_the_limit_ends_the_association)

@@ -6,10 +6,10 @@
 #include "sim/script.h"
 
 /* Half a round trip of slack around a time that is otherwise exact. */
-#define ck_assert_about(time, expected)                                                                                        \
-	do {                                                                                                                   \
-		ck_assert_uint_ge(time, expected);                                                                             \
-		ck_assert_uint_le(time, (expected) + 15 * SLUICE_MS);                                                          \
+#define ck_assert_about(time, expected)                                                                                          \
+	do {                                                                                                                     \
+		ck_assert_uint_ge(time, expected);                                                                               \
+		ck_assert_uint_le(time, (expected) + 15 * SLUICE_MS);                                                            \
 	} while (0)
 
 START_TEST(test_an_association_is_up_at_both_ends_after_two_round_trips) {
@@ -614,7 +614,55 @@ START_TEST(test_the_smaller_stream_counts_win) {
 }
 END_TEST
 
-SUITE("sctp handshake", test_an_association_is_up_at_both_ends_after_two_round_trips,
+/* ---- zero checksum: RFC 9653 ---- */
+
+static unsigned zero_checksums(const struct pair *p, bool forward) {
+	unsigned n = 0;
+	for (size_t i = 0; i < p->recorder.count; i++)
+		n += p->recorder.packets[i].forward == forward && get_be32(p->recorder.packets[i].bytes + 8) == 0;
+	return n;
+}
+
+START_TEST(test_the_checksum_is_left_out_when_both_sides_accept_that) {
+	struct pair_config c;
+	pair_config_init(&c);
+	c.a.checksum = c.b.checksum = SLUICE_CHECKSUM_DTLS;
+	struct pair p;
+	pair_start(&p, &c);
+	/* RFC 9653, 5.2: packets with INIT and COOKIE-ECHO carry it all the same. */
+	ck_assert_uint_ne(get_be32(recorder_find(&p.recorder, true, WIRE_INIT, 0)->bytes + 8), 0);
+	ck_assert_uint_ne(get_be32(recorder_find(&p.recorder, true, WIRE_COOKIE_ECHO, 0)->bytes + 8), 0);
+	for (unsigned i = 0; i < 10; i++) {
+		pair_send(&p, p.a, 0, 3000);
+		pair_send(&p, p.b, 0, 3000);
+	}
+	pair_deliver(&p, SLUICE_S);
+	ck_assert_uint_ge(zero_checksums(&p, true), 20);
+	ck_assert_uint_ge(zero_checksums(&p, false), 20);
+	pair_shutdown(&p, p.a, SLUICE_S);
+	pair_free(&p);
+}
+END_TEST
+
+START_TEST(test_the_checksum_stays_when_one_side_wants_it) {
+	for (unsigned i = 0; i < 2; i++) {
+		struct pair_config c;
+		pair_config_init(&c);
+		(i ? &c.a : &c.b)->checksum = SLUICE_CHECKSUM_DTLS;
+		struct pair p;
+		pair_start(&p, &c);
+		pair_send(&p, p.a, 0, 3000);
+		pair_send(&p, p.b, 0, 3000);
+		pair_deliver(&p, SLUICE_S);
+		ck_assert_uint_eq(zero_checksums(&p, true) + zero_checksums(&p, false), 0);
+		pair_shutdown(&p, p.a, SLUICE_S);
+		pair_free(&p);
+	}
+}
+END_TEST
+
+SUITE("sctp handshake", test_the_checksum_is_left_out_when_both_sides_accept_that, test_the_checksum_stays_when_one_side_wants_it,
+      test_an_association_is_up_at_both_ends_after_two_round_trips,
       test_data_that_waits_for_the_handshake_rides_on_the_cookie_echo, test_a_lost_init_is_sent_again,
       test_a_lost_init_ack_is_sent_again, test_a_lost_cookie_echo_is_sent_again, test_a_lost_cookie_ack_is_sent_again,
       test_the_handshake_survives_when_everything_comes_twice, test_both_sides_may_open_at_once,
@@ -623,10 +671,9 @@ SUITE("sctp handshake", test_an_association_is_up_at_both_ends_after_two_round_t
       test_a_cookie_older_than_its_lifetime_is_answered_with_stale_cookie, test_a_cookie_just_within_its_lifetime_is_good,
       test_a_client_told_that_its_cookie_is_stale_starts_again_or_gives_up, test_a_forged_cookie_opens_nothing,
       test_a_cookie_under_another_tag_is_discarded, test_another_associations_cookie_opens_nothing,
-      test_inits_leave_no_state_behind, test_an_init_with_a_zero_tag_is_not_answered,
-      test_an_init_without_streams_is_refused, test_an_init_under_a_tag_is_not_answered,
-      test_an_init_that_is_bundled_is_not_answered, test_an_init_with_a_bad_checksum_or_port_is_discarded,
-      test_a_refusing_association_answers_no_init, test_unknown_parameters_are_treated_as_their_high_bits_say,
-      test_connecting_to_nobody_gives_up_after_the_configured_tries, test_cookies_that_are_never_acknowledged_are_given_up,
-      test_an_association_can_connect_again_after_it_ended, test_connect_is_refused_outside_closed,
-      test_the_smaller_stream_counts_win)
+      test_inits_leave_no_state_behind, test_an_init_with_a_zero_tag_is_not_answered, test_an_init_without_streams_is_refused,
+      test_an_init_under_a_tag_is_not_answered, test_an_init_that_is_bundled_is_not_answered,
+      test_an_init_with_a_bad_checksum_or_port_is_discarded, test_a_refusing_association_answers_no_init,
+      test_unknown_parameters_are_treated_as_their_high_bits_say, test_connecting_to_nobody_gives_up_after_the_configured_tries,
+      test_cookies_that_are_never_acknowledged_are_given_up, test_an_association_can_connect_again_after_it_ended,
+      test_connect_is_refused_outside_closed, test_the_smaller_stream_counts_win)

@@ -246,8 +246,7 @@ START_TEST(test_partial_reliability_on_bad_networks_neither_stalls_nor_garbles) 
 END_TEST
 
 SUITE("sctp partial reliability", test_a_message_without_retransmissions_that_is_lost_is_skipped,
-      test_a_message_is_retransmitted_as_often_as_allowed_and_no_more,
-      test_a_message_is_given_up_when_its_lifetime_is_over,
+      test_a_message_is_retransmitted_as_often_as_allowed_and_no_more, test_a_message_is_given_up_when_its_lifetime_is_over,
       test_messages_whose_lifetime_ends_in_the_queue_are_never_sent,
       test_half_a_message_that_is_given_up_is_forgotten_by_the_receiver, test_a_lost_forward_tsn_is_sent_again,
       test_a_peer_without_pr_sctp_gets_everything, test_a_forward_tsn_skips_what_is_missing_and_delivers_what_waited,

@@ -388,8 +388,7 @@ START_TEST(test_the_peer_may_reset_all_its_streams_at_once) {
 END_TEST
 
 SUITE("sctp re-config", test_an_outgoing_reset_comes_after_the_messages_and_restarts_the_counter,
-      test_a_reset_waits_for_data_that_has_to_be_sent_again,
-      test_a_reset_of_a_stream_with_data_does_not_hold_up_the_others,
+      test_a_reset_waits_for_data_that_has_to_be_sent_again, test_a_reset_of_a_stream_with_data_does_not_hold_up_the_others,
       test_an_incoming_request_makes_the_peer_reset_its_direction, test_both_sides_may_reset_the_same_stream_at_once,
       test_a_lost_request_or_response_is_made_good, test_many_streams_are_reset_one_after_the_other,
       test_a_reset_while_shutting_down_does_not_hang, test_streams_can_be_added_both_ways,

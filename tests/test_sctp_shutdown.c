@@ -41,8 +41,9 @@ START_TEST(test_nothing_is_taken_after_shutdown) {
 	pair_send(&p, p.a, 0, 100000);
 	ck_assert_int_eq(sluice_sctp_shutdown(p.a->sctp), 0);
 	ck_assert_int_eq(sctp_host_send(p.a, &(sluice_send_info){0}, 10), SLUICE_CLOSED);
-	ck_assert(SIM_UNTIL(&p.sim, p.sim.now + SLUICE_S, sctp_host_state(p.b) == SLUICE_SCTP_SHUTDOWN_RECEIVED ||
-	                                                          sctp_host_state(p.b) == SLUICE_SCTP_SHUTDOWN_ACK_SENT));
+	ck_assert(SIM_UNTIL(&p.sim, p.sim.now + SLUICE_S,
+	                    sctp_host_state(p.b) == SLUICE_SCTP_SHUTDOWN_RECEIVED ||
+	                            sctp_host_state(p.b) == SLUICE_SCTP_SHUTDOWN_ACK_SENT));
 	ck_assert_int_eq(sctp_host_send(p.b, &(sluice_send_info){0}, 10), SLUICE_CLOSED);
 	ck_assert(SIM_UNTIL(&p.sim, p.sim.now + SLUICE_S, p.a->ended && p.b->ended));
 	ck_assert(ledger_complete(&p.to_b));
@@ -219,6 +220,41 @@ START_TEST(test_an_init_in_shutdown_ack_sent_is_answered_with_the_shutdown_ack) 
 }
 END_TEST
 
+START_TEST(test_a_restart_in_shutdown_ack_sent_is_refused_with_the_shutdown_ack) {
+	/* RFC 9260, 5.2.4, A: "it MUST NOT set up a new association but instead resend the SHUTDOWN ACK chunk and send an ERROR chunk
+	 * with a "Cookie Received While Shutting Down" error cause to its peer". */
+	struct script s;
+	script_init(&s, NULL);
+	ck_assert(script_open_passive(&s));
+	uint32_t tag = s.remote_tag;
+	uint8_t space[1500];
+	s.remote_tag = 0;
+	s.tag = 0x55667788; /* the peer's next life */
+	struct writer w = script_begin(&s, space, sizeof space);
+	script_init_chunk(&s, &w, WIRE_INIT, NULL, 0);
+	script_give(&s, &w);
+	struct wire_chunk c;
+	struct wire_init ack;
+	ck_assert_ptr_nonnull(script_expect(&s, WIRE_INIT_ACK, &c));
+	ck_assert_int_eq(wire_init_read(&c, &ack), 0);
+	s.remote_tag = tag;
+	give(&s, WIRE_SHUTDOWN);
+	ck_assert_int_eq(sluice_sctp_state(s.sctp), SLUICE_SCTP_SHUTDOWN_ACK_SENT);
+	while (script_next(&s))
+		;
+	s.remote_tag = ack.tag;
+	w = script_begin(&s, space, sizeof space);
+	wire_chunk_write(&w, WIRE_COOKIE_ECHO, 0, ack.cookie, ack.cookie_len);
+	script_give(&s, &w);
+	ck_assert_int_eq(sluice_sctp_state(s.sctp), SLUICE_SCTP_SHUTDOWN_ACK_SENT);
+	ck_assert_uint_eq(script_pending(&s, WIRE_COOKIE_ACK), 0);
+	ck_assert_uint_eq(script_pending(&s, WIRE_SHUTDOWN_ACK), 1);
+	ck_assert_ptr_nonnull(script_expect(&s, WIRE_ERROR, &c));
+	ck_assert_uint_eq(get_be16(c.value), WIRE_CAUSE_COOKIE_WHILE_SHUTTING_DOWN);
+	script_free(&s);
+}
+END_TEST
+
 START_TEST(test_a_shutdown_in_cookie_echoed_is_ignored_and_a_shutdown_ack_is_completed) {
 	struct script s;
 	script_init(&s, NULL);
@@ -305,8 +341,8 @@ SUITE("sctp shutdown", test_an_idle_association_ends_after_one_and_a_half_round_
       test_a_message_sent_while_the_other_side_already_shuts_down_arrives, test_data_lost_in_shutdown_received_is_sent_again,
       test_both_sides_may_shut_down_at_once, test_any_lost_chunk_of_the_shutdown_is_sent_again,
       test_a_shutdown_that_nobody_answers_is_given_up, test_a_shutdown_before_the_handshake_is_done_ends_it_in_order,
-      test_the_peers_shutdown_is_answered_and_completed,
-      test_an_init_in_shutdown_ack_sent_is_answered_with_the_shutdown_ack,
+      test_the_peers_shutdown_is_answered_and_completed, test_an_init_in_shutdown_ack_sent_is_answered_with_the_shutdown_ack,
+      test_a_restart_in_shutdown_ack_sent_is_refused_with_the_shutdown_ack,
       test_a_shutdown_in_cookie_echoed_is_ignored_and_a_shutdown_ack_is_completed,
       test_a_shutdown_that_acknowledges_what_was_never_sent_is_not_believed,
       test_the_peers_shutdown_waits_until_our_data_is_acknowledged,

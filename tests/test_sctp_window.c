@@ -171,7 +171,8 @@ START_TEST(test_messages_of_the_size_of_the_window_get_through_with_loss) {
 		struct pair p;
 		pair_start(&p, &c);
 		for (unsigned i = 0; i < 9; i++)
-			pair_send_as(&p, p.a, (sluice_send_info){.stream = (uint16_t)(i % 3), .unordered = i % 3 == 1}, WINDOW / 2);
+			pair_send_as(&p, p.a, (sluice_send_info){.stream = (uint16_t)(i % 3), .unordered = i % 3 == 1},
+			             WINDOW / 2);
 		pair_deliver(&p, 120 * SLUICE_S);
 		pair_shutdown(&p, p.a, 20 * SLUICE_S);
 		pair_free(&p);

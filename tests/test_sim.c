@@ -183,8 +183,8 @@ START_TEST(test_random_loss_is_about_its_probability) {
 END_TEST
 
 START_TEST(test_burst_loss_comes_in_runs) {
-	struct scene *s =
-		scene(1, &(struct link_config){.burst_enter = 0.01, .burst_leave = 0.2, .burst_loss = 1}, 4000, SLUICE_MS, 100);
+	struct scene *s = scene(1, &(struct link_config){.burst_enter = 0.01, .burst_leave = 0.2, .burst_loss = 1}, 4000,
+	                        SLUICE_MS, 100);
 	sim_run(&s->sim, 10 * SLUICE_S);
 	unsigned runs = 0, lost = 0;
 	for (uint32_t i = 1; i < s->b.got_count; i++) {

@@ -14,35 +14,6 @@ static unsigned seeds(unsigned usual) {
 	return text && *text ? (unsigned)strtoul(text, NULL, 0) : usual;
 }
 
-static void bad_link(struct rng *r, struct link_config *l) {
-	*l = (struct link_config){.delay = rng_below(r, 150 * SLUICE_MS)};
-	if (rng_chance(r, 0.7))
-		l->rate = 200000u << rng_below(r, 9);
-	if (rng_chance(r, 0.5))
-		l->jitter = rng_below(r, 40 * SLUICE_MS);
-	if (rng_chance(r, 0.5))
-		l->queue = 10000 + rng_below(r, 100000); /* room for the largest packet */
-	if (rng_chance(r, 0.6))
-		l->loss = 0.08 * (double)rng_below(r, 1000) / 1000;
-	if (rng_chance(r, 0.2)) {
-		l->burst_enter = 0.01;
-		l->burst_leave = 0.3;
-		l->burst_loss = 0.8;
-	}
-	if (rng_chance(r, 0.3))
-		l->duplicate = 0.05;
-	if (rng_chance(r, 0.3))
-		l->corrupt = 0.02;
-	if (rng_chance(r, 0.4)) {
-		l->reorder = 0.1;
-		l->reorder_delay = rng_below(r, 60 * SLUICE_MS);
-	}
-	if (rng_chance(r, 0.1)) {
-		l->outage_from = SLUICE_S + rng_below(r, 3 * SLUICE_S);
-		l->outage_to = l->outage_from + rng_below(r, 3 * SLUICE_S);
-	}
-}
-
 static void any_config(struct rng *r, sluice_sctp_config *c) {
 	static const uint32_t mtus[] = {296, 576, 1188, 1188, 1500, 9000};
 	c->mtu = mtus[rng_below(r, 6)];
@@ -84,11 +55,11 @@ static size_t any_size(struct rng *r) {
 struct app {
 	struct rng rng;
 	struct sctp_host *host;
-	unsigned left;    /* messages to send */
+	unsigned left; /* messages to send */
 	uint16_t streams;
-	size_t largest;   /* that the other side takes */
-	bool partial;     /* some messages may be given up */
-	bool slow;        /* reads slowly */
+	size_t largest; /* that the other side takes */
+	bool partial;   /* some messages may be given up */
+	bool slow;      /* reads slowly */
 };
 
 static sluice_send_info any_info(struct app *app) {
@@ -152,8 +123,8 @@ static void one_world(uint64_t seed) {
 	pair_config_init(&c);
 	c.seed = seed;
 	c.no_record = true;
-	bad_link(&r, &c.ab);
-	bad_link(&r, &c.ba);
+	link_config_bad(&r, &c.ab);
+	link_config_bad(&r, &c.ba);
 	any_config(&r, &c.a);
 	any_config(&r, &c.b);
 	c.batch_max = rng_chance(&r, 0.5) ? 64 : rng_range(&r, 1, 5);

@@ -54,15 +54,15 @@ typedef struct sluice_channel_callbacks {
 } sluice_channel_callbacks;
 
 typedef struct sluice_channel_config {
-	const char *label, *protocol;  /* UTF-8, at most 65535 bytes each; NULL: "" */
+	const char *label, *protocol; /* UTF-8, at most 65535 bytes each; NULL: "" */
 	bool unordered;
 	enum sluice_reliability reliability;
-	uint32_t reliability_value;    /* retransmissions or ms */
-	uint16_t priority;             /* 0: SLUICE_PRIORITY_NORMAL */
-	bool negotiated;               /* both sides open it with the same id; nothing is sent for it */
-	int32_t id;                    /* 0..65534 when negotiated; else -1 (or 0 with negotiated false): chosen by role */
-	uint64_t high_water;           /* bytes; 0: the association's */
-	uint64_t buffered_low;         /* threshold, bytes; 0 */
+	uint32_t reliability_value; /* retransmissions or ms */
+	uint16_t priority;          /* 0: SLUICE_PRIORITY_NORMAL */
+	bool negotiated;            /* both sides open it with the same id; nothing is sent for it */
+	int32_t id;                 /* 0..65534 when negotiated; else -1 (or 0 with negotiated false): chosen by role */
+	uint64_t high_water;        /* bytes; 0: the association's */
+	uint64_t buffered_low;      /* threshold, bytes; 0 */
 	sluice_channel_callbacks callbacks;
 	void *user;
 } sluice_channel_config;

@@ -50,23 +50,24 @@ enum sluice_peer_state {
 	SLUICE_PEER_CONNECTING, /* DTLS or SCTP handshake under way */
 	SLUICE_PEER_CONNECTED,  /* channels can carry data */
 	SLUICE_PEER_CLOSING,
-	SLUICE_PEER_CLOSED,     /* closed by either side in order */
-	SLUICE_PEER_FAILED,     /* sluice_peer_error tells why */
+	SLUICE_PEER_CLOSED, /* closed by either side in order */
+	SLUICE_PEER_FAILED, /* sluice_peer_error tells why */
 };
 SLUICE_API const char *sluice_peer_state_name(enum sluice_peer_state state);
 
 typedef struct sluice_peer_config {
 	size_t size; /* set by sluice_peer_config_init */
 
-	enum sluice_role role;            /* DTLS client or server; required */
-	sluice_certificate *certificate;  /* NULL: one is made */
-	sluice_fingerprint remote_fingerprint; /* hash 0: to be set with sluice_peer_set_remote_fingerprint before any data passes */
+	enum sluice_role role;           /* DTLS client or server; required */
+	sluice_certificate *certificate; /* NULL: one is made */
+	sluice_fingerprint
+		remote_fingerprint; /* hash 0: to be set with sluice_peer_set_remote_fingerprint before any data passes */
 	/* Where the other side is; remote_len 0: learnt from the first datagram that looks like DTLS. While the handshake runs,
 	 * other addresses are ignored; later the path follows records that authenticate from elsewhere (a NAT rebinding). */
 	sluice_path path;
-	uint32_t mtu;                     /* largest UDP payload in bytes, 400..16384; 1200 */
-	uint64_t dtls_first_timeout;      /* ns before the first flight is repeated; doubles, at most 3 s each; 50 ms */
-	const char *dtls_ciphers;         /* OpenSSL's list; NULL: AES-GCM before ChaCha20-Poly1305 */
+	uint32_t mtu;                /* largest UDP payload in bytes, 400..16384; 1200 */
+	uint64_t dtls_first_timeout; /* ns before the first flight is repeated; doubles, at most 3 s each; 50 ms */
+	const char *dtls_ciphers;    /* OpenSSL's list; NULL: AES-GCM before ChaCha20-Poly1305 */
 
 	sluice_sctp_config sctp; /* its mtu is set by the peer; its checksum is SLUICE_CHECKSUM_DTLS from config_init on */
 	uint64_t remote_max_message_size; /* as in sluice_channels_config */
@@ -97,8 +98,7 @@ SLUICE_API int sluice_peer_set_remote_fingerprint(sluice_peer *p, const sluice_f
 
 /* ---- the verbs; see sctp.h ---------------------------------------------------------------------------------------- */
 
-SLUICE_API int sluice_peer_input(sluice_peer *p, const sluice_path *path, sluice_datagram *datagrams, size_t count,
-                                 uint64_t now);
+SLUICE_API int sluice_peer_input(sluice_peer *p, const sluice_path *path, sluice_datagram *datagrams, size_t count, uint64_t now);
 SLUICE_API void sluice_peer_advance(sluice_peer *p, uint64_t now);
 SLUICE_API int sluice_peer_output(sluice_peer *p, sluice_batch *batch, uint64_t now);
 SLUICE_API uint64_t sluice_peer_deadline(const sluice_peer *p);

@@ -36,9 +36,9 @@ typedef struct sluice_sctp_config {
 	uint16_t outbound_streams;        /* asked for; 65535 */
 	uint16_t inbound_streams;         /* at most; 65535 */
 	uint32_t mtu;                     /* largest SCTP packet in bytes, 296..65520; 1188 */
-	uint32_t receive_window;          /* a_rwnd in bytes, 4096..; 2 MiB. At least 5/4 of max_message_size, else it is raised to that */
-	uint32_t max_message_size;        /* largest message taken from the peer; 262144. A larger one ends the association */
-	uint64_t high_water;              /* bytes buffered per stream above which send says WOULD_BLOCK; 2 MiB */
+	uint32_t receive_window; /* a_rwnd in bytes, 4096..; 2 MiB. At least 5/4 of max_message_size, else it is raised to that */
+	uint32_t max_message_size; /* largest message taken from the peer; 262144. A larger one ends the association */
+	uint64_t high_water;       /* bytes buffered per stream above which send says WOULD_BLOCK; 2 MiB */
 
 	uint64_t rto_initial, rto_min, rto_max; /* ns; 500 ms, 300 ms, 3 s (RFC 9260 names 1 s, 1 s, 60 s) */
 	uint64_t cookie_lifetime;               /* ns; 60 s */
@@ -48,9 +48,9 @@ typedef struct sluice_sctp_config {
 	uint32_t association_max_retransmits;   /* 10 */
 	uint32_t initial_window;                /* cwnd at start, in bytes; RFC 9260's min(4 MTU, max(2 MTU, 4404)) is too small
 	                                         * for the internet of today: RFC 6928's 10 MTU */
-	uint32_t max_burst;                     /* packets that one output run may put out of an empty pipe; 0: no limit but cwnd */
-	uint32_t max_outstanding_chunks;        /* DATA chunks in flight; other stacks track only some thousand TSNs; 8192 */
-	bool nagle;                             /* hold back small packets while data is in flight; default: no-delay */
+	uint32_t max_burst;              /* packets that one output run may put out of an empty pipe; 0: no limit but cwnd */
+	uint32_t max_outstanding_chunks; /* DATA chunks in flight; other stacks track only some thousand TSNs; 8192 */
+	bool nagle;                      /* hold back small packets while data is in flight; default: no-delay */
 	enum sluice_cc congestion_control;
 	enum sluice_checksum checksum;
 	bool no_pr_sctp, no_reconfig; /* do not offer RFC 3758 / RFC 6525 */
@@ -170,16 +170,16 @@ SLUICE_API int sluice_sctp_add_streams(sluice_sctp *a, uint16_t outgoing, uint16
 /* ---- events ------------------------------------------------------------------------------------------------------ */
 
 enum sluice_sctp_event_type {
-	SLUICE_SCTP_MESSAGE = 1,   /* message: the caller's reference, to be released */
-	SLUICE_SCTP_CONNECTED,     /* established */
-	SLUICE_SCTP_ENDED,         /* error: 0 after a graceful shutdown, else why; the association is CLOSED */
-	SLUICE_SCTP_PEER_RESTARTED,/* RFC 9260, 5.2: everything in flight both ways is lost, streams start anew */
-	SLUICE_SCTP_RESET_IN,      /* stream: the peer reset its outgoing direction; its messages came before this event */
-	SLUICE_SCTP_RESET_OUT,     /* stream: our reset is done; error: 0, or SLUICE_REFUSED */
-	SLUICE_SCTP_STREAMS_ADDED, /* counts are in the statistics; error as above */
-	SLUICE_SCTP_WRITABLE,      /* stream: a send that would have blocked may be tried again */
-	SLUICE_SCTP_BUFFERED_LOW,  /* stream */
-	SLUICE_SCTP_ABANDONED,     /* stream: `count` messages were given up under their reliability limit since the last one */
+	SLUICE_SCTP_MESSAGE = 1,    /* message: the caller's reference, to be released */
+	SLUICE_SCTP_CONNECTED,      /* established */
+	SLUICE_SCTP_ENDED,          /* error: 0 after a graceful shutdown, else why; the association is CLOSED */
+	SLUICE_SCTP_PEER_RESTARTED, /* RFC 9260, 5.2: everything in flight both ways is lost, streams start anew */
+	SLUICE_SCTP_RESET_IN,       /* stream: the peer reset its outgoing direction; its messages came before this event */
+	SLUICE_SCTP_RESET_OUT,      /* stream: our reset is done; error: 0, or SLUICE_REFUSED */
+	SLUICE_SCTP_STREAMS_ADDED,  /* counts are in the statistics; error as above */
+	SLUICE_SCTP_WRITABLE,       /* stream: a send that would have blocked may be tried again */
+	SLUICE_SCTP_BUFFERED_LOW,   /* stream */
+	SLUICE_SCTP_ABANDONED,      /* stream: `count` messages were given up under their reliability limit since the last one */
 };
 
 typedef struct sluice_sctp_event {

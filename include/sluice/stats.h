@@ -16,10 +16,10 @@ typedef struct sluice_sctp_stats {
 	uint64_t sacks_sent, sacks_received, gap_blocks_received;
 	uint64_t duplicate_tsns_received;
 	uint64_t heartbeats_sent, heartbeat_acks_received;
-	uint64_t packets_discarded;  /* bad checksum, tag, length or port: counted, never answered beyond the RFC */
-	uint64_t chunks_discarded;   /* malformed, unknown or in the wrong state */
-	uint64_t window_drops;       /* DATA beyond what the window promised */
-	uint64_t memory_drops;       /* DATA not taken because the allocator had nothing */
+	uint64_t packets_discarded; /* bad checksum, tag, length or port: counted, never answered beyond the RFC */
+	uint64_t chunks_discarded;  /* malformed, unknown or in the wrong state */
+	uint64_t window_drops;      /* DATA beyond what the window promised */
+	uint64_t memory_drops;      /* DATA not taken because the allocator had nothing */
 	uint64_t window_probes;
 	uint64_t restarts;
 

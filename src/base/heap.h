@@ -26,7 +26,7 @@ struct heap {
 
 /* Room for one more node must be there before heap_set adds one: the owner allocates, so that the heap cannot fail. */
 void heap_set(struct heap *h, struct heap_node *node, uint64_t key); /* adds or moves */
-void heap_remove(struct heap *h, struct heap_node *node);             /* harmless when it is out */
+void heap_remove(struct heap *h, struct heap_node *node);            /* harmless when it is out */
 static inline struct heap_node *heap_min(const struct heap *h) {
 	return h->count ? h->slots[0] : NULL;
 }

@@ -11,6 +11,7 @@ void block_pool_drain(struct block_pool *pool) {
 			pool->idle[i] = b->next;
 			pool->allocator.free(pool->allocator.ctx, b);
 		}
+		pool->idle_in[i] = 0;
 	}
 	pool->idle_bytes = 0;
 }
@@ -61,18 +62,49 @@ static size_t class_size(unsigned class) {
 	return ((size_t)16 << (class / 4)) * (4 + class % 4);
 }
 
+static struct block *idle_pop(struct block_pool *pool, unsigned class) {
+	struct block *b = pool->idle[class];
+	if (b) {
+		pool->idle[class] = b->next;
+		pool->idle_in[class] -= class_size(class);
+		pool->idle_bytes -= class_size(class);
+	}
+	return b;
+}
+
+static void idle_push(struct block_pool *pool, struct block *b) {
+	b->next = pool->idle[b->class];
+	pool->idle[b->class] = b;
+	pool->idle_in[b->class] += class_size(b->class);
+	pool->idle_bytes += class_size(b->class);
+}
+
 void *block_alloc(struct block_pool *pool, size_t size) {
 	if (size > BLOCK_POOLED_MAX)
 		return fresh(pool, size, UNPOOLED);
 	size_t rounded;
 	unsigned class = class_of(size, &rounded);
-	struct block *b = pool->idle[class];
+	struct block *b = idle_pop(pool, class);
 	if (!b)
 		return fresh(pool, rounded, class);
-	pool->idle[class] = b->next;
-	pool->idle_bytes -= rounded;
 	pool->live++;
 	return b + 1;
+}
+
+/* Gives back blocks of the class that holds the most, until `size` more bytes may lie idle. False when that class is the one
+ * that wants the room: it has its share. */
+static bool make_room(struct block_pool *pool, uint32_t class) {
+	size_t size = class_size(class);
+	while (size > pool->limit - pool->idle_bytes) {
+		unsigned most = class;
+		for (unsigned i = 0; i < BLOCK_CLASSES; i++)
+			if (pool->idle_in[i] > pool->idle_in[most])
+				most = i;
+		if (most == class || size > pool->limit)
+			return false;
+		pool->allocator.free(pool->allocator.ctx, idle_pop(pool, most));
+	}
+	return true;
 }
 
 void block_free(struct block_pool *pool, void *p) {
@@ -80,13 +112,10 @@ void block_free(struct block_pool *pool, void *p) {
 		return;
 	struct block *b = (struct block *)p - 1;
 	pool->live--;
-	if (b->class == UNPOOLED || class_size(b->class) > pool->limit - pool->idle_bytes) {
+	if (b->class == UNPOOLED || !make_room(pool, b->class))
 		pool->allocator.free(pool->allocator.ctx, b);
-		return;
-	}
-	b->next = pool->idle[b->class];
-	pool->idle[b->class] = b;
-	pool->idle_bytes += class_size(b->class);
+	else
+		idle_push(pool, b);
 }
 
 #endif

@@ -2,9 +2,11 @@
  *
  * Four classes to each doubling (64, 80, 96, 112, 128, 160, ...), so at most a quarter of a block is wasted. A freed block
  * goes to the list of its class and is handed out again last in, first out, while it is still warm in the cache. The
- * blocks that lie idle are bounded; beyond the bound, and above BLOCK_POOLED_MAX, they go back to the allocator.
+ * blocks that lie idle are bounded; beyond the bound the class that has the most gives way, so that a class that was busy
+ * earlier does not keep one that is busy now from the pool. Above BLOCK_POOLED_MAX they go back to the allocator.
  *
  *   idle_bytes == sum over free blocks of their class's size, and idle_bytes <= limit
+ *   idle_in[c] == the same sum over class c alone
  *
  * With -DSLUICE_NOPOOL every call goes straight to the allocator, so that ASan sees each object. */
 #ifndef POOL_BLOCK_H
@@ -27,6 +29,7 @@ struct block {
 struct block_pool {
 	sluice_allocator allocator;
 	struct block *idle[BLOCK_CLASSES];
+	size_t idle_in[BLOCK_CLASSES];
 	size_t idle_bytes, limit;
 	size_t live; /* blocks handed out: 0 when everything was given back */
 };

@@ -21,7 +21,7 @@ struct sluice_env {
 
 	sluice_slab *free_slabs;
 	size_t slab_size, slab_limit;
-	size_t slabs_live;  /* handed out and not yet back */
+	size_t slabs_live; /* handed out and not yet back */
 	size_t slabs_free;
 };
 

@@ -134,7 +134,8 @@ static void apply(sluice_sctp *a, uint64_t cum, const struct gap *gaps, size_t c
 		a->view.in_recovery = false;
 	a->view.rto = a->rto.rto;
 	if (ack.bytes > 0) {
-		struct cc_ack for_cc = {.bytes = ack.bytes, .flight_before = flight_before, .advanced = ack.advanced, .now = a->now};
+		struct cc_ack for_cc = {
+			.bytes = ack.bytes, .flight_before = flight_before, .advanced = ack.advanced, .now = a->now};
 		a->cc->ack(&a->view, &for_cc);
 	}
 	on_loss(a, &ack);

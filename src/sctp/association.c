@@ -11,10 +11,10 @@ void sluice_sctp_config_init(sluice_sctp_config *config) {
 	*config = (sluice_sctp_config){.size = sizeof *config};
 }
 
-#define DEFAULT(field, value)                                                                                                  \
-	do {                                                                                                                   \
-		if (c->field == 0)                                                                                             \
-			c->field = (value);                                                                                    \
+#define DEFAULT(field, value)                                                                                                    \
+	do {                                                                                                                     \
+		if (c->field == 0)                                                                                               \
+			c->field = (value);                                                                                      \
 	} while (0)
 
 static void config_complete(sluice_sctp_config *c) {
@@ -120,11 +120,11 @@ void sluice_sctp_free(sluice_sctp *a) {
 			sluice_message_release(&rx_message_of_event(n)->public);
 	a->window->opened = NULL;
 	a->wake = NULL;
+	reconfig_clear(a); /* before the streams that wait in it */
 	outstanding_free(&a->sent);
 	outgoing_free(&a->out);
 	reassembly_free(&a->in);
 	tsnmap_free(&a->map);
-	reconfig_clear(a);
 	drop_replies(a);
 	env_free(a->env, a->echo);
 	window_unref(a->window);
@@ -152,11 +152,11 @@ static void end(sluice_sctp *a) {
 	a->shutdown_wanted = false;
 	for (int t = 0; t < TIMER_COUNT; t++)
 		timer_stop(a, t);
+	event_push(&a->events, &a->ended); /* before those that the dropping brings, as in a restart */
 	outstanding_clear(&a->sent);
 	outgoing_drop_queued(&a->out);
 	reconfig_clear(a);
 	env_log(a->env, SLUICE_LOG_INFO, "sctp: ended: %s", a->error ? a->error_text : "in order");
-	event_push(&a->events, &a->ended);
 	association_touch(a);
 }
 
@@ -232,7 +232,8 @@ void sluice_sctp_abort(sluice_sctp *a, const char *reason) {
 }
 
 static bool may_send(const sluice_sctp *a) {
-	return (a->state == SLUICE_SCTP_COOKIE_WAIT || a->state == SLUICE_SCTP_COOKIE_ECHOED || a->state == SLUICE_SCTP_ESTABLISHED) &&
+	return (a->state == SLUICE_SCTP_COOKIE_WAIT || a->state == SLUICE_SCTP_COOKIE_ECHOED ||
+	        a->state == SLUICE_SCTP_ESTABLISHED) &&
 	       !a->shutdown_wanted;
 }
 
@@ -322,7 +323,7 @@ enum sluice_sctp_state sluice_sctp_state(const sluice_sctp *a) {
 
 const char *sluice_sctp_state_name(enum sluice_sctp_state state) {
 	static const char *const names[] = {
-		"CLOSED", "COOKIE-WAIT", "COOKIE-ECHOED", "ESTABLISHED",
+		"CLOSED",           "COOKIE-WAIT",   "COOKIE-ECHOED",     "ESTABLISHED",
 		"SHUTDOWN-PENDING", "SHUTDOWN-SENT", "SHUTDOWN-RECEIVED", "SHUTDOWN-ACK-SENT",
 	};
 	return (unsigned)state < sizeof names / sizeof *names ? names[state] : "UNKNOWN";

@@ -60,26 +60,26 @@ struct reply {
 
 /* Our side of RFC 6525. */
 struct reconfig {
-	uint32_t next_seq;  /* of our next request */
-	bool outstanding;   /* one request is under way; RFC 6525, 5.1.1: "MUST NOT have more than one" */
-	uint16_t type;      /* WIRE_PARAM_* of it */
-	uint16_t stream;    /* resets */
-	uint16_t count;     /* adds */
+	uint32_t next_seq; /* of our next request */
+	bool outstanding;  /* one request is under way; RFC 6525, 5.1.1: "MUST NOT have more than one" */
+	uint16_t type;     /* WIRE_PARAM_* of it */
+	uint16_t stream;   /* resets */
+	uint16_t count;    /* adds */
 	uint32_t last_tsn;
 	uint32_t retries;
-	struct tx_stream *wanted_head, *wanted_tail;  /* outgoing resets to come */
-	uint16_t *requests; /* incoming resets to ask for: a ring that grows */
+	struct tx_stream *wanted_head, *wanted_tail; /* outgoing resets to come */
+	uint16_t *requests;                          /* incoming resets to ask for: a ring that grows */
 	uint32_t request_count, request_capacity;
 	uint16_t add_outgoing, add_incoming; /* to ask for */
 
 	/* The peer's side. */
-	uint32_t peer_seq;       /* the next one we expect */
-	uint32_t response_seq;   /* the last one answered */
+	uint32_t peer_seq;     /* the next one we expect */
+	uint32_t response_seq; /* the last one answered */
 	uint32_t response_result;
-	bool deferred;           /* an outgoing reset waits until everything before it came */
+	bool deferred; /* an outgoing reset waits until everything before it came */
 	uint64_t deferred_tsn;
 	uint16_t *deferred_streams;
-	size_t deferred_count;   /* 0 with deferred: all */
+	size_t deferred_count; /* 0 with deferred: all */
 };
 
 struct sluice_sctp {
@@ -109,11 +109,11 @@ struct sluice_sctp {
 	struct rto rto;
 	const struct cc_ops *cc;
 	struct cc_view view;
-	uint64_t recovery_exit; /* highest TSN outstanding when fast recovery began */
+	uint64_t recovery_exit;      /* highest TSN outstanding when fast recovery began */
 	bool fast_retransmit_packet; /* the next packet of retransmissions goes whatever cwnd says; RFC 9260, 7.2.4 (3) */
 	uint64_t peer_a_rwnd;        /* from the last SACK; what may still be sent is this minus the flight */
 	uint64_t last_data_sent;
-	uint64_t probe_interval;     /* of TIMER_PROBE; 0: the window was open when last heard of */
+	uint64_t probe_interval; /* of TIMER_PROBE; 0: the window was open when last heard of */
 	bool probe_now;
 	uint64_t forward_tsn_sent, forward_tsn_at;
 
@@ -152,7 +152,7 @@ void association_touch(sluice_sctp *a);
 __attribute__((format(printf, 3, 4))) void association_end(sluice_sctp *a, int error, const char *format, ...);
 /* The same, and tells the peer with an ABORT that carries the cause. */
 __attribute__((format(printf, 5, 6))) void association_fail(sluice_sctp *a, int error, uint16_t cause, bool with_text,
-                                                             const char *format, ...);
+                                                            const char *format, ...);
 /* Queues a packet of `len` bytes of chunks. False at the bound or without memory; counted. */
 bool association_reply(sluice_sctp *a, uint32_t tag, const void *chunks, size_t len);
 bool association_check(const sluice_sctp *a);
@@ -223,7 +223,7 @@ void shutdown_timeout(sluice_sctp *a);
 /* ---- reconfig.c ---- */
 void reconfig_start(sluice_sctp *a, uint32_t peer_tsn); /* sequence numbers at (re)establishment */
 void reconfig_chunk(sluice_sctp *a, const struct wire_chunk *c);
-void reconfig_progress(sluice_sctp *a);     /* is a request due, can a deferred one be done? */
+void reconfig_progress(sluice_sctp *a); /* is a request due, can a deferred one be done? */
 void reconfig_want(sluice_sctp *a, struct tx_stream *s);
 void reconfig_write_request(sluice_sctp *a, struct writer *w);
 void reconfig_write_response(sluice_sctp *a, struct writer *w);

@@ -36,7 +36,7 @@ bool cookie_write(const struct cookie *c, const uint8_t secret[COOKIE_SECRET_SIZ
 	p = add16(p, c->local_port);
 	p = add16(p, c->peer_port);
 	p = add32(p, (c->forward_tsn ? FLAG_FORWARD_TSN : 0u) | (c->reconfig ? FLAG_RECONFIG : 0u) |
-	                 (c->zero_checksum ? FLAG_ZERO_CHECKSUM : 0u));
+	                     (c->zero_checksum ? FLAG_ZERO_CHECKSUM : 0u));
 	return crypto_hmac_sha256(secret, COOKIE_SECRET_SIZE, out, (size_t)(p - out), p);
 }
 

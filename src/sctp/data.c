@@ -205,7 +205,8 @@ void data_write_sack(sluice_sctp *a, struct writer *w) {
 	if (room < SACK_FIXED)
 		return;
 	size_t max_gaps = (room - SACK_FIXED) / 4 < GAPS_KEPT ? (room - SACK_FIXED) / 4 : GAPS_KEPT;
-	struct wire_sack s = {.cum_tsn = (uint32_t)a->map.cum, .a_rwnd = (uint32_t)data_a_rwnd(a), .gaps = gaps, .duplicates = duplicates};
+	struct wire_sack s = {
+		.cum_tsn = (uint32_t)a->map.cum, .a_rwnd = (uint32_t)data_a_rwnd(a), .gaps = gaps, .duplicates = duplicates};
 	if (tsnmap_has_gap(&a->map))
 		s.gap_count = gather_gaps(a, gaps, max_gaps);
 	size_t max_duplicates = (room - SACK_FIXED) / 4 - s.gap_count;

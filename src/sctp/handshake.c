@@ -18,6 +18,19 @@ void handshake_reset(sluice_sctp *a) {
 	a->peer_tag = 0;
 }
 
+/* Nothing of an earlier association is left: streams begin at SSN 0 both ways. */
+static void begin_anew(sluice_sctp *a) {
+	uint32_t id = 0;
+	for (struct tx_stream *s; (s = idmap_next(&a->out.streams, &id)); id++) {
+		s->next_ssn = 0;
+		s->reset = TX_RESET_NONE;
+	}
+	reassembly_restart(&a->in);
+	rto_init(&a->rto, a->config.rto_initial, a->config.rto_min, a->config.rto_max);
+	outstanding_free(&a->sent);
+	outstanding_init(&a->sent, a->env, &a->out, SERIAL_ORIGIN + a->local_tsn);
+}
+
 /* ---- the active open ---- */
 
 int sluice_sctp_connect(sluice_sctp *a) {
@@ -26,8 +39,7 @@ int sluice_sctp_connect(sluice_sctp *a) {
 	handshake_reset(a);
 	a->error = 0;
 	a->error_count = a->t1_retries = a->stale_cookies = a->cookie_preservative = 0;
-	outstanding_free(&a->sent);
-	outstanding_init(&a->sent, a->env, &a->out, SERIAL_ORIGIN + a->local_tsn);
+	begin_anew(a);
 	a->state = SLUICE_SCTP_COOKIE_WAIT;
 	a->pending |= PENDING_INIT;
 	a->t1_rto = a->config.rto_initial;
@@ -113,7 +125,9 @@ static void take_peer(sluice_sctp *a, uint32_t tag, uint32_t tsn, uint32_t a_rwn
 	a->outbound = min16(a->config.outbound_streams, inbound);
 	a->inbound = min16(a->config.inbound_streams, outbound);
 	a->view = (struct cc_view){
-		.ssthresh = a_rwnd, .mtu = a->mtu - WIRE_HEADER_SIZE - WIRE_DATA_HEADER, .initial_window = a->config.initial_window,
+		.ssthresh = a_rwnd,
+		.mtu = a->mtu - WIRE_HEADER_SIZE - WIRE_DATA_HEADER,
+		.initial_window = a->config.initial_window,
 		.rto = a->rto.rto,
 	};
 	a->cc->init(&a->view);
@@ -342,6 +356,15 @@ static void reply_stale_cookie(sluice_sctp *a, const struct cookie *k) {
 	association_reply(a, k->peer_tag, bytes, writer_len(&w));
 }
 
+static void reply_shutting_down(sluice_sctp *a, uint32_t tag) {
+	uint8_t bytes[8];
+	struct writer w = writer_of(bytes, sizeof bytes);
+	uint8_t *chunk = wire_chunk_begin(&w, WIRE_ERROR, 0);
+	wire_param_write(&w, WIRE_CAUSE_COOKIE_WHILE_SHUTTING_DOWN, NULL, 0);
+	wire_chunk_end(&w, chunk);
+	association_reply(a, tag, bytes, writer_len(&w));
+}
+
 static void adopt(sluice_sctp *a, const struct cookie *k) {
 	take_peer(a, k->peer_tag, k->peer_tsn, k->peer_a_rwnd, k->peer_outbound, k->peer_inbound);
 	take_capabilities(a, k->forward_tsn, k->reconfig, k->zero_checksum);
@@ -353,8 +376,7 @@ static void adopt(sluice_sctp *a, const struct cookie *k) {
 static void cookie_opens(sluice_sctp *a, const struct cookie *k) {
 	a->local_tag = k->local_tag;
 	a->local_tsn = k->local_tsn;
-	outstanding_free(&a->sent);
-	outstanding_init(&a->sent, a->env, &a->out, SERIAL_ORIGIN + k->local_tsn);
+	begin_anew(a);
 	adopt(a, k);
 }
 
@@ -365,22 +387,19 @@ static void cookie_restarts(sluice_sctp *a, const struct cookie *k) {
 		/* "it MUST NOT set up a new association but instead resend the SHUTDOWN ACK chunk and send an ERROR chunk with a "Cookie
 		 * Received While Shutting Down" error cause to its peer" */
 		a->pending |= PENDING_SHUTDOWN_ACK;
+		reply_shutting_down(a, k->peer_tag);
 		return;
 	}
 	a->stats.restarts++;
+	/* The event comes before those that the dropping brings (writable, buffered low): who sends on hearing one of them must
+	 * know by then to whom. */
+	event_push(&a->events, &a->restarted);
 	outstanding_clear(&a->sent);
 	outgoing_drop_queued(&a->out);
-	uint32_t id = 0;
-	for (struct tx_stream *s; (s = idmap_next(&a->out.streams, &id)); id++) {
-		s->next_ssn = 0;
-		s->reset = TX_RESET_NONE;
-	}
-	reassembly_restart(&a->in);
 	reconfig_clear(a);
 	for (int t = 0; t < TIMER_COUNT; t++)
 		timer_stop(a, t);
 	a->pending = 0;
-	event_push(&a->events, &a->restarted);
 	cookie_opens(a, k);
 }
 

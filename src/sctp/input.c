@@ -86,12 +86,13 @@ static void ignore_entry(sluice_sctp *a, struct packet *p, const struct wire_chu
 
 /* ---- the dispatch table ---- */
 
-#define ALIVE                                                                                                                  \
-	(IN(COOKIE_WAIT) | IN(COOKIE_ECHOED) | IN(ESTABLISHED) | IN(SHUTDOWN_PENDING) | IN(SHUTDOWN_SENT) | IN(SHUTDOWN_RECEIVED) | \
-	 IN(SHUTDOWN_ACK_SENT))
+#define ALIVE                                                                                                                    \
+	(IN(COOKIE_WAIT) | IN(COOKIE_ECHOED) | IN(ESTABLISHED) | IN(SHUTDOWN_PENDING) | IN(SHUTDOWN_SENT) |                      \
+	 IN(SHUTDOWN_RECEIVED) | IN(SHUTDOWN_ACK_SENT))
 #define OPEN (IN(ESTABLISHED) | IN(SHUTDOWN_PENDING) | IN(SHUTDOWN_SENT) | IN(SHUTDOWN_RECEIVED) | IN(SHUTDOWN_ACK_SENT))
 
 /* In any other state a chunk is counted as discarded and skipped. */
+/* clang-format off */
 static const struct dispatch {
 	uint8_t type;
 	uint32_t states;
@@ -116,6 +117,7 @@ static const struct dispatch {
 	{WIRE_PAD,                IN(CLOSED) | ALIVE,                                               ignore_entry},
 	{WIRE_FORWARD_TSN,        OPEN,                                                             forward_tsn_entry},
 };
+/* clang-format on */
 
 /* RFC 9260, 3.2: the two highest bits say what becomes of a chunk that nobody knows. */
 static void unknown_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
@@ -158,7 +160,8 @@ static void dispatch_chunk(sluice_sctp *a, struct packet *p, const struct wire_c
 /* RFC 9653, 5.3: a zero checksum is taken when we offered that, but packets with an INIT or COOKIE ECHO chunk always carry the
  * CRC32c. It is looked at first: not computing the CRC is what this is for. */
 static bool checksum_fits(const sluice_sctp *a, const struct packet *p, uint8_t first) {
-	if (p->header.checksum == 0 && a->config.checksum == SLUICE_CHECKSUM_DTLS && first != WIRE_INIT && first != WIRE_COOKIE_ECHO)
+	if (p->header.checksum == 0 && a->config.checksum == SLUICE_CHECKSUM_DTLS && first != WIRE_INIT &&
+	    first != WIRE_COOKIE_ECHO)
 		return true;
 	return crc32c_packet(p->data, p->len) == p->header.checksum;
 }
@@ -178,8 +181,8 @@ static void out_of_the_blue(sluice_sctp *a, const struct packet *p, uint8_t firs
 	a->stats.packets_discarded++;
 	if (first == WIRE_SHUTDOWN_ACK)
 		reply_out_of_the_blue(a, p, WIRE_SHUTDOWN_COMPLETE);
-	else if (a->state == SLUICE_SCTP_CLOSED && first != WIRE_ABORT && first != WIRE_SHUTDOWN_COMPLETE && first != WIRE_INIT_ACK &&
-	         first != WIRE_COOKIE_ACK && first != WIRE_ERROR)
+	else if (a->state == SLUICE_SCTP_CLOSED && first != WIRE_ABORT && first != WIRE_SHUTDOWN_COMPLETE &&
+	         first != WIRE_INIT_ACK && first != WIRE_COOKIE_ACK && first != WIRE_ERROR)
 		reply_out_of_the_blue(a, p, WIRE_ABORT);
 }
 

@@ -18,8 +18,8 @@
 
 struct window {
 	sluice_env *env;
-	uint64_t held; /* payload + HELD_OVERHEAD of everything received and not yet released */
-	uint32_t refs; /* the association and every message */
+	uint64_t held;               /* payload + HELD_OVERHEAD of everything received and not yet released */
+	uint32_t refs;               /* the association and every message */
 	void (*opened)(void *owner); /* called when held shrinks by a release; NULL once the association is gone */
 	void *owner;
 };

@@ -102,8 +102,13 @@ static struct tx_message *message_new(struct outgoing *o, const sluice_send_info
 	if (!m)
 		return NULL;
 	*m = (struct tx_message){
-		.stream = s, .len = len, .left = len, .ppid = info->ppid, .limit = info->value,
-		.reliability = (uint8_t)info->reliability, .unordered = info->unordered,
+		.stream = s,
+		.len = len,
+		.left = len,
+		.ppid = info->ppid,
+		.limit = info->value,
+		.reliability = (uint8_t)info->reliability,
+		.unordered = info->unordered,
 	};
 	if (info->reliability == SLUICE_LIFETIME && !(m->timed = timed_new(o, m))) {
 		env_free(o->env, m);

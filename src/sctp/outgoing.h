@@ -23,8 +23,8 @@ struct tx_stream;
 struct tx_message {
 	struct tx_message *next, *prev; /* in its stream, while not all of it was cut */
 	struct tx_stream *stream;
-	struct tx_timed *timed; /* when it has a lifetime */
-	uint64_t first_tsn;     /* of its first fragment, once there is one */
+	struct tx_timed *timed;  /* when it has a lifetime */
+	uint64_t first_tsn;      /* of its first fragment, once there is one */
 	uint32_t len, cut, left; /* bytes: in all, given TSNs, neither acknowledged nor abandoned */
 	uint32_t ppid;
 	uint32_t limit; /* retransmissions, or lifetime in ms */
@@ -70,8 +70,8 @@ struct outgoing {
 	struct event_queue *events;
 	struct idmap streams;
 	struct tx_stream *ready_head, *ready_tail;
-	struct tx_message *begun;     /* cut in part: it goes on before any other */
-	struct tx_timed *unstamped;   /* lifetimes that count from the next verb, which knows the time */
+	struct tx_message *begun;   /* cut in part: it goes on before any other */
+	struct tx_timed *unstamped; /* lifetimes that count from the next verb, which knows the time */
 	struct heap expiry;
 	uint64_t buffered, high_water;
 	uint64_t messages, payload, abandoned;

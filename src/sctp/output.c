@@ -21,8 +21,12 @@ struct fill {
 static void put_chunk(sluice_sctp *a, struct fill *f, const struct tx_chunk *c, uint64_t tsn, bool immediate) {
 	struct tx_message *m = c->message;
 	struct wire_data d = {
-		.flags = (uint8_t)(c->flags | (immediate ? WIRE_DATA_I : 0)), .tsn = (uint32_t)tsn, .stream = m->stream->id, .ssn = m->ssn,
-		.ppid = m->ppid, .len = c->len,
+		.flags = (uint8_t)(c->flags | (immediate ? WIRE_DATA_I : 0)),
+		.tsn = (uint32_t)tsn,
+		.stream = m->stream->id,
+		.ssn = m->ssn,
+		.ppid = m->ppid,
+		.len = c->len,
 	};
 	size_t padded = pad4(c->len);
 	uint8_t *p = write_space(f->w, WIRE_DATA_HEADER + padded);
@@ -104,7 +108,8 @@ static bool nagle_holds(const sluice_sctp *a, const struct tx_message *m) {
 }
 
 static uint8_t fragment_flags(const struct tx_message *m, uint32_t len) {
-	return (uint8_t)((m->cut == 0 ? WIRE_DATA_B : 0) | (m->cut + len == m->len ? WIRE_DATA_E : 0) | (m->unordered ? WIRE_DATA_U : 0));
+	return (uint8_t)((m->cut == 0 ? WIRE_DATA_B : 0) | (m->cut + len == m->len ? WIRE_DATA_E : 0) |
+	                 (m->unordered ? WIRE_DATA_U : 0));
 }
 
 static void fill_new(sluice_sctp *a, struct fill *f) {
@@ -195,7 +200,8 @@ static size_t packet_finish(sluice_sctp *a, const struct space *s, size_t len, b
 }
 
 static void header(const sluice_sctp *a, struct writer *w, uint32_t tag) {
-	wire_header_write(w, &(struct wire_header){.src_port = a->config.local_port, .dst_port = a->config.remote_port, .tag = tag});
+	wire_header_write(w,
+	                  &(struct wire_header){.src_port = a->config.local_port, .dst_port = a->config.remote_port, .tag = tag});
 }
 
 static size_t reply_packet(sluice_sctp *a, const struct space *s) {

@@ -6,7 +6,12 @@
 
 void outstanding_init(struct outstanding *o, sluice_env *env, struct outgoing *out, uint64_t first_tsn) {
 	*o = (struct outstanding){
-		.env = env, .out = out, .cum = first_tsn - 1, .next = first_tsn, .advanced = first_tsn - 1, .lost_low = first_tsn,
+		.env = env,
+		.out = out,
+		.cum = first_tsn - 1,
+		.next = first_tsn,
+		.advanced = first_tsn - 1,
+		.lost_low = first_tsn,
 	};
 }
 
@@ -55,7 +60,12 @@ struct tx_chunk *outstanding_append(struct outstanding *o, struct tx_message *m,
 	uint64_t tsn = o->next++;
 	struct tx_chunk *c = outstanding_at(o, tsn);
 	*c = (struct tx_chunk){
-		.message = m, .sent_at = now, .offset = m->cut, .len = (uint16_t)len, .flags = flags, .transmissions = 1,
+		.message = m,
+		.sent_at = now,
+		.offset = m->cut,
+		.len = (uint16_t)len,
+		.flags = flags,
+		.transmissions = 1,
 	};
 	o->flight += len;
 	if (o->rtt_tsn == 0)
@@ -283,7 +293,10 @@ void outstanding_abandon(struct outstanding *o, struct tx_message *m) {
 	 * ever. */
 	if (m->cut < m->len && outstanding_reserve(o, OUTSTANDING_MAX)) {
 		*outstanding_at(o, o->next++) = (struct tx_chunk){
-			.flags = (uint8_t)(WIRE_DATA_E | (m->unordered ? WIRE_DATA_U : 0)), .state = CHUNK_ABANDONED, .stream = stream, .ssn = ssn,
+			.flags = (uint8_t)(WIRE_DATA_E | (m->unordered ? WIRE_DATA_U : 0)),
+			.state = CHUNK_ABANDONED,
+			.stream = stream,
+			.ssn = ssn,
 		};
 	}
 	outgoing_drop(o->out, m, true);

@@ -20,9 +20,9 @@
 
 enum chunk_state {
 	CHUNK_IN_FLIGHT,
-	CHUNK_LOST,     /* to be sent again */
-	CHUNK_ACKED,    /* by a gap block; the peer may still renege */
-	CHUNK_ABANDONED,/* given up: FORWARD-TSN passes over it; `message` is NULL, stream and ssn are kept */
+	CHUNK_LOST,      /* to be sent again */
+	CHUNK_ACKED,     /* by a gap block; the peer may still renege */
+	CHUNK_ABANDONED, /* given up: FORWARD-TSN passes over it; `message` is NULL, stream and ssn are kept */
 };
 
 /* 32 bytes: two to a cache line. */
@@ -64,7 +64,7 @@ struct outstanding {
 
 /* What one SACK told. */
 struct ack {
-	bool advanced;        /* the cumulative TSN moved */
+	bool advanced; /* the cumulative TSN moved */
 	bool rtt_valid;
 	bool lost_new;        /* chunks were found missing by it: fast retransmit */
 	uint64_t rtt;         /* ns */

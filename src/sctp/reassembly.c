@@ -9,7 +9,12 @@
 void reassembly_init(struct reassembly *r, sluice_env *env, struct window *w, struct event_queue *events,
                      uint32_t max_message_size) {
 	*r = (struct reassembly){
-		.env = env, .window = w, .events = events, .streams = {.env = env}, .low = 1, .high = 0,
+		.env = env,
+		.window = w,
+		.events = events,
+		.streams = {.env = env},
+		.low = 1,
+		.high = 0,
 		.max_message_size = max_message_size,
 	};
 }
@@ -174,7 +179,12 @@ static int ring_reserve(struct reassembly *r, uint64_t low, uint64_t high) {
 
 static bool fragment_fill(struct reassembly *r, struct fragment *f, const struct wire_data *d, sluice_slab *slab) {
 	*f = (struct fragment){
-		.data = d->payload, .ppid = d->ppid, .stream = d->stream, .ssn = d->ssn, .len = d->len, .flags = d->flags,
+		.data = d->payload,
+		.ppid = d->ppid,
+		.stream = d->stream,
+		.ssn = d->ssn,
+		.len = d->len,
+		.flags = d->flags,
 	};
 	if (must_copy(slab, d->len)) {
 		f->backing.block = env_alloc(r->env, d->len);

@@ -42,14 +42,15 @@ struct reassembly {
 	struct event_queue *events;
 	struct idmap streams;
 	struct fragment *ring;
-	uint32_t capacity; /* a power of two, or 0 */
+	uint32_t capacity;  /* a power of two, or 0 */
 	uint64_t low, high; /* low > high: empty */
 	uint64_t fragments; /* in the ring */
 	uint32_t max_message_size;
 	uint64_t messages, payload; /* delivered */
 };
 
-void reassembly_init(struct reassembly *r, sluice_env *env, struct window *w, struct event_queue *events, uint32_t max_message_size);
+void reassembly_init(struct reassembly *r, sluice_env *env, struct window *w, struct event_queue *events,
+                     uint32_t max_message_size);
 void reassembly_free(struct reassembly *r);
 
 /* Takes one chunk that is new. `d->payload` lies in `slab`, which may be NULL. Returns 0; SLUICE_NO_MEMORY or SLUICE_LIMIT:

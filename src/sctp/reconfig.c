@@ -182,7 +182,11 @@ void reconfig_write_request(sluice_sctp *a, struct writer *w) {
 		return;
 	put_be16(id, r->stream);
 	struct wire_reconfig p = {
-		.type = r->type, .request_seq = r->next_seq, .response_seq = r->response_seq, .last_tsn = r->last_tsn, .new_streams = r->count,
+		.type = r->type,
+		.request_seq = r->next_seq,
+		.response_seq = r->response_seq,
+		.last_tsn = r->last_tsn,
+		.new_streams = r->count,
 		.streams = id,
 	};
 	p.stream_count = r->type == WIRE_PARAM_OUTGOING_RESET || r->type == WIRE_PARAM_INCOMING_RESET ? 1 : 0;
@@ -268,7 +272,9 @@ void reconfig_write_response(sluice_sctp *a, struct writer *w) {
 	if (writer_room(w) < 16)
 		return;
 	struct wire_reconfig p = {
-		.type = WIRE_PARAM_RECONFIG_RESPONSE, .response_seq = a->reconfig.response_seq, .result = a->reconfig.response_result,
+		.type = WIRE_PARAM_RECONFIG_RESPONSE,
+		.response_seq = a->reconfig.response_seq,
+		.result = a->reconfig.response_result,
 	};
 	uint8_t *chunk = wire_chunk_begin(w, WIRE_RE_CONFIG, 0);
 	wire_reconfig_write(w, &p);
@@ -394,7 +400,9 @@ static void request(sluice_sctp *a, const struct wire_reconfig *p) {
 		/* The answer names the number that was asked, and the memory of the last good one stays. */
 		uint8_t bytes[32];
 		struct wire_reconfig bad = {
-			.type = WIRE_PARAM_RECONFIG_RESPONSE, .response_seq = p->request_seq, .result = WIRE_RESULT_BAD_SEQUENCE,
+			.type = WIRE_PARAM_RECONFIG_RESPONSE,
+			.response_seq = p->request_seq,
+			.result = WIRE_RESULT_BAD_SEQUENCE,
 		};
 		struct writer w = writer_of(bytes, sizeof bytes);
 		uint8_t *chunk = wire_chunk_begin(&w, WIRE_RE_CONFIG, 0);

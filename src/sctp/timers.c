@@ -1,7 +1,6 @@
 /* timers: which one is due, and the heartbeats. RFC 9260, 8.3. */
 #include "sctp/association.h"
 
-
 /* ---- heartbeats ---- */
 
 #define HEARTBEAT_INFO 16 /* time and nonce: RFC 9260, 8.3: "a random nonce", so that an answer proves that it was received */
@@ -84,14 +83,10 @@ static void probe_due(sluice_sctp *a) {
 }
 
 static void (*const on_expiry[TIMER_COUNT])(sluice_sctp *a) = {
-	[TIMER_T1] = handshake_timeout,
-	[TIMER_T2] = shutdown_timeout,
-	[TIMER_T3] = ack_t3_expired,
-	[TIMER_SACK] = sack_due,
-	[TIMER_HEARTBEAT] = heartbeat_due,
-	[TIMER_HEARTBEAT_ACK] = heartbeat_unanswered,
-	[TIMER_RECONFIG] = reconfig_timeout,
-	[TIMER_PROBE] = probe_due,
+	[TIMER_T1] = handshake_timeout,      [TIMER_T2] = shutdown_timeout,
+	[TIMER_T3] = ack_t3_expired,         [TIMER_SACK] = sack_due,
+	[TIMER_HEARTBEAT] = heartbeat_due,   [TIMER_HEARTBEAT_ACK] = heartbeat_unanswered,
+	[TIMER_RECONFIG] = reconfig_timeout, [TIMER_PROBE] = probe_due,
 };
 
 void sluice_sctp_advance(sluice_sctp *a, uint64_t now) {

@@ -157,8 +157,8 @@ static int read_option(struct perf_options *o, int key, const char *text) {
 		return read_address(o, PERF_CONNECT, text);
 	case OPT_FINGERPRINT:
 		return sluice_fingerprint_parse(text, &o->fingerprint)
-		             ? usage("fingerprint", "'sha-256 ' and its bytes in hex with colons")
-		             : 0;
+		               ? usage("fingerprint", "'sha-256 ' and its bytes in hex with colons")
+		               : 0;
 	default: /* OPT_CERT */
 		o->certificate_file = text;
 		return 0;

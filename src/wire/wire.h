@@ -51,7 +51,8 @@ enum wire_chunk_type {
 };
 
 /* RFC 9260, 3.2: what the two high bits of an unknown type ask for. */
-static inline bool wire_unknown_stops(uint8_t type) { /* "stop processing this SCTP packet and discard the unrecognized chunk and all further chunks" */
+static inline bool wire_unknown_stops(
+	uint8_t type) { /* "stop processing this SCTP packet and discard the unrecognized chunk and all further chunks" */
 	return (type & 0x80) == 0;
 }
 static inline bool wire_unknown_reports(uint8_t type) { /* "and report the unrecognized chunk" */
@@ -100,7 +101,7 @@ void wire_chunk_end(struct writer *w, uint8_t *begin);
 #define WIRE_DATA_B 0x02
 #define WIRE_DATA_U 0x04
 #define WIRE_DATA_I 0x08
-#define WIRE_DATA_HEADER 16   /* bytes before the payload, chunk header included */
+#define WIRE_DATA_HEADER 16 /* bytes before the payload, chunk header included */
 #define WIRE_I_DATA_HEADER 20
 
 struct wire_data {
@@ -204,7 +205,7 @@ struct wire_init {
 	uint16_t outbound_streams, inbound_streams;
 	uint32_t tsn;
 
-	bool forward_tsn;                       /* the parameter, or type 192 among the extensions */
+	bool forward_tsn;                          /* the parameter, or type 192 among the extensions */
 	bool reconfig, i_data, i_forward_tsn, pad; /* by the Supported Extensions */
 	bool has_zero_checksum;
 	uint32_t zero_checksum_method;
@@ -212,7 +213,7 @@ struct wire_init {
 	uint16_t cookie_len;
 	bool has_cookie_preservative;
 	uint32_t cookie_preservative; /* ms */
-	bool has_host_name; /* RFC 9260, 3.3.2.1.4: "MUST send an ABORT" */
+	bool has_host_name;           /* RFC 9260, 3.3.2.1.4: "MUST send an ABORT" */
 
 	/* Parameters that asked to be reported, up to a bound; the rest is not. stopped: one of them also ended the reading. */
 	struct wire_param unrecognized[WIRE_UNRECOGNIZED_MAX];

@@ -72,7 +72,7 @@ uint32_t ledger_note(struct ledger *l, uint16_t stream, bool unordered, bool rel
 	return number;
 }
 
-static void unnote(struct ledger *l) {
+void ledger_take_back(struct ledger *l) {
 	struct ledger_entry *e = &l->entries[--l->count];
 	if (!e->unordered)
 		l->last_sent[e->stream] = e->previous;
@@ -105,8 +105,10 @@ static int lend(struct ledger *l, sluice_sctp *sctp, const sluice_send_info *inf
 	*loan = (struct loan){l, number};
 	l->entries[number].lent = bytes;
 	/* Three uneven slices, one of them empty. */
-	struct iovec iov[4] = {
-		{bytes, len / 3}, {bytes + len / 3, 0}, {bytes + len / 3, len - len / 3 - len / 5}, {bytes + len - len / 5, len / 5}};
+	struct iovec iov[4] = {{bytes, len / 3},
+	                       {bytes + len / 3, 0},
+	                       {bytes + len / 3, len - len / 3 - len / 5},
+	                       {bytes + len - len / 5, len / 5}};
 	int rc = sluice_sctp_sendv(sctp, info, iov, 4, loan_over, loan);
 	if (rc < 0) {
 		l->entries[number].lent = NULL;
@@ -123,7 +125,7 @@ int ledger_send(struct ledger *l, sluice_sctp *sctp, const sluice_send_info *inf
 	numbered.ppid = number;
 	int rc = lend_it ? lend(l, sctp, &numbered, number, bytes, len) : sluice_sctp_send(sctp, &numbered, bytes, len);
 	if (rc < 0)
-		unnote(l);
+		ledger_take_back(l);
 	if (rc < 0 || !lend_it)
 		free(bytes);
 	return rc;

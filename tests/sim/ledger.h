@@ -21,7 +21,7 @@ struct ledger {
 	struct ledger_entry *entries;
 	uint32_t count, capacity;
 	uint64_t key;
-	uint32_t *last_sent; /* by stream */
+	uint32_t *last_sent;       /* by stream */
 	uint32_t arrived, missing; /* missing == reliable messages that have not arrived */
 	uint64_t bytes_sent, bytes_arrived;
 	char error[200];
@@ -36,6 +36,8 @@ int ledger_send(struct ledger *l, sluice_sctp *sctp, const sluice_send_info *inf
 
 /* The same for senders that are no association: notes a message and fills in its number and its bytes. */
 uint32_t ledger_note(struct ledger *l, uint16_t stream, bool unordered, bool reliable, size_t len);
+/* Forgets the last one noted: it was not taken. */
+void ledger_take_back(struct ledger *l);
 void ledger_fill(const struct ledger *l, uint32_t number, uint8_t *bytes, size_t len);
 
 /* Checks an arrived message off. False, and `error`, when something is wrong with it. */

@@ -5,6 +5,37 @@
 
 #include "sim.h"
 
+#define MS UINT64_C(1000000)
+
+void link_config_bad(struct rng *r, struct link_config *l) {
+	*l = (struct link_config){.delay = rng_below(r, 150 * MS)};
+	if (rng_chance(r, 0.7))
+		l->rate = 200000u << rng_below(r, 9);
+	if (rng_chance(r, 0.5))
+		l->jitter = rng_below(r, 40 * MS);
+	if (rng_chance(r, 0.5))
+		l->queue = 10000 + rng_below(r, 100000); /* room for the largest packet */
+	if (rng_chance(r, 0.6))
+		l->loss = 0.08 * (double)rng_below(r, 1000) / 1000;
+	if (rng_chance(r, 0.2)) {
+		l->burst_enter = 0.01;
+		l->burst_leave = 0.3;
+		l->burst_loss = 0.8;
+	}
+	if (rng_chance(r, 0.3))
+		l->duplicate = 0.05;
+	if (rng_chance(r, 0.3))
+		l->corrupt = 0.02;
+	if (rng_chance(r, 0.4)) {
+		l->reorder = 0.1;
+		l->reorder_delay = rng_below(r, 60 * MS);
+	}
+	if (rng_chance(r, 0.1)) {
+		l->outage_from = 1000 * MS + rng_below(r, 3000 * MS);
+		l->outage_to = l->outage_from + rng_below(r, 3000 * MS);
+	}
+}
+
 void link_filter(struct sim_link *link, link_filter_fn fn, void *ctx) {
 	if (link->filter_count == LINK_FILTERS)
 		sim_fail(link->sim, "more than %d filters on a link", LINK_FILTERS);

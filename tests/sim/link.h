@@ -28,15 +28,15 @@ struct link_config {
 	size_t queue;    /* bytes that may wait for the rate; 0: no limit */
 	size_t mtu;      /* larger datagrams vanish; 0: no limit */
 
-	uint64_t mask;                /* bit i: datagram i (from 0) is dropped */
-	uint64_t drop_from, drop_to;  /* datagrams number from..to-1 are dropped */
-	double loss;                  /* probability */
+	uint64_t mask;                   /* bit i: datagram i (from 0) is dropped */
+	uint64_t drop_from, drop_to;     /* datagrams number from..to-1 are dropped */
+	double loss;                     /* probability */
 	double burst_enter, burst_leave; /* Gilbert's two states: the chances per datagram to enter and leave the bad one, ... */
-	double burst_loss;            /* ... in which this is the probability of loss */
-	double corrupt;               /* probability that one bit is flipped */
-	double duplicate;             /* probability that it comes twice */
-	double reorder;               /* probability that it is held back by ... */
-	uint64_t reorder_delay;       /* ... so many ns, while others pass it */
+	double burst_loss;               /* ... in which this is the probability of loss */
+	double corrupt;                  /* probability that one bit is flipped */
+	double duplicate;                /* probability that it comes twice */
+	double reorder;                  /* probability that it is held back by ... */
+	uint64_t reorder_delay;          /* ... so many ns, while others pass it */
 	uint64_t outage_from, outage_to; /* everything offered in this time is dropped */
 };
 
@@ -58,12 +58,16 @@ struct sim_link {
 		void *ctx;
 	} filters[LINK_FILTERS];
 	unsigned filter_count;
-	bool burst;              /* Gilbert: in the bad state */
-	uint64_t busy_until;     /* when the last queued bit has left */
+	bool burst;          /* Gilbert: in the bad state */
+	uint64_t busy_until; /* when the last queued bit has left */
 	uint64_t last_arrival;
 	uint64_t offered, dropped, delivered, duplicated, corrupted, queue_drops; /* datagrams */
 	uint64_t bytes_offered, bytes_delivered;
 };
+
+/* A line as bad as lines get on which things still work: any mixture of slowness, jitter, short queues, loss up to 8 %, bursts of
+ * it, duplicates, flipped bits, reordering and an outage of up to 3 s near the beginning. */
+void link_config_bad(struct rng *r, struct link_config *config);
 
 void link_filter(struct sim_link *link, link_filter_fn fn, void *ctx);
 void link_filters_clear(struct sim_link *link);

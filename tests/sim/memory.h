@@ -11,10 +11,10 @@
 #include "sluice/env.h"
 
 struct memory {
-	size_t live, bytes, peak;       /* blocks and bytes now; the most bytes at once */
+	size_t live, bytes, peak; /* blocks and bytes now; the most bytes at once */
 	uint64_t allocations, frees, failures;
-	uint64_t fail_at, fail_for;     /* 0: never; how many in a row (0 as 1) */
-	bool plain;                     /* do not fill: for benches */
+	uint64_t fail_at, fail_for; /* 0: never; how many in a row (0 as 1) */
+	bool plain;                 /* do not fill: for benches */
 };
 
 sluice_allocator memory_allocator(struct memory *m);

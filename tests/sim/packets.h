@@ -26,7 +26,8 @@ void packet_reseal(uint8_t *packet, size_t len);
 
 struct drop_chunk {
 	uint8_t type;
-	unsigned from, count; /* of the packets that hold one: drop `count` from number `from` (from 0) on; count 0: all from there */
+	unsigned from,
+		count; /* of the packets that hold one: drop `count` from number `from` (from 0) on; count 0: all from there */
 	unsigned seen, dropped;
 };
 enum link_verdict drop_chunk(void *ctx, struct sim_link *link, uint8_t *packet, size_t *len, uint64_t now);

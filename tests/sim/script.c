@@ -1,7 +1,7 @@
 #include "script.h"
 
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "packets.h"
 
@@ -242,13 +242,8 @@ bool script_open_active(struct script *s) {
 void script_data(struct writer *w, uint32_t tsn, uint16_t stream, uint16_t ssn, uint8_t flags, size_t len) {
 	uint8_t payload[SCRIPT_PACKET_MAX];
 	memset(payload, (int)(tsn & 0xff), len);
-	struct wire_data d = {.flags = flags,
-	                      .tsn = tsn,
-	                      .stream = stream,
-	                      .ssn = ssn,
-	                      .ppid = tsn,
-	                      .payload = payload,
-	                      .len = (uint16_t)len};
+	struct wire_data d = {
+		.flags = flags, .tsn = tsn, .stream = stream, .ssn = ssn, .ppid = tsn, .payload = payload, .len = (uint16_t)len};
 	wire_data_write(w, &d);
 }
 

@@ -30,11 +30,11 @@ struct script {
 
 	/* Our side, the peer's. */
 	uint16_t port, remote_port;
-	uint32_t tag, remote_tag;        /* ours, which the association must put on its packets; and the association's */
-	uint32_t tsn, remote_tsn;        /* our next; the association's first */
+	uint32_t tag, remote_tag; /* ours, which the association must put on its packets; and the association's */
+	uint32_t tsn, remote_tsn; /* our next; the association's first */
 	uint32_t rwnd;
 	uint16_t streams;
-	bool forward_tsn, reconfig;      /* what our INIT offers */
+	bool forward_tsn, reconfig; /* what our INIT offers */
 
 	/* What came out and what nobody has looked at yet: packets[read .. count). */
 	struct script_packet *packets;

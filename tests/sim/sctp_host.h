@@ -21,8 +21,8 @@ struct sctp_host {
 	struct rng entropy;
 	struct ledger *sends, *receives; /* may be NULL */
 
-	bool keep;               /* the app does not release what it gets ... */
-	sluice_message **kept;   /* ... but puts it here */
+	bool keep;             /* the app does not release what it gets ... */
+	sluice_message **kept; /* ... but puts it here */
 	size_t kept_count, kept_capacity;
 
 	/* What happened. Times are of the first such event, SLUICE_NEVER before. */

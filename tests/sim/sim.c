@@ -231,9 +231,8 @@ struct sim_link *sim_link(struct sim *sim, const struct sim_host *from, const st
 
 sluice_path sim_path(const struct sim_host *host) {
 	sluice_path path = {.remote_len = sizeof(struct sockaddr_in)};
-	struct sockaddr_in in = {.sin_family = AF_INET,
-	                         .sin_port = htons((uint16_t)(host->index + 1)),
-	                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in in = {
+		.sin_family = AF_INET, .sin_port = htons((uint16_t)(host->index + 1)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	memcpy(&path.remote, &in, sizeof in);
 	return path;
 }
@@ -279,7 +278,8 @@ static void put_on_wire(struct sim_host *h, const sluice_batch *b) {
 		if (len <= h->headroom + h->tailroom || len > LINK_PACKET_MAX)
 			sim_fail(h->sim, "host %s wrote a slot of %zu bytes", h->name, len);
 		if (i + 1 == b->count && b->last > b->stride)
-			sim_fail(h->sim, "host %s: the last slot (%zu) is longer than the others (%zu)", h->name, b->last, b->stride);
+			sim_fail(h->sim, "host %s: the last slot (%zu) is longer than the others (%zu)", h->name, b->last,
+			         b->stride);
 		len -= h->headroom + h->tailroom;
 		memcpy(h->sim->scratch, sluice_batch_slot(b, i) + h->headroom, len);
 		link_send(link, h->sim->scratch, len, h->sim->now);

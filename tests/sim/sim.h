@@ -41,11 +41,11 @@ struct sim_host {
 	unsigned index;
 	const struct sim_node_ops *ops;
 	void *node;
-	sluice_env *env;      /* where its slabs come from; NULL: datagrams are handed over without a slab */
-	size_t batch_size;    /* bytes of one output batch; 65536 */
-	size_t batch_max;     /* datagrams of one; 64 */
+	sluice_env *env;           /* where its slabs come from; NULL: datagrams are handed over without a slab */
+	size_t batch_size;         /* bytes of one output batch; 65536 */
+	size_t batch_max;          /* datagrams of one; 64 */
 	size_t headroom, tailroom; /* of a slot, thrown away by the link: as a layer below would use them. 0 */
-	bool down;            /* the machine is off: neither verbs nor packets */
+	bool down;                 /* the machine is off: neither verbs nor packets */
 	struct sim_event *arrivals, **arrivals_end;
 };
 
@@ -92,13 +92,13 @@ bool sim_step(struct sim *sim, uint64_t limit);
 /* Runs until the clock shows `until`. */
 void sim_run(struct sim *sim, uint64_t until);
 /* Runs until the condition holds; false when it did not until `limit`. */
-#define SIM_UNTIL(sim, limit, condition)                                                                                       \
-	__extension__({                                                                                                        \
-		const uint64_t sim_until_ = (limit);                                                                           \
-		sim_settle(sim);                                                                                               \
-		while (!(condition) && sim_step(sim, sim_until_))                                                              \
-			;                                                                                                      \
-		(bool)(condition);                                                                                             \
+#define SIM_UNTIL(sim, limit, condition)                                                                                         \
+	__extension__({                                                                                                          \
+		const uint64_t sim_until_ = (limit);                                                                             \
+		sim_settle(sim);                                                                                                 \
+		while (!(condition) && sim_step(sim, sim_until_))                                                                \
+			;                                                                                                        \
+		(bool)(condition);                                                                                               \
 	})
 
 /* For link.c: a datagram that will arrive. */
