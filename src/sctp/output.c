@@ -8,7 +8,7 @@
 
 /* A message too large for one packet may begin in the rest of a packet if at least this much of it goes there; less costs more
  * in headers and reassembly than it gains. */
-#define MIN_FRAGMENT 128u
+#define MIN_FRAGMENT 16u
 
 /* ---- DATA ---- */
 
