@@ -2,6 +2,7 @@
 #include "suite.h"
 
 #include "sim/assert.h"
+#include "sim/direct.h"
 #include "sim/pair.h"
 #include "sim/script.h"
 
@@ -276,6 +277,53 @@ START_TEST(test_the_window_in_flight_never_passes_cwnd) {
 }
 END_TEST
 
+/* DATA packets of one output run with an open window and a megabyte to send. */
+static int first_burst(uint32_t max_burst) {
+	sluice_env *env;
+	struct direct d;
+	sluice_sctp_config c;
+	sluice_sctp_config_init(&c);
+	c.max_burst = max_burst;
+	c.initial_window = 20000;
+	c.checksum = SLUICE_CHECKSUM_CRC32C;
+	ck_assert_int_eq(sluice_env_new(NULL, &env), 0);
+	ck_assert_int_eq(direct_open(&d, env, &c), 0);
+	while (direct_run(&d, SLUICE_S))
+		;
+	static uint8_t message[100000], space[65536];
+	ck_assert_int_eq(sluice_sctp_send(d.a, &(sluice_send_info){.ppid = 53}, message, sizeof message), 0);
+	int packets = 0, n;
+	do {
+		sluice_batch b = {.data = space, .capacity = sizeof space};
+		n = sluice_sctp_output(d.a, &b, d.now);
+		packets += n;
+	} while (n > 0);
+	direct_close(&d);
+	sluice_env_free(env);
+	return packets;
+}
+
+START_TEST(test_max_burst_limits_what_one_arrival_lets_out) {
+	ck_assert_int_eq(first_burst(4), 4);
+	ck_assert_int_eq(first_burst(9), 9);
+	ck_assert_int_eq(first_burst(0), 20000 / 1160 + 1);
+}
+END_TEST
+
+START_TEST(test_with_max_burst_everything_still_arrives) {
+	struct pair_config c;
+	pair_config_init(&c);
+	c.a.max_burst = c.b.max_burst = 4;
+	c.ab.loss = 0.02;
+	struct pair p;
+	pair_start(&p, &c);
+	for (unsigned i = 0; i < 20; i++)
+		pair_send(&p, p.a, 0, 50000);
+	pair_deliver(&p, 120 * SLUICE_S);
+	pair_free(&p);
+}
+END_TEST
+
 START_TEST(test_heavy_loss_both_ways_is_survived) {
 	for (uint64_t n = sim_first(0); n <= sim_last(9); n++) {
 		struct pair_config c;
@@ -304,4 +352,5 @@ SUITE("sctp loss", test_a_hole_in_a_burst_is_mended_without_waiting_for_t3,
       test_without_heartbeats_an_idle_association_is_silent_and_never_wakes, test_the_round_trip_time_is_measured,
       test_an_outage_is_survived, test_a_clean_line_is_filled, test_a_line_with_a_short_queue_is_used_well,
       test_one_loss_in_a_hundred_does_not_stop_it, test_the_window_in_flight_never_passes_cwnd,
+      test_max_burst_limits_what_one_arrival_lets_out, test_with_max_burst_everything_still_arrives,
       test_heavy_loss_both_ways_is_survived)

@@ -48,7 +48,7 @@ typedef struct sluice_sctp_config {
 	uint32_t association_max_retransmits;   /* 10 */
 	uint32_t initial_window;                /* cwnd at start, in bytes; RFC 9260's min(4 MTU, max(2 MTU, 4404)) is too small
 	                                         * for the internet of today: RFC 6928's 10 MTU */
-	uint32_t max_burst;              /* packets that one output run may put out of an empty pipe; 0: no limit but cwnd */
+	uint32_t max_burst;              /* packets of new data that one input() or advance() may let out; 0: no limit but cwnd */
 	uint32_t max_outstanding_chunks; /* DATA chunks in flight; other stacks track only some thousand TSNs; 8192 */
 	bool nagle;                      /* hold back small packets while data is in flight; default: no-delay */
 	enum sluice_cc congestion_control;

@@ -113,6 +113,7 @@ struct sluice_sctp {
 	bool fast_retransmit_packet; /* the next packet of retransmissions goes whatever cwnd says; RFC 9260, 7.2.4 (3) */
 	uint64_t peer_a_rwnd;        /* from the last SACK; what may still be sent is this minus the flight */
 	uint64_t last_data_sent;
+	uint64_t burst_end;      /* flight at which the burst that the last input allowed is spent; config.max_burst */
 	uint64_t probe_interval; /* of TIMER_PROBE; 0: the window was open when last heard of */
 	bool probe_now;
 	uint64_t forward_tsn_sent, forward_tsn_at;
@@ -210,6 +211,12 @@ void ack_expire_lifetimes(sluice_sctp *a);
 void ack_write_forward_tsn(sluice_sctp *a, struct writer *w);
 static inline uint64_t ack_window_left(const sluice_sctp *a) {
 	return a->peer_a_rwnd > a->sent.flight ? a->peer_a_rwnd - a->sent.flight : 0;
+}
+
+/* Time passed or packets came: the next burst may begin. RFC 9260, 6.1, D. */
+static inline void burst_open(sluice_sctp *a) {
+	uint64_t burst = (uint64_t)a->config.max_burst * a->view.mtu;
+	a->burst_end = burst ? a->sent.flight + burst : UINT64_MAX;
 }
 
 /* ---- shutdown.c ---- */

@@ -256,6 +256,7 @@ int sluice_sctp_input(sluice_sctp *a, const sluice_datagram *datagrams, size_t c
 		with_data += input_packet(a, &datagrams[i]);
 	if (with_data)
 		data_batch_end(a, with_data);
+	burst_open(a);
 	reconfig_progress(a);
 	shutdown_progress(a);
 	return a->stats.memory_drops != refused ? SLUICE_NO_MEMORY : 0;

@@ -115,7 +115,9 @@ static uint8_t fragment_flags(const struct tx_message *m, uint32_t len) {
 static void fill_new(sluice_sctp *a, struct fill *f) {
 	struct tx_message *m;
 	while ((m = outgoing_next(&a->out))) {
-		if (a->sent.flight >= a->view.cwnd || (!f->has_data && nagle_holds(a, m)))
+		/* RFC 9260, 6.1, D: "When the time comes for the sender to transmit new DATA chunks, the protocol parameter Max.Burst SHOULD
+		 * be used to limit the number of packets sent": no more than that much new data follows one arrival. */
+		if (a->sent.flight >= a->view.cwnd || a->sent.flight >= a->burst_end || (!f->has_data && nagle_holds(a, m)))
 			return;
 		uint32_t len = cut_length(a, f, m);
 		if (len == 0 || !outstanding_reserve(&a->sent, a->config.max_outstanding_chunks) || !window_allows_new(a, len))

@@ -97,6 +97,7 @@ void sluice_sctp_advance(sluice_sctp *a, uint64_t now) {
 	for (int t = 0; t < TIMER_COUNT; t++)
 		if (a->timers[t] <= now)
 			on_expiry[t](a);
+	burst_open(a);
 	reconfig_progress(a);
 	shutdown_progress(a);
 }
