@@ -9,11 +9,6 @@
 
 #define PATIENCE (1800 * SLUICE_S) /* of virtual time: the worst lines carry a few kbit/s */
 
-static unsigned seeds(unsigned usual) {
-	const char *text = getenv("SLUICE_SEEDS");
-	return text && *text ? (unsigned)strtoul(text, NULL, 0) : usual;
-}
-
 static void any_config(struct rng *r, sluice_sctp_config *c) {
 	static const uint32_t mtus[] = {296, 576, 1188, 1188, 1500, 9000};
 	c->mtu = mtus[rng_below(r, 6)];
@@ -159,7 +154,7 @@ static void one_world(uint64_t seed) {
 }
 
 START_TEST(test_every_accepted_message_arrives_over_random_networks) {
-	for (uint64_t n = sim_first(1); n <= sim_last(seeds(400)); n++)
+	for (uint64_t n = sim_first(1); n <= sim_last(sim_seeds(400)); n++)
 		one_world(n);
 }
 END_TEST

@@ -15,11 +15,6 @@ struct world {
 	struct rng rng;
 };
 
-static unsigned seeds(unsigned usual) {
-	const char *text = getenv("SLUICE_SEEDS");
-	return text && *text ? (unsigned)strtoul(text, NULL, 0) : usual;
-}
-
 static void world_init(struct world *w, uint64_t seed, const struct link_config *out, const struct link_config *back) {
 	*w = (struct world){.rng = rng_of(seed, 33)};
 	sim_init(&w->sim, seed);
@@ -162,7 +157,7 @@ static void one_world(uint64_t seed) {
 }
 
 START_TEST(test_every_message_that_a_channel_accepted_arrives_over_random_networks) {
-	for (uint64_t n = sim_first(1); n <= sim_last(seeds(100)); n++)
+	for (uint64_t n = sim_first(1); n <= sim_last(sim_seeds(100)); n++)
 		one_world(n);
 }
 END_TEST

@@ -112,6 +112,9 @@ uint64_t sim_seed(uint64_t usual);
 /* For loops over seeds (or case numbers): for (n = sim_first(0); n <= sim_last(999); n++). */
 uint64_t sim_first(uint64_t usual);
 uint64_t sim_last(uint64_t usual);
+/* How many seeds a test of random worlds tries: what SLUICE_SEEDS says, else the usual number; an eighth of it under the thread
+ * sanitizer, which makes every memory access some ten times slower and has one thread to watch here. */
+unsigned sim_seeds(unsigned usual);
 /* Prints the seed of the last world made and the command that runs it again. */
 void sim_print_replay(void);
 /* Ends the program with a message and the replay command. */
