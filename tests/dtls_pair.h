@@ -136,6 +136,7 @@ static inline size_t pair_input(struct pair *p, int end, const uint8_t *data, si
 	memcpy(copy, data, len);
 	sluice_datagram in = {.data = copy, .len = len}, out[32];
 	size_t n = dtls_open(p->end[end], &in, 1, out, 32, p->now);
+	ck_assert(dtls_check(p->end[end]));
 	pair_take(p, end, out, n);
 	free(copy);
 	return n;
@@ -172,6 +173,7 @@ static inline bool pair_step(struct pair *p, uint64_t until) {
 		pair_deliver(p, pair_next(p));
 	else
 		dtls_advance(p->end[deadline[0] <= deadline[1] ? 0 : 1], p->now);
+	ck_assert(dtls_check(p->end[0]) && dtls_check(p->end[1]));
 	return true;
 }
 

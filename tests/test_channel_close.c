@@ -549,6 +549,51 @@ START_TEST(test_a_channel_may_be_closed_in_each_of_its_callbacks) {
 }
 END_TEST
 
+static void open_another(struct app *app) {
+	if (!end_app(app->end, "another"))
+		end_open_label(app->end, "another");
+}
+
+static void open_another_on_message(struct app *app, sluice_message *m) {
+	(void)m;
+	open_another(app);
+}
+
+static void open_another_at(struct end *end) {
+	end_open_label(end, "another");
+}
+
+static void hello_twice(struct app *app) {
+	hello(app);
+	hello(app);
+}
+
+START_TEST(test_a_channel_may_be_opened_in_each_callback) {
+	for (int where = 0; where <= 6; where++) {
+		struct world *w = world_new(NULL);
+		struct app *a = end_open_label(&w->a, "x");
+		a->on_open = where == 0 ? open_another : hello_twice;
+		a->on_low = where == 1 ? open_another : NULL;
+		a->on_closed = where == 2 ? open_another : NULL;
+		w->a.on_connected = where == 3 ? open_another_at : NULL;
+		w->b.on_channel = where == 4 ? open_another : NULL;
+		world_connect(w);
+		ck_assert(world_until(w, end_app(&w->b, "x")));
+		struct app *b = end_app(&w->b, "x");
+		b->on_message = where == 5 ? open_another_on_message : NULL;
+		b->on_closed = where == 6 ? open_another : NULL;
+		hello(a);
+		world_run(w, SLUICE_S);
+		sluice_channel_close(a->ch);
+		world_run(w, SLUICE_S);
+		struct app *at_a = end_app(&w->a, "another"), *at_b = end_app(&w->b, "another");
+		ck_assert_msg(at_a && at_b && at_a->opens == 1 && at_b->opens == 1, "callback %d", where);
+		ck_assert(a->closes == 1 && b->closes == 1);
+		world_free(w);
+	}
+}
+END_TEST
+
 /* Frees the whole end: set first, then the association, as a peer would. */
 static void free_all(struct app *app) {
 	struct end *end = app->end;
@@ -713,6 +758,6 @@ SUITE("channel close", test_a_close_is_seen_at_both_ends_and_frees_the_id,
       test_a_channel_opened_while_the_old_ones_close_belongs_to_the_new_association,
       test_what_the_reliability_limit_gave_up_is_counted_as_lost,
       test_when_the_ground_goes_what_was_received_is_delivered_and_the_channels_end,
-      test_a_channel_may_be_closed_in_each_of_its_callbacks, test_everything_may_be_freed_in_each_callback,
-      test_everything_may_be_freed_while_resets_wait_for_their_turn,
+      test_a_channel_may_be_closed_in_each_of_its_callbacks, test_a_channel_may_be_opened_in_each_callback,
+      test_everything_may_be_freed_in_each_callback, test_everything_may_be_freed_while_resets_wait_for_their_turn,
       test_dispatch_within_a_callback_does_nothing_and_the_count_is_of_callbacks, test_every_nth_allocation_may_fail)

@@ -16,12 +16,23 @@
 
 /* Loopback never is, so here stands the system call itself in front of libc's: while `full`, it says so. */
 static unsigned full, refused;
+static in_port_t broken_port; /* sends from here fail for good */
+
+static bool is_broken(int fd) {
+	struct sockaddr_in in = {0};
+	socklen_t len = sizeof in;
+	return broken_port && getsockname(fd, (struct sockaddr *)&in, &len) == 0 && in.sin_port == broken_port;
+}
 
 ssize_t sendmsg(int fd, const struct msghdr *m, int flags) {
 	if (full) {
 		full--;
 		refused++;
 		errno = EAGAIN;
+		return -1;
+	}
+	if (is_broken(fd)) {
+		errno = EBADF;
 		return -1;
 	}
 	return syscall(SYS_sendmsg, fd, m, flags);
@@ -92,8 +103,10 @@ static void on_state(sluice_peer *p, enum sluice_peer_state state, void *user) {
 static void end_open(struct end *e, sluice_env *env, sluice_loop *loop, const sluice_socket_config *options) {
 	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	sluice_socket_config config = options ? *options : (sluice_socket_config){0};
-	config.local = (const struct sockaddr *)&in;
-	config.local_len = sizeof in;
+	if (!config.local) {
+		config.local = (const struct sockaddr *)&in;
+		config.local_len = sizeof in;
+	}
 	*e = (struct end){.env = env, .loop = loop, .free_when_over = true};
 	ck_assert_int_eq(sluice_socket_open(loop, &config, &e->socket), 0);
 	ck_assert_int_eq(sluice_socket_address(e->socket, &e->address, &e->address_len), 0);
@@ -280,6 +293,25 @@ START_TEST(test_a_full_socket_delays_and_loses_nothing) {
 }
 END_TEST
 
+/* A negotiated channel opens by nothing but a callback, which needs no packet to leave. */
+START_TEST(test_a_full_socket_does_not_hold_up_callbacks) {
+	struct world w;
+	world_init(&w, NULL);
+	RUN_UNTIL(w.loop, w.c.a.opened && w.c.b.ch);
+	full = UINT32_MAX;
+	send_bytes(&w.c.a, 1, 100);
+	ev_run(sluice_loop_ev(w.loop), EVRUN_NOWAIT);
+	for (int i = 1; i <= 3; i++) {
+		sluice_channel_config c = {.negotiated = true, .id = 100 + i, .callbacks = callbacks, .user = &w.c.a};
+		ck_assert_int_eq(sluice_peer_open_channel(w.c.a.peer, &c, NULL), 0);
+		ev_run(sluice_loop_ev(w.loop), EVRUN_NOWAIT);
+		ck_assert_uint_eq(w.c.a.opened, 1 + (unsigned)i);
+	}
+	full = 0;
+	world_free(&w);
+}
+END_TEST
+
 START_TEST(test_a_peer_freed_while_its_socket_is_full_leaves_nothing_behind) {
 	struct world w;
 	world_init(&w, NULL);
@@ -383,6 +415,46 @@ static void stop_loop(struct ev_loop *ev, ev_timer *w, int events) {
 	ev_break(ev, EVBREAK_ONE);
 }
 
+static void send_while_preparing(struct ev_loop *ev, ev_prepare *w, int events) {
+	(void)ev;
+	(void)events;
+	struct end *e = w->data;
+	if (e)
+		send_bytes(e, 1, 100);
+	w->data = NULL;
+}
+
+/* libev calls the watchers of one kind in no order that is promised; ours has to be the last before the loop sleeps. */
+START_TEST(test_a_prepare_watcher_of_the_app_may_send_whether_it_is_older_or_younger_than_the_loop) {
+	for (int older = 0; older < 2; older++) {
+		struct ev_loop *ev = ev_loop_new(EVFLAG_AUTO);
+		ev_prepare prepare;
+		ev_prepare_init(&prepare, send_while_preparing);
+		prepare.data = NULL;
+		if (older)
+			ev_prepare_start(ev, &prepare);
+		struct world w;
+		ck_assert_int_eq(sluice_env_new(NULL, &w.env), 0);
+		ck_assert_int_eq(sluice_loop_new(w.env, ev, &w.loop), 0);
+		couple_start(&w.c, w.env, w.loop, w.loop, NULL);
+		if (!older)
+			ev_prepare_start(ev, &prepare);
+		RUN_UNTIL(w.loop, w.c.a.opened && w.c.b.ch);
+		ev_timer timer;
+		for (int i = 0; i < 2; i++) { /* first until no timer of the handshake runs, then with the message */
+			ev_timer_init(&timer, stop_loop, i ? 0.2 : 1.1, 0.);
+			ev_timer_start(ev, &timer);
+			sluice_loop_run(w.loop);
+			ck_assert_uint_eq(w.c.b.messages, (unsigned)i);
+			prepare.data = &w.c.a;
+		}
+		ev_prepare_stop(ev, &prepare);
+		world_free(&w);
+		ev_loop_destroy(ev);
+	}
+}
+END_TEST
+
 /* The timer drives what no datagram does: the first flight is repeated after 50, 100, 200 ms. */
 START_TEST(test_an_unanswered_flight_is_repeated_by_the_timer) {
 	struct world w;
@@ -460,6 +532,128 @@ START_TEST(test_an_address_in_use_is_an_error_and_an_unused_reservation_can_be_c
 }
 END_TEST
 
+START_TEST(test_two_peers_talk_over_ipv6) {
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	sluice_socket_config config = {.local = (const struct sockaddr *)&in6, .local_len = sizeof in6};
+	sluice_env *env;
+	sluice_loop *loop;
+	sluice_socket *s;
+	ck_assert_int_eq(sluice_env_new(NULL, &env), 0);
+	ck_assert_int_eq(sluice_loop_new(env, NULL, &loop), 0);
+	if (sluice_socket_open(loop, &config, &s) == 0) { /* a machine may be without IPv6 */
+		struct couple c;
+		sluice_socket_close(s);
+		couple_start(&c, env, loop, loop, &config);
+		RUN_UNTIL(loop, c.a.opened && c.b.ch);
+		c.b.close_at_message = true;
+		send_bytes(&c.a, 1, 1000);
+		sluice_loop_run(loop);
+		ck_assert_uint_eq(c.b.bytes, 1000);
+		couple_free(&c);
+	}
+	sluice_loop_free(loop);
+	sluice_env_free(env);
+}
+END_TEST
+
+START_TEST(test_a_broken_socket_is_given_up_and_the_others_live) {
+	struct world w;
+	struct couple other;
+	world_init(&w, NULL);
+	couple_start(&other, w.env, w.loop, w.loop, NULL);
+	RUN_UNTIL(w.loop, w.c.a.opened && w.c.b.ch && other.a.opened && other.b.ch);
+	broken_port = ((const struct sockaddr_in *)&w.c.a.address)->sin_port;
+	send_bytes(&w.c.a, 1, 100);
+	send_bytes(&other.a, 1, 100);
+	RUN_UNTIL(w.loop, other.b.messages == 1);
+	ck_assert_uint_eq(w.c.b.messages, 0);
+	sluice_peer_abort(w.c.a.peer, NULL); /* what it says is lost, but it comes to its end */
+	RUN_UNTIL(w.loop, w.c.a.over);
+	broken_port = 0;
+	couple_free(&other);
+	world_free(&w);
+}
+END_TEST
+
+/* Without GRO, one read brings datagrams of several sources; those behind a stranger's wait inside, where no event of the
+ * socket tells of them. */
+START_TEST(test_datagrams_behind_those_of_a_stranger_are_not_forgotten) {
+	const sluice_socket_config config = {.no_gro = true};
+	struct world w;
+	world_init(&w, &config);
+	RUN_UNTIL(w.loop, w.c.a.opened && w.c.b.ch);
+	int strangers[2] = {socket(AF_INET, SOCK_DGRAM, 0), socket(AF_INET, SOCK_DGRAM, 0)};
+	for (unsigned i = 1; i <= 20; i++) {
+		for (int k = 0; k < 24; k++) { /* more runs than one turn takes, all in one read */
+			const struct sockaddr *to = (const struct sockaddr *)&w.c.b.address;
+			ck_assert_int_eq(sendto(strangers[k % 2], "?", 1, 0, to, w.c.b.address_len), 1);
+		}
+		send_bytes(&w.c.a, 1, 100);
+		RUN_UNTIL(w.loop, w.c.b.messages == i);
+	}
+	sluice_peer_stats s;
+	sluice_peer_stats_get(w.c.a.peer, &s);
+	ck_assert_uint_eq(s.sctp.t3_expiries, 0);
+	close(strangers[0]);
+	close(strangers[1]);
+	world_free(&w);
+}
+END_TEST
+
+struct scarce {
+	unsigned left;
+};
+
+static void *scarce_alloc(void *ctx, size_t size) {
+	struct scarce *s = ctx;
+	if (s->left == 0)
+		return NULL;
+	s->left--;
+	return malloc(size);
+}
+
+static void scarce_free(void *ctx, void *p) {
+	(void)ctx;
+	free(p);
+}
+
+START_TEST(test_each_allocation_of_a_loop_and_its_sockets_may_fail) {
+	int error = SLUICE_NO_MEMORY;
+	for (unsigned left = 1; error; left++) {
+		struct scarce s = {left};
+		sluice_env_config config = {.allocator = {scarce_alloc, scarce_free, &s}};
+		sluice_env *env;
+		sluice_loop *loop = NULL;
+		sluice_socket *sockets[20] = {0};
+		ck_assert_int_eq(sluice_env_new(&config, &env), 0);
+		error = sluice_loop_new(env, NULL, &loop);
+		for (int i = 0; !error && i < 20; i++)
+			error = sluice_socket_open(loop, NULL, &sockets[i]);
+		ck_assert(!error || error == SLUICE_NO_MEMORY);
+		ck_assert(!loop || loop_check(loop));
+		sluice_loop_free(loop);
+		ck_assert_uint_eq(env->blocks.live, 0);
+		sluice_env_free(env);
+		ck_assert_uint_lt(left, 100);
+	}
+}
+END_TEST
+
+START_TEST(test_a_peer_has_one_socket) {
+	struct world w;
+	world_init(&w, NULL);
+	size_t blocks = w.env->blocks.live;
+	sluice_socket *s;
+	ck_assert_int_eq(sluice_loop_add(w.loop, w.c.a.peer, NULL), SLUICE_EXISTS);
+	ck_assert_uint_eq(w.env->blocks.live, blocks);
+	ck_assert_int_eq(sluice_socket_open(w.loop, NULL, &s), 0);
+	ck_assert_int_eq(sluice_loop_add_socket(w.loop, w.c.a.peer, s), SLUICE_EXISTS);
+	sluice_socket_close(s);
+	RUN_UNTIL(w.loop, w.c.a.opened && w.c.b.ch);
+	world_free(&w);
+}
+END_TEST
+
 START_TEST(test_fifty_couples_share_a_loop) {
 	enum { COUPLES = 50 };
 	static struct couple couples[COUPLES];
@@ -495,9 +689,12 @@ END_TEST
 SUITE("loop", test_the_clock_moves_forwards, test_two_peers_on_one_loop_talk_and_the_loop_ends_when_both_are_gone,
       test_a_loop_without_peers_ends_at_once, test_two_loops_share_the_ev_loop_of_the_app,
       test_megabytes_pass_with_and_without_offloads, test_a_full_socket_delays_and_loses_nothing,
-      test_a_peer_freed_while_its_socket_is_full_leaves_nothing_behind, test_a_peer_may_be_freed_in_its_own_callback,
-      test_a_peer_may_be_freed_in_a_callback_of_another, test_what_is_sent_outside_of_callbacks_leaves_before_the_loop_sleeps,
-      test_a_timer_of_the_app_may_send, test_stop_ends_run_and_it_can_be_run_again,
-      test_an_unanswered_flight_is_repeated_by_the_timer, test_an_idle_loop_sleeps, test_peers_outlive_a_loop_that_is_freed,
-      test_a_loop_knows_the_addresses_of_its_peers, test_an_address_in_use_is_an_error_and_an_unused_reservation_can_be_closed,
-      test_fifty_couples_share_a_loop)
+      test_a_full_socket_does_not_hold_up_callbacks, test_a_peer_freed_while_its_socket_is_full_leaves_nothing_behind,
+      test_a_peer_may_be_freed_in_its_own_callback, test_a_peer_may_be_freed_in_a_callback_of_another,
+      test_what_is_sent_outside_of_callbacks_leaves_before_the_loop_sleeps, test_a_timer_of_the_app_may_send,
+      test_stop_ends_run_and_it_can_be_run_again, test_an_unanswered_flight_is_repeated_by_the_timer, test_an_idle_loop_sleeps,
+      test_peers_outlive_a_loop_that_is_freed, test_a_loop_knows_the_addresses_of_its_peers,
+      test_an_address_in_use_is_an_error_and_an_unused_reservation_can_be_closed, test_a_peer_has_one_socket,
+      test_two_peers_talk_over_ipv6, test_a_broken_socket_is_given_up_and_the_others_live,
+      test_datagrams_behind_those_of_a_stranger_are_not_forgotten, test_each_allocation_of_a_loop_and_its_sockets_may_fail,
+      test_a_prepare_watcher_of_the_app_may_send_whether_it_is_older_or_younger_than_the_loop, test_fifty_couples_share_a_loop)

@@ -34,6 +34,7 @@ struct end {
 	sluice_peer *peer;
 	sluice_channel *ch;
 	enum spot free_at;
+	void (*instead)(sluice_peer *p); /* this is done there, and nothing freed */
 	bool echo;
 
 	char states[128]; /* "connecting connected ..." */
@@ -54,6 +55,10 @@ struct world {
 static void free_here(struct end *e, enum spot spot) {
 	if (e->free_at != spot)
 		return;
+	if (e->instead) {
+		e->instead(e->peer);
+		return;
+	}
 	sluice_peer *p = e->peer;
 	e->peer = NULL;
 	e->ch = NULL;
@@ -651,35 +656,75 @@ START_TEST(test_a_vanished_peer_is_noticed_when_there_is_data_for_it) {
 }
 END_TEST
 
+/* A life of two peers in which e passes all spots (but that only the answering side is told of a channel), and does what it
+ * has to do at one of them. */
+static void live_through(struct world *w, struct end *e, enum spot spot) {
+	static uint8_t bytes[16384];
+	struct end *other = e == &w->a ? &w->b : &w->a;
+	e->free_at = spot;
+	world_start(w);
+	open_channel(&w->a, 0);
+	WITHIN(w->sim, SLUICE_S, w->a.opened && w->b.ch);
+	if (e->ch)
+		sluice_channel_set_high_water(e->ch, 65536);
+	for (int i = 0; e->ch && i < 100; i++)
+		if (sluice_channel_send(e->ch, bytes, sizeof bytes) == SLUICE_WOULD_BLOCK)
+			break;
+	if (e->ch)
+		sluice_channel_set_buffered_low(e->ch, 1000);
+	if (other->ch)
+		sluice_channel_send(other->ch, bytes, 100);
+	pass(w, 3 * SLUICE_S);
+	if (other->peer)
+		sluice_peer_close(other->peer);
+	pass(w, 60 * SLUICE_S);
+}
+
 /* Whatever happens at that spot, no callback follows and everything is given back (node_free looks). */
 START_TEST(test_a_peer_may_be_freed_in_each_callback) {
 	struct world w = {0};
-	static uint8_t bytes[16384];
 	for (int side = 0; side < 2; side++) {
 		for (enum spot spot = AT_CONNECTING; spot < SPOTS; spot++) {
 			world_init(&w, sim_seed(1), &near);
-			struct end *e = side ? &w.b : &w.a, *other = side ? &w.a : &w.b;
-			e->free_at = spot;
-			world_start(&w);
-			open_channel(&w.a, 0);
-			WITHIN(w.sim, SLUICE_S, w.a.opened && w.b.ch);
-			if (e->ch)
-				sluice_channel_set_high_water(e->ch, 65536);
-			for (int i = 0; e->ch && i < 100; i++)
-				if (sluice_channel_send(e->ch, bytes, sizeof bytes) == SLUICE_WOULD_BLOCK)
-					break;
-			if (e->ch)
-				sluice_channel_set_buffered_low(e->ch, 1000);
-			if (other->ch)
-				sluice_channel_send(other->ch, bytes, 100);
-			pass(&w, 3 * SLUICE_S);
-			if (other->peer)
-				sluice_peer_close(other->peer);
-			pass(&w, 60 * SLUICE_S);
+			struct end *e = side ? &w.b : &w.a;
+			live_through(&w, e, spot);
 			bool passed = side == 1 || spot != AT_CHANNEL; /* a opened the only channel itself */
 			ck_assert_msg((e->peer == NULL) == passed, "side %d, spot %d: a %s, b %s", side, spot, w.a.states,
 			              w.b.states);
 			world_close(&w);
+		}
+	}
+	world_init(&w, 1, NULL);
+	world_free(&w);
+}
+END_TEST
+
+static void abort_it(sluice_peer *p) {
+	sluice_peer_abort(p, "enough");
+}
+
+static void open_and_close_channels(sluice_peer *p) {
+	sluice_channel_config c = {.label = "more", .id = -1};
+	sluice_channel *one, *two;
+	if (sluice_peer_open_channel(p, &c, &one) == 0 && sluice_peer_open_channel(p, &c, &two) == 0)
+		sluice_channel_close(one);
+}
+
+START_TEST(test_a_peer_may_be_closed_aborted_or_given_channels_in_each_callback) {
+	static void (*const deeds[])(sluice_peer * p) = {sluice_peer_close, abort_it, open_and_close_channels};
+	struct world w = {0};
+	for (size_t deed = 0; deed < sizeof deeds / sizeof *deeds; deed++) {
+		for (int side = 0; side < 2; side++) {
+			for (enum spot spot = AT_CONNECTING; spot < SPOTS; spot++) {
+				world_init(&w, sim_seed(1), &near);
+				struct end *e = side ? &w.b : &w.a;
+				e->instead = deeds[deed];
+				live_through(&w, e, spot);
+				ck_assert_msg(both_over(&w), "deed %zu, side %d, spot %d: a %s, b %s", deed, side, spot,
+				              w.a.states, w.b.states);
+				ck_assert_uint_ge(w.a.closed, 1);
+				world_close(&w);
+			}
 		}
 	}
 	world_init(&w, 1, NULL);
@@ -749,6 +794,28 @@ START_TEST(test_the_path_follows_records_that_authenticate_and_nothing_else) {
 }
 END_TEST
 
+/* They were genuine, but they came from home. */
+START_TEST(test_what_waited_for_the_fingerprint_does_not_speak_for_the_path_of_a_stranger) {
+	struct world w = {0};
+	world_init(&w, sim_seed(1), &near);
+	sluice_fingerprint late = w.b.config.remote_fingerprint;
+	w.b.config.remote_fingerprint.hash = 0;
+	world_start(&w);
+	pass(&w, 400 * SLUICE_MS);
+	ck_assert_int_eq(sluice_peer_set_remote_fingerprint(w.b.peer, &late), 0);
+	sluice_path elsewhere = sim_path(w.a.host), home = elsewhere;
+	((struct sockaddr_in *)&elsewhere.remote)->sin_port ^= htons(0x4000);
+	uint8_t space[4000], fake[40] = {23, 254, 253, 0, 1, 0, 0, 0, 0, 0, 99, 0, 27};
+	sluice_datagram d = {.data = fake, .len = sizeof fake};
+	ck_assert_int_eq(sluice_peer_input(w.b.peer, &elsewhere, &d, 1, w.sim.now), 0);
+	sluice_batch b = {.data = space, .capacity = sizeof space};
+	ck_assert_int_ge(sluice_peer_output(w.b.peer, &b, w.sim.now), 1);
+	ck_assert(path_equal(&b.path, &home));
+	ck_assert(WITHIN(w.sim, 2 * SLUICE_S, both_connected(&w)));
+	world_free(&w);
+}
+END_TEST
+
 /* ---- the driver's side ---- */
 
 static void count_wake(void *ctx) {
@@ -790,11 +857,16 @@ END_TEST
 
 START_TEST(test_an_output_without_room_says_so_and_loses_nothing) {
 	struct world w = {0};
-	connected_world(&w, &near);
-	pass(&w, SLUICE_S);
-	ck_assert_int_eq(sluice_channel_send(w.a.ch, "patience", 8), 0);
 	uint8_t space[64];
 	sluice_batch b = {.data = space, .capacity = sizeof space};
+	world_init(&w, sim_seed(1), &near);
+	world_start(&w);
+	ck_assert_int_eq(sluice_peer_output(w.a.peer, &b, 0), SLUICE_NO_SPACE); /* a ClientHello */
+	open_channel(&w.a, 0);
+	ck_assert(WITHIN(w.sim, SLUICE_S, w.b.channels == 1));
+	pass(&w, SLUICE_S);
+	ck_assert_int_eq(sluice_channel_send(w.a.ch, "patience", 8), 0);
+	b = (sluice_batch){.data = space, .capacity = sizeof space};
 	ck_assert_int_eq(sluice_peer_output(w.a.peer, &b, w.sim.now), SLUICE_NO_SPACE);
 	ck_assert(WITHIN(w.sim, SLUICE_S, w.b.messages == 1));
 	world_free(&w);
@@ -882,6 +954,8 @@ SUITE("peer", test_two_peers_connect_and_tell_their_states_in_order, test_connec
       test_abort_ends_both_sides_at_once, test_a_close_notify_without_shutdown_closes_and_says_what_was_lost,
       test_a_peer_may_be_closed_before_it_is_connected, test_a_peer_that_was_never_started_closes,
       test_a_vanished_peer_is_noticed_when_there_is_data_for_it, test_a_peer_may_be_freed_in_each_callback,
+      test_a_peer_may_be_closed_aborted_or_given_channels_in_each_callback,
+      test_what_waited_for_the_fingerprint_does_not_speak_for_the_path_of_a_stranger,
       test_the_path_is_learnt_from_the_first_dtls_record_only, test_the_path_follows_records_that_authenticate_and_nothing_else,
       test_wake_is_called_once_until_the_next_output, test_the_driver_hears_of_a_free,
       test_an_output_without_room_says_so_and_loses_nothing, test_wrong_configurations_are_refused,

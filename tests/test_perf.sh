@@ -35,6 +35,7 @@ holds() {
 	awk -v v="$(number "$1")" "BEGIN { exit !($2) }" || { cat "$out"; fail "\"$1\": not $2"; }
 }
 
+some_fingerprint="sha-256 $(printf 'AB:%.0s' 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1)AB"
 common='rss_tx_mb rss_rx_mb retransmitted cwnd duration_s'
 bulk="goodput_mbps msgs_per_s delivered_ratio cpu_tx_s_per_gb cpu_rx_s_per_gb $common"
 
@@ -117,7 +118,9 @@ wrong perf --open 3 --size 5
 wrong perf --json=yes
 wrong perf --fingerprint 'sha-256 00'
 wrong perf --connect 127.0.0.1:9
-wrong perf --connect nowhere --fingerprint "sha-256 $(printf '00:%.0s' 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1)00"
+wrong perf --connect nowhere --fingerprint "$some_fingerprint"
+wrong perf --connect 0.0.0.0:7 --fingerprint "$some_fingerprint"
+wrong perf --connect '[::]:7' --fingerprint "$some_fingerprint"
 wrong perf --listen 127.0.0.1:0
 wrong perf --listen 127.0.0.1:65536
 wrong perf --listen 127.0.0.1:7 --size 5
@@ -125,11 +128,30 @@ wrong perf --listen 127.0.0.1:7 --connect 127.0.0.1:7
 
 # ---- nobody there ----
 
-some_fingerprint="sha-256 $(printf 'AB:%.0s' 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1)AB"
 started=$(date +%s)
 run 1 perf --connect 127.0.0.1:9 --fingerprint "$some_fingerprint" --timeout 0.5
 grep -q 'no answer from 127.0.0.1:9' "$err" || { cat "$err"; fail 'a dead peer: no clear message'; }
 [ $(($(date +%s) - started)) -lt 10 ] || fail 'a dead peer: it took too long'
+
+# ---- what is printed ----
+
+code=0
+"$sluice" perf --time 0.2 >/dev/full 2>"$err" || code=$?
+[ "$code" = 1 ] && grep -q 'cannot write' "$err" || { cat "$err"; fail "a full disk: exit code $code"; }
+code=0
+"$sluice" perf --time 0.2 <&- >&- 2>"$err" || code=$?
+[ "$code" = 0 ] && [ ! -s "$err" ] || { cat "$err"; fail "closed streams: exit code $code"; }
+started=$(date +%s)
+"$sluice" perf --time 30 2>"$err" | head -n 1 >"$out"
+grep -q '^bulk: ' "$out" && [ ! -s "$err" ] || { cat "$out" "$err"; fail 'a reader that goes away'; }
+[ $(($(date +%s) - started)) -lt 4 ] || fail 'a reader that goes away: it took too long'
+
+# ---- a certificate that is none ----
+
+for file in "$scratch/none" "$scratch" /dev/null; do
+	run 1 perf --listen 127.0.0.1:7 --cert "$file"
+	[ "$(wc -l <"$err")" = 1 ] && grep -q "$file" "$err" || { cat "$err"; fail "--cert $file: not one line with its name"; }
+done
 
 # ---- two ends by hand ----
 
@@ -145,16 +167,19 @@ wait_for() {
 }
 
 # $1: what the listener is told; the rest: options of the connector. Leaves the exit codes in listened and connected.
+# $address and $reach, where set: what is listened on and connected to.
 by_hand() {
 	port=$((20000 + $$ % 20000))
 	told=$1
 	shift
 	mkfifo "$scratch/stdin"
-	timeout -k 2 60 "$sluice" perf --listen "127.0.0.1:$port" --json <"$scratch/stdin" >"$scratch/listener" 2>"$scratch/listener.err" &
+	: >"$scratch/listener.err"
+	: >"$err"
+	timeout -k 2 60 "$sluice" perf --listen "${address:-127.0.0.1}:$port" --json <"$scratch/stdin" >"$scratch/listener" 2>"$scratch/listener.err" &
 	listener=$!
 	exec 3>"$scratch/stdin"
 	theirs=$(wait_for "$scratch/listener.err" 'fingerprint: ')
-	timeout -k 2 60 "$sluice" perf --connect "127.0.0.1:$port" --fingerprint "$theirs" "$@" >"$out" 2>"$err" </dev/null &
+	timeout -k 2 60 "$sluice" perf --connect "${reach:-127.0.0.1}:$port" --fingerprint "$theirs" "$@" >"$out" 2>"$err" </dev/null &
 	connector=$!
 	ours=$(wait_for "$err" 'fingerprint: ')
 	echo "${told:-$ours}" >&3
@@ -175,6 +200,17 @@ has_fields goodput_mbps messages_received rss_rx_mb
 by_hand '' --open 3 --json
 [ "$connected $listened" = '0 0' ] || { cat "$err" "$scratch/listener.err"; fail "--open by hand: $connected and $listened"; }
 has_fields open_p50_ms open_max_ms
+
+address=0.0.0.0
+by_hand '' --time 0.3 --json
+[ "$connected $listened" = '0 0' ] || { cat "$err" "$scratch/listener.err"; fail "on every address: $connected and $listened"; }
+grep -q "connect ADDRESS_OF_THIS_HOST:$port" "$scratch/listener.err" || { cat "$scratch/listener.err"; fail 'what to type for 0.0.0.0'; }
+if [ -s /proc/net/if_inet6 ]; then
+	address='[::1]' reach='[::1]'
+	by_hand '' --open 2 --json
+	[ "$connected $listened" = '0 0' ] || { cat "$err" "$scratch/listener.err"; fail "IPv6 by hand: $connected and $listened"; }
+fi
+address='' reach=''
 
 by_hand "$some_fingerprint" --time 0.3 --json --timeout 5
 [ "$connected $listened" = '1 1' ] || fail "a wrong fingerprint by hand: $connected and $listened"
@@ -204,6 +240,29 @@ has_fields $bulk
 interrupt INT 1 --ping --json
 [ "$code" = 130 ] || { cat "$out" "$err"; fail "Ctrl-C while pinging: exit code $code"; }
 has_fields p50_us
+started=$(date +%s)
+for delay in 0.005 0.01 0.02; do # before, while and after the two find each other
+	interrupt INT $delay
+	[ "$code" = 130 ] && [ ! -s "$err" ] || { cat "$err"; fail "Ctrl-C after $delay s: exit code $code"; }
+done
+[ $(($(date +%s) - started)) -lt 4 ] || fail 'Ctrl-C at once: it took too long'
+
+# ---- one process dies ----
+
+for name in receiver sender; do
+	"$sluice" perf --time 30 >"$out" 2>"$err" </dev/null &
+	pid=$!
+	sleep 0.5
+	children=$(cat "/proc/$pid/task/$pid/children") # in the order in which they were started
+	case $name in receiver) child=${children%% *} ;; *) child=${children#* } ;; esac
+	started=$(date +%s)
+	kill -KILL $child
+	code=0
+	wait $pid || code=$?
+	[ "$code" = 1 ] && [ "$(wc -l <"$err")" = 1 ] && grep -q "the $name died of signal 9" "$err" ||
+		{ cat "$err"; fail "a killed $name: exit code $code"; }
+	[ $(($(date +%s) - started)) -lt 4 ] || fail "a killed $name: it took too long"
+done
 
 # A killed parent takes both processes with it.
 "$sluice" perf --time 30 >"$out" 2>"$err" </dev/null &

@@ -241,6 +241,7 @@ START_TEST(test_any_mix_of_sizes_keeps_blocks_apart_and_counted) {
 		r = r * 1664525 + 1013904223;
 		random_step(&pool, held, sizes, r ^ r >> 16);
 		ck_assert_uint_le(pool.idle_bytes, 20000);
+		ck_assert(step % 16 != 0 || block_pool_check(&pool));
 		ck_assert_uint_eq(pool.live + idle_count(&pool), c.allocs - c.frees);
 	}
 	for (size_t i = 0; i < HELD; i++)
@@ -248,6 +249,25 @@ START_TEST(test_any_mix_of_sizes_keeps_blocks_apart_and_counted) {
 	ck_assert_uint_eq(pool.live, 0);
 	block_pool_drain(&pool);
 	ck_assert_uint_eq(c.allocs, c.frees);
+}
+END_TEST
+
+START_TEST(test_the_check_finds_a_wrong_count_and_a_block_in_the_wrong_class) {
+	struct counter c;
+	struct block_pool pool = pool_of(&c, 20000);
+	if (!POOLED)
+		return;
+	struct block *b = block_alloc(&pool, 100);
+	block_free(&pool, b);
+	ck_assert(block_pool_check(&pool));
+	pool.idle_bytes++;
+	ck_assert(!block_pool_check(&pool));
+	pool.idle_bytes--;
+	(--b)->class ++;
+	ck_assert(!block_pool_check(&pool));
+	b->class --;
+	ck_assert(block_pool_check(&pool));
+	block_pool_drain(&pool);
 }
 END_TEST
 
@@ -463,6 +483,7 @@ START_TEST(test_only_a_few_idle_slabs_are_kept) {
 	for (int i = 0; i < 50; i++)
 		sluice_slab_unref(s[i]);
 	ck_assert_uint_eq(env->slabs_free, POOLED ? 8 : 0);
+	ck_assert(env_check(env));
 	ck_assert_uint_eq(c.frees, POOLED ? 42 : 50);
 	sluice_env_free(env);
 	ck_assert_uint_eq(c.allocs, c.frees);
@@ -475,7 +496,7 @@ SUITE("pool", test_a_class_that_was_busy_makes_way_for_one_that_is, test_a_block
       test_a_pool_with_limit_zero_keeps_nothing, test_a_block_above_the_classes_goes_back_even_to_an_unlimited_pool,
       test_a_size_that_cannot_be_is_refused, test_an_allocator_without_memory_shows_as_null_and_is_asked_again_later,
       test_freeing_nothing_is_harmless, test_any_mix_of_sizes_keeps_blocks_apart_and_counted,
-      test_an_environment_without_configuration_works,
+      test_the_check_finds_a_wrong_count_and_a_block_in_the_wrong_class, test_an_environment_without_configuration_works,
       test_an_environment_takes_all_memory_from_the_apps_allocator_and_gives_it_back,
       test_no_memory_for_an_environment_is_an_error_value, test_zeroed_memory_is_zeroed_when_it_was_used_before_too,
       test_a_copied_string_ends_in_a_nul, test_every_call_that_needs_memory_says_when_there_is_none,

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "io/udp.h"
+#include "pool/env.h"
 #include "suite.h"
 
 #ifndef UDP_SEGMENT
@@ -524,6 +525,8 @@ START_TEST(test_an_address_that_cannot_be_sent_to_counts_and_the_socket_lives) {
 		ck_assert_uint_ge(p.tx.stats.icmp_errors, 3);
 		lost.path = other_family;
 		send_all(&p, &lost);
+		lost.path = (sluice_path){0}; /* nobody knows yet where the other side is */
+		send_all(&p, &lost);
 		ck_assert_uint_eq(p.tx.stats.datagrams_sent, 0);
 		sluice_batch b = make_batch(&p.rx_address, 20, 1200, 5, 0);
 		send_all(&p, &b);
@@ -692,8 +695,11 @@ START_TEST(test_closing_a_socket_that_holds_datagrams_frees_them) {
 	ck_assert_int_eq(udp_send(&other, &b, &sent), 0);
 	ck_assert_int_eq(udp_receive(&p.rx, slab, out, 64, &from), 2);
 	ck_assert_ptr_nonnull(p.rx.held);
+	ck_assert_uint_eq(p.env->blocks.live, 1); /* the app's allocator gave the room for it */
 	sluice_slab_unref(slab);
 	udp_close(&other);
+	udp_close(&p.rx);
+	ck_assert_uint_eq(p.env->blocks.live, 0);
 	pair_close(&p);
 }
 END_TEST

@@ -80,7 +80,8 @@ typedef struct sluice_channels_config {
 	uint32_t max_channels;     /* open at once, ours and the peer's; 0: 1024 */
 } sluice_channels_config;
 
-/* Makes the set over an association of the same environment, which must outlive it. */
+/* Makes the set over an association of the same environment, which must outlive it. config may be NULL. Returns 0 or
+ * SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_channels_new(sluice_env *env, sluice_sctp *sctp, const sluice_channels_config *config,
                                    sluice_channels **out);
 /* Frees the set and its channels without callbacks and without a word to the peer. Allowed inside a callback. */
@@ -95,8 +96,9 @@ SLUICE_API void sluice_channels_set_max_message_size(sluice_channels *set, uint6
 SLUICE_API int sluice_channels_dispatch(sluice_channels *set);
 
 /* Opens a channel. Allowed at any time, before the association is up too. May send from on_open on; RFC 8832, 6, allows
- * user data right behind the OPEN, and on_open comes as soon as that is possible, not only after the ACK. Returns 0,
- * SLUICE_INVALID, SLUICE_EXISTS (negotiated id in use), SLUICE_LIMIT, SLUICE_CLOSED, SLUICE_NO_MEMORY. */
+ * user data right behind the OPEN, and on_open comes as soon as that is possible, not only after the ACK. The channel is
+ * the set's and lives until its on_closed returns; out may be NULL. Returns 0, SLUICE_INVALID, SLUICE_EXISTS (negotiated
+ * id in use), SLUICE_LIMIT, SLUICE_CLOSED, SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_channel_open(sluice_channels *set, const sluice_channel_config *config, sluice_channel **out);
 
 /* Closes: what send accepted is delivered first, then the stream is reset both ways. Messages that the peer sent before it

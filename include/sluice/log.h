@@ -2,6 +2,10 @@
 #ifndef SLUICE_LOG_H
 #define SLUICE_LOG_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum sluice_log_level {
 	SLUICE_LOG_ERROR = 0, /* something was given up */
 	SLUICE_LOG_WARN = 1,  /* the peer or the system did something odd; we went on */
@@ -13,4 +17,7 @@ enum sluice_log_level {
  * must not call the library. */
 typedef void (*sluice_log_fn)(void *ctx, enum sluice_log_level level, const char *line);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

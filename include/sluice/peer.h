@@ -82,11 +82,14 @@ typedef struct sluice_peer_config {
 
 SLUICE_API void sluice_peer_config_init(sluice_peer_config *config);
 
+/* Makes a peer in state NEW; nothing is sent before start. Returns 0, SLUICE_INVALID (the role is missing, or a field is
+ * outside what its comment allows), SLUICE_CRYPTO or SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_peer_new(sluice_env *env, const sluice_peer_config *config, sluice_peer **out);
 /* Frees it at once, from anywhere, callbacks included; nothing is sent and no callback follows. */
 SLUICE_API void sluice_peer_free(sluice_peer *p);
 
-/* Begins: the DTLS client sends its first flight. The server just waits. */
+/* Begins: the DTLS client sends its first flight. The server just waits. Returns 0, or SLUICE_WRONG_STATE when it was called
+ * before or the peer was closed. */
 SLUICE_API int sluice_peer_start(sluice_peer *p);
 
 /* Ends in order: delivers what was accepted, shuts the association down, then sends close_notify. on_state says CLOSED. */
@@ -94,18 +97,26 @@ SLUICE_API void sluice_peer_close(sluice_peer *p);
 /* Ends at once: ABORT and close_notify are sent by the next output(). */
 SLUICE_API void sluice_peer_abort(sluice_peer *p, const char *reason);
 
+/* Whom to trust, once. Allowed until a fingerprint was checked; what the other side sent meanwhile waits for it. Returns 0,
+ * SLUICE_FINGERPRINT when a certificate came already and is another (the peer then fails), SLUICE_INVALID for an unknown
+ * hash, SLUICE_WRONG_STATE when one was checked already, SLUICE_CLOSED. RFC 8827, 6.5; RFC 8122, 6.2. */
 SLUICE_API int sluice_peer_set_remote_fingerprint(sluice_peer *p, const sluice_fingerprint *f);
 
 /* ---- the verbs; see sctp.h ---------------------------------------------------------------------------------------- */
 
+/* UDP payloads that came from `path` (NULL: from where the peer expects them); they are opened in place. What is not for the
+ * peer is counted and dropped. Returns 0, or SLUICE_NO_MEMORY when something was dropped for want of memory. */
 SLUICE_API int sluice_peer_input(sluice_peer *p, const sluice_path *path, sluice_datagram *datagrams, size_t count, uint64_t now);
 SLUICE_API void sluice_peer_advance(sluice_peer *p, uint64_t now);
+/* UDP payloads that are due, and in batch->path where they go. Returns how many, 0 when nothing is due (call it until then),
+ * or SLUICE_NO_SPACE when the space does not hold one datagram of the mtu. headroom and tailroom have to be 0. */
 SLUICE_API int sluice_peer_output(sluice_peer *p, sluice_batch *batch, uint64_t now);
 SLUICE_API uint64_t sluice_peer_deadline(const sluice_peer *p);
 /* Runs the callbacks that are due. Call after input() and advance(), then output(). Returns how many ran. The peer may
  * be gone when this returns, if a callback freed it. */
 SLUICE_API int sluice_peer_dispatch(sluice_peer *p);
-/* As sluice_sctp_set_wake. */
+/* Called (if set) when a call outside the verbs gave dispatch() or output() something to do. At most once until the next
+ * one of these. The hook must not call the peer. */
 SLUICE_API void sluice_peer_set_wake(sluice_peer *p, void (*wake)(void *ctx), void *ctx);
 
 /* ---- the rest ---------------------------------------------------------------------------------------------------- */
@@ -115,12 +126,15 @@ SLUICE_API int sluice_peer_open_channel(sluice_peer *p, const sluice_channel_con
 SLUICE_API sluice_peer *sluice_channel_peer(const sluice_channel *ch); /* NULL when the set has no peer */
 
 SLUICE_API enum sluice_peer_state sluice_peer_state(const sluice_peer *p);
+/* Why it FAILED; 0 while it lives and after an orderly end. What text (may be NULL) then points to is never NULL and lives
+ * as long as the peer. */
 SLUICE_API int sluice_peer_error(const sluice_peer *p, const char **text);
 SLUICE_API void *sluice_peer_user(const sluice_peer *p);
 SLUICE_API int sluice_peer_local_fingerprint(const sluice_peer *p, enum sluice_hash hash, sluice_fingerprint *out);
 SLUICE_API const char *sluice_peer_cipher(const sluice_peer *p); /* OpenSSL's name of the suite; "" before DTLS is up */
 SLUICE_API void sluice_peer_stats_get(const sluice_peer *p, sluice_peer_stats *stats);
-/* Keying material of the DTLS connection (RFC 5705), for protocols that need it. SLUICE_WRONG_STATE before it is up. */
+/* Keying material of the DTLS connection (RFC 5705), for protocols that need it: len bytes under the label,
+ * without a context. Returns 0, SLUICE_WRONG_STATE before it is up and after its end, SLUICE_CRYPTO. */
 SLUICE_API int sluice_peer_export(sluice_peer *p, const char *label, void *out, size_t len);
 
 #ifdef __cplusplus

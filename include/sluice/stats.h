@@ -4,6 +4,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* One association (RFC 9260). Bytes are SCTP packets, without DTLS and UDP. */
 typedef struct sluice_sctp_stats {
 	uint64_t packets_sent, packets_received;
@@ -28,7 +32,8 @@ typedef struct sluice_sctp_stats {
 	uint32_t mtu; /* largest SCTP packet */
 	uint32_t error_count;
 	uint64_t buffered; /* bytes accepted and neither acknowledged nor abandoned, all streams */
-	uint64_t held;     /* received bytes that the app has not released yet */
+	uint64_t
+		held; /* what fills the receive window: received bytes that the app has not released yet, and 64 for each chunk */
 	uint16_t outbound_streams, inbound_streams;
 } sluice_sctp_stats;
 
@@ -55,4 +60,7 @@ typedef struct sluice_peer_stats {
 	uint64_t dtls_connected_after, sctp_connected_after, channel_open_after;
 } sluice_peer_stats;
 
+#ifdef __cplusplus
+}
+#endif
 #endif

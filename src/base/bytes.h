@@ -38,6 +38,8 @@ static inline void put_be64(uint8_t *p, uint64_t v) {
 	memcpy(p, &v, sizeof v);
 }
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the swaps above, and checksums stored by memcpy, suppose this");
+
 struct reader {
 	const uint8_t *at, *end;
 	bool failed;

@@ -440,3 +440,18 @@ int dtls_export(struct dtls *d, const char *label, void *out, size_t len) {
 	ERR_clear_error();
 	return SLUICE_CRYPTO;
 }
+
+/* ---- invariants ---------------------------------------------------------------------------------------------------- */
+
+bool dtls_check(const struct dtls *d) {
+	unsigned held = 0;
+	for (const struct held_record *h = d->held; h; h = h->next)
+		held++;
+	if (held != d->held_count || held > DTLS_HELD_MAX)
+		return false;
+	if (d->state == DTLS_CONNECTED && (!d->finished || !d->verified))
+		return false;
+	if (d->deadline != SLUICE_NEVER && (d->state != DTLS_HANDSHAKING || d->finished))
+		return false;
+	return transport_check(&d->transport);
+}

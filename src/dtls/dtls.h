@@ -61,7 +61,8 @@ size_t dtls_tailroom(const struct dtls *d);
 int dtls_seal(struct dtls *d, sluice_batch *batch);
 
 /* Handshake and alert datagrams that are due, as a batch (all of one flight that have equal size up to the last). Returns
- * how many datagrams, 0 when none; call it until then, also when CLOSED or FAILED: the alert that says so is here. */
+ * how many datagrams, 0 when none (call it until then, also when CLOSED or FAILED: the alert that says so is here), or
+ * SLUICE_NO_SPACE when the space does not hold the first one. */
 int dtls_output(struct dtls *d, sluice_batch *batch, uint64_t now);
 void dtls_advance(struct dtls *d, uint64_t now);
 /* When dtls_advance or dtls_output wants to be called next; 0: at once; SLUICE_NEVER. With OpenSSL 3.2 and later, flights are
@@ -78,5 +79,8 @@ int dtls_error(const struct dtls *d, const char **text);
 void dtls_stats_get(const struct dtls *d, sluice_dtls_stats *stats);
 const char *dtls_cipher(const struct dtls *d); /* OpenSSL's name of the negotiated suite; "" before */
 int dtls_export(struct dtls *d, const char *label, void *out, size_t len);
+
+/* The invariants of connection.h and transport.h, recounted. */
+bool dtls_check(const struct dtls *d);
 
 #endif

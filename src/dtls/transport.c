@@ -50,6 +50,14 @@ void transport_drop(struct transport *t) {
 		drop_first(t);
 }
 
+bool transport_check(const struct transport *t) {
+	const struct transport_datagram *last = NULL;
+	unsigned count = 0;
+	for (const struct transport_datagram *d = t->first; d; d = d->next, count++)
+		last = d;
+	return last == t->last && count == t->count && count <= TRANSPORT_QUEUE_MAX && !t->slot;
+}
+
 int transport_output(struct transport *t, sluice_batch *b) {
 	size_t rooms = b->headroom + b->tailroom;
 	b->count = 0;
@@ -68,7 +76,7 @@ int transport_output(struct transport *t, sluice_batch *b) {
 		b->count++;
 		drop_first(t);
 	}
-	return (int)b->count;
+	return b->count ? (int)b->count : SLUICE_NO_SPACE;
 }
 
 /* ---- the BIO ------------------------------------------------------------------------------------------------------- */

@@ -7,7 +7,8 @@
  * only notes what OpenSSL says of it.
  *
  *   count == datagrams in the list, and count <= TRANSPORT_QUEUE_MAX
- *   first == NULL exactly when last == NULL exactly when count == 0 */
+ *   first == NULL exactly when last == NULL exactly when count == 0
+ *   slot == NULL between calls */
 #ifndef DTLS_TRANSPORT_H
 #define DTLS_TRANSPORT_H
 
@@ -50,8 +51,10 @@ struct transport {
 
 /* A BIO over t, which must outlive it; NULL when there is no memory. */
 BIO *transport_bio(struct transport *t);
-/* Writes the datagrams that are due and have equal length (the last may be shorter) into the batch; returns how many. */
+/* Writes the datagrams that are due and have equal length (the last may be shorter) into the batch; returns how many, or
+ * SLUICE_NO_SPACE when not even the first one fits. */
 int transport_output(struct transport *t, sluice_batch *batch);
 void transport_drop(struct transport *t);
+bool transport_check(const struct transport *t);
 
 #endif

@@ -10,9 +10,10 @@
 #include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "pool/env.h"
 
 #ifndef SOL_UDP
 #define SOL_UDP 17
@@ -44,6 +45,7 @@ struct held_datagram {
 };
 
 struct udp_held {
+	sluice_env *env; /* the slab's, where this lives */
 	size_t next, count;
 	struct held_datagram entries[MMSG_MAX];
 	uint8_t bytes[];
@@ -110,12 +112,17 @@ int udp_open(struct udp *u, const struct udp_options *o) {
 	return 0;
 }
 
+static void free_held(struct udp *u) {
+	if (u->held)
+		env_free(u->held->env, u->held);
+	u->held = NULL;
+}
+
 void udp_close(struct udp *u) {
 	if (u->fd >= 0)
 		close(u->fd);
-	free(u->held);
+	free_held(u);
 	u->fd = -1;
-	u->held = NULL;
 }
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
@@ -167,6 +174,7 @@ static bool is_unreachable(int error) {
 	case EACCES:
 	case EPERM:
 	case EADDRNOTAVAIL:
+	case EDESTADDRREQ:
 	case EAFNOSUPPORT:
 		return true;
 	default:
@@ -411,12 +419,13 @@ static void prepare(struct many *r, uint8_t *data, size_t part, size_t count) {
 }
 
 /* Keeps messages[at ..] for the next call. It costs a copy, but only where two sources interleave on a socket without GRO. */
-static void hold(struct udp *u, const struct many *r, size_t at, size_t count) {
-	struct udp_held *h = malloc(sizeof *h + (count - at) * u->part);
+static void hold(struct udp *u, sluice_env *env, const struct many *r, size_t at, size_t count) {
+	struct udp_held *h = env_alloc(env, sizeof *h + (count - at) * u->part);
 	if (!h) {
 		u->stats.truncated += count - at;
 		return;
 	}
+	h->env = env;
 	h->next = h->count = 0;
 	for (size_t i = at, offset = 0; i < count; i++) {
 		size_t len = r->messages[i].msg_len;
@@ -452,10 +461,8 @@ static int receive_held(struct udp *u, sluice_slab *slab, sluice_datagram *out, 
 		used += d->len;
 		h->next++;
 	}
-	if (h->next == h->count) {
-		free(h);
-		u->held = NULL;
-	}
+	if (h->next == h->count)
+		free_held(u);
 	return (int)filled;
 }
 
@@ -496,7 +503,7 @@ static int receive_many(struct udp *u, sluice_slab *slab, sluice_datagram *out, 
 		fill(u, &out[filled++], slab, i * u->part, len);
 	}
 	if (i < count)
-		hold(u, &r, i, count);
+		hold(u, slab->env, &r, i, count);
 	while (u->part < longest && u->part < room)
 		u->part = u->part * 2 < room ? u->part * 2 : room;
 	return (int)filled;

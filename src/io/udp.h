@@ -30,7 +30,8 @@ struct udp {
 	int fd;
 	bool gso, gro, mmsg;   /* what works here: cleared when the kernel refuses */
 	size_t part;           /* recvmmsg: bytes of the slab for each datagram */
-	struct udp_held *held; /* read already, not yet given out: what recvmmsg brought behind a second source; NULL: nothing */
+	struct udp_held *held; /* read already, not yet given out: what recvmmsg brought behind a second source, kept in the
+	                        * slab's environment; NULL: nothing */
 	struct udp_stats stats;
 };
 

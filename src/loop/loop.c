@@ -222,7 +222,7 @@ static void on_io(struct ev_loop *ev, ev_io *w, int events) {
 	sluice_loop *loop = s->loop;
 	enter(s);
 	if ((events & EV_WRITE) && s->pending.count && send_pending(s))
-		flush(s, sluice_now());
+		serve(s, sluice_now());
 	if (events & EV_READ) {
 		int n = READ_AGAIN;
 		for (int i = 0; i < READS_PER_TURN && s->peer && (n >= READ_AGAIN || s->udp.held); i++)
@@ -396,6 +396,8 @@ static void forget_peer(void *ctx) {
 int sluice_loop_add_socket(sluice_loop *loop, sluice_peer *peer, sluice_socket *s) {
 	if (s->peer || s->loop != loop)
 		return SLUICE_INVALID;
+	if (peer_has_driver(peer))
+		return SLUICE_EXISTS;
 	s->peer = peer;
 	peer_on_free(peer, forget_peer, s);
 	sluice_peer_set_wake(peer, mark_dirty, s);
@@ -407,7 +409,12 @@ int sluice_loop_add_socket(sluice_loop *loop, sluice_peer *peer, sluice_socket *
 int sluice_loop_add(sluice_loop *loop, sluice_peer *peer, const sluice_socket_config *config) {
 	sluice_socket *s;
 	int error = sluice_socket_open(loop, config, &s);
-	return error ? error : sluice_loop_add_socket(loop, peer, s);
+	if (error)
+		return error;
+	error = sluice_loop_add_socket(loop, peer, s);
+	if (error)
+		destroy_socket(s);
+	return error;
 }
 
 int sluice_loop_local_address(sluice_loop *loop, sluice_peer *peer, struct sockaddr_storage *addr, socklen_t *len) {
@@ -423,6 +430,7 @@ static void start_watchers(sluice_loop *loop) {
 	ev_init(&loop->timer, on_timer);
 	loop->timer.data = loop;
 	ev_prepare_init(&loop->prepare, on_prepare);
+	ev_set_priority(&loop->prepare, EV_MINPRI); /* behind those of the app, which may send */
 	loop->prepare.data = loop;
 	ev_prepare_start(loop->ev, &loop->prepare);
 	ev_unref(loop->ev); /* it alone is no reason to go on */

@@ -14,6 +14,7 @@
 #include "dcep/dcep.h"
 #include "dtls/dtls.h"
 #include "pool/env.h"
+#include "sctp/association.h" /* association_check alone */
 
 /* Datagrams opened at a time: a whole GRO read is at most 64, and one more handful may come out of records that share a
  * datagram. 3 KB of stack. */
@@ -417,16 +418,25 @@ static int input_some(sluice_peer *p, const sluice_path *path, sluice_datagram *
 	return error;
 }
 
+/* What DTLS kept sealed until the fingerprint was told. It comes by itself, lest the path of a stranger's datagram that is
+ * here at the same time pass for the path of these genuine ones. */
+static int input_waiting(sluice_peer *p, uint64_t now) {
+	if (!p->records_wait)
+		return 0;
+	p->records_wait = false;
+	return input_some(p, NULL, NULL, 0, now);
+}
+
 int sluice_peer_input(sluice_peer *p, const sluice_path *path, sluice_datagram *datagrams, size_t count, uint64_t now) {
 	begin_verb(p, now);
 	if (!count || p->state == SLUICE_PEER_NEW || p->ends_as)
 		return 0;
+	int error = input_waiting(p, now);
 	if (!admits(p, path, datagrams)) {
 		p->strays += count;
-		return 0;
+		return error;
 	}
 	p->datagrams_received += count;
-	int error = 0;
 	for (size_t i = 0; i < count; i += OPEN_MAX / 2) {
 		size_t n = count - i < OPEN_MAX / 2 ? count - i : OPEN_MAX / 2;
 		for (size_t k = i; k < i + n; k++)
@@ -441,9 +451,7 @@ void sluice_peer_advance(sluice_peer *p, uint64_t now) {
 	begin_verb(p, now);
 	if (p->ends_as)
 		return;
-	if (p->records_wait)
-		input_some(p, NULL, NULL, 0, now);
-	p->records_wait = false;
+	input_waiting(p, now);
 	dtls_advance(p->dtls, now);
 	follow_dtls(p);
 	sluice_sctp_advance(p->sctp, now);
@@ -510,6 +518,7 @@ int sluice_peer_dispatch(sluice_peer *p) {
 	if (p->dispatching)
 		return 0;
 	p->dispatching = true;
+	p->woken = false; /* here too: while the driver's socket is full, output() may be far away */
 	/* The end is told last, when every channel has said its own goodbye. */
 	int ran = tell_states(p, SLUICE_PEER_CLOSING);
 	if (!p->freed)
@@ -532,6 +541,10 @@ void sluice_peer_set_wake(sluice_peer *p, void (*fn)(void *ctx), void *ctx) {
 void peer_on_free(sluice_peer *p, void (*fn)(void *ctx), void *ctx) {
 	p->on_free = fn;
 	p->on_free_ctx = ctx;
+}
+
+bool peer_has_driver(const sluice_peer *p) {
+	return p->on_free != NULL;
 }
 
 /* ---- the rest ---------------------------------------------------------------------------------------------------- */
@@ -597,5 +610,7 @@ bool peer_check(const sluice_peer *p) {
 		return false;
 	if (!p->dtls_up && sluice_sctp_state(p->sctp) != SLUICE_SCTP_CLOSED)
 		return false;
-	return p->datagrams_sent <= p->bytes_sent;
+	if (p->datagrams_sent > p->bytes_sent)
+		return false;
+	return dtls_check(p->dtls) && association_check(p->sctp) && channels_check(p->channels);
 }

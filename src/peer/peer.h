@@ -9,12 +9,15 @@
 
 /* Called once, first thing in sluice_peer_free(), wherever that is called from; afterwards the peer must not be touched. */
 void peer_on_free(sluice_peer *p, void (*fn)(void *ctx), void *ctx);
+/* Did somebody ask to be told? */
+bool peer_has_driver(const sluice_peer *p);
 
 /* The invariants, recounted:
  *   every state told or to be told lies at or before `state`
  *   ends_as is NEW, CLOSED or FAILED, and CLOSED or FAILED once state is one of them
  *   the association lives only while DTLS has come up
- *   datagrams counted never exceed bytes counted */
+ *   datagrams counted never exceed bytes counted
+ * and those of its layers: dtls_check, association_check, channels_check */
 bool peer_check(const sluice_peer *p);
 
 /* ---- path.c ---- */

@@ -29,6 +29,25 @@ static void *fresh(struct block_pool *pool, size_t size, uint32_t class) {
 	return b + 1;
 }
 
+/* The bytes of a class: four classes to each doubling from 64 on. */
+static size_t class_size(unsigned class) {
+	return ((size_t)16 << (class / 4)) * (4 + class % 4);
+}
+
+bool block_pool_check(const struct block_pool *pool) {
+	size_t all = 0;
+	for (unsigned i = 0; i < BLOCK_CLASSES; i++) {
+		size_t in = 0;
+		for (const struct block *b = pool->idle[i]; b; b = b->next, in += class_size(i))
+			if (b->class != i)
+				return false;
+		if (in != pool->idle_in[i])
+			return false;
+		all += in;
+	}
+	return all == pool->idle_bytes && (all == 0 || all <= pool->limit);
+}
+
 #ifdef SLUICE_NOPOOL
 
 void *block_alloc(struct block_pool *pool, size_t size) {
@@ -44,7 +63,7 @@ void block_free(struct block_pool *pool, void *p) {
 
 #else
 
-/* The class of a size: floor(log2) of it and the quarter above, so classes are 2^k * {4,5,6,7} / 4. */
+/* The class of a size, the inverse of class_size: floor(log2) of it and the quarter above. */
 static unsigned class_of(size_t size, size_t *rounded) {
 	if (size <= 64) {
 		*rounded = 64;
@@ -55,11 +74,6 @@ static unsigned class_of(size_t size, size_t *rounded) {
 	size_t steps = (size - 1) / quarter + 1; /* 5..8 */
 	*rounded = steps * quarter;
 	return (log - 6) * 4 + (unsigned)(steps - 4);
-}
-
-/* The inverse of class_of. */
-static size_t class_size(unsigned class) {
-	return ((size_t)16 << (class / 4)) * (4 + class % 4);
 }
 
 static struct block *idle_pop(struct block_pool *pool, unsigned class) {

@@ -41,4 +41,7 @@ void block_pool_drain(struct block_pool *pool);
 void *block_alloc(struct block_pool *pool, size_t size);
 void block_free(struct block_pool *pool, void *p);
 
+/* Recounts the equations above; it walks every idle block. */
+bool block_pool_check(const struct block_pool *pool);
+
 #endif

@@ -170,3 +170,10 @@ size_t sluice_slab_size(const sluice_slab *s) {
 bool sluice_slab_is_unshared(const sluice_slab *s) {
 	return s->refs == 1;
 }
+
+bool env_check(const sluice_env *env) {
+	size_t idle = 0;
+	for (const sluice_slab *s = env->free_slabs; s; s = s->next_free)
+		idle++;
+	return idle == env->slabs_free && idle <= SLABS_KEPT && block_pool_check(&env->blocks);
+}

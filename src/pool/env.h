@@ -9,6 +9,8 @@
 #include "pool/block.h"
 #include "sluice/env.h"
 
+/*   slabs_free == slabs in the list free_slabs, and slabs_free <= 8
+ *   the equations of block.h */
 struct sluice_env {
 	sluice_allocator allocator;
 	void (*entropy)(void *ctx, void *buf, size_t len);
@@ -40,6 +42,9 @@ void env_entropy(sluice_env *env, void *buf, size_t len);
 uint32_t env_random32(sluice_env *env);
 
 __attribute__((format(printf, 3, 4))) void env_log(sluice_env *env, enum sluice_log_level level, const char *format, ...);
+
+/* The invariants, recounted; it walks everything that lies idle. */
+bool env_check(const sluice_env *env);
 
 /* ---- slabs, for the engines ---- */
 

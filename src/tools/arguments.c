@@ -1,6 +1,7 @@
 /* arguments: numbers, times and addresses as people type them. */
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,12 @@ const char *parse_address(const char *text, struct sockaddr_storage *addr, sockl
 	*len = found->ai_addrlen;
 	freeaddrinfo(found);
 	return NULL;
+}
+
+bool is_any_address(const struct sockaddr_storage *addr) {
+	if (addr->ss_family == AF_INET6)
+		return IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)addr)->sin6_addr);
+	return ((const struct sockaddr_in *)addr)->sin_addr.s_addr == htonl(INADDR_ANY);
 }
 
 void format_address(const struct sockaddr_storage *addr, socklen_t len, char *text, size_t size) {

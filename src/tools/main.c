@@ -1,7 +1,9 @@
 /* sluice: the command. Finds the subcommand and hands it the rest of the line. */
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sluice.h"
 #include "tools/tools.h"
@@ -39,6 +41,23 @@ int usage_error(const char *command, const char *format, ...) {
 	return EXIT_USAGE;
 }
 
+int finish_output(int exit_code) {
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return exit_code;
+	complain("cannot write to standard output");
+	return exit_code == EXIT_OK ? EXIT_FAILED : exit_code;
+}
+
+/* Where one of the three standard streams is closed, the next socket would get its number, and what is printed with it. */
+static void fill_standard_streams(void) {
+	int fd;
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 static int print_help(void) {
 	printf("Usage: sluice COMMAND [OPTION]...\n\nWebRTC data channels from the command line.\n\nCommands:\n");
 	for (size_t i = 0; i < COMMANDS; i++)
@@ -53,7 +72,7 @@ static int print_version(void) {
 	return EXIT_OK;
 }
 
-int main(int argc, char **argv) {
+static int run(int argc, char **argv) {
 	if (argc < 2)
 		return usage_error("", "no command given");
 	const char *name = argv[1];
@@ -65,4 +84,9 @@ int main(int argc, char **argv) {
 		if (strcmp(commands[i].name, name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
 	return usage_error("", "unknown %s '%s'", *name == '-' ? "option" : "command", name);
+}
+
+int main(int argc, char **argv) {
+	fill_standard_streams();
+	return finish_output(run(argc, argv));
 }

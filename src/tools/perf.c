@@ -104,6 +104,8 @@ static int read_address(struct perf_options *o, enum perf_place place, const cha
 	const char *wrong = parse_address(text, &o->address, &o->address_len);
 	if (wrong)
 		return usage_error("perf", "--%s %s: %s", name, text, wrong);
+	if (place == PERF_CONNECT && is_any_address(&o->address))
+		return usage_error("perf", "--connect %s: this stands for every address of a host; name one of them", text);
 	o->place = place;
 	o->address_text = text;
 	return 0;
@@ -258,7 +260,7 @@ static bool start(struct child *c, int cpu, int (*run)(const struct perf_options
 			close(not_mine);
 		listen_to_parent_only(before);
 		pin(cpu);
-		exit(run(o, pair[1]));
+		exit(finish_output(run(o, pair[1])));
 	}
 	close(pair[1]);
 	c->socket = pair[0];
@@ -284,15 +286,19 @@ static void introduce(struct child *a, struct child *b) {
 	}
 }
 
-static void reap(struct child *c) {
+/* One that was killed or interrupted leaves the other nothing to wait for; one that failed has told the other why. A reader of
+ * our output that went away (SIGPIPE) is no news. */
+static void reap(struct child *c, struct child *other) {
 	int status;
 	if (c->pid <= 0 || waitpid(c->pid, &status, WNOHANG) != c->pid)
 		return;
 	c->pid = 0;
 	c->status = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
-	if (WIFSIGNALED(status))
+	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGPIPE)
 		complain("perf: the %s died of signal %d (%s)", c->name, WTERMSIG(status), strsignal(WTERMSIG(status)));
 	hang_up(c);
+	if (WIFSIGNALED(status) || c->status == EXIT_INTERRUPTED)
+		hang_up(other);
 }
 
 /* How long one may outlive the other before it is told to go, and then is made to. */
@@ -317,8 +323,8 @@ static void await(struct child *tx, struct child *rx, const sigset_t *signals) {
 			hurry(tx, &strikes);
 			hurry(rx, &strikes);
 		}
-		reap(tx);
-		reap(rx);
+		reap(tx, rx);
+		reap(rx, tx);
 	}
 }
 

@@ -171,7 +171,10 @@ static void on_state(sluice_peer *p, enum sluice_peer_state state, void *user) {
 	}
 	if (state < SLUICE_PEER_CLOSED)
 		return;
-	if (state == SLUICE_PEER_FAILED)
+	bool by_other = state == SLUICE_PEER_CLOSED || sluice_peer_error(end->peer, NULL) == SLUICE_ABORTED;
+	if (by_other && end->parent >= 0 && !end->sender)
+		end_leave(end, EXIT_FAILED); /* of a local pair the sender says why, or was interrupted */
+	else if (state == SLUICE_PEER_FAILED)
 		explain_failure(end);
 	else
 		end_fail(end, "the other side ended the connection");
@@ -269,12 +272,14 @@ static bool meet_by_hand(struct perf_end *end) {
 		end->other.address_len = o->address_len;
 		if (!o->certificate_file && isatty(STDIN_FILENO)) {
 			fprintf(stderr, "Give it to the listener, then press Enter here: ");
-			while (getchar() != '\n' && !feof(stdin))
-				;
+			for (int c = 0; c != '\n' && c != EOF;)
+				c = getchar();
 		}
 		return true;
 	}
-	fprintf(stderr, "On the other host: sluice perf --connect %s --fingerprint '%s'\n", o->address_text, text);
+	bool any = is_any_address(&o->address);
+	fprintf(stderr, "On the other host: sluice perf --connect %s%s --fingerprint '%s'\n", any ? "ADDRESS_OF_THIS_HOST" : "",
+	        any ? strrchr(o->address_text, ':') : o->address_text, text);
 	return o->fingerprint.hash || ask_fingerprint(end);
 }
 
@@ -286,23 +291,26 @@ static char *read_file(const char *name) {
 	char *text = f ? malloc(MAX) : NULL;
 	if (text)
 		text[fread(text, 1, MAX - 1, f)] = 0;
+	if (text && ferror(f)) { /* a folder, for one */
+		free(text);
+		text = NULL;
+	}
 	if (f)
 		fclose(f);
 	return text;
 }
 
-static int load_certificate(struct perf_end *end) {
-	const char *name = end->options->certificate_file;
-	if (!name)
-		return sluice_certificate_generate(&end->certificate);
+static bool load_certificate(struct perf_end *end, const char *name) {
 	char *pem = read_file(name);
 	if (!pem) {
 		complain("perf: cannot read %s: %s", name, strerror(errno));
-		return SLUICE_NOT_FOUND;
+		return false;
 	}
 	int error = sluice_certificate_from_pem(pem, pem, &end->certificate);
+	if (error)
+		complain("perf: no certificate with its key in %s: %s", name, sluice_error_text(error));
 	free(pem);
-	return error;
+	return !error;
 }
 
 socklen_t end_loopback(struct sockaddr_storage *addr) {
@@ -337,10 +345,15 @@ static bool set_up(struct perf_end *end) {
 	int error = sluice_env_new(NULL, &end->env);
 	if (!error)
 		error = sluice_loop_new(end->env, NULL, &end->loop);
-	if (error || (error = load_certificate(end)) != 0) {
+	const char *file = end->options->certificate_file;
+	if (!error && !file)
+		error = sluice_certificate_generate(&end->certificate);
+	if (error) {
 		complain("perf: cannot set up: %s", sluice_error_text(error));
 		return false;
 	}
+	if (file && !load_certificate(end, file))
+		return false;
 	end->ev = sluice_loop_ev(end->loop);
 	return open_socket(end) == 0;
 }

@@ -16,6 +16,8 @@ enum {
 
 int perf_main(int argc, char **argv);
 
+/* Before the process ends: the exit code, or EXIT_FAILED where something that was printed did not get out. */
+int finish_output(int exit_code);
 /* "sluice: " and the message, a newline behind it, to stderr. */
 __attribute__((format(printf, 1, 2))) void complain(const char *format, ...);
 /* The same for a wrong command line: says where help is, and returns EXIT_USAGE. */
@@ -27,7 +29,9 @@ bool parse_unsigned(const char *text, uint64_t min, uint64_t max, uint64_t *out)
 bool parse_seconds(const char *text, double min, double max, double *out);
 /* "host:port", "[v6]:port". Returns NULL, or what is wrong with it. */
 const char *parse_address(const char *text, struct sockaddr_storage *addr, socklen_t *len);
-/* The reverse, numerically. */
+/* 0.0.0.0 or [::]: good for listening only. */
+bool is_any_address(const struct sockaddr_storage *addr);
+/* The reverse of parse_address, numerically. */
 void format_address(const struct sockaddr_storage *addr, socklen_t len, char *text, size_t size);
 
 #endif

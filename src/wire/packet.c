@@ -35,14 +35,10 @@ uint8_t *wire_chunk_begin(struct writer *w, uint8_t type, uint8_t flags) {
 }
 
 void wire_chunk_end(struct writer *w, uint8_t *begin) {
+	wire_param_end(w, begin); /* the length stands at the same place, and has the same bound */
 	if (w->failed)
 		return;
 	size_t len = (size_t)(w->at - begin);
-	if (len > UINT16_MAX) {
-		w->failed = true;
-		return;
-	}
-	put_be16(begin + 2, (uint16_t)len);
 	/* RFC 9260, 3.2: "the sender MUST pad the chunk with all zero bytes" */
 	static const uint8_t zeros[3];
 	write_bytes(w, zeros, pad4(len) - len);

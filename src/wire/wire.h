@@ -213,7 +213,7 @@ struct wire_init {
 	uint16_t cookie_len;
 	bool has_cookie_preservative;
 	uint32_t cookie_preservative; /* ms */
-	bool has_host_name;           /* RFC 9260, 3.3.2.1.4: "MUST send an ABORT" */
+	bool has_host_name;           /* RFC 9260, 3.3.2.1.4: "MUST send an ABORT chunk" */
 
 	/* Parameters that asked to be reported, up to a bound; the rest is not. stopped: one of them also ended the reading. */
 	struct wire_param unrecognized[WIRE_UNRECOGNIZED_MAX];
