@@ -330,6 +330,25 @@ static void open_another(struct app *app) {
 		end_open_label(app->end, "back");
 }
 
+START_TEST(test_ids_run_out_behind_the_last_even_one) {
+	struct world_config c;
+	world_config_init(&c);
+	c.a.max_channels = 65535;
+	struct world *w = world_new(&c);
+	sluice_channel_config config = {0};
+	sluice_channel *ch = NULL;
+	for (int i = 0; i < 32768; i++)
+		ck_assert_int_eq(sluice_channel_open(w->a.set, &config, &ch), 0);
+	ck_assert_int_eq(sluice_channel_id(ch), 65534);
+	ck_assert_int_eq(sluice_channel_open(w->a.set, &config, NULL), SLUICE_LIMIT);
+	sluice_channel_close(ch);
+	world_run(w, SLUICE_MS);
+	ck_assert_int_eq(sluice_channel_open(w->a.set, &config, &ch), 0);
+	ck_assert_int_eq(sluice_channel_id(ch), 65534);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(test_a_channel_may_be_opened_within_on_channel) {
 	struct world *w = world_up(NULL);
 	w->a.on_channel = w->b.on_channel = open_another;
@@ -937,10 +956,11 @@ SUITE("channel", test_a_channel_opened_before_the_association_is_up_opens_at_bot
       test_a_negotiated_channel_sends_nothing_to_open, test_both_ends_of_a_negotiated_channel_talk,
       test_the_client_takes_even_ids_and_the_server_odd_ones_at_the_same_time, test_without_a_role_a_channel_waits_for_its_id,
       test_labels_and_protocols_are_bytes_up_to_65535_of_them, test_a_label_may_hold_a_nul, test_what_cannot_be_opened_says_why,
-      test_a_channel_may_be_opened_within_on_channel, test_empty_messages_are_one_zero_byte_on_the_wire,
-      test_empty_messages_arrive_empty_and_in_order, test_messages_of_every_size_up_to_the_peers_limit_arrive_whole,
-      test_the_peers_limit_may_be_set_and_lifted, test_lent_bytes_are_released_once_when_they_are_acknowledged,
-      test_a_batch_says_how_many_were_queued, test_deprecated_partial_messages_are_taken_whole_and_unknown_ones_dropped,
+      test_ids_run_out_behind_the_last_even_one, test_a_channel_may_be_opened_within_on_channel,
+      test_empty_messages_are_one_zero_byte_on_the_wire, test_empty_messages_arrive_empty_and_in_order,
+      test_messages_of_every_size_up_to_the_peers_limit_arrive_whole, test_the_peers_limit_may_be_set_and_lifted,
+      test_lent_bytes_are_released_once_when_they_are_acknowledged, test_a_batch_says_how_many_were_queued,
+      test_deprecated_partial_messages_are_taken_whole_and_unknown_ones_dropped,
       test_the_buffered_amount_counts_the_apps_bytes_and_nothing_else,
       test_a_full_channel_blocks_and_says_when_it_is_writable_again,
       test_a_message_on_an_empty_channel_is_always_taken_although_its_open_is_under_way,

@@ -123,19 +123,43 @@ START_TEST(test_a_retransmitted_chunk_gives_no_rtt) {
 }
 END_TEST
 
-START_TEST(test_a_block_that_is_taken_back_is_sent_again) {
+START_TEST(test_a_block_that_is_taken_back_is_one_miss) {
+	setup();
+	for (int i = 0; i < 8; i++)
+		queue(100, SLUICE_RELIABLE, 0);
+	transmit(8, 0);
+	struct gap g[2] = {block(1, 4)};
+	sack(0, g, 1, 1);
+	ck_assert_uint_eq(sent.flight, 400);
+	g[0] = block(1, 2);
+	sack(0, g, 1, 2);
+	ck_assert_uint_eq(sent.lost, 0);
+	ck_assert_uint_eq(sent.flight, 600);
+	for (uint64_t i = 6; i < 8; i++) {
+		g[1] = block(6, i);
+		sack(0, g, 2, i);
+	}
+	ck_assert_uint_eq(sent.lost, 3);
+	ck_assert_uint_eq(outstanding_first_lost(&sent), FIRST);
+	ck_assert_uint_eq(outstanding_at(&sent, FIRST + 3)->state, CHUNK_LOST);
+	ck_assert_uint_eq(outstanding_at(&sent, FIRST + 4)->state, CHUNK_LOST);
+	ck_assert_uint_eq(out.buffered, 800);
+	teardown();
+}
+END_TEST
+
+START_TEST(test_an_overtaken_sack_gives_up_nothing) {
 	setup();
 	for (int i = 0; i < 6; i++)
-		queue(100, SLUICE_RELIABLE, 0);
+		queue(100, SLUICE_MAX_RETRANSMITS, 0);
 	transmit(6, 0);
-	struct gap g = block(1, 4);
-	sack(0, &g, 1, 1);
+	struct gap young = block(1, 4), old = block(1, 2);
+	sack(0, &young, 1, 1);
+	sack(0, &old, 1, 2);
+	ck_assert_uint_eq(outstanding_abandon_exhausted(&sent), 0);
+	sack(0, &young, 1, 3);
 	ck_assert_uint_eq(sent.flight, 200);
-	g = block(1, 2);
-	sack(0, &g, 1, 2);
-	ck_assert_uint_eq(sent.lost, 2);
-	ck_assert_uint_eq(outstanding_first_lost(&sent), FIRST + 3);
-	ck_assert_uint_eq(sent.flight, 200);
+	ck_assert_uint_eq(outstanding_abandon_exhausted(&sent), 0);
 	ck_assert_uint_eq(out.buffered, 600);
 	teardown();
 }
@@ -248,7 +272,7 @@ END_TEST
 
 SUITE("outstanding", test_a_cumulative_ack_frees_messages_and_measures_the_rtt,
       test_three_sacks_that_miss_a_tsn_mark_it_lost_once, test_sacks_that_bring_nothing_new_are_no_miss,
-      test_a_retransmitted_chunk_gives_no_rtt, test_a_block_that_is_taken_back_is_sent_again,
-      test_a_message_given_up_half_cut_leaves_a_tsn_to_pass_over,
+      test_a_retransmitted_chunk_gives_no_rtt, test_a_block_that_is_taken_back_is_one_miss,
+      test_an_overtaken_sack_gives_up_nothing, test_a_message_given_up_half_cut_leaves_a_tsn_to_pass_over,
       test_a_message_past_its_retransmissions_is_abandoned_and_another_is_not,
       test_random_sacks_with_reneging_agree_with_the_receiver)

@@ -3,6 +3,8 @@
 #include "sctp/reassembly.h"
 #include "suite.h"
 
+#include <stdio.h>
+
 #define TSN(n) (SERIAL_ORIGIN + 1000 + (n))
 enum { B = WIRE_DATA_B, E = WIRE_DATA_E, U = WIRE_DATA_U };
 
@@ -249,10 +251,61 @@ START_TEST(test_a_message_outlives_the_reassembly_while_it_is_retained) {
 }
 END_TEST
 
+START_TEST(test_a_whole_message_beyond_the_limit_is_refused_too) {
+	setup();
+	char big[10002];
+	memset(big, 'x', 10001);
+	big[10001] = 0;
+	ck_assert_int_eq(add(0, B | E, 1, 0, big), SLUICE_TOO_LARGE);
+	big[10000] = 0;
+	ck_assert_int_eq(add(0, B | E, 1, 0, big), 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(test_messages_that_wait_in_any_order_leave_in_order) {
+	enum { COUNT = 500 };
+	uint64_t random = 1;
+	for (int round = 0; round < 20; round++) {
+		setup();
+		uint16_t order[COUNT];
+		for (uint16_t i = 0; i < COUNT; i++)
+			order[i] = i;
+		for (unsigned i = COUNT - 1; i > 1; i--) {
+			random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+			unsigned k = 1 + (unsigned)(random >> 33) % i;
+			uint16_t swap = order[i];
+			order[i] = order[k];
+			order[k] = swap;
+		}
+		for (unsigned i = 1; i < COUNT; i++) {
+			char text[8];
+			snprintf(text, sizeof text, "%u", order[i]);
+			ck_assert_int_eq(add(order[i], B | E, 1, order[i], text), 0);
+			if (order[i] % 7 == 0) /* the same number once more, under another TSN */
+				ck_assert_int_eq(add(COUNT + i, B | E, 1, order[i], text), 0);
+		}
+		expect(NULL);
+		if (round % 2)
+			ck_assert_int_eq(reassembly_skip(&r, 1, 0), 0);
+		else
+			add(0, B | E, 1, 0, "0");
+		for (unsigned i = round % 2; i < COUNT; i++) {
+			char text[8];
+			snprintf(text, sizeof text, "%u", i);
+			expect(text);
+		}
+		expect(NULL);
+		teardown();
+	}
+}
+END_TEST
+
 SUITE("reassembly", test_fragments_make_a_message_in_every_order_of_arrival, test_ordered_messages_wait_for_the_one_before,
       test_unordered_messages_wait_for_nothing, test_neighbours_of_other_messages_are_not_joined,
       test_a_message_beyond_the_limit_is_refused, test_forward_tsn_over_half_a_message_frees_its_fragments,
       test_forward_tsn_into_the_middle_of_a_run_leaves_a_run, test_skip_delivers_what_is_whole_and_moves_on,
       test_a_reset_stream_begins_at_zero_again, test_ssns_wrap_after_65535_messages,
       test_a_large_payload_is_kept_by_reference_and_a_small_one_copied, test_beyond_the_slab_limit_payload_is_copied,
-      test_a_message_outlives_the_reassembly_while_it_is_retained)
+      test_a_message_outlives_the_reassembly_while_it_is_retained, test_a_whole_message_beyond_the_limit_is_refused_too,
+      test_messages_that_wait_in_any_order_leave_in_order)

@@ -484,6 +484,28 @@ START_TEST(test_buffered_low_comes_once_each_time_the_threshold_is_passed) {
 }
 END_TEST
 
+START_TEST(test_times_that_would_run_over_the_clock_are_refused) {
+	sluice_env *env;
+	sluice_sctp *a;
+	sluice_sctp_config good, bad;
+	sluice_sctp_config_init(&good);
+	ck_assert_int_eq(sluice_env_new(NULL, &env), 0);
+	bad = good;
+	bad.heartbeat_interval = SLUICE_NEVER - 1;
+	ck_assert_int_eq(sluice_sctp_new(env, &bad, &a), SLUICE_INVALID);
+	bad = good;
+	bad.rto_max = UINT64_MAX;
+	ck_assert_int_eq(sluice_sctp_new(env, &bad, &a), SLUICE_INVALID);
+	bad = good;
+	bad.cookie_lifetime = UINT64_MAX;
+	ck_assert_int_eq(sluice_sctp_new(env, &bad, &a), SLUICE_INVALID);
+	good.heartbeat_interval = SLUICE_NEVER;
+	ck_assert_int_eq(sluice_sctp_new(env, &good, &a), 0);
+	sluice_sctp_free(a);
+	sluice_env_free(env);
+}
+END_TEST
+
 START_TEST(test_bad_arguments_are_refused) {
 	struct pair p;
 	pair_init(&p, NULL);
@@ -572,6 +594,6 @@ SUITE("sctp data", test_messages_of_every_size_arrive_intact, test_large_message
       test_the_second_packet_is_acknowledged_at_once, test_the_i_bit_is_answered_at_once, test_one_input_call_gives_one_sack,
       test_a_sack_rides_with_data_that_goes_the_other_way, test_buffered_counts_until_the_acknowledgement,
       test_send_blocks_at_the_high_water_mark_and_tells_when_it_may_go_on,
-      test_buffered_low_comes_once_each_time_the_threshold_is_passed, test_bad_arguments_are_refused,
-      test_the_wake_hook_is_called_once_for_many_sends, test_a_message_kept_by_the_app_outlives_the_association,
-      test_small_messages_that_are_kept_do_not_pin_slabs)
+      test_buffered_low_comes_once_each_time_the_threshold_is_passed, test_times_that_would_run_over_the_clock_are_refused,
+      test_bad_arguments_are_refused, test_the_wake_hook_is_called_once_for_many_sends,
+      test_a_message_kept_by_the_app_outlives_the_association, test_small_messages_that_are_kept_do_not_pin_slabs)

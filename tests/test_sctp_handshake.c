@@ -661,6 +661,71 @@ START_TEST(test_the_checksum_stays_when_one_side_wants_it) {
 }
 END_TEST
 
+START_TEST(test_messages_for_streams_that_the_peer_does_not_take_are_given_up) {
+	struct pair_config c;
+	pair_config_init(&c);
+	c.b.inbound_streams = 5;
+	struct pair p;
+	pair_init(&p, &c);
+	ck_assert_int_eq(sluice_sctp_connect(p.a->sctp), 0);
+	pair_send(&p, p.a, 4, 3000);
+	ck_assert_int_eq(sluice_sctp_send(p.a->sctp, &(sluice_send_info){.stream = 5}, "none", 4), 0);
+	ck_assert_int_eq(sluice_sctp_send(p.a->sctp, &(sluice_send_info){.stream = 9}, "takes", 5), 0);
+	pair_send(&p, p.a, 0, 3000);
+	ck_assert(SIM_UNTIL(&p.sim, p.started + SLUICE_S, p.a->connected && p.b->connected));
+	pair_deliver(&p, SLUICE_S);
+	ck_assert_uint_eq(sctp_host_stats(p.a).messages_abandoned, 2);
+	ck_assert_uint_eq(p.a->abandoned, 2);
+	ck_assert_uint_eq(recorder_count(&p.recorder, false, WIRE_ERROR), 0);
+	pair_shutdown(&p, p.a, SLUICE_S);
+	pair_free(&p);
+}
+END_TEST
+
+/* One batch of `from` into `to`, a copy of its last packet, and nobody looks at events. */
+static size_t pass(sluice_sctp *from, sluice_sctp *to, uint8_t *last) {
+	uint8_t space[8192];
+	sluice_batch b = {.data = space, .capacity = sizeof space};
+	size_t len = 0;
+	while (sluice_sctp_output(from, &b, SLUICE_S) > 0) {
+		for (size_t i = 0; i < b.count; i++) {
+			len = sluice_batch_slot_len(&b, i);
+			memcpy(last, sluice_batch_slot(&b, i), len);
+			sluice_sctp_input(to, &(sluice_datagram){.data = sluice_batch_slot(&b, i), .len = len}, 1, SLUICE_S);
+		}
+	}
+	return len;
+}
+
+START_TEST(test_a_cookie_that_comes_again_waits_until_the_app_heard_of_the_end) {
+	sluice_env *env;
+	sluice_sctp *a, *b;
+	uint8_t packet[2048], echo[2048];
+	ck_assert_int_eq(sluice_env_new(NULL, &env), 0);
+	ck_assert_int_eq(sluice_sctp_new(env, NULL, &a), 0);
+	ck_assert_int_eq(sluice_sctp_new(env, NULL, &b), 0);
+	ck_assert_int_eq(sluice_sctp_connect(a), 0);
+	pass(a, b, packet);
+	pass(b, a, packet);
+	sluice_datagram again = {.data = echo, .len = pass(a, b, echo)};
+	ck_assert_int_eq(sluice_sctp_state(b), SLUICE_SCTP_ESTABLISHED);
+	sluice_sctp_abort(a, NULL);
+	pass(a, b, packet);
+	sluice_sctp_input(b, &again, 1, SLUICE_S);
+	ck_assert_int_eq(sluice_sctp_state(b), SLUICE_SCTP_CLOSED);
+	sluice_sctp_event e;
+	ck_assert(sluice_sctp_poll(b, &e) && e.type == SLUICE_SCTP_CONNECTED);
+	ck_assert(sluice_sctp_poll(b, &e) && e.type == SLUICE_SCTP_ENDED);
+	ck_assert(!sluice_sctp_poll(b, &e));
+	sluice_sctp_input(b, &again, 1, SLUICE_S);
+	ck_assert_int_eq(sluice_sctp_state(b), SLUICE_SCTP_ESTABLISHED);
+	ck_assert(sluice_sctp_poll(b, &e) && e.type == SLUICE_SCTP_CONNECTED);
+	sluice_sctp_free(a);
+	sluice_sctp_free(b);
+	sluice_env_free(env);
+}
+END_TEST
+
 SUITE("sctp handshake", test_the_checksum_is_left_out_when_both_sides_accept_that, test_the_checksum_stays_when_one_side_wants_it,
       test_an_association_is_up_at_both_ends_after_two_round_trips,
       test_data_that_waits_for_the_handshake_rides_on_the_cookie_echo, test_a_lost_init_is_sent_again,
@@ -676,4 +741,6 @@ SUITE("sctp handshake", test_the_checksum_is_left_out_when_both_sides_accept_tha
       test_an_init_with_a_bad_checksum_or_port_is_discarded, test_a_refusing_association_answers_no_init,
       test_unknown_parameters_are_treated_as_their_high_bits_say, test_connecting_to_nobody_gives_up_after_the_configured_tries,
       test_cookies_that_are_never_acknowledged_are_given_up, test_an_association_can_connect_again_after_it_ended,
-      test_connect_is_refused_outside_closed, test_the_smaller_stream_counts_win)
+      test_connect_is_refused_outside_closed, test_the_smaller_stream_counts_win,
+      test_messages_for_streams_that_the_peer_does_not_take_are_given_up,
+      test_a_cookie_that_comes_again_waits_until_the_app_heard_of_the_end)

@@ -345,6 +345,68 @@ START_TEST(test_heavy_loss_both_ways_is_survived) {
 }
 END_TEST
 
+START_TEST(test_a_fast_retransmit_of_the_first_chunk_starts_t3_anew) {
+	struct script s;
+	script_init(&s, NULL);
+	ck_assert(script_open_passive(&s));
+	uint8_t message[1000] = {1};
+	for (unsigned i = 0; i < 6; i++)
+		ck_assert_int_eq(sluice_sctp_send(s.sctp, &(sluice_send_info){0}, message, sizeof message), 0);
+	script_collect(&s);
+	script_skip(&s);
+	uint64_t sent = s.now;
+	s.now += 450 * SLUICE_MS;
+	for (uint16_t end = 2; end <= 4; end++)
+		script_give_sack(&s, s.remote_tsn - 1, s.rwnd, (uint16_t[]){2, end}, 1);
+	ck_assert_uint_eq(script_pending(&s, WIRE_DATA), 1);
+	sluice_sctp_stats st;
+	script_run(&s, sent + 949 * SLUICE_MS);
+	sluice_sctp_stats_get(s.sctp, &st);
+	ck_assert_uint_eq(st.t3_expiries, 0);
+	script_run(&s, sent + 951 * SLUICE_MS);
+	sluice_sctp_stats_get(s.sctp, &st);
+	ck_assert_uint_eq(st.t3_expiries, 1);
+	script_free(&s);
+}
+END_TEST
+
+START_TEST(test_a_sender_that_found_no_memory_tries_again) {
+	struct script s;
+	script_init(&s, NULL);
+	ck_assert(script_open_passive(&s));
+	uint8_t message[1000] = {1};
+	ck_assert_int_eq(sluice_sctp_send(s.sctp, &(sluice_send_info){0}, message, sizeof message), 0);
+	s.memory.fail_at = 1;
+	s.memory.fail_for = 100;
+	script_collect(&s);
+	ck_assert_uint_eq(script_pending(&s, WIRE_DATA), 0);
+	s.memory.fail_at = 0;
+	ck_assert_uint_le(sluice_sctp_deadline(s.sctp), s.now + SLUICE_S);
+	script_run(&s, s.now + SLUICE_S);
+	ck_assert_uint_ge(script_pending(&s, WIRE_DATA), 1);
+	script_free(&s);
+}
+END_TEST
+
+START_TEST(test_one_heartbeat_at_a_time_however_short_the_interval) {
+	sluice_sctp_config c;
+	sluice_sctp_config_init(&c);
+	c.heartbeat_interval = 1;
+	struct script s;
+	script_init(&s, &c);
+	ck_assert(script_open_passive(&s));
+	script_run(&s, s.now + 60 * SLUICE_S);
+	ck_assert_int_eq(sluice_sctp_state(s.sctp), SLUICE_SCTP_CLOSED);
+	uint64_t last = 0;
+	for (const struct script_packet *p; (p = script_next(&s));) {
+		ck_assert_uint_ge(p->at, last + 500 * SLUICE_MS);
+		last = p->at;
+	}
+	ck_assert_uint_ne(last, 0);
+	script_free(&s);
+}
+END_TEST
+
 SUITE("sctp loss", test_a_hole_in_a_burst_is_mended_without_waiting_for_t3,
       test_three_miss_indications_make_a_fast_retransmit_and_two_do_not, test_a_repeated_sack_is_no_miss_indication,
       test_a_lost_tail_is_sent_again_when_t3_expires, test_t3_backs_off_and_the_peer_that_is_gone_is_given_up,
@@ -353,4 +415,5 @@ SUITE("sctp loss", test_a_hole_in_a_burst_is_mended_without_waiting_for_t3,
       test_an_outage_is_survived, test_a_clean_line_is_filled, test_a_line_with_a_short_queue_is_used_well,
       test_one_loss_in_a_hundred_does_not_stop_it, test_the_window_in_flight_never_passes_cwnd,
       test_max_burst_limits_what_one_arrival_lets_out, test_with_max_burst_everything_still_arrives,
-      test_heavy_loss_both_ways_is_survived)
+      test_heavy_loss_both_ways_is_survived, test_a_fast_retransmit_of_the_first_chunk_starts_t3_anew,
+      test_a_sender_that_found_no_memory_tries_again, test_one_heartbeat_at_a_time_however_short_the_interval)

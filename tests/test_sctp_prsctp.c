@@ -245,9 +245,32 @@ START_TEST(test_partial_reliability_on_bad_networks_neither_stalls_nor_garbles) 
 }
 END_TEST
 
+START_TEST(test_a_sack_that_was_overtaken_gives_up_nothing) {
+	struct script s;
+	script_init(&s, NULL);
+	ck_assert(script_open_passive(&s));
+	uint8_t message[1000] = {1};
+	for (unsigned i = 0; i < 6; i++)
+		ck_assert_int_eq(sluice_sctp_send(s.sctp, &once, message, sizeof message), 0);
+	script_collect(&s);
+	script_skip(&s);
+	s.now += 10 * SLUICE_MS;
+	script_give_sack(&s, s.remote_tsn - 1, s.rwnd, (uint16_t[]){2, 5}, 1);
+	script_give_sack(&s, s.remote_tsn - 1, s.rwnd, (uint16_t[]){2, 3}, 1);
+	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_ABANDONED), 0);
+	ck_assert_uint_eq(script_pending(&s, WIRE_DATA), 0);
+	ck_assert_uint_eq(script_pending(&s, WIRE_FORWARD_TSN), 0);
+	script_give_sack(&s, s.remote_tsn + 5, s.rwnd, NULL, 0);
+	ck_assert_uint_eq(sluice_sctp_buffered(s.sctp, 0), 0);
+	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_ABANDONED), 0);
+	script_free(&s);
+}
+END_TEST
+
 SUITE("sctp partial reliability", test_a_message_without_retransmissions_that_is_lost_is_skipped,
       test_a_message_is_retransmitted_as_often_as_allowed_and_no_more, test_a_message_is_given_up_when_its_lifetime_is_over,
       test_messages_whose_lifetime_ends_in_the_queue_are_never_sent,
       test_half_a_message_that_is_given_up_is_forgotten_by_the_receiver, test_a_lost_forward_tsn_is_sent_again,
       test_a_peer_without_pr_sctp_gets_everything, test_a_forward_tsn_skips_what_is_missing_and_delivers_what_waited,
-      test_a_forward_tsn_ends_an_unordered_half, test_partial_reliability_on_bad_networks_neither_stalls_nor_garbles)
+      test_a_forward_tsn_ends_an_unordered_half, test_partial_reliability_on_bad_networks_neither_stalls_nor_garbles,
+      test_a_sack_that_was_overtaken_gives_up_nothing)

@@ -387,6 +387,91 @@ START_TEST(test_the_peer_may_reset_all_its_streams_at_once) {
 }
 END_TEST
 
+static void write_request(struct writer *w, const struct wire_reconfig *requests, size_t count) {
+	uint8_t *c = wire_chunk_begin(w, WIRE_RE_CONFIG, 0);
+	for (size_t i = 0; i < count; i++)
+		wire_reconfig_write(w, &requests[i]);
+	wire_chunk_end(w, c);
+}
+
+/* The answers in the next RE-CONFIG chunk; how many. */
+static size_t next_answers(struct script *s, struct wire_reconfig *answers, size_t max) {
+	struct wire_chunk c;
+	struct wire_param param;
+	if (!script_expect(s, WIRE_RE_CONFIG, &c))
+		return 0;
+	struct reader r = reader_of(c.value, c.len);
+	size_t n = 0;
+	while (n < max && wire_param_next(&r, &param) == 1)
+		ck_assert_int_eq(wire_reconfig_read(&param, &answers[n++]), 0);
+	return n;
+}
+
+START_TEST(test_two_requests_in_one_chunk_get_two_answers_and_get_them_again) {
+	struct script s;
+	started(&s);
+	script_give_data(&s, s.tsn, 5, 0, 3, 10);
+	script_skip(&s);
+	uint8_t five[2] = {0, 5};
+	struct wire_reconfig requests[2] = {
+		{.type = WIRE_PARAM_OUTGOING_RESET, .request_seq = s.tsn, .last_tsn = s.tsn, .stream_count = 1, .streams = five},
+		{.type = WIRE_PARAM_ADD_INCOMING, .request_seq = s.tsn + 1, .new_streams = 1000},
+	};
+	for (unsigned round = 0; round < 3; round++) {
+		uint8_t space[200];
+		struct writer w = script_begin(&s, space, sizeof space);
+		write_request(&w, requests, 2);
+		script_give(&s, &w);
+		struct wire_reconfig answers[3];
+		ck_assert_uint_eq(next_answers(&s, answers, 3), 2);
+		ck_assert_uint_eq(answers[0].response_seq, s.tsn);
+		ck_assert_uint_eq(answers[0].result, WIRE_RESULT_PERFORMED);
+		ck_assert_uint_eq(answers[1].response_seq, s.tsn + 1);
+		ck_assert_uint_eq(answers[1].result, WIRE_RESULT_DENIED); /* there are 65535 already */
+		script_skip(&s);
+	}
+	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_IN), 1);
+	script_free(&s);
+}
+END_TEST
+
+START_TEST(test_more_requests_than_a_peer_may_have_out_are_not_taken_at_once) {
+	struct script s;
+	started(&s);
+	uint8_t space[1500];
+	struct writer w = script_begin(&s, space, sizeof space);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct wire_reconfig all = {.type = WIRE_PARAM_OUTGOING_RESET, .request_seq = s.tsn + i, .last_tsn = s.tsn - 1};
+		write_request(&w, &all, 1);
+	}
+	script_give(&s, &w);
+	struct wire_reconfig answers[3];
+	ck_assert_uint_eq(next_answers(&s, answers, 3), 2);
+	ck_assert_uint_eq(answers[1].response_seq, s.tsn + 1);
+	struct wire_reconfig third = {.type = WIRE_PARAM_OUTGOING_RESET, .request_seq = s.tsn + 2, .last_tsn = s.tsn - 1};
+	script_skip(&s);
+	give_reconfig(&s, &third);
+	ck_assert_uint_eq(next_answers(&s, answers, 3), 1);
+	ck_assert_uint_eq(answers[0].response_seq, s.tsn + 2);
+	ck_assert_uint_eq(answers[0].result, WIRE_RESULT_PERFORMED);
+	script_free(&s);
+}
+END_TEST
+
+START_TEST(test_streams_that_are_being_asked_for_count_against_the_most_there_can_be) {
+	sluice_sctp_config c;
+	sluice_sctp_config_init(&c);
+	c.outbound_streams = 40000;
+	struct script s;
+	script_init(&s, &c);
+	ck_assert(script_open_passive(&s));
+	ck_assert_int_eq(sluice_sctp_add_streams(s.sctp, 20000, 0), 0);
+	ck_assert_int_eq(sluice_sctp_add_streams(s.sctp, 20000, 0), SLUICE_INVALID);
+	ck_assert_int_eq(sluice_sctp_add_streams(s.sctp, 5535, 0), 0);
+	script_free(&s);
+}
+END_TEST
+
 SUITE("sctp re-config", test_an_outgoing_reset_comes_after_the_messages_and_restarts_the_counter,
       test_a_reset_waits_for_data_that_has_to_be_sent_again, test_a_reset_of_a_stream_with_data_does_not_hold_up_the_others,
       test_an_incoming_request_makes_the_peer_reset_its_direction, test_both_sides_may_reset_the_same_stream_at_once,
@@ -395,4 +480,7 @@ SUITE("sctp re-config", test_an_outgoing_reset_comes_after_the_messages_and_rest
       test_a_peer_without_re_config_is_not_asked, test_in_progress_is_asked_again_with_the_same_number,
       test_a_denied_reset_is_told_to_the_app, test_denied_streams_are_told_to_the_app,
       test_the_peers_reset_waits_until_everything_up_to_its_last_tsn_is_here, test_a_request_with_a_wrong_number_is_refused,
-      test_a_response_to_nothing_is_ignored, test_the_peer_may_reset_all_its_streams_at_once)
+      test_a_response_to_nothing_is_ignored, test_the_peer_may_reset_all_its_streams_at_once,
+      test_two_requests_in_one_chunk_get_two_answers_and_get_them_again,
+      test_more_requests_than_a_peer_may_have_out_are_not_taken_at_once,
+      test_streams_that_are_being_asked_for_count_against_the_most_there_can_be)

@@ -268,9 +268,35 @@ START_TEST(test_a_slow_reader_slows_the_sender_and_loses_nothing) {
 }
 END_TEST
 
+START_TEST(test_a_message_of_more_fragments_than_can_be_kept_ends_the_association) {
+	enum { FRAGMENTS = 65537, PER_PACKET = 3000 };
+	sluice_sctp_config c;
+	sluice_sctp_config_init(&c);
+	c.receive_window = 16 << 20;
+	struct script s;
+	script_init(&s, &c);
+	ck_assert(script_open_passive(&s));
+	uint8_t *space = malloc(65536);
+	for (uint32_t n = 0; n < FRAGMENTS && sluice_sctp_state(s.sctp) == SLUICE_SCTP_ESTABLISHED;) {
+		struct writer w = script_begin(&s, space, 65536);
+		for (uint32_t i = 0; i < PER_PACKET && n < FRAGMENTS; i++, n++)
+			script_data(&w, s.tsn + n, 0, 0, n == 0 ? WIRE_DATA_B : 0, 1);
+		script_give(&s, &w);
+	}
+	free(space);
+	const char *text;
+	ck_assert_int_eq(sluice_sctp_state(s.sctp), SLUICE_SCTP_CLOSED);
+	ck_assert_int_eq(sluice_sctp_error(s.sctp, &text), SLUICE_PROTOCOL);
+	ck_assert_ptr_nonnull(strstr(text, "fragments"));
+	ck_assert_uint_eq(script_pending(&s, WIRE_ABORT), 1);
+	script_free(&s);
+}
+END_TEST
+
 SUITE("sctp window", test_messages_that_the_app_keeps_close_the_window_and_releasing_them_opens_it,
       test_a_lost_window_update_is_made_good_by_a_probe, test_a_closed_window_never_ends_the_association,
       test_the_sender_never_passes_the_window, test_any_packet_lost_while_the_window_closes_never_deadlocks,
       test_a_window_smaller_than_a_message_is_raised_to_hold_one, test_messages_of_the_size_of_the_window_get_through_with_loss,
       test_a_zero_window_is_probed_with_one_chunk_at_a_time, test_a_flood_beyond_the_window_is_dropped_and_counted,
-      test_tsns_far_ahead_do_not_grow_anything, test_a_slow_reader_slows_the_sender_and_loses_nothing)
+      test_tsns_far_ahead_do_not_grow_anything, test_a_slow_reader_slows_the_sender_and_loses_nothing,
+      test_a_message_of_more_fragments_than_can_be_kept_ends_the_association)

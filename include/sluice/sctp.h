@@ -37,7 +37,8 @@ typedef struct sluice_sctp_config {
 	uint16_t inbound_streams;         /* at most; 65535 */
 	uint32_t mtu;                     /* largest SCTP packet in bytes, 296..65520; 1188 */
 	uint32_t receive_window; /* a_rwnd in bytes, 4096..; 2 MiB. At least 5/4 of max_message_size, else it is raised to that */
-	uint32_t max_message_size; /* largest message taken from the peer; 262144. A larger one ends the association */
+	uint32_t max_message_size; /* largest message taken from the peer; 262144. A larger one, or one in more than 65535
+	                            * fragments, ends the association */
 	uint64_t high_water;       /* bytes buffered per stream above which send says WOULD_BLOCK; 2 MiB */
 
 	uint64_t rto_initial, rto_min, rto_max; /* ns; 500 ms, 300 ms, 3 s (RFC 9260 names 1 s, 1 s, 60 s) */
@@ -89,7 +90,8 @@ SLUICE_API void sluice_sctp_refuse(sluice_sctp *a, bool refuse);
  * refused from here on. SLUICE_WRONG_STATE when CLOSED. RFC 9260, 9.2. */
 SLUICE_API int sluice_sctp_shutdown(sluice_sctp *a);
 
-/* Ends at once with an ABORT (user-initiated, cause 12) that carries `reason` (may be NULL). RFC 9260, 9.1. */
+/* Ends at once with an ABORT (user-initiated, cause 12) that carries `reason` (may be NULL). An ENDED event with
+ * SLUICE_CLOSED follows; nothing happens when it is CLOSED already. RFC 9260, 9.1. */
 SLUICE_API void sluice_sctp_abort(sluice_sctp *a, const char *reason);
 
 /* ---- the four verbs ---------------------------------------------------------------------------------------------- */
@@ -128,16 +130,17 @@ typedef struct sluice_send_info {
 	uint32_t ppid; /* host byte order */
 } sluice_send_info;
 
-/* Queues one message and returns at once; the bytes are copied. len >= 1. Allowed from connect() on (data waits for the
- * handshake) until shutdown. Returns 0, SLUICE_WOULD_BLOCK (nothing queued, a WRITABLE event follows; a message on an
- * empty stream is always taken), SLUICE_CLOSED, SLUICE_INVALID (stream beyond the negotiated count, empty message),
- * SLUICE_NO_MEMORY. */
+/* Queues one message and returns at once; the bytes are copied. 1 <= len < 2^31. Allowed from connect() on (data waits for
+ * the handshake; what was queued for a stream that the peer then does not take is given up with an ABANDONED event) until
+ * shutdown. Returns 0, SLUICE_WOULD_BLOCK (nothing queued, a WRITABLE event follows; a message on an empty stream is always
+ * taken), SLUICE_CLOSED (no association, or the stream is being reset), SLUICE_INVALID (stream beyond the negotiated count,
+ * empty or too long message), SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_sctp_send(sluice_sctp *a, const sluice_send_info *info, const void *data, size_t len);
 
 /* The same, but borrows: the slices are read until `release(ctx)` is called, which happens once, when the message is
  * acknowledged or abandoned or the association ends; never inside this call. The iovec array itself is copied. On an
  * error nothing was taken and release is not called. release may be NULL for static memory; it runs inside input(),
- * advance() or free() and must not call the association. */
+ * advance(), abort() or free() and must not call the association. */
 SLUICE_API int sluice_sctp_sendv(sluice_sctp *a, const sluice_send_info *info, const struct iovec *iov, size_t count,
                                  sluice_release_fn release, void *ctx);
 
@@ -158,13 +161,17 @@ SLUICE_API int sluice_sctp_set_buffered_low(sluice_sctp *a, uint16_t stream, uin
 /* ---- streams (RFC 6525) ------------------------------------------------------------------------------------------ */
 
 /* Resets our outgoing direction of a stream once everything queued on it is acknowledged or abandoned; a RESET_OUT event
- * tells how it ended. Sending on it is refused until then. */
+ * tells how it ended (none comes when the association ends or restarts before). Sending on it is refused until then. Returns
+ * 0, also when a reset is under way; SLUICE_CLOSED, SLUICE_WRONG_STATE when not ESTABLISHED, SLUICE_INVALID, SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_sctp_reset_stream(sluice_sctp *a, uint16_t stream);
 
-/* Asks the peer to reset its outgoing direction (the Incoming SSN Reset Request). */
+/* Asks the peer to reset its outgoing direction (the Incoming SSN Reset Request); RESET_IN tells that it did, and nothing
+ * that it would not. Returns 0, SLUICE_WRONG_STATE, SLUICE_UNSUPPORTED when the peer has no RE-CONFIG, SLUICE_INVALID,
+ * SLUICE_NO_MEMORY. A peer may ask us the same: then the stream is reset as by sluice_sctp_reset_stream(). */
 SLUICE_API int sluice_sctp_request_reset(sluice_sctp *a, uint16_t stream);
 
-/* Asks for more streams; a STREAMS_ADDED event follows, or an event with error SLUICE_REFUSED. */
+/* Asks for more streams; a STREAMS_ADDED event follows, with error SLUICE_REFUSED when the peer would not. Returns as
+ * sluice_sctp_request_reset(), SLUICE_INVALID when there would be more than 65535 one way. */
 SLUICE_API int sluice_sctp_add_streams(sluice_sctp *a, uint16_t outgoing, uint16_t incoming);
 
 /* ---- events ------------------------------------------------------------------------------------------------------ */
@@ -175,11 +182,11 @@ enum sluice_sctp_event_type {
 	SLUICE_SCTP_ENDED,          /* error: 0 after a graceful shutdown, else why; the association is CLOSED */
 	SLUICE_SCTP_PEER_RESTARTED, /* RFC 9260, 5.2: everything in flight both ways is lost, streams start anew */
 	SLUICE_SCTP_RESET_IN,       /* stream: the peer reset its outgoing direction; its messages came before this event */
-	SLUICE_SCTP_RESET_OUT,      /* stream: our reset is done; error: 0, or SLUICE_REFUSED */
+	SLUICE_SCTP_RESET_OUT,      /* stream: our reset is done; error: 0, SLUICE_REFUSED, or SLUICE_UNSUPPORTED by the peer */
 	SLUICE_SCTP_STREAMS_ADDED,  /* counts are in the statistics; error as above */
 	SLUICE_SCTP_WRITABLE,       /* stream: a send that would have blocked may be tried again */
 	SLUICE_SCTP_BUFFERED_LOW,   /* stream */
-	SLUICE_SCTP_ABANDONED,      /* stream: `count` messages were given up under their reliability limit since the last one */
+	SLUICE_SCTP_ABANDONED,      /* stream: `count` messages were given up since the last one (limits; a stream that is not) */
 };
 
 typedef struct sluice_sctp_event {

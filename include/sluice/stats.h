@@ -32,8 +32,7 @@ typedef struct sluice_sctp_stats {
 	uint32_t mtu; /* largest SCTP packet */
 	uint32_t error_count;
 	uint64_t buffered; /* bytes accepted and neither acknowledged nor abandoned, all streams */
-	uint64_t
-		held; /* what fills the receive window: received bytes that the app has not released yet, and 64 for each chunk */
+	uint64_t held;     /* what fills the receive window: bytes not released by the app, and 64 for each of their chunks */
 	uint16_t outbound_streams, inbound_streams;
 } sluice_sctp_stats;
 

@@ -6,9 +6,9 @@
 
 /* ---- FORWARD-TSN ---- */
 
-/* RFC 3758, 3.5, C3: "If, after step C1 and C2, the "Advanced.Peer.Ack.Point" is greater than the Cumulative TSN ACK carried in
- * the received SACK, the data sender MUST send the data receiver a FORWARD TSN chunk". F allows to hold it back up to RTO to save
- * chunks; once per round trip for the same point is enough, as T3 repeats it anyway. */
+/* RFC 3758, 3.5, C3: "If, after step C1 and C2, the "Advanced.Peer.Ack.Point" is greater than the Cumulative TSN ACK carried
+ * in the received SACK, the data sender MUST send the data receiver a FORWARD TSN chunk". Once per round trip for the same
+ * point is enough, as T3 repeats it anyway. */
 static void forward_tsn_due(sluice_sctp *a) {
 	if (a->sent.advanced <= a->sent.cum)
 		return;
@@ -22,7 +22,8 @@ static void forward_tsn_due(sluice_sctp *a) {
 static void forward_note(uint8_t *pairs, size_t *count, uint16_t stream, uint16_t ssn) {
 	for (size_t i = 0; i < *count; i++) {
 		if (get_be16(pairs + 4 * i) == stream) {
-			/* RFC 3758, 3.2: "the largest stream sequence number": TSNs ascend, so the later one is. */
+			/* RFC 3758, 3.2: the field holds "the largest stream sequence number in this stream being skipped":
+			 * TSNs ascend, so the later one is. */
 			put_be16(pairs + 4 * i + 2, ssn);
 			return;
 		}
@@ -51,7 +52,7 @@ void ack_write_forward_tsn(sluice_sctp *a, struct writer *w) {
 	wire_forward_write(w, &f);
 	a->forward_tsn_sent = point;
 	a->forward_tsn_at = a->now;
-	/* C5: "If a FORWARD TSN is sent ... start T3-rtx if it is not running". */
+	/* C5: "If a FORWARD TSN is sent, the sender MUST assure that at least one T3-rtx timer is running." */
 	if (!timer_running(a, TIMER_T3))
 		timer_start(a, TIMER_T3, a->rto.rto);
 }
@@ -103,9 +104,8 @@ static void on_loss(sluice_sctp *a, const struct ack *ack) {
 	if (!ack->lost_new)
 		return;
 	a->stats.fast_retransmits += ack->fast_retransmits;
-	/* RFC 9260, 7.2.4: "(2) If not in Fast Recovery, adjust the ssthresh and cwnd ... (3) ... retransmit those DATA chunks that fit
-	 * into a single packet, whatever cwnd says. (5) If not in Fast Recovery, enter Fast Recovery and mark the highest outstanding
-	 * TSN as the Fast Recovery exit point." */
+	/* RFC 9260, 7.2.4, 2, 3 and 5: ssthresh and cwnd are lowered on the way into Fast Recovery and not again while in it;
+	 * the lost chunks that fit one packet go whatever cwnd says; the highest TSN outstanding is where the recovery ends. */
 	if (!a->view.in_recovery) {
 		a->cc->loss(&a->view);
 		a->view.in_recovery = true;
@@ -138,6 +138,9 @@ static void apply(sluice_sctp *a, uint64_t cum, const struct gap *gaps, size_t c
 			.bytes = ack.bytes, .flight_before = flight_before, .advanced = ack.advanced, .now = a->now};
 		a->cc->ack(&a->view, &for_cc);
 	}
+	/* RFC 9260, 7.2.2: when all that was sent is acknowledged, partial_bytes_acked begins at 0 again. */
+	if (outstanding_count(&a->sent) == 0)
+		a->view.partial_bytes_acked = 0;
 	on_loss(a, &ack);
 	abandon_exhausted(a);
 	t3_update(a, ack.advanced);
@@ -162,8 +165,8 @@ void ack_sack(sluice_sctp *a, const struct wire_chunk *c) {
 	}
 	size_t count = s.gap_count ? read_gaps(a, &s, cum, gaps) : 0;
 	a->peer_a_rwnd = s.a_rwnd;
-	/* A peer that answers window probes is alive, whatever it has room for. RFC 9260, 6.1: "the sender ... SHOULD NOT increment
-	 * its error counters" for them "if the peer keeps acknowledging". */
+	/* A peer that answers window probes is alive, whatever it has room for. RFC 9260, 6.1, A: "the unacknowledged window
+	 * probes SHOULD NOT increment the error counter" while SACKs come. */
 	if (s.a_rwnd < a->mtu) {
 		a->error_count = 0;
 	} else {

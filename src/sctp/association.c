@@ -43,9 +43,18 @@ static void config_complete(sluice_sctp_config *c) {
 	DEFAULT(max_outstanding_chunks, 8192);
 }
 
+/* More than two years; what is added to a clock must not run over. */
+#define DURATION_MAX (UINT64_C(1) << 56)
+
+static bool durations_valid(const sluice_sctp_config *c) {
+	return c->rto_initial <= DURATION_MAX && c->rto_min <= c->rto_max && c->rto_max <= DURATION_MAX &&
+	       c->cookie_lifetime <= DURATION_MAX && c->sack_delay <= 500 * SLUICE_MS &&
+	       (c->heartbeat_interval <= DURATION_MAX || c->heartbeat_interval == SLUICE_NEVER);
+}
+
 static bool config_valid(const sluice_sctp_config *c) {
-	return c->mtu >= 296 && c->mtu <= 65520 && c->receive_window >= 4096 && c->rto_min <= c->rto_max &&
-	       c->sack_delay <= 500 * SLUICE_MS && c->congestion_control == SLUICE_CC_NEWRENO &&
+	return durations_valid(c) && c->mtu >= 296 && c->mtu <= 65520 && c->receive_window >= 4096 &&
+	       c->congestion_control == SLUICE_CC_NEWRENO &&
 	       (c->checksum == SLUICE_CHECKSUM_CRC32C || c->checksum == SLUICE_CHECKSUM_DTLS);
 }
 
@@ -115,11 +124,11 @@ static void drop_replies(sluice_sctp *a) {
 void sluice_sctp_free(sluice_sctp *a) {
 	if (!a)
 		return;
+	a->window->opened = NULL;
+	a->wake = NULL;
 	for (struct event_node *n; (n = event_pop(&a->events));)
 		if (n->type == SLUICE_SCTP_MESSAGE)
 			sluice_message_release(&rx_message_of_event(n)->public);
-	a->window->opened = NULL;
-	a->wake = NULL;
 	reconfig_clear(a); /* before the streams that wait in it */
 	outstanding_free(&a->sent);
 	outgoing_free(&a->out);
@@ -191,9 +200,8 @@ void association_fail(sluice_sctp *a, int error, uint16_t cause, bool with_text,
 }
 
 bool association_count_error(sluice_sctp *a) {
-	/* RFC 9260, 8.1: "If the value of this counter exceeds the limit indicated in the protocol parameter
-	 * 'Association.Max.Retrans', the endpoint MUST consider the peer endpoint unreachable and SHALL stop transmitting any
-	 * more data to it (and thus the association enters the CLOSED state)." */
+	/* RFC 9260, 8.1: beyond Association.Max.Retrans errors in a row the peer endpoint counts as unreachable, and the
+	 * association enters the CLOSED state. */
 	if (++a->error_count <= a->config.association_max_retransmits)
 		return false;
 	association_end(a, SLUICE_TIMED_OUT, "no answer from the peer after %u retransmissions", (unsigned)a->error_count - 1);
@@ -241,7 +249,7 @@ static int check_send(const sluice_sctp *a, const sluice_send_info *info, size_t
 	if (!may_send(a))
 		return SLUICE_CLOSED;
 	/* Before the handshake told how many streams the peer takes, only our own wish limits. */
-	uint16_t streams = a->state == SLUICE_SCTP_ESTABLISHED ? a->outbound : a->config.outbound_streams;
+	uint16_t streams = a->state == SLUICE_SCTP_COOKIE_WAIT ? a->config.outbound_streams : a->outbound;
 	if (info->stream >= streams || len == 0 || len > UINT32_MAX / 2 || (unsigned)info->reliability > SLUICE_LIFETIME)
 		return SLUICE_INVALID;
 	const struct tx_stream *s = outgoing_find(&a->out, info->stream);

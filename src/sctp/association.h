@@ -61,7 +61,7 @@ struct reply {
 /* Our side of RFC 6525. */
 struct reconfig {
 	uint32_t next_seq; /* of our next request */
-	bool outstanding;  /* one request is under way; RFC 6525, 5.1.1: "MUST NOT have more than one" */
+	bool outstanding;  /* one request is under way; RFC 6525, 5.1, allows no more */
 	uint16_t type;     /* WIRE_PARAM_* of it */
 	uint16_t stream;   /* resets */
 	uint16_t count;    /* adds */
@@ -73,10 +73,15 @@ struct reconfig {
 	uint16_t add_outgoing, add_incoming; /* to ask for */
 
 	/* The peer's side. */
-	uint32_t peer_seq;     /* the next one we expect */
-	uint32_t response_seq; /* the last one answered */
-	uint32_t response_result;
-	bool deferred; /* an outgoing reset waits until everything before it came */
+	uint32_t peer_seq; /* the next one we expect */
+	/* A chunk may hold two requests (RFC 6525, 3.1), so the last two answers are remembered; [0] is the younger. */
+	struct reconfig_answer {
+		uint32_t seq, result;
+		bool due;
+	} answers[2];
+	uint32_t taken; /* new requests in this input() */
+	bool deferred;  /* an outgoing reset waits until everything before it came */
+	uint32_t deferred_seq;
 	uint64_t deferred_tsn;
 	uint16_t *deferred_streams;
 	size_t deferred_count; /* 0 with deferred: all */

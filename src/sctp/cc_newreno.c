@@ -6,8 +6,7 @@ static uint64_t max64(uint64_t a, uint64_t b) {
 }
 
 static void newreno_init(struct cc_view *v) {
-	/* The caller has set ssthresh from the peer's window: RFC 9260, 7.2.1: "The initial value of ssthresh MAY be arbitrarily
-	 * high (e.g., the size of the largest possible advertised window)". */
+	/* The caller has set ssthresh from the peer's window: RFC 9260, 7.2.1, lets it begin as high as one likes. */
 	v->cwnd = v->initial_window;
 	v->partial_bytes_acked = 0;
 }
@@ -18,15 +17,14 @@ static void newreno_ack(struct cc_view *v, const struct cc_ack *a) {
 	if (!a->advanced || v->in_recovery || a->flight_before + v->mtu <= v->cwnd)
 		return;
 	if (v->cwnd <= v->ssthresh) {
-		/* "by, at most, the lesser of 1) the total size of the previously outstanding DATA chunk(s) acknowledged and 2) L times
-		 * the destination's PMDCS". L bounds the burst that a stretch acknowledgement lets out; our peer acknowledges
-		 * once per batch of up to 64 packets, and the batch leaves in one system call anyway, so L is a batch. */
+		/* By at most what was acknowledged, and by at most "L times the destination's PMDCS", where L SHOULD be 1 and
+		 * MAY be more. L bounds the burst that a stretch acknowledgement lets out; our peer acknowledges once per
+		 * batch of up to 64 packets, and the batch leaves in one system call anyway, so L is a batch. */
 		v->cwnd += a->bytes < 64 * (uint64_t)v->mtu ? a->bytes : 64 * (uint64_t)v->mtu;
 		return;
 	}
-	/* 7.2.2: "when partial_bytes_acked is equal to or greater than cwnd and before the arrival of the SACK chunk the sender
-	 * had cwnd or more bytes of data outstanding, partial_bytes_acked is reset to (partial_bytes_acked - cwnd). Next, cwnd
-	 * is increased by PMDCS." */
+	/* 7.2.2: when the window was full and a cwnd's worth of bytes has been acknowledged, "cwnd is increased by PMDCS", and
+	 * that much is taken off partial_bytes_acked. */
 	v->partial_bytes_acked += a->bytes;
 	while (v->partial_bytes_acked >= v->cwnd) {
 		v->partial_bytes_acked -= v->cwnd;
@@ -35,23 +33,22 @@ static void newreno_ack(struct cc_view *v, const struct cc_ack *a) {
 }
 
 static void newreno_loss(struct cc_view *v) {
-	/* 7.2.3: "ssthresh = max(cwnd / 2, 4 * PMDCS), cwnd = ssthresh, partial_bytes_acked = 0" */
+	/* 7.2.3: ssthresh = max(cwnd / 2, 4 * PMDCS), cwnd = ssthresh, partial_bytes_acked = 0. */
 	v->ssthresh = max64(v->cwnd / 2, 4 * (uint64_t)v->mtu);
 	v->cwnd = v->ssthresh;
 	v->partial_bytes_acked = 0;
 }
 
 static void newreno_timeout(struct cc_view *v) {
-	/* 7.2.3: "ssthresh = max(cwnd / 2, 4 * PMDCS), cwnd = PMDCS" */
+	/* 7.2.3, T3: ssthresh = max(cwnd / 2, 4 * PMDCS), cwnd = PMDCS. */
 	v->ssthresh = max64(v->cwnd / 2, 4 * (uint64_t)v->mtu);
 	v->cwnd = v->mtu;
 	v->partial_bytes_acked = 0;
 }
 
 static void newreno_idle(struct cc_view *v, uint64_t idle_ns) {
-	/* 7.2.1: "While the endpoint does not transmit data on a given transport address, the cwnd of the transport address SHOULD
-	 * be adjusted to max(cwnd / 2, 4 * PMDCS) once per RTO"; not below the initial window, which is allowed after any
-	 * silence. */
+	/* 7.2.1: while nothing is sent, cwnd falls to max(cwnd / 2, 4 * PMDCS) once per RTO; not below the initial window,
+	 * which is allowed after any silence. */
 	for (uint64_t t = v->rto; t > 0 && t <= idle_ns && v->cwnd > v->initial_window; t += v->rto)
 		v->cwnd = max64(v->cwnd / 2, v->initial_window);
 }

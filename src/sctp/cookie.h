@@ -1,6 +1,6 @@
 /* cookie: everything an association needs to know of an INIT, in the hands of the peer instead of ours.
  *
- * RFC 9260, 5.1.3: "a MAC, a timestamp on when the State Cookie is created, and the lifespan of the State Cookie, along with
+ * RFC 9260, 5.1.3: a MAC, "a timestamp on when the State Cookie is created, and the lifespan of the State Cookie, along with
  * all the information necessary for it to establish the association". A cookie is authentic when its HMAC-SHA-256 under our
  * secret is right; how old it may be is judged by the caller's clock. */
 #ifndef SCTP_COOKIE_H

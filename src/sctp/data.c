@@ -10,8 +10,8 @@ uint64_t data_a_rwnd(const sluice_sctp *a) {
 	return a->window->held < window ? window - a->window->held : 0;
 }
 
-/* A release made room. RFC 9260, 6.2: "when the receiver's buffer space ... increases", the sender that waits must hear of it; a
- * quarter of the window at a time, so that a slow reader does not cause a SACK for each message (silly window). */
+/* A release made room, and the sender that waits for it must hear of it (RFC 9260, 6.2); a quarter of the window at a time, so
+ * that a slow reader does not cause a SACK for each message (silly window). */
 void data_window_opened(void *association) {
 	sluice_sctp *a = association;
 	uint64_t now_free = data_a_rwnd(a), window = a->config.receive_window;
@@ -56,8 +56,8 @@ static void reply_invalid_stream(sluice_sctp *a, uint16_t stream) {
 	association_reply(a, a->peer_tag, bytes, writer_len(&w));
 }
 
-/* RFC 9260, 6.2: "If an endpoint receives a DATA chunk with no user data (i.e., the Length field is set to 16), it SHOULD send an ABORT
- * chunk with a "No User Data" error cause"; 3.3.10.9: the cause names the TSN. */
+/* RFC 9260, 6.2: a DATA chunk with no user data SHOULD be answered with an ABORT and the cause "No User Data"; 3.3.10.9: the
+ * cause names the TSN. */
 static void abort_no_user_data(sluice_sctp *a, uint32_t tsn) {
 	uint8_t bytes[12], info[4];
 	put_be32(info, tsn);
@@ -72,8 +72,8 @@ static void abort_no_user_data(sluice_sctp *a, uint32_t tsn) {
 /* Stores a new chunk; false when it must not be acknowledged. */
 static bool take_new(sluice_sctp *a, struct packet *p, const struct wire_data *d, uint64_t tsn) {
 	if (d->stream >= a->inbound) {
-		/* RFC 9260, 6.5: "the receiver ... SHOULD respond with an ERROR chunk with cause "Invalid Stream Identifier" ..., SHALL
-		 * acknowledge the reception of the DATA chunk following the normal procedure", and discards it. */
+		/* RFC 9260, 6.5: the chunk is acknowledged as any other, reported with an ERROR of cause "Invalid Stream
+		 * Identifier", and discarded. */
 		a->stats.chunks_discarded++;
 		reply_invalid_stream(a, d->stream);
 		return true;
@@ -86,6 +86,13 @@ static bool take_new(sluice_sctp *a, struct packet *p, const struct wire_data *d
 	if (error == SLUICE_TOO_LARGE) {
 		association_fail(a, SLUICE_PROTOCOL, WIRE_CAUSE_PROTOCOL_VIOLATION, true, "a message larger than %u bytes",
 		                 (unsigned)a->config.max_message_size);
+		p->stop = true;
+		return false;
+	}
+	if (error == SLUICE_LIMIT && tsn == a->map.cum + 1) {
+		/* Everything before it is here and is still no message; nothing that may come could end that. */
+		association_fail(a, SLUICE_PROTOCOL, WIRE_CAUSE_PROTOCOL_VIOLATION, true, "a message of more than %u fragments",
+		                 FRAGMENTS_MAX - 1);
 		p->stop = true;
 		return false;
 	}
@@ -127,7 +134,7 @@ void data_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
 		return;
 	}
 	tsnmap_add(&a->map, tsn);
-	/* RFC 9260, 6.2: the I bit (RFC 7053): "the receiver ... SHOULD NOT delay the sending of the corresponding SACK chunk". */
+	/* RFC 9260, 6.2, of the I bit: "the receiver SHOULD NOT delay the sending of the corresponding SACK chunk". */
 	if (had_gap || tsnmap_has_gap(&a->map) || (d.flags & WIRE_DATA_I))
 		sack_at_once(a);
 }
@@ -160,7 +167,8 @@ void data_forward_tsn(sluice_sctp *a, const struct wire_chunk *c) {
 		return;
 	}
 	uint64_t cum = serial_unwrap(f.cum_tsn, a->map.cum);
-	/* RFC 3758, 3.6: "the data receiver MUST ... immediately send" a SACK also for one that is old: our last SACK was lost. */
+	/* RFC 3758, 3.6: a SACK also for one that is old, "since such a duplicate may indicate the previous SACK was lost in
+	 * the network". */
 	sack_at_once(a);
 	if (cum <= a->map.cum)
 		return;

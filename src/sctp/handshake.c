@@ -102,8 +102,8 @@ static void reply_abort(sluice_sctp *a, uint32_t tag, uint8_t flags, uint16_t ca
 static void take_capabilities(sluice_sctp *a, bool forward_tsn, bool reconfig, bool zero_checksum) {
 	a->peer_forward_tsn = forward_tsn && !a->config.no_pr_sctp;
 	a->peer_reconfig = reconfig && !a->config.no_reconfig;
-	/* RFC 9653, 5.2: "An endpoint MUST NOT send SCTP packets with an incorrect checksum of zero" unless the peer declared
-	 * that it takes them under the error detection method in use. */
+	/* RFC 9653, 5.2: the checksum is left out only towards a peer that declared that it takes this, under the error
+	 * detection method that is in use. */
 	a->send_zero_checksum = zero_checksum && a->config.checksum == SLUICE_CHECKSUM_DTLS;
 }
 
@@ -121,7 +121,7 @@ static void take_peer(sluice_sctp *a, uint32_t tag, uint32_t tsn, uint32_t a_rwn
 	tsnmap_free(&a->map);
 	tsnmap_init(&a->map, a->env, SERIAL_ORIGIN + tsn - 1);
 	a->peer_a_rwnd = a_rwnd;
-	/* RFC 9260, 5.1.1: "each side SHOULD adjust its OS to the MIS of the other". */
+	/* RFC 9260, 5.1.1: when the peer takes fewer streams than we want, "the endpoint MUST use MIS outbound streams". */
 	a->outbound = min16(a->config.outbound_streams, inbound);
 	a->inbound = min16(a->config.inbound_streams, outbound);
 	a->view = (struct cc_view){
@@ -133,7 +133,11 @@ static void take_peer(sluice_sctp *a, uint32_t tag, uint32_t tsn, uint32_t a_rwn
 	a->cc->init(&a->view);
 	a->duplicate_count = 0;
 	a->unacked_packets = 0;
-	a->advertised = a->config.receive_window;
+	a->advertised = data_a_rwnd(a);
+	a->probe_interval = 0;
+	a->probe_now = false;
+	/* Messages may have been queued when only our own wish limited the streams. */
+	outgoing_limit_streams(&a->out, a->outbound);
 	reconfig_start(a, tsn);
 }
 
@@ -162,12 +166,12 @@ static bool init_acceptable(sluice_sctp *a, const struct packet *p, const struct
 		a->stats.packets_discarded++;
 		return false;
 	}
-	/* 3.3.2: "A receiver receiving a value of 0 for the OS (or MIS) SHOULD abort the association." */
+	/* 3.3.2: no streams one way or the other: the packet is discarded and answered with an ABORT. */
 	if (i->outbound_streams == 0 || i->inbound_streams == 0) {
 		reply_abort(a, i->tag, 0, WIRE_CAUSE_INVALID_PARAM, NULL, 0);
 		return false;
 	}
-	/* 3.3.2.1.4: "receiver MUST send an ABORT chunk" on a Host Name Address, "Unresolvable Address". */
+	/* 3.3.2.1.4: who receives a Host Name Address "MUST send an ABORT chunk" and may say "Unresolvable Address". */
 	if (i->has_host_name) {
 		reply_abort(a, i->tag, 0, WIRE_CAUSE_UNRESOLVABLE_ADDRESS, NULL, 0);
 		return false;
@@ -175,7 +179,7 @@ static bool init_acceptable(sluice_sctp *a, const struct packet *p, const struct
 	return true;
 }
 
-/* The tags and TSN that our INIT-ACK names. RFC 9260, 5.2.1: in COOKIE-WAIT and COOKIE-ECHOED "the endpoint MUST respond with an
+/* The tags and TSN that our INIT-ACK names. RFC 9260, 5.2.1: in COOKIE-WAIT and COOKIE-ECHOED "an endpoint MUST respond with an
  * INIT ACK chunk using the same parameters it sent in its original INIT chunk (including its Initiate Tag, unchanged)"; 5.2.2: in
  * other states a new tag, and the Tie-Tags are the tags of the association that stands. */
 static void fill_own_side(sluice_sctp *a, struct cookie *k) {
@@ -207,7 +211,8 @@ static void reply_init_ack(sluice_sctp *a, const struct packet *p, const struct 
 		.reconfig = i->reconfig,
 		.zero_checksum = offers_zero_checksum(i),
 	};
-	/* "the receiver ... MAY increase the lifespan" (5.2.6), but not without end: a cookie that lives for ever can be replayed. */
+	/* The peer suggests a longer life (3.3.2.1.3) and gets it, but not without end: a cookie that lives for ever can be
+	 * replayed. */
 	if (k.lifetime > 10 * a->config.cookie_lifetime)
 		k.lifetime = 10 * a->config.cookie_lifetime;
 	fill_own_side(a, &k);
@@ -240,7 +245,7 @@ void handshake_init(sluice_sctp *a, struct packet *p, const struct wire_chunk *c
 	if (!init_acceptable(a, p, &i))
 		return;
 	if (a->refuse && a->state == SLUICE_SCTP_CLOSED) {
-		/* RFC 9260, 5.1: "the endpoint ... can send an ABORT": with the initiator's tag, no T bit. */
+		/* RFC 9260, 5.1: who does not want the association answers with an ABORT: with the initiator's tag, no T bit. */
 		reply_abort(a, i.tag, 0, WIRE_CAUSE_OUT_OF_RESOURCE, NULL, 0);
 		return;
 	}
@@ -261,8 +266,7 @@ static bool init_ack_acceptable(sluice_sctp *a, const struct packet *p, const st
 		return false;
 	}
 	if (i->tag == 0) {
-		/* RFC 9260, 3.3.3: "If an endpoint in the COOKIE-WAIT state receives an INIT ACK chunk with the Initiate Tag set to 0, it
-		 * MUST destroy the TCB." */
+		/* RFC 9260, 3.3.3: a tag of 0 in COOKIE-WAIT: "it MUST destroy the TCB". */
 		association_end(a, SLUICE_PROTOCOL, "INIT-ACK with tag 0");
 		return false;
 	}
@@ -382,12 +386,13 @@ static void cookie_opens(sluice_sctp *a, const struct cookie *k) {
 
 /* RFC 9260, 5.2.4, A: "the peer might have restarted. ... the existing session is treated the same as if it received an ABORT
  * chunk followed by a new COOKIE ECHO chunk" */
-static void cookie_restarts(sluice_sctp *a, const struct cookie *k) {
+static void cookie_restarts(sluice_sctp *a, struct packet *p, const struct cookie *k) {
 	if (a->state == SLUICE_SCTP_SHUTDOWN_ACK_SENT) {
 		/* "it MUST NOT set up a new association but instead resend the SHUTDOWN ACK chunk and send an ERROR chunk with a "Cookie
 		 * Received While Shutting Down" error cause to its peer" */
 		a->pending |= PENDING_SHUTDOWN_ACK;
 		reply_shutting_down(a, k->peer_tag);
+		p->stop = true;
 		return;
 	}
 	a->stats.restarts++;
@@ -438,17 +443,24 @@ void handshake_cookie_echo(sluice_sctp *a, struct packet *p, const struct wire_c
 		p->stop = true;
 		return;
 	}
+	/* There is one CONNECTED and one ENDED to tell. While the app has not heard the last one, the next association waits; the
+	 * peer repeats its COOKIE-ECHO. */
+	if (action == ACTION_RESTART && (a->connected.queued || a->ended.queued)) {
+		a->stats.packets_discarded++;
+		p->stop = true;
+		return;
+	}
 	if (a->state == SLUICE_SCTP_CLOSED) {
 		cookie_opens(a, &k);
 		return;
 	}
 	switch (action) {
 	case ACTION_RESTART:
-		cookie_restarts(a, &k);
+		cookie_restarts(a, p, &k);
 		break;
 	case ACTION_COLLISION:
-		/* B: "the endpoint MUST ... update its peer's tag ... and enter the ESTABLISHED state". Data that rode with our own
-		 * COOKIE-ECHO has its TSNs from the same start, and is not sent anew. */
+		/* B: ESTABLISHED it is, but "it MUST update its peer's Verification Tag from the State Cookie". Data that rode
+		 * with our own COOKIE-ECHO has its TSNs from the same start, and is not sent anew. */
 		if (a->state == SLUICE_SCTP_COOKIE_WAIT || a->state == SLUICE_SCTP_COOKIE_ECHOED) {
 			adopt(a, &k);
 			outstanding_all_lost(&a->sent);
@@ -457,7 +469,7 @@ void handshake_cookie_echo(sluice_sctp *a, struct packet *p, const struct wire_c
 		}
 		break;
 	case ACTION_SAME:
-		/* D: "enter the ESTABLISHED state if it is in COOKIE-ECHOED state; ... send a COOKIE ACK" */
+		/* D: our COOKIE-ACK was lost, or theirs is still to come and says nothing new: ESTABLISHED, and a COOKIE-ACK. */
 		if (a->state == SLUICE_SCTP_COOKIE_ECHOED)
 			establish(a);
 		a->pending = (a->pending & ~(uint32_t)(PENDING_INIT | PENDING_COOKIE_ECHO)) | PENDING_COOKIE_ACK;

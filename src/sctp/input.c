@@ -195,8 +195,8 @@ static bool tag_fits(const sluice_sctp *a, const struct packet *p, const struct 
 		return true;
 	case WIRE_ABORT:
 	case WIRE_SHUTDOWN_COMPLETE:
-		/* "the Verification Tag field of the packet matches its own tag and the T bit is not set OR it is set to its Peer's Tag and
-		 * the T bit is set" */
+		/* "... if the Verification Tag field of the packet matches its own tag and the T bit is not set OR if it is
+		 * set to its Peer's Tag and the T bit is set in the Chunk Flags." */
 		return (first->flags & WIRE_FLAG_T) ? a->peer_tag != 0 && tag == a->peer_tag : tag == a->local_tag;
 	default:
 		return a->state != SLUICE_SCTP_CLOSED && tag == a->local_tag;
@@ -251,6 +251,7 @@ int sluice_sctp_input(sluice_sctp *a, const sluice_datagram *datagrams, size_t c
 	a->dirty = true;
 	uint32_t with_data = 0;
 	uint64_t refused = a->stats.memory_drops;
+	a->reconfig.taken = 0;
 	outgoing_stamp(&a->out, now);
 	for (size_t i = 0; i < count; i++)
 		with_data += input_packet(a, &datagrams[i]);

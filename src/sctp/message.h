@@ -43,7 +43,7 @@ static inline void backing_release(sluice_env *env, struct backing b) {
 struct rx_message {
 	sluice_message public; /* first: the app holds a pointer to it */
 	struct event_node event;
-	struct rx_message *next_pending; /* in its stream, while an earlier one is missing */
+	struct rx_message *next_pending, *below; /* in its stream's heap, while an earlier one is missing */
 	uint64_t ssn;
 	struct window *window;
 	void *flat;

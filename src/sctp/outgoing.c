@@ -285,7 +285,21 @@ void outgoing_drop(struct outgoing *o, struct tx_message *m, bool counted) {
 	message_free(o, m);
 }
 
+void outgoing_limit_streams(struct outgoing *o, uint16_t streams) {
+	uint32_t id = streams;
+	for (struct tx_stream *s; (s = idmap_next(&o->streams, &id)); id++) {
+		for (struct tx_message *m = s->head, *next; m; m = next) {
+			next = m->next;
+			if (m->cut == 0)
+				outgoing_drop(o, m, true);
+		}
+	}
+}
+
 void outgoing_drop_queued(struct outgoing *o) {
+	/* All at once: taken out one by one, each would be looked for in the list. */
+	for (; o->unstamped; o->unstamped = o->unstamped->next_unstamped)
+		o->unstamped->unstamped = false;
 	uint32_t id = 0;
 	for (struct tx_stream *s; (s = idmap_next(&o->streams, &id)); id++) {
 		for (struct tx_message *m = s->head, *next; m; m = next) {

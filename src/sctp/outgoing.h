@@ -104,8 +104,10 @@ bool outgoing_acked(struct outgoing *o, struct tx_message *m, uint32_t len);
 void outgoing_drop(struct outgoing *o, struct tx_message *m, bool counted);
 /* Drops every message that is queued and has no byte in flight. */
 void outgoing_drop_queued(struct outgoing *o);
+/* There are only so many streams: messages queued for others, of which nothing was sent, are given up, counted. */
+void outgoing_limit_streams(struct outgoing *o, uint16_t streams);
 
-/* Lifetimes of messages queued since the last call start now. False: no memory for the heap, they live on as reliable. */
+/* Lifetimes of messages queued since the last call start now. Without memory for the heap they live on as reliable. */
 void outgoing_stamp(struct outgoing *o, uint64_t now);
 struct tx_message *outgoing_expired(struct outgoing *o, uint64_t now); /* one whose lifetime ended, or NULL */
 /* Its lifetime counts no more: it cannot be abandoned. */

@@ -77,6 +77,9 @@ static bool fill_retransmissions(sluice_sctp *a, struct fill *f) {
 			return false;
 		if (!window_allows_again(a, c->len))
 			return false;
+		/* RFC 9260, 7.2.4, 4: T3 is started anew when the first outstanding chunk is the one that is fast retransmitted. */
+		if (a->fast_retransmit_packet && tsn == a->sent.cum + 1)
+			timer_stop(a, TIMER_T3);
 		outstanding_resent(&a->sent, tsn, a->now);
 		put_chunk(a, f, c, tsn, false);
 		a->stats.retransmitted_chunks++;
@@ -112,19 +115,28 @@ static uint8_t fragment_flags(const struct tx_message *m, uint32_t len) {
 	                 (m->unordered ? WIRE_DATA_U : 0));
 }
 
+static bool chunk_reserve(sluice_sctp *a) {
+	if (outstanding_reserve(&a->sent, a->config.max_outstanding_chunks))
+		return true;
+	/* No memory, and nothing in flight whose answer would bring us back here. */
+	if (outstanding_count(&a->sent) == 0 && !timer_running(a, TIMER_PROBE))
+		timer_start(a, TIMER_PROBE, a->rto.rto);
+	return false;
+}
+
 static void fill_new(sluice_sctp *a, struct fill *f) {
 	struct tx_message *m;
 	while ((m = outgoing_next(&a->out))) {
-		/* RFC 9260, 6.1, D: "When the time comes for the sender to transmit new DATA chunks, the protocol parameter Max.Burst SHOULD
-		 * be used to limit the number of packets sent": no more than that much new data follows one arrival. */
+		/* RFC 9260, 6.1, D: Max.Burst limits the packets that go at once: no more than that much new data follows one
+		 * arrival. */
 		if (a->sent.flight >= a->view.cwnd || a->sent.flight >= a->burst_end || (!f->has_data && nagle_holds(a, m)))
 			return;
 		uint32_t len = cut_length(a, f, m);
-		if (len == 0 || !outstanding_reserve(&a->sent, a->config.max_outstanding_chunks) || !window_allows_new(a, len))
+		if (len == 0 || !chunk_reserve(a) || !window_allows_new(a, len))
 			return;
 		uint64_t tsn = a->sent.next;
 		struct tx_chunk *c = outstanding_append(&a->sent, m, len, fragment_flags(m, len), a->now);
-		/* RFC 9260, 6.1: the I bit "SHOULD" be set when the sender waits in SHUTDOWN-PENDING for the last acknowledgement. */
+		/* RFC 9260, 6.1: the I bit is for the sender that waits in SHUTDOWN-PENDING for the last acknowledgement. */
 		bool last = a->state == SLUICE_SCTP_SHUTDOWN_PENDING && !outgoing_next(&a->out);
 		put_chunk(a, f, c, tsn, last);
 	}
@@ -231,8 +243,8 @@ static size_t init_packet(sluice_sctp *a, const struct space *s) {
 	return packet_finish(a, s, writer_len(&w), true);
 }
 
-/* RFC 9260, 5.1: "the COOKIE ECHO chunk ... can be bundled with any pending outbound DATA chunks, but it MUST be the first chunk
- * in the packet and until the COOKIE ACK chunk is returned the sender MUST NOT send any other packets to the peer". */
+/* RFC 9260, 5.1, C: DATA may ride with the COOKIE-ECHO, "but it MUST be the first chunk in the packet", and no other packet
+ * may be sent before the COOKIE-ACK comes. */
 static size_t cookie_packet(sluice_sctp *a, const struct space *s) {
 	struct writer w = writer_of(s->data, s->limit);
 	header(a, &w, a->peer_tag);

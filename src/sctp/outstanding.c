@@ -90,7 +90,7 @@ static void mark_lost(struct outstanding *o, struct tx_chunk *c, uint64_t tsn) {
 	c->state = CHUNK_LOST;
 	if (o->lost++ == 0 || tsn < o->lost_low)
 		o->lost_low = tsn;
-	/* RFC 9260, 6.3.1, C5: "RTT measurements MUST NOT be made using packets that were retransmitted". */
+	/* RFC 9260, 6.3.1, C5, Karn's algorithm: what was retransmitted measures nothing. */
 	if (o->rtt_tsn == tsn)
 		o->rtt_tsn = 0;
 }
@@ -167,15 +167,20 @@ static void ack_range(struct outstanding *o, uint64_t start, uint64_t end, uint6
 	}
 }
 
-/* RFC 9260, 6.2.1, D iii: a TSN that was acknowledged by a gap block and is missing from this one: "consider the
- * corresponding DATA that might be possibly missing". The peer dropped it after all, so it goes out again. */
+/* RFC 9260, 6.2.1, D iii: a TSN that was acknowledged by a gap block and is missing from this one is possibly missing, and that
+ * is one miss indication, no more: a SACK that was overtaken by a younger one says the same, and the chunk must not be sent
+ * again, or even given up, on its word. If the peer really dropped it, more misses or T3 will tell. */
 static void renege_range(struct outstanding *o, uint64_t start, uint64_t end) {
 	if (start <= o->cum)
 		start = o->cum + 1;
 	for (uint64_t t = start; t <= end && t < o->next; t++) {
 		struct tx_chunk *c = outstanding_at(o, t);
-		if (c->state == CHUNK_ACKED)
-			mark_lost(o, c, t);
+		if (c->state != CHUNK_ACKED)
+			continue;
+		c->state = CHUNK_IN_FLIGHT;
+		c->misses = 1;
+		c->fast_retransmitted = false;
+		o->flight += c->len;
 	}
 }
 
@@ -224,8 +229,7 @@ static void keep_gaps(struct outstanding *o, const struct gap *gaps, size_t coun
 		memcpy(o->gaps, gaps, count * sizeof *gaps);
 }
 
-/* RFC 9260, 7.2.4: "When a TSN is reported as missing for the third time, the data sender SHOULD mark the TSN for fast
- * retransmit", and each TSN only once. */
+/* RFC 9260, 7.2.4: the third miss indication marks a TSN for fast retransmit, and each TSN only once. */
 #define MISSES_FOR_FAST_RETRANSMIT 3
 
 static void count_miss(struct outstanding *o, struct tx_chunk *c, uint64_t tsn, struct ack *ack) {

@@ -43,35 +43,53 @@ static void deliver(struct reassembly *r, struct rx_message *m) {
 	event_push(r->events, &m->event);
 }
 
-/* Messages whose turn has come leave the stream. */
-static void stream_flush(struct reassembly *r, struct rx_stream *s) {
-	while (s->pending && s->pending->ssn <= s->next_ssn) {
-		struct rx_message *m = s->pending;
-		s->pending = m->next_pending;
+/* What waits is a pairing heap: adding is O(1) and taking the least O(log n) amortised, whatever the order of arrival. The peer
+ * chooses the SSNs, and in a sorted list it could make each message walk past all the others. */
+static struct rx_message *meld(struct rx_message *x, struct rx_message *y) {
+	if (!x || !y)
+		return x ? x : y;
+	struct rx_message *least = y->ssn < x->ssn ? y : x, *other = least == x ? y : x;
+	other->next_pending = least->below;
+	least->below = other;
+	return least;
+}
+
+static struct rx_message *pending_take(struct rx_stream *s) {
+	struct rx_message *least = s->pending, *pairs = NULL, *next;
+	for (struct rx_message *m = least->below; m; m = next) {
+		struct rx_message *second = m->next_pending;
+		next = second ? second->next_pending : NULL;
+		m = meld(m, second);
+		m->next_pending = pairs;
+		pairs = m;
+	}
+	s->pending = NULL;
+	for (; pairs; pairs = next) {
+		next = pairs->next_pending;
+		s->pending = meld(s->pending, pairs);
+	}
+	return least;
+}
+
+/* Messages up to this SSN leave the stream, in order. */
+static void stream_flush(struct reassembly *r, struct rx_stream *s, uint64_t ssn) {
+	while (s->pending && s->pending->ssn <= ssn) {
+		struct rx_message *m = pending_take(s);
+		if (m->ssn < s->next_ssn) {
+			/* Two messages with one SSN: the peer's mistake. One of them stands. */
+			sluice_message_release(&m->public);
+			continue;
+		}
 		s->next_ssn = m->ssn + 1;
 		deliver(r, m);
+		if (ssn < s->next_ssn)
+			ssn = s->next_ssn;
 	}
 }
 
 static void stream_drop_pending(struct rx_stream *s) {
-	while (s->pending) {
-		struct rx_message *m = s->pending;
-		s->pending = m->next_pending;
-		sluice_message_release(&m->public);
-	}
-}
-
-static void stream_insert(struct rx_stream *s, struct rx_message *m) {
-	struct rx_message **at = &s->pending;
-	while (*at && (*at)->ssn < m->ssn)
-		at = &(*at)->next_pending;
-	if (*at && (*at)->ssn == m->ssn) {
-		/* Two messages with one SSN: the peer's mistake. The first one stands. */
-		sluice_message_release(&m->public);
-		return;
-	}
-	m->next_pending = *at;
-	*at = m;
+	while (s->pending)
+		sluice_message_release(&pending_take(s)->public);
 }
 
 /* An ordered message is delivered when all before it were; the stream must exist. */
@@ -85,10 +103,10 @@ static void deliver_ordered(struct reassembly *r, struct rx_stream *s, struct rx
 		s->next_ssn++;
 		deliver(r, m);
 		if (s->pending)
-			stream_flush(r, s);
+			stream_flush(r, s, s->next_ssn);
 		return;
 	}
-	stream_insert(s, m);
+	s->pending = meld(s->pending, m);
 }
 
 /* ---- one chunk, one message: the fast path ---- */
@@ -308,6 +326,8 @@ static int add_fragment(struct reassembly *r, const struct wire_data *d, uint64_
 
 int reassembly_add(struct reassembly *r, const struct wire_data *d, uint64_t tsn, sluice_slab *slab) {
 	const uint8_t whole = WIRE_DATA_B | WIRE_DATA_E;
+	if (d->len > r->max_message_size)
+		return SLUICE_TOO_LARGE;
 	return (d->flags & whole) == whole ? add_whole(r, d, slab) : add_fragment(r, d, tsn, slab);
 }
 
@@ -316,19 +336,22 @@ int reassembly_add(struct reassembly *r, const struct wire_data *d, uint64_t tsn
 void reassembly_forward_tsn(struct reassembly *r, uint64_t tsn) {
 	if (r->fragments == 0 || tsn < r->low)
 		return;
-	uint64_t last = tsn < r->high ? tsn : r->high;
+	uint64_t last = tsn < r->high ? tsn : r->high, end = 0; /* of the run that t is in */
+	uint32_t rest = 0;                                      /* bytes of it from t on */
 	for (uint64_t t = r->low; t <= last; t++) {
 		struct fragment *f = slot(r, t);
-		if (f->present)
-			fragment_drop(r, f);
+		if (!f->present)
+			continue;
+		if (t > end) {
+			end = f->other;
+			rest = f->run_bytes;
+		}
+		rest -= f->len;
+		fragment_drop(r, f);
 	}
 	/* A run that reached beyond has lost its beginning; what is left of it is a run with an end of its own. */
-	if (present(r, tsn + 1)) {
-		uint64_t end = tsn + 1;
-		while (end < r->high && slot(r, end + 1)->present && joins(slot(r, end), slot(r, end + 1)))
-			end++;
-		run_recount(r, tsn + 1, end);
-	}
+	if (end > tsn)
+		run_set(r, tsn + 1, end, rest);
 	ring_shrink(r);
 }
 
@@ -338,14 +361,10 @@ int reassembly_skip(struct reassembly *r, uint16_t stream, uint16_t ssn) {
 		return SLUICE_NO_MEMORY;
 	uint64_t skipped = serial_unwrap16(ssn, s->next_ssn);
 	/* Complete messages at or below the skipped number are delivered, in order; only what is missing is not waited for. */
-	while (s->pending && s->pending->ssn <= skipped) {
-		struct rx_message *m = s->pending;
-		s->pending = m->next_pending;
-		deliver(r, m);
-	}
+	stream_flush(r, s, skipped);
 	if (s->next_ssn <= skipped)
 		s->next_ssn = skipped + 1;
-	stream_flush(r, s);
+	stream_flush(r, s, s->next_ssn);
 	return 0;
 }
 
@@ -392,7 +411,7 @@ void reassembly_free(struct reassembly *r) {
 }
 
 bool reassembly_check(const struct reassembly *r) {
-	uint64_t count = 0, bytes = 0;
+	uint64_t count = 0, bytes = 0, run = 0;
 	for (uint64_t t = r->low; r->capacity && t <= r->high; t++) {
 		const struct fragment *f = slot(r, t);
 		if (!f->present)
@@ -401,6 +420,9 @@ bool reassembly_check(const struct reassembly *r) {
 		bytes += f->len + HELD_OVERHEAD;
 		const struct fragment *left = present(r, t - 1), *right = present(r, t + 1);
 		bool first = !left || !joins(left, f), last = !right || !joins(f, right);
+		run = (first ? 0 : run) + f->len;
+		if (last && f->run_bytes != run)
+			return false;
 		if (first && (f->other < t || slot(r, f->other)->other != t))
 			return false;
 		if (last && !first && (f->other > t || slot(r, f->other)->other != t))

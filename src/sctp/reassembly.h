@@ -3,7 +3,7 @@
  * Fragments of one message have consecutive TSNs (RFC 9260, 6.9), so fragments wait in a ring indexed by TSN, and runs of
  * neighbours that belong together know each other's ends: adding one is O(1) in any order of arrival, and a message is
  * complete when a run begins with B and ends with E. Complete ordered messages whose turn has not come wait in their
- * stream, sorted by SSN. It asks nobody which TSNs came (the caller has sorted out duplicates) and sends nothing.
+ * stream, in a heap by SSN. It asks nobody which TSNs came (the caller has sorted out duplicates) and sends nothing.
  *
  *   every fragment in the ring has low <= tsn <= high, high - low < capacity
  *   at both ends of a run, `other` is the TSN of the other end and run_bytes the payload of the whole run
@@ -30,9 +30,9 @@ struct fragment {
 };
 
 struct rx_stream {
-	uint64_t next_ssn; /* unwrapped */
-	struct rx_message *pending;
-	struct event_node reset; /* RESET_IN */
+	uint64_t next_ssn;          /* unwrapped */
+	struct rx_message *pending; /* the least SSN; the others hang below it */
+	struct event_node reset;    /* RESET_IN */
 	uint16_t id;
 };
 
@@ -53,8 +53,9 @@ void reassembly_init(struct reassembly *r, sluice_env *env, struct window *w, st
                      uint32_t max_message_size);
 void reassembly_free(struct reassembly *r);
 
-/* Takes one chunk that is new. `d->payload` lies in `slab`, which may be NULL. Returns 0; SLUICE_NO_MEMORY or SLUICE_LIMIT:
- * not taken, it must not be acknowledged; SLUICE_TOO_LARGE: the message passes max_message_size. */
+/* Takes one chunk that is new. `d->payload` lies in `slab`, which may be NULL. Returns 0; SLUICE_NO_MEMORY or SLUICE_LIMIT
+ * (further than FRAGMENTS_MAX from the oldest fragment): not taken, it must not be acknowledged; SLUICE_TOO_LARGE: the message
+ * passes max_message_size. */
 int reassembly_add(struct reassembly *r, const struct wire_data *d, uint64_t tsn, sluice_slab *slab);
 
 /* FORWARD-TSN: fragments up to tsn will never be complete; then the stream's messages up to ssn are not waited for. */

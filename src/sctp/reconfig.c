@@ -1,8 +1,8 @@
 /* reconfig: resetting and adding streams. RFC 6525.
  *
  * Ours: requests wait in line and go one at a time, each for one stream, for a peer may stop at the first stream it does not
- * know (dcSCTP does). Theirs: one request is remembered, so that a repetition gets the same answer, and a reset that waits
- * for data is done when the data is there. */
+ * know (dcSCTP does). Theirs: the last two answers are remembered, so that a repetition gets the same ones, and a reset that
+ * waits for data is done when the data is there. */
 #include "sctp/association.h"
 
 #include "base/serial.h"
@@ -14,8 +14,8 @@ void reconfig_start(sluice_sctp *a, uint32_t peer_tsn) {
 	/* RFC 6525, 4.1: "initialized to the same value as the initial TSN". */
 	a->reconfig.next_seq = a->local_tsn;
 	a->reconfig.peer_seq = peer_tsn;
-	a->reconfig.response_seq = peer_tsn - 1;
-	a->reconfig.response_result = WIRE_RESULT_NOTHING_TO_DO;
+	for (uint32_t i = 0; i < 2; i++)
+		a->reconfig.answers[i] = (struct reconfig_answer){.seq = peer_tsn - 1 - i, .result = WIRE_RESULT_NOTHING_TO_DO};
 }
 
 void reconfig_clear(sluice_sctp *a) {
@@ -36,7 +36,7 @@ static bool open_state(const sluice_sctp *a) {
 static void finish_reset(sluice_sctp *a, struct tx_stream *s, int error) {
 	s->reset = TX_RESET_NONE;
 	if (!error)
-		s->next_ssn = 0; /* RFC 6525, 5.2.7: "the next outgoing SSN ... set to zero" */
+		s->next_ssn = 0; /* RFC 6525, 5.2.7 */
 	s->reset_event.error = error;
 	event_push(&a->events, &s->reset_event);
 }
@@ -106,19 +106,30 @@ int sluice_sctp_request_reset(sluice_sctp *a, uint16_t stream) {
 	return 0;
 }
 
+/* Streams as they will be when all that was asked for is granted. */
+static uint32_t outbound_to_be(const sluice_sctp *a) {
+	const struct reconfig *r = &a->reconfig;
+	return (uint32_t)a->outbound + r->add_outgoing + (r->outstanding && r->type == WIRE_PARAM_ADD_OUTGOING ? r->count : 0);
+}
+
+static uint32_t inbound_to_be(const sluice_sctp *a) {
+	const struct reconfig *r = &a->reconfig;
+	return (uint32_t)a->inbound + r->add_incoming + (r->outstanding && r->type == WIRE_PARAM_ADD_INCOMING ? r->count : 0);
+}
+
 int sluice_sctp_add_streams(sluice_sctp *a, uint16_t outgoing, uint16_t incoming) {
 	if (!open_state(a))
 		return SLUICE_WRONG_STATE;
 	if (!a->peer_reconfig)
 		return SLUICE_UNSUPPORTED;
 	/* Stream ids are 16 bits and 65535 is never used, so there are at most 65535 of them. */
-	if (a->outbound + a->reconfig.add_outgoing + outgoing > 65535 || a->inbound + a->reconfig.add_incoming + incoming > 65535)
+	if (outbound_to_be(a) + outgoing > 65535 || inbound_to_be(a) + incoming > 65535)
 		return SLUICE_INVALID;
 	a->reconfig.add_outgoing += outgoing;
 	a->reconfig.add_incoming += incoming;
 	/* Who asks for more takes more. */
-	if (a->inbound + a->reconfig.add_incoming > a->config.inbound_streams)
-		a->config.inbound_streams = (uint16_t)(a->inbound + a->reconfig.add_incoming);
+	if (inbound_to_be(a) > a->config.inbound_streams)
+		a->config.inbound_streams = (uint16_t)inbound_to_be(a);
 	reconfig_progress(a);
 	association_touch(a);
 	return 0;
@@ -184,7 +195,7 @@ void reconfig_write_request(sluice_sctp *a, struct writer *w) {
 	struct wire_reconfig p = {
 		.type = r->type,
 		.request_seq = r->next_seq,
-		.response_seq = r->response_seq,
+		.response_seq = r->peer_seq - 1,
 		.last_tsn = r->last_tsn,
 		.new_streams = r->count,
 		.streams = id,
@@ -249,7 +260,8 @@ static void response(sluice_sctp *a, const struct wire_reconfig *p) {
 	struct reconfig *r = &a->reconfig;
 	if (!r->outstanding || p->response_seq != r->next_seq)
 		return;
-	/* RFC 6525, 4.4, 6: "In progress": "the peer should retransmit the request when its timer expires", with the same number. */
+	/* RFC 6525, 5.2.7, "In progress": the timer is started again, and the request goes out once more when it expires, with
+	 * the same number; no error is counted. */
 	if (p->result == WIRE_RESULT_IN_PROGRESS) {
 		r->retries = 0;
 		a->error_count = 0;
@@ -262,22 +274,34 @@ static void response(sluice_sctp *a, const struct wire_reconfig *p) {
 
 /* ---- the peer's requests ---- */
 
+static struct reconfig_answer *answer_find(struct reconfig *r, uint32_t seq) {
+	return seq == r->answers[0].seq ? &r->answers[0] : seq == r->answers[1].seq ? &r->answers[1] : NULL;
+}
+
+/* The answer is due; a new one pushes the older of the two out. */
 static void respond(sluice_sctp *a, uint32_t seq, uint32_t result) {
-	a->reconfig.response_seq = seq;
-	a->reconfig.response_result = result;
+	struct reconfig *r = &a->reconfig;
+	struct reconfig_answer *answer = answer_find(r, seq);
+	if (!answer) {
+		r->answers[1] = r->answers[0];
+		answer = &r->answers[0];
+	}
+	*answer = (struct reconfig_answer){.seq = seq, .result = result, .due = true};
 	a->pending |= PENDING_RECONFIG_RESPONSE;
 }
 
 void reconfig_write_response(sluice_sctp *a, struct writer *w) {
-	if (writer_room(w) < 16)
+	if (writer_room(w) < 28)
 		return;
-	struct wire_reconfig p = {
-		.type = WIRE_PARAM_RECONFIG_RESPONSE,
-		.response_seq = a->reconfig.response_seq,
-		.result = a->reconfig.response_result,
-	};
 	uint8_t *chunk = wire_chunk_begin(w, WIRE_RE_CONFIG, 0);
-	wire_reconfig_write(w, &p);
+	for (int i = 1; i >= 0; i--) {
+		struct reconfig_answer *answer = &a->reconfig.answers[i];
+		struct wire_reconfig p = {
+			.type = WIRE_PARAM_RECONFIG_RESPONSE, .response_seq = answer->seq, .result = answer->result};
+		if (answer->due)
+			wire_reconfig_write(w, &p);
+		answer->due = false;
+	}
 	wire_chunk_end(w, chunk);
 	a->pending &= ~(uint32_t)PENDING_RECONFIG_RESPONSE;
 }
@@ -306,7 +330,8 @@ static void perform_deferred(sluice_sctp *a) {
 	r->deferred = false;
 	env_free(a->env, r->deferred_streams);
 	r->deferred_streams = NULL;
-	respond(a, r->response_seq, WIRE_RESULT_PERFORMED);
+	if (answer_find(r, r->deferred_seq))
+		respond(a, r->deferred_seq, WIRE_RESULT_PERFORMED);
 }
 
 /* Remembers the request; it is done at once or when its data is there. */
@@ -319,6 +344,7 @@ static uint32_t outgoing_reset(sluice_sctp *a, const struct wire_reconfig *p) {
 			return WIRE_RESULT_WRONG_SSN;
 	env_free(a->env, r->deferred_streams);
 	r->deferred_streams = NULL;
+	r->deferred = false;
 	if (p->stream_count > 0) {
 		r->deferred_streams = env_alloc(a->env, p->stream_count * sizeof *r->deferred_streams);
 		if (!r->deferred_streams)
@@ -327,10 +353,11 @@ static uint32_t outgoing_reset(sluice_sctp *a, const struct wire_reconfig *p) {
 	for (size_t i = 0; i < p->stream_count; i++)
 		r->deferred_streams[i] = wire_reconfig_stream(p, i);
 	r->deferred_count = p->stream_count;
+	r->deferred_seq = p->request_seq;
 	r->deferred_tsn = serial_unwrap(p->last_tsn, a->map.cum);
 	r->deferred = true;
-	/* RFC 6525, 5.2.2, E2: "If the Sender's Last Assigned TSN is greater than the cumulative acknowledgment point, then the
-	 * endpoint MUST enter "deferred reset processing"", and answers "In progress". */
+	/* RFC 6525, 5.2.2: while the Sender's Last Assigned TSN lies beyond the cumulative acknowledgment point, this is
+	 * "deferred reset processing", and the answer "In progress". */
 	return WIRE_RESULT_IN_PROGRESS;
 }
 
@@ -366,7 +393,7 @@ static uint32_t add_incoming_side(sluice_sctp *a, const struct wire_reconfig *p)
 
 static uint32_t add_outgoing_side(sluice_sctp *a, const struct wire_reconfig *p) {
 	/* The peer asks for more of ours; RFC 6525, 5.2.6: we answer, and ask to add them ourselves. */
-	if ((uint32_t)a->outbound + a->reconfig.add_outgoing + p->new_streams > 65535)
+	if (outbound_to_be(a) + p->new_streams > 65535)
 		return WIRE_RESULT_DENIED;
 	a->reconfig.add_outgoing = (uint16_t)(a->reconfig.add_outgoing + p->new_streams);
 	return WIRE_RESULT_PERFORMED;
@@ -387,14 +414,21 @@ static uint32_t handle_request(sluice_sctp *a, const struct wire_reconfig *p) {
 	}
 }
 
+/* A request is answered before the next one may come, so one chunk's worth is all that one call can bring; more would only keep
+ * us busy with all streams over and over. */
+#define REQUESTS_PER_INPUT 2
+
 static void request(sluice_sctp *a, const struct wire_reconfig *p) {
 	struct reconfig *r = &a->reconfig;
-	if (p->request_seq == r->response_seq) {
-		/* RFC 6525, 5.2.1: "a request that was received before": the same answer, or by now a better one. */
-		respond(a, r->response_seq, r->response_result);
+	const struct reconfig_answer *before = answer_find(r, p->request_seq);
+	if (before) {
+		/* It was received before: the same answer, or by now a better one. RFC 6525, 5.2.1. */
+		respond(a, p->request_seq, before->result);
+	} else if (p->request_seq == r->peer_seq && r->taken == REQUESTS_PER_INPUT) {
+		a->stats.chunks_discarded++;
 	} else if (p->request_seq == r->peer_seq) {
+		r->taken++;
 		r->peer_seq++;
-		r->deferred = false;
 		respond(a, p->request_seq, handle_request(a, p));
 	} else {
 		/* The answer names the number that was asked, and the memory of the last good one stays. */

@@ -11,15 +11,15 @@ void rto_init(struct rto *r, uint64_t initial, uint64_t min, uint64_t max) {
 
 void rto_measure(struct rto *r, uint64_t rtt) {
 	if (rtt == 0)
-		rtt = 1; /* "RTTVAR 0": C8's clock granularity G, here a nanosecond */
+		rtt = 1; /* not 0: the clock granularity G of 6.3.1, here a nanosecond */
 	if (rtt < r->min_rtt)
 		r->min_rtt = rtt;
 	if (r->srtt == 0) {
-		/* C2: "SRTT <- R, RTTVAR <- R/2, RTO <- SRTT + 4 * RTTVAR" */
+		/* C2: SRTT <- R, RTTVAR <- R/2, RTO <- SRTT + 4 * RTTVAR */
 		r->srtt = rtt;
 		r->rttvar = rtt / 2;
 	} else {
-		/* C3: "RTTVAR <- (1 - RTO.Beta) * RTTVAR + RTO.Beta * |SRTT - R'|", then SRTT; beta 1/4, alpha 1/8 */
+		/* C3: RTTVAR <- (1 - RTO.Beta) * RTTVAR + RTO.Beta * |SRTT - R'|, then SRTT; beta 1/4, alpha 1/8 */
 		uint64_t delta = r->srtt > rtt ? r->srtt - rtt : rtt - r->srtt;
 		r->rttvar = (3 * r->rttvar + delta) / 4;
 		r->srtt = (7 * r->srtt + rtt) / 8;
@@ -28,6 +28,6 @@ void rto_measure(struct rto *r, uint64_t rtt) {
 }
 
 void rto_back_off(struct rto *r) {
-	/* RFC 9260, 6.3.3, E2: "RTO <- RTO * 2 ("back off the timer"). The maximum value discussed in rule C7 above" bounds it. */
+	/* RFC 9260, 6.3.3, E2: the RTO is doubled ("back off the timer"), up to RTO.Max. */
 	r->rto = 2 * r->rto > r->max ? r->max : 2 * r->rto;
 }

@@ -38,8 +38,8 @@ void shutdown_begin(sluice_sctp *a) {
 }
 
 void shutdown_progress(sluice_sctp *a) {
-	/* "Once all its outstanding data has been acknowledged, the endpoint sends a SHUTDOWN chunk", "it MUST then start the
-	 * T2-shutdown timer and enter the SHUTDOWN-SENT state". */
+	/* "Once all its outstanding data has been acknowledged, the endpoint sends a SHUTDOWN chunk", starts T2 and enters
+	 * SHUTDOWN-SENT. */
 	if (a->state == SLUICE_SCTP_SHUTDOWN_PENDING && all_acknowledged(a))
 		enter(a, SLUICE_SCTP_SHUTDOWN_SENT, PENDING_SHUTDOWN);
 	/* "If the receiver of the SHUTDOWN chunk has no more outstanding DATA chunks, the SHUTDOWN chunk receiver MUST send a SHUTDOWN
@@ -61,9 +61,8 @@ void shutdown_chunk(sluice_sctp *a, const struct wire_chunk *c) {
 		a->state = SLUICE_SCTP_SHUTDOWN_RECEIVED;
 		break;
 	case SLUICE_SCTP_SHUTDOWN_SENT:
-		/* "If an endpoint is in the SHUTDOWN-SENT state and receives a SHUTDOWN chunk from its peer, the endpoint SHOULD respond
-		 * immediately with a SHUTDOWN ACK chunk to its peer, and move into the SHUTDOWN-ACK-SENT state restarting its
-		 * T2-shutdown timer." */
+		/* Both sides shut down at once: in SHUTDOWN-SENT, a SHUTDOWN is answered with a SHUTDOWN ACK, and T2 starts
+		 * anew for that. */
 		a->pending &= ~(uint32_t)PENDING_SHUTDOWN;
 		enter(a, SLUICE_SCTP_SHUTDOWN_ACK_SENT, PENDING_SHUTDOWN_ACK);
 		break;
@@ -84,13 +83,14 @@ static void reply_shutdown_complete(sluice_sctp *a, uint32_t tag, uint8_t flags)
 
 void shutdown_ack_chunk(sluice_sctp *a, struct packet *p) {
 	if (input_state_in(a, IN(SHUTDOWN_SENT) | IN(SHUTDOWN_ACK_SENT))) {
-		/* "the endpoint ... MUST stop the T2-shutdown timer, send a SHUTDOWN COMPLETE chunk to its peer, and remove all record of
-		 * the association" */
+		/* The sender of the SHUTDOWN "MUST stop the T2-shutdown timer, send a SHUTDOWN COMPLETE chunk to its peer, and
+		 * remove all record of the association". */
 		reply_shutdown_complete(a, a->peer_tag, 0);
 		association_end(a, 0, "shut down");
 		p->stop = true;
 	} else if (input_state_in(a, IN(COOKIE_WAIT) | IN(COOKIE_ECHOED))) {
-		/* 8.5.1, E: "the endpoint ... SHOULD be treated as an OOTB packet": its sender still shuts down an older association. */
+		/* 8.5.1, E: in these states it is treated as a packet out of the blue: its sender still shuts down an older
+		 * association. */
 		reply_shutdown_complete(a, p->header.tag, WIRE_FLAG_T);
 	} else {
 		a->stats.chunks_discarded++;

@@ -3,12 +3,12 @@
 
 /* ---- heartbeats ---- */
 
-#define HEARTBEAT_INFO 16 /* time and nonce: RFC 9260, 8.3: "a random nonce", so that an answer proves that it was received */
+#define HEARTBEAT_INFO 16 /* time and a random nonce, so that an answer proves that it was received */
 
 void heartbeat_schedule(sluice_sctp *a) {
 	if (a->config.heartbeat_interval == SLUICE_NEVER)
 		return;
-	/* "RTO of that destination plus the protocol parameter 'HB.interval', with jittering of +/- 50% of the RTO value" */
+	/* Once per RTO plus HB.interval, give or take half the RTO. */
 	uint64_t rto = a->rto.rto;
 	timer_start(a, TIMER_HEARTBEAT, a->config.heartbeat_interval + rto / 2 + env_random32(a->env) % (rto + 1));
 }
@@ -16,7 +16,8 @@ void heartbeat_schedule(sluice_sctp *a) {
 static void heartbeat_due(sluice_sctp *a) {
 	heartbeat_schedule(a);
 	/* "On an idle destination address that is allowed to heartbeat": data in flight asks the same question already. */
-	if (input_state_in(a, IN(ESTABLISHED) | IN(SHUTDOWN_PENDING) | IN(SHUTDOWN_RECEIVED)) && a->sent.flight == 0)
+	if (input_state_in(a, IN(ESTABLISHED) | IN(SHUTDOWN_PENDING) | IN(SHUTDOWN_RECEIVED)) && a->sent.flight == 0 &&
+	    !timer_running(a, TIMER_HEARTBEAT_ACK)) /* one at a time, or a short interval would never let one go unanswered */
 		a->pending |= PENDING_HEARTBEAT;
 }
 
@@ -43,8 +44,8 @@ static void heartbeat_unanswered(sluice_sctp *a) {
 }
 
 void heartbeat_chunk(sluice_sctp *a, const struct wire_chunk *c) {
-	/* RFC 9260, 8.3: "the receiver ... SHOULD immediately respond with a HEARTBEAT ACK chunk that contains the Heartbeat
-	 * Information field copied". It came in one packet, so it goes into one. */
+	/* RFC 9260, 8.3: answered at once, with the Heartbeat Information and whatever else is in it unchanged. It came in one
+	 * packet, so it goes into one. */
 	uint8_t bytes[1500];
 	if (pad4(4u + c->len) > sizeof bytes || pad4(4u + c->len) > a->mtu - WIRE_HEADER_SIZE) {
 		a->stats.chunks_discarded++;

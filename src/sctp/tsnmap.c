@@ -99,7 +99,7 @@ void tsnmap_forward(struct tsnmap *m, uint64_t cum) {
 	if (cum <= m->cum)
 		return;
 	if (cum >= m->highest) {
-		if (m->words)
+		if (m->highest > m->cum)
 			memset(m->words, 0, m->capacity / 8);
 		m->cum = m->highest = cum;
 		return;
