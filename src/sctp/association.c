@@ -180,14 +180,8 @@ void association_end(sluice_sctp *a, int error, const char *format, ...) {
 /* RFC 9260, 9.1: "An endpoint MUST NOT respond to any received packet that contains an ABORT chunk"; the peer's tag tells
  * which association is meant; before the peer's tag is known there is nobody to tell. */
 static void send_abort(sluice_sctp *a, uint16_t cause, const char *text) {
-	if (a->peer_tag == 0)
-		return;
-	uint8_t bytes[160];
-	struct writer w = writer_of(bytes, sizeof bytes);
-	uint8_t *chunk = wire_chunk_begin(&w, WIRE_ABORT, 0);
-	wire_param_write(&w, cause, text, text ? strlen(text) : 0);
-	wire_chunk_end(&w, chunk);
-	association_reply(a, a->peer_tag, bytes, writer_len(&w));
+	if (a->peer_tag != 0)
+		association_reply_cause(a, a->peer_tag, WIRE_ABORT, cause, text, text ? strlen(text) : 0);
 }
 
 void association_fail(sluice_sctp *a, int error, uint16_t cause, bool with_text, const char *format, ...) {
@@ -224,6 +218,15 @@ bool association_reply(sluice_sctp *a, uint32_t tag, const void *chunks, size_t 
 	a->reply_count++;
 	association_touch(a);
 	return true;
+}
+
+void association_reply_cause(sluice_sctp *a, uint32_t tag, uint8_t type, uint16_t cause, const void *info, size_t len) {
+	uint8_t bytes[8 + CAUSE_INFO_MAX];
+	struct writer w = writer_of(bytes, sizeof bytes);
+	uint8_t *chunk = wire_chunk_begin(&w, type, 0);
+	wire_param_write(&w, cause, info, len < CAUSE_INFO_MAX ? len : CAUSE_INFO_MAX);
+	wire_chunk_end(&w, chunk);
+	association_reply(a, tag, bytes, writer_len(&w));
 }
 
 /* ---- the app's calls ---- */

@@ -161,6 +161,9 @@ __attribute__((format(printf, 5, 6))) void association_fail(sluice_sctp *a, int 
                                                             const char *format, ...);
 /* Queues a packet of `len` bytes of chunks. False at the bound or without memory; counted. */
 bool association_reply(sluice_sctp *a, uint32_t tag, const void *chunks, size_t len);
+/* The same with one chunk, ABORT or ERROR, that holds one cause; RFC 9260, 3.3.10. Its information is cut at CAUSE_INFO_MAX. */
+#define CAUSE_INFO_MAX 256
+void association_reply_cause(sluice_sctp *a, uint32_t tag, uint8_t type, uint16_t cause, const void *info, size_t len);
 bool association_check(const sluice_sctp *a);
 
 static inline void timer_start(sluice_sctp *a, enum timer t, uint64_t after) {

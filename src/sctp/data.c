@@ -47,25 +47,17 @@ static void duplicate(sluice_sctp *a, uint32_t tsn) {
 }
 
 static void reply_invalid_stream(sluice_sctp *a, uint16_t stream) {
-	uint8_t bytes[12], info[4] = {0};
+	uint8_t info[4] = {0};
 	put_be16(info, stream);
-	struct writer w = writer_of(bytes, sizeof bytes);
-	uint8_t *chunk = wire_chunk_begin(&w, WIRE_ERROR, 0);
-	wire_param_write(&w, WIRE_CAUSE_INVALID_STREAM, info, sizeof info);
-	wire_chunk_end(&w, chunk);
-	association_reply(a, a->peer_tag, bytes, writer_len(&w));
+	association_reply_cause(a, a->peer_tag, WIRE_ERROR, WIRE_CAUSE_INVALID_STREAM, info, sizeof info);
 }
 
 /* RFC 9260, 6.2: a DATA chunk with no user data SHOULD be answered with an ABORT and the cause "No User Data"; 3.3.10.9: the
  * cause names the TSN. */
 static void abort_no_user_data(sluice_sctp *a, uint32_t tsn) {
-	uint8_t bytes[12], info[4];
+	uint8_t info[4];
 	put_be32(info, tsn);
-	struct writer w = writer_of(bytes, sizeof bytes);
-	uint8_t *chunk = wire_chunk_begin(&w, WIRE_ABORT, 0);
-	wire_param_write(&w, WIRE_CAUSE_NO_USER_DATA, info, sizeof info);
-	wire_chunk_end(&w, chunk);
-	association_reply(a, a->peer_tag, bytes, writer_len(&w));
+	association_reply_cause(a, a->peer_tag, WIRE_ABORT, WIRE_CAUSE_NO_USER_DATA, info, sizeof info);
 	association_end(a, SLUICE_PROTOCOL, "a DATA chunk without data");
 }
 

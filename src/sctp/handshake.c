@@ -89,16 +89,6 @@ void handshake_timeout(sluice_sctp *a) {
 
 /* ---- what INIT and INIT-ACK have in common ---- */
 
-static void reply_abort(sluice_sctp *a, uint32_t tag, uint8_t flags, uint16_t cause, const void *info, size_t len) {
-	uint8_t bytes[256];
-	struct writer w = writer_of(bytes, sizeof bytes);
-	uint8_t *chunk = wire_chunk_begin(&w, WIRE_ABORT, flags);
-	wire_param_write(&w, cause, info, len);
-	wire_chunk_end(&w, chunk);
-	if (!w.failed)
-		association_reply(a, tag, bytes, writer_len(&w));
-}
-
 static void take_capabilities(sluice_sctp *a, bool forward_tsn, bool reconfig, bool zero_checksum) {
 	a->peer_forward_tsn = forward_tsn && !a->config.no_pr_sctp;
 	a->peer_reconfig = reconfig && !a->config.no_reconfig;
@@ -168,12 +158,12 @@ static bool init_acceptable(sluice_sctp *a, const struct packet *p, const struct
 	}
 	/* 3.3.2: no streams one way or the other: the packet is discarded and answered with an ABORT. */
 	if (i->outbound_streams == 0 || i->inbound_streams == 0) {
-		reply_abort(a, i->tag, 0, WIRE_CAUSE_INVALID_PARAM, NULL, 0);
+		association_reply_cause(a, i->tag, WIRE_ABORT, WIRE_CAUSE_INVALID_PARAM, NULL, 0);
 		return false;
 	}
 	/* 3.3.2.1.4: who receives a Host Name Address "MUST send an ABORT chunk" and may say "Unresolvable Address". */
 	if (i->has_host_name) {
-		reply_abort(a, i->tag, 0, WIRE_CAUSE_UNRESOLVABLE_ADDRESS, NULL, 0);
+		association_reply_cause(a, i->tag, WIRE_ABORT, WIRE_CAUSE_UNRESOLVABLE_ADDRESS, NULL, 0);
 		return false;
 	}
 	return true;
@@ -246,7 +236,7 @@ void handshake_init(sluice_sctp *a, struct packet *p, const struct wire_chunk *c
 		return;
 	if (a->refuse && a->state == SLUICE_SCTP_CLOSED) {
 		/* RFC 9260, 5.1: who does not want the association answers with an ABORT: with the initiator's tag, no T bit. */
-		reply_abort(a, i.tag, 0, WIRE_CAUSE_OUT_OF_RESOURCE, NULL, 0);
+		association_reply_cause(a, i.tag, WIRE_ABORT, WIRE_CAUSE_OUT_OF_RESOURCE, NULL, 0);
 		return;
 	}
 	if (a->state == SLUICE_SCTP_SHUTDOWN_ACK_SENT) {
@@ -350,23 +340,10 @@ void handshake_stale_cookie(sluice_sctp *a, uint32_t staleness_us) {
 /* ---- COOKIE-ECHO ---- */
 
 static void reply_stale_cookie(sluice_sctp *a, const struct cookie *k) {
-	uint8_t bytes[16], staleness[4];
+	uint8_t staleness[4];
 	uint64_t over = (a->now - k->created - k->lifetime) / SLUICE_US;
 	put_be32(staleness, over > UINT32_MAX ? UINT32_MAX : (uint32_t)over);
-	struct writer w = writer_of(bytes, sizeof bytes);
-	uint8_t *chunk = wire_chunk_begin(&w, WIRE_ERROR, 0);
-	wire_param_write(&w, WIRE_CAUSE_STALE_COOKIE, staleness, sizeof staleness);
-	wire_chunk_end(&w, chunk);
-	association_reply(a, k->peer_tag, bytes, writer_len(&w));
-}
-
-static void reply_shutting_down(sluice_sctp *a, uint32_t tag) {
-	uint8_t bytes[8];
-	struct writer w = writer_of(bytes, sizeof bytes);
-	uint8_t *chunk = wire_chunk_begin(&w, WIRE_ERROR, 0);
-	wire_param_write(&w, WIRE_CAUSE_COOKIE_WHILE_SHUTTING_DOWN, NULL, 0);
-	wire_chunk_end(&w, chunk);
-	association_reply(a, tag, bytes, writer_len(&w));
+	association_reply_cause(a, k->peer_tag, WIRE_ERROR, WIRE_CAUSE_STALE_COOKIE, staleness, sizeof staleness);
 }
 
 static void adopt(sluice_sctp *a, const struct cookie *k) {
@@ -391,7 +368,7 @@ static void cookie_restarts(sluice_sctp *a, struct packet *p, const struct cooki
 		/* "it MUST NOT set up a new association but instead resend the SHUTDOWN ACK chunk and send an ERROR chunk with a "Cookie
 		 * Received While Shutting Down" error cause to its peer" */
 		a->pending |= PENDING_SHUTDOWN_ACK;
-		reply_shutting_down(a, k->peer_tag);
+		association_reply_cause(a, k->peer_tag, WIRE_ERROR, WIRE_CAUSE_COOKIE_WHILE_SHUTTING_DOWN, NULL, 0);
 		p->stop = true;
 		return;
 	}

@@ -126,15 +126,9 @@ static void unknown_chunk(sluice_sctp *a, struct packet *p, const struct wire_ch
 		p->stop = true;
 	if (!wire_unknown_reports(c->type) || a->peer_tag == 0 || a->state == SLUICE_SCTP_CLOSED)
 		return;
-	/* The cause holds the chunk, "complete with Chunk Type, Chunk Flags, and Chunk Length"; what does not fit is cut, for the
-	 * report must not become a way to make us send large packets. */
-	uint8_t bytes[320];
-	size_t len = 4u + c->len < 256 ? 4u + c->len : 256;
-	struct writer w = writer_of(bytes, sizeof bytes);
-	uint8_t *chunk = wire_chunk_begin(&w, WIRE_ERROR, 0);
-	wire_param_write(&w, WIRE_CAUSE_UNRECOGNIZED_CHUNK, c->value - 4, len);
-	wire_chunk_end(&w, chunk);
-	association_reply(a, a->peer_tag, bytes, writer_len(&w));
+	/* The cause holds the chunk with its header; what does not fit is cut, for the report must not become a way to make us send
+	 * large packets. */
+	association_reply_cause(a, a->peer_tag, WIRE_ERROR, WIRE_CAUSE_UNRECOGNIZED_CHUNK, c->value - 4, 4u + c->len);
 }
 
 static void dispatch_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
