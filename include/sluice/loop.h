@@ -41,6 +41,71 @@ typedef struct sluice_socket_config {
  * when the peer is on a loop already, SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_loop_add(sluice_loop *loop, sluice_peer *peer, const sluice_socket_config *config);
 
+/* ---- by offer and answer: gathering addresses ---------------------------------------------------------------------- */
+
+/* Zero means the default named behind a field. */
+typedef struct sluice_gather_config {
+	size_t size; /* sizeof(sluice_gather_config) */
+	const struct sockaddr
+		*bind; /* gather this address alone (its port, when not 0); NULL: every address of every interface that is up */
+	socklen_t bind_len;
+	uint16_t port_min, port_max; /* of our sockets; 0: any */
+	bool no_ipv4, no_ipv6;
+	bool loopback;   /* loopback addresses too; without it they are taken only when the machine has no other */
+	bool tcp;        /* TCP candidates (RFC 6544) too: one listening socket an address */
+	bool mdns_names; /* tell random .local names instead of host addresses, and answer for them, as browsers do */
+	bool no_mdns;    /* do not ask for the .local names of the other side */
+	/* Returns false for an interface or address that is to be left out. */
+	bool (*filter)(const char *interface, const struct sockaddr *addr, void *user);
+	void *user;
+	sluice_socket_config socket; /* buffers and switches; its local address is not used */
+} sluice_gather_config;
+
+/* Drives a peer of the offer/answer kind: opens a UDP socket on each address (RFC 8445, 5.1.1.1), resolves names, connects streams to TURN
+ * servers, follows changes of the interfaces. config may be NULL. Returns 0, SLUICE_IO when no address at all could be bound,
+ * SLUICE_EXISTS, SLUICE_INVALID for a direct peer, SLUICE_NO_MEMORY. */
+SLUICE_API int sluice_loop_gather(sluice_loop *loop, sluice_peer *peer, const sluice_gather_config *config);
+
+/* ---- one UDP port for many peers ------------------------------------------------------------------------------------ */
+
+/* An endpoint shares one socket (or one an address family) among any number of peers: a first STUN request is told by its
+ * ufrag, everything after it by its source address. */
+typedef struct sluice_endpoint sluice_endpoint;
+
+typedef struct sluice_endpoint_config {
+	size_t size;
+	sluice_socket_config
+		socket; /* local: address and port to share; its address is told as host candidate (any address: every
+	                              * interface's with that port) */
+	bool loopback;  /* with an any address: loopback too */
+	/* A STUN request names a ufrag that no peer has: the hook may make one (sluice_endpoint_add with config.ufrag set) and return
+	 * true, then the request is its. Bounded by the app: it is called for strangers. `from` is where it came from. */
+	bool (*on_unknown_ufrag)(sluice_endpoint *e, const char *ufrag, const char *remote_ufrag, const struct sockaddr *from,
+	                         void *user);
+	void *user;
+} sluice_endpoint_config;
+
+SLUICE_API int sluice_endpoint_new(sluice_loop *loop, const sluice_endpoint_config *config, sluice_endpoint **out);
+/* Its peers stay, without a socket; free them. Not from inside on_unknown_ufrag. */
+SLUICE_API void sluice_endpoint_free(sluice_endpoint *e);
+/* Drives the peer over the endpoint from now on. Freeing the peer takes it off. SLUICE_EXISTS (it has a driver, or its ufrag is taken),
+ * SLUICE_INVALID for a direct peer, SLUICE_NO_MEMORY. */
+SLUICE_API int sluice_endpoint_add(sluice_endpoint *e, sluice_peer *peer);
+SLUICE_API int sluice_endpoint_address(const sluice_endpoint *e, struct sockaddr_storage *addr, socklen_t *len);
+typedef struct sluice_endpoint_stats {
+	uint64_t peers, addresses;       /* now */
+	uint64_t unknown_ufrags, strays; /* datagrams: requests with an unknown ufrag; others from unknown addresses */
+	uint64_t datagrams_received, datagrams_sent;
+} sluice_endpoint_stats;
+SLUICE_API void sluice_endpoint_stats_get(const sluice_endpoint *e, sluice_endpoint_stats *stats);
+
+/* ---- other threads ---------------------------------------------------------------------------------------------------- */
+
+/* Runs fn(ctx) on the loop's thread, soon, in the order of the calls. The one function of this library that any thread may call, at any
+ * time between sluice_loop_new and sluice_loop_free; it takes no lock that the loop holds while callbacks run, so it never waits
+ * for one. Returns 0 or SLUICE_NO_MEMORY. What is still queued when the loop is freed is run by sluice_loop_free. */
+SLUICE_API int sluice_loop_post(sluice_loop *loop, void (*fn)(void *ctx), void *ctx);
+
 /* The address that the peer's socket is bound to. Returns 0, SLUICE_NOT_FOUND when the peer is not on this loop, SLUICE_IO. */
 SLUICE_API int sluice_loop_local_address(sluice_loop *loop, sluice_peer *peer, struct sockaddr_storage *addr, socklen_t *len);
 

@@ -1,9 +1,14 @@
-/* A peer: DTLS, an association over it and the channels on that, as one engine without a socket.
+/* A peer connection: ICE, DTLS, an association over it and the channels on that, as one engine without a socket.
  *
- * The same four verbs as the association, over UDP datagrams, plus dispatch(), which runs the callbacks. This version is
- * given the other side's address and certificate fingerprint by the program; ICE and SDP come on top of it.
+ * The same four verbs as the association, over UDP datagrams, plus dispatch(), which runs the callbacks. There are two ways to
+ * tell a peer whom to talk to:
  *
- * One thread at a time. */
+ * - By offer and answer, as W3C's RTCPeerConnection does it: leave config.role UNKNOWN, exchange descriptions and candidates.
+ *   Names, states and order are W3C's; ICE (RFC 8445) finds the path, the fingerprint comes from the description.
+ * - Directly: set config.role, the address and the fingerprint, and call sluice_peer_start(). No ICE, no SDP.
+ *
+ * A peer belongs to one thread (its loop's). Every function may be called from every callback of the same peer, freeing it
+ * included. From other threads, go through sluice_loop_post() of loop.h. */
 #ifndef SLUICE_PEER_H
 #define SLUICE_PEER_H
 
@@ -32,6 +37,10 @@ typedef struct sluice_fingerprint {
 SLUICE_API int sluice_certificate_generate(sluice_certificate **out);
 /* From PEM text: certificate and private key, each may stand in either string. SLUICE_MALFORMED when they do not fit. */
 SLUICE_API int sluice_certificate_from_pem(const char *cert_pem, const char *key_pem, sluice_certificate **out);
+/* The reverse: certificate and key as PEM text with a NUL, to be kept by the app and read again with from_pem. Either may be NULL. Returns
+ * 0, SLUICE_NO_SPACE (4096 bytes hold either of an ECDSA key), SLUICE_CRYPTO. */
+SLUICE_API int sluice_certificate_to_pem(const sluice_certificate *c, char *cert_pem, size_t cert_size, char *key_pem,
+                                         size_t key_size);
 SLUICE_API void sluice_certificate_retain(sluice_certificate *c);
 SLUICE_API void sluice_certificate_release(sluice_certificate *c);
 SLUICE_API int sluice_certificate_fingerprint(const sluice_certificate *c, enum sluice_hash hash, sluice_fingerprint *out);
@@ -47,18 +56,77 @@ typedef struct sluice_peer sluice_peer;
 
 enum sluice_peer_state {
 	SLUICE_PEER_NEW = 0,
-	SLUICE_PEER_CONNECTING, /* DTLS or SCTP handshake under way */
+	SLUICE_PEER_CONNECTING, /* ICE checks, DTLS or SCTP handshake under way */
 	SLUICE_PEER_CONNECTED,  /* channels can carry data */
 	SLUICE_PEER_CLOSING,
-	SLUICE_PEER_CLOSED, /* closed by either side in order */
-	SLUICE_PEER_FAILED, /* sluice_peer_error tells why */
+	SLUICE_PEER_CLOSED,       /* closed by either side in order */
+	SLUICE_PEER_FAILED,       /* sluice_peer_error tells why */
+	SLUICE_PEER_DISCONNECTED, /* by descriptions: the path is silent; CONNECTED comes again, or FAILED */
 };
 SLUICE_API const char *sluice_peer_state_name(enum sluice_peer_state state);
+
+/* ---- by offer and answer: states and descriptions (W3C webrtc-pc, 4.3; RFC 9429) ------------------------------------ */
+
+enum sluice_sdp_type { SLUICE_SDP_OFFER = 1, SLUICE_SDP_ANSWER, SLUICE_SDP_ROLLBACK };
+
+enum sluice_signaling_state {
+	SLUICE_SIGNALING_STABLE = 0,
+	SLUICE_SIGNALING_HAVE_LOCAL_OFFER,
+	SLUICE_SIGNALING_HAVE_REMOTE_OFFER,
+	SLUICE_SIGNALING_CLOSED,
+};
+enum sluice_gathering_state { SLUICE_GATHERING_NEW = 0, SLUICE_GATHERING_GATHERING, SLUICE_GATHERING_COMPLETE };
+enum sluice_ice_state {
+	SLUICE_ICE_NEW = 0,
+	SLUICE_ICE_CHECKING,
+	SLUICE_ICE_CONNECTED,
+	SLUICE_ICE_COMPLETED,
+	SLUICE_ICE_DISCONNECTED,
+	SLUICE_ICE_FAILED,
+	SLUICE_ICE_CLOSED,
+};
+/* W3C's words: "have-local-offer", "gathering", "checking". */
+SLUICE_API const char *sluice_signaling_state_name(enum sluice_signaling_state state);
+SLUICE_API const char *sluice_gathering_state_name(enum sluice_gathering_state state);
+SLUICE_API const char *sluice_ice_state_name(enum sluice_ice_state state);
+
+/* A STUN or TURN server as RTCIceServer has it; every string is copied. */
+typedef struct sluice_ice_server {
+	const char *url; /* "stun:host[:port]", "turn:host[:port][?transport=udp|tcp]", "turns:host[:port]"; RFC 7064, 7065 */
+	const char *username, *credential; /* TURN's */
+} sluice_ice_server;
+
+/* A candidate as the filter hook and the statistics show it. Addresses are numeric text. */
+typedef struct sluice_candidate {
+	const char *type;     /* "host", "srflx", "prflx", "relay" */
+	const char *protocol; /* "udp", "tcp" */
+	char address[64];     /* or the .local name */
+	uint16_t port;
+	uint32_t priority;
+	char related_address[64]; /* "" when there is none */
+	uint16_t related_port;
+} sluice_candidate;
+
+/* Zero in any field means the default named behind it. */
+typedef struct sluice_ice_config {
+	const sluice_ice_server *servers;
+	size_t server_count;         /* at most 16 */
+	bool relay_only;             /* W3C's iceTransportPolicy "relay" */
+	bool lite;                   /* ICE-lite (RFC 8445, 2.5): for a server with a public address */
+	uint64_t pacing;             /* Ta, ns; 50 ms (RFC 8445, 14.2); the first checks go in a burst */
+	uint64_t consent_interval;   /* ns; 5 s (RFC 7675) */
+	uint64_t disconnected_after; /* ns of silence; 5 s */
+	uint64_t failed_after;       /* ns of silence; 30 s (RFC 7675: consent expires) */
+	uint64_t check_timeout;      /* ns without any pair that works; 30 s */
+	uint64_t gather_timeout;     /* ns for a silent server; 9.5 s */
+	/* Returns false for a candidate that is neither to be told nor tried. Must not call the peer. */
+	bool (*filter)(const sluice_candidate *c, bool local, void *user);
+} sluice_ice_config;
 
 typedef struct sluice_peer_config {
 	size_t size; /* set by sluice_peer_config_init */
 
-	enum sluice_role role;           /* DTLS client or server; required */
+	enum sluice_role role; /* UNKNOWN: by offer and answer. DTLS client or server: directly, and the four below say to whom */
 	sluice_certificate *certificate; /* NULL: one is made */
 	sluice_fingerprint
 		remote_fingerprint; /* hash 0: to be set with sluice_peer_set_remote_fingerprint before any data passes */
@@ -78,6 +146,23 @@ typedef struct sluice_peer_config {
 	void (*on_state)(sluice_peer *p, enum sluice_peer_state state, void *user);
 	void (*on_channel)(sluice_peer *p, sluice_channel *ch, void *user);
 	void *user;
+
+	/* ---- by offer and answer ---- */
+	sluice_ice_config ice;
+	const char *ufrag, *pwd;       /* our credentials, RFC 8839's alphabet and lengths; NULL: random */
+	bool passive;                  /* answer as DTLS server; default: client, which opens sooner */
+	bool offer_snap;               /* offer a=sctp-init (draft-hancke-tsvwg-snap); an offer that has it is always answered */
+	bool offer_sped;               /* offer DTLS in STUN (draft-hancke-webrtc-sped); likewise */
+	bool refuse_snap, refuse_sped; /* answer neither */
+
+	void (*on_signaling_state)(sluice_peer *p, enum sluice_signaling_state state, void *user);
+	void (*on_gathering_state)(sluice_peer *p, enum sluice_gathering_state state, void *user);
+	void (*on_ice_state)(sluice_peer *p, enum sluice_ice_state state, void *user);
+	/* A local candidate to tell the other side: "candidate:..." and the mid it belongs to; NULL: there are no more (end of
+	 * candidates). Only after set_local_description. */
+	void (*on_candidate)(sluice_peer *p, const char *candidate, const char *mid, void *user);
+	/* An offer is due: a first channel was opened, or ICE has to restart. */
+	void (*on_negotiation_needed)(sluice_peer *p, void *user);
 } sluice_peer_config;
 
 SLUICE_API void sluice_peer_config_init(sluice_peer_config *config);
@@ -101,6 +186,85 @@ SLUICE_API void sluice_peer_abort(sluice_peer *p, const char *reason);
  * SLUICE_FINGERPRINT when a certificate came already and is another (the peer then fails), SLUICE_INVALID for an unknown
  * hash, SLUICE_WRONG_STATE when one was checked already, SLUICE_CLOSED. RFC 8827, 6.5; RFC 8122, 6.2. */
 SLUICE_API int sluice_peer_set_remote_fingerprint(sluice_peer *p, const sluice_fingerprint *f);
+
+/* ---- offer and answer -------------------------------------------------------------------------------------------- */
+
+/* Descriptions are text with CR LF, NUL-terminated. The returned ones are malloc-free: they are written into the caller's space;
+ * SLUICE_SDP_MAX bytes hold any that this library makes. Each returns its length. */
+#define SLUICE_SDP_MAX 16384
+
+/* An offer of one data section, with the candidates known so far. Changes nothing. SLUICE_CLOSED, SLUICE_NO_SPACE, SLUICE_WRONG_STATE
+ * (for a direct peer, or in have-remote-offer). */
+SLUICE_API int sluice_peer_create_offer(sluice_peer *p, char *sdp, size_t size);
+/* The answer to the remote offer; SLUICE_WRONG_STATE elsewhere than in have-remote-offer. */
+SLUICE_API int sluice_peer_create_answer(sluice_peer *p, char *sdp, size_t size);
+/* Makes the last created description (sdp NULL: creates the fitting one, as W3C's implicit form) ours: gathering begins, an answer
+ * begins the checks. type 0 with sdp NULL: an offer in stable, an answer in have-remote-offer. ROLLBACK returns to stable. A text
+ * that differs from what was created is refused: SLUICE_INVALID. SLUICE_WRONG_STATE, SLUICE_CLOSED, SLUICE_NO_MEMORY. */
+SLUICE_API int sluice_peer_set_local_description(sluice_peer *p, enum sluice_sdp_type type, const char *sdp);
+/* Takes the other side's description. In have-local-offer an offer rolls our own back first (W3C's perfect negotiation: the impolite
+ * side does not call this; the polite side does). On SLUICE_MALFORMED sluice_peer_description_error tells line and reason; nothing
+ * has changed then. SLUICE_WRONG_STATE, SLUICE_CLOSED, SLUICE_UNSUPPORTED (a changed DTLS or SCTP identity), SLUICE_NO_MEMORY. */
+SLUICE_API int sluice_peer_set_remote_description(sluice_peer *p, enum sluice_sdp_type type, const char *sdp, size_t len);
+/* The descriptions in force, or pending ones when there are; with the candidates gathered so far (local) or added since (remote: as it
+ * came). Returns the length, 0 when there is none, SLUICE_NO_SPACE. type may be NULL. */
+SLUICE_API int sluice_peer_local_description(const sluice_peer *p, enum sluice_sdp_type *type, char *sdp, size_t size);
+SLUICE_API int sluice_peer_remote_description(const sluice_peer *p, enum sluice_sdp_type *type, char *sdp, size_t size);
+/* Where the last description that was refused is wrong; the line is counted from 1, 0 for the whole. The text is never NULL. */
+SLUICE_API unsigned sluice_peer_description_error(const sluice_peer *p, const char **text);
+
+/* A candidate of the other side, "candidate:..." (with or without "a="); "" or NULL: there are no more. One whose "ufrag" names
+ * another generation than the remote description's is ignored. SLUICE_MALFORMED; SLUICE_WRONG_STATE before a remote description is set;
+ * SLUICE_LIMIT; 0 for well-formed ones that are of no use (another transport). */
+SLUICE_API int sluice_peer_add_remote_candidate(sluice_peer *p, const char *candidate);
+
+/* The next offer has new ICE credentials and new candidates; the connection goes on over the old path until a new one works.
+ * on_negotiation_needed follows. RFC 8445, 9. */
+SLUICE_API int sluice_peer_restart_ice(sluice_peer *p);
+
+SLUICE_API enum sluice_signaling_state sluice_peer_signaling_state(const sluice_peer *p);
+SLUICE_API enum sluice_gathering_state sluice_peer_gathering_state(const sluice_peer *p);
+SLUICE_API enum sluice_ice_state sluice_peer_ice_state(const sluice_peer *p);
+/* May the other side's candidates be sent one by one? Known with the remote description. */
+SLUICE_API bool sluice_peer_can_trickle(const sluice_peer *p);
+
+/* ---- offer and answer: for a driver ---- */
+
+enum sluice_transport { SLUICE_UDP = 0, SLUICE_TCP_ACTIVE, SLUICE_TCP_PASSIVE };
+
+/* A socket that the driver opened for the peer: a host candidate. `socket` is a number of the driver's below 2^31 that comes back in paths.
+ * preference 0..65535 orders them. mdns_name: the name told instead of the address, or NULL. Returns 0, SLUICE_EXISTS, SLUICE_LIMIT,
+ * SLUICE_WRONG_STATE for a direct peer, SLUICE_NO_MEMORY. */
+SLUICE_API int sluice_peer_add_local_address(sluice_peer *p, enum sluice_transport transport, uint32_t socket,
+                                             const struct sockaddr *addr, socklen_t len, uint16_t preference,
+                                             const char *mdns_name);
+/* A socket is gone (an interface went down). */
+SLUICE_API void sluice_peer_remove_local_address(sluice_peer *p, uint32_t socket);
+
+/* What only the driver can do for the peer. Ask after every verb, dispatch() included, until false. */
+enum sluice_request_kind {
+	SLUICE_REQUEST_RESOLVE = 1, /* look `name` up; answer with sluice_peer_resolved */
+	SLUICE_REQUEST_STREAM,      /* connect a TCP (TLS) stream to addr; answer with sluice_peer_stream_up */
+	SLUICE_REQUEST_CLOSE,       /* close stream `socket`; nothing is answered */
+};
+typedef struct sluice_request {
+	enum sluice_request_kind kind;
+	uint32_t id;
+	const char *name; /* RESOLVE: the host name; STREAM: the name for TLS. Valid until the next call */
+	bool mdns;        /* RESOLVE: by multicast DNS */
+	bool tls;         /* STREAM */
+	bool turn;        /* STREAM: frames are STUN and ChannelData (RFC 8656, 12.5); else 16-bit lengths (RFC 4571) */
+	struct sockaddr_storage addr;
+	uint32_t socket;
+} sluice_request;
+SLUICE_API bool sluice_peer_poll_request(sluice_peer *p, sluice_request *r);
+/* count 0: it could not be found. */
+SLUICE_API void sluice_peer_resolved(sluice_peer *p, uint32_t id, const struct sockaddr_storage *addrs, size_t count);
+/* From now on datagrams of this number are the stream's frames. socket UINT32_MAX: it could not be connected. */
+SLUICE_API void sluice_peer_stream_up(sluice_peer *p, uint32_t id, uint32_t socket, const struct sockaddr_storage *local);
+SLUICE_API void sluice_peer_stream_down(sluice_peer *p, uint32_t socket);
+/* The local ICE credentials, by which a driver tells whose a first STUN request is. Valid until the next call. */
+SLUICE_API const char *sluice_peer_ufrag(const sluice_peer *p);
 
 /* ---- the verbs; see sctp.h ---------------------------------------------------------------------------------------- */
 
@@ -132,7 +296,16 @@ SLUICE_API int sluice_peer_error(const sluice_peer *p, const char **text);
 SLUICE_API void *sluice_peer_user(const sluice_peer *p);
 SLUICE_API int sluice_peer_local_fingerprint(const sluice_peer *p, enum sluice_hash hash, sluice_fingerprint *out);
 SLUICE_API const char *sluice_peer_cipher(const sluice_peer *p); /* OpenSSL's name of the suite; "" before DTLS is up */
+SLUICE_API void sluice_peer_set_user(sluice_peer *p, void *user);
 SLUICE_API void sluice_peer_stats_get(const sluice_peer *p, sluice_peer_stats *stats);
+/* The same as one JSON object of W3C's RTCStatsReport: "transport", "candidate-pair", "local-candidate", "remote-candidate",
+ * "certificate", "data-channel", "peer-connection" and our "sctp-association" entries by id; times in s, as there. Returns the length
+ * that the whole has, without its NUL; when that is not below size, the text was cut there. */
+SLUICE_API size_t sluice_peer_stats_json(const sluice_peer *p, char *json, size_t size);
+/* The certificate that the other side showed: its SHA-256 (or other) fingerprint, and its DER bytes. Returns 0 or the length;
+ * SLUICE_WRONG_STATE before it came, SLUICE_NO_SPACE. */
+SLUICE_API int sluice_peer_remote_fingerprint(const sluice_peer *p, enum sluice_hash hash, sluice_fingerprint *out);
+SLUICE_API int sluice_peer_remote_certificate(const sluice_peer *p, void *der, size_t size);
 /* Keying material of the DTLS connection (RFC 5705), for protocols that need it: len bytes under the label,
  * without a context. Returns 0, SLUICE_WRONG_STATE before it is up and after its end, SLUICE_CRYPTO. */
 SLUICE_API int sluice_peer_export(sluice_peer *p, const char *label, void *out, size_t len);

@@ -2,6 +2,7 @@
 #ifndef SLUICE_STATS_H
 #define SLUICE_STATS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -49,6 +50,17 @@ typedef struct sluice_dtls_stats {
 	uint64_t flights_repeated;
 } sluice_dtls_stats;
 
+/* The pair that data goes over (W3C's RTCIceCandidatePairStats). */
+typedef struct sluice_candidate_pair_stats {
+	char local_address[64], remote_address[64];
+	uint16_t local_port, remote_port;
+	const char *local_type, *remote_type; /* "host", "srflx", "prflx", "relay"; NULL while there is no pair */
+	const char *protocol;                 /* "udp", "tcp" */
+	bool nominated;
+	uint64_t rtt, total_rtt; /* of checks */
+	uint64_t requests_sent, requests_received, responses_sent, responses_received, consent_requests_sent;
+} sluice_candidate_pair_stats;
+
 typedef struct sluice_peer_stats {
 	sluice_sctp_stats sctp;
 	sluice_dtls_stats dtls;
@@ -57,6 +69,14 @@ typedef struct sluice_peer_stats {
 	uint32_t channels_open;
 	/* When each phase ended, in ns after the peer's first verb; SLUICE_NEVER while it has not. */
 	uint64_t dtls_connected_after, sctp_connected_after, channel_open_after;
+
+	/* By offer and answer: ICE. The selected pair is all zero while there is none. */
+	uint64_t gathered_after, checking_after, ice_connected_after, dtls_started_after;
+	sluice_candidate_pair_stats selected;
+	uint32_t local_candidates, remote_candidates, candidate_pairs;
+	uint64_t selected_pair_changes;
+	uint64_t stun_bytes_sent, stun_bytes_received, stun_discarded;
+	bool snap, sped; /* agreed with the other side */
 } sluice_peer_stats;
 
 #ifdef __cplusplus

@@ -1,0 +1,52 @@
+/* candidate: what is a candidate, how is it written in SDP, and what is it worth? RFC 8445, 5.1; RFC 8839, 5.1; RFC 6544, 4.5.
+ *
+ * It knows no pairs, no agent and no sockets. */
+#ifndef ICE_CANDIDATE_H
+#define ICE_CANDIDATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#define CANDIDATE_NAME_MAX 256      /* a DNS name with its NUL */
+#define CANDIDATE_FOUNDATION_MAX 33 /* 32 ice-chars and a NUL */
+#define CANDIDATE_TEXT_MAX 512      /* any that candidate_format writes, with its NUL */
+
+enum candidate_type { CANDIDATE_HOST, CANDIDATE_SRFLX, CANDIDATE_PRFLX, CANDIDATE_RELAY };
+enum candidate_transport { CANDIDATE_UDP, CANDIDATE_TCP_ACTIVE, CANDIDATE_TCP_PASSIVE, CANDIDATE_TCP_SO };
+
+struct candidate {
+	enum candidate_type type;
+	enum candidate_transport transport;
+	uint32_t priority;
+	uint16_t component;
+	char foundation[CANDIDATE_FOUNDATION_MAX];
+	struct sockaddr_storage addr;    /* ss_family 0 while only the name is known; the port then stands in `port` */
+	struct sockaddr_storage related; /* ss_family 0: none */
+	uint16_t port;                   /* host byte order, always */
+	char name[CANDIDATE_NAME_MAX];   /* of a candidate whose address is a name (mDNS); else "" */
+	char ufrag[257];                 /* the "ufrag" extension, which names the generation; "" when absent */
+};
+
+/* "candidate:..." with or without "a=" before it; trailing CR LF is allowed, unknown extensions are skipped. Returns 0,
+ * SLUICE_MALFORMED, or SLUICE_UNSUPPORTED for one that is well-formed and of no use (another transport, another component). */
+int candidate_parse(const char *text, size_t len, struct candidate *out);
+
+/* "candidate:..." without "a=" and line end. Returns the length, or SLUICE_NO_SPACE. A host candidate with a name shows
+ * the name, never its address. */
+int candidate_format(const struct candidate *c, char *text, size_t size);
+
+/* RFC 8445, 5.1.2.1. Type preferences: host 126, prflx 110, srflx 100, relay 0 (UDP), 1 and 2 lower for TCP and TLS as RFC 8656
+ * leaves it to us; RFC 6544, 4.2 for TCP candidates. */
+uint32_t candidate_priority(enum candidate_type type, enum candidate_transport transport, uint16_t local_preference);
+
+/* Same family, address and port. */
+bool address_equal(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
+uint16_t address_port(const struct sockaddr_storage *a);
+void address_set_port(struct sockaddr_storage *a, uint16_t port);
+socklen_t address_len(const struct sockaddr_storage *a);
+bool address_is_loopback(const struct sockaddr_storage *a);
+bool address_is_link_local(const struct sockaddr_storage *a);
+
+#endif
