@@ -59,6 +59,7 @@ struct ice_config { /* zero means the default behind it */
 		check_timeout; /* ns until FAILED when no pair ever worked, counted from the first moment with remote credentials; 30 s */
 	uint64_t gather_timeout;          /* ns until a silent server is given up; 9.5 s */
 	uint64_t keepalive;               /* ns between binding requests to a STUN server while its candidate is in use; 15 s */
+	const char *ufrag, *pwd;          /* of the first generation, copied; NULL: random */
 	uint32_t max_pairs;               /* 256; the least worthy ones are dropped beyond it */
 	const struct ice_server *servers; /* copied */
 	size_t server_count;
@@ -84,7 +85,10 @@ int ice_add_local(struct ice *ice, enum candidate_transport transport, uint32_t 
  * takes its place, else checks start again. */
 void ice_remove_local(struct ice *ice, uint32_t socket);
 /* Starts gathering: every local candidate is told by an event, every server is asked from every base at once. Host candidates that
- * are there are told in the same call. Gathering is complete when all servers answered or were given up. */
+ * are there are told in the same call. Gathering is complete when all servers answered or were given up.
+ *
+ * It is called outside the verbs, where `now` is the time of the last one and may be long past: timers begin when the first request
+ * leaves in ice_output. The same holds for ice_resolved, ice_stream_up and ice_sped_flight. */
 void ice_gather(struct ice *ice, uint64_t now);
 enum ice_gathering ice_gathering(const struct ice *ice);
 /* Four and twenty-four ice-chars or more, from the environment's entropy; they change with ice_restart. */
@@ -163,6 +167,8 @@ struct ice_event {
 bool ice_poll(struct ice *ice, struct ice_event *e);
 
 enum ice_state ice_state(const struct ice *ice);
+/* The peer is over: CLOSED; no more checks and answers, but what ends allocations at TURN servers is put out. */
+void ice_close(struct ice *ice);
 
 /* ---- data ---- */
 
