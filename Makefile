@@ -51,6 +51,8 @@ ALL_CFLAGS := -std=gnu11 $(WARNINGS) -fvisibility=hidden -fPIC $(SAN_FLAGS) $(DE
 HELPER_CFLAGS := -I. -Itests -Ibench
 
 LIBS := -lssl -lcrypto -lev $(if $(MIMALLOC),-lmimalloc) -lm
+# The tool's alone; the library needs neither.
+TOOL_LIBS := -ljansson -lmicrohttpd
 CHECK_LIBS = $(shell pkg-config --libs check)
 # What an app that links the archive has to name beside it (sluice.pc says the same).
 LINK := $(CC) $(SAN_FLAGS) $(CFLAGS) $(LDFLAGS)
@@ -60,6 +62,7 @@ LINK := $(CC) $(SAN_FLAGS) $(CFLAGS) $(LDFLAGS)
 LIB_FOLDERS := base pool crypto wire sctp dcep dtls ice sdp rtp peer io loop
 LIB_SRCS := $(sort $(wildcard $(LIB_FOLDERS:%=src/%/*.c)))
 TOOL_SRCS := $(sort $(wildcard src/tools/*.c))
+WEB_FILES := $(sort $(wildcard src/tools/web/*))
 SIM_SRCS := $(sort $(wildcard tests/sim/*.c) $(filter-out tests/test_%,$(wildcard tests/*.c)))
 TEST_SRCS := $(sort $(wildcard tests/test_*.c))
 TEST_SCRIPTS := $(sort $(wildcard tests/test_*.sh))
@@ -78,7 +81,8 @@ endif
 
 objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 LIB_OBJS := $(call objects,$(LIB_SRCS))
-TOOL_OBJS := $(call objects,$(TOOL_SRCS))
+WEB_OBJ := $(OUT)/obj/web_pages.o
+TOOL_OBJS := $(call objects,$(TOOL_SRCS)) $(WEB_OBJ)
 TESTS := $(TEST_SRCS:tests/%.c=$(OUT)/tests/%)
 BENCHES := $(BENCH_SRCS:bench/%.c=$(OUT)/bench/%)
 REPLAYS := $(FUZZ_SRCS:fuzz/fuzz_%.c=$(OUT)/fuzz/replay_%)
@@ -133,7 +137,7 @@ $(1): FORCE
 	@printf '%s\n' '$(subst ','\'',$(2))' | cmp -s - $$@ || printf '%s\n' '$(subst ','\'',$(2))' >$$@
 endef
 $(eval $(call stamp,$(OUT)/flags,$(CC) $(ALL_CFLAGS) $(HELPER_CFLAGS)))
-$(eval $(call stamp,$(OUT)/sources,$(LDFLAGS) $(LIBS) $(ALL_SRCS)))
+$(eval $(call stamp,$(OUT)/sources,$(LDFLAGS) $(LIBS) $(TOOL_LIBS) $(ALL_SRCS) $(WEB_FILES)))
 
 # ---- objects and archives ----
 
@@ -181,7 +185,17 @@ $(SHARED): $(LIB_OBJS) src/sluice.map $(OUT)/sources
 
 $(OUT)/sluice: $(TOOL_OBJS) $(INTERNAL)
 	$(call say,LINK,$@)
-	$(Q)$(LINK) $(TOOL_OBJS) $(INTERNAL) $(LIBS) -o $@
+	$(Q)$(LINK) $(TOOL_OBJS) $(INTERNAL) $(TOOL_LIBS) $(LIBS) -o $@
+
+# The pages of `sluice serve`, inside the binary.
+$(OUT)/web_pages.c: scripts/embed-pages $(WEB_FILES) $(OUT)/sources
+	$(call say,EMBED,$@)
+	$(Q)scripts/embed-pages $(WEB_FILES) >$@
+
+$(WEB_OBJ): $(OUT)/web_pages.c src/tools/serve_pages.h $(OUT)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 .PHONY: links
 links: $(STATIC) $(SHARED) $(TOOL)
@@ -260,7 +274,7 @@ endef
 
 # ---- install ----
 
-MAN_PAGE := $(wildcard src/tools/sluice.1)
+MAN_PAGES := $(sort $(wildcard src/tools/*.1))
 D := $(DESTDIR)
 
 $(OUT)/sluice.pc: sluice.pc.in include/sluice.h FORCE
@@ -280,15 +294,15 @@ install: all $(OUT)/sluice.pc
 ifneq ($(TOOL),)
 	$(INSTALL) -m 755 $(TOOL) $(D)$(BINDIR)/sluice
 endif
-ifneq ($(MAN_PAGE),)
+ifneq ($(MAN_PAGES),)
 	$(INSTALL) -d $(D)$(MANDIR)/man1
-	$(INSTALL) -m 644 $(MAN_PAGE) $(D)$(MANDIR)/man1/sluice.1
+	$(INSTALL) -m 644 $(MAN_PAGES) $(D)$(MANDIR)/man1/
 endif
 
 uninstall:
 	rm -f $(D)$(LIBDIR)/libsluice.a $(D)$(LIBDIR)/libsluice.so $(D)$(LIBDIR)/libsluice.so.$(SOVERSION) \
-		$(D)$(LIBDIR)/libsluice.so.$(VERSION) $(D)$(PKGCONFIGDIR)/sluice.pc $(D)$(BINDIR)/sluice $(D)$(MANDIR)/man1/sluice.1 \
-		$(HEADERS:include/%=$(D)$(INCLUDEDIR)/%)
+		$(D)$(LIBDIR)/libsluice.so.$(VERSION) $(D)$(PKGCONFIGDIR)/sluice.pc $(D)$(BINDIR)/sluice \
+		$(MAN_PAGES:src/tools/%=$(D)$(MANDIR)/man1/%) $(HEADERS:include/%=$(D)$(INCLUDEDIR)/%)
 	-rmdir $(D)$(INCLUDEDIR)/sluice 2>/dev/null
 
 clean:

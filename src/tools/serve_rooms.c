@@ -1,0 +1,121 @@
+/* serve_rooms: what lies in which mailbox, and until when? It knows no HTTP and no clock. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/serve_rooms.h"
+
+struct letter {
+	void *bytes;
+	size_t len;
+};
+
+struct room {
+	char name[ROOM_NAME_MAX + 1]; /* "" for a free place */
+	bool taken;                   /* somebody has the offer and may answer */
+	bool answered;
+	struct letter letters[2]; /* by slot; an empty letter has bytes too */
+	double until;
+};
+
+struct rooms {
+	struct room places[ROOM_MAX];
+};
+
+struct rooms *rooms_new(void) {
+	return calloc(1, sizeof(struct rooms));
+}
+
+static void clear(struct room *r) {
+	free(r->letters[ROOM_OFFER].bytes);
+	free(r->letters[ROOM_ANSWER].bytes);
+	memset(r, 0, sizeof *r);
+}
+
+void rooms_free(struct rooms *rooms) {
+	for (size_t i = 0; rooms && i < ROOM_MAX; i++)
+		clear(&rooms->places[i]);
+	free(rooms);
+}
+
+static struct room *find(struct rooms *rooms, const char *name, double now) {
+	for (size_t i = 0; i < ROOM_MAX; i++) {
+		struct room *r = &rooms->places[i];
+		if (r->name[0] && r->until <= now)
+			clear(r);
+		if (strcmp(r->name, name) == 0)
+			return r;
+	}
+	return NULL;
+}
+
+static bool write_letter(struct letter *l, const void *body, size_t len) {
+	l->bytes = malloc(len ? len : 1);
+	if (!l->bytes)
+		return false;
+	if (len)
+		memcpy(l->bytes, body, len);
+	l->len = len;
+	return true;
+}
+
+static enum room_result put_offer(struct rooms *rooms, const char *name, bool only_new, const void *body, size_t len,
+                                  double now) {
+	struct room *r = find(rooms, name, now);
+	if (r && only_new)
+		return ROOM_THERE_ALREADY;
+	if (r)
+		clear(r);
+	else
+		r = find(rooms, "", now);
+	if (!r || !write_letter(&r->letters[ROOM_OFFER], body, len))
+		return ROOM_FULL;
+	strcpy(r->name, name); /* its length was judged by room_name_is_valid */
+	r->until = now + ROOM_LIFETIME;
+	return ROOM_STORED;
+}
+
+static enum room_result put_answer(struct rooms *rooms, const char *name, const void *body, size_t len, double now) {
+	struct room *r = find(rooms, name, now);
+	if (!r)
+		return ROOM_NO_SUCH;
+	if (!r->taken || r->answered)
+		return ROOM_CONFLICT;
+	if (!write_letter(&r->letters[ROOM_ANSWER], body, len))
+		return ROOM_FULL;
+	r->answered = true;
+	r->until = now + ROOM_LIFETIME;
+	return ROOM_STORED;
+}
+
+enum room_result rooms_put(struct rooms *rooms, const char *name, enum room_slot slot, bool only_new, const void *body,
+                           size_t len, double now) {
+	return slot == ROOM_OFFER ? put_offer(rooms, name, only_new, body, len, now) : put_answer(rooms, name, body, len, now);
+}
+
+enum room_result rooms_take(struct rooms *rooms, const char *name, enum room_slot slot, void **body, size_t *len, double now) {
+	struct room *r = find(rooms, name, now);
+	if (!r && slot == ROOM_ANSWER)
+		return ROOM_NO_SUCH;
+	struct letter *l = r ? &r->letters[slot] : NULL;
+	if (!l || !l->bytes)
+		return ROOM_NOTHING_YET;
+	*body = l->bytes;
+	*len = l->len;
+	l->bytes = NULL;
+	r->taken = true;
+	r->until = now + ROOM_LIFETIME;
+	if (slot == ROOM_ANSWER)
+		clear(r);
+	return ROOM_OK;
+}
+
+void rooms_remove(struct rooms *rooms, const char *name, double now) {
+	struct room *r = find(rooms, name, now);
+	if (r)
+		clear(r);
+}
+
+bool room_name_is_valid(const char *name, size_t len) {
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+	return len >= 1 && len <= ROOM_NAME_MAX && strspn(name, allowed) >= len;
+}
