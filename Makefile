@@ -94,6 +94,7 @@ STATIC := $(OUT)/libsluice.a
 SHARED := $(OUT)/libsluice.so.$(VERSION)
 TOOL := $(if $(TOOL_SRCS),$(OUT)/sluice)
 INTERNAL := $(OUT)/libinternal.a
+TOOL_PARTS := $(OUT)/libtool.a
 HELPERS := $(OUT)/libsim.a
 HARNESS := $(OUT)/libharness.a
 
@@ -161,6 +162,8 @@ $(1): $(2) $(OUT)/sources
 	$$(Q)$$(AR) rcs $$@ $(2)
 endef
 $(eval $(call archive,$(INTERNAL),$(LIB_OBJS)))
+# The tool without its main(), for tests of its parts.
+$(eval $(call archive,$(TOOL_PARTS),$(filter-out %/main.o,$(TOOL_OBJS))))
 $(eval $(call archive,$(HELPERS),$(call objects,$(SIM_SRCS))))
 $(eval $(call archive,$(HARNESS),$(call objects,$(HARNESS_SRCS))))
 
@@ -205,6 +208,12 @@ links: $(STATIC) $(SHARED) $(TOOL)
 # ---- programs ----
 
 extra_libs = $(if $(findstring usrsctp,$(1)),-lusrsctp)
+
+# Tests named test_tool_x take parts of the tool too.
+$(OUT)/tests/test_tool_%: $(OUT)/obj/tests/test_tool_%.o $(TOOL_PARTS) $(HELPERS) $(INTERNAL)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $< $(TOOL_PARTS) $(HELPERS) $(INTERNAL) $(CHECK_LIBS) $(TOOL_LIBS) $(LIBS) -o $@
 
 $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(HELPERS) $(INTERNAL)
 	$(call say,LINK,$@)

@@ -69,5 +69,25 @@ START_TEST(test_any_differing_bit_makes_bytes_unequal) {
 }
 END_TEST
 
+/* FIPS 180-2, B.2, and the hash of nothing, in pieces of every size. */
+START_TEST(test_sha256_is_the_same_in_pieces_and_may_be_asked_on_the_way) {
+	static const char text[] = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
+	for (size_t piece = 1; piece <= sizeof text; piece++) {
+		uint8_t hash[CRYPTO_SHA256_SIZE];
+		crypto_sha256 *h = crypto_sha256_new();
+		ck_assert_ptr_nonnull(h);
+		ck_assert(crypto_sha256_final(h, hash));
+		ck_assert_mac(hash, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+		for (size_t at = 0; at < sizeof text - 1; at += piece)
+			ck_assert(
+				crypto_sha256_update(h, text + at, at + piece < sizeof text - 1 ? piece : sizeof text - 1 - at));
+		ck_assert(crypto_sha256_final(h, hash));
+		ck_assert_mac(hash, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+		crypto_sha256_free(h);
+	}
+}
+END_TEST
+
 SUITE("crypto", test_the_vectors_of_rfc_4231_come_out, test_no_key_and_no_data_are_allowed,
-      test_a_key_longer_than_openssl_can_say_is_refused, test_any_differing_bit_makes_bytes_unequal)
+      test_a_key_longer_than_openssl_can_say_is_refused, test_any_differing_bit_makes_bytes_unequal,
+      test_sha256_is_the_same_in_pieces_and_may_be_asked_on_the_way)

@@ -23,8 +23,8 @@ done
 for file in src/tools/*.c; do
 	[ ! -e "$file" ] || [ -x "$prefix/bin/sluice" ] || fail 'the tool was not installed'
 done
-for file in src/tools/sluice.1; do
-	[ ! -e "$file" ] || [ -e "$prefix/share/man/man1/sluice.1" ] || fail 'the manual page was not installed'
+for file in src/tools/*.1; do
+	[ -e "$prefix/share/man/man1/${file##*/}" ] || fail "the manual page $file was not installed"
 done
 
 $CC -std=c11 -Wall -Wextra -Werror $SAN_FLAGS $(flags --cflags) tests/programs/installed.c $(flags --libs) -o "$scratch/shared"
