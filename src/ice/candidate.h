@@ -11,7 +11,7 @@
 
 #define CANDIDATE_NAME_MAX 256      /* a DNS name with its NUL */
 #define CANDIDATE_FOUNDATION_MAX 33 /* 32 ice-chars and a NUL */
-#define CANDIDATE_TEXT_MAX 512      /* any that candidate_format writes, with its NUL */
+#define CANDIDATE_TEXT_MAX 768      /* any that candidate_format writes, with its NUL */
 
 enum candidate_type { CANDIDATE_HOST, CANDIDATE_SRFLX, CANDIDATE_PRFLX, CANDIDATE_RELAY };
 enum candidate_transport { CANDIDATE_UDP, CANDIDATE_TCP_ACTIVE, CANDIDATE_TCP_PASSIVE, CANDIDATE_TCP_SO };
@@ -30,22 +30,29 @@ struct candidate {
 };
 
 /* "candidate:..." with or without "a=" before it; trailing CR LF is allowed, unknown extensions are skipped. Returns 0,
- * SLUICE_MALFORMED, or SLUICE_UNSUPPORTED for one that is well-formed and of no use (another transport, another component). */
+ * SLUICE_MALFORMED, or SLUICE_UNSUPPORTED for one that is well-formed and of no use (another transport, another component, a
+ * type that nobody knows, UDP to port 0). */
 int candidate_parse(const char *text, size_t len, struct candidate *out);
 
 /* "candidate:..." without "a=" and line end. Returns the length, or SLUICE_NO_SPACE. A host candidate with a name shows
  * the name, never its address. */
 int candidate_format(const struct candidate *c, char *text, size_t size);
 
-/* RFC 8445, 5.1.2.1. Type preferences: host 126, prflx 110, srflx 100, relay 0 (UDP), 1 and 2 lower for TCP and TLS as RFC 8656
- * leaves it to us; RFC 6544, 4.2 for TCP candidates. */
+/* RFC 8445, 5.1.2.1. Type preferences: host 126, prflx 110, srflx 100, relay 0. TCP candidates rank below every UDP one but the
+ * relayed: host 90, prflx 80, srflx 70, with the direction in the local preference (RFC 6544, 4.2), of which the upper 13 bits of
+ * the one given remain. */
 uint32_t candidate_priority(enum candidate_type type, enum candidate_transport transport, uint16_t local_preference);
 
-/* Same family, address and port. */
+/* ---- addresses (their text is base/address.h's) ---- */
+
+/* Same family, address and port; of IPv6 the scope too, where both name one. */
 bool address_equal(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
+/* The same without the port. */
+bool address_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 uint16_t address_port(const struct sockaddr_storage *a);
 void address_set_port(struct sockaddr_storage *a, uint16_t port);
-socklen_t address_len(const struct sockaddr_storage *a);
+socklen_t address_len(const struct sockaddr_storage *a); /* 0 for another family than the two */
+bool address_is_any(const struct sockaddr_storage *a);
 bool address_is_loopback(const struct sockaddr_storage *a);
 bool address_is_link_local(const struct sockaddr_storage *a);
 

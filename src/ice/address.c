@@ -1,0 +1,73 @@
+/* addresses: are two the same, and what kind is one? Declared in candidate.h. */
+#include <netinet/in.h>
+#include <string.h>
+
+#include "ice/candidate.h"
+
+static const struct sockaddr_in *in4(const struct sockaddr_storage *a) {
+	return (const struct sockaddr_in *)a;
+}
+
+static const struct sockaddr_in6 *in6(const struct sockaddr_storage *a) {
+	return (const struct sockaddr_in6 *)a;
+}
+
+bool address_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b) {
+	if (a->ss_family != b->ss_family)
+		return false;
+	if (a->ss_family == AF_INET)
+		return in4(a)->sin_addr.s_addr == in4(b)->sin_addr.s_addr;
+	if (a->ss_family != AF_INET6)
+		return false;
+	/* A scope that one side does not name (a candidate from SDP never does) fits any. */
+	uint32_t x = in6(a)->sin6_scope_id, y = in6(b)->sin6_scope_id;
+	return memcmp(&in6(a)->sin6_addr, &in6(b)->sin6_addr, 16) == 0 && (x == y || x == 0 || y == 0);
+}
+
+bool address_equal(const struct sockaddr_storage *a, const struct sockaddr_storage *b) {
+	return address_same_host(a, b) && address_port(a) == address_port(b);
+}
+
+uint16_t address_port(const struct sockaddr_storage *a) {
+	if (a->ss_family == AF_INET)
+		return __builtin_bswap16(in4(a)->sin_port);
+	return a->ss_family == AF_INET6 ? __builtin_bswap16(in6(a)->sin6_port) : 0;
+}
+
+void address_set_port(struct sockaddr_storage *a, uint16_t port) {
+	if (a->ss_family == AF_INET)
+		((struct sockaddr_in *)a)->sin_port = __builtin_bswap16(port);
+	else if (a->ss_family == AF_INET6)
+		((struct sockaddr_in6 *)a)->sin6_port = __builtin_bswap16(port);
+}
+
+socklen_t address_len(const struct sockaddr_storage *a) {
+	if (a->ss_family == AF_INET)
+		return sizeof(struct sockaddr_in);
+	return a->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : 0;
+}
+
+bool address_is_any(const struct sockaddr_storage *a) {
+	static const uint8_t zeros[16];
+	if (a->ss_family == AF_INET)
+		return in4(a)->sin_addr.s_addr == 0;
+	return a->ss_family == AF_INET6 && memcmp(&in6(a)->sin6_addr, zeros, 16) == 0;
+}
+
+bool address_is_loopback(const struct sockaddr_storage *a) {
+	static const uint8_t one[16] = {[15] = 1};
+	if (a->ss_family == AF_INET)
+		return *(const uint8_t *)&in4(a)->sin_addr == 127;
+	return a->ss_family == AF_INET6 && memcmp(&in6(a)->sin6_addr, one, 16) == 0;
+}
+
+bool address_is_link_local(const struct sockaddr_storage *a) {
+	if (a->ss_family == AF_INET) { /* RFC 3927: 169.254/16 */
+		const uint8_t *p = (const uint8_t *)&in4(a)->sin_addr;
+		return p[0] == 169 && p[1] == 254;
+	}
+	if (a->ss_family != AF_INET6)
+		return false;
+	const uint8_t *p = in6(a)->sin6_addr.s6_addr; /* RFC 4291, 2.5.6: fe80::/10 */
+	return p[0] == 0xfe && (p[1] & 0xc0) == 0x80;
+}
