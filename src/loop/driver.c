@@ -1,0 +1,205 @@
+#include "loop/driver.h"
+
+#include <string.h>
+
+#include "loop/socket.h"
+#include "peer/peer.h"
+#include "pool/env.h"
+
+/* dispatch() and output() may each give the other something to do (a state told behind the last packet); what is left after
+ * so many rounds has a deadline of 0 and comes back with the timer. */
+#define ROUNDS 4
+
+/* ---- serving ----------------------------------------------------------------------------------------------------- */
+
+static void note_deadline(struct driver *d) {
+	uint64_t at = sluice_peer_deadline(d->peer);
+	/* A full socket: what is due at once cannot leave now, and the writable event brings us back. */
+	if (at == 0 && d->full)
+		at = SLUICE_NEVER;
+	if (at != d->deadline.key || d->deadline.index == HEAP_OUT)
+		heap_set(&d->loop->heap, &d->deadline, at);
+}
+
+static void send_batch(struct driver *d, const sluice_batch *batch) {
+	socket_send(d->only, batch);
+}
+
+/* Sends all that the peer has, or as much as its sockets take. */
+static void flush(struct driver *d, uint64_t now) {
+	while (!d->full) {
+		sluice_batch batch = {.data = d->loop->output, .capacity = LOOP_OUTPUT_SIZE, .max_datagrams = LOOP_BATCH_MAX};
+		if (sluice_peer_output(d->peer, &batch, now) <= 0)
+			return;
+		send_batch(d, &batch);
+	}
+}
+
+void driver_serve(struct driver *d, uint64_t now) {
+	for (int i = 0; i < ROUNDS; i++) {
+		sluice_peer_dispatch(d->peer);
+		if (!d->peer)
+			return;
+		flush(d, now);
+		if (sluice_peer_deadline(d->peer) > 0)
+			return;
+	}
+}
+
+static void destroy(struct driver *d) {
+	sluice_loop *loop = d->loop;
+	while (d->sockets)
+		socket_destroy(d->sockets);
+	heap_remove(&loop->heap, &d->deadline);
+	driver_unmark_dirty(d);
+	*d->back = d->next;
+	if (d->next)
+		d->next->back = d->back;
+	loop->driver_count--;
+	loop_rest_timer(loop);
+	env_free(loop->env, d);
+}
+
+bool driver_leave(struct driver *d) {
+	d->busy = false;
+	if (!d->peer) {
+		destroy(d);
+		return false;
+	}
+	note_deadline(d);
+	return true;
+}
+
+void driver_advance(struct driver *d, uint64_t now) {
+	driver_enter(d);
+	sluice_peer_advance(d->peer, now);
+	driver_serve(d, now);
+	driver_leave(d);
+}
+
+/* ---- dirty: something was queued outside of our functions ---------------------------------------------------------- */
+
+void driver_mark_dirty(struct driver *d) {
+	if (d->busy || d->is_dirty)
+		return; /* whoever is busy with it serves it before leaving */
+	d->is_dirty = true;
+	d->next_dirty = NULL;
+	*d->loop->dirty_end = d;
+	d->loop->dirty_end = &d->next_dirty;
+}
+
+static void wake(void *ctx) {
+	driver_mark_dirty(ctx);
+}
+
+void driver_unmark_dirty(struct driver *d) {
+	if (!d->is_dirty)
+		return;
+	struct driver **at = &d->loop->dirty;
+	while (*at != d)
+		at = &(*at)->next_dirty;
+	*at = d->next_dirty;
+	if (d->loop->dirty_end == &d->next_dirty)
+		d->loop->dirty_end = at;
+	d->is_dirty = false;
+}
+
+/* ---- life -------------------------------------------------------------------------------------------------------- */
+
+static void forget_peer(void *ctx) {
+	struct driver *d = ctx;
+	d->peer = NULL;
+	/* Its file descriptors must not bring events for nobody, even while somebody is busy with it. */
+	for (sluice_socket *s = d->sockets; s; s = s->next_owned)
+		socket_silence(s);
+	heap_remove(&d->loop->heap, &d->deadline);
+	if (!d->busy)
+		destroy(d);
+}
+
+static bool reserve_heap(sluice_loop *loop) {
+	if (loop->driver_count < loop->heap.capacity)
+		return true;
+	size_t capacity = loop->heap.capacity ? 2 * loop->heap.capacity : 8;
+	struct heap_node **slots = env_alloc(loop->env, capacity * sizeof *slots);
+	if (!slots)
+		return false;
+	if (loop->heap.count)
+		memcpy(slots, loop->heap.slots, loop->heap.count * sizeof *slots);
+	env_free(loop->env, loop->heap.slots);
+	loop->heap.slots = slots;
+	loop->heap.capacity = capacity;
+	return true;
+}
+
+int driver_new(sluice_loop *loop, sluice_peer *peer, struct driver **out) {
+	if (peer_has_driver(peer))
+		return SLUICE_EXISTS;
+	struct driver *d = reserve_heap(loop) ? env_zalloc(loop->env, sizeof *d) : NULL;
+	if (!d)
+		return SLUICE_NO_MEMORY;
+	d->loop = loop;
+	d->peer = peer;
+	d->deadline.index = HEAP_OUT;
+	d->next = loop->drivers;
+	d->back = &loop->drivers;
+	if (d->next)
+		d->next->back = &d->next;
+	loop->drivers = d;
+	loop->driver_count++;
+	peer_on_free(peer, forget_peer, d);
+	sluice_peer_set_wake(peer, wake, d);
+	*out = d;
+	return 0;
+}
+
+void driver_detach(struct driver *d) {
+	peer_on_free(d->peer, NULL, NULL);
+	sluice_peer_set_wake(d->peer, NULL, NULL);
+	destroy(d);
+}
+
+/* ---- direct peers: one socket, and every path goes there ------------------------------------------------------------ */
+
+int sluice_loop_add_socket(sluice_loop *loop, sluice_peer *peer, sluice_socket *s) {
+	if (s->driver || s->loop != loop)
+		return SLUICE_INVALID;
+	struct driver *d;
+	int error = driver_new(loop, peer, &d);
+	if (error)
+		return error;
+	d->only = s;
+	socket_own(s, d);
+	driver_mark_dirty(d); /* it may have been started before it had a loop */
+	return 0;
+}
+
+int sluice_loop_add(sluice_loop *loop, sluice_peer *peer, const sluice_socket_config *config) {
+	sluice_socket *s;
+	int error = sluice_socket_open(loop, config, &s);
+	if (error)
+		return error;
+	error = sluice_loop_add_socket(loop, peer, s);
+	if (error)
+		socket_destroy(s);
+	return error;
+}
+
+int sluice_loop_local_address(sluice_loop *loop, sluice_peer *peer, struct sockaddr_storage *addr, socklen_t *len) {
+	for (const struct driver *d = loop->drivers; d; d = d->next)
+		if (d->peer == peer && d->sockets)
+			return sluice_socket_address(d->sockets, addr, len);
+	return SLUICE_NOT_FOUND;
+}
+
+/* ---- invariants -------------------------------------------------------------------------------------------------- */
+
+bool driver_check(const struct driver *d) {
+	unsigned full = 0;
+	for (const sluice_socket *s = d->sockets; s; s = s->next_owned) {
+		if (s->driver != d)
+			return false;
+		full += s->pending.count > 0;
+	}
+	return d->peer && !d->busy && *d->back == d && full == d->full;
+}

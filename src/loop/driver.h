@@ -1,0 +1,46 @@
+/* driver: what does the loop do for one peer?
+ *
+ * It calls the four verbs, dispatches, does what the peer asks for (names, streams), and holds the peer's deadline in the
+ * loop's heap. It is `busy` while one of our functions is on the stack with it: a callback may free the peer, and then the
+ * driver goes when that function leaves.
+ *
+ *   full == number of its own sockets with something pending
+ *   deadline is in the heap, unless the peer is gone */
+#ifndef LOOP_DRIVER_H
+#define LOOP_DRIVER_H
+
+#include "loop/loop.h"
+
+struct driver {
+	sluice_loop *loop;
+	sluice_peer *peer; /* NULL after it was freed */
+	struct heap_node deadline;
+	struct driver *next, **back; /* all of the loop */
+	struct driver *next_dirty;
+	sluice_socket *sockets; /* its own */
+	sluice_socket *only;    /* of a direct peer: whatever path it names goes there */
+	unsigned full;
+	bool is_dirty, busy;
+};
+
+/* 0, SLUICE_EXISTS, SLUICE_NO_MEMORY. The peer gets its wake and free hooks. */
+int driver_new(sluice_loop *loop, sluice_peer *peer, struct driver **out);
+/* The peer is left without a driver. Not while busy. */
+void driver_detach(struct driver *d);
+
+/* Around every use of a peer. leave is false when the peer is gone, and the driver with it. */
+static inline void driver_enter(struct driver *d) {
+	d->busy = true;
+}
+bool driver_leave(struct driver *d);
+
+/* Runs callbacks and sends what they caused. Only while entered. */
+void driver_serve(struct driver *d, uint64_t now);
+/* enter, advance, serve, leave. */
+void driver_advance(struct driver *d, uint64_t now);
+void driver_mark_dirty(struct driver *d);
+void driver_unmark_dirty(struct driver *d);
+
+bool driver_check(const struct driver *d);
+
+#endif

@@ -1,0 +1,212 @@
+#include "loop/socket.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "pool/env.h"
+
+/* Batches read from one socket before the others get their turn. */
+#define READS_PER_TURN 16
+
+/* A read that brought less than this most likely emptied the socket; asking once more would cost a system call to hear
+ * "nothing". The watcher is level-triggered, so a wrong guess loses nothing. */
+#define READ_AGAIN 16
+
+static void watch(sluice_socket *s, int events) {
+	if (s->io.events == events && ev_is_active(&s->io))
+		return;
+	ev_io_stop(s->loop->ev, &s->io);
+	ev_io_set(&s->io, s->udp.fd, events);
+	if (events)
+		ev_io_start(s->loop->ev, &s->io);
+}
+
+/* The socket is of no use any more. The peer is not told: to it the network is silent, and its timers know what to do. */
+static void give_up(sluice_socket *s, const char *verb) {
+	if (!s->broken)
+		env_log(s->loop->env, SLUICE_LOG_ERROR, "loop: cannot %s: %s", verb, strerror(errno));
+	s->broken = true;
+	watch(s, 0);
+}
+
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
+
+/* Keeps the part of the batch that the socket did not take, since the buffer it stands in serves all sockets. */
+static void keep_pending(sluice_socket *s, const sluice_batch *batch, size_t sent) {
+	const uint8_t *rest = sluice_batch_slot(batch, sent);
+	size_t len = sluice_batch_len(batch) - sent * batch->stride;
+	uint8_t *copy = env_alloc(s->loop->env, len);
+	if (!copy)
+		return; /* to the association it is a loss like any other */
+	memcpy(copy, rest, len);
+	s->pending = *batch;
+	s->pending.data = copy;
+	s->pending.count -= sent;
+	s->pending_sent = 0;
+	s->driver->full++;
+	watch(s, EV_READ | EV_WRITE);
+}
+
+static void drop_pending(sluice_socket *s) {
+	if (!s->pending.count)
+		return;
+	s->driver->full--;
+	env_free(s->loop->env, s->pending.data);
+	s->pending = (sluice_batch){0};
+}
+
+/* True when nothing is pending any more. */
+static bool send_pending(sluice_socket *s) {
+	int result = udp_send(&s->udp, &s->pending, &s->pending_sent);
+	if (result == SLUICE_WOULD_BLOCK)
+		return false;
+	drop_pending(s);
+	watch(s, EV_READ);
+	if (result)
+		give_up(s, "send");
+	return result == 0;
+}
+
+void socket_send(sluice_socket *s, const sluice_batch *batch) {
+	size_t sent = 0;
+	int result = s->broken ? 0 : udp_send(&s->udp, batch, &sent);
+	if (result == SLUICE_WOULD_BLOCK)
+		keep_pending(s, batch, sent);
+	else if (result)
+		give_up(s, "send");
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+/* One batch in, and the answer out. Returns the datagrams read, or what udp_receive said. */
+static int read_batch(sluice_socket *s) {
+	sluice_datagram datagrams[LOOP_BATCH_MAX];
+	sluice_path from;
+	struct driver *d = s->driver;
+	sluice_slab *slab = loop_slab(s->loop);
+	if (!slab)
+		return 0; /* the datagrams wait in the socket for memory */
+	int n = udp_receive(&s->udp, slab, datagrams, LOOP_BATCH_MAX, &from);
+	if (n <= 0)
+		return n;
+	from.socket = s->outlet.number;
+	uint64_t now = sluice_now();
+	sluice_peer_input(d->peer, &from, datagrams, (size_t)n, now);
+	driver_serve(d, now);
+	return n;
+}
+
+static void on_io(struct ev_loop *ev, ev_io *w, int events) {
+	(void)ev;
+	sluice_socket *s = w->data;
+	sluice_loop *loop = s->loop;
+	struct driver *d = s->driver;
+	driver_enter(d);
+	if ((events & EV_WRITE) && s->pending.count && send_pending(s))
+		driver_serve(d, sluice_now());
+	if (events & EV_READ) {
+		int n = READ_AGAIN;
+		for (int i = 0; i < READS_PER_TURN && d->peer && (n >= READ_AGAIN || s->udp.held); i++)
+			n = read_batch(s);
+		if (n < 0 && d->peer)
+			give_up(s, "receive");
+	}
+	if (!driver_leave(d))
+		return;
+	if (s->udp.held) /* already out of the socket, so it will not say "readable" for them */
+		ev_feed_event(loop->ev, &s->io, EV_READ);
+	loop_hasten_timer(loop);
+}
+
+/* ---- life -------------------------------------------------------------------------------------------------------- */
+
+static int open_udp(struct udp *u, const sluice_socket_config *config) {
+	struct sockaddr_in any = {.sin_family = AF_INET};
+	struct udp_options options = {.local = (const struct sockaddr *)&any, .local_len = sizeof any};
+	if (config && config->local) {
+		options.local = config->local;
+		options.local_len = config->local_len;
+	}
+	if (config) {
+		options.receive_buffer = config->receive_buffer;
+		options.send_buffer = config->send_buffer;
+		options.no_gso = config->no_gso;
+		options.no_gro = config->no_gro;
+		options.no_mmsg = config->no_mmsg;
+	}
+	return udp_open(u, &options);
+}
+
+int sluice_socket_open(sluice_loop *loop, const sluice_socket_config *config, sluice_socket **out) {
+	sluice_socket *s = env_zalloc(loop->env, sizeof *s);
+	if (!s)
+		return SLUICE_NO_MEMORY;
+	int error = open_udp(&s->udp, config);
+	if (!error && !outlets_add(loop->env, &loop->outlets, &s->outlet, OUTLET_SOCKET)) {
+		udp_close(&s->udp);
+		error = SLUICE_NO_MEMORY;
+	}
+	if (error) {
+		env_free(loop->env, s);
+		return error;
+	}
+	s->loop = loop;
+	ev_io_init(&s->io, on_io, s->udp.fd, EV_READ);
+	s->io.data = s;
+	s->next = loop->sockets;
+	s->back = &loop->sockets;
+	if (s->next)
+		s->next->back = &s->next;
+	loop->sockets = s;
+	*out = s;
+	return 0;
+}
+
+void socket_own(sluice_socket *s, struct driver *d) {
+	s->driver = d;
+	s->next_owned = d->sockets;
+	s->back_owned = &d->sockets;
+	if (s->next_owned)
+		s->next_owned->back_owned = &s->next_owned;
+	d->sockets = s;
+	watch(s, EV_READ);
+}
+
+void socket_silence(sluice_socket *s) {
+	ev_io_stop(s->loop->ev, &s->io);
+}
+
+void socket_destroy(sluice_socket *s) {
+	sluice_loop *loop = s->loop;
+	ev_io_stop(loop->ev, &s->io);
+	drop_pending(s);
+	udp_close(&s->udp);
+	outlets_remove(&loop->outlets, &s->outlet);
+	*s->back = s->next;
+	if (s->next)
+		s->next->back = s->back;
+	if (s->back_owned)
+		*s->back_owned = s->next_owned;
+	if (s->next_owned)
+		s->next_owned->back_owned = s->back_owned;
+	env_free(loop->env, s);
+}
+
+void sluice_socket_close(sluice_socket *s) {
+	if (s && !s->driver)
+		socket_destroy(s);
+}
+
+int sluice_socket_address(const sluice_socket *s, struct sockaddr_storage *addr, socklen_t *len) {
+	*len = sizeof *addr;
+	return getsockname(s->udp.fd, (struct sockaddr *)addr, len) ? SLUICE_IO : 0;
+}
+
+bool socket_check(const sluice_socket *s) {
+	if (s->pending.count && (!s->driver || !s->pending.data || s->pending_sent >= s->pending.count))
+		return false;
+	if (s->back_owned && *s->back_owned != s)
+		return false;
+	return *s->back == s && outlets_find(&s->loop->outlets, s->outlet.number) == &s->outlet;
+}

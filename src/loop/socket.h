@@ -1,0 +1,32 @@
+/* socket: one UDP socket: when is it read, and what happens to a batch that it does not take?
+ *
+ *   pending.count > 0  =>  pending.data is ours, and pending_sent < pending.count
+ *   its owner's `full` counts it exactly while something is pending */
+#ifndef LOOP_SOCKET_H
+#define LOOP_SOCKET_H
+
+#include "loop/driver.h"
+
+struct sluice_socket {
+	struct outlet outlet; /* first: the table of numbers knows it by this */
+	sluice_loop *loop;
+	struct driver *driver; /* whose it is; NULL: a reservation */
+	struct udp udp;
+	ev_io io;
+	sluice_socket *next, **back;             /* all of the loop */
+	sluice_socket *next_owned, **back_owned; /* all of its owner */
+	bool broken;
+	sluice_batch pending; /* what the socket did not take; data is ours. count 0: nothing */
+	size_t pending_sent;
+};
+
+/* Gives it to its owner and starts to read. */
+void socket_own(sluice_socket *s, struct driver *d);
+void socket_destroy(sluice_socket *s);
+/* Stops to listen to it: its owner is going. */
+void socket_silence(sluice_socket *s);
+/* Sends the batch, or keeps what the kernel did not take. What is for a broken one is lost on the way. */
+void socket_send(sluice_socket *s, const sluice_batch *batch);
+bool socket_check(const sluice_socket *s);
+
+#endif
