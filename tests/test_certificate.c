@@ -161,6 +161,49 @@ START_TEST(test_an_encrypted_key_is_malformed_and_nobody_is_asked_for_a_passphra
 }
 END_TEST
 
+/* ---- to PEM and back ------------------------------------------------------------------------------------------------- */
+
+START_TEST(test_a_certificate_written_as_pem_and_read_again_is_the_same_and_has_its_key) {
+	for (int rsa = 0; rsa < 2; rsa++) {
+		struct pem p;
+		char cert[4096], key[4096];
+		sluice_certificate *c, *again;
+		EVP_PKEY *pkey = rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
+		pem_make(&p, pkey, NULL);
+		ck_assert_int_eq(sluice_certificate_from_pem(p.cert, p.key, &c), 0);
+		ck_assert_int_eq(sluice_certificate_to_pem(c, cert, sizeof cert, key, sizeof key), 0);
+		ck_assert_ptr_nonnull(strstr(cert, "-----BEGIN CERTIFICATE-----"));
+		ck_assert_ptr_nonnull(strstr(key, "-----BEGIN PRIVATE KEY-----"));
+		ck_assert_ptr_null(strstr(cert, "KEY"));
+		ck_assert_int_eq(sluice_certificate_from_pem(cert, key, &again), 0); /* which compares the two */
+		check_fingerprint(again, &p);
+		sluice_certificate_release(again);
+		sluice_certificate_release(c);
+		EVP_PKEY_free(pkey);
+	}
+}
+END_TEST
+
+START_TEST(test_pem_is_never_cut_and_never_written_past_the_space) {
+	char cert[4096], key[4096], small[4096];
+	sluice_certificate *c;
+	ck_assert_int_eq(sluice_certificate_generate(&c), 0);
+	ck_assert_int_eq(sluice_certificate_to_pem(c, NULL, 0, NULL, 0), 0);
+	ck_assert_int_eq(sluice_certificate_to_pem(c, cert, sizeof cert, NULL, 0), 0);
+	ck_assert_int_eq(sluice_certificate_to_pem(c, NULL, 0, key, sizeof key), 0);
+	size_t cert_len = strlen(cert), key_len = strlen(key);
+	memset(small, '#', sizeof small);
+	ck_assert_int_eq(sluice_certificate_to_pem(c, small, cert_len, NULL, 0), SLUICE_NO_SPACE);
+	ck_assert_int_eq(sluice_certificate_to_pem(c, NULL, 0, small, key_len), SLUICE_NO_SPACE);
+	ck_assert_int_eq(sluice_certificate_to_pem(c, NULL, 0, small, 0), SLUICE_NO_SPACE);
+	ck_assert_int_eq(small[0], '#');
+	ck_assert_int_eq(sluice_certificate_to_pem(c, NULL, 0, small, key_len + 1), 0);
+	ck_assert_str_eq(small, key);
+	ck_assert_int_eq(small[key_len + 1], '#');
+	sluice_certificate_release(c);
+}
+END_TEST
+
 /* ---- text ---------------------------------------------------------------------------------------------------------- */
 
 #define HEX16 "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF"
@@ -231,4 +274,6 @@ SUITE("certificate", test_a_generated_certificate_has_three_fingerprints_that_di
       test_two_generated_certificates_are_never_the_same, test_a_retained_certificate_outlives_its_first_owner,
       test_pem_is_taken_from_two_strings_or_from_one_in_any_order, test_an_rsa_certificate_is_taken_too,
       test_pem_that_does_not_fit_together_is_malformed, test_an_encrypted_key_is_malformed_and_nobody_is_asked_for_a_passphrase,
-      test_fingerprint_texts, test_a_text_cut_anywhere_is_never_taken, test_an_unset_fingerprint_has_no_text)
+      test_a_certificate_written_as_pem_and_read_again_is_the_same_and_has_its_key,
+      test_pem_is_never_cut_and_never_written_past_the_space, test_fingerprint_texts, test_a_text_cut_anywhere_is_never_taken,
+      test_an_unset_fingerprint_has_no_text)

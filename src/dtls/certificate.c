@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <string.h>
 #include <unistd.h>
 
 /* A day backwards forgives a peer's wrong clock; thirty days forward is what browsers take by default. */
@@ -125,6 +126,47 @@ int sluice_certificate_from_pem(const char *cert_pem, const char *key_pem, sluic
 	}
 	X509_free(x509);
 	EVP_PKEY_free(key);
+	ERR_clear_error();
+	return r;
+}
+
+/* ---- to PEM -------------------------------------------------------------------------------------------------------- */
+
+/* What was written, with a NUL behind it, and no further copy of a key left behind: a memory BIO wipes its own. */
+static int give_text(BIO *bio, char *text, size_t size) {
+	char *data;
+	long len = BIO_get_mem_data(bio, &data);
+	if (len <= 0)
+		return SLUICE_CRYPTO;
+	if ((size_t)len >= size)
+		return SLUICE_NO_SPACE;
+	memcpy(text, data, (size_t)len);
+	text[len] = 0;
+	return 0;
+}
+
+static int write_certificate(const sluice_certificate *c, char *text, size_t size) {
+	BIO *bio = BIO_new(BIO_s_mem());
+	int r = SLUICE_CRYPTO;
+	if (bio && PEM_write_bio_X509(bio, c->x509) == 1)
+		r = give_text(bio, text, size);
+	BIO_free(bio);
+	return r;
+}
+
+static int write_key(const sluice_certificate *c, char *text, size_t size) {
+	BIO *bio = BIO_new(BIO_s_secmem());
+	int r = SLUICE_CRYPTO;
+	if (bio && PEM_write_bio_PKCS8PrivateKey(bio, SSL_CTX_get0_privatekey(c->ctx), NULL, NULL, 0, NULL, NULL) == 1)
+		r = give_text(bio, text, size);
+	BIO_free(bio);
+	return r;
+}
+
+int sluice_certificate_to_pem(const sluice_certificate *c, char *cert_pem, size_t cert_size, char *key_pem, size_t key_size) {
+	int r = cert_pem ? write_certificate(c, cert_pem, cert_size) : 0;
+	if (r == 0 && key_pem)
+		r = write_key(c, key_pem, key_size);
 	ERR_clear_error();
 	return r;
 }

@@ -1,4 +1,5 @@
-/* connection: what the two halves of a DTLS connection share: dtls.c (handshake, timers, close) and datagrams.c (records). */
+/* connection: what the parts of a DTLS connection share: dtls.c (handshake, timers, close), trust.c (the peer's certificate) and
+ * datagrams.c (records). */
 #ifndef DTLS_CONNECTION_H
 #define DTLS_CONNECTION_H
 
@@ -17,7 +18,8 @@ struct held_record {
 };
 
 /* Invariants:
- *   state == DTLS_CONNECTED implies finished and verified
+ *   state == DTLS_CONNECTED implies finished and verified; verified implies remote_count > 0
+ *   remotes == NULL exactly when remote_count == 0; all of them have one hash
  *   held_count == records in the list `held`, and held_count <= DTLS_HELD_MAX
  *   deadline != SLUICE_NEVER only while state == DTLS_HANDSHAKING and not finished */
 struct dtls {
@@ -35,18 +37,30 @@ struct dtls {
 	/* The handshake. */
 	bool client;
 	bool finished; /* OpenSSL's handshake is complete */
-	bool verified; /* the peer's certificate matched `remote` */
+	bool verified; /* the peer's certificate matched one of `remotes` */
 	bool repeated; /* this flight was sent more than once */
 	int error;
 	const char *text;
 	sluice_env *env;
 	sluice_certificate *certificate;
-	sluice_fingerprint remote;
+	sluice_fingerprint *remotes; /* of one hash; NULL: not told yet */
+	size_t remote_count;
 	uint64_t first_timeout, timeout, deadline;
 };
 
+/* ---- trust.c ---- */
+/* Keeps the fingerprints of the strongest hash. 0, INVALID when no hash is known, LIMIT, NO_MEMORY. */
+int trust_set(struct dtls *d, const sluice_fingerprint *f, size_t count);
+/* Compares the peer's certificate with them, if both are here and that was not done yet. A certificate that does not fit (or
+ * a handshake without one) ends the connection: FINGERPRINT; else 0. */
+int trust_check(struct dtls *d);
 /* OpenSSL's certificate callback; accepts any chain, and then only the fingerprint counts. */
 int dtls_verify_peer(X509_STORE_CTX *store, void *unused);
+
+/* ---- dtls.c ---- */
+void dtls_fail(struct dtls *d, int error, const char *text);
+/* CONNECTED, when the handshake is complete and the certificate the right one. */
+void dtls_connect_if_trusted(struct dtls *d);
 /* Gives OpenSSL one record that is no application data (or none), and acts on what it says. */
 void dtls_take_record(struct dtls *d, uint8_t *record, size_t len, uint64_t now);
 /* SSL_read or SSL_do_handshake gave nothing: waits it for more, or did the connection end? */

@@ -1,7 +1,7 @@
-/* dtls: how does a DTLS connection come up, whom does it trust, and how does it end?
+/* dtls: how does a DTLS connection come up, and how does it end?
  *
- * OpenSSL runs the handshake over a transport in memory; here stand its configuration, the clock it is given, the fingerprint
- * check and the states. The records of an established connection are datagrams.c's. */
+ * OpenSSL runs the handshake over a transport in memory; here stand its configuration, the clock it is given and the states.
+ * Whom it trusts is trust.c's question, the records of an established connection are datagrams.c's. */
 #include "dtls/dtls.h"
 
 #include <openssl/err.h>
@@ -31,7 +31,7 @@
 
 /* ---- states -------------------------------------------------------------------------------------------------------- */
 
-static void fail(struct dtls *d, int error, const char *text) {
+void dtls_fail(struct dtls *d, int error, const char *text) {
 	if (d->state == DTLS_FAILED)
 		return;
 	d->state = DTLS_FAILED;
@@ -41,7 +41,7 @@ static void fail(struct dtls *d, int error, const char *text) {
 	env_log(d->env, SLUICE_LOG_INFO, "dtls: failed: %s", text);
 }
 
-static void connect_if_trusted(struct dtls *d) {
+void dtls_connect_if_trusted(struct dtls *d) {
 	if (!d->finished || !d->verified)
 		return;
 	d->state = DTLS_CONNECTED;
@@ -84,7 +84,7 @@ static void fail_as_openssl_says(struct dtls *d) {
 		error = SLUICE_ABORTED;
 		text = SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET);
 	}
-	fail(d, error, text ? text : "the crypto library gave no reason");
+	dtls_fail(d, error, text ? text : "the crypto library gave no reason");
 }
 
 void dtls_settle(struct dtls *d, int result) {
@@ -106,55 +106,6 @@ void dtls_settle(struct dtls *d, int result) {
 	}
 	d->transport.starved = false;
 	ERR_clear_error();
-}
-
-/* ---- whom to trust ------------------------------------------------------------------------------------------------- */
-
-static bool matches(const struct dtls *d, const X509 *peer) {
-	sluice_fingerprint f;
-	if (!peer || certificate_digest(peer, d->remote.hash, &f) < 0)
-		return false;
-	return CRYPTO_memcmp(f.digest, d->remote.digest, fingerprint_size(d->remote.hash)) == 0;
-}
-
-#define MISMATCH "the peer's certificate is not the one announced"
-
-int dtls_verify_peer(X509_STORE_CTX *store, void *unused) {
-	(void)unused;
-	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-	struct dtls *d = SSL_get_app_data(ssl);
-	X509_STORE_CTX_set_error(store, X509_V_OK);
-	if (!d->remote.hash) /* nobody is trusted yet, and nothing is opened before dtls_set_remote checks this certificate */
-		return 1;
-	d->verified = matches(d, X509_STORE_CTX_get0_cert(store));
-	if (d->verified)
-		return 1;
-	/* RFC 8122, 6.2: an endpoint whose peer's certificate matches no fingerprint ends the connection with bad_certificate;
-	 * this error is what OpenSSL turns into that alert. */
-	X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
-	fail(d, SLUICE_FINGERPRINT, MISMATCH);
-	return 0;
-}
-
-int dtls_set_remote(struct dtls *d, const sluice_fingerprint *remote) {
-	if (fingerprint_size(remote->hash) == 0)
-		return SLUICE_INVALID;
-	if (d->verified || (d->state != DTLS_NEW && d->state != DTLS_HANDSHAKING))
-		return SLUICE_WRONG_STATE;
-	d->remote = *remote;
-	X509 *peer = SSL_get1_peer_certificate(d->ssl);
-	if (!peer)
-		return 0;
-	d->verified = matches(d, peer);
-	X509_free(peer);
-	if (d->verified) {
-		connect_if_trusted(d);
-		return 0;
-	}
-	/* OpenSSL lets nobody send a fatal alert of their own, so the peer learns by close_notify that this is over. */
-	dtls_close(d);
-	fail(d, SLUICE_FINGERPRINT, MISMATCH);
-	return SLUICE_FINGERPRINT;
 }
 
 /* ---- time ---------------------------------------------------------------------------------------------------------- */
@@ -239,10 +190,10 @@ static void learn_rooms(struct dtls *d) {
 static void finish(struct dtls *d) {
 	d->finished = true;
 	learn_rooms(d);
-	if (d->remote.hash && !d->verified) /* a suite without certificates */
-		fail(d, SLUICE_FINGERPRINT, MISMATCH);
-	else
-		connect_if_trusted(d);
+	/* Not only when the certificate came before the fingerprints: a suite without certificates ends here too. */
+	if (trust_check(d) < 0)
+		return;
+	dtls_connect_if_trusted(d);
 	/* An alert that came before the Finished waits inside OpenSSL; no data does, since it was given none. */
 	uint8_t none;
 	d->transport.record_len = 0;
@@ -344,8 +295,7 @@ static int open_ssl(struct dtls *d, const struct dtls_config *config) {
 }
 
 static bool config_is_valid(const struct dtls_config *c) {
-	return c->certificate && c->mtu >= HANDSHAKE_MTU_MIN && c->mtu <= 65535 &&
-	       (!c->remote.hash || fingerprint_size(c->remote.hash) > 0);
+	return c->certificate && c->mtu >= HANDSHAKE_MTU_MIN && c->mtu <= 65535;
 }
 
 #define PLAINTEXT_MIN 512           /* the least that OpenSSL's limit can be */
@@ -356,6 +306,12 @@ static size_t plaintext_max(size_t mtu) {
 	return n > PLAINTEXT_MIN ? n : PLAINTEXT_MIN;
 }
 
+static int set_trust(struct dtls *d, const struct dtls_config *c) {
+	if (c->remote_count > 0)
+		return trust_set(d, c->remotes, c->remote_count);
+	return c->remote.hash ? trust_set(d, &c->remote, 1) : 0;
+}
+
 int dtls_new(sluice_env *env, const struct dtls_config *config, struct dtls **out) {
 	if (!config_is_valid(config))
 		return SLUICE_INVALID;
@@ -364,7 +320,6 @@ int dtls_new(sluice_env *env, const struct dtls_config *config, struct dtls **ou
 		return SLUICE_NO_MEMORY;
 	d->env = env;
 	d->client = config->client;
-	d->remote = config->remote;
 	d->headroom = ROOM_BEFORE;
 	d->tailroom = ROOM_BEHIND;
 	d->plaintext_max = plaintext_max(config->mtu);
@@ -375,7 +330,9 @@ int dtls_new(sluice_env *env, const struct dtls_config *config, struct dtls **ou
 	d->certificate = config->certificate;
 	sluice_certificate_retain(d->certificate);
 	ERR_clear_error();
-	int r = open_ssl(d, config);
+	int r = set_trust(d, config);
+	if (r == 0)
+		r = open_ssl(d, config);
 	ERR_clear_error();
 	if (r < 0) {
 		dtls_free(d);
@@ -401,6 +358,7 @@ void dtls_free(struct dtls *d) {
 	free_records(d->env, d->held);
 	free_records(d->env, d->lent);
 	sluice_certificate_release(d->certificate);
+	env_free(d->env, d->remotes);
 	env_free(d->env, d);
 }
 
@@ -453,5 +411,10 @@ bool dtls_check(const struct dtls *d) {
 		return false;
 	if (d->deadline != SLUICE_NEVER && (d->state != DTLS_HANDSHAKING || d->finished))
 		return false;
+	if ((d->remotes == NULL) != (d->remote_count == 0) || (d->verified && !d->remotes))
+		return false;
+	for (size_t i = 1; i < d->remote_count; i++)
+		if (d->remotes[i].hash != d->remotes[0].hash)
+			return false;
 	return transport_check(&d->transport);
 }

@@ -26,18 +26,28 @@ enum dtls_state {
 struct dtls_config {
 	bool client;
 	sluice_certificate *certificate; /* retained */
-	sluice_fingerprint remote;       /* hash 0: set later with dtls_set_remote; the state stays HANDSHAKING until then */
-	size_t mtu;                      /* largest datagram, handshake or sealed; at least 256 */
-	uint64_t first_timeout;          /* ns; doubles up to 3 s; 0: 50 ms */
-	const char *ciphers;             /* NULL: default; AEAD suites only */
+	/* Whom to trust: one fingerprint, or, with remote_count > 0, any one of several (copied; RFC 8122, 5: only those of the
+	 * strongest hash that we know count). Neither (hash 0): set later with dtls_set_remotes; the state stays HANDSHAKING until
+	 * then. */
+	sluice_fingerprint remote;
+	const sluice_fingerprint *remotes;
+	size_t remote_count;
+	size_t mtu;             /* largest datagram, handshake or sealed; at least 256 */
+	uint64_t first_timeout; /* ns; doubles up to 3 s; 0: 50 ms */
+	const char *ciphers;    /* NULL: default; AEAD suites only */
 };
 
-/* 0, SLUICE_INVALID, SLUICE_NO_MEMORY. */
+/* Fingerprints of one hash. */
+#define DTLS_REMOTES_MAX 16
+
+/* 0, SLUICE_INVALID, SLUICE_LIMIT (too many fingerprints), SLUICE_NO_MEMORY. */
 int dtls_new(sluice_env *env, const struct dtls_config *config, struct dtls **out);
 void dtls_free(struct dtls *d);
 /* 0; SLUICE_WRONG_STATE when one was checked already; SLUICE_FINGERPRINT when the certificate that came is another, which
- * ends the connection. When it becomes CONNECTED by this, the records that waited come out of the next dtls_open, so call
- * that with count 0. */
+ * ends the connection; SLUICE_INVALID when the hash of none is known; SLUICE_LIMIT; SLUICE_NO_MEMORY. Until a certificate came
+ * the set may be replaced by another. When it becomes CONNECTED by this, the records that waited come out of the next dtls_open,
+ * so call that with count 0. */
+int dtls_set_remotes(struct dtls *d, const sluice_fingerprint *remotes, size_t count);
 int dtls_set_remote(struct dtls *d, const sluice_fingerprint *remote);
 
 /* Makes the first flight ready (client) or waits for one (server). */
@@ -78,6 +88,10 @@ enum dtls_state dtls_state(const struct dtls *d);
 int dtls_error(const struct dtls *d, const char **text);
 void dtls_stats_get(const struct dtls *d, sluice_dtls_stats *stats);
 const char *dtls_cipher(const struct dtls *d); /* OpenSSL's name of the negotiated suite; "" before */
+/* The certificate that the peer showed: its digest, and its DER bytes, of which the length is returned. WRONG_STATE before it
+ * came; INVALID for an unknown hash; NO_SPACE. */
+int dtls_remote_fingerprint(const struct dtls *d, enum sluice_hash hash, sluice_fingerprint *out);
+int dtls_remote_der(const struct dtls *d, void *buf, size_t size);
 int dtls_export(struct dtls *d, const char *label, void *out, size_t len);
 
 /* The invariants of connection.h and transport.h, recounted. */
