@@ -22,10 +22,10 @@ enum sdp_setup { SDP_SETUP_NONE, SDP_SETUP_ACTPASS, SDP_SETUP_ACTIVE, SDP_SETUP_
 
 /* One m= line as an answer has to mirror it. */
 struct sdp_section {
-	struct sdp_slice media, proto, formats, mid; /* formats: everything behind proto */
+	struct sdp_slice media, proto, formats, mid; /* formats: everything behind proto; an answer repeats the first one */
 	uint16_t port;
 	bool is_data;  /* application, a DTLS/SCTP proto and webrtc-datachannel (or the old sctpmap form) */
-	bool rejected; /* port 0 without bundle-only */
+	bool rejected; /* port 0, and not bundle-only in a BUNDLE group */
 };
 
 struct sdp {
@@ -36,7 +36,8 @@ struct sdp {
 	bool bundle; /* a=group:BUNDLE names its mid (or there is no mid) */
 	bool ice_lite;
 
-	/* Of the data section, session level where it says nothing. */
+	/* Of the data section; where it says nothing, of the section whose transport it shares by BUNDLE (RFC 9143, 7.1.3), then of the
+	 * session. Of what may stand once in a level the first counts. */
 	struct sdp_slice ufrag, pwd;
 	bool trickle, ice2, sped, renomination;              /* ice-options */
 	struct sdp_slice fingerprints[SDP_FINGERPRINTS_MAX]; /* "sha-256 AB:..." */
@@ -59,19 +60,21 @@ struct sdp_fault {
 };
 
 /* Lines end with CR LF, LF or CR. Returns 0 or SLUICE_MALFORMED with *fault filled in (fault may be NULL): a line that is not "x=...", a
- * missing v= o= s= or t= in its place, a number that is none, a known attribute with a value that it cannot have. Unknown attributes
- * and sections are no fault. Which sections and fields must be there for an offer or answer is sdp_validate's. */
+ * missing v= o= s= or t= in its place, a number that is none, a known attribute with a value that it cannot have (credentials of
+ * illegal length or alphabet among them). Unknown attributes and sections are no fault. Which sections and fields must be there for
+ * an offer or answer is sdp_validate's. out holds slices of text, so text has to outlive it. */
 int sdp_parse(const char *text, size_t len, struct sdp *out, struct sdp_fault *fault);
 
-/* What an offer (or answer) needs beyond being well-formed: a data section (an offer without one is fine to reject: data -1), credentials
- * of legal length and alphabet, a fingerprint, a setup that fits (an offer: actpass, active or passive; an answer: active or passive; none: RFC
- * 4145's defaults). 0 or SLUICE_MALFORMED with the fault. */
+/* What an offer (or answer) needs beyond being well-formed: a data section, credentials, a fingerprint, a setup that fits (an offer:
+ * actpass, active or passive; an answer: active or passive; none: RFC 4145's defaults, active in an offer and passive in an answer).
+ * With data -1 all is well in an offer, which can only be rejected, and in an answer that rejects the data section by port 0.
+ * 0 or SLUICE_MALFORMED with the fault, whose line is 0. */
 int sdp_validate(const struct sdp *sdp, bool is_answer, struct sdp_fault *fault);
 
 /* ---- writing ---- */
 
 struct sdp_description {
-	uint64_t session_id, session_version;
+	uint64_t session_id, session_version; /* the lower 63 bits count */
 	const struct sdp *
 		offer; /* answering: its sections are mirrored, others than the data section rejected; NULL: an offer of one section */
 	int data;      /* answering: which section carries the data (offer->data) */
@@ -88,15 +91,15 @@ struct sdp_description {
 	const char *const *candidates; /* "candidate:..." */
 	size_t candidate_count;
 	bool end_of_candidates;
-	const char *address; /* numeric, for c= and o=; NULL: 0.0.0.0 and port 9 */
+	const char *address; /* numeric, for c=; NULL: 0.0.0.0 and port 9 */
 	bool address_is_ipv6;
 	uint16_t port;
 };
 
-/* With CR LF. Returns the length without the NUL that is written behind it, or SLUICE_NO_SPACE. */
+/* With CR LF. Nothing of the offer is repeated but what has to be: media, protocols, formats and mids. Returns the length without the NUL that is written behind it, or SLUICE_NO_SPACE. */
 int sdp_format(const struct sdp_description *d, char *text, size_t size);
 
-/* Base64 (RFC 4648, 4); decoding takes text with and without padding. Return the length or SLUICE_NO_SPACE / SLUICE_MALFORMED. */
+/* Base64 (RFC 4648, 4); encoding writes a NUL behind the text, decoding takes text with and without padding. Return the length or SLUICE_NO_SPACE / SLUICE_MALFORMED. */
 int base64_encode(const void *data, size_t len, char *text, size_t size);
 int base64_decode(const char *text, size_t len, void *data, size_t size);
 

@@ -1,0 +1,35 @@
+/* attributes: what does one a= line of a level say to us?
+ *
+ * One table holds every attribute that this library understands, where it may stand and how it is read; what is not in the
+ * table is skipped. It knows no lines and no sections: parse.c walks those. */
+#ifndef SDP_ATTRIBUTES_H
+#define SDP_ATTRIBUTES_H
+
+#include "sdp/sdp.h"
+
+/* Where a line stands. What stands nearer to the data section wins: session, then the section whose transport a bundled data
+ * section shares, then the data section itself. */
+enum sdp_level { SDP_LEVEL_SESSION = 1, SDP_LEVEL_TRANSPORT = 2, SDP_LEVEL_DATA = 4 };
+
+/* One level as it is read. seen: a bit for every row of the table; of an attribute that may stand once, the first counts. */
+struct sdp_reading {
+	struct sdp *out;
+	enum sdp_level level;
+	uint32_t seen;
+};
+
+/* value.s NULL: the attribute has no colon. Returns NULL, or what is wrong with it. */
+const char *sdp_attribute_read(struct sdp_reading *r, struct sdp_slice attribute);
+
+/* ---- slices ---- */
+
+bool sdp_slice_is(struct sdp_slice s, const char *text);
+bool sdp_slices_equal(struct sdp_slice a, struct sdp_slice b);
+/* Takes what stands before the first of the separators off *rest; several in a row count as one. False: nothing is left. */
+bool sdp_word(struct sdp_slice *rest, const char *separators, struct sdp_slice *word);
+/* "name:value" or "name" (then value.s is NULL). */
+void sdp_attribute_split(struct sdp_slice attribute, struct sdp_slice *name, struct sdp_slice *value);
+/* Decimal digits alone, at most max. */
+bool sdp_number(struct sdp_slice s, uint64_t max, uint64_t *n);
+
+#endif
