@@ -15,6 +15,13 @@ struct sink {
 	size_t used, size;
 };
 
+/* OpenSSL ends the connection for a record that is shorter than the suite's nonce and tag (seen with 3.0.19: the cipher refuses
+ * the length before anything is authenticated), and anybody can send one. So it never sees any. Until the suite is known the
+ * longest nonce and tag count, which an encrypted Finished surpasses under every suite. */
+static bool is_long_enough(const struct dtls *d, size_t len) {
+	return len > (size_t)d->headroom + d->tailroom;
+}
+
 /* ---- records that came too early ------------------------------------------------------------------------------------ */
 
 static void hold_record(struct dtls *d, const uint8_t *record, size_t len) {
@@ -47,7 +54,7 @@ static void release_lent(struct dtls *d) {
 
 /* OpenSSL copies the record before it decrypts, so the plaintext may take the record's place. */
 static void open_application(struct dtls *d, uint8_t *record, size_t len, sluice_slab *slab, struct sink *sink) {
-	if (sink->used == sink->size) {
+	if (sink->used == sink->size || !is_long_enough(d, len)) {
 		d->stats.records_discarded++;
 		return;
 	}
@@ -80,7 +87,8 @@ static void open_held(struct dtls *d, struct sink *sink) {
 static void take_other(struct dtls *d, uint8_t *record, size_t len, struct sink *sink, uint64_t now) {
 	unsigned epoch = record_epoch(record);
 	bool application = record_type(record) == RECORD_APPLICATION;
-	bool usable = epoch == 1 || (epoch == 0 && !d->finished && record_is_plausible(record, len, !d->client));
+	bool usable = (epoch == 1 && is_long_enough(d, len)) ||
+	              (epoch == 0 && !d->finished && record_is_plausible(record, len, !d->client));
 	if (!usable) {
 		d->stats.records_discarded++;
 	} else if (application) {
