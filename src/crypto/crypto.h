@@ -6,8 +6,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #define CRYPTO_SHA256_SIZE 32
+#define CRYPTO_SHA1_SIZE 20
+#define CRYPTO_MD5_SIZE 16
 
 /* HMAC-SHA-256. Returns false when the library refuses (no memory). */
 bool crypto_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[CRYPTO_SHA256_SIZE]);
@@ -19,6 +22,13 @@ crypto_sha256 *crypto_sha256_new(void);
 bool crypto_sha256_update(crypto_sha256 *h, const void *data, size_t len);
 bool crypto_sha256_final(const crypto_sha256 *h, uint8_t out[CRYPTO_SHA256_SIZE]);
 void crypto_sha256_free(crypto_sha256 *h);
+
+/* HMAC of the parts one behind the other; out has room for CRYPTO_SHA1_SIZE or CRYPTO_SHA256_SIZE. False when the library refuses. */
+enum crypto_hash { CRYPTO_SHA1, CRYPTO_SHA256 };
+bool crypto_hmac(enum crypto_hash hash, const void *key, size_t key_len, const struct iovec *parts, size_t count, uint8_t *out);
+
+/* MD5, which STUN's long-term keys are made with. False when the library refuses, as one in FIPS mode does. */
+bool crypto_md5(const void *data, size_t len, uint8_t out[CRYPTO_MD5_SIZE]);
 
 /* Equal without telling by its time where they differ. */
 bool crypto_equal(const void *a, const void *b, size_t len);

@@ -1,10 +1,13 @@
-/* hmac: HMAC-SHA-256, with which state cookies are signed, and the comparison that goes with it. */
+/* hmac: the HMACs with which state cookies and STUN messages are signed, the comparison that goes with them, and MD5, which
+ * STUN's keys are made with. */
 #include "crypto/crypto.h"
 
 #include <limits.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/params.h>
 
 /* The one-shot call: its context is all that is allocated, by OpenSSL and for the length of the call. It runs once or twice
  * a handshake, so a context that is kept alive would have to be owned and freed by somebody for no gain. */
@@ -14,6 +17,36 @@ bool crypto_hmac_sha256(const void *key, size_t key_len, const void *data, size_
 		return false;
 	/* OpenSSL takes NULL for "the key of the call before", of which there is none. */
 	return HMAC(EVP_sha256(), key_len ? key : "", (int)key_len, data, len, out, &written) && written == CRYPTO_SHA256_SIZE;
+}
+
+static bool hmac_run(EVP_MAC_CTX *ctx, const char *digest, const void *key, size_t key_len, const struct iovec *parts,
+                     size_t count, uint8_t *out, size_t size) {
+	char name[8];
+	OPENSSL_strlcpy(name, digest, sizeof name); /* the parameter wants it writable */
+	const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0), OSSL_PARAM_END};
+	if (!EVP_MAC_init(ctx, key_len ? key : (const void *)"", key_len, params))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (!EVP_MAC_update(ctx, parts[i].iov_base, parts[i].iov_len))
+			return false;
+	}
+	size_t written = 0;
+	return EVP_MAC_final(ctx, out, &written, size) && written == size;
+}
+
+bool crypto_hmac(enum crypto_hash hash, const void *key, size_t key_len, const struct iovec *parts, size_t count, uint8_t *out) {
+	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
+	bool done = ctx && hmac_run(ctx, hash == CRYPTO_SHA1 ? "SHA1" : "SHA256", key, key_len, parts, count, out,
+	                            hash == CRYPTO_SHA1 ? CRYPTO_SHA1_SIZE : CRYPTO_SHA256_SIZE);
+	EVP_MAC_CTX_free(ctx);
+	EVP_MAC_free(mac);
+	return done;
+}
+
+bool crypto_md5(const void *data, size_t len, uint8_t out[CRYPTO_MD5_SIZE]) {
+	size_t written = 0;
+	return EVP_Q_digest(NULL, "MD5", NULL, data, len, out, &written) && written == CRYPTO_MD5_SIZE;
 }
 
 bool crypto_equal(const void *a, const void *b, size_t len) {

@@ -88,8 +88,8 @@ struct stun_message {
 	size_t integrity, integrity_sha256;                       /* offset of the attribute in bytes; 0: absent */
 };
 
-/* Is it a STUN message at all? RFC 8489, 5 and RFC 7983, 7: two zero bits, a length that is a multiple of four and fits, the
- * magic cookie. Cheap: for demultiplexing. */
+/* Is it a STUN message at all? RFC 8489, 5 and RFC 7983, 7: a first byte of 0..3, a length that is a multiple of four and says
+ * just what is there, the magic cookie. Cheap: for demultiplexing. */
 bool stun_looks_like(const uint8_t *data, size_t len);
 
 /* Returns 0 or SLUICE_MALFORMED: not STUN, an attribute that runs over the end or has the wrong size, a FINGERPRINT that does
