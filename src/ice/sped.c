@@ -1,0 +1,270 @@
+/* sped: the two lists and the five states. */
+#include "ice/sped.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/crc32.h"
+#include "sluice/error.h"
+
+/* The requests that last carried a datagram; the answer to an older one acknowledges it no more. Its hash does. */
+#define CARRIERS 8
+
+#define ATTRIBUTE_HEADER 4
+#define TRAILER (ATTRIBUTE_HEADER + 20 + ATTRIBUTE_HEADER + 4) /* MESSAGE-INTEGRITY and FINGERPRINT */
+
+struct sped_packet {
+	struct sped_packet *next;
+	uint32_t hash;
+	uint16_t len;
+	uint8_t carrier; /* the next place in carriers; those not yet used are zeros */
+	uint8_t carriers[CARRIERS][STUN_ID_SIZE];
+	uint8_t data[];
+};
+
+static bool runs(const struct sped *s) {
+	return s->state != SPED_OFF && s->state != SPED_COMPLETE;
+}
+
+/* RFC 9443, 3: a first byte of 20..63 is DTLS. */
+static bool is_dtls(const uint8_t *data, size_t len) {
+	return len > 0 && data[0] >= 20 && data[0] <= 63;
+}
+
+/* ---- what waits to arrive ---- */
+
+static void append(struct sped *s, struct sped_packet *p) {
+	p->next = NULL;
+	if (s->last)
+		s->last->next = p;
+	else
+		s->first = p;
+	s->last = p;
+	s->count++;
+}
+
+static struct sped_packet *take_first(struct sped *s) {
+	struct sped_packet *p = s->first;
+	s->first = p->next;
+	if (!s->first)
+		s->last = NULL;
+	s->count--;
+	return p;
+}
+
+static void clear(struct sped *s) {
+	while (s->count > 0)
+		env_free(s->env, take_first(s));
+}
+
+static bool was_carried_by(const struct sped_packet *p, const uint8_t *id) {
+	static const uint8_t unused[STUN_ID_SIZE];
+	for (size_t i = 0; i < CARRIERS; i++) {
+		if (memcmp(p->carriers[i], id, STUN_ID_SIZE) == 0 && memcmp(unused, id, STUN_ID_SIZE) != 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_acknowledged(const struct sped_packet *p, const struct stun_message *m) {
+	/* "For a DTLS packet sent embedded in a STUN binding request, a STUN binding success response is received for that
+	 * request." Only where the other side shows that it took the attributes: it may answer checks before its DTLS runs. */
+	if (m->class == STUN_SUCCESS && was_carried_by(p, m->id))
+		return true;
+	for (size_t i = 0; i < m->dtls_ack.len; i += 4) {
+		if (get_be32(m->dtls_ack.data + i) == p->hash)
+			return true;
+	}
+	return false;
+}
+
+/* Each leaves the list or goes behind the others, so the order stays. */
+static void prune(struct sped *s, const struct stun_message *m) {
+	/* "If the length of the value is not a multiple of four or exceeds 16 bytes this attribute SHOULD be silently discarded." */
+	if (!m->dtls_ack.data || m->dtls_ack.len % 4 != 0 || m->dtls_ack.len > 4 * SPED_ACKS)
+		return;
+	for (size_t left = s->count; left > 0; left--) {
+		struct sped_packet *p = take_first(s);
+		if (is_acknowledged(p, m))
+			env_free(s->env, p);
+		else
+			append(s, p);
+	}
+}
+
+/* ---- life ---- */
+
+static void enter(struct sped *s, enum sped_state state) {
+	s->state = state;
+	if (runs(s))
+		return;
+	clear(s);
+	s->received_count = 0;
+	s->ack_due = false;
+}
+
+void sped_init(struct sped *s, sluice_env *env) {
+	*s = (struct sped){.env = env};
+}
+
+void sped_free(struct sped *s) {
+	clear(s);
+}
+
+void sped_start(struct sped *s) {
+	if (!runs(s))
+		enter(s, SPED_TENTATIVE);
+}
+
+void sped_stop(struct sped *s) {
+	if (runs(s))
+		enter(s, s->state == SPED_PENDING ? SPED_COMPLETE : SPED_OFF);
+}
+
+bool sped_active(const struct sped *s) {
+	return s->state == SPED_TENTATIVE || s->state == SPED_CONFIRMED;
+}
+
+/* "the DTLS layer is acting as a DTLS client and the DTLS version is 1.2": its last flight was answered by the server's Finished. A
+ * server keeps its own until it is acknowledged, or until the client is seen to be through. */
+void sped_handshake_done(struct sped *s, bool client) {
+	if (!sped_active(s))
+		return;
+	if (client)
+		clear(s);
+	enter(s, SPED_PENDING);
+}
+
+int sped_flight(struct sped *s, const sluice_datagram *datagrams, size_t count) {
+	if (!runs(s))
+		return 0;
+	clear(s);
+	for (size_t i = 0; i < count && s->count < SPED_PACKETS; i++) {
+		const sluice_datagram *d = &datagrams[i];
+		if (!is_dtls(d->data, d->len) || d->len > SPED_PACKET_MAX)
+			continue;
+		struct sped_packet *p = env_alloc(s->env, sizeof *p + d->len);
+		if (!p)
+			return SLUICE_NO_MEMORY;
+		*p = (struct sped_packet){.hash = crc32_ieee(d->data, d->len), .len = (uint16_t)d->len};
+		memcpy(p->data, d->data, d->len);
+		append(s, p);
+	}
+	return 0;
+}
+
+/* ---- sending ---- */
+
+static bool fits(const struct stun_writer *w, const struct sped_packet *p) {
+	return !w->failed && w->capacity - w->len >= ATTRIBUTE_HEADER + pad4(p->len) + TRAILER;
+}
+
+/* Round robin over those that fit. */
+static struct sped_packet *next_fitting(struct sped *s, const struct stun_writer *w) {
+	for (size_t left = s->count; left > 0; left--) {
+		struct sped_packet *p = take_first(s);
+		append(s, p);
+		if (fits(w, p))
+			return p;
+	}
+	return NULL;
+}
+
+static void remember_carrier(struct sped_packet *p, const uint8_t *id) {
+	memcpy(p->carriers[p->carrier], id, STUN_ID_SIZE);
+	p->carrier = (uint8_t)((p->carrier + 1) % CARRIERS);
+}
+
+/* "It is recommended that this attribute is included before the META-DTLS-IN-STUN attribute." */
+static void put_acks(struct sped *s, struct stun_writer *w) {
+	uint8_t value[4 * SPED_ACKS];
+	for (size_t i = 0; i < s->received_count; i++)
+		put_be32(value + 4 * i, s->received[i]);
+	stun_put(w, STUN_ATTR_DTLS_IN_STUN_ACK, value, 4 * s->received_count);
+	s->ack_due = false;
+}
+
+void sped_compose(struct sped *s, struct stun_writer *w, enum stun_class class, const uint8_t *id) {
+	if (!runs(s))
+		return;
+	put_acks(s, w);
+	struct sped_packet *p = next_fitting(s, w);
+	if (p) {
+		stun_put(w, STUN_ATTR_DTLS_IN_STUN, p->data, p->len);
+		if (class == STUN_REQUEST)
+			remember_carrier(p, id);
+	} else if (s->state != SPED_PENDING) {
+		/* "If the "pending" list is empty, the attribute MUST be included with a zero-length value." Once the handshake is
+		 * over it is left out instead, by which the other side tells that we are through. */
+		stun_put(w, STUN_ATTR_DTLS_IN_STUN, NULL, 0);
+	}
+}
+
+/* ---- receiving ---- */
+
+static void note_received(struct sped *s, uint32_t hash) {
+	s->ack_due = true;
+	for (size_t i = 0; i < s->received_count; i++) {
+		if (s->received[i] == hash)
+			return;
+	}
+	if (s->received_count == SPED_ACKS)
+		memmove(s->received, s->received + 1, --s->received_count * sizeof *s->received);
+	s->received[s->received_count++] = hash;
+}
+
+/* A message with neither attribute. The draft: it "determines that the peer does not support the protocol". Where it was seen to,
+ * it is through: the attributes come until it is, and after that it drops what we embed. While our own handshake still runs such
+ * a message was overtaken by others; libwebrtc goes on then, and so do we. */
+static void take_silence(struct sped *s) {
+	if (s->state == SPED_TENTATIVE)
+		enter(s, SPED_OFF);
+	else if (s->state == SPED_PENDING)
+		enter(s, SPED_COMPLETE);
+}
+
+struct stun_slice sped_input(struct sped *s, const struct stun_message *m) {
+	struct stun_slice none = {NULL, 0};
+	if (!runs(s))
+		return none;
+	if (!m->dtls.data && !m->dtls_ack.data) {
+		take_silence(s);
+		return none;
+	}
+	if (s->state == SPED_TENTATIVE)
+		enter(s, SPED_CONFIRMED);
+	prune(s, m);
+
+	/* "If the value portion of this attribute is empty or the first byte is not DTLS [...] the attribute SHOULD be silently
+	 * discarded". */
+	bool embedded = is_dtls(m->dtls.data, m->dtls.len);
+	if (embedded)
+		note_received(s, crc32_ieee(m->dtls.data, m->dtls.len));
+
+	/* All of ours arrived and all of theirs is acknowledged. Where that acknowledgement gets lost, the other side learns from
+	 * the missing attributes that we are through. */
+	if (s->state == SPED_PENDING && s->count == 0 && !s->ack_due)
+		enter(s, SPED_COMPLETE);
+	return embedded ? m->dtls : none;
+}
+
+/* Application data (23 in DTLS 1.2) is no part of the handshake and would push the hashes that count out of the list. */
+void sped_received(struct sped *s, const void *data, size_t len) {
+	const uint8_t *bytes = data;
+	if (runs(s) && is_dtls(bytes, len) && bytes[0] != 23)
+		note_received(s, crc32_ieee(bytes, len));
+}
+
+/* ---- check ---- */
+
+bool sped_check(const struct sped *s) {
+	size_t count = 0;
+	const struct sped_packet *last = NULL;
+	for (const struct sped_packet *p = s->first; p; p = p->next) {
+		count++;
+		last = p;
+	}
+	if (count != s->count || last != s->last || count > SPED_PACKETS || s->received_count > SPED_ACKS)
+		return false;
+	return runs(s) || (count == 0 && s->received_count == 0 && !s->ack_due);
+}
