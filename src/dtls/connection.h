@@ -1,15 +1,18 @@
 /* connection: what the parts of a DTLS connection share: dtls.c (handshake, timers, close), trust.c (the peer's certificate) and
- * datagrams.c (records). */
+ * datagrams.c (records), early.c (records before their turn). */
 #ifndef DTLS_CONNECTION_H
 #define DTLS_CONNECTION_H
 
 #include "dtls/certificate.h"
 #include "dtls/dtls.h"
+#include "dtls/record.h"
 #include "dtls/transport.h"
 
 /* Application records that came before the connection was ready for them: reordered before the peer's last flight, or
  * before we were told whom to trust. They wait sealed; sixteen cover a first window of data. */
 #define DTLS_HELD_MAX 16
+/* Encrypted handshake messages that came before the ChangeCipherSpec: there is one, the Finished, and its repetitions. */
+#define DTLS_SEALED_EARLY_MAX 4
 
 struct held_record {
 	struct held_record *next;
@@ -17,10 +20,16 @@ struct held_record {
 	uint8_t bytes[];
 };
 
+/* count == records from first to last */
+struct held_list {
+	struct held_record *first, *last;
+	unsigned count;
+};
+
 /* Invariants:
  *   state == DTLS_CONNECTED implies finished and verified; verified implies remote_count > 0
  *   remotes == NULL exactly when remote_count == 0; all of them have one hash
- *   held_count == records in the list `held`, and held_count <= DTLS_HELD_MAX
+ *   held.count <= DTLS_HELD_MAX, sealed_early.count <= DTLS_SEALED_EARLY_MAX
  *   deadline != SLUICE_NEVER only while state == DTLS_HANDSHAKING and not finished */
 struct dtls {
 	/* What seal and open touch. */
@@ -30,15 +39,17 @@ struct dtls {
 	size_t plaintext_max;
 	struct transport transport;
 	sluice_dtls_stats stats;
-	struct held_record *held, *held_last;
+	struct held_list held;    /* data; early.c */
 	struct held_record *lent; /* opened by the last dtls_open; its caller may still read them */
-	unsigned held_count;
 
 	/* The handshake. */
 	bool client;
 	bool finished; /* OpenSSL's handshake is complete */
 	bool verified; /* the peer's certificate matched one of `remotes` */
 	bool repeated; /* this flight was sent more than once */
+	bool change_waits;
+	uint8_t change[RECORD_HEADER + 1]; /* a ChangeCipherSpec that came before its turn */
+	struct held_list sealed_early;     /* what came before it and is encrypted */
 	int error;
 	const char *text;
 	sluice_env *env;
@@ -56,6 +67,17 @@ int trust_set(struct dtls *d, const sluice_fingerprint *f, size_t count);
 int trust_check(struct dtls *d);
 /* OpenSSL's certificate callback; accepts any chain, and then only the fingerprint counts. */
 int dtls_verify_peer(X509_STORE_CTX *store, void *unused);
+
+/* ---- early.c ---- */
+/* Keeps a record of data, sealed; a record above the bound is dropped and counted. */
+void early_hold(struct dtls *d, const uint8_t *record, size_t len);
+/* The oldest of them, to be opened; it lives until early_release. NULL when there is none. */
+struct held_record *early_lend(struct dtls *d);
+void early_release(struct dtls *d);
+/* Gives OpenSSL a record that is no data as soon as it can use it: now, with what waited for it, or later. */
+void early_take(struct dtls *d, uint8_t *record, size_t len, uint64_t now);
+void early_free(struct dtls *d);
+bool early_check(const struct dtls *d);
 
 /* ---- dtls.c ---- */
 void dtls_fail(struct dtls *d, int error, const char *text);

@@ -22,34 +22,6 @@ static bool is_long_enough(const struct dtls *d, size_t len) {
 	return len > (size_t)d->headroom + d->tailroom;
 }
 
-/* ---- records that came too early ------------------------------------------------------------------------------------ */
-
-static void hold_record(struct dtls *d, const uint8_t *record, size_t len) {
-	struct held_record *h = d->held_count < DTLS_HELD_MAX ? env_alloc(d->env, sizeof *h + len) : NULL;
-	if (!h) {
-		d->stats.records_discarded++;
-		return;
-	}
-	h->next = NULL;
-	h->len = len;
-	memcpy(h->bytes, record, len);
-	if (d->held)
-		d->held_last->next = h;
-	else
-		d->held = h;
-	d->held_last = h;
-	d->held_count++;
-}
-
-/* The caller of the previous dtls_open is done with what was lent to it. */
-static void release_lent(struct dtls *d) {
-	while (d->lent) {
-		struct held_record *h = d->lent;
-		d->lent = h->next;
-		env_free(d->env, h);
-	}
-}
-
 /* ---- open ---------------------------------------------------------------------------------------------------------- */
 
 /* OpenSSL copies the record before it decrypts, so the plaintext may take the record's place. */
@@ -73,12 +45,8 @@ static void open_application(struct dtls *d, uint8_t *record, size_t len, sluice
 }
 
 static void open_held(struct dtls *d, struct sink *sink) {
-	while (d->held && d->state == DTLS_CONNECTED && sink->used < sink->size) {
-		struct held_record *h = d->held;
-		d->held = h->next;
-		d->held_count--;
-		h->next = d->lent;
-		d->lent = h;
+	while (d->held.first && d->state == DTLS_CONNECTED && sink->used < sink->size) {
+		struct held_record *h = early_lend(d);
 		open_application(d, h->bytes, h->len, NULL, sink);
 	}
 }
@@ -92,9 +60,9 @@ static void take_other(struct dtls *d, uint8_t *record, size_t len, struct sink 
 	if (!usable) {
 		d->stats.records_discarded++;
 	} else if (application) {
-		hold_record(d, record, len);
+		early_hold(d, record, len);
 	} else {
-		dtls_take_record(d, record, len, now);
+		early_take(d, record, len, now);
 		open_held(d, sink); /* it may have been the handshake's last */
 	}
 }
@@ -123,7 +91,7 @@ static void open_datagram(struct dtls *d, const sluice_datagram *in, struct sink
 
 size_t dtls_open(struct dtls *d, sluice_datagram *in, size_t count, sluice_datagram *out, size_t out_size, uint64_t now) {
 	struct sink sink = {.out = out, .size = out_size};
-	release_lent(d);
+	early_release(d);
 	open_held(d, &sink);
 	for (size_t i = 0; i < count; i++)
 		open_datagram(d, &in[i], &sink, now);

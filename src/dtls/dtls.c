@@ -154,6 +154,7 @@ void dtls_advance(struct dtls *d, uint64_t now) {
 	if (timer_can_be_forced())
 		*d->transport.timer = (struct timeval){.tv_sec = 1};
 	ERR_clear_error();
+	transport_next_flight(&d->transport);
 	int r = DTLSv1_handle_timeout(d->ssl);
 	if (r > 0) {
 		d->repeated = true;
@@ -202,6 +203,7 @@ static void finish(struct dtls *d) {
 
 static void step_handshake(struct dtls *d) {
 	ERR_clear_error();
+	transport_next_flight(&d->transport);
 	int r = SSL_do_handshake(d->ssl);
 	if (r == 1)
 		finish(d);
@@ -215,6 +217,7 @@ static void step_handshake(struct dtls *d) {
 static void step_established(struct dtls *d, uint8_t *record, size_t len) {
 	bool idle = d->transport.first == NULL;
 	ERR_clear_error();
+	transport_next_flight(&d->transport);
 	dtls_settle(d, SSL_read(d->ssl, record, (int)len));
 	if (record_type(record) == RECORD_HANDSHAKE && idle && d->transport.first)
 		d->stats.flights_repeated++;
@@ -245,6 +248,7 @@ int dtls_start(struct dtls *d, uint64_t now) {
 void dtls_close(struct dtls *d) {
 	if (d->state == DTLS_CLOSED || d->state == DTLS_FAILED)
 		return;
+	transport_next_flight(&d->transport);
 	if (d->finished)
 		SSL_shutdown(d->ssl);
 	ERR_clear_error();
@@ -295,7 +299,8 @@ static int open_ssl(struct dtls *d, const struct dtls_config *config) {
 }
 
 static bool config_is_valid(const struct dtls_config *c) {
-	return c->certificate && c->mtu >= HANDSHAKE_MTU_MIN && c->mtu <= 65535;
+	return c->certificate && c->mtu >= HANDSHAKE_MTU_MIN && c->mtu <= 65535 &&
+	       (!c->handshake_mtu || (c->handshake_mtu >= HANDSHAKE_MTU_MIN && c->handshake_mtu <= c->mtu));
 }
 
 #define PLAINTEXT_MIN 512           /* the least that OpenSSL's limit can be */
@@ -326,7 +331,7 @@ int dtls_new(sluice_env *env, const struct dtls_config *config, struct dtls **ou
 	d->first_timeout = d->timeout = config->first_timeout ? config->first_timeout : TIMEOUT_FIRST;
 	d->deadline = SLUICE_NEVER;
 	d->text = "";
-	d->transport = (struct transport){.env = env, .mtu = config->mtu};
+	d->transport = (struct transport){.env = env, .mtu = config->handshake_mtu ? config->handshake_mtu : config->mtu};
 	d->certificate = config->certificate;
 	sluice_certificate_retain(d->certificate);
 	ERR_clear_error();
@@ -342,27 +347,22 @@ int dtls_new(sluice_env *env, const struct dtls_config *config, struct dtls **ou
 	return 0;
 }
 
-static void free_records(sluice_env *env, struct held_record *r) {
-	while (r) {
-		struct held_record *next = r->next;
-		env_free(env, r);
-		r = next;
-	}
-}
-
 void dtls_free(struct dtls *d) {
 	if (!d)
 		return;
 	SSL_free(d->ssl);
 	transport_drop(&d->transport);
-	free_records(d->env, d->held);
-	free_records(d->env, d->lent);
+	early_free(d);
 	sluice_certificate_release(d->certificate);
 	env_free(d->env, d->remotes);
 	env_free(d->env, d);
 }
 
 /* ---- questions ----------------------------------------------------------------------------------------------------- */
+
+uint32_t dtls_flight(const struct dtls *d) {
+	return d->transport.flight_out;
+}
 
 size_t dtls_headroom(const struct dtls *d) {
 	return d->headroom;
@@ -402,10 +402,7 @@ int dtls_export(struct dtls *d, const char *label, void *out, size_t len) {
 /* ---- invariants ---------------------------------------------------------------------------------------------------- */
 
 bool dtls_check(const struct dtls *d) {
-	unsigned held = 0;
-	for (const struct held_record *h = d->held; h; h = h->next)
-		held++;
-	if (held != d->held_count || held > DTLS_HELD_MAX)
+	if (!early_check(d))
 		return false;
 	if (d->state == DTLS_CONNECTED && (!d->finished || !d->verified))
 		return false;

@@ -33,6 +33,7 @@ struct dtls_config {
 	const sluice_fingerprint *remotes;
 	size_t remote_count;
 	size_t mtu;             /* largest datagram, handshake or sealed; at least 256 */
+	size_t handshake_mtu;   /* largest handshake datagram, 256..mtu; 0: mtu */
 	uint64_t first_timeout; /* ns; doubles up to 3 s; 0: 50 ms */
 	const char *ciphers;    /* NULL: default; AEAD suites only */
 };
@@ -74,6 +75,10 @@ int dtls_seal(struct dtls *d, sluice_batch *batch);
  * how many datagrams, 0 when none (call it until then, also when CLOSED or FAILED: the alert that says so is here), or
  * SLUICE_NO_SPACE when the space does not hold the first one. */
 int dtls_output(struct dtls *d, sluice_batch *batch, uint64_t now);
+/* The number of the flight that the datagrams of the last dtls_output belong to: from 1, another one for each flight, each
+ * repetition of one and each alert; 0 before. A flight comes wholly before anything of the next one, so who keeps copies of a
+ * flight forgets them when this number changes. */
+uint32_t dtls_flight(const struct dtls *d);
 void dtls_advance(struct dtls *d, uint64_t now);
 /* When dtls_advance or dtls_output wants to be called next; 0: at once; SLUICE_NEVER. With OpenSSL 3.2 and later, flights are
  * repeated by the system's clock, whatever `now` says. */

@@ -15,6 +15,7 @@ static struct transport_datagram *append_datagram(struct transport *t, size_t le
 	if (!d)
 		return NULL;
 	d->next = NULL;
+	d->flight = t->flight;
 	d->len = 0;
 	if (t->last)
 		t->last->next = d;
@@ -28,7 +29,11 @@ static struct transport_datagram *append_datagram(struct transport *t, size_t le
 /* RFC 6347, 4.1.1: "Multiple DTLS records may be placed in a single datagram. They are simply encoded consecutively." */
 static void queue_record(struct transport *t, const void *record, size_t len) {
 	struct transport_datagram *d = t->last;
-	if (!d || d->len + len > t->mtu)
+	if (t->flight_ended) {
+		t->flight_ended = false;
+		t->flight++;
+	}
+	if (!d || d->flight != t->flight || d->len + len > t->mtu)
 		d = append_datagram(t, len);
 	if (!d)
 		return;
@@ -65,8 +70,9 @@ int transport_output(struct transport *t, sluice_batch *b) {
 		return 0;
 	b->stride = t->first->len + rooms;
 	b->last = b->stride;
+	uint32_t flight = t->first->flight;
 	/* A datagram may join as long as those before it are as long as the first. */
-	while (t->first && b->last == b->stride && t->first->len + rooms <= b->stride) {
+	while (t->first && t->first->flight == flight && b->last == b->stride && t->first->len + rooms <= b->stride) {
 		size_t at = b->count * b->stride;
 		size_t slot = t->first->len + rooms;
 		if (at + slot > b->capacity || (b->max_datagrams && b->count == b->max_datagrams))
@@ -74,6 +80,7 @@ int transport_output(struct transport *t, sluice_batch *b) {
 		memcpy(b->data + at + b->headroom, t->first->bytes, t->first->len);
 		b->last = slot;
 		b->count++;
+		t->flight_out = flight;
 		drop_first(t);
 	}
 	return b->count ? (int)b->count : SLUICE_NO_SPACE;
