@@ -1,6 +1,5 @@
 /* sluice: the command. Finds the subcommand and hands it the rest of the line. */
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,32 +20,6 @@ static const struct command commands[] = {
 	{"perf", perf_main, "measure throughput, latency and set-up time between two peers"},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
-
-void complain(const char *format, ...) {
-	va_list args;
-	va_start(args, format);
-	fputs("sluice: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
-}
-
-int usage_error(const char *command, const char *format, ...) {
-	va_list args;
-	va_start(args, format);
-	fputs("sluice: ", stderr);
-	vfprintf(stderr, format, args);
-	fprintf(stderr, "\nTry 'sluice %s%s--help'.\n", command, *command ? " " : "");
-	va_end(args);
-	return EXIT_USAGE;
-}
-
-int finish_output(int exit_code) {
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return exit_code;
-	complain("cannot write to standard output");
-	return exit_code == EXIT_OK ? EXIT_FAILED : exit_code;
-}
 
 /* Where one of the three standard streams is closed, the next socket would get its number, and what is printed with it. */
 static void fill_standard_streams(void) {

@@ -1,0 +1,164 @@
+/* signal_file: two ends that see the same folder. The one that offers makes FILE, the other answers in FILE.answer; each is
+ * written beside and moved into place, so nobody ever reads half of one. Who comes first offers, unless told otherwise. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tools/signalling.h"
+
+/* Seconds between two looks. A look is one open(2). */
+#define INTERVAL 0.02
+
+struct by_file {
+	char offer[PATH_MAX], answer[PATH_MAX], draft[PATH_MAX];
+	bool offering;
+	bool published; /* FILE (offering) or FILE.answer is ours to remove */
+	ev_timer timer;
+};
+
+/* True when the file was there and its message was handed over. */
+static bool take(struct signalling *s, const char *path) {
+	size_t len;
+	char *text = signalling_read_file(path, &len);
+	if (!text)
+		return errno != ENOENT && signalling_fail(s, "cannot read %s: %s", path, strerror(errno));
+	const char *wrong = signalling_deliver(s, text, len);
+	free(text);
+	if (wrong)
+		return signalling_fail(s, "%s holds no description: %s", path, wrong);
+	return true;
+}
+
+static void tell_age(const char *path) {
+	struct stat st;
+	if (stat(path, &st) == 0 && time(NULL) - st.st_mtime > 60)
+		complain("%s is %lld minutes old; remove it if the one that made it is gone", path,
+		         (long long)(time(NULL) - st.st_mtime) / 60);
+}
+
+static void on_look(struct ev_loop *ev, ev_timer *w, int events) {
+	(void)events;
+	struct signalling *s = w->data;
+	struct by_file *f = s->own;
+	if (!take(s, f->offering ? f->answer : f->offer)) {
+		if (s->ended)
+			ev_timer_stop(ev, w);
+		return;
+	}
+	ev_timer_stop(ev, w);
+	if (f->offering) { /* both have served */
+		unlink(f->answer);
+		unlink(f->offer);
+		f->published = false;
+	}
+}
+
+static void look(struct signalling *s) {
+	struct by_file *f = s->own;
+	signalling_wait_for(s, "%s", f->offering ? f->answer : f->offer);
+	ev_timer_again(s->ev, &f->timer);
+}
+
+static bool file_start(struct signalling *s) {
+	struct by_file *f = s->own;
+	ev_timer_init(&f->timer, on_look, INTERVAL, INTERVAL);
+	f->timer.data = s;
+	const char *path = s->options->signal;
+	if (snprintf(f->offer, sizeof f->offer, "%s", path) >= PATH_MAX - 32)
+		return signalling_fail(s, "the name of the file is too long");
+	snprintf(f->answer, sizeof f->answer, "%.*s.answer", PATH_MAX - 32, path);
+	snprintf(f->draft, sizeof f->draft, "%.*s.%d.tmp", PATH_MAX - 32, path, (int)getpid());
+	bool there = access(path, F_OK) == 0;
+	if (s->options->role == LINK_ANY && !there && errno != ENOENT)
+		return signalling_fail(s, "cannot use %s: %s", path, strerror(errno));
+	f->offering = s->options->role == LINK_OFFER || (s->options->role == LINK_ANY && !there);
+	if (!f->offering && there)
+		tell_age(path);
+	s->events.on_role(s->events.ctx, f->offering);
+	if (!f->offering)
+		look(s);
+	return true;
+}
+
+static bool write_draft(struct by_file *f, enum signal_kind kind, const char *text) {
+	char *json = signal_encode(kind, text, NULL);
+	FILE *file = json ? fopen(f->draft, "we") : NULL;
+	bool ok = file && fprintf(file, "%s\n", json) > 0;
+	if (file && fclose(file))
+		ok = false;
+	free(json);
+	return ok;
+}
+
+/* Somebody else was faster: then we answer. */
+static void give_way(struct signalling *s) {
+	struct by_file *f = s->own;
+	f->offering = false;
+	look(s);
+}
+
+/* --offer replaces an offer that was left behind, never a file of another kind. */
+static bool may_replace(const char *path) {
+	size_t len;
+	char *text = signalling_read_file(path, &len);
+	if (!text)
+		return errno == ENOENT;
+	struct signal_message m;
+	bool ok = !signal_decode(text, len, &m);
+	free(m.text);
+	free(text);
+	return ok;
+}
+
+static void publish_offer(struct signalling *s) {
+	struct by_file *f = s->own;
+	bool force = s->options->role == LINK_OFFER;
+	if (!may_replace(f->answer) || (force && !may_replace(f->offer))) {
+		unlink(f->draft);
+		signalling_fail(s, "%s or %s is there already and holds no description", f->offer, f->answer);
+		return;
+	}
+	unlink(f->answer); /* of a run that did not end well */
+	int result = force ? rename(f->draft, f->offer) : link(f->draft, f->offer);
+	int error = errno;
+	unlink(f->draft);
+	if (result && error == EEXIST && !force) {
+		give_way(s);
+	} else if (result) {
+		signalling_fail(s, "cannot make %s: %s", f->offer, strerror(error));
+	} else {
+		f->published = true;
+		look(s);
+	}
+}
+
+static void file_send(struct signalling *s, enum signal_kind kind, const char *text, const char *mid) {
+	(void)mid;
+	struct by_file *f = s->own;
+	if (!write_draft(f, kind, text)) {
+		signalling_fail(s, "cannot write %s: %s", f->draft, strerror(errno));
+		unlink(f->draft);
+	} else if (kind == SIGNAL_OFFER) {
+		publish_offer(s);
+	} else if (rename(f->draft, f->answer)) {
+		signalling_fail(s, "cannot make %s: %s", f->answer, strerror(errno));
+		unlink(f->draft);
+	} else {
+		f->published = true;
+	}
+}
+
+/* An answer that was taken is gone already; one that was not (the other side left) would mislead the next who offers. */
+static void file_stop(struct signalling *s) {
+	struct by_file *f = s->own;
+	ev_timer_stop(s->ev, &f->timer);
+	if (f->published)
+		unlink(f->offering ? f->offer : f->answer);
+}
+
+const struct carrier carrier_file = {.size = sizeof(struct by_file), .start = file_start, .send = file_send, .stop = file_stop};

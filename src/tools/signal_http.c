@@ -1,0 +1,215 @@
+/* signal_http: a room of a `sluice serve` (serve_rooms.h says what it does). Whoever makes the room offers; whoever finds an offer
+ * in it answers. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/http_client.h"
+#include "tools/signalling.h"
+
+struct by_http {
+	char where[300];
+	const char *room; /* the path of the URL */
+	bool offering, has_role;
+	char *offer; /* as JSON, to be put again when the room has expired */
+	struct http_request *request;
+	bool published;
+};
+
+static void look_for_offer(struct signalling *s, unsigned wait);
+static void put_offer(struct signalling *s);
+
+static bool ask(struct signalling *s, const char *method, const char *letter, const char *headers, const char *body,
+                http_done done) {
+	struct by_http *h = s->own;
+	char path[600];
+	snprintf(path, sizeof path, "%s%s", h->room, letter);
+	h->request = http_start(s->ev, h->where, method, path, headers, body, done, s);
+	return h->request || signalling_fail(s, "no memory");
+}
+
+static void complain_about_answer(struct signalling *s, int status, const char *body) {
+	struct by_http *h = s->own;
+	if (!status)
+		signalling_fail(s, "cannot reach the server at %s: %s", h->where, body);
+	else if (status == 503)
+		signalling_fail(s, "the server at %s has no room left", h->where);
+	else
+		signalling_fail(s, "the server at %s answers %d to %s%s", h->where, status, h->room,
+		                status == 404 ? ": is it a 'sluice serve'?" : "");
+}
+
+static void deliver(struct signalling *s, const char *body, size_t len) {
+	const char *wrong = signalling_deliver(s, body, len);
+	if (wrong)
+		signalling_fail(s, "what lies in the room is no description: %s", wrong);
+}
+
+/* ---- the side that offers ------------------------------------------------------------------------------------------- */
+
+static void look_for_answer(struct signalling *s);
+
+static void on_answer_looked_for(void *ctx, int status, const char *body, size_t len) {
+	struct signalling *s = ctx;
+	struct by_http *h = s->own;
+	h->request = NULL;
+	if (status == 204) {
+		look_for_answer(s);
+	} else if (status == 404) { /* it expired */
+		h->published = false;
+		put_offer(s);
+	} else if (status == 200) {
+		h->published = false; /* taken out, the room with it */
+		deliver(s, body, len);
+	} else {
+		complain_about_answer(s, status, body);
+	}
+}
+
+static void look_for_answer(struct signalling *s) {
+	struct by_http *h = s->own;
+	signalling_wait_for(s, "the other side to come to http://%s%s", h->where, h->room);
+	ask(s, "GET", "/answer?wait=25", "", NULL, on_answer_looked_for);
+}
+
+static void on_offer_put(void *ctx, int status, const char *body, size_t len) {
+	(void)len;
+	struct signalling *s = ctx;
+	struct by_http *h = s->own;
+	h->request = NULL;
+	if (status == 201) {
+		h->published = true;
+		look_for_answer(s);
+	} else if (status == 412) { /* somebody else was faster */
+		h->offering = false;
+		look_for_offer(s, 25);
+	} else {
+		complain_about_answer(s, status, body);
+	}
+}
+
+static void put_offer(struct signalling *s) {
+	struct by_http *h = s->own;
+	const char *only_new = s->options->role == LINK_OFFER ? "" : "If-None-Match: *\r\n";
+	ask(s, "PUT", "/offer", only_new, h->offer, on_offer_put);
+}
+
+/* ---- the side that answers ------------------------------------------------------------------------------------------ */
+
+static void take_role(struct signalling *s, bool offer) {
+	struct by_http *h = s->own;
+	h->offering = offer;
+	if (!h->has_role) {
+		h->has_role = true;
+		s->events.on_role(s->events.ctx, offer);
+	}
+}
+
+static void on_offer_looked_for(void *ctx, int status, const char *body, size_t len) {
+	struct signalling *s = ctx;
+	struct by_http *h = s->own;
+	h->request = NULL;
+	if (status == 200) {
+		take_role(s, false);
+		deliver(s, body, len);
+	} else if (status == 204 && s->options->role == LINK_ANY && !h->has_role) {
+		take_role(s, true);
+	} else if (status == 204) {
+		look_for_offer(s, 25);
+	} else {
+		complain_about_answer(s, status, body);
+	}
+}
+
+static void look_for_offer(struct signalling *s, unsigned wait) {
+	struct by_http *h = s->own;
+	char letter[32];
+	snprintf(letter, sizeof letter, "/offer?wait=%u", wait);
+	signalling_wait_for(s, "an offer in http://%s%s", h->where, h->room);
+	ask(s, "GET", letter, "", NULL, on_offer_looked_for);
+}
+
+static void on_answer_put(void *ctx, int status, const char *body, size_t len) {
+	(void)len;
+	struct signalling *s = ctx;
+	struct by_http *h = s->own;
+	h->request = NULL;
+	if (status == 404 || status == 409)
+		signalling_fail(s, "the offer in http://%s%s is not valid any more", h->where, h->room);
+	else if (status != 201)
+		complain_about_answer(s, status, body);
+}
+
+/* ---- the carrier ---------------------------------------------------------------------------------------------------- */
+
+static bool http_begin(struct signalling *s) {
+	struct by_http *h = s->own;
+	const char *where = s->options->signal + strlen("http://");
+	size_t len = strcspn(where, "/");
+	if (len >= sizeof h->where || strlen(where) > 500 || strpbrk(where, " \r\n\t#?"))
+		return signalling_fail(s, "%s is no address of a room", s->options->signal);
+	snprintf(h->where, sizeof h->where, "%.*s", (int)len, where);
+	h->room = where + len;
+	if (s->options->role == LINK_OFFER)
+		take_role(s, true);
+	else
+		look_for_offer(s, s->options->role == LINK_ANY ? 0 : 25);
+	return !s->ended;
+}
+
+static void http_send(struct signalling *s, enum signal_kind kind, const char *text, const char *mid) {
+	struct by_http *h = s->own;
+	char *json = signal_encode(kind, text, mid);
+	if (!json) {
+		signalling_fail(s, "no memory");
+	} else if (kind == SIGNAL_OFFER) {
+		free(h->offer);
+		h->offer = json;
+		put_offer(s);
+	} else {
+		ask(s, "PUT", "/answer", "", json, on_answer_put);
+		free(json);
+	}
+}
+
+static void on_removed(void *ctx, int status, const char *body, size_t len) {
+	(void)status;
+	(void)body;
+	(void)len;
+	ev_break(ctx, EVBREAK_ALL);
+}
+
+static void on_removal_limit(struct ev_loop *ev, ev_timer *w, int events) {
+	(void)w;
+	(void)events;
+	ev_break(ev, EVBREAK_ALL);
+}
+
+/* An offer that nobody took would mislead the next who comes to the room. This is the last that we do, on a loop of its own, for
+ * at most a second. */
+static void remove_room(struct by_http *h) {
+	struct ev_loop *ev = ev_loop_new(EVFLAG_AUTO);
+	struct http_request *request = ev ? http_start(ev, h->where, "DELETE", h->room, "", NULL, on_removed, ev) : NULL;
+	if (request) {
+		ev_timer limit;
+		ev_timer_init(&limit, on_removal_limit, 1., 0.);
+		ev_timer_start(ev, &limit);
+		ev_run(ev, 0);
+		if (ev_is_active(&limit))
+			ev_timer_stop(ev, &limit); /* it was answered, so the request is gone */
+		else
+			http_cancel(request);
+	}
+	if (ev)
+		ev_loop_destroy(ev);
+}
+
+static void http_stop(struct signalling *s) {
+	struct by_http *h = s->own;
+	http_cancel(h->request);
+	if (h->published)
+		remove_room(h);
+	free(h->offer);
+}
+
+const struct carrier carrier_http = {.size = sizeof(struct by_http), .start = http_begin, .send = http_send, .stop = http_stop};

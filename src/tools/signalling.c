@@ -1,0 +1,120 @@
+/* signalling: picks a carrier and keeps what all of them share. */
+#include "tools/signalling.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const struct carrier *signalling_carrier(const struct link_options *options, const char **wrong) {
+	const char *signal = options->signal;
+	*wrong = NULL;
+	if (!signal || strcmp(signal, "-") == 0)
+		return &carrier_paste;
+	if (strncmp(signal, "tcp:", 4) == 0)
+		return &carrier_tcp;
+	if (strncmp(signal, "http://", 7) == 0) {
+		const char *path = strchr(signal + 7, '/');
+		if (!path || !path[1])
+			*wrong = "the room is missing: http://HOST:PORT/room/NAME";
+		return &carrier_http;
+	}
+	if (strncmp(signal, "https://", 8) == 0)
+		*wrong = "TLS is not spoken here; use http:// to a 'sluice serve' that you reach directly";
+	return &carrier_file;
+}
+
+struct signalling *signalling_new(const struct carrier *carrier, const struct link_options *options, struct ev_loop *ev,
+                                  const struct signalling_events *events) {
+	struct signalling *s = calloc(1, sizeof *s);
+	void *own = calloc(1, carrier->size ? carrier->size : 1);
+	if (!s || !own) {
+		free(s);
+		free(own);
+		return NULL;
+	}
+	*s = (struct signalling){
+		.carrier = carrier, .options = options, .ev = ev, .events = *events, .trickles = carrier->trickles, .own = own};
+	return s;
+}
+
+void signalling_free(struct signalling *s) {
+	if (!s)
+		return;
+	s->ended = true;
+	s->carrier->stop(s);
+	free(s->own);
+	free(s);
+}
+
+void signalling_wait_for(struct signalling *s, const char *format, ...) {
+	va_list args;
+	va_start(args, format);
+	vsnprintf(s->waiting_for, sizeof s->waiting_for, format, args);
+	va_end(args);
+}
+
+bool signalling_fail(struct signalling *s, const char *format, ...) {
+	char text[512];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	if (!s->ended) {
+		s->ended = true;
+		s->events.on_end(s->events.ctx, text);
+	}
+	return false;
+}
+
+const char *signalling_deliver(struct signalling *s, const char *text, size_t len) {
+	struct signal_message m;
+	const char *wrong = signal_decode(text, len, &m);
+	if (!wrong)
+		s->events.on_message(s->events.ctx, &m);
+	free(m.text);
+	return wrong;
+}
+
+const char *signalling_resolve(const char *host_port, bool passive, struct addrinfo **found) {
+	char host[256];
+	const char *colon = strrchr(host_port, ':');
+	uint64_t port;
+	if (!colon || colon == host_port || (size_t)(colon - host_port) >= sizeof host)
+		return "expected HOST:PORT";
+	if (!parse_unsigned(colon + 1, 1, 65535, &port))
+		return "the port is a number from 1 to 65535";
+	bool brackets = host_port[0] == '[' && colon[-1] == ']';
+	snprintf(host, sizeof host, "%.*s", (int)(colon - host_port) - 2 * brackets, host_port + brackets);
+	if (!*host)
+		return "expected HOST:PORT";
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = passive ? AI_PASSIVE : 0};
+	int error = getaddrinfo(host, colon + 1, &hints, found);
+	return error ? gai_strerror(error) : NULL;
+}
+
+char *signalling_read_file(const char *path, size_t *len) {
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	char *text = NULL;
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) {
+		errno = EINVAL;
+	} else if (st.st_size > SIGNAL_MAX) {
+		errno = EFBIG;
+	} else if ((text = malloc((size_t)st.st_size + 1))) {
+		ssize_t n = read(fd, text, (size_t)st.st_size);
+		*len = n > 0 ? (size_t)n : 0;
+		text[*len] = 0;
+	}
+	int error = errno;
+	close(fd);
+	errno = error;
+	return text;
+}

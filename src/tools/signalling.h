@@ -1,0 +1,90 @@
+/* signalling: how do the descriptions of two ends reach each other?
+ *
+ *   signal_message.c  one message as JSON, as a line to copy, and back
+ *   signalling.c      picks the carrier that --signal names
+ *   signal_paste.c    people carry the lines
+ *   signal_file.c     FILE and FILE.answer
+ *   signal_tcp.c      JSON lines over a TCP connection
+ *   signal_http.c     the rooms of a `sluice serve`
+ *   signal_stdio.c    JSON lines on stdin and stdout, for scripts (`sluice echo --stdio`)
+ *
+ * A carrier knows no peer: it carries messages and tells who offers. It is never freed from inside one of its events. */
+#ifndef TOOLS_SIGNALLING_H
+#define TOOLS_SIGNALLING_H
+
+#include "loop/ev.h"
+#include "tools/options.h"
+
+/* Of one description with its candidates, encoded. Longer ones are no description. */
+#define SIGNAL_MAX 65536
+
+enum signal_kind { SIGNAL_OFFER = 1, SIGNAL_ANSWER, SIGNAL_CANDIDATE };
+
+struct signal_message {
+	enum signal_kind kind;
+	char *text; /* the description, or "candidate:..."; a candidate "" says that there are no more */
+};
+
+/* One JSON object without a line end, malloc'ed; NULL when there is no memory. mid NULL: "0". */
+char *signal_encode(enum signal_kind kind, const char *text, const char *mid);
+/* The same in base64, for people to copy. */
+char *signal_encode_line(enum signal_kind kind, const char *text);
+/* Either of them back, spaces around it ignored. NULL, or what is wrong with it. m->text is malloc'ed. */
+const char *signal_decode(const char *text, size_t len, struct signal_message *m);
+
+struct signalling;
+
+struct signalling_events {
+	/* It is known who offers: comes once, before everything else. */
+	void (*on_role)(void *ctx, bool offer);
+	void (*on_message)(void *ctx, const struct signal_message *m);
+	/* Nothing more comes: `error` NULL when the other side is gone in order (stdin ended), else why. */
+	void (*on_end)(void *ctx, const char *error);
+	void *ctx;
+};
+
+struct carrier {
+	bool trickles; /* candidates are carried one by one */
+	bool stays;    /* it goes on when the connection is up */
+	size_t size;   /* of its own part */
+	/* Returns false when it was wrong at once; on_end has said why. May call on_role and on_message. */
+	bool (*start)(struct signalling *s);
+	void (*send)(struct signalling *s, enum signal_kind kind, const char *text, const char *mid);
+	void (*stop)(struct signalling *s);
+};
+
+struct signalling {
+	const struct carrier *carrier;
+	const struct link_options *options;
+	struct ev_loop *ev;
+	struct signalling_events events;
+	bool trickles;
+	bool ended;
+	char waiting_for[160]; /* for the message when time is over: "the answer in /tmp/x.answer" */
+	void *own;             /* the carrier's */
+};
+
+extern const struct carrier carrier_paste, carrier_file, carrier_tcp, carrier_http, carrier_stdio;
+
+/* Picks the carrier by options->signal. NULL when there is no memory. */
+struct signalling *signalling_new(const struct carrier *carrier, const struct link_options *options, struct ev_loop *ev,
+                                  const struct signalling_events *events);
+/* The carrier that options->signal stands for. *wrong: NULL, or what is wrong with it. */
+const struct carrier *signalling_carrier(const struct link_options *options, const char **wrong);
+void signalling_free(struct signalling *s);
+
+/* ---- for carriers ---- */
+
+__attribute__((format(printf, 2, 3))) void signalling_wait_for(struct signalling *s, const char *format, ...);
+/* Says why and ends it; returns false. */
+__attribute__((format(printf, 2, 3))) bool signalling_fail(struct signalling *s, const char *format, ...);
+/* Decodes and hands over. Returns NULL, or what is wrong with it. */
+const char *signalling_deliver(struct signalling *s, const char *text, size_t len);
+
+/* tcp:HOST:PORT and the host part of an http address: SOCK_STREAM addresses; NULL, or what is wrong. */
+struct addrinfo;
+const char *signalling_resolve(const char *host_port, bool passive, struct addrinfo **found);
+/* The bytes of a whole file, malloc'ed with a NUL behind; NULL with errno. EFBIG above SIGNAL_MAX. */
+char *signalling_read_file(const char *path, size_t *len);
+
+#endif

@@ -1,0 +1,404 @@
+/* Do descriptions come through every carrier as they were, and is what is no description refused? Two ends on one loop. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "suite.h"
+#include "tools/signalling.h"
+
+/* ---- messages ------------------------------------------------------------------------------------------------------- */
+
+START_TEST(test_a_message_comes_back_from_its_text) {
+	static const char *const texts[] = {"", "v=0\r\na=x\r\n", "\"\\/\t\xc3\xa4", "a", "ab", "abc", "abcd"};
+	for (enum signal_kind kind = SIGNAL_OFFER; kind <= SIGNAL_CANDIDATE; kind++) {
+		for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+			char *forms[] = {signal_encode(kind, texts[i], NULL), signal_encode_line(kind, texts[i])};
+			for (size_t f = 0; f < 2; f++) {
+				struct signal_message m;
+				char text[400];
+				snprintf(text, sizeof text, " %s\r\n", forms[f]);
+				ck_assert_ptr_null(signal_decode(text, strlen(text), &m));
+				ck_assert_int_eq(m.kind, kind);
+				ck_assert_str_eq(m.text, texts[i]);
+				free(m.text);
+				free(forms[f]);
+			}
+		}
+	}
+}
+END_TEST
+
+START_TEST(test_what_is_no_message_is_refused) {
+	static const char *const texts[] = {
+		"",
+		" \n",
+		"{",
+		"{}",
+		"[]",
+		"{\"type\":5}",
+		"hello",
+		"{\"type\":\"offer\"}",
+		"???",
+		"aGVsbG8=",
+		"{\"type\":\"pranswer\",\"sdp\":\"\"}",
+		"e30=",
+		"{\"type\":\"offer\",\"sdp\":5}",
+		"{\"type\":\"candidate\"}",
+	};
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		struct signal_message m;
+		ck_assert_msg(signal_decode(texts[i], strlen(texts[i]), &m) != NULL, "%s", texts[i]);
+		ck_assert_ptr_null(m.text);
+	}
+}
+END_TEST
+
+/* RTCPeerConnection's own objects as JSON.stringify makes them. */
+START_TEST(test_the_objects_of_a_browser_are_understood) {
+	static const char *const texts[] = {
+		"{\"type\":\"candidate\",\"candidate\":\"candidate:1\",\"sdpMid\":\"0\",\"sdpMLineIndex\":0}",
+		"{\"type\":\"candidate\",\"candidate\":{\"candidate\":\"candidate:1\",\"sdpMid\":\"0\"}}",
+	};
+	struct signal_message m;
+	for (size_t i = 0; i < 2; i++) {
+		ck_assert_ptr_null(signal_decode(texts[i], strlen(texts[i]), &m));
+		ck_assert_str_eq(m.text, "candidate:1");
+		free(m.text);
+	}
+	ck_assert_ptr_null(signal_decode("{\"type\":\"candidate\",\"candidate\":null}", 37, &m));
+	ck_assert_str_eq(m.text, "");
+	free(m.text);
+}
+END_TEST
+
+/* ---- URLs ----------------------------------------------------------------------------------------------------------- */
+
+START_TEST(test_server_urls_are_read_and_wrong_ones_refused) {
+	static const struct {
+		const char *text, *host;
+		unsigned port;
+		bool turn, tls, tcp;
+	} right[] = {
+		{"stun:stun.example.org", "stun.example.org", 3478, false, false, false},
+		{"stun:192.0.2.1:1", "192.0.2.1", 1, false, false, false},
+		{"stun:[2001:db8::1]:65535", "2001:db8::1", 65535, false, false, false},
+		{"turn:a?transport=tcp", "a", 3478, true, false, true},
+		{"turn:a:9?transport=udp", "a", 9, true, false, false},
+		{"turns:[::1]", "::1", 5349, true, true, true},
+		{"turns:a:443?transport=tcp", "a", 443, true, true, true},
+	};
+	static const char *const wrong[] = {"",
+	                                    "stun",
+	                                    "stun:",
+	                                    "stun::1",
+	                                    "stun:a:",
+	                                    "stun:a:0",
+	                                    "stun:a:65536",
+	                                    "turn:a?x",
+	                                    "stun:a?transport=udp",
+	                                    "stun:[::1",
+	                                    "http://a",
+	                                    "stun:a:1x",
+	                                    "turn:a?transport=sctp",
+	                                    "a"};
+	struct server_url u;
+	for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+		ck_assert_ptr_null(server_url_parse(right[i].text, &u));
+		ck_assert_str_eq(u.host, right[i].host);
+		ck_assert_uint_eq(u.port, right[i].port);
+		ck_assert_int_eq(u.turn, right[i].turn);
+		ck_assert_int_eq(u.tls, right[i].tls);
+		ck_assert_int_eq(u.tcp, right[i].tcp);
+	}
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		ck_assert_msg(server_url_parse(wrong[i], &u) != NULL, "%s", wrong[i]);
+}
+END_TEST
+
+/* ---- two ends ------------------------------------------------------------------------------------------------------- */
+
+#define LONG 20000
+
+struct end {
+	struct link_options options;
+	struct signalling *s;
+	int role; /* 1 offers, 0 answers, -1 not known */
+	unsigned offers, answers, candidates, ends;
+	char error[300];
+};
+
+static struct ev_loop *ev;
+static char long_text[LONG + 1];
+
+static void on_role(void *ctx, bool offer) {
+	struct end *e = ctx;
+	ck_assert_int_eq(e->role, -1);
+	e->role = offer;
+	if (offer)
+		e->s->carrier->send(e->s, SIGNAL_OFFER, long_text, NULL);
+}
+
+static void on_message(void *ctx, const struct signal_message *m) {
+	struct end *e = ctx;
+	if (m->kind == SIGNAL_OFFER) {
+		e->offers++;
+		ck_assert_str_eq(m->text, long_text);
+		e->s->carrier->send(e->s, SIGNAL_ANSWER, "the answer", NULL);
+		if (e->s->trickles)
+			e->s->carrier->send(e->s, SIGNAL_CANDIDATE, "a candidate", NULL);
+	} else if (m->kind == SIGNAL_ANSWER) {
+		e->answers++;
+		ck_assert_str_eq(m->text, "the answer");
+	} else {
+		e->candidates++;
+		ck_assert_str_eq(m->text, "a candidate");
+	}
+}
+
+static void on_end(void *ctx, const char *error) {
+	struct end *e = ctx;
+	e->ends++;
+	snprintf(e->error, sizeof e->error, "%s", error ? error : "");
+}
+
+static void start(struct end *e, const char *signal, enum link_role role, bool listen_only) {
+	struct signalling_events events = {on_role, on_message, on_end, e};
+	const char *wrong;
+	memset(e, 0, sizeof *e);
+	e->options = (struct link_options){.command = "test", .signal = signal, .role = role, .listen = listen_only};
+	e->role = -1;
+	e->s = signalling_new(signalling_carrier(&e->options, &wrong), &e->options, ev, &events);
+	ck_assert_ptr_null(wrong);
+	e->s->carrier->start(e->s);
+}
+
+static void on_limit(struct ev_loop *loop, ev_timer *t, int events) {
+	(void)t;
+	(void)events;
+	ev_break(loop, EVBREAK_ALL);
+}
+
+/* Lets the two talk until the answer is there, at most so long. */
+static void talk(struct end *a, struct end *b, double limit) {
+	ev_timer timer;
+	double until = ev_time() + limit;
+	while (ev_time() < until && !(a->answers + b->answers) && !(a->ends + b->ends)) {
+		ev_timer_init(&timer, on_limit, 0.02, 0.);
+		ev_timer_start(ev, &timer);
+		ev_run(ev, 0);
+		ev_timer_stop(ev, &timer);
+	}
+}
+
+static void stop(struct end *e) {
+	signalling_free(e->s);
+	e->s = NULL;
+}
+
+static void set_up(void) {
+	ev = ev_loop_new(EVFLAG_AUTO);
+	memset(long_text, 'x', LONG);
+}
+
+static char folder[64], file[96];
+
+static void set_up_folder(void) {
+	set_up();
+	snprintf(folder, sizeof folder, "/tmp/sluice-signal-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(file, sizeof file, "%s/room", folder);
+}
+
+/* That it can be removed shows that nothing was left behind. */
+static void remove_folder(void) {
+	ck_assert_msg(rmdir(folder) == 0, "something is left in %s", folder);
+	ev_loop_destroy(ev);
+}
+
+START_TEST(test_by_a_file_the_first_offers_and_nothing_stays) {
+	struct end a = {0}, b = {0};
+	set_up_folder();
+	start(&a, file, LINK_ANY, false);
+	start(&b, file, LINK_ANY, false);
+	talk(&a, &b, 5);
+	ck_assert_int_eq(a.role, 1);
+	ck_assert_int_eq(b.role, 0);
+	ck_assert_uint_eq(b.offers, 1);
+	ck_assert_uint_eq(a.answers, 1);
+	stop(&a);
+	stop(&b);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(test_by_a_file_the_one_that_answers_may_be_first) {
+	struct end a = {0}, b = {0};
+	set_up_folder();
+	start(&b, file, LINK_ANSWER, false);
+	start(&a, file, LINK_OFFER, false);
+	talk(&a, &b, 5);
+	ck_assert_uint_eq(a.answers, 1);
+	stop(&a);
+	stop(&b);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(test_an_offer_that_nobody_took_is_removed) {
+	struct end a = {0};
+	set_up_folder();
+	start(&a, file, LINK_ANY, false);
+	ck_assert_int_eq(access(file, F_OK), 0);
+	stop(&a);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(test_a_file_of_another_kind_is_neither_read_as_an_offer_nor_replaced) {
+	struct end a = {0};
+	set_up_folder();
+	for (enum link_role role = LINK_ANY; role <= LINK_ANSWER; role++) {
+		FILE *f = fopen(file, "w");
+		fputs("dear diary", f);
+		fclose(f);
+		start(&a, file, role, false);
+		talk(&a, &a, 1);
+		ck_assert_uint_eq(a.ends, 1);
+		ck_assert_ptr_nonnull(strstr(a.error, "room"));
+		stop(&a);
+		struct stat st;
+		ck_assert_int_eq(stat(file, &st), 0);
+		ck_assert_int_eq(st.st_size, 10);
+		unlink(file);
+	}
+	start(&a, "/nowhere/at/all", LINK_ANY, false);
+	talk(&a, &a, 1);
+	ck_assert_uint_eq(a.ends, 1);
+	ck_assert_ptr_nonnull(strstr(a.error, "No such file"));
+	stop(&a);
+	remove_folder();
+}
+END_TEST
+
+static char place[64];
+
+/* A port that was free a moment ago. */
+static void find_port(void) {
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof in;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&in, len), 0);
+	getsockname(fd, (struct sockaddr *)&in, &len);
+	close(fd);
+	snprintf(place, sizeof place, "tcp:127.0.0.1:%u", ntohs(in.sin_port));
+}
+
+START_TEST(test_by_tcp_the_first_listens_and_the_second_offers) {
+	struct end a = {0}, b = {0};
+	set_up();
+	find_port();
+	start(&a, place, LINK_ANY, false);
+	start(&b, place, LINK_ANY, false);
+	talk(&a, &b, 5);
+	ck_assert_int_eq(a.role, 0);
+	ck_assert_int_eq(b.role, 1);
+	ck_assert_uint_eq(b.answers, 1);
+	talk(&a, &b, 0.1);
+	ck_assert_uint_eq(b.candidates, 1);
+	stop(&a);
+	stop(&b);
+	ev_loop_destroy(ev);
+}
+END_TEST
+
+START_TEST(test_by_tcp_the_listener_may_offer) {
+	struct end a = {0}, b = {0};
+	set_up();
+	find_port();
+	start(&a, place, LINK_OFFER, true);
+	start(&b, place, LINK_ANSWER, false);
+	talk(&a, &b, 5);
+	ck_assert_uint_eq(a.answers, 1);
+	stop(&a);
+	stop(&b);
+	ev_loop_destroy(ev);
+}
+END_TEST
+
+static int dial(void) {
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	in.sin_port = htons((uint16_t)atoi(strrchr(place, ':') + 1));
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&in, sizeof in), 0);
+	return fd;
+}
+
+START_TEST(test_a_stranger_at_the_listener_does_no_harm) {
+	struct end a = {0}, b = {0};
+	set_up();
+	find_port();
+	start(&a, place, LINK_ANY, true);
+	int fd = dial();
+	ck_assert_int_gt(send(fd, "GET / HTTP/1.1\r\n\r\n", 18, 0), 0);
+	talk(&a, &a, 0.1);
+	close(fd);
+	fd = dial(); /* one that says nothing and goes */
+	talk(&a, &a, 0.1);
+	close(fd);
+	start(&b, place, LINK_ANY, false);
+	talk(&a, &b, 5);
+	ck_assert_uint_eq(b.answers, 1);
+	stop(&a);
+	stop(&b);
+	ev_loop_destroy(ev);
+}
+END_TEST
+
+START_TEST(test_where_nobody_listens_the_error_says_so) {
+	struct end a = {0};
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	set_up();
+	find_port();
+	in.sin_port = htons((uint16_t)atoi(strrchr(place, ':') + 1));
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&in, sizeof in), 0); /* taken, but it does not listen */
+	start(&a, place, LINK_ANY, false);
+	talk(&a, &a, 5);
+	ck_assert_uint_eq(a.ends, 1);
+	ck_assert_ptr_nonnull(strstr(a.error, "refused"));
+	ck_assert_ptr_nonnull(strstr(a.error, strchr(place, ':') + 1));
+	stop(&a);
+	close(fd);
+	start(&a, "tcp:127.0.0.1:0", LINK_ANY, false);
+	ck_assert_uint_eq(a.ends, 1);
+	stop(&a);
+	ev_loop_destroy(ev);
+}
+END_TEST
+
+START_TEST(test_by_http_an_unreachable_server_is_named) {
+	struct end a = {0};
+	char url[96];
+	set_up();
+	find_port();
+	snprintf(url, sizeof url, "http://%s/room/x", strchr(place, ':') + 1);
+	start(&a, url, LINK_ANY, false);
+	talk(&a, &a, 5);
+	ck_assert_uint_eq(a.ends, 1);
+	ck_assert_ptr_nonnull(strstr(a.error, "refused"));
+	ck_assert_ptr_nonnull(strstr(a.error, strchr(place, ':') + 1));
+	stop(&a);
+	ev_loop_destroy(ev);
+}
+END_TEST
+
+SUITE("signalling", test_a_message_comes_back_from_its_text, test_what_is_no_message_is_refused,
+      test_the_objects_of_a_browser_are_understood, test_server_urls_are_read_and_wrong_ones_refused,
+      test_by_a_file_the_first_offers_and_nothing_stays, test_by_a_file_the_one_that_answers_may_be_first,
+      test_an_offer_that_nobody_took_is_removed, test_a_file_of_another_kind_is_neither_read_as_an_offer_nor_replaced,
+      test_by_tcp_the_first_listens_and_the_second_offers, test_by_tcp_the_listener_may_offer,
+      test_a_stranger_at_the_listener_does_no_harm, test_where_nobody_listens_the_error_says_so,
+      test_by_http_an_unreachable_server_is_named)
