@@ -47,6 +47,11 @@ socklen_t address_len(const struct sockaddr_storage *a) {
 	return a->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : 0;
 }
 
+void address_take_scope(struct sockaddr_storage *a, const struct sockaddr_storage *from) {
+	if (a->ss_family == AF_INET6 && address_is_link_local(a) && address_is_link_local(from) && in6(a)->sin6_scope_id == 0)
+		((struct sockaddr_in6 *)a)->sin6_scope_id = in6(from)->sin6_scope_id;
+}
+
 bool address_is_any(const struct sockaddr_storage *a) {
 	static const uint8_t zeros[16];
 	if (a->ss_family == AF_INET)

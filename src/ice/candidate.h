@@ -52,6 +52,8 @@ bool address_same_host(const struct sockaddr_storage *a, const struct sockaddr_s
 uint16_t address_port(const struct sockaddr_storage *a);
 void address_set_port(struct sockaddr_storage *a, uint16_t port);
 socklen_t address_len(const struct sockaddr_storage *a); /* 0 for another family than the two */
+/* A link-local address without a scope gets that of `from`, which must be link-local for it. */
+void address_take_scope(struct sockaddr_storage *a, const struct sockaddr_storage *from);
 bool address_is_any(const struct sockaddr_storage *a);
 bool address_is_loopback(const struct sockaddr_storage *a);
 bool address_is_link_local(const struct sockaddr_storage *a);

@@ -1,0 +1,349 @@
+/* agent: what the files of the ICE agent share: its sessions, candidates, pairs and timers.
+ *
+ * A session is one generation of credentials with everything learnt under them. `now` is the one that gathers and checks; after a
+ * restart `before` keeps the old one alive, so that its pair carries data until the new one has a valid pair, and so that the
+ * restart can be taken back.
+ *
+ * A pair is a base (a socket) and a remote address; reflexive local candidates never form pairs of their own unless their base's
+ * host candidate is withheld (RFC 8445, 6.1.2.4 replaces them by their base anyway). What the other side saw as our address is kept
+ * for the statistics.
+ *
+ * Every request is a fresh transaction, retransmissions as well, so that each answer measures the round trip and each may carry
+ * another DTLS datagram; a pair remembers its last CHECKS_KEPT ones.
+ *
+ *   pair in heap `waiting`  <=>  state == WAITING and not triggered, of the current session after ice_set_remote
+ *   pair in heap `timers`   <=>  state == IN_PROGRESS or SUCCEEDED
+ *   pair->triggered         <=>  it is in the list `triggered`
+ *   pair_count <= max_pairs, remote_count <= ICE_REMOTE_MAX, local_count <= ICE_LOCAL_MAX, early_count <= ICE_EARLY_MAX
+ *   selected is NULL or a SUCCEEDED pair of one of the two sessions */
+#ifndef ICE_AGENT_H
+#define ICE_AGENT_H
+
+#include "base/heap.h"
+#include "ice/ice.h"
+#include "ice/sped.h"
+#include "ice/stun.h"
+#include "ice/turn.h"
+
+#define ICE_LOCAL_MAX 64   /* candidates of a session, peer-reflexive ones among them */
+#define ICE_BASE_MAX 32    /* sockets of the driver */
+#define ICE_REMOTE_MAX 100 /* candidates of the other side, peer-reflexive ones among them */
+#define ICE_EARLY_MAX 16   /* checks remembered before the remote password is known */
+#define ICE_ANSWER_MAX 32  /* requests that wait for their answer to leave */
+#define ICE_QUERY_MAX 64   /* requests to STUN servers */
+#define ICE_SERVER_MAX 16
+#define ICE_RESOLVED_MAX 4 /* addresses taken of one name */
+#define ICE_STATES_KEPT 8
+#define CHECKS_KEPT 5
+#define ICE_MESSAGE_MAX 1200 /* bytes of a STUN message: what passes everywhere */
+
+/* ---- this side ---- */
+
+struct base { /* a socket that the driver gave */
+	uint32_t socket;
+	enum candidate_transport transport;
+	uint16_t preference;
+	struct sockaddr_storage addr;
+	char *hidden; /* the name to tell, or NULL */
+};
+
+struct local {
+	struct local *next;
+	struct candidate c;
+	uint32_t socket;
+	uint16_t preference;
+	bool told;      /* ice_local lists it; false: peer-reflexive */
+	bool announced; /* its event was polled */
+	bool paired;    /* forms pairs */
+};
+
+/* ---- the other side ---- */
+
+struct remote {
+	struct remote *next;
+	enum candidate_type type;
+	enum candidate_transport transport;
+	uint32_t priority;
+	struct sockaddr_storage addr; /* family 0: a name that is not resolved (yet) */
+	uint16_t port;
+	char foundation[CANDIDATE_FOUNDATION_MAX];
+	char *name;          /* or NULL */
+	uint32_t resolve_id; /* 0: nothing was or is to be resolved */
+	bool asked;
+};
+
+/* A good check that came before the password of its sender. */
+struct early {
+	struct early *next;
+	sluice_path path;
+	uint32_t priority;
+	bool nominate;
+	char ufrag[]; /* the sender's */
+};
+
+/* ---- pairs ---- */
+
+struct sent_check {
+	uint8_t id[STUN_ID_SIZE];
+	bool controlling, nominating;
+	uint64_t at;
+};
+
+struct pair {
+	struct session *session;
+	struct local *local;
+	struct remote *remote;
+	struct local *shown; /* what the other side saw us as; NULL: local */
+	sluice_path path;
+	uint64_t priority;
+	int state;       /* ICE_PAIR_... */
+	bool nominated;  /* RFC 8445's flag */
+	bool nominating; /* controlling: checks carry USE-CANDIDATE; controlled: it came, and the pair is not valid yet */
+	bool checked;    /* an authenticated request came over it */
+	bool triggered;
+	struct pair *next_triggered;
+	struct heap_node waiting, timer;
+	struct sent_check sent[CHECKS_KEPT]; /* a ring; at 0: empty or answered */
+	uint8_t sent_next, tries;            /* tries: requests since the last answer */
+	uint64_t rto;
+	uint64_t last_answer;      /* consent: when the last answer came */
+	uint64_t last_request;     /* from the other side */
+	uint64_t nominated_at;     /* lite: when USE-CANDIDATE came last */
+	uint64_t unanswered_since; /* SLUICE_NEVER: nothing is overdue */
+	uint64_t rtt, total_rtt;
+	uint64_t requests_sent, requests_received, responses_sent, responses_received, consent_requests_sent;
+};
+
+struct session {
+	char *ufrag, *pwd;               /* ours */
+	char *remote_ufrag, *remote_pwd; /* NULL: not known yet */
+	bool remote_lite, remote_done;
+	bool gathering, gathered;
+
+	struct local *locals;
+	struct remote *remotes;
+	struct early *early;
+	size_t local_count, remote_count, early_count;
+
+	struct pair **pairs;
+	size_t pair_count, pair_capacity; /* the heaps have room for as many */
+	struct heap waiting;              /* by falling priority */
+	struct heap timers;
+	struct pair *triggered, **triggered_end;
+	uint32_t burst_left;
+	uint64_t next_check; /* the pacing's */
+
+	bool has_remote_since;
+	uint64_t remote_since; /* when the remote credentials were first seen by a verb */
+	uint64_t nominate_at;  /* controlling: the best valid pair is nominated then */
+	uint64_t end_at;       /* of `before`: it is no longer needed */
+};
+
+/* ---- servers ---- */
+
+enum server_state { SERVER_NAMED, SERVER_ASKED, SERVER_KNOWN, SERVER_LOST };
+
+struct server {
+	bool turn;
+	enum ice_server_transport transport;
+	char *host, *username, *password;
+	uint16_t port;
+	enum server_state state;
+	uint32_t resolve_id;
+	uint64_t asked_at; /* SLUICE_NEVER: by no verb seen yet */
+	struct sockaddr_storage addrs[ICE_RESOLVED_MAX];
+	size_t addr_count;
+};
+
+/* One STUN server asked from one base. */
+struct query {
+	struct query *next;
+	uint32_t socket;
+	struct sockaddr_storage to;
+	uint8_t id[STUN_ID_SIZE];
+	bool running; /* gathering waits for it */
+	bool answered;
+	uint8_t tries;
+	uint64_t first_at, rto, next_at; /* first_at SLUICE_NEVER: never sent */
+};
+
+/* ---- answers that are due ---- */
+
+struct answer {
+	sluice_path path;
+	struct session *session;
+	uint8_t id[STUN_ID_SIZE];
+	uint16_t error; /* 0: success */
+	uint16_t unknown[8];
+	uint8_t unknown_count;
+};
+
+struct ice {
+	sluice_env *env;
+	struct ice_config config; /* defaults filled in; the pointers are gone */
+	bool controlling;
+	bool role_fixed; /* checks went out: ice_set_controlling comes too late */
+	uint64_t tie_breaker;
+	uint32_t salt;    /* of foundations */
+	uint32_t next_id; /* of requests to the driver */
+
+	struct session *current, *before;
+	struct base bases[ICE_BASE_MAX];
+	size_t base_count;
+	struct server servers[ICE_SERVER_MAX];
+	size_t server_count;
+	struct query *queries;
+	size_t query_count;
+
+	struct answer *answers; /* a ring of ICE_ANSWER_MAX, made at the first request */
+	size_t answer_first, answer_count;
+
+	struct sped sped;
+	size_t flight_left; /* datagrams of the newest flight that no message has carried yet */
+
+	struct pair *selected;
+	enum ice_state state;
+	enum ice_gathering gathering_told;
+	bool dirty;      /* something happened that may change selection or state: see settle */
+	bool authentic;  /* the event was queued */
+	uint64_t latest; /* the time of the last verb */
+	uint64_t last_traffic;
+	uint64_t lost_since; /* no valid pair is left since then; SLUICE_NEVER otherwise */
+
+	/* Events not yet polled. */
+	bool event_route, event_authentic, event_gathering;
+	enum ice_state event_states[ICE_STATES_KEPT];
+	size_t event_state_count;
+
+	bool gather_started; /* the epoch of the statistics is set */
+	uint64_t epoch;
+	struct ice_stats stats;
+};
+
+/* ---- agent.c ---- */
+
+void event_state(struct ice *ice, enum ice_state state);
+/* Selection, nomination and states follow what happened; every verb ends with it. */
+void settle(struct ice *ice, uint64_t now);
+void note_authentic(struct ice *ice);
+/* min(a, b) of deadlines. */
+static inline uint64_t earlier(uint64_t a, uint64_t b) {
+	return a < b ? a : b;
+}
+bool path_same(const sluice_path *a, const sluice_path *b);
+static inline enum candidate_transport transport_opposite(enum candidate_transport t) {
+	static const enum candidate_transport of[] = {CANDIDATE_UDP, CANDIDATE_TCP_PASSIVE, CANDIDATE_TCP_ACTIVE,
+	                                              CANDIDATE_TCP_SO};
+	return of[t];
+}
+/* Does multicast DNS answer for it? */
+bool name_is_local(const char *name);
+/* Where a message is composed, and how long it may be. */
+static inline uint8_t *batch_place(const sluice_batch *batch) {
+	return batch->data + batch->headroom;
+}
+/* The one datagram that was composed at the batch's place; 0 when len is. */
+int batch_fill(struct ice *ice, sluice_batch *batch, const sluice_path *path, size_t len);
+
+/* ---- restart.c ---- */
+
+struct session *session_new(struct ice *ice, const char *ufrag, const char *pwd);
+void session_free(struct ice *ice, struct session *s);
+
+/* ---- local.c ---- */
+
+struct base *base_find(struct ice *ice, uint32_t socket);
+/* Adds a candidate unless there is one of the same type, base and address; NULL without memory or room, or when it is filtered out. */
+struct local *local_add(struct ice *ice, enum candidate_type type, const struct base *base, const struct sockaddr_storage *addr,
+                        const struct sockaddr_storage *server);
+/* The one that the other side saw, a new peer-reflexive one where it is not known. NULL without memory or room. */
+struct local *local_seen(struct ice *ice, struct pair *p, const struct sockaddr_storage *mapped);
+void local_advance(struct ice *ice, uint64_t now);
+uint64_t local_deadline(const struct ice *ice);
+int local_output(struct ice *ice, sluice_batch *batch, uint64_t now);
+/* An answer of a STUN server? */
+bool local_input(struct ice *ice, const sluice_path *path, const struct stun_message *m, uint64_t now);
+void gathering_update(struct ice *ice);
+/* Asks every STUN server from every base that it was not asked from. */
+void queries_make(struct ice *ice);
+void queries_free(struct ice *ice);
+/* The candidates and pairs of a socket that is no more. */
+void local_forget_socket(struct ice *ice, uint32_t socket);
+bool local_poll_request(struct ice *ice, struct ice_request *r);
+bool local_resolved(struct ice *ice, uint32_t id, const struct sockaddr_storage *addrs, size_t count);
+
+/* ---- remote.c ---- */
+
+struct remote *remote_find(const struct session *s, enum candidate_transport transport, const struct sockaddr_storage *addr);
+struct remote *remote_add_reflexive(struct ice *ice, struct session *s, const struct local *l, const sluice_path *path,
+                                    uint32_t priority);
+void remote_free_all(struct ice *ice, struct session *s);
+void early_remember(struct ice *ice, struct session *s, const sluice_path *path, const struct stun_message *m, const char *ufrag,
+                    size_t ufrag_len);
+bool remote_poll_request(struct ice *ice, struct ice_request *r);
+bool remote_resolved(struct ice *ice, uint32_t id, const struct sockaddr_storage *addrs, size_t count);
+
+/* ---- checklist.c ---- */
+
+/* The pair of a socket and a remote address; NULL. */
+struct pair *pair_find(const struct session *s, const sluice_path *path);
+struct pair *pair_add(struct ice *ice, struct session *s, struct local *l, struct remote *r);
+void pairs_of_local(struct ice *ice, struct session *s, struct local *l);
+void pairs_of_remote(struct ice *ice, struct session *s, struct remote *r);
+void pair_remove(struct ice *ice, struct pair *p);
+void pair_state(struct pair *p, int state);
+/* The next check goes over this pair, before all ordinary ones. */
+void pair_trigger(struct ice *ice, struct pair *p);
+void pair_untrigger(struct pair *p);
+/* Pairs that wait for this one's foundation: all of them, or the best one. */
+void pairs_thaw(struct pair *p, bool all);
+void pairs_prioritise(struct ice *ice, struct session *s);
+/* The pair whose check is due now, taken out of its queue; NULL. */
+struct pair *checklist_next(struct ice *ice, struct session *s, uint64_t now);
+uint64_t checklist_deadline(const struct ice *ice, const struct session *s);
+bool checklist_check(const struct ice *ice, const struct session *s);
+
+/* ---- checks.c ---- */
+
+int check_send(struct ice *ice, struct pair *p, sluice_batch *batch, uint64_t now);
+int answer_send(struct ice *ice, sluice_batch *batch, uint64_t now);
+void answers_forget(struct ice *ice, const struct session *s);
+void answers_forget_socket(struct ice *ice, uint32_t socket);
+/* d: narrowed to an embedded DTLS datagram when ICE_DTLS is returned. */
+enum ice_verdict checks_input(struct ice *ice, const sluice_path *path, sluice_datagram *d, const struct stun_message *m,
+                              uint64_t now);
+void role_switch(struct ice *ice, bool controlling);
+/* A good check came (or had come) from there: its pair, made if need be, and what the check sets off. NULL: no room or not wanted. */
+struct pair *check_arrived(struct ice *ice, struct session *s, const sluice_path *path, uint32_t priority, bool nominate);
+/* Pairs whose last try stayed without answer fail. */
+void checks_expire(struct ice *ice, struct session *s, uint64_t now);
+
+/* ---- embed.c ---- */
+
+void embed_compose(struct ice *ice, struct stun_writer *w, enum stun_class class, const uint8_t *id);
+void embed_follow(struct ice *ice, struct pair *p);
+enum ice_verdict embed_input(struct ice *ice, const struct stun_message *m, sluice_datagram *d);
+
+/* ---- consent.c ---- */
+
+/* A request left or an answer came on a valid pair: when is the next one? */
+void consent_schedule(struct ice *ice, struct pair *p, uint64_t now);
+/* Does the pair answer, as far as is known? */
+bool consent_alive(const struct ice *ice, const struct pair *p, uint64_t now);
+void consent_advance(struct ice *ice, uint64_t now);
+uint64_t consent_deadline(const struct ice *ice);
+void pair_fail(struct ice *ice, struct pair *p);
+struct pair *consent_choose(struct ice *ice, uint64_t now);
+
+/* ---- nominate.c ---- */
+
+void nominate_settle(struct ice *ice, uint64_t now);
+void nominate_received(struct ice *ice, struct pair *p);
+
+/* ---- lite.c ---- */
+
+void lite_checked(struct ice *ice, struct session *s, const sluice_path *path, const struct stun_message *m, uint64_t now);
+uint64_t lite_deadline(const struct ice *ice);
+int lite_output(struct ice *ice, sluice_batch *batch, uint64_t now);
+
+#endif

@@ -1,0 +1,384 @@
+/* checks: how does a connectivity check go out, how is one answered, and what follows from both? RFC 8445, 7. */
+#include <string.h>
+
+#include "ice/agent.h"
+
+#define ROLE(ice) ((ice)->controlling ? "controlling" : "controlled")
+#define RTO_MIN (50 * SLUICE_MS)
+#define RTO_MAX (1600 * SLUICE_MS)
+#define CHECK_TRIES 8 /* with the default RTO the last one is given up after 10 s */
+
+/* ---- requests out ------------------------------------------------------------------------------------------------- */
+
+static bool check_nominates(const struct ice *ice, const struct pair *p) {
+	/* A lite agent never checks, so nothing is won by first learning which pair works (RFC 8445, 8.1.1 leaves the criteria to us). */
+	return ice->controlling && (p->nominating || p->nominated || p->session->remote_lite);
+}
+
+static size_t compose_check(struct ice *ice, struct pair *p, const struct sent_check *c, uint8_t *space) {
+	const struct session *s = p->session;
+	struct stun_writer w;
+	char username[2 * ICE_UFRAG_MAX];
+	size_t theirs = strlen(s->remote_ufrag), ours = strlen(s->ufrag);
+	memcpy(username, s->remote_ufrag, theirs);
+	username[theirs] = ':';
+	memcpy(username + theirs + 1, s->ufrag, ours);
+	stun_begin(&w, space, ICE_MESSAGE_MAX, STUN_REQUEST, STUN_BINDING, c->id);
+	/* RFC 8445, 7.2.2: the username is that of the peer, a colon, and ours; the password is the peer's. */
+	stun_put(&w, STUN_ATTR_USERNAME, username, theirs + 1 + ours);
+	/* RFC 8445, 7.1.1: the priority that a peer-reflexive candidate learnt from this check would have. */
+	stun_put32(&w, STUN_ATTR_PRIORITY, candidate_priority(CANDIDATE_PRFLX, p->local->c.transport, p->local->preference));
+	stun_put64(&w, c->controlling ? STUN_ATTR_ICE_CONTROLLING : STUN_ATTR_ICE_CONTROLLED, ice->tie_breaker);
+	if (c->nominating)
+		stun_put(&w, STUN_ATTR_USE_CANDIDATE, NULL, 0);
+	embed_compose(ice, &w, STUN_REQUEST, c->id);
+	return stun_end(&w, s->remote_pwd, strlen(s->remote_pwd), true);
+}
+
+/* The round trip to this address where it is known, else what the configuration says; doubled with each try. */
+static uint64_t next_rto(const struct ice *ice, const struct pair *p) {
+	if (p->tries > 1)
+		return p->rto * 2 < RTO_MAX ? p->rto * 2 : RTO_MAX;
+	if (!p->rtt)
+		return ice->config.rto;
+	return p->rtt * 2 > RTO_MIN ? earlier(p->rtt * 2, RTO_MAX) : RTO_MIN;
+}
+
+static void check_sent(struct ice *ice, struct pair *p, uint64_t now) {
+	p->requests_sent++;
+	p->tries += p->tries < UINT8_MAX;
+	p->rto = next_rto(ice, p);
+	if (p->state == ICE_PAIR_SUCCEEDED) {
+		consent_schedule(ice, p, now);
+		return;
+	}
+	pair_state(p, ICE_PAIR_IN_PROGRESS);
+	heap_set(&p->session->timers, &p->timer, now + p->rto);
+}
+
+int check_send(struct ice *ice, struct pair *p, sluice_batch *batch, uint64_t now) {
+	struct sent_check *c = &p->sent[p->sent_next];
+	*c = (struct sent_check){.at = now, .controlling = ice->controlling, .nominating = check_nominates(ice, p)};
+	env_entropy(ice->env, c->id, sizeof c->id);
+	p->sent_next = (uint8_t)((p->sent_next + 1) % CHECKS_KEPT);
+	size_t len = compose_check(ice, p, c, batch_place(batch));
+	ice->role_fixed = true;
+	if (p->state == ICE_PAIR_SUCCEEDED)
+		p->consent_requests_sent++;
+	check_sent(ice, p, now);
+	embed_follow(ice, p);
+	return batch_fill(ice, batch, &p->path, len);
+}
+
+void checks_expire(struct ice *ice, struct session *s, uint64_t now) {
+	for (;;) {
+		struct heap_node *node = heap_min(&s->timers);
+		if (!node || node->key > now)
+			return;
+		struct pair *p = (struct pair *)(void *)((char *)node - offsetof(struct pair, timer));
+		if (p->tries < CHECK_TRIES || p == ice->selected)
+			return;
+		pair_fail(ice, p);
+	}
+}
+
+/* ---- answers out -------------------------------------------------------------------------------------------------- */
+
+static bool answer_add(struct ice *ice, const struct answer *a) {
+	if (!ice->answers)
+		ice->answers = env_alloc(ice->env, ICE_ANSWER_MAX * sizeof *ice->answers);
+	if (!ice->answers)
+		return false;
+	if (ice->answer_count == ICE_ANSWER_MAX) { /* the oldest one's sender asks again */
+		ice->answer_first = (ice->answer_first + 1) % ICE_ANSWER_MAX;
+		ice->answer_count--;
+	}
+	ice->answers[(ice->answer_first + ice->answer_count++) % ICE_ANSWER_MAX] = *a;
+	return true;
+}
+
+static void forget_if(struct ice *ice, const struct session *s, uint32_t socket) {
+	size_t kept = 0;
+	for (size_t i = 0; i < ice->answer_count; i++) {
+		const struct answer *a = &ice->answers[(ice->answer_first + i) % ICE_ANSWER_MAX];
+		if (a->session != s && a->path.socket != socket)
+			ice->answers[(ice->answer_first + kept++) % ICE_ANSWER_MAX] = *a;
+	}
+	ice->answer_count = kept;
+}
+
+void answers_forget(struct ice *ice, const struct session *s) {
+	forget_if(ice, s, ICE_NO_SOCKET);
+}
+
+void answers_forget_socket(struct ice *ice, uint32_t socket) {
+	forget_if(ice, NULL, socket);
+}
+
+static void put_unknown(struct stun_writer *w, const struct answer *a) {
+	uint8_t list[sizeof a->unknown];
+	for (size_t i = 0; i < a->unknown_count; i++) {
+		list[2 * i] = (uint8_t)(a->unknown[i] >> 8);
+		list[2 * i + 1] = (uint8_t)a->unknown[i];
+	}
+	stun_put(w, STUN_ATTR_UNKNOWN_ATTRIBUTES, list, 2u * a->unknown_count);
+}
+
+static size_t compose_answer(struct ice *ice, const struct answer *a, uint8_t *space) {
+	struct stun_writer w;
+	stun_begin(&w, space, ICE_MESSAGE_MAX, a->error ? STUN_ERROR : STUN_SUCCESS, STUN_BINDING, a->id);
+	if (a->error == 0)
+		stun_put_address(&w, STUN_ATTR_XOR_MAPPED_ADDRESS, &a->path.remote);
+	else
+		stun_put_error(&w, a->error, a->error == 487 ? "Role Conflict" : "Unknown Attribute");
+	if (a->unknown_count)
+		put_unknown(&w, a);
+	if (a->error == 0)
+		embed_compose(ice, &w, STUN_SUCCESS, a->id);
+	return stun_end(&w, a->session->pwd, strlen(a->session->pwd), true);
+}
+
+/* Answers are composed when they leave, so that what was learnt from the request (a DTLS flight) can ride on them. */
+int answer_send(struct ice *ice, sluice_batch *batch, uint64_t now) {
+	(void)now;
+	struct answer a = ice->answers[ice->answer_first];
+	ice->answer_first = (ice->answer_first + 1) % ICE_ANSWER_MAX;
+	ice->answer_count--;
+	size_t len = compose_answer(ice, &a, batch_place(batch));
+	struct pair *p = pair_find(a.session, &a.path);
+	if (p)
+		p->responses_sent++;
+	return batch_fill(ice, batch, &a.path, len);
+}
+
+/* ---- requests in -------------------------------------------------------------------------------------------------- */
+
+struct request {
+	const sluice_path *path;
+	const struct stun_message *m;
+	struct session *session;
+	const char *sender; /* its ufrag */
+	size_t sender_len;
+};
+
+/* Whose session does "ours:theirs" name? */
+static bool find_session(struct ice *ice, struct request *r) {
+	const uint8_t *colon = r->m->username.len ? memchr(r->m->username.data, ':', r->m->username.len) : NULL;
+	if (!colon)
+		return false;
+	size_t ours = (size_t)(colon - r->m->username.data);
+	struct session *sessions[] = {ice->current, ice->before};
+	for (size_t i = 0; i < 2; i++) {
+		struct session *s = sessions[i];
+		if (s && strlen(s->ufrag) == ours && memcmp(s->ufrag, r->m->username.data, ours) == 0) {
+			r->session = s;
+			r->sender = (const char *)colon + 1;
+			r->sender_len = r->m->username.len - ours - 1;
+			return r->sender_len > 0 && r->sender_len < ICE_UFRAG_MAX;
+		}
+	}
+	return false;
+}
+
+void role_switch(struct ice *ice, bool controlling) {
+	if (ice->controlling == controlling)
+		return;
+	ice->controlling = controlling;
+	env_log(ice->env, SLUICE_LOG_DEBUG, "ice: role conflict, now %s", ROLE(ice));
+	struct session *sessions[] = {ice->current, ice->before};
+	for (size_t i = 0; i < 2; i++) {
+		if (!sessions[i])
+			continue;
+		for (size_t k = 0; k < sessions[i]->pair_count; k++)
+			sessions[i]->pairs[k]->nominating = false;
+		sessions[i]->nominate_at = SLUICE_NEVER;
+		pairs_prioritise(ice, sessions[i]);
+	}
+	ice->dirty = true;
+}
+
+/* RFC 8445, 7.3.1.1: of two agents in one role the one with the larger tie-breaker becomes (or stays) controlling. True: the request is
+ * answered with 487. */
+static bool role_conflict(struct ice *ice, const struct stun_message *m) {
+	if (ice->config.lite) /* always controlled */
+		return m->is_controlled;
+	if (ice->controlling && m->is_controlling) {
+		if (ice->tie_breaker >= m->tie_breaker)
+			return true;
+		role_switch(ice, false);
+	} else if (!ice->controlling && m->is_controlled) {
+		if (ice->tie_breaker < m->tie_breaker)
+			return true;
+		role_switch(ice, true);
+	}
+	return false;
+}
+
+static struct local *local_of(const struct session *s, uint32_t socket) {
+	for (struct local *l = s->locals; l; l = l->next)
+		if (l->socket == socket && l->paired)
+			return l;
+	return NULL;
+}
+
+static bool from_known_sender(const struct session *s, const char *ufrag, size_t len) {
+	return s->remote_pwd && strlen(s->remote_ufrag) == len && memcmp(s->remote_ufrag, ufrag, len) == 0;
+}
+
+struct pair *check_arrived(struct ice *ice, struct session *s, const sluice_path *path, uint32_t priority, bool nominate) {
+	struct pair *p = pair_find(s, path);
+	if (!p) {
+		struct local *l = local_of(s, path->socket);
+		struct remote *r = l ? remote_add_reflexive(ice, s, l, path, priority) : NULL;
+		p = r ? pair_add(ice, s, l, r) : NULL;
+	}
+	if (!p)
+		return NULL;
+	p->checked = true;
+	/* RFC 8445, 7.3.1.4: a pair in any state but Succeeded gets a triggered check. Also one that is In-Progress: its check may have
+	 * been dropped by a NAT that this request has just opened. */
+	if (p->state != ICE_PAIR_SUCCEEDED)
+		pair_trigger(ice, p);
+	if (nominate && !ice->controlling)
+		nominate_received(ice, p);
+	ice->dirty = true;
+	return p;
+}
+
+static void request_accepted(struct ice *ice, const struct request *r, uint64_t now) {
+	const struct stun_message *m = r->m;
+	if (ice->config.lite) {
+		lite_checked(ice, r->session, r->path, m, now);
+	} else if (from_known_sender(r->session, r->sender, r->sender_len)) {
+		struct pair *p = check_arrived(ice, r->session, r->path, m->priority, m->use_candidate);
+		if (p) {
+			p->last_request = now;
+			p->requests_received++;
+		}
+	} else if (r->session == ice->current) {
+		early_remember(ice, r->session, r->path, m, r->sender, r->sender_len);
+	}
+	note_authentic(ice);
+}
+
+static bool request_in(struct ice *ice, const sluice_path *path, const struct stun_message *m, uint64_t now) {
+	struct request r = {.path = path, .m = m};
+	if (!find_session(ice, &r) || !stun_verify(m, r.session->pwd, strlen(r.session->pwd)))
+		return false;
+	if (ice->config.relay_only && !(path->socket & ICE_RELAY_SOCKET))
+		return false;
+	struct answer a = {.path = *path, .session = r.session};
+	memcpy(a.id, m->id, STUN_ID_SIZE);
+	if (m->unknown_count) {
+		a.error = 420;
+		a.unknown_count = (uint8_t)m->unknown_count;
+		memcpy(a.unknown, m->unknown, sizeof a.unknown);
+	} else if (role_conflict(ice, m)) {
+		a.error = 487;
+	}
+	if (!answer_add(ice, &a) || a.error)
+		return a.error != 0;
+	request_accepted(ice, &r, now);
+	return true;
+}
+
+/* ---- answers in --------------------------------------------------------------------------------------------------- */
+
+static struct pair *find_check(struct session *s, const uint8_t *id, struct sent_check **check) {
+	for (size_t i = 0; s && i < s->pair_count; i++) {
+		struct pair *p = s->pairs[i];
+		for (size_t k = 0; k < CHECKS_KEPT; k++) {
+			if (p->sent[k].at && memcmp(p->sent[k].id, id, STUN_ID_SIZE) == 0) {
+				*check = &p->sent[k];
+				return p;
+			}
+		}
+	}
+	return NULL;
+}
+
+static void check_succeeded(struct ice *ice, struct pair *p, const struct sent_check *c, const struct stun_message *m,
+                            uint64_t now) {
+	p->rtt = now > c->at ? now - c->at : 1;
+	p->total_rtt += p->rtt;
+	p->responses_received++;
+	p->tries = 0;
+	p->last_answer = now;
+	p->unanswered_since = SLUICE_NEVER;
+	if (m->mapped.ss_family)
+		p->shown = local_seen(ice, p, &m->mapped);
+	if (p->state != ICE_PAIR_SUCCEEDED) {
+		pair_state(p, ICE_PAIR_SUCCEEDED);
+		/* RFC 8445, 7.2.5.3.3: "the agent sets the states for all other Frozen candidate pairs in all checklists with the
+		 * same foundation to Waiting". */
+		pairs_thaw(p, true);
+	}
+	/* A triggered check that waits asks what is known now; one that nominates does not. */
+	if (!(p->nominating && ice->controlling && !c->nominating))
+		pair_untrigger(p);
+	if (ice->controlling ? c->nominating && c->controlling : p->nominating) {
+		p->nominated = true;
+		p->nominating = false;
+	}
+	consent_schedule(ice, p, now);
+	note_authentic(ice);
+	ice->dirty = true;
+}
+
+/* RFC 8445, 7.2.5.1: on 487 the role is switched, unless that happened since, and the check is done again. Other errors may pass,
+ * as when the other side learns our credentials a little later, so retransmission goes on until the pair times out. */
+static void check_refused(struct ice *ice, struct pair *p, const struct sent_check *c, const struct stun_message *m) {
+	if (m->error_code != 487)
+		return;
+	if (c->controlling == ice->controlling && !ice->config.lite)
+		role_switch(ice, !ice->controlling);
+	pair_trigger(ice, p);
+	ice->dirty = true;
+}
+
+static bool answer_in(struct ice *ice, const sluice_path *path, const struct stun_message *m, uint64_t now) {
+	struct sent_check *c = NULL;
+	struct pair *p = find_check(ice->current, m->id, &c);
+	if (!p)
+		p = find_check(ice->before, m->id, &c);
+	if (!p)
+		return false;
+	const struct session *s = p->session;
+	if (!stun_verify(m, s->remote_pwd, strlen(s->remote_pwd)))
+		return false;
+	struct sent_check sent = *c;
+	c->at = 0;
+	/* RFC 8445, 7.2.5.2.1: the answer has to come from where the request went, to where it came from; else the pair has failed. */
+	if (!path_same(path, &p->path)) {
+		pair_fail(ice, p);
+		return true;
+	}
+	if (m->class == STUN_SUCCESS)
+		check_succeeded(ice, p, &sent, m, now);
+	else
+		check_refused(ice, p, &sent, m);
+	return true;
+}
+
+/* ---- both --------------------------------------------------------------------------------------------------------- */
+
+enum ice_verdict checks_input(struct ice *ice, const sluice_path *path, sluice_datagram *d, const struct stun_message *m,
+                              uint64_t now) {
+	bool good = false;
+	switch (m->class) {
+	case STUN_REQUEST:
+		good = request_in(ice, path, m, now);
+		break;
+	case STUN_INDICATION: /* RFC 8445, 11: a keepalive, nothing to do */
+		good = true;
+		break;
+	default:
+		good = answer_in(ice, path, m, now);
+		break;
+	}
+	if (!good) {
+		ice->stats.discarded++;
+		return ICE_TAKEN;
+	}
+	return m->class == STUN_REQUEST || m->class == STUN_SUCCESS ? embed_input(ice, m, d) : ICE_TAKEN;
+}

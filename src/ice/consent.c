@@ -1,0 +1,167 @@
+/* consent: does a valid pair still answer, and which of them is used? RFC 7675; RFC 8445, 11 and 12.
+ *
+ * A valid pair is asked again and again: the selected one for consent, the others, a few of them, so that one is known to work when the
+ * selected one falls silent. The requests are the keepalives, too. */
+#include "ice/agent.h"
+
+#define SUSPECT_AFTER SLUICE_S /* without answer to requests that were repeated: another pair may do better */
+#define REPEAT_MIN (250 * SLUICE_MS)
+#define REPEAT_MAX SLUICE_S
+#define SPARES 4 /* valid pairs beside the selected one that are kept alive */
+
+static uint64_t clamp(uint64_t low, uint64_t v, uint64_t high) {
+	if (v < low)
+		return low;
+	return v < high ? v : high;
+}
+
+/* RFC 7675, 5.1: "the interval SHOULD be randomized from between 0.8 and 1.2 of the basic period". */
+static uint64_t randomised(struct ice *ice, uint64_t period) {
+	return period / 10 * 8 + period / 10 * 4 / 1000 * (env_random32(ice->env) % 1001);
+}
+
+static bool is_spare(const struct ice *ice, const struct pair *p) {
+	unsigned better = 0;
+	for (size_t i = 0; i < p->session->pair_count; i++) {
+		const struct pair *q = p->session->pairs[i];
+		better += q->state == ICE_PAIR_SUCCEEDED && q != ice->selected && q->priority > p->priority;
+	}
+	return better < SPARES;
+}
+
+void consent_schedule(struct ice *ice, struct pair *p, uint64_t now) {
+	uint64_t at;
+	if (p->tries > 0) { /* a request is out */
+		if (p->unanswered_since == SLUICE_NEVER)
+			p->unanswered_since = now;
+		at = now + clamp(REPEAT_MIN, 2 * p->rtt, REPEAT_MAX);
+	} else if (p == ice->selected || p->nominated) {
+		at = now + randomised(ice, ice->config.consent_interval);
+	} else {
+		at = is_spare(ice, p) ? now + randomised(ice, ice->config.keepalive) : SLUICE_NEVER;
+	}
+	heap_set(&p->session->timers, &p->timer, at);
+}
+
+bool consent_alive(const struct ice *ice, const struct pair *p, uint64_t now) {
+	if (ice->config.lite)
+		return now - p->last_request < ice->config.failed_after;
+	return p->unanswered_since == SLUICE_NEVER || now - p->unanswered_since < SUSPECT_AFTER;
+}
+
+void pair_fail(struct ice *ice, struct pair *p) {
+	if (p->state == ICE_PAIR_FAILED)
+		return;
+	p->nominated = p->nominating = false;
+	p->tries = 0;
+	p->unanswered_since = SLUICE_NEVER;
+	pair_state(p, ICE_PAIR_FAILED);
+	pairs_thaw(p, false);
+	if (ice->selected == p) {
+		ice->selected = NULL;
+		ice->event_route = true;
+	}
+	ice->dirty = true;
+}
+
+/* ---- which pair is used ---- */
+
+static bool better(const struct ice *ice, const struct pair *a, const struct pair *b, uint64_t now) {
+	if (!b)
+		return true;
+	bool x = consent_alive(ice, a, now), y = consent_alive(ice, b, now);
+	if (x != y)
+		return x;
+	if (a->nominated != b->nominated)
+		return a->nominated;
+	if (ice->config.lite && a->nominated) /* the controlling side's last word */
+		return a->nominated_at > b->nominated_at;
+	return a->priority > b->priority;
+}
+
+/* While the selected pair is silent, an older success of another one says nothing: the whole network may be gone. */
+static bool proven(const struct ice *ice, const struct pair *p, uint64_t now) {
+	const struct pair *s = ice->selected;
+	if (ice->config.lite || !s || s == p || consent_alive(ice, s, now))
+		return true;
+	return p->last_answer > s->unanswered_since;
+}
+
+struct pair *consent_choose(struct ice *ice, uint64_t now) {
+	struct session *s = ice->current;
+	struct pair *best = NULL;
+	for (size_t i = 0; i < s->pair_count; i++) {
+		struct pair *p = s->pairs[i];
+		if (p->state == ICE_PAIR_SUCCEEDED && proven(ice, p, now) && better(ice, p, best, now))
+			best = p;
+	}
+	if (best || !ice->before)
+		return best;
+	/* RFC 8445, 9: "The agent continues to use the previously selected pair until a new one is selected" is what a restart without
+	 * interruption needs. */
+	if (ice->selected)
+		return ice->selected;
+	for (size_t i = 0; i < ice->before->pair_count; i++) {
+		struct pair *p = ice->before->pairs[i];
+		if (p->state == ICE_PAIR_SUCCEEDED && better(ice, p, best, now))
+			best = p;
+	}
+	return best;
+}
+
+/* ---- silence ---- */
+
+static bool is_silent(const struct ice *ice, const struct pair *p, uint64_t now) {
+	if (ice->config.lite) /* it asks nothing; a full agent asks every few seconds */
+		return now - p->last_request >= 3 * ice->config.disconnected_after;
+	return !consent_alive(ice, p, now) && now - p->last_answer >= ice->config.disconnected_after;
+}
+
+static uint64_t last_sign(const struct ice *ice, const struct pair *p) {
+	return ice->config.lite ? p->last_request : p->last_answer;
+}
+
+/* The spares are asked at once when the selected pair becomes suspect. */
+static void ask_spares(struct ice *ice, uint64_t now) {
+	struct session *s = ice->selected->session;
+	for (size_t i = 0; i < s->pair_count; i++) {
+		struct pair *p = s->pairs[i];
+		if (p->state == ICE_PAIR_SUCCEEDED && p != ice->selected && p->unanswered_since == SLUICE_NEVER &&
+		    is_spare(ice, p) && p->last_answer <= ice->selected->unanswered_since)
+			heap_set(&s->timers, &p->timer, now);
+	}
+}
+
+void consent_advance(struct ice *ice, uint64_t now) {
+	struct pair *p = ice->selected;
+	if (!p)
+		return;
+	if (now - last_sign(ice, p) >= ice->config.failed_after) {
+		/* RFC 7675, 5.1: "consent expires [...] if no valid STUN Binding response has been received from the remote peer in
+		 * the last 30 seconds", and then nothing more may be sent to it. */
+		pair_fail(ice, p);
+		return;
+	}
+	if (!consent_alive(ice, p, now)) {
+		if (!ice->config.lite)
+			ask_spares(ice, now);
+		ice->dirty = true;
+	}
+	if (is_silent(ice, p, now) && ice->state != ICE_DISCONNECTED)
+		event_state(ice, ICE_DISCONNECTED);
+}
+
+uint64_t consent_deadline(const struct ice *ice) {
+	const struct pair *p = ice->selected;
+	if (!p)
+		return SLUICE_NEVER;
+	uint64_t at = last_sign(ice, p) + ice->config.failed_after;
+	if (ice->config.lite)
+		return ice->state == ICE_DISCONNECTED ? at : earlier(at, p->last_request + 3 * ice->config.disconnected_after);
+	if (p->unanswered_since == SLUICE_NEVER || ice->state == ICE_DISCONNECTED)
+		return at;
+	uint64_t suspect = p->unanswered_since + SUSPECT_AFTER, silent = p->last_answer + ice->config.disconnected_after;
+	if (suspect > ice->latest)
+		return earlier(at, suspect);
+	return earlier(at, silent);
+}

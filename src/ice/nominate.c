@@ -1,0 +1,86 @@
+/* nominate: when does the controlling side settle on a pair, and what does the controlled side make of it? RFC 8445, 8.1.
+ *
+ * Data does not wait for any of this: it uses the best valid pair from the first moment. */
+#include "ice/agent.h"
+
+#define WAIT_MIN (20 * SLUICE_MS)
+#define WAIT_MAX (200 * SLUICE_MS)
+
+/* What a better pair could win: a shorter way is worth waiting and switching for, a higher local preference is not. */
+static int worth(const struct pair *p) {
+	if (p->local->c.type == CANDIDATE_RELAY || p->remote->type == CANDIDATE_RELAY)
+		return 0;
+	return p->local->c.type == CANDIDATE_HOST && p->remote->type == CANDIDATE_HOST ? 2 : 1;
+}
+
+static bool may_succeed(const struct pair *p) {
+	return p->state == ICE_PAIR_WAITING || p->state == ICE_PAIR_IN_PROGRESS || p->state == ICE_PAIR_FROZEN;
+}
+
+static bool may_be_bettered(const struct ice *ice, const struct pair *best) {
+	const struct session *s = best->session;
+	if (worth(best) == 2)
+		return false;
+	for (size_t i = 0; i < s->pair_count; i++)
+		if (may_succeed(s->pairs[i]) && worth(s->pairs[i]) > worth(best))
+			return true;
+	return !s->remote_done || ice_gathering(ice) != ICE_GATHERING_COMPLETE;
+}
+
+static struct pair *best_valid(const struct ice *ice, uint64_t now) {
+	const struct session *s = ice->current;
+	struct pair *best = NULL;
+	for (size_t i = 0; i < s->pair_count; i++) {
+		struct pair *p = s->pairs[i];
+		if (p->state == ICE_PAIR_SUCCEEDED && consent_alive(ice, p, now) && (!best || p->priority > best->priority))
+			best = p;
+	}
+	return best;
+}
+
+static struct pair *decided(const struct ice *ice, uint64_t now) {
+	const struct session *s = ice->current;
+	struct pair *best = NULL;
+	for (size_t i = 0; i < s->pair_count; i++) {
+		struct pair *p = s->pairs[i];
+		if ((p->nominated || p->nominating) && consent_alive(ice, p, now) && (!best || p->priority > best->priority))
+			best = p;
+	}
+	return best;
+}
+
+static void nominate(struct ice *ice, struct pair *p) {
+	p->nominating = true;
+	p->session->nominate_at = SLUICE_NEVER;
+	pair_trigger(ice, p);
+}
+
+/* RFC 8445, 8.1.1 lets the controlling agent nominate once in a session. A second time it is done here only where the alternative is
+ * worse: the nominated pair fell silent, or a relay was taken for want of a direct way which then opened. */
+void nominate_settle(struct ice *ice, uint64_t now) {
+	struct session *s = ice->current;
+	if (!ice->controlling || ice->config.lite || !s->remote_pwd)
+		return;
+	struct pair *best = best_valid(ice, now), *taken = decided(ice, now);
+	if (!best || best == taken || (taken && worth(best) <= worth(taken)))
+		return;
+	if (taken || !may_be_bettered(ice, best)) {
+		nominate(ice, best);
+		return;
+	}
+	if (s->nominate_at == SLUICE_NEVER) {
+		uint64_t wait = best->rtt > WAIT_MIN ? best->rtt : WAIT_MIN;
+		s->nominate_at = now + earlier(wait, WAIT_MAX);
+	} else if (s->nominate_at <= now) {
+		nominate(ice, best);
+	}
+}
+
+/* RFC 8445, 7.3.1.5: on a valid pair the flag is set at once, on another one when its check succeeds. */
+void nominate_received(struct ice *ice, struct pair *p) {
+	(void)ice;
+	if (p->state == ICE_PAIR_SUCCEEDED)
+		p->nominated = true;
+	else
+		p->nominating = true;
+}
