@@ -6,7 +6,8 @@
  * behind. Its random numbers are constant, so a seed can name its tag and its TSNs: all bytes are 0x11.
  *
  *   byte 0      bits 0-2 state (enum sluice_sctp_state), 3 the app keeps messages, 4 small window, 5 data is queued before,
- *               6 the peer has neither PR-SCTP nor RE-CONFIG
+ *               6 the peer has neither PR-SCTP nor RE-CONFIG, 7 it is opened by descriptions (SNAP) instead: byte 1 is a length n,
+ *               then follow the n bytes of the peer's
  *   then steps  op & 7: 0-3 packet: n, 4n bytes of chunks          4 time: t, t * t ms pass
  *                       5 send: n, 16n + 1 bytes; op's high bits tell how
  *                       6 call: which                              7 raw packet: n, 4n bytes, resealed if bit 3 of op */
@@ -257,6 +258,27 @@ static void reach(struct world *w, enum sluice_sctp_state state, bool queued) {
 	listen_to(w);
 }
 
+/* Returns where the script begins. */
+static const uint8_t *reach_described(struct world *w, const uint8_t *at, const uint8_t *end) {
+	uint8_t ours[SLUICE_SCTP_INIT_MAX];
+	int len = sluice_sctp_describe(w->sctp, ours, sizeof ours);
+	MUST(len > 0 && sluice_sctp_check_init(ours, (size_t)len) == 0);
+	w->tag = get_be32(ours + 4);
+	size_t n = at < end ? *at++ : 0;
+	if (n > (size_t)(end - at))
+		n = (size_t)(end - at);
+	uint8_t *copy = malloc(n ? n : 1);
+	MUST(copy);
+	memcpy(copy, at, n);
+	int fits = sluice_sctp_check_init(copy, n);
+	MUST(fits == 0 || fits == SLUICE_MALFORMED);
+	MUST(sluice_sctp_connect_described(w->sctp, copy, n) == fits);
+	MUST(sluice_sctp_state(w->sctp) == (fits ? SLUICE_SCTP_CLOSED : SLUICE_SCTP_ESTABLISHED));
+	free(copy);
+	listen_to(w);
+	return at + n;
+}
+
 /* ---- the script ---- */
 
 static size_t left(const uint8_t *at, const uint8_t *end, size_t want) {
@@ -310,8 +332,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	}
 	MUST(sluice_env_new(&config, &w.env) == 0);
 	MUST(sluice_sctp_new(w.env, &sctp, &w.sctp) == 0);
-	reach(&w, (enum sluice_sctp_state)(data[0] & 7), data[0] & 32);
-	play(&w, data + 1, data + size);
+	const uint8_t *script = data + 1;
+	if (data[0] & 128)
+		script = reach_described(&w, script, data + size);
+	else
+		reach(&w, (enum sluice_sctp_state)(data[0] & 7), data[0] & 32);
+	play(&w, script, data + size);
 	pass_time(&w, w.now + 60 * SLUICE_S);
 	sluice_sctp_free(w.sctp);
 	release_kept(&w);

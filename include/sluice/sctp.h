@@ -83,6 +83,21 @@ SLUICE_API void sluice_sctp_free(sluice_sctp *a);
 /* The active open: sends INIT. Both sides may do it at once. Only in CLOSED, else SLUICE_WRONG_STATE. */
 SLUICE_API int sluice_sctp_connect(sluice_sctp *a);
 
+/* The other way to open (draft-hancke-tsvwg-snap): each side gives the other its INIT chunk by means of its own (an offer and an
+ * answer), and no handshake follows.
+ *
+ * describe() writes the chunk, without padding at its end; from then on its tag and its initial TSN are fixed, also for a
+ * sluice_sctp_connect(), until the association is established. Nothing else changes, and it may be called again: the same bytes
+ * come. Returns the length (SLUICE_SCTP_INIT_MAX bytes hold it), SLUICE_WRONG_STATE when not CLOSED, SLUICE_NO_SPACE. */
+#define SLUICE_SCTP_INIT_MAX 128
+SLUICE_API int sluice_sctp_describe(sluice_sctp *a, void *init_chunk, size_t size);
+/* Could an association be made with this INIT chunk? 0 or SLUICE_MALFORMED. */
+SLUICE_API int sluice_sctp_check_init(const void *init_chunk, size_t len);
+/* Establishes with the peer's chunk at once: a CONNECTED event follows. Both sides must do it. What differs between the two INITs
+ * is settled as a handshake would settle it. Returns 0; SLUICE_MALFORMED, and nothing has changed; SLUICE_WRONG_STATE when it is
+ * not CLOSED, was not described, or has events of an earlier association to be polled. */
+SLUICE_API int sluice_sctp_connect_described(sluice_sctp *a, const void *remote_init, size_t len);
+
 /* Stops (true) or resumes (false) answering INIT while CLOSED. */
 SLUICE_API void sluice_sctp_refuse(sluice_sctp *a, bool refuse);
 

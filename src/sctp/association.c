@@ -158,7 +158,7 @@ static void set_error(sluice_sctp *a, int error, const char *format, va_list arg
 static void end(sluice_sctp *a) {
 	a->state = SLUICE_SCTP_CLOSED;
 	a->pending = 0;
-	a->shutdown_wanted = false;
+	a->shutdown_wanted = a->heartbeat_unscheduled = false;
 	for (int t = 0; t < TIMER_COUNT; t++)
 		timer_stop(a, t);
 	event_push(&a->events, &a->ended); /* before those that the dropping brings, as in a restart */

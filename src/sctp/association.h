@@ -4,7 +4,7 @@
  *   input.c        packets in: checks, dispatch, small chunks    data.c       DATA and FORWARD-TSN in, SACK out
  *   ack.c          SACK in, T3, congestion, abandoning           output.c     packets out
  *   shutdown.c     SHUTDOWN in all its collisions                reconfig.c   RFC 6525
- *   timers.c       heartbeats and the dispatch of timers
+ *   timers.c       heartbeats and the dispatch of timers         snap.c       INITs exchanged in SDP
  *
  * Below them stand modules that know nothing of the association: tsnmap, reassembly, message, outgoing, outstanding, rto,
  * cc, cookie, events, idmap. */
@@ -94,7 +94,9 @@ struct sluice_sctp {
 	uint32_t mtu; /* config.mtu, rounded down to a multiple of 4, so that full packets come out equal */
 	uint32_t pending;
 	bool refuse, dirty, shutdown_wanted;
-	uint64_t now; /* of the last verb */
+	bool described;             /* CLOSED, and local_tag and local_tsn were told to somebody */
+	bool heartbeat_unscheduled; /* established outside of a verb */
+	uint64_t now;               /* of the last verb */
 
 	/* who we are to each other */
 	uint32_t local_tag, peer_tag;
@@ -180,7 +182,10 @@ bool association_count_error(sluice_sctp *a);
 
 /* ---- handshake.c ---- */
 void handshake_reset(sluice_sctp *a); /* fresh tags and TSNs */
+void handshake_begin(sluice_sctp *a); /* everything as at the start, under the tag that was described, or a fresh one */
 void handshake_write_init(sluice_sctp *a, struct writer *w);
+void handshake_describe(const sluice_sctp *a, struct writer *w); /* the same, without a timer and a cookie's wishes */
+void handshake_adopt(sluice_sctp *a, const struct wire_init *i); /* the peer's INIT in hand: ESTABLISHED */
 void handshake_timeout(sluice_sctp *a);
 struct packet;
 void handshake_init(sluice_sctp *a, struct packet *p, const struct wire_chunk *c);

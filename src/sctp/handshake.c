@@ -33,13 +33,20 @@ static void begin_anew(sluice_sctp *a) {
 
 /* ---- the active open ---- */
 
-int sluice_sctp_connect(sluice_sctp *a) {
-	if (a->state != SLUICE_SCTP_CLOSED)
-		return SLUICE_WRONG_STATE;
-	handshake_reset(a);
+void handshake_begin(sluice_sctp *a) {
+	/* Whoever was told of a tag and a TSN expects just these. */
+	if (!a->described)
+		handshake_reset(a);
+	a->described = false;
 	a->error = 0;
 	a->error_count = a->t1_retries = a->stale_cookies = a->cookie_preservative = 0;
 	begin_anew(a);
+}
+
+int sluice_sctp_connect(sluice_sctp *a) {
+	if (a->state != SLUICE_SCTP_CLOSED)
+		return SLUICE_WRONG_STATE;
+	handshake_begin(a);
 	a->state = SLUICE_SCTP_COOKIE_WAIT;
 	a->pending |= PENDING_INIT;
 	a->t1_rto = a->config.rto_initial;
@@ -68,6 +75,11 @@ void handshake_write_init(sluice_sctp *a, struct writer *w) {
 	i.cookie_preservative = a->cookie_preservative;
 	wire_init_write(w, WIRE_INIT, &i);
 	timer_start(a, TIMER_T1, a->t1_rto);
+}
+
+void handshake_describe(const sluice_sctp *a, struct writer *w) {
+	struct wire_init i = describe(a, a->local_tag, a->local_tsn);
+	wire_init_write(w, WIRE_INIT, &i);
 }
 
 void handshake_timeout(sluice_sctp *a) {
@@ -145,6 +157,12 @@ static void establish(sluice_sctp *a) {
 		a->shutdown_wanted = false;
 		shutdown_begin(a);
 	}
+}
+
+void handshake_adopt(sluice_sctp *a, const struct wire_init *i) {
+	take_peer(a, i->tag, i->tsn, i->a_rwnd, i->outbound_streams, i->inbound_streams);
+	take_capabilities(a, i->forward_tsn, i->reconfig, offers_zero_checksum(i));
+	establish(a);
 }
 
 /* ---- INIT ---- */
@@ -357,6 +375,7 @@ static void adopt(sluice_sctp *a, const struct cookie *k) {
 static void cookie_opens(sluice_sctp *a, const struct cookie *k) {
 	a->local_tag = k->local_tag;
 	a->local_tsn = k->local_tsn;
+	a->described = false;
 	begin_anew(a);
 	adopt(a, k);
 }

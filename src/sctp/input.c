@@ -173,6 +173,9 @@ static void reply_out_of_the_blue(sluice_sctp *a, const struct packet *p, uint8_
 /* A packet with a tag that is not ours, or for an association that is not there. RFC 9260, 8.4. */
 static void out_of_the_blue(sluice_sctp *a, const struct packet *p, uint8_t first) {
 	a->stats.packets_discarded++;
+	/* The peer has our INIT from elsewhere and is ahead of us, who have not got its: it will repeat itself. */
+	if (a->described && p->header.tag == a->local_tag)
+		return;
 	if (first == WIRE_SHUTDOWN_ACK)
 		reply_out_of_the_blue(a, p, WIRE_SHUTDOWN_COMPLETE);
 	else if (a->state == SLUICE_SCTP_CLOSED && first != WIRE_ABORT && first != WIRE_SHUTDOWN_COMPLETE &&

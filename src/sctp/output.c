@@ -291,6 +291,8 @@ int sluice_sctp_output(sluice_sctp *a, sluice_batch *b, uint64_t now) {
 	if (b->capacity < a->mtu + rooms)
 		return SLUICE_NO_SPACE;
 	a->now = now;
+	if (a->heartbeat_unscheduled)
+		heartbeat_schedule(a);
 	if (a->out.unstamped)
 		outgoing_stamp(&a->out, now);
 	b->count = b->stride = b->last = 0;

@@ -6,6 +6,7 @@
 #define HEARTBEAT_INFO 16 /* time and a random nonce, so that an answer proves that it was received */
 
 void heartbeat_schedule(sluice_sctp *a) {
+	a->heartbeat_unscheduled = false;
 	if (a->config.heartbeat_interval == SLUICE_NEVER)
 		return;
 	/* Once per RTO plus HB.interval, give or take half the RTO. */
