@@ -134,17 +134,22 @@ SLUICE_API uint64_t sluice_channel_buffered_amount(const sluice_channel *ch);
 SLUICE_API void sluice_channel_set_buffered_low(sluice_channel *ch, uint64_t threshold);
 SLUICE_API void sluice_channel_set_high_water(sluice_channel *ch, uint64_t bytes); /* 0: the association's */
 
+/* Replaces callbacks and user pointer from the next callback on; in on_channel this is how the app takes a channel of the peer's. */
 SLUICE_API void sluice_channel_set_callbacks(sluice_channel *ch, const sluice_channel_callbacks *callbacks, void *user);
+/* What it was given or made with, by us or by the peer's OPEN. Texts are UTF-8 with a NUL behind, live as long as the channel, and
+ * may hold a NUL, so len (may be NULL) tells their length; value (may be NULL) is the count or the ms of the reliability. */
 SLUICE_API void *sluice_channel_user(const sluice_channel *ch);
 SLUICE_API sluice_channels *sluice_channel_set_of(const sluice_channel *ch);
-SLUICE_API enum sluice_channel_state sluice_channel_state(const sluice_channel *ch);
-SLUICE_API int32_t sluice_channel_id(const sluice_channel *ch); /* -1 while unassigned */
 SLUICE_API const char *sluice_channel_label(const sluice_channel *ch, size_t *len);
 SLUICE_API const char *sluice_channel_protocol(const sluice_channel *ch, size_t *len);
 SLUICE_API bool sluice_channel_is_unordered(const sluice_channel *ch);
 SLUICE_API bool sluice_channel_is_negotiated(const sluice_channel *ch);
 SLUICE_API enum sluice_reliability sluice_channel_reliability(const sluice_channel *ch, uint32_t *value);
 SLUICE_API uint16_t sluice_channel_priority(const sluice_channel *ch);
+
+/* How it stands. The largest message is what the peer takes; UINT64_MAX: no limit. Counters: see stats.h. */
+SLUICE_API enum sluice_channel_state sluice_channel_state(const sluice_channel *ch);
+SLUICE_API int32_t sluice_channel_id(const sluice_channel *ch); /* -1 while unassigned */
 SLUICE_API uint64_t sluice_channel_max_message_size(const sluice_channel *ch);
 SLUICE_API void sluice_channel_stats_get(const sluice_channel *ch, sluice_channel_stats *stats);
 

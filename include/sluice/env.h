@@ -130,6 +130,7 @@ typedef struct sluice_message {
 	const struct iovec *iov; /* the slices */
 } sluice_message;
 
+/* One reference more, one less; the last one frees it. A callback's message needs a retain to be kept, one from poll() a release. */
 SLUICE_API void sluice_message_retain(sluice_message *m);
 SLUICE_API void sluice_message_release(sluice_message *m);
 

@@ -85,6 +85,7 @@ typedef struct sluice_endpoint_config {
 	void *user;
 } sluice_endpoint_config;
 
+/* Binds the socket; several endpoints may be on a loop. Returns 0, SLUICE_IO (errno tells why), SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_endpoint_new(sluice_loop *loop, const sluice_endpoint_config *config, sluice_endpoint **out);
 /* Its peers stay, without a socket; free them. Not from inside on_unknown_ufrag. */
 SLUICE_API void sluice_endpoint_free(sluice_endpoint *e);

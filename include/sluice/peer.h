@@ -20,8 +20,10 @@ extern "C" {
 
 /* ---- certificates ------------------------------------------------------------------------------------------------ */
 
+/* An X.509 certificate with its private key, by which a DTLS endpoint is known. */
 typedef struct sluice_certificate sluice_certificate;
 
+/* Hash functions of certificates' fingerprints. */
 enum sluice_hash { SLUICE_SHA256 = 1, SLUICE_SHA384, SLUICE_SHA512 };
 
 /* A certificate's digest, which RFC 8122 writes as "sha-256 AB:CD:..."; every such text fits in SLUICE_FINGERPRINT_MAX
@@ -41,8 +43,10 @@ SLUICE_API int sluice_certificate_from_pem(const char *cert_pem, const char *key
  * 0, SLUICE_NO_SPACE (4096 bytes hold either of an ECDSA key), SLUICE_CRYPTO. */
 SLUICE_API int sluice_certificate_to_pem(const sluice_certificate *c, char *cert_pem, size_t cert_size, char *key_pem,
                                          size_t key_size);
+/* One reference more, one less; the last one frees it. */
 SLUICE_API void sluice_certificate_retain(sluice_certificate *c);
 SLUICE_API void sluice_certificate_release(sluice_certificate *c);
+/* Its digest, to be told to the other side. Returns 0, SLUICE_INVALID for an unknown hash, SLUICE_CRYPTO. */
 SLUICE_API int sluice_certificate_fingerprint(const sluice_certificate *c, enum sluice_hash hash, sluice_fingerprint *out);
 
 /* "sha-256 AB:CD:..." into text; returns its length, or SLUICE_NO_SPACE. */
@@ -52,6 +56,7 @@ SLUICE_API int sluice_fingerprint_parse(const char *text, sluice_fingerprint *ou
 
 /* ---- the peer ---------------------------------------------------------------------------------------------------- */
 
+/* One connection to one other side. */
 typedef struct sluice_peer sluice_peer;
 
 enum sluice_peer_state {
@@ -63,6 +68,7 @@ enum sluice_peer_state {
 	SLUICE_PEER_FAILED,       /* sluice_peer_error tells why */
 	SLUICE_PEER_DISCONNECTED, /* by descriptions: the path is silent; CONNECTED comes again, or FAILED */
 };
+/* W3C's word, "connected"; "unknown" for a number that is none. Any thread. */
 SLUICE_API const char *sluice_peer_state_name(enum sluice_peer_state state);
 
 /* ---- by offer and answer: states and descriptions (W3C webrtc-pc, 4.3; RFC 9429) ------------------------------------ */
@@ -165,6 +171,7 @@ typedef struct sluice_peer_config {
 	void (*on_negotiation_needed)(sluice_peer *p, void *user);
 } sluice_peer_config;
 
+/* All defaults. Call it before any field is set. */
 SLUICE_API void sluice_peer_config_init(sluice_peer_config *config);
 
 /* Makes a peer in state NEW; nothing is sent before start. Returns 0, SLUICE_INVALID (the role is missing, or a field is
@@ -222,6 +229,7 @@ SLUICE_API int sluice_peer_add_remote_candidate(sluice_peer *p, const char *cand
  * on_negotiation_needed follows. RFC 8445, 9. */
 SLUICE_API int sluice_peer_restart_ice(sluice_peer *p);
 
+/* The states that were told last, or will be by the next dispatch(). */
 SLUICE_API enum sluice_signaling_state sluice_peer_signaling_state(const sluice_peer *p);
 SLUICE_API enum sluice_gathering_state sluice_peer_gathering_state(const sluice_peer *p);
 SLUICE_API enum sluice_ice_state sluice_peer_ice_state(const sluice_peer *p);
@@ -289,14 +297,18 @@ SLUICE_API void sluice_peer_set_wake(sluice_peer *p, void (*wake)(void *ctx), vo
 SLUICE_API int sluice_peer_open_channel(sluice_peer *p, const sluice_channel_config *config, sluice_channel **out);
 SLUICE_API sluice_peer *sluice_channel_peer(const sluice_channel *ch); /* NULL when the set has no peer */
 
+/* Where it stands; on_state may not have told it yet. */
 SLUICE_API enum sluice_peer_state sluice_peer_state(const sluice_peer *p);
 /* Why it FAILED; 0 while it lives and after an orderly end. What text (may be NULL) then points to is never NULL and lives
  * as long as the peer. */
 SLUICE_API int sluice_peer_error(const sluice_peer *p, const char **text);
+/* config.user, which may be changed at any time. */
 SLUICE_API void *sluice_peer_user(const sluice_peer *p);
+SLUICE_API void sluice_peer_set_user(sluice_peer *p, void *user);
+/* The fingerprint of its own certificate; see sluice_certificate_fingerprint. */
 SLUICE_API int sluice_peer_local_fingerprint(const sluice_peer *p, enum sluice_hash hash, sluice_fingerprint *out);
 SLUICE_API const char *sluice_peer_cipher(const sluice_peer *p); /* OpenSSL's name of the suite; "" before DTLS is up */
-SLUICE_API void sluice_peer_set_user(sluice_peer *p, void *user);
+/* A copy of its counters; see stats.h. */
 SLUICE_API void sluice_peer_stats_get(const sluice_peer *p, sluice_peer_stats *stats);
 /* The same as one JSON object of W3C's RTCStatsReport: "transport", "candidate-pair", "local-candidate", "remote-candidate",
  * "certificate", "data-channel", "peer-connection" and our "sctp-association" entries by id; times in s, as there. Returns the length

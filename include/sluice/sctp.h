@@ -57,8 +57,10 @@ typedef struct sluice_sctp_config {
 	bool no_pr_sctp, no_reconfig; /* do not offer RFC 3758 / RFC 6525 */
 } sluice_sctp_config;
 
+/* All defaults. Call it before any field is set. */
 SLUICE_API void sluice_sctp_config_init(sluice_sctp_config *config);
 
+/* RFC 9260, 4. */
 enum sluice_sctp_state {
 	SLUICE_SCTP_CLOSED = 0,
 	SLUICE_SCTP_COOKIE_WAIT,
@@ -69,6 +71,7 @@ enum sluice_sctp_state {
 	SLUICE_SCTP_SHUTDOWN_RECEIVED,
 	SLUICE_SCTP_SHUTDOWN_ACK_SENT,
 };
+/* The RFC's name, "COOKIE-WAIT"; "UNKNOWN" for a number that is none. Any thread. */
 SLUICE_API const char *sluice_sctp_state_name(enum sluice_sctp_state state);
 
 /* Makes an association in CLOSED. It answers an INIT by itself (the passive open of RFC 9260; it keeps no state for that
@@ -217,9 +220,11 @@ SLUICE_API bool sluice_sctp_poll(sluice_sctp *a, sluice_sctp_event *event);
 
 /* ---- what it knows ----------------------------------------------------------------------------------------------- */
 
+/* Where it stands after the last call. */
 SLUICE_API enum sluice_sctp_state sluice_sctp_state(const sluice_sctp *a);
 /* Why it ended: 0 while it lives or after a graceful end. The text is the peer's reason or ours; never NULL. */
 SLUICE_API int sluice_sctp_error(const sluice_sctp *a, const char **text);
+/* A copy of its counters. */
 SLUICE_API void sluice_sctp_stats_get(const sluice_sctp *a, sluice_sctp_stats *stats);
 
 #ifdef __cplusplus
