@@ -113,7 +113,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs check bench fuzz fuzzers lint format install uninstall clean help FORCE
+.PHONY: all programs check bench fuzz fuzzers lint format docs install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 
 all: $(STATIC) $(SHARED) $(TOOL) $(if $(DEFAULT),links compile_commands.json)
@@ -125,6 +125,7 @@ help:
 	@echo '               smoke run, BENCH_INSTRUCTIONS=1 counts instructions too (slow)'
 	@echo 'make fuzz      every fuzz target for FUZZ_SECONDS=30'
 	@echo 'make lint      format check and cppcheck; make format rewrites'
+	@echo 'make docs      the reference of the public headers as HTML, build/docs/index.html (doxygen)'
 	@echo 'make install   PREFIX=/usr/local DESTDIR= BINDIR= LIBDIR= INCLUDEDIR= MANDIR=; and make uninstall'
 	@echo 'make clean     removes build/'
 	@echo 'Switches: CC=clang  SAN=address,undefined  SAN=thread  WERROR=1  MIMALLOC= (without mimalloc)  CFLAGS=-O3  V=1'
@@ -280,6 +281,14 @@ compile_commands.json: $(OUT)/flags $(OUT)/sources
 define command_entry
 {"directory":"$(CURDIR)","file":"$(1)","command":"$(subst ",\",$(CC) $(ALL_CFLAGS) $(HELPER_CFLAGS)) -c $(1)"}
 endef
+
+# ---- docs ----
+
+DOXYGEN ?= doxygen
+docs:
+	@mkdir -p $(BUILD)/docs
+	$(call say,DOXYGEN,$(BUILD)/docs/index.html)
+	$(Q)SLUICE_VERSION='$(VERSION)' SLUICE_DOCS='$(BUILD)/docs' $(DOXYGEN) Doxyfile
 
 # ---- install ----
 
