@@ -1,5 +1,6 @@
-/* arguments: numbers, times and addresses as people type them. */
+/* arguments: numbers, times and addresses as people type them, and options that they mistype. */
 #include <errno.h>
+#include <getopt.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -7,6 +8,14 @@
 #include <string.h>
 
 #include "tools/tools.h"
+
+int getopt_error(const char *command, int key, char **argv) {
+	if (key == ':')
+		return usage_error(command, "%s needs an argument", argv[optind - 1]);
+	if (optopt > 255)
+		return usage_error(command, "%s takes no argument", argv[optind - 1]);
+	return usage_error(command, "unknown or ambiguous option '%s'", argv[optind - 1]);
+}
 
 bool parse_unsigned(const char *text, uint64_t min, uint64_t max, uint64_t *out) {
 	if (*text < '0' || *text > '9')
@@ -51,14 +60,14 @@ static bool split(const char *text, char *host, size_t size, const char **port) 
 	return true;
 }
 
-const char *parse_address(const char *text, struct sockaddr_storage *addr, socklen_t *len) {
+static const char *parse_with_port(const char *text, uint64_t lowest, struct sockaddr_storage *addr, socklen_t *len) {
 	char host[256];
 	const char *port;
 	uint64_t number;
 	if (!split(text, host, sizeof host, &port))
 		return "expected ADDRESS:PORT or [IPV6]:PORT";
-	if (!parse_unsigned(port, 1, 65535, &number))
-		return "the port is a number from 1 to 65535";
+	if (!parse_unsigned(port, lowest, 65535, &number))
+		return lowest ? "the port is a number from 1 to 65535" : "the port is a number from 0 to 65535";
 	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM}, *found;
 	int error = getaddrinfo(host, port, &hints, &found);
 	if (error)
@@ -67,6 +76,42 @@ const char *parse_address(const char *text, struct sockaddr_storage *addr, sockl
 	*len = found->ai_addrlen;
 	freeaddrinfo(found);
 	return NULL;
+}
+
+const char *parse_address(const char *text, struct sockaddr_storage *addr, socklen_t *len) {
+	return parse_with_port(text, 1, addr, len);
+}
+
+const char *parse_local_address(const char *text, struct sockaddr_storage *addr, socklen_t *len) {
+	return parse_with_port(text, 0, addr, len);
+}
+
+uint16_t address_port(const struct sockaddr_storage *addr) {
+	return ntohs(addr->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)addr)->sin6_port
+	                                         : ((const struct sockaddr_in *)addr)->sin_port);
+}
+
+void address_set_port(struct sockaddr_storage *addr, uint16_t port) {
+	if (addr->ss_family == AF_INET6)
+		((struct sockaddr_in6 *)addr)->sin6_port = htons(port);
+	else
+		((struct sockaddr_in *)addr)->sin_port = htons(port);
+}
+
+bool parse_host(const char *text, struct sockaddr_storage *addr, socklen_t *len) {
+	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST}, *found;
+	if (getaddrinfo(text, NULL, &hints, &found))
+		return false;
+	memcpy(addr, found->ai_addr, found->ai_addrlen);
+	*len = found->ai_addrlen;
+	freeaddrinfo(found);
+	return true;
+}
+
+bool is_loopback_address(const struct sockaddr_storage *addr) {
+	if (addr->ss_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)addr)->sin6_addr);
+	return ntohl(((const struct sockaddr_in *)addr)->sin_addr.s_addr) >> 24 == 127;
 }
 
 bool is_any_address(const struct sockaddr_storage *addr) {

@@ -1,5 +1,4 @@
 /* options: reads the options that the connecting commands share, and hands a command its own. */
-#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,12 +192,8 @@ static int read_port_range(struct link_options *o, const char *text) {
 }
 
 static int read_bind(struct link_options *o, const char *text) {
-	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST}, *found;
-	if (getaddrinfo(text, NULL, &hints, &found))
+	if (!parse_host(text, &o->bind, &o->bind_len))
 		return option_error(o->command, "bind", "an IPv4 or IPv6 address of this host");
-	memcpy(&o->bind, found->ai_addr, found->ai_addrlen);
-	o->bind_len = found->ai_addrlen;
-	freeaddrinfo(found);
 	return is_any_address(&o->bind) ? option_error(o->command, "bind", "one address; without --bind all are used") : 0;
 }
 
@@ -278,14 +273,6 @@ static int check(const struct link_options *o) {
 
 /* ---- the command line ---------------------------------------------------------------------------------------------- */
 
-static int complain_about_option(const char *command, int key, char **argv) {
-	if (key == ':')
-		return usage_error(command, "%s needs an argument", argv[optind - 1]);
-	if (optopt > 255)
-		return usage_error(command, "%s takes no argument", argv[optind - 1]);
-	return usage_error(command, "unknown or ambiguous option '%s'", argv[optind - 1]);
-}
-
 static void print_help(const struct command_options *c) {
 	fputs(c->usage, stdout);
 	if (c->has_signalling)
@@ -319,7 +306,7 @@ int options_read(const struct command_options *c, int argc, char **argv, struct 
 			return EXIT_OK;
 		}
 		if (key < OPT_STUN)
-			return complain_about_option(c->name, key, argv);
+			return getopt_error(c->name, key, argv);
 		int wrong = key < OPTION_OWN ? read_shared(o, key, optarg) : c->read(c->ctx, key, optarg);
 		if (wrong)
 			return wrong;

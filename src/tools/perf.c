@@ -187,14 +187,6 @@ static int check_options(const struct perf_options *o, uint32_t seen) {
 	return 0;
 }
 
-static int complain_about_option(int key, char **argv) {
-	if (key == ':')
-		return usage_error("perf", "%s needs an argument", argv[optind - 1]);
-	if (optopt > 255)
-		return usage_error("perf", "%s takes no argument", argv[optind - 1]);
-	return usage_error("perf", "unknown or ambiguous option '%s'", argv[optind - 1]);
-}
-
 /* -1 to go on, else the exit code. */
 static int read_command_line(int argc, char **argv, struct perf_options *o) {
 	uint32_t seen = 0;
@@ -206,7 +198,7 @@ static int read_command_line(int argc, char **argv, struct perf_options *o) {
 			return EXIT_OK;
 		}
 		if (key < OPT_SIZE)
-			return complain_about_option(key, argv);
+			return getopt_error("perf", key, argv);
 		int wrong = read_option(o, key, optarg);
 		if (wrong)
 			return wrong;

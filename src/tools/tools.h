@@ -25,10 +25,19 @@ __attribute__((format(printf, 2, 3))) int usage_error(const char *command, const
 
 /* ---- arguments.c: each takes the whole text or nothing ---- */
 
+/* getopt_long() gave ':' or '?' (its long options have keys above 255, its own messages are off): the usage error. */
+int getopt_error(const char *command, int key, char **argv);
 bool parse_unsigned(const char *text, uint64_t min, uint64_t max, uint64_t *out);
 bool parse_seconds(const char *text, double min, double max, double *out);
 /* "host:port", "[v6]:port". Returns NULL, or what is wrong with it. */
 const char *parse_address(const char *text, struct sockaddr_storage *addr, socklen_t *len);
+/* The same for an address of ours; port 0: any. */
+const char *parse_local_address(const char *text, struct sockaddr_storage *addr, socklen_t *len);
+/* A numeric address without a port. */
+bool parse_host(const char *text, struct sockaddr_storage *addr, socklen_t *len);
+uint16_t address_port(const struct sockaddr_storage *addr);
+void address_set_port(struct sockaddr_storage *addr, uint16_t port);
+bool is_loopback_address(const struct sockaddr_storage *addr);
 /* 0.0.0.0 or [::]: good for listening only. */
 bool is_any_address(const struct sockaddr_storage *addr);
 /* The reverse of parse_address, numerically. */
