@@ -56,7 +56,7 @@ void turn_close(struct turn *t);
 
 enum turn_state turn_state(const struct turn *t);
 /* Of TURN_FAILED: SLUICE_TIMED_OUT, SLUICE_REFUSED (credentials, forbidden), SLUICE_LIMIT (quota, capacity), SLUICE_UNSUPPORTED (family,
- * transport), SLUICE_CLOSED (the server lost the allocation), SLUICE_PROTOCOL, SLUICE_CRYPTO, SLUICE_NO_MEMORY. Else 0. */
+ * transport), SLUICE_CLOSED (the server lost the allocation), SLUICE_EXISTS (another one stands on this address and port), SLUICE_PROTOCOL, SLUICE_CRYPTO, SLUICE_NO_MEMORY. Else 0. */
 int turn_error(const struct turn *t);
 /* The server's last error code that led there (401, 486 ...), 0 without one. */
 uint16_t turn_error_code(const struct turn *t);
