@@ -76,7 +76,7 @@ void checks_expire(struct ice *ice, struct session *s, uint64_t now) {
 		if (!node || node->key > now)
 			return;
 		struct pair *p = (struct pair *)(void *)((char *)node - offsetof(struct pair, timer));
-		if (p->tries < CHECK_TRIES || p == ice->selected)
+		if (p->state == ICE_PAIR_SUCCEEDED ? !consent_expired(ice, p, now) : p->tries < CHECK_TRIES)
 			return;
 		pair_fail(ice, p);
 	}
@@ -236,8 +236,8 @@ struct pair *check_arrived(struct ice *ice, struct session *s, const sluice_path
 		return NULL;
 	p->checked = true;
 	/* RFC 8445, 7.3.1.4: a pair in any state but Succeeded gets a triggered check. Also one that is In-Progress: its check may have
-	 * been dropped by a NAT that this request has just opened. */
-	if (p->state != ICE_PAIR_SUCCEEDED)
+	 * been dropped by a NAT that this request has just opened. And of a valid one that was silent this is a sign of life. */
+	if (p->state != ICE_PAIR_SUCCEEDED || p->unanswered_since != SLUICE_NEVER)
 		pair_trigger(ice, p);
 	if (nominate && !ice->controlling)
 		nominate_received(ice, p);

@@ -7,17 +7,23 @@
 #define SUSPECT_AFTER SLUICE_S /* without answer to requests that were repeated: another pair may do better */
 #define REPEAT_MIN (250 * SLUICE_MS)
 #define REPEAT_MAX SLUICE_S
-#define SPARES 4 /* valid pairs beside the selected one that are kept alive */
+#define REPEAT_MAX_SPARE (3 * SLUICE_S)
+#define SPARE_TIMEOUT (10 * SLUICE_S) /* a pair that is not in use fails after so long a silence */
+#define SPARES 4                      /* valid pairs beside the selected one that are kept alive */
 
 static uint64_t clamp(uint64_t low, uint64_t v, uint64_t high) {
 	if (v < low)
-		return low;
+		v = low;
 	return v < high ? v : high;
 }
 
 /* RFC 7675, 5.1: "the interval SHOULD be randomized from between 0.8 and 1.2 of the basic period". */
 static uint64_t randomised(struct ice *ice, uint64_t period) {
 	return period / 10 * 8 + period / 10 * 4 / 1000 * (env_random32(ice->env) % 1001);
+}
+
+bool consent_expired(const struct ice *ice, const struct pair *p, uint64_t now) {
+	return p != ice->selected && p->unanswered_since != SLUICE_NEVER && now - p->unanswered_since >= SPARE_TIMEOUT;
 }
 
 static bool is_spare(const struct ice *ice, const struct pair *p) {
@@ -34,7 +40,8 @@ void consent_schedule(struct ice *ice, struct pair *p, uint64_t now) {
 	if (p->tries > 0) { /* a request is out */
 		if (p->unanswered_since == SLUICE_NEVER)
 			p->unanswered_since = now;
-		at = now + clamp(REPEAT_MIN, 2 * p->rtt, REPEAT_MAX);
+		uint64_t most = p == ice->selected ? REPEAT_MAX : REPEAT_MAX_SPARE;
+		at = now + clamp(REPEAT_MIN << (p->tries < 12 ? p->tries / 3 : 4), 2 * p->rtt, most);
 	} else if (p == ice->selected || p->nominated) {
 		at = now + randomised(ice, ice->config.consent_interval);
 	} else {
