@@ -86,18 +86,6 @@ const char *parse_local_address(const char *text, struct sockaddr_storage *addr,
 	return parse_with_port(text, 0, addr, len);
 }
 
-uint16_t address_port(const struct sockaddr_storage *addr) {
-	return ntohs(addr->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)addr)->sin6_port
-	                                         : ((const struct sockaddr_in *)addr)->sin_port);
-}
-
-void address_set_port(struct sockaddr_storage *addr, uint16_t port) {
-	if (addr->ss_family == AF_INET6)
-		((struct sockaddr_in6 *)addr)->sin6_port = htons(port);
-	else
-		((struct sockaddr_in *)addr)->sin_port = htons(port);
-}
-
 bool parse_host(const char *text, struct sockaddr_storage *addr, socklen_t *len) {
 	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST}, *found;
 	if (getaddrinfo(text, NULL, &hints, &found))

@@ -2,6 +2,7 @@
 #ifndef TOOLS_TOOLS_H
 #define TOOLS_TOOLS_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -35,8 +36,16 @@ const char *parse_address(const char *text, struct sockaddr_storage *addr, sockl
 const char *parse_local_address(const char *text, struct sockaddr_storage *addr, socklen_t *len);
 /* A numeric address without a port. */
 bool parse_host(const char *text, struct sockaddr_storage *addr, socklen_t *len);
-uint16_t address_port(const struct sockaddr_storage *addr);
-void address_set_port(struct sockaddr_storage *addr, uint16_t port);
+static inline uint16_t address_port(const struct sockaddr_storage *addr) {
+	return ntohs(addr->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)addr)->sin6_port
+	                                         : ((const struct sockaddr_in *)addr)->sin_port);
+}
+static inline void address_set_port(struct sockaddr_storage *addr, uint16_t port) {
+	if (addr->ss_family == AF_INET6)
+		((struct sockaddr_in6 *)addr)->sin6_port = htons(port);
+	else
+		((struct sockaddr_in *)addr)->sin_port = htons(port);
+}
 bool is_loopback_address(const struct sockaddr_storage *addr);
 /* 0.0.0.0 or [::]: good for listening only. */
 bool is_any_address(const struct sockaddr_storage *addr);
