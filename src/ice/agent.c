@@ -189,7 +189,7 @@ static void settle_state(struct ice *ice, uint64_t now) {
 	}
 	if (p->nominated)
 		note_time(&ice->stats.nominated_after, ice, now);
-	if (consent_alive(ice, p, now) || ice->state == ICE_NEW || ice->state == ICE_CHECKING)
+	if (!consent_silent(ice, p, now))
 		event_state(ice, completed(ice) ? ICE_COMPLETED : ICE_CONNECTED);
 }
 

@@ -330,6 +330,8 @@ enum ice_verdict embed_input(struct ice *ice, const struct stun_message *m, slui
 void consent_schedule(struct ice *ice, struct pair *p, uint64_t now);
 /* Does the pair answer, as far as is known? */
 bool consent_alive(const struct ice *ice, const struct pair *p, uint64_t now);
+/* Has it been silent for so long that the app is told? */
+bool consent_silent(const struct ice *ice, const struct pair *p, uint64_t now);
 /* Is a pair that was valid, and is not in use, given up? */
 bool consent_expired(const struct ice *ice, const struct pair *p, uint64_t now);
 void consent_advance(struct ice *ice, uint64_t now);

@@ -118,7 +118,7 @@ struct pair *consent_choose(struct ice *ice, uint64_t now) {
 
 /* ---- silence ---- */
 
-static bool is_silent(const struct ice *ice, const struct pair *p, uint64_t now) {
+bool consent_silent(const struct ice *ice, const struct pair *p, uint64_t now) {
 	if (ice->config.lite) /* it asks nothing; a full agent asks every few seconds */
 		return now - p->last_request >= 3 * ice->config.disconnected_after;
 	return !consent_alive(ice, p, now) && now - p->last_answer >= ice->config.disconnected_after;
@@ -147,6 +147,8 @@ void consent_advance(struct ice *ice, uint64_t now) {
 		/* RFC 7675, 5.1: "consent expires [...] if no valid STUN Binding response has been received from the remote peer in
 		 * the last 30 seconds", and then nothing more may be sent to it. */
 		pair_fail(ice, p);
+		if (!consent_choose(ice, now))
+			event_state(ice, ICE_FAILED);
 		return;
 	}
 	if (!consent_alive(ice, p, now)) {
@@ -154,7 +156,7 @@ void consent_advance(struct ice *ice, uint64_t now) {
 			ask_spares(ice, now);
 		ice->dirty = true;
 	}
-	if (is_silent(ice, p, now) && ice->state != ICE_DISCONNECTED)
+	if (consent_silent(ice, p, now) && ice->state != ICE_DISCONNECTED)
 		event_state(ice, ICE_DISCONNECTED);
 }
 

@@ -191,6 +191,8 @@ int ice_set_remote(struct ice *ice, const char *ufrag, const char *pwd, bool lit
 	replay_early(ice, s);
 	if (ice->state == ICE_NEW || ice->state == ICE_FAILED || (ice->state == ICE_DISCONNECTED && !ice->selected))
 		event_state(ice, ICE_CHECKING);
+	if (!ice->selected)
+		ice->lost_since = SLUICE_NEVER;
 	ice->dirty = true;
 	return 0;
 }

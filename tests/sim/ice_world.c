@@ -372,6 +372,12 @@ static void land(struct ice_world *w, struct flight *f) {
 	arrive(w, f);
 }
 
+/* A thousand steps without time moving is an agent that never sleeps. */
+static void watch(struct ice_world *w, uint64_t at) {
+	w->steps_here = at > w->now ? 0 : w->steps_here + 1;
+	MUST(w->steps_here < 1000);
+}
+
 bool ice_world_step(struct ice_world *w, uint64_t limit) {
 	ice_world_settle(w);
 	uint64_t at = SLUICE_NEVER;
@@ -387,6 +393,7 @@ bool ice_world_step(struct ice_world *w, uint64_t limit) {
 			w->now = limit;
 		return false;
 	}
+	watch(w, at);
 	if (at > w->now)
 		w->now = at;
 	while ((f = next_flight(w)) != NULL && f->at <= w->now)

@@ -98,6 +98,7 @@ struct ice_world {
 	struct flight *flights[ICE_WORLD_FLIGHT];
 	size_t flight_count;
 	uint64_t numbers;
+	unsigned steps_here;
 	/* Sees each datagram as it leaves; false: it is lost. */
 	bool (*filter)(struct ice_world *w, int from_iface, const struct sockaddr_storage *to, uint8_t *data, size_t *len,
 	               void *ctx);
