@@ -110,6 +110,7 @@ int ice_set_remote(struct ice *ice, const char *ufrag, const char *pwd, bool lit
 /* Before or after ice_set_remote. A duplicate is nothing; a `.local` or other name is asked for by a request. 0, SLUICE_LIMIT (100), SLUICE_NO_MEMORY. */
 int ice_add_remote(struct ice *ice, const struct candidate *c);
 void ice_remote_done(struct ice *ice); /* end-of-candidates */
+size_t ice_remote_count(const struct ice *ice);
 /* New credentials, new candidates; the selected pair stays in use until a pair of the new generation is valid. Follow with ice_gather
  * and, when the answer comes, ice_set_remote. 0 or SLUICE_NO_MEMORY. RFC 8445, 9. */
 int ice_restart(struct ice *ice);

@@ -239,3 +239,7 @@ bool remote_resolved(struct ice *ice, uint32_t id, const struct sockaddr_storage
 	}
 	return true;
 }
+
+size_t ice_remote_count(const struct ice *ice) {
+	return ice->current->remote_count;
+}

@@ -1,4 +1,4 @@
-/* peer: how do DTLS, the association and its channels make one engine?
+/* peer: how do ICE, DTLS, the association and its channels make one engine?
  *
  * Downwards: output() asks DTLS first (a handshake goes before everything), then the association, whose packets are sealed
  * where they stand. Upwards: input() opens what came in place and hands all of it to the association in one call, so that
@@ -6,14 +6,11 @@
  * and in which order a peer says goodbye (SHUTDOWN or ABORT, then close_notify, and only then CLOSED or FAILED is told, so
  * that an app which frees the peer in that callback has cut nothing off).
  *
- * It need not know what a channel says, how a record is sealed, or what a socket is. */
-#include "peer/peer.h"
-
+ * What lies below DTLS for a peer by offer and answer is underlay.c's. It need not know what a channel says, how a record is
+ * sealed, or what a socket is. */
 #include <string.h>
 
-#include "dcep/dcep.h"
-#include "dtls/dtls.h"
-#include "pool/env.h"
+#include "peer/connection.h"
 #include "sctp/association.h" /* association_check alone */
 
 /* Datagrams opened at a time: a whole GRO read is at most 64, and one more handful may come out of records that share a
@@ -24,53 +21,32 @@
  * packets is fixed when the peer is made, before the suite is known. */
 #define ROOMS_MAX (13 + 8 + 16)
 
+/* A path over a TURN server wants a ChannelData header as well (RFC 8656, 12.4). */
+#define RELAY_ROOM 4
+
 #define MTU_DEFAULT 1200
 #define MTU_MIN 400   /* a ClientHello and a certificate in a sane number of fragments */
 #define MTU_MAX 16384 /* one record carries at most 2^14 bytes; RFC 6347, 4.1.1 */
 #define FIRST_TIMEOUT_DEFAULT (50 * SLUICE_MS)
 
-struct sluice_peer {
-	sluice_env *env;
-	struct dtls *dtls;
-	sluice_sctp *sctp;
-	sluice_channels *channels;
-	sluice_certificate *certificate;
-	sluice_path path; /* where output goes; remote_len 0 until it is known */
-
-	enum sluice_peer_state state;
-	uint8_t untold;                 /* bit s: on_state(s) is due. States only move forwards, so each comes at most once */
-	enum sluice_peer_state ends_as; /* CLOSED or FAILED from the moment it is decided; NEW before */
-	bool start_due, records_wait, dtls_up, aborting, said_goodbye;
-	bool dispatching, freed, woken;
-	int error;
-	const char *error_text;
-
-	uint64_t now, origin; /* the last and the first verb's time */
-	bool has_origin;
-	uint64_t dtls_after, sctp_after, channel_after; /* ns after origin, SLUICE_NEVER before */
-	uint64_t datagrams_sent, datagrams_received, bytes_sent, bytes_received, strays;
-
-	void (*on_state)(sluice_peer *p, enum sluice_peer_state state, void *user);
-	void (*on_channel)(sluice_peer *p, sluice_channel *ch, void *user);
-	void *user;
-	void (*wake)(void *ctx);
-	void *wake_ctx;
-	void (*on_free)(void *ctx);
-	void *on_free_ctx;
-};
-
 const char *sluice_peer_state_name(enum sluice_peer_state state) {
-	static const char *const names[] = {"new", "connecting", "connected", "closing", "closed", "failed"};
+	static const char *const names[] = {"new", "connecting", "connected", "closing", "closed", "failed", "disconnected"};
 	return (size_t)state < sizeof names / sizeof *names ? names[state] : "unknown";
 }
 
-static bool is_over(const sluice_peer *p) {
-	return p->state >= SLUICE_PEER_CLOSED;
+const char *sluice_ice_state_name(enum sluice_ice_state state) {
+	static const char *const names[] = {"new", "checking", "connected", "completed", "disconnected", "failed", "closed"};
+	return (size_t)state < sizeof names / sizeof *names ? names[state] : "unknown";
+}
+
+const char *sluice_gathering_state_name(enum sluice_gathering_state state) {
+	static const char *const names[] = {"new", "gathering", "complete"};
+	return (size_t)state < sizeof names / sizeof *names ? names[state] : "unknown";
 }
 
 /* ---- telling the driver and the app ------------------------------------------------------------------------------ */
 
-static void wake(sluice_peer *p) {
+void peer_wake(sluice_peer *p) {
 	if (p->woken || !p->wake)
 		return;
 	p->woken = true;
@@ -78,14 +54,25 @@ static void wake(sluice_peer *p) {
 }
 
 static void wake_by_layer(void *ctx) {
-	wake(ctx);
+	peer_wake(ctx);
 }
 
-static void enter(sluice_peer *p, enum sluice_peer_state state) {
+void peer_enter(sluice_peer *p, enum sluice_peer_state state) {
 	p->state = state;
 	p->untold |= (uint8_t)(1u << state);
 	env_log(p->env, SLUICE_LOG_INFO, "peer: %s", sluice_peer_state_name(state));
-	wake(p);
+	peer_wake(p);
+}
+
+void peer_notice(sluice_peer *p, enum notice_kind kind, unsigned value) {
+	if (p->notice_count == NOTICES_MAX) {
+		p->notice_first = (p->notice_first + 1) % NOTICES_MAX;
+		p->notice_count--;
+	}
+	p->notices[(p->notice_first + p->notice_count) % NOTICES_MAX] = (struct notice){.kind = (uint8_t)kind,
+	                                                                                .value = (uint8_t)value};
+	p->notice_count++;
+	peer_wake(p);
 }
 
 /* Tells the states up to `last` that are untold, in order. */
@@ -94,12 +81,83 @@ static int tell_states(sluice_peer *p, enum sluice_peer_state last) {
 	while (!p->freed && (p->untold & ((2u << last) - 1))) {
 		unsigned state = (unsigned)__builtin_ctz(p->untold);
 		p->untold &= (uint8_t)(p->untold - 1);
-		if (p->on_state) {
-			p->on_state(p, (enum sluice_peer_state)state, p->user);
+		if (p->config.on_state) {
+			p->config.on_state(p, (enum sluice_peer_state)state, p->config.user);
 			ran++;
 		}
 	}
 	return ran;
+}
+
+static bool candidates_untold(const sluice_peer *p) {
+	return p->ice && ice_gathering(p->ice) != ICE_GATHERING_NEW && p->candidates_told < ice_local_count(p->ice);
+}
+
+static int tell_candidates(sluice_peer *p) {
+	int ran = 0;
+	char text[CANDIDATE_TEXT_MAX], mid[MID_MAX];
+	while (!p->freed && candidates_untold(p)) {
+		if (candidate_format(ice_local(p->ice, p->candidates_told++), text, sizeof text) < 0 || !p->config.on_candidate)
+			continue;
+		p->config.on_candidate(p, text, description_mid(p, mid), p->config.user);
+		ran++;
+	}
+	return ran;
+}
+
+/* W3C webrtc-pc, 4.4.4: the state becomes complete, and then the null candidate tells that there are no more. */
+static int tell_gathering(sluice_peer *p, enum sluice_gathering_state state) {
+	char mid[MID_MAX];
+	int ran = state == SLUICE_GATHERING_COMPLETE ? tell_candidates(p) : 0;
+	if (!p->freed && p->config.on_gathering_state)
+		p->config.on_gathering_state(p, state, p->config.user), ran++;
+	if (!p->freed && state == SLUICE_GATHERING_COMPLETE && p->config.on_candidate)
+		p->config.on_candidate(p, NULL, description_mid(p, mid), p->config.user), ran++;
+	return ran;
+}
+
+static int tell_notice(sluice_peer *p, struct notice n) {
+	const sluice_peer_config *c = &p->config;
+	switch (n.kind) {
+	case NOTICE_SIGNALING:
+		if (c->on_signaling_state)
+			c->on_signaling_state(p, (enum sluice_signaling_state)n.value, c->user);
+		return c->on_signaling_state != NULL;
+	case NOTICE_ICE:
+		if (c->on_ice_state)
+			c->on_ice_state(p, (enum sluice_ice_state)n.value, c->user);
+		return c->on_ice_state != NULL;
+	case NOTICE_NEGOTIATION:
+		/* It may have been taken care of in the meantime. */
+		if (!p->negotiation.needed || p->negotiation.state != SLUICE_SIGNALING_STABLE || !c->on_negotiation_needed)
+			return 0;
+		c->on_negotiation_needed(p, c->user);
+		return 1;
+	default:
+		return tell_gathering(p, (enum sluice_gathering_state)n.value);
+	}
+}
+
+static int tell_notices(sluice_peer *p) {
+	int ran = 0;
+	while (!p->freed && p->notice_count) {
+		struct notice n = p->notices[p->notice_first];
+		p->notice_first = (p->notice_first + 1) % NOTICES_MAX;
+		p->notice_count--;
+		ran += tell_notice(p, n);
+	}
+	return p->freed ? ran : ran + tell_candidates(p);
+}
+
+/* DISCONNECTED, and CONNECTED again. */
+static int tell_silence(sluice_peer *p) {
+	if (p->freed || p->state != SLUICE_PEER_CONNECTED || p->silent == p->silent_told)
+		return 0;
+	p->silent_told = p->silent;
+	if (!p->config.on_state)
+		return 0;
+	p->config.on_state(p, sluice_peer_state(p), p->config.user);
+	return 1;
 }
 
 /* ---- how it ends ------------------------------------------------------------------------------------------------- */
@@ -112,11 +170,13 @@ static void end(sluice_peer *p, int error, const char *text) {
 	p->error = error;
 	p->error_text = text;
 	env_log(p->env, SLUICE_LOG_DEBUG, "peer: ends with %d (%s)", error, text);
-	wake(p);
+	if (p->ice)
+		negotiation_close(p);
+	peer_wake(p);
 }
 
 /* The ground went from under the association: no ENDED event will come of it. */
-static void end_without_association(sluice_peer *p, int error, const char *text) {
+void peer_end(sluice_peer *p, int error, const char *text) {
 	channels_end(p->channels, error ? error : SLUICE_CLOSED);
 	end(p, error, text);
 }
@@ -128,12 +188,15 @@ static bool association_is_done(const sluice_peer *p) {
 
 static void dtls_came_up(sluice_peer *p) {
 	p->dtls_up = true;
+	if (p->sped)
+		ice_sped_handshake_done(p->ice, p->role == SLUICE_ROLE_CLIENT);
 	p->dtls_after = p->now - p->origin;
 	/* RFC 8831, 6.2: "The SCTP association will be set up when the two endpoints of the WebRTC PeerConnection agree on
 	 * opening it". Both have, so both send INIT, and RFC 9260, 5.2.1 makes one association of the two. */
-	int error = sluice_sctp_connect(p->sctp);
+	int error = p->snap_remote ? sluice_sctp_connect_described(p->sctp, p->snap_remote, p->snap_remote_len)
+	                           : sluice_sctp_connect(p->sctp);
 	if (error && error != SLUICE_WRONG_STATE)
-		end_without_association(p, error, sluice_error_text(error));
+		peer_end(p, error, sluice_error_text(error));
 }
 
 /* The peer's close_notify. SHUTDOWN comes before it; when its last packet was lost and both directions were acknowledged
@@ -146,8 +209,8 @@ static void dtls_went_down(sluice_peer *p) {
 	end(p, 0, "");
 }
 
-static void follow_dtls(sluice_peer *p) {
-	if (p->ends_as)
+void peer_follow_dtls(sluice_peer *p) {
+	if (p->ends_as || !p->dtls)
 		return;
 	enum dtls_state state = dtls_state(p->dtls);
 	if (state == DTLS_CONNECTED && !p->dtls_up)
@@ -157,7 +220,7 @@ static void follow_dtls(sluice_peer *p) {
 	else if (state == DTLS_FAILED) {
 		const char *text = "";
 		int error = dtls_error(p->dtls, &text);
-		end_without_association(p, error, text);
+		peer_end(p, error, text);
 	}
 }
 
@@ -169,7 +232,7 @@ static void on_connected(sluice_channels *set, void *user) {
 	if (p->state != SLUICE_PEER_CONNECTING || p->ends_as)
 		return;
 	p->sctp_after = p->now - p->origin;
-	enter(p, SLUICE_PEER_CONNECTED);
+	peer_enter(p, SLUICE_PEER_CONNECTED);
 	tell_states(p, SLUICE_PEER_CONNECTED); /* before any channel opens */
 }
 
@@ -186,7 +249,7 @@ static void on_ended(sluice_channels *set, int error, void *user) {
 static void on_channel(sluice_channels *set, sluice_channel *ch, void *user) {
 	(void)set;
 	sluice_peer *p = user;
-	p->on_channel(p, ch, p->user);
+	p->config.on_channel(p, ch, p->config.user);
 }
 
 /* ---- making and freeing ------------------------------------------------------------------------------------------ */
@@ -212,12 +275,12 @@ static int read_config(const sluice_peer_config *given, sluice_peer_config *c) {
 		c->mtu = MTU_DEFAULT;
 	if (!c->dtls_first_timeout)
 		c->dtls_first_timeout = FIRST_TIMEOUT_DEFAULT;
-	if (c->role != SLUICE_ROLE_CLIENT && c->role != SLUICE_ROLE_SERVER)
+	if ((unsigned)c->role > SLUICE_ROLE_SERVER)
 		return SLUICE_INVALID;
 	if (c->mtu < MTU_MIN || c->mtu > MTU_MAX || c->path.remote_len > sizeof c->path.remote)
 		return SLUICE_INVALID;
 	/* A multiple of four, so that full packets come out equal (SCTP pads chunks to four) and share one GSO send. */
-	c->sctp.mtu = (c->mtu - ROOMS_MAX) & ~3u;
+	c->sctp.mtu = (c->mtu - ROOMS_MAX - (c->role ? 0 : RELAY_ROOM)) & ~3u;
 	return 0;
 }
 
@@ -229,14 +292,24 @@ static int make_certificate(sluice_peer *p, const sluice_peer_config *c) {
 	return 0;
 }
 
-static int make_dtls(sluice_peer *p, const sluice_peer_config *c) {
+/* Over a path whose round trip is known, a flight is repeated when its answer is late and not before. */
+static uint64_t first_timeout(const sluice_peer *p) {
+	struct ice_pair_stats pair;
+	uint64_t configured = p->config.dtls_first_timeout;
+	if (!p->ice || !ice_selected(p->ice, &pair))
+		return configured;
+	return 2 * pair.rtt > configured ? 2 * pair.rtt : configured;
+}
+
+int peer_make_dtls(sluice_peer *p, enum sluice_role role) {
 	struct dtls_config config = {
-		.client = c->role == SLUICE_ROLE_CLIENT,
+		.client = role == SLUICE_ROLE_CLIENT,
 		.certificate = p->certificate,
-		.remote = c->remote_fingerprint,
-		.mtu = c->mtu,
-		.first_timeout = c->dtls_first_timeout,
-		.ciphers = c->dtls_ciphers,
+		.remote = p->config.remote_fingerprint,
+		.mtu = p->config.mtu,
+		.handshake_mtu = p->sped ? ICE_SPED_MTU : 0,
+		.first_timeout = first_timeout(p),
+		.ciphers = p->config.dtls_ciphers,
 	};
 	return dtls_new(p->env, &config, &p->dtls);
 }
@@ -261,8 +334,10 @@ static int make_channels(sluice_peer *p, const sluice_peer_config *c) {
 
 static int make_layers(sluice_peer *p, const sluice_peer_config *c) {
 	int error = make_certificate(p, c);
-	if (!error)
-		error = make_dtls(p, c);
+	if (!error && c->role)
+		error = peer_make_dtls(p, c->role);
+	if (!error && !c->role)
+		error = underlay_make(p, c);
 	if (!error)
 		error = sluice_sctp_new(p->env, &c->sctp, &p->sctp);
 	if (!error)
@@ -276,6 +351,9 @@ static void destroy(sluice_peer *p) {
 	sluice_channels_free(p->channels);
 	sluice_sctp_free(p->sctp);
 	dtls_free(p->dtls);
+	negotiation_free(p);
+	if (p->ice)
+		underlay_free(p);
 	sluice_certificate_release(p->certificate);
 	env_free(p->env, p);
 }
@@ -291,10 +369,10 @@ int sluice_peer_new(sluice_env *env, const sluice_peer_config *config, sluice_pe
 	p->env = env;
 	p->path = c.path;
 	p->error_text = "";
-	p->dtls_after = p->sctp_after = p->channel_after = SLUICE_NEVER;
-	p->on_state = c.on_state;
-	p->on_channel = c.on_channel;
-	p->user = c.user;
+	p->dtls_after = p->sctp_after = p->channel_after = p->dtls_started_after = p->ice_after = SLUICE_NEVER;
+	p->config = c;
+	p->role = c.role;
+	negotiation_init(p);
 	error = make_layers(p, &c);
 	if (error) {
 		destroy(p);
@@ -322,10 +400,10 @@ void sluice_peer_free(sluice_peer *p) {
 }
 
 int sluice_peer_start(sluice_peer *p) {
-	if (p->state != SLUICE_PEER_NEW || p->ends_as)
+	if (p->ice || p->state != SLUICE_PEER_NEW || p->ends_as)
 		return SLUICE_WRONG_STATE;
 	p->start_due = true; /* DTLS wants to know the time; the next verb has it */
-	enter(p, SLUICE_PEER_CONNECTING);
+	peer_enter(p, SLUICE_PEER_CONNECTING);
 	return 0;
 }
 
@@ -337,7 +415,7 @@ void sluice_peer_close(sluice_peer *p) {
 		sluice_peer_abort(p, NULL); /* nothing was accepted yet that could be delivered */
 		return;
 	}
-	enter(p, SLUICE_PEER_CLOSING);
+	peer_enter(p, SLUICE_PEER_CLOSING);
 	sluice_sctp_shutdown(p->sctp);
 }
 
@@ -346,21 +424,23 @@ void sluice_peer_abort(sluice_peer *p, const char *reason) {
 		return;
 	p->aborting = true;
 	if (p->state < SLUICE_PEER_CLOSING)
-		enter(p, SLUICE_PEER_CLOSING);
+		peer_enter(p, SLUICE_PEER_CLOSING);
 	if (p->dtls_up)
 		sluice_sctp_abort(p->sctp, reason); /* its ENDED event ends us */
 	else
-		end_without_association(p, 0, "");
-	wake(p);
+		peer_end(p, 0, "");
+	peer_wake(p);
 }
 
 int sluice_peer_set_remote_fingerprint(sluice_peer *p, const sluice_fingerprint *f) {
 	if (p->ends_as)
 		return SLUICE_CLOSED;
+	if (p->ice)
+		return SLUICE_WRONG_STATE;
 	int error = dtls_set_remote(p->dtls, f);
-	follow_dtls(p);
+	peer_follow_dtls(p);
 	p->records_wait = p->dtls_up; /* what came in the meantime was kept sealed, and needs a time to be taken */
-	wake(p);
+	peer_wake(p);
 	return error;
 }
 
@@ -372,12 +452,13 @@ static void begin_verb(sluice_peer *p, uint64_t now) {
 		p->has_origin = true;
 		p->origin = now;
 	}
-	if (!p->start_due)
+	if (!p->start_due || p->ice)
 		return;
 	p->start_due = false;
+	p->dtls_started_after = now - p->origin;
 	int error = dtls_start(p->dtls, now);
 	if (error)
-		end_without_association(p, error, sluice_error_text(error));
+		peer_end(p, error, sluice_error_text(error));
 }
 
 /* May what comes from there speak for the peer? An address that was neither given nor learnt may, if it looks like DTLS.
@@ -397,24 +478,24 @@ static bool admits(sluice_peer *p, const sluice_path *path, const sluice_datagra
 /* Records from a new address were genuine and no replay: the other side's NAT gave it a new address (or it moved), and that
  * is where it will hear us. */
 static void follow_path(sluice_peer *p, const sluice_path *path) {
-	if (!path || !path->remote_len || path_equal(path, &p->path))
+	if (p->ice || !path || !path->remote_len || path_equal(path, &p->path))
 		return;
 	env_log(p->env, SLUICE_LOG_INFO, "peer: the other side speaks from a new address");
 	p->path = *path;
 }
 
-static int input_some(sluice_peer *p, const sluice_path *path, sluice_datagram *datagrams, size_t count, uint64_t now) {
+int peer_input_records(sluice_peer *p, const sluice_path *path, sluice_datagram *datagrams, size_t count, uint64_t now) {
 	sluice_datagram opened[OPEN_MAX];
 	int error = 0;
 	size_t n = dtls_open(p->dtls, datagrams, count, opened, OPEN_MAX, now);
 	if (!p->dtls_up)
-		follow_dtls(p);
+		peer_follow_dtls(p);
 	if (n) {
 		follow_path(p, path);
 		error = sluice_sctp_input(p->sctp, opened, n, now);
 	}
 	/* Only now: an association that ended in this very batch has the first word on how. */
-	follow_dtls(p);
+	peer_follow_dtls(p);
 	return error;
 }
 
@@ -424,27 +505,38 @@ static int input_waiting(sluice_peer *p, uint64_t now) {
 	if (!p->records_wait)
 		return 0;
 	p->records_wait = false;
-	return input_some(p, NULL, NULL, 0, now);
+	return peer_input_records(p, NULL, NULL, 0, now);
+}
+
+/* A direct peer's datagrams. */
+static int input_direct(sluice_peer *p, const sluice_path *path, sluice_datagram *datagrams, size_t count, uint64_t now) {
+	int error = 0;
+	if (!admits(p, path, datagrams)) {
+		p->strays += count;
+		return 0;
+	}
+	for (size_t i = 0; i < count; i += OPEN_MAX / 2) {
+		size_t n = count - i < OPEN_MAX / 2 ? count - i : OPEN_MAX / 2;
+		int result = peer_input_records(p, path, datagrams + i, n, now);
+		error = result ? result : error;
+	}
+	return error;
 }
 
 int sluice_peer_input(sluice_peer *p, const sluice_path *path, sluice_datagram *datagrams, size_t count, uint64_t now) {
 	begin_verb(p, now);
-	if (!count || p->state == SLUICE_PEER_NEW || p->ends_as)
+	if (!count || (p->state == SLUICE_PEER_NEW && !p->ice) || p->ends_as)
 		return 0;
 	int error = input_waiting(p, now);
-	if (!admits(p, path, datagrams)) {
-		p->strays += count;
-		return error;
+	uint64_t strays = p->strays, bytes = 0;
+	for (size_t k = 0; k < count; k++)
+		bytes += datagrams[k].len;
+	int result = p->ice ? underlay_input(p, path, datagrams, count, now) : input_direct(p, path, datagrams, count, now);
+	if (p->strays == strays) {
+		p->datagrams_received += count;
+		p->bytes_received += bytes;
 	}
-	p->datagrams_received += count;
-	for (size_t i = 0; i < count; i += OPEN_MAX / 2) {
-		size_t n = count - i < OPEN_MAX / 2 ? count - i : OPEN_MAX / 2;
-		for (size_t k = i; k < i + n; k++)
-			p->bytes_received += datagrams[k].len;
-		int result = input_some(p, path, datagrams + i, n, now);
-		error = result ? result : error;
-	}
-	return error;
+	return result ? result : error;
 }
 
 void sluice_peer_advance(sluice_peer *p, uint64_t now) {
@@ -452,9 +544,13 @@ void sluice_peer_advance(sluice_peer *p, uint64_t now) {
 	if (p->ends_as)
 		return;
 	input_waiting(p, now);
-	dtls_advance(p->dtls, now);
-	follow_dtls(p);
-	sluice_sctp_advance(p->sctp, now);
+	if (p->ice)
+		underlay_advance(p, now);
+	if (p->dtls && !p->start_due)
+		dtls_advance(p->dtls, now);
+	peer_follow_dtls(p);
+	if (!p->ice || p->routed)
+		sluice_sctp_advance(p->sctp, now);
 }
 
 static int output_packets(sluice_peer *p, sluice_batch *batch, uint64_t now) {
@@ -464,7 +560,7 @@ static int output_packets(sluice_peer *p, sluice_batch *batch, uint64_t now) {
 	if (n > 0) {
 		int error = dtls_seal(p->dtls, batch);
 		if (error) {
-			end_without_association(p, error, sluice_error_text(error));
+			peer_end(p, error, sluice_error_text(error));
 			n = 0;
 		}
 	}
@@ -473,42 +569,70 @@ static int output_packets(sluice_peer *p, sluice_batch *batch, uint64_t now) {
 }
 
 /* What is due, most urgent first: handshake and alerts; packets; and behind the last packet the close_notify. */
-static int output_due(sluice_peer *p, sluice_batch *batch, uint64_t now) {
-	int n = dtls_output(p->dtls, batch, now);
-	if (!n && dtls_state(p->dtls) == DTLS_CONNECTED)
+int peer_output_records(sluice_peer *p, sluice_batch *batch, uint64_t now) {
+	int n = p->dtls ? dtls_output(p->dtls, batch, now) : 0;
+	if (!n && p->dtls && dtls_state(p->dtls) == DTLS_CONNECTED)
 		n = output_packets(p, batch, now);
 	if (n || !p->ends_as || p->said_goodbye)
 		return n;
 	p->said_goodbye = true;
+	if (!p->dtls)
+		return 0;
 	dtls_close(p->dtls);
 	return dtls_output(p->dtls, batch, now);
+}
+
+static int output_direct(sluice_peer *p, sluice_batch *batch, uint64_t now) {
+	int n = peer_output_records(p, batch, now);
+	if (n > 0)
+		batch->path = p->path;
+	return n;
+}
+
+/* Behind the goodbye: allocations at TURN servers end. */
+static int output_last(sluice_peer *p, sluice_batch *batch, uint64_t now) {
+	if (!p->ice)
+		return 0;
+	if (ice_state(p->ice) != ICE_CLOSED) {
+		ice_close(p->ice);
+		peer_notice(p, NOTICE_ICE, SLUICE_ICE_CLOSED);
+	}
+	return ice_output(p->ice, batch, now);
 }
 
 int sluice_peer_output(sluice_peer *p, sluice_batch *batch, uint64_t now) {
 	begin_verb(p, now);
 	p->woken = false;
 	batch->count = 0;
-	if (p->state == SLUICE_PEER_NEW || is_over(p))
+	if ((p->state == SLUICE_PEER_NEW && !p->ice) || peer_is_over(p))
 		return 0;
-	int n = output_due(p, batch, now);
-	follow_dtls(p);
+	int n = p->ice ? underlay_output(p, batch, now) : output_direct(p, batch, now);
+	peer_follow_dtls(p);
+	if (n == 0 && p->said_goodbye)
+		n = output_last(p, batch, now);
 	if (n > 0) {
-		batch->path = p->path;
 		p->datagrams_sent += batch->count;
 		p->bytes_sent += sluice_batch_len(batch);
 	} else if (n == 0 && p->said_goodbye) {
-		enter(p, p->ends_as);
+		peer_enter(p, p->ends_as);
 	}
 	return n;
 }
 
+static bool has_something_to_tell(const sluice_peer *p) {
+	return p->untold || p->notice_count || candidates_untold(p) ||
+	       (p->state == SLUICE_PEER_CONNECTED && p->silent != p->silent_told);
+}
+
 uint64_t sluice_peer_deadline(const sluice_peer *p) {
-	if (p->untold || p->start_due || p->records_wait)
+	if (has_something_to_tell(p) || p->records_wait || (p->start_due && !p->ice))
 		return 0;
-	if (is_over(p))
+	if (peer_is_over(p))
 		return SLUICE_NEVER;
 	if (p->ends_as)
 		return 0;
+	if (p->ice)
+		return underlay_deadline(p);
 	uint64_t dtls = dtls_deadline(p->dtls);
 	uint64_t sctp = p->dtls_up ? sluice_sctp_deadline(p->sctp) : SLUICE_NEVER; /* before, nothing of it can leave */
 	return dtls < sctp ? dtls : sctp;
@@ -520,11 +644,15 @@ int sluice_peer_dispatch(sluice_peer *p) {
 	p->dispatching = true;
 	p->woken = false; /* here too: while the driver's socket is full, output() may be far away */
 	/* The end is told last, when every channel has said its own goodbye. */
-	int ran = tell_states(p, SLUICE_PEER_CLOSING);
+	int ran = tell_notices(p);
+	ran += tell_states(p, SLUICE_PEER_CLOSING);
+	ran += tell_silence(p);
 	if (!p->freed)
 		ran += sluice_channels_dispatch(p->channels);
 	if (!p->freed && p->channel_after == SLUICE_NEVER && channels_open_count(p->channels))
 		p->channel_after = p->now - p->origin;
+	if (!p->freed)
+		ran += tell_notices(p);
 	ran += tell_states(p, SLUICE_PEER_FAILED);
 	p->dispatching = false;
 	if (p->freed)
@@ -552,7 +680,12 @@ bool peer_has_driver(const sluice_peer *p) {
 int sluice_peer_open_channel(sluice_peer *p, const sluice_channel_config *config, sluice_channel **out) {
 	if (p->ends_as || p->state >= SLUICE_PEER_CLOSING)
 		return SLUICE_CLOSED;
-	return sluice_channel_open(p->channels, config, out);
+	int error = sluice_channel_open(p->channels, config, out);
+	if (error)
+		return error;
+	p->negotiation.wanted_channel = true;
+	negotiation_update(p);
+	return 0;
 }
 
 sluice_peer *sluice_channel_peer(const sluice_channel *ch) {
@@ -560,7 +693,15 @@ sluice_peer *sluice_channel_peer(const sluice_channel *ch) {
 }
 
 enum sluice_peer_state sluice_peer_state(const sluice_peer *p) {
-	return p->state;
+	return p->state == SLUICE_PEER_CONNECTED && p->silent ? SLUICE_PEER_DISCONNECTED : p->state;
+}
+
+enum sluice_ice_state sluice_peer_ice_state(const sluice_peer *p) {
+	return p->ice ? underlay_ice_state(p) : SLUICE_ICE_NEW;
+}
+
+enum sluice_gathering_state sluice_peer_gathering_state(const sluice_peer *p) {
+	return p->ice ? (enum sluice_gathering_state)ice_gathering(p->ice) : SLUICE_GATHERING_NEW;
 }
 
 int sluice_peer_error(const sluice_peer *p, const char **text) {
@@ -570,47 +711,57 @@ int sluice_peer_error(const sluice_peer *p, const char **text) {
 }
 
 void *sluice_peer_user(const sluice_peer *p) {
-	return p->user;
+	return p->config.user;
+}
+
+void sluice_peer_set_user(sluice_peer *p, void *user) {
+	p->config.user = user;
 }
 
 const char *sluice_peer_cipher(const sluice_peer *p) {
-	return dtls_cipher(p->dtls);
+	return p->dtls ? dtls_cipher(p->dtls) : "";
 }
 
 int sluice_peer_local_fingerprint(const sluice_peer *p, enum sluice_hash hash, sluice_fingerprint *out) {
 	return sluice_certificate_fingerprint(p->certificate, hash, out);
 }
 
-void sluice_peer_stats_get(const sluice_peer *p, sluice_peer_stats *stats) {
-	*stats = (sluice_peer_stats){
-		.datagrams_sent = p->datagrams_sent,
-		.datagrams_received = p->datagrams_received,
-		.bytes_sent = p->bytes_sent,
-		.bytes_received = p->bytes_received,
-		.channels_open = channels_open_count(p->channels),
-		.dtls_connected_after = p->dtls_after,
-		.sctp_connected_after = p->sctp_after,
-		.channel_open_after = p->channel_after,
-	};
-	sluice_sctp_stats_get(p->sctp, &stats->sctp);
-	dtls_stats_get(p->dtls, &stats->dtls);
-	stats->dtls.records_discarded += p->strays;
+int sluice_peer_remote_fingerprint(const sluice_peer *p, enum sluice_hash hash, sluice_fingerprint *out) {
+	return p->dtls ? dtls_remote_fingerprint(p->dtls, hash, out) : SLUICE_WRONG_STATE;
+}
+
+int sluice_peer_remote_certificate(const sluice_peer *p, void *der, size_t size) {
+	return p->dtls ? dtls_remote_der(p->dtls, der, size) : SLUICE_WRONG_STATE;
 }
 
 int sluice_peer_export(sluice_peer *p, const char *label, void *out, size_t len) {
 	return p->dtls_up ? dtls_export(p->dtls, label, out, len) : SLUICE_WRONG_STATE;
 }
 
+static bool negotiation_check(const struct negotiation *n) {
+	unsigned early = 0;
+	for (const struct early_candidate *c = n->early; c; c = c->next)
+		early++;
+	if (early != n->early_count || early > EARLY_CANDIDATES_MAX)
+		return false;
+	if (n->state == SLUICE_SIGNALING_CLOSED)
+		return true;
+	return (n->state == SLUICE_SIGNALING_HAVE_LOCAL_OFFER) == (n->local_pending.type != 0) &&
+	       (n->state == SLUICE_SIGNALING_HAVE_REMOTE_OFFER) == (n->remote_pending.text != NULL);
+}
+
 bool peer_check(const sluice_peer *p) {
-	if (p->untold >> (p->state + 1))
+	if (p->untold >> (p->state + 1) || p->state == SLUICE_PEER_DISCONNECTED)
 		return false;
 	if (p->ends_as && p->ends_as < SLUICE_PEER_CLOSED)
 		return false;
-	if (is_over(p) && p->state != p->ends_as)
+	if (peer_is_over(p) && p->state != p->ends_as)
 		return false;
 	if (!p->dtls_up && sluice_sctp_state(p->sctp) != SLUICE_SCTP_CLOSED)
 		return false;
-	if (p->datagrams_sent > p->bytes_sent)
+	if (p->datagrams_sent > p->bytes_sent || p->notice_count > NOTICES_MAX)
 		return false;
-	return dtls_check(p->dtls) && association_check(p->sctp) && channels_check(p->channels);
+	if (p->ice ? !ice_check(p->ice) || !negotiation_check(&p->negotiation) : !p->dtls)
+		return false;
+	return (!p->dtls || dtls_check(p->dtls)) && association_check(p->sctp) && channels_check(p->channels);
 }

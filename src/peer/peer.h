@@ -20,6 +20,9 @@ bool peer_has_driver(const sluice_peer *p);
  * and those of its layers: dtls_check, association_check, channels_check */
 bool peer_check(const sluice_peer *p);
 
+/* May datagrams of this path be the peer's? By offer and answer: an authenticated check or its answer passed over it. */
+bool peer_admits(const sluice_peer *p, const sluice_path *path);
+
 /* ---- path.c ---- */
 
 /* The same address and port; the rest of a sockaddr (padding, flow labels) does not matter. */

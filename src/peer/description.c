@@ -1,0 +1,308 @@
+/* description: what does the peer say of itself in an offer or answer, and what does it take from the other side's?
+ *
+ * When each comes into force is negotiation.c's question; how the lines look is sdp's. */
+#include <string.h>
+
+#include "base/address.h"
+#include "peer/connection.h"
+#include "sctp/association.h"
+
+#define FINGERPRINTS_MAX SDP_FINGERPRINTS_MAX
+#define INIT_CHUNK_MAX 512 /* far more than ours or anyone's; a longer one is not taken */
+
+static bool slice_to_text(struct sdp_slice s, char *text, size_t size) {
+	if (!s.s || s.len >= size)
+		return false;
+	memcpy(text, s.s, s.len);
+	text[s.len] = 0;
+	return true;
+}
+
+/* ---- ours ------------------------------------------------------------------------------------------------------------ */
+
+void description_plan_offer(const sluice_peer *p, struct local_description *out) {
+	const struct negotiation *n = &p->negotiation;
+	/* RFC 8842, 5.2: an offerer says actpass, also in later offers of the same connection. */
+	out->setup = SDP_SETUP_ACTPASS;
+	out->snap = n->settled ? p->snap_remote != NULL : p->config.offer_snap;
+	out->sped = n->settled ? n->local_current.sped : p->config.offer_sped;
+}
+
+static bool wants_active(const sluice_peer *p, enum sdp_setup theirs) {
+	if (p->role != SLUICE_ROLE_UNKNOWN)
+		return p->role == SLUICE_ROLE_CLIENT; /* the connection is there and stays as it is */
+	/* RFC 8842, 5.3 leaves the choice to the answerer. The client speaks first, and the answerer hears of the other side
+	 * first, so the connection is up half a round trip sooner. */
+	return theirs == SDP_SETUP_PASSIVE || (theirs != SDP_SETUP_ACTIVE && !p->config.passive);
+}
+
+static bool shows_init(const struct sdp *remote, uint8_t *init, size_t size, size_t *len) {
+	if (!remote->sctp_init.s)
+		return false;
+	int n = base64_decode(remote->sctp_init.s, remote->sctp_init.len, init, size);
+	if (n <= 0 || sluice_sctp_check_init(init, (size_t)n))
+		return false;
+	*len = (size_t)n;
+	return true;
+}
+
+void description_plan_answer(const sluice_peer *p, const struct sdp *remote, struct local_description *out) {
+	uint8_t init[INIT_CHUNK_MAX];
+	size_t len;
+	out->rejected = remote->data < 0 || remote->sections[remote->data].rejected;
+	out->setup = wants_active(p, remote->setup) ? SDP_SETUP_ACTIVE : SDP_SETUP_PASSIVE;
+	/* draft-hancke-tsvwg-snap: an INIT that does not decode or is not valid is ignored, and then none is sent in response. */
+	out->snap = !p->config.refuse_snap && shows_init(remote, init, sizeof init, &len);
+	if (p->negotiation.settled)
+		out->snap = p->snap_remote != NULL;
+	out->sped = !p->config.refuse_sped && remote->sped;
+	if (p->negotiation.settled)
+		out->sped = p->negotiation.local_current.sped;
+}
+
+int description_show_init(sluice_peer *p) {
+	uint8_t init[INIT_CHUNK_MAX];
+	char text[INIT_CHUNK_MAX * 4 / 3 + 4];
+	if (p->snap_local)
+		return 0;
+	int len = sluice_sctp_describe(p->sctp, init, sizeof init);
+	if (len > 0)
+		len = base64_encode(init, (size_t)len, text, sizeof text);
+	if (len < 0)
+		return len;
+	p->snap_local = env_strndup(p->env, text, (size_t)len);
+	return p->snap_local ? 0 : SLUICE_NO_MEMORY;
+}
+
+const char *description_mid(const sluice_peer *p, char mid[MID_MAX]) {
+	const struct negotiation *n = &p->negotiation;
+	const struct remote_description *d = n->remote_pending.text ? &n->remote_pending : &n->remote_current;
+	struct sdp sdp;
+	strcpy(mid, "0");
+	if (d->text && sdp_parse(d->text, d->len, &sdp, NULL) == 0 && sdp.data >= 0)
+		slice_to_text(sdp.sections[sdp.data].mid, mid, MID_MAX);
+	return mid;
+}
+
+/* The candidates as lines; `lines` points into `space`. */
+static void format_candidates(const sluice_peer *p, char *space, const char **lines, size_t count) {
+	for (size_t i = 0; i < count; i++) {
+		lines[i] = space + i * CANDIDATE_TEXT_MAX;
+		if (candidate_format(ice_local(p->ice, i), space + i * CANDIDATE_TEXT_MAX, CANDIDATE_TEXT_MAX) < 0)
+			space[i * CANDIDATE_TEXT_MAX] = 0;
+	}
+}
+
+static void say_default(const sluice_peer *p, struct sdp_description *d, char *text, size_t size) {
+	const struct candidate *c = ice_default_candidate(p->ice);
+	if (!c || *c->name || address_format(&c->addr, text, size) < 0)
+		return;
+	d->address = text;
+	d->address_is_ipv6 = c->addr.ss_family == AF_INET6;
+	d->port = c->port;
+}
+
+static int format_with(const sluice_peer *p, struct sdp_description *d, const struct local_description *local, char *sdp,
+                       size_t size) {
+	char fingerprint[SLUICE_FINGERPRINT_MAX], address[ADDRESS_TEXT_MAX];
+	const char *fingerprints[1] = {fingerprint};
+	sluice_fingerprint f;
+	int error = sluice_certificate_fingerprint(p->certificate, SLUICE_SHA256, &f);
+	if (!error)
+		error = sluice_fingerprint_format(&f, fingerprint, sizeof fingerprint);
+	if (error < 0)
+		return error;
+	d->session_id = p->negotiation.session_id;
+	d->session_version = local->version;
+	d->reject = local->rejected;
+	d->mid = "0";
+	d->ufrag = ice_ufrag(p->ice);
+	d->pwd = ice_pwd(p->ice);
+	d->ice_lite = p->config.ice.lite;
+	d->trickle = true;
+	d->sped = local->sped;
+	d->fingerprints = fingerprints;
+	d->fingerprint_count = 1;
+	d->setup = local->setup;
+	d->sctp_port = p->sctp->config.local_port;
+	d->max_message_size = p->sctp->config.max_message_size;
+	d->sctp_init = local->snap ? p->snap_local : NULL;
+	d->end_of_candidates = ice_gathering(p->ice) == ICE_GATHERING_COMPLETE;
+	say_default(p, d, address, sizeof address);
+	return sdp_format(d, sdp, size);
+}
+
+int description_format(const sluice_peer *p, const struct local_description *local, char *sdp, size_t size) {
+	const struct remote_description *mirror = negotiation_mirror(p, local);
+	struct sdp offer;
+	struct sdp_description d = {0};
+	if (mirror && sdp_parse(mirror->text, mirror->len, &offer, NULL) == 0) {
+		d.offer = &offer;
+		d.data = offer.data;
+	}
+	size_t count = ice_gathering(p->ice) == ICE_GATHERING_NEW ? 0 : ice_local_count(p->ice);
+	char *space = count ? env_alloc(p->env, count * CANDIDATE_TEXT_MAX) : NULL;
+	const char **lines = count ? env_alloc(p->env, count * sizeof *lines) : NULL;
+	int result = SLUICE_NO_MEMORY;
+	if (!count || (space && lines)) {
+		format_candidates(p, space, lines, count);
+		d.candidates = lines;
+		d.candidate_count = count;
+		result = format_with(p, &d, local, sdp, size);
+	}
+	env_free(p->env, space);
+	env_free(p->env, (void *)lines);
+	return result;
+}
+
+/* ---- theirs ---------------------------------------------------------------------------------------------------------- */
+
+int description_parse(sluice_peer *p, const char *text, size_t len, bool is_answer, struct sdp *out) {
+	struct sdp_fault fault = {0};
+	int error = sdp_parse(text, len, out, &fault);
+	if (!error)
+		error = sdp_validate(out, is_answer, &fault);
+	if (error) {
+		p->negotiation.fault_line = fault.line;
+		p->negotiation.fault_text = fault.text;
+	}
+	return error;
+}
+
+/* The fingerprints that we can compare. */
+static size_t read_fingerprints(const struct sdp *remote, sluice_fingerprint out[FINGERPRINTS_MAX]) {
+	size_t n = 0;
+	for (size_t i = 0; i < remote->fingerprint_count; i++) {
+		char text[SLUICE_FINGERPRINT_MAX];
+		struct sdp_slice s = remote->fingerprints[i];
+		if (s.len >= sizeof text)
+			continue;
+		memcpy(text, s.s, s.len);
+		text[s.len] = 0;
+		if (sluice_fingerprint_parse(text, &out[n]) == 0)
+			n++;
+	}
+	return n;
+}
+
+static enum sluice_role role_of(const struct sdp *remote, const struct local_description *local, bool is_answer) {
+	/* RFC 5763, 5: active is the TLS client. RFC 4145, 4: an answer without a setup means active. */
+	bool we_are_client = is_answer ? remote->setup == SDP_SETUP_PASSIVE : local->setup == SDP_SETUP_ACTIVE;
+	return we_are_client ? SLUICE_ROLE_CLIENT : SLUICE_ROLE_SERVER;
+}
+
+static bool has_data(const struct sdp *remote, const struct local_description *local) {
+	return !local->rejected && remote->data >= 0 && !remote->sections[remote->data].rejected;
+}
+
+/* Does one of them name the certificate that the other side showed? */
+static bool names_the_same(const sluice_peer *p, const sluice_fingerprint *f, size_t count) {
+	for (size_t i = 0; i < count; i++) {
+		sluice_fingerprint shown;
+		if (dtls_remote_fingerprint(p->dtls, f[i].hash, &shown) == 0 &&
+		    memcmp(shown.digest, f[i].digest, sizeof shown.digest) == 0)
+			return true;
+	}
+	return false;
+}
+
+int description_accept(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer) {
+	sluice_fingerprint f[FINGERPRINTS_MAX];
+	if (!has_data(remote, local))
+		return 0;
+	size_t count = read_fingerprints(remote, f);
+	if (!count) {
+		p->negotiation.fault_line = 0;
+		p->negotiation.fault_text = "no fingerprint with a hash that this library knows";
+		return SLUICE_UNSUPPORTED;
+	}
+	enum sluice_role role = role_of(remote, local, is_answer);
+	if (p->role != SLUICE_ROLE_UNKNOWN && p->role != role)
+		return SLUICE_UNSUPPORTED;
+	return p->dtls_up && !names_the_same(p, f, count) ? SLUICE_UNSUPPORTED : 0;
+}
+
+static int apply_ice(sluice_peer *p, const struct sdp *remote, bool is_answer) {
+	char ufrag[ICE_UFRAG_MAX], pwd[ICE_PWD_MAX];
+	if (!slice_to_text(remote->ufrag, ufrag, sizeof ufrag) || !slice_to_text(remote->pwd, pwd, sizeof pwd))
+		return SLUICE_MALFORMED;
+	/* RFC 8445, 6.1.1: of two full agents the initiating one controls, of a full and a lite one the full one. */
+	if (!p->negotiation.settled)
+		ice_set_controlling(p->ice, p->config.ice.lite ? remote->ice_lite && is_answer : remote->ice_lite || is_answer);
+	int error = ice_set_remote(p->ice, ufrag, pwd, remote->ice_lite);
+	for (size_t i = 0; !error && i < remote->candidate_count; i++) {
+		struct candidate c;
+		if (candidate_parse(remote->candidates[i].s, remote->candidates[i].len, &c) == 0)
+			ice_add_remote(p->ice, &c); /* those beyond the limit are not tried */
+	}
+	if (!error && remote->end_of_candidates)
+		ice_remote_done(p->ice);
+	return error;
+}
+
+static int apply_snap(sluice_peer *p, const struct sdp *remote, const struct local_description *local) {
+	uint8_t init[INIT_CHUNK_MAX];
+	size_t len;
+	if (p->negotiation.settled || !local->snap || !shows_init(remote, init, sizeof init, &len))
+		return 0;
+	p->snap_remote = env_alloc(p->env, len);
+	if (!p->snap_remote)
+		return SLUICE_NO_MEMORY;
+	memcpy(p->snap_remote, init, len);
+	p->snap_remote_len = len;
+	return 0;
+}
+
+static void apply_sped(sluice_peer *p, const struct sdp *remote, const struct local_description *local) {
+	if (p->negotiation.settled)
+		return;
+	bool agreed = local->sped && remote->sped;
+	if (agreed && !p->sped)
+		ice_sped_start(p->ice);
+	else if (!agreed && p->sped)
+		ice_sped_stop(p->ice);
+	p->sped = agreed;
+}
+
+/* RFC 8841, 6.1: "If the SDP "max-message-size" attribute is not present, the default value is 64K"; 0 means any size. */
+static uint64_t message_limit(const struct sdp *remote) {
+	if (!remote->has_max_message_size)
+		return 65536;
+	return remote->max_message_size ? remote->max_message_size : UINT64_MAX;
+}
+
+static int trust(sluice_peer *p, const struct sdp *remote) {
+	sluice_fingerprint f[FINGERPRINTS_MAX];
+	if (p->dtls_up)
+		return 0;
+	size_t count = read_fingerprints(remote, f);
+	int error = dtls_set_remotes(p->dtls, f, count);
+	peer_follow_dtls(p);
+	p->records_wait = p->dtls_up;
+	/* Another certificate than the announced one came already: the peer has failed, the description is in force all the same. */
+	return error == SLUICE_FINGERPRINT ? 0 : error;
+}
+
+int description_apply(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer) {
+	if (!has_data(remote, local)) {
+		if (is_answer)
+			peer_end(p, SLUICE_REFUSED, "the other side rejected the data section");
+		return 0;
+	}
+	apply_sped(p, remote, local);
+	int error = apply_snap(p, remote, local);
+	if (!error)
+		error = underlay_set_role(p, role_of(remote, local, is_answer));
+	if (!error)
+		error = trust(p, remote);
+	if (!error)
+		error = apply_ice(p, remote, is_answer);
+	if (error)
+		return error;
+	p->sctp->config.remote_port = remote->sctp_port;
+	sluice_channels_set_max_message_size(p->channels, message_limit(remote));
+	if (p->state == SLUICE_PEER_NEW)
+		peer_enter(p, SLUICE_PEER_CONNECTING);
+	underlay_try_start(p);
+	return 0;
+}

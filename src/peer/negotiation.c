@@ -1,0 +1,466 @@
+/* negotiation: which description is in force, and what may come next? The signaling state machine of RFC 9429, 3.2 and W3C webrtc-pc,
+ * 4.4.1: offers, answers, glare, rollback and restarts.
+ *
+ * What a description says, and what it does to the transports, is description.c's. */
+#include <string.h>
+
+#include "peer/connection.h"
+
+/* A browser's offer with video in many codecs and simulcast is some 10 KB a section. */
+#define REMOTE_TEXT_MAX 262144
+
+const char *sluice_signaling_state_name(enum sluice_signaling_state state) {
+	static const char *const names[] = {"stable", "have-local-offer", "have-remote-offer", "closed"};
+	return (size_t)state < sizeof names / sizeof *names ? names[state] : "unknown";
+}
+
+static void set_state(sluice_peer *p, enum sluice_signaling_state state) {
+	if (p->negotiation.state == state)
+		return;
+	p->negotiation.state = state;
+	peer_notice(p, NOTICE_SIGNALING, state);
+}
+
+static void forget_remote(sluice_peer *p, struct remote_description *d) {
+	env_free(p->env, d->text);
+	*d = (struct remote_description){0};
+}
+
+static void forget_created(sluice_peer *p) {
+	env_free(p->env, p->negotiation.created_text);
+	p->negotiation.created_text = NULL;
+	p->negotiation.created.type = 0;
+}
+
+static void forget_early(sluice_peer *p) {
+	struct negotiation *n = &p->negotiation;
+	while (n->early) {
+		struct early_candidate *c = n->early;
+		n->early = c->next;
+		env_free(p->env, c);
+	}
+	n->early_end = &n->early;
+	n->early_count = 0;
+	n->early_done = false;
+}
+
+void negotiation_init(sluice_peer *p) {
+	struct negotiation *n = &p->negotiation;
+	n->early_end = &n->early;
+	n->fault_text = "";
+	n->next_version = 1;
+	/* RFC 9429, 5.2.1: a 64-bit number with the two highest bits zero, so that it survives every reader's integers. */
+	env_entropy(p->env, &n->session_id, sizeof n->session_id);
+	n->session_id >>= 2;
+}
+
+void negotiation_free(sluice_peer *p) {
+	forget_created(p);
+	forget_early(p);
+	forget_remote(p, &p->negotiation.remote_current);
+	forget_remote(p, &p->negotiation.remote_pending);
+}
+
+void negotiation_close(sluice_peer *p) {
+	set_state(p, SLUICE_SIGNALING_CLOSED);
+	p->negotiation.needed = false;
+}
+
+/* ---- is an offer due? --------------------------------------------------------------------------------------------- */
+
+/* W3C webrtc-pc, 4.7.3: the flag is raised once, stays raised until an offer took care of it, and the event waits for the stable
+ * state. */
+void negotiation_update(sluice_peer *p) {
+	struct negotiation *n = &p->negotiation;
+	if (!p->ice || n->state != SLUICE_SIGNALING_STABLE)
+		return;
+	bool needed = n->restart_wanted || (n->wanted_channel && !n->settled);
+	if (needed && !n->needed)
+		peer_notice(p, NOTICE_NEGOTIATION, 0);
+	n->needed = needed;
+}
+
+int sluice_peer_restart_ice(sluice_peer *p) {
+	if (!p->ice)
+		return SLUICE_WRONG_STATE;
+	if (p->ends_as)
+		return SLUICE_CLOSED;
+	p->negotiation.restart_wanted = true;
+	negotiation_update(p);
+	return 0;
+}
+
+/* ---- creating ------------------------------------------------------------------------------------------------------ */
+
+/* Every description of one negotiation has to show the same credentials, so they change once. */
+static int begin_restart(sluice_peer *p) {
+	if (p->negotiation.restart_begun)
+		return 0;
+	int error = ice_restart(p->ice);
+	p->negotiation.restart_begun = error == 0;
+	return error;
+}
+
+static void undo_restart(sluice_peer *p) {
+	if (p->negotiation.restart_begun)
+		ice_restart_undo(p->ice);
+	p->negotiation.restart_begun = false;
+}
+
+static int plan_offer(sluice_peer *p, struct local_description *out) {
+	int error = p->negotiation.restart_wanted && p->negotiation.settled ? begin_restart(p) : 0;
+	if (!error)
+		description_plan_offer(p, out);
+	return error;
+}
+
+static bool slice_is(struct sdp_slice a, struct sdp_slice b) {
+	return a.len == b.len && (a.len == 0 || memcmp(a.s, b.s, a.len) == 0);
+}
+
+/* RFC 8839, 4.4.1.1.1: credentials that differ from the ones in force ask for a restart, and the answer has new ones as well. */
+static bool asks_for_restart(const sluice_peer *p, const struct sdp *offer) {
+	struct sdp old;
+	const struct remote_description *in_force = &p->negotiation.remote_current;
+	if (!in_force->text || !p->negotiation.settled || offer->data < 0 || sdp_parse(in_force->text, in_force->len, &old, NULL))
+		return false;
+	return !slice_is(old.ufrag, offer->ufrag) || !slice_is(old.pwd, offer->pwd);
+}
+
+static int plan_answer(sluice_peer *p, struct local_description *out) {
+	struct sdp offer;
+	const struct remote_description *pending = &p->negotiation.remote_pending;
+	int error = sdp_parse(pending->text, pending->len, &offer, NULL);
+	if (!error && asks_for_restart(p, &offer))
+		error = begin_restart(p);
+	if (!error)
+		description_plan_answer(p, &offer, out);
+	return error;
+}
+
+/* Makes the description that is due next, and keeps its text to compare with. */
+static int create(sluice_peer *p, enum sluice_sdp_type type) {
+	struct negotiation *n = &p->negotiation;
+	struct local_description plan = {.type = type};
+	int error = type == SLUICE_SDP_OFFER ? plan_offer(p, &plan) : plan_answer(p, &plan);
+	if (!error && plan.snap)
+		error = description_show_init(p);
+	char *text = error ? NULL : env_alloc(p->env, SLUICE_SDP_MAX);
+	if (!text)
+		return error ? error : SLUICE_NO_MEMORY;
+	plan.type = type;
+	plan.version = n->next_version;
+	int len = description_format(p, &plan, text, SLUICE_SDP_MAX);
+	char *copy = len < 0 ? NULL : env_strndup(p->env, text, (size_t)len);
+	env_free(p->env, text);
+	if (!copy)
+		return len < 0 ? len : SLUICE_NO_MEMORY;
+	forget_created(p);
+	n->created = plan;
+	n->created_text = copy;
+	n->next_version++;
+	return len;
+}
+
+static int create_into(sluice_peer *p, enum sluice_sdp_type type, char *sdp, size_t size) {
+	int len = create(p, type);
+	if (len < 0)
+		return len;
+	if ((size_t)len >= size)
+		return SLUICE_NO_SPACE;
+	memcpy(sdp, p->negotiation.created_text, (size_t)len + 1);
+	return len;
+}
+
+static int usable(const sluice_peer *p) {
+	if (!p->ice)
+		return SLUICE_WRONG_STATE;
+	return p->ends_as || p->negotiation.state == SLUICE_SIGNALING_CLOSED ? SLUICE_CLOSED : 0;
+}
+
+int sluice_peer_create_offer(sluice_peer *p, char *sdp, size_t size) {
+	int error = usable(p);
+	if (error)
+		return error;
+	if (p->negotiation.state == SLUICE_SIGNALING_HAVE_REMOTE_OFFER)
+		return SLUICE_WRONG_STATE;
+	return create_into(p, SLUICE_SDP_OFFER, sdp, size);
+}
+
+int sluice_peer_create_answer(sluice_peer *p, char *sdp, size_t size) {
+	int error = usable(p);
+	if (error)
+		return error;
+	if (p->negotiation.state != SLUICE_SIGNALING_HAVE_REMOTE_OFFER)
+		return SLUICE_WRONG_STATE;
+	return create_into(p, SLUICE_SDP_ANSWER, sdp, size);
+}
+
+/* ---- both sides agree ------------------------------------------------------------------------------------------------ */
+
+static void begin_gathering(sluice_peer *p) {
+	if (ice_gathering(p->ice) != ICE_GATHERING_NEW && !p->negotiation.restart_begun)
+		return;
+	if (p->negotiation.restart_begun)
+		p->candidates_told = 0;
+	peer_notice(p, NOTICE_GATHERING, SLUICE_GATHERING_GATHERING);
+	ice_gather(p->ice, p->now);
+}
+
+static void take_early(sluice_peer *p) {
+	struct negotiation *n = &p->negotiation;
+	for (const struct early_candidate *c = n->early; c; c = c->next)
+		ice_add_remote(p->ice, &c->candidate);
+	if (n->early_done)
+		ice_remote_done(p->ice);
+	forget_early(p);
+}
+
+/* The pair of descriptions comes into force; `is_answer`: the remote one is the answer. */
+static int agree(sluice_peer *p, struct local_description local, struct remote_description *remote, bool is_answer) {
+	struct negotiation *n = &p->negotiation;
+	struct sdp sdp;
+	int error = description_parse(p, remote->text, remote->len, is_answer, &sdp);
+	if (!error)
+		error = description_accept(p, &sdp, &local, is_answer);
+	if (error)
+		return error;
+	if (!n->settled)
+		n->offered = is_answer;
+	if (!local.rejected && sdp.data >= 0)
+		begin_gathering(p);
+	error = description_apply(p, &sdp, &local, is_answer);
+	if (error)
+		return error;
+	take_early(p);
+	n->local_current = local;
+	n->local_pending.type = 0;
+	forget_remote(p, &n->remote_current);
+	n->remote_current = *remote;
+	*remote = (struct remote_description){0};
+	if (n->restart_begun)
+		n->restart_wanted = false;
+	n->restart_begun = false;
+	n->settled = n->settled || (!local.rejected && sdp.data >= 0 && !sdp.sections[sdp.data].rejected);
+	forget_created(p);
+	set_state(p, SLUICE_SIGNALING_STABLE);
+	n->needed = false;
+	negotiation_update(p);
+	peer_wake(p);
+	return 0;
+}
+
+/* ---- local ---------------------------------------------------------------------------------------------------------- */
+
+static int roll_back(sluice_peer *p, enum sluice_signaling_state from) {
+	struct negotiation *n = &p->negotiation;
+	if (n->state != from)
+		return SLUICE_WRONG_STATE;
+	undo_restart(p);
+	n->local_pending.type = 0;
+	forget_remote(p, &n->remote_pending);
+	forget_created(p);
+	forget_early(p);
+	set_state(p, SLUICE_SIGNALING_STABLE);
+	n->needed = false; /* whatever wanted the offer still does, and says so once more */
+	negotiation_update(p);
+	peer_wake(p);
+	return 0;
+}
+
+static int set_local_offer(sluice_peer *p) {
+	struct negotiation *n = &p->negotiation;
+	if (n->state == SLUICE_SIGNALING_HAVE_REMOTE_OFFER)
+		return SLUICE_WRONG_STATE;
+	n->local_pending = n->created;
+	if (n->local_pending.sped && !n->settled) {
+		p->sped = true;
+		ice_sped_start(p->ice);
+	}
+	if (!n->settled) {
+		/* RFC 8445, 6.1.1: "the initiating agent (the one who started the ICE processing) MUST take the controlling role"; a lite
+		 * one never does when the other side is full, which its answer will show. */
+		ice_set_controlling(p->ice, !p->config.ice.lite);
+	}
+	set_state(p, SLUICE_SIGNALING_HAVE_LOCAL_OFFER);
+	begin_gathering(p);
+	peer_wake(p);
+	return 0;
+}
+
+static int set_local_answer(sluice_peer *p) {
+	struct negotiation *n = &p->negotiation;
+	if (n->state != SLUICE_SIGNALING_HAVE_REMOTE_OFFER)
+		return SLUICE_WRONG_STATE;
+	return agree(p, n->created, &n->remote_pending, false);
+}
+
+int sluice_peer_set_local_description(sluice_peer *p, enum sluice_sdp_type type, const char *sdp) {
+	struct negotiation *n = &p->negotiation;
+	int error = usable(p);
+	if (error)
+		return error;
+	if (type == SLUICE_SDP_ROLLBACK)
+		return roll_back(p, SLUICE_SIGNALING_HAVE_LOCAL_OFFER);
+	if (!type)
+		type = n->state == SLUICE_SIGNALING_HAVE_REMOTE_OFFER ? SLUICE_SDP_ANSWER : SLUICE_SDP_OFFER;
+	bool answering = n->state == SLUICE_SIGNALING_HAVE_REMOTE_OFFER;
+	if ((type == SLUICE_SDP_ANSWER) != answering || (type != SLUICE_SDP_ANSWER && type != SLUICE_SDP_OFFER))
+		return SLUICE_WRONG_STATE;
+	if (sdp && (n->created.type != type || strcmp(sdp, n->created_text) != 0))
+		return SLUICE_INVALID;
+	if (!sdp)
+		error = create(p, type);
+	if (error < 0)
+		return error;
+	return type == SLUICE_SDP_OFFER ? set_local_offer(p) : set_local_answer(p);
+}
+
+/* ---- remote --------------------------------------------------------------------------------------------------------- */
+
+static int set_remote_offer(sluice_peer *p, struct remote_description *d) {
+	struct negotiation *n = &p->negotiation;
+	/* W3C webrtc-pc, 4.4.1.5: an offer that arrives in have-local-offer rolls the local one back, so that the polite side of a
+	 * glare just takes it. */
+	if (n->state == SLUICE_SIGNALING_HAVE_LOCAL_OFFER)
+		roll_back(p, SLUICE_SIGNALING_HAVE_LOCAL_OFFER);
+	forget_remote(p, &n->remote_pending);
+	forget_created(p);
+	forget_early(p);
+	n->remote_pending = *d;
+	*d = (struct remote_description){0};
+	set_state(p, SLUICE_SIGNALING_HAVE_REMOTE_OFFER);
+	return 0;
+}
+
+int sluice_peer_set_remote_description(sluice_peer *p, enum sluice_sdp_type type, const char *text, size_t len) {
+	struct negotiation *n = &p->negotiation;
+	struct sdp sdp;
+	int error = usable(p);
+	if (error)
+		return error;
+	if (type == SLUICE_SDP_ROLLBACK)
+		return roll_back(p, SLUICE_SIGNALING_HAVE_REMOTE_OFFER);
+	bool is_answer = type == SLUICE_SDP_ANSWER;
+	if (is_answer ? n->state != SLUICE_SIGNALING_HAVE_LOCAL_OFFER : type != SLUICE_SDP_OFFER)
+		return SLUICE_WRONG_STATE;
+	if (len > REMOTE_TEXT_MAX)
+		return SLUICE_LIMIT;
+	error = description_parse(p, text, len, is_answer, &sdp);
+	if (error)
+		return error;
+	struct remote_description d = {.type = type, .text = env_strndup(p->env, text, len), .len = len};
+	if (!d.text)
+		return SLUICE_NO_MEMORY;
+	error = is_answer ? agree(p, n->local_pending, &d, true) : set_remote_offer(p, &d);
+	env_free(p->env, d.text); /* NULL when it was taken */
+	return error;
+}
+
+static int keep_early(sluice_peer *p, const struct candidate *c) {
+	struct negotiation *n = &p->negotiation;
+	if (n->early_count == EARLY_CANDIDATES_MAX)
+		return SLUICE_LIMIT;
+	struct early_candidate *e = env_alloc(p->env, sizeof *e);
+	if (!e)
+		return SLUICE_NO_MEMORY;
+	*e = (struct early_candidate){.candidate = *c};
+	*n->early_end = e;
+	n->early_end = &e->next;
+	n->early_count++;
+	return 0;
+}
+
+static bool is_end_of_candidates(const char *text) {
+	if (!text)
+		return true;
+	if (strncmp(text, "a=", 2) == 0)
+		text += 2;
+	return !*text || strncmp(text, "end-of-candidates", 17) == 0;
+}
+
+/* RFC 8838, 11 and W3C's usernameFragment: a candidate may say to which generation it belongs. */
+static bool is_of_generation(const struct remote_description *d, const struct candidate *c) {
+	struct sdp sdp;
+	if (!*c->ufrag || sdp_parse(d->text, d->len, &sdp, NULL) || !sdp.ufrag.s)
+		return true;
+	return strlen(c->ufrag) == sdp.ufrag.len && memcmp(c->ufrag, sdp.ufrag.s, sdp.ufrag.len) == 0;
+}
+
+int sluice_peer_add_remote_candidate(sluice_peer *p, const char *text) {
+	struct negotiation *n = &p->negotiation;
+	int error = usable(p);
+	if (error)
+		return error;
+	bool early = n->remote_pending.text != NULL;
+	const struct remote_description *d = early ? &n->remote_pending : &n->remote_current;
+	if (!d->text)
+		return SLUICE_WRONG_STATE;
+	if (is_end_of_candidates(text)) {
+		if (early)
+			n->early_done = true;
+		else
+			ice_remote_done(p->ice);
+		peer_wake(p);
+		return 0;
+	}
+	struct candidate c;
+	error = candidate_parse(text, strlen(text), &c);
+	if (error)
+		return error == SLUICE_UNSUPPORTED ? 0 : error;
+	if (!is_of_generation(d, &c))
+		return 0;
+	error = early ? keep_early(p, &c) : ice_add_remote(p->ice, &c);
+	peer_wake(p);
+	return error == SLUICE_UNSUPPORTED ? 0 : error;
+}
+
+/* ---- questions ------------------------------------------------------------------------------------------------------ */
+
+const struct remote_description *negotiation_mirror(const sluice_peer *p, const struct local_description *local) {
+	const struct negotiation *n = &p->negotiation;
+	const struct remote_description *d = local->type == SLUICE_SDP_ANSWER && n->remote_pending.text ? &n->remote_pending
+	                                                                                                : &n->remote_current;
+	return d->text ? d : NULL;
+}
+
+int sluice_peer_local_description(const sluice_peer *p, enum sluice_sdp_type *type, char *sdp, size_t size) {
+	const struct negotiation *n = &p->negotiation;
+	const struct local_description *d = n->local_pending.type ? &n->local_pending : &n->local_current;
+	if (type)
+		*type = d->type;
+	if (!p->ice || !d->type)
+		return 0;
+	return description_format(p, d, sdp, size);
+}
+
+int sluice_peer_remote_description(const sluice_peer *p, enum sluice_sdp_type *type, char *sdp, size_t size) {
+	const struct negotiation *n = &p->negotiation;
+	const struct remote_description *d = n->remote_pending.text ? &n->remote_pending : &n->remote_current;
+	if (type)
+		*type = d->type;
+	if (!d->text)
+		return 0;
+	if (d->len >= size)
+		return SLUICE_NO_SPACE;
+	memcpy(sdp, d->text, d->len);
+	sdp[d->len] = 0;
+	return (int)d->len;
+}
+
+unsigned sluice_peer_description_error(const sluice_peer *p, const char **text) {
+	if (text)
+		*text = p->negotiation.fault_text ? p->negotiation.fault_text : "";
+	return p->negotiation.fault_line;
+}
+
+enum sluice_signaling_state sluice_peer_signaling_state(const sluice_peer *p) {
+	return p->negotiation.state;
+}
+
+bool sluice_peer_can_trickle(const sluice_peer *p) {
+	struct sdp sdp;
+	const struct negotiation *n = &p->negotiation;
+	const struct remote_description *d = n->remote_pending.text ? &n->remote_pending : &n->remote_current;
+	return d->text && sdp_parse(d->text, d->len, &sdp, NULL) == 0 && sdp.trickle;
+}

@@ -1,0 +1,322 @@
+#include "caller.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "peer/peer.h"
+
+/* ---- noting ---------------------------------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 3))) static void note(struct caller *c, const char *format, ...) {
+	size_t at = strlen(c->log);
+	va_list args;
+	va_start(args, format);
+	vsnprintf(c->log + at, sizeof c->log - at, format, args);
+	va_end(args);
+	at = strlen(c->log);
+	snprintf(c->log + at, sizeof c->log - at, " ");
+	if (c->sim->trace)
+		fprintf(stderr, "%12.6f %s: %s\n", (double)c->sim->now / 1e9, c->host->name, c->log);
+}
+
+const char *caller_log(struct caller *c) {
+	static char copy[CALLER_LOG];
+	memcpy(copy, c->log, sizeof copy);
+	size_t len = strlen(copy);
+	if (len)
+		copy[len - 1] = 0;
+	c->log[0] = 0;
+	return copy;
+}
+
+/* ---- signalling ------------------------------------------------------------------------------------------------------ */
+
+enum signal_kind { SIGNAL_OFFER = SLUICE_SDP_OFFER, SIGNAL_ANSWER = SLUICE_SDP_ANSWER, SIGNAL_CANDIDATE };
+
+struct signal {
+	struct caller *to;
+	enum signal_kind kind;
+	char text[SLUICE_SDP_MAX];
+};
+
+static void say(struct caller *c, enum signal_kind kind, const char *text);
+
+static void say_description(struct caller *c) {
+	static char text[SLUICE_SDP_MAX];
+	enum sluice_sdp_type type;
+	if (sluice_peer_local_description(c->peer, &type, text, sizeof text) <= 0)
+		sim_fail(c->sim, "host %s has no description", c->host->name);
+	say(c, (enum signal_kind)type, text);
+}
+
+static void take_description(struct caller *c, const struct signal *s) {
+	enum sluice_sdp_type type = (enum sluice_sdp_type)s->kind;
+	if (type == SLUICE_SDP_OFFER && !c->polite && sluice_peer_signaling_state(c->peer) == SLUICE_SIGNALING_HAVE_LOCAL_OFFER)
+		return; /* W3C's perfect negotiation: the impolite side ignores an offer that collides with its own */
+	c->last_error = sluice_peer_set_remote_description(c->peer, type, s->text, strlen(s->text));
+	c->refused += c->last_error != 0;
+	if (c->last_error || type != SLUICE_SDP_OFFER)
+		return;
+	c->last_error = sluice_peer_set_local_description(c->peer, 0, NULL);
+	if (c->last_error)
+		sim_fail(c->sim, "host %s: no answer, %d", c->host->name, c->last_error);
+	say_description(c);
+}
+
+static void arrive(void *ctx) {
+	struct signal *s = ctx;
+	struct caller *c = s->to;
+	if (c->peer && s->kind == SIGNAL_CANDIDATE) {
+		c->last_error = sluice_peer_add_remote_candidate(c->peer, s->text);
+		c->refused += c->last_error != 0;
+	} else if (c->peer) {
+		take_description(c, s);
+	}
+	free(s);
+}
+
+static void say(struct caller *c, enum signal_kind kind, const char *text) {
+	struct signal *s = malloc(sizeof *s);
+	if (!s)
+		abort();
+	s->to = c->other;
+	s->kind = kind;
+	snprintf(s->text, sizeof s->text, "%s", text);
+	sim_at(c->sim, c->sim->now + c->signal_delay, arrive, s);
+}
+
+void caller_offer(struct caller *c) {
+	c->last_error = sluice_peer_set_local_description(c->peer, SLUICE_SDP_OFFER, NULL);
+	if (c->last_error)
+		sim_fail(c->sim, "host %s: no offer, %d", c->host->name, c->last_error);
+	if (c->offered_at == SLUICE_NEVER)
+		c->offered_at = c->sim->now;
+	if (!c->silent)
+		say_description(c);
+}
+
+int caller_give(struct caller *from, struct caller *to) {
+	static char text[SLUICE_SDP_MAX];
+	enum sluice_sdp_type type;
+	int len = sluice_peer_local_description(from->peer, &type, text, sizeof text);
+	if (len <= 0)
+		sim_fail(from->sim, "host %s has no description", from->host->name);
+	return sluice_peer_set_remote_description(to->peer, type, text, (size_t)len);
+}
+
+/* ---- the app --------------------------------------------------------------------------------------------------------- */
+
+static void on_open(sluice_channel *ch, void *user) {
+	struct caller *c = user;
+	size_t len;
+	const char *message = sluice_channel_protocol(ch, &len); /* what caller_open wanted to say first */
+	c->opened++;
+	if (c->open_at == SLUICE_NEVER)
+		c->open_at = c->sim->now;
+	if (len && sluice_channel_send_text(ch, message, len))
+		sim_fail(c->sim, "host %s cannot send on an open channel", c->host->name);
+}
+
+static void on_message(sluice_channel *ch, sluice_message *m, bool text, void *user) {
+	struct caller *c = user;
+	(void)text;
+	c->received++;
+	c->received_bytes += m->len;
+	if (c->message_at == SLUICE_NEVER)
+		c->message_at = c->sim->now;
+	snprintf(c->last_message, sizeof c->last_message, "%.*s", (int)m->len, (const char *)sluice_message_data(m));
+	if (c->echo)
+		sluice_channel_send(ch, sluice_message_data(m), m->len);
+}
+
+static void on_closed(sluice_channel *ch, int error, uint64_t lost, void *user) {
+	struct caller *c = user;
+	(void)error;
+	(void)lost;
+	c->closed++;
+	if (c->channel == ch)
+		c->channel = NULL;
+}
+
+static const sluice_channel_callbacks callbacks = {.on_open = on_open, .on_message = on_message, .on_closed = on_closed};
+
+static void on_channel(sluice_peer *p, sluice_channel *ch, void *user) {
+	struct caller *c = user;
+	(void)p;
+	c->channel = ch;
+	c->channels++;
+	if (c->open_at == SLUICE_NEVER)
+		c->open_at = c->sim->now;
+	sluice_channel_callbacks mine = callbacks;
+	mine.on_open = NULL;
+	sluice_channel_set_callbacks(ch, &mine, c);
+}
+
+void caller_open(struct caller *c, const char *message) {
+	sluice_channel_config config = {.label = "chat", .protocol = message, .callbacks = callbacks, .user = c};
+	c->last_error = sluice_peer_open_channel(c->peer, &config, &c->channel);
+	if (c->last_error)
+		sim_fail(c->sim, "host %s cannot open a channel: %d", c->host->name, c->last_error);
+	c->channels++;
+}
+
+static void on_state(sluice_peer *p, enum sluice_peer_state state, void *user) {
+	struct caller *c = user;
+	const char *why;
+	c->state = state;
+	note(c, "%s", sluice_peer_state_name(state));
+	if (state == SLUICE_PEER_CONNECTED && c->connected_at == SLUICE_NEVER)
+		c->connected_at = c->sim->now;
+	if (state == SLUICE_PEER_CLOSED || state == SLUICE_PEER_FAILED)
+		c->ended_at = c->sim->now;
+	if (state == SLUICE_PEER_FAILED && c->sim->trace && sluice_peer_error(p, &why))
+		fprintf(stderr, "%s failed: %s\n", c->host->name, why);
+}
+
+static void on_signaling_state(sluice_peer *p, enum sluice_signaling_state state, void *user) {
+	(void)p;
+	note(user, "signaling:%s", sluice_signaling_state_name(state));
+}
+
+static void on_gathering_state(sluice_peer *p, enum sluice_gathering_state state, void *user) {
+	(void)p;
+	note(user, "gathering:%s", sluice_gathering_state_name(state));
+}
+
+static void on_ice_state(sluice_peer *p, enum sluice_ice_state state, void *user) {
+	(void)p;
+	note(user, "ice:%s", sluice_ice_state_name(state));
+}
+
+static void on_candidate(sluice_peer *p, const char *candidate, const char *mid, void *user) {
+	struct caller *c = user;
+	(void)p;
+	(void)mid;
+	note(c, candidate ? "candidate" : "end-of-candidates");
+	if (c->trickle)
+		say(c, SIGNAL_CANDIDATE, candidate ? candidate : "");
+}
+
+static void on_negotiation_needed(sluice_peer *p, void *user) {
+	struct caller *c = user;
+	(void)p;
+	note(c, "negotiationneeded");
+	if (!c->silent)
+		caller_offer(c);
+}
+
+/* ---- the verbs ------------------------------------------------------------------------------------------------------- */
+
+static void check(const struct caller *c, const char *verb) {
+	if (c->peer && !peer_check(c->peer))
+		sim_fail(c->sim, "host %s: an invariant does not hold after %s", c->host->name, verb);
+}
+
+static void host_input(void *node, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now) {
+	struct caller *c = node;
+	if (!c->peer)
+		return;
+	sluice_path path = *from;
+	path.socket = 0;
+	sluice_peer_input(c->peer, &path, datagrams, count, now);
+	check(c, "input");
+}
+
+static void host_advance(void *node, uint64_t now) {
+	struct caller *c = node;
+	if (!c->peer)
+		return;
+	sluice_peer_advance(c->peer, now);
+	check(c, "advance");
+}
+
+static int host_output(void *node, sluice_batch *batch, uint64_t now) {
+	struct caller *c = node;
+	int count = c->peer ? sluice_peer_output(c->peer, batch, now) : 0;
+	check(c, "output");
+	return count;
+}
+
+static uint64_t host_deadline(void *node) {
+	struct caller *c = node;
+	return c->peer ? sluice_peer_deadline(c->peer) : SLUICE_NEVER;
+}
+
+static void host_dispatch(void *node, uint64_t now) {
+	struct caller *c = node;
+	(void)now;
+	if (!c->peer)
+		return;
+	sluice_peer_dispatch(c->peer);
+	check(c, "dispatch");
+}
+
+static void host_free(void *node) {
+	struct caller *c = node;
+	sluice_peer_free(c->peer);
+	sluice_env_free(c->env);
+	if (c->memory.live)
+		sim_fail(c->sim, "host %s leaks %zu blocks, %zu bytes", c->host->name, c->memory.live, c->memory.bytes);
+	free(c);
+}
+
+static const struct sim_node_ops host_ops = {
+	.input = host_input,
+	.advance = host_advance,
+	.output = host_output,
+	.deadline = host_deadline,
+	.dispatch = host_dispatch,
+	.free = host_free,
+};
+
+/* ---- life ------------------------------------------------------------------------------------------------------------ */
+
+static void dice(void *ctx, void *buf, size_t len) {
+	rng_fill(ctx, buf, len);
+}
+
+static void make_peer(struct caller *c, const sluice_peer_config *given) {
+	sluice_peer_config config;
+	sluice_peer_config_init(&config);
+	if (given)
+		config = *given;
+	config.on_state = on_state;
+	config.on_channel = on_channel;
+	config.on_signaling_state = on_signaling_state;
+	config.on_gathering_state = on_gathering_state;
+	config.on_ice_state = on_ice_state;
+	config.on_candidate = on_candidate;
+	config.on_negotiation_needed = on_negotiation_needed;
+	config.user = c;
+	sluice_path self = sim_path(c->host);
+	int error = sluice_peer_new(c->env, &config, &c->peer);
+	if (!error)
+		error = sluice_peer_add_local_address(c->peer, SLUICE_UDP, 0, (struct sockaddr *)&self.remote, self.remote_len,
+		                                      65535, NULL);
+	if (error)
+		sim_fail(c->sim, "the peer of host %s could not be made: %d", c->host->name, error);
+}
+
+struct caller *caller_new(struct sim *sim, const char *name, const sluice_peer_config *config) {
+	struct caller *c = malloc(sizeof *c);
+	if (!c)
+		abort();
+	*c = (struct caller){.sim = sim, .entropy = rng_of(sim->seed, 300 + sim->host_count)};
+	c->offered_at = c->open_at = c->connected_at = c->message_at = c->ended_at = SLUICE_NEVER;
+	sluice_env_config env = {.allocator = memory_allocator(&c->memory), .entropy = dice, .entropy_ctx = &c->entropy};
+	if (sluice_env_new(&env, &c->env) < 0)
+		sim_fail(sim, "host %s could not be made", name);
+	c->host = sim_add_host(sim, name, &host_ops, c, c->env);
+	make_peer(c, config);
+	return c;
+}
+
+void caller_join(struct caller *a, struct caller *b, const struct link_config *link, uint64_t signal_delay) {
+	a->other = b;
+	b->other = a;
+	a->signal_delay = b->signal_delay = signal_delay;
+	b->polite = true;
+	sim_join(a->sim, a->host, b->host, link);
+}
