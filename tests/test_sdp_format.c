@@ -146,8 +146,13 @@ END_TEST
 /* ---- answers ---- */
 
 static const char *const offers[] = {
-	"aiortc-1.4-offer.sdp",  "chromium-156-offer.sdp",   "chromium-156-snap-sped-offer.sdp",
-	"firefox-153-offer.sdp", "libdatachannel-offer.sdp", "libdatachannel-session-level-offer.sdp",
+	"aiortc-1.16-offer.sdp",
+	"aiortc-1.4-offer.sdp",
+	"chromium-156-offer.sdp",
+	"chromium-156-snap-sped-offer.sdp",
+	"firefox-153-offer.sdp",
+	"libdatachannel-offer.sdp",
+	"libdatachannel-session-level-offer.sdp",
 	"pion-3.1-offer.sdp",
 };
 
@@ -183,8 +188,9 @@ START_TEST(test_the_answer_to_every_real_offer_is_an_answer_and_echoes_nothing) 
 		ck_assert(answer.section_count == 1 && answer.data == 0 && answer.bundle);
 		ck_assert(answer.setup == SDP_SETUP_ACTIVE && answer.trickle && !answer.sped && !answer.sctp_init.s);
 		sdp_slice_eq(answer.sections[0].mid, "0");
-		sdp_slice_eq(answer.sections[0].proto, i == 0 ? "DTLS/SCTP" : "UDP/DTLS/SCTP");
-		sdp_slice_eq(answer.sections[0].formats, i == 0 ? "5000" : "webrtc-datachannel");
+		bool old_form = strcmp(offers[i], "aiortc-1.4-offer.sdp") == 0;
+		sdp_slice_eq(answer.sections[0].proto, old_form ? "DTLS/SCTP" : "UDP/DTLS/SCTP");
+		sdp_slice_eq(answer.sections[0].formats, old_form ? "5000" : "webrtc-datachannel");
 		echoes_nothing(space, text, len);
 		free(text);
 	}
@@ -222,6 +228,22 @@ START_TEST(test_audio_and_video_are_mirrored_as_rejected_and_stay_out_of_the_gro
 	ck_assert_int_eq(sdp_validate(&answer, true, NULL), 0);
 	ck_assert_uint_eq(answer.section_count, 3);
 	ck_assert(answer.data == 1 && answer.sections[0].rejected && !answer.sections[1].rejected && answer.sections[2].rejected);
+}
+END_TEST
+
+START_TEST(test_chromiums_audio_and_video_are_rejected_beside_its_data) {
+	size_t len;
+	char *text = sdp_load("chromium-156-audio-video-data-offer.sdp", &len);
+	struct sdp offer;
+	ck_assert_int_eq(sdp_parse(text, len, &offer, NULL), 0);
+	struct sdp_description d = answer_to(&offer);
+	struct sdp answer = sdp_parsed(written(&d));
+	ck_assert_int_eq(sdp_validate(&answer, true, NULL), 0);
+	ck_assert(answer.section_count == 3 && answer.data == 2 && answer.sections[0].rejected && answer.sections[1].rejected);
+	ck_assert_ptr_nonnull(strstr(space, "a=group:BUNDLE 2\r\n"));
+	sdp_slice_eq(answer.sections[1].mid, "1");
+	ck_assert_uint_lt(strlen(space), 900);
+	free(text);
 }
 END_TEST
 
@@ -303,7 +325,7 @@ SUITE("sdp format", test_an_offer_is_written_line_by_line_as_it_should, test_wha
       test_session_ids_stay_below_2_to_the_63, test_a_space_that_is_too_small_is_said_and_not_left,
       test_the_answer_to_every_real_offer_is_an_answer_and_echoes_nothing, test_an_old_offer_gets_our_port_in_the_old_form,
       test_audio_and_video_are_mirrored_as_rejected_and_stay_out_of_the_group,
-      test_a_bundle_only_section_is_accepted_with_a_port_of_its_own, test_a_second_data_section_is_rejected,
-      test_an_answer_may_reject_the_data_section_too, test_an_offer_without_data_is_answered_by_rejecting_all_of_it,
-      test_an_offer_without_a_mid_gets_neither_mid_nor_group,
+      test_chromiums_audio_and_video_are_rejected_beside_its_data, test_a_bundle_only_section_is_accepted_with_a_port_of_its_own,
+      test_a_second_data_section_is_rejected, test_an_answer_may_reject_the_data_section_too,
+      test_an_offer_without_data_is_answered_by_rejecting_all_of_it, test_an_offer_without_a_mid_gets_neither_mid_nor_group,
       test_the_answer_to_as_many_sections_as_there_may_be_fits_in_what_the_api_promises)

@@ -7,36 +7,42 @@ static const struct real {
 	const char *name, *ufrag, *pwd, *fingerprint, *session_id;
 	enum sdp_setup setup;
 	uint64_t max_message_size;
-	size_t candidates;
+	size_t candidates, fingerprints;
 	bool is_answer, trickle, end, sped;
 } reals[] = {
+	{"aiortc-1.16-offer.sdp", "FvP1", "8fJmwUhS0UjT0UkcR6cjvX",
+         "sha-256 BD:29:BB:EC:69:8A:96:89:75:DB:D9:4B:F5:11:14:5D:91:5A:D6:A2:6A:E4:63:CB:B6:C8:B6:98:69:C4:5C:14", "4004522755",
+         SDP_SETUP_ACTPASS, 262144, 2, 3, false, false, true, false},
+	{"aiortc-1.16-answer.sdp", "M8xT", "Ck94YSjg3acCNwUwh7Q2w8",
+         "sha-256 EA:F1:DD:FA:3B:C0:FC:30:D0:BF:49:BA:ED:01:41:45:FA:0B:75:BD:4B:C5:51:C7:2B:57:ED:14:CA:36:08:6D", "4004522755",
+         SDP_SETUP_ACTIVE, 262144, 0, 3, true, false, false, false},
 	{"aiortc-1.4-offer.sdp", "CsRn", "Xci8RhHnQOEQycJKIu0y1e",
          "sha-256 53:3F:25:74:46:F5:1B:33:88:2E:23:CC:E4:76:CD:8F:08:97:5C:C0:CD:AD:9A:7C:B8:60:69:A1:FA:79:02:57", "4004370329",
-         SDP_SETUP_ACTPASS, 65536, 1, false, false, true, false},
+         SDP_SETUP_ACTPASS, 65536, 1, 1, false, false, true, false},
 	{"chromium-156-answer.sdp", "eXNP", "YiyfEC54rWRPcil4SEZGDyVb",
          "sha-256 CD:03:AA:41:91:5A:94:AB:2B:18:FF:DC:88:03:98:34:4A:85:27:F5:EB:2F:AC:18:9F:82:01:68:53:8B:63:29",
-         "4560437237335029406", SDP_SETUP_ACTIVE, 262144, 2, true, true, false, false},
+         "4560437237335029406", SDP_SETUP_ACTIVE, 262144, 2, 1, true, true, false, false},
 	{"chromium-156-offer.sdp", "yH6Y", "7clZGrngUxbrjFeDYSD+G+Q0",
          "sha-256 92:9D:5E:85:D1:67:2B:53:F6:66:12:05:CB:0D:25:A8:EB:54:BC:C8:7F:B2:ED:9E:42:5C:65:74:84:A4:56:69",
-         "1038517983335439196", SDP_SETUP_ACTPASS, 262144, 4, false, true, false, false},
+         "1038517983335439196", SDP_SETUP_ACTPASS, 262144, 4, 1, false, true, false, false},
 	{"chromium-156-snap-sped-offer.sdp", "ntII", "sHQ1ixDbqJZkJfO3968oVUi6",
          "sha-256 31:13:4A:BA:FD:59:9F:A6:7F:6B:FD:0C:D1:31:3A:26:2D:BA:78:FD:39:C7:DD:D1:74:B8:5A:00:8D:85:96:C0",
-         "4392897267753707952", SDP_SETUP_ACTPASS, 262144, 8, false, true, false, true},
+         "4392897267753707952", SDP_SETUP_ACTPASS, 262144, 8, 1, false, true, false, true},
 	{"firefox-153-answer.sdp", "852a63e9", "21f51e8fac8a20ae243111d9f0518bef",
          "sha-256 6C:BD:07:1D:E7:B3:C1:DF:5A:D0:EA:4C:E8:7A:79:C2:5D:71:5B:7E:6F:19:5B:2E:A9:73:6D:53:33:5C:77:48",
-         "5685160629991236195", SDP_SETUP_ACTIVE, 1073741823, 2, true, true, true, false},
+         "5685160629991236195", SDP_SETUP_ACTIVE, 1073741823, 2, 1, true, true, true, false},
 	{"firefox-153-offer.sdp", "527560ad", "5a2424bf10f60c0c7b6d8711acc80b50",
          "sha-256 FA:E8:58:23:B7:65:BF:9C:A0:7D:8A:F0:67:F7:BD:32:42:D0:06:1C:4C:49:46:66:36:75:5C:1C:2B:FD:54:8D",
-         "2946322632886974866", SDP_SETUP_ACTPASS, 1073741823, 2, false, true, true, false},
+         "2946322632886974866", SDP_SETUP_ACTPASS, 1073741823, 2, 1, false, true, true, false},
 	{"libdatachannel-offer.sdp", "Zk3d", "8vJr+QyT1mB/e5sWgN4cKx",
          "sha-256 5B:0E:61:A3:7C:92:F4:18:D5:2F:8E:43:B7:6A:90:1D:CC:35:E8:74:09:AB:56:FD:21:9F:C8:3E:70:14:D2:8B", "3401558219",
-         SDP_SETUP_ACTPASS, 262144, 3, false, true, true, false},
+         SDP_SETUP_ACTPASS, 262144, 3, 1, false, true, true, false},
 	{"libdatachannel-session-level-offer.sdp", "pW7c", "Hn0uXe/4dRf6yKqLb2+TzA",
          "sha-256 0C:A7:52:E9:1F:B4:68:3D:95:DE:27:70:4B:8C:F1:36:A9:03:5E:C2:87:1A:6F:D4:B8:2D:E5:49:90:73:FC:16", "2190477365",
-         SDP_SETUP_ACTPASS, 262144, 0, false, true, false, false},
+         SDP_SETUP_ACTPASS, 262144, 0, 1, false, true, false, false},
 	{"pion-3.1-offer.sdp", "HeGNUtOebkvMcFRT", "poTjDLrRzmWrNTCmIxtVPzdCfAAUUCbX",
          "sha-256 1E:17:E0:B1:B8:9B:4D:9B:45:E7:DB:E4:85:46:A3:94:43:2D:E1:6F:AD:EC:F2:A2:CD:75:80:31:D0:21:BB:76",
-         "5013282320059035713", SDP_SETUP_ACTPASS, 65536, 2, false, false, true, false},
+         "5013282320059035713", SDP_SETUP_ACTPASS, 65536, 2, 1, false, false, true, false},
 };
 #define REALS (int)(sizeof reals / sizeof *reals)
 
@@ -48,7 +54,7 @@ static void is_as_meant(const struct sdp *sdp, const struct real *real) {
 	sdp_slice_eq(sdp->session_id, real->session_id);
 	sdp_slice_eq(sdp->ufrag, real->ufrag);
 	sdp_slice_eq(sdp->pwd, real->pwd);
-	ck_assert_uint_eq(sdp->fingerprint_count, 1);
+	ck_assert_uint_eq(sdp->fingerprint_count, real->fingerprints);
 	sdp_slice_eq(sdp->fingerprints[0], real->fingerprint);
 	ck_assert_int_eq(sdp->setup, real->setup);
 	ck_assert_uint_eq(sdp->sctp_port, 5000);
@@ -89,6 +95,23 @@ START_TEST(test_the_details_of_chromiums_offer_with_snap_are_kept) {
 	sdp_slice_eq(sdp.sections[0].media, "application");
 	sdp_slice_eq(sdp.sections[0].proto, "UDP/DTLS/SCTP");
 	sdp_slice_eq(sdp.sections[0].formats, "webrtc-datachannel");
+	free(text);
+}
+END_TEST
+
+START_TEST(test_the_data_section_behind_chromiums_audio_and_video_is_found) {
+	size_t len;
+	char *text = sdp_load("chromium-156-audio-video-data-offer.sdp", &len);
+	struct sdp sdp;
+	ck_assert_int_eq(sdp_parse(text, len, &sdp, NULL), 0);
+	ck_assert_int_eq(sdp_validate(&sdp, false, NULL), 0);
+	ck_assert_uint_eq(sdp.section_count, 3);
+	ck_assert(sdp.data == 2 && sdp.bundle && !sdp.sections[0].is_data && !sdp.sections[1].is_data);
+	sdp_slice_eq(sdp.sections[0].formats, "111 63 9 0 8 13 110 126");
+	sdp_slice_eq(sdp.sections[1].proto, "UDP/TLS/RTP/SAVPF");
+	sdp_slice_eq(sdp.sections[2].mid, "2");
+	sdp_slice_eq(sdp.ufrag, "FWNj");
+	ck_assert_uint_eq(sdp.max_message_size, 262144);
 	free(text);
 }
 END_TEST
@@ -221,6 +244,7 @@ static const struct {
 	{HEAD M "a=sctpmap:5000\n", 6, "sctpmap"},
 	{HEAD M "a=max-message-size:many\n", 6, "max-message-size"},
 	{HEAD M "a=max-message-size:18446744073709551616\n", 6, "max-message-size"},
+	{HEAD M "a=max-message-size:30000000000000000000\n", 6, "max-message-size"},
 	{HEAD M "a=sctp-init:*\n", 6, "sctp-init"},
 	{HEAD M "a=sctp-init:\n", 6, "sctp-init"},
 };
@@ -240,7 +264,7 @@ START_TEST(test_a_wrong_line_is_named_with_its_number) {
 END_TEST
 
 START_TEST(test_a_nul_in_a_line_is_a_fault) {
-	static const char text[] = HEAD M "a=mid:0\0\n";
+	static const char text[] = HEAD M "a=unknown\0\n";
 	struct sdp sdp;
 	struct sdp_fault fault;
 	ck_assert_int_eq(sdp_parse(text, sizeof text - 1, &sdp, &fault), SLUICE_MALFORMED);
@@ -502,12 +526,12 @@ START_TEST(test_what_is_missing_for_an_offer_or_an_answer_is_said) {
 END_TEST
 
 SUITE("sdp parse", test_descriptions_of_real_peers_are_read_as_they_were_meant,
-      test_the_details_of_chromiums_offer_with_snap_are_kept, test_every_beginning_of_a_real_description_is_survived,
-      test_lines_may_end_with_lf_or_cr_alone_and_with_blanks_before, test_empty_lines_are_passed_over_at_the_end_alone,
-      test_a_wrong_line_is_named_with_its_number, test_a_nul_in_a_line_is_a_fault,
-      test_more_sections_than_an_answer_can_mirror_are_a_fault, test_what_is_not_known_is_passed_over,
-      test_what_the_section_says_wins_over_the_session, test_what_the_session_says_alone_holds_for_the_section,
-      test_of_an_attribute_that_comes_twice_the_first_counts,
+      test_the_details_of_chromiums_offer_with_snap_are_kept, test_the_data_section_behind_chromiums_audio_and_video_is_found,
+      test_every_beginning_of_a_real_description_is_survived, test_lines_may_end_with_lf_or_cr_alone_and_with_blanks_before,
+      test_empty_lines_are_passed_over_at_the_end_alone, test_a_wrong_line_is_named_with_its_number,
+      test_a_nul_in_a_line_is_a_fault, test_more_sections_than_an_answer_can_mirror_are_a_fault,
+      test_what_is_not_known_is_passed_over, test_what_the_section_says_wins_over_the_session,
+      test_what_the_session_says_alone_holds_for_the_section, test_of_an_attribute_that_comes_twice_the_first_counts,
       test_candidates_and_fingerprints_beyond_the_bound_are_counted_or_left, test_numbers_that_are_not_said_have_their_defaults,
       test_the_first_usable_of_several_data_sections_is_taken, test_sections_that_are_not_for_data_channels_are_none,
       test_the_old_form_and_tcp_are_data_sections_too, test_port_0_with_bundle_only_is_no_refusal_in_a_group,
