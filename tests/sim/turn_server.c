@@ -26,7 +26,6 @@ struct channel {
 };
 
 struct allocation {
-	bool used;
 	struct sockaddr_storage client, relayed;
 	uint8_t id[STUN_ID_SIZE]; /* of the Allocate, whose retransmission gets the same answer */
 	uint32_t lifetime;
@@ -39,7 +38,7 @@ struct allocation {
 
 struct turn_server {
 	struct turn_server_config config;
-	struct allocation allocations[TURN_SERVER_ALLOCATIONS];
+	struct allocation *allocations[TURN_SERVER_ALLOCATIONS];
 	uint16_t next_port;
 	uint32_t nonce;
 	uint64_t nonce_until;
@@ -66,7 +65,16 @@ struct turn_server *turn_server_new(const struct turn_server_config *config) {
 	return s;
 }
 
+void turn_server_forget(struct turn_server *s) {
+	for (size_t i = 0; i < TURN_SERVER_ALLOCATIONS; i++) {
+		free(s->allocations[i]);
+		s->allocations[i] = NULL;
+	}
+}
+
 void turn_server_free(struct turn_server *s) {
+	if (s)
+		turn_server_forget(s);
 	free(s);
 }
 
@@ -79,17 +87,13 @@ void turn_server_new_nonce(struct turn_server *s) {
 	s->nonce_until = SLUICE_NEVER;
 }
 
-void turn_server_forget(struct turn_server *s) {
-	memset(s->allocations, 0, sizeof s->allocations);
-}
-
 struct turn_server_stats turn_server_stats(const struct turn_server *s) {
 	struct turn_server_stats stats = s->stats;
 	for (size_t i = 0; i < TURN_SERVER_ALLOCATIONS; i++) {
-		const struct allocation *a = &s->allocations[i];
-		stats.allocations += a->used;
-		stats.permissions += a->used ? (unsigned)a->permission_count : 0;
-		stats.channels += a->used ? (unsigned)a->channel_count : 0;
+		const struct allocation *a = s->allocations[i];
+		stats.allocations += a != NULL;
+		stats.permissions += a ? (unsigned)a->permission_count : 0;
+		stats.channels += a ? (unsigned)a->channel_count : 0;
 	}
 	return stats;
 }
@@ -98,9 +102,14 @@ struct turn_server_stats turn_server_stats(const struct turn_server *s) {
 
 static void expire(struct turn_server *s) {
 	for (size_t i = 0; i < TURN_SERVER_ALLOCATIONS; i++) {
-		struct allocation *a = &s->allocations[i];
-		if (a->used && s->now >= a->until)
-			a->used = false;
+		struct allocation *a = s->allocations[i];
+		if (!a)
+			continue;
+		if (s->now >= a->until) {
+			s->allocations[i] = NULL;
+			free(a);
+			continue;
+		}
 		for (size_t k = a->permission_count; k-- > 0;) {
 			if (s->now >= a->permissions[k].until)
 				a->permissions[k] = a->permissions[--a->permission_count];
@@ -116,16 +125,16 @@ static void expire(struct turn_server *s) {
 
 static struct allocation *of_client(struct turn_server *s, const struct sockaddr_storage *client) {
 	for (size_t i = 0; i < TURN_SERVER_ALLOCATIONS; i++) {
-		if (s->allocations[i].used && address_equal(&s->allocations[i].client, client))
-			return &s->allocations[i];
+		if (s->allocations[i] && address_equal(&s->allocations[i]->client, client))
+			return s->allocations[i];
 	}
 	return NULL;
 }
 
 static struct allocation *of_relayed(const struct turn_server *s, const struct sockaddr_storage *addr) {
 	for (size_t i = 0; i < TURN_SERVER_ALLOCATIONS; i++) {
-		if (s->allocations[i].used && address_equal(&s->allocations[i].relayed, addr))
-			return (struct allocation *)&s->allocations[i];
+		if (s->allocations[i] && address_equal(&s->allocations[i]->relayed, addr))
+			return s->allocations[i];
 	}
 	return NULL;
 }
@@ -245,16 +254,18 @@ static const uint8_t *find(const struct stun_message *m, uint16_t attribute) {
 	return NULL;
 }
 
-static struct allocation *free_place(struct turn_server *s) {
+static struct allocation *place(struct turn_server *s) {
 	unsigned used = 0;
-	struct allocation *place = NULL;
+	struct allocation **free_slot = NULL;
 	for (size_t i = 0; i < TURN_SERVER_ALLOCATIONS; i++) {
-		if (s->allocations[i].used)
+		if (s->allocations[i])
 			used++;
-		else if (!place)
-			place = &s->allocations[i];
+		else if (!free_slot)
+			free_slot = &s->allocations[i];
 	}
-	return s->config.quota && used >= s->config.quota ? NULL : place;
+	if (!free_slot || (s->config.quota && used >= s->config.quota))
+		return NULL;
+	return *free_slot = calloc(1, sizeof **free_slot);
 }
 
 /* RFC 8656, 7.2. */
@@ -277,13 +288,11 @@ static void allocate(struct turn_server *s, const struct request *r) {
 		refuse(s, r, 440, "Address Family not Supported");
 		return;
 	}
-	struct allocation *a = free_place(s);
+	struct allocation *a = place(s);
 	if (!a) {
 		refuse(s, r, 486, "Allocation Quota Reached");
 		return;
 	}
-	memset(a, 0, sizeof *a);
-	a->used = true;
 	a->client = *r->client;
 	a->relayed = *relay;
 	address_set_port(&a->relayed, s->next_port++);
@@ -305,7 +314,7 @@ static void refresh(struct turn_server *s, const struct request *r) {
 		return;
 	}
 	r->allocation->until = s->now + lifetime * SLUICE_S;
-	r->allocation->used = lifetime > 0;
+	expire(s);
 	answer_begin(&w, r, space, sizeof space, STUN_SUCCESS);
 	stun_put32(&w, STUN_ATTR_LIFETIME, lifetime);
 	answer_end(s, r, &w, r->is_signed);
