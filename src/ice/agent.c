@@ -101,6 +101,7 @@ void ice_free(struct ice *ice) {
 	for (size_t i = 0; i < ice->base_count; i++)
 		env_free(ice->env, ice->bases[i].hidden);
 	queries_free(ice);
+	relays_free(ice);
 	sped_free(&ice->sped);
 	env_free(ice->env, ice->answers);
 	env_free(ice->env, ice);
@@ -110,6 +111,7 @@ void ice_close(struct ice *ice) {
 	event_state(ice, ICE_CLOSED);
 	ice->selected = NULL;
 	ice->answer_count = 0;
+	relays_close(ice);
 }
 
 /* ---- states ------------------------------------------------------------------------------------------------------- */
@@ -171,6 +173,7 @@ static void select_pair(struct ice *ice, struct pair *p, uint64_t now) {
 	ice->lost_since = SLUICE_NEVER;
 	note_time(&ice->stats.connected_after, ice, now);
 	ice->last_traffic = now;
+	relay_permit(ice, &p->path, true);
 	if (!ice->config.lite && p->tries == 0)
 		consent_schedule(ice, p, now);
 	if (ice->before && p->session == ice->current && ice->before->end_at == SLUICE_NEVER)
@@ -244,6 +247,11 @@ static void begin(struct ice *ice, uint64_t now) {
 
 enum ice_verdict ice_input(struct ice *ice, sluice_path *path, sluice_datagram *d, uint64_t now) {
 	struct stun_message m;
+	if (ice->relay_count && relay_input(ice, path, d, now)) {
+		begin(ice, now);
+		settle(ice, now);
+		return ICE_TAKEN;
+	}
 	if (!stun_looks_like(d->data, d->len))
 		return ICE_DATA;
 	begin(ice, now);
@@ -262,6 +270,7 @@ enum ice_verdict ice_input(struct ice *ice, sluice_path *path, sluice_datagram *
 
 void ice_advance(struct ice *ice, uint64_t now) {
 	begin(ice, now);
+	relay_advance(ice, now);
 	if (ice->state == ICE_CLOSED)
 		return;
 	advance_failure(ice, now);
@@ -303,6 +312,8 @@ static int output_any(struct ice *ice, sluice_batch *batch, uint64_t now) {
 		n = local_output(ice, batch, now);
 	if (n == 0 && lite_deadline(ice) <= now)
 		n = lite_output(ice, batch, now);
+	if (n == 0)
+		n = relay_output(ice, batch, now);
 	return n;
 }
 
@@ -310,7 +321,7 @@ int ice_output(struct ice *ice, sluice_batch *batch, uint64_t now) {
 	begin(ice, now);
 	batch->count = 0;
 	if (ice->state == ICE_CLOSED)
-		return 0;
+		return relay_output(ice, batch, now);
 	if (batch->capacity < ICE_MESSAGE_MAX + batch->headroom + batch->tailroom)
 		return ice_deadline(ice) <= now ? SLUICE_NO_SPACE : 0;
 	return output_any(ice, batch, now);
@@ -320,6 +331,8 @@ int batch_fill(struct ice *ice, sluice_batch *batch, const sluice_path *path, si
 	if (len == 0) /* the crypto library refused; whatever it was is repeated in its time */
 		return 0;
 	ice->stats.bytes_sent += len;
+	if (relay_send(ice, path, batch_place(batch), len))
+		return 0;
 	batch->count = 1;
 	batch->stride = batch->last = batch->headroom + len + batch->tailroom;
 	batch->path = *path;
@@ -328,10 +341,10 @@ int batch_fill(struct ice *ice, sluice_batch *batch, const sluice_path *path, si
 
 uint64_t ice_deadline(const struct ice *ice) {
 	if (ice->state == ICE_CLOSED)
-		return SLUICE_NEVER;
+		return relay_deadline(ice);
 	if (ice->answer_count || ice->dirty || (ice->current->remote_pwd && !ice->current->has_remote_since))
 		return 0;
-	uint64_t at = earlier(checklist_deadline(ice, ice->current), local_deadline(ice));
+	uint64_t at = earlier(checklist_deadline(ice, ice->current), earlier(local_deadline(ice), relay_deadline(ice)));
 	at = earlier(at, earlier(failure_at(ice), ice->current->nominate_at));
 	at = earlier(at, earlier(consent_deadline(ice), lite_deadline(ice)));
 	if (ice->before)
@@ -382,6 +395,8 @@ bool ice_poll(struct ice *ice, struct ice_event *e) {
 }
 
 bool ice_poll_request(struct ice *ice, struct ice_request *r) {
+	if (relay_poll_request(ice, r))
+		return true;
 	return ice->state != ICE_CLOSED && (local_poll_request(ice, r) || remote_poll_request(ice, r));
 }
 
@@ -389,6 +404,18 @@ void ice_resolved(struct ice *ice, uint32_t id, const struct sockaddr_storage *a
 	(void)now;
 	if (!local_resolved(ice, id, addrs, count))
 		remote_resolved(ice, id, addrs, count);
+	ice->dirty = true;
+}
+
+void ice_stream_up(struct ice *ice, uint32_t id, uint32_t socket, const struct sockaddr_storage *local, uint64_t now) {
+	(void)local, (void)now;
+	relay_stream_up(ice, id, socket);
+	ice->dirty = true;
+}
+
+void ice_stream_down(struct ice *ice, uint32_t socket, uint64_t now) {
+	(void)now;
+	relay_stream_down(ice, socket);
 	ice->dirty = true;
 }
 
@@ -517,7 +544,7 @@ bool ice_check(const struct ice *ice) {
 	for (const struct query *q = ice->queries; q; q = q->next)
 		queries++;
 	return session_check(ice, ice->current) && (!ice->before || session_check(ice, ice->before)) &&
-	       queries == ice->query_count && queries <= ICE_QUERY_MAX && sped_check(&ice->sped) &&
+	       queries == ice->query_count && queries <= ICE_QUERY_MAX && sped_check(&ice->sped) && relays_check(ice) &&
 	       ice->answer_count <= ICE_ANSWER_MAX && ice->base_count <= ICE_BASE_MAX &&
 	       (!ice->selected || owns(ice->current, ice->selected) || owns(ice->before, ice->selected));
 }

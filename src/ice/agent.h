@@ -32,6 +32,7 @@
 #define ICE_ANSWER_MAX 32  /* requests that wait for their answer to leave */
 #define ICE_QUERY_MAX 64   /* requests to STUN servers */
 #define ICE_SERVER_MAX 16
+#define ICE_RELAY_MAX 8
 #define ICE_RESOLVED_MAX 4 /* addresses taken of one name */
 #define ICE_STATES_KEPT 8
 #define CHECKS_KEPT 5
@@ -167,6 +168,24 @@ struct query {
 	uint64_t first_at, rto, next_at; /* first_at SLUICE_NEVER: never sent */
 };
 
+/* One TURN allocation, or the attempt at one. */
+struct relay {
+	size_t server; /* index of servers */
+	struct sockaddr_storage to;
+	struct turn *turn;   /* NULL: its stream is not up yet */
+	uint32_t socket;     /* the relayed candidate's, ICE_RELAY_SOCKET | number */
+	uint32_t base;       /* what its messages travel over; ICE_NO_SOCKET: a stream that is not up */
+	uint32_t asked_base; /* the base that it was made for; ICE_NO_SOCKET: a stream */
+	uint32_t stream_id;  /* of the request for a stream that is not answered; 0 */
+	uint16_t preference;
+	int family;
+	bool asked; /* the request for the stream was polled */
+	bool told;  /* its candidates are the current session's */
+	bool late;  /* gathering no longer waits for it */
+	bool over;
+	uint64_t since;
+};
+
 /* ---- answers that are due ---- */
 
 struct answer {
@@ -194,6 +213,10 @@ struct ice {
 	size_t server_count;
 	struct query *queries;
 	size_t query_count;
+	struct relay *relays[ICE_RELAY_MAX];
+	size_t relay_count;
+	uint32_t close_sockets[ICE_RELAY_MAX]; /* streams that the driver is to close */
+	size_t close_count;
 
 	struct answer *answers; /* a ring of ICE_ANSWER_MAX, made at the first request */
 	size_t answer_first, answer_count;
@@ -255,7 +278,9 @@ void session_free(struct ice *ice, struct session *s);
 struct base *base_find(struct ice *ice, uint32_t socket);
 /* Adds a candidate unless there is one of the same type, base and address; NULL without memory or room, or when it is filtered out. */
 struct local *local_add(struct ice *ice, enum candidate_type type, const struct base *base, const struct sockaddr_storage *addr,
-                        const struct sockaddr_storage *server);
+                        const struct sockaddr_storage *related, const struct sockaddr_storage *server);
+/* May a request go from there to there? */
+bool base_reaches(const struct sockaddr_storage *from, const struct sockaddr_storage *to);
 /* The one that the other side saw, a new peer-reflexive one where it is not known. NULL without memory or room. */
 struct local *local_seen(struct ice *ice, struct pair *p, const struct sockaddr_storage *mapped);
 void local_advance(struct ice *ice, uint64_t now);
@@ -343,6 +368,26 @@ struct pair *consent_choose(struct ice *ice, uint64_t now);
 
 void nominate_settle(struct ice *ice, uint64_t now);
 void nominate_received(struct ice *ice, struct pair *p);
+
+/* ---- relay.c ---- */
+
+void relays_gather(struct ice *ice);
+void relays_make(struct ice *ice);
+void relays_update(struct ice *ice);
+bool relays_pending(const struct ice *ice);
+void relays_without_base(struct ice *ice, uint32_t socket);
+void relays_close(struct ice *ice);
+void relays_free(struct ice *ice);
+bool relays_check(const struct ice *ice);
+bool relay_poll_request(struct ice *ice, struct ice_request *q);
+bool relay_stream_up(struct ice *ice, uint32_t id, uint32_t socket);
+bool relay_stream_down(struct ice *ice, uint32_t socket);
+bool relay_input(struct ice *ice, sluice_path *path, sluice_datagram *d, uint64_t now);
+void relay_permit(struct ice *ice, const sluice_path *path, bool channel);
+bool relay_send(struct ice *ice, const sluice_path *path, const void *data, size_t len);
+int relay_output(struct ice *ice, sluice_batch *batch, uint64_t now);
+void relay_advance(struct ice *ice, uint64_t now);
+uint64_t relay_deadline(const struct ice *ice);
 
 /* ---- lite.c ---- */
 

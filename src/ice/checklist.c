@@ -220,6 +220,7 @@ struct pair *pair_add(struct ice *ice, struct session *s, struct local *l, struc
 	p->unanswered_since = SLUICE_NEVER;
 	p->state = ICE_PAIR_FROZEN;
 	s->pairs[s->pair_count++] = p;
+	relay_permit(ice, &p->path, false);
 	if (!foundation_is_busy(p))
 		pair_state(p, ICE_PAIR_WAITING);
 	ice->dirty = true;

@@ -72,7 +72,7 @@ static struct local *append(struct ice *ice, struct session *s, const struct can
 }
 
 struct local *local_add(struct ice *ice, enum candidate_type type, const struct base *base, const struct sockaddr_storage *addr,
-                        const struct sockaddr_storage *server) {
+                        const struct sockaddr_storage *related, const struct sockaddr_storage *server) {
 	struct session *s = ice->current;
 	struct candidate c = {
 		.type = type, .transport = base->transport, .component = 1, .addr = *addr, .port = address_port(addr)};
@@ -84,8 +84,8 @@ struct local *local_add(struct ice *ice, enum candidate_type type, const struct 
 	if (type == CANDIDATE_HOST && base->hidden)
 		snprintf(c.name, sizeof c.name, "%s", base->hidden);
 	/* What a hidden host candidate does not tell, the related address must not tell either. */
-	if ((type == CANDIDATE_SRFLX || type == CANDIDATE_RELAY) && !base->hidden && !ice->config.relay_only)
-		c.related = base->addr;
+	if (related && !base->hidden && !ice->config.relay_only)
+		c.related = *related;
 	if (!wanted(ice, &c))
 		return NULL;
 	if (!l && !(l = append(ice, s, &c, base)))
@@ -126,8 +126,9 @@ int ice_add_local(struct ice *ice, enum candidate_transport transport, uint32_t 
 		return SLUICE_NO_MEMORY;
 	ice->base_count++;
 	if (ice->current->gathering) {
-		local_add(ice, CANDIDATE_HOST, b, &b->addr, NULL);
+		local_add(ice, CANDIDATE_HOST, b, &b->addr, NULL, NULL);
 		queries_make(ice);
+		relays_make(ice);
 		gathering_update(ice);
 		ice->dirty = true;
 	}
@@ -181,6 +182,7 @@ void ice_remove_local(struct ice *ice, uint32_t socket) {
 		return;
 	local_forget_socket(ice, socket);
 	queries_remove(ice, socket, false);
+	relays_without_base(ice, socket);
 	env_free(ice->env, b->hidden);
 	*b = ice->bases[--ice->base_count];
 	gathering_update(ice);
@@ -216,7 +218,7 @@ const struct candidate *ice_default_candidate(const struct ice *ice) {
 
 /* ---- STUN servers ---- */
 
-static bool reaches(const struct sockaddr_storage *from, const struct sockaddr_storage *to) {
+bool base_reaches(const struct sockaddr_storage *from, const struct sockaddr_storage *to) {
 	return from->ss_family == to->ss_family && address_is_loopback(from) == address_is_loopback(to) &&
 	       address_is_link_local(from) == address_is_link_local(to);
 }
@@ -229,7 +231,7 @@ static bool query_known(const struct ice *ice, uint32_t socket, const struct soc
 }
 
 static void query_make(struct ice *ice, const struct base *b, const struct sockaddr_storage *to) {
-	if (b->transport != CANDIDATE_UDP || !reaches(&b->addr, to) || query_known(ice, b->socket, to))
+	if (b->transport != CANDIDATE_UDP || !base_reaches(&b->addr, to) || query_known(ice, b->socket, to))
 		return;
 	struct query *q = ice->query_count < ICE_QUERY_MAX ? env_zalloc(ice->env, sizeof *q) : NULL;
 	if (!q)
@@ -282,10 +284,11 @@ void ice_gather(struct ice *ice, uint64_t now) {
 	}
 	queries_free(ice);
 	for (size_t i = 0; i < ice->base_count; i++)
-		local_add(ice, CANDIDATE_HOST, &ice->bases[i], &ice->bases[i].addr, NULL);
+		local_add(ice, CANDIDATE_HOST, &ice->bases[i], &ice->bases[i].addr, NULL, NULL);
 	for (size_t i = 0; i < ice->server_count; i++)
 		server_look_up(ice, &ice->servers[i]);
 	queries_make(ice);
+	relays_gather(ice);
 	gathering_update(ice);
 	ice->dirty = true;
 }
@@ -306,7 +309,7 @@ static bool gathering_waits(const struct ice *ice) {
 	for (const struct query *q = ice->queries; q; q = q->next)
 		if (q->running)
 			return true;
-	return false;
+	return relays_pending(ice);
 }
 
 void gathering_update(struct ice *ice) {
@@ -347,6 +350,7 @@ bool local_resolved(struct ice *ice, uint32_t id, const struct sockaddr_storage 
 			continue;
 		server_know(s, addrs, count);
 		queries_make(ice);
+		relays_make(ice);
 		gathering_update(ice);
 		return true;
 	}
@@ -433,7 +437,7 @@ bool local_input(struct ice *ice, const sluice_path *path, const struct stun_mes
 		return false;
 	struct base *b = base_find(ice, q->socket);
 	if (b && m->class == STUN_SUCCESS && m->mapped.ss_family == b->addr.ss_family && ice->current->gathering)
-		local_add(ice, CANDIDATE_SRFLX, b, &m->mapped, &q->to);
+		local_add(ice, CANDIDATE_SRFLX, b, &m->mapped, &b->addr, &q->to);
 	if (q->running)
 		query_end(ice, q);
 	if (m->class == STUN_SUCCESS)

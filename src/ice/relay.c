@@ -1,15 +1,393 @@
-/* relay: what of the agent's traffic goes through TURN servers? */
+/* relay: what of the agent's traffic goes through TURN servers? Allocations come and go here; turn.h speaks with the servers.
+ *
+ * One allocation for each server and each base that reaches it (over TCP and TLS: one for each server, on a stream that the driver
+ * connects). Its relayed candidate has a socket number of the agent's own. Checks travel in Send indications, data in ChannelData. A
+ * restart keeps the allocations and tells their candidates again. */
+#include <string.h>
+
 #include "ice/agent.h"
 
 static bool is_relayed(uint32_t socket) {
 	return socket != ICE_NO_SOCKET && socket & ICE_RELAY_SOCKET;
 }
 
+static bool over_stream(const struct ice *ice, const struct relay *r) {
+	return ice->servers[r->server].transport != ICE_SERVER_UDP;
+}
+
+static struct relay *relay_of(const struct ice *ice, uint32_t socket) {
+	for (size_t i = 0; i < ice->relay_count; i++)
+		if (ice->relays[i]->socket == socket)
+			return ice->relays[i];
+	return NULL;
+}
+
+/* ---- life --------------------------------------------------------------------------------------------------------- */
+
+static void close_stream(struct ice *ice, uint32_t socket) {
+	if (socket != ICE_NO_SOCKET && ice->close_count < ICE_RELAY_MAX)
+		ice->close_sockets[ice->close_count++] = socket;
+}
+
+static void relay_remove(struct ice *ice, size_t i, bool stream_is_up) {
+	struct relay *r = ice->relays[i];
+	local_forget_socket(ice, r->socket);
+	if (stream_is_up && over_stream(ice, r))
+		close_stream(ice, r->base);
+	turn_free(r->turn);
+	env_free(ice->env, r);
+	ice->relays[i] = ice->relays[--ice->relay_count];
+	gathering_update(ice);
+}
+
+void relays_free(struct ice *ice) {
+	for (size_t i = 0; i < ice->relay_count; i++) {
+		turn_free(ice->relays[i]->turn);
+		env_free(ice->env, ice->relays[i]);
+	}
+	ice->relay_count = 0;
+}
+
+static int start_turn(struct ice *ice, struct relay *r) {
+	const struct server *s = &ice->servers[r->server];
+	static const enum turn_transport transports[] = {TURN_UDP, TURN_TCP, TURN_TLS};
+	struct turn_config config = {
+		.server = r->to,
+		.transport = transports[s->transport],
+		.username = s->username,
+		.password = s->password,
+		.family = r->family,
+		.rto = ice->config.rto,
+		.keepalive = ice->config.keepalive,
+	};
+	return turn_new(ice->env, &config, &r->turn);
+}
+
+static struct relay *relay_make(struct ice *ice, size_t server, const struct sockaddr_storage *to, uint32_t base,
+                                uint16_t preference) {
+	for (size_t i = 0; i < ice->relay_count; i++) {
+		const struct relay *r = ice->relays[i];
+		if (r->server == server && r->asked_base == base && address_equal(&r->to, to))
+			return NULL;
+	}
+	struct relay *r = ice->relay_count < ICE_RELAY_MAX ? env_zalloc(ice->env, sizeof *r) : NULL;
+	if (!r)
+		return NULL;
+	*r = (struct relay){
+		.server = server, .to = *to, .base = base, .asked_base = base, .preference = preference, .since = SLUICE_NEVER};
+	r->family = AF_INET;
+	r->socket = ICE_RELAY_SOCKET | ++ice->next_id;
+	if (base == ICE_NO_SOCKET) {
+		r->stream_id = ++ice->next_id;
+	} else if (start_turn(ice, r) < 0) {
+		env_free(ice->env, r);
+		return NULL;
+	}
+	ice->relays[ice->relay_count++] = r;
+	return r;
+}
+
+static void make_for_server(struct ice *ice, size_t i) {
+	const struct server *s = &ice->servers[i];
+	for (size_t a = 0; a < s->addr_count; a++) {
+		if (s->transport != ICE_SERVER_UDP) {
+			relay_make(ice, i, &s->addrs[a], ICE_NO_SOCKET, UINT16_MAX);
+			continue;
+		}
+		for (size_t k = 0; k < ice->base_count; k++) {
+			const struct base *b = &ice->bases[k];
+			if (b->transport == CANDIDATE_UDP && base_reaches(&b->addr, &s->addrs[a]))
+				relay_make(ice, i, &s->addrs[a], b->socket, b->preference);
+		}
+	}
+}
+
+void relays_make(struct ice *ice) {
+	if (ice->config.lite)
+		return;
+	for (size_t i = 0; i < ice->server_count; i++)
+		if (ice->servers[i].turn && ice->servers[i].state == SERVER_KNOWN)
+			make_for_server(ice, i);
+}
+
+/* A new session: candidates of allocations that stand are told at once, those that failed are tried again. */
+void relays_gather(struct ice *ice) {
+	for (size_t i = ice->relay_count; i-- > 0;) {
+		struct relay *r = ice->relays[i];
+		r->told = false;
+		if (r->over)
+			relay_remove(ice, i, true);
+	}
+	relays_make(ice);
+	relays_update(ice);
+}
+
+void relays_without_base(struct ice *ice, uint32_t socket) {
+	for (size_t i = ice->relay_count; i-- > 0;)
+		if (ice->relays[i]->base == socket)
+			relay_remove(ice, i, false);
+}
+
+/* ---- what became of an allocation --------------------------------------------------------------------------------- */
+
+/* The type preference of a relayed candidate is 0 already, so that the stream's disadvantage stands in the local preference. */
+static uint16_t preference_of(const struct ice *ice, const struct relay *r) {
+	return (uint16_t)(r->preference >> ice->servers[r->server].transport);
+}
+
+static void tell(struct ice *ice, struct relay *r) {
+	struct base *b = base_find(ice, r->base);
+	const struct sockaddr_storage *mapped = turn_mapped(r->turn);
+	struct base own = {.socket = r->socket, .preference = preference_of(ice, r), .addr = *turn_relayed(r->turn)};
+	r->told = true;
+	/* RFC 8445, 5.1.1.2: an Allocate response gives both a relayed and a server-reflexive candidate. */
+	if (b && mapped)
+		local_add(ice, CANDIDATE_SRFLX, b, mapped, &b->addr, &r->to);
+	/* RFC 8839, 5.1: of a relayed candidate the related address is the mapped one. */
+	local_add(ice, CANDIDATE_RELAY, &own, &own.addr, b && b->hidden ? NULL : mapped, &r->to);
+}
+
+static void failed(struct ice *ice, struct relay *r) {
+	bool other_family = turn_error(r->turn) == SLUICE_UNSUPPORTED && r->family == AF_INET && !over_stream(ice, r);
+	env_log(ice->env, SLUICE_LOG_INFO, "ice: TURN server %s: %s (%u)", ice->servers[r->server].host,
+	        sluice_error_name(turn_error(r->turn)), turn_error_code(r->turn));
+	if (other_family) {
+		turn_free(r->turn);
+		r->turn = NULL;
+		r->family = AF_INET6;
+		if (start_turn(ice, r) == 0)
+			return;
+	}
+	r->over = true;
+	local_forget_socket(ice, r->socket);
+	if (over_stream(ice, r)) {
+		close_stream(ice, r->base);
+		r->base = ICE_NO_SOCKET;
+	}
+}
+
+static void moved(struct ice *ice, struct relay *r) {
+	if (r->stream_id)
+		return;
+	close_stream(ice, r->base);
+	r->base = ICE_NO_SOCKET;
+	r->to = *turn_server(r->turn);
+	r->stream_id = ++ice->next_id;
+	r->asked = false;
+}
+
+void relays_update(struct ice *ice) {
+	for (size_t i = 0; i < ice->relay_count; i++) {
+		struct relay *r = ice->relays[i];
+		if (!r->turn || r->over)
+			continue;
+		switch (turn_state(r->turn)) {
+		case TURN_READY:
+			if (!r->told && ice->current->gathering)
+				tell(ice, r);
+			break;
+		case TURN_MOVED:
+			moved(ice, r);
+			break;
+		case TURN_FAILED:
+			failed(ice, r);
+			break;
+		case TURN_CLOSED:
+			r->over = true;
+			if (over_stream(ice, r))
+				close_stream(ice, r->base);
+			break;
+		default:
+			break;
+		}
+	}
+	gathering_update(ice);
+}
+
+bool relays_pending(const struct ice *ice) {
+	for (size_t i = 0; i < ice->relay_count; i++) {
+		const struct relay *r = ice->relays[i];
+		if (!r->over && !r->late &&
+		    (!r->turn || turn_state(r->turn) == TURN_ALLOCATING || turn_state(r->turn) == TURN_MOVED))
+			return true;
+	}
+	return false;
+}
+
+/* ---- streams ------------------------------------------------------------------------------------------------------ */
+
+bool relay_poll_request(struct ice *ice, struct ice_request *q) {
+	if (ice->close_count) {
+		*q = (struct ice_request){.kind = ICE_REQUEST_CLOSE, .socket = ice->close_sockets[--ice->close_count]};
+		return true;
+	}
+	for (size_t i = 0; i < ice->relay_count; i++) {
+		struct relay *r = ice->relays[i];
+		const struct server *s = &ice->servers[r->server];
+		if (r->stream_id == 0 || r->asked || r->over || ice->state == ICE_CLOSED)
+			continue;
+		r->asked = true;
+		*q = (struct ice_request){
+			.kind = ICE_REQUEST_STREAM, .id = r->stream_id, .name = s->host, .turn = true, .addr = r->to};
+		q->tls = s->transport == ICE_SERVER_TLS;
+		q->socket = ICE_NO_SOCKET;
+		return true;
+	}
+	return false;
+}
+
+bool relay_stream_up(struct ice *ice, uint32_t id, uint32_t socket) {
+	for (size_t i = 0; i < ice->relay_count; i++) {
+		struct relay *r = ice->relays[i];
+		if (r->stream_id != id)
+			continue;
+		r->stream_id = 0;
+		r->base = socket;
+		if (r->turn)
+			turn_reconnected(r->turn);
+		if (socket == ICE_NO_SOCKET || (!r->turn && start_turn(ice, r) < 0)) {
+			close_stream(ice, socket);
+			r->base = ICE_NO_SOCKET;
+			r->over = true;
+		}
+		relays_update(ice);
+		return true;
+	}
+	return false;
+}
+
+bool relay_stream_down(struct ice *ice, uint32_t socket) {
+	for (size_t i = 0; i < ice->relay_count; i++) {
+		if (ice->relays[i]->base != socket || !over_stream(ice, ice->relays[i]))
+			continue;
+		relay_remove(ice, i, false);
+		return true;
+	}
+	return false;
+}
+
+/* ---- messages ----------------------------------------------------------------------------------------------------- */
+
+/* True: it was the TURN client's. Data of a peer is unwrapped: path and d name it, and it goes on as if it had come directly. */
+bool relay_input(struct ice *ice, sluice_path *path, sluice_datagram *d, uint64_t now) {
+	for (size_t i = 0; i < ice->relay_count; i++) {
+		struct relay *r = ice->relays[i];
+		struct turn_data data;
+		if (r->base != path->socket || !r->turn || !address_equal(turn_server(r->turn), &path->remote))
+			continue;
+		enum turn_verdict verdict = turn_input(r->turn, d->data, d->len, now, &data);
+		if (verdict == TURN_OTHER)
+			continue;
+		if (verdict == TURN_DATA) {
+			d->data = data.data;
+			d->len = data.len;
+			*path = (sluice_path){.socket = r->socket, .remote = data.peer, .remote_len = address_len(&data.peer)};
+			return false;
+		}
+		relays_update(ice);
+		return true;
+	}
+	return false;
+}
+
+void relay_permit(struct ice *ice, const sluice_path *path, bool channel) {
+	struct relay *r = is_relayed(path->socket) ? relay_of(ice, path->socket) : NULL;
+	if (!r || !r->turn)
+		return;
+	if (channel)
+		turn_bind(r->turn, &path->remote);
+	else
+		turn_permit(r->turn, &path->remote);
+}
+
+/* A STUN message over a relayed path; relay_output brings it out. */
+bool relay_send(struct ice *ice, const sluice_path *path, const void *data, size_t len) {
+	if (!is_relayed(path->socket))
+		return false;
+	struct relay *r = relay_of(ice, path->socket);
+	if (r && r->turn)
+		turn_send(r->turn, &path->remote, data, len);
+	return true;
+}
+
+int relay_output(struct ice *ice, sluice_batch *batch, uint64_t now) {
+	for (size_t i = 0; i < ice->relay_count; i++) {
+		struct relay *r = ice->relays[i];
+		if (!r->turn || r->base == ICE_NO_SOCKET || r->over)
+			continue;
+		int n = turn_output(r->turn, batch, now);
+		if (n == 0)
+			continue;
+		batch->path.socket = r->base;
+		return n;
+	}
+	return 0;
+}
+
+void relay_advance(struct ice *ice, uint64_t now) {
+	for (size_t i = 0; i < ice->relay_count; i++) {
+		struct relay *r = ice->relays[i];
+		if (r->over)
+			continue;
+		if (r->since == SLUICE_NEVER)
+			r->since = now;
+		if (now - r->since >= ice->config.gather_timeout)
+			r->late = true;
+		if (r->turn)
+			turn_advance(r->turn, now);
+	}
+	if (ice->relay_count)
+		relays_update(ice);
+}
+
+uint64_t relay_deadline(const struct ice *ice) {
+	uint64_t at = SLUICE_NEVER;
+	for (size_t i = 0; i < ice->relay_count; i++) {
+		const struct relay *r = ice->relays[i];
+		if (r->over)
+			continue;
+		if (!r->late && !r->told && ice->state != ICE_CLOSED)
+			at = earlier(at, r->since == SLUICE_NEVER ? 0 : r->since + ice->config.gather_timeout);
+		if (r->turn && r->base != ICE_NO_SOCKET)
+			at = earlier(at, turn_deadline(r->turn));
+	}
+	return at;
+}
+
+void relays_close(struct ice *ice) {
+	for (size_t i = 0; i < ice->relay_count; i++)
+		if (ice->relays[i]->turn)
+			turn_close(ice->relays[i]->turn);
+		else
+			ice->relays[i]->over = true;
+	relays_update(ice);
+}
+
+/* ---- data --------------------------------------------------------------------------------------------------------- */
+
 size_t ice_headroom(const struct ice *ice) {
 	return ice->selected && is_relayed(ice->selected->path.socket) ? TURN_HEADROOM : 0;
 }
 
 int ice_wrap(struct ice *ice, sluice_batch *batch) {
-	(void)ice;
-	return is_relayed(batch->path.socket) ? SLUICE_NOT_FOUND : 0;
+	if (!is_relayed(batch->path.socket))
+		return 0;
+	struct relay *r = relay_of(ice, batch->path.socket);
+	struct sockaddr_storage peer = batch->path.remote;
+	if (r && r->turn && turn_wrap(r->turn, &peer, batch) == 0) {
+		batch->path.socket = r->base;
+		return 0;
+	}
+	for (size_t i = 0; r && r->turn && i < batch->count; i++)
+		turn_send(r->turn, &peer, sluice_batch_slot(batch, i) + batch->headroom,
+		          sluice_batch_slot_len(batch, i) - batch->headroom - batch->tailroom);
+	batch->count = 0;
+	return SLUICE_WOULD_BLOCK;
+}
+
+bool relays_check(const struct ice *ice) {
+	for (size_t i = 0; i < ice->relay_count; i++)
+		if (ice->relays[i]->turn && !turn_check(ice->relays[i]->turn))
+			return false;
+	return ice->relay_count <= ICE_RELAY_MAX && ice->close_count <= ICE_RELAY_MAX;
 }

@@ -40,6 +40,7 @@ void ice_world_close(struct ice_world *w) {
 	}
 	for (size_t i = 0; i < w->flight_count; i++)
 		free(w->flights[i]);
+	turn_server_free(w->turn);
 }
 
 int ice_world_nat(struct ice_world *w, enum nat_kind kind, const char *outside, bool hairpin) {
@@ -109,6 +110,21 @@ void ice_world_unplug(struct ice_world *w, struct ice_agent *a, uint32_t socket)
 
 void ice_world_stun(struct ice_world *w, const char *address, uint16_t port) {
 	add_iface(w, address, port)->server = w->server_count++;
+}
+
+static void turn_sends(void *ctx, const struct sockaddr_storage *from, const struct sockaddr_storage *to, const uint8_t *data,
+                       size_t len);
+
+void ice_world_turn(struct ice_world *w, const char *address, uint16_t port) {
+	struct turn_server_config config = {
+		.username = "user", .password = "secret", .realm = "example.org", .send = turn_sends, .ctx = w};
+	struct iface *i = add_iface(w, address, port);
+	i->server = w->server_count++;
+	config.addr = i->addr;
+	config.relay4 = i->addr;
+	w->turn_iface = (int)(i - w->ifaces);
+	w->turn = turn_server_new(&config);
+	MUST(w->turn);
 }
 
 /* ---- signalling --------------------------------------------------------------------------------------------------- */
@@ -234,9 +250,9 @@ static int deliver_to(struct ice_world *w, const struct iface *from, const struc
                       struct sockaddr_storage *source) {
 	*source = from->addr;
 	if (from->nat >= 0) {
-		int near = iface_at(w, to, from->nat);
-		if (near >= 0)
-			return near;
+		int inside = iface_at(w, to, from->nat);
+		if (inside >= 0)
+			return inside;
 		*source = translate(&w->nats[from->nat], &from->addr, to);
 	} else if (address_is_loopback(to) != address_is_loopback(&from->addr)) {
 		return -1;
@@ -249,10 +265,12 @@ static int deliver_to(struct ice_world *w, const struct iface *from, const struc
 		const struct sockaddr_storage *inside = inside_of(&w->nats[n], to, source);
 		return inside ? iface_at(w, inside, n) : -1;
 	}
-	return iface_at(w, to, -1);
+	return w->turn && turn_server_owns(w->turn, to) ? w->turn_iface : iface_at(w, to, -1);
 }
 
-static void transmit(struct ice_world *w, int from, const struct sockaddr_storage *to, const uint8_t *data, size_t len) {
+/* relayed: the source, where it is not the interface's address. */
+static void transmit_as(struct ice_world *w, int from, const struct sockaddr_storage *relayed, const struct sockaddr_storage *to,
+                        const uint8_t *data, size_t len) {
 	struct sockaddr_storage source;
 	const struct iface *i = &w->ifaces[from];
 	uint8_t copy[1500];
@@ -261,13 +279,20 @@ static void transmit(struct ice_world *w, int from, const struct sockaddr_storag
 	if (i->down || (w->filter && !w->filter(w, from, to, copy, &len, w->filter_ctx)) || rng_chance(&w->rng, w->loss))
 		return;
 	int dest = deliver_to(w, i, to, &source);
+	if (relayed)
+		source = *relayed;
 	if (dest < 0)
 		return;
 	struct flight *f = malloc(sizeof *f);
 	MUST(f && w->flight_count < ICE_WORLD_FLIGHT);
-	*f = (struct flight){.at = w->now + w->delay, .number = w->numbers++, .iface = dest, .from = source, .len = len};
+	*f = (struct flight){
+		.at = w->now + w->delay, .number = w->numbers++, .iface = dest, .from = source, .to = *to, .len = len};
 	memcpy(f->data, copy, len);
 	w->flights[w->flight_count++] = f;
+}
+
+static void transmit(struct ice_world *w, int from, const struct sockaddr_storage *to, const uint8_t *data, size_t len) {
+	transmit_as(w, from, NULL, to, data, len);
 }
 
 /* ---- those who live in it ----------------------------------------------------------------------------------------- */
@@ -283,6 +308,24 @@ static void count(struct ice_world *w, struct ice_agent *a, const uint8_t *data,
 	} else if (m.class == STUN_SUCCESS) {
 		a->responses++;
 	}
+}
+
+/* As a second address port of the agent's first interface. */
+static void connect_stream(struct ice_world *w, struct ice_agent *a, const struct ice_request *r) {
+	int first = 0;
+	while (w->ifaces[first].agent != a - w->agents)
+		first++;
+	struct iface *i = add_iface(w, "0.0.0.0", 0);
+	i->addr = w->ifaces[first].addr;
+	address_set_port(&i->addr, (uint16_t)(9000 + w->streams++));
+	i->agent = w->ifaces[first].agent;
+	i->nat = w->ifaces[first].nat;
+	ice_stream_up(a->ice, r->id, i->socket, &i->addr, w->now);
+}
+
+static void close_stream(struct ice_world *w, uint32_t socket) {
+	find_socket(w, socket)->down = true;
+	w->streams_closed++;
 }
 
 static bool speak(struct ice_world *w, struct ice_agent *a) {
@@ -302,8 +345,12 @@ static bool speak(struct ice_world *w, struct ice_agent *a) {
 	}
 	struct ice_request r;
 	while (ice_poll_request(a->ice, &r)) {
-		MUST(r.kind == ICE_REQUEST_RESOLVE);
-		ice_resolved(a->ice, r.id, &a->names, a->names.ss_family && !a->names_unknown, w->now);
+		if (r.kind == ICE_REQUEST_RESOLVE)
+			ice_resolved(a->ice, r.id, &a->names, a->names.ss_family && !a->names_unknown, w->now);
+		else if (r.kind == ICE_REQUEST_STREAM)
+			connect_stream(w, a, &r);
+		else
+			close_stream(w, r.socket);
 		spoke = true;
 	}
 	collect(w, a);
@@ -318,6 +365,12 @@ void ice_world_settle(struct ice_world *w) {
 		for (int i = 0; i < w->agent_count; i++)
 			again |= speak(w, &w->agents[i]);
 	}
+}
+
+static void turn_sends(void *ctx, const struct sockaddr_storage *from, const struct sockaddr_storage *to, const uint8_t *data,
+                       size_t len) {
+	struct ice_world *w = ctx;
+	transmit_as(w, w->turn_iface, from, to, data, len);
 }
 
 static void serve(struct ice_world *w, const struct flight *f) {
@@ -335,7 +388,9 @@ static void serve(struct ice_world *w, const struct flight *f) {
 
 static void arrive(struct ice_world *w, struct flight *f) {
 	const struct iface *i = &w->ifaces[f->iface];
-	if (i->server >= 0) {
+	if (w->turn && f->iface == w->turn_iface) {
+		turn_server_input(w->turn, &f->from, &f->to, f->data, f->len, w->now);
+	} else if (i->server >= 0) {
 		serve(w, f);
 	} else if (!i->down) {
 		struct ice_agent *a = &w->agents[i->agent];
@@ -413,9 +468,14 @@ void ice_world_run(struct ice_world *w, uint64_t until) {
 
 bool ice_world_send(struct ice_world *w, struct ice_agent *a) {
 	static const uint8_t data[] = {0x17, 0xfe, 0xfd, 0};
-	sluice_path path;
-	if (!ice_route(a->ice, &path))
+	uint8_t space[64];
+	sluice_batch b = {.data = space, .count = 1, .headroom = ice_headroom(a->ice)};
+	if (!ice_route(a->ice, &b.path))
 		return false;
-	transmit(w, (int)(find_socket(w, path.socket) - w->ifaces), &path.remote, data, sizeof data);
+	memcpy(space + b.headroom, data, sizeof data);
+	b.stride = b.last = b.headroom + sizeof data;
+	if (ice_wrap(a->ice, &b) == 0)
+		transmit(w, (int)(find_socket(w, b.path.socket) - w->ifaces), &b.path.remote, b.data + b.headroom,
+		         b.last - b.headroom);
 	return true;
 }

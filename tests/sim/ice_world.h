@@ -12,6 +12,7 @@
 #include "ice/ice.h"
 #include "memory.h"
 #include "rng.h"
+#include "turn_server.h"
 
 #define ICE_WORLD_AGENTS 4
 #define ICE_WORLD_SERVERS 4
@@ -79,7 +80,7 @@ struct ice_agent {
 struct flight {
 	uint64_t at, number;
 	int iface; /* that it arrives at */
-	struct sockaddr_storage from;
+	struct sockaddr_storage from, to;
 	size_t len;
 	uint8_t data[1500];
 };
@@ -93,6 +94,9 @@ struct ice_world {
 	int server_count;
 	struct nat nats[ICE_WORLD_NATS];
 	int nat_count;
+	struct turn_server *turn; /* or NULL */
+	int turn_iface;
+	unsigned streams, streams_closed; /* that agents asked for, to the TURN server; they come up at once */
 	struct iface ifaces[ICE_WORLD_IFACES];
 	int iface_count;
 	struct flight *flights[ICE_WORLD_FLIGHT];
@@ -119,6 +123,9 @@ void ice_world_unplug(struct ice_world *w, struct ice_agent *a, uint32_t socket)
 /* A STUN server on the open internet. */
 void ice_world_stun(struct ice_world *w, const char *address, uint16_t port);
 
+/* A TURN server there, which anybody may use who is "user" with "secret". */
+void ice_world_turn(struct ice_world *w, const char *address, uint16_t port);
+
 /* Signalling, which takes no time: credentials, all candidates so far, end of candidates. */
 void ice_world_give(struct ice_agent *from, struct ice_agent *to);
 /* From now on every new candidate of each goes to the other as it comes (call in the loop's steps: see ice_world_step). */
@@ -126,7 +133,7 @@ void ice_world_trickle(struct ice_agent *from, struct ice_agent *to);
 /* gather both, give both. */
 void ice_world_introduce(struct ice_world *w, struct ice_agent *a, struct ice_agent *b);
 
-/* Sends a datagram of data over the agent's route; false: it has none. */
+/* Sends a datagram of data over the agent's route, wrapped if need be; false: it has none. */
 bool ice_world_send(struct ice_world *w, struct ice_agent *a);
 
 /* Everybody speaks, then time moves to the next thing that happens. False: nothing would happen before limit, where the clock then
