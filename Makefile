@@ -50,7 +50,7 @@ ALL_CFLAGS := -std=gnu11 $(WARNINGS) -fvisibility=hidden -fPIC $(SAN_FLAGS) $(DE
 # Tests, benches and fuzz targets may include the tree's helpers as well.
 HELPER_CFLAGS := -I. -Itests -Ibench
 
-LIBS := -lssl -lcrypto -lev $(if $(MIMALLOC),-lmimalloc) -lm
+LIBS := -lssl -lcrypto -lev -lcares $(if $(MIMALLOC),-lmimalloc) -lm
 # The tool's alone; the library needs neither.
 TOOL_LIBS := -ljansson -lmicrohttpd
 CHECK_LIBS = $(shell pkg-config --libs check)

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 CC=${CC:-gcc}
 OUT=${OUT:-build/gcc}
 SAN_FLAGS=${SAN_FLAGS-}
-LIBS=${LIBS:--lssl -lcrypto -lev -lmimalloc -lm}
+LIBS=${LIBS:--lssl -lcrypto -lev -lcares -lmimalloc -lm}
 MAKE=${MAKE:-make}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

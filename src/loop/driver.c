@@ -2,7 +2,12 @@
 
 #include <string.h>
 
+#include "loop/endpoint.h"
+#include "loop/gather.h"
+#include "loop/mdns.h"
+#include "loop/resolve.h"
 #include "loop/socket.h"
+#include "loop/stream.h"
 #include "peer/peer.h"
 #include "pool/env.h"
 
@@ -12,26 +17,83 @@
 
 /* ---- serving ----------------------------------------------------------------------------------------------------- */
 
+static bool is_full(const struct driver *d) {
+	return d->full || (d->member && d->member->endpoint->full);
+}
+
 static void note_deadline(struct driver *d) {
-	uint64_t at = sluice_peer_deadline(d->peer);
+	uint64_t at = d->woken ? 0 : sluice_peer_deadline(d->peer);
 	/* A full socket: what is due at once cannot leave now, and the writable event brings us back. */
-	if (at == 0 && d->full)
+	if (at == 0 && is_full(d))
 		at = SLUICE_NEVER;
 	if (at != d->deadline.key || d->deadline.index == HEAP_OUT)
 		heap_set(&d->loop->heap, &d->deadline, at);
 }
 
+/* May the peer send through it? */
+static bool is_ours(const struct driver *d, const sluice_socket *s) {
+	return s->driver == d || (d->member && s->endpoint == d->member->endpoint);
+}
+
+/* To the outlet that the path names by its number, if it still is there: the peer was told when it went. */
+static void send_by_number(struct driver *d, const sluice_batch *batch) {
+	struct outlet *o = outlets_find(&d->loop->outlets, batch->path.socket);
+	if (!o)
+		return;
+	if (o->kind != OUTLET_SOCKET) {
+		stream_send(d, o, batch);
+		return;
+	}
+	sluice_socket *s = (sluice_socket *)o;
+	if (!is_ours(d, s))
+		return;
+	if (d->member)
+		member_note_output(d->member, batch);
+	socket_send(s, batch);
+}
+
 static void send_batch(struct driver *d, const sluice_batch *batch) {
-	socket_send(d->only, batch);
+	if (d->only)
+		socket_send(d->only, batch);
+	else
+		send_by_number(d, batch);
 }
 
 /* Sends all that the peer has, or as much as its sockets take. */
 static void flush(struct driver *d, uint64_t now) {
-	while (!d->full) {
+	while (!is_full(d)) {
 		sluice_batch batch = {.data = d->loop->output, .capacity = LOOP_OUTPUT_SIZE, .max_datagrams = LOOP_BATCH_MAX};
 		if (sluice_peer_output(d->peer, &batch, now) <= 0)
 			return;
 		send_batch(d, &batch);
+	}
+	if (d->member)
+		member_wait(d->member);
+}
+
+static void look_up(struct driver *d, const sluice_request *r) {
+	if (!r->mdns)
+		resolve_name(d, r->id, r->name);
+	else if (d->gather && d->gather->config.no_mdns)
+		driver_resolved(d, r->id, NULL, 0);
+	else
+		mdns_resolve(d, r->id, r->name);
+}
+
+static void serve_requests(struct driver *d) {
+	sluice_request r;
+	while (d->negotiates && sluice_peer_poll_request(d->peer, &r)) {
+		switch (r.kind) {
+		case SLUICE_REQUEST_RESOLVE:
+			look_up(d, &r);
+			break;
+		case SLUICE_REQUEST_STREAM:
+			stream_connect(d, &r);
+			break;
+		case SLUICE_REQUEST_CLOSE:
+			stream_close(d, r.socket);
+			break;
+		}
 	}
 }
 
@@ -40,14 +102,35 @@ void driver_serve(struct driver *d, uint64_t now) {
 		sluice_peer_dispatch(d->peer);
 		if (!d->peer)
 			return;
+		serve_requests(d);
+		d->woken = false;
 		flush(d, now);
-		if (sluice_peer_deadline(d->peer) > 0)
+		serve_requests(d); /* what it asked for may have been answered at once: woken */
+		if (!d->woken && sluice_peer_deadline(d->peer) > 0)
 			return;
 	}
 }
 
+void driver_resolved(struct driver *d, uint32_t id, const struct sockaddr_storage *addrs, size_t count) {
+	bool busy = d->busy; /* then whoever is busy with it serves it */
+	if (!busy)
+		driver_enter(d);
+	sluice_peer_resolved(d->peer, id, addrs, count);
+	d->woken = true;
+	if (busy)
+		return;
+	driver_serve(d, sluice_now());
+	driver_leave(d);
+}
+
 static void destroy(struct driver *d) {
 	sluice_loop *loop = d->loop;
+	gather_free(d);
+	stream_free_all(d);
+	resolve_forget(d);
+	mdns_forget(d);
+	if (d->member)
+		member_free(d->member);
 	while (d->sockets)
 		socket_destroy(d->sockets);
 	heap_remove(&loop->heap, &d->deadline);
@@ -66,6 +149,8 @@ bool driver_leave(struct driver *d) {
 		destroy(d);
 		return false;
 	}
+	if (d->member)
+		member_follow_name(d->member);
 	note_deadline(d);
 	return true;
 }
@@ -80,6 +165,7 @@ void driver_advance(struct driver *d, uint64_t now) {
 /* ---- dirty: something was queued outside of our functions ---------------------------------------------------------- */
 
 void driver_mark_dirty(struct driver *d) {
+	d->woken = true;
 	if (d->busy || d->is_dirty)
 		return; /* whoever is busy with it serves it before leaving */
 	d->is_dirty = true;
@@ -112,6 +198,11 @@ static void forget_peer(void *ctx) {
 	/* Its file descriptors must not bring events for nobody, even while somebody is busy with it. */
 	for (sluice_socket *s = d->sockets; s; s = s->next_owned)
 		socket_silence(s);
+	stream_silence_all(d);
+	resolve_forget(d);
+	mdns_forget(d);
+	if (d->member)
+		member_free(d->member);
 	heap_remove(&d->loop->heap, &d->deadline);
 	if (!d->busy)
 		destroy(d);
@@ -201,5 +292,8 @@ bool driver_check(const struct driver *d) {
 			return false;
 		full += s->pending.count > 0;
 	}
+	for (const struct stream *s = d->streams; s; s = s->next)
+		if (s->driver != d || !stream_check(s))
+			return false;
 	return d->peer && !d->busy && *d->back == d && full == d->full;
 }

@@ -20,7 +20,14 @@ struct driver {
 	sluice_socket *sockets; /* its own */
 	sluice_socket *only;    /* of a direct peer: whatever path it names goes there */
 	unsigned full;
+	struct stream *streams;
+	struct listener *listeners;
+	unsigned stream_count;
+	struct gather *gather; /* its sockets stand on the machine's addresses */
+	struct member *member; /* it sends through an endpoint's sockets */
+	bool negotiates;       /* by offer and answer: it may ask for names and streams */
 	bool is_dirty, busy;
+	bool woken; /* something was queued while it was busy, after the last dispatch */
 };
 
 /* 0, SLUICE_EXISTS, SLUICE_NO_MEMORY. The peer gets its wake and free hooks. */
@@ -36,6 +43,8 @@ bool driver_leave(struct driver *d);
 
 /* Runs callbacks and sends what they caused. Only while entered. */
 void driver_serve(struct driver *d, uint64_t now);
+/* The answer to a request, whether somebody is busy with the driver or not. Callbacks may run. */
+void driver_resolved(struct driver *d, uint32_t id, const struct sockaddr_storage *addrs, size_t count);
 /* enter, advance, serve, leave. */
 void driver_advance(struct driver *d, uint64_t now);
 void driver_mark_dirty(struct driver *d);

@@ -12,6 +12,10 @@
 #include <time.h>
 
 #include "loop/driver.h"
+#include "loop/endpoint.h"
+#include "loop/gather.h"
+#include "loop/mdns.h"
+#include "loop/resolve.h"
 #include "loop/socket.h"
 #include "pool/env.h"
 
@@ -76,6 +80,17 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *w, int events) {
 		driver_leave(d);
 	}
 	loop_hasten_timer(loop);
+}
+
+void loop_interfaces_changed(sluice_loop *loop) {
+	struct interface_list list;
+	interface_list_get(loop->env, &list);
+	mdns_follow(loop, &list);
+	for (struct driver *d = loop->drivers; d; d = d->next)
+		if (d->gather)
+			gather_follow(d, &list);
+	for (sluice_endpoint *e = loop->endpoints; e; e = e->next)
+		endpoint_follow(e, &list);
 }
 
 sluice_slab *loop_slab(sluice_loop *loop) {
@@ -190,8 +205,13 @@ void sluice_loop_free(sluice_loop *loop) {
 		run_posts(loop); /* while all is whole: one of them may free a peer */
 	while (loop->drivers)
 		driver_detach(loop->drivers);
+	while (loop->endpoints)
+		sluice_endpoint_free(loop->endpoints);
 	while (loop->sockets)
 		socket_destroy(loop->sockets);
+	resolve_stop(loop);
+	mdns_stop(loop);
+	interface_unwatch(loop);
 	stop_watchers(loop);
 	if (loop->own_ev)
 		ev_loop_destroy(loop->ev);
@@ -228,6 +248,9 @@ bool loop_check(const sluice_loop *loop) {
 		dirty++;
 	for (const sluice_socket *s = loop->sockets; s; s = s->next)
 		if (!socket_check(s))
+			return false;
+	for (const sluice_endpoint *e = loop->endpoints; e; e = e->next)
+		if (!endpoint_check(e))
 			return false;
 	return drivers == loop->driver_count && dirty == marked && loop->heap.count <= drivers && heap_check(&loop->heap) &&
 	       outlets_check(&loop->outlets);

@@ -8,8 +8,9 @@
  *   interface.c   the machine's addresses, and when they change
  *   gather.c      sockets on them for one peer
  *   endpoint.c    sockets that many peers share; demux.c tells whose a datagram is
- *   stream.c      TCP: connections to TURN servers, ICE-TCP, frames
- *   resolve.c     host names; mdns.c .local names */
+ *   stream.c      TCP: connections to TURN servers, ICE-TCP; listener.c accepts them, frame.c finds datagrams in them
+ *   resolve.c     host names
+ *   mdns.c        .local names, of others and our own; dns.c reads and writes the messages */
 #ifndef LOOP_LOOP_H
 #define LOOP_LOOP_H
 
@@ -42,7 +43,12 @@ struct sluice_loop {
 	struct driver *dirty, **dirty_end;
 
 	sluice_socket *sockets;
+	sluice_endpoint *endpoints;
 	struct outlets outlets;
+	struct interface_watch *interface_watch; /* NULL until somebody follows the interfaces */
+	struct resolver *resolver;               /* NULL while nobody waits for a name */
+	const char *dns_servers;                 /* NULL: the system's */
+	struct mdns *mdns;                       /* NULL while nobody asks, and no name is ours */
 
 	sluice_slab *slab; /* what the next read fills: the last one again while nobody kept a part of it */
 	uint8_t *output;   /* LOOP_OUTPUT_SIZE bytes, for one batch at a time */
@@ -55,6 +61,9 @@ struct sluice_loop {
 void loop_hasten_timer(sluice_loop *loop);
 /* Nobody has a deadline: a timer for nobody would keep the ev_loop running. */
 void loop_rest_timer(sluice_loop *loop);
+
+/* Those who follow the interfaces look at them anew. Not from inside a callback. */
+void loop_interfaces_changed(sluice_loop *loop);
 
 /* NULL: no memory. Nobody holds a part of it. */
 sluice_slab *loop_slab(sluice_loop *loop);

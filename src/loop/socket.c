@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "loop/endpoint.h"
+#include "loop/interface.h"
 #include "pool/env.h"
 
 /* Batches read from one socket before the others get their turn. */
@@ -28,6 +30,7 @@ static void give_up(sluice_socket *s, const char *verb) {
 		env_log(s->loop->env, SLUICE_LOG_ERROR, "loop: cannot %s: %s", verb, strerror(errno));
 	s->broken = true;
 	watch(s, 0);
+	interface_look_again(s->loop); /* one that stands on an address of the machine is opened again */
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
@@ -44,14 +47,14 @@ static void keep_pending(sluice_socket *s, const sluice_batch *batch, size_t sen
 	s->pending.data = copy;
 	s->pending.count -= sent;
 	s->pending_sent = 0;
-	s->driver->full++;
+	++*s->full;
 	watch(s, EV_READ | EV_WRITE);
 }
 
 static void drop_pending(sluice_socket *s) {
 	if (!s->pending.count)
 		return;
-	s->driver->full--;
+	--*s->full;
 	env_free(s->loop->env, s->pending.data);
 	s->pending = (sluice_batch){0};
 }
@@ -83,7 +86,6 @@ void socket_send(sluice_socket *s, const sluice_batch *batch) {
 static int read_batch(sluice_socket *s) {
 	sluice_datagram datagrams[LOOP_BATCH_MAX];
 	sluice_path from;
-	struct driver *d = s->driver;
 	sluice_slab *slab = loop_slab(s->loop);
 	if (!slab)
 		return 0; /* the datagrams wait in the socket for memory */
@@ -92,30 +94,59 @@ static int read_batch(sluice_socket *s) {
 		return n;
 	from.socket = s->outlet.number;
 	uint64_t now = sluice_now();
-	sluice_peer_input(d->peer, &from, datagrams, (size_t)n, now);
-	driver_serve(d, now);
+	if (s->endpoint) {
+		endpoint_input(s->endpoint, &from, datagrams, (size_t)n, now);
+	} else {
+		sluice_peer_input(s->driver->peer, &from, datagrams, (size_t)n, now);
+		driver_serve(s->driver, now);
+	}
 	return n;
 }
 
+static void enter(sluice_socket *s) {
+	if (s->endpoint)
+		endpoint_enter(s->endpoint);
+	else
+		driver_enter(s->driver);
+}
+
+/* False when its owner is gone, and the socket with it. */
+static bool leave(sluice_socket *s) {
+	return s->endpoint ? endpoint_leave(s->endpoint) : driver_leave(s->driver);
+}
+
+/* Did no callback free its owner? */
+static bool is_owned(const sluice_socket *s) {
+	return s->endpoint ? !s->endpoint->freed : s->driver->peer != NULL;
+}
+
+static void on_writable(sluice_socket *s) {
+	if (!s->pending.count || !send_pending(s))
+		return;
+	if (s->endpoint)
+		endpoint_serve_waiting(s->endpoint, sluice_now());
+	else
+		driver_serve(s->driver, sluice_now());
+}
+
+static void on_readable(sluice_socket *s) {
+	int n = READ_AGAIN;
+	for (int i = 0; i < READS_PER_TURN && is_owned(s) && (n >= READ_AGAIN || s->udp.held); i++)
+		n = read_batch(s);
+	if (n < 0 && is_owned(s))
+		give_up(s, "receive");
+}
+
 static void on_io(struct ev_loop *ev, ev_io *w, int events) {
-	(void)ev;
 	sluice_socket *s = w->data;
 	sluice_loop *loop = s->loop;
-	struct driver *d = s->driver;
-	driver_enter(d);
-	if ((events & EV_WRITE) && s->pending.count && send_pending(s))
-		driver_serve(d, sluice_now());
-	if (events & EV_READ) {
-		int n = READ_AGAIN;
-		for (int i = 0; i < READS_PER_TURN && d->peer && (n >= READ_AGAIN || s->udp.held); i++)
-			n = read_batch(s);
-		if (n < 0 && d->peer)
-			give_up(s, "receive");
-	}
-	if (!driver_leave(d))
-		return;
-	if (s->udp.held) /* already out of the socket, so it will not say "readable" for them */
-		ev_feed_event(loop->ev, &s->io, EV_READ);
+	enter(s);
+	if (events & EV_WRITE)
+		on_writable(s);
+	if (events & EV_READ)
+		on_readable(s);
+	if (leave(s) && s->udp.held) /* already out of the socket, so it will not say "readable" for them */
+		ev_feed_event(ev, w, EV_READ);
 	loop_hasten_timer(loop);
 }
 
@@ -163,14 +194,24 @@ int sluice_socket_open(sluice_loop *loop, const sluice_socket_config *config, sl
 	return 0;
 }
 
-void socket_own(sluice_socket *s, struct driver *d) {
-	s->driver = d;
-	s->next_owned = d->sockets;
-	s->back_owned = &d->sockets;
+static void own(sluice_socket *s, sluice_socket **list, unsigned *full) {
+	s->full = full;
+	s->next_owned = *list;
+	s->back_owned = list;
 	if (s->next_owned)
 		s->next_owned->back_owned = &s->next_owned;
-	d->sockets = s;
+	*list = s;
 	watch(s, EV_READ);
+}
+
+void socket_own(sluice_socket *s, struct driver *d) {
+	s->driver = d;
+	own(s, &d->sockets, &d->full);
+}
+
+void socket_own_endpoint(sluice_socket *s, sluice_endpoint *e) {
+	s->endpoint = e;
+	own(s, &e->sockets, &e->full);
 }
 
 void socket_silence(sluice_socket *s) {
@@ -194,7 +235,7 @@ void socket_destroy(sluice_socket *s) {
 }
 
 void sluice_socket_close(sluice_socket *s) {
-	if (s && !s->driver)
+	if (s && !s->full)
 		socket_destroy(s);
 }
 
@@ -204,7 +245,7 @@ int sluice_socket_address(const sluice_socket *s, struct sockaddr_storage *addr,
 }
 
 bool socket_check(const sluice_socket *s) {
-	if (s->pending.count && (!s->driver || !s->pending.data || s->pending_sent >= s->pending.count))
+	if (s->pending.count && (!s->full || !s->pending.data || s->pending_sent >= s->pending.count))
 		return false;
 	if (s->back_owned && *s->back_owned != s)
 		return false;

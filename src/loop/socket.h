@@ -10,11 +10,15 @@
 struct sluice_socket {
 	struct outlet outlet; /* first: the table of numbers knows it by this */
 	sluice_loop *loop;
-	struct driver *driver; /* whose it is; NULL: a reservation */
+	struct driver *driver;     /* whose it is */
+	sluice_endpoint *endpoint; /* or whose it is; both NULL: a reservation */
+	unsigned *full;            /* its owner's count */
 	struct udp udp;
 	ev_io io;
 	sluice_socket *next, **back;             /* all of the loop */
 	sluice_socket *next_owned, **back_owned; /* all of its owner */
+	struct sockaddr_storage host;            /* gathered: its address with port 0 */
+	uint16_t preference;
 	bool broken;
 	sluice_batch pending; /* what the socket did not take; data is ours. count 0: nothing */
 	size_t pending_sent;
@@ -22,6 +26,7 @@ struct sluice_socket {
 
 /* Gives it to its owner and starts to read. */
 void socket_own(sluice_socket *s, struct driver *d);
+void socket_own_endpoint(sluice_socket *s, sluice_endpoint *e);
 void socket_destroy(sluice_socket *s);
 /* Stops to listen to it: its owner is going. */
 void socket_silence(sluice_socket *s);

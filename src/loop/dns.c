@@ -1,0 +1,184 @@
+#include "loop/dns.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+#define HEADER 12
+#define FLAG_RESPONSE 0x8000
+#define FLAG_AUTHORITATIVE 0x0400
+#define MASK_OPCODE 0x7800
+#define MASK_RCODE 0x000F
+#define LABEL_MAX 63
+
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+bool dns_open(struct dns_reader *r, const void *message, size_t len) {
+	const uint8_t *p = message;
+	if (len < HEADER)
+		return false;
+	uint16_t flags = get_be16(p + 2);
+	*r = (struct dns_reader){
+		.message = message,
+		.len = len,
+		.at = HEADER,
+		.id = get_be16(p),
+		.is_response = flags & FLAG_RESPONSE,
+		.is_plain = (flags & (MASK_OPCODE | MASK_RCODE)) == 0,
+		.questions = get_be16(p + 4),
+		.records = (unsigned)get_be16(p + 6) + get_be16(p + 8) + get_be16(p + 10),
+	};
+	return true;
+}
+
+static char lower(uint8_t c) {
+	return (char)(c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c);
+}
+
+/* A label that text cannot show spoils the name, but not the message. */
+static bool append_label(char *name, size_t *used, const uint8_t *label, size_t len) {
+	if (*used + len + 2 > DNS_NAME_MAX)
+		return false;
+	if (*used)
+		name[(*used)++] = '.';
+	for (size_t i = 0; i < len; i++) {
+		if (label[i] <= ' ' || label[i] == '.' || label[i] > '~')
+			return false;
+		name[(*used)++] = lower(label[i]);
+	}
+	name[*used] = 0;
+	return true;
+}
+
+/* Reads the name at r->at and moves behind it. RFC 1035, 4.1.4: a pointer is to "a prior occurance of the same name", so each one
+ * has to lead to before the last. */
+static bool read_name(struct dns_reader *r, char name[DNS_NAME_MAX]) {
+	size_t at = r->at, bound = at, used = 0;
+	bool jumped = false, shown = true;
+	name[0] = 0;
+	while (at < r->len) {
+		uint8_t c = r->message[at];
+		if (c == 0) {
+			if (!jumped)
+				r->at = at + 1;
+			if (!shown)
+				name[0] = 0;
+			return true;
+		}
+		if (c >= 0xC0) {
+			size_t to = at + 2 <= r->len ? get_be16(r->message + at) & 0x3FFF : r->len;
+			if (to >= bound)
+				return false;
+			if (!jumped)
+				r->at = at + 2;
+			jumped = true;
+			at = bound = to;
+			continue;
+		}
+		if (c > LABEL_MAX || c > r->len - at - 1)
+			return false;
+		shown = shown && append_label(name, &used, r->message + at + 1, c);
+		at += 1 + (size_t)c;
+	}
+	return false;
+}
+
+static bool read_question(struct dns_reader *r, struct dns_record *q) {
+	q->is_question = true;
+	if (!read_name(r, q->name) || r->len - r->at < 4)
+		return false;
+	q->type = get_be16(r->message + r->at);
+	q->class = get_be16(r->message + r->at + 2);
+	r->at += 4;
+	r->questions--;
+	return true;
+}
+
+static bool read_record(struct dns_reader *r, struct dns_record *q) {
+	if (!read_name(r, q->name) || r->len - r->at < 10)
+		return false;
+	const uint8_t *p = r->message + r->at;
+	q->type = get_be16(p);
+	q->class = get_be16(p + 2);
+	q->len = get_be16(p + 8);
+	q->data = p + 10;
+	r->at += 10;
+	if (q->len > r->len - r->at)
+		return false;
+	r->at += q->len;
+	r->records--;
+	return true;
+}
+
+bool dns_next(struct dns_reader *r, struct dns_record *record) {
+	*record = (struct dns_record){0};
+	if (r->questions)
+		return read_question(r, record);
+	return r->records && read_record(r, record);
+}
+
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
+
+static size_t write_header(uint8_t *out, uint16_t id, uint16_t flags, uint16_t questions, uint16_t answers) {
+	memset(out, 0, HEADER);
+	put_be16(out, id);
+	put_be16(out + 2, flags);
+	put_be16(out + 4, questions);
+	put_be16(out + 6, answers);
+	return HEADER;
+}
+
+/* 0 when it is no name. */
+static size_t write_name(uint8_t *out, const char *name) {
+	size_t len = strlen(name), at = 0;
+	if (!len || len + 2 > DNS_NAME_MAX)
+		return 0;
+	while (*name) {
+		size_t label = strcspn(name, ".");
+		if (!label || label > LABEL_MAX)
+			return 0;
+		out[at++] = (uint8_t)label;
+		memcpy(out + at, name, label);
+		at += label;
+		name += label + (name[label] == '.');
+	}
+	out[at++] = 0;
+	return at;
+}
+
+static size_t write_question(uint8_t *out, const char *name, uint16_t type) {
+	size_t at = write_name(out, name);
+	if (!at)
+		return 0;
+	put_be16(out + at, type);
+	put_be16(out + at + 2, DNS_IN);
+	return at + 4;
+}
+
+size_t dns_write_query(uint8_t out[DNS_MESSAGE_MAX], const char *name, uint16_t type) {
+	size_t at = write_header(out, 0, 0, 1, 0), question = write_question(out + at, name, type);
+	return question ? at + question : 0;
+}
+
+size_t dns_write_answer(uint8_t out[DNS_MESSAGE_MAX], const char *name, const struct sockaddr_storage *addr,
+                        const struct dns_answer *how) {
+	bool v4 = addr->ss_family == AF_INET;
+	uint16_t type = v4 ? DNS_A : DNS_AAAA, len = v4 ? 4 : 16;
+	size_t at = write_header(out, how->id, FLAG_RESPONSE | FLAG_AUTHORITATIVE, how->with_question, 1);
+	if (how->with_question)
+		at += write_question(out + at, name, type);
+	size_t written = at + DNS_NAME_MAX + 26 <= DNS_MESSAGE_MAX ? write_name(out + at, name) : 0;
+	if (!written)
+		return 0;
+	at += written;
+	put_be16(out + at, type);
+	put_be16(out + at + 2, how->class);
+	put_be32(out + at + 4, how->ttl);
+	put_be16(out + at + 8, len);
+	if (v4)
+		memcpy(out + at + 10, &((const struct sockaddr_in *)addr)->sin_addr, len);
+	else
+		memcpy(out + at + 10, &((const struct sockaddr_in6 *)addr)->sin6_addr, len);
+	return at + 10 + len;
+}

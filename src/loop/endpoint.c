@@ -1,0 +1,432 @@
+#include "loop/endpoint.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ice/candidate.h"
+#include "loop/socket.h"
+#include "peer/peer.h"
+#include "pool/env.h"
+
+/* With any address and any port, all sockets need the same one: so many ports are tried until one is free everywhere. */
+#define PORT_TRIES 16
+
+/* ---- input ------------------------------------------------------------------------------------------------------- */
+
+static struct member *member_of(struct demux_member *m) {
+	return (struct member *)m;
+}
+
+static struct member *ask_app(sluice_endpoint *e, const sluice_path *from, const char *ours, const char *theirs) {
+	if (!e->config.on_unknown_ufrag ||
+	    !e->config.on_unknown_ufrag(e, ours, theirs, (const struct sockaddr *)&from->remote, e->config.user))
+		return NULL;
+	return member_of(demux_by_name(&e->demux, ours, strlen(ours)));
+}
+
+/* RFC 8445, 7.3: a request's USERNAME begins with the receiver's ufrag, so it tells the member wherever it comes from. */
+static struct member *whose_request(sluice_endpoint *e, const sluice_path *from, const sluice_datagram *d) {
+	char ours[DEMUX_UFRAG_MAX + 1], theirs[DEMUX_UFRAG_MAX + 1];
+	if (!demux_username(d->data, d->len, ours, theirs)) {
+		e->strays++;
+		return NULL;
+	}
+	struct member *m = member_of(demux_by_name(&e->demux, ours, strlen(ours)));
+	if (!m)
+		m = ask_app(e, from, ours, theirs);
+	if (!m)
+		e->unknown_ufrags++;
+	return m;
+}
+
+static struct member *whose_response(sluice_endpoint *e, const sluice_path *from, const sluice_datagram *d) {
+	struct demux_member *m = demux_by_transaction(&e->demux, d->data + 8);
+	return member_of(m ? m : demux_by_address(&e->demux, &from->remote));
+}
+
+static void deliver(struct member *m, const sluice_path *from, sluice_datagram *d, size_t count, bool learn, uint64_t now) {
+	struct driver *driver = m->driver;
+	driver_enter(driver);
+	sluice_peer_input(driver->peer, from, d, count, now);
+	/* Anyone can write a ufrag; only the ICE agent knows whether the password was right. */
+	if (learn && peer_admits(driver->peer, from))
+		demux_learn(&m->endpoint->demux, &m->demux, &from->remote);
+	driver_serve(driver, now);
+	driver_leave(driver);
+}
+
+/* Datagrams that say nothing of their own: they belong to whom the address belongs to. */
+static size_t deliver_run(sluice_endpoint *e, const sluice_path *from, sluice_datagram *d, size_t count, uint64_t now) {
+	size_t run = 1;
+	while (run < count && demux_kind(d[run].data, d[run].len) == DEMUX_OTHER)
+		run++;
+	struct member *m = member_of(demux_by_address(&e->demux, &from->remote));
+	if (m)
+		deliver(m, from, d, run, false, now);
+	else
+		e->strays += run;
+	return run;
+}
+
+void endpoint_input(sluice_endpoint *e, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now) {
+	for (size_t i = 0; i < count && !e->freed;) {
+		sluice_datagram *d = &datagrams[i];
+		enum demux_kind kind = demux_kind(d->data, d->len);
+		if (kind == DEMUX_OTHER) {
+			i += deliver_run(e, from, d, count - i, now);
+			continue;
+		}
+		struct member *m = kind == DEMUX_REQUEST ? whose_request(e, from, d) : whose_response(e, from, d);
+		if (m)
+			deliver(m, from, d, 1, true, now);
+		else if (kind == DEMUX_RESPONSE)
+			e->strays++;
+		i++;
+	}
+}
+
+/* ---- output ------------------------------------------------------------------------------------------------------ */
+
+void member_wait(struct member *m) {
+	sluice_endpoint *e = m->endpoint;
+	if (m->back_waiting)
+		return;
+	m->next_waiting = NULL;
+	m->back_waiting = e->waiting_end;
+	*e->waiting_end = m;
+	e->waiting_end = &m->next_waiting;
+	e->waiting_count++;
+}
+
+static void stop_waiting(struct member *m) {
+	if (!m->back_waiting)
+		return;
+	*m->back_waiting = m->next_waiting;
+	if (m->next_waiting)
+		m->next_waiting->back_waiting = m->back_waiting;
+	else
+		m->endpoint->waiting_end = m->back_waiting;
+	m->back_waiting = NULL;
+	m->endpoint->waiting_count--;
+}
+
+/* Each at most once, so that those who fill the sockets again at once do not keep the loop; they wait behind the others. */
+void endpoint_serve_waiting(sluice_endpoint *e, uint64_t now) {
+	for (size_t turns = e->waiting_count; turns > 0 && e->waiting && !e->full && !e->freed; turns--) {
+		struct member *m = e->waiting;
+		stop_waiting(m);
+		struct driver *d = m->driver;
+		driver_enter(d);
+		driver_serve(d, now);
+		driver_leave(d);
+	}
+}
+
+void member_note_output(struct member *m, const sluice_batch *batch) {
+	if (demux_kind(batch->data, sluice_batch_slot_len(batch, 0)) != DEMUX_REQUEST)
+		return;
+	struct demux *t = &m->endpoint->demux;
+	if (demux_by_address(t, &batch->path.remote) == &m->demux)
+		return;
+	for (size_t i = 0; i < batch->count; i++)
+		if (demux_kind(sluice_batch_slot(batch, i), sluice_batch_slot_len(batch, i)) == DEMUX_REQUEST)
+			demux_note(t, &m->demux, sluice_batch_slot(batch, i) + 8);
+}
+
+/* ---- members ----------------------------------------------------------------------------------------------------- */
+
+void member_follow_name(struct member *m) {
+	int error = demux_name(&m->endpoint->demux, &m->demux, sluice_peer_ufrag(m->driver->peer));
+	if (error)
+		env_log(m->endpoint->loop->env, SLUICE_LOG_WARN, "loop: a peer's new ufrag cannot be reached: %s",
+		        sluice_error_text(error));
+}
+
+static int tell_socket(struct member *m, const sluice_socket *s) {
+	struct sockaddr_storage addr;
+	socklen_t len;
+	int error = sluice_socket_address(s, &addr, &len);
+	if (!error)
+		error = sluice_peer_add_local_address(m->driver->peer, SLUICE_UDP, s->outlet.number, (struct sockaddr *)&addr,
+		                                      len, s->preference, NULL);
+	return error == SLUICE_WRONG_STATE ? SLUICE_INVALID : error;
+}
+
+void member_free(struct member *m) {
+	sluice_endpoint *e = m->endpoint;
+	demux_forget(&e->demux, &m->demux);
+	stop_waiting(m);
+	*m->back = m->next;
+	if (m->next)
+		m->next->back = m->back;
+	m->driver->member = NULL;
+	e->member_count--;
+	env_free(e->loop->env, m);
+}
+
+static int member_new(sluice_endpoint *e, struct driver *d) {
+	struct member *m = env_zalloc(e->loop->env, sizeof *m);
+	if (!m)
+		return SLUICE_NO_MEMORY;
+	m->endpoint = e;
+	m->driver = d;
+	m->next = e->members;
+	m->back = &e->members;
+	if (m->next)
+		m->next->back = &m->next;
+	e->members = m;
+	e->member_count++;
+	d->member = m;
+	return 0;
+}
+
+int sluice_endpoint_add(sluice_endpoint *e, sluice_peer *peer) {
+	struct driver *d;
+	int error = driver_new(e->loop, peer, &d);
+	if (error)
+		return error;
+	d->negotiates = true;
+	error = member_new(e, d);
+	for (sluice_socket *s = e->sockets; !error && s; s = s->next_owned)
+		error = tell_socket(d->member, s);
+	if (!error)
+		error = demux_name(&e->demux, &d->member->demux, sluice_peer_ufrag(peer));
+	if (error) {
+		for (sluice_socket *s = e->sockets; s; s = s->next_owned)
+			sluice_peer_remove_local_address(peer, s->outlet.number);
+		driver_detach(d);
+		return error;
+	}
+	driver_mark_dirty(d);
+	return 0;
+}
+
+/* ---- sockets ----------------------------------------------------------------------------------------------------- */
+
+static int open_socket(sluice_endpoint *e, const struct sockaddr_storage *host, uint16_t preference) {
+	sluice_socket_config config = e->config.socket;
+	struct sockaddr_storage addr = *host, bound;
+	socklen_t len;
+	sluice_socket *s;
+	address_set_port(&addr, address_port(&e->local));
+	config.local = (const struct sockaddr *)&addr;
+	config.local_len = address_len(&addr);
+	int error = sluice_socket_open(e->loop, &config, &s);
+	if (error)
+		return error;
+	s->host = *host;
+	s->preference = preference;
+	socket_own_endpoint(s, e);
+	if (!address_port(&e->local) && !sluice_socket_address(s, &bound, &len))
+		address_set_port(&e->local, address_port(&bound));
+	for (struct member *m = e->members; m; m = m->next)
+		(void)tell_socket(m, s); /* without memory for one more candidate the peer lives on with those it has */
+	return 0;
+}
+
+static void close_socket(sluice_endpoint *e, sluice_socket *s) {
+	for (struct member *m = e->members; m; m = m->next)
+		sluice_peer_remove_local_address(m->driver->peer, s->outlet.number);
+	e->gone_received += s->udp.stats.datagrams_received;
+	e->gone_sent += s->udp.stats.datagrams_sent;
+	socket_destroy(s);
+}
+
+static sluice_socket *socket_on(const sluice_endpoint *e, const struct sockaddr_storage *host) {
+	for (sluice_socket *s = e->sockets; s; s = s->next_owned)
+		if (address_equal(&s->host, host))
+			return s;
+	return NULL;
+}
+
+/* Returns the last error, with errno; whether that matters depends on what could be opened. */
+static int open_missing(sluice_endpoint *e, const struct interface_list *list) {
+	int error = 0;
+	for (size_t i = 0; i < list->count; i++) {
+		if (socket_on(e, &list->at[i].addr))
+			continue;
+		int result = open_socket(e, &list->at[i].addr, (uint16_t)(UINT16_MAX - i));
+		if (result)
+			error = result;
+	}
+	return error;
+}
+
+void endpoint_follow(sluice_endpoint *e, const struct interface_list *all) {
+	struct interface_list list = *all;
+	if (!e->any)
+		return;
+	interface_list_choose(&list, e->any_v4, e->any_v6, e->config.loopback);
+	for (sluice_socket *s = e->sockets, *next; s; s = next) {
+		next = s->next_owned;
+		bool there = false;
+		for (size_t i = 0; i < list.count; i++)
+			there |= address_equal(&s->host, &list.at[i].addr);
+		if (!there || s->broken)
+			close_socket(e, s);
+	}
+	if (open_missing(e, &list))
+		env_log(e->loop->env, SLUICE_LOG_WARN, "loop: an address of the endpoint cannot be bound: %s", strerror(errno));
+	while (!e->full && e->waiting) { /* for a socket that is gone */
+		struct member *m = e->waiting;
+		stop_waiting(m);
+		driver_mark_dirty(m->driver);
+	}
+}
+
+static void close_all(sluice_endpoint *e) {
+	while (e->sockets)
+		close_socket(e, e->sockets);
+}
+
+/* Any address and any port: the first socket gets one, and it has to be free for the others too. */
+static int open_any(sluice_endpoint *e) {
+	struct interface_list list;
+	bool any_port = !address_port(&e->local);
+	int error = SLUICE_IO;
+	interface_list_get(e->loop->env, &list);
+	interface_list_choose(&list, e->any_v4, e->any_v6, e->config.loopback);
+	errno = EADDRNOTAVAIL;
+	for (int i = 0; i < PORT_TRIES; i++) {
+		if (list.count)
+			error = open_missing(e, &list);
+		if (!any_port || error != SLUICE_IO || errno != EADDRINUSE)
+			break;
+		close_all(e);
+		address_set_port(&e->local, 0);
+	}
+	/* One that cannot be bound is no reason to do without the others, unless its port is taken: half an endpoint would
+	 * answer. */
+	bool taken = error == SLUICE_IO && errno == EADDRINUSE;
+	return e->sockets && !taken && error != SLUICE_NO_MEMORY ? 0 : error;
+}
+
+static int open_sockets(sluice_endpoint *e) {
+	if (!e->any)
+		return open_socket(e, &e->local, UINT16_MAX);
+	return open_any(e);
+}
+
+/* ---- life -------------------------------------------------------------------------------------------------------- */
+
+static int read_config(sluice_endpoint *e, const sluice_endpoint_config *config) {
+	if (!config || config->size == 0 || config->size > sizeof e->config)
+		return SLUICE_INVALID;
+	memcpy(&e->config, config, config->size);
+	const sluice_socket_config *s = &e->config.socket;
+	if (!s->local) {
+		e->local.ss_family = AF_INET6;
+	} else {
+		if (s->local_len > sizeof e->local)
+			return SLUICE_INVALID;
+		memcpy(&e->local, s->local, s->local_len);
+		if (!address_len(&e->local) || s->local_len < address_len(&e->local))
+			return SLUICE_INVALID;
+	}
+	e->any = address_is_any(&e->local);
+	e->any_v6 = e->local.ss_family == AF_INET6;
+	e->any_v4 = true; /* an any-address of IPv6 stands for both */
+	return 0;
+}
+
+static void destroy(sluice_endpoint *e) {
+	sluice_loop *loop = e->loop;
+	close_all(e);
+	while (e->members)
+		member_free(e->members);
+	demux_deinit(&e->demux);
+	if (e->back) {
+		*e->back = e->next;
+		if (e->next)
+			e->next->back = e->back;
+	}
+	env_free(loop->env, e);
+}
+
+int sluice_endpoint_new(sluice_loop *loop, const sluice_endpoint_config *config, sluice_endpoint **out) {
+	sluice_endpoint *e = env_zalloc(loop->env, sizeof *e);
+	if (!e)
+		return SLUICE_NO_MEMORY;
+	e->loop = loop;
+	e->waiting_end = &e->waiting;
+	int error = read_config(e, config);
+	if (!error && !demux_init(&e->demux, loop->env))
+		error = SLUICE_NO_MEMORY;
+	if (!error)
+		error = open_sockets(e);
+	if (error) {
+		int why = errno;
+		destroy(e);
+		errno = why;
+		return error;
+	}
+	e->next = loop->endpoints;
+	e->back = &loop->endpoints;
+	if (e->next)
+		e->next->back = &e->next;
+	loop->endpoints = e;
+	if (e->any)
+		interface_watch(loop);
+	*out = e;
+	return 0;
+}
+
+void sluice_endpoint_free(sluice_endpoint *e) {
+	if (!e || e->freed)
+		return;
+	e->freed = true;
+	for (sluice_socket *s = e->sockets; s; s = s->next_owned)
+		socket_silence(s);
+	if (!e->busy)
+		destroy(e);
+}
+
+bool endpoint_leave(sluice_endpoint *e) {
+	e->busy = false;
+	if (!e->freed)
+		return true;
+	destroy(e);
+	return false;
+}
+
+int sluice_endpoint_address(const sluice_endpoint *e, struct sockaddr_storage *addr, socklen_t *len) {
+	*addr = e->local;
+	*len = address_len(&e->local);
+	return 0;
+}
+
+void sluice_endpoint_stats_get(const sluice_endpoint *e, sluice_endpoint_stats *stats) {
+	*stats = (sluice_endpoint_stats){
+		.peers = e->member_count,
+		.addresses = e->demux.address_count,
+		.unknown_ufrags = e->unknown_ufrags,
+		.strays = e->strays,
+		.datagrams_received = e->gone_received,
+		.datagrams_sent = e->gone_sent,
+	};
+	for (const sluice_socket *s = e->sockets; s; s = s->next_owned) {
+		stats->datagrams_received += s->udp.stats.datagrams_received;
+		stats->datagrams_sent += s->udp.stats.datagrams_sent;
+	}
+}
+
+bool endpoint_check(const sluice_endpoint *e) {
+	unsigned full = 0;
+	size_t members = 0, waiting = 0, marked = 0;
+	for (const sluice_socket *s = e->sockets; s; s = s->next_owned) {
+		if (s->endpoint != e)
+			return false;
+		full += s->pending.count > 0;
+	}
+	for (const struct member *m = e->members; m; m = m->next, members++) {
+		if (m->driver->member != m || *m->back != m)
+			return false;
+		marked += m->back_waiting != NULL;
+	}
+	for (const struct member *m = e->waiting; m; m = m->next_waiting)
+		waiting++;
+	return full == e->full && members == e->member_count && waiting == marked && waiting == e->waiting_count && !e->busy &&
+	       !e->freed && demux_check(&e->demux);
+}

@@ -1,0 +1,62 @@
+/* endpoint: sockets that many peers share: which peer gets a datagram, and who waits while they are full?
+ *
+ * demux.c tells whose a datagram is; here is what follows. A request that names a member's ufrag goes to that member, and only
+ * when its ICE agent admits the address (which takes the password) is the address learnt. A peer costs its driver, a struct
+ * member and the entries in demux's tables.
+ *
+ *   full == number of its sockets with something pending
+ *   waiting holds each member at most once, and only while full > 0 or they are being served */
+#ifndef LOOP_ENDPOINT_H
+#define LOOP_ENDPOINT_H
+
+#include "loop/demux.h"
+#include "loop/driver.h"
+#include "loop/interface.h"
+
+struct member {
+	struct demux_member demux; /* first: demux.c knows it by this */
+	sluice_endpoint *endpoint;
+	struct driver *driver;
+	struct member *next, **back;
+	struct member *next_waiting, **back_waiting; /* back_waiting NULL: it does not wait */
+};
+
+struct sluice_endpoint {
+	sluice_loop *loop;
+	sluice_endpoint_config config;
+	struct sockaddr_storage local; /* as configured, with the port that it became */
+	bool any, any_v4, any_v6;
+	sluice_endpoint *next, **back; /* all of the loop */
+	sluice_socket *sockets;
+	struct demux demux;
+	struct member *members;
+	struct member *waiting, **waiting_end;
+	size_t waiting_count;
+	unsigned full;
+	bool busy, freed; /* freed while busy: it goes when it is not any more */
+	uint64_t unknown_ufrags, strays, member_count;
+	uint64_t gone_received, gone_sent; /* datagrams of sockets that are gone */
+};
+
+/* A batch from one source; callbacks run. The endpoint is busy. */
+void endpoint_input(sluice_endpoint *e, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now);
+/* Around endpoint_input and endpoint_serve_waiting. leave is false when the endpoint is gone, and its sockets with it. */
+static inline void endpoint_enter(sluice_endpoint *e) {
+	e->busy = true;
+}
+bool endpoint_leave(sluice_endpoint *e);
+/* The sockets took what was pending: those who waited get their turn, in order. */
+void endpoint_serve_waiting(sluice_endpoint *e, uint64_t now);
+
+/* The member has something to send, and the sockets are full. */
+void member_wait(struct member *m);
+/* It is about to send this. */
+void member_note_output(struct member *m, const sluice_batch *batch);
+/* Its ufrag may have changed. */
+void member_follow_name(struct member *m);
+void member_free(struct member *m);
+
+void endpoint_follow(sluice_endpoint *e, const struct interface_list *list);
+bool endpoint_check(const sluice_endpoint *e);
+
+#endif

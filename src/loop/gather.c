@@ -1,0 +1,301 @@
+#include "loop/gather.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "ice/candidate.h"
+#include "loop/mdns.h"
+#include "loop/socket.h"
+#include "loop/stream.h"
+#include "pool/env.h"
+
+#define FIRST_UNPRIVILEGED_PORT 1024
+
+/* ---- which addresses --------------------------------------------------------------------------------------------- */
+
+static bool is_wanted(const struct gather *g, const struct interface_address *a) {
+	if (g->bind.ss_family && !address_is_any(&g->bind) && !address_same_host(&a->addr, &g->bind))
+		return false;
+	return !g->config.filter || g->config.filter(a->name, (const struct sockaddr *)&a->addr, g->config.user);
+}
+
+/* The list, less what the configuration leaves out. An address to bind that no interface shows (another of 127/8, a transparent
+ * one) is taken as it is: bind() will tell. */
+static void choose(const struct gather *g, struct interface_list *list) {
+	bool v4 = !g->config.no_ipv4, v6 = !g->config.no_ipv6;
+	bool one = g->bind.ss_family && !address_is_any(&g->bind);
+	if (g->bind.ss_family) {
+		v4 &= g->bind.ss_family == AF_INET;
+		v6 &= g->bind.ss_family == AF_INET6;
+	}
+	for (size_t i = list->count; i-- > 0;)
+		if (!is_wanted(g, &list->at[i]))
+			interface_list_drop(list, i);
+	if (one && !list->count && (v4 || v6)) {
+		list->at[0] = (struct interface_address){.addr = g->bind};
+		address_set_port(&list->at[0].addr, 0);
+		list->count = 1;
+	}
+	if (!one)
+		interface_list_choose(list, v4, v6, g->config.loopback);
+}
+
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
+
+static int open_at(struct driver *d, struct sockaddr_storage *addr, sluice_socket **out) {
+	sluice_socket_config config = d->gather->config.socket;
+	config.local = (const struct sockaddr *)addr;
+	config.local_len = address_len(addr);
+	return sluice_socket_open(d->loop, &config, out);
+}
+
+/* Every port of the range once, from a random one on, so that an observer learns little and two peers seldom collide. */
+static int open_in_range(struct driver *d, struct sockaddr_storage *addr, sluice_socket **out) {
+	const sluice_gather_config *c = &d->gather->config;
+	uint32_t span = (uint32_t)c->port_max - c->port_min + 1, first = env_random32(d->loop->env) % span;
+	for (uint32_t i = 0; i < span; i++) {
+		address_set_port(addr, (uint16_t)(c->port_min + (first + i) % span));
+		int error = open_at(d, addr, out);
+		if (error != SLUICE_IO || errno != EADDRINUSE)
+			return error;
+	}
+	errno = EADDRINUSE;
+	return SLUICE_IO;
+}
+
+static int open_socket(struct driver *d, const struct sockaddr_storage *host, sluice_socket **out) {
+	struct gather *g = d->gather;
+	struct sockaddr_storage addr = *host;
+	if (address_port(&g->bind)) {
+		address_set_port(&addr, address_port(&g->bind));
+		return open_at(d, &addr, out);
+	}
+	return g->config.port_max ? open_in_range(d, &addr, out) : open_at(d, &addr, out);
+}
+
+/* The nth of a list; later ones may come to stand between, so a number that is taken gives way to the next lower one: RFC 8445,
+ * 5.1.2.1 wants a unique preference for each address. */
+static uint16_t free_preference(const struct driver *d, size_t rank) {
+	uint16_t preference = (uint16_t)(UINT16_MAX - rank);
+	for (const sluice_socket *s = d->sockets; s;) {
+		bool taken = s->preference == preference;
+		preference = (uint16_t)(preference - taken);
+		s = taken ? d->sockets : s->next_owned;
+	}
+	return preference;
+}
+
+/* The name that stands for the address. False when one was asked for and cannot be had: then the address is not told at all. */
+static bool choose_name(struct driver *d, const struct sockaddr_storage *host, const char **name) {
+	*name = d->gather->config.mdns_names ? mdns_publish(d, host) : NULL;
+	return *name || !d->gather->config.mdns_names;
+}
+
+static int tell(struct driver *d, const sluice_socket *s, const char *name) {
+	struct sockaddr_storage addr;
+	socklen_t len;
+	int error = sluice_socket_address(s, &addr, &len);
+	if (error)
+		return error;
+	return sluice_peer_add_local_address(d->peer, SLUICE_UDP, s->outlet.number, (struct sockaddr *)&addr, len, s->preference,
+	                                     name);
+}
+
+static int tell_listener(struct driver *d, const struct listener *l, const char *name) {
+	struct sockaddr_storage addr;
+	enum sluice_transport transport = l->fd < 0 ? SLUICE_TCP_ACTIVE : SLUICE_TCP_PASSIVE;
+	listener_address(l, &addr);
+	return sluice_peer_add_local_address(d->peer, transport, l->outlet.number, (struct sockaddr *)&addr, address_len(&addr),
+	                                     l->preference, name);
+}
+
+static void log_failure(const struct driver *d, const struct sockaddr_storage *host, int error) {
+	char text[ADDRESS_TEXT_MAX] = "?";
+	const sluice_gather_config *c = &d->gather->config;
+	const char *why = error == SLUICE_IO ? strerror(errno) : sluice_error_text(error);
+	(void)address_format(host, text, sizeof text);
+	if (error == SLUICE_IO && errno == EADDRINUSE && c->port_max)
+		env_log(d->loop->env, SLUICE_LOG_WARN, "loop: every port of %s from %u to %u is in use", text, c->port_min,
+		        c->port_max);
+	else
+		env_log(d->loop->env, SLUICE_LOG_WARN, "loop: cannot gather %s: %s", text, why);
+}
+
+/* A listening socket with the number of the UDP port, or where that is taken and the app named no range, with any; and the address that
+ * connections of ours start from. RFC 6544, 5.1: both kinds for each address. They are worth trying, not worth failing for. */
+static void open_tcp(struct driver *d, const sluice_socket *s, const char *name) {
+	const struct gather *g = d->gather;
+	struct sockaddr_storage addr;
+	socklen_t len;
+	struct listener *l;
+	int error = sluice_socket_address(s, &addr, &len);
+	for (int active = 0; !error && active < 2; active++) {
+		error = listener_open(d, !active, &addr, &l);
+		if (error == SLUICE_IO && errno == EADDRINUSE && !g->config.port_max && !address_port(&g->bind)) {
+			address_set_port(&addr, 0);
+			error = listener_open(d, !active, &addr, &l);
+		}
+		if (error)
+			break;
+		l->preference = s->preference;
+		error = tell_listener(d, l, name);
+		if (error)
+			listener_close(l);
+	}
+	if (error)
+		log_failure(d, &s->host, error);
+}
+
+static int open_place(struct driver *d, const struct sockaddr_storage *host, size_t rank) {
+	sluice_socket *s;
+	const char *name;
+	int error = open_socket(d, host, &s);
+	if (error)
+		return error;
+	s->host = *host;
+	s->preference = free_preference(d, rank);
+	socket_own(s, d);
+	error = choose_name(d, host, &name) ? tell(d, s, name) : SLUICE_IO;
+	if (error) {
+		mdns_withdraw(d, host);
+		socket_destroy(s);
+		return error;
+	}
+	if (d->gather->config.tcp)
+		open_tcp(d, s, name);
+	return 0;
+}
+
+/* ---- following --------------------------------------------------------------------------------------------------- */
+
+static bool is_listed(const struct interface_list *list, const struct sockaddr_storage *host) {
+	for (size_t i = 0; i < list->count; i++)
+		if (address_equal(&list->at[i].addr, host))
+			return true;
+	return false;
+}
+
+static bool is_open(const struct driver *d, const struct sockaddr_storage *host) {
+	for (const sluice_socket *s = d->sockets; s; s = s->next_owned)
+		if (address_equal(&s->host, host))
+			return true;
+	return false;
+}
+
+static void close_tcp(struct driver *d, const struct sockaddr_storage *host) {
+	for (struct listener *l = d->listeners, *next; l; l = next) {
+		next = l->next;
+		if (!address_equal(&l->host, host))
+			continue;
+		sluice_peer_remove_local_address(d->peer, l->outlet.number);
+		listener_close(l);
+	}
+}
+
+static void close_gone(struct driver *d, const struct interface_list *list) {
+	for (sluice_socket *s = d->sockets, *next; s; s = next) {
+		next = s->next_owned;
+		if (is_listed(list, &s->host) && !s->broken)
+			continue;
+		close_tcp(d, &s->host);
+		mdns_withdraw(d, &s->host);
+		sluice_peer_remove_local_address(d->peer, s->outlet.number);
+		socket_destroy(s);
+	}
+}
+
+/* 0, or what went wrong last, errno with it. */
+static int open_missing(struct driver *d, const struct interface_list *list) {
+	int error = 0, why = EADDRNOTAVAIL;
+	for (size_t i = 0; i < list->count; i++) {
+		int result = is_open(d, &list->at[i].addr) ? 0 : open_place(d, &list->at[i].addr, i);
+		if (!result)
+			continue;
+		error = result;
+		why = errno;
+		log_failure(d, &list->at[i].addr, error);
+		if (error == SLUICE_WRONG_STATE || error == SLUICE_NO_MEMORY || error == SLUICE_LIMIT)
+			break;
+	}
+	errno = why;
+	return error;
+}
+
+void gather_follow(struct driver *d, const struct interface_list *all) {
+	struct interface_list list = *all;
+	choose(d->gather, &list);
+	close_gone(d, &list);
+	(void)open_missing(d, &list); /* each failure was logged, and the next change is another chance */
+	driver_mark_dirty(d);
+}
+
+/* ---- life -------------------------------------------------------------------------------------------------------- */
+
+static int read_config(struct gather *g, const sluice_gather_config *given) {
+	sluice_gather_config *c = &g->config;
+	if (given) {
+		if (given->size == 0 || given->size > sizeof *c)
+			return SLUICE_INVALID;
+		memcpy(c, given, given->size);
+	}
+	if (c->bind) {
+		if (c->bind_len > sizeof g->bind)
+			return SLUICE_INVALID;
+		memcpy(&g->bind, c->bind, c->bind_len);
+		if (!address_len(&g->bind) || c->bind_len < address_len(&g->bind))
+			return SLUICE_INVALID;
+	}
+	if (c->port_min && !c->port_max)
+		c->port_max = UINT16_MAX;
+	if (c->port_max && !c->port_min)
+		c->port_min = c->port_max < FIRST_UNPRIVILEGED_PORT ? 1 : FIRST_UNPRIVILEGED_PORT;
+	return c->port_min > c->port_max ? SLUICE_INVALID : 0;
+}
+
+static int begin(struct driver *d, const sluice_gather_config *config) {
+	struct interface_list list;
+	int error = read_config(d->gather, config);
+	if (error)
+		return error;
+	interface_list_get(d->loop->env, &list);
+	choose(d->gather, &list);
+	error = open_missing(d, &list);
+	if (error == SLUICE_WRONG_STATE)
+		return SLUICE_INVALID; /* a direct peer has no use for candidates */
+	if (error == SLUICE_NO_MEMORY)
+		return error;
+	return d->sockets ? 0 : SLUICE_IO;
+}
+
+static void take_back(struct driver *d) {
+	for (const sluice_socket *s = d->sockets; s; s = s->next_owned)
+		sluice_peer_remove_local_address(d->peer, s->outlet.number);
+	for (const struct listener *l = d->listeners; l; l = l->next)
+		sluice_peer_remove_local_address(d->peer, l->outlet.number);
+	driver_detach(d);
+}
+
+int sluice_loop_gather(sluice_loop *loop, sluice_peer *peer, const sluice_gather_config *config) {
+	struct driver *d;
+	int error = driver_new(loop, peer, &d);
+	if (error)
+		return error;
+	d->negotiates = true;
+	d->gather = env_zalloc(loop->env, sizeof *d->gather);
+	error = d->gather ? begin(d, config) : SLUICE_NO_MEMORY;
+	if (error) {
+		int why = errno;
+		take_back(d);
+		errno = why;
+		return error;
+	}
+	interface_watch(loop);
+	driver_mark_dirty(d);
+	return 0;
+}
+
+void gather_free(struct driver *d) {
+	env_free(d->loop->env, d->gather);
+	d->gather = NULL;
+}

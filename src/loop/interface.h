@@ -1,0 +1,47 @@
+/* interface: which addresses does this machine have, in which order are they worth trying, and when do they change?
+ *
+ * It knows no sockets of peers. The list is a snapshot; rtnetlink tells when to take another one. Without permission for
+ * netlink the list still comes (from ioctl and /proc), and only changes go unnoticed. */
+#ifndef LOOP_INTERFACE_H
+#define LOOP_INTERFACE_H
+
+#include <net/if.h>
+
+#include "loop/loop.h"
+
+#define INTERFACE_ADDRESSES_MAX 64
+
+struct interface_address {
+	char name[IF_NAMESIZE];
+	unsigned index;               /* of the interface */
+	struct sockaddr_storage addr; /* port 0; a link-local IPv6 one has its scope */
+	bool loopback, link_local;
+	bool temporary;     /* IPv6, RFC 8981: changes with time, so it tells less about the machine */
+	bool default_route; /* the kernel's choice of source towards the internet */
+};
+
+struct interface_list {
+	size_t count;
+	struct interface_address at[INTERFACE_ADDRESSES_MAX]; /* the best first */
+};
+
+/* The addresses that can be bound: of interfaces that are up, neither tentative (RFC 4862) nor found to be double. With errno
+ * in the log and an empty list when even that cannot be told. */
+void interface_list_get(sluice_env *env, struct interface_list *list);
+
+/* Sorts by worth and interleaves the families: RFC 8421, 4. */
+void interface_list_order(struct interface_list *list);
+
+/* Leaves out what is not wanted: a family; loopback, unless it is asked for or there is nothing else (RFC 8445, 5.1.1.1); link-local
+ * IPv6 addresses, of which SDP cannot say the scope, when there is anything better. */
+void interface_list_choose(struct interface_list *list, bool v4, bool v6, bool loopback);
+void interface_list_drop(struct interface_list *list, size_t i);
+
+/* Tells loop_interfaces_changed() of changes from now on, once for each burst of them. Harmless when it runs already; without
+ * permission for netlink, a line in the log. */
+void interface_watch(sluice_loop *loop);
+void interface_unwatch(sluice_loop *loop);
+/* As if something had changed, a second from now: a socket broke. */
+void interface_look_again(sluice_loop *loop);
+
+#endif

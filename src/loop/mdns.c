@@ -1,0 +1,543 @@
+#include "loop/mdns.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "ice/candidate.h"
+#include "loop/dns.h"
+#include "pool/env.h"
+
+#define PORT 5353
+#define GIVE_UP (3 * SLUICE_S)
+#define READS_PER_TURN 16
+#define ADDRESSES_MAX 8
+
+/* RFC 6762, 10: "the recommended TTL value for Multicast DNS resource records with a host name as the resource record's name (e.g.,
+ * A, AAAA, HINFO) ... SHOULD be 120 seconds"; 6.7: to a legacy querier it "SHOULD NOT be greater than ten seconds". */
+#define TTL_S 120
+#define LEGACY_TTL_S 10
+
+/* When each attempt is due, after the first. */
+static const uint64_t attempts[] = {0, 250 * SLUICE_MS, SLUICE_S};
+#define ATTEMPTS (sizeof attempts / sizeof *attempts)
+
+struct question {
+	struct question *next, **back;
+	struct driver *driver;
+	uint32_t id;
+	uint64_t since;
+	size_t asked; /* attempts made */
+	char name[DNS_NAME_MAX];
+};
+
+struct published {
+	struct published *next, **back;
+	struct driver *driver;
+	struct sockaddr_storage host;
+	uint64_t told; /* when it was last multicast; 0: never */
+	char name[MDNS_NAME_SIZE];
+};
+
+struct channel { /* the socket of one address family */
+	struct mdns *mdns;
+	int family, fd;
+	ev_io io;
+};
+
+struct mdns {
+	sluice_loop *loop;
+	struct channel channels[2];
+	ev_timer timer;
+	struct question *questions;
+	struct published *published;
+	unsigned question_count;
+	struct interface_list interfaces; /* one address for each interface and family */
+	bool busy;                        /* answers are being told */
+};
+
+/* ---- sockets ----------------------------------------------------------------------------------------------------- */
+
+static struct sockaddr_storage group_of(int family, unsigned index) {
+	struct sockaddr_storage group = {.ss_family = (sa_family_t)family};
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&group;
+	if (family == AF_INET) {
+		((struct sockaddr_in *)&group)->sin_addr.s_addr = htonl(0xE00000FB);
+	} else {
+		memcpy(&in6->sin6_addr, (const uint8_t[16]){0xFF, 0x02, [15] = 0xFB}, 16);
+		in6->sin6_scope_id = index;
+	}
+	address_set_port(&group, PORT);
+	return group;
+}
+
+/* Joining twice is an error that does not matter, and so is an interface without multicast. */
+static void join(const struct channel *c, const struct interface_list *list) {
+	for (size_t i = 0; i < list->count; i++) {
+		unsigned index = list->at[i].index;
+		if (list->at[i].addr.ss_family != c->family)
+			continue;
+		if (c->family == AF_INET) {
+			struct ip_mreqn r = {.imr_multiaddr.s_addr = htonl(0xE00000FB), .imr_ifindex = (int)index};
+			(void)setsockopt(c->fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &r, sizeof r);
+		} else {
+			struct sockaddr_storage group = group_of(AF_INET6, index);
+			struct ipv6_mreq r = {.ipv6mr_interface = index};
+			r.ipv6mr_multiaddr = ((struct sockaddr_in6 *)&group)->sin6_addr;
+			(void)setsockopt(c->fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &r, sizeof r);
+		}
+	}
+}
+
+/* RFC 6762, 11: "All Multicast DNS responses (including responses sent via unicast) SHOULD be sent with IP TTL set to 255." */
+static void set_options(int fd, int family) {
+	int on = 1, ttl = 255;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+	if (family == AF_INET) {
+		(void)setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
+		(void)setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &ttl, sizeof ttl);
+		(void)setsockopt(fd, IPPROTO_IP, IP_TTL, &ttl, sizeof ttl);
+	} else {
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &ttl, sizeof ttl);
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &ttl, sizeof ttl);
+	}
+}
+
+static void on_io(struct ev_loop *ev, ev_io *w, int events);
+
+static void open_channel(struct mdns *m, struct channel *c, int family) {
+	struct sockaddr_storage any = {.ss_family = (sa_family_t)family};
+	*c = (struct channel){.mdns = m, .family = family};
+	c->fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (c->fd < 0)
+		return;
+	set_options(c->fd, family);
+	address_set_port(&any, PORT);
+	if (bind(c->fd, (const struct sockaddr *)&any, address_len(&any)) == 0)
+		join(c, &m->interfaces);
+	else
+		env_log(m->loop->env, SLUICE_LOG_DEBUG, "loop: mdns: port %d: %s", PORT, strerror(errno));
+	ev_io_init(&c->io, on_io, c->fd, EV_READ);
+	c->io.data = c;
+	ev_io_start(m->loop->ev, &c->io);
+	ev_unref(m->loop->ev); /* strangers' questions are no reason to go on; our own have a timer */
+}
+
+static void close_channel(struct channel *c) {
+	if (c->fd < 0)
+		return;
+	ev_ref(c->mdns->loop->ev);
+	ev_io_stop(c->mdns->loop->ev, &c->io);
+	close(c->fd);
+}
+
+union packet_info {
+	char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	struct cmsghdr align;
+};
+
+static void send_message(const struct channel *c, const uint8_t *message, size_t len, struct sockaddr_storage *to,
+                         unsigned index) {
+	union packet_info control = {.bytes = {0}};
+	struct iovec iov = {.iov_base = (void *)message, .iov_len = len};
+	struct msghdr m = {.msg_name = to, .msg_namelen = address_len(to), .msg_iov = &iov, .msg_iovlen = 1};
+	struct in_pktinfo info4 = {.ipi_ifindex = (int)index};
+	struct in6_pktinfo info6 = {.ipi6_ifindex = index};
+	bool v4 = c->family == AF_INET;
+	m.msg_control = control.bytes;
+	m.msg_controllen = v4 ? CMSG_SPACE(sizeof info4) : CMSG_SPACE(sizeof info6);
+	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+	h->cmsg_level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
+	h->cmsg_type = v4 ? IP_PKTINFO : IPV6_PKTINFO;
+	h->cmsg_len = v4 ? CMSG_LEN(sizeof info4) : CMSG_LEN(sizeof info6);
+	if (v4)
+		memcpy(CMSG_DATA(h), &info4, sizeof info4);
+	else
+		memcpy(CMSG_DATA(h), &info6, sizeof info6);
+	(void)sendmsg(c->fd, &m, MSG_DONTWAIT); /* a question or answer that is lost is asked for again */
+}
+
+/* ---- life -------------------------------------------------------------------------------------------------------- */
+
+static void on_timer(struct ev_loop *ev, ev_timer *w, int events);
+
+/* Of each interface one address a family; loopback only where it is all there is. */
+static void set_interfaces(struct mdns *m, const struct interface_list *list) {
+	m->interfaces = *list;
+	struct interface_list *l = &m->interfaces;
+	bool outside = false;
+	for (size_t i = 0; i < l->count; i++)
+		outside |= !l->at[i].loopback;
+	for (size_t i = l->count; i-- > 0;) {
+		bool again = outside && l->at[i].loopback;
+		for (size_t k = 0; k < i; k++)
+			again |= l->at[k].index == l->at[i].index && l->at[k].addr.ss_family == l->at[i].addr.ss_family;
+		if (again)
+			interface_list_drop(l, i);
+	}
+}
+
+static struct mdns *mdns_of(sluice_loop *loop) {
+	struct interface_list list;
+	if (loop->mdns)
+		return loop->mdns;
+	struct mdns *m = env_zalloc(loop->env, sizeof *m);
+	if (!m)
+		return NULL;
+	m->loop = loop;
+	interface_list_get(loop->env, &list);
+	set_interfaces(m, &list);
+	ev_init(&m->timer, on_timer);
+	m->timer.data = m;
+	open_channel(m, &m->channels[0], AF_INET);
+	open_channel(m, &m->channels[1], AF_INET6);
+	loop->mdns = m;
+	interface_watch(loop);
+	return m;
+}
+
+static void remove_question(struct question *q) {
+	struct mdns *m = q->driver->loop->mdns;
+	*q->back = q->next;
+	if (q->next)
+		q->next->back = q->back;
+	m->question_count--;
+	env_free(m->loop->env, q);
+}
+
+static void remove_published(struct published *p) {
+	*p->back = p->next;
+	if (p->next)
+		p->next->back = p->back;
+	env_free(p->driver->loop->env, p);
+}
+
+static void destroy(struct mdns *m) {
+	sluice_loop *loop = m->loop;
+	while (m->questions)
+		remove_question(m->questions);
+	while (m->published)
+		remove_published(m->published);
+	ev_timer_stop(loop->ev, &m->timer);
+	close_channel(&m->channels[0]);
+	close_channel(&m->channels[1]);
+	loop->mdns = NULL;
+	env_free(loop->env, m);
+}
+
+static void rest(struct mdns *m) {
+	if (!m->busy && !m->questions && !m->published)
+		destroy(m);
+}
+
+void mdns_stop(sluice_loop *loop) {
+	if (loop->mdns)
+		destroy(loop->mdns);
+}
+
+void mdns_follow(sluice_loop *loop, const struct interface_list *list) {
+	if (!loop->mdns)
+		return;
+	set_interfaces(loop->mdns, list);
+	for (int i = 0; i < 2; i++)
+		if (loop->mdns->channels[i].fd >= 0)
+			join(&loop->mdns->channels[i], &loop->mdns->interfaces);
+}
+
+/* ---- asking ------------------------------------------------------------------------------------------------------ */
+
+/* One question a message: there are responders in wide use that read no more of it. */
+static void ask(struct mdns *m, const char *name, uint16_t type) {
+	uint8_t message[DNS_MESSAGE_MAX];
+	size_t len = dns_write_query(message, name, type);
+	for (size_t i = 0; len && i < m->interfaces.count; i++) {
+		const struct interface_address *a = &m->interfaces.at[i];
+		const struct channel *c = &m->channels[a->addr.ss_family == AF_INET6];
+		struct sockaddr_storage group = group_of(a->addr.ss_family, a->index);
+		if (c->fd >= 0)
+			send_message(c, message, len, &group, a->index);
+	}
+}
+
+static uint64_t due_at(const struct question *q) {
+	return q->since + (q->asked < ATTEMPTS ? attempts[q->asked] : GIVE_UP);
+}
+
+static void set_timer(struct mdns *m) {
+	uint64_t first = SLUICE_NEVER, now = sluice_now();
+	for (const struct question *q = m->questions; q; q = q->next)
+		if (due_at(q) < first)
+			first = due_at(q);
+	ev_timer_stop(m->loop->ev, &m->timer);
+	if (first == SLUICE_NEVER)
+		return;
+	ev_timer_set(&m->timer, first > now ? (double)(first - now) / 1e9 : 0., 0.);
+	ev_timer_start(m->loop->ev, &m->timer);
+}
+
+static struct question *first_due(const struct mdns *m, uint64_t now) {
+	struct question *q = m->questions;
+	while (q && due_at(q) > now)
+		q = q->next;
+	return q;
+}
+
+static void answer(struct question *q, const struct sockaddr_storage *addrs, size_t count) {
+	struct driver *d = q->driver;
+	uint32_t id = q->id;
+	remove_question(q);
+	driver_resolved(d, id, addrs, count);
+}
+
+/* Callbacks run when one is given up, so the list is looked at anew for each. */
+static void on_timer(struct ev_loop *ev, ev_timer *w, int events) {
+	(void)ev;
+	(void)events;
+	struct mdns *m = w->data;
+	sluice_loop *loop = m->loop;
+	uint64_t now = sluice_now();
+	m->busy = true;
+	for (struct question *q = first_due(m, now); q; q = first_due(m, now)) {
+		if (q->asked == ATTEMPTS) {
+			answer(q, NULL, 0);
+			continue;
+		}
+		q->asked++;
+		ask(m, q->name, DNS_A);
+		ask(m, q->name, DNS_AAAA);
+	}
+	m->busy = false;
+	set_timer(m);
+	rest(m);
+	loop_hasten_timer(loop);
+}
+
+void mdns_resolve(struct driver *d, uint32_t id, const char *name) {
+	struct mdns *m = mdns_of(d->loop);
+	bool fits = m && strlen(name) < DNS_NAME_MAX && m->question_count < MDNS_QUESTIONS_MAX;
+	struct question *q = fits ? env_zalloc(d->loop->env, sizeof *q) : NULL;
+	if (!q) {
+		if (m)
+			rest(m);
+		driver_resolved(d, id, NULL, 0);
+		return;
+	}
+	*q = (struct question){.driver = d, .id = id, .since = sluice_now(), .next = m->questions, .back = &m->questions};
+	memcpy(q->name, name, strlen(name));
+	if (q->next)
+		q->next->back = &q->next;
+	m->questions = q;
+	m->question_count++;
+	set_timer(m);
+}
+
+/* ---- being answered ---------------------------------------------------------------------------------------------- */
+
+/* The class without the bit that says whether older records are to be forgotten. */
+static bool is_address(const struct dns_record *r) {
+	bool sized = (r->type == DNS_A && r->len == 4) || (r->type == DNS_AAAA && r->len == 16);
+	return !r->is_question && sized && (r->class & ~DNS_TOP_BIT) == DNS_IN;
+}
+
+static struct sockaddr_storage address_of(const struct dns_record *r, unsigned index) {
+	struct sockaddr_storage addr = {.ss_family = r->type == DNS_A ? AF_INET : AF_INET6};
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&addr;
+	if (r->type == DNS_A) {
+		memcpy(&((struct sockaddr_in *)&addr)->sin_addr, r->data, 4);
+		return addr;
+	}
+	memcpy(&in6->sin6_addr, r->data, 16);
+	if (address_is_link_local(&addr))
+		in6->sin6_scope_id = index;
+	return addr;
+}
+
+/* All addresses that the message gives for the name. */
+static size_t collect(struct dns_reader r, const char *name, unsigned index, struct sockaddr_storage addrs[ADDRESSES_MAX]) {
+	struct dns_record record;
+	size_t count = 0;
+	while (count < ADDRESSES_MAX && dns_next(&r, &record))
+		if (is_address(&record) && strcasecmp(record.name, name) == 0)
+			addrs[count++] = address_of(&record, index);
+	return count;
+}
+
+static void take_response(struct mdns *m, struct dns_reader *r, unsigned index) {
+	struct sockaddr_storage addrs[ADDRESSES_MAX];
+	for (struct question *q = m->questions; q;) {
+		size_t count = collect(*r, q->name, index, addrs);
+		if (!count) {
+			q = q->next;
+			continue;
+		}
+		answer(q, addrs, count);
+		q = m->questions; /* callbacks ran: from the beginning, where this one is no more */
+	}
+}
+
+/* ---- answering --------------------------------------------------------------------------------------------------- */
+
+struct asker {
+	const struct channel *channel;
+	struct sockaddr_storage from;
+	unsigned index;
+	uint16_t id;
+};
+
+static bool is_asked_for(const struct published *p, const struct dns_record *q) {
+	uint16_t type = p->host.ss_family == AF_INET ? DNS_A : DNS_AAAA;
+	return q->is_question && (q->type == type || q->type == DNS_ANY) && (q->class & ~DNS_TOP_BIT) == DNS_IN &&
+	       strcasecmp(q->name, p->name) == 0;
+}
+
+/* RFC 6762, 6.7: who asks from another port than 5353 is a simple resolver, and wants an answer as from an ordinary server: to it, with
+ * its id and question. 5.4: others may say that unicast will do. 6: "A Multicast DNS responder MUST NOT (except in the one special
+ * case of answering probe queries) multicast a record on a given interface until at least one second has elapsed since the last
+ * time". */
+static void tell(struct published *p, const struct asker *who, const struct dns_record *q, uint64_t now) {
+	uint8_t message[DNS_MESSAGE_MAX];
+	bool legacy = address_port(&who->from) != PORT, unicast = legacy || (q->class & DNS_TOP_BIT);
+	struct dns_answer how = {.class = DNS_IN | DNS_TOP_BIT, .ttl = TTL_S};
+	struct sockaddr_storage to = unicast ? who->from : group_of(who->channel->family, who->index);
+	if (!unicast && p->told && now - p->told < SLUICE_S)
+		return;
+	if (legacy)
+		how = (struct dns_answer){.id = who->id, .class = DNS_IN, .ttl = LEGACY_TTL_S, .with_question = true};
+	if (!unicast)
+		p->told = now;
+	size_t len = dns_write_answer(message, p->name, &p->host, &how);
+	if (len)
+		send_message(who->channel, message, len, &to, who->index);
+}
+
+static void take_query(struct mdns *m, struct dns_reader *r, const struct asker *who) {
+	struct dns_record q;
+	uint64_t now = sluice_now();
+	while (r->questions && dns_next(r, &q))
+		for (struct published *p = m->published; p; p = p->next)
+			if (is_asked_for(p, &q))
+				tell(p, who, &q, now);
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+static unsigned index_of(struct msghdr *m) {
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
+		struct in_pktinfo info4;
+		struct in6_pktinfo info6;
+		if (h->cmsg_level == IPPROTO_IP && h->cmsg_type == IP_PKTINFO) {
+			memcpy(&info4, CMSG_DATA(h), sizeof info4);
+			return (unsigned)info4.ipi_ifindex;
+		}
+		if (h->cmsg_level == IPPROTO_IPV6 && h->cmsg_type == IPV6_PKTINFO) {
+			memcpy(&info6, CMSG_DATA(h), sizeof info6);
+			return info6.ipi6_ifindex;
+		}
+	}
+	return 0;
+}
+
+/* False when nothing is left. */
+static bool read_one(struct channel *c) {
+	uint8_t bytes[9000]; /* RFC 6762, 17: the largest message, headers included */
+	union packet_info control;
+	struct asker who = {.channel = c};
+	struct iovec iov = {.iov_base = bytes, .iov_len = sizeof bytes};
+	struct msghdr m = {.msg_name = &who.from, .msg_namelen = sizeof who.from, .msg_iov = &iov, .msg_iovlen = 1};
+	struct dns_reader r;
+	m.msg_control = control.bytes;
+	m.msg_controllen = sizeof control.bytes;
+	ssize_t n = recvmsg(c->fd, &m, MSG_DONTWAIT);
+	if (n < 0)
+		return errno == EINTR;
+	who.index = index_of(&m);
+	if (!dns_open(&r, bytes, (size_t)n) || !r.is_plain)
+		return true;
+	who.id = r.id;
+	/* RFC 6762, 6: "Multicast DNS implementations MUST silently ignore any Multicast DNS responses they receive where the
+	 * source UDP port is not 5353." */
+	if (!r.is_response)
+		take_query(c->mdns, &r, &who);
+	else if (address_port(&who.from) == PORT)
+		take_response(c->mdns, &r, who.index);
+	return true;
+}
+
+static void on_io(struct ev_loop *ev, ev_io *w, int events) {
+	(void)ev;
+	(void)events;
+	struct channel *c = w->data;
+	struct mdns *m = c->mdns;
+	sluice_loop *loop = m->loop;
+	m->busy = true;
+	for (int i = 0; i < READS_PER_TURN && read_one(c); i++)
+		;
+	m->busy = false;
+	set_timer(m);
+	rest(m);
+	loop_hasten_timer(loop);
+}
+
+/* ---- our names --------------------------------------------------------------------------------------------------- */
+
+/* RFC 9562, 5.4: a random UUID says so in its version and variant bits. */
+static void make_name(sluice_env *env, char name[MDNS_NAME_SIZE]) {
+	uint8_t b[16];
+	env_entropy(env, b, sizeof b);
+	b[6] = (uint8_t)((b[6] & 0x0F) | 0x40);
+	b[8] = (uint8_t)((b[8] & 0x3F) | 0x80);
+	snprintf(name, MDNS_NAME_SIZE, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x.local", b[0], b[1],
+	         b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
+const char *mdns_publish(struct driver *d, const struct sockaddr_storage *host) {
+	struct mdns *m = mdns_of(d->loop);
+	bool open = m && (m->channels[0].fd >= 0 || m->channels[1].fd >= 0);
+	struct published *p = open ? env_zalloc(d->loop->env, sizeof *p) : NULL;
+	if (!p) {
+		if (m)
+			rest(m);
+		return NULL;
+	}
+	*p = (struct published){.driver = d, .host = *host, .next = m->published, .back = &m->published};
+	make_name(d->loop->env, p->name);
+	if (p->next)
+		p->next->back = &p->next;
+	m->published = p;
+	return p->name;
+}
+
+void mdns_withdraw(struct driver *d, const struct sockaddr_storage *host) {
+	struct mdns *m = d->loop->mdns;
+	for (struct published *p = m ? m->published : NULL, *next; p; p = next) {
+		next = p->next;
+		if (p->driver == d && address_equal(&p->host, host))
+			remove_published(p);
+	}
+	if (m)
+		rest(m);
+}
+
+void mdns_forget(struct driver *d) {
+	struct mdns *m = d->loop->mdns;
+	if (!m)
+		return;
+	for (struct question *q = m->questions, *next; q; q = next) {
+		next = q->next;
+		if (q->driver == d)
+			remove_question(q);
+	}
+	for (struct published *p = m->published, *next; p; p = next) {
+		next = p->next;
+		if (p->driver == d)
+			remove_published(p);
+	}
+	set_timer(m); /* a timer for nobody would keep the ev_loop running */
+	rest(m);
+}

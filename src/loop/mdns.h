@@ -1,0 +1,30 @@
+/* mdns: which address has a `.local` name, and who asks for ours? RFC 6762.
+ *
+ * Questions go to 224.0.0.251 and ff02::fb on each interface, at 0, 250 ms and 1 s, and are given up after 3 s. They leave from port
+ * 5353, shared with every other responder of the machine, so that answers by multicast are heard, and where that port cannot be had
+ * from another one (5.1), to which answers come directly. Ours are random names of one address each, so nothing is probed or
+ * announced: no other host can have chosen them.
+ *
+ * One for a loop; it lives while there are questions or names.
+ *
+ *   questions <= MDNS_QUESTIONS_MAX */
+#ifndef LOOP_MDNS_H
+#define LOOP_MDNS_H
+
+#include "loop/driver.h"
+#include "loop/interface.h"
+
+#define MDNS_NAME_SIZE 43 /* a UUID, ".local" and a NUL */
+#define MDNS_QUESTIONS_MAX 256
+
+/* Answers with driver_resolved(), maybe before it returns. */
+void mdns_resolve(struct driver *d, uint32_t id, const char *name);
+/* Makes a name for the address and answers for it until it is withdrawn; NULL when there is no memory or no socket. */
+const char *mdns_publish(struct driver *d, const struct sockaddr_storage *host);
+void mdns_withdraw(struct driver *d, const struct sockaddr_storage *host);
+/* The driver asks no more, and its names are gone. */
+void mdns_forget(struct driver *d);
+void mdns_follow(sluice_loop *loop, const struct interface_list *list);
+void mdns_stop(sluice_loop *loop);
+
+#endif

@@ -1,0 +1,24 @@
+/* resolve: which addresses has this host name?
+ *
+ * c-ares asks the servers of resolv.conf (and reads the hosts file) on sockets that the ev_loop watches: no thread, no call that
+ * blocks on the network. A numeric name is answered at once. What c-ares says is kept until its function has returned, so that no
+ * callback of an app ever runs inside it.
+ *
+ *   the resolver lives exactly while there are lookups */
+#ifndef LOOP_RESOLVE_H
+#define LOOP_RESOLVE_H
+
+#include "loop/driver.h"
+
+#define RESOLVE_ADDRESSES_MAX 16
+
+/* Answers with driver_resolved(), maybe before it returns. */
+void resolve_name(struct driver *d, uint32_t id, const char *name);
+/* The driver wants no answers any more. */
+void resolve_forget(struct driver *d);
+void resolve_stop(sluice_loop *loop);
+
+/* Name servers instead of the system's, "address:port,...", for tests; the string has to live on. NULL: the system's. */
+void resolve_set_servers(sluice_loop *loop, const char *servers);
+
+#endif

@@ -1,0 +1,427 @@
+#include "loop/stream.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/address.h"
+#include "ice/candidate.h"
+#include "loop/frame.h"
+#include "peer/peer.h"
+#include "pool/env.h"
+
+#define OUT_MAX (256 << 10)
+#define READS_PER_TURN 8
+#define CONNECT_LIMIT_S 10.  /* TCP's handshake and TLS' */
+#define STRANGER_LIMIT_S 30. /* an accepted connection that does not show that it is the other side's */
+#define STREAMS_MAX 32       /* of one peer, both kinds */
+
+static struct stream *stream_of(struct outlet *o) {
+	return (struct stream *)o;
+}
+
+static bool has_number(const struct stream *s) {
+	return !s->listener && s->state == STREAM_UP;
+}
+
+/* ---- life -------------------------------------------------------------------------------------------------------- */
+
+static void destroy(struct stream *s) {
+	sluice_loop *loop = s->loop;
+	ev_io_stop(loop->ev, &s->io);
+	ev_timer_stop(loop->ev, &s->limit);
+	close(s->io.fd);
+	if (has_number(s))
+		outlets_remove(&loop->outlets, &s->outlet);
+	if (s->listener)
+		s->listener->accepted--;
+	*s->back = s->next;
+	if (s->next)
+		s->next->back = s->back;
+	s->driver->stream_count--;
+	env_free(loop->env, s->partial);
+	env_free(loop->env, s->out);
+	env_free(loop->env, s);
+}
+
+static void silence(struct stream *s) {
+	ev_io_stop(s->loop->ev, &s->io);
+	ev_timer_stop(s->loop->ev, &s->limit);
+}
+
+/* The stream is of no use any more: the peer is told, and it goes when nobody is busy with it. The driver is entered. */
+static void fail(struct stream *s, const char *what) {
+	if (s->closed)
+		return;
+	env_log(s->loop->env, SLUICE_LOG_INFO, "loop: a TCP stream ends: %s", what);
+	s->closed = true;
+	silence(s);
+	if (s->state != STREAM_UP)
+		sluice_peer_stream_up(s->driver->peer, s->request, UINT32_MAX, NULL);
+	else if (!s->listener)
+		sluice_peer_stream_down(s->driver->peer, s->outlet.number);
+}
+
+/* Around every event of a stream. */
+static void enter(struct stream *s) {
+	driver_enter(s->driver);
+	s->busy = true;
+}
+
+static void leave(struct stream *s) {
+	struct driver *d = s->driver;
+	sluice_loop *loop = s->loop;
+	if (d->peer)
+		driver_serve(d, sluice_now()); /* what the peer was told may have consequences */
+	s->busy = false;
+	if (s->closed && d->peer)
+		destroy(s); /* else it goes with its driver */
+	driver_leave(d);
+	loop_hasten_timer(loop);
+}
+
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
+
+static void watch(struct stream *s, int events) {
+	if (s->io.events == events && ev_is_active(&s->io))
+		return;
+	ev_io_stop(s->loop->ev, &s->io);
+	ev_io_set(&s->io, s->io.fd, events);
+	ev_io_start(s->loop->ev, &s->io);
+}
+
+static void drop_out(struct stream *s) {
+	env_free(s->loop->env, s->out);
+	s->out = NULL;
+	s->out_at = s->out_len = 0;
+}
+
+/* Sends what waits. False when the stream is broken. */
+static bool send_out(struct stream *s) {
+	while (s->out_len) {
+		ssize_t n = send(s->io.fd, s->out + s->out_at, s->out_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS))
+			break;
+		if (n < 0)
+			return false;
+		s->out_at += (size_t)n;
+		s->out_len -= (size_t)n;
+	}
+	if (!s->out_len)
+		drop_out(s);
+	watch(s, s->out_len ? EV_READ | EV_WRITE : EV_READ);
+	return true;
+}
+
+/* Room for so many more bytes behind those that wait; NULL when the bound forbids it. */
+static uint8_t *reserve_out(struct stream *s, size_t len) {
+	if (s->out_len + len > OUT_MAX)
+		return NULL;
+	if (!s->out)
+		s->out = env_alloc(s->loop->env, OUT_MAX);
+	if (!s->out)
+		return NULL;
+	if (s->out_at + s->out_len + len > OUT_MAX) {
+		memmove(s->out, s->out + s->out_at, s->out_len);
+		s->out_at = 0;
+	}
+	return s->out + s->out_at + s->out_len;
+}
+
+static void append(struct stream *s, const uint8_t *datagram, size_t len) {
+	uint8_t *at = reserve_out(s, len + FRAME_EXTRA_MAX);
+	if (!at) {
+		s->dropped++;
+		return;
+	}
+	s->out_len += frame_write(at, datagram, len, s->turn);
+}
+
+static void send_batch(struct stream *s, const sluice_batch *batch) {
+	bool waits = s->out_len > 0;
+	if (s->closed || s->state != STREAM_UP)
+		return;
+	for (size_t i = 0; i < batch->count; i++)
+		append(s, sluice_batch_slot(batch, i), sluice_batch_slot_len(batch, i));
+	if (waits || !s->out_len)
+		return; /* the writable event goes on */
+	/* A failure is noticed by the reading side too, with an event of its own, where it is safe to tell the peer. */
+	if (!send_out(s))
+		drop_out(s);
+}
+
+void stream_send(struct driver *d, struct outlet *o, const sluice_batch *batch) {
+	if (o->kind == OUTLET_STREAM && stream_of(o)->driver == d)
+		send_batch(stream_of(o), batch);
+	if (o->kind != OUTLET_LISTENER)
+		return;
+	for (struct stream *s = d->streams; s; s = s->next)
+		if (s->listener && &s->listener->outlet == o && address_equal(&s->path.remote, &batch->path.remote))
+			send_batch(s, batch);
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+/* How many of the bytes are whole frames; SIZE_MAX when the rest can be none. */
+static size_t whole_frames(const struct stream *s, const uint8_t *data, size_t len, size_t frame_max) {
+	size_t at = 0;
+	struct frame f;
+	for (;;) {
+		int known = frame_look(data + at, len - at, s->turn, &f);
+		if (known < 0 || (known > 0 && f.size > frame_max))
+			return SIZE_MAX;
+		if (known == 0 || f.size > len - at)
+			return at;
+		at += f.size;
+	}
+}
+
+static bool keep_partial(struct stream *s, const uint8_t *data, size_t len) {
+	env_free(s->loop->env, s->partial);
+	s->partial = NULL;
+	s->partial_len = len;
+	if (!len)
+		return true;
+	s->partial = env_alloc(s->loop->env, len);
+	if (s->partial)
+		memcpy(s->partial, data, len);
+	return s->partial != NULL;
+}
+
+/* Whole frames only. */
+static void deliver(struct stream *s, sluice_slab *slab, size_t len) {
+	struct driver *d = s->driver;
+	for (size_t at = 0; at < len && !s->closed && d->peer;) {
+		sluice_datagram datagrams[LOOP_BATCH_MAX];
+		size_t count = 0;
+		while (at < len && count < LOOP_BATCH_MAX) {
+			struct frame f;
+			(void)frame_look(sluice_slab_data(slab) + at, len - at, s->turn, &f);
+			if (f.len)
+				datagrams[count++] = (sluice_datagram){sluice_slab_data(slab) + at + f.offset, f.len, slab};
+			at += f.size;
+		}
+		uint64_t now = sluice_now();
+		if (count)
+			sluice_peer_input(d->peer, &s->path, datagrams, count, now);
+		if (s->listener && ev_is_active(&s->limit) && peer_admits(d->peer, &s->path))
+			ev_timer_stop(s->loop->ev, &s->limit);
+		driver_serve(d, now);
+	}
+}
+
+/* The slab holds the beginning of a frame and what came behind it. */
+static void take(struct stream *s, sluice_slab *slab, size_t len) {
+	size_t whole = whole_frames(s, sluice_slab_data(slab), len, sluice_slab_size(slab));
+	if (whole == SIZE_MAX) {
+		fail(s, "what comes is no frame");
+		return;
+	}
+	/* The rest is put aside first: who takes the datagrams may write into the slab and keep it. */
+	if (!keep_partial(s, sluice_slab_data(slab) + whole, len - whole)) {
+		fail(s, "out of memory");
+		return;
+	}
+	deliver(s, slab, whole);
+}
+
+/* One read. False when nothing is left, or the stream is over. */
+static bool read_some(struct stream *s) {
+	sluice_slab *slab = loop_slab(s->loop);
+	if (!slab)
+		return false; /* it waits in the socket for memory */
+	uint8_t *data = sluice_slab_data(slab);
+	size_t had = s->partial_len, room = sluice_slab_size(slab) - had;
+	if (had)
+		memcpy(data, s->partial, had);
+	ssize_t n = recv(s->io.fd, data + had, room, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		return false;
+	if (n <= 0) {
+		fail(s, n == 0 ? "closed by the other side" : strerror(errno));
+		return false;
+	}
+	take(s, slab, had + (size_t)n);
+	return (size_t)n == room;
+}
+
+static void on_readable(struct stream *s) {
+	for (int i = 0; i < READS_PER_TURN && !s->closed && s->driver->peer; i++)
+		if (!read_some(s))
+			return;
+}
+
+/* ---- connecting -------------------------------------------------------------------------------------------------- */
+
+static void come_up(struct stream *s) {
+	struct sockaddr_storage local = {0};
+	socklen_t len = sizeof local;
+	ev_timer_stop(s->loop->ev, &s->limit);
+	if (!outlets_add(s->loop->env, &s->loop->outlets, &s->outlet, OUTLET_STREAM)) {
+		fail(s, "out of memory");
+		return;
+	}
+	s->state = STREAM_UP;
+	s->path.socket = s->outlet.number;
+	watch(s, EV_READ);
+	(void)getsockname(s->io.fd, (struct sockaddr *)&local, &len);
+	sluice_peer_stream_up(s->driver->peer, s->request, s->outlet.number, &local);
+}
+
+static void on_connected(struct stream *s) {
+	int error = 0;
+	socklen_t len = sizeof error;
+	if (getsockopt(s->io.fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+		error = errno;
+	if (error)
+		fail(s, strerror(error));
+	else
+		come_up(s);
+}
+
+static void on_io(struct ev_loop *ev, ev_io *w, int events) {
+	(void)ev;
+	struct stream *s = w->data;
+	enter(s);
+	if (s->state == STREAM_CONNECTING) {
+		on_connected(s);
+	} else {
+		if ((events & EV_WRITE) && s->out_len && !send_out(s))
+			fail(s, strerror(errno));
+		if (events & EV_READ)
+			on_readable(s);
+	}
+	leave(s);
+}
+
+static void on_limit(struct ev_loop *ev, ev_timer *w, int events) {
+	(void)ev;
+	(void)events;
+	struct stream *s = w->data;
+	enter(s);
+	fail(s, s->state == STREAM_UP ? "it is a stranger's" : "it does not come up");
+	leave(s);
+}
+
+static struct stream *stream_new(struct driver *d, int fd, const struct sockaddr_storage *remote, socklen_t len) {
+	int on = 1;
+	struct stream *s = d->stream_count < STREAMS_MAX ? env_zalloc(d->loop->env, sizeof *s) : NULL;
+	if (!s)
+		return NULL;
+	s->loop = d->loop;
+	s->driver = d;
+	s->path.remote = *remote;
+	s->path.remote_len = len;
+	ev_io_init(&s->io, on_io, fd, EV_READ);
+	s->io.data = s;
+	ev_init(&s->limit, on_limit);
+	s->limit.data = s;
+	s->next = d->streams;
+	s->back = &d->streams;
+	if (s->next)
+		s->next->back = &s->next;
+	d->streams = s;
+	d->stream_count++;
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a datagram waits for no other */
+	return s;
+}
+
+static void start_limit(struct stream *s, double seconds) {
+	ev_timer_set(&s->limit, seconds, 0.);
+	ev_timer_start(s->loop->ev, &s->limit);
+}
+
+/* RFC 6544, 6.1: an active candidate's connection starts from its own address. */
+static bool bind_to_active(struct driver *d, int fd, const sluice_request *r) {
+	struct outlet *o = r->turn ? NULL : outlets_find(&d->loop->outlets, r->socket);
+	if (!o || o->kind != OUTLET_ACTIVE)
+		return true;
+	const struct listener *l = (const struct listener *)o;
+	return l->driver == d && bind(fd, (const struct sockaddr *)&l->host, address_len(&l->host)) == 0;
+}
+
+static int open_connection(struct driver *d, const sluice_request *r) {
+	int fd = socket(r->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	bool ok = bind_to_active(d, fd, r) && (connect(fd, (const struct sockaddr *)&r->addr, address_len(&r->addr)) == 0 ||
+	                                       errno == EINPROGRESS || errno == EINTR);
+	if (ok)
+		return fd;
+	int why = errno;
+	close(fd);
+	errno = why;
+	return -1;
+}
+
+void stream_connect(struct driver *d, const sluice_request *r) {
+	char text[ADDRESS_TEXT_MAX] = "?";
+	uint32_t id = r->id;
+	int fd = r->tls ? -1 : open_connection(d, r);
+	struct stream *s = fd >= 0 ? stream_new(d, fd, &r->addr, address_len(&r->addr)) : NULL;
+	if (!s) {
+		(void)address_format(&r->addr, text, sizeof text);
+		env_log(d->loop->env, SLUICE_LOG_WARN, "loop: no stream to %s: %s", text, fd < 0 ? strerror(errno) : "too many");
+		if (fd >= 0)
+			close(fd);
+		sluice_peer_stream_up(d->peer, id, UINT32_MAX, NULL);
+		d->woken = true;
+		return;
+	}
+	s->request = id;
+	s->turn = r->turn;
+	watch(s, EV_WRITE);
+	start_limit(s, CONNECT_LIMIT_S);
+}
+
+bool stream_accept(struct listener *l, int fd, const struct sockaddr_storage *remote, socklen_t len) {
+	struct stream *s = stream_new(l->driver, fd, remote, len);
+	if (!s)
+		return false;
+	s->listener = l;
+	s->state = STREAM_UP;
+	s->path.socket = l->outlet.number;
+	l->accepted++;
+	watch(s, EV_READ);
+	start_limit(s, STRANGER_LIMIT_S);
+	return true;
+}
+
+void stream_abandon(struct stream *s) {
+	s->closed = true;
+	silence(s);
+	if (!s->busy)
+		destroy(s);
+}
+
+void stream_close(struct driver *d, uint32_t number) {
+	struct outlet *o = outlets_find(&d->loop->outlets, number);
+	if (o && o->kind == OUTLET_STREAM && stream_of(o)->driver == d)
+		stream_abandon(stream_of(o));
+}
+
+void stream_silence_all(struct driver *d) {
+	for (struct stream *s = d->streams; s; s = s->next)
+		silence(s);
+	for (struct listener *l = d->listeners; l; l = l->next) {
+		ev_io_stop(d->loop->ev, &l->io);
+		ev_timer_stop(d->loop->ev, &l->pause);
+	}
+}
+
+void stream_free_all(struct driver *d) {
+	while (d->streams)
+		destroy(d->streams);
+	while (d->listeners)
+		listener_close(d->listeners);
+}
+
+bool stream_check(const struct stream *s) {
+	return *s->back == s && !s->busy && !s->closed && (s->out != NULL) == (s->out_len > 0) &&
+	       s->out_at + s->out_len <= OUT_MAX &&
+	       (!has_number(s) || outlets_find(&s->loop->outlets, s->outlet.number) == &s->outlet);
+}

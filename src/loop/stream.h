@@ -1,0 +1,75 @@
+/* stream: TCP connections of a peer, that it asked for (to a TURN server, to a passive candidate) or that came to a listening
+ * socket of it (RFC 6544): when are they up, and how do datagrams pass?
+ *
+ * A stream that was asked for has a number of its own. One that was accepted speaks with its listener's number: to the ICE agent
+ * the listener is a socket like any other, on which datagrams of many remote addresses come, and a path (listener, remote address)
+ * finds the connection again.
+ *
+ * What the network does not take waits in a buffer of OUT_MAX bytes; beyond it whole datagrams are dropped, as a full queue of a
+ * router would do: SCTP knows how to deal with that, and a connection that stalls must not hold up the peer's other paths.
+ *
+ *   partial_len < the size of the frame that begins there
+ *   out_at + out_len <= OUT_MAX; out is NULL when out_len is 0 */
+#ifndef LOOP_STREAM_H
+#define LOOP_STREAM_H
+
+#include "loop/driver.h"
+
+enum stream_state { STREAM_CONNECTING, STREAM_SECURING, STREAM_UP };
+
+struct listener;
+
+struct stream {
+	struct outlet outlet; /* first; without a number in the table when it was accepted */
+	sluice_loop *loop;
+	struct driver *driver;
+	struct listener *listener; /* NULL: it was asked for */
+	struct stream *next, **back;
+	enum stream_state state;
+	uint32_t request; /* to be answered when it is up, or cannot be */
+	bool turn;
+	bool busy, closed; /* closed while busy: it goes when it is not any more */
+	sluice_path path;  /* as the peer sees it */
+	ev_io io;
+	ev_timer limit;
+	uint8_t *partial; /* the beginning of a frame */
+	size_t partial_len;
+	uint8_t *out;
+	size_t out_at, out_len;
+	uint64_t dropped;
+};
+
+/* A candidate's address for TCP: passive (with a listening socket), or active (only where connections start). */
+struct listener {
+	struct outlet outlet; /* first */
+	struct driver *driver;
+	struct listener *next, **back;
+	struct sockaddr_storage host;
+	uint16_t preference;
+	int fd; /* -1: active */
+	ev_io io;
+	ev_timer pause; /* no file descriptor was left for a connection */
+	unsigned accepted;
+};
+
+/* Does what a request of the peer says; the answer may come before it returns. */
+void stream_connect(struct driver *d, const sluice_request *r);
+void stream_close(struct driver *d, uint32_t number);
+/* Sends to the stream that the path names, if it is the driver's. */
+void stream_send(struct driver *d, struct outlet *o, const sluice_batch *batch);
+void stream_free_all(struct driver *d);
+void stream_silence_all(struct driver *d);
+
+/* addr's port is the one to listen on, 0: any. 0, SLUICE_IO, SLUICE_NO_MEMORY. */
+int listener_open(struct driver *d, bool passive, const struct sockaddr_storage *addr, struct listener **out);
+void listener_address(const struct listener *l, struct sockaddr_storage *addr);
+void listener_close(struct listener *l);
+
+/* Closes it, and tells nobody. */
+void stream_abandon(struct stream *s);
+/* For listener.c: a connection came. False when it cannot be kept. */
+bool stream_accept(struct listener *l, int fd, const struct sockaddr_storage *remote, socklen_t len);
+
+bool stream_check(const struct stream *s);
+
+#endif
