@@ -39,8 +39,10 @@ static bool carry(struct mouth *m, int from) {
 }
 
 void mouth_exchange(struct mouth *m) {
-	for (bool moved = true; moved;)
-		moved = carry(m, 0) | carry(m, 1);
+	for (bool moved = true; moved;) {
+		moved = carry(m, 0);
+		moved = carry(m, 1) || moved;
+	}
 }
 
 static int describe(sluice_peer *from, sluice_peer *to) {

@@ -245,10 +245,12 @@ static int apply_snap(sluice_peer *p, const struct sdp *remote, const struct loc
 	size_t len;
 	if (p->negotiation.settled || !local->snap || !shows_init(remote, init, sizeof init, &len))
 		return 0;
-	p->snap_remote = env_alloc(p->env, len);
-	if (!p->snap_remote)
+	uint8_t *copy = env_alloc(p->env, len);
+	if (!copy)
 		return SLUICE_NO_MEMORY;
-	memcpy(p->snap_remote, init, len);
+	memcpy(copy, init, len);
+	env_free(p->env, p->snap_remote); /* of an attempt that failed behind this */
+	p->snap_remote = copy;
 	p->snap_remote_len = len;
 	return 0;
 }
@@ -277,6 +279,8 @@ static int trust(sluice_peer *p, const struct sdp *remote) {
 		return 0;
 	size_t count = read_fingerprints(remote, f);
 	int error = dtls_set_remotes(p->dtls, f, count);
+	if (error == SLUICE_WRONG_STATE && names_the_same(p, f, count))
+		error = 0; /* checked already, in an attempt that failed behind this */
 	peer_follow_dtls(p);
 	p->records_wait = p->dtls_up;
 	/* Another certificate than the announced one came already: the peer has failed, the description is in force all the same. */

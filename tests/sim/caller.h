@@ -13,19 +13,23 @@
 
 #define CALLER_LOG 4096
 
+struct signal;
+
 struct caller {
 	struct sim *sim;
 	struct sim_host *host;
 	struct caller *other;
+	struct signal *signals; /* on their way here */
 	sluice_env *env;
 	struct memory memory;
 	struct rng entropy;
 	sluice_peer *peer;
 	uint64_t signal_delay;
-	bool trickle; /* candidates are signalled one by one; else they stand in the description alone */
-	bool silent;  /* nothing is signalled by itself */
-	bool polite;  /* in a glare ours gives way */
-	bool echo;    /* what comes on a channel goes back on it */
+	bool trickle;  /* candidates are signalled one by one; else they stand in the description alone */
+	bool silent;   /* nothing is signalled by itself */
+	bool polite;   /* in a glare ours gives way */
+	bool echo;     /* what comes on a channel goes back on it */
+	bool tolerant; /* want of memory is no failure of the test */
 	char log[CALLER_LOG];
 	unsigned refused; /* remote descriptions and candidates that were not taken */
 	int last_error;
