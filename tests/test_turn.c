@@ -523,6 +523,24 @@ START_TEST(test_an_allocation_of_an_earlier_life_is_given_back_first) {
 }
 END_TEST
 
+START_TEST(test_an_earlier_allocation_that_lingers_is_waited_for_but_not_for_ever) {
+	for (int in_time = 0; in_time < 2; in_time++) {
+		struct turn_config turn = turn_defaults();
+		begin_ready();
+		turn_server_config(r.server)->linger = (in_time ? 3 : 60) * SLUICE_S;
+		turn_free(r.turn);
+		turn_begin_with(&turn);
+		run_for(10 * SLUICE_S);
+		if (in_time)
+			ck_assert_int_eq(turn_state(r.turn), TURN_READY);
+		else
+			ck_assert_failed(SLUICE_EXISTS, 437);
+		ck_assert_uint_eq(turn_server_stats(r.server).refresh, 1);
+		end();
+	}
+}
+END_TEST
+
 START_TEST(test_a_nat_is_kept_open_by_indications_when_nothing_else_is_sent) {
 	begin_ready();
 	run_for(151 * SLUICE_S);
@@ -1135,6 +1153,7 @@ SUITE("turn", test_an_allocation_takes_a_challenge_and_an_answer, test_a_server_
       test_a_short_lifetime_is_renewed_at_half_of_it, test_stale_nonces_are_replaced_and_the_requests_go_again,
       test_a_server_whose_every_nonce_is_stale_is_given_up, test_a_server_that_forgot_the_allocation_ends_it,
       test_a_silent_server_ends_a_standing_allocation_too, test_an_allocation_of_an_earlier_life_is_given_back_first,
+      test_an_earlier_allocation_that_lingers_is_waited_for_but_not_for_ever,
       test_a_nat_is_kept_open_by_indications_when_nothing_else_is_sent, test_an_alternate_server_is_followed,
       test_a_stream_waits_to_be_opened_to_the_alternate, test_servers_that_point_at_each_other_are_given_up_after_two,
       test_an_alternate_of_the_other_family_is_not_followed, test_a_peer_reaches_us_only_with_a_permission,

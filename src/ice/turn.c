@@ -15,6 +15,8 @@
 #define KEEPALIVE (15 * SLUICE_S)
 #define HOPS 2
 #define STALE_NONCES 3
+#define MISMATCHES 6
+#define MISMATCH_WAIT SLUICE_S
 #define CHALLENGE_MAX 763 /* 14.9 and 14.10: bytes of a realm or nonce */
 #define LIFETIME 600      /* s; RFC 8656, 7.2 */
 #define LIFETIME_MAX 3600
@@ -283,14 +285,20 @@ static void move(struct turn *t, const struct stun_message *m) {
 	}
 }
 
+/* RFC 8656, 7.4: 437 means that the server holds an allocation for this 5-tuple. Our socket's port had an earlier life, then, of the
+ * same user, who can give that allocation back. coturn takes some seconds to let go of one that was. */
+static void meet_mismatch(struct turn *t) {
+	t->clearing = t->mismatches++ == 0;
+	exchange_start(t, &t->main, t->clearing ? STUN_REFRESH : STUN_ALLOCATE);
+	if (!t->clearing)
+		t->main.next_at = t->now + MISMATCH_WAIT;
+}
+
 static void allocate_refused(struct turn *t, const struct stun_message *m) {
 	if (m->error_code == 300) {
 		move(t, m);
-	} else if (m->error_code == 437 && !t->cleared) {
-		/* RFC 8656, 7.4: 437 means that the server holds an allocation for this 5-tuple. Our socket's port had an earlier
-		 * life, then; it is the same user's, so it can be given back. */
-		t->clearing = t->cleared = true;
-		exchange_start(t, &t->main, STUN_REFRESH);
+	} else if (m->error_code == 437 && t->mismatches < MISMATCHES) {
+		meet_mismatch(t);
 	} else {
 		turn_fail(t, error_of_code(m->error_code));
 	}

@@ -46,9 +46,9 @@ struct turn {
 	enum turn_transport transport;
 	struct sockaddr_storage server;
 	int family;
-	uint8_t hops;  /* alternates that were followed */
-	bool clearing; /* an allocation of an earlier life is being removed first */
-	bool cleared;
+	uint8_t hops;       /* alternates that were followed */
+	uint8_t mismatches; /* 437s that an Allocate got */
+	bool clearing;      /* an allocation of an earlier life is being removed first */
 	uint64_t rto, keepalive;
 
 	char *username, *password;

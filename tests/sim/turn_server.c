@@ -313,7 +313,7 @@ static void refresh(struct turn_server *s, const struct request *r) {
 		refuse(s, r, 437, "Allocation Mismatch");
 		return;
 	}
-	r->allocation->until = s->now + lifetime * SLUICE_S;
+	r->allocation->until = s->now + (lifetime ? lifetime * SLUICE_S : s->config.linger);
 	expire(s);
 	answer_begin(&w, r, space, sizeof space, STUN_SUCCESS);
 	stun_put32(&w, STUN_ATTR_LIFETIME, lifetime);

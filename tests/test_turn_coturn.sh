@@ -1,0 +1,45 @@
+#!/bin/sh
+# Does the TURN client get along with coturn, over UDP and TCP, on the loopback interface alone?
+. "$(dirname "$0")/script.sh"
+
+command -v turnserver >/dev/null || skip 'coturn (turnserver) is not installed'
+
+servers=
+stop() {
+	for pid in $servers; do
+		kill "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	done
+	rm -rf "$scratch"
+}
+trap stop EXIT
+trap 'exit 1' INT TERM
+
+$CC -std=gnu11 -Wall -Wextra -Werror $SAN_FLAGS -Iinclude -Isrc tests/programs/turn_client.c "$OUT/libinternal.a" $LIBS -o "$scratch/turn_client"
+
+# $1: its port; $2 and on: more options.
+serve() {
+	port=$1
+	shift
+	turnserver -n -L 127.0.0.1 -p "$port" -E 127.0.0.1 $relay6 --lt-cred-mech -u alice:secret -r example.org --allow-loopback-peers \
+		--no-cli --no-tls --no-dtls --stale-nonce=1 --db "$scratch/$port.db" --pidfile "$scratch/$port.pid" \
+		--log-file "$scratch/$port.log" --simple-log "$@" >"$scratch/$port.out" 2>&1 &
+	servers="$servers $!"
+}
+client() {
+	timeout 60 "$scratch/turn_client" "$@" || { tail -n 20 "$scratch"/*.log; fail "turn_client $*"; }
+}
+
+# Relayed IPv6 addresses where the loopback interface has one.
+relay6=
+! grep -q '^00000000000000000000000000000001 ' /proc/net/if_inet6 2>/dev/null || relay6='-E ::1'
+
+port=$("$scratch/turn_client" free-port)
+serve "$port"
+client udp "$port" alice secret
+client tcp "$port" alice secret
+
+other=$("$scratch/turn_client" free-port)
+serve "$other" --alternate-server "127.0.0.1:$port"
+client udp "$other" alice secret alternate
+client tcp "$other" alice secret alternate
