@@ -1,8 +1,14 @@
 #!/bin/sh
-# Does the C example in the README compile, without a warning, against the library as users get it, and does it run?
+# Do the C examples in the README compile, without a warning, against the library as users get it, do they run, and do they say
+# what they should?
 . "$(dirname "$0")/script.sh"
 
 [ -e README.md ] || skip 'there is no README.md'
-scripts/extract-example README.md >"$scratch/example.c" || fail 'README.md has no C example between ```c and ```'
-$CC -Wall -Wextra -Werror $SAN_FLAGS -Iinclude "$scratch/example.c" "$OUT/libsluice.a" $LIBS -o "$scratch/example" || fail 'it does not compile'
-timeout 60 "$scratch/example" || fail "it ended with exit status $?"
+number=0
+while number=$((number + 1)) && scripts/extract-example README.md $number >"$scratch/example.c"; do
+	$CC -Wall -Wextra -Werror $SAN_FLAGS -Iinclude "$scratch/example.c" "$OUT/libsluice.a" $LIBS -o "$scratch/example" ||
+		fail "example $number does not compile"
+	timeout 60 "$scratch/example" >"$scratch/said" || fail "example $number ended with exit status $?"
+	grep -q hello "$scratch/said" || fail "example $number did not say hello"
+done
+[ $number -gt 2 ] || fail 'README.md has fewer than two C examples between ```c and ```'
