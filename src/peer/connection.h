@@ -99,7 +99,8 @@ struct sluice_peer {
 
 	uint64_t now, origin; /* the last and the first verb's time */
 	bool has_origin;
-	uint64_t dtls_after, sctp_after, channel_after, dtls_started_after, ice_after; /* ns after origin, SLUICE_NEVER before */
+	uint64_t dtls_after, sctp_after, channel_after, dtls_started_after; /* ns after origin, SLUICE_NEVER before */
+	uint64_t gathered_after, checking_after, ice_after;
 	uint64_t datagrams_sent, datagrams_received, bytes_sent, bytes_received, strays;
 
 	/* by offer and answer */

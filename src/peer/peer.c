@@ -369,7 +369,8 @@ int sluice_peer_new(sluice_env *env, const sluice_peer_config *config, sluice_pe
 	p->env = env;
 	p->path = c.path;
 	p->error_text = "";
-	p->dtls_after = p->sctp_after = p->channel_after = p->dtls_started_after = p->ice_after = SLUICE_NEVER;
+	p->dtls_after = p->sctp_after = p->channel_after = p->dtls_started_after = SLUICE_NEVER;
+	p->gathered_after = p->checking_after = p->ice_after = SLUICE_NEVER;
 	p->config = c;
 	p->role = c.role;
 	negotiation_init(p);

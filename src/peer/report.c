@@ -39,8 +39,6 @@ static void show_ice(const sluice_peer *p, sluice_peer_stats *stats) {
 	struct ice_stats ice;
 	struct ice_pair_stats pair;
 	ice_stats_get(p->ice, &ice);
-	stats->gathered_after = ice.gathered_after;
-	stats->checking_after = ice.checking_after;
 	stats->selected_pair_changes = ice.selected_changes;
 	stats->stun_bytes_sent = ice.bytes_sent;
 	stats->stun_bytes_received = ice.bytes_received;
@@ -64,8 +62,8 @@ void sluice_peer_stats_get(const sluice_peer *p, sluice_peer_stats *stats) {
 		.channel_open_after = p->channel_after,
 		.dtls_started_after = p->dtls_started_after,
 		.ice_connected_after = p->ice_after,
-		.gathered_after = SLUICE_NEVER,
-		.checking_after = SLUICE_NEVER,
+		.gathered_after = p->gathered_after,
+		.checking_after = p->checking_after,
 		.snap = p->snap_remote != NULL,
 		.sped = p->sped,
 	};

@@ -159,7 +159,15 @@ enum sluice_ice_state underlay_ice_state(const sluice_peer *p) {
 	return ice_states[ice_state(p->ice)];
 }
 
+/* Notes when a phase ended, the first time. */
+static void note_time(const sluice_peer *p, uint64_t *after) {
+	if (*after == SLUICE_NEVER)
+		*after = p->has_origin ? p->now - p->origin : 0;
+}
+
 static void on_ice_state(sluice_peer *p, enum ice_state state) {
+	if (state == ICE_CHECKING)
+		note_time(p, &p->checking_after);
 	peer_notice(p, NOTICE_ICE, ice_states[state]);
 	if (state == ICE_CHECKING && p->state == SLUICE_PEER_NEW)
 		peer_enter(p, SLUICE_PEER_CONNECTING);
@@ -179,8 +187,7 @@ static void on_route(sluice_peer *p) {
 	p->routed = ice_route(p->ice, &p->path);
 	if (!p->routed)
 		return;
-	if (p->ice_after == SLUICE_NEVER)
-		p->ice_after = p->now - p->origin;
+	note_time(p, &p->ice_after);
 	underlay_try_start(p);
 }
 
@@ -192,8 +199,10 @@ static void follow_ice(sluice_peer *p) {
 			peer_wake(p);
 			break;
 		case ICE_EVENT_GATHERING:
-			if (e.gathering == ICE_GATHERING_COMPLETE) /* that it began was told when it did */
-				peer_notice(p, NOTICE_GATHERING, SLUICE_GATHERING_COMPLETE);
+			if (e.gathering != ICE_GATHERING_COMPLETE) /* that it began was told when it did */
+				break;
+			note_time(p, &p->gathered_after);
+			peer_notice(p, NOTICE_GATHERING, SLUICE_GATHERING_COMPLETE);
 			break;
 		case ICE_EVENT_STATE:
 			on_ice_state(p, e.state);
