@@ -40,7 +40,7 @@ static bool accept_one(struct listener *l) {
 			take_pause(l);
 		return errno == EINTR || errno == ECONNABORTED;
 	}
-	if (l->accepted >= ACCEPTED_MAX || !stream_accept(l, fd, &remote, len))
+	if (l->connections >= ACCEPTED_MAX || !stream_accept(l, fd, &remote, len))
 		close(fd);
 	return true;
 }

@@ -36,7 +36,7 @@ static void destroy(struct stream *s) {
 	if (has_number(s))
 		outlets_remove(&loop->outlets, &s->outlet);
 	if (s->listener)
-		s->listener->accepted--;
+		s->listener->connections--;
 	*s->back = s->next;
 	if (s->next)
 		s->next->back = s->back;
@@ -58,10 +58,12 @@ static void fail(struct stream *s, const char *what) {
 	env_log(s->loop->env, SLUICE_LOG_INFO, "loop: a TCP stream ends: %s", what);
 	s->closed = true;
 	silence(s);
-	if (s->state != STREAM_UP)
-		sluice_peer_stream_up(s->driver->peer, s->request, UINT32_MAX, NULL);
-	else if (!s->listener)
+	if (s->listener)
+		return; /* to the ICE agent, what it sends there is lost from now on */
+	if (s->state == STREAM_UP)
 		sluice_peer_stream_down(s->driver->peer, s->outlet.number);
+	else
+		sluice_peer_stream_up(s->driver->peer, s->request, UINT32_MAX, NULL);
 }
 
 /* Around every event of a stream. */
@@ -82,7 +84,10 @@ static void leave(struct stream *s) {
 	loop_hasten_timer(loop);
 }
 
-/* ---- writing ----------------------------------------------------------------------------------------------------- */
+/* ---- making ------------------------------------------------------------------------------------------------------ */
+
+static void on_io(struct ev_loop *ev, ev_io *w, int events);
+static void on_limit(struct ev_loop *ev, ev_timer *w, int events);
 
 static void watch(struct stream *s, int events) {
 	if (s->io.events == events && ev_is_active(&s->io))
@@ -91,6 +96,78 @@ static void watch(struct stream *s, int events) {
 	ev_io_set(&s->io, s->io.fd, events);
 	ev_io_start(s->loop->ev, &s->io);
 }
+
+static void start_limit(struct stream *s, double seconds) {
+	ev_timer_set(&s->limit, seconds, 0.);
+	ev_timer_start(s->loop->ev, &s->limit);
+}
+
+static struct stream *stream_new(struct driver *d, int fd, const struct sockaddr_storage *remote, socklen_t len) {
+	int on = 1;
+	struct stream *s = d->stream_count < STREAMS_MAX ? env_zalloc(d->loop->env, sizeof *s) : NULL;
+	if (!s)
+		return NULL;
+	s->loop = d->loop;
+	s->driver = d;
+	s->path.remote = *remote;
+	s->path.remote_len = len;
+	ev_io_init(&s->io, on_io, fd, EV_READ);
+	s->io.data = s;
+	ev_init(&s->limit, on_limit);
+	s->limit.data = s;
+	s->next = d->streams;
+	s->back = &d->streams;
+	if (s->next)
+		s->next->back = &s->next;
+	d->streams = s;
+	d->stream_count++;
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a datagram waits for no other */
+	return s;
+}
+
+/* A connection that was begun; `from` may be NULL. -1 with errno when it cannot even be. */
+static int begin_connection(const struct sockaddr_storage *from, const struct sockaddr_storage *to) {
+	int fd = socket(to->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	bool ok = !from || bind(fd, (const struct sockaddr *)from, address_len(from)) == 0;
+	if (ok && (connect(fd, (const struct sockaddr *)to, address_len(to)) == 0 || errno == EINPROGRESS || errno == EINTR))
+		return fd;
+	int why = errno;
+	close(fd);
+	errno = why;
+	return -1;
+}
+
+static struct stream *connect_to(struct driver *d, const struct sockaddr_storage *from, const struct sockaddr_storage *to) {
+	char text[ADDRESS_TEXT_MAX] = "?";
+	int fd = begin_connection(from, to);
+	struct stream *s = fd >= 0 ? stream_new(d, fd, to, address_len(to)) : NULL;
+	if (!s) {
+		const char *why = fd < 0 ? strerror(errno) : "too many, or no memory";
+		(void)address_format(to, text, sizeof text);
+		env_log(d->loop->env, SLUICE_LOG_WARN, "loop: no TCP connection to %s: %s", text, why);
+		if (fd >= 0)
+			close(fd);
+		return NULL;
+	}
+	watch(s, EV_WRITE);
+	start_limit(s, CONNECT_LIMIT_S);
+	return s;
+}
+
+/* RFC 6544, 6.1: a check from an active candidate opens a connection from its address to the passive one's. */
+static struct stream *connect_active(struct driver *d, struct listener *l, const struct sockaddr_storage *remote) {
+	struct stream *s = connect_to(d, &l->host, remote);
+	if (!s)
+		return NULL;
+	s->listener = l;
+	s->path.socket = l->outlet.number;
+	l->connections++;
+	return s;
+}
+
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static void drop_out(struct stream *s) {
 	env_free(s->loop->env, s->out);
@@ -142,8 +219,8 @@ static void append(struct stream *s, const uint8_t *datagram, size_t len) {
 }
 
 static void send_batch(struct stream *s, const sluice_batch *batch) {
-	bool waits = s->out_len > 0;
-	if (s->closed || s->state != STREAM_UP)
+	bool waits = s->out_len > 0 || s->state != STREAM_UP;
+	if (s->closed)
 		return;
 	for (size_t i = 0; i < batch->count; i++)
 		append(s, sluice_batch_slot(batch, i), sluice_batch_slot_len(batch, i));
@@ -154,14 +231,23 @@ static void send_batch(struct stream *s, const sluice_batch *batch) {
 		drop_out(s);
 }
 
-void stream_send(struct driver *d, struct outlet *o, const sluice_batch *batch) {
-	if (o->kind == OUTLET_STREAM && stream_of(o)->driver == d)
-		send_batch(stream_of(o), batch);
-	if (o->kind != OUTLET_LISTENER)
-		return;
+/* The connection of this listener with that address; an active one's is made when the first datagram wants to go there. */
+static struct stream *find_connection(struct driver *d, struct listener *l, const struct sockaddr_storage *remote) {
 	for (struct stream *s = d->streams; s; s = s->next)
-		if (s->listener && &s->listener->outlet == o && address_equal(&s->path.remote, &batch->path.remote))
-			send_batch(s, batch);
+		if (s->listener == l && !s->closed && address_equal(&s->path.remote, remote))
+			return s;
+	return l->fd < 0 ? connect_active(d, l, remote) : NULL;
+}
+
+void stream_send(struct driver *d, struct outlet *o, const sluice_batch *batch) {
+	struct listener *l = (struct listener *)o;
+	struct stream *s = NULL;
+	if (o->kind == OUTLET_STREAM)
+		s = stream_of(o)->driver == d ? stream_of(o) : NULL;
+	else if (l->driver == d)
+		s = find_connection(d, l, &batch->path.remote);
+	if (s)
+		send_batch(s, batch);
 }
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
@@ -257,19 +343,31 @@ static void on_readable(struct stream *s) {
 
 /* ---- connecting -------------------------------------------------------------------------------------------------- */
 
-static void come_up(struct stream *s) {
+/* One that was asked for gets its number, and the peer hears of it. */
+static void tell_up(struct stream *s) {
 	struct sockaddr_storage local = {0};
 	socklen_t len = sizeof local;
-	ev_timer_stop(s->loop->ev, &s->limit);
 	if (!outlets_add(s->loop->env, &s->loop->outlets, &s->outlet, OUTLET_STREAM)) {
 		fail(s, "out of memory");
 		return;
 	}
 	s->state = STREAM_UP;
 	s->path.socket = s->outlet.number;
-	watch(s, EV_READ);
 	(void)getsockname(s->io.fd, (struct sockaddr *)&local, &len);
 	sluice_peer_stream_up(s->driver->peer, s->request, s->outlet.number, &local);
+}
+
+static void come_up(struct stream *s) {
+	ev_timer_stop(s->loop->ev, &s->limit);
+	watch(s, EV_READ);
+	if (!s->listener) {
+		tell_up(s);
+		return;
+	}
+	s->state = STREAM_UP;
+	start_limit(s, STRANGER_LIMIT_S);
+	if (!send_out(s))
+		fail(s, strerror(errno));
 }
 
 static void on_connected(struct stream *s) {
@@ -307,75 +405,16 @@ static void on_limit(struct ev_loop *ev, ev_timer *w, int events) {
 	leave(s);
 }
 
-static struct stream *stream_new(struct driver *d, int fd, const struct sockaddr_storage *remote, socklen_t len) {
-	int on = 1;
-	struct stream *s = d->stream_count < STREAMS_MAX ? env_zalloc(d->loop->env, sizeof *s) : NULL;
-	if (!s)
-		return NULL;
-	s->loop = d->loop;
-	s->driver = d;
-	s->path.remote = *remote;
-	s->path.remote_len = len;
-	ev_io_init(&s->io, on_io, fd, EV_READ);
-	s->io.data = s;
-	ev_init(&s->limit, on_limit);
-	s->limit.data = s;
-	s->next = d->streams;
-	s->back = &d->streams;
-	if (s->next)
-		s->next->back = &s->next;
-	d->streams = s;
-	d->stream_count++;
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a datagram waits for no other */
-	return s;
-}
-
-static void start_limit(struct stream *s, double seconds) {
-	ev_timer_set(&s->limit, seconds, 0.);
-	ev_timer_start(s->loop->ev, &s->limit);
-}
-
-/* RFC 6544, 6.1: an active candidate's connection starts from its own address. */
-static bool bind_to_active(struct driver *d, int fd, const sluice_request *r) {
-	struct outlet *o = r->turn ? NULL : outlets_find(&d->loop->outlets, r->socket);
-	if (!o || o->kind != OUTLET_ACTIVE)
-		return true;
-	const struct listener *l = (const struct listener *)o;
-	return l->driver == d && bind(fd, (const struct sockaddr *)&l->host, address_len(&l->host)) == 0;
-}
-
-static int open_connection(struct driver *d, const sluice_request *r) {
-	int fd = socket(r->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -1;
-	bool ok = bind_to_active(d, fd, r) && (connect(fd, (const struct sockaddr *)&r->addr, address_len(&r->addr)) == 0 ||
-	                                       errno == EINPROGRESS || errno == EINTR);
-	if (ok)
-		return fd;
-	int why = errno;
-	close(fd);
-	errno = why;
-	return -1;
-}
-
 void stream_connect(struct driver *d, const sluice_request *r) {
-	char text[ADDRESS_TEXT_MAX] = "?";
 	uint32_t id = r->id;
-	int fd = r->tls ? -1 : open_connection(d, r);
-	struct stream *s = fd >= 0 ? stream_new(d, fd, &r->addr, address_len(&r->addr)) : NULL;
+	struct stream *s = r->tls ? NULL : connect_to(d, NULL, &r->addr);
 	if (!s) {
-		(void)address_format(&r->addr, text, sizeof text);
-		env_log(d->loop->env, SLUICE_LOG_WARN, "loop: no stream to %s: %s", text, fd < 0 ? strerror(errno) : "too many");
-		if (fd >= 0)
-			close(fd);
 		sluice_peer_stream_up(d->peer, id, UINT32_MAX, NULL);
 		d->woken = true;
 		return;
 	}
 	s->request = id;
 	s->turn = r->turn;
-	watch(s, EV_WRITE);
-	start_limit(s, CONNECT_LIMIT_S);
 }
 
 bool stream_accept(struct listener *l, int fd, const struct sockaddr_storage *remote, socklen_t len) {
@@ -385,7 +424,7 @@ bool stream_accept(struct listener *l, int fd, const struct sockaddr_storage *re
 	s->listener = l;
 	s->state = STREAM_UP;
 	s->path.socket = l->outlet.number;
-	l->accepted++;
+	l->connections++;
 	watch(s, EV_READ);
 	start_limit(s, STRANGER_LIMIT_S);
 	return true;

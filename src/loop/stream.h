@@ -1,9 +1,9 @@
-/* stream: TCP connections of a peer, that it asked for (to a TURN server, to a passive candidate) or that came to a listening
- * socket of it (RFC 6544): when are they up, and how do datagrams pass?
+/* stream: TCP connections of a peer: when are they up, and how do datagrams pass?
  *
- * A stream that was asked for has a number of its own. One that was accepted speaks with its listener's number: to the ICE agent
- * the listener is a socket like any other, on which datagrams of many remote addresses come, and a path (listener, remote address)
- * finds the connection again.
+ * Three kinds. One that the peer asked for (to a TURN server) has a number of its own. ICE's own (RFC 6544) speak with the number of
+ * the candidate's address: accepted ones with that of the listening socket, ours with that of the active address, and they are
+ * opened when a first datagram wants to go to a new remote address. So to the ICE agent a TCP candidate is a socket like any other, and
+ * a path (number, remote address) finds the connection again.
  *
  * What the network does not take waits in a buffer of OUT_MAX bytes; beyond it whole datagrams are dropped, as a full queue of a
  * router would do: SCTP knows how to deal with that, and a connection that stalls must not hold up the peer's other paths.
@@ -20,10 +20,10 @@ enum stream_state { STREAM_CONNECTING, STREAM_SECURING, STREAM_UP };
 struct listener;
 
 struct stream {
-	struct outlet outlet; /* first; without a number in the table when it was accepted */
+	struct outlet outlet; /* first; in the table of numbers when it is up and has one of its own */
 	sluice_loop *loop;
 	struct driver *driver;
-	struct listener *listener; /* NULL: it was asked for */
+	struct listener *listener; /* whose number it uses; NULL: its own */
 	struct stream *next, **back;
 	enum stream_state state;
 	uint32_t request; /* to be answered when it is up, or cannot be */
@@ -49,7 +49,7 @@ struct listener {
 	int fd; /* -1: active */
 	ev_io io;
 	ev_timer pause; /* no file descriptor was left for a connection */
-	unsigned accepted;
+	unsigned connections;
 };
 
 /* Does what a request of the peer says; the answer may come before it returns. */

@@ -1,0 +1,351 @@
+/* TCP under a peer: a TURN server that is reached by a stream, and ICE's own connections (RFC 6544). */
+#include "loop/stream.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "ice/candidate.h"
+#include "loop/frame.h"
+#include "loop_kit.h"
+#include "pool/env.h"
+#include "sim/turn_server.h"
+#include "suite.h"
+
+static const struct sockaddr_in localhost = {.sin_family = AF_INET, .sin_addr.s_addr = __builtin_bswap32(INADDR_LOOPBACK)};
+
+/* ---- a TURN server on TCP, in a thread of its own ---- */
+
+#define CONNECTIONS_MAX 8
+
+enum manner { HONEST, DEAF, RUDE, HASTY }; /* reads nothing; speaks HTTP; closes after the first frame */
+
+struct connection {
+	int fd;
+	struct sockaddr_storage remote;
+	uint8_t bytes[1 << 17];
+	size_t len;
+};
+
+struct server {
+	pthread_t thread;
+	int fd, stop[2];
+	enum manner manner;
+	struct sockaddr_storage addr;
+	struct turn_server *turn;
+	struct connection *connections[CONNECTIONS_MAX];
+	unsigned accepted, first_frames;
+};
+
+static void server_send(void *ctx, const struct sockaddr_storage *from, const struct sockaddr_storage *to, const uint8_t *data,
+                        size_t len) {
+	struct server *s = ctx;
+	static uint8_t frame[1 << 16];
+	if (turn_server_owns(s->turn, to)) { /* from one relayed address to another */
+		turn_server_input(s->turn, from, to, data, len, sluice_now());
+		return;
+	}
+	for (int i = 0; i < CONNECTIONS_MAX; i++)
+		if (s->connections[i] && address_equal(&s->connections[i]->remote, to)) {
+			size_t size = frame_write(frame, data, len, true);
+			for (size_t at = 0; at < size;) {
+				ssize_t n = send(s->connections[i]->fd, frame + at, size - at, MSG_NOSIGNAL);
+				if (n <= 0)
+					return;
+				at += (size_t)n;
+			}
+		}
+}
+
+static void drop(struct server *s, int i) {
+	close(s->connections[i]->fd);
+	free(s->connections[i]);
+	s->connections[i] = NULL;
+}
+
+static void serve(struct server *s, int i) {
+	struct connection *c = s->connections[i];
+	struct frame f;
+	ssize_t n = recv(c->fd, c->bytes + c->len, sizeof c->bytes - c->len, 0);
+	if (n <= 0) {
+		drop(s, i);
+		return;
+	}
+	c->len += (size_t)n;
+	if (s->manner == RUDE)
+		(void)!send(c->fd, "\xffHTTP/1.1 400 Bad Request\r\n\r\n", 29, MSG_NOSIGNAL);
+	size_t at = 0;
+	while (frame_look(c->bytes + at, c->len - at, true, &f) > 0 && f.size <= c->len - at) {
+		s->first_frames += c->bytes[at] == 0 && c->bytes[at + 1] == 3; /* an Allocate request */
+		if (s->manner == HONEST)
+			turn_server_input(s->turn, &c->remote, &s->addr, c->bytes + at + f.offset, f.len, sluice_now());
+		at += f.size;
+	}
+	memmove(c->bytes, c->bytes + at, c->len - at);
+	c->len -= at;
+	if (s->manner == HASTY && at)
+		drop(s, i);
+}
+
+static void accept_one(struct server *s) {
+	struct sockaddr_storage remote = {0};
+	socklen_t len = sizeof remote;
+	int fd = accept(s->fd, (struct sockaddr *)&remote, &len), i = 0;
+	while (i < CONNECTIONS_MAX && s->connections[i])
+		i++;
+	ck_assert(fd >= 0 && i < CONNECTIONS_MAX);
+	s->connections[i] = calloc(1, sizeof(struct connection));
+	s->connections[i]->fd = fd;
+	s->connections[i]->remote = remote;
+	s->accepted++;
+}
+
+static void *server_run(void *ctx) {
+	struct server *s = ctx;
+	for (;;) {
+		struct pollfd fds[2 + CONNECTIONS_MAX] = {{s->stop[0], POLLIN, 0}, {s->fd, POLLIN, 0}};
+		for (int i = 0; i < CONNECTIONS_MAX; i++)
+			fds[2 + i] = (struct pollfd){s->connections[i] && s->manner != DEAF ? s->connections[i]->fd : -1, POLLIN,
+			                             0};
+		poll(fds, 2 + CONNECTIONS_MAX, -1);
+		if (fds[0].revents)
+			break;
+		if (fds[1].revents)
+			accept_one(s);
+		for (int i = 0; i < CONNECTIONS_MAX; i++)
+			if (fds[2 + i].revents)
+				serve(s, i);
+	}
+	for (int i = 0; i < CONNECTIONS_MAX; i++)
+		if (s->connections[i])
+			drop(s, i);
+	return NULL;
+}
+
+static void server_start(struct server *s, enum manner manner) {
+	socklen_t len = sizeof s->addr;
+	*s = (struct server){.manner = manner, .fd = socket(AF_INET, SOCK_STREAM, 0)};
+	ck_assert_int_eq(bind(s->fd, (const struct sockaddr *)&localhost, sizeof localhost), 0);
+	ck_assert_int_eq(listen(s->fd, 8), 0);
+	ck_assert_int_eq(getsockname(s->fd, (struct sockaddr *)&s->addr, &len), 0);
+	ck_assert_int_eq(pipe(s->stop), 0);
+	struct turn_server_config config = {.addr = s->addr,
+	                                    .relay4 = s->addr,
+	                                    .username = "user",
+	                                    .password = "secret",
+	                                    .realm = "test",
+	                                    .send = server_send,
+	                                    .ctx = s};
+	s->turn = turn_server_new(&config);
+	ck_assert_int_eq(pthread_create(&s->thread, NULL, server_run, s), 0);
+}
+
+static void server_stop(struct server *s) {
+	ck_assert_int_eq(write(s->stop[1], "x", 1), 1);
+	pthread_join(s->thread, NULL);
+	turn_server_free(s->turn);
+	close(s->fd);
+	close(s->stop[0]);
+	close(s->stop[1]);
+}
+
+/* ---- peers ---- */
+
+struct world {
+	sluice_env *env;
+	sluice_loop *loop;
+	struct kit_end a, b;
+};
+
+/* Both gather on localhost; server_port 0: no TURN server. */
+static void world_init(struct world *w, uint16_t server_port, bool relay_only, bool tcp,
+                       bool (*filter)(const sluice_candidate *c, bool local, void *user)) {
+	char url[64];
+	sluice_peer_config c;
+	sluice_gather_config gather = {
+		.size = sizeof gather, .bind = (const struct sockaddr *)&localhost, .bind_len = sizeof localhost, .tcp = tcp};
+	snprintf(url, sizeof url, "turn:127.0.0.1:%u?transport=tcp", server_port);
+	const sluice_ice_server server = {.url = url, .username = "user", .credential = "secret"};
+	ck_assert_int_eq(sluice_env_new(NULL, &w->env), 0);
+	ck_assert_int_eq(sluice_loop_new(w->env, NULL, &w->loop), 0);
+	sluice_peer_config_init(&c);
+	c.ice.servers = &server;
+	c.ice.server_count = server_port != 0;
+	c.ice.relay_only = relay_only;
+	c.ice.filter = filter;
+	kit_end_init(&w->a, w->env, w->loop, &c);
+	kit_end_init(&w->b, w->env, w->loop, &c);
+	ck_assert_int_eq(sluice_loop_gather(w->loop, w->a.peer, &gather), 0);
+	ck_assert_int_eq(sluice_loop_gather(w->loop, w->b.peer, &gather), 0);
+}
+
+static void world_free(struct world *w) {
+	kit_end_free(&w->a);
+	kit_end_free(&w->b);
+	ck_assert(loop_check(w->loop));
+	sluice_loop_free(w->loop);
+	ck_assert_uint_eq(w->env->blocks.live, 0);
+	ck_assert_uint_eq(w->env->slabs_live, 0);
+	sluice_env_free(w->env);
+}
+
+START_TEST(test_two_peers_talk_through_a_turn_server_over_tcp) {
+	static struct server s;
+	struct world w;
+	server_start(&s, HONEST);
+	world_init(&w, address_port(&s.addr), true, false, NULL);
+	kit_negotiate(&w.a, &w.b);
+	KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b));
+	ck_assert_ptr_nonnull(strstr(w.a.last_candidate, "typ relay"));
+	w.b.echo = true;
+	kit_send(&w.a, 10, 5000);
+	KIT_RUN_UNTIL(w.loop, w.a.messages == 10);
+	sluice_channel_set_high_water(w.a.ch, 4 << 20);
+	w.b.echo = false;
+	kit_send(&w.a, 16, 65536);
+	KIT_RUN_UNTIL(w.loop, w.b.bytes == 10 * 5000 + 16 * 65536);
+	world_free(&w);
+	server_stop(&s);
+	ck_assert_uint_eq(s.accepted, 2);
+}
+END_TEST
+
+/* Whatever the server does, gathering ends and the peers find each other without it. */
+START_TEST(test_a_server_that_is_of_no_use_holds_nobody_up) {
+	static const enum manner manners[] = {RUDE, HASTY, DEAF};
+	for (size_t i = 0; i < sizeof manners / sizeof *manners; i++) {
+		static struct server s;
+		struct world w;
+		server_start(&s, manners[i]);
+		world_init(&w, address_port(&s.addr), false, false, NULL);
+		kit_negotiate(&w.a, &w.b);
+		KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b));
+		if (manners[i] != DEAF)
+			KIT_RUN_UNTIL(w.loop, w.a.end_of_candidates && w.b.end_of_candidates);
+		kit_send(&w.a, 20, 50000);
+		KIT_RUN_UNTIL(w.loop, w.b.messages == 20);
+		world_free(&w);
+		server_stop(&s);
+		ck_assert_uint_eq(s.accepted, 2);
+	}
+}
+END_TEST
+
+START_TEST(test_a_refused_connection_is_no_candidate) {
+	struct world w;
+	struct sockaddr_in in = localhost;
+	socklen_t len = sizeof in;
+	int fd = socket(AF_INET, SOCK_STREAM, 0); /* bound, but nobody listens */
+	ck_assert_int_eq(bind(fd, (const struct sockaddr *)&in, sizeof in), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+	world_init(&w, ntohs(in.sin_port), false, false, NULL);
+	kit_negotiate(&w.a, &w.b);
+	KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b) && w.a.end_of_candidates && w.b.end_of_candidates);
+	ck_assert_uint_eq(w.a.candidates, 1);
+	world_free(&w);
+	close(fd);
+}
+END_TEST
+
+START_TEST(test_a_peer_is_freed_while_its_stream_comes_up) {
+	for (int turns = 0; turns < 12; turns++) {
+		static struct server s;
+		struct world w;
+		server_start(&s, HONEST);
+		world_init(&w, address_port(&s.addr), true, false, NULL);
+		kit_negotiate(&w.a, &w.b);
+		for (int i = 0; i < turns; i++) {
+			ev_run(sluice_loop_ev(w.loop), EVRUN_NOWAIT);
+			usleep(500);
+		}
+		kit_end_free(&w.a);
+		sluice_loop_free(w.loop);
+		kit_end_free(&w.b);
+		ck_assert_uint_eq(w.env->blocks.live, 0);
+		sluice_env_free(w.env);
+		server_stop(&s);
+	}
+}
+END_TEST
+
+/* ---- ICE over TCP ---- */
+
+static bool tcp_alone(const sluice_candidate *c, bool local, void *user) {
+	(void)local;
+	(void)user;
+	return strcmp(c->protocol, "tcp") == 0;
+}
+
+START_TEST(test_two_peers_talk_over_tcp_alone) {
+	struct world w;
+	world_init(&w, 0, false, true, tcp_alone);
+	kit_negotiate(&w.a, &w.b);
+	KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b));
+	w.b.echo = true;
+	kit_send(&w.a, 10, 5000);
+	KIT_RUN_UNTIL(w.loop, w.a.messages == 10);
+	sluice_channel_set_high_water(w.a.ch, 16 << 20);
+	w.b.echo = false;
+	kit_send(&w.a, 64, 65536);
+	KIT_RUN_UNTIL(w.loop, w.b.bytes == 10 * 5000 + 64 * 65536);
+	world_free(&w);
+}
+END_TEST
+
+START_TEST(test_udp_and_tcp_live_side_by_side) {
+	struct world w;
+	world_init(&w, 0, false, true, NULL);
+	kit_negotiate(&w.a, &w.b);
+	KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b) && w.a.end_of_candidates);
+	ck_assert_uint_eq(w.a.candidates, 3); /* UDP, TCP passive, TCP active */
+	kit_send(&w.a, 10, 5000);
+	KIT_RUN_UNTIL(w.loop, w.b.messages == 10);
+	world_free(&w);
+}
+END_TEST
+
+static struct listener *passive_of(const struct world *w) {
+	for (struct driver *d = w->loop->drivers; d; d = d->next)
+		for (struct listener *l = d->listeners; l; l = l->next)
+			if (l->fd >= 0)
+				return l;
+	ck_abort_msg("nobody listens");
+	return NULL;
+}
+
+START_TEST(test_strangers_connections_are_bounded_and_nonsense_ends_them) {
+	struct world w;
+	struct sockaddr_storage addr;
+	int fds[40];
+	world_init(&w, 0, false, true, NULL);
+	struct listener *l = passive_of(&w);
+	listener_address(l, &addr);
+	for (int i = 0; i < 40; i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+		ck_assert_int_eq(connect(fds[i], (const struct sockaddr *)&addr, address_len(&addr)), 0);
+		ev_run(sluice_loop_ev(w.loop), EVRUN_NOWAIT);
+		ck_assert(loop_check(w.loop));
+	}
+	ck_assert_uint_ge(l->connections, 8);
+	ck_assert_uint_le(l->connections, 16);
+	for (int i = 0; i < 40; i++) { /* a frame of nothing, one of noise, and the beginning of one that never ends */
+		(void)!send(fds[i], "\0\0\0\5noise\xff\xff rest", 16, MSG_NOSIGNAL);
+		ev_run(sluice_loop_ev(w.loop), EVRUN_NOWAIT);
+	}
+	for (int i = 0; i < 40; i++)
+		close(fds[i]);
+	KIT_RUN_UNTIL(w.loop, l->connections == 0);
+	kit_negotiate(&w.a, &w.b);
+	KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b));
+	world_free(&w);
+}
+END_TEST
+
+SUITE("stream", test_two_peers_talk_through_a_turn_server_over_tcp, test_a_server_that_is_of_no_use_holds_nobody_up,
+      test_a_refused_connection_is_no_candidate, test_a_peer_is_freed_while_its_stream_comes_up,
+      test_two_peers_talk_over_tcp_alone, test_udp_and_tcp_live_side_by_side,
+      test_strangers_connections_are_bounded_and_nonsense_ends_them)
