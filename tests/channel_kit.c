@@ -345,7 +345,7 @@ struct world *world_new(const struct world_config *c) {
 void world_connect(struct world *w) {
 	if (sluice_sctp_connect(w->a.sctp))
 		sim_fail(&w->sim, "connect");
-	if (!world_until(w, w->a.connected && w->b.connected))
+	if (!world_until(w, w->a.connected && w->b.connected && sluice_sctp_state(w->a.sctp) == SLUICE_SCTP_ESTABLISHED))
 		sim_fail(&w->sim, "no connection");
 }
 

@@ -12,11 +12,12 @@
 		ck_assert_uint_le(time, (expected) + 15 * SLUICE_MS);                                                            \
 	} while (0)
 
-START_TEST(test_an_association_is_up_at_both_ends_after_two_round_trips) {
+START_TEST(test_who_opens_may_send_after_one_round_trip_and_both_are_established_after_two) {
 	struct pair p;
 	pair_start(&p, NULL);
+	ck_assert_uint_eq(p.a->connected_at - p.started, 20 * SLUICE_MS);
 	ck_assert_uint_eq(p.b->connected_at - p.started, 30 * SLUICE_MS);
-	ck_assert_uint_eq(p.a->connected_at - p.started, 40 * SLUICE_MS);
+	ck_assert_uint_eq(p.sim.now - p.started, 40 * SLUICE_MS);
 	ck_assert_int_eq(sctp_host_state(p.a), SLUICE_SCTP_ESTABLISHED);
 	ck_assert_int_eq(sctp_host_state(p.b), SLUICE_SCTP_ESTABLISHED);
 	ck_assert_uint_eq(p.a->connected, 1);
@@ -589,6 +590,7 @@ START_TEST(test_connect_is_refused_outside_closed) {
 	ck_assert_int_eq(sluice_sctp_connect(p.a->sctp), SLUICE_WRONG_STATE);
 	ck_assert(SIM_UNTIL(&p.sim, p.started + SLUICE_S, p.a->connected));
 	ck_assert_int_eq(sluice_sctp_connect(p.a->sctp), SLUICE_WRONG_STATE);
+	ck_assert(SIM_UNTIL(&p.sim, p.started + SLUICE_S, p.b->connected));
 	ck_assert_int_eq(sluice_sctp_connect(p.b->sctp), SLUICE_WRONG_STATE);
 	pair_free(&p);
 }
@@ -727,7 +729,7 @@ START_TEST(test_a_cookie_that_comes_again_waits_until_the_app_heard_of_the_end) 
 END_TEST
 
 SUITE("sctp handshake", test_the_checksum_is_left_out_when_both_sides_accept_that, test_the_checksum_stays_when_one_side_wants_it,
-      test_an_association_is_up_at_both_ends_after_two_round_trips,
+      test_who_opens_may_send_after_one_round_trip_and_both_are_established_after_two,
       test_data_that_waits_for_the_handshake_rides_on_the_cookie_echo, test_a_lost_init_is_sent_again,
       test_a_lost_init_ack_is_sent_again, test_a_lost_cookie_echo_is_sent_again, test_a_lost_cookie_ack_is_sent_again,
       test_the_handshake_survives_when_everything_comes_twice, test_both_sides_may_open_at_once,

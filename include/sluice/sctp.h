@@ -180,7 +180,8 @@ SLUICE_API int sluice_sctp_set_buffered_low(sluice_sctp *a, uint16_t stream, uin
 
 /* Resets our outgoing direction of a stream once everything queued on it is acknowledged or abandoned; a RESET_OUT event
  * tells how it ended (none comes when the association ends or restarts before). Sending on it is refused until then. Returns
- * 0, also when a reset is under way; SLUICE_CLOSED, SLUICE_WRONG_STATE when not ESTABLISHED, SLUICE_INVALID, SLUICE_NO_MEMORY. */
+ * 0, also when a reset is under way; SLUICE_CLOSED, SLUICE_WRONG_STATE before CONNECTED and from shutdown on, SLUICE_INVALID,
+ * SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_sctp_reset_stream(sluice_sctp *a, uint16_t stream);
 
 /* Asks the peer to reset its outgoing direction (the Incoming SSN Reset Request); RESET_IN tells that it did, and nothing
@@ -196,7 +197,7 @@ SLUICE_API int sluice_sctp_add_streams(sluice_sctp *a, uint16_t outgoing, uint16
 
 enum sluice_sctp_event_type {
 	SLUICE_SCTP_MESSAGE = 1,    /* message: the caller's reference, to be released */
-	SLUICE_SCTP_CONNECTED,      /* established */
+	SLUICE_SCTP_CONNECTED,      /* data may travel: established, or the COOKIE-ECHO, with which data can ride, is due */
 	SLUICE_SCTP_ENDED,          /* error: 0 after a graceful shutdown, else why; the association is CLOSED */
 	SLUICE_SCTP_PEER_RESTARTED, /* RFC 9260, 5.2: everything in flight both ways is lost, streams start anew */
 	SLUICE_SCTP_RESET_IN,       /* stream: the peer reset its outgoing direction; its messages came before this event */

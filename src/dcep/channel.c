@@ -384,7 +384,7 @@ void channel_begin_reset(sluice_channel *ch) {
 	/* RFC 6525, 5.2.1 wants an established association; one that is on its way out resets nothing any more, and its end,
 	 * which is near, will close the channel. */
 	int error = sluice_sctp_reset_stream(ch->set->sctp, (uint16_t)ch->id);
-	if (error && sluice_sctp_state(ch->set->sctp) == SLUICE_SCTP_ESTABLISHED)
+	if (error && error != SLUICE_WRONG_STATE && error != SLUICE_CLOSED)
 		channel_reset_failed(ch, error);
 }
 

@@ -46,7 +46,8 @@ int sluice_channels_new(sluice_env *env, sluice_sctp *sctp, const sluice_channel
 	set->all_tail = &set->all;
 	set->due_tail = &set->due;
 	set->replay_tail = &set->replay;
-	set->connected = sluice_sctp_state(sctp) == SLUICE_SCTP_ESTABLISHED;
+	enum sluice_sctp_state state = sluice_sctp_state(sctp);
+	set->connected = state == SLUICE_SCTP_COOKIE_ECHOED || state == SLUICE_SCTP_ESTABLISHED;
 	sluice_channels_set_role(set, set->config.role);
 	*out = set;
 	return 0;

@@ -94,6 +94,7 @@ struct sluice_sctp {
 	uint32_t mtu; /* config.mtu, rounded down to a multiple of 4, so that full packets come out equal */
 	uint32_t pending;
 	bool refuse, dirty, shutdown_wanted;
+	bool announced;             /* CONNECTED was told of this association */
 	bool described;             /* CLOSED, and local_tag and local_tsn were told to somebody */
 	bool heartbeat_unscheduled; /* established outside of a verb */
 	uint64_t now;               /* of the last verb */
@@ -241,7 +242,8 @@ void shutdown_complete_chunk(sluice_sctp *a);
 void shutdown_timeout(sluice_sctp *a);
 
 /* ---- reconfig.c ---- */
-void reconfig_start(sluice_sctp *a, uint32_t peer_tsn); /* sequence numbers at (re)establishment */
+void reconfig_start(sluice_sctp *a, uint32_t peer_tsn); /* sequence numbers, with the peer's initial TSN */
+void reconfig_established(sluice_sctp *a);
 void reconfig_chunk(sluice_sctp *a, const struct wire_chunk *c);
 void reconfig_progress(sluice_sctp *a); /* is a request due, can a deferred one be done? */
 void reconfig_want(sluice_sctp *a, struct tx_stream *s);

@@ -25,6 +25,7 @@ static void begin_anew(sluice_sctp *a) {
 		s->next_ssn = 0;
 		s->reset = TX_RESET_NONE;
 	}
+	a->announced = false;
 	reassembly_restart(&a->in);
 	rto_init(&a->rto, a->config.rto_initial, a->config.rto_min, a->config.rto_max);
 	outstanding_free(&a->sent);
@@ -143,6 +144,14 @@ static void take_peer(sluice_sctp *a, uint32_t tag, uint32_t tsn, uint32_t a_rwn
 	reconfig_start(a, tsn);
 }
 
+/* The app hears of it as soon as its data may travel, once an association. */
+static void announce(sluice_sctp *a) {
+	if (a->announced)
+		return;
+	a->announced = true;
+	event_push(&a->events, &a->connected);
+}
+
 static void establish(sluice_sctp *a) {
 	timer_stop(a, TIMER_T1);
 	a->state = SLUICE_SCTP_ESTABLISHED;
@@ -150,7 +159,8 @@ static void establish(sluice_sctp *a) {
 	a->error_count = 0;
 	env_free(a->env, a->echo);
 	a->echo = NULL;
-	event_push(&a->events, &a->connected);
+	announce(a);
+	reconfig_established(a);
 	heartbeat_schedule(a);
 	env_log(a->env, SLUICE_LOG_INFO, "sctp: established, %u streams out, %u in", a->outbound, a->inbound);
 	if (a->shutdown_wanted) {
@@ -337,6 +347,9 @@ void handshake_init_ack(sluice_sctp *a, struct packet *p, const struct wire_chun
 	a->t1_retries = 0;
 	a->t1_rto = a->config.rto_initial;
 	a->pending |= PENDING_COOKIE_ECHO;
+	/* RFC 9260, 5.1, C: "The COOKIE ECHO chunk MAY be bundled with any pending outbound DATA chunks". So the app is told now, a round
+	 * trip before the COOKIE-ACK: what it sends on hearing this is delivered half a round trip from here. */
+	announce(a);
 }
 
 void handshake_stale_cookie(sluice_sctp *a, uint32_t staleness_us) {

@@ -10,7 +10,6 @@
 #include <string.h>
 
 void reconfig_start(sluice_sctp *a, uint32_t peer_tsn) {
-	reconfig_clear(a);
 	/* RFC 6525, 4.1: "initialized to the same value as the initial TSN". */
 	a->reconfig.next_seq = a->local_tsn;
 	a->reconfig.peer_seq = peer_tsn;
@@ -29,8 +28,10 @@ void reconfig_clear(sluice_sctp *a) {
 
 /* ---- the app's calls ---- */
 
+/* From the time on when the app was told that it is connected; what it asks for before ESTABLISHED waits until then, also
+ * when a stale cookie made the handshake begin again. */
 static bool open_state(const sluice_sctp *a) {
-	return input_state_in(a, IN(ESTABLISHED));
+	return a->announced && !a->shutdown_wanted && input_state_in(a, IN(COOKIE_WAIT) | IN(COOKIE_ECHOED) | IN(ESTABLISHED));
 }
 
 static void finish_reset(sluice_sctp *a, struct tx_stream *s, int error) {
@@ -133,6 +134,21 @@ int sluice_sctp_add_streams(sluice_sctp *a, uint16_t outgoing, uint16_t incoming
 	reconfig_progress(a);
 	association_touch(a);
 	return 0;
+}
+
+/* What was asked for early was asked of the peer's first INIT-ACK; when the handshake began again, another answer may count. */
+void reconfig_established(sluice_sctp *a) {
+	struct reconfig *r = &a->reconfig;
+	if (a->peer_reconfig)
+		return;
+	struct tx_stream *next;
+	for (struct tx_stream *s = r->wanted_head; s; s = next) {
+		next = s->next_reset;
+		finish_reset(a, s, SLUICE_UNSUPPORTED);
+	}
+	r->wanted_head = r->wanted_tail = NULL;
+	r->request_count = 0;
+	r->add_outgoing = r->add_incoming = 0;
 }
 
 /* ---- our requests ---- */
@@ -470,6 +486,6 @@ void reconfig_chunk(sluice_sctp *a, const struct wire_chunk *c) {
 
 void reconfig_progress(sluice_sctp *a) {
 	perform_deferred(a);
-	if (!a->reconfig.outstanding && open_state(a))
+	if (!a->reconfig.outstanding && input_state_in(a, IN(ESTABLISHED)))
 		next_request(a);
 }

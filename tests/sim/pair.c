@@ -47,8 +47,10 @@ void pair_free(struct pair *p) {
 	recorder_free(&p->recorder);
 }
 
+/* Not only connected: whoever opens is told so half a round trip before the other side knows of it. */
 static bool both_established(const struct pair *p) {
-	return p->a->connected && p->b->connected;
+	return p->a->connected && p->b->connected && sctp_host_state(p->a) == SLUICE_SCTP_ESTABLISHED &&
+	       sctp_host_state(p->b) == SLUICE_SCTP_ESTABLISHED;
 }
 
 void pair_connect(struct pair *p, uint64_t within) {
