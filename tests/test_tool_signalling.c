@@ -103,10 +103,12 @@ START_TEST(test_server_urls_are_read_and_wrong_ones_refused) {
 	                                    "http://a",
 	                                    "stun:a:1x",
 	                                    "turn:a?transport=sctp",
+	                                    "stuns:a",
+	                                    "turns:a?transport=udp",
 	                                    "a"};
 	struct server_url u;
 	for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
-		ck_assert_ptr_null(server_url_parse(right[i].text, &u));
+		ck_assert_ptr_null(option_read_url(right[i].text, &u));
 		ck_assert_str_eq(u.host, right[i].host);
 		ck_assert_uint_eq(u.port, right[i].port);
 		ck_assert_int_eq(u.turn, right[i].turn);
@@ -114,7 +116,7 @@ START_TEST(test_server_urls_are_read_and_wrong_ones_refused) {
 		ck_assert_int_eq(u.tcp, right[i].tcp);
 	}
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-		ck_assert_msg(server_url_parse(wrong[i], &u) != NULL, "%s", wrong[i]);
+		ck_assert_msg(option_read_url(wrong[i], &u) != NULL, "%s", wrong[i]);
 }
 END_TEST
 

@@ -17,6 +17,8 @@ struct command {
 };
 
 static const struct command commands[] = {
+	{"cat", cat_main, "join two terminals or pipelines by a channel"},
+	{"echo", echo_main, "send back what comes: a peer for scripts"},
 	{"perf", perf_main, "measure throughput, latency and set-up time between two peers"},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)

@@ -1,5 +1,4 @@
 /* options: reads the options that the connecting commands share, and hands a command its own. */
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,7 +100,7 @@ static const char *read_scheme(const char *text, struct server_url *u) {
 	static const struct {
 		const char *prefix;
 		bool turn, tls;
-	} schemes[] = {{"stun:", false, false}, {"stuns:", false, true}, {"turn:", true, false}, {"turns:", true, true}};
+	} schemes[] = {{"stun:", false, false}, {"turn:", true, false}, {"turns:", true, true}};
 	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
 		size_t len = strlen(schemes[i].prefix);
 		if (strncmp(text, schemes[i].prefix, len))
@@ -113,7 +112,7 @@ static const char *read_scheme(const char *text, struct server_url *u) {
 	return NULL;
 }
 
-const char *server_url_parse(const char *text, struct server_url *u) {
+const char *option_read_url(const char *text, struct server_url *u) {
 	memset(u, 0, sizeof *u);
 	const char *at = read_scheme(text, u);
 	if (!at)
@@ -142,13 +141,13 @@ const char *server_url_parse(const char *text, struct server_url *u) {
 	u->has_transport = true;
 	if (!u->turn || (strcmp(at, "?transport=udp") && strcmp(at, "?transport=tcp")))
 		return "what stands behind the port is not ?transport=udp or ?transport=tcp of a TURN server";
-	u->tcp = u->tls || strcmp(at, "?transport=tcp") == 0;
-	return NULL;
+	u->tcp = strcmp(at, "?transport=tcp") == 0;
+	return u->tls && !u->tcp ? "turns: goes over TCP" : NULL;
 }
 
 static int add_server(struct link_options *o, const char *name, const char *url) {
 	struct server_url u;
-	const char *wrong = server_url_parse(url, &u);
+	const char *wrong = option_read_url(url, &u);
 	if (!wrong && u.turn != (strcmp(name, "turn") == 0))
 		wrong = u.turn ? "this is a TURN server: --turn" : "this is a STUN server: --stun";
 	if (wrong)
@@ -287,7 +286,9 @@ static size_t append(struct option *all, size_t count, const struct option *more
 
 int options_read(const struct command_options *c, int argc, char **argv, struct link_options *o, int *rest) {
 	struct option all[SHARED + SIGNALLING + ROLES + OWN_MAX + 1] = {{0}};
+	char letters[16];
 	size_t own = 0;
+	snprintf(letters, sizeof letters, ":h%s", c->letters ? c->letters : "");
 	while (c->own && c->own[own].name)
 		own++;
 	size_t count = append(all, 0, shared, SHARED);
@@ -300,14 +301,14 @@ int options_read(const struct command_options *c, int argc, char **argv, struct 
 	o->command = c->name;
 	opterr = 0;
 	int key;
-	while ((key = getopt_long(argc, argv, ":", all, NULL)) != -1) {
-		if (key == OPT_HELP) {
+	while ((key = getopt_long(argc, argv, letters, all, NULL)) != -1) {
+		if (key == OPT_HELP || key == 'h') {
 			print_help(c);
 			return EXIT_OK;
 		}
-		if (key < OPT_STUN)
+		if (key == ':' || key == '?')
 			return getopt_error(c->name, key, argv);
-		int wrong = key < OPTION_OWN ? read_shared(o, key, optarg) : c->read(c->ctx, key, optarg);
+		int wrong = key >= OPT_STUN && key < OPTION_OWN ? read_shared(o, key, optarg) : c->read(c->ctx, key, optarg);
 		if (wrong)
 			return wrong;
 	}

@@ -32,6 +32,7 @@ struct link_options {
 struct command_options {
 	const char *name, *usage; /* usage: what stands in the help before the shared options */
 	const struct option *own; /* ends with a zero entry */
+	const char *letters;      /* its short ones as getopt(3) has them; NULL: none */
 	/* Takes one of its own options: 0, or the exit code. */
 	int (*read)(void *ctx, int key, const char *text);
 	void *ctx;
@@ -56,6 +57,6 @@ struct server_url {
 	uint16_t port;
 };
 /* Returns NULL, or what is wrong with it. */
-const char *server_url_parse(const char *text, struct server_url *u);
+const char *option_read_url(const char *text, struct server_url *u);
 
 #endif

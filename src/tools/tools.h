@@ -15,6 +15,8 @@ enum {
 	EXIT_INTERRUPTED = 130, /* Ctrl-C, as shells count it */
 };
 
+int cat_main(int argc, char **argv);
+int echo_main(int argc, char **argv);
 int perf_main(int argc, char **argv);
 
 /* Before the process ends: the exit code, or EXIT_FAILED where something that was printed did not get out. */
