@@ -20,6 +20,8 @@ static const struct command commands[] = {
 	{"cat", cat_main, "join two terminals or pipelines by a channel"},
 	{"echo", echo_main, "send back what comes: a peer for scripts"},
 	{"perf", perf_main, "measure throughput, latency and set-up time between two peers"},
+	{"receive", receive_main, "take files that another end sends"},
+	{"send", send_main, "send files, checked and resumable"},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 

@@ -18,6 +18,8 @@ enum {
 int cat_main(int argc, char **argv);
 int echo_main(int argc, char **argv);
 int perf_main(int argc, char **argv);
+int receive_main(int argc, char **argv);
+int send_main(int argc, char **argv);
 
 /* Before the process ends: the exit code, or EXIT_FAILED where something that was printed did not get out. */
 int finish_output(int exit_code);

@@ -1,0 +1,74 @@
+/* receive: `sluice receive`. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/files.h"
+
+enum { OPT_OUTPUT = 'o', OPT_FORCE = OPTION_OWN };
+
+static const struct option own[] = {
+	{"output", required_argument, NULL, OPT_OUTPUT},
+	{"force", no_argument, NULL, OPT_FORCE},
+	{NULL, 0, NULL, 0},
+};
+
+static const char usage[] =
+	"Usage: sluice receive [OPTION]...\n"
+	"\n"
+	"Takes the files of a 'sluice send'. What is not complete yet is FILE.part; the same command again goes on with it.\n"
+	"\n"
+	"  -o, --output DIR       where they go (the current folder)\n"
+	"  --force                replace files that are there already\n";
+
+struct receive_options {
+	const char *folder;
+	bool force;
+};
+
+static int read_own(void *ctx, int key, const char *text) {
+	struct receive_options *o = ctx;
+	if (key == OPT_OUTPUT)
+		o->folder = text;
+	else
+		o->force = true;
+	return 0;
+}
+
+static void message(void *machine, bool text, const void *data, size_t len) {
+	file_receiver_message(machine, text, data, len);
+}
+static bool work(void *machine) {
+	return file_receiver_work(machine);
+}
+static void get_progress(const void *machine, struct transfer_progress *p) {
+	file_receiver_progress(machine, p);
+}
+
+int receive_main(int argc, char **argv) {
+	struct receive_options o = {.folder = "."};
+	struct command_options command = {.name = "receive",
+	                                  .usage = usage,
+	                                  .own = own,
+	                                  .letters = "o:",
+	                                  .read = read_own,
+	                                  .ctx = &o,
+	                                  .has_signalling = true};
+	struct link_options options = {0};
+	int rest, exit_code = options_read(&command, argc, argv, &options, &rest);
+	if (exit_code >= 0)
+		return exit_code;
+	if (rest < argc)
+		return usage_error("receive", "unexpected argument '%s' (-o DIR says where files go)", argv[rest]);
+	struct files f = {.receives = true, .message = message, .work = work, .get_progress = get_progress};
+	struct transfer_wire wire = {files_send, &f};
+	if (access(o.folder, W_OK | X_OK) == 0)
+		f.machine = file_receiver_new(o.folder, o.force, &wire, files_event, &f);
+	if (!f.machine) {
+		complain("receive: cannot store files in %s: %s", o.folder, strerror(errno));
+		return EXIT_FAILED;
+	}
+	exit_code = files_run(&f, &options);
+	file_receiver_free(f.machine);
+	return exit_code;
+}
