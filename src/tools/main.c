@@ -20,6 +20,7 @@ static const struct command commands[] = {
 	{"cat", cat_main, "join two terminals or pipelines by a channel"},
 	{"echo", echo_main, "send back what comes: a peer for scripts"},
 	{"perf", perf_main, "measure throughput, latency and set-up time between two peers"},
+	{"probe", probe_main, "show what the network of this host allows"},
 	{"receive", receive_main, "take files that another end sends"},
 	{"send", send_main, "send files, checked and resumable"},
 };

@@ -18,6 +18,7 @@ enum {
 int cat_main(int argc, char **argv);
 int echo_main(int argc, char **argv);
 int perf_main(int argc, char **argv);
+int probe_main(int argc, char **argv);
 int receive_main(int argc, char **argv);
 int send_main(int argc, char **argv);
 
