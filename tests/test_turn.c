@@ -703,6 +703,8 @@ START_TEST(test_a_forbidden_peer_is_refused_for_a_minute_and_others_are_not) {
 	ck_assert_int_eq(send_to(PEER(2), "x"), 0);
 	ck_assert(permitted(PEER(2)));
 	ck_assert_uint_eq(turn_server_stats(r.server).channel_bind, 1);
+	ck_assert_uint_eq(turn_server_stats(r.server).create_permission,
+	                  1); /* peer 2's: a 403 is about the peer, not the channel */
 	turn_server_config(r.server)->forbidden.ss_family = 0;
 	run_for(60 * SLUICE_S);
 	ck_assert_int_eq(permit(PEER(1)), 0);
