@@ -27,6 +27,7 @@ both_ways() {
 
 both_ways "--signal $scratch/room"
 [ ! -e "$scratch/room" ] && [ ! -e "$scratch/room.answer" ] || fail 'files of the signalling were left'
+both_ways "--signal $scratch/room --snap --sped" # up before the answer was read
 both_ways "--signal $scratch/room --answer" "--signal $scratch/room --offer"
 both_ways "--signal tcp:127.0.0.1:$port"
 both_ways "--signal tcp:127.0.0.1:$port --snap --sped"

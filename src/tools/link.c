@@ -130,10 +130,6 @@ static void on_signal(struct ev_loop *ev, ev_signal *w, int events) {
 static void connected(struct link *link) {
 	link->phase = LINK_CONNECTED;
 	ev_timer_stop(link->ev, &link->limit);
-	if (!link->carrier->stays) {
-		signalling_free(link->signalling);
-		link->signalling = NULL;
-	}
 	sluice_peer_stats st;
 	sluice_peer_stats_get(link->peer, &st);
 	const sluice_candidate_pair_stats *pair = &st.selected;
@@ -384,7 +380,9 @@ static void on_signal_message(void *ctx, const struct signal_message *m) {
 
 static void on_signal_end(void *ctx, const char *error) {
 	struct link *link = ctx;
-	if (error)
+	if (error && link->phase == LINK_CONNECTED && !link->carrier->stays)
+		link_tell(link, "%s", error); /* it has served */
+	else if (error)
 		link_fail(link, "%s", error);
 	else
 		link_finish(link, EXIT_OK);

@@ -17,7 +17,9 @@
 struct by_file {
 	char offer[PATH_MAX], answer[PATH_MAX], draft[PATH_MAX];
 	bool offering;
-	bool published; /* FILE (offering) or FILE.answer is ours to remove */
+	bool published; /* FILE (offering) or FILE.answer is ours to remove, while it is this one: */
+	dev_t device;
+	ino_t inode;
 	ev_timer timer;
 };
 
@@ -95,6 +97,13 @@ static bool write_draft(struct by_file *f, enum signal_kind kind, const char *te
 	return ok;
 }
 
+static void note_published(struct by_file *f) {
+	struct stat st;
+	f->published = stat(f->offering ? f->offer : f->answer, &st) == 0;
+	f->device = f->published ? st.st_dev : 0;
+	f->inode = f->published ? st.st_ino : 0;
+}
+
 /* Somebody else was faster: then we answer. */
 static void give_way(struct signalling *s) {
 	struct by_file *f = s->own;
@@ -132,7 +141,7 @@ static void publish_offer(struct signalling *s) {
 	} else if (result) {
 		signalling_fail(s, "cannot make %s: %s", f->offer, strerror(error));
 	} else {
-		f->published = true;
+		note_published(f);
 		look(s);
 	}
 }
@@ -149,16 +158,18 @@ static void file_send(struct signalling *s, enum signal_kind kind, const char *t
 		signalling_fail(s, "cannot make %s: %s", f->answer, strerror(errno));
 		unlink(f->draft);
 	} else {
-		f->published = true;
+		note_published(f);
 	}
 }
 
-/* An answer that was taken is gone already; one that was not (the other side left) would mislead the next who offers. */
+/* What nobody took would mislead the next who comes. What was taken is gone, and another pair may use the name by now. */
 static void file_stop(struct signalling *s) {
 	struct by_file *f = s->own;
+	struct stat st;
+	const char *path = f->offering ? f->offer : f->answer;
 	ev_timer_stop(s->ev, &f->timer);
-	if (f->published)
-		unlink(f->offering ? f->offer : f->answer);
+	if (f->published && stat(path, &st) == 0 && st.st_dev == f->device && st.st_ino == f->inode)
+		unlink(path);
 }
 
 const struct carrier carrier_file = {.size = sizeof(struct by_file), .start = file_start, .send = file_send, .stop = file_stop};

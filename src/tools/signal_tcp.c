@@ -38,6 +38,14 @@ static void watch(struct signalling *s) {
 	ev_io_start(s->ev, &t->io);
 }
 
+static void stop_listening(struct signalling *s) {
+	struct by_tcp *t = s->own;
+	ev_io_stop(s->ev, &t->listen_io);
+	if (t->listener >= 0)
+		close(t->listener);
+	t->listener = -1;
+}
+
 static void hang_up(struct signalling *s) {
 	struct by_tcp *t = s->own;
 	ev_io_stop(s->ev, &t->io);
@@ -107,6 +115,7 @@ static bool take_lines(struct signalling *s) {
 		if (wrong)
 			return false;
 		t->met = true;
+		stop_listening(s); /* who comes now is for somebody else */
 		start = end + 1;
 	}
 	t->in_len -= (size_t)(start - t->in);
@@ -210,8 +219,7 @@ static void on_caller(struct ev_loop *ev, ev_io *w, int events) {
 	ev_io_stop(ev, w); /* one at a time */
 	watch(s);
 	if (s->options->role == LINK_OFFER) {
-		close(t->listener); /* our offer is made once */
-		t->listener = -1;
+		stop_listening(s); /* our offer is made once */
 		s->events.on_role(s->events.ctx, true);
 	}
 }
@@ -277,10 +285,8 @@ static void tcp_stop(struct signalling *s) {
 	if (t->fd >= 0 && t->out_len && !t->connecting) /* a last candidate */
 		write_out(s);
 	hang_up(s);
-	ev_io_stop(s->ev, &t->listen_io);
+	stop_listening(s);
 	ev_timer_stop(s->ev, &t->retry);
-	if (t->listener >= 0)
-		close(t->listener);
 	free(t->in);
 	free(t->out);
 }

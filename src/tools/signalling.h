@@ -45,7 +45,7 @@ struct signalling_events {
 
 struct carrier {
 	bool trickles; /* candidates are carried one by one */
-	bool stays;    /* it goes on when the connection is up */
+	bool stays;    /* what goes wrong with it matters after the connection came up, too */
 	size_t size;   /* of its own part */
 	/* Returns false when it was wrong at once; on_end has said why. May call on_role and on_message. */
 	bool (*start)(struct signalling *s);
