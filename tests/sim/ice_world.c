@@ -134,8 +134,8 @@ static void collect(struct ice_world *w, struct ice_agent *a) {
 	while (ice_poll(a->ice, &e)) {
 		switch (e.kind) {
 		case ICE_EVENT_CANDIDATE:
-			MUST(a->told_count < sizeof a->told / sizeof *a->told);
-			a->told[a->told_count++] = e.candidate;
+			if (a->told_count < sizeof a->told / sizeof *a->told)
+				a->told[a->told_count++] = e.candidate;
 			break;
 		case ICE_EVENT_GATHERING:
 			if (e.gathering == ICE_GATHERING_COMPLETE && a->gathered_at == SLUICE_NEVER)
@@ -396,7 +396,7 @@ static void arrive(struct ice_world *w, struct flight *f) {
 		struct ice_agent *a = &w->agents[i->agent];
 		sluice_path path = {.socket = i->socket, .remote = f->from, .remote_len = address_len(&f->from)};
 		/* Behind a block of just its size a sanitizer sees every read beyond it. */
-		uint8_t *copy = malloc(f->len);
+		uint8_t *copy = malloc(f->len ? f->len : 1);
 		MUST(copy);
 		memcpy(copy, f->data, f->len);
 		sluice_datagram d = {.data = copy, .len = f->len};
@@ -408,6 +408,15 @@ static void arrive(struct ice_world *w, struct flight *f) {
 		free(copy);
 	}
 	free(f);
+}
+
+void ice_world_inject(struct ice_world *w, int iface, const struct sockaddr_storage *from, const void *data, size_t len) {
+	struct flight *f = malloc(sizeof *f);
+	MUST(f && len <= sizeof f->data && w->ifaces[iface].agent >= 0);
+	*f = (struct flight){.iface = iface, .from = *from, .len = len};
+	if (len)
+		memcpy(f->data, data, len);
+	arrive(w, f);
 }
 
 static struct flight *next_flight(struct ice_world *w) {

@@ -136,6 +136,9 @@ void ice_world_introduce(struct ice_world *w, struct ice_agent *a, struct ice_ag
 /* Sends a datagram of data over the agent's route, wrapped if need be; false: it has none. */
 bool ice_world_send(struct ice_world *w, struct ice_agent *a);
 
+/* A datagram from nowhere arrives at an interface of an agent now. */
+void ice_world_inject(struct ice_world *w, int iface, const struct sockaddr_storage *from, const void *data, size_t len);
+
 /* Everybody speaks, then time moves to the next thing that happens. False: nothing would happen before limit, where the clock then
  * stands. */
 bool ice_world_step(struct ice_world *w, uint64_t limit);
