@@ -30,7 +30,10 @@ wrong probe --stun nonsense
 wrong probe --stun 'stun:a?transport=udp'
 
 # A real server, where one is installed.
-command -v turnserver >/dev/null 2>&1 || exit 0
+if ! command -v turnserver >/dev/null 2>&1; then
+	echo 'turnserver is not installed (coturn): relays were not asked'
+	exit 0
+fi
 turn=$((port + 1))
 other=$((port + 2))
 cat >"$scratch/turn.conf" <<-END
@@ -62,6 +65,25 @@ grep -q 'sees 127.0.0.1:' "$out" && grep -q 'no NAT' "$out" || { cat "$out"; fai
 run 0 probe $here --turn "turn:127.0.0.1:$turn" --username u --credential c
 grep -q 'over udp: relays at 127.0.0.1:' "$out" && grep -q 'over tcp: relays at 127.0.0.1:' "$out" || { cat "$out"; fail 'TURN'; }
 run 1 probe $here --timeout 2 --turn "turn:127.0.0.1:$turn" --username u --credential wrong
-grep -q 'over udp: ' "$out" || { cat "$out"; fail 'a wrong credential'; }
+grep -q 'over udp: .*401' "$out" || { cat "$out"; fail 'a wrong credential'; }
+
+# Two ends that meet at the relay alone.
+relay="--relay-only --turn turn:127.0.0.1:$turn"
+random 2000000 "$scratch/data"
+for transport in udp tcp; do
+	start one "$scratch/data" cat $here $relay?transport=$transport --username u --credential c --verbose --signal "$scratch/room"
+	one=$pid
+	start two /dev/null cat $here $relay?transport=$transport --username u --credential c --signal "$scratch/room"
+	ended $pid 0 "at the relay over $transport, two"
+	ended $one 0 "at the relay over $transport, one"
+	cmp "$scratch/data" "$scratch/two.out" || fail "at the relay over $transport"
+	grep -q 'connected: relay .* to relay' "$scratch/one.err" || { cat "$scratch/one.err"; fail 'not by way of the relay'; }
+done
+start one /dev/null cat $here $relay --username u --credential wrong --timeout 3 --signal "$scratch/room"
+one=$pid
+start two /dev/null cat $here $relay --username u --credential wrong --timeout 3 --signal "$scratch/room"
+ended $pid 1 'a wrong credential, two'
+ended $one 1 'a wrong credential, one'
+grep -q 'no --turn server gave it a relayed address' "$scratch/one.err" || { cat "$scratch/one.err"; fail 'a wrong credential: no clear message'; }
 kill $server
 wait $server || true

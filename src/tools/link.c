@@ -49,7 +49,19 @@ static double seconds(uint64_t ns) {
 	return (double)ns / 1e9;
 }
 
-/* "ICE worked after 0.021 s, DTLS did not": how far the connection came. */
+static void describe_pathless(const struct link *link, const sluice_peer_stats *st, char *text, size_t size) {
+	if (!st->local_candidates)
+		snprintf(text, size, "this end has no candidate%s",
+		         link->options->relay_only ? ": no --turn server gave it a relayed address" : "");
+	else if (!st->remote_candidates)
+		snprintf(text, size, "the other side told no candidate");
+	else
+		snprintf(text, size, "no path was found: %u candidates here, %u there, %u pairs tried, none answered%s",
+		         st->local_candidates, st->remote_candidates, st->candidate_pairs,
+		         link->options->server_count ? "" : "; across NATs a --stun or --turn server is needed");
+}
+
+/* "ICE found a path after 0.021 s, the DTLS handshake did not end": how far the connection came. */
 static void describe_progress(const struct link *link, char *text, size_t size) {
 	sluice_peer_stats st;
 	sluice_peer_stats_get(link->peer, &st);
@@ -62,9 +74,7 @@ static void describe_progress(const struct link *link, char *text, size_t size) 
 		snprintf(text, size, "ICE found a path after %.3f s, the DTLS handshake did not end",
 		         seconds(st.ice_connected_after));
 	else
-		snprintf(text, size, "no path was found: %u candidates here, %u there, %u pairs tried, none answered%s",
-		         st.local_candidates, st.remote_candidates, st.candidate_pairs,
-		         link->options->server_count ? "" : "; across NATs a --stun or --turn server is needed");
+		describe_pathless(link, &st, text, size);
 }
 
 /* ---- ending -------------------------------------------------------------------------------------------------------- */
@@ -393,7 +403,7 @@ static void on_signal_end(void *ctx, const char *error) {
 static void on_log(void *ctx, enum sluice_log_level level, const char *line) {
 	(void)ctx;
 	static const char *const names[] = {"error", "warning", "info", "debug"};
-	fprintf(stderr, "sluice: %s: %s\n", names[level], line);
+	complain("%s: %s", names[level], line);
 }
 
 int link_env(const struct link_options *o, sluice_env **env) {

@@ -70,8 +70,9 @@ static int gather_all(struct probe *p) {
 
 static void on_turn_log(void *ctx, enum sluice_log_level level, const char *line) {
 	struct probe_turn *t = ctx;
-	if (level <= SLUICE_LOG_WARN)
-		snprintf(t->why, sizeof t->why, "%s", line);
+	const char *reason = strstr(line, "TURN server");
+	if (reason || level <= SLUICE_LOG_WARN)
+		snprintf(t->why, sizeof t->why, "%s", reason ? reason : line);
 	if (options_say(&t->probe->options, level == SLUICE_LOG_DEBUG ? 2 : 1))
 		complain("%s over %s: %s", t->server.url, t->transport, line);
 }

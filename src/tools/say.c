@@ -4,13 +4,21 @@
 
 #include "tools/tools.h"
 
+/* What the other side sent (a reason, a name) may stand in it, and it goes to a terminal: control characters do not get there. */
+static void make_harmless(char *text) {
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 127)
+			*text = '?';
+}
+
 void complain(const char *format, ...) {
+	char text[2048];
 	va_list args;
 	va_start(args, format);
-	fputs("sluice: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
+	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	make_harmless(text);
+	fprintf(stderr, "sluice: %s\n", text);
 }
 
 int usage_error(const char *command, const char *format, ...) {

@@ -24,7 +24,7 @@ int send_main(int argc, char **argv);
 
 /* Before the process ends: the exit code, or EXIT_FAILED where something that was printed did not get out. */
 int finish_output(int exit_code);
-/* "sluice: " and the message, a newline behind it, to stderr. */
+/* "sluice: " and the message, a newline behind it, to stderr; control characters in it become question marks. */
 __attribute__((format(printf, 1, 2))) void complain(const char *format, ...);
 /* The same for a wrong command line: says where help is, and returns EXIT_USAGE. */
 __attribute__((format(printf, 2, 3))) int usage_error(const char *command, const char *format, ...);

@@ -338,9 +338,6 @@ static void on_failed(struct file_sender *s, json_t *json) {
 	const char *reason = json_string_value(json_object_get(json, "reason"));
 	char text[300];
 	snprintf(text, sizeof text, "the other side: %.250s", reason ? reason : "it gives no reason");
-	for (char *at = text; *at; at++) /* it goes to a terminal */
-		if ((unsigned char)*at < ' ' || *at == 127)
-			*at = '?';
 	fail_file(s, text);
 }
 
