@@ -314,6 +314,25 @@ START_TEST(test_a_dead_path_fails_the_peer_when_consent_expires) {
 }
 END_TEST
 
+START_TEST(test_a_dead_path_waits_for_a_restart_that_is_under_way_and_no_longer) {
+	struct call w;
+	begin(&w);
+	connect_both(&w);
+	sim_link(&w.sim, w.a->host, w.b->host)->config.outage_to = SLUICE_NEVER;
+	sim_link(&w.sim, w.b->host, w.a->host)->config.outage_to = SLUICE_NEVER;
+	w.a->silent = true;
+	ck_assert_int_eq(sluice_peer_restart_ice(w.a->peer), 0);
+	caller_offer(w.a);
+	sim_run(&w.sim, w.sim.now + 60 * SLUICE_S);
+	ck_assert_int_eq(w.b->state, SLUICE_PEER_FAILED);
+	ck_assert_int_eq(sluice_peer_state(w.a->peer), SLUICE_PEER_DISCONNECTED);
+	ck_assert_int_eq(sluice_peer_set_local_description(w.a->peer, SLUICE_SDP_ROLLBACK, NULL), 0);
+	sim_run(&w.sim, w.sim.now + 60 * SLUICE_S);
+	ck_assert_int_eq(w.a->state, SLUICE_PEER_FAILED);
+	end(&w);
+}
+END_TEST
+
 START_TEST(test_nobody_at_the_other_end_is_a_timeout) {
 	struct call w;
 	begin(&w);
@@ -514,9 +533,9 @@ SUITE("negotiation", test_the_events_of_a_call_come_in_the_order_of_w3c,
       test_another_certificate_than_the_announced_one_fails_the_peer, test_of_two_colliding_offers_the_impolite_one_wins,
       test_a_rolled_back_offer_can_be_made_again, test_an_offer_of_the_other_side_later_changes_nothing,
       test_a_restart_changes_the_credentials_and_loses_nothing, test_a_silent_path_is_told_and_its_return_too,
-      test_a_dead_path_fails_the_peer_when_consent_expires, test_nobody_at_the_other_end_is_a_timeout,
-      test_closing_delivers_first_and_tells_both_sides, test_closing_before_anything_was_said_is_the_end_at_once,
-      test_candidates_may_come_before_the_answer_is_made,
+      test_a_dead_path_fails_the_peer_when_consent_expires, test_a_dead_path_waits_for_a_restart_that_is_under_way_and_no_longer,
+      test_nobody_at_the_other_end_is_a_timeout, test_closing_delivers_first_and_tells_both_sides,
+      test_closing_before_anything_was_said_is_the_end_at_once, test_candidates_may_come_before_the_answer_is_made,
       test_a_candidate_of_another_generation_or_of_no_use_is_ignored_and_a_malformed_one_refused,
       test_a_filtered_candidate_is_not_told, test_server_urls_are_read_as_rfc_7064_and_7065_have_them,
       test_a_direct_peer_has_no_descriptions, test_the_certificate_that_the_other_side_showed_can_be_read,

@@ -155,6 +155,8 @@ uint64_t underlay_deadline(const sluice_peer *p);
 int underlay_set_role(sluice_peer *p, enum sluice_role role);
 /* Begins the handshake as soon as there is a way for it: a route, or checks that it is embedded in. */
 void underlay_try_start(sluice_peer *p);
+/* Ends the peer when ICE has failed and no negotiation is under way that could mend it. */
+void underlay_judge(sluice_peer *p);
 enum sluice_ice_state underlay_ice_state(const sluice_peer *p);
 
 /* ---- negotiation.c ---- */

@@ -264,6 +264,7 @@ static int roll_back(sluice_peer *p, enum sluice_signaling_state from) {
 	set_state(p, SLUICE_SIGNALING_STABLE);
 	n->needed = false; /* whatever wanted the offer still does, and says so once more */
 	negotiation_update(p);
+	underlay_judge(p);
 	peer_wake(p);
 	return 0;
 }

@@ -159,6 +159,14 @@ enum sluice_ice_state underlay_ice_state(const sluice_peer *p) {
 	return ice_states[ice_state(p->ice)];
 }
 
+void underlay_judge(sluice_peer *p) {
+	/* A restart that is under way may still find a path; without one there is nothing more to wait for. */
+	if (ice_state(p->ice) == ICE_FAILED && p->negotiation.state == SLUICE_SIGNALING_STABLE)
+		peer_end(p, SLUICE_TIMED_OUT,
+		         p->ice_after == SLUICE_NEVER ? "no candidate pair worked"
+		                                      : "the path is dead: no answer to consent checks");
+}
+
 /* Notes when a phase ended, the first time. */
 static void note_time(const sluice_peer *p, uint64_t *after) {
 	if (*after == SLUICE_NEVER)
@@ -176,11 +184,7 @@ static void on_ice_state(sluice_peer *p, enum ice_state state) {
 		p->silent = silent;
 		peer_wake(p);
 	}
-	/* A restart that is under way may still find a path; without one there is nothing more to wait for. */
-	if (state == ICE_FAILED && p->negotiation.state == SLUICE_SIGNALING_STABLE)
-		peer_end(p, SLUICE_TIMED_OUT,
-		         p->ice_after == SLUICE_NEVER ? "no candidate pair worked"
-		                                      : "the path is dead: no answer to consent checks");
+	underlay_judge(p);
 }
 
 static void on_route(sluice_peer *p) {
