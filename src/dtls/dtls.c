@@ -234,6 +234,15 @@ void dtls_take_record(struct dtls *d, uint8_t *record, size_t len, uint64_t now)
 	update_timer(d, now);
 }
 
+void dtls_raise_first_timeout(struct dtls *d, uint64_t timeout) {
+	if (timeout > TIMEOUT_MAX)
+		timeout = TIMEOUT_MAX;
+	if (d->first_timeout < timeout)
+		d->first_timeout = timeout;
+	if (d->timeout < timeout)
+		d->timeout = timeout;
+}
+
 int dtls_start(struct dtls *d, uint64_t now) {
 	if (d->state != DTLS_NEW)
 		return SLUICE_WRONG_STATE;

@@ -51,6 +51,8 @@ void dtls_free(struct dtls *d);
 int dtls_set_remotes(struct dtls *d, const sluice_fingerprint *remotes, size_t count);
 int dtls_set_remote(struct dtls *d, const sluice_fingerprint *remote);
 
+/* The round trip became known: no flight is repeated sooner than this from the next one on. Never lowers what was set. */
+void dtls_raise_first_timeout(struct dtls *d, uint64_t timeout);
 /* Makes the first flight ready (client) or waits for one (server). */
 int dtls_start(struct dtls *d, uint64_t now);
 

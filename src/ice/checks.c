@@ -184,7 +184,7 @@ void role_switch(struct ice *ice, bool controlling) {
 	if (ice->controlling == controlling)
 		return;
 	ice->controlling = controlling;
-	env_log(ice->env, SLUICE_LOG_DEBUG, "ice: role conflict, now %s", ROLE(ice));
+	env_log(ice->env, SLUICE_LOG_DEBUG, "ice: now %s", ROLE(ice));
 	struct session *sessions[] = {ice->current, ice->before};
 	for (size_t i = 0; i < 2; i++) {
 		if (!sessions[i])

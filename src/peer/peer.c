@@ -292,15 +292,6 @@ static int make_certificate(sluice_peer *p, const sluice_peer_config *c) {
 	return 0;
 }
 
-/* Over a path whose round trip is known, a flight is repeated when its answer is late and not before. */
-static uint64_t first_timeout(const sluice_peer *p) {
-	struct ice_pair_stats pair;
-	uint64_t configured = p->config.dtls_first_timeout;
-	if (!p->ice || !ice_selected(p->ice, &pair))
-		return configured;
-	return 2 * pair.rtt > configured ? 2 * pair.rtt : configured;
-}
-
 int peer_make_dtls(sluice_peer *p, enum sluice_role role) {
 	struct dtls_config config = {
 		.client = role == SLUICE_ROLE_CLIENT,
@@ -308,7 +299,7 @@ int peer_make_dtls(sluice_peer *p, enum sluice_role role) {
 		.remote = p->config.remote_fingerprint,
 		.mtu = p->config.mtu,
 		.handshake_mtu = p->sped ? ICE_SPED_MTU : 0,
-		.first_timeout = first_timeout(p),
+		.first_timeout = p->config.dtls_first_timeout,
 		.ciphers = p->config.dtls_ciphers,
 	};
 	return dtls_new(p->env, &config, &p->dtls);

@@ -192,6 +192,10 @@ static void on_route(sluice_peer *p) {
 	if (!p->routed)
 		return;
 	note_time(p, &p->ice_after);
+	/* Over a path whose round trip is known, a flight is repeated when its answer is late and not before. */
+	struct ice_pair_stats pair;
+	if (p->dtls && !p->dtls_up && ice_selected(p->ice, &pair))
+		dtls_raise_first_timeout(p->dtls, 2 * pair.rtt);
 	underlay_try_start(p);
 }
 

@@ -270,15 +270,17 @@ static size_t plain_packet(sluice_sctp *a, const struct space *s) {
 
 /* Writes one packet. Returns its length, 0 when nothing is due or nothing fits. */
 static size_t packet_build(sluice_sctp *a, const struct space *s) {
+	/* Before the replies: behind one of them it would be cut to its length, and the first messages could not ride along. */
+	if (a->state == SLUICE_SCTP_COOKIE_ECHOED && a->pending & PENDING_COOKIE_ECHO)
+		return cookie_packet(a, s);
 	if (a->replies)
 		return reply_packet(a, s);
 	switch (a->state) {
 	case SLUICE_SCTP_CLOSED:
+	case SLUICE_SCTP_COOKIE_ECHOED:
 		return 0;
 	case SLUICE_SCTP_COOKIE_WAIT:
 		return a->pending & PENDING_INIT ? init_packet(a, s) : 0;
-	case SLUICE_SCTP_COOKIE_ECHOED:
-		return a->pending & PENDING_COOKIE_ECHO ? cookie_packet(a, s) : 0;
 	default:
 		return plain_packet(a, s);
 	}

@@ -1,0 +1,127 @@
+/* How long from the offer to an open channel? In round trips, over a link with a delay and a signalling channel with the same. */
+#include "sim/caller.h"
+#include "suite.h"
+
+#define RTT (100 * SLUICE_MS)
+
+static const struct link_config far = {.delay = RTT / 2};
+
+struct call {
+	struct sim sim;
+	struct caller *a, *b; /* a offers */
+};
+
+static void call_with(struct call *w, const sluice_peer_config *offerer, const sluice_peer_config *answerer, bool trickle) {
+	sim_init(&w->sim, sim_seed(7));
+	w->a = caller_new(&w->sim, "a", offerer);
+	w->b = caller_new(&w->sim, "b", answerer);
+	w->a->trickle = w->b->trickle = trickle;
+	caller_join(w->a, w->b, &far, RTT / 2);
+	caller_open(w->a, "hello");
+}
+
+static bool both_open(const struct call *w) {
+	return w->a->open_at != SLUICE_NEVER && w->b->message_at != SLUICE_NEVER;
+}
+
+static double trips(const struct call *w, uint64_t at) {
+	return (double)(at - w->a->offered_at) / (double)RTT;
+}
+
+/* Runs it and says when the offerer could send and when the answerer had the first message. */
+static void open_within(const sluice_peer_config *offerer, const sluice_peer_config *answerer, double open, double message) {
+	for (int trickle = 0; trickle < 2; trickle++) {
+		struct call w;
+		call_with(&w, offerer, answerer, trickle);
+		ck_assert_msg(SIM_UNTIL(&w.sim, 5 * SLUICE_S, both_open(&w)), "nothing opened; a: %s; b: %s", w.a->log, w.b->log);
+		ck_assert_msg(trips(&w, w.a->open_at) <= open, "the offerer opens after %.2f round trips",
+		              trips(&w, w.a->open_at));
+		ck_assert_msg(trips(&w, w.b->message_at) <= message, "the answerer hears after %.2f", trips(&w, w.b->message_at));
+		ck_assert_str_eq(w.b->last_message, "hello");
+		sim_close(&w.sim);
+	}
+}
+
+static sluice_peer_config with(bool snap, bool sped, bool passive) {
+	sluice_peer_config c;
+	sluice_peer_config_init(&c);
+	c.offer_snap = snap;
+	c.offer_sped = sped;
+	c.passive = passive;
+	return c;
+}
+
+START_TEST(test_a_channel_opens_within_four_round_trips_one_of_them_signalling) {
+	open_within(NULL, NULL, 4.05, 4.55);
+}
+END_TEST
+
+START_TEST(test_with_the_init_in_the_description_it_opens_a_round_trip_sooner) {
+	sluice_peer_config a = with(true, false, false);
+	open_within(&a, NULL, 3.05, 3.55);
+}
+END_TEST
+
+START_TEST(test_with_dtls_in_the_checks_as_well_it_opens_after_two_round_trips) {
+	sluice_peer_config a = with(true, true, false);
+	open_within(&a, NULL, 2.05, 2.55);
+}
+END_TEST
+
+START_TEST(test_dtls_in_the_checks_alone_spares_one_round_trip) {
+	sluice_peer_config a = with(false, true, false);
+	open_within(&a, NULL, 3.05, 3.55);
+}
+END_TEST
+
+START_TEST(test_an_answerer_that_is_the_server_costs_one_round_trip_and_no_more) {
+	sluice_peer_config b = with(false, false, true);
+	open_within(NULL, &b, 5.05, 5.55);
+}
+END_TEST
+
+START_TEST(test_an_ice_lite_answerer_is_not_slower) {
+	sluice_peer_config b = with(false, false, true);
+	b.ice.lite = true;
+	open_within(NULL, &b, 5.05, 5.55);
+}
+END_TEST
+
+START_TEST(test_an_ice_lite_client_begins_with_the_first_check_that_authenticates) {
+	sluice_peer_config b = with(false, false, false);
+	b.ice.lite = true;
+	open_within(NULL, &b, 4.55, 5.05);
+}
+END_TEST
+
+START_TEST(test_who_refuses_both_shortcuts_is_connected_without_them) {
+	sluice_peer_config a = with(true, true, false), b = with(false, false, false);
+	b.refuse_snap = b.refuse_sped = true;
+	open_within(&a, &b, 4.05, 4.55);
+}
+END_TEST
+
+START_TEST(test_statistics_tell_when_each_phase_ended) {
+	struct call w;
+	sluice_peer_stats s;
+	call_with(&w, NULL, NULL, false);
+	ck_assert(SIM_UNTIL(&w.sim, 5 * SLUICE_S, both_open(&w)));
+	sluice_peer_stats_get(w.a->peer, &s);
+	ck_assert_uint_le(s.gathered_after, SLUICE_MS);
+	ck_assert_uint_le(s.ice_connected_after, s.dtls_connected_after);
+	ck_assert_uint_le(s.dtls_connected_after, s.sctp_connected_after);
+	ck_assert_uint_le(s.sctp_connected_after, s.channel_open_after);
+	ck_assert_uint_lt(s.channel_open_after, 5 * RTT);
+	ck_assert_str_eq(s.selected.local_type, "host");
+	ck_assert_uint_eq(s.selected.rtt, RTT);
+	ck_assert_uint_eq(s.dtls.flights_repeated, 0); /* the round trip is known from the checks */
+	sim_close(&w.sim);
+}
+END_TEST
+
+SUITE("opening", test_a_channel_opens_within_four_round_trips_one_of_them_signalling,
+      test_with_the_init_in_the_description_it_opens_a_round_trip_sooner,
+      test_with_dtls_in_the_checks_as_well_it_opens_after_two_round_trips, test_dtls_in_the_checks_alone_spares_one_round_trip,
+      test_an_answerer_that_is_the_server_costs_one_round_trip_and_no_more, test_an_ice_lite_answerer_is_not_slower,
+      test_an_ice_lite_client_begins_with_the_first_check_that_authenticates,
+      test_who_refuses_both_shortcuts_is_connected_without_them, test_statistics_tell_when_each_phase_ended)
