@@ -26,7 +26,8 @@ static void scene_of(struct scene *s, struct ice_config a, struct ice_config b) 
 }
 
 static void scene_init(struct scene *s, bool a_controls, bool b_controls) {
-	scene_of(s, (struct ice_config){.controlling = a_controls}, (struct ice_config){.controlling = b_controls});
+	struct ice_config a = {.controlling = a_controls}, b = {.controlling = b_controls};
+	scene_of(s, a, b);
 }
 
 static bool routed(const struct scene *s) {

@@ -54,6 +54,8 @@ static int add_server(struct ice *ice, const struct ice_server *from) {
 static int add_servers(struct ice *ice, const struct ice_config *config) {
 	if (config->server_count > ICE_SERVER_MAX)
 		return SLUICE_INVALID;
+	if (config->server_count && !(ice->servers = env_zalloc(ice->env, config->server_count * sizeof *ice->servers)))
+		return SLUICE_NO_MEMORY;
 	for (size_t i = 0; i < config->server_count; i++) {
 		int rc = add_server(ice, &config->servers[i]);
 		if (rc < 0)
@@ -100,6 +102,8 @@ void ice_free(struct ice *ice) {
 	}
 	for (size_t i = 0; i < ice->base_count; i++)
 		env_free(ice->env, ice->bases[i].hidden);
+	env_free(ice->env, ice->servers);
+	env_free(ice->env, ice->bases);
 	queries_free(ice);
 	relays_free(ice);
 	sped_free(&ice->sped);

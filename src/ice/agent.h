@@ -29,7 +29,7 @@
 #define ICE_BASE_MAX 32    /* sockets of the driver */
 #define ICE_REMOTE_MAX 100 /* candidates of the other side, peer-reflexive ones among them */
 #define ICE_EARLY_MAX 16   /* checks remembered before the remote password is known */
-#define ICE_ANSWER_MAX 32  /* requests that wait for their answer to leave */
+#define ICE_ANSWER_MAX 16  /* requests that wait for their answer to leave */
 #define ICE_QUERY_MAX 64   /* requests to STUN servers */
 #define ICE_SERVER_MAX 16
 #define ICE_RELAY_MAX 8
@@ -207,9 +207,9 @@ struct ice {
 	uint32_t next_id; /* of requests to the driver */
 
 	struct session *current, *before;
-	struct base bases[ICE_BASE_MAX];
-	size_t base_count;
-	struct server servers[ICE_SERVER_MAX];
+	struct base *bases;
+	size_t base_count, base_capacity;
+	struct server *servers;
 	size_t server_count;
 	struct query *queries;
 	size_t query_count;

@@ -162,7 +162,7 @@ void pair_remove(struct ice *ice, struct pair *p) {
 	env_free(ice->env, p);
 }
 
-/* RFC 8445, 6.1.2.5 bounds the check list by "discarding lower-priority candidate pairs"; one that was used already is worth more
+/* RFC 8445, 6.1.2.5 bounds the check list by discarding the pairs of lowest priority; one that was used already is worth more
  * than any that was not. */
 static bool make_room(struct ice *ice, struct session *s, uint64_t priority) {
 	struct pair *worst = NULL;
@@ -185,6 +185,9 @@ static bool make_room(struct ice *ice, struct session *s, uint64_t priority) {
 static bool fits(const struct local *l, const struct remote *r) {
 	const struct sockaddr_storage *a = &l->c.addr, *b = &r->addr;
 	if (!l->paired || a->ss_family != b->ss_family || b->ss_family == 0 || r->transport != transport_opposite(l->c.transport))
+		return false;
+	/* RFC 6544, 6.2: a passive candidate checks nobody. Its pairs come from the connections that come, as peer-reflexive. */
+	if (l->c.transport == CANDIDATE_TCP_PASSIVE && r->type != CANDIDATE_PRFLX)
 		return false;
 	if (address_is_any(b) || address_is_loopback(a) != address_is_loopback(b))
 		return false;

@@ -17,7 +17,7 @@ static uint64_t clamp(uint64_t low, uint64_t v, uint64_t high) {
 	return v < high ? v : high;
 }
 
-/* RFC 7675, 5.1: "the interval SHOULD be randomized from between 0.8 and 1.2 of the basic period". */
+/* RFC 7675, 5.1: each interval is drawn between 0.8 and 1.2 of the period, so that checks of many sessions do not fall together. */
 static uint64_t randomised(struct ice *ice, uint64_t period) {
 	return period / 10 * 8 + period / 10 * 4 / 1000 * (env_random32(ice->env) % 1001);
 }
@@ -104,8 +104,7 @@ struct pair *consent_choose(struct ice *ice, uint64_t now) {
 	}
 	if (best || !ice->before)
 		return best;
-	/* RFC 8445, 9: "The agent continues to use the previously selected pair until a new one is selected" is what a restart without
-	 * interruption needs. */
+	/* RFC 8445, 9: "during the restart, data can continue to be sent using existing data sessions". */
 	if (ice->selected)
 		return ice->selected;
 	for (size_t i = 0; i < ice->before->pair_count; i++) {
@@ -144,8 +143,7 @@ void consent_advance(struct ice *ice, uint64_t now) {
 	if (!p)
 		return;
 	if (now - last_sign(ice, p) >= ice->config.failed_after) {
-		/* RFC 7675, 5.1: "consent expires [...] if no valid STUN Binding response has been received from the remote peer in
-		 * the last 30 seconds", and then nothing more may be sent to it. */
+		/* RFC 7675, 5.1: consent expires 30 s after the last valid answer, and then nothing more may be sent there. */
 		pair_fail(ice, p);
 		if (!consent_choose(ice, now))
 			event_state(ice, ICE_FAILED);

@@ -74,9 +74,11 @@ void ice_free(struct ice *ice);
 
 /* ---- this side ---- */
 
-/* A UDP socket (or, CANDIDATE_TCP_PASSIVE, a listening one; CANDIDATE_TCP_ACTIVE: port 9, connections are asked for) that the driver
- * opened: a host candidate. network distinguishes interfaces (STUN is asked once for each base), preference 0..65535 orders them
- * (RFC 8421: IPv6 and IPv4 interleaved; 65535 for the only one). hidden: the candidate's name is told instead of its address
+/* A UDP socket that the driver opened, or for ICE over TCP a listening one (CANDIDATE_TCP_PASSIVE) or an address from which connections
+ * start (CANDIDATE_TCP_ACTIVE): a host candidate. TCP connections have no numbers of their own: accepted ones speak with the listening
+ * socket's, ours with the active address's, opened by the driver when a first datagram wants to go to a remote address.
+ *
+ * STUN is asked from each UDP socket. preference 0..65535 orders them (RFC 8421: IPv6 and IPv4 interleaved; 65535 for the only one). hidden: the candidate's name is told instead of its address
  * (mDNS), NULL: the address. Any time; when gathering runs already, its candidate is told and paired at once. 0, SLUICE_EXISTS, SLUICE_LIMIT,
  * SLUICE_NO_MEMORY. */
 int ice_add_local(struct ice *ice, enum candidate_transport transport, uint32_t socket, const struct sockaddr_storage *addr,
@@ -126,16 +128,16 @@ struct ice_request {
 	const char *name;             /* RESOLVE: the host; STREAM: for TLS's server name. Valid until the next verb */
 	bool mdns;                    /* RESOLVE: ask by multicast DNS (RFC 6762) */
 	bool tls;                     /* STREAM */
-	bool turn;                    /* STREAM: STUN/ChannelData frames (RFC 8656, 3.1); false: RFC 4571 frames */
+	bool turn;                    /* STREAM: STUN/ChannelData frames (RFC 8656, 12.5); always, so far */
 	struct sockaddr_storage addr; /* STREAM: where to */
-	uint32_t socket;              /* CLOSE: which; STREAM for ICE-TCP: the TCP_ACTIVE socket number it starts from */
+	uint32_t socket;              /* CLOSE: which */
 };
 bool ice_poll_request(struct ice *ice, struct ice_request *r);
 /* count 0: nothing was found. Both families may come. */
 void ice_resolved(struct ice *ice, uint32_t id, const struct sockaddr_storage *addrs, size_t count, uint64_t now);
 /* The stream is connected (TLS done) and has this number and local address from now on; ICE_NO_SOCKET: it could not be. */
 void ice_stream_up(struct ice *ice, uint32_t id, uint32_t socket, const struct sockaddr_storage *local, uint64_t now);
-/* A stream that was up is gone; or (passive TCP) nothing is known of it. */
+/* A stream that was up is gone. */
 void ice_stream_down(struct ice *ice, uint32_t socket, uint64_t now);
 
 /* ---- the verbs ---- */

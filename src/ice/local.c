@@ -76,7 +76,12 @@ struct local *local_add(struct ice *ice, enum candidate_type type, const struct 
 	struct session *s = ice->current;
 	struct candidate c = {
 		.type = type, .transport = base->transport, .component = 1, .addr = *addr, .port = address_port(addr)};
-	struct local *l = local_at(s, base->socket, addr);
+	if (c.transport == CANDIDATE_TCP_ACTIVE) {
+		/* RFC 6544, 4.5: nobody can connect to an active candidate, so that its port is told as 9, discard's. */
+		c.port = 9;
+		address_set_port(&c.addr, 9);
+	}
+	struct local *l = local_at(s, base->socket, &c.addr);
 	if (l && (l->told || type == CANDIDATE_PRFLX)) /* RFC 8445, 5.1.3: redundant */
 		return l;
 	c.priority = candidate_priority(type, c.transport, base->preference);
@@ -114,12 +119,29 @@ struct local *local_seen(struct ice *ice, struct pair *p, const struct sockaddr_
 	return append(ice, p->session, &c, &base);
 }
 
+static bool room_for_base(struct ice *ice) {
+	if (ice->base_count < ice->base_capacity)
+		return true;
+	size_t capacity = ice->base_capacity ? 2 * ice->base_capacity : 1;
+	struct base *bases = env_alloc(ice->env, capacity * sizeof *bases);
+	if (!bases)
+		return false;
+	if (ice->base_count)
+		memcpy(bases, ice->bases, ice->base_count * sizeof *bases);
+	env_free(ice->env, ice->bases);
+	ice->bases = bases;
+	ice->base_capacity = capacity;
+	return true;
+}
+
 int ice_add_local(struct ice *ice, enum candidate_transport transport, uint32_t socket, const struct sockaddr_storage *addr,
                   uint16_t preference, const char *hidden) {
 	if (base_find(ice, socket))
 		return SLUICE_EXISTS;
 	if (ice->base_count == ICE_BASE_MAX)
 		return SLUICE_LIMIT;
+	if (!room_for_base(ice))
+		return SLUICE_NO_MEMORY;
 	struct base *b = &ice->bases[ice->base_count];
 	*b = (struct base){.socket = socket, .transport = transport, .preference = preference, .addr = *addr};
 	if (hidden && !(b->hidden = env_strndup(ice->env, hidden, strlen(hidden))))

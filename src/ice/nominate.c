@@ -7,10 +7,14 @@
 #define WAIT_MAX (200 * SLUICE_MS)
 
 /* What a better pair could win: a shorter way is worth waiting and switching for, a higher local preference is not. */
-static int worth(const struct pair *p) {
+enum worth { WORTH_RELAY, WORTH_TCP, WORTH_REFLEXIVE, WORTH_HOST };
+
+static enum worth worth(const struct pair *p) {
 	if (p->local->c.type == CANDIDATE_RELAY || p->remote->type == CANDIDATE_RELAY)
-		return 0;
-	return p->local->c.type == CANDIDATE_HOST && p->remote->type == CANDIDATE_HOST ? 2 : 1;
+		return WORTH_RELAY;
+	if (p->local->c.transport != CANDIDATE_UDP)
+		return WORTH_TCP;
+	return p->local->c.type == CANDIDATE_HOST && p->remote->type == CANDIDATE_HOST ? WORTH_HOST : WORTH_REFLEXIVE;
 }
 
 static bool may_succeed(const struct pair *p) {
@@ -19,7 +23,7 @@ static bool may_succeed(const struct pair *p) {
 
 static bool may_be_bettered(const struct ice *ice, const struct pair *best) {
 	const struct session *s = best->session;
-	if (worth(best) == 2)
+	if (worth(best) == WORTH_HOST)
 		return false;
 	for (size_t i = 0; i < s->pair_count; i++)
 		if (may_succeed(s->pairs[i]) && worth(s->pairs[i]) > worth(best))

@@ -185,7 +185,7 @@ int ice_set_remote(struct ice *ice, const char *ufrag, const char *pwd, bool lit
 	s->remote_ufrag = u;
 	s->remote_pwd = p;
 	s->remote_lite = lite;
-	/* RFC 8445, 6.1.1: when one agent is full and the other lite, the full one "MUST take the controlling role". */
+	/* RFC 8445, 6.1.1: when one agent is full and the other lite, the full one takes the controlling role. */
 	if (lite && !ice->config.lite)
 		role_switch(ice, true);
 	replay_early(ice, s);

@@ -98,6 +98,13 @@ uint32_t ice_world_socket(struct ice_world *w, struct ice_agent *a, const char *
 	return i->socket;
 }
 
+uint32_t ice_world_tcp(struct ice_world *w, struct ice_agent *a, const char *address, uint16_t port, bool passive) {
+	struct iface *i = add_iface(w, address, port);
+	i->agent = (int)(a - w->agents);
+	ice_add_local(a->ice, passive ? CANDIDATE_TCP_PASSIVE : CANDIDATE_TCP_ACTIVE, i->socket, &i->addr, 65535, NULL);
+	return i->socket;
+}
+
 static struct iface *find_socket(struct ice_world *w, uint32_t socket) {
 	MUST(socket >= 10 && socket < 10 + (uint32_t)w->iface_count);
 	return &w->ifaces[socket - 10];

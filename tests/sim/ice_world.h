@@ -119,6 +119,8 @@ struct ice_agent *ice_world_agent(struct ice_world *w, const char *name, const s
 /* A socket of the agent on an address; returns its number. */
 uint32_t ice_world_socket(struct ice_world *w, struct ice_agent *a, const char *address, uint16_t port, int nat,
                           uint16_t preference, const char *hidden);
+/* The same for ICE over TCP; connections cost nothing here. An active address has a port that the world alone knows. */
+uint32_t ice_world_tcp(struct ice_world *w, struct ice_agent *a, const char *address, uint16_t port, bool passive);
 void ice_world_unplug(struct ice_world *w, struct ice_agent *a, uint32_t socket);
 /* A STUN server on the open internet. */
 void ice_world_stun(struct ice_world *w, const char *address, uint16_t port);
