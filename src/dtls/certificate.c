@@ -17,6 +17,7 @@
 /* ---- life ---------------------------------------------------------------------------------------------------------- */
 
 static void certificate_free(sluice_certificate *c) {
+	sessions_free(c);
 	SSL_CTX_free(c->ctx);
 	X509_free(c->x509);
 	if (c->keylog >= 0)

@@ -43,7 +43,7 @@ struct dtls {
 	struct held_record *lent; /* opened by the last dtls_open; its caller may still read them */
 
 	/* The handshake. */
-	bool client;
+	bool client, resume;
 	bool finished; /* OpenSSL's handshake is complete */
 	bool verified; /* the peer's certificate matched one of `remotes` */
 	bool repeated; /* this flight was sent more than once */
@@ -65,8 +65,15 @@ int trust_set(struct dtls *d, const sluice_fingerprint *f, size_t count);
 /* Compares the peer's certificate with them, if both are here and that was not done yet. A certificate that does not fit (or
  * a handshake without one) ends the connection: FINGERPRINT; else 0. */
 int trust_check(struct dtls *d);
+bool trust_matches(const struct dtls *d, const X509 *peer);
 /* OpenSSL's certificate callback; accepts any chain, and then only the fingerprint counts. */
 int dtls_verify_peer(X509_STORE_CTX *store, void *unused);
+
+/* ---- sessions.c ---- */
+bool sessions_refuse(SSL *ssl);        /* server: neither finds nor leaves a session; with sessions_done */
+void sessions_offer(struct dtls *d);   /* client, before its first flight */
+void sessions_done(struct dtls *d);    /* CONNECTED */
+void sessions_survive(struct dtls *d); /* before SSL_free */
 
 /* ---- early.c ---- */
 /* Keeps a record of data, sealed; a record above the bound is dropped and counted. */

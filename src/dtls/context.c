@@ -1,6 +1,6 @@
 /* context: which protocol do all connections of one certificate speak?
  *
- * The SSL_CTX: DTLS 1.2 alone, the groups, no resumption and no renegotiation, and the key log. Per-connection settings
+ * The SSL_CTX: DTLS 1.2 alone, the groups, no tickets and no renegotiation, and the key log. Per-connection settings
  * (suites, MTU, timers) stand in dtls.c. */
 #define _GNU_SOURCE /* secure_getenv */
 #include <fcntl.h>
@@ -31,11 +31,9 @@ static void open_keylog(sluice_certificate *c) {
 }
 
 static bool configure(SSL_CTX *ctx) {
-	/* Tickets and session ids: a peer connection is never resumed, and a ticket would be one more message in the last
-	 * flight. The MTU is ours to say, there is no socket to ask. Nothing in WebRTC renegotiates. */
+	/* A ticket would be one more message in the last flight; sessions are resumed by their ids. The MTU is ours to say, there is no socket to ask. Nothing in WebRTC renegotiates. */
 	SSL_CTX_set_options(ctx,
 	                    SSL_OP_NO_TICKET | SSL_OP_NO_QUERY_MTU | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	SSL_CTX_set_cert_verify_callback(ctx, dtls_verify_peer, NULL);
 	/* X25519 is the cheaper of the two here: 44 us against 66 us a derivation where this was written. */
@@ -50,5 +48,5 @@ bool certificate_open_context(sluice_certificate *c, EVP_PKEY *key) {
 		return false;
 	SSL_CTX_set_app_data(c->ctx, c);
 	open_keylog(c);
-	return true;
+	return sessions_open(c);
 }

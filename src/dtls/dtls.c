@@ -45,6 +45,7 @@ void dtls_connect_if_trusted(struct dtls *d) {
 	if (!d->finished || !d->verified)
 		return;
 	d->state = DTLS_CONNECTED;
+	sessions_done(d);
 	env_log(d->env, SLUICE_LOG_INFO, "dtls: connected with %s", dtls_cipher(d));
 }
 
@@ -191,7 +192,8 @@ static void learn_rooms(struct dtls *d) {
 static void finish(struct dtls *d) {
 	d->finished = true;
 	learn_rooms(d);
-	/* Not only when the certificate came before the fingerprints: a suite without certificates ends here too. */
+	/* Not only when the certificate came before the fingerprints: a resumed session brings its certificate with it, and a suite
+	 * without certificates ends here too. */
 	if (trust_check(d) < 0)
 		return;
 	dtls_connect_if_trusted(d);
@@ -248,6 +250,7 @@ int dtls_start(struct dtls *d, uint64_t now) {
 		return SLUICE_WRONG_STATE;
 	d->state = DTLS_HANDSHAKING;
 	if (d->client) {
+		sessions_offer(d);
 		step_handshake(d);
 		update_timer(d, now);
 	}
@@ -304,6 +307,8 @@ static int open_ssl(struct dtls *d, const struct dtls_config *config) {
 		SSL_set_connect_state(d->ssl);
 	else
 		SSL_set_accept_state(d->ssl);
+	if (!d->client && !d->resume && !sessions_refuse(d->ssl))
+		return SLUICE_NO_MEMORY;
 	return set_ciphers(d, config->ciphers);
 }
 
@@ -334,6 +339,7 @@ int dtls_new(sluice_env *env, const struct dtls_config *config, struct dtls **ou
 		return SLUICE_NO_MEMORY;
 	d->env = env;
 	d->client = config->client;
+	d->resume = config->resume;
 	d->headroom = ROOM_BEFORE;
 	d->tailroom = ROOM_BEHIND;
 	d->plaintext_max = plaintext_max(config->mtu);
@@ -359,6 +365,7 @@ int dtls_new(sluice_env *env, const struct dtls_config *config, struct dtls **ou
 void dtls_free(struct dtls *d) {
 	if (!d)
 		return;
+	sessions_survive(d);
 	SSL_free(d->ssl);
 	transport_drop(&d->transport);
 	early_free(d);
@@ -368,6 +375,10 @@ void dtls_free(struct dtls *d) {
 }
 
 /* ---- questions ----------------------------------------------------------------------------------------------------- */
+
+bool dtls_resumed(const struct dtls *d) {
+	return d->finished && SSL_session_reused(d->ssl);
+}
 
 uint32_t dtls_flight(const struct dtls *d) {
 	return d->transport.flight_out;

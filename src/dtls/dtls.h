@@ -35,7 +35,11 @@ struct dtls_config {
 	size_t mtu;             /* largest datagram, handshake or sealed; at least 256 */
 	size_t handshake_mtu;   /* largest handshake datagram, 256..mtu; 0: mtu */
 	uint64_t first_timeout; /* ns; doubles up to 3 s; 0: 50 ms */
-	const char *ciphers;    /* NULL: default; AEAD suites only */
+	/* Two ends that spoke before, under the same two certificates, need one round trip instead of two (RFC 5246, 7.3); the
+	 * certificate is compared with `remotes` all the same. Off unless both ask for it; a client resumes only when it knows
+	 * `remotes` at dtls_start. */
+	bool resume;
+	const char *ciphers; /* NULL: default; AEAD suites only */
 };
 
 /* Fingerprints of one hash. */
@@ -94,6 +98,7 @@ enum dtls_state dtls_state(const struct dtls *d);
  * 0 while all is well and after dtls_close. text is static. */
 int dtls_error(const struct dtls *d, const char **text);
 void dtls_stats_get(const struct dtls *d, sluice_dtls_stats *stats);
+bool dtls_resumed(const struct dtls *d);       /* was the handshake an abbreviated one? */
 const char *dtls_cipher(const struct dtls *d); /* OpenSSL's name of the negotiated suite; "" before */
 /* The certificate that the peer showed: its digest, and its DER bytes, of which the length is returned. WRONG_STATE before it
  * came; INVALID for an unknown hash; NO_SPACE. */

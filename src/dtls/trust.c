@@ -42,7 +42,7 @@ int trust_set(struct dtls *d, const sluice_fingerprint *f, size_t count) {
 	return 0;
 }
 
-static bool matches(const struct dtls *d, const X509 *peer) {
+bool trust_matches(const struct dtls *d, const X509 *peer) {
 	sluice_fingerprint f;
 	if (!peer || certificate_digest(peer, d->remotes[0].hash, &f) < 0)
 		return false;
@@ -61,7 +61,7 @@ int dtls_verify_peer(X509_STORE_CTX *store, void *unused) {
 	X509_STORE_CTX_set_error(store, X509_V_OK);
 	if (!d->remotes) /* nobody is trusted yet, and nothing is opened before dtls_set_remotes checks this certificate */
 		return 1;
-	d->verified = matches(d, X509_STORE_CTX_get0_cert(store));
+	d->verified = trust_matches(d, X509_STORE_CTX_get0_cert(store));
 	if (d->verified)
 		return 1;
 	/* RFC 8122, 6.2: an endpoint whose peer's certificate matches no fingerprint ends the connection with bad_certificate;
@@ -75,7 +75,7 @@ int trust_check(struct dtls *d) {
 	X509 *peer = SSL_get0_peer_certificate(d->ssl);
 	if (d->verified || !d->remotes || (!peer && !d->finished))
 		return 0;
-	d->verified = matches(d, peer);
+	d->verified = trust_matches(d, peer);
 	if (d->verified)
 		return 0;
 	/* OpenSSL lets nobody send a fatal alert of their own, so the peer learns by close_notify that this is over. */

@@ -1,0 +1,88 @@
+/* sessions: with whom has a client of this certificate spoken before, so that the next handshake can be abbreviated?
+ *
+ * TLS 1.2's session ids (RFC 5246, 7.3): the server finds the session in OpenSSL's cache in the SSL_CTX, the client here, by the
+ * fingerprint that was announced. Tickets are not used, for they would be one more message in the last flight. Both are bounded,
+ * and belong to one certificate: a session proves that its peer holds the key of the certificate that the session names, and only
+ * that; whether it is the one announced is compared in every handshake (trust.c), full or abbreviated. */
+#include <string.h>
+
+#include "dtls/connection.h"
+
+bool sessions_open(sluice_certificate *c) {
+	static const unsigned char context[] = "sluice";
+	c->lock = CRYPTO_THREAD_lock_new();
+	SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_SERVER);
+	SSL_CTX_sess_set_cache_size(c->ctx, SESSIONS_MAX);
+	return c->lock && SSL_CTX_set_session_id_context(c->ctx, context, sizeof context - 1) == 1;
+}
+
+void sessions_free(sluice_certificate *c) {
+	for (unsigned i = 0; i < c->session_count; i++)
+		SSL_SESSION_free(c->sessions[i]);
+	CRYPTO_THREAD_lock_free(c->lock);
+}
+
+/* No other connection of this certificate has the context, so its client's old sessions are not found; and sessions_done takes
+ * out what it made itself. */
+bool sessions_refuse(SSL *ssl) {
+	static const unsigned char none[] = "none";
+	return SSL_set_session_id_context(ssl, none, sizeof none - 1) == 1;
+}
+
+static bool session_fits(SSL_SESSION *s, const struct dtls *d) {
+	X509 *peer = SSL_SESSION_get0_peer(s);
+	return peer && SSL_SESSION_is_resumable(s) && trust_matches(d, peer);
+}
+
+void sessions_offer(struct dtls *d) {
+	sluice_certificate *c = d->certificate;
+	SSL_SESSION *found = NULL;
+	if (!d->resume || !d->remotes || CRYPTO_THREAD_read_lock(c->lock) != 1)
+		return;
+	for (unsigned i = 0; i < c->session_count && !found; i++)
+		if (session_fits(c->sessions[i], d) && SSL_SESSION_up_ref(c->sessions[i]) == 1)
+			found = c->sessions[i];
+	CRYPTO_THREAD_unlock(c->lock);
+	if (found)
+		SSL_set_session(d->ssl, found);
+	SSL_SESSION_free(found);
+}
+
+/* The newest stands first; one a peer. */
+static void keep(sluice_certificate *c, SSL_SESSION *s) {
+	X509 *peer = SSL_SESSION_get0_peer(s);
+	unsigned at = 0;
+	while (at < c->session_count && X509_cmp(SSL_SESSION_get0_peer(c->sessions[at]), peer) != 0)
+		at++;
+	if (at == SESSIONS_MAX)
+		at--;
+	if (at < c->session_count)
+		SSL_SESSION_free(c->sessions[at]);
+	else
+		c->session_count++;
+	memmove(c->sessions + 1, c->sessions, at * sizeof *c->sessions);
+	c->sessions[0] = s;
+}
+
+void sessions_done(struct dtls *d) {
+	sluice_certificate *c = d->certificate;
+	if (!d->client) {
+		if (!d->resume)
+			SSL_CTX_remove_session(c->ctx, SSL_get_session(d->ssl));
+		return;
+	}
+	SSL_SESSION *s = d->resume ? SSL_get1_session(d->ssl) : NULL;
+	if (s && SSL_SESSION_is_resumable(s) && SSL_SESSION_get0_peer(s) && CRYPTO_THREAD_write_lock(c->lock) == 1) {
+		keep(c, s);
+		CRYPTO_THREAD_unlock(c->lock);
+		s = NULL;
+	}
+	SSL_SESSION_free(s);
+}
+
+/* RFC 5246, 7.2.1: that a connection was not properly closed is no longer a reason not to resume its session; OpenSSL still thinks
+ * so. Whoever lost the network and comes back is the very peer that this is for. */
+void sessions_survive(struct dtls *d) {
+	if (d->state == DTLS_CONNECTED)
+		SSL_set_shutdown(d->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+}
