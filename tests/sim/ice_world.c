@@ -407,9 +407,12 @@ static void arrive(struct ice_world *w, struct flight *f) {
 		MUST(copy);
 		memcpy(copy, f->data, f->len);
 		sluice_datagram d = {.data = copy, .len = f->len};
-		if (ice_input(a->ice, &path, &d, w->now) == ICE_DATA && ice_admits(a->ice, &path)) {
+		enum ice_verdict verdict = ice_input(a->ice, &path, &d, w->now);
+		if (verdict == ICE_DATA && ice_admits(a->ice, &path)) {
 			a->data_received++;
 			a->last_data_at = w->now;
+		} else if (verdict == ICE_DTLS && w->on_dtls) {
+			w->on_dtls(w, a, d.data, d.len);
 		}
 		MUST(ice_check(a->ice));
 		free(copy);

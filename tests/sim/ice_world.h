@@ -103,6 +103,8 @@ struct ice_world {
 	size_t flight_count;
 	uint64_t numbers;
 	unsigned steps_here;
+	/* A datagram of DTLS came, embedded in a check. May be NULL. */
+	void (*on_dtls)(struct ice_world *w, struct ice_agent *a, const uint8_t *data, size_t len);
 	/* Sees each datagram as it leaves; false: it is lost. */
 	bool (*filter)(struct ice_world *w, int from_iface, const struct sockaddr_storage *to, uint8_t *data, size_t *len,
 	               void *ctx);
