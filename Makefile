@@ -69,6 +69,7 @@ TEST_SCRIPTS := $(sort $(wildcard tests/test_*.sh))
 HARNESS_SRCS := $(sort $(filter-out bench/bench_%,$(wildcard bench/*.c)))
 BENCH_SRCS := $(sort $(wildcard bench/bench_*.c))
 FUZZ_SRCS := $(sort $(wildcard fuzz/fuzz_*.c))
+INTEROP_SRCS := $(sort $(wildcard tests/interop/*.c))
 HEADERS := $(sort $(wildcard include/*.h include/*/*.h))
 
 # Programs with usrsctp in their name compare with that library; without it they are left out and `make check` says so.
@@ -87,7 +88,8 @@ TESTS := $(TEST_SRCS:tests/%.c=$(OUT)/tests/%)
 BENCHES := $(BENCH_SRCS:bench/%.c=$(OUT)/bench/%)
 REPLAYS := $(FUZZ_SRCS:fuzz/fuzz_%.c=$(OUT)/fuzz/replay_%)
 FUZZERS := $(FUZZ_SRCS:fuzz/%.c=$(OUT)/fuzz/%)
-ALL_SRCS := $(LIB_SRCS) $(TOOL_SRCS) $(SIM_SRCS) $(TEST_SRCS) $(HARNESS_SRCS) $(BENCH_SRCS) $(FUZZ_SRCS) $(wildcard fuzz/replay.c)
+ALL_SRCS := $(LIB_SRCS) $(TOOL_SRCS) $(SIM_SRCS) $(TEST_SRCS) $(HARNESS_SRCS) $(BENCH_SRCS) $(FUZZ_SRCS) \
+	$(wildcard fuzz/replay.c) $(INTEROP_SRCS)
 STYLED := $(sort $(wildcard include/*.h include/*/*.h src/*/*.[ch] tests/*.[ch] tests/*/*.[ch] bench/*.[ch] fuzz/*.[ch]))
 
 STATIC := $(OUT)/libsluice.a
@@ -113,7 +115,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs check bench fuzz fuzzers lint format docs install uninstall clean help FORCE
+.PHONY: all programs check interop interop-figures bench fuzz fuzzers lint format docs install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 
 all: $(STATIC) $(SHARED) $(TOOL) $(if $(DEFAULT),links compile_commands.json)
@@ -124,6 +126,8 @@ help:
 	@echo 'make bench     the main job and the benches, then one table; BENCH=crc32c runs one, BENCH_FAST=1 is a'
 	@echo '               smoke run, BENCH_INSTRUCTIONS=1 counts instructions too (slow)'
 	@echo 'make fuzz      every fuzz target for FUZZ_SECONDS=30'
+	@echo 'make interop   real browsers and other stacks (scripts/deps --interop first; needs root); ONLY=part as above;'
+	@echo '               make interop-figures times them'
 	@echo 'make lint      format check and cppcheck; make format rewrites'
 	@echo 'make docs      the reference of the public headers as HTML, build/docs/index.html (doxygen)'
 	@echo 'make install   PREFIX=/usr/local DESTDIR= BINDIR= LIBDIR= INCLUDEDIR= MANDIR=; and make uninstall'
@@ -244,6 +248,45 @@ check: programs
 	@CC='$(CC)' OUT='$(OUT)' MAKE='$(MAKE)' SAN='$(SAN)' SAN_FLAGS='$(SAN_FLAGS)' MIMALLOC='$(MIMALLOC)' LIBS='$(LIBS)' \
 		SKIPPED='$(SKIPPED)' ONLY='$(ONLY)' \
 		scripts/run-tests scripts/check-arrows $(TESTS) $(REPLAYS) $(TEST_SCRIPTS)
+
+# ---- interop: browsers and other stacks, in network namespaces; nothing else needs what it needs ----
+
+INTEROP := $(addprefix $(OUT)/interop/,peer delay nice_peer pion_peer)
+NICE_CFLAGS = $(shell pkg-config --cflags nice)
+
+$(OUT)/obj/tests/interop/nice_peer.o: ALL_CFLAGS += $(NICE_CFLAGS)
+
+# On what an app would link: the archive with nothing but sluice_* in it.
+$(OUT)/interop/peer: $(call objects,$(wildcard tests/interop/peer*.c)) $(STATIC)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ -ljansson $(LIBS) -o $@
+
+$(OUT)/interop/delay: $(call objects,tests/interop/delay.c)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ -o $@
+
+$(OUT)/interop/nice_peer: $(call objects,tests/interop/nice_peer.c) $(STATIC)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ -ljansson $(shell pkg-config --libs nice) $(LIBS) -o $@
+
+# Debian's Go packages are a GOPATH without version folders; a program with a go.mod beside it may name them with versions.
+GO_WORK := $(abspath $(OUT))/interop/go
+$(OUT)/interop/pion_peer: tests/interop/pion_peer.go
+	$(call say,GO,$@)
+	@mkdir -p $(GO_WORK)/src/pion_peer
+	@cp $< $(GO_WORK)/src/pion_peer/main.go
+	@printf 'module pion_peer\n\nrequire github.com/pion/webrtc/v3 v3.1.56\n' >$(GO_WORK)/src/pion_peer/go.mod
+	$(Q)cd $(GO_WORK)/src/pion_peer && GO111MODULE=off GOFLAGS= GOPROXY=off GOTOOLCHAIN=local GOCACHE=$(GO_WORK)/cache \
+		GOPATH=$(GO_WORK):/usr/share/gocode go build -o $(abspath $@) .
+
+interop: all $(INTEROP)
+	@OUT='$(OUT)' scripts/run-interop main.mjs '$(ONLY)'
+
+interop-figures: all $(INTEROP)
+	@OUT='$(OUT)' scripts/run-interop figures.mjs '$(ONLY)'
 
 # ---- bench ----
 
