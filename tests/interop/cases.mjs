@@ -26,7 +26,7 @@ function assert_channel(info, kind, negotiated, what) {
 	assert.equal(info.negotiated, negotiated, `${what}: negotiated`);
 }
 
-async function there_and_back(x, y, name, message) {
+export async function there_and_back(x, y, name, message) {
 	for (const [from, to] of both(x, y)) {
 		await from.call('send', { name, ...message });
 		const got = await to.call('take', { name });

@@ -5,7 +5,7 @@ import { Lines, within } from './ends.mjs';
 import { test } from './report.mjs';
 
 /* Starts the process and joins it with the end. Returns it and the name of the channel. */
-async function join(name, argv, where, end, offers) {
+async function join(name, argv, { where, options = {} }, end, offers) {
 	const lines = new Lines(name, [...argv, offers ? '--offer' : '--answer'], where);
 	/* Before anything is awaited: it may speak at once. */
 	const said = within(20000, `${name}'s description`, new Promise((resolve, reject) => {
@@ -14,7 +14,7 @@ async function join(name, argv, where, end, offers) {
 	}));
 	said.catch(() => {});
 	try {
-		await end.call('new', {});
+		await end.call('new', options);
 		if (offers) {
 			const offer = await said;
 			assert.equal(offer.type, 'offer');
@@ -55,11 +55,13 @@ async function bulk_comes_back(end, name, bulk) {
 	assert.equal(got.count, bulk.count);
 }
 
-/* largest: the most bytes of a message that the other stack takes. empty: it can echo messages of no bytes. */
-export async function echo_cases(group, argv, end, { where, largest = 65536, empty = true } = {}) {
+/* largest: the most bytes of a message that the other stack takes. empty: it can echo messages of no bytes. where: its network
+ * namespace. options: of the end's connection. */
+export async function echo_cases(group, argv, end, how = {}) {
+	const { largest = 65536, empty = true } = how;
 	for (const offers of [false, true]) {
 		await test(group, `${offers ? 'it offers' : 'it answers'}, and echoes`, async () => {
-			const { lines, channel } = await join(group, argv, where, end, offers);
+			const { lines, channel } = await join(group, argv, how, end, offers);
 			try {
 				const texts = [{ text: 'grüß dich, 水門 🚪' }, { binary: '00ff10' }, { text: 'x' }];
 				await same_comes_back(end, channel, empty ? [...texts, { text: '' }, { binary: '' }] : texts, 'a small message');
