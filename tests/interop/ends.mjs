@@ -99,7 +99,7 @@ export class Lines {
 	}
 }
 
-/* A program that understands the commands of page.js: {"id":1,"do":"offer",...} in, {"id":1,...} out. */
+/* A program that understands the commands of page.js: {"seq":1,"do":"offer",...} in, {"seq":1,...} out. */
 export class ProcessEnd {
 	constructor(name, argv, where) {
 		this.name = name;
@@ -108,12 +108,12 @@ export class ProcessEnd {
 		this.waiting = new Map();
 		this.next = 1;
 		this.lines.on_line = object => {
-			const waiter = this.waiting.get(object.id);
+			const waiter = this.waiting.get(object.seq);
 			if (!waiter) {
 				this.tell(object);
 				return;
 			}
-			this.waiting.delete(object.id);
+			this.waiting.delete(object.seq);
 			if (object.error)
 				waiter.reject(new Error(`${name} ${waiter.command}: ${object.error}`));
 			else
@@ -129,9 +129,9 @@ export class ProcessEnd {
 	call(command, o = {}, ms = 20000) {
 		if (this.lines.gone)
 			return Promise.reject(new Error(this.lines.epitaph()));
-		const id = this.next++;
-		const answer = new Promise((resolve, reject) => this.waiting.set(id, { command, resolve, reject }));
-		this.lines.write({ ...o, id, do: command });
+		const seq = this.next++;
+		const answer = new Promise((resolve, reject) => this.waiting.set(seq, { command, resolve, reject }));
+		this.lines.write({ ...o, seq, do: command });
 		return within(ms, `${this.name} ${command}`, answer);
 	}
 

@@ -320,7 +320,7 @@ static command_fn find(const char *name) {
 }
 
 static bool try(struct agent *a, json_t *request) {
-	json_t *answer = json_pack("{sO}", "id", json_object_get(request, "id"));
+	json_t *answer = json_pack("{sO}", "seq", json_object_get(request, "seq"));
 	command_fn run = find(json_string_value(json_object_get(request, "do")));
 	bool done = true;
 	if (!run)
@@ -347,7 +347,7 @@ void agent_poke(struct agent *a) {
 
 static void take_line(struct agent *a, const char *line, size_t length) {
 	json_t *request = json_loadb(line, length, JSON_ALLOW_NUL, NULL);
-	if (!json_object_get(request, "id"))
+	if (!json_object_get(request, "seq"))
 		fprintf(stderr, "peer: no command: %.*s\n", (int)length, line);
 	else if (!try(a, request))
 		json_array_append(a->parked, request);

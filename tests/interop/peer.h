@@ -1,5 +1,5 @@
 /* peer: our end of the browser tests, on the public library alone. It reads commands as JSON lines, the same that page.js
- * understands, and answers each with one line of the same id.
+ * understands, and answers each with one line of the same "seq".
  *
  * A command is a function that is tried when it comes and again whenever something happened, until it says that the answer
  * is complete. What it has to remember meanwhile it writes into the request. */
