@@ -63,21 +63,30 @@ static long number_header(const char *head, const char *end, const char *name) {
 	return -1;
 }
 
-static void read_answer(struct http_request *r) {
-	int status;
+/* True when it is all there and was handed over: with `over`, at the end of the connection, or when its announced length has come, since
+ * a server may take its time to hang up. A 204 has no body (RFC 9110, 15.3.5). */
+static bool read_answer(struct http_request *r, bool over) {
+	int status = 0;
 	r->in[r->in_len] = 0;
 	char *body = strstr(r->in, "\r\n\r\n");
-	if (sscanf(r->in, "HTTP/%*d.%*d %d", &status) != 1 || status < 100 || status > 599 || !body) {
+	if (!body && !over)
+		return false;
+	if (!body || sscanf(r->in, "HTTP/%*d.%*d %d", &status) != 1 || status < 100 || status > 599) {
 		fail(r, r->in_len ? "the answer is not HTTP" : "the connection was closed without an answer");
-		return;
+		return true;
 	}
 	body += 4;
 	size_t len = r->in_len - (size_t)(body - r->in);
-	long announced = number_header(r->in, body, "Content-Length");
-	if (announced >= 0 && (size_t)announced > len)
+	long announced = status == 204 ? 0 : number_header(r->in, body, "Content-Length");
+	if (announced >= 0 && (size_t)announced <= len)
+		finish(r, status, body, (size_t)announced);
+	else if (over && announced >= 0)
 		fail(r, "the answer was cut");
+	else if (over)
+		finish(r, status, body, len);
 	else
-		finish(r, status, body, announced >= 0 ? (size_t)announced : len);
+		return false;
+	return true;
 }
 
 static void on_io(struct ev_loop *ev, ev_io *w, int events) {
@@ -100,12 +109,13 @@ static void on_io(struct ev_loop *ev, ev_io *w, int events) {
 	ssize_t n = recv(r->fd, r->in + r->in_len, ANSWER_MAX - r->in_len, 0);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n < 0)
+	if (n < 0) {
 		fail(r, strerror(errno));
-	else if (n == 0)
-		read_answer(r);
-	else if ((r->in_len += (size_t)n) == ANSWER_MAX)
-		fail(r, "the answer is too long");
+	} else {
+		r->in_len += (size_t)n;
+		if (!read_answer(r, n == 0) && r->in_len == ANSWER_MAX)
+			fail(r, "the answer is too long");
+	}
 }
 
 static void on_soon(struct ev_loop *ev, ev_timer *w, int events) {

@@ -1,4 +1,4 @@
-/* http_client: one HTTP request and its answer, without blocking. HTTP/1.0, so that the answer ends with its connection. */
+/* http_client: one HTTP request and its answer, without blocking. HTTP/1.0, so that no answer comes in chunks. */
 #ifndef TOOLS_HTTP_CLIENT_H
 #define TOOLS_HTTP_CLIENT_H
 

@@ -27,7 +27,7 @@ static void leave_canonical_mode(struct paste *p) {
 	if (!p->is_tty || tcgetattr(p->fd, &p->before))
 		return;
 	now = p->before;
-	now.c_lflag &= ~(tcflag_t)ICANON;
+	now.c_lflag &= ~(tcflag_t)(ICANON | ECHOCTL); /* without the latter, so that Enter is not shown as ^J */
 	now.c_cc[VMIN] = 1;
 	now.c_cc[VTIME] = 0;
 	p->changed = tcsetattr(p->fd, TCSANOW, &now) == 0;
