@@ -73,6 +73,12 @@ struct notice {
 };
 #define NOTICES_MAX 32
 
+/* A local candidate that the app is to be told. */
+struct untold_candidate {
+	struct untold_candidate *next;
+	char text[];
+};
+
 /* A datagram of a handshake that was embedded in STUN and goes plainly too. */
 struct plain_datagram {
 	struct plain_datagram *next;
@@ -109,8 +115,7 @@ struct sluice_peer {
 	enum sluice_role role; /* of DTLS; UNKNOWN until it is known */
 	struct notice notices[NOTICES_MAX];
 	unsigned notice_first, notice_count;
-	size_t candidates_told;
-	bool candidates_end_due;
+	struct untold_candidate *candidates, **candidates_end;
 	bool routed;          /* ice_route had an answer when last asked */
 	bool sped;            /* offered or agreed */
 	uint8_t *snap_remote; /* the other side's INIT chunk, when both sides showed one */
@@ -153,6 +158,8 @@ int underlay_output(sluice_peer *p, sluice_batch *batch, uint64_t now);
 uint64_t underlay_deadline(const sluice_peer *p);
 /* Our role in DTLS is known from here on. 0, SLUICE_UNSUPPORTED when it was another before, or as peer_make_dtls. */
 int underlay_set_role(sluice_peer *p, enum sluice_role role);
+/* Candidates of a generation that a restart has ended need not be told any more. */
+void underlay_drop_candidates(sluice_peer *p);
 /* Begins the handshake as soon as there is a way for it: a route, or checks that it is embedded in. */
 void underlay_try_start(sluice_peer *p);
 /* Ends the peer when ICE has failed and no negotiation is under way that could mend it. */

@@ -202,7 +202,7 @@ static void begin_gathering(sluice_peer *p) {
 	if (ice_gathering(p->ice) != ICE_GATHERING_NEW && !p->negotiation.restart_begun)
 		return;
 	if (p->negotiation.restart_begun)
-		p->candidates_told = 0;
+		underlay_drop_candidates(p);
 	peer_notice(p, NOTICE_GATHERING, SLUICE_GATHERING_GATHERING);
 	ice_gather(p->ice, p->now);
 }

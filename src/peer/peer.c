@@ -89,18 +89,19 @@ static int tell_states(sluice_peer *p, enum sluice_peer_state last) {
 	return ran;
 }
 
-static bool candidates_untold(const sluice_peer *p) {
-	return p->ice && ice_gathering(p->ice) != ICE_GATHERING_NEW && p->candidates_told < ice_local_count(p->ice);
-}
-
 static int tell_candidates(sluice_peer *p) {
 	int ran = 0;
-	char text[CANDIDATE_TEXT_MAX], mid[MID_MAX];
-	while (!p->freed && candidates_untold(p)) {
-		if (candidate_format(ice_local(p->ice, p->candidates_told++), text, sizeof text) < 0 || !p->config.on_candidate)
-			continue;
-		p->config.on_candidate(p, text, description_mid(p, mid), p->config.user);
-		ran++;
+	char mid[MID_MAX];
+	while (!p->freed && p->candidates) {
+		struct untold_candidate *c = p->candidates;
+		p->candidates = c->next;
+		if (!p->candidates)
+			p->candidates_end = &p->candidates;
+		if (p->config.on_candidate) {
+			p->config.on_candidate(p, c->text, description_mid(p, mid), p->config.user);
+			ran++;
+		}
+		env_free(p->env, c);
 	}
 	return ran;
 }
@@ -612,7 +613,7 @@ int sluice_peer_output(sluice_peer *p, sluice_batch *batch, uint64_t now) {
 }
 
 static bool has_something_to_tell(const sluice_peer *p) {
-	return p->untold || p->notice_count || candidates_untold(p) ||
+	return p->untold || p->notice_count || p->candidates ||
 	       (p->state == SLUICE_PEER_CONNECTED && p->silent != p->silent_told);
 }
 

@@ -77,6 +77,7 @@ int underlay_make(sluice_peer *p, const sluice_peer_config *c) {
 		.filter_ctx = p,
 	};
 	p->plain_end = &p->plain;
+	p->candidates_end = &p->candidates;
 	return ice_new(p->env, &config, &p->ice);
 }
 
@@ -91,6 +92,7 @@ static void drop_plain(sluice_peer *p) {
 
 void underlay_free(sluice_peer *p) {
 	drop_plain(p);
+	underlay_drop_candidates(p);
 	ice_free(p->ice);
 	env_free(p->env, p->snap_remote);
 	env_free(p->env, p->snap_local);
@@ -199,12 +201,35 @@ static void on_route(sluice_peer *p) {
 	underlay_try_start(p);
 }
 
+void underlay_drop_candidates(sluice_peer *p) {
+	while (p->candidates) {
+		struct untold_candidate *c = p->candidates;
+		p->candidates = c->next;
+		env_free(p->env, c);
+	}
+	p->candidates_end = &p->candidates;
+}
+
+/* Without memory it is not told by itself; the description still names it. */
+static void keep_candidate(sluice_peer *p, const struct candidate *candidate) {
+	char text[CANDIDATE_TEXT_MAX];
+	int len = candidate_format(candidate, text, sizeof text);
+	struct untold_candidate *c = len < 0 ? NULL : env_alloc(p->env, sizeof *c + (size_t)len + 1);
+	if (!c)
+		return;
+	c->next = NULL;
+	memcpy(c->text, text, (size_t)len + 1);
+	*p->candidates_end = c;
+	p->candidates_end = &c->next;
+	peer_wake(p);
+}
+
 static void follow_ice(sluice_peer *p) {
 	struct ice_event e;
 	while (ice_poll(p->ice, &e)) {
 		switch (e.kind) {
 		case ICE_EVENT_CANDIDATE:
-			peer_wake(p);
+			keep_candidate(p, &e.candidate);
 			break;
 		case ICE_EVENT_GATHERING:
 			if (e.gathering != ICE_GATHERING_COMPLETE) /* that it began was told when it did */
