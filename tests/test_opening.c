@@ -101,6 +101,31 @@ START_TEST(test_who_refuses_both_shortcuts_is_connected_without_them) {
 }
 END_TEST
 
+/* How long the answerer, which is the client, shakes hands. */
+static uint64_t handshake_of(const sluice_peer_config *a, const sluice_peer_config *b) {
+	struct call w;
+	sluice_peer_stats s;
+	call_with(&w, a, b, false);
+	ck_assert(SIM_UNTIL(&w.sim, 5 * SLUICE_S, both_open(&w)));
+	sluice_peer_stats_get(w.b->peer, &s);
+	sim_close(&w.sim);
+	return s.dtls_connected_after - s.dtls_started_after;
+}
+
+START_TEST(test_a_peer_that_comes_back_shakes_hands_in_one_round_trip) {
+	sluice_peer_config a = with(false, false, false), b = with(false, false, false);
+	a.dtls_resume = b.dtls_resume = true;
+	ck_assert_int_eq(sluice_certificate_generate(&a.certificate), 0);
+	ck_assert_int_eq(sluice_certificate_generate(&b.certificate), 0);
+	ck_assert_uint_eq(handshake_of(&a, &b), 2 * RTT);
+	ck_assert_uint_eq(handshake_of(&a, &b), RTT);
+	b.dtls_resume = false;
+	ck_assert_uint_eq(handshake_of(&a, &b), 2 * RTT);
+	sluice_certificate_release(a.certificate);
+	sluice_certificate_release(b.certificate);
+}
+END_TEST
+
 START_TEST(test_statistics_tell_when_each_phase_ended) {
 	struct call w;
 	sluice_peer_stats s;
@@ -124,4 +149,5 @@ SUITE("opening", test_a_channel_opens_within_four_round_trips_one_of_them_signal
       test_with_dtls_in_the_checks_as_well_it_opens_after_two_round_trips, test_dtls_in_the_checks_alone_spares_one_round_trip,
       test_an_answerer_that_is_the_server_costs_one_round_trip_and_no_more, test_an_ice_lite_answerer_is_not_slower,
       test_an_ice_lite_client_begins_with_the_first_check_that_authenticates,
-      test_who_refuses_both_shortcuts_is_connected_without_them, test_statistics_tell_when_each_phase_ended)
+      test_who_refuses_both_shortcuts_is_connected_without_them, test_a_peer_that_comes_back_shakes_hands_in_one_round_trip,
+      test_statistics_tell_when_each_phase_ended)

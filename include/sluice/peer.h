@@ -142,6 +142,8 @@ typedef struct sluice_peer_config {
 	uint32_t mtu;                /* largest UDP payload in bytes, 400..16384; 1200 */
 	uint64_t dtls_first_timeout; /* ns before the first flight is repeated; doubles, at most 3 s each; 50 ms */
 	const char *dtls_ciphers;    /* OpenSSL's list; NULL: AES-GCM before ChaCha20-Poly1305 */
+	bool dtls_resume; /* resume DTLS sessions with peers whose certificate this one met before: one round trip less for them. Needs
+	                   * the same certificate object and the switch on both sides; else it is a full handshake */
 
 	sluice_sctp_config sctp; /* its mtu is set by the peer; its checksum is SLUICE_CHECKSUM_DTLS from config_init on */
 	uint64_t remote_max_message_size; /* as in sluice_channels_config */

@@ -302,6 +302,7 @@ int peer_make_dtls(sluice_peer *p, enum sluice_role role) {
 		.handshake_mtu = p->sped ? ICE_SPED_MTU : 0,
 		.first_timeout = p->config.dtls_first_timeout,
 		.ciphers = p->config.dtls_ciphers,
+		.resume = p->config.dtls_resume,
 	};
 	return dtls_new(p->env, &config, &p->dtls);
 }
