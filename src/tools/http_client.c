@@ -78,14 +78,16 @@ static bool read_answer(struct http_request *r, bool over) {
 	body += 4;
 	size_t len = r->in_len - (size_t)(body - r->in);
 	long announced = status == 204 ? 0 : number_header(r->in, body, "Content-Length");
-	if (announced >= 0 && (size_t)announced <= len)
+	if (announced >= 0 && (size_t)announced <= len) {
+		body[announced] = 0; /* what stands behind it is none of the answer */
 		finish(r, status, body, (size_t)announced);
-	else if (over && announced >= 0)
+	} else if (over && announced >= 0) {
 		fail(r, "the answer was cut");
-	else if (over)
+	} else if (over) {
 		finish(r, status, body, len);
-	else
+	} else {
 		return false;
+	}
 	return true;
 }
 

@@ -1,0 +1,131 @@
+/* Does the HTTP client know where an answer ends, and refuse what is none? A server in the test says what the table holds. */
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "loop/ev.h"
+#include "suite.h"
+#include "tools/http_client.h"
+
+static struct server {
+	int listener;
+	unsigned port;
+	const char *says;
+	bool stays; /* it does not hang up */
+	char asked[4096];
+} server;
+
+static void open_server(void) {
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof in;
+	server.listener = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(bind(server.listener, (struct sockaddr *)&in, len) | listen(server.listener, 4), 0);
+	getsockname(server.listener, (struct sockaddr *)&in, &len);
+	server.port = ntohs(in.sin_port);
+}
+
+/* One connection: reads the request's head, answers in two pieces. */
+static void *serve_one(void *ctx) {
+	(void)ctx;
+	int fd = accept(server.listener, NULL, NULL);
+	size_t len = 0;
+	server.asked[0] = 0;
+	while (!strstr(server.asked, "\r\n\r\n")) {
+		ssize_t n = recv(fd, server.asked + len, sizeof server.asked - 1 - len, 0);
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+		server.asked[len] = 0;
+	}
+	size_t all = strlen(server.says), half = all / 2;
+	send(fd, server.says, half, MSG_NOSIGNAL);
+	usleep(2000);
+	send(fd, server.says + half, all - half, MSG_NOSIGNAL);
+	char more;
+	while (server.stays && recv(fd, &more, 1, 0) > 0)
+		; /* until the client hangs up */
+	close(fd);
+	return NULL;
+}
+
+static struct {
+	int calls, status;
+	char body[400];
+} got;
+
+static void on_done(void *ctx, int status, const char *body, size_t len) {
+	got.calls++;
+	got.status = status;
+	ck_assert_uint_eq(strlen(body), len);
+	snprintf(got.body, sizeof got.body, "%s", body);
+	ev_break(ctx, EVBREAK_ALL);
+}
+
+static void ask(const char *says, bool stays) {
+	char where[32];
+	pthread_t thread;
+	struct ev_loop *ev = ev_loop_new(EVFLAG_AUTO);
+	memset(&got, 0, sizeof got);
+	server.says = says;
+	server.stays = stays;
+	ck_assert_int_eq(pthread_create(&thread, NULL, serve_one, NULL), 0);
+	snprintf(where, sizeof where, "127.0.0.1:%u", server.port);
+	ck_assert_ptr_nonnull(http_start(ev, where, "PUT", "/a/b", "If-None-Match: *\r\n", "body", on_done, ev));
+	ev_run(ev, 0);
+	ck_assert_int_eq(got.calls, 1);
+	pthread_join(thread, NULL);
+	ev_loop_destroy(ev);
+}
+
+START_TEST(test_answers_end_where_they_should) {
+	static const struct {
+		const char *says;
+		bool stays;
+		int status; /* 0: no answer, body is a part of the reason */
+		const char *body;
+	} answers[] = {
+		{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", true, 200, "hello"},
+		{"HTTP/1.0 200 OK\r\ncontent-length:5\r\n\r\nhello and more", false, 200, "hello"},
+		{"HTTP/1.0 404 Not Found\r\n\r\nuntil the end", false, 404, "until the end"},
+		{"HTTP/1.1 204 No Content\r\nConnection: keep-alive\r\n\r\n", true, 204, ""},
+		{"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n", true, 201, ""},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello", false, 0, "cut"},
+		{"HTTP/1.1 200 OK\r\nContent-Le", false, 0, "not HTTP"},
+		{"SSH-2.0-x\r\n\r\n", false, 0, "not HTTP"},
+		{"HTTP/1.1 9 x\r\n\r\n", false, 0, "not HTTP"},
+		{"", false, 0, "without an answer"},
+	};
+	open_server();
+	for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+		ask(answers[i].says, answers[i].stays);
+		ck_assert_msg(got.status == answers[i].status, "%zu: %d", i, got.status);
+		if (got.status)
+			ck_assert_str_eq(got.body, answers[i].body);
+		else
+			ck_assert_msg(strstr(got.body, answers[i].body) != NULL, "%zu: %s", i, got.body);
+	}
+	ck_assert_ptr_nonnull(strstr(server.asked, "PUT /a/b HTTP/1.0\r\n"));
+	ck_assert_ptr_nonnull(strstr(server.asked, "\r\nIf-None-Match: *\r\n"));
+	ck_assert_ptr_nonnull(strstr(server.asked, "\r\nContent-Length: 4\r\n"));
+	close(server.listener);
+}
+END_TEST
+
+START_TEST(test_an_endless_answer_is_given_up) {
+	char *endless = malloc(200001);
+	memset(endless, 'x', 200000);
+	endless[200000] = 0;
+	memcpy(endless, "HTTP/1.0 200 OK\r\n\r\n", 19);
+	open_server();
+	ask(endless, false);
+	ck_assert_int_eq(got.status, 0);
+	ck_assert_ptr_nonnull(strstr(got.body, "too long"));
+	free(endless);
+	close(server.listener);
+}
+END_TEST
+
+SUITE("http", test_answers_end_where_they_should, test_an_endless_answer_is_given_up)
