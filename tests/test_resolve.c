@@ -136,6 +136,7 @@ struct world {
 
 static void world_init(struct world *w, const struct server *s, const char *host) {
 	char url[300];
+	*w = (struct world){0};
 	sluice_peer_config c;
 	const sluice_gather_config gather = {
 		.size = sizeof gather, .bind = (const struct sockaddr *)&localhost, .bind_len = sizeof localhost};

@@ -4,8 +4,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -26,6 +30,7 @@ enum manner { HONEST, DEAF, RUDE, HASTY }; /* reads nothing; speaks HTTP; closes
 
 struct connection {
 	int fd;
+	SSL *ssl; /* NULL: plain TCP */
 	struct sockaddr_storage remote;
 	uint8_t bytes[1 << 17];
 	size_t len;
@@ -39,7 +44,17 @@ struct server {
 	struct turn_server *turn;
 	struct connection *connections[CONNECTIONS_MAX];
 	unsigned accepted, first_frames;
+	SSL_CTX *tls; /* NULL: plain TCP */
+	char ca[64];  /* the file to trust it by */
 };
+
+static ssize_t put(struct connection *c, const void *data, size_t len) {
+	return c->ssl ? SSL_write(c->ssl, data, (int)len) : send(c->fd, data, len, MSG_NOSIGNAL);
+}
+
+static ssize_t get(struct connection *c, void *data, size_t len) {
+	return c->ssl ? SSL_read(c->ssl, data, (int)len) : recv(c->fd, data, len, 0);
+}
 
 static void server_send(void *ctx, const struct sockaddr_storage *from, const struct sockaddr_storage *to, const uint8_t *data,
                         size_t len) {
@@ -53,7 +68,7 @@ static void server_send(void *ctx, const struct sockaddr_storage *from, const st
 		if (s->connections[i] && address_equal(&s->connections[i]->remote, to)) {
 			size_t size = frame_write(frame, data, len, true);
 			for (size_t at = 0; at < size;) {
-				ssize_t n = send(s->connections[i]->fd, frame + at, size - at, MSG_NOSIGNAL);
+				ssize_t n = put(s->connections[i], frame + at, size - at);
 				if (n <= 0)
 					return;
 				at += (size_t)n;
@@ -62,6 +77,7 @@ static void server_send(void *ctx, const struct sockaddr_storage *from, const st
 }
 
 static void drop(struct server *s, int i) {
+	SSL_free(s->connections[i]->ssl);
 	close(s->connections[i]->fd);
 	free(s->connections[i]);
 	s->connections[i] = NULL;
@@ -70,14 +86,14 @@ static void drop(struct server *s, int i) {
 static void serve(struct server *s, int i) {
 	struct connection *c = s->connections[i];
 	struct frame f;
-	ssize_t n = recv(c->fd, c->bytes + c->len, sizeof c->bytes - c->len, 0);
+	ssize_t n = get(c, c->bytes + c->len, sizeof c->bytes - c->len);
 	if (n <= 0) {
 		drop(s, i);
 		return;
 	}
 	c->len += (size_t)n;
 	if (s->manner == RUDE)
-		(void)!send(c->fd, "\xffHTTP/1.1 400 Bad Request\r\n\r\n", 29, MSG_NOSIGNAL);
+		(void)put(c, "\xffHTTP/1.1 400 Bad Request\r\n\r\n", 29);
 	size_t at = 0;
 	while (frame_look(c->bytes + at, c->len - at, true, &f) > 0 && f.size <= c->len - at) {
 		s->first_frames += c->bytes[at] == 0 && c->bytes[at + 1] == 3; /* an Allocate request */
@@ -102,6 +118,12 @@ static void accept_one(struct server *s) {
 	s->connections[i]->fd = fd;
 	s->connections[i]->remote = remote;
 	s->accepted++;
+	if (!s->tls)
+		return;
+	s->connections[i]->ssl = SSL_new(s->tls);
+	SSL_set_fd(s->connections[i]->ssl, fd);
+	if (SSL_accept(s->connections[i]->ssl) != 1)
+		drop(s, i);
 }
 
 static void *server_run(void *ctx) {
@@ -118,7 +140,9 @@ static void *server_run(void *ctx) {
 			accept_one(s);
 		for (int i = 0; i < CONNECTIONS_MAX; i++)
 			if (fds[2 + i].revents)
-				serve(s, i);
+				do
+					serve(s, i);
+				while (s->connections[i] && s->connections[i]->ssl && SSL_pending(s->connections[i]->ssl));
 	}
 	for (int i = 0; i < CONNECTIONS_MAX; i++)
 		if (s->connections[i])
@@ -126,9 +150,38 @@ static void *server_run(void *ctx) {
 	return NULL;
 }
 
-static void server_start(struct server *s, enum manner manner) {
+/* A certificate for 127.0.0.1 that signs itself. */
+static void make_tls(struct server *s) {
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *x = X509_new();
+	X509_set_version(x, 2);
+	ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
+	X509_gmtime_adj(X509_getm_notBefore(x), -7200);
+	X509_gmtime_adj(X509_getm_notAfter(x), 7200);
+	X509_set_pubkey(x, key);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
+	X509_set_issuer_name(x, X509_get_subject_name(x));
+	X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "IP:127.0.0.1");
+	ck_assert(e && X509_add_ext(x, e, -1) == 1);
+	X509_EXTENSION_free(e);
+	ck_assert_int_gt(X509_sign(x, key, EVP_sha256()), 0);
+	strcpy(s->ca, "/tmp/test_stream.XXXXXX");
+	FILE *f = fdopen(mkstemp(s->ca), "w");
+	ck_assert(f && PEM_write_X509(f, x) == 1);
+	fclose(f);
+	s->tls = SSL_CTX_new(TLS_server_method());
+	SSL_CTX_use_certificate(s->tls, x);
+	SSL_CTX_use_PrivateKey(s->tls, key);
+	X509_free(x);
+	EVP_PKEY_free(key);
+}
+
+static void server_start(struct server *s, enum manner manner, bool tls) {
 	socklen_t len = sizeof s->addr;
+	signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
 	*s = (struct server){.manner = manner, .fd = socket(AF_INET, SOCK_STREAM, 0)};
+	if (tls)
+		make_tls(s);
 	ck_assert_int_eq(bind(s->fd, (const struct sockaddr *)&localhost, sizeof localhost), 0);
 	ck_assert_int_eq(listen(s->fd, 8), 0);
 	ck_assert_int_eq(getsockname(s->fd, (struct sockaddr *)&s->addr, &len), 0);
@@ -148,6 +201,9 @@ static void server_stop(struct server *s) {
 	ck_assert_int_eq(write(s->stop[1], "x", 1), 1);
 	pthread_join(s->thread, NULL);
 	turn_server_free(s->turn);
+	SSL_CTX_free(s->tls);
+	if (s->ca[0])
+		unlink(s->ca);
 	close(s->fd);
 	close(s->stop[0]);
 	close(s->stop[1]);
@@ -162,16 +218,20 @@ struct world {
 };
 
 /* Both gather on localhost; server_port 0: no TURN server. */
+static const char *scheme = "turn";
+static const char *trust;
+
 static void world_init(struct world *w, uint16_t server_port, bool relay_only, bool tcp,
                        bool (*filter)(const sluice_candidate *c, bool local, void *user)) {
 	char url[64];
 	sluice_peer_config c;
 	sluice_gather_config gather = {
 		.size = sizeof gather, .bind = (const struct sockaddr *)&localhost, .bind_len = sizeof localhost, .tcp = tcp};
-	snprintf(url, sizeof url, "turn:127.0.0.1:%u?transport=tcp", server_port);
+	snprintf(url, sizeof url, "%s:127.0.0.1:%u?transport=tcp", scheme, server_port);
 	const sluice_ice_server server = {.url = url, .username = "user", .credential = "secret"};
 	ck_assert_int_eq(sluice_env_new(NULL, &w->env), 0);
 	ck_assert_int_eq(sluice_loop_new(w->env, NULL, &w->loop), 0);
+	stream_set_trust(w->loop, trust);
 	sluice_peer_config_init(&c);
 	c.ice.servers = &server;
 	c.ice.server_count = server_port != 0;
@@ -196,7 +256,7 @@ static void world_free(struct world *w) {
 START_TEST(test_two_peers_talk_through_a_turn_server_over_tcp) {
 	static struct server s;
 	struct world w;
-	server_start(&s, HONEST);
+	server_start(&s, HONEST, false);
 	world_init(&w, address_port(&s.addr), true, false, NULL);
 	kit_negotiate(&w.a, &w.b);
 	KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b));
@@ -214,13 +274,47 @@ START_TEST(test_two_peers_talk_through_a_turn_server_over_tcp) {
 }
 END_TEST
 
+START_TEST(test_two_peers_talk_through_a_turn_server_over_tls) {
+	static struct server s;
+	struct world w;
+	server_start(&s, HONEST, true);
+	scheme = "turns";
+	trust = s.ca;
+	world_init(&w, address_port(&s.addr), true, false, NULL);
+	kit_negotiate(&w.a, &w.b);
+	KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b));
+	sluice_channel_set_high_water(w.a.ch, 4 << 20);
+	kit_send(&w.a, 32, 65536);
+	KIT_RUN_UNTIL(w.loop, w.b.bytes == 32 * 65536);
+	world_free(&w);
+	server_stop(&s);
+}
+END_TEST
+
+START_TEST(test_a_server_that_nobody_vouches_for_is_not_used) {
+	static struct server s;
+	struct world w;
+	server_start(&s, HONEST, true);
+	scheme = "turns";
+	trust = NULL;
+	world_init(&w, address_port(&s.addr), false, false, NULL);
+	kit_negotiate(&w.a, &w.b);
+	KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b) && w.a.end_of_candidates && w.b.end_of_candidates);
+	ck_assert_uint_eq(w.a.candidates, 1);
+	world_free(&w);
+	server_stop(&s);
+	ck_assert_uint_ge(s.accepted, 2);
+	ck_assert_uint_eq(s.first_frames, 0);
+}
+END_TEST
+
 /* Whatever the server does, gathering ends and the peers find each other without it. */
 START_TEST(test_a_server_that_is_of_no_use_holds_nobody_up) {
 	static const enum manner manners[] = {RUDE, HASTY, DEAF};
 	for (size_t i = 0; i < sizeof manners / sizeof *manners; i++) {
 		static struct server s;
 		struct world w;
-		server_start(&s, manners[i]);
+		server_start(&s, manners[i], false);
 		world_init(&w, address_port(&s.addr), false, false, NULL);
 		kit_negotiate(&w.a, &w.b);
 		KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b));
@@ -255,7 +349,7 @@ START_TEST(test_a_peer_is_freed_while_its_stream_comes_up) {
 	for (int turns = 0; turns < 12; turns++) {
 		static struct server s;
 		struct world w;
-		server_start(&s, HONEST);
+		server_start(&s, HONEST, false);
 		world_init(&w, address_port(&s.addr), true, false, NULL);
 		kit_negotiate(&w.a, &w.b);
 		for (int i = 0; i < turns; i++) {
@@ -345,7 +439,8 @@ START_TEST(test_strangers_connections_are_bounded_and_nonsense_ends_them) {
 }
 END_TEST
 
-SUITE("stream", test_two_peers_talk_through_a_turn_server_over_tcp, test_a_server_that_is_of_no_use_holds_nobody_up,
+SUITE("stream", test_two_peers_talk_through_a_turn_server_over_tcp, test_two_peers_talk_through_a_turn_server_over_tls,
+      test_a_server_that_nobody_vouches_for_is_not_used, test_a_server_that_is_of_no_use_holds_nobody_up,
       test_a_refused_connection_is_no_candidate, test_a_peer_is_freed_while_its_stream_comes_up,
       test_two_peers_talk_over_tcp_alone, test_udp_and_tcp_live_side_by_side,
       test_strangers_connections_are_bounded_and_nonsense_ends_them)

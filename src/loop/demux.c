@@ -63,6 +63,8 @@ bool demux_init(struct demux *t, sluice_env *env) {
 }
 
 void demux_deinit(struct demux *t) {
+	if (!t->env)
+		return; /* it never was */
 	env_free(t->env, t->names);
 	env_free(t->env, t->addresses);
 	env_free(t->env, t->transactions);

@@ -189,10 +189,12 @@ int sluice_endpoint_add(sluice_endpoint *e, sluice_peer *peer) {
 		return error;
 	d->negotiates = true;
 	error = member_new(e, d);
-	for (sluice_socket *s = e->sockets; !error && s; s = s->next_owned)
-		error = tell_socket(d->member, s);
+	if (!error && *sluice_peer_ufrag(peer) == 0)
+		error = SLUICE_INVALID; /* a direct peer */
 	if (!error)
 		error = demux_name(&e->demux, &d->member->demux, sluice_peer_ufrag(peer));
+	for (sluice_socket *s = e->sockets; !error && s; s = s->next_owned)
+		error = tell_socket(d->member, s);
 	if (error) {
 		for (sluice_socket *s = e->sockets; s; s = s->next_owned)
 			sluice_peer_remove_local_address(peer, s->outlet.number);

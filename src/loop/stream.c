@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/address.h"
+#include "dtls/tls_stream.h"
 #include "ice/candidate.h"
 #include "loop/frame.h"
 #include "peer/peer.h"
@@ -16,7 +17,9 @@
 #define READS_PER_TURN 8
 #define CONNECT_LIMIT_S 10.  /* TCP's handshake and TLS' */
 #define STRANGER_LIMIT_S 30. /* an accepted connection that does not show that it is the other side's */
-#define STREAMS_MAX 32       /* of one peer, both kinds */
+#define TLS_FRAME_MAX 17408  /* the largest datagram of a peer, in an indication, with padding */
+#define TLS_READ_MAX 16384
+#define STREAMS_MAX 32 /* of one peer, both kinds */
 
 static struct stream *stream_of(struct outlet *o) {
 	return (struct stream *)o;
@@ -41,6 +44,7 @@ static void destroy(struct stream *s) {
 	if (s->next)
 		s->next->back = s->back;
 	s->driver->stream_count--;
+	tls_stream_free(s->tls);
 	env_free(loop->env, s->partial);
 	env_free(loop->env, s->out);
 	env_free(loop->env, s);
@@ -175,25 +179,6 @@ static void drop_out(struct stream *s) {
 	s->out_at = s->out_len = 0;
 }
 
-/* Sends what waits. False when the stream is broken. */
-static bool send_out(struct stream *s) {
-	while (s->out_len) {
-		ssize_t n = send(s->io.fd, s->out + s->out_at, s->out_len, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS))
-			break;
-		if (n < 0)
-			return false;
-		s->out_at += (size_t)n;
-		s->out_len -= (size_t)n;
-	}
-	if (!s->out_len)
-		drop_out(s);
-	watch(s, s->out_len ? EV_READ | EV_WRITE : EV_READ);
-	return true;
-}
-
 /* Room for so many more bytes behind those that wait; NULL when the bound forbids it. */
 static uint8_t *reserve_out(struct stream *s, size_t len) {
 	if (s->out_len + len > OUT_MAX)
@@ -209,6 +194,47 @@ static uint8_t *reserve_out(struct stream *s, size_t len) {
 	return s->out + s->out_at + s->out_len;
 }
 
+/* Puts the ciphertext that is due behind what waits. What finds no room stays where it is until there is. */
+static void take_ciphertext(struct stream *s) {
+	while (s->tls && s->out_len + TLS_READ_MAX <= OUT_MAX) {
+		uint8_t *at = reserve_out(s, TLS_READ_MAX);
+		size_t n = at ? tls_stream_output(s->tls, at, TLS_READ_MAX) : 0;
+		s->out_len += n;
+		if (!n)
+			break;
+	}
+	if (s->out && !s->out_len)
+		drop_out(s);
+}
+
+/* Sends what waits. False when the stream is broken. */
+static bool send_out(struct stream *s) {
+	while (s->out_len) {
+		ssize_t n = send(s->io.fd, s->out + s->out_at, s->out_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS))
+			break;
+		if (n < 0)
+			return false;
+		s->out_at += (size_t)n;
+		s->out_len -= (size_t)n;
+		if (!s->out_len)
+			take_ciphertext(s);
+	}
+	if (!s->out_len)
+		drop_out(s);
+	watch(s, s->out_len ? EV_READ | EV_WRITE : EV_READ);
+	return true;
+}
+
+static void append_encrypted(struct stream *s, const uint8_t *datagram, size_t len) {
+	uint8_t frame[TLS_FRAME_MAX];
+	size_t size = len + FRAME_EXTRA_MAX <= sizeof frame ? frame_write(frame, datagram, len, s->turn) : 0;
+	if (!size || tls_stream_write(s->tls, frame, size) != 0)
+		s->dropped++;
+}
+
 static void append(struct stream *s, const uint8_t *datagram, size_t len) {
 	uint8_t *at = reserve_out(s, len + FRAME_EXTRA_MAX);
 	if (!at) {
@@ -222,8 +248,13 @@ static void send_batch(struct stream *s, const sluice_batch *batch) {
 	bool waits = s->out_len > 0 || s->state != STREAM_UP;
 	if (s->closed)
 		return;
-	for (size_t i = 0; i < batch->count; i++)
-		append(s, sluice_batch_slot(batch, i), sluice_batch_slot_len(batch, i));
+	for (size_t i = 0; i < batch->count; i++) {
+		if (s->tls)
+			append_encrypted(s, sluice_batch_slot(batch, i), sluice_batch_slot_len(batch, i));
+		else
+			append(s, sluice_batch_slot(batch, i), sluice_batch_slot_len(batch, i));
+	}
+	take_ciphertext(s);
 	if (waits || !s->out_len)
 		return; /* the writable event goes on */
 	/* A failure is noticed by the reading side too, with an event of its own, where it is safe to tell the peer. */
@@ -335,9 +366,64 @@ static bool read_some(struct stream *s) {
 	return (size_t)n == room;
 }
 
+/* The plaintext that came, in the same way as what comes without TLS. */
+static void read_plaintext(struct stream *s) {
+	while (!s->closed && s->driver->peer) {
+		sluice_slab *slab = loop_slab(s->loop);
+		size_t had = s->partial_len;
+		if (!slab) {
+			fail(s, "out of memory");
+			return;
+		}
+		if (had)
+			memcpy(sluice_slab_data(slab), s->partial, had);
+		size_t n = tls_stream_read(s->tls, sluice_slab_data(slab) + had, sluice_slab_size(slab) - had);
+		if (!n)
+			return;
+		take(s, slab, had + n);
+	}
+}
+
+static void come_up(struct stream *s);
+
+/* After anything happened to TLS: what it has to say goes out, and what it came to is told. */
+static void follow_tls(struct stream *s) {
+	const char *why = "closed by the other side";
+	enum tls_stream_state state = tls_stream_state(s->tls);
+	bool waits = s->out_len > 0;
+	take_ciphertext(s);
+	if (!waits && s->out_len && !send_out(s)) {
+		fail(s, strerror(errno));
+		return;
+	}
+	if (state == TLS_STREAM_OPEN && s->state == STREAM_SECURING)
+		come_up(s);
+	if (s->state == STREAM_UP)
+		read_plaintext(s);
+	if (state != TLS_STREAM_CLOSED && state != TLS_STREAM_FAILED)
+		return;
+	if (state == TLS_STREAM_FAILED)
+		tls_stream_error(s->tls, &why);
+	if (s->driver->peer)
+		fail(s, why);
+}
+
+static bool read_ciphertext(struct stream *s) {
+	uint8_t bytes[TLS_READ_MAX];
+	ssize_t n = recv(s->io.fd, bytes, sizeof bytes, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		return false;
+	if (n <= 0 || tls_stream_input(s->tls, bytes, (size_t)n) != 0) {
+		fail(s, n == 0 ? "closed by the other side" : strerror(errno));
+		return false;
+	}
+	follow_tls(s);
+	return (size_t)n == sizeof bytes;
+}
+
 static void on_readable(struct stream *s) {
 	for (int i = 0; i < READS_PER_TURN && !s->closed && s->driver->peer; i++)
-		if (!read_some(s))
+		if (!(s->tls ? read_ciphertext(s) : read_some(s)))
 			return;
 }
 
@@ -375,10 +461,15 @@ static void on_connected(struct stream *s) {
 	socklen_t len = sizeof error;
 	if (getsockopt(s->io.fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
 		error = errno;
-	if (error)
+	if (error) {
 		fail(s, strerror(error));
-	else
+	} else if (s->tls) {
+		s->state = STREAM_SECURING;
+		watch(s, EV_READ);
+		follow_tls(s);
+	} else {
 		come_up(s);
+	}
 }
 
 static void on_io(struct ev_loop *ev, ev_io *w, int events) {
@@ -405,14 +496,30 @@ static void on_limit(struct ev_loop *ev, ev_timer *w, int events) {
 	leave(s);
 }
 
+void stream_set_trust(sluice_loop *loop, const char *ca_file) {
+	loop->ca_file = ca_file;
+}
+
+static bool make_tls(struct driver *d, const char *name, struct tls_stream **out) {
+	const struct tls_stream_config config = {.server_name = name, .ca_file = d->loop->ca_file};
+	int error = tls_stream_new(d->loop->env, &config, out);
+	if (error)
+		env_log(d->loop->env, SLUICE_LOG_WARN, "loop: no TLS to %s: %s", name, sluice_error_text(error));
+	return !error;
+}
+
 void stream_connect(struct driver *d, const sluice_request *r) {
 	uint32_t id = r->id;
-	struct stream *s = r->tls ? NULL : connect_to(d, NULL, &r->addr);
+	struct tls_stream *tls = NULL;
+	bool ready = !r->tls || make_tls(d, r->name, &tls);
+	struct stream *s = ready ? connect_to(d, NULL, &r->addr) : NULL;
 	if (!s) {
+		tls_stream_free(tls);
 		sluice_peer_stream_up(d->peer, id, UINT32_MAX, NULL);
 		d->woken = true;
 		return;
 	}
+	s->tls = tls;
 	s->request = id;
 	s->turn = r->turn;
 }

@@ -28,8 +28,9 @@ struct stream {
 	enum stream_state state;
 	uint32_t request; /* to be answered when it is up, or cannot be */
 	bool turn;
-	bool busy, closed; /* closed while busy: it goes when it is not any more */
-	sluice_path path;  /* as the peer sees it */
+	bool busy, closed;      /* closed while busy: it goes when it is not any more */
+	sluice_path path;       /* as the peer sees it */
+	struct tls_stream *tls; /* between the frames and the connection; NULL: nothing is */
 	ev_io io;
 	ev_timer limit;
 	uint8_t *partial; /* the beginning of a frame */
@@ -69,6 +70,9 @@ void listener_close(struct listener *l);
 void stream_abandon(struct stream *s);
 /* For listener.c: a connection came. False when it cannot be kept. */
 bool stream_accept(struct listener *l, int fd, const struct sockaddr_storage *remote, socklen_t len);
+
+/* Whom TLS connections trust instead of the system's authorities, a PEM file, for tests; the string has to live on. */
+void stream_set_trust(sluice_loop *loop, const char *ca_file);
 
 bool stream_check(const struct stream *s);
 
