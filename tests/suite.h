@@ -11,13 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static inline int suite_run(const char *name, const TTest *const *tests, size_t count, const char *filter, double timeout) {
+/* setup may be NULL; else it runs before each test, in the test's own process. */
+static inline int suite_run_each(const char *name, const TTest *const *tests, size_t count, const char *filter, double timeout,
+                                 void (*setup)(void)) {
 	Suite *s = suite_create(name);
 	for (size_t i = 0; i < count; i++) {
 		if (filter && !strstr(tests[i]->name, filter))
 			continue;
 		TCase *tc = tcase_create(tests[i]->name);
 		tcase_set_timeout(tc, timeout);
+		if (setup)
+			tcase_add_checked_fixture(tc, setup, NULL);
 		tcase_add_test(tc, tests[i]);
 		suite_add_tcase(s, tc);
 	}
@@ -26,6 +30,10 @@ static inline int suite_run(const char *name, const TTest *const *tests, size_t 
 	int failed = srunner_ntests_failed(r) + (srunner_ntests_run(r) == 0);
 	srunner_free(r);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static inline int suite_run(const char *name, const TTest *const *tests, size_t count, const char *filter, double timeout) {
+	return suite_run_each(name, tests, count, filter, timeout, NULL);
 }
 
 /* Under sanitizers and valgrind everything is several times slower, so the limit is generous: it is there for hangs. */
