@@ -61,8 +61,10 @@ static bool pass(struct pair_of_agents *p, int from) {
 
 static void settle(struct pair_of_agents *p) {
 	struct ice_event e;
-	for (bool again = true; again;)
-		again = pass(p, 0) | pass(p, 1);
+	for (bool again = true; again;) {
+		again = pass(p, 0);
+		again = pass(p, 1) || again;
+	}
 	for (int i = 0; i < 2; i++)
 		while (ice_poll(p->ends[i].ice, &e))
 			;
