@@ -23,6 +23,7 @@ static const struct command commands[] = {
 	{"probe", probe_main, "show what the network of this host allows"},
 	{"receive", receive_main, "take files that another end sends"},
 	{"send", send_main, "send files, checked and resumable"},
+	{"serve", serve_main, "a page for browsers: echo, chat, files, throughput; and a meeting point"},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 

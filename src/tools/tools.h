@@ -21,6 +21,7 @@ int perf_main(int argc, char **argv);
 int probe_main(int argc, char **argv);
 int receive_main(int argc, char **argv);
 int send_main(int argc, char **argv);
+int serve_main(int argc, char **argv);
 
 /* Before the process ends: the exit code, or EXIT_FAILED where something that was printed did not get out. */
 int finish_output(int exit_code);

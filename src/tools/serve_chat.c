@@ -1,0 +1,113 @@
+/* serve_chat: the channel "chat", one room for all who are connected.
+ *
+ *   to us    {"type":"name","name":"Ann"}       what to be called
+ *            {"type":"say","text":"hello"}
+ *   from us  {"type":"welcome","you":3,"name":"guest 3"}
+ *            {"type":"people","people":[{"id":3,"name":"guest 3"},...]}   after every change
+ *            {"type":"said","from":3,"name":"Ann","text":"hello"}         to all, the one who said it included
+ *            {"type":"error","text":"..."}                                what came was not taken */
+#include <string.h>
+
+#include "tools/serve.h"
+
+#define TEXT_MAX 4000
+
+/* Lines that may come at once, and a second on the long run. */
+#define LINES_AT_ONCE 20.
+#define LINES_A_SECOND 5.
+
+struct chat {
+	struct service service;
+	double counted_at; /* when client->said was brought up to date */
+};
+
+void chat_tell_people(struct serve *s) {
+	json_t *people = json_array();
+	for (const struct client *c = s->clients; c; c = c->next)
+		if (!c->closing && service_of(c, &chat_kind))
+			json_array_append_new(people, json_pack("{s:i, s:s}", "id", (int)c->number, "name", c->name));
+	services_tell(s, &chat_kind, json_pack("{s:s, s:o}", "type", "people", "people", people));
+}
+
+bool chat_set_name(struct client *c, const char *name) {
+	char clean[sizeof c->name] = "";
+	size_t len = 0, whole = 0; /* whole: up to the last complete character */
+	while (*name == ' ')
+		name++;
+	for (; *name && len < sizeof clean - 1; name++) {
+		if ((unsigned char)*name < 32 || *name == 127)
+			continue;
+		clean[len++] = *name;
+		if ((name[1] & 0xc0) != 0x80)
+			whole = len;
+	}
+	while (whole > 0 && clean[whole - 1] == ' ')
+		whole--;
+	if (whole == 0)
+		return false;
+	memcpy(c->name, clean, whole);
+	c->name[whole] = 0;
+	return true;
+}
+
+static void opened(struct service *sv) {
+	struct chat *chat = (struct chat *)sv;
+	struct client *c = sv->client;
+	chat->counted_at = ev_now(c->serve->ev);
+	service_say(sv, json_pack("{s:s, s:i, s:s}", "type", "welcome", "you", (int)c->number, "name", c->name));
+	chat_tell_people(c->serve);
+}
+
+static bool may_speak(struct chat *chat) {
+	struct client *c = chat->service.client;
+	double now = ev_now(c->serve->ev);
+	c->said -= (now - chat->counted_at) * LINES_A_SECOND;
+	chat->counted_at = now;
+	if (c->said < 0)
+		c->said = 0;
+	if (c->said >= LINES_AT_ONCE)
+		return false;
+	c->said += 1;
+	return true;
+}
+
+static void complain_to(struct service *sv, const char *text) {
+	service_say(sv, json_pack("{s:s, s:s}", "type", "error", "text", text));
+}
+
+static void say(struct service *sv, const char *text) {
+	struct client *c = sv->client;
+	if (strlen(text) > TEXT_MAX)
+		complain_to(sv, "this is too long to be said at once");
+	else if (*text)
+		services_tell(
+			c->serve, &chat_kind,
+			json_pack("{s:s, s:i, s:s, s:s}", "type", "said", "from", (int)c->number, "name", c->name, "text", text));
+}
+
+static void message(struct service *sv, sluice_message *m, bool text) {
+	json_t *object = service_read(m, text);
+	const char *type = message_type(object);
+	if (!may_speak((struct chat *)sv))
+		complain_to(sv, "not so fast");
+	else if (strcmp(type, "say") == 0)
+		say(sv, message_text(object, "text"));
+	else if (strcmp(type, "name") == 0 && chat_set_name(sv->client, message_text(object, "name")))
+		chat_tell_people(sv->client->serve);
+	else
+		complain_to(sv, "this was not understood");
+	json_decref(object);
+}
+
+static void closed(struct service *sv) {
+	chat_tell_people(sv->client->serve);
+}
+
+const struct service_kind chat_kind = {
+	.label = "chat",
+	.size = sizeof(struct chat),
+	.limit = 1,
+	.opened = opened,
+	.message = message,
+	.closed = closed,
+};

@@ -1,0 +1,617 @@
+/* serve_http: what does a request get? libmicrohttpd without a thread: its epoll descriptor and its timeout are watched by the
+ * loop that drives the peers.
+ *
+ *   GET     /, /app.js, ...     the pages
+ *   POST    /connect            an offer: application/sdp gets application/sdp, application/json {"type":"offer","sdp":...} gets
+ *                               application/json {"type":"answer","sdp":...}; 201 with Location, which from then on takes
+ *   POST    /connect/TOKEN      another offer of the same peer (an ICE restart): 200 and the answer
+ *   PATCH   /connect/TOKEN      candidates (application/trickle-ice-sdpfrag): 204
+ *   DELETE  /connect/TOKEN      the end: 204
+ *   PUT, POST, GET, DELETE  /room/NAME[/offer|/answer]   see serve_rooms.h
+ *   OPTIONS                     for other origins, with --cors
+ *
+ * An answer with its candidates inside may take a moment, and a room may be empty: then the request is parked (libmicrohttpd
+ * suspends it) until http_wake() or its time is over, and handled anew. */
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tools/serve.h"
+#include "tools/serve_pages.h"
+#include "tools/serve_rooms.h"
+
+#define CONNECTIONS_MAX 512
+#define CONNECTION_SECONDS 30u
+#define PARKED_MAX 400
+
+struct http {
+	struct serve *serve;
+	struct MHD_Daemon *daemon;
+	struct rooms *rooms;
+	struct request *parked;
+	size_t parked_count;
+	int socket;
+	ev_io io;
+	ev_timer timer;
+	ev_prepare prepare;
+};
+
+struct request {
+	struct http *http;
+	struct MHD_Connection *connection;
+	const char *method, *url;
+	char *body; /* NUL behind it */
+	size_t len;
+	bool begun, too_large, parked, was_parked;
+	double until;                 /* parked */
+	struct request *next;         /* parked */
+	char token[33];               /* of the client whose answer it waits for; "" */
+	bool json;                    /* its form */
+	char room[ROOM_NAME_MAX + 1]; /* whose letter it waits for; "" */
+	enum room_slot slot;
+};
+
+static double now(const struct http *h) {
+	return ev_now(h->serve->ev);
+}
+
+static bool is(const char *a, const char *b) {
+	return strcmp(a, b) == 0;
+}
+
+/* ---- responses --------------------------------------------------------------------------------------------------- */
+
+/* Nothing but our own files runs in the page, and no other page may frame it. */
+#define CONTENT_POLICY                                                                                                           \
+	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "         \
+	"form-action 'none'; frame-ancestors 'none'"
+
+static void add_header(struct MHD_Response *response, const char *name, const char *value) {
+	MHD_add_response_header(response, name, value);
+}
+
+static void add_common(const struct request *r, struct MHD_Response *response) {
+	const char *origin = r->http->serve->options->cors;
+	add_header(response, "Content-Security-Policy", CONTENT_POLICY);
+	add_header(response, "X-Content-Type-Options", "nosniff");
+	add_header(response, "Referrer-Policy", "no-referrer");
+	if (!origin)
+		return;
+	add_header(response, "Access-Control-Allow-Origin", origin);
+	add_header(response, "Access-Control-Expose-Headers", "Location");
+	add_header(response, "Vary", "Origin");
+}
+
+/* Takes the response. */
+static enum MHD_Result send_response(struct request *r, unsigned status, struct MHD_Response *response) {
+	if (!response)
+		return MHD_NO;
+	add_common(r, response);
+	enum MHD_Result result = MHD_queue_response(r->connection, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static struct MHD_Response *make_response(const char *type, const void *body, size_t len) {
+	struct MHD_Response *response = MHD_create_response_from_buffer(len, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
+	if (response && type)
+		add_header(response, "Content-Type", type);
+	if (response)
+		add_header(response, "Cache-Control", "no-store");
+	return response;
+}
+
+static enum MHD_Result reply(struct request *r, unsigned status, const char *text) {
+	char line[512];
+	int len = snprintf(line, sizeof line, "%s\n", text);
+	return send_response(r, status, make_response("text/plain; charset=utf-8", line, (size_t)len));
+}
+
+static enum MHD_Result reply_nothing(struct request *r) {
+	return send_response(r, MHD_HTTP_NO_CONTENT, make_response(NULL, "", 0));
+}
+
+static enum MHD_Result reply_not_allowed(struct request *r, const char *allowed) {
+	struct MHD_Response *response = make_response("text/plain; charset=utf-8", "not this way\n", 13);
+	if (response)
+		add_header(response, "Allow", allowed);
+	return send_response(r, MHD_HTTP_METHOD_NOT_ALLOWED, response);
+}
+
+static const char *header(const struct request *r, const char *name) {
+	const char *value = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+	return value ? value : "";
+}
+
+/* Is that the media type, whatever its parameters? */
+static bool has_type(const struct request *r, const char *type) {
+	const char *value = header(r, "Content-Type");
+	size_t len = strcspn(value, "; \t");
+	return len == strlen(type) && strncasecmp(value, type, len) == 0;
+}
+
+/* ---- parking ----------------------------------------------------------------------------------------------------- */
+
+static void unpark(struct request *r) {
+	struct request **link = &r->http->parked;
+	while (*link && *link != r)
+		link = &(*link)->next;
+	if (*link)
+		*link = r->next;
+	r->parked = false;
+	r->http->parked_count--;
+}
+
+/* False when as many as may be are parked: the request is then to be answered at once. */
+static bool park(struct request *r, double seconds) {
+	struct http *h = r->http;
+	if (h->parked_count >= PARKED_MAX)
+		return false;
+	r->until = now(h) + seconds;
+	r->parked = r->was_parked = true;
+	r->next = h->parked;
+	h->parked = r;
+	h->parked_count++;
+	MHD_suspend_connection(r->connection);
+	return true;
+}
+
+void http_wake(struct request *r) {
+	if (!r->parked)
+		return;
+	unpark(r);
+	MHD_resume_connection(r->connection);
+}
+
+/* Wakes those that wait for a letter of that room (NULL: those whose time is over). */
+static void wake_some(struct http *h, const char *room) {
+	double t = now(h);
+	for (struct request *r = h->parked, *next; r; r = next) {
+		next = r->next;
+		if (room ? is(r->room, room) : r->until <= t)
+			http_wake(r);
+	}
+}
+
+/* ---- offers in, answers out -------------------------------------------------------------------------------------- */
+
+static enum MHD_Result reply_refusal(struct request *r, const struct refusal *why) {
+	char text[sizeof why->text + 32];
+	if (why->line)
+		snprintf(text, sizeof text, "line %u: %s", why->line, why->text);
+	else
+		snprintf(text, sizeof text, "%s", why->text);
+	if (!r->json)
+		return reply(r, why->status, text);
+	json_t *o = json_pack("{s:s, s:i}", "error", text, "line", (int)why->line);
+	char *body = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	json_decref(o);
+	enum MHD_Result result = MHD_NO;
+	if (body)
+		result = send_response(r, why->status, make_response("application/json", body, strlen(body)));
+	free(body);
+	return result;
+}
+
+static enum MHD_Result reply_answer(struct request *r, const struct client *c) {
+	char sdp[SLUICE_SDP_MAX];
+	int len = client_answer(c, sdp, sizeof sdp);
+	if (len <= 0)
+		return reply(r, MHD_HTTP_INTERNAL_SERVER_ERROR, "no answer could be made");
+	struct MHD_Response *response = NULL;
+	if (r->json) {
+		json_t *o = json_pack("{s:s, s:s#}", "type", "answer", "sdp", sdp, len);
+		char *body = o ? json_dumps(o, JSON_COMPACT) : NULL;
+		json_decref(o);
+		if (body)
+			response = make_response("application/json", body, strlen(body));
+		free(body);
+	} else {
+		response = make_response("application/sdp", sdp, (size_t)len);
+	}
+	char location[sizeof c->token + 16];
+	snprintf(location, sizeof location, "/connect/%s", c->token);
+	if (response)
+		add_header(response, "Location", location);
+	return send_response(r, is(r->url, "/connect") ? MHD_HTTP_CREATED : MHD_HTTP_OK, response);
+}
+
+/* The answer, at once or when its candidates are there. */
+static enum MHD_Result answer(struct request *r, struct client *c) {
+	strcpy(r->token, c->token);
+	if (client_is_gathered(c) || c->waiting || r->was_parked || !park(r, SERVE_GATHER_SECONDS))
+		return reply_answer(r, c);
+	c->waiting = r;
+	return MHD_YES;
+}
+
+/* Parked for an answer and woken. */
+static enum MHD_Result resume_answer(struct request *r) {
+	struct client *c = client_find(r->http->serve, r->token);
+	if (!c)
+		return reply(r, MHD_HTTP_SERVICE_UNAVAILABLE, "the connection ended before it began");
+	if (c->waiting == r)
+		c->waiting = NULL;
+	return reply_answer(r, c);
+}
+
+/* The SDP of the body, in whichever form it came. `held` is to be dropped when it was used. NULL: replied already. */
+static const char *read_offer(struct request *r, json_t **held, size_t *len, enum MHD_Result *result) {
+	*held = NULL;
+	r->json = has_type(r, "application/json");
+	if (!r->json && has_type(r, "application/sdp")) {
+		*len = r->len;
+		return r->body;
+	}
+	if (!r->json) {
+		*result = reply(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "expected application/sdp or application/json");
+		return NULL;
+	}
+	json_error_t error;
+	json_t *o = json_loadb(r->body, r->len, JSON_REJECT_DUPLICATES, &error);
+	const char *sdp = json_string_value(json_object_get(o, "sdp"));
+	if (sdp && is(message_type(o), "offer")) {
+		*held = o;
+		*len = json_string_length(json_object_get(o, "sdp"));
+		return sdp;
+	}
+	struct refusal why = {.status = MHD_HTTP_BAD_REQUEST};
+	snprintf(why.text, sizeof why.text, "expected {\"type\":\"offer\",\"sdp\":\"...\"}%s%s", o ? "" : ": ",
+	         o ? "" : error.text);
+	json_decref(o);
+	*result = reply_refusal(r, &why);
+	return NULL;
+}
+
+static enum MHD_Result take_offer(struct request *r, struct client *c) {
+	json_t *held;
+	size_t len;
+	enum MHD_Result result = MHD_NO;
+	const char *offer = read_offer(r, &held, &len, &result);
+	if (!offer)
+		return result;
+	struct refusal why;
+	bool taken = c ? client_renegotiate(c, offer, len, &why) : (c = client_new(r->http->serve, offer, len, &why)) != NULL;
+	json_decref(held);
+	return taken ? answer(r, c) : reply_refusal(r, &why);
+}
+
+static enum MHD_Result take_candidates(struct request *r, struct client *c) {
+	struct refusal why;
+	if (!has_type(r, "application/trickle-ice-sdpfrag"))
+		return reply(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "expected application/trickle-ice-sdpfrag");
+	return client_candidates(c, r->body, r->len, &why) ? reply_nothing(r) : reply_refusal(r, &why);
+}
+
+static enum MHD_Result at_connect(struct request *r) {
+	return is(r->method, "POST") ? take_offer(r, NULL) : reply_not_allowed(r, "POST, OPTIONS");
+}
+
+static enum MHD_Result at_client(struct request *r, const char *token) {
+	struct client *c = client_find(r->http->serve, token);
+	if (!c)
+		return reply(r, MHD_HTTP_NOT_FOUND, "no such connection");
+	if (is(r->method, "POST"))
+		return take_offer(r, c);
+	if (is(r->method, "PATCH"))
+		return take_candidates(r, c);
+	if (!is(r->method, "DELETE"))
+		return reply_not_allowed(r, "POST, PATCH, DELETE, OPTIONS");
+	client_close(c, "hung up");
+	return reply_nothing(r);
+}
+
+/* ---- rooms ------------------------------------------------------------------------------------------------------- */
+
+static enum MHD_Result reply_room(struct request *r, enum room_result result) {
+	switch (result) {
+	case ROOM_NOTHING_YET:
+		return reply_nothing(r);
+	case ROOM_STORED:
+		return reply(r, result, "stored");
+	case ROOM_NO_SUCH:
+		return reply(r, result, "no such room");
+	case ROOM_CONFLICT:
+		return reply(r, result, "there is no offer to answer, or it was answered");
+	case ROOM_THERE_ALREADY:
+		return reply(r, result, "there is an offer already");
+	default:
+		return reply(r, ROOM_FULL, "no room is free");
+	}
+}
+
+static enum MHD_Result put_letter(struct request *r) {
+	bool only_new = is(header(r, "If-None-Match"), "*");
+	enum room_result result = rooms_put(r->http->rooms, r->room, r->slot, only_new, r->body, r->len, now(r->http));
+	if (result == ROOM_STORED)
+		wake_some(r->http, r->room);
+	return reply_room(r, result);
+}
+
+/* ?wait=S; what is no number counts as not given. */
+static double wait_of(const struct request *r) {
+	const char *text = MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, "wait");
+	double seconds;
+	return text && parse_seconds(text, 0, ROOM_WAIT_MAX, &seconds) ? seconds : ROOM_WAIT_MAX;
+}
+
+static enum MHD_Result take_letter(struct request *r) {
+	void *body = NULL;
+	size_t len = 0;
+	if (!r->was_parked)
+		r->until = now(r->http) + wait_of(r);
+	enum room_result result = rooms_take(r->http->rooms, r->room, r->slot, &body, &len, now(r->http));
+	if (result == ROOM_OK) {
+		enum MHD_Result sent = send_response(r, MHD_HTTP_OK, make_response("application/octet-service", body, len));
+		free(body);
+		return sent;
+	}
+	/* Woken for a letter that another reader took: it goes on waiting until its own time is over. */
+	double left = r->until - now(r->http);
+	return result == ROOM_NOTHING_YET && left > 0 && park(r, left) ? MHD_YES : reply_room(r, result);
+}
+
+static enum MHD_Result at_room(struct request *r, const char *rest) {
+	size_t len = strcspn(rest, "/");
+	const char *slot = rest + len;
+	if (!room_name_is_valid(rest, len))
+		return reply(r, MHD_HTTP_NOT_FOUND, "a room's name is 1 to 64 of A-Z a-z 0-9 - _ .");
+	memcpy(r->room, rest, len);
+	r->room[len] = 0;
+	if (is(slot, "") && is(r->method, "DELETE")) {
+		rooms_remove(r->http->rooms, r->room, now(r->http));
+		wake_some(r->http, r->room);
+		return reply_nothing(r);
+	}
+	if (is(slot, ""))
+		return reply_not_allowed(r, "DELETE, OPTIONS");
+	if (!is(slot, "/offer") && !is(slot, "/answer"))
+		return reply(r, MHD_HTTP_NOT_FOUND, "a room has /offer and /answer");
+	r->slot = is(slot, "/offer") ? ROOM_OFFER : ROOM_ANSWER;
+	if (is(r->method, "PUT") || is(r->method, "POST"))
+		return put_letter(r);
+	return is(r->method, "GET") ? take_letter(r) : reply_not_allowed(r, "GET, PUT, POST, OPTIONS");
+}
+
+/* ---- pages ------------------------------------------------------------------------------------------------------- */
+
+static struct MHD_Response *page_response(const struct request *r, const struct page *page) {
+	const char *folder = r->http->serve->options->web;
+	if (!folder)
+		return MHD_create_response_from_buffer(page->len, (void *)(uintptr_t)page->bytes, MHD_RESPMEM_PERSISTENT);
+	struct stat st;
+	int fd = page_open(page, folder);
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return MHD_create_response_from_fd64((uint64_t)st.st_size, fd); /* which closes it */
+	close(fd);
+	return NULL;
+}
+
+static enum MHD_Result at_page(struct request *r) {
+	const struct page *page = page_find(r->url);
+	if (!page)
+		return reply(r, MHD_HTTP_NOT_FOUND, "not found");
+	if (!is(r->method, "GET") && !is(r->method, "HEAD"))
+		return reply_not_allowed(r, "GET, HEAD, OPTIONS");
+	struct MHD_Response *response = page_response(r, page);
+	if (!response)
+		return reply(r, MHD_HTTP_NOT_FOUND, "this page is not in the folder of --web");
+	add_header(response, "Content-Type", page_type(page));
+	add_header(response, "Cache-Control", "no-cache");
+	return send_response(r, MHD_HTTP_OK, response);
+}
+
+/* ---- requests ---------------------------------------------------------------------------------------------------- */
+
+static enum MHD_Result at_options(struct request *r) {
+	struct MHD_Response *response = make_response(NULL, "", 0);
+	if (response && r->http->serve->options->cors) {
+		add_header(response, "Access-Control-Allow-Methods", "GET, PUT, POST, PATCH, DELETE");
+		add_header(response, "Access-Control-Allow-Headers", "Content-Type, If-None-Match");
+		add_header(response, "Access-Control-Max-Age", "600");
+	}
+	return send_response(r, MHD_HTTP_NO_CONTENT, response);
+}
+
+static enum MHD_Result route(struct request *r) {
+	if (r->too_large)
+		return reply(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than 65536 bytes");
+	if (r->token[0])
+		return resume_answer(r);
+	if (r->room[0])
+		return take_letter(r);
+	if (is(r->method, "OPTIONS"))
+		return at_options(r);
+	if (is(r->url, "/connect"))
+		return at_connect(r);
+	if (strncmp(r->url, "/connect/", 9) == 0)
+		return at_client(r, r->url + 9);
+	if (strncmp(r->url, "/room/", 6) == 0)
+		return at_room(r, r->url + 6);
+	return at_page(r);
+}
+
+static void collect(struct request *r, const char *data, size_t len) {
+	if (r->too_large || len > SERVE_BODY_MAX - r->len) {
+		r->too_large = true;
+		return;
+	}
+	char *body = realloc(r->body, r->len + len + 1);
+	if (!body) {
+		r->too_large = true;
+		return;
+	}
+	memcpy(body + r->len, data, len);
+	r->body = body;
+	r->len += len;
+	body[r->len] = 0;
+}
+
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *url, const char *method,
+                                  const char *version, const char *data, size_t *len, void **state) {
+	(void)version;
+	struct request *r = *state;
+	if (!r) {
+		r = calloc(1, sizeof *r);
+		if (!r)
+			return MHD_NO;
+		r->http = ctx;
+		r->connection = connection;
+		*state = r;
+		/* A length that is announced and too large is refused before the body is sent. */
+		r->too_large = strtoull(header(r, "Content-Length"), NULL, 10) > SERVE_BODY_MAX;
+		return r->too_large ? route(r) : MHD_YES;
+	}
+	r->url = url;
+	r->method = method;
+	if (*len > 0) {
+		collect(r, data, *len);
+		*len = 0;
+		return MHD_YES;
+	}
+	if (!r->body)
+		collect(r, "", 0);
+	return route(r);
+}
+
+static void on_completed(void *ctx, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode how) {
+	(void)connection;
+	(void)how;
+	struct http *h = ctx;
+	struct request *r = *state;
+	if (!r)
+		return;
+	*state = NULL;
+	if (r->parked)
+		unpark(r);
+	struct client *c = r->token[0] ? client_find(h->serve, r->token) : NULL;
+	if (c && c->waiting == r)
+		c->waiting = NULL;
+	free(r->body);
+	free(r);
+}
+
+/* ---- driving libmicrohttpd --------------------------------------------------------------------------------------- */
+
+static void on_io(struct ev_loop *ev, ev_io *w, int events) {
+	(void)ev;
+	(void)events;
+	struct http *h = w->data;
+	MHD_run(h->daemon);
+}
+
+static void on_timer(struct ev_loop *ev, ev_timer *w, int events) {
+	(void)ev;
+	(void)events;
+	struct http *h = w->data;
+	wake_some(h, NULL);
+	MHD_run(h->daemon);
+}
+
+/* Before the loop sleeps: until when may it? */
+static void on_prepare(struct ev_loop *ev, ev_prepare *w, int events) {
+	(void)events;
+	struct http *h = w->data;
+	MHD_UNSIGNED_LONG_LONG ms;
+	double seconds = MHD_get_timeout(h->daemon, &ms) == MHD_YES ? (double)ms / 1e3 : 3600.;
+	for (const struct request *r = h->parked; r; r = r->next)
+		if (r->until - now(h) < seconds)
+			seconds = r->until - now(h);
+	ev_timer_stop(ev, &h->timer);
+	ev_timer_set(&h->timer, seconds > 0 ? seconds : 0., 0.);
+	ev_timer_start(ev, &h->timer);
+}
+
+static void watch(struct http *h) {
+	struct ev_loop *ev = h->serve->ev;
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	ev_io_init(&h->io, on_io, info->epoll_fd, EV_READ);
+	ev_timer_init(&h->timer, on_timer, 0., 0.);
+	ev_prepare_init(&h->prepare, on_prepare);
+	h->io.data = h->timer.data = h->prepare.data = h;
+	ev_io_start(ev, &h->io);
+	ev_prepare_start(ev, &h->prepare);
+}
+
+static int listen_at(const struct serve_options *o) {
+	int fd = socket(o->http.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int on = 1;
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on); /* connections of an earlier run may linger */
+	if (bind(fd, (const struct sockaddr *)&o->http, o->http_len) == 0 && listen(fd, 64) == 0)
+		return fd;
+	int error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+/* A line of libmicrohttpd is about a stranger's bad request; with --verbose it is worth one of ours. */
+__attribute__((format(printf, 2, 0))) static void on_log(void *ctx, const char *format, va_list args) {
+	const struct http *h = ctx;
+	char text[512];
+	vsnprintf(text, sizeof text, format, args);
+	text[strcspn(text, "\n")] = 0;
+	serve_log(h->serve, "http: %s", text);
+}
+
+static bool start(struct http *h) {
+	h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, h,
+	                             MHD_OPTION_EXTERNAL_LOGGER, on_log, h, MHD_OPTION_LISTEN_SOCKET, h->socket,
+	                             MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+	                             MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_SECONDS, MHD_OPTION_END);
+	return h->daemon != NULL;
+}
+
+struct http *http_new(struct serve *s) {
+	struct http *h = calloc(1, sizeof *h);
+	struct rooms *rooms = rooms_new();
+	char address[80];
+	format_address(&s->options->http, s->options->http_len, address, sizeof address);
+	if (h && rooms) {
+		h->serve = s;
+		h->rooms = rooms;
+		h->socket = listen_at(s->options);
+		if (h->socket >= 0 && start(h)) {
+			watch(h);
+			return h;
+		}
+		complain("serve: cannot listen at %s: %s", address, strerror(errno));
+		if (h->socket >= 0)
+			close(h->socket);
+	} else {
+		complain("serve: no memory");
+	}
+	rooms_free(rooms);
+	free(h);
+	return NULL;
+}
+
+uint16_t http_port(const struct http *h) {
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof addr;
+	if (getsockname(h->socket, (struct sockaddr *)&addr, &len))
+		return 0;
+	return address_port(&addr);
+}
+
+void http_free(struct http *h) {
+	if (!h)
+		return;
+	ev_io_stop(h->serve->ev, &h->io);
+	ev_timer_stop(h->serve->ev, &h->timer);
+	ev_prepare_stop(h->serve->ev, &h->prepare);
+	while (h->parked)
+		http_wake(h->parked);
+	MHD_stop_daemon(h->daemon); /* closes the socket too */
+	rooms_free(h->rooms);
+	free(h);
+}

@@ -1,0 +1,120 @@
+/* serve_stats: the channel "stats": what the association knows about itself, as seen from here.
+ *
+ *   from us  {"type":"sample",...}      five times a second; times in ms, sizes in bytes, counts since the beginning
+ *            {"type":"report","report":{...}}   the whole report after W3C's names, when asked
+ *   to us    {"type":"report"} */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/serve.h"
+
+#define INTERVAL 0.2
+#define REPORT_MAX 262144
+/* Samples are of the moment: a client that does not take them gets fewer. */
+#define BUFFERED_MAX 16384
+
+static double ms(uint64_t ns) {
+	return ns == SLUICE_NEVER ? -1. : (double)ns / 1e6;
+}
+
+static json_t *phases(const sluice_peer_stats *s) {
+	return json_pack("{s:f, s:f, s:f, s:f}", "ice", ms(s->ice_connected_after), "dtls", ms(s->dtls_connected_after), "sctp",
+	                 ms(s->sctp_connected_after), "channel", ms(s->channel_open_after));
+}
+
+static json_t *path(const sluice_candidate_pair_stats *p) {
+	if (!p->local_type)
+		return json_null();
+	return json_pack("{s:s, s:i, s:s, s:s, s:i, s:s, s:s}", "local", p->local_address, "localPort", (int)p->local_port,
+	                 "localType", p->local_type, "remote", p->remote_address, "remotePort", (int)p->remote_port, "remoteType",
+	                 p->remote_type ? p->remote_type : "", "protocol", p->protocol ? p->protocol : "");
+}
+
+static json_t *sample(const struct client *c) {
+	sluice_peer_stats s;
+	sluice_peer_stats_get(c->peer, &s);
+	json_t *o = json_pack("{s:s, s:f, s:f, s:f, s:f, s:f}", "type", "sample", "time", ms(sluice_now()), "rtt",
+	                      ms(s.sctp.srtt), "rttVar", ms(s.sctp.rttvar), "minRtt", ms(s.sctp.min_rtt), "rto", ms(s.sctp.rto));
+	const struct {
+		const char *name;
+		uint64_t value;
+	} counts[] = {
+		{"cwnd", s.sctp.cwnd},
+		{"ssthresh", s.sctp.ssthresh},
+		{"inFlight", s.sctp.flight_size},
+		{"peerWindow", s.sctp.peer_window},
+		{"mtu", s.sctp.mtu},
+		{"buffered", s.sctp.buffered},
+		{"payloadSent", s.sctp.payload_sent},
+		{"payloadReceived", s.sctp.payload_received},
+		{"packetsSent", s.sctp.packets_sent},
+		{"packetsReceived", s.sctp.packets_received},
+		{"retransmitted", s.sctp.retransmitted_chunks},
+		{"timeouts", s.sctp.t3_expiries},
+		{"bytesSent", s.bytes_sent},
+		{"bytesReceived", s.bytes_received},
+		{"channels", s.channels_open},
+		{"peers", c->serve->client_count},
+	};
+	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+		json_object_set_new(o, counts[i].name, json_integer((json_int_t)counts[i].value));
+	json_object_set_new(o, "cipher", json_string(sluice_peer_cipher(c->peer)));
+	json_object_set_new(o, "phases", phases(&s));
+	json_object_set_new(o, "path", path(&s.selected));
+	json_object_set_new(o, "snap", json_boolean(s.snap));
+	json_object_set_new(o, "sped", json_boolean(s.sped));
+	return o;
+}
+
+static void on_tick(struct ev_loop *ev, ev_timer *w, int events) {
+	(void)events;
+	struct serve *s = w->data;
+	bool any = false;
+	for (struct client *c = s->clients; c; c = c->next) {
+		struct service *sv = service_of(c, &stats_kind);
+		if (!sv || c->closing)
+			continue;
+		any = true;
+		if (sluice_channel_buffered_amount(sv->channel) < BUFFERED_MAX)
+			service_say(sv, sample(c));
+	}
+	if (!any)
+		ev_timer_stop(ev, w);
+}
+
+void stats_tick_start(struct serve *s) {
+	if (ev_is_active(&s->stats_tick))
+		return;
+	ev_timer_init(&s->stats_tick, on_tick, INTERVAL, INTERVAL);
+	s->stats_tick.data = s;
+	ev_timer_start(s->ev, &s->stats_tick);
+}
+
+static void opened(struct service *sv) {
+	stats_tick_start(sv->client->serve);
+}
+
+static void report(struct service *sv) {
+	char *text = malloc(REPORT_MAX);
+	size_t len = text ? sluice_peer_stats_json(sv->client->peer, text, REPORT_MAX) : 0;
+	json_t *object = len > 0 && len < REPORT_MAX ? json_loadb(text, len, 0, NULL) : NULL;
+	free(text);
+	if (!object || !service_say(sv, json_pack("{s:s, s:o}", "type", "report", "report", object)))
+		service_say(sv, json_pack("{s:s, s:s}", "type", "error", "text", "the report cannot be sent now"));
+}
+
+static void message(struct service *sv, sluice_message *m, bool text) {
+	json_t *object = service_read(m, text);
+	if (strcmp(message_type(object), "report") == 0)
+		report(sv);
+	json_decref(object);
+}
+
+const struct service_kind stats_kind = {
+	.label = "stats",
+	.size = sizeof(struct service),
+	.limit = 1,
+	.opened = opened,
+	.message = message,
+};

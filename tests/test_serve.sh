@@ -1,0 +1,215 @@
+#!/bin/sh
+# Does `sluice serve` serve its page and nothing else, refuse what is wrong with a reason, carry rooms, and end when it is
+# told to? (What runs over its channels: test_tool_serve_peer.c.)
+. "$(dirname "$0")/script.sh"
+
+sluice=$OUT/sluice
+[ -x "$sluice" ] || skip "$sluice is not built"
+command -v curl >/dev/null || skip 'curl is not installed'
+
+out=$scratch/out
+err=$scratch/err
+pid=
+trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null; rm -rf "$scratch"' EXIT
+
+# ---- the command line ----
+
+run() { # $1: the exit code expected
+	expected=$1
+	shift
+	code=0
+	timeout -k 2 20 "$sluice" serve "$@" >"$out" 2>"$err" </dev/null || code=$?
+	[ "$code" = "$expected" ] || { cat "$out" "$err"; fail "sluice serve $*: exit code $code, expected $expected"; }
+}
+wrong() {
+	run 2 "$@"
+	[ -s "$err" ] || fail "sluice serve $*: no word about what is wrong"
+	[ ! -s "$out" ] || fail "sluice serve $*: wrote to stdout"
+}
+run 0 --help
+grep -q -- '--max-peers' "$out" || fail '--help'
+wrong --nonsense
+wrong stray
+wrong --port
+wrong --port 65536
+wrong --port x
+wrong --http 127.0.0.1
+wrong --http :80
+wrong --http 127.0.0.1:65536
+wrong --bind nowhere
+wrong --max-peers 0
+wrong --max-file 0
+wrong --quota -1
+wrong --idle 0
+wrong --cors ''
+wrong --cors 'https://a b'
+wrong --lite=yes
+run 1 --files "$scratch/none"
+grep -q "$scratch/none: No such file" "$err" || { cat "$err"; fail 'a folder that is not there'; }
+: >"$scratch/plain"
+run 1 --web "$scratch/plain"
+grep -q 'Not a directory' "$err" || { cat "$err"; fail 'a file for a folder'; }
+
+# ---- a server ----
+
+start() {
+	"$sluice" serve --http 127.0.0.1:0 "$@" >"$scratch/said" 2>"$scratch/log" </dev/null &
+	pid=$!
+	for _ in $(seq 100); do
+		grep -q '^udp' "$scratch/said" && break
+		kill -0 "$pid" 2>/dev/null || { cat "$scratch/log"; fail "serve $* did not start"; }
+		sleep 0.1
+	done
+	url=$(sed -n 's|^page *\(.*\)/$|\1|p' "$scratch/said")
+	udp=$(sed -n 's|^udp.*:||p' "$scratch/said")
+	[ -n "$url" ] && [ -n "$udp" ] || { cat "$scratch/said"; fail 'no address was printed'; }
+}
+stop() { # $1: signal
+	kill "-$1" "$pid"
+	code=0
+	wait "$pid" || code=$?
+	pid=
+	[ "$code" = 130 ] || { cat "$scratch/log"; fail "ended by $1: exit code $code, expected 130"; }
+}
+# get STATUS curl-arguments...: the body into $scratch/body, the head into $scratch/head
+get() {
+	status=$1
+	shift
+	code=$(curl -s -m 40 -o "$scratch/body" -D "$scratch/head" -w '%{http_code}' "$@") || true
+	[ "$code" = "$status" ] || { cat "$scratch/head" "$scratch/body"; fail "curl $*: $code, expected $status"; }
+}
+says() {
+	grep -q "$1" "$scratch/body" || { cat "$scratch/body"; fail "the body does not say: $1"; }
+}
+has_header() {
+	grep -qi "^$1" "$scratch/head" || { cat "$scratch/head"; fail "no header: $1"; }
+}
+
+mkdir "$scratch/files"
+start --files "$scratch/files" --max-peers 2
+
+# ---- pages ----
+
+get 200 "$url/"
+cmp -s "$scratch/body" src/tools/web/index.html || fail 'the page differs from its file'
+has_header 'Content-Type: text/html'
+has_header "Content-Security-Policy: default-src 'none'"
+has_header 'X-Content-Type-Options: nosniff'
+for file in src/tools/web/*; do
+	get 200 "$url/${file##*/}"
+	cmp -s "$scratch/body" "$file" || fail "$file differs"
+done
+get 200 -I "$url/"
+get 405 -X POST -d x "$url/index.html"
+get 404 "$url/favicon.ico"
+for path in /../../../etc/passwd /%2e%2e/%2e%2e/etc/passwd //etc/passwd /web/index.html /index.html/ /..; do
+	get 404 --path-as-is "$url$path"
+done
+
+# ---- offers that are wrong ----
+
+sdp='Content-Type: application/sdp'
+json='Content-Type: application/json'
+get 415 -d 'v=0' "$url/connect"
+get 405 "$url/connect"
+has_header 'Allow: POST'
+get 400 -H "$sdp" --data-binary 'nonsense' "$url/connect"
+says '^line 1: '
+printf 'v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nx\r\n' >"$scratch/offer"
+get 400 -H "$sdp" --data-binary "@$scratch/offer" "$url/connect"
+says '^line 5: '
+get 400 -H "$json" -d '{"type":"offer","sdp":"nonsense"}' "$url/connect"
+says '"line":1'
+get 400 -H "$json" -d '{"type":"offer"' "$url/connect"
+get 400 -H "$json" -d '{"type":"answer","sdp":"v=0"}' "$url/connect"
+get 400 -H "$json" -d '[]' "$url/connect"
+head -c 65537 /dev/zero >"$scratch/big"
+get 413 -H "$sdp" --data-binary "@$scratch/big" "$url/connect"
+get 413 -H "$sdp" -H 'Transfer-Encoding: chunked' --data-binary "@$scratch/big" "$url/connect"
+get 404 -X DELETE "$url/connect/00000000000000000000000000000000"
+
+# ---- offers that are right, until there are enough ----
+
+offer=fuzz/corpus/sdp/chromium-156-offer.sdp
+get 201 -H "$sdp" --data-binary "@$offer" "$url/connect"
+has_header 'Content-Type: application/sdp'
+says '^a=candidate:.* 127.0.0.1 '"$udp"' typ host'
+says '^a=fingerprint:sha-256 '
+first=$url$(sed -n 's/^Location: *\([^\r]*\).*/\1/p' "$scratch/head" | tr -d '\r')
+get 201 -H "$json" -d "{\"type\":\"offer\",\"sdp\":\"$(sed 's/\r$//; s/$/\\r\\n/' "$offer" | tr -d '\n')\"}" "$url/connect"
+has_header 'Content-Type: application/json'
+says '"type":"answer"'
+get 503 -H "$sdp" --data-binary "@$offer" "$url/connect"
+says 'as many peers'
+frag='Content-Type: application/trickle-ice-sdpfrag'
+printf 'a=candidate:1 1 udp 2130706431 127.0.0.1 9 typ host\r\na=end-of-candidates\r\n' >"$scratch/frag"
+get 204 -X PATCH -H "$frag" --data-binary "@$scratch/frag" "$first"
+get 400 -X PATCH -H "$frag" --data-binary 'a=candidate:nonsense' "$first"
+says '^line 1: '
+get 415 -X PATCH -d x "$first"
+get 405 "$first"
+get 204 -X DELETE "$first"
+get 404 -X DELETE "$first"
+
+# ---- rooms ----
+
+room=$url/room/r-1
+get 204 "$room/offer?wait=0.1"
+get 404 "$room/answer"
+get 404 -X PUT -d x "$room/answer"
+curl -s -m 20 "$room/offer" >"$scratch/taken" &
+reader=$!
+sleep 0.3
+get 201 -X PUT -H 'If-None-Match: *' -d 'the offer' "$room/offer"
+wait "$reader" || fail 'the reader that waited'
+[ "$(cat "$scratch/taken")" = 'the offer' ] || fail 'the offer did not reach the one who waited'
+get 412 -X PUT -H 'If-None-Match: *' -d 'another' "$room/offer"
+get 201 -X POST -d 'the answer' "$room/answer"
+get 409 -X PUT -d 'again' "$room/answer"
+get 200 "$room/answer"
+says '^the answer$'
+get 404 "$room/answer"
+get 201 -X PUT -d '' "$room/offer"
+get 204 -X DELETE "$room"
+get 413 -X PUT --data-binary "@$scratch/big" "$room/offer"
+get 405 -X PATCH -d x "$room/offer"
+get 404 "$url/room/a%20b/offer"
+get 404 "$url/room//offer"
+get 404 "$url/room/a/other"
+get 405 "$url/room/a"
+
+# No other origin is welcome.
+get 204 -X OPTIONS -H 'Origin: https://example.org' "$url/connect"
+! grep -qi '^Access-Control-Allow-Origin' "$scratch/head" || fail 'another origin is let in without --cors'
+
+# ---- in use ----
+
+run 1 --http "${url#http://}"
+grep -q 'Address already in use' "$err" || { cat "$err"; fail 'the HTTP port in use'; }
+run 1 --http 127.0.0.1:0 --port "$udp"
+grep -q 'Address already in use' "$err" || { cat "$err"; fail 'the UDP port in use'; }
+
+# One waits for a letter, a peer is under way: Ctrl-C ends all of it.
+curl -s -m 20 "$room/offer" >/dev/null &
+reader=$!
+sleep 0.2
+stop INT
+wait "$reader" || true
+[ ! -s "$scratch/log" ] || { cat "$scratch/log"; fail 'it complained'; }
+
+# ---- for other origins, from a folder ----
+
+mkdir "$scratch/web"
+echo changed >"$scratch/web/index.html"
+echo secret >"$scratch/secret"
+echo secret >"$scratch/web/other.html"
+ln -s "$scratch/secret" "$scratch/web/app.js"
+start --cors https://example.org --web "$scratch/web" --verbose
+get 200 "$url/"
+says '^changed$'
+has_header 'Access-Control-Allow-Origin: https://example.org'
+get 404 "$url/app.js"
+get 404 "$url/other.html"
+get 204 -X OPTIONS -H 'Origin: https://example.org' "$url/connect"
+has_header 'Access-Control-Allow-Methods: .*POST'
+stop TERM
