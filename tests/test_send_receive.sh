@@ -83,15 +83,18 @@ arrived empty
 
 # ---- one of the two is killed ----
 
-part=$to/big\ file.bin.part
+# Large enough that its middle lasts, however fast the machine is.
+cp "$from/big file.bin" "$from/huge"
+truncate -s 200000000 "$from/huge"
+part=$to/huge.part
 is_under_way() {
 	[ "$(stat -c %s "$part" 2>/dev/null || echo 0)" -gt $((${floor:-0} + 3000000)) ]
 }
-# $1: who is killed. A stop in between leaves time to do it in the middle, however fast the machine is.
+# $1: who is killed.
 kill_one() {
 	start receive /dev/null receive $here --timeout 3 --signal "$room" -o "$to"
 	receiver=$pid
-	start send /dev/null send $here --timeout 3 --signal "$room" "$from/big file.bin"
+	start send /dev/null send $here --timeout 3 --signal "$room" "$from/huge"
 	sender=$pid
 	until_true has_inner $receiver
 	until_true has_inner $sender
@@ -110,27 +113,29 @@ for who in sender receiver; do
 	rm -f "$room"*
 done
 kept=$(stat -c %s "$part")
-carry 0 0 '' "$from/big file.bin"
-arrived 'big file.bin'
+carry 0 0 '' "$from/huge"
+arrived huge
 grep -q 'that were there' "$scratch/send.out" || { cat "$scratch/send.out"; fail "it did not go on behind the $kept bytes"; }
+part=$to/big\ file.bin.part
 
 # A part with other bytes is not gone on with.
 head -c 20000000 "$from/big file.bin" >"$part"
 printf x | dd of="$part" bs=1 seek=1000000 conv=notrunc 2>/dev/null
 printf '{"size":50000000,"mtime":%s}\n' "$(stat -c %Y "$from/big file.bin")" >"$part.state"
-rm "$to/big file.bin"
+rm -f "$to"/huge "$to/big file.bin"
 carry 0 0 '' "$from/big file.bin"
 arrived 'big file.bin'
 ! grep -q 'that were there' "$scratch/send.out" || fail 'it went on behind other bytes'
 
 # ---- Ctrl-C ----
 
+part=$to/huge.part
 for who in send receive; do
 	rm -f "$to"/*
 	floor=0
 	start receive /dev/null receive $here --signal "$room" -o "$to"
 	receiver=$pid
-	start send /dev/null send $here --signal "$room" "$from/big file.bin"
+	start send /dev/null send $here --signal "$room" "$from/huge"
 	sender=$pid
 	until_true is_under_way
 	case $who in send) victim=$sender other=$receiver name=receive ;; *) victim=$receiver other=$sender name=send ;; esac
@@ -139,8 +144,8 @@ for who in send receive; do
 	ended $other 1 "Ctrl-C, $name"
 	said $name 'the other side left'
 done
-carry 0 0 '' "$from/big file.bin"
-arrived 'big file.bin'
+carry 0 0 '' "$from/huge"
+arrived huge
 
 # ---- what cannot be ----
 

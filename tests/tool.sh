@@ -3,7 +3,7 @@
 
 sluice=$OUT/sluice
 [ -x "$sluice" ] || skip "$sluice is not built"
-port=$((20000 + $$ % 20000))
+port=$((20000 + $$ % 12000)) # below those that the system gives away
 here='--bind 127.0.0.1'
 
 # Runs `sluice` in the foreground with a limit of 60 s; $1 is the exit code expected. Its output is in $out and $err.
