@@ -282,6 +282,88 @@ START_TEST(test_a_loop_is_freed_with_peers_on_it_at_any_moment) {
 }
 END_TEST
 
+/* ---- without memory ---- */
+
+static size_t allocations_left = SIZE_MAX;
+
+static void *scarce_alloc(void *ctx, size_t size) {
+	(void)ctx;
+	if (allocations_left == 0)
+		return NULL;
+	if (allocations_left != SIZE_MAX)
+		allocations_left--;
+	return malloc(size);
+}
+
+static void scarce_free(void *ctx, void *p) {
+	(void)ctx;
+	free(p);
+}
+
+START_TEST(test_each_allocation_of_gathering_and_of_an_endpoint_may_fail) {
+	bool gathered = false, shared = false;
+	for (size_t left = 0; !gathered || !shared; left++) {
+		const sluice_env_config env_config = {.allocator = {scarce_alloc, scarce_free, NULL}};
+		const sluice_endpoint_config shared_config = {
+			.size = sizeof shared_config,
+			.socket = {.local = (const struct sockaddr *)&localhost, .local_len = sizeof localhost}};
+		sluice_gather_config config = on_localhost();
+		sluice_endpoint *e = NULL;
+		struct world w;
+		ck_assert_uint_lt(left, 200);
+		ck_assert_int_eq(sluice_env_new(&env_config, &w.env), 0);
+		ck_assert_int_eq(sluice_loop_new(w.env, NULL, &w.loop), 0);
+		kit_end_init(&w.a, w.env, w.loop, NULL);
+		kit_end_init(&w.b, w.env, w.loop, NULL);
+		config.tcp = true;
+		allocations_left = left;
+		int error = sluice_loop_gather(w.loop, w.a.peer, &config);
+		gathered = !error;
+		ck_assert_msg(!error || error == SLUICE_NO_MEMORY, "%s", sluice_error_name(error));
+		allocations_left = left;
+		error = sluice_endpoint_new(w.loop, &shared_config, &e);
+		ck_assert(!error || error == SLUICE_NO_MEMORY);
+		if (!error)
+			error = sluice_endpoint_add(e, w.b.peer);
+		shared = !error;
+		ck_assert(!error || error == SLUICE_NO_MEMORY);
+		allocations_left = SIZE_MAX;
+		ck_assert(loop_check(w.loop));
+		if (gathered && shared) {
+			kit_negotiate(&w.a, &w.b);
+			KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b));
+		}
+		world_free(&w);
+	}
+}
+END_TEST
+
+/* Whatever is missing when: no crash, no leak, and with memory again the two go on, or fail in order. */
+START_TEST(test_a_connection_that_is_short_of_memory_now_and_then_does_no_harm) {
+	for (size_t left = 0; left < 40; left++) {
+		const sluice_env_config env_config = {.allocator = {scarce_alloc, scarce_free, NULL}};
+		sluice_gather_config config = on_localhost();
+		struct world w;
+		ck_assert_int_eq(sluice_env_new(&env_config, &w.env), 0);
+		ck_assert_int_eq(sluice_loop_new(w.env, NULL, &w.loop), 0);
+		kit_end_init(&w.a, w.env, w.loop, NULL);
+		kit_end_init(&w.b, w.env, w.loop, NULL);
+		ck_assert_int_eq(sluice_loop_gather(w.loop, w.a.peer, &config), 0);
+		ck_assert_int_eq(sluice_loop_gather(w.loop, w.b.peer, &config), 0);
+		kit_negotiate(&w.a, &w.b);
+		allocations_left = left;
+		for (int i = 0; i < 30; i++) {
+			ev_run(sluice_loop_ev(w.loop), EVRUN_NOWAIT);
+			ck_assert(loop_check(w.loop));
+		}
+		allocations_left = SIZE_MAX;
+		for (int i = 0; i < 30; i++)
+			ev_run(sluice_loop_ev(w.loop), EVRUN_NOWAIT);
+		world_free(&w);
+	}
+}
+END_TEST
+
 /* A socket that broke is taken back from the peer and opened anew, a second later. */
 START_TEST(test_a_broken_socket_is_replaced) {
 	struct world w;
@@ -303,4 +385,5 @@ SUITE("gather", test_two_peers_find_each_other_and_the_loop_ends_when_both_are_g
       test_a_port_to_bind_is_the_socket_s, test_a_filter_that_refuses_everything_leaves_nothing_to_bind,
       test_without_file_descriptors_the_error_says_so, test_what_cannot_be_is_refused_and_leaves_nothing,
       test_a_peer_may_be_freed_in_its_own_callback, test_a_loop_is_freed_with_peers_on_it_at_any_moment,
-      test_a_broken_socket_is_replaced)
+      test_a_broken_socket_is_replaced, test_each_allocation_of_gathering_and_of_an_endpoint_may_fail,
+      test_a_connection_that_is_short_of_memory_now_and_then_does_no_harm)

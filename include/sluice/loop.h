@@ -18,7 +18,7 @@ typedef struct sluice_loop sluice_loop;
 /* ev NULL: a loop of its own is made, and freed with this one. Everything is to be called on the thread that runs the ev_loop.
  * Returns 0 or SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_loop_new(sluice_env *env, struct ev_loop *ev, sluice_loop **out);
-/* Peers still on it are removed, not freed. Not from inside a callback. */
+/* Peers still on it are removed, not freed; endpoints are freed. Not from inside a callback. */
 SLUICE_API void sluice_loop_free(sluice_loop *loop);
 SLUICE_API struct ev_loop *sluice_loop_ev(sluice_loop *loop);
 
@@ -74,10 +74,10 @@ typedef struct sluice_endpoint sluice_endpoint;
 
 typedef struct sluice_endpoint_config {
 	size_t size;
-	sluice_socket_config
-		socket; /* local: address and port to share; its address is told as host candidate (any address: every
-	                              * interface's with that port) */
-	bool loopback;  /* with an any address: loopback too */
+	/* local: the address and port to share, told as host candidate. An any-address stands for each address of the machine, as they
+	 * come and go, with one port on all of them; IPv6's (and NULL) for both families. */
+	sluice_socket_config socket;
+	bool loopback; /* with an any address: loopback too */
 	/* A STUN request names a ufrag that no peer has: the hook may make one (sluice_endpoint_add with config.ufrag set) and return
 	 * true, then the request is its. Bounded by the app: it is called for strangers. `from` is where it came from. */
 	bool (*on_unknown_ufrag)(sluice_endpoint *e, const char *ufrag, const char *remote_ufrag, const struct sockaddr *from,
@@ -89,9 +89,11 @@ typedef struct sluice_endpoint_config {
 SLUICE_API int sluice_endpoint_new(sluice_loop *loop, const sluice_endpoint_config *config, sluice_endpoint **out);
 /* Its peers stay, without a socket; free them. Not from inside on_unknown_ufrag. */
 SLUICE_API void sluice_endpoint_free(sluice_endpoint *e);
-/* Drives the peer over the endpoint from now on. Freeing the peer takes it off. SLUICE_EXISTS (it has a driver, or its ufrag is taken),
+/* Drives the peer over the endpoint from now on. Freeing the peer takes it off. It reaches STUN servers through the shared socket, but TURN
+ * servers only over TCP or TLS: one address has but one allocation there (RFC 8656, 2.2). SLUICE_EXISTS (it has a driver, or its ufrag is taken),
  * SLUICE_INVALID for a direct peer, SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_endpoint_add(sluice_endpoint *e, sluice_peer *peer);
+/* The address that it shares, with the port that it got; an any-address stays one. Returns 0. */
 SLUICE_API int sluice_endpoint_address(const sluice_endpoint *e, struct sockaddr_storage *addr, socklen_t *len);
 typedef struct sluice_endpoint_stats {
 	uint64_t peers, addresses;       /* now */
