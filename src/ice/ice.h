@@ -93,7 +93,7 @@ void ice_remove_local(struct ice *ice, uint32_t socket);
  * leaves in ice_output. The same holds for ice_resolved, ice_stream_up and ice_sped_flight. */
 void ice_gather(struct ice *ice, uint64_t now);
 enum ice_gathering ice_gathering(const struct ice *ice);
-/* Four and twenty-four ice-chars or more, from the environment's entropy; they change with ice_restart. */
+/* Eight and twenty-four ice-chars, from the environment's entropy; they change with ice_restart. */
 const char *ice_ufrag(const struct ice *ice);
 const char *ice_pwd(const struct ice *ice);
 /* The local candidates so far, in the order they were told. */
