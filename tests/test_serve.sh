@@ -168,6 +168,15 @@ get 201 -X POST -d 'the answer' "$room/answer"
 get 409 -X PUT -d 'again' "$room/answer"
 get 200 "$room/answer"
 says '^the answer$'
+# Who waits is told at once, also when no other connection of HTTP has anything to do afterwards.
+get 201 -X PUT -d 'offer' "$room/offer"
+get 200 "$room/offer"
+curl -s --http1.0 -m 5 "$room/answer" >"$scratch/taken" &
+reader=$!
+sleep 0.3
+get 201 --http1.0 -X PUT -d 'answer' "$room/answer"
+wait "$reader" || fail 'the reader that waited for the answer was not woken'
+[ "$(cat "$scratch/taken")" = answer ] || fail 'the answer did not reach the one who waited'
 get 404 "$room/answer"
 get 201 -X PUT -d '' "$room/offer"
 get 204 -X DELETE "$room"

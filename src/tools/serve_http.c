@@ -35,6 +35,7 @@ struct http {
 	struct rooms *rooms;
 	struct request *parked;
 	size_t parked_count;
+	bool woken; /* one was resumed: libmicrohttpd sees that only when it runs again, and its timeout does not tell */
 	int socket;
 	ev_io io;
 	ev_timer timer;
@@ -165,6 +166,7 @@ void http_wake(struct request *r) {
 	if (!r->parked)
 		return;
 	unpark(r);
+	r->http->woken = true;
 	MHD_resume_connection(r->connection);
 }
 
@@ -512,6 +514,7 @@ static void on_timer(struct ev_loop *ev, ev_timer *w, int events) {
 	(void)events;
 	struct http *h = w->data;
 	wake_some(h, NULL);
+	h->woken = false;
 	MHD_run(h->daemon);
 }
 
@@ -524,6 +527,8 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *w, int events) {
 	for (const struct request *r = h->parked; r; r = r->next)
 		if (r->until - now(h) < seconds)
 			seconds = r->until - now(h);
+	if (h->woken)
+		seconds = 0;
 	ev_timer_stop(ev, &h->timer);
 	ev_timer_set(&h->timer, seconds > 0 ? seconds : 0., 0.);
 	ev_timer_start(ev, &h->timer);

@@ -57,7 +57,7 @@ const restartIce = () => connection.restartIce().catch((error) => connection.set
 byId("connect").addEventListener("click", () => connection.connect());
 byId("disconnect").addEventListener("click", () => connection.disconnect());
 byId("restart-ice").addEventListener("click", restartIce);
-addEventListener("pagehide", () => connection.disconnect());
+addEventListener("pagehide", () => connection.disconnect(true));
 
 window.sluice = {
 	get state() {

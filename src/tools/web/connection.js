@@ -108,9 +108,11 @@ export class Connection extends EventTarget {
 		if (location) fetch(location, { method: "DELETE", keepalive: true }).catch(() => {});
 	}
 
-	disconnect() {
+	// Closing tells the server over the connection itself. The word by HTTP is for when that cannot be relied on: there is no
+	// connection yet, or the page is going away.
+	disconnect(leaving = false) {
 		if (!this.pc) return;
-		this.hangUp(this.location);
+		if (leaving || this.state !== "connected") this.hangUp(this.location);
 		this.location = null;
 		this.end("closed");
 	}
