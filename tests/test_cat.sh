@@ -67,22 +67,20 @@ by_lines() { # $1 and $2: roles
 by_lines --offer --answer
 by_lines '' '' # both offer: the one that is given an offer answers it
 
-# By a room of a server, where this build has one.
-if "$sluice" --help | grep -q '^  serve'; then
-	start serve /dev/null serve --http 127.0.0.1:0
-	serve=$pid
-	until_true grep -q 'http://127.0.0.1:' "$scratch/serve.out" "$scratch/serve.err"
-	url=$(sed -n 's|.*\(http://127.0.0.1:[0-9]*\).*|\1|p' "$scratch/serve.out" "$scratch/serve.err" | head -n 1)
-	both_ways "--signal $url/room/one"
-	both_ways "--signal $url/room/one --snap --sped"
-	both_ways "--signal $url/room/one --answer" "--signal $url/room/one --offer"
-	run 1 cat $here --timeout 1 --signal "$url/room/empty"
-	grep -q 'the other side to come to' "$err" || { cat "$err"; fail 'an empty room: no clear message'; }
-	run 1 cat $here --timeout 5 --signal "$url/nonsense/x"
-	grep -q '404' "$err" || { cat "$err"; fail 'no room: no clear message'; }
-	kill -TERM "$(inner $serve)"
-	wait $serve || true
-fi
+# By a room of a server.
+start serve /dev/null serve --http 127.0.0.1:0
+serve=$pid
+until_true grep -q 'http://127.0.0.1:' "$scratch/serve.out" "$scratch/serve.err"
+url=$(sed -n 's|.*\(http://127.0.0.1:[0-9]*\).*|\1|p' "$scratch/serve.out" "$scratch/serve.err" | head -n 1)
+both_ways "--signal $url/room/one"
+both_ways "--signal $url/room/one --snap --sped"
+both_ways "--signal $url/room/one --answer" "--signal $url/room/one --offer"
+run 1 cat $here --timeout 1 --signal "$url/room/empty"
+grep -q 'the other side to come to' "$err" || { cat "$err"; fail 'an empty room: no clear message'; }
+run 1 cat $here --timeout 5 --signal "$url/nonsense/x"
+grep -q '404' "$err" || { cat "$err"; fail 'no room: no clear message'; }
+kill -TERM "$(inner $serve)"
+wait $serve || true
 
 # ---- one way ----
 
