@@ -53,6 +53,7 @@ grep -q 'Not a directory' "$err" || { cat "$err"; fail 'a file for a folder'; }
 # ---- a server ----
 
 start() {
+	: >"$scratch/said" # what an earlier one said must not be taken for this one's
 	"$sluice" serve --http 127.0.0.1:0 "$@" >"$scratch/said" 2>"$scratch/log" </dev/null &
 	pid=$!
 	for _ in $(seq 100); do
