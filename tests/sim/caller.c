@@ -62,8 +62,10 @@ static void say_description(struct caller *c) {
 
 static void take_description(struct caller *c, const struct signal *s) {
 	enum sluice_sdp_type type = (enum sluice_sdp_type)s->kind;
-	if (type == SLUICE_SDP_OFFER && !c->polite && sluice_peer_signaling_state(c->peer) == SLUICE_SIGNALING_HAVE_LOCAL_OFFER)
-		return; /* W3C's perfect negotiation: the impolite side ignores an offer that collides with its own */
+	c->ignoring = type == SLUICE_SDP_OFFER && !c->polite &&
+	              sluice_peer_signaling_state(c->peer) == SLUICE_SIGNALING_HAVE_LOCAL_OFFER;
+	if (c->ignoring)
+		return; /* W3C's perfect negotiation: the impolite side ignores an offer that collides with its own, and its candidates */
 	c->last_error = sluice_peer_set_remote_description(c->peer, type, s->text, strlen(s->text));
 	c->refused += c->last_error != 0;
 	if (c->last_error || type != SLUICE_SDP_OFFER)
@@ -86,7 +88,7 @@ static void arrive(void *ctx) {
 	struct caller *c = s->to;
 	if (c->peer && s->kind == SIGNAL_CANDIDATE) {
 		c->last_error = sluice_peer_add_remote_candidate(c->peer, s->text);
-		c->refused += c->last_error != 0;
+		c->refused += c->last_error != 0 && !c->ignoring;
 	} else if (c->peer) {
 		take_description(c, s);
 	}

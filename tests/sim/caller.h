@@ -27,6 +27,7 @@ struct caller {
 	uint64_t signal_delay;
 	bool trickle;  /* candidates are signalled one by one; else they stand in the description alone */
 	bool silent;   /* nothing is signalled by itself */
+	bool ignoring; /* an offer that collided with ours, being impolite */
 	bool polite;   /* in a glare ours gives way */
 	bool echo;     /* what comes on a channel goes back on it */
 	bool tolerant; /* want of memory is no failure of the test */
