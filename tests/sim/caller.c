@@ -67,7 +67,9 @@ static void take_description(struct caller *c, const struct signal *s) {
 	if (c->ignoring)
 		return; /* W3C's perfect negotiation: the impolite side ignores an offer that collides with its own, and its candidates */
 	c->last_error = sluice_peer_set_remote_description(c->peer, type, s->text, strlen(s->text));
-	c->refused += c->last_error != 0;
+	c->refused += c->last_error != 0 && c->last_error != SLUICE_CLOSED;
+	if (c->last_error)
+		note(c, "description-refused:%d", c->last_error);
 	if (c->last_error || type != SLUICE_SDP_OFFER)
 		return;
 	c->last_error = sluice_peer_set_local_description(c->peer, 0, NULL);
@@ -88,7 +90,9 @@ static void arrive(void *ctx) {
 	struct caller *c = s->to;
 	if (c->peer && s->kind == SIGNAL_CANDIDATE) {
 		c->last_error = sluice_peer_add_remote_candidate(c->peer, s->text);
-		c->refused += c->last_error != 0 && !c->ignoring;
+		if (c->last_error)
+			note(c, "candidate-refused:%d", c->last_error);
+		c->refused += c->last_error != 0 && c->last_error != SLUICE_CLOSED && !c->ignoring;
 	} else if (c->peer) {
 		take_description(c, s);
 	}
