@@ -278,6 +278,51 @@ START_TEST(test_a_restart_changes_the_credentials_and_loses_nothing) {
 }
 END_TEST
 
+/* An answer to b's later offer, up to the point where b is to take it. */
+static char *later_answer(struct call *w) {
+	w->a->silent = w->b->silent = true;
+	ck_assert_int_eq(sluice_peer_set_local_description(w->b->peer, 0, NULL), 0);
+	ck_assert_int_gt(sluice_peer_local_description(w->b->peer, NULL, text, sizeof text), 0);
+	ck_assert_int_eq(sluice_peer_set_remote_description(w->a->peer, SLUICE_SDP_OFFER, text, strlen(text)), 0);
+	ck_assert_int_eq(sluice_peer_set_local_description(w->a->peer, 0, NULL), 0);
+	ck_assert_int_gt(sluice_peer_local_description(w->a->peer, NULL, text, sizeof text), 0);
+	return text;
+}
+
+START_TEST(test_a_later_answer_with_the_other_dtls_role_and_the_same_certificate_changes_nothing) {
+	struct call w;
+	begin(&w);
+	connect_both(&w);
+	char *role = strstr(later_answer(&w), "setup:passive");
+	ck_assert_ptr_nonnull(role);
+	memmove(role + strlen("setup:active"), role + strlen("setup:passive"), strlen(role + strlen("setup:passive")) + 1);
+	memcpy(role, "setup:active", strlen("setup:active"));
+	ck_assert_int_eq(sluice_peer_set_remote_description(w.b->peer, SLUICE_SDP_ANSWER, text, strlen(text)), 0);
+	ck_assert_int_eq(sluice_channel_send_text(w.a->channel, "still here", 10), 0);
+	sim_run(&w.sim, w.sim.now + SLUICE_S);
+	ck_assert_uint_eq(w.b->received, 2);
+	ck_assert_int_eq(sluice_peer_state(w.b->peer), SLUICE_PEER_CONNECTED);
+	end(&w);
+}
+END_TEST
+
+START_TEST(test_a_later_answer_with_another_certificate_is_refused_with_the_reason) {
+	struct call w;
+	begin(&w);
+	connect_both(&w);
+	char *digit = strstr(later_answer(&w), "sha-256 ");
+	ck_assert_ptr_nonnull(digit);
+	digit += strlen("sha-256 ");
+	*digit = *digit == '0' ? '1' : '0';
+	ck_assert_int_eq(sluice_peer_set_remote_description(w.b->peer, SLUICE_SDP_ANSWER, text, strlen(text)),
+	                 SLUICE_UNSUPPORTED);
+	const char *reason;
+	ck_assert_uint_eq(sluice_peer_description_error(w.b->peer, &reason), 0);
+	ck_assert_ptr_nonnull(strstr(reason, "certificate"));
+	end(&w);
+}
+END_TEST
+
 START_TEST(test_a_silent_path_is_told_and_its_return_too) {
 	struct call w;
 	begin(&w);
@@ -532,7 +577,9 @@ SUITE("negotiation", test_the_events_of_a_call_come_in_the_order_of_w3c,
       test_a_malformed_line_is_told_by_its_number_and_changes_nothing, test_audio_and_video_of_an_offer_are_answered_as_rejected,
       test_another_certificate_than_the_announced_one_fails_the_peer, test_of_two_colliding_offers_the_impolite_one_wins,
       test_a_rolled_back_offer_can_be_made_again, test_an_offer_of_the_other_side_later_changes_nothing,
-      test_a_restart_changes_the_credentials_and_loses_nothing, test_a_silent_path_is_told_and_its_return_too,
+      test_a_restart_changes_the_credentials_and_loses_nothing,
+      test_a_later_answer_with_the_other_dtls_role_and_the_same_certificate_changes_nothing,
+      test_a_later_answer_with_another_certificate_is_refused_with_the_reason, test_a_silent_path_is_told_and_its_return_too,
       test_a_dead_path_fails_the_peer_when_consent_expires, test_a_dead_path_waits_for_a_restart_that_is_under_way_and_no_longer,
       test_nobody_at_the_other_end_is_a_timeout, test_closing_delivers_first_and_tells_both_sides,
       test_closing_before_anything_was_said_is_the_end_at_once, test_candidates_may_come_before_the_answer_is_made,

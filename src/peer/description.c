@@ -206,20 +206,26 @@ static bool names_the_same(const sluice_peer *p, const sluice_fingerprint *f, si
 	return false;
 }
 
+static int refuse(sluice_peer *p, const char *reason) {
+	p->negotiation.fault_line = 0;
+	p->negotiation.fault_text = reason;
+	return SLUICE_UNSUPPORTED;
+}
+
 int description_accept(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer) {
 	sluice_fingerprint f[FINGERPRINTS_MAX];
 	if (!has_data(remote, local))
 		return 0;
 	size_t count = read_fingerprints(remote, f);
-	if (!count) {
-		p->negotiation.fault_line = 0;
-		p->negotiation.fault_text = "no fingerprint with a hash that this library knows";
-		return SLUICE_UNSUPPORTED;
-	}
-	enum sluice_role role = role_of(remote, local, is_answer);
-	if (p->role != SLUICE_ROLE_UNKNOWN && p->role != role)
-		return SLUICE_UNSUPPORTED;
-	return p->dtls_up && !names_the_same(p, f, count) ? SLUICE_UNSUPPORTED : 0;
+	if (!count)
+		return refuse(p, "no fingerprint with a hash that this library knows");
+	/* The same certificate means the same DTLS connection, and that keeps its roles: Firefox 153 as DTLS server writes
+	 * setup:active all the same when it answers an ICE restart, and means nothing by it. */
+	if (p->dtls_up)
+		return names_the_same(p, f, count) ? 0 : refuse(p, "another certificate than the connection's");
+	if (p->role != SLUICE_ROLE_UNKNOWN && p->role != role_of(remote, local, is_answer))
+		return refuse(p, "setup names another DTLS role than before");
+	return 0;
 }
 
 static int apply_ice(sluice_peer *p, const struct sdp *remote, bool is_answer) {
@@ -296,7 +302,7 @@ int description_apply(sluice_peer *p, const struct sdp *remote, const struct loc
 	apply_sped(p, remote, local);
 	int error = apply_snap(p, remote, local);
 	if (!error)
-		error = underlay_set_role(p, role_of(remote, local, is_answer));
+		error = p->role != SLUICE_ROLE_UNKNOWN ? 0 : underlay_set_role(p, role_of(remote, local, is_answer));
 	if (!error)
 		error = trust(p, remote);
 	if (!error)
