@@ -30,10 +30,10 @@ async function using(group, open, body) {
 	if (!await test(group, 'everything for it starts', async () => {
 		opened = await open();
 		return opened.note;
-	}))
+	}, true))
 		return;
 	await body(opened).catch(e => test(group, 'the rest of the cases', () => Promise.reject(e)));
-	await test(group, 'everything for it ends in order', () => opened.close());
+	await test(group, 'everything for it ends in order', () => opened.close(), true);
 }
 
 /* A page in a browser, and our end in the other namespace. */

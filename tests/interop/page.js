@@ -124,15 +124,16 @@ function drained(dc, threshold) {
 
 /* ---- descriptions ---- */
 
-function gathered() {
-	return until(() => pc.iceGatheringState === 'complete');
-}
+/* Waits for the end of the candidates when there have to be new ones: the state alone may still be that of the last time. */
+let ends_of_candidates = 0;
 
-async function told(trickle) {
+async function told(trickle, ends_wanted) {
 	if (!trickle)
-		await gathered();
+		await until(() => pc.iceGatheringState === 'complete' && ends_of_candidates >= ends_wanted);
 	return { sdp: pc.localDescription.sdp, at: now() };
 }
+
+const ufrag_of = description => /a=ice-ufrag:(\S+)/.exec(description?.sdp)?.[1];
 
 /* ---- the commands ---- */
 
@@ -154,6 +155,8 @@ const commands = {
 		pc.oniceconnectionstatechange = poke;
 		pc.onsignalingstatechange = poke;
 		pc.onicecandidate = e => {
+			ends_of_candidates += e.candidate ? 0 : 1;
+			poke();
 			if (mine === pc && options.trickle)
 				tell({ candidate: e.candidate ? e.candidate.candidate : '' });
 		};
@@ -166,16 +169,19 @@ const commands = {
 
 	async offer(o) {
 		const at = now();
+		const ends_wanted = ends_of_candidates + (o.restart ? 1 : 0);
 		if (o.restart)
 			pc.restartIce();
 		await pc.setLocalDescription(await pc.createOffer());
-		return { ...await told(o.trickle), started: at };
+		return { ...await told(o.trickle, ends_wanted), started: at };
 	},
 
 	async answer(o) {
+		const restarts = pc.remoteDescription && ufrag_of(pc.remoteDescription) !== ufrag_of(o);
+		const ends_wanted = ends_of_candidates + (restarts ? 1 : 0);
 		await pc.setRemoteDescription({ type: 'offer', sdp: o.sdp });
 		await pc.setLocalDescription(await pc.createAnswer());
-		return told(o.trickle);
+		return told(o.trickle, ends_wanted);
 	},
 
 	async accept(o) {

@@ -236,6 +236,7 @@ static bool command_state(struct agent *a, json_t *request, json_t *answer) {
 	json_object_set_new(answer, "ice", json_string(ice));
 	json_object_set_new(answer, "signaling", json_string(sluice_signaling_state_name(sluice_peer_signaling_state(a->peer))));
 	json_object_set(answer, "states", a->states);
+	json_object_set_new(answer, "max_message", json_integer((json_int_t)channels_max_message(a)));
 	json_object_set_new(answer, "reason", json_string(error ? reason : ""));
 	return true;
 }

@@ -49,5 +49,7 @@ bool flag(const json_t *request, const char *key);
 /* The other side opened it. */
 void channels_take(struct agent *a, sluice_channel *ch);
 void channels_drop_all(struct agent *a);
+/* The largest message that the other side takes; 0 without a channel. */
+uint64_t channels_max_message(const struct agent *a);
 
 #endif

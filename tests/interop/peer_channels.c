@@ -259,6 +259,13 @@ void channels_drop_all(struct agent *a) {
 	}
 }
 
+uint64_t channels_max_message(const struct agent *a) {
+	for (const struct channel *c = a->channels; c; c = c->next)
+		if (c->ch)
+			return sluice_channel_max_message_size(c->ch);
+	return 0;
+}
+
 static struct channel *find(const struct agent *a, const json_t *request) {
 	const char *name = json_string_value(json_object_get(request, "name"));
 	struct channel *c = a->channels;
@@ -333,7 +340,6 @@ static bool command_opened(struct agent *a, json_t *request, json_t *answer) {
 	json_object_set_new(answer, "id", json_integer(sluice_channel_id(c->ch)));
 	json_object_set_new(answer, "maxRetransmits", reliability == SLUICE_MAX_RETRANSMITS ? json_integer(value) : json_null());
 	json_object_set_new(answer, "maxPacketLifeTime", reliability == SLUICE_LIFETIME ? json_integer(value) : json_null());
-	json_object_set_new(answer, "maxMessage", json_integer((json_int_t)sluice_channel_max_message_size(c->ch)));
 	return true;
 }
 

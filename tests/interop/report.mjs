@@ -1,13 +1,14 @@
 /* report: one line a case, and the last line of the run. */
 
-const only = process.argv[2] || '';
+/* "part of a group: part of a case", either may be left out. */
+const [only_group, only_case = ''] = (process.argv[2] || '').split(/: ?/);
 let passed = 0;
 let failed = 0;
 
-/* Runs a case whose name holds what the command line asks for. Returns false when it failed. */
-export async function test(group, name, body) {
+/* Runs a case that the command line asks for, or which others need. Returns false when it failed. */
+export async function test(group, name, body, needed = false) {
 	const title = `${group}: ${name}`;
-	if (!title.includes(only) && !name.startsWith('everything for it'))
+	if (!needed && !(group.includes(only_group) && name.includes(only_case)))
 		return true;
 	const began = Date.now();
 	const seconds = () => `${((Date.now() - began) / 1000).toFixed(1)} s`;
@@ -25,7 +26,7 @@ export async function test(group, name, body) {
 
 /* Could a case of this group, or of one whose name begins with it, be asked for? */
 export function group_wanted(group) {
-	return only === '' || only.startsWith(group) || group.includes(only);
+	return group.includes(only_group) || only_group.startsWith(group);
 }
 
 export function finish() {
