@@ -863,7 +863,7 @@ START_TEST(test_a_malformed_open_is_answered_by_a_reset) {
 	wrong_open(1, "\3\0\0\0\0\0\0\0\0\1\0\0", 12, true); /* label beyond the end */
 	wrong_open(3, "\3\7\0\0\0\0\0\0\0\0\0\0", 12, true); /* no such channel type */
 	wrong_open(0, "\3", 1, true);
-	wrong_open(5, "\2\2", 2, true); /* an ACK that is none */
+	wrong_open(5, "\3\0", 2, true);
 }
 END_TEST
 

@@ -42,8 +42,9 @@ int dcep_read(const void *data, size_t len, struct dcep_open *open) {
 		return SLUICE_MALFORMED;
 	if (type == DCEP_OPEN)
 		return open_read(&r, open);
+	/* RFC 8832, 5.2: the type is the whole message; pion 3 sends three more bytes. */
 	if (type == DCEP_ACK)
-		return reader_left(&r) == 0 ? DCEP_ACK : SLUICE_MALFORMED;
+		return DCEP_ACK;
 	return SLUICE_UNSUPPORTED;
 }
 
