@@ -231,6 +231,18 @@ static struct wire_init open_half(struct script *s) {
 	return ack;
 }
 
+/* Some stacks discard a packet for a parameter that they do not know; their own INIT tells what they know. */
+START_TEST(test_an_init_without_zero_checksum_is_answered_without_it) {
+	sluice_sctp_config c;
+	sluice_sctp_config_init(&c);
+	c.checksum = SLUICE_CHECKSUM_DTLS;
+	struct script s;
+	script_init(&s, &c);
+	ck_assert(!open_half(&s).has_zero_checksum);
+	script_free(&s);
+}
+END_TEST
+
 static void echo_cookie(struct script *s, const uint8_t *cookie, size_t len) {
 	uint8_t space[1500];
 	struct writer w = script_begin(s, space, sizeof space);
@@ -729,6 +741,7 @@ START_TEST(test_a_cookie_that_comes_again_waits_until_the_app_heard_of_the_end) 
 END_TEST
 
 SUITE("sctp handshake", test_the_checksum_is_left_out_when_both_sides_accept_that, test_the_checksum_stays_when_one_side_wants_it,
+      test_an_init_without_zero_checksum_is_answered_without_it,
       test_who_opens_may_send_after_one_round_trip_and_both_are_established_after_two,
       test_data_that_waits_for_the_handshake_rides_on_the_cookie_echo, test_a_lost_init_is_sent_again,
       test_a_lost_init_ack_is_sent_again, test_a_lost_cookie_echo_is_sent_again, test_a_lost_cookie_ack_is_sent_again,

@@ -238,6 +238,9 @@ static void reply_init_ack(sluice_sctp *a, const struct packet *p, const struct 
 	if (!cookie_write(&k, a->secret, cookie))
 		return;
 	struct wire_init answer = describe(a, k.local_tag, k.local_tsn);
+	/* Who does not declare it does not leave the checksum out either, and some (pion's SCTP 1.8) discard a whole packet for a
+	 * parameter that they do not know. Their own INIT, answered without it, still makes the association. */
+	answer.has_zero_checksum = answer.has_zero_checksum && k.zero_checksum;
 	answer.cookie = cookie;
 	answer.cookie_len = sizeof cookie;
 	answer.unrecognized_count = i->unrecognized_count;
