@@ -2,6 +2,7 @@
 #include <malloc.h>
 #include <openssl/crypto.h>
 
+#include "dtls/connection.h"
 #include "dtls_pair.h"
 
 static struct pair p; /* a test runs in a process of its own */
@@ -509,7 +510,46 @@ START_TEST(test_an_allocation_that_fails_anywhere_in_a_handshake_is_survived) {
 }
 END_TEST
 
-SUITE("dtls records", test_a_batch_is_sealed_and_opened_in_place_for_every_length,
+/* One batch from an end to the other. */
+static void pass_some(int from) {
+	static uint8_t space[BATCH * DATAGRAM_MAX];
+	sluice_slab *slab = sluice_slab_get(p.env);
+	sluice_batch b = make_batch(space, sizeof space, from, 3, 500, 200);
+	ck_assert_int_eq(dtls_output(p.end[from], &(sluice_batch){.data = space, .capacity = sizeof space}, p.now), 0);
+	ck_assert_int_eq(dtls_seal(p.end[from], &b), 0);
+	open_batch(1 - from, &b, slab);
+	sluice_slab_unref(slab);
+}
+
+START_TEST(test_an_idle_connection_gives_its_buffers_back_and_makes_them_again) {
+	pair_make(&p);
+	for (int round = 0; round < 4; round++) {
+		int from = round & 1;
+		pass_some(from);
+		for (int end = 0; end < 2; end++) {
+			ck_assert(!p.end[end]->buffers_released);
+			sluice_batch none = {.data = (uint8_t[1500]){0}, .capacity = 1500};
+			ck_assert_int_eq(dtls_output(p.end[end], &none, p.now), 0);
+			uint64_t idle = dtls_deadline(p.end[end]);
+			ck_assert_uint_ne(idle, SLUICE_NEVER);
+			dtls_advance(p.end[end], idle - 1);
+			ck_assert(!p.end[end]->buffers_released);
+			dtls_advance(p.end[end], idle);
+			ck_assert(p.end[end]->buffers_released);
+			ck_assert_uint_eq(dtls_deadline(p.end[end]), SLUICE_NEVER);
+		}
+		p.now += 10 * SLUICE_S;
+	}
+	ck_assert_uint_eq(pair_stats(&p, 0).records_discarded + pair_stats(&p, 1).records_discarded, 0);
+	dtls_close(p.end[CLIENT]); /* the alert needs them too, at both ends */
+	pair_run(&p, p.now + SLUICE_S);
+	ck_assert_int_eq(dtls_state(p.end[SERVER]), DTLS_CLOSED);
+	pair_free(&p);
+}
+END_TEST
+
+SUITE("dtls records", test_an_idle_connection_gives_its_buffers_back_and_makes_them_again,
+      test_a_batch_is_sealed_and_opened_in_place_for_every_length,
       test_a_batch_with_other_rooms_or_too_much_in_it_is_refused_untouched, test_long_records_pass_when_the_mtu_is_long,
       test_each_record_of_a_datagram_is_an_entry, test_records_beyond_the_room_for_them_are_dropped_and_counted,
       test_data_and_close_notify_in_one_datagram_both_count,

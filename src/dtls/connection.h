@@ -57,6 +57,11 @@ struct dtls {
 	sluice_fingerprint *remotes; /* of one hash; NULL: not told yet */
 	size_t remote_count;
 	uint64_t first_timeout, timeout, deadline;
+
+	/* OpenSSL's record buffers, 18 KB, go when nothing was sealed or opened for a while; see buffers.c. */
+	bool buffers_used;     /* since idle_at was set last */
+	bool buffers_released; /* they have to be made again before the next record */
+	uint64_t idle_at;      /* SLUICE_NEVER: nothing to wait for */
 };
 
 /* ---- trust.c ---- */
@@ -66,6 +71,20 @@ int trust_set(struct dtls *d, const sluice_fingerprint *f, size_t count);
  * a handshake without one) ends the connection: FINGERPRINT; else 0. */
 int trust_check(struct dtls *d);
 bool trust_matches(const struct dtls *d, const X509 *peer);
+/* Before a record is sealed or opened. False when there is no memory for OpenSSL's buffers. */
+bool buffers_make(struct dtls *d);
+static inline bool buffers_exist(struct dtls *d) {
+	return !d->buffers_released || buffers_make(d);
+}
+/* The same before a record of data, which puts off the next release. */
+static inline bool buffers_ready(struct dtls *d) {
+	d->buffers_used = true;
+	return buffers_exist(d);
+}
+/* The caller's clock, whenever it is told. */
+void buffers_note_time(struct dtls *d, uint64_t now);
+void buffers_advance(struct dtls *d, uint64_t now);
+
 /* OpenSSL's certificate callback; accepts any chain, and then only the fingerprint counts. */
 int dtls_verify_peer(X509_STORE_CTX *store, void *unused);
 

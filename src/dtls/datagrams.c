@@ -26,7 +26,7 @@ static bool is_long_enough(const struct dtls *d, size_t len) {
 
 /* OpenSSL copies the record before it decrypts, so the plaintext may take the record's place. */
 static void open_application(struct dtls *d, uint8_t *record, size_t len, sluice_slab *slab, struct sink *sink) {
-	if (sink->used == sink->size || !is_long_enough(d, len)) {
+	if (sink->used == sink->size || !is_long_enough(d, len) || !buffers_ready(d)) {
 		d->stats.records_discarded++;
 		return;
 	}
@@ -92,6 +92,7 @@ static void open_datagram(struct dtls *d, const sluice_datagram *in, struct sink
 size_t dtls_open(struct dtls *d, sluice_datagram *in, size_t count, sluice_datagram *out, size_t out_size, uint64_t now) {
 	struct sink sink = {.out = out, .size = out_size};
 	early_release(d);
+	buffers_note_time(d, now);
 	open_held(d, &sink);
 	for (size_t i = 0; i < count; i++)
 		open_datagram(d, &in[i], &sink, now);
@@ -120,6 +121,8 @@ int dtls_seal(struct dtls *d, sluice_batch *b) {
 	if (b->headroom != d->headroom || b->tailroom != d->tailroom || b->last <= rooms || b->stride < b->last ||
 	    b->stride - rooms > d->plaintext_max)
 		return SLUICE_INVALID;
+	if (!buffers_ready(d))
+		return SLUICE_NO_MEMORY;
 	for (size_t i = 0; i < b->count; i++) {
 		size_t len = sluice_batch_slot_len(b, i);
 		if (!seal_slot(d, sluice_batch_slot(b, i), len, len - rooms)) {

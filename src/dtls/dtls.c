@@ -146,6 +146,7 @@ static void update_timer(struct dtls *d, uint64_t now) {
 }
 
 void dtls_advance(struct dtls *d, uint64_t now) {
+	buffers_advance(d, now);
 	if (now < d->deadline)
 		return;
 	/* RFC 6347, 4.2.4.1: "double the value at each retransmission". Its first value of one second and its last of
@@ -172,7 +173,9 @@ void dtls_advance(struct dtls *d, uint64_t now) {
 
 /* "0: at once", as everywhere: something waits for dtls_output. */
 uint64_t dtls_deadline(const struct dtls *d) {
-	return d->transport.first ? 0 : d->deadline;
+	if (d->transport.first)
+		return 0;
+	return d->deadline < d->idle_at ? d->deadline : d->idle_at;
 }
 
 /* ---- the handshake ------------------------------------------------------------------------------------------------- */
@@ -218,6 +221,8 @@ static void step_handshake(struct dtls *d) {
  * last flight." OpenSSL does that. */
 static void step_established(struct dtls *d, uint8_t *record, size_t len) {
 	bool idle = d->transport.first == NULL;
+	if (!buffers_exist(d))
+		return; /* a record lost for want of memory */
 	ERR_clear_error();
 	transport_next_flight(&d->transport);
 	dtls_settle(d, SSL_read(d->ssl, record, (int)len));
@@ -261,16 +266,17 @@ void dtls_close(struct dtls *d) {
 	if (d->state == DTLS_CLOSED || d->state == DTLS_FAILED)
 		return;
 	transport_next_flight(&d->transport);
-	if (d->finished)
+	if (d->finished && buffers_exist(d))
 		SSL_shutdown(d->ssl);
 	ERR_clear_error();
 	d->state = DTLS_CLOSED;
+	d->idle_at = SLUICE_NEVER;
 	d->deadline = SLUICE_NEVER;
 	d->text = "closed";
 }
 
 int dtls_output(struct dtls *d, sluice_batch *batch, uint64_t now) {
-	(void)now;
+	buffers_note_time(d, now);
 	return transport_output(&d->transport, batch);
 }
 
@@ -344,7 +350,7 @@ int dtls_new(sluice_env *env, const struct dtls_config *config, struct dtls **ou
 	d->tailroom = ROOM_BEHIND;
 	d->plaintext_max = plaintext_max(config->mtu);
 	d->first_timeout = d->timeout = config->first_timeout ? config->first_timeout : TIMEOUT_FIRST;
-	d->deadline = SLUICE_NEVER;
+	d->deadline = d->idle_at = SLUICE_NEVER;
 	d->text = "";
 	d->transport = (struct transport){.env = env, .mtu = config->handshake_mtu ? config->handshake_mtu : config->mtu};
 	d->certificate = config->certificate;

@@ -1,0 +1,29 @@
+/* buffers: when does OpenSSL hold memory for records?
+ *
+ * An SSL keeps one buffer of 16.7 KB to read a record into and a small one to write one from, for as long as it lives. A peer that is
+ * idle needs neither, and a server has thousands of those; so they go when no record passed for some seconds, and are made again
+ * (two allocations) before the next one. It knows no handshake: while that lasts, nothing is released. */
+#include "dtls/connection.h"
+
+#define IDLE_AFTER (2 * SLUICE_S)
+
+bool buffers_make(struct dtls *d) {
+	d->buffers_released = SSL_alloc_buffers(d->ssl) != 1;
+	return !d->buffers_released;
+}
+
+void buffers_note_time(struct dtls *d, uint64_t now) {
+	if (!d->buffers_used || d->state != DTLS_CONNECTED)
+		return;
+	d->buffers_used = false;
+	d->idle_at = now + IDLE_AFTER;
+}
+
+void buffers_advance(struct dtls *d, uint64_t now) {
+	if (now < d->idle_at)
+		return;
+	d->idle_at = SLUICE_NEVER;
+	/* It refuses while a record is half read or half written, which cannot be between two calls of ours. */
+	if (d->state == DTLS_CONNECTED && !d->buffers_used)
+		d->buffers_released = SSL_free_buffers(d->ssl) == 1;
+}
