@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { chromium, firefox, serve_page } from './browsers.mjs';
 import { run_cases } from './cases.mjs';
 import { connect } from './connect.mjs';
+import { demo_cases, serve } from './demo.mjs';
 import { echo_cases } from './echo.mjs';
 import { PageEnd, ProcessEnd } from './ends.mjs';
 import { relay_case } from './relay.mjs';
@@ -66,6 +67,23 @@ async function browsers() {
 		await using(`${name} mDNS`, page_and_peer(start, name, { mdns: true }), ({ page, peer }) => mdns_cases(`${name} mDNS`, page, peer));
 	}
 	await using('chromium SNAP SPED', page_and_peer(chromium, 'chromium', { fast: true }), ({ page, peer }) => fast_cases('chromium SNAP SPED', page, peer));
+}
+
+async function demo() {
+	for (const [name, start] of [['chromium', chromium], ['firefox', firefox]]) {
+		const group = `demo page ${name}`;
+		await using(group, async () => {
+			const server = await serve(B, '10.99.0.2');
+			const started = await start({ mdns: true });
+			return {
+				server, started,
+				close: async () => {
+					await started.stop();
+					await server.stop();
+				},
+			};
+		}, ({ server, started }) => demo_cases(group, started.browser, server));
+	}
 }
 
 async function stacks() {
@@ -132,6 +150,7 @@ async function nats() {
 }
 
 await browsers();
+await demo();
 await stacks();
 await relays();
 await nats();

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { within } from './ends.mjs';
 
 /* A service that says on stdout that it is ready. */
-function start(name, argv, netns, is_ready) {
+export function service(name, argv, netns, is_ready) {
 	const child = spawn('ip', ['netns', 'exec', netns, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] });
 	let said = '';
 	const ready = new Promise((resolve, reject) => {
@@ -38,23 +38,23 @@ export async function coturn(netns, address) {
 	const file = name => join(folder, name);
 	execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj',
 		'/CN=turn.test', '-addext', `subjectAltName=IP:${address}`, '-keyout', file('key.pem'), '-out', file('cert.pem')], { stdio: 'ignore' });
-	const service = start('coturn', ['turnserver', '-n', '--listening-ip', address, '--relay-ip', address, '--lt-cred-mech',
+	const server = service('coturn', ['turnserver', '-n', '--listening-ip', address, '--relay-ip', address, '--lt-cred-mech',
 		'--user', `${USER}:${PASSWORD}`, '--realm', 'interop', '--cert', file('cert.pem'), '--pkey', file('key.pem'), '--no-cli',
 		'--userdb', file('users'), '--pidfile', file('pid'), '--log-file', 'stdout', '--verbose', '--min-port', '40000', '--max-port', '40999',
 	], netns, /DTLS.UDP listener opened on[^\n]*5349/);
-	await service.ready;
-	const server = { username: USER, credential: PASSWORD };
+	await server.ready;
+	const account = { username: USER, credential: PASSWORD };
 	return {
 		certificate: file('cert.pem'),
-		said: service.said,
+		said: server.said,
 		servers: {
 			stun: { urls: `stun:${address}:3478` },
-			udp: { ...server, urls: `turn:${address}:3478?transport=udp` },
-			tcp: { ...server, urls: `turn:${address}:3478?transport=tcp` },
-			tls: { ...server, urls: `turns:${address}:5349?transport=tcp` },
+			udp: { ...account, urls: `turn:${address}:3478?transport=udp` },
+			tcp: { ...account, urls: `turn:${address}:3478?transport=tcp` },
+			tls: { ...account, urls: `turns:${address}:5349?transport=tcp` },
 		},
 		stop: async () => {
-			await service.stop();
+			await server.stop();
 			rmSync(folder, { recursive: true, force: true });
 		},
 	};
@@ -62,7 +62,7 @@ export async function coturn(netns, address) {
 
 /* A cable of ms each way between two namespaces; see delay.c. Ends: 10.99.1.1 and 10.99.1.2. */
 export async function long_cable(from, to, ms) {
-	const service = start('delay', [`${process.env.INTEROP_OUT}/interop/delay`, from, '10.99.1.1/24', to, '10.99.1.2/24', String(ms)], from, /ready/);
-	await service.ready;
-	return service;
+	const cable = service('delay', [`${process.env.INTEROP_OUT}/interop/delay`, from, '10.99.1.1/24', to, '10.99.1.2/24', String(ms)], from, /ready/);
+	await cable.ready;
+	return cable;
 }
