@@ -1,30 +1,44 @@
 #include "sctp/idmap.h"
 
+#include <string.h>
+
+/* Room for one page more than `page`. */
+static bool reserve(struct idmap *m, uint32_t page) {
+	uint32_t count = m->page_count ? m->page_count : 1;
+	if (page < m->page_count)
+		return true;
+	while (count <= page)
+		count *= 2;
+	void ***pages = env_zalloc(m->env, count * sizeof *pages);
+	if (!pages)
+		return false;
+	if (m->page_count)
+		memcpy(pages, m->pages, m->page_count * sizeof *pages);
+	env_free(m->env, m->pages);
+	m->pages = pages;
+	m->page_count = count;
+	return true;
+}
+
 bool idmap_set(struct idmap *m, uint16_t id, void *entry) {
-	if (!m->pages) {
-		m->pages = env_zalloc(m->env, 256 * sizeof *m->pages);
-		if (!m->pages)
-			return false;
-	}
-	void ***page = &m->pages[id >> 8];
-	if (!*page) {
-		*page = env_zalloc(m->env, 256 * sizeof **page);
-		if (!*page)
-			return false;
-	}
-	(*page)[id & 255] = entry;
+	if (!reserve(m, id / IDMAP_PAGE))
+		return false;
+	void ***page = &m->pages[id / IDMAP_PAGE];
+	if (!*page)
+		*page = env_zalloc(m->env, IDMAP_PAGE * sizeof **page);
+	if (!*page)
+		return false;
+	(*page)[id % IDMAP_PAGE] = entry;
 	return true;
 }
 
 void *idmap_next(const struct idmap *m, uint32_t *id) {
-	if (!m->pages)
-		return NULL;
-	while (*id < 65536) {
-		void **page = m->pages[*id >> 8];
+	while (*id / IDMAP_PAGE < m->page_count) {
+		void **page = m->pages[*id / IDMAP_PAGE];
 		if (!page)
-			*id = (*id | 255) + 1;
-		else if (page[*id & 255])
-			return page[*id & 255];
+			*id = (*id | (IDMAP_PAGE - 1)) + 1;
+		else if (page[*id % IDMAP_PAGE])
+			return page[*id % IDMAP_PAGE];
 		else
 			++*id;
 	}
@@ -32,8 +46,9 @@ void *idmap_next(const struct idmap *m, uint32_t *id) {
 }
 
 void idmap_free(struct idmap *m) {
-	for (unsigned i = 0; m->pages && i < 256; i++)
+	for (uint32_t i = 0; i < m->page_count; i++)
 		env_free(m->env, m->pages[i]);
 	env_free(m->env, m->pages);
 	m->pages = NULL;
+	m->page_count = 0;
 }

@@ -1,19 +1,26 @@
 /* idmap: 16-bit id -> pointer, for the streams of an association.
  *
- * Two levels of 256: an association that uses stream 0 holds two small tables, never one of 65,536 entries. Looking up is
- * two loads. Nothing is removed; entries go with the map. */
+ * Two levels: pages of 32 entries, and a table of pages that grows by doubling up to the highest id in use. An association that uses
+ * streams 0 and 1 holds 264 bytes of it; a peer that opens stream 65,535 makes the table 16 KB long and no longer. Looking up
+ * is a comparison and two loads. Nothing is removed; entries go with the map.
+ *
+ *   page_count is 0 or a power of two, and no larger than 2048; pages != NULL exactly when it is not 0 */
 #ifndef SCTP_IDMAP_H
 #define SCTP_IDMAP_H
 
 #include "pool/env.h"
 
+#define IDMAP_PAGE 32
+
 struct idmap {
 	sluice_env *env;
-	void ***pages; /* NULL until the first entry */
+	void ***pages;
+	uint32_t page_count;
 };
 
 static inline void *idmap_get(const struct idmap *m, uint16_t id) {
-	return m->pages && m->pages[id >> 8] ? m->pages[id >> 8][id & 255] : NULL;
+	uint32_t page = id / IDMAP_PAGE;
+	return page < m->page_count && m->pages[page] ? m->pages[page][id % IDMAP_PAGE] : NULL;
 }
 /* False when there is no memory. */
 bool idmap_set(struct idmap *m, uint16_t id, void *entry);
