@@ -374,6 +374,66 @@ START_TEST(test_a_restart_can_be_taken_back) {
 }
 END_TEST
 
+/* Sends b a check by the named credentials of b's, as a's new generation from a new port of a. */
+static void check_by(struct scene *s, const char *b_ufrag, const char *b_pwd, const sluice_path *path) {
+	uint8_t space[512], id[STUN_ID_SIZE] = {1, 2, 3};
+	char username[2 * ICE_UFRAG_MAX];
+	struct stun_writer w;
+	snprintf(username, sizeof username, "%s:%s", b_ufrag, ice_ufrag(s->a->ice));
+	stun_begin(&w, space, sizeof space, STUN_REQUEST, STUN_BINDING, id);
+	stun_put(&w, STUN_ATTR_USERNAME, username, strlen(username));
+	stun_put32(&w, STUN_ATTR_PRIORITY, 1853824767);
+	stun_put64(&w, STUN_ATTR_ICE_CONTROLLING, 1);
+	sluice_datagram d = {.data = space, .len = stun_end(&w, b_pwd, strlen(b_pwd), true)};
+	sluice_path from = *path;
+	ck_assert_int_eq(ice_input(s->b->ice, &from, &d, s->w.now), ICE_TAKEN);
+	ice_world_settle(&s->w);
+}
+
+/* Browsers do so while the answer is under way, and Chromium goes on with it afterwards. `early`: the first such check is there
+ * before the offer of the restart. */
+static void restart_checked_by_old_credentials(bool early) {
+	struct scene s;
+	char ufrag[ICE_UFRAG_MAX], pwd[ICE_UFRAG_MAX];
+	connected_hosts(&s);
+	strcpy(ufrag, ice_ufrag(s.b->ice));
+	strcpy(pwd, ice_pwd(s.b->ice));
+	ice_world_socket(&s.w, s.a, "10.0.0.1", 5050, -1, 65535, NULL);
+	sluice_path path = {.remote = ice_world_address("10.0.0.1", 5050), .remote_len = s.b->route.remote_len};
+	path.socket = s.b->route.socket;
+	ck_assert_int_eq(ice_restart(s.a->ice), 0);
+	ice_gather(s.a->ice, s.w.now);
+	if (early)
+		check_by(&s, ufrag, pwd, &path);
+	ice_set_remote(s.b->ice, ice_ufrag(s.a->ice), ice_pwd(s.a->ice), false);
+	ice_world_settle(&s.w);
+	if (!early)
+		check_by(&s, ufrag, pwd, &path);
+	ck_assert(ice_admits(s.b->ice, &path));
+	ice_set_remote(s.a->ice, ice_ufrag(s.b->ice), ice_pwd(s.b->ice), false);
+	uint64_t told = s.w.now;
+	ck_assert(ICE_UNTIL(&s.w, told + 5 * SLUICE_S, address_equal(&s.b->route.remote, &path.remote)));
+	ck_assert_uint_eq(s.w.now, told + RTT); /* b's own checks went there at once */
+	/* Answered as long as they come. */
+	for (int i = 0; i < 60; i++) {
+		uint64_t discarded = s.b->ice->stats.discarded;
+		ice_world_run(&s.w, s.w.now + SLUICE_S);
+		check_by(&s, ufrag, pwd, &path);
+		ck_assert_uint_eq(s.b->ice->stats.discarded, discarded);
+	}
+	ice_world_run(&s.w, s.w.now + 40 * SLUICE_S);
+	ck_assert_ptr_null(s.b->ice->before);
+	ck_assert_uint_eq(s.b->state_at[ICE_DISCONNECTED], NEVER);
+	ck_assert(ice_world_send(&s.w, s.a) && ice_world_send(&s.w, s.b));
+	ice_world_close(&s.w);
+}
+
+START_TEST(test_checks_of_a_restart_that_use_our_credentials_before_it_are_of_the_new_session) {
+	restart_checked_by_old_credentials(false);
+	restart_checked_by_old_credentials(true);
+}
+END_TEST
+
 START_TEST(test_a_restart_revives_a_failed_agent) {
 	struct scene s;
 	connected_hosts(&s);
@@ -462,5 +522,6 @@ SUITE("ice paths", test_servers_are_asked_in_parallel_and_one_round_trip_is_all_
       test_a_new_network_after_the_only_one_went_brings_the_session_back,
       test_a_restart_keeps_data_flowing_until_the_new_pair_is_valid,
       test_new_credentials_of_the_other_side_are_a_restart_here_too, test_a_restart_can_be_taken_back,
-      test_a_restart_revives_a_failed_agent, test_a_lite_agent_answers_and_sends_where_it_was_checked,
-      test_a_lite_agent_notices_silence_by_the_checks_that_do_not_come, test_a_closed_agent_is_silent)
+      test_checks_of_a_restart_that_use_our_credentials_before_it_are_of_the_new_session, test_a_restart_revives_a_failed_agent,
+      test_a_lite_agent_answers_and_sends_where_it_was_checked, test_a_lite_agent_notices_silence_by_the_checks_that_do_not_come,
+      test_a_closed_agent_is_silent)

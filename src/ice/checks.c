@@ -245,8 +245,20 @@ struct pair *check_arrived(struct ice *ice, struct session *s, const sluice_path
 	return p;
 }
 
-static void request_accepted(struct ice *ice, const struct request *r, uint64_t now) {
+/* A browser that restarts checks from its new sockets while our answer is still under way, by the credentials of ours that it has: the
+ * ones before. Chromium stays with them on a pair that it made so. The sender's ufrag tells that the pair is of the new generation;
+ * our own checks there have to go out, or what it sends over that pair would never be taken. For as long as it goes on it is answered. */
+static void adopt_late(struct ice *ice, struct request *r, uint64_t now) {
+	if (r->session != ice->before || !from_known_sender(ice->current, r->sender, r->sender_len))
+		return;
+	r->session = ice->current;
+	if (ice->before->end_at != SLUICE_NEVER)
+		ice->before->end_at = now + ice->config.failed_after;
+}
+
+static void request_accepted(struct ice *ice, struct request *r, uint64_t now) {
 	const struct stun_message *m = r->m;
+	adopt_late(ice, r, now);
 	if (ice->config.lite) {
 		lite_checked(ice, r->session, r->path, m, now);
 	} else if (from_known_sender(r->session, r->sender, r->sender_len)) {

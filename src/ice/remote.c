@@ -146,11 +146,11 @@ void early_remember(struct ice *ice, struct session *s, const sluice_path *path,
 	e->nominate |= m->use_candidate;
 }
 
-static void replay_early(struct ice *ice, struct session *s) {
-	for (struct early *e = s->early; e; e = e->next)
+/* Checks whose sender is known now. After a restart they may have come by the credentials before; see adopt_late(). */
+static void replay_early(struct ice *ice, struct session *s, const struct session *from) {
+	for (const struct early *e = from ? from->early : NULL; e; e = e->next)
 		if (strcmp(e->ufrag, s->remote_ufrag) == 0)
 			check_arrived(ice, s, &e->path, e->priority, e->nominate);
-	early_free_all(ice, s);
 }
 
 /* ---- the password ---- */
@@ -188,7 +188,9 @@ int ice_set_remote(struct ice *ice, const char *ufrag, const char *pwd, bool lit
 	/* RFC 8445, 6.1.1: when one agent is full and the other lite, the full one takes the controlling role. */
 	if (lite && !ice->config.lite)
 		role_switch(ice, true);
-	replay_early(ice, s);
+	replay_early(ice, s, s);
+	replay_early(ice, s, ice->before);
+	early_free_all(ice, s);
 	if (ice->state == ICE_NEW || ice->state == ICE_FAILED || (ice->state == ICE_DISCONNECTED && !ice->selected))
 		event_state(ice, ICE_CHECKING);
 	if (!ice->selected)
