@@ -19,7 +19,7 @@ struct end {
 	GMainLoop *main;
 	NiceAgent *agent;
 	guint stream, timer;
-	bool ready;
+	bool ready, gathered, heard, said;
 	sluice_env *env;
 	sluice_peer *peer;
 	sluice_path path; /* our peer knows one, which never changes: the agent below picks the real one */
@@ -135,7 +135,11 @@ static void on_component_state(NiceAgent *agent, guint stream, guint component, 
 
 /* ---- descriptions ---------------------------------------------------------------------------------------------------- */
 
-static void say(struct end *e) {
+/* Once all candidates are there, and for an answer the offer too. */
+static void say_when_due(struct end *e) {
+	if (e->said || !e->gathered || (!e->offers && !e->heard))
+		return;
+	e->said = true;
 	sluice_fingerprint fingerprint;
 	char text[SLUICE_FINGERPRINT_MAX];
 	gchar *ufrag, *pwd;
@@ -170,8 +174,8 @@ static void on_gathered(NiceAgent *agent, guint stream, gpointer user) {
 	(void)agent;
 	(void)stream;
 	struct end *e = user;
-	if (e->offers)
-		say(e);
+	e->gathered = true;
+	say_when_due(e);
 }
 
 /* What stands behind "a=name:", or NULL. */
@@ -204,8 +208,8 @@ static void hear(struct end *e, const char *sdp) {
 	nice_agent_set_remote_candidates(e->agent, e->stream, 1, candidates);
 	g_slist_free_full(candidates, (GDestroyNotify)nice_candidate_free);
 	g_strfreev(lines);
-	if (!e->offers)
-		say(e);
+	e->heard = true;
+	say_when_due(e);
 }
 
 static gboolean on_input(GIOChannel *input, GIOCondition condition, gpointer user) {
