@@ -289,6 +289,23 @@ static char *later_answer(struct call *w) {
 	return text;
 }
 
+START_TEST(test_a_restarting_offer_that_was_never_set_leaves_no_trace_in_an_answer) {
+	struct call w;
+	char before[64];
+	begin(&w);
+	connect_both(&w);
+	snprintf(before, sizeof before, "a=ice-ufrag:%s\r\n", sluice_peer_ufrag(w.a->peer));
+	ck_assert_int_eq(sluice_peer_restart_ice(w.a->peer), 0);
+	ck_assert_int_gt(offer(w.a), 0);
+	ck_assert_ptr_null(strstr(text, before));
+	int len = offer(w.b);
+	ck_assert_int_eq(sluice_peer_set_remote_description(w.a->peer, SLUICE_SDP_OFFER, text, (size_t)len), 0);
+	ck_assert_int_gt(sluice_peer_create_answer(w.a->peer, text, sizeof text), 0);
+	ck_assert_ptr_nonnull(strstr(text, before));
+	end(&w);
+}
+END_TEST
+
 START_TEST(test_a_later_answer_with_the_other_dtls_role_and_the_same_certificate_changes_nothing) {
 	struct call w;
 	begin(&w);
@@ -578,6 +595,7 @@ SUITE("negotiation", test_the_events_of_a_call_come_in_the_order_of_w3c,
       test_another_certificate_than_the_announced_one_fails_the_peer, test_of_two_colliding_offers_the_impolite_one_wins,
       test_a_rolled_back_offer_can_be_made_again, test_an_offer_of_the_other_side_later_changes_nothing,
       test_a_restart_changes_the_credentials_and_loses_nothing,
+      test_a_restarting_offer_that_was_never_set_leaves_no_trace_in_an_answer,
       test_a_later_answer_with_the_other_dtls_role_and_the_same_certificate_changes_nothing,
       test_a_later_answer_with_another_certificate_is_refused_with_the_reason, test_a_silent_path_is_told_and_its_return_too,
       test_a_dead_path_fails_the_peer_when_consent_expires, test_a_dead_path_waits_for_a_restart_that_is_under_way_and_no_longer,

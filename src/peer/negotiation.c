@@ -325,6 +325,8 @@ static int set_remote_offer(sluice_peer *p, struct remote_description *d) {
 	 * glare just takes it. */
 	if (n->state == SLUICE_SIGNALING_HAVE_LOCAL_OFFER)
 		roll_back(p, SLUICE_SIGNALING_HAVE_LOCAL_OFFER);
+	/* A restarting offer that was created and never set: the answer must not show its credentials. The wish for a restart stays. */
+	undo_restart(p);
 	forget_remote(p, &n->remote_pending);
 	forget_created(p);
 	forget_early(p);
