@@ -513,12 +513,25 @@ START_TEST(test_a_closed_agent_is_silent) {
 }
 END_TEST
 
-SUITE("ice paths", test_servers_are_asked_in_parallel_and_one_round_trip_is_all_it_takes,
-      test_the_nats_that_can_be_crossed_are_crossed, test_two_behind_one_nat_use_their_host_candidates,
-      test_a_silent_server_is_given_up_and_others_count, test_a_server_by_name_is_asked_when_the_name_is_known,
-      test_silence_is_told_after_seconds_and_ends_in_failure, test_consent_is_asked_for_every_five_seconds_or_so,
-      test_a_short_outage_is_survived, test_when_a_socket_goes_another_valid_pair_takes_over_at_once,
-      test_when_a_pair_falls_silent_another_valid_one_takes_over,
+START_TEST(test_an_agent_sleeps_when_the_pair_it_was_about_to_nominate_is_gone) {
+	struct scene s;
+	behind(&s, NAT_FULL_CONE, NAT_FULL_CONE);
+	ice_world_introduce(&s.w, s.a, s.b);
+	ck_assert(ICE_UNTIL(&s.w, s.w.now + 5 * SLUICE_S,
+	                    s.a->ice->current->nominate_at != NEVER)); /* a reflexive pair; a better may come */
+	ice_world_unplug(&s.w, s.a, s.w.ifaces[0].socket);
+	ice_world_run(&s.w, s.w.now + SLUICE_S);
+	ck_assert_uint_gt(ice_deadline(s.a->ice), s.w.now);
+	ice_world_close(&s.w);
+}
+END_TEST
+
+SUITE("ice paths", test_an_agent_sleeps_when_the_pair_it_was_about_to_nominate_is_gone,
+      test_servers_are_asked_in_parallel_and_one_round_trip_is_all_it_takes, test_the_nats_that_can_be_crossed_are_crossed,
+      test_two_behind_one_nat_use_their_host_candidates, test_a_silent_server_is_given_up_and_others_count,
+      test_a_server_by_name_is_asked_when_the_name_is_known, test_silence_is_told_after_seconds_and_ends_in_failure,
+      test_consent_is_asked_for_every_five_seconds_or_so, test_a_short_outage_is_survived,
+      test_when_a_socket_goes_another_valid_pair_takes_over_at_once, test_when_a_pair_falls_silent_another_valid_one_takes_over,
       test_a_new_network_after_the_only_one_went_brings_the_session_back,
       test_a_restart_keeps_data_flowing_until_the_new_pair_is_valid,
       test_new_credentials_of_the_other_side_are_a_restart_here_too, test_a_restart_can_be_taken_back,

@@ -340,6 +340,30 @@ START_TEST(test_a_later_answer_with_another_certificate_is_refused_with_the_reas
 }
 END_TEST
 
+START_TEST(test_late_candidates_of_the_old_generation_do_not_end_the_new_one) {
+	struct call w;
+	begin(&w);
+	connect_both(&w);
+	w.a->silent = true;
+	ck_assert_int_eq(sluice_peer_restart_ice(w.a->peer), 0);
+	caller_offer(w.a);
+	sluice_peer_stats s;
+	ck_assert_int_eq(sluice_peer_add_remote_candidate(w.a->peer, "candidate:9 1 udp 5 127.0.0.9 9 typ host"), 0);
+	ck_assert_int_eq(sluice_peer_add_remote_candidate(w.a->peer, NULL), 0);
+	sluice_peer_stats_get(w.a->peer, &s);
+	ck_assert_uint_eq(s.remote_candidates, 0); /* the new generation's, of which none came yet */
+	ck_assert_int_eq(caller_give(w.a, w.b), 0);
+	ck_assert_int_eq(sluice_peer_set_local_description(w.b->peer, 0, NULL), 0);
+	ck_assert_int_eq(caller_give(w.b, w.a), 0);
+	sim_run(&w.sim, w.sim.now + 10 * SLUICE_S);
+	ck_assert_int_eq(sluice_peer_state(w.a->peer), SLUICE_PEER_CONNECTED);
+	ck_assert_int_eq(sluice_channel_send_text(w.a->channel, "on the new path", 15), 0);
+	sim_run(&w.sim, w.sim.now + SLUICE_S);
+	ck_assert_str_eq(w.b->last_message, "on the new path");
+	end(&w);
+}
+END_TEST
+
 START_TEST(test_a_silent_path_is_told_and_its_return_too) {
 	struct call w;
 	begin(&w);
@@ -597,7 +621,8 @@ SUITE("negotiation", test_the_events_of_a_call_come_in_the_order_of_w3c,
       test_a_restart_changes_the_credentials_and_loses_nothing,
       test_a_restarting_offer_that_was_never_set_leaves_no_trace_in_an_answer,
       test_a_later_answer_with_the_other_dtls_role_and_the_same_certificate_changes_nothing,
-      test_a_later_answer_with_another_certificate_is_refused_with_the_reason, test_a_silent_path_is_told_and_its_return_too,
+      test_a_later_answer_with_another_certificate_is_refused_with_the_reason,
+      test_late_candidates_of_the_old_generation_do_not_end_the_new_one, test_a_silent_path_is_told_and_its_return_too,
       test_a_dead_path_fails_the_peer_when_consent_expires, test_a_dead_path_waits_for_a_restart_that_is_under_way_and_no_longer,
       test_nobody_at_the_other_end_is_a_timeout, test_closing_delivers_first_and_tells_both_sides,
       test_closing_before_anything_was_said_is_the_end_at_once, test_candidates_may_come_before_the_answer_is_made,

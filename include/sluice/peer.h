@@ -202,7 +202,8 @@ SLUICE_API int sluice_peer_set_remote_fingerprint(sluice_peer *p, const sluice_f
  * SLUICE_SDP_MAX bytes hold any that this library makes. Each returns its length. */
 #define SLUICE_SDP_MAX 16384
 
-/* An offer of one data section, with the candidates known so far. Changes nothing. SLUICE_CLOSED, SLUICE_NO_SPACE, SLUICE_WRONG_STATE
+/* An offer of one data section, with the candidates known so far. Changes nothing, but that behind a restart_ice it is here that the
+ * new credentials are made. SLUICE_CLOSED, SLUICE_NO_SPACE, SLUICE_WRONG_STATE
  * (for a direct peer, or in have-remote-offer). */
 SLUICE_API int sluice_peer_create_offer(sluice_peer *p, char *sdp, size_t size);
 /* The answer to the remote offer; SLUICE_WRONG_STATE elsewhere than in have-remote-offer. */
@@ -228,7 +229,8 @@ SLUICE_API unsigned sluice_peer_description_error(const sluice_peer *p, const ch
 SLUICE_API int sluice_peer_add_remote_candidate(sluice_peer *p, const char *candidate);
 
 /* The next offer has new ICE credentials and new candidates; the connection goes on over the old path until a new one works.
- * on_negotiation_needed follows. RFC 8445, 9. */
+ * on_negotiation_needed follows. Restart while the peer is DISCONNECTED: unlike W3C's, a peer whose ICE has FAILED without a restart under
+ * way is over. RFC 8445, 9. */
 SLUICE_API int sluice_peer_restart_ice(sluice_peer *p);
 
 /* The states that were told last, or will be by the next dispatch(). */

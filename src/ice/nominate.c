@@ -66,8 +66,11 @@ void nominate_settle(struct ice *ice, uint64_t now) {
 	if (!ice->controlling || ice->config.lite || !s->remote_pwd)
 		return;
 	struct pair *best = best_valid(ice, now), *taken = decided(ice, now);
-	if (!best || best == taken || (taken && worth(best) <= worth(taken)))
+	if (!best || best == taken || (taken && worth(best) <= worth(taken))) {
+		s->nominate_at =
+			SLUICE_NEVER; /* nothing to decide any more: a time that has passed would never let the driver sleep */
 		return;
+	}
 	if (taken || !may_be_bettered(ice, best)) {
 		nominate(ice, best);
 		return;

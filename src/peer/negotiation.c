@@ -399,6 +399,9 @@ int sluice_peer_add_remote_candidate(sluice_peer *p, const char *text) {
 	const struct remote_description *d = early ? &n->remote_pending : &n->remote_current;
 	if (!d->text)
 		return SLUICE_WRONG_STATE;
+	/* Our restart waits for its answer, so this belongs to the generation that it ends; the new one's come behind the answer. */
+	if (!early && n->restart_begun)
+		return 0;
 	if (is_end_of_candidates(text)) {
 		if (early)
 			n->early_done = true;
