@@ -25,6 +25,15 @@ serve() {
 		--no-cli --no-tls --no-dtls --stale-nonce=1 --db "$scratch/$port.db" --pidfile "$scratch/$port.pid" \
 		--log-file "$scratch/$port.log" --simple-log "$@" >"$scratch/$port.out" 2>&1 &
 	servers="$servers $!"
+	tries=0
+	until is_bound /proc/net/udp && is_bound /proc/net/tcp; do
+		tries=$((tries + 1))
+		[ $tries -lt 100 ] || { cat "$scratch/$port.out"; fail "coturn did not come up on port $port"; }
+		sleep 0.1
+	done
+}
+is_bound() { # $1 udp or tcp: does somebody have the port there?
+	grep -q "^ *[0-9]*: 0100007F:$(printf %04X "$port") " "$1"
 }
 client() {
 	timeout 60 "$scratch/turn_client" "$@" || { tail -n 20 "$scratch"/*.log; fail "turn_client $*"; }
