@@ -219,7 +219,8 @@ struct world {
 
 /* Both gather on localhost; server_port 0: no TURN server. */
 static const char *scheme = "turn";
-static const char *trust;
+static const char *trust; /* who is to be trusted, when not the system's authorities */
+static bool no_verify;
 
 static void world_init(struct world *w, uint16_t server_port, bool relay_only, bool tcp,
                        bool (*filter)(const sluice_candidate *c, bool local, void *user)) {
@@ -231,7 +232,8 @@ static void world_init(struct world *w, uint16_t server_port, bool relay_only, b
 	const sluice_ice_server server = {.url = url, .username = "user", .credential = "secret"};
 	ck_assert_int_eq(sluice_env_new(NULL, &w->env), 0);
 	ck_assert_int_eq(sluice_loop_new(w->env, NULL, &w->loop), 0);
-	stream_set_trust(w->loop, trust);
+	gather.tls_ca_file = trust;
+	gather.tls_no_verify = no_verify;
 	sluice_peer_config_init(&c);
 	c.ice.servers = &server;
 	c.ice.server_count = server_port != 0;
@@ -305,6 +307,95 @@ START_TEST(test_a_server_that_nobody_vouches_for_is_not_used) {
 	server_stop(&s);
 	ck_assert_uint_ge(s.accepted, 2);
 	ck_assert_uint_eq(s.first_frames, 0);
+}
+END_TEST
+
+START_TEST(test_any_server_is_used_by_who_does_not_care) {
+	static struct server s;
+	struct world w;
+	server_start(&s, HONEST, true);
+	scheme = "turns";
+	no_verify = true;
+	world_init(&w, address_port(&s.addr), true, false, NULL);
+	kit_negotiate(&w.a, &w.b);
+	KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b));
+	world_free(&w);
+	server_stop(&s);
+}
+END_TEST
+
+START_TEST(test_a_file_of_authorities_that_is_not_there_is_said_at_once_and_one_of_none_trusts_nobody) {
+	static struct server s;
+	struct world w;
+	char file[] = "/tmp/test_stream.XXXXXX";
+	const sluice_gather_config gather = {.size = sizeof gather,
+	                                     .bind = (const struct sockaddr *)&localhost,
+	                                     .bind_len = sizeof localhost,
+	                                     .tls_ca_file = "/nonexistent/authorities"};
+	const sluice_endpoint_config shared = {
+		.size = sizeof shared, .loopback = true, .tls_ca_file = "/nonexistent/authorities"};
+	struct kit_end another;
+	sluice_endpoint *e;
+	close(mkstemp(file));
+	server_start(&s, HONEST, true);
+	scheme = "turns";
+	trust = file;
+	world_init(&w, address_port(&s.addr), false, false, NULL);
+	kit_end_init(&another, w.env, w.loop, NULL);
+	size_t live = w.env->blocks.live;
+	ck_assert_int_eq(sluice_loop_gather(w.loop, another.peer, &gather), SLUICE_IO);
+	ck_assert_int_eq(errno, ENOENT);
+	ck_assert_int_eq(sluice_endpoint_new(w.loop, &shared, &e), SLUICE_IO);
+	ck_assert_int_eq(errno, ENOENT);
+	ck_assert_uint_eq(w.env->blocks.live, live);
+	kit_end_free(&another);
+	kit_negotiate(&w.a, &w.b);
+	KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b) && w.a.end_of_candidates && w.b.end_of_candidates);
+	ck_assert_uint_eq(w.a.candidates, 1);
+	world_free(&w);
+	server_stop(&s);
+	unlink(file);
+	ck_assert_uint_eq(s.first_frames, 0);
+}
+END_TEST
+
+/* RFC 8656, 2.2: one allocation for one five-tuple, so whoever shares a UDP socket reaches the relay by TCP or TLS. */
+START_TEST(test_a_peer_on_an_endpoint_talks_through_a_turn_server_over_tls) {
+	static struct server s;
+	struct world w;
+	struct kit_end shared;
+	sluice_endpoint *e;
+	sluice_peer_config c;
+	char url[64], file[64];
+	server_start(&s, HONEST, true);
+	scheme = "turns";
+	trust = s.ca;
+	world_init(&w, address_port(&s.addr), true, false, NULL);
+	strcpy(file, s.ca);
+	sluice_endpoint_config config = {
+		.size = sizeof config,
+		.socket = {.local = (const struct sockaddr *)&localhost, .local_len = sizeof localhost},
+		.tls_ca_file = file,
+	};
+	ck_assert_int_eq(sluice_endpoint_new(w.loop, &config, &e), 0);
+	memset(file, 'x', sizeof file - 1); /* it was copied */
+	snprintf(url, sizeof url, "turns:127.0.0.1:%u?transport=tcp", address_port(&s.addr));
+	const sluice_ice_server server = {.url = url, .username = "user", .credential = "secret"};
+	sluice_peer_config_init(&c);
+	c.ice.servers = &server;
+	c.ice.server_count = 1;
+	c.ice.relay_only = true;
+	kit_end_init(&shared, w.env, w.loop, &c);
+	ck_assert_int_eq(sluice_endpoint_add(e, shared.peer), 0);
+	kit_negotiate(&w.a, &shared);
+	KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &shared));
+	ck_assert_ptr_nonnull(strstr(shared.last_candidate, "typ relay"));
+	kit_send(&w.a, 10, 5000);
+	KIT_RUN_UNTIL(w.loop, shared.messages == 10);
+	sluice_endpoint_free(e);
+	kit_end_free(&shared);
+	world_free(&w);
+	server_stop(&s);
 }
 END_TEST
 
@@ -440,7 +531,9 @@ START_TEST(test_strangers_connections_are_bounded_and_nonsense_ends_them) {
 END_TEST
 
 SUITE("stream", test_two_peers_talk_through_a_turn_server_over_tcp, test_two_peers_talk_through_a_turn_server_over_tls,
-      test_a_server_that_nobody_vouches_for_is_not_used, test_a_server_that_is_of_no_use_holds_nobody_up,
+      test_a_server_that_nobody_vouches_for_is_not_used, test_any_server_is_used_by_who_does_not_care,
+      test_a_file_of_authorities_that_is_not_there_is_said_at_once_and_one_of_none_trusts_nobody,
+      test_a_peer_on_an_endpoint_talks_through_a_turn_server_over_tls, test_a_server_that_is_of_no_use_holds_nobody_up,
       test_a_refused_connection_is_no_candidate, test_a_peer_is_freed_while_its_stream_comes_up,
       test_two_peers_talk_over_tcp_alone, test_udp_and_tcp_live_side_by_side,
       test_strangers_connections_are_bounded_and_nonsense_ends_them)

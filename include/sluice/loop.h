@@ -59,11 +59,15 @@ typedef struct sluice_gather_config {
 	bool (*filter)(const char *interface, const struct sockaddr *addr, void *user);
 	void *user;
 	sluice_socket_config socket; /* buffers and switches; its local address is not used */
+	/* For turns: servers. A PEM file of the authorities to trust; NULL: the system's (OpenSSL's, which SSL_CERT_FILE in the environment
+	 * replaces). Copied, and read again for each connection. */
+	const char *tls_ca_file;
+	bool tls_no_verify; /* take any certificate: whoever is in between can play the server then. For tests */
 } sluice_gather_config;
 
 /* Drives a peer of the offer/answer kind: opens a UDP socket on each address (RFC 8445, 5.1.1.1), resolves names, connects streams to TURN
- * servers, follows changes of the interfaces. config may be NULL. Returns 0, SLUICE_IO when no address at all could be bound,
- * SLUICE_EXISTS, SLUICE_INVALID for a direct peer, SLUICE_NO_MEMORY. */
+ * servers, follows changes of the interfaces. config may be NULL. Returns 0, SLUICE_IO when no address at all could be bound or
+ * tls_ca_file cannot be read (errno tells why), SLUICE_EXISTS, SLUICE_INVALID for a direct peer, SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_loop_gather(sluice_loop *loop, sluice_peer *peer, const sluice_gather_config *config);
 
 /* ---- one UDP port for many peers ------------------------------------------------------------------------------------ */
@@ -83,9 +87,12 @@ typedef struct sluice_endpoint_config {
 	bool (*on_unknown_ufrag)(sluice_endpoint *e, const char *ufrag, const char *remote_ufrag, const struct sockaddr *from,
 	                         void *user);
 	void *user;
+	const char *tls_ca_file; /* as in sluice_gather_config */
+	bool tls_no_verify;
 } sluice_endpoint_config;
 
-/* Binds the socket; several endpoints may be on a loop. Returns 0, SLUICE_IO (errno tells why), SLUICE_NO_MEMORY. */
+/* Binds the socket; several endpoints may be on a loop. Returns 0, SLUICE_IO (errno tells why; tls_ca_file may be it too), SLUICE_NO_MEMORY,
+ * SLUICE_INVALID. */
 SLUICE_API int sluice_endpoint_new(sluice_loop *loop, const sluice_endpoint_config *config, sluice_endpoint **out);
 /* Its peers stay, without a socket; free them. Not from inside on_unknown_ufrag. */
 SLUICE_API void sluice_endpoint_free(sluice_endpoint *e);

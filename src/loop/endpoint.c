@@ -339,6 +339,7 @@ static void destroy(sluice_endpoint *e) {
 	while (e->members)
 		member_free(e->members);
 	demux_deinit(&e->demux);
+	stream_trust_deinit(&e->trust, loop->env);
 	if (e->back) {
 		*e->back = e->next;
 		if (e->next)
@@ -354,6 +355,8 @@ int sluice_endpoint_new(sluice_loop *loop, const sluice_endpoint_config *config,
 	e->loop = loop;
 	e->waiting_end = &e->waiting;
 	int error = read_config(e, config);
+	if (!error)
+		error = stream_trust_init(&e->trust, loop->env, e->config.tls_ca_file, e->config.tls_no_verify);
 	if (!error && !demux_init(&e->demux, loop->env))
 		error = SLUICE_NO_MEMORY;
 	if (!error)

@@ -12,6 +12,7 @@
 #include "loop/demux.h"
 #include "loop/driver.h"
 #include "loop/interface.h"
+#include "loop/stream.h"
 
 struct member {
 	struct demux_member demux; /* first: demux.c knows it by this */
@@ -29,6 +30,7 @@ struct sluice_endpoint {
 	sluice_endpoint *next, **back; /* all of the loop */
 	sluice_socket *sockets;
 	struct demux demux;
+	struct stream_trust trust;
 	struct member *members;
 	struct member *waiting, **waiting_end;
 	size_t waiting_count;

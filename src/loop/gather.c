@@ -255,7 +255,10 @@ static int read_config(struct gather *g, const sluice_gather_config *given) {
 
 static int begin(struct driver *d, const sluice_gather_config *config) {
 	struct interface_list list;
-	int error = read_config(d->gather, config);
+	struct gather *g = d->gather;
+	int error = read_config(g, config);
+	if (!error)
+		error = stream_trust_init(&g->trust, d->loop->env, g->config.tls_ca_file, g->config.tls_no_verify);
 	if (error)
 		return error;
 	interface_list_get(d->loop->env, &list);
@@ -296,6 +299,8 @@ int sluice_loop_gather(sluice_loop *loop, sluice_peer *peer, const sluice_gather
 }
 
 void gather_free(struct driver *d) {
+	if (d->gather)
+		stream_trust_deinit(&d->gather->trust, d->loop->env);
 	env_free(d->loop->env, d->gather);
 	d->gather = NULL;
 }

@@ -7,10 +7,12 @@
 
 #include "loop/driver.h"
 #include "loop/interface.h"
+#include "loop/stream.h"
 
 struct gather {
 	sluice_gather_config config;
 	struct sockaddr_storage bind; /* ss_family 0: every address */
+	struct stream_trust trust;
 };
 
 /* Opens what is missing and closes what is gone. The driver is not busy. */

@@ -48,7 +48,6 @@ struct sluice_loop {
 	struct interface_watch *interface_watch; /* NULL until somebody follows the interfaces */
 	struct resolver *resolver;               /* NULL while nobody waits for a name */
 	const char *dns_servers;                 /* NULL: the system's */
-	const char *ca_file;                     /* for TLS; NULL: the system's authorities */
 	struct mdns *mdns;                       /* NULL while nobody asks, and no name is ours */
 
 	sluice_slab *slab; /* what the next read fills: the last one again while nobody kept a part of it */

@@ -9,7 +9,9 @@
 #include "base/address.h"
 #include "dtls/tls_stream.h"
 #include "ice/candidate.h"
+#include "loop/endpoint.h"
 #include "loop/frame.h"
+#include "loop/gather.h"
 #include "peer/peer.h"
 #include "pool/env.h"
 
@@ -496,14 +498,38 @@ static void on_limit(struct ev_loop *ev, ev_timer *w, int events) {
 	leave(s);
 }
 
-void stream_set_trust(sluice_loop *loop, const char *ca_file) {
-	loop->ca_file = ca_file;
+/* Now, when the app can be told: later a connection would just fail, with a line in the log. */
+int stream_trust_init(struct stream_trust *t, sluice_env *env, const char *ca_file, bool no_verify) {
+	t->no_verify = no_verify;
+	if (!ca_file)
+		return 0;
+	if (access(ca_file, R_OK) != 0)
+		return SLUICE_IO;
+	t->ca_file = env_strndup(env, ca_file, strlen(ca_file));
+	return t->ca_file ? 0 : SLUICE_NO_MEMORY;
+}
+
+void stream_trust_deinit(struct stream_trust *t, sluice_env *env) {
+	env_free(env, t->ca_file);
+	t->ca_file = NULL;
+}
+
+/* NULL: its endpoint is gone, and with it who was to be trusted. */
+static const struct stream_trust *trust_of(const struct driver *d) {
+	if (d->gather)
+		return &d->gather->trust;
+	return d->member ? &d->member->endpoint->trust : NULL;
 }
 
 static bool make_tls(struct driver *d, const char *name, struct tls_stream **out) {
-	const struct tls_stream_config config = {.server_name = name, .ca_file = d->loop->ca_file};
+	const struct stream_trust *t = trust_of(d);
+	if (!t)
+		return false;
+	const struct tls_stream_config config = {.server_name = name, .ca_file = t->ca_file, .no_verify = t->no_verify};
 	int error = tls_stream_new(d->loop->env, &config, out);
-	if (error)
+	if (error == SLUICE_CRYPTO && t->ca_file)
+		env_log(d->loop->env, SLUICE_LOG_WARN, "loop: no TLS to %s: no certificates in %s", name, t->ca_file);
+	else if (error)
 		env_log(d->loop->env, SLUICE_LOG_WARN, "loop: no TLS to %s: %s", name, sluice_error_text(error));
 	return !error;
 }

@@ -71,8 +71,14 @@ void stream_abandon(struct stream *s);
 /* For listener.c: a connection came. False when it cannot be kept. */
 bool stream_accept(struct listener *l, int fd, const struct sockaddr_storage *remote, socklen_t len);
 
-/* Whom TLS connections trust instead of the system's authorities, a PEM file, for tests; the string has to live on. */
-void stream_set_trust(sluice_loop *loop, const char *ca_file);
+/* Whom a TLS connection believes that it is the server. */
+struct stream_trust {
+	char *ca_file; /* ours; NULL: the system's authorities */
+	bool no_verify;
+};
+/* 0, SLUICE_IO with errno when the file cannot be read, SLUICE_NO_MEMORY. */
+int stream_trust_init(struct stream_trust *t, sluice_env *env, const char *ca_file, bool no_verify);
+void stream_trust_deinit(struct stream_trust *t, sluice_env *env);
 
 bool stream_check(const struct stream *s);
 
