@@ -15,6 +15,8 @@ struct kit_end {
 	struct kit_end *other;
 	bool described; /* the other side's description is set */
 	bool echo, free_at_message, free_when_over;
+	unsigned callbacks,
+		free_at_callback; /* the peer is freed in its callback of this number, whichever that is; 0: in none */
 	bool (*keep_candidate)(const char *candidate); /* NULL: all are told to the other side */
 	unsigned opened, messages, connected, over, candidates, end_of_candidates;
 	uint64_t bytes;
@@ -32,6 +34,10 @@ void kit_negotiate(struct kit_end *a, struct kit_end *b);
 /* New ICE credentials on both sides. */
 void kit_restart(struct kit_end *a, struct kit_end *b);
 void kit_send(struct kit_end *e, size_t count, size_t size);
+
+/* The whole life of a connection between two ends that have their drivers: a offers, messages pass both ways, b's other side closes. It ends
+ * when all of that happened, or when the victim (one of the two) is gone. */
+void kit_live(struct kit_end *a, struct kit_end *b, struct kit_end *victim);
 
 /* Runs until the condition holds; fails when it does not within ten seconds. */
 #define KIT_RUN_UNTIL(loop, condition)                                                                                           \

@@ -107,7 +107,7 @@ START_TEST(test_an_address_is_one_of_family_port_host_and_scope) {
 	struct sockaddr_storage addrs[] = {v4(0x7F000001, 5000), v4(0x7F000001, 5001), v4(0x7F000002, 5000), v6(1, 5000, 0),
 	                                   v6(1, 5000, 3)};
 	for (int i = 0; i < 5; i++)
-		demux_learn(&w.t, &m[i], &addrs[i]);
+		demux_learn(&w.t, &m[i], &addrs[i], DEMUX_BY_ANSWER, 0);
 	for (int i = 0; i < 5; i++)
 		ck_assert_ptr_eq(demux_by_address(&w.t, &addrs[i]), &m[i]);
 	struct sockaddr_storage flow = addrs[3];
@@ -124,8 +124,8 @@ START_TEST(test_an_address_moves_to_who_learns_it_and_dies_with_its_member) {
 	struct demux_member a = {0}, b = {0};
 	world_init(&w);
 	struct sockaddr_storage addr = v4(0x7F000001, 5000);
-	demux_learn(&w.t, &a, &addr);
-	demux_learn(&w.t, &b, &addr);
+	demux_learn(&w.t, &a, &addr, DEMUX_BY_ANSWER, 0);
+	demux_learn(&w.t, &b, &addr, DEMUX_BY_ANSWER, 0);
 	ck_assert_ptr_eq(demux_by_address(&w.t, &addr), &b);
 	ck_assert_uint_eq(a.address_count, 0);
 	demux_forget(&w.t, &a);
@@ -136,16 +136,37 @@ START_TEST(test_an_address_moves_to_who_learns_it_and_dies_with_its_member) {
 }
 END_TEST
 
+START_TEST(test_a_request_moves_an_address_only_from_who_is_silent_there) {
+	struct world w;
+	struct demux_member a = {0}, b = {0};
+	world_init(&w);
+	struct sockaddr_storage addr = v4(0x7F000001, 5000);
+	demux_learn(&w.t, &a, &addr, DEMUX_BY_REQUEST, 100 * SLUICE_S);
+	demux_learn(&w.t, &b, &addr, DEMUX_BY_REQUEST, 106 * SLUICE_S);
+	ck_assert_ptr_eq(demux_by_address(&w.t, &addr), &a);
+	demux_learn(&w.t, &a, &addr, DEMUX_BY_REQUEST, 106 * SLUICE_S);
+	demux_learn(&w.t, &b, &addr, DEMUX_BY_REQUEST, 112 * SLUICE_S);
+	ck_assert_ptr_eq(demux_by_address(&w.t, &addr), &a);
+	demux_learn(&w.t, &b, &addr, DEMUX_BY_REQUEST, 113 * SLUICE_S);
+	ck_assert_ptr_eq(demux_by_address(&w.t, &addr), &b);
+	demux_learn(&w.t, &a, &addr, DEMUX_BY_ANSWER, 113 * SLUICE_S);
+	ck_assert_ptr_eq(demux_by_address(&w.t, &addr), &a);
+	demux_forget(&w.t, &a);
+	demux_forget(&w.t, &b);
+	world_free(&w);
+}
+END_TEST
+
 START_TEST(test_a_member_keeps_the_addresses_that_it_used_last) {
 	struct world w;
 	struct demux_member m = {0};
 	world_init(&w);
 	struct sockaddr_storage first = v4(0x7F000001, 1);
-	demux_learn(&w.t, &m, &first);
+	demux_learn(&w.t, &m, &first, DEMUX_BY_ANSWER, 0);
 	for (uint16_t port = 2; port < 200; port++) {
 		struct sockaddr_storage addr = v4(0x7F000001, port);
-		demux_learn(&w.t, &m, &addr);
-		demux_learn(&w.t, &m, &first); /* in use */
+		demux_learn(&w.t, &m, &addr, DEMUX_BY_ANSWER, 0);
+		demux_learn(&w.t, &m, &first, DEMUX_BY_ANSWER, 0); /* in use */
 	}
 	struct sockaddr_storage old = v4(0x7F000001, 2), young = v4(0x7F000001, 199);
 	ck_assert_uint_eq(m.address_count, DEMUX_ADDRESSES);
@@ -167,7 +188,7 @@ START_TEST(test_ten_thousand_members_are_told_apart) {
 		struct sockaddr_storage addr = v4(0x0A000000 + (uint32_t)i, 40000);
 		snprintf(name, sizeof name, "u%d", i);
 		ck_assert_int_eq(demux_name(&w.t, &m[i], name), 0);
-		demux_learn(&w.t, &m[i], &addr);
+		demux_learn(&w.t, &m[i], &addr, DEMUX_BY_ANSWER, 0);
 	}
 	ck_assert(demux_check(&w.t));
 	for (int i = 0; i < MEMBERS; i++) {
@@ -268,6 +289,7 @@ END_TEST
 SUITE("demux", test_a_member_is_found_by_its_ufrag_and_by_the_one_before_a_restart,
       test_a_restart_that_is_taken_back_changes_the_names_places, test_a_ufrag_belongs_to_one_member_and_has_a_length,
       test_an_address_is_one_of_family_port_host_and_scope, test_an_address_moves_to_who_learns_it_and_dies_with_its_member,
-      test_a_member_keeps_the_addresses_that_it_used_last, test_ten_thousand_members_are_told_apart,
+      test_a_request_moves_an_address_only_from_who_is_silent_there, test_a_member_keeps_the_addresses_that_it_used_last,
+      test_ten_thousand_members_are_told_apart,
       test_an_answer_finds_who_asked_until_that_one_is_gone_and_requests_take_no_more_than_their_place,
       test_a_request_names_two_ufrags, test_only_binding_requests_and_responses_are_told_by_their_header)

@@ -121,7 +121,7 @@ START_TEST(test_a_peer_on_an_endpoint_talks_whether_it_offers_or_answers_and_as_
 END_TEST
 
 START_TEST(test_many_peers_share_a_port_and_each_hears_its_own) {
-	enum { COUPLES = 40 };
+	enum { COUPLES = 50 };
 	static struct kit_end clients[COUPLES], servers[COUPLES];
 	struct world w;
 	world_init(&w, NULL);
@@ -226,6 +226,124 @@ START_TEST(test_who_knows_a_ufrag_but_no_password_becomes_nobody) {
 	ck_assert_uint_eq(stats_of(&w).addresses, addresses);
 	close(fd);
 	couple_free(&client, &server);
+	world_free(&w);
+}
+END_TEST
+
+static const char secret[] = "thisisthesecretofthesecond";
+
+/* A peer on the endpoint whose credentials the test knows. */
+static void make_known_server(struct world *w, struct kit_end *e, bool lite) {
+	sluice_peer_config c;
+	sluice_peer_config_init(&c);
+	c.certificate = w->certificate;
+	c.ice.lite = lite;
+	c.ufrag = "thesecond";
+	c.pwd = secret;
+	kit_end_init(e, w->env, w->loop, &c);
+	ck_assert_int_eq(sluice_endpoint_add(w->e, e->peer), 0);
+}
+
+static struct driver *driver_of(const struct world *w, const struct kit_end *e) {
+	for (struct driver *d = w->loop->drivers; d; d = d->next)
+		if (d->peer == e->peer)
+			return d;
+	ck_abort_msg("it has no driver");
+	return NULL;
+}
+
+static const struct kit_end *owner_of(const struct world *w, const struct kit_end *client, const struct kit_end *servers) {
+	struct sockaddr_storage addr;
+	socklen_t len;
+	ck_assert_int_eq(sluice_loop_local_address(w->loop, client->peer, &addr, &len), 0);
+	struct demux_member *m = demux_by_address(&w->e->demux, &addr);
+	for (int i = 0; m && i < 2; i++)
+		if (m == &driver_of(w, &servers[i])->member->demux)
+			return &servers[i];
+	return NULL;
+}
+
+/* Sends it from the client's own socket, as who forges its source address would. */
+static void send_as(struct world *w, const struct kit_end *client, const uint8_t *bytes, size_t len) {
+	struct sockaddr_storage addr;
+	socklen_t addr_len;
+	uint64_t strays = stats_of(w).strays;
+	int fd = driver_of(w, client)->sockets->udp.fd, mark = stranger(w);
+	ck_assert_int_eq(sluice_endpoint_address(w->e, &addr, &addr_len), 0);
+	ck_assert_int_eq(sendto(fd, bytes, len, 0, (const struct sockaddr *)&addr, addr_len), (ssize_t)len);
+	ck_assert_int_eq(send(mark, "?", 1, 0), 1);
+	KIT_RUN_UNTIL(w->loop, stats_of(w).strays > strays); /* what was sent before it has been read then */
+	close(mark);
+}
+
+START_TEST(test_a_forged_source_address_takes_no_traffic_from_whose_it_is) {
+	for (int lite = 0; lite < 2; lite++) {
+		struct world w;
+		struct kit_end clients[2], servers[2];
+		uint8_t bytes[200];
+		char username[300];
+		world_init(&w, NULL);
+		make_server(&w, &servers[0], lite);
+		make_known_server(&w, &servers[1], lite);
+		for (int i = 0; i < 2; i++) {
+			make_client(&w, &clients[i]);
+			kit_negotiate(&clients[i], &servers[i]);
+			KIT_RUN_UNTIL(w.loop, kit_is_open(&clients[i], &servers[i]));
+		}
+		ck_assert_ptr_eq(owner_of(&w, &clients[0], servers), &servers[0]);
+		snprintf(username, sizeof username, "thesecond:%s", sluice_peer_ufrag(clients[1].peer));
+		/* First by a stranger, then by one who has a connection of its own, and so a password. */
+		send_as(&w, &clients[0], bytes, request(bytes, sizeof bytes, username, "not the right password, surely"));
+		ck_assert_ptr_eq(owner_of(&w, &clients[0], servers), &servers[0]);
+		send_as(&w, &clients[0], bytes, request(bytes, sizeof bytes, username, secret));
+		ck_assert_ptr_eq(owner_of(&w, &clients[0], servers), &servers[0]);
+		for (int i = 0; i < 2; i++) {
+			kit_send(&clients[i], 10, 5000);
+			kit_send(&servers[i], 10, 5000);
+		}
+		for (int i = 0; i < 2; i++)
+			KIT_RUN_UNTIL(w.loop, clients[i].messages == 10 && servers[i].messages == 10);
+		for (int i = 0; i < 2; i++)
+			couple_free(&clients[i], &servers[i]);
+		world_free(&w);
+	}
+}
+END_TEST
+
+/* A program that starts anew, with the port that it always has; its last connection is not over on this side yet. */
+START_TEST(test_a_client_that_comes_again_from_the_same_port_is_connected_at_once) {
+	struct world w;
+	struct kit_end clients[2], servers[2];
+	struct sockaddr_storage addr;
+	socklen_t len;
+	uint8_t bytes[200];
+	char ufrag[257], username[600];
+	world_init(&w, NULL);
+	make_server(&w, &servers[0], false);
+	make_server(&w, &servers[1], false);
+	make_client(&w, &clients[0]);
+	kit_negotiate(&clients[0], &servers[0]);
+	KIT_RUN_UNTIL(w.loop, kit_is_open(&clients[0], &servers[0]));
+	ck_assert_int_eq(sluice_loop_local_address(w.loop, clients[0].peer, &addr, &len), 0);
+	snprintf(ufrag, sizeof ufrag, "%s", sluice_peer_ufrag(clients[0].peer));
+	kit_end_free(&clients[0]);
+	sluice_gather_config again = {.size = sizeof again, .bind = (const struct sockaddr *)&addr, .bind_len = len};
+	make_end(&w, &clients[1], false);
+	ck_assert_int_eq(sluice_loop_gather(w.loop, clients[1].peer, &again), 0);
+	uint64_t begin = sluice_now();
+	kit_negotiate(&clients[1], &servers[1]);
+	KIT_RUN_UNTIL(w.loop, kit_is_open(&clients[1], &servers[1]));
+	ck_assert_uint_lt(sluice_now() - begin, 3 * SLUICE_S);
+	ck_assert_ptr_eq(owner_of(&w, &clients[1], servers), &servers[1]);
+	ck_assert_uint_eq(servers[0].over, 0);
+	/* Without its password nobody gets the address back for the first one, though it was the first one's. */
+	snprintf(username, sizeof username, "%s:%s", sluice_peer_ufrag(servers[0].peer), ufrag);
+	send_as(&w, &clients[1], bytes, request(bytes, sizeof bytes, username, "not the right password, surely"));
+	ck_assert_ptr_eq(owner_of(&w, &clients[1], servers), &servers[1]);
+	kit_send(&clients[1], 10, 5000);
+	KIT_RUN_UNTIL(w.loop, servers[1].messages == 10);
+	couple_free(&clients[1], &servers[1]);
+	kit_end_free(&servers[0]);
 	world_free(&w);
 }
 END_TEST
@@ -384,6 +502,27 @@ START_TEST(test_a_peer_may_be_freed_in_its_own_callback_and_the_others_go_on) {
 }
 END_TEST
 
+START_TEST(test_a_peer_may_be_freed_in_each_of_its_callbacks_and_the_endpoint_forgets_it) {
+	bool reached = true;
+	for (unsigned n = 1; reached; n++) {
+		struct world w;
+		struct kit_end client, server;
+		world_init(&w, NULL);
+		make_server(&w, &server, n % 2);
+		make_client(&w, &client);
+		server.free_at_callback = n;
+		kit_live(&client, &server, &server);
+		reached = !server.peer;
+		ck_assert(reached || server.callbacks < n);
+		ck_assert(reached || n > 10);
+		ck_assert_uint_eq(stats_of(&w).peers, !reached);
+		couple_free(&client, &server);
+		ck_assert_uint_eq(stats_of(&w).addresses, 0);
+		world_free(&w);
+	}
+}
+END_TEST
+
 static sluice_endpoint *to_free;
 
 static void free_endpoint(sluice_channel *ch, sluice_message *m, bool text, void *user) {
@@ -483,10 +622,13 @@ END_TEST
 SUITE("endpoint", test_a_peer_on_an_endpoint_talks_whether_it_offers_or_answers_and_as_lite,
       test_many_peers_share_a_port_and_each_hears_its_own, test_a_peer_keeps_its_port_over_a_restart_of_ice,
       test_what_is_nobody_s_is_counted, test_who_knows_a_ufrag_but_no_password_becomes_nobody,
+      test_a_forged_source_address_takes_no_traffic_from_whose_it_is,
+      test_a_client_that_comes_again_from_the_same_port_is_connected_at_once,
       test_a_hook_lets_a_peer_in_at_the_first_request_that_names_it,
       test_a_ufrag_is_on_an_endpoint_once_and_a_peer_has_one_driver, test_an_address_in_use_is_an_error,
       test_an_any_address_is_a_socket_on_each_address_with_one_port,
       test_a_peer_may_be_freed_in_its_own_callback_and_the_others_go_on,
+      test_a_peer_may_be_freed_in_each_of_its_callbacks_and_the_endpoint_forgets_it,
       test_an_endpoint_may_be_freed_in_a_callback_of_its_peer_and_its_peers_stay,
       test_a_loop_is_freed_with_an_endpoint_and_peers_on_it,
       test_peers_that_wait_for_a_full_socket_all_get_their_turn_and_nothing_is_lost,

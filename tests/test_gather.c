@@ -263,6 +263,28 @@ START_TEST(test_a_peer_may_be_freed_in_its_own_callback) {
 }
 END_TEST
 
+START_TEST(test_a_peer_may_be_freed_in_each_of_its_callbacks_whichever_it_is) {
+	for (int offers = 0; offers < 2; offers++) {
+		bool reached = true;
+		unsigned n = 0;
+		while (reached) {
+			struct world w;
+			sluice_gather_config config = on_localhost();
+			world_init(&w);
+			struct kit_end *victim = offers ? &w.a : &w.b;
+			victim->free_at_callback = ++n;
+			ck_assert_int_eq(sluice_loop_gather(w.loop, w.a.peer, &config), 0);
+			ck_assert_int_eq(sluice_loop_gather(w.loop, w.b.peer, &config), 0);
+			kit_live(&w.a, &w.b, victim);
+			reached = !victim->peer;
+			ck_assert(reached || victim->callbacks < n);
+			world_free(&w);
+		}
+		ck_assert_uint_ge(n, 15);
+	}
+}
+END_TEST
+
 START_TEST(test_a_loop_is_freed_with_peers_on_it_at_any_moment) {
 	for (int turns = 0; turns < 60; turns += 3) {
 		struct world w;
@@ -384,6 +406,7 @@ SUITE("gather", test_two_peers_find_each_other_and_the_loop_ends_when_both_are_g
       test_a_restart_of_ice_keeps_the_channel, test_a_port_range_is_kept_and_an_exhausted_one_is_an_error_that_says_so,
       test_a_port_to_bind_is_the_socket_s, test_a_filter_that_refuses_everything_leaves_nothing_to_bind,
       test_without_file_descriptors_the_error_says_so, test_what_cannot_be_is_refused_and_leaves_nothing,
-      test_a_peer_may_be_freed_in_its_own_callback, test_a_loop_is_freed_with_peers_on_it_at_any_moment,
-      test_a_broken_socket_is_replaced, test_each_allocation_of_gathering_and_of_an_endpoint_may_fail,
+      test_a_peer_may_be_freed_in_its_own_callback, test_a_peer_may_be_freed_in_each_of_its_callbacks_whichever_it_is,
+      test_a_loop_is_freed_with_peers_on_it_at_any_moment, test_a_broken_socket_is_replaced,
+      test_each_allocation_of_gathering_and_of_an_endpoint_may_fail,
       test_a_connection_that_is_short_of_memory_now_and_then_does_no_harm)

@@ -73,7 +73,8 @@ SLUICE_API int sluice_loop_gather(sluice_loop *loop, sluice_peer *peer, const sl
 /* ---- one UDP port for many peers ------------------------------------------------------------------------------------ */
 
 /* An endpoint shares one socket (or one an address family) among any number of peers: a first STUN request is told by its
- * ufrag, everything after it by its source address. */
+ * ufrag, everything after it by its source address. So of peers on one endpoint each needs a remote address of its own; when a client
+ * comes again from the address of its last connection, the new peer gets it as soon as it has answered a check of ours. */
 typedef struct sluice_endpoint sluice_endpoint;
 
 typedef struct sluice_endpoint_config {

@@ -132,6 +132,7 @@ void event_state(struct ice *ice, enum ice_state state) {
 }
 
 void note_authentic(struct ice *ice) {
+	ice->proofs++;
 	if (ice->authentic)
 		return;
 	ice->authentic = ice->event_authentic = true;
@@ -446,6 +447,10 @@ bool ice_admits(const struct ice *ice, const sluice_path *path) {
 	if (ice->selected && path_same(&ice->selected->path, path))
 		return true;
 	return session_admits(ice->current, path) || session_admits(ice->before, path);
+}
+
+uint64_t ice_proofs(const struct ice *ice) {
+	return ice->proofs;
 }
 
 void ice_note_traffic(struct ice *ice, uint64_t now) {

@@ -229,6 +229,7 @@ struct ice {
 	enum ice_gathering gathering_told;
 	bool dirty;      /* something happened that may change selection or state: see settle */
 	bool authentic;  /* the event was queued */
+	uint64_t proofs; /* authenticated requests and answers taken */
 	uint64_t latest; /* the time of the last verb */
 	uint64_t last_traffic;
 	uint64_t lost_since; /* no valid pair is left since then; SLUICE_NEVER otherwise */

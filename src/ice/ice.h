@@ -180,6 +180,8 @@ void ice_close(struct ice *ice);
 bool ice_route(const struct ice *ice, sluice_path *path);
 /* Did an authenticated check or answer pass over this path (RFC 8445, 12: data is taken from any valid or checked pair)? */
 bool ice_admits(const struct ice *ice, const sluice_path *path);
+/* How many authenticated checks and answers were taken so far: what ice_input was just given was one when this grew. */
+uint64_t ice_proofs(const struct ice *ice);
 /* Room that ice_wrap wants before each datagram of data: 0, or 4 when the route is relayed. */
 size_t ice_headroom(const struct ice *ice);
 /* Turns the batch's path from a relayed one into the TURN server's, ChannelData around every datagram; batch->headroom is consumed.

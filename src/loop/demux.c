@@ -29,6 +29,7 @@ struct demux_address {
 	struct demux_address *next_owned;
 	struct demux_member *owner;
 	uint64_t hash;
+	uint64_t heard; /* when its owner was, by what is authentic */
 	struct key key;
 };
 
@@ -234,20 +235,28 @@ static void drop_oldest(struct demux *t, struct demux_member *m) {
 	drop_address(t, a);
 }
 
-void demux_learn(struct demux *t, struct demux_member *m, const struct sockaddr_storage *addr) {
+static bool may_move(const struct demux_address *a, const struct demux_member *m, enum demux_proof proof, uint64_t now) {
+	return a->owner == m || proof == DEMUX_BY_ANSWER || now - a->heard >= DEMUX_SILENCE;
+}
+
+void demux_learn(struct demux *t, struct demux_member *m, const struct sockaddr_storage *addr, enum demux_proof proof,
+                 uint64_t now) {
 	struct key k = key_of(addr);
 	uint64_t hash = hash_of(t, &k, sizeof k);
 	struct demux_address *a = find_address(t, &k, hash);
-	if (a && a == m->addresses)
+	if (a && !may_move(a, m, proof, now))
 		return;
 	if (a) {
+		a->heard = now;
+		if (a == m->addresses)
+			return;
 		disown(a);
 	} else {
 		a = env_alloc(t->env, sizeof *a);
 		if (!a)
 			return;
 		grow_addresses(t);
-		*a = (struct demux_address){.hash = hash, .key = k};
+		*a = (struct demux_address){.hash = hash, .heard = now, .key = k};
 		a->next = t->addresses[hash & (t->address_buckets - 1)];
 		t->addresses[hash & (t->address_buckets - 1)] = a;
 		t->address_count++;

@@ -3,9 +3,10 @@
  * Three tables, each bounded by the peers:
  *   names         our ufrag -> member: a binding request names it (RFC 8445, 7.2.2: USERNAME is the receiver's ufrag, a colon,
  *                 the sender's). A member has its last two, since checks of before an ICE restart go on for a while.
- *   addresses     source address -> member, learnt only after the member's ICE agent admitted the address, at most
- *                 DEMUX_ADDRESSES each, the one unused for longest goes. An address belongs to one member; it moves when another one
- *                 admits it.
+ *   addresses     source address -> member, learnt from what the member's ICE agent found authentic and from nothing else, at most
+ *                 DEMUX_ADDRESSES each, the one unused for longest goes. An address belongs to one member. It moves to another one with
+ *                 an answer to that one's check, which shows that whoever is there wants it; a request may have a forged source, so it
+ *                 moves the address only when its owner has been silent there for DEMUX_SILENCE.
  *   transactions  id of a request that we sent to an address not learnt yet -> member: its answer names no ufrag. A fixed number
  *                 of places; a younger one takes the place of an older, and a retransmission takes it back.
  *
@@ -20,6 +21,8 @@
 
 #define DEMUX_ADDRESSES 16
 #define DEMUX_UFRAG_MAX 256 /* RFC 8839, 5.4 */
+/* RFC 7675, 5.1: consent is asked for every 5 s, randomised up to 6: who lives has been heard from in that time. */
+#define DEMUX_SILENCE (7 * SLUICE_S)
 
 struct demux_name;
 struct demux_address;
@@ -47,8 +50,11 @@ void demux_deinit(struct demux *t); /* every member was forgotten before */
 /* The member's ufrag is this one from now on; nothing when it is already. 0, SLUICE_EXISTS, SLUICE_INVALID, SLUICE_NO_MEMORY. */
 int demux_name(struct demux *t, struct demux_member *m, const char *ufrag);
 struct demux_member *demux_by_name(const struct demux *t, const char *ufrag, size_t len);
-/* The address is the member's from now on. Without memory it stays as it was. */
-void demux_learn(struct demux *t, struct demux_member *m, const struct sockaddr_storage *addr);
+/* An authentic request or answer came from the address: it is the member's from now on, unless it is another's. Without memory all stays
+ * as it was. */
+enum demux_proof { DEMUX_BY_REQUEST, DEMUX_BY_ANSWER };
+void demux_learn(struct demux *t, struct demux_member *m, const struct sockaddr_storage *addr, enum demux_proof proof,
+                 uint64_t now);
 struct demux_member *demux_by_address(const struct demux *t, const struct sockaddr_storage *addr);
 void demux_note(struct demux *t, struct demux_member *m, const uint8_t id[12]);
 struct demux_member *demux_by_transaction(const struct demux *t, const uint8_t id[12]);

@@ -46,13 +46,24 @@ static struct member *whose_response(sluice_endpoint *e, const sluice_path *from
 	return member_of(m ? m : demux_by_address(&e->demux, &from->remote));
 }
 
-static void deliver(struct member *m, const sluice_path *from, sluice_datagram *d, size_t count, bool learn, uint64_t now) {
+static void deliver(struct member *m, const sluice_path *from, sluice_datagram *d, size_t count, uint64_t now) {
 	struct driver *driver = m->driver;
 	driver_enter(driver);
 	sluice_peer_input(driver->peer, from, d, count, now);
-	/* Anyone can write a ufrag; only the ICE agent knows whether the password was right. */
-	if (learn && peer_admits(driver->peer, from))
-		demux_learn(&m->endpoint->demux, &m->demux, &from->remote);
+	driver_serve(driver, now);
+	driver_leave(driver);
+}
+
+/* A request or an answer. Anyone can write a ufrag or a source address; only the ICE agent knows whether the password was right. That an
+ * address was admitted before says nothing of this datagram: two members may have had it, one after the other. */
+static void deliver_check(struct member *m, const sluice_path *from, sluice_datagram *d, enum demux_kind kind, uint64_t now) {
+	struct driver *driver = m->driver;
+	uint64_t proofs = peer_proofs(driver->peer);
+	driver_enter(driver);
+	sluice_peer_input(driver->peer, from, d, 1, now);
+	if (peer_proofs(driver->peer) != proofs && peer_admits(driver->peer, from))
+		demux_learn(&m->endpoint->demux, &m->demux, &from->remote,
+		            kind == DEMUX_REQUEST ? DEMUX_BY_REQUEST : DEMUX_BY_ANSWER, now);
 	driver_serve(driver, now);
 	driver_leave(driver);
 }
@@ -64,7 +75,7 @@ static size_t deliver_run(sluice_endpoint *e, const sluice_path *from, sluice_da
 		run++;
 	struct member *m = member_of(demux_by_address(&e->demux, &from->remote));
 	if (m)
-		deliver(m, from, d, run, false, now);
+		deliver(m, from, d, run, now);
 	else
 		e->strays += run;
 	return run;
@@ -80,7 +91,7 @@ void endpoint_input(sluice_endpoint *e, const sluice_path *from, sluice_datagram
 		}
 		struct member *m = kind == DEMUX_REQUEST ? whose_request(e, from, d) : whose_response(e, from, d);
 		if (m)
-			deliver(m, from, d, 1, true, now);
+			deliver_check(m, from, d, kind, now);
 		else if (kind == DEMUX_RESPONSE)
 			e->strays++;
 		i++;

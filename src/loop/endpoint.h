@@ -1,7 +1,7 @@
 /* endpoint: sockets that many peers share: which peer gets a datagram, and who waits while they are full?
  *
  * demux.c tells whose a datagram is; here is what follows. A request that names a member's ufrag goes to that member, and only
- * when its ICE agent admits the address (which takes the password) is the address learnt. A peer costs its driver, a struct
+ * when its ICE agent finds it authentic (which takes the password) is the address learnt. A peer costs its driver, a struct
  * member and the entries in demux's tables.
  *
  *   full == number of its sockets with something pending

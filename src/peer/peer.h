@@ -22,6 +22,8 @@ bool peer_check(const sluice_peer *p);
 
 /* May datagrams of this path be the peer's? By offer and answer: an authenticated check or its answer passed over it. */
 bool peer_admits(const sluice_peer *p, const sluice_path *path);
+/* Authenticated checks and answers that came so far; 0 for a direct peer. */
+uint64_t peer_proofs(const sluice_peer *p);
 
 /* ---- path.c ---- */
 

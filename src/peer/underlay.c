@@ -262,6 +262,10 @@ bool peer_admits(const sluice_peer *p, const sluice_path *path) {
 	return (p->routed && p->path.socket == path->socket && path_equal(path, &p->path)) || ice_admits(p->ice, path);
 }
 
+uint64_t peer_proofs(const sluice_peer *p) {
+	return p->ice ? ice_proofs(p->ice) : 0;
+}
+
 /* Records from one path. */
 static int input_data(sluice_peer *p, const sluice_path *path, sluice_datagram *datagrams, size_t count, uint64_t now) {
 	if (!peer_admits(p, path) || !has_dtls(p, datagrams->data, datagrams->len)) {
