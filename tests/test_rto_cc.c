@@ -44,7 +44,7 @@ START_TEST(test_the_rto_stays_between_its_bounds_and_doubles_when_backed_off) {
 END_TEST
 
 static struct cc_view view(uint64_t ssthresh) {
-	struct cc_view v = {.ssthresh = ssthresh, .mtu = MTU, .initial_window = 10 * MTU, .rto = 300 * MS};
+	struct cc_view v = {.ssthresh = ssthresh, .mtu = MTU, .config.initial_window = 10 * MTU, .rto = 300 * MS};
 	cc_newreno.init(&v);
 	return v;
 }
@@ -81,14 +81,14 @@ END_TEST
 START_TEST(test_loss_halves_and_a_timeout_leaves_one_mtu) {
 	struct cc_view v = view(1000 * MTU);
 	v.cwnd = 40 * MTU;
-	cc_newreno.loss(&v);
+	cc_newreno.loss(&v, &(struct cc_loss){.flight = 0});
 	ck_assert_uint_eq(v.cwnd, 20 * MTU);
 	ck_assert_uint_eq(v.ssthresh, 20 * MTU);
-	cc_newreno.timeout(&v);
+	cc_newreno.timeout(&v, &(struct cc_loss){.flight = 0});
 	ck_assert_uint_eq(v.cwnd, MTU);
 	ck_assert_uint_eq(v.ssthresh, 10 * MTU);
 	v.cwnd = 2 * MTU;
-	cc_newreno.timeout(&v);
+	cc_newreno.timeout(&v, &(struct cc_loss){.flight = 0});
 	ck_assert_uint_eq(v.ssthresh, 4 * MTU);
 }
 END_TEST

@@ -19,8 +19,46 @@ extern "C" {
 
 typedef struct sluice_sctp sluice_sctp;
 
+/* How the congestion window is ruled. */
 enum sluice_cc {
-	SLUICE_CC_NEWRENO = 0, /* RFC 9260, section 7 */
+	SLUICE_CC_DEFAULT = 0,
+	SLUICE_CC_NEWRENO, /* RFC 9260, section 7 */
+	SLUICE_CC_CUBIC,   /* RFC 9438, slow start by HyStart++ (RFC 9406) */
+	SLUICE_CC_BBR, /* a model of the path from delivery rates and round-trip times (draft-ietf-ccwg-bbr); holds out against random loss */
+	SLUICE_CC_LOW_DELAY, /* keeps the queue short and yields to what else is on the path: beside media */
+};
+
+/* How loss is found and mended. */
+enum sluice_recovery {
+	SLUICE_RECOVERY_DEFAULT = 0,
+	SLUICE_RECOVERY_RFC9260, /* three miss indications, T3; RFC 9260, 7.2.4 and 6.3.3 */
+	SLUICE_RECOVERY_RACK, /* by time, with tail loss probes (RFC 8985), PRR (RFC 6937) and the undoing of spurious reductions */
+};
+
+/* Are packets spread over the round trip? In batches fit for one GSO send, and not where a timer could not keep up anyway. */
+enum sluice_pacing {
+	SLUICE_PACING_DEFAULT = 0,
+	SLUICE_PACING_ON,
+	SLUICE_PACING_OFF,
+};
+
+/* Which stream's data goes next; RFC 8260, 3. */
+enum sluice_scheduler {
+	SLUICE_SCHEDULER_DEFAULT = 0,
+	SLUICE_SCHEDULER_FIRST_COME,         /* messages in the order of their sends */
+	SLUICE_SCHEDULER_ROUND_ROBIN,        /* streams take turns, a message each */
+	SLUICE_SCHEDULER_ROUND_ROBIN_PACKET, /* a packet each */
+	SLUICE_SCHEDULER_PRIORITY,           /* the stream with the highest priority first; among equals, by turns */
+	SLUICE_SCHEDULER_FAIR,               /* equal bytes for every stream */
+	SLUICE_SCHEDULER_WEIGHTED_FAIR,      /* bytes in proportion to the streams' weights */
+};
+
+/* When are received packets acknowledged? */
+enum sluice_sack_policy {
+	SLUICE_SACK_DEFAULT = 0,
+	SLUICE_SACK_EVERY_SECOND, /* RFC 9260, 6.2: every second packet, also within one input() */
+	SLUICE_SACK_EVERY_BATCH,  /* one for all packets of one input() */
+	SLUICE_SACK_ADAPTIVE,     /* every batch while the peer is seen to make use of it, else every second packet */
 };
 
 enum sluice_checksum {
@@ -55,6 +93,20 @@ typedef struct sluice_sctp_config {
 	enum sluice_cc congestion_control;
 	enum sluice_checksum checksum;
 	bool no_pr_sctp, no_reconfig; /* do not offer RFC 3758 / RFC 6525 */
+	bool no_interleaving;         /* do not offer I-DATA (RFC 8260) */
+	enum sluice_recovery recovery;
+	enum sluice_pacing pacing;
+	enum sluice_scheduler scheduler;
+	enum sluice_sack_policy sack_policy;
+	uint32_t min_window;   /* cwnd never falls below it but for a T3, in bytes; 2 MTU */
+	uint64_t max_window;   /* nor grows above it; no limit */
+	uint32_t beta;         /* thousandths of cwnd that a loss leaves; the control's own (NewReno 500, CUBIC 700) */
+	uint32_t startup_gain; /* of SLUICE_CC_BBR, in thousandths; 2773 */
+	uint32_t cwnd_gain;    /* of SLUICE_CC_BBR, in thousandths; 2000 */
+	uint64_t target_delay; /* of SLUICE_CC_LOW_DELAY: ns of queueing that it aims at */
+	uint32_t mtu_max;      /* packets may grow to this where the path is found to carry it (RFC 8899); mtu: no search */
+	uint32_t
+		receive_window_max; /* receive_window may grow to this with the bandwidth-delay product; receive_window: it stays */
 } sluice_sctp_config;
 
 /* All defaults. Call it before any field is set. */

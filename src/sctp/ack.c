@@ -107,7 +107,7 @@ static void on_loss(sluice_sctp *a, const struct ack *ack) {
 	/* RFC 9260, 7.2.4, 2, 3 and 5: ssthresh and cwnd are lowered on the way into Fast Recovery and not again while in it;
 	 * the lost chunks that fit one packet go whatever cwnd says; the highest TSN outstanding is where the recovery ends. */
 	if (!a->view.in_recovery) {
-		a->cc->loss(&a->view);
+		a->cc->loss(&a->view, &(struct cc_loss){.now = a->now, .flight = a->sent.flight});
 		a->view.in_recovery = true;
 		a->recovery_exit = a->sent.next - 1;
 		a->fast_retransmit_packet = true;
@@ -122,6 +122,12 @@ static void t3_update(sluice_sctp *a, bool advanced) {
 		timer_start(a, TIMER_T3, a->rto.rto);
 }
 
+static void view_times(sluice_sctp *a) {
+	a->view.rto = a->rto.rto;
+	a->view.srtt = a->rto.srtt;
+	a->view.min_rtt = a->rto.min_rtt;
+}
+
 static void apply(sluice_sctp *a, uint64_t cum, const struct gap *gaps, size_t count) {
 	struct ack ack;
 	uint64_t flight_before = a->sent.flight;
@@ -132,15 +138,20 @@ static void apply(sluice_sctp *a, uint64_t cum, const struct gap *gaps, size_t c
 		a->error_count = 0; /* RFC 9260, 8.1: reset "each time a DATA chunk sent to that peer endpoint is acknowledged" */
 	if (a->view.in_recovery && a->sent.cum >= a->recovery_exit)
 		a->view.in_recovery = false;
-	a->view.rto = a->rto.rto;
+	view_times(a);
 	if (ack.bytes > 0) {
 		struct cc_ack for_cc = {
-			.bytes = ack.bytes, .flight_before = flight_before, .advanced = ack.advanced, .now = a->now};
+			.now = a->now,
+			.bytes = ack.bytes,
+			.flight_before = flight_before,
+			.flight = a->sent.flight,
+			.advanced = ack.advanced,
+			.all_acked = outstanding_count(&a->sent) == 0,
+			.cwnd_limited = flight_before + a->view.mtu > a->view.cwnd,
+			.rtt = ack.rtt_valid ? ack.rtt : 0,
+		};
 		a->cc->ack(&a->view, &for_cc);
 	}
-	/* RFC 9260, 7.2.2: when all that was sent is acknowledged, partial_bytes_acked begins at 0 again. */
-	if (outstanding_count(&a->sent) == 0)
-		a->view.partial_bytes_acked = 0;
 	on_loss(a, &ack);
 	abandon_exhausted(a);
 	t3_update(a, ack.advanced);
@@ -207,7 +218,7 @@ void ack_t3_expired(sluice_sctp *a) {
 	rto_back_off(&a->rto);
 	a->view.rto = a->rto.rto;
 	a->view.in_recovery = false;
-	a->cc->timeout(&a->view);
+	a->cc->timeout(&a->view, &(struct cc_loss){.now = a->now, .flight = a->sent.flight});
 	outstanding_all_lost(&a->sent);
 	abandon_exhausted(a);
 	if (a->sent.advanced > a->sent.cum)

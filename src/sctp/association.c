@@ -41,6 +41,15 @@ static void config_complete(sluice_sctp_config *c) {
 	DEFAULT(association_max_retransmits, 10);
 	DEFAULT(initial_window, 10 * c->mtu);
 	DEFAULT(max_outstanding_chunks, 8192);
+	DEFAULT(min_window, 2 * c->mtu);
+	DEFAULT(max_window, UINT64_MAX);
+	DEFAULT(congestion_control, SLUICE_CC_NEWRENO);
+	DEFAULT(recovery, SLUICE_RECOVERY_RFC9260);
+	DEFAULT(pacing, SLUICE_PACING_OFF);
+	DEFAULT(scheduler, SLUICE_SCHEDULER_ROUND_ROBIN);
+	DEFAULT(sack_policy, SLUICE_SACK_EVERY_BATCH);
+	DEFAULT(mtu_max, c->mtu);
+	DEFAULT(receive_window_max, c->receive_window);
 }
 
 /* More than two years; what is added to a clock must not run over. */
@@ -54,7 +63,9 @@ static bool durations_valid(const sluice_sctp_config *c) {
 
 static bool config_valid(const sluice_sctp_config *c) {
 	return durations_valid(c) && c->mtu >= 296 && c->mtu <= 65520 && c->receive_window >= 4096 &&
-	       c->congestion_control == SLUICE_CC_NEWRENO &&
+	       c->congestion_control == SLUICE_CC_NEWRENO && c->recovery == SLUICE_RECOVERY_RFC9260 &&
+	       c->pacing == SLUICE_PACING_OFF && c->scheduler == SLUICE_SCHEDULER_ROUND_ROBIN &&
+	       c->sack_policy == SLUICE_SACK_EVERY_BATCH && c->mtu_max <= 65520 &&
 	       (c->checksum == SLUICE_CHECKSUM_CRC32C || c->checksum == SLUICE_CHECKSUM_DTLS);
 }
 

@@ -1,34 +1,82 @@
-/* cc: how much may be in flight? A table of functions over a view of their own; the association calls them and reads cwnd.
- * They see no association, no chunks and no packets. */
+/* cc: how much may be in flight, and how fast may it leave? A table of functions over a view of their own; the association tells
+ * them what happened and reads cwnd and pacing_rate. They see no association, no chunks and no packets.
+ *
+ * The order within one SACK: ack() first, with everything that it said; then loss() when it opened a recovery, or recovery_exit()
+ * when it ended one; undo() when it proved that the last reduction had no cause. */
 #ifndef SCTP_CC_H
 #define SCTP_CC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-struct cc_view {
-	uint64_t cwnd, ssthresh;
-	uint64_t partial_bytes_acked;
-	uint32_t mtu;            /* largest payload of a packet */
-	uint32_t initial_window; /* bytes */
-	uint64_t rto;            /* ns, kept up to date by the caller */
-	bool in_recovery;        /* between a fast retransmit and the acknowledgement of what was in flight then */
+/* From the association's configuration; complete, no field is "default". */
+struct cc_config {
+	uint32_t initial_window, min_window; /* bytes */
+	uint64_t max_window;                 /* bytes; UINT64_MAX: none */
+	uint32_t beta;                       /* thousandths of cwnd that a loss leaves; 0: the control's own */
+	uint32_t startup_gain, cwnd_gain;    /* thousandths; 0: the control's own */
+	uint64_t target_delay;               /* ns; 0: the control's own */
+	bool pacing;                         /* false: pacing_rate is not looked at */
 };
 
+#define CC_STATE_SIZE 256
+
+struct cc_view {
+	/* the control's word */
+	uint64_t cwnd, ssthresh;
+	uint64_t pacing_rate; /* bytes/s; 0: no pace */
+	/* kept up to date by the caller */
+	uint32_t mtu;     /* largest payload of a packet */
+	uint64_t rto;     /* ns */
+	uint64_t srtt;    /* ns; 0: nothing measured yet */
+	uint64_t min_rtt; /* ns, over the association's life; UINT64_MAX: nothing measured yet */
+	bool in_recovery; /* between a loss and the acknowledgement of what was in flight then */
+	struct cc_config config;
+	/* The control's own, whatever it is: plain numbers without pointers, so that it can be handed over as bytes. init() begins
+	 * with zeros. */
+	_Alignas(8) unsigned char state[CC_STATE_SIZE];
+};
+
+/* What one SACK said. */
 struct cc_ack {
-	uint64_t bytes;         /* newly acknowledged */
-	uint64_t flight_before; /* bytes in flight when the SACK arrived */
-	bool advanced;          /* the cumulative TSN moved */
 	uint64_t now;
+	uint64_t bytes;         /* newly acknowledged */
+	uint64_t lost;          /* bytes that it proved lost */
+	uint64_t flight_before; /* bytes in flight when it arrived, ... */
+	uint64_t flight;        /* ... and after it */
+	bool advanced;          /* the cumulative TSN moved */
+	bool all_acked;         /* nothing is outstanding now */
+	bool cwnd_limited; /* since the round began the flight has filled cwnd (RFC 9438, 4.2, "application-limited" is the rest) */
+	bool round_start; /* it acknowledges something sent after the last round began: a round trip has passed */
+	uint64_t rtt;     /* of the packet sent last among those it acknowledges that were sent once; 0: no such */
+	/* The delivery-rate sample (draft-ietf-ccwg-bbr, 4.1; the packet sent last among the acknowledged ones). */
+	uint64_t rate;            /* bytes/s; 0: no sample */
+	bool app_limited;         /* there was nothing to send while it was taken: the path could do more */
+	uint64_t delivered;       /* bytes acknowledged over the association's life */
+	uint64_t prior_delivered; /* the same when the sampled packet was sent */
+	uint64_t tx_in_flight;    /* bytes in flight when the sampled packet was sent, it included */
+	uint64_t lost_since;      /* bytes lost since the sampled packet was sent */
+};
+
+struct cc_loss {
+	uint64_t now;
+	uint64_t flight; /* bytes in flight, what is lost not counted */
+	uint64_t lost;   /* bytes that are known lost */
 };
 
 struct cc_ops {
 	const char *name;
+	/* Proportional rate reduction (RFC 6937) spreads its reductions over a round trip; the caller does that when this is set. */
+	bool prr;
 	void (*init)(struct cc_view *v);
 	void (*ack)(struct cc_view *v, const struct cc_ack *ack);
-	void (*loss)(struct cc_view *v);                   /* a fast retransmit opens a recovery; once per window */
-	void (*timeout)(struct cc_view *v);                /* T3 */
+	void (*loss)(struct cc_view *v, const struct cc_loss *loss); /* a recovery opens; once per window */
+	void (*recovery_exit)(struct cc_view *v, uint64_t now); /* everything that was in flight then has been acknowledged */
+	void (*timeout)(struct cc_view *v, const struct cc_loss *loss); /* T3: everything in flight counts as lost */
+	void (*undo)(struct cc_view *v);                   /* the last loss() or timeout() was for packets that had arrived */
 	void (*idle)(struct cc_view *v, uint64_t idle_ns); /* sending begins again after that long */
+	void (*mtu)(struct cc_view *v);                    /* view->mtu has changed */
 };
 
 extern const struct cc_ops cc_newreno;

@@ -5,13 +5,26 @@ static uint64_t max64(uint64_t a, uint64_t b) {
 	return a > b ? a : b;
 }
 
+struct newreno {
+	uint64_t partial_bytes_acked;
+	uint64_t undo_cwnd, undo_ssthresh; /* before the last reduction */
+};
+_Static_assert(sizeof(struct newreno) <= CC_STATE_SIZE, "the view has room for it");
+
+static struct newreno *own(struct cc_view *v) {
+	return (struct newreno *)(void *)v->state;
+}
+
 static void newreno_init(struct cc_view *v) {
 	/* The caller has set ssthresh from the peer's window: RFC 9260, 7.2.1, lets it begin as high as one likes. */
-	v->cwnd = v->initial_window;
-	v->partial_bytes_acked = 0;
+	v->cwnd = v->config.initial_window;
 }
 
 static void newreno_ack(struct cc_view *v, const struct cc_ack *a) {
+	struct newreno *n = own(v);
+	/* RFC 9260, 7.2.2: when all that was sent is acknowledged, partial_bytes_acked begins at 0 again. */
+	if (a->all_acked)
+		n->partial_bytes_acked = 0;
 	/* 7.2.1: cwnd grows "only if the current congestion window is being fully utilized and the data sender is not in Fast
 	 * Recovery", and the SACK advances the Cumulative TSN Ack Point. */
 	if (!a->advanced || v->in_recovery || a->flight_before + v->mtu <= v->cwnd)
@@ -25,32 +38,48 @@ static void newreno_ack(struct cc_view *v, const struct cc_ack *a) {
 	}
 	/* 7.2.2: when the window was full and a cwnd's worth of bytes has been acknowledged, "cwnd is increased by PMDCS", and
 	 * that much is taken off partial_bytes_acked. */
-	v->partial_bytes_acked += a->bytes;
-	while (v->partial_bytes_acked >= v->cwnd) {
-		v->partial_bytes_acked -= v->cwnd;
+	if (a->all_acked)
+		return;
+	n->partial_bytes_acked += a->bytes;
+	while (n->partial_bytes_acked >= v->cwnd) {
+		n->partial_bytes_acked -= v->cwnd;
 		v->cwnd += v->mtu;
 	}
 }
 
-static void newreno_loss(struct cc_view *v) {
-	/* 7.2.3: ssthresh = max(cwnd / 2, 4 * PMDCS), cwnd = ssthresh, partial_bytes_acked = 0. */
+static void reduce(struct cc_view *v) {
+	struct newreno *n = own(v);
+	n->undo_cwnd = v->cwnd;
+	n->undo_ssthresh = v->ssthresh;
+	n->partial_bytes_acked = 0;
 	v->ssthresh = max64(v->cwnd / 2, 4 * (uint64_t)v->mtu);
-	v->cwnd = v->ssthresh;
-	v->partial_bytes_acked = 0;
 }
 
-static void newreno_timeout(struct cc_view *v) {
+static void newreno_loss(struct cc_view *v, const struct cc_loss *l) {
+	(void)l;
+	/* 7.2.3: ssthresh = max(cwnd / 2, 4 * PMDCS), cwnd = ssthresh, partial_bytes_acked = 0. */
+	reduce(v);
+	v->cwnd = v->ssthresh;
+}
+
+static void newreno_timeout(struct cc_view *v, const struct cc_loss *l) {
+	(void)l;
 	/* 7.2.3, T3: ssthresh = max(cwnd / 2, 4 * PMDCS), cwnd = PMDCS. */
-	v->ssthresh = max64(v->cwnd / 2, 4 * (uint64_t)v->mtu);
+	reduce(v);
 	v->cwnd = v->mtu;
-	v->partial_bytes_acked = 0;
+}
+
+static void newreno_undo(struct cc_view *v) {
+	struct newreno *n = own(v);
+	v->cwnd = max64(v->cwnd, n->undo_cwnd);
+	v->ssthresh = max64(v->ssthresh, n->undo_ssthresh);
 }
 
 static void newreno_idle(struct cc_view *v, uint64_t idle_ns) {
 	/* 7.2.1: while nothing is sent, cwnd falls to max(cwnd / 2, 4 * PMDCS) once per RTO; not below the initial window,
 	 * which is allowed after any silence. */
-	for (uint64_t t = v->rto; t > 0 && t <= idle_ns && v->cwnd > v->initial_window; t += v->rto)
-		v->cwnd = max64(v->cwnd / 2, v->initial_window);
+	for (uint64_t t = v->rto; t > 0 && t <= idle_ns && v->cwnd > v->config.initial_window; t += v->rto)
+		v->cwnd = max64(v->cwnd / 2, v->config.initial_window);
 }
 
 const struct cc_ops cc_newreno = {
@@ -59,5 +88,6 @@ const struct cc_ops cc_newreno = {
 	.ack = newreno_ack,
 	.loss = newreno_loss,
 	.timeout = newreno_timeout,
+	.undo = newreno_undo,
 	.idle = newreno_idle,
 };

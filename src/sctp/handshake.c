@@ -130,8 +130,19 @@ static void take_peer(sluice_sctp *a, uint32_t tag, uint32_t tsn, uint32_t a_rwn
 	a->view = (struct cc_view){
 		.ssthresh = a_rwnd,
 		.mtu = a->mtu - WIRE_HEADER_SIZE - WIRE_DATA_HEADER,
-		.initial_window = a->config.initial_window,
 		.rto = a->rto.rto,
+		.min_rtt = UINT64_MAX,
+		.config =
+			{
+				.initial_window = a->config.initial_window,
+				.min_window = a->config.min_window,
+				.max_window = a->config.max_window,
+				.beta = a->config.beta,
+				.startup_gain = a->config.startup_gain,
+				.cwnd_gain = a->config.cwnd_gain,
+				.target_delay = a->config.target_delay,
+				.pacing = a->config.pacing == SLUICE_PACING_ON,
+			},
 	};
 	a->cc->init(&a->view);
 	a->duplicate_count = 0;
