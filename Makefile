@@ -212,7 +212,7 @@ links: $(STATIC) $(SHARED) $(TOOL)
 
 # ---- programs ----
 
-extra_libs = $(if $(findstring usrsctp,$(1)),-lusrsctp)
+extra_libs = $(if $(findstring usrsctp,$(1)),-lusrsctp) $(if $(findstring trace,$(notdir $(1))),-ljansson)
 
 # Tests named test_tool_x take parts of the tool too.
 $(OUT)/tests/test_tool_%: $(OUT)/obj/tests/test_tool_%.o $(TOOL_PARTS) $(HELPERS) $(INTERNAL)

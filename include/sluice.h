@@ -3,6 +3,7 @@
  * error.h    what a negative result means
  * env.h      the allocator, the entropy and the pools that the objects of one thread share; datagrams and messages
  * stats.h    the counters that can be read at any time
+ * trace.h    what is told of each event and each packet, and files that Wireshark reads
  * sctp.h     the association engine alone, over a transport of yours
  * channel.h  data channels over an association
  * peer.h     DTLS, association and channels as one engine, still without a socket
@@ -15,6 +16,7 @@
 #include "sluice/env.h"
 #include "sluice/log.h"
 #include "sluice/stats.h"
+#include "sluice/trace.h"
 
 #include "sluice/sctp.h"
 

@@ -12,6 +12,7 @@
 
 #include "sluice/env.h"
 #include "sluice/stats.h"
+#include "sluice/trace.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -279,6 +280,15 @@ SLUICE_API enum sluice_sctp_state sluice_sctp_state(const sluice_sctp *a);
 SLUICE_API int sluice_sctp_error(const sluice_sctp *a, const char **text);
 /* A copy of its counters. */
 SLUICE_API void sluice_sctp_stats_get(const sluice_sctp *a, sluice_sctp_stats *stats);
+
+/* From here on fn gets a line of JSON for each event: packets sent, received and dropped, chunks lost, timers, states, metrics.
+ * The names and units are qlog's (draft-ietf-quic-qlog-main-schema) in a namespace of our own, "sctp:". The first line, which
+ * comes within this call, is the header: version, clock (the one that the verbs are given) and tags. Each line is at most
+ * SLUICE_TRACE_LINE_MAX bytes; nothing is allocated for it. fn NULL: no more. Returns 0 or SLUICE_NO_MEMORY. */
+SLUICE_API int sluice_sctp_set_trace(sluice_sctp *a, sluice_trace_fn fn, void *ctx);
+
+/* fn gets each packet that goes out or comes in, bad ones included; NULL: no more. Returns 0 or SLUICE_NO_MEMORY. */
+SLUICE_API int sluice_sctp_set_packet_tap(sluice_sctp *a, sluice_packet_fn fn, void *ctx);
 
 #ifdef __cplusplus
 }

@@ -135,6 +135,7 @@ static void drop_replies(sluice_sctp *a) {
 void sluice_sctp_free(sluice_sctp *a) {
 	if (!a)
 		return;
+	trace_free(a->trace);
 	a->window->opened = NULL;
 	a->wake = NULL;
 	for (struct event_node *n; (n = event_pop(&a->events));)

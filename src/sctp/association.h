@@ -5,6 +5,7 @@
  *   ack.c          SACK in, T3, congestion, abandoning           output.c     packets out
  *   shutdown.c     SHUTDOWN in all its collisions                reconfig.c   RFC 6525
  *   timers.c       heartbeats and the dispatch of timers         snap.c       INITs exchanged in SDP
+ *   trace.c        what happened, told to the app
  *
  * Below them stand modules that know nothing of the association: tsnmap, reassembly, message, outgoing, outstanding, rto,
  * cc, cookie, events, idmap. */
@@ -16,6 +17,7 @@
 #include "sctp/outstanding.h"
 #include "sctp/reassembly.h"
 #include "sctp/rto.h"
+#include "sctp/trace.h"
 #include "sctp/tsnmap.h"
 
 enum timer {
@@ -98,6 +100,7 @@ struct sluice_sctp {
 	bool described;             /* CLOSED, and local_tag and local_tsn were told to somebody */
 	bool heartbeat_unscheduled; /* established outside of a verb */
 	uint64_t now;               /* of the last verb */
+	struct trace *trace;        /* NULL: nobody listens */
 
 	/* who we are to each other */
 	uint32_t local_tag, peer_tag;

@@ -77,6 +77,8 @@ struct cc_ops {
 	void (*undo)(struct cc_view *v);                   /* the last loss() or timeout() was for packets that had arrived */
 	void (*idle)(struct cc_view *v, uint64_t idle_ns); /* sending begins again after that long */
 	void (*mtu)(struct cc_view *v);                    /* view->mtu has changed */
+	/* What it is doing, in a word of its own, for traces: "startup". NULL, or returns NULL: told from cwnd and ssthresh. */
+	const char *(*phase)(const struct cc_view *v);
 };
 
 extern const struct cc_ops cc_newreno;

@@ -230,8 +230,10 @@ static bool input_packet(sluice_sctp *a, const sluice_datagram *d) {
 	struct reader chunks;
 	a->stats.packets_received++;
 	a->stats.bytes_received += d->len;
+	trace_packet(a->trace, false, d->data, d->len);
 	if (!packet_open(a, d, &p, &chunks)) {
 		a->stats.packets_discarded++;
+		trace_dropped(a->trace, d->len);
 		return false;
 	}
 	struct wire_chunk c;
@@ -240,12 +242,14 @@ static bool input_packet(sluice_sctp *a, const sluice_datagram *d) {
 		dispatch_chunk(a, &p, &c);
 	if (more < 0)
 		a->stats.chunks_discarded++;
+	trace_sync(a->trace);
 	return p.had_data;
 }
 
 int sluice_sctp_input(sluice_sctp *a, const sluice_datagram *datagrams, size_t count, uint64_t now) {
 	a->now = now;
 	a->dirty = true;
+	trace_sync(a->trace);
 	uint32_t with_data = 0;
 	uint64_t refused = a->stats.memory_drops;
 	a->reconfig.taken = 0;
@@ -257,5 +261,6 @@ int sluice_sctp_input(sluice_sctp *a, const sluice_datagram *datagrams, size_t c
 	burst_open(a);
 	reconfig_progress(a);
 	shutdown_progress(a);
+	trace_sync(a->trace);
 	return a->stats.memory_drops != refused ? SLUICE_NO_MEMORY : 0;
 }

@@ -210,6 +210,7 @@ static size_t packet_finish(sluice_sctp *a, const struct space *s, size_t len, b
 		wire_packet_seal(s->data, len);
 	a->stats.packets_sent++;
 	a->stats.bytes_sent += len;
+	trace_packet(a->trace, true, s->data, len);
 	return len;
 }
 
@@ -293,6 +294,7 @@ int sluice_sctp_output(sluice_sctp *a, sluice_batch *b, uint64_t now) {
 	if (b->capacity < a->mtu + rooms)
 		return SLUICE_NO_SPACE;
 	a->now = now;
+	trace_sync(a->trace);
 	if (a->heartbeat_unscheduled)
 		heartbeat_schedule(a);
 	if (a->out.unstamped)
@@ -314,5 +316,6 @@ int sluice_sctp_output(sluice_sctp *a, sluice_batch *b, uint64_t now) {
 	}
 	if (b->count == 0)
 		a->dirty = false;
+	trace_sync(a->trace);
 	return (int)b->count;
 }

@@ -88,6 +88,7 @@ static void mark_lost(struct outstanding *o, struct tx_chunk *c, uint64_t tsn) {
 	if (c->state == CHUNK_IN_FLIGHT)
 		o->flight -= c->len;
 	c->state = CHUNK_LOST;
+	trace_lost(o->trace, tsn, c->len);
 	if (o->lost++ == 0 || tsn < o->lost_low)
 		o->lost_low = tsn;
 	/* RFC 9260, 6.3.1, C5, Karn's algorithm: what was retransmitted measures nothing. */

@@ -14,6 +14,7 @@
 #define SCTP_OUTSTANDING_H
 
 #include "sctp/outgoing.h"
+#include "sctp/trace.h"
 #include "wire/wire.h"
 
 #define OUTSTANDING_MAX 65536u
@@ -60,6 +61,7 @@ struct outstanding {
 	uint64_t rtt_tsn; /* being timed; 0: none. RFC 9260, 6.3.1, C4: one measurement a round trip */
 	uint32_t gap_count;
 	struct gap *gaps; /* blocks of the last SACK; GAPS_KEPT, made when first needed */
+	struct trace *trace;
 };
 
 /* What one SACK told. */

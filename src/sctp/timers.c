@@ -94,12 +94,17 @@ static void (*const on_expiry[TIMER_COUNT])(sluice_sctp *a) = {
 void sluice_sctp_advance(sluice_sctp *a, uint64_t now) {
 	a->now = now;
 	a->dirty = true;
+	trace_sync(a->trace);
 	outgoing_stamp(&a->out, now);
 	ack_expire_lifetimes(a);
 	for (int t = 0; t < TIMER_COUNT; t++)
-		if (a->timers[t] <= now)
+		if (a->timers[t] <= now) {
+			trace_timer(a->trace, t);
 			on_expiry[t](a);
+			trace_sync(a->trace);
+		}
 	burst_open(a);
 	reconfig_progress(a);
 	shutdown_progress(a);
+	trace_sync(a->trace);
 }

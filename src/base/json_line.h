@@ -1,0 +1,50 @@
+/* json_line: one line of JSON, put together in a buffer of the caller's without allocation.
+ *
+ * It writes what it is told and keeps the commas; that braces fit each other is the caller's business. Out of space it is marked
+ * `full`, and whoever can do without the last piece goes back to a mark taken before it. Strings are the program's own words and
+ * need no escaping. */
+#ifndef BASE_JSON_LINE_H
+#define BASE_JSON_LINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct json_line {
+	char *begin, *at, *end;
+	bool comma; /* something stands before the next member */
+	bool full;
+};
+
+static inline struct json_line json_line_of(char *space, size_t size) {
+	return (struct json_line){.begin = space, .at = space, .end = space + size};
+}
+static inline size_t json_line_len(const struct json_line *j) {
+	return (size_t)(j->at - j->begin);
+}
+
+static inline void json_raw(struct json_line *j, const char *s, size_t len) {
+	if (j->full || len > (size_t)(j->end - j->at)) {
+		j->full = true;
+		return;
+	}
+	memcpy(j->at, s, len);
+	j->at += len;
+}
+static inline void json_text(struct json_line *j, const char *s) {
+	json_raw(j, s, strlen(s));
+}
+
+/* The name of the next member; NULL in an array. */
+void json_key(struct json_line *j, const char *key);
+/* '{' or '[', and its end. */
+void json_open(struct json_line *j, const char *key, char bracket);
+void json_close(struct json_line *j, char bracket);
+void json_number(struct json_line *j, const char *key, uint64_t value);
+void json_string(struct json_line *j, const char *key, const char *value);
+void json_true(struct json_line *j, const char *key);
+/* Nanoseconds as milliseconds with six decimals. */
+void json_ms(struct json_line *j, const char *key, uint64_t ns);
+
+#endif

@@ -1,0 +1,521 @@
+#include "sctp/trace.h"
+
+#include "base/json_line.h"
+#include "base/serial.h"
+#include "sctp/association.h"
+#include "sluice.h"
+
+/* Names and units are those of the qlog drafts (draft-ietf-quic-qlog-main-schema, -quic-events) where they have one: times in
+ * ms, rates in bit/s, sizes in bytes. */
+
+#define TEXT(x) #x
+#define VERSION(major, minor, patch) TEXT(major) "." TEXT(minor) "." TEXT(patch)
+
+/* What was told last. */
+struct seen {
+	enum sluice_sctp_state state;
+	const char *phase;
+	uint32_t mtu, local_tag, peer_tag;
+	uint64_t abandoned;
+};
+
+enum metric {
+	METRIC_CWND,
+	METRIC_SSTHRESH,
+	METRIC_IN_FLIGHT,
+	METRIC_SRTT,
+	METRIC_RTTVAR,
+	METRIC_MIN_RTT,
+	METRIC_RTO,
+	METRIC_PACING_RATE,
+	METRIC_PEER_WINDOW,
+	METRIC_LOCAL_WINDOW,
+	METRIC_BUFFERED,
+	METRIC_ACKED,
+	METRIC_DELIVERED,
+	METRIC_COUNT,
+};
+
+static const struct {
+	const char *name;
+	bool time;
+} metrics[METRIC_COUNT] = {
+	[METRIC_CWND] = {"congestion_window", false},
+	[METRIC_SSTHRESH] = {"ssthresh", false},
+	[METRIC_IN_FLIGHT] = {"bytes_in_flight", false},
+	[METRIC_SRTT] = {"smoothed_rtt", true},
+	[METRIC_RTTVAR] = {"rtt_variance", true},
+	[METRIC_MIN_RTT] = {"min_rtt", true},
+	[METRIC_RTO] = {"retransmission_timeout", true},
+	[METRIC_PACING_RATE] = {"pacing_rate", false},
+	[METRIC_PEER_WINDOW] = {"peer_window", false},
+	[METRIC_LOCAL_WINDOW] = {"local_window", false},
+	[METRIC_BUFFERED] = {"bytes_buffered", false},
+	[METRIC_ACKED] = {"bytes_acked", false},         /* of messages: acknowledged or given up */
+	[METRIC_DELIVERED] = {"bytes_delivered", false}, /* of messages, to the app */
+};
+
+struct trace {
+	sluice_sctp *a;
+	sluice_trace_fn fn;
+	void *ctx;
+	sluice_packet_fn tap;
+	void *tap_ctx;
+	struct seen seen;
+	uint64_t told[METRIC_COUNT]; /* UINT64_MAX: never */
+	/* Chunks found lost and not yet told: a run of TSNs. */
+	uint64_t lost_first, lost_last, lost_bytes; /* lost_bytes 0: none */
+	const char *lost_trigger;
+	uint64_t highest_sent; /* TSN; what is sent at or below it is sent again */
+	char line[SLUICE_TRACE_LINE_MAX];
+};
+
+/* ---- lines ---- */
+
+static struct json_line event_begin(struct trace *t, const char *name) {
+	/* "}}\n" always fits behind what was written. */
+	struct json_line j = json_line_of(t->line, sizeof t->line - 3);
+	json_open(&j, NULL, '{');
+	json_ms(&j, "time", t->a->now);
+	json_string(&j, "name", name);
+	json_open(&j, "data", '{');
+	return j;
+}
+
+static void line_end(struct trace *t, struct json_line *j, const char *end) {
+	j->end = t->line + sizeof t->line;
+	j->full = false;
+	json_text(j, end);
+	t->fn(t->ctx, t->line, json_line_len(j));
+}
+
+static void event_end(struct trace *t, struct json_line *j) {
+	line_end(t, j, "}}\n");
+}
+
+static void header_line(struct trace *t) {
+	const sluice_sctp *a = t->a;
+	struct json_line j = json_line_of(t->line, sizeof t->line - 2);
+	json_open(&j, NULL, '{');
+	json_string(&j, "file_schema", "urn:ietf:params:qlog:file:sequential");
+	json_string(&j, "serialization_format", "application/x-ndjson");
+	json_string(&j, "title", "sluice " VERSION(SLUICE_VERSION_MAJOR, SLUICE_VERSION_MINOR, SLUICE_VERSION_PATCH));
+	json_open(&j, "trace", '{');
+	json_open(&j, "vantage_point", '{');
+	json_string(&j, "type", "unknown");
+	json_close(&j, '}');
+	json_open(&j, "event_schemas", '[');
+	json_string(&j, NULL, "urn:sluice:qlog:events:sctp-1");
+	json_close(&j, ']');
+	json_open(&j, "common_fields", '{');
+	json_open(&j, "protocol_types", '[');
+	json_string(&j, NULL, "SCTP");
+	json_close(&j, ']');
+	json_string(&j, "time_format", "relative_to_epoch");
+	json_open(&j, "reference_time", '{');
+	json_string(&j, "clock_type", "monotonic");
+	json_string(&j, "epoch", "unknown");
+	json_close(&j, '}');
+	json_number(&j, "local_tag", a->local_tag);
+	json_number(&j, "peer_tag", a->peer_tag);
+	json_number(&j, "local_port", a->config.local_port);
+	json_number(&j, "peer_port", a->config.remote_port);
+	json_close(&j, '}');
+	json_close(&j, '}');
+	line_end(t, &j, "}\n");
+}
+
+/* ---- packets ---- */
+
+static void data_members(struct trace *t, struct json_line *j, bool sent, const struct wire_chunk *c) {
+	struct wire_data d;
+	if (c->type == WIRE_I_DATA ? wire_i_data_read(c, &d) : wire_data_read(c, &d))
+		return;
+	json_number(j, "tsn", d.tsn);
+	json_number(j, "stream", d.stream);
+	if (c->type == WIRE_I_DATA) {
+		json_number(j, "mid", d.mid);
+		if (!(d.flags & WIRE_DATA_B))
+			json_number(j, "fsn", d.fsn);
+	} else {
+		json_number(j, "ssn", d.ssn);
+	}
+	if (c->type == WIRE_DATA || d.flags & WIRE_DATA_B)
+		json_number(j, "ppid", d.ppid);
+	json_number(j, "length", d.len);
+	if (d.flags & WIRE_DATA_B)
+		json_true(j, "begin");
+	if (d.flags & WIRE_DATA_E)
+		json_true(j, "end");
+	if (d.flags & WIRE_DATA_U)
+		json_true(j, "unordered");
+	if (d.flags & WIRE_DATA_I)
+		json_true(j, "immediate");
+	if (!sent)
+		return;
+	uint64_t tsn = serial_unwrap(d.tsn, t->a->sent.next);
+	if (tsn <= t->highest_sent)
+		json_true(j, "retransmission");
+	else
+		t->highest_sent = tsn;
+}
+
+#define GAPS_TOLD 16
+
+static void sack_members(struct json_line *j, const struct wire_chunk *c) {
+	struct wire_sack s;
+	if (wire_sack_read(c, &s))
+		return;
+	json_number(j, "cumulative_tsn", s.cum_tsn);
+	json_number(j, "a_rwnd", s.a_rwnd);
+	if (s.gap_count) {
+		json_number(j, "gap_count", s.gap_count);
+		json_open(j, "gaps", '[');
+		for (size_t i = 0; i < s.gap_count && i < GAPS_TOLD; i++) {
+			uint16_t start, end;
+			wire_sack_gap(&s, i, &start, &end);
+			json_open(j, NULL, '[');
+			json_number(j, NULL, s.cum_tsn + start);
+			json_number(j, NULL, s.cum_tsn + end);
+			json_close(j, ']');
+		}
+		json_close(j, ']');
+	}
+	if (s.duplicate_count)
+		json_number(j, "duplicate_count", s.duplicate_count);
+}
+
+static void init_members(struct json_line *j, const struct wire_chunk *c) {
+	struct wire_init i;
+	if (wire_init_read(c, &i))
+		return;
+	json_number(j, "initiate_tag", i.tag);
+	json_number(j, "a_rwnd", i.a_rwnd);
+	json_number(j, "outbound_streams", i.outbound_streams);
+	json_number(j, "inbound_streams", i.inbound_streams);
+	json_number(j, "initial_tsn", i.tsn);
+	if (i.forward_tsn)
+		json_true(j, "forward_tsn");
+	if (i.reconfig)
+		json_true(j, "reconfig");
+	if (i.i_data)
+		json_true(j, "i_data");
+	if (i.has_zero_checksum)
+		json_true(j, "zero_checksum");
+}
+
+static void cause_members(struct json_line *j, const struct wire_chunk *c) {
+	struct reader r = reader_of(c->value, c->len);
+	struct wire_param cause;
+	if (wire_param_next(&r, &cause) == 1)
+		json_string(j, "cause", wire_cause_name(cause.type));
+}
+
+static void chunk_members(struct trace *t, struct json_line *j, bool sent, const struct wire_chunk *c) {
+	struct wire_forward f;
+	uint32_t cum;
+	switch (c->type) {
+	case WIRE_DATA:
+	case WIRE_I_DATA:
+		data_members(t, j, sent, c);
+		return;
+	case WIRE_SACK:
+		sack_members(j, c);
+		return;
+	case WIRE_INIT:
+	case WIRE_INIT_ACK:
+		init_members(j, c);
+		return;
+	case WIRE_ABORT:
+	case WIRE_ERROR:
+		cause_members(j, c);
+		return;
+	case WIRE_SHUTDOWN:
+		if (wire_shutdown_read(c, &cum) == 0)
+			json_number(j, "cumulative_tsn", cum);
+		return;
+	case WIRE_FORWARD_TSN:
+	case WIRE_I_FORWARD_TSN:
+		if ((c->type == WIRE_FORWARD_TSN ? wire_forward_read(c, &f) : wire_i_forward_read(c, &f)) == 0)
+			json_number(j, "new_cumulative_tsn", f.cum_tsn);
+		return;
+	default:
+		json_number(j, "length", c->len);
+	}
+}
+
+/* The chunks that fit; how many did not is told behind them. */
+#define OMITTED_ROOM 40
+
+static void chunk_list(struct trace *t, struct json_line *j, bool sent, struct reader *r) {
+	struct wire_chunk c;
+	uint64_t omitted = 0;
+	char *whole = j->end;
+	j->end -= OMITTED_ROOM;
+	json_open(j, "chunks", '[');
+	while (wire_chunk_next(r, &c) == 1) {
+		struct json_line before = *j;
+		json_open(j, NULL, '{');
+		json_string(j, "type", wire_chunk_name(c.type));
+		chunk_members(t, j, sent, &c);
+		json_close(j, '}');
+		if (j->full) {
+			*j = before;
+			omitted++;
+		}
+	}
+	j->end = whole;
+	json_close(j, ']');
+	if (omitted)
+		json_number(j, "chunks_omitted", omitted);
+}
+
+void trace_on_packet(struct trace *t, bool sent, const uint8_t *packet, size_t len) {
+	if (t->tap)
+		t->tap(t->tap_ctx, sent, packet, len, t->a->now);
+	if (!t->fn)
+		return;
+	struct reader r = reader_of(packet, len);
+	struct wire_header h;
+	struct json_line j = event_begin(t, sent ? "sctp:packet_sent" : "sctp:packet_received");
+	json_open(&j, "raw", '{');
+	json_number(&j, "length", len);
+	json_close(&j, '}');
+	if (wire_packet_read(&r, &h) == 0) {
+		json_number(&j, "tag", h.tag);
+		chunk_list(t, &j, sent, &r);
+	}
+	event_end(t, &j);
+}
+
+void trace_on_dropped(struct trace *t, size_t len) {
+	if (!t->fn)
+		return;
+	struct json_line j = event_begin(t, "sctp:packet_dropped");
+	json_open(&j, "raw", '{');
+	json_number(&j, "length", len);
+	json_close(&j, '}');
+	event_end(t, &j);
+}
+
+/* ---- losses and timers ---- */
+
+static void tell_lost(struct trace *t) {
+	if (t->lost_bytes == 0)
+		return;
+	struct json_line j = event_begin(t, "sctp:chunks_lost");
+	json_number(&j, "first_tsn", (uint32_t)t->lost_first);
+	json_number(&j, "last_tsn", (uint32_t)t->lost_last);
+	json_number(&j, "count", t->lost_last - t->lost_first + 1);
+	json_number(&j, "bytes", t->lost_bytes);
+	json_string(&j, "trigger", t->lost_trigger);
+	t->lost_bytes = 0;
+	event_end(t, &j);
+}
+
+static const char *usual_trigger(const sluice_sctp *a) {
+	return a->config.recovery == SLUICE_RECOVERY_RFC9260 ? "miss_indications" : "time_threshold";
+}
+
+void trace_on_lost(struct trace *t, uint64_t tsn, uint32_t len) {
+	if (!t->fn)
+		return;
+	if (t->lost_bytes && tsn != t->lost_last + 1)
+		tell_lost(t);
+	if (t->lost_bytes == 0)
+		t->lost_first = tsn;
+	t->lost_last = tsn;
+	t->lost_bytes += len;
+}
+
+static const char *const timer_names[] = {
+	[TIMER_T1] = "T1-init",        [TIMER_T2] = "T2-shutdown",      [TIMER_T3] = "T3-rtx",
+	[TIMER_SACK] = "sack",         [TIMER_HEARTBEAT] = "heartbeat", [TIMER_HEARTBEAT_ACK] = "heartbeat_ack",
+	[TIMER_RECONFIG] = "reconfig", [TIMER_PROBE] = "window_probe",
+};
+_Static_assert(sizeof timer_names / sizeof *timer_names == TIMER_COUNT, "each timer has a name");
+
+void trace_on_timer(struct trace *t, int timer) {
+	if (!t->fn)
+		return;
+	tell_lost(t);
+	t->lost_trigger = timer_names[timer];
+	struct json_line j = event_begin(t, "sctp:timer_expired");
+	json_string(&j, "timer", timer_names[timer]);
+	event_end(t, &j);
+}
+
+/* ---- what comparing tells ---- */
+
+static void tell_change(struct trace *t, const char *name, const char *from, const char *to) {
+	struct json_line j = event_begin(t, name);
+	if (from)
+		json_string(&j, "old", from);
+	json_string(&j, "new", to);
+	event_end(t, &j);
+}
+
+static void tell_parameters(struct trace *t) {
+	const sluice_sctp *a = t->a;
+	struct json_line j = event_begin(t, "sctp:parameters_set");
+	json_number(&j, "local_tag", a->local_tag);
+	json_number(&j, "peer_tag", a->peer_tag);
+	json_number(&j, "outbound_streams", a->outbound);
+	json_number(&j, "inbound_streams", a->inbound);
+	json_string(&j, "congestion_control", a->cc->name);
+	json_number(&j, "mtu", a->mtu);
+	if (a->peer_forward_tsn)
+		json_true(&j, "forward_tsn");
+	if (a->peer_reconfig)
+		json_true(&j, "reconfig");
+	if (a->send_zero_checksum)
+		json_true(&j, "zero_checksum");
+	event_end(t, &j);
+}
+
+static const char *phase_of(const sluice_sctp *a) {
+	const struct cc_view *v = &a->view;
+	const char *own = a->cc->phase ? a->cc->phase(v) : NULL;
+	return own ? own : v->in_recovery ? "recovery" : v->cwnd < v->ssthresh ? "slow_start" : "congestion_avoidance";
+}
+
+static void look_at_state(struct trace *t) {
+	const sluice_sctp *a = t->a;
+	struct seen *s = &t->seen;
+	if (a->state != s->state)
+		tell_change(t, "sctp:association_state_updated", sluice_sctp_state_name(s->state),
+		            sluice_sctp_state_name(a->state));
+	s->state = a->state;
+	if (a->peer_tag && (a->local_tag != s->local_tag || a->peer_tag != s->peer_tag))
+		tell_parameters(t);
+	s->local_tag = a->local_tag;
+	s->peer_tag = a->peer_tag;
+	if (a->view.mtu) {
+		const char *phase = phase_of(a);
+		if (phase != s->phase)
+			tell_change(t, "sctp:congestion_state_updated", s->phase, phase);
+		s->phase = phase;
+	}
+	if (a->mtu != s->mtu) {
+		struct json_line j = event_begin(t, "sctp:mtu_updated");
+		if (s->mtu)
+			json_number(&j, "old", s->mtu);
+		json_number(&j, "new", a->mtu);
+		event_end(t, &j);
+		s->mtu = a->mtu;
+	}
+	if (a->out.abandoned != s->abandoned) {
+		struct json_line j = event_begin(t, "sctp:messages_abandoned");
+		json_number(&j, "count", a->out.abandoned - s->abandoned);
+		event_end(t, &j);
+		s->abandoned = a->out.abandoned;
+	}
+}
+
+static void read_metrics(const sluice_sctp *a, uint64_t *m) {
+	m[METRIC_CWND] = a->view.cwnd;
+	m[METRIC_SSTHRESH] = a->view.ssthresh;
+	m[METRIC_IN_FLIGHT] = a->sent.flight;
+	m[METRIC_SRTT] = a->rto.srtt;
+	m[METRIC_RTTVAR] = a->rto.rttvar;
+	m[METRIC_MIN_RTT] = a->rto.min_rtt == UINT64_MAX ? 0 : a->rto.min_rtt;
+	m[METRIC_RTO] = a->rto.rto;
+	m[METRIC_PACING_RATE] = 8 * a->view.pacing_rate;
+	m[METRIC_PEER_WINDOW] = a->peer_a_rwnd;
+	m[METRIC_LOCAL_WINDOW] = data_a_rwnd(a);
+	m[METRIC_BUFFERED] = a->out.buffered;
+	m[METRIC_ACKED] = a->out.payload - a->out.buffered;
+	m[METRIC_DELIVERED] = a->in.payload;
+}
+
+static void look_at_metrics(struct trace *t) {
+	uint64_t now[METRIC_COUNT];
+	read_metrics(t->a, now);
+	if (memcmp(now, t->told, sizeof now) == 0)
+		return;
+	struct json_line j = event_begin(t, "sctp:metrics_updated");
+	for (int m = 0; m < METRIC_COUNT; m++) {
+		if (now[m] == t->told[m])
+			continue;
+		if (metrics[m].time)
+			json_ms(&j, metrics[m].name, now[m]);
+		else
+			json_number(&j, metrics[m].name, now[m]);
+	}
+	memcpy(t->told, now, sizeof now);
+	event_end(t, &j);
+}
+
+void trace_on_look(struct trace *t) {
+	if (!t->fn)
+		return;
+	tell_lost(t);
+	t->lost_trigger = usual_trigger(t->a);
+	/* The books of what is outstanding are begun anew with each association. */
+	t->a->sent.trace = t;
+	look_at_state(t);
+	look_at_metrics(t);
+}
+
+/* ---- who listens ---- */
+
+static struct trace *trace_get(sluice_sctp *a) {
+	if (!a->trace) {
+		a->trace = env_zalloc(a->env, sizeof *a->trace);
+		if (a->trace)
+			a->trace->a = a;
+	}
+	return a->trace;
+}
+
+/* Nobody listens any more: the hooks find nothing. */
+static void trace_leave(sluice_sctp *a) {
+	if (!a->trace || a->trace->fn || a->trace->tap)
+		return;
+	trace_free(a->trace);
+}
+
+void trace_free(struct trace *t) {
+	if (!t)
+		return;
+	trace_sync(t);
+	t->a->sent.trace = NULL;
+	t->a->trace = NULL;
+	env_free(t->a->env, t);
+}
+
+int sluice_sctp_set_trace(sluice_sctp *a, sluice_trace_fn fn, void *ctx) {
+	if (!fn && !a->trace)
+		return 0;
+	struct trace *t = trace_get(a);
+	if (!t)
+		return SLUICE_NO_MEMORY;
+	if (t->fn)
+		trace_on_look(t);
+	t->fn = fn;
+	t->ctx = ctx;
+	a->sent.trace = fn ? t : NULL;
+	if (!fn) {
+		trace_leave(a);
+		return 0;
+	}
+	t->seen = (struct seen){.state = a->state, .mtu = a->mtu, .abandoned = a->out.abandoned};
+	memset(t->told, 0xff, sizeof t->told);
+	t->highest_sent = a->sent.next - 1;
+	t->lost_bytes = 0;
+	t->lost_trigger = usual_trigger(a);
+	header_line(t);
+	return 0;
+}
+
+int sluice_sctp_set_packet_tap(sluice_sctp *a, sluice_packet_fn fn, void *ctx) {
+	if (!fn && !a->trace)
+		return 0;
+	struct trace *t = trace_get(a);
+	if (!t)
+		return SLUICE_NO_MEMORY;
+	t->tap = fn;
+	t->tap_ctx = ctx;
+	trace_leave(a);
+	return 0;
+}
