@@ -150,11 +150,15 @@ static void offer_and_answer(struct kit_end *a, struct kit_end *b) {
 	hand_over(b, a, SLUICE_SDP_ANSWER);
 }
 
+void kit_open_channel(struct kit_end *e) {
+	const sluice_channel_config channel = {.label = "kit", .id = -1, .callbacks = callbacks, .user = e};
+	ck_assert_int_eq(sluice_peer_open_channel(e->peer, &channel, &e->ch), 0);
+}
+
 void kit_negotiate(struct kit_end *a, struct kit_end *b) {
-	sluice_channel_config channel = {.label = "kit", .id = -1, .callbacks = callbacks, .user = a};
 	a->other = b;
 	b->other = a;
-	ck_assert_int_eq(sluice_peer_open_channel(a->peer, &channel, &a->ch), 0);
+	kit_open_channel(a);
 	offer_and_answer(a, b);
 }
 

@@ -29,6 +29,8 @@ struct kit_end {
 void kit_end_init(struct kit_end *e, sluice_env *env, sluice_loop *loop, const sluice_peer_config *config);
 void kit_end_free(struct kit_end *e);
 
+/* With the kit's callbacks. */
+void kit_open_channel(struct kit_end *e);
 /* Offer from a, which opens a channel; answer from b. Both have their drivers. */
 void kit_negotiate(struct kit_end *a, struct kit_end *b);
 /* New ICE credentials on both sides. */

@@ -360,6 +360,8 @@ bool consent_alive(const struct ice *ice, const struct pair *p, uint64_t now);
 bool consent_silent(const struct ice *ice, const struct pair *p, uint64_t now);
 /* Is a pair that was valid, and is not in use, given up? */
 bool consent_expired(const struct ice *ice, const struct pair *p, uint64_t now);
+/* Asks the selected pair at once, or a moment after its last answer. */
+void consent_doubt(struct ice *ice);
 void consent_advance(struct ice *ice, uint64_t now);
 uint64_t consent_deadline(const struct ice *ice);
 void pair_fail(struct ice *ice, struct pair *p);

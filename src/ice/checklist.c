@@ -224,7 +224,9 @@ struct pair *pair_add(struct ice *ice, struct session *s, struct local *l, struc
 	p->state = ICE_PAIR_FROZEN;
 	s->pairs[s->pair_count++] = p;
 	relay_permit(ice, &p->path, false);
-	if (!foundation_is_busy(p))
+	/* What comes after the connection was lost is there because what we had is gone: it does not wait until a check of an old port has
+	 * been repeated in vain for ten seconds, only because the address is the same and so the foundation. */
+	if (ice->lost_since != SLUICE_NEVER || !foundation_is_busy(p))
 		pair_state(p, ICE_PAIR_WAITING);
 	ice->dirty = true;
 	return p;

@@ -235,6 +235,11 @@ struct pair *check_arrived(struct ice *ice, struct session *s, const sluice_path
 	if (!p)
 		return NULL;
 	p->checked = true;
+	/* The other side may ask here because its end of the pair in use is gone, which nobody tells us: so ask whether that one still
+	 * answers, now and not when its consent is due. A nomination alone would not tell: of several nominated pairs the one of the highest
+	 * priority is used (RFC 8445, 8.1.1), since an old agent nominates all that it checks. */
+	if (p != ice->selected)
+		consent_doubt(ice);
 	/* RFC 8445, 7.3.1.4: a pair in any state but Succeeded gets a triggered check. Also one that is In-Progress: its check may have
 	 * been dropped by a NAT that this request has just opened. And of a valid one that was silent this is a sign of life. */
 	if (p->state != ICE_PAIR_SUCCEEDED || p->unanswered_since != SLUICE_NEVER)

@@ -127,6 +127,15 @@ static uint64_t last_sign(const struct ice *ice, const struct pair *p) {
 	return ice->config.lite ? p->last_request : p->last_answer;
 }
 
+void consent_doubt(struct ice *ice) {
+	struct pair *p = ice->selected;
+	if (!p || p->session != ice->current || p->tries > 0 || ice->config.lite)
+		return;
+	uint64_t soon = p->last_answer + REPEAT_MIN;
+	if (p->timer.key > soon)
+		heap_set(&p->session->timers, &p->timer, soon > ice->latest ? soon : ice->latest);
+}
+
 /* The spares are asked at once when the selected pair becomes suspect. */
 static void ask_spares(struct ice *ice, uint64_t now) {
 	struct session *s = ice->selected->session;
