@@ -26,6 +26,28 @@ typedef void (*sluice_trace_fn)(void *ctx, const char *line, size_t len);
  * as long as the call. */
 typedef void (*sluice_packet_fn)(void *ctx, bool sent, const void *packet, size_t len, uint64_t now);
 
+/* ---- a pcap file ---- */
+
+/* What a file begins with, and what stands before each packet's bytes. Wireshark and tcpdump read it: link type 248, which is
+ * SCTP without anything below it, times in ns. Which side sent a packet is told by its verification tag. */
+#define SLUICE_PCAP_HEADER_SIZE 24
+#define SLUICE_PCAP_RECORD_SIZE 16
+SLUICE_API void sluice_pcap_header(uint8_t header[SLUICE_PCAP_HEADER_SIZE]);
+/* at: ns since 1970 (the verbs' `now` and how much the app's clock differs from it). len: bytes of the packet; the app writes all
+ * of them behind the record. */
+SLUICE_API void sluice_pcap_record(uint8_t record[SLUICE_PCAP_RECORD_SIZE], uint64_t at, size_t len);
+
+/* ---- a line of text ---- */
+
+/* Bytes that a packet's line needs at most, the NUL included. */
+#define SLUICE_PACKET_TEXT_SIZE(len) (3 * (len) + 48)
+
+/* The packet as other stacks put it into their logs: "O 12:34:56.789000 0000 13 88 ... # SCTP_PACKET" and a newline, with I for one
+ * received. Lines like that, picked out of any log with grep SCTP_PACKET, become a capture:
+ *     text2pcap -D -n -l 248 -t '%H:%M:%S.' packets.txt packets.pcapng
+ * at: ns since 1970; the time of day in it is UTC. Returns the length without the NUL, or SLUICE_NO_SPACE. */
+SLUICE_API int sluice_packet_text(char *text, size_t size, bool sent, const void *packet, size_t len, uint64_t at);
+
 #ifdef __cplusplus
 }
 #endif

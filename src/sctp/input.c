@@ -242,7 +242,6 @@ static bool input_packet(sluice_sctp *a, const sluice_datagram *d) {
 		dispatch_chunk(a, &p, &c);
 	if (more < 0)
 		a->stats.chunks_discarded++;
-	trace_sync(a->trace);
 	return p.had_data;
 }
 
@@ -256,6 +255,7 @@ int sluice_sctp_input(sluice_sctp *a, const sluice_datagram *datagrams, size_t c
 	outgoing_stamp(&a->out, now);
 	for (size_t i = 0; i < count; i++)
 		with_data += input_packet(a, &datagrams[i]);
+	trace_sync(a->trace);
 	if (with_data)
 		data_batch_end(a, with_data);
 	burst_open(a);

@@ -271,6 +271,9 @@ static void chunk_list(struct trace *t, struct json_line *j, bool sent, struct r
 }
 
 void trace_on_packet(struct trace *t, bool sent, const uint8_t *packet, size_t len) {
+	/* What the packet before it changed is told before it. */
+	if (!sent)
+		trace_on_look(t);
 	if (t->tap)
 		t->tap(t->tap_ctx, sent, packet, len, t->a->now);
 	if (!t->fn)

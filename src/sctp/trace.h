@@ -21,7 +21,7 @@ void trace_on_lost(struct trace *t, uint64_t tsn, uint32_t len);
 
 #define TRACE_OFF(t) __builtin_expect((t) == NULL, 1)
 
-/* State may have changed: after a verb, a packet, a timer. */
+/* State may have changed: after a verb, a timer. */
 static inline void trace_sync(struct trace *t) {
 	if (!TRACE_OFF(t))
 		trace_on_look(t);
