@@ -110,9 +110,9 @@ START_TEST(test_small_messages_fill_packets_to_the_mtu) {
 	struct pair p;
 	pair_start(&p, NULL);
 	for (unsigned i = 0; i < 110; i++)
-		pair_send(&p, p.a, 0, 100);
+		pair_send(&p, p.a, 0, 96);
 	pair_deliver(&p, SLUICE_S);
-	/* 116 bytes each, (1188 - 12) / 116 = 10 a packet, and the initial window takes them all. */
+	/* 116 bytes each with the header of I-DATA, (1188 - 12) / 116 = 10 a packet, and the initial window takes them all. */
 	ck_assert_uint_eq(data_packets(&p, true), 11);
 	pair_free(&p);
 }

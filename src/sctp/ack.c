@@ -19,37 +19,57 @@ static void forward_tsn_due(sluice_sctp *a) {
 
 #define FORWARD_STREAMS_MAX 64
 
-static void forward_note(uint8_t *pairs, size_t *count, uint16_t stream, uint16_t ssn) {
-	for (size_t i = 0; i < *count; i++) {
-		if (get_be16(pairs + 4 * i) == stream) {
-			/* RFC 3758, 3.2: the field holds "the largest stream sequence number in this stream being skipped":
-			 * TSNs ascend, so the later one is. */
-			put_be16(pairs + 4 * i + 2, ssn);
-			return;
-		}
+struct skipped {
+	uint16_t stream;
+	bool unordered;
+	uint32_t mid;
+};
+
+static void forward_note(struct skipped *list, size_t *count, const struct tx_chunk *c) {
+	struct skipped this = {c->stream, (c->flags & WIRE_DATA_U) != 0, c->mid};
+	size_t i = 0;
+	while (i < *count && (list[i].stream != this.stream || list[i].unordered != this.unordered))
+		i++;
+	/* RFC 3758, 3.2: the field holds "the largest stream sequence number in this stream being skipped": TSNs ascend, so the
+	 * later one is. */
+	list[i] = this;
+	if (i == *count)
+		++*count;
+}
+
+/* FORWARD-TSN lists ordered messages by SSN; I-FORWARD-TSN unordered ones too, and both by MID: RFC 8260, 2.3.1. */
+static void forward_write(const sluice_sctp *a, struct writer *w, uint64_t point, const struct skipped *list, size_t count) {
+	uint8_t entries[8 * FORWARD_STREAMS_MAX];
+	struct wire_forward f = {.cum_tsn = (uint32_t)point, .count = count, .streams = entries};
+	for (size_t i = 0; i < count; i++) {
+		uint8_t *entry = entries + (a->interleaving ? 8 : 4) * i;
+		put_be16(entry, list[i].stream);
+		put_be16(entry + 2, a->interleaving ? list[i].unordered : (uint16_t)list[i].mid);
+		if (a->interleaving)
+			put_be32(entry + 4, list[i].mid);
 	}
-	put_be16(pairs + 4 * *count, stream);
-	put_be16(pairs + 4 * *count + 2, ssn);
-	++*count;
+	if (a->interleaving)
+		wire_i_forward_write(w, &f);
+	else
+		wire_forward_write(w, &f);
 }
 
 void ack_write_forward_tsn(sluice_sctp *a, struct writer *w) {
-	uint8_t pairs[4 * FORWARD_STREAMS_MAX];
-	size_t count = 0;
-	if (writer_room(w) < 8 + sizeof pairs)
+	struct skipped list[FORWARD_STREAMS_MAX];
+	size_t count = 0, max = a->interleaving ? FORWARD_STREAMS_MAX / 2 : FORWARD_STREAMS_MAX;
+	if (writer_room(w) < 8 + 4 * FORWARD_STREAMS_MAX)
 		return;
 	uint64_t point = a->sent.cum;
 	/* Should more streams be concerned than the chunk lists, it stops short, and the next one goes on from there. */
-	for (; point < a->sent.advanced && count < FORWARD_STREAMS_MAX; point++) {
+	for (; point < a->sent.advanced && count < max; point++) {
 		const struct tx_chunk *c = outstanding_at(&a->sent, point + 1);
-		if (!(c->flags & WIRE_DATA_U))
-			forward_note(pairs, &count, c->stream, c->ssn);
+		if (a->interleaving || !(c->flags & WIRE_DATA_U))
+			forward_note(list, &count, c);
 	}
 	a->pending &= ~(uint32_t)PENDING_FORWARD_TSN;
 	if (point == a->sent.cum)
 		return;
-	struct wire_forward f = {.cum_tsn = (uint32_t)point, .count = count, .streams = pairs};
-	wire_forward_write(w, &f);
+	forward_write(a, w, point, list, count);
 	a->forward_tsn_sent = point;
 	a->forward_tsn_at = a->now;
 	/* C5: "If a FORWARD TSN is sent, the sender MUST assure that at least one T3-rtx timer is running." */

@@ -108,6 +108,7 @@ int sluice_sctp_new(sluice_env *env, const sluice_sctp_config *config, sluice_sc
 	a->env = env;
 	a->config = complete;
 	a->mtu = complete.mtu & ~3u;
+	a->data_header = WIRE_DATA_HEADER;
 	a->cc = &cc_newreno;
 	a->window->opened = data_window_opened;
 	a->window->owner = a;
@@ -363,8 +364,8 @@ void sluice_sctp_stats_get(const sluice_sctp *a, sluice_sctp_stats *stats) {
 	stats->messages_sent = a->out.messages;
 	stats->payload_sent = a->out.payload;
 	stats->messages_abandoned = a->out.abandoned;
-	stats->messages_received = a->in.messages;
-	stats->payload_received = a->in.payload;
+	stats->messages_received = a->in.to.messages;
+	stats->payload_received = a->in.to.payload;
 	stats->srtt = a->rto.srtt;
 	stats->rttvar = a->rto.rttvar;
 	stats->rto = a->rto.rto;

@@ -108,6 +108,8 @@ struct sluice_sctp {
 	uint8_t secret[COOKIE_SECRET_SIZE];
 	uint16_t outbound, inbound; /* streams, negotiated */
 	bool peer_forward_tsn, peer_reconfig;
+	bool interleaving;    /* I-DATA and I-FORWARD-TSN in place of DATA and FORWARD-TSN, both ways; RFC 8260 */
+	uint32_t data_header; /* bytes of the chunk header before the payload: WIRE_DATA_HEADER or WIRE_I_DATA_HEADER */
 	bool send_zero_checksum;
 	uint8_t *echo; /* COOKIE-ECHO as bytes, and ERROR behind it when the INIT-ACK had what we did not know */
 	size_t echo_len;
@@ -172,6 +174,11 @@ bool association_reply(sluice_sctp *a, uint32_t tag, const void *chunks, size_t 
 void association_reply_cause(sluice_sctp *a, uint32_t tag, uint8_t type, uint16_t cause, const void *info, size_t len);
 bool association_check(const sluice_sctp *a);
 
+/* Payload of a packet that holds one fragment. */
+static inline uint32_t association_payload_max(const sluice_sctp *a) {
+	return a->mtu - WIRE_HEADER_SIZE - a->data_header;
+}
+
 static inline void timer_start(sluice_sctp *a, enum timer t, uint64_t after) {
 	a->timers[t] = a->now + after;
 }
@@ -214,8 +221,8 @@ bool input_state_in(const sluice_sctp *a, uint32_t states); /* states: bits 1 <<
 
 /* ---- data.c ---- */
 void data_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c);
-void data_forward_tsn(sluice_sctp *a, const struct wire_chunk *c);
-void data_batch_end(sluice_sctp *a, uint32_t packets_with_data); /* decides whether a SACK is due */
+void data_forward_tsn(sluice_sctp *a, struct packet *p, const struct wire_chunk *c); /* I-FORWARD-TSN too */
+void data_batch_end(sluice_sctp *a, uint32_t packets_with_data);                     /* decides whether a SACK is due */
 void data_write_sack(sluice_sctp *a, struct writer *w);
 uint64_t data_a_rwnd(const sluice_sctp *a);
 void data_window_opened(void *association);

@@ -12,6 +12,11 @@
 #define COOKIE_SECRET_SIZE 32
 #define COOKIE_SIZE (60 + CRYPTO_SHA256_SIZE)
 
+/* What the peer's INIT or INIT-ACK says that it can do. */
+struct capabilities {
+	bool forward_tsn, reconfig, zero_checksum, i_data, i_forward_tsn;
+};
+
 struct cookie {
 	uint64_t created; /* ns */
 	uint32_t local_tag, peer_tag;
@@ -21,7 +26,7 @@ struct cookie {
 	uint16_t peer_outbound, peer_inbound; /* streams as the peer's INIT named them */
 	uint16_t local_port, peer_port;
 	uint64_t lifetime; /* ns */
-	bool forward_tsn, reconfig, zero_checksum;
+	struct capabilities can;
 };
 
 /* Writes COOKIE_SIZE bytes. False when the crypto library refuses. */

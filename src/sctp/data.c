@@ -1,4 +1,5 @@
-/* data: DATA and FORWARD-TSN in, SACK out, and the window that we promise. RFC 9260, 6.2; RFC 3758, 3.6. */
+/* data: DATA and FORWARD-TSN in, or I-DATA and I-FORWARD-TSN, SACK out, and the window that we promise. RFC 9260, 6.2; RFC 3758,
+ * 3.6; RFC 8260, 2. */
 #include "sctp/association.h"
 
 #include "base/serial.h"
@@ -61,6 +62,17 @@ static void abort_no_user_data(sluice_sctp *a, uint32_t tsn) {
 	association_end(a, SLUICE_PROTOCOL, "a DATA chunk without data");
 }
 
+/* RFC 8260, 2.2.3: where I-DATA was negotiated, a DATA chunk is a violation of its rules, and where it was not, an I-DATA chunk is;
+ * the receiver "MUST abort the association", and may say "Protocol Violation". FORWARD-TSN and I-FORWARD-TSN go with them (2.3.1). */
+static bool mixed(sluice_sctp *a, struct packet *p, uint8_t type, bool interleaved) {
+	if (interleaved == a->interleaving)
+		return false;
+	association_fail(a, SLUICE_PROTOCOL, WIRE_CAUSE_PROTOCOL_VIOLATION, true, "%s where %s was negotiated",
+	                 wire_chunk_name(type), a->interleaving ? "I-DATA" : "DATA");
+	p->stop = true;
+	return true;
+}
+
 /* Stores a new chunk; false when it must not be acknowledged. */
 static bool take_new(sluice_sctp *a, struct packet *p, const struct wire_data *d, uint64_t tsn) {
 	if (d->stream >= a->inbound) {
@@ -74,14 +86,14 @@ static bool take_new(sluice_sctp *a, struct packet *p, const struct wire_data *d
 		a->stats.window_drops++;
 		return false;
 	}
-	int error = reassembly_add(&a->in, d, tsn, p->slab);
+	int error = a->interleaving ? reassembly_add_interleaved(&a->in, d, p->slab) : reassembly_add(&a->in, d, tsn, p->slab);
 	if (error == SLUICE_TOO_LARGE) {
 		association_fail(a, SLUICE_PROTOCOL, WIRE_CAUSE_PROTOCOL_VIOLATION, true, "a message larger than %u bytes",
 		                 (unsigned)a->config.max_message_size);
 		p->stop = true;
 		return false;
 	}
-	if (error == SLUICE_LIMIT && tsn == a->map.cum + 1) {
+	if (error == SLUICE_LIMIT && (a->interleaving || tsn == a->map.cum + 1)) {
 		/* Everything before it is here and is still no message; nothing that may come could end that. */
 		association_fail(a, SLUICE_PROTOCOL, WIRE_CAUSE_PROTOCOL_VIOLATION, true, "a message of more than %u fragments",
 		                 FRAGMENTS_MAX - 1);
@@ -95,11 +107,15 @@ static bool take_new(sluice_sctp *a, struct packet *p, const struct wire_data *d
 
 void data_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
 	struct wire_data d;
+	bool interleaved = c->type == WIRE_I_DATA;
 	/* In SHUTDOWN-RECEIVED and SHUTDOWN-ACK-SENT the peer has said that it sends no more. RFC 9260, 9.2. */
-	if (!input_state_in(a, IN(ESTABLISHED) | IN(SHUTDOWN_PENDING) | IN(SHUTDOWN_SENT)) || wire_data_read(c, &d)) {
+	if (!input_state_in(a, IN(ESTABLISHED) | IN(SHUTDOWN_PENDING) | IN(SHUTDOWN_SENT)) ||
+	    (interleaved ? wire_i_data_read(c, &d) : wire_data_read(c, &d))) {
 		a->stats.chunks_discarded++;
 		return;
 	}
+	if (mixed(a, p, c->type, interleaved))
+		return;
 	a->stats.data_chunks_received++;
 	if (d.len == 0) {
 		abort_no_user_data(a, d.tsn);
@@ -152,9 +168,24 @@ void data_batch_end(sluice_sctp *a, uint32_t packets_with_data) {
 
 /* ---- FORWARD-TSN ---- */
 
-void data_forward_tsn(sluice_sctp *a, const struct wire_chunk *c) {
+static int skip(sluice_sctp *a, const struct wire_forward *f, size_t i) {
+	uint16_t stream, ssn;
+	uint32_t mid;
+	bool unordered;
+	if (a->interleaving) {
+		wire_i_forward_stream(f, i, &stream, &unordered, &mid);
+		return stream < a->inbound ? reassembly_skip_interleaved(&a->in, stream, unordered, mid) : 0;
+	}
+	wire_forward_stream(f, i, &stream, &ssn);
+	return stream < a->inbound ? reassembly_skip(&a->in, stream, ssn) : 0;
+}
+
+void data_forward_tsn(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
 	struct wire_forward f;
-	if (!a->peer_forward_tsn || wire_forward_read(c, &f)) {
+	bool interleaved = c->type == WIRE_I_FORWARD_TSN;
+	if (mixed(a, p, c->type, interleaved))
+		return;
+	if (!a->peer_forward_tsn || (interleaved ? wire_i_forward_read(c, &f) : wire_forward_read(c, &f))) {
 		a->stats.chunks_discarded++;
 		return;
 	}
@@ -171,9 +202,7 @@ void data_forward_tsn(sluice_sctp *a, const struct wire_chunk *c) {
 	}
 	reassembly_forward_tsn(&a->in, cum);
 	for (size_t i = 0; i < f.count; i++) {
-		uint16_t stream, ssn;
-		wire_forward_stream(&f, i, &stream, &ssn);
-		if (stream < a->inbound && reassembly_skip(&a->in, stream, ssn) != 0) {
+		if (skip(a, &f, i)) {
 			/* The map has not moved, so the peer will say it again. */
 			a->stats.memory_drops++;
 			return;

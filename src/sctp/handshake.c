@@ -22,7 +22,7 @@ void handshake_reset(sluice_sctp *a) {
 static void begin_anew(sluice_sctp *a) {
 	uint32_t id = 0;
 	for (struct tx_stream *s; (s = idmap_next(&a->out.streams, &id)); id++) {
-		s->next_ssn = 0;
+		s->next_mid[0] = s->next_mid[1] = 0;
 		s->reset = TX_RESET_NONE;
 	}
 	a->announced = false;
@@ -55,6 +55,12 @@ int sluice_sctp_connect(sluice_sctp *a) {
 	return 0;
 }
 
+/* Both chunks or neither: dcSCTP interleaves with a peer that lists both and not with one that lists I-DATA alone, while RFC
+ * 8260, 2.2.1, makes I-DATA alone enough; who offers both is understood alike by both readings. */
+static bool offers_interleaving(const sluice_sctp *a) {
+	return !a->config.no_interleaving && !a->config.no_pr_sctp;
+}
+
 /* What we say of ourselves in INIT and INIT-ACK alike. */
 static struct wire_init describe(const sluice_sctp *a, uint32_t tag, uint32_t tsn) {
 	return (struct wire_init){
@@ -65,6 +71,8 @@ static struct wire_init describe(const sluice_sctp *a, uint32_t tag, uint32_t ts
 		.tsn = tsn,
 		.forward_tsn = !a->config.no_pr_sctp,
 		.reconfig = !a->config.no_reconfig,
+		.i_data = offers_interleaving(a),
+		.i_forward_tsn = offers_interleaving(a),
 		.has_zero_checksum = a->config.checksum == SLUICE_CHECKSUM_DTLS,
 		.zero_checksum_method = WIRE_ZERO_CHECKSUM_DTLS,
 	};
@@ -102,23 +110,38 @@ void handshake_timeout(sluice_sctp *a) {
 
 /* ---- what INIT and INIT-ACK have in common ---- */
 
-static void take_capabilities(sluice_sctp *a, bool forward_tsn, bool reconfig, bool zero_checksum) {
-	a->peer_forward_tsn = forward_tsn && !a->config.no_pr_sctp;
-	a->peer_reconfig = reconfig && !a->config.no_reconfig;
+static void take_capabilities(sluice_sctp *a, const struct capabilities *peer) {
+	/* RFC 8260, 2.2.1: user message interleaving is negotiated when both endpoints list I-DATA among their Supported Extensions;
+	 * then it is used for all user messages, and DATA for none. 2.3.1: messages can be given up then only if both list
+	 * I-FORWARD-TSN too. A peer without it, which would not understand what was skipped, gets everything. */
+	a->interleaving = peer->i_data && offers_interleaving(a);
+	a->data_header = a->interleaving ? WIRE_I_DATA_HEADER : WIRE_DATA_HEADER;
+	a->peer_forward_tsn = (a->interleaving ? peer->i_forward_tsn : peer->forward_tsn) && !a->config.no_pr_sctp;
+	a->peer_reconfig = peer->reconfig && !a->config.no_reconfig;
 	/* RFC 9653, 5.2: the checksum is left out only towards a peer that declared that it takes this, under the error
 	 * detection method that is in use. */
-	a->send_zero_checksum = zero_checksum && a->config.checksum == SLUICE_CHECKSUM_DTLS;
+	a->send_zero_checksum = peer->zero_checksum && a->config.checksum == SLUICE_CHECKSUM_DTLS;
 }
 
 static bool offers_zero_checksum(const struct wire_init *i) {
 	return i->has_zero_checksum && i->zero_checksum_method == WIRE_ZERO_CHECKSUM_DTLS;
 }
 
+static struct capabilities capabilities_of(const struct wire_init *i) {
+	return (struct capabilities){
+		.forward_tsn = i->forward_tsn,
+		.reconfig = i->reconfig,
+		.zero_checksum = offers_zero_checksum(i),
+		.i_data = i->i_data,
+		.i_forward_tsn = i->i_forward_tsn,
+	};
+}
+
 static uint16_t min16(uint16_t x, uint16_t y) {
 	return x < y ? x : y;
 }
 
-/* The parts that start with the peer's INIT or INIT-ACK, however it reached us. */
+/* The parts that start with the peer's INIT or INIT-ACK, however it reached us; its capabilities are taken. */
 static void take_peer(sluice_sctp *a, uint32_t tag, uint32_t tsn, uint32_t a_rwnd, uint16_t outbound, uint16_t inbound) {
 	a->peer_tag = tag;
 	tsnmap_free(&a->map);
@@ -129,7 +152,7 @@ static void take_peer(sluice_sctp *a, uint32_t tag, uint32_t tsn, uint32_t a_rwn
 	a->inbound = min16(a->config.inbound_streams, outbound);
 	a->view = (struct cc_view){
 		.ssthresh = a_rwnd,
-		.mtu = a->mtu - WIRE_HEADER_SIZE - WIRE_DATA_HEADER,
+		.mtu = association_payload_max(a),
 		.rto = a->rto.rto,
 		.min_rtt = UINT64_MAX,
 		.config =
@@ -181,8 +204,9 @@ static void establish(sluice_sctp *a) {
 }
 
 void handshake_adopt(sluice_sctp *a, const struct wire_init *i) {
+	struct capabilities can = capabilities_of(i);
+	take_capabilities(a, &can);
 	take_peer(a, i->tag, i->tsn, i->a_rwnd, i->outbound_streams, i->inbound_streams);
-	take_capabilities(a, i->forward_tsn, i->reconfig, offers_zero_checksum(i));
 	establish(a);
 }
 
@@ -236,9 +260,7 @@ static void reply_init_ack(sluice_sctp *a, const struct packet *p, const struct 
 		.peer_inbound = i->inbound_streams,
 		.local_port = p->header.dst_port,
 		.peer_port = p->header.src_port,
-		.forward_tsn = i->forward_tsn,
-		.reconfig = i->reconfig,
-		.zero_checksum = offers_zero_checksum(i),
+		.can = capabilities_of(i),
 	};
 	/* The peer suggests a longer life (3.3.2.1.3) and gets it, but not without end: a cookie that lives for ever can be
 	 * replayed. */
@@ -251,7 +273,7 @@ static void reply_init_ack(sluice_sctp *a, const struct packet *p, const struct 
 	struct wire_init answer = describe(a, k.local_tag, k.local_tsn);
 	/* Who does not declare it does not leave the checksum out either, and some (pion's SCTP 1.8) discard a whole packet for a
 	 * parameter that they do not know. Their own INIT, answered without it, still makes the association. */
-	answer.has_zero_checksum = answer.has_zero_checksum && k.zero_checksum;
+	answer.has_zero_checksum = answer.has_zero_checksum && k.can.zero_checksum;
 	answer.cookie = cookie;
 	answer.cookie_len = sizeof cookie;
 	answer.unrecognized_count = i->unrecognized_count;
@@ -355,8 +377,9 @@ void handshake_init_ack(sluice_sctp *a, struct packet *p, const struct wire_chun
 		association_fail(a, SLUICE_NO_MEMORY, WIRE_CAUSE_OUT_OF_RESOURCE, false, "no room for the cookie");
 		return;
 	}
+	struct capabilities can = capabilities_of(&i);
+	take_capabilities(a, &can);
 	take_peer(a, i.tag, i.tsn, i.a_rwnd, i.outbound_streams, i.inbound_streams);
-	take_capabilities(a, i.forward_tsn, i.reconfig, offers_zero_checksum(&i));
 	a->state = SLUICE_SCTP_COOKIE_ECHOED;
 	a->t1_retries = 0;
 	a->t1_rto = a->config.rto_initial;
@@ -392,8 +415,8 @@ static void reply_stale_cookie(sluice_sctp *a, const struct cookie *k) {
 }
 
 static void adopt(sluice_sctp *a, const struct cookie *k) {
+	take_capabilities(a, &k->can);
 	take_peer(a, k->peer_tag, k->peer_tsn, k->peer_a_rwnd, k->peer_outbound, k->peer_inbound);
-	take_capabilities(a, k->forward_tsn, k->reconfig, k->zero_checksum);
 	establish(a);
 	a->pending = (a->pending & ~(uint32_t)(PENDING_INIT | PENDING_COOKIE_ECHO)) | PENDING_COOKIE_ACK;
 }

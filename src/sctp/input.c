@@ -69,8 +69,7 @@ static void shutdown_complete_entry(sluice_sctp *a, struct packet *p, const stru
 }
 
 static void forward_tsn_entry(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
-	(void)p;
-	data_forward_tsn(a, c);
+	data_forward_tsn(a, p, c);
 }
 
 static void reconfig_entry(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
@@ -116,6 +115,7 @@ static const struct dispatch {
 	{WIRE_RE_CONFIG,          OPEN,                                                             reconfig_entry},
 	{WIRE_PAD,                IN(CLOSED) | ALIVE,                                               ignore_entry},
 	{WIRE_FORWARD_TSN,        OPEN,                                                             forward_tsn_entry},
+	{WIRE_I_FORWARD_TSN,      OPEN,                                                             forward_tsn_entry},
 };
 /* clang-format on */
 
@@ -132,8 +132,8 @@ static void unknown_chunk(sluice_sctp *a, struct packet *p, const struct wire_ch
 }
 
 static void dispatch_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
-	/* DATA is nearly everything there is, so it does not wait for the table. */
-	if (c->type == WIRE_DATA) {
+	/* DATA and I-DATA are nearly everything there is, so they do not wait for the table. */
+	if (c->type == WIRE_DATA || c->type == WIRE_I_DATA) {
 		data_chunk(a, p, c);
 		return;
 	}

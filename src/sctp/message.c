@@ -16,6 +16,17 @@ void window_unref(struct window *w) {
 		env_free(w->env, w);
 }
 
+const uint8_t *backing_hold(sluice_env *env, struct backing *b, sluice_slab *slab, const uint8_t *data, size_t len) {
+	*b = (struct backing){0};
+	if (!backing_copies(slab, len)) {
+		slab_ref(slab);
+		b->slab = slab;
+		return data;
+	}
+	b->block = env_alloc(env, len);
+	return b->block ? memcpy(b->block, data, len) : NULL;
+}
+
 struct rx_message *rx_message_new(struct window *w, size_t slices, size_t inline_bytes, uint8_t **inline_data) {
 	size_t arrays = slices * (sizeof(struct iovec) + sizeof(struct backing));
 	struct rx_message *m = env_alloc(w->env, sizeof *m + arrays + inline_bytes);
@@ -31,6 +42,24 @@ struct rx_message *rx_message_new(struct window *w, size_t slices, size_t inline
 		*inline_data = (uint8_t *)(m->backing + slices);
 	w->refs++;
 	return m;
+}
+
+struct rx_message *rx_message_grow(struct window *w, struct rx_message *m, size_t slices) {
+	struct rx_message *bigger = rx_message_new(w, slices, 0, NULL);
+	if (!bigger)
+		return NULL;
+	size_t used = m ? m->public.count : 0;
+	memset(bigger->backing + used, 0, (slices - used) * sizeof *bigger->backing);
+	bigger->public.count = used;
+	if (!m)
+		return bigger;
+	memcpy(bigger->iov, m->iov, used * sizeof *m->iov);
+	memcpy(bigger->backing, m->backing, used * sizeof *m->backing);
+	bigger->public.len = m->public.len;
+	bigger->charge = m->charge;
+	w->refs--;
+	env_free(w->env, m);
+	return bigger;
 }
 
 void rx_message_charge(struct rx_message *m, uint32_t bytes) {

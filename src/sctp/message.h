@@ -6,6 +6,7 @@
 #ifndef SCTP_MESSAGE_H
 #define SCTP_MESSAGE_H
 
+#include "base/pairing.h"
 #include "pool/env.h"
 #include "sctp/events.h"
 
@@ -33,6 +34,15 @@ struct backing {
 	void *block;       /* a block of ours, or neither: the bytes stand in the message itself */
 };
 
+/* Makes the bytes last: by a reference to their slab when that is worth it, else by a copy. Where they lie then, or NULL when there
+ * is no memory. */
+const uint8_t *backing_hold(sluice_env *env, struct backing *b, sluice_slab *slab, const uint8_t *data, size_t len);
+
+/* Would the bytes be copied? */
+static inline bool backing_copies(const sluice_slab *slab, size_t len) {
+	return !slab || slab->copy_only || len < COPY_BELOW;
+}
+
 static inline void backing_release(sluice_env *env, struct backing b) {
 	if (b.slab)
 		sluice_slab_unref(b.slab);
@@ -43,8 +53,7 @@ static inline void backing_release(sluice_env *env, struct backing b) {
 struct rx_message {
 	sluice_message public; /* first: the app holds a pointer to it */
 	struct event_node event;
-	struct rx_message *next_pending, *below; /* in its stream's heap, while an earlier one is missing */
-	uint64_t ssn;
+	struct pairing_node pending; /* in its stream by number, while an earlier one is missing */
 	struct window *window;
 	void *flat;
 	uint32_t refs, charge;
@@ -54,6 +63,9 @@ struct rx_message {
 
 /* A message with room for `slices`, and `inline_bytes` behind it; refs 1, nothing charged. NULL when there is no memory. */
 struct rx_message *rx_message_new(struct window *w, size_t slices, size_t inline_bytes, uint8_t **inline_data);
+/* The same message with room for more slices, or a new one when m is NULL. The slices that it has no use for yet are zero. NULL when
+ * there is no memory: then m is as it was. */
+struct rx_message *rx_message_grow(struct window *w, struct rx_message *m, size_t slices);
 /* Charges the account with what it costs. */
 void rx_message_charge(struct rx_message *m, uint32_t bytes);
 

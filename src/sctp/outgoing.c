@@ -182,16 +182,18 @@ struct tx_message *outgoing_next(struct outgoing *o) {
 	return o->ready_head ? o->ready_head->head : NULL;
 }
 
-void outgoing_cut(struct outgoing *o, struct tx_message *m, uint32_t len, uint64_t tsn) {
+uint32_t outgoing_cut(struct outgoing *o, struct tx_message *m, uint32_t len, uint64_t tsn) {
+	struct tx_stream *s = m->stream;
 	if (m->cut == 0) {
-		m->first_tsn = tsn;
-		if (!m->unordered)
-			m->ssn = m->stream->next_ssn++;
+		m->first_tsn = (uint32_t)tsn;
+		m->mid = s->next_mid[m->unordered]++;
+		s->next_fsn = 0;
 		o->begun = m;
 	}
 	m->cut += len;
 	if (m->cut == m->len)
 		queue_remove(o, m);
+	return s->next_fsn++;
 }
 
 static void gather_borrowed(struct tx_borrowed *b, uint32_t offset, uint32_t len, uint8_t *out) {

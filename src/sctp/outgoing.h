@@ -24,11 +24,11 @@ struct tx_message {
 	struct tx_message *next, *prev; /* in its stream, while not all of it was cut */
 	struct tx_stream *stream;
 	struct tx_timed *timed;  /* when it has a lifetime */
-	uint64_t first_tsn;      /* of its first fragment, once there is one */
 	uint32_t len, cut, left; /* bytes: in all, given TSNs, neither acknowledged nor abandoned */
 	uint32_t ppid;
-	uint32_t limit; /* retransmissions, or lifetime in ms */
-	uint16_t ssn;
+	uint32_t limit;     /* retransmissions, or lifetime in ms */
+	uint32_t first_tsn; /* of its first fragment, as on the wire, once there is one */
+	uint32_t mid;       /* from then on too; the low 16 bits are the SSN of DATA */
 	uint8_t reliability;
 	bool unordered : 1, queued : 1, borrowed : 1;
 };
@@ -54,9 +54,10 @@ enum tx_reset { TX_RESET_NONE, TX_RESET_WANTED, TX_RESET_SENT };
 
 struct tx_stream {
 	uint16_t id;
-	uint16_t next_ssn;
 	uint8_t reset; /* enum tx_reset */
 	bool ready, above_low, blocked;
+	uint32_t next_mid[2]; /* RFC 8260, 2.1: ordered and unordered messages are counted apart; [1]: unordered */
+	uint32_t next_fsn;    /* of the message that is being cut: its messages are cut one after the other */
 	struct tx_stream *next_ready;
 	struct tx_stream *next_reset;
 	struct tx_message *head, *tail;
@@ -93,8 +94,8 @@ int outgoing_borrow(struct outgoing *o, const sluice_send_info *info, const stru
 
 /* The message whose bytes go next, or NULL. */
 struct tx_message *outgoing_next(struct outgoing *o);
-/* len more bytes of it (which was next) got a TSN. Gives it its SSN with the first. */
-void outgoing_cut(struct outgoing *o, struct tx_message *m, uint32_t len, uint64_t tsn);
+/* len more bytes of it (which was next) got a TSN. Gives it its MID with the first. Returns their FSN. */
+uint32_t outgoing_cut(struct outgoing *o, struct tx_message *m, uint32_t len, uint64_t tsn);
 /* Copies bytes [offset, offset + len) of the message. */
 void tx_message_gather(struct tx_message *m, uint32_t offset, uint32_t len, uint8_t *out);
 

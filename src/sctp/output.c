@@ -24,16 +24,21 @@ static void put_chunk(sluice_sctp *a, struct fill *f, const struct tx_chunk *c, 
 		.flags = (uint8_t)(c->flags | (immediate ? WIRE_DATA_I : 0)),
 		.tsn = (uint32_t)tsn,
 		.stream = m->stream->id,
-		.ssn = m->ssn,
+		.ssn = m->unordered ? 0 : (uint16_t)m->mid,
+		.mid = m->mid,
+		.fsn = c->fsn,
 		.ppid = m->ppid,
 		.len = c->len,
 	};
 	size_t padded = pad4(c->len);
-	uint8_t *p = write_space(f->w, WIRE_DATA_HEADER + padded);
-	wire_data_header_put(p, &d);
-	tx_message_gather(m, c->offset, c->len, p + WIRE_DATA_HEADER);
+	uint8_t *p = write_space(f->w, a->data_header + padded), *payload = p + a->data_header;
+	if (a->interleaving)
+		wire_i_data_header_put(p, &d);
+	else
+		wire_data_header_put(p, &d);
+	tx_message_gather(m, c->offset, c->len, payload);
 	if (padded != c->len)
-		memset(p + WIRE_DATA_HEADER + c->len, 0, padded - c->len);
+		memset(payload + c->len, 0, padded - c->len);
 	f->has_data = true;
 	a->stats.data_chunks_sent++;
 	a->last_data_sent = a->now;
@@ -71,7 +76,7 @@ static bool fill_retransmissions(sluice_sctp *a, struct fill *f) {
 	uint64_t tsn;
 	while ((tsn = outstanding_first_lost(&a->sent))) {
 		struct tx_chunk *c = outstanding_at(&a->sent, tsn);
-		if (pad4(WIRE_DATA_HEADER + c->len) > writer_room(f->w))
+		if (pad4(a->data_header + c->len) > writer_room(f->w))
 			return false;
 		if (!a->fast_retransmit_packet && a->sent.flight >= a->view.cwnd)
 			return false;
@@ -90,10 +95,10 @@ static bool fill_retransmissions(sluice_sctp *a, struct fill *f) {
 /* How many bytes of the message go into what is left of the packet; 0: none, it waits for the next. */
 static uint32_t cut_length(const sluice_sctp *a, const struct fill *f, const struct tx_message *m) {
 	size_t room = writer_room(f->w);
-	if (room < WIRE_DATA_HEADER + 4)
+	if (room < a->data_header + 4)
 		return 0;
-	uint32_t left = m->len - m->cut, fits = (uint32_t)(room - WIRE_DATA_HEADER) & ~3u;
-	uint32_t whole_packet = a->mtu - WIRE_HEADER_SIZE - WIRE_DATA_HEADER;
+	uint32_t left = m->len - m->cut, fits = (uint32_t)(room - a->data_header) & ~3u;
+	uint32_t whole_packet = association_payload_max(a);
 	if (left <= fits)
 		return left;
 	if (fits == whole_packet)

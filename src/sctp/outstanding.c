@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/serial.h"
+
 #define FIRST_CAPACITY 64u
 
 void outstanding_init(struct outstanding *o, sluice_env *env, struct outgoing *out, uint64_t first_tsn) {
@@ -17,9 +19,13 @@ void outstanding_init(struct outstanding *o, sluice_env *env, struct outgoing *o
 
 void outstanding_clear(struct outstanding *o) {
 	for (uint64_t t = o->cum + 1; t < o->next; t++) {
-		struct tx_message *m = outstanding_at(o, t)->message;
-		/* The last chunk of a message in the ring frees it; chunks of one message are neighbours. */
-		if (m && (t + 1 == o->next || outstanding_at(o, t + 1)->message != m))
+		struct tx_chunk *c = outstanding_at(o, t);
+		struct tx_message *m = c->message;
+		if (!m)
+			continue;
+		/* The last chunk of a message in the ring frees it: the chunks of several may be mixed. */
+		m->cut -= c->len;
+		if (m->cut == m->len - m->left)
 			outgoing_drop(o->out, m, false);
 	}
 	o->cum = o->advanced = o->next - 1;
@@ -70,7 +76,7 @@ struct tx_chunk *outstanding_append(struct outstanding *o, struct tx_message *m,
 	o->flight += len;
 	if (o->rtt_tsn == 0)
 		o->rtt_tsn = tsn;
-	outgoing_cut(o->out, m, len, tsn);
+	c->fsn = outgoing_cut(o->out, m, len, tsn);
 	return c;
 }
 
@@ -280,19 +286,27 @@ void outstanding_sack(struct outstanding *o, uint64_t cum, const struct gap *gap
 
 /* ---- giving up ---- */
 
-static void chunk_abandon(struct outstanding *o, struct tx_chunk *c, uint16_t stream, uint16_t ssn) {
+static void chunk_abandon(struct outstanding *o, struct tx_chunk *c, uint16_t stream, uint32_t mid) {
 	leave_flight(o, c);
 	c->state = CHUNK_ABANDONED;
 	c->message = NULL;
 	c->stream = stream;
-	c->ssn = ssn;
+	c->mid = mid;
 }
 
 void outstanding_abandon(struct outstanding *o, struct tx_message *m) {
-	uint16_t stream = m->stream->id, ssn = m->ssn;
-	uint64_t t = m->first_tsn > o->cum ? m->first_tsn : o->cum + 1;
-	for (; t < o->next && outstanding_at(o, t)->message == m; t++)
-		chunk_abandon(o, outstanding_at(o, t), stream, ssn);
+	uint16_t stream = m->stream->id;
+	uint64_t t = serial_unwrap(m->first_tsn, o->cum);
+	if (t <= o->cum)
+		t = o->cum + 1;
+	/* Chunks of other messages may stand between its own. What was cut and has not left the ring by cum is here. */
+	for (uint32_t here = m->cut - (m->len - m->left); here > 0; t++) {
+		struct tx_chunk *c = outstanding_at(o, t);
+		if (c->message != m)
+			continue;
+		here -= c->len;
+		chunk_abandon(o, c, stream, m->mid);
+	}
 	/* The rest of it will never get TSNs. One more TSN is spent, never sent and given up at once, so that FORWARD-TSN has
 	 * something to pass over even when the peer has acknowledged every fragment sent so far; else it would hold them for
 	 * ever. */
@@ -301,7 +315,7 @@ void outstanding_abandon(struct outstanding *o, struct tx_message *m) {
 			.flags = (uint8_t)(WIRE_DATA_E | (m->unordered ? WIRE_DATA_U : 0)),
 			.state = CHUNK_ABANDONED,
 			.stream = stream,
-			.ssn = ssn,
+			.mid = m->mid,
 		};
 	}
 	outgoing_drop(o->out, m, true);

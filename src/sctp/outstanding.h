@@ -23,7 +23,7 @@ enum chunk_state {
 	CHUNK_IN_FLIGHT,
 	CHUNK_LOST,      /* to be sent again */
 	CHUNK_ACKED,     /* by a gap block; the peer may still renege */
-	CHUNK_ABANDONED, /* given up: FORWARD-TSN passes over it; `message` is NULL, stream and ssn are kept */
+	CHUNK_ABANDONED, /* given up: FORWARD-TSN passes over it; `message` is NULL, stream and MID are kept */
 };
 
 /* 32 bytes: two to a cache line. */
@@ -31,9 +31,13 @@ struct tx_chunk {
 	struct tx_message *message;
 	uint64_t sent_at;
 	union {
-		uint32_t offset; /* in the message */
 		struct {
-			uint16_t stream, ssn; /* ABANDONED */
+			uint32_t offset; /* in the message */
+			uint32_t fsn;
+		};
+		struct {
+			uint32_t mid; /* ABANDONED */
+			uint16_t stream;
 		};
 	};
 	uint16_t len;

@@ -11,121 +11,23 @@ void reassembly_init(struct reassembly *r, sluice_env *env, struct window *w, st
 	*r = (struct reassembly){
 		.env = env,
 		.window = w,
-		.events = events,
-		.streams = {.env = env},
 		.low = 1,
 		.high = 0,
 		.max_message_size = max_message_size,
 	};
-}
-
-/* ---- streams ---- */
-
-static struct rx_stream *stream_get(struct reassembly *r, uint16_t id) {
-	struct rx_stream *s = idmap_get(&r->streams, id);
-	if (s)
-		return s;
-	s = env_zalloc(r->env, sizeof *s);
-	if (!s)
-		return NULL;
-	s->id = id;
-	s->next_ssn = SERIAL_ORIGIN;
-	if (!idmap_set(&r->streams, id, s)) {
-		env_free(r->env, s);
-		return NULL;
-	}
-	return s;
-}
-
-static void deliver(struct reassembly *r, struct rx_message *m) {
-	r->messages++;
-	r->payload += m->public.len;
-	event_push(r->events, &m->event);
-}
-
-/* What waits is a pairing heap: adding is O(1) and taking the least O(log n) amortised, whatever the order of arrival. The peer
- * chooses the SSNs, and in a sorted list it could make each message walk past all the others. */
-static struct rx_message *meld(struct rx_message *x, struct rx_message *y) {
-	if (!x || !y)
-		return x ? x : y;
-	struct rx_message *least = y->ssn < x->ssn ? y : x, *other = least == x ? y : x;
-	other->next_pending = least->below;
-	least->below = other;
-	return least;
-}
-
-static struct rx_message *pending_take(struct rx_stream *s) {
-	struct rx_message *least = s->pending, *pairs = NULL, *next;
-	for (struct rx_message *m = least->below; m; m = next) {
-		struct rx_message *second = m->next_pending;
-		next = second ? second->next_pending : NULL;
-		m = meld(m, second);
-		m->next_pending = pairs;
-		pairs = m;
-	}
-	s->pending = NULL;
-	for (; pairs; pairs = next) {
-		next = pairs->next_pending;
-		s->pending = meld(s->pending, pairs);
-	}
-	return least;
-}
-
-/* Messages up to this SSN leave the stream, in order. */
-static void stream_flush(struct reassembly *r, struct rx_stream *s, uint64_t ssn) {
-	while (s->pending && s->pending->ssn <= ssn) {
-		struct rx_message *m = pending_take(s);
-		if (m->ssn < s->next_ssn) {
-			/* Two messages with one SSN: the peer's mistake. One of them stands. */
-			sluice_message_release(&m->public);
-			continue;
-		}
-		s->next_ssn = m->ssn + 1;
-		deliver(r, m);
-		if (ssn < s->next_ssn)
-			ssn = s->next_ssn;
-	}
-}
-
-static void stream_drop_pending(struct rx_stream *s) {
-	while (s->pending)
-		sluice_message_release(&pending_take(s)->public);
-}
-
-/* An ordered message is delivered when all before it were; the stream must exist. */
-static void deliver_ordered(struct reassembly *r, struct rx_stream *s, struct rx_message *m, uint16_t ssn) {
-	m->ssn = serial_unwrap16(ssn, s->next_ssn);
-	if (m->ssn < s->next_ssn) {
-		sluice_message_release(&m->public);
-		return;
-	}
-	if (m->ssn == s->next_ssn) {
-		s->next_ssn++;
-		deliver(r, m);
-		if (s->pending)
-			stream_flush(r, s, s->next_ssn);
-		return;
-	}
-	s->pending = meld(s->pending, m);
+	delivery_init(&r->to, env, events);
+	interleaved_init(&r->interleaved, env, w, &r->to, max_message_size);
 }
 
 /* ---- one chunk, one message: the fast path ---- */
 
-/* Keeps the slab when that is worth it, else copies. */
-static bool must_copy(const sluice_slab *slab, size_t len) {
-	return !slab || slab->copy_only || len < COPY_BELOW;
-}
-
-static int add_whole(struct reassembly *r, const struct wire_data *d, sluice_slab *slab) {
-	bool unordered = (d->flags & WIRE_DATA_U) != 0;
-	struct rx_stream *s = NULL;
-	if (!unordered && !(s = stream_get(r, d->stream)))
-		return SLUICE_NO_MEMORY;
-	bool copy = must_copy(slab, d->len);
+/* The message that the chunk is; NULL when there is no memory. */
+static struct rx_message *whole(struct reassembly *r, const struct wire_data *d, sluice_slab *slab) {
+	bool copy = backing_copies(slab, d->len);
 	uint8_t *bytes;
 	struct rx_message *m = rx_message_new(r->window, 1, copy ? d->len : 0, &bytes);
 	if (!m)
-		return SLUICE_NO_MEMORY;
+		return NULL;
 	if (copy) {
 		memcpy(bytes, d->payload, d->len);
 		m->backing[0] = (struct backing){0};
@@ -136,14 +38,43 @@ static int add_whole(struct reassembly *r, const struct wire_data *d, sluice_sla
 		m->iov[0] = (struct iovec){(void *)d->payload, d->len};
 	}
 	m->public.stream = d->stream;
-	m->public.unordered = unordered;
+	m->public.unordered = (d->flags & WIRE_DATA_U) != 0;
 	m->public.ppid = d->ppid;
 	m->public.len = d->len;
 	rx_message_charge(m, d->len + HELD_OVERHEAD);
+	return m;
+}
+
+static int add_whole(struct reassembly *r, const struct wire_data *d, sluice_slab *slab) {
+	bool unordered = (d->flags & WIRE_DATA_U) != 0;
+	struct rx_stream *s = NULL;
+	if (!unordered && !(s = delivery_stream(&r->to, d->stream)))
+		return SLUICE_NO_MEMORY;
+	struct rx_message *m = whole(r, d, slab);
+	if (!m)
+		return SLUICE_NO_MEMORY;
 	if (unordered)
-		deliver(r, m);
+		delivery_unordered(&r->to, m);
 	else
-		deliver_ordered(r, s, m, d->ssn);
+		delivery_ordered(&r->to, s, m, serial_unwrap16(d->ssn, s->next));
+	return 0;
+}
+
+static int add_whole_interleaved(struct reassembly *r, const struct wire_data *d, sluice_slab *slab) {
+	bool unordered = (d->flags & WIRE_DATA_U) != 0;
+	struct rx_stream *s = unordered ? idmap_get(&r->to.streams, d->stream) : delivery_stream(&r->to, d->stream);
+	if (!unordered && !s)
+		return SLUICE_NO_MEMORY;
+	struct rx_message *m = whole(r, d, slab);
+	if (!m)
+		return SLUICE_NO_MEMORY;
+	if (unordered) {
+		if (s) /* what its unordered MIDs are near to moves on */
+			s->unordered_mid = serial_unwrap(d->mid, s->unordered_mid);
+		delivery_unordered(&r->to, m);
+	} else {
+		delivery_ordered(&r->to, s, m, serial_unwrap(d->mid, s->next));
+	}
 	return 0;
 }
 
@@ -197,25 +128,15 @@ static int ring_reserve(struct reassembly *r, uint64_t low, uint64_t high) {
 
 static bool fragment_fill(struct reassembly *r, struct fragment *f, const struct wire_data *d, sluice_slab *slab) {
 	*f = (struct fragment){
-		.data = d->payload,
 		.ppid = d->ppid,
 		.stream = d->stream,
 		.ssn = d->ssn,
 		.len = d->len,
 		.flags = d->flags,
 	};
-	if (must_copy(slab, d->len)) {
-		f->backing.block = env_alloc(r->env, d->len);
-		if (!f->backing.block)
-			return false;
-		memcpy(f->backing.block, d->payload, d->len);
-		f->data = f->backing.block;
-	} else {
-		slab_ref(slab);
-		f->backing.slab = slab;
-	}
-	f->present = true;
-	return true;
+	f->data = backing_hold(r->env, &f->backing, slab, d->payload, d->len);
+	f->present = f->data != NULL;
+	return f->present;
 }
 
 /* RFC 9260, 6.9: the fragments of a message have consecutive TSNs, the same stream, SSN and U bit. */
@@ -253,7 +174,7 @@ static int assemble(struct reassembly *r, uint64_t start, uint64_t end) {
 	struct fragment *first = slot(r, start);
 	bool unordered = (first->flags & WIRE_DATA_U) != 0;
 	struct rx_stream *s = NULL;
-	if (!unordered && !(s = stream_get(r, first->stream)))
+	if (!unordered && !(s = delivery_stream(&r->to, first->stream)))
 		return SLUICE_NO_MEMORY;
 	struct rx_message *m = rx_message_new(r->window, end - start + 1, 0, NULL);
 	if (!m)
@@ -272,9 +193,9 @@ static int assemble(struct reassembly *r, uint64_t start, uint64_t end) {
 	}
 	ring_shrink(r);
 	if (unordered)
-		deliver(r, m);
+		delivery_unordered(&r->to, m);
 	else
-		deliver_ordered(r, s, m, ssn);
+		delivery_ordered(&r->to, s, m, serial_unwrap16(ssn, s->next));
 	return 0;
 }
 
@@ -331,6 +252,13 @@ int reassembly_add(struct reassembly *r, const struct wire_data *d, uint64_t tsn
 	return (d->flags & whole) == whole ? add_whole(r, d, slab) : add_fragment(r, d, tsn, slab);
 }
 
+int reassembly_add_interleaved(struct reassembly *r, const struct wire_data *d, sluice_slab *slab) {
+	const uint8_t whole = WIRE_DATA_B | WIRE_DATA_E;
+	if (d->len > r->max_message_size)
+		return SLUICE_TOO_LARGE;
+	return (d->flags & whole) == whole ? add_whole_interleaved(r, d, slab) : interleaved_add(&r->interleaved, d, slab);
+}
+
 /* ---- giving up, resetting ---- */
 
 void reassembly_forward_tsn(struct reassembly *r, uint64_t tsn) {
@@ -356,27 +284,30 @@ void reassembly_forward_tsn(struct reassembly *r, uint64_t tsn) {
 }
 
 int reassembly_skip(struct reassembly *r, uint16_t stream, uint16_t ssn) {
-	struct rx_stream *s = stream_get(r, stream);
+	struct rx_stream *s = delivery_stream(&r->to, stream);
 	if (!s)
 		return SLUICE_NO_MEMORY;
-	uint64_t skipped = serial_unwrap16(ssn, s->next_ssn);
-	/* Complete messages at or below the skipped number are delivered, in order; only what is missing is not waited for. */
-	stream_flush(r, s, skipped);
-	if (s->next_ssn <= skipped)
-		s->next_ssn = skipped + 1;
-	stream_flush(r, s, s->next_ssn);
+	delivery_skip(&r->to, s, serial_unwrap16(ssn, s->next));
+	return 0;
+}
+
+int reassembly_skip_interleaved(struct reassembly *r, uint16_t stream, bool unordered, uint32_t mid) {
+	struct rx_stream *s = delivery_stream(&r->to, stream);
+	if (!s)
+		return SLUICE_NO_MEMORY;
+	uint64_t skipped = serial_unwrap(mid, unordered ? s->unordered_mid : s->next);
+	interleaved_skip(&r->interleaved, s, unordered, skipped);
+	if (!unordered)
+		delivery_skip(&r->to, s, skipped);
 	return 0;
 }
 
 int reassembly_reset_stream(struct reassembly *r, uint16_t stream) {
-	struct rx_stream *s = stream_get(r, stream);
+	struct rx_stream *s = delivery_stream(&r->to, stream);
 	if (!s)
 		return SLUICE_NO_MEMORY;
-	stream_drop_pending(s);
-	s->next_ssn = SERIAL_ORIGIN;
-	s->reset.type = SLUICE_SCTP_RESET_IN;
-	s->reset.stream = stream;
-	event_push(r->events, &s->reset);
+	interleaved_drop_stream(&r->interleaved, s);
+	delivery_reset(&r->to, s);
 	return 0;
 }
 
@@ -390,21 +321,14 @@ static void drop_fragments(struct reassembly *r) {
 
 void reassembly_restart(struct reassembly *r) {
 	drop_fragments(r);
-	uint32_t id = 0;
-	for (struct rx_stream *s; (s = idmap_next(&r->streams, &id)); id++) {
-		stream_drop_pending(s);
-		s->next_ssn = SERIAL_ORIGIN;
-	}
+	interleaved_drop(&r->interleaved);
+	delivery_restart(&r->to);
 }
 
 void reassembly_free(struct reassembly *r) {
 	drop_fragments(r);
-	uint32_t id = 0;
-	for (struct rx_stream *s; (s = idmap_next(&r->streams, &id)); id++) {
-		stream_drop_pending(s);
-		env_free(r->env, s);
-	}
-	idmap_free(&r->streams);
+	interleaved_free(&r->interleaved);
+	delivery_free(&r->to);
 	env_free(r->env, r->ring);
 	r->ring = NULL;
 	r->capacity = 0;
@@ -428,5 +352,5 @@ bool reassembly_check(const struct reassembly *r) {
 		if (last && !first && (f->other > t || slot(r, f->other)->other != t))
 			return false;
 	}
-	return count == r->fragments && bytes <= r->window->held;
+	return count == r->fragments && bytes <= r->window->held && interleaved_check(&r->interleaved);
 }

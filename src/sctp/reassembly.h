@@ -1,9 +1,9 @@
-/* reassembly: from DATA chunks to messages in the order that was asked for.
+/* reassembly: from chunks to messages in the order that was asked for: DATA here, I-DATA in interleaved.h, order in delivery.h.
  *
  * Fragments of one message have consecutive TSNs (RFC 9260, 6.9), so fragments wait in a ring indexed by TSN, and runs of
  * neighbours that belong together know each other's ends: adding one is O(1) in any order of arrival, and a message is
- * complete when a run begins with B and ends with E. Complete ordered messages whose turn has not come wait in their
- * stream, in a heap by SSN. It asks nobody which TSNs came (the caller has sorted out duplicates) and sends nothing.
+ * complete when a run begins with B and ends with E. It asks nobody which TSNs came (the caller has sorted out duplicates)
+ * and sends nothing.
  *
  *   every fragment in the ring has low <= tsn <= high, high - low < capacity
  *   at both ends of a run, `other` is the TSN of the other end and run_bytes the payload of the whole run
@@ -13,9 +13,7 @@
 #ifndef SCTP_REASSEMBLY_H
 #define SCTP_REASSEMBLY_H
 
-#include "sctp/idmap.h"
-#include "sctp/message.h"
-#include "wire/wire.h"
+#include "sctp/interleaved.h"
 
 #define FRAGMENTS_MAX 65536u
 
@@ -29,24 +27,16 @@ struct fragment {
 	bool present;
 };
 
-struct rx_stream {
-	uint64_t next_ssn;          /* unwrapped */
-	struct rx_message *pending; /* the least SSN; the others hang below it */
-	struct event_node reset;    /* RESET_IN */
-	uint16_t id;
-};
-
 struct reassembly {
 	sluice_env *env;
 	struct window *window;
-	struct event_queue *events;
-	struct idmap streams;
+	struct delivery to;
+	struct interleaved interleaved;
 	struct fragment *ring;
 	uint32_t capacity;  /* a power of two, or 0 */
 	uint64_t low, high; /* low > high: empty */
 	uint64_t fragments; /* in the ring */
 	uint32_t max_message_size;
-	uint64_t messages, payload; /* delivered */
 };
 
 void reassembly_init(struct reassembly *r, sluice_env *env, struct window *w, struct event_queue *events,
@@ -58,9 +48,14 @@ void reassembly_free(struct reassembly *r);
  * passes max_message_size. */
 int reassembly_add(struct reassembly *r, const struct wire_data *d, uint64_t tsn, sluice_slab *slab);
 
+/* The same with an I-DATA chunk. SLUICE_LIMIT: the message has more than 65535 fragments. */
+int reassembly_add_interleaved(struct reassembly *r, const struct wire_data *d, sluice_slab *slab);
+
 /* FORWARD-TSN: fragments up to tsn will never be complete; then the stream's messages up to ssn are not waited for. */
 void reassembly_forward_tsn(struct reassembly *r, uint64_t tsn);
 int reassembly_skip(struct reassembly *r, uint16_t stream, uint16_t ssn);
+/* I-FORWARD-TSN: messages of the stream up to mid are not waited for, and what is here of them is dropped. */
+int reassembly_skip_interleaved(struct reassembly *r, uint16_t stream, bool unordered, uint32_t mid);
 
 /* The peer starts the stream anew (RFC 6525): the next SSN is 0. Queues RESET_IN. */
 int reassembly_reset_stream(struct reassembly *r, uint16_t stream);

@@ -37,7 +37,7 @@ static bool open_state(const sluice_sctp *a) {
 static void finish_reset(sluice_sctp *a, struct tx_stream *s, int error) {
 	s->reset = TX_RESET_NONE;
 	if (!error)
-		s->next_ssn = 0; /* RFC 6525, 5.2.7 */
+		s->next_mid[0] = s->next_mid[1] = 0; /* RFC 6525, 5.2.7; RFC 8260, 2.3.2: "reset" of SSNs is one of MIDs */
 	s->reset_event.error = error;
 	event_push(&a->events, &s->reset_event);
 }
@@ -277,10 +277,10 @@ static void response(sluice_sctp *a, const struct wire_reconfig *p) {
 	if (!r->outstanding || p->response_seq != r->next_seq)
 		return;
 	/* RFC 6525, 5.2.7, "In progress": the timer is started again, and the request goes out once more when it expires, with
-	 * the same number; no error is counted. */
+	 * the same number; no error is counted. Nor are those of data forgotten that the peer does not take: else the two could
+	 * wait for each other for ever. */
 	if (p->result == WIRE_RESULT_IN_PROGRESS) {
 		r->retries = 0;
-		a->error_count = 0;
 		a->pending &= ~(uint32_t)PENDING_RECONFIG;
 		timer_start(a, TIMER_RECONFIG, a->rto.rto);
 		return;
@@ -330,7 +330,7 @@ static bool reset_incoming(sluice_sctp *a, const uint16_t *streams, size_t count
 		return true;
 	}
 	uint32_t id = 0;
-	while (idmap_next(&a->in.streams, &id))
+	while (idmap_next(&a->in.to.streams, &id))
 		if (reassembly_reset_stream(&a->in, (uint16_t)id++))
 			return false;
 	return true;

@@ -141,7 +141,36 @@ static inline void wire_data_header_put(uint8_t *p, const struct wire_data *d) {
 	put_be32(p + 12, d->ppid);
 }
 void wire_data_write(struct writer *w, const struct wire_data *d); /* header, payload, padding */
-int wire_i_data_read(const struct wire_chunk *c, struct wire_data *d);
+/* RFC 8260, 2.1: the last word of the header is the PPID in a message's first fragment (B bit) and the FSN in the others; the
+ * first fragment's FSN is 0 without being sent. */
+static inline int wire_i_data_read(const struct wire_chunk *c, struct wire_data *d) {
+	if (c->len < WIRE_I_DATA_HEADER - 4)
+		return WIRE_MALFORMED;
+	uint32_t ppid_or_fsn = get_be32(c->value + 12);
+	bool first = (c->flags & WIRE_DATA_B) != 0;
+	*d = (struct wire_data){
+		.flags = c->flags,
+		.tsn = get_be32(c->value),
+		.stream = get_be16(c->value + 4),
+		.mid = get_be32(c->value + 8),
+		.ppid = first ? ppid_or_fsn : 0,
+		.fsn = first ? 0 : ppid_or_fsn,
+		.payload = c->value + 16,
+		.len = (uint16_t)(c->len - 16),
+	};
+	return 0;
+}
+/* Only the 20 bytes of header. */
+static inline void wire_i_data_header_put(uint8_t *p, const struct wire_data *d) {
+	p[0] = WIRE_I_DATA;
+	p[1] = d->flags;
+	put_be16(p + 2, (uint16_t)(d->len + WIRE_I_DATA_HEADER));
+	put_be32(p + 4, d->tsn);
+	put_be16(p + 8, d->stream);
+	put_be16(p + 10, 0); /* reserved */
+	put_be32(p + 12, d->mid);
+	put_be32(p + 16, d->flags & WIRE_DATA_B ? d->ppid : d->fsn);
+}
 void wire_i_data_write(struct writer *w, const struct wire_data *d);
 
 /* ---- parameters: RFC 9260, 3.2.1 ---- */

@@ -137,13 +137,18 @@ void packet_describe(const uint8_t *packet, size_t len, char *text, size_t size)
 
 /* ---- looking ---- */
 
+static bool is_type(uint8_t type, uint8_t wanted) {
+	return type == wanted || (wanted == WIRE_DATA && type == WIRE_I_DATA) ||
+	       (wanted == WIRE_FORWARD_TSN && type == WIRE_I_FORWARD_TSN);
+}
+
 bool packet_chunk(const uint8_t *packet, size_t len, uint8_t type, unsigned nth, struct wire_chunk *chunk) {
 	struct reader r = reader_of(packet, len);
 	struct wire_header h;
 	if (wire_packet_read(&r, &h) < 0)
 		return false;
 	while (wire_chunk_next(&r, chunk) == 1)
-		if (chunk->type == type && nth-- == 0)
+		if (is_type(chunk->type, type) && nth-- == 0)
 			return true;
 	return false;
 }

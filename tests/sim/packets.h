@@ -12,7 +12,8 @@
 /* "DATA tsn=3 sid=0 ssn=0 BE len=10, SACK cum=2 rwnd=131072". For sim.describe. */
 void packet_describe(const uint8_t *packet, size_t len, char *text, size_t size);
 
-/* Finds the nth (from 0) chunk of a type; false when there is none. */
+/* Finds the nth (from 0) chunk of a type; false when there is none. WIRE_DATA and WIRE_FORWARD_TSN stand for I-DATA and
+ * I-FORWARD-TSN too: most tests do not ask which of the two was negotiated. */
 bool packet_chunk(const uint8_t *packet, size_t len, uint8_t type, unsigned nth, struct wire_chunk *chunk);
 static inline bool packet_has(const uint8_t *packet, size_t len, uint8_t type) {
 	struct wire_chunk c;

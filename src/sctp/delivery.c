@@ -1,0 +1,103 @@
+#include "sctp/delivery.h"
+
+#include "base/serial.h"
+
+void delivery_init(struct delivery *d, sluice_env *env, struct event_queue *events) {
+	*d = (struct delivery){.env = env, .events = events, .streams = {.env = env}};
+}
+
+struct rx_stream *delivery_stream(struct delivery *d, uint16_t id) {
+	struct rx_stream *s = idmap_get(&d->streams, id);
+	if (s)
+		return s;
+	s = env_zalloc(d->env, sizeof *s);
+	if (!s)
+		return NULL;
+	s->id = id;
+	s->next = s->unordered_mid = SERIAL_ORIGIN;
+	if (!idmap_set(&d->streams, id, s)) {
+		env_free(d->env, s);
+		return NULL;
+	}
+	return s;
+}
+
+void delivery_unordered(struct delivery *d, struct rx_message *m) {
+	d->messages++;
+	d->payload += m->public.len;
+	event_push(d->events, &m->event);
+}
+
+static struct rx_message *of_node(struct pairing_node *n) {
+	return (struct rx_message *)((char *)n - offsetof(struct rx_message, pending));
+}
+
+/* Messages that are next leave, in order, and those up to `number` even where one before them is missing. */
+static void flush(struct delivery *d, struct rx_stream *s, uint64_t number) {
+	while (s->pending && s->pending->key <= number) {
+		struct rx_message *m = of_node(pairing_take(&s->pending));
+		if (m->pending.key < s->next) {
+			/* Two messages with one number: the peer's mistake. One of them stands. */
+			sluice_message_release(&m->public);
+			continue;
+		}
+		s->next = m->pending.key + 1;
+		delivery_unordered(d, m);
+		if (number < s->next)
+			number = s->next;
+	}
+}
+
+void delivery_ordered(struct delivery *d, struct rx_stream *s, struct rx_message *m, uint64_t number) {
+	if (number == s->next) {
+		s->next++;
+		delivery_unordered(d, m);
+		if (s->pending)
+			flush(d, s, s->next);
+	} else if (number > s->next) {
+		pairing_add(&s->pending, &m->pending, number);
+	} else {
+		sluice_message_release(&m->public);
+	}
+}
+
+void delivery_skip(struct delivery *d, struct rx_stream *s, uint64_t number) {
+	/* Complete messages at or below the skipped number are delivered, in order; only what is missing is not waited for. */
+	flush(d, s, number);
+	if (s->next <= number)
+		s->next = number + 1;
+	flush(d, s, s->next);
+}
+
+static void drop_pending(struct rx_stream *s) {
+	while (s->pending)
+		sluice_message_release(&of_node(pairing_take(&s->pending))->public);
+}
+
+static void begin_anew(struct rx_stream *s) {
+	drop_pending(s);
+	s->next = s->unordered_mid = SERIAL_ORIGIN;
+	s->unordered_next = 0;
+}
+
+void delivery_reset(struct delivery *d, struct rx_stream *s) {
+	begin_anew(s);
+	s->reset.type = SLUICE_SCTP_RESET_IN;
+	s->reset.stream = s->id;
+	event_push(d->events, &s->reset);
+}
+
+void delivery_restart(struct delivery *d) {
+	uint32_t id = 0;
+	for (struct rx_stream *s; (s = idmap_next(&d->streams, &id)); id++)
+		begin_anew(s);
+}
+
+void delivery_free(struct delivery *d) {
+	uint32_t id = 0;
+	for (struct rx_stream *s; (s = idmap_next(&d->streams, &id)); id++) {
+		drop_pending(s);
+		env_free(d->env, s);
+	}
+	idmap_free(&d->streams);
+}

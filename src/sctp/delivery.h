@@ -1,0 +1,47 @@
+/* delivery: whole messages to the app, in the order that was asked for.
+ *
+ * Unordered messages leave at once. Ordered ones whose turn has not come wait in their stream, in a heap by number: the SSN
+ * of DATA (16 bits) or the MID of I-DATA (32 bits), unwrapped. How a message was put together is not asked here.
+ *
+ *   every message that waits in a stream has a number >= stream->next */
+#ifndef SCTP_DELIVERY_H
+#define SCTP_DELIVERY_H
+
+#include "sctp/idmap.h"
+#include "sctp/message.h"
+
+struct rx_stream {
+	uint64_t next;                     /* the number of the ordered message that is delivered next, unwrapped */
+	struct pairing_node *pending;      /* messages that wait for their turn */
+	struct pairing_node *under_way[2]; /* I-DATA: messages of which parts are missing, by MID; [1]: unordered ones */
+	uint64_t unordered_mid;            /* of the unordered message that came last, unwrapped */
+	uint64_t unordered_next;           /* unordered messages below it were skipped */
+	struct event_node reset;           /* RESET_IN */
+	uint16_t id;
+};
+
+struct delivery {
+	sluice_env *env;
+	struct event_queue *events;
+	struct idmap streams;
+	uint64_t messages, payload; /* delivered */
+};
+
+void delivery_init(struct delivery *d, sluice_env *env, struct event_queue *events);
+/* What waits is released; nothing may be under way. */
+void delivery_free(struct delivery *d);
+
+/* The stream, made on first use; NULL when there is no memory. */
+struct rx_stream *delivery_stream(struct delivery *d, uint16_t id);
+
+void delivery_unordered(struct delivery *d, struct rx_message *m);
+/* Delivers it and all that waited for it, or lets it wait; one whose turn is over is released. */
+void delivery_ordered(struct delivery *d, struct rx_stream *s, struct rx_message *m, uint64_t number);
+/* Messages up to this number are not waited for: what is here leaves, in order. */
+void delivery_skip(struct delivery *d, struct rx_stream *s, uint64_t number);
+/* The peer starts the stream anew (RFC 6525): the next number is 0. Queues RESET_IN. */
+void delivery_reset(struct delivery *d, struct rx_stream *s);
+/* A restart: everything undelivered is gone, every stream begins at 0. */
+void delivery_restart(struct delivery *d);
+
+#endif

@@ -1,0 +1,324 @@
+#include "sctp/interleaved.h"
+
+#include <string.h>
+
+#include "base/serial.h"
+
+#define FIRST_BUCKETS 16u
+#define BUCKETS_KEPT 1024u /* of an empty table */
+#define FIRST_SLICES 8u
+#define SLICES_MAX 65535u
+
+/* A fragment ahead of its turn. Copied bytes stand behind it, and then it is itself the memory behind the slice. */
+struct late {
+	struct pairing_node by_fsn;
+	struct backing backing;
+	const uint8_t *data;
+	uint16_t len;
+	uint8_t flags; /* WIRE_DATA_* */
+	uint8_t bytes[];
+};
+
+void interleaved_init(struct interleaved *r, sluice_env *env, struct window *w, struct delivery *to, uint32_t max_message_size) {
+	*r = (struct interleaved){.env = env, .window = w, .to = to, .max_message_size = max_message_size};
+}
+
+/* ---- the table ---- */
+
+static struct partial **bucket(const struct interleaved *r, uint16_t stream, bool unordered, uint32_t mid) {
+	uint64_t key = (uint64_t)stream << 33 | (uint64_t)unordered << 32 | mid;
+	uint64_t hash = (key * r->multiplier) >> 40;
+	return &r->buckets[hash & (r->bucket_count - 1)];
+}
+
+static bool is(const struct partial *p, uint16_t stream, bool unordered, uint32_t mid) {
+	return p->mid == mid && p->stream->id == stream && p->unordered == unordered;
+}
+
+static struct partial *find(struct interleaved *r, const struct wire_data *d) {
+	bool unordered = (d->flags & WIRE_DATA_U) != 0;
+	if (r->last && is(r->last, d->stream, unordered, d->mid))
+		return r->last;
+	if (r->count == 0)
+		return NULL;
+	struct partial *p = *bucket(r, d->stream, unordered, d->mid);
+	while (p && !is(p, d->stream, unordered, d->mid))
+		p = p->next;
+	if (p)
+		r->last = p;
+	return p;
+}
+
+static bool table_reserve(struct interleaved *r) {
+	if (r->count < r->bucket_count)
+		return true;
+	struct interleaved bigger = *r;
+	bigger.bucket_count = r->bucket_count ? 2 * r->bucket_count : FIRST_BUCKETS;
+	bigger.buckets = env_zalloc(r->env, bigger.bucket_count * sizeof *bigger.buckets);
+	if (!bigger.buckets)
+		return false;
+	if (!r->multiplier) {
+		env_entropy(r->env, &bigger.multiplier, sizeof bigger.multiplier);
+		bigger.multiplier |= 1;
+	}
+	for (uint32_t i = 0; i < r->bucket_count; i++) {
+		for (struct partial *p = r->buckets[i], *next; p; p = next) {
+			next = p->next;
+			struct partial **b = bucket(&bigger, p->stream->id, p->unordered, p->mid);
+			p->next = *b;
+			*b = p;
+		}
+	}
+	env_free(r->env, r->buckets);
+	*r = bigger;
+	return true;
+}
+
+static struct partial *partial_new(struct interleaved *r, struct rx_stream *s, bool unordered, uint64_t mid) {
+	struct partial *p = table_reserve(r) ? env_alloc(r->env, sizeof *p) : NULL;
+	if (!p)
+		return NULL;
+	*p = (struct partial){.stream = s, .next_fsn = SERIAL_ORIGIN, .mid = (uint32_t)mid, .unordered = unordered};
+	struct partial **b = bucket(r, s->id, unordered, p->mid);
+	p->next = *b;
+	*b = p;
+	pairing_add(&s->under_way[unordered], &p->by_mid, mid);
+	if (unordered)
+		s->unordered_mid = mid;
+	r->count++;
+	r->last = p;
+	r->window->held += PARTIAL_OVERHEAD;
+	return p;
+}
+
+/* Out of all lists, and freed; what hung in it is elsewhere already. */
+static void partial_forget(struct interleaved *r, struct partial *p) {
+	struct partial **at = bucket(r, p->stream->id, p->unordered, p->mid);
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	pairing_remove(&p->stream->under_way[p->unordered], &p->by_mid);
+	r->count--;
+	r->window->held -= PARTIAL_OVERHEAD;
+	if (r->last == p)
+		r->last = NULL;
+	env_free(r->env, p);
+	if (r->count == 0 && r->bucket_count > BUCKETS_KEPT) {
+		env_free(r->env, r->buckets);
+		r->buckets = NULL;
+		r->bucket_count = 0;
+	}
+}
+
+static struct late *late_of(struct pairing_node *n) {
+	return (struct late *)((char *)n - offsetof(struct late, by_fsn));
+}
+
+static void late_drop(struct interleaved *r, struct late *l) {
+	r->window->held -= l->len + HELD_OVERHEAD;
+	if (l->backing.slab)
+		sluice_slab_unref(l->backing.slab);
+	env_free(r->env, l);
+}
+
+static struct partial *partial_of(struct pairing_node *n) {
+	return (struct partial *)((char *)n - offsetof(struct partial, by_mid));
+}
+
+static void partial_drop(struct interleaved *r, struct partial *p) {
+	for (struct pairing_node *n; (n = pairing_take(&p->late));)
+		late_drop(r, late_of(n));
+	if (p->message)
+		sluice_message_release(&p->message->public);
+	partial_forget(r, p);
+}
+
+/* ---- one fragment ---- */
+
+static bool message_reserve(struct interleaved *r, struct partial *p, uint32_t slices) {
+	if (slices <= p->capacity)
+		return true;
+	uint32_t capacity = p->capacity ? p->capacity : FIRST_SLICES;
+	while (capacity < slices)
+		capacity *= 2;
+	struct rx_message *m = rx_message_grow(r->window, p->message, capacity);
+	if (!m)
+		return false;
+	p->message = m;
+	p->capacity = capacity;
+	return true;
+}
+
+static void append(struct partial *p, const void *data, uint16_t len, uint8_t flags, struct backing backing) {
+	struct rx_message *m = p->message;
+	m->iov[m->public.count] = (struct iovec){(void *)data, len};
+	m->backing[m->public.count] = backing;
+	m->public.count++;
+	m->public.len += len;
+	m->charge += len + HELD_OVERHEAD;
+	p->next_fsn++;
+	p->ended = (flags & WIRE_DATA_E) != 0;
+}
+
+/* The fragments that waited for the one before them. */
+static void append_late(struct interleaved *r, struct partial *p) {
+	while (p->late && p->late->key <= p->next_fsn && !p->ended) {
+		struct late *l = late_of(pairing_take(&p->late));
+		p->late_count--;
+		if (l->by_fsn.key < p->next_fsn) { /* one FSN twice: the peer's mistake */
+			p->bytes -= l->len;
+			late_drop(r, l);
+			continue;
+		}
+		append(p, l->data, l->len, l->flags, l->backing);
+		if (!l->backing.block)
+			env_free(r->env, l);
+	}
+}
+
+static int add_in_order(struct interleaved *r, struct partial *p, const struct wire_data *d, sluice_slab *slab) {
+	size_t slices = p->message ? p->message->public.count : 0;
+	if (slices >= SLICES_MAX)
+		return SLUICE_LIMIT;
+	/* With room for those that wait, so that nothing can fail behind this one. */
+	if (!message_reserve(r, p, (uint32_t)slices + 1 + p->late_count))
+		return SLUICE_NO_MEMORY;
+	struct backing backing;
+	const uint8_t *data = backing_hold(r->env, &backing, slab, d->payload, d->len);
+	if (!data)
+		return SLUICE_NO_MEMORY;
+	if (d->flags & WIRE_DATA_B)
+		p->ppid = d->ppid;
+	append(p, data, d->len, d->flags, backing);
+	append_late(r, p);
+	return 0;
+}
+
+static int add_late(struct interleaved *r, struct partial *p, const struct wire_data *d, uint64_t fsn, sluice_slab *slab) {
+	bool copy = backing_copies(slab, d->len);
+	struct late *l = env_alloc(r->env, sizeof *l + (copy ? d->len : 0));
+	if (!l)
+		return SLUICE_NO_MEMORY;
+	*l = (struct late){.data = d->payload, .len = d->len, .flags = d->flags};
+	if (copy) {
+		l->data = memcpy(l->bytes, d->payload, d->len);
+		l->backing.block = l;
+	} else {
+		slab_ref(slab);
+		l->backing.slab = slab;
+	}
+	pairing_add(&p->late, &l->by_fsn, fsn);
+	p->late_count++;
+	return 0;
+}
+
+/* All of it is here: it goes to the app, with its slices as they are. */
+static void complete(struct interleaved *r, struct partial *p) {
+	struct rx_message *m = p->message;
+	struct rx_stream *s = p->stream;
+	uint64_t mid = p->by_mid.key;
+	bool unordered = p->unordered;
+	m->public.stream = s->id;
+	m->public.unordered = unordered;
+	m->public.ppid = p->ppid;
+	p->message = NULL;
+	partial_drop(r, p);
+	if (unordered)
+		delivery_unordered(r->to, m);
+	else
+		delivery_ordered(r->to, s, m, mid);
+}
+
+/* RFC 8260, 2.2.3: the receiver first takes the stream, then the U bit, finds the message by its MID and puts it together by the
+ * FSN, not by the TSN, of which it must assume nothing. */
+int interleaved_add(struct interleaved *r, const struct wire_data *d, sluice_slab *slab) {
+	struct partial *p = find(r, d);
+	if (!p) {
+		struct rx_stream *s = delivery_stream(r->to, d->stream);
+		if (!s)
+			return SLUICE_NO_MEMORY;
+		bool unordered = (d->flags & WIRE_DATA_U) != 0;
+		uint64_t mid = serial_unwrap(d->mid, unordered ? s->unordered_mid : s->next);
+		/* What was skipped or delivered is not wanted; fragments of a skipped message may still be on their way. */
+		if (unordered ? mid < s->unordered_next : mid < s->next)
+			return 0;
+		p = partial_new(r, s, unordered, mid);
+		if (!p)
+			return SLUICE_NO_MEMORY;
+	}
+	uint64_t fsn = serial_unwrap(d->fsn, p->next_fsn);
+	if (fsn < p->next_fsn)
+		return 0; /* one FSN twice */
+	if (p->bytes + d->len > r->max_message_size)
+		return SLUICE_TOO_LARGE;
+	int error = fsn == p->next_fsn ? add_in_order(r, p, d, slab) : add_late(r, p, d, fsn, slab);
+	if (error) {
+		if (!p->message && !p->late)
+			partial_forget(r, p);
+		return error;
+	}
+	p->bytes += d->len;
+	r->window->held += d->len + HELD_OVERHEAD;
+	if (p->ended)
+		complete(r, p);
+	return 0;
+}
+
+/* ---- giving up ---- */
+
+void interleaved_skip(struct interleaved *r, struct rx_stream *s, bool unordered, uint64_t mid) {
+	struct pairing_node **root = &s->under_way[unordered];
+	while (*root && (*root)->key <= mid)
+		partial_drop(r, partial_of(*root));
+	if (unordered && s->unordered_next <= mid)
+		s->unordered_next = mid + 1;
+}
+
+void interleaved_drop_stream(struct interleaved *r, struct rx_stream *s) {
+	for (int unordered = 0; unordered < 2; unordered++)
+		while (s->under_way[unordered])
+			partial_drop(r, partial_of(s->under_way[unordered]));
+}
+
+void interleaved_drop(struct interleaved *r) {
+	for (uint32_t i = 0; i < r->bucket_count; i++)
+		while (r->buckets && r->buckets[i])
+			partial_drop(r, r->buckets[i]);
+}
+
+void interleaved_free(struct interleaved *r) {
+	interleaved_drop(r);
+	env_free(r->env, r->buckets);
+	r->buckets = NULL;
+	r->bucket_count = 0;
+}
+
+/* The fragments that hang below n, itself included. False when one of them is out of place. */
+static bool late_check(const struct partial *p, const struct pairing_node *n, uint32_t *count, uint64_t *bytes) {
+	for (; n; n = n->next) {
+		const struct late *l = (const struct late *)((const char *)n - offsetof(struct late, by_fsn));
+		++*count;
+		*bytes += l->len;
+		if (n->key <= p->next_fsn || (n->below && n->below->key < n->key) || !late_check(p, n->below, count, bytes))
+			return false;
+	}
+	return true;
+}
+
+bool interleaved_check(const struct interleaved *r) {
+	uint64_t held = 0;
+	uint32_t partials = 0;
+	for (uint32_t i = 0; i < r->bucket_count; i++) {
+		for (struct partial *p = r->buckets[i]; p; p = p->next, partials++) {
+			uint64_t bytes = p->message ? p->message->public.len : 0;
+			uint32_t late = 0, slices = p->message ? (uint32_t)p->message->public.count : 0;
+			if (bucket(r, p->stream->id, p->unordered, p->mid) != &r->buckets[i] || slices > p->capacity || p->ended)
+				return false;
+			if (!late_check(p, p->late, &late, &bytes) || late != p->late_count || bytes != p->bytes ||
+			    slices + late == 0)
+				return false;
+			held += PARTIAL_OVERHEAD + bytes + (uint64_t)(slices + late) * HELD_OVERHEAD;
+		}
+	}
+	return partials == r->count && held <= r->window->held;
+}

@@ -1,0 +1,64 @@
+/* interleaved: from I-DATA fragments to messages. RFC 8260, 2.2.3.
+ *
+ * The fragments of a message are found by stream, U bit, MID and FSN, never by their TSNs, and those of many messages may come
+ * mixed. A message under way stands in a hash table under a secret multiplier (the peer chooses MIDs), in its stream's heap
+ * by MID (for I-FORWARD-TSN), and is remembered as the last one touched, so that the fragments of one message after the other
+ * cost no search. Fragments in order are appended to the message that the app will get, O(1) and without a copy at the end;
+ * those ahead of their turn wait in a heap by FSN. DATA is the reassembly's.
+ *
+ *   count == entries of the table == nodes in the streams' heaps
+ *   message->public.count == next_fsn - SERIAL_ORIGIN; every late fragment has an FSN > next_fsn
+ *   window->held >= sum over messages under way of (PARTIAL_OVERHEAD + sum over fragments of (len + HELD_OVERHEAD))
+ *
+ * Memory: the window bounds all of it. */
+#ifndef SCTP_INTERLEAVED_H
+#define SCTP_INTERLEAVED_H
+
+#include "sctp/delivery.h"
+#include "wire/wire.h"
+
+/* What a message under way costs beside its fragments; charged until it is whole. */
+#define PARTIAL_OVERHEAD 256
+
+struct partial {
+	struct partial *next;       /* in its bucket */
+	struct pairing_node by_mid; /* in its stream */
+	struct rx_stream *stream;
+	struct rx_message *message; /* the fragments in order; NULL while the first one is missing */
+	struct pairing_node *late;  /* those ahead, by FSN */
+	uint32_t capacity;          /* slices that the message has room for */
+	uint32_t late_count;
+	uint64_t next_fsn; /* unwrapped */
+	uint64_t bytes;    /* payload of all its fragments */
+	uint32_t mid, ppid;
+	bool unordered, ended;
+};
+
+struct interleaved {
+	sluice_env *env;
+	struct window *window;
+	struct delivery *to;
+	struct partial **buckets;
+	uint32_t bucket_count; /* a power of two, or 0 */
+	uint32_t count;
+	uint64_t multiplier;
+	struct partial *last; /* touched, or NULL */
+	uint32_t max_message_size;
+};
+
+void interleaved_init(struct interleaved *r, sluice_env *env, struct window *w, struct delivery *to, uint32_t max_message_size);
+void interleaved_free(struct interleaved *r);
+
+/* One fragment whose TSN is new. 0; SLUICE_NO_MEMORY: not taken, it must not be acknowledged; SLUICE_TOO_LARGE: the message passes
+ * max_message_size; SLUICE_LIMIT: it has too many fragments. */
+int interleaved_add(struct interleaved *r, const struct wire_data *d, sluice_slab *slab);
+
+/* Messages of the stream up to this MID will never be whole. */
+void interleaved_skip(struct interleaved *r, struct rx_stream *s, bool unordered, uint64_t mid);
+/* Everything under way in the stream, or at all, is dropped. */
+void interleaved_drop_stream(struct interleaved *r, struct rx_stream *s);
+void interleaved_drop(struct interleaved *r);
+
+bool interleaved_check(const struct interleaved *r);
+
+#endif
