@@ -189,9 +189,9 @@ START_TEST(test_what_is_counted_is_told_chunk_by_chunk) {
 	bulk(&p, 300);
 	sluice_sctp_stats s = sctp_host_stats(p.a), to = sctp_host_stats(p.b);
 	ck_assert_uint_gt(s.retransmitted_chunks, 0);
-	ck_assert_uint_eq(chunks_with(&a, "sctp:packet_sent", "DATA", NULL), s.data_chunks_sent);
-	ck_assert_uint_eq(chunks_with(&a, "sctp:packet_sent", "DATA", "retransmission"), s.retransmitted_chunks);
-	ck_assert_uint_eq(chunks_with(&b, "sctp:packet_received", "DATA", NULL), to.data_chunks_received);
+	ck_assert_uint_eq(chunks_with(&a, "sctp:packet_sent", "I-DATA", NULL), s.data_chunks_sent);
+	ck_assert_uint_eq(chunks_with(&a, "sctp:packet_sent", "I-DATA", "retransmission"), s.retransmitted_chunks);
+	ck_assert_uint_eq(chunks_with(&b, "sctp:packet_received", "I-DATA", NULL), to.data_chunks_received);
 	ck_assert_uint_eq(chunks_with(&b, "sctp:packet_sent", "SACK", NULL), to.sacks_sent);
 	ck_assert_int_ge(lines_sum(&a, "sctp:chunks_lost", "count"), (json_int_t)s.retransmitted_chunks);
 	ck_assert_int_eq(last_metric(&a, "congestion_window"), s.cwnd);
@@ -279,7 +279,7 @@ START_TEST(test_a_packet_of_too_many_chunks_keeps_its_line_within_the_bound) {
 	pair_deliver(&p, SLUICE_S);
 	ck_assert_int_gt(lines_sum(&a, "sctp:packet_sent", "chunks_omitted"), 0);
 	ck_assert_int_eq(lines_sum(&a, "sctp:packet_sent", "chunks_omitted") +
-	                         (json_int_t)chunks_with(&a, "sctp:packet_sent", "DATA", NULL),
+	                         (json_int_t)chunks_with(&a, "sctp:packet_sent", "I-DATA", NULL),
 	                 400);
 	pair_free(&p);
 	lines_free(&a);

@@ -428,7 +428,7 @@ static void read_metrics(const sluice_sctp *a, uint64_t *m) {
 	m[METRIC_LOCAL_WINDOW] = data_a_rwnd(a);
 	m[METRIC_BUFFERED] = a->out.buffered;
 	m[METRIC_ACKED] = a->out.payload - a->out.buffered;
-	m[METRIC_DELIVERED] = a->in.payload;
+	m[METRIC_DELIVERED] = a->in.to.payload;
 }
 
 static void look_at_metrics(struct trace *t) {
