@@ -5,6 +5,7 @@
 
 #include "sim/assert.h"
 #include "sim/pair.h"
+#include "sim/peer_host.h"
 
 /* ---- keeping lines ---- */
 
@@ -100,6 +101,14 @@ static void sequence(const struct lines *l, const char *name, char *text, size_t
 
 static uint64_t line_time(const struct line *l) {
 	return (uint64_t)(json_number_value(json_object_get(l->event, "time")) * 1e6 + 0.5);
+}
+
+static void count_packet(void *ctx, bool sent, const void *packet, size_t len, uint64_t now) {
+	(void)sent;
+	(void)packet;
+	(void)len;
+	(void)now;
+	++*(uint64_t *)ctx;
 }
 
 /* ---- worlds ---- */
@@ -355,9 +364,30 @@ START_TEST(test_a_traced_association_does_what_it_does_untraced) {
 }
 END_TEST
 
+START_TEST(test_a_peer_tells_of_its_association) {
+	struct sim sim;
+	struct lines lines = {0};
+	uint64_t packets = 0;
+	sim_init(&sim, sim_seed(1));
+	struct peer_host *a = peer_host_new(&sim, "a", SLUICE_ROLE_CLIENT, NULL);
+	struct peer_host *b = peer_host_new(&sim, "b", SLUICE_ROLE_SERVER, NULL);
+	sim_join(&sim, a->host, b->host, &(struct link_config){.delay = 10 * SLUICE_MS});
+	peer_host_start(a, b);
+	ck_assert_int_eq(sluice_peer_set_trace(a->peer, keep, &lines), 0);
+	ck_assert_int_eq(sluice_peer_set_packet_tap(a->peer, count_packet, &packets), 0);
+	ck_assert(SIM_UNTIL(&sim, 10 * SLUICE_S, a->state == SLUICE_PEER_CONNECTED && b->state == SLUICE_PEER_CONNECTED));
+	sluice_peer_stats stats;
+	sluice_peer_stats_get(a->peer, &stats);
+	ck_assert_uint_eq(lines_count(&lines, "sctp:packet_sent"), stats.sctp.packets_sent);
+	ck_assert_uint_eq(packets, stats.sctp.packets_sent + stats.sctp.packets_received);
+	sim_close(&sim);
+	lines_free(&lines);
+}
+END_TEST
+
 SUITE("trace", test_the_first_line_is_a_header_and_every_line_is_json,
       test_every_packet_on_the_link_has_its_line_and_no_line_is_without_one, test_what_is_counted_is_told_chunk_by_chunk,
       test_states_are_told_in_their_order, test_a_loss_is_told_as_a_recovery_and_silence_as_t3,
       test_a_packet_of_too_many_chunks_keeps_its_line_within_the_bound, test_abandoned_messages_are_told,
       test_a_trace_begun_late_knows_the_tags_and_one_that_ended_says_no_more,
-      test_a_traced_association_does_what_it_does_untraced)
+      test_a_traced_association_does_what_it_does_untraced, test_a_peer_tells_of_its_association)

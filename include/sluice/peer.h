@@ -312,6 +312,10 @@ SLUICE_API void sluice_peer_set_user(sluice_peer *p, void *user);
 /* The fingerprint of its own certificate; see sluice_certificate_fingerprint. */
 SLUICE_API int sluice_peer_local_fingerprint(const sluice_peer *p, enum sluice_hash hash, sluice_fingerprint *out);
 SLUICE_API const char *sluice_peer_cipher(const sluice_peer *p); /* OpenSSL's name of the suite; "" before DTLS is up */
+/* What its association does, as lines of JSON and as its packets before DTLS; see trace.h and sluice_sctp_set_trace(). Returns 0 or
+ * SLUICE_NO_MEMORY. */
+SLUICE_API int sluice_peer_set_trace(sluice_peer *p, sluice_trace_fn fn, void *ctx);
+SLUICE_API int sluice_peer_set_packet_tap(sluice_peer *p, sluice_packet_fn fn, void *ctx);
 /* A copy of its counters; see stats.h. */
 SLUICE_API void sluice_peer_stats_get(const sluice_peer *p, sluice_peer_stats *stats);
 /* The same as one JSON object of W3C's RTCStatsReport: "transport", "candidate-pair", "local-candidate", "remote-candidate",

@@ -75,6 +75,14 @@ void sluice_peer_stats_get(const sluice_peer *p, sluice_peer_stats *stats) {
 		show_ice(p, stats);
 }
 
+int sluice_peer_set_trace(sluice_peer *p, sluice_trace_fn fn, void *ctx) {
+	return sluice_sctp_set_trace(p->sctp, fn, ctx);
+}
+
+int sluice_peer_set_packet_tap(sluice_peer *p, sluice_packet_fn fn, void *ctx) {
+	return sluice_sctp_set_packet_tap(p->sctp, fn, ctx);
+}
+
 /* ---- JSON ------------------------------------------------------------------------------------------------------------ */
 
 /* Counts on when the space is full, so that the caller learns how much it would have been. */
