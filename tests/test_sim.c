@@ -152,6 +152,68 @@ START_TEST(test_a_full_queue_drops_the_tail) {
 }
 END_TEST
 
+START_TEST(test_two_links_share_a_bottleneck_and_its_queue) {
+	/* 1250 bytes at 10 Mbit/s: one a millisecond; eight at once into a queue of 5000 bytes. */
+	struct scene *s = scene(1, NULL, 4, 0, 1250);
+	struct bottleneck b = {.rate = 10000000, .queue = 5000};
+	uint64_t start = s->sim.now;
+	s->ab->bottleneck = s->ba->bottleneck = &b;
+	s->b.count = 4;
+	s->b.len = 1250;
+	s->b.next = start;
+	sim_run(&s->sim, start + SLUICE_S);
+	ck_assert_uint_eq(s->b.got_count + s->a.got_count, 4);
+	ck_assert_uint_eq(b.datagrams, 4);
+	ck_assert_uint_eq(b.drops, 4);
+	ck_assert_uint_eq(b.busy_until, start + 4 * SLUICE_MS);
+	/* They waited 0, 1, 2 and 3 ms. */
+	ck_assert_uint_eq(bottleneck_mean_wait(&b), 3 * SLUICE_MS / 2);
+	ck_assert_uint_eq(bottleneck_wait_below(&b, 0.25), SLUICE_US);
+	ck_assert_uint_ge(bottleneck_wait_below(&b, 1), 3 * SLUICE_MS);
+	ck_assert_uint_le(bottleneck_wait_below(&b, 1), 3 * SLUICE_MS * 17 / 16);
+	bottleneck_measure(&b, s->sim.now);
+	ck_assert_uint_eq(b.datagrams, 0);
+	ck_assert_uint_eq(bottleneck_mean_wait(&b), 0);
+	scene_free(s);
+}
+END_TEST
+
+START_TEST(test_the_receivers_card_hands_over_what_came_in_its_interval_at_once) {
+	/* One a millisecond, collected for 4 ms. */
+	struct scene *s = scene(1, &(struct link_config){.rate = 10000000, .coalesce = 4 * SLUICE_MS}, 8, 0, 1250);
+	uint64_t start = s->sim.now;
+	ck_assert_uint_eq(start % (4 * SLUICE_MS), 0);
+	sim_run(&s->sim, start + SLUICE_S);
+	ck_assert_uint_eq(s->b.got_count, 8);
+	ck_assert_uint_eq(s->b.inputs, 2);
+	for (unsigned i = 0; i < 8; i++)
+		ck_assert_uint_eq(s->b.at[i], start + (i / 4 + 1) * 4 * SLUICE_MS);
+	scene_free(s);
+}
+END_TEST
+
+START_TEST(test_a_quick_world_has_the_same_history) {
+	struct scene *s[2];
+	for (unsigned i = 0; i < 2; i++) {
+		struct link_config line = {
+			.rate = 5000000, .delay = 3 * SLUICE_MS, .loss = 0.1, .reorder = 0.1, .reorder_delay = SLUICE_MS};
+		line.reorder_jitter = 4 * SLUICE_MS;
+		s[i] = scene(7, &line, 1000, SLUICE_MS, 500);
+		s[i]->b.echo = true;
+		s[i]->sim.quick = i;
+		sim_run(&s[i]->sim, 3 * SLUICE_S);
+	}
+	ck_assert_uint_gt(s[0]->b.got_count, 800);
+	ck_assert_uint_eq(s[0]->b.got_count, s[1]->b.got_count);
+	ck_assert_uint_eq(s[0]->a.got_count, s[1]->a.got_count);
+	ck_assert_mem_eq(s[0]->b.got, s[1]->b.got, sizeof s[0]->b.got);
+	ck_assert_mem_eq(s[0]->b.at, s[1]->b.at, sizeof s[0]->b.at);
+	ck_assert_mem_eq(s[0]->a.at, s[1]->a.at, sizeof s[0]->a.at);
+	scene_free(s[0]);
+	scene_free(s[1]);
+}
+END_TEST
+
 START_TEST(test_a_mask_drops_just_those) {
 	struct scene *s = scene(1, &(struct link_config){.mask = 0x15}, 6, 0, 100);
 	sim_run(&s->sim, 2 * SLUICE_S);
@@ -360,9 +422,10 @@ END_TEST
 
 SUITE("sim", test_a_datagram_takes_the_delay_of_the_link, test_an_echo_takes_a_round_trip,
       test_what_arrives_at_one_instant_comes_in_one_input, test_the_rate_spaces_datagrams_out, test_a_full_queue_drops_the_tail,
-      test_a_mask_drops_just_those, test_a_range_of_datagrams_can_be_dropped, test_random_loss_is_about_its_probability,
-      test_burst_loss_comes_in_runs, test_jitter_alone_never_reorders, test_reordering_lets_others_pass,
-      test_duplicates_come_twice, test_corruption_flips_one_bit, test_datagrams_above_the_mtu_vanish, test_an_outage_ends,
-      test_a_filter_sees_changes_and_drops, test_a_host_that_is_down_hears_nothing,
-      test_a_datagram_from_nowhere_arrives_at_its_time, test_one_seed_is_one_history,
+      test_two_links_share_a_bottleneck_and_its_queue, test_the_receivers_card_hands_over_what_came_in_its_interval_at_once,
+      test_a_quick_world_has_the_same_history, test_a_mask_drops_just_those, test_a_range_of_datagrams_can_be_dropped,
+      test_random_loss_is_about_its_probability, test_burst_loss_comes_in_runs, test_jitter_alone_never_reorders,
+      test_reordering_lets_others_pass, test_duplicates_come_twice, test_corruption_flips_one_bit,
+      test_datagrams_above_the_mtu_vanish, test_an_outage_ends, test_a_filter_sees_changes_and_drops,
+      test_a_host_that_is_down_hears_nothing, test_a_datagram_from_nowhere_arrives_at_its_time, test_one_seed_is_one_history,
       test_the_allocator_counts_and_fails_where_it_is_told)

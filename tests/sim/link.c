@@ -72,26 +72,88 @@ static bool unlucky(struct sim_link *link, uint64_t number) {
 	return lost;
 }
 
-/* When the last bit of the datagram leaves the queue; false when the queue has no room for it. */
-static bool leaves(struct sim_link *link, size_t len, uint64_t now, uint64_t *at) {
-	const struct link_config *c = &link->config;
-	if (!c->rate) {
-		*at = now;
-		return true;
+/* ---- bottlenecks ---- */
+
+/* Sixteen bins for each doubling: the error is 1/16 at most. */
+static unsigned wait_bin(uint64_t ns) {
+	uint64_t us = ns / 1000;
+	if (us < 16)
+		return (unsigned)us;
+	unsigned shift = 63u - (unsigned)__builtin_clzll(us) - 4;
+	unsigned bin = 16 * shift + (unsigned)(us >> shift);
+	return bin < BOTTLENECK_BINS ? bin : BOTTLENECK_BINS - 1;
+}
+
+static uint64_t bin_end(unsigned bin) {
+	unsigned shift = bin < 32 ? 0 : bin / 16 - 1;
+	return ((uint64_t)(bin - 16 * shift + 1) << shift) * 1000;
+}
+
+void bottleneck_measure(struct bottleneck *b, uint64_t now) {
+	b->since = now;
+	b->datagrams = b->bytes = b->drops = b->waited = 0;
+	memset(b->waits, 0, sizeof b->waits);
+}
+
+uint64_t bottleneck_mean_wait(const struct bottleneck *b) {
+	return b->datagrams ? b->waited / b->datagrams : 0;
+}
+
+uint64_t bottleneck_wait_below(const struct bottleneck *b, double share) {
+	uint64_t wanted = (uint64_t)(share * (double)b->datagrams), seen = 0;
+	for (unsigned i = 0; i < BOTTLENECK_BINS; i++) {
+		seen += b->waits[i];
+		if (seen >= wanted && b->datagrams)
+			return bin_end(i);
 	}
-	uint64_t start = link->busy_until > now ? link->busy_until : now;
-	size_t waiting = (size_t)((double)(start - now) * (double)c->rate / 8e9);
-	if (c->queue && waiting + len > c->queue)
+	return 0;
+}
+
+/* When the last bit of the datagram leaves the queue; false when the queue has no room for it. */
+static bool queued(uint64_t rate, size_t queue, uint64_t *busy_until, size_t len, uint64_t now) {
+	uint64_t start = *busy_until > now ? *busy_until : now;
+	size_t waiting = (size_t)((double)(start - now) * (double)rate / 8e9);
+	if (queue && waiting + len > queue)
 		return false;
-	*at = link->busy_until = start + (uint64_t)((double)len * 8e9 / (double)c->rate);
+	*busy_until = start + (uint64_t)((double)len * 8e9 / (double)rate);
 	return true;
 }
+
+static bool bottleneck_takes(struct bottleneck *b, size_t len, uint64_t now) {
+	uint64_t wait = b->busy_until > now ? b->busy_until - now : 0;
+	if (!queued(b->rate, b->queue, &b->busy_until, len, now)) {
+		b->drops++;
+		return false;
+	}
+	b->datagrams++;
+	b->bytes += len;
+	b->waited += wait;
+	b->waits[wait_bin(wait)]++;
+	return true;
+}
+
+static bool leaves(struct sim_link *link, size_t len, uint64_t now, uint64_t *at) {
+	const struct link_config *c = &link->config;
+	*at = now;
+	if (link->bottleneck) {
+		bool taken = bottleneck_takes(link->bottleneck, len, now);
+		*at = link->bottleneck->busy_until;
+		return taken;
+	}
+	if (!c->rate)
+		return true;
+	bool taken = queued(c->rate, c->queue, &link->busy_until, len, now);
+	*at = link->busy_until;
+	return taken;
+}
+
+/* ---- the way of a datagram ---- */
 
 static uint64_t arrival(struct sim_link *link, uint64_t left) {
 	const struct link_config *c = &link->config;
 	uint64_t at = left + c->delay + (c->jitter ? rng_below(&link->rng, c->jitter + 1) : 0);
 	if (rng_chance(&link->rng, c->reorder))
-		return at + c->reorder_delay;
+		return at + c->reorder_delay + (c->reorder_jitter ? rng_below(&link->rng, c->reorder_jitter + 1) : 0);
 	if (at < link->last_arrival)
 		at = link->last_arrival;
 	link->last_arrival = at;
@@ -99,9 +161,10 @@ static uint64_t arrival(struct sim_link *link, uint64_t left) {
 }
 
 static void deliver(struct sim_link *link, const uint8_t *packet, size_t len, uint64_t at) {
+	uint64_t grid = link->config.coalesce;
 	link->delivered++;
 	link->bytes_delivered += len;
-	sim_schedule_arrival(link->sim, link->from, link->to, packet, len, at);
+	sim_schedule_arrival(link, packet, len, grid ? (at + grid - 1) / grid * grid : at);
 }
 
 static void trace(struct sim_link *link, const uint8_t *packet, size_t len, uint64_t now, const char *fate) {

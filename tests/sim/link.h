@@ -1,8 +1,9 @@
 /* link: one direction of a line between two hosts, and everything that can go wrong on it.
  *
- * A datagram meets, in this order: the test's filters, the outage, the MTU, the queue (tail drop) and the rate, then the dice:
- * mask, burst loss, random loss, corruption, duplication, reordering; then delay and jitter. Without reordering, jitter
- * never makes one datagram overtake another.
+ * A datagram meets, in this order: the test's filters, the outage, the MTU, the queue (tail drop) and the rate, which may be
+ * those of a bottleneck that it shares with other links, then the dice: mask, burst loss, random loss, corruption, duplication,
+ * reordering; then delay and jitter, and the card of the receiver. Without reordering, jitter never makes one datagram overtake
+ * another.
  *
  *   offered == dropped + delivered - duplicated, once nothing is under way */
 #ifndef TESTS_SIM_LINK_H
@@ -18,6 +19,7 @@
 #define LINK_PACKET_MAX 65536
 
 struct sim;
+struct sim_event;
 struct sim_host;
 struct sim_link;
 
@@ -36,9 +38,29 @@ struct link_config {
 	double corrupt;                  /* probability that one bit is flipped */
 	double duplicate;                /* probability that it comes twice */
 	double reorder;                  /* probability that it is held back by ... */
-	uint64_t reorder_delay;          /* ... so many ns, while others pass it */
+	uint64_t reorder_delay;          /* ... so many ns, while others pass it, ... */
+	uint64_t reorder_jitter;         /* ... and uniformly 0..so many more */
 	uint64_t outage_from, outage_to; /* everything offered in this time is dropped */
+	uint64_t coalesce; /* the receiver's card collects for so many ns: what it brings comes at multiples of that, together */
 };
+
+/* A queue and a rate that several links share; tail drop, first come first served. It counts how long datagrams waited. */
+#define BOTTLENECK_BINS 512
+struct bottleneck {
+	uint64_t rate; /* bit/s of datagram bytes */
+	size_t queue;  /* bytes that may wait; 0: no limit */
+	uint64_t busy_until;
+	/* Since bottleneck_measure(): */
+	uint64_t since, datagrams, bytes, drops;
+	uint64_t waited;                 /* ns, in all */
+	uint64_t waits[BOTTLENECK_BINS]; /* how many datagrams waited how long; see bottleneck_wait_bin() */
+};
+
+/* Forgets what was counted so far. */
+void bottleneck_measure(struct bottleneck *b, uint64_t now);
+/* ns that datagrams waited for their turn: on average, and that `share` (0.99) of them did not exceed, to 1/16. */
+uint64_t bottleneck_mean_wait(const struct bottleneck *b);
+uint64_t bottleneck_wait_below(const struct bottleneck *b, double share);
 
 enum link_verdict {
 	LINK_PASS,
@@ -58,6 +80,8 @@ struct sim_link {
 		void *ctx;
 	} filters[LINK_FILTERS];
 	unsigned filter_count;
+	struct bottleneck *bottleneck; /* instead of rate and queue of its own; may be NULL */
+	struct sim_event *under_way, *under_way_last;
 	bool burst;          /* Gilbert: in the bad state */
 	uint64_t busy_until; /* when the last queued bit has left */
 	uint64_t last_arrival;

@@ -19,14 +19,22 @@ struct sim_event {
 	void *ctx;
 	/* ... or an arrival. */
 	struct sim_host *from, *to;
-	struct sim_event *next; /* among those of the same instant */
-	size_t len;
+	struct sim_link *link;  /* its first datagram under way; NULL: it is in the heap for itself */
+	struct sim_event *next; /* the next of the link's, or among those of the same instant, or of the spare ones */
+	size_t len, capacity;
 	uint8_t bytes[];
+};
+
+struct sim_slot {
+	uint64_t at, number;
+	struct sim_event *event;
 };
 
 /* ---- the heap of events ---- */
 
-static bool earlier(const struct sim_event *a, const struct sim_event *b) {
+/* What is under way on a link arrives in its order, so only the first of each link is in the heap. */
+
+static bool earlier(const struct sim_slot *a, const struct sim_slot *b) {
 	return a->at != b->at ? a->at < b->at : a->number < b->number;
 }
 
@@ -37,20 +45,21 @@ static void push(struct sim *sim, struct sim_event *e) {
 		if (!sim->events)
 			abort();
 	}
-	e->number = sim->event_number++;
+	const struct sim_slot slot = {e->at, e->number, e};
 	size_t i = sim->event_count++;
-	for (; i > 0 && earlier(e, sim->events[(i - 1) / 2]); i = (i - 1) / 2)
+	for (; i > 0 && earlier(&slot, &sim->events[(i - 1) / 2]); i = (i - 1) / 2)
 		sim->events[i] = sim->events[(i - 1) / 2];
-	sim->events[i] = e;
+	sim->events[i] = slot;
 }
 
 static struct sim_event *pop(struct sim *sim) {
-	struct sim_event *top = sim->events[0], *last = sim->events[--sim->event_count];
+	struct sim_event *top = sim->events[0].event;
+	const struct sim_slot last = sim->events[--sim->event_count];
 	size_t i = 0, n = sim->event_count;
 	for (size_t child; (child = 2 * i + 1) < n; i = child) {
-		if (child + 1 < n && earlier(sim->events[child + 1], sim->events[child]))
+		if (child + 1 < n && earlier(&sim->events[child + 1], &sim->events[child]))
 			child++;
-		if (!earlier(sim->events[child], last))
+		if (!earlier(&sim->events[child], &last))
 			break;
 		sim->events[i] = sim->events[child];
 	}
@@ -59,12 +68,39 @@ static struct sim_event *pop(struct sim *sim) {
 	return top;
 }
 
-static struct sim_event *event_new(uint64_t at, size_t len) {
-	struct sim_event *e = malloc(sizeof *e + len);
-	if (!e)
+/* An event may be used again for any datagram of usual size; under a sanitizer each is a block of its own. */
+#ifdef SLUICE_NOPOOL
+#define USUAL 0
+#else
+#define USUAL 1536
+#endif
+
+static struct sim_event *event_new(struct sim *sim, uint64_t at, size_t len) {
+	struct sim_event *e = len <= USUAL ? sim->spare : NULL;
+	size_t capacity = len <= USUAL ? USUAL : len;
+	if (e)
+		sim->spare = e->next;
+	else if (!(e = malloc(sizeof *e + capacity)))
 		abort();
-	*e = (struct sim_event){.at = at, .len = len};
+	*e = (struct sim_event){.at = at, .number = sim->event_number++, .len = len, .capacity = capacity};
 	return e;
+}
+
+static void event_free(struct sim *sim, struct sim_event *e) {
+	if (e->capacity != USUAL || USUAL == 0) {
+		free(e);
+		return;
+	}
+	e->next = sim->spare;
+	sim->spare = e;
+}
+
+static void free_all(struct sim_event *e) {
+	while (e) {
+		struct sim_event *next = e->next;
+		free(e);
+		e = next;
+	}
 }
 
 /* ---- seeds and replaying ---- */
@@ -180,24 +216,25 @@ void sim_init(struct sim *sim, uint64_t seed) {
 }
 
 static void host_close(struct sim_host *h) {
-	while (h->arrivals) {
-		struct sim_event *e = h->arrivals;
-		h->arrivals = e->next;
-		free(e);
-	}
+	free_all(h->arrivals);
 	if (h->ops->free)
 		h->ops->free(h->node);
+	free(h->space);
 	free(h);
 }
 
 void sim_close(struct sim *sim) {
 	for (unsigned i = 0; i < sim->host_count; i++)
 		host_close(sim->hosts[i]);
-	for (unsigned i = 0; i < sim->link_count; i++)
-		free(sim->links[i]);
 	for (size_t i = 0; i < sim->event_count; i++)
-		free(sim->events[i]);
+		if (!sim->events[i].event->link)
+			free(sim->events[i].event);
+	for (unsigned i = 0; i < sim->link_count; i++) {
+		free_all(sim->links[i]->under_way);
+		free(sim->links[i]);
+	}
 	free(sim->events);
+	free_all(sim->spare);
 	free(sim->scratch);
 	*sim = (struct sim){0};
 }
@@ -230,6 +267,8 @@ static void add_link(struct sim *sim, struct sim_host *from, struct sim_host *to
 	*l = (struct sim_link){.sim = sim, .from = from, .to = to, .rng = rng_of(sim->seed, 1000 + sim->link_count)};
 	if (config)
 		l->config = *config;
+	if (!from->first_link)
+		from->first_link = l;
 	sim->links[sim->link_count++] = l;
 }
 
@@ -255,7 +294,7 @@ sluice_path sim_path(const struct sim_host *host) {
 
 static struct sim_link *route(struct sim_host *from, const sluice_path *path) {
 	if (!path->remote_len)
-		return sim_link(from->sim, from, NULL);
+		return from->first_link;
 	struct sockaddr_in in;
 	memcpy(&in, &path->remote, sizeof in);
 	unsigned index = ntohs(in.sin_port) - 1u;
@@ -263,23 +302,39 @@ static struct sim_link *route(struct sim_host *from, const sluice_path *path) {
 }
 
 void sim_at(struct sim *sim, uint64_t at, void (*fn)(void *ctx), void *ctx) {
-	struct sim_event *e = event_new(at, 0);
+	struct sim_event *e = event_new(sim, at, 0);
 	e->fn = fn;
 	e->ctx = ctx;
 	push(sim, e);
 }
 
-void sim_schedule_arrival(struct sim *sim, struct sim_host *from, struct sim_host *to, const uint8_t *packet, size_t len,
-                          uint64_t at) {
-	struct sim_event *e = event_new(at, len);
+static struct sim_event *arrival_new(struct sim *sim, struct sim_host *from, struct sim_host *to, const uint8_t *packet,
+                                     size_t len, uint64_t at) {
+	struct sim_event *e = event_new(sim, at, len);
 	e->from = from;
 	e->to = to;
 	memcpy(e->bytes, packet, len);
-	push(sim, e);
+	return e;
+}
+
+void sim_schedule_arrival(struct sim_link *link, const uint8_t *packet, size_t len, uint64_t at) {
+	struct sim_event *e = arrival_new(link->sim, link->from, link->to, packet, len, at), *last = link->under_way_last;
+	if (last && at < last->at) {
+		push(link->sim, e); /* it overtakes */
+		return;
+	}
+	e->link = link;
+	link->under_way_last = e;
+	if (last) {
+		last->next = e;
+	} else {
+		link->under_way = e;
+		push(link->sim, e);
+	}
 }
 
 void sim_inject(struct sim *sim, struct sim_host *to, const void *packet, size_t len, uint64_t at) {
-	sim_schedule_arrival(sim, NULL, to, packet, len, at);
+	push(sim, arrival_new(sim, NULL, to, packet, len, at));
 }
 
 /* ---- a step ---- */
@@ -297,18 +352,31 @@ static void put_on_wire(struct sim_host *h, const sluice_batch *b) {
 			sim_fail(h->sim, "host %s: the last slot (%zu) is longer than the others (%zu)", h->name, b->last,
 			         b->stride);
 		len -= h->headroom + h->tailroom;
-		memcpy(h->sim->scratch, sluice_batch_slot(b, i) + h->headroom, len);
-		link_send(link, h->sim->scratch, len, h->sim->now);
+		uint8_t *packet = sluice_batch_slot(b, i) + h->headroom;
+		if (link->filter_count) { /* which may make it longer */
+			memcpy(h->sim->scratch, packet, len);
+			packet = h->sim->scratch;
+		}
+		link_send(link, packet, len, h->sim->now);
 	}
 }
 
+/* Exactly as long as the batch may be, so that a sanitizer sees who writes behind it. */
+static uint8_t *host_space(struct sim_host *h) {
+	if (h->space_size != h->batch_size) {
+		free(h->space);
+		h->space = malloc(h->batch_size);
+		if (!h->space)
+			abort();
+		h->space_size = h->batch_size;
+	}
+	return h->space;
+}
+
 static bool host_speak(struct sim_host *h) {
-	uint8_t *space = malloc(h->batch_size);
-	if (!space)
-		abort();
 	bool spoke = false;
 	for (unsigned n = 0;; n++) {
-		sluice_batch b = {.data = space,
+		sluice_batch b = {.data = host_space(h),
 		                  .capacity = h->batch_size,
 		                  .max_datagrams = h->batch_max,
 		                  .headroom = h->headroom,
@@ -325,17 +393,16 @@ static bool host_speak(struct sim_host *h) {
 		spoke = true;
 		put_on_wire(h, &b);
 	}
-	free(space);
 	return spoke;
 }
 
-void sim_settle(struct sim *sim) {
+static void settle_touched(struct sim *sim) {
 	bool again = true;
 	for (unsigned n = 0; again; n++) {
 		again = false;
 		for (unsigned i = 0; i < sim->host_count; i++) {
 			struct sim_host *h = sim->hosts[i];
-			if (h->down)
+			if (h->down || !h->touched)
 				continue;
 			if (h->ops->dispatch)
 				h->ops->dispatch(h->node, sim->now);
@@ -344,15 +411,35 @@ void sim_settle(struct sim *sim) {
 		if (n > CHATTERING)
 			sim_fail(sim, "the hosts never fall silent");
 	}
+	for (unsigned i = 0; i < sim->host_count; i++) {
+		struct sim_host *h = sim->hosts[i];
+		if (h->touched && sim->quick)
+			h->due = h->ops->deadline(h->node);
+		h->touched = !sim->quick;
+	}
+}
+
+static void touch_all(struct sim *sim) {
+	for (unsigned i = 0; i < sim->host_count; i++)
+		sim->hosts[i]->touched = true;
+}
+
+void sim_settle(struct sim *sim) {
+	touch_all(sim);
+	settle_touched(sim);
+}
+
+static uint64_t host_due(const struct sim_host *h) {
+	return h->sim->quick ? h->due : h->ops->deadline(h->node);
 }
 
 static uint64_t next_time(const struct sim *sim) {
-	uint64_t next = sim->event_count ? sim->events[0]->at : SLUICE_NEVER;
+	uint64_t next = sim->event_count ? sim->events[0].at : SLUICE_NEVER;
 	for (unsigned i = 0; i < sim->host_count; i++) {
 		const struct sim_host *h = sim->hosts[i];
 		if (h->down)
 			continue;
-		uint64_t deadline = h->ops->deadline(h->node);
+		uint64_t deadline = host_due(h);
 		if (deadline < next)
 			next = deadline;
 	}
@@ -382,7 +469,7 @@ static void host_read(struct sim_host *h) {
 		memcpy(space + used, e->bytes, e->len);
 		datagrams[count++] = (sluice_datagram){.data = space + used, .len = e->len, .slab = slab};
 		used += e->len;
-		free(e);
+		event_free(h->sim, e);
 	}
 	if (count == 0)
 		sim_fail(h->sim, "host %s: a datagram of %zu bytes does not fit a slab", h->name, h->arrivals->len);
@@ -395,9 +482,19 @@ static void host_read(struct sim_host *h) {
 		free(space);
 }
 
-static void arrive(struct sim_event *e) {
+static void arrive(struct sim *sim, struct sim_event *e) {
+	struct sim_link *link = e->link;
+	if (link) {
+		link->under_way = e->next;
+		if (e->next)
+			push(sim, e->next);
+		else
+			link->under_way_last = NULL;
+		e->link = NULL;
+		e->next = NULL;
+	}
 	if (e->to->down) {
-		free(e);
+		event_free(sim, e);
 		return;
 	}
 	*e->to->arrivals_end = e;
@@ -405,17 +502,19 @@ static void arrive(struct sim_event *e) {
 }
 
 static void happen(struct sim *sim) {
-	while (sim->event_count && sim->events[0]->at <= sim->now) {
+	while (sim->event_count && sim->events[0].at <= sim->now) {
 		struct sim_event *e = pop(sim);
 		if (e->fn) {
 			e->fn(e->ctx);
-			free(e);
+			event_free(sim, e);
+			touch_all(sim);
 		} else {
-			arrive(e);
+			arrive(sim, e);
 		}
 	}
 	for (unsigned i = 0; i < sim->host_count; i++) {
 		struct sim_host *h = sim->hosts[i];
+		h->touched |= h->arrivals != NULL || host_due(h) <= sim->now;
 		while (h->arrivals)
 			host_read(h);
 		if (!h->down && h->ops->deadline(h->node) <= sim->now)
@@ -423,8 +522,8 @@ static void happen(struct sim *sim) {
 	}
 }
 
-bool sim_step(struct sim *sim, uint64_t limit) {
-	sim_settle(sim);
+/* Moves to the next thing that happens, lets it happen and settles. */
+static bool step(struct sim *sim, uint64_t limit) {
 	uint64_t next = next_time(sim);
 	if (next == SLUICE_NEVER || next > limit) {
 		if (limit != SLUICE_NEVER && limit > sim->now)
@@ -441,11 +540,17 @@ bool sim_step(struct sim *sim, uint64_t limit) {
 		sim_fail(sim, "time does not move: a host's deadline stays in the past");
 	}
 	happen(sim);
-	sim_settle(sim);
+	settle_touched(sim);
 	return true;
 }
 
+bool sim_step(struct sim *sim, uint64_t limit) {
+	sim_settle(sim);
+	return step(sim, limit);
+}
+
 void sim_run(struct sim *sim, uint64_t until) {
-	while (sim_step(sim, until))
+	sim_settle(sim);
+	while (step(sim, until))
 		;
 }

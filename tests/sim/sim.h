@@ -18,8 +18,8 @@
 #include "link.h"
 #include "rng.h"
 
-#define SIM_HOSTS 8
-#define SIM_LINKS 32
+#define SIM_HOSTS 32
+#define SIM_LINKS 64
 
 /* input: `from` is the sending host's address (see sim_path); the bytes may be overwritten.
  * output: as sluice_sctp_output; a path with remote_len 0 means "to the only other host".
@@ -47,6 +47,11 @@ struct sim_host {
 	size_t headroom, tailroom; /* of a slot, thrown away by the link: as a layer below would use them. 0 */
 	bool down;                 /* the machine is off: neither verbs nor packets */
 	struct sim_event *arrivals, **arrivals_end;
+	struct sim_link *first_link; /* of those that leave it */
+	uint8_t *space;              /* of one output batch */
+	size_t space_size;
+	uint64_t due; /* sim.quick: its deadline when it was last looked at */
+	bool touched; /* something happened to it since it last fell silent */
 };
 
 struct sim {
@@ -56,11 +61,15 @@ struct sim {
 	unsigned host_count;
 	struct sim_link *links[SIM_LINKS];
 	unsigned link_count;
-	struct sim_event **events; /* a heap by (at, number) */
+	struct sim_slot *events; /* a heap by (at, number) */
 	size_t event_count, event_capacity;
 	uint64_t event_number;
-	unsigned steps_here; /* steps since time last moved: a host that never sleeps is a failure */
+	struct sim_event *spare; /* events to be used again */
+	unsigned steps_here;     /* steps since time last moved: a host that never sleeps is a failure */
 	bool trace;
+	/* Set by a world in which a host's app acts only when something happens to its own host (an arrival, its deadline, a call of
+	 * sim_at): then only those hosts are asked, and a step costs what happens in it. */
+	bool quick;
 	/* Puts a packet into words for the trace; NULL: only its length. */
 	void (*describe)(const uint8_t *packet, size_t len, char *text, size_t size);
 	uint8_t *scratch;
@@ -101,9 +110,8 @@ void sim_run(struct sim *sim, uint64_t until);
 		(bool)(condition);                                                                                               \
 	})
 
-/* For link.c: a datagram that will arrive. */
-void sim_schedule_arrival(struct sim *sim, struct sim_host *from, struct sim_host *to, const uint8_t *packet, size_t len,
-                          uint64_t at);
+/* For link.c: a datagram that will arrive over the link. */
+void sim_schedule_arrival(struct sim_link *link, const uint8_t *packet, size_t len, uint64_t at);
 
 /* ---- seeds and replaying ---- */
 

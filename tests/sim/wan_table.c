@@ -1,0 +1,506 @@
+#include "wan_table.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MBIT UINT64_C(1000000)
+#define GBIT UINT64_C(1000000000)
+#define MS(n) ((n)*SLUICE_MS)
+#define S(n) ((n)*SLUICE_S)
+
+static void configure(const struct wan_row *row, struct wan_config *c) {
+	wan_config_init(c, row->rate, row->rtt, row->queue_tenths);
+	c->flows = row->flows ? row->flows : 1;
+	c->there.loss = row->loss;
+	c->there.coalesce = c->back.coalesce = row->coalesce;
+	for (unsigned i = 0; i < WAN_FLOWS; i++)
+		c->sender[i].congestion_control = row->control;
+}
+
+/* Share of what the bottleneck carries, in percent. */
+static double used(const struct wan *w, uint64_t from) {
+	double bytes = 0;
+	for (unsigned i = 0; i < w->config.flows; i++)
+		bytes += wan_goodput(&w->flows[i], from, wan_clock(w));
+	return 100 * bytes / wan_payload_rate(w);
+}
+
+static void run_measured(struct wan *w, const struct wan_config *c, uint64_t from, uint64_t until) {
+	wan_open(w, c);
+	wan_run(w, from);
+	bottleneck_measure(&w->bottleneck, w->sim.now);
+	wan_run(w, until);
+}
+
+/* ---- bulk: goodput, and how long packets wait in the queue ---- */
+
+static void bulk(const struct wan_row *row, uint64_t seconds, double *values) {
+	struct wan_config c;
+	struct wan w;
+	configure(row, &c);
+	run_measured(&w, &c, row->from, S(seconds));
+	values[0] = used(&w, row->from);
+	values[1] = (double)bottleneck_mean_wait(&w.bottleneck) / 1e6;
+	values[2] = (double)bottleneck_wait_below(&w.bottleneck, 0.99) / 1e6;
+	wan_close(&w);
+}
+
+static void reordered(const struct wan_row *row, uint64_t seconds, double *values) {
+	struct wan_config c;
+	struct wan w;
+	configure(row, &c);
+	c.there.reorder = 0.05;
+	c.there.reorder_jitter = MS(10);
+	run_measured(&w, &c, row->from, S(seconds));
+	values[0] = used(&w, row->from);
+	wan_close(&w);
+}
+
+/* The mean over `runs` seeds: at small loss rates one run sees only some ten losses. */
+static void lossy(const struct wan_row *row, uint64_t seconds, double *values) {
+	unsigned runs = row->runs ? row->runs : 1;
+	values[0] = 0;
+	for (unsigned i = 0; i < runs; i++) {
+		struct wan_config c;
+		struct wan w;
+		configure(row, &c);
+		c.seed += i;
+		run_measured(&w, &c, row->from, S(seconds));
+		values[0] += used(&w, row->from) / runs;
+		wan_close(&w);
+	}
+}
+
+/* The average window in packets that RFC 9438 promises at a loss rate p (5.1): the larger of
+ *   CUBIC's own   (C * (3 + beta) / (4 * (1 - beta)))^(1/4) * RTT^(3/4) / p^(3/4), C = 0.4, beta = 0.7, and
+ *   Reno's        sqrt(3 / (2 p)) (Mathis et al., 1997), which it does not fall below (4.3). */
+static double cubic_window(double rtt_s, double p) {
+	double own = pow(0.4 * 3.7 / (4 * 0.3), 0.25) * pow(rtt_s / p, 0.75);
+	double reno = sqrt(1.5 / p);
+	return own > reno ? own : reno;
+}
+
+/* In percent of theory: a window of packets a round trip, or all of the link. */
+static void lossy_cubic(const struct wan_row *row, uint64_t seconds, double *values) {
+	struct wan_config c;
+	struct wan w;
+	lossy(row, seconds, values);
+	configure(row, &c);
+	wan_open(&w, &c); /* for the packet size */
+	sluice_sctp_stats s;
+	sluice_sctp_stats_get(w.flows[0].sender.sctp, &s);
+	double rtt_s = (double)row->rtt / 1e9, link_packets = (double)row->rate / 8 / s.mtu;
+	double theory = 100 * cubic_window(rtt_s, row->loss) / rtt_s / link_packets;
+	wan_close(&w);
+	values[1] = values[0];
+	values[0] = 100 * values[0] / (theory < 100 ? theory : 100);
+}
+
+/* ---- several flows ---- */
+
+static void fair(const struct wan_row *row, uint64_t seconds, double *values) {
+	struct wan_config c;
+	struct wan w;
+	double shares[WAN_FLOWS];
+	configure(row, &c);
+	c.stagger = S(1);
+	run_measured(&w, &c, row->from, S(seconds));
+	for (unsigned i = 0; i < c.flows; i++)
+		shares[i] = wan_goodput(&w.flows[i], row->from, wan_clock(&w));
+	values[0] = wan_jain(shares, c.flows);
+	values[1] = used(&w, row->from);
+	wan_close(&w);
+}
+
+/* Two flows of different control; the first one's share of both, in percent. */
+static void rivals(const struct wan_row *row, uint64_t seconds, double *values) {
+	struct wan_config c;
+	struct wan w;
+	configure(row, &c);
+	c.flows = 2;
+	c.sender[1].congestion_control = row->rival;
+	c.stagger = S(1);
+	run_measured(&w, &c, row->from, S(seconds));
+	double first = wan_goodput(&w.flows[0], row->from, wan_clock(&w));
+	double second = wan_goodput(&w.flows[1], row->from, wan_clock(&w));
+	values[0] = 100 * first / (first + second);
+	values[1] = used(&w, row->from);
+	wan_close(&w);
+}
+
+/* The smaller of the two shares. */
+static void neither_starves(const struct wan_row *row, uint64_t seconds, double *values) {
+	rivals(row, seconds, values);
+	if (values[0] > 50)
+		values[0] = 100 - values[0];
+}
+
+/* ---- something happens ---- */
+
+/* How long after `at` the flow is back: from then on, for a second, each stretch of `window` carries 90 % of the payload rate. */
+static uint64_t back_after(const struct wan *w, uint64_t at, uint64_t window) {
+	const struct wan_flow *f = &w->flows[0];
+	double enough = 0.9 * wan_payload_rate(w);
+	for (uint64_t t = at; t + S(1) <= wan_clock(w); t += WAN_BIN) {
+		uint64_t s = t;
+		while (s < t + S(1) && wan_goodput(f, s, s + window) >= enough)
+			s += window;
+		if (s >= t + S(1))
+			return t - at;
+	}
+	return wan_clock(w) - at;
+}
+
+#define BURST 30
+
+static void drop_burst(void *ctx) {
+	struct sim_link *link = ctx;
+	link->config.drop_from = link->offered;
+	link->config.drop_to = link->offered + BURST;
+}
+
+/* Every ten seconds; in round trips as they are then, queue included; the worst of them. */
+static void burst(const struct wan_row *row, uint64_t seconds, double *values) {
+	struct wan_config c;
+	struct wan w;
+	double rtts[8];
+	unsigned count = 0;
+	configure(row, &c);
+	wan_open(&w, &c);
+	for (; S(10 * (count + 1)) + S(2) < S(seconds) && count < 8; count++) {
+		wan_run(&w, S(10 * (count + 1)));
+		sluice_sctp_stats s;
+		sluice_sctp_stats_get(w.flows[0].sender.sctp, &s);
+		rtts[count] = (double)s.srtt;
+		drop_burst(w.flows[0].there);
+	}
+	wan_run(&w, S(seconds));
+	values[0] = 0;
+	for (unsigned i = 0; i < count; i++) {
+		double after = (double)back_after(&w, S(10 * (i + 1)), row->rtt / WAN_BIN * WAN_BIN) / rtts[i];
+		values[0] = after > values[0] ? after : values[0];
+	}
+	wan_close(&w);
+}
+
+/* Both ways, for two seconds, from the tenth on. */
+static void outage(const struct wan_row *row, uint64_t seconds, double *values) {
+	struct wan_config c;
+	struct wan w;
+	configure(row, &c);
+	c.there.outage_from = c.back.outage_from = S(11); /* the world begins at 1 s */
+	c.there.outage_to = c.back.outage_to = S(13);
+	wan_open(&w, &c);
+	wan_run(&w, S(seconds));
+	values[0] = (double)back_after(&w, S(12), 2 * row->rtt) / 1e6;
+	wan_close(&w);
+}
+
+/* ---- messages ---- */
+
+struct samples {
+	double values[65536];
+	size_t count;
+};
+
+static void sample(struct samples *s, double value) {
+	if (s->count < sizeof s->values / sizeof *s->values)
+		s->values[s->count++] = value;
+}
+
+static void give(struct wan_end *e, const sluice_send_info *info, const void *data, size_t len) {
+	int rc = sluice_sctp_send(e->sctp, info, data, len);
+	if (rc)
+		sim_fail(&e->wan->sim, "host %s: send: %s", e->host->name, sluice_error_name(rc));
+	e->number++;
+}
+
+#define REQUEST 200
+#define RESPONSE 10240
+
+struct asking {
+	uint64_t asked_at, from; /* requests before that are not counted */
+	bool waiting;
+	struct samples *took; /* round trips */
+};
+
+static void ask(struct wan_end *e) {
+	static const uint8_t request[REQUEST];
+	struct asking *a = e->user;
+	if (!e->connected || a->waiting)
+		return;
+	a->waiting = true;
+	a->asked_at = e->wan->sim.now;
+	give(e, &(sluice_send_info){0}, request, sizeof request);
+}
+
+static void take_answer(struct wan_end *e, sluice_message *m) {
+	struct asking *a = e->user;
+	if (m->len != RESPONSE)
+		sim_fail(&e->wan->sim, "a response of %zu bytes", m->len);
+	a->waiting = false;
+	if (wan_clock(e->wan) >= a->from)
+		sample(a->took, (double)(e->wan->sim.now - a->asked_at) / (double)e->wan->config.rtt);
+}
+
+static void answer(struct wan_end *e, sluice_message *m) {
+	static const uint8_t response[RESPONSE];
+	(void)m;
+	give(e, &(sluice_send_info){0}, response, sizeof response);
+}
+
+static const struct wan_app asks = {.idle = ask, .message = take_answer}, answers = {.message = answer};
+
+/* A short request, 10 KB in return, the next one when it is there; eight pairs, so that there are enough of them. */
+static void request(const struct wan_row *row, uint64_t seconds, double *values) {
+	struct wan_config c;
+	struct wan w;
+	struct samples *took = calloc(1, sizeof *took);
+	struct asking asking[WAN_FLOWS];
+	if (!took)
+		abort();
+	configure(row, &c);
+	c.back.loss = row->loss;
+	c.receiver.congestion_control = row->control;
+	c.sends = &asks;
+	c.receives = &answers;
+	c.stagger = row->rtt;
+	wan_open(&w, &c);
+	for (unsigned i = 0; i < c.flows; i++) {
+		asking[i] = (struct asking){.took = took, .from = row->from};
+		w.flows[i].sender.user = &asking[i];
+	}
+	wan_run(&w, S(seconds));
+	values[0] = wan_quantile(took->values, took->count, 0.99);
+	values[1] = wan_quantile(took->values, took->count, 0.5);
+	values[2] = wan_quantile(took->values, took->count, 1);
+	free(took);
+	wan_close(&w);
+}
+
+#define TICK (SLUICE_MS / 2)
+#define SMALL 64
+
+static void tick(struct wan_end *e) {
+	uint8_t bytes[SMALL] = {0};
+	memcpy(bytes, &e->wan->sim.now, sizeof e->wan->sim.now);
+	const sluice_send_info info = {.unordered = true, .reliability = SLUICE_MAX_RETRANSMITS, .value = 0};
+	give(e, &info, bytes, sizeof bytes);
+	e->next_tick = e->wan->sim.now + TICK;
+}
+
+static void begin_ticking(struct wan_end *e) {
+	if (e->connected && e->next_tick == SLUICE_NEVER)
+		e->next_tick = e->wan->sim.now;
+}
+
+static void take_small(struct wan_end *e, sluice_message *m) {
+	uint64_t sent_at;
+	memcpy(&sent_at, sluice_message_data(m), sizeof sent_at);
+	e->number++;
+	sample(e->user, (double)(e->wan->sim.now - sent_at - e->wan->config.rtt / 2) / 1e6);
+}
+
+static const struct wan_app ticks = {.idle = begin_ticking, .tick = tick}, takes_small = {.message = take_small};
+
+/* 2,000 messages a second that are not sent again: how many of those that the network let through came, and how much later than
+ * the network alone would have brought them? */
+static void small_messages(const struct wan_row *row, uint64_t seconds, double *values) {
+	struct wan_config c;
+	struct wan w;
+	struct samples *late = calloc(1, sizeof *late);
+	if (!late)
+		abort();
+	configure(row, &c);
+	c.back.loss = row->loss;
+	c.sends = &ticks;
+	c.receives = &takes_small;
+	wan_open(&w, &c);
+	w.flows[0].receiver.user = late;
+	wan_run(&w, S(seconds));
+	values[0] = 100 * w.flows[0].receiver.number / (w.flows[0].sender.number * (1 - row->loss));
+	values[1] = wan_quantile(late->values, late->count, 1);
+	free(late);
+	wan_close(&w);
+}
+
+/* ---- the table ---- */
+
+#define GOODPUT(least, sure)                                                                                                     \
+	{ .of = "goodput", .unit = "%", .goal = least, .assured = sure }
+#define SHOWN(what, in)                                                                                                          \
+	{ .of = what, .unit = in, .no_goal = true }
+#define WAIT(most, sure)                                                                                                         \
+	{ .of = "mean wait in the queue", .unit = "ms", .goal = most, .at_most = true, .assured = sure }
+#define NIC (50 * SLUICE_US)
+
+#define FAST(text, milliseconds, second, check_for, sure)                                                                        \
+	{                                                                                                                        \
+		.group = "gigabit", .name = "1 Gbit/s, RTT " text, .run = bulk, .rate = GBIT, .rtt = MS(milliseconds),           \
+		.queue_tenths = 10, .from = S(second), .seconds = check_for, .coalesce = NIC, .heavy = true, .goals = {          \
+			GOODPUT(95, sure),                                                                                       \
+			SHOWN("mean wait in the queue", "ms"),                                                                   \
+			SHOWN("99% of packets wait at most", "ms")                                                               \
+		}                                                                                                                \
+	}
+
+#define LOSSY(text, cc, p, seeds, ...)                                                                                           \
+	{                                                                                                                        \
+		.group = "loss", .name = "100 Mbit/s, 50 ms, loss " text, .rate = 100 * MBIT, .rtt = MS(50), .queue_tenths = 10, \
+		.loss = p, .control = cc, .from = S(5), .seconds = 30, .runs = seeds, __VA_ARGS__                                \
+	}
+#define LOSSY_CUBIC(text, p, seeds, sure)                                                                                        \
+	LOSSY(text ", CUBIC", SLUICE_CC_CUBIC, p, seeds, .run = lossy_cubic,                                                     \
+	      .goals = {{.of = "goodput against theory", .unit = "%", .goal = 100, .assured = sure}, SHOWN("goodput", "%")})
+#define LOSSY_BBR(text, p, least, sure) LOSSY(text ", BBR", SLUICE_CC_BBR, p, 1, .run = lossy, .goals = {GOODPUT(least, sure)})
+
+#define DEEP(text, cc, sure, sure_wait)                                                                                          \
+	{                                                                                                                        \
+		.group = "queue", .name = "100 Mbit/s, 50 ms, queue of 10 BDP, " text, .run = bulk, .rate = 100 * MBIT,          \
+		.rtt = MS(50), .queue_tenths = 100, .control = cc, .from = S(5), .seconds = 30, .goals = {                       \
+			GOODPUT(90, sure),                                                                                       \
+			WAIT(15, sure_wait),                                                                                     \
+			SHOWN("99% of packets wait at most", "ms")                                                               \
+		}                                                                                                                \
+	}
+
+#define FAIR(text, cc, n, sure)                                                                                                  \
+	{                                                                                                                        \
+		.group = "fair", .name = #n " flows, " text, .run = fair, .rate = 100 * MBIT, .rtt = MS(50), .queue_tenths = 10, \
+		.control = cc, .flows = n, .from = S(30), .seconds = 60, .heavy = true, .goals = {                               \
+			{.of = "Jain's index", .unit = "", .goal = 0.95, .assured = sure},                                       \
+			SHOWN("goodput of all", "%")                                                                             \
+		}                                                                                                                \
+	}
+
+#define EVENT(in_group, text, fn, ...)                                                                                           \
+	{ .group = in_group, .name = text, .run = fn, .rate = 100 * MBIT, .rtt = MS(50), .queue_tenths = 10, __VA_ARGS__ }
+
+const struct wan_row wan_rows[] = {
+	FAST("2 ms", 2, 5, 8, 97),
+	FAST("20 ms", 20, 5, 8, 0),
+	FAST("50 ms", 50, 5, 9, 0),
+	FAST("100 ms", 100, 5, 10, 0),
+	FAST("300 ms", 300, 10, 16, 0),
+	LOSSY_CUBIC("0.01%", 0.0001, 8, 0),
+	LOSSY_CUBIC("0.1%", 0.001, 4, 0),
+	LOSSY_CUBIC("1%", 0.01, 4, 0),
+	LOSSY_CUBIC("3%", 0.03, 4, 0),
+	LOSSY_BBR("0.01%", 0.0001, 90, 0),
+	LOSSY_BBR("0.1%", 0.001, 90, 0),
+	LOSSY_BBR("1%", 0.01, 85, 0),
+	LOSSY_BBR("3%", 0.03, 75, 0),
+	DEEP("BBR", SLUICE_CC_BBR, 0, 0),
+	DEEP("low delay", SLUICE_CC_LOW_DELAY, 0, 0),
+	{.group = "reorder",
+         .name = "10 Mbit/s, 40 ms, 5% reordered by up to 10 ms",
+         .run = reordered,
+         .rate = 10 * MBIT,
+         .rtt = MS(40),
+         .queue_tenths = 10,
+         .from = S(5),
+         .seconds = 60,
+         .goals = {GOODPUT(90, 0)}},
+	FAIR("NewReno", SLUICE_CC_NEWRENO, 2, 0),
+	FAIR("NewReno", SLUICE_CC_NEWRENO, 4, 0),
+	FAIR("NewReno", SLUICE_CC_NEWRENO, 8, 0),
+	FAIR("CUBIC", SLUICE_CC_CUBIC, 2, 0),
+	FAIR("CUBIC", SLUICE_CC_CUBIC, 4, 0),
+	FAIR("CUBIC", SLUICE_CC_CUBIC, 8, 0),
+	FAIR("BBR", SLUICE_CC_BBR, 2, 0),
+	FAIR("BBR", SLUICE_CC_BBR, 4, 0),
+	FAIR("BBR", SLUICE_CC_BBR, 8, 0),
+	FAIR("low delay", SLUICE_CC_LOW_DELAY, 2, 0),
+	FAIR("low delay", SLUICE_CC_LOW_DELAY, 4, 0),
+	FAIR("low delay", SLUICE_CC_LOW_DELAY, 8, 0),
+	EVENT("rivals", "CUBIC beside NewReno", neither_starves, .control = SLUICE_CC_CUBIC, .rival = SLUICE_CC_NEWRENO,
+              .from = S(30), .seconds = 60, .heavy = true,
+              .goals = {{.of = "share of the weaker", .unit = "%", .goal = 20, .assured = 0}, SHOWN("goodput of both", "%")}),
+	EVENT("rivals", "CUBIC beside low delay", rivals, .control = SLUICE_CC_CUBIC, .rival = SLUICE_CC_LOW_DELAY, .from = S(30),
+              .seconds = 60, .heavy = true,
+              .goals = {{.of = "CUBIC's share", .unit = "%", .goal = 80, .assured = 0}, SHOWN("goodput of both", "%")}),
+	EVENT("events", "100 Mbit/s, 50 ms, bursts of 30 lost packets", burst, .seconds = 25,
+              .goals = {{.of = "90% again after", .unit = "RTT", .goal = 3, .at_most = true, .assured = 0}}),
+	EVENT("events", "100 Mbit/s, 50 ms, outage of 2 s", outage, .seconds = 20,
+              .goals = {{.of = "90% again after", .unit = "ms", .goal = 1000, .at_most = true, .assured = 0}}),
+	EVENT("messages", "request and response of 10 KB, 50 ms, loss 1%", request, .loss = 0.01, .flows = 8, .from = S(5),
+              .seconds = 30,
+              .goals = {{.of = "99% take at most", .unit = "RTT", .goal = 3, .at_most = true, .assured = 0},
+                        SHOWN("half take at most", "RTT"),
+                        SHOWN("the longest", "RTT")}),
+	EVENT("messages", "64 bytes, 2,000/s, unreliable, 50 ms, loss 10%", small_messages, .loss = 0.1, .seconds = 20,
+              .goals = {{.of = "came of those not lost", .unit = "%", .goal = 99, .assured = 0},
+                        {.of = "the latest, beyond the network", .unit = "ms", .goal = 5, .at_most = true, .assured = 0}}),
+};
+const size_t wan_row_count = sizeof wan_rows / sizeof *wan_rows;
+
+/* ---- make check ---- */
+
+static bool control_possible(enum sluice_cc control) {
+	sluice_sctp_config c;
+	sluice_env *env;
+	sluice_sctp *a;
+	sluice_sctp_config_init(&c);
+	c.congestion_control = control;
+	if (sluice_env_new(NULL, &env))
+		abort();
+	bool possible = sluice_sctp_new(env, &c, &a) == 0;
+	if (possible)
+		sluice_sctp_free(a);
+	sluice_env_free(env);
+	return possible;
+}
+
+bool wan_possible(const struct wan_row *row) {
+	return control_possible(row->control) && control_possible(row->rival);
+}
+
+/* Every memory access costs several times as much there, and the rows are the same. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED true
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED false
+#endif
+
+static bool assure_row(const struct wan_row *row) {
+	double values[WAN_GOALS] = {0};
+	bool holds = true;
+	row->run(row, row->seconds, values);
+	for (unsigned i = 0; i < wan_goal_count(row); i++) {
+		const struct wan_goal *g = &row->goals[i];
+		if (g->assured == 0 || wan_met(g, values[i], g->assured))
+			continue;
+		fprintf(stderr, "%s: %s: %g %s, assured are %g, the goal is %g\n", row->name, g->of, values[i], g->unit,
+		        g->assured, g->goal);
+		holds = false;
+	}
+	return holds;
+}
+
+static bool assured(const struct wan_row *row) {
+	bool any = false;
+	for (unsigned i = 0; i < wan_goal_count(row); i++)
+		any |= row->goals[i].assured != 0;
+	return any;
+}
+
+bool wan_assure(const char *group, const char *part) {
+	bool holds = true, any = false;
+	for (size_t i = 0; i < wan_row_count; i++) {
+		const struct wan_row *row = &wan_rows[i];
+		if (strcmp(row->group, group) != 0 || !strstr(row->name, part))
+			continue;
+		any = true;
+		if (assured(row) && wan_possible(row) && !(SANITIZED && row->heavy))
+			holds &= assure_row(row);
+	}
+	if (!any)
+		fprintf(stderr, "no row of group %s is named '%s'\n", group, part);
+	return any && holds;
+}

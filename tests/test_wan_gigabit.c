@@ -1,0 +1,23 @@
+/* Long and fast lines: a gigabit is filled whatever the round trip time. tests/sim/wan_table.c, in virtual time. */
+#include "sim/wan_table.h"
+#include "suite.h"
+
+START_TEST(test_a_gigabit_is_filled_over_short_round_trips) {
+	ck_assert(wan_assure("gigabit", "RTT 2 ms"));
+	ck_assert(wan_assure("gigabit", "RTT 20 ms"));
+}
+END_TEST
+
+START_TEST(test_a_gigabit_is_filled_over_long_round_trips) {
+	ck_assert(wan_assure("gigabit", "RTT 50 ms"));
+	ck_assert(wan_assure("gigabit", "RTT 100 ms"));
+}
+END_TEST
+
+START_TEST(test_a_gigabit_is_filled_over_a_satellite) {
+	ck_assert(wan_assure("gigabit", "RTT 300 ms"));
+}
+END_TEST
+
+SUITE("wan_gigabit", test_a_gigabit_is_filled_over_short_round_trips, test_a_gigabit_is_filled_over_long_round_trips,
+      test_a_gigabit_is_filled_over_a_satellite)
