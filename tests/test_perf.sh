@@ -71,6 +71,30 @@ has_fields open_p50_ms open_max_ms $common
 holds open_p50_ms 'v > 0'
 holds count 'v == 5'
 
+# ---- how the association behaves, and what is recorded of it ----
+
+for options in '--cc newreno' '--recovery rfc9260' '--scheduler round-robin' --no-pacing '--mtu-max 1200'; do
+	run 0 perf --time 0.2 --json $options
+	has_fields $bulk
+done
+run 0 perf --time 0.2 --json --trace "$scratch/trace" --pcap "$scratch/pcap"
+has_fields $bulk
+sed -n 1p "$scratch/trace" | grep -q '"file_schema":"urn:ietf:params:qlog:file:sequential"' || fail '--trace: the first line is no header'
+! grep -qv '^{.*}$' "$scratch/trace" || fail '--trace: a line that is no object'
+grep -q '"name":"sctp:packet_sent".*"type":"\(I-\)\?DATA"' "$scratch/trace" || fail '--trace: no data was sent'
+grep -q '"name":"sctp:association_state_updated".*"new":"ESTABLISHED"' "$scratch/trace" || fail '--trace: never established'
+[ "$(od -An -tx4 -N4 "$scratch/pcap" | tr -d ' ')" = a1b23c4d ] || fail '--pcap: no capture file'
+if command -v tshark >/dev/null 2>&1; then
+	seen=$(tshark -r "$scratch/pcap" 2>/dev/null | wc -l)
+	[ "$seen" = "$(grep -c '"sctp:packet_\(sent\|received\)"' "$scratch/trace")" ] || fail "--pcap: tshark sees $seen packets"
+fi
+for option in trace pcap; do
+	run 1 perf --time 0.2 --$option "$scratch/none/file"
+	grep -q "cannot write $scratch/none/file" "$err" || { cat "$err"; fail "--$option: no clear message"; }
+	run 1 perf --time 0.2 --$option /dev/full
+	grep -q '/dev/full is not complete' "$err" || { cat "$err"; fail "--$option: a full disk passes"; }
+done
+
 # A line a second, then a summary; all for people.
 run 0 perf --time 1.3
 grep -q '^ *1\.0 s .*Mbit/s' "$out" || { cat "$out"; fail 'no line after a second'; }
@@ -83,7 +107,9 @@ grep -q perf "$out" || fail '--help does not name perf'
 run 0 --version
 grep -q '^sluice [0-9]*\.[0-9]*\.[0-9]*$' "$out" || fail '--version'
 run 0 perf --help
-grep -q -- '--max-retransmits' "$out" || fail 'perf --help'
+for option in --max-retransmits --cc --trace --listen; do
+	grep -q -- "^  $option" "$out" || fail "perf --help does not name $option"
+done
 
 wrong() {
 	run 2 "$@"
@@ -109,6 +135,14 @@ wrong perf --lifetime 0
 wrong perf --lifetime 5 --max-retransmits 5
 wrong perf --mtu 399
 wrong perf --mtu 16385
+wrong perf --mtu-max 399
+wrong perf --mtu-max 65521
+wrong perf --cc
+wrong perf --open 3 --trace "$scratch/trace"
+for option in cc:newreno,\ cubic,\ bbr\ or\ low-delay recovery:rfc9260\ or\ rack scheduler:first-come,\ round-robin; do
+	wrong perf --${option%%:*} nonsense
+	grep -q -- "--${option%%:*} nonsense: expected ${option#*:}" "$err" || { cat "$err"; fail "--${option%%:*}: the right ones are not named"; }
+done
 wrong perf --window 4095
 wrong perf --open 0
 wrong perf --ping --open 3

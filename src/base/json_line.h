@@ -24,7 +24,7 @@ static inline size_t json_line_len(const struct json_line *j) {
 	return (size_t)(j->at - j->begin);
 }
 
-static inline void json_raw(struct json_line *j, const char *s, size_t len) {
+static inline void json_line_raw(struct json_line *j, const char *s, size_t len) {
 	if (j->full || len > (size_t)(j->end - j->at)) {
 		j->full = true;
 		return;
@@ -32,19 +32,19 @@ static inline void json_raw(struct json_line *j, const char *s, size_t len) {
 	memcpy(j->at, s, len);
 	j->at += len;
 }
-static inline void json_text(struct json_line *j, const char *s) {
-	json_raw(j, s, strlen(s));
+static inline void json_line_text(struct json_line *j, const char *s) {
+	json_line_raw(j, s, strlen(s));
 }
 
 /* The name of the next member; NULL in an array. */
-void json_key(struct json_line *j, const char *key);
+void json_line_key(struct json_line *j, const char *key);
 /* '{' or '[', and its end. */
-void json_open(struct json_line *j, const char *key, char bracket);
-void json_close(struct json_line *j, char bracket);
-void json_number(struct json_line *j, const char *key, uint64_t value);
-void json_string(struct json_line *j, const char *key, const char *value);
-void json_true(struct json_line *j, const char *key);
+void json_line_open(struct json_line *j, const char *key, char bracket);
+void json_line_close(struct json_line *j, char bracket);
+void json_line_number(struct json_line *j, const char *key, uint64_t value);
+void json_line_string(struct json_line *j, const char *key, const char *value);
+void json_line_true(struct json_line *j, const char *key);
 /* Nanoseconds as milliseconds with six decimals. */
-void json_ms(struct json_line *j, const char *key, uint64_t ns);
+void json_line_ms(struct json_line *j, const char *key, uint64_t ns);
 
 #endif

@@ -75,17 +75,17 @@ struct trace {
 static struct json_line event_begin(struct trace *t, const char *name) {
 	/* "}}\n" always fits behind what was written. */
 	struct json_line j = json_line_of(t->line, sizeof t->line - 3);
-	json_open(&j, NULL, '{');
-	json_ms(&j, "time", t->a->now);
-	json_string(&j, "name", name);
-	json_open(&j, "data", '{');
+	json_line_open(&j, NULL, '{');
+	json_line_ms(&j, "time", t->a->now);
+	json_line_string(&j, "name", name);
+	json_line_open(&j, "data", '{');
 	return j;
 }
 
 static void line_end(struct trace *t, struct json_line *j, const char *end) {
 	j->end = t->line + sizeof t->line;
 	j->full = false;
-	json_text(j, end);
+	json_line_text(j, end);
 	t->fn(t->ctx, t->line, json_line_len(j));
 }
 
@@ -96,32 +96,32 @@ static void event_end(struct trace *t, struct json_line *j) {
 static void header_line(struct trace *t) {
 	const sluice_sctp *a = t->a;
 	struct json_line j = json_line_of(t->line, sizeof t->line - 2);
-	json_open(&j, NULL, '{');
-	json_string(&j, "file_schema", "urn:ietf:params:qlog:file:sequential");
-	json_string(&j, "serialization_format", "application/x-ndjson");
-	json_string(&j, "title", "sluice " VERSION(SLUICE_VERSION_MAJOR, SLUICE_VERSION_MINOR, SLUICE_VERSION_PATCH));
-	json_open(&j, "trace", '{');
-	json_open(&j, "vantage_point", '{');
-	json_string(&j, "type", "unknown");
-	json_close(&j, '}');
-	json_open(&j, "event_schemas", '[');
-	json_string(&j, NULL, "urn:sluice:qlog:events:sctp-1");
-	json_close(&j, ']');
-	json_open(&j, "common_fields", '{');
-	json_open(&j, "protocol_types", '[');
-	json_string(&j, NULL, "SCTP");
-	json_close(&j, ']');
-	json_string(&j, "time_format", "relative_to_epoch");
-	json_open(&j, "reference_time", '{');
-	json_string(&j, "clock_type", "monotonic");
-	json_string(&j, "epoch", "unknown");
-	json_close(&j, '}');
-	json_number(&j, "local_tag", a->local_tag);
-	json_number(&j, "peer_tag", a->peer_tag);
-	json_number(&j, "local_port", a->config.local_port);
-	json_number(&j, "peer_port", a->config.remote_port);
-	json_close(&j, '}');
-	json_close(&j, '}');
+	json_line_open(&j, NULL, '{');
+	json_line_string(&j, "file_schema", "urn:ietf:params:qlog:file:sequential");
+	json_line_string(&j, "serialization_format", "application/x-ndjson");
+	json_line_string(&j, "title", "sluice " VERSION(SLUICE_VERSION_MAJOR, SLUICE_VERSION_MINOR, SLUICE_VERSION_PATCH));
+	json_line_open(&j, "trace", '{');
+	json_line_open(&j, "vantage_point", '{');
+	json_line_string(&j, "type", "unknown");
+	json_line_close(&j, '}');
+	json_line_open(&j, "event_schemas", '[');
+	json_line_string(&j, NULL, "urn:sluice:qlog:events:sctp-1");
+	json_line_close(&j, ']');
+	json_line_open(&j, "common_fields", '{');
+	json_line_open(&j, "protocol_types", '[');
+	json_line_string(&j, NULL, "SCTP");
+	json_line_close(&j, ']');
+	json_line_string(&j, "time_format", "relative_to_epoch");
+	json_line_open(&j, "reference_time", '{');
+	json_line_string(&j, "clock_type", "monotonic");
+	json_line_string(&j, "epoch", "unknown");
+	json_line_close(&j, '}');
+	json_line_number(&j, "local_tag", a->local_tag);
+	json_line_number(&j, "peer_tag", a->peer_tag);
+	json_line_number(&j, "local_port", a->config.local_port);
+	json_line_number(&j, "peer_port", a->config.remote_port);
+	json_line_close(&j, '}');
+	json_line_close(&j, '}');
 	line_end(t, &j, "}\n");
 }
 
@@ -131,31 +131,31 @@ static void data_members(struct trace *t, struct json_line *j, bool sent, const 
 	struct wire_data d;
 	if (c->type == WIRE_I_DATA ? wire_i_data_read(c, &d) : wire_data_read(c, &d))
 		return;
-	json_number(j, "tsn", d.tsn);
-	json_number(j, "stream", d.stream);
+	json_line_number(j, "tsn", d.tsn);
+	json_line_number(j, "stream", d.stream);
 	if (c->type == WIRE_I_DATA) {
-		json_number(j, "mid", d.mid);
+		json_line_number(j, "mid", d.mid);
 		if (!(d.flags & WIRE_DATA_B))
-			json_number(j, "fsn", d.fsn);
+			json_line_number(j, "fsn", d.fsn);
 	} else {
-		json_number(j, "ssn", d.ssn);
+		json_line_number(j, "ssn", d.ssn);
 	}
 	if (c->type == WIRE_DATA || d.flags & WIRE_DATA_B)
-		json_number(j, "ppid", d.ppid);
-	json_number(j, "length", d.len);
+		json_line_number(j, "ppid", d.ppid);
+	json_line_number(j, "length", d.len);
 	if (d.flags & WIRE_DATA_B)
-		json_true(j, "begin");
+		json_line_true(j, "begin");
 	if (d.flags & WIRE_DATA_E)
-		json_true(j, "end");
+		json_line_true(j, "end");
 	if (d.flags & WIRE_DATA_U)
-		json_true(j, "unordered");
+		json_line_true(j, "unordered");
 	if (d.flags & WIRE_DATA_I)
-		json_true(j, "immediate");
+		json_line_true(j, "immediate");
 	if (!sent)
 		return;
 	uint64_t tsn = serial_unwrap(d.tsn, t->a->sent.next);
 	if (tsn <= t->highest_sent)
-		json_true(j, "retransmission");
+		json_line_true(j, "retransmission");
 	else
 		t->highest_sent = tsn;
 }
@@ -166,49 +166,49 @@ static void sack_members(struct json_line *j, const struct wire_chunk *c) {
 	struct wire_sack s;
 	if (wire_sack_read(c, &s))
 		return;
-	json_number(j, "cumulative_tsn", s.cum_tsn);
-	json_number(j, "a_rwnd", s.a_rwnd);
+	json_line_number(j, "cumulative_tsn", s.cum_tsn);
+	json_line_number(j, "a_rwnd", s.a_rwnd);
 	if (s.gap_count) {
-		json_number(j, "gap_count", s.gap_count);
-		json_open(j, "gaps", '[');
+		json_line_number(j, "gap_count", s.gap_count);
+		json_line_open(j, "gaps", '[');
 		for (size_t i = 0; i < s.gap_count && i < GAPS_TOLD; i++) {
 			uint16_t start, end;
 			wire_sack_gap(&s, i, &start, &end);
-			json_open(j, NULL, '[');
-			json_number(j, NULL, s.cum_tsn + start);
-			json_number(j, NULL, s.cum_tsn + end);
-			json_close(j, ']');
+			json_line_open(j, NULL, '[');
+			json_line_number(j, NULL, s.cum_tsn + start);
+			json_line_number(j, NULL, s.cum_tsn + end);
+			json_line_close(j, ']');
 		}
-		json_close(j, ']');
+		json_line_close(j, ']');
 	}
 	if (s.duplicate_count)
-		json_number(j, "duplicate_count", s.duplicate_count);
+		json_line_number(j, "duplicate_count", s.duplicate_count);
 }
 
 static void init_members(struct json_line *j, const struct wire_chunk *c) {
 	struct wire_init i;
 	if (wire_init_read(c, &i))
 		return;
-	json_number(j, "initiate_tag", i.tag);
-	json_number(j, "a_rwnd", i.a_rwnd);
-	json_number(j, "outbound_streams", i.outbound_streams);
-	json_number(j, "inbound_streams", i.inbound_streams);
-	json_number(j, "initial_tsn", i.tsn);
+	json_line_number(j, "initiate_tag", i.tag);
+	json_line_number(j, "a_rwnd", i.a_rwnd);
+	json_line_number(j, "outbound_streams", i.outbound_streams);
+	json_line_number(j, "inbound_streams", i.inbound_streams);
+	json_line_number(j, "initial_tsn", i.tsn);
 	if (i.forward_tsn)
-		json_true(j, "forward_tsn");
+		json_line_true(j, "forward_tsn");
 	if (i.reconfig)
-		json_true(j, "reconfig");
+		json_line_true(j, "reconfig");
 	if (i.i_data)
-		json_true(j, "i_data");
+		json_line_true(j, "i_data");
 	if (i.has_zero_checksum)
-		json_true(j, "zero_checksum");
+		json_line_true(j, "zero_checksum");
 }
 
 static void cause_members(struct json_line *j, const struct wire_chunk *c) {
 	struct reader r = reader_of(c->value, c->len);
 	struct wire_param cause;
 	if (wire_param_next(&r, &cause) == 1)
-		json_string(j, "cause", wire_cause_name(cause.type));
+		json_line_string(j, "cause", wire_cause_name(cause.type));
 }
 
 static void chunk_members(struct trace *t, struct json_line *j, bool sent, const struct wire_chunk *c) {
@@ -232,15 +232,15 @@ static void chunk_members(struct trace *t, struct json_line *j, bool sent, const
 		return;
 	case WIRE_SHUTDOWN:
 		if (wire_shutdown_read(c, &cum) == 0)
-			json_number(j, "cumulative_tsn", cum);
+			json_line_number(j, "cumulative_tsn", cum);
 		return;
 	case WIRE_FORWARD_TSN:
 	case WIRE_I_FORWARD_TSN:
 		if ((c->type == WIRE_FORWARD_TSN ? wire_forward_read(c, &f) : wire_i_forward_read(c, &f)) == 0)
-			json_number(j, "new_cumulative_tsn", f.cum_tsn);
+			json_line_number(j, "new_cumulative_tsn", f.cum_tsn);
 		return;
 	default:
-		json_number(j, "length", c->len);
+		json_line_number(j, "length", c->len);
 	}
 }
 
@@ -252,22 +252,22 @@ static void chunk_list(struct trace *t, struct json_line *j, bool sent, struct r
 	uint64_t omitted = 0;
 	char *whole = j->end;
 	j->end -= OMITTED_ROOM;
-	json_open(j, "chunks", '[');
+	json_line_open(j, "chunks", '[');
 	while (wire_chunk_next(r, &c) == 1) {
 		struct json_line before = *j;
-		json_open(j, NULL, '{');
-		json_string(j, "type", wire_chunk_name(c.type));
+		json_line_open(j, NULL, '{');
+		json_line_string(j, "type", wire_chunk_name(c.type));
 		chunk_members(t, j, sent, &c);
-		json_close(j, '}');
+		json_line_close(j, '}');
 		if (j->full) {
 			*j = before;
 			omitted++;
 		}
 	}
 	j->end = whole;
-	json_close(j, ']');
+	json_line_close(j, ']');
 	if (omitted)
-		json_number(j, "chunks_omitted", omitted);
+		json_line_number(j, "chunks_omitted", omitted);
 }
 
 void trace_on_packet(struct trace *t, bool sent, const uint8_t *packet, size_t len) {
@@ -281,11 +281,11 @@ void trace_on_packet(struct trace *t, bool sent, const uint8_t *packet, size_t l
 	struct reader r = reader_of(packet, len);
 	struct wire_header h;
 	struct json_line j = event_begin(t, sent ? "sctp:packet_sent" : "sctp:packet_received");
-	json_open(&j, "raw", '{');
-	json_number(&j, "length", len);
-	json_close(&j, '}');
+	json_line_open(&j, "raw", '{');
+	json_line_number(&j, "length", len);
+	json_line_close(&j, '}');
 	if (wire_packet_read(&r, &h) == 0) {
-		json_number(&j, "tag", h.tag);
+		json_line_number(&j, "tag", h.tag);
 		chunk_list(t, &j, sent, &r);
 	}
 	event_end(t, &j);
@@ -295,9 +295,9 @@ void trace_on_dropped(struct trace *t, size_t len) {
 	if (!t->fn)
 		return;
 	struct json_line j = event_begin(t, "sctp:packet_dropped");
-	json_open(&j, "raw", '{');
-	json_number(&j, "length", len);
-	json_close(&j, '}');
+	json_line_open(&j, "raw", '{');
+	json_line_number(&j, "length", len);
+	json_line_close(&j, '}');
 	event_end(t, &j);
 }
 
@@ -307,11 +307,11 @@ static void tell_lost(struct trace *t) {
 	if (t->lost_bytes == 0)
 		return;
 	struct json_line j = event_begin(t, "sctp:chunks_lost");
-	json_number(&j, "first_tsn", (uint32_t)t->lost_first);
-	json_number(&j, "last_tsn", (uint32_t)t->lost_last);
-	json_number(&j, "count", t->lost_last - t->lost_first + 1);
-	json_number(&j, "bytes", t->lost_bytes);
-	json_string(&j, "trigger", t->lost_trigger);
+	json_line_number(&j, "first_tsn", (uint32_t)t->lost_first);
+	json_line_number(&j, "last_tsn", (uint32_t)t->lost_last);
+	json_line_number(&j, "count", t->lost_last - t->lost_first + 1);
+	json_line_number(&j, "bytes", t->lost_bytes);
+	json_line_string(&j, "trigger", t->lost_trigger);
 	t->lost_bytes = 0;
 	event_end(t, &j);
 }
@@ -344,7 +344,7 @@ void trace_on_timer(struct trace *t, int timer) {
 	tell_lost(t);
 	t->lost_trigger = timer_names[timer];
 	struct json_line j = event_begin(t, "sctp:timer_expired");
-	json_string(&j, "timer", timer_names[timer]);
+	json_line_string(&j, "timer", timer_names[timer]);
 	event_end(t, &j);
 }
 
@@ -353,26 +353,26 @@ void trace_on_timer(struct trace *t, int timer) {
 static void tell_change(struct trace *t, const char *name, const char *from, const char *to) {
 	struct json_line j = event_begin(t, name);
 	if (from)
-		json_string(&j, "old", from);
-	json_string(&j, "new", to);
+		json_line_string(&j, "old", from);
+	json_line_string(&j, "new", to);
 	event_end(t, &j);
 }
 
 static void tell_parameters(struct trace *t) {
 	const sluice_sctp *a = t->a;
 	struct json_line j = event_begin(t, "sctp:parameters_set");
-	json_number(&j, "local_tag", a->local_tag);
-	json_number(&j, "peer_tag", a->peer_tag);
-	json_number(&j, "outbound_streams", a->outbound);
-	json_number(&j, "inbound_streams", a->inbound);
-	json_string(&j, "congestion_control", a->cc->name);
-	json_number(&j, "mtu", a->mtu);
+	json_line_number(&j, "local_tag", a->local_tag);
+	json_line_number(&j, "peer_tag", a->peer_tag);
+	json_line_number(&j, "outbound_streams", a->outbound);
+	json_line_number(&j, "inbound_streams", a->inbound);
+	json_line_string(&j, "congestion_control", a->cc->name);
+	json_line_number(&j, "mtu", a->mtu);
 	if (a->peer_forward_tsn)
-		json_true(&j, "forward_tsn");
+		json_line_true(&j, "forward_tsn");
 	if (a->peer_reconfig)
-		json_true(&j, "reconfig");
+		json_line_true(&j, "reconfig");
 	if (a->send_zero_checksum)
-		json_true(&j, "zero_checksum");
+		json_line_true(&j, "zero_checksum");
 	event_end(t, &j);
 }
 
@@ -402,14 +402,14 @@ static void look_at_state(struct trace *t) {
 	if (a->mtu != s->mtu) {
 		struct json_line j = event_begin(t, "sctp:mtu_updated");
 		if (s->mtu)
-			json_number(&j, "old", s->mtu);
-		json_number(&j, "new", a->mtu);
+			json_line_number(&j, "old", s->mtu);
+		json_line_number(&j, "new", a->mtu);
 		event_end(t, &j);
 		s->mtu = a->mtu;
 	}
 	if (a->out.abandoned != s->abandoned) {
 		struct json_line j = event_begin(t, "sctp:messages_abandoned");
-		json_number(&j, "count", a->out.abandoned - s->abandoned);
+		json_line_number(&j, "count", a->out.abandoned - s->abandoned);
 		event_end(t, &j);
 		s->abandoned = a->out.abandoned;
 	}
@@ -433,6 +433,8 @@ static void read_metrics(const sluice_sctp *a, uint64_t *m) {
 
 static void look_at_metrics(struct trace *t) {
 	uint64_t now[METRIC_COUNT];
+	if (t->a->view.mtu == 0)
+		return; /* there has been no association yet, so there are no windows */
 	read_metrics(t->a, now);
 	if (memcmp(now, t->told, sizeof now) == 0)
 		return;
@@ -441,9 +443,9 @@ static void look_at_metrics(struct trace *t) {
 		if (now[m] == t->told[m])
 			continue;
 		if (metrics[m].time)
-			json_ms(&j, metrics[m].name, now[m]);
+			json_line_ms(&j, metrics[m].name, now[m]);
 		else
-			json_number(&j, metrics[m].name, now[m]);
+			json_line_number(&j, metrics[m].name, now[m]);
 	}
 	memcpy(t->told, now, sizeof now);
 	event_end(t, &j);

@@ -266,6 +266,7 @@ void link_peer_config(const struct link_options *o, sluice_peer_config *config) 
 	config->ice.lite = o->lite;
 	config->offer_snap = o->snap;
 	config->offer_sped = o->sped;
+	tuning_apply(&o->tuning, &config->sctp);
 	if (o->timeout > 0) {
 		config->ice.failed_after = (uint64_t)(o->timeout * 1e9);
 		if (config->ice.failed_after < 10 * SLUICE_S)
@@ -296,6 +297,8 @@ static bool make_peer(struct link *link, bool offering) {
 	config.on_candidate = on_candidate;
 	config.user = link;
 	int error = sluice_peer_new(link->env, &config, &link->peer);
+	if (!error)
+		error = recording_begin(&link->recording, link->peer);
 	if (!error) {
 		link_gather_config(link->options, &gather);
 		error = sluice_loop_gather(link->loop, link->peer, &gather);
@@ -451,6 +454,8 @@ static void tear_down(struct link *link) {
 	sluice_peer_free(link->peer);
 	sluice_loop_free(link->loop);
 	sluice_env_free(link->env);
+	if (!recording_close(&link->recording, &link->options->tuning, link->options->command) && link->exit_code == EXIT_OK)
+		link->exit_code = EXIT_FAILED;
 }
 
 int link_run(struct link *link) {
@@ -460,7 +465,7 @@ int link_run(struct link *link) {
 	if (wrong)
 		return usage_error(link->options->command, "--signal %s: %s", link->options->signal, wrong);
 	link->exit_code = EXIT_FAILED;
-	if (set_up(link)) {
+	if (recording_open(&link->recording, &link->options->tuning, link->options->command) && set_up(link)) {
 		ev_init(&link->limit, on_connect_limit);
 		watch_signals(link);
 		if (link->options->timeout > 0)

@@ -24,6 +24,7 @@ struct link {
 	enum link_phase phase;
 	bool offering, untold; /* untold: our description waits for the end of gathering */
 	bool interrupted, left;
+	struct recording recording;
 	int exit_code;
 	ev_timer limit;
 	ev_signal on_int, on_term;

@@ -86,9 +86,9 @@ static const char shared_help[] =
 	"  --timeout S            give up when not connected after S seconds, 0.1 to 86400; without it: 30 s\n"
 	"                         from the moment on in which both ends know of each other\n"
 	"  --verbose              tell what happens on stderr; twice: more\n"
-	"  --help                 this text\n"
-	"\n"
-	"Exit status: 0 done, 1 failed, 2 wrong command line, 130 interrupted.\n";
+	"  --help                 this text\n";
+
+static const char status_help[] = "\nExit status: 0 done, 1 failed, 2 wrong command line, 130 interrupted.\n";
 
 int option_error(const char *command, const char *name, const char *expected) {
 	return usage_error(command, "--%s: expected %s", name, expected);
@@ -204,6 +204,8 @@ static int read_role(struct link_options *o, enum link_role role) {
 }
 
 static int read_shared(struct link_options *o, int key, const char *text) {
+	if (tuning_is_key(key))
+		return tuning_read(&o->tuning, o->command, key, text);
 	switch (key) {
 	case OPT_STUN:
 		return add_server(o, "stun", text);
@@ -277,6 +279,9 @@ static void print_help(const struct command_options *c) {
 	if (c->has_signalling)
 		fputs(signalling_help, stdout);
 	fputs(shared_help, stdout);
+	if (c->has_signalling)
+		fputs(tuning_help, stdout);
+	fputs(status_help, stdout);
 }
 
 static size_t append(struct option *all, size_t count, const struct option *more, size_t n) {
@@ -285,7 +290,7 @@ static size_t append(struct option *all, size_t count, const struct option *more
 }
 
 int options_read(const struct command_options *c, int argc, char **argv, struct link_options *o, int *rest) {
-	struct option all[SHARED + SIGNALLING + ROLES + OWN_MAX + 1] = {{0}};
+	struct option all[SHARED + SIGNALLING + TUNING_COUNT + ROLES + OWN_MAX + 1] = {{0}};
 	char letters[16];
 	size_t own = 0;
 	snprintf(letters, sizeof letters, ":h%s", c->letters ? c->letters : "");
@@ -294,8 +299,10 @@ int options_read(const struct command_options *c, int argc, char **argv, struct 
 	size_t count = append(all, 0, shared, SHARED);
 	if (own)
 		count = append(all, count, c->own, own);
-	if (c->has_signalling)
+	if (c->has_signalling) {
 		count = append(all, count, signalling, SIGNALLING);
+		count = append(all, count, tuning_options, TUNING_COUNT);
+	}
 	if (c->has_signalling || c->has_roles)
 		append(all, count, roles, ROLES);
 	o->command = c->name;

@@ -6,6 +6,7 @@
 
 #include "sluice.h"
 #include "tools/tools.h"
+#include "tools/tuning.h"
 
 #define OPTIONS_MAX_SERVERS 16
 
@@ -24,6 +25,7 @@ struct link_options {
 	enum link_role role;
 	const char *signal; /* NULL: copy and paste */
 	bool listen;
+	struct tuning tuning;
 };
 
 /* Keys of a command's own options begin here. */
@@ -36,7 +38,7 @@ struct command_options {
 	/* Takes one of its own options: 0, or the exit code. */
 	int (*read)(void *ctx, int key, const char *text);
 	void *ctx;
-	bool has_signalling; /* --signal, --listen and the roles */
+	bool has_signalling; /* --signal, --listen and the roles; tuning.h's */
 	bool has_roles;      /* --offer and --answer alone */
 };
 

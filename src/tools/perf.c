@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,7 @@ enum option_key {
 	OPT_HELP,
 };
 
-static const struct option long_options[] = {
+static const struct option own_options[] = {
 	{"size", required_argument, NULL, OPT_SIZE},
 	{"time", required_argument, NULL, OPT_TIME},
 	{"channels", required_argument, NULL, OPT_CHANNELS},
@@ -53,8 +54,8 @@ static const struct option long_options[] = {
 	{"fingerprint", required_argument, NULL, OPT_FINGERPRINT},
 	{"cert", required_argument, NULL, OPT_CERT},
 	{"help", no_argument, NULL, OPT_HELP},
-	{NULL, 0, NULL, 0},
 };
+#define OWN_OPTIONS (sizeof own_options / sizeof *own_options)
 
 static const char help[] =
 	"Usage: sluice perf [OPTION]...\n"
@@ -75,7 +76,9 @@ static const char help[] =
 	"  --mtu BYTES            largest datagram, 400 to 16384 (1200)\n"
 	"  --window BYTES         receive window and send buffer, 4096 to 1073741824\n"
 	"  --json                 one JSON object on stdout instead of lines\n"
-	"  --timeout S            give up when there is no answer for so long, 0.1 to 3600 (10)\n"
+	"  --timeout S            give up when there is no answer for so long, 0.1 to 3600 (10)\n";
+
+static const char by_hand_help[] =
 	"\n"
 	"By hand, on two hosts (the connecting side decides what to measure):\n"
 	"  --listen ADDR:PORT     be the receiver; asks for the other side's fingerprint if it is not given\n"
@@ -122,15 +125,38 @@ static int read_limit(struct perf_options *o, enum sluice_reliability kind, cons
 	return 0;
 }
 
+/* The options whose argument is a whole number, and what is expected of it. */
+static const struct number {
+	int key;
+	const char *name, *expected;
+	uint32_t min, max;
+	size_t field;
+} numbers[] = {
+	{OPT_SIZE, "size", "bytes, 1 to 262144", 1, PERF_MAX_SIZE, offsetof(struct perf_options, size)},
+	{OPT_CHANNELS, "channels", "a number from 1 to 1000", 1, PERF_MAX_CHANNELS, offsetof(struct perf_options, channels)},
+	{OPT_OPEN, "open", "a number from 1 to 100000", 1, 100000, offsetof(struct perf_options, opens)},
+	{OPT_MTU, "mtu", "bytes, 400 to 16384", 400, 16384, offsetof(struct perf_options, mtu)},
+	{OPT_WINDOW, "window", "bytes, 4096 to 1073741824", 4096, 1 << 30, offsetof(struct perf_options, window)},
+};
+
+static int read_number(struct perf_options *o, const struct number *n, const char *text) {
+	uint32_t value;
+	if (!parse_u32(text, n->min, n->max, &value))
+		return usage(n->name, n->expected);
+	memcpy((char *)o + n->field, &value, sizeof value);
+	return 0;
+}
+
 /* 0, or the exit code. */
 static int read_option(struct perf_options *o, int key, const char *text) {
+	if (key == OPT_PING || key == OPT_OPEN)
+		o->mode = key == OPT_PING ? PERF_PING : PERF_OPEN;
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		if (numbers[i].key == key)
+			return read_number(o, &numbers[i], text);
 	switch (key) {
-	case OPT_SIZE:
-		return parse_u32(text, 1, PERF_MAX_SIZE, &o->size) ? 0 : usage("size", "bytes, 1 to 262144");
 	case OPT_TIME:
 		return parse_seconds(text, 0.1, 86400, &o->seconds) ? 0 : usage("time", "seconds, 0.1 to 86400");
-	case OPT_CHANNELS:
-		return parse_u32(text, 1, PERF_MAX_CHANNELS, &o->channels) ? 0 : usage("channels", "a number from 1 to 1000");
 	case OPT_UNORDERED:
 		o->unordered = true;
 		return 0;
@@ -139,15 +165,7 @@ static int read_option(struct perf_options *o, int key, const char *text) {
 	case OPT_LIFETIME:
 		return read_limit(o, SLUICE_LIFETIME, text);
 	case OPT_PING:
-		o->mode = PERF_PING;
 		return 0;
-	case OPT_OPEN:
-		o->mode = PERF_OPEN;
-		return parse_u32(text, 1, 100000, &o->opens) ? 0 : usage("open", "a number from 1 to 100000");
-	case OPT_MTU:
-		return parse_u32(text, 400, 16384, &o->mtu) ? 0 : usage("mtu", "bytes, 400 to 16384");
-	case OPT_WINDOW:
-		return parse_u32(text, 4096, 1 << 30, &o->window) ? 0 : usage("window", "bytes, 4096 to 1073741824");
 	case OPT_JSON:
 		o->json = true;
 		return 0;
@@ -177,6 +195,8 @@ static int check_options(const struct perf_options *o, uint32_t seen) {
 		return usage_error("perf", "--ping takes one reliable channel");
 	if (o->mode == PERF_OPEN && (seen & of_sender & ~(1u << (OPT_OPEN - OPT_SIZE))))
 		return usage_error("perf", "--open opens plain channels and sends nothing: no other option says what to measure");
+	if (o->mode == PERF_OPEN && (o->tuning.trace_file || o->tuning.pcap_file))
+		return usage_error("perf", "--trace and --pcap record one connection; --open makes many");
 	if (o->place == PERF_LISTEN && (seen & of_sender))
 		return usage_error("perf", "--listen: the connecting side decides what to measure");
 	if (o->place == PERF_CONNECT && !o->fingerprint.hash)
@@ -189,20 +209,24 @@ static int check_options(const struct perf_options *o, uint32_t seen) {
 
 /* -1 to go on, else the exit code. */
 static int read_command_line(int argc, char **argv, struct perf_options *o) {
+	struct option long_options[OWN_OPTIONS + TUNING_COUNT + 1] = {{0}};
 	uint32_t seen = 0;
 	int key;
+	memcpy(long_options, own_options, sizeof own_options);
+	memcpy(long_options + OWN_OPTIONS, tuning_options, sizeof tuning_options);
 	opterr = 0;
 	while ((key = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
 		if (key == OPT_HELP) {
-			fputs(help, stdout);
+			printf("%s%s%s", help, tuning_help, by_hand_help);
 			return EXIT_OK;
 		}
 		if (key < OPT_SIZE)
 			return getopt_error("perf", key, argv);
-		int wrong = read_option(o, key, optarg);
+		int wrong = tuning_is_key(key) ? tuning_read(&o->tuning, "perf", key, optarg) : read_option(o, key, optarg);
 		if (wrong)
 			return wrong;
-		seen |= 1u << (key - OPT_SIZE);
+		if (!tuning_is_key(key))
+			seen |= 1u << (key - OPT_SIZE);
 	}
 	if (optind < argc)
 		return usage_error("perf", "unexpected argument '%s'", argv[optind]);

@@ -24,6 +24,7 @@
 #include "loop/ev.h"
 #include "sluice.h"
 #include "tools/tools.h"
+#include "tools/tuning.h"
 
 #define PERF_MAX_CHANNELS 1000
 #define PERF_MAX_SIZE 262144
@@ -40,6 +41,7 @@ struct perf_options {
 	enum sluice_reliability reliability;
 	uint32_t reliability_value;
 	uint32_t window; /* 0: the library's */
+	struct tuning tuning;
 
 	struct sockaddr_storage address; /* --listen, --connect */
 	socklen_t address_len;
@@ -69,6 +71,7 @@ struct perf_end {
 	sluice_peer *peer;
 	sluice_channel *control;
 	sluice_peer *second; /* --open: the connection under way beside the first */
+	struct recording recording;
 	struct perf_hello other;
 	ev_timer limit; /* of connecting; later of lingering */
 	ev_io parent_io;

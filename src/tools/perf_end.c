@@ -192,6 +192,7 @@ void end_peer_config(const struct perf_end *end, enum sluice_role role, sluice_p
 	config->sctp.max_message_size = PERF_MAX_SIZE;
 	if (o->window)
 		config->sctp.receive_window = o->window;
+	tuning_apply(&o->tuning, &config->sctp);
 }
 
 static int make_peer(struct perf_end *end) {
@@ -205,6 +206,8 @@ static int make_peer(struct perf_end *end) {
 	config.on_channel = on_channel;
 	config.user = end;
 	int error = sluice_peer_new(end->env, &config, &end->peer);
+	if (!error)
+		error = recording_begin(&end->recording, end->peer);
 	if (!error)
 		error = sluice_loop_add_socket(end->loop, end->peer, end->socket);
 	if (!error)
@@ -390,11 +393,19 @@ static void tear_down(struct perf_end *end) {
 	sluice_loop_free(end->loop);
 	sluice_certificate_release(end->certificate);
 	sluice_env_free(end->env);
+	if (!recording_close(&end->recording, &end->options->tuning, "perf") && end->exit_code == EXIT_OK)
+		end->exit_code = EXIT_FAILED;
+}
+
+/* Of a local pair the sender writes the files: it is the end whose windows and losses are of interest. */
+static bool open_recording(struct perf_end *end) {
+	bool records = end->sender || end->parent < 0;
+	return !records || recording_open(&end->recording, &end->options->tuning, "perf");
 }
 
 int end_run(struct perf_end *end) {
 	end->exit_code = EXIT_FAILED;
-	if (set_up(end) && (end->parent >= 0 ? meet_through_parent(end) : meet_by_hand(end))) {
+	if (open_recording(end) && set_up(end) && (end->parent >= 0 ? meet_through_parent(end) : meet_by_hand(end))) {
 		int error = make_peer(end);
 		if (error) {
 			complain("perf: cannot make a peer: %s", sluice_error_text(error));

@@ -1,0 +1,56 @@
+/* tuning: how the association of a command's connection is to behave, and what is to be recorded of it: the options, and the files
+ * that they name. */
+#ifndef TOOLS_TUNING_H
+#define TOOLS_TUNING_H
+
+#include <getopt.h>
+#include <stdio.h>
+
+#include "sluice.h"
+
+struct tuning {
+	/* Of enum sluice_cc, sluice_recovery, sluice_scheduler; 0: the library's. */
+	int cc, recovery, scheduler;
+	bool no_pacing;
+	uint32_t mtu_max;                   /* 0: the library's */
+	const char *trace_file, *pcap_file; /* NULL: none */
+};
+
+enum tuning_key {
+	TUNING_CC = 400,
+	TUNING_RECOVERY,
+	TUNING_SCHEDULER,
+	TUNING_NO_PACING,
+	TUNING_MTU_MAX,
+	TUNING_TRACE,
+	TUNING_PCAP,
+	TUNING_END,
+};
+static inline bool tuning_is_key(int key) {
+	return key >= TUNING_CC && key < TUNING_END;
+}
+
+/* For a command's table of options, and for its help. */
+#define TUNING_COUNT (TUNING_END - TUNING_CC)
+extern const struct option tuning_options[TUNING_COUNT];
+extern const char tuning_help[];
+
+/* Takes one of them: 0, or the exit code. */
+int tuning_read(struct tuning *t, const char *command, int key, const char *text);
+void tuning_apply(const struct tuning *t, sluice_sctp_config *config);
+
+/* ---- recording ---- */
+
+struct recording {
+	FILE *trace, *pcap;
+	uint64_t clock; /* what the loop's clock lacks to the time of day */
+};
+
+/* Opens the files before anything else is done; false when it said why that is not possible. */
+bool recording_open(struct recording *r, const struct tuning *t, const char *command);
+/* From here on this peer's association is written down. Returns 0 or an error. */
+int recording_begin(struct recording *r, sluice_peer *p);
+/* After the peer is gone. False when a file is not complete, which it says. */
+bool recording_close(struct recording *r, const struct tuning *t, const char *command);
+
+#endif
