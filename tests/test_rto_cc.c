@@ -44,13 +44,18 @@ START_TEST(test_the_rto_stays_between_its_bounds_and_doubles_when_backed_off) {
 END_TEST
 
 static struct cc_view view(uint64_t ssthresh) {
-	struct cc_view v = {.ssthresh = ssthresh, .mtu = MTU, .config.initial_window = 10 * MTU, .rto = 300 * MS};
+	struct cc_view v = {.ssthresh = ssthresh,
+	                    .mtu = MTU,
+	                    .config = {.initial_window = 10 * MTU, .max_window = UINT64_MAX},
+	                    .rto = 300 * MS};
 	cc_newreno.init(&v);
 	return v;
 }
 
 static void ack(struct cc_view *v, uint64_t bytes, uint64_t flight) {
-	cc_newreno.ack(v, &(struct cc_ack){.bytes = bytes, .flight_before = flight, .advanced = true});
+	cc_newreno.ack(
+		v, &(struct cc_ack){
+			   .bytes = bytes, .flight_before = flight, .advanced = true, .cwnd_limited = flight + v->mtu > v->cwnd});
 }
 
 START_TEST(test_slow_start_grows_by_what_was_acknowledged) {

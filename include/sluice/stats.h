@@ -26,6 +26,13 @@ typedef struct sluice_sctp_stats {
 	uint64_t window_drops;      /* DATA beyond what the window promised */
 	uint64_t memory_drops;      /* DATA not taken because the allocator had nothing */
 	uint64_t window_probes;
+	uint64_t recoveries, rack_losses;  /* recoveries begun; chunks found lost by time (RFC 8985) */
+	uint64_t tlp_probes;               /* of a tail that was not acknowledged; RFC 8985, 7 */
+	uint64_t spurious_retransmits;     /* reported by the peer as received twice */
+	uint64_t spurious_timeouts, undos; /* T3s that proved needless; reductions of the window that were taken back */
+	uint64_t reordering_seen;          /* SACKs that told of a packet overtaken by a later one */
+	uint64_t delivery_rate;            /* bytes/s, the latest sample; 0: none */
+	uint64_t pacing_rate;              /* bytes/s; 0: not paced */
 	uint64_t restarts;
 
 	uint64_t srtt, rttvar, rto, min_rtt;

@@ -85,8 +85,8 @@ static void abandon(sluice_sctp *a, struct tx_message *m) {
 		outstanding_abandon(&a->sent, m);
 }
 
-static void abandon_exhausted(sluice_sctp *a) {
-	if (a->peer_forward_tsn && a->sent.lost && outstanding_abandon_exhausted(&a->sent))
+void ack_abandon_exhausted(sluice_sctp *a) {
+	if (a->peer_forward_tsn && a->sent.exhausted && outstanding_abandon_exhausted(&a->sent))
 		forward_tsn_due(a);
 }
 
@@ -120,20 +120,6 @@ static size_t read_gaps(const sluice_sctp *a, const struct wire_sack *s, uint64_
 	return count;
 }
 
-static void on_loss(sluice_sctp *a, const struct ack *ack) {
-	if (!ack->lost_new)
-		return;
-	a->stats.fast_retransmits += ack->fast_retransmits;
-	/* RFC 9260, 7.2.4, 2, 3 and 5: ssthresh and cwnd are lowered on the way into Fast Recovery and not again while in it;
-	 * the lost chunks that fit one packet go whatever cwnd says; the highest TSN outstanding is where the recovery ends. */
-	if (!a->view.in_recovery) {
-		a->cc->loss(&a->view, &(struct cc_loss){.now = a->now, .flight = a->sent.flight});
-		a->view.in_recovery = true;
-		a->recovery_exit = a->sent.next - 1;
-		a->fast_retransmit_packet = true;
-	}
-}
-
 /* RFC 9260, 6.3.2, R2 and R3. */
 static void t3_update(sluice_sctp *a, bool advanced) {
 	if (outstanding_count(&a->sent) == 0)
@@ -142,39 +128,19 @@ static void t3_update(sluice_sctp *a, bool advanced) {
 		timer_start(a, TIMER_T3, a->rto.rto);
 }
 
-static void view_times(sluice_sctp *a) {
-	a->view.rto = a->rto.rto;
-	a->view.srtt = a->rto.srtt;
-	a->view.min_rtt = a->rto.min_rtt;
-}
-
 static void apply(sluice_sctp *a, uint64_t cum, const struct gap *gaps, size_t count) {
 	struct ack ack;
 	uint64_t flight_before = a->sent.flight;
-	outstanding_sack(&a->sent, cum, gaps, count, a->view.in_recovery, a->now, &ack);
+	outstanding_sack(&a->sent, cum, gaps, count, recovery_miss_rule(a), a->now, &ack);
 	if (ack.rtt_valid)
 		rto_measure(&a->rto, ack.rtt);
 	if (ack.bytes > 0 || ack.advanced)
 		a->error_count = 0; /* RFC 9260, 8.1: reset "each time a DATA chunk sent to that peer endpoint is acknowledged" */
-	if (a->view.in_recovery && a->sent.cum >= a->recovery_exit)
-		a->view.in_recovery = false;
-	view_times(a);
-	if (ack.bytes > 0) {
-		struct cc_ack for_cc = {
-			.now = a->now,
-			.bytes = ack.bytes,
-			.flight_before = flight_before,
-			.flight = a->sent.flight,
-			.advanced = ack.advanced,
-			.all_acked = outstanding_count(&a->sent) == 0,
-			.cwnd_limited = flight_before + a->view.mtu > a->view.cwnd,
-			.rtt = ack.rtt_valid ? ack.rtt : 0,
-		};
-		a->cc->ack(&a->view, &for_cc);
-	}
-	on_loss(a, &ack);
-	abandon_exhausted(a);
+	recovery_sack(a, &ack, flight_before);
+	ack_abandon_exhausted(a);
 	t3_update(a, ack.advanced);
+	if (ack.bytes > 0)
+		recovery_arm_probe(a);
 	forward_tsn_due(a);
 }
 
@@ -206,6 +172,8 @@ void ack_sack(sluice_sctp *a, const struct wire_chunk *c) {
 		timer_stop(a, TIMER_PROBE);
 	}
 	apply(a, cum, gaps, count);
+	for (size_t i = 0; i < s.duplicate_count; i++)
+		recovery_duplicate(a, serial_unwrap(wire_sack_duplicate(&s, i), a->sent.cum));
 }
 
 void ack_cumulative(sluice_sctp *a, uint32_t cum_tsn) {
@@ -237,10 +205,8 @@ void ack_t3_expired(sluice_sctp *a) {
 		return;
 	rto_back_off(&a->rto);
 	a->view.rto = a->rto.rto;
-	a->view.in_recovery = false;
-	a->cc->timeout(&a->view, &(struct cc_loss){.now = a->now, .flight = a->sent.flight});
-	outstanding_all_lost(&a->sent);
-	abandon_exhausted(a);
+	recovery_timeout(a);
+	ack_abandon_exhausted(a);
 	if (a->sent.advanced > a->sent.cum)
 		a->pending |= PENDING_FORWARD_TSN;
 	if (outstanding_count(&a->sent) > 0)

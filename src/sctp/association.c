@@ -63,8 +63,8 @@ static bool durations_valid(const sluice_sctp_config *c) {
 
 static bool config_valid(const sluice_sctp_config *c) {
 	return durations_valid(c) && c->mtu >= 296 && c->mtu <= 65520 && c->receive_window >= 4096 &&
-	       c->congestion_control == SLUICE_CC_NEWRENO && c->recovery == SLUICE_RECOVERY_RFC9260 &&
-	       c->pacing == SLUICE_PACING_OFF && c->scheduler == SLUICE_SCHEDULER_ROUND_ROBIN &&
+	       c->congestion_control == SLUICE_CC_NEWRENO && (unsigned)c->recovery <= SLUICE_RECOVERY_RACK &&
+	       (unsigned)c->pacing <= SLUICE_PACING_OFF && c->scheduler == SLUICE_SCHEDULER_ROUND_ROBIN &&
 	       c->sack_policy == SLUICE_SACK_EVERY_BATCH && c->mtu_max <= 65520 &&
 	       (c->checksum == SLUICE_CHECKSUM_CRC32C || c->checksum == SLUICE_CHECKSUM_DTLS);
 }
@@ -376,6 +376,7 @@ void sluice_sctp_stats_get(const sluice_sctp *a, sluice_sctp_stats *stats) {
 	stats->peer_window = (uint32_t)ack_window_left(a);
 	stats->local_window = (uint32_t)data_a_rwnd(a);
 	stats->mtu = a->mtu;
+	stats->pacing_rate = a->pace.rate;
 	stats->error_count = a->error_count;
 	stats->buffered = a->out.buffered;
 	stats->held = a->window->held;

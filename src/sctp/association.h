@@ -2,7 +2,8 @@
  *
  *   association.c  making, freeing, ending; the app's calls      handshake.c  INIT to COOKIE-ACK, restart
  *   input.c        packets in: checks, dispatch, small chunks    data.c       DATA and FORWARD-TSN in, SACK out
- *   ack.c          SACK in, T3, congestion, abandoning           output.c     packets out
+ *   ack.c          SACK in, T3, abandoning                       output.c     packets out
+ *   recovery.c     loss, the window, probes, undoing
  *   shutdown.c     SHUTDOWN in all its collisions                reconfig.c   RFC 6525
  *   timers.c       heartbeats and the dispatch of timers         snap.c       INITs exchanged in SDP
  *   trace.c        what happened, told to the app
@@ -15,7 +16,9 @@
 #include "sctp/cc.h"
 #include "sctp/cookie.h"
 #include "sctp/outstanding.h"
+#include "sctp/pace.h"
 #include "sctp/reassembly.h"
+#include "sctp/recovery.h"
 #include "sctp/rto.h"
 #include "sctp/trace.h"
 #include "sctp/tsnmap.h"
@@ -28,6 +31,9 @@ enum timer {
 	TIMER_HEARTBEAT,     /* when to send the next one */
 	TIMER_HEARTBEAT_ACK, /* how long to wait for its answer */
 	TIMER_RECONFIG,
+	TIMER_RACK,  /* when a packet that others overtook counts as lost */
+	TIMER_TLP,   /* tail loss probe, and probes of a path that is silent after a T3 */
+	TIMER_PACE,  /* when the next burst may go */
 	TIMER_PROBE, /* the peer's window is closed: when to try it */
 	TIMER_COUNT,
 };
@@ -122,9 +128,9 @@ struct sluice_sctp {
 	struct rto rto;
 	const struct cc_ops *cc;
 	struct cc_view view;
-	uint64_t recovery_exit;      /* highest TSN outstanding when fast recovery began */
-	bool fast_retransmit_packet; /* the next packet of retransmissions goes whatever cwnd says; RFC 9260, 7.2.4 (3) */
-	uint64_t peer_a_rwnd;        /* from the last SACK; what may still be sent is this minus the flight */
+	struct recovery recovery;
+	struct pace pace;
+	uint64_t peer_a_rwnd; /* from the last SACK; what may still be sent is this minus the flight */
 	uint64_t last_data_sent;
 	uint64_t burst_end;      /* flight at which the burst that the last input allowed is spent; config.max_burst */
 	uint64_t probe_interval; /* of TIMER_PROBE; 0: the window was open when last heard of */
@@ -236,6 +242,23 @@ void ack_write_forward_tsn(sluice_sctp *a, struct writer *w);
 static inline uint64_t ack_window_left(const sluice_sctp *a) {
 	return a->peer_a_rwnd > a->sent.flight ? a->peer_a_rwnd - a->sent.flight : 0;
 }
+
+/* Gives up what may not be sent again, and tells the peer. */
+void ack_abandon_exhausted(sluice_sctp *a);
+
+/* ---- recovery.c ---- */
+#define RECOVERY_SILENT_PROBE (400 * SLUICE_MS)
+void recovery_reset(sluice_sctp *a);
+uint64_t recovery_window_left(const sluice_sctp *a); /* bytes that may go, as far as congestion is concerned */
+void recovery_sent(sluice_sctp *a, uint64_t tsn, uint32_t len, bool again);
+enum miss_rule recovery_miss_rule(const sluice_sctp *a);
+void recovery_sack(sluice_sctp *a, struct ack *ack, uint64_t flight_before);
+void recovery_duplicate(sluice_sctp *a, uint64_t tsn); /* the peer has received it twice */
+void recovery_timeout(sluice_sctp *a);                 /* T3 */
+void recovery_pace(sluice_sctp *a);                    /* cwnd or srtt have changed */
+void recovery_arm_probe(sluice_sctp *a);               /* data was sent or acknowledged */
+void recovery_rack_expired(sluice_sctp *a);
+void recovery_probe_expired(sluice_sctp *a);
 
 /* Time passed or packets came: the next burst may begin. RFC 9260, 6.1, D. */
 static inline void burst_open(sluice_sctp *a) {

@@ -62,13 +62,14 @@ struct cc_ack {
 struct cc_loss {
 	uint64_t now;
 	uint64_t flight; /* bytes in flight, what is lost not counted */
-	uint64_t lost;   /* bytes that are known lost */
+	bool repeated;   /* timeout(): another one before anything was heard; RFC 5681, 3.1: ssthresh "is held constant" then */
 };
 
 struct cc_ops {
 	const char *name;
 	/* Proportional rate reduction (RFC 6937) spreads its reductions over a round trip; the caller does that when this is set. */
 	bool prr;
+	bool paces; /* it sets pacing_rate itself; else that follows cwnd */
 	void (*init)(struct cc_view *v);
 	void (*ack)(struct cc_view *v, const struct cc_ack *ack);
 	void (*loss)(struct cc_view *v, const struct cc_loss *loss); /* a recovery opens; once per window */

@@ -27,7 +27,7 @@ static void newreno_ack(struct cc_view *v, const struct cc_ack *a) {
 		n->partial_bytes_acked = 0;
 	/* 7.2.1: cwnd grows "only if the current congestion window is being fully utilized and the data sender is not in Fast
 	 * Recovery", and the SACK advances the Cumulative TSN Ack Point. */
-	if (!a->advanced || v->in_recovery || a->flight_before + v->mtu <= v->cwnd)
+	if (!a->advanced || v->in_recovery || !a->cwnd_limited || v->cwnd >= v->config.max_window)
 		return;
 	if (v->cwnd <= v->ssthresh) {
 		/* By at most what was acknowledged, and by at most "L times the destination's PMDCS", where L SHOULD be 1 and
@@ -52,7 +52,8 @@ static void reduce(struct cc_view *v) {
 	n->undo_cwnd = v->cwnd;
 	n->undo_ssthresh = v->ssthresh;
 	n->partial_bytes_acked = 0;
-	v->ssthresh = max64(v->cwnd / 2, 4 * (uint64_t)v->mtu);
+	uint64_t beta = v->config.beta ? v->config.beta : 500;
+	v->ssthresh = max64(max64(v->cwnd * beta / 1000, 4 * (uint64_t)v->mtu), v->config.min_window);
 }
 
 static void newreno_loss(struct cc_view *v, const struct cc_loss *l) {
@@ -63,9 +64,9 @@ static void newreno_loss(struct cc_view *v, const struct cc_loss *l) {
 }
 
 static void newreno_timeout(struct cc_view *v, const struct cc_loss *l) {
-	(void)l;
 	/* 7.2.3, T3: ssthresh = max(cwnd / 2, 4 * PMDCS), cwnd = PMDCS. */
-	reduce(v);
+	if (!l->repeated)
+		reduce(v);
 	v->cwnd = v->mtu;
 }
 
@@ -84,6 +85,7 @@ static void newreno_idle(struct cc_view *v, uint64_t idle_ns) {
 
 const struct cc_ops cc_newreno = {
 	.name = "newreno",
+	.prr = true,
 	.init = newreno_init,
 	.ack = newreno_ack,
 	.loss = newreno_loss,

@@ -168,6 +168,8 @@ static void take_peer(sluice_sctp *a, uint32_t tag, uint32_t tsn, uint32_t a_rwn
 			},
 	};
 	a->cc->init(&a->view);
+	recovery_reset(a);
+	a->pace = (struct pace){0};
 	a->duplicate_count = 0;
 	a->unacked_packets = 0;
 	a->advertised = data_a_rwnd(a);

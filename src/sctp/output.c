@@ -40,6 +40,7 @@ static void put_chunk(sluice_sctp *a, struct fill *f, const struct tx_chunk *c, 
 	if (padded != c->len)
 		memset(payload + c->len, 0, padded - c->len);
 	f->has_data = true;
+	pace_sent(&a->pace, (uint32_t)(a->data_header + padded));
 	a->stats.data_chunks_sent++;
 	a->last_data_sent = a->now;
 	if (!timer_running(a, TIMER_T3))
@@ -72,21 +73,31 @@ static bool window_allows_new(sluice_sctp *a, uint32_t len) {
 	return false;
 }
 
+/* May data leave now, as far as cwnd and pace are concerned? */
+static bool congestion_allows(sluice_sctp *a) {
+	if (a->recovery.free_packet)
+		return true;
+	if (recovery_window_left(a) == 0) {
+		a->recovery.limited = true;
+		return false;
+	}
+	return pace_allows(&a->pace);
+}
+
 static bool fill_retransmissions(sluice_sctp *a, struct fill *f) {
 	uint64_t tsn;
 	while ((tsn = outstanding_first_lost(&a->sent))) {
 		struct tx_chunk *c = outstanding_at(&a->sent, tsn);
 		if (pad4(a->data_header + c->len) > writer_room(f->w))
 			return false;
-		if (!a->fast_retransmit_packet && a->sent.flight >= a->view.cwnd)
-			return false;
-		if (!window_allows_again(a, c->len))
+		if (!congestion_allows(a) || !window_allows_again(a, c->len))
 			return false;
 		/* RFC 9260, 7.2.4, 4: T3 is started anew when the first outstanding chunk is the one that is fast retransmitted. */
-		if (a->fast_retransmit_packet && tsn == a->sent.cum + 1)
+		if ((a->recovery.free_packet || a->config.recovery == SLUICE_RECOVERY_RACK) && tsn == a->sent.cum + 1)
 			timer_stop(a, TIMER_T3);
 		outstanding_resent(&a->sent, tsn, a->now);
-		put_chunk(a, f, c, tsn, false);
+		put_chunk(a, f, c, tsn, a->recovery.probe_end != 0);
+		recovery_sent(a, tsn, c->len, true);
 		a->stats.retransmitted_chunks++;
 	}
 	return true;
@@ -134,7 +145,7 @@ static void fill_new(sluice_sctp *a, struct fill *f) {
 	while ((m = outgoing_next(&a->out))) {
 		/* RFC 9260, 6.1, D: Max.Burst limits the packets that go at once: no more than that much new data follows one
 		 * arrival. */
-		if (a->sent.flight >= a->view.cwnd || a->sent.flight >= a->burst_end || (!f->has_data && nagle_holds(a, m)))
+		if (!congestion_allows(a) || a->sent.flight >= a->burst_end || (!f->has_data && nagle_holds(a, m)))
 			return;
 		uint32_t len = cut_length(a, f, m);
 		if (len == 0 || !chunk_reserve(a) || !window_allows_new(a, len))
@@ -144,6 +155,7 @@ static void fill_new(sluice_sctp *a, struct fill *f) {
 		/* RFC 9260, 6.1: the I bit is for the sender that waits in SHUTDOWN-PENDING for the last acknowledgement. */
 		bool last = a->state == SLUICE_SCTP_SHUTDOWN_PENDING && !outgoing_next(&a->out);
 		put_chunk(a, f, c, tsn, last);
+		recovery_sent(a, tsn, len, false);
 	}
 }
 
@@ -160,7 +172,8 @@ static void fill_data(sluice_sctp *a, struct fill *f) {
 	if (fill_retransmissions(a, f))
 		fill_new(a, f);
 	if (f->has_data)
-		a->fast_retransmit_packet = false;
+		a->recovery.free_packet = false;
+	txlog_close(&a->sent.log);
 }
 
 /* ---- control chunks ---- */
@@ -195,9 +208,8 @@ static void fill_control(sluice_sctp *a, struct writer *w) {
 
 /* A delayed SACK rides along when a packet goes out anyway. */
 static bool packet_is_due(const sluice_sctp *a) {
-	if (a->sent.lost)
-		return a->fast_retransmit_packet || a->sent.flight < a->view.cwnd;
-	return a->out.ready_head && a->sent.flight < a->view.cwnd;
+	return (a->sent.lost || a->out.ready_head) &&
+	       (a->recovery.free_packet || (recovery_window_left(a) > 0 && pace_allows(&a->pace)));
 }
 
 /* ---- packets ---- */
@@ -294,6 +306,19 @@ static size_t packet_build(sluice_sctp *a, const struct space *s) {
 
 /* ---- the verb ---- */
 
+static uint64_t pacing_rate(const sluice_sctp *a) {
+	return a->view.config.pacing && a->rto.srtt >= PACE_MIN_RTT ? a->view.pacing_rate : 0;
+}
+
+static void nothing_due(sluice_sctp *a) {
+	a->dirty = false;
+	bool waits = a->sent.lost || outgoing_next(&a->out);
+	if (waits && !pace_allows(&a->pace) && recovery_window_left(a) > 0)
+		a->timers[TIMER_PACE] = pace_release(&a->pace, a->mtu);
+	else if (!a->sent.lost && recovery_window_left(a) > 0)
+		txlog_limited_by_app(&a->sent.log, a->sent.flight);
+}
+
 int sluice_sctp_output(sluice_sctp *a, sluice_batch *b, uint64_t now) {
 	size_t rooms = b->headroom + b->tailroom, used = 0, limit = a->mtu;
 	if (b->capacity < a->mtu + rooms)
@@ -304,6 +329,8 @@ int sluice_sctp_output(sluice_sctp *a, sluice_batch *b, uint64_t now) {
 		heartbeat_schedule(a);
 	if (a->out.unstamped)
 		outgoing_stamp(&a->out, now);
+	pace_refill(&a->pace, pacing_rate(a), a->mtu, now);
+	uint64_t data_before = a->stats.data_chunks_sent;
 	b->count = b->stride = b->last = 0;
 	while ((b->max_datagrams == 0 || b->count < b->max_datagrams) && b->capacity - used >= limit + rooms) {
 		struct space s = {.data = b->data + used + b->headroom, .limit = limit, .first = b->count == 0};
@@ -319,8 +346,10 @@ int sluice_sctp_output(sluice_sctp *a, sluice_batch *b, uint64_t now) {
 		if (len < limit)
 			break;
 	}
+	if (a->stats.data_chunks_sent != data_before)
+		recovery_arm_probe(a);
 	if (b->count == 0)
-		a->dirty = false;
+		nothing_due(a);
 	trace_sync(a->trace);
 	return (int)b->count;
 }

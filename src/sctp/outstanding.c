@@ -15,6 +15,7 @@ void outstanding_init(struct outstanding *o, sluice_env *env, struct outgoing *o
 		.advanced = first_tsn - 1,
 		.lost_low = first_tsn,
 	};
+	txlog_init(&o->log, env);
 }
 
 void outstanding_clear(struct outstanding *o) {
@@ -29,7 +30,11 @@ void outstanding_clear(struct outstanding *o) {
 			outgoing_drop(o->out, m, false);
 	}
 	o->cum = o->advanced = o->next - 1;
-	o->flight = o->lost = 0;
+	o->flight = o->lost = o->exhausted = 0;
+	while (o->log.head) {
+		txlog_record(&o->log, o->log.head)->in_flight = 0;
+		txlog_unlink(&o->log, o->log.head);
+	}
 	o->gap_count = 0;
 	o->rtt_tsn = 0;
 }
@@ -38,6 +43,7 @@ void outstanding_free(struct outstanding *o) {
 	outstanding_clear(o);
 	env_free(o->env, o->ring);
 	env_free(o->env, o->gaps);
+	txlog_free(&o->log);
 	o->ring = NULL;
 	o->gaps = NULL;
 }
@@ -47,6 +53,8 @@ void outstanding_free(struct outstanding *o) {
 bool outstanding_reserve(struct outstanding *o, uint32_t limit) {
 	uint64_t count = outstanding_count(o);
 	if (count >= limit || count >= OUTSTANDING_MAX)
+		return false;
+	if (!txlog_reserve(&o->log))
 		return false;
 	if (count < o->capacity)
 		return true;
@@ -67,7 +75,7 @@ struct tx_chunk *outstanding_append(struct outstanding *o, struct tx_message *m,
 	struct tx_chunk *c = outstanding_at(o, tsn);
 	*c = (struct tx_chunk){
 		.message = m,
-		.sent_at = now,
+		.packet = (uint32_t)txlog_put(&o->log, tsn, len, o->flight, false, now),
 		.offset = m->cut,
 		.len = (uint16_t)len,
 		.flags = flags,
@@ -90,10 +98,27 @@ uint64_t outstanding_first_lost(struct outstanding *o) {
 	return o->lost_low;
 }
 
-static void mark_lost(struct outstanding *o, struct tx_chunk *c, uint64_t tsn) {
-	if (c->state == CHUNK_IN_FLIGHT)
+/* A retransmission limit is used up. */
+static bool exhausted(const struct tx_chunk *c) {
+	const struct tx_message *m = c->message;
+	return m && m->reliability == SLUICE_MAX_RETRANSMITS && c->transmissions > m->limit;
+}
+
+static void leave_flight(struct outstanding *o, const struct tx_chunk *c) {
+	if (c->state == CHUNK_IN_FLIGHT) {
 		o->flight -= c->len;
+		txlog_take(&o->log, c->packet);
+	} else if (c->state == CHUNK_LOST) {
+		o->lost--;
+		o->exhausted -= exhausted(c);
+	}
+}
+
+static void mark_lost(struct outstanding *o, struct tx_chunk *c, uint64_t tsn) {
+	leave_flight(o, c);
 	c->state = CHUNK_LOST;
+	o->log.lost += c->len;
+	o->exhausted += exhausted(c);
 	trace_lost(o->trace, tsn, c->len);
 	if (o->lost++ == 0 || tsn < o->lost_low)
 		o->lost_low = tsn;
@@ -104,12 +129,13 @@ static void mark_lost(struct outstanding *o, struct tx_chunk *c, uint64_t tsn) {
 
 void outstanding_resent(struct outstanding *o, uint64_t tsn, uint64_t now) {
 	struct tx_chunk *c = outstanding_at(o, tsn);
+	leave_flight(o, c);
 	c->state = CHUNK_IN_FLIGHT;
 	c->misses = 0;
-	c->sent_at = now;
+	txlog_reserve(&o->log);
+	c->packet = (uint32_t)txlog_put(&o->log, tsn, c->len, o->flight, true, now);
 	if (c->transmissions < UINT8_MAX)
 		c->transmissions++;
-	o->lost--;
 	o->flight += c->len;
 }
 
@@ -123,32 +149,81 @@ void outstanding_all_lost(struct outstanding *o) {
 	}
 }
 
-/* ---- acknowledging ---- */
-
-static void leave_flight(struct outstanding *o, struct tx_chunk *c) {
-	if (c->state == CHUNK_IN_FLIGHT)
-		o->flight -= c->len;
-	else if (c->state == CHUNK_LOST)
-		o->lost--;
+uint32_t outstanding_packet_lost(struct outstanding *o, uint64_t number) {
+	const struct tx_packet *p = txlog_record(&o->log, number);
+	uint64_t first = p->first_tsn > o->cum ? p->first_tsn : o->cum + 1, end = p->first_tsn + p->span;
+	uint32_t chunks = 0, in_flight = p->in_flight;
+	for (uint64_t t = first; chunks < in_flight && t < end && t < o->next; t++) {
+		struct tx_chunk *c = outstanding_at(o, t);
+		if (c->state != CHUNK_IN_FLIGHT || c->packet != (uint32_t)number)
+			continue;
+		mark_lost(o, c, t);
+		chunks++;
+	}
+	return chunks;
 }
 
-static void note_rtt(struct outstanding *o, const struct tx_chunk *c, uint64_t tsn, uint64_t now, struct ack *ack) {
+void outstanding_send_again(struct outstanding *o, uint64_t tsn) {
+	struct tx_chunk *c = outstanding_at(o, tsn);
+	mark_lost(o, c, tsn);
+	o->log.lost -= c->len; /* nobody says that it was */
+}
+
+void outstanding_not_lost(struct outstanding *o, uint64_t now) {
+	for (uint64_t t; (t = outstanding_first_lost(o));) {
+		struct tx_chunk *c = outstanding_at(o, t);
+		leave_flight(o, c);
+		c->state = CHUNK_IN_FLIGHT;
+		o->log.lost -= c->len;
+		txlog_reserve(&o->log);
+		c->packet = (uint32_t)txlog_put(&o->log, t, c->len, o->flight, true, now);
+		o->flight += c->len;
+	}
+	txlog_close(&o->log);
+}
+
+uint64_t outstanding_last_in_flight(const struct outstanding *o) {
+	for (uint64_t t = o->next - 1; o->flight > 0 && t > o->cum; t--)
+		if (outstanding_at(o, t)->state == CHUNK_IN_FLIGHT)
+			return t;
+	return 0;
+}
+
+/* ---- acknowledging ---- */
+
+static void note_rtt(struct outstanding *o, const struct tx_packet *p, uint64_t tsn, uint64_t now, struct ack *ack) {
 	if (tsn != o->rtt_tsn)
 		return;
 	o->rtt_tsn = 0;
+	if (!p)
+		return;
 	ack->rtt_valid = true;
-	ack->rtt = now - c->sent_at;
+	ack->rtt = now - p->sent_at;
+}
+
+/* A chunk in flight, or one that counted as lost, has arrived. */
+static void acknowledge(struct outstanding *o, struct tx_chunk *c, uint64_t tsn, uint64_t now, struct ack *ack) {
+	uint64_t number;
+	const struct tx_packet *p = txlog_at(&o->log, c->packet, &number);
+	ack->unsent_lost += c->state == CHUNK_LOST;
+	leave_flight(o, c);
+	ack->bytes += c->len;
+	if (c->transmissions > 1)
+		ack->renewed += c->len;
+	if (p && number > ack->newest)
+		ack->newest = number;
+	if (p && c->transmissions == 1 && number < o->newest_delivered)
+		ack->reordered = true;
+	if (tsn > ack->highest_new)
+		ack->highest_new = tsn;
+	note_rtt(o, p, tsn, now, ack);
 }
 
 static void ack_cumulative(struct outstanding *o, uint64_t cum, uint64_t now, struct ack *ack) {
 	for (uint64_t t = o->cum + 1; t <= cum; t++) {
 		struct tx_chunk *c = outstanding_at(o, t);
-		if (c->state == CHUNK_IN_FLIGHT || c->state == CHUNK_LOST) {
-			leave_flight(o, c);
-			ack->bytes += c->len;
-			ack->highest_new = t;
-			note_rtt(o, c, t, now, ack);
-		}
+		if (c->state == CHUNK_IN_FLIGHT || c->state == CHUNK_LOST)
+			acknowledge(o, c, t, now, ack);
 		if (c->message)
 			outgoing_acked(o->out, c->message, c->len);
 	}
@@ -165,12 +240,8 @@ static void ack_range(struct outstanding *o, uint64_t start, uint64_t end, uint6
 		struct tx_chunk *c = outstanding_at(o, t);
 		if (c->state != CHUNK_IN_FLIGHT && c->state != CHUNK_LOST)
 			continue;
-		leave_flight(o, c);
+		acknowledge(o, c, t, now, ack);
 		c->state = CHUNK_ACKED;
-		ack->bytes += c->len;
-		if (t > ack->highest_new)
-			ack->highest_new = t;
-		note_rtt(o, c, t, now, ack);
 	}
 }
 
@@ -185,6 +256,7 @@ static void renege_range(struct outstanding *o, uint64_t start, uint64_t end) {
 		if (c->state != CHUNK_ACKED)
 			continue;
 		c->state = CHUNK_IN_FLIGHT;
+		c->packet = 0; /* time says nothing of it; T3 will */
 		c->misses = 1;
 		c->fast_retransmitted = false;
 		o->flight += c->len;
@@ -254,10 +326,10 @@ static void count_miss(struct outstanding *o, struct tx_chunk *c, uint64_t tsn, 
  * SACK chunk, miss indications are incremented only for missing TSNs prior to the highest TSN newly acknowledged in the SACK
  * chunk." In fast recovery: "If an endpoint is in Fast Recovery and a SACK chunk arrives that advances the Cumulative TSN Ack
  * Point, the miss indications are incremented for all TSNs reported missing in the SACK chunk." */
-static void count_misses(struct outstanding *o, const struct gap *gaps, size_t count, bool in_recovery, struct ack *ack) {
-	if (count == 0)
+static void count_misses(struct outstanding *o, const struct gap *gaps, size_t count, enum miss_rule rule, struct ack *ack) {
+	if (count == 0 || rule == MISS_NONE)
 		return;
-	uint64_t limit = in_recovery && ack->advanced ? gaps[count - 1].start : ack->highest_new;
+	uint64_t limit = rule == MISS_ALL && ack->advanced ? gaps[count - 1].start : ack->highest_new;
 	uint64_t from = o->cum + 1;
 	for (size_t i = 0; i < count && from < limit; i++) {
 		for (uint64_t t = from; t < gaps[i].start && t < limit; t++)
@@ -272,15 +344,18 @@ static void advance_point(struct outstanding *o) {
 		o->advanced++;
 }
 
-void outstanding_sack(struct outstanding *o, uint64_t cum, const struct gap *gaps, size_t count, bool in_recovery, uint64_t now,
-                      struct ack *ack) {
+void outstanding_sack(struct outstanding *o, uint64_t cum, const struct gap *gaps, size_t count, enum miss_rule rule,
+                      uint64_t now, struct ack *ack) {
 	*ack = (struct ack){0};
 	ack_cumulative(o, cum, now, ack);
 	if (count || o->gap_count) {
 		ack_gaps(o, gaps, count, now, ack);
 		keep_gaps(o, gaps, count);
-		count_misses(o, gaps, count, in_recovery, ack);
+		count_misses(o, gaps, count, rule, ack);
 	}
+	o->log.delivered += ack->bytes;
+	if (ack->newest > o->newest_delivered)
+		o->newest_delivered = ack->newest;
 	advance_point(o);
 }
 
@@ -322,15 +397,10 @@ void outstanding_abandon(struct outstanding *o, struct tx_message *m) {
 	advance_point(o);
 }
 
-static bool exhausted(const struct tx_chunk *c) {
-	const struct tx_message *m = c->message;
-	return m && m->reliability == SLUICE_MAX_RETRANSMITS && c->transmissions > m->limit;
-}
-
 size_t outstanding_abandon_exhausted(struct outstanding *o) {
 	size_t abandoned = 0;
 	uint64_t end = o->next;
-	for (uint64_t t = outstanding_first_lost(o); t && o->lost && t < end; t++) {
+	for (uint64_t t = o->exhausted ? outstanding_first_lost(o) : end; o->exhausted && t < end; t++) {
 		struct tx_chunk *c = outstanding_at(o, t);
 		if (c->state == CHUNK_LOST && exhausted(c)) {
 			outstanding_abandon(o, c->message);
@@ -341,11 +411,12 @@ size_t outstanding_abandon_exhausted(struct outstanding *o) {
 }
 
 bool outstanding_check(const struct outstanding *o) {
-	uint64_t flight = 0, lost = 0;
+	uint64_t flight = 0, lost = 0, worn = 0;
 	for (uint64_t t = o->cum + 1; t < o->next; t++) {
 		const struct tx_chunk *c = outstanding_at(o, t);
 		flight += c->state == CHUNK_IN_FLIGHT ? c->len : 0;
 		lost += c->state == CHUNK_LOST;
+		worn += c->state == CHUNK_LOST && exhausted(c);
 		if (c->state == CHUNK_LOST && t < o->lost_low)
 			return false;
 		if ((c->message == NULL) != (c->state == CHUNK_ABANDONED))
@@ -353,5 +424,6 @@ bool outstanding_check(const struct outstanding *o) {
 		if (t <= o->advanced && c->state != CHUNK_ABANDONED)
 			return false;
 	}
-	return flight == o->flight && lost == o->lost && o->cum <= o->advanced && o->advanced < o->next;
+	return flight == o->flight && lost == o->lost && worn == o->exhausted && txlog_check(&o->log) && o->cum <= o->advanced &&
+	       o->advanced < o->next;
 }

@@ -5,7 +5,9 @@
  *
  *   the ring holds the TSNs (cum, next); next - cum - 1 <= capacity <= OUTSTANDING_MAX
  *   flight == sum of len over chunks IN_FLIGHT
+ *   a packet's in_flight == number of chunks IN_FLIGHT that name it
  *   lost   == number of chunks LOST, all of them at or above lost_low
+ *   exhausted == number of those whose message may not be retransmitted any more
  *   cum <= advanced < next, and every chunk in (cum, advanced] is ABANDONED
  *
  * A SACK costs what it changes: cumulative acknowledgement walks the chunks it frees, gap blocks are compared with those of
@@ -15,6 +17,7 @@
 
 #include "sctp/outgoing.h"
 #include "sctp/trace.h"
+#include "sctp/txlog.h"
 #include "wire/wire.h"
 
 #define OUTSTANDING_MAX 65536u
@@ -26,10 +29,9 @@ enum chunk_state {
 	CHUNK_ABANDONED, /* given up: FORWARD-TSN passes over it; `message` is NULL, stream and MID are kept */
 };
 
-/* 32 bytes: two to a cache line. */
 struct tx_chunk {
 	struct tx_message *message;
-	uint64_t sent_at;
+	uint32_t packet; /* lower half of the number of the packet that it went out in last; 0: none that is known */
 	union {
 		struct {
 			uint32_t offset; /* in the message */
@@ -62,7 +64,10 @@ struct outstanding {
 	uint64_t cum, next, advanced;
 	uint64_t flight;
 	uint64_t lost, lost_low;
-	uint64_t rtt_tsn; /* being timed; 0: none. RFC 9260, 6.3.1, C4: one measurement a round trip */
+	uint64_t exhausted;
+	struct txlog log;
+	uint64_t newest_delivered; /* number of the packet sent last among all that were acknowledged */
+	uint64_t rtt_tsn;          /* being timed; 0: none. RFC 9260, 6.3.1, C4: one measurement a round trip */
 	uint32_t gap_count;
 	struct gap *gaps; /* blocks of the last SACK; GAPS_KEPT, made when first needed */
 	struct trace *trace;
@@ -77,6 +82,18 @@ struct ack {
 	uint64_t bytes;       /* newly acknowledged, by cum or gap */
 	uint64_t highest_new; /* highest TSN newly acknowledged; 0: none */
 	uint64_t fast_retransmits;
+	uint64_t
+		newest; /* number of the packet sent last among those of which something was acknowledged; 0: none, or not known */
+	uint64_t unsent_lost; /* chunks acknowledged that counted as lost and had not been sent again: they were not lost */
+	uint64_t renewed;     /* bytes acknowledged of chunks that were sent more than once */
+	bool reordered; /* something was acknowledged that was sent once, before something that had been acknowledged earlier */
+};
+
+/* Which missing TSNs does a SACK count against? RFC 9260, 7.2.4. */
+enum miss_rule {
+	MISS_HTNA, /* those below the highest one newly acknowledged */
+	MISS_ALL,  /* in fast recovery, when the cumulative point moved: all that it reports missing */
+	MISS_NONE, /* loss is found by time, not here */
 };
 
 void outstanding_init(struct outstanding *o, sluice_env *env, struct outgoing *out, uint64_t first_tsn);
@@ -101,12 +118,19 @@ uint64_t outstanding_first_lost(struct outstanding *o);
 /* It was put into a packet again. */
 void outstanding_resent(struct outstanding *o, uint64_t tsn, uint64_t now);
 
-/* Applies a SACK. gaps: the blocks, ascending and not overlapping, above cum. in_recovery: RFC 9260, 7.2.4's rule for counting
- * misses during fast recovery. */
-void outstanding_sack(struct outstanding *o, uint64_t cum, const struct gap *gaps, size_t count, bool in_recovery, uint64_t now,
-                      struct ack *ack);
+/* Applies a SACK. gaps: the blocks, ascending and not overlapping, above cum. */
+void outstanding_sack(struct outstanding *o, uint64_t cum, const struct gap *gaps, size_t count, enum miss_rule rule,
+                      uint64_t now, struct ack *ack);
 /* T3: everything in flight counts as lost. */
 void outstanding_all_lost(struct outstanding *o);
+/* What is in flight of a packet counts as lost. Returns the number of chunks. */
+uint32_t outstanding_packet_lost(struct outstanding *o, uint64_t number);
+/* The chunk with this TSN, in flight, is to be sent again. */
+void outstanding_send_again(struct outstanding *o, uint64_t tsn);
+/* They were not lost after all: what counts as lost is in flight, as if it had been sent now. */
+void outstanding_not_lost(struct outstanding *o, uint64_t now);
+/* The highest TSN in flight; 0: none. */
+uint64_t outstanding_last_in_flight(const struct outstanding *o);
 
 /* Gives up a message that has TSNs: RFC 3758, 3.5, A. */
 void outstanding_abandon(struct outstanding *o, struct tx_message *m);

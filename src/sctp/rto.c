@@ -9,11 +9,15 @@ void rto_init(struct rto *r, uint64_t initial, uint64_t min, uint64_t max) {
 	*r = (struct rto){.initial = initial, .min = min, .max = max, .rto = initial, .min_rtt = UINT64_MAX};
 }
 
+void rto_least(struct rto *r, uint64_t rtt) {
+	if (rtt < r->min_rtt)
+		r->min_rtt = rtt > 0 ? rtt : 1;
+}
+
 void rto_measure(struct rto *r, uint64_t rtt) {
 	if (rtt == 0)
 		rtt = 1; /* not 0: the clock granularity G of 6.3.1, here a nanosecond */
-	if (rtt < r->min_rtt)
-		r->min_rtt = rtt;
+	rto_least(r, rtt);
 	if (r->srtt == 0) {
 		/* C2: SRTT <- R, RTTVAR <- R/2, RTO <- SRTT + 4 * RTTVAR */
 		r->srtt = rtt;

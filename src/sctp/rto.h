@@ -11,6 +11,8 @@ struct rto {
 };
 
 void rto_init(struct rto *r, uint64_t initial, uint64_t min, uint64_t max);
+/* A round trip that only counts for min_rtt. */
+void rto_least(struct rto *r, uint64_t rtt);
 void rto_measure(struct rto *r, uint64_t rtt);
 void rto_back_off(struct rto *r);
 

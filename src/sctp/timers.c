@@ -79,16 +79,27 @@ static void sack_due(sluice_sctp *a) {
 	a->pending |= PENDING_SACK;
 }
 
+static void pace_due(sluice_sctp *a) {
+	timer_stop(a, TIMER_PACE);
+}
+
 static void probe_due(sluice_sctp *a) {
 	timer_stop(a, TIMER_PROBE);
 	a->probe_now = true;
 }
 
 static void (*const on_expiry[TIMER_COUNT])(sluice_sctp *a) = {
-	[TIMER_T1] = handshake_timeout,      [TIMER_T2] = shutdown_timeout,
-	[TIMER_T3] = ack_t3_expired,         [TIMER_SACK] = sack_due,
-	[TIMER_HEARTBEAT] = heartbeat_due,   [TIMER_HEARTBEAT_ACK] = heartbeat_unanswered,
-	[TIMER_RECONFIG] = reconfig_timeout, [TIMER_PROBE] = probe_due,
+	[TIMER_T1] = handshake_timeout,
+	[TIMER_T2] = shutdown_timeout,
+	[TIMER_T3] = ack_t3_expired,
+	[TIMER_SACK] = sack_due,
+	[TIMER_HEARTBEAT] = heartbeat_due,
+	[TIMER_HEARTBEAT_ACK] = heartbeat_unanswered,
+	[TIMER_RECONFIG] = reconfig_timeout,
+	[TIMER_PROBE] = probe_due,
+	[TIMER_RACK] = recovery_rack_expired,
+	[TIMER_TLP] = recovery_probe_expired,
+	[TIMER_PACE] = pace_due,
 };
 
 void sluice_sctp_advance(sluice_sctp *a, uint64_t now) {
