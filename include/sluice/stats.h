@@ -32,6 +32,7 @@ typedef struct sluice_sctp_stats {
 	uint64_t spurious_timeouts, undos; /* T3s that proved needless; reductions of the window that were taken back */
 	uint64_t reordering_seen;          /* SACKs that told of a packet overtaken by a later one */
 	uint64_t delivery_rate;            /* bytes/s, the latest sample; 0: none */
+	const char *congestion_control;    /* its name */
 	uint64_t pacing_rate;              /* bytes/s; 0: not paced */
 	uint64_t restarts;
 

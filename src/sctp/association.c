@@ -63,7 +63,7 @@ static bool durations_valid(const sluice_sctp_config *c) {
 
 static bool config_valid(const sluice_sctp_config *c) {
 	return durations_valid(c) && c->mtu >= 296 && c->mtu <= 65520 && c->receive_window >= 4096 &&
-	       c->congestion_control == SLUICE_CC_NEWRENO && (unsigned)c->recovery <= SLUICE_RECOVERY_RACK &&
+	       cc_by_number(c->congestion_control) && (unsigned)c->recovery <= SLUICE_RECOVERY_RACK &&
 	       (unsigned)c->pacing <= SLUICE_PACING_OFF && c->scheduler == SLUICE_SCHEDULER_ROUND_ROBIN &&
 	       c->sack_policy == SLUICE_SACK_EVERY_BATCH && c->mtu_max <= 65520 &&
 	       (c->checksum == SLUICE_CHECKSUM_CRC32C || c->checksum == SLUICE_CHECKSUM_DTLS);
@@ -109,7 +109,7 @@ int sluice_sctp_new(sluice_env *env, const sluice_sctp_config *config, sluice_sc
 	a->config = complete;
 	a->mtu = complete.mtu & ~3u;
 	a->data_header = WIRE_DATA_HEADER;
-	a->cc = &cc_newreno;
+	a->cc = cc_by_number(complete.congestion_control);
 	a->window->opened = data_window_opened;
 	a->window->owner = a;
 	env_entropy(env, a->secret, sizeof a->secret);
@@ -371,7 +371,8 @@ void sluice_sctp_stats_get(const sluice_sctp *a, sluice_sctp_stats *stats) {
 	stats->rto = a->rto.rto;
 	stats->min_rtt = a->rto.min_rtt == UINT64_MAX ? 0 : a->rto.min_rtt;
 	stats->cwnd = (uint32_t)a->view.cwnd;
-	stats->ssthresh = (uint32_t)a->view.ssthresh;
+	stats->ssthresh = a->view.ssthresh < UINT32_MAX ? (uint32_t)a->view.ssthresh : UINT32_MAX;
+	stats->congestion_control = a->cc->name;
 	stats->flight_size = (uint32_t)a->sent.flight;
 	stats->peer_window = (uint32_t)ack_window_left(a);
 	stats->local_window = (uint32_t)data_a_rwnd(a);

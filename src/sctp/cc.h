@@ -82,6 +82,8 @@ struct cc_ops {
 	const char *(*phase)(const struct cc_view *v);
 };
 
-extern const struct cc_ops cc_newreno;
+extern const struct cc_ops cc_newreno, cc_cubic;
+/* By enum sluice_cc; NULL: there is no such. */
+const struct cc_ops *cc_by_number(unsigned number);
 
 #endif

@@ -16,7 +16,6 @@ static struct newreno *own(struct cc_view *v) {
 }
 
 static void newreno_init(struct cc_view *v) {
-	/* The caller has set ssthresh from the peer's window: RFC 9260, 7.2.1, lets it begin as high as one likes. */
 	v->cwnd = v->config.initial_window;
 }
 

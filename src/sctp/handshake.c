@@ -151,7 +151,7 @@ static void take_peer(sluice_sctp *a, uint32_t tag, uint32_t tsn, uint32_t a_rwn
 	a->outbound = min16(a->config.outbound_streams, inbound);
 	a->inbound = min16(a->config.inbound_streams, outbound);
 	a->view = (struct cc_view){
-		.ssthresh = a_rwnd,
+		.ssthresh = UINT64_MAX, /* RFC 9260, 7.2.1: "The initial value of ssthresh MAY be arbitrarily high" */
 		.mtu = association_payload_max(a),
 		.rto = a->rto.rto,
 		.min_rtt = UINT64_MAX,

@@ -1,0 +1,12 @@
+/* cc: which control has which number. */
+#include "sctp/cc.h"
+
+#include "sluice/sctp.h"
+
+const struct cc_ops *cc_by_number(unsigned number) {
+	static const struct cc_ops *const controls[] = {
+		[SLUICE_CC_NEWRENO] = &cc_newreno,
+		[SLUICE_CC_CUBIC] = &cc_cubic,
+	};
+	return number < sizeof controls / sizeof *controls ? controls[number] : NULL;
+}
