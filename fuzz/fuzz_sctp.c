@@ -2,7 +2,7 @@
  *
  * The first byte chooses the state in which the association meets the rest, and some options. The rest is a script: packets
  * (with a header that is right, so that the chunks are looked at, or wholly raw), time that passes, and calls of the app.
- * After every step the association's invariants are recounted and what it says is parsed; at the end nothing may be left
+ * After every step the association's invariants are recounted and what it says is parsed, its trace too; at the end nothing may be left
  * behind. Its random numbers are constant, so a seed can name its tag and its TSNs: all bytes are 0x11.
  *
  *   byte 0      bits 0-2 state (enum sluice_sctp_state), 3 the app keeps messages, 4 small window, 5 data is queued before,
@@ -52,6 +52,29 @@ static void constant(void *ctx, void *buf, size_t len) {
 }
 
 /* ---- looking after it ---- */
+
+/* Whatever comes in, a line of the trace is one object within its bound: brackets fit each other, members are parted by one comma,
+ * nothing stands in a string that would have to be escaped. */
+static void check_line(void *ctx, const char *line, size_t len) {
+	size_t depth = 0;
+	bool string = false;
+	(void)ctx;
+	MUST(len > 2 && len <= SLUICE_TRACE_LINE_MAX && line[0] == '{' && line[len - 1] == '\n');
+	for (size_t i = 0; i + 1 < len; i++) {
+		char ch = line[i], next = line[i + 1];
+		MUST(ch >= ' ' && ch <= '~' && ch != '\\');
+		if (ch == '"')
+			string = !string;
+		if (string)
+			continue;
+		depth += ch == '{' || ch == '[';
+		depth -= ch == '}' || ch == ']';
+		MUST((ch != ',' && ch != ':') || next == '{' || next == '[' || next == '"' || next == 't' ||
+		     (next >= '0' && next <= '9'));
+		MUST((ch != '}' && ch != ']') || next == ',' || next == '}' || next == ']' || (next == '\n' && depth == 0));
+	}
+	MUST(depth == 0 && !string);
+}
 
 static void release_kept(struct world *w) {
 	while (w->kept_count)
@@ -332,6 +355,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	}
 	MUST(sluice_env_new(&config, &w.env) == 0);
 	MUST(sluice_sctp_new(w.env, &sctp, &w.sctp) == 0);
+	MUST(sluice_sctp_set_trace(w.sctp, check_line, NULL) == 0);
 	const uint8_t *script = data + 1;
 	if (data[0] & 128)
 		script = reach_described(&w, script, data + size);

@@ -92,13 +92,29 @@ static void exchange(struct traffic *t, uint64_t bytes) {
 		;
 }
 
-static void steady(size_t size, bool lend, bool unordered, bool both_ways) {
+static void count_line(void *ctx, const char *line, size_t len) {
+	(void)line;
+	*(uint64_t *)ctx += len;
+}
+
+static void count_packet(void *ctx, bool sent, const void *packet, size_t len, uint64_t now) {
+	(void)sent;
+	(void)packet;
+	(void)now;
+	*(uint64_t *)ctx += len;
+}
+
+static void steady_with(size_t size, bool lend, bool unordered, bool both_ways, uint64_t *traced) {
 	struct memory memory = {.plain = true};
 	sluice_env_config config = {.allocator = memory_allocator(&memory)};
 	sluice_env *env;
 	struct traffic t = {0};
 	ck_assert_int_eq(sluice_env_new(&config, &env), 0);
 	ck_assert_int_eq(direct_open(&t.d, env, NULL), 0);
+	if (traced) {
+		ck_assert_int_eq(sluice_sctp_set_trace(t.d.a, count_line, traced), 0);
+		ck_assert_int_eq(sluice_sctp_set_packet_tap(t.d.b, count_packet, traced), 0);
+	}
 	t.d.user = &t;
 	t.d.on_event = on_event;
 	t.size = size;
@@ -116,6 +132,10 @@ static void steady(size_t size, bool lend, bool unordered, bool both_ways) {
 	direct_close(&t.d);
 	sluice_env_free(env);
 	ck_assert_uint_eq(memory.live, 0);
+}
+
+static void steady(size_t size, bool lend, bool unordered, bool both_ways) {
+	steady_with(size, lend, unordered, both_ways, NULL);
 }
 
 static const size_t sizes[] = {16, 64, 1000, 1024, 5000, 16384, 65536};
@@ -139,8 +159,15 @@ START_TEST(test_unordered_messages_both_ways_need_no_allocation) {
 }
 END_TEST
 
+START_TEST(test_a_trace_and_a_tap_allocate_nothing_for_a_line_or_a_packet) {
+	uint64_t traced = 0;
+	steady_with(1000, false, false, true, &traced);
+	ck_assert_uint_gt(traced, 40 << 20);
+}
+END_TEST
+
 SUITE("no allocation in steady state", test_copied_messages_need_no_allocation, test_borrowed_messages_need_no_allocation,
-      test_unordered_messages_both_ways_need_no_allocation)
+      test_unordered_messages_both_ways_need_no_allocation, test_a_trace_and_a_tap_allocate_nothing_for_a_line_or_a_packet)
 
 #else
 
