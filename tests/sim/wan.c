@@ -255,10 +255,8 @@ void wan_run(struct wan *w, uint64_t until) {
 /* ---- figures ---- */
 
 double wan_payload_rate(const struct wan *w) {
-	sluice_sctp_stats s;
-	sluice_sctp_stats_get(w->flows[0].sender.sctp, &s);
-	double mtu = s.mtu & ~3u;
-	return (double)w->config.rate / 8 * (mtu - WIRE_HEADER_SIZE - WIRE_DATA_HEADER) / mtu;
+	const sluice_sctp *a = w->flows[0].sender.sctp;
+	return (double)w->config.rate / 8 * association_payload_max(a) / a->mtu;
 }
 
 double wan_goodput(const struct wan_flow *f, uint64_t from, uint64_t to) {
