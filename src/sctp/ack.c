@@ -63,7 +63,7 @@ void ack_write_forward_tsn(sluice_sctp *a, struct writer *w) {
 	/* Should more streams be concerned than the chunk lists, it stops short, and the next one goes on from there. */
 	for (; point < a->sent.advanced && count < max; point++) {
 		const struct tx_chunk *c = outstanding_at(&a->sent, point + 1);
-		if (a->interleaving || !(c->flags & WIRE_DATA_U))
+		if (c->state == CHUNK_ABANDONED && (a->interleaving || !(c->flags & WIRE_DATA_U)))
 			forward_note(list, &count, c);
 	}
 	a->pending &= ~(uint32_t)PENDING_FORWARD_TSN;

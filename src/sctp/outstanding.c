@@ -13,6 +13,7 @@ void outstanding_init(struct outstanding *o, sluice_env *env, struct outgoing *o
 		.cum = first_tsn - 1,
 		.next = first_tsn,
 		.advanced = first_tsn - 1,
+		.passed = first_tsn - 1,
 		.lost_low = first_tsn,
 	};
 	txlog_init(&o->log, env);
@@ -29,7 +30,7 @@ void outstanding_clear(struct outstanding *o) {
 		if (m->cut == m->len - m->left)
 			outgoing_drop(o->out, m, false);
 	}
-	o->cum = o->advanced = o->next - 1;
+	o->cum = o->advanced = o->passed = o->next - 1;
 	o->flight = o->lost = o->exhausted = 0;
 	while (o->log.head) {
 		txlog_record(&o->log, o->log.head)->in_flight = 0;
@@ -260,6 +261,8 @@ static void renege_range(struct outstanding *o, uint64_t start, uint64_t end) {
 		c->misses = 1;
 		c->fast_retransmitted = false;
 		o->flight += c->len;
+		if (t <= o->passed)
+			o->passed = t - 1;
 	}
 }
 
@@ -338,10 +341,24 @@ static void count_misses(struct outstanding *o, const struct gap *gaps, size_t c
 	}
 }
 
-/* RFC 3758, 3.5, C2: the point moves over abandoned chunks. */
+/* The peer has all of the message, and were it to take that back, the message would be given up: FORWARD-TSN may pass over it. */
+static bool passable(const struct tx_chunk *c) {
+	return (c->flags & (WIRE_DATA_B | WIRE_DATA_E)) == (WIRE_DATA_B | WIRE_DATA_E) && exhausted(c);
+}
+
+/* RFC 3758, 3.5, C2: the point moves over abandoned chunks. It also moves over what stands between them and was acknowledged by a
+ * gap block, where that may not be sent again anyway: otherwise it would pass one hole a round trip, and under a loss of several
+ * messages a round trip the peer's cumulative TSN would fall behind for ever. */
 static void advance_point(struct outstanding *o) {
-	while (o->advanced + 1 < o->next && outstanding_at(o, o->advanced + 1)->state == CHUNK_ABANDONED)
-		o->advanced++;
+	uint64_t t = (o->passed > o->advanced ? o->passed : o->advanced) + 1;
+	for (; t < o->next; t++) {
+		const struct tx_chunk *c = outstanding_at(o, t);
+		if (c->state == CHUNK_ABANDONED)
+			o->advanced = t;
+		else if (c->state != CHUNK_ACKED || !passable(c))
+			break;
+	}
+	o->passed = t - 1;
 }
 
 void outstanding_sack(struct outstanding *o, uint64_t cum, const struct gap *gaps, size_t count, enum miss_rule rule,
@@ -374,6 +391,8 @@ void outstanding_abandon(struct outstanding *o, struct tx_message *m) {
 	uint64_t t = serial_unwrap(m->first_tsn, o->cum);
 	if (t <= o->cum)
 		t = o->cum + 1;
+	if (t <= o->passed)
+		o->passed = t - 1;
 	/* Chunks of other messages may stand between its own. What was cut and has not left the ring by cum is here. */
 	for (uint32_t here = m->cut - (m->len - m->left); here > 0; t++) {
 		struct tx_chunk *c = outstanding_at(o, t);
@@ -421,7 +440,7 @@ bool outstanding_check(const struct outstanding *o) {
 			return false;
 		if ((c->message == NULL) != (c->state == CHUNK_ABANDONED))
 			return false;
-		if (t <= o->advanced && c->state != CHUNK_ABANDONED)
+		if (t <= o->advanced && c->state != CHUNK_ABANDONED && !passable(c))
 			return false;
 	}
 	return flight == o->flight && lost == o->lost && worn == o->exhausted && txlog_check(&o->log) && o->cum <= o->advanced &&

@@ -8,7 +8,7 @@
  *   a packet's in_flight == number of chunks IN_FLIGHT that name it
  *   lost   == number of chunks LOST, all of them at or above lost_low
  *   exhausted == number of those whose message may not be retransmitted any more
- *   cum <= advanced < next, and every chunk in (cum, advanced] is ABANDONED
+ *   cum <= advanced < next, and every chunk in (cum, advanced] is ABANDONED, or was ACKED and may be passed over
  *
  * A SACK costs what it changes: cumulative acknowledgement walks the chunks it frees, gap blocks are compared with those of
  * the SACK before, and only their difference is walked. */
@@ -62,6 +62,7 @@ struct outstanding {
 	struct tx_chunk *ring;
 	uint32_t capacity;
 	uint64_t cum, next, advanced;
+	uint64_t passed; /* advance_point() has looked at everything up to here */
 	uint64_t flight;
 	uint64_t lost, lost_low;
 	uint64_t exhausted;
