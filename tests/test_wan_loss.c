@@ -23,7 +23,7 @@ START_TEST(test_reordering_costs_no_window) {
 END_TEST
 
 START_TEST(test_a_burst_of_losses_is_mended_within_a_few_round_trips) {
-	ck_assert(wan_assure("events", "bursts"));
+	ck_assert(wan_assure("events", "burst"));
 }
 END_TEST
 
