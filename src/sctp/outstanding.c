@@ -99,19 +99,13 @@ uint64_t outstanding_first_lost(struct outstanding *o) {
 	return o->lost_low;
 }
 
-/* A retransmission limit is used up. */
-static bool exhausted(const struct tx_chunk *c) {
-	const struct tx_message *m = c->message;
-	return m && m->reliability == SLUICE_MAX_RETRANSMITS && c->transmissions > m->limit;
-}
-
 static void leave_flight(struct outstanding *o, const struct tx_chunk *c) {
 	if (c->state == CHUNK_IN_FLIGHT) {
 		o->flight -= c->len;
 		txlog_take(&o->log, c->packet);
 	} else if (c->state == CHUNK_LOST) {
 		o->lost--;
-		o->exhausted -= exhausted(c);
+		o->exhausted -= tx_chunk_final(c);
 	}
 }
 
@@ -119,7 +113,7 @@ static void mark_lost(struct outstanding *o, struct tx_chunk *c, uint64_t tsn) {
 	leave_flight(o, c);
 	c->state = CHUNK_LOST;
 	o->log.lost += c->len;
-	o->exhausted += exhausted(c);
+	o->exhausted += tx_chunk_final(c);
 	trace_lost(o->trace, tsn, c->len);
 	if (o->lost++ == 0 || tsn < o->lost_low)
 		o->lost_low = tsn;
@@ -157,6 +151,19 @@ uint32_t outstanding_packet_lost(struct outstanding *o, uint64_t number) {
 	for (uint64_t t = first; chunks < in_flight && t < end && t < o->next; t++) {
 		struct tx_chunk *c = outstanding_at(o, t);
 		if (c->state != CHUNK_IN_FLIGHT || c->packet != (uint32_t)number)
+			continue;
+		mark_lost(o, c, t);
+		chunks++;
+	}
+	return chunks;
+}
+
+uint32_t outstanding_unknown_lost(struct outstanding *o) {
+	uint32_t chunks = 0;
+	uint64_t number;
+	for (uint64_t t = o->cum + 1; t < o->next; t++) {
+		struct tx_chunk *c = outstanding_at(o, t);
+		if (c->state != CHUNK_IN_FLIGHT || (t > o->cum + 1 && txlog_at(&o->log, c->packet, &number)))
 			continue;
 		mark_lost(o, c, t);
 		chunks++;
@@ -421,7 +428,7 @@ size_t outstanding_abandon_exhausted(struct outstanding *o) {
 	uint64_t end = o->next;
 	for (uint64_t t = o->exhausted ? outstanding_first_lost(o) : end; o->exhausted && t < end; t++) {
 		struct tx_chunk *c = outstanding_at(o, t);
-		if (c->state == CHUNK_LOST && exhausted(c)) {
+		if (c->state == CHUNK_LOST && tx_chunk_final(c)) {
 			outstanding_abandon(o, c->message);
 			abandoned++;
 		}
@@ -435,7 +442,7 @@ bool outstanding_check(const struct outstanding *o) {
 		const struct tx_chunk *c = outstanding_at(o, t);
 		flight += c->state == CHUNK_IN_FLIGHT ? c->len : 0;
 		lost += c->state == CHUNK_LOST;
-		worn += c->state == CHUNK_LOST && exhausted(c);
+		worn += c->state == CHUNK_LOST && tx_chunk_final(c);
 		if (c->state == CHUNK_LOST && t < o->lost_low)
 			return false;
 		if ((c->message == NULL) != (c->state == CHUNK_ABANDONED))

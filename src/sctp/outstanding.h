@@ -126,6 +126,12 @@ void outstanding_sack(struct outstanding *o, uint64_t cum, const struct gap *gap
 void outstanding_all_lost(struct outstanding *o);
 /* What is in flight of a packet counts as lost. Returns the number of chunks. */
 uint32_t outstanding_packet_lost(struct outstanding *o, uint64_t number);
+/* The first outstanding chunk, and those in flight of whose packet nothing is known, count as lost. Returns their number. Walks all. */
+uint32_t outstanding_unknown_lost(struct outstanding *o);
+/* Would its message be given up instead of sending it once more? */
+static inline bool tx_chunk_final(const struct tx_chunk *c) {
+	return c->message && c->message->reliability == SLUICE_MAX_RETRANSMITS && c->transmissions > c->message->limit;
+}
 /* The chunk with this TSN, in flight, is to be sent again. */
 void outstanding_send_again(struct outstanding *o, uint64_t tsn);
 /* They were not lost after all: what counts as lost is in flight, as if it had been sent now. */

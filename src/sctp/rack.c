@@ -39,15 +39,22 @@ void rack_recovery_exit(struct rack *r) {
 		r->steps = 1;
 }
 
-/* Chunks above the cumulative point that were acknowledged: at least three? Without reordering on the path that is the classic
- * sign of loss, and nothing is waited for. */
+/* Packets (not chunks: a packet may hold dozens) above the cumulative point that were acknowledged: at least three? Without
+ * reordering on the path that is the classic sign of loss, and nothing is waited for. */
 #define DUP_THRESH 3
 
 static bool many_sacked(const struct outstanding *o) {
-	uint64_t sacked = 0;
-	for (uint32_t i = 0; i < o->gap_count && sacked < DUP_THRESH; i++)
-		sacked += o->gaps[i].end - o->gaps[i].start + 1;
-	return sacked >= DUP_THRESH;
+	unsigned packets = 0;
+	uint32_t last = 0;
+	for (uint32_t i = 0; i < o->gap_count; i++)
+		for (uint64_t t = o->gaps[i].start; t <= o->gaps[i].end; t++) {
+			uint32_t packet = outstanding_at(o, t)->packet;
+			packets += packet != last;
+			last = packet;
+			if (packets >= DUP_THRESH)
+				return true;
+		}
+	return false;
 }
 
 /* RFC 8985, 6.2, step 4: "RACK.reo_wnd SHOULD be set to 0" when no reordering was seen and either a recovery is under way or as many
@@ -83,12 +90,12 @@ uint64_t rack_detect(struct rack *r, struct outstanding *o, uint64_t min_rtt, ui
 }
 
 uint64_t rack_timeout(struct rack *r, struct outstanding *o, uint64_t rto, uint64_t now) {
-	uint64_t chunks = 0, after;
+	uint64_t chunks = outstanding_unknown_lost(o), after;
 	uint64_t wait = r->rtt > 0 && r->rtt < rto ? r->rtt : rto;
 	for (uint64_t n = o->log.head; n; n = after) {
 		const struct tx_packet *p = txlog_record(&o->log, n);
 		after = p->after;
-		if (n != o->log.head && p->sent_at + wait > now)
+		if (p->sent_at + wait > now)
 			break;
 		chunks += outstanding_packet_lost(o, n);
 	}

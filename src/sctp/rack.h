@@ -30,8 +30,8 @@ void rack_recovery_exit(struct rack *r);
  * *next is when to look again, SLUICE_NEVER: nothing waits. */
 uint64_t rack_detect(struct rack *r, struct outstanding *o, uint64_t min_rtt, uint64_t srtt, bool in_recovery, uint64_t now,
                      uint64_t *next);
-/* T3 has expired: RFC 8985, 6.3. The oldest packet is lost, and whatever is as old as RACK would have it. Returns the number of
- * chunks. */
+/* T3 has expired: RFC 8985, 6.3. The first outstanding chunk is lost, and whatever is as old as RACK would have it; of what no
+ * record is left (the peer took it back, or too much was under way), T3 is the only judge. Returns the number of chunks. */
 uint64_t rack_timeout(struct rack *r, struct outstanding *o, uint64_t rto, uint64_t now);
 
 #endif

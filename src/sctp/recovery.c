@@ -24,6 +24,8 @@ void recovery_sent(sluice_sctp *a, uint64_t tsn, uint32_t len, bool again) {
 		prr_sent(&r->prr, len);
 	if (again && r->undo_high && tsn >= r->undo_low && tsn <= r->undo_high)
 		r->undo_pending++;
+	if (again && r->mending && r->resent_at == 0)
+		r->resent_at = a->now;
 }
 
 /* ---- into a recovery and out of it ---- */
@@ -81,12 +83,32 @@ static bool proved_needless(const sluice_sctp *a) {
 	return r->undo_high && r->undo_pending == 0 && a->sent.lost == 0;
 }
 
-/* T3 expired, and the first thing we hear is of chunks that had not been sent again: they were under way all the time, and so, most
- * likely, is the rest. RFC 5682, 2.1, 3 b: "declare the RTO spurious". */
-static void timeout_disproved(sluice_sctp *a) {
-	outstanding_not_lost(&a->sent, a->now);
+/* T3 expired, and chunks are acknowledged that were not sent again: they were under way all the time, and so, most likely, is the
+ * rest. RFC 5682, 3.1, asks for two acknowledgements before it declares the timeout spurious, for the first may be the answer
+ * to what was sent again, by a peer that had received the others all the time and whose SACKs were lost. One is enough if it comes
+ * sooner than any answer can (RFC 3522's idea, with the times that we keep). */
+static bool timeout_disproved(const sluice_sctp *a, const struct ack *ack) {
+	const struct recovery *r = &a->recovery;
+	return r->mending && !r->repeated && r->undo_high && ack->unsent_lost > 0 &&
+	       (r->answered || r->resent_at == 0 || a->now - r->resent_at < a->rto.min_rtt);
+}
+
+static void timeout_take_back(sluice_sctp *a, const struct tx_packet *newest) {
 	undo(a);
 	a->stats.spurious_timeouts++;
+	/* RFC 4015, 3: the round trip that T3 was too short for is to be learnt from. */
+	if (newest && !newest->retransmission)
+		rto_measure(&a->rto, a->now - newest->sent_at);
+}
+
+/* Something was acknowledged after a T3: the path is not silent. RFC 9260 keeps the backed-off RTO until there is a new measurement,
+ * as that of a chunk sent twice is ambiguous; by the record of its packet it is not, unless it came sooner than a round trip
+ * takes. Should the path fall silent again, T3 is not to wait for seconds. */
+static void path_answers(sluice_sctp *a, const struct tx_packet *newest) {
+	a->recovery.answered = true;
+	timer_stop(a, TIMER_TLP);
+	if (newest && a->now - newest->sent_at >= a->rto.min_rtt)
+		rto_restore(&a->rto);
 }
 
 /* ---- a SACK ---- */
@@ -95,14 +117,14 @@ enum miss_rule recovery_miss_rule(const sluice_sctp *a) {
 	return by_time(a) ? MISS_NONE : a->view.in_recovery ? MISS_ALL : MISS_HTNA;
 }
 
-static void detect(sluice_sctp *a) {
+/* What is lost by now? Returns the number of chunks. */
+static uint64_t detect(sluice_sctp *a) {
 	struct recovery *r = &a->recovery;
 	uint64_t next, lost = rack_detect(&r->rack, &a->sent, a->rto.min_rtt, a->rto.srtt, a->view.in_recovery || r->mending,
 	                                  a->now, &next);
 	a->timers[TIMER_RACK] = next;
 	a->stats.rack_losses += lost;
-	if (lost > 0)
-		enter(a, a->sent.flight + lost * a->view.mtu);
+	return lost;
 }
 
 /* RFC 8985, 7.4: a probe that repeated the tail, and that was not reported as a duplicate by the time later data is acknowledged, has
@@ -120,12 +142,13 @@ static void probe_answered(sluice_sctp *a) {
 		a->cc->recovery_exit(&a->view, a->now);
 }
 
-static struct cc_ack describe(sluice_sctp *a, const struct ack *ack, uint64_t flight_before, uint64_t lost_before) {
+/* newest: the packet sent last among those of which something was acknowledged; NULL: not known. */
+static struct cc_ack describe(sluice_sctp *a, const struct ack *ack, const struct tx_packet *newest, uint64_t flight_before) {
 	struct recovery *r = &a->recovery;
 	struct cc_ack c = {
 		.now = a->now,
 		.bytes = ack->bytes,
-		.lost = a->sent.log.lost - lost_before,
+		.lost = a->sent.log.lost - r->lost_told,
 		.flight_before = flight_before,
 		.flight = a->sent.flight,
 		.advanced = ack->advanced,
@@ -133,17 +156,17 @@ static struct cc_ack describe(sluice_sctp *a, const struct ack *ack, uint64_t fl
 		.cwnd_limited = r->limited || flight_before + a->view.mtu > a->view.cwnd,
 		.delivered = a->sent.log.delivered,
 	};
-	if (ack->newest == 0)
+	r->lost_told = a->sent.log.lost;
+	if (!newest)
 		return c;
-	const struct tx_packet *p = txlog_record(&a->sent.log, ack->newest);
 	struct tx_rate rate;
-	if (!p->retransmission)
-		c.rtt = a->now - p->sent_at;
-	if (p->delivered >= r->round_end) {
+	if (!newest->retransmission)
+		c.rtt = a->now - newest->sent_at;
+	if (newest->delivered >= r->round_end) {
 		c.round_start = true;
 		r->round_end = a->sent.log.delivered;
 	}
-	txlog_sample(&a->sent.log, p, a->rto.min_rtt, a->now, &rate);
+	txlog_sample(&a->sent.log, newest, a->rto.min_rtt, a->now, &rate);
 	c.rate = rate.rate;
 	c.app_limited = rate.app_limited;
 	c.prior_delivered = rate.prior_delivered;
@@ -169,34 +192,53 @@ void recovery_pace(sluice_sctp *a) {
 	a->view.pacing_rate = a->view.cwnd < a->view.ssthresh ? 2 * per_second : per_second + per_second / 4;
 }
 
+/* The packets' side of it, by time: what was taken for lost and was not, and what is. Returns the number of chunks found lost. */
+static uint64_t judge(sluice_sctp *a, const struct ack *ack, const struct tx_packet *newest, bool disproved) {
+	rack_ack(&a->recovery.rack, &a->sent, ack, a->rto.min_rtt, a->now);
+	if (a->recovery.mending && ack->bytes > 0)
+		path_answers(a, newest);
+	if (disproved)
+		outstanding_not_lost(&a->sent, a->now);
+	return detect(a);
+}
+
+/* And what follows of it for the window. */
+static void respond(sluice_sctp *a, const struct ack *ack, uint64_t lost, uint64_t flight_before) {
+	if (lost > 0)
+		enter(a, flight_before);
+	probe_answered(a);
+	if (a->view.in_recovery && ack->unsent_lost > 0 && proved_needless(a))
+		undo(a);
+	if (a->view.in_recovery)
+		prr_ack(&a->recovery.prr, ack->bytes, a->sent.flight, a->view.ssthresh, a->view.mtu);
+}
+
 void recovery_sack(sluice_sctp *a, struct ack *ack, uint64_t flight_before) {
-	struct recovery *r = &a->recovery;
-	uint64_t lost_before = a->sent.log.lost;
-	const struct tx_packet *newest = ack->newest ? txlog_record(&a->sent.log, ack->newest) : NULL;
-	if (newest && !newest->retransmission)
-		rto_least(&a->rto, a->now - newest->sent_at);
-	if (ack->reordered)
-		a->stats.reordering_seen++;
+	/* A copy, for the log goes on below. */
+	struct tx_packet copy, *newest = NULL;
+	uint64_t lost = 0;
+	if (ack->newest) {
+		copy = *txlog_record(&a->sent.log, ack->newest);
+		newest = &copy;
+		if (!copy.retransmission)
+			rto_least(&a->rto, a->now - copy.sent_at);
+	}
+	bool disproved = by_time(a) && timeout_disproved(a, ack);
+	a->stats.reordering_seen += ack->reordered;
+	if (by_time(a))
+		lost = judge(a, ack, newest, disproved);
 	leave(a);
 	view_times(a);
-	if (by_time(a)) {
-		rack_ack(&r->rack, &a->sent, ack, a->rto.min_rtt, a->now);
-		if (r->mending && ack->unsent_lost > 0 && r->undo_high && r->undo_pending == 0 && !r->repeated)
-			timeout_disproved(a);
-	}
 	if (ack->bytes > 0) {
-		struct cc_ack c = describe(a, ack, flight_before, lost_before);
+		struct cc_ack c = describe(a, ack, newest, flight_before);
 		a->cc->ack(&a->view, &c);
 		if (c.round_start)
-			r->limited = false;
+			a->recovery.limited = false;
 	}
+	if (disproved)
+		timeout_take_back(a, newest);
 	if (by_time(a)) {
-		detect(a);
-		probe_answered(a);
-		if (a->view.in_recovery && ack->unsent_lost > 0 && proved_needless(a))
-			undo(a);
-		if (a->view.in_recovery)
-			prr_ack(&r->prr, ack->bytes, a->sent.flight, a->view.ssthresh, a->view.mtu);
+		respond(a, ack, lost, flight_before);
 	} else if (ack->lost_new) {
 		a->stats.fast_retransmits += ack->fast_retransmits;
 		enter(a, flight_before);
@@ -222,12 +264,21 @@ void recovery_duplicate(sluice_sctp *a, uint64_t tsn) {
 }
 
 void recovery_rack_expired(sluice_sctp *a) {
+	uint64_t flight = a->sent.flight;
 	timer_stop(a, TIMER_RACK);
-	detect(a);
+	if (detect(a) > 0)
+		enter(a, flight);
+	recovery_pace(a);
 	ack_abandon_exhausted(a);
 }
 
 /* ---- T3 ---- */
+
+/* How long a path is left silent after a T3. Longer than the round trip, so that an answer stops it in time. */
+static uint64_t silence(const sluice_sctp *a) {
+	uint64_t rtts = 2 * a->rto.srtt;
+	return rtts > RECOVERY_SILENT_PROBE ? rtts : RECOVERY_SILENT_PROBE;
+}
 
 void recovery_timeout(sluice_sctp *a) {
 	struct recovery *r = &a->recovery;
@@ -242,17 +293,20 @@ void recovery_timeout(sluice_sctp *a) {
 	may_undo(a);
 	r->repeated = r->mending;
 	r->mending = true;
+	r->answered = false;
+	r->resent_at = 0;
 	r->exit = a->sent.next - 1;
 	r->probe_end = 0;
 	timer_stop(a, TIMER_RACK);
-	timer_start(a, TIMER_TLP, RECOVERY_SILENT_PROBE);
+	timer_start(a, TIMER_TLP, silence(a));
 	recovery_pace(a);
 }
 
 /* ---- probes: RFC 8985, 7 ---- */
 
-/* 7.2 has 2 * SRTT; RFC 9002, 6.2.1, has SRTT + 4 * RTTVAR, which is sooner on a steady path. The smaller of the two, as the last chunk
- * of a flight asks for a SACK without delay (RFC 7053). Not below what timers of an event loop and the peer's scheduling take. */
+/* 7.2 has 2 * SRTT; RFC 9002, 6.2.1, has SRTT + 4 * RTTVAR, which is sooner on a steady path, and which learns how late the peer
+ * acknowledges (7.2: "if FlightSize is one segment", the delay that it may wait for a second one is added). The smaller of the
+ * two where more than one packet is in flight. Not below what timers of an event loop and the peer's scheduling take. */
 #define PROBE_MIN (10 * SLUICE_MS)
 
 static uint64_t probe_timeout(const sluice_sctp *a) {
@@ -260,9 +314,14 @@ static uint64_t probe_timeout(const sluice_sctp *a) {
 	if (srtt == 0)
 		return a->rto.rto;
 	uint64_t pto = srtt + (deviation > srtt / 4 ? deviation : srtt / 4);
-	if (pto > 2 * srtt)
+	if (pto > 2 * srtt && a->sent.log.head != a->sent.log.tail)
 		pto = 2 * srtt;
 	return pto > PROBE_MIN ? pto : PROBE_MIN;
+}
+
+/* Of one tail. What is sent after it was acknowledged has a probe of its own. */
+static bool probe_is_out(const sluice_sctp *a) {
+	return a->recovery.probe_end && a->sent.cum + 1 < a->recovery.probe_end;
 }
 
 void recovery_arm_probe(sluice_sctp *a) {
@@ -270,16 +329,25 @@ void recovery_arm_probe(sluice_sctp *a) {
 	if (!by_time(a) || r->mending)
 		return;
 	/* 7.2: only in the open state: nothing is known to be missing, and no probe is out. */
-	if (a->sent.flight == 0 || a->sent.lost || a->sent.gap_count || a->view.in_recovery || r->probe_end ||
-	    a->state == SLUICE_SCTP_COOKIE_ECHOED)
+	if (a->sent.flight == 0 || a->sent.lost || a->sent.gap_count || a->view.in_recovery || probe_is_out(a) ||
+	    a->state == SLUICE_SCTP_COOKIE_ECHOED) {
 		timer_stop(a, TIMER_TLP);
-	else
-		timer_start(a, TIMER_TLP, probe_timeout(a));
+		return;
+	}
+	/* From the sending of the last packet, as RFC 9002 counts, not from the acknowledgement of those before it: they all left
+	 * together, and a tail that is not acknowledged with them is late already. But a moment for a SACK that comes behind. */
+	uint64_t last = a->sent.log.tail ? txlog_record(&a->sent.log, a->sent.log.tail)->sent_at : a->now;
+	uint64_t due = last + probe_timeout(a), moment = a->now + (a->rto.srtt / 4 > PROBE_MIN ? a->rto.srtt / 4 : PROBE_MIN);
+	due = due > moment ? due : moment;
+	/* 7.2: a PTO later than the RTO becomes the RTO: the probe goes first, and T3 begins anew. */
+	if (due >= a->timers[TIMER_T3])
+		due = a->timers[TIMER_T3] - 1;
+	a->timers[TIMER_TLP] = due;
 }
 
 /* T3 has expired, and the path is silent still. T3 backs off (RFC 9260, 6.3.3, E2), so the end of an outage would be noticed up to
- * seconds late. Between its expiries one packet at a time goes out, which is less than one a round trip of any path that works, and
- * counts for nothing: neither error nor back-off. */
+ * seconds late. Between its expiries one packet at a time goes out, which is less than one a round trip, and counts for nothing:
+ * neither error nor back-off. The first acknowledgement ends it. */
 static void probe_silence(sluice_sctp *a) {
 	uint64_t tsn = outstanding_first_lost(&a->sent);
 	if (tsn == 0 && a->sent.log.head)
@@ -288,24 +356,23 @@ static void probe_silence(sluice_sctp *a) {
 	ack_abandon_exhausted(a);
 	if (a->sent.advanced > a->sent.cum)
 		a->pending |= PENDING_FORWARD_TSN;
-	timer_start(a, TIMER_TLP, RECOVERY_SILENT_PROBE);
+	timer_start(a, TIMER_TLP, silence(a));
 }
 
-/* 7.3: new data where there is some and the peer's window takes it, else the last chunk once more. */
+/* 7.3: new data where there is some and the peer's window takes it, else the last chunk once more; if it may be sent no more, T3 has
+ * to tell what became of it, for it may only be late. */
 static void probe_tail(sluice_sctp *a) {
 	struct recovery *r = &a->recovery;
-	if (outgoing_next(&a->out) && ack_window_left(a) >= a->view.mtu) {
-		r->probe_repeated = false;
-	} else {
+	bool repeat = !outgoing_next(&a->out) || ack_window_left(a) < a->view.mtu;
+	if (repeat) {
 		uint64_t tsn = outstanding_last_in_flight(&a->sent);
-		if (tsn == 0)
+		if (tsn == 0 || (a->peer_forward_tsn && tx_chunk_final(outstanding_at(&a->sent, tsn))))
 			return;
 		outstanding_send_again(&a->sent, tsn);
-		ack_abandon_exhausted(a);
-		r->probe_repeated = true;
 	}
+	r->probe_repeated = repeat;
 	r->probe_end = a->sent.next;
-	r->free_packet = a->sent.lost > 0 || !r->probe_repeated;
+	r->free_packet = true;
 	a->stats.tlp_probes++;
 	timer_start(a, TIMER_T3, a->rto.rto); /* 7.3: "the sender ... MUST ... rearm the RTO timer" */
 }
@@ -316,6 +383,6 @@ void recovery_probe_expired(sluice_sctp *a) {
 		return;
 	if (a->recovery.mending)
 		probe_silence(a);
-	else if (!a->view.in_recovery && a->sent.lost == 0 && a->recovery.probe_end == 0)
+	else if (!a->view.in_recovery && a->sent.lost == 0 && !probe_is_out(a))
 		probe_tail(a);
 }

@@ -4,7 +4,8 @@
  *   exit          highest TSN outstanding when the recovery began; RFC 9260, 7.2.4
  *   undo_high     0, or: a reduction may still be undone, when all that was sent again of [undo_low, undo_high] arrives twice
  *   undo_pending  chunks of these that were sent again and not yet reported as duplicates
- *   probe_end     0, or: a tail loss probe is out and ended below this TSN; RFC 8985, 7 */
+ *   probe_end     0, or: a tail loss probe is out and ended below this TSN; RFC 8985, 7
+ *   resent_at     when the first chunk was sent again after a T3; 0: none was, and what is acknowledged is of the time before it */
 #ifndef SCTP_RECOVERY_H
 #define SCTP_RECOVERY_H
 
@@ -15,11 +16,14 @@ struct recovery {
 	struct rack rack;
 	struct prr prr;
 	uint64_t exit;
-	bool free_packet;   /* the next packet of data goes whatever cwnd and pace say: RFC 9260, 7.2.4 (3), and probes */
-	bool mending;       /* after a T3: what was outstanding then is not yet acknowledged */
-	bool repeated;      /* T3 has expired more than once since */
+	bool free_packet; /* the next packet of data goes whatever cwnd and pace say: RFC 9260, 7.2.4 (3), and probes */
+	bool mending;     /* after a T3: what was outstanding then is not yet acknowledged */
+	bool repeated;    /* T3 has expired more than once since */
+	bool answered;    /* something was acknowledged since */
+	uint64_t resent_at;
 	bool limited;       /* cwnd, and nothing else, held data back in this round */
 	uint64_t round_end; /* `delivered` at which the round trip is over */
+	uint64_t lost_told; /* bytes lost that the control has heard of */
 	uint64_t undo_low, undo_high, undo_pending;
 	uint64_t probe_end;
 	bool probe_repeated; /* it repeated the last chunk, else it was new data */

@@ -35,3 +35,8 @@ void rto_back_off(struct rto *r) {
 	/* RFC 9260, 6.3.3, E2: the RTO is doubled ("back off the timer"), up to RTO.Max. */
 	r->rto = 2 * r->rto > r->max ? r->max : 2 * r->rto;
 }
+
+void rto_restore(struct rto *r) {
+	if (r->srtt)
+		r->rto = clamp(r, r->srtt + 4 * r->rttvar);
+}
