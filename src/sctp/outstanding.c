@@ -350,7 +350,7 @@ static void count_misses(struct outstanding *o, const struct gap *gaps, size_t c
 
 /* The peer has all of the message, and were it to take that back, the message would be given up: FORWARD-TSN may pass over it. */
 static bool passable(const struct tx_chunk *c) {
-	return (c->flags & (WIRE_DATA_B | WIRE_DATA_E)) == (WIRE_DATA_B | WIRE_DATA_E) && exhausted(c);
+	return (c->flags & (WIRE_DATA_B | WIRE_DATA_E)) == (WIRE_DATA_B | WIRE_DATA_E) && tx_chunk_final(c);
 }
 
 /* RFC 3758, 3.5, C2: the point moves over abandoned chunks. It also moves over what stands between them and was acknowledged by a
