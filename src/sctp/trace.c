@@ -16,8 +16,24 @@ struct seen {
 	enum sluice_sctp_state state;
 	const char *phase;
 	uint32_t mtu, local_tag, peer_tag;
-	uint64_t abandoned;
 };
+
+/* What is told as "so many more". */
+enum counter { COUNTER_ABANDONED, COUNTER_TAIL_PROBES, COUNTER_SPURIOUS, COUNTER_UNDOS, COUNTER_WINDOW_PROBES, COUNTER_COUNT };
+
+static const char *const counter_events[COUNTER_COUNT] = {
+	[COUNTER_ABANDONED] = "sctp:messages_abandoned",      [COUNTER_TAIL_PROBES] = "sctp:tail_probes_sent",
+	[COUNTER_SPURIOUS] = "sctp:spurious_retransmissions", [COUNTER_UNDOS] = "sctp:reductions_undone",
+	[COUNTER_WINDOW_PROBES] = "sctp:window_probes_sent",
+};
+
+static void read_counters(const sluice_sctp *a, uint64_t *c) {
+	c[COUNTER_ABANDONED] = a->out.abandoned;
+	c[COUNTER_TAIL_PROBES] = a->stats.tlp_probes;
+	c[COUNTER_SPURIOUS] = a->stats.spurious_retransmits;
+	c[COUNTER_UNDOS] = a->stats.undos;
+	c[COUNTER_WINDOW_PROBES] = a->stats.window_probes;
+}
 
 enum metric {
 	METRIC_CWND,
@@ -28,6 +44,7 @@ enum metric {
 	METRIC_MIN_RTT,
 	METRIC_RTO,
 	METRIC_PACING_RATE,
+	METRIC_DELIVERY_RATE,
 	METRIC_PEER_WINDOW,
 	METRIC_LOCAL_WINDOW,
 	METRIC_BUFFERED,
@@ -40,17 +57,12 @@ static const struct {
 	const char *name;
 	bool time;
 } metrics[METRIC_COUNT] = {
-	[METRIC_CWND] = {"congestion_window", false},
-	[METRIC_SSTHRESH] = {"ssthresh", false},
-	[METRIC_IN_FLIGHT] = {"bytes_in_flight", false},
-	[METRIC_SRTT] = {"smoothed_rtt", true},
-	[METRIC_RTTVAR] = {"rtt_variance", true},
-	[METRIC_MIN_RTT] = {"min_rtt", true},
-	[METRIC_RTO] = {"retransmission_timeout", true},
-	[METRIC_PACING_RATE] = {"pacing_rate", false},
-	[METRIC_PEER_WINDOW] = {"peer_window", false},
-	[METRIC_LOCAL_WINDOW] = {"local_window", false},
-	[METRIC_BUFFERED] = {"bytes_buffered", false},
+	[METRIC_CWND] = {"congestion_window", false},      [METRIC_SSTHRESH] = {"ssthresh", false},
+	[METRIC_IN_FLIGHT] = {"bytes_in_flight", false},   [METRIC_SRTT] = {"smoothed_rtt", true},
+	[METRIC_RTTVAR] = {"rtt_variance", true},          [METRIC_MIN_RTT] = {"min_rtt", true},
+	[METRIC_RTO] = {"retransmission_timeout", true},   [METRIC_PACING_RATE] = {"pacing_rate", false},
+	[METRIC_DELIVERY_RATE] = {"delivery_rate", false}, [METRIC_PEER_WINDOW] = {"peer_window", false},
+	[METRIC_LOCAL_WINDOW] = {"local_window", false},   [METRIC_BUFFERED] = {"bytes_buffered", false},
 	[METRIC_ACKED] = {"bytes_acked", false},         /* of messages: acknowledged or given up */
 	[METRIC_DELIVERED] = {"bytes_delivered", false}, /* of messages, to the app */
 };
@@ -62,6 +74,7 @@ struct trace {
 	sluice_packet_fn tap;
 	void *tap_ctx;
 	struct seen seen;
+	uint64_t counted[COUNTER_COUNT];
 	uint64_t told[METRIC_COUNT]; /* UINT64_MAX: never */
 	/* Chunks found lost and not yet told: a run of TSNs. */
 	uint64_t lost_first, lost_last, lost_bytes; /* lost_bytes 0: none */
@@ -340,7 +353,8 @@ static const char *const timer_names[] = {
 _Static_assert(sizeof timer_names / sizeof *timer_names == TIMER_COUNT, "each timer has a name");
 
 void trace_on_timer(struct trace *t, int timer) {
-	if (!t->fn)
+	/* The pacing timer says nothing that the packets behind it do not say, and says it a thousand times a second. */
+	if (!t->fn || timer == TIMER_PACE)
 		return;
 	tell_lost(t);
 	t->lost_trigger = timer_names[timer];
@@ -408,11 +422,18 @@ static void look_at_state(struct trace *t) {
 		event_end(t, &j);
 		s->mtu = a->mtu;
 	}
-	if (a->out.abandoned != s->abandoned) {
-		struct json_line j = event_begin(t, "sctp:messages_abandoned");
-		json_line_number(&j, "count", a->out.abandoned - s->abandoned);
+}
+
+static void look_at_counters(struct trace *t) {
+	uint64_t now[COUNTER_COUNT];
+	read_counters(t->a, now);
+	for (int c = 0; c < COUNTER_COUNT; c++) {
+		if (now[c] == t->counted[c])
+			continue;
+		struct json_line j = event_begin(t, counter_events[c]);
+		json_line_number(&j, "count", now[c] - t->counted[c]);
 		event_end(t, &j);
-		s->abandoned = a->out.abandoned;
+		t->counted[c] = now[c];
 	}
 }
 
@@ -424,7 +445,8 @@ static void read_metrics(const sluice_sctp *a, uint64_t *m) {
 	m[METRIC_RTTVAR] = a->rto.rttvar;
 	m[METRIC_MIN_RTT] = a->rto.min_rtt == UINT64_MAX ? 0 : a->rto.min_rtt;
 	m[METRIC_RTO] = a->rto.rto;
-	m[METRIC_PACING_RATE] = 8 * a->view.pacing_rate;
+	m[METRIC_PACING_RATE] = 8 * a->pace.rate;
+	m[METRIC_DELIVERY_RATE] = 8 * a->stats.delivery_rate;
 	m[METRIC_PEER_WINDOW] = a->peer_a_rwnd;
 	m[METRIC_LOCAL_WINDOW] = data_a_rwnd(a);
 	m[METRIC_BUFFERED] = a->out.buffered;
@@ -460,6 +482,7 @@ void trace_on_look(struct trace *t) {
 	/* The books of what is outstanding are begun anew with each association. */
 	t->a->sent.trace = t;
 	look_at_state(t);
+	look_at_counters(t);
 	look_at_metrics(t);
 }
 
@@ -505,7 +528,8 @@ int sluice_sctp_set_trace(sluice_sctp *a, sluice_trace_fn fn, void *ctx) {
 		trace_leave(a);
 		return 0;
 	}
-	t->seen = (struct seen){.state = a->state, .mtu = a->mtu, .abandoned = a->out.abandoned};
+	t->seen = (struct seen){.state = a->state, .mtu = a->mtu};
+	read_counters(a, t->counted);
 	memset(t->told, 0xff, sizeof t->told);
 	t->highest_sent = a->sent.next - 1;
 	t->lost_bytes = 0;
