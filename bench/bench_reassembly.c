@@ -42,7 +42,7 @@ static void measure(const char *name, int fragments, uint16_t len, bool reverse,
 	c.window = window_new(bench_env());
 	c.slab = by_reference ? sluice_slab_get(bench_env()) : NULL;
 	BENCH_MUST(c.window && (c.slab || !by_reference));
-	reassembly_init(&c.in, bench_env(), c.window, &c.events, 1 << 20);
+	reassembly_init(&c.in, bench_env(), c.window, &c.events, 1 << 20, 0);
 	bench_run(&(struct bench_case){.bench = "reassembly",
 	                               .name = name,
 	                               .run = run,

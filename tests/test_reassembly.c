@@ -17,7 +17,7 @@ static void setup(void) {
 	ck_assert_int_eq(sluice_env_new(NULL, &env), 0);
 	window = window_new(env);
 	events = (struct event_queue){0};
-	reassembly_init(&r, env, window, &events, 10000);
+	reassembly_init(&r, env, window, &events, 10000, 0);
 }
 
 static void teardown(void) {
@@ -224,7 +224,7 @@ START_TEST(test_beyond_the_slab_limit_payload_is_copied) {
 	ck_assert_int_eq(sluice_env_new(&c, &env), 0);
 	window = window_new(env);
 	events = (struct event_queue){0};
-	reassembly_init(&r, env, window, &events, 10000);
+	reassembly_init(&r, env, window, &events, 10000, 0);
 	sluice_slab *s[3];
 	for (uint64_t i = 0; i < 3; i++) {
 		s[i] = slab_with(1000);

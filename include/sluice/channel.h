@@ -51,6 +51,11 @@ typedef struct sluice_channel_callbacks {
 	 * send accepted and that did not arrive, as far as is known: abandoned under the reliability limit, or not acknowledged
 	 * when the association ended. The channel is freed when this returns. */
 	void (*on_closed)(sluice_channel *ch, int error, uint64_t lost, void *user);
+	/* Where it is set, messages come by it and not by on_message, and in parts: m->first and m->last tell the first and the last one
+	 * (both: a whole message), m->offset where it belongs. Not more than a part of a message need be in memory, so the sender's
+	 * may be of any size; a part is released like a message and holds the window until then. A message that is cut off ends with
+	 * an empty last part whose m->error is not 0. See sluice_sctp_set_partial_delivery(). */
+	void (*on_message_part)(sluice_channel *ch, sluice_message *m, bool text, void *user);
 } sluice_channel_callbacks;
 
 typedef struct sluice_channel_config {

@@ -124,10 +124,14 @@ static inline size_t sluice_batch_slot_len(const sluice_batch *b, size_t i) {
 typedef struct sluice_message {
 	uint16_t stream;
 	bool unordered;
+	/* A message is whole, both true, unless parts of it were asked for (sluice_sctp_config.partial_delivery). */
+	bool first, last; /* this is its first part, its last */
+	int error;        /* of a last part: not 0, and empty, when the rest will never come */
 	uint32_t ppid;
-	size_t len;              /* bytes in all */
+	size_t len;              /* bytes in all slices */
 	size_t count;            /* slices; 0 for an empty message */
 	const struct iovec *iov; /* the slices */
+	uint64_t offset;         /* of the part in its message; 0 */
 } sluice_message;
 
 /* One reference more, one less; the last one frees it. A callback's message needs a retain to be kept, one from poll() a release. */

@@ -34,6 +34,7 @@ enum sluice_error {
 	SLUICE_LIMIT = -18,       /* a stated bound was reached */
 	SLUICE_RESTARTED = -19,   /* the peer restarted the association; what was in flight is lost */
 	SLUICE_NO_SPACE = -20,    /* the buffer given is too small */
+	SLUICE_ABANDONED = -21,   /* the sender gave the message up; its rest will not come */
 };
 
 /* The constant's name without the prefix, "WOULD_BLOCK"; "UNKNOWN" for a number that is none. Any thread. */

@@ -108,6 +108,8 @@ typedef struct sluice_sctp_config {
 	uint32_t mtu_max;      /* packets may grow to this where the path is found to carry it (RFC 8899); mtu: no search */
 	uint32_t
 		receive_window_max; /* receive_window may grow to this with the bandwidth-delay product; receive_window: it stays */
+	uint32_t partial_delivery; /* messages are delivered in parts of at least so many bytes; 0: whole messages only. See
+	                            * sluice_sctp_set_partial_delivery() */
 } sluice_sctp_config;
 
 /* All defaults. Call it before any field is set. */
@@ -229,6 +231,19 @@ SLUICE_API int sluice_sctp_set_high_water(sluice_sctp *a, uint16_t stream, uint6
 /* A BUFFERED_LOW event comes each time the stream's buffered amount falls from above the threshold to it or below. */
 SLUICE_API int sluice_sctp_set_buffered_low(sluice_sctp *a, uint16_t stream, uint64_t threshold);
 
+/* ---- receiving in parts ------------------------------------------------------------------------------------------ */
+
+/* Overrides the configuration's partial_delivery for what comes on one stream, until the peer resets it or the association ends or
+ * restarts; 0: whole messages.
+ *
+ * A message on such a stream whose turn it is comes in MESSAGE_PART events, in order, each with at least so many bytes but for the
+ * last one, and with fewer when the window runs short; one that is whole before comes as a MESSAGE. max_message_size does not
+ * limit it, so a message may be larger than memory; a part holds its share of the window until it is released, so an app that is
+ * slow slows the sender. When the rest will not come (the sender gave it up, the stream was reset, the association ended), a last
+ * part tells: its error is not 0, and it is empty. With I-DATA any number of messages may come in parts at the same time, without
+ * it one: the others wait until they are whole, or it is. Returns 0 or SLUICE_NO_MEMORY. RFC 9260, 6.9; RFC 8260, 2.2.3. */
+SLUICE_API int sluice_sctp_set_partial_delivery(sluice_sctp *a, uint16_t stream, uint32_t bytes);
+
 /* ---- streams (RFC 6525) ------------------------------------------------------------------------------------------ */
 
 /* Resets our outgoing direction of a stream once everything queued on it is acknowledged or abandoned; a RESET_OUT event
@@ -259,6 +274,7 @@ enum sluice_sctp_event_type {
 	SLUICE_SCTP_WRITABLE,       /* stream: a send that would have blocked may be tried again */
 	SLUICE_SCTP_BUFFERED_LOW,   /* stream */
 	SLUICE_SCTP_ABANDONED,      /* stream: `count` messages were given up since the last one (limits; a stream that is not) */
+	SLUICE_SCTP_MESSAGE_PART,   /* message: a part of one (its first, last, offset, error); only where parts were asked for */
 };
 
 typedef struct sluice_sctp_event {

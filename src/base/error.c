@@ -25,6 +25,7 @@ static const struct {
 	[-SLUICE_LIMIT] = {"LIMIT", "a configured limit was reached"},
 	[-SLUICE_RESTARTED] = {"RESTARTED", "the peer restarted the connection"},
 	[-SLUICE_NO_SPACE] = {"NO_SPACE", "the buffer is too small"},
+	[-SLUICE_ABANDONED] = {"ABANDONED", "the sender gave the message up"},
 };
 
 #define ERROR_COUNT ((int)(sizeof errors / sizeof *errors))

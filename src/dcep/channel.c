@@ -130,6 +130,19 @@ static bool stream_exists(const sluice_channel *ch) {
 	return ch->id < stats.outbound_streams;
 }
 
+/* Parts are a few GSO batches long: large enough that their cost does not matter. */
+#define PART_SIZE 65536
+
+static int want_parts(sluice_channel *ch) {
+	bool wanted = ch->callbacks.on_message_part != NULL;
+	if (wanted == ch->in_parts)
+		return 0;
+	int error = sluice_sctp_set_partial_delivery(ch->set->sctp, (uint16_t)ch->id, wanted ? PART_SIZE : 0);
+	if (!error)
+		ch->in_parts = wanted;
+	return error;
+}
+
 int channel_start(sluice_channel *ch) {
 	sluice_sctp *sctp = ch->set->sctp;
 	uint16_t stream = (uint16_t)ch->id;
@@ -139,6 +152,8 @@ int channel_start(sluice_channel *ch) {
 	int error = sluice_sctp_set_high_water(sctp, stream, ch->high_water);
 	if (!error)
 		error = sluice_sctp_set_buffered_low(sctp, stream, ch->low);
+	if (!error)
+		error = want_parts(ch);
 	if (!error && !ch->negotiated)
 		error = ch->ours ? send_open(ch) : send_ack(ch);
 	if (error)
@@ -466,6 +481,8 @@ void sluice_channel_set_high_water(sluice_channel *ch, uint64_t bytes) {
 void sluice_channel_set_callbacks(sluice_channel *ch, const sluice_channel_callbacks *callbacks, void *user) {
 	ch->callbacks = callbacks ? *callbacks : (sluice_channel_callbacks){0};
 	ch->user = user;
+	if (ch->started && !ch->over && !ch->reset_in)
+		want_parts(ch); /* without memory they come whole */
 }
 
 void *sluice_channel_user(const sluice_channel *ch) {

@@ -73,7 +73,8 @@ struct sluice_channel {
 	uint8_t due;   /* enum due */
 	bool silent;   /* the app does not know it (any more) */
 	bool paused, blocked, above_low;
-	bool acked; /* RFC 8832, 6: the peer has spoken on it, so messages may go unordered */
+	bool in_parts; /* the stream was told to deliver messages in parts */
+	bool acked;    /* RFC 8832, 6: the peer has spoken on it, so messages may go unordered */
 	bool unordered;
 	enum sluice_reliability reliability;
 	uint32_t value;

@@ -25,11 +25,13 @@ static bool deliver(sluice_channel *ch, sluice_message *m) {
 	sluice_channels *set = ch->set;
 	if (dcep_ppid_is_empty(m->ppid))
 		present_empty(m);
-	ch->stats.messages_received++;
+	ch->stats.messages_received += m->last && !m->error;
 	ch->stats.bytes_received += m->len;
-	if (ch->callbacks.on_message) {
+	void (*callback)(sluice_channel *, sluice_message *, bool,
+	                 void *) = ch->callbacks.on_message_part ? ch->callbacks.on_message_part : ch->callbacks.on_message;
+	if (callback) {
 		set->ran++;
-		ch->callbacks.on_message(ch, m, dcep_ppid_is_text(m->ppid), ch->user);
+		callback(ch, m, dcep_ppid_is_text(m->ppid), ch->user);
 	}
 	sluice_message_release(m);
 	return !set->dead;
@@ -163,6 +165,11 @@ static void ack_message(sluice_channels *set, sluice_channel *ch) {
 }
 
 static void control_message(sluice_channels *set, sluice_channel *ch, sluice_message *m) {
+	if (!m->first || !m->last) { /* longer than any of DCEP's */
+		set->counters.malformed++;
+		sluice_message_release(m);
+		return;
+	}
 	const void *data = sluice_message_data(m);
 	struct dcep_open open;
 	int type = data ? dcep_read(data, m->len, &open) : SLUICE_NO_MEMORY;
@@ -287,6 +294,7 @@ static void on_abandoned(sluice_channels *set, uint16_t id, uint32_t count) {
 static void handle(sluice_channels *set, const sluice_sctp_event *e) {
 	switch (e->type) {
 	case SLUICE_SCTP_MESSAGE:
+	case SLUICE_SCTP_MESSAGE_PART:
 		on_message(set, e->message);
 		break;
 	case SLUICE_SCTP_CONNECTED:

@@ -114,7 +114,7 @@ int sluice_sctp_new(sluice_env *env, const sluice_sctp_config *config, sluice_sc
 	a->window->owner = a;
 	env_entropy(env, a->secret, sizeof a->secret);
 	outgoing_init(&a->out, env, &a->events, complete.high_water);
-	reassembly_init(&a->in, env, a->window, &a->events, complete.max_message_size);
+	reassembly_init(&a->in, env, a->window, &a->events, complete.max_message_size, complete.partial_delivery);
 	outstanding_init(&a->sent, env, &a->out, UINT64_C(1) << 32);
 	tsnmap_init(&a->map, env, UINT64_C(1) << 32);
 	rto_init(&a->rto, complete.rto_initial, complete.rto_min, complete.rto_max);
@@ -140,7 +140,7 @@ void sluice_sctp_free(sluice_sctp *a) {
 	a->window->opened = NULL;
 	a->wake = NULL;
 	for (struct event_node *n; (n = event_pop(&a->events));)
-		if (n->type == SLUICE_SCTP_MESSAGE)
+		if (n->type == SLUICE_SCTP_MESSAGE || n->type == SLUICE_SCTP_MESSAGE_PART)
 			sluice_message_release(&rx_message_of_event(n)->public);
 	reconfig_clear(a); /* before the streams that wait in it */
 	outstanding_free(&a->sent);
@@ -174,6 +174,7 @@ static void end(sluice_sctp *a) {
 	a->shutdown_wanted = a->heartbeat_unscheduled = false;
 	for (int t = 0; t < TIMER_COUNT; t++)
 		timer_stop(a, t);
+	reassembly_restart(&a->in, a->error ? a->error : SLUICE_CLOSED); /* parts end before the association does */
 	event_push(&a->events, &a->ended); /* before those that the dropping brings, as in a restart */
 	outstanding_clear(&a->sent);
 	outgoing_drop_queued(&a->out);
@@ -322,6 +323,10 @@ int sluice_sctp_set_high_water(sluice_sctp *a, uint16_t stream, uint64_t bytes) 
 	return 0;
 }
 
+int sluice_sctp_set_partial_delivery(sluice_sctp *a, uint16_t stream, uint32_t bytes) {
+	return reassembly_set_partial(&a->in, stream, bytes);
+}
+
 void sluice_sctp_set_wake(sluice_sctp *a, void (*wake)(void *ctx), void *ctx) {
 	a->wake = wake;
 	a->wake_ctx = ctx;
@@ -332,7 +337,7 @@ bool sluice_sctp_poll(sluice_sctp *a, sluice_sctp_event *event) {
 	if (!n)
 		return false;
 	*event = (sluice_sctp_event){.type = n->type, .error = n->error, .stream = n->stream, .count = n->count};
-	if (n->type == SLUICE_SCTP_MESSAGE) {
+	if (n->type == SLUICE_SCTP_MESSAGE || n->type == SLUICE_SCTP_MESSAGE_PART) {
 		event->message = &rx_message_of_event(n)->public;
 		event->stream = event->message->stream;
 	}

@@ -93,6 +93,11 @@ static bool take_new(sluice_sctp *a, struct packet *p, const struct wire_data *d
 		p->stop = true;
 		return false;
 	}
+	if (error == SLUICE_PROTOCOL) {
+		association_fail(a, SLUICE_PROTOCOL, WIRE_CAUSE_PROTOCOL_VIOLATION, true, "a message that does not go on");
+		p->stop = true;
+		return false;
+	}
 	if (error == SLUICE_LIMIT && (a->interleaving || tsn == a->map.cum + 1)) {
 		/* Everything before it is here and is still no message; nothing that may come could end that. */
 		association_fail(a, SLUICE_PROTOCOL, WIRE_CAUSE_PROTOCOL_VIOLATION, true, "a message of more than %u fragments",
@@ -151,6 +156,9 @@ void data_batch_end(sluice_sctp *a, uint32_t packets_with_data) {
 	if (a->state == SLUICE_SCTP_CLOSED)
 		return;
 	a->unacked_packets += packets_with_data;
+	/* Parts are given to the app before they have their size when the window is half full: it may be full of them. */
+	if (a->window->held > a->config.receive_window / 2)
+		reassembly_relieve(&a->in);
 	if (a->state == SLUICE_SCTP_SHUTDOWN_SENT) {
 		/* RFC 9260, 9.2: "While in the SHUTDOWN-SENT state, the SHUTDOWN chunk sender MUST immediately respond to each received packet
 		 * containing one or more DATA chunks with a SHUTDOWN chunk and restart the T2-shutdown timer"; with the SACK beside it. */

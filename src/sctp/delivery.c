@@ -14,6 +14,7 @@ struct rx_stream *delivery_stream(struct delivery *d, uint16_t id) {
 	if (!s)
 		return NULL;
 	s->id = id;
+	s->partial = d->partial;
 	s->next = s->unordered_mid = SERIAL_ORIGIN;
 	if (!idmap_set(&d->streams, id, s)) {
 		env_free(d->env, s);
@@ -48,12 +49,41 @@ static void flush(struct delivery *d, struct rx_stream *s, uint64_t number) {
 	}
 }
 
+void delivery_part(struct delivery *d, struct rx_message *m) {
+	m->event.type = SLUICE_SCTP_MESSAGE_PART;
+	d->messages += m->public.last && !m->public.error;
+	d->payload += m->public.len;
+	event_push(d->events, &m->event);
+}
+
+void delivery_reserve_end(struct rx_message *end, const sluice_message *part) {
+	sluice_message *m = &end->public;
+	m->stream = part->stream;
+	m->unordered = part->unordered;
+	m->ppid = part->ppid;
+	m->first = false;
+	m->offset = part->offset + part->len;
+}
+
+void delivery_cut_off(struct delivery *d, struct rx_message *end, int error) {
+	end->public.error = error;
+	if (error)
+		delivery_part(d, end);
+	else
+		sluice_message_release(&end->public);
+}
+
+void delivery_done(struct delivery *d, struct rx_stream *s, uint64_t number) {
+	if (s->next == number) /* else the peer gave the number twice */
+		s->next++;
+	if (s->pending)
+		flush(d, s, s->next);
+}
+
 void delivery_ordered(struct delivery *d, struct rx_stream *s, struct rx_message *m, uint64_t number) {
 	if (number == s->next) {
-		s->next++;
 		delivery_unordered(d, m);
-		if (s->pending)
-			flush(d, s, s->next);
+		delivery_done(d, s, number);
 	} else if (number > s->next) {
 		pairing_add(&s->pending, &m->pending, number);
 	} else {
@@ -74,14 +104,15 @@ static void drop_pending(struct rx_stream *s) {
 		sluice_message_release(&of_node(pairing_take(&s->pending))->public);
 }
 
-static void begin_anew(struct rx_stream *s) {
+static void begin_anew(const struct delivery *d, struct rx_stream *s) {
 	drop_pending(s);
 	s->next = s->unordered_mid = SERIAL_ORIGIN;
 	s->unordered_next = 0;
+	s->partial = d->partial;
 }
 
 void delivery_reset(struct delivery *d, struct rx_stream *s) {
-	begin_anew(s);
+	begin_anew(d, s);
 	s->reset.type = SLUICE_SCTP_RESET_IN;
 	s->reset.stream = s->id;
 	event_push(d->events, &s->reset);
@@ -90,7 +121,7 @@ void delivery_reset(struct delivery *d, struct rx_stream *s) {
 void delivery_restart(struct delivery *d) {
 	uint32_t id = 0;
 	for (struct rx_stream *s; (s = idmap_next(&d->streams, &id)); id++)
-		begin_anew(s);
+		begin_anew(d, s);
 }
 
 void delivery_free(struct delivery *d) {

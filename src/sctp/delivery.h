@@ -13,10 +13,11 @@
 struct rx_stream {
 	uint64_t next;                     /* the number of the ordered message that is delivered next, unwrapped */
 	struct pairing_node *pending;      /* messages that wait for their turn */
-	struct pairing_node *under_way[2]; /* I-DATA: messages of which parts are missing, by MID; [1]: unordered ones */
+	struct pairing_node *under_way[2]; /* I-DATA: messages of which fragments are missing, by MID; [1]: unordered ones */
 	uint64_t unordered_mid;            /* of the unordered message that came last, unwrapped */
 	uint64_t unordered_next;           /* unordered messages below it were skipped */
 	struct event_node reset;           /* RESET_IN */
+	uint32_t partial;                  /* bytes of a message from which on it is delivered in parts; 0: whole ones only */
 	uint16_t id;
 };
 
@@ -24,6 +25,7 @@ struct delivery {
 	sluice_env *env;
 	struct event_queue *events;
 	struct idmap streams;
+	uint32_t partial;           /* of new streams */
 	uint64_t messages, payload; /* delivered */
 };
 
@@ -35,6 +37,14 @@ void delivery_free(struct delivery *d);
 struct rx_stream *delivery_stream(struct delivery *d, uint16_t id);
 
 void delivery_unordered(struct delivery *d, struct rx_message *m);
+/* A part of a message whose turn it is. With the last one, delivery_done() follows if it is ordered. */
+void delivery_part(struct delivery *d, struct rx_message *m);
+/* The message that tells of an early end, made with the first part, is given what it will say, and then says it; with error 0 nobody
+ * is told. */
+void delivery_reserve_end(struct rx_message *end, const sluice_message *part);
+void delivery_cut_off(struct delivery *d, struct rx_message *end, int error);
+/* The ordered message whose turn it was was delivered: the stream goes on to the next. */
+void delivery_done(struct delivery *d, struct rx_stream *s, uint64_t number);
 /* Delivers it and all that waited for it, or lets it wait; one whose turn is over is released. */
 void delivery_ordered(struct delivery *d, struct rx_stream *s, struct rx_message *m, uint64_t number);
 /* Messages up to this number are not waited for: what is here leaves, in order. */

@@ -26,7 +26,6 @@ static void begin_anew(sluice_sctp *a) {
 		s->reset = TX_RESET_NONE;
 	}
 	a->announced = false;
-	reassembly_restart(&a->in);
 	rto_init(&a->rto, a->config.rto_initial, a->config.rto_min, a->config.rto_max);
 	outstanding_free(&a->sent);
 	outstanding_init(&a->sent, a->env, &a->out, SERIAL_ORIGIN + a->local_tsn);
@@ -444,6 +443,7 @@ static void cookie_restarts(sluice_sctp *a, struct packet *p, const struct cooki
 		return;
 	}
 	a->stats.restarts++;
+	reassembly_restart(&a->in, SLUICE_RESTARTED); /* what was delivered in parts ends before the app hears of the restart */
 	/* The event comes before those that the dropping brings (writable, buffered low): who sends on hearing one of them must
 	 * know by then to whom. */
 	event_push(&a->events, &a->restarted);

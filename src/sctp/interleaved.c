@@ -91,8 +91,32 @@ static struct partial *partial_new(struct interleaved *r, struct rx_stream *s, b
 	return p;
 }
 
+static void ready_add(struct interleaved *r, struct partial *p) {
+	if (p->ready)
+		return;
+	p->ready = true;
+	p->prev_ready = NULL;
+	p->next_ready = r->ready;
+	if (r->ready)
+		r->ready->prev_ready = p;
+	r->ready = p;
+}
+
+static void ready_remove(struct interleaved *r, struct partial *p) {
+	if (!p->ready)
+		return;
+	p->ready = false;
+	if (p->prev_ready)
+		p->prev_ready->next_ready = p->next_ready;
+	else
+		r->ready = p->next_ready;
+	if (p->next_ready)
+		p->next_ready->prev_ready = p->prev_ready;
+}
+
 /* Out of all lists, and freed; what hung in it is elsewhere already. */
 static void partial_forget(struct interleaved *r, struct partial *p) {
+	ready_remove(r, p);
 	struct partial **at = bucket(r, p->stream->id, p->unordered, p->mid);
 	while (*at != p)
 		at = &(*at)->next;
@@ -125,11 +149,14 @@ static struct partial *partial_of(struct pairing_node *n) {
 	return (struct partial *)((char *)n - offsetof(struct partial, by_mid));
 }
 
-static void partial_drop(struct interleaved *r, struct partial *p) {
+/* error 0: nobody listens any more. */
+static void partial_drop(struct interleaved *r, struct partial *p, int error) {
 	for (struct pairing_node *n; (n = pairing_take(&p->late));)
 		late_drop(r, late_of(n));
 	if (p->message)
 		sluice_message_release(&p->message->public);
+	if (p->end)
+		delivery_cut_off(r->to, p->end, error);
 	partial_forget(r, p);
 }
 
@@ -212,22 +239,82 @@ static int add_late(struct interleaved *r, struct partial *p, const struct wire_
 	return 0;
 }
 
+/* ---- to the app ---- */
+
+/* What is in order becomes a message, or a part of one, of the app's. */
+static struct rx_message *take_message(struct partial *p) {
+	struct rx_message *m = p->message;
+	m->public.stream = p->stream->id;
+	m->public.unordered = p->unordered;
+	m->public.ppid = p->ppid;
+	m->public.first = p->offset == 0;
+	m->public.last = p->ended;
+	m->public.offset = p->offset;
+	p->offset += m->public.len;
+	p->bytes -= m->public.len;
+	p->message = NULL;
+	p->capacity = 0;
+	return m;
+}
+
 /* All of it is here: it goes to the app, with its slices as they are. */
 static void complete(struct interleaved *r, struct partial *p) {
-	struct rx_message *m = p->message;
+	struct rx_message *m = take_message(p);
 	struct rx_stream *s = p->stream;
 	uint64_t mid = p->by_mid.key;
-	bool unordered = p->unordered;
-	m->public.stream = s->id;
-	m->public.unordered = unordered;
-	m->public.ppid = p->ppid;
-	p->message = NULL;
-	partial_drop(r, p);
-	if (unordered)
+	bool unordered = p->unordered, in_parts = p->end != NULL;
+	partial_drop(r, p, 0);
+	if (in_parts)
+		delivery_part(r->to, m);
+	else if (unordered)
 		delivery_unordered(r->to, m);
 	else
 		delivery_ordered(r->to, s, m, mid);
+	if (in_parts && !unordered)
+		delivery_done(r->to, s, mid);
+	if (!unordered)
+		interleaved_turn(r, s);
 }
+
+/* Parts of it may go to the app, and there is something. */
+static bool deliverable(const struct partial *p) {
+	return p->message && (p->end || p->stream->partial > 0) && (p->unordered || p->by_mid.key == p->stream->next);
+}
+
+/* Without memory for what may have to be told later, it waits. */
+static void deliver_part(struct interleaved *r, struct partial *p) {
+	if (!p->end)
+		p->end = rx_message_new(r->window, 0, 0, NULL);
+	if (!p->end)
+		return;
+	struct rx_message *m = take_message(p);
+	delivery_reserve_end(p->end, &m->public);
+	delivery_part(r->to, m);
+	ready_remove(r, p);
+}
+
+static void offer(struct interleaved *r, struct partial *p) {
+	if (!deliverable(p))
+		return;
+	ready_add(r, p);
+	if (p->message->public.len >= p->stream->partial)
+		deliver_part(r, p);
+}
+
+void interleaved_turn(struct interleaved *r, struct rx_stream *s) {
+	struct pairing_node *n = s->under_way[0];
+	if (n && n->key == s->next)
+		offer(r, partial_of(n));
+}
+
+void interleaved_relieve(struct interleaved *r) {
+	for (struct partial *p = r->ready, *next; p; p = next) {
+		next = p->next_ready;
+		deliver_part(r, p);
+	}
+}
+
+/* ---- in ---- */
 
 /* RFC 8260, 2.2.3: the receiver first takes the stream, then the U bit, finds the message by its MID and puts it together by the
  * FSN, not by the TSN, of which it must assume nothing. */
@@ -249,11 +336,11 @@ int interleaved_add(struct interleaved *r, const struct wire_data *d, sluice_sla
 	uint64_t fsn = serial_unwrap(d->fsn, p->next_fsn);
 	if (fsn < p->next_fsn)
 		return 0; /* one FSN twice */
-	if (p->bytes + d->len > r->max_message_size)
+	if (p->bytes + d->len > r->max_message_size && !p->end && p->stream->partial == 0)
 		return SLUICE_TOO_LARGE;
 	int error = fsn == p->next_fsn ? add_in_order(r, p, d, slab) : add_late(r, p, d, fsn, slab);
 	if (error) {
-		if (!p->message && !p->late)
+		if (!p->message && !p->late && !p->end)
 			partial_forget(r, p);
 		return error;
 	}
@@ -261,6 +348,8 @@ int interleaved_add(struct interleaved *r, const struct wire_data *d, sluice_sla
 	r->window->held += d->len + HELD_OVERHEAD;
 	if (p->ended)
 		complete(r, p);
+	else
+		offer(r, p);
 	return 0;
 }
 
@@ -269,25 +358,25 @@ int interleaved_add(struct interleaved *r, const struct wire_data *d, sluice_sla
 void interleaved_skip(struct interleaved *r, struct rx_stream *s, bool unordered, uint64_t mid) {
 	struct pairing_node **root = &s->under_way[unordered];
 	while (*root && (*root)->key <= mid)
-		partial_drop(r, partial_of(*root));
+		partial_drop(r, partial_of(*root), SLUICE_ABANDONED);
 	if (unordered && s->unordered_next <= mid)
 		s->unordered_next = mid + 1;
 }
 
-void interleaved_drop_stream(struct interleaved *r, struct rx_stream *s) {
+void interleaved_drop_stream(struct interleaved *r, struct rx_stream *s, int error) {
 	for (int unordered = 0; unordered < 2; unordered++)
 		while (s->under_way[unordered])
-			partial_drop(r, partial_of(s->under_way[unordered]));
+			partial_drop(r, partial_of(s->under_way[unordered]), error);
 }
 
-void interleaved_drop(struct interleaved *r) {
+void interleaved_drop(struct interleaved *r, int error) {
 	for (uint32_t i = 0; i < r->bucket_count; i++)
 		while (r->buckets && r->buckets[i])
-			partial_drop(r, r->buckets[i]);
+			partial_drop(r, r->buckets[i], error);
 }
 
 void interleaved_free(struct interleaved *r) {
-	interleaved_drop(r);
+	interleaved_drop(r, 0);
 	env_free(r->env, r->buckets);
 	r->buckets = NULL;
 	r->bucket_count = 0;
@@ -314,8 +403,10 @@ bool interleaved_check(const struct interleaved *r) {
 			uint32_t late = 0, slices = p->message ? (uint32_t)p->message->public.count : 0;
 			if (bucket(r, p->stream->id, p->unordered, p->mid) != &r->buckets[i] || slices > p->capacity || p->ended)
 				return false;
-			if (!late_check(p, p->late, &late, &bytes) || late != p->late_count || bytes != p->bytes ||
-			    slices + late == 0)
+			if (!late_check(p, p->late, &late, &bytes) || late != p->late_count || bytes != p->bytes)
+				return false;
+			if ((slices + late == 0 && !p->end) || (p->end != NULL) != (p->offset > 0) ||
+			    (p->ready && !deliverable(p)))
 				return false;
 			held += PARTIAL_OVERHEAD + bytes + (uint64_t)(slices + late) * HELD_OVERHEAD;
 		}

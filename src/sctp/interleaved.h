@@ -7,8 +7,13 @@
  * those ahead of their turn wait in a heap by FSN. DATA is the reassembly's.
  *
  *   count == entries of the table == nodes in the streams' heaps
- *   message->public.count == next_fsn - SERIAL_ORIGIN; every late fragment has an FSN > next_fsn
+ *   message->public.count <= next_fsn - SERIAL_ORIGIN, and less only when parts were delivered; every late fragment has an
+ *   FSN > next_fsn
  *   window->held >= sum over messages under way of (PARTIAL_OVERHEAD + sum over fragments of (len + HELD_OVERHEAD))
+ *
+ * A message of a stream that wants parts is delivered piece by piece as soon as it is its turn: what is in order when it is at
+ * least stream->partial bytes, and all that is in order, whatever its size, when the window runs short (interleaved_relieve),
+ * for then the sender may have room for nothing else. So messages larger than the window pass, many of them at once.
  *
  * Memory: the window bounds all of it. */
 #ifndef SCTP_INTERLEAVED_H
@@ -24,14 +29,18 @@ struct partial {
 	struct partial *next;       /* in its bucket */
 	struct pairing_node by_mid; /* in its stream */
 	struct rx_stream *stream;
-	struct rx_message *message; /* the fragments in order; NULL while the first one is missing */
-	struct pairing_node *late;  /* those ahead, by FSN */
-	uint32_t capacity;          /* slices that the message has room for */
+	struct rx_message *message; /* the fragments in order that were not delivered; NULL: none */
+	struct rx_message *end;     /* in reserve, to tell of an early end; not NULL: parts were delivered */
+	struct partial *next_ready, *prev_ready;
+	struct pairing_node *late; /* those ahead, by FSN */
+	uint32_t capacity;         /* slices that the message has room for */
 	uint32_t late_count;
 	uint64_t next_fsn; /* unwrapped */
-	uint64_t bytes;    /* payload of all its fragments */
+	uint64_t bytes;    /* payload of the fragments that are here */
+	uint64_t offset;   /* bytes delivered */
 	uint32_t mid, ppid;
 	bool unordered, ended;
+	bool ready; /* in the list of those that have something to deliver */
 };
 
 struct interleaved {
@@ -42,7 +51,8 @@ struct interleaved {
 	uint32_t bucket_count; /* a power of two, or 0 */
 	uint32_t count;
 	uint64_t multiplier;
-	struct partial *last; /* touched, or NULL */
+	struct partial *last;  /* touched, or NULL */
+	struct partial *ready; /* something of them could be delivered */
 	uint32_t max_message_size;
 };
 
@@ -53,11 +63,16 @@ void interleaved_free(struct interleaved *r);
  * max_message_size; SLUICE_LIMIT: it has too many fragments. */
 int interleaved_add(struct interleaved *r, const struct wire_data *d, sluice_slab *slab);
 
-/* Messages of the stream up to this MID will never be whole. */
+/* The stream's next ordered message has its turn: parts of it that are here are delivered. */
+void interleaved_turn(struct interleaved *r, struct rx_stream *s);
+/* The window runs short: every part that could be delivered is. */
+void interleaved_relieve(struct interleaved *r);
+
+/* Messages of the stream up to this MID will never be whole. Of one that was delivered in part a last part with an error tells. */
 void interleaved_skip(struct interleaved *r, struct rx_stream *s, bool unordered, uint64_t mid);
-/* Everything under way in the stream, or at all, is dropped. */
-void interleaved_drop_stream(struct interleaved *r, struct rx_stream *s);
-void interleaved_drop(struct interleaved *r);
+/* Everything under way in the stream, or at all, is dropped; the same for parts, with this error. */
+void interleaved_drop_stream(struct interleaved *r, struct rx_stream *s, int error);
+void interleaved_drop(struct interleaved *r, int error);
 
 bool interleaved_check(const struct interleaved *r);
 

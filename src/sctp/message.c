@@ -37,6 +37,7 @@ struct rx_message *rx_message_new(struct window *w, size_t slices, size_t inline
 	m->backing = (struct backing *)(m->iov + slices);
 	m->public.iov = m->iov;
 	m->public.count = slices;
+	m->public.first = m->public.last = true;
 	m->event.type = SLUICE_SCTP_MESSAGE;
 	if (inline_data)
 		*inline_data = (uint8_t *)(m->backing + slices);

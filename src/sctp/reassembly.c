@@ -7,7 +7,7 @@
 #define FIRST_CAPACITY 64u
 
 void reassembly_init(struct reassembly *r, sluice_env *env, struct window *w, struct event_queue *events,
-                     uint32_t max_message_size) {
+                     uint32_t max_message_size, uint32_t partial) {
 	*r = (struct reassembly){
 		.env = env,
 		.window = w,
@@ -16,6 +16,7 @@ void reassembly_init(struct reassembly *r, sluice_env *env, struct window *w, st
 		.max_message_size = max_message_size,
 	};
 	delivery_init(&r->to, env, events);
+	r->to.partial = partial;
 	interleaved_init(&r->interleaved, env, w, &r->to, max_message_size);
 }
 
@@ -74,6 +75,8 @@ static int add_whole_interleaved(struct reassembly *r, const struct wire_data *d
 		delivery_unordered(&r->to, m);
 	} else {
 		delivery_ordered(&r->to, s, m, serial_unwrap(d->mid, s->next));
+		if (s->under_way[0])
+			interleaved_turn(&r->interleaved, s);
 	}
 	return 0;
 }
@@ -169,20 +172,15 @@ static void ring_shrink(struct reassembly *r) {
 		r->high--;
 }
 
-/* The run start..end is a whole message. The slices go over to it with their references. */
-static int assemble(struct reassembly *r, uint64_t start, uint64_t end) {
+/* The run start..end leaves the ring as a message. The slices go over to it with their references. */
+static struct rx_message *gather(struct reassembly *r, uint64_t start, uint64_t end) {
 	struct fragment *first = slot(r, start);
-	bool unordered = (first->flags & WIRE_DATA_U) != 0;
-	struct rx_stream *s = NULL;
-	if (!unordered && !(s = delivery_stream(&r->to, first->stream)))
-		return SLUICE_NO_MEMORY;
 	struct rx_message *m = rx_message_new(r->window, end - start + 1, 0, NULL);
 	if (!m)
-		return SLUICE_NO_MEMORY;
+		return NULL;
 	m->public.stream = first->stream;
-	m->public.unordered = unordered;
+	m->public.unordered = (first->flags & WIRE_DATA_U) != 0;
 	m->public.ppid = first->ppid;
-	uint16_t ssn = first->ssn;
 	for (uint64_t t = start; t <= end; t++) {
 		struct fragment *f = slot(r, t);
 		m->iov[t - start] = (struct iovec){(void *)f->data, f->len};
@@ -192,10 +190,129 @@ static int assemble(struct reassembly *r, uint64_t start, uint64_t end) {
 		fragment_remove(r, f);
 	}
 	ring_shrink(r);
+	return m;
+}
+
+/* The run start..end is a whole message. */
+static int assemble(struct reassembly *r, uint64_t start, uint64_t end) {
+	struct fragment *first = slot(r, start);
+	bool unordered = (first->flags & WIRE_DATA_U) != 0;
+	uint16_t ssn = first->ssn;
+	struct rx_stream *s = NULL;
+	if (!unordered && !(s = delivery_stream(&r->to, first->stream)))
+		return SLUICE_NO_MEMORY;
+	struct rx_message *m = gather(r, start, end);
+	if (!m)
+		return SLUICE_NO_MEMORY;
 	if (unordered)
 		delivery_unordered(&r->to, m);
 	else
 		delivery_ordered(&r->to, s, m, serial_unwrap16(ssn, s->next));
+	return 0;
+}
+
+/* ---- parts ---- */
+
+static struct rx_stream *stream_of(const struct reassembly *r, const struct fragment *f) {
+	return idmap_get(&r->to.streams, f->stream);
+}
+
+static bool wants_parts(const struct reassembly *r, uint16_t stream) {
+	const struct rx_stream *s = idmap_get(&r->to.streams, stream);
+	return s ? s->partial > 0 : r->to.partial > 0;
+}
+
+/* The message that the run at `start` is the beginning of may be delivered in parts: it has a beginning, its stream wants it,
+ * no other message is in the middle of it, and it is its turn. */
+static bool may_begin(struct reassembly *r, uint64_t start) {
+	const struct fragment *f = slot(r, start);
+	if (r->parts.end || !(f->flags & WIRE_DATA_B) || !wants_parts(r, f->stream))
+		return false;
+	struct rx_stream *s = delivery_stream(&r->to, f->stream);
+	return s && ((f->flags & WIRE_DATA_U) || serial_unwrap16(f->ssn, s->next) == s->next);
+}
+
+/* The run that starts at parts.next goes to the app. */
+static int deliver_parts(struct reassembly *r, uint64_t end) {
+	bool last = (slot(r, end)->flags & WIRE_DATA_E) != 0;
+	struct rx_message *m = gather(r, r->parts.next, end);
+	if (!m)
+		return SLUICE_NO_MEMORY;
+	m->public.ppid = r->parts.ppid;
+	m->public.first = r->parts.offset == 0;
+	m->public.last = last;
+	m->public.offset = r->parts.offset;
+	r->parts.offset += m->public.len;
+	r->parts.next = end + 1;
+	delivery_reserve_end(r->parts.end, &m->public);
+	delivery_part(&r->to, m);
+	if (!last)
+		return 0;
+	delivery_cut_off(&r->to, r->parts.end, 0);
+	r->parts.end = NULL;
+	if (!r->parts.unordered)
+		delivery_done(&r->to, r->parts.stream, r->parts.number);
+	return 0;
+}
+
+/* error 0: nobody listens any more. */
+static void cut_off(struct reassembly *r, int error) {
+	if (r->parts.end)
+		delivery_cut_off(&r->to, r->parts.end, error);
+	r->parts.end = NULL;
+}
+
+/* Without memory, also for what may have to be told later, it waits. */
+static void begin_parts(struct reassembly *r, uint64_t start, uint64_t end) {
+	const struct fragment *f = slot(r, start);
+	r->parts.end = rx_message_new(r->window, 0, 0, NULL);
+	if (!r->parts.end)
+		return;
+	r->parts.stream = stream_of(r, f);
+	r->parts.number = serial_unwrap16(f->ssn, r->parts.stream->next);
+	r->parts.next = start;
+	r->parts.offset = 0;
+	r->parts.ppid = f->ppid;
+	r->parts.unordered = (f->flags & WIRE_DATA_U) != 0;
+	if (deliver_parts(r, end))
+		cut_off(r, 0);
+}
+
+/* A run grew or appeared: is it a message, or a part that is due? */
+static int offer(struct reassembly *r, uint64_t start, uint64_t end) {
+	const struct fragment *first = slot(r, start);
+	bool ends = (slot(r, end)->flags & WIRE_DATA_E) != 0;
+	if (r->parts.end && start == r->parts.next) {
+		/* RFC 9260, 6.9: the fragments of a message have consecutive TSNs. */
+		if ((first->flags & WIRE_DATA_B) || first->stream != r->parts.stream->id)
+			return SLUICE_PROTOCOL;
+		return ends || first->run_bytes >= r->parts.stream->partial ? deliver_parts(r, end) : 0;
+	}
+	if (!(first->flags & WIRE_DATA_B))
+		return 0;
+	if (ends)
+		return assemble(r, start, end);
+	if (may_begin(r, start) && first->run_bytes >= stream_of(r, first)->partial)
+		begin_parts(r, start, end);
+	return 0;
+}
+
+void reassembly_relieve(struct reassembly *r) {
+	interleaved_relieve(&r->interleaved);
+	if (r->fragments == 0)
+		return;
+	struct fragment *f = present(r, r->parts.end ? r->parts.next : r->low);
+	if (f && r->parts.end && !(f->flags & WIRE_DATA_B))
+		deliver_parts(r, f->other);
+	else if (f && may_begin(r, r->low))
+		begin_parts(r, r->low, f->other);
+}
+
+int reassembly_set_partial(struct reassembly *r, uint16_t stream, uint32_t bytes) {
+	struct rx_stream *s = delivery_stream(&r->to, stream);
+	if (!s)
+		return SLUICE_NO_MEMORY;
+	s->partial = bytes;
 	return 0;
 }
 
@@ -235,11 +352,9 @@ static int add_fragment(struct reassembly *r, const struct wire_data *d, uint64_
 		bytes += right->run_bytes;
 	}
 	run_set(r, start, end, bytes);
-	if (bytes > r->max_message_size)
+	if (bytes > r->max_message_size && !wants_parts(r, d->stream))
 		return SLUICE_TOO_LARGE;
-	if (!(slot(r, start)->flags & WIRE_DATA_B) || !(slot(r, end)->flags & WIRE_DATA_E))
-		return 0;
-	error = assemble(r, start, end);
+	error = offer(r, start, end);
 	if (error)
 		fragment_undo(r, tsn, start, end);
 	return error;
@@ -262,6 +377,8 @@ int reassembly_add_interleaved(struct reassembly *r, const struct wire_data *d, 
 /* ---- giving up, resetting ---- */
 
 void reassembly_forward_tsn(struct reassembly *r, uint64_t tsn) {
+	if (r->parts.end && tsn >= r->parts.next)
+		cut_off(r, SLUICE_ABANDONED);
 	if (r->fragments == 0 || tsn < r->low)
 		return;
 	uint64_t last = tsn < r->high ? tsn : r->high, end = 0; /* of the run that t is in */
@@ -287,7 +404,10 @@ int reassembly_skip(struct reassembly *r, uint16_t stream, uint16_t ssn) {
 	struct rx_stream *s = delivery_stream(&r->to, stream);
 	if (!s)
 		return SLUICE_NO_MEMORY;
-	delivery_skip(&r->to, s, serial_unwrap16(ssn, s->next));
+	uint64_t skipped = serial_unwrap16(ssn, s->next);
+	if (r->parts.end && r->parts.stream == s && !r->parts.unordered && r->parts.number <= skipped)
+		cut_off(r, SLUICE_ABANDONED);
+	delivery_skip(&r->to, s, skipped);
 	return 0;
 }
 
@@ -297,8 +417,10 @@ int reassembly_skip_interleaved(struct reassembly *r, uint16_t stream, bool unor
 		return SLUICE_NO_MEMORY;
 	uint64_t skipped = serial_unwrap(mid, unordered ? s->unordered_mid : s->next);
 	interleaved_skip(&r->interleaved, s, unordered, skipped);
-	if (!unordered)
-		delivery_skip(&r->to, s, skipped);
+	if (unordered)
+		return 0;
+	delivery_skip(&r->to, s, skipped);
+	interleaved_turn(&r->interleaved, s);
 	return 0;
 }
 
@@ -306,7 +428,9 @@ int reassembly_reset_stream(struct reassembly *r, uint16_t stream) {
 	struct rx_stream *s = delivery_stream(&r->to, stream);
 	if (!s)
 		return SLUICE_NO_MEMORY;
-	interleaved_drop_stream(&r->interleaved, s);
+	if (r->parts.end && r->parts.stream == s)
+		cut_off(r, SLUICE_CLOSED);
+	interleaved_drop_stream(&r->interleaved, s, SLUICE_CLOSED);
 	delivery_reset(&r->to, s);
 	return 0;
 }
@@ -319,13 +443,15 @@ static void drop_fragments(struct reassembly *r) {
 	r->high = 0;
 }
 
-void reassembly_restart(struct reassembly *r) {
+void reassembly_restart(struct reassembly *r, int error) {
+	cut_off(r, error);
 	drop_fragments(r);
-	interleaved_drop(&r->interleaved);
+	interleaved_drop(&r->interleaved, error);
 	delivery_restart(&r->to);
 }
 
 void reassembly_free(struct reassembly *r) {
+	cut_off(r, 0);
 	drop_fragments(r);
 	interleaved_free(&r->interleaved);
 	delivery_free(&r->to);

@@ -37,10 +37,20 @@ struct reassembly {
 	uint64_t low, high; /* low > high: empty */
 	uint64_t fragments; /* in the ring */
 	uint32_t max_message_size;
+	/* The one message that is being delivered in parts: fragments of another never stand between its own, so one is enough. */
+	struct {
+		struct rx_message *end; /* tells of an early end; NULL: there is no such message */
+		struct rx_stream *stream;
+		uint64_t next; /* TSN of its next fragment */
+		uint64_t offset;
+		uint32_t ppid;
+		uint64_t number; /* its SSN, unwrapped */
+		bool unordered;
+	} parts;
 };
 
 void reassembly_init(struct reassembly *r, sluice_env *env, struct window *w, struct event_queue *events,
-                     uint32_t max_message_size);
+                     uint32_t max_message_size, uint32_t partial);
 void reassembly_free(struct reassembly *r);
 
 /* Takes one chunk that is new. `d->payload` lies in `slab`, which may be NULL. Returns 0; SLUICE_NO_MEMORY or SLUICE_LIMIT
@@ -57,10 +67,16 @@ int reassembly_skip(struct reassembly *r, uint16_t stream, uint16_t ssn);
 /* I-FORWARD-TSN: messages of the stream up to mid are not waited for, and what is here of them is dropped. */
 int reassembly_skip_interleaved(struct reassembly *r, uint16_t stream, bool unordered, uint32_t mid);
 
+/* Messages of the stream are delivered in parts from this many bytes on; 0: whole. Until the stream is reset. */
+int reassembly_set_partial(struct reassembly *r, uint16_t stream, uint32_t bytes);
+/* The window runs short: parts are delivered, whatever their size. */
+void reassembly_relieve(struct reassembly *r);
+
 /* The peer starts the stream anew (RFC 6525): the next SSN is 0. Queues RESET_IN. */
 int reassembly_reset_stream(struct reassembly *r, uint16_t stream);
-/* A restart: everything undelivered is gone, every stream begins at 0. */
-void reassembly_restart(struct reassembly *r);
+/* A restart or the end: everything undelivered is gone, every stream begins at 0. Messages of which parts were delivered end with
+ * this error. */
+void reassembly_restart(struct reassembly *r, int error);
 
 bool reassembly_check(const struct reassembly *r);
 

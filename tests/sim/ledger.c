@@ -140,8 +140,8 @@ static bool wrong(struct ledger *l, uint32_t number, const char *what) {
 }
 
 static bool bytes_match(const struct ledger *l, uint32_t number, const sluice_message *m) {
-	size_t at = 0, total = 0;
-	uint64_t word = 0;
+	size_t at = m->offset, total = 0;
+	uint64_t word = pattern(l, number, at / 8);
 	for (size_t i = 0; i < m->count; i++) {
 		const uint8_t *p = m->iov[i].iov_base;
 		total += m->iov[i].iov_len;
@@ -174,6 +174,18 @@ static bool overtaken(const struct ledger *l, uint32_t number) {
 	return false;
 }
 
+/* Parts come in order, the first one first, and an error ends them. */
+static bool part_fits(struct ledger *l, struct ledger_entry *e, const sluice_message *m) {
+	uint32_t number = m->ppid;
+	if (e->cut_off || m->offset != e->got || m->first != (e->got == 0))
+		return wrong(l, number, "has a part out of its place");
+	if (m->error && (!m->last || m->len > 0 || e->reliable))
+		return wrong(l, number, "is cut off and should not be");
+	e->got += m->len;
+	e->cut_off = m->error != 0;
+	return true;
+}
+
 bool ledger_arrived(struct ledger *l, const sluice_message *m) {
 	uint32_t number = m->ppid;
 	if (number >= l->count)
@@ -183,16 +195,20 @@ bool ledger_arrived(struct ledger *l, const sluice_message *m) {
 		return wrong(l, number, "came twice");
 	if (e->stream != m->stream || e->unordered != m->unordered)
 		return wrong(l, number, "on the wrong stream, or with the wrong ordering");
-	if (e->len != m->len)
+	if (!part_fits(l, e, m))
+		return false;
+	if (m->last ? e->len != e->got && !m->error : e->got > e->len)
 		return wrong(l, number, "has the wrong length");
 	if (!bytes_match(l, number, m))
 		return wrong(l, number, "has a wrong byte");
 	if (!e->unordered && (!order_kept(l, e) || (!e->reliable && overtaken(l, number))))
 		return wrong(l, number, "is out of order");
+	l->bytes_arrived += m->len;
+	if (!m->last || m->error)
+		return true;
 	e->arrived = true;
 	l->missing -= e->reliable;
 	l->arrived++;
-	l->bytes_arrived += m->len;
 	return true;
 }
 

@@ -14,6 +14,8 @@ struct ledger_entry {
 	uint32_t previous; /* ordered: the ordered message before it on the stream, or UINT32_MAX */
 	uint16_t stream;
 	bool unordered, reliable, arrived, released;
+	bool cut_off;  /* parts of it came, and then the word that the rest will not */
+	size_t got;    /* bytes that came in parts */
 	uint8_t *lent; /* the bytes of a sendv until they are released */
 };
 
@@ -40,7 +42,7 @@ uint32_t ledger_note(struct ledger *l, uint16_t stream, bool unordered, bool rel
 void ledger_take_back(struct ledger *l);
 void ledger_fill(const struct ledger *l, uint32_t number, uint8_t *bytes, size_t len);
 
-/* Checks an arrived message off. False, and `error`, when something is wrong with it. */
+/* Checks an arrived message, or a part of one, off. False, and `error`, when something is wrong with it. */
 bool ledger_arrived(struct ledger *l, const sluice_message *m);
 
 /* Everything that was sent reliably has arrived. */

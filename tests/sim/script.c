@@ -48,11 +48,16 @@ static void take_event(struct script *s, const sluice_sctp_event *e) {
 	if (s->event_count == SCRIPT_MESSAGES)
 		abort();
 	s->events[s->event_count++] = *e;
-	if (e->type != SLUICE_SCTP_MESSAGE)
+	if (e->type != SLUICE_SCTP_MESSAGE && e->type != SLUICE_SCTP_MESSAGE_PART)
 		return;
-	s->messages[s->message_count].len = e->message->len;
-	s->messages[s->message_count].stream = e->message->stream;
-	s->messages[s->message_count++].ppid = e->message->ppid;
+	const sluice_message *m = e->message;
+	s->messages[s->message_count].len = m->len;
+	s->messages[s->message_count].stream = m->stream;
+	s->messages[s->message_count].first = m->first;
+	s->messages[s->message_count].last = m->last;
+	s->messages[s->message_count].error = m->error;
+	s->messages[s->message_count].offset = m->offset;
+	s->messages[s->message_count++].ppid = m->ppid;
 	if (s->keep)
 		s->kept[s->kept_count++] = e->message;
 	else
@@ -190,6 +195,8 @@ void script_init_chunk(struct script *s, struct writer *w, uint8_t type, const u
 		.tsn = s->tsn,
 		.forward_tsn = s->forward_tsn,
 		.reconfig = s->reconfig,
+		.i_data = s->i_data,
+		.i_forward_tsn = s->i_forward_tsn,
 		.cookie = cookie,
 		.cookie_len = (uint16_t)cookie_len,
 	};
@@ -245,6 +252,27 @@ void script_data(struct writer *w, uint32_t tsn, uint16_t stream, uint16_t ssn, 
 	struct wire_data d = {
 		.flags = flags, .tsn = tsn, .stream = stream, .ssn = ssn, .ppid = tsn, .payload = payload, .len = (uint16_t)len};
 	wire_data_write(w, &d);
+}
+
+void script_i_data(struct writer *w, uint32_t tsn, uint16_t stream, uint32_t mid, uint32_t fsn, uint8_t flags, size_t len) {
+	uint8_t payload[SCRIPT_PACKET_MAX];
+	memset(payload, (int)(tsn & 0xff), len);
+	struct wire_data d = {.flags = flags,
+	                      .tsn = tsn,
+	                      .stream = stream,
+	                      .mid = mid,
+	                      .fsn = fsn,
+	                      .ppid = tsn,
+	                      .payload = payload,
+	                      .len = (uint16_t)len};
+	wire_i_data_write(w, &d);
+}
+
+void script_give_i_data(struct script *s, uint32_t tsn, uint16_t stream, uint32_t mid, uint32_t fsn, uint8_t flags, size_t len) {
+	uint8_t space[SCRIPT_PACKET_MAX];
+	struct writer w = script_begin(s, space, sizeof space);
+	script_i_data(&w, tsn, stream, mid, fsn, flags, len);
+	script_give(s, &w);
 }
 
 void script_give_data(struct script *s, uint32_t tsn, uint16_t stream, uint16_t ssn, uint8_t flags, size_t len) {

@@ -34,7 +34,8 @@ struct script {
 	uint32_t tsn, remote_tsn; /* our next; the association's first */
 	uint32_t rwnd;
 	uint16_t streams;
-	bool forward_tsn, reconfig; /* what our INIT offers */
+	bool forward_tsn, reconfig, i_data,
+		i_forward_tsn; /* what our INIT offers; the last two are false unless a test sets them */
 
 	/* What came out and what nobody has looked at yet: packets[read .. count). */
 	struct script_packet *packets;
@@ -46,6 +47,9 @@ struct script {
 		size_t len;
 		uint16_t stream;
 		uint32_t ppid;
+		bool first, last; /* of a part */
+		int error;
+		uint64_t offset;
 	} messages[SCRIPT_MESSAGES];
 	size_t event_count, message_count;
 	bool keep; /* do not release */
@@ -90,6 +94,9 @@ bool script_open_active(struct script *s);
 void script_init_chunk(struct script *s, struct writer *w, uint8_t type, const uint8_t *cookie, size_t cookie_len);
 /* A DATA chunk of len bytes, all of value tsn & 0xff; flags as WIRE_DATA_*. Our tsn is not moved. */
 void script_data(struct writer *w, uint32_t tsn, uint16_t stream, uint16_t ssn, uint8_t flags, size_t len);
+/* The same as an I-DATA chunk. */
+void script_i_data(struct writer *w, uint32_t tsn, uint16_t stream, uint32_t mid, uint32_t fsn, uint8_t flags, size_t len);
+void script_give_i_data(struct script *s, uint32_t tsn, uint16_t stream, uint32_t mid, uint32_t fsn, uint8_t flags, size_t len);
 /* A whole packet with one such chunk, given. */
 void script_give_data(struct script *s, uint32_t tsn, uint16_t stream, uint16_t ssn, uint8_t flags, size_t len);
 void script_give_sack(struct script *s, uint32_t cum, uint32_t rwnd, const uint16_t *gaps, size_t gap_count);

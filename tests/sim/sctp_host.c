@@ -18,7 +18,7 @@ static void keep(struct sctp_host *h, sluice_message *m) {
 }
 
 static void on_message(struct sctp_host *h, sluice_message *m) {
-	h->messages++;
+	h->messages += m->last && !m->error;
 	h->bytes += m->len;
 	h->last_message_at = h->sim->now;
 	if (h->first_message_at == SLUICE_NEVER)
@@ -45,6 +45,7 @@ static void on_ended(struct sctp_host *h, const sluice_sctp_event *e) {
 static void note(struct sctp_host *h, const sluice_sctp_event *e) {
 	switch (e->type) {
 	case SLUICE_SCTP_MESSAGE:
+	case SLUICE_SCTP_MESSAGE_PART:
 		on_message(h, e->message);
 		break;
 	case SLUICE_SCTP_CONNECTED:
