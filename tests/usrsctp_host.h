@@ -152,6 +152,8 @@ static void on_data(struct usr *u, bool last) {
 		return;
 	struct iovec iov = {u->partial, u->partial_len};
 	sluice_message m = {.stream = u->partial_info.rcv_sid,
+	                    .first = true,
+	                    .last = true,
 	                    .unordered = (u->partial_info.rcv_flags & SCTP_UNORDERED) != 0,
 	                    .ppid = ntohl(u->partial_info.rcv_ppid),
 	                    .len = u->partial_len,

@@ -24,6 +24,8 @@ static void on_message(sluice_channel *ch, sluice_message *m, bool text, void *u
 		sim_fail(h->sim, "host %s: a message of %zu bytes", h->host->name, m->len);
 	struct iovec rest = {(void *)(data + NUMBER), m->len - NUMBER};
 	sluice_message seen = {.stream = (uint16_t)sluice_channel_id(ch),
+	                       .first = true,
+	                       .last = true,
 	                       .unordered = sluice_channel_is_unordered(ch),
 	                       .ppid = get_be32(data),
 	                       .len = rest.iov_len,
