@@ -36,7 +36,7 @@ holds() {
 }
 
 some_fingerprint="sha-256 $(printf 'AB:%.0s' 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1)AB"
-common='rss_tx_mb rss_rx_mb retransmitted cwnd duration_s'
+common='rss_tx_mb rss_rx_mb retransmitted spurious_retransmits recoveries tlp_probes cwnd packet_size duration_s'
 bulk="goodput_mbps msgs_per_s delivered_ratio cpu_tx_s_per_gb cpu_rx_s_per_gb $common"
 
 # ---- every mode measures ----
@@ -73,7 +73,12 @@ holds count 'v == 5'
 
 # ---- how the association behaves, and what is recorded of it ----
 
-for options in '--cc newreno' '--recovery rfc9260' '--scheduler round-robin' --no-pacing '--mtu-max 1200'; do
+for control in newreno cubic; do
+	run 0 perf --time 0.2 --json --cc $control
+	has_fields $bulk
+	grep -q "\"congestion_control\": \"$control\"" "$out" || { cat "$out"; fail "--cc $control: another one was used"; }
+done
+for options in '--recovery rfc9260' '--recovery rack' '--scheduler round-robin' --no-pacing '--mtu-max 1200'; do
 	run 0 perf --time 0.2 --json $options
 	has_fields $bulk
 done

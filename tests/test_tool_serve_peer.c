@@ -573,6 +573,8 @@ START_TEST(test_samples_of_the_association_come_by_themselves_and_the_report_whe
 	UNTIL(l.count >= 3);
 	json_t *o = next_json(&l, "sample");
 	ck_assert_int_gt(number_of(o, "cwnd"), 0);
+	ck_assert_ptr_nonnull(json_string_value(json_object_get(o, "control")));
+	ck_assert(json_is_integer(json_object_get(o, "tailProbes")));
 	ck_assert_str_eq(text_of(json_object_get(o, "path"), "local"), "127.0.0.1");
 	json_decref(o);
 	say(&l, "{\"type\":\"report\"}");

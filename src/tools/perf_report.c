@@ -167,6 +167,25 @@ static void json_times(const struct perf_result *r) {
 	json_number("open_min_ms", (double)h->min / 1e6, 3);
 }
 
+static void json_association(const sluice_sctp_stats *s) {
+	json_text("congestion_control", s->congestion_control);
+	json_count("retransmitted", s->retransmitted_chunks);
+	json_count("spurious_retransmits", s->spurious_retransmits);
+	json_count("recoveries", s->recoveries);
+	json_count("undos", s->undos);
+	json_count("fast_retransmits", s->fast_retransmits);
+	json_count("rack_losses", s->rack_losses);
+	json_count("tlp_probes", s->tlp_probes);
+	json_count("t3_expiries", s->t3_expiries);
+	json_count("abandoned", s->messages_abandoned);
+	json_count("cwnd", s->cwnd);
+	json_number("delivery_rate_mbps", (double)s->delivery_rate * 8 / 1e6, 1);
+	json_number("pacing_rate_mbps", (double)s->pacing_rate * 8 / 1e6, 1);
+	json_number("srtt_us", (double)s->srtt / 1e3, 1);
+	json_number("min_rtt_us", (double)s->min_rtt / 1e3, 1);
+	json_count("packet_size", s->mtu);
+}
+
 static void json_result(const struct perf_result *r) {
 	json_begin();
 	json_options(r->options);
@@ -177,12 +196,7 @@ static void json_result(const struct perf_result *r) {
 		json_times(r);
 	json_number("rss_tx_mb", (double)r->rss_tx_kb / 1024, 2);
 	json_number("rss_rx_mb", (double)r->rx.rss_kb / 1024, 2);
-	json_count("retransmitted", r->stats.sctp.retransmitted_chunks);
-	json_count("fast_retransmits", r->stats.sctp.fast_retransmits);
-	json_count("t3_expiries", r->stats.sctp.t3_expiries);
-	json_count("abandoned", r->stats.sctp.messages_abandoned);
-	json_count("cwnd", r->stats.sctp.cwnd);
-	json_number("srtt_us", (double)r->stats.sctp.srtt / 1e3, 1);
+	json_association(&r->stats.sctp);
 	json_text("cipher", r->cipher);
 	json_bool("interrupted", r->interrupted);
 	json_end();
@@ -222,9 +236,11 @@ static void print_bulk(const struct perf_result *r) {
 	print_delivery(r->rx.messages, r->rx.bytes, (double)r->rx.ns / 1e9);
 	printf("  delivered %llu of %llu messages (%.4f %%)\n", (unsigned long long)r->rx.messages,
 	       (unsigned long long)r->messages_sent, 100 * ratio(r->rx.messages, r->messages_sent));
-	printf("  resent    %llu chunks; %llu fast retransmissions, %llu timeouts\n",
-	       (unsigned long long)r->stats.sctp.retransmitted_chunks, (unsigned long long)r->stats.sctp.fast_retransmits,
-	       (unsigned long long)r->stats.sctp.t3_expiries);
+	const sluice_sctp_stats *s = &r->stats.sctp;
+	printf("  control   %s, packets of up to %u bytes\n", s->congestion_control, s->mtu);
+	printf("  resent    %llu chunks, %llu of them in vain; %llu recoveries, %llu tail probes, %llu timeouts\n",
+	       (unsigned long long)s->retransmitted_chunks, (unsigned long long)s->spurious_retransmits,
+	       (unsigned long long)s->recoveries, (unsigned long long)s->tlp_probes, (unsigned long long)s->t3_expiries);
 	printf("  CPU       %.2f s/GB sending, %.2f s/GB receiving\n", per_gb(r->cpu_tx_ns, r->rx.bytes),
 	       per_gb(r->rx.cpu_ns, r->rx.bytes));
 }

@@ -1,6 +1,6 @@
 /* serve_stats: the channel "stats": what the association knows about itself, as seen from here.
  *
- *   from us  {"type":"sample",...}      five times a second; times in ms, sizes in bytes, counts since the beginning
+ *   from us  {"type":"sample",...}      five times a second; times in ms, sizes in bytes, rates in bit/s, counts since the beginning
  *            {"type":"report","report":{...}}   the whole report after W3C's names, when asked
  *   to us    {"type":"report"} */
 #include <stdio.h>
@@ -52,6 +52,12 @@ static json_t *sample(const struct client *c) {
 		{"packetsReceived", s.sctp.packets_received},
 		{"retransmitted", s.sctp.retransmitted_chunks},
 		{"timeouts", s.sctp.t3_expiries},
+		{"recoveries", s.sctp.recoveries},
+		{"tailProbes", s.sctp.tlp_probes},
+		{"spurious", s.sctp.spurious_retransmits},
+		{"undone", s.sctp.undos},
+		{"pacingRate", 8 * s.sctp.pacing_rate},
+		{"deliveryRate", 8 * s.sctp.delivery_rate},
 		{"bytesSent", s.bytes_sent},
 		{"bytesReceived", s.bytes_received},
 		{"channels", s.channels_open},
@@ -59,6 +65,7 @@ static json_t *sample(const struct client *c) {
 	};
 	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
 		json_object_set_new(o, counts[i].name, json_integer((json_int_t)counts[i].value));
+	json_object_set_new(o, "control", json_string(s.sctp.congestion_control));
 	json_object_set_new(o, "cipher", json_string(sluice_peer_cipher(c->peer)));
 	json_object_set_new(o, "phases", phases(&s));
 	json_object_set_new(o, "path", path(&s.selected));
