@@ -99,7 +99,7 @@ typedef struct sluice_sctp_config {
 	enum sluice_pacing pacing;
 	enum sluice_scheduler scheduler;
 	enum sluice_sack_policy sack_policy;
-	uint32_t min_window;   /* cwnd never falls below it but for a T3, in bytes; 2 MTU */
+	uint32_t min_window;   /* cwnd never falls below it but for a T3, in bytes; 4 MTU */
 	uint64_t max_window;   /* nor grows above it; no limit */
 	uint32_t beta;         /* thousandths of cwnd that a loss leaves; the control's own (NewReno 500, CUBIC 700) */
 	uint32_t startup_gain; /* of SLUICE_CC_BBR, in thousandths; 2773 */

@@ -41,7 +41,7 @@ static void config_complete(sluice_sctp_config *c) {
 	DEFAULT(association_max_retransmits, 10);
 	DEFAULT(initial_window, 10 * c->mtu);
 	DEFAULT(max_outstanding_chunks, 8192);
-	DEFAULT(min_window, 2 * c->mtu);
+	DEFAULT(min_window, 4 * c->mtu); /* RFC 9260, 7.2.3: "ssthresh = max(cwnd / 2, 4 * PMDCS)" */
 	DEFAULT(max_window, UINT64_MAX);
 	DEFAULT(congestion_control, SLUICE_CC_NEWRENO);
 	DEFAULT(recovery, SLUICE_RECOVERY_RFC9260);

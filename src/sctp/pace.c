@@ -3,8 +3,13 @@
 #define SECOND UINT64_C(1000000000)
 #define LATE_MS 3 /* so late may a timer be without the rate suffering */
 
+/* RFC 9002, 7.7: "Senders SHOULD limit bursts to the initial congestion window": so much may go at once after a silence, as at the
+ * start, or an answer of ten packets would take longer than the round trip. */
+#define START_PACKETS 10u
+
 static uint64_t depth(uint64_t rate, uint32_t mtu) {
-	return pace_quantum(rate, mtu) + rate / 1000 * LATE_MS;
+	uint64_t late = pace_quantum(rate, mtu) + rate / 1000 * LATE_MS, start = START_PACKETS * (uint64_t)mtu;
+	return late > start ? late : start;
 }
 
 void pace_refill(struct pace *p, uint64_t rate, uint32_t mtu, uint64_t now) {

@@ -2,7 +2,7 @@
  *
  * A bucket of bytes that fills at the pacing rate. While it holds any, packets go; once it is empty, they wait until it holds a
  * quantum, so that what leaves at once is a batch fit for one GSO send and not a packet. A late timer is made up for, up to the
- * bucket's depth; more than that is never sent at once, after no silence and no recovery. */
+ * bucket's depth, which is at least an initial window; more than that is never sent at once, after no silence and no recovery. */
 #ifndef SCTP_PACE_H
 #define SCTP_PACE_H
 

@@ -153,7 +153,7 @@ static struct cc_ack describe(sluice_sctp *a, const struct ack *ack, const struc
 		.flight = a->sent.flight,
 		.advanced = ack->advanced,
 		.all_acked = outstanding_count(&a->sent) == 0,
-		.cwnd_limited = r->limited || flight_before + a->view.mtu > a->view.cwnd,
+		.cwnd_limited = r->limited || r->limited_before || flight_before + a->view.mtu > a->view.cwnd,
 		.delivered = a->sent.log.delivered,
 	};
 	r->lost_told = a->sent.log.lost;
@@ -165,6 +165,9 @@ static struct cc_ack describe(sluice_sctp *a, const struct ack *ack, const struc
 	if (newest->delivered >= r->round_end) {
 		c.round_start = true;
 		r->round_end = a->sent.log.delivered;
+		/* What is acknowledged in this round was sent in the last one. */
+		r->limited_before = r->limited;
+		r->limited = false;
 	}
 	txlog_sample(&a->sent.log, newest, a->rto.min_rtt, a->now, &rate);
 	c.rate = rate.rate;
@@ -232,8 +235,6 @@ void recovery_sack(sluice_sctp *a, struct ack *ack, uint64_t flight_before) {
 	if (ack->bytes > 0) {
 		struct cc_ack c = describe(a, ack, newest, flight_before);
 		a->cc->ack(&a->view, &c);
-		if (c.round_start)
-			a->recovery.limited = false;
 	}
 	if (disproved)
 		timeout_take_back(a, newest);

@@ -21,9 +21,10 @@ struct recovery {
 	bool repeated;    /* T3 has expired more than once since */
 	bool answered;    /* something was acknowledged since */
 	uint64_t resent_at;
-	bool limited;       /* cwnd, and nothing else, held data back in this round */
-	uint64_t round_end; /* `delivered` at which the round trip is over */
-	uint64_t lost_told; /* bytes lost that the control has heard of */
+	bool limited;        /* cwnd, and nothing else, held data back in this round, ... */
+	bool limited_before; /* ... or in the one before */
+	uint64_t round_end;  /* `delivered` at which the round trip is over */
+	uint64_t lost_told;  /* bytes lost that the control has heard of */
 	uint64_t undo_low, undo_high, undo_pending;
 	uint64_t probe_end;
 	bool probe_repeated; /* it repeated the last chunk, else it was new data */

@@ -220,9 +220,10 @@ static void sample(struct samples *s, double value) {
 		s->values[s->count++] = value;
 }
 
+/* What the association does not take is as good as lost. */
 static void give(struct wan_end *e, const sluice_send_info *info, const void *data, size_t len) {
 	int rc = sluice_sctp_send(e->sctp, info, data, len);
-	if (rc)
+	if (rc && rc != SLUICE_WOULD_BLOCK)
 		sim_fail(&e->wan->sim, "host %s: send: %s", e->host->name, sluice_error_name(rc));
 	e->number++;
 }
