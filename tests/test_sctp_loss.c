@@ -6,10 +6,30 @@
 #include "sim/pair.h"
 #include "sim/script.h"
 
+/* The rules of RFC 9260 alone. */
+static const sluice_sctp_config *by_the_book(sluice_sctp_config *c) {
+	c->recovery = SLUICE_RECOVERY_RFC9260;
+	c->congestion_control = SLUICE_CC_NEWRENO;
+	c->pacing = SLUICE_PACING_OFF;
+	return c;
+}
+
+static const sluice_sctp_config *book(void) {
+	static sluice_sctp_config c;
+	sluice_sctp_config_init(&c);
+	return by_the_book(&c);
+}
+
+static void pair_by_the_book(struct pair_config *c) {
+	pair_config_init(c);
+	by_the_book(&c->a);
+	by_the_book(&c->b);
+}
+
 /* A link on which packets come one after the other, as on a real line: a millisecond for 1250 bytes. */
 static struct pair_config line(void) {
 	struct pair_config c;
-	pair_config_init(&c);
+	pair_by_the_book(&c);
 	c.ab.rate = c.ba.rate = 10000000;
 	return c;
 }
@@ -38,7 +58,7 @@ END_TEST
 
 START_TEST(test_three_miss_indications_make_a_fast_retransmit_and_two_do_not) {
 	struct script s;
-	script_init(&s, NULL);
+	script_init(&s, book());
 	ck_assert(script_open_passive(&s));
 	uint8_t message[1000] = {1};
 	for (unsigned i = 0; i < 6; i++)
@@ -64,7 +84,7 @@ END_TEST
 START_TEST(test_a_repeated_sack_is_no_miss_indication) {
 	/* RFC 9260, 7.2.4: "miss indications SHOULD follow the HTNA (Highest TSN Newly Acknowledged) algorithm". */
 	struct script s;
-	script_init(&s, NULL);
+	script_init(&s, book());
 	ck_assert(script_open_passive(&s));
 	uint8_t message[1000] = {1};
 	for (unsigned i = 0; i < 6; i++)
@@ -99,7 +119,7 @@ END_TEST
 
 START_TEST(test_t3_backs_off_and_the_peer_that_is_gone_is_given_up) {
 	struct pair_config c;
-	pair_config_init(&c);
+	pair_by_the_book(&c);
 	c.a.association_max_retransmits = 5;
 	struct pair p;
 	pair_start(&p, &c);
@@ -129,7 +149,7 @@ END_TEST
 
 START_TEST(test_an_answer_resets_the_error_count) {
 	struct pair_config c;
-	pair_config_init(&c);
+	pair_by_the_book(&c);
 	c.a.association_max_retransmits = 3;
 	struct pair p;
 	pair_start(&p, &c);
@@ -147,7 +167,7 @@ END_TEST
 
 START_TEST(test_a_peer_that_vanished_while_idle_is_noticed_by_heartbeats) {
 	struct pair_config c;
-	pair_config_init(&c);
+	pair_by_the_book(&c);
 	c.a.heartbeat_interval = SLUICE_S;
 	c.a.association_max_retransmits = 4;
 	struct pair p;
@@ -168,7 +188,7 @@ END_TEST
 
 START_TEST(test_without_heartbeats_an_idle_association_is_silent_and_never_wakes) {
 	struct pair_config c;
-	pair_config_init(&c);
+	pair_by_the_book(&c);
 	c.a.heartbeat_interval = c.b.heartbeat_interval = SLUICE_NEVER;
 	struct pair p;
 	pair_start(&p, &c);
@@ -186,7 +206,7 @@ END_TEST
 
 START_TEST(test_the_round_trip_time_is_measured) {
 	struct pair_config c;
-	pair_config_init(&c);
+	pair_by_the_book(&c);
 	c.ab.delay = 60 * SLUICE_MS;
 	c.ba.delay = 40 * SLUICE_MS;
 	struct pair p;
@@ -283,6 +303,7 @@ static int first_burst(uint32_t max_burst) {
 	struct direct d;
 	sluice_sctp_config c;
 	sluice_sctp_config_init(&c);
+	by_the_book(&c);
 	c.max_burst = max_burst;
 	c.initial_window = 20000;
 	c.checksum = SLUICE_CHECKSUM_CRC32C;
@@ -312,7 +333,7 @@ END_TEST
 
 START_TEST(test_with_max_burst_everything_still_arrives) {
 	struct pair_config c;
-	pair_config_init(&c);
+	pair_by_the_book(&c);
 	c.a.max_burst = c.b.max_burst = 4;
 	c.ab.loss = 0.02;
 	struct pair p;
@@ -327,7 +348,7 @@ END_TEST
 START_TEST(test_heavy_loss_both_ways_is_survived) {
 	for (uint64_t n = sim_first(0); n <= sim_last(9); n++) {
 		struct pair_config c;
-		pair_config_init(&c);
+		pair_by_the_book(&c);
 		c.seed = n;
 		c.ab.loss = c.ba.loss = 0.3;
 		c.a.association_max_retransmits = c.b.association_max_retransmits = 30;
@@ -347,7 +368,7 @@ END_TEST
 
 START_TEST(test_a_fast_retransmit_of_the_first_chunk_starts_t3_anew) {
 	struct script s;
-	script_init(&s, NULL);
+	script_init(&s, book());
 	ck_assert(script_open_passive(&s));
 	uint8_t message[1000] = {1};
 	for (unsigned i = 0; i < 6; i++)
@@ -372,7 +393,7 @@ END_TEST
 
 START_TEST(test_a_sender_that_found_no_memory_tries_again) {
 	struct script s;
-	script_init(&s, NULL);
+	script_init(&s, book());
 	ck_assert(script_open_passive(&s));
 	uint8_t message[1000] = {1};
 	ck_assert_int_eq(sluice_sctp_send(s.sctp, &(sluice_send_info){0}, message, sizeof message), 0);
@@ -391,6 +412,7 @@ END_TEST
 START_TEST(test_one_heartbeat_at_a_time_however_short_the_interval) {
 	sluice_sctp_config c;
 	sluice_sctp_config_init(&c);
+	by_the_book(&c);
 	c.heartbeat_interval = 1;
 	struct script s;
 	script_init(&s, &c);

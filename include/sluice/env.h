@@ -46,8 +46,11 @@ typedef struct sluice_env_config {
 	void *log_ctx;
 	enum sluice_log_level log_level;
 
-	size_t slab_size;   /* bytes of one receive slab; 0: 65536, one GRO read */
-	size_t slab_limit;  /* slabs that retained messages may hold at once; beyond it payload is copied. 0: 64 */
+	size_t slab_size;  /* bytes of one receive slab; 0: 65536, one GRO read */
+	size_t slab_limit; /* slabs that retained messages may hold at once; beyond it payload is copied. 0: 64 */
+	/* Receive windows grow with what their paths need (sctp.h, receive_window_max). All associations of the environment together may
+	 * promise this many bytes beyond their initial windows. 0: 256 MiB */
+	uint64_t window_budget;
 	size_t cache_limit; /* bytes of free blocks kept for reuse; 0: 4 MiB, so that a full high-water mark fits */
 } sluice_env_config;
 

@@ -58,6 +58,7 @@ int sluice_env_new(const sluice_env_config *config, sluice_env **out) {
 		.log_level = c->log_level,
 		.slab_size = c->slab_size ? c->slab_size : 65536,
 		.slab_limit = c->slab_limit ? c->slab_limit : 64,
+		.window_budget = c->window_budget ? c->window_budget : (uint64_t)256 << 20,
 	};
 	block_pool_init(&env->blocks, allocator, c->cache_limit ? c->cache_limit : (size_t)4 << 20);
 	*out = env;

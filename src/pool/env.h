@@ -25,6 +25,8 @@ struct sluice_env {
 	size_t slab_size, slab_limit;
 	size_t slabs_live; /* handed out and not yet back */
 	size_t slabs_free;
+
+	uint64_t window_budget, window_lent; /* bytes of receive windows beyond the initial ones: may be promised, are */
 };
 
 /* Objects and arrays. The memory is not zeroed. NULL when there is none. */

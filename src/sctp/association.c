@@ -18,6 +18,7 @@ void sluice_sctp_config_init(sluice_sctp_config *config) {
 	} while (0)
 
 static void config_complete(sluice_sctp_config *c) {
+	bool window_grows = c->receive_window == 0;
 	DEFAULT(local_port, 5000);
 	DEFAULT(remote_port, 5000);
 	DEFAULT(outbound_streams, 65535);
@@ -25,7 +26,6 @@ static void config_complete(sluice_sctp_config *c) {
 	DEFAULT(mtu, 1188);
 	DEFAULT(receive_window, 2u << 20);
 	DEFAULT(max_message_size, 262144);
-	DEFAULT(high_water, 2u << 20);
 	/* A message is put together inside the window; one that does not fit it with what its fragments cost beside their payload
 	 * would wait for ever. */
 	uint64_t one_message = (uint64_t)c->max_message_size + c->max_message_size / 4;
@@ -40,16 +40,17 @@ static void config_complete(sluice_sctp_config *c) {
 	DEFAULT(init_max_retransmits, 8);
 	DEFAULT(association_max_retransmits, 10);
 	DEFAULT(initial_window, 10 * c->mtu);
-	DEFAULT(max_outstanding_chunks, 8192);
 	DEFAULT(min_window, 4 * c->mtu); /* RFC 9260, 7.2.3: "ssthresh = max(cwnd / 2, 4 * PMDCS)" */
 	DEFAULT(max_window, UINT64_MAX);
-	DEFAULT(congestion_control, SLUICE_CC_NEWRENO);
-	DEFAULT(recovery, SLUICE_RECOVERY_RFC9260);
-	DEFAULT(pacing, SLUICE_PACING_OFF);
+	DEFAULT(congestion_control, SLUICE_CC_CUBIC);
+	DEFAULT(recovery, SLUICE_RECOVERY_RACK);
+	DEFAULT(pacing, SLUICE_PACING_ON);
 	DEFAULT(scheduler, SLUICE_SCHEDULER_ROUND_ROBIN);
 	DEFAULT(sack_policy, SLUICE_SACK_EVERY_BATCH);
 	DEFAULT(mtu_max, c->mtu);
-	DEFAULT(receive_window_max, c->receive_window);
+	DEFAULT(receive_window_max, window_grows ? 64u << 20 : c->receive_window);
+	if (c->receive_window_max < c->receive_window)
+		c->receive_window_max = c->receive_window;
 }
 
 /* More than two years; what is added to a clock must not run over. */
@@ -113,7 +114,8 @@ int sluice_sctp_new(sluice_env *env, const sluice_sctp_config *config, sluice_sc
 	a->window->opened = data_window_opened;
 	a->window->owner = a;
 	env_entropy(env, a->secret, sizeof a->secret);
-	outgoing_init(&a->out, env, &a->events, complete.high_water);
+	outgoing_init(&a->out, env, &a->events, complete.high_water ? complete.high_water : HIGH_WATER);
+	rwnd_init(&a->rwnd, env, complete.receive_window, complete.receive_window_max);
 	reassembly_init(&a->in, env, a->window, &a->events, complete.max_message_size, complete.partial_delivery);
 	outstanding_init(&a->sent, env, &a->out, UINT64_C(1) << 32);
 	tsnmap_init(&a->map, env, UINT64_C(1) << 32);
@@ -147,6 +149,7 @@ void sluice_sctp_free(sluice_sctp *a) {
 	outgoing_free(&a->out);
 	reassembly_free(&a->in);
 	tsnmap_free(&a->map);
+	rwnd_reset(&a->rwnd);
 	drop_replies(a);
 	env_free(a->env, a->echo);
 	window_unref(a->window);
@@ -319,7 +322,7 @@ int sluice_sctp_set_high_water(sluice_sctp *a, uint16_t stream, uint64_t bytes) 
 	struct tx_stream *s = outgoing_stream(&a->out, stream);
 	if (!s)
 		return SLUICE_NO_MEMORY;
-	s->high_water = bytes ? bytes : a->config.high_water;
+	s->high_water = bytes;
 	return 0;
 }
 

@@ -20,6 +20,7 @@
 #include "sctp/reassembly.h"
 #include "sctp/recovery.h"
 #include "sctp/rto.h"
+#include "sctp/rwnd.h"
 #include "sctp/trace.h"
 #include "sctp/tsnmap.h"
 
@@ -130,7 +131,8 @@ struct sluice_sctp {
 	struct cc_view view;
 	struct recovery recovery;
 	struct pace pace;
-	uint64_t peer_a_rwnd; /* from the last SACK; what may still be sent is this minus the flight */
+	uint64_t peer_window_max; /* the largest a_rwnd that the peer has named */
+	uint64_t peer_a_rwnd;     /* from the last SACK; what may still be sent is this minus the flight */
 	uint64_t last_data_sent;
 	uint64_t burst_end;      /* flight at which the burst that the last input allowed is spent; config.max_burst */
 	uint64_t probe_interval; /* of TIMER_PROBE; 0: the window was open when last heard of */
@@ -139,6 +141,9 @@ struct sluice_sctp {
 
 	/* receiving */
 	struct window *window;
+	struct rwnd rwnd;
+	uint64_t batch_payload; /* new, in this input() */
+	bool rtt_asked;         /* a HEARTBEAT was sent to learn the round trip */
 	struct tsnmap map;
 	struct reassembly in;
 	uint32_t duplicates[DUPLICATES_MAX];
@@ -245,6 +250,10 @@ static inline uint64_t ack_window_left(const sluice_sctp *a) {
 
 /* Gives up what may not be sent again, and tells the peer. */
 void ack_abandon_exhausted(sluice_sctp *a);
+
+/* What a stream may hold by default: at least so much, and more as the window needs. */
+#define HIGH_WATER (UINT64_C(2) << 20)
+#define HIGH_WATER_MAX (UINT64_C(128) << 20)
 
 /* ---- recovery.c ---- */
 #define RECOVERY_SILENT_PROBE (400 * SLUICE_MS)

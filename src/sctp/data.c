@@ -7,7 +7,7 @@
 /* ---- the window ---- */
 
 uint64_t data_a_rwnd(const sluice_sctp *a) {
-	uint64_t window = a->config.receive_window;
+	uint64_t window = a->rwnd.size;
 	return a->window->held < window ? window - a->window->held : 0;
 }
 
@@ -15,7 +15,7 @@ uint64_t data_a_rwnd(const sluice_sctp *a) {
  * that a slow reader does not cause a SACK for each message (silly window). */
 void data_window_opened(void *association) {
 	sluice_sctp *a = association;
-	uint64_t now_free = data_a_rwnd(a), window = a->config.receive_window;
+	uint64_t now_free = data_a_rwnd(a), window = a->rwnd.size;
 	uint64_t step = window / 4 > a->mtu ? window / 4 : a->mtu;
 	if (a->state == SLUICE_SCTP_CLOSED || a->advertised >= window / 2 || now_free < a->advertised + step)
 		return;
@@ -28,7 +28,7 @@ void data_window_opened(void *association) {
  * so it is taken up to three times: it must get in, or everything behind it stays. This is the bound on what a peer can make us
  * hold. */
 static bool window_takes(const sluice_sctp *a, uint64_t tsn, uint32_t len) {
-	uint64_t limit = (uint64_t)a->config.receive_window * (tsn < a->map.highest ? 3 : 2);
+	uint64_t limit = a->rwnd.size * (tsn < a->map.highest ? 3 : 2);
 	return a->window->held + len + HELD_OVERHEAD <= limit;
 }
 
@@ -142,6 +142,7 @@ void data_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
 	}
 	/* A hole that is filled is news too: the sender may stop repairing. RFC 9260, 6.7. */
 	bool had_gap = tsnmap_has_gap(&a->map);
+	a->batch_payload += d.len;
 	if (!take_new(a, p, &d, tsn)) {
 		sack_at_once(a);
 		return;
@@ -152,9 +153,26 @@ void data_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
 		sack_at_once(a);
 }
 
+/* The window grows with the path. Who only receives has no round trip of its own and asks for one: once, when there is enough data to
+ * make it worth while. */
+static void window_follow(sluice_sctp *a) {
+	uint64_t rtt = a->rto.min_rtt == UINT64_MAX ? 0 : a->rto.min_rtt;
+	if (a->rwnd.size == a->rwnd.max)
+		return;
+	if (rtt == 0 && !a->rtt_asked && a->in.to.payload > a->rwnd.initial / 16 && a->state == SLUICE_SCTP_ESTABLISHED &&
+	    !timer_running(a, TIMER_HEARTBEAT_ACK)) {
+		a->rtt_asked = true;
+		a->pending |= PENDING_HEARTBEAT;
+	}
+	if (rwnd_received(&a->rwnd, a->batch_payload, a->window->held, rtt, a->now))
+		sack_at_once(a);
+}
+
 void data_batch_end(sluice_sctp *a, uint32_t packets_with_data) {
 	if (a->state == SLUICE_SCTP_CLOSED)
 		return;
+	window_follow(a);
+	a->batch_payload = 0;
 	a->unacked_packets += packets_with_data;
 	/* Parts are given to the app before they have their size when the window is half full: it may be full of them. */
 	if (a->window->held > a->config.receive_window / 2)

@@ -145,7 +145,9 @@ static void take_peer(sluice_sctp *a, uint32_t tag, uint32_t tsn, uint32_t a_rwn
 	a->peer_tag = tag;
 	tsnmap_free(&a->map);
 	tsnmap_init(&a->map, a->env, SERIAL_ORIGIN + tsn - 1);
-	a->peer_a_rwnd = a_rwnd;
+	a->peer_a_rwnd = a->peer_window_max = a_rwnd;
+	a->rtt_asked = false;
+	rwnd_reset(&a->rwnd);
 	/* RFC 9260, 5.1.1: when the peer takes fewer streams than we want, "the endpoint MUST use MIS outbound streams". */
 	a->outbound = min16(a->config.outbound_streams, inbound);
 	a->inbound = min16(a->config.inbound_streams, outbound);

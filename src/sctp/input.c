@@ -13,6 +13,13 @@ bool input_state_in(const sluice_sctp *a, uint32_t states) {
 /* ---- small chunks ---- */
 
 static void abort_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
+	p->stop = true;
+	/* With the T bit it comes from a side that has no association (any more; RFC 9260, 8.4). In SHUTDOWN-ACK-SENT that is the side whose
+	 * SHUTDOWN-COMPLETE was lost: nothing is outstanding, and the end is the one that was agreed on. */
+	if (a->state == SLUICE_SCTP_SHUTDOWN_ACK_SENT && c->flags & WIRE_FLAG_T) {
+		association_end(a, 0, "shut down");
+		return;
+	}
 	struct reader r = reader_of(c->value, c->len);
 	struct wire_param cause;
 	char reason[64] = "";
@@ -23,7 +30,6 @@ static void abort_chunk(sluice_sctp *a, struct packet *p, const struct wire_chun
 			snprintf(reason, sizeof reason, ": %.*s", (int)cause.len, (const char *)cause.value);
 	}
 	association_end(a, SLUICE_ABORTED, "aborted by the peer (%s%s)", name, reason);
-	p->stop = true;
 }
 
 static void error_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {

@@ -14,7 +14,6 @@ struct tx_stream *outgoing_stream(struct outgoing *o, uint16_t id) {
 	if (!s)
 		return NULL;
 	s->id = id;
-	s->high_water = o->high_water;
 	s->writable = (struct event_node){.type = SLUICE_SCTP_WRITABLE, .stream = id};
 	s->low_event = (struct event_node){.type = SLUICE_SCTP_BUFFERED_LOW, .stream = id};
 	s->reset_event = (struct event_node){.type = SLUICE_SCTP_RESET_OUT, .stream = id};
@@ -85,6 +84,10 @@ static void queue_remove(struct outgoing *o, struct tx_message *m) {
 	}
 }
 
+static uint64_t high_water(const struct outgoing *o, const struct tx_stream *s) {
+	return s->high_water ? s->high_water : o->high_water;
+}
+
 /* ---- accepting ---- */
 
 static struct tx_timed *timed_new(struct outgoing *o, struct tx_message *m) {
@@ -142,7 +145,7 @@ static void accept_message(struct outgoing *o, struct tx_message *m) {
 /* A message on an empty stream is always taken, or one larger than the mark could never go. */
 static bool would_block(struct outgoing *o, uint16_t stream, uint32_t len) {
 	struct tx_stream *s = outgoing_find(o, stream);
-	if (!s || s->buffered == 0 || s->buffered + len <= s->high_water)
+	if (!s || s->buffered == 0 || s->buffered + len <= high_water(o, s))
 		return false;
 	s->blocked = true;
 	return true;
@@ -256,7 +259,7 @@ static void buffered_sink(struct outgoing *o, struct tx_stream *s, uint32_t byte
 		event_push(o->events, &s->low_event);
 	}
 	/* Half the mark, so that the app refills in bulk instead of being called for each message. */
-	if (s->blocked && s->buffered <= s->high_water / 2) {
+	if (s->blocked && s->buffered <= high_water(o, s) / 2) {
 		s->blocked = false;
 		event_push(o->events, &s->writable);
 	}

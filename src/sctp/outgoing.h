@@ -61,7 +61,7 @@ struct tx_stream {
 	struct tx_stream *next_ready;
 	struct tx_stream *next_reset;
 	struct tx_message *head, *tail;
-	uint64_t buffered, buffered_messages, low, high_water;
+	uint64_t buffered, buffered_messages, low, high_water; /* high_water 0: that of all */
 	uint64_t lost_messages; /* dropped since the last send because the association ended or restarted */
 	struct event_node writable, low_event, reset_event, abandoned;
 };

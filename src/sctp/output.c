@@ -92,8 +92,9 @@ static bool fill_retransmissions(sluice_sctp *a, struct fill *f) {
 			return false;
 		if (!congestion_allows(a) || !window_allows_again(a, c->len))
 			return false;
-		/* RFC 9260, 7.2.4, 4: T3 is started anew when the first outstanding chunk is the one that is fast retransmitted. */
-		if ((a->recovery.free_packet || a->config.recovery == SLUICE_RECOVERY_RACK) && tsn == a->sent.cum + 1)
+		/* RFC 9260, 7.2.4, 4: T3 is started anew when the first outstanding chunk is the one that is fast retransmitted. Not by what
+		 * goes out between the T3s of a silent path. */
+		if ((a->recovery.free_packet || a->view.in_recovery) && !a->recovery.mending && tsn == a->sent.cum + 1)
 			timer_stop(a, TIMER_T3);
 		outstanding_resent(&a->sent, tsn, a->now);
 		put_chunk(a, f, c, tsn, a->recovery.probe_end != 0);
@@ -132,7 +133,12 @@ static uint8_t fragment_flags(const struct tx_message *m, uint32_t len) {
 }
 
 static bool chunk_reserve(sluice_sctp *a) {
-	if (outstanding_reserve(&a->sent, a->config.max_outstanding_chunks))
+	/* Other stacks track only some thousand TSNs, and drop what is beyond; but one that promises room for more full chunks than that
+	 * must be able to receive them. */
+	uint64_t limit = a->config.max_outstanding_chunks;
+	if (limit == 0)
+		limit = a->peer_window_max / 1024 > 8192 ? a->peer_window_max / 1024 : 8192;
+	if (outstanding_reserve(&a->sent, limit < OUTSTANDING_MAX ? (uint32_t)limit : OUTSTANDING_MAX - 1))
 		return true;
 	/* No memory, and nothing in flight whose answer would bring us back here. */
 	if (outstanding_count(&a->sent) == 0 && !timer_running(a, TIMER_PROBE))
@@ -152,8 +158,10 @@ static void fill_new(sluice_sctp *a, struct fill *f) {
 			return;
 		uint64_t tsn = a->sent.next;
 		struct tx_chunk *c = outstanding_append(&a->sent, m, len, fragment_flags(m, len), a->now);
-		/* RFC 9260, 6.1: the I bit is for the sender that waits in SHUTDOWN-PENDING for the last acknowledgement. */
-		bool last = a->state == SLUICE_SCTP_SHUTDOWN_PENDING && !outgoing_next(&a->out);
+		/* RFC 9260, 6.1: the I bit is for the sender that waits in SHUTDOWN-PENDING for the last acknowledgement. RFC 7053, 4: and for
+		 * one that would be hurt by a delayed one: a tail loss probe is to follow the end of a flight soon. */
+		bool last = (a->state == SLUICE_SCTP_SHUTDOWN_PENDING || a->config.recovery == SLUICE_RECOVERY_RACK) &&
+		            !outgoing_next(&a->out);
 		put_chunk(a, f, c, tsn, last);
 		recovery_sent(a, tsn, len, false);
 	}

@@ -15,7 +15,7 @@ void rack_ack(struct rack *r, const struct outstanding *o, const struct ack *ack
 	uint64_t rtt = now - p->sent_at;
 	/* RFC 8985, 6.2, step 2: of a retransmission that was acknowledged sooner than any round trip takes, it was the original
 	 * that arrived, and nothing is learnt. */
-	if (p->retransmission && rtt < min_rtt)
+	if (p->retransmission && min_rtt != UINT64_MAX && rtt < min_rtt)
 		return;
 	r->rtt = rtt;
 	if (ack->newest > r->number) {

@@ -216,6 +216,15 @@ static void respond(sluice_sctp *a, const struct ack *ack, uint64_t lost, uint64
 		prr_ack(&a->recovery.prr, ack->bytes, a->sent.flight, a->view.ssthresh, a->view.mtu);
 }
 
+/* The app may queue what the window can carry, and half as much again, so that there is something to send when it opens. A round trip
+ * below two milliseconds needs no more than the least at any rate. */
+static void raise_high_water(sluice_sctp *a) {
+	if (a->config.high_water || a->view.srtt < 2 * SLUICE_MS)
+		return;
+	uint64_t mark = a->view.cwnd + a->view.cwnd / 2;
+	a->out.high_water = mark < HIGH_WATER ? HIGH_WATER : mark < HIGH_WATER_MAX ? mark : HIGH_WATER_MAX;
+}
+
 void recovery_sack(sluice_sctp *a, struct ack *ack, uint64_t flight_before) {
 	/* A copy, for the log goes on below. */
 	struct tx_packet copy, *newest = NULL;
@@ -245,6 +254,7 @@ void recovery_sack(sluice_sctp *a, struct ack *ack, uint64_t flight_before) {
 		enter(a, flight_before);
 	}
 	recovery_pace(a);
+	raise_high_water(a);
 }
 
 void recovery_duplicate(sluice_sctp *a, uint64_t tsn) {
