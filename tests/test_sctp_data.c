@@ -389,9 +389,13 @@ START_TEST(test_the_i_bit_is_answered_at_once) {
 }
 END_TEST
 
-START_TEST(test_one_input_call_gives_one_sack) {
+START_TEST(test_one_input_call_gives_one_sack_where_each_batch_gets_one) {
 	struct script s;
-	started(&s);
+	sluice_sctp_config c;
+	sluice_sctp_config_init(&c);
+	c.sack_policy = SLUICE_SACK_EVERY_BATCH;
+	script_init(&s, &c);
+	ck_assert(script_open_passive(&s));
 	uint8_t space[10][100];
 	sluice_datagram d[10];
 	for (unsigned i = 0; i < 10; i++) {
@@ -591,9 +595,9 @@ SUITE("sctp data", test_messages_of_every_size_arrive_intact, test_large_message
       test_fragments_that_come_in_the_wrong_order_are_put_together, test_tsns_and_ssns_may_wrap, test_our_tsns_and_ssns_may_wrap,
       test_gaps_are_reported_as_blocks, test_out_of_order_data_is_acknowledged_at_once,
       test_duplicates_are_reported_at_once_and_delivered_once, test_one_packet_alone_is_acknowledged_after_the_delay,
-      test_the_second_packet_is_acknowledged_at_once, test_the_i_bit_is_answered_at_once, test_one_input_call_gives_one_sack,
-      test_a_sack_rides_with_data_that_goes_the_other_way, test_buffered_counts_until_the_acknowledgement,
-      test_send_blocks_at_the_high_water_mark_and_tells_when_it_may_go_on,
+      test_the_second_packet_is_acknowledged_at_once, test_the_i_bit_is_answered_at_once,
+      test_one_input_call_gives_one_sack_where_each_batch_gets_one, test_a_sack_rides_with_data_that_goes_the_other_way,
+      test_buffered_counts_until_the_acknowledgement, test_send_blocks_at_the_high_water_mark_and_tells_when_it_may_go_on,
       test_buffered_low_comes_once_each_time_the_threshold_is_passed, test_times_that_would_run_over_the_clock_are_refused,
       test_bad_arguments_are_refused, test_the_wake_hook_is_called_once_for_many_sends,
       test_a_message_kept_by_the_app_outlives_the_association, test_small_messages_that_are_kept_do_not_pin_slabs)

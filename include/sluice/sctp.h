@@ -54,7 +54,7 @@ enum sluice_scheduler {
 	SLUICE_SCHEDULER_WEIGHTED_FAIR,      /* bytes in proportion to the streams' weights */
 };
 
-/* When are received packets acknowledged? */
+/* When are received packets acknowledged? A single packet waits for sack_delay in any case, and what is out of order for nothing. */
 enum sluice_sack_policy {
 	SLUICE_SACK_DEFAULT = 0,
 	SLUICE_SACK_EVERY_SECOND, /* RFC 9260, 6.2: every second packet, also within one input() */
@@ -83,10 +83,11 @@ typedef struct sluice_sctp_config {
 	uint64_t rto_initial, rto_min, rto_max; /* ns; 500 ms, 300 ms, 3 s (RFC 9260 names 1 s, 1 s, 60 s) */
 	uint64_t cookie_lifetime;               /* ns; 60 s */
 	uint64_t heartbeat_interval;            /* ns; 30 s; SLUICE_NEVER: none */
-	uint64_t sack_delay;                    /* ns; 20 ms, at most 500 ms */
-	uint32_t init_max_retransmits;          /* 8 */
-	uint32_t association_max_retransmits;   /* 10 */
-	uint32_t initial_window;                /* cwnd at start, in bytes; RFC 9260's min(4 MTU, max(2 MTU, 4404)) is too small
+	uint64_t sack_delay; /* of the acknowledgement of a single packet, ns, at most 500 ms; a quarter of the round-trip time,
+	                      * 1..20 ms */
+	uint32_t init_max_retransmits;        /* 8 */
+	uint32_t association_max_retransmits; /* 10 */
+	uint32_t initial_window;              /* cwnd at start, in bytes; RFC 9260's min(4 MTU, max(2 MTU, 4404)) is too small
 	                                         * for the internet of today: RFC 6928's 10 MTU */
 	uint32_t max_burst;              /* packets of new data that one input() or advance() may let out; 0: no limit but cwnd */
 	uint32_t max_outstanding_chunks; /* DATA chunks in flight; other stacks track only some thousand TSNs; 8192 */
@@ -169,7 +170,8 @@ SLUICE_API void sluice_sctp_abort(sluice_sctp *a, const char *reason);
 
 /* ---- the four verbs ---------------------------------------------------------------------------------------------- */
 
-/* Takes SCTP packets. Bad ones are counted in the statistics and skipped. At most one SACK comes of one call. Returns 0,
+/* Takes SCTP packets. Bad ones are counted in the statistics and skipped. The SACKs that come of one call are one, or one for each two
+ * packets as far as 32 hold (config.sack_policy). Returns 0,
  * or SLUICE_NO_MEMORY when a packet was dropped for want of memory (it counts as lost). */
 SLUICE_API int sluice_sctp_input(sluice_sctp *a, const sluice_datagram *datagrams, size_t count, uint64_t now);
 

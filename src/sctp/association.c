@@ -36,7 +36,6 @@ static void config_complete(sluice_sctp_config *c) {
 	DEFAULT(rto_max, 3 * SLUICE_S);
 	DEFAULT(cookie_lifetime, 60 * SLUICE_S);
 	DEFAULT(heartbeat_interval, 30 * SLUICE_S);
-	DEFAULT(sack_delay, 20 * SLUICE_MS);
 	DEFAULT(init_max_retransmits, 8);
 	DEFAULT(association_max_retransmits, 10);
 	DEFAULT(initial_window, 10 * c->mtu);
@@ -46,7 +45,7 @@ static void config_complete(sluice_sctp_config *c) {
 	DEFAULT(recovery, SLUICE_RECOVERY_RACK);
 	DEFAULT(pacing, SLUICE_PACING_ON);
 	DEFAULT(scheduler, SLUICE_SCHEDULER_ROUND_ROBIN);
-	DEFAULT(sack_policy, SLUICE_SACK_EVERY_BATCH);
+	DEFAULT(sack_policy, SLUICE_SACK_ADAPTIVE);
 	DEFAULT(mtu_max, c->mtu);
 	DEFAULT(receive_window_max, window_grows ? 64u << 20 : c->receive_window);
 	if (c->receive_window_max < c->receive_window)
@@ -66,7 +65,7 @@ static bool config_valid(const sluice_sctp_config *c) {
 	return durations_valid(c) && c->mtu >= 296 && c->mtu <= 65520 && c->receive_window >= 4096 &&
 	       cc_by_number(c->congestion_control) && (unsigned)c->recovery <= SLUICE_RECOVERY_RACK &&
 	       (unsigned)c->pacing <= SLUICE_PACING_OFF && c->scheduler == SLUICE_SCHEDULER_ROUND_ROBIN &&
-	       c->sack_policy == SLUICE_SACK_EVERY_BATCH && c->mtu_max <= 65520 &&
+	       (unsigned)c->sack_policy <= SLUICE_SACK_ADAPTIVE && c->mtu_max <= 65520 &&
 	       (c->checksum == SLUICE_CHECKSUM_CRC32C || c->checksum == SLUICE_CHECKSUM_DTLS);
 }
 
@@ -150,6 +149,7 @@ void sluice_sctp_free(sluice_sctp *a) {
 	reassembly_free(&a->in);
 	tsnmap_free(&a->map);
 	rwnd_reset(&a->rwnd);
+	sack_free(&a->acks, a->env);
 	drop_replies(a);
 	env_free(a->env, a->echo);
 	window_unref(a->window);

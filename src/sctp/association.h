@@ -21,6 +21,7 @@
 #include "sctp/recovery.h"
 #include "sctp/rto.h"
 #include "sctp/rwnd.h"
+#include "sctp/sack.h"
 #include "sctp/trace.h"
 #include "sctp/tsnmap.h"
 
@@ -114,7 +115,7 @@ struct sluice_sctp {
 	uint32_t local_tsn; /* initial */
 	uint8_t secret[COOKIE_SECRET_SIZE];
 	uint16_t outbound, inbound; /* streams, negotiated */
-	bool peer_forward_tsn, peer_reconfig;
+	bool peer_forward_tsn, peer_reconfig, peer_pad;
 	bool interleaving;    /* I-DATA and I-FORWARD-TSN in place of DATA and FORWARD-TSN, both ways; RFC 8260 */
 	uint32_t data_header; /* bytes of the chunk header before the payload: WIRE_DATA_HEADER or WIRE_I_DATA_HEADER */
 	bool send_zero_checksum;
@@ -148,8 +149,8 @@ struct sluice_sctp {
 	struct reassembly in;
 	uint32_t duplicates[DUPLICATES_MAX];
 	uint16_t duplicate_count;
-	uint32_t unacked_packets; /* with DATA, since the last SACK */
-	uint64_t advertised;      /* a_rwnd of the last SACK */
+	struct sack_policy acks;
+	uint64_t advertised; /* a_rwnd of the last SACK */
 
 	struct reconfig reconfig;
 
@@ -233,7 +234,10 @@ bool input_state_in(const sluice_sctp *a, uint32_t states); /* states: bits 1 <<
 /* ---- data.c ---- */
 void data_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c);
 void data_forward_tsn(sluice_sctp *a, struct packet *p, const struct wire_chunk *c); /* I-FORWARD-TSN too */
-void data_batch_end(sluice_sctp *a, uint32_t packets_with_data);                     /* decides whether a SACK is due */
+/* A packet with DATA was taken and more packets follow in the same input(): is a SACK of its own due for those so far? */
+void data_packet_end(sluice_sctp *a);
+void data_batch_end(sluice_sctp *a, uint32_t packets_with_data); /* decides whether a SACK is due */
+bool data_write_early_sack(sluice_sctp *a, struct writer *w);    /* false: no room for the next one */
 void data_write_sack(sluice_sctp *a, struct writer *w);
 uint64_t data_a_rwnd(const sluice_sctp *a);
 void data_window_opened(void *association);

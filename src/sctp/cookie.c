@@ -3,7 +3,7 @@
 #define COOKIE_MAGIC 0x736c7531u /* "slu1": the layout's version */
 #define COOKIE_BODY (COOKIE_SIZE - CRYPTO_SHA256_SIZE)
 
-enum { FLAG_FORWARD_TSN = 1, FLAG_RECONFIG = 2, FLAG_ZERO_CHECKSUM = 4, FLAG_I_DATA = 8, FLAG_I_FORWARD_TSN = 16 };
+enum { FLAG_FORWARD_TSN = 1, FLAG_RECONFIG = 2, FLAG_ZERO_CHECKSUM = 4, FLAG_I_DATA = 8, FLAG_I_FORWARD_TSN = 16, FLAG_PAD = 32 };
 
 static uint8_t *add16(uint8_t *p, uint16_t v) {
 	put_be16(p, v);
@@ -23,7 +23,7 @@ static uint8_t *add64(uint8_t *p, uint64_t v) {
 static uint32_t flags_of(const struct capabilities *can) {
 	return (can->forward_tsn ? FLAG_FORWARD_TSN : 0u) | (can->reconfig ? FLAG_RECONFIG : 0u) |
 	       (can->zero_checksum ? FLAG_ZERO_CHECKSUM : 0u) | (can->i_data ? FLAG_I_DATA : 0u) |
-	       (can->i_forward_tsn ? FLAG_I_FORWARD_TSN : 0u);
+	       (can->i_forward_tsn ? FLAG_I_FORWARD_TSN : 0u) | (can->pad ? FLAG_PAD : 0u);
 }
 
 bool cookie_write(const struct cookie *c, const uint8_t secret[COOKIE_SECRET_SIZE], uint8_t *out) {
@@ -73,6 +73,7 @@ bool cookie_read(const uint8_t *data, size_t len, const uint8_t secret[COOKIE_SE
 		.zero_checksum = flags & FLAG_ZERO_CHECKSUM,
 		.i_data = flags & FLAG_I_DATA,
 		.i_forward_tsn = flags & FLAG_I_FORWARD_TSN,
+		.pad = flags & FLAG_PAD,
 	};
 	return !r.failed;
 }

@@ -14,7 +14,7 @@
 
 /* What the peer's INIT or INIT-ACK says that it can do. */
 struct capabilities {
-	bool forward_tsn, reconfig, zero_checksum, i_data, i_forward_tsn;
+	bool forward_tsn, reconfig, zero_checksum, i_data, i_forward_tsn, pad;
 };
 
 struct cookie {

@@ -4,6 +4,8 @@
 
 #include "base/serial.h"
 
+#include <string.h>
+
 /* ---- the window ---- */
 
 uint64_t data_a_rwnd(const sluice_sctp *a) {
@@ -168,12 +170,47 @@ static void window_follow(sluice_sctp *a) {
 		sack_at_once(a);
 }
 
+static uint16_t gather_gaps(const sluice_sctp *a, uint8_t *out, size_t max) {
+	uint64_t start = a->map.cum + 1, end;
+	uint16_t count = 0;
+	while (count < max && tsnmap_block(&a->map, &start, &end)) {
+		put_be16(out + 4 * count, (uint16_t)(start - a->map.cum));
+		put_be16(out + 4 * count + 2, (uint16_t)(end - a->map.cum));
+		count++;
+		start = end + 1;
+	}
+	return count;
+}
+
+/* The state of now, to go out before what follows is said. A SACK that names but some of the blocks would take back the others, so
+ * where there are many the last one speaks for all. */
+static bool early_take(sluice_sctp *a) {
+	uint8_t gaps[4 * (SACK_EARLY_GAPS + 1)];
+	size_t count = tsnmap_has_gap(&a->map) ? gather_gaps(a, gaps, SACK_EARLY_GAPS + 1) : 0;
+	struct early_sack *e = count <= SACK_EARLY_GAPS ? sack_early(&a->acks, a->env) : NULL;
+	if (!e)
+		return false;
+	*e = (struct early_sack){
+		.cum_tsn = (uint32_t)a->map.cum, .a_rwnd = (uint32_t)data_a_rwnd(a), .gap_count = (uint16_t)count};
+	memcpy(e->gaps, gaps, 4 * count);
+	return true;
+}
+
+void data_packet_end(sluice_sctp *a) {
+	if ((a->acks.unacked < 2 && !(a->pending & PENDING_SACK)) || a->duplicate_count > 0 || a->state == SLUICE_SCTP_CLOSED ||
+	    !early_take(a))
+		return;
+	a->acks.unacked = 0;
+	a->pending &= ~(uint32_t)PENDING_SACK;
+	timer_stop(a, TIMER_SACK);
+}
+
 void data_batch_end(sluice_sctp *a, uint32_t packets_with_data) {
 	if (a->state == SLUICE_SCTP_CLOSED)
 		return;
+	struct sack_policy *s = &a->acks;
 	window_follow(a);
 	a->batch_payload = 0;
-	a->unacked_packets += packets_with_data;
 	/* Parts are given to the app before they have their size when the window is half full: it may be full of them. */
 	if (a->window->held > a->config.receive_window / 2)
 		reassembly_relieve(&a->in);
@@ -184,12 +221,13 @@ void data_batch_end(sluice_sctp *a, uint32_t packets_with_data) {
 		return;
 	}
 	/* RFC 9260, 6.2: "an acknowledgement SHOULD be generated for at least every second packet (not every second DATA chunk)
-	 * received and SHOULD be generated within 200 ms of the arrival of any unacknowledged DATA chunk". One SACK serves all
-	 * packets of a batch: they came together. */
-	if (a->unacked_packets >= 2)
+	 * received and SHOULD be generated within 200 ms of the arrival of any unacknowledged DATA chunk". To a peer that makes use
+	 * of it one SACK says all of a batch: its packets came together. */
+	if (s->unacked >= 2)
 		sack_at_once(a);
 	else if (!timer_running(a, TIMER_SACK))
-		timer_start(a, TIMER_SACK, a->config.sack_delay);
+		timer_start(a, TIMER_SACK, sack_delay(a->config.sack_delay, a->rto.srtt));
+	sack_learn(s, packets_with_data, a->now);
 }
 
 /* ---- FORWARD-TSN ---- */
@@ -241,18 +279,6 @@ void data_forward_tsn(sluice_sctp *a, struct packet *p, const struct wire_chunk 
 
 #define SACK_FIXED 16
 
-static uint16_t gather_gaps(const sluice_sctp *a, uint8_t *out, size_t max) {
-	uint64_t start = a->map.cum + 1, end;
-	uint16_t count = 0;
-	while (count < max && tsnmap_block(&a->map, &start, &end)) {
-		put_be16(out + 4 * count, (uint16_t)(start - a->map.cum));
-		put_be16(out + 4 * count + 2, (uint16_t)(end - a->map.cum));
-		count++;
-		start = end + 1;
-	}
-	return count;
-}
-
 /* As many blocks as fit the packet, lowest first: RFC 9260, 3.3.4. Duplicates take what is left. */
 void data_write_sack(sluice_sctp *a, struct writer *w) {
 	uint8_t gaps[4 * GAPS_KEPT], duplicates[4 * DUPLICATES_MAX];
@@ -271,9 +297,20 @@ void data_write_sack(sluice_sctp *a, struct writer *w) {
 	}
 	wire_sack_write(w, &s);
 	a->duplicate_count = 0;
-	a->unacked_packets = 0;
+	a->acks.unacked = 0;
 	a->advertised = s.a_rwnd;
 	a->pending &= ~(uint32_t)PENDING_SACK;
 	a->stats.sacks_sent++;
 	timer_stop(a, TIMER_SACK);
+}
+
+bool data_write_early_sack(sluice_sctp *a, struct writer *w) {
+	const struct early_sack *e = &a->acks.early[a->acks.early_sent];
+	struct wire_sack s = {.cum_tsn = e->cum_tsn, .a_rwnd = e->a_rwnd, .gaps = e->gaps, .gap_count = e->gap_count};
+	if (writer_room(w) < SACK_FIXED + 4u * e->gap_count)
+		return false;
+	wire_sack_write(w, &s);
+	a->acks.early_sent++;
+	a->stats.sacks_sent++;
+	return true;
 }

@@ -72,6 +72,7 @@ static struct wire_init describe(const sluice_sctp *a, uint32_t tag, uint32_t ts
 		.reconfig = !a->config.no_reconfig,
 		.i_data = offers_interleaving(a),
 		.i_forward_tsn = offers_interleaving(a),
+		.pad = true,
 		.has_zero_checksum = a->config.checksum == SLUICE_CHECKSUM_DTLS,
 		.zero_checksum_method = WIRE_ZERO_CHECKSUM_DTLS,
 	};
@@ -117,6 +118,7 @@ static void take_capabilities(sluice_sctp *a, const struct capabilities *peer) {
 	a->data_header = a->interleaving ? WIRE_I_DATA_HEADER : WIRE_DATA_HEADER;
 	a->peer_forward_tsn = (a->interleaving ? peer->i_forward_tsn : peer->forward_tsn) && !a->config.no_pr_sctp;
 	a->peer_reconfig = peer->reconfig && !a->config.no_reconfig;
+	a->peer_pad = peer->pad;
 	/* RFC 9653, 5.2: the checksum is left out only towards a peer that declared that it takes this, under the error
 	 * detection method that is in use. */
 	a->send_zero_checksum = peer->zero_checksum && a->config.checksum == SLUICE_CHECKSUM_DTLS;
@@ -133,6 +135,7 @@ static struct capabilities capabilities_of(const struct wire_init *i) {
 		.zero_checksum = offers_zero_checksum(i),
 		.i_data = i->i_data,
 		.i_forward_tsn = i->i_forward_tsn,
+		.pad = i->pad,
 	};
 }
 
@@ -172,7 +175,7 @@ static void take_peer(sluice_sctp *a, uint32_t tag, uint32_t tsn, uint32_t a_rwn
 	recovery_reset(a);
 	a->pace = (struct pace){0};
 	a->duplicate_count = 0;
-	a->unacked_packets = 0;
+	sack_reset(&a->acks, a->config.sack_policy, a->peer_pad);
 	a->advertised = data_a_rwnd(a);
 	a->probe_interval = 0;
 	a->probe_now = false;

@@ -259,8 +259,14 @@ int sluice_sctp_input(sluice_sctp *a, const sluice_datagram *datagrams, size_t c
 	uint64_t refused = a->stats.memory_drops;
 	a->reconfig.taken = 0;
 	outgoing_stamp(&a->out, now);
-	for (size_t i = 0; i < count; i++)
-		with_data += input_packet(a, &datagrams[i]);
+	for (size_t i = 0; i < count; i++) {
+		if (!input_packet(a, &datagrams[i]))
+			continue;
+		with_data++;
+		a->acks.unacked++;
+		if (a->acks.apart && i + 1 < count)
+			data_packet_end(a);
+	}
 	trace_sync(a->trace);
 	if (with_data)
 		data_batch_end(a, with_data);

@@ -283,7 +283,19 @@ static size_t cookie_packet(sluice_sctp *a, const struct space *s) {
 	return packet_finish(a, s, writer_len(&w), true);
 }
 
+/* Alone, as the peer may send for each packet that brings one. */
+static size_t early_sack_packet(sluice_sctp *a, const struct space *s) {
+	struct writer w = writer_of(s->data, s->limit);
+	header(a, &w, a->peer_tag);
+	if (!data_write_early_sack(a, &w))
+		return 0;
+	return packet_finish(a, s, writer_len(&w), !a->send_zero_checksum);
+}
+
 static size_t plain_packet(sluice_sctp *a, const struct space *s) {
+	/* Not in a packet that is as short as an early SACK: it would leave out blocks. */
+	if (!s->first && a->pending & PENDING_SACK && tsnmap_has_gap(&a->map))
+		return 0;
 	struct writer w = writer_of(s->data, s->limit);
 	header(a, &w, a->peer_tag);
 	if (timer_running(a, TIMER_SACK) && packet_is_due(a))
@@ -308,7 +320,8 @@ static size_t packet_build(sluice_sctp *a, const struct space *s) {
 	case SLUICE_SCTP_COOKIE_WAIT:
 		return a->pending & PENDING_INIT ? init_packet(a, s) : 0;
 	default:
-		return plain_packet(a, s);
+		return sack_early_waits(&a->acks) && !(a->pending & PENDING_COOKIE_ACK) ? early_sack_packet(a, s)
+		                                                                        : plain_packet(a, s);
 	}
 }
 

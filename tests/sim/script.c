@@ -197,6 +197,7 @@ void script_init_chunk(struct script *s, struct writer *w, uint8_t type, const u
 		.reconfig = s->reconfig,
 		.i_data = s->i_data,
 		.i_forward_tsn = s->i_forward_tsn,
+		.pad = s->pad,
 		.cookie = cookie,
 		.cookie_len = (uint16_t)cookie_len,
 	};

@@ -34,8 +34,8 @@ struct script {
 	uint32_t tsn, remote_tsn; /* our next; the association's first */
 	uint32_t rwnd;
 	uint16_t streams;
-	bool forward_tsn, reconfig, i_data,
-		i_forward_tsn; /* what our INIT offers; the last two are false unless a test sets them */
+	bool forward_tsn, reconfig, pad, i_data,
+		i_forward_tsn; /* what our INIT offers; the last three are false unless a test sets them */
 
 	/* What came out and what nobody has looked at yet: packets[read .. count). */
 	struct script_packet *packets;
