@@ -301,6 +301,40 @@ START_TEST(test_messages_that_wait_in_any_order_leave_in_order) {
 }
 END_TEST
 
+START_TEST(test_fragments_far_apart_are_found_and_the_ring_is_given_back) {
+	uint64_t random = 7;
+	setup();
+	ck_assert_int_eq(add(0, B | U, 9, 0, "the oldest"), 0);
+	for (unsigned i = 0; i < 400; i++) {
+		random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+		uint64_t n = 10 + (random >> 33) % 65000 / 2 * 2;
+		uint8_t order = (random >> 20) & 1;
+		ck_assert_int_eq(add(n + order, (order ? E : B) | U, 1, 0, order ? "er" : "togeth"), 0);
+		if (i % 3)
+			ck_assert_int_eq(add(n + 1 - order, (order ? B : E) | U, 1, 0, order ? "togeth" : "er"), 0);
+		else
+			reassembly_forward_tsn(&r, TSN(i / 3)); /* passes over nothing but the first */
+		ck_assert(reassembly_check(&r));
+	}
+	for (struct event_node *n; (n = event_pop(&events));) {
+		sluice_message *m = &rx_message_of_event(n)->public;
+		ck_assert(m->len == 8 && memcmp(sluice_message_data(m), "together", 8) == 0);
+		sluice_message_release(m);
+	}
+	reassembly_forward_tsn(&r, TSN(70000));
+	ck_assert_uint_eq(r.fragments, 0);
+	ck_assert_uint_gt(r.capacity, 4096);
+	/* As many fragments as it has slots, and it goes. */
+	for (uint64_t n = 80000; r.capacity > 4096 && n < 280000; n += 2) {
+		ck_assert_int_eq(add(n, B | U, 1, 0, "bo"), 0);
+		ck_assert_int_eq(add(n + 1, E | U, 1, 0, "th"), 0);
+		expect("both");
+	}
+	ck_assert_uint_eq(r.capacity, 0);
+	teardown();
+}
+END_TEST
+
 SUITE("reassembly", test_fragments_make_a_message_in_every_order_of_arrival, test_ordered_messages_wait_for_the_one_before,
       test_unordered_messages_wait_for_nothing, test_neighbours_of_other_messages_are_not_joined,
       test_a_message_beyond_the_limit_is_refused, test_forward_tsn_over_half_a_message_frees_its_fragments,
@@ -308,4 +342,4 @@ SUITE("reassembly", test_fragments_make_a_message_in_every_order_of_arrival, tes
       test_a_reset_stream_begins_at_zero_again, test_ssns_wrap_after_65535_messages,
       test_a_large_payload_is_kept_by_reference_and_a_small_one_copied, test_beyond_the_slab_limit_payload_is_copied,
       test_a_message_outlives_the_reassembly_while_it_is_retained, test_a_whole_message_beyond_the_limit_is_refused_too,
-      test_messages_that_wait_in_any_order_leave_in_order)
+      test_messages_that_wait_in_any_order_leave_in_order, test_fragments_far_apart_are_found_and_the_ring_is_given_back)

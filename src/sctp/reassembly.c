@@ -5,6 +5,7 @@
 #include "base/serial.h"
 
 #define FIRST_CAPACITY 64u
+#define CAPACITY_KEPT 4096u /* of an empty ring */
 
 void reassembly_init(struct reassembly *r, sluice_env *env, struct window *w, struct event_queue *events,
                      uint32_t max_message_size, uint32_t partial) {
@@ -94,6 +95,52 @@ static struct fragment *present(const struct reassembly *r, uint64_t tsn) {
 	return f->present ? f : NULL;
 }
 
+/* ---- which slots are in use: the peer chooses the TSNs, so gaps are jumped over 64 words of 64 slots at a time ---- */
+
+static void mark(struct reassembly *r, uint64_t tsn) {
+	uint32_t i = (uint32_t)tsn & (r->capacity - 1);
+	r->bits[i / 64] |= UINT64_C(1) << (i % 64);
+	r->groups[i / 4096] |= UINT64_C(1) << (i / 64 % 64);
+}
+
+static void unmark(struct reassembly *r, const struct fragment *f) {
+	uint32_t i = (uint32_t)(f - r->ring);
+	r->bits[i / 64] &= ~(UINT64_C(1) << (i % 64));
+	if (r->bits[i / 64] == 0)
+		r->groups[i / 4096] &= ~(UINT64_C(1) << (i / 64 % 64));
+}
+
+/* The nearest TSN at or above, at or below this one that is in the ring; there must be one. */
+static uint64_t nearest_above(const struct reassembly *r, uint64_t tsn) {
+	uint32_t words = r->capacity / 64, word = (uint32_t)tsn / 64 & (words - 1), at = word;
+	uint64_t bits = r->bits[word] >> (tsn % 64), group;
+	if (bits)
+		return tsn + (uint64_t)__builtin_ctzll(bits);
+	for (;; at |= 63) {
+		at = (at + 1) & (words - 1);
+		if ((group = r->groups[at / 64] >> (at % 64)))
+			break;
+	}
+	at += (uint32_t)__builtin_ctzll(group);
+	uint32_t distance = ((at - word - 1) & (words - 1)) + 1;
+	return tsn - tsn % 64 + UINT64_C(64) * distance + (uint64_t)__builtin_ctzll(r->bits[at]);
+}
+
+static uint64_t nearest_below(const struct reassembly *r, uint64_t tsn) {
+	uint32_t words = r->capacity / 64, word = (uint32_t)tsn / 64 & (words - 1), at = word;
+	uint64_t bits = r->bits[word] << (63 - tsn % 64), group;
+	if (bits)
+		return tsn - (uint64_t)__builtin_clzll(bits);
+	for (;; at &= ~63u) {
+		at = (at - 1) & (words - 1);
+		if ((group = r->groups[at / 64] << (63 - at % 64)))
+			break;
+	}
+	at -= (uint32_t)__builtin_clzll(group);
+	uint32_t distance = ((word - at - 1) & (words - 1)) + 1;
+	return tsn - tsn % 64 - UINT64_C(64) * distance + 63 - (uint64_t)__builtin_clzll(r->bits[at]);
+}
+
 static void run_set(struct reassembly *r, uint64_t start, uint64_t end, uint32_t bytes) {
 	slot(r, start)->other = end;
 	slot(r, end)->other = start;
@@ -119,14 +166,27 @@ static int ring_reserve(struct reassembly *r, uint64_t low, uint64_t high) {
 	}
 	struct reassembly bigger = *r;
 	bigger.capacity = capacity;
-	bigger.ring = env_zalloc(r->env, capacity * sizeof *bigger.ring);
+	bigger.since_grown = 0;
+	uint32_t words = capacity / 64, groups = (words + 63) / 64;
+	bigger.ring = env_zalloc(r->env, capacity * sizeof *bigger.ring + (words + groups) * sizeof *bigger.bits);
 	if (!bigger.ring)
 		return SLUICE_NO_MEMORY;
-	for (uint64_t t = r->low; r->fragments && t <= r->high; t++)
+	bigger.bits = (uint64_t *)(bigger.ring + capacity);
+	bigger.groups = bigger.bits + words;
+	for (uint64_t t = r->low, n = r->fragments; n > 0; n--) {
+		t = nearest_above(r, t);
 		*slot(&bigger, t) = *slot(r, t);
+		mark(&bigger, t++);
+	}
 	env_free(r->env, r->ring);
 	*r = bigger;
 	return 0;
+}
+
+static void ring_give_back(struct reassembly *r) {
+	env_free(r->env, r->ring);
+	r->ring = NULL;
+	r->capacity = 0;
 }
 
 static bool fragment_fill(struct reassembly *r, struct fragment *f, const struct wire_data *d, sluice_slab *slab) {
@@ -150,6 +210,7 @@ static bool joins(const struct fragment *left, const struct fragment *right) {
 
 static void fragment_remove(struct reassembly *r, struct fragment *f) {
 	f->present = false;
+	unmark(r, f);
 	r->fragments--;
 }
 
@@ -164,12 +225,12 @@ static void ring_shrink(struct reassembly *r) {
 	if (r->fragments == 0) {
 		r->low = 1;
 		r->high = 0;
+		if (r->capacity > CAPACITY_KEPT && r->since_grown > r->capacity)
+			ring_give_back(r);
 		return;
 	}
-	while (!slot(r, r->low)->present)
-		r->low++;
-	while (!slot(r, r->high)->present)
-		r->high--;
+	r->low = nearest_above(r, r->low);
+	r->high = nearest_below(r, r->high);
 }
 
 /* The run start..end leaves the ring as a message. The slices go over to it with their references. */
@@ -337,7 +398,9 @@ static int add_fragment(struct reassembly *r, const struct wire_data *d, uint64_
 		return SLUICE_NO_MEMORY;
 	r->low = low;
 	r->high = high;
+	mark(r, tsn);
 	r->fragments++;
+	r->since_grown += r->since_grown < UINT32_MAX;
 	r->window->held += d->len + HELD_OVERHEAD;
 
 	uint64_t start = tsn, end = tsn;
@@ -383,10 +446,8 @@ void reassembly_forward_tsn(struct reassembly *r, uint64_t tsn) {
 		return;
 	uint64_t last = tsn < r->high ? tsn : r->high, end = 0; /* of the run that t is in */
 	uint32_t rest = 0;                                      /* bytes of it from t on */
-	for (uint64_t t = r->low; t <= last; t++) {
+	for (uint64_t t = r->low; r->fragments && (t = nearest_above(r, t)) <= last; t++) {
 		struct fragment *f = slot(r, t);
-		if (!f->present)
-			continue;
 		if (t > end) {
 			end = f->other;
 			rest = f->run_bytes;
@@ -436,9 +497,8 @@ int reassembly_reset_stream(struct reassembly *r, uint16_t stream) {
 }
 
 static void drop_fragments(struct reassembly *r) {
-	for (uint64_t t = r->low; r->fragments && t <= r->high; t++)
-		if (slot(r, t)->present)
-			fragment_drop(r, slot(r, t));
+	for (uint64_t t = r->low; r->fragments; t++)
+		fragment_drop(r, slot(r, t = nearest_above(r, t)));
 	r->low = 1;
 	r->high = 0;
 }
@@ -455,15 +515,17 @@ void reassembly_free(struct reassembly *r) {
 	drop_fragments(r);
 	interleaved_free(&r->interleaved);
 	delivery_free(&r->to);
-	env_free(r->env, r->ring);
-	r->ring = NULL;
-	r->capacity = 0;
+	ring_give_back(r);
 }
 
 bool reassembly_check(const struct reassembly *r) {
 	uint64_t count = 0, bytes = 0, run = 0;
 	for (uint64_t t = r->low; r->capacity && t <= r->high; t++) {
 		const struct fragment *f = slot(r, t);
+		uint32_t i = (uint32_t)(f - r->ring);
+		if (f->present != ((r->bits[i / 64] >> (i % 64)) & 1) ||
+		    (r->bits[i / 64] != 0) != ((r->groups[i / 4096] >> (i / 64 % 64)) & 1))
+			return false;
 		if (!f->present)
 			continue;
 		count++;

@@ -9,7 +9,10 @@
  *   at both ends of a run, `other` is the TSN of the other end and run_bytes the payload of the whole run
  *   window->held >= sum over fragments of (len + HELD_OVERHEAD)
  *
- * Memory: the window bounds the bytes; FRAGMENTS_MAX bounds the ring. */
+ *   bit i of `bits` is set exactly when slot i is present; bit w of `groups` exactly when word w of `bits` is not 0
+ *
+ * Memory: the window bounds the bytes; FRAGMENTS_MAX bounds the ring, which is given back when it is empty and large, though not
+ * before as many fragments came as it has slots: else two fragments far apart, again and again, would cost its making each time. */
 #ifndef SCTP_REASSEMBLY_H
 #define SCTP_REASSEMBLY_H
 
@@ -33,9 +36,11 @@ struct reassembly {
 	struct delivery to;
 	struct interleaved interleaved;
 	struct fragment *ring;
-	uint32_t capacity;  /* a power of two, or 0 */
-	uint64_t low, high; /* low > high: empty */
-	uint64_t fragments; /* in the ring */
+	uint64_t *bits, *groups; /* behind the ring: which slots are in use; which words of `bits` are not 0 */
+	uint32_t capacity;       /* a power of two, at least 64, or 0 */
+	uint32_t since_grown;    /* fragments taken since the ring grew; saturates */
+	uint64_t low, high;      /* low > high: empty */
+	uint64_t fragments;      /* in the ring */
 	uint32_t max_message_size;
 	/* The one message that is being delivered in parts: fragments of another never stand between its own, so one is enough. */
 	struct {
