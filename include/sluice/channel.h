@@ -79,6 +79,8 @@ typedef struct sluice_channels_config {
 	 * before the latter. */
 	void (*on_connected)(sluice_channels *set, void *user);
 	void (*on_ended)(sluice_channels *set, int error, void *user);
+	/* The path was found to carry packets of SCTP of that many bytes, or no more than that (RFC 8899). */
+	void (*on_mtu)(sluice_channels *set, uint32_t mtu, void *user);
 	void *user;
 	enum sluice_role role;
 	uint64_t max_message_size; /* the peer's, from its SDP; 0 here: 65536. UINT64_MAX: no limit */

@@ -139,13 +139,16 @@ typedef struct sluice_peer_config {
 	/* Where the other side is; remote_len 0: learnt from the first datagram that looks like DTLS. While the handshake runs,
 	 * other addresses are ignored; later the path follows records that authenticate from elsewhere (a NAT rebinding). */
 	sluice_path path;
-	uint32_t mtu;                /* largest UDP payload in bytes, 400..16384; 1200 */
+	uint32_t mtu; /* largest UDP payload in bytes before the path is known, 400..16384; 1200. See sctp.mtu_max */
 	uint64_t dtls_first_timeout; /* ns before the first flight is repeated; doubles, at most 3 s each; 50 ms */
 	const char *dtls_ciphers;    /* OpenSSL's list; NULL: AES-GCM before ChaCha20-Poly1305 */
 	bool dtls_resume; /* resume DTLS sessions with peers whose certificate this one met before: one round trip less for them. Needs
 	                   * the same certificate object and the switch on both sides; else it is a full handshake */
 
-	sluice_sctp_config sctp; /* its mtu is set by the peer; its checksum is SLUICE_CHECKSUM_DTLS from config_init on */
+	/* Its mtu is set by the peer; its checksum is SLUICE_CHECKSUM_DTLS from config_init on. Its mtu_max: packets of SCTP may grow to
+	 * that where the path carries it, whoever drives the peer; 0: to what a record of DTLS holds when sluice_peer_discover_mtu was
+	 * called (as sluice_loop does), else they do not; 1: they do not. */
+	sluice_sctp_config sctp;
 	uint64_t remote_max_message_size; /* as in sluice_channels_config */
 	uint32_t max_channels;
 
@@ -171,6 +174,8 @@ typedef struct sluice_peer_config {
 	void (*on_candidate)(sluice_peer *p, const char *candidate, const char *mid, void *user);
 	/* An offer is due: a first channel was opened, or ICE has to restart. */
 	void (*on_negotiation_needed)(sluice_peer *p, void *user);
+	/* The path was found to carry packets of SCTP of that many bytes (statistics: sctp.mtu), or no more than that. */
+	void (*on_mtu)(sluice_peer *p, uint32_t mtu, void *user);
 } sluice_peer_config;
 
 /* All defaults. Call it before any field is set. */
@@ -288,6 +293,13 @@ SLUICE_API void sluice_peer_advance(sluice_peer *p, uint64_t now);
  * or SLUICE_NO_SPACE when the space does not hold one datagram of the mtu. headroom and tailroom have to be 0. */
 SLUICE_API int sluice_peer_output(sluice_peer *p, sluice_batch *batch, uint64_t now);
 SLUICE_API uint64_t sluice_peer_deadline(const sluice_peer *p);
+/* For drivers whose sockets let no datagram be fragmented, whatever the system believes of the path (Linux: IP_PMTUDISC_PROBE): the
+ * path's MTU is searched for (RFC 8899), unless sctp.mtu_max says otherwise. Datagrams of up to 16,376 bytes may come out then, if
+ * output() is given the space, and have to be read. */
+SLUICE_API void sluice_peer_discover_mtu(sluice_peer *p);
+/* An ICMP message, or (`sure`) the own machine, says that IP packets to `path` may have `mtu` bytes and no more. See
+ * sluice_sctp_mtu_hint: it is not simply believed. */
+SLUICE_API void sluice_peer_mtu_hint(sluice_peer *p, const sluice_path *path, uint32_t mtu, bool sure);
 /* Runs the callbacks that are due. Call after input() and advance(), then output(). Returns how many ran. The peer may
  * be gone when this returns, if a callback freed it. */
 SLUICE_API int sluice_peer_dispatch(sluice_peer *p);

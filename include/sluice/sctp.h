@@ -106,7 +106,7 @@ typedef struct sluice_sctp_config {
 	uint32_t startup_gain; /* of SLUICE_CC_BBR, in thousandths; 2773 */
 	uint32_t cwnd_gain;    /* of SLUICE_CC_BBR, in thousandths; 2000 */
 	uint64_t target_delay; /* of SLUICE_CC_LOW_DELAY: ns of queueing that it aims at */
-	uint32_t mtu_max;      /* packets may grow to this where the path is found to carry it (RFC 8899); mtu: no search */
+	uint32_t mtu_max;      /* packets may grow to this, at most 65520, where the path carries it (RFC 8899); mtu: no search */
 	uint32_t
 		receive_window_max; /* receive_window may grow to this with the bandwidth-delay product; receive_window: it stays */
 	uint32_t partial_delivery; /* messages are delivered in parts of at least so many bytes; 0: whole messages only. See
@@ -277,6 +277,7 @@ enum sluice_sctp_event_type {
 	SLUICE_SCTP_BUFFERED_LOW,   /* stream */
 	SLUICE_SCTP_ABANDONED,      /* stream: `count` messages were given up since the last one (limits; a stream that is not) */
 	SLUICE_SCTP_MESSAGE_PART,   /* message: a part of one (its first, last, offset, error); only where parts were asked for */
+	SLUICE_SCTP_MTU,            /* count: the largest packet from now on, in bytes: what the path was found to carry */
 };
 
 typedef struct sluice_sctp_event {
@@ -289,6 +290,20 @@ typedef struct sluice_sctp_event {
 
 /* Takes the oldest event. Returns true when there was one. */
 SLUICE_API bool sluice_sctp_poll(sluice_sctp *a, sluice_sctp_event *event);
+
+/* ---- the path's MTU (RFC 8899) ------------------------------------------------------------------------------------ */
+
+#define SLUICE_SCTP_MTU_MAX 65520
+
+/* Packets may grow to this from now on: the configuration's mtu_max. At most the configuration's mtu: no search. It begins anew. */
+SLUICE_API void sluice_sctp_set_mtu_max(sluice_sctp *a, uint32_t mtu_max);
+
+/* Packets take another path from now on: they are of the size config.mtu again, and the search begins anew. */
+SLUICE_API void sluice_sctp_path_changed(sluice_sctp *a);
+
+/* Somebody says that SCTP packets above `size` do not pass: a router, by ICMP, which anybody can forge, or (`sure`) the own machine,
+ * of its interface. It makes packets no smaller by itself: a router's word only decides which size is probed next. */
+SLUICE_API void sluice_sctp_mtu_hint(sluice_sctp *a, uint32_t size, bool sure);
 
 /* ---- what it knows ----------------------------------------------------------------------------------------------- */
 

@@ -38,7 +38,9 @@ typedef struct sluice_sctp_stats {
 
 	uint64_t srtt, rttvar, rto, min_rtt;
 	uint32_t cwnd, ssthresh, flight_size, peer_window, local_window;
-	uint32_t mtu; /* largest SCTP packet */
+	uint32_t mtu;                               /* largest SCTP packet */
+	uint64_t mtu_probes_sent, mtu_probes_acked; /* RFC 8899 */
+	uint64_t mtu_black_holes; /* times that large packets were lost so that small ones were sent instead, to find out why */
 	uint32_t error_count;
 	uint64_t buffered; /* bytes accepted and neither acknowledged nor abandoned, all streams */
 	uint64_t held;     /* what fills the receive window: bytes not released by the app, and 64 for each of their chunks */

@@ -321,6 +321,10 @@ static void handle(sluice_channels *set, const sluice_sctp_event *e) {
 	case SLUICE_SCTP_ABANDONED:
 		on_abandoned(set, e->stream, e->count);
 		break;
+	case SLUICE_SCTP_MTU:
+		if (set->config.on_mtu)
+			set->config.on_mtu(set, e->count, set->config.user);
+		break;
 	case SLUICE_SCTP_STREAMS_ADDED:
 		break;
 	}

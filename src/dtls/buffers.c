@@ -2,7 +2,7 @@
  *
  * An SSL keeps one buffer of 16.7 KB to read a record into and a small one to write one from, for as long as it lives. A peer that is
  * idle needs neither, and a server has thousands of those; so they go when no record passed for some seconds, and are made again
- * (two allocations) before the next one. It knows no handshake: while that lasts, nothing is released. */
+ * (two allocations) before the next one. The one to write from is made larger when the path is found to carry more. It knows no handshake: while that lasts, nothing is released. */
 #include "dtls/connection.h"
 
 #define IDLE_AFTER (2 * SLUICE_S)
@@ -10,6 +10,23 @@
 bool buffers_make(struct dtls *d) {
 	d->buffers_released = SSL_alloc_buffers(d->ssl) != 1;
 	return !d->buffers_released;
+}
+
+/* The write buffer holds one record; left alone, OpenSSL makes it 16 KiB. */
+static void set_write_max(struct dtls *d, size_t size) {
+	d->write_max = size;
+	SSL_set_max_send_fragment(d->ssl, (long)size);
+}
+
+#define WRITE_FIRST (size_t)1500
+
+void buffers_init(struct dtls *d) {
+	set_write_max(d, d->plaintext_max < WRITE_FIRST ? d->plaintext_max : WRITE_FIRST);
+}
+
+bool buffers_grow(struct dtls *d) {
+	set_write_max(d, d->plaintext_max);
+	return SSL_free_buffers(d->ssl) == 1 && buffers_make(d);
 }
 
 void buffers_note_time(struct dtls *d, uint64_t now) {
@@ -26,4 +43,6 @@ void buffers_advance(struct dtls *d, uint64_t now) {
 	/* It refuses while a record is half read or half written, which cannot be between two calls of ours. */
 	if (d->state == DTLS_CONNECTED && !d->buffers_used)
 		d->buffers_released = SSL_free_buffers(d->ssl) == 1;
+	if (d->buffers_released)
+		buffers_init(d);
 }

@@ -36,7 +36,8 @@ struct dtls {
 	SSL *ssl;
 	enum dtls_state state;
 	uint32_t headroom, tailroom;
-	size_t plaintext_max;
+	size_t plaintext_max; /* of a record */
+	size_t write_max;     /* of one that fits OpenSSL's buffer as it is */
 	struct transport transport;
 	sluice_dtls_stats stats;
 	struct held_list held;    /* data; early.c */
@@ -82,6 +83,13 @@ static inline bool buffers_ready(struct dtls *d) {
 	return buffers_exist(d);
 }
 /* The caller's clock, whenever it is told. */
+/* Its size for packets of an ordinary path. */
+void buffers_init(struct dtls *d);
+/* Makes the buffer to write from large enough for any record. Not for `size` that fits already: small connections stay small. */
+bool buffers_grow(struct dtls *d);
+static inline bool buffers_hold(struct dtls *d, size_t size) {
+	return size <= d->write_max || buffers_grow(d);
+}
 void buffers_note_time(struct dtls *d, uint64_t now);
 void buffers_advance(struct dtls *d, uint64_t now);
 

@@ -121,7 +121,7 @@ int dtls_seal(struct dtls *d, sluice_batch *b) {
 	if (b->headroom != d->headroom || b->tailroom != d->tailroom || b->last <= rooms || b->stride < b->last ||
 	    b->stride - rooms > d->plaintext_max)
 		return SLUICE_INVALID;
-	if (!buffers_ready(d))
+	if (!buffers_ready(d) || !buffers_hold(d, b->stride - rooms))
 		return SLUICE_NO_MEMORY;
 	for (size_t i = 0; i < b->count; i++) {
 		size_t len = sluice_batch_slot_len(b, i);

@@ -307,8 +307,7 @@ static int open_ssl(struct dtls *d, const struct dtls_config *config) {
 		return SLUICE_NO_MEMORY;
 	DTLS_set_timer_cb(d->ssl, openssl_timeout);
 	SSL_set_mtu(d->ssl, (long)handshake_mtu(d));
-	/* The write buffer holds one record; OpenSSL would make it 16 KiB. */
-	SSL_set_max_send_fragment(d->ssl, (long)d->plaintext_max);
+	buffers_init(d);
 	if (d->client)
 		SSL_set_connect_state(d->ssl);
 	else

@@ -127,32 +127,62 @@ void udp_close(struct udp *u) {
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
-static bool is_icmp(const struct cmsghdr *c) {
+static bool read_error(const struct cmsghdr *c, struct sock_extended_err *e) {
 	bool error = (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
 	             (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR);
-	struct sock_extended_err e;
-	if (!error || c->cmsg_len < CMSG_LEN(sizeof e))
+	if (!error || c->cmsg_len < CMSG_LEN(sizeof *e))
 		return false;
-	memcpy(&e, CMSG_DATA(c), sizeof e);
-	return e.ee_origin == SO_EE_ORIGIN_ICMP || e.ee_origin == SO_EE_ORIGIN_ICMP6;
+	memcpy(e, CMSG_DATA(c), sizeof *e);
+	return true;
+}
+
+static bool is_icmp(const struct sock_extended_err *e) {
+	return e->ee_origin == SO_EE_ORIGIN_ICMP || e->ee_origin == SO_EE_ORIGIN_ICMP6;
+}
+
+/* ip(7): "For EMSGSIZE errors ... the ee_info field is set to the known MTU". */
+static void note_too_large(struct udp *u, const struct sock_extended_err *e, const struct msghdr *m) {
+	if (e->ee_errno != EMSGSIZE || e->ee_info == 0 || m->msg_namelen == 0 || u->large_count == UDP_TOO_LARGE_MAX)
+		return;
+	struct udp_too_large *l = &u->large[u->large_count++];
+	*l = (struct udp_too_large){.mtu = e->ee_info, .local = e->ee_origin == SO_EE_ORIGIN_LOCAL};
+	l->to.remote_len = m->msg_namelen;
+	memcpy(&l->to.remote, m->msg_name, m->msg_namelen);
 }
 
 /* Empties the queue of errors, which else takes the receive buffer's room and makes every poll report the socket. Returns
  * how many were ICMP errors; the others are the kernel's own, for datagrams that the send already reported. */
 static uint64_t take_errors(struct udp *u) {
 	_Alignas(struct cmsghdr) char control[512];
+	struct sockaddr_storage to;
+	struct sock_extended_err e;
 	uint64_t icmp = 0;
 	for (;;) {
-		struct msghdr m = {.msg_control = control, .msg_controllen = sizeof control};
+		struct msghdr m = {
+			.msg_name = &to, .msg_namelen = sizeof to, .msg_control = control, .msg_controllen = sizeof control};
 		ssize_t n = recvmsg(u->fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			break;
-		for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
-			icmp += is_icmp(c);
+		for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+			if (!read_error(c, &e))
+				continue;
+			icmp += is_icmp(&e);
+			note_too_large(u, &e, &m);
+		}
 	}
 	u->stats.icmp_errors += icmp;
+	return icmp;
+}
+
+/* After a send. The kernel leaves the port out of what it says of its own interfaces. */
+static uint64_t take_errors_of(struct udp *u, const sluice_path *to) {
+	size_t before = u->large_count;
+	uint64_t icmp = take_errors(u);
+	for (size_t i = before; i < u->large_count; i++)
+		if (u->large[i].local)
+			u->large[i].to = *to;
 	return icmp;
 }
 
@@ -282,7 +312,7 @@ static bool run_refused(struct udp *u, struct sending *s, int error) {
 }
 
 /* Decides after a failed send of `count` datagrams. Returns 0 to go on (with *sent moved past what can never go). */
-static int send_failed(struct udp *u, size_t *sent, size_t count, struct sending *s, int error) {
+static int send_failed(struct udp *u, const sluice_batch *b, size_t *sent, size_t count, struct sending *s, int error) {
 	if (error == EINTR)
 		return 0;
 	if (error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS) {
@@ -299,7 +329,7 @@ static int send_failed(struct udp *u, size_t *sent, size_t count, struct sending
 	/* EMSGSIZE is this datagram's own fault, unless an ICMP error was waiting: then it was about an earlier one. */
 	bool about_earlier = true;
 	if (error == EMSGSIZE)
-		about_earlier = take_errors(u) > 0;
+		about_earlier = take_errors_of(u, &b->path) > 0;
 	else
 		take_unreachable(u);
 	if (about_earlier && !s->retried) {
@@ -325,7 +355,7 @@ int udp_send(struct udp *u, const sluice_batch *b, size_t *sent) {
 			s = (struct sending){0};
 			continue;
 		}
-		int result = send_failed(u, sent, count, &s, gone < 0 ? errno : EAGAIN);
+		int result = send_failed(u, b, sent, count, &s, gone < 0 ? errno : EAGAIN);
 		if (result != 0)
 			return result;
 	}

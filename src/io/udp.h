@@ -24,6 +24,15 @@ struct udp_stats {
 	uint64_t truncated;    /* datagrams lost because they did not fit into the slab, its part or `out` */
 };
 
+/* A datagram to `to` was larger than a link on its way takes: an IP packet there may have `mtu` bytes. */
+struct udp_too_large {
+	sluice_path to;
+	uint32_t mtu;
+	bool local; /* the link is the machine's own, and the datagram never left; else a router says so by ICMP */
+};
+
+#define UDP_TOO_LARGE_MAX 8
+
 struct udp_held;
 
 struct udp {
@@ -32,6 +41,8 @@ struct udp {
 	size_t part;           /* recvmmsg: bytes of the slab for each datagram */
 	struct udp_held *held; /* read already, not yet given out: what recvmmsg brought behind a second source, kept in the
 	                        * slab's environment; NULL: nothing */
+	struct udp_too_large large[UDP_TOO_LARGE_MAX]; /* since the caller took them; more than these are forgotten */
+	size_t large_count;
 	struct udp_stats stats;
 };
 

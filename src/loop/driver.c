@@ -240,6 +240,7 @@ int driver_new(sluice_loop *loop, sluice_peer *peer, struct driver **out) {
 	loop->driver_count++;
 	peer_on_free(peer, forget_peer, d);
 	sluice_peer_set_wake(peer, wake, d);
+	sluice_peer_discover_mtu(peer); /* udp.c's sockets do not fragment */
 	*out = d;
 	return 0;
 }

@@ -98,6 +98,11 @@ void endpoint_input(sluice_endpoint *e, const sluice_path *from, sluice_datagram
 	}
 }
 
+sluice_peer *endpoint_whose(sluice_endpoint *e, const sluice_path *to) {
+	struct member *m = member_of(demux_by_address(&e->demux, &to->remote));
+	return m ? m->driver->peer : NULL;
+}
+
 /* ---- output ------------------------------------------------------------------------------------------------------ */
 
 void member_wait(struct member *m) {

@@ -42,6 +42,8 @@ struct sluice_endpoint {
 
 /* A batch from one source; callbacks run. The endpoint is busy. */
 void endpoint_input(sluice_endpoint *e, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now);
+/* NULL: nobody's address. */
+sluice_peer *endpoint_whose(sluice_endpoint *e, const sluice_path *to);
 /* Around endpoint_input and endpoint_serve_waiting. leave is false when the endpoint is gone, and its sockets with it. */
 static inline void endpoint_enter(sluice_endpoint *e) {
 	e->busy = true;

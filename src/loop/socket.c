@@ -33,6 +33,20 @@ static void give_up(sluice_socket *s, const char *verb) {
 	interface_look_again(s->loop); /* one that stands on an address of the machine is opened again */
 }
 
+/* ---- the path's MTU ----------------------------------------------------------------------------------------------- */
+
+/* What the kernel said of datagrams that were too large, to whose they were. */
+static void tell_too_large(sluice_socket *s) {
+	for (size_t i = 0; i < s->udp.large_count; i++) {
+		struct udp_too_large *l = &s->udp.large[i];
+		sluice_peer *peer = s->endpoint ? endpoint_whose(s->endpoint, &l->to) : s->driver ? s->driver->peer : NULL;
+		l->to.socket = s->outlet.number;
+		if (peer)
+			sluice_peer_mtu_hint(peer, &l->to, l->mtu, l->local);
+	}
+	s->udp.large_count = 0;
+}
+
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 /* Keeps the part of the batch that the socket did not take, since the buffer it stands in serves all sockets. */
@@ -78,6 +92,8 @@ void socket_send(sluice_socket *s, const sluice_batch *batch) {
 		keep_pending(s, batch, sent);
 	else if (result)
 		give_up(s, "send");
+	if (s->udp.large_count)
+		tell_too_large(s);
 }
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
@@ -90,6 +106,8 @@ static int read_batch(sluice_socket *s) {
 	if (!slab)
 		return 0; /* the datagrams wait in the socket for memory */
 	int n = udp_receive(&s->udp, slab, datagrams, LOOP_BATCH_MAX, &from);
+	if (s->udp.large_count)
+		tell_too_large(s);
 	if (n <= 0)
 		return n;
 	from.socket = s->outlet.number;

@@ -25,8 +25,9 @@
 #define RELAY_ROOM 4
 
 #define MTU_DEFAULT 1200
-#define MTU_MIN 400   /* a ClientHello and a certificate in a sane number of fragments */
-#define MTU_MAX 16384 /* one record carries at most 2^14 bytes; RFC 6347, 4.1.1 */
+#define MTU_MIN 400         /* a ClientHello and a certificate in a sane number of fragments */
+#define MTU_MAX 16384       /* one record carries at most 2^14 bytes; RFC 6347, 4.1.1 */
+#define MTU_FOUND_MAX 16376 /* and four of these are one send of 64 KB */
 #define FIRST_TIMEOUT_DEFAULT (50 * SLUICE_MS)
 
 const char *sluice_peer_state_name(enum sluice_peer_state state) {
@@ -247,6 +248,13 @@ static void on_ended(sluice_channels *set, int error, void *user) {
 	end(p, error, text);
 }
 
+static void on_mtu(sluice_channels *set, uint32_t mtu, void *user) {
+	(void)set;
+	sluice_peer *p = user;
+	if (p->config.on_mtu)
+		p->config.on_mtu(p, mtu, p->config.user);
+}
+
 static void on_channel(sluice_channels *set, sluice_channel *ch, void *user) {
 	(void)set;
 	sluice_peer *p = user;
@@ -265,6 +273,11 @@ void sluice_peer_config_init(sluice_peer_config *config) {
 	config->sctp.checksum = SLUICE_CHECKSUM_DTLS;
 }
 
+/* The largest packet whose datagram has at most that many bytes. */
+static uint32_t packet_mtu(uint32_t datagram, enum sluice_role role) {
+	return (datagram - ROOMS_MAX - (role ? 0 : RELAY_ROOM)) & ~3u;
+}
+
 /* The app's config over our defaults, as far as the app's version of the struct reaches. */
 static int read_config(const sluice_peer_config *given, sluice_peer_config *c) {
 	if (!given || given->size == 0 || given->size > sizeof *c)
@@ -281,7 +294,9 @@ static int read_config(const sluice_peer_config *given, sluice_peer_config *c) {
 	if (c->mtu < MTU_MIN || c->mtu > MTU_MAX || c->path.remote_len > sizeof c->path.remote)
 		return SLUICE_INVALID;
 	/* A multiple of four, so that full packets come out equal (SCTP pads chunks to four) and share one GSO send. */
-	c->sctp.mtu = (c->mtu - ROOMS_MAX - (c->role ? 0 : RELAY_ROOM)) & ~3u;
+	c->sctp.mtu = packet_mtu(c->mtu, c->role);
+	if (c->sctp.mtu_max > packet_mtu(MTU_FOUND_MAX, c->role))
+		c->sctp.mtu_max = packet_mtu(MTU_FOUND_MAX, c->role);
 	return 0;
 }
 
@@ -298,8 +313,8 @@ int peer_make_dtls(sluice_peer *p, enum sluice_role role) {
 		.client = role == SLUICE_ROLE_CLIENT,
 		.certificate = p->certificate,
 		.remote = p->config.remote_fingerprint,
-		.mtu = p->config.mtu,
-		.handshake_mtu = p->sped ? ICE_SPED_MTU : 0,
+		.mtu = p->config.mtu > MTU_FOUND_MAX ? p->config.mtu : MTU_FOUND_MAX,
+		.handshake_mtu = p->sped ? ICE_SPED_MTU : p->config.mtu,
 		.first_timeout = p->config.dtls_first_timeout,
 		.ciphers = p->config.dtls_ciphers,
 		.resume = p->config.dtls_resume,
@@ -312,6 +327,7 @@ static int make_channels(sluice_peer *p, const sluice_peer_config *c) {
 		.on_channel = c->on_channel ? on_channel : NULL,
 		.on_connected = on_connected,
 		.on_ended = on_ended,
+		.on_mtu = on_mtu,
 		.user = p,
 		.role = c->role,
 		.max_message_size = c->remote_max_message_size,
@@ -476,6 +492,7 @@ static void follow_path(sluice_peer *p, const sluice_path *path) {
 		return;
 	env_log(p->env, SLUICE_LOG_INFO, "peer: the other side speaks from a new address");
 	p->path = *path;
+	sluice_sctp_path_changed(p->sctp);
 }
 
 int peer_input_records(sluice_peer *p, const sluice_path *path, sluice_datagram *datagrams, size_t count, uint64_t now) {
@@ -611,6 +628,24 @@ int sluice_peer_output(sluice_peer *p, sluice_batch *batch, uint64_t now) {
 		peer_enter(p, p->ends_as);
 	}
 	return n;
+}
+
+/* ---- the path's MTU ------------------------------------------------------------------------------------------------- */
+
+void sluice_peer_discover_mtu(sluice_peer *p) {
+	if (p->config.sctp.mtu_max == 0)
+		sluice_sctp_set_mtu_max(p->sctp, packet_mtu(MTU_FOUND_MAX, p->role));
+}
+
+/* RFC 8899, 4.6.2: what a PTB message says, less the headers of IP and UDP and what stands between them and SCTP. */
+void sluice_peer_mtu_hint(sluice_peer *p, const sluice_path *path, uint32_t mtu, bool sure) {
+	size_t headers = (path->remote.ss_family == AF_INET6 ? 40 : 20) + 8 + ROOMS_MAX;
+	if (p->ice)
+		headers += ice_headroom(p->ice);
+	/* Over a relay the path is named by the addresses behind it. */
+	bool ours = path_equal(path, &p->path) || (p->ice && ice_headroom(p->ice));
+	if (ours && p->dtls_up && mtu > headers)
+		sluice_sctp_mtu_hint(p->sctp, (uint32_t)(mtu - headers), sure);
 }
 
 static bool has_something_to_tell(const sluice_peer *p) {

@@ -189,10 +189,17 @@ static void on_ice_state(sluice_peer *p, enum ice_state state) {
 	underlay_judge(p);
 }
 
+static bool same_path(const sluice_path *a, const sluice_path *b) {
+	return a->socket == b->socket && path_equal(a, b);
+}
+
 static void on_route(sluice_peer *p) {
+	sluice_path before = p->path;
 	p->routed = ice_route(p->ice, &p->path);
 	if (!p->routed)
 		return;
+	if (!same_path(&before, &p->path))
+		sluice_sctp_path_changed(p->sctp);
 	note_time(p, &p->ice_after);
 	/* Over a path whose round trip is known, a flight is repeated when its answer is late and not before. */
 	struct ice_pair_stats pair;
@@ -283,10 +290,6 @@ static int input_data(sluice_peer *p, const sluice_path *path, sluice_datagram *
 static int input_embedded(sluice_peer *p, const sluice_path *path, sluice_datagram *d, uint64_t now) {
 	follow_ice(p);
 	return has_dtls(p, d->data, d->len) ? peer_input_records(p, path, d, 1, now) : 0;
-}
-
-static bool same_path(const sluice_path *a, const sluice_path *b) {
-	return a->socket == b->socket && path_equal(a, b);
 }
 
 /* Unwraps a run of relayed datagrams from one source; *from is its path. Returns how many were data (they stand together at the front

@@ -166,7 +166,7 @@ void ack_sack(sluice_sctp *a, const struct wire_chunk *c) {
 		a->peer_window_max = s.a_rwnd;
 	/* A peer that answers window probes is alive, whatever it has room for. RFC 9260, 6.1, A: "the unacknowledged window
 	 * probes SHOULD NOT increment the error counter" while SACKs come. */
-	if (s.a_rwnd < a->mtu) {
+	if (s.a_rwnd < a->cut_mtu) {
 		a->error_count = 0;
 	} else {
 		a->probe_interval = 0;
@@ -207,6 +207,7 @@ void ack_t3_expired(sluice_sctp *a) {
 		return;
 	rto_back_off(&a->rto);
 	a->view.rto = a->rto.rto;
+	discovery_black_hole(a);
 	recovery_timeout(a);
 	ack_abandon_exhausted(a);
 	if (a->sent.advanced > a->sent.cum)

@@ -62,10 +62,10 @@ static bool durations_valid(const sluice_sctp_config *c) {
 }
 
 static bool config_valid(const sluice_sctp_config *c) {
-	return durations_valid(c) && c->mtu >= 296 && c->mtu <= 65520 && c->receive_window >= 4096 &&
+	return durations_valid(c) && c->mtu >= 296 && c->mtu <= SLUICE_SCTP_MTU_MAX && c->receive_window >= 4096 &&
 	       cc_by_number(c->congestion_control) && (unsigned)c->recovery <= SLUICE_RECOVERY_RACK &&
 	       (unsigned)c->pacing <= SLUICE_PACING_OFF && c->scheduler == SLUICE_SCHEDULER_ROUND_ROBIN &&
-	       (unsigned)c->sack_policy <= SLUICE_SACK_ADAPTIVE && c->mtu_max <= 65520 &&
+	       (unsigned)c->sack_policy <= SLUICE_SACK_ADAPTIVE && c->mtu_max <= SLUICE_SCTP_MTU_MAX &&
 	       (c->checksum == SLUICE_CHECKSUM_CRC32C || c->checksum == SLUICE_CHECKSUM_DTLS);
 }
 
@@ -88,6 +88,7 @@ static void init_nodes(sluice_sctp *a) {
 	a->ended.type = SLUICE_SCTP_ENDED;
 	a->restarted.type = SLUICE_SCTP_PEER_RESTARTED;
 	a->streams_added.type = SLUICE_SCTP_STREAMS_ADDED;
+	a->mtu_changed.type = SLUICE_SCTP_MTU;
 	for (int t = 0; t < TIMER_COUNT; t++)
 		timer_stop(a, t);
 }
@@ -107,7 +108,6 @@ int sluice_sctp_new(sluice_env *env, const sluice_sctp_config *config, sluice_sc
 	}
 	a->env = env;
 	a->config = complete;
-	a->mtu = complete.mtu & ~3u;
 	a->data_header = WIRE_DATA_HEADER;
 	a->cc = cc_by_number(complete.congestion_control);
 	a->window->opened = data_window_opened;
@@ -117,6 +117,7 @@ int sluice_sctp_new(sluice_env *env, const sluice_sctp_config *config, sluice_sc
 	rwnd_init(&a->rwnd, env, complete.receive_window, complete.receive_window_max);
 	reassembly_init(&a->in, env, a->window, &a->events, complete.max_message_size, complete.partial_delivery);
 	outstanding_init(&a->sent, env, &a->out, UINT64_C(1) << 32);
+	discovery_init(a);
 	tsnmap_init(&a->map, env, UINT64_C(1) << 32);
 	rto_init(&a->rto, complete.rto_initial, complete.rto_min, complete.rto_max);
 	init_nodes(a);
@@ -219,14 +220,14 @@ bool association_count_error(sluice_sctp *a) {
 	return true;
 }
 
-bool association_reply(sluice_sctp *a, uint32_t tag, const void *chunks, size_t len) {
+/* Room for `len` bytes of chunks at the end of the queue. */
+static struct reply *reply_new(sluice_sctp *a, uint32_t tag, size_t len) {
 	struct reply *r = a->reply_count < REPLIES_MAX ? env_alloc(a->env, sizeof *r + len) : NULL;
 	if (!r) {
 		a->stats.chunks_discarded++;
-		return false;
+		return NULL;
 	}
 	*r = (struct reply){.tag = tag, .len = len, .src_port = a->config.local_port, .dst_port = a->config.remote_port};
-	memcpy(r->chunks, chunks, len);
 	if (a->replies_tail)
 		a->replies_tail->next = r;
 	else
@@ -234,6 +235,22 @@ bool association_reply(sluice_sctp *a, uint32_t tag, const void *chunks, size_t 
 	a->replies_tail = r;
 	a->reply_count++;
 	association_touch(a);
+	return r;
+}
+
+bool association_reply(sluice_sctp *a, uint32_t tag, const void *chunks, size_t len) {
+	struct reply *r = reply_new(a, tag, len);
+	if (r)
+		memcpy(r->chunks, chunks, len);
+	return r != NULL;
+}
+
+bool association_reply_chunk(sluice_sctp *a, uint32_t tag, uint8_t type, const void *value, size_t len) {
+	struct reply *r = reply_new(a, tag, pad4(4 + len));
+	if (!r)
+		return false;
+	struct writer w = writer_of(r->chunks, r->len);
+	wire_chunk_write(&w, type, 0, value, len);
 	return true;
 }
 
@@ -404,6 +421,7 @@ uint64_t sluice_sctp_deadline(const sluice_sctp *a) {
 }
 
 bool association_check(const sluice_sctp *a) {
-	return outgoing_check(&a->out) && outstanding_check(&a->sent) && tsnmap_check(&a->map) && reassembly_check(&a->in) &&
+	return outgoing_check(&a->out) && outstanding_check(&a->sent) && tsnmap_check(&a->map) &&
+	       pmtu_check(&a->discovery.pmtu) && reassembly_check(&a->in) &&
 	       (a->state != SLUICE_SCTP_CLOSED || outstanding_count(&a->sent) == 0);
 }

@@ -5,6 +5,7 @@
  *   ack.c          SACK in, T3, abandoning                       output.c     packets out
  *   recovery.c     loss, the window, probes, undoing
  *   shutdown.c     SHUTDOWN in all its collisions                reconfig.c   RFC 6525
+ *   discovery.c    probes of the path's MTU, black holes
  *   timers.c       heartbeats and the dispatch of timers         snap.c       INITs exchanged in SDP
  *   trace.c        what happened, told to the app
  *
@@ -15,6 +16,7 @@
 
 #include "sctp/cc.h"
 #include "sctp/cookie.h"
+#include "sctp/discovery.h"
 #include "sctp/outstanding.h"
 #include "sctp/pace.h"
 #include "sctp/reassembly.h"
@@ -37,6 +39,7 @@ enum timer {
 	TIMER_TLP,   /* tail loss probe, and probes of a path that is silent after a T3 */
 	TIMER_PACE,  /* when the next burst may go */
 	TIMER_PROBE, /* the peer's window is closed: when to try it */
+	TIMER_PMTU,  /* how long to wait for the answer to a probe of the path's MTU, and when to look for a larger one */
 	TIMER_COUNT,
 };
 
@@ -52,6 +55,8 @@ enum pending {
 	PENDING_FORWARD_TSN = 1 << 7,
 	PENDING_RECONFIG = 1 << 8,          /* our request */
 	PENDING_RECONFIG_RESPONSE = 1 << 9, /* the answer to theirs */
+	PENDING_PROBE = 1 << 10,            /* of the path's MTU, in a packet of its own */
+	PENDING_CONTROL = 1 << 11,          /* the small HEARTBEAT beside it */
 };
 
 /* A packet that answers one of the peer's and needs no state of ours: INIT-ACK, HEARTBEAT-ACK, ERROR, ABORT, ... Bounded, so
@@ -101,7 +106,10 @@ struct sluice_sctp {
 	sluice_env *env;
 	sluice_sctp_config config;
 	enum sluice_sctp_state state;
-	uint32_t mtu; /* config.mtu, rounded down to a multiple of 4, so that full packets come out equal */
+	uint32_t mtu; /* largest packet; a multiple of 4, so that full packets come out equal; see discovery.c */
+	uint32_t
+		cut_mtu; /* what messages are cut for. A chunk keeps its TSN and its bytes, and has to fit the packets of a path that has
+	                   * become worse: so it is never larger than config.mtu allows, and larger packets hold several */
 	uint32_t pending;
 	bool refuse, dirty, shutdown_wanted;
 	bool announced;             /* CONNECTED was told of this association */
@@ -132,6 +140,7 @@ struct sluice_sctp {
 	struct cc_view view;
 	struct recovery recovery;
 	struct pace pace;
+	struct discovery discovery;
 	uint64_t peer_window_max; /* the largest a_rwnd that the peer has named */
 	uint64_t peer_a_rwnd;     /* from the last SACK; what may still be sent is this minus the flight */
 	uint64_t last_data_sent;
@@ -163,7 +172,7 @@ struct sluice_sctp {
 	uint32_t reply_count;
 
 	struct event_queue events;
-	struct event_node connected, ended, restarted, streams_added;
+	struct event_node connected, ended, restarted, streams_added, mtu_changed;
 	int error;
 	char error_text[128];
 	void (*wake)(void *ctx);
@@ -181,6 +190,8 @@ __attribute__((format(printf, 5, 6))) void association_fail(sluice_sctp *a, int 
                                                             const char *format, ...);
 /* Queues a packet of `len` bytes of chunks. False at the bound or without memory; counted. */
 bool association_reply(sluice_sctp *a, uint32_t tag, const void *chunks, size_t len);
+/* The same with one chunk. */
+bool association_reply_chunk(sluice_sctp *a, uint32_t tag, uint8_t type, const void *value, size_t len);
 /* The same with one chunk, ABORT or ERROR, that holds one cause; RFC 9260, 3.3.10. Its information is cut at CAUSE_INFO_MAX. */
 #define CAUSE_INFO_MAX 256
 void association_reply_cause(sluice_sctp *a, uint32_t tag, uint8_t type, uint16_t cause, const void *info, size_t len);
@@ -188,7 +199,7 @@ bool association_check(const sluice_sctp *a);
 
 /* Payload of a packet that holds one fragment. */
 static inline uint32_t association_payload_max(const sluice_sctp *a) {
-	return a->mtu - WIRE_HEADER_SIZE - a->data_header;
+	return a->cut_mtu - WIRE_HEADER_SIZE - a->data_header;
 }
 
 static inline void timer_start(sluice_sctp *a, enum timer t, uint64_t after) {
@@ -297,6 +308,18 @@ void reconfig_write_request(sluice_sctp *a, struct writer *w);
 void reconfig_write_response(sluice_sctp *a, struct writer *w);
 void reconfig_timeout(sluice_sctp *a);
 void reconfig_clear(sluice_sctp *a); /* at the end or a restart: frees what is queued */
+
+/* ---- discovery.c ---- */
+void discovery_init(sluice_sctp *a);
+void discovery_reset(sluice_sctp *a); /* a new association begins; nothing is probed before discovery_start */
+void discovery_start(sluice_sctp *a); /* established */
+/* A probe is due that fits `room` bytes: its size; 0: none is. */
+uint32_t discovery_probe_size(sluice_sctp *a, size_t room);
+void discovery_write_probe(sluice_sctp *a, struct writer *w); /* fills what w has room for, which is the size */
+void discovery_write_control(sluice_sctp *a, struct writer *w);
+bool discovery_answer(sluice_sctp *a, uint64_t sent_at, uint64_t nonce); /* of a HEARTBEAT-ACK; false: it is not one of ours */
+void discovery_expired(sluice_sctp *a);
+void discovery_black_hole(sluice_sctp *a); /* T3 expired, or large packets were lost and nothing but them */
 
 /* ---- timers.c ---- */
 void heartbeat_schedule(sluice_sctp *a);

@@ -18,7 +18,7 @@ uint64_t data_a_rwnd(const sluice_sctp *a) {
 void data_window_opened(void *association) {
 	sluice_sctp *a = association;
 	uint64_t now_free = data_a_rwnd(a), window = a->rwnd.size;
-	uint64_t step = window / 4 > a->mtu ? window / 4 : a->mtu;
+	uint64_t step = window / 4 > a->cut_mtu ? window / 4 : a->cut_mtu;
 	if (a->state == SLUICE_SCTP_CLOSED || a->advertised >= window / 2 || now_free < a->advertised + step)
 		return;
 	a->pending |= PENDING_SACK;

@@ -154,6 +154,7 @@ static void take_peer(sluice_sctp *a, uint32_t tag, uint32_t tsn, uint32_t a_rwn
 	/* RFC 9260, 5.1.1: when the peer takes fewer streams than we want, "the endpoint MUST use MIS outbound streams". */
 	a->outbound = min16(a->config.outbound_streams, inbound);
 	a->inbound = min16(a->config.inbound_streams, outbound);
+	discovery_reset(a);
 	a->view = (struct cc_view){
 		.ssthresh = UINT64_MAX, /* RFC 9260, 7.2.1: "The initial value of ssthresh MAY be arbitrarily high" */
 		.mtu = association_payload_max(a),
@@ -202,6 +203,7 @@ static void establish(sluice_sctp *a) {
 	announce(a);
 	reconfig_established(a);
 	heartbeat_schedule(a);
+	discovery_start(a);
 	env_log(a->env, SLUICE_LOG_INFO, "sctp: established, %u streams out, %u in", a->outbound, a->inbound);
 	if (a->shutdown_wanted) {
 		a->shutdown_wanted = false;

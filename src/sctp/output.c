@@ -1,7 +1,7 @@
 /* output: packets out: which chunks are due, in which order they share a packet, and the gathering of payload into the slot.
  *
  * A full packet is always a->mtu bytes long, because fragments are cut to multiples of four; so a bulk transfer fills a batch
- * with equal slots, which is what one UDP_SEGMENT send takes. */
+ * with equal slots, which is what one UDP_SEGMENT send takes. Where the path carries packets larger than one chunk, they hold several. */
 #include "sctp/association.h"
 
 #include <string.h>
@@ -111,10 +111,10 @@ static uint32_t cut_length(const sluice_sctp *a, const struct fill *f, const str
 		return 0;
 	uint32_t left = m->len - m->cut, fits = (uint32_t)(room - a->data_header) & ~3u;
 	uint32_t whole_packet = association_payload_max(a);
+	if (fits >= whole_packet)
+		return left < whole_packet ? left : whole_packet;
 	if (left <= fits)
 		return left;
-	if (fits == whole_packet)
-		return fits;
 	/* A message that fits a packet of its own is not split: its receiver would have to put it together. And a batch of shorter
 	 * packets ends here, for the next one may use the whole MTU. */
 	if (left <= whole_packet || fits < MIN_FRAGMENT || (!f->has_data && !f->full_size))
@@ -123,8 +123,8 @@ static uint32_t cut_length(const sluice_sctp *a, const struct fill *f, const str
 }
 
 static bool nagle_holds(const sluice_sctp *a, const struct tx_message *m) {
-	return a->config.nagle && a->sent.flight > 0 && a->out.buffered - a->sent.flight < a->mtu && m->len - m->cut < a->mtu &&
-	       a->state == SLUICE_SCTP_ESTABLISHED && !a->shutdown_wanted;
+	return a->config.nagle && a->sent.flight > 0 && a->out.buffered - a->sent.flight < a->cut_mtu &&
+	       m->len - m->cut < a->cut_mtu && a->state == SLUICE_SCTP_ESTABLISHED && !a->shutdown_wanted;
 }
 
 static uint8_t fragment_flags(const struct tx_message *m, uint32_t len) {
@@ -202,6 +202,8 @@ static void fill_control(sluice_sctp *a, struct writer *w) {
 		ack_write_forward_tsn(a, w);
 	if (a->pending & PENDING_HEARTBEAT)
 		heartbeat_write(a, w);
+	if (a->pending & PENDING_CONTROL)
+		discovery_write_control(a, w);
 	if (a->pending & PENDING_SHUTDOWN && writer_room(w) >= 8) {
 		wire_shutdown_write(w, (uint32_t)a->map.cum);
 		a->pending &= ~(uint32_t)PENDING_SHUTDOWN;
@@ -246,7 +248,7 @@ static void header(const sluice_sctp *a, struct writer *w, uint32_t tag) {
 
 static size_t reply_packet(sluice_sctp *a, const struct space *s) {
 	struct reply *r = a->replies;
-	if (WIRE_HEADER_SIZE + r->len > s->limit)
+	if (WIRE_HEADER_SIZE + r->len > s->limit && !s->first)
 		return 0;
 	struct writer w = writer_of(s->data, s->limit);
 	header(a, &w, r->tag);
@@ -256,6 +258,10 @@ static size_t reply_packet(sluice_sctp *a, const struct space *s) {
 		a->replies_tail = NULL;
 	a->reply_count--;
 	env_free(a->env, r);
+	if (w.failed) { /* packets were larger when it was made */
+		a->stats.chunks_discarded++;
+		return 0;
+	}
 	return packet_finish(a, s, writer_len(&w), true);
 }
 
@@ -340,10 +346,37 @@ static void nothing_due(sluice_sctp *a) {
 		txlog_limited_by_app(&a->sent.log, a->sent.flight);
 }
 
+/* How large may the first packet of a batch be? On a path that turned out worse than the base size, what was cut for that before goes as it
+ * is: it may yet get better. */
+static size_t first_limit(sluice_sctp *a, size_t room) {
+	size_t limit = a->mtu;
+	uint64_t tsn = a->cut_mtu < a->discovery.pmtu.base ? outstanding_first_lost(&a->sent) : 0;
+	if (tsn) {
+		size_t lost = WIRE_HEADER_SIZE + pad4(a->data_header + outstanding_at(&a->sent, tsn)->len);
+		limit = lost > limit ? lost : limit;
+	}
+	return limit < room ? limit : room & ~(size_t)3;
+}
+
+/* A batch with nothing but the probe in it, when all else that may go has gone. */
+static void probe_output(sluice_sctp *a, sluice_batch *b, size_t rooms) {
+	uint32_t size = discovery_probe_size(a, b->capacity - rooms);
+	if (size == 0)
+		return;
+	struct space s = {.data = b->data + b->headroom, .limit = size, .first = true};
+	struct writer w = writer_of(s.data, size);
+	header(a, &w, a->peer_tag);
+	discovery_write_probe(a, &w);
+	packet_finish(a, &s, writer_len(&w), !a->send_zero_checksum);
+	b->count = 1;
+	b->stride = b->last = size + rooms;
+}
+
 int sluice_sctp_output(sluice_sctp *a, sluice_batch *b, uint64_t now) {
-	size_t rooms = b->headroom + b->tailroom, used = 0, limit = a->mtu;
-	if (b->capacity < a->mtu + rooms)
+	size_t rooms = b->headroom + b->tailroom, used = 0;
+	if (b->capacity < a->discovery.pmtu.base + rooms)
 		return SLUICE_NO_SPACE;
+	size_t limit = first_limit(a, b->capacity - rooms);
 	a->now = now;
 	trace_sync(a->trace);
 	if (a->heartbeat_unscheduled)
@@ -369,6 +402,8 @@ int sluice_sctp_output(sluice_sctp *a, sluice_batch *b, uint64_t now) {
 	}
 	if (a->stats.data_chunks_sent != data_before)
 		recovery_arm_probe(a);
+	if (b->count == 0)
+		probe_output(a, b, rooms);
 	if (b->count == 0)
 		nothing_due(a);
 	trace_sync(a->trace);

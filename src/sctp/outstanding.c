@@ -155,7 +155,18 @@ uint32_t outstanding_packet_lost(struct outstanding *o, uint64_t number) {
 		mark_lost(o, c, t);
 		chunks++;
 	}
+	if (chunks)
+		txlog_note_lost(&o->log, p, number);
 	return chunks;
+}
+
+void outstanding_large_lost(struct outstanding *o, uint32_t large, uint64_t before) {
+	uint64_t after;
+	for (uint64_t n = o->log.head; n && txlog_record(&o->log, n)->sent_at <= before; n = after) {
+		after = txlog_record(&o->log, n)->after;
+		if (txlog_record(&o->log, n)->len > large)
+			outstanding_packet_lost(o, n);
+	}
 }
 
 uint32_t outstanding_unknown_lost(struct outstanding *o) {
@@ -218,6 +229,8 @@ static void acknowledge(struct outstanding *o, struct tx_chunk *c, uint64_t tsn,
 	ack->bytes += c->len;
 	if (c->transmissions > 1)
 		ack->renewed += c->len;
+	if (p)
+		txlog_note_acked(&o->log, p, number);
 	if (p && number > ack->newest)
 		ack->newest = number;
 	if (p && c->transmissions == 1 && number < o->newest_delivered)

@@ -126,6 +126,8 @@ void outstanding_sack(struct outstanding *o, uint64_t cum, const struct gap *gap
 void outstanding_all_lost(struct outstanding *o);
 /* What is in flight of a packet counts as lost. Returns the number of chunks. */
 uint32_t outstanding_packet_lost(struct outstanding *o, uint64_t number);
+/* The same for all packets with more payload than `large` that were sent at or before `before`. */
+void outstanding_large_lost(struct outstanding *o, uint32_t large, uint64_t before);
 /* The first outstanding chunk, and those in flight of whose packet nothing is known, count as lost. Returns their number. Walks all. */
 uint32_t outstanding_unknown_lost(struct outstanding *o);
 /* Would its message be given up instead of sending it once more? */

@@ -124,6 +124,8 @@ static uint64_t detect(sluice_sctp *a) {
 	                                  a->now, &next);
 	a->timers[TIMER_RACK] = next;
 	a->stats.rack_losses += lost;
+	if (a->sent.log.large_lost >= PMTU_MAX_PROBES)
+		discovery_black_hole(a);
 	return lost;
 }
 

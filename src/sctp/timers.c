@@ -47,21 +47,22 @@ static void heartbeat_unanswered(sluice_sctp *a) {
 void heartbeat_chunk(sluice_sctp *a, const struct wire_chunk *c) {
 	/* RFC 9260, 8.3: answered at once, with the Heartbeat Information and whatever else is in it unchanged. It came in one
 	 * packet, so it goes into one. */
-	uint8_t bytes[1500];
-	if (pad4(4u + c->len) > sizeof bytes || pad4(4u + c->len) > a->mtu - WIRE_HEADER_SIZE) {
+	if (pad4(4u + c->len) > a->mtu - WIRE_HEADER_SIZE) {
 		a->stats.chunks_discarded++;
 		return;
 	}
-	struct writer w = writer_of(bytes, sizeof bytes);
-	wire_chunk_write(&w, WIRE_HEARTBEAT_ACK, 0, c->value, c->len);
-	association_reply(a, a->peer_tag, bytes, writer_len(&w));
+	association_reply_chunk(a, a->peer_tag, WIRE_HEARTBEAT_ACK, c->value, c->len);
 }
 
 void heartbeat_ack_chunk(sluice_sctp *a, const struct wire_chunk *c) {
 	const uint8_t *info;
 	uint16_t len;
-	if (wire_heartbeat_read(c, &info, &len) || len != HEARTBEAT_INFO || a->heartbeat_nonce == 0 ||
-	    get_be64(info + 8) != a->heartbeat_nonce || get_be64(info) > a->now) {
+	bool readable = wire_heartbeat_read(c, &info, &len) == 0 && len == HEARTBEAT_INFO;
+	if (readable && discovery_answer(a, get_be64(info), get_be64(info + 8))) {
+		a->error_count = 0;
+		return;
+	}
+	if (!readable || a->heartbeat_nonce == 0 || get_be64(info + 8) != a->heartbeat_nonce || get_be64(info) > a->now) {
 		a->stats.chunks_discarded++;
 		return;
 	}
@@ -100,6 +101,7 @@ static void (*const on_expiry[TIMER_COUNT])(sluice_sctp *a) = {
 	[TIMER_RACK] = recovery_rack_expired,
 	[TIMER_TLP] = recovery_probe_expired,
 	[TIMER_PACE] = pace_due,
+	[TIMER_PMTU] = discovery_expired,
 };
 
 void sluice_sctp_advance(sluice_sctp *a, uint64_t now) {

@@ -92,6 +92,7 @@ uint64_t txlog_put(struct txlog *l, uint64_t tsn, uint32_t len, uint64_t flight,
 	p->span = (uint32_t)(tsn - p->first_tsn) + 1; /* TSNs of one packet ascend */
 	p->in_flight++;
 	p->flight = (uint32_t)(flight + len);
+	p->len = (uint16_t)(p->len + len);
 	return l->open;
 }
 

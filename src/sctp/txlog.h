@@ -28,6 +28,7 @@ struct tx_packet {
 	uint32_t in_flight; /* chunks of it that are neither acknowledged nor lost */
 	uint32_t flight;    /* bytes in flight with it */
 	bool retransmission, app_limited;
+	uint16_t len; /* payload */
 };
 
 struct txlog {
@@ -39,6 +40,9 @@ struct txlog {
 	uint64_t open; /* the packet that is being filled; 0: none */
 	uint64_t delivered, delivered_at, first_sent_at;
 	uint64_t lost;
+	/* Packets with more payload than `large`: the one sent last among those acknowledged, and how many after it were lost. */
+	uint32_t large, large_lost;
+	uint64_t large_acked;
 	uint64_t
 		app_limited; /* `delivered` at which what is sent now counts as held by the app no more; 0: the app does not hold it */
 };
@@ -77,6 +81,17 @@ static inline void txlog_take(struct txlog *l, uint32_t number) {
 	struct tx_packet *p = txlog_at(l, number, &whole);
 	if (p && p->in_flight > 0 && --p->in_flight == 0)
 		txlog_unlink(l, whole);
+}
+
+/* A packet of which something was acknowledged, or that was found lost. */
+static inline void txlog_note_acked(struct txlog *l, const struct tx_packet *p, uint64_t number) {
+	if (p->len > l->large && number >= l->large_acked) {
+		l->large_acked = number;
+		l->large_lost = 0;
+	}
+}
+static inline void txlog_note_lost(struct txlog *l, const struct tx_packet *p, uint64_t number) {
+	l->large_lost += p->len > l->large && number > l->large_acked;
 }
 
 /* What the acknowledgement of that packet, the one sent last among those acknowledged now, says of the path. */

@@ -85,6 +85,10 @@ static void note(struct sctp_host *h, const sluice_sctp_event *e) {
 	case SLUICE_SCTP_ABANDONED:
 		h->abandoned += e->count;
 		break;
+	case SLUICE_SCTP_MTU:
+		h->mtu_events++;
+		h->last_mtu = e->count;
+		break;
 	}
 }
 

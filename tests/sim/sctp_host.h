@@ -32,6 +32,8 @@ struct sctp_host {
 	char end_text[128];
 	uint16_t last_reset_in, last_reset_out;
 	uint32_t abandoned;
+	unsigned mtu_events;
+	uint32_t last_mtu;
 	uint64_t messages, bytes;
 
 	/* Before the app's own handling; may call anything but sctp_host_free. */
