@@ -29,6 +29,7 @@ struct wan_row {
 	unsigned flows;
 	uint64_t from;     /* the seconds before are not measured */
 	unsigned seconds;  /* in make check; 60 in make bench */
+	unsigned least;    /* less says nothing at all, not even that it runs; 0: any */
 	unsigned runs;     /* with different seeds; 0: one */
 	uint64_t coalesce; /* see link_config */
 	bool heavy;        /* left out under sanitizers */
