@@ -218,13 +218,15 @@ static void respond(sluice_sctp *a, const struct ack *ack, uint64_t lost, uint64
 		prr_ack(&a->recovery.prr, ack->bytes, a->sent.flight, a->view.ssthresh, a->view.mtu);
 }
 
-/* The app may queue what the window can carry, and half as much again, so that there is something to send when it opens. A round trip
- * below two milliseconds needs no more than the least at any rate. */
+/* The app may queue four times what the window holds: half of the mark is when it is called for more (outgoing.c), and then there must
+ * be enough for a window that fills anew while as much stands acknowledged behind a hole. So it does not sink with the window either.
+ * A round trip below two milliseconds needs no more than the least at any rate. */
 static void raise_high_water(sluice_sctp *a) {
 	if (a->config.high_water || a->view.srtt < 2 * SLUICE_MS)
 		return;
-	uint64_t mark = a->view.cwnd + a->view.cwnd / 2;
-	a->out.high_water = mark < HIGH_WATER ? HIGH_WATER : mark < HIGH_WATER_MAX ? mark : HIGH_WATER_MAX;
+	uint64_t mark = 4 * a->view.cwnd < HIGH_WATER_MAX ? 4 * a->view.cwnd : HIGH_WATER_MAX;
+	if (mark > a->out.high_water)
+		a->out.high_water = mark;
 }
 
 void recovery_sack(sluice_sctp *a, struct ack *ack, uint64_t flight_before) {
