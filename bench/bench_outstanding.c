@@ -48,7 +48,7 @@ static void run(void *ctx, uint64_t iterations) {
 
 static void measure(const char *name, uint64_t step, bool hole) {
 	struct sent_case c = {.step = step, .hole = hole};
-	outgoing_init(&c.out, bench_env(), &c.events, UINT64_MAX);
+	outgoing_init(&c.out, bench_env(), &c.events, UINT64_MAX, sched_by_number(SLUICE_SCHEDULER_ROUND_ROBIN));
 	outstanding_init(&c.sent, bench_env(), &c.out, (UINT64_C(1) << 32) + 1);
 	bench_run(&(struct bench_case){.bench = "outstanding", .name = name, .run = run, .ctx = &c, .items = WINDOW});
 	outstanding_free(&c.sent);

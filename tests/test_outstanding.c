@@ -13,7 +13,7 @@ static struct outstanding sent;
 static void setup(void) {
 	ck_assert_int_eq(sluice_env_new(NULL, &env), 0);
 	events = (struct event_queue){0};
-	outgoing_init(&out, env, &events, UINT64_MAX);
+	outgoing_init(&out, env, &events, UINT64_MAX, sched_by_number(SLUICE_SCHEDULER_ROUND_ROBIN));
 	outstanding_init(&sent, env, &out, FIRST);
 }
 

@@ -43,15 +43,16 @@ enum sluice_pacing {
 	SLUICE_PACING_OFF,
 };
 
-/* Which stream's data goes next; RFC 8260, 3. */
+/* Which stream's data goes next; RFC 8260, 3. When both sides have I-DATA, a message that was begun holds no other stream up: streams
+ * take turns by chunks, which share packets. Otherwise turns are whole messages. */
 enum sluice_scheduler {
-	SLUICE_SCHEDULER_DEFAULT = 0,
+	SLUICE_SCHEDULER_DEFAULT = 0,        /* weighted fair */
 	SLUICE_SCHEDULER_FIRST_COME,         /* messages in the order of their sends */
-	SLUICE_SCHEDULER_ROUND_ROBIN,        /* streams take turns, a message each */
-	SLUICE_SCHEDULER_ROUND_ROBIN_PACKET, /* a packet each */
+	SLUICE_SCHEDULER_ROUND_ROBIN,        /* streams take turns */
+	SLUICE_SCHEDULER_ROUND_ROBIN_PACKET, /* a packet each: what is lost with one concerns one stream */
 	SLUICE_SCHEDULER_PRIORITY,           /* the stream with the highest priority first; among equals, by turns */
 	SLUICE_SCHEDULER_FAIR,               /* equal bytes for every stream */
-	SLUICE_SCHEDULER_WEIGHTED_FAIR,      /* bytes in proportion to the streams' weights */
+	SLUICE_SCHEDULER_WEIGHTED_FAIR, /* bytes in proportion to the streams' weights; what RFC 8831 wants of data channels */
 };
 
 /* When are received packets acknowledged? A single packet waits for sack_delay in any case, and what is out of order for nothing. */
@@ -229,6 +230,11 @@ SLUICE_API uint64_t sluice_sctp_buffered_messages(const sluice_sctp *a, uint16_t
 /* Overrides the configuration's high_water for one stream; 0 bytes: the configuration's again. Returns 0 or
  * SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_sctp_set_high_water(sluice_sctp *a, uint16_t stream, uint64_t bytes);
+
+/* What the scheduler is to know of a stream: `priority` for SLUICE_SCHEDULER_PRIORITY (the higher, the sooner), `weight` for
+ * SLUICE_SCHEDULER_WEIGHTED_FAIR; 0 in either: 256, what every stream begins with. Holds from the stream's next turn on, until it is
+ * set again, also in a later association. Returns 0 or SLUICE_NO_MEMORY. RFC 8260, 3.4 and 3.6. */
+SLUICE_API int sluice_sctp_set_priority(sluice_sctp *a, uint16_t stream, uint16_t priority, uint16_t weight);
 
 /* A BUFFERED_LOW event comes each time the stream's buffered amount falls from above the threshold to it or below. */
 SLUICE_API int sluice_sctp_set_buffered_low(sluice_sctp *a, uint16_t stream, uint64_t threshold);

@@ -44,7 +44,7 @@ static void config_complete(sluice_sctp_config *c) {
 	DEFAULT(congestion_control, SLUICE_CC_CUBIC);
 	DEFAULT(recovery, SLUICE_RECOVERY_RACK);
 	DEFAULT(pacing, SLUICE_PACING_ON);
-	DEFAULT(scheduler, SLUICE_SCHEDULER_ROUND_ROBIN);
+	DEFAULT(scheduler, SLUICE_SCHEDULER_WEIGHTED_FAIR);
 	DEFAULT(sack_policy, SLUICE_SACK_ADAPTIVE);
 	DEFAULT(mtu_max, c->mtu);
 	DEFAULT(receive_window_max, window_grows ? 64u << 20 : c->receive_window);
@@ -64,7 +64,7 @@ static bool durations_valid(const sluice_sctp_config *c) {
 static bool config_valid(const sluice_sctp_config *c) {
 	return durations_valid(c) && c->mtu >= 296 && c->mtu <= SLUICE_SCTP_MTU_MAX && c->receive_window >= 4096 &&
 	       cc_by_number(c->congestion_control) && (unsigned)c->recovery <= SLUICE_RECOVERY_RACK &&
-	       (unsigned)c->pacing <= SLUICE_PACING_OFF && c->scheduler == SLUICE_SCHEDULER_ROUND_ROBIN &&
+	       (unsigned)c->pacing <= SLUICE_PACING_OFF && sched_by_number(c->scheduler) &&
 	       (unsigned)c->sack_policy <= SLUICE_SACK_ADAPTIVE && c->mtu_max <= SLUICE_SCTP_MTU_MAX &&
 	       (c->checksum == SLUICE_CHECKSUM_CRC32C || c->checksum == SLUICE_CHECKSUM_DTLS);
 }
@@ -113,7 +113,8 @@ int sluice_sctp_new(sluice_env *env, const sluice_sctp_config *config, sluice_sc
 	a->window->opened = data_window_opened;
 	a->window->owner = a;
 	env_entropy(env, a->secret, sizeof a->secret);
-	outgoing_init(&a->out, env, &a->events, complete.high_water ? complete.high_water : HIGH_WATER);
+	outgoing_init(&a->out, env, &a->events, complete.high_water ? complete.high_water : HIGH_WATER,
+	              sched_by_number(complete.scheduler));
 	rwnd_init(&a->rwnd, env, complete.receive_window, complete.receive_window_max);
 	reassembly_init(&a->in, env, a->window, &a->events, complete.max_message_size, complete.partial_delivery);
 	outstanding_init(&a->sent, env, &a->out, UINT64_C(1) << 32);
@@ -345,6 +346,14 @@ int sluice_sctp_set_high_water(sluice_sctp *a, uint16_t stream, uint64_t bytes) 
 
 int sluice_sctp_set_partial_delivery(sluice_sctp *a, uint16_t stream, uint32_t bytes) {
 	return reassembly_set_partial(&a->in, stream, bytes);
+}
+
+int sluice_sctp_set_priority(sluice_sctp *a, uint16_t stream, uint16_t priority, uint16_t weight) {
+	struct tx_stream *s = outgoing_stream(&a->out, stream);
+	if (!s)
+		return SLUICE_NO_MEMORY;
+	outgoing_set_priority(&a->out, s, priority, weight);
+	return 0;
 }
 
 void sluice_sctp_set_wake(sluice_sctp *a, void (*wake)(void *ctx), void *ctx) {

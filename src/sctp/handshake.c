@@ -114,7 +114,7 @@ static void take_capabilities(sluice_sctp *a, const struct capabilities *peer) {
 	/* RFC 8260, 2.2.1: user message interleaving is negotiated when both endpoints list I-DATA among their Supported Extensions;
 	 * then it is used for all user messages, and DATA for none. 2.3.1: messages can be given up then only if both list
 	 * I-FORWARD-TSN too. A peer without it, which would not understand what was skipped, gets everything. */
-	a->interleaving = peer->i_data && offers_interleaving(a);
+	a->interleaving = a->out.interleaving = peer->i_data && offers_interleaving(a);
 	a->data_header = a->interleaving ? WIRE_I_DATA_HEADER : WIRE_DATA_HEADER;
 	a->peer_forward_tsn = (a->interleaving ? peer->i_forward_tsn : peer->forward_tsn) && !a->config.no_pr_sctp;
 	a->peer_reconfig = peer->reconfig && !a->config.no_reconfig;

@@ -2,8 +2,18 @@
 
 #include <string.h>
 
-void outgoing_init(struct outgoing *o, sluice_env *env, struct event_queue *events, uint64_t high_water) {
-	*o = (struct outgoing){.env = env, .events = events, .streams = {.env = env}, .high_water = high_water};
+_Static_assert(offsetof(struct tx_stream, sched) == 0, "a stream and its entry are told from each other by their types alone");
+_Static_assert(sizeof(struct tx_message) == 64, "one cache line");
+
+void outgoing_init(struct outgoing *o, sluice_env *env, struct event_queue *events, uint64_t high_water,
+                   const struct sched_ops *scheduler) {
+	*o = (struct outgoing){
+		.env = env,
+		.events = events,
+		.streams = {.env = env},
+		.high_water = high_water,
+		.sched = {.ops = scheduler},
+	};
 }
 
 struct tx_stream *outgoing_stream(struct outgoing *o, uint16_t id) {
@@ -25,33 +35,56 @@ struct tx_stream *outgoing_stream(struct outgoing *o, uint16_t id) {
 	return s;
 }
 
-/* ---- the ready list: streams with something queued take turns ---- */
+/* ---- whose turn is it? ---- */
 
-static void ready_push(struct outgoing *o, struct tx_stream *s) {
-	s->ready = true;
-	s->next_ready = NULL;
-	if (o->ready_tail)
-		o->ready_tail->next_ready = s;
-	else
-		o->ready_head = s;
-	o->ready_tail = s;
+/* Messages are numbered as they are queued; a message that was begun needs its number no more. */
+static uint64_t arrival(const struct outgoing *o, const struct tx_message *m) {
+	return m->begun ? 0 : o->arrivals - (uint32_t)((uint32_t)o->arrivals - m->arrival);
 }
 
-static void ready_remove(struct outgoing *o, struct tx_stream *s) {
-	struct tx_stream *before = NULL;
-	for (struct tx_stream *at = o->ready_head; at != s; at = at->next_ready)
-		before = at;
-	if (before)
-		before->next_ready = s->next_ready;
+static void aside_remove(struct outgoing *o, struct tx_stream *s) {
+	struct sched_entry *e = &s->sched;
+	if (e->prev)
+		e->prev->next = e->next;
 	else
-		o->ready_head = s->next_ready;
-	if (o->ready_tail == s)
-		o->ready_tail = before;
-	s->ready = false;
+		o->aside = e->next;
+	if (e->next)
+		e->next->prev = e->prev;
+	else
+		o->aside_tail = e->prev;
+	s->aside = false;
+}
+
+void outgoing_set_aside(struct outgoing *o, struct tx_stream *s) {
+	struct sched_entry *e = &s->sched;
+	sched_leave(&o->sched, e);
+	e->next = NULL;
+	e->prev = o->aside_tail;
+	if (o->aside_tail)
+		o->aside_tail->next = e;
+	else
+		o->aside = e;
+	o->aside_tail = e;
+	s->aside = true;
+}
+
+void outgoing_bring_back(struct outgoing *o) {
+	struct tx_stream *s = (struct tx_stream *)o->aside;
+	aside_remove(o, s);
+	sched_enter(&o->sched, &s->sched, arrival(o, s->head));
+}
+
+void outgoing_set_priority(struct outgoing *o, struct tx_stream *s, uint16_t priority, uint16_t weight) {
+	s->sched.priority = priority;
+	s->sched.weight = weight;
+	if (s->sched.in)
+		sched_charge(&o->sched, &s->sched, 0, arrival(o, s->head));
 }
 
 static void queue_push(struct outgoing *o, struct tx_stream *s, struct tx_message *m) {
 	m->queued = true;
+	m->queued_ms = (uint32_t)(o->now / SLUICE_MS);
+	m->arrival = (uint32_t)o->arrivals++;
 	m->next = NULL;
 	m->prev = s->tail;
 	if (s->tail)
@@ -59,12 +92,11 @@ static void queue_push(struct outgoing *o, struct tx_stream *s, struct tx_messag
 	else
 		s->head = m;
 	s->tail = m;
-	if (!s->ready)
-		ready_push(o, s);
+	if (s->head == m)
+		sched_enter(&o->sched, &s->sched, arrival(o, m));
 }
 
-/* Its turn is over: the next stream's message comes first, then this one's next. */
-static void queue_remove(struct outgoing *o, struct tx_message *m) {
+static void queue_unlink(struct outgoing *o, struct tx_message *m) {
 	struct tx_stream *s = m->stream;
 	if (m->prev)
 		m->prev->next = m->next;
@@ -75,13 +107,44 @@ static void queue_remove(struct outgoing *o, struct tx_message *m) {
 	else
 		s->tail = m->prev;
 	m->queued = false;
+	if (m->begun)
+		o->begun_left -= m->len - m->cut;
 	if (o->begun == m)
 		o->begun = NULL;
-	if (!s->head || (o->ready_head == s && s->next_ready)) {
-		ready_remove(o, s);
+}
+
+/* It will not be cut to its end. */
+static void queue_remove(struct outgoing *o, struct tx_message *m) {
+	struct tx_stream *s = m->stream;
+	bool first = s->head == m;
+	queue_unlink(o, m);
+	if (!first)
+		return;
+	if (s->aside) {
+		aside_remove(o, s);
 		if (s->head)
-			ready_push(o, s);
+			sched_enter(&o->sched, &s->sched, arrival(o, s->head));
+	} else if (!s->head) {
+		sched_leave(&o->sched, &s->sched);
+	} else {
+		sched_charge(&o->sched, &s->sched, 0, arrival(o, s->head));
 	}
+}
+
+/* Bytes of the stream's first message were cut; `done` says that it was the last of them. When the turn is over depends. */
+static void turn(struct outgoing *o, struct tx_stream *s, uint64_t bytes, bool done) {
+	const struct sched_ops *ops = o->sched.ops;
+	if (!s->head) {
+		ops->key(&o->sched, &s->sched, bytes, 0); /* what it had counts when it comes back */
+		sched_leave(&o->sched, &s->sched);
+	} else if (!ops->one_stream && (done || (o->interleaving && ops->chunks))) {
+		sched_charge(&o->sched, &s->sched, bytes, arrival(o, s->head));
+	}
+}
+
+void outgoing_packet_end(struct outgoing *o, struct tx_stream *s) {
+	if (o->sched.ops->one_stream && s->sched.in && (o->interleaving || !o->begun))
+		sched_charge(&o->sched, &s->sched, 1, arrival(o, s->head));
 }
 
 static uint64_t high_water(const struct outgoing *o, const struct tx_stream *s) {
@@ -179,23 +242,26 @@ int outgoing_borrow(struct outgoing *o, const sluice_send_info *info, const stru
 
 /* ---- cutting ---- */
 
-struct tx_message *outgoing_next(struct outgoing *o) {
-	if (o->begun)
-		return o->begun;
-	return o->ready_head ? o->ready_head->head : NULL;
-}
-
 uint32_t outgoing_cut(struct outgoing *o, struct tx_message *m, uint32_t len, uint64_t tsn) {
 	struct tx_stream *s = m->stream;
-	if (m->cut == 0) {
+	bool first = !m->begun;
+	if (first) {
+		m->begun = true;
 		m->first_tsn = (uint32_t)tsn;
 		m->mid = s->next_mid[m->unordered]++;
 		s->next_fsn = 0;
-		o->begun = m;
 	}
 	m->cut += len;
-	if (m->cut == m->len)
-		queue_remove(o, m);
+	bool done = m->cut == m->len;
+	if (first)
+		o->begun_left += m->len - m->cut;
+	else
+		o->begun_left -= len;
+	if (done)
+		queue_unlink(o, m);
+	else if (!o->interleaving)
+		o->begun = m;
+	turn(o, s, o->interleaving ? len : m->len, done);
 	return s->next_fsn++;
 }
 
@@ -363,15 +429,23 @@ void outgoing_outlive(struct outgoing *o, struct tx_message *m) {
 }
 
 bool outgoing_check(const struct outgoing *o) {
-	uint64_t buffered = 0;
-	uint32_t id = 0;
+	uint64_t buffered = 0, begun_left = 0;
+	uint32_t id = 0, waiting = 0;
 	for (struct tx_stream *s; (s = idmap_next(&o->streams, &id)); id++) {
 		buffered += s->buffered;
 		uint64_t queued = 0;
-		for (struct tx_message *m = s->head; m; m = m->next)
+		for (struct tx_message *m = s->head; m; m = m->next) {
 			queued += m->len - m->cut;
-		if (queued > s->buffered || s->ready != (s->head != NULL))
+			begun_left += m->begun ? m->len - m->cut : 0;
+			if (m->begun && m != s->head)
+				return false;
+		}
+		if (queued > s->buffered || (s->sched.in + s->aside) != (s->head != NULL))
 			return false;
+		waiting += s->aside;
 	}
-	return buffered == o->buffered && heap_check(&o->expiry);
+	for (const struct sched_entry *e = o->aside; e; e = e->next)
+		waiting--;
+	return buffered == o->buffered && begun_left == o->begun_left && waiting == 0 && sched_check(&o->sched) &&
+	       heap_check(&o->expiry);
 }

@@ -1,4 +1,4 @@
-/* outgoing: the messages that wait to be cut into chunks, stream by stream, and which one is next.
+/* outgoing: the messages that wait to be cut into chunks, stream by stream; sched says which stream is next.
  *
  * It owns the app's bytes from send() until the last one is acknowledged or abandoned, and keeps the books that the app
  * sees: buffered amount, high water, low threshold. It knows streams and messages; TSNs, windows and loss are
@@ -6,16 +6,19 @@
  *
  *   stream->buffered == sum over its messages (queued or in flight) of message->left
  *   out->buffered == sum over streams of stream->buffered
- *   a stream is on the ready list exactly when it has a queued message
+ *   a stream is with the scheduler or set aside exactly when it has a queued message
+ *   begun_left == sum over queued messages that were begun of len - cut
  *
  * Fragments of different messages never mix while I-DATA is not in use (RFC 8260, 1.1: all DATA chunks of a user message
- * have consecutive TSNs), so a message that was begun is finished first; between messages the streams take turns. */
+ * have consecutive TSNs), so a message that was begun is finished first, and the scheduler works between messages. With I-DATA it
+ * works between chunks; messages of one stream are still cut one after the other. */
 #ifndef SCTP_OUTGOING_H
 #define SCTP_OUTGOING_H
 
 #include "base/heap.h"
 #include "sctp/events.h"
 #include "sctp/idmap.h"
+#include "sctp/sched.h"
 
 struct tx_stream;
 
@@ -26,11 +29,17 @@ struct tx_message {
 	struct tx_timed *timed;  /* when it has a lifetime */
 	uint32_t len, cut, left; /* bytes: in all, given TSNs, neither acknowledged nor abandoned */
 	uint32_t ppid;
-	uint32_t limit;     /* retransmissions, or lifetime in ms */
-	uint32_t first_tsn; /* of its first fragment, as on the wire, once there is one */
-	uint32_t mid;       /* from then on too; the low 16 bits are the SSN of DATA */
+	uint32_t limit; /* retransmissions, or lifetime in ms */
+	union {
+		uint32_t first_tsn; /* of its first fragment, as on the wire, once there is one; ... */
+		uint32_t queued_ms; /* ... before: when it was queued */
+	};
+	union {
+		uint32_t mid;     /* once there is a fragment too; the low 16 bits are the SSN of DATA; ... */
+		uint32_t arrival; /* ... before: how many were queued before it */
+	};
 	uint8_t reliability;
-	bool unordered : 1, queued : 1, borrowed : 1;
+	bool unordered : 1, queued : 1, borrowed : 1, begun : 1; /* begun: something of it was cut */
 };
 
 /* A lifetime: waits for its first verb, which knows the time, then in the heap. */
@@ -53,12 +62,12 @@ struct tx_borrowed {
 enum tx_reset { TX_RESET_NONE, TX_RESET_WANTED, TX_RESET_SENT };
 
 struct tx_stream {
+	struct sched_entry sched; /* set aside, its links are those of the list */
 	uint16_t id;
 	uint8_t reset; /* enum tx_reset */
-	bool ready, above_low, blocked;
+	bool aside, above_low, blocked;
 	uint32_t next_mid[2]; /* RFC 8260, 2.1: ordered and unordered messages are counted apart; [1]: unordered */
 	uint32_t next_fsn;    /* of the message that is being cut: its messages are cut one after the other */
-	struct tx_stream *next_ready;
 	struct tx_stream *next_reset;
 	struct tx_message *head, *tail;
 	uint64_t buffered, buffered_messages, low, high_water; /* high_water 0: that of all */
@@ -70,15 +79,21 @@ struct outgoing {
 	sluice_env *env;
 	struct event_queue *events;
 	struct idmap streams;
-	struct tx_stream *ready_head, *ready_tail;
-	struct tx_message *begun;   /* cut in part: it goes on before any other */
+	struct sched sched;
+	struct sched_entry *aside, *aside_tail; /* streams whose first message may not be begun yet */
+	bool interleaving;                      /* the fragments of messages may mix */
+	struct tx_message *begun;               /* cut in part, when they may not: it goes on before any other */
+	uint64_t begun_left;
+	uint64_t arrivals;
+	uint64_t now;               /* of the last verb */
 	struct tx_timed *unstamped; /* lifetimes that count from the next verb, which knows the time */
 	struct heap expiry;
 	uint64_t buffered, high_water;
 	uint64_t messages, payload, abandoned;
 };
 
-void outgoing_init(struct outgoing *o, sluice_env *env, struct event_queue *events, uint64_t high_water);
+void outgoing_init(struct outgoing *o, sluice_env *env, struct event_queue *events, uint64_t high_water,
+                   const struct sched_ops *scheduler);
 void outgoing_free(struct outgoing *o); /* queued messages too; those in flight were dropped by their owner before */
 
 /* The stream, made on first use; NULL when there is no memory. */
@@ -93,7 +108,25 @@ int outgoing_borrow(struct outgoing *o, const sluice_send_info *info, const stru
                     sluice_release_fn release, void *ctx);
 
 /* The message whose bytes go next, or NULL. */
-struct tx_message *outgoing_next(struct outgoing *o);
+static inline struct tx_message *outgoing_next(const struct outgoing *o) {
+	if (o->begun)
+		return o->begun;
+	struct sched_entry *e = sched_first(&o->sched);
+	return e ? ((struct tx_stream *)e)->head : NULL;
+}
+/* Is anything queued, be it set aside? */
+static inline bool outgoing_any(const struct outgoing *o) {
+	return sched_first(&o->sched) || o->aside;
+}
+/* The packet that the stream has bytes in is full: a turn is over where turns are packets. */
+void outgoing_packet_end(struct outgoing *o, struct tx_stream *s);
+/* The stream's first message, which was next, may not be begun yet: others go on, until it is brought back. */
+void outgoing_set_aside(struct outgoing *o, struct tx_stream *s);
+/* The first one set aside may go on. */
+void outgoing_bring_back(struct outgoing *o);
+/* Priority and weight of a stream, from its next turn on; 0: the default. */
+void outgoing_set_priority(struct outgoing *o, struct tx_stream *s, uint16_t priority, uint16_t weight);
+
 /* len more bytes of it (which was next) got a TSN. Gives it its MID with the first. Returns their FSN. */
 uint32_t outgoing_cut(struct outgoing *o, struct tx_message *m, uint32_t len, uint64_t tsn);
 /* Copies bytes [offset, offset + len) of the message. */

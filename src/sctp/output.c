@@ -16,6 +16,7 @@ struct fill {
 	struct writer *w;
 	bool full_size; /* the packet may use the whole MTU, not just the length of the batch's first */
 	bool has_data;
+	struct tx_stream *stream; /* that new data in it is of, the last one */
 };
 
 static void put_chunk(sluice_sctp *a, struct fill *f, const struct tx_chunk *c, uint64_t tsn, bool immediate) {
@@ -146,16 +147,37 @@ static bool chunk_reserve(sluice_sctp *a) {
 	return false;
 }
 
+/* The peer can hand a message up only when it has all of it, and messages that lie there in parts share its window. So that it
+ * never fills with parts of which none can be completed, a message of several fragments is begun only if it fits the window
+ * together with what is left of those that were begun before it. A sixteenth more: what fragments may cost the peer beside
+ * their payload. */
+static bool may_begin(const sluice_sctp *a, const struct tx_message *m) {
+	if (!a->interleaving || m->begun || a->out.begun_left == 0 || m->len <= association_payload_max(a))
+		return true;
+	uint64_t parts = a->out.begun_left + m->len;
+	return parts + parts / 16 <= ack_window_left(a);
+}
+
 static void fill_new(sluice_sctp *a, struct fill *f) {
 	struct tx_message *m;
+	while (a->out.aside && may_begin(a, ((struct tx_stream *)a->out.aside)->head))
+		outgoing_bring_back(&a->out);
 	while ((m = outgoing_next(&a->out))) {
+		/* RFC 8260, 3.3: a round-robin scheduler per packet bundles chunks of one stream only. */
+		if (f->stream && f->stream != m->stream && a->out.sched.ops->one_stream)
+			break;
+		if (!may_begin(a, m)) {
+			outgoing_set_aside(&a->out, m->stream);
+			continue;
+		}
 		/* RFC 9260, 6.1, D: Max.Burst limits the packets that go at once: no more than that much new data follows one
 		 * arrival. */
 		if (!congestion_allows(a) || a->sent.flight >= a->burst_end || (!f->has_data && nagle_holds(a, m)))
-			return;
+			break;
 		uint32_t len = cut_length(a, f, m);
 		if (len == 0 || !chunk_reserve(a) || !window_allows_new(a, len))
-			return;
+			break;
+		f->stream = m->stream;
 		uint64_t tsn = a->sent.next;
 		struct tx_chunk *c = outstanding_append(&a->sent, m, len, fragment_flags(m, len), a->now);
 		/* RFC 9260, 6.1: the I bit is for the sender that waits in SHUTDOWN-PENDING for the last acknowledgement. RFC 7053, 4: and for
@@ -165,6 +187,8 @@ static void fill_new(sluice_sctp *a, struct fill *f) {
 		put_chunk(a, f, c, tsn, last);
 		recovery_sent(a, tsn, len, false);
 	}
+	if (f->stream && a->out.sched.ops->one_stream)
+		outgoing_packet_end(&a->out, f->stream);
 }
 
 static void idle_restart(sluice_sctp *a) {
@@ -174,7 +198,7 @@ static void idle_restart(sluice_sctp *a) {
 
 static void fill_data(sluice_sctp *a, struct fill *f) {
 	const uint32_t states = IN(COOKIE_ECHOED) | IN(ESTABLISHED) | IN(SHUTDOWN_PENDING) | IN(SHUTDOWN_RECEIVED);
-	if (!input_state_in(a, states) || (outstanding_count(&a->sent) == 0 && !outgoing_next(&a->out)))
+	if (!input_state_in(a, states) || (outstanding_count(&a->sent) == 0 && !outgoing_any(&a->out)))
 		return;
 	idle_restart(a);
 	if (fill_retransmissions(a, f))
@@ -218,7 +242,7 @@ static void fill_control(sluice_sctp *a, struct writer *w) {
 
 /* A delayed SACK rides along when a packet goes out anyway. */
 static bool packet_is_due(const sluice_sctp *a) {
-	return (a->sent.lost || a->out.ready_head) &&
+	return (a->sent.lost || outgoing_next(&a->out)) &&
 	       (a->recovery.free_packet || (recovery_window_left(a) > 0 && pace_allows(&a->pace)));
 }
 
@@ -377,7 +401,7 @@ int sluice_sctp_output(sluice_sctp *a, sluice_batch *b, uint64_t now) {
 	if (b->capacity < a->discovery.pmtu.base + rooms)
 		return SLUICE_NO_SPACE;
 	size_t limit = first_limit(a, b->capacity - rooms);
-	a->now = now;
+	a->now = a->out.now = now;
 	trace_sync(a->trace);
 	if (a->heartbeat_unscheduled)
 		heartbeat_schedule(a);

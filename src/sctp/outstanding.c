@@ -27,6 +27,8 @@ void outstanding_clear(struct outstanding *o) {
 			continue;
 		/* The last chunk of a message in the ring frees it: the chunks of several may be mixed. */
 		m->cut -= c->len;
+		if (m->queued)
+			o->out->begun_left += c->len;
 		if (m->cut == m->len - m->left)
 			outgoing_drop(o->out, m, false);
 	}

@@ -2,7 +2,7 @@
 #include "sctp/association.h"
 
 static bool all_acknowledged(const sluice_sctp *a) {
-	return outstanding_count(&a->sent) == 0 && !a->out.ready_head;
+	return outstanding_count(&a->sent) == 0 && !outgoing_any(&a->out);
 }
 
 static void enter(sluice_sctp *a, enum sluice_sctp_state state, uint32_t chunk) {
