@@ -311,6 +311,29 @@ SLUICE_API void sluice_sctp_path_changed(sluice_sctp *a);
  * of its interface. It makes packets no smaller by itself: a router's word only decides which size is probed next. */
 SLUICE_API void sluice_sctp_mtu_hint(sluice_sctp *a, uint32_t size, bool sure);
 
+/* ---- hand-over --------------------------------------------------------------------------------------------------- */
+
+/* Serialises a live association, with all that is in flight, queued and received, so that sluice_sctp_import() resumes it, in another
+ * process for instance, while the peer notices nothing but a pause. From ESTABLISHED on to the end of a shutdown; SLUICE_WRONG_STATE
+ * else. *len is how many bytes it takes. With SLUICE_NO_SPACE (size may be 0, buf NULL, to ask) nothing has changed.
+ *
+ * On success the association here is over, without a word to the peer and without an event: it is CLOSED, takes no packets, and is
+ * there to be freed. Lent messages were copied and are released; events not yet polled go along; messages that the app
+ * still holds stay valid here, and their bytes count against the window there no more. Not handed over: the trace, the
+ * packet tap, the wake hook, replies to the peer that were not yet written (they count as lost).
+ *
+ * The bytes hold the association's secrets and the app's data, and say in a checksum that they are intact, not who made them: keep
+ * them as you would keep the memory of the process. They are read by the same version of the library only. A sluice_channels
+ * over the association is not part of them: make a new one over the imported association (it is connected at once) and open the
+ * channels again, as negotiated ones with the ids that they had. The layers below (DTLS) are handed over by whoever owns
+ * them. */
+SLUICE_API int sluice_sctp_export(sluice_sctp *a, void *buf, size_t size, size_t *len);
+
+/* Resumes it under the configuration that it had. now is of the clock here, which may be another one; the time between is taken for
+ * none. Call output() next. Returns 0; SLUICE_MALFORMED: not our bytes, or not all of them, or not intact; SLUICE_UNSUPPORTED: of
+ * another version of the library; SLUICE_NO_MEMORY. */
+SLUICE_API int sluice_sctp_import(sluice_env *env, const void *data, size_t len, uint64_t now, sluice_sctp **out);
+
 /* ---- what it knows ----------------------------------------------------------------------------------------------- */
 
 /* Where it stands after the last call. */

@@ -9,6 +9,7 @@
 #define BASE_PAIRING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct pairing_node {
@@ -22,5 +23,19 @@ void pairing_add(struct pairing_node **root, struct pairing_node *node, uint64_t
 void pairing_remove(struct pairing_node **root, struct pairing_node *node);
 /* Takes the least one out; NULL when there is none. */
 struct pairing_node *pairing_take(struct pairing_node **root);
+
+/* The one after n in a walk over all of them, in no useful order, that begins at the root; NULL: that was the last. O(1) amortised. */
+static inline const struct pairing_node *pairing_next(const struct pairing_node *n) {
+	if (n->below)
+		return n->below;
+	while (!n->next) {
+		while (n->prev && n->prev->below != n)
+			n = n->prev;
+		n = n->prev;
+		if (!n)
+			return NULL;
+	}
+	return n->next;
+}
 
 #endif

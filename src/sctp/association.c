@@ -136,15 +136,19 @@ static void drop_replies(sluice_sctp *a) {
 	a->reply_count = 0;
 }
 
+static void drop_events(sluice_sctp *a) {
+	for (struct event_node *n; (n = event_pop(&a->events));)
+		if (n->type == SLUICE_SCTP_MESSAGE || n->type == SLUICE_SCTP_MESSAGE_PART)
+			sluice_message_release(&rx_message_of_event(n)->public);
+}
+
 void sluice_sctp_free(sluice_sctp *a) {
 	if (!a)
 		return;
 	trace_free(a->trace);
 	a->window->opened = NULL;
 	a->wake = NULL;
-	for (struct event_node *n; (n = event_pop(&a->events));)
-		if (n->type == SLUICE_SCTP_MESSAGE || n->type == SLUICE_SCTP_MESSAGE_PART)
-			sluice_message_release(&rx_message_of_event(n)->public);
+	drop_events(a);
 	reconfig_clear(a); /* before the streams that wait in it */
 	outstanding_free(&a->sent);
 	outgoing_free(&a->out);
@@ -171,6 +175,22 @@ static void set_error(sluice_sctp *a, int error, const char *format, va_list arg
 	a->error = error;
 	vsnprintf(a->error_text, sizeof a->error_text, format, args);
 	a->ended.error = error;
+}
+
+void association_vanish(sluice_sctp *a) {
+	a->state = SLUICE_SCTP_CLOSED;
+	a->pending = 0;
+	a->shutdown_wanted = a->heartbeat_unscheduled = a->dirty = false;
+	for (int t = 0; t < TIMER_COUNT; t++)
+		timer_stop(a, t);
+	outstanding_clear(&a->sent);
+	outgoing_drop_queued(&a->out);
+	reconfig_clear(a);
+	drop_replies(a);
+	reassembly_restart(&a->in, 0);
+	sack_free(&a->acks, a->env);
+	rwnd_reset(&a->rwnd);
+	drop_events(a);
 }
 
 static void end(sluice_sctp *a) {
@@ -426,7 +446,9 @@ uint64_t sluice_sctp_deadline(const sluice_sctp *a) {
 	for (int t = 0; t < TIMER_COUNT; t++)
 		if (a->timers[t] < deadline)
 			deadline = a->timers[t];
-	return deadline;
+	if (deadline == 0 || deadline == SLUICE_NEVER)
+		return deadline;
+	return (deadline > a->now ? deadline : a->now) - a->clock;
 }
 
 bool association_check(const sluice_sctp *a) {

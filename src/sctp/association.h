@@ -7,6 +7,7 @@
  *   shutdown.c     SHUTDOWN in all its collisions                reconfig.c   RFC 6525
  *   discovery.c    probes of the path's MTU, black holes
  *   timers.c       heartbeats and the dispatch of timers         snap.c       INITs exchanged in SDP
+ *   handover.c     all of it as bytes, and back
  *   trace.c        what happened, told to the app
  *
  * Below them stand modules that know nothing of the association: tsnmap, reassembly, message, outgoing, outstanding, rto,
@@ -115,6 +116,8 @@ struct sluice_sctp {
 	bool announced;             /* CONNECTED was told of this association */
 	bool described;             /* CLOSED, and local_tag and local_tsn were told to somebody */
 	bool heartbeat_unscheduled; /* established outside of a verb */
+	bool handed_over;           /* CLOSED, and lives elsewhere */
+	uint64_t clock;             /* what is added to the time that the verbs are given: it was handed over by another clock */
 	uint64_t now;               /* of the last verb */
 	struct trace *trace;        /* NULL: nobody listens */
 
@@ -195,6 +198,8 @@ bool association_reply_chunk(sluice_sctp *a, uint32_t tag, uint8_t type, const v
 /* The same with one chunk, ABORT or ERROR, that holds one cause; RFC 9260, 3.3.10. Its information is cut at CAUSE_INFO_MAX. */
 #define CAUSE_INFO_MAX 256
 void association_reply_cause(sluice_sctp *a, uint32_t tag, uint8_t type, uint16_t cause, const void *info, size_t len);
+/* CLOSED, without a word to anybody, and nothing is left of it. */
+void association_vanish(sluice_sctp *a);
 bool association_check(const sluice_sctp *a);
 
 /* Payload of a packet that holds one fragment. */
@@ -221,6 +226,7 @@ void handshake_write_init(sluice_sctp *a, struct writer *w);
 void handshake_describe(const sluice_sctp *a, struct writer *w); /* the same, without a timer and a cookie's wishes */
 void handshake_adopt(sluice_sctp *a, const struct wire_init *i); /* the peer's INIT in hand: ESTABLISHED */
 void handshake_timeout(sluice_sctp *a);
+struct cc_config handshake_cc_config(const sluice_sctp *a);
 struct packet;
 void handshake_init(sluice_sctp *a, struct packet *p, const struct wire_chunk *c);
 void handshake_init_ack(sluice_sctp *a, struct packet *p, const struct wire_chunk *c);

@@ -44,7 +44,7 @@ void handshake_begin(sluice_sctp *a) {
 }
 
 int sluice_sctp_connect(sluice_sctp *a) {
-	if (a->state != SLUICE_SCTP_CLOSED)
+	if (a->state != SLUICE_SCTP_CLOSED || a->handed_over)
 		return SLUICE_WRONG_STATE;
 	handshake_begin(a);
 	a->state = SLUICE_SCTP_COOKIE_WAIT;
@@ -143,6 +143,19 @@ static uint16_t min16(uint16_t x, uint16_t y) {
 	return x < y ? x : y;
 }
 
+struct cc_config handshake_cc_config(const sluice_sctp *a) {
+	return (struct cc_config){
+		.initial_window = a->config.initial_window,
+		.min_window = a->config.min_window,
+		.max_window = a->config.max_window,
+		.beta = a->config.beta,
+		.startup_gain = a->config.startup_gain,
+		.cwnd_gain = a->config.cwnd_gain,
+		.target_delay = a->config.target_delay,
+		.pacing = a->config.pacing == SLUICE_PACING_ON,
+	};
+}
+
 /* The parts that start with the peer's INIT or INIT-ACK, however it reached us; its capabilities are taken. */
 static void take_peer(sluice_sctp *a, uint32_t tag, uint32_t tsn, uint32_t a_rwnd, uint16_t outbound, uint16_t inbound) {
 	a->peer_tag = tag;
@@ -160,17 +173,7 @@ static void take_peer(sluice_sctp *a, uint32_t tag, uint32_t tsn, uint32_t a_rwn
 		.mtu = association_payload_max(a),
 		.rto = a->rto.rto,
 		.min_rtt = UINT64_MAX,
-		.config =
-			{
-				.initial_window = a->config.initial_window,
-				.min_window = a->config.min_window,
-				.max_window = a->config.max_window,
-				.beta = a->config.beta,
-				.startup_gain = a->config.startup_gain,
-				.cwnd_gain = a->config.cwnd_gain,
-				.target_delay = a->config.target_delay,
-				.pacing = a->config.pacing == SLUICE_PACING_ON,
-			},
+		.config = handshake_cc_config(a),
 	};
 	a->cc->init(&a->view);
 	recovery_reset(a);

@@ -382,6 +382,78 @@ void interleaved_free(struct interleaved *r) {
 	r->bucket_count = 0;
 }
 
+/* ---- hand-over ---- */
+
+static void each_fragment(const struct partial *p, uint64_t first,
+                          void (*visit)(void *ctx, const struct interleaved_state *state, const struct wire_data *d), void *ctx) {
+	struct wire_data d = {.stream = p->stream->id, .mid = p->mid, .ppid = p->ppid};
+	const uint8_t flags = p->unordered ? WIRE_DATA_U : 0;
+	for (size_t i = 0; p->message && i < p->message->public.count; i++) {
+		const struct iovec *v = &p->message->public.iov[i];
+		d.fsn = (uint32_t)(first + i);
+		d.flags = (uint8_t)(flags | (d.fsn == 0 ? WIRE_DATA_B : 0));
+		d.payload = v->iov_base;
+		d.len = (uint16_t)v->iov_len;
+		visit(ctx, NULL, &d);
+	}
+	for (const struct pairing_node *n = p->late; n; n = pairing_next(n)) {
+		const struct late *l = (const struct late *)((const char *)n - offsetof(struct late, by_fsn));
+		d.fsn = (uint32_t)n->key;
+		d.flags = l->flags;
+		d.payload = l->data;
+		d.len = l->len;
+		visit(ctx, NULL, &d);
+	}
+}
+
+void interleaved_each(const struct interleaved *r,
+                      void (*visit)(void *ctx, const struct interleaved_state *state, const struct wire_data *d), void *ctx) {
+	for (uint32_t i = 0; i < r->bucket_count; i++) {
+		for (const struct partial *p = r->buckets[i]; p; p = p->next) {
+			uint64_t first = p->next_fsn - (p->message ? p->message->public.count : 0);
+			visit(ctx,
+			      &(struct interleaved_state){.stream = p->stream->id,
+			                                  .unordered = p->unordered,
+			                                  .ppid = p->ppid,
+			                                  .mid = p->by_mid.key,
+			                                  .next_fsn = first,
+			                                  .offset = p->offset},
+			      NULL);
+			each_fragment(p, first, visit, ctx);
+		}
+	}
+}
+
+int interleaved_resume(struct interleaved *r, const struct interleaved_state *state) {
+	struct rx_stream *s = delivery_stream(r->to, state->stream);
+	struct wire_data d = {.stream = state->stream, .flags = state->unordered ? WIRE_DATA_U : 0, .mid = (uint32_t)state->mid};
+	if (!s)
+		return SLUICE_NO_MEMORY;
+	uint64_t least = state->unordered ? s->unordered_next : s->next;
+	if (state->mid < least || state->mid > UINT64_MAX / 2 || state->next_fsn < SERIAL_ORIGIN ||
+	    state->next_fsn >= SERIAL_ORIGIN + UINT32_MAX || find(r, &d))
+		return SLUICE_INVALID;
+	uint64_t unordered_mid = s->unordered_mid;
+	struct partial *p = partial_new(r, s, state->unordered, state->mid);
+	s->unordered_mid = unordered_mid;
+	if (!p)
+		return SLUICE_NO_MEMORY;
+	p->ppid = state->ppid;
+	p->next_fsn = state->next_fsn;
+	p->offset = state->offset;
+	if (p->offset == 0)
+		return 0;
+	p->end = rx_message_new(r->window, 0, 0, NULL);
+	if (!p->end) {
+		partial_forget(r, p);
+		return SLUICE_NO_MEMORY;
+	}
+	const sluice_message delivered = {
+		.stream = state->stream, .unordered = state->unordered, .ppid = state->ppid, .offset = state->offset};
+	delivery_reserve_end(p->end, &delivered);
+	return 0;
+}
+
 /* The fragments that hang below n, itself included. False when one of them is out of place. */
 static bool late_check(const struct partial *p, const struct pairing_node *n, uint32_t *count, uint64_t *bytes) {
 	for (; n; n = n->next) {

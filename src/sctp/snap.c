@@ -8,7 +8,7 @@
 #include <string.h>
 
 int sluice_sctp_describe(sluice_sctp *a, void *init_chunk, size_t size) {
-	if (a->state != SLUICE_SCTP_CLOSED)
+	if (a->state != SLUICE_SCTP_CLOSED || a->handed_over)
 		return SLUICE_WRONG_STATE;
 	if (!a->described)
 		handshake_reset(a);

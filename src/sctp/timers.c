@@ -105,7 +105,7 @@ static void (*const on_expiry[TIMER_COUNT])(sluice_sctp *a) = {
 };
 
 void sluice_sctp_advance(sluice_sctp *a, uint64_t now) {
-	a->now = a->out.now = now;
+	a->now = a->out.now = now += a->clock;
 	a->dirty = true;
 	trace_sync(a->trace);
 	outgoing_stamp(&a->out, now);

@@ -89,7 +89,7 @@ static struct json_line event_begin(struct trace *t, const char *name) {
 	/* "}}\n" always fits behind what was written. */
 	struct json_line j = json_line_of(t->line, sizeof t->line - 3);
 	json_line_open(&j, NULL, '{');
-	json_line_ms(&j, "time", t->a->now);
+	json_line_ms(&j, "time", t->a->now - t->a->clock);
 	json_line_string(&j, "name", name);
 	json_line_open(&j, "data", '{');
 	return j;
@@ -288,7 +288,7 @@ void trace_on_packet(struct trace *t, bool sent, const uint8_t *packet, size_t l
 	if (!sent)
 		trace_on_look(t);
 	if (t->tap)
-		t->tap(t->tap_ctx, sent, packet, len, t->a->now);
+		t->tap(t->tap_ctx, sent, packet, len, t->a->now - t->a->clock);
 	if (!t->fn)
 		return;
 	struct reader r = reader_of(packet, len);

@@ -1,0 +1,990 @@
+/* handover: a live association as bytes, and back.
+ *
+ * One walk over the state serves both directions: each field is named once, and is written or read as `b->reading` says. What modules
+ * keep among themselves (rings, heaps, lists) is not written as it lies but put in again through their own doors, so that a restored
+ * association is one that could have come about by itself; numbers that follow from others are counted anew. Absolute times go as
+ * they are: the new association has a clock of its own, `a->clock` ahead of the verbs'.
+ *
+ * The bytes: magic, version, layout, length, CRC32c of what follows, and the walk. */
+#include "sctp/association.h"
+
+#include "base/crc32c.h"
+#include "base/serial.h"
+
+#include <string.h>
+
+#define MAGIC 0x6f686c73u /* "slho" */
+#define VERSION 1u
+#define HEADER 24
+
+struct blob {
+	bool reading, failed, no_memory;
+	uint8_t *out; /* NULL: only counted */
+	const uint8_t *in;
+	size_t at, size;
+};
+
+/* What is copied whole must be the same on both sides. */
+static uint32_t layout(void) {
+	return (uint32_t)(sizeof(sluice_sctp_config) << 20 ^ sizeof(sluice_sctp_stats) << 10 ^ CC_STATE_SIZE << 2 ^ TIMER_COUNT);
+}
+
+static void bytes(struct blob *b, void *p, size_t n) {
+	if (b->reading) {
+		if (b->failed || n > b->size - b->at) {
+			b->failed = true;
+			memset(p, 0, n);
+			return;
+		}
+		if (n)
+			memcpy(p, b->in + b->at, n);
+	} else if (n && b->out && b->at + n <= b->size) {
+		memcpy(b->out + b->at, p, n);
+	}
+	b->at += n;
+}
+
+static void flag(struct blob *b, bool *p) {
+	uint8_t v = *p;
+	bytes(b, &v, 1);
+	*p = v != 0;
+}
+
+#define FIELD(x) bytes(b, &(x), sizeof(x))
+#define FLAG(x) flag(b, &(x))
+
+static void refuse(struct blob *b, bool bad) {
+	if (bad)
+		b->failed = true;
+}
+
+static bool have(struct blob *b, const void *p) {
+	if (!p)
+		b->failed = b->no_memory = true;
+	return p != NULL;
+}
+
+static void took(struct blob *b, int error) {
+	if (error == SLUICE_NO_MEMORY)
+		b->no_memory = true;
+	refuse(b, error != 0);
+}
+
+/* ---- plain numbers ---- */
+
+static void association_numbers(struct blob *b, sluice_sctp *a) {
+	FIELD(a->state), FIELD(a->pending), FIELD(a->now);
+	FLAG(a->refuse), FLAG(a->shutdown_wanted), FLAG(a->announced), FLAG(a->heartbeat_unscheduled);
+	FIELD(a->local_tag), FIELD(a->peer_tag), FIELD(a->local_tsn), FIELD(a->secret), FIELD(a->outbound), FIELD(a->inbound);
+	FLAG(a->peer_forward_tsn), FLAG(a->peer_reconfig), FLAG(a->peer_pad), FLAG(a->interleaving), FLAG(a->send_zero_checksum);
+	FIELD(a->peer_window_max), FIELD(a->peer_a_rwnd), FIELD(a->last_data_sent), FIELD(a->burst_end), FIELD(a->probe_interval);
+	FLAG(a->probe_now);
+	FIELD(a->forward_tsn_sent), FIELD(a->forward_tsn_at);
+	FLAG(a->rtt_asked);
+	FIELD(a->duplicates), FIELD(a->duplicate_count), FIELD(a->advertised), FIELD(a->timers), FIELD(a->t1_rto),
+		FIELD(a->t2_rto);
+	FIELD(a->error_count), FIELD(a->heartbeat_nonce);
+	refuse(b, a->duplicate_count > DUPLICATES_MAX || (unsigned)a->state > SLUICE_SCTP_SHUTDOWN_ACK_SENT ||
+	                  a->state < SLUICE_SCTP_ESTABLISHED);
+	if (!b->reading)
+		return;
+	a->out.interleaving = a->interleaving;
+	a->out.now = a->now;
+	a->data_header = a->interleaving ? WIRE_I_DATA_HEADER : WIRE_DATA_HEADER;
+}
+
+static void statistics(struct blob *b, sluice_sctp *a) {
+	sluice_sctp_stats s = a->stats;
+	s.congestion_control = NULL;
+	FIELD(s);
+	s.congestion_control = NULL;
+	a->stats = s;
+}
+
+static void congestion(struct blob *b, sluice_sctp *a) {
+	struct cc_view *v = &a->view;
+	FIELD(v->cwnd), FIELD(v->ssthresh), FIELD(v->pacing_rate), FIELD(v->rto), FIELD(v->srtt), FIELD(v->min_rtt);
+	FLAG(v->in_recovery);
+	FIELD(v->state);
+	FIELD(a->pace.rate), FIELD(a->pace.tokens), FIELD(a->pace.stamp);
+	FLAG(a->pace.blocked);
+	FIELD(a->rto.srtt), FIELD(a->rto.rttvar), FIELD(a->rto.rto), FIELD(a->rto.min_rtt);
+}
+
+static void recovery(struct blob *b, struct recovery *r) {
+	FIELD(r->rack.sent_at), FIELD(r->rack.number), FIELD(r->rack.rtt), FIELD(r->rack.steps), FIELD(r->rack.persist);
+	FIELD(r->rack.duplicate_round);
+	FLAG(r->rack.reordering_seen);
+	FIELD(r->prr.delivered), FIELD(r->prr.out), FIELD(r->prr.flight), FIELD(r->prr.allowed);
+	FIELD(r->exit), FIELD(r->resent_at), FIELD(r->round_end), FIELD(r->lost_told);
+	FIELD(r->undo_low), FIELD(r->undo_high), FIELD(r->undo_pending), FIELD(r->probe_end);
+	FLAG(r->free_packet), FLAG(r->mending), FLAG(r->repeated), FLAG(r->answered), FLAG(r->limited), FLAG(r->limited_before);
+	FLAG(r->probe_repeated);
+}
+
+static void acknowledging(struct blob *b, sluice_sctp *a) {
+	struct sack_policy *s = &a->acks;
+	if (b->reading)
+		sack_reset(s, a->config.sack_policy, a->peer_pad);
+	else if (sack_early_waits(s))
+		a->pending |= PENDING_SACK; /* one speaks for them all */
+	FLAG(s->apart), FLAG(s->believed);
+	FIELD(s->mean), FIELD(s->large), FIELD(s->pause), FIELD(s->not_before), FIELD(s->unacked);
+}
+
+/* What was promised stays promised, whatever budget there is here. */
+static void window_size(struct blob *b, struct rwnd *r) {
+	uint64_t size = r->size;
+	FIELD(size), FIELD(r->taken), FIELD(r->held_before), FIELD(r->round_began);
+	refuse(b, size < r->initial || size > r->max);
+	if (!b->reading || b->failed)
+		return;
+	r->size = size;
+	r->env->window_lent += size - r->initial;
+}
+
+/* ---- what the peer has sent: TSNs ---- */
+
+static void received(struct blob *b, struct tsnmap *m) {
+	FIELD(m->cum);
+	refuse(b, m->cum < SERIAL_ORIGIN / 2 || m->cum > UINT64_MAX / 2);
+	if (b->reading)
+		m->highest = m->cum;
+	uint64_t start = m->cum + 1, end = 0;
+	for (;;) {
+		bool more = !b->reading && tsnmap_block(m, &start, &end);
+		FLAG(more);
+		if (!more)
+			return;
+		FIELD(start), FIELD(end);
+		refuse(b, start <= m->cum + 1 || end < start || end - m->cum >= TSNMAP_MAX);
+		for (uint64_t t = start; b->reading && !b->failed && t <= end; t++) {
+			enum tsnmap_result is = tsnmap_test(m, t);
+			if (is == TSNMAP_NEW)
+				tsnmap_add(m, t);
+			else
+				took(b, is == TSNMAP_BEYOND ? SLUICE_NO_MEMORY : SLUICE_INVALID);
+		}
+		start = end + 1;
+	}
+}
+
+/* ---- what we send: messages and chunks ---- */
+
+enum { LIFETIME_NONE, LIFETIME_WAITS, LIFETIME_RUNS, LIFETIME_OVER };
+
+struct message_fields {
+	uint16_t stream;
+	bool unordered;
+	uint8_t reliability, lifetime;
+	uint32_t limit, ppid, len, cut, left, first_tsn, mid;
+	uint64_t expiry;
+};
+
+static struct message_fields message_describe(const struct tx_message *m) {
+	struct message_fields f = {
+		.stream = m->stream->id,
+		.unordered = m->unordered,
+		.reliability = m->reliability,
+		.limit = m->limit,
+		.ppid = m->ppid,
+		.len = m->len,
+		.cut = m->cut,
+		.left = m->left,
+		.first_tsn = m->first_tsn,
+		.mid = m->mid,
+	};
+	if (m->timed) {
+		bool runs = m->timed->expiry.index != HEAP_OUT;
+		f.lifetime = m->timed->unstamped ? LIFETIME_WAITS : runs ? LIFETIME_RUNS : LIFETIME_OVER;
+		f.expiry = runs ? m->timed->expiry.key : 0;
+	}
+	return f;
+}
+
+static void message_fields(struct blob *b, struct message_fields *f) {
+	FIELD(f->stream), FIELD(f->reliability), FIELD(f->lifetime), FIELD(f->limit), FIELD(f->ppid), FIELD(f->len),
+		FIELD(f->cut);
+	FIELD(f->left), FIELD(f->first_tsn), FIELD(f->mid), FIELD(f->expiry);
+	FLAG(f->unordered);
+	refuse(b, f->len == 0 || f->len > UINT32_MAX / 2 || f->cut > f->len || f->left == 0 || f->left > f->len ||
+	                  f->len - f->left > f->cut || f->reliability > SLUICE_LIFETIME);
+}
+
+static void message_lifetime(sluice_sctp *a, struct tx_message *m, const struct message_fields *f) {
+	if (!m->timed)
+		return;
+	uint64_t whole = (uint64_t)f->limit * SLUICE_MS;
+	outgoing_stamp(&a->out, f->lifetime == LIFETIME_RUNS && f->expiry > whole ? f->expiry - whole : a->now);
+	if (f->lifetime == LIFETIME_OVER)
+		outgoing_outlive(&a->out, m);
+}
+
+/* The message is queued and cut as it was. */
+static struct tx_message *message_read(struct blob *b, sluice_sctp *a) {
+	struct message_fields f = {0};
+	message_fields(b, &f);
+	if (b->failed || f.len > b->size - b->at) {
+		b->failed = true;
+		return NULL;
+	}
+	sluice_send_info info = {.stream = f.stream,
+	                         .unordered = f.unordered,
+	                         .reliability = (enum sluice_reliability)f.reliability,
+	                         .value = f.limit,
+	                         .ppid = f.ppid};
+	uint64_t arrivals = a->out.arrivals;
+	if (f.cut == 0) /* its turn is by when it came */
+		a->out.arrivals = serial_unwrap(f.mid, arrivals);
+	int error = outgoing_copy(&a->out, &info, b->in + b->at, f.len);
+	a->out.arrivals = arrivals;
+	if (error) {
+		b->failed = b->no_memory = true;
+		return NULL;
+	}
+	b->at += f.len;
+	struct tx_stream *s = outgoing_find(&a->out, f.stream);
+	struct tx_message *m = s->tail;
+	message_lifetime(a, m, &f);
+	if (f.cut > 0)
+		outgoing_cut(&a->out, m, f.cut, f.first_tsn);
+	m->first_tsn = f.first_tsn;
+	m->mid = f.mid;
+	m->left = f.left;
+	s->buffered -= f.len - f.left;
+	a->out.buffered -= f.len - f.left;
+	return m;
+}
+
+static void message_write(struct blob *b, struct tx_message *m) {
+	struct message_fields f = message_describe(m);
+	message_fields(b, &f);
+	if (b->out && b->at + m->len <= b->size)
+		tx_message_gather(m, 0, m->len, b->out + b->at);
+	b->at += m->len;
+}
+
+/* Messages that chunks belong to, by the TSN of their first fragment; and how much of each has been met. */
+struct owners {
+	sluice_env *env;
+	struct owner {
+		struct tx_message *message;
+		uint32_t seen;
+	} * slots;
+	uint32_t size; /* a power of two */
+};
+
+static struct owner *owner_slot(const struct owners *o, uint32_t first_tsn) {
+	uint32_t i = first_tsn * 2654435761u;
+	while (o->slots[i & (o->size - 1)].message && o->slots[i & (o->size - 1)].message->first_tsn != first_tsn)
+		i++;
+	return &o->slots[i & (o->size - 1)];
+}
+
+/* Only the cumulative acknowledgement takes bytes off a message, so the first of its chunks that is here begins where those end. */
+static bool chunk_is_first(const struct tx_chunk *c) {
+	return c->offset == c->message->len - c->message->left;
+}
+
+static void chunk_owner(struct blob *b, sluice_sctp *a, struct owners *o, struct tx_chunk *c) {
+	bool first = !b->reading && chunk_is_first(c);
+	uint32_t first_tsn = b->reading ? 0 : c->message->first_tsn;
+	FLAG(first);
+	if (first && !b->reading) {
+		message_write(b, c->message);
+	} else if (first) {
+		struct tx_message *m = message_read(b, a);
+		if (!m)
+			return;
+		struct owner *w = owner_slot(o, m->first_tsn);
+		bool twice = w->message != NULL;
+		refuse(b, twice);
+		if (twice || m->cut == 0) {
+			refuse(b, true);
+			outgoing_drop(&a->out, m, false);
+			return;
+		}
+		*w = (struct owner){.message = m};
+		first_tsn = m->first_tsn;
+	} else {
+		FIELD(first_tsn);
+	}
+	if (!b->reading || b->failed)
+		return;
+	struct owner *w = owner_slot(o, first_tsn);
+	refuse(b, !w->message || c->offset != w->message->len - w->message->left + w->seen ||
+	                  c->len > w->message->cut - (w->message->len - w->message->left) - w->seen);
+	w->seen += c->len;
+	c->message = w->message;
+}
+
+static void chunk(struct blob *b, sluice_sctp *a, struct owners *o, struct tx_chunk *c) {
+	FIELD(c->packet), FIELD(c->offset), FIELD(c->fsn), FIELD(c->len), FIELD(c->flags), FIELD(c->state), FIELD(c->misses);
+	FIELD(c->transmissions);
+	FLAG(c->fast_retransmitted);
+	refuse(b, c->state > CHUNK_ABANDONED || (c->state != CHUNK_ABANDONED && c->len == 0) || c->len > 65520);
+	if (c->state != CHUNK_ABANDONED && !b->failed)
+		chunk_owner(b, a, o, c);
+}
+
+static bool owners_whole(const struct owners *o) {
+	for (uint32_t i = 0; i < o->size; i++) {
+		const struct tx_message *m = o->slots[i].message;
+		if (m && o->slots[i].seen != m->cut - (m->len - m->left))
+			return false;
+	}
+	return true;
+}
+
+static uint32_t power_of_two(uint64_t least) {
+	uint32_t n = 64;
+	while (n < least)
+		n *= 2;
+	return n;
+}
+
+/* Nothing of a ring that could not be read whole stays. */
+static void chunks_drop(sluice_sctp *a, struct owners *o) {
+	for (uint32_t i = 0; i < o->size; i++)
+		if (o->slots[i].message)
+			outgoing_drop(&a->out, o->slots[i].message, false);
+	a->sent.next = a->sent.cum + 1;
+	a->sent.advanced = a->sent.cum;
+}
+
+static void chunks_read(struct blob *b, sluice_sctp *a, uint64_t count) {
+	struct outstanding *s = &a->sent;
+	struct owners o = {.env = a->env, .size = power_of_two(2 * count + 1)};
+	s->capacity = power_of_two(count + 1 > OUTSTANDING_MAX ? OUTSTANDING_MAX : count + 1);
+	s->ring = env_zalloc(a->env, s->capacity * sizeof *s->ring);
+	o.slots = env_zalloc(a->env, o.size * sizeof *o.slots);
+	if (have(b, s->ring) && have(b, o.slots))
+		for (uint64_t t = s->cum + 1; t < s->next && !b->failed; t++)
+			chunk(b, a, &o, outstanding_at(s, t));
+	refuse(b, b->failed || !owners_whole(&o));
+	if (b->failed && o.slots)
+		chunks_drop(a, &o);
+	else if (b->failed)
+		s->next = s->cum + 1;
+	env_free(a->env, o.slots);
+}
+
+static void chunks(struct blob *b, sluice_sctp *a) {
+	struct outstanding *s = &a->sent;
+	FIELD(s->cum), FIELD(s->next), FIELD(s->advanced), FIELD(s->passed), FIELD(s->newest_delivered), FIELD(s->rtt_tsn);
+	refuse(b, s->cum < SERIAL_ORIGIN / 2 || s->cum > UINT64_MAX / 2 || s->next <= s->cum ||
+	                  s->next - s->cum - 1 > OUTSTANDING_MAX || s->advanced < s->cum || s->advanced >= s->next);
+	if (b->reading) {
+		uint64_t count = b->failed ? 0 : s->next - s->cum - 1;
+		if (b->failed)
+			s->cum = SERIAL_ORIGIN, s->advanced = s->passed = s->cum, s->next = s->cum + 1;
+		s->lost_low = s->cum + 1;
+		if (s->passed >= s->next)
+			s->passed = s->advanced;
+		if (count)
+			chunks_read(b, a, count);
+		return;
+	}
+	for (uint64_t t = s->cum + 1; t < s->next; t++)
+		chunk(b, a, NULL, outstanding_at(s, t));
+}
+
+static void gaps(struct blob *b, sluice_sctp *a) {
+	struct outstanding *s = &a->sent;
+	uint32_t count = s->gap_count;
+	FIELD(count);
+	refuse(b, count > GAPS_KEPT);
+	if (b->reading && count && !b->failed && have(b, s->gaps = env_alloc(a->env, GAPS_KEPT * sizeof *s->gaps)))
+		s->gap_count = count;
+	for (uint32_t i = 0; i < count && !b->failed; i++) {
+		FIELD(s->gaps[i].start), FIELD(s->gaps[i].end);
+		uint64_t above = i ? s->gaps[i - 1].end + 1 : 0;
+		refuse(b, s->gaps[i].start < above || s->gaps[i].end < s->gaps[i].start || s->gaps[i].end >= s->next);
+	}
+	if (b->failed && b->reading)
+		s->gap_count = 0;
+}
+
+/* Messages that wait, and the one that was begun and of which nothing is in flight any more. */
+static void queued(struct blob *b, sluice_sctp *a) {
+	uint32_t id = 0;
+	for (struct tx_stream *s; !b->reading && (s = idmap_next(&a->out.streams, &id)); id++) {
+		for (struct tx_message *m = s->head; m; m = m->next) {
+			bool more = true;
+			if (m->cut > m->len - m->left)
+				continue; /* chunks() had it */
+			FLAG(more);
+			message_write(b, m);
+		}
+	}
+	bool more = false;
+	if (!b->reading)
+		FLAG(more);
+	while (b->reading && !b->failed) {
+		FLAG(more);
+		if (!more)
+			return;
+		struct tx_message *m = message_read(b, a);
+		refuse(b, m && (m->cut == m->len || m->cut != m->len - m->left));
+		if (b->failed && m)
+			outgoing_drop(&a->out, m, false);
+	}
+}
+
+static void sending_stream(struct blob *b, sluice_sctp *a, struct tx_stream *s) {
+	uint16_t priority = s->sched.priority, weight = s->sched.weight;
+	FIELD(priority), FIELD(weight);
+	if (b->reading)
+		outgoing_set_priority(&a->out, s, priority, weight);
+	FIELD(s->reset), FIELD(s->next_mid), FIELD(s->next_fsn), FIELD(s->low), FIELD(s->high_water), FIELD(s->lost_messages);
+	FLAG(s->above_low), FLAG(s->blocked);
+	refuse(b, s->reset > TX_RESET_SENT);
+}
+
+static void sending_streams(struct blob *b, sluice_sctp *a) {
+	uint32_t id = 0;
+	for (;; id++) {
+		struct tx_stream *s = b->reading ? NULL : idmap_next(&a->out.streams, &id);
+		bool more = s != NULL;
+		uint16_t number = (uint16_t)id;
+		FLAG(more);
+		if (!more)
+			return;
+		FIELD(number);
+		if (b->reading && !have(b, s = b->failed ? NULL : outgoing_stream(&a->out, number)))
+			return;
+		sending_stream(b, a, s);
+	}
+}
+
+/* ---- packets ---- */
+
+static void packet_record(struct blob *b, struct tx_packet *p) {
+	FIELD(p->sent_at), FIELD(p->delivered), FIELD(p->delivered_at), FIELD(p->first_sent_at), FIELD(p->lost),
+		FIELD(p->first_tsn);
+	FIELD(p->span), FIELD(p->flight), FIELD(p->len);
+	FLAG(p->retransmission), FLAG(p->app_limited);
+}
+
+/* Chunks and packets find each other again; what is counted is counted. */
+static void books(sluice_sctp *a, uint64_t oldest) {
+	struct outstanding *s = &a->sent;
+	for (uint64_t t = s->cum + 1; t < s->next; t++) {
+		struct tx_chunk *c = outstanding_at(s, t);
+		uint64_t number;
+		struct tx_packet *p = txlog_at(&s->log, c->packet, &number);
+		if (!p || number < oldest) {
+			p = NULL;
+			c->packet = 0;
+		}
+		if (c->state == CHUNK_IN_FLIGHT) {
+			s->flight += c->len;
+			if (p)
+				p->in_flight++;
+		}
+		s->lost += c->state == CHUNK_LOST;
+		s->exhausted += c->state == CHUNK_LOST && tx_chunk_final(c);
+	}
+	struct txlog *l = &s->log;
+	for (uint64_t n = oldest; n < l->next; n++) {
+		struct tx_packet *p = txlog_record(l, n);
+		if (p->in_flight == 0)
+			continue;
+		p->before = l->tail;
+		if (l->tail)
+			txlog_record(l, l->tail)->after = n;
+		else
+			l->head = n;
+		l->tail = n;
+	}
+}
+
+static void packets(struct blob *b, sluice_sctp *a) {
+	struct txlog *l = &a->sent.log;
+	uint64_t oldest = l->head ? l->head : l->next;
+	FIELD(oldest), FIELD(l->next), FIELD(l->delivered), FIELD(l->delivered_at), FIELD(l->first_sent_at), FIELD(l->lost);
+	FIELD(l->app_limited);
+	refuse(b, oldest == 0 || oldest > l->next || l->next - oldest > TXLOG_MAX || l->next > UINT64_MAX / 2);
+	if (b->reading && !b->failed) {
+		l->capacity = power_of_two(l->next - oldest + 1 > TXLOG_MAX ? TXLOG_MAX : l->next - oldest + 1);
+		if (!have(b, l->ring = env_zalloc(a->env, l->capacity * sizeof *l->ring)))
+			l->capacity = 0;
+	}
+	for (uint64_t n = oldest; n < l->next && !b->failed; n++)
+		packet_record(b, txlog_record(l, n));
+	if (b->reading && !b->failed)
+		books(a, oldest);
+}
+
+/* ---- received messages ---- */
+
+static void rx_fields(struct blob *b, sluice_message *m, uint8_t *type) {
+	uint64_t len = m->len;
+	FIELD(*type), FIELD(m->stream), FIELD(m->ppid), FIELD(m->error), FIELD(m->offset), FIELD(len);
+	FLAG(m->unordered), FLAG(m->first), FLAG(m->last);
+	m->len = (size_t)len;
+}
+
+static void rx_write(struct blob *b, struct rx_message *m) {
+	sluice_message f = m->public;
+	uint8_t type = m->event.type;
+	rx_fields(b, &f, &type);
+	for (size_t i = 0; i < f.count; i++)
+		bytes(b, f.iov[i].iov_base, f.iov[i].iov_len);
+}
+
+static struct rx_message *rx_read(struct blob *b, sluice_sctp *a) {
+	sluice_message f = {0};
+	uint8_t type = 0, *data;
+	rx_fields(b, &f, &type);
+	refuse(b, f.len > b->size - b->at || f.len > UINT32_MAX / 2 ||
+	                  (type != SLUICE_SCTP_MESSAGE && type != SLUICE_SCTP_MESSAGE_PART));
+	struct rx_message *m = b->failed ? NULL : rx_message_new(a->window, f.len > 0, f.len, &data);
+	if (b->failed || !have(b, m))
+		return NULL;
+	f.iov = m->public.iov;
+	f.count = m->public.count;
+	m->public = f;
+	m->event.type = type;
+	if (f.len) {
+		m->iov[0] = (struct iovec){data, f.len};
+		m->backing[0] = (struct backing){0};
+		bytes(b, data, f.len);
+	}
+	rx_message_charge(m, (uint32_t)f.len + HELD_OVERHEAD);
+	return m;
+}
+
+static struct rx_message *rx_pending(const struct pairing_node *n) {
+	return (struct rx_message *)((const char *)n - offsetof(struct rx_message, pending));
+}
+
+static void receiving_pending(struct blob *b, sluice_sctp *a, struct rx_stream *s) {
+	const struct pairing_node *n = b->reading ? NULL : s->pending;
+	for (;; n = n ? pairing_next(n) : NULL) {
+		bool more = n != NULL;
+		uint64_t number = n ? n->key : 0;
+		FLAG(more);
+		if (!more || b->failed)
+			return;
+		FIELD(number);
+		if (!b->reading) {
+			rx_write(b, rx_pending(n));
+			continue;
+		}
+		struct rx_message *m = rx_read(b, a);
+		if (!m)
+			return;
+		refuse(b, number <= s->next);
+		if (b->failed)
+			sluice_message_release(&m->public);
+		else
+			pairing_add(&s->pending, &m->pending, number);
+	}
+}
+
+static void receiving_streams(struct blob *b, sluice_sctp *a) {
+	uint32_t id = 0;
+	for (;; id++) {
+		struct rx_stream *s = b->reading ? NULL : idmap_next(&a->in.to.streams, &id);
+		bool more = s != NULL;
+		uint16_t number = (uint16_t)id;
+		FLAG(more);
+		if (!more)
+			return;
+		FIELD(number);
+		if (b->reading && !have(b, s = b->failed ? NULL : delivery_stream(&a->in.to, number)))
+			return;
+		FIELD(s->next), FIELD(s->unordered_mid), FIELD(s->unordered_next), FIELD(s->partial);
+		refuse(b, s->next < SERIAL_ORIGIN || s->next > UINT64_MAX / 2 || s->unordered_mid > UINT64_MAX / 2);
+		receiving_pending(b, a, s);
+	}
+}
+
+/* ---- fragments ---- */
+
+static void fragment_fields(struct blob *b, struct wire_data *d) {
+	FIELD(d->stream), FIELD(d->ssn), FIELD(d->mid), FIELD(d->fsn), FIELD(d->ppid), FIELD(d->flags), FIELD(d->len);
+	if (!b->reading) {
+		bytes(b, (void *)(uintptr_t)d->payload, d->len);
+		return;
+	}
+	refuse(b, d->len == 0 || d->len > b->size - b->at ||
+	                  (d->flags & (WIRE_DATA_B | WIRE_DATA_E)) == (WIRE_DATA_B | WIRE_DATA_E));
+	if (b->failed)
+		return;
+	d->payload = b->in + b->at;
+	b->at += d->len;
+}
+
+static void data_fragments(struct blob *b, sluice_sctp *a) {
+	struct reassembly *r = &a->in;
+	uint64_t tsn = r->low;
+	for (;; tsn++) {
+		while (!b->reading && r->fragments && tsn <= r->high && !r->ring[tsn & (r->capacity - 1)].present)
+			tsn++;
+		bool more = !b->reading && r->fragments && tsn <= r->high;
+		struct wire_data d = {0};
+		FLAG(more);
+		if (!more || b->failed)
+			return;
+		if (!b->reading) {
+			const struct fragment *f = &r->ring[tsn & (r->capacity - 1)];
+			d = (struct wire_data){.stream = f->stream,
+			                       .ssn = f->ssn,
+			                       .ppid = f->ppid,
+			                       .flags = f->flags,
+			                       .len = f->len,
+			                       .payload = f->data};
+		}
+		FIELD(tsn);
+		fragment_fields(b, &d);
+		if (!b->reading || b->failed)
+			continue;
+		refuse(b, tsn > a->map.highest || tsn + 2 * (uint64_t)FRAGMENTS_MAX < a->map.cum);
+		if (!b->failed)
+			took(b, reassembly_add(r, &d, tsn, NULL));
+	}
+}
+
+/* The message that DATA is being delivered of in parts. */
+static void data_parts(struct blob *b, sluice_sctp *a) {
+	struct reassembly *r = &a->in;
+	bool any = r->parts.end != NULL;
+	uint16_t stream = any ? r->parts.stream->id : 0;
+	FLAG(any);
+	if (!any || b->failed)
+		return;
+	FIELD(stream), FIELD(r->parts.next), FIELD(r->parts.offset), FIELD(r->parts.ppid), FIELD(r->parts.number);
+	FLAG(r->parts.unordered);
+	if (!b->reading || b->failed)
+		return;
+	r->parts.stream = delivery_stream(&r->to, stream);
+	struct rx_message *end = rx_message_new(r->window, 0, 0, NULL);
+	if (!have(b, end))
+		return;
+	if (!have(b, r->parts.stream)) {
+		sluice_message_release(&end->public);
+		return;
+	}
+	delivery_reserve_end(end, &(sluice_message){.stream = stream,
+	                                            .unordered = r->parts.unordered,
+	                                            .ppid = r->parts.ppid,
+	                                            .offset = r->parts.offset});
+	r->parts.end = end;
+}
+
+static void under_way_write(void *ctx, const struct interleaved_state *state, const struct wire_data *d) {
+	struct blob *b = ctx;
+	struct interleaved_state s = state ? *state : (struct interleaved_state){0};
+	struct wire_data copy = d ? *d : (struct wire_data){0};
+	uint8_t kind = state ? 1 : 2;
+	FIELD(kind);
+	if (state) {
+		FIELD(s.stream), FIELD(s.mid), FIELD(s.next_fsn), FIELD(s.offset), FIELD(s.ppid);
+		FLAG(s.unordered);
+	} else {
+		fragment_fields(b, &copy);
+	}
+}
+
+static void under_way_read(struct blob *b, sluice_sctp *a) {
+	for (;;) {
+		uint8_t kind = 0;
+		FIELD(kind);
+		if (kind == 0 || b->failed)
+			return;
+		struct interleaved_state s = {0};
+		struct wire_data d = {0};
+		if (kind == 1) {
+			FIELD(s.stream), FIELD(s.mid), FIELD(s.next_fsn), FIELD(s.offset), FIELD(s.ppid);
+			FLAG(s.unordered);
+			if (!b->failed)
+				took(b, interleaved_resume(&a->in.interleaved, &s));
+		} else {
+			fragment_fields(b, &d);
+			if (!b->failed)
+				took(b, interleaved_add(&a->in.interleaved, &d, NULL));
+		}
+	}
+}
+
+static void under_way(struct blob *b, sluice_sctp *a) {
+	uint8_t none = 0;
+	if (b->reading) {
+		under_way_read(b, a);
+		return;
+	}
+	interleaved_each(&a->in.interleaved, under_way_write, b);
+	FIELD(none);
+}
+
+/* ---- RE-CONFIG ---- */
+
+static uint16_t *ids(struct blob *b, sluice_sctp *a, uint16_t *list, uint64_t count) {
+	if (b->reading) {
+		list = b->failed || count == 0 || count > 65535 ? NULL : env_alloc(a->env, count * sizeof *list);
+		refuse(b, count > 65535);
+		if (b->failed || count == 0 || !have(b, list)) {
+			env_free(a->env, list);
+			return NULL;
+		}
+	}
+	if (count)
+		bytes(b, list, count * sizeof *list);
+	return list;
+}
+
+static void wanted(struct blob *b, sluice_sctp *a) {
+	struct reconfig *r = &a->reconfig;
+	struct tx_stream *s = b->reading ? NULL : r->wanted_head;
+	for (;; s = s->next_reset) {
+		bool more = s != NULL;
+		uint16_t id = s ? s->id : 0;
+		FLAG(more);
+		if (!more || b->failed)
+			return;
+		FIELD(id);
+		if (!b->reading)
+			continue;
+		s = outgoing_find(&a->out, id);
+		refuse(b, !s || s->reset != TX_RESET_WANTED || s->next_reset || s == r->wanted_tail);
+		if (b->failed)
+			return;
+		if (r->wanted_tail)
+			r->wanted_tail->next_reset = s;
+		else
+			r->wanted_head = s;
+		r->wanted_tail = s;
+		s->next_reset = NULL;
+	}
+}
+
+static void reconfiguring(struct blob *b, sluice_sctp *a) {
+	struct reconfig *r = &a->reconfig;
+	uint64_t deferred = r->deferred_count;
+	uint32_t requests = r->request_count;
+	FIELD(r->next_seq), FIELD(r->type), FIELD(r->stream), FIELD(r->count), FIELD(r->last_tsn), FIELD(r->retries);
+	FIELD(r->add_outgoing), FIELD(r->add_incoming), FIELD(r->peer_seq);
+	for (int i = 0; i < 2; i++) {
+		FIELD(r->answers[i].seq), FIELD(r->answers[i].result);
+		FLAG(r->answers[i].due);
+	}
+	FLAG(r->outstanding), FLAG(r->deferred);
+	FIELD(r->deferred_seq), FIELD(r->deferred_tsn), FIELD(deferred), FIELD(requests);
+	r->deferred_streams = ids(b, a, r->deferred_streams, deferred);
+	r->deferred_count = b->failed ? 0 : (size_t)deferred;
+	r->requests = ids(b, a, r->requests, requests);
+	r->request_count = b->failed ? 0 : requests;
+	if (b->reading)
+		r->request_capacity = r->request_count;
+	wanted(b, a);
+	refuse(b, r->outstanding && r->type == WIRE_PARAM_OUTGOING_RESET && !outgoing_find(&a->out, r->stream));
+}
+
+/* ---- events ---- */
+
+/* The node that such an event stands in; NULL: there is none. */
+static struct event_node *node_of(sluice_sctp *a, uint8_t type, uint16_t stream) {
+	struct tx_stream *s = outgoing_find(&a->out, stream);
+	struct rx_stream *in = idmap_get(&a->in.to.streams, stream);
+	switch (type) {
+	case SLUICE_SCTP_CONNECTED:
+		return &a->connected;
+	case SLUICE_SCTP_PEER_RESTARTED:
+		return &a->restarted;
+	case SLUICE_SCTP_STREAMS_ADDED:
+		return &a->streams_added;
+	case SLUICE_SCTP_MTU:
+		return &a->mtu_changed;
+	case SLUICE_SCTP_RESET_IN:
+		return in ? &in->reset : NULL;
+	case SLUICE_SCTP_RESET_OUT:
+		return s ? &s->reset_event : NULL;
+	case SLUICE_SCTP_WRITABLE:
+		return s ? &s->writable : NULL;
+	case SLUICE_SCTP_BUFFERED_LOW:
+		return s ? &s->low_event : NULL;
+	case SLUICE_SCTP_ABANDONED:
+		return s ? &s->abandoned : NULL;
+	default:
+		return NULL;
+	}
+}
+
+static bool is_message(uint8_t type) {
+	return type == SLUICE_SCTP_MESSAGE || type == SLUICE_SCTP_MESSAGE_PART;
+}
+
+static void event_read(struct blob *b, sluice_sctp *a, uint8_t type) {
+	struct event_node e = {0}, *n;
+	if (is_message(type)) {
+		struct rx_message *m = rx_read(b, a);
+		if (m)
+			event_push(&a->events, &m->event);
+		return;
+	}
+	FIELD(e.stream), FIELD(e.error), FIELD(e.count);
+	n = node_of(a, type, e.stream);
+	refuse(b, !n || n->queued);
+	if (b->failed)
+		return;
+	n->type = type;
+	n->stream = e.stream;
+	n->error = e.error;
+	n->count = e.count;
+	event_push(&a->events, n);
+}
+
+static void event_write(struct blob *b, struct event_node *n) {
+	if (is_message(n->type)) {
+		rx_write(b, rx_message_of_event(n));
+		return;
+	}
+	FIELD(n->stream), FIELD(n->error), FIELD(n->count);
+}
+
+static void waiting_events(struct blob *b, sluice_sctp *a) {
+	struct event_node *n = b->reading ? NULL : a->events.head;
+	for (;;) {
+		uint8_t type = n ? n->type : 0;
+		FIELD(type);
+		if (type == 0 || b->failed)
+			return;
+		if (b->reading) {
+			event_read(b, a, type);
+		} else {
+			event_write(b, n);
+			n = n->next;
+		}
+	}
+}
+
+/* ---- the walk ---- */
+
+static void walk(struct blob *b, sluice_sctp *a) {
+	association_numbers(b, a);
+	statistics(b, a);
+	congestion(b, a);
+	recovery(b, &a->recovery);
+	acknowledging(b, a);
+	window_size(b, &a->rwnd);
+	received(b, &a->map);
+	uint64_t high_water = a->out.high_water;
+	if (b->reading)
+		a->out.high_water = UINT64_MAX; /* what was taken once is taken again */
+	FIELD(a->out.arrivals);
+	chunks(b, a);
+	gaps(b, a);
+	queued(b, a);
+	sending_streams(b, a);
+	packets(b, a);
+	FIELD(high_water);
+	a->out.high_water = high_water;
+	FIELD(a->out.messages), FIELD(a->out.payload), FIELD(a->out.abandoned);
+	receiving_streams(b, a);
+	data_parts(b, a);
+	data_fragments(b, a);
+	under_way(b, a);
+	FIELD(a->in.to.messages), FIELD(a->in.to.payload);
+	reconfiguring(b, a);
+	waiting_events(b, a);
+	refuse(b, b->reading && !b->failed && (b->at != b->size || !association_check(a)));
+}
+
+/* ---- out ---- */
+
+static void put32(uint8_t *p, uint32_t v) {
+	memcpy(p, &v, sizeof v);
+}
+static uint32_t get32(const uint8_t *p) {
+	uint32_t v;
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+/* It is somebody else's now: nothing goes out and nothing is heard, not even an ABORT for packets that still arrive here. */
+static void retire(sluice_sctp *a) {
+	a->handed_over = true;
+	a->window->opened = NULL;
+	association_vanish(a);
+}
+
+int sluice_sctp_export(sluice_sctp *a, void *buf, size_t size, size_t *len) {
+	if (a->state < SLUICE_SCTP_ESTABLISHED)
+		return SLUICE_WRONG_STATE;
+	struct blob blob = {.out = buf, .size = size, .at = HEADER}, *b = &blob;
+	sluice_sctp_config config = a->config;
+	FIELD(config);
+	walk(b, a);
+	*len = b->at;
+	if (b->at > size)
+		return SLUICE_NO_SPACE;
+	uint8_t *p = buf;
+	uint64_t whole = b->at;
+	put32(p, MAGIC);
+	put32(p + 4, VERSION);
+	put32(p + 8, layout());
+	put32(p + 12, crc32c(p + HEADER, b->at - HEADER));
+	memcpy(p + 16, &whole, sizeof whole);
+	retire(a);
+	return 0;
+}
+
+/* ---- in ---- */
+
+static int header_check(const uint8_t *p, size_t len) {
+	uint64_t whole;
+	if (len < HEADER || get32(p) != MAGIC)
+		return SLUICE_MALFORMED;
+	if (get32(p + 4) != VERSION || get32(p + 8) != layout())
+		return SLUICE_UNSUPPORTED;
+	memcpy(&whole, p + 16, sizeof whole);
+	return whole != len || crc32c(p + HEADER, len - HEADER) != get32(p + 12) ? SLUICE_MALFORMED : 0;
+}
+
+static void config_bools(sluice_sctp_config *c) {
+	bool *const flags[] = {&c->nagle, &c->no_pr_sctp, &c->no_reconfig, &c->no_interleaving};
+	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+		uint8_t v;
+		memcpy(&v, flags[i], 1);
+		*flags[i] = v != 0;
+	}
+}
+
+/* Here the path may be another one: its MTU is looked for anew, and until it is known packets are of the base size. */
+static void resume(sluice_sctp *a) {
+	a->view.config = handshake_cc_config(a);
+	a->view.mtu = a->mtu - WIRE_HEADER_SIZE - a->data_header;
+	if (a->cc->mtu)
+		a->cc->mtu(&a->view);
+	if (a->state == SLUICE_SCTP_ESTABLISHED)
+		discovery_start(a);
+	else
+		discovery_reset(a);
+}
+
+int sluice_sctp_import(sluice_env *env, const void *data, size_t len, uint64_t now, sluice_sctp **out) {
+	int error = header_check(data, len);
+	if (error)
+		return error;
+	struct blob blob = {.reading = true, .in = data, .size = len, .at = HEADER}, *b = &blob;
+	sluice_sctp_config config;
+	FIELD(config);
+	config_bools(&config);
+	sluice_sctp *a;
+	error = b->failed || config.size != sizeof config ? SLUICE_MALFORMED : sluice_sctp_new(env, &config, &a);
+	if (error)
+		return error == SLUICE_NO_MEMORY ? error : SLUICE_MALFORMED;
+	walk(b, a);
+	if (b->failed) {
+		a->state = SLUICE_SCTP_CLOSED;
+		sluice_sctp_free(a);
+		return b->no_memory ? SLUICE_NO_MEMORY : SLUICE_MALFORMED;
+	}
+	resume(a);
+	a->clock = a->now - now;
+	a->dirty = true;
+	*out = a;
+	return 0;
+}
