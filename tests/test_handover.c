@@ -422,10 +422,10 @@ END_TEST
 	              sizeof(type))
 
 START_TEST(test_who_adds_a_field_thinks_of_the_hand_over) {
-	SAME(struct sluice_sctp, 2984);
-	SAME(struct outgoing, 136);
+	SAME(struct sluice_sctp, 3056);
+	SAME(struct outgoing, 208);
 	SAME(struct tx_message, 64);
-	SAME(struct tx_stream, 192);
+	SAME(struct tx_stream, 240);
 	SAME(struct tx_timed, 40);
 	SAME(struct outstanding, 248);
 	SAME(struct tx_chunk, 32);
