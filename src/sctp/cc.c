@@ -7,6 +7,7 @@ const struct cc_ops *cc_by_number(unsigned number) {
 	static const struct cc_ops *const controls[] = {
 		[SLUICE_CC_NEWRENO] = &cc_newreno,
 		[SLUICE_CC_CUBIC] = &cc_cubic,
+		[SLUICE_CC_BBR] = &cc_bbr,
 	};
 	return number < sizeof controls / sizeof *controls ? controls[number] : NULL;
 }

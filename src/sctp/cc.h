@@ -20,7 +20,7 @@ struct cc_config {
 	bool pacing;                         /* false: pacing_rate is not looked at */
 };
 
-#define CC_STATE_SIZE 256
+#define CC_STATE_SIZE 384
 
 struct cc_view {
 	/* the control's word */
@@ -82,7 +82,7 @@ struct cc_ops {
 	const char *(*phase)(const struct cc_view *v);
 };
 
-extern const struct cc_ops cc_newreno, cc_cubic;
+extern const struct cc_ops cc_newreno, cc_cubic, cc_bbr;
 /* By enum sluice_cc; NULL: there is no such. */
 const struct cc_ops *cc_by_number(unsigned number);
 
