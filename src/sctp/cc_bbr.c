@@ -30,6 +30,11 @@
 #define PROBE_RTT_CWND_GAIN 500
 #define EXTRA_ACKED_ROUNDS 5 /* for each of two slots */
 #define RENO_ROUNDS_MAX 63
+#define UP_GAIN 1250
+#define UP_GAIN_MAX 2000
+#define QUEUE_BACK 32
+#define QUEUE_CUT_MAX 150
+#define QUEUE_FLOOR 500
 #define NONE UINT64_MAX
 
 enum phase { STARTUP, DRAIN, DOWN, CRUISE, REFILL, UP, PROBE_RTT };
@@ -56,7 +61,11 @@ struct bbr {
 	uint64_t cycle_at, probe_wait;
 	uint64_t up_acked, up_step; /* inflight_hi grows by a packet for each up_step bytes acknowledged */
 	uint64_t extra[2], extra_from, extra_delivered;
-	uint64_t round_lost, round_delivered, round_rtt; /* round_rtt: the longest */
+	uint64_t round_lost, round_delivered;
+	uint64_t round_rtt, round_least; /* its longest and its shortest round trip */
+	uint64_t last_least;
+	uint32_t up_gain;
+	uint64_t up_rtt; /* the shortest of the round before UP */
 	uint64_t prior_cwnd, undo_cwnd, undo_inflight_hi;
 };
 _Static_assert(sizeof(struct bbr) <= CC_STATE_SIZE, "the view has room for it");
@@ -191,6 +200,8 @@ static void begin_up(const struct cc_view *v, struct bbr *b, const struct cc_ack
 	b->full_bw = a->rate;
 	b->cycle_at = a->now;
 	b->phase = UP;
+	b->up_gain = UP_GAIN;
+	b->up_rtt = b->last_least;
 	raise_slope(v, b);
 }
 
@@ -214,6 +225,8 @@ static void judge_round(const struct cc_view *v, struct bbr *b) {
 		b->own_loss = (uint16_t)((b->own_loss * 15 + share) / 16);
 	}
 	b->round_lost = b->round_delivered = b->round_rtt = 0;
+	b->last_least = b->round_least;
+	b->round_least = NONE;
 }
 
 /* 5.5.10.3: what a round with too much loss got through is what there is for now. */
@@ -275,6 +288,21 @@ static void upper_bounds(const struct cc_view *v, struct bbr *b, const struct cc
 
 /* ---- the model ---- */
 
+/* Several flows, each of which found its bandwidth while the others cruised, believe together in more than there is, and the
+ * difference stands in the queue. A round that saw no empty queue lowers the bandwidth in use for now by the queue's share, by the same for all. */
+static void standing_queue(struct bbr *b) {
+	if (b->min_rtt == NONE || b->round_least == NONE)
+		return;
+	uint64_t queue = b->round_least > b->min_rtt ? b->round_least - b->min_rtt : 0;
+	if (queue <= max64(b->min_rtt / 10, MS)) {
+		if (b->bw_lo != NONE)
+			b->bw_lo += b->bw_lo / QUEUE_BACK;
+		return;
+	}
+	uint64_t cut = min64(queue * 1000 / (2 * b->round_least), QUEUE_CUT_MAX);
+	b->bw_lo = max64(min64(b->bw_lo, scale(b->bw_latest, 1000 - cut)), scale(max_bw(b), QUEUE_FLOOR));
+}
+
 static void take_sample(const struct cc_view *v, struct bbr *b, const struct cc_ack *a) {
 	uint64_t delivered = a->prior_delivered ? a->delivered - a->prior_delivered : 0;
 	b->bw_latest = max64(b->bw_latest, a->rate);
@@ -286,8 +314,12 @@ static void take_sample(const struct cc_view *v, struct bbr *b, const struct cc_
 		b->round_lost += a->lost;
 	b->after_timeout = false;
 	b->round_rtt = max64(b->round_rtt, a->rtt);
+	if (a->rtt)
+		b->round_least = min64(b->round_least, a->rtt);
 	if (!a->round_start)
 		return;
+	if (b->phase == CRUISE || b->phase == DOWN)
+		standing_queue(b);
 	judge_round(v, b);
 	b->rounds_since_probe++;
 	if (!looks_for_more(b) && b->round_lossy)
@@ -351,6 +383,8 @@ static bool time_to_probe(const struct cc_view *v, const struct bbr *b, uint64_t
 }
 
 static bool time_to_go_down(struct bbr *b, const struct cc_ack *a, const struct cc_view *v) {
+	if (a->rtt && b->up_rtt != NONE && b->min_rtt != NONE && a->rtt > b->up_rtt + max64(b->min_rtt / 4, MS))
+		return true;
 	if (a->cwnd_limited && v->cwnd >= b->inflight_hi) {
 		reset_full_bw(b);
 		b->full_bw = a->rate;
@@ -381,6 +415,8 @@ static void cycle(const struct cc_view *v, struct bbr *b, const struct cc_ack *a
 	case UP:
 		if (time_to_go_down(b, a, v))
 			begin_down(b, a->now);
+		else if (a->round_start && b->feedback == FEEDBACK_PROBING)
+			b->up_gain = (uint32_t)min64(2 * b->up_gain - 1000, UP_GAIN_MAX);
 		break;
 	default:
 		break;
@@ -457,7 +493,7 @@ static uint64_t pacing_gain(const struct cc_view *v, const struct bbr *b) {
 	case DOWN:
 		return 900;
 	case UP:
-		return 1250;
+		return b->up_gain;
 	default:
 		return 1000;
 	}
@@ -505,7 +541,7 @@ static void bbr_init(struct cc_view *v) {
 	struct bbr *b = own(v);
 	v->cwnd = v->config.initial_window;
 	v->ssthresh = UINT64_MAX;
-	b->min_rtt = b->probe_rtt_min = NONE;
+	b->min_rtt = b->probe_rtt_min = b->round_least = NONE;
 	b->inflight_hi = b->up_step = NONE;
 	reset_lower_bounds(b);
 }
