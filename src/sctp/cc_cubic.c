@@ -1,7 +1,7 @@
 /* cc_cubic: RFC 9438, with HyStart++ (RFC 9406) for slow start. Windows are in bytes, where the RFC counts segments; the cubic's
  * time is in milliseconds, so that integers of 64 bits hold everything. */
 #include "sctp/cc.h"
-#include "sctp/hystart.h"
+#include "sctp/cc_hystart.h"
 
 #define MS UINT64_C(1000000)
 #define BETA 700          /* 4.6, in thousandths */

@@ -1,7 +1,7 @@
-/* hystart: when does slow start end? HyStart++, RFC 9406: when the round trip grows, before anything is lost, and gently: first a
+/* cc_hystart: when does slow start end? HyStart++, RFC 9406: when the round trip grows, before anything is lost, and gently: first a
  * conservative slow start that is taken back when the growth was noise. Plain numbers, part of a control's state. */
-#ifndef SCTP_HYSTART_H
-#define SCTP_HYSTART_H
+#ifndef SCTP_CC_HYSTART_H
+#define SCTP_CC_HYSTART_H
 
 #include <stdbool.h>
 #include <stdint.h>

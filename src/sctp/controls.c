@@ -1,4 +1,4 @@
-/* cc: which control has which number. */
+/* controls: which control has which number. */
 #include "sctp/cc.h"
 
 #include "sluice/sctp.h"

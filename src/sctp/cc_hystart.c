@@ -1,4 +1,4 @@
-#include "sctp/hystart.h"
+#include "sctp/cc_hystart.h"
 
 /* RFC 9406, 4.3. */
 #define MIN_RTT_THRESH UINT64_C(4000000)
