@@ -82,7 +82,7 @@ struct cc_ops {
 	const char *(*phase)(const struct cc_view *v);
 };
 
-extern const struct cc_ops cc_newreno, cc_cubic, cc_bbr;
+extern const struct cc_ops cc_newreno, cc_cubic, cc_bbr, cc_low_delay;
 /* By enum sluice_cc; NULL: there is no such. */
 const struct cc_ops *cc_by_number(unsigned number);
 
