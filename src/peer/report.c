@@ -283,6 +283,9 @@ static void put_association(struct json *j, const sluice_peer *p, const sluice_s
 	number(j, "flightSize", s->flight_size);
 	number(j, "receiverWindow", s->peer_window);
 	number(j, "mtu", s->mtu);
+	number(j, "mtuProbesSent", s->mtu_probes_sent);
+	number(j, "mtuProbesAcknowledged", s->mtu_probes_acked);
+	number(j, "mtuBlackHoles", s->mtu_black_holes);
 	number(j, "bufferedAmount", s->buffered);
 	close_entry(j);
 }

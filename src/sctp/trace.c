@@ -19,12 +19,22 @@ struct seen {
 };
 
 /* What is told as "so many more". */
-enum counter { COUNTER_ABANDONED, COUNTER_TAIL_PROBES, COUNTER_SPURIOUS, COUNTER_UNDOS, COUNTER_WINDOW_PROBES, COUNTER_COUNT };
+enum counter {
+	COUNTER_ABANDONED,
+	COUNTER_TAIL_PROBES,
+	COUNTER_SPURIOUS,
+	COUNTER_UNDOS,
+	COUNTER_WINDOW_PROBES,
+	COUNTER_MTU_PROBES,
+	COUNTER_BLACK_HOLES,
+	COUNTER_COUNT
+};
 
 static const char *const counter_events[COUNTER_COUNT] = {
 	[COUNTER_ABANDONED] = "sctp:messages_abandoned",      [COUNTER_TAIL_PROBES] = "sctp:tail_probes_sent",
 	[COUNTER_SPURIOUS] = "sctp:spurious_retransmissions", [COUNTER_UNDOS] = "sctp:reductions_undone",
-	[COUNTER_WINDOW_PROBES] = "sctp:window_probes_sent",
+	[COUNTER_WINDOW_PROBES] = "sctp:window_probes_sent",  [COUNTER_MTU_PROBES] = "sctp:mtu_probes_sent",
+	[COUNTER_BLACK_HOLES] = "sctp:black_holes_found",
 };
 
 static void read_counters(const sluice_sctp *a, uint64_t *c) {
@@ -33,6 +43,8 @@ static void read_counters(const sluice_sctp *a, uint64_t *c) {
 	c[COUNTER_SPURIOUS] = a->stats.spurious_retransmits;
 	c[COUNTER_UNDOS] = a->stats.undos;
 	c[COUNTER_WINDOW_PROBES] = a->stats.window_probes;
+	c[COUNTER_MTU_PROBES] = a->stats.mtu_probes_sent;
+	c[COUNTER_BLACK_HOLES] = a->stats.mtu_black_holes;
 }
 
 enum metric {

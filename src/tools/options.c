@@ -269,7 +269,7 @@ static int check(const struct link_options *o) {
 	bool tcp = o->signal && strncmp(o->signal, "tcp:", 4) == 0;
 	if (o->listen && !tcp)
 		return usage_error(o->command, "--listen is for --signal tcp:HOST:PORT");
-	return 0;
+	return tuning_check(&o->tuning, o->command);
 }
 
 /* ---- the command line ---------------------------------------------------------------------------------------------- */

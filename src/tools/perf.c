@@ -204,7 +204,7 @@ static int check_options(const struct perf_options *o, uint32_t seen) {
 	if (o->place == PERF_LOCAL && (SEEN(OPT_FINGERPRINT) || SEEN(OPT_CERT)))
 		return usage_error("perf", "--fingerprint and --cert are for --listen and --connect");
 #undef SEEN
-	return 0;
+	return tuning_check(&o->tuning, "perf");
 }
 
 /* -1 to go on, else the exit code. */

@@ -184,6 +184,8 @@ static void json_association(const sluice_sctp_stats *s) {
 	json_number("srtt_us", (double)s->srtt / 1e3, 1);
 	json_number("min_rtt_us", (double)s->min_rtt / 1e3, 1);
 	json_count("packet_size", s->mtu);
+	json_count("mtu_probes", s->mtu_probes_sent);
+	json_count("mtu_black_holes", s->mtu_black_holes);
 }
 
 static void json_result(const struct perf_result *r) {

@@ -56,6 +56,8 @@ static json_t *sample(const struct client *c) {
 		{"tailProbes", s.sctp.tlp_probes},
 		{"spurious", s.sctp.spurious_retransmits},
 		{"undone", s.sctp.undos},
+		{"mtuProbes", s.sctp.mtu_probes_sent},
+		{"blackHoles", s.sctp.mtu_black_holes},
 		{"pacingRate", 8 * s.sctp.pacing_rate},
 		{"deliveryRate", 8 * s.sctp.delivery_rate},
 		{"bytesSent", s.bytes_sent},

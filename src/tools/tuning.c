@@ -110,6 +110,22 @@ void tuning_apply(const struct tuning *t, sluice_sctp_config *config) {
 	config->mtu_max = t->mtu_max;
 }
 
+int tuning_check(const struct tuning *t, const char *command) {
+	sluice_env *env;
+	sluice_sctp *sctp = NULL;
+	sluice_sctp_config config;
+	sluice_sctp_config_init(&config);
+	tuning_apply(t, &config);
+	if (sluice_env_new(NULL, &env))
+		return 0; /* said when it is needed */
+	bool refused = sluice_sctp_new(env, &config, &sctp) == SLUICE_INVALID;
+	sluice_sctp_free(sctp);
+	sluice_env_free(env);
+	return refused ? usage_error(command,
+	                             "this build of the library refuses what --cc, --recovery, --scheduler or --mtu-max ask for")
+	               : 0;
+}
+
 /* ---- recording ---- */
 
 static uint64_t clock_difference(void) {

@@ -37,6 +37,8 @@ extern const char tuning_help[];
 
 /* Takes one of them: 0, or the exit code. */
 int tuning_read(struct tuning *t, const char *command, int key, const char *text);
+/* Does the library take what was chosen? 0, or the exit code. */
+int tuning_check(const struct tuning *t, const char *command);
 void tuning_apply(const struct tuning *t, sluice_sctp_config *config);
 
 /* ---- recording ---- */
