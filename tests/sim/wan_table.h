@@ -32,7 +32,7 @@ struct wan_row {
 	unsigned least;    /* less says nothing at all, not even that it runs; 0: any */
 	unsigned runs;     /* with different seeds; 0: one */
 	uint64_t coalesce; /* see link_config */
-	bool heavy;        /* left out under sanitizers */
+	bool heavy;        /* under sanitizers it only runs for a moment */
 	struct wan_goal goals[WAN_GOALS];
 };
 
