@@ -762,7 +762,7 @@ static void wanted(struct blob *b, sluice_sctp *a) {
 
 static void reconfiguring(struct blob *b, sluice_sctp *a) {
 	struct reconfig *r = &a->reconfig;
-	uint64_t deferred = r->deferred_count;
+	uint64_t deferred = r->deferred ? r->deferred_count : 0;
 	uint32_t requests = r->request_count;
 	FIELD(r->next_seq), FIELD(r->type), FIELD(r->stream), FIELD(r->count), FIELD(r->last_tsn), FIELD(r->retries);
 	FIELD(r->add_outgoing), FIELD(r->add_incoming), FIELD(r->peer_seq);
