@@ -71,7 +71,8 @@ static void one_world(uint64_t seed) {
 	c.ab.reorder = c.ba.reorder = rng_chance(&r, 0.3) ? 0.05 : 0;
 	c.ab.reorder_delay = c.ba.reorder_delay = 8 * SLUICE_MS;
 	c.a.no_interleaving = rng_chance(&r, 0.5);
-	c.a.congestion_control = c.b.congestion_control = rng_chance(&r, 0.3) ? SLUICE_CC_NEWRENO : SLUICE_CC_DEFAULT;
+	c.a.congestion_control = (enum sluice_cc)rng_below(&r, SLUICE_CC_LOW_DELAY + 1);
+	c.b.congestion_control = (enum sluice_cc)rng_below(&r, SLUICE_CC_LOW_DELAY + 1);
 	c.a.recovery = rng_chance(&r, 0.3) ? SLUICE_RECOVERY_RFC9260 : SLUICE_RECOVERY_DEFAULT;
 	c.b.sack_policy = rng_chance(&r, 0.3) ? SLUICE_SACK_EVERY_SECOND : SLUICE_SACK_DEFAULT;
 	c.a.partial_delivery = c.b.partial_delivery = rng_chance(&r, 0.3) ? 4000 : 0;
@@ -422,7 +423,7 @@ END_TEST
 	              sizeof(type))
 
 START_TEST(test_who_adds_a_field_thinks_of_the_hand_over) {
-	SAME(struct sluice_sctp, 3056);
+	SAME(struct sluice_sctp, 3184);
 	SAME(struct outgoing, 208);
 	SAME(struct tx_message, 64);
 	SAME(struct tx_stream, 240);
@@ -432,7 +433,7 @@ START_TEST(test_who_adds_a_field_thinks_of_the_hand_over) {
 	SAME(struct txlog, 112);
 	SAME(struct tx_packet, 80);
 	SAME(struct recovery, 168);
-	SAME(struct cc_view, 368);
+	SAME(struct cc_view, 496);
 	SAME(struct pace, 32);
 	SAME(struct rto, 56);
 	SAME(struct sack_policy, 56);
