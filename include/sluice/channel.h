@@ -141,6 +141,11 @@ SLUICE_API uint64_t sluice_channel_buffered_amount(const sluice_channel *ch);
 SLUICE_API void sluice_channel_set_buffered_low(sluice_channel *ch, uint64_t threshold);
 SLUICE_API void sluice_channel_set_high_water(sluice_channel *ch, uint64_t bytes); /* 0: the association's */
 
+/* The channel's share when several have something to send: with twice the priority it gets twice the bytes (or goes first, where the
+ * association's scheduler is SLUICE_SCHEDULER_PRIORITY). 0: SLUICE_PRIORITY_NORMAL. Ours only: the peer is told of a priority by the
+ * OPEN and never again. Returns 0 or SLUICE_NO_MEMORY. RFC 8831, 6.4. */
+SLUICE_API int sluice_channel_set_priority(sluice_channel *ch, uint16_t priority);
+
 /* Replaces callbacks and user pointer from the next callback on; in on_channel this is how the app takes a channel of the peer's. */
 SLUICE_API void sluice_channel_set_callbacks(sluice_channel *ch, const sluice_channel_callbacks *callbacks, void *user);
 /* What it was given or made with, by us or by the peer's OPEN. Texts are UTF-8 with a NUL behind, live as long as the channel, and

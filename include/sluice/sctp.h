@@ -194,8 +194,10 @@ SLUICE_API void sluice_sctp_set_wake(sluice_sctp *a, void (*wake)(void *ctx), vo
 
 enum sluice_reliability {
 	SLUICE_RELIABLE = 0,
-	SLUICE_MAX_RETRANSMITS = 1, /* value: retransmissions before the message is abandoned; RFC 7496, 3.2 */
-	SLUICE_LIFETIME = 2,        /* value: ms after send when it is abandoned; RFC 3758, 4.1 */
+	/* value: retransmissions before the message is abandoned; RFC 7496, 3.1. Behind an outage or a closed window each retransmission
+	 * timeout that a message waits, not sent yet, counts as a transmission: with 0 nothing older than one goes out. */
+	SLUICE_MAX_RETRANSMITS = 1,
+	SLUICE_LIFETIME = 2, /* value: ms after send when it is abandoned; RFC 3758, 4.1 */
 };
 
 typedef struct sluice_send_info {

@@ -148,8 +148,11 @@ int channel_start(sluice_channel *ch) {
 	uint16_t stream = (uint16_t)ch->id;
 	if (!stream_exists(ch))
 		return SLUICE_LIMIT;
-	/* Both always, as the stream may remember those of the channel that had the id before. */
+	/* All always, as the stream may remember those of the channel that had the id before. RFC 8831, 6.4: a channel's priority is its
+	 * weight in the weighted fair scheduler of RFC 8260. */
 	int error = sluice_sctp_set_high_water(sctp, stream, ch->high_water);
+	if (!error)
+		error = sluice_sctp_set_priority(sctp, stream, ch->priority, ch->priority);
 	if (!error)
 		error = sluice_sctp_set_buffered_low(sctp, stream, ch->low);
 	if (!error)
@@ -529,6 +532,13 @@ enum sluice_reliability sluice_channel_reliability(const sluice_channel *ch, uin
 
 uint16_t sluice_channel_priority(const sluice_channel *ch) {
 	return ch->priority;
+}
+
+int sluice_channel_set_priority(sluice_channel *ch, uint16_t priority) {
+	ch->priority = priority ? priority : SLUICE_PRIORITY_NORMAL;
+	if (!ch->started || ch->over)
+		return 0;
+	return sluice_sctp_set_priority(ch->set->sctp, (uint16_t)ch->id, ch->priority, ch->priority);
 }
 
 uint64_t sluice_channel_max_message_size(const sluice_channel *ch) {

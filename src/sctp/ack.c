@@ -85,6 +85,15 @@ static void abandon(sluice_sctp *a, struct tx_message *m) {
 		outstanding_abandon(&a->sent, m);
 }
 
+/* RFC 7496, 3.1, limits retransmissions. A message that an outage or a closed window keeps from being sent once is no retransmission, but
+ * who allows none wants what is fresh: on the way out behind two seconds of silence everything would be two seconds late. So each RTO that
+ * it has waited counts as one that was in vain. A queue that is long because the path is slow is not touched. */
+void ack_held_up(sluice_sctp *a) {
+	a->held_up = outgoing_any(&a->out);
+	if (a->held_up)
+		outgoing_drop_stale(&a->out, rto_plain(&a->rto));
+}
+
 void ack_abandon_exhausted(sluice_sctp *a) {
 	if (a->peer_forward_tsn && a->sent.exhausted && outstanding_abandon_exhausted(&a->sent))
 		forward_tsn_due(a);
@@ -209,6 +218,7 @@ void ack_t3_expired(sluice_sctp *a) {
 	a->view.rto = a->rto.rto;
 	discovery_black_hole(a);
 	recovery_timeout(a);
+	ack_held_up(a);
 	ack_abandon_exhausted(a);
 	if (a->sent.advanced > a->sent.cum)
 		a->pending |= PENDING_FORWARD_TSN;

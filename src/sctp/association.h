@@ -150,6 +150,7 @@ struct sluice_sctp {
 	uint64_t burst_end;      /* flight at which the burst that the last input allowed is spent; config.max_burst */
 	uint64_t probe_interval; /* of TIMER_PROBE; 0: the window was open when last heard of */
 	bool probe_now;
+	bool held_up; /* a T3 or the peer's closed window holds up what is queued, or did and it is not all gone yet */
 	uint64_t forward_tsn_sent, forward_tsn_at;
 
 	/* receiving */
@@ -269,6 +270,8 @@ static inline uint64_t ack_window_left(const sluice_sctp *a) {
 	return a->peer_a_rwnd > a->sent.flight ? a->peer_a_rwnd - a->sent.flight : 0;
 }
 
+/* What is queued is held up: from here on until the queue is empty, messages of few retransmissions do not go out late. */
+void ack_held_up(sluice_sctp *a);
 /* Gives up what may not be sent again, and tells the peer. */
 void ack_abandon_exhausted(sluice_sctp *a);
 

@@ -367,6 +367,17 @@ void outgoing_limit_streams(struct outgoing *o, uint16_t streams) {
 	}
 }
 
+void outgoing_drop_stale(struct outgoing *o, uint64_t rto) {
+	uint32_t id = 0;
+	for (struct tx_stream *s; (s = idmap_next(&o->streams, &id)); id++) {
+		for (struct tx_message *m = s->head, *next; m; m = next) {
+			next = m->next;
+			if (outgoing_stale(o, m, rto))
+				outgoing_drop(o, m, true);
+		}
+	}
+}
+
 void outgoing_drop_queued(struct outgoing *o) {
 	/* All at once: taken out one by one, each would be looked for in the list. */
 	for (; o->unstamped; o->unstamped = o->unstamped->next_unstamped)

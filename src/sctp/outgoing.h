@@ -141,6 +141,15 @@ void outgoing_drop_queued(struct outgoing *o);
 /* There are only so many streams: messages queued for others, of which nothing was sent, are given up, counted. */
 void outgoing_limit_streams(struct outgoing *o, uint16_t streams);
 
+/* Is it one that would have used up its retransmissions by now, had it not been queued? Each `rto` of waiting counts as one that was
+ * in vain. */
+static inline bool outgoing_stale(const struct outgoing *o, const struct tx_message *m, uint64_t rto) {
+	return m->reliability == SLUICE_MAX_RETRANSMITS && !m->begun &&
+	       (uint32_t)((uint32_t)(o->now / SLUICE_MS) - m->queued_ms) * SLUICE_MS > ((uint64_t)m->limit + 1) * rto;
+}
+/* Gives all of these up, counted. */
+void outgoing_drop_stale(struct outgoing *o, uint64_t rto);
+
 /* Lifetimes of messages queued since the last call start now. Without memory for the heap they live on as reliable. */
 void outgoing_stamp(struct outgoing *o, uint64_t now);
 struct tx_message *outgoing_expired(struct outgoing *o, uint64_t now); /* one whose lifetime ended, or NULL */

@@ -163,6 +163,10 @@ static void fill_new(sluice_sctp *a, struct fill *f) {
 	while (a->out.aside && may_begin(a, ((struct tx_stream *)a->out.aside)->head))
 		outgoing_bring_back(&a->out);
 	while ((m = outgoing_next(&a->out))) {
+		if (a->held_up && outgoing_stale(&a->out, m, rto_plain(&a->rto))) {
+			outgoing_drop(&a->out, m, true);
+			continue;
+		}
 		/* RFC 8260, 3.3: a round-robin scheduler per packet bundles chunks of one stream only. */
 		if (f->stream && f->stream != m->stream && a->out.sched.ops->one_stream)
 			break;
@@ -187,6 +191,8 @@ static void fill_new(sluice_sctp *a, struct fill *f) {
 		put_chunk(a, f, c, tsn, last);
 		recovery_sent(a, tsn, len, false);
 	}
+	if (!m)
+		a->held_up = false;
 	if (f->stream && a->out.sched.ops->one_stream)
 		outgoing_packet_end(&a->out, f->stream);
 }

@@ -368,6 +368,7 @@ static void probe_silence(sluice_sctp *a) {
 	if (tsn == 0 && a->sent.log.head)
 		outstanding_packet_lost(&a->sent, a->sent.log.head);
 	a->recovery.free_packet = true;
+	ack_held_up(a);
 	ack_abandon_exhausted(a);
 	if (a->sent.advanced > a->sent.cum)
 		a->pending |= PENDING_FORWARD_TSN;

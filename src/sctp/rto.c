@@ -36,7 +36,11 @@ void rto_back_off(struct rto *r) {
 	r->rto = 2 * r->rto > r->max ? r->max : 2 * r->rto;
 }
 
+uint64_t rto_plain(const struct rto *r) {
+	return r->srtt ? clamp(r, r->srtt + 4 * r->rttvar) : r->initial;
+}
+
 void rto_restore(struct rto *r) {
 	if (r->srtt)
-		r->rto = clamp(r, r->srtt + 4 * r->rttvar);
+		r->rto = rto_plain(r);
 }

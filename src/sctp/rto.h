@@ -15,6 +15,8 @@ void rto_init(struct rto *r, uint64_t initial, uint64_t min, uint64_t max);
 void rto_least(struct rto *r, uint64_t rtt);
 void rto_measure(struct rto *r, uint64_t rtt);
 void rto_back_off(struct rto *r);
+/* What it is, or was before it was backed off. */
+uint64_t rto_plain(const struct rto *r);
 /* The path answers again: as it was before it was backed off. */
 void rto_restore(struct rto *r);
 

@@ -87,6 +87,7 @@ static void pace_due(sluice_sctp *a) {
 static void probe_due(sluice_sctp *a) {
 	timer_stop(a, TIMER_PROBE);
 	a->probe_now = true;
+	ack_held_up(a);
 }
 
 static void (*const on_expiry[TIMER_COUNT])(sluice_sctp *a) = {
