@@ -73,12 +73,13 @@ holds count 'v == 5'
 
 # ---- how the association behaves, and what is recorded of it ----
 
-for control in newreno cubic; do
+for control in newreno cubic bbr low-delay; do
 	run 0 perf --time 0.2 --json --cc $control
 	has_fields $bulk
 	grep -q "\"congestion_control\": \"$control\"" "$out" || { cat "$out"; fail "--cc $control: another one was used"; }
 done
-for options in '--recovery rfc9260' '--recovery rack' '--scheduler round-robin' --no-pacing '--mtu-max 1200'; do
+for options in '--recovery rfc9260' '--recovery rack' '--scheduler first-come' '--scheduler round-robin' '--scheduler round-robin-packet' \
+	'--scheduler priority' '--scheduler fair --channels 3' '--scheduler weighted-fair --channels 3' --no-pacing '--mtu-max 400'; do
 	run 0 perf --time 0.2 --json $options
 	has_fields $bulk
 done
