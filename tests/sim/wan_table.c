@@ -408,7 +408,7 @@ static void small_messages(const struct wan_row *row, uint64_t seconds, double *
 	{                                                                                                                        \
 		.group = "fair", .name = #megabits " Mbit/s, " #milliseconds " ms, 2 to 8 flows, " text, .run = fair,            \
 		.rate = (megabits)*MBIT, .rtt = MS(milliseconds), .queue_tenths = 10, .control = cc, .flows = 8, .from = S(30),  \
-		.seconds = 60, .heavy = true, .goals = {                                                                         \
+		.seconds = 45, .heavy = true, .goals = {                                                                         \
 			{.of = "lowest of Jain's indices", .unit = "", .goal = 0.95, .assured = sure},                           \
 			SHOWN("least goodput of all", "%")                                                                       \
 		}                                                                                                                \
@@ -436,12 +436,12 @@ const struct wan_row wan_rows[] = {
 	LOSSY_CUBIC("0.1%", 0.001, 4, 90),
 	LOSSY_CUBIC("1%", 0.01, 4, 90),
 	LOSSY_CUBIC("3%", 0.03, 4, 90),
-	LOSSY_BBR("0.01%", 0.0001, 90, 0),
-	LOSSY_BBR("0.1%", 0.001, 90, 0),
-	LOSSY_BBR("1%", 0.01, 85, 0),
-	LOSSY_BBR("3%", 0.03, 75, 0),
-	DEEP("BBR", SLUICE_CC_BBR, 0, 0),
-	DEEP("low delay", SLUICE_CC_LOW_DELAY, 0, 0),
+	LOSSY_BBR("0.01%", 0.0001, 90, 90),
+	LOSSY_BBR("0.1%", 0.001, 90, 90),
+	LOSSY_BBR("1%", 0.01, 85, 85),
+	LOSSY_BBR("3%", 0.03, 75, 75),
+	DEEP("BBR", SLUICE_CC_BBR, 90, 10),
+	DEEP("low delay", SLUICE_CC_LOW_DELAY, 90, 10),
 	{.group = "reorder",
          .name = "10 Mbit/s, 40 ms, 5% reordered by up to 10 ms",
          .run = reordered,
@@ -453,8 +453,8 @@ const struct wan_row wan_rows[] = {
          .goals = {GOODPUT(90, 90)}},
 	FAIR("NewReno", 50, 20, SLUICE_CC_NEWRENO, 0.9),
 	FAIR("CUBIC", 50, 20, SLUICE_CC_CUBIC, 0.9),
-	FAIR("BBR", 50, 20, SLUICE_CC_BBR, 0),
-	FAIR("low delay", 50, 20, SLUICE_CC_LOW_DELAY, 0),
+	FAIR("BBR", 50, 20, SLUICE_CC_BBR, 0.9),
+	FAIR("low delay", 50, 20, SLUICE_CC_LOW_DELAY, 0.95),
 	FAIR("NewReno", 100, 50, SLUICE_CC_NEWRENO, 0),
 	FAIR("CUBIC", 100, 50, SLUICE_CC_CUBIC, 0),
 	FAIR("BBR", 100, 50, SLUICE_CC_BBR, 0),
@@ -464,7 +464,7 @@ const struct wan_row wan_rows[] = {
               .goals = {{.of = "share of the weaker", .unit = "%", .goal = 20, .assured = 10}, SHOWN("goodput of both", "%")}),
 	EVENT("rivals", "CUBIC beside low delay", rivals, .control = SLUICE_CC_CUBIC, .rival = SLUICE_CC_LOW_DELAY, .from = S(30),
               .seconds = 60, .heavy = true,
-              .goals = {{.of = "CUBIC's share", .unit = "%", .goal = 80, .assured = 0}, SHOWN("goodput of both", "%")}),
+              .goals = {{.of = "CUBIC's share", .unit = "%", .goal = 80, .assured = 80}, SHOWN("goodput of both", "%")}),
 	EVENT("events", "100 Mbit/s, 50 ms, a burst of 30 lost packets", burst, .runs = 4, .seconds = 40, .least = 40,
               .goals = {{.of = "90% again after", .unit = "RTT", .goal = 3, .at_most = true, .assured = 3}}),
 	EVENT("events", "100 Mbit/s, 50 ms, outage of 2 s", outage, .runs = 4, .seconds = 40, .least = 40,
@@ -480,25 +480,6 @@ const struct wan_row wan_rows[] = {
 const size_t wan_row_count = sizeof wan_rows / sizeof *wan_rows;
 
 /* ---- make check ---- */
-
-static bool control_possible(enum sluice_cc control) {
-	sluice_sctp_config c;
-	sluice_env *env;
-	sluice_sctp *a;
-	sluice_sctp_config_init(&c);
-	c.congestion_control = control;
-	if (sluice_env_new(NULL, &env))
-		abort();
-	bool possible = sluice_sctp_new(env, &c, &a) == 0;
-	if (possible)
-		sluice_sctp_free(a);
-	sluice_env_free(env);
-	return possible;
-}
-
-bool wan_possible(const struct wan_row *row) {
-	return control_possible(row->control) && control_possible(row->rival);
-}
 
 static bool assure_row(const struct wan_row *row) {
 	double values[WAN_GOALS] = {0};
@@ -533,7 +514,7 @@ bool wan_assure(const char *group, const char *part) {
 		if (strcmp(row->group, group) != 0 || !strstr(row->name, part))
 			continue;
 		any = true;
-		if (assured(row) && wan_possible(row))
+		if (assured(row))
 			holds &= assure_row(row);
 	}
 	if (!any)

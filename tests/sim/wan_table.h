@@ -42,8 +42,6 @@ extern const size_t wan_row_count;
 /* For make check: runs the rows of the group whose names hold `part` and compares with what is assured. False, and the rows and
  * figures printed, when one does not hold or none was found. */
 bool wan_assure(const char *group, const char *part);
-/* Can the row's controls be had? */
-bool wan_possible(const struct wan_row *row);
 
 static inline unsigned wan_goal_count(const struct wan_row *row) {
 	unsigned n = 0;
