@@ -212,7 +212,7 @@ void data_batch_end(sluice_sctp *a, uint32_t packets_with_data) {
 	window_follow(a);
 	a->batch_payload = 0;
 	/* Parts are given to the app before they have their size when the window is half full: it may be full of them. */
-	if (a->window->held > a->config.receive_window / 2)
+	if (a->window->held > a->rwnd.size / 2)
 		reassembly_relieve(&a->in);
 	if (a->state == SLUICE_SCTP_SHUTDOWN_SENT) {
 		/* RFC 9260, 9.2: "While in the SHUTDOWN-SENT state, the SHUTDOWN chunk sender MUST immediately respond to each received packet
