@@ -353,6 +353,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		sctp.receive_window = 4096;
 		sctp.max_message_size = 3000;
 	}
+	if (data[0] & 8)
+		sctp.mtu_max = 9000;
 	MUST(sluice_env_new(&config, &w.env) == 0);
 	MUST(sluice_sctp_new(w.env, &sctp, &w.sctp) == 0);
 	MUST(sluice_sctp_set_trace(w.sctp, check_line, NULL) == 0);

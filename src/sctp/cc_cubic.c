@@ -190,10 +190,16 @@ static void cubic_idle(struct cc_view *v, uint64_t idle_ns) {
 	own(v)->epoch = 0;
 }
 
+/* The curve is one of packets: of another size it is another, which begins where the window stands. */
+static void cubic_mtu(struct cc_view *v) {
+	own(v)->epoch = 0;
+}
+
 const struct cc_ops cc_cubic = {
 	.name = "cubic",
 	.prr = true,
 	.init = cubic_init,
+	.mtu = cubic_mtu,
 	.ack = cubic_ack,
 	.loss = cubic_loss,
 	.timeout = cubic_timeout,
