@@ -266,7 +266,6 @@ static void message_write(struct blob *b, struct tx_message *m) {
 
 /* Messages that chunks belong to, by the TSN of their first fragment; and how much of each has been met. */
 struct owners {
-	sluice_env *env;
 	struct owner {
 		struct tx_message *message;
 		uint32_t seen;
@@ -354,7 +353,7 @@ static void chunks_drop(sluice_sctp *a, struct owners *o) {
 
 static void chunks_read(struct blob *b, sluice_sctp *a, uint64_t count) {
 	struct outstanding *s = &a->sent;
-	struct owners o = {.env = a->env, .size = power_of_two(2 * count + 1)};
+	struct owners o = {.size = power_of_two(2 * count + 1)};
 	s->capacity = power_of_two(count + 1 > OUTSTANDING_MAX ? OUTSTANDING_MAX : count + 1);
 	s->ring = env_zalloc(a->env, s->capacity * sizeof *s->ring);
 	o.slots = env_zalloc(a->env, o.size * sizeof *o.slots);
