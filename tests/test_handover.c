@@ -423,10 +423,10 @@ END_TEST
 	              sizeof(type))
 
 START_TEST(test_who_adds_a_field_thinks_of_the_hand_over) {
-	SAME(struct sluice_sctp, 3184);
-	SAME(struct outgoing, 208);
+	SAME(struct sluice_sctp, 3192);
+	SAME(struct outgoing, 216);
 	SAME(struct tx_message, 64);
-	SAME(struct tx_stream, 240);
+	SAME(struct tx_stream, 248);
 	SAME(struct tx_timed, 40);
 	SAME(struct outstanding, 248);
 	SAME(struct tx_chunk, 32);

@@ -243,10 +243,192 @@ START_TEST(test_a_queue_that_is_long_because_the_line_is_slow_is_delivered_witho
 }
 END_TEST
 
+/* ---- messages piece by piece ---- */
+
+#define PIECE 50000
+
+/* What came of the message, checked byte by byte. */
+struct stream_sink {
+	uint64_t got;
+	bool first, last, cut_off;
+	unsigned others;
+};
+
+static uint8_t byte_at(uint64_t i) {
+	return (uint8_t)(i * 31 + (i >> 8));
+}
+
+static void take_piece(struct sctp_host *h, const sluice_sctp_event *event, void *user) {
+	struct stream_sink *k = user;
+	(void)h;
+	if (event->type != SLUICE_SCTP_MESSAGE && event->type != SLUICE_SCTP_MESSAGE_PART)
+		return;
+	const sluice_message *m = event->message;
+	if (m->stream != 5) {
+		k->others++;
+		return;
+	}
+	k->first |= m->first;
+	k->last |= m->last && m->error == 0;
+	k->cut_off |= m->error != 0;
+	for (size_t i = 0; i < m->count; i++)
+		for (size_t n = 0; n < m->iov[i].iov_len; n++)
+			ck_assert_uint_eq(((const uint8_t *)m->iov[i].iov_base)[n], byte_at(k->got++));
+}
+
+static void start_pieces(struct pair *p, struct stream_sink *k) {
+	struct pair_config c;
+	pair_config_init(&c);
+	c.no_record = true;
+	c.b.partial_delivery = 10000;
+	c.ab.loss = c.ba.loss = 0.005;
+	pair_start(p, &c);
+	*k = (struct stream_sink){0};
+	sluice_sctp_set_partial_delivery(p->b->sctp, 5, 10000);
+	p->b->on_event = take_piece;
+	p->b->user = k;
+	ledger_free(&p->to_b);
+	p->b->receives = NULL;
+}
+
+static int send_piece(struct pair *p, uint64_t *given) {
+	static uint8_t piece[PIECE];
+	for (uint64_t i = 0; i < PIECE; i++)
+		piece[i] = byte_at(*given + i);
+	int error = sluice_sctp_send_part(p->a->sctp, 5, piece, PIECE);
+	*given += error ? 0 : PIECE;
+	return error;
+}
+
+START_TEST(test_a_message_larger_than_any_buffer_goes_piece_by_piece_and_holds_nobody_up) {
+	struct pair p;
+	struct stream_sink k;
+	start_pieces(&p, &k);
+	sluice_send_info info = {.stream = 5, .ppid = 53}, other = {.stream = 6, .ppid = 53};
+	ck_assert_int_eq(sluice_sctp_send_part(p.a->sctp, 5, "x", 1), SLUICE_WRONG_STATE);
+	ck_assert_int_eq(sluice_sctp_send_begin(p.a->sctp, &info), 0);
+	ck_assert_int_eq(sluice_sctp_send_begin(p.a->sctp, &info), SLUICE_WRONG_STATE);
+	ck_assert_int_eq(sluice_sctp_send(p.a->sctp, &info, "x", 1), SLUICE_WRONG_STATE);
+	uint64_t given = 0, most = 0;
+	unsigned others = 0;
+	while (given < 30000000) {
+		int error;
+		while ((error = send_piece(&p, &given)) == 0 && given < 30000000)
+			if (sluice_sctp_buffered(p.a->sctp, 5) > most)
+				most = sluice_sctp_buffered(p.a->sctp, 5);
+		ck_assert(error == 0 || error == SLUICE_WOULD_BLOCK);
+		ck_assert_int_eq(sluice_sctp_send(p.a->sctp, &other, "small", 5), 0);
+		others++;
+		sim_run(&p.sim, p.sim.now + 50 * SLUICE_MS);
+		ck_assert_uint_ge(k.others + 2, others);
+	}
+	ck_assert_int_eq(sluice_sctp_send_end(p.a->sctp, 5), 0);
+	ck_assert_int_eq(sluice_sctp_send_end(p.a->sctp, 5), SLUICE_WRONG_STATE);
+	ck_assert_int_eq(sluice_sctp_send(p.a->sctp, &other, "small", 5), 0);
+	ck_assert(SIM_UNTIL(&p.sim, p.sim.now + 60 * SLUICE_S, k.last && sctp_host_stats(p.a).buffered == 0));
+	ck_assert(k.first && !k.cut_off);
+	ck_assert_uint_eq(k.got, given);
+	ck_assert_uint_le(most, 20u << 20);
+	ck_assert_uint_eq(sctp_host_stats(p.a).messages_sent, others + 2);
+	pair_shutdown(&p, p.a, 10 * SLUICE_S);
+	pair_free(&p);
+}
+END_TEST
+
+START_TEST(test_a_message_that_is_cancelled_is_given_up_on_both_sides_and_the_stream_goes_on) {
+	for (unsigned pieces = 0; pieces < 6; pieces++) {
+		for (unsigned wait = 0; wait < 3; wait++) {
+			struct pair p;
+			struct stream_sink k;
+			start_pieces(&p, &k);
+			sluice_send_info info = {.stream = 5, .ppid = 53};
+			uint64_t given = 0;
+			ck_assert_int_eq(sluice_sctp_send_begin(p.a->sctp, &info), 0);
+			for (unsigned n = 0; n < pieces; n++)
+				ck_assert_int_eq(send_piece(&p, &given), 0);
+			sim_run(&p.sim, p.sim.now + wait * wait * 300 * SLUICE_MS);
+			ck_assert_int_eq(sluice_sctp_send_cancel(p.a->sctp, 5), 0);
+			ck_assert_uint_eq(sluice_sctp_buffered(p.a->sctp, 5), 0);
+			ck_assert_uint_eq(sluice_sctp_buffered_messages(p.a->sctp, 5), 0);
+			sim_run(&p.sim, p.sim.now + 5 * SLUICE_S);
+			ck_assert(!k.last && k.cut_off == k.first);
+			k = (struct stream_sink){0};
+			given = 0;
+			ck_assert_int_eq(sluice_sctp_send_begin(p.a->sctp, &info), 0);
+			ck_assert_int_eq(send_piece(&p, &given), 0);
+			ck_assert_int_eq(sluice_sctp_send_end(p.a->sctp, 5), 0);
+			ck_assert(SIM_UNTIL(&p.sim, p.sim.now + 10 * SLUICE_S, k.last));
+			ck_assert_uint_eq(k.got, given);
+			pair_shutdown(&p, p.a, 10 * SLUICE_S);
+			pair_free(&p);
+		}
+	}
+}
+END_TEST
+
+START_TEST(test_a_part_that_may_not_be_repeated_takes_the_whole_message_with_it) {
+	struct pair p;
+	struct stream_sink k;
+	start_pieces(&p, &k);
+	p.ab->config.loss = 0.2;
+	sluice_send_info info = {.stream = 5, .ppid = 53, .reliability = SLUICE_MAX_RETRANSMITS};
+	uint64_t given = 0;
+	int error = sluice_sctp_send_begin(p.a->sctp, &info);
+	for (unsigned n = 0; n < 100 && !error; n++) {
+		error = send_piece(&p, &given);
+		sim_run(&p.sim, p.sim.now + 50 * SLUICE_MS);
+	}
+	ck_assert_int_eq(error, SLUICE_LIMIT);
+	ck_assert_uint_eq(p.a->abandoned, 1);
+	ck_assert_int_eq(send_piece(&p, &given), SLUICE_WRONG_STATE);
+	ck_assert_uint_eq(sluice_sctp_buffered(p.a->sctp, 5), 0);
+	p.ab->config.loss = 0;
+	pair_shutdown(&p, p.a, 10 * SLUICE_S);
+	pair_free(&p);
+}
+END_TEST
+
+START_TEST(test_a_shutdown_and_an_abort_with_a_message_open_end_in_order) {
+	for (int abort = 0; abort < 2; abort++) {
+		struct pair p;
+		struct stream_sink k;
+		start_pieces(&p, &k);
+		uint64_t given = 0;
+		ck_assert_int_eq(sluice_sctp_send_begin(p.a->sctp, &(sluice_send_info){.stream = 5}), 0);
+		for (unsigned n = 0; n < 10; n++)
+			ck_assert_int_eq(send_piece(&p, &given), 0);
+		sim_run(&p.sim, p.sim.now + 45 * SLUICE_MS);
+		if (abort)
+			sluice_sctp_abort(p.a->sctp, NULL);
+		else
+			pair_shutdown(&p, p.a, 10 * SLUICE_S);
+		ck_assert_int_eq(send_piece(&p, &given), SLUICE_CLOSED);
+		sim_run(&p.sim, p.sim.now + SLUICE_S);
+		pair_free(&p);
+	}
+}
+END_TEST
+
+START_TEST(test_without_interleaving_nothing_is_sent_piece_by_piece) {
+	struct pair_config c;
+	pair_config_init(&c);
+	c.b.no_interleaving = true;
+	struct pair p;
+	pair_start(&p, &c);
+	ck_assert_int_eq(sluice_sctp_send_begin(p.a->sctp, &(sluice_send_info){.stream = 5}), SLUICE_UNSUPPORTED);
+	pair_shutdown(&p, p.a, 10 * SLUICE_S);
+	pair_free(&p);
+}
+END_TEST
+
 SUITE("sctp schedulers", test_a_message_of_100_mb_delays_one_of_100_bytes_by_a_few_packets,
       test_without_interleaving_a_message_that_was_begun_is_finished_first,
       test_messages_that_do_not_fit_the_window_together_are_all_delivered, test_streams_share_by_weight_by_default,
       test_a_fair_scheduler_knows_no_weights, test_a_strict_priority_leaves_nothing_to_the_lower,
       test_round_robin_per_packet_puts_one_stream_into_a_packet,
       test_after_an_outage_no_stale_message_is_delivered_where_none_may_be_repeated,
-      test_a_queue_that_is_long_because_the_line_is_slow_is_delivered_without_retransmissions)
+      test_a_queue_that_is_long_because_the_line_is_slow_is_delivered_without_retransmissions,
+      test_a_message_larger_than_any_buffer_goes_piece_by_piece_and_holds_nobody_up,
+      test_a_message_that_is_cancelled_is_given_up_on_both_sides_and_the_stream_goes_on,
+      test_a_part_that_may_not_be_repeated_takes_the_whole_message_with_it,
+      test_a_shutdown_and_an_abort_with_a_message_open_end_in_order, test_without_interleaving_nothing_is_sent_piece_by_piece)

@@ -222,6 +222,21 @@ SLUICE_API int sluice_sctp_send(sluice_sctp *a, const sluice_send_info *info, co
 SLUICE_API int sluice_sctp_sendv(sluice_sctp *a, const sluice_send_info *info, const struct iovec *iov, size_t count,
                                  sluice_release_fn release, void *ctx);
 
+/* A message of a length that is not known yet, and that may be larger than memory: it goes out while it is being given, and what was
+ * acknowledged is held no more. One a stream; until its end other sends on the stream are refused with SLUICE_WRONG_STATE, and those on
+ * other streams go on beside it. The receiver needs partial delivery (sluice_sctp_set_partial_delivery) or room for all of it.
+ *
+ * begin() returns 0, SLUICE_WRONG_STATE when one is open or before CONNECTED, SLUICE_UNSUPPORTED when the peer has no I-DATA or no
+ * I-FORWARD-TSN (RFC 8260), else as send. part() copies its bytes (1 <= len < 2^31), and returns as send: SLUICE_WOULD_BLOCK and a
+ * WRITABLE event later; SLUICE_LIMIT when the message was given up meanwhile, because one of its parts passed its lifetime or its
+ * retransmissions (an ABANDONED event came): it is open no more. The last byte given waits for what follows it. end() says that this was
+ * all; SLUICE_INVALID when there was not one byte. cancel() gives the message up, of which the receiver is told; so do a shutdown and a
+ * reset of the stream. In sluice_sctp_buffered_messages() each part counts. */
+SLUICE_API int sluice_sctp_send_begin(sluice_sctp *a, const sluice_send_info *info);
+SLUICE_API int sluice_sctp_send_part(sluice_sctp *a, uint16_t stream, const void *data, size_t len);
+SLUICE_API int sluice_sctp_send_end(sluice_sctp *a, uint16_t stream);
+SLUICE_API int sluice_sctp_send_cancel(sluice_sctp *a, uint16_t stream);
+
 /* Bytes accepted on the stream and neither acknowledged nor abandoned. */
 SLUICE_API uint64_t sluice_sctp_buffered(const sluice_sctp *a, uint16_t stream);
 
@@ -317,7 +332,7 @@ SLUICE_API void sluice_sctp_mtu_hint(sluice_sctp *a, uint32_t size, bool sure);
 
 /* Serialises a live association, with all that is in flight, queued and received, so that sluice_sctp_import() resumes it, in another
  * process for instance, while the peer notices nothing but a pause. From ESTABLISHED on to the end of a shutdown; SLUICE_WRONG_STATE
- * else. *len is how many bytes it takes. With SLUICE_NO_SPACE (size may be 0, buf NULL, to ask) nothing has changed.
+ * else, and while something of a message sent piece by piece is here. *len is how many bytes it takes. With SLUICE_NO_SPACE (size may be 0, buf NULL, to ask) nothing has changed.
  *
  * On success the association here is over, without a word to the peer and without an event: it is CLOSED, takes no packets, and is
  * there to be freed. Lent messages were copied and are released; events not yet polled go along; messages that the app

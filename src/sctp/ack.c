@@ -79,10 +79,25 @@ void ack_write_forward_tsn(sluice_sctp *a, struct writer *w) {
 
 /* Without FORWARD-TSN on the peer's side, what has a TSN must arrive. */
 static void abandon(sluice_sctp *a, struct tx_message *m) {
-	if (m->cut == 0)
+	if (m->cut == 0 && !m->part)
 		outgoing_drop(&a->out, m, true);
 	else
 		outstanding_abandon(&a->sent, m);
+}
+
+void ack_abandon_open(sluice_sctp *a, struct tx_stream *s) {
+	if (!s->open)
+		return;
+	if (s->open->started)
+		outstanding_abandon_open(&a->sent, s);
+	outgoing_close(&a->out, s);
+	forward_tsn_due(a);
+}
+
+void ack_abandon_all_open(sluice_sctp *a) {
+	uint32_t id = 0;
+	for (struct tx_stream *s; a->out.parts && (s = idmap_next(&a->out.streams, &id)); id++)
+		ack_abandon_open(a, s);
 }
 
 /* RFC 7496, 3.1, limits retransmissions. A message that an outage or a closed window keeps from being sent once is no retransmission, but

@@ -311,7 +311,7 @@ static int check_send(const sluice_sctp *a, const sluice_send_info *info, size_t
 	if (info->stream >= streams || len == 0 || len > UINT32_MAX / 2 || (unsigned)info->reliability > SLUICE_LIFETIME)
 		return SLUICE_INVALID;
 	const struct tx_stream *s = outgoing_find(&a->out, info->stream);
-	return s && s->reset != TX_RESET_NONE ? SLUICE_CLOSED : 0;
+	return s && s->reset != TX_RESET_NONE ? SLUICE_CLOSED : s && s->open ? SLUICE_WRONG_STATE : 0;
 }
 
 int sluice_sctp_send(sluice_sctp *a, const sluice_send_info *info, const void *data, size_t len) {
@@ -335,6 +335,49 @@ int sluice_sctp_sendv(sluice_sctp *a, const sluice_send_info *info, const struct
 	if (!error)
 		association_touch(a);
 	return error;
+}
+
+int sluice_sctp_send_begin(sluice_sctp *a, const sluice_send_info *info) {
+	int error = check_send(a, info, 1);
+	if (error)
+		return error;
+	if (a->state == SLUICE_SCTP_COOKIE_WAIT)
+		return SLUICE_WRONG_STATE;
+	/* Without I-DATA it would hold up every other stream until its end, and without FORWARD-TSN it could not be given up. */
+	if (!a->interleaving || !a->peer_forward_tsn)
+		return SLUICE_UNSUPPORTED;
+	return outgoing_begin(&a->out, info);
+}
+
+int sluice_sctp_send_part(sluice_sctp *a, uint16_t stream, const void *data, size_t len) {
+	struct tx_stream *s = outgoing_find(&a->out, stream);
+	if (!may_send(a))
+		return SLUICE_CLOSED;
+	if (len == 0 || len > UINT32_MAX / 2)
+		return SLUICE_INVALID;
+	int error = s ? outgoing_part(&a->out, s, data, (uint32_t)len) : SLUICE_WRONG_STATE;
+	if (!error)
+		association_touch(a);
+	return error;
+}
+
+int sluice_sctp_send_end(sluice_sctp *a, uint16_t stream) {
+	struct tx_stream *s = outgoing_find(&a->out, stream);
+	if (!may_send(a))
+		return SLUICE_CLOSED;
+	int error = s ? outgoing_end(&a->out, s) : SLUICE_WRONG_STATE;
+	if (!error)
+		association_touch(a);
+	return error;
+}
+
+int sluice_sctp_send_cancel(sluice_sctp *a, uint16_t stream) {
+	struct tx_stream *s = outgoing_find(&a->out, stream);
+	if (!s || !s->open)
+		return SLUICE_WRONG_STATE;
+	ack_abandon_open(a, s);
+	association_touch(a);
+	return 0;
 }
 
 uint64_t sluice_sctp_buffered(const sluice_sctp *a, uint16_t stream) {

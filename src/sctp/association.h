@@ -272,6 +272,9 @@ static inline uint64_t ack_window_left(const sluice_sctp *a) {
 
 /* What is queued is held up: from here on until the queue is empty, messages of few retransmissions do not go out late. */
 void ack_held_up(sluice_sctp *a);
+/* Gives up the message that the app has begun on the stream and not ended, if there is one; on all streams. */
+void ack_abandon_open(sluice_sctp *a, struct tx_stream *s);
+void ack_abandon_all_open(sluice_sctp *a);
 /* Gives up what may not be sent again, and tells the peer. */
 void ack_abandon_exhausted(sluice_sctp *a);
 

@@ -910,7 +910,7 @@ static void retire(sluice_sctp *a) {
 }
 
 int sluice_sctp_export(sluice_sctp *a, void *buf, size_t size, size_t *len) {
-	if (a->state < SLUICE_SCTP_ESTABLISHED)
+	if (a->state < SLUICE_SCTP_ESTABLISHED || a->out.parts)
 		return SLUICE_WRONG_STATE;
 	struct blob blob = {.out = buf, .size = size, .at = HEADER}, *b = &blob;
 	sluice_sctp_config config = a->config;

@@ -175,6 +175,8 @@ static struct tx_message *message_new(struct outgoing *o, const sluice_send_info
 		.limit = info->value,
 		.reliability = (uint8_t)info->reliability,
 		.unordered = info->unordered,
+		.first = true,
+		.last = true,
 	};
 	if (info->reliability == SLUICE_LIFETIME && !(m->timed = timed_new(o, m))) {
 		env_free(o->env, m);
@@ -195,7 +197,7 @@ static void accept_message(struct outgoing *o, struct tx_message *m) {
 	if (s->buffered > s->low)
 		s->above_low = true;
 	o->buffered += m->len;
-	o->messages++;
+	o->messages += m->first;
 	o->payload += m->len;
 	if (m->timed) {
 		m->timed->unstamped = true;
@@ -240,6 +242,87 @@ int outgoing_borrow(struct outgoing *o, const sluice_send_info *info, const stru
 	return 0;
 }
 
+/* ---- piece by piece ---- */
+
+int outgoing_begin(struct outgoing *o, const sluice_send_info *info) {
+	struct tx_stream *s = outgoing_stream(o, info->stream);
+	if (!s)
+		return SLUICE_NO_MEMORY;
+	if (s->open)
+		return SLUICE_WRONG_STATE;
+	s->open = env_alloc(o->env, sizeof *s->open);
+	if (!s->open)
+		return SLUICE_NO_MEMORY;
+	*s->open = (struct tx_open){.info = *info};
+	o->parts++;
+	return 0;
+}
+
+void outgoing_close(struct outgoing *o, struct tx_stream *s) {
+	o->parts--;
+	env_free(o->env, s->open);
+	s->open = NULL;
+}
+
+static int open_state(struct outgoing *o, struct tx_stream *s) {
+	if (!s->open)
+		return SLUICE_WRONG_STATE;
+	if (!s->open->given_up)
+		return 0;
+	outgoing_close(o, s);
+	return SLUICE_LIMIT;
+}
+
+/* The byte that was kept and `len` more. */
+static int queue_part(struct outgoing *o, struct tx_stream *s, const uint8_t *data, uint32_t len, bool last) {
+	struct tx_open *open = s->open;
+	uint32_t kept = open->kept, whole = kept + len;
+	if (whole == 0)
+		return 0;
+	struct tx_message *m = message_new(o, &open->info, whole, whole);
+	if (!m)
+		return SLUICE_NO_MEMORY;
+	uint8_t *bytes = (uint8_t *)(m + 1);
+	if (kept)
+		bytes[0] = open->byte;
+	if (len)
+		memcpy(bytes + kept, data, len);
+	m->part = true;
+	m->first = !open->started;
+	m->last = last;
+	open->started = true;
+	open->kept = false;
+	o->parts++;
+	accept_message(o, m);
+	return 0;
+}
+
+int outgoing_part(struct outgoing *o, struct tx_stream *s, const void *data, uint32_t len) {
+	int error = open_state(o, s);
+	if (error)
+		return error;
+	if (would_block(o, s->id, len))
+		return SLUICE_WOULD_BLOCK;
+	error = queue_part(o, s, data, len - 1, false);
+	if (error)
+		return error;
+	s->open->kept = true;
+	s->open->byte = ((const uint8_t *)data)[len - 1];
+	return 0;
+}
+
+int outgoing_end(struct outgoing *o, struct tx_stream *s) {
+	int error = open_state(o, s);
+	if (error)
+		return error;
+	if (!s->open->kept)
+		return SLUICE_INVALID;
+	error = queue_part(o, s, NULL, 0, true);
+	if (!error)
+		outgoing_close(o, s);
+	return error;
+}
+
 /* ---- cutting ---- */
 
 uint32_t outgoing_cut(struct outgoing *o, struct tx_message *m, uint32_t len, uint64_t tsn) {
@@ -248,8 +331,11 @@ uint32_t outgoing_cut(struct outgoing *o, struct tx_message *m, uint32_t len, ui
 	if (first) {
 		m->begun = true;
 		m->first_tsn = (uint32_t)tsn;
-		m->mid = s->next_mid[m->unordered]++;
-		s->next_fsn = 0;
+		if (m->first) {
+			s->next_mid[m->unordered]++;
+			s->next_fsn = 0;
+		}
+		m->mid = s->next_mid[m->unordered] - 1;
 	}
 	m->cut += len;
 	bool done = m->cut == m->len;
@@ -312,6 +398,7 @@ static void message_free(struct outgoing *o, struct tx_message *m) {
 	if (m->timed)
 		timed_free(o, m->timed);
 	m->stream->buffered_messages--;
+	o->parts -= m->part;
 	if (m->borrowed && borrowed(m)->release)
 		borrowed(m)->release(borrowed(m)->release_ctx);
 	env_free(o->env, m);
@@ -340,19 +427,28 @@ bool outgoing_acked(struct outgoing *o, struct tx_message *m, uint32_t len) {
 	return true;
 }
 
+void outgoing_discard(struct outgoing *o, struct tx_message *m) {
+	buffered_sink(o, m->stream, m->left);
+	m->left = 0;
+	message_free(o, m);
+}
+
+void outgoing_count_abandoned(struct outgoing *o, struct tx_stream *s) {
+	o->abandoned++;
+	if (!s->abandoned.queued)
+		s->abandoned.count = 0;
+	s->abandoned.count++;
+	event_push(o->events, &s->abandoned);
+}
+
 void outgoing_drop(struct outgoing *o, struct tx_message *m, bool counted) {
 	struct tx_stream *s = m->stream;
 	buffered_sink(o, s, m->left);
 	m->left = 0;
-	if (counted) {
-		o->abandoned++;
-		if (!s->abandoned.queued)
-			s->abandoned.count = 0;
-		s->abandoned.count++;
-		event_push(o->events, &s->abandoned);
-	} else {
-		s->lost_messages++;
-	}
+	if (counted)
+		outgoing_count_abandoned(o, s);
+	else
+		s->lost_messages += m->last;
 	message_free(o, m);
 }
 
@@ -387,6 +483,10 @@ void outgoing_drop_queued(struct outgoing *o) {
 		for (struct tx_message *m = s->head, *next; m; m = next) {
 			next = m->next;
 			outgoing_drop(o, m, false);
+		}
+		if (s->open) {
+			s->lost_messages++;
+			outgoing_close(o, s);
 		}
 	}
 }

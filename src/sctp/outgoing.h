@@ -40,6 +40,9 @@ struct tx_message {
 	};
 	uint8_t reliability;
 	bool unordered : 1, queued : 1, borrowed : 1, begun : 1; /* begun: something of it was cut */
+	/* A message that the app gives piece by piece is a row of these, each of which leaves by itself: only the first has `first`, only
+	 * the last has `last`. */
+	bool part : 1, first : 1, last : 1;
 };
 
 /* A lifetime: waits for its first verb, which knows the time, then in the heap. */
@@ -59,6 +62,16 @@ struct tx_borrowed {
 	struct iovec iov[];
 };
 
+/* A message that the app has begun and not ended. Its last byte so far is kept back, so that the E bit has a byte to stand on
+ * whenever the end comes. */
+struct tx_open {
+	sluice_send_info info;
+	bool started;  /* a part was queued */
+	bool given_up; /* nothing more of it will go */
+	bool kept;
+	uint8_t byte;
+};
+
 enum tx_reset { TX_RESET_NONE, TX_RESET_WANTED, TX_RESET_SENT };
 
 struct tx_stream {
@@ -70,6 +83,7 @@ struct tx_stream {
 	uint32_t next_fsn;    /* of the message that is being cut: its messages are cut one after the other */
 	struct tx_stream *next_reset;
 	struct tx_message *head, *tail;
+	struct tx_open *open;                                  /* NULL: none */
 	uint64_t buffered, buffered_messages, low, high_water; /* high_water 0: that of all */
 	uint64_t lost_messages; /* dropped since the last send because the association ended or restarted */
 	struct event_node writable, low_event, reset_event, abandoned;
@@ -85,6 +99,7 @@ struct outgoing {
 	struct tx_message *begun;               /* cut in part, when they may not: it goes on before any other */
 	uint64_t begun_left;
 	uint64_t arrivals;
+	uint64_t parts;             /* messages that are parts, and open ones */
 	uint64_t now;               /* of the last verb */
 	struct tx_timed *unstamped; /* lifetimes that count from the next verb, which knows the time */
 	struct heap expiry;
@@ -106,6 +121,20 @@ static inline struct tx_stream *outgoing_find(const struct outgoing *o, uint16_t
 int outgoing_copy(struct outgoing *o, const sluice_send_info *info, const void *data, uint32_t len);
 int outgoing_borrow(struct outgoing *o, const sluice_send_info *info, const struct iovec *iov, size_t count, uint32_t len,
                     sluice_release_fn release, void *ctx);
+
+/* A message piece by piece. 0, SLUICE_WRONG_STATE (one is open already, or none), SLUICE_WOULD_BLOCK, SLUICE_NO_MEMORY; SLUICE_LIMIT: it was
+ * given up, and is open no more; SLUICE_INVALID: an end without a byte. */
+int outgoing_begin(struct outgoing *o, const sluice_send_info *info);
+int outgoing_part(struct outgoing *o, struct tx_stream *s, const void *data, uint32_t len);
+int outgoing_end(struct outgoing *o, struct tx_stream *s);
+/* The open message is forgotten; its parts are not. */
+void outgoing_close(struct outgoing *o, struct tx_stream *s);
+/* The first part that is queued of the message whose last queued part this is. */
+static inline struct tx_message *tx_message_first_queued(struct tx_message *m) {
+	while (!m->first && m->prev)
+		m = m->prev;
+	return m;
+}
 
 /* The message whose bytes go next, or NULL. */
 static inline struct tx_message *outgoing_next(const struct outgoing *o) {
@@ -136,6 +165,9 @@ void tx_message_gather(struct tx_message *m, uint32_t offset, uint32_t len, uint
 bool outgoing_acked(struct outgoing *o, struct tx_message *m, uint32_t len);
 /* Everything that is left of it is given up and the message freed. counted: the app hears of it (PR-SCTP). */
 void outgoing_drop(struct outgoing *o, struct tx_message *m, bool counted);
+/* What is left of it goes, without a word; and the word. */
+void outgoing_discard(struct outgoing *o, struct tx_message *m);
+void outgoing_count_abandoned(struct outgoing *o, struct tx_stream *s);
 /* Drops every message that is queued and has no byte in flight. */
 void outgoing_drop_queued(struct outgoing *o);
 /* There are only so many streams: messages queued for others, of which nothing was sent, are given up, counted. */
@@ -144,7 +176,7 @@ void outgoing_limit_streams(struct outgoing *o, uint16_t streams);
 /* Is it one that would have used up its retransmissions by now, had it not been queued? Each `rto` of waiting counts as one that was
  * in vain. */
 static inline bool outgoing_stale(const struct outgoing *o, const struct tx_message *m, uint64_t rto) {
-	return m->reliability == SLUICE_MAX_RETRANSMITS && !m->begun &&
+	return m->reliability == SLUICE_MAX_RETRANSMITS && !m->begun && !m->part &&
 	       (uint32_t)((uint32_t)(o->now / SLUICE_MS) - m->queued_ms) * SLUICE_MS > ((uint64_t)m->limit + 1) * rto;
 }
 /* Gives all of these up, counted. */

@@ -129,7 +129,7 @@ static bool nagle_holds(const sluice_sctp *a, const struct tx_message *m) {
 }
 
 static uint8_t fragment_flags(const struct tx_message *m, uint32_t len) {
-	return (uint8_t)((m->cut == 0 ? WIRE_DATA_B : 0) | (m->cut + len == m->len ? WIRE_DATA_E : 0) |
+	return (uint8_t)((m->cut == 0 && m->first ? WIRE_DATA_B : 0) | (m->cut + len == m->len && m->last ? WIRE_DATA_E : 0) |
 	                 (m->unordered ? WIRE_DATA_U : 0));
 }
 

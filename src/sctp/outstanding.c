@@ -408,7 +408,82 @@ static void chunk_abandon(struct outstanding *o, struct tx_chunk *c, uint16_t st
 	c->mid = mid;
 }
 
+/* One more TSN is spent on a message, never sent and given up at once, so that FORWARD-TSN has something to pass over. */
+static void spend(struct outstanding *o, uint16_t stream, uint32_t mid, bool unordered) {
+	if (outstanding_reserve(o, OUTSTANDING_MAX))
+		*outstanding_at(o, o->next++) = (struct tx_chunk){
+			.flags = (uint8_t)(WIRE_DATA_E | (unordered ? WIRE_DATA_U : 0)),
+			.state = CHUNK_ABANDONED,
+			.stream = stream,
+			.mid = mid,
+		};
+}
+
+/* Chunks of the parts of one message that are in the ring. Was the last one among them? */
+static bool abandon_cut_parts(struct outstanding *o, struct tx_stream *s, uint32_t mid, bool unordered) {
+	bool last = false;
+	o->passed = o->cum;
+	for (uint64_t t = o->cum + 1; t < o->next; t++) {
+		struct tx_chunk *c = outstanding_at(o, t);
+		struct tx_message *m = c->message;
+		if (!m || m->stream != s || m->mid != mid || m->unordered != unordered)
+			continue;
+		last |= (c->flags & WIRE_DATA_E) != 0;
+		chunk_abandon(o, c, s->id, mid);
+		m->cut -= c->len;
+		if (m->queued)
+			o->out->begun_left += c->len;
+		else if (m->cut == m->len - m->left)
+			outgoing_discard(o->out, m);
+	}
+	return last;
+}
+
+/* queued: the first part of it that is; NULL: none. cut: some of it has TSNs. */
+static void abandon_parts(struct outstanding *o, struct tx_stream *s, struct tx_message *queued, bool cut, uint32_t mid,
+                          bool unordered) {
+	bool last = cut && abandon_cut_parts(o, s, mid, unordered), told = last;
+	while (queued && !last) {
+		struct tx_message *next = queued->next;
+		last = queued->last;
+		outgoing_discard(o->out, queued);
+		queued = next;
+	}
+	if (cut && !told)
+		spend(o, s->id, mid, unordered);
+	if (!last && s->open)
+		s->open->given_up = true;
+	outgoing_count_abandoned(o->out, s);
+	advance_point(o);
+}
+
+void outstanding_abandon_open(struct outstanding *o, struct tx_stream *s) {
+	bool unordered = s->open->info.unordered;
+	struct tx_message *queued = s->tail && s->tail->part && !s->tail->last ? tx_message_first_queued(s->tail) : NULL;
+	bool cut = s->open->started && !(queued && queued->first && !queued->begun);
+	if (!s->open->given_up)
+		abandon_parts(o, s, queued, cut, s->next_mid[unordered] - 1, unordered);
+}
+
+static void abandon_with_part(struct outstanding *o, struct tx_message *m) {
+	struct tx_stream *s = m->stream;
+	uint32_t current = s->next_mid[m->unordered] - 1;
+	if (m->queued) {
+		struct tx_message *first = tx_message_first_queued(m);
+		abandon_parts(o, s, first, !first->first || first->begun, current, m->unordered);
+		return;
+	}
+	/* What follows of it in the queue goes on where this one ended. */
+	struct tx_message *head = s->head;
+	bool rest = head && head->part && !(head->first && !head->begun) && m->mid == current && head->unordered == m->unordered;
+	abandon_parts(o, s, rest ? head : NULL, true, m->mid, m->unordered);
+}
+
 void outstanding_abandon(struct outstanding *o, struct tx_message *m) {
+	if (m->part) {
+		abandon_with_part(o, m);
+		return;
+	}
 	uint16_t stream = m->stream->id;
 	uint64_t t = serial_unwrap(m->first_tsn, o->cum);
 	if (t <= o->cum)
@@ -423,17 +498,10 @@ void outstanding_abandon(struct outstanding *o, struct tx_message *m) {
 		here -= c->len;
 		chunk_abandon(o, c, stream, m->mid);
 	}
-	/* The rest of it will never get TSNs. One more TSN is spent, never sent and given up at once, so that FORWARD-TSN has
-	 * something to pass over even when the peer has acknowledged every fragment sent so far; else it would hold them for
-	 * ever. */
-	if (m->cut < m->len && outstanding_reserve(o, OUTSTANDING_MAX)) {
-		*outstanding_at(o, o->next++) = (struct tx_chunk){
-			.flags = (uint8_t)(WIRE_DATA_E | (m->unordered ? WIRE_DATA_U : 0)),
-			.state = CHUNK_ABANDONED,
-			.stream = stream,
-			.mid = m->mid,
-		};
-	}
+	/* The rest of it will never get TSNs. FORWARD-TSN is to pass over it even when the peer has acknowledged every fragment sent so
+	 * far; else it would hold them for ever. */
+	if (m->cut < m->len)
+		spend(o, stream, m->mid, m->unordered);
 	outgoing_drop(o->out, m, true);
 	advance_point(o);
 }

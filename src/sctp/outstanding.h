@@ -143,6 +143,8 @@ uint64_t outstanding_last_in_flight(const struct outstanding *o);
 
 /* Gives up a message that has TSNs: RFC 3758, 3.5, A. */
 void outstanding_abandon(struct outstanding *o, struct tx_message *m);
+/* Gives up the message that is open on the stream. */
+void outstanding_abandon_open(struct outstanding *o, struct tx_stream *s);
 /* Gives up messages with a retransmission limit whose lost chunks have used it up. Returns how many. */
 size_t outstanding_abandon_exhausted(struct outstanding *o);
 

@@ -67,6 +67,7 @@ int sluice_sctp_reset_stream(sluice_sctp *a, uint16_t stream) {
 	struct tx_stream *s = outgoing_stream(&a->out, stream);
 	if (!s)
 		return SLUICE_NO_MEMORY;
+	ack_abandon_open(a, s);
 	reconfig_want(a, s);
 	reconfig_progress(a);
 	association_touch(a);

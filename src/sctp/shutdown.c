@@ -32,6 +32,7 @@ int sluice_sctp_shutdown(sluice_sctp *a) {
 }
 
 void shutdown_begin(sluice_sctp *a) {
+	ack_abandon_all_open(a);
 	a->state = SLUICE_SCTP_SHUTDOWN_PENDING;
 	association_touch(a);
 	shutdown_progress(a);
@@ -55,6 +56,7 @@ void shutdown_chunk(sluice_sctp *a, const struct wire_chunk *c) {
 		return;
 	}
 	ack_cumulative(a, cum);
+	ack_abandon_all_open(a);
 	switch (a->state) {
 	case SLUICE_SCTP_ESTABLISHED:
 	case SLUICE_SCTP_SHUTDOWN_PENDING:
