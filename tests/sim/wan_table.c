@@ -417,10 +417,11 @@ static void small_messages(const struct wan_row *row, uint64_t seconds, double *
 #define EVENT(in_group, text, fn, ...)                                                                                           \
 	{ .group = in_group, .name = text, .run = fn, .rate = 100 * MBIT, .rtt = MS(50), .queue_tenths = 10, __VA_ARGS__ }
 
-#define SMALLS(text, milliseconds, sure, sure_late)                                                                              \
+#define SMALLS(text, milliseconds, cc, sure, sure_late)                                                                          \
 	{                                                                                                                        \
-		.group = "messages", .name = "64 bytes, 2,000/s, unreliable, " text ", loss 10%", .run = small_messages,         \
-		.rate = 10 * MBIT, .rtt = MS(milliseconds), .queue_tenths = 10, .loss = 0.1, .seconds = 20, .goals = {           \
+		.group = "messages", .name = "64 bytes, 2,000/s, unreliable, loss 10%, " text, .run = small_messages,            \
+		.rate = 10 * MBIT, .rtt = MS(milliseconds), .queue_tenths = 10, .loss = 0.1, .control = cc, .seconds = 20,       \
+		.goals = {                                                                                                       \
 			{.of = "came of those not lost", .unit = "%", .goal = 99, .assured = sure},                              \
 			{.of = "the latest, beyond the network", .unit = "ms", .goal = 5, .at_most = true, .assured = sure_late} \
 		}                                                                                                                \
@@ -474,8 +475,9 @@ const struct wan_row wan_rows[] = {
               .goals = {{.of = "99% take at most", .unit = "RTT", .goal = 3, .at_most = true, .assured = 3.3},
                         SHOWN("half take at most", "RTT"),
                         SHOWN("the longest", "RTT")}),
-	SMALLS("20 ms", 20, 99, 5),
-	SMALLS("50 ms", 50, 0, 0),
+	SMALLS("20 ms", 20, SLUICE_CC_DEFAULT, 99, 5),
+	SMALLS("50 ms", 50, SLUICE_CC_DEFAULT, 0, 0),
+	SMALLS("50 ms, BBR", 50, SLUICE_CC_BBR, 95, 0),
 };
 const size_t wan_row_count = sizeof wan_rows / sizeof *wan_rows;
 
