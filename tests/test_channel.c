@@ -948,7 +948,47 @@ START_TEST(test_a_set_costs_the_same_whatever_ids_its_channels_have) {
 }
 END_TEST
 
-SUITE("channel", test_a_channel_opened_before_the_association_is_up_opens_at_both_ends,
+START_TEST(test_a_message_may_be_sent_piece_by_piece_up_to_the_peers_limit) {
+	struct world_config c;
+	world_config_init(&c);
+	struct world *w = world_up(&c);
+	struct app *mine = end_open(&w->a, &(sluice_channel_config){.label = "pieces"});
+	world_run(w, SLUICE_S);
+	sluice_channels_set_max_message_size(w->a.set, 1000);
+	ck_assert_int_eq(sluice_channel_send_part(mine->ch, "x", 1), SLUICE_WRONG_STATE);
+	ck_assert_int_eq(sluice_channel_send_begin(mine->ch, true), 0);
+	ck_assert_int_eq(sluice_channel_send(mine->ch, "x", 1), SLUICE_WRONG_STATE);
+	static const char part[600];
+	ck_assert_int_eq(sluice_channel_send_part(mine->ch, part, 600), 0);
+	ck_assert_int_eq(sluice_channel_send_part(mine->ch, part, 401), SLUICE_TOO_LARGE);
+	world_run(w, SLUICE_S);
+	struct app *theirs = end_app(&w->b, "pieces");
+	ck_assert_uint_eq(theirs->got_count, 0);
+	ck_assert_int_eq(sluice_channel_send_part(mine->ch, part, 400), 0);
+	ck_assert_int_eq(sluice_channel_send_end(mine->ch), 0);
+	/* One without a piece is an empty message; one that is cancelled is none. */
+	ck_assert_int_eq(sluice_channel_send_begin(mine->ch, false), 0);
+	ck_assert_int_eq(sluice_channel_send_end(mine->ch), 0);
+	ck_assert_int_eq(sluice_channel_send_begin(mine->ch, false), 0);
+	ck_assert_int_eq(sluice_channel_send_part(mine->ch, part, 400), 0);
+	ck_assert_int_eq(sluice_channel_send_cancel(mine->ch), 0);
+	world_run(w, SLUICE_S);
+	ck_assert_uint_eq(theirs->got_count, 2);
+	ck_assert(theirs->got[0].text && theirs->got[0].len == 1000);
+	ck_assert(!theirs->got[1].text && theirs->got[1].len == 0);
+	/* Open at the close: given up. */
+	ck_assert_int_eq(sluice_channel_send_begin(mine->ch, false), 0);
+	ck_assert_int_eq(sluice_channel_send_part(mine->ch, part, 400), 0);
+	sluice_channel_close(mine->ch);
+	world_run(w, 2 * SLUICE_S);
+	ck_assert_uint_eq(mine->closes, 1);
+	ck_assert_uint_eq(theirs->got_count, 2);
+	world_free(w);
+}
+END_TEST
+
+SUITE("channel", test_a_message_may_be_sent_piece_by_piece_up_to_the_peers_limit,
+      test_a_channel_opened_before_the_association_is_up_opens_at_both_ends,
       test_on_open_waits_for_no_ack_and_messages_ride_behind_the_open,
       test_an_app_may_answer_within_on_channel_and_on_open_follows,
       test_messages_of_an_unordered_channel_go_ordered_until_the_peer_has_spoken,

@@ -130,6 +130,16 @@ SLUICE_API int sluice_channel_sendv(sluice_channel *ch, bool text, const struct 
  * would block; below 0 only when the first one failed. */
 SLUICE_API int sluice_channel_send_batch(sluice_channel *ch, bool text, const struct iovec *messages, size_t count);
 
+/* One message piece by piece, of a length that is not known yet and that may exceed memory; see sluice_sctp_send_begin() for what the
+ * calls return and what the peer has to be capable of (sluice is, browsers are not: SLUICE_UNSUPPORTED; its app should take parts, by
+ * on_message_part). A part that would make the message larger than the peer takes is refused with SLUICE_TOO_LARGE, and the message
+ * is to be ended without it or cancelled. Until its end, other sends on the channel are refused with SLUICE_WRONG_STATE; other
+ * channels are not held up. A close gives an open message up. */
+SLUICE_API int sluice_channel_send_begin(sluice_channel *ch, bool text);
+SLUICE_API int sluice_channel_send_part(sluice_channel *ch, const void *data, size_t len);
+SLUICE_API int sluice_channel_send_end(sluice_channel *ch);
+SLUICE_API int sluice_channel_send_cancel(sluice_channel *ch);
+
 /* Stops on_message: what comes is kept and fills the window, so that the sender waits; resume delivers it in order from
  * the next dispatch on. When the peer closes a paused channel, on_closed waits for resume (or close), behind what was
  * kept. The end of the association waits for nobody: what was kept is delivered, then on_closed comes. */

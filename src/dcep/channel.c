@@ -339,6 +339,56 @@ int sluice_channel_sendv(sluice_channel *ch, bool text, const struct iovec *iov,
 	return send_parcel(ch, &p);
 }
 
+/* ---- piece by piece ------------------------------------------------------------------------------------------------- */
+
+int sluice_channel_send_begin(sluice_channel *ch, bool text) {
+	int error = may_send(ch, 0);
+	if (error)
+		return error;
+	sluice_send_info info = user_info(ch, user_ppid(text, 1));
+	error = sluice_sctp_send_begin(ch->set->sctp, &info);
+	if (error)
+		return error;
+	ch->piece_text = text;
+	ch->pieces = 0;
+	return 0;
+}
+
+int sluice_channel_send_part(sluice_channel *ch, const void *data, size_t len) {
+	int error = may_send(ch, 0);
+	if (!error && len > ch->set->max_message_size - ch->pieces)
+		error = SLUICE_TOO_LARGE;
+	if (!error && len > 0)
+		error = sluice_sctp_send_part(ch->set->sctp, (uint16_t)ch->id, data, len);
+	ch->blocked |= error == SLUICE_WOULD_BLOCK;
+	if (error)
+		return error;
+	ch->pieces += len;
+	ch->stats.bytes_sent += len;
+	if (!ch->above_low)
+		ch->above_low = sluice_channel_buffered_amount(ch) > ch->low;
+	return 0;
+}
+
+int sluice_channel_send_end(sluice_channel *ch) {
+	int error = may_send(ch, 0);
+	if (error)
+		return error;
+	if (ch->pieces == 0) {
+		/* Nothing of it was sent, and an empty message has a form of its own. */
+		error = sluice_sctp_send_cancel(ch->set->sctp, (uint16_t)ch->id);
+		return error ? error : send_copy(ch, ch->piece_text, "", 0);
+	}
+	error = sluice_sctp_send_end(ch->set->sctp, (uint16_t)ch->id);
+	ch->stats.messages_sent += error == 0;
+	return error;
+}
+
+int sluice_channel_send_cancel(sluice_channel *ch) {
+	int error = may_send(ch, 0);
+	return error ? error : sluice_sctp_send_cancel(ch->set->sctp, (uint16_t)ch->id);
+}
+
 int sluice_channel_send_batch(sluice_channel *ch, bool text, const struct iovec *messages, size_t count) {
 	int queued = 0;
 	for (size_t i = 0; i < count && queued < INT32_MAX; i++, queued++) {

@@ -97,6 +97,8 @@ struct sluice_channel {
 	sluice_channel *next, **prev; /* set->all, in order of creation */
 	sluice_channel *next_due;     /* set->due, or set->replay */
 	uint64_t high_water, low;
+	uint64_t pieces; /* bytes of the message that is being sent piece by piece */
+	bool piece_text;
 	uint16_t priority;
 	uint16_t label_len, protocol_len;
 	char names[]; /* label NUL protocol NUL */
