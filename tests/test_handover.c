@@ -423,7 +423,7 @@ END_TEST
 	              sizeof(type))
 
 START_TEST(test_who_adds_a_field_thinks_of_the_hand_over) {
-	SAME(struct sluice_sctp, 3192);
+	SAME(struct sluice_sctp, 3200);
 	SAME(struct outgoing, 216);
 	SAME(struct tx_message, 64);
 	SAME(struct tx_stream, 248);
@@ -439,9 +439,9 @@ START_TEST(test_who_adds_a_field_thinks_of_the_hand_over) {
 	SAME(struct sack_policy, 56);
 	SAME(struct rwnd, 56);
 	SAME(struct tsnmap, 40);
-	SAME(struct reassembly, 272);
+	SAME(struct reassembly, 280);
 	SAME(struct fragment, 48);
-	SAME(struct interleaved, 72);
+	SAME(struct interleaved, 80);
 	SAME(struct partial, 136);
 	SAME(struct delivery, 64);
 	SAME(struct rx_stream, 80);

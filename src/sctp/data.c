@@ -161,6 +161,9 @@ static void window_follow(sluice_sctp *a) {
 	uint64_t rtt = a->rto.min_rtt == UINT64_MAX ? 0 : a->rto.min_rtt;
 	if (a->rwnd.size == a->rwnd.max)
 		return;
+	/* RFC 8260 lets the peer begin any number of messages; when none of them fits what is left, the window would stay shut. */
+	if (a->in.interleaved.count > 1 && a->in.interleaved.held > a->rwnd.size / 2 && rwnd_grow(&a->rwnd))
+		sack_at_once(a);
 	if (rtt == 0 && !a->rtt_asked && a->in.to.payload > a->rwnd.initial / 16 && a->state == SLUICE_SCTP_ESTABLISHED &&
 	    !timer_running(a, TIMER_HEARTBEAT_ACK)) {
 		a->rtt_asked = true;

@@ -139,6 +139,7 @@ static struct late *late_of(struct pairing_node *n) {
 }
 
 static void late_drop(struct interleaved *r, struct late *l) {
+	r->held -= l->len + HELD_OVERHEAD;
 	r->window->held -= l->len + HELD_OVERHEAD;
 	if (l->backing.slab)
 		sluice_slab_unref(l->backing.slab);
@@ -153,8 +154,10 @@ static struct partial *partial_of(struct pairing_node *n) {
 static void partial_drop(struct interleaved *r, struct partial *p, int error) {
 	for (struct pairing_node *n; (n = pairing_take(&p->late));)
 		late_drop(r, late_of(n));
-	if (p->message)
+	if (p->message) {
+		r->held -= p->message->charge;
 		sluice_message_release(&p->message->public);
+	}
 	if (p->end)
 		delivery_cut_off(r->to, p->end, error);
 	partial_forget(r, p);
@@ -242,8 +245,9 @@ static int add_late(struct interleaved *r, struct partial *p, const struct wire_
 /* ---- to the app ---- */
 
 /* What is in order becomes a message, or a part of one, of the app's. */
-static struct rx_message *take_message(struct partial *p) {
+static struct rx_message *take_message(struct interleaved *r, struct partial *p) {
 	struct rx_message *m = p->message;
+	r->held -= m->charge;
 	m->public.stream = p->stream->id;
 	m->public.unordered = p->unordered;
 	m->public.ppid = p->ppid;
@@ -259,7 +263,7 @@ static struct rx_message *take_message(struct partial *p) {
 
 /* All of it is here: it goes to the app, with its slices as they are. */
 static void complete(struct interleaved *r, struct partial *p) {
-	struct rx_message *m = take_message(p);
+	struct rx_message *m = take_message(r, p);
 	struct rx_stream *s = p->stream;
 	uint64_t mid = p->by_mid.key;
 	bool unordered = p->unordered, in_parts = p->end != NULL;
@@ -287,7 +291,7 @@ static void deliver_part(struct interleaved *r, struct partial *p) {
 		p->end = rx_message_new(r->window, 0, 0, NULL);
 	if (!p->end)
 		return;
-	struct rx_message *m = take_message(p);
+	struct rx_message *m = take_message(r, p);
 	delivery_reserve_end(p->end, &m->public);
 	delivery_part(r->to, m);
 	ready_remove(r, p);
@@ -345,6 +349,7 @@ int interleaved_add(struct interleaved *r, const struct wire_data *d, sluice_sla
 		return error;
 	}
 	p->bytes += d->len;
+	r->held += d->len + HELD_OVERHEAD;
 	r->window->held += d->len + HELD_OVERHEAD;
 	if (p->ended)
 		complete(r, p);
@@ -483,5 +488,5 @@ bool interleaved_check(const struct interleaved *r) {
 			held += PARTIAL_OVERHEAD + bytes + (uint64_t)(slices + late) * HELD_OVERHEAD;
 		}
 	}
-	return partials == r->count && held <= r->window->held;
+	return partials == r->count && held <= r->window->held && held == r->held + (uint64_t)partials * PARTIAL_OVERHEAD;
 }

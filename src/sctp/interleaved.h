@@ -53,6 +53,7 @@ struct interleaved {
 	uint64_t multiplier;
 	struct partial *last;  /* touched, or NULL */
 	struct partial *ready; /* something of them could be delivered */
+	uint64_t held;         /* sum over fragments of (len + HELD_OVERHEAD) */
 	uint32_t max_message_size;
 };
 

@@ -40,3 +40,7 @@ bool rwnd_received(struct rwnd *r, uint64_t bytes, uint64_t held, uint64_t rtt, 
 	r->held_before = held;
 	return grown;
 }
+
+bool rwnd_grow(struct rwnd *r) {
+	return grow(r, 2 * r->size);
+}

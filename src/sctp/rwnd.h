@@ -26,4 +26,7 @@ void rwnd_reset(struct rwnd *r);
 /* Payload came. held: what fills the window now; rtt in ns, the least one known, 0: none. True: the window has grown. */
 bool rwnd_received(struct rwnd *r, uint64_t bytes, uint64_t held, uint64_t rtt, uint64_t now);
 
+/* Messages that are not whole fill the window, and the app can take none of them: twice its size. False: that cannot be. */
+bool rwnd_grow(struct rwnd *r);
+
 #endif
