@@ -270,6 +270,30 @@ START_TEST(test_a_sack_that_was_overtaken_gives_up_nothing) {
 }
 END_TEST
 
+START_TEST(test_a_sack_that_was_overtaken_gives_up_nothing_by_time_either) {
+	sluice_sctp_config c;
+	struct script s;
+	sluice_sctp_config_init(&c);
+	c.recovery = SLUICE_RECOVERY_RACK;
+	script_init(&s, &c);
+	ck_assert(script_open_passive(&s));
+	uint8_t message[1000] = {1};
+	for (unsigned i = 0; i < 4; i++)
+		ck_assert_int_eq(sluice_sctp_send(s.sctp, &once, message, sizeof message), 0);
+	script_collect(&s);
+	script_skip(&s);
+	s.now += 10 * SLUICE_MS;
+	script_give_sack(&s, s.remote_tsn, s.rwnd, (uint16_t[]){2, 3}, 1);
+	script_give_sack(&s, s.remote_tsn, s.rwnd, (uint16_t[]){2, 2}, 1);
+	script_run(&s, s.now + SLUICE_MS);
+	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_ABANDONED), 0);
+	script_give_sack(&s, s.remote_tsn + 3, s.rwnd, NULL, 0);
+	ck_assert_uint_eq(sluice_sctp_buffered(s.sctp, 0), 0);
+	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_ABANDONED), 0);
+	script_free(&s);
+}
+END_TEST
+
 START_TEST(test_one_forward_tsn_passes_over_all_holes_and_what_the_peer_has_between_them) {
 	struct pair p;
 	struct pair_config config;
@@ -320,6 +344,6 @@ SUITE("sctp partial reliability", test_a_message_without_retransmissions_that_is
       test_half_a_message_that_is_given_up_is_forgotten_by_the_receiver, test_a_lost_forward_tsn_is_sent_again,
       test_a_peer_without_pr_sctp_gets_everything, test_a_forward_tsn_skips_what_is_missing_and_delivers_what_waited,
       test_a_forward_tsn_ends_an_unordered_half, test_partial_reliability_on_bad_networks_neither_stalls_nor_garbles,
-      test_a_sack_that_was_overtaken_gives_up_nothing,
+      test_a_sack_that_was_overtaken_gives_up_nothing, test_a_sack_that_was_overtaken_gives_up_nothing_by_time_either,
       test_one_forward_tsn_passes_over_all_holes_and_what_the_peer_has_between_them,
       test_a_forward_tsn_passes_over_nothing_that_may_be_sent_again)

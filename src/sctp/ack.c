@@ -229,10 +229,10 @@ void ack_t3_expired(sluice_sctp *a) {
 	a->stats.t3_expiries++;
 	if (association_count_error(a))
 		return;
-	rto_back_off(&a->rto);
-	a->view.rto = a->rto.rto;
 	discovery_black_hole(a);
 	recovery_timeout(a);
+	rto_back_off(&a->rto);
+	a->view.rto = a->rto.rto;
 	ack_held_up(a);
 	ack_abandon_exhausted(a);
 	if (a->sent.advanced > a->sent.cum)

@@ -93,9 +93,8 @@ static bool fill_retransmissions(sluice_sctp *a, struct fill *f) {
 			return false;
 		if (!congestion_allows(a) || !window_allows_again(a, c->len))
 			return false;
-		/* RFC 9260, 7.2.4, 4: T3 is started anew when the first outstanding chunk is the one that is fast retransmitted. Not by what
-		 * goes out between the T3s of a silent path. */
-		if ((a->recovery.free_packet || a->view.in_recovery) && !a->recovery.mending && tsn == a->sent.cum + 1)
+		/* RFC 9260, 7.2.4, 4: T3 is started anew when the first outstanding chunk is the one that is fast retransmitted. */
+		if (tsn == a->sent.cum + 1 && recovery_restarts_t3(a))
 			timer_stop(a, TIMER_T3);
 		outstanding_resent(&a->sent, tsn, a->now);
 		put_chunk(a, f, c, tsn, a->recovery.probe_end != 0);

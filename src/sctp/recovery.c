@@ -18,6 +18,11 @@ uint64_t recovery_window_left(const sluice_sctp *a) {
 	return a->view.cwnd > a->sent.flight ? a->view.cwnd - a->sent.flight : 0;
 }
 
+bool recovery_restarts_t3(const sluice_sctp *a) {
+	/* While the path is silent after a T3, what goes out must not put off the next one: the peer would never be given up. */
+	return by_time(a) ? !a->recovery.mending || a->recovery.answered : a->recovery.free_packet;
+}
+
 void recovery_sent(sluice_sctp *a, uint64_t tsn, uint32_t len, bool again) {
 	struct recovery *r = &a->recovery;
 	if (a->view.in_recovery)
@@ -308,6 +313,7 @@ void recovery_timeout(sluice_sctp *a) {
 	may_undo(a);
 	r->repeated = r->mending;
 	r->mending = true;
+	r->free_packet = true; /* what is not old enough to be lost may fill the window still */
 	r->answered = false;
 	r->resent_at = 0;
 	r->exit = a->sent.next - 1;
