@@ -396,7 +396,7 @@ static void probe_tail(sluice_sctp *a) {
 	r->probe_end = a->sent.next;
 	r->free_packet = true;
 	a->stats.tlp_probes++;
-	timer_start(a, TIMER_T3, a->rto.rto); /* 7.3: "the sender ... MUST ... rearm the RTO timer" */
+	timer_start(a, TIMER_T3, a->rto.rto); /* 7.3: "the sender MUST re-arm the RTO timer, not the PTO timer" */
 }
 
 void recovery_probe_expired(sluice_sctp *a) {
