@@ -285,7 +285,7 @@ void ack_abandon_exhausted(sluice_sctp *a);
 /* ---- recovery.c ---- */
 #define RECOVERY_SILENT_PROBE (400 * SLUICE_MS)
 void recovery_reset(sluice_sctp *a);
-bool recovery_restarts_t3(const sluice_sctp *a); /* by sending the first outstanding chunk again */
+bool recovery_restarts_t3(const sluice_sctp *a);     /* by sending the first outstanding chunk again */
 uint64_t recovery_window_left(const sluice_sctp *a); /* bytes that may go, as far as congestion is concerned */
 void recovery_sent(sluice_sctp *a, uint64_t tsn, uint32_t len, bool again);
 enum miss_rule recovery_miss_rule(const sluice_sctp *a);
