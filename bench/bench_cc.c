@@ -1,25 +1,59 @@
-/* bench_cc: what does congestion control cost a SACK? */
+/* bench_cc: what does congestion control cost a SACK? One that acknowledges two packets, a hundred of them a round trip. */
 #include "harness.h"
 #include "sctp/cc.h"
 
+#define MTU 1132u
+#define RTT UINT64_C(50000000)
+
+struct run {
+	const struct cc_ops *cc;
+	struct cc_view v;
+	uint64_t sacks;
+};
+
 static void run(void *ctx, uint64_t iterations) {
-	struct cc_view *v = ctx;
+	struct run *r = ctx;
 	for (uint64_t i = 0; i < iterations; i++) {
-		cc_newreno.ack(
-			v,
-			&(struct cc_ack){
-				.bytes = 2 * v->mtu, .flight_before = v->cwnd, .advanced = true, .cwnd_limited = true, .now = i});
-		if (v->cwnd > 1000 * (uint64_t)v->mtu)
-			cc_newreno.loss(v, &(struct cc_loss){.flight = 0});
+		uint64_t n = ++r->sacks, delivered = n * 2 * MTU, flight = 200 * (uint64_t)MTU;
+		r->cc->ack(&r->v, &(struct cc_ack){
+					  .now = n * RTT / 100,
+					  .bytes = 2 * MTU,
+					  .flight_before = flight,
+					  .flight = flight - 2 * MTU,
+					  .advanced = true,
+					  .cwnd_limited = true,
+					  .round_start = n % 100 == 0,
+					  .rtt = RTT + n % 1000 * 1000,
+					  .rate = 200 * MTU * 20,
+					  .delivered = delivered,
+					  .prior_delivered = delivered > flight ? delivered - flight : 0,
+					  .tx_in_flight = flight,
+				  });
+		if (r->v.cwnd > 1000 * (uint64_t)MTU)
+			r->cc->loss(&r->v, &(struct cc_loss){.now = n * RTT / 100});
 	}
-	BENCH_KEEP(v->cwnd);
+	BENCH_KEEP(r->v.cwnd);
+}
+
+static void bench(const struct cc_ops *cc, const char *name) {
+	struct run r = {
+		.cc = cc,
+		.v = {.ssthresh = 100000,
+	              .mtu = MTU,
+	              .config = {.initial_window = 10 * MTU, .min_window = 4 * MTU, .max_window = UINT64_MAX, .pacing = true},
+	              .rto = 300000000,
+	              .srtt = RTT,
+	              .min_rtt = RTT},
+	};
+	cc->init(&r.v);
+	bench_run(&(struct bench_case){.bench = "cc", .name = name, .run = run, .ctx = &r});
 }
 
 int main(int argc, char **argv) {
 	bench_begin(argc, argv);
-	struct cc_view v = {
-		.ssthresh = 100000, .mtu = 1132, .config = {.initial_window = 11320, .max_window = UINT64_MAX}, .rto = 300000000};
-	cc_newreno.init(&v);
-	bench_run(&(struct bench_case){.bench = "cc", .name = "newreno, one SACK", .run = run, .ctx = &v});
+	bench(&cc_newreno, "newreno, one SACK");
+	bench(&cc_cubic, "cubic, one SACK");
+	bench(&cc_bbr, "bbr, one SACK");
+	bench(&cc_low_delay, "low-delay, one SACK");
 	return bench_end();
 }
