@@ -106,7 +106,7 @@ typedef struct sluice_sctp_config {
 	uint32_t beta;         /* thousandths of cwnd that a loss leaves; the control's own (NewReno 500, CUBIC 700) */
 	uint32_t startup_gain; /* of SLUICE_CC_BBR, in thousandths; 2773 */
 	uint32_t cwnd_gain;    /* of SLUICE_CC_BBR, in thousandths; 2000 */
-	uint64_t target_delay; /* of SLUICE_CC_LOW_DELAY: ns of queueing that it aims at */
+	uint64_t target_delay; /* of SLUICE_CC_LOW_DELAY: ns of queueing beyond which it gives way quickly; 10 ms */
 	uint32_t mtu_max;      /* packets may grow to this, at most 65520, where the path carries it (RFC 8899); mtu: no search */
 	uint32_t
 		receive_window_max; /* receive_window may grow to this with the bandwidth-delay product; receive_window: it stays */
