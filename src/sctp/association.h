@@ -285,9 +285,18 @@ void ack_abandon_exhausted(sluice_sctp *a);
 /* ---- recovery.c ---- */
 #define RECOVERY_SILENT_PROBE (400 * SLUICE_MS)
 void recovery_reset(sluice_sctp *a);
-bool recovery_restarts_t3(const sluice_sctp *a);     /* by sending the first outstanding chunk again */
-uint64_t recovery_window_left(const sluice_sctp *a); /* bytes that may go, as far as congestion is concerned */
-void recovery_sent(sluice_sctp *a, uint64_t tsn, uint32_t len, bool again);
+bool recovery_restarts_t3(const sluice_sctp *a); /* by sending the first outstanding chunk again */
+/* Bytes that may go, as far as congestion is concerned. */
+static inline uint64_t recovery_window_left(const sluice_sctp *a) {
+	if (__builtin_expect(a->view.in_recovery, 0) && a->cc->prr && a->config.recovery == SLUICE_RECOVERY_RACK)
+		return a->recovery.prr.allowed;
+	return a->view.cwnd > a->sent.flight ? a->view.cwnd - a->sent.flight : 0;
+}
+void recovery_note_sent(sluice_sctp *a, uint64_t tsn, uint32_t len, bool again);
+static inline void recovery_sent(sluice_sctp *a, uint64_t tsn, uint32_t len, bool again) {
+	if (__builtin_expect(again || a->view.in_recovery, 0))
+		recovery_note_sent(a, tsn, len, again);
+}
 enum miss_rule recovery_miss_rule(const sluice_sctp *a);
 void recovery_sack(sluice_sctp *a, struct ack *ack, uint64_t flight_before);
 void recovery_duplicate(sluice_sctp *a, uint64_t tsn); /* the peer has received it twice */

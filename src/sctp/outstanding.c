@@ -222,24 +222,39 @@ static void note_rtt(struct outstanding *o, const struct tx_packet *p, uint64_t 
 	ack->rtt = now - p->sent_at;
 }
 
+/* Chunks of one packet come one after the other as a rule, so what is known of it is looked up once. */
+static void look_at_packet(struct outstanding *o, const struct tx_chunk *c, struct ack *ack) {
+	ack->at = c->packet;
+	ack->at_packet = txlog_at(&o->log, c->packet, &ack->at_number);
+	ack->at_old = ack->at_packet && ack->at_number < o->newest_delivered;
+	if (!ack->at_packet)
+		return;
+	txlog_note_acked(&o->log, ack->at_packet, ack->at_number);
+	if (ack->at_number > ack->newest)
+		ack->newest = ack->at_number;
+}
+
 /* A chunk in flight, or one that counted as lost, has arrived. */
-static void acknowledge(struct outstanding *o, struct tx_chunk *c, uint64_t tsn, uint64_t now, struct ack *ack) {
-	uint64_t number;
-	const struct tx_packet *p = txlog_at(&o->log, c->packet, &number);
-	ack->unsent_lost += c->state == CHUNK_LOST;
-	leave_flight(o, c);
+static inline void acknowledge(struct outstanding *o, struct tx_chunk *c, uint64_t tsn, uint64_t now, struct ack *ack) {
+	if (c->packet != ack->at)
+		look_at_packet(o, c, ack);
+	if (c->state == CHUNK_IN_FLIGHT) {
+		o->flight -= c->len;
+		if (c->packet && ack->at_packet)
+			txlog_take_from(&o->log, ack->at_number);
+	} else {
+		ack->unsent_lost++;
+		leave_flight(o, c);
+	}
 	ack->bytes += c->len;
 	if (c->transmissions > 1)
 		ack->renewed += c->len;
-	if (p)
-		txlog_note_acked(&o->log, p, number);
-	if (p && number > ack->newest)
-		ack->newest = number;
-	if (p && c->transmissions == 1 && number < o->newest_delivered)
-		ack->reordered = true;
+	else if (c->packet)
+		ack->reordered |= ack->at_old;
 	if (tsn > ack->highest_new)
 		ack->highest_new = tsn;
-	note_rtt(o, p, tsn, now, ack);
+	if (tsn == o->rtt_tsn)
+		note_rtt(o, c->packet ? ack->at_packet : NULL, tsn, now, ack);
 }
 
 static void ack_cumulative(struct outstanding *o, uint64_t cum, uint64_t now, struct ack *ack) {

@@ -12,18 +12,12 @@ void recovery_reset(sluice_sctp *a) {
 
 /* ---- the window ---- */
 
-uint64_t recovery_window_left(const sluice_sctp *a) {
-	if (a->view.in_recovery && a->cc->prr && by_time(a))
-		return a->recovery.prr.allowed;
-	return a->view.cwnd > a->sent.flight ? a->view.cwnd - a->sent.flight : 0;
-}
-
 bool recovery_restarts_t3(const sluice_sctp *a) {
 	/* While the path is silent after a T3, what goes out must not put off the next one: the peer would never be given up. */
 	return by_time(a) ? !a->recovery.mending || a->recovery.answered : a->recovery.free_packet;
 }
 
-void recovery_sent(sluice_sctp *a, uint64_t tsn, uint32_t len, bool again) {
+void recovery_note_sent(sluice_sctp *a, uint64_t tsn, uint32_t len, bool again) {
 	struct recovery *r = &a->recovery;
 	if (a->view.in_recovery)
 		prr_sent(&r->prr, len);

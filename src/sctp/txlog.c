@@ -34,8 +34,8 @@ static bool grow(struct txlog *l) {
 	return true;
 }
 
-bool txlog_reserve(struct txlog *l) {
-	if (l->next - oldest(l) < l->capacity || grow(l))
+bool txlog_make_room(struct txlog *l) {
+	if (grow(l))
 		return true;
 	if (l->capacity == 0)
 		return false;
@@ -60,7 +60,7 @@ void txlog_unlink(struct txlog *l, uint64_t number) {
 		l->open = 0;
 }
 
-static void begin(struct txlog *l, uint64_t tsn, uint64_t flight, bool retransmission, uint64_t now) {
+void txlog_begin(struct txlog *l, uint64_t tsn, uint64_t flight, bool retransmission, uint64_t now) {
 	uint64_t number = l->next++;
 	/* draft-ietf-ccwg-bbr, 4.1.2.2: "if no packets are in flight, then we can start delivery rate sampling from the time of
 	 * this transmission", so that the silence before it does not count. */
@@ -82,18 +82,6 @@ static void begin(struct txlog *l, uint64_t tsn, uint64_t flight, bool retransmi
 	else
 		l->head = number;
 	l->tail = l->open = number;
-}
-
-uint64_t txlog_put(struct txlog *l, uint64_t tsn, uint32_t len, uint64_t flight, bool retransmission, uint64_t now) {
-	if (l->open == 0 || txlog_record(l, l->open)->retransmission != retransmission ||
-	    txlog_record(l, l->open)->sent_at != now)
-		begin(l, tsn, flight, retransmission, now);
-	struct tx_packet *p = txlog_record(l, l->open);
-	p->span = (uint32_t)(tsn - p->first_tsn) + 1; /* TSNs of one packet ascend */
-	p->in_flight++;
-	p->flight = (uint32_t)(flight + len);
-	p->len = (uint16_t)(p->len + len);
-	return l->open;
 }
 
 void txlog_sample(struct txlog *l, const struct tx_packet *p, uint64_t min_rtt, uint64_t now, struct tx_rate *rate) {

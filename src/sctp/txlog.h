@@ -51,10 +51,13 @@ void txlog_init(struct txlog *l, sluice_env *env);
 void txlog_free(struct txlog *l);
 
 /* Room for one more record. False only when there is no memory for the very first ones. */
-bool txlog_reserve(struct txlog *l);
+bool txlog_make_room(struct txlog *l);
+static inline bool txlog_reserve(struct txlog *l) {
+	return l->next - (l->head ? l->head : l->next) < l->capacity || txlog_make_room(l);
+}
 /* A chunk goes into a packet, the open one or a new one; `flight` is without it. Returns the packet's number. A packet holds
  * either new chunks or repeated ones; when both share a datagram they are two. */
-uint64_t txlog_put(struct txlog *l, uint64_t tsn, uint32_t len, uint64_t flight, bool retransmission, uint64_t now);
+static inline uint64_t txlog_put(struct txlog *l, uint64_t tsn, uint32_t len, uint64_t flight, bool retransmission, uint64_t now);
 /* The datagram is full. */
 static inline void txlog_close(struct txlog *l) {
 	l->open = 0;
@@ -74,13 +77,31 @@ static inline struct tx_packet *txlog_record(const struct txlog *l, uint64_t num
 	return &l->ring[number & (l->capacity - 1)];
 }
 
+void txlog_begin(struct txlog *l, uint64_t tsn, uint64_t flight, bool retransmission, uint64_t now);
+static inline uint64_t txlog_put(struct txlog *l, uint64_t tsn, uint32_t len, uint64_t flight, bool retransmission,
+                                 uint64_t now) {
+	const struct tx_packet *open = l->open ? txlog_record(l, l->open) : NULL;
+	if (!open || open->retransmission != retransmission || open->sent_at != now)
+		txlog_begin(l, tsn, flight, retransmission, now);
+	struct tx_packet *p = txlog_record(l, l->open);
+	p->span = (uint32_t)(tsn - p->first_tsn) + 1; /* TSNs of one packet ascend */
+	p->in_flight++;
+	p->flight = (uint32_t)(flight + len);
+	p->len = (uint16_t)(p->len + len);
+	return l->open;
+}
+
 /* One chunk of it left the flight. */
 void txlog_unlink(struct txlog *l, uint64_t number);
+static inline void txlog_take_from(struct txlog *l, uint64_t number) {
+	struct tx_packet *p = txlog_record(l, number);
+	if (p->in_flight > 0 && --p->in_flight == 0)
+		txlog_unlink(l, number);
+}
 static inline void txlog_take(struct txlog *l, uint32_t number) {
 	uint64_t whole;
-	struct tx_packet *p = txlog_at(l, number, &whole);
-	if (p && p->in_flight > 0 && --p->in_flight == 0)
-		txlog_unlink(l, whole);
+	if (txlog_at(l, number, &whole))
+		txlog_take_from(l, whole);
 }
 
 /* A packet of which something was acknowledged, or that was found lost. */
