@@ -338,7 +338,62 @@ START_TEST(test_a_forward_tsn_passes_over_nothing_that_may_be_sent_again) {
 }
 END_TEST
 
-SUITE("sctp partial reliability", test_a_message_without_retransmissions_that_is_lost_is_skipped,
+static int send_with_priority(struct pair *p, uint32_t priority, size_t len) {
+	static const uint8_t zeros[4000];
+	sluice_send_info info = {.stream = 3, .reliability = SLUICE_PRIORITY_DROP, .value = priority};
+	return sluice_sctp_send(p->a->sctp, &info, zeros, len);
+}
+
+START_TEST(test_a_full_buffer_gives_up_the_least_important_for_what_is_more_important) {
+	/* RFC 7496, 3.2, the Priority Policy. */
+	struct pair_config c;
+	struct pair p;
+	pair_config_init(&c);
+	c.a.high_water = 10000;
+	pair_start(&p, &c);
+	p.b->host->down = true; /* nothing is acknowledged */
+	ledger_forgive(&p.to_b);
+	for (unsigned i = 0; i < 5; i++)
+		ck_assert_int_eq(send_with_priority(&p, i, 2000), 0);
+	ck_assert_uint_eq(sluice_sctp_buffered(p.a->sctp, 3), 10000);
+	/* Of its own priority or a higher one nothing is given up ... */
+	ck_assert_int_eq(send_with_priority(&p, 4, 2000), SLUICE_WOULD_BLOCK);
+	ck_assert_uint_eq(sctp_host_stats(p.a).messages_abandoned, 0);
+	/* ... else the least important first, as many as it takes, ... */
+	ck_assert_int_eq(send_with_priority(&p, 2, 4000), 0);
+	ck_assert_uint_eq(sctp_host_stats(p.a).messages_abandoned, 2);
+	ck_assert_uint_eq(sluice_sctp_buffered(p.a->sctp, 3), 10000);
+	/* ... and none where all would not do. */
+	ck_assert_int_eq(send_with_priority(&p, 2, 4000), SLUICE_WOULD_BLOCK);
+	ck_assert_uint_eq(sctp_host_stats(p.a).messages_abandoned, 2);
+	/* What is reliable stands above all of them. */
+	static const uint8_t zeros[10000];
+	ck_assert_int_eq(sluice_sctp_send(p.a->sctp, &(sluice_send_info){.stream = 3}, zeros, sizeof zeros), 0);
+	ck_assert_uint_eq(sctp_host_stats(p.a).messages_abandoned, 6);
+	ck_assert_uint_eq(sluice_sctp_buffered(p.a->sctp, 3), 10000);
+	pair_free(&p);
+}
+END_TEST
+
+START_TEST(test_what_was_begun_is_not_given_up_for_something_more_important) {
+	struct pair_config c;
+	struct pair p;
+	pair_config_init(&c);
+	c.a.high_water = 10000;
+	pair_start(&p, &c);
+	ck_assert_int_eq(send_with_priority(&p, 9, 4000), 0);
+	sim_settle(&p.sim);
+	ck_assert_int_eq(send_with_priority(&p, 0, 4000), 0);
+	sim_settle(&p.sim);
+	ck_assert_int_eq(send_with_priority(&p, 0, 4000), SLUICE_WOULD_BLOCK);
+	ck_assert_uint_eq(sctp_host_stats(p.a).messages_abandoned, 0);
+	pair_free(&p);
+}
+END_TEST
+
+SUITE("sctp partial reliability", test_a_full_buffer_gives_up_the_least_important_for_what_is_more_important,
+      test_what_was_begun_is_not_given_up_for_something_more_important,
+      test_a_message_without_retransmissions_that_is_lost_is_skipped,
       test_a_message_is_retransmitted_as_often_as_allowed_and_no_more, test_a_message_is_given_up_when_its_lifetime_is_over,
       test_messages_whose_lifetime_ends_in_the_queue_are_never_sent,
       test_half_a_message_that_is_given_up_is_forgotten_by_the_receiver, test_a_lost_forward_tsn_is_sent_again,

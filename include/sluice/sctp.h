@@ -198,6 +198,10 @@ enum sluice_reliability {
 	 * timeout that a message waits, not sent yet, counts as a transmission: with 0 nothing older than one goes out. */
 	SLUICE_MAX_RETRANSMITS = 1,
 	SLUICE_LIFETIME = 2, /* value: ms after send when it is abandoned; RFC 3758, 4.1 */
+	/* value: its priority, 0 the highest. When a later message of a higher one, or a reliable one, does not fit the stream's high-water
+	 * mark, it is abandoned to make room, unless some of it was sent: then it is reliable. A lent one is released inside that send.
+	 * RFC 7496, 3.2. Associations only, a channel's OPEN has no word for it */
+	SLUICE_PRIORITY_DROP = 3,
 };
 
 typedef struct sluice_send_info {

@@ -308,7 +308,7 @@ static int check_send(const sluice_sctp *a, const sluice_send_info *info, size_t
 		return SLUICE_CLOSED;
 	/* Before the handshake told how many streams the peer takes, only our own wish limits. */
 	uint16_t streams = a->state == SLUICE_SCTP_COOKIE_WAIT ? a->config.outbound_streams : a->outbound;
-	if (info->stream >= streams || len == 0 || len > UINT32_MAX / 2 || (unsigned)info->reliability > SLUICE_LIFETIME)
+	if (info->stream >= streams || len == 0 || len > UINT32_MAX / 2 || (unsigned)info->reliability > SLUICE_PRIORITY_DROP)
 		return SLUICE_INVALID;
 	const struct tx_stream *s = outgoing_find(&a->out, info->stream);
 	return s && s->reset != TX_RESET_NONE ? SLUICE_CLOSED : s && s->open ? SLUICE_WRONG_STATE : 0;

@@ -208,7 +208,7 @@ static void message_fields(struct blob *b, struct message_fields *f) {
 	FIELD(f->left), FIELD(f->first_tsn), FIELD(f->mid), FIELD(f->expiry);
 	FLAG(f->unordered);
 	refuse(b, f->len == 0 || f->len > UINT32_MAX / 2 || f->cut > f->len || f->left == 0 || f->left > f->len ||
-	                  f->len - f->left > f->cut || f->reliability > SLUICE_LIFETIME);
+	                  f->len - f->left > f->cut || f->reliability > SLUICE_PRIORITY_DROP);
 }
 
 static void message_lifetime(sluice_sctp *a, struct tx_message *m, const struct message_fields *f) {

@@ -207,17 +207,48 @@ static void accept_message(struct outgoing *o, struct tx_message *m) {
 	queue_push(o, s, m);
 }
 
+/* RFC 7496, 3.2, the Priority Policy: when there is no room in the send buffer, messages of a lower priority may be abandoned for one of
+ * a higher, and what is sent reliably stands above all of them. Only of the same stream, which has the buffer, and only those of
+ * which nothing was sent. */
+static bool yields(const struct tx_message *m, const sluice_send_info *info) {
+	return m->reliability == SLUICE_PRIORITY_DROP && !m->begun && !m->part &&
+	       (info->reliability == SLUICE_RELIABLE || (info->reliability == SLUICE_PRIORITY_DROP && m->limit > info->value));
+}
+
+/* The least important one, of equals the youngest; NULL: none yields. */
+static struct tx_message *least_important(const struct tx_stream *s, const sluice_send_info *info) {
+	struct tx_message *least = NULL;
+	for (struct tx_message *m = s->tail; m; m = m->prev)
+		if (yields(m, info) && (!least || m->limit > least->limit))
+			least = m;
+	return least;
+}
+
+/* Gives up as many as it takes, and none if all of them would not do. */
+static void make_room(struct outgoing *o, struct tx_stream *s, const sluice_send_info *info, uint32_t len) {
+	uint64_t missing = s->buffered + len - high_water(o, s), yielding = 0;
+	for (const struct tx_message *m = s->head; m && yielding < missing; m = m->next)
+		yielding += yields(m, info) ? m->len : 0;
+	if (yielding < missing)
+		return;
+	while (s->buffered > 0 && s->buffered + len > high_water(o, s))
+		outgoing_drop(o, least_important(s, info), true);
+}
+
 /* A message on an empty stream is always taken, or one larger than the mark could never go. */
-static bool would_block(struct outgoing *o, uint16_t stream, uint32_t len) {
-	struct tx_stream *s = outgoing_find(o, stream);
+static bool would_block(struct outgoing *o, const sluice_send_info *info, uint32_t len) {
+	struct tx_stream *s = outgoing_find(o, info->stream);
 	if (!s || s->buffered == 0 || s->buffered + len <= high_water(o, s))
+		return false;
+	make_room(o, s, info, len);
+	if (s->buffered == 0 || s->buffered + len <= high_water(o, s))
 		return false;
 	s->blocked = true;
 	return true;
 }
 
 int outgoing_copy(struct outgoing *o, const sluice_send_info *info, const void *data, uint32_t len) {
-	if (would_block(o, info->stream, len))
+	if (would_block(o, info, len))
 		return SLUICE_WOULD_BLOCK;
 	struct tx_message *m = message_new(o, info, len, len);
 	if (!m)
@@ -229,7 +260,7 @@ int outgoing_copy(struct outgoing *o, const sluice_send_info *info, const void *
 
 int outgoing_borrow(struct outgoing *o, const sluice_send_info *info, const struct iovec *iov, size_t count, uint32_t len,
                     sluice_release_fn release, void *ctx) {
-	if (would_block(o, info->stream, len))
+	if (would_block(o, info, len))
 		return SLUICE_WOULD_BLOCK;
 	struct tx_message *m = message_new(o, info, sizeof(struct tx_borrowed) + count * sizeof *iov, len);
 	if (!m)
@@ -301,7 +332,7 @@ int outgoing_part(struct outgoing *o, struct tx_stream *s, const void *data, uin
 	int error = open_state(o, s);
 	if (error)
 		return error;
-	if (would_block(o, s->id, len))
+	if (would_block(o, &s->open->info, len))
 		return SLUICE_WOULD_BLOCK;
 	error = queue_part(o, s, data, len - 1, false);
 	if (error)
