@@ -318,8 +318,9 @@ START_TEST(test_a_forward_tsn_passes_over_nothing_that_may_be_sent_again) {
 	struct pair p;
 	pair_start(&p, NULL);
 	p.ab->config.mask = UINT64_C(0x0a) << p.ab->offered; /* the second and fourth */
+	const sluice_send_info reliable = {0};
 	for (unsigned i = 0; i < 8; i++)
-		send_info(&p, i == 2 ? (sluice_send_info){0} : once, 1000);
+		send_info(&p, i == 2 ? reliable : once, 1000);
 	ck_assert(SIM_UNTIL(&p.sim, p.sim.now + SLUICE_S, recorder_count(&p.recorder, true, WIRE_FORWARD_TSN) == 1));
 	struct wire_chunk c;
 	struct wire_forward f;
