@@ -199,7 +199,11 @@ static void on_closed(sluice_channel *ch, int error, uint64_t lost, void *user) 
 	agent_poke(c->agent);
 }
 
-static const sluice_channel_callbacks callbacks = {on_open, on_message, on_writable, on_buffered_low, on_closed};
+static const sluice_channel_callbacks callbacks = {.on_open = on_open,
+                                                   .on_message = on_message,
+                                                   .on_writable = on_writable,
+                                                   .on_buffered_low = on_buffered_low,
+                                                   .on_closed = on_closed};
 
 /* ---- the list ---------------------------------------------------------------------------------------------------- */
 
