@@ -147,7 +147,7 @@ typedef struct sluice_peer_config {
 
 	/* Its mtu is set by the peer; its checksum is SLUICE_CHECKSUM_DTLS from config_init on. Its mtu_max: packets of SCTP may grow to
 	 * that where the path carries it, whoever drives the peer; 0: to what a record of DTLS holds when sluice_peer_discover_mtu was
-	 * called (as sluice_loop does), else they do not; 1: they do not. */
+	 * called (as sluice_loop does) and the peer goes without ICE, else they do not; 1: they do not. */
 	sluice_sctp_config sctp;
 	uint64_t remote_max_message_size; /* as in sluice_channels_config */
 	uint32_t max_channels;

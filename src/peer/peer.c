@@ -633,7 +633,9 @@ int sluice_peer_output(sluice_peer *p, sluice_batch *batch, uint64_t now) {
 /* ---- the path's MTU ------------------------------------------------------------------------------------------------- */
 
 void sluice_peer_discover_mtu(sluice_peer *p) {
-	if (p->config.sctp.mtu_max == 0)
+	/* Not by ICE unless the app asks for it: a relay may lie behind any candidate, and what Chromium gets from a TURN server over TCP in
+	 * records of more than a few kilobytes ends its connection to that server. */
+	if (p->config.sctp.mtu_max == 0 && p->config.role)
 		sluice_sctp_set_mtu_max(p->sctp, packet_mtu(MTU_FOUND_MAX, p->role));
 }
 
