@@ -271,9 +271,12 @@ static void take_piece(struct sctp_host *h, const sluice_sctp_event *event, void
 	k->first |= m->first;
 	k->last |= m->last && m->error == 0;
 	k->cut_off |= m->error != 0;
+	/* One assertion a message: each one tells the runner where the test stands, which costs a system call. */
+	size_t wrong = 0;
 	for (size_t i = 0; i < m->count; i++)
 		for (size_t n = 0; n < m->iov[i].iov_len; n++)
-			ck_assert_uint_eq(((const uint8_t *)m->iov[i].iov_base)[n], byte_at(k->got++));
+			wrong += ((const uint8_t *)m->iov[i].iov_base)[n] != byte_at(k->got++);
+	ck_assert_uint_eq(wrong, 0);
 }
 
 static void start_pieces(struct pair *p, struct stream_sink *k) {
