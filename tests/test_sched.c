@@ -122,7 +122,8 @@ START_TEST(test_the_heap_gives_the_least_of_many_that_come_and_go) {
 			sched_leave(&s, one);
 		const struct sched_entry *least = NULL;
 		for (int i = 0; i < MANY; i++)
-			if (e[i].in && (!least || e[i].key < least->key || (e[i].key == least->key && e[i].turn < least->turn)))
+			if (e[i].in && (!least || e[i].node.key < least->node.key ||
+			                (e[i].node.key == least->node.key && e[i].turn < least->turn)))
 				least = &e[i];
 		ck_assert_ptr_eq(sched_first(&s), least);
 		if (n % 100 == 0)

@@ -21,6 +21,13 @@ struct pairing_node {
 void pairing_add(struct pairing_node **root, struct pairing_node *node, uint64_t key);
 /* Takes the node out, which is in. */
 void pairing_remove(struct pairing_node **root, struct pairing_node *node);
+
+/* The same two under another order than that of plain keys: is x before y? The node's key is the caller's; all calls for one heap name
+ * the same order. */
+typedef bool (*pairing_before_fn)(const struct pairing_node *x, const struct pairing_node *y);
+void pairing_add_by(struct pairing_node **root, struct pairing_node *node, pairing_before_fn before);
+void pairing_remove_by(struct pairing_node **root, struct pairing_node *node, pairing_before_fn before);
+
 /* Takes the least one out; NULL when there is none. */
 struct pairing_node *pairing_take(struct pairing_node **root);
 

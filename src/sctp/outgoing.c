@@ -43,7 +43,7 @@ static uint64_t arrival(const struct outgoing *o, const struct tx_message *m) {
 }
 
 static void aside_remove(struct outgoing *o, struct tx_stream *s) {
-	struct sched_entry *e = &s->sched;
+	struct pairing_node *e = &s->sched.node;
 	if (e->prev)
 		e->prev->next = e->next;
 	else
@@ -56,8 +56,8 @@ static void aside_remove(struct outgoing *o, struct tx_stream *s) {
 }
 
 void outgoing_set_aside(struct outgoing *o, struct tx_stream *s) {
-	struct sched_entry *e = &s->sched;
-	sched_leave(&o->sched, e);
+	struct pairing_node *e = &s->sched.node;
+	sched_leave(&o->sched, &s->sched);
 	e->next = NULL;
 	e->prev = o->aside_tail;
 	if (o->aside_tail)
@@ -586,7 +586,7 @@ bool outgoing_check(const struct outgoing *o) {
 			return false;
 		waiting += s->aside;
 	}
-	for (const struct sched_entry *e = o->aside; e; e = e->next)
+	for (const struct pairing_node *e = o->aside; e; e = e->next)
 		waiting--;
 	return buffered == o->buffered && begun_left == o->begun_left && waiting == 0 && sched_check(&o->sched) &&
 	       heap_check(&o->expiry);

@@ -94,9 +94,9 @@ struct outgoing {
 	struct event_queue *events;
 	struct idmap streams;
 	struct sched sched;
-	struct sched_entry *aside, *aside_tail; /* streams whose first message may not be begun yet */
-	bool interleaving;                      /* the fragments of messages may mix */
-	struct tx_message *begun;               /* cut in part, when they may not: it goes on before any other */
+	struct pairing_node *aside, *aside_tail; /* streams whose first message may not be begun yet */
+	bool interleaving;                       /* the fragments of messages may mix */
+	struct tx_message *begun;                /* cut in part, when they may not: it goes on before any other */
 	uint64_t begun_left;
 	uint64_t arrivals;
 	uint64_t parts;             /* messages that are parts, and open ones */

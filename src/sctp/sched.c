@@ -4,110 +4,47 @@
 
 /* ---- the heap ---- */
 
-static bool before(const struct sched_entry *a, const struct sched_entry *b) {
-	int64_t d = (int64_t)(a->key - b->key);
+static bool before(const struct pairing_node *x, const struct pairing_node *y) {
+	const struct sched_entry *a = (const struct sched_entry *)x, *b = (const struct sched_entry *)y;
+	int64_t d = (int64_t)(x->key - y->key);
 	return d < 0 || (d == 0 && (int64_t)(a->turn - b->turn) < 0);
 }
 
-/* Two heaps become one. */
-static struct sched_entry *meld(struct sched_entry *a, struct sched_entry *b) {
-	if (before(b, a)) {
-		struct sched_entry *t = a;
-		a = b;
-		b = t;
-	}
-	b->prev = a;
-	b->next = a->child;
-	if (a->child)
-		a->child->prev = b;
-	a->child = b;
-	a->next = a->prev = NULL;
-	return a;
-}
-
-/* Siblings become one heap: in pairs from the first to the last, then the pairs from the last to the first. */
-static struct sched_entry *meld_all(struct sched_entry *e) {
-	struct sched_entry *pairs = NULL, *heap = NULL;
-	while (e) {
-		struct sched_entry *other = e->next, *rest = other ? other->next : NULL;
-		struct sched_entry *pair = other ? meld(e, other) : e;
-		pair->next = pairs;
-		pairs = pair;
-		e = rest;
-	}
-	while (pairs) {
-		struct sched_entry *pair = pairs;
-		pairs = pair->next;
-		pair->next = pair->prev = NULL;
-		heap = heap ? meld(heap, pair) : pair;
-	}
-	return heap;
-}
-
 static void insert(struct sched *s, struct sched_entry *e) {
-	e->child = e->next = e->prev = NULL;
 	e->turn = ++s->turn;
-	s->root = s->root ? meld(s->root, e) : e;
-}
-
-static void take_out(struct sched *s, struct sched_entry *e) {
-	struct sched_entry *children = meld_all(e->child);
-	if (e == s->root) {
-		s->root = children;
-		return;
-	}
-	if (e->prev->child == e)
-		e->prev->child = e->next;
-	else
-		e->prev->next = e->next;
-	if (e->next)
-		e->next->prev = e->prev;
-	if (children)
-		s->root = meld(s->root, children);
+	pairing_add_by(&s->root, &e->node, before);
 }
 
 void sched_enter(struct sched *s, struct sched_entry *e, uint64_t arrival) {
-	e->key = s->ops->key(s, e, 0, arrival);
+	e->node.key = s->ops->key(s, e, 0, arrival);
 	e->in = true;
 	s->count++;
 	insert(s, e);
 }
 
 void sched_leave(struct sched *s, struct sched_entry *e) {
-	take_out(s, e);
+	pairing_remove_by(&s->root, &e->node, before);
 	e->in = false;
 	s->count--;
 }
 
 void sched_charge(struct sched *s, struct sched_entry *e, uint64_t bytes, uint64_t arrival) {
 	if (s->count == 1) {
-		e->key = s->ops->key(s, e, bytes, arrival);
+		e->node.key = s->ops->key(s, e, bytes, arrival);
 		return;
 	}
-	take_out(s, e);
-	e->key = s->ops->key(s, e, bytes, arrival);
+	pairing_remove_by(&s->root, &e->node, before);
+	e->node.key = s->ops->key(s, e, bytes, arrival);
 	insert(s, e);
-}
-
-/* The next one of a walk over all: down, else along, else up to the first ancestor that has a sibling. */
-static const struct sched_entry *walk(const struct sched_entry *e) {
-	if (e->child)
-		return e->child;
-	while (e && !e->next) {
-		while (e->prev && e->prev->child != e)
-			e = e->prev;
-		e = e->prev;
-	}
-	return e ? e->next : NULL;
 }
 
 bool sched_check(const struct sched *s) {
 	uint32_t count = 0;
-	for (const struct sched_entry *e = s->root; e; e = walk(e), count++) {
-		for (const struct sched_entry *c = e->child, *previous = e; c; previous = c, c = c->next)
-			if (c->prev != previous || before(c, e))
+	for (const struct pairing_node *n = s->root; n; n = pairing_next(n), count++) {
+		for (const struct pairing_node *c = n->below, *previous = n; c; previous = c, c = c->next)
+			if (c->prev != previous || before(c, n))
 				return false;
-		if (!e->in)
+		if (!((const struct sched_entry *)n)->in)
 			return false;
 	}
 	return count == s->count;
@@ -137,8 +74,8 @@ static uint64_t priority_key(struct sched *s, struct sched_entry *e, uint64_t by
  * at which it has paid. Who comes back after a pause is not paid for having been away, nor does it owe more than its last turn. */
 static uint64_t fair(struct sched *s, struct sched_entry *e, uint64_t bytes, uint64_t weight) {
 	if (bytes) {
-		s->virtual_time = e->key;
-		e->finish = e->key + (bytes << 16) / weight;
+		s->virtual_time = e->node.key;
+		e->finish = e->node.key + (bytes << 16) / weight;
 	}
 	return (int64_t)(e->finish - s->virtual_time) > 0 ? e->finish : s->virtual_time;
 }

@@ -7,22 +7,20 @@
  *   an entry is in the heap exactly while ->in; every entry's (key, turn) is at least its parent's
  *   count == entries in the heap
  *
- * Keys and turns run around: of two, the lesser is the one that lies behind by less than 2^63. The heap is a pairing heap of links
- * inside the entries: nothing is allocated, entering costs O(1), a choice O(1), leaving and being charged O(log n). A stream that is
- * alone costs two stores. */
+ * Keys and turns run around: of two, the lesser is the one that lies behind by less than 2^63. Entering the heap (pairing.h) costs
+ * O(1), a choice O(1), leaving and being charged O(log n). A stream that is alone costs two stores. */
 #ifndef SCTP_SCHED_H
 #define SCTP_SCHED_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "base/pairing.h"
 
 #define SCHED_PRIORITY_DEFAULT 256 /* as a weight too: RFC 8831's "normal" */
 
 struct sched_entry {
-	uint64_t key, turn;
-	uint64_t finish;                         /* of the fair ones: virtual time at which what it has had is paid for */
-	struct sched_entry *child, *next, *prev; /* prev: the sibling before it, or the parent of the first */
-	uint16_t priority, weight;               /* 0: the default */
+	struct pairing_node node; /* first; its key is the policy's */
+	uint64_t turn;
+	uint64_t finish;           /* of the fair ones: virtual time at which what it has had is paid for */
+	uint16_t priority, weight; /* 0: the default */
 	bool in;
 };
 
@@ -38,7 +36,7 @@ struct sched_ops {
 
 struct sched {
 	const struct sched_ops *ops;
-	struct sched_entry *root;
+	struct pairing_node *root;
 	uint32_t count;
 	uint64_t turn;
 	uint64_t virtual_time; /* of the fair ones: key of the entry served last */
@@ -55,7 +53,7 @@ void sched_leave(struct sched *s, struct sched_entry *e);
 void sched_charge(struct sched *s, struct sched_entry *e, uint64_t bytes, uint64_t arrival);
 /* The next one, or NULL. */
 static inline struct sched_entry *sched_first(const struct sched *s) {
-	return s->root;
+	return (struct sched_entry *)s->root;
 }
 
 bool sched_check(const struct sched *s);
