@@ -7,6 +7,7 @@
  * loses by itself; only what is lost beyond that, and beyond 2%, is a sign of too much. See judge_round().
  *
  * Rates are payload bytes per second, gains are thousandths. */
+#include "base/arith.h"
 #include "sctp/cc.h"
 #include "sctp/pace.h"
 
@@ -74,20 +75,12 @@ static struct bbr *own(struct cc_view *v) {
 	return (struct bbr *)(void *)v->state;
 }
 
-static uint64_t max64(uint64_t a, uint64_t b) {
-	return a > b ? a : b;
-}
-
-static uint64_t min64(uint64_t a, uint64_t b) {
-	return a < b ? a : b;
-}
-
 static uint64_t scale(uint64_t x, uint64_t thousandths) {
 	return x / 1000 * thousandths + x % 1000 * thousandths / 1000;
 }
 
 static uint64_t per_time(uint64_t rate, uint64_t ns) {
-	return (uint64_t)((unsigned __int128)rate * ns / SECOND);
+	return mul_div64(rate, ns, SECOND);
 }
 
 /* ---- what the model says ---- */
@@ -502,7 +495,7 @@ static uint64_t pacing_gain(const struct cc_view *v, const struct bbr *b) {
 static void set_pacing(struct cc_view *v, const struct bbr *b) {
 	uint64_t bw = bandwidth(b);
 	if (bw == 0 && v->srtt) /* nothing measured but the round trip */
-		bw = (uint64_t)((unsigned __int128)v->cwnd * SECOND / v->srtt);
+		bw = mul_div64(v->cwnd, SECOND, v->srtt);
 	uint64_t rate = scale(scale(bw, pacing_gain(v, b)), MARGIN);
 	if (b->full_bw_reached || rate > v->pacing_rate)
 		v->pacing_rate = max64(rate, v->mtu);

@@ -1,5 +1,6 @@
 /* cc_cubic: RFC 9438, with HyStart++ (RFC 9406) for slow start. Windows are in bytes, where the RFC counts segments; the cubic's
  * time is in milliseconds, so that integers of 64 bits hold everything. */
+#include "base/arith.h"
 #include "sctp/cc.h"
 #include "sctp/cc_hystart.h"
 
@@ -23,14 +24,6 @@ _Static_assert(sizeof(struct cubic) <= CC_STATE_SIZE, "the view has room for it"
 
 static struct cubic *own(struct cc_view *v) {
 	return (struct cubic *)(void *)v->state;
-}
-
-static uint64_t max64(uint64_t a, uint64_t b) {
-	return a > b ? a : b;
-}
-
-static uint64_t min64(uint64_t a, uint64_t b) {
-	return a < b ? a : b;
 }
 
 static uint64_t beta(const struct cc_view *v) {
@@ -89,7 +82,7 @@ static void begin_epoch(struct cc_view *v, uint64_t now) {
 	c->rest = 0;
 	c->k = 0;
 	if (v->cwnd < c->w_max)
-		c->k = cube_root((uint64_t)((unsigned __int128)(c->w_max - v->cwnd) * 2500000000u / v->mtu));
+		c->k = cube_root(mul_div64(c->w_max - v->cwnd, 2500000000u, v->mtu));
 	else
 		c->w_max = v->cwnd;
 }

@@ -11,6 +11,8 @@
  * happens to be. Loss is answered as by Reno: in this mode a loss is somebody else's queue. */
 #include "sctp/cc.h"
 
+#include "base/arith.h"
+
 #define MS UINT64_C(1000000)
 #define SECOND (1000 * MS)
 #define TARGET (10 * MS)
@@ -35,14 +37,6 @@ _Static_assert(sizeof(struct low_delay) <= CC_STATE_SIZE, "the view has room for
 
 static struct low_delay *own(struct cc_view *v) {
 	return (struct low_delay *)(void *)v->state;
-}
-
-static uint64_t max64(uint64_t a, uint64_t b) {
-	return a > b ? a : b;
-}
-
-static uint64_t min64(uint64_t a, uint64_t b) {
-	return a < b ? a : b;
 }
 
 static uint64_t target(const struct cc_view *v) {
@@ -90,7 +84,7 @@ static uint64_t window_wanted(const struct cc_view *v, const struct low_delay *l
 		uint64_t over = queue * 1000 / most;
 		share = share * 1000 / over * 1000 / over;
 	}
-	return queue == 0 ? UINT64_MAX : (uint64_t)((unsigned __int128)share * rtt / queue);
+	return queue == 0 ? UINT64_MAX : mul_div64(share, rtt, queue);
 }
 
 /* Once a round: the speed doubles when the window went one way for three rounds, and is 1 again when it turned. */
@@ -118,7 +112,7 @@ static void slow_start(struct cc_view *v, const struct low_delay *l, const struc
 	}
 	/* The queue began to grow a round trip ago: what it takes to keep the path busy is what was delivered, not what is under
 	 * way. */
-	uint64_t busy = (uint64_t)((unsigned __int128)max64(l->rate, l->last_rate) * base(l) / SECOND);
+	uint64_t busy = mul_div64(max64(l->rate, l->last_rate), base(l), SECOND);
 	v->cwnd = max64(min64(v->cwnd, busy), v->cwnd / 2);
 	v->ssthresh = v->cwnd;
 }

@@ -1,9 +1,7 @@
 /* cc_newreno: RFC 9260, section 7.2. */
 #include "sctp/cc.h"
 
-static uint64_t max64(uint64_t a, uint64_t b) {
-	return a > b ? a : b;
-}
+#include "base/arith.h"
 
 struct newreno {
 	uint64_t partial_bytes_acked;

@@ -1,5 +1,7 @@
 #include "sctp/pace.h"
 
+#include "base/arith.h"
+
 #define SECOND UINT64_C(1000000000)
 #define LATE_MS 3 /* so late may a timer be without the rate suffering */
 
@@ -22,7 +24,7 @@ void pace_refill(struct pace *p, uint64_t rate, uint32_t mtu, uint64_t now) {
 		p->tokens = (int64_t)pace_quantum(rate, mtu);
 	} else {
 		uint64_t passed = now - p->stamp < SECOND ? now - p->stamp : SECOND;
-		p->tokens += (int64_t)((unsigned __int128)passed * p->rate / SECOND);
+		p->tokens += (int64_t)mul_div64(passed, p->rate, SECOND);
 	}
 	if (p->tokens > most)
 		p->tokens = most;
@@ -34,5 +36,5 @@ void pace_refill(struct pace *p, uint64_t rate, uint32_t mtu, uint64_t now) {
 
 uint64_t pace_release(const struct pace *p, uint32_t mtu) {
 	int64_t missing = (int64_t)pace_quantum(p->rate, mtu) - p->tokens;
-	return missing <= 0 ? p->stamp : p->stamp + (uint64_t)((unsigned __int128)missing * SECOND / p->rate) + 1;
+	return missing <= 0 ? p->stamp : p->stamp + mul_div64((uint64_t)missing, SECOND, p->rate) + 1;
 }

@@ -1,6 +1,8 @@
 /* recovery: see recovery.h. RFC 8985 (RACK-TLP), RFC 6937 (PRR) and RFC 9260, 7.2.4, whichever the configuration chose. */
 #include "sctp/association.h"
 
+#include "base/arith.h"
+
 static bool by_time(const sluice_sctp *a) {
 	return a->config.recovery == SLUICE_RECOVERY_RACK;
 }
@@ -192,7 +194,7 @@ static void view_times(sluice_sctp *a) {
 void recovery_pace(sluice_sctp *a) {
 	if (a->cc->paces || a->view.srtt == 0)
 		return;
-	uint64_t per_second = (uint64_t)((unsigned __int128)a->view.cwnd * SLUICE_S / a->view.srtt);
+	uint64_t per_second = mul_div64(a->view.cwnd, SLUICE_S, a->view.srtt);
 	a->view.pacing_rate = a->view.cwnd < a->view.ssthresh ? 2 * per_second : per_second + per_second / 4;
 }
 

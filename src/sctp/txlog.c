@@ -1,5 +1,7 @@
 #include "sctp/txlog.h"
 
+#include "base/arith.h"
+
 #include <string.h>
 
 #define FIRST_CAPACITY 32u
@@ -98,7 +100,7 @@ void txlog_sample(struct txlog *l, const struct tx_packet *p, uint64_t min_rtt, 
 	uint64_t bytes = l->delivered - p->delivered;
 	/* An interval shorter than any round trip ever seen is a mistake of the clock or of the peer. */
 	if (interval > 0 && (min_rtt == UINT64_MAX || interval >= min_rtt))
-		rate->rate = (uint64_t)((unsigned __int128)bytes * 1000000000u / interval);
+		rate->rate = mul_div64(bytes, SLUICE_S, interval);
 	l->first_sent_at = p->sent_at;
 	l->delivered_at = now;
 	if (l->app_limited && l->delivered > l->app_limited)
