@@ -18,7 +18,6 @@ static void run(void *ctx, uint64_t iterations) {
 		r->cc->ack(&r->v, &(struct cc_ack){
 					  .now = n * RTT / 100,
 					  .bytes = 2 * MTU,
-					  .flight_before = flight,
 					  .flight = flight - 2 * MTU,
 					  .advanced = true,
 					  .cwnd_limited = true,
@@ -30,7 +29,7 @@ static void run(void *ctx, uint64_t iterations) {
 					  .tx_in_flight = flight,
 				  });
 		if (r->v.cwnd > 1000 * (uint64_t)MTU)
-			r->cc->loss(&r->v, &(struct cc_loss){.now = n * RTT / 100});
+			r->cc->loss(&r->v);
 	}
 	BENCH_KEEP(r->v.cwnd);
 }

@@ -190,8 +190,8 @@ END_TEST
 /* ---- how it learns ---- */
 
 static struct sack_policy stranger(void) {
-	struct sack_policy p;
-	sack_init(&p, SLUICE_SACK_ADAPTIVE, false);
+	struct sack_policy p = {0};
+	sack_reset(&p, SLUICE_SACK_ADAPTIVE, false);
 	return p;
 }
 
@@ -253,11 +253,11 @@ START_TEST(test_each_failed_trial_puts_the_next_one_off_for_twice_as_long) {
 END_TEST
 
 START_TEST(test_the_other_policies_do_not_learn) {
-	struct sack_policy p;
-	sack_init(&p, SLUICE_SACK_EVERY_SECOND, true);
+	struct sack_policy p = {0};
+	sack_reset(&p, SLUICE_SACK_EVERY_SECOND, true);
 	batches(&p, 64, SLUICE_S, 10 * SLUICE_S);
 	ck_assert(p.apart);
-	sack_init(&p, SLUICE_SACK_EVERY_BATCH, false);
+	sack_reset(&p, SLUICE_SACK_EVERY_BATCH, false);
 	batches(&p, 2, SLUICE_S, 10 * SLUICE_S);
 	ck_assert(!p.apart);
 }

@@ -466,7 +466,7 @@ void sluice_sctp_stats_get(const sluice_sctp *a, sluice_sctp_stats *stats) {
 	stats->srtt = a->rto.srtt;
 	stats->rttvar = a->rto.rttvar;
 	stats->rto = a->rto.rto;
-	stats->min_rtt = a->rto.min_rtt == UINT64_MAX ? 0 : a->rto.min_rtt;
+	stats->min_rtt = rto_least_known(&a->rto);
 	stats->cwnd = (uint32_t)a->view.cwnd;
 	stats->ssthresh = a->view.ssthresh < UINT32_MAX ? (uint32_t)a->view.ssthresh : UINT32_MAX;
 	stats->congestion_control = a->cc->name;

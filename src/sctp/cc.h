@@ -41,12 +41,11 @@ struct cc_view {
 /* What one SACK said. */
 struct cc_ack {
 	uint64_t now;
-	uint64_t bytes;         /* newly acknowledged */
-	uint64_t lost;          /* bytes that it proved lost */
-	uint64_t flight_before; /* bytes in flight when it arrived, ... */
-	uint64_t flight;        /* ... and after it */
-	bool advanced;          /* the cumulative TSN moved */
-	bool all_acked;         /* nothing is outstanding now */
+	uint64_t bytes;    /* newly acknowledged */
+	uint64_t lost;     /* bytes that it proved lost */
+	uint64_t flight;   /* bytes in flight after it */
+	bool advanced;     /* the cumulative TSN moved */
+	bool all_acked;    /* nothing is outstanding now */
 	bool cwnd_limited; /* since the round began the flight has filled cwnd (RFC 9438, 4.2, "application-limited" is the rest) */
 	bool round_start; /* it acknowledges something sent after the last round began: a round trip has passed */
 	uint64_t rtt;     /* of the packet sent last among those it acknowledges that were sent once; 0: no such */
@@ -59,12 +58,6 @@ struct cc_ack {
 	uint64_t lost_since;      /* bytes lost since the sampled packet was sent */
 };
 
-struct cc_loss {
-	uint64_t now;
-	uint64_t flight; /* bytes in flight, what is lost not counted */
-	bool repeated;   /* timeout(): another one before anything was heard; RFC 5681, 3.1: ssthresh "is held constant" then */
-};
-
 struct cc_ops {
 	const char *name;
 	/* Proportional rate reduction (RFC 6937) spreads its reductions over a round trip; the caller does that when this is set. */
@@ -72,9 +65,11 @@ struct cc_ops {
 	bool paces; /* it sets pacing_rate itself; else that follows cwnd */
 	void (*init)(struct cc_view *v);
 	void (*ack)(struct cc_view *v, const struct cc_ack *ack);
-	void (*loss)(struct cc_view *v, const struct cc_loss *loss); /* a recovery opens; once per window */
-	void (*recovery_exit)(struct cc_view *v, uint64_t now); /* everything that was in flight then has been acknowledged */
-	void (*timeout)(struct cc_view *v, const struct cc_loss *loss); /* T3: everything in flight counts as lost */
+	void (*loss)(struct cc_view *v);          /* a recovery opens; once per window */
+	void (*recovery_exit)(struct cc_view *v); /* everything that was in flight then has been acknowledged */
+	/* T3: everything in flight counts as lost. repeated: another one before anything was heard; RFC 5681, 3.1: ssthresh "is held
+	 * constant" then. */
+	void (*timeout)(struct cc_view *v, bool repeated);
 	void (*undo)(struct cc_view *v);                   /* the last loss() or timeout() was for packets that had arrived */
 	void (*idle)(struct cc_view *v, uint64_t idle_ns); /* sending begins again after that long */
 	void (*mtu)(struct cc_view *v);                    /* view->mtu has changed */

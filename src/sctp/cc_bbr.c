@@ -555,27 +555,25 @@ static void bbr_ack(struct cc_view *v, const struct cc_ack *a) {
 }
 
 /* Loss alone changes nothing here: acknowledgements say how much of it there was. */
-static void bbr_loss(struct cc_view *v, const struct cc_loss *l) {
+static void bbr_loss(struct cc_view *v) {
 	struct bbr *b = own(v);
-	(void)l;
 	b->undo_cwnd = v->cwnd;
 	b->undo_inflight_hi = b->inflight_hi;
 	if (b->phase != PROBE_RTT)
 		b->prior_cwnd = v->cwnd;
 }
 
-static void bbr_recovery_exit(struct cc_view *v, uint64_t now) {
+static void bbr_recovery_exit(struct cc_view *v) {
 	struct bbr *b = own(v);
-	(void)now;
 	if (b->phase != PROBE_RTT)
 		v->cwnd = max64(v->cwnd, min64(b->prior_cwnd, bound_for_model(v, b)));
 }
 
 /* A path that was silent says nothing of its queue; the window comes back as fast as what is acknowledged, to what the model says. */
-static void bbr_timeout(struct cc_view *v, const struct cc_loss *l) {
+static void bbr_timeout(struct cc_view *v, bool repeated) {
 	struct bbr *b = own(v);
-	if (!l->repeated)
-		bbr_loss(v, l);
+	if (!repeated)
+		bbr_loss(v);
 	b->after_timeout = true;
 	v->cwnd = v->mtu;
 }

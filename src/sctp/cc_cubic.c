@@ -131,7 +131,7 @@ static void cubic_ack(struct cc_view *v, const struct cc_ack *a) {
 	if (!v->in_recovery) {
 		if (v->cwnd < v->ssthresh)
 			slow_start(v, a);
-		else if (a->advanced || a->bytes)
+		else
 			avoidance(v, a);
 		v->cwnd = min64(v->cwnd, v->config.max_window);
 	}
@@ -154,16 +154,15 @@ static void reduce(struct cc_view *v) {
 	v->ssthresh = max64(v->cwnd * beta(v) / 1000, max64(2 * (uint64_t)v->mtu, v->config.min_window));
 }
 
-static void cubic_loss(struct cc_view *v, const struct cc_loss *l) {
-	(void)l;
+static void cubic_loss(struct cc_view *v) {
 	reduce(v);
 	v->cwnd = v->ssthresh;
 }
 
 /* 4.8: "the cwnd is reduced to one segment", as in RFC 5681, and ssthresh as for any loss. */
-static void cubic_timeout(struct cc_view *v, const struct cc_loss *l) {
+static void cubic_timeout(struct cc_view *v, bool repeated) {
 	struct cubic *c = own(v);
-	if (!l->repeated)
+	if (!repeated)
 		reduce(v);
 	c->epoch = 0;
 	v->cwnd = v->mtu;

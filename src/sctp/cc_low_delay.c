@@ -171,14 +171,13 @@ static void low_delay_init(struct cc_view *v) {
 	l->up = true;
 }
 
-static void low_delay_loss(struct cc_view *v, const struct cc_loss *loss) {
-	(void)loss;
+static void low_delay_loss(struct cc_view *v) {
 	reduce(v);
 	v->cwnd = v->ssthresh;
 }
 
-static void low_delay_timeout(struct cc_view *v, const struct cc_loss *loss) {
-	if (!loss->repeated)
+static void low_delay_timeout(struct cc_view *v, bool repeated) {
+	if (!repeated)
 		reduce(v);
 	v->cwnd = v->mtu;
 }

@@ -53,16 +53,15 @@ static void reduce(struct cc_view *v) {
 	v->ssthresh = max64(max64(v->cwnd * beta / 1000, 4 * (uint64_t)v->mtu), v->config.min_window);
 }
 
-static void newreno_loss(struct cc_view *v, const struct cc_loss *l) {
-	(void)l;
+static void newreno_loss(struct cc_view *v) {
 	/* 7.2.3: ssthresh = max(cwnd / 2, 4 * PMDCS), cwnd = ssthresh, partial_bytes_acked = 0. */
 	reduce(v);
 	v->cwnd = v->ssthresh;
 }
 
-static void newreno_timeout(struct cc_view *v, const struct cc_loss *l) {
+static void newreno_timeout(struct cc_view *v, bool repeated) {
 	/* 7.2.3, T3: ssthresh = max(cwnd / 2, 4 * PMDCS), cwnd = PMDCS. */
-	if (!l->repeated)
+	if (!repeated)
 		reduce(v);
 	v->cwnd = v->mtu;
 }

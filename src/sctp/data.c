@@ -158,7 +158,7 @@ void data_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
 /* The window grows with the path. Who only receives has no round trip of its own and asks for one: once, when there is enough data to
  * make it worth while. */
 static void window_follow(sluice_sctp *a) {
-	uint64_t rtt = a->rto.min_rtt == UINT64_MAX ? 0 : a->rto.min_rtt;
+	uint64_t rtt = rto_least_known(&a->rto);
 	if (a->rwnd.size == a->rwnd.max)
 		return;
 	/* RFC 8260 lets the peer begin any number of messages; when none of them fits what is left, the window would stay shut. */

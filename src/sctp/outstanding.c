@@ -247,9 +247,7 @@ static inline void acknowledge(struct outstanding *o, struct tx_chunk *c, uint64
 		leave_flight(o, c);
 	}
 	ack->bytes += c->len;
-	if (c->transmissions > 1)
-		ack->renewed += c->len;
-	else if (c->packet)
+	if (c->transmissions == 1 && c->packet)
 		ack->reordered |= ack->at_old;
 	if (tsn > ack->highest_new)
 		ack->highest_new = tsn;

@@ -86,7 +86,6 @@ struct ack {
 	uint64_t
 		newest; /* number of the packet sent last among those of which something was acknowledged; 0: none, or not known */
 	uint64_t unsent_lost; /* chunks acknowledged that counted as lost and had not been sent again: they were not lost */
-	uint64_t renewed;     /* bytes acknowledged of chunks that were sent more than once */
 	struct tx_packet *at_packet; /* while it is applied: the packet of the last chunk; its number in at, at_number */
 	uint64_t at_number;
 	uint32_t at;

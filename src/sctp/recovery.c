@@ -38,10 +38,6 @@ static void may_undo(sluice_sctp *a) {
 	r->undo_pending = 0;
 }
 
-static struct cc_loss loss_now(const sluice_sctp *a) {
-	return (struct cc_loss){.now = a->now, .flight = a->sent.flight, .repeated = a->recovery.mending};
-}
-
 /* RFC 9260, 7.2.4, 2, 3 and 5: ssthresh and cwnd are lowered on the way into Fast Recovery and not again while in it; the lost
  * chunks that fit one packet go whatever cwnd says; the highest TSN outstanding is where the recovery ends. While a timeout is
  * being mended, the window was lowered for that already. */
@@ -49,8 +45,7 @@ static void enter(sluice_sctp *a, uint64_t flight_before) {
 	struct recovery *r = &a->recovery;
 	if (a->view.in_recovery || r->mending)
 		return;
-	struct cc_loss loss = loss_now(a);
-	a->cc->loss(&a->view, &loss);
+	a->cc->loss(&a->view);
 	a->view.in_recovery = true;
 	r->exit = a->sent.next - 1;
 	r->free_packet = true;
@@ -65,7 +60,7 @@ static void leave(sluice_sctp *a) {
 		return;
 	rack_recovery_exit(&r->rack);
 	if (a->view.in_recovery && a->cc->recovery_exit)
-		a->cc->recovery_exit(&a->view, a->now);
+		a->cc->recovery_exit(&a->view);
 	a->view.in_recovery = r->mending = false;
 }
 
@@ -139,10 +134,9 @@ static void probe_answered(sluice_sctp *a) {
 	r->probe_end = 0;
 	if (!r->probe_repeated || a->view.in_recovery || r->mending)
 		return;
-	struct cc_loss loss = loss_now(a);
-	a->cc->loss(&a->view, &loss);
+	a->cc->loss(&a->view);
 	if (a->cc->recovery_exit)
-		a->cc->recovery_exit(&a->view, a->now);
+		a->cc->recovery_exit(&a->view);
 }
 
 /* newest: the packet sent last among those of which something was acknowledged; NULL: not known. */
@@ -152,7 +146,6 @@ static struct cc_ack describe(sluice_sctp *a, const struct ack *ack, const struc
 		.now = a->now,
 		.bytes = ack->bytes,
 		.lost = a->sent.log.lost - r->lost_told,
-		.flight_before = flight_before,
 		.flight = a->sent.flight,
 		.advanced = ack->advanced,
 		.all_acked = outstanding_count(&a->sent) == 0,
@@ -298,9 +291,8 @@ static uint64_t silence(const sluice_sctp *a) {
 
 void recovery_timeout(sluice_sctp *a) {
 	struct recovery *r = &a->recovery;
-	struct cc_loss loss = loss_now(a);
 	a->view.in_recovery = false;
-	a->cc->timeout(&a->view, &loss);
+	a->cc->timeout(&a->view, r->mending);
 	if (!by_time(a)) {
 		outstanding_all_lost(&a->sent);
 		return;

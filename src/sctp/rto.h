@@ -11,6 +11,10 @@ struct rto {
 };
 
 void rto_init(struct rto *r, uint64_t initial, uint64_t min, uint64_t max);
+/* The least round trip measured; 0: none was yet. */
+static inline uint64_t rto_least_known(const struct rto *r) {
+	return r->min_rtt == UINT64_MAX ? 0 : r->min_rtt;
+}
 /* A round trip that only counts for min_rtt. */
 void rto_least(struct rto *r, uint64_t rtt);
 void rto_measure(struct rto *r, uint64_t rtt);

@@ -18,11 +18,6 @@ void sack_reset(struct sack_policy *s, enum sluice_sack_policy rule, bool believ
 	};
 }
 
-void sack_init(struct sack_policy *s, enum sluice_sack_policy rule, bool believed) {
-	s->early = NULL;
-	sack_reset(s, rule, believed);
-}
-
 void sack_free(struct sack_policy *s, sluice_env *env) {
 	env_free(env, s->early);
 	s->early = NULL;

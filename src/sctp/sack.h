@@ -44,8 +44,7 @@ struct sack_policy {
 	uint32_t early_count, early_sent; /* early[early_sent .. early_count) wait */
 };
 
-void sack_init(struct sack_policy *s, enum sluice_sack_policy rule, bool believed);
-/* What sack_init would do to one that was used: the memory stays. */
+/* A new association begins: everything as at the start but for the memory. The first time, the struct is all zero. */
 void sack_reset(struct sack_policy *s, enum sluice_sack_policy rule, bool believed);
 void sack_free(struct sack_policy *s, sluice_env *env);
 

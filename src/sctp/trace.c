@@ -455,7 +455,7 @@ static void read_metrics(const sluice_sctp *a, uint64_t *m) {
 	m[METRIC_IN_FLIGHT] = a->sent.flight;
 	m[METRIC_SRTT] = a->rto.srtt;
 	m[METRIC_RTTVAR] = a->rto.rttvar;
-	m[METRIC_MIN_RTT] = a->rto.min_rtt == UINT64_MAX ? 0 : a->rto.min_rtt;
+	m[METRIC_MIN_RTT] = rto_least_known(&a->rto);
 	m[METRIC_RTO] = a->rto.rto;
 	m[METRIC_PACING_RATE] = 8 * a->pace.rate;
 	m[METRIC_DELIVERY_RATE] = 8 * a->stats.delivery_rate;

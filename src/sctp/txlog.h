@@ -55,9 +55,6 @@ bool txlog_make_room(struct txlog *l);
 static inline bool txlog_reserve(struct txlog *l) {
 	return l->next - (l->head ? l->head : l->next) < l->capacity || txlog_make_room(l);
 }
-/* A chunk goes into a packet, the open one or a new one; `flight` is without it. Returns the packet's number. A packet holds
- * either new chunks or repeated ones; when both share a datagram they are two. */
-static inline uint64_t txlog_put(struct txlog *l, uint64_t tsn, uint32_t len, uint64_t flight, bool retransmission, uint64_t now);
 /* The datagram is full. */
 static inline void txlog_close(struct txlog *l) {
 	l->open = 0;
@@ -78,6 +75,8 @@ static inline struct tx_packet *txlog_record(const struct txlog *l, uint64_t num
 }
 
 void txlog_begin(struct txlog *l, uint64_t tsn, uint64_t flight, bool retransmission, uint64_t now);
+/* A chunk goes into a packet, the open one or a new one; `flight` is without it. Returns the packet's number. A packet holds
+ * either new chunks or repeated ones; when both share a datagram they are two. */
 static inline uint64_t txlog_put(struct txlog *l, uint64_t tsn, uint32_t len, uint64_t flight, bool retransmission,
                                  uint64_t now) {
 	const struct tx_packet *open = l->open ? txlog_record(l, l->open) : NULL;
