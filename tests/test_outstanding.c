@@ -109,6 +109,22 @@ START_TEST(test_sacks_that_bring_nothing_new_are_no_miss) {
 }
 END_TEST
 
+START_TEST(test_of_what_counted_as_lost_and_arrives_after_the_log_has_grown_nothing_is_made_up) {
+	setup();
+	queue(100, SLUICE_RELIABLE, 0);
+	transmit(1, 1000);
+	outstanding_all_lost(&sent);
+	for (uint64_t i = 0; i < 100; i++) { /* each in a packet of its own: more than the log holds at first */
+		queue(100, SLUICE_RELIABLE, 0);
+		transmit(1, 2000 + i);
+	}
+	struct ack ack = sack(1, NULL, 0, 5000);
+	ck_assert_uint_eq(ack.bytes, 100);
+	ck_assert_uint_eq(ack.newest, 0); /* its record made room for a later one */
+	teardown();
+}
+END_TEST
+
 START_TEST(test_a_retransmitted_chunk_gives_no_rtt) {
 	setup();
 	queue(100, SLUICE_RELIABLE, 0);
@@ -272,6 +288,7 @@ END_TEST
 
 SUITE("outstanding", test_a_cumulative_ack_frees_messages_and_measures_the_rtt,
       test_three_sacks_that_miss_a_tsn_mark_it_lost_once, test_sacks_that_bring_nothing_new_are_no_miss,
+      test_of_what_counted_as_lost_and_arrives_after_the_log_has_grown_nothing_is_made_up,
       test_a_retransmitted_chunk_gives_no_rtt, test_a_block_that_is_taken_back_is_one_miss,
       test_an_overtaken_sack_gives_up_nothing, test_a_message_given_up_half_cut_leaves_a_tsn_to_pass_over,
       test_a_message_past_its_retransmissions_is_abandoned_and_another_is_not,

@@ -472,10 +472,8 @@ static void books(sluice_sctp *a, uint64_t oldest) {
 		struct tx_chunk *c = outstanding_at(s, t);
 		uint64_t number;
 		struct tx_packet *p = txlog_at(&s->log, c->packet, &number);
-		if (!p || number < oldest) {
-			p = NULL;
+		if (!p)
 			c->packet = 0;
-		}
 		if (c->state == CHUNK_IN_FLIGHT) {
 			s->flight += c->len;
 			if (p)

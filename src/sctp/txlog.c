@@ -26,7 +26,7 @@ static bool grow(struct txlog *l) {
 	bigger.capacity = l->capacity ? 2 * l->capacity : FIRST_CAPACITY;
 	if (bigger.capacity > TXLOG_MAX)
 		return false;
-	bigger.ring = env_alloc(l->env, bigger.capacity * sizeof *bigger.ring);
+	bigger.ring = env_zalloc(l->env, bigger.capacity * sizeof *bigger.ring);
 	if (!bigger.ring)
 		return false;
 	for (uint64_t n = oldest(l); n < l->next; n++)

@@ -5,6 +5,7 @@
  * sees nothing else. It knows numbers, bytes and times; what the chunks are is `outstanding`'s.
  *
  *   head is the oldest linked record, tail the youngest; 0: none is linked
+ *   span > 0 in a record; 0 in a slot that had none since the ring has its size
  *   a record is linked exactly while in_flight > 0; next - (head or next) <= capacity
  *
  * Memory: 88 bytes a packet, grown by doubling to TXLOG_MAX. Should more be under way, the oldest record is forgotten: its
@@ -68,7 +69,10 @@ static inline void txlog_limited_by_app(struct txlog *l, uint64_t flight) {
 static inline struct tx_packet *txlog_at(const struct txlog *l, uint32_t number, uint64_t *whole) {
 	uint64_t n = l->next - (uint32_t)((uint32_t)l->next - number);
 	*whole = n;
-	return number == 0 || n == l->next || l->next - n > l->capacity ? NULL : &l->ring[n & (l->capacity - 1)];
+	if (number == 0 || n == l->next || l->next - n > l->capacity)
+		return NULL;
+	struct tx_packet *p = &l->ring[n & (l->capacity - 1)];
+	return p->span > 0 ? p : NULL;
 }
 static inline struct tx_packet *txlog_record(const struct txlog *l, uint64_t number) {
 	return &l->ring[number & (l->capacity - 1)];
