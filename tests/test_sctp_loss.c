@@ -81,6 +81,36 @@ START_TEST(test_three_miss_indications_make_a_fast_retransmit_and_two_do_not) {
 }
 END_TEST
 
+START_TEST(test_the_first_two_sacks_of_a_hole_let_new_data_out_one_for_one) {
+	/* RFC 3042, limited transmit: on the first two such acknowledgements new data is sent, if the peer's window allows it, so that there
+	 * will be a third. What a gap block acknowledges is in flight no more, so here the window itself sees to that. */
+	struct script s;
+	script_init(&s, book());
+	ck_assert(script_open_passive(&s));
+	uint8_t message[1000] = {1};
+	for (unsigned i = 0; i < 20; i++)
+		ck_assert_int_eq(sluice_sctp_send(s.sctp, &(sluice_send_info){0}, message, sizeof message), 0);
+	script_collect(&s);
+	unsigned sent = script_pending(&s, WIRE_DATA);
+	ck_assert_uint_lt(sent, 18); /* cwnd is full */
+	script_skip(&s);
+	s.now += 10 * SLUICE_MS;
+	for (uint16_t last = 2; last <= 3; last++) {
+		script_give_sack(&s, s.remote_tsn - 1, s.rwnd, (uint16_t[]){2, last}, 1);
+		struct wire_chunk c;
+		struct wire_data d;
+		ck_assert_uint_eq(script_pending(&s, WIRE_DATA), 1);
+		ck_assert_ptr_nonnull(script_expect(&s, WIRE_DATA, &c));
+		ck_assert_int_eq(wire_data_read(&c, &d), 0);
+		ck_assert_uint_eq(d.tsn, s.remote_tsn + sent++);
+	}
+	sluice_sctp_stats stats;
+	sluice_sctp_stats_get(s.sctp, &stats);
+	ck_assert_uint_eq(stats.retransmitted_chunks, 0);
+	script_free(&s);
+}
+END_TEST
+
 START_TEST(test_a_repeated_sack_is_no_miss_indication) {
 	/* RFC 9260, 7.2.4: "miss indications SHOULD follow the HTNA (Highest TSN Newly Acknowledged) algorithm". */
 	struct script s;
@@ -431,8 +461,9 @@ END_TEST
 
 SUITE("sctp loss", test_a_hole_in_a_burst_is_mended_without_waiting_for_t3,
       test_three_miss_indications_make_a_fast_retransmit_and_two_do_not, test_a_repeated_sack_is_no_miss_indication,
-      test_a_lost_tail_is_sent_again_when_t3_expires, test_t3_backs_off_and_the_peer_that_is_gone_is_given_up,
-      test_an_answer_resets_the_error_count, test_a_peer_that_vanished_while_idle_is_noticed_by_heartbeats,
+      test_the_first_two_sacks_of_a_hole_let_new_data_out_one_for_one, test_a_lost_tail_is_sent_again_when_t3_expires,
+      test_t3_backs_off_and_the_peer_that_is_gone_is_given_up, test_an_answer_resets_the_error_count,
+      test_a_peer_that_vanished_while_idle_is_noticed_by_heartbeats,
       test_without_heartbeats_an_idle_association_is_silent_and_never_wakes, test_the_round_trip_time_is_measured,
       test_an_outage_is_survived, test_a_clean_line_is_filled, test_a_line_with_a_short_queue_is_used_well,
       test_one_loss_in_a_hundred_does_not_stop_it, test_the_window_in_flight_never_passes_cwnd,
