@@ -275,6 +275,13 @@ bool association_reply_chunk(sluice_sctp *a, uint32_t tag, uint8_t type, const v
 	return true;
 }
 
+void association_reply_reflected(sluice_sctp *a, uint32_t tag, uint8_t type) {
+	uint8_t bytes[4];
+	struct writer w = writer_of(bytes, sizeof bytes);
+	wire_chunk_write(&w, type, WIRE_FLAG_T, NULL, 0);
+	association_reply(a, tag, bytes, sizeof bytes);
+}
+
 void association_reply_cause(sluice_sctp *a, uint32_t tag, uint8_t type, uint16_t cause, const void *info, size_t len) {
 	uint8_t bytes[8 + CAUSE_INFO_MAX];
 	struct writer w = writer_of(bytes, sizeof bytes);

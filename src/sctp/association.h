@@ -196,6 +196,8 @@ __attribute__((format(printf, 5, 6))) void association_fail(sluice_sctp *a, int 
 bool association_reply(sluice_sctp *a, uint32_t tag, const void *chunks, size_t len);
 /* The same with one chunk. */
 bool association_reply_chunk(sluice_sctp *a, uint32_t tag, uint8_t type, const void *value, size_t len);
+/* The same with an empty ABORT or SHUTDOWN COMPLETE with the T bit, under the tag of the packet that it answers. RFC 9260, 8.4. */
+void association_reply_reflected(sluice_sctp *a, uint32_t tag, uint8_t type);
 /* The same with one chunk, ABORT or ERROR, that holds one cause; RFC 9260, 3.3.10. Its information is cut at CAUSE_INFO_MAX. */
 #define CAUSE_INFO_MAX 256
 void association_reply_cause(sluice_sctp *a, uint32_t tag, uint8_t type, uint16_t cause, const void *info, size_t len);

@@ -115,9 +115,7 @@ static bool take_new(sluice_sctp *a, struct packet *p, const struct wire_data *d
 void data_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
 	struct wire_data d;
 	bool interleaved = c->type == WIRE_I_DATA;
-	/* In SHUTDOWN-RECEIVED and SHUTDOWN-ACK-SENT the peer has said that it sends no more. RFC 9260, 9.2. */
-	if (!input_state_in(a, IN(ESTABLISHED) | IN(SHUTDOWN_PENDING) | IN(SHUTDOWN_SENT)) ||
-	    (interleaved ? wire_i_data_read(c, &d) : wire_data_read(c, &d))) {
+	if (interleaved ? wire_i_data_read(c, &d) : wire_data_read(c, &d)) {
 		a->stats.chunks_discarded++;
 		return;
 	}

@@ -223,10 +223,10 @@ void handshake_adopt(sluice_sctp *a, const struct wire_init *i) {
 
 /* ---- INIT ---- */
 
-static bool init_acceptable(sluice_sctp *a, const struct packet *p, const struct wire_init *i) {
+static bool init_acceptable(sluice_sctp *a, const struct wire_init *i) {
 	/* RFC 9260, 3.3.2: "If the value of the Initiate Tag in a received INIT chunk is found to be 0, the receiver MUST silently
-	 * discard the packet." 8.5.1: the tag of a packet with INIT MUST be 0; 6.10: INIT "MUST NOT" be bundled. */
-	if (i->tag == 0 || p->header.tag != 0 || !p->only_chunk) {
+	 * discard the packet." */
+	if (i->tag == 0) {
 		a->stats.packets_discarded++;
 		return false;
 	}
@@ -307,7 +307,7 @@ void handshake_init(sluice_sctp *a, struct packet *p, const struct wire_chunk *c
 		a->stats.chunks_discarded++;
 		return;
 	}
-	if (!init_acceptable(a, p, &i))
+	if (!init_acceptable(a, &i))
 		return;
 	if (a->refuse && a->state == SLUICE_SCTP_CLOSED) {
 		/* RFC 9260, 5.1: who does not want the association answers with an ABORT: with the initiator's tag, no T bit. */
@@ -326,12 +326,10 @@ void handshake_init(sluice_sctp *a, struct packet *p, const struct wire_chunk *c
 /* ---- INIT-ACK ---- */
 
 static bool init_ack_acceptable(sluice_sctp *a, const struct packet *p, const struct wire_init *i) {
-	if (!p->only_chunk) {
-		a->stats.packets_discarded++;
-		return false;
-	}
 	if (i->tag == 0) {
-		/* RFC 9260, 3.3.3: a tag of 0 in COOKIE-WAIT: "it MUST destroy the TCB". */
+		/* RFC 9260, 3.3.3: "If an endpoint in the COOKIE-WAIT state receives an INIT ACK chunk with the Initiate Tag set to 0, it
+		 * MUST destroy the TCB and SHOULD send an ABORT chunk with the T bit set." */
+		association_reply_reflected(a, p->header.tag, WIRE_ABORT);
 		association_end(a, SLUICE_PROTOCOL, "INIT-ACK with tag 0");
 		return false;
 	}

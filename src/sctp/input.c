@@ -89,41 +89,101 @@ static void ignore_entry(sluice_sctp *a, struct packet *p, const struct wire_chu
 	(void)c;
 }
 
-/* ---- the dispatch table ---- */
+/* ---- the doors ---- */
+
+/* Where in a packet the chunk may stand. RFC 9260, 6.10: "An endpoint MUST NOT bundle INIT, INIT ACK, or SHUTDOWN COMPLETE chunks with any
+ * other chunks." 5.1, C: a COOKIE ECHO is the first chunk of its packet. */
+enum place { ANYWHERE, FIRST, ALONE };
+
+/* Which verification tag its packet must carry. RFC 9260, 8.5 and 8.5.1. */
+enum tag_rule {
+	OUR_TAG,
+	/* "... if the Verification Tag field of the packet matches its own tag and the T bit is not set OR if it is set to its Peer's Tag and
+	 * the T bit is set in the Chunk Flags." */
+	OUR_TAG_OR_T,
+	/* In COOKIE-WAIT and COOKIE-ECHOED the packet is out of the blue, whatever its tag: its sender still shuts down an older association. */
+	OUR_TAG_WHEN_OPEN,
+	NO_TAG,
+	/* The one that the cookie names, which handshake_cookie_echo() compares. */
+	COOKIES_TAG,
+};
 
 #define ALIVE                                                                                                                    \
 	(IN(COOKIE_WAIT) | IN(COOKIE_ECHOED) | IN(ESTABLISHED) | IN(SHUTDOWN_PENDING) | IN(SHUTDOWN_SENT) |                      \
 	 IN(SHUTDOWN_RECEIVED) | IN(SHUTDOWN_ACK_SENT))
 #define OPEN (IN(ESTABLISHED) | IN(SHUTDOWN_PENDING) | IN(SHUTDOWN_SENT) | IN(SHUTDOWN_RECEIVED) | IN(SHUTDOWN_ACK_SENT))
+/* RFC 9260, 9.2: who has sent a SHUTDOWN sends no more data. */
+#define TAKES_DATA (IN(ESTABLISHED) | IN(SHUTDOWN_PENDING) | IN(SHUTDOWN_SENT))
+#define ENDING (IN(SHUTDOWN_SENT) | IN(SHUTDOWN_ACK_SENT))
 
-/* In any other state a chunk is counted as discarded and skipped. */
+/* Place and tag are compared for all chunks of a packet before any of them is handled; one that does not fit discards the packet. Outside
+ * the states a chunk is counted as discarded and skipped. A type without a row is unknown: it may stand anywhere, under our tag. */
 /* clang-format off */
-static const struct dispatch {
-	uint8_t type;
-	uint32_t states;
+static const struct door {
+	uint8_t place, tag;
+	uint16_t states;
 	void (*handle)(sluice_sctp *a, struct packet *p, const struct wire_chunk *c);
-} dispatch[] = {
-	/* chunk                  states in which it is taken                                       handler */
-	{WIRE_INIT,               IN(CLOSED) | ALIVE,                                               handshake_init},
-	{WIRE_INIT_ACK,           IN(COOKIE_WAIT),                                                  handshake_init_ack},
-	{WIRE_SACK,               IN(COOKIE_ECHOED) | OPEN,                                         sack_chunk},
-	{WIRE_HEARTBEAT,          IN(COOKIE_ECHOED) | OPEN,                                         heartbeat_entry},
-	{WIRE_HEARTBEAT_ACK,      OPEN,                                                             heartbeat_ack_entry},
-	{WIRE_ABORT,              ALIVE,                                                            abort_chunk},
-	{WIRE_SHUTDOWN,           OPEN,                                                             shutdown_entry},
-	{WIRE_SHUTDOWN_ACK,       ALIVE,                                                            shutdown_ack_entry},
-	{WIRE_ERROR,              ALIVE,                                                            error_chunk},
-	{WIRE_COOKIE_ECHO,        IN(CLOSED) | ALIVE,                                               handshake_cookie_echo},
-	{WIRE_COOKIE_ACK,         IN(COOKIE_ECHOED),                                                handshake_cookie_ack},
-	{WIRE_ECNE,               OPEN,                                                             ignore_entry},
-	{WIRE_CWR,                OPEN,                                                             ignore_entry},
-	{WIRE_SHUTDOWN_COMPLETE,  IN(SHUTDOWN_ACK_SENT),                                            shutdown_complete_entry},
-	{WIRE_RE_CONFIG,          OPEN,                                                             reconfig_entry},
-	{WIRE_PAD,                IN(CLOSED) | ALIVE,                                               ignore_entry},
-	{WIRE_FORWARD_TSN,        OPEN,                                                             forward_tsn_entry},
-	{WIRE_I_FORWARD_TSN,      OPEN,                                                             forward_tsn_entry},
+} doors[256] = {
+	/* chunk                     place     tag                states in which it is taken    handler */
+	[WIRE_DATA]              = { ANYWHERE, OUR_TAG,           TAKES_DATA,                    data_chunk },
+	[WIRE_INIT]              = { ALONE,    NO_TAG,            IN(CLOSED) | ALIVE,            handshake_init },
+	[WIRE_INIT_ACK]          = { ALONE,    OUR_TAG,           IN(COOKIE_WAIT),               handshake_init_ack },
+	[WIRE_SACK]              = { ANYWHERE, OUR_TAG,           IN(COOKIE_ECHOED) | OPEN,      sack_chunk },
+	[WIRE_HEARTBEAT]         = { ANYWHERE, OUR_TAG,           IN(COOKIE_ECHOED) | OPEN,      heartbeat_entry },
+	[WIRE_HEARTBEAT_ACK]     = { ANYWHERE, OUR_TAG,           OPEN,                          heartbeat_ack_entry },
+	[WIRE_ABORT]             = { ANYWHERE, OUR_TAG_OR_T,      ALIVE,                         abort_chunk },
+	[WIRE_SHUTDOWN]          = { ANYWHERE, OUR_TAG,           OPEN,                          shutdown_entry },
+	[WIRE_SHUTDOWN_ACK]      = { ANYWHERE, OUR_TAG_WHEN_OPEN, ENDING,                        shutdown_ack_entry },
+	[WIRE_ERROR]             = { ANYWHERE, OUR_TAG,           ALIVE,                         error_chunk },
+	[WIRE_COOKIE_ECHO]       = { FIRST,    COOKIES_TAG,       IN(CLOSED) | ALIVE,            handshake_cookie_echo },
+	[WIRE_COOKIE_ACK]        = { ANYWHERE, OUR_TAG,           IN(COOKIE_ECHOED),             handshake_cookie_ack },
+	[WIRE_ECNE]              = { ANYWHERE, OUR_TAG,           OPEN,                          ignore_entry },
+	[WIRE_CWR]               = { ANYWHERE, OUR_TAG,           OPEN,                          ignore_entry },
+	[WIRE_SHUTDOWN_COMPLETE] = { ALONE,    OUR_TAG_OR_T,      IN(SHUTDOWN_ACK_SENT),         shutdown_complete_entry },
+	[WIRE_I_DATA]            = { ANYWHERE, OUR_TAG,           TAKES_DATA,                    data_chunk },
+	[WIRE_RE_CONFIG]         = { ANYWHERE, OUR_TAG,           OPEN,                          reconfig_entry },
+	[WIRE_PAD]               = { ANYWHERE, OUR_TAG,           ALIVE,                         ignore_entry },
+	[WIRE_FORWARD_TSN]       = { ANYWHERE, OUR_TAG,           OPEN,                          forward_tsn_entry },
+	[WIRE_I_FORWARD_TSN]     = { ANYWHERE, OUR_TAG,           OPEN,                          forward_tsn_entry },
 };
 /* clang-format on */
+
+static bool tag_fits(const sluice_sctp *a, const struct packet *p, const struct wire_chunk *c, bool ours) {
+	switch (doors[c->type].tag) {
+	case OUR_TAG_OR_T:
+		if (c->flags & WIRE_FLAG_T)
+			return a->state != SLUICE_SCTP_CLOSED && a->peer_tag != 0 && p->header.tag == a->peer_tag;
+		return ours;
+	case OUR_TAG_WHEN_OPEN:
+		return ours && !input_state_in(a, IN(COOKIE_WAIT) | IN(COOKIE_ECHOED));
+	case NO_TAG:
+		return p->header.tag == 0;
+	case COOKIES_TAG:
+		return true;
+	default:
+		return ours;
+	}
+}
+
+enum admission { ADMITTED, DISCARDED, OUT_OF_THE_BLUE };
+
+/* c: the first chunk; rest: behind it. */
+static enum admission admit(const sluice_sctp *a, const struct packet *p, const struct wire_chunk *first, struct reader rest) {
+	/* What stands behind a COOKIE ECHO is for the association that the cookie makes, and is not looked at if the cookie is refused. */
+	bool ours = (p->header.tag == a->local_tag && a->state != SLUICE_SCTP_CLOSED) || first->type == WIRE_COOKIE_ECHO;
+	enum admission result = ADMITTED;
+	struct wire_chunk c = *first;
+	do {
+		const struct door *d = &doors[c.type];
+		if (__builtin_expect(d->place == ANYWHERE && d->tag == OUR_TAG && ours, 1))
+			continue;
+		if (d->place == ALONE ? !p->only_chunk : d->place == FIRST && c.value != first->value)
+			return DISCARDED;
+		if (!tag_fits(a, p, &c, ours))
+			result = OUT_OF_THE_BLUE;
+	} while (wire_chunk_next(&rest, &c) == 1);
+	return result;
+}
 
 /* RFC 9260, 3.2: the two highest bits say what becomes of a chunk that nobody knows. */
 static void unknown_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
@@ -138,21 +198,58 @@ static void unknown_chunk(sluice_sctp *a, struct packet *p, const struct wire_ch
 }
 
 static void dispatch_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
-	/* DATA and I-DATA are nearly everything there is, so they do not wait for the table. */
-	if (c->type == WIRE_DATA || c->type == WIRE_I_DATA) {
-		data_chunk(a, p, c);
-		return;
+	const struct door *d = &doors[c->type];
+	if (!d->handle)
+		unknown_chunk(a, p, c);
+	else if (input_state_in(a, d->states))
+		d->handle(a, p, c);
+	else
+		a->stats.chunks_discarded++;
+}
+
+/* ---- out of the blue: RFC 9260, 8.4 ---- */
+
+static bool reports_stale_cookie(const struct wire_chunk *c) {
+	struct reader r = reader_of(c->value, c->len);
+	struct wire_param cause;
+	if (c->type != WIRE_ERROR)
+		return false;
+	while (wire_param_next(&r, &cause) == 1)
+		if (cause.type == WIRE_CAUSE_STALE_COOKIE)
+			return true;
+	return false;
+}
+
+/* Points 2 and 5 to 8, which ask what the packet contains, wherever in it: an ABORT is never answered; then a SHUTDOWN ACK is, with
+ * SHUTDOWN COMPLETE; then SHUTDOWN COMPLETE, COOKIE ACK and a stale cookie are not; all else is answered with an ABORT. Returns that
+ * chunk's type, or -1. */
+static int answer_to_stranger(struct reader chunks) {
+	bool shutdown_ack = false, silent = false;
+	struct wire_chunk c;
+	while (wire_chunk_next(&chunks, &c) == 1) {
+		if (c.type == WIRE_ABORT)
+			return -1;
+		shutdown_ack |= c.type == WIRE_SHUTDOWN_ACK;
+		silent |= c.type == WIRE_SHUTDOWN_COMPLETE || c.type == WIRE_COOKIE_ACK || reports_stale_cookie(&c);
 	}
-	for (size_t i = 0; i < sizeof dispatch / sizeof *dispatch; i++) {
-		if (dispatch[i].type != c->type)
-			continue;
-		if (input_state_in(a, dispatch[i].states))
-			dispatch[i].handle(a, p, c);
-		else
-			a->stats.chunks_discarded++;
+	return shutdown_ack ? WIRE_SHUTDOWN_COMPLETE : silent ? -1 : WIRE_ABORT;
+}
+
+/* A packet with a tag that is not ours, or for an association that is not there. */
+static void out_of_the_blue(sluice_sctp *a, const struct packet *p, struct reader chunks) {
+	/* 8.5.1, A: what has the tag 0 and is no INIT alone is discarded silently. */
+	if (p->header.tag == 0)
 		return;
-	}
-	unknown_chunk(a, p, c);
+	/* The peer has our INIT from elsewhere and is ahead of us, who have not got its: it will repeat itself. */
+	if (a->described && p->header.tag == a->local_tag)
+		return;
+	int type = answer_to_stranger(chunks);
+	/* 8.5: a packet under a wrong tag is discarded silently where an association stands. Where one is being opened, the exception is the
+	 * SHUTDOWN ACK. */
+	bool answered = type == WIRE_SHUTDOWN_COMPLETE ? input_state_in(a, IN(CLOSED) | IN(COOKIE_WAIT) | IN(COOKIE_ECHOED))
+	                                               : type == WIRE_ABORT && a->state == SLUICE_SCTP_CLOSED;
+	if (answered)
+		association_reply_reflected(a, p->header.tag, (uint8_t)type);
 }
 
 /* ---- is the packet ours? ---- */
@@ -166,47 +263,7 @@ static bool checksum_fits(const sluice_sctp *a, const struct packet *p, uint8_t 
 	return crc32c_packet(p->data, p->len) == p->header.checksum;
 }
 
-static void reply_out_of_the_blue(sluice_sctp *a, const struct packet *p, uint8_t type) {
-	/* RFC 9260, 8.4, 8): "the receiver SHOULD respond to the sender of the OOTB packet with an ABORT chunk. When sending the ABORT
-	 * chunk, the receiver of the OOTB packet MUST fill in the Verification Tag field of the outbound packet with the value found in
-	 * the Verification Tag field of the OOTB packet and set the T bit"; 5) SHUTDOWN ACK is answered with SHUTDOWN COMPLETE. */
-	uint8_t bytes[4];
-	struct writer w = writer_of(bytes, sizeof bytes);
-	wire_chunk_write(&w, type, WIRE_FLAG_T, NULL, 0);
-	association_reply(a, p->header.tag, bytes, sizeof bytes);
-}
-
-/* A packet with a tag that is not ours, or for an association that is not there. RFC 9260, 8.4. */
-static void out_of_the_blue(sluice_sctp *a, const struct packet *p, uint8_t first) {
-	a->stats.packets_discarded++;
-	/* The peer has our INIT from elsewhere and is ahead of us, who have not got its: it will repeat itself. */
-	if (a->described && p->header.tag == a->local_tag)
-		return;
-	if (first == WIRE_SHUTDOWN_ACK)
-		reply_out_of_the_blue(a, p, WIRE_SHUTDOWN_COMPLETE);
-	else if (a->state == SLUICE_SCTP_CLOSED && first != WIRE_ABORT && first != WIRE_SHUTDOWN_COMPLETE &&
-	         first != WIRE_INIT_ACK && first != WIRE_COOKIE_ACK && first != WIRE_ERROR)
-		reply_out_of_the_blue(a, p, WIRE_ABORT);
-}
-
-/* RFC 9260, 8.5 and 8.5.1. */
-static bool tag_fits(const sluice_sctp *a, const struct packet *p, const struct wire_chunk *first) {
-	uint32_t tag = p->header.tag;
-	switch (first->type) {
-	case WIRE_INIT:
-	case WIRE_COOKIE_ECHO: /* compared with the cookie's */
-		return true;
-	case WIRE_ABORT:
-	case WIRE_SHUTDOWN_COMPLETE:
-		/* "... if the Verification Tag field of the packet matches its own tag and the T bit is not set OR if it is
-		 * set to its Peer's Tag and the T bit is set in the Chunk Flags." */
-		return (first->flags & WIRE_FLAG_T) ? a->peer_tag != 0 && tag == a->peer_tag : tag == a->local_tag;
-	default:
-		return a->state != SLUICE_SCTP_CLOSED && tag == a->local_tag;
-	}
-}
-
-/* The header, the checksum, the ports and the tag; `chunks` is left at the first chunk. */
+/* The header, the checksum, the ports and the doors; `chunks` is left at the first chunk. */
 static bool packet_open(sluice_sctp *a, const sluice_datagram *d, struct packet *p, struct reader *chunks) {
 	*chunks = reader_of(d->data, d->len);
 	*p = (struct packet){.data = d->data, .len = d->len, .slab = d->slab};
@@ -221,12 +278,10 @@ static bool packet_open(sluice_sctp *a, const sluice_datagram *d, struct packet 
 		return false;
 	if (p->header.dst_port != a->config.local_port || p->header.src_port != a->config.remote_port)
 		return false;
-	if (!tag_fits(a, p, &first)) {
-		out_of_the_blue(a, p, first.type);
-		a->stats.packets_discarded--; /* the caller counts it */
-		return false;
-	}
-	return true;
+	enum admission admission = admit(a, p, &first, peek);
+	if (admission == OUT_OF_THE_BLUE)
+		out_of_the_blue(a, p, *chunks);
+	return admission == ADMITTED;
 }
 
 /* ---- the verb ---- */

@@ -76,27 +76,12 @@ void shutdown_chunk(sluice_sctp *a, const struct wire_chunk *c) {
 	}
 }
 
-static void reply_shutdown_complete(sluice_sctp *a, uint32_t tag, uint8_t flags) {
-	uint8_t bytes[4];
-	struct writer w = writer_of(bytes, sizeof bytes);
-	wire_chunk_write(&w, WIRE_SHUTDOWN_COMPLETE, flags, NULL, 0);
-	association_reply(a, tag, bytes, sizeof bytes);
-}
-
 void shutdown_ack_chunk(sluice_sctp *a, struct packet *p) {
-	if (input_state_in(a, IN(SHUTDOWN_SENT) | IN(SHUTDOWN_ACK_SENT))) {
-		/* The sender of the SHUTDOWN "MUST stop the T2-shutdown timer, send a SHUTDOWN COMPLETE chunk to its peer, and
-		 * remove all record of the association". */
-		reply_shutdown_complete(a, a->peer_tag, 0);
-		association_end(a, 0, "shut down");
-		p->stop = true;
-	} else if (input_state_in(a, IN(COOKIE_WAIT) | IN(COOKIE_ECHOED))) {
-		/* 8.5.1, E: in these states it is treated as a packet out of the blue: its sender still shuts down an older
-		 * association. */
-		reply_shutdown_complete(a, p->header.tag, WIRE_FLAG_T);
-	} else {
-		a->stats.chunks_discarded++;
-	}
+	/* The sender of the SHUTDOWN "MUST stop the T2-shutdown timer, send a SHUTDOWN COMPLETE chunk to its peer, and remove all record of
+	 * the association". */
+	association_reply_chunk(a, a->peer_tag, WIRE_SHUTDOWN_COMPLETE, NULL, 0);
+	association_end(a, 0, "shut down");
+	p->stop = true;
 }
 
 void shutdown_complete_chunk(sluice_sctp *a) {
