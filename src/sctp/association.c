@@ -113,6 +113,9 @@ int sluice_sctp_new(sluice_env *env, const sluice_sctp_config *config, sluice_sc
 	a->window->opened = data_window_opened;
 	a->window->owner = a;
 	env_entropy(env, a->secret, sizeof a->secret);
+	env_entropy(env, &a->clock, sizeof a->clock);
+	a->clock %= DURATION_MAX;
+	a->now = a->out.now = a->clock;
 	outgoing_init(&a->out, env, &a->events, complete.high_water ? complete.high_water : HIGH_WATER,
 	              sched_by_number(complete.scheduler));
 	rwnd_init(&a->rwnd, env, complete.receive_window, complete.receive_window_max);

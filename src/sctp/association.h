@@ -117,13 +117,16 @@ struct sluice_sctp {
 	bool described;             /* CLOSED, and local_tag and local_tsn were told to somebody */
 	bool heartbeat_unscheduled; /* established outside of a verb */
 	bool handed_over;           /* CLOSED, and lives elsewhere */
-	uint64_t clock;             /* what is added to the time that the verbs are given: it was handed over by another clock */
-	uint64_t now;               /* of the last verb */
-	struct trace *trace;        /* NULL: nobody listens */
+	/* Added to the time that the verbs are given. A random number at first, as cookies and HEARTBEATs show the sum, and the host's uptime
+	 * is nobody's business; behind a hand-over it makes the new host's clock go on where the old one's stopped. */
+	uint64_t clock;
+	uint64_t now;        /* of the last verb */
+	struct trace *trace; /* NULL: nobody listens */
 
 	/* who we are to each other */
 	uint32_t local_tag, peer_tag;
 	uint32_t local_tsn; /* initial */
+	uint64_t tie;       /* RFC 9260, 2.3, Tie-Tags: stands for both tags in cookies for an INIT that may be a stranger's */
 	uint8_t secret[COOKIE_SECRET_SIZE];
 	uint16_t outbound, inbound; /* streams, negotiated */
 	bool peer_forward_tsn, peer_reconfig, peer_pad;

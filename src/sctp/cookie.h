@@ -2,7 +2,11 @@
  *
  * RFC 9260, 5.1.3: a MAC, "a timestamp on when the State Cookie is created, and the lifespan of the State Cookie, along with
  * all the information necessary for it to establish the association". A cookie is authentic when its HMAC-SHA-256 under our
- * secret is right; how old it may be is judged by the caller's clock. */
+ * secret is right; how old it may be is judged by the caller's clock.
+ *
+ * It is not encrypted, because nothing in it is a secret: the peer's INIT is its own, and our tag and TSN stand in the INIT-ACK
+ * around it. The association that stood when the INIT came is named by a random number (the Tie-Tags of RFC 9260, 2.3, as one), not
+ * by its tags, for the INIT may be a stranger's. `created` is by the association's clock, which begins at a random time. */
 #ifndef SCTP_COOKIE_H
 #define SCTP_COOKIE_H
 
@@ -21,7 +25,7 @@ struct cookie {
 	uint64_t created; /* ns */
 	uint32_t local_tag, peer_tag;
 	uint32_t local_tsn, peer_tsn; /* initial ones */
-	uint32_t local_tie, peer_tie; /* tags of the association that stood when the INIT came; 0: none */
+	uint64_t tie;                 /* of the association that stood when the INIT came; 0: none */
 	uint32_t peer_a_rwnd;
 	uint16_t peer_outbound, peer_inbound; /* streams as the peer's INIT named them */
 	uint16_t local_port, peer_port;

@@ -18,8 +18,17 @@ void handshake_reset(sluice_sctp *a) {
 	a->peer_tag = 0;
 }
 
+static uint64_t random_tie(sluice_sctp *a) {
+	uint64_t tie;
+	do
+		env_entropy(a->env, &tie, sizeof tie);
+	while (tie == 0);
+	return tie;
+}
+
 /* Nothing of an earlier association is left: streams begin at SSN 0 both ways. */
 static void begin_anew(sluice_sctp *a) {
+	a->tie = random_tie(a);
 	uint32_t id = 0;
 	for (struct tx_stream *s; (s = idmap_next(&a->out.streams, &id)); id++) {
 		s->next_mid[0] = s->next_mid[1] = 0;
@@ -245,7 +254,7 @@ static bool init_acceptable(sluice_sctp *a, const struct wire_init *i) {
 
 /* The tags and TSN that our INIT-ACK names. RFC 9260, 5.2.1: in COOKIE-WAIT and COOKIE-ECHOED "an endpoint MUST respond with an
  * INIT ACK chunk using the same parameters it sent in its original INIT chunk (including its Initiate Tag, unchanged)"; 5.2.2: in
- * other states a new tag, and the Tie-Tags are the tags of the association that stands. */
+ * other states a new tag, and Tie-Tags that name the association that stands. */
 static void fill_own_side(sluice_sctp *a, struct cookie *k) {
 	if (a->state == SLUICE_SCTP_COOKIE_WAIT || a->state == SLUICE_SCTP_COOKIE_ECHOED) {
 		k->local_tag = a->local_tag;
@@ -254,10 +263,8 @@ static void fill_own_side(sluice_sctp *a, struct cookie *k) {
 		k->local_tag = random_tag(a);
 		k->local_tsn = env_random32(a->env);
 	}
-	if (a->state != SLUICE_SCTP_CLOSED) {
-		k->local_tie = a->local_tag;
-		k->peer_tie = a->peer_tag;
-	}
+	if (a->state != SLUICE_SCTP_CLOSED)
+		k->tie = a->tie;
 }
 
 static void reply_init_ack(sluice_sctp *a, const struct packet *p, const struct wire_init *i) {
@@ -466,7 +473,8 @@ static void cookie_restarts(sluice_sctp *a, struct packet *p, const struct cooki
 
 enum action { ACTION_RESTART, ACTION_COLLISION, ACTION_SAME, ACTION_DISCARD };
 
-/* RFC 9260, 5.2.4, Table 12:  local tag | peer's tag | local tie | peer's tie | action
+/* RFC 9260, 5.2.4, Table 12; both ties are one here:
+ *                             local tag | peer's tag | local tie | peer's tie | action
  *                              X         | X          | M         | M          | A
  *                              M         | X          | any       | any        | B
  *                              M         | 0          | any       | any        | B
@@ -476,7 +484,7 @@ static enum action match(const sluice_sctp *a, const struct cookie *k) {
 	bool local = k->local_tag == a->local_tag, peer = k->peer_tag == a->peer_tag;
 	if (local)
 		return peer ? ACTION_SAME : ACTION_COLLISION;
-	if (!peer && k->local_tie == a->local_tag && k->peer_tie == a->peer_tag)
+	if (!peer && k->tie == a->tie)
 		return ACTION_RESTART;
 	return ACTION_DISCARD;
 }
