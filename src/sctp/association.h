@@ -11,7 +11,7 @@
  *   trace.c        what happened, told to the app
  *
  * Below them stand modules that know nothing of the association: tsnmap, reassembly, message, outgoing, outstanding, rto,
- * cc, cookie, events, idmap. */
+ * cc, cookie, addresses, events, idmap. */
 #ifndef SCTP_ASSOCIATION_H
 #define SCTP_ASSOCIATION_H
 
@@ -127,6 +127,7 @@ struct sluice_sctp {
 	uint32_t local_tag, peer_tag;
 	uint32_t local_tsn; /* initial */
 	uint64_t tie;       /* RFC 9260, 2.3, Tie-Tags: stands for both tags in cookies for an INIT that may be a stranger's */
+	uint64_t peer_addresses; /* see addresses.h */
 	uint8_t secret[COOKIE_SECRET_SIZE];
 	uint16_t outbound, inbound; /* streams, negotiated */
 	bool peer_forward_tsn, peer_reconfig, peer_pad;

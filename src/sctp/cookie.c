@@ -36,6 +36,7 @@ bool cookie_write(const struct cookie *c, const uint8_t secret[COOKIE_SECRET_SIZ
 	p = add32(p, c->peer_tsn);
 	p = add64(p, c->tie);
 	p = add32(p, c->peer_a_rwnd);
+	p = add64(p, c->peer_addresses);
 	p = add16(p, c->peer_outbound);
 	p = add16(p, c->peer_inbound);
 	p = add16(p, c->local_port);
@@ -60,6 +61,7 @@ bool cookie_read(const uint8_t *data, size_t len, const uint8_t secret[COOKIE_SE
 	c->peer_tsn = read_be32(&r);
 	c->tie = read_be64(&r);
 	c->peer_a_rwnd = read_be32(&r);
+	c->peer_addresses = read_be64(&r);
 	c->peer_outbound = read_be16(&r);
 	c->peer_inbound = read_be16(&r);
 	c->local_port = read_be16(&r);

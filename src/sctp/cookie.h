@@ -14,7 +14,7 @@
 #include "wire/wire.h"
 
 #define COOKIE_SECRET_SIZE 32
-#define COOKIE_SIZE (60 + CRYPTO_SHA256_SIZE)
+#define COOKIE_SIZE (68 + CRYPTO_SHA256_SIZE)
 
 /* What the peer's INIT or INIT-ACK says that it can do. */
 struct capabilities {
@@ -27,6 +27,7 @@ struct cookie {
 	uint32_t local_tsn, peer_tsn; /* initial ones */
 	uint64_t tie;                 /* of the association that stood when the INIT came; 0: none */
 	uint32_t peer_a_rwnd;
+	uint64_t peer_addresses;              /* see addresses.h */
 	uint16_t peer_outbound, peer_inbound; /* streams as the peer's INIT named them */
 	uint16_t local_port, peer_port;
 	uint64_t lifetime; /* ns */

@@ -75,8 +75,8 @@ static void took(struct blob *b, int error) {
 static void association_numbers(struct blob *b, sluice_sctp *a) {
 	FIELD(a->state), FIELD(a->pending), FIELD(a->now);
 	FLAG(a->refuse), FLAG(a->shutdown_wanted), FLAG(a->announced), FLAG(a->heartbeat_unscheduled);
-	FIELD(a->local_tag), FIELD(a->peer_tag), FIELD(a->local_tsn), FIELD(a->tie), FIELD(a->secret), FIELD(a->outbound),
-		FIELD(a->inbound);
+	FIELD(a->local_tag), FIELD(a->peer_tag), FIELD(a->local_tsn), FIELD(a->tie), FIELD(a->peer_addresses), FIELD(a->secret),
+		FIELD(a->outbound), FIELD(a->inbound);
 	FLAG(a->peer_forward_tsn), FLAG(a->peer_reconfig), FLAG(a->peer_pad), FLAG(a->interleaving), FLAG(a->send_zero_checksum);
 	FIELD(a->peer_window_max), FIELD(a->peer_a_rwnd), FIELD(a->last_data_sent), FIELD(a->burst_end), FIELD(a->probe_interval);
 	FLAG(a->probe_now);

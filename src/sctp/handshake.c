@@ -1,5 +1,6 @@
 /* handshake: INIT, INIT-ACK, COOKIE-ECHO, COOKIE-ACK; simultaneous open and restart. RFC 9260, 5. */
 #include "base/serial.h"
+#include "sctp/addresses.h"
 #include "sctp/association.h"
 
 #define STALE_COOKIE_TRIES 3
@@ -226,6 +227,7 @@ static void establish(sluice_sctp *a) {
 void handshake_adopt(sluice_sctp *a, const struct wire_init *i) {
 	struct capabilities can = capabilities_of(i);
 	take_capabilities(a, &can);
+	a->peer_addresses = addresses_of(i);
 	take_peer(a, i->tag, i->tsn, i->a_rwnd, i->outbound_streams, i->inbound_streams);
 	establish(a);
 }
@@ -246,7 +248,8 @@ static bool init_acceptable(sluice_sctp *a, const struct wire_init *i) {
 	}
 	/* 3.3.2.1.4: who receives a Host Name Address "MUST send an ABORT chunk" and may say "Unresolvable Address". */
 	if (i->has_host_name) {
-		association_reply_cause(a, i->tag, WIRE_ABORT, WIRE_CAUSE_UNRESOLVABLE_ADDRESS, NULL, 0);
+		association_reply_cause(a, i->tag, WIRE_ABORT, WIRE_CAUSE_UNRESOLVABLE_ADDRESS, i->host_name.raw,
+		                        i->host_name.raw_len);
 		return false;
 	}
 	return true;
@@ -267,6 +270,18 @@ static void fill_own_side(sluice_sctp *a, struct cookie *k) {
 		k->tie = a->tie;
 }
 
+/* RFC 9260, 5.2.2: an unexpected INIT that adds addresses to the association is answered with an ABORT, which "SHOULD list the addresses that
+ * were added"; 5.2.1: in COOKIE-ECHOED too. The association stays as it is. In COOKIE-WAIT nothing is known of the peer yet. */
+static bool adds_addresses(sluice_sctp *a, const struct wire_init *i) {
+	uint8_t added[CAUSE_INFO_MAX];
+	if (input_state_in(a, IN(CLOSED) | IN(COOKIE_WAIT)))
+		return false;
+	size_t len = addresses_added(i, a->peer_addresses, added, sizeof added);
+	if (len)
+		association_reply_cause(a, i->tag, WIRE_ABORT, WIRE_CAUSE_RESTART_NEW_ADDRESS, added, len);
+	return len > 0;
+}
+
 static void reply_init_ack(sluice_sctp *a, const struct packet *p, const struct wire_init *i) {
 	struct cookie k = {
 		.created = a->now,
@@ -274,6 +289,7 @@ static void reply_init_ack(sluice_sctp *a, const struct packet *p, const struct 
 		.peer_tag = i->tag,
 		.peer_tsn = i->tsn,
 		.peer_a_rwnd = i->a_rwnd,
+		.peer_addresses = addresses_of(i),
 		.peer_outbound = i->outbound_streams,
 		.peer_inbound = i->inbound_streams,
 		.local_port = p->header.dst_port,
@@ -289,6 +305,9 @@ static void reply_init_ack(sluice_sctp *a, const struct packet *p, const struct 
 	if (!cookie_write(&k, a->secret, cookie))
 		return;
 	struct wire_init answer = describe(a, k.local_tag, k.local_tsn);
+	/* RFC 9260, 3.3.3: OS "SHOULD NOT be greater than the MIS value sent in the INIT chunk"; but see 5.2.1 above. */
+	if (!input_state_in(a, IN(COOKIE_WAIT) | IN(COOKIE_ECHOED)))
+		answer.outbound_streams = min16(answer.outbound_streams, i->inbound_streams);
 	/* Who does not declare it does not leave the checksum out either, and some (pion's SCTP 1.8) discard a whole packet for a
 	 * parameter that they do not know. Their own INIT, answered without it, still makes the association. */
 	answer.has_zero_checksum = answer.has_zero_checksum && k.can.zero_checksum;
@@ -327,10 +346,16 @@ void handshake_init(sluice_sctp *a, struct packet *p, const struct wire_chunk *c
 		a->pending |= PENDING_SHUTDOWN_ACK;
 		return;
 	}
-	reply_init_ack(a, p, &i);
+	if (!adds_addresses(a, &i))
+		reply_init_ack(a, p, &i);
 }
 
 /* ---- INIT-ACK ---- */
+
+static void refuse_init_ack(sluice_sctp *a, uint32_t tag, uint16_t cause, const void *info, size_t len, const char *why) {
+	association_reply_cause(a, tag, WIRE_ABORT, cause, info, len);
+	association_end(a, SLUICE_PROTOCOL, "INIT-ACK %s", why);
+}
 
 static bool init_ack_acceptable(sluice_sctp *a, const struct packet *p, const struct wire_init *i) {
 	if (i->tag == 0) {
@@ -340,17 +365,19 @@ static bool init_ack_acceptable(sluice_sctp *a, const struct packet *p, const st
 		association_end(a, SLUICE_PROTOCOL, "INIT-ACK with tag 0");
 		return false;
 	}
-	a->peer_tag = i->tag; /* for the ABORT, if there is to be one */
 	if (i->outbound_streams == 0 || i->inbound_streams == 0) {
-		association_fail(a, SLUICE_PROTOCOL, WIRE_CAUSE_INVALID_PARAM, false, "INIT-ACK with no streams");
+		refuse_init_ack(a, i->tag, WIRE_CAUSE_INVALID_PARAM, NULL, 0, "with no streams");
 		return false;
 	}
 	if (!i->cookie) {
-		association_fail(a, SLUICE_PROTOCOL, WIRE_CAUSE_MISSING_PARAM, false, "INIT-ACK without a cookie");
+		/* 3.3.10.2: how many are missing, and the type of each. */
+		static const uint8_t missing[] = {0, 0, 0, 1, 0, WIRE_PARAM_STATE_COOKIE};
+		refuse_init_ack(a, i->tag, WIRE_CAUSE_MISSING_PARAM, missing, sizeof missing, "without a cookie");
 		return false;
 	}
 	if (i->has_host_name) {
-		association_fail(a, SLUICE_PROTOCOL, WIRE_CAUSE_UNRESOLVABLE_ADDRESS, false, "INIT-ACK with a host name");
+		refuse_init_ack(a, i->tag, WIRE_CAUSE_UNRESOLVABLE_ADDRESS, i->host_name.raw, i->host_name.raw_len,
+		                "with a host name");
 		return false;
 	}
 	return true;
@@ -389,12 +416,14 @@ void handshake_init_ack(sluice_sctp *a, struct packet *p, const struct wire_chun
 	}
 	if (!init_ack_acceptable(a, p, &i))
 		return;
+	a->peer_tag = i.tag; /* for the ABORT, if there is to be one */
 	if (!keep_echo(a, &i)) {
 		association_fail(a, SLUICE_NO_MEMORY, WIRE_CAUSE_OUT_OF_RESOURCE, false, "no room for the cookie");
 		return;
 	}
 	struct capabilities can = capabilities_of(&i);
 	take_capabilities(a, &can);
+	a->peer_addresses = addresses_of(&i);
 	take_peer(a, i.tag, i.tsn, i.a_rwnd, i.outbound_streams, i.inbound_streams);
 	a->state = SLUICE_SCTP_COOKIE_ECHOED;
 	a->t1_retries = 0;
@@ -432,6 +461,7 @@ static void reply_stale_cookie(sluice_sctp *a, const struct cookie *k) {
 
 static void adopt(sluice_sctp *a, const struct cookie *k) {
 	take_capabilities(a, &k->can);
+	a->peer_addresses = k->peer_addresses;
 	take_peer(a, k->peer_tag, k->peer_tsn, k->peer_a_rwnd, k->peer_outbound, k->peer_inbound);
 	establish(a);
 	a->pending = (a->pending & ~(uint32_t)(PENDING_INIT | PENDING_COOKIE_ECHO)) | PENDING_COOKIE_ACK;

@@ -82,6 +82,7 @@ static int param_read(struct wire_init *i, const struct wire_param *p) {
 		return cookie_preservative_read(i, p);
 	case WIRE_PARAM_HOST_NAME:
 		i->has_host_name = true;
+		i->host_name = *p;
 		return 0;
 	/* One path, which the layer below chose: addresses are not used, but a wrong length is still wrong. */
 	case WIRE_PARAM_IPV4:
@@ -111,8 +112,10 @@ int wire_init_read(const struct wire_chunk *c, struct wire_init *i) {
 		.outbound_streams = get_be16(c->value + 8),
 		.inbound_streams = get_be16(c->value + 10),
 		.tsn = get_be32(c->value + 12),
+		.params = c->value + INIT_FIXED,
+		.params_len = c->len - INIT_FIXED,
 	};
-	struct reader r = reader_of(c->value + INIT_FIXED, c->len - INIT_FIXED);
+	struct reader r = reader_of(i->params, i->params_len);
 	struct wire_param p;
 	int found;
 	while ((found = wire_param_next(&r, &p)) == 1) {

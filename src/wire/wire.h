@@ -243,6 +243,9 @@ struct wire_init {
 	bool has_cookie_preservative;
 	uint32_t cookie_preservative; /* ms */
 	bool has_host_name;           /* RFC 9260, 3.3.2.1.4: "MUST send an ABORT chunk" */
+	struct wire_param host_name;
+	const uint8_t *params; /* all of them, for who looks for others */
+	size_t params_len;
 
 	/* Parameters that asked to be reported, up to a bound; the rest is not. stopped: one of them also ended the reading. */
 	struct wire_param unrecognized[WIRE_UNRECOGNIZED_MAX];
