@@ -74,6 +74,32 @@ START_TEST(test_any_set_of_ids_is_listed_in_order) {
 }
 END_TEST
 
+START_TEST(test_what_is_taken_out_costs_nothing_any_more) {
+	struct idmap m = make();
+	static int entries[65536];
+	for (uint32_t id = 0; id < 65536; id += 13)
+		ck_assert(idmap_set(&m, (uint16_t)id, &entries[id]));
+	ck_assert(idmap_set(&m, 13, &entries[14])); /* in place of another */
+	ck_assert_uint_eq(m.count, 5042);
+	idmap_remove(&m, 12); /* not there */
+	for (uint32_t id = 13; id < 65536; id += 13)
+		idmap_remove(&m, (uint16_t)id);
+	ck_assert_uint_eq(m.count, 1);
+	for (uint32_t page = 0; page < m.page_count; page++)
+		ck_assert_int_eq(m.pages[page] != NULL, page == 0);
+	uint32_t id = 0;
+	ck_assert_ptr_eq(idmap_next(&m, &id), &entries[0]);
+	ck_assert_ptr_null(idmap_next(&m, &(uint32_t){1}));
+	idmap_remove(&m, 0);
+	ck_assert_ptr_null(m.pages);
+	ck_assert_uint_eq(m.page_count, 0);
+	ck_assert_ptr_null(idmap_get(&m, 0));
+	ck_assert(idmap_set(&m, 77, &entries[7]));
+	ck_assert_ptr_eq(idmap_get(&m, 77), &entries[7]);
+	unmake(&m);
+}
+END_TEST
+
 START_TEST(test_each_allocation_may_fail) {
 	struct idmap m = make();
 	for (uint32_t id = 0; id < 65536; id += 777) {
@@ -91,4 +117,4 @@ START_TEST(test_each_allocation_may_fail) {
 END_TEST
 
 SUITE("idmap", test_an_empty_map_has_nothing, test_first_and_last_ids_are_ids_like_others, test_any_set_of_ids_is_listed_in_order,
-      test_each_allocation_may_fail)
+      test_what_is_taken_out_costs_nothing_any_more, test_each_allocation_may_fail)

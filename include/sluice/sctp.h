@@ -275,6 +275,10 @@ SLUICE_API int sluice_sctp_set_partial_delivery(sluice_sctp *a, uint16_t stream,
 
 /* ---- streams (RFC 6525) ------------------------------------------------------------------------------------------ */
 
+/* In place of a stream: all of them. No stream has this number. When the peer resets all its streams at once, a RESET_IN event comes
+ * for each on which ordered messages came since it was reset last, and then one with this number. */
+#define SLUICE_SCTP_ALL_STREAMS 65535
+
 /* Resets our outgoing direction of a stream once everything queued on it is acknowledged or abandoned; a RESET_OUT event
  * tells how it ended (none comes when the association ends or restarts before). Sending on it is refused until then. Returns
  * 0, also when a reset is under way; SLUICE_CLOSED, SLUICE_WRONG_STATE before CONNECTED and from shutdown on, SLUICE_INVALID,
@@ -297,7 +301,7 @@ enum sluice_sctp_event_type {
 	SLUICE_SCTP_CONNECTED,      /* data may travel: established, or the COOKIE-ECHO, with which data can ride, is due */
 	SLUICE_SCTP_ENDED,          /* error: 0 after a graceful shutdown, else why; the association is CLOSED */
 	SLUICE_SCTP_PEER_RESTARTED, /* RFC 9260, 5.2: everything in flight both ways is lost, streams start anew */
-	SLUICE_SCTP_RESET_IN,       /* stream: the peer reset its outgoing direction; its messages came before this event */
+	SLUICE_SCTP_RESET_IN,       /* stream (or all): the peer reset its outgoing direction; its messages came before */
 	SLUICE_SCTP_RESET_OUT,      /* stream: our reset is done; error: 0, SLUICE_REFUSED, or SLUICE_UNSUPPORTED by the peer */
 	SLUICE_SCTP_STREAMS_ADDED,  /* counts are in the statistics; error as above */
 	SLUICE_SCTP_WRITABLE,       /* stream: a send that would have blocked may be tried again */

@@ -44,6 +44,7 @@ int sluice_channels_new(sluice_env *env, sluice_sctp *sctp, const sluice_channel
 	if (set->peer_names_max < DCEP_OPEN_MAX)
 		set->peer_names_max = DCEP_OPEN_MAX;
 	set->all_tail = &set->all;
+	set->ending_tail = &set->ending;
 	set->due_tail = &set->due;
 	set->replay_tail = &set->replay;
 	enum sluice_sctp_state state = sluice_sctp_state(sctp);
@@ -56,8 +57,8 @@ int sluice_channels_new(sluice_env *env, sluice_sctp *sctp, const sluice_channel
 void sluice_channels_free(sluice_channels *set) {
 	if (!set || set->dead)
 		return;
-	for (sluice_channel *ch = set->all, *next; ch; ch = next) {
-		next = ch->next;
+	for (sluice_channel *ch = channels_first(set), *next; ch; ch = next) {
+		next = channels_after(ch);
 		channel_free(ch);
 	}
 	for (sluice_channel *ch = set->replay, *next; ch; ch = next) {
@@ -93,7 +94,7 @@ void *channels_owner(const sluice_channels *set) {
 
 uint32_t channels_open_count(const sluice_channels *set) {
 	uint32_t count = 0;
-	for (const sluice_channel *ch = set->all; ch; ch = ch->next)
+	for (const sluice_channel *ch = set->all; ch; ch = ch->next) /* none that is ending is open */
 		count += ch->state == SLUICE_CHANNEL_OPEN;
 	return count;
 }
@@ -197,6 +198,27 @@ bool channels_have_room(const sluice_channels *set) {
 	return set->visible < set->max_channels && set->visible + set->silent < (uint64_t)set->max_channels + max_silent(set);
 }
 
+static void list_append(sluice_channel ***tail, sluice_channel *ch) {
+	ch->next = NULL;
+	ch->prev = *tail;
+	**tail = ch;
+	*tail = &ch->next;
+}
+
+static void list_remove(sluice_channel ***tail, sluice_channel *ch) {
+	*ch->prev = ch->next;
+	if (ch->next)
+		ch->next->prev = ch->prev;
+	else
+		*tail = ch->prev;
+}
+
+void channels_reset_in(sluice_channels *set, sluice_channel *ch) {
+	list_remove(&set->all_tail, ch);
+	list_append(&set->ending_tail, ch);
+	ch->reset_in = true;
+}
+
 static sluice_channel *new_channel(sluice_channels *set, const char *label, size_t label_len, const char *protocol,
                                    size_t protocol_len) {
 	size_t names = label_len + 1 + protocol_len + 1;
@@ -212,9 +234,7 @@ static sluice_channel *new_channel(sluice_channels *set, const char *label, size
 		memcpy(ch->names, label, label_len);
 	if (protocol_len)
 		memcpy(ch->names + label_len + 1, protocol, protocol_len);
-	ch->prev = set->all_tail;
-	*set->all_tail = ch;
-	set->all_tail = &ch->next;
+	list_append(&set->all_tail, ch);
 	return ch;
 }
 
@@ -276,11 +296,7 @@ void channels_remove(sluice_channels *set, sluice_channel *ch) {
 		if (is_our_parity(set, (uint32_t)ch->id) && (uint32_t)ch->id < set->free_hint)
 			set->free_hint = (uint32_t)ch->id;
 	}
-	*ch->prev = ch->next;
-	if (ch->next)
-		ch->next->prev = ch->prev;
-	else
-		set->all_tail = ch->prev;
+	list_remove(ch->reset_in ? &set->ending_tail : &set->all_tail, ch);
 	set->peer_names -= peer_names(ch);
 	if (ch->silent)
 		set->silent--;
@@ -344,6 +360,16 @@ static bool check_table(const sluice_channels *set) {
 	return ids == set->ids;
 }
 
+static bool check_lists(const sluice_channels *set) {
+	for (const sluice_channel *ch = set->all; ch; ch = ch->next)
+		if (ch->reset_in)
+			return false;
+	for (const sluice_channel *ch = set->ending; ch; ch = ch->next)
+		if (!ch->reset_in || ch->state == SLUICE_CHANNEL_OPEN)
+			return false;
+	return true;
+}
+
 static bool check_channel(const sluice_channel *ch) {
 	return held_check(&ch->held) && held_check(&ch->later) && (!ch->tally || ch->tally->refs >= 1) &&
 	       (ch->reset_in || ch->later.count == 0) && (ch->started || !ch->reset_asked) &&
@@ -353,7 +379,7 @@ static bool check_channel(const sluice_channel *ch) {
 bool channels_check(const sluice_channels *set) {
 	uint32_t visible = 0, silent = 0, ids = 0, due = 0, listed = 0;
 	size_t names = 0;
-	for (const sluice_channel *ch = set->all; ch; ch = ch->next) {
+	for (const sluice_channel *ch = channels_first(set); ch; ch = channels_after(ch)) {
 		if (!check_channel(ch))
 			return false;
 		visible += !ch->silent;
@@ -366,5 +392,5 @@ bool channels_check(const sluice_channels *set) {
 		listed++;
 	return visible == set->visible && silent == set->silent && ids == set->ids && due == listed && names == set->peer_names &&
 	       visible <= set->max_channels && visible + silent <= (uint64_t)set->max_channels + max_silent(set) &&
-	       check_table(set);
+	       check_table(set) && check_lists(set);
 }

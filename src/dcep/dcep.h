@@ -94,7 +94,7 @@ struct sluice_channel {
 	struct held held;                          /* while paused */
 	struct held later; /* after reset_in: messages of the stream's next life, until this one has ended */
 
-	sluice_channel *next, **prev; /* set->all, in order of creation */
+	sluice_channel *next, **prev; /* set->all, or set->ending once the peer has reset the stream */
 	sluice_channel *next_due;     /* set->due, or set->replay */
 	uint64_t high_water, low;
 	uint64_t pieces; /* bytes of the message that is being sent piece by piece */
@@ -107,7 +107,8 @@ struct sluice_channel {
 /* The set.
  *
  *   buckets hold exactly the channels with an id, each in bucket id & (bucket_count - 1), no id twice
- *   visible + silent == length of `all`; silent == those with ->silent
+ *   visible + silent == length of `all` and of `ending`; silent == those with ->silent
+ *   a channel is in `ending` exactly when ->reset_in: a reset of all streams costs what it changes
  *   visible <= max_channels, visible + silent <= max_channels + max(max_channels, 256)
  *   peer_names == sum of label and protocol lengths over channels that are visible and not ours
  *   a channel is on the due list exactly when ->due != 0
@@ -125,7 +126,8 @@ struct sluice_channels {
 	uint32_t free_hint;
 	size_t peer_names, peer_names_max;
 
-	sluice_channel *all, **all_tail;
+	sluice_channel *all, **all_tail; /* in order of creation; without those that stand in: */
+	sluice_channel *ending, **ending_tail;
 	sluice_channel *due, **due_tail;
 	sluice_channel *replay, **replay_tail; /* closed ones whose `later` waits to be played */
 
@@ -142,6 +144,14 @@ struct sluice_channels {
 	void *wake_ctx;
 };
 
+/* Every channel, those that the peer has not reset first: begin with channels_first(); NULL at the end. */
+static inline sluice_channel *channels_first(const sluice_channels *set) {
+	return set->all ? set->all : set->ending;
+}
+static inline sluice_channel *channels_after(const sluice_channel *ch) {
+	return ch->next ? ch->next : ch->reset_in ? NULL : ch->set->ending;
+}
+
 /* channels.c */
 sluice_channel *channels_find(const sluice_channels *set, uint16_t id);
 /* A channel with room for the two names, in `all`, visible, CONNECTING, without an id. */
@@ -154,6 +164,7 @@ int channels_give_id(sluice_channels *set, sluice_channel *ch, uint16_t id); /* 
 int channels_choose_id(sluice_channels *set, sluice_channel *ch);            /* 0, SLUICE_LIMIT, SLUICE_NO_MEMORY */
 void channels_hide(sluice_channels *set, sluice_channel *ch);                /* visible -> silent */
 void channels_remove(sluice_channels *set, sluice_channel *ch);              /* out of table, list and due list; not freed */
+void channels_reset_in(sluice_channels *set, sluice_channel *ch);            /* sets ->reset_in */
 void channels_due(sluice_channels *set, sluice_channel *ch, unsigned what);
 sluice_channel *channels_take_due(sluice_channels *set, unsigned *what); /* the next one and its enum due; NULL: none */
 void channels_start_waiting(sluice_channels *set);

@@ -208,7 +208,7 @@ static void on_reset_in(sluice_channels *set, uint16_t id) {
 		ch->later_reset |= ch->later.count > 0;
 		return;
 	}
-	ch->reset_in = true;
+	channels_reset_in(set, ch);
 	/* RFC 8832, 6: "receiving an SCTP stream-reset request for a stream on which no DATA_CHANNEL_ACK message has been
 	 * received indicates to the sender of the corresponding DATA_CHANNEL_OPEN message the failure of the data channel setup
 	 * procedure." So nobody took what was sent behind the OPEN. */
@@ -219,6 +219,15 @@ static void on_reset_in(sluice_channels *set, uint16_t id) {
 	ch->state = SLUICE_CHANNEL_CLOSING;
 	channel_begin_reset(ch);
 	channel_finish_if_done(ch);
+}
+
+/* All at once: also those on which the peer has never sent, of which the association knows nothing. */
+static void on_all_reset_in(sluice_channels *set) {
+	for (sluice_channel *ch = set->all, *next; ch; ch = next) {
+		next = ch->next;
+		if (ch->started)
+			on_reset_in(set, (uint16_t)ch->id);
+	}
 }
 
 static void on_reset_out(sluice_channels *set, uint16_t id, int error) {
@@ -236,7 +245,7 @@ static void on_reset_out(sluice_channels *set, uint16_t id, int error) {
 
 /* Ends every channel: nothing more will be acknowledged. */
 static void end_channels(sluice_channels *set, int error) {
-	for (sluice_channel *ch = set->all; ch; ch = ch->next)
+	for (sluice_channel *ch = channels_first(set); ch; ch = channels_after(ch))
 		channel_end(ch, error);
 	set->connected = set->told = false;
 }
@@ -307,7 +316,10 @@ static void handle(sluice_channels *set, const sluice_sctp_event *e) {
 		on_restarted(set);
 		break;
 	case SLUICE_SCTP_RESET_IN:
-		on_reset_in(set, e->stream);
+		if (e->stream == SLUICE_SCTP_ALL_STREAMS)
+			on_all_reset_in(set);
+		else
+			on_reset_in(set, e->stream);
 		break;
 	case SLUICE_SCTP_RESET_OUT:
 		on_reset_out(set, e->stream, e->error);

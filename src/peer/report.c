@@ -160,7 +160,7 @@ static void close_entry(struct json *j) {
 
 static void put_connection(struct json *j, const sluice_peer *p) {
 	uint32_t opened = 0, closed = 0;
-	for (const sluice_channel *ch = p->channels ? p->channels->all : NULL; ch; ch = ch->next) {
+	for (const sluice_channel *ch = p->channels ? channels_first(p->channels) : NULL; ch; ch = channels_after(ch)) {
 		opened += ch->state >= SLUICE_CHANNEL_OPEN;
 		closed += ch->state == SLUICE_CHANNEL_CLOSED;
 	}
@@ -328,7 +328,7 @@ size_t sluice_peer_stats_json(const sluice_peer *p, char *json, size_t size) {
 	put_certificate(&j, p, true);
 	put_certificate(&j, p, false);
 	put_association(&j, p, &s.sctp);
-	for (const sluice_channel *ch = p->channels ? p->channels->all : NULL; ch; ch = ch->next)
+	for (const sluice_channel *ch = p->channels ? channels_first(p->channels) : NULL; ch; ch = channels_after(ch))
 		if (!ch->silent)
 			put_channel(&j, p, ch, index++);
 	put(&j, "}");

@@ -89,6 +89,8 @@ static void init_nodes(sluice_sctp *a) {
 	a->restarted.type = SLUICE_SCTP_PEER_RESTARTED;
 	a->streams_added.type = SLUICE_SCTP_STREAMS_ADDED;
 	a->mtu_changed.type = SLUICE_SCTP_MTU;
+	a->reset_in_all = (struct event_node){.type = SLUICE_SCTP_RESET_IN, .stream = SLUICE_SCTP_ALL_STREAMS};
+	a->reset_out_all = (struct event_node){.type = SLUICE_SCTP_RESET_OUT, .stream = SLUICE_SCTP_ALL_STREAMS};
 	for (int t = 0; t < TIMER_COUNT; t++)
 		timer_stop(a, t);
 }
@@ -139,10 +141,18 @@ static void drop_replies(sluice_sctp *a) {
 	a->reply_count = 0;
 }
 
+/* The event of one stream is all that there is left of the stream. */
+static void reset_in_told(sluice_sctp *a, struct event_node *n) {
+	if (n != &a->reset_in_all)
+		delivery_reset_told(&a->in.to, n);
+}
+
 static void drop_events(sluice_sctp *a) {
 	for (struct event_node *n; (n = event_pop(&a->events));)
 		if (n->type == SLUICE_SCTP_MESSAGE || n->type == SLUICE_SCTP_MESSAGE_PART)
 			sluice_message_release(&rx_message_of_event(n)->public);
+		else if (n->type == SLUICE_SCTP_RESET_IN)
+			reset_in_told(a, n);
 }
 
 void sluice_sctp_free(sluice_sctp *a) {
@@ -442,6 +452,8 @@ bool sluice_sctp_poll(sluice_sctp *a, sluice_sctp_event *event) {
 	if (n->type == SLUICE_SCTP_MESSAGE || n->type == SLUICE_SCTP_MESSAGE_PART) {
 		event->message = &rx_message_of_event(n)->public;
 		event->stream = event->message->stream;
+	} else if (n->type == SLUICE_SCTP_RESET_IN) {
+		reset_in_told(a, n);
 	}
 	return true;
 }

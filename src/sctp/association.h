@@ -100,7 +100,7 @@ struct reconfig {
 	uint32_t deferred_seq;
 	uint64_t deferred_tsn;
 	uint16_t *deferred_streams;
-	size_t deferred_count; /* 0 with deferred: all */
+	size_t deferred_count; /* those not yet reset; 0 with deferred: all */
 };
 
 struct sluice_sctp {
@@ -180,7 +180,7 @@ struct sluice_sctp {
 	uint32_t reply_count;
 
 	struct event_queue events;
-	struct event_node connected, ended, restarted, streams_added, mtu_changed;
+	struct event_node connected, ended, restarted, streams_added, mtu_changed, reset_in_all, reset_out_all;
 	int error;
 	char error_text[128];
 	void (*wake)(void *ctx);

@@ -6,16 +6,26 @@ void delivery_init(struct delivery *d, sluice_env *env, struct event_queue *even
 	*d = (struct delivery){.env = env, .events = events, .streams = {.env = env}};
 }
 
-struct rx_stream *delivery_stream(struct delivery *d, uint16_t id) {
-	struct rx_stream *s = idmap_get(&d->streams, id);
-	if (s)
-		return s;
-	s = env_zalloc(d->env, sizeof *s);
+/* What the app may leave unpolled of resets of streams that nothing came on: they cost the peer two bytes each. */
+#define RESETS_MAX 4096
+
+static struct rx_stream *stream_new(struct delivery *d, uint16_t id) {
+	struct rx_stream *s = env_zalloc(d->env, sizeof *s);
 	if (!s)
 		return NULL;
 	s->id = id;
 	s->partial = d->partial;
 	s->next = s->unordered_mid = SERIAL_ORIGIN;
+	return s;
+}
+
+struct rx_stream *delivery_stream(struct delivery *d, uint16_t id) {
+	struct rx_stream *s = idmap_get(&d->streams, id);
+	if (s)
+		return s;
+	s = stream_new(d, id);
+	if (!s)
+		return NULL;
 	if (!idmap_set(&d->streams, id, s)) {
 		env_free(d->env, s);
 		return NULL;
@@ -111,11 +121,31 @@ static void begin_anew(const struct delivery *d, struct rx_stream *s) {
 	s->partial = d->partial;
 }
 
-void delivery_reset(struct delivery *d, struct rx_stream *s) {
-	begin_anew(d, s);
-	s->reset.type = SLUICE_SCTP_RESET_IN;
-	s->reset.stream = s->id;
+static void reset_event(struct delivery *d, struct rx_stream *s) {
+	s->reset = (struct event_node){.type = SLUICE_SCTP_RESET_IN, .stream = s->id};
 	event_push(d->events, &s->reset);
+	d->resets++;
+}
+
+void delivery_reset(struct delivery *d, struct rx_stream *s) {
+	idmap_remove(&d->streams, s->id);
+	drop_pending(s);
+	reset_event(d, s);
+}
+
+int delivery_reset_unused(struct delivery *d, uint16_t id, bool bounded) {
+	if (bounded && d->resets >= RESETS_MAX)
+		return SLUICE_LIMIT;
+	struct rx_stream *s = stream_new(d, id);
+	if (!s)
+		return SLUICE_NO_MEMORY;
+	reset_event(d, s);
+	return 0;
+}
+
+void delivery_reset_told(struct delivery *d, struct event_node *n) {
+	d->resets--;
+	env_free(d->env, (char *)n - offsetof(struct rx_stream, reset));
 }
 
 void delivery_restart(struct delivery *d) {

@@ -16,7 +16,7 @@ struct rx_stream {
 	struct pairing_node *under_way[2]; /* I-DATA: messages of which fragments are missing, by MID; [1]: unordered ones */
 	uint64_t unordered_mid;            /* of the unordered message that came last, unwrapped */
 	uint64_t unordered_next;           /* unordered messages below it were skipped */
-	struct event_node reset;           /* RESET_IN */
+	struct event_node reset;           /* RESET_IN; queued, the stream is out of the table and waits to be freed */
 	uint32_t partial;                  /* bytes of a message from which on it is delivered in parts; 0: whole ones only */
 	uint16_t id;
 };
@@ -24,8 +24,9 @@ struct rx_stream {
 struct delivery {
 	sluice_env *env;
 	struct event_queue *events;
-	struct idmap streams;
+	struct idmap streams;       /* those on which something came since their last reset, or was set */
 	uint32_t partial;           /* of new streams */
+	uint32_t resets;            /* RESET_IN events that wait for the app */
 	uint64_t messages, payload; /* delivered */
 };
 
@@ -49,8 +50,12 @@ void delivery_done(struct delivery *d, struct rx_stream *s, uint64_t number);
 void delivery_ordered(struct delivery *d, struct rx_stream *s, struct rx_message *m, uint64_t number);
 /* Messages up to this number are not waited for: what is here leaves, in order. */
 void delivery_skip(struct delivery *d, struct rx_stream *s, uint64_t number);
-/* The peer starts the stream anew (RFC 6525): the next number is 0. Queues RESET_IN. */
+/* The peer starts the stream anew (RFC 6525): the next number is 0. Nothing is left of the stream but its RESET_IN event, which
+ * delivery_reset_told() frees once it was polled. */
 void delivery_reset(struct delivery *d, struct rx_stream *s);
+/* The same event for a stream that is not in the table. 0, SLUICE_NO_MEMORY, or with `bounded` SLUICE_LIMIT: many such events wait. */
+int delivery_reset_unused(struct delivery *d, uint16_t id, bool bounded);
+void delivery_reset_told(struct delivery *d, struct event_node *n);
 /* A restart: everything undelivered is gone, every stream begins at 0. */
 void delivery_restart(struct delivery *d);
 

@@ -785,7 +785,6 @@ static void reconfiguring(struct blob *b, sluice_sctp *a) {
 /* The node that such an event stands in; NULL: there is none. */
 static struct event_node *node_of(sluice_sctp *a, uint8_t type, uint16_t stream) {
 	struct tx_stream *s = outgoing_find(&a->out, stream);
-	struct rx_stream *in = idmap_get(&a->in.to.streams, stream);
 	switch (type) {
 	case SLUICE_SCTP_CONNECTED:
 		return &a->connected;
@@ -796,9 +795,9 @@ static struct event_node *node_of(sluice_sctp *a, uint8_t type, uint16_t stream)
 	case SLUICE_SCTP_MTU:
 		return &a->mtu_changed;
 	case SLUICE_SCTP_RESET_IN:
-		return in ? &in->reset : NULL;
+		return &a->reset_in_all;
 	case SLUICE_SCTP_RESET_OUT:
-		return s ? &s->reset_event : NULL;
+		return stream == SLUICE_SCTP_ALL_STREAMS ? &a->reset_out_all : s ? &s->reset_event : NULL;
 	case SLUICE_SCTP_WRITABLE:
 		return s ? &s->writable : NULL;
 	case SLUICE_SCTP_BUFFERED_LOW:
@@ -823,6 +822,11 @@ static void event_read(struct blob *b, sluice_sctp *a, uint8_t type) {
 		return;
 	}
 	FIELD(e.stream), FIELD(e.error), FIELD(e.count);
+	if (type == SLUICE_SCTP_RESET_IN && e.stream != SLUICE_SCTP_ALL_STREAMS) {
+		if (!b->failed)
+			took(b, delivery_reset_unused(&a->in.to, e.stream, false));
+		return;
+	}
 	n = node_of(a, type, e.stream);
 	refuse(b, !n || n->queued);
 	if (b->failed)

@@ -9,7 +9,7 @@ static bool reserve(struct idmap *m, uint32_t page) {
 		return true;
 	while (count <= page)
 		count *= 2;
-	void ***pages = env_zalloc(m->env, count * sizeof *pages);
+	struct idmap_page **pages = env_zalloc(m->env, count * sizeof *pages);
 	if (!pages)
 		return false;
 	if (m->page_count)
@@ -23,22 +23,40 @@ static bool reserve(struct idmap *m, uint32_t page) {
 bool idmap_set(struct idmap *m, uint16_t id, void *entry) {
 	if (!reserve(m, id / IDMAP_PAGE))
 		return false;
-	void ***page = &m->pages[id / IDMAP_PAGE];
+	struct idmap_page **page = &m->pages[id / IDMAP_PAGE];
 	if (!*page)
-		*page = env_zalloc(m->env, IDMAP_PAGE * sizeof **page);
+		*page = env_zalloc(m->env, sizeof **page);
 	if (!*page)
 		return false;
-	(*page)[id % IDMAP_PAGE] = entry;
+	void **at = &(*page)->entries[id % IDMAP_PAGE];
+	if (!*at) {
+		(*page)->count++;
+		m->count++;
+	}
+	*at = entry;
 	return true;
+}
+
+void idmap_remove(struct idmap *m, uint16_t id) {
+	if (!idmap_get(m, id))
+		return;
+	struct idmap_page **page = &m->pages[id / IDMAP_PAGE];
+	(*page)->entries[id % IDMAP_PAGE] = NULL;
+	if (--(*page)->count == 0) {
+		env_free(m->env, *page);
+		*page = NULL;
+	}
+	if (--m->count == 0)
+		idmap_free(m);
 }
 
 void *idmap_next(const struct idmap *m, uint32_t *id) {
 	while (*id / IDMAP_PAGE < m->page_count) {
-		void **page = m->pages[*id / IDMAP_PAGE];
+		struct idmap_page *page = m->pages[*id / IDMAP_PAGE];
 		if (!page)
 			*id = (*id | (IDMAP_PAGE - 1)) + 1;
-		else if (page[*id % IDMAP_PAGE])
-			return page[*id % IDMAP_PAGE];
+		else if (page->entries[*id % IDMAP_PAGE])
+			return page->entries[*id % IDMAP_PAGE];
 		else
 			++*id;
 	}
@@ -50,5 +68,5 @@ void idmap_free(struct idmap *m) {
 		env_free(m->env, m->pages[i]);
 	env_free(m->env, m->pages);
 	m->pages = NULL;
-	m->page_count = 0;
+	m->page_count = m->count = 0;
 }

@@ -1,10 +1,12 @@
 /* idmap: 16-bit id -> pointer, for the streams of an association.
  *
  * Two levels: pages of 32 entries, and a table of pages that grows by doubling up to the highest id in use. An association that uses
- * streams 0 and 1 holds 264 bytes of it; a peer that opens stream 65,535 makes the table 16 KB long and no longer. Looking up
- * is a comparison and two loads. Nothing is removed; entries go with the map.
+ * streams 0 and 1 holds 272 bytes of it; a peer that opens stream 65,535 makes the table 16 KB long and no longer. Looking up
+ * is a comparison and two loads. A page goes with its last entry, and the table with the last page, so that a walk over few
+ * entries is short however many there were before.
  *
- *   page_count is 0 or a power of two, and no larger than 2048; pages != NULL exactly when it is not 0 */
+ *   page_count is 0 or a power of two, and no larger than 2048; pages != NULL exactly when it is not 0
+ *   count == entries; a page's count == its entries, and is not 0 */
 #ifndef SCTP_IDMAP_H
 #define SCTP_IDMAP_H
 
@@ -12,18 +14,26 @@
 
 #define IDMAP_PAGE 32
 
+struct idmap_page {
+	void *entries[IDMAP_PAGE];
+	uint32_t count;
+};
+
 struct idmap {
 	sluice_env *env;
-	void ***pages;
+	struct idmap_page **pages;
 	uint32_t page_count;
+	uint32_t count;
 };
 
 static inline void *idmap_get(const struct idmap *m, uint16_t id) {
 	uint32_t page = id / IDMAP_PAGE;
-	return page < m->page_count && m->pages[page] ? m->pages[page][id % IDMAP_PAGE] : NULL;
+	return page < m->page_count && m->pages[page] ? m->pages[page]->entries[id % IDMAP_PAGE] : NULL;
 }
-/* False when there is no memory. */
+/* entry is not NULL. False when there is no memory. */
 bool idmap_set(struct idmap *m, uint16_t id, void *entry);
+/* Takes out the entry with this id, if there is one. Frees what the map has no use for any more, not the entry. */
+void idmap_remove(struct idmap *m, uint16_t id);
 /* The first entry with an id at or above *id, which is set to it; NULL at the end. */
 void *idmap_next(const struct idmap *m, uint32_t *id);
 /* Frees the tables, not the entries. */

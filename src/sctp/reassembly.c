@@ -486,14 +486,20 @@ int reassembly_skip_interleaved(struct reassembly *r, uint16_t stream, bool unor
 }
 
 int reassembly_reset_stream(struct reassembly *r, uint16_t stream) {
-	struct rx_stream *s = delivery_stream(&r->to, stream);
+	struct rx_stream *s = idmap_get(&r->to.streams, stream);
 	if (!s)
-		return SLUICE_NO_MEMORY;
+		return delivery_reset_unused(&r->to, stream, true);
 	if (r->parts.end && r->parts.stream == s)
 		cut_off(r, SLUICE_CLOSED);
 	interleaved_drop_stream(&r->interleaved, s, SLUICE_CLOSED);
 	delivery_reset(&r->to, s);
 	return 0;
+}
+
+void reassembly_reset_all(struct reassembly *r) {
+	uint32_t id = 0;
+	while (idmap_next(&r->to.streams, &id))
+		reassembly_reset_stream(r, (uint16_t)id++); /* cannot fail: there is such a stream */
 }
 
 static void drop_fragments(struct reassembly *r) {

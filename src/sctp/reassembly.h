@@ -77,8 +77,11 @@ int reassembly_set_partial(struct reassembly *r, uint16_t stream, uint32_t bytes
 /* The window runs short: parts are delivered, whatever their size. */
 void reassembly_relieve(struct reassembly *r);
 
-/* The peer starts the stream anew (RFC 6525): the next SSN is 0. Queues RESET_IN. */
+/* The peer starts the stream anew (RFC 6525): the next SSN is 0. Queues RESET_IN. 0, or for a stream that nothing came on
+ * SLUICE_NO_MEMORY or SLUICE_LIMIT (the app has not polled many such events): nothing was done. */
 int reassembly_reset_stream(struct reassembly *r, uint16_t stream);
+/* The same with every stream on which something came since its last reset. Costs what they cost, and nothing is left of them. */
+void reassembly_reset_all(struct reassembly *r);
 /* A restart or the end: everything undelivered is gone, every stream begins at 0. Messages of which parts were delivered end with
  * this error. */
 void reassembly_restart(struct reassembly *r, int error);

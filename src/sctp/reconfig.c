@@ -323,18 +323,22 @@ void reconfig_write_response(sluice_sctp *a, struct writer *w) {
 	a->pending &= ~(uint32_t)PENDING_RECONFIG_RESPONSE;
 }
 
-static bool reset_incoming(sluice_sctp *a, const uint16_t *streams, size_t count) {
-	if (count > 0) {
-		for (size_t i = 0; i < count; i++)
-			if (reassembly_reset_stream(&a->in, streams[i]))
-				return false;
+static void reset_all_incoming(sluice_sctp *a) {
+	reassembly_reset_all(&a->in);
+	event_push(&a->events, &a->reset_in_all);
+}
+
+/* False when some are left: no memory, or the app has not polled what came of those before. */
+static bool reset_incoming(sluice_sctp *a) {
+	struct reconfig *r = &a->reconfig;
+	size_t done = 0;
+	while (done < r->deferred_count && reassembly_reset_stream(&a->in, r->deferred_streams[done]) == 0)
+		done++;
+	if (done == r->deferred_count)
 		return true;
-	}
-	uint32_t id = 0;
-	while (idmap_next(&a->in.to.streams, &id))
-		if (reassembly_reset_stream(&a->in, (uint16_t)id++))
-			return false;
-	return true;
+	r->deferred_count -= done;
+	memmove(r->deferred_streams, r->deferred_streams + done, r->deferred_count * sizeof *r->deferred_streams);
+	return false;
 }
 
 /* RFC 6525, 5.2.2: E1 to E4, once everything up to the sender's last TSN is here. */
@@ -342,8 +346,10 @@ static void perform_deferred(sluice_sctp *a) {
 	struct reconfig *r = &a->reconfig;
 	if (!r->deferred || a->map.cum < r->deferred_tsn)
 		return;
-	if (!reset_incoming(a, r->deferred_streams, r->deferred_count))
-		return; /* no memory: still in progress, the peer asks again */
+	if (r->deferred_count == 0)
+		reset_all_incoming(a);
+	else if (!reset_incoming(a))
+		return; /* still in progress, the peer asks again */
 	r->deferred = false;
 	env_free(a->env, r->deferred_streams);
 	r->deferred_streams = NULL;
