@@ -326,10 +326,12 @@ SLUICE_API bool sluice_sctp_poll(sluice_sctp *a, sluice_sctp_event *event);
 
 #define SLUICE_SCTP_MTU_MAX 65520
 
-/* Packets may grow to this from now on: the configuration's mtu_max. At most the configuration's mtu: no search. It begins anew. */
+/* Packets may grow to this from now on: the configuration's mtu_max. At most the configuration's mtu: no search. It begins anew, as by
+ * sluice_sctp_path_changed(). In any state. */
 SLUICE_API void sluice_sctp_set_mtu_max(sluice_sctp *a, uint32_t mtu_max);
 
-/* Packets take another path from now on: they are of the size config.mtu again, and the search begins anew. */
+/* Packets take another path from now on: they are of the size config.mtu again, and the search begins anew (where it is established;
+ * nothing is searched for during a shutdown). In any state. */
 SLUICE_API void sluice_sctp_path_changed(sluice_sctp *a);
 
 /* Somebody says that SCTP packets above `size` do not pass: a router, by ICMP, which anybody can forge, or (`sure`) the own machine,

@@ -339,7 +339,7 @@ void reconfig_clear(sluice_sctp *a); /* at the end or a restart: frees what is q
 
 /* ---- discovery.c ---- */
 void discovery_init(sluice_sctp *a);
-void discovery_reset(sluice_sctp *a); /* a new association begins; nothing is probed before discovery_start */
+void discovery_reset(sluice_sctp *a); /* nothing is known and no probe is out; nothing is probed before discovery_start */
 void discovery_start(sluice_sctp *a); /* established */
 /* A probe is due that fits `room` bytes: its size; 0: none is. */
 uint32_t discovery_probe_size(sluice_sctp *a, size_t room);

@@ -48,12 +48,11 @@ void discovery_init(sluice_sctp *a) {
 	a->sent.log.large = UINT32_MAX;
 }
 
-/* Packets are of the base size again, and nothing is known. */
+/* Packets are of the base size again, and nothing is known. The probe that is out goes with its size: an answer to it would be taken for
+ * one to the next. */
 static void forget(sluice_sctp *a) {
-	struct discovery *d = &a->discovery;
-	uint32_t base = d->pmtu.base, max = d->pmtu.max;
-	*d = (struct discovery){0};
-	pmtu_init(&d->pmtu, base, max);
+	a->discovery = (struct discovery){0};
+	pmtu_init(&a->discovery.pmtu, a->config.mtu, a->config.mtu_max);
 	timer_stop(a, TIMER_PMTU);
 	a->pending &= ~(uint32_t)(PENDING_PROBE | PENDING_CONTROL);
 	apply(a);
@@ -69,16 +68,17 @@ void discovery_start(sluice_sctp *a) {
 	next_probe(a);
 }
 
+/* Only an established association searches, but what was found on another path, or beyond another limit, holds in no state. */
 void sluice_sctp_path_changed(sluice_sctp *a) {
 	if (a->state == SLUICE_SCTP_ESTABLISHED)
 		discovery_start(a);
+	else
+		discovery_reset(a);
 }
 
 void sluice_sctp_set_mtu_max(sluice_sctp *a, uint32_t mtu_max) {
 	a->config.mtu_max = mtu_max < SLUICE_SCTP_MTU_MAX ? mtu_max : SLUICE_SCTP_MTU_MAX;
-	pmtu_init(&a->discovery.pmtu, a->config.mtu, a->config.mtu_max);
-	if (a->state == SLUICE_SCTP_ESTABLISHED)
-		discovery_start(a);
+	sluice_sctp_path_changed(a);
 }
 
 /* ---- probes ---- */

@@ -101,6 +101,8 @@ static void smaller_than_base(struct pmtu *p) {
 
 void pmtu_passed(struct pmtu *p) {
 	uint32_t size = p->size;
+	if (size == 0)
+		return;
 	p->size = 0;
 	switch (p->phase) {
 	case PMTU_BASE:

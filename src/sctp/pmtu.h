@@ -41,7 +41,7 @@ void pmtu_init(struct pmtu *p, uint32_t base, uint32_t max);
 void pmtu_start(struct pmtu *p);
 /* The size to probe now, which is under probe from then on; 0: none, in OFF and COMPLETE. */
 uint32_t pmtu_next(struct pmtu *p);
-/* The size under probe was acknowledged. */
+/* The size under probe was acknowledged. Nothing happens when there is none, here and in the two below. */
 void pmtu_passed(struct pmtu *p);
 /* A probe of it was lost, of a path that carries others. */
 void pmtu_lost(struct pmtu *p);
