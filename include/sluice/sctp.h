@@ -81,9 +81,11 @@ typedef struct sluice_sctp_config {
 	                            * fragments, ends the association */
 	uint64_t high_water;       /* bytes buffered per stream above which send says WOULD_BLOCK; 2 MiB */
 
-	uint64_t rto_initial, rto_min, rto_max; /* ns; 500 ms, 300 ms, 3 s (RFC 9260 names 1 s, 1 s, 60 s) */
-	uint64_t cookie_lifetime;               /* ns; 60 s */
-	uint64_t heartbeat_interval;            /* ns; 30 s; SLUICE_NEVER: none */
+	/* ns; 500 ms, 300 ms, 3 s (RFC 9260 names 1 s, 1 s, 60 s). A peer whose window is closed is probed at intervals that double up to
+	 * rto_max; one that is silent is sent one packet at each T3, and with SLUICE_RECOVERY_RACK at most five between the first of them. */
+	uint64_t rto_initial, rto_min, rto_max;
+	uint64_t cookie_lifetime;    /* ns; 60 s */
+	uint64_t heartbeat_interval; /* ns; 30 s; SLUICE_NEVER: none */
 	uint64_t sack_delay; /* of the acknowledgement of a single packet, ns, at most 500 ms; a quarter of the round-trip time,
 	                      * 1..20 ms */
 	uint32_t init_max_retransmits;        /* 8 */

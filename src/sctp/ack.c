@@ -122,7 +122,9 @@ void ack_expire_lifetimes(sluice_sctp *a) {
 			continue;
 		}
 		abandon(a, m);
-		forward_tsn_due(a);
+		/* A peer that is silent after a T3 hears of it by the next one: no packet for each message that is given up meanwhile. */
+		if (!a->recovery.unanswered)
+			forward_tsn_due(a);
 	}
 }
 
@@ -185,6 +187,7 @@ void ack_sack(sluice_sctp *a, const struct wire_chunk *c) {
 		return;
 	}
 	size_t count = s.gap_count ? read_gaps(a, &s, cum, gaps) : 0;
+	bool opened = a->peer_a_rwnd < a->cut_mtu && s.a_rwnd >= a->cut_mtu;
 	a->peer_a_rwnd = s.a_rwnd;
 	if (s.a_rwnd > a->peer_window_max)
 		a->peer_window_max = s.a_rwnd;
@@ -192,12 +195,15 @@ void ack_sack(sluice_sctp *a, const struct wire_chunk *c) {
 	 * probes SHOULD NOT increment the error counter" while SACKs come. */
 	if (s.a_rwnd < a->cut_mtu) {
 		a->error_count = 0;
+		recovery_window_closed(a);
 	} else {
 		a->probe_interval = 0;
 		a->probe_now = false;
 		timer_stop(a, TIMER_PROBE);
 	}
 	apply(a, cum, gaps, count);
+	if (opened)
+		recovery_window_opened(a);
 	for (size_t i = 0; i < s.duplicate_count; i++)
 		recovery_duplicate(a, serial_unwrap(wire_sack_duplicate(&s, i), a->sent.cum));
 }

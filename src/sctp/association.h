@@ -289,13 +289,16 @@ void ack_abandon_exhausted(sluice_sctp *a);
 #define HIGH_WATER_MAX (UINT64_C(128) << 20)
 
 /* ---- recovery.c ---- */
+/* Probes of a path that is silent after a T3: the interval of the first ones, and how many there are until something is acknowledged. */
 #define RECOVERY_SILENT_PROBE (400 * SLUICE_MS)
+#define RECOVERY_SILENT_PROBES 5
 void recovery_reset(sluice_sctp *a);
 bool recovery_restarts_t3(const sluice_sctp *a); /* by sending the first outstanding chunk again */
 /* Bytes that may go, as far as congestion is concerned. */
+uint64_t recovery_window_of_loss(const sluice_sctp *a);
 static inline uint64_t recovery_window_left(const sluice_sctp *a) {
-	if (__builtin_expect(a->view.in_recovery, 0) && a->cc->prr && a->config.recovery == SLUICE_RECOVERY_RACK)
-		return a->recovery.prr.allowed;
+	if (__builtin_expect(a->view.in_recovery | a->recovery.unanswered, 0))
+		return recovery_window_of_loss(a);
 	return a->view.cwnd > a->sent.flight ? a->view.cwnd - a->sent.flight : 0;
 }
 void recovery_note_sent(sluice_sctp *a, uint64_t tsn, uint32_t len, bool again);
@@ -309,6 +312,8 @@ void recovery_duplicate(sluice_sctp *a, uint64_t tsn); /* the peer has received 
 void recovery_timeout(sluice_sctp *a);                 /* T3 */
 void recovery_pace(sluice_sctp *a);                    /* cwnd or srtt have changed */
 void recovery_arm_probe(sluice_sctp *a);               /* data was sent or acknowledged */
+void recovery_window_closed(sluice_sctp *a);           /* a SACK says that the peer has no room for a packet */
+void recovery_window_opened(sluice_sctp *a);           /* ... and that it has again */
 void recovery_rack_expired(sluice_sctp *a);
 void recovery_probe_expired(sluice_sctp *a);
 

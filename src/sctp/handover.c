@@ -118,8 +118,9 @@ static void recovery(struct blob *b, struct recovery *r) {
 	FLAG(r->rack.reordering_seen);
 	FIELD(r->prr.delivered), FIELD(r->prr.out), FIELD(r->prr.flight), FIELD(r->prr.allowed);
 	FIELD(r->exit), FIELD(r->resent_at), FIELD(r->round_end), FIELD(r->lost_told);
-	FIELD(r->undo_low), FIELD(r->undo_high), FIELD(r->undo_pending), FIELD(r->probe_end);
-	FLAG(r->free_packet), FLAG(r->mending), FLAG(r->repeated), FLAG(r->answered), FLAG(r->limited), FLAG(r->limited_before);
+	FIELD(r->undo_low), FIELD(r->undo_high), FIELD(r->undo_pending), FIELD(r->probe_end), FIELD(r->silent);
+	FLAG(r->free_packet), FLAG(r->mending), FLAG(r->repeated), FLAG(r->answered), FLAG(r->unanswered), FLAG(r->limited),
+		FLAG(r->limited_before);
 	FLAG(r->probe_repeated);
 }
 

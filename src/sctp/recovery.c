@@ -19,6 +19,16 @@ bool recovery_restarts_t3(const sluice_sctp *a) {
 	return by_time(a) ? !a->recovery.mending || a->recovery.answered : a->recovery.free_packet;
 }
 
+uint64_t recovery_window_of_loss(const sluice_sctp *a) {
+	/* While the path is silent after a T3, one packet goes with each expiry and each probe (free_packet), and none beside them: messages
+	 * that are given up make room in the window, and each would let another one out. */
+	if (a->recovery.unanswered)
+		return 0;
+	if (a->cc->prr && by_time(a))
+		return a->recovery.prr.allowed;
+	return a->view.cwnd > a->sent.flight ? a->view.cwnd - a->sent.flight : 0;
+}
+
 void recovery_note_sent(sluice_sctp *a, uint64_t tsn, uint32_t len, bool again) {
 	struct recovery *r = &a->recovery;
 	if (a->view.in_recovery)
@@ -102,6 +112,7 @@ static void timeout_take_back(sluice_sctp *a, const struct tx_packet *newest) {
  * takes. Should the path fall silent again, T3 is not to wait for seconds. */
 static void path_answers(sluice_sctp *a, const struct tx_packet *newest) {
 	a->recovery.answered = true;
+	a->recovery.silent = 0;
 	timer_stop(a, TIMER_TLP);
 	if (newest && a->now - newest->sent_at >= a->rto.min_rtt)
 		rto_restore(&a->rto);
@@ -194,7 +205,7 @@ void recovery_pace(sluice_sctp *a) {
 /* The packets' side of it, by time: what was taken for lost and was not, and what is. Returns the number of chunks found lost. */
 static uint64_t judge(sluice_sctp *a, const struct ack *ack, const struct tx_packet *newest, bool disproved) {
 	rack_ack(&a->recovery.rack, &a->sent, ack, a->rto.min_rtt, a->now);
-	if (a->recovery.mending && ack->bytes > 0)
+	if (a->recovery.mending && (ack->bytes > 0 || ack->advanced))
 		path_answers(a, newest);
 	if (disproved)
 		outstanding_not_lost(&a->sent, a->now);
@@ -234,6 +245,8 @@ void recovery_sack(sluice_sctp *a, struct ack *ack, uint64_t flight_before) {
 			rto_least(&a->rto, a->now - copy.sent_at);
 	}
 	bool disproved = by_time(a) && timeout_disproved(a, ack);
+	if (ack->bytes > 0 || ack->advanced)
+		a->recovery.unanswered = false;
 	a->stats.reordering_seen += ack->reordered;
 	if (by_time(a))
 		lost = judge(a, ack, newest, disproved);
@@ -283,16 +296,24 @@ void recovery_rack_expired(sluice_sctp *a) {
 
 /* ---- T3 ---- */
 
-/* How long a path is left silent after a T3. Longer than the round trip, so that an answer stops it in time. */
-static uint64_t silence(const sluice_sctp *a) {
-	uint64_t rtts = 2 * a->rto.srtt;
-	return rtts > RECOVERY_SILENT_PROBE ? rtts : RECOVERY_SILENT_PROBE;
+/* The next probe of a path that is silent after a T3, if there is to be one. The first three come evenly, which finds the end of an outage
+ * of two seconds within one; then the interval doubles, and soon T3 is sooner. Their number is bounded: a peer that is gone for good gets
+ * five packets more than the back-off of RFC 9260, 6.3.3, E2, gives. An interval is longer than the round trip, so that an answer stops
+ * the probes in time. */
+static void arm_silent_probe(sluice_sctp *a) {
+	uint32_t sent = a->recovery.silent;
+	if (sent >= RECOVERY_SILENT_PROBES)
+		return;
+	uint64_t rtts = 2 * a->rto.srtt, interval = rtts > RECOVERY_SILENT_PROBE ? rtts : RECOVERY_SILENT_PROBE;
+	timer_start(a, TIMER_TLP, interval << (sent > 2 ? sent - 2 : 0));
 }
 
 void recovery_timeout(sluice_sctp *a) {
 	struct recovery *r = &a->recovery;
 	a->view.in_recovery = false;
 	a->cc->timeout(&a->view, r->mending);
+	r->unanswered = true;
+	r->free_packet = true; /* what is not old enough to be lost may fill the window still */
 	if (!by_time(a)) {
 		outstanding_all_lost(&a->sent);
 		return;
@@ -301,13 +322,13 @@ void recovery_timeout(sluice_sctp *a) {
 	may_undo(a);
 	r->repeated = r->mending;
 	r->mending = true;
-	r->free_packet = true; /* what is not old enough to be lost may fill the window still */
 	r->answered = false;
 	r->resent_at = 0;
 	r->exit = a->sent.next - 1;
 	r->probe_end = 0;
 	timer_stop(a, TIMER_RACK);
-	timer_start(a, TIMER_TLP, silence(a));
+	timer_stop(a, TIMER_TLP);
+	arm_silent_probe(a);
 	recovery_pace(a);
 }
 
@@ -355,8 +376,8 @@ void recovery_arm_probe(sluice_sctp *a) {
 }
 
 /* T3 has expired, and the path is silent still. T3 backs off (RFC 9260, 6.3.3, E2), so the end of an outage would be noticed up to
- * seconds late. Between its expiries one packet at a time goes out, which is less than one a round trip, and counts for nothing:
- * neither error nor back-off. The first acknowledgement ends it. */
+ * seconds late. Between its first expiries one packet at a time goes out, which is less than one a round trip, and counts for
+ * nothing: neither error nor back-off. The first acknowledgement ends it. */
 static void probe_silence(sluice_sctp *a) {
 	uint64_t tsn = outstanding_first_lost(&a->sent);
 	if (tsn == 0 && a->sent.log.head)
@@ -366,7 +387,8 @@ static void probe_silence(sluice_sctp *a) {
 	ack_abandon_exhausted(a);
 	if (a->sent.advanced > a->sent.cum)
 		a->pending |= PENDING_FORWARD_TSN;
-	timer_start(a, TIMER_TLP, silence(a));
+	a->recovery.silent++;
+	arm_silent_probe(a);
 }
 
 /* 7.3: new data where there is some and the peer's window takes it, else the last chunk once more; if it may be sent no more, T3 has
@@ -385,6 +407,22 @@ static void probe_tail(sluice_sctp *a) {
 	r->free_packet = true;
 	a->stats.tlp_probes++;
 	timer_start(a, TIMER_T3, a->rto.rto); /* 7.3: "the sender MUST re-arm the RTO timer, not the PTO timer" */
+}
+
+/* The path is not silent: the peer has no room for what T3 repeats. T3 backs off and is the probe of its window: RFC 9260, 6.1, A. */
+void recovery_window_closed(sluice_sctp *a) {
+	if (a->recovery.mending)
+		timer_stop(a, TIMER_TLP);
+}
+
+/* What T3 repeated last was dropped for want of room, and T3 may be seconds away. */
+void recovery_window_opened(sluice_sctp *a) {
+	if (!a->recovery.unanswered)
+		return;
+	if (a->sent.log.head)
+		outstanding_packet_lost(&a->sent, a->sent.log.head);
+	a->recovery.free_packet = true;
+	ack_abandon_exhausted(a);
 }
 
 void recovery_probe_expired(sluice_sctp *a) {

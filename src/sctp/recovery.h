@@ -5,6 +5,7 @@
  *   undo_high     0, or: a reduction may still be undone, when all that was sent again of [undo_low, undo_high] arrives twice
  *   undo_pending  chunks of these that were sent again and not yet reported as duplicates
  *   probe_end     0, or: a tail loss probe is out and ended below this TSN; RFC 8985, 7
+ *   silent        probes of the path since the T3 after which nothing was acknowledged
  *   resent_at     when the first chunk was sent again after a T3; 0: none was, and what is acknowledged is of the time before it */
 #ifndef SCTP_RECOVERY_H
 #define SCTP_RECOVERY_H
@@ -20,6 +21,7 @@ struct recovery {
 	bool mending;     /* after a T3: what was outstanding then is not yet acknowledged */
 	bool repeated;    /* T3 has expired more than once since */
 	bool answered;    /* something was acknowledged since */
+	bool unanswered;  /* T3 has expired, and nothing was acknowledged since */
 	uint64_t resent_at;
 	bool limited;        /* cwnd, and nothing else, held data back in this round, ... */
 	bool limited_before; /* ... or in the one before */
@@ -27,6 +29,7 @@ struct recovery {
 	uint64_t lost_told;  /* bytes lost that the control has heard of */
 	uint64_t undo_low, undo_high, undo_pending;
 	uint64_t probe_end;
+	uint32_t silent;
 	bool probe_repeated; /* it repeated the last chunk, else it was new data */
 };
 
