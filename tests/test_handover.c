@@ -423,8 +423,8 @@ END_TEST
 	              sizeof(type))
 
 START_TEST(test_who_adds_a_field_thinks_of_the_hand_over) {
-	SAME(struct sluice_sctp, 3264);
-	SAME(struct outgoing, 216);
+	SAME(struct sluice_sctp, 3272);
+	SAME(struct outgoing, 224);
 	SAME(struct tx_message, 64);
 	SAME(struct tx_stream, 248);
 	SAME(struct tx_timed, 40);

@@ -137,6 +137,45 @@ START_TEST(test_with_nagle_small_messages_wait_for_company_while_data_is_in_flig
 }
 END_TEST
 
+/* With a packet in flight, `count` messages of `len` bytes: how many packets go before it is acknowledged? */
+static unsigned beside_a_flight(bool i_data, uint32_t mtu_max, unsigned count, size_t len) {
+	sluice_sctp_config c;
+	struct script s;
+	sluice_sctp_config_init(&c);
+	c.nagle = true;
+	c.mtu_max = mtu_max;
+	script_init(&s, &c);
+	s.i_data = i_data;
+	ck_assert(script_open_passive(&s));
+	static const uint8_t bytes[4096];
+	ck_assert_int_eq(sluice_sctp_send(s.sctp, &(sluice_send_info){0}, bytes, 1), 0);
+	script_collect(&s);
+	script_skip(&s);
+	for (unsigned i = 0; i < count; i++) {
+		ck_assert_int_eq(sluice_sctp_send(s.sctp, &(sluice_send_info){.stream = (uint16_t)i}, bytes, len), 0);
+		script_collect(&s);
+	}
+	unsigned packets = script_pending(&s, i_data ? WIRE_I_DATA : WIRE_DATA);
+	script_free(&s);
+	return packets;
+}
+
+START_TEST(test_nagle_never_holds_a_full_packet) {
+	for (uint32_t mtu_max = 1188; mtu_max < 4000; mtu_max += 1000)
+		for (unsigned i_data = 0; i_data < 2; i_data++) {
+			size_t full = 1188 - WIRE_HEADER_SIZE - (i_data ? WIRE_I_DATA_HEADER : WIRE_DATA_HEADER);
+			ck_assert_uint_eq(beside_a_flight(i_data, mtu_max, 1, full - 4), 0);
+			for (size_t len = full - 3; len <= full; len++) /* the padding fills it */
+				ck_assert_uint_eq(beside_a_flight(i_data, mtu_max, 1, len), 1);
+			ck_assert_uint_eq(beside_a_flight(i_data, mtu_max, 1, full + 1), 1);
+			/* 96 bytes and their header: ten share a packet, and the eleventh shows that it is full. */
+			ck_assert_uint_eq(beside_a_flight(i_data, mtu_max, 10, 96), 0);
+			ck_assert_uint_eq(beside_a_flight(i_data, mtu_max, 11, 96), 1);
+			ck_assert_uint_eq(beside_a_flight(i_data, mtu_max, 20, 96), 1);
+		}
+}
+END_TEST
+
 START_TEST(test_a_batch_has_slots_of_one_size) {
 	struct pair_config c;
 	pair_config_init(&c);
@@ -589,7 +628,7 @@ SUITE("sctp data", test_messages_of_every_size_arrive_intact, test_large_message
       test_no_packet_is_larger_than_the_mtu, test_the_rooms_of_a_slot_are_left_alone,
       test_output_says_when_there_is_no_space_for_a_packet, test_small_messages_share_a_packet,
       test_small_messages_fill_packets_to_the_mtu, test_with_nagle_small_messages_wait_for_company_while_data_is_in_flight,
-      test_a_batch_has_slots_of_one_size, test_a_lost_message_holds_up_its_own_stream_only,
+      test_nagle_never_holds_a_full_packet, test_a_batch_has_slots_of_one_size, test_a_lost_message_holds_up_its_own_stream_only,
       test_messages_on_many_streams_keep_their_order, test_the_ppid_and_stream_of_a_message_are_kept,
       test_ordered_messages_that_come_in_the_wrong_order_are_put_right,
       test_fragments_that_come_in_the_wrong_order_are_put_together, test_tsns_and_ssns_may_wrap, test_our_tsns_and_ssns_may_wrap,

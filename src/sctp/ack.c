@@ -187,13 +187,14 @@ void ack_sack(sluice_sctp *a, const struct wire_chunk *c) {
 		return;
 	}
 	size_t count = s.gap_count ? read_gaps(a, &s, cum, gaps) : 0;
-	bool opened = a->peer_a_rwnd < a->cut_mtu && s.a_rwnd >= a->cut_mtu;
+	uint32_t chunk = association_payload_max(a);
+	bool opened = a->peer_a_rwnd < chunk && s.a_rwnd >= chunk;
 	a->peer_a_rwnd = s.a_rwnd;
 	if (s.a_rwnd > a->peer_window_max)
 		a->peer_window_max = s.a_rwnd;
 	/* A peer that answers window probes is alive, whatever it has room for. RFC 9260, 6.1, A: "the unacknowledged window
 	 * probes SHOULD NOT increment the error counter" while SACKs come. */
-	if (s.a_rwnd < a->cut_mtu) {
+	if (s.a_rwnd < chunk) {
 		a->error_count = 0;
 		recovery_window_closed(a);
 	} else {

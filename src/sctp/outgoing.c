@@ -83,6 +83,7 @@ void outgoing_set_priority(struct outgoing *o, struct tx_stream *s, uint16_t pri
 
 static void queue_push(struct outgoing *o, struct tx_stream *s, struct tx_message *m) {
 	m->queued = true;
+	o->queued++;
 	m->queued_ms = (uint32_t)(o->now / SLUICE_MS);
 	m->arrival = (uint32_t)o->arrivals++;
 	m->next = NULL;
@@ -107,6 +108,7 @@ static void queue_unlink(struct outgoing *o, struct tx_message *m) {
 	else
 		s->tail = m->prev;
 	m->queued = false;
+	o->queued--;
 	if (m->begun)
 		o->begun_left -= m->len - m->cut;
 	if (o->begun == m)
@@ -571,13 +573,14 @@ void outgoing_outlive(struct outgoing *o, struct tx_message *m) {
 }
 
 bool outgoing_check(const struct outgoing *o) {
-	uint64_t buffered = 0, begun_left = 0;
+	uint64_t buffered = 0, begun_left = 0, messages = 0;
 	uint32_t id = 0, waiting = 0;
 	for (struct tx_stream *s; (s = idmap_next(&o->streams, &id)); id++) {
 		buffered += s->buffered;
 		uint64_t queued = 0;
 		for (struct tx_message *m = s->head; m; m = m->next) {
 			queued += m->len - m->cut;
+			messages++;
 			begun_left += m->begun ? m->len - m->cut : 0;
 			if (m->begun && m != s->head)
 				return false;
@@ -588,6 +591,6 @@ bool outgoing_check(const struct outgoing *o) {
 	}
 	for (const struct pairing_node *e = o->aside; e; e = e->next)
 		waiting--;
-	return buffered == o->buffered && begun_left == o->begun_left && waiting == 0 && sched_check(&o->sched) &&
-	       heap_check(&o->expiry);
+	return buffered == o->buffered && begun_left == o->begun_left && messages == o->queued && waiting == 0 &&
+	       sched_check(&o->sched) && heap_check(&o->expiry);
 }

@@ -7,6 +7,7 @@
  *   stream->buffered == sum over its messages (queued or in flight) of message->left
  *   out->buffered == sum over streams of stream->buffered
  *   a stream is with the scheduler or set aside exactly when it has a queued message
+ *   queued == messages that streams have in their queues
  *   begun_left == sum over queued messages that were begun of len - cut
  *
  * Fragments of different messages never mix while I-DATA is not in use (RFC 8260, 1.1: all DATA chunks of a user message
@@ -99,6 +100,7 @@ struct outgoing {
 	struct tx_message *begun;                /* cut in part, when they may not: it goes on before any other */
 	uint64_t begun_left;
 	uint64_t arrivals;
+	uint64_t queued;            /* messages */
 	uint64_t parts;             /* messages that are parts, and open ones */
 	uint64_t now;               /* of the last verb */
 	struct tx_timed *unstamped; /* lifetimes that count from the next verb, which knows the time */

@@ -122,9 +122,13 @@ static uint32_t cut_length(const sluice_sctp *a, const struct fill *f, const str
 	return fits;
 }
 
-static bool nagle_holds(const sluice_sctp *a, const struct tx_message *m) {
-	return a->config.nagle && a->sent.flight > 0 && a->out.buffered - a->sent.flight < a->cut_mtu &&
-	       m->len - m->cut < a->cut_mtu && a->state == SLUICE_SCTP_ESTABLISHED && !a->shutdown_wanted;
+/* RFC 9260, 6.1: small packets wait for company while data is in flight. Not small is what fills a packet: one chunk as large as chunks are
+ * cut, or several with a header each. */
+static bool nagle_holds(const sluice_sctp *a) {
+	if (!a->config.nagle || a->sent.flight == 0 || a->state != SLUICE_SCTP_ESTABLISHED || a->shutdown_wanted)
+		return false;
+	uint64_t queued = a->out.buffered - a->sent.flight + (a->out.queued - 1) * a->data_header;
+	return pad4(queued) < association_payload_max(a);
 }
 
 static uint8_t fragment_flags(const struct tx_message *m, uint32_t len) {
@@ -175,7 +179,7 @@ static void fill_new(sluice_sctp *a, struct fill *f) {
 		}
 		/* RFC 9260, 6.1, D: Max.Burst limits the packets that go at once: no more than that much new data follows one
 		 * arrival. */
-		if (!congestion_allows(a) || a->sent.flight >= a->burst_end || (!f->has_data && nagle_holds(a, m)))
+		if (!congestion_allows(a) || a->sent.flight >= a->burst_end || (!f->has_data && nagle_holds(a)))
 			break;
 		uint32_t len = cut_length(a, f, m);
 		if (len == 0 || !chunk_reserve(a) || !window_allows_new(a, len))

@@ -395,7 +395,7 @@ static void probe_silence(sluice_sctp *a) {
  * to tell what became of it, for it may only be late. */
 static void probe_tail(sluice_sctp *a) {
 	struct recovery *r = &a->recovery;
-	bool repeat = !outgoing_next(&a->out) || ack_window_left(a) < a->view.mtu;
+	bool repeat = !outgoing_next(&a->out) || ack_window_left(a) < association_payload_max(a);
 	if (repeat) {
 		uint64_t tsn = outstanding_last_in_flight(&a->sent);
 		if (tsn == 0 || (a->peer_forward_tsn && tx_chunk_final(outstanding_at(&a->sent, tsn))))
