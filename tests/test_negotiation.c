@@ -5,6 +5,8 @@
 #include "sim/caller.h"
 #include "suite.h"
 
+#include "peer/connection.h"
+
 struct call {
 	struct sim sim;
 	struct caller *a, *b;
@@ -477,6 +479,29 @@ START_TEST(test_candidates_may_come_before_the_answer_is_made) {
 }
 END_TEST
 
+/* 150 of a family that nobody has, and they claim to be the best. */
+START_TEST(test_candidates_before_the_answer_that_are_of_no_use_keep_no_other_out) {
+	struct call w;
+	char line[200];
+	begin(&w);
+	w.a->silent = w.b->silent = true;
+	caller_open(w.a, NULL);
+	caller_offer(w.a);
+	ck_assert_int_eq(caller_give(w.a, w.b), 0);
+	for (int i = 0; i < 150; i++) {
+		snprintf(line, sizeof line, "candidate:%d 1 udp 4294967295 fd00::%x 7000 typ host", i, (unsigned)i + 1);
+		ck_assert_int_eq(sluice_peer_add_remote_candidate(w.b->peer, line), i < EARLY_CANDIDATES_MAX ? 0 : SLUICE_LIMIT);
+	}
+	ck_assert_int_eq(sluice_peer_add_remote_candidate(w.b->peer, "candidate:1 1 udp 1 10.0.0.9 7000 typ host"), 0);
+	ck_assert_uint_eq(w.b->peer->negotiation.early_count, EARLY_CANDIDATES_MAX);
+	const struct early_candidate *e = w.b->peer->negotiation.early;
+	while (e && e->candidate.addr.ss_family != AF_INET)
+		e = e->next;
+	ck_assert_ptr_nonnull(e);
+	end(&w);
+}
+END_TEST
+
 START_TEST(test_a_candidate_of_another_generation_or_of_no_use_is_ignored_and_a_malformed_one_refused) {
 	struct call w;
 	begin(&w);
@@ -626,6 +651,7 @@ SUITE("negotiation", test_the_events_of_a_call_come_in_the_order_of_w3c,
       test_a_dead_path_fails_the_peer_when_consent_expires, test_a_dead_path_waits_for_a_restart_that_is_under_way_and_no_longer,
       test_nobody_at_the_other_end_is_a_timeout, test_closing_delivers_first_and_tells_both_sides,
       test_closing_before_anything_was_said_is_the_end_at_once, test_candidates_may_come_before_the_answer_is_made,
+      test_candidates_before_the_answer_that_are_of_no_use_keep_no_other_out,
       test_a_candidate_of_another_generation_or_of_no_use_is_ignored_and_a_malformed_one_refused,
       test_a_filtered_candidate_is_not_told, test_server_urls_are_read_as_rfc_7064_and_7065_have_them,
       test_a_direct_peer_has_no_descriptions, test_the_certificate_that_the_other_side_showed_can_be_read,

@@ -229,8 +229,16 @@ SLUICE_API int sluice_peer_remote_description(const sluice_peer *p, enum sluice_
 SLUICE_API unsigned sluice_peer_description_error(const sluice_peer *p, const char **text);
 
 /* A candidate of the other side, "candidate:..." (with or without "a="); "" or NULL: there are no more. One whose "ufrag" names
- * another generation than the remote description's is ignored. SLUICE_MALFORMED; SLUICE_WRONG_STATE before a remote description is set;
- * SLUICE_LIMIT; 0 for well-formed ones that are of no use (another transport). */
+ * another generation than the remote description's is ignored.
+ *
+ * 200 are remembered, 100 before our answer is set. Any number may come: where there are too many, those that make no pair go first (a
+ * family that this machine has not, a .local name that is not resolved), then those whose checks failed, then those of the lowest
+ * priority among those not checked yet. One that works stays. Returns 0, also for well-formed ones that are of no use (another
+ * transport), or
+ *   SLUICE_MALFORMED    the text is no candidate
+ *   SLUICE_WRONG_STATE  no remote description is set
+ *   SLUICE_LIMIT        those that are there are worth more; nothing has changed
+ *   SLUICE_NO_MEMORY, SLUICE_CLOSED */
 SLUICE_API int sluice_peer_add_remote_candidate(sluice_peer *p, const char *candidate);
 
 /* The next offer has new ICE credentials and new candidates; the connection goes on over the old path until a new one works.

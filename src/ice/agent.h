@@ -14,7 +14,8 @@
  *   pair in heap `waiting`  <=>  state == WAITING and not triggered, of the current session after ice_set_remote
  *   pair in heap `timers`   <=>  state == IN_PROGRESS or SUCCEEDED
  *   pair->triggered         <=>  it is in the list `triggered`
- *   pair_count <= max_pairs, remote_count <= ICE_REMOTE_MAX, local_count <= ICE_LOCAL_MAX, early_count <= ICE_EARLY_MAX
+ *   pair_count <= max_pairs, remote_count <= ICE_REMOTE_MAX, local_count <= ICE_LOCAL_MAX, early_count <= ICE_EARLY_MAX;
+ *   crowd.c says who is thrown out where one more comes
  *   selected is NULL or a SUCCEEDED pair of one of the two sessions */
 #ifndef ICE_AGENT_H
 #define ICE_AGENT_H
@@ -27,7 +28,7 @@
 
 #define ICE_LOCAL_MAX 64   /* candidates of a session, peer-reflexive ones among them */
 #define ICE_BASE_MAX 32    /* sockets of the driver */
-#define ICE_REMOTE_MAX 100 /* candidates of the other side, peer-reflexive ones among them */
+#define ICE_REMOTE_MAX 200 /* candidates of the other side, peer-reflexive ones and those without a pair among them */
 #define ICE_EARLY_MAX 16   /* checks remembered before the remote password is known */
 #define ICE_ANSWER_MAX 16  /* requests that wait for their answer to leave */
 #define ICE_QUERY_MAX 64   /* requests to STUN servers */
@@ -71,6 +72,7 @@ struct remote {
 	char *name;          /* or NULL */
 	uint32_t resolve_id; /* 0: nothing was or is to be resolved */
 	bool asked;
+	uint8_t standing; /* crowd.c's, valid inside its functions alone */
 };
 
 /* A good check that came before the password of its sender. */
@@ -304,6 +306,8 @@ struct remote *remote_find(const struct session *s, enum candidate_transport tra
 struct remote *remote_add_reflexive(struct ice *ice, struct session *s, const struct local *l, const sluice_path *path,
                                     uint32_t priority);
 void remote_free_all(struct ice *ice, struct session *s);
+/* Takes it and its pairs out of the session. */
+void remote_remove(struct ice *ice, struct session *s, struct remote *r);
 void early_remember(struct ice *ice, struct session *s, const sluice_path *path, const struct stun_message *m, const char *ufrag,
                     size_t ufrag_len);
 bool remote_poll_request(struct ice *ice, struct ice_request *r);
@@ -313,7 +317,10 @@ bool remote_resolved(struct ice *ice, uint32_t id, const struct sockaddr_storage
 
 /* The pair of a socket and a remote address; NULL. */
 struct pair *pair_find(const struct session *s, const sluice_path *path);
-struct pair *pair_add(struct ice *ice, struct session *s, struct local *l, struct remote *r);
+/* May the two make a pair? */
+bool pair_fits(const struct local *l, const struct remote *r);
+/* `heard`: a check came over it, so it is worth more than pairs of which nothing is known. NULL: they do not fit, or no room or memory. */
+struct pair *pair_add(struct ice *ice, struct session *s, struct local *l, struct remote *r, bool heard);
 void pairs_of_local(struct ice *ice, struct session *s, struct local *l);
 void pairs_of_remote(struct ice *ice, struct session *s, struct remote *r);
 void pair_remove(struct ice *ice, struct pair *p);
@@ -328,6 +335,17 @@ void pairs_prioritise(struct ice *ice, struct session *s);
 struct pair *checklist_next(struct ice *ice, struct session *s, uint64_t now);
 uint64_t checklist_deadline(const struct ice *ice, const struct session *s);
 bool checklist_check(const struct ice *ice, const struct session *s);
+
+/* ---- crowd.c ---- */
+
+/* Room for a remote candidate of this kind, transport and priority; false: those that are there are worth more. */
+bool crowd_admit(struct ice *ice, struct session *s, const struct candidate *c);
+/* Peer-reflexive candidates that nobody speaks from any more go, but for the last few. */
+void crowd_forget_reflexive(struct ice *ice, struct session *s);
+/* Room for a pair of this priority; false: the others are worth more. */
+bool crowd_admit_pair(struct ice *ice, struct session *s, uint64_t priority, bool heard);
+/* Room for a local candidate: what the other side saw us as once, and no pair shows any more, goes. False: there is none. */
+bool crowd_admit_local(struct ice *ice, struct session *s);
 
 /* ---- checks.c ---- */
 

@@ -29,6 +29,11 @@ static uint32_t tcp_local_preference(enum candidate_type type, enum candidate_tr
 	return direction << 13 | other >> 3;
 }
 
+unsigned candidate_kind(enum candidate_transport transport, const struct sockaddr_storage *addr) {
+	unsigned family = addr->ss_family == AF_INET ? 1 : addr->ss_family == AF_INET6 ? 2 : 0;
+	return 4 * family + transport;
+}
+
 uint32_t candidate_priority(enum candidate_type type, enum candidate_transport transport, uint16_t local_preference) {
 	bool tcp = transport != CANDIDATE_UDP;
 	uint32_t local = tcp ? tcp_local_preference(type, transport, local_preference) : local_preference;

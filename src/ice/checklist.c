@@ -162,27 +162,9 @@ void pair_remove(struct ice *ice, struct pair *p) {
 	env_free(ice->env, p);
 }
 
-/* RFC 8445, 6.1.2.5 bounds the check list by discarding the pairs of lowest priority; one that was used already is worth more
- * than any that was not. */
-static bool make_room(struct ice *ice, struct session *s, uint64_t priority) {
-	struct pair *worst = NULL;
-	if (s->pair_count < ice->config.max_pairs)
-		return true;
-	for (size_t i = 0; i < s->pair_count; i++) {
-		struct pair *p = s->pairs[i];
-		bool idle = !p->triggered && p->state != ICE_PAIR_SUCCEEDED && p->state != ICE_PAIR_IN_PROGRESS;
-		if (idle && (!worst || p->priority < worst->priority))
-			worst = p;
-	}
-	if (!worst || worst->priority >= priority)
-		return false;
-	pair_remove(ice, worst);
-	return true;
-}
-
 /* RFC 8445, 6.1.2.2: "A local candidate is paired with a remote candidate if and only if the two candidates have the same component
  * ID and have the same IP address version", link-local IPv6 only with its like. Loopback is a machine of its own. */
-static bool fits(const struct local *l, const struct remote *r) {
+bool pair_fits(const struct local *l, const struct remote *r) {
 	const struct sockaddr_storage *a = &l->c.addr, *b = &r->addr;
 	if (!l->paired || a->ss_family != b->ss_family || b->ss_family == 0 || r->transport != transport_opposite(l->c.transport))
 		return false;
@@ -201,15 +183,15 @@ static sluice_path path_of(const struct local *l, const struct remote *r) {
 	return path;
 }
 
-struct pair *pair_add(struct ice *ice, struct session *s, struct local *l, struct remote *r) {
-	if (!fits(l, r))
+struct pair *pair_add(struct ice *ice, struct session *s, struct local *l, struct remote *r, bool heard) {
+	if (!pair_fits(l, r))
 		return NULL;
 	sluice_path path = path_of(l, r);
 	struct pair *p = pair_find(s, &path);
 	if (p)
 		return p;
 	uint64_t priority = pair_priority(ice, l, r);
-	if (!make_room(ice, s, priority) || !grow(ice, s))
+	if (!crowd_admit_pair(ice, s, priority, heard) || !grow(ice, s))
 		return NULL;
 	p = env_zalloc(ice->env, sizeof *p);
 	if (!p)
@@ -234,12 +216,12 @@ struct pair *pair_add(struct ice *ice, struct session *s, struct local *l, struc
 
 void pairs_of_local(struct ice *ice, struct session *s, struct local *l) {
 	for (struct remote *r = s->remotes; r; r = r->next)
-		pair_add(ice, s, l, r);
+		pair_add(ice, s, l, r, false);
 }
 
 void pairs_of_remote(struct ice *ice, struct session *s, struct remote *r) {
 	for (struct local *l = s->locals; l; l = l->next)
-		pair_add(ice, s, l, r);
+		pair_add(ice, s, l, r, false);
 }
 
 /* ---- what is next ---- */

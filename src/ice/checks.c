@@ -230,7 +230,7 @@ struct pair *check_arrived(struct ice *ice, struct session *s, const sluice_path
 	if (!p) {
 		struct local *l = local_of(s, path->socket);
 		struct remote *r = l ? remote_add_reflexive(ice, s, l, path, priority) : NULL;
-		p = r ? pair_add(ice, s, l, r) : NULL;
+		p = r ? pair_add(ice, s, l, r, true) : NULL;
 	}
 	if (!p)
 		return NULL;

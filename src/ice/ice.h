@@ -109,7 +109,14 @@ bool ice_is_controlling(const struct ice *ice);
 /* Checks may start from here on. Before, authenticated requests are answered and remembered (peer-reflexive, triggered checks wait
  * for the password). Other values than before are a restart by the other side. lite: it never checks, we control. */
 int ice_set_remote(struct ice *ice, const char *ufrag, const char *pwd, bool lite);
-/* Before or after ice_set_remote. A duplicate is nothing; a `.local` or other name is asked for by a request. 0, SLUICE_LIMIT (100), SLUICE_NO_MEMORY. */
+/* Before or after ice_set_remote. A duplicate is nothing; a `.local` or other name is asked for by a request.
+ *
+ * 200 are remembered, those included that only their checks showed. Beyond that one goes: first of all one that makes no pair (a family
+ * or transport that this side has not, a name that is not resolved), of the most numerous such kind; then one whose pairs all failed;
+ * then one that was not checked yet and has the lowest priority (RFC 8445, 6.1.2.5). One that is being checked or works does not go
+ * for a new one, and the one in use never goes. Returns 0, or
+ *   SLUICE_LIMIT      all that are there are worth more than this one
+ *   SLUICE_NO_MEMORY */
 int ice_add_remote(struct ice *ice, const struct candidate *c);
 void ice_remote_done(struct ice *ice); /* end-of-candidates */
 size_t ice_remote_count(const struct ice *ice);

@@ -57,7 +57,7 @@ static bool has_paired(const struct session *s, uint32_t socket) {
 }
 
 static struct local *append(struct ice *ice, struct session *s, const struct candidate *c, const struct base *base) {
-	struct local *l = s->local_count < ICE_LOCAL_MAX ? env_zalloc(ice->env, sizeof *l) : NULL;
+	struct local *l = crowd_admit_local(ice, s) ? env_zalloc(ice->env, sizeof *l) : NULL;
 	if (!l)
 		return NULL;
 	l->c = *c;

@@ -35,8 +35,21 @@ void remote_free_all(struct ice *ice, struct session *s) {
 	early_free_all(ice, s);
 }
 
+void remote_remove(struct ice *ice, struct session *s, struct remote *r) {
+	struct remote **at = &s->remotes;
+	for (size_t i = s->pair_count; i-- > 0;)
+		if (s->pairs[i]->remote == r)
+			pair_remove(ice, s->pairs[i]);
+	while (*at != r)
+		at = &(*at)->next;
+	*at = r->next;
+	s->remote_count--;
+	remote_free(ice, r);
+}
+
+/* There is room for it: see crowd_admit(). */
 static struct remote *remote_new(struct ice *ice, struct session *s, const struct candidate *c) {
-	struct remote *r = s->remote_count < ICE_REMOTE_MAX ? env_zalloc(ice->env, sizeof *r) : NULL;
+	struct remote *r = env_zalloc(ice->env, sizeof *r);
 	if (!r)
 		return NULL;
 	r->type = c->type;
@@ -92,7 +105,7 @@ int ice_add_remote(struct ice *ice, const struct candidate *c) {
 		upgrade(ice, s, known, c);
 		return 0;
 	}
-	if (s->remote_count >= ICE_REMOTE_MAX)
+	if (!crowd_admit(ice, s, c))
 		return SLUICE_LIMIT;
 	struct remote *r = remote_new(ice, s, c);
 	if (!r)
@@ -123,7 +136,18 @@ struct remote *remote_add_reflexive(struct ice *ice, struct session *s, const st
 	c.port = address_port(&c.addr);
 	/* RFC 8445, 7.3.1.3: "The foundation is an arbitrary value, different from the foundations of all other remote candidates." */
 	snprintf(c.foundation, sizeof c.foundation, "seen%u", ++ice->next_id);
-	return wanted(ice, &c) ? remote_new(ice, s, &c) : NULL;
+	crowd_forget_reflexive(ice, s);
+	return wanted(ice, &c) && crowd_admit(ice, s, &c) ? remote_new(ice, s, &c) : NULL;
+}
+
+/* The one that came first: its sender repeats the check if it still wants an answer from us. */
+static void early_forget_oldest(struct ice *ice, struct session *s) {
+	struct early **at = &s->early;
+	while ((*at)->next)
+		at = &(*at)->next;
+	env_free(ice->env, *at);
+	*at = NULL;
+	s->early_count--;
 }
 
 void early_remember(struct ice *ice, struct session *s, const sluice_path *path, const struct stun_message *m, const char *ufrag,
@@ -133,9 +157,11 @@ void early_remember(struct ice *ice, struct session *s, const sluice_path *path,
 		if (path_same(&e->path, path) && strlen(e->ufrag) == ufrag_len && memcmp(e->ufrag, ufrag, ufrag_len) == 0)
 			break;
 	if (!e) {
-		e = s->early_count < ICE_EARLY_MAX ? env_zalloc(ice->env, sizeof *e + ufrag_len + 1) : NULL;
+		e = env_zalloc(ice->env, sizeof *e + ufrag_len + 1);
 		if (!e)
 			return;
+		if (s->early_count == ICE_EARLY_MAX)
+			early_forget_oldest(ice, s);
 		memcpy(e->ufrag, ufrag, ufrag_len);
 		e->path = *path;
 		e->next = s->early;
@@ -214,30 +240,41 @@ bool remote_poll_request(struct ice *ice, struct ice_request *q) {
 	return false;
 }
 
+static struct remote *find_asked(const struct session *s, uint32_t id) {
+	struct remote *r = s->remotes;
+	while (r && r->resolve_id != id)
+		r = r->next;
+	return r;
+}
+
+/* One address of a name. r is the name's candidate, of which c is a copy. */
+static void take_address(struct ice *ice, struct session *s, struct remote *r, const struct candidate *c) {
+	struct remote *known = remote_find(s, c->transport, &c->addr);
+	if (known) {
+		upgrade(ice, s, known, c);
+	} else if (r->addr.ss_family == 0) {
+		r->addr = c->addr;
+		pairs_of_remote(ice, s, r);
+	} else if (crowd_admit(ice, s, c) && (known = remote_new(ice, s, c)) != NULL) {
+		pairs_of_remote(ice, s, known);
+	}
+}
+
 /* The first address becomes the candidate's own, others become candidates beside it. A name of which nothing is known stays without
  * pairs: RFC 8445's peer-reflexive candidates find such a browser when its checks come. */
 bool remote_resolved(struct ice *ice, uint32_t id, const struct sockaddr_storage *addrs, size_t count) {
 	struct session *s = ice->current;
-	struct remote *r = s->remotes;
-	while (r && r->resolve_id != id)
-		r = r->next;
+	struct remote *r = find_asked(s, id);
 	if (!r || r->addr.ss_family)
 		return false;
 	struct candidate c = {
 		.type = r->type, .transport = r->transport, .priority = r->priority, .component = 1, .port = r->port};
 	memcpy(c.foundation, r->foundation, sizeof c.foundation);
-	for (size_t i = 0; i < count && i < ICE_RESOLVED_MAX; i++) {
+	/* Each address may push out another candidate, this one too. */
+	for (size_t i = 0; i < count && i < ICE_RESOLVED_MAX && (r = find_asked(s, id)) != NULL; i++) {
 		c.addr = addrs[i];
 		address_set_port(&c.addr, r->port);
-		struct remote *known = remote_find(s, c.transport, &c.addr);
-		if (known) {
-			upgrade(ice, s, known, &c);
-		} else if (r->addr.ss_family == 0) {
-			r->addr = c.addr;
-			pairs_of_remote(ice, s, r);
-		} else if ((known = remote_new(ice, s, &c)) != NULL) {
-			pairs_of_remote(ice, s, known);
-		}
+		take_address(ice, s, r, &c);
 	}
 	return true;
 }

@@ -360,10 +360,34 @@ int sluice_peer_set_remote_description(sluice_peer *p, enum sluice_sdp_type type
 	return error;
 }
 
+static unsigned kind_of(const struct candidate *c) {
+	return candidate_kind(c->transport, &c->addr);
+}
+
+/* One more came than are kept. Which family is of use is not known yet, so one of the most numerous kind goes, the least of its kind:
+ * either c (false), or another one, whose place c gets. */
+static bool take_place(struct negotiation *n, const struct candidate *c) {
+	unsigned numbers[CANDIDATE_KINDS] = {0};
+	struct candidate *worst = NULL;
+	for (const struct early_candidate *e = n->early; e; e = e->next)
+		numbers[kind_of(&e->candidate)]++;
+	numbers[kind_of(c)]++;
+	for (struct early_candidate *e = n->early; e; e = e->next) {
+		unsigned here = numbers[kind_of(&e->candidate)], there = worst ? numbers[kind_of(worst)] : 0;
+		if (here > there || (here == there && e->candidate.priority < worst->priority))
+			worst = &e->candidate;
+	}
+	unsigned ours = numbers[kind_of(c)], its = numbers[kind_of(worst)];
+	if (ours > its || (ours == its && c->priority <= worst->priority))
+		return false;
+	*worst = *c;
+	return true;
+}
+
 static int keep_early(sluice_peer *p, const struct candidate *c) {
 	struct negotiation *n = &p->negotiation;
 	if (n->early_count == EARLY_CANDIDATES_MAX)
-		return SLUICE_LIMIT;
+		return take_place(n, c) ? 0 : SLUICE_LIMIT;
 	struct early_candidate *e = env_alloc(p->env, sizeof *e);
 	if (!e)
 		return SLUICE_NO_MEMORY;

@@ -1,0 +1,150 @@
+/* crowd: there are as many candidates or pairs as are remembered, and one more comes: who is thrown out?
+ *
+ * RFC 8445, 6.1.2.5 bounds the check list by discarding the candidate pairs of lowest priority. A priority says what an address would be
+ * worth if it worked. What is known of it by now counts more, so that a candidate goes by its standing first and by its priority
+ * among those of one standing. It knows no messages and no time. */
+#include "ice/agent.h"
+
+/* Candidates that a NAT's rebinding left behind, kept for the check that may still be on its way. Each of them would be tried again,
+ * before everything of lower priority, when the path is lost. */
+#define REFLEXIVE_KEPT 8
+
+/* The best of a candidate's pairs; the lowest goes first. */
+enum standing { STANDING_NO_PAIR, STANDING_FAILED, STANDING_HOPE, STANDING_ALIVE, STANDING_IN_USE };
+
+static enum standing standing_of(const struct ice *ice, const struct pair *p) {
+	if (p == ice->selected)
+		return STANDING_IN_USE;
+	if (p->triggered || p->state == ICE_PAIR_SUCCEEDED || p->state == ICE_PAIR_IN_PROGRESS)
+		return STANDING_ALIVE;
+	return p->state == ICE_PAIR_FAILED ? STANDING_FAILED : STANDING_HOPE;
+}
+
+/* ---- remote candidates ---- */
+
+static unsigned kind_of(const struct remote *r) {
+	return candidate_kind(r->transport, &r->addr);
+}
+
+static void take_standings(const struct ice *ice, const struct session *s) {
+	for (struct remote *r = s->remotes; r; r = r->next)
+		r->standing = STANDING_NO_PAIR;
+	for (size_t i = 0; i < s->pair_count; i++) {
+		struct remote *r = s->pairs[i]->remote;
+		uint8_t standing = standing_of(ice, s->pairs[i]);
+		if (standing > r->standing)
+			r->standing = standing;
+	}
+}
+
+/* Of a check that came it is known that somebody is there. */
+static struct remote newcomer_of(const struct session *s, const struct candidate *c) {
+	struct remote r = {.type = c->type, .transport = c->transport, .priority = c->priority, .addr = c->addr};
+	if (c->type == CANDIDATE_PRFLX)
+		r.standing = STANDING_ALIVE;
+	for (const struct local *l = s->locals; l && r.standing == STANDING_NO_PAIR; l = l->next)
+		if (pair_fits(l, &r))
+			r.standing = STANDING_HOPE;
+	return r;
+}
+
+static bool is_worse(const struct remote *a, const struct remote *b, const unsigned *numbers) {
+	if (a->standing != b->standing)
+		return a->standing < b->standing;
+	unsigned x = numbers[kind_of(a)], y = numbers[kind_of(b)];
+	if (a->standing == STANDING_NO_PAIR && x != y)
+		return x > y;
+	return a->priority < b->priority;
+}
+
+/* The list is by age, so that of equals the oldest goes. */
+static struct remote *worst_of(const struct session *s, const unsigned *numbers) {
+	struct remote *worst = s->remotes;
+	for (struct remote *r = s->remotes; r; r = r->next)
+		if (is_worse(r, worst, numbers))
+			worst = r;
+	return worst;
+}
+
+bool crowd_admit(struct ice *ice, struct session *s, const struct candidate *c) {
+	unsigned numbers[CANDIDATE_KINDS] = {0}; /* of those without a pair, by what they lack */
+	if (s->remote_count < ICE_REMOTE_MAX)
+		return true;
+	take_standings(ice, s);
+	struct remote newcomer = newcomer_of(s, c);
+	for (const struct remote *r = s->remotes; r; r = r->next)
+		numbers[kind_of(r)] += r->standing == STANDING_NO_PAIR;
+	numbers[kind_of(&newcomer)] += newcomer.standing == STANDING_NO_PAIR;
+	struct remote *worst = worst_of(s, numbers);
+	/* Of peer-reflexive ones the newest is where the other side speaks from now. */
+	bool goes = newcomer.standing == STANDING_ALIVE ? worst->standing <= STANDING_ALIVE : is_worse(worst, &newcomer, numbers);
+	if (goes)
+		remote_remove(ice, s, worst);
+	return goes;
+}
+
+void crowd_forget_reflexive(struct ice *ice, struct session *s) {
+	size_t count = 0;
+	take_standings(ice, s);
+	for (const struct remote *r = s->remotes; r; r = r->next)
+		count += r->type == CANDIDATE_PRFLX && r->standing <= STANDING_FAILED;
+	for (struct remote *r = s->remotes, *next; r && count > REFLEXIVE_KEPT; r = next) {
+		next = r->next;
+		if (r->type != CANDIDATE_PRFLX || r->standing > STANDING_FAILED)
+			continue;
+		remote_remove(ice, s, r);
+		count--;
+	}
+}
+
+/* ---- pairs ---- */
+
+static uint64_t last_heard(const struct pair *p) {
+	return p->last_answer > p->last_request ? p->last_answer : p->last_request;
+}
+
+static bool pair_is_worse(const struct ice *ice, const struct pair *a, const struct pair *b) {
+	enum standing x = standing_of(ice, a), y = standing_of(ice, b);
+	if (x != y)
+		return x < y;
+	return x == STANDING_ALIVE ? last_heard(a) < last_heard(b) : a->priority < b->priority;
+}
+
+bool crowd_admit_pair(struct ice *ice, struct session *s, uint64_t priority, bool heard) {
+	struct pair *worst = NULL;
+	if (s->pair_count < ice->config.max_pairs)
+		return true;
+	for (size_t i = 0; i < s->pair_count; i++)
+		if (!worst || pair_is_worse(ice, s->pairs[i], worst))
+			worst = s->pairs[i];
+	enum standing standing = worst ? standing_of(ice, worst) : STANDING_IN_USE;
+	bool goes = heard ? standing < STANDING_IN_USE
+	                  : standing < STANDING_HOPE || (standing == STANDING_HOPE && worst->priority < priority);
+	if (goes)
+		pair_remove(ice, worst);
+	return goes;
+}
+
+/* ---- local candidates ---- */
+
+static bool is_shown(const struct session *s, const struct local *l) {
+	for (size_t i = 0; i < s->pair_count; i++)
+		if (s->pairs[i]->shown == l || s->pairs[i]->local == l)
+			return true;
+	return false;
+}
+
+bool crowd_admit_local(struct ice *ice, struct session *s) {
+	if (s->local_count < ICE_LOCAL_MAX)
+		return true;
+	for (struct local **at = &s->locals; *at; at = &(*at)->next) {
+		struct local *l = *at;
+		if (l->told || l->paired || is_shown(s, l))
+			continue;
+		*at = l->next;
+		s->local_count--;
+		env_free(ice->env, l);
+		return true;
+	}
+	return false;
+}
