@@ -293,6 +293,9 @@ SLUICE_API const char *sluice_peer_ufrag(const sluice_peer *p);
 
 /* ---- the verbs; see sctp.h ---------------------------------------------------------------------------------------- */
 
+/* `now` is a monotonic clock's, in ns. It may stand still, repeat and step back between calls, by however much: a time older than
+ * what a verb of this peer was told before counts as that. Deadlines are times of the same clock. */
+
 /* UDP payloads that came from `path` (NULL: from where the peer expects them); they are opened in place. What is not for the
  * peer is counted and dropped. Returns 0, or SLUICE_NO_MEMORY when something was dropped for want of memory. */
 SLUICE_API int sluice_peer_input(sluice_peer *p, const sluice_path *path, sluice_datagram *datagrams, size_t count, uint64_t now);

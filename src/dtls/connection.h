@@ -3,6 +3,7 @@
 #ifndef DTLS_CONNECTION_H
 #define DTLS_CONNECTION_H
 
+#include "base/clock.h"
 #include "dtls/certificate.h"
 #include "dtls/dtls.h"
 #include "dtls/record.h"
@@ -58,6 +59,7 @@ struct dtls {
 	sluice_fingerprint *remotes; /* of one hash; NULL: not told yet */
 	size_t remote_count;
 	uint64_t first_timeout, timeout, deadline;
+	uint64_t latest; /* the latest time of a verb; clock_forward at the door of each */
 
 	/* OpenSSL's record buffers, 18 KB, go when nothing was sealed or opened for a while; see buffers.c. */
 	bool buffers_used;     /* since idle_at was set last */

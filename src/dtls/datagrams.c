@@ -91,6 +91,7 @@ static void open_datagram(struct dtls *d, const sluice_datagram *in, struct sink
 
 size_t dtls_open(struct dtls *d, sluice_datagram *in, size_t count, sluice_datagram *out, size_t out_size, uint64_t now) {
 	struct sink sink = {.out = out, .size = out_size};
+	now = clock_forward(&d->latest, now);
 	early_release(d);
 	buffers_note_time(d, now);
 	open_held(d, &sink);

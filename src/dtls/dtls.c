@@ -146,6 +146,7 @@ static void update_timer(struct dtls *d, uint64_t now) {
 }
 
 void dtls_advance(struct dtls *d, uint64_t now) {
+	now = clock_forward(&d->latest, now);
 	buffers_advance(d, now);
 	if (now < d->deadline)
 		return;
@@ -253,6 +254,7 @@ void dtls_raise_first_timeout(struct dtls *d, uint64_t timeout) {
 int dtls_start(struct dtls *d, uint64_t now) {
 	if (d->state != DTLS_NEW)
 		return SLUICE_WRONG_STATE;
+	now = clock_forward(&d->latest, now);
 	d->state = DTLS_HANDSHAKING;
 	if (d->client) {
 		sessions_offer(d);
@@ -276,7 +278,7 @@ void dtls_close(struct dtls *d) {
 }
 
 int dtls_output(struct dtls *d, sluice_batch *batch, uint64_t now) {
-	buffers_note_time(d, now);
+	buffers_note_time(d, clock_forward(&d->latest, now));
 	return transport_output(&d->transport, batch);
 }
 

@@ -2,7 +2,7 @@
  *
  * To the layers above it is two calls on the established path, seal and open, in place; and the four verbs for the
  * handshake. Behind them stand SSL_write and SSL_read; a record layer of our own can take their place without touching
- * any caller. It knows no sockets, no SCTP and no ICE. The clock is the caller's.
+ * any caller. It knows no sockets, no SCTP and no ICE. The clock is the caller's; a time older than the last one counts as that.
  *
  * Nothing is opened for, or sealed by, the layer above before the peer's certificate matched the fingerprint it was told
  * to expect. */

@@ -245,21 +245,15 @@ static void advance_failure(struct ice *ice, uint64_t now) {
 
 /* ---- the verbs ---------------------------------------------------------------------------------------------------- */
 
-static void begin(struct ice *ice, uint64_t now) {
-	if (now > ice->latest)
-		ice->latest = now;
-}
-
 enum ice_verdict ice_input(struct ice *ice, sluice_path *path, sluice_datagram *d, uint64_t now) {
 	struct stun_message m;
+	now = clock_forward(&ice->latest, now);
 	if (ice->relay_count && relay_input(ice, path, d, now)) {
-		begin(ice, now);
 		settle(ice, now);
 		return ICE_TAKEN;
 	}
 	if (!stun_looks_like(d->data, d->len))
 		return ICE_DATA;
-	begin(ice, now);
 	ice->stats.bytes_received += d->len;
 	if (ice->state == ICE_CLOSED || stun_parse(d->data, d->len, &m) < 0 || m.method != STUN_BINDING) {
 		ice->stats.discarded++;
@@ -274,7 +268,7 @@ enum ice_verdict ice_input(struct ice *ice, sluice_path *path, sluice_datagram *
 }
 
 void ice_advance(struct ice *ice, uint64_t now) {
-	begin(ice, now);
+	now = clock_forward(&ice->latest, now);
 	relay_advance(ice, now);
 	if (ice->state == ICE_CLOSED)
 		return;
@@ -323,7 +317,7 @@ static int output_any(struct ice *ice, sluice_batch *batch, uint64_t now) {
 }
 
 int ice_output(struct ice *ice, sluice_batch *batch, uint64_t now) {
-	begin(ice, now);
+	now = clock_forward(&ice->latest, now);
 	batch->count = 0;
 	if (ice->state == ICE_CLOSED)
 		return relay_output(ice, batch, now);
@@ -406,20 +400,21 @@ bool ice_poll_request(struct ice *ice, struct ice_request *r) {
 }
 
 void ice_resolved(struct ice *ice, uint32_t id, const struct sockaddr_storage *addrs, size_t count, uint64_t now) {
-	(void)now;
+	clock_forward(&ice->latest, now);
 	if (!local_resolved(ice, id, addrs, count))
 		remote_resolved(ice, id, addrs, count);
 	ice->dirty = true;
 }
 
 void ice_stream_up(struct ice *ice, uint32_t id, uint32_t socket, const struct sockaddr_storage *local, uint64_t now) {
-	(void)local, (void)now;
+	(void)local;
+	clock_forward(&ice->latest, now);
 	relay_stream_up(ice, id, socket);
 	ice->dirty = true;
 }
 
 void ice_stream_down(struct ice *ice, uint32_t socket, uint64_t now) {
-	(void)now;
+	clock_forward(&ice->latest, now);
 	relay_stream_down(ice, socket);
 	ice->dirty = true;
 }
@@ -454,7 +449,7 @@ uint64_t ice_proofs(const struct ice *ice) {
 }
 
 void ice_note_traffic(struct ice *ice, uint64_t now) {
-	ice->last_traffic = now;
+	ice->last_traffic = clock_forward(&ice->latest, now);
 }
 
 /* ---- questions ---------------------------------------------------------------------------------------------------- */

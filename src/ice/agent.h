@@ -20,6 +20,7 @@
 #ifndef ICE_AGENT_H
 #define ICE_AGENT_H
 
+#include "base/clock.h"
 #include "base/heap.h"
 #include "ice/ice.h"
 #include "ice/sped.h"
@@ -232,7 +233,7 @@ struct ice {
 	bool dirty;      /* something happened that may change selection or state: see settle */
 	bool authentic;  /* the event was queued */
 	uint64_t proofs; /* authenticated requests and answers taken */
-	uint64_t latest; /* the time of the last verb */
+	uint64_t latest; /* the latest time of a verb; clock_forward at the door of each */
 	uint64_t last_traffic;
 	uint64_t lost_since; /* no valid pair is left since then; SLUICE_NEVER otherwise */
 

@@ -31,7 +31,7 @@ static struct pair *best_hope(const struct session *s) {
 }
 
 int ice_sped_flight(struct ice *ice, const sluice_datagram *datagrams, size_t count, uint64_t now) {
-	(void)now;
+	clock_forward(&ice->latest, now);
 	int rc = sped_flight(&ice->sped, datagrams, count);
 	ice->flight_left = sped_active(&ice->sped) ? ice->sped.count : 0;
 	/* Answers that wait carry as many; over a valid pair the datagrams go plainly. */

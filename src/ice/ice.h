@@ -1,6 +1,8 @@
 /* ice: over which pair of addresses can the two sides talk? The ICE agent (RFC 8445), full or lite, with trickle (RFC 8838), consent
  * (RFC 7675), dual stack (RFC 8421), TURN (RFC 8656), TCP candidates (RFC 6544) and DTLS embedded in STUN (draft-hancke-webrtc-sped).
  *
+ * Time that is older than what a verb was told before counts as that: the caller's clock may stand still, repeat and step back.
+ *
  * One component, one data stream. The four verbs and a queue of events, as every engine here. It knows neither DTLS nor SDP: DTLS
  * datagrams are opaque bytes to it. Sockets are numbers that the driver gave; a relayed candidate is a socket number of the agent's
  * own (ICE_RELAY_SOCKET | index), so that a path says everything about where a datagram goes.

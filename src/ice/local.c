@@ -299,6 +299,7 @@ void ice_gather(struct ice *ice, uint64_t now) {
 	struct session *s = ice->current;
 	if (s->gathering || ice->state == ICE_CLOSED)
 		return;
+	now = clock_forward(&ice->latest, now);
 	s->gathering = true;
 	if (!ice->gather_started) {
 		ice->gather_started = true;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "ice/candidate.h"
 #include "ice/turn_parts.h"
 #include "sluice/error.h"
@@ -401,7 +402,7 @@ static bool is_channel_data(const uint8_t *data, size_t len) {
 
 enum turn_verdict turn_input(struct turn *t, uint8_t *data, size_t len, uint64_t now, struct turn_data *out) {
 	struct stun_message m;
-	t->now = now;
+	clock_forward(&t->now, now);
 	if (is_channel_data(data, len))
 		return input_channel(t, data, len, out);
 	if (!stun_looks_like(data, len))
@@ -423,12 +424,12 @@ static void main_given_up(struct turn *t) {
 }
 
 void turn_advance(struct turn *t, uint64_t now) {
-	t->now = now;
+	clock_forward(&t->now, now);
 	if (is_given_up(t, &t->main))
 		main_given_up(t);
 	if (t->state != TURN_READY)
 		return;
-	if (!t->main.active && now >= t->refresh_at)
+	if (!t->main.active && t->now >= t->refresh_at)
 		exchange_start(t, &t->main, STUN_REFRESH);
 	for (size_t i = 0; i < t->peer_count; i++) {
 		if (is_given_up(t, &t->peers[i]->x))
@@ -502,7 +503,7 @@ static int emit_keepalive(struct turn *t, sluice_batch *batch) {
 }
 
 int turn_output(struct turn *t, sluice_batch *batch, uint64_t now) {
-	t->now = now;
+	clock_forward(&t->now, now);
 	batch->count = 0;
 	if (is_due(t, &t->main))
 		return emit_request(t, &t->main, NULL, batch);
@@ -512,7 +513,7 @@ int turn_output(struct turn *t, sluice_batch *batch, uint64_t now) {
 	}
 	if (t->queued > 0)
 		return emit_queued(t, batch);
-	if (keeps_alive(t) && now >= t->last_sent + t->keepalive)
+	if (keeps_alive(t) && t->now >= t->last_sent + t->keepalive)
 		return emit_keepalive(t, batch);
 	return 0;
 }

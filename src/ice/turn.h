@@ -1,7 +1,7 @@
 /* turn: one allocation on a TURN server (RFC 8656), as a client: a relayed address, permissions and channels to peers, and what is
  * wrapped for them.
  *
- * The four verbs, without a socket: it emits and takes whole messages. Over UDP it retransmits (RFC 8489, 6.2.1); over TCP and TLS
+ * The four verbs, without a socket (a time older than the last one counts as that): it emits and takes whole messages. Over UDP it retransmits (RFC 8489, 6.2.1); over TCP and TLS
  * the stream does, and whoever owns the stream cuts it into messages (turn_frame) and pads what it writes to four bytes. It
  * knows no candidates, no pairs and nothing of what it carries.
  *

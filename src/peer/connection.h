@@ -103,7 +103,7 @@ struct sluice_peer {
 	int error;
 	const char *error_text;
 
-	uint64_t now, origin; /* the last and the first verb's time */
+	uint64_t now, origin; /* the latest time of a verb, and the first */
 	bool has_origin;
 	uint64_t dtls_after, sctp_after, channel_after, dtls_started_after; /* ns after origin, SLUICE_NEVER before */
 	uint64_t gathered_after, checking_after, ice_after;

@@ -10,6 +10,7 @@
  * sealed, or what a socket is. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "peer/connection.h"
 #include "sctp/association.h" /* association_check alone */
 
@@ -456,19 +457,21 @@ int sluice_peer_set_remote_fingerprint(sluice_peer *p, const sluice_fingerprint 
 
 /* ---- the verbs --------------------------------------------------------------------------------------------------- */
 
-static void begin_verb(sluice_peer *p, uint64_t now) {
-	p->now = now;
+/* Every verb goes on with the time that this returns. */
+static uint64_t begin_verb(sluice_peer *p, uint64_t now) {
+	now = clock_forward(&p->now, now);
 	if (!p->has_origin) {
 		p->has_origin = true;
 		p->origin = now;
 	}
 	if (!p->start_due || p->ice)
-		return;
+		return now;
 	p->start_due = false;
 	p->dtls_started_after = now - p->origin;
 	int error = dtls_start(p->dtls, now);
 	if (error)
 		peer_end(p, error, sluice_error_text(error));
+	return now;
 }
 
 /* May what comes from there speak for the peer? An address that was neither given nor learnt may, if it looks like DTLS.
@@ -535,7 +538,7 @@ static int input_direct(sluice_peer *p, const sluice_path *path, sluice_datagram
 }
 
 int sluice_peer_input(sluice_peer *p, const sluice_path *path, sluice_datagram *datagrams, size_t count, uint64_t now) {
-	begin_verb(p, now);
+	now = begin_verb(p, now);
 	if (!count || (p->state == SLUICE_PEER_NEW && !p->ice) || p->ends_as)
 		return 0;
 	int error = input_waiting(p, now);
@@ -551,7 +554,7 @@ int sluice_peer_input(sluice_peer *p, const sluice_path *path, sluice_datagram *
 }
 
 void sluice_peer_advance(sluice_peer *p, uint64_t now) {
-	begin_verb(p, now);
+	now = begin_verb(p, now);
 	if (p->ends_as)
 		return;
 	input_waiting(p, now);
@@ -612,7 +615,7 @@ static int output_last(sluice_peer *p, sluice_batch *batch, uint64_t now) {
 }
 
 int sluice_peer_output(sluice_peer *p, sluice_batch *batch, uint64_t now) {
-	begin_verb(p, now);
+	now = begin_verb(p, now);
 	p->woken = false;
 	batch->count = 0;
 	if ((p->state == SLUICE_PEER_NEW && !p->ice) || peer_is_over(p))

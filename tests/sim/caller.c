@@ -242,13 +242,17 @@ static void check(const struct caller *c, const char *verb) {
 		sim_fail(c->sim, "host %s: an invariant does not hold after %s", c->host->name, verb);
 }
 
+static uint64_t clock_of(struct caller *c, uint64_t now) {
+	return c->clock ? c->clock(c->clock_ctx, now) : now;
+}
+
 static void host_input(void *node, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now) {
 	struct caller *c = node;
 	if (!c->peer)
 		return;
 	sluice_path path = *from;
 	path.socket = 0;
-	sluice_peer_input(c->peer, &path, datagrams, count, now);
+	sluice_peer_input(c->peer, &path, datagrams, count, clock_of(c, now));
 	check(c, "input");
 }
 
@@ -256,13 +260,13 @@ static void host_advance(void *node, uint64_t now) {
 	struct caller *c = node;
 	if (!c->peer)
 		return;
-	sluice_peer_advance(c->peer, now);
+	sluice_peer_advance(c->peer, clock_of(c, now));
 	check(c, "advance");
 }
 
 static int host_output(void *node, sluice_batch *batch, uint64_t now) {
 	struct caller *c = node;
-	int count = c->peer ? sluice_peer_output(c->peer, batch, now) : 0;
+	int count = c->peer ? sluice_peer_output(c->peer, batch, clock_of(c, now)) : 0;
 	check(c, "output");
 	return count;
 }

@@ -31,6 +31,8 @@ struct caller {
 	bool polite;   /* in a glare ours gives way */
 	bool echo;     /* what comes on a channel goes back on it */
 	bool tolerant; /* want of memory is no failure of the test */
+	uint64_t (*clock)(void *ctx, uint64_t now); /* what its verbs are told instead of `now`; NULL: `now` */
+	void *clock_ctx;
 	char log[CALLER_LOG];
 	unsigned refused; /* remote descriptions and candidates that were not taken */
 	int last_error;
