@@ -285,6 +285,24 @@ START_TEST(test_a_new_network_after_the_only_one_went_brings_the_session_back) {
 }
 END_TEST
 
+START_TEST(test_a_session_without_any_socket_waits_for_one_until_consent_expires) {
+	for (int comes_back = 0; comes_back < 2; comes_back++) {
+		struct scene s;
+		connected_hosts(&s);
+		ice_world_run(&s.w, s.w.now + 100 * SLUICE_S);
+		uint64_t cut = s.w.now;
+		ice_world_unplug(&s.w, s.a, s.w.ifaces[0].socket);
+		ice_world_run(&s.w, cut + 29 * SLUICE_S);
+		ck_assert_int_eq(ice_state(s.a->ice), ICE_DISCONNECTED);
+		if (comes_back)
+			ice_world_socket(&s.w, s.a, "10.0.7.7", 7000, -1, 65535, NULL);
+		ice_world_run(&s.w, cut + 31 * SLUICE_S);
+		ck_assert_int_eq(ice_state(s.a->ice), comes_back ? ICE_COMPLETED : ICE_FAILED);
+		ice_world_close(&s.w);
+	}
+}
+END_TEST
+
 /* ---- restart ---- */
 
 static void give_restart(struct scene *s) {
@@ -533,6 +551,7 @@ SUITE("ice paths", test_an_agent_sleeps_when_the_pair_it_was_about_to_nominate_i
       test_consent_is_asked_for_every_five_seconds_or_so, test_a_short_outage_is_survived,
       test_when_a_socket_goes_another_valid_pair_takes_over_at_once, test_when_a_pair_falls_silent_another_valid_one_takes_over,
       test_a_new_network_after_the_only_one_went_brings_the_session_back,
+      test_a_session_without_any_socket_waits_for_one_until_consent_expires,
       test_a_restart_keeps_data_flowing_until_the_new_pair_is_valid,
       test_new_credentials_of_the_other_side_are_a_restart_here_too, test_a_restart_can_be_taken_back,
       test_checks_of_a_restart_that_use_our_credentials_before_it_are_of_the_new_session, test_a_restart_revives_a_failed_agent,

@@ -229,8 +229,10 @@ static uint64_t failure_at(const struct ice *ice) {
 	const struct session *s = ice->current;
 	if (ice->selected || !s->has_remote_since || ice->state == ICE_FAILED || ice->state == ICE_CLOSED)
 		return SLUICE_NEVER;
-	uint64_t since = ice->lost_since == SLUICE_NEVER ? s->remote_since : ice->lost_since;
-	return since + (nothing_left(ice) && !ice->config.lite ? EARLY_FAILURE : ice->config.check_timeout);
+	/* Where there was a way another one may come: an address, a restart. */
+	if (ice->lost_since != SLUICE_NEVER)
+		return ice->lost_since + ice->config.failed_after;
+	return s->remote_since + (nothing_left(ice) && !ice->config.lite ? EARLY_FAILURE : ice->config.check_timeout);
 }
 
 static void advance_failure(struct ice *ice, uint64_t now) {
@@ -272,6 +274,7 @@ void ice_advance(struct ice *ice, uint64_t now) {
 	relay_advance(ice, now);
 	if (ice->state == ICE_CLOSED)
 		return;
+	settle(ice, now); /* a socket may be gone, and since when nothing is left has to be known before anything is given up */
 	advance_failure(ice, now);
 	checks_expire(ice, ice->current, now);
 	if (ice->before) {

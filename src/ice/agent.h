@@ -173,20 +173,24 @@ struct query {
 
 /* One TURN allocation, or the attempt at one. */
 struct relay {
-	size_t server; /* index of servers */
-	struct sockaddr_storage to;
-	struct turn *turn;   /* NULL: its stream is not up yet */
-	uint32_t socket;     /* the relayed candidate's, ICE_RELAY_SOCKET | number */
-	uint32_t base;       /* what its messages travel over; ICE_NO_SOCKET: a stream that is not up */
-	uint32_t asked_base; /* the base that it was made for; ICE_NO_SOCKET: a stream */
-	uint32_t stream_id;  /* of the request for a stream that is not answered; 0 */
+	size_t server;                        /* index of servers */
+	struct sockaddr_storage to, asked_to; /* `to` may be another one, that the server named */
+	struct turn *turn;                    /* NULL: its stream is not up yet, or it waits for again_at */
+	uint32_t socket;                      /* the relayed candidate's, ICE_RELAY_SOCKET | number */
+	uint32_t base;                        /* what its messages travel over; ICE_NO_SOCKET: a stream that is not up */
+	uint32_t asked_base;                  /* the base that it was made for; ICE_NO_SOCKET: a stream */
+	uint32_t stream_id;                   /* of the request for a stream that is not answered; 0 */
 	uint16_t preference;
 	int family;
 	bool asked; /* the request for the stream was polled */
 	bool told;  /* its candidates are the current session's */
+	bool stood; /* there was an allocation once, so that there will be one again */
 	bool late;  /* gathering no longer waits for it */
 	bool over;
-	uint64_t since;
+	uint8_t pauses;
+	struct sockaddr_storage relayed; /* that was told */
+	uint64_t since, again_at;        /* again_at SLUICE_NEVER: it is not waited for */
+	uint64_t doubted_at;
 };
 
 /* ---- answers that are due ---- */
@@ -405,6 +409,8 @@ bool relay_poll_request(struct ice *ice, struct ice_request *q);
 bool relay_stream_up(struct ice *ice, uint32_t id, uint32_t socket);
 bool relay_stream_down(struct ice *ice, uint32_t socket);
 bool relay_input(struct ice *ice, sluice_path *path, sluice_datagram *d, uint64_t now);
+/* A relayed path is silent: is its allocation still there? */
+void relay_doubt(struct ice *ice, const sluice_path *path);
 void relay_permit(struct ice *ice, const sluice_path *path, bool channel);
 bool relay_send(struct ice *ice, const sluice_path *path, const void *data, size_t len);
 int relay_output(struct ice *ice, sluice_batch *batch, uint64_t now);

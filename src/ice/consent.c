@@ -59,6 +59,7 @@ bool consent_alive(const struct ice *ice, const struct pair *p, uint64_t now) {
 void pair_fail(struct ice *ice, struct pair *p) {
 	if (p->state == ICE_PAIR_FAILED)
 		return;
+	relay_doubt(ice, &p->path);
 	p->nominated = p->nominating = false;
 	p->tries = 0;
 	p->unanswered_since = SLUICE_NEVER;
@@ -159,6 +160,7 @@ void consent_advance(struct ice *ice, uint64_t now) {
 		return;
 	}
 	if (!consent_alive(ice, p, now)) {
+		relay_doubt(ice, &p->path);
 		if (!ice->config.lite)
 			ask_spares(ice, now);
 		ice->dirty = true;

@@ -1,11 +1,18 @@
 /* relay: what of the agent's traffic goes through TURN servers? Allocations come and go here; turn.h speaks with the servers.
  *
  * One allocation for each server and each base that reaches it (over TCP and TLS: one for each server, on a stream that the driver
- * connects). Its relayed candidate has a socket number of the agent's own. Checks travel in Send indications, data in ChannelData. A
- * restart keeps the allocations and tells their candidates again. */
+ * connects). Its relayed candidate has a socket number of the agent's own. Checks travel in Send indications, data in ChannelData.
+ *
+ * A restart keeps the allocations and tells their candidates again, and asks the servers whether they are still there; so does a relayed
+ * pair that falls silent. A server that has forgotten one gives another (turn.h), whose candidate takes the place of the old one. What
+ * stood once and is gone, with its stream or because its server was silent for too long, is made anew after a pause that doubles. */
 #include <string.h>
 
 #include "ice/agent.h"
+
+#define DOUBT_INTERVAL (5 * SLUICE_S) /* a server is not asked more often because pairs are silent */
+#define PAUSE_FIRST SLUICE_S
+#define PAUSES_MAX 6 /* 64 s */
 
 static bool is_relayed(uint32_t socket) {
 	return socket != ICE_NO_SOCKET && socket & ICE_RELAY_SOCKET;
@@ -63,18 +70,27 @@ static int start_turn(struct ice *ice, struct relay *r) {
 	return turn_new(ice->env, &config, &r->turn);
 }
 
+/* The ones that are over have nothing to lose. */
+static bool room_for_relay(struct ice *ice) {
+	for (size_t i = 0; ice->relay_count == ICE_RELAY_MAX && i < ICE_RELAY_MAX; i++)
+		if (ice->relays[i]->over)
+			relay_remove(ice, i, true);
+	return ice->relay_count < ICE_RELAY_MAX;
+}
+
 static struct relay *relay_make(struct ice *ice, size_t server, const struct sockaddr_storage *to, uint32_t base,
                                 uint16_t preference) {
 	for (size_t i = 0; i < ice->relay_count; i++) {
 		const struct relay *r = ice->relays[i];
-		if (r->server == server && r->asked_base == base && address_equal(&r->to, to))
+		if (r->server == server && r->asked_base == base && address_equal(&r->asked_to, to))
 			return NULL;
 	}
-	struct relay *r = ice->relay_count < ICE_RELAY_MAX ? env_zalloc(ice->env, sizeof *r) : NULL;
+	struct relay *r = room_for_relay(ice) ? env_zalloc(ice->env, sizeof *r) : NULL;
 	if (!r)
 		return NULL;
 	*r = (struct relay){
-		.server = server, .to = *to, .base = base, .asked_base = base, .preference = preference, .since = SLUICE_NEVER};
+		.server = server, .to = *to, .asked_to = *to, .base = base, .asked_base = base, .preference = preference};
+	r->since = r->again_at = SLUICE_NEVER;
 	r->family = AF_INET;
 	r->socket = ICE_RELAY_SOCKET | ++ice->next_id;
 	if (base == ICE_NO_SOCKET) {
@@ -110,11 +126,17 @@ void relays_make(struct ice *ice) {
 			make_for_server(ice, i);
 }
 
-/* A new session: candidates of allocations that stand are told at once, those that failed are tried again. */
+/* A new session: candidates of allocations that stand are told at once, though gathering waits until it is known whether they still do.
+ * Those that failed are tried again. */
 void relays_gather(struct ice *ice) {
 	for (size_t i = ice->relay_count; i-- > 0;) {
 		struct relay *r = ice->relays[i];
-		r->told = false;
+		r->told = r->late = false;
+		r->since = SLUICE_NEVER;
+		if (r->again_at != SLUICE_NEVER)
+			r->again_at = 0;
+		if (r->turn)
+			turn_verify(r->turn);
 		if (r->over)
 			relay_remove(ice, i, true);
 	}
@@ -139,12 +161,50 @@ static void tell(struct ice *ice, struct relay *r) {
 	struct base *b = base_find(ice, r->base);
 	const struct sockaddr_storage *mapped = turn_mapped(r->turn);
 	struct base own = {.socket = r->socket, .preference = preference_of(ice, r), .addr = *turn_relayed(r->turn)};
-	r->told = true;
+	r->told = r->stood = true;
+	r->relayed = own.addr;
+	r->pauses = 0;
 	/* RFC 8445, 5.1.1.2: an Allocate response gives both a relayed and a server-reflexive candidate. */
 	if (b && mapped)
 		local_add(ice, CANDIDATE_SRFLX, b, mapped, &b->addr, &r->to);
 	/* RFC 8839, 5.1: of a relayed candidate the related address is the mapped one. */
 	local_add(ice, CANDIDATE_RELAY, &own, &own.addr, b && b->hidden ? NULL : mapped, &r->to);
+}
+
+/* Its candidate dies with the relayed address; a new one is told when there is a new one. */
+static void untell(struct ice *ice, struct relay *r) {
+	local_forget_socket(ice, r->socket);
+	r->told = false;
+}
+
+static void drop_stream(struct ice *ice, struct relay *r) {
+	if (!over_stream(ice, r))
+		return;
+	close_stream(ice, r->base);
+	r->base = ICE_NO_SOCKET;
+}
+
+/* One that stood is made anew after a pause. Gathering does not wait for it, unless a restart hastens it. */
+static void make_anew_later(struct ice *ice, struct relay *r) {
+	untell(ice, r);
+	drop_stream(ice, r);
+	turn_free(r->turn);
+	r->turn = NULL;
+	r->stream_id = 0;
+	r->to = r->asked_to;
+	r->late = true;
+	r->again_at = ice->latest + (PAUSE_FIRST << r->pauses);
+	r->pauses += r->pauses < PAUSES_MAX;
+}
+
+static void make_anew(struct ice *ice, struct relay *r) {
+	r->again_at = SLUICE_NEVER;
+	if (over_stream(ice, r)) {
+		r->stream_id = ++ice->next_id;
+		r->asked = false;
+	} else if (start_turn(ice, r) < 0) {
+		make_anew_later(ice, r);
+	}
 }
 
 static void failed(struct ice *ice, struct relay *r) {
@@ -158,12 +218,13 @@ static void failed(struct ice *ice, struct relay *r) {
 		if (start_turn(ice, r) == 0)
 			return;
 	}
-	r->over = true;
-	local_forget_socket(ice, r->socket);
-	if (over_stream(ice, r)) {
-		close_stream(ice, r->base);
-		r->base = ICE_NO_SOCKET;
+	if (r->stood && r->turn && turn_error(r->turn) == SLUICE_TIMED_OUT) {
+		make_anew_later(ice, r);
+		return;
 	}
+	r->over = true;
+	untell(ice, r);
+	drop_stream(ice, r);
 }
 
 static void moved(struct ice *ice, struct relay *r) {
@@ -176,11 +237,19 @@ static void moved(struct ice *ice, struct relay *r) {
 	r->asked = false;
 }
 
+/* Is the candidate that was told of another allocation than the one that stands, or does none stand? */
+static bool is_replaced(const struct relay *r) {
+	const struct sockaddr_storage *relayed = turn_relayed(r->turn);
+	return r->told && turn_state(r->turn) <= TURN_READY && (!relayed || !address_equal(relayed, &r->relayed));
+}
+
 void relays_update(struct ice *ice) {
 	for (size_t i = 0; i < ice->relay_count; i++) {
 		struct relay *r = ice->relays[i];
 		if (!r->turn || r->over)
 			continue;
+		if (is_replaced(r))
+			untell(ice, r);
 		switch (turn_state(r->turn)) {
 		case TURN_READY:
 			if (!r->told && ice->current->gathering)
@@ -204,14 +273,25 @@ void relays_update(struct ice *ice) {
 	gathering_update(ice);
 }
 
+static bool is_pending(const struct relay *r) {
+	if (r->over || r->late)
+		return false;
+	return !r->turn || turn_state(r->turn) < TURN_READY || turn_is_doubted(r->turn);
+}
+
 bool relays_pending(const struct ice *ice) {
-	for (size_t i = 0; i < ice->relay_count; i++) {
-		const struct relay *r = ice->relays[i];
-		if (!r->over && !r->late &&
-		    (!r->turn || turn_state(r->turn) == TURN_ALLOCATING || turn_state(r->turn) == TURN_MOVED))
+	for (size_t i = 0; i < ice->relay_count; i++)
+		if (is_pending(ice->relays[i]))
 			return true;
-	}
 	return false;
+}
+
+void relay_doubt(struct ice *ice, const sluice_path *path) {
+	struct relay *r = is_relayed(path->socket) ? relay_of(ice, path->socket) : NULL;
+	if (!r || !r->turn || r->over || (r->doubted_at && ice->latest - r->doubted_at < DOUBT_INTERVAL))
+		return;
+	r->doubted_at = ice->latest;
+	turn_verify(r->turn);
 }
 
 /* ---- streams ------------------------------------------------------------------------------------------------------ */
@@ -236,20 +316,26 @@ bool relay_poll_request(struct ice *ice, struct ice_request *q) {
 	return false;
 }
 
+static void stream_failed(struct ice *ice, struct relay *r) {
+	if (r->stood) {
+		make_anew_later(ice, r);
+		return;
+	}
+	drop_stream(ice, r);
+	r->over = true;
+}
+
 bool relay_stream_up(struct ice *ice, uint32_t id, uint32_t socket) {
 	for (size_t i = 0; i < ice->relay_count; i++) {
 		struct relay *r = ice->relays[i];
-		if (r->stream_id != id)
+		if (r->stream_id == 0 || r->stream_id != id)
 			continue;
 		r->stream_id = 0;
 		r->base = socket;
 		if (r->turn)
 			turn_reconnected(r->turn);
-		if (socket == ICE_NO_SOCKET || (!r->turn && start_turn(ice, r) < 0)) {
-			close_stream(ice, socket);
-			r->base = ICE_NO_SOCKET;
-			r->over = true;
-		}
+		if (socket == ICE_NO_SOCKET || (!r->turn && start_turn(ice, r) < 0))
+			stream_failed(ice, r);
 		relays_update(ice);
 		return true;
 	}
@@ -258,9 +344,15 @@ bool relay_stream_up(struct ice *ice, uint32_t id, uint32_t socket) {
 
 bool relay_stream_down(struct ice *ice, uint32_t socket) {
 	for (size_t i = 0; i < ice->relay_count; i++) {
-		if (ice->relays[i]->base != socket || !over_stream(ice, ice->relays[i]))
+		struct relay *r = ice->relays[i];
+		if (r->base != socket || !over_stream(ice, r))
 			continue;
-		relay_remove(ice, i, false);
+		r->base = ICE_NO_SOCKET; /* closed already */
+		if (r->stood && !r->over && ice->state != ICE_CLOSED)
+			make_anew_later(ice, r);
+		else
+			relay_remove(ice, i, false);
+		gathering_update(ice);
 		return true;
 	}
 	return false;
@@ -331,6 +423,8 @@ void relay_advance(struct ice *ice, uint64_t now) {
 			continue;
 		if (r->since == SLUICE_NEVER)
 			r->since = now;
+		if (now >= r->again_at)
+			make_anew(ice, r);
 		if (now - r->since >= ice->config.gather_timeout)
 			r->late = true;
 		if (r->turn)
@@ -346,8 +440,9 @@ uint64_t relay_deadline(const struct ice *ice) {
 		const struct relay *r = ice->relays[i];
 		if (r->over)
 			continue;
-		if (!r->late && !r->told && ice->state != ICE_CLOSED)
+		if ((is_pending(r) || r->since == SLUICE_NEVER) && ice->state != ICE_CLOSED)
 			at = earlier(at, r->since == SLUICE_NEVER ? 0 : r->since + ice->config.gather_timeout);
+		at = earlier(at, r->again_at);
 		if (r->turn && r->base != ICE_NO_SOCKET)
 			at = earlier(at, turn_deadline(r->turn));
 	}

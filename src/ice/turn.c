@@ -21,6 +21,10 @@
 #define CHALLENGE_MAX 763 /* 14.9 and 14.10: bytes of a realm or nonce */
 #define LIFETIME 600      /* s; RFC 8656, 7.2 */
 #define LIFETIME_MAX 3600
+#define REFRESH_MIN                                                                                                              \
+	SLUICE_S      /* a server that grants less than two seconds loses the allocation now and then, and is asked for no more */
+#define DOUBT_TRIES 4 /* 250 ms: 3.75 s, so that a restart of ICE finds out while gathering goes on */
+#define LOSSES_MAX 6  /* the pause before the next Allocate doubles up to 32 s */
 #define UDP_PROTOCOL 17
 #define MESSAGE_MAX 2560 /* our longest: a request with username, realm and nonce of their largest sizes */
 
@@ -90,6 +94,18 @@ void turn_close(struct turn *t) {
 	}
 }
 
+void turn_verify(struct turn *t) {
+	if (t->state != TURN_READY)
+		return;
+	t->doubted = true;
+	if (!t->main.active)
+		exchange_start(t, &t->main, STUN_REFRESH);
+}
+
+bool turn_is_doubted(const struct turn *t) {
+	return t->state == TURN_READY && t->doubted;
+}
+
 enum turn_state turn_state(const struct turn *t) {
 	return t->state;
 }
@@ -134,24 +150,31 @@ static void exchange_again(struct turn *t, struct exchange *x) {
 	exchange_start(t, x, x->method);
 }
 
-static unsigned tries_of(const struct turn *t) {
+static bool is_hurried(const struct turn *t, const struct exchange *x) {
+	return x == &t->main && turn_is_doubted(t);
+}
+
+static unsigned tries_of(const struct turn *t, const struct exchange *x) {
 	if (t->transport != TURN_UDP)
 		return 1;
-	return t->state == TURN_CLOSING ? CLOSE_TRIES : TRIES;
+	if (t->state == TURN_CLOSING)
+		return CLOSE_TRIES;
+	return is_hurried(t, x) ? DOUBT_TRIES : TRIES;
 }
 
 static uint64_t gap(const struct turn *t, const struct exchange *x) {
+	bool hurried = is_hurried(t, x);
 	if (t->transport != TURN_UDP)
-		return t->state == TURN_CLOSING ? STREAM_PATIENCE / 10 : STREAM_PATIENCE;
-	return x->tries < tries_of(t) ? t->rto << (x->tries - 1) : 16 * t->rto;
+		return t->state == TURN_CLOSING || hurried ? STREAM_PATIENCE / 10 : STREAM_PATIENCE;
+	return x->tries < tries_of(t, x) || hurried ? t->rto << (x->tries - 1) : 16 * t->rto;
 }
 
 static bool is_due(const struct turn *t, const struct exchange *x) {
-	return x->active && t->now >= x->next_at && x->tries < tries_of(t);
+	return x->active && t->now >= x->next_at && x->tries < tries_of(t, x);
 }
 
 static bool is_given_up(const struct turn *t, const struct exchange *x) {
-	return x->active && t->now >= x->next_at && x->tries >= tries_of(t);
+	return x->active && t->now >= x->next_at && x->tries >= tries_of(t, x);
 }
 
 static size_t exchange_write(struct turn *t, struct exchange *x, const struct turn_peer *p, void *space, size_t size) {
@@ -250,12 +273,16 @@ static int error_of_code(uint16_t code) {
 	}
 }
 
-/* RFC 8656, 8: "about 1 minute before the expiration time"; of a short lifetime half. */
+/* RFC 8656, 8: "about 1 minute before the expiration time"; of a short lifetime half, but never at once: a lifetime of 0 would have us ask
+ * a thousand times a second. */
 static void keep_for(struct turn *t, const struct stun_message *m) {
 	uint64_t s = m->has_lifetime ? m->lifetime : LIFETIME;
 	if (s > LIFETIME_MAX)
 		s = LIFETIME_MAX;
-	t->refresh_at = t->now + (s >= 120 ? s - 60 : s / 2) * SLUICE_S;
+	uint64_t after = s >= 120 ? (s - 60) * SLUICE_S : s * SLUICE_S / 2;
+	t->refresh_at = t->now + (after > REFRESH_MIN ? after : REFRESH_MIN);
+	t->expires_at = t->now + s * SLUICE_S;
+	t->doubted = false;
 }
 
 static void allocated(struct turn *t, const struct stun_message *m) {
@@ -264,10 +291,24 @@ static void allocated(struct turn *t, const struct stun_message *m) {
 		turn_fail(t, SLUICE_PROTOCOL);
 		return;
 	}
+	/* In place of one that stood: what it let in was its own. */
+	peers_drop(t);
+	queue_drop(t);
 	t->relayed = m->relayed;
 	t->mapped = m->mapped;
 	t->state = TURN_READY;
 	keep_for(t, m);
+}
+
+/* At once the first time. A server that forgets one after the other is not asked faster and faster. */
+void turn_lost(struct turn *t) {
+	end(t, TURN_ALLOCATING);
+	t->relayed = t->mapped = (struct sockaddr_storage){0};
+	t->mismatches = 0;
+	exchange_start(t, &t->main, STUN_ALLOCATE);
+	if (t->losses)
+		t->main.next_at = t->now + (SLUICE_S << (t->losses - 1));
+	t->losses += t->losses < LOSSES_MAX;
 }
 
 /* RFC 8489, 10: a 300 names another server, of the same family; the client starts there anew, with no more than its credentials. */
@@ -296,7 +337,9 @@ static void meet_mismatch(struct turn *t) {
 }
 
 static void allocate_refused(struct turn *t, const struct stun_message *m) {
-	if (m->error_code == 300) {
+	if (t->state == TURN_READY) { /* the server is there again, and may well mean the allocation that stands */
+		exchange_start(t, &t->main, STUN_REFRESH);
+	} else if (m->error_code == 300) {
 		move(t, m);
 	} else if (m->error_code == 437 && t->mismatches < MISMATCHES) {
 		meet_mismatch(t);
@@ -313,9 +356,15 @@ static void refreshed(struct turn *t, const struct stun_message *m) {
 		t->clearing = false;
 		exchange_start(t, &t->main, STUN_ALLOCATE);
 	} else if (m->class == STUN_SUCCESS) {
+		t->losses = 0;
 		keep_for(t, m);
+	} else if (m->error_code == 437) {
+		turn_lost(t);
+	} else if (m->error_code == 401) { /* to the realm and nonce that we had of the same server */
+		forget_challenge(t);
+		turn_lost(t);
 	} else {
-		turn_fail(t, m->error_code == 437 ? SLUICE_CLOSED : error_of_code(m->error_code));
+		turn_fail(t, error_of_code(m->error_code));
 	}
 }
 
@@ -334,7 +383,7 @@ static void peer_answered(struct turn *t, struct turn_peer *p, const struct stun
 	if (m->class == STUN_SUCCESS)
 		peer_granted(t, p);
 	else if (m->error_code == 437)
-		turn_fail(t, SLUICE_CLOSED);
+		turn_lost(t);
 	else
 		peer_denied(t, p, m->error_code);
 }
@@ -416,9 +465,18 @@ enum turn_verdict turn_input(struct turn *t, uint8_t *data, size_t len, uint64_t
 
 /* ---- time ---- */
 
+/* A server that is started again answers an Allocate, a path that was interrupted a Refresh. Over a stream both go the way of what was
+ * sent before. */
+static void ask_the_other_way(struct turn *t) {
+	t->doubted = true;
+	exchange_start(t, &t->main, t->main.method == STUN_REFRESH ? STUN_ALLOCATE : STUN_REFRESH);
+}
+
 static void main_given_up(struct turn *t) {
 	if (t->state == TURN_CLOSING)
 		end(t, TURN_CLOSED);
+	else if (t->state == TURN_READY && t->transport == TURN_UDP && t->now < t->expires_at)
+		ask_the_other_way(t);
 	else
 		turn_fail(t, SLUICE_TIMED_OUT);
 }

@@ -5,6 +5,10 @@
  * the stream does, and whoever owns the stream cuts it into messages (turn_frame) and pads what it writes to four bytes. It
  * knows no candidates, no pairs and nothing of what it carries.
  *
+ * A server that was started again, or that sees us at another port since a NAT rebound, has forgotten the allocation and says so to the next
+ * request: another one is asked for, and the state is TURN_ALLOCATING again. While the server is silent the allocation may stand
+ * or not, so that Refresh and Allocate take turns: whichever is answered tells, and none of the two ends an allocation that stands.
+ *
  *   peer_count <= TURN_PEERS, queued <= TURN_QUEUE
  *   each peer's address and each channel number is there once
  *
@@ -32,7 +36,7 @@ enum turn_transport { TURN_UDP, TURN_TCP, TURN_TLS };
 enum turn_state {
 	TURN_ALLOCATING,
 	TURN_MOVED, /* streams: the server names another one. Close the stream, open one to turn_server(), then turn_reconnected */
-	TURN_READY,   /* relayed and mapped address are known */
+	TURN_READY,   /* relayed and mapped address are known; they may change, and be unknown again */
 	TURN_CLOSING, /* the allocation is being given back */
 	TURN_CLOSED,  /* it was, or nobody answered */
 	TURN_FAILED,  /* turn_error says why; nothing more is sent */
@@ -54,9 +58,14 @@ void turn_free(struct turn *t);
  * closed at once. */
 void turn_close(struct turn *t);
 
+/* Is the allocation still there? A Refresh asks at once. Whether that is answered is turn_is_doubted's to tell. For one that stands; else
+ * nothing. */
+void turn_verify(struct turn *t);
+bool turn_is_doubted(const struct turn *t);
+
 enum turn_state turn_state(const struct turn *t);
 /* Of TURN_FAILED: SLUICE_TIMED_OUT, SLUICE_REFUSED (credentials, forbidden), SLUICE_LIMIT (quota, capacity), SLUICE_UNSUPPORTED (family,
- * transport), SLUICE_CLOSED (the server lost the allocation), SLUICE_EXISTS (another one stands on this address and port), SLUICE_PROTOCOL, SLUICE_CRYPTO, SLUICE_NO_MEMORY. Else 0. */
+ * transport), SLUICE_EXISTS (another one stands on this address and port), SLUICE_PROTOCOL, SLUICE_CRYPTO, SLUICE_NO_MEMORY. Else 0. */
 int turn_error(const struct turn *t);
 /* The server's last error code that led there (401, 486 ...), 0 without one. */
 uint16_t turn_error_code(const struct turn *t);

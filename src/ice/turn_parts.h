@@ -58,7 +58,9 @@ struct turn {
 
 	struct sockaddr_storage relayed, mapped;
 	struct exchange main; /* Allocate, Refresh */
-	uint64_t refresh_at;
+	uint64_t refresh_at, expires_at;
+	bool doubted;   /* does it still stand? The next answer tells; `main` goes on with less patience until then */
+	uint8_t losses; /* allocations that the server had forgotten, since the last one that it remembered */
 	uint64_t now, last_sent;
 
 	struct turn_peer *peers[TURN_PEERS];
@@ -73,6 +75,8 @@ struct turn {
 /* turn.c */
 void exchange_start(struct turn *t, struct exchange *x, uint16_t method);
 void turn_fail(struct turn *t, int error);
+/* The server knows nothing of the allocation: another one is asked for. */
+void turn_lost(struct turn *t);
 
 /* turn_peers.c */
 struct turn_peer *peer_of_exchange(const struct turn *t, const uint8_t *id);

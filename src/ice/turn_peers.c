@@ -162,6 +162,12 @@ void peer_granted(struct turn *t, struct turn_peer *p) {
  * same peer by another number) may still give the permission; 403 is about the peer itself (RFC 8656, 10.2 and 12.2). */
 void peer_denied(struct turn *t, struct turn_peer *p, uint16_t code) {
 	bool was_bind = p->x.method == STUN_CHANNEL_BIND;
+	/* Of one that was granted silence says nothing but that the server is out of reach, perhaps for a moment. */
+	if (code == 0 && p->state == PEER_GRANTED) {
+		ask(t, p);
+		turn_verify(t);
+		return;
+	}
 	p->x.active = false;
 	p->x.stale = 0;
 	p->bound = false;

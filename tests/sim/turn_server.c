@@ -241,7 +241,7 @@ static void allocated(struct turn_server *s, const struct request *r, const stru
 	answer_begin(&w, r, space, sizeof space, STUN_SUCCESS);
 	stun_put_address(&w, STUN_ATTR_XOR_RELAYED_ADDRESS, &a->relayed);
 	stun_put_address(&w, STUN_ATTR_XOR_MAPPED_ADDRESS, r->client);
-	stun_put32(&w, STUN_ATTR_LIFETIME, a->lifetime);
+	stun_put32(&w, STUN_ATTR_LIFETIME, s->config.lies ? s->config.said_lifetime : a->lifetime);
 	answer_end(s, r, &w, r->is_signed);
 }
 
@@ -316,7 +316,7 @@ static void refresh(struct turn_server *s, const struct request *r) {
 	r->allocation->until = s->now + (lifetime ? lifetime * SLUICE_S : s->config.linger);
 	expire(s);
 	answer_begin(&w, r, space, sizeof space, STUN_SUCCESS);
-	stun_put32(&w, STUN_ATTR_LIFETIME, lifetime);
+	stun_put32(&w, STUN_ATTR_LIFETIME, s->config.lies && lifetime ? s->config.said_lifetime : lifetime);
 	answer_end(s, r, &w, r->is_signed);
 }
 

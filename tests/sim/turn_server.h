@@ -27,12 +27,14 @@ struct turn_server_config {
 	const char *username, *password, *realm; /* NULL username: anyone may, without credentials */
 	uint64_t nonce_lifetime;                 /* ns; 0: for ever */
 	uint32_t lifetime;                       /* s of an allocation; 0: 600 */
-	unsigned quota;                          /* allocations; beyond it 486. 0: TURN_SERVER_ALLOCATIONS */
-	uint64_t linger;                         /* ns that an allocation stands after it was given back, as coturn's does */
-	bool no_channels;                        /* ChannelBind gets 508 */
-	bool unsigned_errors;                    /* as some servers do */
-	struct sockaddr_storage forbidden;       /* a peer's IP address that gets 403; ss_family 0: none */
-	struct sockaddr_storage alternate;       /* an Allocate gets 300 and this; ss_family 0: not */
+	bool lies;                               /* in place of it said_lifetime is told */
+	uint32_t said_lifetime;
+	unsigned quota;                    /* allocations; beyond it 486. 0: TURN_SERVER_ALLOCATIONS */
+	uint64_t linger;                   /* ns that an allocation stands after it was given back, as coturn's does */
+	bool no_channels;                  /* ChannelBind gets 508 */
+	bool unsigned_errors;              /* as some servers do */
+	struct sockaddr_storage forbidden; /* a peer's IP address that gets 403; ss_family 0: none */
+	struct sockaddr_storage alternate; /* an Allocate gets 300 and this; ss_family 0: not */
 	turn_server_send send;
 	void *ctx;
 };
