@@ -21,7 +21,8 @@ struct machine {
 };
 
 static pid_t neighbour;    /* the other machine */
-static int signal_fd = -1; /* to the other machine; a packet is a kind (o, a, c) and the text */
+static int signal_fd = -1; /* to the other machine; a packet is a kind (o, a, c, m) and the text */
+static bool muted;         /* candidates are kept to oneself */
 
 __attribute__((format(printf, 1, 2))) static void run(const char *format, ...) {
 	char command[400];
@@ -42,7 +43,8 @@ static void tell(char kind, const char *text, size_t len) {
 }
 
 static bool tell_candidate(const char *candidate) {
-	tell('c', candidate, strlen(candidate));
+	if (!muted)
+		tell('c', candidate, strlen(candidate));
 	return false;
 }
 
@@ -67,6 +69,10 @@ static void on_signal(struct ev_loop *ev, ev_io *w, int events) {
 		return;
 	}
 	packet[n] = 0;
+	if (packet[0] == 'm') {
+		muted = true;
+		return;
+	}
 	if (packet[0] == 'c') {
 		ck_assert_int_eq(sluice_peer_add_remote_candidate(m->end.peer, packet + 1), 0);
 		return;
@@ -299,6 +305,62 @@ START_TEST(test_a_machine_that_was_cut_off_for_a_moment_goes_on) {
 }
 END_TEST
 
+/* ---- interruptions, with signalling long closed ---- */
+
+/* From here on neither machine learns an address of the other but from its checks. */
+static void mute(void) {
+	tell('m', "", 0);
+	muted = true;
+}
+
+static void rest(struct machine *m, uint64_t ns) {
+	for (uint64_t end = sluice_now() + ns; sluice_now() < end; usleep(1000))
+		ev_run(sluice_loop_ev(m->loop), EVRUN_NOWAIT);
+}
+
+/* An end of the cable that is down takes the carrier of the other end away. */
+START_TEST(test_a_carrier_that_is_lost_at_both_ends_for_a_moment_ends_nothing) {
+	static const uint64_t moments[] = {300 * SLUICE_MS, 50 * SLUICE_MS, 3 * SLUICE_S};
+	struct machine m;
+	plug(1, false);
+	call(&m, &everything);
+	converse(&m);
+	mute();
+	unsigned candidates = m.end.candidates;
+	for (int i = 0; i < 3; i++) {
+		run("ip link set va1 down");
+		rest(&m, moments[i]);
+		run("ip link set va1 up");
+		converse(&m);
+		there("ip link set vb1 down");
+		rest(&m, moments[i]);
+		there("ip link set vb1 up");
+		converse(&m);
+	}
+	ck_assert_uint_eq(m.end.candidates, candidates);
+	hang_up(&m);
+}
+END_TEST
+
+START_TEST(test_addresses_that_go_and_come_at_both_ends_have_their_ports_again) {
+	struct machine m;
+	plug(1, false);
+	call(&m, &everything);
+	converse(&m);
+	mute();
+	for (int i = 0; i < 2; i++) {
+		run("ip addr del 10.77.1.1/24 dev va1");
+		there("ip addr del 10.77.1.2/24 dev vb1");
+		rest(&m, 300 * SLUICE_MS);
+		run("ip addr add 10.77.1.1/24 dev va1");
+		there("ip addr add 10.77.1.2/24 dev vb1");
+		converse(&m);
+	}
+	ck_assert(goes(&m, "10.77.1.1", "10.77.1.2"));
+	hang_up(&m);
+}
+END_TEST
+
 static bool has_ipv6(void) {
 	return system("ip -6 addr add fd00:9::9/64 dev lo nodad 2>/dev/null && ip -6 addr del fd00:9::9/64 dev lo") == 0;
 }
@@ -318,6 +380,24 @@ START_TEST(test_the_families_stand_in_for_each_other) {
 	converse(&m);
 	run("ip addr del 10.77.1.1/24 dev va1");
 	talk_until(&m, "fd00:1::1", "fd00:1::2");
+	hang_up(&m);
+}
+END_TEST
+
+/* Addresses of IPv6 go with the interface, and are tentative when they come. */
+START_TEST(test_a_carrier_of_ipv6_that_is_lost_for_a_moment_ends_nothing) {
+	const sluice_gather_config v6 = {.size = sizeof v6, .no_ipv4 = true};
+	struct machine m;
+	if (!has_ipv6())
+		return;
+	plug(1, true);
+	call(&m, &v6);
+	converse(&m);
+	mute();
+	run("ip link set va1 down");
+	rest(&m, 300 * SLUICE_MS);
+	run("ip link set va1 up && ip -6 addr replace fd00:1::1/64 dev va1");
+	converse(&m);
 	hang_up(&m);
 }
 END_TEST
@@ -372,6 +452,9 @@ int main(int argc, char **argv) {
 	                        test_a_second_interface_that_appears_later_is_used_when_the_first_goes,
 	                        test_a_path_that_falls_silent_is_left_for_one_that_answers,
 	                        test_a_machine_that_was_cut_off_for_a_moment_goes_on,
+	                        test_a_carrier_that_is_lost_at_both_ends_for_a_moment_ends_nothing,
+	                        test_addresses_that_go_and_come_at_both_ends_have_their_ports_again,
+	                        test_a_carrier_of_ipv6_that_is_lost_for_a_moment_ends_nothing,
 	                        test_the_families_stand_in_for_each_other,
 	                        test_a_family_alone_is_enough,
 	                        test_a_filter_keeps_an_interface_out};

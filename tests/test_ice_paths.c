@@ -285,6 +285,55 @@ START_TEST(test_a_new_network_after_the_only_one_went_brings_the_session_back) {
 }
 END_TEST
 
+static void set_running(struct scene *s, struct ice_agent *a, size_t iface, bool running) {
+	s->w.ifaces[iface].down = !running;
+	ice_set_local_running(a->ice, s->w.ifaces[iface].socket, running);
+}
+
+START_TEST(test_while_a_socket_sleeps_another_pair_is_used_and_nothing_is_forgotten) {
+	struct scene s;
+	uint32_t first;
+	two_ways(&s, &first);
+	uint64_t cut = s.w.now;
+	size_t pairs = ice_pair_count(s.a->ice);
+	set_running(&s, s.a, 0, false);
+	ice_world_settle(&s.w);
+	ice_advance(s.a->ice, s.w.now);
+	ice_world_settle(&s.w);
+	ck_assert_uint_ne(s.a->route.socket, first);
+	ck_assert(ICE_UNTIL(&s.w, cut + 5 * SLUICE_S, address_equal(&s.b->route.remote, &s.a->told[1].addr)));
+	ice_world_run(&s.w, cut + 60 * SLUICE_S);
+	ck_assert_uint_eq(ice_pair_count(s.a->ice), pairs);
+	set_running(&s, s.a, 0, true);
+	set_running(&s, s.a, 2, false);
+	cut = s.w.now;
+	ck_assert(ICE_UNTIL(&s.w, cut + 5 * SLUICE_S, s.a->route.socket == first));
+	ck_assert_uint_le(s.w.now, cut + 2 * RTT);
+	ck_assert_uint_eq(s.a->state_at[ICE_DISCONNECTED], NEVER);
+	ice_world_close(&s.w);
+}
+END_TEST
+
+START_TEST(test_the_only_sockets_of_both_sides_may_sleep_for_a_moment) {
+	for (uint64_t moment = 100 * SLUICE_MS; moment < 25 * SLUICE_S; moment += 700 * SLUICE_MS) {
+		struct scene s;
+		connected_hosts(&s);
+		ice_world_run(&s.w, s.w.now + 100 * SLUICE_S);
+		set_running(&s, s.a, 0, false);
+		set_running(&s, s.b, 1, false);
+		ck_assert(ice_world_send(&s.w, s.a)); /* into the void; the route stays */
+		ice_world_run(&s.w, s.w.now + moment);
+		set_running(&s, s.a, 0, true);
+		set_running(&s, s.b, 1, true);
+		ice_world_run(&s.w, s.w.now + 2 * RTT);
+		ck_assert_int_eq(ice_state(s.a->ice), ICE_COMPLETED);
+		ck_assert_int_eq(ice_state(s.b->ice), ICE_COMPLETED);
+		ck_assert(ice_world_send(&s.w, s.a) && ice_world_send(&s.w, s.b));
+		ice_world_close(&s.w);
+	}
+}
+END_TEST
+
 START_TEST(test_a_session_without_any_socket_waits_for_one_until_consent_expires) {
 	for (int comes_back = 0; comes_back < 2; comes_back++) {
 		struct scene s;
@@ -551,6 +600,8 @@ SUITE("ice paths", test_an_agent_sleeps_when_the_pair_it_was_about_to_nominate_i
       test_consent_is_asked_for_every_five_seconds_or_so, test_a_short_outage_is_survived,
       test_when_a_socket_goes_another_valid_pair_takes_over_at_once, test_when_a_pair_falls_silent_another_valid_one_takes_over,
       test_a_new_network_after_the_only_one_went_brings_the_session_back,
+      test_while_a_socket_sleeps_another_pair_is_used_and_nothing_is_forgotten,
+      test_the_only_sockets_of_both_sides_may_sleep_for_a_moment,
       test_a_session_without_any_socket_waits_for_one_until_consent_expires,
       test_a_restart_keeps_data_flowing_until_the_new_pair_is_valid,
       test_new_credentials_of_the_other_side_are_a_restart_here_too, test_a_restart_can_be_taken_back,

@@ -166,6 +166,25 @@ START_TEST(test_an_outage_on_the_way_to_the_server_keeps_the_relayed_addresses) 
 }
 END_TEST
 
+START_TEST(test_relayed_addresses_survive_the_sleep_of_both_sockets) {
+	struct scene s;
+	relayed(&s, ICE_SERVER_UDP);
+	size_t told = s.a->told_count + s.b->told_count;
+	for (int running = 0; running < 2; running++) {
+		for (int i = 1; i <= 2; i++) { /* 0 is the server's */
+			s.w.ifaces[i].down = !running;
+			ice_set_local_running((i == 1 ? s.a : s.b)->ice, s.w.ifaces[i].socket, running);
+		}
+		if (!running)
+			ice_world_run(&s.w, s.w.now + 15 * SLUICE_S);
+	}
+	ck_assert(talks_before(&s, s.w.now + SLUICE_S));
+	ck_assert_alive(&s);
+	ck_assert_uint_eq(s.a->told_count + s.b->told_count, told);
+	ice_world_close(&s.w);
+}
+END_TEST
+
 START_TEST(test_a_stream_that_went_down_is_connected_again) {
 	struct scene s;
 	relayed(&s, ICE_SERVER_TLS);
@@ -197,7 +216,8 @@ START_TEST(test_allocations_that_cannot_be_made_anew_are_tried_less_and_less) {
 }
 END_TEST
 
-SUITE("ice relay lost", test_a_restart_behind_a_server_that_forgot_brings_the_relay_back,
+SUITE("ice relay lost", test_relayed_addresses_survive_the_sleep_of_both_sockets,
+      test_a_restart_behind_a_server_that_forgot_brings_the_relay_back,
       test_gathering_of_a_restart_is_complete_when_the_allocations_are_known_to_stand,
       test_gathering_of_a_restart_does_not_wait_for_a_silent_server_for_ever,
       test_a_server_that_forgot_is_noticed_by_the_silence_of_the_pair,

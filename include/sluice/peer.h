@@ -263,7 +263,11 @@ enum sluice_transport { SLUICE_UDP = 0, SLUICE_TCP_ACTIVE, SLUICE_TCP_PASSIVE };
 SLUICE_API int sluice_peer_add_local_address(sluice_peer *p, enum sluice_transport transport, uint32_t socket,
                                              const struct sockaddr *addr, socklen_t len, uint16_t preference,
                                              const char *mdns_name);
-/* A socket is gone (an interface went down). */
+/* The interface of a socket has no carrier for now, or does not run (running false), or runs again. What was known of the address stays
+ * known, on both sides: other pairs are used meanwhile where there are any, and when it runs again its pairs are checked at once. New
+ * sockets run. */
+SLUICE_API void sluice_peer_set_local_address_running(sluice_peer *p, uint32_t socket, bool running);
+/* A socket is gone (its address is). Where the address may come back, bind the same port again: the other side knows it. */
 SLUICE_API void sluice_peer_remove_local_address(sluice_peer *p, uint32_t socket);
 
 /* What only the driver can do for the peer. Ask after every verb, dispatch() included, until false. */

@@ -48,6 +48,7 @@ struct base { /* a socket that the driver gave */
 	uint16_t preference;
 	struct sockaddr_storage addr;
 	char *hidden; /* the name to tell, or NULL */
+	bool asleep;
 };
 
 struct local {
@@ -58,6 +59,7 @@ struct local {
 	bool told;      /* ice_local lists it; false: peer-reflexive */
 	bool announced; /* its event was polled */
 	bool paired;    /* forms pairs */
+	bool asleep;    /* what it travels over does not run */
 };
 
 /* ---- the other side ---- */
@@ -300,6 +302,8 @@ void gathering_update(struct ice *ice);
 /* Asks every STUN server from every base that it was not asked from. */
 void queries_make(struct ice *ice);
 void queries_free(struct ice *ice);
+/* The local candidates of a socket sleep from now on, or do not. */
+void local_set_asleep(struct ice *ice, uint32_t socket, bool asleep);
 /* The candidates and pairs of a socket that is no more. */
 void local_forget_socket(struct ice *ice, uint32_t socket);
 bool local_poll_request(struct ice *ice, struct ice_request *r);
@@ -385,6 +389,8 @@ bool consent_silent(const struct ice *ice, const struct pair *p, uint64_t now);
 bool consent_expired(const struct ice *ice, const struct pair *p, uint64_t now);
 /* Asks the selected pair at once, or a moment after its last answer. */
 void consent_doubt(struct ice *ice);
+/* What this local candidate travels over fell asleep or woke up: its pairs are asked at once. */
+void consent_follow_sleep(struct ice *ice, struct session *s, const struct local *l);
 void consent_advance(struct ice *ice, uint64_t now);
 uint64_t consent_deadline(const struct ice *ice);
 void pair_fail(struct ice *ice, struct pair *p);
@@ -401,6 +407,8 @@ void relays_gather(struct ice *ice);
 void relays_make(struct ice *ice);
 void relays_update(struct ice *ice);
 bool relays_pending(const struct ice *ice);
+/* Those whose messages travel over a socket that fell asleep, or woke up. */
+void relays_set_asleep(struct ice *ice, uint32_t base, bool asleep);
 void relays_without_base(struct ice *ice, uint32_t socket);
 void relays_close(struct ice *ice);
 void relays_free(struct ice *ice);

@@ -51,6 +51,8 @@ void consent_schedule(struct ice *ice, struct pair *p, uint64_t now) {
 }
 
 bool consent_alive(const struct ice *ice, const struct pair *p, uint64_t now) {
+	if (p->local->asleep)
+		return false;
 	if (ice->config.lite)
 		return now - p->last_request < ice->config.failed_after;
 	return p->unanswered_since == SLUICE_NEVER || now - p->unanswered_since < SUSPECT_AFTER;
@@ -87,10 +89,11 @@ static bool better(const struct ice *ice, const struct pair *a, const struct pai
 	return a->priority > b->priority;
 }
 
-/* While the selected pair is silent, an older success of another one says nothing: the whole network may be gone. */
+/* While the selected pair is silent, an older success of another one says nothing: the whole network may be gone. Where an interface of ours
+ * stopped it is known what is gone. */
 static bool proven(const struct ice *ice, const struct pair *p, uint64_t now) {
 	const struct pair *s = ice->selected;
-	if (ice->config.lite || !s || s == p || consent_alive(ice, s, now))
+	if (ice->config.lite || !s || s == p || s->local->asleep || consent_alive(ice, s, now))
 		return true;
 	return p->last_answer > s->unanswered_since;
 }
@@ -137,9 +140,25 @@ void consent_doubt(struct ice *ice) {
 		heap_set(&p->session->timers, &p->timer, soon > ice->latest ? soon : ice->latest);
 }
 
+/* A pair of a socket that fell asleep is asked so that its silence is counted from now; all pairs of one that woke up, so that the
+ * connection goes on with the first answer. */
+void consent_follow_sleep(struct ice *ice, struct session *s, const struct local *l) {
+	for (size_t i = 0; i < s->pair_count; i++) {
+		struct pair *p = s->pairs[i];
+		if (p->local != l)
+			continue;
+		if (p->state == ICE_PAIR_SUCCEEDED && (!l->asleep || p == ice->selected) && !ice->config.lite)
+			heap_set(&s->timers, &p->timer, ice->latest);
+		else if (!l->asleep && p->state == ICE_PAIR_FAILED)
+			pair_trigger(ice, p);
+	}
+}
+
 /* The spares are asked at once when the selected pair becomes suspect. */
 static void ask_spares(struct ice *ice, uint64_t now) {
 	struct session *s = ice->selected->session;
+	if (ice->selected->unanswered_since == SLUICE_NEVER)
+		return;
 	for (size_t i = 0; i < s->pair_count; i++) {
 		struct pair *p = s->pairs[i];
 		if (p->state == ICE_PAIR_SUCCEEDED && p != ice->selected && p->unanswered_since == SLUICE_NEVER &&

@@ -85,6 +85,9 @@ void ice_free(struct ice *ice);
  * SLUICE_NO_MEMORY. */
 int ice_add_local(struct ice *ice, enum candidate_transport transport, uint32_t socket, const struct sockaddr_storage *addr,
                   uint16_t preference, const char *hidden);
+/* A socket is of no use for now (its interface has no carrier), or is again. Its pairs stay, but any other that works is used; when it runs
+ * again they are checked at once. For the numbers of relayed candidates as for others: what travels over the socket sleeps with it. */
+void ice_set_local_running(struct ice *ice, uint32_t socket, bool running);
 /* A socket is gone (its interface went away): its candidates and pairs die; when the selected pair was among them another valid one
  * takes its place, else checks start again. */
 void ice_remove_local(struct ice *ice, uint32_t socket);

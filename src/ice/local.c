@@ -63,6 +63,7 @@ static struct local *append(struct ice *ice, struct session *s, const struct can
 	l->c = *c;
 	l->socket = base->socket;
 	l->preference = base->preference;
+	l->asleep = base->asleep;
 	struct local **end = &s->locals;
 	while (*end)
 		end = &(*end)->next;
@@ -109,7 +110,7 @@ struct local *local_seen(struct ice *ice, struct pair *p, const struct sockaddr_
 	if (l)
 		return l;
 	struct candidate c = p->local->c;
-	struct base base = {.socket = p->local->socket, .preference = p->local->preference};
+	struct base base = {.socket = p->local->socket, .preference = p->local->preference, .asleep = p->local->asleep};
 	c.type = CANDIDATE_PRFLX;
 	c.priority = candidate_priority(CANDIDATE_PRFLX, c.transport, base.preference);
 	c.related = p->local->c.addr;
@@ -196,6 +197,31 @@ void local_forget_socket(struct ice *ice, uint32_t socket) {
 		session_remove_socket(ice, ice->before, socket);
 	answers_forget_socket(ice, socket);
 	ice->dirty = true;
+}
+
+static void set_asleep(struct ice *ice, struct session *s, uint32_t socket, bool asleep) {
+	for (struct local *l = s->locals; l; l = l->next) {
+		if (l->socket != socket || l->asleep == asleep)
+			continue;
+		l->asleep = asleep;
+		consent_follow_sleep(ice, s, l);
+	}
+}
+
+void local_set_asleep(struct ice *ice, uint32_t socket, bool asleep) {
+	set_asleep(ice, ice->current, socket, asleep);
+	if (ice->before)
+		set_asleep(ice, ice->before, socket, asleep);
+	ice->dirty = true;
+}
+
+void ice_set_local_running(struct ice *ice, uint32_t socket, bool running) {
+	struct base *b = base_find(ice, socket);
+	if (!b || b->asleep == !running)
+		return;
+	b->asleep = !running;
+	local_set_asleep(ice, socket, !running);
+	relays_set_asleep(ice, socket, !running);
 }
 
 void ice_remove_local(struct ice *ice, uint32_t socket) {

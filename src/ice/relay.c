@@ -144,6 +144,17 @@ void relays_gather(struct ice *ice) {
 	relays_update(ice);
 }
 
+void relays_set_asleep(struct ice *ice, uint32_t base, bool asleep) {
+	for (size_t i = 0; i < ice->relay_count; i++) {
+		struct relay *r = ice->relays[i];
+		if (r->base != base)
+			continue;
+		local_set_asleep(ice, r->socket, asleep);
+		if (r->turn && !asleep)
+			turn_verify(r->turn);
+	}
+}
+
 void relays_without_base(struct ice *ice, uint32_t socket) {
 	for (size_t i = ice->relay_count; i-- > 0;)
 		if (ice->relays[i]->base == socket)
@@ -161,6 +172,7 @@ static void tell(struct ice *ice, struct relay *r) {
 	struct base *b = base_find(ice, r->base);
 	const struct sockaddr_storage *mapped = turn_mapped(r->turn);
 	struct base own = {.socket = r->socket, .preference = preference_of(ice, r), .addr = *turn_relayed(r->turn)};
+	own.asleep = b && b->asleep;
 	r->told = r->stood = true;
 	r->relayed = own.addr;
 	r->pauses = 0;

@@ -167,6 +167,8 @@ static int tell_socket(struct member *m, const sluice_socket *s) {
 	if (!error)
 		error = sluice_peer_add_local_address(m->driver->peer, SLUICE_UDP, s->outlet.number, (struct sockaddr *)&addr,
 		                                      len, s->preference, NULL);
+	if (!error && s->asleep)
+		sluice_peer_set_local_address_running(m->driver->peer, s->outlet.number, false);
 	return error == SLUICE_WRONG_STATE ? SLUICE_INVALID : error;
 }
 
@@ -272,19 +274,31 @@ static int open_missing(sluice_endpoint *e, const struct interface_list *list) {
 	return error;
 }
 
+static void set_asleep(sluice_endpoint *e, sluice_socket *s, bool asleep) {
+	if (s->asleep == asleep)
+		return;
+	s->asleep = asleep;
+	for (struct member *m = e->members; m; m = m->next)
+		sluice_peer_set_local_address_running(m->driver->peer, s->outlet.number, !asleep);
+}
+
 void endpoint_follow(sluice_endpoint *e, const struct interface_list *all) {
 	struct interface_list list = *all;
+	bool asleep = false;
 	if (!e->any)
 		return;
 	interface_list_choose(&list, e->any_v4, e->any_v6, e->config.loopback);
 	for (sluice_socket *s = e->sockets, *next; s; s = next) {
 		next = s->next_owned;
-		bool there = false;
-		for (size_t i = 0; i < list.count; i++)
-			there |= address_equal(&s->host, &list.at[i].addr);
-		if (!there || s->broken)
+		enum interface_use use = interface_list_use(&list, &s->host);
+		if (use == INTERFACE_GONE || s->broken)
 			close_socket(e, s);
+		else
+			set_asleep(e, s, use == INTERFACE_ASLEEP);
+		asleep |= use == INTERFACE_ASLEEP;
 	}
+	if (asleep)
+		interface_list_drop_stopgaps(&list, e->config.loopback);
 	if (open_missing(e, &list))
 		env_log(e->loop->env, SLUICE_LOG_WARN, "loop: an address of the endpoint cannot be bound: %s", strerror(errno));
 	while (!e->full && e->waiting) { /* for a socket that is gone */

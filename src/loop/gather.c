@@ -64,12 +64,38 @@ static int open_in_range(struct driver *d, struct sockaddr_storage *addr, sluice
 	return SLUICE_IO;
 }
 
+/* The port that a socket on this address had before it was closed; NULL. */
+static struct sockaddr_storage *port_before(struct gather *g, const struct sockaddr_storage *host) {
+	for (size_t i = 0; i < GATHER_PORTS_MAX; i++)
+		if (address_same_host(&g->ports[i], host))
+			return &g->ports[i];
+	return NULL;
+}
+
+static void remember_port(struct gather *g, const sluice_socket *s) {
+	struct sockaddr_storage bound, *before = port_before(g, &s->host);
+	socklen_t len;
+	if (sluice_socket_address(s, &bound, &len))
+		return;
+	if (!before) {
+		before = &g->ports[g->next_port];
+		g->next_port = (g->next_port + 1) % GATHER_PORTS_MAX;
+	}
+	*before = bound;
+}
+
 static int open_socket(struct driver *d, const struct sockaddr_storage *host, sluice_socket **out) {
 	struct gather *g = d->gather;
-	struct sockaddr_storage addr = *host;
+	struct sockaddr_storage addr = *host, *before = port_before(g, host);
 	if (address_port(&g->bind)) {
 		address_set_port(&addr, address_port(&g->bind));
 		return open_at(d, &addr, out);
+	}
+	if (before) {
+		address_set_port(&addr, address_port(before));
+		if (open_at(d, &addr, out) == 0)
+			return 0;
+		address_set_port(&addr, 0);
 	}
 	return g->config.port_max ? open_in_range(d, &addr, out) : open_at(d, &addr, out);
 }
@@ -169,13 +195,6 @@ static int open_place(struct driver *d, const struct sockaddr_storage *host, siz
 
 /* ---- following --------------------------------------------------------------------------------------------------- */
 
-static bool is_listed(const struct interface_list *list, const struct sockaddr_storage *host) {
-	for (size_t i = 0; i < list->count; i++)
-		if (address_equal(&list->at[i].addr, host))
-			return true;
-	return false;
-}
-
 static bool is_open(const struct driver *d, const struct sockaddr_storage *host) {
 	for (const sluice_socket *s = d->sockets; s; s = s->next_owned)
 		if (address_equal(&s->host, host))
@@ -193,16 +212,37 @@ static void close_tcp(struct driver *d, const struct sockaddr_storage *host) {
 	}
 }
 
+static void set_asleep(struct driver *d, sluice_socket *s, bool asleep) {
+	if (s->asleep == asleep)
+		return;
+	s->asleep = asleep;
+	sluice_peer_set_local_address_running(d->peer, s->outlet.number, !asleep);
+	for (const struct listener *l = d->listeners; l; l = l->next)
+		if (address_equal(&l->host, &s->host))
+			sluice_peer_set_local_address_running(d->peer, l->outlet.number, !asleep);
+}
+
 static void close_gone(struct driver *d, const struct interface_list *list) {
 	for (sluice_socket *s = d->sockets, *next; s; s = next) {
 		next = s->next_owned;
-		if (is_listed(list, &s->host) && !s->broken)
+		enum interface_use use = interface_list_use(list, &s->host);
+		if (use != INTERFACE_GONE && !s->broken) {
+			set_asleep(d, s, use == INTERFACE_ASLEEP);
 			continue;
+		}
+		remember_port(d->gather, s);
 		close_tcp(d, &s->host);
 		mdns_withdraw(d, &s->host);
 		sluice_peer_remove_local_address(d->peer, s->outlet.number);
 		socket_destroy(s);
 	}
+}
+
+static bool any_asleep(const struct driver *d) {
+	const sluice_socket *s = d->sockets;
+	while (s && !s->asleep)
+		s = s->next_owned;
+	return s != NULL;
 }
 
 /* 0, or what went wrong last, errno with it. */
@@ -226,6 +266,8 @@ void gather_follow(struct driver *d, const struct interface_list *all) {
 	struct interface_list list = *all;
 	choose(d->gather, &list);
 	close_gone(d, &list);
+	if (any_asleep(d))
+		interface_list_drop_stopgaps(&list, d->gather->config.loopback);
 	(void)open_missing(d, &list); /* each failure was logged, and the next change is another chance */
 	driver_mark_dirty(d);
 }

@@ -1,7 +1,9 @@
 /* gather: on which addresses of the machine does one peer have sockets?
  *
  * RFC 8445, 5.1.1.1: a host candidate for each address. What an interface list says and a peer's configuration wants is opened and
- * told to the peer; what vanishes is taken back. */
+ * told to the peer; what vanishes is taken back. An address that is only of no use for a while (no carrier, not running, tentative again)
+ * keeps its socket, which sleeps; one that vanished and comes back has the port again that it had. The other side knows that port, and
+ * where both sides were interrupted nobody could tell it another one. */
 #ifndef LOOP_GATHER_H
 #define LOOP_GATHER_H
 
@@ -9,10 +11,14 @@
 #include "loop/interface.h"
 #include "loop/stream.h"
 
+#define GATHER_PORTS_MAX 32
+
 struct gather {
 	sluice_gather_config config;
 	struct sockaddr_storage bind; /* ss_family 0: every address */
 	struct stream_trust trust;
+	struct sockaddr_storage ports[GATHER_PORTS_MAX]; /* of sockets that were closed, a ring; ss_family 0: none */
+	size_t next_port;
 };
 
 /* Opens what is missing and closes what is gone. The driver is not busy. */

@@ -22,15 +22,31 @@
 
 /* ---- one address ------------------------------------------------------------------------------------------------- */
 
+static void copy_address(struct sockaddr_storage *to, const struct sockaddr *addr) {
+	memcpy(to, addr, addr->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+	address_set_port(to, 0);
+}
+
+static void add_present(struct interface_list *list, const struct sockaddr *addr, bool awake) {
+	if (list->present_count == INTERFACE_ADDRESSES_MAX)
+		return;
+	struct interface_present *p = &list->present[list->present_count++];
+	*p = (struct interface_present){.awake = awake};
+	copy_address(&p->addr, addr);
+}
+
 static void add(struct interface_list *list, const char *name, unsigned flags, const struct sockaddr *addr) {
 	bool v4 = addr->sa_family == AF_INET, v6 = addr->sa_family == AF_INET6;
-	if (list->count == INTERFACE_ADDRESSES_MAX || (!v4 && !v6) || !(flags & IFF_UP) || !(flags & IFF_RUNNING))
+	bool awake = (flags & IFF_UP) && (flags & IFF_RUNNING);
+	if (!v4 && !v6)
+		return;
+	add_present(list, addr, awake);
+	if (list->count == INTERFACE_ADDRESSES_MAX || !awake)
 		return;
 	struct interface_address *a = &list->at[list->count];
 	*a = (struct interface_address){.index = if_nametoindex(name)};
 	memcpy(a->name, name, strnlen(name, sizeof a->name - 1));
-	memcpy(&a->addr, addr, v4 ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
-	address_set_port(&a->addr, 0);
+	copy_address(&a->addr, addr);
 	a->loopback = address_is_loopback(&a->addr);
 	a->link_local = address_is_link_local(&a->addr);
 	list->count++;
@@ -39,6 +55,23 @@ static void add(struct interface_list *list, const char *name, unsigned flags, c
 void interface_list_drop(struct interface_list *list, size_t i) {
 	memmove(&list->at[i], &list->at[i + 1], (list->count - i - 1) * sizeof list->at[0]);
 	list->count--;
+}
+
+static struct interface_present *find_present(struct interface_list *list, const struct sockaddr_storage *host) {
+	for (size_t i = 0; i < list->present_count; i++)
+		if (address_equal(&list->present[i].addr, host))
+			return &list->present[i];
+	return NULL;
+}
+
+enum interface_use interface_list_use(const struct interface_list *list, const struct sockaddr_storage *host) {
+	for (size_t i = 0; i < list->count; i++)
+		if (address_equal(&list->at[i].addr, host))
+			return INTERFACE_AWAKE;
+	for (size_t i = 0; i < list->present_count; i++)
+		if (address_equal(&list->present[i].addr, host))
+			return list->present[i].awake ? INTERFACE_AWAKE : INTERFACE_ASLEEP;
+	return INTERFACE_GONE;
 }
 
 /* ---- what the kernel says of IPv6 addresses: a line of /proc/net/if_inet6 each --------------------------------------- */
@@ -88,6 +121,9 @@ static void apply_inet6(struct interface_list *list, const struct inet6_line *l)
 		    memcmp(&in6->sin6_addr, &l->addr.sin6_addr, sizeof in6->sin6_addr) != 0)
 			continue;
 		a->temporary = l->flags & IFA_F_TEMPORARY;
+		struct interface_present *p = is_unusable(l->flags) ? find_present(list, &a->addr) : NULL;
+		if (p)
+			p->awake = false;
 		if (is_unusable(l->flags))
 			interface_list_drop(list, i);
 		return;
@@ -231,7 +267,7 @@ static void prefer_temporary(struct interface_list *list) {
 }
 
 void interface_list_get(sluice_env *env, struct interface_list *list) {
-	list->count = 0;
+	list->count = list->present_count = 0;
 	if (!by_getifaddrs(list)) {
 		env_log(env, SLUICE_LOG_DEBUG, "loop: getifaddrs: %s; asking by ioctl", strerror(errno));
 		if (!by_ioctl(list))
@@ -261,6 +297,12 @@ void interface_list_choose(struct interface_list *list, bool v4, bool v6, bool l
 		if ((a->loopback && drop_loopback) || (is_v6(a) && a->link_local && drop_link_local))
 			interface_list_drop(list, i);
 	}
+}
+
+void interface_list_drop_stopgaps(struct interface_list *list, bool loopback) {
+	for (size_t i = list->count; i-- > 0;)
+		if ((list->at[i].loopback && !loopback) || (is_v6(&list->at[i]) && list->at[i].link_local))
+			interface_list_drop(list, i);
 }
 
 /* ---- changes ----------------------------------------------------------------------------------------------------- */

@@ -20,9 +20,18 @@ struct interface_address {
 	bool default_route; /* the kernel's choice of source towards the internet */
 };
 
+/* An address that the machine has, be it of use now or not. */
+struct interface_present {
+	struct sockaddr_storage addr; /* port 0 */
+	bool awake;                   /* its interface is up and has a carrier, and the address is not tentative */
+};
+
 struct interface_list {
-	size_t count;
+	size_t count, present_count;
 	struct interface_address at[INTERFACE_ADDRESSES_MAX]; /* the best first */
+	/* All of them, those too that were dropped from `at` because others are preferred: a socket that stands on one of these stays
+	 * where it is, since the other side knows its port. */
+	struct interface_present present[INTERFACE_ADDRESSES_MAX];
 };
 
 /* The addresses that can be bound: of interfaces that are up, neither tentative (RFC 4862) nor found to be double. With errno
@@ -35,7 +44,14 @@ void interface_list_order(struct interface_list *list);
 /* Leaves out what is not wanted: a family; loopback, unless it is asked for or there is nothing else (RFC 8445, 5.1.1.1); link-local
  * IPv6 addresses, of which SDP cannot say the scope, when there is anything better. */
 void interface_list_choose(struct interface_list *list, bool v4, bool v6, bool loopback);
+/* Leaves out what is taken for want of anything better, when something better only sleeps: loopback, unless it is asked for, and link-local. */
+void interface_list_drop_stopgaps(struct interface_list *list, bool loopback);
 void interface_list_drop(struct interface_list *list, size_t i);
+
+/* What is to become of a socket on this address? It stays where the list or the machine has the address, and sleeps where that is of no
+ * use at present. */
+enum interface_use { INTERFACE_GONE, INTERFACE_ASLEEP, INTERFACE_AWAKE };
+enum interface_use interface_list_use(const struct interface_list *list, const struct sockaddr_storage *host);
 
 /* Tells loop_interfaces_changed() of changes from now on, once for each burst of them. Harmless when it runs already; without
  * permission for netlink, a line in the log. */

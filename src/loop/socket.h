@@ -19,6 +19,7 @@ struct sluice_socket {
 	sluice_socket *next_owned, **back_owned; /* all of its owner */
 	struct sockaddr_storage host;            /* gathered: its address with port 0 */
 	uint16_t preference;
+	bool asleep; /* gathered: its interface does not run; the peer knows */
 	bool broken;
 	sluice_batch pending; /* what the socket did not take; data is ours. count 0: nothing */
 	size_t pending_sent;

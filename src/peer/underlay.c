@@ -520,6 +520,14 @@ int sluice_peer_add_local_address(sluice_peer *p, enum sluice_transport transpor
 	return error;
 }
 
+void sluice_peer_set_local_address_running(sluice_peer *p, uint32_t socket, bool running) {
+	if (!p->ice)
+		return;
+	ice_set_local_running(p->ice, socket, running);
+	follow_ice(p);
+	peer_wake(p);
+}
+
 void sluice_peer_remove_local_address(sluice_peer *p, uint32_t socket) {
 	if (!p->ice)
 		return;
