@@ -172,7 +172,7 @@ START_TEST(test_silence_is_told_after_seconds_and_ends_in_failure) {
 	s.w.loss = 1;
 	ck_assert(ICE_UNTIL(&s.w, cut + 60 * SLUICE_S, s.a->state_at[ICE_DISCONNECTED] != NEVER));
 	ck_assert_uint_ge(s.w.now, cut + SLUICE_S);
-	ck_assert_uint_le(s.w.now, cut + 7200 * SLUICE_MS);
+	ck_assert_uint_le(s.w.now, cut + 11 * SLUICE_S); /* a check may be 6 s away */
 	ck_assert(ICE_UNTIL(&s.w, cut + 60 * SLUICE_S, s.a->state_at[ICE_FAILED] != NEVER));
 	ck_assert_uint_ge(s.w.now, cut + 24 * SLUICE_S);
 	ck_assert_uint_le(s.w.now, cut + 30 * SLUICE_S);
@@ -328,6 +328,8 @@ START_TEST(test_the_only_sockets_of_both_sides_may_sleep_for_a_moment) {
 		ice_world_run(&s.w, s.w.now + 2 * RTT);
 		ck_assert_int_eq(ice_state(s.a->ice), ICE_COMPLETED);
 		ck_assert_int_eq(ice_state(s.b->ice), ICE_COMPLETED);
+		if (moment < 5 * SLUICE_S - 2 * RTT)
+			ck_assert_uint_eq(s.a->state_at[ICE_DISCONNECTED], NEVER);
 		ck_assert(ice_world_send(&s.w, s.a) && ice_world_send(&s.w, s.b));
 		ice_world_close(&s.w);
 	}

@@ -66,7 +66,8 @@ typedef struct sluice_gather_config {
 } sluice_gather_config;
 
 /* Drives a peer of the offer/answer kind: opens a UDP socket on each address (RFC 8445, 5.1.1.1), resolves names, connects streams to TURN
- * servers, follows changes of the interfaces. config may be NULL. Returns 0, SLUICE_IO when no address at all could be bound or
+ * servers, follows changes of the interfaces: a socket stays as long as the machine has its address, and an address that comes back has the
+ * port that it had. config may be NULL. Returns 0, SLUICE_IO when no address at all could be bound or
  * tls_ca_file cannot be read (errno tells why), SLUICE_EXISTS, SLUICE_INVALID for a direct peer, SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_loop_gather(sluice_loop *loop, sluice_peer *peer, const sluice_gather_config *config);
 

@@ -121,8 +121,8 @@ typedef struct sluice_ice_config {
 	bool lite;                   /* ICE-lite (RFC 8445, 2.5): for a server with a public address */
 	uint64_t pacing;             /* Ta, ns; 50 ms (RFC 8445, 14.2); the first checks go in a burst */
 	uint64_t consent_interval;   /* ns; 5 s (RFC 7675) */
-	uint64_t disconnected_after; /* ns of silence; 5 s */
-	uint64_t failed_after;       /* ns of silence; 30 s (RFC 7675: consent expires) */
+	uint64_t disconnected_after; /* ns of silence, from the first check without answer on; 5 s. Data that comes ends it */
+	uint64_t failed_after;       /* ns without an answer to a check, whatever data comes; 30 s (RFC 7675: consent expires) */
 	uint64_t check_timeout;      /* ns without any pair that works; 30 s */
 	uint64_t gather_timeout;     /* ns for a silent server; 9.5 s */
 	/* Returns false for a candidate that is neither to be told nor tried. Must not call the peer. */

@@ -455,6 +455,21 @@ void ice_note_traffic(struct ice *ice, uint64_t now) {
 	ice->last_traffic = clock_forward(&ice->latest, now);
 }
 
+static struct pair *pair_of_path(const struct ice *ice, const sluice_path *path) {
+	if (ice->selected && path_same(&ice->selected->path, path))
+		return ice->selected;
+	struct pair *p = pair_find(ice->current, path);
+	return p || !ice->before ? p : pair_find(ice->before, path);
+}
+
+void ice_note_data(struct ice *ice, const sluice_path *path, uint64_t now) {
+	struct pair *p = pair_of_path(ice, path);
+	if (!p)
+		return;
+	p->last_data = clock_forward(&ice->latest, now);
+	ice->dirty |= ice->state == ICE_DISCONNECTED;
+}
+
 /* ---- questions ---------------------------------------------------------------------------------------------------- */
 
 const char *ice_ufrag(const struct ice *ice) {

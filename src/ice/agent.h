@@ -114,6 +114,7 @@ struct pair {
 	uint64_t rto;
 	uint64_t last_answer;      /* consent: when the last answer came */
 	uint64_t last_request;     /* from the other side */
+	uint64_t last_data;        /* when authentic data came */
 	uint64_t nominated_at;     /* lite: when USE-CANDIDATE came last */
 	uint64_t unanswered_since; /* SLUICE_NEVER: nothing is overdue */
 	uint64_t rtt, total_rtt;

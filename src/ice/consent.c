@@ -2,6 +2,7 @@
  *
  * A valid pair is asked again and again: the selected one for consent, the others, a few of them, so that one is known to work when the
  * selected one falls silent. The requests are the keepalives, too. */
+#include "base/arith.h"
 #include "ice/agent.h"
 
 #define SUSPECT_AFTER SLUICE_S /* without answer to requests that were repeated: another pair may do better */
@@ -121,10 +122,19 @@ struct pair *consent_choose(struct ice *ice, uint64_t now) {
 
 /* ---- silence ---- */
 
-bool consent_silent(const struct ice *ice, const struct pair *p, uint64_t now) {
+/* When silence will have lasted for so long that the app is told, if nothing comes. Until a check is overdue nothing says that there is any:
+ * between two checks of an idle session lie several seconds. */
+static uint64_t silent_at(const struct ice *ice, const struct pair *p) {
 	if (ice->config.lite) /* it asks nothing; a full agent asks every few seconds */
-		return now - p->last_request >= 3 * ice->config.disconnected_after;
-	return !consent_alive(ice, p, now) && now - p->last_answer >= ice->config.disconnected_after;
+		return max64(p->last_request, p->last_data) + 3 * ice->config.disconnected_after;
+	if (p->unanswered_since == SLUICE_NEVER)
+		return SLUICE_NEVER;
+	uint64_t at = max64(p->unanswered_since, p->last_data) + ice->config.disconnected_after;
+	return max64(at, p->unanswered_since + SUSPECT_AFTER);
+}
+
+bool consent_silent(const struct ice *ice, const struct pair *p, uint64_t now) {
+	return now >= silent_at(ice, p);
 }
 
 static uint64_t last_sign(const struct ice *ice, const struct pair *p) {
@@ -193,12 +203,11 @@ uint64_t consent_deadline(const struct ice *ice) {
 	if (!p)
 		return SLUICE_NEVER;
 	uint64_t at = last_sign(ice, p) + ice->config.failed_after;
-	if (ice->config.lite)
-		return ice->state == ICE_DISCONNECTED ? at : earlier(at, p->last_request + 3 * ice->config.disconnected_after);
-	if (p->unanswered_since == SLUICE_NEVER || ice->state == ICE_DISCONNECTED)
+	if (ice->state == ICE_DISCONNECTED)
 		return at;
-	uint64_t suspect = p->unanswered_since + SUSPECT_AFTER, silent = p->last_answer + ice->config.disconnected_after;
-	if (suspect > ice->latest)
-		return earlier(at, suspect);
-	return earlier(at, silent);
+	at = earlier(at, silent_at(ice, p));
+	if (ice->config.lite || p->unanswered_since == SLUICE_NEVER)
+		return at;
+	uint64_t suspect = p->unanswered_since + SUSPECT_AFTER;
+	return suspect > ice->latest ? earlier(at, suspect) : at;
 }

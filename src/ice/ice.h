@@ -30,7 +30,7 @@ enum ice_state { /* RTCIceConnectionState's words */
 	         ICE_CHECKING,
 	         ICE_CONNECTED,    /* a valid pair is in use */
 	         ICE_COMPLETED,    /* nominated, all checks are over and the other side's candidates are known to be all */
-	         ICE_DISCONNECTED, /* no consent answer for `disconnected_after`; may come back */
+	         ICE_DISCONNECTED, /* nothing came for `disconnected_after`; may come back */
 	         ICE_FAILED,
 	         ICE_CLOSED,
 };
@@ -55,7 +55,9 @@ struct ice_config { /* zero means the default behind it */
 	uint32_t burst;              /* checks that go at once when checking starts; 5 */
 	uint64_t rto;                /* first retransmission of a check, ns; 250 ms while no RTT is known */
 	uint64_t consent_interval;   /* ns; 5 s, randomised 0.8..1.2 (RFC 7675, 5.1) */
-	uint64_t disconnected_after; /* ns without any answer; 5 s (a check is repeated faster once one is overdue) */
+	/* ns without any answer or authentic data, counted from the first check that was not answered; 5 s (a check is repeated faster once
+	 * one is overdue) */
+	uint64_t disconnected_after;
 	uint64_t failed_after;       /* ns without any answer; 30 s (RFC 7675: consent expires) */
 	uint64_t
 		check_timeout; /* ns until FAILED when no pair ever worked, counted from the first moment with remote credentials; 30 s */
@@ -202,6 +204,9 @@ size_t ice_headroom(const struct ice *ice);
 int ice_wrap(struct ice *ice, sluice_batch *batch);
 /* Data went or came over the route at `now`: it counts as keepalive, never as consent. */
 void ice_note_traffic(struct ice *ice, uint64_t now);
+/* Authentic data (a record of DTLS that opened) came over this path at `now`: the other side lives, and the state is not DISCONNECTED for
+ * want of answers. Consent it is not: RFC 7675, 5.1 wants an answer to a check for that. */
+void ice_note_data(struct ice *ice, const sluice_path *path, uint64_t now);
 
 /* ---- DTLS in STUN ---- */
 

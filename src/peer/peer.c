@@ -505,6 +505,8 @@ int peer_input_records(sluice_peer *p, const sluice_path *path, sluice_datagram 
 	if (!p->dtls_up)
 		peer_follow_dtls(p);
 	if (n) {
+		if (p->ice && path)
+			ice_note_data(p->ice, path, now);
 		follow_path(p, path);
 		error = sluice_sctp_input(p->sctp, opened, n, now);
 	}
