@@ -49,16 +49,16 @@ struct ice_server {
 
 struct ice_config { /* zero means the default behind it */
 	bool lite;
-	bool controlling;            /* may change until checks begin */
-	bool relay_only;             /* only relayed candidates are told and paired */
-	uint64_t pacing;             /* Ta between checks beyond the first burst, ns; 50 ms (RFC 8445, 14.2), at least 5 ms */
-	uint32_t burst;              /* checks that go at once when checking starts; 5 */
-	uint64_t rto;                /* first retransmission of a check, ns; 250 ms while no RTT is known */
-	uint64_t consent_interval;   /* ns; 5 s, randomised 0.8..1.2 (RFC 7675, 5.1) */
+	bool controlling;          /* may change until checks begin */
+	bool relay_only;           /* only relayed candidates are told and paired */
+	uint64_t pacing;           /* Ta between checks beyond the first burst, ns; 50 ms (RFC 8445, 14.2), at least 5 ms */
+	uint32_t burst;            /* checks that go at once when checking starts; 5 */
+	uint64_t rto;              /* first retransmission of a check, ns; 250 ms while no RTT is known */
+	uint64_t consent_interval; /* ns; 5 s, randomised 0.8..1.2 (RFC 7675, 5.1) */
 	/* ns without any answer or authentic data, counted from the first check that was not answered; 5 s (a check is repeated faster once
 	 * one is overdue) */
 	uint64_t disconnected_after;
-	uint64_t failed_after;       /* ns without any answer; 30 s (RFC 7675: consent expires) */
+	uint64_t failed_after; /* ns without any answer; 30 s (RFC 7675: consent expires) */
 	uint64_t
 		check_timeout; /* ns until FAILED when no pair ever worked, counted from the first moment with remote credentials; 30 s */
 	uint64_t gather_timeout;          /* ns until a silent server is given up; 9.5 s */
