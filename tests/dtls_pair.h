@@ -35,7 +35,10 @@ struct pair {
 	unsigned sent;        /* datagrams, both directions, lost ones included */
 	uint64_t lost;        /* bit i: the i-th datagram is lost */
 	bool twice;           /* everything arrives twice */
-	bool backwards;       /* what is in the air together arrives last first */
+	/* What goes to this end from now until then is lost, from the deaf_from-th datagram on. */
+	uint64_t deaf_until[2];
+	unsigned deaf_from[2];
+	bool backwards; /* what is in the air together arrives last first */
 
 	uint8_t data[2][65536]; /* plaintext that came out at each end, concatenated */
 	size_t data_len[2];
@@ -89,7 +92,7 @@ static inline void pair_fly(struct pair *p, int to, const uint8_t *data, size_t 
 
 static inline void pair_send(struct pair *p, int to, const uint8_t *data, size_t len) {
 	unsigned index = p->sent++;
-	if (index < 64 && p->lost >> index & 1)
+	if ((index < 64 && p->lost >> index & 1) || (index >= p->deaf_from[to] && p->now < p->deaf_until[to]))
 		return;
 	for (int i = 0; i < (p->twice ? 2 : 1); i++)
 		pair_fly(p, to, data, len);

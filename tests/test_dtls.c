@@ -212,13 +212,13 @@ START_TEST(test_a_slow_path_is_not_flooded_with_repetitions) {
 }
 END_TEST
 
-START_TEST(test_silence_is_given_up_after_twelve_repetitions_that_back_off_to_three_seconds) {
+START_TEST(test_repetitions_into_silence_back_off_to_three_seconds) {
 	pair_init(&p, NULL);
 	p.lost = UINT64_MAX;
 	pair_open(&p);
 	pair_start(&p);
 	uint64_t expected = 0, timeout = 50 * SLUICE_MS;
-	for (unsigned i = 0; i < 13; i++) {
+	for (unsigned i = 0; i < 30; i++) {
 		pair_flush(&p);
 		expected += timeout;
 		ck_assert_uint_eq(dtls_deadline(p.end[CLIENT]), expected);
@@ -226,14 +226,10 @@ START_TEST(test_silence_is_given_up_after_twelve_repetitions_that_back_off_to_th
 		dtls_advance(p.end[CLIENT], p.now - 1);
 		ck_assert_uint_eq(pair_stats(&p, CLIENT).flights_repeated, i);
 		dtls_advance(p.end[CLIENT], p.now);
+		ck_assert_uint_eq(pair_stats(&p, CLIENT).flights_repeated, i + 1);
 		timeout = timeout * 2 < 3 * SLUICE_S ? timeout * 2 : 3 * SLUICE_S;
 	}
-	const char *text;
-	ck_assert_int_eq(dtls_state(p.end[CLIENT]), DTLS_FAILED);
-	ck_assert_int_eq(dtls_error(p.end[CLIENT], &text), SLUICE_TIMED_OUT);
-	ck_assert_uint_gt(strlen(text), 0);
-	ck_assert_uint_eq(dtls_deadline(p.end[CLIENT]), SLUICE_NEVER);
-	ck_assert_int_eq(dtls_state(p.end[SERVER]), DTLS_HANDSHAKING);
+	ck_assert_int_eq(dtls_state(p.end[CLIENT]), DTLS_HANDSHAKING);
 	pair_free(&p);
 }
 END_TEST
@@ -657,9 +653,9 @@ SUITE("dtls", test_a_handshake_takes_four_flights_of_one_datagram_each_and_no_ti
       test_every_loss_mask_of_the_first_eight_datagrams_is_repaired,
       test_every_single_lost_fragment_at_the_smallest_mtu_is_repaired_within_200_ms, test_duplicates_change_nothing,
       test_flights_that_arrive_backwards_are_put_in_order, test_a_slow_path_is_not_flooded_with_repetitions,
-      test_silence_is_given_up_after_twelve_repetitions_that_back_off_to_three_seconds,
-      test_a_client_hello_in_fragments_is_put_together_in_either_order, test_a_browsers_client_hello_in_two_datagrams_is_answered,
-      test_each_hash_is_checked, test_a_digest_that_differs_in_its_last_byte_fails_both_sides,
+      test_repetitions_into_silence_back_off_to_three_seconds, test_a_client_hello_in_fragments_is_put_together_in_either_order,
+      test_a_browsers_client_hello_in_two_datagrams_is_answered, test_each_hash_is_checked,
+      test_a_digest_that_differs_in_its_last_byte_fails_both_sides,
       test_nothing_is_sealed_or_opened_before_the_fingerprint_is_known_and_then_what_waited_comes_out,
       test_a_fingerprint_may_be_told_while_the_handshake_runs, test_a_wrong_fingerprint_that_comes_late_ends_the_connection,
       test_data_that_overtakes_the_last_flight_is_kept, test_data_in_the_datagram_of_the_last_flight_comes_out_at_once,

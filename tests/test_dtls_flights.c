@@ -140,14 +140,15 @@ START_TEST(test_flights_that_wait_together_are_still_put_out_apart) {
 	pair_init(&p, NULL);
 	pair_open(&p);
 	pair_start(&p);
-	for (int i = 0; i < 3; i++) /* nobody takes them: four hellos wait, none as long as a datagram may be */
-		dtls_advance(p.end[CLIENT], p.now += 4 * SLUICE_S);
-	for (uint32_t flight = 1; flight <= 4; flight++) {
+	while (dtls_state(p.end[SERVER]) != DTLS_CONNECTED)
+		ck_assert(pair_step(&p, SLUICE_S));
+	uint32_t before = dtls_flight(p.end[SERVER]);
+	dtls_close(p.end[SERVER]); /* its last flight waits still */
+	for (uint32_t flight = before + 1; flight <= before + 2; flight++) {
 		uint8_t space[8192];
 		sluice_batch b = {.data = space, .capacity = sizeof space};
-		ck_assert_int_eq(dtls_output(p.end[CLIENT], &b, p.now), 1);
-		ck_assert_uint_eq(dtls_flight(p.end[CLIENT]), flight);
-		ck_assert_uint_eq(record_parse(space, b.last), b.last);
+		ck_assert_int_eq(dtls_output(p.end[SERVER], &b, p.now), 1);
+		ck_assert_uint_eq(dtls_flight(p.end[SERVER]), flight);
 	}
 	pair_free(&p);
 }

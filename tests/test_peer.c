@@ -930,7 +930,7 @@ START_TEST(test_each_failed_allocation_of_a_connection_is_survived_or_told) {
 		world_start(&w);
 		struct end *e = n % 2 ? &w.a : &w.b;
 		e->memory.fail_at = (n + 1) / 2;
-		WITHIN(w.sim, 30 * SLUICE_S, both_connected(&w) || both_over(&w));
+		WITHIN(w.sim, 40 * SLUICE_S, both_connected(&w) || both_over(&w));
 		bool failed = e->memory.failures > 0;
 		ck_assert_msg(both_connected(&w) || both_over(&w), "allocation %u: a %s, b %s", n, w.a.states, w.b.states);
 		world_close(&w);

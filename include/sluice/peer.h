@@ -141,13 +141,18 @@ typedef struct sluice_peer_config {
 	sluice_path path;
 	uint32_t mtu; /* largest UDP payload in bytes before the path is known, 400..16384; 1200. See sctp.mtu_max */
 	uint64_t dtls_first_timeout; /* ns before the first flight is repeated; doubles, at most 3 s each; 50 ms */
-	const char *dtls_ciphers;    /* OpenSSL's list; NULL: AES-GCM before ChaCha20-Poly1305 */
+	/* ns in which the other side says nothing of the handshake, until the peer has FAILED with TIMED_OUT; 30 s; SLUICE_NEVER: it waits
+	 * for ever. It counts from the start, for the server with path.remote_len 0 from the first datagram that looks like DTLS. By offer
+	 * and answer it means nothing: the handshake goes on while ICE has a live path (ice.failed_after, ice.check_timeout). */
+	uint64_t dtls_timeout;
+	const char *dtls_ciphers; /* OpenSSL's list; NULL: AES-GCM before ChaCha20-Poly1305 */
 	bool dtls_resume; /* resume DTLS sessions with peers whose certificate this one met before: one round trip less for them. Needs
 	                   * the same certificate object and the switch on both sides; else it is a full handshake */
 
 	/* Its mtu is set by the peer; its checksum is SLUICE_CHECKSUM_DTLS from config_init on. Its mtu_max: packets of SCTP may grow to
 	 * that where the path carries it, whoever drives the peer; 0: to what a record of DTLS holds when sluice_peer_discover_mtu was
-	 * called (as sluice_loop does) and the peer goes without ICE, else they do not; 1: they do not. */
+	 * called (as sluice_loop does) and the peer goes without ICE, else they do not; 1: they do not. By offer and answer its
+	 * init_max_retransmits 0 means no limit: like DTLS, INIT is repeated while ICE has a live path. */
 	sluice_sctp_config sctp;
 	uint64_t remote_max_message_size; /* as in sluice_channels_config */
 	uint32_t max_channels;

@@ -40,6 +40,8 @@ void buffers_advance(struct dtls *d, uint64_t now) {
 	if (now < d->idle_at)
 		return;
 	d->idle_at = SLUICE_NEVER;
+	if (d->stats.records_opened > 0) /* the peer speaks, so our last flight has reached it */
+		transport_forget(&d->transport);
 	/* It refuses while a record is half read or half written, which cannot be between two calls of ours. */
 	if (d->state == DTLS_CONNECTED && !d->buffers_used)
 		d->buffers_released = SSL_free_buffers(d->ssl) == 1;

@@ -31,7 +31,7 @@ struct held_list {
  *   state == DTLS_CONNECTED implies finished and verified; verified implies remote_count > 0
  *   remotes == NULL exactly when remote_count == 0; all of them have one hash
  *   held.count <= DTLS_HELD_MAX, sealed_early.count <= DTLS_SEALED_EARLY_MAX
- *   deadline != SLUICE_NEVER only while state == DTLS_HANDSHAKING and not finished */
+ *   deadline and give_up != SLUICE_NEVER only while state == DTLS_HANDSHAKING and not finished */
 struct dtls {
 	/* What seal and open touch. */
 	SSL *ssl;
@@ -59,6 +59,8 @@ struct dtls {
 	sluice_fingerprint *remotes; /* of one hash; NULL: not told yet */
 	size_t remote_count;
 	uint64_t first_timeout, timeout, deadline;
+	uint64_t patience, give_up;
+	unsigned repetitions, repeated_by_openssl; /* of this flight */
 	uint64_t latest; /* the latest time of a verb; clock_forward at the door of each */
 
 	/* OpenSSL's record buffers, 18 KB, go when nothing was sealed or opened for a while; see buffers.c. */
@@ -121,6 +123,12 @@ void dtls_fail(struct dtls *d, int error, const char *text);
 void dtls_connect_if_trusted(struct dtls *d);
 /* Gives OpenSSL one record that is no application data (or none), and acts on what it says. */
 void dtls_take_record(struct dtls *d, uint8_t *record, size_t len, uint64_t now);
+/* The peer repeats its last flight although our handshake is over, which means that our last flight was lost. RFC 6347, 4.2.4: "the
+ * node that transmits the last flight [...] MUST respond to a retransmit of the peer's last flight with a retransmit of the last
+ * flight." It is repeated as it was, since a peer that has it does not ask, and since OpenSSL would end the connection at the
+ * thirteenth time. So nothing depends on whether what came is genuine; a forger makes one small flight go to the peer, no more.
+ * False: ours was not the last, the copy lacks something, or it is needed no more. */
+bool dtls_repeat_last_flight(struct dtls *d);
 /* SSL_read or SSL_do_handshake gave nothing: waits it for more, or did the connection end? */
 void dtls_settle(struct dtls *d, int result);
 

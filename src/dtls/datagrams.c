@@ -55,8 +55,10 @@ static void open_held(struct dtls *d, struct sink *sink) {
 static void take_other(struct dtls *d, uint8_t *record, size_t len, struct sink *sink, uint64_t now) {
 	unsigned epoch = record_epoch(record);
 	bool application = record_type(record) == RECORD_APPLICATION;
-	bool usable = (epoch == 1 && is_long_enough(d, len)) ||
-	              (epoch == 0 && !d->finished && record_is_plausible(record, len, !d->client));
+	bool plain = epoch == 0 && record_is_plausible(record, len, !d->client);
+	bool usable = (epoch == 1 && is_long_enough(d, len)) || (plain && !d->finished);
+	if (plain && d->finished && record_type(record) == RECORD_HANDSHAKE && dtls_repeat_last_flight(d))
+		return;
 	if (!usable) {
 		d->stats.records_discarded++;
 	} else if (application) {

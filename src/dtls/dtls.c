@@ -35,7 +35,7 @@ void dtls_fail(struct dtls *d, int error, const char *text) {
 	if (d->state == DTLS_FAILED)
 		return;
 	d->state = DTLS_FAILED;
-	d->deadline = SLUICE_NEVER;
+	d->deadline = d->give_up = SLUICE_NEVER;
 	d->error = error;
 	d->text = text;
 	env_log(d->env, SLUICE_LOG_INFO, "dtls: failed: %s", text);
@@ -54,7 +54,7 @@ static void closed_by_peer(struct dtls *d) {
 	if (d->finished)
 		SSL_shutdown(d->ssl);
 	d->state = DTLS_CLOSED;
-	d->deadline = SLUICE_NEVER;
+	d->deadline = d->give_up = SLUICE_NEVER;
 	d->error = SLUICE_CLOSED;
 	d->text = "the peer sent close_notify";
 	env_log(d->env, SLUICE_LOG_INFO, "dtls: closed by the peer");
@@ -114,16 +114,22 @@ void dtls_settle(struct dtls *d, int result) {
 /* OpenSSL measures its retransmission timer with the system's clock. Before 3.2 it keeps the expiry in a struct timeval
  * that it shows to the BIO; so it is told a duration that never passes (an hour), and when the caller's clock reaches
  * our deadline the expiry is moved into the past by hand. From 3.2 on the BIO sees only a copy: there OpenSSL gets the
- * true durations, and timers run by the system's clock, whatever clock the caller has. Decided at run time, because a
- * program built with 3.0 may run with a later library. */
+ * true durations for the flights that it has to repeat itself (see repeat_flight), and those run by the system's clock, whatever
+ * clock the caller has. Decided at run time, because a program built with 3.0 may run with a later library. */
 static bool timer_can_be_forced(void) {
 	return OPENSSL_version_major() == 3 && OPENSSL_version_minor() < 2;
+}
+
+/* Is the flight that OpenSSL begins to write all in the clear? */
+static bool begins_plain_flight(SSL *ssl) {
+	return SSL_is_server(ssl) ? !SSL_session_reused(ssl) : SSL_get_state(ssl) == TLS_ST_CW_CLNT_HELLO;
 }
 
 static unsigned int openssl_timeout(SSL *ssl, unsigned int previous) {
 	(void)previous;
 	struct dtls *d = SSL_get_app_data(ssl);
-	return timer_can_be_forced() ? UINT32_C(3600) * 1000000 : (unsigned int)(d->timeout / SLUICE_US);
+	bool never = timer_can_be_forced() || begins_plain_flight(ssl);
+	return never ? UINT32_C(3600) * 1000000 : (unsigned int)(d->timeout / SLUICE_US);
 }
 
 static void update_timer(struct dtls *d, uint64_t now) {
@@ -140,43 +146,90 @@ static void update_timer(struct dtls *d, uint64_t now) {
 		if (!d->repeated)
 			d->timeout = d->first_timeout;
 		d->repeated = false;
+		d->repetitions = d->repeated_by_openssl = 0;
 	}
 	t->timer_started = t->timer_stopped = false;
 	d->deadline = now + d->timeout;
 }
 
-void dtls_advance(struct dtls *d, uint64_t now) {
-	now = clock_forward(&d->latest, now);
-	buffers_advance(d, now);
-	if (now < d->deadline)
-		return;
-	/* RFC 6347, 4.2.4.1: "double the value at each retransmission". Its first value of one second and its last of
-	 * sixty are for servers on the far side of an ocean; a person waits for this one. */
-	uint64_t before = d->timeout;
-	d->timeout = before * 2 < TIMEOUT_MAX ? before * 2 : TIMEOUT_MAX;
+/* OpenSSL counts the repetitions that it makes of one flight and ends the connection at the next one behind these. */
+#define OPENSSL_REPETITIONS DTLS1_TMO_ALERT_COUNT
+
+/* A flight in the clear is repeated from the copy, for ever. A sealed record of the copy has the number that it had, so a peer that
+ * has it already drops it, and most then answer nothing; only OpenSSL can seal it anew. Its twelve times are spread: the first
+ * repetitions, and of the later ones those whose number is a power of two. In between, the copy serves a peer that has heard nothing. */
+static bool needs_openssl(const struct dtls *d) {
+	bool may = d->repeated_by_openssl < OPENSSL_REPETITIONS;
+	if (d->transport.incomplete && timer_can_be_forced())
+		return may;
+	bool its_turn = d->repetitions <= OPENSSL_REPETITIONS - 2 || (d->repetitions & (d->repetitions - 1)) == 0;
+	return may && its_turn && transport_kept_sealed(&d->transport);
+}
+
+/* False: OpenSSL goes by the system's clock, which lags behind the caller's. */
+static bool repeat_by_openssl(struct dtls *d) {
 	if (timer_can_be_forced())
 		*d->transport.timer = (struct timeval){.tv_sec = 1};
 	ERR_clear_error();
 	transport_next_flight(&d->transport);
 	int r = DTLSv1_handle_timeout(d->ssl);
-	if (r > 0) {
-		d->repeated = true;
-		d->stats.flights_repeated++;
-	} else if (r < 0) {
+	if (r < 0)
 		fail_as_openssl_says(d);
-	} else { /* not by the system's clock, which lags behind the caller's */
-		d->timeout = before;
-		d->deadline = now + 5 * SLUICE_MS;
-	}
 	ERR_clear_error();
-	update_timer(d, now);
+	d->repeated_by_openssl += r > 0;
+	return r != 0;
+}
+
+#define RETRY_AFTER (5 * SLUICE_MS)
+
+static void repeat_flight(struct dtls *d, uint64_t now) {
+	/* RFC 6347, 4.2.4.1: "double the value at each retransmission". Its first value of one second and its last of
+	 * sixty are for servers on the far side of an ocean; a person waits for this one. */
+	uint64_t before = d->timeout;
+	d->timeout = before * 2 < TIMEOUT_MAX ? before * 2 : TIMEOUT_MAX;
+	d->repetitions++;
+	if (!needs_openssl(d)) {
+		transport_repeat(&d->transport);
+	} else if (!repeat_by_openssl(d)) {
+		d->timeout = before;
+		d->repetitions--;
+		d->deadline = now + RETRY_AFTER;
+		return;
+	}
+	if (d->state != DTLS_HANDSHAKING)
+		return;
+	d->repeated = true;
+	d->stats.flights_repeated++;
+	d->transport.timer_started = false;
+	d->deadline = now + d->timeout;
+}
+
+/* The peer was heard, or the handshake begins. */
+static void hope_again(struct dtls *d, uint64_t now) {
+	d->give_up = d->patience == SLUICE_NEVER ? SLUICE_NEVER : now + d->patience;
+}
+
+void dtls_advance(struct dtls *d, uint64_t now) {
+	now = clock_forward(&d->latest, now);
+	buffers_advance(d, now);
+	if (now >= d->give_up) {
+		dtls_fail(d, SLUICE_TIMED_OUT, "the peer did not answer the handshake");
+		return;
+	}
+	if (now < d->deadline)
+		return;
+	if (d->transport.first)
+		d->deadline = now + d->timeout; /* a flight that has not left yet needs no repetition */
+	else
+		repeat_flight(d, now);
 }
 
 /* "0: at once", as everywhere: something waits for dtls_output. */
 uint64_t dtls_deadline(const struct dtls *d) {
 	if (d->transport.first)
 		return 0;
-	return d->deadline < d->idle_at ? d->deadline : d->idle_at;
+	uint64_t at = d->deadline < d->idle_at ? d->deadline : d->idle_at;
+	return at < d->give_up ? at : d->give_up;
 }
 
 /* ---- the handshake ------------------------------------------------------------------------------------------------- */
@@ -195,6 +248,7 @@ static void learn_rooms(struct dtls *d) {
 
 static void finish(struct dtls *d) {
 	d->finished = true;
+	d->give_up = SLUICE_NEVER; /* what is missing from here on is the app's to bring */
 	learn_rooms(d);
 	/* Not only when the certificate came before the fingerprints: a resumed session brings its certificate with it, and a suite
 	 * without certificates ends here too. */
@@ -217,18 +271,26 @@ static void step_handshake(struct dtls *d) {
 		dtls_settle(d, r);
 }
 
-/* After the handshake: alerts, and the peer's last flight once more, which means that ours was lost. RFC 6347, 4.2.4: "the
- * node that transmits the last flight [...] MUST respond to a retransmit of the peer's last flight with a retransmit of the
- * last flight." OpenSSL does that. */
+bool dtls_repeat_last_flight(struct dtls *d) {
+	bool ours = d->client == SSL_session_reused(d->ssl);
+	if (!ours || d->transport.incomplete || !transport_repeat(&d->transport))
+		return false;
+	d->stats.flights_repeated++;
+	return true;
+}
+
+/* After the handshake: alerts, and the peer's last flight once more. A copy of ours that lacks something for want of memory is of no
+ * use; then OpenSSL answers. */
 static void step_established(struct dtls *d, uint8_t *record, size_t len) {
-	bool idle = d->transport.first == NULL;
+	if (record_type(record) == RECORD_HANDSHAKE && !d->transport.incomplete) {
+		dtls_repeat_last_flight(d);
+		return;
+	}
 	if (!buffers_exist(d))
 		return; /* a record lost for want of memory */
 	ERR_clear_error();
 	transport_next_flight(&d->transport);
 	dtls_settle(d, SSL_read(d->ssl, record, (int)len));
-	if (record_type(record) == RECORD_HANDSHAKE && idle && d->transport.first)
-		d->stats.flights_repeated++;
 }
 
 void dtls_take_record(struct dtls *d, uint8_t *record, size_t len, uint64_t now) {
@@ -239,6 +301,8 @@ void dtls_take_record(struct dtls *d, uint8_t *record, size_t len, uint64_t now)
 	else
 		step_handshake(d);
 	d->transport.record_len = 0;
+	if (d->state == DTLS_HANDSHAKING && !d->finished)
+		hope_again(d, now);
 	update_timer(d, now);
 }
 
@@ -256,6 +320,7 @@ int dtls_start(struct dtls *d, uint64_t now) {
 		return SLUICE_WRONG_STATE;
 	now = clock_forward(&d->latest, now);
 	d->state = DTLS_HANDSHAKING;
+	hope_again(d, now);
 	if (d->client) {
 		sessions_offer(d);
 		step_handshake(d);
@@ -272,8 +337,7 @@ void dtls_close(struct dtls *d) {
 		SSL_shutdown(d->ssl);
 	ERR_clear_error();
 	d->state = DTLS_CLOSED;
-	d->idle_at = SLUICE_NEVER;
-	d->deadline = SLUICE_NEVER;
+	d->deadline = d->idle_at = d->give_up = SLUICE_NEVER;
 	d->text = "closed";
 }
 
@@ -351,7 +415,8 @@ int dtls_new(sluice_env *env, const struct dtls_config *config, struct dtls **ou
 	d->tailroom = ROOM_BEHIND;
 	d->plaintext_max = plaintext_max(config->mtu);
 	d->first_timeout = d->timeout = config->first_timeout ? config->first_timeout : TIMEOUT_FIRST;
-	d->deadline = d->idle_at = SLUICE_NEVER;
+	d->patience = config->patience ? config->patience : SLUICE_NEVER;
+	d->deadline = d->idle_at = d->give_up = SLUICE_NEVER;
 	d->text = "";
 	d->transport = (struct transport){.env = env, .mtu = config->handshake_mtu ? config->handshake_mtu : config->mtu};
 	d->certificate = config->certificate;
@@ -433,7 +498,7 @@ bool dtls_check(const struct dtls *d) {
 		return false;
 	if (d->state == DTLS_CONNECTED && (!d->finished || !d->verified))
 		return false;
-	if (d->deadline != SLUICE_NEVER && (d->state != DTLS_HANDSHAKING || d->finished))
+	if ((d->deadline != SLUICE_NEVER || d->give_up != SLUICE_NEVER) && (d->state != DTLS_HANDSHAKING || d->finished))
 		return false;
 	if ((d->remotes == NULL) != (d->remote_count == 0) || (d->verified && !d->remotes))
 		return false;

@@ -35,6 +35,9 @@ struct dtls_config {
 	size_t mtu;             /* largest datagram, handshake or sealed; at least 256 */
 	size_t handshake_mtu;   /* largest handshake datagram, 256..mtu; 0: mtu */
 	uint64_t first_timeout; /* ns; doubles up to 3 s; 0: 50 ms */
+	/* ns without a record from the peer, counted from dtls_start, until the handshake ends with TIMED_OUT, for client and server
+	 * alike; 0 or SLUICE_NEVER: it goes on for ever, because somebody else knows whether the peer lives. */
+	uint64_t patience;
 	/* Two ends that spoke before, under the same two certificates, need one round trip instead of two (RFC 5246, 7.3); the
 	 * certificate is compared with `remotes` all the same. Off unless both ask for it; a client resumes only when it knows
 	 * `remotes` at dtls_start. */
@@ -86,8 +89,8 @@ int dtls_output(struct dtls *d, sluice_batch *batch, uint64_t now);
  * flight forgets them when this number changes. */
 uint32_t dtls_flight(const struct dtls *d);
 void dtls_advance(struct dtls *d, uint64_t now);
-/* When dtls_advance or dtls_output wants to be called next; 0: at once; SLUICE_NEVER. With OpenSSL 3.2 and later, flights are
- * repeated by the system's clock, whatever `now` says. */
+/* When dtls_advance or dtls_output wants to be called next; 0: at once; SLUICE_NEVER. With OpenSSL 3.2 and later, a flight that
+ * ends with Finished is repeated by the system's clock, whatever `now` says. */
 uint64_t dtls_deadline(const struct dtls *d);
 
 /* Queues close_notify. */

@@ -4,62 +4,145 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "dtls/record.h"
 
 /* ---- the queue ----------------------------------------------------------------------------------------------------- */
 
-static struct transport_datagram *append_datagram(struct transport *t, size_t least) {
-	if (t->count >= TRANSPORT_QUEUE_MAX)
-		return NULL;
-	struct transport_datagram *d = env_alloc(t->env, sizeof *d + (least > t->mtu ? least : t->mtu));
-	if (!d)
-		return NULL;
+static void append(struct transport *t, struct transport_datagram *d) {
 	d->next = NULL;
 	d->flight = t->flight;
-	d->len = 0;
 	if (t->last)
 		t->last->next = d;
 	else
 		t->first = d;
 	t->last = d;
 	t->count++;
+}
+
+static struct transport_datagram *append_new(struct transport *t, size_t least) {
+	if (t->count >= TRANSPORT_QUEUE_MAX)
+		return NULL;
+	struct transport_datagram *d = env_alloc(t->env, sizeof *d + (least > t->mtu ? least : t->mtu));
+	if (!d)
+		return NULL;
+	d->len = 0;
+	append(t, d);
 	return d;
 }
 
-/* RFC 6347, 4.1.1: "Multiple DTLS records may be placed in a single datagram. They are simply encoded consecutively." */
-static void queue_record(struct transport *t, const void *record, size_t len) {
-	struct transport_datagram *d = t->last;
-	if (t->flight_ended) {
-		t->flight_ended = false;
-		t->flight++;
-	}
-	if (!d || d->flight != t->flight || d->len + len > t->mtu)
-		d = append_datagram(t, len);
-	if (!d)
+static void begin_flight(struct transport *t) {
+	t->flight_ended = t->incomplete = false;
+	t->flight++;
+}
+
+static void number_record(struct transport *t, uint8_t *record) {
+	if (record_epoch(record) > 0)
 		return;
+	put_be16(record + 5, (uint16_t)(t->next_number >> 32));
+	put_be32(record + 7, (uint32_t)t->next_number);
+	t->next_number++;
+}
+
+/* RFC 6347, 4.1.1: "Multiple DTLS records may be placed in a single datagram. They are simply encoded consecutively." */
+static void queue_record(struct transport *t, const uint8_t *record, size_t len) {
+	struct transport_datagram *d = t->last;
+	if (!d || d->flight != t->flight || d->len + len > t->mtu)
+		d = append_new(t, len);
+	if (!d) {
+		t->incomplete = true;
+		return;
+	}
 	memcpy(d->bytes + d->len, record, len);
+	number_record(t, d->bytes + d->len);
 	d->len += len;
 }
 
-static void drop_first(struct transport *t) {
+static void queue_records(struct transport *t, const uint8_t *data, size_t len) {
+	if (t->flight_ended)
+		begin_flight(t);
+	for (size_t record; (record = record_parse(data, len)) > 0; data += record, len -= record)
+		queue_record(t, data, record);
+}
+
+static struct transport_datagram *take_first(struct transport *t) {
 	struct transport_datagram *d = t->first;
 	t->first = d->next;
 	if (!t->first)
 		t->last = NULL;
 	t->count--;
-	env_free(t->env, d);
+	return d;
 }
 
 void transport_drop(struct transport *t) {
 	while (t->first)
-		drop_first(t);
+		env_free(t->env, take_first(t));
+	transport_forget(t);
 }
+
+/* ---- repetition ---------------------------------------------------------------------------------------------------- */
+
+void transport_forget(struct transport *t) {
+	while (t->kept) {
+		struct transport_datagram *d = t->kept;
+		t->kept = d->next;
+		env_free(t->env, d);
+	}
+}
+
+static void keep(struct transport *t, struct transport_datagram *d) {
+	if (t->kept && t->kept->flight != d->flight)
+		transport_forget(t);
+	d->next = NULL;
+	if (t->kept)
+		t->kept_last->next = d;
+	else
+		t->kept = d;
+	t->kept_last = d;
+}
+
+static void renumber(struct transport *t, struct transport_datagram *d) {
+	for (size_t at = 0; at < d->len; at += record_parse(d->bytes + at, d->len - at))
+		number_record(t, d->bytes + at);
+}
+
+bool transport_repeat(struct transport *t) {
+	if (!t->kept || t->first)
+		return false;
+	begin_flight(t);
+	while (t->kept) {
+		struct transport_datagram *d = t->kept;
+		t->kept = d->next;
+		renumber(t, d);
+		append(t, d);
+	}
+	return true;
+}
+
+static bool is_sealed(const struct transport_datagram *d) {
+	for (size_t at = 0; at < d->len; at += record_parse(d->bytes + at, d->len - at))
+		if (record_epoch(d->bytes + at) > 0)
+			return true;
+	return false;
+}
+
+bool transport_kept_sealed(const struct transport *t) {
+	for (const struct transport_datagram *d = t->kept; d; d = d->next)
+		if (is_sealed(d))
+			return true;
+	return false;
+}
+
+/* ---- out ----------------------------------------------------------------------------------------------------------- */
 
 bool transport_check(const struct transport *t) {
 	const struct transport_datagram *last = NULL;
 	unsigned count = 0;
 	for (const struct transport_datagram *d = t->first; d; d = d->next, count++)
 		last = d;
+	for (const struct transport_datagram *d = t->kept; d; d = d->next)
+		if (d->flight != t->flight_out)
+			return false;
 	return last == t->last && count == t->count && count <= TRANSPORT_QUEUE_MAX && !t->slot;
 }
 
@@ -81,7 +164,7 @@ int transport_output(struct transport *t, sluice_batch *b) {
 		b->last = slot;
 		b->count++;
 		t->flight_out = flight;
-		drop_first(t);
+		keep(t, take_first(t));
 	}
 	return b->count ? (int)b->count : SLUICE_NO_SPACE;
 }
@@ -92,7 +175,7 @@ static int bio_write(BIO *bio, const char *data, int len) {
 	struct transport *t = BIO_get_data(bio);
 	BIO_clear_retry_flags(bio);
 	if (!t->slot || data[0] != RECORD_APPLICATION) {
-		queue_record(t, data, (size_t)len);
+		queue_records(t, (const uint8_t *)data, (size_t)len);
 		return len;
 	}
 	if ((size_t)len > t->slot_size)

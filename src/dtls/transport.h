@@ -2,12 +2,18 @@
  *
  * One BIO for both directions, over memory that the connection points it at. Reading gives the one record that was put
  * into `record`, once. Writing an application record fills `slot`, the slot of a batch that is being sealed; everything
- * else (handshake, alerts) is queued as datagrams of up to `mtu` bytes. Small records share a datagram, so that a flight,
- * and its repetition, takes as few packets as it can; but no datagram and no batch holds records of two flights. It knows
+ * else (handshake, alerts) is queued as datagrams of up to `mtu` bytes. OpenSSL may write several records at once, and those
+ * together may exceed the MTU that OpenSSL was given, so each record is taken by itself. Small records share a datagram, so that a
+ * flight, and its repetition, takes as few packets as it can; but no datagram and no batch holds records of two flights. It knows
  * no SSL, no states and no time; of OpenSSL's timer it only notes what OpenSSL says of it.
+ *
+ * The datagrams of the newest flight are kept when they have left, so that the flight can be repeated without OpenSSL, which
+ * ends the connection at the thirteenth repetition. A repeated record needs a number of its own, or the peer drops it as a replay;
+ * so the numbers of unencrypted records are given here. A sealed record keeps its number, which its tag covers.
  *
  *   count == datagrams in the list, and count <= TRANSPORT_QUEUE_MAX
  *   first == NULL exactly when last == NULL exactly when count == 0
+ *   all datagrams in `kept` are of the flight that was put out last
  *   slot == NULL between calls */
 #ifndef DTLS_TRANSPORT_H
 #define DTLS_TRANSPORT_H
@@ -43,6 +49,9 @@ struct transport {
 	unsigned count;
 	uint32_t flight, flight_out; /* of the record queued last; of the datagram put out last */
 	bool flight_ended;
+	bool incomplete; /* a record of this flight was dropped for want of memory or room */
+	struct transport_datagram *kept, *kept_last;
+	uint64_t next_number; /* of an unencrypted record */
 
 	/* OpenSSL's own timer, before 3.2: zero while it does not run. Later versions pass a copy, which is gone when the call
 	 * returns, so this must not be read then. */
@@ -61,6 +70,13 @@ int transport_output(struct transport *t, sluice_batch *batch);
 static inline void transport_next_flight(struct transport *t) {
 	t->flight_ended = true;
 }
+/* Queues the flight that left last once more. False: there is none, or something waits to leave anyway. */
+bool transport_repeat(struct transport *t);
+/* Does the flight that left last hold encrypted records? */
+bool transport_kept_sealed(const struct transport *t);
+/* No repetition will be needed any more. */
+void transport_forget(struct transport *t);
+/* Drops everything. */
 void transport_drop(struct transport *t);
 bool transport_check(const struct transport *t);
 

@@ -30,6 +30,7 @@
 #define MTU_MAX 16384       /* one record carries at most 2^14 bytes; RFC 6347, 4.1.1 */
 #define MTU_FOUND_MAX 16376 /* and four of these are one send of 64 KB */
 #define FIRST_TIMEOUT_DEFAULT (50 * SLUICE_MS)
+#define DTLS_TIMEOUT_DEFAULT (30 * SLUICE_S)
 
 const char *sluice_peer_state_name(enum sluice_peer_state state) {
 	static const char *const names[] = {"new", "connecting", "connected", "closing", "closed", "failed", "disconnected"};
@@ -269,6 +270,7 @@ void sluice_peer_config_init(sluice_peer_config *config) {
 		.size = sizeof *config,
 		.mtu = MTU_DEFAULT,
 		.dtls_first_timeout = FIRST_TIMEOUT_DEFAULT,
+		.dtls_timeout = DTLS_TIMEOUT_DEFAULT,
 	};
 	sluice_sctp_config_init(&config->sctp);
 	config->sctp.checksum = SLUICE_CHECKSUM_DTLS;
@@ -290,8 +292,14 @@ static int read_config(const sluice_peer_config *given, sluice_peer_config *c) {
 		c->mtu = MTU_DEFAULT;
 	if (!c->dtls_first_timeout)
 		c->dtls_first_timeout = FIRST_TIMEOUT_DEFAULT;
+	if (!c->dtls_timeout)
+		c->dtls_timeout = DTLS_TIMEOUT_DEFAULT;
 	if ((unsigned)c->role > SLUICE_ROLE_SERVER)
 		return SLUICE_INVALID;
+	/* DTLS embedded in checks may be up long before the other side has our answer and takes data. As for DTLS itself, ICE tells whether
+	 * that side lives. */
+	if (!c->role && !c->sctp.init_max_retransmits)
+		c->sctp.init_max_retransmits = UINT32_MAX;
 	if (c->mtu < MTU_MIN || c->mtu > MTU_MAX || c->path.remote_len > sizeof c->path.remote)
 		return SLUICE_INVALID;
 	/* A multiple of four, so that full packets come out equal (SCTP pads chunks to four) and share one GSO send. */
@@ -317,6 +325,9 @@ int peer_make_dtls(sluice_peer *p, enum sluice_role role) {
 		.mtu = p->config.mtu > MTU_FOUND_MAX ? p->config.mtu : MTU_FOUND_MAX,
 		.handshake_mtu = p->sped ? ICE_SPED_MTU : p->config.mtu,
 		.first_timeout = p->config.dtls_first_timeout,
+		/* ICE asks the path all the time. While it answers, the other side lives and may take as long as a person needs to
+		 * carry an answer; when it does not, ICE ends the peer. */
+		.patience = p->ice ? SLUICE_NEVER : p->config.dtls_timeout,
 		.ciphers = p->config.dtls_ciphers,
 		.resume = p->config.dtls_resume,
 	};
@@ -457,6 +468,19 @@ int sluice_peer_set_remote_fingerprint(sluice_peer *p, const sluice_fingerprint 
 
 /* ---- the verbs --------------------------------------------------------------------------------------------------- */
 
+/* A server that waits for whoever comes has nobody yet whose silence would mean anything. */
+static bool can_start_direct(const sluice_peer *p) {
+	return p->start_due && !p->ice && (p->role == SLUICE_ROLE_CLIENT || p->path.remote_len);
+}
+
+static void start_direct(sluice_peer *p) {
+	p->start_due = false;
+	p->dtls_started_after = p->now - p->origin;
+	int error = dtls_start(p->dtls, p->now);
+	if (error)
+		peer_end(p, error, sluice_error_text(error));
+}
+
 /* Every verb goes on with the time that this returns. */
 static uint64_t begin_verb(sluice_peer *p, uint64_t now) {
 	now = clock_forward(&p->now, now);
@@ -464,13 +488,8 @@ static uint64_t begin_verb(sluice_peer *p, uint64_t now) {
 		p->has_origin = true;
 		p->origin = now;
 	}
-	if (!p->start_due || p->ice)
-		return now;
-	p->start_due = false;
-	p->dtls_started_after = now - p->origin;
-	int error = dtls_start(p->dtls, now);
-	if (error)
-		peer_end(p, error, sluice_error_text(error));
+	if (can_start_direct(p))
+		start_direct(p);
 	return now;
 }
 
@@ -531,6 +550,8 @@ static int input_direct(sluice_peer *p, const sluice_path *path, sluice_datagram
 		p->strays += count;
 		return 0;
 	}
+	if (p->start_due)
+		start_direct(p);
 	for (size_t i = 0; i < count; i += OPEN_MAX / 2) {
 		size_t n = count - i < OPEN_MAX / 2 ? count - i : OPEN_MAX / 2;
 		int result = peer_input_records(p, path, datagrams + i, n, now);
@@ -661,7 +682,7 @@ static bool has_something_to_tell(const sluice_peer *p) {
 }
 
 uint64_t sluice_peer_deadline(const sluice_peer *p) {
-	if (has_something_to_tell(p) || p->records_wait || (p->start_due && !p->ice))
+	if (has_something_to_tell(p) || p->records_wait || can_start_direct(p))
 		return 0;
 	if (peer_is_over(p))
 		return SLUICE_NEVER;

@@ -243,12 +243,17 @@ static void describe(struct link *link) {
 		link->untold = true;
 }
 
+/* A person takes the answer to the other end, and may have lunch first. */
+static bool answer_takes_long(const struct link *link) {
+	return link->carrier->by_hand && !link->offering && link->options->timeout <= 0;
+}
+
 /* Both are there: from now on it is the network's turn. */
 static void both_described(struct link *link) {
 	if (link->phase != LINK_MEETING)
 		return;
 	link->phase = LINK_CONNECTING;
-	if (link->options->timeout <= 0)
+	if (link->options->timeout <= 0 && !answer_takes_long(link))
 		limit(link, CONNECT_LIMIT, on_connect_limit);
 }
 
@@ -290,6 +295,9 @@ static bool make_peer(struct link *link, bool offering) {
 	sluice_peer_config config;
 	sluice_gather_config gather;
 	link_peer_config(link->options, &config);
+	link->offering = offering;
+	if (answer_takes_long(link))
+		config.ice.check_timeout = 24 * 3600 * SLUICE_S;
 	config.on_state = on_state;
 	config.on_channel = on_channel;
 	config.on_gathering_state = on_gathering_state;
@@ -307,7 +315,6 @@ static bool make_peer(struct link *link, bool offering) {
 			return false;
 		}
 	}
-	link->offering = offering;
 	if (!error && offering && link->on_offering)
 		error = link->on_offering(link);
 	if (error)

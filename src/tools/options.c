@@ -84,7 +84,8 @@ static const char shared_help[] =
 	"  --lite                 be ICE-lite: for a host with a public address\n"
 	"  --snap, --sped         offer the SCTP handshake in the description, DTLS in STUN\n"
 	"  --timeout S            give up when not connected after S seconds, 0.1 to 86400; without it: 30 s\n"
-	"                         from the moment on in which both ends know of each other\n"
+	"                         from the moment on in which both ends know of each other; the end that answers\n"
+	"                         by copy and paste waits for as long as it takes\n"
 	"  --verbose              tell what happens on stderr; twice: more\n"
 	"  --help                 this text\n";
 

@@ -152,4 +152,5 @@ static void paste_stop(struct signalling *s) {
 	free(p->line);
 }
 
-const struct carrier carrier_paste = {.size = sizeof(struct paste), .start = paste_start, .send = paste_send, .stop = paste_stop};
+const struct carrier carrier_paste = {
+	.by_hand = true, .size = sizeof(struct paste), .start = paste_start, .send = paste_send, .stop = paste_stop};

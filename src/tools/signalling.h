@@ -46,6 +46,7 @@ struct signalling_events {
 struct carrier {
 	bool trickles; /* candidates are carried one by one */
 	bool stays;    /* what goes wrong with it matters after the connection came up, too */
+	bool by_hand;  /* a person carries, so that nobody knows when an answer arrives */
 	size_t size;   /* of its own part */
 	/* Returns false when it was wrong at once; on_end has said why. May call on_role and on_message. */
 	bool (*start)(struct signalling *s);
