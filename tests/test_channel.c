@@ -241,7 +241,10 @@ START_TEST(test_without_a_role_a_channel_waits_for_its_id) {
 END_TEST
 
 START_TEST(test_labels_and_protocols_are_bytes_up_to_65535_of_them) {
-	struct world *w = world_up(NULL);
+	struct world_config c;
+	world_config_init(&c);
+	c.a.max_message_size = c.b.max_message_size = 262144;
+	struct world *w = world_up(&c);
 	char *label = malloc(65536), *protocol = malloc(65536);
 	memset(label, 'l', 65535);
 	memset(protocol, 'p', 65535);
@@ -447,12 +450,10 @@ START_TEST(test_messages_of_every_size_up_to_the_peers_limit_arrive_whole) {
 END_TEST
 
 START_TEST(test_the_peers_limit_may_be_set_and_lifted) {
-	struct world_config c;
-	world_config_init(&c);
-	c.a.max_message_size = 10;
-	struct world *w = world_up(&c);
+	struct world *w = world_up(NULL);
 	struct app *a = end_open_label(&w->a, "x");
 	world_run(w, SLUICE_S);
+	sluice_channels_set_max_message_size(w->a.set, 10);
 	struct iovec halves[] = {{"0123", 4}, {"456789-", 7}};
 	ck_assert_int_eq(sluice_channel_send(a->ch, "0123456789", 10), 0);
 	ck_assert_int_eq(sluice_channel_send(a->ch, "0123456789-", 11), SLUICE_TOO_LARGE);

@@ -96,6 +96,8 @@ SLUICE_API void sluice_channels_free(sluice_channels *set);
 
 /* The DTLS role became known: channels that wait for an id get one. */
 SLUICE_API void sluice_channels_set_role(sluice_channels *set, enum sluice_role role);
+/* The peer's limit became known or changed (0: 65536). A channel of ours that waits for the association and whose OPEN is larger closes
+ * with SLUICE_TOO_LARGE. What send accepted already goes out as it is. */
 SLUICE_API void sluice_channels_set_max_message_size(sluice_channels *set, uint64_t size);
 
 /* Empties the association's events and runs the callbacks that follow from them. Call after input() and advance(). Returns
@@ -104,8 +106,14 @@ SLUICE_API int sluice_channels_dispatch(sluice_channels *set);
 
 /* Opens a channel. Allowed at any time, before the association is up too. May send from on_open on; RFC 8832, 6, allows
  * user data right behind the OPEN, and on_open comes as soon as that is possible, not only after the ACK. The channel is
- * the set's and lives until its on_closed returns; out may be NULL. Returns 0, SLUICE_INVALID, SLUICE_EXISTS (negotiated
- * id in use), SLUICE_LIMIT, SLUICE_CLOSED, SLUICE_NO_MEMORY. */
+ * the set's and lives until its on_closed returns; out may be NULL. Returns 0, or
+ *   SLUICE_INVALID    a field is outside what its comment allows
+ *   SLUICE_TOO_LARGE  label and protocol are together larger than the peer's max-message-size less 12 bytes. Before that is known
+ *                     (by offer and answer: before the remote description) the channel closes with this error once it is
+ *   SLUICE_EXISTS     the negotiated id is in use
+ *   SLUICE_LIMIT      there are max_channels, or no id is free
+ *   SLUICE_CLOSED     the association has ended
+ *   SLUICE_NO_MEMORY */
 SLUICE_API int sluice_channel_open(sluice_channels *set, const sluice_channel_config *config, sluice_channel **out);
 
 /* Closes: what send accepted is delivered first, then the stream is reset both ways. Messages that the peer sent before it
@@ -169,7 +177,7 @@ SLUICE_API bool sluice_channel_is_negotiated(const sluice_channel *ch);
 SLUICE_API enum sluice_reliability sluice_channel_reliability(const sluice_channel *ch, uint32_t *value);
 SLUICE_API uint16_t sluice_channel_priority(const sluice_channel *ch);
 
-/* How it stands. The largest message is what the peer takes; UINT64_MAX: no limit. Counters: see stats.h. */
+/* How it stands. The largest message is what the peer takes; UINT64_MAX: no limit, or it is not known yet. Counters: see stats.h. */
 SLUICE_API enum sluice_channel_state sluice_channel_state(const sluice_channel *ch);
 SLUICE_API int32_t sluice_channel_id(const sluice_channel *ch); /* -1 while unassigned */
 SLUICE_API uint64_t sluice_channel_max_message_size(const sluice_channel *ch);

@@ -154,7 +154,7 @@ typedef struct sluice_peer_config {
 	 * called (as sluice_loop does) and the peer goes without ICE, else they do not; 1: they do not. By offer and answer its
 	 * init_max_retransmits 0 means no limit: like DTLS, INIT is repeated while ICE has a live path. */
 	sluice_sctp_config sctp;
-	uint64_t remote_max_message_size; /* as in sluice_channels_config */
+	uint64_t remote_max_message_size; /* as in sluice_channels_config; by offer and answer the description replaces it */
 	uint32_t max_channels;
 
 	/* Each state at most once, in order. CLOSED and FAILED come when the last packet has been output, behind every channel's

@@ -97,6 +97,11 @@ static sluice_send_info control_info(const sluice_channel *ch) {
  * tells nothing; rather than tell the app less than is outstanding, it is then counted as if it were the app's. */
 #define COUNTED_OPEN_MAX 256
 
+bool channel_open_fits(const sluice_channel *ch) {
+	size_t size = DCEP_OPEN_HEADER + (size_t)ch->label_len + ch->protocol_len;
+	return !ch->ours || ch->negotiated || size <= ch->set->max_message_size;
+}
+
 static int send_open(sluice_channel *ch) {
 	struct dcep_open open = {
 		.unordered = ch->unordered,
@@ -186,7 +191,9 @@ static void configure(sluice_channel *ch, const sluice_channel_config *c) {
 
 /* As far as it gets: an id when one can be told, the stream when the association is up. */
 static int begin(sluice_channels *set, sluice_channel *ch, const sluice_channel_config *c) {
-	int error = 0;
+	int error = channel_open_fits(ch) ? 0 : SLUICE_TOO_LARGE;
+	if (error)
+		return error;
 	if (c->negotiated)
 		error = channels_give_id(set, ch, (uint16_t)c->id);
 	else if (set->role != SLUICE_ROLE_UNKNOWN)
@@ -356,7 +363,8 @@ int sluice_channel_send_begin(sluice_channel *ch, bool text) {
 
 int sluice_channel_send_part(sluice_channel *ch, const void *data, size_t len) {
 	int error = may_send(ch, 0);
-	if (!error && len > ch->set->max_message_size - ch->pieces)
+	uint64_t most = ch->set->max_message_size;
+	if (!error && (ch->pieces > most || len > most - ch->pieces)) /* a later description may have lowered the limit */
 		error = SLUICE_TOO_LARGE;
 	if (!error && len > 0)
 		error = sluice_sctp_send_part(ch->set->sctp, (uint16_t)ch->id, data, len);

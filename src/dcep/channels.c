@@ -80,6 +80,9 @@ void sluice_channels_set_role(sluice_channels *set, enum sluice_role role) {
 
 void sluice_channels_set_max_message_size(sluice_channels *set, uint64_t size) {
 	set->max_message_size = message_size_or_default(size);
+	for (sluice_channel *ch = set->all; ch; ch = ch->next)
+		if (!ch->started && ch->state == SLUICE_CHANNEL_CONNECTING && !channel_open_fits(ch))
+			channel_fail(ch, SLUICE_TOO_LARGE);
 }
 
 /* ---- hooks for the peer -------------------------------------------------------------------------------------------- */

@@ -171,6 +171,8 @@ void channels_start_waiting(sluice_channels *set);
 bool channels_check(const sluice_channels *set);
 
 /* channel.c */
+/* RFC 8841, 6.1: an endpoint must not send a message that is larger than the peer's max-message-size; the OPEN is one. */
+bool channel_open_fits(const sluice_channel *ch);
 int channel_start(sluice_channel *ch);        /* has an id, the association is up: sends OPEN (ours) or ACK (the peer's) */
 void channel_begin_reset(sluice_channel *ch); /* of our direction; once */
 void channel_reset_failed(sluice_channel *ch, int error); /* it cannot be: the channel closes without it */

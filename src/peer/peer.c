@@ -342,7 +342,8 @@ static int make_channels(sluice_peer *p, const sluice_peer_config *c) {
 		.on_mtu = on_mtu,
 		.user = p,
 		.role = c->role,
-		.max_message_size = c->remote_max_message_size,
+		/* The description will tell. */
+		.max_message_size = c->role || c->remote_max_message_size ? c->remote_max_message_size : UINT64_MAX,
 		.max_channels = c->max_channels,
 	};
 	int error = sluice_channels_new(p->env, p->sctp, &config, &p->channels);
