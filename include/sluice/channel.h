@@ -150,7 +150,9 @@ SLUICE_API int sluice_channel_send_cancel(sluice_channel *ch);
 
 /* Stops on_message: what comes is kept and fills the window, so that the sender waits; resume delivers it in order from
  * the next dispatch on. When the peer closes a paused channel, on_closed waits for resume (or close), behind what was
- * kept. The end of the association waits for nobody: what was kept is delivered, then on_closed comes. */
+ * kept. The end of the association waits for nobody: what was kept is delivered, then on_closed comes. Closing the peer
+ * (sluice_peer_close, sluice_sctp_shutdown) ends every pause and none begins: what the other side has accepted still comes, and an
+ * app that does not want it drops it, or aborts. */
 SLUICE_API void sluice_channel_pause(sluice_channel *ch);
 SLUICE_API void sluice_channel_resume(sluice_channel *ch);
 

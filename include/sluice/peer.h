@@ -196,7 +196,8 @@ SLUICE_API void sluice_peer_free(sluice_peer *p);
  * before or the peer was closed. */
 SLUICE_API int sluice_peer_start(sluice_peer *p);
 
-/* Ends in order: delivers what was accepted, shuts the association down, then sends close_notify. on_state says CLOSED. */
+/* Ends in order: delivers what was accepted on both sides, shuts the association down, then sends close_notify. Pauses of channels end
+ * by it. on_state says CLOSED. */
 SLUICE_API void sluice_peer_close(sluice_peer *p);
 /* Ends at once: ABORT and close_notify are sent by the next output(). */
 SLUICE_API void sluice_peer_abort(sluice_peer *p, const char *reason);

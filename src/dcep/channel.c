@@ -410,7 +410,7 @@ int sluice_channel_send_batch(sluice_channel *ch, bool text, const struct iovec 
 /* ---- pausing ------------------------------------------------------------------------------------------------------- */
 
 void sluice_channel_pause(sluice_channel *ch) {
-	ch->paused = true;
+	ch->paused = !ch->set->closing;
 }
 
 void sluice_channel_resume(sluice_channel *ch) {

@@ -135,6 +135,7 @@ struct sluice_channels {
 	bool told, ended;                /* on_connected was called for this association; it is over */
 	bool tell_connected, tell_ended; /* set callbacks that are due */
 	bool end_asked;                  /* channels_end */
+	bool closing;                    /* we shut the association down: no channel is paused any more */
 	int end_error;
 	bool dispatching, dead;
 	int ran; /* callbacks run by this dispatch */

@@ -261,7 +261,7 @@ static void on_ended(sluice_channels *set, int error) {
 }
 
 static void on_connected(sluice_channels *set) {
-	set->ended = false;
+	set->ended = set->closing = false;
 	set->tell_connected = !set->told;
 }
 
@@ -467,6 +467,18 @@ static bool run_set(sluice_channels *set) {
 	return false;
 }
 
+/* We shut the association down, which waits for everything that the peer has accepted from its app (RFC 9260, 9.2), and that needs the
+ * window. Nobody comes back to resume a channel of a connection that is closed. */
+static void end_pauses_if_closing(sluice_channels *set) {
+	enum sluice_sctp_state state = sluice_sctp_state(set->sctp);
+	if (set->closing || (state != SLUICE_SCTP_SHUTDOWN_PENDING && state != SLUICE_SCTP_SHUTDOWN_SENT))
+		return;
+	set->closing = true;
+	for (sluice_channel *ch = set->all; ch; ch = ch->next)
+		if (ch->paused)
+			sluice_channel_resume(ch);
+}
+
 static void run_due(sluice_channels *set) {
 	while (!set->dead) {
 		unsigned due;
@@ -484,6 +496,7 @@ int sluice_channels_dispatch(sluice_channels *set) {
 	set->dispatching = true;
 	set->ran = 0;
 	sluice_sctp_event e;
+	end_pauses_if_closing(set);
 	run_due(set);
 	while (!set->dead && next_event(set, &e)) {
 		handle(set, &e);
