@@ -140,7 +140,48 @@ START_TEST(test_a_message_in_parts_stops_at_a_limit_that_was_lowered_meanwhile) 
 }
 END_TEST
 
+/* ---- datagrams ------------------------------------------------------------------------------------------------------- */
+
+static enum link_verdict note_longest(void *ctx, struct sim_link *link, uint8_t *packet, size_t *len, uint64_t now) {
+	size_t *longest = ctx;
+	(void)link;
+	(void)packet;
+	(void)now;
+	if (*len > *longest)
+		*longest = *len;
+	return LINK_PASS;
+}
+
+/* Behind a check's attributes and behind a relay's header too no datagram is longer than the MTU. */
+static void ck_handshake_fits(uint32_t mtu, bool sped, size_t most) {
+	static struct call c;
+	size_t longest = 0;
+	sluice_peer_config config;
+	sluice_peer_config_init(&config);
+	config.mtu = mtu;
+	config.offer_sped = sped;
+	sim_init(&c.sim, 1);
+	c.a = caller_new(&c.sim, "a", &config);
+	c.b = caller_new(&c.sim, "b", &config);
+	caller_join(c.a, c.b, NULL, 0);
+	link_filter(sim_link(&c.sim, c.a->host, c.b->host), note_longest, &longest);
+	link_filter(sim_link(&c.sim, c.b->host, c.a->host), note_longest, &longest);
+	caller_open(c.a, "hello");
+	ck_assert(SIM_UNTIL(&c.sim, 10 * SLUICE_S, c.b->received == 1));
+	ck_assert_msg(longest <= most, "MTU %u, %s: a datagram of %zu bytes", mtu, sped ? "embedded" : "plain", longest);
+	sim_close(&c.sim);
+}
+
+START_TEST(test_handshake_datagrams_leave_room_for_what_carries_them) {
+	for (uint32_t mtu = 400; mtu <= 1200; mtu += 50) {
+		ck_handshake_fits(mtu, false, mtu - 52);
+		ck_handshake_fits(mtu, true, mtu);
+	}
+}
+END_TEST
+
 SUITE("limits of a peer", test_a_channel_whose_open_proves_too_large_closes_alone,
       test_a_channel_whose_open_is_too_large_is_not_opened_when_the_limit_is_known,
       test_a_direct_peer_knows_the_limit_from_its_configuration,
-      test_a_message_in_parts_stops_at_a_limit_that_was_lowered_meanwhile)
+      test_a_message_in_parts_stops_at_a_limit_that_was_lowered_meanwhile,
+      test_handshake_datagrams_leave_room_for_what_carries_them)

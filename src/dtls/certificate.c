@@ -113,15 +113,45 @@ static EVP_PKEY *read_key(const char *pem) {
 	return key;
 }
 
+/* The kinds that a handshake comes of in either role and with any other stack: RFC 8422 leaves TLS 1.2 these curves, and RFC 8827 and
+ * NIST's SP 800-57 want no RSA key below 2048 bits. */
+static bool is_curve_of_ours(const EVP_PKEY *key) {
+	static const char *const curves[] = {SN_X9_62_prime256v1, SN_secp384r1, SN_secp521r1};
+	char name[64];
+	if (EVP_PKEY_get_group_name(key, name, sizeof name, NULL) != 1)
+		return false;
+	for (size_t i = 0; i < sizeof curves / sizeof *curves; i++)
+		if (strcmp(name, curves[i]) == 0)
+			return true;
+	return false;
+}
+
+#define RSA_BITS_MIN 2048
+
+static bool key_is_supported(const EVP_PKEY *key) {
+	if (EVP_PKEY_is_a(key, "RSA"))
+		return EVP_PKEY_get_bits(key) >= RSA_BITS_MIN;
+	return EVP_PKEY_is_a(key, "EC") && is_curve_of_ours(key);
+}
+
+static int judge_pair(const X509 *x509, const EVP_PKEY *key) {
+	if (!x509 || !key || X509_check_private_key(x509, key) != 1)
+		return SLUICE_MALFORMED;
+	if (!key_is_supported(key))
+		return SLUICE_UNSUPPORTED;
+	/* W3C webrtc-pc, 4.4.1.1: a connection is not made with a certificate that has expired. */
+	return X509_cmp_current_time(X509_get0_notAfter(x509)) < 0 ? SLUICE_INVALID : 0;
+}
+
 int sluice_certificate_from_pem(const char *cert_pem, const char *key_pem, sluice_certificate **out) {
-	int r = SLUICE_MALFORMED;
 	X509 *x509 = read_certificate(cert_pem);
 	if (!x509)
 		x509 = read_certificate(key_pem);
 	EVP_PKEY *key = read_key(key_pem);
 	if (!key)
 		key = read_key(cert_pem);
-	if (x509 && key && X509_check_private_key(x509, key) == 1) {
+	int r = judge_pair(x509, key);
+	if (r == 0) {
 		r = certificate_new(x509, key, out);
 		x509 = NULL;
 	}

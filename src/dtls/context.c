@@ -41,9 +41,11 @@ static bool configure(SSL_CTX *ctx) {
 	 * profile was chosen for a failed one, whatever the description said. Returns 0 when it could be set. */
 	if (SSL_CTX_set_tlsext_use_srtp(ctx, "SRTP_AEAD_AES_128_GCM:SRTP_AES128_CM_SHA1_80") != 0)
 		return false;
-	/* X25519 is the cheaper of the two here: 44 us against 66 us a derivation where this was written. */
+	/* X25519 is the cheapest here: 44 us against P-256's 66 us a derivation where this was written. The list also says which curves a
+	 * certificate may have (RFC 8422, 5.1), the peer's and our own; hence the last two. */
 	return SSL_CTX_set_min_proto_version(ctx, DTLS1_2_VERSION) == 1 &&
-	       SSL_CTX_set_max_proto_version(ctx, DTLS1_2_VERSION) == 1 && SSL_CTX_set1_groups_list(ctx, "X25519:P-256") == 1;
+	       SSL_CTX_set_max_proto_version(ctx, DTLS1_2_VERSION) == 1 &&
+	       SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384:P-521") == 1;
 }
 
 bool certificate_open_context(sluice_certificate *c, EVP_PKEY *key) {

@@ -25,6 +25,12 @@
 /* A path over a TURN server wants a ChannelData header as well (RFC 8656, 12.4). */
 #define RELAY_ROOM 4
 
+/* What a handshake datagram may have around it: over a relay the Send indication with a peer's IPv6 address (RFC 8656, 11.1), which
+ * carries it until the channel is bound; embedded, the check. */
+#define INDICATION_ROOM 52
+#define CHECK_ROOM 160
+#define HANDSHAKE_MIN 256 /* the least that DTLS wants */
+
 #define MTU_DEFAULT 1200
 #define MTU_MIN 400         /* a ClientHello and a certificate in a sane number of fragments */
 #define MTU_MAX 16384       /* one record carries at most 2^14 bytes; RFC 6347, 4.1.1 */
@@ -296,6 +302,10 @@ static int read_config(const sluice_peer_config *given, sluice_peer_config *c) {
 		c->dtls_timeout = DTLS_TIMEOUT_DEFAULT;
 	if ((unsigned)c->role > SLUICE_ROLE_SERVER)
 		return SLUICE_INVALID;
+	if (c->mtu < HANDSHAKE_MIN + CHECK_ROOM) {
+		c->offer_sped = false;
+		c->refuse_sped = true;
+	}
 	/* DTLS embedded in checks may be up long before the other side has our answer and takes data. As for DTLS itself, ICE tells whether
 	 * that side lives. */
 	if (!c->role && !c->sctp.init_max_retransmits)
@@ -317,13 +327,22 @@ static int make_certificate(sluice_peer *p, const sluice_peer_config *c) {
 	return 0;
 }
 
+static size_t handshake_mtu(const sluice_peer *p) {
+	if (!p->ice)
+		return p->config.mtu;
+	if (!p->sped)
+		return p->config.mtu - INDICATION_ROOM;
+	size_t embedded = p->config.mtu - CHECK_ROOM;
+	return embedded < ICE_SPED_MTU ? embedded : ICE_SPED_MTU;
+}
+
 int peer_make_dtls(sluice_peer *p, enum sluice_role role) {
 	struct dtls_config config = {
 		.client = role == SLUICE_ROLE_CLIENT,
 		.certificate = p->certificate,
 		.remote = p->config.remote_fingerprint,
 		.mtu = p->config.mtu > MTU_FOUND_MAX ? p->config.mtu : MTU_FOUND_MAX,
-		.handshake_mtu = p->sped ? ICE_SPED_MTU : p->config.mtu,
+		.handshake_mtu = handshake_mtu(p),
 		.first_timeout = p->config.dtls_first_timeout,
 		/* ICE asks the path all the time. While it answers, the other side lives and may take as long as a person needs to
 		 * carry an answer; when it does not, ICE ends the peer. */
