@@ -113,6 +113,7 @@ struct sluice_peer {
 	struct ice *ice;
 	struct negotiation negotiation;
 	enum sluice_role role; /* of DTLS; UNKNOWN until it is known */
+	bool role_open;        /* the answer leaves the role open; underlay.c finds out */
 	struct notice notices[NOTICES_MAX];
 	unsigned notice_first, notice_count;
 	struct untold_candidate *candidates, **candidates_end;
@@ -185,6 +186,8 @@ int description_parse(sluice_peer *p, const char *text, size_t len, bool is_answ
 int description_accept(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer);
 /* Brings the pair into force. 0 or SLUICE_NO_MEMORY and its like. */
 int description_apply(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer);
+/* The role that the answer in force left open is this one. 0, or as peer_make_dtls; then it is still open. */
+int description_settle_role(sluice_peer *p, enum sluice_role role);
 /* What an answer to this offer says. */
 void description_plan_answer(const sluice_peer *p, const struct sdp *remote, struct local_description *out);
 void description_plan_offer(const sluice_peer *p, struct local_description *out);

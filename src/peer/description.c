@@ -31,9 +31,12 @@ void description_plan_offer(const sluice_peer *p, struct local_description *out)
 static bool wants_active(const sluice_peer *p, enum sdp_setup theirs) {
 	if (p->role != SLUICE_ROLE_UNKNOWN)
 		return p->role == SLUICE_ROLE_CLIENT; /* the connection is there and stays as it is */
+	/* RFC 4145, 4.1: an offer without a setup means active. Whoever reads our answer is content with a passive side too. */
+	if (theirs == SDP_SETUP_ACTIVE || theirs == SDP_SETUP_NONE)
+		return false;
 	/* RFC 8842, 5.3 leaves the choice to the answerer. The client speaks first, and the answerer hears of the other side
 	 * first, so the connection is up half a round trip sooner. */
-	return theirs == SDP_SETUP_PASSIVE || (theirs != SDP_SETUP_ACTIVE && !p->config.passive);
+	return theirs == SDP_SETUP_PASSIVE || !p->config.passive;
 }
 
 static bool shows_init(const struct sdp *remote, uint8_t *init, size_t size, size_t *len) {
@@ -185,8 +188,13 @@ static size_t read_fingerprints(const struct sdp *remote, sluice_fingerprint out
 	return n;
 }
 
+/* UNKNOWN: the answer leaves it open. RFC 4145, 4.1: "The default value of the setup attribute in an offer/answer exchange is 'active' in
+ * the offer and 'passive' in the answer." RFC 5763 and 8842 want the attribute, and libwebrtc takes its absence in an answer for
+ * active. So the other side may be either, and shows which by its ClientHello. */
 static enum sluice_role role_of(const struct sdp *remote, const struct local_description *local, bool is_answer) {
-	/* RFC 5763, 5: active is the TLS client. RFC 4145, 4: an answer without a setup means active. */
+	if (is_answer && remote->setup == SDP_SETUP_NONE)
+		return SLUICE_ROLE_UNKNOWN;
+	/* RFC 5763, 5: active is the TLS client. */
 	bool we_are_client = is_answer ? remote->setup == SDP_SETUP_PASSIVE : local->setup == SDP_SETUP_ACTIVE;
 	return we_are_client ? SLUICE_ROLE_CLIENT : SLUICE_ROLE_SERVER;
 }
@@ -223,7 +231,8 @@ int description_accept(sluice_peer *p, const struct sdp *remote, const struct lo
 	 * setup:active all the same when it answers an ICE restart, and means nothing by it. */
 	if (p->dtls_up)
 		return names_the_same(p, f, count) ? 0 : refuse(p, "another certificate than the connection's");
-	if (p->role != SLUICE_ROLE_UNKNOWN && p->role != role_of(remote, local, is_answer))
+	enum sluice_role role = role_of(remote, local, is_answer);
+	if (p->role != SLUICE_ROLE_UNKNOWN && role != SLUICE_ROLE_UNKNOWN && p->role != role)
 		return refuse(p, "setup names another DTLS role than before");
 	return 0;
 }
@@ -293,6 +302,26 @@ static int trust(sluice_peer *p, const struct sdp *remote) {
 	return error == SLUICE_FINGERPRINT ? 0 : error;
 }
 
+int description_settle_role(sluice_peer *p, enum sluice_role role) {
+	struct sdp remote;
+	const struct remote_description *answer = &p->negotiation.remote_current;
+	int error = sdp_parse(answer->text, answer->len, &remote, NULL);
+	if (!error)
+		error = underlay_set_role(p, role);
+	if (!error)
+		error = trust(p, &remote);
+	p->role_open = error != 0;
+	return error;
+}
+
+static int apply_role(sluice_peer *p, const struct sdp *remote, enum sluice_role role) {
+	p->role_open = p->role == SLUICE_ROLE_UNKNOWN && role == SLUICE_ROLE_UNKNOWN;
+	if (p->role_open)
+		return 0;
+	int error = p->role != SLUICE_ROLE_UNKNOWN ? 0 : underlay_set_role(p, role);
+	return error ? error : trust(p, remote);
+}
+
 int description_apply(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer) {
 	if (!has_data(remote, local)) {
 		if (is_answer)
@@ -302,9 +331,7 @@ int description_apply(sluice_peer *p, const struct sdp *remote, const struct loc
 	apply_sped(p, remote, local);
 	int error = apply_snap(p, remote, local);
 	if (!error)
-		error = p->role != SLUICE_ROLE_UNKNOWN ? 0 : underlay_set_role(p, role_of(remote, local, is_answer));
-	if (!error)
-		error = trust(p, remote);
+		error = apply_role(p, remote, role_of(remote, local, is_answer));
 	if (!error)
 		error = apply_ice(p, remote, is_answer);
 	if (error)

@@ -2,7 +2,7 @@
  *
  * ICE takes its datagrams out of what came and tells where ours go; the rest is DTLS. The client's handshake begins with the first
  * valid pair, or, embedded in the checks (draft-hancke-webrtc-sped), with the first check; the server's with the first record
- * that came. Everything happens on arrival: nothing here has a timer of its own. */
+ * that came. Everything happens on arrival; there is one timer, for an answer that does not say who is the client. */
 #include <stdio.h>
 #include <string.h>
 
@@ -138,11 +138,29 @@ static bool is_client_hello(const uint8_t *data, size_t len) {
 /* The other side's answer may take longer than its first record. We said actpass, and who says ClientHello is active: so we are
  * the server, and whom to trust is told by the answer, before which nothing of the association is opened. */
 static bool has_dtls(sluice_peer *p, const uint8_t *data, size_t len) {
-	if (!p->dtls && p->negotiation.state == SLUICE_SIGNALING_HAVE_LOCAL_OFFER && !p->negotiation.settled &&
-	    is_client_hello(data, len))
+	bool early = !p->dtls && p->negotiation.state == SLUICE_SIGNALING_HAVE_LOCAL_OFFER && !p->negotiation.settled;
+	if (p->role_open && is_client_hello(data, len))
+		description_settle_role(p, SLUICE_ROLE_SERVER);
+	else if (early && is_client_hello(data, len))
 		underlay_set_role(p, SLUICE_ROLE_SERVER);
 	underlay_try_start(p);
 	return p->dtls && !p->start_due;
+}
+
+/* A client speaks as soon as it has a path, which is when we have one, and repeats itself within this time. */
+#define CLIENT_SPEAKS_WITHIN (2 * SLUICE_S)
+
+static uint64_t role_due(const sluice_peer *p) {
+	return p->role_open && p->ice_after != SLUICE_NEVER ? p->origin + p->ice_after + CLIENT_SPEAKS_WITHIN : SLUICE_NEVER;
+}
+
+/* The answer left the role open and nobody spoke: the other side waits for us. */
+static void speak_first(sluice_peer *p, uint64_t now) {
+	if (now < role_due(p))
+		return;
+	int error = description_settle_role(p, SLUICE_ROLE_CLIENT);
+	if (error)
+		peer_end(p, error, sluice_error_text(error));
 }
 
 /* ---- what ICE says --------------------------------------------------------------------------------------------------- */
@@ -360,6 +378,7 @@ int underlay_input(sluice_peer *p, const sluice_path *path, sluice_datagram *dat
 void underlay_advance(sluice_peer *p, uint64_t now) {
 	ice_advance(p->ice, now);
 	follow_ice(p);
+	speak_first(p, now);
 	underlay_try_start(p);
 }
 
@@ -487,7 +506,8 @@ int underlay_output(sluice_peer *p, sluice_batch *batch, uint64_t now) {
 }
 
 uint64_t underlay_deadline(const sluice_peer *p) {
-	uint64_t at = ice_deadline(p->ice);
+	uint64_t at = ice_deadline(p->ice), due = role_due(p);
+	at = due < at ? due : at;
 	if (p->plain && p->routed)
 		return 0;
 	if (p->dtls && !p->start_due) {
