@@ -238,8 +238,21 @@ START_TEST(test_what_is_given_up_leaves_nothing_behind) {
 END_TEST
 
 START_TEST(test_names_that_lead_out_of_the_folder_are_no_names) {
-	static const char *const names[] = {"",     ".",     "..", "../a", "a/b", "/etc/passwd", ".hidden", ".sluice-upload-1",
-	                                    "a\nb", "a\177b"};
+	static const char *const names[] = {"",
+	                                    ".",
+	                                    "..",
+	                                    "../a",
+	                                    "a/b",
+	                                    "/etc/passwd",
+	                                    ".hidden",
+	                                    ".sluice-upload-1",
+	                                    "a\nb",
+	                                    "a\177b",
+	                                    "a\xc2\x9b"
+	                                    "b",
+	                                    "fdp.\xe2\x80\xae"
+	                                    "exe",
+	                                    "a\xff"};
 	struct folder f;
 	uint64_t size;
 	const char *why;

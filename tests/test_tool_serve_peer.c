@@ -340,7 +340,7 @@ START_TEST(test_what_one_says_reaches_all_under_the_name_it_took) {
 	json_t *o = next_json(&lb, "welcome");
 	ck_assert_str_eq(text_of(o, "name"), "guest 2");
 	json_decref(o);
-	say(&la, "{\"type\":\"name\",\"name\":\" J\xc3\xbcrgen\\u0007 \"}");
+	say(&la, "{\"type\":\"name\",\"name\":\" J\xc3\xbcrgen\\u0007\\u202e \"}");
 	say(&la, "{\"type\":\"say\",\"text\":\"<b>hello</b>\"}");
 	struct line *const both[] = {&la, &lb};
 	for (int i = 0; i < 2; i++) {
@@ -596,9 +596,9 @@ START_TEST(test_a_file_passes_from_one_to_another_once_it_is_accepted) {
 	set_up();
 	guest_connect(&b, "chat", &chat);
 	guest_connect(&a, "relay", &out);
-	say(&out, "{\"type\":\"offer\",\"to\":1,\"name\":\"a.txt\",\"size\":6553600}");
+	say(&out, "{\"type\":\"offer\",\"to\":1,\"name\":\"a\\u202etxt.\\u009bb\",\"size\":6553600}");
 	json_t *o = next_json(&b.offered, "offer");
-	ck_assert_str_eq(text_of(o, "name"), "a.txt");
+	ck_assert_str_eq(text_of(o, "name"), "a_txt._b"); /* an override and a C1 control */
 	ck_assert_str_eq(text_of(o, "fromName"), "guest 2");
 	ck_assert_int_eq(number_of(o, "size"), 6553600);
 	json_decref(o);

@@ -168,8 +168,9 @@ SLUICE_API int sluice_channel_set_priority(sluice_channel *ch, uint16_t priority
 
 /* Replaces callbacks and user pointer from the next callback on; in on_channel this is how the app takes a channel of the peer's. */
 SLUICE_API void sluice_channel_set_callbacks(sluice_channel *ch, const sluice_channel_callbacks *callbacks, void *user);
-/* What it was given or made with, by us or by the peer's OPEN. Texts are UTF-8 with a NUL behind, live as long as the channel, and
- * may hold a NUL, so len (may be NULL) tells their length; value (may be NULL) is the count or the ms of the reliability. */
+/* What it was given or made with, by us or by the peer's OPEN. Texts live as long as the channel and have a NUL
+ * behind them; they may hold a NUL, so len (may be NULL) tells their length. They are UTF-8 by contract, but a peer's are the bytes of its
+ * OPEN as they came: check them before you print them. value (may be NULL) is the count or the ms of the reliability. */
 SLUICE_API void *sluice_channel_user(const sluice_channel *ch);
 SLUICE_API sluice_channels *sluice_channel_set_of(const sluice_channel *ch);
 SLUICE_API const char *sluice_channel_label(const sluice_channel *ch, size_t *len);

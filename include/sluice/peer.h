@@ -342,7 +342,7 @@ SLUICE_API sluice_peer *sluice_channel_peer(const sluice_channel *ch); /* NULL w
 /* Where it stands; on_state may not have told it yet. */
 SLUICE_API enum sluice_peer_state sluice_peer_state(const sluice_peer *p);
 /* Why it FAILED; 0 while it lives and after an orderly end. What text (may be NULL) then points to is never NULL and lives
- * as long as the peer. */
+ * as long as the peer: one line of UTF-8 without control and format characters, whatever the peer gave as its reason. */
 SLUICE_API int sluice_peer_error(const sluice_peer *p, const char **text);
 /* config.user, which may be changed at any time. */
 SLUICE_API void *sluice_peer_user(const sluice_peer *p);
@@ -358,7 +358,8 @@ SLUICE_API int sluice_peer_set_packet_tap(sluice_peer *p, sluice_packet_fn fn, v
 SLUICE_API void sluice_peer_stats_get(const sluice_peer *p, sluice_peer_stats *stats);
 /* The same as one JSON object of W3C's RTCStatsReport: "transport", "candidate-pair", "local-candidate", "remote-candidate",
  * "certificate", "data-channel", "peer-connection" and our "sctp-association" entries by id; times in s, as there. Returns the length
- * that the whole has, without its NUL; when that is not below size, the text was cut there. */
+ * that the whole has, without its NUL; when that is not below size, the text was cut there. It is valid JSON in UTF-8 whatever the peer's
+ * labels hold: U+FFFD stands for what is not UTF-8, and a NUL is \u0000. */
 SLUICE_API size_t sluice_peer_stats_json(const sluice_peer *p, char *json, size_t size);
 /* The certificate that the other side showed: its SHA-256 (or other) fingerprint, and its DER bytes. Returns 0 or the length;
  * SLUICE_WRONG_STATE before it came, SLUICE_NO_SPACE. */

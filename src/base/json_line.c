@@ -1,5 +1,7 @@
 #include "base/json_line.h"
 
+#include "base/text.h"
+
 #define DIGITS_MAX 20
 
 void json_line_key(struct json_line *j, const char *key) {
@@ -43,7 +45,12 @@ void json_line_number(struct json_line *j, const char *key, uint64_t value) {
 void json_line_string(struct json_line *j, const char *key, const char *value) {
 	json_line_key(j, key);
 	json_line_raw(j, "\"", 1);
-	json_line_text(j, value);
+	size_t room = j->full ? 0 : (size_t)(j->end - j->at);
+	size_t len = text_json(value, strlen(value), j->at, room);
+	if (len < room)
+		j->at += len;
+	else
+		j->full = true;
 	json_line_raw(j, "\"", 1);
 }
 

@@ -1,8 +1,8 @@
 /* json_line: one line of JSON, put together in a buffer of the caller's without allocation.
  *
  * It writes what it is told and keeps the commas; that braces fit each other is the caller's business. Out of space it is marked
- * `full`, and whoever can do without the last piece goes back to a mark taken before it. Strings are the program's own words and
- * need no escaping. */
+ * `full`, and whoever can do without the last piece goes back to a mark taken before it. Keys are the program's own
+ * words and need no escaping. */
 #ifndef BASE_JSON_LINE_H
 #define BASE_JSON_LINE_H
 
@@ -42,6 +42,7 @@ void json_line_key(struct json_line *j, const char *key);
 void json_line_open(struct json_line *j, const char *key, char bracket);
 void json_line_close(struct json_line *j, char bracket);
 void json_line_number(struct json_line *j, const char *key, uint64_t value);
+/* The value is escaped where JSON wants it, and U+FFFD stands for what is not UTF-8. */
 void json_line_string(struct json_line *j, const char *key, const char *value);
 void json_line_true(struct json_line *j, const char *key);
 /* Nanoseconds as milliseconds with six decimals. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/text.h"
 #include "peer/connection.h"
 
 static const char *const candidate_types[] = {"host", "srflx", "prflx", "relay"};
@@ -103,15 +104,8 @@ __attribute__((format(printf, 2, 3))) static void put(struct json *j, const char
 
 static void put_string(struct json *j, const char *s, size_t len) {
 	put(j, "\"");
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)s[i];
-		if (c == '"' || c == '\\')
-			put(j, "\\%c", c);
-		else if (c < 0x20)
-			put(j, "\\u%04x", c);
-		else
-			put(j, "%c", c);
-	}
+	size_t at = j->len < j->size ? j->len : j->size;
+	j->len += text_json(s, len, j->size ? j->text + at : NULL, j->size - at);
 	put(j, "\"");
 }
 

@@ -1,5 +1,7 @@
 #include "pool/env.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -112,11 +114,13 @@ uint32_t env_random32(sluice_env *env) {
 void env_log(sluice_env *env, enum sluice_log_level level, const char *format, ...) {
 	if (!env->log || level > env->log_level)
 		return;
-	char line[512];
+	char said[512], line[sizeof said];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(line, sizeof line, format, args);
+	vsnprintf(said, sizeof said, format, args);
 	va_end(args);
+	/* A peer's words may stand in it. */
+	text_line(said, strlen(said), line, sizeof line);
 	env->log(env->log_ctx, level, line);
 }
 

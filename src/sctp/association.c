@@ -1,6 +1,8 @@
 /* association: making, freeing and ending one; the calls of the app. The protocol is in the files beside it. */
 #include "sctp/association.h"
 
+#include "base/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -185,8 +187,11 @@ void association_touch(sluice_sctp *a) {
 }
 
 static void set_error(sluice_sctp *a, int error, const char *format, va_list args) {
+	char text[2 * sizeof a->error_text];
 	a->error = error;
-	vsnprintf(a->error_text, sizeof a->error_text, format, args);
+	vsnprintf(text, sizeof text, format, args);
+	/* The app's words or the peer's may stand in it, and it goes to logs and, in an ABORT, to the peer. */
+	text_valid(text, strlen(text), a->error_text, sizeof a->error_text);
 	a->ended.error = error;
 }
 

@@ -1,6 +1,7 @@
 /* input: packets in: which are ours, which chunk may come in which state, and the chunks that are one thought each. */
 #include "base/crc32c.h"
 #include "base/serial.h"
+#include "base/text.h"
 #include "sctp/association.h"
 
 #include <stdio.h>
@@ -27,9 +28,9 @@ static void abort_chunk(sluice_sctp *a, struct packet *p, const struct wire_chun
 	if (wire_param_next(&r, &cause) == 1) {
 		name = wire_cause_name(cause.type);
 		if (cause.type == WIRE_CAUSE_USER_ABORT || cause.type == WIRE_CAUSE_PROTOCOL_VIOLATION)
-			snprintf(reason, sizeof reason, ": %.*s", (int)cause.len, (const char *)cause.value);
+			text_line((const char *)cause.value, cause.len, reason, sizeof reason);
 	}
-	association_end(a, SLUICE_ABORTED, "aborted by the peer (%s%s)", name, reason);
+	association_end(a, SLUICE_ABORTED, "aborted by the peer (%s%s%s)", name, *reason ? ": " : "", reason);
 }
 
 static void error_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {

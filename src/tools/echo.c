@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "tools/link.h"
 
 struct held {
@@ -137,7 +138,9 @@ static void on_channel(struct link *link, sluice_channel *ch) {
 	sluice_channel_set_callbacks(ch, &callbacks, c);
 	size_t len;
 	const char *label = sluice_channel_label(ch, &len);
-	link_tell(link, "channel %d opened: '%.*s'", (int)sluice_channel_id(ch), (int)(len < 100 ? len : 100), label);
+	char shown[101];
+	text_line(label, len, shown, sizeof shown);
+	link_tell(link, "channel %d opened: '%s'", (int)sluice_channel_id(ch), shown);
 }
 
 static void on_tear_down(struct link *link) {

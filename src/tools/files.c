@@ -76,10 +76,10 @@ static void print_done(struct files *f, const struct transfer_progress *p, bool 
 	char text[128];
 	progress_clear(&f->progress);
 	if (was_there) {
-		printf("%s: was there already\n", p->name);
+		print_line("%s: was there already", p->name);
 	} else {
 		progress_summary(&f->progress, p, sluice_now(), text, sizeof text);
-		printf("%s: %s %s\n", p->name, f->did, text);
+		print_line("%s: %s %s", p->name, f->did, text);
 	}
 	fflush(stdout);
 }

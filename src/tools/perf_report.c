@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/time.h>
 
+#include "base/text.h"
 #include "tools/perf.h"
 
 /* ---- what the process used --------------------------------------------------------------------------------------- */
@@ -114,9 +115,10 @@ static void json_bool(const char *name, bool value) {
 	printf("%s\"%s\": %s", separator, name, value ? "true" : "false");
 	separator = ", ";
 }
-/* Names and ciphers only: nothing that would have to be escaped. */
 static void json_text(const char *name, const char *value) {
-	printf("%s\"%s\": \"%s\"", separator, name, value);
+	char escaped[256];
+	text_json(value, strlen(value), escaped, sizeof escaped);
+	printf("%s\"%s\": \"%s\"", separator, name, escaped);
 	separator = ", ";
 }
 

@@ -6,6 +6,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 #define BAR_MIN 10
 
 const char *format_bytes(double bytes, char text[16]) {
@@ -70,7 +72,9 @@ const char *progress_line(const struct progress *p, const struct transfer_progre
 		bar[i] = i < filled ? '#' : '.';
 	bar[bar_len] = 0;
 	unsigned room = rest - bar_len > 40 ? 40 : rest - bar_len;
-	const char *name = t->name ? t->name : "";
+	char name[256] = "";
+	if (t->name)
+		text_line(t->name, strlen(t->name), name, sizeof name);
 	if (bar_len)
 		snprintf(text, size, "%.*s  [%s]  %s", cut(name, room), name, bar, numbers);
 	else

@@ -1,33 +1,37 @@
 /* say: how the tool speaks to people, on stderr, and makes sure that what it printed got out. */
-#include <stdarg.h>
-#include <stdio.h>
+#include <string.h>
 
+#include "base/text.h"
 #include "tools/tools.h"
 
-/* What the other side sent (a reason, a name) may stand in it, and it goes to a terminal: control characters do not get there. */
-static void make_harmless(char *text) {
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 127)
-			*text = '?';
+/* What the other side sent (a reason, a name) may stand in any line, and a terminal obeys control characters. */
+void say_line(FILE *to, const char *before, const char *format, va_list args) {
+	char text[2048], line[sizeof text];
+	vsnprintf(text, sizeof text, format, args);
+	text_line(text, strlen(text), line, sizeof line);
+	fprintf(to, "%s%s\n", before, line);
 }
 
 void complain(const char *format, ...) {
-	char text[2048];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
+	say_line(stderr, "sluice: ", format, args);
 	va_end(args);
-	make_harmless(text);
-	fprintf(stderr, "sluice: %s\n", text);
+}
+
+void print_line(const char *format, ...) {
+	va_list args;
+	va_start(args, format);
+	say_line(stdout, "", format, args);
+	va_end(args);
 }
 
 int usage_error(const char *command, const char *format, ...) {
 	va_list args;
 	va_start(args, format);
-	fputs("sluice: ", stderr);
-	vfprintf(stderr, format, args);
-	fprintf(stderr, "\nTry 'sluice %s%s--help'.\n", command, *command ? " " : "");
+	say_line(stderr, "sluice: ", format, args);
 	va_end(args);
+	fprintf(stderr, "Try 'sluice %s%s--help'.\n", command, *command ? " " : "");
 	return EXIT_USAGE;
 }
 

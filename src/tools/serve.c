@@ -178,15 +178,10 @@ static int read_command_line(int argc, char **argv, struct serve_options *o) {
 void serve_log(const struct serve *s, const char *format, ...) {
 	if (!s->options->verbose)
 		return;
-	char line[1024];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(line, sizeof line, format, args);
+	say_line(stderr, "", format, args);
 	va_end(args);
-	for (char *p = line; *p; p++)
-		if ((unsigned char)*p < 32 || *p == 127)
-			*p = '?'; /* a stranger's words must not reach the terminal as commands */
-	fprintf(stderr, "%s\n", line);
 }
 
 static void on_library_log(void *ctx, enum sluice_log_level level, const char *line) {

@@ -173,7 +173,7 @@ bool service_flush(struct service *from, const struct service *to);
 
 /* Somebody came, went or has another name. */
 void chat_tell_people(struct serve *s);
-/* Takes a name for a client: UTF-8, cut to what fits, without control characters. False when nothing is left of it. */
+/* Takes a name for a client: UTF-8, cut to what fits, without characters that do not print. False when nothing is left of it. */
 bool chat_set_name(struct client *c, const char *name);
 
 /* ---- serve_stats.c ---- */

@@ -8,6 +8,7 @@
  *            {"type":"error","text":"..."}                                what came was not taken */
 #include <string.h>
 
+#include "base/text.h"
 #include "tools/serve.h"
 
 #define TEXT_MAX 4000
@@ -31,22 +32,25 @@ void chat_tell_people(struct serve *s) {
 
 bool chat_set_name(struct client *c, const char *name) {
 	char clean[sizeof c->name] = "";
-	size_t len = 0, whole = 0; /* whole: up to the last complete character */
+	size_t len = 0;
 	while (*name == ' ')
 		name++;
-	for (; *name && len < sizeof clean - 1; name++) {
-		if ((unsigned char)*name < 32 || *name == 127)
+	for (const char *at = name, *end = name + strlen(name); at < end; name = at) {
+		uint32_t letter = text_next(&at, end);
+		size_t n = (size_t)(at - name);
+		if (!text_is_plain(letter) || letter == TEXT_REPLACEMENT)
 			continue;
-		clean[len++] = *name;
-		if ((name[1] & 0xc0) != 0x80)
-			whole = len;
+		if (n >= sizeof clean - len)
+			break;
+		memcpy(clean + len, name, n);
+		len += n;
 	}
-	while (whole > 0 && clean[whole - 1] == ' ')
-		whole--;
-	if (whole == 0)
+	while (len > 0 && clean[len - 1] == ' ')
+		len--;
+	if (len == 0)
 		return false;
-	memcpy(c->name, clean, whole);
-	c->name[whole] = 0;
+	memcpy(c->name, clean, len);
+	c->name[len] = 0;
 	return true;
 }
 

@@ -32,7 +32,6 @@
 /* ---- the list ---------------------------------------------------------------------------------------------------- */
 
 static void add_file(const char *name, uint64_t size, int64_t modified, void *ctx) {
-	/* A name that is no UTF-8 gives NULL here, and is left out. */
 	json_t *file = json_pack("{s:s, s:I, s:I}", "name", name, "size", (json_int_t)size, "modified", (json_int_t)modified);
 	if (file)
 		json_array_append_new(ctx, file);

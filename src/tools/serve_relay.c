@@ -7,6 +7,7 @@
  *   we                    {"type":"error","text":...} where it cannot go on. When one side closes, the other is closed. */
 #include <string.h>
 
+#include "base/text.h"
 #include "tools/serve.h"
 
 #define NAME_MAX_BYTES 255
@@ -48,8 +49,10 @@ static void offer(struct relay *r, const json_t *object) {
 	other->ours = true;
 	other->other = r;
 	r->other = other;
+	char shown[NAME_MAX_BYTES + 1];
+	text_name(name, strlen(name), shown, sizeof shown);
 	other->offer = json_pack("{s:s, s:i, s:s, s:s, s:I}", "type", "offer", "from", (int)from->number, "fromName", from->name,
-	                         "name", name, "size", json_integer_value(size));
+	                         "name", shown, "size", json_integer_value(size));
 }
 
 static void opened(struct service *sv) {

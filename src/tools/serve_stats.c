@@ -107,7 +107,7 @@ static void opened(struct service *sv) {
 static void report(struct service *sv) {
 	char *text = malloc(REPORT_MAX);
 	size_t len = text ? sluice_peer_stats_json(sv->client->peer, text, REPORT_MAX) : 0;
-	json_t *object = len > 0 && len < REPORT_MAX ? json_loadb(text, len, 0, NULL) : NULL;
+	json_t *object = len > 0 && len < REPORT_MAX ? json_loadb(text, len, JSON_ALLOW_NUL, NULL) : NULL;
 	free(text);
 	if (!object || !service_say(sv, json_pack("{s:s, s:o}", "type", "report", "report", object)))
 		service_say(sv, json_pack("{s:s, s:s}", "type", "error", "text", "the report cannot be sent now"));

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "tools/serve_store.h"
 
 #define HIDDEN ".sluice-upload-"
@@ -52,11 +53,14 @@ uint64_t store_max_file(const struct store *s) {
 
 static bool is_name(const char *name) {
 	size_t len = strlen(name);
+	const char *at = name, *end = name + len;
 	if (len == 0 || len > STORE_NAME_MAX || name[0] == '.' || strchr(name, '/'))
 		return false;
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)name[i] < 32 || name[i] == 127)
+	while (at < end) {
+		uint32_t c = text_next(&at, end);
+		if (c == TEXT_REPLACEMENT || !text_is_plain(c))
 			return false;
+	}
 	return true;
 }
 

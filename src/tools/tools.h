@@ -3,8 +3,10 @@
 #define TOOLS_TOOLS_H
 
 #include <netinet/in.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/socket.h>
 
 /* Exit codes of every subcommand. */
@@ -25,9 +27,13 @@ int serve_main(int argc, char **argv);
 
 /* Before the process ends: the exit code, or EXIT_FAILED where something that was printed did not get out. */
 int finish_output(int exit_code);
-/* "sluice: " and the message, a newline behind it, to stderr; control characters in it become question marks. */
+/* One line to `to`, with `before` in front and a newline behind. The message is made fit for a terminal (text_line in base/text.h) and
+ * cut to 2,047 bytes. */
+__attribute__((format(printf, 3, 0))) void say_line(FILE *to, const char *before, const char *format, va_list args);
+/* The same to stderr, with "sluice: " in front, and to stdout. */
 __attribute__((format(printf, 1, 2))) void complain(const char *format, ...);
-/* The same for a wrong command line: says where help is, and returns EXIT_USAGE. */
+__attribute__((format(printf, 1, 2))) void print_line(const char *format, ...);
+/* Like complain() for a wrong command line: says where help is, and returns EXIT_USAGE. */
 __attribute__((format(printf, 2, 3))) int usage_error(const char *command, const char *format, ...);
 
 /* ---- arguments.c: each takes the whole text or nothing ---- */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "sluice.h"
 
 /* NAME.part.state has to fit into a file name too. */
@@ -19,11 +20,18 @@ bool transfer_safe_name(const char *name, char *out, size_t size) {
 	size_t len = strlen(part);
 	if (len == 0 || len > NAME_LIMIT || len >= size || strcmp(part, ".") == 0 || strcmp(part, "..") == 0)
 		return false;
-	for (size_t i = 0; i <= len; i++)
-		out[i] = part[i] && ((unsigned char)part[i] < ' ' || part[i] == 127) ? '_' : part[i];
+	if (text_name(part, len, out, size) >= size)
+		return false;
 	if (out[0] == '.')
 		out[0] = '_';
 	return true;
+}
+
+void transfer_reason(const char *reason, char *text, size_t size) {
+	size_t len = (size_t)snprintf(text, size, "the other side: ");
+	if (!reason)
+		reason = "it gives no reason";
+	text_line(reason, strlen(reason), text + len, size - len);
 }
 
 void transfer_hex(const uint8_t hash[CRYPTO_SHA256_SIZE], char hex[2 * CRYPTO_SHA256_SIZE + 1]) {

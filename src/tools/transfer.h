@@ -85,9 +85,11 @@ void file_receiver_progress(const struct file_receiver *r, struct transfer_progr
 
 /* ---- transfer.c: what both need ---- */
 
-/* The name under which a file is stored: the last part of what the other side says, without control characters, a leading dot as
- * '_', so that it stays in its folder and shows in it. False when nothing is left or it is too long for its .part. */
+/* The name under which a file is stored: the last part of what the other side says, with '_' for a leading dot and for each character
+ * that does not print, so that it stays in its folder and shows in it as what it is. False when nothing is left or it is too long for its .part. */
 bool transfer_safe_name(const char *name, char *out, size_t size);
+/* "the other side: " and its reason (NULL: it gave none), fit for a terminal. */
+void transfer_reason(const char *reason, char *text, size_t size);
 void transfer_hex(const uint8_t hash[CRYPTO_SHA256_SIZE], char hex[2 * CRYPTO_SHA256_SIZE + 1]);
 
 /* Control messages wait here for room in the channel: the protocol has few under way at any time. */

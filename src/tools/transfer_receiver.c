@@ -380,7 +380,7 @@ static void on_end(struct file_receiver *r, json_t *json) {
 static void on_abort(struct file_receiver *r, json_t *json) {
 	const char *reason = json_string_value(json_object_get(json, "reason"));
 	char text[300];
-	snprintf(text, sizeof text, "the other side: %.250s", reason ? reason : "it gives no reason");
+	transfer_reason(reason, text, sizeof text);
 	if (r->state != RECEIVER_CHECKS && r->state != RECEIVER_AWAITS_DATA && r->state != RECEIVER_TAKES)
 		broken(r, "the other side gives up a file that it did not announce");
 	else

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "sluice.h"
 #include "tools/transfer.h"
 
@@ -126,18 +127,14 @@ static const char *base_name(const char *path) {
 	return slash ? slash + 1 : path;
 }
 
-/* JSON is UTF-8; a name that is not cannot be told as it is. */
+/* JSON is UTF-8, so a name that is not cannot be sent as it is. */
 static json_t *name_as_json(const char *name) {
 	json_t *json = json_string(name);
 	if (json)
 		return json;
-	char *ascii = strdup(name);
-	for (char *at = ascii; at && *at; at++)
-		if ((unsigned char)*at > 126)
-			*at = '_';
-	json = ascii ? json_string(ascii) : NULL;
-	free(ascii);
-	return json;
+	char valid[256];
+	text_name(name, strlen(name), valid, sizeof valid);
+	return json_string(valid);
 }
 
 /* NULL, or why the file cannot be sent. */
@@ -337,7 +334,7 @@ static void on_done(struct file_sender *s) {
 static void on_failed(struct file_sender *s, json_t *json) {
 	const char *reason = json_string_value(json_object_get(json, "reason"));
 	char text[300];
-	snprintf(text, sizeof text, "the other side: %.250s", reason ? reason : "it gives no reason");
+	transfer_reason(reason, text, sizeof text);
 	fail_file(s, text);
 }
 

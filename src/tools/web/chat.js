@@ -89,7 +89,7 @@ export class Chat extends EventTarget {
 	show({ from, name, text }) {
 		this.lines.push({ from, name, text });
 		if (this.lines.length > 300) this.lines.shift();
-		appendLine(byId("chat-log"), element("li", { "data-testid": "chat-line" }, element("b", {}, name), ` ${text}`));
+		appendLine(byId("chat-log"), element("li", { "data-testid": "chat-line" }, element("b", { dir: "auto" }, name), " ", element("span", { dir: "auto" }, text)));
 	}
 
 	aside(text) {

@@ -30,7 +30,7 @@ class Transfer {
 		this.cancelButton.addEventListener("click", () => this.cancel?.());
 		this.buttons.append(this.cancelButton);
 		const arrow = { up: "↑", down: "↓", out: "→", in: "←" }[direction];
-		this.row = element("li", { "data-testid": "transfer", "data-name": name, "data-direction": direction }, element("span", { class: "name" }, `${arrow} ${name}`), this.text, this.buttons, this.bar);
+		this.row = element("li", { "data-testid": "transfer", "data-name": name, "data-direction": direction }, element("span", { class: "name" }, `${arrow} `, element("span", { dir: "auto" }, name)), this.text, this.buttons, this.bar);
 		byId("transfers").prepend(this.row);
 		this.finished = new Promise((resolve) => (this.resolve = resolve));
 		this.show("waiting", "waiting");
@@ -150,7 +150,7 @@ export class Files {
 		const rows = this.list.map((file) => {
 			const button = element("button", { type: "button", class: "quiet", "data-testid": "download", "aria-label": `Download ${file.name}` }, "Download");
 			button.addEventListener("click", () => this.download(file.name));
-			return element("li", { "data-testid": "server-file", "data-name": file.name }, element("span", { class: "name" }, file.name), element("span", { class: "size" }, bytes(file.size)), button);
+			return element("li", { "data-testid": "server-file", "data-name": file.name }, element("span", { class: "name", dir: "auto" }, file.name), element("span", { class: "size" }, bytes(file.size)), button);
 		});
 		byId("file-list").replaceChildren(...(rows.length ? rows : [element("li", { class: "empty" }, this.enabled ? "nothing yet" : "–")]));
 	}
