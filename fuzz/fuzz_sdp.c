@@ -32,7 +32,6 @@ static bool lies_in(struct sdp_slice s, const char *text, size_t len) {
 static void read_right(const struct sdp *sdp, const char *text, size_t len) {
 	MUST(sdp->section_count <= SDP_SECTIONS_MAX && sdp->fingerprint_count <= SDP_FINGERPRINTS_MAX);
 	MUST(sdp->candidate_count <= SDP_CANDIDATES_MAX);
-	MUST(sdp->candidates_skipped == 0 || sdp->candidate_count == SDP_CANDIDATES_MAX);
 	MUST(sdp->data >= -1 && sdp->data < (int)sdp->section_count);
 	for (size_t i = 0; i < sdp->section_count; i++) {
 		const struct sdp_section *s = &sdp->sections[i];

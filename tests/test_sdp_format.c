@@ -1,5 +1,6 @@
 /* Are our offers and answers what other peers take, and do they say nothing that they should not? */
 #include "sdp_kit.h"
+#include "sluice/peer.h"
 
 #define PWD "0123456789abcdefghijklmn"
 
@@ -314,7 +315,7 @@ START_TEST(test_the_answer_to_as_many_sections_as_there_may_be_fits_in_what_the_
 	struct sdp offer = sdp_parsed(text);
 	struct sdp_description d = answer_to(&offer);
 	struct sdp answer = sdp_parsed(written(&d));
-	ck_assert_uint_lt(strlen(space), 16384 / 2);
+	ck_assert_uint_lt(strlen(space), SLUICE_SDP_MAX / 2);
 	ck_assert_uint_eq(answer.section_count, SDP_SECTIONS_MAX);
 	ck_assert_int_eq(answer.data, SDP_SECTIONS_MAX - 1);
 }

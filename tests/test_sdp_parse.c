@@ -99,6 +99,32 @@ START_TEST(test_the_details_of_chromiums_offer_with_snap_are_kept) {
 }
 END_TEST
 
+START_TEST(test_the_data_section_behind_audio_and_video_is_found_in_each_browsers_offer) {
+	static const struct {
+		const char *name, *ufrag, *mid;
+		uint64_t max_message_size;
+	} offers[] = {{"chromium-156-media-offer.sdp", "pBx9", "2", 262144},
+	              {"chromium-156-media-simulcast-offer.sdp", "BQ7M", "2", 262144},
+	              {"firefox-153-media-offer.sdp", "0cf2d994", "2", 1073741823},
+	              {"firefox-153-media-simulcast-offer.sdp", "e7f4710c", "2", 1073741823}};
+	for (size_t i = 0; i < sizeof offers / sizeof *offers; i++) {
+		size_t len;
+		char *text = sdp_load(offers[i].name, &len);
+		struct sdp sdp;
+		struct sdp_fault fault;
+		ck_assert_msg(sdp_parse(text, len, &sdp, &fault) == 0, "%s: line %u: %s", offers[i].name, fault.line, fault.text);
+		ck_assert_int_eq(sdp_validate(&sdp, false, NULL), 0);
+		ck_assert_uint_eq(sdp.section_count, 3);
+		ck_assert(sdp.data >= 0 && sdp.bundle && sdp.sections[sdp.data].is_data);
+		sdp_slice_eq(sdp.sections[sdp.data].mid, offers[i].mid);
+		sdp_slice_eq(sdp.ufrag, offers[i].ufrag);
+		ck_assert_uint_eq(sdp.fingerprint_count, 1);
+		ck_assert_uint_eq(sdp.max_message_size, offers[i].max_message_size);
+		free(text);
+	}
+}
+END_TEST
+
 START_TEST(test_the_data_section_behind_chromiums_audio_and_video_is_found) {
 	size_t len;
 	char *text = sdp_load("chromium-156-audio-video-data-offer.sdp", &len);
@@ -164,16 +190,6 @@ START_TEST(test_lines_may_end_with_lf_or_cr_alone_and_with_blanks_before) {
 }
 END_TEST
 
-START_TEST(test_empty_lines_are_passed_over_at_the_end_alone) {
-	struct sdp sdp = sdp_parsed(SDP_OPENING SDP_DATA("0") "\r\n\r\n \n");
-	ck_assert_int_eq(sdp.data, 0);
-	struct sdp_fault fault;
-	static const char text[] = SDP_OPENING "\r\n" SDP_DATA("0");
-	ck_assert_int_eq(sdp_parse(text, sizeof text - 1, &sdp, &fault), SLUICE_MALFORMED);
-	ck_assert_uint_eq(fault.line, 5);
-}
-END_TEST
-
 /* ---- wrong lines ---- */
 
 #define O "o=- 1 2 IN IP4 0.0.0.0\n"
@@ -196,8 +212,6 @@ static const struct {
 	{"v=0\no=- one 2 IN IP4 0.0.0.0\ns=-\nt=0 0\n", 2, "numbers"},
 	{"v=0\no=- 1 -2 IN IP4 0.0.0.0\ns=-\nt=0 0\n", 2, "numbers"},
 	{"v=0\n" O "t=0 0\n", 3, "s="},
-	{"v=0\n" O "s=-\n", 4, "t="},
-	{"v=0\n" O "s=-\n" M, 4, "t="},
 	{"v=0\n" O "s=-\nt=0\n" M, 4, "t="},
 	{"v=0\n" O "s=-\nt=0 0 0\n" M, 4, "t="},
 	{"v=0\n" O "s=-\nt=a b\n" M, 4, "t="},
@@ -223,10 +237,8 @@ static const struct {
 	{HEAD M "a=mid:0\na=ice-ufrag:abc\n", 7, "ice-ufrag"},
 	{HEAD M "a=ice-ufrag:ab cd\n", 6, "ice-ufrag"},
 	{HEAD M "a=ice-ufrag\n", 6, "value"},
-	{HEAD "a=ice-ufrag:ab-cd\n" M, 5, "ice-ufrag"},
+	{HEAD "a=ice-ufrag:ab:cd\n" M, 5, "ice-ufrag"},
 	{HEAD M "a=ice-pwd:short012345678901234\n", 6, "ice-pwd"},
-	{HEAD M "a=candidate:\n", 6, "candidate"},
-	{HEAD M "a=candidate\n", 6, "value"},
 	{HEAD M "a=fingerprint:sha-256\n", 6, "fingerprint"},
 	{HEAD M "a=fingerprint:sha-256 AB:C\n", 6, "digest"},
 	{HEAD M "a=fingerprint:sha-256 AB:\n", 6, "digest"},
@@ -236,7 +248,6 @@ static const struct {
 	{HEAD "a=fingerprint:sha_256 AB:CD\n" M, 5, "fingerprint"},
 	{HEAD M "a=setup:both\n", 6, "setup"},
 	{HEAD M "a=setup:\n", 6, "setup"},
-	{HEAD M "a=tls-id:short\n", 6, "tls-id"},
 	{HEAD M "a=sctp-port:65536\n", 6, "sctp-port"},
 	{HEAD M "a=sctp-port:5000x\n", 6, "sctp-port"},
 	{HEAD M "a=sctp-port:\n", 6, "sctp-port"},
@@ -245,8 +256,6 @@ static const struct {
 	{HEAD M "a=max-message-size:many\n", 6, "max-message-size"},
 	{HEAD M "a=max-message-size:18446744073709551616\n", 6, "max-message-size"},
 	{HEAD M "a=max-message-size:30000000000000000000\n", 6, "max-message-size"},
-	{HEAD M "a=sctp-init:*\n", 6, "sctp-init"},
-	{HEAD M "a=sctp-init:\n", 6, "sctp-init"},
 };
 #define WRONGS (int)(sizeof wrongs / sizeof *wrongs)
 
@@ -274,7 +283,7 @@ START_TEST(test_a_nul_in_a_line_is_a_fault) {
 }
 END_TEST
 
-START_TEST(test_more_sections_than_an_answer_can_mirror_are_a_fault) {
+START_TEST(test_more_sections_than_an_answer_can_mirror_are_beyond_the_limit) {
 	static char text[8192];
 	char *at = stpcpy(text, HEAD);
 	for (int i = 0; i < SDP_SECTIONS_MAX; i++)
@@ -283,8 +292,9 @@ START_TEST(test_more_sections_than_an_answer_can_mirror_are_a_fault) {
 	ck_assert_uint_eq(sdp.section_count, SDP_SECTIONS_MAX);
 	stpcpy(at, M);
 	struct sdp_fault fault;
-	ck_assert_int_eq(sdp_parse(text, strlen(text), &sdp, &fault), SLUICE_MALFORMED);
+	ck_assert_int_eq(sdp_parse(text, strlen(text), &sdp, &fault), SLUICE_LIMIT);
 	ck_assert_uint_eq(fault.line, 4 + SDP_SECTIONS_MAX + 1);
+	ck_assert_str_eq(fault.text, "more than 128 sections");
 }
 END_TEST
 
@@ -526,10 +536,11 @@ START_TEST(test_what_is_missing_for_an_offer_or_an_answer_is_said) {
 END_TEST
 
 SUITE("sdp parse", test_descriptions_of_real_peers_are_read_as_they_were_meant,
-      test_the_details_of_chromiums_offer_with_snap_are_kept, test_the_data_section_behind_chromiums_audio_and_video_is_found,
-      test_every_beginning_of_a_real_description_is_survived, test_lines_may_end_with_lf_or_cr_alone_and_with_blanks_before,
-      test_empty_lines_are_passed_over_at_the_end_alone, test_a_wrong_line_is_named_with_its_number,
-      test_a_nul_in_a_line_is_a_fault, test_more_sections_than_an_answer_can_mirror_are_a_fault,
+      test_the_details_of_chromiums_offer_with_snap_are_kept,
+      test_the_data_section_behind_audio_and_video_is_found_in_each_browsers_offer,
+      test_the_data_section_behind_chromiums_audio_and_video_is_found, test_every_beginning_of_a_real_description_is_survived,
+      test_lines_may_end_with_lf_or_cr_alone_and_with_blanks_before, test_a_wrong_line_is_named_with_its_number,
+      test_a_nul_in_a_line_is_a_fault, test_more_sections_than_an_answer_can_mirror_are_beyond_the_limit,
       test_what_is_not_known_is_passed_over, test_what_the_section_says_wins_over_the_session,
       test_what_the_session_says_alone_holds_for_the_section, test_of_an_attribute_that_comes_twice_the_first_counts,
       test_candidates_and_fingerprints_beyond_the_bound_are_counted_or_left, test_numbers_that_are_not_said_have_their_defaults,

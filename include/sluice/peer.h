@@ -216,7 +216,10 @@ SLUICE_API int sluice_peer_set_remote_fingerprint(sluice_peer *p, const sluice_f
 
 /* Descriptions are text with CR LF, NUL-terminated. The returned ones are malloc-free: they are written into the caller's space;
  * SLUICE_SDP_MAX bytes hold any that this library makes. Each returns its length. */
-#define SLUICE_SDP_MAX 16384
+#define SLUICE_SDP_MAX 32768
+/* The longest description of the other side that is taken, in bytes: a browser's offer with video in many codecs and simulcast is some
+ * 10 KB a section. */
+#define SLUICE_REMOTE_SDP_MAX 262144
 
 /* An offer of one data section, with the candidates known so far. Changes nothing, but that behind a restart_ice it is here that the
  * new credentials are made. SLUICE_CLOSED, SLUICE_NO_SPACE, SLUICE_WRONG_STATE
@@ -229,14 +232,23 @@ SLUICE_API int sluice_peer_create_answer(sluice_peer *p, char *sdp, size_t size)
  * that differs from what was created is refused: SLUICE_INVALID. SLUICE_WRONG_STATE, SLUICE_CLOSED, SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_peer_set_local_description(sluice_peer *p, enum sluice_sdp_type type, const char *sdp);
 /* Takes the other side's description. In have-local-offer an offer rolls our own back first (W3C's perfect negotiation: the impolite
- * side does not call this; the polite side does). On SLUICE_MALFORMED sluice_peer_description_error tells line and reason; nothing
- * has changed then. SLUICE_WRONG_STATE, SLUICE_CLOSED, SLUICE_UNSUPPORTED (a changed DTLS or SCTP identity), SLUICE_NO_MEMORY. */
+ * side does not call this; the polite side does). Returns 0, or
+ *   SLUICE_MALFORMED    it is no description, or lacks what a connection needs
+ *   SLUICE_LIMIT        it is longer than SLUICE_REMOTE_SDP_MAX, has more than 128 sections (m= lines), or an offer's sections have names so
+ *                       long that no answer could repeat them
+ *   SLUICE_UNSUPPORTED  a changed DTLS or SCTP identity, or no fingerprint with a hash that this library knows
+ *   SLUICE_WRONG_STATE, SLUICE_CLOSED, SLUICE_NO_MEMORY
+ * Behind the first three sluice_peer_description_error gives line and reason, and nothing has changed. It is read leniently: a BOM, empty
+ * lines, blanks around values, a missing t= line, and '-', '_', '=' and '#' in credentials are no fault, and a candidate line that cannot be
+ * read is skipped and counted in sluice_peer_stats. */
 SLUICE_API int sluice_peer_set_remote_description(sluice_peer *p, enum sluice_sdp_type type, const char *sdp, size_t len);
 /* The descriptions in force, or pending ones when there are; with the candidates gathered so far (local) or added since (remote: as it
  * came). Returns the length, 0 when there is none, SLUICE_NO_SPACE. type may be NULL. */
 SLUICE_API int sluice_peer_local_description(const sluice_peer *p, enum sluice_sdp_type *type, char *sdp, size_t size);
 SLUICE_API int sluice_peer_remote_description(const sluice_peer *p, enum sluice_sdp_type *type, char *sdp, size_t size);
-/* Where the last description that was refused is wrong; the line is counted from 1, 0 for the whole. The text is never NULL. */
+/* What is wrong with the description that the last call of sluice_peer_set_remote_description, or of set_local_description with an answer,
+ * refused: the line, counted from 1, or 0 for the whole, and a text (may be NULL), which is never NULL and lives as long as the program.
+ * 0 and "" when that call found no fault in a description. */
 SLUICE_API unsigned sluice_peer_description_error(const sluice_peer *p, const char **text);
 
 /* A candidate of the other side, "candidate:..." (with or without "a="); "" or NULL: there are no more. One whose "ufrag" names

@@ -84,6 +84,8 @@ typedef struct sluice_peer_stats {
 	uint64_t gathered_after, checking_after, ice_connected_after, dtls_started_after;
 	sluice_candidate_pair_stats selected;
 	uint32_t local_candidates, remote_candidates, candidate_pairs;
+	uint64_t
+		candidates_skipped; /* of the other side's descriptions: lines that are no candidate, or beyond the 128 that are read */
 	uint64_t selected_pair_changes;
 	uint64_t stun_bytes_sent, stun_bytes_received, stun_discarded;
 	bool snap, sped; /* agreed with the other side */

@@ -156,7 +156,8 @@ static bool apply_extensions(const struct extensions *x, struct candidate *c) {
 		c->related = (struct sockaddr_storage){0};
 	else if (x->rport.len)
 		address_set_port(&c->related, (uint16_t)port);
-	return !x->ufrag.len || copy(x->ufrag, "+/", c->ufrag, sizeof c->ufrag);
+	/* RFC 8839, 5.4 has '+' and '/'; libwebrtc takes the others too. */
+	return !x->ufrag.len || copy(x->ufrag, "+/-_=#", c->ufrag, sizeof c->ufrag);
 }
 
 static struct scan scan_of(const char *text, size_t len) {

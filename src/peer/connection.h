@@ -107,7 +107,7 @@ struct sluice_peer {
 	bool has_origin;
 	uint64_t dtls_after, sctp_after, channel_after, dtls_started_after; /* ns after origin, SLUICE_NEVER before */
 	uint64_t gathered_after, checking_after, ice_after;
-	uint64_t datagrams_sent, datagrams_received, bytes_sent, bytes_received, strays;
+	uint64_t datagrams_sent, datagrams_received, bytes_sent, bytes_received, strays, candidates_skipped;
 
 	/* by offer and answer */
 	struct ice *ice;
@@ -180,7 +180,7 @@ const struct remote_description *negotiation_mirror(const sluice_peer *p, const 
 /* ---- description.c ---- */
 
 int description_format(const sluice_peer *p, const struct local_description *local, char *sdp, size_t size);
-/* Reads and checks a remote text. 0, or SLUICE_MALFORMED with negotiation.fault_* set. */
+/* Reads and checks a remote text. 0, or SLUICE_MALFORMED or SLUICE_LIMIT with negotiation.fault_* set. */
 int description_parse(sluice_peer *p, const char *text, size_t len, bool is_answer, struct sdp *out);
 /* May it come into force? Changes nothing: 0, SLUICE_UNSUPPORTED, SLUICE_MALFORMED. */
 int description_accept(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer);

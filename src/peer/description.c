@@ -8,7 +8,8 @@
 #include "sctp/association.h"
 
 #define FINGERPRINTS_MAX SDP_FINGERPRINTS_MAX
-#define INIT_CHUNK_MAX 512 /* far more than ours or anyone's; a longer one is not taken */
+#define MIRROR_MAX (SLUICE_SDP_MAX / 2) /* of an answer; the rest is for our own section */
+#define INIT_CHUNK_MAX 512              /* far more than ours or anyone's; a longer one is not taken */
 
 static bool slice_to_text(struct sdp_slice s, char *text, size_t size) {
 	if (!s.s || s.len >= size)
@@ -165,6 +166,10 @@ int description_parse(sluice_peer *p, const char *text, size_t len, bool is_answ
 	int error = sdp_parse(text, len, out, &fault);
 	if (!error)
 		error = sdp_validate(out, is_answer, &fault);
+	if (!error && !is_answer && sdp_mirror_size(out) > MIRROR_MAX) {
+		fault = (struct sdp_fault){0, "its sections are more, or have longer names, than an answer can repeat"};
+		error = SLUICE_LIMIT;
+	}
 	if (error) {
 		p->negotiation.fault_line = fault.line;
 		p->negotiation.fault_text = fault.text;
@@ -247,9 +252,12 @@ static int apply_ice(sluice_peer *p, const struct sdp *remote, bool is_answer) {
 	int error = ice_set_remote(p->ice, ufrag, pwd, remote->ice_lite);
 	for (size_t i = 0; !error && i < remote->candidate_count; i++) {
 		struct candidate c;
-		if (candidate_parse(remote->candidates[i].s, remote->candidates[i].len, &c) == 0)
+		int wrong = candidate_parse(remote->candidates[i].s, remote->candidates[i].len, &c);
+		if (!wrong)
 			ice_add_remote(p->ice, &c); /* those beyond the limit are not tried */
+		p->candidates_skipped += wrong == SLUICE_MALFORMED;
 	}
+	p->candidates_skipped += remote->candidates_skipped;
 	if (!error && remote->end_of_candidates)
 		ice_remote_done(p->ice);
 	return error;

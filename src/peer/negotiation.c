@@ -6,9 +6,6 @@
 
 #include "peer/connection.h"
 
-/* A browser's offer with video in many codecs and simulcast is some 10 KB a section. */
-#define REMOTE_TEXT_MAX 262144
-
 const char *sluice_signaling_state_name(enum sluice_signaling_state state) {
 	static const char *const names[] = {"stable", "have-local-offer", "have-remote-offer", "closed"};
 	return (size_t)state < sizeof names / sizeof *names ? names[state] : "unknown";
@@ -172,6 +169,12 @@ static int create_into(sluice_peer *p, enum sluice_sdp_type type, char *sdp, siz
 	return len;
 }
 
+/* What an earlier call found is not what this one says. */
+static void forget_fault(sluice_peer *p) {
+	p->negotiation.fault_line = 0;
+	p->negotiation.fault_text = "";
+}
+
 static int usable(const sluice_peer *p) {
 	if (!p->ice)
 		return SLUICE_WRONG_STATE;
@@ -299,6 +302,7 @@ static int set_local_answer(sluice_peer *p) {
 int sluice_peer_set_local_description(sluice_peer *p, enum sluice_sdp_type type, const char *sdp) {
 	struct negotiation *n = &p->negotiation;
 	int error = usable(p);
+	forget_fault(p);
 	if (error)
 		return error;
 	if (type == SLUICE_SDP_ROLLBACK)
@@ -340,6 +344,7 @@ int sluice_peer_set_remote_description(sluice_peer *p, enum sluice_sdp_type type
 	struct negotiation *n = &p->negotiation;
 	struct sdp sdp;
 	int error = usable(p);
+	forget_fault(p);
 	if (error)
 		return error;
 	if (type == SLUICE_SDP_ROLLBACK)
@@ -347,8 +352,10 @@ int sluice_peer_set_remote_description(sluice_peer *p, enum sluice_sdp_type type
 	bool is_answer = type == SLUICE_SDP_ANSWER;
 	if (is_answer ? n->state != SLUICE_SIGNALING_HAVE_LOCAL_OFFER : type != SLUICE_SDP_OFFER)
 		return SLUICE_WRONG_STATE;
-	if (len > REMOTE_TEXT_MAX)
+	if (len > SLUICE_REMOTE_SDP_MAX) {
+		n->fault_text = "it is longer than a description may be";
 		return SLUICE_LIMIT;
+	}
 	error = description_parse(p, text, len, is_answer, &sdp);
 	if (error)
 		return error;
@@ -480,7 +487,7 @@ int sluice_peer_remote_description(const sluice_peer *p, enum sluice_sdp_type *t
 
 unsigned sluice_peer_description_error(const sluice_peer *p, const char **text) {
 	if (text)
-		*text = p->negotiation.fault_text ? p->negotiation.fault_text : "";
+		*text = p->negotiation.fault_text;
 	return p->negotiation.fault_line;
 }
 

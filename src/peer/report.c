@@ -41,6 +41,7 @@ static void show_ice(const sluice_peer *p, sluice_peer_stats *stats) {
 	struct ice_pair_stats pair;
 	ice_stats_get(p->ice, &ice);
 	stats->selected_pair_changes = ice.selected_changes;
+	stats->candidates_skipped = p->candidates_skipped;
 	stats->stun_bytes_sent = ice.bytes_sent;
 	stats->stun_bytes_received = ice.bytes_received;
 	stats->stun_discarded = ice.discarded;

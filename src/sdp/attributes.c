@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-/* RFC 8839, 5.4. */
+/* RFC 8839, 5.4: ice-char is a letter, a digit, '+' or '/'. We write no others. libwebrtc takes four more, so that there are peers
+ * that write them. */
+#define ICE_CHARS "+/-_=#"
 #define UFRAG_MIN 4
 #define PWD_MIN 22
 #define CREDENTIAL_MAX 256
@@ -34,7 +36,12 @@ void sdp_attribute_split(struct sdp_slice attribute, struct sdp_slice *name, str
 	const char *colon = memchr(attribute.s, ':', attribute.len);
 	size_t len = colon ? (size_t)(colon - attribute.s) : attribute.len;
 	*name = (struct sdp_slice){attribute.s, len};
-	*value = colon ? (struct sdp_slice){colon + 1, attribute.len - len - 1} : (struct sdp_slice){NULL, 0};
+	*value = (struct sdp_slice){NULL, 0};
+	if (!colon)
+		return;
+	*value = (struct sdp_slice){colon + 1, attribute.len - len - 1};
+	while (value->len && (*value->s == ' ' || *value->s == '\t'))
+		*value = (struct sdp_slice){value->s + 1, value->len - 1};
 }
 
 bool sdp_number(struct sdp_slice s, uint64_t max, uint64_t *n) {
@@ -69,14 +76,14 @@ static bool is_all_of(struct sdp_slice s, const char *others) {
 /* ---- ICE: RFC 8839, 5 ---- */
 
 static const char *read_ufrag(struct sdp *out, struct sdp_slice value) {
-	if (value.len < UFRAG_MIN || value.len > CREDENTIAL_MAX || !is_all_of(value, "+/"))
+	if (value.len < UFRAG_MIN || value.len > CREDENTIAL_MAX || !is_all_of(value, ICE_CHARS))
 		return "ice-ufrag has to be 4 to 256 letters, digits, '+' and '/'";
 	out->ufrag = value;
 	return NULL;
 }
 
 static const char *read_pwd(struct sdp *out, struct sdp_slice value) {
-	if (value.len < PWD_MIN || value.len > CREDENTIAL_MAX || !is_all_of(value, "+/"))
+	if (value.len < PWD_MIN || value.len > CREDENTIAL_MAX || !is_all_of(value, ICE_CHARS))
 		return "ice-pwd has to be 22 to 256 letters, digits, '+' and '/'";
 	out->pwd = value;
 	return NULL;
@@ -106,15 +113,18 @@ static void forget_candidates(struct sdp *out) {
 	out->candidates_skipped = 0;
 }
 
+/* One that cannot be read is one path less, and the others may do. */
 static const char *read_candidate(struct sdp *out, struct sdp_slice value) {
-	if (value.len == 0)
-		return "a candidate without a value";
-	if (out->candidate_count == SDP_CANDIDATES_MAX) {
+	if (value.len == 0 || out->candidate_count == SDP_CANDIDATES_MAX) {
 		out->candidates_skipped++;
 		return NULL;
 	}
-	static const size_t name_len = sizeof "candidate:" - 1;
-	out->candidates[out->candidate_count++] = (struct sdp_slice){value.s - name_len, value.len + name_len};
+	/* The attribute from its name on; blanks may stand behind its colon. */
+	const char *name = value.s;
+	while (*--name != ':')
+		;
+	name -= sizeof "candidate" - 1;
+	out->candidates[out->candidate_count++] = (struct sdp_slice){name, (size_t)(value.s - name) + value.len};
 	return NULL;
 }
 
@@ -170,11 +180,10 @@ static const char *read_setup(struct sdp *out, struct sdp_slice value) {
 	return "setup has to be actpass, active, passive or holdconn";
 }
 
-/* RFC 8842, 4: 20 to 255 characters. */
+/* RFC 8842, 4: 20 to 255 characters. No connection depends on it. */
 static const char *read_tls_id(struct sdp *out, struct sdp_slice value) {
-	if (value.len < 20 || value.len > 255 || !is_all_of(value, "+/-_"))
-		return "tls-id has to be 20 to 255 letters, digits, '+', '/', '-' and '_'";
-	out->tls_id = value;
+	if (value.len >= 20 && value.len <= 255 && is_all_of(value, "+/-_"))
+		out->tls_id = value;
 	return NULL;
 }
 
@@ -208,11 +217,11 @@ static const char *read_max_message_size(struct sdp *out, struct sdp_slice value
 	return NULL;
 }
 
+/* draft-hancke-tsvwg-snap: an INIT that does not decode is ignored, and the association opens by its handshake. */
 static const char *read_sctp_init(struct sdp *out, struct sdp_slice value) {
 	uint8_t init[2048];
-	if (base64_decode(value.s, value.len, init, sizeof init) <= 0)
-		return "sctp-init has to be an INIT chunk in base64";
-	out->sctp_init = value;
+	if (base64_decode(value.s, value.len, init, sizeof init) > 0)
+		out->sctp_init = value;
 	return NULL;
 }
 
@@ -225,27 +234,27 @@ static const char *read_sctp_init(struct sdp *out, struct sdp_slice value) {
 static const struct {
 	const char *name;
 	unsigned levels; /* where it means something; elsewhere it is skipped */
-	bool flag;       /* it has no value */
+	bool valued;     /* without a value it is a fault */
 	bool many;       /* it may stand several times in a level */
 	const char *(*read)(struct sdp *out, struct sdp_slice value);
 	/* Called when a level says it for the first time: what outer levels listed counts no more. */
 	void (*forget)(struct sdp *out);
 } attributes[] = {
 	/* clang-format off */
-	/* name               levels                      flag   many   read                    forget */
-	{"ice-ufrag",         SESSION | TRANSPORT | DATA, false, false, read_ufrag,             NULL},
-	{"ice-pwd",           SESSION | TRANSPORT | DATA, false, false, read_pwd,               NULL},
-	{"ice-options",       SESSION | TRANSPORT | DATA, false, true,  read_options,           NULL},
-	{"ice-lite",          SESSION,                    true,  false, read_lite,              NULL},
-	{"candidate",         TRANSPORT | DATA,           false, true,  read_candidate,         forget_candidates},
-	{"end-of-candidates", SESSION | TRANSPORT | DATA, true,  false, read_end_of_candidates, NULL},
-	{"fingerprint",       SESSION | TRANSPORT | DATA, false, true,  read_fingerprint,       forget_fingerprints},
-	{"setup",             SESSION | TRANSPORT | DATA, false, false, read_setup,             NULL},
-	{"tls-id",            SESSION | TRANSPORT | DATA, false, false, read_tls_id,            NULL},
-	{"sctp-port",         DATA,                       false, false, read_sctp_port,         NULL},
-	{"sctpmap",           DATA,                       false, true,  read_sctpmap,           NULL},
-	{"max-message-size",  DATA,                       false, false, read_max_message_size,  NULL},
-	{"sctp-init",         DATA,                       false, false, read_sctp_init,         NULL},
+	/* name               levels                      valued  many   read                    forget */
+	{"ice-ufrag",         SESSION | TRANSPORT | DATA, true,   false, read_ufrag,             NULL},
+	{"ice-pwd",           SESSION | TRANSPORT | DATA, true,   false, read_pwd,               NULL},
+	{"ice-options",       SESSION | TRANSPORT | DATA, false,  true,  read_options,           NULL},
+	{"ice-lite",          SESSION,                    false,  false, read_lite,              NULL},
+	{"candidate",         TRANSPORT | DATA,           false,  true,  read_candidate,         forget_candidates},
+	{"end-of-candidates", SESSION | TRANSPORT | DATA, false,  false, read_end_of_candidates, NULL},
+	{"fingerprint",       SESSION | TRANSPORT | DATA, true,   true,  read_fingerprint,       forget_fingerprints},
+	{"setup",             SESSION | TRANSPORT | DATA, true,   false, read_setup,             NULL},
+	{"tls-id",            SESSION | TRANSPORT | DATA, false,  false, read_tls_id,            NULL},
+	{"sctp-port",         DATA,                       true,   false, read_sctp_port,         NULL},
+	{"sctpmap",           DATA,                       true,   true,  read_sctpmap,           NULL},
+	{"max-message-size",  DATA,                       true,   false, read_max_message_size,  NULL},
+	{"sctp-init",         DATA,                       false,  false, read_sctp_init,         NULL},
 	/* clang-format on */
 };
 
@@ -259,8 +268,10 @@ const char *sdp_attribute_read(struct sdp_reading *r, struct sdp_slice attribute
 		r->seen |= UINT32_C(1) << i;
 		if (again && !attributes[i].many)
 			return NULL;
-		if (!value.s && !attributes[i].flag)
+		if (!value.s && attributes[i].valued)
 			return "the attribute has to have a value";
+		if (!value.s)
+			value = (struct sdp_slice){attribute.s + attribute.len, 0};
 		if (!again && attributes[i].forget)
 			attributes[i].forget(r->out);
 		return attributes[i].read(r->out, value);

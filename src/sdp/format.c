@@ -129,6 +129,14 @@ static void put_data(struct text *t, const struct sdp_description *d) {
 
 /* ---- all of it ---- */
 
+size_t sdp_mirror_size(const struct sdp *offer) {
+	char nothing;
+	struct text t = {.at = &nothing};
+	for (size_t i = 0; i < offer->section_count; i++)
+		put_rejected(&t, &offer->sections[i]);
+	return t.len + (offer->data >= 0 ? offer->sections[offer->data].mid.len : 0); /* it stands in a=group as well */
+}
+
 int sdp_format(const struct sdp_description *d, char *text, size_t size) {
 	struct text t = {.at = text, .room = size};
 	put_session(&t, d);

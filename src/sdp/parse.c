@@ -1,6 +1,6 @@
 /* parse: which lines and sections does a description have, which section carries the data, and what holds for it?
  *
- * Two walks over the text. The first looks at every line: is it one, do v= o= s= and t= stand in their places, where does which
+ * Two walks over the text. The first looks at every line: is it one, do v= o= and s= stand in their places, where does which
  * section lie and what is it called. Then the data section is chosen, and the second walk reads the attributes (attributes.c)
  * of the session, of the section whose transport a bundled data section shares, and of the data section. The lines of other
  * sections are never read, so they cannot be wrong. */
@@ -8,6 +8,9 @@
 
 #include "sdp/attributes.h"
 #include "sluice/error.h"
+
+#define QUOTE(x) #x
+#define STRING(x) QUOTE(x)
 
 /* A cursor over lines. */
 struct lines {
@@ -26,14 +29,16 @@ struct parser {
 	struct sdp *out;
 	struct lines lines;
 	struct span session, spans[SDP_SECTIONS_MAX];
-	struct sdp_slice group; /* the mids of the first BUNDLE group */
-	bool has_time;
+	/* The mids of the first BUNDLE group; a section has one mid, so that no more can mean anything. */
+	struct sdp_slice group[SDP_SECTIONS_MAX];
+	size_t group_count;
+	bool has_group;
 	struct sdp_fault fault;
 };
 
 /* ---- lines ---- */
 
-static bool next_line(struct lines *l, struct sdp_slice *line) {
+static bool read_line_of_any_length(struct lines *l, struct sdp_slice *line) {
 	if (l->at == l->end)
 		return false;
 	const char *stop = l->at;
@@ -50,7 +55,16 @@ static bool next_line(struct lines *l, struct sdp_slice *line) {
 	return true;
 }
 
-/* Empty lines at the end of a text that was pasted are no lines. */
+/* Empty lines come from copying and pasting too; they count, and say nothing. */
+static bool next_line(struct lines *l, struct sdp_slice *line) {
+	do {
+		if (!read_line_of_any_length(l, line))
+			return false;
+	} while (line->len == 0);
+	return true;
+}
+
+/* Those at the end do not count, so that what is missing there is missing behind the last line. */
 static const char *end_of_text(const char *text, size_t len) {
 	while (len && strchr(" \t\r\n", text[len - 1]) && text[len - 1])
 		len--;
@@ -109,27 +123,28 @@ static int read_opening(struct parser *p) {
 	return 0;
 }
 
-static const char *read_time(struct parser *p, struct sdp_slice value) {
+static const char *read_time(struct sdp_slice value) {
 	struct sdp_slice start, stop, more;
 	uint64_t n;
 	if (!sdp_word(&value, " ", &start) || !sdp_number(start, UINT64_MAX, &n) || !sdp_word(&value, " ", &stop) ||
 	    !sdp_number(stop, UINT64_MAX, &n) || sdp_word(&value, " ", &more))
 		return "t= has to have two numbers";
-	p->has_time = true;
 	return NULL;
 }
 
 /* "BUNDLE 0 1 ..." of RFC 9143; other groups, and a second one of this kind, mean nothing here. */
 static void read_group(struct parser *p, struct sdp_slice value) {
 	struct sdp_slice semantics;
-	if (sdp_word(&value, " ", &semantics) && sdp_slice_is(semantics, "BUNDLE") && !p->group.s)
-		p->group = value;
+	if (p->has_group || !sdp_word(&value, " ", &semantics) || !sdp_slice_is(semantics, "BUNDLE"))
+		return;
+	p->has_group = true;
+	while (p->group_count < SDP_SECTIONS_MAX && sdp_word(&value, " ", &p->group[p->group_count]))
+		p->group_count++;
 }
 
-static bool group_holds(struct sdp_slice group, struct sdp_slice mid) {
-	struct sdp_slice word;
-	while (group.s && sdp_word(&group, " ", &word)) {
-		if (sdp_slices_equal(word, mid))
+static bool group_holds(const struct parser *p, struct sdp_slice mid) {
+	for (size_t i = 0; i < p->group_count; i++) {
+		if (sdp_slices_equal(p->group[i], mid))
 			return true;
 	}
 	return false;
@@ -142,8 +157,6 @@ static const char *read_media(struct parser *p, struct sdp_slice value) {
 	struct sdp *out = p->out;
 	struct sdp_slice port, digits;
 	uint64_t n;
-	if (out->section_count == SDP_SECTIONS_MAX)
-		return "more than 64 sections";
 	struct sdp_section *s = &out->sections[out->section_count];
 	*s = (struct sdp_section){0};
 	if (!sdp_word(&value, " ", &s->media) || !sdp_word(&value, " ", &port) || !sdp_word(&value, " ", &s->proto))
@@ -205,9 +218,9 @@ static const char *read_line(struct parser *p, struct sdp_slice line) {
 		return wrong;
 	switch (line.s[0]) {
 	case 't':
-		return p->out->section_count ? "t= has to stand before the first m=" : read_time(p, value);
+		return p->out->section_count ? "t= has to stand before the first m=" : read_time(value);
 	case 'm':
-		return p->has_time ? read_media(p, value) : "t= has to stand before the first m=";
+		return read_media(p, value);
 	case 'a':
 		return read_attribute_frame(p, value);
 	case 'v':
@@ -225,11 +238,15 @@ static int read_frame(struct parser *p) {
 	if (error)
 		return error;
 	while (next_line(&p->lines, &line)) {
+		if (line.s[0] == 'm' && p->out->section_count == SDP_SECTIONS_MAX) {
+			fail(p, p->lines.number, "more than " STRING(SDP_SECTIONS_MAX) " sections");
+			return SLUICE_LIMIT;
+		}
 		const char *wrong = read_line(p, line);
 		if (wrong)
 			return fail(p, p->lines.number, wrong);
 	}
-	return p->has_time ? 0 : fail(p, p->lines.number + 1, "t= is missing");
+	return 0;
 }
 
 /* ---- which section is ours? ---- */
@@ -250,7 +267,7 @@ static void choose_data(struct parser *p) {
 	for (size_t i = 0; i < out->section_count; i++) {
 		struct sdp_section *s = &out->sections[i];
 		struct span *span = &p->spans[i];
-		span->in_group = s->mid.s && group_holds(p->group, s->mid);
+		span->in_group = s->mid.s && group_holds(p, s->mid);
 		s->is_data = is_data(s, span->old_form);
 		/* RFC 9143, 6: port 0 with bundle-only is a section that lives in its group alone; everywhere else 0 is a refusal. */
 		s->rejected = s->port == 0 && !(span->bundle_only && span->in_group);
@@ -282,11 +299,10 @@ static int read_level(struct parser *p, const struct span *span, enum sdp_level 
  * transport has nothing to do with it. NULL: none but the data section itself. */
 static const struct span *shared_transport(const struct parser *p) {
 	const struct sdp *out = p->out;
-	struct sdp_slice group = p->group, mid;
 	const struct span *data = &p->spans[out->data];
-	while (data->in_group && group.s && sdp_word(&group, " ", &mid)) {
+	for (size_t g = 0; data->in_group && g < p->group_count; g++) {
 		for (size_t i = 0; i < out->section_count; i++) {
-			if (out->sections[i].rejected || !sdp_slices_equal(out->sections[i].mid, mid))
+			if (out->sections[i].rejected || !sdp_slices_equal(out->sections[i].mid, p->group[g]))
 				continue;
 			bool same = !data->ufrag.s || sdp_slices_equal(data->ufrag, p->spans[i].ufrag);
 			return (int)i != out->data && same ? &p->spans[i] : NULL;
@@ -308,6 +324,11 @@ static int read_attributes(struct parser *p) {
 /* ---- all of it ---- */
 
 int sdp_parse(const char *text, size_t len, struct sdp *out, struct sdp_fault *fault) {
+	static const char bom[] = "\xef\xbb\xbf"; /* editors put one in front of UTF-8 */
+	if (len >= sizeof bom - 1 && memcmp(text, bom, sizeof bom - 1) == 0) {
+		text += sizeof bom - 1;
+		len -= sizeof bom - 1;
+	}
 	struct parser p = {.out = out, .lines = {.at = text, .end = end_of_text(text, len)}};
 	/* RFC 8841, 6.1: "If the SDP 'max-message-size' attribute is not present, the default value is 64K". */
 	*out = (struct sdp){.data = -1, .sctp_port = 5000, .max_message_size = 65536};

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SDP_SECTIONS_MAX 64
+#define SDP_SECTIONS_MAX 128
 #define SDP_CANDIDATES_MAX 128
 #define SDP_FINGERPRINTS_MAX 8
 
@@ -49,8 +49,8 @@ struct sdp {
 	uint64_t max_message_size;                       /* 65536 where it is not said (RFC 8841, 6.1); 0: no limit */
 	struct sdp_slice sctp_init;                      /* base64, of draft-hancke-tsvwg-snap */
 	struct sdp_slice candidates[SDP_CANDIDATES_MAX]; /* "candidate:..." */
-	size_t candidate_count;                          /* of those that fit; more are counted in candidates_skipped */
-	size_t candidates_skipped;
+	size_t candidate_count;                          /* of those that fit */
+	size_t candidates_skipped;                       /* those beyond the bound, and lines without a value */
 	bool end_of_candidates;
 };
 
@@ -59,9 +59,14 @@ struct sdp_fault {
 	const char *text; /* static: what is wrong with it */
 };
 
-/* Lines end with CR LF, LF or CR. Returns 0 or SLUICE_MALFORMED with *fault filled in (fault may be NULL): a line that is not "x=...", a
- * missing v= o= s= or t= in its place, a number that is none, a known attribute with a value that it cannot have (credentials of
- * illegal length or alphabet among them). Unknown attributes and sections are no fault. Which sections and fields must be there for
+/* Lines end with CR LF, LF or CR; a BOM in front, empty lines, and blanks around a value are passed over. Returns 0, or with *fault
+ * filled in (fault may be NULL)
+ *   SLUICE_MALFORMED  a line that is not "x=...", a missing v= o= or s= in its place, a number that is none, a known attribute that the
+ *                     connection depends on with a value that it cannot have
+ *   SLUICE_LIMIT      more than SDP_SECTIONS_MAX sections
+ * Unknown attributes and sections are no fault, nor is a wrong value of what can be done without: candidates, ice-options, tls-id,
+ * sctp-init. What other stacks write against the RFCs and read of each other is read: no t= line, and '-', '_', '=' and '#' in
+ * credentials. Which sections and fields must be there for
  * an offer or answer is sdp_validate's. out holds slices of text, so text has to outlive it. */
 int sdp_parse(const char *text, size_t len, struct sdp *out, struct sdp_fault *fault);
 
@@ -98,6 +103,8 @@ struct sdp_description {
 
 /* With CR LF. Nothing of the offer is repeated but what has to be: media, protocols, formats and mids. Returns the length without the NUL that is written behind it, or SLUICE_NO_SPACE. */
 int sdp_format(const struct sdp_description *d, char *text, size_t size);
+/* Bytes that an answer to this offer needs for what it repeats of it. */
+size_t sdp_mirror_size(const struct sdp *offer);
 
 /* Base64 (RFC 4648, 4); encoding writes a NUL behind the text, decoding takes text with and without padding. Return the length or SLUICE_NO_SPACE / SLUICE_MALFORMED. */
 int base64_encode(const void *data, size_t len, char *text, size_t size);

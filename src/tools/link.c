@@ -333,7 +333,7 @@ static void on_role(void *ctx, bool offer) {
 
 static void refuse_description(struct link *link, const char *what, int error) {
 	const char *why = "";
-	unsigned line = error == SLUICE_MALFORMED ? sluice_peer_description_error(link->peer, &why) : 0;
+	unsigned line = sluice_peer_description_error(link->peer, &why);
 	if (line)
 		link_fail(link, "the other side's %s cannot be used: line %u: %s", what, line, why);
 	else

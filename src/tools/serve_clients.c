@@ -105,10 +105,9 @@ __attribute__((format(printf, 3, 4))) static bool refuse(struct refusal *why, un
 static bool take_offer(struct client *c, const char *offer, size_t len, struct refusal *why) {
 	const char *text = "";
 	int error = sluice_peer_set_remote_description(c->peer, SLUICE_SDP_OFFER, offer, len);
-	if (error == SLUICE_MALFORMED || error == SLUICE_UNSUPPORTED || error == SLUICE_INVALID) {
-		why->line = sluice_peer_description_error(c->peer, &text);
+	why->line = sluice_peer_description_error(c->peer, &text);
+	if (*text || error == SLUICE_MALFORMED || error == SLUICE_INVALID)
 		return refuse(why, 400, "%s", *text ? text : sluice_error_text(error));
-	}
 	if (!error)
 		error = sluice_peer_set_local_description(c->peer, SLUICE_SDP_ANSWER, NULL);
 	if (!error)
