@@ -50,11 +50,11 @@ ALL_CFLAGS := -std=gnu11 $(WARNINGS) -fvisibility=hidden -fPIC $(SAN_FLAGS) $(DE
 # Tests, benches and fuzz targets may include the tree's helpers as well.
 HELPER_CFLAGS := -I. -Itests -Ibench
 
+# What an app that links the archive has to name beside it (sluice.pc says the same).
 LIBS := -lssl -lcrypto -lev -lcares $(if $(MIMALLOC),-lmimalloc) -lm
 # The tool's alone; the library needs neither.
 TOOL_LIBS := -ljansson -lmicrohttpd
 CHECK_LIBS = $(shell pkg-config --libs check)
-# What an app that links the archive has to name beside it (sluice.pc says the same).
 LINK := $(CC) $(SAN_FLAGS) $(CFLAGS) $(LDFLAGS)
 
 # ---- what there is ----
@@ -338,18 +338,16 @@ docs:
 MAN_PAGES := $(sort $(wildcard src/tools/*.1))
 D := $(DESTDIR)
 
-$(OUT)/sluice.pc: sluice.pc.in include/sluice.h FORCE
-	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|' \
-		-e 's|@INCLUDEDIR@|$(INCLUDEDIR:$(PREFIX)/%=$${prefix}/%)|' -e 's|@VERSION@|$(VERSION)|' \
-		-e 's|@MIMALLOC@|$(if $(MIMALLOC),-lmimalloc)|' sluice.pc.in >$@
-
-install: all $(OUT)/sluice.pc
+install: all
 	$(INSTALL) -d $(D)$(LIBDIR) $(D)$(PKGCONFIGDIR) $(D)$(INCLUDEDIR)/sluice $(D)$(BINDIR)
 	$(INSTALL) -m 644 $(STATIC) $(D)$(LIBDIR)/libsluice.a
 	$(INSTALL) -m 755 $(SHARED) $(D)$(LIBDIR)/libsluice.so.$(VERSION)
 	ln -sf libsluice.so.$(VERSION) $(D)$(LIBDIR)/libsluice.so.$(SOVERSION)
 	ln -sf libsluice.so.$(VERSION) $(D)$(LIBDIR)/libsluice.so
-	$(INSTALL) -m 644 $(OUT)/sluice.pc $(D)$(PKGCONFIGDIR)/sluice.pc
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|' \
+		-e 's|@INCLUDEDIR@|$(INCLUDEDIR:$(PREFIX)/%=$${prefix}/%)|' -e 's|@VERSION@|$(VERSION)|' \
+		-e 's|@MIMALLOC@|$(if $(MIMALLOC),-lmimalloc)|' sluice.pc.in >$(D)$(PKGCONFIGDIR)/sluice.pc
+	chmod 644 $(D)$(PKGCONFIGDIR)/sluice.pc
 	$(INSTALL) -m 644 include/sluice.h $(D)$(INCLUDEDIR)/sluice.h
 	$(INSTALL) -m 644 $(wildcard include/sluice/*.h) $(D)$(INCLUDEDIR)/sluice/
 ifneq ($(TOOL),)
