@@ -73,7 +73,7 @@ static const char help[] =
 	"  --open N               the time to an open channel, N times, instead of throughput\n"
 	"\n"
 	"How:\n"
-	"  --mtu BYTES            largest datagram, 400 to 16384 (1200)\n"
+	"  --mtu BYTES            size of datagrams at the start, 400 to 16384 (1200); see --mtu-max\n"
 	"  --window BYTES         receive window and send buffer, 4096 to 1073741824\n"
 	"  --json                 one JSON object on stdout instead of lines\n"
 	"  --timeout S            give up when there is no answer for so long, 0.1 to 3600 (10)\n";
