@@ -411,13 +411,22 @@ START_TEST(test_no_name_leads_out_of_the_folder) {
 	static const struct {
 		const char *name, *stored; /* NULL: refused */
 	} names[] = {
-		{"../up", "up"},      {"/etc/up", "up"},
-		{"a/../../up", "up"}, {"c:\\\\dir\\\\up", "up"},
-		{"..", NULL},         {".", NULL},
-		{"", NULL},           {"a/", NULL},
-		{"../..", NULL},      {".profile", "_profile"},
-		{"..up", "_.up"},     {"a\\u001b[2Jb", "a_[2Jb"},
+		{"../up", "up"},
+		{"/etc/up", "up"},
+		{"a/../../up", "up"},
+		{"c:\\\\dir\\\\up", "up"},
+		{"..", NULL},
+		{".", NULL},
+		{"", NULL},
+		{"a/", NULL},
+		{"../..", NULL},
+		{".profile", "_profile"},
+		{"..up", "_.up"},
+		{"a\\u001b[2Jb", "a_[2Jb"},
 		{"a\\nb", "a_b"},
+		{"fdp.\\u202eexe", "fdp._exe"},
+		{"a\\u009b31mb", "a_31mb"},
+		{"caf\xc3\xa9", "caf\xc3\xa9"},
 	};
 	set_up();
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -441,6 +450,17 @@ START_TEST(test_no_name_leads_out_of_the_folder) {
 	longest[245] = 0;
 	ck_assert(!transfer_safe_name(longest, out, sizeof out));
 	ck_assert(transfer_safe_name(longest + 1, out, sizeof out));
+	tear_down();
+}
+END_TEST
+
+START_TEST(test_a_file_whose_name_is_no_utf_8_arrives_under_one_that_is) {
+	set_up();
+	char *paths[] = {make_file(w.source, "J\xc3\xbcrgen caf\xe9", 10, 1), make_file(w.source, "one\ntwo", 10, 2)};
+	transfer(paths, 2, false);
+	ck_assert_uint_eq(w.received.events[TRANSFER_FILE_DONE], 2);
+	ck_assert(same(paths[0], path_in(w.target, "J\xc3\xbcrgen caf_")));
+	ck_assert(same(paths[1], path_in(w.target, "one_two")));
 	tear_down();
 }
 END_TEST
@@ -528,5 +548,6 @@ SUITE("transfer", test_files_of_every_size_arrive_with_their_names_and_times, te
       test_a_longer_part_is_not_gone_on_with, test_what_is_there_is_replaced_by_force_only, test_the_same_file_is_not_sent_again,
       test_a_file_that_cannot_be_sent_is_told_and_the_next_one_follows, test_a_file_that_shrinks_is_given_up,
       test_a_flipped_bit_is_found_by_the_hash, test_two_transfers_of_one_file_do_not_meet_in_one_part,
-      test_no_name_leads_out_of_the_folder, test_a_link_in_the_place_of_a_part_is_not_followed,
-      test_who_does_not_keep_to_the_protocol_is_left, test_a_receiver_that_does_not_keep_to_the_protocol_is_left)
+      test_no_name_leads_out_of_the_folder, test_a_file_whose_name_is_no_utf_8_arrives_under_one_that_is,
+      test_a_link_in_the_place_of_a_part_is_not_followed, test_who_does_not_keep_to_the_protocol_is_left,
+      test_a_receiver_that_does_not_keep_to_the_protocol_is_left)
