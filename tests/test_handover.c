@@ -423,7 +423,7 @@ END_TEST
 	              sizeof(type))
 
 START_TEST(test_who_adds_a_field_thinks_of_the_hand_over) {
-	SAME(struct sluice_sctp, 3272);
+	SAME(struct sluice_sctp, 3288);
 	SAME(struct outgoing, 224);
 	SAME(struct tx_message, 64);
 	SAME(struct tx_stream, 248);
@@ -448,7 +448,7 @@ START_TEST(test_who_adds_a_field_thinks_of_the_hand_over) {
 	SAME(struct rx_message, 144);
 	SAME(struct reconfig, 128);
 	SAME(struct event_node, 24);
-	SAME(sluice_sctp_config, 192);
+	SAME(sluice_sctp_config, 200);
 	SAME(sluice_sctp_stats, 400);
 }
 END_TEST

@@ -86,6 +86,9 @@ typedef struct sluice_sctp_config {
 	uint64_t rto_initial, rto_min, rto_max;
 	uint64_t cookie_lifetime;    /* ns; 60 s */
 	uint64_t heartbeat_interval; /* ns; 30 s; SLUICE_NEVER: none */
+	/* How long a shutdown may take from its SHUTDOWN or SHUTDOWN ACK on, in ns (RFC 9260, 9.2: T5-shutdown-guard). A peer that still sends
+	 * then is aborted, and what it had left is lost. 5 times rto_max, or 300 s if that is more; SLUICE_NEVER: no limit. */
+	uint64_t shutdown_guard;
 	uint64_t sack_delay; /* of the acknowledgement of a single packet, ns, at most 500 ms; a quarter of the round-trip time,
 	                      * 1..20 ms */
 	uint32_t init_max_retransmits;        /* 8 */
@@ -163,8 +166,9 @@ SLUICE_API int sluice_sctp_connect_described(sluice_sctp *a, const void *remote_
 /* Stops (true) or resumes (false) answering INIT while CLOSED. */
 SLUICE_API void sluice_sctp_refuse(sluice_sctp *a, bool refuse);
 
-/* Ends gracefully: everything accepted is delivered first, then SHUTDOWN is exchanged. A CLOSED event follows. Sending is
- * refused from here on. SLUICE_WRONG_STATE when CLOSED. RFC 9260, 9.2. */
+/* Ends gracefully: everything accepted is delivered first, then SHUTDOWN is exchanged. An ENDED event follows. Sending is
+ * refused from here on. What the peer still has to send is delivered too, as long as config.shutdown_guard lets it.
+ * SLUICE_WRONG_STATE when CLOSED. RFC 9260, 9.2. */
 SLUICE_API int sluice_sctp_shutdown(sluice_sctp *a);
 
 /* Ends at once with an ABORT (user-initiated, cause 12) that carries `reason` (may be NULL). An ENDED event with

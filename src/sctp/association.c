@@ -13,11 +13,22 @@ void sluice_sctp_config_init(sluice_sctp_config *config) {
 	*config = (sluice_sctp_config){.size = sizeof *config};
 }
 
+/* More than two years; what is added to a clock must not run over. */
+#define DURATION_MAX (UINT64_C(1) << 56)
+
 #define DEFAULT(field, value)                                                                                                    \
 	do {                                                                                                                     \
 		if (c->field == 0)                                                                                               \
 			c->field = (value);                                                                                      \
 	} while (0)
+
+/* RFC 9260, 9.2: T5-shutdown-guard "SHOULD be set to the recommended value of 5 times 'RTO.Max'", which is 60 s there. Ours is 3 s, and
+ * five times that is less than an honest peer may need for what it has accepted: on a slow or lossy path its messages would be lost. */
+static uint64_t default_guard(uint64_t rto_max) {
+	if (rto_max > DURATION_MAX)
+		return SLUICE_NEVER; /* it is refused anyway */
+	return 5 * (rto_max > 60 * SLUICE_S ? rto_max : 60 * SLUICE_S);
+}
 
 static void config_complete(sluice_sctp_config *c) {
 	bool window_grows = c->receive_window == 0;
@@ -38,6 +49,7 @@ static void config_complete(sluice_sctp_config *c) {
 	DEFAULT(rto_max, 3 * SLUICE_S);
 	DEFAULT(cookie_lifetime, 60 * SLUICE_S);
 	DEFAULT(heartbeat_interval, 30 * SLUICE_S);
+	DEFAULT(shutdown_guard, default_guard(c->rto_max));
 	DEFAULT(init_max_retransmits, 8);
 	DEFAULT(association_max_retransmits, 10);
 	DEFAULT(initial_window, 10 * c->mtu);
@@ -54,13 +66,11 @@ static void config_complete(sluice_sctp_config *c) {
 		c->receive_window_max = c->receive_window;
 }
 
-/* More than two years; what is added to a clock must not run over. */
-#define DURATION_MAX (UINT64_C(1) << 56)
-
 static bool durations_valid(const sluice_sctp_config *c) {
 	return c->rto_initial <= DURATION_MAX && c->rto_min <= c->rto_max && c->rto_max <= DURATION_MAX &&
 	       c->cookie_lifetime <= DURATION_MAX && c->sack_delay <= 500 * SLUICE_MS &&
-	       (c->heartbeat_interval <= DURATION_MAX || c->heartbeat_interval == SLUICE_NEVER);
+	       (c->heartbeat_interval <= DURATION_MAX || c->heartbeat_interval == SLUICE_NEVER) &&
+	       (c->shutdown_guard <= 5 * DURATION_MAX || c->shutdown_guard == SLUICE_NEVER);
 }
 
 static bool config_valid(const sluice_sctp_config *c) {
@@ -252,10 +262,11 @@ void association_fail(sluice_sctp *a, int error, uint16_t cause, bool with_text,
 
 bool association_count_error(sluice_sctp *a) {
 	/* RFC 9260, 8.1: beyond Association.Max.Retrans errors in a row the peer endpoint counts as unreachable, and the
-	 * association enters the CLOSED state. */
+	 * association enters the CLOSED state. The path may be broken in one direction only: the ABORT spares the peer the same wait. */
 	if (++a->error_count <= a->config.association_max_retransmits)
 		return false;
-	association_end(a, SLUICE_TIMED_OUT, "no answer from the peer after %u retransmissions", (unsigned)a->error_count - 1);
+	association_fail(a, SLUICE_TIMED_OUT, WIRE_CAUSE_USER_ABORT, true, "no answer from the peer after %u retransmissions",
+	                 (unsigned)a->error_count - 1);
 	return true;
 }
 

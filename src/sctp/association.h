@@ -32,6 +32,7 @@ enum timer {
 	TIMER_T1, /* INIT, COOKIE-ECHO */
 	TIMER_T2, /* SHUTDOWN, SHUTDOWN-ACK */
 	TIMER_T3, /* DATA, FORWARD-TSN */
+	TIMER_T5, /* the shutdown as a whole */
 	TIMER_SACK,
 	TIMER_HEARTBEAT,     /* when to send the next one */
 	TIMER_HEARTBEAT_ACK, /* how long to wait for its answer */
@@ -330,6 +331,9 @@ void shutdown_chunk(sluice_sctp *a, const struct wire_chunk *c);
 void shutdown_ack_chunk(sluice_sctp *a, struct packet *p);
 void shutdown_complete_chunk(sluice_sctp *a);
 void shutdown_timeout(sluice_sctp *a);
+void shutdown_guard_expired(sluice_sctp *a);
+void shutdown_sent(sluice_sctp *a);       /* a SHUTDOWN or a SHUTDOWN ACK was written */
+void shutdown_heard_data(sluice_sctp *a); /* in SHUTDOWN-SENT */
 
 /* ---- reconfig.c ---- */
 void reconfig_start(sluice_sctp *a, uint32_t peer_tsn); /* sequence numbers, with the peer's initial TSN */

@@ -216,9 +216,7 @@ void data_batch_end(sluice_sctp *a, uint32_t packets_with_data) {
 	if (a->window->held > a->rwnd.size / 2)
 		reassembly_relieve(&a->in);
 	if (a->state == SLUICE_SCTP_SHUTDOWN_SENT) {
-		/* RFC 9260, 9.2: "While in the SHUTDOWN-SENT state, the SHUTDOWN chunk sender MUST immediately respond to each received packet
-		 * containing one or more DATA chunks with a SHUTDOWN chunk and restart the T2-shutdown timer"; with the SACK beside it. */
-		a->pending |= PENDING_SHUTDOWN | PENDING_SACK;
+		shutdown_heard_data(a);
 		return;
 	}
 	/* RFC 9260, 6.2: "an acknowledgement SHOULD be generated for at least every second packet (not every second DATA chunk)

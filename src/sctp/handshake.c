@@ -104,8 +104,9 @@ void handshake_describe(const sluice_sctp *a, struct writer *w) {
 void handshake_timeout(sluice_sctp *a) {
 	timer_stop(a, TIMER_T1);
 	if (++a->t1_retries > a->config.init_max_retransmits) {
-		association_end(a, SLUICE_TIMED_OUT, "no answer to %s after %u retransmissions",
-		                a->state == SLUICE_SCTP_COOKIE_WAIT ? "INIT" : "COOKIE-ECHO", (unsigned)a->t1_retries - 1);
+		/* Who got our COOKIE-ECHO is established, and hears of the end. Who got our INIT has no state. */
+		association_fail(a, SLUICE_TIMED_OUT, WIRE_CAUSE_USER_ABORT, true, "no answer to %s after %u retransmissions",
+		                 a->state == SLUICE_SCTP_COOKIE_WAIT ? "INIT" : "COOKIE-ECHO", (unsigned)a->t1_retries - 1);
 		return;
 	}
 	a->t1_rto = 2 * a->t1_rto > a->config.rto_max ? a->config.rto_max : 2 * a->t1_rto;

@@ -240,12 +240,12 @@ static void fill_control(sluice_sctp *a, struct writer *w) {
 	if (a->pending & PENDING_SHUTDOWN && writer_room(w) >= 8) {
 		wire_shutdown_write(w, (uint32_t)a->map.cum);
 		a->pending &= ~(uint32_t)PENDING_SHUTDOWN;
-		timer_start(a, TIMER_T2, a->t2_rto);
+		shutdown_sent(a);
 	}
 	if (a->pending & PENDING_SHUTDOWN_ACK && writer_room(w) >= 4) {
 		wire_chunk_write(w, WIRE_SHUTDOWN_ACK, 0, NULL, 0);
 		a->pending &= ~(uint32_t)PENDING_SHUTDOWN_ACK;
-		timer_start(a, TIMER_T2, a->t2_rto);
+		shutdown_sent(a);
 	}
 }
 

@@ -88,6 +88,29 @@ void shutdown_complete_chunk(sluice_sctp *a) {
 	association_end(a, 0, "shut down");
 }
 
+/* The guard runs from the first SHUTDOWN or SHUTDOWN ACK on, and nothing that the peer says starts it anew. RFC 9260, 9.2, gives it to the
+ * sender of the SHUTDOWN; the sender of the SHUTDOWN ACK needs it against a peer that repeats its SHUTDOWN for ever. */
+void shutdown_sent(sluice_sctp *a) {
+	timer_start(a, TIMER_T2, a->t2_rto);
+	if (!timer_running(a, TIMER_T5) && a->config.shutdown_guard != SLUICE_NEVER)
+		timer_start(a, TIMER_T5, a->config.shutdown_guard);
+}
+
+/* RFC 9260, 9.2: "While in the SHUTDOWN-SENT state, the SHUTDOWN chunk sender MUST immediately respond to each received packet containing one
+ * or more DATA chunks with a SHUTDOWN chunk and restart the T2-shutdown timer"; with the SACK beside it. A peer that still has something to
+ * send is not a silent one, so its retransmissions are not counted; how long it may go on is for the guard to say. */
+void shutdown_heard_data(sluice_sctp *a) {
+	a->pending |= PENDING_SHUTDOWN | PENDING_SACK;
+	a->error_count = 0;
+	a->t2_rto = a->rto.rto;
+}
+
+void shutdown_guard_expired(sluice_sctp *a) {
+	/* 9.2: "At the expiration of this timer, the sender SHOULD abort the association by sending an ABORT chunk." */
+	association_fail(a, SLUICE_TIMED_OUT, WIRE_CAUSE_USER_ABORT, true, "the shutdown was not over after %u ms",
+	                 (unsigned)(a->config.shutdown_guard / SLUICE_MS));
+}
+
 void shutdown_timeout(sluice_sctp *a) {
 	timer_stop(a, TIMER_T2);
 	if (association_count_error(a))

@@ -94,6 +94,7 @@ static void (*const on_expiry[TIMER_COUNT])(sluice_sctp *a) = {
 	[TIMER_T1] = handshake_timeout,
 	[TIMER_T2] = shutdown_timeout,
 	[TIMER_T3] = ack_t3_expired,
+	[TIMER_T5] = shutdown_guard_expired,
 	[TIMER_SACK] = sack_due,
 	[TIMER_HEARTBEAT] = heartbeat_due,
 	[TIMER_HEARTBEAT_ACK] = heartbeat_unanswered,

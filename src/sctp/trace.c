@@ -357,10 +357,19 @@ void trace_on_lost(struct trace *t, uint64_t tsn, uint32_t len) {
 }
 
 static const char *const timer_names[] = {
-	[TIMER_T1] = "T1-init",        [TIMER_T2] = "T2-shutdown",      [TIMER_T3] = "T3-rtx",
-	[TIMER_SACK] = "sack",         [TIMER_HEARTBEAT] = "heartbeat", [TIMER_HEARTBEAT_ACK] = "heartbeat_ack",
-	[TIMER_RECONFIG] = "reconfig", [TIMER_PROBE] = "window_probe",  [TIMER_RACK] = "rack",
-	[TIMER_TLP] = "tlp",           [TIMER_PACE] = "pace",           [TIMER_PMTU] = "pmtu",
+	[TIMER_T1] = "T1-init",
+	[TIMER_T2] = "T2-shutdown",
+	[TIMER_T3] = "T3-rtx",
+	[TIMER_T5] = "T5-shutdown-guard",
+	[TIMER_SACK] = "sack",
+	[TIMER_HEARTBEAT] = "heartbeat",
+	[TIMER_HEARTBEAT_ACK] = "heartbeat_ack",
+	[TIMER_RECONFIG] = "reconfig",
+	[TIMER_PROBE] = "window_probe",
+	[TIMER_RACK] = "rack",
+	[TIMER_TLP] = "tlp",
+	[TIMER_PACE] = "pace",
+	[TIMER_PMTU] = "pmtu",
 };
 _Static_assert(sizeof timer_names / sizeof *timer_names == TIMER_COUNT, "each timer has a name");
 
