@@ -175,6 +175,475 @@ START_TEST(test_unpolled_resets_are_bounded_and_the_rest_is_in_progress) {
 }
 END_TEST
 
+/* ---- many streams in one request ---- */
+
+/* The request that is under way, whole: its type, number and streams. */
+struct asked {
+	uint16_t type;
+	uint32_t seq;
+	size_t count;
+	uint16_t ids[1000];
+};
+
+static struct asked asked_for(const struct wire_reconfig *r) {
+	ck_assert_uint_ne(r->type, WIRE_PARAM_RECONFIG_RESPONSE);
+	struct asked a = {.type = r->type, .seq = r->request_seq, .count = r->stream_count};
+	for (size_t i = 0; i < a.count; i++)
+		a.ids[i] = wire_reconfig_stream(r, i);
+	return a;
+}
+
+static struct asked next_request(struct script *s) {
+	struct wire_reconfig r;
+	ck_assert_msg(next_reconfig(s, &r), "no request came");
+	return asked_for(&r);
+}
+
+/* In the packet that was looked at last, a chunk further. */
+static struct asked request_behind_an_answer(struct script *s) {
+	const struct script_packet *p = &s->packets[s->read - 1];
+	struct wire_chunk c;
+	struct wire_param param;
+	struct wire_reconfig r;
+	ck_assert(packet_chunk(p->bytes, p->len, WIRE_RE_CONFIG, 1, &c));
+	struct reader reader = reader_of(c.value, c.len);
+	ck_assert_int_eq(wire_param_next(&reader, &param), 1);
+	ck_assert_int_eq(wire_reconfig_read(&param, &r), 0);
+	return asked_for(&r);
+}
+
+static void answer(struct script *s, uint32_t seq, uint32_t result) {
+	struct wire_reconfig r = {.type = WIRE_PARAM_RECONFIG_RESPONSE, .response_seq = seq, .result = result};
+	give_reconfig(s, &r);
+}
+
+static void reset_streams(struct script *s, uint16_t first, uint16_t count) {
+	for (uint16_t i = 0; i < count; i++)
+		ck_assert_int_eq(sluice_sctp_reset_stream(s->sctp, (uint16_t)(first + i)), 0);
+	script_collect(s);
+}
+
+static unsigned refused(const struct script *s) {
+	unsigned n = 0;
+	for (size_t i = 0; i < s->event_count; i++)
+		n += s->events[i].type == SLUICE_SCTP_RESET_OUT && s->events[i].error == SLUICE_REFUSED;
+	return n;
+}
+
+START_TEST(test_streams_that_are_reset_one_after_the_other_go_in_one_request) {
+	struct script s;
+	started(&s);
+	reset_streams(&s, 10, 1000);
+	unsigned requests = 0, listed = 0;
+	while (listed < 1000) {
+		struct asked a = next_request(&s);
+		ck_assert_uint_eq(a.type, WIRE_PARAM_OUTGOING_RESET);
+		for (size_t i = 0; i < a.count; i++)
+			ck_assert_uint_eq(a.ids[i], 10 + listed++);
+		requests++;
+		script_skip(&s);
+		s.event_count = 0;
+		answer(&s, a.seq, WIRE_RESULT_PERFORMED);
+		ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), a.count);
+	}
+	ck_assert_uint_le(requests, 5);
+	script_run(&s, s.now + 5 * SLUICE_S);
+	ck_assert_uint_eq(script_pending(&s, WIRE_RE_CONFIG), 0);
+	ck_assert_uint_eq(s.sctp->out.streams.count, 0); /* nothing was ever sent on them, so nothing is left of them */
+	script_free(&s);
+}
+END_TEST
+
+/* A request is sent again as it was, so it has to fit the smallest packets there are. */
+START_TEST(test_a_list_fits_the_smallest_packets) {
+	sluice_sctp_config c;
+	sluice_sctp_config_init(&c);
+	c.mtu = 296;
+	struct script s;
+	script_init(&s, &c);
+	ck_assert(script_open_passive(&s));
+	reset_streams(&s, 0, 500);
+	struct asked a = next_request(&s);
+	ck_assert_uint_gt(a.count, 100);
+	answer(&s, a.seq, WIRE_RESULT_PERFORMED);
+	ck_assert_uint_gt(next_request(&s).count, 100);
+	script_free(&s);
+}
+END_TEST
+
+/* Linux and others refuse the list whole when one stream of it is beyond their count. */
+START_TEST(test_a_stream_that_a_peer_refuses_is_found_in_its_list_and_the_others_are_reset) {
+	for (uint16_t wrong = 0; wrong < 200; wrong = (uint16_t)(wrong + 1 + wrong / 3)) {
+		struct script s;
+		started(&s);
+		reset_streams(&s, 0, 200);
+		unsigned requests = 0;
+		while (script_events(&s, SLUICE_SCTP_RESET_OUT) < 200) {
+			struct asked a = next_request(&s);
+			bool bad = false;
+			for (size_t i = 0; i < a.count; i++)
+				bad |= a.ids[i] == wrong;
+			ck_assert_uint_lt(++requests, 20);
+			script_skip(&s);
+			answer(&s, a.seq, bad ? WIRE_RESULT_WRONG_SSN : WIRE_RESULT_PERFORMED);
+		}
+		ck_assert_uint_eq(refused(&s), 1);
+		/* Lists are whole again. */
+		s.event_count = 0;
+		script_skip(&s);
+		reset_streams(&s, 300, 200);
+		ck_assert_uint_eq(next_request(&s).count, 200);
+		script_free(&s);
+	}
+}
+END_TEST
+
+START_TEST(test_a_peer_that_takes_no_lists_gets_one_stream_at_a_time_from_then_on) {
+	struct script s;
+	started(&s);
+	reset_streams(&s, 0, 64);
+	unsigned lists = 0;
+	while (script_events(&s, SLUICE_SCTP_RESET_OUT) < 64) {
+		struct asked a = next_request(&s);
+		lists += a.count > 1;
+		script_skip(&s);
+		answer(&s, a.seq, a.count > 1 ? WIRE_RESULT_DENIED : WIRE_RESULT_PERFORMED);
+	}
+	ck_assert_uint_eq(refused(&s), 0);
+	ck_assert_uint_eq(lists, 6); /* 64, 32, 16, 8, 4, 2 */
+	script_skip(&s);
+	reset_streams(&s, 100, 10);
+	ck_assert_uint_eq(next_request(&s).count, 1);
+	script_free(&s);
+}
+END_TEST
+
+/* dcSCTP says that it was performed, and the application above it stops at the first stream that it does not know. */
+START_TEST(test_a_stream_that_the_peer_may_not_know_stands_last_and_alone_of_its_kind) {
+	struct script s;
+	started(&s);
+	for (uint16_t i = 0; i < 30; i++) {
+		ck_assert_int_eq(sluice_sctp_set_doubtful(s.sctp, i, i % 3 == 0), 0);
+		ck_assert_int_eq(sluice_sctp_reset_stream(s.sctp, i), 0);
+	}
+	script_collect(&s);
+	struct asked a = next_request(&s);
+	ck_assert_uint_eq(a.count, 21);
+	for (size_t i = 0; i < 20; i++)
+		ck_assert_uint_ne(a.ids[i] % 3, 0);
+	ck_assert_uint_eq(a.ids[20], 0);
+	ck_assert_int_eq(sluice_sctp_set_doubtful(s.sctp, 15, false), 0); /* something came from the peer */
+	for (uint16_t i = 3; i < 30; i = (uint16_t)(i + (i == 12 ? 6 : 3))) {
+		script_skip(&s);
+		answer(&s, a.seq, WIRE_RESULT_PERFORMED);
+		a = next_request(&s);
+		ck_assert_uint_eq(a.count, i == 3 ? 2 : 1);
+		ck_assert_uint_eq(a.ids[a.count - 1], i);
+	}
+	answer(&s, a.seq, WIRE_RESULT_PERFORMED);
+	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), 30);
+	script_free(&s);
+}
+END_TEST
+
+START_TEST(test_a_stream_with_data_waits_and_the_others_do_not_wait_for_it) {
+	struct script s;
+	started(&s);
+	ck_assert_int_eq(sluice_sctp_send(s.sctp, &(sluice_send_info){.stream = 1}, "x", 1), 0);
+	reset_streams(&s, 0, 4);
+	struct asked a = next_request(&s);
+	ck_assert_uint_eq(a.count, 3);
+	ck_assert_uint_eq(a.ids[1], 2);
+	answer(&s, a.seq, WIRE_RESULT_PERFORMED);
+	ck_assert_uint_eq(script_pending(&s, WIRE_RE_CONFIG), 0);
+	script_give_sack(&s, s.remote_tsn, 100000, NULL, 0);
+	a = next_request(&s);
+	ck_assert_uint_eq(a.count, 1);
+	ck_assert_uint_eq(a.ids[0], 1);
+	script_free(&s);
+}
+END_TEST
+
+START_TEST(test_resets_that_the_peer_is_asked_for_go_in_lists_too) {
+	struct script s;
+	started(&s);
+	for (uint16_t i = 0; i < 300; i++)
+		ck_assert_int_eq(sluice_sctp_request_reset(s.sctp, i), 0);
+	script_collect(&s);
+	size_t listed = 0;
+	bool refuse = true;
+	while (listed < 300) {
+		struct asked a = next_request(&s);
+		ck_assert_uint_eq(a.type, WIRE_PARAM_INCOMING_RESET);
+		ck_assert_uint_eq(a.ids[0], listed);
+		listed += refuse ? 0 : a.count;
+		script_skip(&s);
+		answer(&s, a.seq, refuse ? WIRE_RESULT_DENIED : WIRE_RESULT_PERFORMED);
+		refuse = false;
+	}
+	script_run(&s, s.now + 5 * SLUICE_S);
+	ck_assert_uint_eq(script_pending(&s, WIRE_RE_CONFIG), 0);
+	script_free(&s);
+}
+END_TEST
+
+/* Linux takes none of our requests while one of its own waits for our answer. */
+START_TEST(test_a_peer_that_is_busy_with_a_request_of_its_own_is_asked_again_with_the_next_number) {
+	struct script s;
+	started(&s);
+	reset_streams(&s, 3, 2);
+	struct asked a = next_request(&s);
+	for (unsigned i = 0; i < 3; i++) {
+		answer(&s, a.seq, WIRE_RESULT_IN_PROGRESS_OTHER);
+		ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), 0);
+		ck_assert_uint_eq(script_pending(&s, WIRE_RE_CONFIG), 0);
+		script_run(&s, s.now + 2 * SLUICE_S);
+		struct asked again = next_request(&s);
+		ck_assert_uint_eq(again.seq, a.seq + 1);
+		ck_assert_uint_eq(again.count, 2);
+		a = again;
+		script_skip(&s);
+	}
+	answer(&s, a.seq, WIRE_RESULT_PERFORMED);
+	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), 2);
+	/* And one that never comes to an end is as good as a refusal. */
+	reset_streams(&s, 7, 1);
+	for (unsigned i = 0; i < 20 && script_events(&s, SLUICE_SCTP_RESET_OUT) == 2; i++) {
+		answer(&s, next_request(&s).seq, WIRE_RESULT_IN_PROGRESS_OTHER);
+		script_run(&s, s.now + 2 * SLUICE_S);
+	}
+	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), 3);
+	ck_assert_uint_eq(refused(&s), 1);
+	script_free(&s);
+}
+END_TEST
+
+/* RFC 6525, 5.2.2, E1. Linux sends nothing else. */
+START_TEST(test_the_peers_outgoing_reset_answers_our_request_for_it) {
+	struct script s;
+	started(&s);
+	ck_assert_int_eq(sluice_sctp_request_reset(s.sctp, 5), 0);
+	script_collect(&s);
+	struct asked a = next_request(&s);
+	uint8_t five[2] = {0, 5};
+	struct wire_reconfig r = {.type = WIRE_PARAM_OUTGOING_RESET,
+	                          .request_seq = s.tsn,
+	                          .response_seq = a.seq,
+	                          .last_tsn = s.tsn - 1,
+	                          .stream_count = 1,
+	                          .streams = five};
+	give_reconfig(&s, &r);
+	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_IN), 1);
+	script_skip(&s);
+	script_run(&s, s.now + 10 * SLUICE_S);
+	ck_assert_uint_eq(script_pending(&s, WIRE_RE_CONFIG), 0);
+	ck_assert_int_eq(sluice_sctp_state(s.sctp), SLUICE_SCTP_ESTABLISHED);
+	script_free(&s);
+}
+END_TEST
+
+START_TEST(test_many_streams_of_two_ends_are_reset_in_few_round_trips) {
+	struct pair_config c;
+	pair_config_init(&c);
+	c.ab.delay = c.ba.delay = 50 * SLUICE_MS;
+	struct pair p;
+	pair_start(&p, &c);
+	for (uint16_t i = 0; i < 1000; i++) {
+		pair_send(&p, p.a, i, 20);
+		pair_send(&p, p.b, i, 20);
+	}
+	pair_deliver(&p, 5 * SLUICE_S);
+	uint64_t begun = p.sim.now;
+	for (uint16_t i = 0; i < 1000; i++) {
+		ck_assert_int_eq(sluice_sctp_reset_stream(p.a->sctp, i), 0);
+		ck_assert_int_eq(sluice_sctp_reset_stream(p.b->sctp, i), 0);
+	}
+	ck_assert(SIM_UNTIL(&p.sim, p.sim.now + 10 * SLUICE_S, p.a->reset_out == 1000 && p.b->reset_out == 1000));
+	ck_assert_uint_le(p.sim.now - begun, 600 * SLUICE_MS);
+	ck_assert_uint_eq(p.a->reset_in, 1000);
+	for (uint16_t i = 0; i < 1000; i++)
+		pair_send(&p, p.a, i, 20);
+	pair_deliver(&p, 5 * SLUICE_S);
+	pair_shutdown(&p, p.a, 5 * SLUICE_S);
+	pair_free(&p);
+}
+END_TEST
+
+/* The association goes on as another one, from bytes. */
+static void hand_over(struct script *s) {
+	size_t len;
+	ck_assert_int_eq(sluice_sctp_export(s->sctp, NULL, 0, &len), SLUICE_NO_SPACE);
+	uint8_t *blob = malloc(len);
+	ck_assert_int_eq(sluice_sctp_export(s->sctp, blob, len, &len), 0);
+	sluice_sctp_free(s->sctp);
+	ck_assert_int_eq(sluice_sctp_import(s->env, blob, len, s->now, &s->sctp), 0);
+	free(blob);
+}
+
+START_TEST(test_resets_in_line_and_under_way_are_handed_over) {
+	struct script s;
+	started(&s);
+	ck_assert_int_eq(sluice_sctp_send(s.sctp, &(sluice_send_info){.stream = 1}, "x", 1), 0);
+	reset_streams(&s, 0, 300); /* in one request but for the last ones and stream 1, which waits for its data */
+	for (uint16_t i = 0; i < 5; i++)
+		ck_assert_int_eq(sluice_sctp_request_reset(s.sctp, i), 0);
+	ck_assert_int_eq(sluice_sctp_request_reset(s.sctp, SLUICE_SCTP_ALL_STREAMS), 0);
+	ck_assert_int_eq(sluice_sctp_reset_stream(s.sctp, SLUICE_SCTP_ALL_STREAMS), 0);
+	struct asked a = next_request(&s);
+	hand_over(&s);
+	script_give_sack(&s, s.remote_tsn, 100000, NULL, 0);
+	answer(&s, a.seq, WIRE_RESULT_PERFORMED);
+	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), a.count);
+	static const struct {
+		uint16_t type;
+		int count; /* -1: those that are left */
+	} rest[] = {{WIRE_PARAM_OUTGOING_RESET, -1},
+	            {WIRE_PARAM_OUTGOING_RESET, 0},
+	            {WIRE_PARAM_INCOMING_RESET, 5},
+	            {WIRE_PARAM_INCOMING_RESET, 0}};
+	for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) {
+		struct asked next = next_request(&s);
+		ck_assert_uint_eq(next.seq, a.seq + 1 + i);
+		ck_assert_uint_eq(next.type, rest[i].type);
+		ck_assert_uint_eq(next.count, rest[i].count < 0 ? 300 - a.count : (size_t)rest[i].count);
+		hand_over(&s);
+		script_skip(&s);
+		answer(&s, next.seq, WIRE_RESULT_PERFORMED);
+	}
+	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), 301);
+	ck_assert_uint_eq(script_pending(&s, WIRE_RE_CONFIG), 0);
+	script_free(&s);
+}
+END_TEST
+
+/* ---- all at once, RFC 6525, 5.1.2 and 5.1.3 ---- */
+
+static int send_on(struct script *s, uint16_t stream) {
+	return sluice_sctp_send(s->sctp, &(sluice_send_info){.stream = stream}, "x", 1);
+}
+
+/* The SSN of the next DATA chunk. */
+static uint16_t next_ssn(struct script *s) {
+	struct wire_chunk c;
+	struct wire_data d;
+	ck_assert(script_expect(s, WIRE_DATA, &c));
+	ck_assert_int_eq(wire_data_read(&c, &d), 0);
+	return d.ssn;
+}
+
+START_TEST(test_all_streams_are_reset_with_one_request_when_nothing_is_buffered_on_any) {
+	struct script s;
+	started(&s);
+	ck_assert_int_eq(send_on(&s, 1), 0);
+	ck_assert_int_eq(send_on(&s, 60000), 0);
+	script_collect(&s);
+	ck_assert_int_eq(sluice_sctp_reset_stream(s.sctp, SLUICE_SCTP_ALL_STREAMS), 0);
+	ck_assert_int_eq(sluice_sctp_reset_stream(s.sctp, SLUICE_SCTP_ALL_STREAMS), 0);
+	ck_assert_int_eq(send_on(&s, 2), SLUICE_CLOSED);
+	script_collect(&s);
+	ck_assert_uint_eq(script_pending(&s, WIRE_RE_CONFIG), 0);
+	script_give_sack(&s, s.remote_tsn + 1, 100000, NULL, 0);
+	struct asked a = next_request(&s);
+	ck_assert_uint_eq(a.type, WIRE_PARAM_OUTGOING_RESET);
+	ck_assert_uint_eq(a.count, 0);
+	s.event_count = 0;
+	answer(&s, a.seq, WIRE_RESULT_PERFORMED);
+	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), 3);
+	ck_assert_uint_eq(s.events[s.event_count - 1].stream, SLUICE_SCTP_ALL_STREAMS);
+	script_skip(&s);
+	ck_assert_int_eq(send_on(&s, 60000), 0);
+	script_collect(&s);
+	ck_assert_uint_eq(next_ssn(&s), 0);
+	script_free(&s);
+}
+END_TEST
+
+START_TEST(test_a_refused_reset_of_all_streams_leaves_them_as_they_were) {
+	struct script s;
+	started(&s);
+	ck_assert_int_eq(send_on(&s, 1), 0);
+	script_collect(&s);
+	script_give_sack(&s, s.remote_tsn, 100000, NULL, 0);
+	ck_assert_int_eq(sluice_sctp_reset_stream(s.sctp, SLUICE_SCTP_ALL_STREAMS), 0);
+	script_collect(&s);
+	s.event_count = 0;
+	answer(&s, next_request(&s).seq, WIRE_RESULT_DENIED);
+	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), 1);
+	ck_assert_int_eq(s.events[0].error, SLUICE_REFUSED);
+	ck_assert_uint_eq(s.events[0].stream, SLUICE_SCTP_ALL_STREAMS);
+	script_skip(&s);
+	ck_assert_int_eq(send_on(&s, 1), 0);
+	script_collect(&s);
+	ck_assert_uint_eq(next_ssn(&s), 1);
+	script_free(&s);
+}
+END_TEST
+
+START_TEST(test_a_flood_of_wishes_that_we_reset_all_streams_costs_what_was_used_since) {
+	struct script s;
+	started(&s);
+	uint32_t seq = s.tsn, sent = 0;
+	struct wire_reconfig wish = {.type = WIRE_PARAM_INCOMING_RESET};
+	for (uint32_t round = 0; round < 3; round++) {
+		for (uint32_t i = 0; i < 200; i++, sent++)
+			ck_assert_int_eq(send_on(&s, (uint16_t)(i * 327)), 0);
+		script_collect(&s);
+		script_give_sack(&s, s.remote_tsn + sent - 1, 100000, NULL, 0);
+		for (uint32_t i = 0; i < 50; i++) {
+			s.event_count = 0;
+			ck_assert_uint_eq(result_of(&s, wish, &seq), WIRE_RESULT_PERFORMED);
+			struct asked a = request_behind_an_answer(&s);
+			ck_assert_uint_eq(a.type, WIRE_PARAM_OUTGOING_RESET);
+			ck_assert_uint_eq(a.count, 0);
+			answer(&s, a.seq, WIRE_RESULT_PERFORMED);
+			ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), i == 0 ? 201 : 1);
+			ck_assert_ptr_null(s.sctp->out.used);
+		}
+	}
+	script_free(&s);
+}
+END_TEST
+
+/* Each costs the peer two bytes. */
+START_TEST(test_wishes_for_streams_that_were_never_used_are_met_and_bounded) {
+	struct script s;
+	started(&s);
+	static uint8_t ids[2 * 1000];
+	uint32_t seq = s.tsn;
+	for (uint32_t round = 0; round < 20; round++) {
+		for (uint32_t i = 0; i < 1000; i++)
+			put_be16(ids + 2 * i, (uint16_t)(round * 1000 + i));
+		struct wire_reconfig wish = {.type = WIRE_PARAM_INCOMING_RESET, .stream_count = 1000, .streams = ids};
+		ck_assert_uint_eq(result_of(&s, wish, &seq), round == 0 ? WIRE_RESULT_PERFORMED : WIRE_RESULT_DENIED);
+		ck_assert_uint_le(s.sctp->out.streams.count, RECONFIG_STREAMS_MAX);
+	}
+	unsigned done = 0;
+	script_run(&s, s.now + 3 * SLUICE_S);
+	while (script_pending(&s, WIRE_RE_CONFIG)) {
+		struct asked a = next_request(&s);
+		done += (unsigned)a.count;
+		script_skip(&s);
+		s.event_count = 0;
+		answer(&s, a.seq, WIRE_RESULT_PERFORMED);
+	}
+	ck_assert_uint_eq(done, RECONFIG_STREAMS_MAX);
+	ck_assert_uint_eq(s.sctp->out.streams.count, 0);
+	script_free(&s);
+}
+END_TEST
+
 SUITE("sctp reset", test_a_reset_of_all_streams_leaves_nothing_of_them_and_the_next_one_costs_nothing,
       test_what_waited_for_a_missing_message_goes_with_a_reset, test_each_reset_has_an_event_of_its_own_in_its_place,
-      test_unpolled_resets_are_bounded_and_the_rest_is_in_progress)
+      test_unpolled_resets_are_bounded_and_the_rest_is_in_progress,
+      test_streams_that_are_reset_one_after_the_other_go_in_one_request, test_a_list_fits_the_smallest_packets,
+      test_a_stream_that_a_peer_refuses_is_found_in_its_list_and_the_others_are_reset,
+      test_a_peer_that_takes_no_lists_gets_one_stream_at_a_time_from_then_on,
+      test_a_stream_that_the_peer_may_not_know_stands_last_and_alone_of_its_kind,
+      test_a_stream_with_data_waits_and_the_others_do_not_wait_for_it, test_resets_that_the_peer_is_asked_for_go_in_lists_too,
+      test_a_peer_that_is_busy_with_a_request_of_its_own_is_asked_again_with_the_next_number,
+      test_the_peers_outgoing_reset_answers_our_request_for_it, test_many_streams_of_two_ends_are_reset_in_few_round_trips,
+      test_resets_in_line_and_under_way_are_handed_over,
+      test_all_streams_are_reset_with_one_request_when_nothing_is_buffered_on_any,
+      test_a_refused_reset_of_all_streams_leaves_them_as_they_were,
+      test_a_flood_of_wishes_that_we_reset_all_streams_costs_what_was_used_since,
+      test_wishes_for_streams_that_were_never_used_are_met_and_bounded)

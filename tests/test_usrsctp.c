@@ -160,6 +160,42 @@ START_TEST(test_our_stream_reset_is_done_by_usrsctp_and_the_other_way_round) {
 }
 END_TEST
 
+/* Lists of hundreds of streams, and all at once, both ways. */
+START_TEST(test_many_streams_are_reset_by_usrsctp_with_few_requests) {
+	struct world w;
+	world_open(&w, 1, 0, true);
+	uint16_t streams = sctp_host_stats(w.our).outbound_streams;
+	ck_assert_uint_ge(streams, 300);
+	for (unsigned all = 0; all < 2; all++) {
+		for (uint16_t i = 0; i < streams; i++)
+			we_send(&w, (sluice_send_info){.stream = i}, 20);
+		deliver(&w);
+		uint64_t begun = w.sim.now;
+		unsigned before = w.our->reset_out;
+		for (uint16_t i = 0; i < streams && !all; i++)
+			ck_assert_int_eq(sluice_sctp_reset_stream(w.our->sctp, i), 0);
+		if (all)
+			ck_assert_int_eq(sluice_sctp_reset_stream(w.our->sctp, SLUICE_SCTP_ALL_STREAMS), 0);
+		ck_assert(SIM_UNTIL(&w.sim, w.sim.now + 5 * SLUICE_S, w.our->reset_out == before + streams + all));
+		ck_assert_uint_le(w.sim.now - begun, (streams / 200 + 2) * 25 * SLUICE_MS);
+		ck_assert_int_eq(w.our->reset_out_error, 0);
+	}
+	for (uint16_t i = 0; i < streams; i++)
+		we_send(&w, (sluice_send_info){.stream = i}, 20);
+	they_send(&w, 3, false, true, 100);
+	deliver(&w);
+	/* It answers our wish that it reset all of its own with a request that lists none. */
+	unsigned before = w.our->reset_in;
+	ck_assert_int_eq(sluice_sctp_request_reset(w.our->sctp, SLUICE_SCTP_ALL_STREAMS), 0);
+	ck_assert(SIM_UNTIL(&w.sim, w.sim.now + 5 * SLUICE_S, w.our->reset_in > before));
+	ck_assert_uint_eq(w.our->last_reset_in, SLUICE_SCTP_ALL_STREAMS);
+	they_send(&w, 3, false, true, 100);
+	deliver(&w);
+	shut_down(&w, true);
+	world_close(&w);
+}
+END_TEST
+
 START_TEST(test_messages_may_be_given_up_on_either_side) {
 	for (uint64_t n = sim_first(0); n <= sim_last(5); n++) {
 		struct world w;
@@ -200,4 +236,5 @@ END_TEST
 SUITE("usrsctp", test_we_connect_to_usrsctp_and_close, test_usrsctp_connects_to_us_and_closes,
       test_messages_get_through_with_loss_when_we_connect, test_messages_get_through_with_loss_when_usrsctp_connects,
       test_many_small_messages_share_packets_both_ways, test_our_stream_reset_is_done_by_usrsctp_and_the_other_way_round,
-      test_messages_may_be_given_up_on_either_side, test_an_abort_is_understood_both_ways)
+      test_many_streams_are_reset_by_usrsctp_with_few_requests, test_messages_may_be_given_up_on_either_side,
+      test_an_abort_is_understood_both_ways)

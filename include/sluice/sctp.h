@@ -281,18 +281,28 @@ SLUICE_API int sluice_sctp_set_partial_delivery(sluice_sctp *a, uint16_t stream,
 
 /* ---- streams (RFC 6525) ------------------------------------------------------------------------------------------ */
 
-/* In place of a stream: all of them. No stream has this number. When the peer resets all its streams at once, a RESET_IN event comes
- * for each on which ordered messages came since it was reset last, and then one with this number. */
+/* In place of a stream: all of them. No stream has this number. When all streams are reset at once, an event comes for each on which
+ * messages were sent since it was reset last (of the peer's streams: ordered ones), and then one with this number. */
 #define SLUICE_SCTP_ALL_STREAMS 65535
 
-/* Resets our outgoing direction of a stream once everything queued on it is acknowledged or abandoned; a RESET_OUT event
- * tells how it ended (none comes when the association ends or restarts before). Sending on it is refused until then. Returns
- * 0, also when a reset is under way; SLUICE_CLOSED, SLUICE_WRONG_STATE before CONNECTED and from shutdown on, SLUICE_INVALID,
- * SLUICE_NO_MEMORY. */
+/* Resets our outgoing direction of a stream, or of all (SLUICE_SCTP_ALL_STREAMS), once everything queued on it is acknowledged or
+ * abandoned; a RESET_OUT event tells how it ended (none comes when the association ends or restarts before). Sending on it is
+ * refused until then. Streams that are ready at the same time are reset with one request, so a thousand take a few round trips.
+ * Returns 0, also when a reset is under way, or
+ *   SLUICE_CLOSED       there is no association
+ *   SLUICE_WRONG_STATE  before CONNECTED, and from shutdown on
+ *   SLUICE_INVALID      the stream is beyond the negotiated count
+ *   SLUICE_NO_MEMORY
+ * RFC 6525, 5.1.2. */
 SLUICE_API int sluice_sctp_reset_stream(sluice_sctp *a, uint16_t stream);
 
-/* Asks the peer to reset its outgoing direction (the Incoming SSN Reset Request); RESET_IN tells that it did, and nothing
- * that it would not. Returns 0, SLUICE_WRONG_STATE, SLUICE_UNSUPPORTED when the peer has no RE-CONFIG, SLUICE_INVALID,
+/* Says that the peer's application may not know a stream, because nothing has come from it there; until the stream is reset, or said
+ * otherwise. Chromium and Firefox stop reading the list of a reset at the first stream that they do not know, so a doubtful one stands
+ * last in its request, and one request holds one of them. No stream is doubtful by itself. Returns 0 or SLUICE_NO_MEMORY. */
+SLUICE_API int sluice_sctp_set_doubtful(sluice_sctp *a, uint16_t stream, bool doubtful);
+
+/* Asks the peer to reset its outgoing direction of a stream, or of all (the Incoming SSN Reset Request); RESET_IN tells that it did,
+ * and nothing that it would not. Returns 0, SLUICE_WRONG_STATE, SLUICE_UNSUPPORTED when the peer has no RE-CONFIG, SLUICE_INVALID,
  * SLUICE_NO_MEMORY. A peer may ask us the same: then the stream is reset as by sluice_sctp_reset_stream(). */
 SLUICE_API int sluice_sctp_request_reset(sluice_sctp *a, uint16_t stream);
 

@@ -160,6 +160,9 @@ int channel_start(sluice_channel *ch) {
 		error = sluice_sctp_set_priority(sctp, stream, ch->priority, ch->priority);
 	if (!error)
 		error = sluice_sctp_set_buffered_low(sctp, stream, ch->low);
+	ch->doubtful = ch->ours;
+	if (!error)
+		error = sluice_sctp_set_doubtful(sctp, stream, ch->doubtful);
 	if (!error)
 		error = want_parts(ch);
 	if (!error && !ch->negotiated)

@@ -74,7 +74,8 @@ struct sluice_channel {
 	bool silent;   /* the app does not know it (any more) */
 	bool paused, blocked, above_low;
 	bool in_parts; /* the stream was told to deliver messages in parts */
-	bool acked;    /* RFC 8832, 6: the peer has spoken on it, so messages may go unordered */
+	bool acked;    /* RFC 8832, 6: the peer has spoken on it (or it is negotiated), so messages may go unordered */
+	bool doubtful; /* nothing has come from the peer on it, who may not know the stream */
 	bool unordered;
 	enum sluice_reliability reliability;
 	uint32_t value;

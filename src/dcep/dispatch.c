@@ -184,8 +184,17 @@ static void control_message(sluice_channels *set, sluice_channel *ch, sluice_mes
 	sluice_message_release(m);
 }
 
+/* Something came from the peer on it. */
+static void known(sluice_channel *ch) {
+	if (ch->doubtful)
+		sluice_sctp_set_doubtful(ch->set->sctp, (uint16_t)ch->id, false);
+	ch->doubtful = false;
+}
+
 static void on_message(sluice_channels *set, sluice_message *m) {
 	sluice_channel *ch = channels_find(set, m->stream);
+	if (ch && ch->doubtful)
+		known(ch);
 	if (ch && ch->reset_in)
 		hold_for_later(ch, m);
 	else if (m->ppid == DCEP_PPID_CONTROL)
@@ -209,6 +218,7 @@ static void on_reset_in(sluice_channels *set, uint16_t id) {
 		return;
 	}
 	channels_reset_in(set, ch);
+	known(ch);
 	/* RFC 8832, 6: "receiving an SCTP stream-reset request for a stream on which no DATA_CHANNEL_ACK message has been
 	 * received indicates to the sender of the corresponding DATA_CHANNEL_OPEN message the failure of the data channel setup
 	 * procedure." So nobody took what was sent behind the OPEN. */
@@ -232,12 +242,15 @@ static void on_all_reset_in(sluice_channels *set) {
 
 static void on_reset_out(sluice_channels *set, uint16_t id, int error) {
 	sluice_channel *ch = channels_find(set, id);
-	if (!ch)
+	if (!ch || !ch->started)
 		return;
-	if (error == 0)
-		ch->reset_out = true;
-	else
+	/* The peer may have asked for it (RFC 6525, 5.2.3). To the peer the channel is closed then, so it is closed here, too. */
+	if (error == 0) {
+		ch->reset_asked = ch->reset_out = true;
+		ch->state = SLUICE_CHANNEL_CLOSING;
+	} else if (ch->reset_asked) {
 		channel_reset_failed(ch, error);
+	}
 	channel_finish_if_done(ch);
 }
 

@@ -347,6 +347,8 @@ static int check_send(const sluice_sctp *a, const sluice_send_info *info, size_t
 	if (info->stream >= streams || len == 0 || len > UINT32_MAX / 2 || (unsigned)info->reliability > SLUICE_PRIORITY_DROP)
 		return SLUICE_INVALID;
 	const struct tx_stream *s = outgoing_find(&a->out, info->stream);
+	if (a->reconfig.all != TX_RESET_NONE)
+		return SLUICE_CLOSED;
 	return s && s->reset != TX_RESET_NONE ? SLUICE_CLOSED : s && s->open ? SLUICE_WRONG_STATE : 0;
 }
 
@@ -470,6 +472,8 @@ bool sluice_sctp_poll(sluice_sctp *a, sluice_sctp_event *event) {
 		event->stream = event->message->stream;
 	} else if (n->type == SLUICE_SCTP_RESET_IN) {
 		reset_in_told(a, n);
+	} else if (n->type == SLUICE_SCTP_RESET_OUT) {
+		outgoing_forget(&a->out, n->stream); /* one that the peer's request alone has made */
 	}
 	return true;
 }

@@ -7,7 +7,7 @@
  *   shutdown.c     SHUTDOWN in all its collisions                reconfig.c   RFC 6525
  *   discovery.c    probes of the path's MTU, black holes
  *   timers.c       heartbeats and the dispatch of timers         snap.c       INITs exchanged in SDP
- *   handover.c     all of it as bytes, and back
+ *   handover.c     all of it as bytes, and back                  handover_reconfig.c  RFC 6525's part of that
  *   trace.c        what happened, told to the app
  *
  * Below them stand modules that know nothing of the association: tsnmap, reassembly, message, outgoing, outstanding, rto,
@@ -73,20 +73,32 @@ struct reply {
 };
 
 #define DUPLICATES_MAX 16
-#define RECONFIG_STREAMS_MAX 1024
+#define RECONFIG_STREAMS_MAX 1024 /* that one request of the peer's may list */
 
-/* Our side of RFC 6525. */
+struct tx_list {
+	struct tx_stream *head, *tail; /* by next_reset */
+	uint32_t count;
+};
+
+/* Our side of RFC 6525.
+ *
+ *   wanted holds exactly the streams in TX_RESET_WANTED, asked those in TX_RESET_SENT
+ *   asked.count == streams that the outgoing reset under way lists, request_asked == those of an incoming reset: the first of
+ *   `requests` */
 struct reconfig {
 	uint32_t next_seq; /* of our next request */
 	bool outstanding;  /* one request is under way; RFC 6525, 5.1, allows no more */
 	uint16_t type;     /* WIRE_PARAM_* of it */
-	uint16_t stream;   /* resets */
 	uint16_t count;    /* adds */
 	uint32_t last_tsn;
 	uint32_t retries;
-	struct tx_stream *wanted_head, *wanted_tail; /* outgoing resets to come */
-	uint16_t *requests;                          /* incoming resets to ask for: a ring that grows */
-	uint32_t request_count, request_capacity;
+	uint32_t busy;     /* times that the peer had a request of its own under way, and would take none of ours */
+	uint32_t list_max; /* streams in one request; less than there could be when the peer has refused a list */
+	struct tx_list wanted, asked;
+	uint8_t all;        /* enum tx_reset, of a reset of all streams at once */
+	bool request_all;   /* the peer is to be asked for one */
+	uint16_t *requests; /* incoming resets to ask for: an array that grows */
+	uint32_t request_count, request_capacity, request_asked;
 	uint16_t add_outgoing, add_incoming; /* to ask for */
 
 	/* The peer's side. */
@@ -340,7 +352,6 @@ void reconfig_start(sluice_sctp *a, uint32_t peer_tsn); /* sequence numbers, wit
 void reconfig_established(sluice_sctp *a);
 void reconfig_chunk(sluice_sctp *a, const struct wire_chunk *c);
 void reconfig_progress(sluice_sctp *a); /* is a request due, can a deferred one be done? */
-void reconfig_want(sluice_sctp *a, struct tx_stream *s);
 void reconfig_write_request(sluice_sctp *a, struct writer *w);
 void reconfig_write_response(sluice_sctp *a, struct writer *w);
 void reconfig_timeout(sluice_sctp *a);

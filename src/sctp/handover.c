@@ -6,7 +6,7 @@
  * they are: the new association has a clock of its own, `a->clock` ahead of the verbs'.
  *
  * The bytes: magic, version, layout, length, CRC32c of what follows, and the walk. */
-#include "sctp/association.h"
+#include "sctp/blob.h"
 
 #include "base/crc32c.h"
 #include "base/serial.h"
@@ -14,60 +14,12 @@
 #include <string.h>
 
 #define MAGIC 0x6f686c73u /* "slho" */
-#define VERSION 2u
+#define VERSION 3u
 #define HEADER 24
-
-struct blob {
-	bool reading, failed, no_memory;
-	uint8_t *out; /* NULL: only counted */
-	const uint8_t *in;
-	size_t at, size;
-};
 
 /* What is copied whole must be the same on both sides. */
 static uint32_t layout(void) {
 	return (uint32_t)(sizeof(sluice_sctp_config) << 20 ^ sizeof(sluice_sctp_stats) << 10 ^ CC_STATE_SIZE << 2 ^ TIMER_COUNT);
-}
-
-static void bytes(struct blob *b, void *p, size_t n) {
-	if (b->reading) {
-		if (b->failed || n > b->size - b->at) {
-			b->failed = true;
-			memset(p, 0, n);
-			return;
-		}
-		if (n)
-			memcpy(p, b->in + b->at, n);
-	} else if (n && b->out && b->at + n <= b->size) {
-		memcpy(b->out + b->at, p, n);
-	}
-	b->at += n;
-}
-
-static void flag(struct blob *b, bool *p) {
-	uint8_t v = *p;
-	bytes(b, &v, 1);
-	*p = v != 0;
-}
-
-#define FIELD(x) bytes(b, &(x), sizeof(x))
-#define FLAG(x) flag(b, &(x))
-
-static void refuse(struct blob *b, bool bad) {
-	if (bad)
-		b->failed = true;
-}
-
-static bool have(struct blob *b, const void *p) {
-	if (!p)
-		b->failed = b->no_memory = true;
-	return p != NULL;
-}
-
-static void took(struct blob *b, int error) {
-	if (error == SLUICE_NO_MEMORY)
-		b->no_memory = true;
-	refuse(b, error != 0);
 }
 
 /* ---- plain numbers ---- */
@@ -438,8 +390,11 @@ static void sending_stream(struct blob *b, sluice_sctp *a, struct tx_stream *s) 
 	if (b->reading)
 		outgoing_set_priority(&a->out, s, priority, weight);
 	FIELD(s->reset), FIELD(s->next_mid), FIELD(s->next_fsn), FIELD(s->low), FIELD(s->high_water), FIELD(s->lost_messages);
-	FLAG(s->above_low), FLAG(s->blocked);
+	FLAG(s->above_low), FLAG(s->blocked), FLAG(s->doubtful);
 	refuse(b, s->reset > TX_RESET_SENT);
+	if (b->reading && (s->next_mid[0] | s->next_mid[1]) && !s->used)
+		outgoing_mark_used(&a->out, s);
+	a->out.drained += b->reading && s->reset == TX_RESET_WANTED && s->buffered == 0;
 }
 
 static void sending_streams(struct blob *b, sluice_sctp *a) {
@@ -718,69 +673,6 @@ static void under_way(struct blob *b, sluice_sctp *a) {
 	FIELD(none);
 }
 
-/* ---- RE-CONFIG ---- */
-
-static uint16_t *ids(struct blob *b, sluice_sctp *a, uint16_t *list, uint64_t count) {
-	if (b->reading) {
-		list = b->failed || count == 0 || count > 65535 ? NULL : env_alloc(a->env, count * sizeof *list);
-		refuse(b, count > 65535);
-		if (b->failed || count == 0 || !have(b, list)) {
-			env_free(a->env, list);
-			return NULL;
-		}
-	}
-	if (count)
-		bytes(b, list, count * sizeof *list);
-	return list;
-}
-
-static void wanted(struct blob *b, sluice_sctp *a) {
-	struct reconfig *r = &a->reconfig;
-	struct tx_stream *s = b->reading ? NULL : r->wanted_head;
-	for (;; s = s->next_reset) {
-		bool more = s != NULL;
-		uint16_t id = s ? s->id : 0;
-		FLAG(more);
-		if (!more || b->failed)
-			return;
-		FIELD(id);
-		if (!b->reading)
-			continue;
-		s = outgoing_find(&a->out, id);
-		refuse(b, !s || s->reset != TX_RESET_WANTED || s->next_reset || s == r->wanted_tail);
-		if (b->failed)
-			return;
-		if (r->wanted_tail)
-			r->wanted_tail->next_reset = s;
-		else
-			r->wanted_head = s;
-		r->wanted_tail = s;
-		s->next_reset = NULL;
-	}
-}
-
-static void reconfiguring(struct blob *b, sluice_sctp *a) {
-	struct reconfig *r = &a->reconfig;
-	uint64_t deferred = r->deferred ? r->deferred_count : 0;
-	uint32_t requests = r->request_count;
-	FIELD(r->next_seq), FIELD(r->type), FIELD(r->stream), FIELD(r->count), FIELD(r->last_tsn), FIELD(r->retries);
-	FIELD(r->add_outgoing), FIELD(r->add_incoming), FIELD(r->peer_seq);
-	for (int i = 0; i < 2; i++) {
-		FIELD(r->answers[i].seq), FIELD(r->answers[i].result);
-		FLAG(r->answers[i].due);
-	}
-	FLAG(r->outstanding), FLAG(r->deferred);
-	FIELD(r->deferred_seq), FIELD(r->deferred_tsn), FIELD(deferred), FIELD(requests);
-	r->deferred_streams = ids(b, a, r->deferred_streams, deferred);
-	r->deferred_count = b->failed ? 0 : (size_t)deferred;
-	r->requests = ids(b, a, r->requests, requests);
-	r->request_count = b->failed ? 0 : requests;
-	if (b->reading)
-		r->request_capacity = r->request_count;
-	wanted(b, a);
-	refuse(b, r->outstanding && r->type == WIRE_PARAM_OUTGOING_RESET && !outgoing_find(&a->out, r->stream));
-}
-
 /* ---- events ---- */
 
 /* The node that such an event stands in; NULL: there is none. */
@@ -890,7 +782,7 @@ static void walk(struct blob *b, sluice_sctp *a) {
 	data_fragments(b, a);
 	under_way(b, a);
 	FIELD(a->in.to.messages), FIELD(a->in.to.payload);
-	reconfiguring(b, a);
+	handover_reconfig(b, a);
 	waiting_events(b, a);
 	refuse(b, b->reading && !b->failed && (b->at != b->size || !association_check(a)));
 }

@@ -35,6 +35,36 @@ struct tx_stream *outgoing_stream(struct outgoing *o, uint16_t id) {
 	return s;
 }
 
+void outgoing_mark_used(struct outgoing *o, struct tx_stream *s) {
+	s->used = true;
+	s->next_used = o->used;
+	o->used = s;
+}
+
+struct tx_stream *outgoing_take_used(struct outgoing *o) {
+	struct tx_stream *s = o->used;
+	if (s) {
+		o->used = s->next_used;
+		s->used = false;
+	}
+	return s;
+}
+
+static bool is_blank(const struct tx_stream *s) {
+	bool numbers = s->used || s->buffered_messages || s->lost_messages;
+	bool settings = s->low || s->high_water || s->sched.priority || s->sched.weight;
+	bool events = s->writable.queued || s->low_event.queued || s->reset_event.queued || s->abandoned.queued;
+	return s->reset == TX_RESET_NONE && !s->open && !s->blocked && !numbers && !settings && !events;
+}
+
+void outgoing_forget(struct outgoing *o, uint16_t id) {
+	struct tx_stream *s = outgoing_find(o, id);
+	if (!s || !is_blank(s))
+		return;
+	idmap_remove(&o->streams, id);
+	env_free(o->env, s);
+}
+
 /* ---- whose turn is it? ---- */
 
 /* Messages are numbered as they are queued; a message that was begun needs its number no more. */
@@ -365,6 +395,8 @@ uint32_t outgoing_cut(struct outgoing *o, struct tx_message *m, uint32_t len, ui
 		m->begun = true;
 		m->first_tsn = (uint32_t)tsn;
 		if (m->first) {
+			if (!s->used)
+				outgoing_mark_used(o, s);
 			s->next_mid[m->unordered]++;
 			s->next_fsn = 0;
 		}
@@ -440,6 +472,8 @@ static void message_free(struct outgoing *o, struct tx_message *m) {
 static void buffered_sink(struct outgoing *o, struct tx_stream *s, uint32_t bytes) {
 	s->buffered -= bytes;
 	o->buffered -= bytes;
+	if (s->buffered == 0 && s->reset == TX_RESET_WANTED)
+		o->drained++;
 	if (s->above_low && s->buffered <= s->low) {
 		s->above_low = false;
 		event_push(o->events, &s->low_event);
@@ -574,7 +608,7 @@ void outgoing_outlive(struct outgoing *o, struct tx_message *m) {
 
 bool outgoing_check(const struct outgoing *o) {
 	uint64_t buffered = 0, begun_left = 0, messages = 0;
-	uint32_t id = 0, waiting = 0;
+	uint32_t id = 0, waiting = 0, drained = 0;
 	for (struct tx_stream *s; (s = idmap_next(&o->streams, &id)); id++) {
 		buffered += s->buffered;
 		uint64_t queued = 0;
@@ -588,9 +622,12 @@ bool outgoing_check(const struct outgoing *o) {
 		if (queued > s->buffered || (s->sched.in + s->aside) != (s->head != NULL))
 			return false;
 		waiting += s->aside;
+		drained += s->reset == TX_RESET_WANTED && s->buffered == 0;
+		if ((s->next_mid[0] | s->next_mid[1]) && !s->used)
+			return false;
 	}
 	for (const struct pairing_node *e = o->aside; e; e = e->next)
 		waiting--;
 	return buffered == o->buffered && begun_left == o->begun_left && messages == o->queued && waiting == 0 &&
-	       sched_check(&o->sched) && heap_check(&o->expiry);
+	       drained == o->drained && sched_check(&o->sched) && heap_check(&o->expiry);
 }

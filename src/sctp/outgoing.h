@@ -9,6 +9,7 @@
  *   a stream is with the scheduler or set aside exactly when it has a queued message
  *   queued == messages that streams have in their queues
  *   begun_left == sum over queued messages that were begun of len - cut
+ *   every stream with a next_mid that is not 0 is in the list of those used
  *
  * Fragments of different messages never mix while I-DATA is not in use (RFC 8260, 1.1: all DATA chunks of a user message
  * have consecutive TSNs), so a message that was begun is finished first, and the scheduler works between messages. With I-DATA it
@@ -80,9 +81,12 @@ struct tx_stream {
 	uint16_t id;
 	uint8_t reset; /* enum tx_reset */
 	bool aside, above_low, blocked;
+	bool doubtful;        /* the peer may not know it */
+	bool used;            /* in the list of those used */
 	uint32_t next_mid[2]; /* RFC 8260, 2.1: ordered and unordered messages are counted apart; [1]: unordered */
 	uint32_t next_fsn;    /* of the message that is being cut: its messages are cut one after the other */
 	struct tx_stream *next_reset;
+	struct tx_stream *next_used;
 	struct tx_message *head, *tail;
 	struct tx_open *open;                                  /* NULL: none */
 	uint64_t buffered, buffered_messages, low, high_water; /* high_water 0: that of all */
@@ -95,6 +99,8 @@ struct outgoing {
 	struct event_queue *events;
 	struct idmap streams;
 	struct sched sched;
+	struct tx_stream *used; /* those with a number given since all were reset together; some may be back at 0 */
+	uint32_t drained;       /* streams whose reset is wanted and on which nothing is buffered */
 	struct pairing_node *aside, *aside_tail; /* streams whose first message may not be begun yet */
 	bool interleaving;                       /* the fragments of messages may mix */
 	struct tx_message *begun;                /* cut in part, when they may not: it goes on before any other */
@@ -118,6 +124,12 @@ struct tx_stream *outgoing_stream(struct outgoing *o, uint16_t id);
 static inline struct tx_stream *outgoing_find(const struct outgoing *o, uint16_t id) {
 	return idmap_get(&o->streams, id);
 }
+
+/* It was not used, or all were reset together: a stream enters the list of those used with its first message from then on. */
+void outgoing_mark_used(struct outgoing *o, struct tx_stream *s);
+struct tx_stream *outgoing_take_used(struct outgoing *o); /* one out of the list; NULL: none is left */
+/* Frees a stream of which nothing is left: never used, nothing set, no event waits. */
+void outgoing_forget(struct outgoing *o, uint16_t id);
 
 /* Queues a message: copies the bytes (release is ignored), or borrows them. 0, SLUICE_WOULD_BLOCK or SLUICE_NO_MEMORY. */
 int outgoing_copy(struct outgoing *o, const sluice_send_info *info, const void *data, uint32_t len);

@@ -1,8 +1,16 @@
 /* reconfig: resetting and adding streams. RFC 6525.
  *
- * Ours: requests wait in line and go one at a time, each for one stream, for a peer may stop at the first stream it does not
- * know (dcSCTP does). Theirs: the last two answers are remembered, so that a repetition gets the same ones, and a reset that
- * waits for data is done when the data is there. */
+ * Ours: requests wait in line and go one at a time, and a request for resets lists as many streams as are ready when it is
+ * written. Peers take lists in different ways:
+ *
+ *   usrsctp        refuses one that is longer than 512 bytes: list_max() keeps below
+ *   Linux, sluice  refuse it whole where one stream is beyond their count: it is halved until that stream stands alone
+ *   pion           passes over streams that it does not know
+ *   dcSCTP         says that it was performed, and the application above (Chromium, Firefox) stops at the first stream that it does
+ *                  not know: a doubtful one stands last, and no other beside it
+ *
+ * Theirs: the last two answers are remembered, so that a repetition gets the same ones, and a reset that waits for data is done
+ * when the data is there. */
 #include "sctp/association.h"
 
 #include "base/serial.h"
@@ -17,12 +25,49 @@ void reconfig_start(sluice_sctp *a, uint32_t peer_tsn) {
 		a->reconfig.answers[i] = (struct reconfig_answer){.seq = peer_tsn - 1 - i, .result = WIRE_RESULT_NOTHING_TO_DO};
 }
 
+/* ---- lists of streams ---- */
+
+static void list_add(struct tx_list *l, struct tx_stream *s) {
+	s->next_reset = NULL;
+	if (l->tail)
+		l->tail->next_reset = s;
+	else
+		l->head = s;
+	l->tail = s;
+	l->count++;
+}
+
+static struct tx_stream *list_take(struct tx_list *l) {
+	struct tx_stream *s = l->head;
+	if (!s)
+		return NULL;
+	l->head = s->next_reset;
+	if (!l->head)
+		l->tail = NULL;
+	l->count--;
+	return s;
+}
+
+/* All of `from` stands before what is in `to`. */
+static void list_put_first(struct tx_list *to, struct tx_list *from) {
+	if (!from->head)
+		return;
+	from->tail->next_reset = to->head;
+	to->head = from->head;
+	if (!to->tail)
+		to->tail = from->tail;
+	to->count += from->count;
+	*from = (struct tx_list){0};
+}
+
 void reconfig_clear(sluice_sctp *a) {
 	struct reconfig *r = &a->reconfig;
 	env_free(a->env, r->requests);
 	env_free(a->env, r->deferred_streams);
-	for (struct tx_stream *s = r->wanted_head; s; s = s->next_reset)
+	list_put_first(&r->wanted, &r->asked);
+	for (struct tx_stream *s; (s = list_take(&r->wanted));)
 		s->reset = TX_RESET_NONE;
+	a->out.drained = 0;
 	*r = (struct reconfig){.next_seq = r->next_seq, .peer_seq = r->peer_seq};
 }
 
@@ -36,42 +81,79 @@ static bool open_state(const sluice_sctp *a) {
 
 static void finish_reset(sluice_sctp *a, struct tx_stream *s, int error) {
 	s->reset = TX_RESET_NONE;
+	s->doubtful = false;
 	if (!error)
 		s->next_mid[0] = s->next_mid[1] = 0; /* RFC 6525, 5.2.7; RFC 8260, 2.3.2: "reset" of SSNs is one of MIDs */
 	s->reset_event.error = error;
 	event_push(&a->events, &s->reset_event);
 }
 
-void reconfig_want(sluice_sctp *a, struct tx_stream *s) {
-	struct reconfig *r = &a->reconfig;
+/* Each stream that was used tells of it, then all together. */
+static void finish_all(sluice_sctp *a, int error) {
+	a->reconfig.all = TX_RESET_NONE;
+	for (struct tx_stream *s; !error && (s = outgoing_take_used(&a->out));) {
+		if (s->reset == TX_RESET_NONE && (s->next_mid[0] | s->next_mid[1]))
+			finish_reset(a, s, 0);
+		s->next_mid[0] = s->next_mid[1] = 0;
+	}
+	a->reset_out_all.error = error;
+	event_push(&a->events, &a->reset_out_all);
+}
+
+static void want(sluice_sctp *a, struct tx_stream *s) {
 	if (s->reset != TX_RESET_NONE)
 		return;
+	ack_abandon_open(a, s);
 	if (!a->peer_reconfig) {
 		finish_reset(a, s, SLUICE_UNSUPPORTED);
 		return;
 	}
 	s->reset = TX_RESET_WANTED;
-	s->next_reset = NULL;
-	if (r->wanted_tail)
-		r->wanted_tail->next_reset = s;
-	else
-		r->wanted_head = s;
-	r->wanted_tail = s;
+	a->out.drained += s->buffered == 0;
+	list_add(&a->reconfig.wanted, s);
+}
+
+static void want_all(sluice_sctp *a) {
+	struct reconfig *r = &a->reconfig;
+	if (r->all != TX_RESET_NONE)
+		return;
+	ack_abandon_all_open(a);
+	if (!a->peer_reconfig) {
+		finish_all(a, SLUICE_UNSUPPORTED);
+		return;
+	}
+	r->all = TX_RESET_WANTED;
+}
+
+static int reset_stream(sluice_sctp *a, uint16_t stream) {
+	struct tx_stream *s = outgoing_stream(&a->out, stream);
+	if (!s)
+		return SLUICE_NO_MEMORY;
+	want(a, s);
+	return 0;
 }
 
 int sluice_sctp_reset_stream(sluice_sctp *a, uint16_t stream) {
 	if (!open_state(a))
 		return a->state == SLUICE_SCTP_CLOSED ? SLUICE_CLOSED : SLUICE_WRONG_STATE;
-	if (stream >= a->outbound)
+	bool all = stream == SLUICE_SCTP_ALL_STREAMS;
+	if (!all && stream >= a->outbound)
 		return SLUICE_INVALID;
-	struct tx_stream *s = outgoing_stream(&a->out, stream);
-	if (!s)
-		return SLUICE_NO_MEMORY;
-	ack_abandon_open(a, s);
-	reconfig_want(a, s);
+	int error = 0;
+	if (all)
+		want_all(a);
+	else
+		error = reset_stream(a, stream);
 	reconfig_progress(a);
 	association_touch(a);
-	return 0;
+	return error;
+}
+
+int sluice_sctp_set_doubtful(sluice_sctp *a, uint16_t stream, bool doubtful) {
+	struct tx_stream *s = doubtful ? outgoing_stream(&a->out, stream) : outgoing_find(&a->out, stream);
+	if (s)
+		s->doubtful = doubtful;
+	return s || !doubtful ? 0 : SLUICE_NO_MEMORY;
 }
 
 static bool push_request(sluice_sctp *a, uint16_t stream) {
@@ -99,10 +181,12 @@ int sluice_sctp_request_reset(sluice_sctp *a, uint16_t stream) {
 		return SLUICE_WRONG_STATE;
 	if (!a->peer_reconfig)
 		return SLUICE_UNSUPPORTED;
-	if (stream >= a->inbound)
+	bool all = stream == SLUICE_SCTP_ALL_STREAMS;
+	if (!all && stream >= a->inbound)
 		return SLUICE_INVALID;
-	if (!push_request(a, stream))
+	if (!all && !push_request(a, stream))
 		return SLUICE_NO_MEMORY;
+	a->reconfig.request_all |= all;
 	reconfig_progress(a);
 	association_touch(a);
 	return 0;
@@ -142,82 +226,139 @@ void reconfig_established(sluice_sctp *a) {
 	struct reconfig *r = &a->reconfig;
 	if (a->peer_reconfig)
 		return;
-	struct tx_stream *next;
-	for (struct tx_stream *s = r->wanted_head; s; s = next) {
-		next = s->next_reset;
+	for (struct tx_stream *s; (s = list_take(&r->wanted));)
 		finish_reset(a, s, SLUICE_UNSUPPORTED);
-	}
-	r->wanted_head = r->wanted_tail = NULL;
+	a->out.drained = 0;
+	if (r->all != TX_RESET_NONE)
+		finish_all(a, SLUICE_UNSUPPORTED);
+	r->request_all = false;
 	r->request_count = 0;
 	r->add_outgoing = r->add_incoming = 0;
 }
 
 /* ---- our requests ---- */
 
-static void begin_request(sluice_sctp *a, uint16_t type) {
+#define RESET_HEADER (4 + 4 + 12) /* of the chunk, and of the parameter that has the longer one */
+
+/* Streams that one request may list. It must fit the smallest packets that the path may ever allow, for it is sent again as it is;
+ * and usrsctp takes no parameter of more than 512 bytes, which is about the same. */
+static uint32_t list_max(const sluice_sctp *a) {
+	uint32_t least = a->discovery.pmtu.base < PMTU_LEAST ? a->discovery.pmtu.base : PMTU_LEAST;
+	uint32_t max = (least - WIRE_HEADER_SIZE - RESET_HEADER) / 2;
+	return a->reconfig.list_max && a->reconfig.list_max < max ? a->reconfig.list_max : max;
+}
+
+static bool begin_request(sluice_sctp *a, uint16_t type) {
 	struct reconfig *r = &a->reconfig;
 	r->outstanding = true;
 	r->type = type;
-	r->retries = 0;
+	r->retries = r->busy = 0;
 	r->last_tsn = (uint32_t)(a->sent.next - 1);
-	a->pending |= PENDING_RECONFIG;
-	association_touch(a);
+	return true;
 }
 
-/* The first stream in line on which everything was acknowledged or abandoned. */
-static struct tx_stream *take_drained(struct reconfig *r) {
-	struct tx_stream *before = NULL;
-	for (struct tx_stream *s = r->wanted_head; s; before = s, s = s->next_reset) {
-		if (s->buffered > 0)
-			continue;
-		if (before)
-			before->next_reset = s->next_reset;
-		else
-			r->wanted_head = s->next_reset;
-		if (r->wanted_tail == s)
-			r->wanted_tail = before;
-		return s;
-	}
-	return NULL;
-}
-
-static void next_request(sluice_sctp *a) {
+/* Streams in line on which everything was acknowledged or abandoned, in order, a doubtful one last. */
+static void take_drained(sluice_sctp *a) {
 	struct reconfig *r = &a->reconfig;
-	struct tx_stream *s = take_drained(r);
-	if (s) {
+	struct tx_list rest = {0};
+	struct tx_stream *doubtful = NULL;
+	uint32_t room = list_max(a);
+	for (struct tx_stream *s; room && a->out.drained && (s = list_take(&r->wanted));) {
+		if (s->buffered > 0 || (s->doubtful && doubtful)) {
+			list_add(&rest, s);
+			continue;
+		}
+		a->out.drained--;
+		room--;
 		s->reset = TX_RESET_SENT;
-		r->stream = s->id;
-		begin_request(a, WIRE_PARAM_OUTGOING_RESET);
-	} else if (r->request_count > 0) {
-		r->stream = r->requests[0];
-		memmove(r->requests, r->requests + 1, --r->request_count * sizeof *r->requests);
-		begin_request(a, WIRE_PARAM_INCOMING_RESET);
-	} else if (r->add_outgoing > 0) {
+		if (s->doubtful)
+			doubtful = s;
+		else
+			list_add(&r->asked, s);
+	}
+	if (doubtful)
+		list_add(&r->asked, doubtful);
+	list_put_first(&r->wanted, &rest);
+}
+
+static bool all_ready(const sluice_sctp *a) {
+	return a->reconfig.all == TX_RESET_WANTED && a->out.buffered == 0;
+}
+
+/* Is there anything to ask for? */
+static bool something_waits(const sluice_sctp *a) {
+	const struct reconfig *r = &a->reconfig;
+	return a->out.drained || all_ready(a) || r->request_count || r->request_all || r->add_outgoing || r->add_incoming;
+}
+
+static bool begin_incoming_reset(sluice_sctp *a) {
+	struct reconfig *r = &a->reconfig;
+	uint32_t max = list_max(a);
+	r->request_asked = r->request_count < max ? r->request_count : max;
+	return begin_request(a, WIRE_PARAM_INCOMING_RESET);
+}
+
+/* Takes what there is into the next request; false: nothing. */
+static bool next_request(sluice_sctp *a) {
+	struct reconfig *r = &a->reconfig;
+	if (!input_state_in(a, IN(ESTABLISHED)))
+		return false;
+	if (a->out.drained > 0) {
+		take_drained(a);
+		return begin_request(a, WIRE_PARAM_OUTGOING_RESET);
+	}
+	if (all_ready(a)) {
+		r->all = TX_RESET_SENT;
+		return begin_request(a, WIRE_PARAM_OUTGOING_RESET);
+	}
+	if (r->request_count > 0)
+		return begin_incoming_reset(a);
+	if (r->request_all)
+		return begin_request(a, WIRE_PARAM_INCOMING_RESET); /* which lists none */
+	if (r->add_outgoing > 0) {
 		r->count = r->add_outgoing;
 		r->add_outgoing = 0;
-		begin_request(a, WIRE_PARAM_ADD_OUTGOING);
-	} else if (r->add_incoming > 0) {
+		return begin_request(a, WIRE_PARAM_ADD_OUTGOING);
+	}
+	if (r->add_incoming > 0) {
 		r->count = r->add_incoming;
 		r->add_incoming = 0;
-		begin_request(a, WIRE_PARAM_ADD_INCOMING);
+		return begin_request(a, WIRE_PARAM_ADD_INCOMING);
 	}
+	return false;
 }
 
+/* The streams of the request under way, as they are listed. */
+static size_t write_list(const struct reconfig *r, uint8_t *ids) {
+	size_t n = 0;
+	if (r->type == WIRE_PARAM_OUTGOING_RESET)
+		for (const struct tx_stream *s = r->asked.head; s; s = s->next_reset)
+			put_be16(ids + 2 * n++, s->id);
+	if (r->type == WIRE_PARAM_INCOMING_RESET)
+		for (; n < r->request_asked; n++)
+			put_be16(ids + 2 * n, r->requests[n]);
+	return n;
+}
+
+/* What a request lists is gathered here and not when the app asks, so that resets asked for one after the other go together. */
 void reconfig_write_request(sluice_sctp *a, struct writer *w) {
 	struct reconfig *r = &a->reconfig;
-	uint8_t id[2];
-	if (writer_room(w) < 32)
+	uint8_t ids[PMTU_LEAST];
+	if (!r->outstanding && !next_request(a)) {
+		a->pending &= ~(uint32_t)PENDING_RECONFIG;
 		return;
-	put_be16(id, r->stream);
+	}
 	struct wire_reconfig p = {
 		.type = r->type,
 		.request_seq = r->next_seq,
 		.response_seq = r->peer_seq - 1,
 		.last_tsn = r->last_tsn,
 		.new_streams = r->count,
-		.streams = id,
+		.streams = ids,
+		.stream_count = write_list(r, ids),
 	};
-	p.stream_count = r->type == WIRE_PARAM_OUTGOING_RESET || r->type == WIRE_PARAM_INCOMING_RESET ? 1 : 0;
+	if (writer_room(w) < RESET_HEADER + pad4(2 * p.stream_count))
+		return;
 	uint8_t *chunk = wire_chunk_begin(w, WIRE_RE_CONFIG, 0);
 	wire_reconfig_write(w, &p);
 	wire_chunk_end(w, chunk);
@@ -243,34 +384,93 @@ static int result_error(uint32_t result) {
 	return result == WIRE_RESULT_NOTHING_TO_DO || result == WIRE_RESULT_PERFORMED ? 0 : SLUICE_REFUSED;
 }
 
+/* The peer refused a list, and one stream of it may be why. Half of it goes next, and so on until such a stream stands alone; then
+ * lists are whole again. A peer that takes no lists ends with one stream at a time. */
+static void halve_lists(struct reconfig *r, uint32_t refused) {
+	r->list_max = refused / 2;
+}
+
+static void outgoing_reset_done(sluice_sctp *a, int error) {
+	struct reconfig *r = &a->reconfig;
+	if (r->all == TX_RESET_SENT) {
+		finish_all(a, error);
+		return;
+	}
+	if (error && r->asked.count > 1) {
+		halve_lists(r, r->asked.count);
+		for (struct tx_stream *s = r->asked.head; s; s = s->next_reset)
+			s->reset = TX_RESET_WANTED;
+		a->out.drained += r->asked.count;
+		list_put_first(&r->wanted, &r->asked);
+		return;
+	}
+	if (error)
+		r->list_max = 0;
+	for (struct tx_stream *s; (s = list_take(&r->asked));)
+		finish_reset(a, s, error);
+}
+
+/* The streams are reset by the peer's own request; nothing tells that they will not be. */
+static void incoming_reset_done(struct reconfig *r, int error) {
+	uint32_t asked = r->request_asked;
+	r->request_asked = 0;
+	if (asked == 0)
+		r->request_all = false;
+	if (error && asked > 1) {
+		halve_lists(r, asked);
+		return;
+	}
+	if (error)
+		r->list_max = 0;
+	r->request_count -= asked;
+	memmove(r->requests, r->requests + asked, r->request_count * sizeof *r->requests);
+}
+
+static void streams_added(sluice_sctp *a, int error) {
+	a->streams_added.error = error;
+	event_push(&a->events, &a->streams_added);
+}
+
 static void request_done(sluice_sctp *a, uint32_t result) {
 	struct reconfig *r = &a->reconfig;
 	int error = result_error(result);
-	switch (r->type) {
-	case WIRE_PARAM_OUTGOING_RESET:
-		finish_reset(a, outgoing_find(&a->out, r->stream), error);
-		break;
-	case WIRE_PARAM_ADD_OUTGOING:
-		if (!error)
-			a->outbound = (uint16_t)(a->outbound + r->count);
-		a->streams_added.error = error;
-		event_push(&a->events, &a->streams_added);
-		break;
-	case WIRE_PARAM_ADD_INCOMING:
-		/* The streams come with the peer's own request; only a refusal ends here. */
-		if (error) {
-			a->streams_added.error = error;
-			event_push(&a->events, &a->streams_added);
-		}
-		break;
-	default:
-		break;
-	}
 	r->outstanding = false;
 	r->next_seq++;
 	timer_stop(a, TIMER_RECONFIG);
 	a->pending &= ~(uint32_t)PENDING_RECONFIG;
 	a->error_count = 0;
+	switch (r->type) {
+	case WIRE_PARAM_OUTGOING_RESET:
+		outgoing_reset_done(a, error);
+		break;
+	case WIRE_PARAM_INCOMING_RESET:
+		incoming_reset_done(r, error);
+		break;
+	case WIRE_PARAM_ADD_OUTGOING:
+		if (!error)
+			a->outbound = (uint16_t)(a->outbound + r->count);
+		streams_added(a, error);
+		break;
+	default: /* streams that we asked the peer to add come with its own request; only a refusal ends here */
+		if (error)
+			streams_added(a, error);
+		break;
+	}
+}
+
+#define BUSY_TRIES 8
+
+/* "Request already in progress": the peer waits for our answer to one of its own and takes none beside it (Linux). That answer is on
+ * its way, so ours goes once more a little later, under the next number: this one was answered. */
+static bool ask_later(sluice_sctp *a) {
+	struct reconfig *r = &a->reconfig;
+	if (r->busy++ == BUSY_TRIES)
+		return false;
+	r->next_seq++;
+	r->retries = 0;
+	a->pending &= ~(uint32_t)PENDING_RECONFIG;
+	timer_start(a, TIMER_RECONFIG, a->rto.rto);
+	return true;
 }
 
 static void response(sluice_sctp *a, const struct wire_reconfig *p) {
@@ -286,7 +486,19 @@ static void response(sluice_sctp *a, const struct wire_reconfig *p) {
 		timer_start(a, TIMER_RECONFIG, a->rto.rto);
 		return;
 	}
-	request_done(a, p->result);
+	if (p->result != WIRE_RESULT_IN_PROGRESS_OTHER || !ask_later(a))
+		request_done(a, p->result);
+}
+
+/* RFC 6525, 5.2.2, E1, and 5.1.3: an outgoing reset that names our incoming request answers it, and a peer may give no other answer
+ * (Linux gives none). So do streams that the peer adds when we asked for them. */
+static void answer_by_request(sluice_sctp *a, const struct wire_reconfig *p) {
+	const struct reconfig *r = &a->reconfig;
+	bool reset = r->type == WIRE_PARAM_INCOMING_RESET && p->type == WIRE_PARAM_OUTGOING_RESET &&
+	             p->response_seq == r->next_seq;
+	bool added = r->type == WIRE_PARAM_ADD_INCOMING && p->type == WIRE_PARAM_ADD_OUTGOING;
+	if (r->outstanding && (reset || added))
+		request_done(a, WIRE_RESULT_PERFORMED);
 }
 
 /* ---- the peer's requests ---- */
@@ -384,22 +596,21 @@ static uint32_t outgoing_reset(sluice_sctp *a, const struct wire_reconfig *p) {
 	return WIRE_RESULT_IN_PROGRESS;
 }
 
-/* RFC 6525, 5.2.3: the peer asks us to reset our direction. */
+/* RFC 6525, 5.2.3: the peer asks us to reset our direction. A stream that we never sent on is reset like the others, but what the
+ * peer may make us remember of such streams is bounded. */
 static uint32_t incoming_reset(sluice_sctp *a, const struct wire_reconfig *p) {
+	if (p->stream_count > RECONFIG_STREAMS_MAX)
+		return WIRE_RESULT_DENIED;
 	for (size_t i = 0; i < p->stream_count; i++)
 		if (wire_reconfig_stream(p, i) >= a->outbound)
 			return WIRE_RESULT_WRONG_SSN;
-	if (p->stream_count == 0) {
-		uint32_t id = 0;
-		for (struct tx_stream *s; (s = idmap_next(&a->out.streams, &id)); id++)
-			reconfig_want(a, s);
-		return WIRE_RESULT_PERFORMED;
-	}
+	if (p->stream_count == 0)
+		want_all(a);
 	for (size_t i = 0; i < p->stream_count; i++) {
-		struct tx_stream *s = outgoing_stream(&a->out, wire_reconfig_stream(p, i));
-		if (!s)
+		uint16_t id = wire_reconfig_stream(p, i);
+		bool crowded = a->reconfig.wanted.count + a->reconfig.asked.count >= RECONFIG_STREAMS_MAX;
+		if ((crowded && !outgoing_find(&a->out, id)) || reset_stream(a, id))
 			return WIRE_RESULT_DENIED;
-		reconfig_want(a, s);
 	}
 	return WIRE_RESULT_PERFORMED;
 }
@@ -409,8 +620,7 @@ static uint32_t add_incoming_side(sluice_sctp *a, const struct wire_reconfig *p)
 	if ((uint32_t)a->inbound + p->new_streams > a->config.inbound_streams)
 		return WIRE_RESULT_DENIED;
 	a->inbound = (uint16_t)(a->inbound + p->new_streams);
-	a->streams_added.error = 0;
-	event_push(&a->events, &a->streams_added);
+	streams_added(a, 0);
 	return WIRE_RESULT_PERFORMED;
 }
 
@@ -483,6 +693,7 @@ void reconfig_chunk(sluice_sctp *a, const struct wire_chunk *c) {
 			a->stats.chunks_discarded++;
 			return;
 		}
+		answer_by_request(a, &p);
 		if (p.type == WIRE_PARAM_RECONFIG_RESPONSE)
 			response(a, &p);
 		else
@@ -493,6 +704,6 @@ void reconfig_chunk(sluice_sctp *a, const struct wire_chunk *c) {
 
 void reconfig_progress(sluice_sctp *a) {
 	perform_deferred(a);
-	if (!a->reconfig.outstanding && input_state_in(a, IN(ESTABLISHED)))
-		next_request(a);
+	if (!a->reconfig.outstanding && input_state_in(a, IN(ESTABLISHED)) && something_waits(a))
+		a->pending |= PENDING_RECONFIG;
 }
