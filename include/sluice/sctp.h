@@ -357,8 +357,14 @@ SLUICE_API void sluice_sctp_mtu_hint(sluice_sctp *a, uint32_t size, bool sure);
 /* ---- hand-over --------------------------------------------------------------------------------------------------- */
 
 /* Serialises a live association, with all that is in flight, queued and received, so that sluice_sctp_import() resumes it, in another
- * process for instance, while the peer notices nothing but a pause. From ESTABLISHED on to the end of a shutdown; SLUICE_WRONG_STATE
- * else, and while something of a message sent piece by piece is here. *len is how many bytes it takes. With SLUICE_NO_SPACE (size may be 0, buf NULL, to ask) nothing has changed.
+ * process for instance, while the peer notices nothing but a pause. From ESTABLISHED on to the end of a shutdown. *len is how many
+ * bytes it takes. The bytes are read back before anything is given up, which takes memory for a second association meanwhile.
+ *
+ * Returns 0, or, and then nothing has changed and the association goes on here:
+ *   SLUICE_WRONG_STATE  not established, handed over already, something of a message sent piece by piece is here, or what is here
+ *                       could not be restored (fragments beyond a limit that was lowered since): try again later
+ *   SLUICE_NO_SPACE     size is too small; size 0 and buf NULL ask for *len
+ *   SLUICE_NO_MEMORY
  *
  * On success the association here is over, without a word to the peer and without an event: it is CLOSED, takes no packets, and is
  * there to be freed. Lent messages were copied and are released; events not yet polled go along; messages that the app

@@ -88,6 +88,7 @@ static int config_take(sluice_sctp_config *to, const sluice_sctp_config *from) {
 		if (from->size == 0 || from->size > sizeof *to)
 			return SLUICE_INVALID;
 		memcpy(to, from, from->size);
+		to->size = sizeof *to;
 	}
 	config_complete(to);
 	return config_valid(to) ? 0 : SLUICE_INVALID;

@@ -25,13 +25,15 @@ static uint32_t layout(void) {
 /* ---- plain numbers ---- */
 
 static void association_numbers(struct blob *b, sluice_sctp *a) {
-	FIELD(a->state), FIELD(a->pending), FIELD(a->now);
+	/* Early SACKs stay behind: one speaks for them all. */
+	uint32_t pending = a->pending | (!b->reading && sack_early_waits(&a->acks) ? PENDING_SACK : 0);
+	FIELD(a->state), FIELD(pending), FIELD(a->now);
 	FLAG(a->refuse), FLAG(a->shutdown_wanted), FLAG(a->announced), FLAG(a->heartbeat_unscheduled);
 	FIELD(a->local_tag), FIELD(a->peer_tag), FIELD(a->local_tsn), FIELD(a->tie), FIELD(a->peer_addresses), FIELD(a->secret),
 		FIELD(a->outbound), FIELD(a->inbound);
 	FLAG(a->peer_forward_tsn), FLAG(a->peer_reconfig), FLAG(a->peer_pad), FLAG(a->interleaving), FLAG(a->send_zero_checksum);
 	FIELD(a->peer_window_max), FIELD(a->peer_a_rwnd), FIELD(a->last_data_sent), FIELD(a->burst_end), FIELD(a->probe_interval);
-	FLAG(a->probe_now);
+	FLAG(a->probe_now), FLAG(a->held_up);
 	FIELD(a->forward_tsn_sent), FIELD(a->forward_tsn_at);
 	FLAG(a->rtt_asked);
 	FIELD(a->duplicates), FIELD(a->duplicate_count), FIELD(a->advertised), FIELD(a->timers), FIELD(a->t1_rto),
@@ -41,6 +43,7 @@ static void association_numbers(struct blob *b, sluice_sctp *a) {
 	                  a->state < SLUICE_SCTP_ESTABLISHED);
 	if (!b->reading)
 		return;
+	a->pending = pending;
 	a->out.interleaving = a->interleaving;
 	a->out.now = a->now;
 	a->data_header = a->interleaving ? WIRE_I_DATA_HEADER : WIRE_DATA_HEADER;
@@ -56,7 +59,8 @@ static void statistics(struct blob *b, sluice_sctp *a) {
 
 static void congestion(struct blob *b, sluice_sctp *a) {
 	struct cc_view *v = &a->view;
-	FIELD(v->cwnd), FIELD(v->ssthresh), FIELD(v->pacing_rate), FIELD(v->rto), FIELD(v->srtt), FIELD(v->min_rtt);
+	FIELD(v->cwnd), FIELD(v->ssthresh), FIELD(v->pacing_rate), FIELD(v->rto), FIELD(v->srtt), FIELD(v->min_rtt),
+		FIELD(v->mtu);
 	FLAG(v->in_recovery);
 	FIELD(v->state);
 	FIELD(a->pace.rate), FIELD(a->pace.tokens), FIELD(a->pace.stamp);
@@ -80,8 +84,6 @@ static void acknowledging(struct blob *b, sluice_sctp *a) {
 	struct sack_policy *s = &a->acks;
 	if (b->reading)
 		sack_reset(s, a->config.sack_policy, a->peer_pad);
-	else if (sack_early_waits(s))
-		a->pending |= PENDING_SACK; /* one speaks for them all */
 	FLAG(s->apart), FLAG(s->believed);
 	FIELD(s->mean), FIELD(s->large), FIELD(s->pause), FIELD(s->not_before), FIELD(s->unacked);
 }
@@ -681,6 +683,8 @@ static struct event_node *node_of(sluice_sctp *a, uint8_t type, uint16_t stream)
 	switch (type) {
 	case SLUICE_SCTP_CONNECTED:
 		return &a->connected;
+	case SLUICE_SCTP_ENDED: /* of an earlier association */
+		return &a->ended;
 	case SLUICE_SCTP_PEER_RESTARTED:
 		return &a->restarted;
 	case SLUICE_SCTP_STREAMS_ADDED:
@@ -805,6 +809,17 @@ static void retire(sluice_sctp *a) {
 	association_vanish(a);
 }
 
+/* Are the bytes an association? What export writes and import refuses would be lost for good, so they are read back while there is still
+ * one that goes on. A hand-over is rare, and a pause of twice the length is a small price. */
+static int read_back(const sluice_sctp *a, const uint8_t *p, size_t len) {
+	sluice_sctp *copy;
+	int error = sluice_sctp_import(a->env, p, len, a->now - a->clock, &copy);
+	if (error)
+		return error == SLUICE_NO_MEMORY ? error : SLUICE_WRONG_STATE;
+	sluice_sctp_free(copy);
+	return 0;
+}
+
 int sluice_sctp_export(sluice_sctp *a, void *buf, size_t size, size_t *len) {
 	if (a->state < SLUICE_SCTP_ESTABLISHED || a->out.parts)
 		return SLUICE_WRONG_STATE;
@@ -822,8 +837,10 @@ int sluice_sctp_export(sluice_sctp *a, void *buf, size_t size, size_t *len) {
 	put32(p + 8, layout());
 	put32(p + 12, crc32c(p + HEADER, b->at - HEADER));
 	memcpy(p + 16, &whole, sizeof whole);
-	retire(a);
-	return 0;
+	int error = read_back(a, p, b->at);
+	if (!error)
+		retire(a);
+	return error;
 }
 
 /* ---- in ---- */
@@ -850,8 +867,10 @@ static void config_bools(sluice_sctp_config *c) {
 /* Here the path may be another one: its MTU is looked for anew, and until it is known packets are of the base size. */
 static void resume(sluice_sctp *a) {
 	a->view.config = handshake_cc_config(a);
-	a->view.mtu = a->mtu - WIRE_HEADER_SIZE - a->data_header;
-	if (a->cc->mtu)
+	uint32_t mtu = a->mtu - WIRE_HEADER_SIZE - a->data_header;
+	bool other = mtu != a->view.mtu;
+	a->view.mtu = mtu;
+	if (other && a->cc->mtu)
 		a->cc->mtu(&a->view);
 	if (a->state == SLUICE_SCTP_ESTABLISHED)
 		discovery_start(a);

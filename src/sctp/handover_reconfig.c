@@ -55,11 +55,11 @@ void handover_reconfig(struct blob *b, sluice_sctp *a) {
 	FLAG(r->outstanding), FLAG(r->deferred);
 	FIELD(r->deferred_seq), FIELD(r->deferred_tsn), FIELD(deferred), FIELD(requests);
 	r->deferred_streams = ids(b, a, r->deferred_streams, deferred);
-	r->deferred_count = b->failed ? 0 : (size_t)deferred;
-	r->requests = ids(b, a, r->requests, requests);
-	r->request_count = b->failed ? 0 : requests;
 	if (b->reading)
-		r->request_capacity = r->request_count;
+		r->deferred_count = b->failed ? 0 : (size_t)deferred;
+	r->requests = ids(b, a, r->requests, requests);
+	if (b->reading)
+		r->request_capacity = r->request_count = b->failed ? 0 : requests;
 	resets(b, a, &r->wanted, TX_RESET_WANTED);
 	resets(b, a, &r->asked, TX_RESET_SENT);
 	bool reset = r->outstanding && r->type == WIRE_PARAM_OUTGOING_RESET;
