@@ -244,6 +244,7 @@ static const struct range left_out[] = {
 	/* of this process */
 	LEFT_OUT(env),
 	LEFT_OUT(clock),
+	LEFT_OUT(latest),
 	LEFT_OUT(dirty),
 	LEFT_OUT(trace),
 	LEFT_OUT(wake),

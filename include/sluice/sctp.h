@@ -177,6 +177,9 @@ SLUICE_API void sluice_sctp_abort(sluice_sctp *a, const char *reason);
 
 /* ---- the four verbs ---------------------------------------------------------------------------------------------- */
 
+/* `now` is a monotonic clock's, in ns. It may stand still, repeat and step back between calls, by however much: a time older than
+ * what a verb of this association was given before counts as that. Deadlines are times of the same clock. */
+
 /* Takes SCTP packets. Bad ones are counted in the statistics and skipped. The SACKs that come of one call are one, or one for each two
  * packets as far as 32 hold (config.sack_policy). Returns 0,
  * or SLUICE_NO_MEMORY when a packet was dropped for want of memory (it counts as lost). */

@@ -15,6 +15,7 @@
 #ifndef SCTP_ASSOCIATION_H
 #define SCTP_ASSOCIATION_H
 
+#include "base/clock.h"
 #include "sctp/cc.h"
 #include "sctp/cookie.h"
 #include "sctp/discovery.h"
@@ -133,6 +134,7 @@ struct sluice_sctp {
 	/* Added to the time that the verbs are given. A random number at first, as cookies and HEARTBEATs show the sum, and the host's uptime
 	 * is nobody's business; behind a hand-over it makes the new host's clock go on where the old one's stopped. */
 	uint64_t clock;
+	uint64_t latest;     /* the latest time that a verb was given */
 	uint64_t now;        /* of the last verb */
 	struct trace *trace; /* NULL: nobody listens */
 
@@ -202,6 +204,11 @@ struct sluice_sctp {
 };
 
 /* ---- association.c ---- */
+/* A verb begins. Returns the association's time, which never runs backwards. */
+static inline uint64_t association_time(sluice_sctp *a, uint64_t now) {
+	a->now = a->out.now = clock_forward(&a->latest, now) + a->clock;
+	return a->now;
+}
 /* Output has something to do; outside of a verb the driver is woken. */
 void association_touch(sluice_sctp *a);
 /* Ends it: CLOSED, timers stopped, everything dropped, ENDED queued. */

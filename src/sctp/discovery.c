@@ -183,8 +183,8 @@ static void path_is_silent(sluice_sctp *a) {
 		next_probe(a);
 		return;
 	}
-	uint64_t wait = probe_wait(a) << d->silent;
-	timer_start(a, TIMER_PMTU, wait < SILENT_WAIT_MAX ? wait : SILENT_WAIT_MAX);
+	uint64_t wait = probe_wait(a);
+	timer_start(a, TIMER_PMTU, wait < SILENT_WAIT_MAX >> d->silent ? wait << d->silent : SILENT_WAIT_MAX);
 }
 
 /* RFC 8899, 5.1.1: after the raise timer the search begins again; for nobody where nothing was sent since. */
@@ -226,7 +226,8 @@ void discovery_black_hole(sluice_sctp *a) {
 		return;
 	a->stats.mtu_black_holes++;
 	/* What is in it does not come back, and must not fill the window for as long as others take to be found lost. */
-	outstanding_large_lost(&a->sent, association_payload_max(a), a->now - a->rto.srtt - a->rto.srtt / 4);
+	uint64_t answered_by_now = a->rto.srtt + a->rto.srtt / 4;
+	outstanding_large_lost(&a->sent, association_payload_max(a), a->now > answered_by_now ? a->now - answered_by_now : 0);
 	d->silent = 0;
 	pmtu_black_hole(&d->pmtu);
 	next_probe(a);

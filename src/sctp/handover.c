@@ -898,6 +898,7 @@ int sluice_sctp_import(sluice_env *env, const void *data, size_t len, uint64_t n
 	}
 	resume(a);
 	a->clock = a->now - now;
+	a->latest = now;
 	a->dirty = true;
 	*out = a;
 	return 0;

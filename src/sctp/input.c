@@ -310,7 +310,7 @@ static bool input_packet(sluice_sctp *a, const sluice_datagram *d) {
 int sluice_sctp_input(sluice_sctp *a, const sluice_datagram *datagrams, size_t count, uint64_t now) {
 	if (a->handed_over)
 		return 0;
-	a->now = a->out.now = now += a->clock;
+	now = association_time(a, now);
 	a->dirty = true;
 	trace_sync(a->trace);
 	uint32_t with_data = 0;

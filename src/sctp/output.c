@@ -410,7 +410,7 @@ int sluice_sctp_output(sluice_sctp *a, sluice_batch *b, uint64_t now) {
 	if (b->capacity < a->discovery.pmtu.base + rooms)
 		return SLUICE_NO_SPACE;
 	size_t limit = first_limit(a, b->capacity - rooms);
-	a->now = a->out.now = now += a->clock;
+	now = association_time(a, now);
 	trace_sync(a->trace);
 	if (a->heartbeat_unscheduled)
 		heartbeat_schedule(a);

@@ -107,7 +107,7 @@ static void (*const on_expiry[TIMER_COUNT])(sluice_sctp *a) = {
 };
 
 void sluice_sctp_advance(sluice_sctp *a, uint64_t now) {
-	a->now = a->out.now = now += a->clock;
+	now = association_time(a, now);
 	a->dirty = true;
 	trace_sync(a->trace);
 	outgoing_stamp(&a->out, now);

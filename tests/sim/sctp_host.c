@@ -100,10 +100,14 @@ static void check(const struct sctp_host *h, const char *verb) {
 		sim_fail(h->sim, "host %s: an invariant does not hold after %s", h->host->name, verb);
 }
 
+static uint64_t clock_of(const struct sctp_host *h, uint64_t now) {
+	return h->clock ? h->clock(h->clock_ctx, now) : now;
+}
+
 static void host_input(void *node, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now) {
 	struct sctp_host *h = node;
 	(void)from;
-	int rc = sluice_sctp_input(h->sctp, datagrams, count, now);
+	int rc = sluice_sctp_input(h->sctp, datagrams, count, clock_of(h, now));
 	if (rc < 0 && rc != SLUICE_NO_MEMORY)
 		sim_fail(h->sim, "host %s: input returned %s", h->host->name, sluice_error_name(rc));
 	check(h, "input");
@@ -111,13 +115,13 @@ static void host_input(void *node, const sluice_path *from, sluice_datagram *dat
 
 static void host_advance(void *node, uint64_t now) {
 	struct sctp_host *h = node;
-	sluice_sctp_advance(h->sctp, now);
+	sluice_sctp_advance(h->sctp, clock_of(h, now));
 	check(h, "advance");
 }
 
 static int host_output(void *node, sluice_batch *batch, uint64_t now) {
 	struct sctp_host *h = node;
-	int count = sluice_sctp_output(h->sctp, batch, now);
+	int count = sluice_sctp_output(h->sctp, batch, clock_of(h, now));
 	check(h, "output");
 	return count;
 }

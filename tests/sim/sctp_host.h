@@ -38,6 +38,8 @@ struct sctp_host {
 
 	/* Before the app's own handling; may call anything but sctp_host_free. */
 	void (*on_event)(struct sctp_host *h, const sluice_sctp_event *event, void *user);
+	uint64_t (*clock)(void *ctx, uint64_t now); /* what its verbs are given instead of `now`; NULL: `now` */
+	void *clock_ctx;
 	/* Called at the end of each dispatch: to send more, for instance. */
 	void (*on_idle)(struct sctp_host *h, void *user);
 	void *user;
