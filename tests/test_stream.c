@@ -530,8 +530,34 @@ START_TEST(test_strangers_connections_are_bounded_and_nonsense_ends_them) {
 }
 END_TEST
 
-SUITE("stream", test_two_peers_talk_through_a_turn_server_over_tcp, test_two_peers_talk_through_a_turn_server_over_tls,
-      test_a_server_that_nobody_vouches_for_is_not_used, test_any_server_is_used_by_who_does_not_care,
+/* All places are taken by strangers who just wait, on the listening sockets of both sides. */
+START_TEST(test_strangers_keep_nobody_out) {
+	struct world w;
+	int fds[80], count = 0;
+	world_init(&w, 0, false, true, tcp_alone);
+	for (struct driver *d = w.loop->drivers; d; d = d->next) {
+		for (struct listener *l = d->listeners; l; l = l->next) {
+			struct sockaddr_storage addr;
+			listener_address(l, &addr);
+			for (int i = 0; l->fd >= 0 && i < 40; i++) {
+				fds[count] = socket(AF_INET, SOCK_STREAM, 0);
+				ck_assert_int_eq(connect(fds[count++], (const struct sockaddr *)&addr, address_len(&addr)), 0);
+				ev_run(sluice_loop_ev(w.loop), EVRUN_NOWAIT);
+			}
+		}
+	}
+	ck_assert_int_eq(count, 80);
+	kit_negotiate(&w.a, &w.b);
+	KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b));
+	for (int i = 0; i < count; i++)
+		close(fds[i]);
+	world_free(&w);
+}
+END_TEST
+
+SUITE("stream", test_strangers_keep_nobody_out, test_two_peers_talk_through_a_turn_server_over_tcp,
+      test_two_peers_talk_through_a_turn_server_over_tls, test_a_server_that_nobody_vouches_for_is_not_used,
+      test_any_server_is_used_by_who_does_not_care,
       test_a_file_of_authorities_that_is_not_there_is_said_at_once_and_one_of_none_trusts_nobody,
       test_a_peer_on_an_endpoint_talks_through_a_turn_server_over_tls, test_a_server_that_is_of_no_use_holds_nobody_up,
       test_a_refused_connection_is_no_candidate, test_a_peer_is_freed_while_its_stream_comes_up,

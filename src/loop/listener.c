@@ -10,7 +10,6 @@
 #include "pool/env.h"
 
 #define BACKLOG 16
-#define ACCEPTED_MAX 16 /* at a time, most of them strangers' */
 #define ACCEPTS_PER_TURN 8
 #define PAUSE_S 1.
 
@@ -40,7 +39,7 @@ static bool accept_one(struct listener *l) {
 			take_pause(l);
 		return errno == EINTR || errno == ECONNABORTED;
 	}
-	if (l->connections >= ACCEPTED_MAX || !stream_accept(l, fd, &remote, len))
+	if (!stream_accept(l, fd, &remote, len))
 		close(fd);
 	return true;
 }

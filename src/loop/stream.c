@@ -21,7 +21,8 @@
 #define STRANGER_LIMIT_S 30. /* an accepted connection that does not show that it is the other side's */
 #define TLS_FRAME_MAX 17408  /* the largest datagram of a peer, in an indication, with padding */
 #define TLS_READ_MAX 16384
-#define STREAMS_MAX 32 /* of one peer, both kinds */
+#define STREAMS_MAX 32  /* of one peer, both kinds */
+#define ACCEPTED_MAX 16 /* of one listening socket, most of them strangers' */
 
 static struct stream *stream_of(struct outlet *o) {
 	return (struct stream *)o;
@@ -108,9 +109,22 @@ static void start_limit(struct stream *s, double seconds) {
 	ev_timer_start(s->loop->ev, &s->limit);
 }
 
+/* A connection that did not show yet that it is the other side's goes for a new one, the oldest first: whoever just connects and waits
+ * would keep the other side out. Of one listening socket, or of any (NULL). False: all that are there are needed. */
+static bool drop_stranger(struct driver *d, const struct listener *l) {
+	struct stream *oldest = NULL;
+	for (struct stream *s = d->streams; s; s = s->next) /* the newest first */
+		if (s->listener && (!l || s->listener == l) && ev_is_active(&s->limit) && !s->busy)
+			oldest = s;
+	if (oldest)
+		destroy(oldest);
+	return oldest != NULL;
+}
+
 static struct stream *stream_new(struct driver *d, int fd, const struct sockaddr_storage *remote, socklen_t len) {
 	int on = 1;
-	struct stream *s = d->stream_count < STREAMS_MAX ? env_zalloc(d->loop->env, sizeof *s) : NULL;
+	bool room = d->stream_count < STREAMS_MAX || drop_stranger(d, NULL);
+	struct stream *s = room ? env_zalloc(d->loop->env, sizeof *s) : NULL;
 	if (!s)
 		return NULL;
 	s->loop = d->loop;
@@ -551,7 +565,8 @@ void stream_connect(struct driver *d, const sluice_request *r) {
 }
 
 bool stream_accept(struct listener *l, int fd, const struct sockaddr_storage *remote, socklen_t len) {
-	struct stream *s = stream_new(l->driver, fd, remote, len);
+	bool room = l->connections < ACCEPTED_MAX || drop_stranger(l->driver, l);
+	struct stream *s = room ? stream_new(l->driver, fd, remote, len) : NULL;
 	if (!s)
 		return false;
 	s->listener = l;
