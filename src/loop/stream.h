@@ -68,8 +68,7 @@ void listener_close(struct listener *l);
 
 /* Closes it, and tells nobody. */
 void stream_abandon(struct stream *s);
-/* For listener.c: a connection came. False when it cannot be kept. */
-/* Where there are too many, the stranger who came first makes room; false: there is no room, or no memory. */
+/* For listener.c: a connection came. Where there are too many, the stranger who came first makes room. False when it cannot be kept. */
 bool stream_accept(struct listener *l, int fd, const struct sockaddr_storage *remote, socklen_t len);
 
 /* Whom a TLS connection believes that it is the server. */
