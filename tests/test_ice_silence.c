@@ -120,6 +120,31 @@ START_TEST(test_a_lite_agent_hears_data_too) {
 }
 END_TEST
 
+START_TEST(test_an_agent_that_is_to_wait_for_ever_waits) {
+	const struct ice_config ever = {.disconnected_after = NEVER, .failed_after = NEVER, .check_timeout = NEVER};
+	struct memory memory = {0};
+	for (int meet = 0; meet < 2; meet++) {
+		struct scene s;
+		ice_world_init(&s.w, 1, RTT / 2);
+		s.a = ice_world_agent(&s.w, "a", &ever, memory);
+		s.b = ice_world_agent(&s.w, "b", &ever, memory);
+		ice_set_controlling(s.a->ice, true);
+		ice_world_socket(&s.w, s.a, "10.0.0.1", 5000, -1, 65535, NULL);
+		ice_world_socket(&s.w, s.b, "10.0.0.2", 6000, -1, 65535, NULL);
+		s.w.loss = !meet;
+		ice_world_introduce(&s.w, s.a, s.b);
+		s.a->ice->current->remote_done = meet; /* else more may come */
+		if (meet)
+			ice_world_run(&s.w, s.w.now + 10 * SLUICE_S);
+		s.w.loss = 1;
+		ice_world_run(&s.w, s.w.now + 600 * SLUICE_S);
+		ck_assert_uint_eq(s.a->state_at[ICE_FAILED], NEVER);
+		ck_assert_uint_eq(s.a->state_at[ICE_DISCONNECTED], NEVER);
+		ice_world_close(&s.w);
+	}
+}
+END_TEST
+
 /* ---- the whole peer ---- */
 
 static enum link_verdict drop_stun(void *ctx, struct sim_link *link, uint8_t *packet, size_t *len, uint64_t now) {
@@ -150,7 +175,7 @@ START_TEST(test_a_peer_whose_checks_are_lost_is_connected_while_data_comes) {
 }
 END_TEST
 
-SUITE("ice silence", test_an_outage_of_less_than_four_seconds_is_not_told,
+SUITE("ice silence", test_an_agent_that_is_to_wait_for_ever_waits, test_an_outage_of_less_than_four_seconds_is_not_told,
       test_silence_is_told_five_seconds_after_the_first_check_without_answer,
       test_while_authentic_data_comes_a_path_is_not_silent_but_consent_expires, test_a_lite_agent_hears_data_too,
       test_a_peer_whose_checks_are_lost_is_connected_while_data_comes)

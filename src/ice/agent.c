@@ -9,7 +9,12 @@
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
+/* Durations stay below this (a lifetime), so that "for ever" may be said by any large number and no sum of times wraps. */
+#define DURATION_MAX (UINT64_C(1) << 61)
+
 static uint64_t or_default(uint64_t value, uint64_t usual) {
+	if (value > DURATION_MAX)
+		return DURATION_MAX;
 	return value ? value : usual;
 }
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define SDP_SECTIONS_MAX 128
-#define SDP_CANDIDATES_MAX 128
+#define SDP_CANDIDATES_MAX 256 /* more than the ICE agent remembers, which chooses among them */
 #define SDP_FINGERPRINTS_MAX 8
 
 struct sdp_slice {
