@@ -371,7 +371,7 @@ SLUICE_API void sluice_peer_stats_get(const sluice_peer *p, sluice_peer_stats *s
 /* The same as one JSON object of W3C's RTCStatsReport: "transport", "candidate-pair", "local-candidate", "remote-candidate",
  * "certificate", "data-channel", "peer-connection" and our "sctp-association" entries by id; times in s, as there. Returns the length
  * that the whole has, without its NUL; when that is not below size, the text was cut there. It is valid JSON in UTF-8 whatever the peer's
- * labels hold: U+FFFD stands for what is not UTF-8, and a NUL is \u0000. */
+ * labels hold: U+FFFD stands for what is not UTF-8, and a NUL is escaped as JSON wants it. */
 SLUICE_API size_t sluice_peer_stats_json(const sluice_peer *p, char *json, size_t size);
 /* The certificate that the other side showed: its SHA-256 (or other) fingerprint, and its DER bytes. Returns 0 or the length;
  * SLUICE_WRONG_STATE before it came, SLUICE_NO_SPACE. */
