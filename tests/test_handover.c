@@ -423,8 +423,8 @@ END_TEST
 	              sizeof(type))
 
 START_TEST(test_who_adds_a_field_thinks_of_the_hand_over) {
-	SAME(struct sluice_sctp, 3360);
-	SAME(struct outgoing, 240);
+	SAME(struct sluice_sctp, 3416);
+	SAME(struct outgoing, 248);
 	SAME(struct tx_message, 64);
 	SAME(struct tx_stream, 256);
 	SAME(struct tx_timed, 40);
@@ -437,13 +437,13 @@ START_TEST(test_who_adds_a_field_thinks_of_the_hand_over) {
 	SAME(struct pace, 32);
 	SAME(struct rto, 56);
 	SAME(struct sack_policy, 56);
-	SAME(struct rwnd, 56);
+	SAME(struct rwnd, 72);
 	SAME(struct tsnmap, 40);
-	SAME(struct reassembly, 280);
+	SAME(struct reassembly, 296);
 	SAME(struct fragment, 48);
-	SAME(struct interleaved, 80);
-	SAME(struct partial, 136);
-	SAME(struct delivery, 64);
+	SAME(struct interleaved, 72);
+	SAME(struct partial, 144);
+	SAME(struct delivery, 72);
 	SAME(struct rx_stream, 80);
 	SAME(struct rx_message, 144);
 	SAME(struct reconfig, 176);

@@ -49,7 +49,7 @@ typedef struct sluice_env_config {
 	size_t slab_size;  /* bytes of one receive slab; 0: 65536, one GRO read */
 	size_t slab_limit; /* slabs that retained messages may hold at once; beyond it payload is copied. 0: 64 */
 	/* Receive windows grow with what their paths need (sctp.h, receive_window_max). All associations of the environment together may
-	 * promise this many bytes beyond their initial windows. 0: 256 MiB */
+	 * promise this many bytes beyond their initial windows; what peers make of a promise may take twice of it in memory. 0: 256 MiB */
 	uint64_t window_budget;
 	size_t cache_limit; /* bytes of free blocks kept for reuse; 0: 4 MiB, so that a full high-water mark fits */
 } sluice_env_config;

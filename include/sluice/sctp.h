@@ -76,7 +76,11 @@ typedef struct sluice_sctp_config {
 	uint16_t outbound_streams;        /* asked for; 65535 */
 	uint16_t inbound_streams;         /* at most; 65535 */
 	uint32_t mtu;                     /* largest SCTP packet in bytes, 296..65520; 1188 */
-	uint32_t receive_window; /* a_rwnd in bytes, 4096..; 2 MiB. At least 5/4 of max_message_size, else it is raised to that */
+	/* Bytes of payload that the peer may have under way or unread here (a_rwnd), 4096..; 2 MiB. At least 5/4 of max_message_size, else
+	 * it is raised to that. What all of it takes in memory is bounded too, by twice the window; small messages, of which one byte may
+	 * take 208 bytes, fill it by that before. Unfinished messages that fill it for 30 s, so that neither side can go on, end the
+	 * association with SLUICE_LIMIT: a peer that mixes large messages (I-DATA) needs a window that holds them together. */
+	uint32_t receive_window;
 	uint32_t max_message_size; /* largest message taken from the peer; 262144. A larger one, or one in more than 65535
 	                            * fragments, ends the association */
 	uint64_t high_water;       /* bytes buffered per stream above which send says WOULD_BLOCK; 2 MiB */
@@ -114,7 +118,7 @@ typedef struct sluice_sctp_config {
 	uint64_t target_delay; /* of SLUICE_CC_LOW_DELAY: ns of queueing beyond which it gives way quickly; 10 ms */
 	uint32_t mtu_max;      /* packets may grow to this, at most 65520, where the path carries it (RFC 8899); mtu: no search */
 	uint32_t
-		receive_window_max; /* receive_window may grow to this with the bandwidth-delay product; receive_window: it stays */
+		receive_window_max; /* receive_window may grow to this with what the app reads in a round trip; receive_window: it stays */
 	uint32_t partial_delivery; /* messages are delivered in parts of at least so many bytes; 0: whole messages only. See
 	                            * sluice_sctp_set_partial_delivery() */
 } sluice_sctp_config;

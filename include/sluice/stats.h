@@ -43,7 +43,7 @@ typedef struct sluice_sctp_stats {
 	uint64_t mtu_black_holes; /* times that large packets were lost so that small ones were sent instead, to find out why */
 	uint32_t error_count;
 	uint64_t buffered; /* bytes accepted and neither acknowledged nor abandoned, all streams */
-	uint64_t held;     /* what fills the receive window: bytes not released by the app, and 64 for each of their chunks */
+	uint64_t held;     /* bytes of memory that what is under way and what the app has not released takes */
 	uint16_t outbound_streams, inbound_streams;
 } sluice_sctp_stats;
 

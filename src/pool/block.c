@@ -18,6 +18,13 @@ void block_pool_drain(struct block_pool *pool) {
 
 #define UNPOOLED UINT32_MAX
 
+void block_free_at_once(struct block_pool *pool, void *p) {
+	if (!p)
+		return;
+	pool->live--;
+	pool->allocator.free(pool->allocator.ctx, (struct block *)p - 1);
+}
+
 static void *fresh(struct block_pool *pool, size_t size, uint32_t class) {
 	if (size > SIZE_MAX - sizeof(struct block))
 		return NULL;
@@ -25,6 +32,7 @@ static void *fresh(struct block_pool *pool, size_t size, uint32_t class) {
 	if (!b)
 		return NULL;
 	b->class = class;
+	b->cost = sizeof *b + size;
 	pool->live++;
 	return b + 1;
 }
@@ -55,10 +63,7 @@ void *block_alloc(struct block_pool *pool, size_t size) {
 }
 
 void block_free(struct block_pool *pool, void *p) {
-	if (!p)
-		return;
-	pool->live--;
-	pool->allocator.free(pool->allocator.ctx, (struct block *)p - 1);
+	block_free_at_once(pool, p);
 }
 
 #else
@@ -101,6 +106,7 @@ void *block_alloc(struct block_pool *pool, size_t size) {
 	struct block *b = idle_pop(pool, class);
 	if (!b)
 		return fresh(pool, rounded, class);
+	b->cost = sizeof *b + rounded;
 	pool->live++;
 	return b + 1;
 }

@@ -21,7 +21,10 @@
 #define BLOCK_CLASSES 53 /* 64 bytes .. 512 KiB in quarter steps */
 
 struct block {
-	struct block *next; /* while free */
+	union {
+		struct block *next; /* while free */
+		size_t cost;        /* while handed out: bytes that the allocator gave for it, this header among them */
+	};
 	uint32_t class;
 	uint32_t pad;
 };
@@ -40,6 +43,12 @@ void block_pool_drain(struct block_pool *pool);
 
 void *block_alloc(struct block_pool *pool, size_t size);
 void block_free(struct block_pool *pool, void *p);
+/* To the allocator, whatever may lie idle. */
+void block_free_at_once(struct block_pool *pool, void *p);
+/* What the block at p, not NULL, takes from the allocator. */
+static inline size_t block_cost(const void *p) {
+	return ((const struct block *)p - 1)->cost;
+}
 
 /* Recounts the equations above; it walks every idle block. */
 bool block_pool_check(const struct block_pool *pool);

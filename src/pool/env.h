@@ -37,6 +37,14 @@ void *env_zalloc(sluice_env *env, size_t size);
 static inline void env_free(sluice_env *env, void *p) {
 	block_free(&env->blocks, p);
 }
+/* Bytes of the allocator's that an object takes: what an account that bounds memory is charged. 0 for NULL. */
+static inline size_t env_cost(const void *p) {
+	return p ? block_cost(p) : 0;
+}
+/* Gives it back to the allocator and not to the pool: for what is large and outgrown, which would lie idle uncounted. */
+static inline void env_free_at_once(sluice_env *env, void *p) {
+	block_free_at_once(&env->blocks, p);
+}
 /* A NUL-terminated copy of len bytes. */
 char *env_strndup(sluice_env *env, const char *s, size_t len);
 

@@ -175,14 +175,16 @@ struct sluice_sctp {
 	/* receiving */
 	struct window *window;
 	struct rwnd rwnd;
-	uint64_t batch_payload; /* new, in this input() */
+	uint64_t batch_payload; /* new, in this input() ... */
+	int64_t batch_cost;     /* ... and the memory that it took; less than 0: a message that ended freed more */
+	uint64_t shut_since;    /* the window is full and the app has nothing that it could release; 0: it is not so */
 	bool rtt_asked;         /* a HEARTBEAT was sent to learn the round trip */
 	struct tsnmap map;
 	struct reassembly in;
 	uint32_t duplicates[DUPLICATES_MAX];
 	uint16_t duplicate_count;
 	struct sack_policy acks;
-	uint64_t advertised; /* a_rwnd of the last SACK */
+	uint64_t advertised; /* what is left of the a_rwnd of the last SACK */
 
 	struct reconfig reconfig;
 

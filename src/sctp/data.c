@@ -2,6 +2,7 @@
  * 3.6; RFC 8260, 2. */
 #include "sctp/association.h"
 
+#include "base/arith.h"
 #include "base/serial.h"
 
 #include <string.h>
@@ -9,29 +10,60 @@
 /* ---- the window ---- */
 
 uint64_t data_a_rwnd(const sluice_sctp *a) {
-	uint64_t window = a->rwnd.size;
-	return a->window->held < window ? window - a->window->held : 0;
+	return rwnd_free(&a->rwnd, a->window->payload, a->window->held, a->window->with_app);
+}
+
+/* What a SACK promises. Silly window (RFC 9260, 6.2; RFC 1122, 4.2.3.3): the edge moves on by a packet at least, or by an eighth of a
+ * small window, so that a sender who fills what he is offered does not cut his messages ever smaller. */
+static uint32_t promise(sluice_sctp *a) {
+	uint64_t now_free = data_a_rwnd(a), step = min64(rwnd_free(&a->rwnd, 0, 0, a->window->with_app) / 8, a->cut_mtu);
+	if (now_free < a->advertised || now_free >= a->advertised + step)
+		a->advertised = now_free;
+	return (uint32_t)min64(a->advertised, UINT32_MAX);
 }
 
 /* A release made room, and the sender that waits for it must hear of it (RFC 9260, 6.2); a quarter of the window at a time, so
  * that a slow reader does not cause a SACK for each message (silly window). */
 void data_window_opened(void *association) {
 	sluice_sctp *a = association;
-	uint64_t now_free = data_a_rwnd(a), window = a->rwnd.size;
-	uint64_t step = window / 4 > a->cut_mtu ? window / 4 : a->cut_mtu;
-	if (a->state == SLUICE_SCTP_CLOSED || a->advertised >= window / 2 || now_free < a->advertised + step)
+	if (a->state == SLUICE_SCTP_CLOSED || a->advertised >= a->rwnd.size / 2)
+		return;
+	uint64_t most = rwnd_free(&a->rwnd, 0, 0, a->window->with_app), step = max64(most / 4, min64(most / 2, a->cut_mtu));
+	if (a->advertised >= most / 2 || data_a_rwnd(a) < a->advertised + step)
 		return;
 	a->pending |= PENDING_SACK;
 	association_touch(a);
 }
 
-/* The sender charges payload, we charge headers too, so a sender that uses all of a_rwnd with small messages may land up to that
- * much beyond it. New TSNs are taken up to twice the window; a TSN below the highest one seen fills a hole and lets data go,
- * so it is taken up to three times: it must get in, or everything behind it stays. This is the bound on what a peer can make us
- * hold. */
+/* rwnd.h has the rules. RFC 9260, 6.2: "When the receiver's advertised rwnd is 0, the receiver MUST drop any new incoming DATA chunk with
+ * a TSN larger than the largest TSN received so far"; one that fills a hole lets data go and must get in, or everything behind it
+ * stays. This is the bound on what a peer can make us hold. */
 static bool window_takes(const sluice_sctp *a, uint64_t tsn, uint32_t len) {
-	uint64_t limit = a->rwnd.size * (tsn < a->map.highest ? 3 : 2);
-	return a->window->held + len + HELD_OVERHEAD <= limit;
+	struct window *w = a->window;
+	bool hole = tsn < a->map.highest;
+	if (!hole && w->payload >= a->rwnd.size)
+		return false;
+	w->limit = rwnd_memory(&a->rwnd, !hole ? RWND_NEW : tsn > a->map.cum + 1 ? RWND_HOLE : RWND_NEXT);
+	return w->held + len <= w->limit;
+}
+
+/* All that came before it is here and is no message yet, the app has nothing to release, and there is no room. The peer can make some
+ * by giving messages up (FORWARD-TSN); when it has not for so long, neither side would ever move again. */
+#define SHUT_PATIENCE (30 * SLUICE_S)
+
+static void window_refuses(sluice_sctp *a, struct packet *p, uint64_t tsn) {
+	a->stats.window_drops++;
+	if (tsn != a->map.cum + 1 || a->window->with_app > 0) {
+		a->shut_since = 0;
+		return;
+	}
+	if (a->shut_since == 0)
+		a->shut_since = a->now;
+	if (a->now - a->shut_since < SHUT_PATIENCE)
+		return;
+	association_fail(a, SLUICE_LIMIT, WIRE_CAUSE_OUT_OF_RESOURCE, false, "unfinished messages fill the window of %llu bytes",
+	                 (unsigned long long)a->rwnd.size);
+	p->stop = true;
 }
 
 /* ---- DATA ---- */
@@ -75,6 +107,31 @@ static bool mixed(sluice_sctp *a, struct packet *p, uint8_t type, bool interleav
 	return true;
 }
 
+/* Reassembly did not take the chunk: that is the peer's fault and the end, or it must come again. */
+static void not_taken(sluice_sctp *a, struct packet *p, uint64_t tsn, int error) {
+	const uint16_t cause = WIRE_CAUSE_PROTOCOL_VIOLATION;
+	if (error == SLUICE_NO_SPACE)
+		window_refuses(a, p, tsn);
+	else if (error == SLUICE_TOO_LARGE)
+		association_fail(a, SLUICE_PROTOCOL, cause, true, "a message larger than %u bytes",
+		                 (unsigned)a->config.max_message_size);
+	else if (error == SLUICE_PROTOCOL)
+		association_fail(a, SLUICE_PROTOCOL, cause, true, "a message that does not go on");
+	else if (error == SLUICE_LIMIT && (a->interleaving || tsn == a->map.cum + 1))
+		/* Everything before it is here and is still no message; nothing that may come could end that. */
+		association_fail(a, SLUICE_PROTOCOL, cause, true, "a message of more than %u fragments", FRAGMENTS_MAX - 1);
+	else
+		a->stats.memory_drops++;
+	p->stop = a->state == SLUICE_SCTP_CLOSED;
+}
+
+static int add(sluice_sctp *a, const struct packet *p, const struct wire_data *d, uint64_t tsn) {
+	if (a->interleaving)
+		return reassembly_add_interleaved(&a->in, d, p->slab);
+	a->in.lowest = a->map.cum + 1;
+	return reassembly_add(&a->in, d, tsn, p->slab);
+}
+
 /* Stores a new chunk; false when it must not be acknowledged. */
 static bool take_new(sluice_sctp *a, struct packet *p, const struct wire_data *d, uint64_t tsn) {
 	if (d->stream >= a->inbound) {
@@ -85,31 +142,20 @@ static bool take_new(sluice_sctp *a, struct packet *p, const struct wire_data *d
 		return true;
 	}
 	if (!window_takes(a, tsn, d->len)) {
-		a->stats.window_drops++;
+		window_refuses(a, p, tsn);
 		return false;
 	}
-	int error = a->interleaving ? reassembly_add_interleaved(&a->in, d, p->slab) : reassembly_add(&a->in, d, tsn, p->slab);
-	if (error == SLUICE_TOO_LARGE) {
-		association_fail(a, SLUICE_PROTOCOL, WIRE_CAUSE_PROTOCOL_VIOLATION, true, "a message larger than %u bytes",
-		                 (unsigned)a->config.max_message_size);
-		p->stop = true;
+	uint64_t held = a->window->held;
+	int error = add(a, p, d, tsn);
+	if (error) {
+		not_taken(a, p, tsn, error);
 		return false;
 	}
-	if (error == SLUICE_PROTOCOL) {
-		association_fail(a, SLUICE_PROTOCOL, WIRE_CAUSE_PROTOCOL_VIOLATION, true, "a message that does not go on");
-		p->stop = true;
-		return false;
-	}
-	if (error == SLUICE_LIMIT && (a->interleaving || tsn == a->map.cum + 1)) {
-		/* Everything before it is here and is still no message; nothing that may come could end that. */
-		association_fail(a, SLUICE_PROTOCOL, WIRE_CAUSE_PROTOCOL_VIOLATION, true, "a message of more than %u fragments",
-		                 FRAGMENTS_MAX - 1);
-		p->stop = true;
-		return false;
-	}
-	if (error)
-		a->stats.memory_drops++;
-	return error == 0;
+	a->batch_payload += d->len;
+	a->batch_cost += (int64_t)(a->window->held - held);
+	a->advertised -= min64(d->len, a->advertised);
+	a->shut_since = 0;
+	return true;
 }
 
 void data_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
@@ -142,7 +188,6 @@ void data_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
 	}
 	/* A hole that is filled is news too: the sender may stop repairing. RFC 9260, 6.7. */
 	bool had_gap = tsnmap_has_gap(&a->map);
-	a->batch_payload += d.len;
 	if (!take_new(a, p, &d, tsn)) {
 		sack_at_once(a);
 		return;
@@ -156,19 +201,16 @@ void data_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
 /* The window grows with the path. Who only receives has no round trip of its own and asks for one: once, when there is enough data to
  * make it worth while. */
 static void window_follow(sluice_sctp *a) {
-	uint64_t rtt = rto_least_known(&a->rto);
-	if (a->rwnd.size == a->rwnd.max)
-		return;
-	/* RFC 8260 lets the peer begin any number of messages; when none of them fits what is left, the window would stay shut. */
-	if (a->in.interleaved.count > 1 && a->in.interleaved.held > a->rwnd.size / 2 && rwnd_grow(&a->rwnd))
-		sack_at_once(a);
-	if (rtt == 0 && !a->rtt_asked && a->in.to.payload > a->rwnd.initial / 16 && a->state == SLUICE_SCTP_ESTABLISHED &&
-	    !timer_running(a, TIMER_HEARTBEAT_ACK)) {
+	uint64_t rtt = rto_least_known(&a->rto), cost = a->batch_cost > 0 ? (uint64_t)a->batch_cost : 0;
+	if (rtt == 0 && !a->rtt_asked && a->rwnd.size < a->rwnd.max && a->in.to.payload > a->rwnd.initial / 16 &&
+	    a->state == SLUICE_SCTP_ESTABLISHED && !timer_running(a, TIMER_HEARTBEAT_ACK)) {
 		a->rtt_asked = true;
 		a->pending |= PENDING_HEARTBEAT;
 	}
-	if (rwnd_received(&a->rwnd, a->batch_payload, a->window->held, rtt, a->now))
+	if (rwnd_received(&a->rwnd, a->batch_payload, cost, window_take_consumed(a->window), rtt, a->now))
 		sack_at_once(a);
+	a->batch_payload = 0;
+	a->batch_cost = 0;
 }
 
 static uint16_t gather_gaps(const sluice_sctp *a, uint8_t *out, size_t max) {
@@ -191,8 +233,7 @@ static bool early_take(sluice_sctp *a) {
 	struct early_sack *e = count <= SACK_EARLY_GAPS ? sack_early(&a->acks, a->env) : NULL;
 	if (!e)
 		return false;
-	*e = (struct early_sack){
-		.cum_tsn = (uint32_t)a->map.cum, .a_rwnd = (uint32_t)data_a_rwnd(a), .gap_count = (uint16_t)count};
+	*e = (struct early_sack){.cum_tsn = (uint32_t)a->map.cum, .a_rwnd = promise(a), .gap_count = (uint16_t)count};
 	memcpy(e->gaps, gaps, 4 * count);
 	return true;
 }
@@ -211,9 +252,8 @@ void data_batch_end(sluice_sctp *a, uint32_t packets_with_data) {
 		return;
 	struct sack_policy *s = &a->acks;
 	window_follow(a);
-	a->batch_payload = 0;
 	/* Parts are given to the app before they have their size when the window is half full: it may be full of them. */
-	if (a->window->held > a->rwnd.size / 2)
+	if (data_a_rwnd(a) < a->rwnd.size / 2)
 		reassembly_relieve(&a->in);
 	if (a->state == SLUICE_SCTP_SHUTDOWN_SENT) {
 		shutdown_heard_data(a);
@@ -285,8 +325,7 @@ void data_write_sack(sluice_sctp *a, struct writer *w) {
 	if (room < SACK_FIXED)
 		return;
 	size_t max_gaps = (room - SACK_FIXED) / 4 < GAPS_KEPT ? (room - SACK_FIXED) / 4 : GAPS_KEPT;
-	struct wire_sack s = {
-		.cum_tsn = (uint32_t)a->map.cum, .a_rwnd = (uint32_t)data_a_rwnd(a), .gaps = gaps, .duplicates = duplicates};
+	struct wire_sack s = {.cum_tsn = (uint32_t)a->map.cum, .a_rwnd = promise(a), .gaps = gaps, .duplicates = duplicates};
 	if (tsnmap_has_gap(&a->map))
 		s.gap_count = gather_gaps(a, gaps, max_gaps);
 	size_t max_duplicates = (room - SACK_FIXED) / 4 - s.gap_count;
@@ -297,7 +336,6 @@ void data_write_sack(sluice_sctp *a, struct writer *w) {
 	wire_sack_write(w, &s);
 	a->duplicate_count = 0;
 	a->acks.unacked = 0;
-	a->advertised = s.a_rwnd;
 	a->pending &= ~(uint32_t)PENDING_SACK;
 	a->stats.sacks_sent++;
 	timer_stop(a, TIMER_SACK);

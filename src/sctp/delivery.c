@@ -26,16 +26,19 @@ struct rx_stream *delivery_stream(struct delivery *d, uint16_t id) {
 	s = stream_new(d, id);
 	if (!s)
 		return NULL;
+	uint32_t tables = d->streams.cost;
 	if (!idmap_set(&d->streams, id, s)) {
 		env_free(d->env, s);
 		return NULL;
 	}
+	s->fresh = (uint16_t)(env_cost(s) + d->streams.cost - tables);
 	return s;
 }
 
 void delivery_unordered(struct delivery *d, struct rx_message *m) {
 	d->messages++;
 	d->payload += m->public.len;
+	rx_message_delivered(m);
 	event_push(d->events, &m->event);
 }
 
@@ -63,6 +66,7 @@ void delivery_part(struct delivery *d, struct rx_message *m) {
 	m->event.type = SLUICE_SCTP_MESSAGE_PART;
 	d->messages += m->public.last && !m->public.error;
 	d->payload += m->public.len;
+	rx_message_delivered(m);
 	event_push(d->events, &m->event);
 }
 
@@ -161,4 +165,14 @@ void delivery_free(struct delivery *d) {
 		env_free(d->env, s);
 	}
 	idmap_free(&d->streams);
+}
+
+void delivery_count(const struct delivery *d, uint64_t *charge, uint64_t *payload) {
+	uint32_t id = 0;
+	for (const struct rx_stream *s; (s = idmap_next(&d->streams, &id)); id++) {
+		for (struct pairing_node *n = s->pending; n; n = (struct pairing_node *)pairing_next(n)) {
+			*charge += of_node(n)->charge;
+			*payload += of_node(n)->public.len;
+		}
+	}
 }

@@ -19,6 +19,7 @@ struct rx_stream {
 	struct event_node reset;           /* RESET_IN; queued, the stream is out of the table and waits to be freed */
 	uint32_t partial;                  /* bytes of a message from which on it is delivered in parts; 0: whole ones only */
 	uint16_t id;
+	uint16_t fresh; /* bytes that making it took and nobody was charged yet */
 };
 
 struct delivery {
@@ -36,6 +37,14 @@ void delivery_free(struct delivery *d);
 
 /* The stream, made on first use; NULL when there is no memory. */
 struct rx_stream *delivery_stream(struct delivery *d, uint16_t id);
+
+/* What the stream itself takes, once: the first message of a stream is charged for it too, so that a message a stream cannot hold more
+ * than the window. The state of a stream whose messages were read is no longer the window's. */
+static inline uint32_t delivery_stream_cost(struct rx_stream *s) {
+	uint32_t cost = s->fresh;
+	s->fresh = 0;
+	return cost;
+}
 
 void delivery_unordered(struct delivery *d, struct rx_message *m);
 /* A part of a message whose turn it is. With the last one, delivery_done() follows if it is ordered. */
@@ -58,5 +67,8 @@ int delivery_reset_unused(struct delivery *d, uint16_t id, bool bounded);
 void delivery_reset_told(struct delivery *d, struct event_node *n);
 /* A restart: everything undelivered is gone, every stream begins at 0. */
 void delivery_restart(struct delivery *d);
+
+/* The charges and the payload of the messages that wait for their turn. */
+void delivery_count(const struct delivery *d, uint64_t *charge, uint64_t *payload);
 
 #endif

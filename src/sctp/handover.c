@@ -91,7 +91,7 @@ static void acknowledging(struct blob *b, sluice_sctp *a) {
 /* What was promised stays promised, whatever budget there is here. */
 static void window_size(struct blob *b, struct rwnd *r) {
 	uint64_t size = r->size;
-	FIELD(size), FIELD(r->taken), FIELD(r->held_before), FIELD(r->round_began);
+	FIELD(size), FIELD(r->taken), FIELD(r->consumed), FIELD(r->round_began);
 	refuse(b, size < r->initial || size > r->max);
 	if (!b->reading || b->failed)
 		return;
@@ -507,7 +507,7 @@ static struct rx_message *rx_read(struct blob *b, sluice_sctp *a) {
 		m->backing[0] = (struct backing){0};
 		bytes(b, data, f.len);
 	}
-	rx_message_charge(m, (uint32_t)f.len + HELD_OVERHEAD);
+	a->window->payload += f.len;
 	return m;
 }
 
@@ -714,8 +714,10 @@ static void event_read(struct blob *b, sluice_sctp *a, uint8_t type) {
 	struct event_node e = {0}, *n;
 	if (is_message(type)) {
 		struct rx_message *m = rx_read(b, a);
-		if (m)
-			event_push(&a->events, &m->event);
+		if (!m)
+			return;
+		rx_message_delivered(m);
+		event_push(&a->events, &m->event);
 		return;
 	}
 	FIELD(e.stream), FIELD(e.error), FIELD(e.count);

@@ -14,6 +14,7 @@ static bool reserve(struct idmap *m, uint32_t page) {
 		return false;
 	if (m->page_count)
 		memcpy(pages, m->pages, m->page_count * sizeof *pages);
+	m->cost += (uint32_t)(env_cost(pages) - env_cost(m->pages));
 	env_free(m->env, m->pages);
 	m->pages = pages;
 	m->page_count = count;
@@ -24,8 +25,10 @@ bool idmap_set(struct idmap *m, uint16_t id, void *entry) {
 	if (!reserve(m, id / IDMAP_PAGE))
 		return false;
 	struct idmap_page **page = &m->pages[id / IDMAP_PAGE];
-	if (!*page)
+	if (!*page) {
 		*page = env_zalloc(m->env, sizeof **page);
+		m->cost += (uint32_t)env_cost(*page);
+	}
 	if (!*page)
 		return false;
 	void **at = &(*page)->entries[id % IDMAP_PAGE];
@@ -43,6 +46,7 @@ void idmap_remove(struct idmap *m, uint16_t id) {
 	struct idmap_page **page = &m->pages[id / IDMAP_PAGE];
 	(*page)->entries[id % IDMAP_PAGE] = NULL;
 	if (--(*page)->count == 0) {
+		m->cost -= (uint32_t)env_cost(*page);
 		env_free(m->env, *page);
 		*page = NULL;
 	}
@@ -68,5 +72,5 @@ void idmap_free(struct idmap *m) {
 		env_free(m->env, m->pages[i]);
 	env_free(m->env, m->pages);
 	m->pages = NULL;
-	m->page_count = m->count = 0;
+	m->page_count = m->count = m->cost = 0;
 }

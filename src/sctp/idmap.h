@@ -6,6 +6,7 @@
  * entries is short however many there were before.
  *
  *   page_count is 0 or a power of two, and no larger than 2048; pages != NULL exactly when it is not 0
+ *   cost == sum of env_cost over the table of pages and the pages
  *   count == entries; a page's count == its entries, and is not 0 */
 #ifndef SCTP_IDMAP_H
 #define SCTP_IDMAP_H
@@ -24,6 +25,7 @@ struct idmap {
 	struct idmap_page **pages;
 	uint32_t page_count;
 	uint32_t count;
+	uint32_t cost; /* bytes of memory in tables */
 };
 
 static inline void *idmap_get(const struct idmap *m, uint16_t id) {

@@ -8,6 +8,7 @@
 #define BUCKETS_KEPT 1024u /* of an empty table */
 #define FIRST_SLICES 8u
 #define SLICES_MAX 65535u
+#define TABLE_SHARE (4 * sizeof(struct partial *)) /* two buckets, and as much that the table outgrew */
 
 /* A fragment ahead of its turn. Copied bytes stand behind it, and then it is itself the memory behind the slice. */
 struct late {
@@ -79,15 +80,14 @@ static struct partial *partial_new(struct interleaved *r, struct rx_stream *s, b
 	if (!p)
 		return NULL;
 	*p = (struct partial){.stream = s, .next_fsn = SERIAL_ORIGIN, .mid = (uint32_t)mid, .unordered = unordered};
+	p->charge = (uint32_t)(env_cost(p) + TABLE_SHARE);
 	struct partial **b = bucket(r, s->id, unordered, p->mid);
 	p->next = *b;
 	*b = p;
 	pairing_add(&s->under_way[unordered], &p->by_mid, mid);
-	if (unordered)
-		s->unordered_mid = mid;
 	r->count++;
 	r->last = p;
-	r->window->held += PARTIAL_OVERHEAD;
+	window_charge(r->window, p->charge);
 	return p;
 }
 
@@ -123,7 +123,7 @@ static void partial_forget(struct interleaved *r, struct partial *p) {
 	*at = p->next;
 	pairing_remove(&p->stream->under_way[p->unordered], &p->by_mid);
 	r->count--;
-	r->window->held -= PARTIAL_OVERHEAD;
+	window_discharge(r->window, p->charge + p->outgrown);
 	if (r->last == p)
 		r->last = NULL;
 	env_free(r->env, p);
@@ -138,9 +138,13 @@ static struct late *late_of(struct pairing_node *n) {
 	return (struct late *)((char *)n - offsetof(struct late, by_fsn));
 }
 
+static uint64_t late_charge(const struct late *l) {
+	return env_cost(l) + (l->backing.slab ? l->len : 0);
+}
+
 static void late_drop(struct interleaved *r, struct late *l) {
-	r->held -= l->len + HELD_OVERHEAD;
-	r->window->held -= l->len + HELD_OVERHEAD;
+	window_discharge(r->window, late_charge(l));
+	r->window->payload -= l->len;
 	if (l->backing.slab)
 		sluice_slab_unref(l->backing.slab);
 	env_free(r->env, l);
@@ -154,10 +158,8 @@ static struct partial *partial_of(struct pairing_node *n) {
 static void partial_drop(struct interleaved *r, struct partial *p, int error) {
 	for (struct pairing_node *n; (n = pairing_take(&p->late));)
 		late_drop(r, late_of(n));
-	if (p->message) {
-		r->held -= p->message->charge;
+	if (p->message)
 		sluice_message_release(&p->message->public);
-	}
 	if (p->end)
 		delivery_cut_off(r->to, p->end, error);
 	partial_forget(r, p);
@@ -165,27 +167,38 @@ static void partial_drop(struct interleaved *r, struct partial *p, int error) {
 
 /* ---- one fragment ---- */
 
-static bool message_reserve(struct interleaved *r, struct partial *p, uint32_t slices) {
+static uint32_t slices(const struct partial *p) {
+	return p->message ? (uint32_t)p->message->public.count : 0;
+}
+
+static int message_reserve(struct interleaved *r, struct partial *p, uint32_t slices) {
 	if (slices <= p->capacity)
-		return true;
+		return 0;
 	uint32_t capacity = p->capacity ? p->capacity : FIRST_SLICES;
 	while (capacity < slices)
 		capacity *= 2;
+	if (capacity > FIRST_SLICES && !window_allows(r->window, capacity * SLICE_COST))
+		return SLUICE_NO_SPACE;
+	uint32_t outgrown = (uint32_t)env_cost(p->message);
 	struct rx_message *m = rx_message_grow(r->window, p->message, capacity);
 	if (!m)
-		return false;
+		return SLUICE_NO_MEMORY;
+	/* It may lie idle in the pool, and counts until the message is whole. */
+	p->outgrown += outgrown;
+	window_charge(r->window, outgrown);
 	p->message = m;
 	p->capacity = capacity;
-	return true;
+	return 0;
 }
 
+/* The bytes are in the window's account already, or will be. */
 static void append(struct partial *p, const void *data, uint16_t len, uint8_t flags, struct backing backing) {
 	struct rx_message *m = p->message;
 	m->iov[m->public.count] = (struct iovec){(void *)data, len};
 	m->backing[m->public.count] = backing;
 	m->public.count++;
 	m->public.len += len;
-	m->charge += len + HELD_OVERHEAD;
+	m->charge += backing_cost(backing, len);
 	p->next_fsn++;
 	p->ended = (flags & WIRE_DATA_E) != 0;
 }
@@ -201,24 +214,27 @@ static void append_late(struct interleaved *r, struct partial *p) {
 			continue;
 		}
 		append(p, l->data, l->len, l->flags, l->backing);
-		if (!l->backing.block)
-			env_free(r->env, l);
+		if (l->backing.block)
+			continue;
+		window_discharge(r->window, env_cost(l));
+		env_free(r->env, l);
 	}
 }
 
 static int add_in_order(struct interleaved *r, struct partial *p, const struct wire_data *d, sluice_slab *slab) {
-	size_t slices = p->message ? p->message->public.count : 0;
-	if (slices >= SLICES_MAX)
-		return SLUICE_LIMIT;
-	/* With room for those that wait, so that nothing can fail behind this one. */
-	if (!message_reserve(r, p, (uint32_t)slices + 1 + p->late_count))
-		return SLUICE_NO_MEMORY;
 	struct backing backing;
 	const uint8_t *data = backing_hold(r->env, &backing, slab, d->payload, d->len);
 	if (!data)
 		return SLUICE_NO_MEMORY;
+	/* With room for those that wait, so that nothing can fail behind this one. */
+	int error = message_reserve(r, p, slices(p) + 1 + p->late_count);
+	if (error) {
+		backing_release(r->env, backing);
+		return error;
+	}
 	if (d->flags & WIRE_DATA_B)
 		p->ppid = d->ppid;
+	window_charge(r->window, backing_cost(backing, d->len));
 	append(p, data, d->len, d->flags, backing);
 	append_late(r, p);
 	return 0;
@@ -237,6 +253,7 @@ static int add_late(struct interleaved *r, struct partial *p, const struct wire_
 		slab_ref(slab);
 		l->backing.slab = slab;
 	}
+	window_charge(r->window, late_charge(l));
 	pairing_add(&p->late, &l->by_fsn, fsn);
 	p->late_count++;
 	return 0;
@@ -245,9 +262,13 @@ static int add_late(struct interleaved *r, struct partial *p, const struct wire_
 /* ---- to the app ---- */
 
 /* What is in order becomes a message, or a part of one, of the app's. */
-static struct rx_message *take_message(struct interleaved *r, struct partial *p) {
+static struct rx_message *take_message(struct partial *p) {
 	struct rx_message *m = p->message;
-	r->held -= m->charge;
+	m->charge += p->fresh;
+	p->charge -= p->fresh;
+	p->fresh = 0;
+	window_discharge(m->window, p->outgrown);
+	p->outgrown = 0;
 	m->public.stream = p->stream->id;
 	m->public.unordered = p->unordered;
 	m->public.ppid = p->ppid;
@@ -263,7 +284,7 @@ static struct rx_message *take_message(struct interleaved *r, struct partial *p)
 
 /* All of it is here: it goes to the app, with its slices as they are. */
 static void complete(struct interleaved *r, struct partial *p) {
-	struct rx_message *m = take_message(r, p);
+	struct rx_message *m = take_message(p);
 	struct rx_stream *s = p->stream;
 	uint64_t mid = p->by_mid.key;
 	bool unordered = p->unordered, in_parts = p->end != NULL;
@@ -291,7 +312,7 @@ static void deliver_part(struct interleaved *r, struct partial *p) {
 		p->end = rx_message_new(r->window, 0, 0, NULL);
 	if (!p->end)
 		return;
-	struct rx_message *m = take_message(r, p);
+	struct rx_message *m = take_message(p);
 	delivery_reserve_end(p->end, &m->public);
 	delivery_part(r->to, m);
 	ready_remove(r, p);
@@ -320,42 +341,63 @@ void interleaved_relieve(struct interleaved *r) {
 
 /* ---- in ---- */
 
-/* RFC 8260, 2.2.3: the receiver first takes the stream, then the U bit, finds the message by its MID and puts it together by the
- * FSN, not by the TSN, of which it must assume nothing. */
-int interleaved_add(struct interleaved *r, const struct wire_data *d, sluice_slab *slab) {
-	struct partial *p = find(r, d);
-	if (!p) {
-		struct rx_stream *s = delivery_stream(r->to, d->stream);
-		if (!s)
-			return SLUICE_NO_MEMORY;
-		bool unordered = (d->flags & WIRE_DATA_U) != 0;
-		uint64_t mid = serial_unwrap(d->mid, unordered ? s->unordered_mid : s->next);
-		/* What was skipped or delivered is not wanted; fragments of a skipped message may still be on their way. */
-		if (unordered ? mid < s->unordered_next : mid < s->next)
-			return 0;
-		p = partial_new(r, s, unordered, mid);
-		if (!p)
-			return SLUICE_NO_MEMORY;
-	}
-	uint64_t fsn = serial_unwrap(d->fsn, p->next_fsn);
-	if (fsn < p->next_fsn)
-		return 0; /* one FSN twice */
-	if (p->bytes + d->len > r->max_message_size && !p->end && p->stream->partial == 0)
-		return SLUICE_TOO_LARGE;
+/* The FSN, unwrapped, of a fragment of p, or of a message that is not begun here when p is NULL. SLUICE_LIMIT: a message of at most
+ * SLICES_MAX fragments has none such, whatever came before. */
+static int fsn_of(const struct partial *p, uint32_t fsn, uint64_t *out) {
+	uint64_t next = p ? p->next_fsn : SERIAL_ORIGIN;
+	*out = serial_unwrap(fsn, next);
+	if (*out < SERIAL_ORIGIN)
+		return SLUICE_LIMIT;
+	return *out >= next && *out - next + (p ? slices(p) : 0) >= SLICES_MAX ? SLUICE_LIMIT : 0;
+}
+
+/* One that is wanted; a message that it begins here is there only once the fragment is in it. */
+static int take(struct interleaved *r, struct rx_stream *s, struct partial *p, uint64_t mid, const struct wire_data *d,
+                uint64_t fsn, sluice_slab *slab) {
+	const bool unordered = (d->flags & WIRE_DATA_U) != 0, begins = p == NULL;
+	if (begins && !(p = partial_new(r, s, unordered, mid)))
+		return SLUICE_NO_MEMORY;
 	int error = fsn == p->next_fsn ? add_in_order(r, p, d, slab) : add_late(r, p, d, fsn, slab);
-	if (error) {
-		if (!p->message && !p->late && !p->end)
-			partial_forget(r, p);
+	if (error && begins)
+		partial_forget(r, p);
+	if (error)
 		return error;
+	if (begins && unordered)
+		s->unordered_mid = mid;
+	if (s->fresh) {
+		window_charge(r->window, s->fresh);
+		p->charge += s->fresh;
+		p->fresh = (uint16_t)delivery_stream_cost(s);
 	}
 	p->bytes += d->len;
-	r->held += d->len + HELD_OVERHEAD;
-	r->window->held += d->len + HELD_OVERHEAD;
+	r->window->payload += d->len;
 	if (p->ended)
 		complete(r, p);
 	else
 		offer(r, p);
 	return 0;
+}
+
+/* RFC 8260, 2.2.3: the receiver first takes the stream, then the U bit, finds the message by its MID and puts it together by the
+ * FSN, not by the TSN, of which it must assume nothing. */
+int interleaved_add(struct interleaved *r, const struct wire_data *d, sluice_slab *slab) {
+	struct partial *p = find(r, d);
+	struct rx_stream *s = p ? p->stream : delivery_stream(r->to, d->stream);
+	if (!s)
+		return SLUICE_NO_MEMORY;
+	bool unordered = (d->flags & WIRE_DATA_U) != 0;
+	uint64_t mid = p ? p->by_mid.key : serial_unwrap(d->mid, unordered ? s->unordered_mid : s->next), fsn;
+	/* What was skipped or delivered is not wanted; fragments of a skipped message may still be on their way. */
+	if (!p && mid < (unordered ? s->unordered_next : s->next))
+		return 0;
+	int error = fsn_of(p, d->fsn, &fsn);
+	if (error)
+		return error;
+	if (p && fsn < p->next_fsn)
+		return 0; /* one FSN twice */
+	if ((p ? p->bytes : 0) + d->len > r->max_message_size && !(p && p->end) && s->partial == 0)
+		return SLUICE_TOO_LARGE;
+	return take(r, s, p, mid, d, fsn, slab);
 }
 
 /* ---- giving up ---- */
@@ -438,9 +480,7 @@ int interleaved_resume(struct interleaved *r, const struct interleaved_state *st
 	if (state->mid < least || state->mid > UINT64_MAX / 2 || state->next_fsn < SERIAL_ORIGIN ||
 	    state->next_fsn >= SERIAL_ORIGIN + UINT32_MAX || find(r, &d))
 		return SLUICE_INVALID;
-	uint64_t unordered_mid = s->unordered_mid;
 	struct partial *p = partial_new(r, s, state->unordered, state->mid);
-	s->unordered_mid = unordered_mid;
 	if (!p)
 		return SLUICE_NO_MEMORY;
 	p->ppid = state->ppid;
@@ -459,6 +499,25 @@ int interleaved_resume(struct interleaved *r, const struct interleaved_state *st
 	return 0;
 }
 
+static void late_count(const struct partial *p, uint64_t *charge, uint64_t *payload) {
+	for (const struct pairing_node *n = p->late; n; n = pairing_next(n)) {
+		const struct late *l = (const struct late *)((const char *)n - offsetof(struct late, by_fsn));
+		*charge += late_charge(l);
+		*payload += l->len;
+	}
+}
+
+void interleaved_count(const struct interleaved *r, uint64_t *charge, uint64_t *payload) {
+	for (uint32_t i = 0; i < r->bucket_count; i++) {
+		for (const struct partial *p = r->buckets[i]; p; p = p->next) {
+			*charge += p->charge + p->outgrown + (p->message ? p->message->charge : 0) +
+			           (p->end ? p->end->charge : 0);
+			*payload += p->message ? p->message->public.len : 0;
+			late_count(p, charge, payload);
+		}
+	}
+}
+
 /* The fragments that hang below n, itself included. False when one of them is out of place. */
 static bool late_check(const struct partial *p, const struct pairing_node *n, uint32_t *count, uint64_t *bytes) {
 	for (; n; n = n->next) {
@@ -471,22 +530,21 @@ static bool late_check(const struct partial *p, const struct pairing_node *n, ui
 	return true;
 }
 
+static bool partial_check(const struct partial *p) {
+	uint64_t bytes = p->message ? p->message->public.len : 0;
+	uint32_t late = 0;
+	if (slices(p) > p->capacity || p->ended || !late_check(p, p->late, &late, &bytes) || late != p->late_count ||
+	    bytes != p->bytes)
+		return false;
+	return (slices(p) + late > 0 || p->end) && !(p->message && slices(p) == 0) && (p->end != NULL) == (p->offset > 0) &&
+	       (!p->ready || deliverable(p));
+}
+
 bool interleaved_check(const struct interleaved *r) {
-	uint64_t held = 0;
 	uint32_t partials = 0;
-	for (uint32_t i = 0; i < r->bucket_count; i++) {
-		for (struct partial *p = r->buckets[i]; p; p = p->next, partials++) {
-			uint64_t bytes = p->message ? p->message->public.len : 0;
-			uint32_t late = 0, slices = p->message ? (uint32_t)p->message->public.count : 0;
-			if (bucket(r, p->stream->id, p->unordered, p->mid) != &r->buckets[i] || slices > p->capacity || p->ended)
+	for (uint32_t i = 0; i < r->bucket_count; i++)
+		for (const struct partial *p = r->buckets[i]; p; p = p->next, partials++)
+			if (bucket(r, p->stream->id, p->unordered, p->mid) != &r->buckets[i] || !partial_check(p))
 				return false;
-			if (!late_check(p, p->late, &late, &bytes) || late != p->late_count || bytes != p->bytes)
-				return false;
-			if ((slices + late == 0 && !p->end) || (p->end != NULL) != (p->offset > 0) ||
-			    (p->ready && !deliverable(p)))
-				return false;
-			held += PARTIAL_OVERHEAD + bytes + (uint64_t)(slices + late) * HELD_OVERHEAD;
-		}
-	}
-	return partials == r->count && held <= r->window->held && held == r->held + (uint64_t)partials * PARTIAL_OVERHEAD;
+	return partials == r->count;
 }

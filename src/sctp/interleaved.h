@@ -9,7 +9,9 @@
  *   count == entries of the table == nodes in the streams' heaps
  *   message->public.count <= next_fsn - SERIAL_ORIGIN, and less only when parts were delivered; every late fragment has an
  *   FSN > next_fsn
- *   window->held >= sum over messages under way of (PARTIAL_OVERHEAD + sum over fragments of (len + HELD_OVERHEAD))
+ *   a message under way has a fragment, or parts of it were delivered
+ *   window->held >= sum over messages under way of (charge + outgrown + charges of message and end
+ *                   + sum over late fragments of (env_cost + payload in a slab)), charge == env_cost(partial) + its share of the table
  *
  * A message of a stream that wants parts is delivered piece by piece as soon as it is its turn: what is in order when it is at
  * least stream->partial bytes, and all that is in order, whatever its size, when the window runs short (interleaved_relieve),
@@ -21,9 +23,6 @@
 
 #include "sctp/delivery.h"
 #include "wire/wire.h"
-
-/* What a message under way costs beside its fragments; charged until it is whole. */
-#define PARTIAL_OVERHEAD 256
 
 struct partial {
 	struct partial *next;       /* in its bucket */
@@ -39,6 +38,9 @@ struct partial {
 	uint64_t bytes;    /* payload of the fragments that are here */
 	uint64_t offset;   /* bytes delivered */
 	uint32_t mid, ppid;
+	uint32_t charge;
+	uint32_t outgrown; /* memory of arrays that the message outgrew, as they may lie idle in the pool */
+	uint16_t fresh;    /* the part of it that is the stream's own cost and goes over to the first message */
 	bool unordered, ended;
 	bool ready; /* in the list of those that have something to deliver */
 };
@@ -53,15 +55,15 @@ struct interleaved {
 	uint64_t multiplier;
 	struct partial *last;  /* touched, or NULL */
 	struct partial *ready; /* something of them could be delivered */
-	uint64_t held;         /* sum over fragments of (len + HELD_OVERHEAD) */
 	uint32_t max_message_size;
 };
 
 void interleaved_init(struct interleaved *r, sluice_env *env, struct window *w, struct delivery *to, uint32_t max_message_size);
 void interleaved_free(struct interleaved *r);
 
-/* One fragment whose TSN is new. 0; SLUICE_NO_MEMORY: not taken, it must not be acknowledged; SLUICE_TOO_LARGE: the message passes
- * max_message_size; SLUICE_LIMIT: it has too many fragments. */
+/* One fragment whose TSN is new. 0; or an error, and then nothing was taken and nothing is left of it: SLUICE_NO_MEMORY;
+ * SLUICE_NO_SPACE: what it needs beside its bytes would pass window->limit; SLUICE_TOO_LARGE: the message passes max_message_size;
+ * SLUICE_LIMIT: no message of at most 65535 fragments can have its FSN. */
 int interleaved_add(struct interleaved *r, const struct wire_data *d, sluice_slab *slab);
 
 /* The stream's next ordered message has its turn: parts of it that are here are delivered. */
@@ -90,6 +92,7 @@ void interleaved_each(const struct interleaved *r,
 /* Such a message, to which its fragments are then added. 0, SLUICE_NO_MEMORY, SLUICE_INVALID. */
 int interleaved_resume(struct interleaved *r, const struct interleaved_state *state);
 
+void interleaved_count(const struct interleaved *r, uint64_t *charge, uint64_t *payload);
 bool interleaved_check(const struct interleaved *r);
 
 #endif

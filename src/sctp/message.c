@@ -7,6 +7,7 @@ struct window *window_new(sluice_env *env) {
 	if (w) {
 		w->env = env;
 		w->refs = 1;
+		w->limit = UINT64_MAX;
 	}
 	return w;
 }
@@ -33,6 +34,7 @@ struct rx_message *rx_message_new(struct window *w, size_t slices, size_t inline
 	if (!m)
 		return NULL;
 	*m = (struct rx_message){.window = w, .refs = 1};
+	rx_message_charge(m, (uint32_t)env_cost(m));
 	m->iov = (struct iovec *)(m + 1);
 	m->backing = (struct backing *)(m->iov + slices);
 	m->public.iov = m->iov;
@@ -57,15 +59,11 @@ struct rx_message *rx_message_grow(struct window *w, struct rx_message *m, size_
 	memcpy(bigger->iov, m->iov, used * sizeof *m->iov);
 	memcpy(bigger->backing, m->backing, used * sizeof *m->backing);
 	bigger->public.len = m->public.len;
-	bigger->charge = m->charge;
+	bigger->charge += m->charge - (uint32_t)env_cost(m);
+	window_discharge(w, env_cost(m));
 	w->refs--;
 	env_free(w->env, m);
 	return bigger;
-}
-
-void rx_message_charge(struct rx_message *m, uint32_t bytes) {
-	m->charge = bytes;
-	m->window->held += bytes;
 }
 
 static void free_message(struct rx_message *m) {
@@ -75,7 +73,12 @@ static void free_message(struct rx_message *m) {
 	for (size_t i = 0; i < slices; i++)
 		backing_release(env, m->backing[i]);
 	env_free(env, m->flat);
-	w->held -= m->charge;
+	window_discharge(w, m->charge);
+	w->payload -= m->public.len;
+	if (m->delivered) {
+		w->with_app -= m->charge;
+		w->consumed += m->public.len;
+	}
 	env_free(env, m);
 	if (w->opened)
 		w->opened(w->owner);
@@ -92,6 +95,13 @@ void sluice_message_release(sluice_message *message) {
 		free_message(m);
 }
 
+static void charge_flat(struct rx_message *m) {
+	uint32_t cost = (uint32_t)env_cost(m->flat);
+	rx_message_charge(m, cost);
+	if (m->delivered)
+		m->window->with_app += cost;
+}
+
 const void *sluice_message_data(sluice_message *message) {
 	struct rx_message *m = (struct rx_message *)message;
 	if (message->len == 0)
@@ -102,9 +112,12 @@ const void *sluice_message_data(sluice_message *message) {
 		return m->flat;
 	uint8_t *at = env_alloc(m->window->env, message->len);
 	m->flat = at;
-	for (size_t i = 0; at && i < message->count; i++) {
+	if (!at)
+		return NULL;
+	for (size_t i = 0; i < message->count; i++) {
 		memcpy(at, message->iov[i].iov_base, message->iov[i].iov_len);
 		at += message->iov[i].iov_len;
 	}
+	charge_flat(m);
 	return m->flat;
 }

@@ -43,7 +43,9 @@ static struct rx_message *whole(struct reassembly *r, const struct wire_data *d,
 	m->public.unordered = (d->flags & WIRE_DATA_U) != 0;
 	m->public.ppid = d->ppid;
 	m->public.len = d->len;
-	rx_message_charge(m, d->len + HELD_OVERHEAD);
+	r->window->payload += d->len;
+	if (!copy)
+		rx_message_charge(m, d->len);
 	return m;
 }
 
@@ -55,10 +57,12 @@ static int add_whole(struct reassembly *r, const struct wire_data *d, sluice_sla
 	struct rx_message *m = whole(r, d, slab);
 	if (!m)
 		return SLUICE_NO_MEMORY;
-	if (unordered)
+	if (unordered) {
 		delivery_unordered(&r->to, m);
-	else
+	} else {
+		rx_message_charge(m, delivery_stream_cost(s));
 		delivery_ordered(&r->to, s, m, serial_unwrap16(d->ssn, s->next));
+	}
 	return 0;
 }
 
@@ -75,6 +79,7 @@ static int add_whole_interleaved(struct reassembly *r, const struct wire_data *d
 			s->unordered_mid = serial_unwrap(d->mid, s->unordered_mid);
 		delivery_unordered(&r->to, m);
 	} else {
+		rx_message_charge(m, delivery_stream_cost(s));
 		delivery_ordered(&r->to, s, m, serial_unwrap(d->mid, s->next));
 		if (s->under_way[0])
 			interleaved_turn(&r->interleaved, s);
@@ -155,7 +160,17 @@ static void run_recount(struct reassembly *r, uint64_t start, uint64_t end) {
 	run_set(r, start, end, bytes);
 }
 
+/* The smallest ring is on the house: it is there or not, whatever the peer does. */
+static void ring_account(struct reassembly *r) {
+	uint32_t cost = r->fragments && r->capacity > FIRST_CAPACITY ? (uint32_t)env_cost(r->ring) : 0;
+	window_charge(r->window, cost);
+	window_discharge(r->window, r->ring_charged);
+	r->ring_charged = cost;
+}
+
 static int ring_reserve(struct reassembly *r, uint64_t low, uint64_t high) {
+	if (r->lowest && r->lowest < low)
+		low = r->lowest;
 	if (high - low < r->capacity)
 		return 0;
 	uint32_t capacity = r->capacity ? r->capacity : FIRST_CAPACITY;
@@ -168,7 +183,10 @@ static int ring_reserve(struct reassembly *r, uint64_t low, uint64_t high) {
 	bigger.capacity = capacity;
 	bigger.since_grown = 0;
 	uint32_t words = capacity / 64, groups = (words + 63) / 64;
-	bigger.ring = env_zalloc(r->env, capacity * sizeof *bigger.ring + (words + groups) * sizeof *bigger.bits);
+	size_t size = capacity * sizeof *bigger.ring + (words + groups) * sizeof *bigger.bits;
+	if (capacity > FIRST_CAPACITY && !window_allows(r->window, size))
+		return SLUICE_NO_SPACE;
+	bigger.ring = env_zalloc(r->env, size);
 	if (!bigger.ring)
 		return SLUICE_NO_MEMORY;
 	bigger.bits = (uint64_t *)(bigger.ring + capacity);
@@ -178,8 +196,9 @@ static int ring_reserve(struct reassembly *r, uint64_t low, uint64_t high) {
 		*slot(&bigger, t) = *slot(r, t);
 		mark(&bigger, t++);
 	}
-	env_free(r->env, r->ring);
+	env_free_at_once(r->env, r->ring);
 	*r = bigger;
+	ring_account(r);
 	return 0;
 }
 
@@ -189,23 +208,19 @@ static void ring_give_back(struct reassembly *r) {
 	r->capacity = 0;
 }
 
-static bool fragment_fill(struct reassembly *r, struct fragment *f, const struct wire_data *d, sluice_slab *slab) {
-	*f = (struct fragment){
-		.ppid = d->ppid,
-		.stream = d->stream,
-		.ssn = d->ssn,
-		.len = d->len,
-		.flags = d->flags,
-	};
-	f->data = backing_hold(r->env, &f->backing, slab, d->payload, d->len);
-	f->present = f->data != NULL;
-	return f->present;
+static uint32_t fragment_charge(const struct fragment *f) {
+	return backing_cost(f->backing, f->len) + (uint32_t)SLICE_COST;
 }
 
 /* RFC 9260, 6.9: the fragments of a message have consecutive TSNs, the same stream, SSN and U bit. */
 static bool joins(const struct fragment *left, const struct fragment *right) {
 	return !(left->flags & WIRE_DATA_E) && !(right->flags & WIRE_DATA_B) && left->stream == right->stream &&
 	       ((left->flags ^ right->flags) & WIRE_DATA_U) == 0 && ((left->flags & WIRE_DATA_U) || left->ssn == right->ssn);
+}
+
+/* Neighbours by TSN: of one message, or the end of one and the beginning of the next. */
+static bool fit(const struct fragment *left, const struct fragment *right) {
+	return joins(left, right) || ((left->flags & WIRE_DATA_E) && (right->flags & WIRE_DATA_B));
 }
 
 static void fragment_remove(struct reassembly *r, struct fragment *f) {
@@ -215,8 +230,9 @@ static void fragment_remove(struct reassembly *r, struct fragment *f) {
 }
 
 static void fragment_drop(struct reassembly *r, struct fragment *f) {
+	window_discharge(r->window, fragment_charge(f));
+	r->window->payload -= f->len;
 	backing_release(r->env, f->backing);
-	r->window->held -= f->len + HELD_OVERHEAD;
 	fragment_remove(r, f);
 }
 
@@ -227,6 +243,7 @@ static void ring_shrink(struct reassembly *r) {
 		r->high = 0;
 		if (r->capacity > CAPACITY_KEPT && r->since_grown > r->capacity)
 			ring_give_back(r);
+		ring_account(r);
 		return;
 	}
 	r->low = nearest_above(r, r->low);
@@ -247,9 +264,10 @@ static struct rx_message *gather(struct reassembly *r, uint64_t start, uint64_t 
 		m->iov[t - start] = (struct iovec){(void *)f->data, f->len};
 		m->backing[t - start] = f->backing;
 		m->public.len += f->len;
-		m->charge += f->len + HELD_OVERHEAD; /* already in held */
+		m->charge += backing_cost(f->backing, f->len); /* already in held */
 		fragment_remove(r, f);
 	}
+	window_discharge(r->window, (end - start + 1) * SLICE_COST);
 	ring_shrink(r);
 	return m;
 }
@@ -265,10 +283,12 @@ static int assemble(struct reassembly *r, uint64_t start, uint64_t end) {
 	struct rx_message *m = gather(r, start, end);
 	if (!m)
 		return SLUICE_NO_MEMORY;
-	if (unordered)
+	if (unordered) {
 		delivery_unordered(&r->to, m);
-	else
+	} else {
+		rx_message_charge(m, delivery_stream_cost(s));
 		delivery_ordered(&r->to, s, m, serial_unwrap16(ssn, s->next));
+	}
 	return 0;
 }
 
@@ -339,13 +359,19 @@ static void begin_parts(struct reassembly *r, uint64_t start, uint64_t end) {
 		cut_off(r, 0);
 }
 
+/* RFC 9260, 6.9: the fragments of a message have consecutive TSNs. */
+static bool goes_on(const struct reassembly *r, const struct fragment *f) {
+	bool unordered = (f->flags & WIRE_DATA_U) != 0;
+	return !(f->flags & WIRE_DATA_B) && f->stream == r->parts.stream->id && unordered == r->parts.unordered &&
+	       (unordered || f->ssn == (uint16_t)r->parts.number);
+}
+
 /* A run grew or appeared: is it a message, or a part that is due? */
 static int offer(struct reassembly *r, uint64_t start, uint64_t end) {
 	const struct fragment *first = slot(r, start);
 	bool ends = (slot(r, end)->flags & WIRE_DATA_E) != 0;
 	if (r->parts.end && start == r->parts.next) {
-		/* RFC 9260, 6.9: the fragments of a message have consecutive TSNs. */
-		if ((first->flags & WIRE_DATA_B) || first->stream != r->parts.stream->id)
+		if (!goes_on(r, first))
 			return SLUICE_PROTOCOL;
 		return ends || first->run_bytes >= r->parts.stream->partial ? deliver_parts(r, end) : 0;
 	}
@@ -387,47 +413,63 @@ static void fragment_undo(struct reassembly *r, uint64_t tsn, uint64_t start, ui
 	ring_shrink(r);
 }
 
-static int add_fragment(struct reassembly *r, const struct wire_data *d, uint64_t tsn, sluice_slab *slab) {
+/* Goes into the ring, beside its neighbours, which it fits: the run that it is part of now. */
+static int fragment_place(struct reassembly *r, struct fragment *f, uint64_t tsn, struct fragment *left, struct fragment *right) {
+	uint64_t start = left && joins(left, f) ? left->other : tsn, end = right && joins(f, right) ? right->other : tsn;
+	uint32_t bytes = f->len + (start < tsn ? left->run_bytes : 0) + (end > tsn ? right->run_bytes : 0);
 	bool empty = r->fragments == 0;
-	uint64_t low = empty || tsn < r->low ? tsn : r->low, high = empty || tsn > r->high ? tsn : r->high;
-	int error = ring_reserve(r, low, high);
-	if (error)
-		return error;
-	struct fragment *f = slot(r, tsn);
-	if (!fragment_fill(r, f, d, slab))
-		return SLUICE_NO_MEMORY;
-	r->low = low;
-	r->high = high;
+	f->present = true;
+	r->low = empty || tsn < r->low ? tsn : r->low;
+	r->high = empty || tsn > r->high ? tsn : r->high;
 	mark(r, tsn);
 	r->fragments++;
 	r->since_grown += r->since_grown < UINT32_MAX;
-	r->window->held += d->len + HELD_OVERHEAD;
-
-	uint64_t start = tsn, end = tsn;
-	uint32_t bytes = d->len;
-	struct fragment *left = present(r, tsn - 1), *right = present(r, tsn + 1);
-	if (left && joins(left, f)) {
-		start = left->other;
-		bytes += left->run_bytes;
-	}
-	if (right && joins(f, right)) {
-		end = right->other;
-		bytes += right->run_bytes;
-	}
+	if (empty)
+		ring_account(r);
+	window_charge(r->window, fragment_charge(f));
+	r->window->payload += f->len;
 	run_set(r, start, end, bytes);
-	if (bytes > r->max_message_size && !wants_parts(r, d->stream))
-		return SLUICE_TOO_LARGE;
-	error = offer(r, start, end);
+	int error = bytes > r->max_message_size && !wants_parts(r, f->stream) ? SLUICE_TOO_LARGE : offer(r, start, end);
 	if (error)
 		fragment_undo(r, tsn, start, end);
 	return error;
+}
+
+static int add_fragment(struct reassembly *r, const struct wire_data *d, uint64_t tsn, sluice_slab *slab) {
+	bool empty = r->fragments == 0;
+	int error = ring_reserve(r, empty || tsn < r->low ? tsn : r->low, empty || tsn > r->high ? tsn : r->high);
+	if (error)
+		return error;
+	struct fragment *f = slot(r, tsn), *left = present(r, tsn - 1), *right = present(r, tsn + 1);
+	*f = (struct fragment){
+		.ppid = d->ppid,
+		.stream = d->stream,
+		.ssn = d->ssn,
+		.len = d->len,
+		.flags = d->flags,
+	};
+	if ((left && !fit(left, f)) || (right && !fit(f, right)))
+		return SLUICE_PROTOCOL;
+	f->data = backing_hold(r->env, &f->backing, slab, d->payload, d->len);
+	return f->data ? fragment_place(r, f, tsn, left, right) : SLUICE_NO_MEMORY;
+}
+
+/* A whole message stands beside fragments of others: the one before it must have its end, the one behind it its beginning. */
+static bool whole_fits(const struct reassembly *r, uint64_t tsn) {
+	const struct fragment *left = present(r, tsn - 1), *right = present(r, tsn + 1);
+	return (!left || (left->flags & WIRE_DATA_E)) && (!right || (right->flags & WIRE_DATA_B)) &&
+	       !(r->parts.end && tsn == r->parts.next);
 }
 
 int reassembly_add(struct reassembly *r, const struct wire_data *d, uint64_t tsn, sluice_slab *slab) {
 	const uint8_t whole = WIRE_DATA_B | WIRE_DATA_E;
 	if (d->len > r->max_message_size)
 		return SLUICE_TOO_LARGE;
-	return (d->flags & whole) == whole ? add_whole(r, d, slab) : add_fragment(r, d, tsn, slab);
+	if ((d->flags & whole) != whole)
+		return add_fragment(r, d, tsn, slab);
+	if (__builtin_expect(r->fragments || r->parts.end, 0) && !whole_fits(r, tsn))
+		return SLUICE_PROTOCOL;
+	return add_whole(r, d, slab);
 }
 
 int reassembly_add_interleaved(struct reassembly *r, const struct wire_data *d, sluice_slab *slab) {
@@ -507,6 +549,7 @@ static void drop_fragments(struct reassembly *r) {
 		fragment_drop(r, slot(r, t = nearest_above(r, t)));
 	r->low = 1;
 	r->high = 0;
+	ring_account(r);
 }
 
 void reassembly_restart(struct reassembly *r, int error) {
@@ -524,27 +567,44 @@ void reassembly_free(struct reassembly *r) {
 	ring_give_back(r);
 }
 
+void reassembly_count(const struct reassembly *r, uint64_t *charge, uint64_t *payload) {
+	*charge += r->ring_charged + (r->parts.end ? r->parts.end->charge : 0);
+	for (uint64_t t = r->low; r->capacity && t <= r->high; t++) {
+		const struct fragment *f = slot(r, t);
+		*charge += f->present ? fragment_charge(f) : 0;
+		*payload += f->present ? f->len : 0;
+	}
+	interleaved_count(&r->interleaved, charge, payload);
+	delivery_count(&r->to, charge, payload);
+}
+
+/* The run that the fragment at t is part of; `run`: its bytes up to and without t. */
+static bool run_check(const struct reassembly *r, uint64_t t, uint64_t *run) {
+	const struct fragment *f = slot(r, t), *left = present(r, t - 1), *right = present(r, t + 1);
+	bool first = !left || !joins(left, f), last = !right || !joins(f, right);
+	*run = (first ? 0 : *run) + f->len;
+	if ((left && !fit(left, f)) || (last && f->run_bytes != *run))
+		return false;
+	if (first && (f->other < t || slot(r, f->other)->other != t))
+		return false;
+	return !last || first || (f->other <= t && slot(r, f->other)->other == t);
+}
+
 bool reassembly_check(const struct reassembly *r) {
-	uint64_t count = 0, bytes = 0, run = 0;
+	uint64_t count = 0, run = 0;
 	for (uint64_t t = r->low; r->capacity && t <= r->high; t++) {
 		const struct fragment *f = slot(r, t);
 		uint32_t i = (uint32_t)(f - r->ring);
 		if (f->present != ((r->bits[i / 64] >> (i % 64)) & 1) ||
 		    (r->bits[i / 64] != 0) != ((r->groups[i / 4096] >> (i / 64 % 64)) & 1))
 			return false;
-		if (!f->present)
-			continue;
-		count++;
-		bytes += f->len + HELD_OVERHEAD;
-		const struct fragment *left = present(r, t - 1), *right = present(r, t + 1);
-		bool first = !left || !joins(left, f), last = !right || !joins(f, right);
-		run = (first ? 0 : run) + f->len;
-		if (last && f->run_bytes != run)
-			return false;
-		if (first && (f->other < t || slot(r, f->other)->other != t))
-			return false;
-		if (last && !first && (f->other > t || slot(r, f->other)->other != t))
+		count += f->present;
+		if (f->present && !run_check(r, t, &run))
 			return false;
 	}
-	return count == r->fragments && bytes <= r->window->held && interleaved_check(&r->interleaved);
+	uint64_t charge = 0, payload = 0;
+	reassembly_count(r, &charge, &payload);
+	const struct window *w = r->window;
+	return count == r->fragments && charge == w->held - w->with_app && payload <= w->payload &&
+	       interleaved_check(&r->interleaved);
 }

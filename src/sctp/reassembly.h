@@ -7,12 +7,16 @@
  *
  *   every fragment in the ring has low <= tsn <= high, high - low < capacity
  *   at both ends of a run, `other` is the TSN of the other end and run_bytes the payload of the whole run
- *   window->held >= sum over fragments of (len + HELD_OVERHEAD)
+ *   neighbours fit each other: the left one has E exactly when the right one has B, else both are of one message
+ *   window->held >= ring_charged + sum over fragments of (backing_cost + SLICE_COST)
+ *   ring_charged == env_cost(ring), while it is larger than the smallest one and there is a fragment in it; else 0
  *
  *   bit i of `bits` is set exactly when slot i is present; bit w of `groups` exactly when word w of `bits` is not 0
  *
- * Memory: the window bounds the bytes; FRAGMENTS_MAX bounds the ring, which is given back when it is empty and large, though not
- * before as many fragments came as it has slots: else two fragments far apart, again and again, would cost its making each time. */
+ * Memory: the window bounds all of it, the ring included: a ring that would pass window->limit is not made. The ring reaches down to
+ * the lowest TSN that may still come, so a fragment that fills a hole never has to wait for a larger one. FRAGMENTS_MAX bounds it
+ * too. An empty and large ring is given back, though not before as many fragments came as it has slots: else two fragments far apart,
+ * again and again, would cost its making each time. */
 #ifndef SCTP_REASSEMBLY_H
 #define SCTP_REASSEMBLY_H
 
@@ -39,8 +43,10 @@ struct reassembly {
 	uint64_t *bits, *groups; /* behind the ring: which slots are in use; which words of `bits` are not 0 */
 	uint32_t capacity;       /* a power of two, at least 64, or 0 */
 	uint32_t since_grown;    /* fragments taken since the ring grew; saturates */
-	uint64_t low, high;      /* low > high: empty */
-	uint64_t fragments;      /* in the ring */
+	uint32_t ring_charged;
+	uint64_t low, high; /* low > high: empty */
+	uint64_t lowest;    /* no TSN below it will come, says the caller before he adds one; 0: he does not know */
+	uint64_t fragments; /* in the ring */
 	uint32_t max_message_size;
 	/* The one message that is being delivered in parts: fragments of another never stand between its own, so one is enough. */
 	struct {
@@ -58,12 +64,16 @@ void reassembly_init(struct reassembly *r, sluice_env *env, struct window *w, st
                      uint32_t max_message_size, uint32_t partial);
 void reassembly_free(struct reassembly *r);
 
-/* Takes one chunk that is new. `d->payload` lies in `slab`, which may be NULL. Returns 0; SLUICE_NO_MEMORY or SLUICE_LIMIT
- * (further than FRAGMENTS_MAX from the oldest fragment): not taken, it must not be acknowledged; SLUICE_TOO_LARGE: the message
- * passes max_message_size. */
+/* Takes one chunk that is new. `d->payload` lies in `slab`, which may be NULL. Returns 0; or an error, and then nothing was taken and the
+ * chunk must not be acknowledged:
+ *   SLUICE_NO_MEMORY
+ *   SLUICE_NO_SPACE   what it needs beside its bytes would pass window->limit
+ *   SLUICE_LIMIT      further than FRAGMENTS_MAX from the lowest
+ *   SLUICE_TOO_LARGE  the message passes max_message_size
+ *   SLUICE_PROTOCOL   its neighbours are fragments that it cannot stand beside; RFC 9260, 6.9 */
 int reassembly_add(struct reassembly *r, const struct wire_data *d, uint64_t tsn, sluice_slab *slab);
 
-/* The same with an I-DATA chunk. SLUICE_LIMIT: the message has more than 65535 fragments. */
+/* The same with an I-DATA chunk. SLUICE_LIMIT: its FSN is none that a message of at most 65535 fragments can have. */
 int reassembly_add_interleaved(struct reassembly *r, const struct wire_data *d, sluice_slab *slab);
 
 /* FORWARD-TSN: fragments up to tsn will never be complete; then the stream's messages up to ssn are not waited for. */
@@ -86,6 +96,8 @@ void reassembly_reset_all(struct reassembly *r);
  * this error. */
 void reassembly_restart(struct reassembly *r, int error);
 
+/* The charges and the payload of what is under way or waits for its turn: all that was taken and is not with the app. */
+void reassembly_count(const struct reassembly *r, uint64_t *charge, uint64_t *payload);
 bool reassembly_check(const struct reassembly *r);
 
 #endif

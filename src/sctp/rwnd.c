@@ -1,7 +1,11 @@
 #include "sctp/rwnd.h"
 
+#include "base/arith.h"
+
 void rwnd_init(struct rwnd *r, sluice_env *env, uint64_t initial, uint64_t max) {
+	/* Until something else is known, chunks cost their payload. */
 	*r = (struct rwnd){.env = env, .size = initial, .initial = initial, .max = max};
+	r->recent_cost = r->recent_payload = initial / 8;
 }
 
 void rwnd_reset(struct rwnd *r) {
@@ -26,21 +30,33 @@ static bool grow(struct rwnd *r, uint64_t wanted) {
 	return more > 0;
 }
 
-bool rwnd_received(struct rwnd *r, uint64_t bytes, uint64_t held, uint64_t rtt, uint64_t now) {
-	r->taken += bytes;
-	if (r->round_began && now - r->round_began < rtt)
-		return false;
-	/* What the app left lying is no need of the path. */
-	uint64_t piled = held > r->held_before ? held - r->held_before : 0;
-	uint64_t used = r->taken > piled ? r->taken - piled : 0;
+/* The round's need of the path: what came in it and was read in it. */
+static bool round_over(struct rwnd *r, uint64_t rtt, uint64_t now) {
+	uint64_t used = min64(r->taken, r->consumed);
 	/* A round that lasted longer than a round trip (data came again after a silence) says nothing. */
 	bool grown = r->round_began && rtt && now - r->round_began < 2 * rtt && grow(r, 4 * used);
 	r->round_began = now;
-	r->taken = 0;
-	r->held_before = held;
+	r->taken = r->consumed = 0;
 	return grown;
 }
 
-bool rwnd_grow(struct rwnd *r) {
-	return grow(r, 2 * r->size);
+bool rwnd_received(struct rwnd *r, uint64_t payload, uint64_t cost, uint64_t consumed, uint64_t rtt, uint64_t now) {
+	r->taken += payload;
+	r->consumed += consumed;
+	r->recent_payload += payload;
+	r->recent_cost += cost;
+	while (r->recent_cost > r->size / 4) {
+		r->recent_cost /= 2;
+		r->recent_payload /= 2;
+	}
+	return (!r->round_began || now - r->round_began >= rtt) && round_over(r, rtt, now);
+}
+
+uint64_t rwnd_free(const struct rwnd *r, uint64_t payload, uint64_t held, uint64_t unread) {
+	bool keeps_up = unread <= r->size / 4;
+	uint64_t left = r->size - min64(payload, r->size), memory = rwnd_memory(r, keeps_up ? RWND_NEW : RWND_PROMISED);
+	uint64_t room = memory - min64(held, memory);
+	if (!keeps_up && r->recent_cost > r->recent_payload && (room < left || r->recent_cost / 5 * 4 > r->recent_payload))
+		room = mul_div64(room, r->recent_payload, r->recent_cost);
+	return min64(room, left);
 }

@@ -1,12 +1,33 @@
-/* rwnd: how large a receive window is promised: what the path needs, within a budget.
+/* rwnd: how large a receive window is promised, and what of it is free.
  *
- * Dynamic right-sizing: a sender that is not held back by the window fills its congestion window, and in slow start doubles that
- * every round trip; so the window follows at four times what was taken off it in a round trip, half of that for the doubling, and
- * half for what piles up behind a hole while that is mended. A window that the app does not empty does not grow, and one that
- * grew never shrinks: what was promised stays.
+ * Two accounts bound what a peer can make us hold. The peer counts payload (RFC 9260, 6.2.1: a_rwnd less what is outstanding), so payload
+ * is what is promised. We pay for memory, and a chunk takes more than its payload: a message of one byte 208 bytes. So there is half as
+ * much more of memory than of window, which is room for what bulk costs beside its payload. While the app does not keep up and chunks
+ * cost more than that, the promise shrinks to what is left of the memory divided by what the last chunks cost for a byte. As it shrinks
+ * too late for what is under way, it leaves a quarter of the window's size out.
  *
  *   initial <= size <= max
- *   size - initial is part of env->window_lent, which is at most env->window_budget */
+ *   size - initial is part of env->window_lent, which is at most env->window_budget
+ *   memory(what) == what / 8 * size
+ *   free == min(size - payload, memory(NEW) - held)                                                     where unread <= size / 4, else
+ *           min(size - payload, (memory(PROMISED) - held) * min(1, recent_payload / recent_cost))
+ *
+ *   a chunk with a new highest TSN          is taken while  payload < size and held + its length <= memory(NEW)
+ *   one that fills a hole                                                  held + its length <= memory(HOLE)
+ *   the one that everything else waits for                                 held + its length <= memory(NEXT)
+ *
+ * A sender who keeps the promise loses nothing, and one who does not makes us hold twice the window at most. What is behind a hole
+ * is never let in at the cost of the hole: each step keeps some of the memory for what has to come before.
+ *
+ * No dead-lock: a message has at most 4/5 size (association.c sees to that), and in fragments of 256 bytes or more it takes at most
+ * 1.9 times its payload, so it fits memory(NEW) alone. Many that a peer mixes (I-DATA) may fill the window, none of them whole. Then
+ * nothing can be done but to wait until the peer gives some up, and in the end to say so (data.c): to let the window grow would leave
+ * the memory to whoever wants it.
+ *
+ * The window follows the path by dynamic right-sizing: a sender that is not held back by the window fills its congestion window, and in
+ * slow start doubles that every round trip; so the window follows at four times what the app took off it in a round trip, half of that
+ * for the doubling, and half for what piles up behind a hole while that is mended. What came and was not read is no reason to grow, and
+ * neither is what was read at last but came earlier. A window that grew never shrinks. */
 #ifndef SCTP_RWND_H
 #define SCTP_RWND_H
 
@@ -15,18 +36,28 @@
 struct rwnd {
 	sluice_env *env;
 	uint64_t size, initial, max;
-	uint64_t taken;       /* bytes received since the round began, ... */
-	uint64_t held_before; /* ... and what the app had not released then */
+	uint64_t taken;       /* payload received since the round began, ... */
+	uint64_t consumed;    /* ... and what the app released */
 	uint64_t round_began; /* 0: not yet */
+	/* Of the chunks that came last, about a quarter of the window: the memory that they took and their payload. */
+	uint64_t recent_cost, recent_payload;
 };
 
 void rwnd_init(struct rwnd *r, sluice_env *env, uint64_t initial, uint64_t max);
 /* Gives the budget back; the window is the initial one again. */
 void rwnd_reset(struct rwnd *r);
-/* Payload came. held: what fills the window now; rtt in ns, the least one known, 0: none. True: the window has grown. */
-bool rwnd_received(struct rwnd *r, uint64_t bytes, uint64_t held, uint64_t rtt, uint64_t now);
 
-/* Messages that are not whole fill the window, and the app can take none of them: twice its size. False: that cannot be. */
-bool rwnd_grow(struct rwnd *r);
+/* A batch came: its payload and the memory that it took; what the app released since the last one. rtt in ns, the least one known, 0: none.
+ * True: the window has grown. */
+bool rwnd_received(struct rwnd *r, uint64_t payload, uint64_t cost, uint64_t consumed, uint64_t rtt, uint64_t now);
+
+/* Bytes that may be promised while so much payload fills the window and takes `held` bytes of memory, `unread` of them with the app. */
+uint64_t rwnd_free(const struct rwnd *r, uint64_t payload, uint64_t held, uint64_t unread);
+
+/* What a chunk is, and so how much memory may be in use once it is in: in eighths of the window. */
+enum rwnd_chunk { RWND_PROMISED = 10, RWND_NEW = 12, RWND_HOLE = 14, RWND_NEXT = 15 };
+static inline uint64_t rwnd_memory(const struct rwnd *r, enum rwnd_chunk what) {
+	return r->size / 8 * what;
+}
 
 #endif
