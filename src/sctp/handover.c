@@ -35,6 +35,7 @@ static void association_numbers(struct blob *b, sluice_sctp *a) {
 	FIELD(a->peer_window_max), FIELD(a->peer_a_rwnd), FIELD(a->last_data_sent), FIELD(a->burst_end), FIELD(a->probe_interval);
 	FLAG(a->probe_now), FLAG(a->held_up);
 	FIELD(a->forward_tsn_sent), FIELD(a->forward_tsn_at);
+	FIELD(a->shut_since);
 	FLAG(a->rtt_asked);
 	FIELD(a->duplicates), FIELD(a->duplicate_count), FIELD(a->advertised), FIELD(a->timers), FIELD(a->t1_rto),
 		FIELD(a->t2_rto);
@@ -91,7 +92,7 @@ static void acknowledging(struct blob *b, sluice_sctp *a) {
 /* What was promised stays promised, whatever budget there is here. */
 static void window_size(struct blob *b, struct rwnd *r) {
 	uint64_t size = r->size;
-	FIELD(size), FIELD(r->taken), FIELD(r->consumed), FIELD(r->round_began);
+	FIELD(size), FIELD(r->taken), FIELD(r->consumed), FIELD(r->round_began), FIELD(r->recent_cost), FIELD(r->recent_payload);
 	refuse(b, size < r->initial || size > r->max);
 	if (!b->reading || b->failed)
 		return;
