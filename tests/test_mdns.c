@@ -4,10 +4,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "ice/candidate.h"
 #include "loop/dns.h"
@@ -258,6 +262,231 @@ START_TEST(test_our_names_are_answered_for_to_all_at_most_once_a_second_and_to_s
 }
 END_TEST
 
+/* ---- who asks too much, and from where ---- */
+
+/* A peer that has one name, and the name. */
+static void publish(struct world *w, char name[64]) {
+	const sluice_gather_config gather = {.size = sizeof gather, .mdns_names = true, .no_ipv6 = true};
+	sluice_channel_config channel = {.label = "x", .id = -1};
+	world_init(w);
+	ck_assert_int_eq(sluice_loop_gather(w->loop, w->a.peer, &gather), 0);
+	ck_assert_int_eq(sluice_peer_open_channel(w->a.peer, &channel, NULL), 0);
+	ck_assert_int_eq(sluice_peer_set_local_description(w->a.peer, SLUICE_SDP_OFFER, NULL), 0);
+	KIT_RUN_UNTIL(w->loop, w->a.candidates > 0);
+	ck_assert_int_eq(sscanf(w->a.last_candidate, "candidate:%*s %*d %*s %*u %63s", name), 1);
+}
+
+static unsigned answers_to(int fd, const char *name) {
+	unsigned questions = 0, answers = 0;
+	uint16_t id;
+	struct dns_record last;
+	hear(fd, name, &questions, &answers, &id, &last);
+	return answers;
+}
+
+START_TEST(test_a_message_that_asks_for_a_name_1491_times_gets_one_answer) {
+	static uint8_t m[9000];
+	struct world w;
+	char name[64];
+	publish(&w, name);
+	int fd = open_neighbour(5353), simple = open_neighbour(0);
+	size_t len = dns_write_query(m, name, DNS_A);
+	for (unsigned i = 1; i < 1491; i++, len += 6)
+		memcpy(m + len, "\xC0\x0C\0\1\0\1", 6);
+	m[4] = 1491 >> 8;
+	m[5] = 1491 & 255;
+	to_group(fd, m, len);
+	to_group(simple, m, len);
+	wait_ms(&w, 200);
+	ck_assert_uint_eq(answers_to(fd, name), 1);
+	ck_assert_uint_eq(answers_to(simple, name), 1);
+	close(fd);
+	close(simple);
+	world_free(&w);
+}
+END_TEST
+
+/* A burst of eight, and eight a second behind it; those who hear the group get the rest there, once a second. */
+START_TEST(test_single_askers_are_answered_at_a_limited_rate) {
+	uint8_t m[DNS_MESSAGE_MAX];
+	struct world w;
+	char name[64];
+	publish(&w, name);
+	int fd = open_neighbour(5353), simple = open_neighbour(0);
+	size_t len = dns_write_query(m, name, DNS_A);
+	uint64_t begin = sluice_now();
+	for (unsigned i = 0; i < 100; i++)
+		to_group(simple, m, len);
+	wait_ms(&w, 200);
+	unsigned most = 8 + (unsigned)((sluice_now() - begin) / (125 * SLUICE_MS)), answers = answers_to(simple, name);
+	ck_assert_uint_ge(answers, 8);
+	ck_assert_uint_le(answers, most);
+	ck_assert_uint_eq(answers_to(fd, name), 0);
+	m[len - 2] |= 0x80; /* "a unicast answer will do" */
+	for (unsigned i = 0; i < 100; i++) {
+		to_group(simple, m, len);
+		to_group(fd, m, len);
+	}
+	wait_ms(&w, 50);
+	ck_assert_uint_ge(answers_to(fd, name), 1);
+	close(fd);
+	close(simple);
+	world_free(&w);
+}
+END_TEST
+
+/* A frame from the other end of the cable. */
+struct forged {
+	const char *from, *to;
+	uint16_t from_port;
+};
+
+static void forge(const struct forged *f, const void *message, size_t len) {
+	uint8_t packet[1500] = {0x45, 0, 0, 0, 0, 0, 0, 0, 64, IPPROTO_UDP};
+	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP), .sll_halen = 6};
+	int fd = socket(AF_PACKET, SOCK_DGRAM, 0);
+	in_addr_t from = inet_addr(f->from), dest = inet_addr(f->to);
+	uint32_t sum = 0;
+	to.sll_ifindex = (int)if_nametoindex("vb");
+	memset(to.sll_addr, 0xFF, 6);
+	packet[2] = (uint8_t)((28 + len) >> 8);
+	packet[3] = (uint8_t)(28 + len);
+	memcpy(packet + 12, &from, 4);
+	memcpy(packet + 16, &dest, 4);
+	for (int i = 0; i < 20; i += 2)
+		sum += (unsigned)(packet[i] << 8 | packet[i + 1]);
+	sum = ~((sum & 0xFFFF) + (sum >> 16));
+	packet[10] = (uint8_t)(sum >> 8);
+	packet[11] = (uint8_t)sum;
+	packet[20] = (uint8_t)(f->from_port >> 8);
+	packet[21] = (uint8_t)f->from_port;
+	packet[22] = 5353 >> 8;
+	packet[23] = 5353 & 255;
+	packet[24] = (uint8_t)((8 + len) >> 8);
+	packet[25] = (uint8_t)(8 + len); /* no UDP checksum */
+	memcpy(packet + 28, message, len);
+	ck_assert_int_eq(sendto(fd, packet, 28 + len, 0, (const struct sockaddr *)&to, sizeof to), (ssize_t)(28 + len));
+	close(fd);
+}
+
+static unsigned packets_to(int sniffer, const char *address) {
+	uint8_t packet[2000];
+	unsigned count = 0;
+	in_addr_t to = inet_addr(address);
+	for (ssize_t n; (n = recv(sniffer, packet, sizeof packet, MSG_DONTWAIT)) > 0;)
+		count += n >= 20 && memcmp(packet + 16, &to, 4) == 0;
+	return count;
+}
+
+static int open_sniffer(void) {
+	struct sockaddr_ll at = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP)};
+	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK, htons(ETH_P_IP));
+	at.sll_ifindex = (int)if_nametoindex("vb");
+	ck_assert_int_eq(bind(fd, (const struct sockaddr *)&at, sizeof at), 0);
+	return fd;
+}
+
+/* RFC 6762, 5.5 and 11. Behind the router, 10.77.0.2, lies everything else. */
+START_TEST(test_nothing_is_sent_to_who_is_no_neighbour) {
+	static const struct {
+		struct forged f;
+		bool unicast_will_do;
+		unsigned answers, multicasts;
+	} rows[] = {
+		{{"10.77.0.9", "224.0.0.251", 4000}, false, 1, 0}, {{"198.51.100.9", "224.0.0.251", 4000}, false, 0, 0},
+		{{"10.77.0.9", "224.0.0.251", 5353}, true, 1, 0},  {{"198.51.100.9", "224.0.0.251", 5353}, true, 0, 1},
+		{{"10.77.0.9", "10.77.0.1", 4000}, false, 1, 0},   {{"198.51.100.9", "10.77.0.1", 4000}, false, 0, 0},
+		{{"198.51.100.9", "10.77.0.1", 5353}, true, 0, 0},
+	};
+	uint8_t m[DNS_MESSAGE_MAX];
+	char name[64];
+	run("ip neigh add 10.77.0.2 lladdr 02:00:00:00:00:02 dev va && ip neigh add 10.77.0.9 lladdr 02:00:00:00:00:09 dev va");
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct world w;
+		publish(&w, name);
+		int sniffer = open_sniffer(), fd = open_neighbour(5353);
+		size_t len = dns_write_query(m, name, DNS_A);
+		m[len - 2] |= rows[i].unicast_will_do ? 0x80 : 0;
+		forge(&rows[i].f, m, len);
+		wait_ms(&w, 50);
+		ck_assert_msg(packets_to(sniffer, rows[i].f.from) == rows[i].answers, "row %zu", i);
+		ck_assert_msg(answers_to(fd, name) == rows[i].multicasts, "row %zu: multicasts", i);
+		close(sniffer);
+		close(fd);
+		world_free(&w);
+	}
+}
+END_TEST
+
+START_TEST(test_answers_count_from_the_group_and_from_neighbours) {
+	static const struct {
+		struct forged f;
+		bool counts;
+	} rows[] = {{{"198.51.100.9", "10.77.0.1", 5353}, false},
+	            {{"10.77.0.9", "10.77.0.1", 4000}, false},
+	            {{"10.77.0.9", "10.77.0.1", 5353}, true},
+	            {{"198.51.100.9", "224.0.0.251", 5353}, true}};
+	uint8_t m[DNS_MESSAGE_MAX];
+	struct sockaddr_storage addr = {0};
+	const struct dns_answer how = {.class = DNS_IN | DNS_TOP_BIT, .ttl = 120};
+	*(struct sockaddr_in *)&addr = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = inet_addr("10.77.0.9")};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct world w;
+		world_init(&w);
+		ask_for(&w, "My-Name.local");
+		wait_ms(&w, 30);
+		forge(&rows[i].f, m, dns_write_answer(m, "my-name.local", &addr, &how));
+		wait_ms(&w, 50);
+		ck_assert_msg((w.loop->mdns == NULL) == rows[i].counts, "row %zu", i);
+		world_free(&w);
+	}
+}
+END_TEST
+
+/* 9,000 bytes that cost the most: each record's name is a chain of pointers, while 200 names are waited for. */
+START_TEST(test_the_dearest_message_costs_little) {
+	static uint8_t m[9000];
+	struct world w;
+	struct timespec before, after;
+	size_t len = 12, chain;
+	world_init(&w);
+	int fd = open_neighbour(5353);
+	ask_for(&w, "name-0.local");
+	for (unsigned i = 1; i < 60; i++) {
+		char candidate[100];
+		snprintf(candidate, sizeof candidate, "candidate:1 1 udp %u name-%u.local 50000 typ host", 1000 + i, i);
+		(void)sluice_peer_add_remote_candidate(w.a.peer, candidate);
+	}
+	wait_ms(&w, 20);
+	memcpy(m, "\0\0\x84\0\0\0\x01\x70", 8); /* 368 records */
+	memcpy(m + len, "\0\0\x0A\0\1\0\0\0\0\x0A\xF1", 11);
+	len += 11;
+	chain = len;
+	memcpy(m + len, "\1a\0", 3);
+	len += 3;
+	for (unsigned i = 0; i < 0xAF0 - 3; i += 2, len += 2) {
+		size_t to = i ? len - 2 : chain;
+		m[len] = (uint8_t)(0xC0 | to >> 8);
+		m[len + 1] = (uint8_t)to;
+	}
+	for (size_t last = len - 2; len + 16 <= sizeof m; len += 16) {
+		m[len] = (uint8_t)(0xC0 | last >> 8);
+		m[len + 1] = (uint8_t)last;
+		memcpy(m + len + 2, "\0\1\0\1\0\0\0\x78\0\4\1\2\3\4", 14);
+	}
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+	for (unsigned i = 0; i < 10; i++) {
+		to_group(fd, m, sizeof m);
+		ev_run(sluice_loop_ev(w.loop), EVRUN_NOWAIT);
+	}
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+	double ms = (double)(after.tv_sec - before.tv_sec) * 1e3 + (double)(after.tv_nsec - before.tv_nsec) / 1e6;
+	ck_assert_msg(ms < 200, "%.1f ms of CPU for ten messages", ms);
+	close(fd);
+	world_free(&w);
+}
+END_TEST
+
 /* ---- changes ---- */
 
 static unsigned sockets_of(const struct kit_end *e, const struct world *w) {
@@ -341,6 +570,11 @@ int main(int argc, char **argv) {
 	                        test_a_peer_that_is_freed_asks_no_more,
 	                        test_no_mdns_asks_nobody,
 	                        test_our_names_are_answered_for_to_all_at_most_once_a_second_and_to_simple_resolvers_directly,
+	                        test_a_message_that_asks_for_a_name_1491_times_gets_one_answer,
+	                        test_single_askers_are_answered_at_a_limited_rate,
+	                        test_nothing_is_sent_to_who_is_no_neighbour,
+	                        test_answers_count_from_the_group_and_from_neighbours,
+	                        test_the_dearest_message_costs_little,
 	                        test_addresses_that_come_and_go_are_followed_and_the_connection_lives,
 	                        test_an_endpoint_on_any_address_follows_too};
 	if (!can_enter()) {

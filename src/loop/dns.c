@@ -28,6 +28,7 @@ bool dns_open(struct dns_reader *r, const void *message, size_t len) {
 		.is_plain = (flags & (MASK_OPCODE | MASK_RCODE)) == 0,
 		.questions = get_be16(p + 4),
 		.records = (unsigned)get_be16(p + 6) + get_be16(p + 8) + get_be16(p + 10),
+		.left = DNS_RECORDS_MAX,
 	};
 	return true;
 }
@@ -51,37 +52,68 @@ static bool append_label(char *name, size_t *used, const uint8_t *label, size_t 
 	return true;
 }
 
-/* Reads the name at r->at and moves behind it. RFC 1035, 4.1.4: a pointer is to "a prior occurance of the same name", so each one
- * has to lead to before the last. */
+/* Where the reading of a name stands. */
+struct name_cursor {
+	size_t at;
+	size_t bound; /* a pointer has to lead to before this */
+	size_t end;   /* behind the name's first pointer; 0 before it was met */
+	size_t size;  /* bytes of the name so far, as on the wire without pointers */
+	unsigned hops;
+};
+
+/* RFC 1035, 4.1.4: a pointer is to "a prior occurance of the same name", so each one has to lead to before the last. That alone
+ * allows a chain of thousands, followed anew for each record, so the hops are counted too. */
+static bool follow_pointer(const struct dns_reader *r, struct name_cursor *c) {
+	size_t to = c->at + 2 <= r->len ? get_be16(r->message + c->at) & 0x3FFF : r->len;
+	if (to >= c->bound || ++c->hops > DNS_HOPS_MAX)
+		return false;
+	if (!c->end)
+		c->end = c->at + 2;
+	c->at = c->bound = to;
+	return true;
+}
+
+/* Moves behind one label. RFC 1035, 2.3.4: a name has 255 octets at most, the root's among them. */
+static bool take_label(const struct dns_reader *r, struct name_cursor *c) {
+	uint8_t len = r->message[c->at];
+	c->size += 1 + (size_t)len;
+	if (len > LABEL_MAX || len > r->len - c->at - 1 || c->size >= DNS_NAME_MAX - 1)
+		return false;
+	c->at += 1 + (size_t)len;
+	return true;
+}
+
+/* Reads the name at r->at and moves behind it. */
 static bool read_name(struct dns_reader *r, char name[DNS_NAME_MAX]) {
-	size_t at = r->at, bound = at, used = 0;
-	bool jumped = false, shown = true;
+	struct name_cursor c = {.at = r->at, .bound = r->at};
+	size_t used = 0;
+	bool shown = true;
 	name[0] = 0;
-	while (at < r->len) {
-		uint8_t c = r->message[at];
-		if (c == 0) {
-			if (!jumped)
-				r->at = at + 1;
-			if (!shown)
-				name[0] = 0;
-			return true;
-		}
-		if (c >= 0xC0) {
-			size_t to = at + 2 <= r->len ? get_be16(r->message + at) & 0x3FFF : r->len;
-			if (to >= bound)
+	while (c.at < r->len && r->message[c.at] != 0) {
+		const uint8_t *p = r->message + c.at;
+		if (*p >= 0xC0) {
+			if (!follow_pointer(r, &c))
 				return false;
-			if (!jumped)
-				r->at = at + 2;
-			jumped = true;
-			at = bound = to;
 			continue;
 		}
-		if (c > LABEL_MAX || c > r->len - at - 1)
+		if (!take_label(r, &c))
 			return false;
-		shown = shown && append_label(name, &used, r->message + at + 1, c);
-		at += 1 + (size_t)c;
+		shown = shown && append_label(name, &used, p + 1, *p);
 	}
-	return false;
+	if (c.at >= r->len)
+		return false;
+	r->at = c.end ? c.end : c.at + 1;
+	if (!shown)
+		name[0] = 0;
+	return true;
+}
+
+/* FNV-1a. */
+uint32_t dns_name_hash(const char *name) {
+	uint32_t hash = 2166136261;
+	for (; *name; name++)
+		hash = (hash ^ (uint8_t)*name) * 16777619;
+	return hash;
 }
 
 static bool read_question(struct dns_reader *r, struct dns_record *q) {
@@ -113,9 +145,11 @@ static bool read_record(struct dns_reader *r, struct dns_record *q) {
 
 bool dns_next(struct dns_reader *r, struct dns_record *record) {
 	*record = (struct dns_record){0};
-	if (r->questions)
-		return read_question(r, record);
-	return r->records && read_record(r, record);
+	if (!r->left || !(r->questions ? read_question(r, record) : r->records && read_record(r, record)))
+		return false;
+	r->left--;
+	record->hash = dns_name_hash(record->name);
+	return true;
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */

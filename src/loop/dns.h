@@ -1,7 +1,8 @@
 /* dns: how are the few DNS messages of multicast DNS written and read? RFC 1035, 4; RFC 6762.
  *
- * Reading goes record by record and copies names out in lower case; a pointer may only point backwards, so that no message
- * makes it run for long. It knows no sockets and no time. */
+ * Reading goes record by record and copies names out in lower case. What a message can cost is bounded: a pointer leads backwards,
+ * a name takes DNS_HOPS_MAX pointers and 255 bytes at most, and a message is read to its DNS_RECORDS_MAX-th record: about 70,000
+ * steps for the worst one of 9,000 bytes. It knows no sockets and no time. */
 #ifndef LOOP_DNS_H
 #define LOOP_DNS_H
 
@@ -12,6 +13,10 @@
 
 #define DNS_NAME_MAX 256
 #define DNS_MESSAGE_MAX 512 /* any that is written here */
+/* Writers of messages point from a name to an earlier one, which may point on itself: some hops, as a rule one. */
+#define DNS_HOPS_MAX 16
+/* Questions and records of one message. One that tells of a hundred services has fewer; the rest is not read. */
+#define DNS_RECORDS_MAX 256
 
 enum { DNS_A = 1, DNS_AAAA = 28, DNS_ANY = 255 };
 enum { DNS_IN = 1 };
@@ -26,19 +31,24 @@ struct dns_reader {
 	uint16_t id;
 	bool is_response, is_plain;  /* plain: a standard query, or an answer to one without an error */
 	unsigned questions, records; /* still to come */
+	unsigned left;               /* that may still be read */
 };
 
 struct dns_record {
 	bool is_question;
-	char name
-		[DNS_NAME_MAX]; /* lower case, dots between the labels, none at the end; "" when it is none we could have asked for */
+	/* Lower case, dots between the labels, none at the end; "" when it is none that we could have asked for. */
+	char name[DNS_NAME_MAX];
+	uint32_t hash; /* dns_name_hash(name) */
 	uint16_t type, class;
 	const uint8_t *data; /* of a record */
 	size_t len;
 };
 
+/* Names with different hashes differ: names in lower case are compared by this first. */
+uint32_t dns_name_hash(const char *name);
+
 bool dns_open(struct dns_reader *r, const void *message, size_t len);
-/* Questions first, then the records of all sections. False at the end, and where the message is broken. */
+/* Questions first, then the records of all sections. False at the end or the bound, and where the message is broken. */
 bool dns_next(struct dns_reader *r, struct dns_record *record);
 
 /* Each returns the length, 0 when the name cannot be written. */

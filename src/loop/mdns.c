@@ -1,14 +1,16 @@
 #include "loop/mdns.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
+#include "base/rate.h"
 #include "ice/candidate.h"
 #include "loop/dns.h"
+#include "loop/onlink.h"
 #include "pool/env.h"
 
 #define PORT 5353
@@ -21,6 +23,12 @@
 #define TTL_S 120
 #define LEGACY_TTL_S 10
 
+/* Answers to one asker alone, of one name: several neighbours may ask at once; who asks in a loop waits, and learns nothing by it. */
+#define UNICAST_INTERVAL (125 * SLUICE_MS)
+#define UNICAST_BURST 8
+/* Interfaces that one name was multicast on within the last second. */
+#define LINKS_MAX 8
+
 /* When each attempt is due, after the first. */
 static const uint64_t attempts[] = {0, 250 * SLUICE_MS, SLUICE_S};
 #define ATTEMPTS (sizeof attempts / sizeof *attempts)
@@ -31,14 +39,26 @@ struct question {
 	uint32_t id;
 	uint64_t since;
 	size_t asked; /* attempts made */
-	char name[DNS_NAME_MAX];
+	uint32_t hash;
+	char name[DNS_NAME_MAX]; /* in lower case */
+	/* What the message that is being read says. */
+	size_t count;
+	struct sockaddr_storage addrs[ADDRESSES_MAX];
+};
+
+struct multicast { /* when a name was last multicast on an interface; at 0: never */
+	unsigned index;
+	uint64_t at;
 };
 
 struct published {
 	struct published *next, **back;
 	struct driver *driver;
 	struct sockaddr_storage host;
-	uint64_t told; /* when it was last multicast; 0: never */
+	struct multicast multicast[LINKS_MAX];
+	struct rate unicast;
+	bool answered; /* in the message that is being read */
+	uint32_t hash;
 	char name[MDNS_NAME_SIZE];
 };
 
@@ -56,7 +76,8 @@ struct mdns {
 	struct published *published;
 	unsigned question_count;
 	struct interface_list interfaces; /* one address for each interface and family */
-	bool busy;                        /* answers are being told */
+	struct onlink onlink;
+	bool busy; /* answers are being told */
 };
 
 /* ---- sockets ----------------------------------------------------------------------------------------------------- */
@@ -169,6 +190,7 @@ static void on_timer(struct ev_loop *ev, ev_timer *w, int events);
 
 /* Of each interface one address a family; loopback only where it is all there is. */
 static void set_interfaces(struct mdns *m, const struct interface_list *list) {
+	onlink_learn(&m->onlink, list);
 	m->interfaces = *list;
 	struct interface_list *l = &m->interfaces;
 	bool outside = false;
@@ -329,7 +351,9 @@ void mdns_resolve(struct driver *d, uint32_t id, const char *name) {
 		return;
 	}
 	*q = (struct question){.driver = d, .id = id, .since = sluice_now(), .next = m->questions, .back = &m->questions};
-	memcpy(q->name, name, strlen(name));
+	for (size_t i = 0; name[i]; i++)
+		q->name[i] = (char)tolower((unsigned char)name[i]);
+	q->hash = dns_name_hash(q->name);
 	if (q->next)
 		q->next->back = &q->next;
 	m->questions = q;
@@ -358,26 +382,33 @@ static struct sockaddr_storage address_of(const struct dns_record *r, unsigned i
 	return addr;
 }
 
-/* All addresses that the message gives for the name. */
-static size_t collect(struct dns_reader r, const char *name, unsigned index, struct sockaddr_storage addrs[ADDRESSES_MAX]) {
-	struct dns_record record;
-	size_t count = 0;
-	while (count < ADDRESSES_MAX && dns_next(&r, &record))
-		if (is_address(&record) && strcasecmp(record.name, name) == 0)
-			addrs[count++] = address_of(&record, index);
-	return count;
+/* The record's address belongs to whoever waits for the name. */
+static void note(struct mdns *m, const struct dns_record *r, unsigned index) {
+	for (struct question *q = m->questions; q; q = q->next)
+		if (q->hash == r->hash && q->count < ADDRESSES_MAX && strcmp(q->name, r->name) == 0)
+			q->addrs[q->count++] = address_of(r, index);
 }
 
+static struct question *first_answered(const struct mdns *m) {
+	struct question *q = m->questions;
+	while (q && !q->count)
+		q = q->next;
+	return q;
+}
+
+/* Callbacks run with each answer; what they ask for or forget changes the list, so it is looked at anew for each. */
 static void take_response(struct mdns *m, struct dns_reader *r, unsigned index) {
-	struct sockaddr_storage addrs[ADDRESSES_MAX];
-	for (struct question *q = m->questions; q;) {
-		size_t count = collect(*r, q->name, index, addrs);
-		if (!count) {
-			q = q->next;
-			continue;
-		}
+	struct dns_record record;
+	for (struct question *q = m->questions; q; q = q->next)
+		q->count = 0;
+	while (dns_next(r, &record))
+		if (is_address(&record))
+			note(m, &record, index);
+	for (struct question *q = first_answered(m); q; q = first_answered(m)) {
+		struct sockaddr_storage addrs[ADDRESSES_MAX];
+		size_t count = q->count;
+		memcpy(addrs, q->addrs, sizeof addrs);
 		answer(q, addrs, count);
-		q = m->questions; /* callbacks ran: from the beginning, where this one is no more */
 	}
 }
 
@@ -388,59 +419,105 @@ struct asker {
 	struct sockaddr_storage from;
 	unsigned index;
 	uint16_t id;
+	bool near; /* a neighbour's address */
 };
 
 static bool is_asked_for(const struct published *p, const struct dns_record *q) {
 	uint16_t type = p->host.ss_family == AF_INET ? DNS_A : DNS_AAAA;
-	return q->is_question && (q->type == type || q->type == DNS_ANY) && (q->class & ~DNS_TOP_BIT) == DNS_IN &&
-	       strcasecmp(q->name, p->name) == 0;
+	return q->hash == p->hash && q->is_question && (q->type == type || q->type == DNS_ANY) &&
+	       (q->class & ~DNS_TOP_BIT) == DNS_IN && strcmp(q->name, p->name) == 0;
 }
 
-/* RFC 6762, 6.7: who asks from another port than 5353 is a simple resolver, and wants an answer as from an ordinary server: to it, with
- * its id and question. 5.4: others may say that unicast will do. 6: "A Multicast DNS responder MUST NOT (except in the one special
- * case of answering probe queries) multicast a record on a given interface until at least one second has elapsed since the last
- * time". */
-static void tell(struct published *p, const struct asker *who, const struct dns_record *q, uint64_t now) {
+/* RFC 6762, 6: a responder must not multicast a record on a given interface again before a second has passed. Where a name was
+ * multicast on more interfaces than are remembered, the longest ago makes room; it too has to be a second old. */
+static bool may_multicast(struct published *p, unsigned index, uint64_t now) {
+	struct multicast *slot = &p->multicast[0];
+	for (size_t i = 0; i < LINKS_MAX; i++) {
+		struct multicast *m = &p->multicast[i];
+		if (m->at && m->index == index) {
+			slot = m;
+			break;
+		}
+		if (m->at < slot->at)
+			slot = m;
+	}
+	if (slot->at && now - slot->at < SLUICE_S)
+		return false;
+	*slot = (struct multicast){index, now};
+	return true;
+}
+
+static void send_answer(struct published *p, const struct asker *who, const struct sockaddr_storage *to,
+                        const struct dns_answer *how) {
 	uint8_t message[DNS_MESSAGE_MAX];
+	struct sockaddr_storage target = *to;
+	size_t len = dns_write_answer(message, p->name, &p->host, how);
+	if (len)
+		send_message(who->channel, message, len, &target, who->index);
+}
+
+/* RFC 6762, 6.7: who asks from another port than 5353 is a simple resolver, and wants an answer as from an ordinary server: to it,
+ * with its id and question. 5.4: others may say that unicast will do; they hear the group too, so where they ask too often the
+ * answer goes to all, once a second. Nothing is sent to an address that is no neighbour's: whoever forged it chose the victim. */
+static void tell(struct published *p, const struct asker *who, const struct dns_record *q, uint64_t now) {
 	bool legacy = address_port(&who->from) != PORT, unicast = legacy || (q->class & DNS_TOP_BIT);
 	struct dns_answer how = {.class = DNS_IN | DNS_TOP_BIT, .ttl = TTL_S};
-	struct sockaddr_storage to = unicast ? who->from : group_of(who->channel->family, who->index);
-	if (!unicast && p->told && now - p->told < SLUICE_S)
-		return;
+	struct sockaddr_storage group = group_of(who->channel->family, who->index);
+	p->answered = true;
 	if (legacy)
 		how = (struct dns_answer){.id = who->id, .class = DNS_IN, .ttl = LEGACY_TTL_S, .with_question = true};
-	if (!unicast)
-		p->told = now;
-	size_t len = dns_write_answer(message, p->name, &p->host, &how);
-	if (len)
-		send_message(who->channel, message, len, &to, who->index);
+	if (unicast && who->near && rate_take(&p->unicast, UNICAST_INTERVAL, UNICAST_BURST, now))
+		send_answer(p, who, &who->from, &how);
+	else if (!legacy && may_multicast(p, who->index, now))
+		send_answer(p, who, &group, &how);
 }
 
+/* One answer for each name, however often the message asks for it. */
 static void take_query(struct mdns *m, struct dns_reader *r, const struct asker *who) {
 	struct dns_record q;
 	uint64_t now = sluice_now();
+	for (struct published *p = m->published; p; p = p->next)
+		p->answered = false;
 	while (r->questions && dns_next(r, &q))
 		for (struct published *p = m->published; p; p = p->next)
-			if (is_asked_for(p, &q))
+			if (!p->answered && is_asked_for(p, &q))
 				tell(p, who, &q, now);
 }
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
-static unsigned index_of(struct msghdr *m) {
+/* How a message came: by which interface, and to the group or to us alone. */
+struct arrival {
+	unsigned index;
+	bool to_group;
+};
+
+static struct arrival arrival_of(struct msghdr *m) {
 	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
 		struct in_pktinfo info4;
 		struct in6_pktinfo info6;
 		if (h->cmsg_level == IPPROTO_IP && h->cmsg_type == IP_PKTINFO) {
 			memcpy(&info4, CMSG_DATA(h), sizeof info4);
-			return (unsigned)info4.ipi_ifindex;
+			return (struct arrival){(unsigned)info4.ipi_ifindex, IN_MULTICAST(ntohl(info4.ipi_addr.s_addr))};
 		}
 		if (h->cmsg_level == IPPROTO_IPV6 && h->cmsg_type == IPV6_PKTINFO) {
 			memcpy(&info6, CMSG_DATA(h), sizeof info6);
-			return info6.ipi6_ifindex;
+			return (struct arrival){info6.ipi6_ifindex, IN6_IS_ADDR_MULTICAST(&info6.ipi6_addr)};
 		}
 	}
-	return 0;
+	return (struct arrival){0, false};
+}
+
+/* RFC 6762, 11: what comes to the group has crossed no router, whatever its source; what comes to our own address may be from
+ * anywhere, and counts only if its source is a neighbour's. 6: "Multicast DNS implementations MUST silently ignore any Multicast DNS
+ * responses they receive where the source UDP port is not 5353." */
+static void take_message(struct mdns *m, struct dns_reader *r, const struct asker *who, bool to_group) {
+	if (!r->is_plain || !(to_group || who->near))
+		return;
+	if (!r->is_response)
+		take_query(m, r, who);
+	else if (address_port(&who->from) == PORT)
+		take_response(m, r, who->index);
 }
 
 /* False when nothing is left. */
@@ -456,16 +533,13 @@ static bool read_one(struct channel *c) {
 	ssize_t n = recvmsg(c->fd, &m, MSG_DONTWAIT);
 	if (n < 0)
 		return errno == EINTR;
-	who.index = index_of(&m);
-	if (!dns_open(&r, bytes, (size_t)n) || !r.is_plain)
+	struct arrival arrival = arrival_of(&m);
+	who.index = arrival.index;
+	who.near = onlink_has(&c->mdns->onlink, &who.from, who.index);
+	if (!dns_open(&r, bytes, (size_t)n))
 		return true;
 	who.id = r.id;
-	/* RFC 6762, 6: "Multicast DNS implementations MUST silently ignore any Multicast DNS responses they receive where the
-	 * source UDP port is not 5353." */
-	if (!r.is_response)
-		take_query(c->mdns, &r, &who);
-	else if (address_port(&who.from) == PORT)
-		take_response(c->mdns, &r, who.index);
+	take_message(c->mdns, &r, &who, arrival.to_group);
 	return true;
 }
 
@@ -507,6 +581,7 @@ const char *mdns_publish(struct driver *d, const struct sockaddr_storage *host) 
 	}
 	*p = (struct published){.driver = d, .host = *host, .next = m->published, .back = &m->published};
 	make_name(d->loop->env, p->name);
+	p->hash = dns_name_hash(p->name);
 	if (p->next)
 		p->next->back = &p->next;
 	m->published = p;
