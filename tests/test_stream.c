@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -555,9 +556,60 @@ START_TEST(test_strangers_keep_nobody_out) {
 }
 END_TEST
 
-SUITE("stream", test_strangers_keep_nobody_out, test_two_peers_talk_through_a_turn_server_over_tcp,
-      test_two_peers_talk_through_a_turn_server_over_tls, test_a_server_that_nobody_vouches_for_is_not_used,
-      test_any_server_is_used_by_who_does_not_care,
+/* RFC 4571's length, then one byte at a time: what one byte costs does not depend on how many came before. */
+static void *counting_alloc(void *ctx, size_t size) {
+	*(size_t *)ctx += size;
+	return malloc(size);
+}
+static void counting_free(void *ctx, void *p) {
+	(void)ctx;
+	free(p);
+}
+
+START_TEST(test_a_frame_that_drips_in_byte_by_byte_is_not_copied_for_each) {
+	enum { LEN = 20000 };
+	static uint8_t frame[2 + LEN];
+	size_t allocated = 0;
+	const sluice_env_config config = {.allocator = {counting_alloc, counting_free, &allocated}, .cache_limit = 1};
+	const sluice_gather_config gather = {
+		.size = sizeof gather, .bind = (const struct sockaddr *)&localhost, .bind_len = sizeof localhost, .tcp = true};
+	struct world w;
+	struct sockaddr_storage addr;
+	ck_assert_int_eq(sluice_env_new(&config, &w.env), 0);
+	ck_assert_int_eq(sluice_loop_new(w.env, NULL, &w.loop), 0);
+	kit_end_init(&w.a, w.env, w.loop, NULL);
+	kit_end_init(&w.b, w.env, w.loop, NULL);
+	ck_assert_int_eq(sluice_loop_gather(w.loop, w.a.peer, &gather), 0);
+	struct listener *l = passive_of(&w);
+	listener_address(l, &addr);
+	int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+	ck_assert_int_eq(connect(fd, (const struct sockaddr *)&addr, address_len(&addr)), 0);
+	ck_assert_int_eq(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), 0);
+	KIT_RUN_UNTIL(w.loop, l->connections == 1);
+	const struct stream *s = l->driver->streams;
+	frame[0] = LEN >> 8;
+	frame[1] = LEN & 255;
+	ck_assert_int_eq(send(fd, frame, 3, 0), 3);
+	KIT_RUN_UNTIL(w.loop, s->partial_len == 3);
+	size_t before = allocated;
+	for (size_t i = 3; i < LEN + 1; i++) {
+		ck_assert_int_eq(send(fd, frame + i, 1, 0), 1);
+		while (s->partial_len == i)
+			ev_run(sluice_loop_ev(w.loop), EVRUN_ONCE);
+	}
+	ck_assert_msg(allocated - before < 6 * LEN, "%zu bytes allocated for %d", allocated - before, LEN);
+	ck_assert_uint_eq(s->partial_len, LEN + 1);
+	ck_assert_int_eq(send(fd, frame + LEN + 1, 1, 0), 1);
+	KIT_RUN_UNTIL(w.loop, s->partial_len == 0);
+	ck_assert(loop_check(w.loop));
+	close(fd);
+	world_free(&w);
+}
+END_TEST
+
+SUITE("stream", test_a_frame_that_drips_in_byte_by_byte_is_not_copied_for_each, test_strangers_keep_nobody_out,
+      test_two_peers_talk_through_a_turn_server_over_tcp, test_two_peers_talk_through_a_turn_server_over_tls,
+      test_a_server_that_nobody_vouches_for_is_not_used, test_any_server_is_used_by_who_does_not_care,
       test_a_file_of_authorities_that_is_not_there_is_said_at_once_and_one_of_none_trusts_nobody,
       test_a_peer_on_an_endpoint_talks_through_a_turn_server_over_tls, test_a_server_that_is_of_no_use_holds_nobody_up,
       test_a_refused_connection_is_no_candidate, test_a_peer_is_freed_while_its_stream_comes_up,

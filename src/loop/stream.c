@@ -16,6 +16,10 @@
 #include "pool/env.h"
 
 #define OUT_MAX (256 << 10)
+/* Room behind OUT_MAX: what waits moves to the front only after half as much has left, so that a reader who takes a byte at a time
+ * does not have all of it moved for each. */
+#define OUT_SPACE (OUT_MAX + OUT_MAX / 2)
+#define PARTIAL_FIRST 512 /* bytes of room for the beginning of a frame; doubled when it grows */
 #define READS_PER_TURN 8
 #define CONNECT_LIMIT_S 10.  /* TCP's handshake and TLS' */
 #define STRANGER_LIMIT_S 30. /* an accepted connection that does not show that it is the other side's */
@@ -114,8 +118,8 @@ static void start_limit(struct stream *s, double seconds) {
 static bool drop_stranger(struct driver *d, const struct listener *l) {
 	struct stream *oldest = NULL;
 	for (struct stream *s = d->streams; s; s = s->next) /* the newest first */
-		if (s->listener && (!l || s->listener == l) && ev_is_active(&s->limit) && !s->busy)
-			oldest = s;
+		if (s->listener && s->listener->fd >= 0 && (!l || s->listener == l) && ev_is_active(&s->limit) && !s->busy)
+			oldest = s; /* accepted: those that are being opened by us have a limit too */
 	if (oldest)
 		destroy(oldest);
 	return oldest != NULL;
@@ -200,10 +204,10 @@ static uint8_t *reserve_out(struct stream *s, size_t len) {
 	if (s->out_len + len > OUT_MAX)
 		return NULL;
 	if (!s->out)
-		s->out = env_alloc(s->loop->env, OUT_MAX);
+		s->out = env_alloc(s->loop->env, OUT_SPACE);
 	if (!s->out)
 		return NULL;
-	if (s->out_at + s->out_len + len > OUT_MAX) {
+	if (s->out_at + s->out_len + len > OUT_SPACE) {
 		memmove(s->out, s->out + s->out_at, s->out_len);
 		s->out_at = 0;
 	}
@@ -313,16 +317,43 @@ static size_t whole_frames(const struct stream *s, const uint8_t *data, size_t l
 	}
 }
 
-static bool keep_partial(struct stream *s, const uint8_t *data, size_t len) {
+static void drop_partial(struct stream *s) {
 	env_free(s->loop->env, s->partial);
 	s->partial = NULL;
-	s->partial_len = len;
-	if (!len)
+	s->partial_len = s->partial_room = 0;
+}
+
+/* Room for so many bytes. It doubles, so each byte is copied about twice however slowly a frame drips in, and a stranger who
+ * promises a large frame is given room for what has come of it. */
+static bool reserve_partial(struct stream *s, size_t len) {
+	size_t room = s->partial_room ? s->partial_room : PARTIAL_FIRST;
+	if (len <= s->partial_room)
 		return true;
-	s->partial = env_alloc(s->loop->env, len);
-	if (s->partial)
-		memcpy(s->partial, data, len);
-	return s->partial != NULL;
+	while (room < len)
+		room *= 2;
+	uint8_t *bigger = env_alloc(s->loop->env, room);
+	if (!bigger)
+		return false;
+	if (s->partial_len)
+		memcpy(bigger, s->partial, s->partial_len);
+	env_free(s->loop->env, s->partial);
+	s->partial = bigger;
+	s->partial_room = room;
+	return true;
+}
+
+static bool add_partial(struct stream *s, const uint8_t *data, size_t len) {
+	if (!reserve_partial(s, s->partial_len + len))
+		return false;
+	memcpy(s->partial + s->partial_len, data, len);
+	s->partial_len += len;
+	return true;
+}
+
+/* Is the frame that began earlier not whole with that many bytes more? Unknown as yet counts as whole: that is a byte or three. */
+static bool stays_partial(const struct stream *s, size_t more) {
+	struct frame f;
+	return frame_look(s->partial, s->partial_len, s->turn, &f) == 1 && f.size > s->partial_len + more;
 }
 
 /* Whole frames only. */
@@ -348,18 +379,34 @@ static void deliver(struct stream *s, sluice_slab *slab, size_t len) {
 }
 
 /* The slab holds the beginning of a frame and what came behind it. */
-static void take(struct stream *s, sluice_slab *slab, size_t len) {
+static void take_frames(struct stream *s, sluice_slab *slab, size_t len) {
 	size_t whole = whole_frames(s, sluice_slab_data(slab), len, sluice_slab_size(slab));
 	if (whole == SIZE_MAX) {
 		fail(s, "what comes is no frame");
 		return;
 	}
 	/* The rest is put aside first: who takes the datagrams may write into the slab and keep it. */
-	if (!keep_partial(s, sluice_slab_data(slab) + whole, len - whole)) {
+	drop_partial(s);
+	if (len > whole && !add_partial(s, sluice_slab_data(slab) + whole, len - whole)) {
 		fail(s, "out of memory");
 		return;
 	}
 	deliver(s, slab, whole);
+}
+
+/* Bytes came, and stand in the slab behind room for the partial frame. The partial frame is copied there once it is whole: with
+ * each read, a frame that drips in byte by byte would cost its square. */
+static void take(struct stream *s, sluice_slab *slab, size_t n) {
+	uint8_t *data = sluice_slab_data(slab);
+	size_t had = s->partial_len;
+	if (had && stays_partial(s, n)) {
+		if (!add_partial(s, data + had, n))
+			fail(s, "out of memory");
+		return;
+	}
+	if (had)
+		memcpy(data, s->partial, had);
+	take_frames(s, slab, had + n);
 }
 
 /* One read. False when nothing is left, or the stream is over. */
@@ -369,8 +416,6 @@ static bool read_some(struct stream *s) {
 		return false; /* it waits in the socket for memory */
 	uint8_t *data = sluice_slab_data(slab);
 	size_t had = s->partial_len, room = sluice_slab_size(slab) - had;
-	if (had)
-		memcpy(data, s->partial, had);
 	ssize_t n = recv(s->io.fd, data + had, room, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
 		return false;
@@ -378,7 +423,7 @@ static bool read_some(struct stream *s) {
 		fail(s, n == 0 ? "closed by the other side" : strerror(errno));
 		return false;
 	}
-	take(s, slab, had + (size_t)n);
+	take(s, slab, (size_t)n);
 	return (size_t)n == room;
 }
 
@@ -391,12 +436,10 @@ static void read_plaintext(struct stream *s) {
 			fail(s, "out of memory");
 			return;
 		}
-		if (had)
-			memcpy(sluice_slab_data(slab), s->partial, had);
 		size_t n = tls_stream_read(s->tls, sluice_slab_data(slab) + had, sluice_slab_size(slab) - had);
 		if (!n)
 			return;
-		take(s, slab, had + n);
+		take(s, slab, n);
 	}
 }
 
@@ -608,7 +651,7 @@ void stream_free_all(struct driver *d) {
 }
 
 bool stream_check(const struct stream *s) {
-	return *s->back == s && !s->busy && !s->closed && (s->out != NULL) == (s->out_len > 0) &&
-	       s->out_at + s->out_len <= OUT_MAX &&
+	return *s->back == s && !s->busy && !s->closed && (s->out != NULL) == (s->out_len > 0) && s->out_len <= OUT_MAX &&
+	       s->out_at + s->out_len <= OUT_SPACE && s->partial_len <= s->partial_room &&
 	       (!has_number(s) || outlets_find(&s->loop->outlets, s->outlet.number) == &s->outlet);
 }

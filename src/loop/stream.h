@@ -8,8 +8,11 @@
  * What the network does not take waits in a buffer of OUT_MAX bytes; beyond it whole datagrams are dropped, as a full queue of a
  * router would do: SCTP knows how to deal with that, and a connection that stalls must not hold up the peer's other paths.
  *
- *   partial_len < the size of the frame that begins there
- *   out_at + out_len <= OUT_MAX; out is NULL when out_len is 0 */
+ * Anybody can connect to a passive candidate. Where there is no room for one more, the connection that has been silent about who it is
+ * for the longest time makes room, so strangers who hold connections do not keep the other side out.
+ *
+ *   partial_len < the size of the frame that begins there; partial_len <= partial_room
+ *   out_len <= OUT_MAX; out is NULL when out_len is 0 */
 #ifndef LOOP_STREAM_H
 #define LOOP_STREAM_H
 
@@ -34,7 +37,7 @@ struct stream {
 	ev_io io;
 	ev_timer limit;
 	uint8_t *partial; /* the beginning of a frame */
-	size_t partial_len;
+	size_t partial_len, partial_room;
 	uint8_t *out;
 	size_t out_at, out_len;
 	uint64_t dropped;
