@@ -32,6 +32,8 @@ struct remote_description {
 	enum sluice_sdp_type type;
 	char *text; /* NULL: there is none */
 	size_t len;
+	struct sdp_slice ufrag; /* in text */
+	bool trickle;
 };
 
 /* A candidate that came before the answer to its offer was set, when it would have met the wrong generation. */

@@ -359,9 +359,12 @@ int sluice_peer_set_remote_description(sluice_peer *p, enum sluice_sdp_type type
 	error = description_parse(p, text, len, is_answer, &sdp);
 	if (error)
 		return error;
-	struct remote_description d = {.type = type, .text = env_strndup(p->env, text, len), .len = len};
+	struct remote_description d = {.type = type, .text = env_strndup(p->env, text, len), .len = len, .trickle = sdp.trickle};
 	if (!d.text)
 		return SLUICE_NO_MEMORY;
+	/* Each candidate that says its generation is compared with this; the text is not read again for it. */
+	if (sdp.ufrag.s)
+		d.ufrag = (struct sdp_slice){d.text + (sdp.ufrag.s - text), sdp.ufrag.len};
 	error = is_answer ? agree(p, n->local_pending, &d, true) : set_remote_offer(p, &d);
 	env_free(p->env, d.text); /* NULL when it was taken */
 	return error;
@@ -415,10 +418,9 @@ static bool is_end_of_candidates(const char *text) {
 
 /* RFC 8838, 11 and W3C's usernameFragment: a candidate may say to which generation it belongs. */
 static bool is_of_generation(const struct remote_description *d, const struct candidate *c) {
-	struct sdp sdp;
-	if (!*c->ufrag || sdp_parse(d->text, d->len, &sdp, NULL) || !sdp.ufrag.s)
+	if (!*c->ufrag || !d->ufrag.s)
 		return true;
-	return strlen(c->ufrag) == sdp.ufrag.len && memcmp(c->ufrag, sdp.ufrag.s, sdp.ufrag.len) == 0;
+	return strlen(c->ufrag) == d->ufrag.len && memcmp(c->ufrag, d->ufrag.s, d->ufrag.len) == 0;
 }
 
 int sluice_peer_add_remote_candidate(sluice_peer *p, const char *text) {
@@ -496,8 +498,7 @@ enum sluice_signaling_state sluice_peer_signaling_state(const sluice_peer *p) {
 }
 
 bool sluice_peer_can_trickle(const sluice_peer *p) {
-	struct sdp sdp;
 	const struct negotiation *n = &p->negotiation;
 	const struct remote_description *d = n->remote_pending.text ? &n->remote_pending : &n->remote_current;
-	return d->text && sdp_parse(d->text, d->len, &sdp, NULL) == 0 && sdp.trickle;
+	return d->text && d->trickle;
 }
