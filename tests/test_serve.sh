@@ -43,6 +43,9 @@ wrong --quota -1
 wrong --idle 0
 wrong --cors ''
 wrong --cors 'https://a b'
+wrong --host ''
+wrong --host 'example.org:80'
+wrong --per-address 0
 wrong --lite=yes
 run 1 --files "$scratch/none"
 grep -q "$scratch/none: No such file" "$err" || { cat "$err"; fail 'a folder that is not there'; }
@@ -188,9 +191,20 @@ get 404 "$url/room//offer"
 get 404 "$url/room/a/other"
 get 405 "$url/room/a"
 
-# No other origin is welcome.
-get 204 -X OPTIONS -H 'Origin: https://example.org' "$url/connect"
+# No other origin is welcome, and no other name is ours.
+foreign='Origin: https://example.org'
+get 403 -X OPTIONS -H "$foreign" "$url/connect"
 ! grep -qi '^Access-Control-Allow-Origin' "$scratch/head" || fail 'another origin is let in without --cors'
+get 403 -H "$foreign" -H "$sdp" --data-binary "@$offer" "$url/connect"
+get 403 -H "$foreign" -X POST -d x "$room/offer"
+get 403 -H 'Origin: null' -X POST -d x "$room/offer"
+get 403 -H 'Sec-Fetch-Site: cross-site' "$room/offer?wait=0"
+get 200 -H 'Sec-Fetch-Site: cross-site' "$url/"
+get 204 -H "Origin: $url" "$room/offer?wait=0"
+get 421 -H 'Host: evil.example' "$url/"
+get 421 -H 'Host: evil.example' -H 'Origin: http://evil.example' -H "$sdp" --data-binary "@$offer" "$url/connect"
+get 200 -H 'Host: localhost' "$url/"
+get 200 -H "Host: $(uname -n):80" "$url/"
 
 # ---- in use ----
 
@@ -205,7 +219,10 @@ reader=$!
 sleep 0.2
 stop INT
 wait "$reader" || true
-[ ! -s "$scratch/log" ] || { cat "$scratch/log"; fail 'it complained'; }
+grep -q '^sluice: serve: 127.0.0.1:[0-9]*: 503, as many peers' "$scratch/log" ||
+	{ cat "$scratch/log"; fail 'no line about a limit'; }
+! grep -qv '^sluice: serve: 127.0.0.1:[0-9]*: [0-9]*, ' "$scratch/log" || { cat "$scratch/log"; fail 'it complained'; }
+[ "$(wc -l <"$scratch/log")" -le 6 ] || { cat "$scratch/log"; fail 'too many lines about limits'; }
 
 # ---- for other origins, from a folder ----
 
@@ -214,7 +231,10 @@ echo changed >"$scratch/web/index.html"
 echo secret >"$scratch/secret"
 echo secret >"$scratch/web/other.html"
 ln -s "$scratch/secret" "$scratch/web/app.js"
-start --cors https://example.org --web "$scratch/web" --verbose
+start --cors https://example.org --host files.example --web "$scratch/web" --verbose
+get 200 -H 'Host: files.example:80' "$url/"
+get 403 -H 'Origin: https://other.example' "$url/room/a/offer?wait=0"
+get 204 -H 'Origin: https://example.org' "$url/room/a/offer?wait=0"
 get 200 "$url/"
 says '^changed$'
 has_header 'Access-Control-Allow-Origin: https://example.org'
@@ -222,4 +242,87 @@ get 404 "$url/app.js"
 get 404 "$url/other.html"
 get 204 -X OPTIONS -H 'Origin: https://example.org' "$url/connect"
 has_header 'Access-Control-Allow-Methods: .*POST'
+stop TERM
+
+# ---- what one address may have ----
+
+command -v python3 >/dev/null || exit 0
+start --per-address 8 --max-peers 100
+: >"$scratch/frag"
+cat >"$scratch/stranger.py" <<'END'
+import socket, sys, time
+port, offer = int(sys.argv[1]), open(sys.argv[2], 'rb').read()
+def connect():
+    s = socket.create_connection(('127.0.0.1', port))
+    s.settimeout(20)
+    return s
+def ask(method, path, body=b'', kind='application/sdp', wait=True):
+    s = connect()
+    s.sendall(f'{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: {kind}\r\n'
+              f'Content-Length: {len(body)}\r\n\r\n'.encode() + body)
+    if not wait:
+        return s
+    answer = b''
+    while piece := s.recv(65536):
+        answer += piece
+    s.close()
+    return int(answer.split()[1]), answer
+def alive(s):
+    s.settimeout(0.5)
+    try:
+        return s.recv(1) != b''
+    except TimeoutError:
+        return True
+    except ConnectionError:
+        return False
+def counts(codes):
+    return {c: codes.count(c) for c in set(codes)}
+
+# Connections: eight stay, the others are closed at once.
+held = [connect() for _ in range(20)]
+time.sleep(0.3)
+assert sum(map(alive, held)) == 8, 'connections'
+for s in held: s.close()
+time.sleep(0.3)
+
+# Readers that hung up take no place, and no letter.
+readers = [ask('GET', '/room/r/answer' if i else '/room/r/offer', wait=False) for i in range(1)]
+time.sleep(0.3)
+for s in readers: s.close()
+time.sleep(0.1)
+assert ask('PUT', '/room/r/offer', b'letter')[0] == 201
+status, answer = ask('GET', '/room/r/offer')
+assert status == 200 and answer.endswith(b'letter'), (status, answer)
+for turn in range(5):
+    readers = [ask('GET', '/room/none/offer', wait=False) for _ in range(7)]
+    for s in readers: s.close()
+    time.sleep(1.5)
+assert ask('GET', '/')[0] == 200, 'those who hung up hold their places'
+
+# Rooms: a quarter.
+got = counts([ask('PUT', f'/room/x{i}/offer', b'x')[0] for i in range(9)])
+assert got == {201: 1, 429: 8} or got == {201: 2, 429: 7}, got
+
+# Offers: half at once, and a quarter that have not connected.
+results = [ask('POST', '/connect', offer) for i in range(12)]
+got = counts([r[0] for r in results])
+assert got[201] == 2 and got[429] == 10, got
+made = [a for c, a in results if c == 201]
+path = next(l for l in made[0].decode().split('\r\n') if l.startswith('Location: '))[10:]
+
+# Of one peer: 64 at once.
+frag = b'a=candidate:1 1 udp 1 192.0.2.1 9 typ host ufrag zzzz\r\n'
+got = counts([ask('PATCH', path, frag, 'application/trickle-ice-sdpfrag')[0] for i in range(120)])
+assert got[204] >= 64 and got.get(429, 0) > 0, got
+END
+python3 "$scratch/stranger.py" "${url##*:}" "$offer" || { cat "$scratch/log"; fail 'limits of one address'; }
+grep -q 'too many connections' "$scratch/log" || { cat "$scratch/log"; fail 'no line about connections'; }
+stop TERM
+
+# Peers that do not connect hold no place for long when others come.
+start --max-peers 1
+get 201 -H "$sdp" --data-binary "@$offer" "$url/connect"
+get 503 -H "$sdp" --data-binary "@$offer" "$url/connect"
+sleep 5.5
+get 201 -H "$sdp" --data-binary "@$offer" "$url/connect"
 stop TERM

@@ -12,7 +12,11 @@
 /* ---- rooms ------------------------------------------------------------------------------------------------------- */
 
 static enum room_result put(struct rooms *r, const char *name, enum room_slot slot, const char *text, double now) {
-	return rooms_put(r, name, slot, false, text, strlen(text), now);
+	return rooms_put(r, name, slot, &(struct room_letter){.body = text, .len = strlen(text)}, now);
+}
+
+static enum room_result put_new(struct rooms *r, const char *name, const char *text, double now) {
+	return rooms_put(r, name, ROOM_OFFER, &(struct room_letter){.body = text, .len = strlen(text), .only_new = true}, now);
 }
 
 /* What came, or "" with the result in *result. */
@@ -27,7 +31,7 @@ static const char *take(struct rooms *r, const char *name, enum room_slot slot, 
 }
 
 START_TEST(test_an_offer_and_an_answer_pass_through_a_room) {
-	struct rooms *r = rooms_new();
+	struct rooms *r = rooms_new(ROOM_MAX + 1);
 	enum room_result result;
 	ck_assert_int_eq(put(r, "a", ROOM_OFFER, "offer", 0), ROOM_STORED);
 	ck_assert_str_eq(take(r, "a", ROOM_ANSWER, 1, &result), "");
@@ -43,18 +47,18 @@ START_TEST(test_an_offer_and_an_answer_pass_through_a_room) {
 END_TEST
 
 START_TEST(test_of_two_equal_ends_one_offers_and_one_is_told_to_answer) {
-	struct rooms *r = rooms_new();
-	ck_assert_int_eq(rooms_put(r, "a", ROOM_OFFER, true, "x", 1, 0), ROOM_STORED);
-	ck_assert_int_eq(rooms_put(r, "a", ROOM_OFFER, true, "y", 1, 1), ROOM_THERE_ALREADY);
+	struct rooms *r = rooms_new(ROOM_MAX + 1);
+	ck_assert_int_eq(put_new(r, "a", "x", 0), ROOM_STORED);
+	ck_assert_int_eq(put_new(r, "a", "y", 1), ROOM_THERE_ALREADY);
 	enum room_result result;
 	ck_assert_str_eq(take(r, "a", ROOM_OFFER, 2, &result), "x");
-	ck_assert_int_eq(rooms_put(r, "a", ROOM_OFFER, true, "z", 1, 3), ROOM_THERE_ALREADY);
+	ck_assert_int_eq(put_new(r, "a", "z", 3), ROOM_THERE_ALREADY);
 	rooms_free(r);
 }
 END_TEST
 
 START_TEST(test_an_offer_is_taken_by_one_reader_only) {
-	struct rooms *r = rooms_new();
+	struct rooms *r = rooms_new(ROOM_MAX + 1);
 	enum room_result result;
 	put(r, "a", ROOM_OFFER, "offer", 0);
 	take(r, "a", ROOM_OFFER, 0, &result);
@@ -66,7 +70,7 @@ START_TEST(test_an_offer_is_taken_by_one_reader_only) {
 END_TEST
 
 START_TEST(test_an_answer_needs_an_offer_that_was_taken_and_is_given_once) {
-	struct rooms *r = rooms_new();
+	struct rooms *r = rooms_new(ROOM_MAX + 1);
 	enum room_result result;
 	ck_assert_int_eq(put(r, "a", ROOM_ANSWER, "answer", 0), ROOM_NO_SUCH);
 	put(r, "a", ROOM_OFFER, "offer", 0);
@@ -79,7 +83,7 @@ START_TEST(test_an_answer_needs_an_offer_that_was_taken_and_is_given_once) {
 END_TEST
 
 START_TEST(test_a_new_offer_takes_the_place_of_an_old_one_and_its_answer) {
-	struct rooms *r = rooms_new();
+	struct rooms *r = rooms_new(ROOM_MAX + 1);
 	enum room_result result;
 	put(r, "a", ROOM_OFFER, "old", 0);
 	take(r, "a", ROOM_OFFER, 0, &result);
@@ -93,7 +97,7 @@ START_TEST(test_a_new_offer_takes_the_place_of_an_old_one_and_its_answer) {
 END_TEST
 
 START_TEST(test_a_room_that_nobody_touches_goes_and_a_step_keeps_it) {
-	struct rooms *r = rooms_new();
+	struct rooms *r = rooms_new(ROOM_MAX + 1);
 	enum room_result result;
 	put(r, "a", ROOM_OFFER, "offer", 0);
 	take(r, "a", ROOM_OFFER, ROOM_LIFETIME - 1, &result);
@@ -105,7 +109,7 @@ START_TEST(test_a_room_that_nobody_touches_goes_and_a_step_keeps_it) {
 END_TEST
 
 START_TEST(test_there_are_only_so_many_rooms_and_places_come_back) {
-	struct rooms *r = rooms_new();
+	struct rooms *r = rooms_new(ROOM_MAX + 1);
 	char name[16];
 	for (int i = 0; i < ROOM_MAX; i++) {
 		snprintf(name, sizeof name, "r%d", i);

@@ -80,9 +80,10 @@ static int http(const char *method, const char *path, const char *type, const ch
 	int fd = socket(AF_INET, SOCK_STREAM, 0), status = 0;
 	ck_assert_int_eq(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
 	static char request[65536];
-	int len = snprintf(request, sizeof request,
-	                   "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n%s",
-	                   method, path, type, strlen(body), body);
+	int len = snprintf(
+		request, sizeof request,
+		"%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n%s",
+		method, path, type, strlen(body), body);
 	ck_assert_int_eq(write(fd, request, (size_t)len), len);
 	size_t have = 0;
 	ssize_t n;
@@ -586,6 +587,63 @@ START_TEST(test_samples_of_the_association_come_by_themselves_and_the_report_whe
 }
 END_TEST
 
+/* ---- who asks too much ----------------------------------------------------------------------------------------------- */
+
+static unsigned count_type(const struct line *l, const char *type) {
+	unsigned count = 0;
+	for (size_t i = 0; i < l->count; i++) {
+		json_t *o = l->got[i].text ? json_loadb(l->got[i].bytes, l->got[i].len, 0, NULL) : NULL;
+		count += o && strcmp(text_of(o, "type"), type) == 0;
+		json_decref(o);
+	}
+	return count;
+}
+
+START_TEST(test_reports_are_made_once_a_second_however_often_they_are_asked_for) {
+	struct guest g;
+	struct line l;
+	START();
+	set_up();
+	guest_connect(&g, "stats", &l);
+	double begin = ev_time();
+	for (int i = 0; i < 2000; i++)
+		say(&l, "{\"type\":\"report\"}");
+	UNTIL(count_type(&l, "report") >= 2 && count_type(&l, "error") > 0 && count_type(&l, "sample") > 8);
+	ck_assert_uint_le(count_type(&l, "report"), 3 + (unsigned)(ev_time() - begin));
+	line_free(&l);
+	tear_down(&g, NULL);
+}
+END_TEST
+
+/* Each opening of the chat would make a list of people for each listener. */
+START_TEST(test_a_chat_that_is_opened_over_and_over_makes_few_messages) {
+	struct guest a, b;
+	struct line first, again;
+	START();
+	set_up();
+	guest_connect(&a, "chat", &first);
+	guest_connect(&b, "echo", &again);
+	json_decref(next_json(&first, "people"));
+	double begin = ev_time();
+	size_t before = first.count;
+	unsigned opened = 0;
+	for (int i = 0; i < 40; i++) {
+		line_free(&again);
+		open_line(&b, "chat", &again);
+		UNTIL(again.open);
+		sluice_channel_close(again.channel);
+		UNTIL(again.closed);
+		opened += count_type(&again, "welcome");
+	}
+	double seconds = ev_time() - begin;
+	ck_assert_uint_le(opened, 5 + (unsigned)seconds + 1);
+	ck_assert_uint_le(first.count - before, (size_t)(seconds * 10) + 2);
+	line_free(&first);
+	line_free(&again);
+	tear_down(&a, &b);
+}
+END_TEST
+
 /* ---- from one to another ----------------------------------------------------------------------------------------- */
 
 START_TEST(test_a_file_passes_from_one_to_another_once_it_is_accepted) {
@@ -717,7 +775,8 @@ START_TEST(test_ctrl_c_tells_those_who_are_connected) {
 }
 END_TEST
 
-SUITE("serve_peer", test_every_message_on_an_unknown_label_comes_back_as_it_was,
+SUITE("serve_peer", test_reports_are_made_once_a_second_however_often_they_are_asked_for,
+      test_a_chat_that_is_opened_over_and_over_makes_few_messages, test_every_message_on_an_unknown_label_comes_back_as_it_was,
       test_an_echo_of_more_than_the_buffers_hold_is_held_back_and_complete, test_what_one_says_reaches_all_under_the_name_it_took,
       test_who_says_too_much_at_once_or_nonsense_is_told_so, test_a_file_goes_up_is_listed_and_comes_down_the_same,
       test_files_that_are_wrong_or_too_much_are_refused, test_without_a_folder_there_are_no_files,

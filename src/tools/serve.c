@@ -12,6 +12,9 @@
 #include "tools/serve.h"
 #include "tools/serve_store.h"
 
+#define WARNINGS_AT_ONCE 5
+#define WARNING_INTERVAL (10 * SLUICE_S)
+
 /* ---- the command line -------------------------------------------------------------------------------------------- */
 
 enum option_key {
@@ -24,7 +27,9 @@ enum option_key {
 	OPT_MAX_FILE,
 	OPT_QUOTA,
 	OPT_MAX_PEERS,
+	OPT_PER_ADDRESS,
 	OPT_IDLE,
+	OPT_HOST,
 	OPT_CORS,
 	OPT_WEB,
 	OPT_VERBOSE,
@@ -41,7 +46,9 @@ static const struct option long_options[] = {
 	{"max-file", required_argument, NULL, OPT_MAX_FILE},
 	{"quota", required_argument, NULL, OPT_QUOTA},
 	{"max-peers", required_argument, NULL, OPT_MAX_PEERS},
+	{"per-address", required_argument, NULL, OPT_PER_ADDRESS},
 	{"idle", required_argument, NULL, OPT_IDLE},
+	{"host", required_argument, NULL, OPT_HOST},
 	{"cors", required_argument, NULL, OPT_CORS},
 	{"web", required_argument, NULL, OPT_WEB},
 	{"verbose", no_argument, NULL, OPT_VERBOSE},
@@ -67,8 +74,12 @@ static const char help[] =
 	"  --max-file BYTES     of one uploaded file (1073741824)\n"
 	"  --quota BYTES        what the folder may hold in all (4294967296)\n"
 	"  --max-peers N        connected at once, 1 to 100000 (256)\n"
+	"  --per-address N      connections and peers of one address, and a quarter of it in rooms and in peers that have not\n"
+	"                       connected yet, 1 to 100000 (64); behind a proxy, all have its address\n"
 	"  --idle S             close a peer that sends nothing for so long, 1 to 86400 (120)\n"
-	"  --cors ORIGIN        pages of this origin (* for every one) may connect too\n"
+	"  --host NAME          this server has that name too, once for each; requests for others are refused, but for numeric\n"
+	"                       addresses, localhost and the name of this machine\n"
+	"  --cors ORIGIN        pages of this origin (* for every one) may connect too; others are refused\n"
 	"  --web FOLDER         serve the page's files from this folder instead of those in the program\n"
 	"  --verbose            a line on stderr for each thing that happens to a peer\n"
 	"  --help               this text\n"
@@ -109,6 +120,15 @@ static int read_cors(struct serve_options *o, const char *text) {
 	return *text ? 0 : expected("cors", "an origin such as https://example.org, or *");
 }
 
+static int read_host(struct serve_options *o, const char *text) {
+	if (!*text || strlen(text) > 253 || text[strcspn(text, ":/[] \t")])
+		return expected("host", "a name such as files.example.org, without a port");
+	if (o->host_count == sizeof o->hosts / sizeof *o->hosts)
+		return usage_error("serve", "--host: too many of them");
+	o->hosts[o->host_count++] = text;
+	return 0;
+}
+
 static int read_port(struct serve_options *o, const char *text) {
 	uint64_t port;
 	if (!parse_unsigned(text, 0, 65535, &port))
@@ -140,6 +160,11 @@ static int read_option(struct serve_options *o, int key, const char *text) {
 		return parse_unsigned(text, 1, INT64_MAX, &o->quota) ? 0 : expected("quota", "bytes");
 	case OPT_MAX_PEERS:
 		return parse_unsigned(text, 1, 100000, &o->max_peers) ? 0 : expected("max-peers", "a number from 1 to 100000");
+	case OPT_PER_ADDRESS:
+		return parse_unsigned(text, 1, 100000, &o->per_address) ? 0
+		                                                        : expected("per-address", "a number from 1 to 100000");
+	case OPT_HOST:
+		return read_host(o, text);
 	case OPT_IDLE:
 		return parse_seconds(text, 1, 86400, &o->idle) ? 0 : expected("idle", "seconds, 1 to 86400");
 	case OPT_CORS:
@@ -184,6 +209,44 @@ void serve_log(const struct serve *s, const char *format, ...) {
 	va_end(args);
 }
 
+void serve_warn(struct serve *s, const char *format, ...) {
+	char text[512];
+	va_list args;
+	if (!rate_take(&s->warnings, WARNING_INTERVAL, WARNINGS_AT_ONCE, sluice_now())) {
+		s->unsaid++;
+		return;
+	}
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	if (s->unsaid)
+		complain("serve: %s (and %u such lines that were left out)", text, s->unsaid);
+	else
+		complain("serve: %s", text);
+	s->unsaid = 0;
+}
+
+unsigned serve_share(const struct serve *s) {
+	return (unsigned)(s->options->per_address + 3) / 4;
+}
+
+static void on_telling(struct ev_loop *ev, ev_timer *w, int events) {
+	(void)ev;
+	(void)events;
+	struct telling *t = w->data;
+	t->tell(t->serve);
+}
+
+void telling_start(struct telling *t, struct serve *s, void (*tell)(struct serve *s), double seconds) {
+	if (ev_is_active(&t->timer))
+		return;
+	t->serve = s;
+	t->tell = tell;
+	ev_timer_init(&t->timer, on_telling, seconds, 0.);
+	t->timer.data = t;
+	ev_timer_start(s->ev, &t->timer);
+}
+
 static void on_library_log(void *ctx, enum sluice_log_level level, const char *line) {
 	(void)level;
 	serve_log(ctx, "%s", line);
@@ -224,7 +287,20 @@ static bool open_store(struct serve *s) {
 	return s->store != NULL;
 }
 
+/* Requests for these names are for us. */
+static void learn_names(struct serve *s) {
+	s->names[s->name_count++] = "localhost";
+	if (gethostname(s->host_name, sizeof s->host_name - 1) == 0 && s->host_name[0]) {
+		s->names[s->name_count++] = s->host_name;
+		snprintf(s->local_name, sizeof s->local_name, "%s.local", s->host_name);
+		s->names[s->name_count++] = s->local_name;
+	}
+	for (size_t i = 0; i < s->options->host_count; i++)
+		s->names[s->name_count++] = s->options->hosts[i];
+}
+
 static bool set_up(struct serve *s) {
+	learn_names(s);
 	sluice_env_config env = {.log = on_library_log, .log_ctx = s, .log_level = SLUICE_LOG_WARN};
 	int error = sluice_env_new(&env, &s->env);
 	if (!error)
@@ -269,7 +345,9 @@ static void on_signal(struct ev_loop *ev, ev_signal *w, int events) {
 static void on_tick(struct ev_loop *ev, ev_timer *w, int events) {
 	(void)ev;
 	(void)events;
-	clients_tick(w->data);
+	struct serve *s = w->data;
+	clients_tick(s);
+	http_tick(s->http);
 }
 
 static void run(struct serve *s) {
@@ -286,6 +364,8 @@ static void run(struct serve *s) {
 	ev_timer_stop(s->ev, &s->tick);
 	clients_end(s);
 	ev_timer_stop(s->ev, &s->stats_tick);
+	ev_timer_stop(s->ev, &s->people.timer);
+	ev_timer_stop(s->ev, &s->files.timer);
 	ev_signal_stop(s->ev, &s->on_int);
 	ev_signal_stop(s->ev, &s->on_term);
 }
@@ -302,6 +382,7 @@ static void tear_down(struct serve *s) {
 int serve_main(int argc, char **argv) {
 	struct serve_options o = {
 		.max_peers = 256,
+		.per_address = 64,
 		.max_upload = UINT64_C(1) << 30,
 		.quota = UINT64_C(4) << 30,
 		.idle = 120,

@@ -2,6 +2,8 @@
  *
  *   serve.c           the command line, setting up, Ctrl-C
  *   serve_http.c      HTTP: pages, offers in and answers out, rooms. The only file that knows libmicrohttpd
+ *   serve_origin.c    is a request for this server, and from a page of its own?
+ *   serve_guard.c     what one address may have of the server
  *   serve_pages.c     the files that a browser gets
  *   serve_rooms.c     mailboxes for two ends that meet here
  *   serve_clients.c   the connected: made of an offer, limited, ended
@@ -20,6 +22,7 @@
 
 #include <jansson.h>
 
+#include "base/rate.h"
 #include "loop/ev.h"
 #include "sluice.h"
 #include "tools/tools.h"
@@ -32,6 +35,11 @@
 #define SERVE_CLOSE_SECONDS 3.    /* for its orderly end */
 #define SERVE_GATHER_SECONDS 2.   /* at most, before an answer leaves */
 #define SERVE_CHANNELS_MAX 512    /* of one peer */
+#define SERVE_PATIENCE_SECONDS 5. /* then a peer that did not connect gives way to another offer, if there is no place left */
+/* Of one peer: requests at its URL (candidates, offers). A browser may send each of its candidates alone. */
+#define SERVE_CHANGES_AT_ONCE 64
+#define SERVE_CHANGE_INTERVAL (62 * SLUICE_MS)
+#define SERVE_NAMES_MAX 16 /* of --host, and three of our own */
 
 struct http;
 struct rooms;
@@ -45,8 +53,17 @@ struct serve_options {
 	socklen_t http_len, bind_len; /* bind_len 0: every IPv4 address */
 	const char *files, *web, *cors;
 	bool lite, loopback, verbose;
-	uint64_t max_peers, max_upload, quota;
+	const char *hosts[SERVE_NAMES_MAX - 3]; /* more names of this server */
+	size_t host_count;
+	uint64_t max_peers, per_address, max_upload, quota;
 	double idle; /* seconds */
+};
+
+/* Something that all listeners hear, soon after the first of several changes: each would make a message to each. */
+struct telling {
+	struct serve *serve;
+	void (*tell)(struct serve *s);
+	ev_timer timer;
 };
 
 struct serve {
@@ -61,6 +78,12 @@ struct serve {
 	struct client *clients;
 	uint64_t client_count;
 	uint32_t next_number;
+	const char *names[SERVE_NAMES_MAX]; /* that requests may be for */
+	size_t name_count;
+	char host_name[256], local_name[262];
+	struct rate warnings;
+	unsigned unsaid; /* warnings */
+	struct telling people, files;
 	ev_timer tick, stats_tick;
 	ev_signal on_int, on_term;
 };
@@ -68,16 +91,37 @@ struct serve {
 /* With --verbose: a line to stderr. */
 __attribute__((format(printf, 2, 3))) void serve_log(const struct serve *s, const char *format, ...);
 
+/* Without --verbose too, but not often: somebody ran into a limit. */
+__attribute__((format(printf, 2, 3))) void serve_warn(struct serve *s, const char *format, ...);
+/* A quarter of what one address may have: of peers that have not connected yet, of rooms. */
+unsigned serve_share(const struct serve *s);
+void telling_start(struct telling *t, struct serve *s, void (*tell)(struct serve *s), double seconds);
+
 /* ---- serve_http.c ---- */
 
 /* Listens, or complains and returns NULL. */
 struct http *http_new(struct serve *s);
 void http_free(struct http *h);
 uint16_t http_port(const struct http *h);
+/* Once a second. */
+void http_tick(struct http *h);
 /* What a request waits for may have come. */
 void http_wake(struct request *r);
 
 /* ---- serve_clients.c ---- */
+
+/* Those that are told by their label have a limit of how often they are opened; the echo has none. */
+enum service_index {
+	SERVICE_CHAT,
+	SERVICE_STATS,
+	SERVICE_THROUGHPUT,
+	SERVICE_FILES,
+	SERVICE_UPLOAD,
+	SERVICE_DOWNLOAD,
+	SERVICE_RELAY,
+	SERVICE_ECHO,
+	SERVICES,
+};
 
 /* One peer connection. */
 struct client {
@@ -85,6 +129,7 @@ struct client {
 	struct serve *serve;
 	char token[33]; /* names it in its URL; not to be guessed */
 	uint32_t number;
+	uint64_t key;  /* the address of its offer, as serve_guard.h counts */
 	char name[64]; /* in the chat; UTF-8 */
 	sluice_peer *peer;
 	struct service *services;
@@ -92,16 +137,21 @@ struct client {
 	double made_at, heard_at, closing_at;
 	bool connected, closing;
 	double said; /* chat lines of late; leaks away */
+	/* Of the peer, not of its channels: they can be closed and opened again. */
+	struct rate changes, reports, opens[SERVICES];
 };
 
 /* Why an offer was refused: HTTP's status, and a sentence. */
 struct refusal {
 	unsigned status, line; /* of the description, 0: not about a line */
+	bool limit;            /* worth a line in the log */
 	char text[256];
 };
 
-/* NULL: refused. */
-struct client *client_new(struct serve *s, const char *offer, size_t len, struct refusal *why);
+/* NULL: refused. key: of the address that the offer came from. */
+struct client *client_new(struct serve *s, uint64_t key, const char *offer, size_t len, struct refusal *why);
+/* May it send another offer or candidates now? Counts them. */
+bool client_may_change(struct client *c);
 /* A later offer of the same client, as an ICE restart makes it. */
 bool client_renegotiate(struct client *c, const char *offer, size_t len, struct refusal *why);
 /* Candidates in SDP's lines, RFC 8840's application/trickle-ice-sdpfrag. */
@@ -133,6 +183,9 @@ struct service {
 struct service_kind {
 	const char *label;
 	size_t size;
+	enum service_index index;
+	unsigned opens_at_once;             /* by the other side; 0: as often as it likes */
+	uint64_t open_interval;             /* then one each so many ns */
 	unsigned limit;                     /* of one client at once */
 	void (*opened)(struct service *sv); /* once, before everything else; it may send from here on */
 	void (*message)(struct service *sv, sluice_message *m, bool text);

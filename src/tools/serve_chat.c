@@ -3,7 +3,7 @@
  *   to us    {"type":"name","name":"Ann"}       what to be called
  *            {"type":"say","text":"hello"}
  *   from us  {"type":"welcome","you":3,"name":"guest 3"}
- *            {"type":"people","people":[{"id":3,"name":"guest 3"},...]}   after every change
+ *            {"type":"people","people":[{"id":3,"name":"guest 3"},...]}   soon after a change
  *            {"type":"said","from":3,"name":"Ann","text":"hello"}         to all, the one who said it included
  *            {"type":"error","text":"..."}                                what came was not taken */
 #include <string.h>
@@ -16,18 +16,24 @@
 /* Lines that may come at once, and a second on the long run. */
 #define LINES_AT_ONCE 20.
 #define LINES_A_SECOND 5.
+/* From a change of who is here to the list: who comes and goes often makes no more lists than that. */
+#define PEOPLE_SECONDS 0.1
 
 struct chat {
 	struct service service;
 	double counted_at; /* when client->said was brought up to date */
 };
 
-void chat_tell_people(struct serve *s) {
+static void tell_people(struct serve *s) {
 	json_t *people = json_array();
 	for (const struct client *c = s->clients; c; c = c->next)
 		if (!c->closing && service_of(c, &chat_kind))
 			json_array_append_new(people, json_pack("{s:i, s:s}", "id", (int)c->number, "name", c->name));
 	services_tell(s, &chat_kind, json_pack("{s:s, s:o}", "type", "people", "people", people));
+}
+
+void chat_tell_people(struct serve *s) {
+	telling_start(&s->people, s, tell_people, PEOPLE_SECONDS);
 }
 
 bool chat_set_name(struct client *c, const char *name) {
@@ -110,6 +116,9 @@ static void closed(struct service *sv) {
 const struct service_kind chat_kind = {
 	.label = "chat",
 	.size = sizeof(struct chat),
+	.index = SERVICE_CHAT,
+	.opens_at_once = 5,
+	.open_interval = SLUICE_S,
 	.limit = 1,
 	.opened = opened,
 	.message = message,

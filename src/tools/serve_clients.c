@@ -138,34 +138,79 @@ static int make_peer(struct client *c) {
 	return error ? error : sluice_endpoint_add(c->serve->endpoint, c->peer);
 }
 
-struct client *client_new(struct serve *s, const char *offer, size_t len, struct refusal *why) {
-	*why = (struct refusal){0};
-	if (s->client_count >= s->options->max_peers) {
-		refuse(why, 503, "as many peers as this server takes are connected already");
-		return NULL;
-	}
+/* Peers of that address; pending: only those that have not connected. */
+static unsigned count_of(const struct serve *s, uint64_t key, bool pending) {
+	unsigned count = 0;
+	for (const struct client *c = s->clients; c; c = c->next)
+		count += c->key == key && !(pending && c->connected);
+	return count;
+}
+
+/* The peer that has been about to connect for the longest time goes, if it was patience's worth. */
+static bool make_room(struct serve *s) {
+	struct client *oldest = NULL;
+	for (struct client *c = s->clients; c; c = c->next)
+		if (!c->connected && (!oldest || c->made_at < oldest->made_at))
+			oldest = c;
+	if (!oldest || ev_now(s->ev) - oldest->made_at < SERVE_PATIENCE_SECONDS)
+		return false;
+	serve_log(s, "peer %u: did not connect, and gives way", oldest->number);
+	sluice_peer_abort(oldest->peer, "another one needs the place");
+	client_free(oldest);
+	return true;
+}
+
+static bool refuse_limit(struct refusal *why, unsigned status, const char *text) {
+	why->limit = true;
+	return refuse(why, status, "%s", text);
+}
+
+static bool is_room_for(struct serve *s, uint64_t key, struct refusal *why) {
+	if (count_of(s, key, true) >= serve_share(s))
+		return refuse_limit(why, 429, "too many peers of one address that did not connect yet");
+	if (count_of(s, key, false) >= s->options->per_address)
+		return refuse_limit(why, 429, "too many peers of one address");
+	if (s->client_count >= s->options->max_peers && !make_room(s))
+		return refuse_limit(why, 503, "as many peers as this server takes are connected already");
+	return true;
+}
+
+static struct client *make(struct serve *s, uint64_t key) {
 	struct client *c = calloc(1, sizeof *c);
 	if (!c || !make_token(c->token)) {
-		refuse(why, 503, "no memory");
 		free(c);
 		return NULL;
 	}
 	c->serve = s;
+	c->key = key;
 	c->number = ++s->next_number;
 	snprintf(c->name, sizeof c->name, "guest %u", c->number);
 	c->made_at = c->heard_at = ev_now(s->ev);
 	c->next = s->clients;
 	s->clients = c;
 	s->client_count++;
-	int error = make_peer(c);
+	return c;
+}
+
+struct client *client_new(struct serve *s, uint64_t key, const char *offer, size_t len, struct refusal *why) {
+	*why = (struct refusal){0};
+	if (!is_room_for(s, key, why))
+		return NULL;
+	struct client *c = make(s, key);
+	int error = c ? make_peer(c) : SLUICE_NO_MEMORY;
 	if (error)
 		refuse(why, 503, "%s", sluice_error_text(error));
 	if (!error && take_offer(c, offer, len, why)) {
 		serve_log(s, "peer %u: offer taken, %llu here", c->number, (unsigned long long)s->client_count);
 		return c;
 	}
-	client_free(c);
+	if (c)
+		client_free(c);
 	return NULL;
+}
+
+bool client_may_change(struct client *c) {
+	return rate_take(&c->changes, SERVE_CHANGE_INTERVAL, SERVE_CHANGES_AT_ONCE, sluice_now());
 }
 
 bool client_renegotiate(struct client *c, const char *offer, size_t len, struct refusal *why) {

@@ -1,6 +1,6 @@
 /* serve_files: the channels "files", "upload" and "download", between a browser and the folder of --files.
  *
- *   files     from us  {"type":"files","enabled":true,"maxSize":n,"files":[{"name":..,"size":..,"modified":s},...]} after every change
+ *   files     from us  {"type":"files","enabled":true,"maxSize":n,"files":[{"name":..,"size":..,"modified":s},...]} soon after a change
  *
  *   upload    to us    {"type":"upload","name":"a.txt","size":n}
  *             from us  {"type":"ready"}
@@ -28,6 +28,8 @@
 /* What of a file waits in our buffer. */
 #define HIGH_WATER (1 << 20)
 #define BURST 16
+/* From a change to the list, which may be long and goes to everybody. */
+#define LIST_SECONDS 0.3
 
 /* ---- the list ---------------------------------------------------------------------------------------------------- */
 
@@ -45,8 +47,12 @@ static json_t *list(const struct serve *s) {
 	                 (json_int_t)(s->store ? store_max_file(s->store) : 0), "files", files);
 }
 
-void files_tell(struct serve *s) {
+static void tell_list(struct serve *s) {
 	services_tell(s, &files_kind, list(s));
+}
+
+void files_tell(struct serve *s) {
+	telling_start(&s->files, s, tell_list, LIST_SECONDS);
 }
 
 static void list_opened(struct service *sv) {
@@ -56,6 +62,9 @@ static void list_opened(struct service *sv) {
 const struct service_kind files_kind = {
 	.label = "files",
 	.size = sizeof(struct service),
+	.index = SERVICE_FILES,
+	.opens_at_once = 5,
+	.open_interval = SLUICE_S,
 	.limit = 1,
 	.opened = list_opened,
 };
@@ -195,6 +204,9 @@ static void upload_message(struct service *sv, sluice_message *m, bool text) {
 const struct service_kind upload_kind = {
 	.label = "upload",
 	.size = sizeof(struct transfer),
+	.index = SERVICE_UPLOAD,
+	.opens_at_once = 64,
+	.open_interval = (100 * SLUICE_MS),
 	.limit = 4,
 	.opened = opened,
 	.message = upload_message,
@@ -288,6 +300,9 @@ static void download_message(struct service *sv, sluice_message *m, bool text) {
 const struct service_kind download_kind = {
 	.label = "download",
 	.size = sizeof(struct transfer),
+	.index = SERVICE_DOWNLOAD,
+	.opens_at_once = 64,
+	.open_interval = (100 * SLUICE_MS),
 	.limit = 8,
 	.opened = opened,
 	.message = download_message,

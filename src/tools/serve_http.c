@@ -11,9 +11,14 @@
  *   OPTIONS                     for other origins, with --cors
  *
  * An answer with its candidates inside may take a moment, and a room may be empty: then the request is parked (libmicrohttpd
- * suspends it) until http_wake() or its time is over, and handled anew. */
+ * suspends it) until http_wake() or its time is over, and handled anew. Libmicrohttpd does not watch parked ones, so we look once a
+ * second who hung up.
+ *
+ * Every request has to be for this server and from a page of its own (serve_origin.h), else 421 or 403; one address gets its share of
+ * connections, offers and rooms (serve_guard.h), and 429 beyond. */
 #include <errno.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,17 +27,21 @@
 #include <unistd.h>
 
 #include "tools/serve.h"
+#include "tools/serve_guard.h"
+#include "tools/serve_origin.h"
 #include "tools/serve_pages.h"
 #include "tools/serve_rooms.h"
 
 #define CONNECTIONS_MAX 512
 #define CONNECTION_SECONDS 30u
 #define PARKED_MAX 400
+#define HANG_UP_SECONDS 1. /* between two looks at who hung up */
 
 struct http {
 	struct serve *serve;
 	struct MHD_Daemon *daemon;
 	struct rooms *rooms;
+	struct guard *guard;
 	struct request *parked;
 	size_t parked_count;
 	bool woken; /* one was resumed: libmicrohttpd sees that only when it runs again, and its timeout does not tell */
@@ -48,7 +57,8 @@ struct request {
 	const char *method, *url;
 	char *body; /* NUL behind it */
 	size_t len;
-	bool begun, too_large, parked, was_parked;
+	bool too_large, parked, was_parked;
+	uint64_t key;                 /* whose it is, for serve_guard.h */
 	double until;                 /* parked */
 	struct request *next;         /* parked */
 	char token[33];               /* of the client whose answer it waits for; "" */
@@ -124,6 +134,25 @@ static enum MHD_Result reply_not_allowed(struct request *r, const char *allowed)
 	return send_response(r, MHD_HTTP_METHOD_NOT_ALLOWED, response);
 }
 
+static const struct sockaddr *address_of(struct MHD_Connection *connection) {
+	return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+}
+
+/* A limit is a line for whoever runs the server, and a status for whoever ran into it. */
+static void log_refusal(struct http *h, const struct sockaddr *addr, unsigned status, const char *why) {
+	struct sockaddr_storage copy = {0};
+	socklen_t len = addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	char text[80];
+	memcpy(&copy, addr, len);
+	format_address(&copy, len, text, sizeof text);
+	serve_warn(h->serve, "%s: %u, %s", text, status, why);
+}
+
+static enum MHD_Result reply_refused(struct request *r, unsigned status, const char *why) {
+	log_refusal(r->http, address_of(r->connection), status, why);
+	return reply(r, status, why);
+}
+
 static const char *header(const struct request *r, const char *name) {
 	const char *value = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 	return value ? value : "";
@@ -148,7 +177,7 @@ static void unpark(struct request *r) {
 	r->http->parked_count--;
 }
 
-/* False when as many as may be are parked: the request is then to be answered at once. */
+/* False when as many as may be are parked. */
 static bool park(struct request *r, double seconds) {
 	struct http *h = r->http;
 	if (h->parked_count >= PARKED_MAX)
@@ -168,6 +197,21 @@ void http_wake(struct request *r) {
 	unpark(r);
 	r->http->woken = true;
 	MHD_resume_connection(r->connection);
+}
+
+/* The other side closed its end. A browser closes both directions at once, and so do programs that read no answer. */
+static bool hung_up(const struct request *r) {
+	struct pollfd p = {.events = POLLRDHUP};
+	p.fd = MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	return poll(&p, 1, 0) == 1;
+}
+
+static void wake_hung_up(struct http *h) {
+	for (struct request *r = h->parked, *next; r; r = next) {
+		next = r->next;
+		if (hung_up(r))
+			http_wake(r);
+	}
 }
 
 /* Wakes those that wait for a letter of that room (NULL: those whose time is over). */
@@ -270,23 +314,36 @@ static const char *read_offer(struct request *r, json_t **held, size_t *len, enu
 	return NULL;
 }
 
+static bool may_offer(const struct request *r, struct client *c) {
+	return c ? client_may_change(c) : guard_may_offer(r->http->guard, r->key, sluice_now());
+}
+
 static enum MHD_Result take_offer(struct request *r, struct client *c) {
 	json_t *held;
 	size_t len;
 	enum MHD_Result result = MHD_NO;
+	if (!may_offer(r, c))
+		return reply_refused(r, MHD_HTTP_TOO_MANY_REQUESTS, "too many offers");
 	const char *offer = read_offer(r, &held, &len, &result);
 	if (!offer)
 		return result;
 	struct refusal why;
-	bool taken = c ? client_renegotiate(c, offer, len, &why) : (c = client_new(r->http->serve, offer, len, &why)) != NULL;
+	bool taken = c ? client_renegotiate(c, offer, len, &why)
+	               : (c = client_new(r->http->serve, r->key, offer, len, &why)) != NULL;
 	json_decref(held);
-	return taken ? answer(r, c) : reply_refusal(r, &why);
+	if (taken)
+		return answer(r, c);
+	if (why.limit)
+		log_refusal(r->http, address_of(r->connection), why.status, why.text);
+	return reply_refusal(r, &why);
 }
 
 static enum MHD_Result take_candidates(struct request *r, struct client *c) {
 	struct refusal why;
 	if (!has_type(r, "application/trickle-ice-sdpfrag"))
 		return reply(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "expected application/trickle-ice-sdpfrag");
+	if (!client_may_change(c))
+		return reply_refused(r, MHD_HTTP_TOO_MANY_REQUESTS, "too many candidates one by one");
 	return client_candidates(c, r->body, r->len, &why) ? reply_nothing(r) : reply_refusal(r, &why);
 }
 
@@ -322,14 +379,17 @@ static enum MHD_Result reply_room(struct request *r, enum room_result result) {
 		return reply(r, result, "there is no offer to answer, or it was answered");
 	case ROOM_THERE_ALREADY:
 		return reply(r, result, "there is an offer already");
+	case ROOM_TOO_MANY:
+		return reply_refused(r, result, "too many rooms of one address");
 	default:
-		return reply(r, ROOM_FULL, "no room is free");
+		return reply_refused(r, ROOM_FULL, "no room is free");
 	}
 }
 
 static enum MHD_Result put_letter(struct request *r) {
-	bool only_new = is(header(r, "If-None-Match"), "*");
-	enum room_result result = rooms_put(r->http->rooms, r->room, r->slot, only_new, r->body, r->len, now(r->http));
+	const struct room_letter letter = {
+		.body = r->body, .len = r->len, .only_new = is(header(r, "If-None-Match"), "*"), .from = r->key};
+	enum room_result result = rooms_put(r->http->rooms, r->room, r->slot, &letter, now(r->http));
 	if (result == ROOM_STORED)
 		wake_some(r->http, r->room);
 	return reply_room(r, result);
@@ -355,7 +415,9 @@ static enum MHD_Result take_letter(struct request *r) {
 	}
 	/* Woken for a letter that another reader took: it goes on waiting until its own time is over. */
 	double left = r->until - now(r->http);
-	return result == ROOM_NOTHING_YET && left > 0 && park(r, left) ? MHD_YES : reply_room(r, result);
+	if (result != ROOM_NOTHING_YET || left <= 0)
+		return reply_room(r, result);
+	return park(r, left) ? MHD_YES : reply_refused(r, MHD_HTTP_SERVICE_UNAVAILABLE, "too many requests wait already");
 }
 
 static enum MHD_Result at_room(struct request *r, const char *rest) {
@@ -422,13 +484,21 @@ static enum MHD_Result at_options(struct request *r) {
 	return send_response(r, MHD_HTTP_NO_CONTENT, response);
 }
 
-static enum MHD_Result route(struct request *r) {
-	if (r->too_large)
-		return reply(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than 65536 bytes");
-	if (r->token[0])
-		return resume_answer(r);
-	if (r->room[0])
-		return take_letter(r);
+static bool is_page(const struct request *r) {
+	return !is(r->url, "/connect") && strncmp(r->url, "/connect/", 9) != 0 && strncmp(r->url, "/room/", 6) != 0;
+}
+
+/* May the page that the request comes from ask here? Links from elsewhere to our pages are welcome. */
+static bool is_welcome(const struct request *r) {
+	const char *cors = r->http->serve->options->cors, *origin = header(r, "Origin");
+	if (cors && (is(cors, "*") || is(cors, origin)))
+		return true;
+	if (*origin)
+		return origin_is_same(origin, header(r, "Host"));
+	return is_page(r) || !origin_site_is_foreign(header(r, "Sec-Fetch-Site"));
+}
+
+static enum MHD_Result at_url(struct request *r) {
 	if (is(r->method, "OPTIONS"))
 		return at_options(r);
 	if (is(r->url, "/connect"))
@@ -438,6 +508,22 @@ static enum MHD_Result route(struct request *r) {
 	if (strncmp(r->url, "/room/", 6) == 0)
 		return at_room(r, r->url + 6);
 	return at_page(r);
+}
+
+static enum MHD_Result route(struct request *r) {
+	const struct serve *s = r->http->serve;
+	const char *host = header(r, "Host");
+	if (r->was_parked && hung_up(r))
+		return MHD_NO; /* which closes it: a letter is kept for who will read it */
+	if (*host && !origin_is_own_host(host, s->names, s->name_count))
+		return reply_refused(r, MHD_HTTP_MISDIRECTED_REQUEST, "this server has another name (--host)");
+	if (!is_welcome(r))
+		return reply_refused(r, MHD_HTTP_FORBIDDEN, "pages of other origins are not let in (--cors)");
+	if (r->too_large)
+		return reply(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than 65536 bytes");
+	if (r->token[0])
+		return resume_answer(r);
+	return r->room[0] ? take_letter(r) : at_url(r);
 }
 
 static void collect(struct request *r, const char *data, size_t len) {
@@ -466,6 +552,9 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 			return MHD_NO;
 		r->http = ctx;
 		r->connection = connection;
+		r->key = guard_key(address_of(connection));
+		r->url = url;
+		r->method = method;
 		*state = r;
 		/* A length that is announced and too large is refused before the body is sent. */
 		r->too_large = strtoull(header(r, "Content-Length"), NULL, 10) > SERVE_BODY_MAX;
@@ -494,8 +583,10 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **st
 	if (r->parked)
 		unpark(r);
 	struct client *c = r->token[0] ? client_find(h->serve, r->token) : NULL;
-	if (c && c->waiting == r)
+	if (c && c->waiting == r) {
 		c->waiting = NULL;
+		client_close(c, "hung up before the answer");
+	}
 	free(r->body);
 	free(r);
 }
@@ -514,6 +605,7 @@ static void on_timer(struct ev_loop *ev, ev_timer *w, int events) {
 	(void)events;
 	struct http *h = w->data;
 	wake_some(h, NULL);
+	wake_hung_up(h);
 	h->woken = false;
 	MHD_run(h->daemon);
 }
@@ -524,6 +616,8 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *w, int events) {
 	struct http *h = w->data;
 	MHD_UNSIGNED_LONG_LONG ms;
 	double seconds = MHD_get_timeout(h->daemon, &ms) == MHD_YES ? (double)ms / 1e3 : 3600.;
+	if (h->parked && seconds > HANG_UP_SECONDS)
+		seconds = HANG_UP_SECONDS;
 	for (const struct request *r = h->parked; r; r = r->next)
 		if (r->until - now(h) < seconds)
 			seconds = r->until - now(h);
@@ -568,22 +662,45 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *ctx, const char *
 	serve_log(h->serve, "http: %s", text);
 }
 
+/* Beyond its share an address gets no connection at all: whoever holds that many would not read why. */
+static enum MHD_Result on_accept(void *ctx, const struct sockaddr *addr, socklen_t len) {
+	struct http *h = ctx;
+	(void)len;
+	if (guard_may_connect(h->guard, guard_key(addr)))
+		return MHD_YES;
+	log_refusal(h, addr, MHD_HTTP_TOO_MANY_REQUESTS, "too many connections");
+	return MHD_NO;
+}
+
+static void on_connection(void *ctx, struct MHD_Connection *connection, void **state, enum MHD_ConnectionNotificationCode what) {
+	const struct http *h = ctx;
+	uint64_t key = guard_key(address_of(connection));
+	(void)state;
+	if (what == MHD_CONNECTION_NOTIFY_STARTED)
+		guard_connected(h->guard, key);
+	else
+		guard_disconnected(h->guard, key);
+}
+
 static bool start(struct http *h) {
-	h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, h,
+	h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, on_accept, h, on_request, h,
 	                             MHD_OPTION_EXTERNAL_LOGGER, on_log, h, MHD_OPTION_LISTEN_SOCKET, h->socket,
-	                             MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
-	                             MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_SECONDS, MHD_OPTION_END);
+	                             MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
+	                             MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+	                             CONNECTION_SECONDS, MHD_OPTION_END);
 	return h->daemon != NULL;
 }
 
 struct http *http_new(struct serve *s) {
 	struct http *h = calloc(1, sizeof *h);
-	struct rooms *rooms = rooms_new();
+	struct rooms *rooms = rooms_new(serve_share(s));
+	struct guard *guard = guard_new((unsigned)s->options->per_address);
 	char address[80];
 	format_address(&s->options->http, s->options->http_len, address, sizeof address);
-	if (h && rooms) {
+	if (h && rooms && guard) {
 		h->serve = s;
 		h->rooms = rooms;
+		h->guard = guard;
 		h->socket = listen_at(s->options);
 		if (h->socket >= 0 && start(h)) {
 			watch(h);
@@ -596,6 +713,7 @@ struct http *http_new(struct serve *s) {
 		complain("serve: no memory");
 	}
 	rooms_free(rooms);
+	guard_free(guard);
 	free(h);
 	return NULL;
 }
@@ -608,6 +726,10 @@ uint16_t http_port(const struct http *h) {
 	return address_port(&addr);
 }
 
+void http_tick(struct http *h) {
+	guard_tick(h->guard, sluice_now());
+}
+
 void http_free(struct http *h) {
 	if (!h)
 		return;
@@ -618,5 +740,6 @@ void http_free(struct http *h) {
 		http_wake(h->parked);
 	MHD_stop_daemon(h->daemon); /* closes the socket too */
 	rooms_free(h->rooms);
+	guard_free(h->guard);
 	free(h);
 }

@@ -94,6 +94,9 @@ static void closed(struct service *sv) {
 const struct service_kind relay_kind = {
 	.label = "relay",
 	.size = sizeof(struct relay),
+	.index = SERVICE_RELAY,
+	.opens_at_once = 16,
+	.open_interval = (500 * SLUICE_MS),
 	.limit = 8,
 	.opened = opened,
 	.message = message,

@@ -14,15 +14,20 @@ struct room {
 	bool taken;                   /* somebody has the offer and may answer */
 	bool answered;
 	struct letter letters[2]; /* by slot; an empty letter has bytes too */
+	uint64_t from;            /* who made it */
 	double until;
 };
 
 struct rooms {
+	unsigned per_address;
 	struct room places[ROOM_MAX];
 };
 
-struct rooms *rooms_new(void) {
-	return calloc(1, sizeof(struct rooms));
+struct rooms *rooms_new(unsigned per_address) {
+	struct rooms *rooms = calloc(1, sizeof *rooms);
+	if (rooms)
+		rooms->per_address = per_address;
+	return rooms;
 }
 
 static void clear(struct room *r) {
@@ -58,38 +63,48 @@ static bool write_letter(struct letter *l, const void *body, size_t len) {
 	return true;
 }
 
-static enum room_result put_offer(struct rooms *rooms, const char *name, bool only_new, const void *body, size_t len,
-                                  double now) {
+static unsigned count_from(const struct rooms *rooms, uint64_t from, double now) {
+	unsigned count = 0;
+	for (size_t i = 0; i < ROOM_MAX; i++) {
+		const struct room *r = &rooms->places[i];
+		count += r->name[0] && r->until > now && r->from == from;
+	}
+	return count;
+}
+
+static enum room_result put_offer(struct rooms *rooms, const char *name, const struct room_letter *l, double now) {
 	struct room *r = find(rooms, name, now);
-	if (r && only_new)
+	if (r && l->only_new)
 		return ROOM_THERE_ALREADY;
+	if ((!r || r->from != l->from) && count_from(rooms, l->from, now) >= rooms->per_address)
+		return ROOM_TOO_MANY;
 	if (r)
 		clear(r);
 	else
 		r = find(rooms, "", now);
-	if (!r || !write_letter(&r->letters[ROOM_OFFER], body, len))
+	if (!r || !write_letter(&r->letters[ROOM_OFFER], l->body, l->len))
 		return ROOM_FULL;
 	strcpy(r->name, name); /* its length was judged by room_name_is_valid */
+	r->from = l->from;
 	r->until = now + ROOM_LIFETIME;
 	return ROOM_STORED;
 }
 
-static enum room_result put_answer(struct rooms *rooms, const char *name, const void *body, size_t len, double now) {
+static enum room_result put_answer(struct rooms *rooms, const char *name, const struct room_letter *l, double now) {
 	struct room *r = find(rooms, name, now);
 	if (!r)
 		return ROOM_NO_SUCH;
 	if (!r->taken || r->answered)
 		return ROOM_CONFLICT;
-	if (!write_letter(&r->letters[ROOM_ANSWER], body, len))
+	if (!write_letter(&r->letters[ROOM_ANSWER], l->body, l->len))
 		return ROOM_FULL;
 	r->answered = true;
 	r->until = now + ROOM_LIFETIME;
 	return ROOM_STORED;
 }
 
-enum room_result rooms_put(struct rooms *rooms, const char *name, enum room_slot slot, bool only_new, const void *body,
-                           size_t len, double now) {
-	return slot == ROOM_OFFER ? put_offer(rooms, name, only_new, body, len, now) : put_answer(rooms, name, body, len, now);
+enum room_result rooms_put(struct rooms *rooms, const char *name, enum room_slot slot, const struct room_letter *l, double now) {
+	return slot == ROOM_OFFER ? put_offer(rooms, name, l, now) : put_answer(rooms, name, l, now);
 }
 
 enum room_result rooms_take(struct rooms *rooms, const char *name, enum room_slot slot, void **body, size_t *len, double now) {

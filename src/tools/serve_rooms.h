@@ -12,12 +12,14 @@
  *
  * POST is the same as PUT. NAME is 1 to 64 of A-Z a-z 0-9 - _ . The bodies are not looked into. A room lives ROOM_LIFETIME seconds
  * from the last step on; there are at most ROOM_MAX, of at most ROOM_BODY_MAX bytes a body (413), so strangers cannot fill the
- * memory; when all are in use: 503. */
+ * memory; when all are in use: 503. Of one address there are at most as many as rooms_new() was given: 429 beyond, so that one stranger
+ * cannot take all of them. */
 #ifndef TOOLS_SERVE_ROOMS_H
 #define TOOLS_SERVE_ROOMS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define ROOM_MAX 256
 #define ROOM_NAME_MAX 64
@@ -35,17 +37,25 @@ enum room_result {
 	ROOM_NO_SUCH = 404,
 	ROOM_CONFLICT = 409,
 	ROOM_THERE_ALREADY = 412,
+	ROOM_TOO_MANY = 429,
 	ROOM_FULL = 503,
 };
 
 struct rooms;
 
-struct rooms *rooms_new(void);
+struct rooms *rooms_new(unsigned per_address);
 void rooms_free(struct rooms *rooms);
 
+/* What is put into a room. */
+struct room_letter {
+	const void *body;
+	size_t len;
+	bool only_new; /* an offer: not in the place of another one */
+	uint64_t from; /* whose room it becomes; equal for what counts as one address */
+};
+
 /* `now` in seconds, any clock that only goes forward. */
-enum room_result rooms_put(struct rooms *rooms, const char *name, enum room_slot slot, bool only_new, const void *body,
-                           size_t len, double now);
+enum room_result rooms_put(struct rooms *rooms, const char *name, enum room_slot slot, const struct room_letter *l, double now);
 /* ROOM_OK: *body is the caller's to free(). */
 enum room_result rooms_take(struct rooms *rooms, const char *name, enum room_slot slot, void **body, size_t *len, double now);
 void rooms_remove(struct rooms *rooms, const char *name, double now);

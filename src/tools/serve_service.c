@@ -24,6 +24,7 @@ static void echo_writable(struct service *sv) {
 static const struct service_kind echo_kind = {
 	.label = "echo",
 	.size = sizeof(struct service),
+	.index = SERVICE_ECHO,
 	.limit = SERVE_CHANNELS_MAX,
 	.message = echo_message,
 	.writable = echo_writable,
@@ -128,8 +129,16 @@ static struct service *make(struct client *c, const struct service_kind *kind) {
 	return sv;
 }
 
+static bool may_open(struct client *c, const struct service_kind *kind) {
+	if (!kind->opens_at_once || rate_take(&c->opens[kind->index], kind->open_interval, kind->opens_at_once, sluice_now()))
+		return true;
+	serve_warn(c->serve, "peer %u opens '%s' too often", c->number, kind->label);
+	return false;
+}
+
 void service_accept(struct client *c, sluice_channel *ch) {
-	struct service *sv = make(c, kind_of(ch));
+	const struct service_kind *kind = kind_of(ch);
+	struct service *sv = may_open(c, kind) ? make(c, kind) : NULL;
 	if (!sv) {
 		sluice_channel_close(ch);
 		return;

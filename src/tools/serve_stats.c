@@ -2,7 +2,8 @@
  *
  *   from us  {"type":"sample",...}      five times a second; times in ms, sizes in bytes, rates in bit/s, counts since the beginning
  *            {"type":"report","report":{...}}   the whole report after W3C's names, when asked
- *   to us    {"type":"report"} */
+ *            {"type":"error","text":"..."}      there is none now
+ *   to us    {"type":"report"}          once a second at most, and when there is room in the buffer: a report costs as much as a page */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #define INTERVAL 0.2
 #define REPORT_MAX 262144
+#define REPORTS_AT_ONCE 2
 /* Samples are of the moment: a client that does not take them gets fewer. */
 #define BUFFERED_MAX 16384
 
@@ -104,6 +106,16 @@ static void opened(struct service *sv) {
 	stats_tick_start(sv->client->serve);
 }
 
+static bool may_report(struct service *sv) {
+	struct client *c = sv->client;
+	if (sluice_channel_buffered_amount(sv->channel) >= BUFFERED_MAX)
+		return false;
+	if (rate_take(&c->reports, SLUICE_S, REPORTS_AT_ONCE, sluice_now()))
+		return true;
+	service_say(sv, json_pack("{s:s, s:s}", "type", "error", "text", "not so fast"));
+	return false;
+}
+
 static void report(struct service *sv) {
 	char *text = malloc(REPORT_MAX);
 	size_t len = text ? sluice_peer_stats_json(sv->client->peer, text, REPORT_MAX) : 0;
@@ -115,7 +127,7 @@ static void report(struct service *sv) {
 
 static void message(struct service *sv, sluice_message *m, bool text) {
 	json_t *object = service_read(m, text);
-	if (strcmp(message_type(object), "report") == 0)
+	if (strcmp(message_type(object), "report") == 0 && may_report(sv))
 		report(sv);
 	json_decref(object);
 }
@@ -123,6 +135,9 @@ static void message(struct service *sv, sluice_message *m, bool text) {
 const struct service_kind stats_kind = {
 	.label = "stats",
 	.size = sizeof(struct service),
+	.index = SERVICE_STATS,
+	.opens_at_once = 5,
+	.open_interval = SLUICE_S,
 	.limit = 1,
 	.opened = opened,
 	.message = message,

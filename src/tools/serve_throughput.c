@@ -169,6 +169,9 @@ static void closed(struct service *sv) {
 const struct service_kind throughput_kind = {
 	.label = "throughput",
 	.size = sizeof(struct throughput),
+	.index = SERVICE_THROUGHPUT,
+	.opens_at_once = 5,
+	.open_interval = SLUICE_S,
 	.limit = 1,
 	.opened = opened,
 	.message = message,

@@ -1,0 +1,123 @@
+#include "tools/serve_guard.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rate.h"
+
+#define BUCKETS 256
+#define OFFER_INTERVAL UINT64_C(250000000) /* ns */
+#define IPV4_KEY (UINT64_C(0xFFFF) << 32)  /* no first half of an IPv6 address that is in use */
+
+struct visitor {
+	struct visitor *next;
+	uint64_t key;
+	unsigned connections;
+	struct rate offers;
+};
+
+struct guard {
+	unsigned per_address, count;
+	struct visitor *buckets[BUCKETS];
+};
+
+struct guard *guard_new(unsigned per_address) {
+	struct guard *g = calloc(1, sizeof *g);
+	if (g)
+		g->per_address = per_address;
+	return g;
+}
+
+static void forget(struct guard *g, struct visitor **link) {
+	struct visitor *v = *link;
+	*link = v->next;
+	g->count--;
+	free(v);
+}
+
+void guard_free(struct guard *g) {
+	for (size_t i = 0; g && i < BUCKETS; i++)
+		while (g->buckets[i])
+			forget(g, &g->buckets[i]);
+	free(g);
+}
+
+static uint64_t bytes64(const uint8_t *p) {
+	uint64_t key = 0;
+	for (int i = 0; i < 8; i++)
+		key = key << 8 | p[i];
+	return key;
+}
+
+uint64_t guard_key(const struct sockaddr *addr) {
+	if (addr->sa_family == AF_INET)
+		return IPV4_KEY | ntohl(((const struct sockaddr_in *)addr)->sin_addr.s_addr);
+	if (addr->sa_family != AF_INET6)
+		return 0;
+	const struct in6_addr *in6 = &((const struct sockaddr_in6 *)addr)->sin6_addr;
+	return IN6_IS_ADDR_V4MAPPED(in6) ? bytes64(in6->s6_addr + 8) : bytes64(in6->s6_addr);
+}
+
+static size_t bucket_of(uint64_t key) {
+	return (size_t)((key * UINT64_C(0x9E3779B97F4A7C15)) >> 56);
+}
+
+static struct visitor *find(const struct guard *g, uint64_t key) {
+	struct visitor *v = g->buckets[bucket_of(key)];
+	while (v && v->key != key)
+		v = v->next;
+	return v;
+}
+
+/* Without memory nobody is counted, and nobody is refused either: the server has other limits, over all. */
+static struct visitor *find_or_add(struct guard *g, uint64_t key) {
+	struct visitor *v = find(g, key);
+	if (v)
+		return v;
+	v = calloc(1, sizeof *v);
+	if (!v)
+		return NULL;
+	v->key = key;
+	v->next = g->buckets[bucket_of(key)];
+	g->buckets[bucket_of(key)] = v;
+	g->count++;
+	return v;
+}
+
+bool guard_may_connect(const struct guard *g, uint64_t key) {
+	const struct visitor *v = find(g, key);
+	return !v || v->connections < g->per_address;
+}
+
+void guard_connected(struct guard *g, uint64_t key) {
+	struct visitor *v = find_or_add(g, key);
+	if (v)
+		v->connections++;
+}
+
+void guard_disconnected(struct guard *g, uint64_t key) {
+	struct visitor *v = find(g, key);
+	if (v && v->connections)
+		v->connections--;
+}
+
+bool guard_may_offer(struct guard *g, uint64_t key, uint64_t now) {
+	struct visitor *v = find_or_add(g, key);
+	unsigned burst = g->per_address / 2 ? g->per_address / 2 : 1;
+	return !v || rate_take(&v->offers, OFFER_INTERVAL, burst, now);
+}
+
+void guard_tick(struct guard *g, uint64_t now) {
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct visitor **link = &g->buckets[i]; *link;) {
+			if ((*link)->connections == 0 && (*link)->offers.due <= now)
+				forget(g, link);
+			else
+				link = &(*link)->next;
+		}
+}
+
+unsigned guard_count(const struct guard *g) {
+	return g->count;
+}
