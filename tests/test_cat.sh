@@ -31,6 +31,21 @@ both_ways "--signal $scratch/room --snap --sped" # up before the answer was read
 both_ways "--signal $scratch/room --answer" "--signal $scratch/room --offer"
 both_ways "--signal tcp:127.0.0.1:$port"
 both_ways "--signal tcp:127.0.0.1:$port --snap --sped"
+both_ways "--signal tcp:127.0.0.1:$port#a-secret"
+
+# The secret of one end is another: that end fails and says why; the other one waits on and meets who has the right one.
+start one "$scratch/a" cat $here --signal "tcp:127.0.0.1:$port#right" --listen
+one=$pid
+until_true has_inner $one
+sleep 0.3
+run 1 cat $here --signal "tcp:127.0.0.1:$port#wrong"
+grep -q 'is the secret the same' "$err" || { cat "$err"; fail 'another secret: no clear message'; }
+! grep -q wrong "$err" || fail 'a secret was printed'
+start two "$scratch/b" cat $here --signal "tcp:127.0.0.1:$port#right"
+ended $pid 0 'the right secret, two'
+ended $one 0 'the right secret, one'
+grep -q 'another secret' "$scratch/one.err" || { cat "$scratch/one.err"; fail 'a caller with another secret goes unnoticed'; }
+crossed 'the right secret'
 
 # The one that listens may offer.
 start one "$scratch/a" cat $here --verbose --signal "tcp:127.0.0.1:$port" --listen --offer
@@ -169,7 +184,19 @@ kill -s INT "$(inner $one)"
 ended $one 130 'Ctrl-C while waiting'
 [ ! -e "$scratch/room" ] || fail 'Ctrl-C while waiting: the offer was left'
 
+# ---- a reader that goes ----
+
+start one "$scratch/a" cat $here --signal "$scratch/room"
+one=$pid
+timeout -k 2 60 "$sluice" cat $here --signal "$scratch/room" </dev/null 2>"$scratch/two.err" | head -c 10 >/dev/null
+[ "$(grep -c 'cannot write to standard output' "$scratch/two.err")" = 1 ] ||
+	{ cat "$scratch/two.err"; fail 'a broken pipe is said once'; }
+wait $one || true
+
 # ---- nobody there, or not any more ----
+
+wrong cat --signal udp:1
+grep -q 'tcp:HOST:PORT' "$err" || { cat "$err"; fail 'a way to meet that there is not'; }
 
 started=$(date +%s)
 start one "$scratch/open" cat $here --timeout 2 --verbose --signal "$scratch/room"
@@ -183,6 +210,8 @@ grep -q 'the connection broke' "$scratch/one.err" || { cat "$scratch/one.err"; f
 wait $two || true
 run 1 cat $here --timeout 0.5 --signal "$scratch/room"
 grep -q "room.answer" "$err" || { cat "$err"; fail 'nobody comes: no clear message'; }
+run 1 cat $here --timeout 1.5 --signal "tcp:127.0.0.1:$port"
+grep -q "waiting for the other side to connect to 127.0.0.1:$port" "$err" || { cat "$err"; fail 'it waits without a word'; }
 run 1 cat $here --timeout 0.5 --signal "tcp:127.0.0.1:$port"
 grep -q "127.0.0.1:$port" "$err" || { cat "$err"; fail 'nobody connects: no clear message'; }
 run 1 cat $here --timeout 0.5 --signal "http://127.0.0.1:9/room/x"

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "suite.h"
+#include "tools/greeting.h"
 #include "tools/signalling.h"
 
 /* ---- messages ------------------------------------------------------------------------------------------------------- */
@@ -359,6 +360,154 @@ START_TEST(test_a_stranger_at_the_listener_does_no_harm) {
 }
 END_TEST
 
+/* Ten who say nothing, and one who says the wrong thing: who comes later is the other end. */
+START_TEST(test_silent_strangers_do_not_hold_the_place) {
+	struct end a = {0}, b = {0};
+	int fds[10];
+	set_up();
+	find_port();
+	for (int turn = 0; turn < 2; turn++) {
+		start(&a, place, turn ? LINK_OFFER : LINK_ANY, true);
+		for (int i = 0; i < 10; i++) {
+			fds[i] = dial();
+			talk(&a, &a, 0.02);
+		}
+		ck_assert_int_gt(send(fds[9], "{\"type\":\"offer\",\"sdp\":\"x\"}\n", 27, 0), 0);
+		talk(&a, &a, 0.05);
+		start(&b, place, turn ? LINK_ANSWER : LINK_ANY, false);
+		talk(&a, &b, 3);
+		ck_assert_uint_eq(a.answers + b.answers, 1);
+		ck_assert_uint_eq(a.ends + b.ends, 0);
+		for (int i = 0; i < 10; i++)
+			close(fds[i]);
+		stop(&a);
+		stop(&b);
+	}
+	ev_loop_destroy(ev);
+}
+END_TEST
+
+static size_t hear(int fd, char *text, size_t size) {
+	ssize_t n = recv(fd, text, size - 1, MSG_DONTWAIT);
+	text[n > 0 ? n : 0] = 0;
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* What looks at open ports says nothing, or something else, and goes; an offer is not for it. */
+START_TEST(test_who_does_not_greet_is_told_nothing) {
+	static const char *const words[] = {"",
+	                                    "GET / HTTP/1.1\r\n\r\n",
+	                                    "\n",
+	                                    "{}\n",
+	                                    "{\"type\":\"hello\"}\n",
+	                                    "{\"type\":\"hello\",\"nonce\":\"xx\",\"secret\":false}\n",
+	                                    "{\"type\":\"proof\",\"proof\":\"xx\"}\n"};
+	struct end a = {0}, b = {0};
+	char text[200];
+	set_up();
+	find_port();
+	start(&a, place, LINK_OFFER, true);
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		int fd = dial();
+		ck_assert_int_eq(send(fd, words[i], strlen(words[i]), 0), (ssize_t)strlen(words[i]));
+		talk(&a, &a, 0.05);
+		ck_assert_msg(hear(fd, text, sizeof text) == 0, "'%s' was answered: %s", words[i], text);
+		close(fd);
+	}
+	start(&b, place, LINK_ANSWER, false);
+	talk(&a, &b, 3);
+	ck_assert_uint_eq(a.answers, 1);
+	stop(&a);
+	stop(&b);
+	ev_loop_destroy(ev);
+}
+END_TEST
+
+/* One that greets, hears the offer and goes: the other end, which comes then, gets the same offer. */
+START_TEST(test_an_offer_that_a_stranger_heard_is_made_to_the_next_one) {
+	static const char hello[] = "{\"type\":\"hello\",\"nonce\":\"00112233445566778899aabbccddeeff\",\"secret\":false}\n";
+	struct end a = {0}, b = {0};
+	set_up();
+	find_port();
+	start(&a, place, LINK_OFFER, true);
+	int fd = dial();
+	ck_assert_int_gt(send(fd, hello, sizeof hello - 1, 0), 0);
+	talk(&a, &a, 0.1);
+	ck_assert_int_eq(a.role, 1);
+	close(fd);
+	talk(&a, &a, 0.1);
+	start(&b, place, LINK_ANSWER, false);
+	talk(&a, &b, 3);
+	ck_assert_uint_eq(b.offers, 1);
+	ck_assert_uint_eq(a.answers, 1);
+	stop(&a);
+	stop(&b);
+	ev_loop_destroy(ev);
+}
+END_TEST
+
+START_TEST(test_a_secret_has_to_be_the_same_at_both_ends) {
+	static const struct {
+		const char *a, *b, *error; /* NULL: they meet */
+	} rows[] = {{"#open sesame", "#open sesame", NULL},
+	            {"#open sesame", "#open", "is the secret the same"},
+	            {"#open sesame", "", "it wants a secret"},
+	            {"", "#open sesame", "it has no secret"}};
+	for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
+		struct end a = {0}, b = {0};
+		bool listener_offers = i % 2;
+		char at_a[100], at_b[100];
+		const char *error = rows[i / 2].error;
+		set_up();
+		find_port();
+		snprintf(at_a, sizeof at_a, "%s%s", place, rows[i / 2].a);
+		snprintf(at_b, sizeof at_b, "%s%s", place, rows[i / 2].b);
+		start(&a, at_a, listener_offers ? LINK_OFFER : LINK_ANSWER, true);
+		start(&b, at_b, listener_offers ? LINK_ANSWER : LINK_OFFER, false);
+		talk(&a, &b, 3);
+		ck_assert_uint_eq(a.answers + b.answers, !error);
+		ck_assert_uint_eq(a.ends, 0); /* it waits for the right one */
+		ck_assert_uint_eq(b.ends, error != NULL);
+		ck_assert_uint_eq(a.offers + b.offers, !error);
+		ck_assert_msg(!error || strstr(b.error, error), "row %zu: %s", i, b.error);
+		ck_assert_ptr_null(strstr(b.error, "sesame"));
+		stop(&b);
+		if (error) {
+			start(&b, at_a, listener_offers ? LINK_ANSWER : LINK_OFFER, false);
+			talk(&a, &b, 3);
+			ck_assert_uint_eq(a.answers + b.answers, 1);
+			stop(&b);
+		}
+		stop(&a);
+		ev_loop_destroy(ev);
+	}
+}
+END_TEST
+
+/* The lines that pass: neither the secret nor a proof that would do for the other end. */
+START_TEST(test_a_proof_is_of_one_end_and_one_meeting) {
+	struct greeting c, l, again;
+	char hello[GREETING_LINE_MAX], reply[GREETING_LINE_MAX], proof[GREETING_LINE_MAX], last[GREETING_LINE_MAX];
+	const char *why = "";
+	ck_assert(greeting_begin(&l, "secret", false, hello) && !hello[0]);
+	ck_assert(greeting_begin(&again, "secret", false, hello) && !hello[0]);
+	ck_assert(greeting_begin(&c, "secret", true, hello));
+	ck_assert_int_eq(greeting_take(&l, hello, strlen(hello) - 1, reply, &why), GREETING_GOES_ON);
+	ck_assert_int_eq(greeting_take(&again, hello, strlen(hello) - 1, last, &why), GREETING_GOES_ON);
+	ck_assert_int_eq(greeting_take(&c, reply, strlen(reply) - 1, proof, &why), GREETING_GOES_ON);
+	ck_assert_int_eq(greeting_take(&again, proof, strlen(proof) - 1, last, &why), GREETING_WRONG); /* another meeting */
+	ck_assert_ptr_nonnull(strstr(why, "another secret"));
+	struct greeting mirrored = c;
+	ck_assert_int_eq(greeting_take(&mirrored, proof, strlen(proof) - 1, last, &why), GREETING_WRONG); /* sent back */
+	ck_assert_int_eq(greeting_take(&l, proof, strlen(proof) - 1, last, &why), GREETING_DONE);
+	ck_assert_int_eq(greeting_take(&c, last, strlen(last) - 1, proof, &why), GREETING_DONE);
+	ck_assert_ptr_null(strstr(hello, "\"secret\":\"secret\""));
+	struct greeting own;
+	ck_assert(greeting_begin(&own, "secret", true, hello));
+	ck_assert_int_eq(greeting_take(&own, hello, strlen(hello) - 1, last, &why), GREETING_WRONG); /* its own hello */
+}
+END_TEST
+
 START_TEST(test_where_nobody_listens_the_error_says_so) {
 	struct end a = {0};
 	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -402,5 +551,7 @@ SUITE("signalling", test_a_message_comes_back_from_its_text, test_what_is_no_mes
       test_by_a_file_the_first_offers_and_nothing_stays, test_by_a_file_the_one_that_answers_may_be_first,
       test_an_offer_that_nobody_took_is_removed, test_a_file_of_another_kind_is_neither_read_as_an_offer_nor_replaced,
       test_by_tcp_the_first_listens_and_the_second_offers, test_by_tcp_the_listener_may_offer,
-      test_a_stranger_at_the_listener_does_no_harm, test_where_nobody_listens_the_error_says_so,
-      test_by_http_an_unreachable_server_is_named)
+      test_a_stranger_at_the_listener_does_no_harm, test_silent_strangers_do_not_hold_the_place,
+      test_who_does_not_greet_is_told_nothing, test_an_offer_that_a_stranger_heard_is_made_to_the_next_one,
+      test_a_secret_has_to_be_the_same_at_both_ends, test_a_proof_is_of_one_end_and_one_meeting,
+      test_where_nobody_listens_the_error_says_so, test_by_http_an_unreachable_server_is_named)

@@ -29,7 +29,7 @@ struct cat {
 	size_t chunk_len, chunk_max;          /* read and not sent yet */
 	bool ended, told;                     /* stdin; the other side knows */
 	bool other_ended, closing, peer_gone; /* closing: the channel is closed, or about to be */
-	bool paused;
+	bool paused, deaf;                    /* deaf: stdout is broken, and that was said */
 	int exit_code;
 	struct waiting *first, **end;
 };
@@ -136,6 +136,7 @@ static void drop_first(struct cat *c) {
 static void give_up_output(struct cat *c) {
 	complain("cat: cannot write to standard output: %s", strerror(errno));
 	c->exit_code = EXIT_FAILED;
+	c->deaf = true;
 	while (c->first)
 		drop_first(c);
 	ev_io_stop(c->link.ev, &c->out_io);
@@ -193,6 +194,8 @@ static void on_stdout(struct ev_loop *ev, ev_io *w, int events) {
 static void on_message(sluice_channel *ch, sluice_message *m, bool text, void *user) {
 	(void)ch;
 	struct cat *c = user;
+	if (c->deaf)
+		return; /* the end is under way; what comes until then has nowhere to go */
 	if (text && m->len == 0) {
 		c->other_ended = true;
 		close_when_both_ended(c);

@@ -64,7 +64,9 @@ static const char signalling_help[] =
 	"  (nothing)              by copy and paste: each prints a line for the other\n"
 	"  --signal -             the same for scripts: the line on stderr, the other's line on stdin\n"
 	"  --signal FILE          by FILE and FILE.answer in a folder that both see\n"
-	"  --signal tcp:HOST:PORT by a TCP connection: the first end listens, the second connects\n"
+	"  --signal tcp:HOST:PORT[#SECRET]\n"
+	"                         by a TCP connection: the first end listens, the second connects; with a secret, which\n"
+	"                         has to be the same at both ends, nobody else is told anything\n"
 	"  --signal http://HOST:PORT/room/NAME\n"
 	"                         by a room of a 'sluice serve' that both reach\n"
 	"  --listen               with tcp: listen, never connect\n"
@@ -241,7 +243,7 @@ static int read_shared(struct link_options *o, int key, const char *text) {
 		return 0;
 	case OPT_SIGNAL:
 		o->signal = text;
-		return *text ? 0 : option_error(o->command, "signal", "-, a file, tcp:HOST:PORT or an http:// address");
+		return *text ? 0 : option_error(o->command, "signal", "-, a file, tcp:HOST:PORT[#SECRET] or an http:// address");
 	case OPT_LISTEN:
 		o->listen = true;
 		return 0;

@@ -1,31 +1,59 @@
-/* signal_tcp: JSON lines over one TCP connection. The first end listens and answers, the second connects and offers, unless
- * told otherwise; which end is first shows itself by whose bind(2) succeeds. */
+/* signal_tcp: JSON lines over one TCP connection. The first end listens and answers, the second connects and offers, unless the command
+ * line says otherwise; which end is first shows itself by whose bind(2) succeeds.
+ *
+ * Anybody can connect to the one that listens. Several callers are greeted at once (greeting.h), each for GREETING_SECONDS, and the
+ * first that greets as it should is taken for the other end. Should it turn out to be none, because no description comes of it, the
+ * next caller is heard, and gets all that was said to the one before. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tools/greeting.h"
 #include "tools/signalling.h"
+
+#define CALLERS_MAX 8
+#define GREETING_SECONDS 5.
+#define DESCRIPTION_SECONDS 20. /* from the greeting to the other side's description, where it needs no person */
 
 /* How long a refused connection is tried again: the other end may stand between bind(2) and listen(2). */
 #define PATIENCE 1.0
 #define RETRY 0.05
 
+/* A connection that is greeted: one that was accepted, or the one that we opened. */
+struct caller {
+	struct caller *next; /* the newest first */
+	struct signalling *s;
+	int fd;
+	ev_io io;
+	ev_timer limit;
+	struct greeting greeting;
+	char in[2 * GREETING_LINE_MAX];
+	size_t in_len;
+};
+
 struct by_tcp {
-	const char *where;
-	int listener, fd;
-	bool connecting, met; /* met: a description came over fd */
+	char where[300];              /* HOST:PORT */
+	const char *secret;           /* NULL: none */
+	int listener, fd;             /* fd: where the greeting is over; or that is connecting */
+	bool connecting, met, chosen; /* met: a description came over fd; chosen: the role is told */
+	bool warned;                  /* of a caller with another secret */
 	ev_io listen_io, io;
-	ev_timer retry;
+	ev_timer retry, patience;
 	double gave_up_at;
+	struct caller *callers;
+	unsigned caller_count;
 	char *in; /* SIGNAL_MAX + 1 bytes */
 	size_t in_len;
 	char *out; /* what the socket did not take yet */
 	size_t out_len;
+	char *said; /* all lines so far, for the next caller */
+	size_t said_len;
 };
 
 static void open_connection(struct signalling *s);
@@ -49,6 +77,7 @@ static void stop_listening(struct signalling *s) {
 static void hang_up(struct signalling *s) {
 	struct by_tcp *t = s->own;
 	ev_io_stop(s->ev, &t->io);
+	ev_timer_stop(s->ev, &t->patience);
 	if (t->fd >= 0)
 		close(t->fd);
 	t->fd = -1;
@@ -56,7 +85,13 @@ static void hang_up(struct signalling *s) {
 	t->in_len = t->out_len = 0;
 }
 
-/* A listener that got no description forgives: it was a stranger, the other end comes yet. */
+static void listen_on(struct signalling *s) {
+	struct by_tcp *t = s->own;
+	ev_io_start(s->ev, &t->listen_io);
+	signalling_wait_for(s, "the other side to connect to %s", t->where);
+}
+
+/* No description came to the one that listens: it was a stranger, and the other end may come yet. */
 static void lost(struct signalling *s, const char *why) {
 	struct by_tcp *t = s->own;
 	bool met = t->met;
@@ -66,7 +101,7 @@ static void lost(struct signalling *s, const char *why) {
 	if (t->listener < 0)
 		signalling_fail(s, "the other side at %s hung up before it described itself: %s", t->where, why);
 	else
-		ev_io_start(s->ev, &t->listen_io);
+		listen_on(s);
 }
 
 /* ---- lines out ----------------------------------------------------------------------------------------------------- */
@@ -81,24 +116,27 @@ static void write_out(struct signalling *s) {
 	watch(s); /* what is wrong with the connection, reading tells */
 }
 
+static bool append(char **text, size_t *at, const char *more, size_t len) {
+	char *bigger = realloc(*text, *at + len);
+	if (!bigger)
+		return false;
+	memcpy(bigger + *at, more, len);
+	*text = bigger;
+	*at += len;
+	return true;
+}
+
 static void tcp_send(struct signalling *s, enum signal_kind kind, const char *text, const char *mid) {
 	struct by_tcp *t = s->own;
-	if (t->fd < 0)
-		return;
 	char *json = signal_encode(kind, text, mid);
-	size_t len = json ? strlen(json) : 0;
-	char *out = json ? realloc(t->out, t->out_len + len + 1) : NULL;
-	if (!out) {
-		free(json);
+	size_t len = json ? strlen(json) : 0, before = t->said_len;
+	bool kept = json && append(&t->said, &t->said_len, json, len) && append(&t->said, &t->said_len, "\n", 1);
+	free(json);
+	if (!kept || (t->fd >= 0 && !append(&t->out, &t->out_len, t->said + before, len + 1))) {
 		signalling_fail(s, "no memory");
 		return;
 	}
-	memcpy(out + t->out_len, json, len);
-	out[t->out_len + len] = '\n';
-	t->out = out;
-	t->out_len += len + 1;
-	free(json);
-	if (!t->connecting)
+	if (t->fd >= 0)
 		write_out(s);
 }
 
@@ -115,6 +153,7 @@ static bool take_lines(struct signalling *s) {
 		if (wrong)
 			return false;
 		t->met = true;
+		ev_timer_stop(s->ev, &t->patience);
 		stop_listening(s); /* who comes now is for somebody else */
 		start = end + 1;
 	}
@@ -135,6 +174,158 @@ static void read_in(struct signalling *s) {
 	t->in_len += (size_t)n;
 	if (!take_lines(s) && !s->ended)
 		lost(s, "it does not speak our language");
+}
+
+static void on_patience(struct ev_loop *ev, ev_timer *w, int events) {
+	(void)ev;
+	(void)events;
+	lost(w->data, "no description came");
+}
+
+/* ---- greeting ------------------------------------------------------------------------------------------------------ */
+
+static void drop_caller(struct caller *c, bool keep_open) {
+	struct by_tcp *t = c->s->own;
+	struct caller **link = &t->callers;
+	while (*link != c)
+		link = &(*link)->next;
+	*link = c->next;
+	t->caller_count--;
+	ev_io_stop(c->s->ev, &c->io);
+	ev_timer_stop(c->s->ev, &c->limit);
+	if (!keep_open)
+		close(c->fd);
+	free(c);
+}
+
+static void drop_callers(struct signalling *s) {
+	struct by_tcp *t = s->own;
+	while (t->callers)
+		drop_caller(t->callers, false);
+}
+
+/* Of our own connection that is the end; of a caller, it was a stranger. */
+static void turn_away(struct caller *c, const char *why) {
+	struct signalling *s = c->s;
+	struct by_tcp *t = s->own;
+	bool connects = c->greeting.connects;
+	bool other_secret = c->greeting.heard;
+	drop_caller(c, false);
+	if (connects) {
+		signalling_fail(s, "the other side at %s is not the right one: %s", t->where, why);
+		return;
+	}
+	if ((other_secret && !t->warned) || options_say(s->options, 1))
+		complain("a caller at %s is turned away: %s", t->where, why);
+	t->warned |= other_secret;
+}
+
+/* The greeting is over: from here on this is the other end, and what came behind the greeting is its first line. */
+static void take_for_other_end(struct caller *c, size_t used) {
+	struct signalling *s = c->s;
+	struct by_tcp *t = s->own;
+	bool offers = c->greeting.connects ? s->options->role != LINK_ANSWER : s->options->role == LINK_OFFER;
+	t->fd = c->fd;
+	t->in_len = c->in_len - used;
+	memcpy(t->in, c->in + used, t->in_len);
+	drop_caller(c, true);
+	drop_callers(s);
+	ev_io_stop(s->ev, &t->listen_io);
+	signalling_wait_for(s, "the other side's description over %s", t->where);
+	if (t->listener >= 0)
+		ev_timer_again(s->ev, &t->patience);
+	if (t->said_len && !append(&t->out, &t->out_len, t->said, t->said_len)) {
+		signalling_fail(s, "no memory");
+		return;
+	}
+	write_out(s);
+	if (!t->chosen) {
+		t->chosen = true;
+		s->events.on_role(s->events.ctx, offers);
+	}
+	if (t->fd >= 0 && t->in_len && !s->ended && !take_lines(s) && !s->ended)
+		lost(s, "it does not speak our language");
+}
+
+/* A greeting fits into the buffer of any socket. */
+static bool say(const struct caller *c, const char *line) {
+	size_t len = strlen(line);
+	return len == 0 || send(c->fd, line, len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)len;
+}
+
+/* One line, if it is whole. False when the caller is no caller any more. */
+static bool greet_line(struct caller *c) {
+	char reply[GREETING_LINE_MAX];
+	const char *why = "it does not greet as it should", *end = memchr(c->in, '\n', c->in_len);
+	if (!end && c->in_len < sizeof c->in)
+		return false;
+	size_t len = end ? (size_t)(end - c->in) : 0;
+	reply[0] = 0;
+	enum greeting_result result = end ? greeting_take(&c->greeting, c->in, len, reply, &why) : GREETING_WRONG;
+	if (!say(c, reply) && result != GREETING_WRONG) {
+		result = GREETING_WRONG;
+		why = "it does not listen";
+	}
+	if (result == GREETING_WRONG) {
+		turn_away(c, why);
+		return false;
+	}
+	if (result == GREETING_DONE) {
+		take_for_other_end(c, len + 1);
+		return false;
+	}
+	c->in_len -= len + 1;
+	memmove(c->in, c->in + len + 1, c->in_len);
+	return true;
+}
+
+static void on_caller_says(struct ev_loop *ev, ev_io *w, int events) {
+	(void)ev;
+	(void)events;
+	struct caller *c = w->data;
+	ssize_t n = recv(c->fd, c->in + c->in_len, sizeof c->in - c->in_len, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		turn_away(c, c->greeting.heard && c->greeting.secret ? "it hung up; is the secret the same?" : "it hung up");
+		return;
+	}
+	c->in_len += (size_t)n;
+	while (greet_line(c))
+		;
+}
+
+static void on_caller_limit(struct ev_loop *ev, ev_timer *w, int events) {
+	(void)ev;
+	(void)events;
+	turn_away(w->data, "it does not greet");
+}
+
+/* Begins to greet; takes fd. */
+static void greet(struct signalling *s, int fd, bool connects) {
+	struct by_tcp *t = s->own;
+	char line[GREETING_LINE_MAX];
+	struct caller *c = calloc(1, sizeof *c);
+	if (!c || !greeting_begin(&c->greeting, t->secret, connects, line)) {
+		free(c);
+		close(fd);
+		signalling_fail(s, "no memory");
+		return;
+	}
+	int on = 1;
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a candidate does not wait for what is under way */
+	c->s = s;
+	c->fd = fd;
+	c->next = t->callers;
+	t->callers = c;
+	t->caller_count++;
+	ev_io_init(&c->io, on_caller_says, fd, EV_READ);
+	ev_timer_init(&c->limit, on_caller_limit, connects ? 2 * GREETING_SECONDS : GREETING_SECONDS, 0.);
+	c->io.data = c->limit.data = c;
+	ev_io_start(s->ev, &c->io);
+	ev_timer_start(s->ev, &c->limit);
+	if (!say(c, line))
+		turn_away(c, "it does not listen");
 }
 
 /* ---- connecting ---------------------------------------------------------------------------------------------------- */
@@ -160,11 +351,12 @@ static void on_connected(struct signalling *s) {
 		refused(s, error);
 		return;
 	}
+	int fd = t->fd;
+	ev_io_stop(s->ev, &t->io);
 	t->connecting = false;
-	signalling_wait_for(s, "the other side's description over %s", t->where);
-	s->events.on_role(s->events.ctx, s->options->role != LINK_ANSWER);
-	if (t->fd >= 0)
-		write_out(s);
+	t->fd = -1;
+	signalling_wait_for(s, "the greeting of the other side at %s", t->where);
+	greet(s, fd, true);
 }
 
 static void on_io(struct ev_loop *ev, ev_io *w, int events) {
@@ -209,19 +401,22 @@ static void open_connection(struct signalling *s) {
 
 /* ---- listening ----------------------------------------------------------------------------------------------------- */
 
+/* Where there are too many, the one that has been silent longest makes room: who calls in vain does not keep the other end out. */
 static void on_caller(struct ev_loop *ev, ev_io *w, int events) {
+	(void)ev;
 	(void)events;
 	struct signalling *s = w->data;
 	struct by_tcp *t = s->own;
-	t->fd = accept4(t->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (t->fd < 0)
+	int fd = accept4(t->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0)
 		return;
-	ev_io_stop(ev, w); /* one at a time */
-	watch(s);
-	if (s->options->role == LINK_OFFER) {
-		stop_listening(s); /* our offer is made once */
-		s->events.on_role(s->events.ctx, true);
+	if (t->caller_count >= CALLERS_MAX) {
+		struct caller *oldest = t->callers;
+		while (oldest->next)
+			oldest = oldest->next;
+		turn_away(oldest, "it does not greet");
 	}
+	greet(s, fd, false);
 }
 
 /* 0, or errno. */
@@ -231,7 +426,7 @@ static int open_listener(struct by_tcp *t, const struct addrinfo *where) {
 	if (t->listener < 0)
 		return errno;
 	setsockopt(t->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (bind(t->listener, where->ai_addr, where->ai_addrlen) == 0 && listen(t->listener, 4) == 0)
+	if (bind(t->listener, where->ai_addr, where->ai_addrlen) == 0 && listen(t->listener, CALLERS_MAX) == 0)
 		return 0;
 	int error = errno;
 	close(t->listener);
@@ -251,12 +446,26 @@ static bool listen_or_connect(struct signalling *s, const struct addrinfo *where
 		return signalling_fail(s, "cannot listen at %s: %s", t->where, strerror(error));
 	ev_io_init(&t->listen_io, on_caller, t->listener, EV_READ);
 	t->listen_io.data = s;
-	ev_io_start(s->ev, &t->listen_io);
-	signalling_wait_for(s, "the other side to connect to %s", t->where);
+	listen_on(s);
 	if (options_say(s->options, 1))
 		complain("listening at %s", t->where);
-	if (s->options->role != LINK_OFFER)
+	t->chosen = s->options->role != LINK_OFFER;
+	if (t->chosen)
 		s->events.on_role(s->events.ctx, false);
+	return true;
+}
+
+/* HOST:PORT, and behind # the secret. */
+static bool read_where(struct signalling *s) {
+	struct by_tcp *t = s->own;
+	const char *text = s->options->signal + strlen("tcp:"), *hash = strchr(text, '#');
+	size_t len = hash ? (size_t)(hash - text) : strlen(text);
+	if (hash && !hash[1])
+		return signalling_fail(s, "the secret behind # is empty");
+	if (len >= sizeof t->where)
+		return signalling_fail(s, "the address is too long");
+	memcpy(t->where, text, len);
+	t->secret = hash ? hash + 1 : NULL;
 	return true;
 }
 
@@ -264,11 +473,14 @@ static bool tcp_start(struct signalling *s) {
 	struct by_tcp *t = s->own;
 	struct addrinfo *found;
 	t->listener = t->fd = -1;
-	t->where = s->options->signal + strlen("tcp:");
 	ev_init(&t->io, on_io);
 	ev_init(&t->listen_io, on_caller);
 	ev_timer_init(&t->retry, on_retry, RETRY, RETRY);
-	t->io.data = t->retry.data = s;
+	ev_init(&t->patience, on_patience);
+	t->patience.repeat = DESCRIPTION_SECONDS;
+	t->io.data = t->retry.data = t->patience.data = s;
+	if (!read_where(s))
+		return false;
 	t->in = malloc(SIGNAL_MAX + 1);
 	if (!t->in)
 		return signalling_fail(s, "no memory");
@@ -285,9 +497,11 @@ static void tcp_stop(struct signalling *s) {
 	if (t->fd >= 0 && t->out_len && !t->connecting) /* a last candidate */
 		write_out(s);
 	hang_up(s);
+	drop_callers(s);
 	stop_listening(s);
 	ev_timer_stop(s->ev, &t->retry);
 	free(t->in);
+	free(t->said);
 	free(t->out);
 }
 

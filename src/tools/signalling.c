@@ -11,6 +11,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Seconds without the other side, before we say that we wait. */
+#define SILENCE 1.0
+
+/* "udp:1": letters and a colon, like the ways that there are, and no path. A file of that name is ./udp:1. */
+static bool looks_like_a_scheme(const char *signal) {
+	size_t letters = strspn(signal, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+	return letters > 0 && signal[letters] == ':';
+}
+
 const struct carrier *signalling_carrier(const struct link_options *options, const char **wrong) {
 	const char *signal = options->signal;
 	*wrong = NULL;
@@ -26,7 +35,18 @@ const struct carrier *signalling_carrier(const struct link_options *options, con
 	}
 	if (strncmp(signal, "https://", 8) == 0)
 		*wrong = "TLS is not spoken here; use http:// to a 'sluice serve' that you reach directly";
+	else if (looks_like_a_scheme(signal))
+		*wrong = "expected -, a file, tcp:HOST:PORT[#SECRET] or http://HOST:PORT/room/NAME (a file of that name: with ./ "
+			 "before it)";
 	return &carrier_file;
+}
+
+static void on_silence(struct ev_loop *ev, ev_timer *w, int events) {
+	(void)ev;
+	(void)events;
+	struct signalling *s = w->data;
+	complain("%s: waiting for %s", s->options->command, s->waiting_for);
+	s->said = true;
 }
 
 struct signalling *signalling_new(const struct carrier *carrier, const struct link_options *options, struct ev_loop *ev,
@@ -40,6 +60,8 @@ struct signalling *signalling_new(const struct carrier *carrier, const struct li
 	}
 	*s = (struct signalling){
 		.carrier = carrier, .options = options, .ev = ev, .events = *events, .trickles = carrier->trickles, .own = own};
+	ev_timer_init(&s->word, on_silence, SILENCE, 0.);
+	s->word.data = s;
 	return s;
 }
 
@@ -47,6 +69,7 @@ void signalling_free(struct signalling *s) {
 	if (!s)
 		return;
 	s->ended = true;
+	ev_timer_stop(s->ev, &s->word);
 	s->carrier->stop(s);
 	free(s->own);
 	free(s);
@@ -57,6 +80,8 @@ void signalling_wait_for(struct signalling *s, const char *format, ...) {
 	va_start(args, format);
 	vsnprintf(s->waiting_for, sizeof s->waiting_for, format, args);
 	va_end(args);
+	if (!s->said && !s->carrier->by_hand && !s->carrier->stays && !ev_is_active(&s->word))
+		ev_timer_start(s->ev, &s->word);
 }
 
 bool signalling_fail(struct signalling *s, const char *format, ...) {
@@ -65,6 +90,7 @@ bool signalling_fail(struct signalling *s, const char *format, ...) {
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	ev_timer_stop(s->ev, &s->word);
 	if (!s->ended) {
 		s->ended = true;
 		s->events.on_end(s->events.ctx, text);
@@ -75,8 +101,11 @@ bool signalling_fail(struct signalling *s, const char *format, ...) {
 const char *signalling_deliver(struct signalling *s, const char *text, size_t len) {
 	struct signal_message m;
 	const char *wrong = signal_decode(text, len, &m);
-	if (!wrong)
+	if (!wrong) {
+		ev_timer_stop(s->ev, &s->word);
+		s->said = true; /* from now on, the connection says what it waits for */
 		s->events.on_message(s->events.ctx, &m);
+	}
 	free(m.text);
 	return wrong;
 }

@@ -5,6 +5,7 @@
  *   signal_paste.c    people carry the lines
  *   signal_file.c     FILE and FILE.answer
  *   signal_tcp.c      JSON lines over a TCP connection
+ *   greeting.c        how they begin, and the secret that both ends of one know
  *   signal_http.c     the rooms of a `sluice serve`
  *   signal_stdio.c    JSON lines on stdin and stdout, for scripts (`sluice echo --stdio`)
  *
@@ -61,8 +62,10 @@ struct signalling {
 	struct signalling_events events;
 	bool trickles;
 	bool ended;
-	char waiting_for[160]; /* for the message when time is over: "the answer in /tmp/x.answer" */
-	void *own;             /* the carrier's */
+	char waiting_for[160]; /* for the message when it takes long, or time is over: "the answer in /tmp/x.answer" */
+	ev_timer word;         /* until that is said; once */
+	bool said;
+	void *own; /* the carrier's */
 };
 
 extern const struct carrier carrier_paste, carrier_file, carrier_tcp, carrier_http, carrier_stdio;
@@ -76,6 +79,8 @@ void signalling_free(struct signalling *s);
 
 /* ---- for carriers ---- */
 
+/* Where that takes longer than a second, a line on stderr says so; not where a person carries, who was asked to, and not for a script on
+ * stdin. */
 __attribute__((format(printf, 2, 3))) void signalling_wait_for(struct signalling *s, const char *format, ...);
 /* Says why and ends it; returns false. */
 __attribute__((format(printf, 2, 3))) bool signalling_fail(struct signalling *s, const char *format, ...);
