@@ -632,6 +632,204 @@ START_TEST(test_wishes_for_streams_that_were_never_used_are_met_and_bounded) {
 }
 END_TEST
 
+/* ---- results, RFC 6525, 4.4 ---- */
+
+START_TEST(test_each_request_beyond_what_there_is_gets_its_result) {
+	static const struct {
+		uint16_t type, count; /* of streams listed, the last one `stream`, or to be added */
+		uint16_t stream;
+		uint32_t result;
+	} vectors[] = {
+		{WIRE_PARAM_OUTGOING_RESET, 1, 9, WIRE_RESULT_PERFORMED},
+		{WIRE_PARAM_OUTGOING_RESET, 1, 10, WIRE_RESULT_WRONG_SSN},
+		{WIRE_PARAM_OUTGOING_RESET, 3, 10, WIRE_RESULT_WRONG_SSN},
+		{WIRE_PARAM_OUTGOING_RESET, 1, 65535, WIRE_RESULT_WRONG_SSN},
+		{WIRE_PARAM_OUTGOING_RESET, 0, 0, WIRE_RESULT_PERFORMED},
+		{WIRE_PARAM_OUTGOING_RESET, 1024, 9, WIRE_RESULT_PERFORMED},
+		{WIRE_PARAM_OUTGOING_RESET, 1025, 9, WIRE_RESULT_DENIED},
+		{WIRE_PARAM_OUTGOING_RESET, 1025, 10, WIRE_RESULT_WRONG_SSN},
+		{WIRE_PARAM_INCOMING_RESET, 1, 19, WIRE_RESULT_PERFORMED},
+		{WIRE_PARAM_INCOMING_RESET, 1, 20, WIRE_RESULT_WRONG_SSN},
+		{WIRE_PARAM_INCOMING_RESET, 3, 20, WIRE_RESULT_WRONG_SSN},
+		{WIRE_PARAM_INCOMING_RESET, 1, 65535, WIRE_RESULT_WRONG_SSN},
+		{WIRE_PARAM_INCOMING_RESET, 0, 0, WIRE_RESULT_PERFORMED},
+		{WIRE_PARAM_INCOMING_RESET, 1025, 19, WIRE_RESULT_DENIED},
+		{WIRE_PARAM_ADD_OUTGOING, 1, 0, WIRE_RESULT_DENIED}, /* we said that we take 10 */
+		{WIRE_PARAM_ADD_OUTGOING, 0, 0, WIRE_RESULT_NOTHING_TO_DO},
+		{WIRE_PARAM_ADD_INCOMING, 65515, 0, WIRE_RESULT_PERFORMED},
+		{WIRE_PARAM_ADD_INCOMING, 65516, 0, WIRE_RESULT_DENIED},
+	};
+	for (size_t k = 0; k < sizeof vectors / sizeof *vectors; k++) {
+		sluice_sctp_config c;
+		sluice_sctp_config_init(&c);
+		c.inbound_streams = 10;
+		c.outbound_streams = 20;
+		struct script s;
+		script_init(&s, &c);
+		ck_assert(script_open_passive(&s));
+		static uint8_t ids[2 * 1025];
+		memset(ids, 0, sizeof ids);
+		struct wire_reconfig r = {.type = vectors[k].type, .last_tsn = s.tsn - 1, .streams = ids};
+		if (r.type == WIRE_PARAM_OUTGOING_RESET || r.type == WIRE_PARAM_INCOMING_RESET) {
+			r.stream_count = vectors[k].count;
+			if (r.stream_count)
+				put_be16(ids + 2 * (r.stream_count - 1), vectors[k].stream);
+		}
+		r.new_streams = vectors[k].count;
+		s.event_count = 0;
+		uint32_t seq = s.tsn, result = result_of(&s, r, &seq);
+		ck_assert_msg(result == vectors[k].result, "vector %zu: %u", k, result);
+		script_free(&s);
+	}
+}
+END_TEST
+
+/* ---- SSN/TSN reset, RFC 6525, 5.2.4 ---- */
+
+#define HALF (UINT32_C(1) << 31)
+
+static struct wire_reconfig give_tsn_reset(struct script *s, uint32_t seq) {
+	struct wire_reconfig r = {.type = WIRE_PARAM_TSN_RESET, .request_seq = seq}, answer;
+	script_skip(s);
+	give_reconfig(s, &r);
+	ck_assert(next_reconfig(s, &answer));
+	ck_assert_uint_eq(answer.response_seq, seq);
+	return answer;
+}
+
+static void ck_assert_next_tsns(const struct wire_reconfig *answer, uint32_t sender, uint32_t receiver) {
+	ck_assert_uint_eq(answer->result, WIRE_RESULT_PERFORMED);
+	ck_assert(answer->has_tsns);
+	ck_assert_uint_eq(answer->sender_next_tsn, sender);
+	ck_assert_uint_eq(answer->receiver_next_tsn, receiver);
+}
+
+/* The TSN and the SSN of the next DATA chunk. */
+static void ck_assert_next_data(struct script *s, uint32_t tsn, uint16_t ssn) {
+	struct wire_chunk c;
+	struct wire_data d;
+	ck_assert(script_expect(s, WIRE_DATA, &c));
+	ck_assert_int_eq(wire_data_read(&c, &d), 0);
+	ck_assert_uint_eq(d.tsn, tsn);
+	ck_assert_uint_eq(d.ssn, ssn);
+}
+
+START_TEST(test_an_ssn_tsn_reset_is_answered_with_both_next_tsns_and_both_sides_go_on_from_them) {
+	struct script s;
+	started(&s);
+	for (uint32_t i = 0; i < 3; i++) {
+		ck_assert_int_eq(send_on(&s, 4), 0);
+		script_give_data(&s, s.tsn + i, 6, (uint16_t)i, 3, 10);
+	}
+	script_give_sack(&s, s.remote_tsn + 2, 100000, NULL, 0);
+	script_run(&s, s.now + SLUICE_S);
+	/* A message behind one that is missing, and the beginning of one: the one goes up, the other never will. */
+	script_give_data(&s, s.tsn + 4, 6, 4, 3, 99);
+	script_give_data(&s, s.tsn + 6, 7, 0, WIRE_DATA_B, 50);
+	ck_assert_uint_eq(s.message_count, 3);
+	uint32_t theirs = s.tsn + 3 + HALF, ours = s.remote_tsn + 3;
+	struct wire_reconfig answer = give_tsn_reset(&s, s.tsn);
+	ck_assert_next_tsns(&answer, ours, theirs);
+	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RENUMBERED), 1);
+	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_IN), 0);
+	ck_assert_uint_eq(s.message_count, 4);
+	ck_assert_uint_eq(s.messages[3].len, 99);
+	ck_assert_uint_eq(s.sctp->window->held, 0);
+	/* The answer was lost: the same once more, and nothing is done twice. */
+	ck_assert_int_eq(send_on(&s, 4), 0);
+	script_run(&s, s.now + 500 * SLUICE_MS);
+	answer = give_tsn_reset(&s, s.tsn);
+	ck_assert_next_tsns(&answer, ours, theirs);
+	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RENUMBERED), 1);
+	/* Before the peer has heard of it nothing goes that could be taken for the old numbering. */
+	ck_assert_uint_eq(script_pending(&s, WIRE_DATA) + script_pending(&s, WIRE_SACK), 0);
+	script_give_data(&s, theirs, 6, 0, 3, 21);
+	ck_assert_uint_eq(s.message_count, 5);
+	ck_assert_uint_eq(s.messages[4].len, 21);
+	ck_assert_next_data(&s, ours, 0);
+	script_give_data(&s, theirs + 1, 6, 1, 3, 22);
+	ck_assert_uint_eq(s.message_count, 6);
+	script_give_sack(&s, ours, 100000, NULL, 0);
+	script_run(&s, s.now + SLUICE_S);
+	ck_assert_uint_eq(sluice_sctp_buffered(s.sctp, 4), 0);
+	ck_assert(association_check(s.sctp));
+	script_free(&s);
+}
+END_TEST
+
+START_TEST(test_an_ssn_tsn_reset_waits_until_what_was_begun_is_acknowledged_and_no_longer) {
+	struct script s;
+	started(&s);
+	static const uint8_t large[5000];
+	sluice_send_info info = {.stream = 4};
+	ck_assert_int_eq(sluice_sctp_send(s.sctp, &info, large, sizeof large), 0);
+	for (unsigned i = 0; i < 40; i++)
+		ck_assert_int_eq(sluice_sctp_send(s.sctp, &info, large, 1000), 0);
+	script_collect(&s);
+	unsigned begun = script_pending(&s, WIRE_DATA);
+	ck_assert_uint_gt(begun, 0);
+	struct wire_reconfig answer = give_tsn_reset(&s, s.tsn);
+	ck_assert_uint_eq(answer.result, WIRE_RESULT_IN_PROGRESS);
+	ck_assert(!answer.has_tsns);
+	/* As long as the peer acknowledges, what was begun goes to its end. */
+	uint64_t sent = 0;
+	for (unsigned i = 0; i < 10 && sent != s.sctp->sent.next; i++) {
+		sent = s.sctp->sent.next;
+		script_give_sack(&s, (uint32_t)sent - 1, 100000, NULL, 0);
+	}
+	struct wire_reconfig performed = give_tsn_reset(&s, s.tsn);
+	ck_assert_next_tsns(&performed, (uint32_t)sent, s.tsn + HALF);
+	ck_assert_uint_eq(sluice_sctp_buffered_messages(s.sctp, 4) % 41 != 0, 1);
+	/* A peer that has nothing to send shows nothing; after a while it must have heard. */
+	script_skip(&s);
+	script_run(&s, s.now + 5 * SLUICE_S);
+	ck_assert_next_data(&s, (uint32_t)sent, 0);
+	script_free(&s);
+}
+END_TEST
+
+START_TEST(test_an_ssn_tsn_reset_is_refused_while_it_cannot_be) {
+	sluice_sctp_config c;
+	sluice_sctp_config_init(&c);
+	struct script s;
+	script_init(&s, &c);
+	s.i_data = s.i_forward_tsn = true;
+	ck_assert(script_open_passive(&s));
+	/* A request of ours is under way: two would wait for each other. */
+	ck_assert_int_eq(sluice_sctp_reset_stream(s.sctp, 3), 0);
+	script_collect(&s);
+	uint32_t ours = next_request(&s).seq;
+	ck_assert_uint_eq(give_tsn_reset(&s, s.tsn).result, WIRE_RESULT_IN_PROGRESS_OTHER);
+	answer(&s, ours, WIRE_RESULT_PERFORMED);
+	/* A message that the app gives piece by piece: it may go on for ever. */
+	ck_assert_int_eq(sluice_sctp_send_begin(s.sctp, &(sluice_send_info){.stream = 3}), 0);
+	ck_assert_uint_eq(give_tsn_reset(&s, s.tsn + 1).result, WIRE_RESULT_DENIED);
+	ck_assert_int_eq(sluice_sctp_send_cancel(s.sctp, 3), 0);
+	ck_assert_uint_eq(give_tsn_reset(&s, s.tsn + 2).result, WIRE_RESULT_PERFORMED);
+	script_free(&s);
+}
+END_TEST
+
+START_TEST(test_an_ssn_tsn_reset_is_handed_over) {
+	struct script s;
+	started(&s);
+	ck_assert_int_eq(send_on(&s, 4), 0);
+	script_collect(&s);
+	ck_assert_uint_eq(give_tsn_reset(&s, s.tsn).result, WIRE_RESULT_IN_PROGRESS);
+	hand_over(&s);
+	script_give_sack(&s, s.remote_tsn, 100000, NULL, 0);
+	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RENUMBERED), 1);
+	hand_over(&s);
+	ck_assert_int_eq(send_on(&s, 4), 0);
+	struct wire_reconfig answer = give_tsn_reset(&s, s.tsn);
+	ck_assert_next_tsns(&answer, s.remote_tsn + 1, s.tsn + HALF);
+	ck_assert_uint_eq(script_pending(&s, WIRE_DATA), 0);
+	script_give_data(&s, s.tsn + HALF, 6, 0, 3, 21);
+	ck_assert_next_data(&s, s.remote_tsn + 1, 0);
+	script_free(&s);
+}
+END_TEST
+
 SUITE("sctp reset", test_a_reset_of_all_streams_leaves_nothing_of_them_and_the_next_one_costs_nothing,
       test_what_waited_for_a_missing_message_goes_with_a_reset, test_each_reset_has_an_event_of_its_own_in_its_place,
       test_unpolled_resets_are_bounded_and_the_rest_is_in_progress,
@@ -646,4 +844,7 @@ SUITE("sctp reset", test_a_reset_of_all_streams_leaves_nothing_of_them_and_the_n
       test_all_streams_are_reset_with_one_request_when_nothing_is_buffered_on_any,
       test_a_refused_reset_of_all_streams_leaves_them_as_they_were,
       test_a_flood_of_wishes_that_we_reset_all_streams_costs_what_was_used_since,
-      test_wishes_for_streams_that_were_never_used_are_met_and_bounded)
+      test_wishes_for_streams_that_were_never_used_are_met_and_bounded, test_each_request_beyond_what_there_is_gets_its_result,
+      test_an_ssn_tsn_reset_is_answered_with_both_next_tsns_and_both_sides_go_on_from_them,
+      test_an_ssn_tsn_reset_waits_until_what_was_begun_is_acknowledged_and_no_longer,
+      test_an_ssn_tsn_reset_is_refused_while_it_cannot_be, test_an_ssn_tsn_reset_is_handed_over)

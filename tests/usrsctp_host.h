@@ -51,7 +51,7 @@ struct usr {
 	size_t partial_len;
 	struct sctp_rcvinfo partial_info;
 	bool connected, ended, shut;
-	unsigned reset_in, reset_out;
+	unsigned reset_in, reset_out, renumbered;
 	uint32_t retransmissions;          /* allowed for unreliable messages of its own */
 	void (*on_message)(struct usr *u); /* after a message came; may be NULL */
 	void *user;
@@ -141,6 +141,9 @@ static void on_notification(struct usr *u, const union sctp_notification *n) {
 		break;
 	case SCTP_STREAM_RESET_EVENT:
 		on_reset(u, &n->sn_strreset_event);
+		break;
+	case SCTP_ASSOC_RESET_EVENT:
+		u->renumbered++;
 		break;
 	default:
 		break;
@@ -261,7 +264,7 @@ static void set(struct socket *s, int option, const void *value, socklen_t len) 
 }
 
 static void prepare(struct usr *u, struct socket *s) {
-	static const uint16_t events[] = {SCTP_ASSOC_CHANGE, SCTP_STREAM_RESET_EVENT};
+	static const uint16_t events[] = {SCTP_ASSOC_CHANGE, SCTP_STREAM_RESET_EVENT, SCTP_ASSOC_RESET_EVENT};
 	(void)u;
 	must(usrsctp_set_non_blocking(s, 1));
 	int on = 1;

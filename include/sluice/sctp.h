@@ -332,6 +332,7 @@ enum sluice_sctp_event_type {
 	SLUICE_SCTP_ABANDONED,      /* stream: `count` messages were given up since the last one (limits; a stream that is not) */
 	SLUICE_SCTP_MESSAGE_PART,   /* message: a part of one (its first, last, offset, error); only where parts were asked for */
 	SLUICE_SCTP_MTU,            /* count: the largest packet from now on, in bytes: what the path was found to carry */
+	SLUICE_SCTP_RENUMBERED,     /* the peer made the numbers of all messages begin anew, both ways (RFC 6525, 5.2.4) */
 };
 
 typedef struct sluice_sctp_event {

@@ -351,6 +351,7 @@ static void handle(sluice_channels *set, const sluice_sctp_event *e) {
 			set->config.on_mtu(set, e->count, set->config.user);
 		break;
 	case SLUICE_SCTP_STREAMS_ADDED:
+	case SLUICE_SCTP_RENUMBERED:
 		break;
 	}
 }

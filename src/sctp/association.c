@@ -102,6 +102,7 @@ static void init_nodes(sluice_sctp *a) {
 	a->restarted.type = SLUICE_SCTP_PEER_RESTARTED;
 	a->streams_added.type = SLUICE_SCTP_STREAMS_ADDED;
 	a->mtu_changed.type = SLUICE_SCTP_MTU;
+	a->renumbered.type = SLUICE_SCTP_RENUMBERED;
 	a->reset_in_all = (struct event_node){.type = SLUICE_SCTP_RESET_IN, .stream = SLUICE_SCTP_ALL_STREAMS};
 	a->reset_out_all = (struct event_node){.type = SLUICE_SCTP_RESET_OUT, .stream = SLUICE_SCTP_ALL_STREAMS};
 	for (int t = 0; t < TIMER_COUNT; t++)

@@ -76,6 +76,13 @@ struct reply {
 #define DUPLICATES_MAX 16
 #define RECONFIG_STREAMS_MAX 1024 /* that one request of the peer's may list */
 
+/* An SSN/TSN reset by the peer's request; RFC 6525, 5.2.4. */
+enum renumber {
+	RENUMBER_NONE,
+	RENUMBER_DRAINING, /* no message is begun, and what was begun goes to its end and is acknowledged */
+	RENUMBER_ANSWERED, /* done here, and the peer may not have heard of it */
+};
+
 struct tx_list {
 	struct tx_stream *head, *tail; /* by next_reset */
 	uint32_t count;
@@ -108,6 +115,7 @@ struct reconfig {
 	struct reconfig_answer {
 		uint32_t seq, result;
 		bool due;
+		bool tsns; /* to an SSN/TSN reset: both next TSNs stand in it once that is done */
 	} answers[2];
 	uint32_t taken; /* new requests in this input() */
 	bool deferred;  /* an outgoing reset waits until everything before it came */
@@ -115,6 +123,9 @@ struct reconfig {
 	uint64_t deferred_tsn;
 	uint16_t *deferred_streams;
 	size_t deferred_count; /* those not yet reset; 0 with deferred: all */
+	uint8_t renumber;      /* enum renumber */
+	uint32_t renumber_seq;
+	uint64_t renumbered_at; /* ANSWERED: TSNs of the peer above it are of the new numbering */
 };
 
 struct sluice_sctp {
@@ -197,7 +208,7 @@ struct sluice_sctp {
 	uint32_t reply_count;
 
 	struct event_queue events;
-	struct event_node connected, ended, restarted, streams_added, mtu_changed, reset_in_all, reset_out_all;
+	struct event_node connected, ended, restarted, streams_added, mtu_changed, reset_in_all, reset_out_all, renumbered;
 	int error;
 	char error_text[128];
 	void (*wake)(void *ctx);
@@ -364,6 +375,14 @@ void reconfig_progress(sluice_sctp *a); /* is a request due, can a deferred one 
 void reconfig_write_request(sluice_sctp *a, struct writer *w);
 void reconfig_write_response(sluice_sctp *a, struct writer *w);
 void reconfig_timeout(sluice_sctp *a);
+/* May a message be begun, and may a SACK go? Not around an SSN/TSN reset: before the peer knows the new numbers they would be taken for
+ * the old ones. */
+static inline bool reconfig_holds_data(const sluice_sctp *a) {
+	return a->reconfig.renumber != RENUMBER_NONE;
+}
+static inline bool reconfig_holds_sack(const sluice_sctp *a) {
+	return a->reconfig.renumber == RENUMBER_ANSWERED;
+}
 void reconfig_clear(sluice_sctp *a); /* at the end or a restart: frees what is queued */
 
 /* ---- discovery.c ---- */

@@ -322,6 +322,10 @@ void data_forward_tsn(sluice_sctp *a, struct packet *p, const struct wire_chunk 
 void data_write_sack(sluice_sctp *a, struct writer *w) {
 	uint8_t gaps[4 * GAPS_KEPT], duplicates[4 * DUPLICATES_MAX];
 	size_t room = writer_room(w);
+	if (reconfig_holds_sack(a)) {
+		a->pending &= ~(uint32_t)PENDING_SACK;
+		return;
+	}
 	if (room < SACK_FIXED)
 		return;
 	size_t max_gaps = (room - SACK_FIXED) / 4 < GAPS_KEPT ? (room - SACK_FIXED) / 4 : GAPS_KEPT;

@@ -152,6 +152,19 @@ void delivery_reset_told(struct delivery *d, struct event_node *n) {
 	env_free(d->env, (char *)n - offsetof(struct rx_stream, reset));
 }
 
+void delivery_renumber(struct delivery *d) {
+	uint32_t id = 0;
+	for (struct rx_stream *s; (s = idmap_next(&d->streams, &id)); id++) {
+		flush(d, s, UINT64_MAX);
+		s->next = s->unordered_mid = SERIAL_ORIGIN;
+		s->unordered_next = 0;
+		if (s->partial != d->partial) /* the app has set it, until the stream is reset */
+			continue;
+		idmap_remove(&d->streams, s->id);
+		env_free(d->env, s);
+	}
+}
+
 void delivery_restart(struct delivery *d) {
 	uint32_t id = 0;
 	for (struct rx_stream *s; (s = idmap_next(&d->streams, &id)); id++)

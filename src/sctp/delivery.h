@@ -65,6 +65,9 @@ void delivery_reset(struct delivery *d, struct rx_stream *s);
 /* The same event for a stream that is not in the table. 0, SLUICE_NO_MEMORY, or with `bounded` SLUICE_LIMIT: many such events wait. */
 int delivery_reset_unused(struct delivery *d, uint16_t id, bool bounded);
 void delivery_reset_told(struct delivery *d, struct event_node *n);
+/* The numbers of every stream begin at 0 again: messages that waited for an earlier one are delivered. Streams of which nothing is
+ * left to know are forgotten. */
+void delivery_renumber(struct delivery *d);
 /* A restart: everything undelivered is gone, every stream begins at 0. */
 void delivery_restart(struct delivery *d);
 

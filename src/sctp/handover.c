@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define MAGIC 0x6f686c73u /* "slho" */
-#define VERSION 3u
+#define VERSION 4u
 #define HEADER 24
 
 /* What is copied whole must be the same on both sides. */
@@ -692,6 +692,8 @@ static struct event_node *node_of(sluice_sctp *a, uint8_t type, uint16_t stream)
 		return &a->streams_added;
 	case SLUICE_SCTP_MTU:
 		return &a->mtu_changed;
+	case SLUICE_SCTP_RENUMBERED:
+		return &a->renumbered;
 	case SLUICE_SCTP_RESET_IN:
 		return &a->reset_in_all;
 	case SLUICE_SCTP_RESET_OUT:

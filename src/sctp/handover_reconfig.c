@@ -50,9 +50,10 @@ void handover_reconfig(struct blob *b, sluice_sctp *a) {
 	FIELD(r->add_outgoing), FIELD(r->add_incoming), FIELD(r->peer_seq);
 	for (int i = 0; i < 2; i++) {
 		FIELD(r->answers[i].seq), FIELD(r->answers[i].result);
-		FLAG(r->answers[i].due);
+		FLAG(r->answers[i].due), FLAG(r->answers[i].tsns);
 	}
 	FLAG(r->outstanding), FLAG(r->deferred);
+	FIELD(r->renumber), FIELD(r->renumber_seq), FIELD(r->renumbered_at);
 	FIELD(r->deferred_seq), FIELD(r->deferred_tsn), FIELD(deferred), FIELD(requests);
 	r->deferred_streams = ids(b, a, r->deferred_streams, deferred);
 	if (b->reading)
@@ -63,7 +64,7 @@ void handover_reconfig(struct blob *b, sluice_sctp *a) {
 	resets(b, a, &r->wanted, TX_RESET_WANTED);
 	resets(b, a, &r->asked, TX_RESET_SENT);
 	bool reset = r->outstanding && r->type == WIRE_PARAM_OUTGOING_RESET;
-	refuse(b, r->all > TX_RESET_SENT || r->request_asked > requests ||
+	refuse(b, r->renumber > RENUMBER_ANSWERED || r->all > TX_RESET_SENT || r->request_asked > requests ||
 	                  (reset && !r->asked.count && r->all != TX_RESET_SENT) || 2 * r->asked.count > PMTU_LEAST ||
 	                  2 * r->request_asked > PMTU_LEAST);
 }

@@ -155,6 +155,8 @@ static bool chunk_reserve(sluice_sctp *a) {
  * together with what is left of those that were begun before it. A sixteenth more: what fragments may cost the peer beside
  * their payload. */
 static bool may_begin(const sluice_sctp *a, const struct tx_message *m) {
+	if (__builtin_expect(reconfig_holds_data(a), 0) && !m->begun)
+		return false;
 	if (!a->interleaving || m->begun || a->out.begun_left == 0 || m->len <= association_payload_max(a))
 		return true;
 	uint64_t parts = a->out.begun_left + m->len;

@@ -552,6 +552,13 @@ static void drop_fragments(struct reassembly *r) {
 	ring_account(r);
 }
 
+void reassembly_renumber(struct reassembly *r) {
+	cut_off(r, SLUICE_ABANDONED);
+	drop_fragments(r);
+	interleaved_drop(&r->interleaved, SLUICE_ABANDONED);
+	delivery_renumber(&r->to);
+}
+
 void reassembly_restart(struct reassembly *r, int error) {
 	cut_off(r, error);
 	drop_fragments(r);

@@ -92,6 +92,8 @@ void reassembly_relieve(struct reassembly *r);
 int reassembly_reset_stream(struct reassembly *r, uint16_t stream);
 /* The same with every stream on which something came since its last reset. Costs what they cost, and nothing is left of them. */
 void reassembly_reset_all(struct reassembly *r);
+/* An SSN/TSN reset: what is whole is delivered, what is not never will be, and every stream's numbers begin at 0. */
+void reassembly_renumber(struct reassembly *r);
 /* A restart or the end: everything undelivered is gone, every stream begins at 0. Messages of which parts were delivered end with
  * this error. */
 void reassembly_restart(struct reassembly *r, int error);

@@ -301,7 +301,7 @@ static bool begin_incoming_reset(sluice_sctp *a) {
 /* Takes what there is into the next request; false: nothing. */
 static bool next_request(sluice_sctp *a) {
 	struct reconfig *r = &a->reconfig;
-	if (!input_state_in(a, IN(ESTABLISHED)))
+	if (!input_state_in(a, IN(ESTABLISHED)) || r->renumber != RENUMBER_NONE)
 		return false;
 	if (a->out.drained > 0) {
 		take_drained(a);
@@ -368,8 +368,10 @@ void reconfig_write_request(sluice_sctp *a, struct writer *w) {
 
 void reconfig_timeout(sluice_sctp *a) {
 	timer_stop(a, TIMER_RECONFIG);
-	if (!a->reconfig.outstanding)
+	if (!a->reconfig.outstanding) {
+		a->reconfig.renumber = RENUMBER_NONE; /* no repetition came, so the answer has arrived */
 		return;
+	}
 	if (a->reconfig.retries++ > 0) { /* the first expiry may follow an "in progress", which is an answer */
 		if (association_count_error(a))
 			return;
@@ -423,7 +425,8 @@ static void incoming_reset_done(struct reconfig *r, int error) {
 	if (error)
 		r->list_max = 0;
 	r->request_count -= asked;
-	memmove(r->requests, r->requests + asked, r->request_count * sizeof *r->requests);
+	if (r->request_count > 0)
+		memmove(r->requests, r->requests + asked, r->request_count * sizeof *r->requests);
 }
 
 static void streams_added(sluice_sctp *a, int error) {
@@ -515,18 +518,29 @@ static void respond(sluice_sctp *a, uint32_t seq, uint32_t result) {
 		r->answers[1] = r->answers[0];
 		answer = &r->answers[0];
 	}
-	*answer = (struct reconfig_answer){.seq = seq, .result = result, .due = true};
+	bool tsns = answer->seq == seq && answer->tsns;
+	*answer = (struct reconfig_answer){.seq = seq, .result = result, .due = true, .tsns = tsns};
 	a->pending |= PENDING_RECONFIG_RESPONSE;
 }
 
+/* RFC 6525, 4.4: the TSN that we send next, and the one that the peer must send next. Of an answer that is given again when data
+ * travels already: the first one on either side that is not acknowledged. */
+static void next_tsns(const sluice_sctp *a, struct wire_reconfig *p) {
+	p->has_tsns = true;
+	p->sender_next_tsn = (uint32_t)(a->sent.cum + 1);
+	p->receiver_next_tsn = (uint32_t)(a->map.cum + 1);
+}
+
 void reconfig_write_response(sluice_sctp *a, struct writer *w) {
-	if (writer_room(w) < 28)
+	if (writer_room(w) < 4 + 2 * 20)
 		return;
 	uint8_t *chunk = wire_chunk_begin(w, WIRE_RE_CONFIG, 0);
 	for (int i = 1; i >= 0; i--) {
 		struct reconfig_answer *answer = &a->reconfig.answers[i];
 		struct wire_reconfig p = {
 			.type = WIRE_PARAM_RECONFIG_RESPONSE, .response_seq = answer->seq, .result = answer->result};
+		if (answer->tsns && answer->result == WIRE_RESULT_PERFORMED)
+			next_tsns(a, &p);
 		if (answer->due)
 			wire_reconfig_write(w, &p);
 		answer->due = false;
@@ -569,14 +583,82 @@ static void perform_deferred(sluice_sctp *a) {
 		respond(a, r->deferred_seq, WIRE_RESULT_PERFORMED);
 }
 
+/* ---- an SSN/TSN reset ---- */
+
+/* RFC 6525, 5.2.4, G1 to G5. Nothing of ours is outstanding, so G2, the TSN behind the highest that we sent, changes nothing, and G3
+ * acknowledges nothing. */
+static void renumber(sluice_sctp *a) {
+	struct reconfig *r = &a->reconfig;
+	/* G1: the peer's next TSN "SHOULD be the smallest TSN not acknowledged by the receiver of the request plus 2^31". G4: what is
+	 * missing below is not waited for. */
+	reassembly_renumber(&a->in);
+	tsnmap_forward(&a->map, a->map.cum + (UINT64_C(1) << 31));
+	a->duplicate_count = 0;
+	a->acks.early_sent = a->acks.early_count;
+	timer_stop(a, TIMER_SACK);
+	/* G5: "The next expected and outgoing SSNs MUST be reset to 0 for all incoming and outgoing streams." */
+	for (struct tx_stream *s; (s = outgoing_take_used(&a->out));)
+		s->next_mid[0] = s->next_mid[1] = 0;
+	r->renumber = RENUMBER_ANSWERED;
+	r->renumbered_at = a->map.cum;
+	/* Long enough for a repetition of the request, if the answer should be lost. */
+	timer_start(a, TIMER_RECONFIG, 2 * a->rto.rto > a->config.rto_initial ? 2 * a->rto.rto : a->config.rto_initial);
+	respond(a, r->renumber_seq, WIRE_RESULT_PERFORMED);
+	event_push(&a->events, &a->renumbered);
+}
+
+/* What was begun has gone to its end and was acknowledged: RFC 6525, 5.1.4, wants the same of the peer before it asks. */
+static bool all_acknowledged(const sluice_sctp *a) {
+	return outstanding_count(&a->sent) == 0 && a->out.begun_left == 0;
+}
+
+static void peer_knows_numbers(sluice_sctp *a) {
+	if (a->reconfig.renumber != RENUMBER_ANSWERED)
+		return;
+	a->reconfig.renumber = RENUMBER_NONE;
+	timer_stop(a, TIMER_RECONFIG);
+}
+
+static void renumber_progress(sluice_sctp *a) {
+	struct reconfig *r = &a->reconfig;
+	if (r->renumber == RENUMBER_ANSWERED && a->map.highest > r->renumbered_at)
+		peer_knows_numbers(a);
+	if (r->renumber != RENUMBER_DRAINING)
+		return;
+	if (!answer_find(r, r->renumber_seq))
+		r->renumber = RENUMBER_NONE; /* the peer has gone on to other requests */
+	else if (all_acknowledged(a))
+		renumber(a);
+}
+
+/* A message that the app gives piece by piece has no end that could be waited for. */
+static uint32_t tsn_reset(sluice_sctp *a, const struct wire_reconfig *p) {
+	struct reconfig *r = &a->reconfig;
+	if (!input_state_in(a, IN(ESTABLISHED)) || a->out.parts)
+		return WIRE_RESULT_DENIED;
+	if (r->outstanding)
+		return WIRE_RESULT_IN_PROGRESS_OTHER;
+	r->renumber = RENUMBER_DRAINING;
+	r->renumber_seq = p->request_seq;
+	return WIRE_RESULT_IN_PROGRESS;
+}
+
+/* ---- the other requests ---- */
+
+/* The result that refuses the list; 0: none. RFC 6525, 4.4, "Error - Wrong SSN": a stream that there is not. */
+static uint32_t list_fault(const struct wire_reconfig *p, uint16_t streams) {
+	for (size_t i = 0; i < p->stream_count; i++)
+		if (wire_reconfig_stream(p, i) >= streams)
+			return WIRE_RESULT_WRONG_SSN;
+	return p->stream_count > RECONFIG_STREAMS_MAX ? WIRE_RESULT_DENIED : 0;
+}
+
 /* Remembers the request; it is done at once or when its data is there. */
 static uint32_t outgoing_reset(sluice_sctp *a, const struct wire_reconfig *p) {
 	struct reconfig *r = &a->reconfig;
-	if (p->stream_count > RECONFIG_STREAMS_MAX)
-		return WIRE_RESULT_DENIED;
-	for (size_t i = 0; i < p->stream_count; i++)
-		if (wire_reconfig_stream(p, i) >= a->inbound)
-			return WIRE_RESULT_WRONG_SSN;
+	uint32_t bad = list_fault(p, a->inbound);
+	if (bad)
+		return bad;
 	env_free(a->env, r->deferred_streams);
 	r->deferred_streams = NULL;
 	r->deferred = false;
@@ -599,11 +681,9 @@ static uint32_t outgoing_reset(sluice_sctp *a, const struct wire_reconfig *p) {
 /* RFC 6525, 5.2.3: the peer asks us to reset our direction. A stream that we never sent on is reset like the others, but what the
  * peer may make us remember of such streams is bounded. */
 static uint32_t incoming_reset(sluice_sctp *a, const struct wire_reconfig *p) {
-	if (p->stream_count > RECONFIG_STREAMS_MAX)
-		return WIRE_RESULT_DENIED;
-	for (size_t i = 0; i < p->stream_count; i++)
-		if (wire_reconfig_stream(p, i) >= a->outbound)
-			return WIRE_RESULT_WRONG_SSN;
+	uint32_t bad = list_fault(p, a->outbound);
+	if (bad)
+		return bad;
 	if (p->stream_count == 0)
 		want_all(a);
 	for (size_t i = 0; i < p->stream_count; i++) {
@@ -617,6 +697,8 @@ static uint32_t incoming_reset(sluice_sctp *a, const struct wire_reconfig *p) {
 
 static uint32_t add_incoming_side(sluice_sctp *a, const struct wire_reconfig *p) {
 	/* The peer adds outgoing streams, so we take more; RFC 6525, 5.2.5. */
+	if (p->new_streams == 0)
+		return WIRE_RESULT_NOTHING_TO_DO;
 	if ((uint32_t)a->inbound + p->new_streams > a->config.inbound_streams)
 		return WIRE_RESULT_DENIED;
 	a->inbound = (uint16_t)(a->inbound + p->new_streams);
@@ -642,8 +724,8 @@ static uint32_t handle_request(sluice_sctp *a, const struct wire_reconfig *p) {
 		return add_incoming_side(a, p);
 	case WIRE_PARAM_ADD_INCOMING:
 		return add_outgoing_side(a, p);
-	default: /* a TSN reset: channels never need it */
-		return WIRE_RESULT_DENIED;
+	default:
+		return tsn_reset(a, p);
 	}
 }
 
@@ -662,7 +744,9 @@ static void request(sluice_sctp *a, const struct wire_reconfig *p) {
 	} else if (p->request_seq == r->peer_seq) {
 		r->taken++;
 		r->peer_seq++;
+		peer_knows_numbers(a);
 		respond(a, p->request_seq, handle_request(a, p));
+		answer_find(r, p->request_seq)->tsns = p->type == WIRE_PARAM_TSN_RESET;
 	} else {
 		/* The answer names the number that was asked, and the memory of the last good one stays. */
 		uint8_t bytes[32];
@@ -678,6 +762,7 @@ static void request(sluice_sctp *a, const struct wire_reconfig *p) {
 		association_reply(a, a->peer_tag, bytes, writer_len(&w));
 	}
 	perform_deferred(a);
+	renumber_progress(a);
 }
 
 void reconfig_chunk(sluice_sctp *a, const struct wire_chunk *c) {
@@ -704,6 +789,7 @@ void reconfig_chunk(sluice_sctp *a, const struct wire_chunk *c) {
 
 void reconfig_progress(sluice_sctp *a) {
 	perform_deferred(a);
+	renumber_progress(a);
 	if (!a->reconfig.outstanding && input_state_in(a, IN(ESTABLISHED)) && something_waits(a))
 		a->pending |= PENDING_RECONFIG;
 }

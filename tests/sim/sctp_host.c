@@ -89,6 +89,9 @@ static void note(struct sctp_host *h, const sluice_sctp_event *e) {
 		h->mtu_events++;
 		h->last_mtu = e->count;
 		break;
+	case SLUICE_SCTP_RENUMBERED:
+		h->renumbered++;
+		break;
 	}
 }
 

@@ -26,7 +26,7 @@ struct sctp_host {
 	size_t kept_count, kept_capacity;
 
 	/* What happened. Times are of the first such event, SLUICE_NEVER before. */
-	unsigned connected, ended, restarted, reset_in, reset_out, streams_added, writable, buffered_low;
+	unsigned connected, ended, restarted, reset_in, reset_out, streams_added, writable, buffered_low, renumbered;
 	uint64_t connected_at, ended_at, first_message_at, last_message_at, reset_out_at;
 	int end_error, reset_out_error, streams_added_error;
 	char end_text[128];
