@@ -162,11 +162,14 @@ static bool completed(const struct ice *ice) {
 	return ice->selected->session == s && ice->selected->nominated && s->remote_done && s->gathered && all_checked(s);
 }
 
-/* No pair is left that works: everything is tried again, the failed ones too. */
+/* No pair is left that works: everything is tried again, the failed ones too, and those whose consent expired while better ones were
+ * asked in their place. */
 static void start_over(struct ice *ice, uint64_t now) {
 	struct session *s = ice->current;
 	for (size_t i = 0; i < s->pair_count; i++) {
 		struct pair *p = s->pairs[i];
+		if (p->state == ICE_PAIR_SUCCEEDED)
+			pair_fail(ice, p);
 		if (p->state == ICE_PAIR_FAILED || p->state == ICE_PAIR_FROZEN)
 			pair_state(p, ICE_PAIR_WAITING);
 	}
@@ -209,8 +212,10 @@ static void settle_state(struct ice *ice, uint64_t now) {
 void settle(struct ice *ice, uint64_t now) {
 	for (int rounds = 0; ice->dirty && rounds < 4; rounds++) {
 		ice->dirty = false;
-		if (ice->state == ICE_CLOSED || ice->state == ICE_FAILED)
+		if (ice->state == ICE_CLOSED || ice->state == ICE_FAILED) {
+			ice->current->nominate_at = SLUICE_NEVER; /* a time that passes in vain would never let the driver sleep */
 			return;
+		}
 		struct pair *p = consent_choose(ice, now);
 		if (p != ice->selected)
 			select_pair(ice, p, now);

@@ -27,11 +27,13 @@ bool consent_expired(const struct ice *ice, const struct pair *p, uint64_t now) 
 	return p != ice->selected && p->unanswered_since != SLUICE_NEVER && now - p->unanswered_since >= SPARE_TIMEOUT;
 }
 
+/* One that fell silent keeps no other one from being asked. */
 static bool is_spare(const struct ice *ice, const struct pair *p) {
 	unsigned better = 0;
 	for (size_t i = 0; i < p->session->pair_count; i++) {
 		const struct pair *q = p->session->pairs[i];
-		better += q->state == ICE_PAIR_SUCCEEDED && q != ice->selected && q->priority > p->priority;
+		better += q->state == ICE_PAIR_SUCCEEDED && q != ice->selected && q->priority > p->priority &&
+		          consent_alive(ice, q, ice->latest);
 	}
 	return better < SPARES;
 }
@@ -44,7 +46,8 @@ void consent_schedule(struct ice *ice, struct pair *p, uint64_t now) {
 		uint64_t most = p == ice->selected ? REPEAT_MAX : REPEAT_MAX_SPARE;
 		at = now + clamp(REPEAT_MIN << (p->tries < 12 ? p->tries / 3 : 4), 2 * p->rtt, most);
 	} else if (p == ice->selected || p->nominated) {
-		at = now + randomised(ice, ice->config.consent_interval);
+		/* One that is taken into use, and was asked less often before, may be due at once. */
+		at = p->last_answer + randomised(ice, ice->config.consent_interval);
 	} else {
 		at = is_spare(ice, p) ? now + randomised(ice, ice->config.keepalive) : SLUICE_NEVER;
 	}
@@ -99,12 +102,27 @@ static bool proven(const struct ice *ice, const struct pair *p, uint64_t now) {
 	return p->last_answer > s->unanswered_since;
 }
 
+static uint64_t last_sign(const struct ice *ice, const struct pair *p) {
+	return ice->config.lite ? p->last_request : p->last_answer;
+}
+
+/* RFC 7675, 5.1: consent expires 30 s after the last valid answer, and then nothing more may be sent there. */
+static bool has_consent(const struct ice *ice, const struct pair *p, uint64_t now) {
+	return now - last_sign(ice, p) < ice->config.failed_after;
+}
+
+/* May it be used? Of the pair in use consent_advance says when its consent has expired. One that is not asked because there are better
+ * ones works, or does not; nobody knows, and another check has to tell. */
+static bool is_usable(const struct ice *ice, const struct pair *p, uint64_t now) {
+	return p->state == ICE_PAIR_SUCCEEDED && (p == ice->selected || has_consent(ice, p, now));
+}
+
 struct pair *consent_choose(struct ice *ice, uint64_t now) {
 	struct session *s = ice->current;
 	struct pair *best = NULL;
 	for (size_t i = 0; i < s->pair_count; i++) {
 		struct pair *p = s->pairs[i];
-		if (p->state == ICE_PAIR_SUCCEEDED && proven(ice, p, now) && better(ice, p, best, now))
+		if (is_usable(ice, p, now) && proven(ice, p, now) && better(ice, p, best, now))
 			best = p;
 	}
 	if (best || !ice->before)
@@ -114,7 +132,7 @@ struct pair *consent_choose(struct ice *ice, uint64_t now) {
 		return ice->selected;
 	for (size_t i = 0; i < ice->before->pair_count; i++) {
 		struct pair *p = ice->before->pairs[i];
-		if (p->state == ICE_PAIR_SUCCEEDED && better(ice, p, best, now))
+		if (is_usable(ice, p, now) && better(ice, p, best, now))
 			best = p;
 	}
 	return best;
@@ -135,10 +153,6 @@ static uint64_t silent_at(const struct ice *ice, const struct pair *p) {
 
 bool consent_silent(const struct ice *ice, const struct pair *p, uint64_t now) {
 	return now >= silent_at(ice, p);
-}
-
-static uint64_t last_sign(const struct ice *ice, const struct pair *p) {
-	return ice->config.lite ? p->last_request : p->last_answer;
 }
 
 void consent_doubt(struct ice *ice) {
@@ -181,8 +195,7 @@ void consent_advance(struct ice *ice, uint64_t now) {
 	struct pair *p = ice->selected;
 	if (!p)
 		return;
-	if (now - last_sign(ice, p) >= ice->config.failed_after) {
-		/* RFC 7675, 5.1: consent expires 30 s after the last valid answer, and then nothing more may be sent there. */
+	if (!has_consent(ice, p, now)) {
 		pair_fail(ice, p);
 		if (!consent_choose(ice, now))
 			event_state(ice, ICE_FAILED);
