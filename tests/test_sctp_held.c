@@ -426,9 +426,10 @@ START_TEST(test_a_window_full_of_unfinished_messages_ends_the_association_in_the
 		ck_assert_uint_eq(sluice_sctp_state(f.s.sctp), SLUICE_SCTP_ESTABLISHED);
 		f.s.now += SLUICE_S;
 		f.tsn = next;
-		give_i_data(&f, (uint16_t)((next - f.s.tsn) % 24), 0, (next - f.s.tsn) / 24, 0, 1000);
+		for (unsigned k = 0; k < 3 && !f.ended; k++)
+			give_i_data(&f, (uint16_t)((f.tsn - f.s.tsn) % 24), 0, (f.tsn - f.s.tsn) / 24, 0, 1000);
 		flush(&f);
-		ck_assert(n >= 29 || !f.ended);
+		ck_assert(n >= 24 || !f.ended); /* the flood itself took some seconds */
 	}
 	ck_assert(f.ended);
 	const char *text;

@@ -53,13 +53,11 @@ static bool window_takes(const sluice_sctp *a, uint64_t tsn, uint32_t len) {
 
 static void window_refuses(sluice_sctp *a, struct packet *p, uint64_t tsn) {
 	a->stats.window_drops++;
-	if (tsn != a->map.cum + 1 || a->window->with_app > 0) {
+	if (a->window->with_app > 0)
 		a->shut_since = 0;
-		return;
-	}
-	if (a->shut_since == 0)
+	else if (a->shut_since == 0 && tsn == a->map.cum + 1)
 		a->shut_since = a->now;
-	if (a->now - a->shut_since < SHUT_PATIENCE)
+	if (a->shut_since == 0 || a->now - a->shut_since < SHUT_PATIENCE)
 		return;
 	association_fail(a, SLUICE_LIMIT, WIRE_CAUSE_OUT_OF_RESOURCE, false, "unfinished messages fill the window of %llu bytes",
 	                 (unsigned long long)a->rwnd.size);
