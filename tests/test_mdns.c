@@ -50,9 +50,10 @@ static void world_free(struct world *w) {
 	sluice_env_free(w->env);
 }
 
+/* As many turns of the loop as milliseconds, too: a machine that is busy with others takes longer for the same work. */
 static void wait_ms(struct world *w, uint64_t ms) {
 	uint64_t end = sluice_now() + ms * SLUICE_MS;
-	while (sluice_now() < end) {
+	for (uint64_t turns = 0; turns < ms || sluice_now() < end; turns++) {
 		ev_run(sluice_loop_ev(w->loop), EVRUN_NOWAIT);
 		usleep(1000);
 	}
