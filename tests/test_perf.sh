@@ -112,6 +112,19 @@ run 0 --help
 grep -q perf "$out" || fail '--help does not name perf'
 run 0 --version
 grep -q '^sluice [0-9]*\.[0-9]*\.[0-9]*$' "$out" || fail '--version'
+run 0 help
+grep -q '^  serve ' "$out" || fail 'help'
+for command in cat echo perf probe receive send serve; do
+	run 0 $command --help
+	cp "$out" "$scratch/help"
+	grep -q "^Usage: sluice $command" "$scratch/help" || fail "$command --help"
+	run 0 help $command
+	cmp "$out" "$scratch/help" || fail "help $command"
+	[ -f "src/tools/sluice-$command.1" ] || fail "$command has no man page"
+	[ $command = send ] && continue # "help" may be a file
+	run 0 $command help
+	cmp "$out" "$scratch/help" || fail "$command help"
+done
 run 0 perf --help
 for option in --max-retransmits --cc --trace --listen; do
 	grep -q -- "^  $option" "$out" || fail "perf --help does not name $option"
@@ -123,6 +136,9 @@ wrong() {
 	[ ! -s "$out" ] || fail "sluice $*: wrote to stdout"
 }
 wrong
+wrong help nonsense
+wrong help perf more
+wrong perf help more
 wrong nonsense
 wrong --nonsense
 wrong perf --nonsense

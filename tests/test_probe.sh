@@ -65,7 +65,7 @@ grep -q 'sees 127.0.0.1:' "$out" && grep -q 'no NAT' "$out" || { cat "$out"; fai
 run 0 probe $here --turn "turn:127.0.0.1:$turn" --username u --credential c
 grep -q 'over udp: relays at 127.0.0.1:' "$out" && grep -q 'over tcp: relays at 127.0.0.1:' "$out" || { cat "$out"; fail 'TURN'; }
 run 1 probe $here --timeout 2 --turn "turn:127.0.0.1:$turn" --username u --credential wrong
-grep -q 'over udp: .*401' "$out" || { cat "$out"; fail 'a wrong credential'; }
+grep -q 'over udp: the server does not take this --username and --credential (401)' "$out" || { cat "$out"; fail 'a wrong credential'; }
 
 # Two ends that meet at the relay alone.
 relay="--relay-only --turn turn:127.0.0.1:$turn"

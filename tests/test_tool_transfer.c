@@ -320,6 +320,22 @@ START_TEST(test_what_is_there_is_replaced_by_force_only) {
 }
 END_TEST
 
+START_TEST(test_force_does_not_let_one_file_of_a_transfer_replace_another_one) {
+	set_up();
+	char *paths[] = {make_file(w.source, "f", 5000, 1), make_file(w.folder, "f", 5000, 2), make_file(w.source, "g", 10, 1)};
+	make_file(w.target, "f", 5000, 3);
+	transfer(paths, 3, true);
+	ck_assert_uint_eq(w.sent.events[TRANSFER_FILE_DONE], 2);
+	ck_assert_uint_eq(w.sent.events[TRANSFER_FILE_FAILED], 1);
+	ck_assert_uint_eq(w.received.events[TRANSFER_FILE_DONE], 2);
+	ck_assert_ptr_nonnull(strstr(w.sent.reason, "came before"));
+	ck_assert(same(paths[0], path_in(w.target, "f")));
+	ck_assert_arrived("g");
+	unlink(paths[1]);
+	tear_down();
+}
+END_TEST
+
 START_TEST(test_the_same_file_is_not_sent_again) {
 	set_up();
 	char *paths[] = {make_file(w.source, "a", 100000, 1)};
@@ -545,7 +561,8 @@ END_TEST
 
 SUITE("transfer", test_files_of_every_size_arrive_with_their_names_and_times, test_a_transfer_that_broke_anywhere_goes_on_there,
       test_a_part_with_other_bytes_is_not_gone_on_with, test_a_part_of_another_file_or_without_its_state_is_not_gone_on_with,
-      test_a_longer_part_is_not_gone_on_with, test_what_is_there_is_replaced_by_force_only, test_the_same_file_is_not_sent_again,
+      test_a_longer_part_is_not_gone_on_with, test_what_is_there_is_replaced_by_force_only,
+      test_force_does_not_let_one_file_of_a_transfer_replace_another_one, test_the_same_file_is_not_sent_again,
       test_a_file_that_cannot_be_sent_is_told_and_the_next_one_follows, test_a_file_that_shrinks_is_given_up,
       test_a_flipped_bit_is_found_by_the_hash, test_two_transfers_of_one_file_do_not_meet_in_one_part,
       test_no_name_leads_out_of_the_folder, test_a_file_whose_name_is_no_utf_8_arrives_under_one_that_is,

@@ -14,16 +14,17 @@ struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
 	const char *what;
+	bool takes_names; /* so that "help" may be a file */
 };
 
 static const struct command commands[] = {
-	{"cat", cat_main, "join two terminals or pipelines by a channel"},
-	{"echo", echo_main, "send back what comes: a peer for scripts"},
-	{"perf", perf_main, "measure throughput, latency and set-up time between two peers"},
-	{"probe", probe_main, "show what the network of this host allows"},
-	{"receive", receive_main, "take files that another end sends"},
-	{"send", send_main, "send files, checked and resumable"},
-	{"serve", serve_main, "a page for browsers: echo, chat, files, throughput; and a meeting point"},
+	{"cat", cat_main, "join two terminals or pipelines by a channel", false},
+	{"echo", echo_main, "send back what comes: a peer for scripts", false},
+	{"perf", perf_main, "measure throughput, latency and set-up time between two peers", false},
+	{"probe", probe_main, "show what the network of this host allows", false},
+	{"receive", receive_main, "take files that another end sends", false},
+	{"send", send_main, "send files, checked and resumable", true},
+	{"serve", serve_main, "a page for browsers: echo, chat, files, throughput; and a meeting point", false},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 
@@ -41,7 +42,7 @@ static int print_help(void) {
 	printf("Usage: sluice COMMAND [OPTION]...\n\nWebRTC data channels from the command line.\n\nCommands:\n");
 	for (size_t i = 0; i < COMMANDS; i++)
 		printf("  %-8s %s\n", commands[i].name, commands[i].what);
-	printf("\n  --help      this text; 'sluice COMMAND --help' tells about one command\n"
+	printf("\n  --help      this text; 'sluice COMMAND --help' or 'sluice help COMMAND' tells about one command\n"
 	       "  --version   the version\n");
 	return EXIT_OK;
 }
@@ -49,6 +50,34 @@ static int print_help(void) {
 static int print_version(void) {
 	printf("sluice %s\n", VERSION(SLUICE_VERSION_MAJOR, SLUICE_VERSION_MINOR, SLUICE_VERSION_PATCH));
 	return EXIT_OK;
+}
+
+static const struct command *find(const char *name) {
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static int unknown(const char *name) {
+	return usage_error("", "unknown %s '%s'", *name == '-' ? "option" : "command", name);
+}
+
+static int help_on(const struct command *c) {
+	char name[16], option[] = "--help";
+	char *argv[] = {name, option, NULL};
+	snprintf(name, sizeof name, "%s", c->name);
+	return c->run(2, argv);
+}
+
+/* "sluice help" and "sluice help COMMAND". */
+static int help(int argc, char **argv) {
+	const struct command *c = argc > 2 ? find(argv[2]) : NULL;
+	if (argc > 3)
+		return usage_error("", "unexpected argument '%s'", argv[3]);
+	if (argc > 2 && !c)
+		return unknown(argv[2]);
+	return c ? help_on(c) : print_help();
 }
 
 static int run(int argc, char **argv) {
@@ -59,10 +88,14 @@ static int run(int argc, char **argv) {
 		return print_help();
 	if (strcmp(name, "--version") == 0)
 		return print_version();
-	for (size_t i = 0; i < COMMANDS; i++)
-		if (strcmp(commands[i].name, name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
-	return usage_error("", "unknown %s '%s'", *name == '-' ? "option" : "command", name);
+	if (strcmp(name, "help") == 0)
+		return help(argc, argv);
+	const struct command *c = find(name);
+	if (!c)
+		return unknown(name);
+	if (argc == 3 && !c->takes_names && strcmp(argv[2], "help") == 0)
+		return help_on(c);
+	return c->run(argc - 1, argv + 1);
 }
 
 int main(int argc, char **argv) {

@@ -68,11 +68,46 @@ static int gather_all(struct probe *p) {
 
 /* ---- TURN: a peer of its own for each way to each server -------------------------------------------------------------- */
 
+/* What the numbers of a TURN server mean for who gave the options (RFC 8489, 14.8; RFC 8656, 18.1). */
+static const char *meaning_of(unsigned code) {
+	switch (code) {
+	case 401:
+	case 441:
+		return "the server does not take this --username and --credential";
+	case 403:
+		return "the server forbids relaying";
+	case 437:
+		return "the server still holds an earlier allocation of this port; try again in a minute";
+	case 486:
+		return "the server gives this user no more relays";
+	case 508:
+		return "the server has no relay to give";
+	case 420:
+	case 440:
+	case 442:
+	case 443:
+		return "the server has no relays of this address family or transport";
+	default:
+		return NULL;
+	}
+}
+
+/* "TURN server HOST: REFUSED (401)": the number at the end stands for a sentence, if we know one. */
+static void keep_reason(struct probe_turn *t, const char *reason) {
+	const char *open = strrchr(reason, '(');
+	unsigned code = open ? (unsigned)strtoul(open + 1, NULL, 10) : 0;
+	const char *meaning = meaning_of(code);
+	if (meaning)
+		snprintf(t->why, sizeof t->why, "%s (%u)", meaning, code);
+	else
+		snprintf(t->why, sizeof t->why, "%s", reason);
+}
+
 static void on_turn_log(void *ctx, enum sluice_log_level level, const char *line) {
 	struct probe_turn *t = ctx;
 	const char *reason = strstr(line, "TURN server");
 	if (reason || level <= SLUICE_LOG_WARN)
-		snprintf(t->why, sizeof t->why, "%s", reason ? reason : line);
+		keep_reason(t, reason ? reason : line);
 	if (options_say(&t->probe->options, level == SLUICE_LOG_DEBUG ? 2 : 1))
 		complain("%s over %s: %s", t->server.url, t->transport, line);
 }

@@ -19,7 +19,7 @@ static const char usage[] =
 	"Takes the files of a 'sluice send'. What is not complete yet is FILE.part; the same command again goes on with it.\n"
 	"\n"
 	"  -o, --output DIR       where they go (the current folder)\n"
-	"  --force                replace files that are there already\n";
+	"  --force                replace files that were there before\n";
 
 struct receive_options {
 	const char *folder;

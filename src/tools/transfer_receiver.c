@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,7 @@ struct file_receiver {
 	crypto_sha256 *hash;
 	uint8_t *buffer; /* SLICE bytes */
 	uint64_t files, done, failed;
+	void *names; /* with force: of what came whole, a tree of strings for tsearch(3) */
 };
 
 /* ---- telling ------------------------------------------------------------------------------------------------------- */
@@ -205,9 +207,31 @@ static void compare(struct file_receiver *r, const struct stat *st) {
 	start_hash(r);
 }
 
+static int compare_names(const void *a, const void *b) {
+	return strcmp(a, b);
+}
+
+/* Two folders of the sender may have a file of the same name. Without force the second meets the first one; with it, it would take its
+ * place, and both would count as received. */
+static bool came_before(const struct file_receiver *r) {
+	return tfind(r->name, (void *const *)&r->names, compare_names) != NULL;
+}
+
+/* False: no memory. */
+static bool remember_name(struct file_receiver *r) {
+	char *name = r->force ? strdup(r->name) : NULL;
+	void *found = name ? tsearch(name, &r->names, compare_names) : NULL;
+	if (found && *(char **)found == name)
+		return true;
+	free(name); /* known already */
+	return found || !r->force;
+}
+
 static void look(struct file_receiver *r) {
 	struct stat st;
-	if (fstatat(r->folder, r->name, &st, AT_SYMLINK_NOFOLLOW))
+	if (came_before(r))
+		refuse(r, "a file of that name came before it, and is not replaced");
+	else if (fstatat(r->folder, r->name, &st, AT_SYMLINK_NOFOLLOW))
 		take_up_part(r);
 	else if (S_ISDIR(st.st_mode))
 		refuse(r, "a folder of that name is there already");
@@ -286,6 +310,10 @@ static bool give_name(struct file_receiver *r) {
 
 static void finish_file(struct file_receiver *r) {
 	bool was_there = r->is_whole;
+	if (!remember_name(r)) {
+		refuse(r, "no memory");
+		return;
+	}
 	if (!was_there) {
 		struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = r->mtime}};
 		futimens(r->fd, times); /* a time that this file system does not know is no reason to fail */
@@ -464,6 +492,7 @@ void file_receiver_free(struct file_receiver *r) {
 		return;
 	close_file(r);
 	close(r->folder);
+	tdestroy(r->names, free);
 	transfer_clear(&r->outbox);
 	free(r->buffer);
 	free(r);
