@@ -141,16 +141,11 @@ START_TEST(test_a_name_that_nobody_has_is_asked_for_three_times_and_given_up) {
 	int fd = open_neighbour(5353);
 	ask_for(&w, "nobody-has-this.local");
 	uint64_t begin = sluice_now();
-	wait_ms(&w, 150);
-	hear(fd, "nobody-has-this.local", &questions, &answers, &id, &last);
-	ck_assert_uint_eq(questions, 2); /* A and AAAA */
-	wait_ms(&w, 350);
-	hear(fd, "nobody-has-this.local", &questions, &answers, &id, &last);
-	ck_assert_uint_eq(questions, 4);
+	KIT_RUN_UNTIL(w.loop, w.loop->mdns);
 	KIT_RUN_UNTIL(w.loop, !w.loop->mdns);
 	ck_assert_uint_ge(sluice_now() - begin, 2900 * SLUICE_MS);
 	hear(fd, "nobody-has-this.local", &questions, &answers, &id, &last);
-	ck_assert_uint_eq(questions, 6);
+	ck_assert_uint_eq(questions, 6); /* A and AAAA, three times */
 	close(fd);
 	world_free(&w);
 }
@@ -370,13 +365,17 @@ static void forge(const struct forged *f, const void *message, size_t len) {
 	close(fd);
 }
 
-static unsigned packets_to(int sniffer, const char *address) {
+/* What came out at the other end: UDP to the address, and to the group. */
+static void sniff(int sniffer, const char *address, unsigned *answers, unsigned *multicasts) {
 	uint8_t packet[2000];
-	unsigned count = 0;
-	in_addr_t to = inet_addr(address);
-	for (ssize_t n; (n = recv(sniffer, packet, sizeof packet, MSG_DONTWAIT)) > 0;)
-		count += n >= 20 && memcmp(packet + 16, &to, 4) == 0;
-	return count;
+	in_addr_t to = inet_addr(address), group = inet_addr("224.0.0.251");
+	*answers = *multicasts = 0;
+	for (ssize_t n; (n = recv(sniffer, packet, sizeof packet, MSG_DONTWAIT)) > 0;) {
+		if (n < 28 || packet[9] != IPPROTO_UDP)
+			continue;
+		*answers += memcmp(packet + 16, &to, 4) == 0;
+		*multicasts += memcmp(packet + 16, &group, 4) == 0;
+	}
 }
 
 static int open_sniffer(void) {
@@ -405,15 +404,17 @@ START_TEST(test_nothing_is_sent_to_who_is_no_neighbour) {
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct world w;
 		publish(&w, name);
-		int sniffer = open_sniffer(), fd = open_neighbour(5353);
+		/* A socket of the test's on this port would get some of what is sent to this machine alone. */
+		int sniffer = open_sniffer();
+		unsigned answers, multicasts;
 		size_t len = dns_write_query(m, name, DNS_A);
 		m[len - 2] |= rows[i].unicast_will_do ? 0x80 : 0;
 		forge(&rows[i].f, m, len);
 		wait_ms(&w, 50);
-		ck_assert_msg(packets_to(sniffer, rows[i].f.from) == rows[i].answers, "row %zu", i);
-		ck_assert_msg(answers_to(fd, name) == rows[i].multicasts, "row %zu: multicasts", i);
+		sniff(sniffer, rows[i].f.from, &answers, &multicasts);
+		ck_assert_msg(answers == rows[i].answers, "row %zu: %u answers", i, answers);
+		ck_assert_msg(multicasts == rows[i].multicasts, "row %zu: %u multicasts", i, multicasts);
 		close(sniffer);
-		close(fd);
 		world_free(&w);
 	}
 }
