@@ -366,6 +366,29 @@ START_TEST(test_a_message_of_the_largest_size_fits_every_window_in_fragments_of_
 }
 END_TEST
 
+START_TEST(test_messages_that_our_sender_mixes_never_fill_a_window) {
+	static const size_t sizes[] = {270, 300, 600, 1200, 2048};
+	for (uint64_t n = sim_first(0); n <= sim_last(79); n++) {
+		struct pair_config c;
+		pair_config_init(&c);
+		c.seed = n;
+		c.no_record = true;
+		c.b.receive_window = 4096u << (n % 4);
+		c.b.max_message_size = c.b.receive_window / 2;
+		c.a.mtu = n % 2 ? 296 : 1188;
+		c.a.high_water = 8u << 20;
+		c.ab.loss = n % 3 ? 0.05 : 0;
+		struct pair p;
+		pair_start(&p, &c);
+		for (uint16_t i = 0; i < 400; i++)
+			pair_send_as(&p, p.a, (sluice_send_info){.stream = i, .unordered = i % 5 == 0}, sizes[(n + i / 200) % 5]);
+		pair_deliver(&p, 600 * SLUICE_S);
+		pair_shutdown(&p, p.a, 20 * SLUICE_S);
+		pair_free(&p);
+	}
+}
+END_TEST
+
 START_TEST(test_the_window_opens_by_a_packet_or_not_at_all) {
 	struct pair_config c;
 	pair_config_init(&c);
@@ -485,5 +508,6 @@ SUITE("sctp held", test_unfinished_i_data_messages_never_take_more_than_twice_th
       test_behind_a_hole_no_more_is_taken_than_lets_the_hole_be_filled,
       test_what_the_app_does_not_read_never_makes_the_window_grow, test_small_messages_to_a_slow_reader_all_arrive,
       test_a_message_of_the_largest_size_fits_every_window_in_fragments_of_every_size,
-      test_the_window_opens_by_a_packet_or_not_at_all, test_a_window_full_of_unfinished_messages_ends_the_association_in_the_end,
-      test_a_peer_that_gives_some_of_them_up_goes_on, test_a_full_window_with_messages_for_the_app_waits_for_ever)
+      test_messages_that_our_sender_mixes_never_fill_a_window, test_the_window_opens_by_a_packet_or_not_at_all,
+      test_a_window_full_of_unfinished_messages_ends_the_association_in_the_end, test_a_peer_that_gives_some_of_them_up_goes_on,
+      test_a_full_window_with_messages_for_the_app_waits_for_ever)

@@ -186,8 +186,7 @@ struct sluice_sctp {
 	/* receiving */
 	struct window *window;
 	struct rwnd rwnd;
-	uint64_t batch_payload; /* new, in this input() ... */
-	int64_t batch_cost;     /* ... and the memory that it took; less than 0: a message that ended freed more */
+	uint64_t batch_payload; /* new, in this input() */
 	uint64_t shut_since;    /* the window is full and the app has nothing that it could release; 0: it is not so */
 	bool rtt_asked;         /* a HEARTBEAT was sent to learn the round trip */
 	struct tsnmap map;

@@ -43,7 +43,7 @@ static bool window_takes(const sluice_sctp *a, uint64_t tsn, uint32_t len) {
 	bool hole = tsn < a->map.highest;
 	if (!hole && w->payload >= a->rwnd.size)
 		return false;
-	w->limit = rwnd_memory(&a->rwnd, !hole ? RWND_NEW : tsn > a->map.cum + 1 ? RWND_HOLE : RWND_NEXT);
+	w->limit = rwnd_memory(&a->rwnd, tsn == a->map.cum + 1 ? RWND_NEXT : hole ? RWND_HOLE : RWND_NEW);
 	return w->held + len <= w->limit;
 }
 
@@ -143,14 +143,12 @@ static bool take_new(sluice_sctp *a, struct packet *p, const struct wire_data *d
 		window_refuses(a, p, tsn);
 		return false;
 	}
-	uint64_t held = a->window->held;
 	int error = add(a, p, d, tsn);
 	if (error) {
 		not_taken(a, p, tsn, error);
 		return false;
 	}
 	a->batch_payload += d->len;
-	a->batch_cost += (int64_t)(a->window->held - held);
 	a->advertised -= min64(d->len, a->advertised);
 	a->shut_since = 0;
 	return true;
@@ -199,16 +197,15 @@ void data_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
 /* The window grows with the path. Who only receives has no round trip of its own and asks for one: once, when there is enough data to
  * make it worth while. */
 static void window_follow(sluice_sctp *a) {
-	uint64_t rtt = rto_least_known(&a->rto), cost = a->batch_cost > 0 ? (uint64_t)a->batch_cost : 0;
+	uint64_t rtt = rto_least_known(&a->rto);
 	if (rtt == 0 && !a->rtt_asked && a->rwnd.size < a->rwnd.max && a->in.to.payload > a->rwnd.initial / 16 &&
 	    a->state == SLUICE_SCTP_ESTABLISHED && !timer_running(a, TIMER_HEARTBEAT_ACK)) {
 		a->rtt_asked = true;
 		a->pending |= PENDING_HEARTBEAT;
 	}
-	if (rwnd_received(&a->rwnd, a->batch_payload, cost, window_take_consumed(a->window), rtt, a->now))
+	if (rwnd_received(&a->rwnd, a->batch_payload, a->window->charged, a->window->consumed, rtt, a->now))
 		sack_at_once(a);
-	a->batch_payload = 0;
-	a->batch_cost = 0;
+	a->batch_payload = a->window->charged = a->window->consumed = 0;
 }
 
 static uint16_t gather_gaps(const sluice_sctp *a, uint8_t *out, size_t max) {

@@ -6,7 +6,7 @@
 
 #define FIRST_BUCKETS 16u
 #define BUCKETS_KEPT 1024u /* of an empty table */
-#define FIRST_SLICES 8u
+#define FIRST_SLICES 4u
 #define SLICES_MAX 65535u
 #define TABLE_SHARE (4 * sizeof(struct partial *)) /* two buckets, and as much that the table outgrew */
 

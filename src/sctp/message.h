@@ -24,7 +24,8 @@ struct window {
 	uint64_t held;               /* bytes of memory that everything received and not yet released takes */
 	uint64_t with_app;           /* of them, those of messages that were delivered */
 	uint64_t payload;            /* bytes of the peer's in all of it */
-	uint64_t consumed;           /* payload that the app has released since window_take_consumed() */
+	uint64_t charged;            /* all that `held` went up by since the owner set it to 0 */
+	uint64_t consumed;           /* payload that the app has released since the owner set it to 0 */
 	uint64_t limit;              /* what `held` must not pass now; whoever lets a chunk in sets it */
 	uint32_t refs;               /* the association and every message */
 	void (*opened)(void *owner); /* called when held shrinks by a release; NULL once the association is gone */
@@ -35,6 +36,7 @@ struct window *window_new(sluice_env *env);
 void window_unref(struct window *w);
 static inline void window_charge(struct window *w, uint64_t bytes) {
 	w->held += bytes;
+	w->charged += bytes;
 }
 static inline void window_discharge(struct window *w, uint64_t bytes) {
 	w->held -= bytes;
@@ -42,11 +44,6 @@ static inline void window_discharge(struct window *w, uint64_t bytes) {
 /* May an array that grows take so much more? */
 static inline bool window_allows(const struct window *w, uint64_t bytes) {
 	return w->held + bytes <= w->limit;
-}
-static inline uint64_t window_take_consumed(struct window *w) {
-	uint64_t consumed = w->consumed;
-	w->consumed = 0;
-	return consumed;
 }
 
 /* The memory behind one slice. */

@@ -53,10 +53,10 @@ bool rwnd_received(struct rwnd *r, uint64_t payload, uint64_t cost, uint64_t con
 }
 
 uint64_t rwnd_free(const struct rwnd *r, uint64_t payload, uint64_t held, uint64_t unread) {
-	bool keeps_up = unread <= r->size / 4;
-	uint64_t left = r->size - min64(payload, r->size), memory = rwnd_memory(r, keeps_up ? RWND_NEW : RWND_PROMISED);
+	uint64_t left = r->size - min64(payload, r->size),
+		 memory = rwnd_memory(r, unread <= r->size / 4 ? RWND_NEW : RWND_PROMISED);
 	uint64_t room = memory - min64(held, memory);
-	if (!keeps_up && r->recent_cost > r->recent_payload && (room < left || r->recent_cost / 5 * 4 > r->recent_payload))
+	if (r->recent_cost > r->recent_payload)
 		room = mul_div64(room, r->recent_payload, r->recent_cost);
 	return min64(room, left);
 }

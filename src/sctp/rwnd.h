@@ -2,27 +2,28 @@
  *
  * Two accounts bound what a peer can make us hold. The peer counts payload (RFC 9260, 6.2.1: a_rwnd less what is outstanding), so payload
  * is what is promised. We pay for memory, and a chunk takes more than its payload: a message of one byte 208 bytes. So there is half as
- * much more of memory than of window, which is room for what bulk costs beside its payload. While the app does not keep up and chunks
- * cost more than that, the promise shrinks to what is left of the memory divided by what the last chunks cost for a byte. As it shrinks
- * too late for what is under way, it leaves a quarter of the window's size out.
+ * much more of memory than of window, which is room for what bulk costs beside its payload. Where chunks cost more than that, the
+ * promise shrinks to what is left of the memory divided by what the last chunks cost for a byte. When the app stops to read it shrinks
+ * too late for what is under way, so then it leaves out a quarter of the window's size.
  *
  *   initial <= size <= max
  *   size - initial is part of env->window_lent, which is at most env->window_budget
- *   memory(what) == what / 8 * size
- *   free == min(size - payload, memory(NEW) - held)                                                     where unread <= size / 4, else
- *           min(size - payload, (memory(PROMISED) - held) * min(1, recent_payload / recent_cost))
+ *   memory(what) == what / 8 * max(size, 32768): a smaller window is used up by what messages cost, whatever their size
+ *   free == min(size - payload, (memory(unread <= size / 4 ? NEW : PROMISED) - held) * min(1, recent_payload / recent_cost))
  *
- *   a chunk with a new highest TSN          is taken while  payload < size and held + its length <= memory(NEW)
- *   one that fills a hole                                                  held + its length <= memory(HOLE)
- *   the one that everything else waits for                                 held + its length <= memory(NEXT)
+ *   a chunk behind a hole    is taken while  held + its length <= memory(NEW)
+ *   one that fills a hole                    held + its length <= memory(HOLE)
+ *   the next one in order                    held + its length <= memory(NEXT)
+ *   and in each case, with a new highest TSN, payload < size
  *
- * A sender who keeps the promise loses nothing, and one who does not makes us hold twice the window at most. What is behind a hole
+ * A sender who keeps the promise loses nothing, and one who does not makes us hold twice the window (or 64 KiB) at most. What is behind a hole
  * is never let in at the cost of the hole: each step keeps some of the memory for what has to come before.
  *
  * No dead-lock: a message has at most 4/5 size (association.c sees to that), and in fragments of 256 bytes or more it takes at most
- * 1.9 times its payload, so it fits memory(NEW) alone. Many that a peer mixes (I-DATA) may fill the window, none of them whole. Then
- * nothing can be done but to wait until the peer gives some up, and in the end to say so (data.c): to let the window grow would leave
- * the memory to whoever wants it.
+ * 1.9 times its payload, so it fits memory(NEW) alone. Of messages that are mixed (I-DATA) our own sender begins no more than fit what
+ * is promised, and that is counted with what they will cost. A peer that begins more may fill the window, and none of them is whole.
+ * Then nothing can be done but to wait until he gives some up, and in the end to say so (data.c): to let the window grow would leave the
+ * memory to whoever wants it.
  *
  * The window follows the path by dynamic right-sizing: a sender that is not held back by the window fills its congestion window, and in
  * slow start doubles that every round trip; so the window follows at four times what the app took off it in a round trip, half of that
@@ -56,8 +57,9 @@ uint64_t rwnd_free(const struct rwnd *r, uint64_t payload, uint64_t held, uint64
 
 /* What a chunk is, and so how much memory may be in use once it is in: in eighths of the window. */
 enum rwnd_chunk { RWND_PROMISED = 10, RWND_NEW = 12, RWND_HOLE = 14, RWND_NEXT = 15 };
+#define RWND_SMALL 32768
 static inline uint64_t rwnd_memory(const struct rwnd *r, enum rwnd_chunk what) {
-	return r->size / 8 * what;
+	return (r->size > RWND_SMALL ? r->size : RWND_SMALL) / 8 * what;
 }
 
 #endif
