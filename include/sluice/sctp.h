@@ -77,8 +77,8 @@ typedef struct sluice_sctp_config {
 	uint16_t inbound_streams;         /* at most; 65535 */
 	uint32_t mtu;                     /* largest SCTP packet in bytes, 296..65520; 1188 */
 	/* Bytes of payload that the peer may have under way or unread here (a_rwnd), 4096..; 2 MiB. At least 5/4 of max_message_size, else
-	 * it is raised to that. What all of it takes in memory is bounded too, by twice the window or 64 KiB; small messages, of which one byte may
-	 * take 208 bytes, fill it by that before. Unfinished messages that fill it for 30 s, so that neither side can go on, end the
+	 * it is raised to that. What all of it takes in memory is bounded too, by twice the window or 64 KiB; small messages, of which one
+	 * byte may take 208 bytes, fill it by that before. Unfinished messages that fill it for 30 s, so that neither side can go on, end the
 	 * association with SLUICE_LIMIT: a peer that mixes large messages (I-DATA) needs a window that holds them together. */
 	uint32_t receive_window;
 	uint32_t max_message_size; /* largest message taken from the peer; 262144. A larger one, or one in more than 65535

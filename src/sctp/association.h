@@ -194,7 +194,8 @@ struct sluice_sctp {
 	uint32_t duplicates[DUPLICATES_MAX];
 	uint16_t duplicate_count;
 	struct sack_policy acks;
-	uint64_t advertised; /* what is left of the a_rwnd of the last SACK */
+	uint64_t advertised;      /* what is left of the a_rwnd of the last SACK */
+	uint64_t advertised_most; /* what it would have been with nothing held */
 
 	struct reconfig reconfig;
 

@@ -16,9 +16,10 @@ uint64_t data_a_rwnd(const sluice_sctp *a) {
 /* What a SACK promises. Silly window (RFC 9260, 6.2; RFC 1122, 4.2.3.3): the edge moves on by a packet at least, or by an eighth of a
  * small window, so that a sender who fills what he is offered does not cut his messages ever smaller. */
 static uint32_t promise(sluice_sctp *a) {
-	uint64_t now_free = data_a_rwnd(a), step = min64(rwnd_free(&a->rwnd, 0, 0, a->window->with_app) / 8, a->cut_mtu);
-	if (now_free < a->advertised || now_free >= a->advertised + step)
+	uint64_t now_free = data_a_rwnd(a), most = rwnd_free(&a->rwnd, 0, 0, a->window->with_app);
+	if (now_free < a->advertised || now_free >= a->advertised + min64(most / 8, a->cut_mtu))
 		a->advertised = now_free;
+	a->advertised_most = most;
 	return (uint32_t)min64(a->advertised, UINT32_MAX);
 }
 
@@ -26,10 +27,10 @@ static uint32_t promise(sluice_sctp *a) {
  * that a slow reader does not cause a SACK for each message (silly window). */
 void data_window_opened(void *association) {
 	sluice_sctp *a = association;
-	if (a->state == SLUICE_SCTP_CLOSED || a->advertised >= a->rwnd.size / 2)
+	if (a->advertised >= a->advertised_most / 2 || a->state == SLUICE_SCTP_CLOSED)
 		return;
 	uint64_t most = rwnd_free(&a->rwnd, 0, 0, a->window->with_app), step = max64(most / 4, min64(most / 2, a->cut_mtu));
-	if (a->advertised >= most / 2 || data_a_rwnd(a) < a->advertised + step)
+	if (data_a_rwnd(a) < a->advertised + step)
 		return;
 	a->pending |= PENDING_SACK;
 	association_touch(a);
@@ -248,7 +249,7 @@ void data_batch_end(sluice_sctp *a, uint32_t packets_with_data) {
 	struct sack_policy *s = &a->acks;
 	window_follow(a);
 	/* Parts are given to the app before they have their size when the window is half full: it may be full of them. */
-	if (data_a_rwnd(a) < a->rwnd.size / 2)
+	if (a->window->held > a->rwnd.size / 2 && data_a_rwnd(a) < a->rwnd.size / 2)
 		reassembly_relieve(&a->in);
 	if (a->state == SLUICE_SCTP_SHUTDOWN_SENT) {
 		shutdown_heard_data(a);

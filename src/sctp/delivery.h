@@ -40,10 +40,14 @@ struct rx_stream *delivery_stream(struct delivery *d, uint16_t id);
 
 /* What the stream itself takes, once: the first message of a stream is charged for it too, so that a message a stream cannot hold more
  * than the window. The state of a stream whose messages were read is no longer the window's. */
-static inline uint32_t delivery_stream_cost(struct rx_stream *s) {
-	uint32_t cost = s->fresh;
+static inline uint16_t delivery_stream_cost(struct rx_stream *s) {
+	uint16_t cost = s->fresh;
 	s->fresh = 0;
 	return cost;
+}
+static inline void delivery_charge_stream(struct rx_stream *s, struct rx_message *m) {
+	if (__builtin_expect(s->fresh, 0))
+		rx_message_charge(m, delivery_stream_cost(s));
 }
 
 void delivery_unordered(struct delivery *d, struct rx_message *m);

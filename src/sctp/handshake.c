@@ -191,7 +191,7 @@ static void take_peer(sluice_sctp *a, uint32_t tag, uint32_t tsn, uint32_t a_rwn
 	a->pace = (struct pace){0};
 	a->duplicate_count = 0;
 	sack_reset(&a->acks, a->config.sack_policy, a->peer_pad);
-	a->advertised = data_a_rwnd(a);
+	a->advertised = a->advertised_most = data_a_rwnd(a);
 	a->probe_interval = 0;
 	a->probe_now = a->held_up = false;
 	/* Messages may have been queued when only our own wish limited the streams. */

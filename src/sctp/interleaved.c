@@ -6,7 +6,8 @@
 
 #define FIRST_BUCKETS 16u
 #define BUCKETS_KEPT 1024u /* of an empty table */
-#define FIRST_SLICES 4u
+#define FIRST_SLICES 4u    /* most messages of which fragments are missing are small; ... */
+#define NEXT_SLICES 16u    /* ... one that is not is of any size */
 #define SLICES_MAX 65535u
 #define TABLE_SHARE (4 * sizeof(struct partial *)) /* two buckets, and as much that the table outgrew */
 
@@ -174,7 +175,7 @@ static uint32_t slices(const struct partial *p) {
 static int message_reserve(struct interleaved *r, struct partial *p, uint32_t slices) {
 	if (slices <= p->capacity)
 		return 0;
-	uint32_t capacity = p->capacity ? p->capacity : FIRST_SLICES;
+	uint32_t capacity = slices <= FIRST_SLICES ? FIRST_SLICES : NEXT_SLICES;
 	while (capacity < slices)
 		capacity *= 2;
 	if (capacity > FIRST_SLICES && !window_allows(r->window, capacity * SLICE_COST))
@@ -367,7 +368,7 @@ static int take(struct interleaved *r, struct rx_stream *s, struct partial *p, u
 	if (s->fresh) {
 		window_charge(r->window, s->fresh);
 		p->charge += s->fresh;
-		p->fresh = (uint16_t)delivery_stream_cost(s);
+		p->fresh = delivery_stream_cost(s);
 	}
 	p->bytes += d->len;
 	r->window->payload += d->len;

@@ -60,7 +60,7 @@ static int add_whole(struct reassembly *r, const struct wire_data *d, sluice_sla
 	if (unordered) {
 		delivery_unordered(&r->to, m);
 	} else {
-		rx_message_charge(m, delivery_stream_cost(s));
+		delivery_charge_stream(s, m);
 		delivery_ordered(&r->to, s, m, serial_unwrap16(d->ssn, s->next));
 	}
 	return 0;
@@ -79,7 +79,7 @@ static int add_whole_interleaved(struct reassembly *r, const struct wire_data *d
 			s->unordered_mid = serial_unwrap(d->mid, s->unordered_mid);
 		delivery_unordered(&r->to, m);
 	} else {
-		rx_message_charge(m, delivery_stream_cost(s));
+		delivery_charge_stream(s, m);
 		delivery_ordered(&r->to, s, m, serial_unwrap(d->mid, s->next));
 		if (s->under_way[0])
 			interleaved_turn(&r->interleaved, s);
@@ -286,7 +286,7 @@ static int assemble(struct reassembly *r, uint64_t start, uint64_t end) {
 	if (unordered) {
 		delivery_unordered(&r->to, m);
 	} else {
-		rx_message_charge(m, delivery_stream_cost(s));
+		delivery_charge_stream(s, m);
 		delivery_ordered(&r->to, s, m, serial_unwrap16(ssn, s->next));
 	}
 	return 0;

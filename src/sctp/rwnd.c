@@ -56,7 +56,10 @@ uint64_t rwnd_free(const struct rwnd *r, uint64_t payload, uint64_t held, uint64
 	uint64_t left = r->size - min64(payload, r->size),
 		 memory = rwnd_memory(r, unread <= r->size / 4 ? RWND_NEW : RWND_PROMISED);
 	uint64_t room = memory - min64(held, memory);
-	if (r->recent_cost > r->recent_payload)
-		room = mul_div64(room, r->recent_payload, r->recent_cost);
+	/* Bulk: no division. */
+	if (2 * room >= 3 * left && 2 * r->recent_cost <= 3 * r->recent_payload)
+		return left;
+	if (r->recent_cost > r->recent_payload) /* memory has 33 bits, a quarter of the window 30 */
+		room = room * r->recent_payload / r->recent_cost;
 	return min64(room, left);
 }
