@@ -213,7 +213,8 @@ void settle(struct ice *ice, uint64_t now) {
 	for (int rounds = 0; ice->dirty && rounds < 4; rounds++) {
 		ice->dirty = false;
 		if (ice->state == ICE_CLOSED || ice->state == ICE_FAILED) {
-			ice->current->nominate_at = SLUICE_NEVER; /* a time that passes in vain would never let the driver sleep */
+			ice->current->nominate_at =
+				SLUICE_NEVER; /* a time that passes in vain would never let the driver sleep */
 			return;
 		}
 		struct pair *p = consent_choose(ice, now);

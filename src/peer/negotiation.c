@@ -249,16 +249,15 @@ static int agree(sluice_peer *p, struct local_description local, struct remote_d
 	set_state(p, SLUICE_SIGNALING_STABLE);
 	n->needed = false;
 	negotiation_update(p);
+	underlay_judge(p);
 	peer_wake(p);
 	return 0;
 }
 
 /* ---- local ---------------------------------------------------------------------------------------------------------- */
 
-static int roll_back(sluice_peer *p, enum sluice_signaling_state from) {
+static void roll_back(sluice_peer *p) {
 	struct negotiation *n = &p->negotiation;
-	if (n->state != from)
-		return SLUICE_WRONG_STATE;
 	undo_restart(p);
 	n->local_pending.type = 0;
 	forget_remote(p, &n->remote_pending);
@@ -267,8 +266,14 @@ static int roll_back(sluice_peer *p, enum sluice_signaling_state from) {
 	set_state(p, SLUICE_SIGNALING_STABLE);
 	n->needed = false; /* whatever wanted the offer still does, and says so once more */
 	negotiation_update(p);
-	underlay_judge(p);
 	peer_wake(p);
+}
+
+static int roll_back_from(sluice_peer *p, enum sluice_signaling_state state) {
+	if (p->negotiation.state != state)
+		return SLUICE_WRONG_STATE;
+	roll_back(p);
+	underlay_judge(p);
 	return 0;
 }
 
@@ -306,7 +311,7 @@ int sluice_peer_set_local_description(sluice_peer *p, enum sluice_sdp_type type,
 	if (error)
 		return error;
 	if (type == SLUICE_SDP_ROLLBACK)
-		return roll_back(p, SLUICE_SIGNALING_HAVE_LOCAL_OFFER);
+		return roll_back_from(p, SLUICE_SIGNALING_HAVE_LOCAL_OFFER);
 	if (!type)
 		type = n->state == SLUICE_SIGNALING_HAVE_REMOTE_OFFER ? SLUICE_SDP_ANSWER : SLUICE_SDP_OFFER;
 	bool answering = n->state == SLUICE_SIGNALING_HAVE_REMOTE_OFFER;
@@ -326,9 +331,9 @@ int sluice_peer_set_local_description(sluice_peer *p, enum sluice_sdp_type type,
 static int set_remote_offer(sluice_peer *p, struct remote_description *d) {
 	struct negotiation *n = &p->negotiation;
 	/* W3C webrtc-pc, 4.4.1.5: an offer that arrives in have-local-offer rolls the local one back, so that the polite side of a
-	 * glare just takes it. */
+	 * glare just takes it. Where ICE has failed meanwhile, the other side's offer may bring the restart that mends it. */
 	if (n->state == SLUICE_SIGNALING_HAVE_LOCAL_OFFER)
-		roll_back(p, SLUICE_SIGNALING_HAVE_LOCAL_OFFER);
+		roll_back(p);
 	/* A restarting offer that was created and never set: the answer must not show its credentials. The wish for a restart stays. */
 	undo_restart(p);
 	forget_remote(p, &n->remote_pending);
@@ -348,7 +353,7 @@ int sluice_peer_set_remote_description(sluice_peer *p, enum sluice_sdp_type type
 	if (error)
 		return error;
 	if (type == SLUICE_SDP_ROLLBACK)
-		return roll_back(p, SLUICE_SIGNALING_HAVE_REMOTE_OFFER);
+		return roll_back_from(p, SLUICE_SIGNALING_HAVE_REMOTE_OFFER);
 	bool is_answer = type == SLUICE_SDP_ANSWER;
 	if (is_answer ? n->state != SLUICE_SIGNALING_HAVE_LOCAL_OFFER : type != SLUICE_SDP_OFFER)
 		return SLUICE_WRONG_STATE;
