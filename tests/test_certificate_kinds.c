@@ -3,6 +3,7 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include "dtls_pair.h"
 
@@ -51,13 +52,16 @@ static EVP_PKEY *make_key(const struct kind *k) {
 }
 
 /* Valid until `until` s from now. */
-static int from_kind(const struct kind *k, long until, sluice_certificate **out) {
+static int from_kind_for(const struct kind *k, long until, const char *usage, sluice_certificate **out) {
 	static char text[32768];
 	EVP_PKEY *key = make_key(k);
 	X509 *x = X509_new();
 	ck_assert(X509_set_version(x, X509_VERSION_3) && X509_set_pubkey(x, key));
 	ck_assert(ASN1_INTEGER_set_int64(X509_get_serialNumber(x), 1));
 	ck_assert(X509_gmtime_adj(X509_getm_notBefore(x), -7200) && X509_gmtime_adj(X509_getm_notAfter(x), until));
+	X509_EXTENSION *extension = usage ? X509V3_EXT_conf_nid(NULL, NULL, NID_key_usage, usage) : NULL;
+	ck_assert(!usage || X509_add_ext(x, extension, -1));
+	X509_EXTENSION_free(extension);
 	ck_assert_int_gt(X509_sign(x, key, k->digest ? EVP_sha256() : NULL), 0);
 	BIO *bio = BIO_new(BIO_s_mem());
 	ck_assert(PEM_write_bio_X509(bio, x) && PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL));
@@ -68,6 +72,10 @@ static int from_kind(const struct kind *k, long until, sluice_certificate **out)
 	X509_free(x);
 	EVP_PKEY_free(key);
 	return sluice_certificate_from_pem(text, text, out);
+}
+
+static int from_kind(const struct kind *k, long until, sluice_certificate **out) {
+	return from_kind_for(k, until, NULL, out);
 }
 
 START_TEST(test_a_certificate_that_no_connection_comes_of_is_refused_at_once) {
@@ -139,6 +147,18 @@ START_TEST(test_no_handshake_datagram_exceeds_any_mtu) {
 }
 END_TEST
 
+START_TEST(test_a_certificate_whose_key_must_not_sign_is_refused) {
+	for (size_t i = 0; i < KINDS; i++) {
+		sluice_certificate *c = NULL;
+		if (kinds[i].result)
+			continue;
+		ck_assert_int_eq(from_kind_for(&kinds[i], 3600, "keyAgreement,keyEncipherment", &c), SLUICE_UNSUPPORTED);
+		ck_assert_int_eq(from_kind_for(&kinds[i], 3600, "digitalSignature,keyEncipherment", &c), 0);
+		sluice_certificate_release(c);
+	}
+}
+END_TEST
+
 START_TEST(test_an_expired_certificate_is_refused) {
 	sluice_certificate *c = NULL;
 	ck_assert_int_eq(from_kind(&kinds[0], -3600, &c), SLUICE_INVALID);
@@ -151,4 +171,4 @@ END_TEST
 SUITE("kinds of certificates", test_a_certificate_that_no_connection_comes_of_is_refused_at_once,
       test_each_kind_that_is_taken_connects_to_each_other_one,
       test_no_handshake_datagram_exceeds_the_mtu_whatever_the_certificate, test_no_handshake_datagram_exceeds_any_mtu,
-      test_an_expired_certificate_is_refused)
+      test_a_certificate_whose_key_must_not_sign_is_refused, test_an_expired_certificate_is_refused)

@@ -40,7 +40,8 @@ SLUICE_API int sluice_certificate_generate(sluice_certificate **out);
 /* From PEM text: certificate and private key, each may stand in either string. The key is ECDSA on P-256, P-384 or P-521, or RSA of 2048
  * bits or more. Returns 0, or
  *   SLUICE_MALFORMED    there is no certificate or no key, the key is encrypted, or the two do not belong together
- *   SLUICE_UNSUPPORTED  another kind of key (secp256k1, Ed25519, a shorter RSA key): nobody would connect
+ *   SLUICE_UNSUPPORTED  another kind of key (secp256k1, Ed25519, a shorter RSA key), or a key usage without digitalSignature: nobody
+ *                       would connect
  *   SLUICE_INVALID      the certificate has expired
  *   SLUICE_CRYPTO, SLUICE_NO_MEMORY */
 SLUICE_API int sluice_certificate_from_pem(const char *cert_pem, const char *key_pem, sluice_certificate **out);

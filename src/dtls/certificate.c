@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -134,10 +135,16 @@ static bool key_is_supported(const EVP_PKEY *key) {
 	return EVP_PKEY_is_a(key, "EC") && is_curve_of_ours(key);
 }
 
-static int judge_pair(const X509 *x509, const EVP_PKEY *key) {
+/* Every suite of ours has the certificate's key sign the handshake. RFC 5280, 4.2.1.3: where the extension stands, the key may be used for
+ * what it lists alone; without it for everything. OpenSSL's server then has no suite, and BoringSSL's client refuses the server. */
+static bool may_sign(X509 *x509) {
+	return X509_get_key_usage(x509) & KU_DIGITAL_SIGNATURE;
+}
+
+static int judge_pair(X509 *x509, const EVP_PKEY *key) {
 	if (!x509 || !key || X509_check_private_key(x509, key) != 1)
 		return SLUICE_MALFORMED;
-	if (!key_is_supported(key))
+	if (!key_is_supported(key) || !may_sign(x509))
 		return SLUICE_UNSUPPORTED;
 	/* W3C webrtc-pc, 4.4.1.1: a connection is not made with a certificate that has expired. */
 	return X509_cmp_current_time(X509_get0_notAfter(x509)) < 0 ? SLUICE_INVALID : 0;
