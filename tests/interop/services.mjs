@@ -20,13 +20,13 @@ export function service(name, argv, netns, is_ready) {
 		child.on('error', reject);
 		child.on('exit', code => reject(new Error(`${name} ended with ${code}: ${said.slice(-1000)}`)));
 	});
-	const stop = () => new Promise(resolve => {
+	const stop = (signal = 'SIGTERM') => new Promise(resolve => {
 		if (child.exitCode !== null || child.signalCode !== null)
 			resolve();
 		child.on('exit', resolve);
-		child.kill();
+		child.kill(signal);
 	});
-	return { said: () => said, ready: within(10000, name, ready), stop };
+	return { said: () => said, ready: within(10000, name, ready), signal: s => child.kill(s), stop };
 }
 
 const USER = 'sluice';

@@ -1,16 +1,18 @@
 // chat: one room for all who are connected.
 
-import { appendLine, byId, element } from "./format.js";
+import { appendLine, byId, element, followEnd } from "./format.js";
 
 export class Chat extends EventTarget {
 	id = 0;
 	name = "";
+	chosen = ""; // the name that was asked for: it is asked for again on the next connection
 	people = [];
 	lines = [];
 	channel = null;
 
 	constructor() {
 		super();
+		followEnd(byId("chat-log"));
 		byId("chat-form").addEventListener("submit", (event) => {
 			event.preventDefault();
 			const input = byId("chat-input");
@@ -22,8 +24,15 @@ export class Chat extends EventTarget {
 	attach(channel) {
 		this.channel = channel;
 		channel.addEventListener("open", () => this.enable(true));
-		channel.addEventListener("close", () => this.channel === channel && this.enable(false));
 		channel.addEventListener("message", (event) => this.receive(JSON.parse(event.data)));
+	}
+
+	detach() {
+		if (!this.channel) return;
+		this.channel = null;
+		this.enable(false);
+		if (this.id) this.aside("The connection ended.");
+		this.id = 0;
 	}
 
 	enable(on) {
@@ -45,7 +54,7 @@ export class Chat extends EventTarget {
 
 	rename(name) {
 		if (name.trim() === "") byId("chat-name").value = this.name;
-		else this.send({ type: "name", name: name.trim() });
+		else if (this.send({ type: "name", name: name.trim() })) this.chosen = name.trim();
 	}
 
 	receive(message) {
@@ -59,6 +68,7 @@ export class Chat extends EventTarget {
 		this.id = you;
 		this.setName(name);
 		this.aside(`You came in as ${name}.`);
+		if (this.chosen) this.rename(this.chosen);
 	}
 
 	setName(name) {
@@ -72,7 +82,7 @@ export class Chat extends EventTarget {
 		if (before.size > 0) {
 			for (const [id, name] of now) {
 				if (id !== this.id && !before.has(id)) this.aside(`${name} came in.`);
-				else if (before.has(id) && before.get(id) !== name) this.aside(`${before.get(id)} is now ${name}.`);
+				else if (before.has(id) && before.get(id) !== name) this.aside(id === this.id ? `You are now ${name}.` : `${before.get(id)} is now ${name}.`);
 			}
 			for (const [id, name] of before) if (!now.has(id)) this.aside(`${name} left.`);
 		}

@@ -1,17 +1,21 @@
 // echo: what is sent comes back; and round trips, measured once a second in this page: message there, message back.
 
-import { appendLine, byId, element, ms } from "./format.js";
+import { appendLine, byId, count, element, followEnd, ms, setText } from "./format.js";
 
 const KEPT = 500;
+const P99_FROM = 100; // round trips: of fewer, one in a hundred says nothing but which was the slowest
+
+const nothing = () => ({ last: undefined, median: undefined, slowest: undefined, p99: undefined, count: 0 });
 
 export class Echo {
-	rtt = { last: undefined, median: undefined, p99: undefined, count: 0 };
+	rtt = nothing();
 	times = [];
 	echoed = [];
 	sent = [];
 	timer = 0;
 
 	constructor() {
+		followEnd(byId("echo-log"));
 		byId("echo-form").addEventListener("submit", (event) => {
 			event.preventDefault();
 			const input = byId("echo-input");
@@ -24,8 +28,9 @@ export class Echo {
 	attach(echo, ping, onRtt) {
 		this.channel = echo;
 		this.sent = [];
+		this.times = [];
+		this.rtt = nothing();
 		echo.addEventListener("open", () => (byId("echo-send").disabled = false));
-		echo.addEventListener("close", () => this.channel === echo && (byId("echo-send").disabled = true));
 		echo.addEventListener("message", (event) => this.receive(event.data));
 		ping.addEventListener("open", () => {
 			clearInterval(this.timer);
@@ -36,7 +41,18 @@ export class Echo {
 			this.count(performance.now() - Number(event.data));
 			onRtt(this.rtt.last);
 		});
-		ping.addEventListener("close", () => this.channel === echo && clearInterval(this.timer));
+	}
+
+	detach() {
+		this.channel = null;
+		clearInterval(this.timer);
+		byId("echo-send").disabled = true;
+		this.blank();
+	}
+
+	// Takes away what is of the present.
+	blank() {
+		this.show(nothing());
 	}
 
 	send(text) {
@@ -57,10 +73,23 @@ export class Echo {
 		if (this.times.length > KEPT) this.times.shift();
 		const sorted = [...this.times].sort((a, b) => a - b);
 		const at = (q) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
-		this.rtt = { last: time, median: at(0.5), p99: at(0.99), count: this.rtt.count + 1 };
-		byId("ping-last").textContent = ms(time);
-		byId("ping-median").textContent = ms(this.rtt.median);
-		byId("ping-p99").textContent = ms(this.rtt.p99);
-		byId("ping-count").textContent = `${this.rtt.count}`;
+		const before = this.rtt;
+		this.rtt = {
+			last: time,
+			median: at(0.5),
+			slowest: Math.max(before.slowest ?? 0, time),
+			p99: sorted.length >= P99_FROM ? at(0.99) : undefined,
+			count: before.count + 1,
+		};
+		this.show(this.rtt);
+	}
+
+	show({ last, median, slowest, p99, count: n }) {
+		setText("ping-last", ms(last));
+		setText("ping-median", ms(median));
+		setText("ping-slowest", ms(slowest));
+		setText("ping-p99", ms(p99));
+		byId("ping-p99-fact").hidden = p99 === undefined;
+		setText("ping-count", n === 0 ? "–" : count(n, "round trip"));
 	}
 }

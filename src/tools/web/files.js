@@ -1,6 +1,6 @@
 // files: to the server, from the server, and through it to somebody else. Each file has a channel of its own.
 
-import { bytes, byId, element, rate } from "./format.js";
+import { bytes, byId, element, rate, took } from "./format.js";
 
 const CHUNK = 65536;
 const HIGH = 1 << 20;
@@ -25,12 +25,12 @@ class Transfer {
 		Object.assign(this, { direction, name, size });
 		this.text = element("span", { class: "text" });
 		this.bar = element("progress", { max: Math.max(size, 1), value: 0, "aria-label": `${name}, progress` });
-		this.buttons = element("span");
+		this.buttons = element("span", { class: "buttons" });
 		this.cancelButton = element("button", { type: "button", class: "quiet" }, "Cancel");
 		this.cancelButton.addEventListener("click", () => this.cancel?.());
 		this.buttons.append(this.cancelButton);
 		const arrow = { up: "↑", down: "↓", out: "→", in: "←" }[direction];
-		this.row = element("li", { "data-testid": "transfer", "data-name": name, "data-direction": direction }, element("span", { class: "name" }, `${arrow} `, element("span", { dir: "auto" }, name)), this.text, this.buttons, this.bar);
+		this.row = element("li", { "data-testid": "transfer", "data-name": name, "data-direction": direction }, element("span", { class: "name" }, element("span", {}, arrow), element("span", { dir: "auto", class: "name" }, name)), this.text, this.buttons, this.bar);
 		byId("transfers").prepend(this.row);
 		this.finished = new Promise((resolve) => (this.resolve = resolve));
 		this.show("waiting", "waiting");
@@ -66,7 +66,7 @@ class Transfer {
 
 	finish(note = "") {
 		const seconds = Math.max((performance.now() - this.began) / 1000, 1e-3);
-		this.end("done", `${bytes(this.size)} in ${seconds.toFixed(1)} s${note}`);
+		this.end("done", `${bytes(this.size)} in ${took(seconds)}${note}`);
 	}
 
 	fail(why) {
@@ -104,12 +104,6 @@ export class Files {
 
 	attach(channel) {
 		this.channel = channel;
-		channel.addEventListener("close", () => {
-			if (this.channel !== channel) return;
-			this.enabled = false;
-			this.showList([]);
-			this.showTarget();
-		});
 		channel.addEventListener("message", (event) => {
 			const message = JSON.parse(event.data);
 			if (message.type !== "files") return;
@@ -118,6 +112,14 @@ export class Files {
 			this.showList(message.files);
 			this.showTarget();
 		});
+	}
+
+	detach() {
+		this.channel = null;
+		this.enabled = false;
+		this.showList([]);
+		this.showTarget();
+		for (const transfer of this.transfers) if (!transfer.complete) transfer.fail("the connection ended");
 	}
 
 	// ---- what is there, and to whom ----
@@ -139,7 +141,8 @@ export class Files {
 		const toServer = byId("send-to").value === "";
 		byId("send-to").disabled = !open;
 		byId("file-input").disabled = !open || (toServer && !this.enabled);
-		if (!open) byId("file-note").textContent = "";
+		byId("drop-zone").classList.toggle("off", byId("file-input").disabled);
+		if (!open) byId("file-note").textContent = "Files can be sent once there is a connection.";
 		else if (!toServer) byId("file-note").textContent = "It goes through the server, which keeps nothing of it.";
 		else if (this.enabled) byId("file-note").textContent = `At most ${bytes(this.maxSize)} a file.`;
 		else byId("file-note").textContent = "This server keeps no files (it was started without --files).";

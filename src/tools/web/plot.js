@@ -1,8 +1,12 @@
 // plot: lines over time on a canvas. Draws at most once a frame, in the colours of the style sheet.
 
-const LEFT = 64;
-const BOTTOM = 18;
-const TOP = 6;
+const BOTTOM = 20;
+const TOP = 8;
+const RIGHT = 4;
+const GAP = 6; // between a label and the lines
+
+// "50.0 Mbit/s" is "50 Mbit/s" on an axis.
+const shortened = (text) => text.replace(/(\.\d*?)0+ /, (_, part) => `${part === "." ? "" : part} `);
 
 // The next round number: 1, 2 or 5 times a power of ten, or a power of two for bytes.
 function niceCeiling(v, binary) {
@@ -13,14 +17,17 @@ function niceCeiling(v, binary) {
 }
 
 export class Plot {
-	// seconds: of the time axis; format: of the value axis; binary: it counts bytes; rolling: the newest is at the right edge.
-	constructor(canvas, { lines, seconds, format, rolling = true, binary = false, label }) {
+	// seconds: of the time axis; format: of the value axis, which reaches to `least` at least; binary: it counts bytes; rolling: the
+	// newest is at the right edge; empty: what is said where nothing is drawn.
+	constructor(canvas, { lines, seconds, format, least, rolling = true, binary = false, empty = "no data", label }) {
 		this.canvas = canvas;
 		this.lines = lines.map((name) => ({ name, points: [] }));
 		this.seconds = seconds;
 		this.format = format;
 		this.rolling = rolling;
 		this.binary = binary;
+		this.least = least;
+		this.empty = empty;
 		this.label = label;
 		this.waiting = false;
 		new ResizeObserver(() => this.redraw()).observe(canvas);
@@ -30,6 +37,7 @@ export class Plot {
 	clear(seconds = this.seconds) {
 		this.seconds = seconds;
 		for (const line of this.lines) line.points = [];
+		this.canvas.setAttribute("aria-label", `${this.label}: ${this.empty}`);
 		this.redraw();
 	}
 
@@ -65,34 +73,53 @@ export class Plot {
 		g.scale(ratio, ratio);
 		const style = getComputedStyle(canvas);
 		const color = (name) => style.getPropertyValue(name).trim();
+		g.font = `${style.fontSize} ${style.fontFamily}`;
 		const all = this.lines.flatMap((line) => line.points);
-		const top = niceCeiling(Math.max(0, ...all.map((p) => p[1])) * 1.05, this.binary);
+		const top = niceCeiling(Math.max(this.least, Math.max(0, ...all.map((p) => p[1])) * 1.05), this.binary);
+		const labels = [0, 0.5, 1].map((part) => [top * part, part === 0 ? "0" : shortened(this.format(top * part))]);
+		const left = Math.ceil(Math.max(...labels.map(([, text]) => g.measureText(text).width))) + GAP;
 		const newest = Math.max(0, ...all.map((p) => p[0]));
-		const from = this.rolling ? newest - this.seconds : 0;
-		const x = (t) => LEFT + ((t - from) / this.seconds) * (width - LEFT - 4);
-		const y = (v) => height - BOTTOM - (v / top) * (height - BOTTOM - TOP);
+		const span = this.rolling ? this.seconds : Math.max(this.seconds, newest);
+		const from = this.rolling ? newest - span : 0;
+		const area = {
+			g, color, width, height, left,
+			x: (t) => left + ((t - from) / span) * (width - left - RIGHT),
+			y: (v) => height - BOTTOM - (v / top) * (height - BOTTOM - TOP),
+		};
+		this.drawAxes(area, labels);
+		if (all.length > 0) this.drawLines(area);
+		else this.drawEmpty(area);
+	}
 
-		g.font = `11px ${style.fontFamily}`;
+	drawAxes({ g, color, width, height, left, y }, labels) {
 		g.fillStyle = color("--soft");
 		g.strokeStyle = color("--grid");
 		g.lineWidth = 1;
 		g.textAlign = "right";
 		g.textBaseline = "middle";
-		for (const part of [0, 0.5, 1]) {
+		for (const [value, text] of labels) {
 			g.beginPath();
-			g.moveTo(LEFT, Math.round(y(top * part)) + 0.5);
-			g.lineTo(width - 4, Math.round(y(top * part)) + 0.5);
+			g.moveTo(left, Math.round(y(value)) + 0.5);
+			g.lineTo(width - RIGHT, Math.round(y(value)) + 0.5);
 			g.stroke();
-			if (all.length > 0) g.fillText(part === 0 ? "0" : this.format(top * part), LEFT - 6, y(top * part));
+			g.fillText(text, left - GAP, y(value));
 		}
 		g.textBaseline = "alphabetic";
-		g.fillText(this.rolling ? "now" : `${this.seconds} s`, width - 4, height - 4);
+		g.fillText(this.rolling ? "now" : `${this.seconds} s`, width - RIGHT, height - 4);
 		g.textAlign = "left";
-		g.fillText(this.rolling ? `${this.seconds} s ago` : "0 s", LEFT, height - 4);
+		g.fillText(this.rolling ? `${this.seconds} s ago` : "0 s", left, height - 4);
+	}
 
+	drawEmpty({ g, width, height, left }) {
+		g.textAlign = "center";
+		g.textBaseline = "middle";
+		g.fillText(this.empty, (left + width - RIGHT) / 2, TOP + (height - BOTTOM - TOP) / 4);
+	}
+
+	drawLines({ g, color, width, height, left, x, y }) {
 		g.save();
 		g.beginPath();
-		g.rect(LEFT, 0, width - LEFT, height - BOTTOM + 1);
+		g.rect(left, 0, width - left, height - BOTTOM + 2);
 		g.clip();
 		g.lineJoin = "round";
 		g.lineWidth = 2;

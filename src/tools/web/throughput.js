@@ -13,7 +13,7 @@ export class Throughput {
 
 	constructor(connection) {
 		this.connection = connection;
-		this.plot = new Plot(byId("plot-throughput"), { lines: ["goodput"], seconds: 5, format: rate, rolling: false, label: "Throughput" });
+		this.plot = new Plot(byId("plot-throughput"), { lines: ["goodput"], seconds: 5, format: rate, least: 1e6, rolling: false, empty: "no test yet", label: "Throughput" });
 		byId("throughput-down").addEventListener("click", () => this.start("down"));
 		byId("throughput-up").addEventListener("click", () => this.start("up"));
 		byId("throughput-stop").addEventListener("click", () => this.stop());
@@ -23,13 +23,14 @@ export class Throughput {
 		this.channel = channel;
 		channel.bufferedAmountLowThreshold = LOW;
 		channel.addEventListener("open", () => this.enable(true));
-		channel.addEventListener("close", () => {
-			if (this.channel !== channel) return;
-			if (this.running) this.finish("failed", "The connection ended.");
-			this.enable(false);
-		});
 		channel.addEventListener("bufferedamountlow", () => this.pour());
 		channel.addEventListener("message", (event) => this.receive(event.data));
+	}
+
+	detach() {
+		this.channel = null;
+		if (this.running) this.finish("failed", "The connection ended.");
+		this.enable(false);
 	}
 
 	enable(on) {
@@ -116,7 +117,7 @@ export class Throughput {
 		clearInterval(run.sampler);
 		this.running = null;
 		this.showButtons(false);
-		this.enable(this.channel.readyState === "open");
+		this.enable(this.channel?.readyState === "open");
 		this.show(state, text);
 		run.resolve?.(state === "done" ? this.result : null);
 	}
