@@ -16,7 +16,7 @@ const LOOKS = {
 	connecting: { word: "connecting …", connect: "", disconnect: "Cancel" },
 	connected: { word: "connected", connect: "", disconnect: "Disconnect", stale: false },
 	disconnected: { word: "no answer …", connect: "", disconnect: "Disconnect", stale: true },
-	waiting: { word: "connection lost", connect: "Try now", disconnect: "Stop trying", stale: true },
+	waiting: { word: "not connected", connect: "Try now", disconnect: "Stop trying", stale: true },
 	failed: { word: "failed", connect: "Connect again", disconnect: "", stale: true },
 	closed: { word: "closed", connect: "Connect again", disconnect: "", stale: true },
 };
