@@ -37,7 +37,7 @@ static void fill_config(struct ice_config *c) {
 }
 
 static bool copy_text(sluice_env *env, const char *text, char **out) {
-	*out = text ? env_strndup(env, text, strlen(text)) : NULL;
+	*out = text ? env_strndup_secret(env, text, strlen(text)) : NULL;
 	return !text || *out;
 }
 

@@ -1,6 +1,7 @@
 /* restart: how does one generation of credentials follow another? RFC 8445, 9. */
 #include <string.h>
 
+#include "base/wipe.h"
 #include "ice/agent.h"
 
 /* RFC 8839, 5.4: ufrag at least 4, password at least 22 characters of the 64 ice-chars; 6 bits each. For the ufrag that is too few where
@@ -28,7 +29,8 @@ struct session *session_new(struct ice *ice, const char *ufrag, const char *pwd)
 	if (!pwd)
 		pwd = random_pwd;
 	s->ufrag = env_strndup(ice->env, ufrag, strlen(ufrag));
-	s->pwd = env_strndup(ice->env, pwd, strlen(pwd));
+	s->pwd = env_strndup_secret(ice->env, pwd, strlen(pwd));
+	wipe(random_pwd, sizeof random_pwd);
 	s->triggered_end = &s->triggered;
 	s->burst_left = ice->config.burst;
 	s->nominate_at = s->end_at = SLUICE_NEVER;

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/crc32.h"
+#include "base/wipe.h"
 #include "crypto/crypto.h"
 #include "sluice/error.h"
 
@@ -289,7 +290,9 @@ bool stun_long_term_key(const char *username, const char *realm, size_t realm_le
 	write_bytes(&w, realm, realm_len);
 	write_u8(&w, ':');
 	write_bytes(&w, password, strlen(password));
-	return !w.failed && crypto_md5(text, writer_len(&w), key);
+	bool done = !w.failed && crypto_md5(text, writer_len(&w), key);
+	wipe(text, sizeof text);
+	return done;
 }
 
 /* ---- writing ---- */

@@ -34,7 +34,7 @@ int turn_new(sluice_env *env, const struct turn_config *config, struct turn **ou
 	if (!config->username || !config->password || address_len(&config->server) == 0 ||
 	    strlen(config->username) > CHALLENGE_MAX)
 		return SLUICE_INVALID;
-	struct turn *t = env_zalloc(env, sizeof *t);
+	struct turn *t = env_secret(env_zalloc(env, sizeof *t)); /* the long-term key is in it */
 	if (!t)
 		return SLUICE_NO_MEMORY;
 	t->env = env;
@@ -45,7 +45,7 @@ int turn_new(sluice_env *env, const struct turn_config *config, struct turn **ou
 	t->keepalive = config->keepalive ? config->keepalive : KEEPALIVE;
 	t->next_channel = 0x4000;
 	t->username = env_strndup(env, config->username, strlen(config->username));
-	t->password = env_strndup(env, config->password, strlen(config->password));
+	t->password = env_strndup_secret(env, config->password, strlen(config->password));
 	if (!t->username || !t->password) {
 		turn_free(t);
 		return SLUICE_NO_MEMORY;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/wipe.h"
 #include "peer/connection.h"
 #include "sctp/association.h"
 
@@ -250,6 +251,7 @@ static int apply_ice(sluice_peer *p, const struct sdp *remote, bool is_answer) {
 	if (!p->negotiation.settled)
 		ice_set_controlling(p->ice, p->config.ice.lite ? remote->ice_lite && is_answer : remote->ice_lite || is_answer);
 	int error = ice_set_remote(p->ice, ufrag, pwd, remote->ice_lite);
+	wipe(pwd, sizeof pwd);
 	for (size_t i = 0; !error && i < remote->candidate_count; i++) {
 		struct candidate c;
 		int wrong = candidate_parse(remote->candidates[i].s, remote->candidates[i].len, &c);

@@ -142,13 +142,13 @@ static int create(sluice_peer *p, enum sluice_sdp_type type) {
 	int error = type == SLUICE_SDP_OFFER ? plan_offer(p, &plan) : plan_answer(p, &plan);
 	if (!error && plan.snap)
 		error = description_show_init(p);
-	char *text = error ? NULL : env_alloc(p->env, SLUICE_SDP_MAX);
+	char *text = error ? NULL : env_secret(env_alloc(p->env, SLUICE_SDP_MAX)); /* an ice-pwd is in it */
 	if (!text)
 		return error ? error : SLUICE_NO_MEMORY;
 	plan.type = type;
 	plan.version = n->next_version;
 	int len = description_format(p, &plan, text, SLUICE_SDP_MAX);
-	char *copy = len < 0 ? NULL : env_strndup(p->env, text, (size_t)len);
+	char *copy = len < 0 ? NULL : env_strndup_secret(p->env, text, (size_t)len);
 	env_free(p->env, text);
 	if (!copy)
 		return len < 0 ? len : SLUICE_NO_MEMORY;
@@ -364,7 +364,7 @@ int sluice_peer_set_remote_description(sluice_peer *p, enum sluice_sdp_type type
 	error = description_parse(p, text, len, is_answer, &sdp);
 	if (error)
 		return error;
-	struct remote_description d = {.type = type, .text = env_strndup(p->env, text, len), .len = len, .trickle = sdp.trickle};
+	struct remote_description d = {.type = type, .text = env_strndup_secret(p->env, text, len), .len = len, .trickle = sdp.trickle};
 	if (!d.text)
 		return SLUICE_NO_MEMORY;
 	/* Each candidate that says its generation is compared with this; the text is not read again for it. */

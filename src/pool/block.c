@@ -1,5 +1,7 @@
 #include "pool/block.h"
 
+#include "base/wipe.h"
+
 void block_pool_init(struct block_pool *pool, sluice_allocator allocator, size_t limit) {
 	*pool = (struct block_pool){.allocator = allocator, .limit = limit};
 }
@@ -18,11 +20,20 @@ void block_pool_drain(struct block_pool *pool) {
 
 #define UNPOOLED UINT32_MAX
 
+static void wipe_secret(struct block *b) {
+	if (__builtin_expect(b->secret != 0, 0)) {
+		wipe(b + 1, b->cost - sizeof *b);
+		b->secret = 0;
+	}
+}
+
 void block_free_at_once(struct block_pool *pool, void *p) {
 	if (!p)
 		return;
+	struct block *b = (struct block *)p - 1;
 	pool->live--;
-	pool->allocator.free(pool->allocator.ctx, (struct block *)p - 1);
+	wipe_secret(b);
+	pool->allocator.free(pool->allocator.ctx, b);
 }
 
 static void *fresh(struct block_pool *pool, size_t size, uint32_t class) {
@@ -32,6 +43,7 @@ static void *fresh(struct block_pool *pool, size_t size, uint32_t class) {
 	if (!b)
 		return NULL;
 	b->class = class;
+	b->secret = 0;
 	b->cost = sizeof *b + size;
 	pool->live++;
 	return b + 1;
@@ -132,6 +144,7 @@ void block_free(struct block_pool *pool, void *p) {
 		return;
 	struct block *b = (struct block *)p - 1;
 	pool->live--;
+	wipe_secret(b);
 	if (b->class == UNPOOLED || !make_room(pool, b->class))
 		pool->allocator.free(pool->allocator.ctx, b);
 	else

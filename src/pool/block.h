@@ -8,6 +8,8 @@
  *   idle_bytes == sum over free blocks of their class's size, and idle_bytes <= limit
  *   idle_in[c] == the same sum over class c alone
  *
+ * A block that was marked as secret is wiped when it is freed, before it lies idle or goes back to the allocator.
+ *
  * With -DSLUICE_NOPOOL every call goes straight to the allocator, so that ASan sees each object. */
 #ifndef POOL_BLOCK_H
 #define POOL_BLOCK_H
@@ -26,7 +28,7 @@ struct block {
 		size_t cost;        /* while handed out: bytes that the allocator gave for it, this header among them */
 	};
 	uint32_t class;
-	uint32_t pad;
+	uint32_t secret; /* 1: wiped when it is freed; 0 in every idle block */
 };
 
 struct block_pool {
@@ -45,6 +47,10 @@ void *block_alloc(struct block_pool *pool, size_t size);
 void block_free(struct block_pool *pool, void *p);
 /* To the allocator, whatever may lie idle. */
 void block_free_at_once(struct block_pool *pool, void *p);
+/* All of the block at p, not NULL, is wiped when it is freed. */
+static inline void block_mark_secret(void *p) {
+	((struct block *)p - 1)->secret = 1;
+}
 /* What the block at p, not NULL, takes from the allocator. */
 static inline size_t block_cost(const void *p) {
 	return ((const struct block *)p - 1)->cost;

@@ -101,6 +101,10 @@ char *env_strndup(sluice_env *env, const char *s, size_t len) {
 	return copy;
 }
 
+char *env_strndup_secret(sluice_env *env, const char *s, size_t len) {
+	return env_secret(env_strndup(env, s, len));
+}
+
 void env_entropy(sluice_env *env, void *buf, size_t len) {
 	env->entropy(env->entropy_ctx, buf, len);
 }

@@ -47,6 +47,14 @@ static inline void env_free_at_once(sluice_env *env, void *p) {
 }
 /* A NUL-terminated copy of len bytes. */
 char *env_strndup(sluice_env *env, const char *s, size_t len);
+/* The memory at p holds a secret and is wiped when it is freed, by whichever call that is. p may be NULL. Returns p. */
+static inline void *env_secret(void *p) {
+	if (p)
+		block_mark_secret(p);
+	return p;
+}
+/* env_strndup for a password, or for a text with one in it. */
+char *env_strndup_secret(sluice_env *env, const char *s, size_t len);
 
 void env_entropy(sluice_env *env, void *buf, size_t len);
 uint32_t env_random32(sluice_env *env);

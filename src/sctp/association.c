@@ -114,7 +114,7 @@ int sluice_sctp_new(sluice_env *env, const sluice_sctp_config *config, sluice_sc
 	int error = config_take(&complete, config);
 	if (error)
 		return error;
-	sluice_sctp *a = env_zalloc(env, sizeof *a);
+	sluice_sctp *a = env_secret(env_zalloc(env, sizeof *a)); /* the cookies' key is in it */
 	if (!a)
 		return SLUICE_NO_MEMORY;
 	a->window = window_new(env);

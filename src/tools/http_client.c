@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tools/secret.h"
 #include "tools/signalling.h"
 
 #define ANSWER_MAX (SIGNAL_MAX + 8192)
@@ -35,8 +36,8 @@ void http_cancel(struct http_request *r) {
 	ev_timer_stop(r->ev, &r->soon);
 	if (r->fd >= 0)
 		close(r->fd);
-	free(r->out);
-	free(r->in);
+	secret_free(r->out);
+	secret_free(r->in);
 	free(r);
 }
 
@@ -45,7 +46,7 @@ static void finish(struct http_request *r, int status, const char *body, size_t 
 	r->in = NULL; /* body stands in it */
 	http_cancel(r);
 	copy.done(copy.ctx, status, body, len);
-	free(copy.in);
+	secret_free(copy.in);
 }
 
 static void fail(struct http_request *r, const char *why) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tools/link.h"
+#include "tools/secret.h"
 
 /* How long the other side may take to end a connection over which everything was said. */
 #define LINGER 3.0
@@ -204,7 +205,7 @@ static void tell_description(struct link *link) {
 	else if (link->signalling)
 		link->signalling->carrier->send(link->signalling, type == SLUICE_SDP_OFFER ? SIGNAL_OFFER : SIGNAL_ANSWER, sdp,
 		                                NULL);
-	free(sdp);
+	secret_free(sdp);
 }
 
 static bool trickles(const struct link *link) {

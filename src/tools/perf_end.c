@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tools/perf.h"
+#include "tools/secret.h"
 
 #define CONTROL "sluice-perf"
 
@@ -292,6 +293,8 @@ static char *read_file(const char *name) {
 	enum { MAX = 65536 };
 	FILE *f = fopen(name, "r");
 	char *text = f ? malloc(MAX) : NULL;
+	if (f)
+		setvbuf(f, NULL, _IONBF, 0); /* a buffer would be a copy of the key that nobody wipes */
 	if (text)
 		text[fread(text, 1, MAX - 1, f)] = 0;
 	if (text && ferror(f)) { /* a folder, for one */
@@ -312,7 +315,7 @@ static bool load_certificate(struct perf_end *end, const char *name) {
 	int error = sluice_certificate_from_pem(pem, pem, &end->certificate);
 	if (error)
 		complain("perf: no certificate with its key in %s: %s", name, sluice_error_text(error));
-	free(pem);
+	secret_free(pem);
 	return !error;
 }
 

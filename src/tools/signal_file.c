@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/secret.h"
 #include "tools/signalling.h"
 
 /* Seconds between two looks. A look is one open(2). */
@@ -30,7 +31,7 @@ static bool take(struct signalling *s, const char *path) {
 	if (!text)
 		return errno != ENOENT && signalling_fail(s, "cannot read %s: %s", path, strerror(errno));
 	const char *wrong = signalling_deliver(s, text, len);
-	free(text);
+	secret_free(text);
 	if (wrong)
 		return signalling_fail(s, "%s holds no description: %s", path, wrong);
 	return true;
@@ -90,10 +91,12 @@ static bool file_start(struct signalling *s) {
 static bool write_draft(struct by_file *f, enum signal_kind kind, const char *text) {
 	char *json = signal_encode(kind, text, NULL);
 	FILE *file = json ? fopen(f->draft, "we") : NULL;
+	if (file)
+		setvbuf(file, NULL, _IONBF, 0); /* a buffer would be a copy that nobody wipes */
 	bool ok = file && fprintf(file, "%s\n", json) > 0;
 	if (file && fclose(file))
 		ok = false;
-	free(json);
+	secret_free(json);
 	return ok;
 }
 
@@ -119,8 +122,8 @@ static bool may_replace(const char *path) {
 		return errno == ENOENT;
 	struct signal_message m;
 	bool ok = !signal_decode(text, len, &m);
-	free(m.text);
-	free(text);
+	secret_free(m.text);
+	secret_free(text);
 	return ok;
 }
 

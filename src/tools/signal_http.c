@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tools/http_client.h"
+#include "tools/secret.h"
 #include "tools/signalling.h"
 
 struct by_http {
@@ -163,12 +164,12 @@ static void http_send(struct signalling *s, enum signal_kind kind, const char *t
 	if (!json) {
 		signalling_fail(s, "no memory");
 	} else if (kind == SIGNAL_OFFER) {
-		free(h->offer);
+		secret_free(h->offer);
 		h->offer = json;
 		put_offer(s);
 	} else {
 		ask(s, "PUT", "/answer", "", json, on_answer_put);
-		free(json);
+		secret_free(json);
 	}
 }
 
@@ -209,7 +210,7 @@ static void http_stop(struct signalling *s) {
 	http_cancel(h->request);
 	if (h->published)
 		remove_room(h);
-	free(h->offer);
+	secret_free(h->offer);
 }
 
 const struct carrier carrier_http = {.size = sizeof(struct by_http), .start = http_begin, .send = http_send, .stop = http_stop};

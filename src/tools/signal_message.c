@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/secret.h"
 #include "tools/signalling.h"
 
 static const char *const kind_names[] = {[SIGNAL_OFFER] = "offer", [SIGNAL_ANSWER] = "answer", [SIGNAL_CANDIDATE] = "candidate"};
@@ -45,7 +46,7 @@ static char *base64_decode(const char *text, size_t len, size_t *out_len) {
 		if (!at && strchr("= \t\r\n", text[i]) && text[i])
 			continue;
 		if (!at) {
-			free(out);
+			secret_free(out);
 			return NULL;
 		}
 		v = v << 6 | (uint32_t)(at - alphabet);
@@ -62,7 +63,7 @@ static char *base64_decode(const char *text, size_t len, size_t *out_len) {
 char *signal_encode_line(enum signal_kind kind, const char *text) {
 	char *json = signal_encode(kind, text, NULL);
 	char *line = json ? base64_encode(json, strlen(json)) : NULL;
-	free(json);
+	secret_free(json);
 	return line;
 }
 
@@ -115,6 +116,6 @@ const char *signal_decode(const char *text, size_t len, struct signal_message *m
 	if (!json)
 		return "it is neither JSON nor base64";
 	const char *wrong = decode_json(json, json_len, m);
-	free(json);
+	secret_free(json);
 	return wrong ? "it is not a whole line of the other side" : NULL;
 }

@@ -9,6 +9,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "tools/secret.h"
 #include "tools/signalling.h"
 
 struct paste {
@@ -58,7 +59,7 @@ static void take_line(struct signalling *s) {
 		s->events.on_message(s->events.ctx, &m);
 	}
 	if (!wrong)
-		free(m.text);
+		secret_free(m.text);
 }
 
 /* One byte at a time, so that not a byte behind the line's end is taken. False when there is nothing more for now. */
@@ -139,7 +140,7 @@ static void paste_send(struct signalling *s, enum signal_kind kind, const char *
 		fprintf(stderr, "Give this line to the other side:\n\n%s\n\n", line);
 	else
 		fprintf(stderr, "%s\n", line);
-	free(line);
+	secret_free(line);
 	if (p->is_tty && kind == SIGNAL_OFFER)
 		fprintf(stderr, "Paste its line here:\n");
 }
@@ -149,7 +150,7 @@ static void paste_stop(struct signalling *s) {
 	stop_reading(s);
 	if (p->own_fd)
 		close(p->fd);
-	free(p->line);
+	secret_free(p->line);
 }
 
 const struct carrier carrier_paste = {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/secret.h"
 #include "tools/signalling.h"
 
 struct by_stdio {
@@ -74,13 +75,13 @@ static void stdio_send(struct signalling *s, enum signal_kind kind, const char *
 	char *json = signal_encode(kind, text, mid);
 	if (!json || printf("%s\n", json) < 0 || fflush(stdout))
 		signalling_fail(s, "cannot write to standard output: %s", json ? strerror(errno) : "no memory");
-	free(json);
+	secret_free(json);
 }
 
 static void stdio_stop(struct signalling *s) {
 	struct by_stdio *p = s->own;
 	ev_io_stop(s->ev, &p->io);
-	free(p->in);
+	secret_free(p->in);
 }
 
 const struct carrier carrier_stdio = {

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tools/secret.h"
+
 /* Seconds without the other side, before we say that we wait. */
 #define SILENCE 1.0
 
@@ -51,6 +53,7 @@ static void on_silence(struct ev_loop *ev, ev_timer *w, int events) {
 
 struct signalling *signalling_new(const struct carrier *carrier, const struct link_options *options, struct ev_loop *ev,
                                   const struct signalling_events *events) {
+	secret_watch_json();
 	struct signalling *s = calloc(1, sizeof *s);
 	void *own = calloc(1, carrier->size ? carrier->size : 1);
 	if (!s || !own) {

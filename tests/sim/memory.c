@@ -42,6 +42,17 @@ static void *memory_alloc(void *ctx, size_t size) {
 	return h + 1;
 }
 
+void graveyard_add(struct graveyard *g, const void *p, size_t size) {
+	if (g->capacity - g->len < size) {
+		g->capacity = 2 * (g->len + size);
+		g->bytes = realloc(g->bytes, g->capacity);
+		if (!g->bytes)
+			abort();
+	}
+	memcpy(g->bytes + g->len, p, size);
+	g->len += size;
+}
+
 static void memory_free(void *ctx, void *p) {
 	struct memory *m = ctx;
 	if (!p)
@@ -53,6 +64,8 @@ static void memory_free(void *ctx, void *p) {
 	m->frees++;
 	m->live--;
 	m->bytes -= h->size;
+	if (m->graveyard)
+		graveyard_add(m->graveyard, p, h->size);
 	if (!m->plain)
 		memset(p, 0xdd, h->size);
 	free(h);

@@ -1,0 +1,144 @@
+/* Does what the tool frees hold a password? Descriptions go through the signalling, each free() is looked at. */
+#include <malloc.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "suite.h"
+#include "tools/secret.h"
+#include "tools/signalling.h"
+
+#ifndef SLUICE_NOPOOL /* sanitizers bring a malloc of their own, in whose place none can be put */
+
+/* ---- free(), watched ------------------------------------------------------------------------------------------------ */
+
+#define PASSWORD "d8f9aXbYcZ01234567890qwertyu"
+
+void __libc_free(void *p);
+__attribute__((visibility("default"))) void free(void *p);
+
+/* As it is, and as base64 of any of the three positions makes it; a piece of each. */
+static const char *const forms[] = {PASSWORD, "ZDhmOWFYYlljWjAxMjM0NTY3ODkwcXdlcnR5d", "Q4ZjlhWGJZY1owMTIzNDU2Nzg5MHF3ZXJ0e",
+                                    "kOGY5YVhiWWNaMDEyMzQ1Njc4OTBxd2VydHl1"};
+
+static volatile unsigned freed_with_password;
+static volatile bool watching;
+
+void free(void *p) {
+	if (p && watching)
+		for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+			freed_with_password += memmem(p, malloc_usable_size(p), forms[i], strlen(forms[i])) != NULL;
+	__libc_free(p);
+}
+
+static void watch(void) {
+	freed_with_password = 0;
+	watching = true;
+}
+
+static void ck_assert_nothing_found(const char *where) {
+	watching = false;
+	ck_assert_msg(freed_with_password == 0, "%s frees a password %u times", where, freed_with_password);
+}
+
+static const char sdp[] = "v=0\r\na=ice-ufrag:abcd\r\na=ice-pwd:" PASSWORD "\r\na=setup:actpass\r\n";
+
+/* ---- tests ---------------------------------------------------------------------------------------------------------- */
+
+START_TEST(test_the_watch_finds_a_password_in_each_of_its_forms) {
+	static const char *const before[] = {"", "x", "xy"};
+	for (size_t i = 0; i < 3; i++) {
+		char text[80];
+		snprintf(text, sizeof text, "%s" PASSWORD, before[i]);
+		char *line = signal_encode_line(SIGNAL_OFFER, text);
+		watch();
+		free(line);
+		watching = false;
+		ck_assert_uint_eq(freed_with_password, 1);
+	}
+}
+END_TEST
+
+START_TEST(test_messages_are_wiped_when_they_were_written_and_read) {
+	secret_watch_json();
+	watch();
+	char *texts[] = {signal_encode(SIGNAL_OFFER, sdp, NULL), signal_encode_line(SIGNAL_ANSWER, sdp)};
+	for (size_t i = 0; i < 2; i++) {
+		struct signal_message m;
+		ck_assert_ptr_null(signal_decode(texts[i], strlen(texts[i]), &m));
+		ck_assert_str_eq(m.text, sdp);
+		secret_free(m.text);
+		texts[i][strlen(texts[i]) - 1] = '{';
+		ck_assert_ptr_nonnull(signal_decode(texts[i], strlen(texts[i]), &m)); /* what is wrong at its end was read too */
+		secret_free(texts[i]);
+	}
+	ck_assert_nothing_found("signal_message");
+}
+END_TEST
+
+struct end {
+	struct link_options options;
+	struct signalling *s;
+	unsigned answers;
+};
+
+static void on_role(void *ctx, bool offer) {
+	struct end *e = ctx;
+	if (offer)
+		e->s->carrier->send(e->s, SIGNAL_OFFER, sdp, NULL);
+}
+
+static void on_message(void *ctx, const struct signal_message *m) {
+	struct end *e = ctx;
+	if (m->kind == SIGNAL_OFFER)
+		e->s->carrier->send(e->s, SIGNAL_ANSWER, sdp, NULL);
+	else
+		e->answers++;
+}
+
+static void on_end(void *ctx, const char *error) {
+	(void)ctx;
+	ck_abort_msg("%s", error);
+}
+
+static void start(struct end *e, struct ev_loop *ev, const char *signal) {
+	const char *wrong;
+	*e = (struct end){.options = {.command = "test", .signal = signal}};
+	e->s = signalling_new(signalling_carrier(&e->options, &wrong), &e->options, ev,
+	                      &(struct signalling_events){on_role, on_message, on_end, e});
+	e->s->carrier->start(e->s);
+}
+
+START_TEST(test_descriptions_are_wiped_when_files_carried_them) {
+	char folder[] = "/tmp/sluice-secrets-XXXXXX", file[96];
+	struct ev_loop *ev = ev_loop_new(EVFLAG_AUTO);
+	struct end a, b;
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(file, sizeof file, "%s/room", folder);
+	watch();
+	start(&a, ev, file);
+	start(&b, ev, file);
+	while (a.answers + b.answers == 0)
+		ev_run(ev, EVRUN_ONCE);
+	signalling_free(a.s);
+	signalling_free(b.s);
+	ck_assert_nothing_found("signal_file");
+	ck_assert_int_eq(rmdir(folder), 0);
+	ev_loop_destroy(ev);
+}
+END_TEST
+
+SUITE("tool_secrets", test_the_watch_finds_a_password_in_each_of_its_forms,
+      test_messages_are_wiped_when_they_were_written_and_read, test_descriptions_are_wiped_when_files_carried_them)
+
+#else
+
+START_TEST(test_a_secret_may_be_nothing) {
+	secret_free(NULL);
+	secret_free(malloc(1));
+}
+END_TEST
+
+SUITE("tool_secrets", test_a_secret_may_be_nothing)
+
+#endif
