@@ -46,7 +46,7 @@ SLUICE_API int sluice_certificate_generate(sluice_certificate **out);
  *   SLUICE_CRYPTO, SLUICE_NO_MEMORY */
 SLUICE_API int sluice_certificate_from_pem(const char *cert_pem, const char *key_pem, sluice_certificate **out);
 /* The reverse: certificate and key as PEM text with a NUL, to be kept by the app and read again with from_pem. Either may be NULL. Returns
- * 0, SLUICE_NO_SPACE (4096 bytes hold either of an ECDSA key), SLUICE_CRYPTO. */
+ * 0, SLUICE_NO_SPACE (4096 bytes hold either of an ECDSA key), SLUICE_CRYPTO. The library keeps no copy of the text; wipe yours. */
 SLUICE_API int sluice_certificate_to_pem(const sluice_certificate *c, char *cert_pem, size_t cert_size, char *key_pem,
                                          size_t key_size);
 /* One reference more, one less; the last one frees it. */
@@ -379,7 +379,8 @@ SLUICE_API size_t sluice_peer_stats_json(const sluice_peer *p, char *json, size_
 SLUICE_API int sluice_peer_remote_fingerprint(const sluice_peer *p, enum sluice_hash hash, sluice_fingerprint *out);
 SLUICE_API int sluice_peer_remote_certificate(const sluice_peer *p, void *der, size_t size);
 /* Keying material of the DTLS connection (RFC 5705), for protocols that need it: len bytes under the label,
- * without a context. Returns 0, SLUICE_WRONG_STATE before it is up and after its end, SLUICE_CRYPTO. */
+ * without a context. Returns 0, SLUICE_WRONG_STATE before it is up and after its end, SLUICE_CRYPTO. The library keeps no copy of it;
+ * wipe yours when you are done with it. */
 SLUICE_API int sluice_peer_export(sluice_peer *p, const char *label, void *out, size_t len);
 
 #ifdef __cplusplus
