@@ -1,7 +1,8 @@
 /* Does what the tool frees hold a password? Descriptions go through the signalling, each free() is looked at. */
 #include <malloc.h>
+#include <netinet/in.h>
 #include <stdio.h>
-#include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "suite.h"
@@ -109,27 +110,48 @@ static void start(struct end *e, struct ev_loop *ev, const char *signal) {
 	e->s->carrier->start(e->s);
 }
 
-START_TEST(test_descriptions_are_wiped_when_files_carried_them) {
-	char folder[] = "/tmp/sluice-secrets-XXXXXX", file[96];
+static void exchange_over(const char *signal) {
 	struct ev_loop *ev = ev_loop_new(EVFLAG_AUTO);
 	struct end a, b;
-	ck_assert_ptr_nonnull(mkdtemp(folder));
-	snprintf(file, sizeof file, "%s/room", folder);
 	watch();
-	start(&a, ev, file);
-	start(&b, ev, file);
+	start(&a, ev, signal);
+	start(&b, ev, signal);
 	while (a.answers + b.answers == 0)
 		ev_run(ev, EVRUN_ONCE);
 	signalling_free(a.s);
 	signalling_free(b.s);
-	ck_assert_nothing_found("signal_file");
-	ck_assert_int_eq(rmdir(folder), 0);
+	ck_assert_nothing_found(signal);
 	ev_loop_destroy(ev);
+}
+
+START_TEST(test_descriptions_are_wiped_when_files_carried_them) {
+	char folder[] = "/tmp/sluice-secrets-XXXXXX", file[96];
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(file, sizeof file, "%s/room", folder);
+	exchange_over(file);
+	ck_assert_int_eq(rmdir(folder), 0);
+}
+END_TEST
+
+static unsigned free_port(void) {
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof in;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&in, len) | getsockname(fd, (struct sockaddr *)&in, &len), 0);
+	close(fd);
+	return ntohs(in.sin_port);
+}
+
+START_TEST(test_descriptions_are_wiped_when_a_connection_carried_them) {
+	char signal[64];
+	snprintf(signal, sizeof signal, "tcp:127.0.0.1:%u", free_port());
+	exchange_over(signal);
 }
 END_TEST
 
 SUITE("tool_secrets", test_the_watch_finds_a_password_in_each_of_its_forms,
-      test_messages_are_wiped_when_they_were_written_and_read, test_descriptions_are_wiped_when_files_carried_them)
+      test_messages_are_wiped_when_they_were_written_and_read, test_descriptions_are_wiped_when_files_carried_them,
+      test_descriptions_are_wiped_when_a_connection_carried_them)
 
 #else
 

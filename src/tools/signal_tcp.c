@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "tools/greeting.h"
+#include "tools/secret.h"
 #include "tools/signalling.h"
 
 #define CALLERS_MAX 8
@@ -117,10 +118,13 @@ static void write_out(struct signalling *s) {
 }
 
 static bool append(char **text, size_t *at, const char *more, size_t len) {
-	char *bigger = realloc(*text, *at + len);
+	char *bigger = malloc(*at + len); /* realloc would leave what it moves behind */
 	if (!bigger)
 		return false;
+	if (*at)
+		memcpy(bigger, *text, *at);
 	memcpy(bigger + *at, more, len);
+	secret_free(*text);
 	*text = bigger;
 	*at += len;
 	return true;
@@ -131,7 +135,7 @@ static void tcp_send(struct signalling *s, enum signal_kind kind, const char *te
 	char *json = signal_encode(kind, text, mid);
 	size_t len = json ? strlen(json) : 0, before = t->said_len;
 	bool kept = json && append(&t->said, &t->said_len, json, len) && append(&t->said, &t->said_len, "\n", 1);
-	free(json);
+	secret_free(json);
 	if (!kept || (t->fd >= 0 && !append(&t->out, &t->out_len, t->said + before, len + 1))) {
 		signalling_fail(s, "no memory");
 		return;
@@ -500,9 +504,9 @@ static void tcp_stop(struct signalling *s) {
 	drop_callers(s);
 	stop_listening(s);
 	ev_timer_stop(s->ev, &t->retry);
-	free(t->in);
-	free(t->said);
-	free(t->out);
+	secret_free(t->in);
+	secret_free(t->said);
+	secret_free(t->out);
 }
 
 const struct carrier carrier_tcp = {

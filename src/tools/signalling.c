@@ -109,7 +109,7 @@ const char *signalling_deliver(struct signalling *s, const char *text, size_t le
 		s->said = true; /* from now on, the connection says what it waits for */
 		s->events.on_message(s->events.ctx, &m);
 	}
-	free(m.text);
+	secret_free(m.text);
 	return wrong;
 }
 
