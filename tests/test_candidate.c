@@ -25,6 +25,12 @@ START_TEST(test_addresses_know_their_kind) {
 	address_set_port(&e, 7);
 	ck_assert(!address_equal(&a, &e) && address_same_host(&a, &e) && address_port(&e) == 7);
 	ck_assert(!address_equal(&a, &c));
+	struct sockaddr_storage f = address("::ffff:127.0.0.1"), g = address("::ffff:169.254.7.7"),
+				h = address("::ffff:10.0.0.1");
+	ck_assert(address_is_loopback(&f) && !address_is_link_local(&f) && !address_is_loopback(&h));
+	ck_assert(address_is_link_local(&g) && !address_is_link_local(&h));
+	ck_assert(address_is_mapped(&h) && !address_is_ipv6(&h) && address_is_ipv6(&d) && !address_is_mapped(&d));
+	ck_assert(!address_is_mapped(&a) && !address_is_ipv6(&a));
 }
 END_TEST
 

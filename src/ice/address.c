@@ -48,7 +48,8 @@ socklen_t address_len(const struct sockaddr_storage *a) {
 }
 
 void address_take_scope(struct sockaddr_storage *a, const struct sockaddr_storage *from) {
-	if (a->ss_family == AF_INET6 && address_is_link_local(a) && address_is_link_local(from) && in6(a)->sin6_scope_id == 0)
+	bool both = address_is_ipv6(a) && address_is_ipv6(from) && address_is_link_local(a) && address_is_link_local(from);
+	if (both && in6(a)->sin6_scope_id == 0)
 		((struct sockaddr_in6 *)a)->sin6_scope_id = in6(from)->sin6_scope_id;
 }
 
@@ -59,20 +60,36 @@ bool address_is_any(const struct sockaddr_storage *a) {
 	return a->ss_family == AF_INET6 && memcmp(&in6(a)->sin6_addr, zeros, 16) == 0;
 }
 
+bool address_is_mapped(const struct sockaddr_storage *a) {
+	static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff}; /* RFC 4291, 2.5.5.2: ::ffff:0:0/96 */
+	return a->ss_family == AF_INET6 && memcmp(&in6(a)->sin6_addr, prefix, sizeof prefix) == 0;
+}
+
+bool address_is_ipv6(const struct sockaddr_storage *a) {
+	return a->ss_family == AF_INET6 && !address_is_mapped(a);
+}
+
+/* The four bytes of an IPv4 address, mapped or not; NULL: it is none. */
+static const uint8_t *ipv4_bytes(const struct sockaddr_storage *a) {
+	if (a->ss_family == AF_INET)
+		return (const uint8_t *)&in4(a)->sin_addr;
+	return address_is_mapped(a) ? in6(a)->sin6_addr.s6_addr + 12 : NULL;
+}
+
 bool address_is_loopback(const struct sockaddr_storage *a) {
 	static const uint8_t one[16] = {[15] = 1};
-	if (a->ss_family == AF_INET)
-		return *(const uint8_t *)&in4(a)->sin_addr == 127;
+	const uint8_t *p = ipv4_bytes(a);
+	if (p)
+		return p[0] == 127;
 	return a->ss_family == AF_INET6 && memcmp(&in6(a)->sin6_addr, one, 16) == 0;
 }
 
 bool address_is_link_local(const struct sockaddr_storage *a) {
-	if (a->ss_family == AF_INET) { /* RFC 3927: 169.254/16 */
-		const uint8_t *p = (const uint8_t *)&in4(a)->sin_addr;
+	const uint8_t *p = ipv4_bytes(a);
+	if (p) /* RFC 3927: 169.254/16 */
 		return p[0] == 169 && p[1] == 254;
-	}
 	if (a->ss_family != AF_INET6)
 		return false;
-	const uint8_t *p = in6(a)->sin6_addr.s6_addr; /* RFC 4291, 2.5.6: fe80::/10 */
+	p = in6(a)->sin6_addr.s6_addr; /* RFC 4291, 2.5.6: fe80::/10 */
 	return p[0] == 0xfe && (p[1] & 0xc0) == 0x80;
 }

@@ -318,7 +318,8 @@ struct remote *remote_add_reflexive(struct ice *ice, struct session *s, const st
 void remote_free_all(struct ice *ice, struct session *s);
 /* Takes it and its pairs out of the session. */
 void remote_remove(struct ice *ice, struct session *s, struct remote *r);
-void early_remember(struct ice *ice, struct session *s, const sluice_path *path, const struct stun_message *m, const char *ufrag,
+/* False: no memory. */
+bool early_remember(struct ice *ice, struct session *s, const sluice_path *path, const struct stun_message *m, const char *ufrag,
                     size_t ufrag_len);
 bool remote_poll_request(struct ice *ice, struct ice_request *r);
 bool remote_resolved(struct ice *ice, uint32_t id, const struct sockaddr_storage *addrs, size_t count);
@@ -327,10 +328,12 @@ bool remote_resolved(struct ice *ice, uint32_t id, const struct sockaddr_storage
 
 /* The pair of a socket and a remote address; NULL. */
 struct pair *pair_find(const struct session *s, const sluice_path *path);
-/* May the two make a pair? */
+/* Are the two worth a check of ours, as far as their addresses tell? */
 bool pair_fits(const struct local *l, const struct remote *r);
-/* `heard`: a check came over it, so it is worth more than pairs of which nothing is known. NULL: they do not fit, or no room or memory. */
-struct pair *pair_add(struct ice *ice, struct session *s, struct local *l, struct remote *r, bool heard);
+/* `heard`: the path over which a check came, or NULL. Such a pair is worth more than those of which nothing is known, and is made whatever
+ * pair_fits() says: RFC 8445, 7.3.1.4 pairs every check that is answered, since the check itself shows that the way is there. Returns NULL
+ * when the two do not fit, or there is no room or memory. */
+struct pair *pair_add(struct ice *ice, struct session *s, struct local *l, struct remote *r, const sluice_path *heard);
 void pairs_of_local(struct ice *ice, struct session *s, struct local *l);
 void pairs_of_remote(struct ice *ice, struct session *s, struct remote *r);
 void pair_remove(struct ice *ice, struct pair *p);
@@ -428,7 +431,8 @@ uint64_t relay_deadline(const struct ice *ice);
 
 /* ---- lite.c ---- */
 
-void lite_checked(struct ice *ice, struct session *s, const sluice_path *path, const struct stun_message *m, uint64_t now);
+struct pair *lite_checked(struct ice *ice, struct session *s, const sluice_path *path, const struct stun_message *m,
+                          uint64_t now);
 uint64_t lite_deadline(const struct ice *ice);
 int lite_output(struct ice *ice, sluice_batch *batch, uint64_t now);
 

@@ -60,6 +60,10 @@ socklen_t address_len(const struct sockaddr_storage *a); /* 0 for another family
 /* A link-local address without a scope gets that of `from`, which must be link-local for it. */
 void address_take_scope(struct sockaddr_storage *a, const struct sockaddr_storage *from);
 bool address_is_any(const struct sockaddr_storage *a);
+/* An IPv6 address that is not mapped, and an IPv4-mapped one (::ffff:0:0/96). */
+bool address_is_ipv6(const struct sockaddr_storage *a);
+bool address_is_mapped(const struct sockaddr_storage *a);
+/* Of IPv4-mapped ones these two see the IPv4 address. */
 bool address_is_loopback(const struct sockaddr_storage *a);
 bool address_is_link_local(const struct sockaddr_storage *a);
 

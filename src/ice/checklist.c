@@ -163,17 +163,22 @@ void pair_remove(struct ice *ice, struct pair *p) {
 }
 
 /* RFC 8445, 6.1.2.2: "A local candidate is paired with a remote candidate if and only if the two candidates have the same component
- * ID and have the same IP address version", link-local IPv6 only with its like. Loopback is a machine of its own. */
+ * ID and have the same IP address version". */
+static bool is_same_kind(const struct local *l, const struct remote *r) {
+	return l->paired && r->addr.ss_family && l->c.addr.ss_family == r->addr.ss_family &&
+	       r->transport == transport_opposite(l->c.transport);
+}
+
+/* RFC 8445, 6.1.2.2 pairs link-local IPv6 only with its like. Loopback is a machine of its own, and a socket either sends IPv6 or, by mapped
+ * addresses, IPv4. */
 bool pair_fits(const struct local *l, const struct remote *r) {
 	const struct sockaddr_storage *a = &l->c.addr, *b = &r->addr;
-	if (!l->paired || a->ss_family != b->ss_family || b->ss_family == 0 || r->transport != transport_opposite(l->c.transport))
-		return false;
 	/* RFC 6544, 6.2: a passive candidate checks nobody. Its pairs come from the connections that come, as peer-reflexive. */
-	if (l->c.transport == CANDIDATE_TCP_PASSIVE && r->type != CANDIDATE_PRFLX)
+	if (!is_same_kind(l, r) || (l->c.transport == CANDIDATE_TCP_PASSIVE && r->type != CANDIDATE_PRFLX))
 		return false;
-	if (address_is_any(b) || address_is_loopback(a) != address_is_loopback(b))
+	if (address_is_any(b) || address_is_mapped(a) != address_is_mapped(b) || address_is_loopback(a) != address_is_loopback(b))
 		return false;
-	return a->ss_family == AF_INET || address_is_link_local(a) == address_is_link_local(b);
+	return !address_is_ipv6(a) || address_is_link_local(a) == address_is_link_local(b);
 }
 
 /* Which base of ours reaches a link-local address is told by the scope of the local one. */
@@ -183,15 +188,15 @@ static sluice_path path_of(const struct local *l, const struct remote *r) {
 	return path;
 }
 
-struct pair *pair_add(struct ice *ice, struct session *s, struct local *l, struct remote *r, bool heard) {
-	if (!pair_fits(l, r))
+struct pair *pair_add(struct ice *ice, struct session *s, struct local *l, struct remote *r, const sluice_path *heard) {
+	if (heard ? !is_same_kind(l, r) : !pair_fits(l, r))
 		return NULL;
-	sluice_path path = path_of(l, r);
+	sluice_path path = heard ? *heard : path_of(l, r);
 	struct pair *p = pair_find(s, &path);
 	if (p)
 		return p;
 	uint64_t priority = pair_priority(ice, l, r);
-	if (!crowd_admit_pair(ice, s, priority, heard) || !grow(ice, s))
+	if (!crowd_admit_pair(ice, s, priority, heard != NULL) || !grow(ice, s))
 		return NULL;
 	p = env_zalloc(ice->env, sizeof *p);
 	if (!p)
@@ -216,12 +221,12 @@ struct pair *pair_add(struct ice *ice, struct session *s, struct local *l, struc
 
 void pairs_of_local(struct ice *ice, struct session *s, struct local *l) {
 	for (struct remote *r = s->remotes; r; r = r->next)
-		pair_add(ice, s, l, r, false);
+		pair_add(ice, s, l, r, NULL);
 }
 
 void pairs_of_remote(struct ice *ice, struct session *s, struct remote *r) {
 	for (struct local *l = s->locals; l; l = l->next)
-		pair_add(ice, s, l, r, false);
+		pair_add(ice, s, l, r, NULL);
 }
 
 /* ---- what is next ---- */

@@ -84,17 +84,17 @@ void checks_expire(struct ice *ice, struct session *s, uint64_t now) {
 
 /* ---- answers out -------------------------------------------------------------------------------------------------- */
 
-static bool answer_add(struct ice *ice, const struct answer *a) {
+/* Without memory the sender asks again, as when the answer were lost. */
+static void answer_add(struct ice *ice, const struct answer *a) {
 	if (!ice->answers)
 		ice->answers = env_alloc(ice->env, ICE_ANSWER_MAX * sizeof *ice->answers);
 	if (!ice->answers)
-		return false;
+		return;
 	if (ice->answer_count == ICE_ANSWER_MAX) { /* the oldest one's sender asks again */
 		ice->answer_first = (ice->answer_first + 1) % ICE_ANSWER_MAX;
 		ice->answer_count--;
 	}
 	ice->answers[(ice->answer_first + ice->answer_count++) % ICE_ANSWER_MAX] = *a;
-	return true;
 }
 
 static void forget_if(struct ice *ice, const struct session *s, uint32_t socket) {
@@ -230,7 +230,7 @@ struct pair *check_arrived(struct ice *ice, struct session *s, const sluice_path
 	if (!p) {
 		struct local *l = local_of(s, path->socket);
 		struct remote *r = l ? remote_add_reflexive(ice, s, l, path, priority) : NULL;
-		p = r ? pair_add(ice, s, l, r, true) : NULL;
+		p = r ? pair_add(ice, s, l, r, path) : NULL;
 	}
 	if (!p)
 		return NULL;
@@ -261,21 +261,29 @@ static void adopt_late(struct ice *ice, struct request *r, uint64_t now) {
 		ice->before->end_at = now + ice->config.failed_after;
 }
 
-static void request_accepted(struct ice *ice, struct request *r, uint64_t now) {
-	const struct stun_message *m = r->m;
-	adopt_late(ice, r, now);
-	if (ice->config.lite) {
-		lite_checked(ice, r->session, r->path, m, now);
-	} else if (from_known_sender(r->session, r->sender, r->sender_len)) {
-		struct pair *p = check_arrived(ice, r->session, r->path, m->priority, m->use_candidate);
-		if (p) {
-			p->last_request = now;
-			p->requests_received++;
-		}
-	} else if (r->session == ice->current) {
-		early_remember(ice, r->session, r->path, m, r->sender, r->sender_len);
+static struct pair *full_checked(struct ice *ice, const struct request *r, uint64_t now) {
+	struct pair *p = check_arrived(ice, r->session, r->path, r->m->priority, r->m->use_candidate);
+	if (p) {
+		p->last_request = now;
+		p->requests_received++;
 	}
-	note_authentic(ice);
+	return p;
+}
+
+/* False: nothing can come of it, so it is not answered. The other side would take a success for a pair that works, and RFC 8445, 7.3.1.4
+ * has each check that is answered make a pair. */
+static bool request_accepted(struct ice *ice, struct request *r, uint64_t now) {
+	bool taken;
+	adopt_late(ice, r, now);
+	if (ice->config.lite)
+		taken = lite_checked(ice, r->session, r->path, r->m, now) != NULL;
+	else if (from_known_sender(r->session, r->sender, r->sender_len))
+		taken = full_checked(ice, r, now) != NULL;
+	else
+		taken = early_remember(ice, r->session, r->path, r->m, r->sender, r->sender_len);
+	if (taken)
+		note_authentic(ice);
+	return taken;
 }
 
 static bool request_in(struct ice *ice, const sluice_path *path, const struct stun_message *m, uint64_t now) {
@@ -293,9 +301,9 @@ static bool request_in(struct ice *ice, const sluice_path *path, const struct st
 	} else if (role_conflict(ice, m)) {
 		a.error = 487;
 	}
-	if (!answer_add(ice, &a) || a.error)
-		return a.error != 0;
-	request_accepted(ice, &r, now);
+	if (!a.error && !request_accepted(ice, &r, now))
+		return false;
+	answer_add(ice, &a);
 	return true;
 }
 

@@ -6,10 +6,11 @@
 
 #include "ice/agent.h"
 
-void lite_checked(struct ice *ice, struct session *s, const sluice_path *path, const struct stun_message *m, uint64_t now) {
+struct pair *lite_checked(struct ice *ice, struct session *s, const sluice_path *path, const struct stun_message *m,
+                          uint64_t now) {
 	struct pair *p = check_arrived(ice, s, path, m->priority, false);
 	if (!p)
-		return;
+		return NULL;
 	p->last_request = now;
 	p->requests_received++;
 	if (p->state != ICE_PAIR_SUCCEEDED)
@@ -18,6 +19,7 @@ void lite_checked(struct ice *ice, struct session *s, const sluice_path *path, c
 		p->nominated = true;
 		p->nominated_at = now;
 	}
+	return p;
 }
 
 /* RFC 8445, 11: "All endpoints MUST send keepalives for each data session", those that never check by Binding indications. */

@@ -267,8 +267,8 @@ const struct candidate *ice_default_candidate(const struct ice *ice) {
 /* ---- STUN servers ---- */
 
 bool base_reaches(const struct sockaddr_storage *from, const struct sockaddr_storage *to) {
-	return from->ss_family == to->ss_family && address_is_loopback(from) == address_is_loopback(to) &&
-	       address_is_link_local(from) == address_is_link_local(to);
+	return from->ss_family == to->ss_family && address_is_mapped(from) == address_is_mapped(to) &&
+	       address_is_loopback(from) == address_is_loopback(to) && address_is_link_local(from) == address_is_link_local(to);
 }
 
 static bool query_known(const struct ice *ice, uint32_t socket, const struct sockaddr_storage *to) {

@@ -150,7 +150,7 @@ static void early_forget_oldest(struct ice *ice, struct session *s) {
 	s->early_count--;
 }
 
-void early_remember(struct ice *ice, struct session *s, const sluice_path *path, const struct stun_message *m, const char *ufrag,
+bool early_remember(struct ice *ice, struct session *s, const sluice_path *path, const struct stun_message *m, const char *ufrag,
                     size_t ufrag_len) {
 	struct early *e;
 	for (e = s->early; e; e = e->next)
@@ -159,7 +159,7 @@ void early_remember(struct ice *ice, struct session *s, const sluice_path *path,
 	if (!e) {
 		e = env_zalloc(ice->env, sizeof *e + ufrag_len + 1);
 		if (!e)
-			return;
+			return false;
 		if (s->early_count == ICE_EARLY_MAX)
 			early_forget_oldest(ice, s);
 		memcpy(e->ufrag, ufrag, ufrag_len);
@@ -170,6 +170,7 @@ void early_remember(struct ice *ice, struct session *s, const sluice_path *path,
 	}
 	e->priority = m->priority;
 	e->nominate |= m->use_candidate;
+	return true;
 }
 
 /* Checks whose sender is known now. After a restart they may have come by the credentials before; see adopt_late(). */
