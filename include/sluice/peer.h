@@ -122,8 +122,11 @@ typedef struct sluice_candidate {
 /* Zero in any field means the default named behind it. */
 typedef struct sluice_ice_config {
 	const sluice_ice_server *servers;
-	size_t server_count;         /* at most 16 */
-	bool relay_only;             /* W3C's iceTransportPolicy "relay" */
+	size_t server_count; /* at most 16 */
+	bool relay_only;     /* W3C's iceTransportPolicy "relay" */
+	/* Look host names in the other side's candidates up by DNS. Without it they are ignored: browsers send addresses and .local names (mDNS)
+	 * alone, and any other name makes this machine ask whom a stranger chooses. */
+	bool resolve_hosts;
 	bool lite;                   /* ICE-lite (RFC 8445, 2.5): for a server with a public address */
 	uint64_t pacing;             /* Ta, ns; 50 ms (RFC 8445, 14.2); the first checks go in a burst */
 	uint64_t consent_interval;   /* ns; 5 s (RFC 7675) */
@@ -253,7 +256,12 @@ SLUICE_API int sluice_peer_remote_description(const sluice_peer *p, enum sluice_
 SLUICE_API unsigned sluice_peer_description_error(const sluice_peer *p, const char **text);
 
 /* A candidate of the other side, "candidate:..." (with or without "a="); "" or NULL: there are no more. One whose "ufrag" names
- * another generation than the remote description's is ignored.
+ * another generation than the remote description's is ignored, and so is a host name that is not .local unless ice.resolve_hosts is set. Of
+ * one description 32 names are looked up.
+ *
+ * A description may name addresses of somebody who has no part in it. What is sent to addresses that never answer is bounded, therefore: one
+ * check for each of 256 pairs, one every ice.pacing behind the first five, and in all 64 repetitions at once and 4 a second (RFC 8445, 14 and
+ * 19.5.1). A connection of up to ten pairs is not slowed down by that.
  *
  * 200 are remembered, 100 before our answer is set. Any number may come: where there are too many, those that make no pair go first (a
  * family that this machine has not, a .local name that is not resolved), then those whose checks failed, then those of the lowest

@@ -30,6 +30,7 @@
 #define ICE_LOCAL_MAX 64   /* candidates of a session, peer-reflexive ones among them */
 #define ICE_BASE_MAX 32    /* sockets of the driver */
 #define ICE_REMOTE_MAX 200 /* candidates of the other side, peer-reflexive ones and those without a pair among them */
+#define ICE_NAMES_MAX 32   /* names looked up for one description of the other side */
 #define ICE_EARLY_MAX 16   /* checks remembered before the remote password is known */
 #define ICE_ANSWER_MAX 16  /* requests that wait for their answer to leave */
 #define ICE_QUERY_MAX 64   /* requests to STUN servers */
@@ -74,8 +75,8 @@ struct remote {
 	char foundation[CANDIDATE_FOUNDATION_MAX];
 	char *name;          /* or NULL */
 	uint32_t resolve_id; /* 0: nothing was or is to be resolved */
-	bool asked;
-	uint8_t standing; /* crowd.c's, valid inside its functions alone */
+	bool asked;          /* or another candidate of the same name was */
+	uint8_t standing;    /* crowd.c's, valid inside its functions alone */
 };
 
 /* A good check that came before the password of its sender. */
@@ -138,7 +139,9 @@ struct session {
 	struct heap timers;
 	struct pair *triggered, **triggered_end;
 	uint32_t burst_left;
-	uint64_t next_check; /* the pacing's */
+	uint64_t next_check;      /* the pacing's */
+	uint64_t repeats_paid_at; /* when nothing of the repetitions that were taken is left to be paid for; see repeat_at() */
+	size_t names_asked;
 
 	bool has_remote_since;
 	uint64_t remote_since; /* when the remote credentials were first seen by a verb */
@@ -372,7 +375,9 @@ enum ice_verdict checks_input(struct ice *ice, const sluice_path *path, sluice_d
 void role_switch(struct ice *ice, bool controlling);
 /* A good check came (or had come) from there: its pair, made if need be, and what the check sets off. NULL: no room or not wanted. */
 struct pair *check_arrived(struct ice *ice, struct session *s, const sluice_path *path, uint32_t priority, bool nominate);
-/* Pairs whose last try stayed without answer fail. */
+/* Its time has come: is it to fail instead of being checked again? */
+bool check_is_spent(const struct ice *ice, const struct pair *p, uint64_t now);
+/* Pairs whose last try stayed without answer fail, as far as they stand before those that are to be checked; see checklist_next(). */
 void checks_expire(struct ice *ice, struct session *s, uint64_t now);
 
 /* ---- embed.c ---- */

@@ -245,9 +245,12 @@ struct pair *checklist_next(struct ice *ice, struct session *s, uint64_t now) {
 		pair_untrigger(p);
 		return p;
 	}
-	struct heap_node *node = heap_min(&s->timers);
-	if (node && node->key <= now)
-		return PAIR_OF(node, timer);
+	struct heap_node *node;
+	while ((node = heap_min(&s->timers)) != NULL && node->key <= now) {
+		if (!check_is_spent(ice, PAIR_OF(node, timer), now))
+			return PAIR_OF(node, timer);
+		pair_fail(ice, PAIR_OF(node, timer));
+	}
 	node = s == ice->current ? heap_min(&s->waiting) : NULL;
 	if (!node || (s->burst_left == 0 && s->next_check > now))
 		return NULL;

@@ -6,7 +6,8 @@
 #define ROLE(ice) ((ice)->controlling ? "controlling" : "controlled")
 #define RTO_MIN (50 * SLUICE_MS)
 #define RTO_MAX (1600 * SLUICE_MS)
-#define CHECK_TRIES 8 /* with the default RTO the last one is given up after 10 s */
+#define CHECK_TRIES 8            /* with the default RTO the last one is given up after 10 s */
+#define LAST_WAIT (5 * SLUICE_S) /* for the answer to a check that is not to be repeated */
 
 /* ---- requests out ------------------------------------------------------------------------------------------------- */
 
@@ -44,6 +45,37 @@ static uint64_t next_rto(const struct ice *ice, const struct pair *p) {
 	return p->rtt * 2 > RTO_MIN ? earlier(p->rtt * 2, RTO_MAX) : RTO_MIN;
 }
 
+/* Whoever can send us a description can name addresses that are not its own, and have our checks go there (RFC 8445, 19.5.1). Each pair is
+ * checked once, paced; repetitions to where nobody ever answered share what the session has for them: REPEATS_AT_ONCE, and one more each
+ * REPEAT_EVERY. Ten pairs never want more than there is. Of that, a quarter is kept for pairs that were
+ * checked only once; one that would have to wait longer than REPEAT_DELAY_MAX is not repeated. Returns when the next check may go, SLUICE_NEVER: none. */
+#define REPEATS_AT_ONCE 64
+#define REPEAT_EVERY (250 * SLUICE_MS)
+#define REPEAT_DELAY_MAX (5 * SLUICE_S)
+
+static uint64_t repeat_at(const struct pair *p, uint64_t now) {
+	struct session *s = p->session;
+	if (p->responses_received)
+		return now + p->rto;
+	uint64_t debt = s->repeats_paid_at > now ? s->repeats_paid_at - now : 0;
+	uint64_t allowed = (p->tries > 1 ? REPEATS_AT_ONCE * 3 / 4 : REPEATS_AT_ONCE) * REPEAT_EVERY;
+	uint64_t wait = debt > allowed ? debt - allowed : 0;
+	if (wait > REPEAT_DELAY_MAX)
+		return SLUICE_NEVER;
+	s->repeats_paid_at = now + debt + REPEAT_EVERY;
+	return now + (wait > p->rto ? wait : p->rto);
+}
+
+static uint64_t next_check_at(struct pair *p, uint64_t now) {
+	if (p->tries >= CHECK_TRIES)
+		return now + p->rto;
+	uint64_t at = repeat_at(p, now);
+	if (at != SLUICE_NEVER)
+		return at;
+	p->tries = CHECK_TRIES;
+	return now + LAST_WAIT;
+}
+
 static void check_sent(struct ice *ice, struct pair *p, uint64_t now) {
 	p->requests_sent++;
 	p->tries += p->tries < UINT8_MAX;
@@ -53,7 +85,7 @@ static void check_sent(struct ice *ice, struct pair *p, uint64_t now) {
 		return;
 	}
 	pair_state(p, ICE_PAIR_IN_PROGRESS);
-	heap_set(&p->session->timers, &p->timer, now + p->rto);
+	heap_set(&p->session->timers, &p->timer, next_check_at(p, now));
 }
 
 int check_send(struct ice *ice, struct pair *p, sluice_batch *batch, uint64_t now) {
@@ -70,13 +102,17 @@ int check_send(struct ice *ice, struct pair *p, sluice_batch *batch, uint64_t no
 	return batch_fill(ice, batch, &p->path, len);
 }
 
+bool check_is_spent(const struct ice *ice, const struct pair *p, uint64_t now) {
+	return p->state == ICE_PAIR_SUCCEEDED ? consent_expired(ice, p, now) : p->tries >= CHECK_TRIES;
+}
+
 void checks_expire(struct ice *ice, struct session *s, uint64_t now) {
 	for (;;) {
 		struct heap_node *node = heap_min(&s->timers);
 		if (!node || node->key > now)
 			return;
 		struct pair *p = (struct pair *)(void *)((char *)node - offsetof(struct pair, timer));
-		if (p->state == ICE_PAIR_SUCCEEDED ? !consent_expired(ice, p, now) : p->tries < CHECK_TRIES)
+		if (!check_is_spent(ice, p, now))
 			return;
 		pair_fail(ice, p);
 	}

@@ -51,6 +51,7 @@ struct ice_config { /* zero means the default behind it */
 	bool lite;
 	bool controlling;          /* may change until checks begin */
 	bool relay_only;           /* only relayed candidates are told and paired */
+	bool resolve_hosts;        /* host names in the other side's candidates are looked up; else only .local ones are */
 	uint64_t pacing;           /* Ta between checks beyond the first burst, ns; 50 ms (RFC 8445, 14.2), at least 5 ms */
 	uint32_t burst;            /* checks that go at once when checking starts; 5 */
 	uint64_t rto;              /* first retransmission of a check, ns; 250 ms while no RTT is known */
@@ -116,7 +117,11 @@ bool ice_is_controlling(const struct ice *ice);
 /* Checks may start from here on. Before, authenticated requests are answered and remembered (peer-reflexive, triggered checks wait
  * for the password). Other values than before are a restart by the other side. lite: it never checks, we control. */
 int ice_set_remote(struct ice *ice, const char *ufrag, const char *pwd, bool lite);
-/* Before or after ice_set_remote. A duplicate is nothing; a `.local` or other name is asked for by a request.
+/* Before or after ice_set_remote. A duplicate is nothing; a `.local` name is asked for by a request, other names with resolve_hosts alone,
+ * else such a candidate is nothing either. 32 names are asked for in a generation of credentials.
+ *
+ * What candidates can make this side send to addresses that never answer is bounded, for they may be a victim's (RFC 8445, 19.5.1): one check
+ * for each of max_pairs pairs, paced, and in all 64 repetitions at once and 4 a second. Of up to ten pairs none waits for its repetition.
  *
  * 200 are remembered, those included that only their checks showed. Beyond that one goes: first of all one that makes no pair (a family
  * or transport that this side has not, a name that is not resolved), of the most numerous such kind; then one whose pairs all failed;

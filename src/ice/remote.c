@@ -87,6 +87,11 @@ static void upgrade(struct ice *ice, struct session *s, struct remote *r, const 
 	ice->dirty = true;
 }
 
+/* A host name of a stranger's makes us ask servers of the stranger's choice. Browsers name .local ones alone. */
+static bool may_look_up(const struct ice *ice, const struct candidate *c) {
+	return !c->name[0] || name_is_local(c->name) || ice->config.resolve_hosts;
+}
+
 static struct remote *find_name(const struct session *s, const struct candidate *c) {
 	for (struct remote *r = s->remotes; r; r = r->next)
 		if (r->name && r->port == c->port && r->transport == c->transport && strcmp(r->name, c->name) == 0)
@@ -98,7 +103,7 @@ int ice_add_remote(struct ice *ice, const struct candidate *c) {
 	struct session *s = ice->current;
 	if (c->ufrag[0] && s->remote_ufrag && strcmp(c->ufrag, s->remote_ufrag) != 0)
 		return 0;
-	if (!wanted(ice, c))
+	if (!wanted(ice, c) || !may_look_up(ice, c))
 		return 0;
 	struct remote *known = c->addr.ss_family ? remote_find(s, c->transport, &c->addr) : find_name(s, c);
 	if (known) {
@@ -112,7 +117,7 @@ int ice_add_remote(struct ice *ice, const struct candidate *c) {
 		return SLUICE_NO_MEMORY;
 	if (r->addr.ss_family)
 		pairs_of_remote(ice, s, r);
-	else
+	else if (r->transport != CANDIDATE_TCP_ACTIVE) /* it calls us, from another port than it says */
 		r->resolve_id = ++ice->next_id;
 	return 0;
 }
@@ -230,10 +235,11 @@ int ice_set_remote(struct ice *ice, const char *ufrag, const char *pwd, bool lit
 
 bool remote_poll_request(struct ice *ice, struct ice_request *q) {
 	struct session *s = ice->current;
-	for (struct remote *r = s->remotes; r; r = r->next) {
+	for (struct remote *r = s->remotes; r && s->names_asked < ICE_NAMES_MAX; r = r->next) {
 		if (r->asked || r->resolve_id == 0 || r->addr.ss_family)
 			continue;
 		r->asked = true;
+		s->names_asked++;
 		*q = (struct ice_request){
 			.kind = ICE_REQUEST_RESOLVE, .id = r->resolve_id, .name = r->name, .mdns = name_is_local(r->name)};
 		return true;

@@ -63,6 +63,7 @@ int underlay_make(sluice_peer *p, const sluice_peer_config *c) {
 	struct ice_config config = {
 		.lite = c->ice.lite,
 		.relay_only = c->ice.relay_only,
+		.resolve_hosts = c->ice.resolve_hosts,
 		.pacing = c->ice.pacing,
 		.consent_interval = c->ice.consent_interval,
 		.disconnected_after = c->ice.disconnected_after,
