@@ -35,7 +35,7 @@ START_TEST(test_who_gives_up_on_a_silent_peer_tells_it_in_an_abort) {
 	ck_assert_int_eq(p.b->end_error, SLUICE_ABORTED);
 	ck_assert_ptr_nonnull(strstr(p.b->end_text, "no answer from the peer after 10 retransmissions"));
 	ck_assert_uint_eq(aborts(&p, deaf, &cause), 1);
-	ck_assert_uint_eq(cause.type, WIRE_CAUSE_USER_ABORT);
+	ck_assert_uint_eq(cause.type, WIRE_CAUSE_PROTOCOL_VIOLATION); /* nobody wanted this end */
 	pair_free(&p);
 }
 END_TEST

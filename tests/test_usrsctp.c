@@ -254,7 +254,7 @@ START_TEST(test_an_abort_is_understood_both_ways) {
 	usrsctp_close(w.usr->socket);
 	w.usr->socket = NULL;
 	ck_assert(SIM_UNTIL(&w.sim, w.sim.now + SLUICE_S, w.our->ended));
-	ck_assert_int_eq(w.our->end_error, SLUICE_ABORTED);
+	ck_assert_int_eq(w.our->end_error, SLUICE_CLOSED);
 	world_close(&w);
 }
 END_TEST

@@ -47,7 +47,8 @@ typedef struct sluice_channel_callbacks {
 	void (*on_writable)(sluice_channel *ch, void *user);     /* after a WOULD_BLOCK */
 	void (*on_buffered_low)(sluice_channel *ch, void *user); /* the amount fell to the threshold */
 	/* The last callback; `error` 0 for an orderly close with everything delivered, else why: REFUSED by the peer, which took
-	 * nothing; UNSUPPORTED when the peer cannot be told of the close; the association's error. `lost` counts messages that
+	 * nothing; UNSUPPORTED when the peer cannot be told of the close; the association's error, CLOSED when an app ended the
+	 * connection without waiting for what was under way (a browser's close does so). `lost` counts messages that
 	 * send accepted and that did not arrive, as far as is known: abandoned under the reliability limit, or not acknowledged
 	 * when the association ended. The channel is freed when this returns. */
 	void (*on_closed)(sluice_channel *ch, int error, uint64_t lost, void *user);

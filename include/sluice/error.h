@@ -25,7 +25,7 @@ enum sluice_error {
 	SLUICE_CRYPTO = -9,       /* the crypto library refused */
 	SLUICE_FINGERPRINT = -10, /* the peer's certificate is not the one that was announced */
 	SLUICE_TIMED_OUT = -11,   /* the peer did not answer within the configured number of tries */
-	SLUICE_ABORTED = -12,     /* the peer ended the association with an ABORT, or DTLS with a fatal alert */
+	SLUICE_ABORTED = -12,     /* the peer's stack ended the association with an ABORT, or DTLS with a fatal alert */
 	SLUICE_REFUSED = -13,     /* the peer denied the request, or nothing listens at that address */
 	SLUICE_PROTOCOL = -14,    /* the peer broke the protocol so that going on is impossible */
 	SLUICE_IO = -15,          /* a system call failed; errno tells why */

@@ -70,7 +70,9 @@ enum sluice_peer_state {
 	SLUICE_PEER_CONNECTING, /* ICE checks, DTLS or SCTP handshake under way */
 	SLUICE_PEER_CONNECTED,  /* channels can carry data */
 	SLUICE_PEER_CLOSING,
-	SLUICE_PEER_CLOSED,       /* closed by either side in order */
+	/* Closed by either side: in order, by sluice_peer_abort, or by the other side's close_notify or ABORT on its app's behalf (cause 12), as
+	 * when a browser closes its connection. Of each channel on_closed tells whether anything was cut off */
+	SLUICE_PEER_CLOSED,
 	SLUICE_PEER_FAILED,       /* sluice_peer_error tells why */
 	SLUICE_PEER_DISCONNECTED, /* by descriptions: the path is silent; CONNECTED comes again, or FAILED */
 };
@@ -362,8 +364,9 @@ SLUICE_API sluice_peer *sluice_channel_peer(const sluice_channel *ch); /* NULL w
 
 /* Where it stands; on_state may not have told it yet. */
 SLUICE_API enum sluice_peer_state sluice_peer_state(const sluice_peer *p);
-/* Why it FAILED; 0 while it lives and after an orderly end. What text (may be NULL) then points to is never NULL and lives
- * as long as the peer: one line of UTF-8 without control and format characters, whatever the peer gave as its reason. */
+/* Why it FAILED; 0 while it lives and when it was closed. What text (may be NULL) then points to is never NULL and lives as long as the
+ * peer: one line of UTF-8 without control and format characters, whatever the peer gave as its reason. Of a CLOSED one it says who closed it
+ * and why, as far as that was said ("closed by the peer: Close called"), or is empty. */
 SLUICE_API int sluice_peer_error(const sluice_peer *p, const char **text);
 /* config.user, which may be changed at any time. */
 SLUICE_API void *sluice_peer_user(const sluice_peer *p);

@@ -320,9 +320,11 @@ SLUICE_API int sluice_sctp_add_streams(sluice_sctp *a, uint16_t outgoing, uint16
 /* ---- events ------------------------------------------------------------------------------------------------------ */
 
 enum sluice_sctp_event_type {
-	SLUICE_SCTP_MESSAGE = 1,    /* message: the caller's reference, to be released */
-	SLUICE_SCTP_CONNECTED,      /* data may travel: established, or the COOKIE-ECHO, with which data can ride, is due */
-	SLUICE_SCTP_ENDED,          /* error: 0 after a graceful shutdown, else why; the association is CLOSED */
+	SLUICE_SCTP_MESSAGE = 1, /* message: the caller's reference, to be released */
+	SLUICE_SCTP_CONNECTED,   /* data may travel: established, or the COOKIE-ECHO, with which data can ride, is due */
+	/* error: 0 after a graceful shutdown, else why; the association is CLOSED. SLUICE_CLOSED: an app aborted it, ours or the peer's
+	 * (user-initiated, cause 12), so that what was under way is lost; SLUICE_ABORTED: the peer's stack did */
+	SLUICE_SCTP_ENDED,
 	SLUICE_SCTP_PEER_RESTARTED, /* RFC 9260, 5.2: everything in flight both ways is lost, streams start anew */
 	SLUICE_SCTP_RESET_IN,       /* stream (or all): the peer reset its outgoing direction; its messages came before */
 	SLUICE_SCTP_RESET_OUT,      /* stream: our reset is done; error: 0, SLUICE_REFUSED, or SLUICE_UNSUPPORTED by the peer */

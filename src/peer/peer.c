@@ -216,7 +216,7 @@ static void dtls_went_down(sluice_peer *p) {
 		return;
 	bool complete = sluice_sctp_state(p->sctp) == SLUICE_SCTP_SHUTDOWN_ACK_SENT;
 	channels_end(p->channels, complete ? 0 : SLUICE_CLOSED);
-	end(p, 0, "");
+	end(p, 0, "closed by the peer");
 }
 
 void peer_follow_dtls(sluice_peer *p) {
@@ -251,7 +251,9 @@ static void on_ended(sluice_channels *set, int error, void *user) {
 	sluice_peer *p = user;
 	const char *text = "";
 	sluice_sctp_error(p->sctp, &text);
-	if (p->aborting)
+	/* An app ended the connection on purpose, ours or the peer's: an ABORT with cause 12 is how browsers close. What it cut off is the
+	 * channels' to tell. */
+	if (p->aborting || error == SLUICE_CLOSED)
 		error = 0;
 	end(p, error, text);
 }

@@ -264,11 +264,12 @@ void association_fail(sluice_sctp *a, int error, uint16_t cause, bool with_text,
 
 bool association_count_error(sluice_sctp *a) {
 	/* RFC 9260, 8.1: beyond Association.Max.Retrans errors in a row the peer endpoint counts as unreachable, and the
-	 * association enters the CLOSED state. The path may be broken in one direction only: the ABORT spares the peer the same wait. */
+	 * association enters the CLOSED state. The path may be broken in one direction only: the ABORT spares the peer the same wait.
+	 * Its cause is not 12, which says that the app wanted the end: the peer's app is not to take this for a goodbye. */
 	if (++a->error_count <= a->config.association_max_retransmits)
 		return false;
-	association_fail(a, SLUICE_TIMED_OUT, WIRE_CAUSE_USER_ABORT, true, "no answer from the peer after %u retransmissions",
-	                 (unsigned)a->error_count - 1);
+	association_fail(a, SLUICE_TIMED_OUT, WIRE_CAUSE_PROTOCOL_VIOLATION, true,
+	                 "no answer from the peer after %u retransmissions", (unsigned)a->error_count - 1);
 	return true;
 }
 

@@ -105,7 +105,8 @@ void handshake_timeout(sluice_sctp *a) {
 	timer_stop(a, TIMER_T1);
 	if (++a->t1_retries > a->config.init_max_retransmits) {
 		/* Who got our COOKIE-ECHO is established, and hears of the end. Who got our INIT has no state. */
-		association_fail(a, SLUICE_TIMED_OUT, WIRE_CAUSE_USER_ABORT, true, "no answer to %s after %u retransmissions",
+		association_fail(a, SLUICE_TIMED_OUT, WIRE_CAUSE_PROTOCOL_VIOLATION, true,
+		                 "no answer to %s after %u retransmissions",
 		                 a->state == SLUICE_SCTP_COOKIE_WAIT ? "INIT" : "COOKIE-ECHO", (unsigned)a->t1_retries - 1);
 		return;
 	}

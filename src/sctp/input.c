@@ -22,15 +22,16 @@ static void abort_chunk(sluice_sctp *a, struct packet *p, const struct wire_chun
 		return;
 	}
 	struct reader r = reader_of(c->value, c->len);
-	struct wire_param cause;
+	struct wire_param cause = {0};
 	char reason[64] = "";
-	const char *name = "no cause given";
-	if (wire_param_next(&r, &cause) == 1) {
-		name = wire_cause_name(cause.type);
-		if (cause.type == WIRE_CAUSE_USER_ABORT || cause.type == WIRE_CAUSE_PROTOCOL_VIOLATION)
-			text_line((const char *)cause.value, cause.len, reason, sizeof reason);
-	}
-	association_end(a, SLUICE_ABORTED, "aborted by the peer (%s%s%s)", name, *reason ? ": " : "", reason);
+	bool given = wire_param_next(&r, &cause) == 1, by_app = given && cause.type == WIRE_CAUSE_USER_ABORT;
+	const char *name = given ? wire_cause_name(cause.type) : "no cause given";
+	if (by_app || (given && cause.type == WIRE_CAUSE_PROTOCOL_VIOLATION))
+		text_line((const char *)cause.value, cause.len, reason, sizeof reason);
+	if (by_app) /* so a browser closes a connection, also one that nothing is wrong with */
+		association_end(a, SLUICE_CLOSED, "closed by the peer%s%s", *reason ? ": " : "", reason);
+	else
+		association_end(a, SLUICE_ABORTED, "aborted by the peer (%s%s%s)", name, *reason ? ": " : "", reason);
 }
 
 static void error_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {

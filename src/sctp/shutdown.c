@@ -107,7 +107,7 @@ void shutdown_heard_data(sluice_sctp *a) {
 
 void shutdown_guard_expired(sluice_sctp *a) {
 	/* 9.2: "At the expiration of this timer, the sender SHOULD abort the association by sending an ABORT chunk." */
-	association_fail(a, SLUICE_TIMED_OUT, WIRE_CAUSE_USER_ABORT, true, "the shutdown was not over after %u ms",
+	association_fail(a, SLUICE_TIMED_OUT, WIRE_CAUSE_PROTOCOL_VIOLATION, true, "the shutdown was not over after %u ms",
 	                 (unsigned)(a->config.shutdown_guard / SLUICE_MS));
 }
 

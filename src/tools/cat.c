@@ -220,10 +220,11 @@ static void on_closed(sluice_channel *ch, int error, uint64_t lost, void *user) 
 	struct cat *c = user;
 	c->channel = NULL;
 	ev_io_stop(c->link.ev, &c->in);
-	if (c->link.phase != LINK_CONNECTED || link_will_tell(error))
+	bool cut_off = error == SLUICE_CLOSED; /* the connection was closed, and nothing was waited for */
+	if (c->link.phase != LINK_CONNECTED || (link_will_tell(error) && !cut_off))
 		return;
 	if (error || lost || c->chunk_len) {
-		complain("cat: the other side closed the channel before it had everything that was sent");
+		complain("cat: the other side closed%s", cut_off ? "" : " the channel before it had everything that was sent");
 		c->exit_code = EXIT_FAILED;
 	}
 	leave_when_written(c);

@@ -150,7 +150,7 @@ static void on_tear_down(struct link *link) {
 }
 
 static void on_other_ended(struct link *link) {
-	link_tell(link, "the other side ended the connection");
+	link_tell(link, "the other side closed");
 	link_leave(link, EXIT_OK);
 }
 

@@ -183,7 +183,7 @@ static void on_state(sluice_peer *p, enum sluice_peer_state state, void *user) {
 	else if (state == SLUICE_PEER_CLOSED && link->on_other_ended)
 		link->on_other_ended(link);
 	else if (state == SLUICE_PEER_CLOSED)
-		link_fail(link, "the other side ended the connection");
+		link_fail(link, "the other side closed");
 }
 
 static void on_channel(sluice_peer *p, sluice_channel *ch, void *user) {

@@ -172,13 +172,12 @@ static void on_state(sluice_peer *p, enum sluice_peer_state state, void *user) {
 	}
 	if (state < SLUICE_PEER_CLOSED)
 		return;
-	bool by_other = state == SLUICE_PEER_CLOSED || sluice_peer_error(end->peer, NULL) == SLUICE_ABORTED;
-	if (by_other && end->parent >= 0 && !end->sender)
+	if (state == SLUICE_PEER_CLOSED && end->parent >= 0 && !end->sender)
 		end_leave(end, EXIT_FAILED); /* of a local pair the sender says why, or was interrupted */
 	else if (state == SLUICE_PEER_FAILED)
 		explain_failure(end);
 	else
-		end_fail(end, "the other side ended the connection");
+		end_fail(end, "the other side closed");
 	sluice_loop_stop(end->loop);
 }
 

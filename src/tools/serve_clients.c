@@ -56,7 +56,7 @@ static void log_connected(struct client *c) {
 static void log_end(struct client *c, enum sluice_peer_state state) {
 	const char *text = "";
 	int error = sluice_peer_error(c->peer, &text);
-	bool failed = state == SLUICE_PEER_FAILED && error != SLUICE_ABORTED; /* browsers end with an ABORT */
+	bool failed = state == SLUICE_PEER_FAILED;
 	serve_log(c->serve, "peer %u: %s%s%s%s%s after %.1f s", c->number, failed ? "failed, " : "closed",
 	          failed ? sluice_error_text(error) : "", *text ? " (" : "", text, *text ? ")" : "",
 	          ev_now(c->serve->ev) - c->made_at);
