@@ -266,7 +266,6 @@ static const struct range left_out[] = {
 	LEFT_OUT(stale_cookies),
 	LEFT_OUT(t1_retries),
 	LEFT_OUT(batch_payload),
-	LEFT_OUT(batch_cost),
 	LEFT_OUT(reconfig.taken),
 	LEFT_OUT(error_text),
 	/* not handed over */

@@ -37,8 +37,8 @@ static void association_numbers(struct blob *b, sluice_sctp *a) {
 	FIELD(a->forward_tsn_sent), FIELD(a->forward_tsn_at);
 	FIELD(a->shut_since);
 	FLAG(a->rtt_asked);
-	FIELD(a->duplicates), FIELD(a->duplicate_count), FIELD(a->advertised), FIELD(a->timers), FIELD(a->t1_rto),
-		FIELD(a->t2_rto);
+	FIELD(a->duplicates), FIELD(a->duplicate_count), FIELD(a->advertised), FIELD(a->advertised_most), FIELD(a->timers),
+		FIELD(a->t1_rto), FIELD(a->t2_rto);
 	FIELD(a->error_count), FIELD(a->heartbeat_nonce);
 	refuse(b, a->duplicate_count > DUPLICATES_MAX || (unsigned)a->state > SLUICE_SCTP_SHUTDOWN_ACK_SENT ||
 	                  a->state < SLUICE_SCTP_ESTABLISHED);
