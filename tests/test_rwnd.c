@@ -101,7 +101,8 @@ START_TEST(test_bulk_has_all_of_the_window_and_small_messages_what_their_memory_
 	ck_assert_uint_eq(rwnd_free(&r, INITIAL, INITIAL * 5 / 4, INITIAL), 0);
 	for (unsigned i = 0; i < 100000; i++)
 		rwnd_received(&r, 1, 208, 1, 0, SLUICE_S);
-	ck_assert_uint_eq(rwnd_free(&r, 0, 0, 0), INITIAL);
+	ck_assert_uint_le(rwnd_free(&r, 0, 0, 0), INITIAL * 3 / 2 / 200);
+	ck_assert_uint_ge(rwnd_free(&r, 0, 0, 0), INITIAL * 3 / 2 / 220);
 	ck_assert_uint_le(rwnd_free(&r, 3000, INITIAL / 4 + 208, INITIAL / 4 + 208), INITIAL / 200);
 	ck_assert_uint_ge(rwnd_free(&r, 3000, INITIAL / 4 + 208, INITIAL / 4 + 208), INITIAL / 220);
 	ck_assert_uint_eq(rwnd_free(&r, 15000, INITIAL * 5 / 4, INITIAL), 0);
