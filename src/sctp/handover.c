@@ -871,7 +871,6 @@ static void config_bools(sluice_sctp_config *c) {
 
 /* Here the path may be another one: its MTU is looked for anew, and until it is known packets are of the base size. */
 static void resume(sluice_sctp *a) {
-	a->advertised_most = rwnd_free(&a->rwnd, 0, 0, a->window->with_app);
 	a->view.config = handshake_cc_config(a);
 	uint32_t mtu = a->mtu - WIRE_HEADER_SIZE - a->data_header;
 	bool other = mtu != a->view.mtu;
