@@ -24,7 +24,7 @@
 #include "pool/env.h"
 #include "sluice/env.h"
 
-#define TURN_PEERS 64      /* beyond it the one that was longest of no use is forgotten */
+#define TURN_PEERS 64      /* beyond it the one that was longest of no use is forgotten, one with a channel last */
 #define TURN_QUEUE 64      /* Send indications that wait for turn_output */
 #define TURN_SEND_MAX 2048 /* bytes of data in one */
 #define TURN_HEADROOM 4    /* what turn_wrap puts before each datagram */

@@ -61,13 +61,19 @@ void peers_drop(struct turn *t) {
 		remove_at(t, t->peer_count - 1);
 }
 
-static void forget_oldest(struct turn *t) {
-	size_t oldest = 0;
+/* A peer with a channel carries data. Forgotten it would be deaf: the server goes on with the number, which we would not know any more, and
+ * binds no other one to it (RFC 8656, 12.2). */
+static bool is_of_less_use(const struct turn_peer *a, const struct turn_peer *b) {
+	return a->wants_channel != b->wants_channel ? b->wants_channel : a->used < b->used;
+}
+
+static void forget_one(struct turn *t) {
+	size_t worst = 0;
 	for (size_t i = 1; i < t->peer_count; i++) {
-		if (t->peers[i]->used < t->peers[oldest]->used)
-			oldest = i;
+		if (is_of_less_use(t->peers[i], t->peers[worst]))
+			worst = i;
 	}
-	remove_at(t, oldest);
+	remove_at(t, worst);
 	t->stats.forgotten++;
 }
 
@@ -76,7 +82,7 @@ static struct turn_peer *add(struct turn *t, const struct sockaddr_storage *addr
 	if (!p)
 		return NULL;
 	if (t->peer_count == TURN_PEERS)
-		forget_oldest(t);
+		forget_one(t);
 	p->addr = *addr;
 	t->peers[t->peer_count++] = p;
 	return p;
