@@ -117,6 +117,22 @@ START_TEST(test_gathering_of_a_restart_is_complete_when_the_allocations_are_know
 }
 END_TEST
 
+START_TEST(test_gathering_that_was_complete_does_not_begin_again_because_a_server_is_doubted) {
+	struct scene s;
+	relayed(&s, ICE_SERVER_UDP);
+	restart(&s);
+	ice_world_give(s.a, s.b);
+	ice_world_give(s.b, s.a);
+	ck_assert(ICE_UNTIL(&s.w, s.w.now + SLUICE_S, s.a->gathered_at != NEVER && s.b->gathered_at != NEVER));
+	for (int running = 0; running < 2; running++) {
+		s.w.ifaces[1].down = !running;
+		ice_set_local_running(s.a->ice, s.w.ifaces[1].socket, running);
+		ck_assert(!ICE_UNTIL(&s.w, s.w.now + SLUICE_S, ice_gathering(s.a->ice) != ICE_GATHERING_COMPLETE));
+	}
+	ice_world_close(&s.w);
+}
+END_TEST
+
 START_TEST(test_gathering_of_a_restart_does_not_wait_for_a_silent_server_for_ever) {
 	struct scene s;
 	relayed(&s, ICE_SERVER_UDP);
@@ -220,6 +236,7 @@ SUITE("ice relay lost", test_relayed_addresses_survive_the_sleep_of_both_sockets
       test_a_restart_behind_a_server_that_forgot_brings_the_relay_back,
       test_gathering_of_a_restart_is_complete_when_the_allocations_are_known_to_stand,
       test_gathering_of_a_restart_does_not_wait_for_a_silent_server_for_ever,
+      test_gathering_that_was_complete_does_not_begin_again_because_a_server_is_doubted,
       test_a_server_that_forgot_is_noticed_by_the_silence_of_the_pair,
       test_a_rebinding_of_the_nat_towards_the_server_is_noticed_too,
       test_an_outage_on_the_way_to_the_server_keeps_the_relayed_addresses, test_a_stream_that_went_down_is_connected_again,

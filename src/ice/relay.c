@@ -266,6 +266,8 @@ void relays_update(struct ice *ice) {
 		case TURN_READY:
 			if (!r->told && ice->current->gathering)
 				tell(ice, r);
+			/* Gathering knows what it wanted to know. A doubt that comes later does not begin it again. */
+			r->late |= r->told && !turn_is_doubted(r->turn);
 			break;
 		case TURN_MOVED:
 			moved(ice, r);
