@@ -56,6 +56,34 @@ START_TEST(test_an_answer_without_setup_connects_whoever_is_the_client) {
 }
 END_TEST
 
+static enum link_verdict drop_dtls(void *ctx, struct sim_link *link, uint8_t *packet, size_t *len, uint64_t now) {
+	(void)link;
+	bool embedded = *len > 1 && packet[0] == 0 && *len > 300; /* a check with a record in it */
+	bool plain = *len && packet[0] >= 20 && packet[0] <= 63;
+	return (embedded || plain) && now < *(uint64_t *)ctx ? LINK_DROP : LINK_PASS;
+}
+
+/* What the client says is lost for longer than we wait for it. Two clients would never hear each other. */
+START_TEST(test_a_client_that_was_not_heard_in_time_is_answered_all_the_same) {
+	for (int sped = 0; sped < 2; sped++) {
+		static struct call c;
+		static uint64_t until;
+		make_call(&c, false, sped);
+		ck_assert_int_eq(caller_give(c.a, c.b), 0);
+		ck_assert_int_eq(sluice_peer_set_local_description(c.b->peer, 0, NULL), 0);
+		sim_run(&c.sim, c.sim.now + SLUICE_MS);
+		until = c.sim.now + 4 * SLUICE_S;
+		link_filter(sim_link(&c.sim, c.b->host, c.a->host), drop_dtls, &until);
+		give_without_setup(&c, c.b, c.a);
+		ck_assert(SIM_UNTIL(&c.sim, until + 4 * SLUICE_S, c.b->received == 1));
+		sluice_channel *more = NULL;
+		ck_assert_int_eq(sluice_peer_open_channel(c.a->peer, &(sluice_channel_config){.label = "more"}, &more), 0);
+		ck_assert_int_eq(sluice_channel_id(more) % 2, 1); /* a server's */
+		sim_close(&c.sim);
+	}
+}
+END_TEST
+
 START_TEST(test_an_offer_without_setup_is_answered_passively) {
 	static struct call c;
 	make_call(&c, false, false);
@@ -90,4 +118,5 @@ START_TEST(test_a_later_answer_without_setup_changes_no_role) {
 END_TEST
 
 SUITE("setup of a peer", test_an_answer_without_setup_connects_whoever_is_the_client,
-      test_an_offer_without_setup_is_answered_passively, test_a_later_answer_without_setup_changes_no_role)
+      test_a_client_that_was_not_heard_in_time_is_answered_all_the_same, test_an_offer_without_setup_is_answered_passively,
+      test_a_later_answer_without_setup_changes_no_role)

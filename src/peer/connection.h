@@ -116,6 +116,7 @@ struct sluice_peer {
 	struct negotiation negotiation;
 	enum sluice_role role; /* of DTLS; UNKNOWN until it is known */
 	bool role_open;        /* the answer leaves the role open; underlay.c finds out */
+	bool role_guessed;     /* client, since nobody spoke; a ClientHello that comes late says otherwise */
 	struct notice notices[NOTICES_MAX];
 	unsigned notice_first, notice_count;
 	struct untold_candidate *candidates, **candidates_end;

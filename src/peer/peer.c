@@ -198,6 +198,8 @@ static bool association_is_done(const sluice_peer *p) {
 
 static void dtls_came_up(sluice_peer *p) {
 	p->dtls_up = true;
+	if (p->role_guessed) /* ids go by the role, and only now the guess has proved right */
+		sluice_channels_set_role(p->channels, p->role);
 	if (p->sped)
 		ice_sped_handshake_done(p->ice, p->role == SLUICE_ROLE_CLIENT);
 	p->dtls_after = p->now - p->origin;

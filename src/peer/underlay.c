@@ -111,8 +111,19 @@ int underlay_set_role(sluice_peer *p, enum sluice_role role) {
 		return error;
 	p->role = role;
 	p->start_due = true;
-	sluice_channels_set_role(p->channels, role);
+	if (!p->role_guessed)
+		sluice_channels_set_role(p->channels, role);
 	return 0;
+}
+
+/* The other side speaks after all: it was late, or what it said was lost. Two clients would never hear each other. */
+static void take_guess_back(sluice_peer *p) {
+	dtls_free(p->dtls);
+	p->dtls = NULL;
+	drop_plain(p);
+	p->role = SLUICE_ROLE_UNKNOWN;
+	p->role_guessed = p->start_due = false;
+	p->role_open = true;
 }
 
 void underlay_try_start(sluice_peer *p) {
@@ -140,6 +151,8 @@ static bool is_client_hello(const uint8_t *data, size_t len) {
  * the server, and whom to trust is told by the answer, before which nothing of the association is opened. */
 static bool has_dtls(sluice_peer *p, const uint8_t *data, size_t len) {
 	bool early = !p->dtls && p->negotiation.state == SLUICE_SIGNALING_HAVE_LOCAL_OFFER && !p->negotiation.settled;
+	if (p->role_guessed && !p->dtls_up && !p->ends_as && is_client_hello(data, len))
+		take_guess_back(p);
 	if (p->role_open && is_client_hello(data, len))
 		description_settle_role(p, SLUICE_ROLE_SERVER);
 	else if (early && is_client_hello(data, len))
@@ -159,6 +172,7 @@ static uint64_t role_due(const sluice_peer *p) {
 static void speak_first(sluice_peer *p, uint64_t now) {
 	if (now < role_due(p))
 		return;
+	p->role_guessed = true;
 	int error = description_settle_role(p, SLUICE_ROLE_CLIENT);
 	if (error)
 		peer_end(p, error, sluice_error_text(error));
