@@ -181,9 +181,9 @@ END_TEST
 /* Names and addresses of candidates come out in statistics, logs and the page. */
 START_TEST(test_a_candidate_whose_name_is_no_text_is_refused) {
 	static const char *const candidates[] = {
-		"candidate:1 1 udp 1 a" EVIL ".local 1000 typ host",
-		"candidate:1" EVIL " 1 udp 1 10.0.0.1 1000 typ host",
-		"candidate:1 1 udp 1 10.0.0.1 1000 typ host ufrag " EVIL,
+		("candidate:1 1 udp 1 a" EVIL ".local 1000 typ host"),
+		("candidate:1" EVIL " 1 udp 1 10.0.0.1 1000 typ host"),
+		("candidate:1 1 udp 1 10.0.0.1 1000 typ host ufrag " EVIL),
 		"candidate:1 1 udp 1 a\xc3\xa4.local 1000 typ host",
 	};
 	struct call w;
