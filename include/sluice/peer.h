@@ -73,7 +73,9 @@ enum sluice_peer_state {
 	/* Closed by either side: in order, by sluice_peer_abort, or by the other side's close_notify or ABORT on its app's behalf (cause 12), as
 	 * when a browser closes its connection. Of each channel on_closed tells whether anything was cut off */
 	SLUICE_PEER_CLOSED,
-	SLUICE_PEER_FAILED,       /* sluice_peer_error tells why */
+	/* sluice_peer_error tells why. It is over, unless ICE alone has failed (TIMED_OUT while sluice_peer_ice_state is FAILED): such a peer and
+	 * its channels stay as they are, without a path, until an ICE restart brings one, or the app closes or frees it */
+	SLUICE_PEER_FAILED,
 	SLUICE_PEER_DISCONNECTED, /* by descriptions: the path is silent; CONNECTED comes again, or FAILED */
 };
 /* W3C's word, "connected"; "unknown" for a number that is none. Any thread. */
@@ -133,9 +135,10 @@ typedef struct sluice_ice_config {
 	uint64_t pacing;             /* Ta, ns; 50 ms (RFC 8445, 14.2); the first checks go in a burst */
 	uint64_t consent_interval;   /* ns; 5 s (RFC 7675) */
 	uint64_t disconnected_after; /* ns of silence, from the first check without answer on; 5 s. Data that comes ends it */
-	uint64_t failed_after;       /* ns without an answer to a check, whatever data comes; 30 s (RFC 7675: consent expires) */
-	uint64_t check_timeout;      /* ns without any pair that works; 30 s */
-	uint64_t gather_timeout;     /* ns for a silent server; 9.5 s */
+	/* ns without an answer to a check, whatever data comes, until ICE has FAILED; 30 s (RFC 7675: consent expires) */
+	uint64_t failed_after;
+	uint64_t check_timeout;  /* ns without any pair that works, until the same; 30 s */
+	uint64_t gather_timeout; /* ns for a silent server; 9.5 s */
 	/* Returns false for a candidate that is neither to be told nor tried. Must not call the peer. */
 	bool (*filter)(const sluice_candidate *c, bool local, void *user);
 } sluice_ice_config;
@@ -163,13 +166,15 @@ typedef struct sluice_peer_config {
 	/* Its mtu is set by the peer; its checksum is SLUICE_CHECKSUM_DTLS from config_init on. Its mtu_max: packets of SCTP may grow to
 	 * that where the path carries it, whoever drives the peer; 0: to what a record of DTLS holds when sluice_peer_discover_mtu was
 	 * called (as sluice_loop does) and the peer goes without ICE, else they do not; 1: they do not. By offer and answer its
-	 * init_max_retransmits 0 means no limit: like DTLS, INIT is repeated while ICE has a live path. */
+	 * init_max_retransmits and association_max_retransmits 0 mean no limit: INIT and data are repeated while ICE has a live path, and
+	 * wait while it has none. Once the peer closes, ten repetitions without an answer end it. */
 	sluice_sctp_config sctp;
 	uint64_t remote_max_message_size; /* as in sluice_channels_config; by offer and answer the description replaces it */
 	uint32_t max_channels;
 
-	/* Each state at most once, in order. CLOSED and FAILED come when the last packet has been output, behind every channel's
-	 * on_closed, so the peer may be freed there. */
+	/* Each state at most once, in order; by offer and answer DISCONNECTED and, when ICE fails, FAILED may come in between, and CONNECTING
+	 * and CONNECTED again behind them. CLOSED, and FAILED when the peer is over, come when the last packet has been output, behind every
+	 * channel's on_closed. The peer may be freed in any of them. */
 	void (*on_state)(sluice_peer *p, enum sluice_peer_state state, void *user);
 	void (*on_channel)(sluice_peer *p, sluice_channel *ch, void *user);
 	void *user;
@@ -276,8 +281,9 @@ SLUICE_API unsigned sluice_peer_description_error(const sluice_peer *p, const ch
 SLUICE_API int sluice_peer_add_remote_candidate(sluice_peer *p, const char *candidate);
 
 /* The next offer has new ICE credentials and new candidates; the connection goes on over the old path until a new one works.
- * on_negotiation_needed follows. Restart while the peer is DISCONNECTED: unlike W3C's, a peer whose ICE has FAILED without a restart under
- * way is over. RFC 8445, 9. */
+ * on_negotiation_needed follows. As W3C has it: at any time, while the peer is DISCONNECTED without waiting for more, and when ICE has FAILED;
+ * either side may begin, and messages that were accepted meanwhile go out when the path is there. SLUICE_CLOSED when the peer is over,
+ * SLUICE_WRONG_STATE for a direct one. RFC 8445, 9. */
 SLUICE_API int sluice_peer_restart_ice(sluice_peer *p);
 
 /* The states that were told last, or will be by the next dispatch(). */

@@ -96,7 +96,7 @@ typedef struct sluice_sctp_config {
 	uint64_t sack_delay; /* of the acknowledgement of a single packet, ns, at most 500 ms; a quarter of the round-trip time,
 	                      * 1..20 ms */
 	uint32_t init_max_retransmits;        /* 8 */
-	uint32_t association_max_retransmits; /* 10 */
+	uint32_t association_max_retransmits; /* 10; UINT32_MAX: no limit, except 10 while it shuts down */
 	uint32_t initial_window;              /* cwnd at start, in bytes; RFC 9260's min(4 MTU, max(2 MTU, 4404)) is too small
 	                                         * for the internet of today: RFC 6928's 10 MTU */
 	uint32_t max_burst;              /* packets of new data that one input() or advance() may let out; 0: no limit but cwnd */

@@ -328,6 +328,9 @@ static bool request_in(struct ice *ice, const sluice_path *path, const struct st
 		return false;
 	if (ice->config.relay_only && !(path->socket & ICE_RELAY_SOCKET))
 		return false;
+	/* Of a generation that has failed nothing comes any more, and who got an answer would take the path for a good one. */
+	if (ice->state == ICE_FAILED && from_known_sender(r.session, r.sender, r.sender_len))
+		return false;
 	struct answer a = {.path = *path, .session = r.session};
 	memcpy(a.id, m->id, STUN_ID_SIZE);
 	if (m->unknown_count) {

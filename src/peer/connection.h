@@ -96,9 +96,12 @@ struct sluice_peer {
 	sluice_certificate *certificate;
 	sluice_path path; /* where output goes; remote_len 0 until it is known */
 
-	enum sluice_peer_state state; /* never DISCONNECTED: that is `silent` */
-	uint8_t untold;               /* bit s: on_state(s) is due. States only move forwards, so each comes at most once */
-	bool silent, silent_told;
+	/* It only moves forwards. How the path is doing meanwhile stands in `way`, and sluice_peer_state() shows both as one. */
+	enum sluice_peer_state state;
+	uint8_t untold; /* bit s: on_state(s) is due, of `state` */
+	/* CONNECTED: it is there, or is sought for the first time; CONNECTING: ICE looks for another one; DISCONNECTED, FAILED */
+	enum sluice_peer_state way;
+	enum sluice_peer_state told;    /* by on_state, last */
 	enum sluice_peer_state ends_as; /* CLOSED or FAILED from the moment it is decided; NEW before */
 	bool start_due, records_wait, dtls_up, aborting, said_goodbye;
 	bool dispatching, freed, woken;
@@ -166,7 +169,7 @@ int underlay_set_role(sluice_peer *p, enum sluice_role role);
 void underlay_drop_candidates(sluice_peer *p);
 /* Begins the handshake as soon as there is a way for it: a route, or checks that it is embedded in. */
 void underlay_try_start(sluice_peer *p);
-/* Ends the peer when ICE has failed and no negotiation is under way that could mend it. */
+/* What the state of ICE and of the negotiation mean for the peer's. */
 void underlay_judge(sluice_peer *p);
 enum sluice_ice_state underlay_ice_state(const sluice_peer *p);
 

@@ -84,16 +84,21 @@ void peer_notice(sluice_peer *p, enum notice_kind kind, unsigned value) {
 	peer_wake(p);
 }
 
+static int tell_state(sluice_peer *p, enum sluice_peer_state state) {
+	p->told = state;
+	if (!p->config.on_state)
+		return 0;
+	p->config.on_state(p, state, p->config.user);
+	return 1;
+}
+
 /* Tells the states up to `last` that are untold, in order. */
 static int tell_states(sluice_peer *p, enum sluice_peer_state last) {
 	int ran = 0;
 	while (!p->freed && (p->untold & ((2u << last) - 1))) {
 		unsigned state = (unsigned)__builtin_ctz(p->untold);
 		p->untold &= (uint8_t)(p->untold - 1);
-		if (p->config.on_state) {
-			p->config.on_state(p, (enum sluice_peer_state)state, p->config.user);
-			ran++;
-		}
+		ran += tell_state(p, (enum sluice_peer_state)state);
 	}
 	return ran;
 }
@@ -159,15 +164,15 @@ static int tell_notices(sluice_peer *p) {
 	return p->freed ? ran : ran + tell_candidates(p);
 }
 
-/* DISCONNECTED, and CONNECTED again. */
-static int tell_silence(sluice_peer *p) {
-	if (p->freed || p->state != SLUICE_PEER_CONNECTED || p->silent == p->silent_told)
-		return 0;
-	p->silent_told = p->silent;
-	if (!p->config.on_state)
-		return 0;
-	p->config.on_state(p, sluice_peer_state(p), p->config.user);
-	return 1;
+/* Does the way decide what the state is now? */
+static bool is_under_way(const sluice_peer *p) {
+	return p->state == SLUICE_PEER_CONNECTING || p->state == SLUICE_PEER_CONNECTED;
+}
+
+/* DISCONNECTED or FAILED, and CONNECTING or CONNECTED again. */
+static int tell_way(sluice_peer *p) {
+	enum sluice_peer_state state = sluice_peer_state(p);
+	return p->freed || !is_under_way(p) || state == p->told ? 0 : tell_state(p, state);
 }
 
 /* ---- how it ends ------------------------------------------------------------------------------------------------- */
@@ -311,9 +316,11 @@ static int read_config(const sluice_peer_config *given, sluice_peer_config *c) {
 		c->refuse_sped = true;
 	}
 	/* DTLS embedded in checks may be up long before the other side has our answer and takes data. As for DTLS itself, ICE tells whether
-	 * that side lives. */
+	 * that side lives, and what was lost with one path waits for the next. */
 	if (!c->role && !c->sctp.init_max_retransmits)
 		c->sctp.init_max_retransmits = UINT32_MAX;
+	if (!c->role && !c->sctp.association_max_retransmits)
+		c->sctp.association_max_retransmits = UINT32_MAX;
 	if (c->mtu < MTU_MIN || c->mtu > MTU_MAX || c->path.remote_len > sizeof c->path.remote)
 		return SLUICE_INVALID;
 	/* A multiple of four, so that full packets come out equal (SCTP pads chunks to four) and share one GSO send. */
@@ -414,6 +421,7 @@ int sluice_peer_new(sluice_env *env, const sluice_peer_config *config, sluice_pe
 	p->env = env;
 	p->path = c.path;
 	p->error_text = "";
+	p->way = SLUICE_PEER_CONNECTED;
 	p->dtls_after = p->sctp_after = p->channel_after = p->dtls_started_after = SLUICE_NEVER;
 	p->gathered_after = p->checking_after = p->ice_after = SLUICE_NEVER;
 	p->config = c;
@@ -456,9 +464,9 @@ int sluice_peer_start(sluice_peer *p) {
 void sluice_peer_close(sluice_peer *p) {
 	if (p->ends_as || p->state >= SLUICE_PEER_CLOSING)
 		return;
-	bool connected = p->state == SLUICE_PEER_CONNECTED;
-	if (!connected) {
-		sluice_peer_abort(p, NULL); /* nothing was accepted yet that could be delivered */
+	bool delivers = p->state == SLUICE_PEER_CONNECTED && p->way != SLUICE_PEER_FAILED;
+	if (!delivers) {
+		sluice_peer_abort(p, NULL); /* nothing was accepted yet, or it has no way */
 		return;
 	}
 	peer_enter(p, SLUICE_PEER_CLOSING);
@@ -701,8 +709,7 @@ void sluice_peer_mtu_hint(sluice_peer *p, const sluice_path *path, uint32_t mtu,
 }
 
 static bool has_something_to_tell(const sluice_peer *p) {
-	return p->untold || p->notice_count || p->candidates ||
-	       (p->state == SLUICE_PEER_CONNECTED && p->silent != p->silent_told);
+	return p->untold || p->notice_count || p->candidates || (is_under_way(p) && sluice_peer_state(p) != p->told);
 }
 
 uint64_t sluice_peer_deadline(const sluice_peer *p) {
@@ -727,7 +734,7 @@ int sluice_peer_dispatch(sluice_peer *p) {
 	/* The end is told last, when every channel has said its own goodbye. */
 	int ran = tell_notices(p);
 	ran += tell_states(p, SLUICE_PEER_CLOSING);
-	ran += tell_silence(p);
+	ran += tell_way(p);
 	if (!p->freed)
 		ran += sluice_channels_dispatch(p->channels);
 	if (!p->freed && p->channel_after == SLUICE_NEVER && channels_open_count(p->channels))
@@ -774,7 +781,9 @@ sluice_peer *sluice_channel_peer(const sluice_channel *ch) {
 }
 
 enum sluice_peer_state sluice_peer_state(const sluice_peer *p) {
-	return p->state == SLUICE_PEER_CONNECTED && p->silent ? SLUICE_PEER_DISCONNECTED : p->state;
+	if (p->state == SLUICE_PEER_CONNECTED || (p->state == SLUICE_PEER_CONNECTING && p->way == SLUICE_PEER_FAILED))
+		return p->way;
+	return p->state;
 }
 
 enum sluice_ice_state sluice_peer_ice_state(const sluice_peer *p) {

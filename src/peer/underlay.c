@@ -194,12 +194,36 @@ enum sluice_ice_state underlay_ice_state(const sluice_peer *p) {
 	return ice_states[ice_state(p->ice)];
 }
 
+static enum sluice_peer_state way_of(const sluice_peer *p) {
+	switch (ice_state(p->ice)) {
+	case ICE_FAILED: /* a restart that is under way may still find a path */
+		return p->negotiation.state == SLUICE_SIGNALING_STABLE || p->way == SLUICE_PEER_FAILED ? SLUICE_PEER_FAILED
+		                                                                                       : SLUICE_PEER_DISCONNECTED;
+	case ICE_DISCONNECTED:
+		return SLUICE_PEER_DISCONNECTED;
+	case ICE_CHECKING:
+		return SLUICE_PEER_CONNECTING;
+	default:
+		return SLUICE_PEER_CONNECTED;
+	}
+}
+
+/* As W3C has it (webrtc-pc, RTCIceTransportState), DTLS, the association and the channels survive that ICE has failed, since a restart may
+ * bring the path back. Who waits for no restart closes or frees the peer. */
 void underlay_judge(sluice_peer *p) {
-	/* A restart that is under way may still find a path; without one there is nothing more to wait for. */
-	if (ice_state(p->ice) == ICE_FAILED && p->negotiation.state == SLUICE_SIGNALING_STABLE)
-		peer_end(p, SLUICE_TIMED_OUT,
-		         p->ice_after == SLUICE_NEVER ? "no candidate pair worked"
-		                                      : "the path is dead: no answer to consent checks");
+	const char *text = p->ice_after == SLUICE_NEVER ? "no candidate pair worked"
+	                                                : "the path is dead: no answer to consent checks";
+	enum sluice_peer_state way = way_of(p);
+	if (p->ends_as || way == p->way)
+		return;
+	if (way == SLUICE_PEER_FAILED && p->state == SLUICE_PEER_CLOSING) {
+		peer_end(p, SLUICE_TIMED_OUT, text); /* what was still to be delivered has no way, and none is wanted */
+		return;
+	}
+	p->way = way;
+	p->error = way == SLUICE_PEER_FAILED ? SLUICE_TIMED_OUT : 0;
+	p->error_text = p->error ? text : "";
+	peer_wake(p);
 }
 
 /* Notes when a phase ended, the first time. */
@@ -214,11 +238,6 @@ static void on_ice_state(sluice_peer *p, enum ice_state state) {
 	peer_notice(p, NOTICE_ICE, ice_states[state]);
 	if (state == ICE_CHECKING && p->state == SLUICE_PEER_NEW)
 		peer_enter(p, SLUICE_PEER_CONNECTING);
-	bool silent = state == ICE_DISCONNECTED || (p->silent && state == ICE_FAILED);
-	if (silent != p->silent) {
-		p->silent = silent;
-		peer_wake(p);
-	}
 	underlay_judge(p);
 }
 

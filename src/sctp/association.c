@@ -24,6 +24,8 @@ void sluice_sctp_config_init(sluice_sctp_config *config) {
 
 /* RFC 9260, 9.2: T5-shutdown-guard "SHOULD be set to the recommended value of 5 times 'RTO.Max'", which is 60 s there. Ours is 3 s, and
  * five times that is less than an honest peer may need for what it has accepted: on a slow or lossy path its messages would be lost. */
+#define MAX_RETRANSMITS 10 /* RFC 9260, 16: Association.Max.Retrans */
+
 static uint64_t default_guard(uint64_t rto_max) {
 	if (rto_max > DURATION_MAX)
 		return SLUICE_NEVER; /* it is refused anyway */
@@ -51,7 +53,7 @@ static void config_complete(sluice_sctp_config *c) {
 	DEFAULT(heartbeat_interval, 30 * SLUICE_S);
 	DEFAULT(shutdown_guard, default_guard(c->rto_max));
 	DEFAULT(init_max_retransmits, 8);
-	DEFAULT(association_max_retransmits, 10);
+	DEFAULT(association_max_retransmits, MAX_RETRANSMITS);
 	DEFAULT(initial_window, 10 * c->mtu);
 	DEFAULT(min_window, 4 * c->mtu); /* RFC 9260, 7.2.3: "ssthresh = max(cwnd / 2, 4 * PMDCS)" */
 	DEFAULT(max_window, UINT64_MAX);
@@ -262,11 +264,18 @@ void association_fail(sluice_sctp *a, int error, uint16_t cause, bool with_text,
 	end(a);
 }
 
+/* Without a limit of its own an association lasts until the app wants its end, and then it does not wait for ever. */
+static uint32_t errors_allowed(const sluice_sctp *a) {
+	bool ending = a->shutdown_wanted || a->state >= SLUICE_SCTP_SHUTDOWN_PENDING;
+	bool unlimited = a->config.association_max_retransmits == UINT32_MAX;
+	return ending && unlimited ? MAX_RETRANSMITS : a->config.association_max_retransmits;
+}
+
 bool association_count_error(sluice_sctp *a) {
 	/* RFC 9260, 8.1: beyond Association.Max.Retrans errors in a row the peer endpoint counts as unreachable, and the
 	 * association enters the CLOSED state. The path may be broken in one direction only: the ABORT spares the peer the same wait.
 	 * Its cause is not 12, which says that the app wanted the end: the peer's app is not to take this for a goodbye. */
-	if (++a->error_count <= a->config.association_max_retransmits)
+	if (++a->error_count <= errors_allowed(a))
 		return false;
 	association_fail(a, SLUICE_TIMED_OUT, WIRE_CAUSE_PROTOCOL_VIOLATION, true,
 	                 "no answer from the peer after %u retransmissions", (unsigned)a->error_count - 1);
