@@ -101,6 +101,45 @@ START_TEST(test_who_refuses_both_shortcuts_is_connected_without_them) {
 }
 END_TEST
 
+/* The offerer takes no DTLS before its own check was answered, or before the pair is nominated; the answerer is the client and may have a
+ * valid pair long before the offerer has its answer. From when that comes: one round trip until its check was answered, one more until it has
+ * nominated, and two from the ClientHello to the open channel. */
+static void deaf_offerer(int ears, uint64_t answer_takes, double most) {
+	struct call w;
+	call_with(&w, NULL, NULL, false);
+	w.a->ears = ears;
+	w.b->signal_delay = answer_takes;
+	ck_assert(SIM_UNTIL(&w.sim, 30 * SLUICE_S, both_open(&w)));
+	double open = trips(&w, w.a->open_at) - 0.5 - (double)answer_takes / (double)RTT;
+	ck_assert_msg(open <= most, "%d, %g: %.2f", ears, (double)answer_takes / (double)RTT, open);
+	ck_assert_str_eq(w.b->last_message, "hello");
+	sim_close(&w.sim);
+}
+
+START_TEST(test_who_hears_dtls_only_behind_its_own_check_is_told_again_at_once) {
+	for (uint64_t tenths = 0; tenths < 100; tenths += 3) {
+		deaf_offerer(EARS_OPEN, tenths * RTT / 10, 3.55);
+		deaf_offerer(EARS_BY_CHECK, tenths * RTT / 10, 3.55);
+		deaf_offerer(EARS_BY_NOMINATION, tenths * RTT / 10, 4.05);
+	}
+}
+END_TEST
+
+/* The offerer nominates and is the client. */
+START_TEST(test_who_hears_dtls_only_when_it_was_nominated_is_told_again_at_once) {
+	for (int ears = EARS_OPEN; ears <= EARS_BY_NOMINATION; ears++) {
+		struct call w;
+		sluice_peer_config b = with(false, false, true);
+		call_with(&w, NULL, &b, false);
+		w.b->ears = ears;
+		ck_assert(SIM_UNTIL(&w.sim, 30 * SLUICE_S, both_open(&w)));
+		double open = trips(&w, w.a->open_at), most = ears == EARS_BY_NOMINATION ? 6.05 : 5.05;
+		ck_assert_msg(open <= most, "%d: %.2f", ears, open);
+		sim_close(&w.sim);
+	}
+}
+END_TEST
+
 /* How long the answerer, which is the client, shakes hands. */
 static uint64_t handshake_of(const sluice_peer_config *a, const sluice_peer_config *b) {
 	struct call w;
@@ -144,7 +183,9 @@ START_TEST(test_statistics_tell_when_each_phase_ended) {
 }
 END_TEST
 
-SUITE("opening", test_a_channel_opens_within_four_round_trips_one_of_them_signalling,
+SUITE("opening", test_who_hears_dtls_only_behind_its_own_check_is_told_again_at_once,
+      test_who_hears_dtls_only_when_it_was_nominated_is_told_again_at_once,
+      test_a_channel_opens_within_four_round_trips_one_of_them_signalling,
       test_with_the_init_in_the_description_it_opens_a_round_trip_sooner,
       test_with_dtls_in_the_checks_as_well_it_opens_after_two_round_trips, test_dtls_in_the_checks_alone_spares_one_round_trip,
       test_an_answerer_that_is_the_server_costs_one_round_trip_and_no_more, test_an_ice_lite_answerer_is_not_slower,

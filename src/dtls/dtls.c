@@ -279,6 +279,15 @@ bool dtls_repeat_last_flight(struct dtls *d) {
 	return true;
 }
 
+bool dtls_repeat_hello(struct dtls *d, uint64_t now) {
+	bool waits = d->client && d->state == DTLS_HANDSHAKING && SSL_get_state(d->ssl) == TLS_ST_CW_CLNT_HELLO;
+	if (!waits || !transport_repeat(&d->transport))
+		return false;
+	d->stats.flights_repeated++;
+	d->deadline = clock_forward(&d->latest, now) + d->timeout;
+	return true;
+}
+
 /* After the handshake: alerts, and the peer's last flight once more. A copy of ours that lacks something for want of memory is of no
  * use; then OpenSSL answers. */
 static void step_established(struct dtls *d, uint8_t *record, size_t len) {

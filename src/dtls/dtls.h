@@ -58,6 +58,9 @@ void dtls_free(struct dtls *d);
 int dtls_set_remotes(struct dtls *d, const sluice_fingerprint *remotes, size_t count);
 int dtls_set_remote(struct dtls *d, const sluice_fingerprint *remote);
 
+/* The client's first flight goes once more, without waiting for its time: there is reason to believe that the other side could not hear it
+ * before. False: something was heard, it has not left yet, or this is the server. */
+bool dtls_repeat_hello(struct dtls *d, uint64_t now);
 /* The round trip became known: no flight is repeated sooner than this from the next one on. Never lowers what was set. */
 void dtls_raise_first_timeout(struct dtls *d, uint64_t timeout);
 /* Makes the first flight ready (client) or waits for one (server). */

@@ -143,6 +143,10 @@ void note_authentic(struct ice *ice) {
 	ice->authentic = ice->event_authentic = true;
 }
 
+void note_open(struct ice *ice, const struct pair *p) {
+	ice->event_open |= p == ice->selected;
+}
+
 static void note_time(uint64_t *figure, const struct ice *ice, uint64_t now) {
 	if (*figure == SLUICE_NEVER)
 		*figure = now > ice->epoch ? now - ice->epoch : 0;
@@ -397,6 +401,8 @@ bool ice_poll(struct ice *ice, struct ice_event *e) {
 		e->kind = ICE_EVENT_AUTHENTIC;
 	} else if (take(&ice->event_route)) {
 		e->kind = ICE_EVENT_ROUTE;
+	} else if (take(&ice->event_open)) {
+		e->kind = ICE_EVENT_OPEN;
 	} else if (ice->event_state_count) {
 		e->kind = ICE_EVENT_STATE;
 		e->state = ice->event_states[0];

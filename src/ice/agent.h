@@ -248,7 +248,7 @@ struct ice {
 	uint64_t lost_since; /* no valid pair is left since then; SLUICE_NEVER otherwise */
 
 	/* Events not yet polled. */
-	bool event_route, event_authentic, event_gathering;
+	bool event_route, event_open, event_authentic, event_gathering;
 	enum ice_state event_states[ICE_STATES_KEPT];
 	size_t event_state_count;
 
@@ -260,6 +260,8 @@ struct ice {
 /* ---- agent.c ---- */
 
 void event_state(struct ice *ice, enum ice_state state);
+/* The pair was nominated, or its first check came; see ICE_EVENT_OPEN. */
+void note_open(struct ice *ice, const struct pair *p);
 /* Selection, nomination and states follow what happened; every verb ends with it. */
 void settle(struct ice *ice, uint64_t now);
 void note_authentic(struct ice *ice);
@@ -409,6 +411,8 @@ struct pair *consent_choose(struct ice *ice, uint64_t now);
 
 void nominate_settle(struct ice *ice, uint64_t now);
 void nominate_received(struct ice *ice, struct pair *p);
+/* It is nominated, as far as this side is concerned. */
+void nominate_done(struct ice *ice, struct pair *p);
 
 /* ---- relay.c ---- */
 

@@ -270,6 +270,8 @@ struct pair *check_arrived(struct ice *ice, struct session *s, const sluice_path
 	}
 	if (!p)
 		return NULL;
+	if (!p->checked)
+		note_open(ice, p);
 	p->checked = true;
 	/* The other side may ask here because its end of the pair in use is gone, which nobody tells us: so ask whether that one still
 	 * answers, now and not when its consent is due. A nomination alone would not tell: of several nominated pairs the one of the highest
@@ -381,7 +383,7 @@ static void check_succeeded(struct ice *ice, struct pair *p, const struct sent_c
 	if (!(p->nominating && ice->controlling && !c->nominating))
 		pair_untrigger(p);
 	if (ice->controlling ? c->nominating && c->controlling : p->nominating) {
-		p->nominated = true;
+		nominate_done(ice, p);
 		p->nominating = false;
 	}
 	consent_schedule(ice, p, now);

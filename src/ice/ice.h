@@ -178,6 +178,9 @@ enum ice_event_kind {
 	ICE_EVENT_GATHERING, /* gathering state changed */
 	ICE_EVENT_STATE,     /* state changed */
 	ICE_EVENT_ROUTE,     /* ice_route's answer changed; data may go there (at the first valid pair, before nomination) */
+	/* The other side takes data over the route from now on, in case it did not before: its first check there is answered (by what the next
+	 * ice_output puts out), or the pair is nominated */
+	ICE_EVENT_OPEN,
 	ICE_EVENT_AUTHENTIC, /* once: the first authenticated check came, with or before our own having been answered */
 };
 struct ice_event {

@@ -16,7 +16,7 @@ struct pair *lite_checked(struct ice *ice, struct session *s, const sluice_path 
 	if (p->state != ICE_PAIR_SUCCEEDED)
 		pair_state(p, ICE_PAIR_SUCCEEDED);
 	if (m->use_candidate) {
-		p->nominated = true;
+		nominate_done(ice, p);
 		p->nominated_at = now;
 	}
 	return p;

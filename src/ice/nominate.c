@@ -85,9 +85,14 @@ void nominate_settle(struct ice *ice, uint64_t now) {
 
 /* RFC 8445, 7.3.1.5: on a valid pair the flag is set at once, on another one when its check succeeds. */
 void nominate_received(struct ice *ice, struct pair *p) {
-	(void)ice;
 	if (p->state == ICE_PAIR_SUCCEEDED)
-		p->nominated = true;
+		nominate_done(ice, p);
 	else
 		p->nominating = true;
+}
+
+void nominate_done(struct ice *ice, struct pair *p) {
+	if (!p->nominated)
+		note_open(ice, p);
+	p->nominated = true;
 }

@@ -245,13 +245,22 @@ static bool same_path(const sluice_path *a, const sluice_path *b) {
 	return a->socket == b->socket && path_equal(a, b);
 }
 
+/* Firefox drops records that come before its own check was answered, others before the pair is nominated: a ClientHello that was too early
+ * is worth more now than when its time has come, which is two round trips later at the least. */
+static void say_hello_again(sluice_peer *p) {
+	if (p->dtls && !p->dtls_up && !(p->sped && ice_sped_active(p->ice)))
+		dtls_repeat_hello(p->dtls, p->now);
+}
+
 static void on_route(sluice_peer *p) {
 	sluice_path before = p->path;
 	p->routed = ice_route(p->ice, &p->path);
 	if (!p->routed)
 		return;
-	if (!same_path(&before, &p->path))
+	if (!same_path(&before, &p->path)) {
 		sluice_sctp_path_changed(p->sctp);
+		say_hello_again(p);
+	}
 	note_time(p, &p->ice_after);
 	/* Over a path whose round trip is known, a flight is repeated when its answer is late and not before. */
 	struct ice_pair_stats pair;
@@ -301,6 +310,9 @@ static void follow_ice(sluice_peer *p) {
 			break;
 		case ICE_EVENT_ROUTE:
 			on_route(p);
+			break;
+		case ICE_EVENT_OPEN:
+			say_hello_again(p);
 			break;
 		case ICE_EVENT_AUTHENTIC:
 			break;

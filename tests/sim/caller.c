@@ -246,13 +246,27 @@ static uint64_t clock_of(struct caller *c, uint64_t now) {
 	return c->clock ? c->clock(c->clock_ctx, now) : now;
 }
 
+/* Is it a datagram that the host does not take yet? */
+static bool is_deaf_to(const struct caller *c, const sluice_datagram *d) {
+	sluice_peer_stats s;
+	if (c->ears == EARS_OPEN || !d->len || d->data[0] < 20 || d->data[0] > 63)
+		return false;
+	sluice_peer_stats_get(c->peer, &s);
+	enum sluice_ice_state state = sluice_peer_ice_state(c->peer);
+	bool checked = state == SLUICE_ICE_CONNECTED || state == SLUICE_ICE_COMPLETED;
+	return !checked || (c->ears == EARS_BY_NOMINATION && !s.selected.nominated);
+}
+
 static void host_input(void *node, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now) {
 	struct caller *c = node;
 	if (!c->peer)
 		return;
 	sluice_path path = *from;
 	path.socket = 0;
-	sluice_peer_input(c->peer, &path, datagrams, count, clock_of(c, now));
+	size_t step = c->ears == EARS_OPEN ? count : 1; /* each may open the ears for the next */
+	for (size_t i = 0; i < count; i += step)
+		if (!is_deaf_to(c, &datagrams[i]))
+			sluice_peer_input(c->peer, &path, datagrams + i, step, clock_of(c, now));
 	check(c, "input");
 }
 

@@ -157,6 +157,8 @@ static void collect(struct ice_world *w, struct ice_agent *a) {
 			if (ice_route(a->ice, &a->route) && a->route_at == SLUICE_NEVER)
 				a->route_at = w->now;
 			break;
+		case ICE_EVENT_OPEN:
+			break;
 		case ICE_EVENT_AUTHENTIC:
 			a->authentic_at = w->now;
 			break;
