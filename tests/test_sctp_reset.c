@@ -48,7 +48,7 @@ static uint32_t result_of(struct script *s, struct wire_reconfig r, uint32_t *se
 START_TEST(test_a_reset_of_all_streams_leaves_nothing_of_them_and_the_next_one_costs_nothing) {
 	struct script s;
 	started(&s);
-	uint32_t seq = s.tsn, tsn = s.tsn;
+	uint32_t tsn = s.tsn, seq = tsn;
 	size_t blocks = 0; /* what the pools keep, from the second round on */
 	for (uint32_t round = 0; round < 3; round++) {
 		for (uint32_t i = 0; i < 200; i++)

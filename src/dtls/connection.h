@@ -61,7 +61,7 @@ struct dtls {
 	uint64_t first_timeout, timeout, deadline;
 	uint64_t patience, give_up;
 	unsigned repetitions, repeated_by_openssl; /* of this flight */
-	uint64_t latest; /* the latest time of a verb; clock_forward at the door of each */
+	uint64_t latest;                           /* the latest time of a verb; clock_forward at the door of each */
 
 	/* OpenSSL's record buffers, 18 KB, go when nothing was sealed or opened for a while; see buffers.c. */
 	bool buffers_used;     /* since idle_at was set last */

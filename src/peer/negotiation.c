@@ -365,7 +365,8 @@ int sluice_peer_set_remote_description(sluice_peer *p, enum sluice_sdp_type type
 	error = description_parse(p, text, len, is_answer, &sdp);
 	if (error)
 		return error;
-	struct remote_description d = {.type = type, .text = env_strndup_secret(p->env, text, len), .len = len, .trickle = sdp.trickle};
+	struct remote_description d = {
+		.type = type, .text = env_strndup_secret(p->env, text, len), .len = len, .trickle = sdp.trickle};
 	if (!d.text)
 		return SLUICE_NO_MEMORY;
 	/* Each candidate that says its generation is compared with this; the text is not read again for it. */
@@ -384,12 +385,12 @@ static unsigned kind_of(const struct candidate *c) {
  * either c (false), or another one, whose place c gets. */
 static bool take_place(struct negotiation *n, const struct candidate *c) {
 	unsigned numbers[CANDIDATE_KINDS] = {0};
-	struct candidate *worst = NULL;
+	struct candidate *worst = &n->early->candidate;
 	for (const struct early_candidate *e = n->early; e; e = e->next)
 		numbers[kind_of(&e->candidate)]++;
 	numbers[kind_of(c)]++;
-	for (struct early_candidate *e = n->early; e; e = e->next) {
-		unsigned here = numbers[kind_of(&e->candidate)], there = worst ? numbers[kind_of(worst)] : 0;
+	for (struct early_candidate *e = n->early->next; e; e = e->next) {
+		unsigned here = numbers[kind_of(&e->candidate)], there = numbers[kind_of(worst)];
 		if (here > there || (here == there && e->candidate.priority < worst->priority))
 			worst = &e->candidate;
 	}
