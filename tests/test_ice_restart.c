@@ -205,6 +205,31 @@ START_TEST(test_a_restart_that_takes_longer_than_ice_lives_goes_on) {
 }
 END_TEST
 
+/* Both offered a restart; b's gives way to a's, and takes its time to answer. */
+START_TEST(test_a_glare_of_restarts_over_a_dead_path_is_no_failure) {
+	struct call w;
+	connect_both(&w, NULL, NULL);
+	cut(&w, true);
+	ck_assert(SIM_UNTIL(&w.sim, w.sim.now + 30 * SLUICE_S, both(&w, SLUICE_PEER_DISCONNECTED)));
+	w.a->silent = w.b->silent = true;
+	ck_assert_int_eq(sluice_peer_restart_ice(w.a->peer), 0);
+	ck_assert_int_eq(sluice_peer_restart_ice(w.b->peer), 0);
+	caller_offer(w.a);
+	caller_offer(w.b);
+	sim_run(&w.sim, w.sim.now + 60 * SLUICE_S);
+	ck_assert_int_eq(sluice_peer_ice_state(w.b->peer), SLUICE_ICE_FAILED);
+	cut(&w, false);
+	ck_assert_int_eq(caller_give(w.a, w.b), 0);
+	sim_run(&w.sim, w.sim.now + SLUICE_S);
+	ck_assert_int_eq(sluice_peer_set_local_description(w.b->peer, 0, NULL), 0);
+	ck_assert_int_eq(caller_give(w.b, w.a), 0);
+	ck_assert(SIM_UNTIL(&w.sim, w.sim.now + 4 * RTT, both(&w, SLUICE_PEER_CONNECTED)));
+	ck_assert_str_eq(states_of(w.a), "disconnected connecting connected");
+	ck_assert_str_eq(states_of(w.b), "disconnected connecting connected");
+	sim_close(&w.sim);
+}
+END_TEST
+
 START_TEST(test_an_offer_without_a_restart_brings_nothing_back_and_says_so) {
 	struct call w;
 	connect_both(&w, NULL, NULL);
@@ -254,5 +279,5 @@ SUITE("ice_restart", test_a_peer_whose_ice_failed_is_brought_back_by_a_restart_o
       test_a_lite_peer_is_brought_back_too, test_a_peer_whose_ice_failed_sends_nothing_and_sleeps,
       test_a_side_that_failed_alone_answers_no_check_of_the_old_generation, test_a_call_that_never_connected_may_be_restarted,
       test_a_restart_while_disconnected_connects_at_once, test_a_restart_that_takes_longer_than_ice_lives_goes_on,
-      test_an_offer_without_a_restart_brings_nothing_back_and_says_so, test_a_peer_whose_ice_failed_is_closed_at_once,
-      test_a_path_that_is_lost_while_the_peer_closes_ends_it)
+      test_a_glare_of_restarts_over_a_dead_path_is_no_failure, test_an_offer_without_a_restart_brings_nothing_back_and_says_so,
+      test_a_peer_whose_ice_failed_is_closed_at_once, test_a_path_that_is_lost_while_the_peer_closes_ends_it)

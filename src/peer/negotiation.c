@@ -16,7 +16,6 @@ static void set_state(sluice_peer *p, enum sluice_signaling_state state) {
 		return;
 	p->negotiation.state = state;
 	peer_notice(p, NOTICE_SIGNALING, state);
-	underlay_judge(p);
 }
 
 static void forget_remote(sluice_peer *p, struct remote_description *d) {
