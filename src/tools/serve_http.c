@@ -44,7 +44,8 @@ struct http {
 	struct guard *guard;
 	struct request *parked;
 	size_t parked_count;
-	bool woken; /* one was resumed: libmicrohttpd sees that only when it runs again, and its timeout does not tell */
+	double look_at; /* at who hung up: a time, and not a pause, which a busy server would begin again and again */
+	bool woken;     /* one was resumed: libmicrohttpd sees that only when it runs again, and its timeout does not tell */
 	int socket;
 	ev_io io;
 	ev_timer timer;
@@ -605,7 +606,10 @@ static void on_timer(struct ev_loop *ev, ev_timer *w, int events) {
 	(void)events;
 	struct http *h = w->data;
 	wake_some(h, NULL);
-	wake_hung_up(h);
+	if (now(h) >= h->look_at) {
+		wake_hung_up(h);
+		h->look_at = now(h) + HANG_UP_SECONDS;
+	}
 	h->woken = false;
 	MHD_run(h->daemon);
 }
@@ -616,8 +620,8 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *w, int events) {
 	struct http *h = w->data;
 	MHD_UNSIGNED_LONG_LONG ms;
 	double seconds = MHD_get_timeout(h->daemon, &ms) == MHD_YES ? (double)ms / 1e3 : 3600.;
-	if (h->parked && seconds > HANG_UP_SECONDS)
-		seconds = HANG_UP_SECONDS;
+	if (h->parked && seconds > h->look_at - now(h))
+		seconds = h->look_at - now(h);
 	for (const struct request *r = h->parked; r; r = r->next)
 		if (r->until - now(h) < seconds)
 			seconds = r->until - now(h);
