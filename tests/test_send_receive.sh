@@ -44,13 +44,13 @@ arrived 'big file.bin' "a b 'c' \"d\".txt" empty
 [ ! -s "$scratch/send.err" ] && [ ! -s "$scratch/receive.err" ] || { cat "$scratch"/*.err; fail 'words without a reason'; }
 grep -q '^big file.bin: received 50.0 MB in ' "$scratch/receive.out" || { cat "$scratch/receive.out"; fail 'no summary'; }
 
-# The same again is no failure; another one of that name is, unless by force.
+# The same again is not sent again; another one of that name gets a name of its own, unless by force.
 carry 0 0 '' "$from/big file.bin"
 grep -q 'was there already' "$scratch/send.out" || fail 'the same file was sent again'
 random 12345 "$from/a b 'c' \"d\".txt"
-carry 1 1 '' "$from/a b 'c' \"d\".txt" "$from/empty"
-said send '--force'
-said receive '--force'
+carry 0 0 '' "$from/a b 'c' \"d\".txt" "$from/empty"
+cmp "$from/a b 'c' \"d\".txt" "$to/a b 'c' \"d\" (2).txt" || fail 'another file of the name is not there'
+grep -q 'received as a b .* (2).txt, ' "$scratch/receive.out" || { cat "$scratch/receive.out"; fail 'no other name'; }
 carry 0 0 --force "$from/a b 'c' \"d\".txt"
 arrived "a b 'c' \"d\".txt"
 
@@ -116,20 +116,23 @@ kept=$(stat -c %s "$part")
 carry 0 0 '' "$from/huge"
 arrived huge
 grep -q 'that were there' "$scratch/send.out" || { cat "$scratch/send.out"; fail "it did not go on behind the $kept bytes"; }
-part=$to/big\ file.bin.part
 
 # A part with other bytes is not gone on with.
-head -c 20000000 "$from/big file.bin" >"$part"
+rm -f "$to"/*
+floor=0
+kill_one sender
+rm -f "$room"*
 printf x | dd of="$part" bs=1 seek=1000000 conv=notrunc 2>/dev/null
-printf '{"size":50000000,"mtime":%s}\n' "$(stat -c %Y "$from/big file.bin")" >"$part.state"
-rm -f "$to"/huge "$to/big file.bin"
-carry 0 0 '' "$from/big file.bin"
-arrived 'big file.bin'
+carry 0 0 '' "$from/huge"
+arrived huge
 ! grep -q 'that were there' "$scratch/send.out" || fail 'it went on behind other bytes'
 
 # ---- Ctrl-C ----
 
-part=$to/huge.part
+# "12.3 MB": how far it came, as the end says.
+came() {
+	sed -n 's/.*: huge: \(.*\) of 200.0 MB were .*/\1/p' "$scratch/$1.err"
+}
 for who in send receive; do
 	rm -f "$to"/*
 	floor=0
@@ -143,6 +146,10 @@ for who in send receive; do
 	ended $victim 130 "Ctrl-C, $who"
 	ended $other 1 "Ctrl-C, $name"
 	said $name 'the other side left'
+	[ -n "$(came send)" ] && [ "$(came send)" = "$(came receive)" ] || {
+		cat "$scratch"/*.err
+		fail "Ctrl-C, $who: the two count differently"
+	}
 done
 carry 0 0 '' "$from/huge"
 arrived huge

@@ -7,6 +7,7 @@
 /* Slices of work in one turn of the loop. */
 #define SLICES 16
 #define DRAW_EVERY 0.1
+#define MTU_MAX 16384
 
 /* ---- work ----------------------------------------------------------------------------------------------------------- */
 
@@ -29,21 +30,44 @@ static void on_soon(struct ev_loop *ev, ev_timer *w, int events) {
 	work(w->data);
 }
 
+static void on_woken(struct ev_loop *ev, ev_async *w, int events) {
+	(void)ev;
+	(void)events;
+	work(w->data);
+}
+
+/* Called on the thread that hashes. */
+void files_wake(void *ctx) {
+	struct files *f = ctx;
+	ev_async_send(f->link.ev, &f->woken);
+}
+
+/* Nothing is wrong with the transfer when the channel is closed: the other side left, which on_closed tells. Until then the machine
+ * waits. */
+static int wait_if_closed(int error) {
+	return error == SLUICE_CLOSED ? SLUICE_WOULD_BLOCK : error;
+}
+
+int files_lend(void *ctx, const void *data, size_t len, void (*release)(void *arg), void *arg) {
+	struct files *f = ctx;
+	struct iovec iov = {(void *)data, len};
+	return wait_if_closed(f->channel ? sluice_channel_sendv(f->channel, false, &iov, 1, release, arg) : SLUICE_CLOSED);
+}
+
 int files_send(void *ctx, bool text, const void *data, size_t len) {
 	struct files *f = ctx;
 	int error = SLUICE_CLOSED;
 	if (f->channel)
 		error = text ? sluice_channel_send_text(f->channel, data, len) : sluice_channel_send(f->channel, data, len);
-	/* Nothing is wrong with the transfer: the other side left, which on_closed tells. Until then the machine waits. */
-	return error == SLUICE_CLOSED ? SLUICE_WOULD_BLOCK : error;
+	return wait_if_closed(error);
 }
 
 /* ---- words ---------------------------------------------------------------------------------------------------------- */
 
-/* What the channel holds has not gone yet. */
+/* What the channel holds, or held at its end, has not arrived. */
 static void look(const struct files *f, struct transfer_progress *p) {
 	f->get_progress(f->machine, p);
-	uint64_t held = f->channel ? sluice_channel_buffered_amount(f->channel) : 0;
+	uint64_t held = f->channel ? sluice_channel_buffered_amount(f->channel) : f->lost;
 	if (!p->checking && p->at > p->resumed_at)
 		p->at -= held < p->at - p->resumed_at ? held : p->at - p->resumed_at;
 }
@@ -79,7 +103,10 @@ static void print_done(struct files *f, const struct transfer_progress *p, bool 
 		print_line("%s: was there already", p->name);
 	} else {
 		progress_summary(&f->progress, p, sluice_now(), text, sizeof text);
-		print_line("%s: %s %s", p->name, f->did, text);
+		if (p->stored)
+			print_line("%s: %s as %s, %s", p->name, f->did, p->stored, text);
+		else
+			print_line("%s: %s %s", p->name, f->did, text);
 	}
 	fflush(stdout);
 }
@@ -127,6 +154,11 @@ static void on_writable(sluice_channel *ch, void *user) {
 static void on_message(sluice_channel *ch, sluice_message *m, bool text, void *user) {
 	(void)ch;
 	struct files *f = user;
+	if (!text && f->bytes) {
+		f->bytes(f->machine, m->iov, m->count);
+		work(f);
+		return;
+	}
 	const void *data = sluice_message_data(m);
 	if (!data) {
 		link_fail(&f->link, "no memory");
@@ -138,9 +170,9 @@ static void on_message(sluice_channel *ch, sluice_message *m, bool text, void *u
 
 static void on_closed(sluice_channel *ch, int error, uint64_t lost, void *user) {
 	(void)ch;
-	(void)lost;
 	struct files *f = user;
 	f->channel = NULL;
+	f->lost = lost * TRANSFER_CHUNK_MAX; /* it counts messages */
 	if (f->link.phase != LINK_CONNECTED || link_will_tell(error))
 		return;
 	if (!f->finished) {
@@ -186,6 +218,7 @@ static void on_connected(struct link *link) {
 	struct files *f = link->user;
 	if (f->progress.is_terminal)
 		ev_timer_again(link->ev, &f->draw);
+	ev_async_start(link->ev, &f->woken);
 }
 
 static void on_other_ended(struct link *link) {
@@ -204,15 +237,26 @@ static void on_broken(struct link *link) {
 }
 
 static void on_interrupt(struct link *link) {
-	tell_rest(link->user);
+	struct files *f = link->user;
+	f->interrupted = true;
 	link_finish(link, EXIT_INTERRUPTED);
+}
+
+static void free_machine(struct files *f) {
+	if (f->machine)
+		f->free(f->machine);
+	f->machine = NULL;
 }
 
 static void on_tear_down(struct link *link) {
 	struct files *f = link->user;
 	progress_clear(&f->progress);
+	if (f->interrupted)
+		tell_rest(f);
 	ev_timer_stop(link->ev, &f->soon);
 	ev_timer_stop(link->ev, &f->draw);
+	ev_async_stop(link->ev, &f->woken);
+	free_machine(f); /* its threads wake the loop, which is gone soon */
 }
 
 int files_run(struct files *f, struct link_options *options) {
@@ -229,10 +273,17 @@ int files_run(struct files *f, struct link_options *options) {
 	bool by_hand = !options->signal || strcmp(options->signal, "-") == 0;
 	if (by_hand && options->role == LINK_ANY)
 		options->role = f->receives ? LINK_ANSWER : LINK_OFFER;
+	/* The other end is one of ours, so no browser's TURN client is in the way (see sluice_peer_discover_mtu): packets grow to what the path
+	 * carries, which on a host and in many a network is far more than 1,200 bytes. */
+	if (!options->tuning.mtu_max)
+		options->tuning.mtu_max = MTU_MAX;
 	f->did = f->receives ? "received" : "sent";
 	progress_init(&f->progress);
 	ev_init(&f->soon, on_soon);
 	ev_timer_init(&f->draw, on_draw, DRAW_EVERY, DRAW_EVERY);
-	f->soon.data = f->draw.data = f;
-	return link_run(&f->link);
+	ev_async_init(&f->woken, on_woken);
+	f->soon.data = f->draw.data = f->woken.data = f;
+	int exit_code = link_run(&f->link);
+	free_machine(f);
+	return exit_code;
 }

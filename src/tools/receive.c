@@ -17,6 +17,7 @@ static const char usage[] =
 	"Usage: sluice receive [OPTION]...\n"
 	"\n"
 	"Takes the files of a 'sluice send'. What is not complete yet is FILE.part; the same command again goes on with it.\n"
+	"A file whose name is taken gets another one, FILE (2), unless it is the same file.\n"
 	"\n"
 	"  -o, --output DIR       where they go (the current folder)\n"
 	"  --force                replace files that were there before\n";
@@ -38,8 +39,14 @@ static int read_own(void *ctx, int key, const char *text) {
 static void message(void *machine, bool text, const void *data, size_t len) {
 	file_receiver_message(machine, text, data, len);
 }
+static void bytes(void *machine, const struct iovec *iov, size_t count) {
+	file_receiver_bytes(machine, iov, count);
+}
 static bool work(void *machine) {
 	return file_receiver_work(machine);
+}
+static void free_machine(void *machine) {
+	file_receiver_free(machine);
 }
 static void get_progress(const void *machine, struct transfer_progress *p) {
 	file_receiver_progress(machine, p);
@@ -60,15 +67,18 @@ int receive_main(int argc, char **argv) {
 		return exit_code;
 	if (rest < argc)
 		return usage_error("receive", "unexpected argument '%s' (-o DIR says where files go)", argv[rest]);
-	struct files f = {.receives = true, .message = message, .work = work, .get_progress = get_progress};
-	struct transfer_wire wire = {files_send, &f};
+	struct files f = {.receives = true,
+	                  .message = message,
+	                  .bytes = bytes,
+	                  .work = work,
+	                  .get_progress = get_progress,
+	                  .free = free_machine};
+	struct transfer_wire wire = {files_send, &f, NULL, files_wake};
 	if (access(o.folder, W_OK | X_OK) == 0)
 		f.machine = file_receiver_new(o.folder, o.force, &wire, files_event, &f);
 	if (!f.machine) {
 		complain("receive: cannot store files in %s: %s", o.folder, strerror(errno));
 		return EXIT_FAILED;
 	}
-	exit_code = files_run(&f, &options);
-	file_receiver_free(f.machine);
-	return exit_code;
+	return files_run(&f, &options);
 }

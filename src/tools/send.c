@@ -10,7 +10,7 @@
 static const char usage[] =
 	"Usage: sluice send [OPTION]... FILE...\n"
 	"\n"
-	"Sends files to a 'sluice receive'. Each is checked by its SHA-256; what broke off goes on where it was.\n"
+	"Sends files to a 'sluice receive'. Each is checked when it has arrived; what broke off goes on where it was.\n"
 	"\n"
 	"  here$  sluice send photo.jpg             prints a line for the other side\n"
 	"  there$ sluice receive                    reads it, and prints one for this side\n";
@@ -35,6 +35,9 @@ static void message(void *machine, bool text, const void *data, size_t len) {
 static bool work(void *machine) {
 	return file_sender_work(machine);
 }
+static void free_machine(void *machine) {
+	file_sender_free(machine);
+}
 static void get_progress(const void *machine, struct transfer_progress *p) {
 	file_sender_progress(machine, p);
 }
@@ -52,14 +55,12 @@ int send_main(int argc, char **argv) {
 		all &= can_be_read(argv[i]);
 	if (!all)
 		return EXIT_FAILED;
-	struct files f = {.message = message, .work = work, .get_progress = get_progress};
-	struct transfer_wire wire = {files_send, &f};
+	struct files f = {.message = message, .work = work, .get_progress = get_progress, .free = free_machine};
+	struct transfer_wire wire = {files_send, &f, files_lend, files_wake};
 	f.machine = file_sender_new(argv + rest, (size_t)(argc - rest), TRANSFER_CHUNK_MAX, &wire, files_event, &f);
 	if (!f.machine) {
 		complain("send: no memory");
 		return EXIT_FAILED;
 	}
-	exit_code = files_run(&f, &options);
-	file_sender_free(f.machine);
-	return exit_code;
+	return files_run(&f, &options);
 }

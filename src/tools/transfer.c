@@ -24,6 +24,11 @@ bool transfer_safe_name(const char *name, char *out, size_t size) {
 		return false;
 	if (out[0] == '.')
 		out[0] = '_';
+	/* What we keep beside a part is nothing that another end may write. */
+	size_t suffix = strlen(".state");
+	len = strlen(out);
+	if (len >= suffix && strcmp(out + len - suffix, ".state") == 0)
+		out[len - suffix] = '_';
 	return true;
 }
 
@@ -34,9 +39,19 @@ void transfer_reason(const char *reason, char *text, size_t size) {
 	text_line(reason, strlen(reason), text + len, size - len);
 }
 
-void transfer_hex(const uint8_t hash[CRYPTO_SHA256_SIZE], char hex[2 * CRYPTO_SHA256_SIZE + 1]) {
-	for (size_t i = 0; i < CRYPTO_SHA256_SIZE; i++)
-		snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+void transfer_hex(const uint8_t *bytes, size_t len, char *hex) {
+	for (size_t i = 0; i < len; i++)
+		snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+}
+
+bool transfer_unhex(const char *hex, uint8_t *bytes, size_t len) {
+	if (!hex || strlen(hex) != 2 * len || strspn(hex, "0123456789abcdef") != 2 * len)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		char two[3] = {hex[2 * i], hex[2 * i + 1], 0};
+		bytes[i] = (uint8_t)strtoul(two, NULL, 16);
+	}
+	return true;
 }
 
 bool transfer_put(struct transfer_outbox *o, json_t *json) {

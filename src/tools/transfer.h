@@ -2,18 +2,33 @@
  *
  * Control messages are text, one JSON object each; contents are binary messages, in order, of any size that the channel takes.
  *
- *   sender    {"type":"hello","version":1,"files":N,"bytes":B}
- *   receiver  {"type":"hello","version":1}
- *   sender    {"type":"file","id":0,"name":"a.txt","size":S,"mtime":T}     T in seconds since 1970
- *   receiver  {"type":"want","id":0,"offset":O,"sha256":H}                 it has O bytes; H is their hash (of nothing for O = 0)
+ *   sender    {"type":"hello","version":1,"files":N,"bytes":B,"shows":true}
+ *   receiver  {"type":"hello","version":1,"macs":true}
+ *   sender    {"type":"file","id":0,"name":"a.txt","size":S,"mtime":T,     T in seconds since 1970; X says which file of which host
+ *              "tag":X}                                                    this is, nobody can guess it, and it stays the same
+ *   receiver  {"type":"want","id":0,"offset":O,"sha256":H}                 it has O bytes of that tag; H is their hash
  *             {"type":"failed","id":0,"reason":TEXT}                       it does not want the file, or cannot store it; allowed at any
  *                                                                          time up to "done"; what still comes of the file is dropped
- *   sender    {"type":"data","id":0,"offset":O}                            the bytes from O on follow; 0 where the hash was another
+ *   sender    {"type":"data","id":0,"offset":O,"key":K}                    the bytes from O on follow; 0 where the hash was another
  *   sender    binary messages
- *   sender    {"type":"end","id":0,"sha256":H}                             H of the whole file
+ *   receiver  {"type":"show","id":0}                                       after a MiB, to a sender that "shows": what came begins as a
+ *                                                                          file does that is there; is it all the same one?
+ *   sender    {"type":"hash","id":0,"sha256":H}                            H of the whole file; it sends nothing until the answer,
+ *   receiver  {"type":"more","id":0}                                       which is this, or "done"
+ *   sender    {"type":"end","id":0,"mac":M}                                AES-128-GMAC of the bytes from O on, with the key K and an IV
+ *                                                                          of zeros; for a receiver that does not say "macs", no K, and
+ *                                                                          "sha256" of the whole file instead
  *             {"type":"abort","id":0,"reason":TEXT}                        instead, also instead of "data": it cannot be read any more
- *   receiver  {"type":"done","id":0}                                       the hash is right and the file has its name
+ *   receiver  {"type":"done","id":0,"there":B}                             the check is right and the file has its name; B: it was there
  *   sender    {"type":"file","id":1,...} or {"type":"bye"}
+ *
+ * Nothing that a receiver says depends on what is in its folder, but for the parts of the same tag, until the sender has shown a MiB of the
+ * file and then the hash of all of it. "tag", "shows", "show", "hash", "more", "there", "macs", "key" and "mac" came later: an end
+ * that knows none of them does without.
+ *
+ * SHA-256 says which file something is, where one of the two has it already, or a part. What arrives is checked by a MAC with a key that
+ * the sender makes for it: DTLS protects it on the way, and against what else may go wrong at the ends the two are the same, but SHA-256
+ * costs as much as sending and receiving do.
  *
  * Behind "bye" the receiver closes the channel. Each side is a machine without a channel, a loop or a clock: messages go in with
  * _message(), work is done in slices by _work(), so that hashing a large file does not stop the connection's timers. */
@@ -24,6 +39,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sys/uio.h>
+
 #include "crypto/crypto.h"
 
 #define TRANSFER_VERSION 1
@@ -32,17 +49,23 @@
 /* A control message is never longer: a name has at most 255 bytes, a reason is cut. */
 #define TRANSFER_CONTROL_MAX 8192
 #define TRANSFER_CHUNK_MAX 65536
+/* So much of a file has to come before its hash is asked for. */
+#define TRANSFER_PROOF (1 << 20)
 
-/* Sends one message. 0, SLUICE_WOULD_BLOCK (work() is called again when there is room), or another error. */
 struct transfer_wire {
+	/* Sends one message. 0, SLUICE_WOULD_BLOCK (work() is called again when there is room), or another error. */
 	int (*send)(void *ctx, bool text, const void *data, size_t len);
 	void *ctx;
+	/* The same with bytes that are lent until release(arg), which comes only when 0 was returned. NULL: everything goes by send. */
+	int (*lend)(void *ctx, const void *data, size_t len, void (*release)(void *arg), void *arg);
+	/* Another thread says that work() is to be called. NULL: there are no threads, work() hashes. */
+	void (*wake)(void *ctx);
 };
 
 enum transfer_event {
 	TRANSFER_FILE_BEGINS,    /* contents come or go from `at` on */
 	TRANSFER_FILE_DONE,      /* the other side has it, by hash; at == size */
-	TRANSFER_FILE_WAS_THERE, /* the same file was there already */
+	TRANSFER_FILE_WAS_THERE, /* the same file was there already, also when that showed at its end only */
 	TRANSFER_FILE_FAILED,    /* reason says why; the next one follows */
 	TRANSFER_FINISHED,       /* nothing follows */
 	TRANSFER_BROKEN,         /* the other side does not keep to the protocol, or the channel refuses: reason */
@@ -51,6 +74,7 @@ enum transfer_event {
 struct transfer_progress {
 	const char *name;   /* of the file under way, or NULL */
 	const char *reason; /* of FAILED and BROKEN */
+	const char *stored; /* of DONE: the name that it got, when that is another */
 	uint64_t size, at, resumed_at;
 	bool checking; /* what is there already is hashed: `at` of `size` */
 	uint64_t files, files_done, files_failed;
@@ -75,11 +99,14 @@ void file_sender_progress(const struct file_sender *s, struct transfer_progress 
 
 struct file_receiver;
 
-/* Files are made in the folder. force: what is there already is replaced. NULL with errno when the folder cannot be used. */
+/* Files are made in the folder. force: what is there already is replaced; else a file gets another name. NULL with errno when the folder
+ * cannot be used. */
 struct file_receiver *file_receiver_new(const char *folder, bool force, const struct transfer_wire *wire, transfer_event_fn event,
                                         void *ctx);
 void file_receiver_free(struct file_receiver *r);
 void file_receiver_message(struct file_receiver *r, bool text, const void *data, size_t len);
+/* A binary message in pieces. */
+void file_receiver_bytes(struct file_receiver *r, const struct iovec *iov, size_t count);
 bool file_receiver_work(struct file_receiver *r);
 void file_receiver_progress(const struct file_receiver *r, struct transfer_progress *p);
 
@@ -90,7 +117,10 @@ void file_receiver_progress(const struct file_receiver *r, struct transfer_progr
 bool transfer_safe_name(const char *name, char *out, size_t size);
 /* "the other side: " and its reason (NULL: it gave none), fit for a terminal. */
 void transfer_reason(const char *reason, char *text, size_t size);
-void transfer_hex(const uint8_t hash[CRYPTO_SHA256_SIZE], char hex[2 * CRYPTO_SHA256_SIZE + 1]);
+#define TRANSFER_HEX_MAX (2 * CRYPTO_SHA256_SIZE + 1)
+void transfer_hex(const uint8_t *bytes, size_t len, char *hex);
+/* False when the text is not the hexadecimal of len bytes. */
+bool transfer_unhex(const char *hex, uint8_t *bytes, size_t len);
 
 /* Control messages wait here for room in the channel: the protocol has few under way at any time. */
 struct transfer_outbox {

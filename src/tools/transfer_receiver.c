@@ -1,60 +1,70 @@
 /* transfer_receiver: the end that gets the files; see transfer.h.
  *
- * A file that is not complete is NAME.part, and NAME.part.state says of which file: its size and time. Both stay when the
- * transfer breaks, so that the next one goes on there; the sender compares the hash of what is there before it does. */
+ * Where a file of the same size is there already, what comes is compared with it as it comes. When all of it was the same, or the sender has
+ * shown the right hash, it was there; else the new one gets another name. */
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sluice.h"
+#include "tools/file_hash.h"
 #include "tools/transfer.h"
+#include "tools/transfer_place.h"
 
-#define SLICE (1 << 20)
+/* Bytes that are compared at once. */
+#define PIECE 65536
+#define PIECES_MAX 1024 /* of one pwritev */
 
 enum receiver_state {
 	RECEIVER_AWAITS_HELLO,
 	RECEIVER_IDLE,
-	RECEIVER_CHECKS,      /* hashes what is there */
+	RECEIVER_CHECKS,      /* hashes the part that is there */
 	RECEIVER_AWAITS_DATA, /* said what it wants */
 	RECEIVER_TAKES,
+	RECEIVER_ENDS,  /* has all of it; the hash is not there yet */
 	RECEIVER_DROPS, /* gave the file up; what still comes of it is dropped */
 	RECEIVER_OVER,
 };
 
+/* A file that was there before and may be the one that comes.
+ *   fd >= 0: all bytes that came up to `at` are those of this file */
+struct rival {
+	int fd;
+	bool asked;             /* the sender is to show its hash */
+	struct file_hash *hash; /* once it was asked */
+};
+
 struct file_receiver {
-	int folder;
-	bool force;
 	struct transfer_wire wire;
 	transfer_event_fn event;
 	void *ctx;
 	enum receiver_state state;
 	struct transfer_outbox outbox;
 	json_int_t id;
-	char name[256], part[256], note[256]; /* NAME, NAME.part, NAME.part.state */
-	json_int_t mtime;
-	int fd;        /* -1 without a file */
-	bool is_whole; /* fd is NAME itself: is it the same file? */
-	uint64_t size, at, resumed_at;
-	uint64_t present; /* bytes that are there and get hashed */
-	crypto_sha256 *hash;
-	uint8_t *buffer; /* SLICE bytes */
+	struct place place;
+	struct place_file file;
+	struct rival rival;
+	bool sender_shows;
+	char theirs[TRANSFER_HEX_MAX]; /* what "end" or "hash" says; "": not yet */
+	uint64_t at, resumed_at;
+	crypto_gmac *mac;       /* of what comes, from a sender that gave a key; else NULL, and */
+	struct file_hash *hash; /* of the part; also of what is there, before anything comes */
+	uint8_t *buffer;        /* PIECE bytes */
 	uint64_t files, done, failed;
-	void *names; /* with force: of what came whole, a tree of strings for tsearch(3) */
 };
+
+static const char refused_by_crypto[] = "the crypto library refuses";
 
 /* ---- telling ------------------------------------------------------------------------------------------------------- */
 
 void file_receiver_progress(const struct file_receiver *r, struct transfer_progress *p) {
 	bool checks = r->state == RECEIVER_CHECKS;
-	*p = (struct transfer_progress){.name = r->fd >= 0 ? r->name : NULL,
-	                                .size = r->size,
+	*p = (struct transfer_progress){.name = r->place.fd >= 0 ? r->file.name : NULL,
+	                                .size = r->file.size,
 	                                .at = r->at,
 	                                .resumed_at = r->resumed_at,
 	                                .checking = checks,
@@ -66,8 +76,10 @@ void file_receiver_progress(const struct file_receiver *r, struct transfer_progr
 static void tell(struct file_receiver *r, enum transfer_event event, const char *reason) {
 	struct transfer_progress p;
 	file_receiver_progress(r, &p);
-	p.name = r->name;
+	p.name = r->file.name;
 	p.reason = reason;
+	if (event == TRANSFER_FILE_DONE && strcmp(r->place.name, r->file.name))
+		p.stored = r->place.name;
 	r->event(r->ctx, event, &p);
 }
 
@@ -85,14 +97,26 @@ static void put(struct file_receiver *r, json_t *json) {
 
 /* ---- one file ------------------------------------------------------------------------------------------------------ */
 
-/* The lock on NAME.part goes with it. */
+static void drop_rival(struct file_receiver *r) {
+	if (r->rival.fd >= 0)
+		close(r->rival.fd);
+	file_hash_free(r->rival.hash);
+	r->rival.fd = -1;
+	r->rival.hash = NULL;
+}
+
+static void drop_mac(struct file_receiver *r) {
+	crypto_gmac_free(r->mac);
+	r->mac = NULL;
+}
+
 static void close_file(struct file_receiver *r) {
-	if (r->fd >= 0)
-		close(r->fd);
-	r->fd = -1;
-	crypto_sha256_free(r->hash);
+	drop_rival(r);
+	place_close(&r->place);
+	drop_mac(r);
+	file_hash_free(r->hash);
 	r->hash = NULL;
-	r->is_whole = false;
+	r->theirs[0] = 0;
 }
 
 static void give_up(struct file_receiver *r, const char *reason) {
@@ -108,228 +132,235 @@ static void refuse(struct file_receiver *r, const char *reason) {
 		give_up(r, reason);
 }
 
+/* A thread for a small file would cost more than it saves. */
+static struct file_hash *hash_of(const struct file_receiver *r, int fd) {
+	return file_hash_new(fd, r->file.size >= TRANSFER_PROOF ? r->wire.wake : NULL, r->wire.ctx);
+}
+
 static bool start_hash(struct file_receiver *r) {
-	crypto_sha256_free(r->hash);
-	r->hash = crypto_sha256_new();
+	file_hash_free(r->hash);
+	r->hash = hash_of(r, r->place.fd);
 	r->at = 0;
 	if (!r->hash)
 		broken(r, "no memory");
 	return r->hash != NULL;
 }
 
-static bool hash_as_hex(struct file_receiver *r, char hex[2 * CRYPTO_SHA256_SIZE + 1]) {
+/* False when it is not there yet, or the file was refused for it. */
+static bool hash_is_there(struct file_receiver *r, char hex[TRANSFER_HEX_MAX]) {
 	uint8_t hash[CRYPTO_SHA256_SIZE];
-	if (!crypto_sha256_final(r->hash, hash)) {
-		broken(r, "the crypto library refuses");
-		return false;
-	}
-	transfer_hex(hash, hex);
-	return true;
+	int error;
+	enum file_hash_state state = file_hash_state(r->hash, &error);
+	if (state == FILE_HASH_FAILED)
+		refuse(r, error ? strerror(error) : "what is there became shorter");
+	else if (state == FILE_HASH_THERE && !file_hash_get(r->hash, hash))
+		broken(r, refused_by_crypto);
+	else if (state == FILE_HASH_THERE)
+		transfer_hex(hash, sizeof hash, hex);
+	return state == FILE_HASH_THERE && r->state != RECEIVER_OVER;
 }
 
-/* ---- NAME.part.state ------------------------------------------------------------------------------------------------ */
+/* ---- begin and end of a file ---------------------------------------------------------------------------------------- */
 
-static bool is_part_of_this(struct file_receiver *r) {
-	char text[256];
-	json_int_t size = -1, mtime = -1;
-	int fd = openat(r->folder, r->note, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	ssize_t n = fd >= 0 ? read(fd, text, sizeof text) : -1;
-	if (fd >= 0)
-		close(fd);
-	json_t *json = n > 0 ? json_loadb(text, (size_t)n, 0, NULL) : NULL;
-	bool same = json && json_unpack(json, "{s:I, s:I}", "size", &size, "mtime", &mtime) == 0 && size >= 0 &&
-	            (uint64_t)size == r->size && mtime == r->mtime;
-	json_decref(json);
-	return same;
-}
-
-static bool write_note(struct file_receiver *r) {
-	char text[128];
-	int len = snprintf(text, sizeof text, "{\"size\":%llu,\"mtime\":%lld}\n", (unsigned long long)r->size,
-	                   (long long)r->mtime);
-	int fd = openat(r->folder, r->note, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
-	bool ok = fd >= 0 && write(fd, text, (size_t)len) == len;
-	if (fd >= 0 && close(fd))
-		ok = false;
-	return ok;
-}
-
-static void remove_part(struct file_receiver *r) {
-	unlinkat(r->folder, r->part, 0);
-	unlinkat(r->folder, r->note, 0);
-}
-
-/* ---- what is there -------------------------------------------------------------------------------------------------- */
-
-/* 0, or errno; EWOULDBLOCK: another transfer has it. */
-static int open_part(struct file_receiver *r, struct stat *st) {
-	r->fd = openat(r->folder, r->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
-	if (r->fd < 0 || fstat(r->fd, st))
-		return errno;
-	if (!S_ISREG(st->st_mode))
-		return EEXIST;
-	return flock(r->fd, LOCK_EX | LOCK_NB) ? errno : 0;
-}
-
-static void take_up_part(struct file_receiver *r) {
-	struct stat st;
+static void begin_file(struct file_receiver *r) {
 	char reason[400];
-	int error = open_part(r, &st);
-	if (error == EWOULDBLOCK) {
-		refuse(r, "another transfer of this file is under way");
-		return;
-	}
-	bool goes_on = !error && (uint64_t)st.st_size <= r->size && is_part_of_this(r);
-	if (!error && ((!goes_on && ftruncate(r->fd, 0)) || !write_note(r)))
-		error = errno;
+	uint64_t present;
+	int error = place_open(&r->place, &r->file, &present);
 	if (error) {
-		snprintf(reason, sizeof reason, "cannot make %s: %s", r->part, strerror(error));
+		snprintf(reason, sizeof reason, "cannot make %s: %s", r->place.part, strerror(error));
 		refuse(r, reason);
-		return;
+	} else if (start_hash(r)) {
+		r->at = present;
+		file_hash_extend(r->hash, present);
+		r->state = RECEIVER_CHECKS;
 	}
-	r->present = goes_on ? (uint64_t)st.st_size : 0;
-	r->state = RECEIVER_CHECKS;
-	start_hash(r);
 }
 
-/* NAME is there, and nobody said that it may be replaced. Where it is the same file all is well. */
-static void compare(struct file_receiver *r, const struct stat *st) {
-	r->fd = S_ISREG(st->st_mode) && (uint64_t)st->st_size == r->size
-	                ? openat(r->folder, r->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-	                : -1;
-	if (r->fd < 0) {
-		refuse(r, "a file of that name is there already (--force replaces it)");
-		return;
-	}
-	r->is_whole = true;
-	r->present = r->size;
-	r->state = RECEIVER_CHECKS;
-	start_hash(r);
-}
-
-static int compare_names(const void *a, const void *b) {
-	return strcmp(a, b);
-}
-
-/* Two folders of the sender may have a file of the same name. Without force the second meets the first one; with it, it would take its
- * place, and both would count as received. */
-static bool came_before(const struct file_receiver *r) {
-	return tfind(r->name, (void *const *)&r->names, compare_names) != NULL;
-}
-
-/* False: no memory. */
-static bool remember_name(struct file_receiver *r) {
-	char *name = r->force ? strdup(r->name) : NULL;
-	void *found = name ? tsearch(name, &r->names, compare_names) : NULL;
-	if (found && *(char **)found == name)
-		return true;
-	free(name); /* known already */
-	return found || !r->force;
-}
-
-static void look(struct file_receiver *r) {
-	struct stat st;
-	if (came_before(r))
-		refuse(r, "a file of that name came before it, and is not replaced");
-	else if (fstatat(r->folder, r->name, &st, AT_SYMLINK_NOFOLLOW))
-		take_up_part(r);
-	else if (S_ISDIR(st.st_mode))
-		refuse(r, "a folder of that name is there already");
-	else if (r->force)
-		take_up_part(r);
-	else
-		compare(r, &st);
-}
-
-static void check_slice(struct file_receiver *r) {
-	if (r->at < r->present) {
-		size_t len = r->present - r->at < SLICE ? (size_t)(r->present - r->at) : SLICE;
-		ssize_t n = pread(r->fd, r->buffer, len, (off_t)r->at);
-		if (n <= 0)
-			refuse(r, n ? strerror(errno) : "what is there became shorter");
-		else if (!crypto_sha256_update(r->hash, r->buffer, (size_t)n))
-			broken(r, "the crypto library refuses");
-		else
-			r->at += (size_t)n;
-		return;
-	}
-	char hex[2 * CRYPTO_SHA256_SIZE + 1];
-	if (!hash_as_hex(r, hex))
+static void check_part(struct file_receiver *r) {
+	char hex[TRANSFER_HEX_MAX];
+	if (!hash_is_there(r, hex))
 		return;
 	put(r, json_pack("{s:s, s:I, s:I, s:s}", "type", "want", "id", r->id, "offset", (json_int_t)r->at, "sha256", hex));
 	if (r->state != RECEIVER_OVER)
 		r->state = RECEIVER_AWAITS_DATA;
 }
 
+static void file_is_here(struct file_receiver *r, bool was_there) {
+	put(r, json_pack("{s:s, s:I, s:b}", "type", "done", "id", r->id, "there", was_there));
+	if (r->state == RECEIVER_OVER)
+		return;
+	r->done++;
+	r->at = r->file.size;
+	tell(r, was_there ? TRANSFER_FILE_WAS_THERE : TRANSFER_FILE_DONE, NULL);
+	close_file(r);
+	r->state = RECEIVER_IDLE;
+}
+
+static bool mac_is_there(struct file_receiver *r, char hex[TRANSFER_HEX_MAX]) {
+	uint8_t mac[CRYPTO_GMAC_SIZE];
+	if (crypto_gmac_final(r->mac, mac))
+		transfer_hex(mac, sizeof mac, hex);
+	else
+		broken(r, refused_by_crypto);
+	return r->state != RECEIVER_OVER;
+}
+
+static void finish_file(struct file_receiver *r) {
+	char ours[TRANSFER_HEX_MAX];
+	if (!(r->mac ? mac_is_there(r, ours) : hash_is_there(r, ours)))
+		return;
+	bool was_there = r->rival.fd >= 0;
+	bool right = strcmp(ours, r->theirs) == 0;
+	if (!right || was_there)
+		place_drop(&r->place); /* going on with a wrong one would end the same way */
+	int error = right && !was_there ? place_finish(&r->place, &r->file) : 0;
+	if (!right)
+		refuse(r, "its check is wrong: it was changed while it was sent, or on the way");
+	else if (error)
+		refuse(r, strerror(error));
+	else
+		file_is_here(r, was_there);
+}
+
+/* ---- the file that may be the same one ------------------------------------------------------------------------------- */
+
+static bool is_same_at(struct file_receiver *r, const uint8_t *data, size_t len, uint64_t at) {
+	for (size_t done = 0; done < len;) {
+		size_t piece = len - done < PIECE ? len - done : PIECE;
+		if (pread(r->rival.fd, r->buffer, piece, (off_t)(at + done)) != (ssize_t)piece ||
+		    memcmp(r->buffer, data + done, piece))
+			return false;
+		done += piece;
+	}
+	return true;
+}
+
+static void compare(struct file_receiver *r, const struct iovec *iov, size_t count) {
+	uint64_t at = r->at;
+	for (size_t i = 0; i < count && r->rival.fd >= 0; at += iov[i++].iov_len)
+		if (!is_same_at(r, iov[i].iov_base, iov[i].iov_len, at))
+			drop_rival(r);
+}
+
+static void ask_for_hash(struct file_receiver *r) {
+	struct rival *v = &r->rival;
+	if (v->fd < 0 || v->asked || !r->sender_shows || r->at < TRANSFER_PROOF || r->file.size - r->at < TRANSFER_PROOF)
+		return;
+	v->hash = hash_of(r, v->fd);
+	if (!v->hash) {
+		drop_rival(r);
+		return;
+	}
+	file_hash_extend(v->hash, r->file.size);
+	v->asked = true;
+	put(r, json_pack("{s:s, s:I}", "type", "show", "id", r->id));
+}
+
+/* The sender has shown its hash and waits. */
+static void judge_rival(struct file_receiver *r) {
+	char ours[TRANSFER_HEX_MAX] = "";
+	uint8_t hash[CRYPTO_SHA256_SIZE];
+	int error;
+	enum file_hash_state state = r->rival.hash ? file_hash_state(r->rival.hash, &error) : FILE_HASH_FAILED;
+	if (state == FILE_HASH_BEHIND)
+		return;
+	if (state == FILE_HASH_THERE && file_hash_get(r->rival.hash, hash))
+		transfer_hex(hash, sizeof hash, ours);
+	bool same = strcmp(ours, r->theirs) == 0;
+	r->theirs[0] = 0;
+	if (same) {
+		place_drop(&r->place);
+		file_is_here(r, true);
+		return;
+	}
+	drop_rival(r);
+	put(r, json_pack("{s:s, s:I}", "type", "more", "id", r->id));
+}
+
+/* ---- work ------------------------------------------------------------------------------------------------------------ */
+
+static bool hash_slices(struct file_receiver *r) {
+	bool did = r->hash && file_hash_step(r->hash);
+	return (r->rival.hash && file_hash_step(r->rival.hash)) || did;
+}
+
 bool file_receiver_work(struct file_receiver *r) {
-	if (r->state == RECEIVER_CHECKS && !r->outbox.count)
-		check_slice(r);
+	bool more = hash_slices(r);
+	if (r->state == RECEIVER_CHECKS)
+		check_part(r);
+	else if (r->state == RECEIVER_ENDS)
+		finish_file(r);
+	else if (r->state == RECEIVER_TAKES && r->theirs[0])
+		judge_rival(r);
 	int error = transfer_flush(&r->outbox, &r->wire);
 	if (error && error != SLUICE_WOULD_BLOCK)
 		broken(r, sluice_error_text(error));
-	return !error && r->state == RECEIVER_CHECKS;
+	return more && !error;
 }
 
 /* ---- contents ------------------------------------------------------------------------------------------------------- */
 
-static void take_bytes(struct file_receiver *r, const uint8_t *data, size_t len) {
-	if (r->state == RECEIVER_DROPS)
+/* What pwritev did not write at once. */
+static bool write_all(int fd, const uint8_t *data, size_t len, uint64_t at) {
+	while (len) {
+		ssize_t n = pwrite(fd, data, len, (off_t)at);
+		if (n <= 0) {
+			errno = n ? errno : ENOSPC;
+			return false;
+		}
+		data += n;
+		len -= (size_t)n;
+		at += (uint64_t)n;
+	}
+	return true;
+}
+
+static bool write_pieces(int fd, const struct iovec *iov, size_t count, uint64_t at) {
+	size_t written = 0, pieces = count < PIECES_MAX ? count : PIECES_MAX;
+	ssize_t n = pwritev(fd, iov, (int)pieces, (off_t)at);
+	if (n < 0)
+		return false;
+	written = (size_t)n;
+	for (size_t i = 0; i < count; i++) {
+		size_t skip = written < iov[i].iov_len ? written : iov[i].iov_len;
+		if (!write_all(fd, (const uint8_t *)iov[i].iov_base + skip, iov[i].iov_len - skip, at + skip))
+			return false;
+		written -= skip;
+		at += iov[i].iov_len;
+	}
+	return true;
+}
+
+static bool check_bytes(struct file_receiver *r, const struct iovec *iov, size_t count) {
+	for (size_t i = 0; i < count && r->mac; i++)
+		if (!crypto_gmac_update(r->mac, iov[i].iov_base, iov[i].iov_len))
+			return false;
+	return true;
+}
+
+void file_receiver_bytes(struct file_receiver *r, const struct iovec *iov, size_t count) {
+	size_t len = 0;
+	for (size_t i = 0; i < count; i++)
+		len += iov[i].iov_len;
+	if (r->state == RECEIVER_DROPS || r->state == RECEIVER_OVER || len == 0)
 		return;
-	if (r->state != RECEIVER_TAKES || len > r->size - r->at) {
+	if (r->state != RECEIVER_TAKES || len > r->file.size - r->at) {
 		broken(r, "the other side sends more than it announced");
 		return;
 	}
-	for (size_t written = 0; written < len;) {
-		ssize_t n = pwrite(r->fd, data + written, len - written, (off_t)(r->at + written));
-		if (n <= 0) {
-			refuse(r, strerror(n ? errno : ENOSPC));
-			return;
-		}
-		written += (size_t)n;
-	}
-	if (crypto_sha256_update(r->hash, data, len))
-		r->at += len;
-	else
-		broken(r, "the crypto library refuses");
-}
-
-/* renameat2 where the file system has it; elsewhere a look before. */
-static bool give_name(struct file_receiver *r) {
-	if (r->force)
-		return renameat(r->folder, r->part, r->folder, r->name) == 0;
-	if (renameat2(r->folder, r->part, r->folder, r->name, RENAME_NOREPLACE) == 0)
-		return true;
-	if (errno != EINVAL && errno != ENOSYS)
-		return false;
-	if (faccessat(r->folder, r->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-		errno = EEXIST;
-		return false;
-	}
-	return renameat(r->folder, r->part, r->folder, r->name) == 0;
-}
-
-static void finish_file(struct file_receiver *r) {
-	bool was_there = r->is_whole;
-	if (!remember_name(r)) {
-		refuse(r, "no memory");
+	if (!check_bytes(r, iov, count)) {
+		broken(r, refused_by_crypto);
 		return;
 	}
-	if (!was_there) {
-		struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = r->mtime}};
-		futimens(r->fd, times); /* a time that this file system does not know is no reason to fail */
-		if (!give_name(r)) {
-			refuse(r, strerror(errno));
-			return;
-		}
-		unlinkat(r->folder, r->note, 0);
-	}
-	put(r, json_pack("{s:s, s:I}", "type", "done", "id", r->id));
-	if (r->state == RECEIVER_OVER)
+	compare(r, iov, count);
+	if (!write_pieces(r->place.fd, iov, count, r->at)) {
+		refuse(r, strerror(errno));
 		return;
-	r->done++;
-	tell(r, was_there ? TRANSFER_FILE_WAS_THERE : TRANSFER_FILE_DONE, NULL);
-	close_file(r);
-	r->state = RECEIVER_IDLE;
+	}
+	r->at += len;
+	if (!r->mac)
+		file_hash_extend(r->hash, r->at);
+	ask_for_hash(r);
 }
 
 /* ---- what the sender says ------------------------------------------------------------------------------------------- */
@@ -342,31 +373,54 @@ static void on_hello(struct file_receiver *r, json_t *json) {
 	else {
 		json_int_t files = json_integer_value(json_object_get(json, "files"));
 		r->files = files > 0 ? (uint64_t)files : 0;
+		r->sender_shows = json_is_true(json_object_get(json, "shows"));
 		r->state = RECEIVER_IDLE;
-		put(r, json_pack("{s:s, s:i}", "type", "hello", "version", TRANSFER_VERSION));
+		put(r, json_pack("{s:s, s:i, s:b}", "type", "hello", "version", TRANSFER_VERSION, "macs", 1));
 	}
 }
 
+/* NULL, "" or a tag. */
+static bool take_tag(struct file_receiver *r, const char *tag) {
+	size_t len = tag ? strlen(tag) : 0;
+	if (len >= sizeof r->file.tag || (tag && strspn(tag, "0123456789abcdef") != len))
+		return false;
+	memcpy(r->file.tag, tag ? tag : "", len + 1);
+	return true;
+}
+
 static void on_file(struct file_receiver *r, json_t *json) {
-	const char *name = NULL;
-	json_int_t size = -1;
-	r->mtime = 0;
+	const char *name = NULL, *tag = NULL;
+	json_int_t size = -1, mtime = 0;
 	if ((r->state != RECEIVER_IDLE && r->state != RECEIVER_DROPS) ||
-	    json_unpack(json, "{s:I, s:s, s:I, s?:I}", "id", &r->id, "name", &name, "size", &size, "mtime", &r->mtime) ||
-	    size < 0) {
+	    json_unpack(json, "{s:I, s:s, s:I, s?:I, s?:s}", "id", &r->id, "name", &name, "size", &size, "mtime", &mtime, "tag",
+	                &tag) ||
+	    size < 0 || !take_tag(r, tag)) {
 		broken(r, "the other side announces a file in a way that is not understood");
 		return;
 	}
-	r->size = (uint64_t)size;
-	r->at = r->present = r->resumed_at = 0;
-	if (!transfer_safe_name(name, r->name, sizeof r->name)) {
-		snprintf(r->name, sizeof r->name, "(a file)");
-		refuse(r, "its name cannot be used here");
+	r->file.size = (uint64_t)size;
+	r->file.mtime = mtime;
+	r->at = r->resumed_at = 0;
+	r->rival.asked = false;
+	if (transfer_safe_name(name, r->file.name, sizeof r->file.name)) {
+		begin_file(r);
 		return;
 	}
-	snprintf(r->part, sizeof r->part, "%.244s.part", r->name);
-	snprintf(r->note, sizeof r->note, "%.244s.part.state", r->name);
-	look(r);
+	snprintf(r->file.name, sizeof r->file.name, "(a file)");
+	refuse(r, "its name cannot be used here");
+}
+
+/* The key of the MAC, where there is one. */
+static bool take_key(struct file_receiver *r, json_t *json) {
+	const char *hex = json_string_value(json_object_get(json, "key"));
+	uint8_t key[CRYPTO_GMAC_KEY_SIZE];
+	if (!hex)
+		return true;
+	if (!transfer_unhex(hex, key, sizeof key))
+		broken(r, "the other side gives a key that is none");
+	else if (!(r->mac = crypto_gmac_new(key)))
+		broken(r, refused_by_crypto);
+	return r->mac != NULL;
 }
 
 static void on_data(struct file_receiver *r, json_t *json) {
@@ -375,41 +429,47 @@ static void on_data(struct file_receiver *r, json_t *json) {
 		broken(r, "the other side sends from another place than it was asked to");
 		return;
 	}
-	if ((uint64_t)offset != r->at && r->is_whole) {
-		refuse(r, "another file of that name is there already (--force replaces it)");
-		return;
-	}
-	if ((uint64_t)offset != r->at && (ftruncate(r->fd, 0) || !start_hash(r))) {
+	if ((uint64_t)offset != r->at && (ftruncate(r->place.fd, 0) || !start_hash(r))) {
 		if (r->state != RECEIVER_OVER)
 			refuse(r, strerror(errno));
 		return;
 	}
+	if (!take_key(r, json))
+		return;
 	r->resumed_at = r->at;
+	if (r->at == 0)
+		r->rival.fd = place_rival(&r->place, &r->file);
 	r->state = RECEIVER_TAKES;
 	tell(r, TRANSFER_FILE_BEGINS, NULL);
 }
 
+static bool take_check(struct file_receiver *r, json_t *json, const char *kind) {
+	const char *theirs = json_string_value(json_object_get(json, kind));
+	if (r->state != RECEIVER_TAKES || !theirs || !*theirs)
+		return false;
+	snprintf(r->theirs, sizeof r->theirs, "%s", theirs);
+	return true;
+}
+
 static void on_end(struct file_receiver *r, json_t *json) {
-	const char *theirs = json_string_value(json_object_get(json, "sha256"));
-	char ours[2 * CRYPTO_SHA256_SIZE + 1];
-	if (r->state != RECEIVER_TAKES || !theirs) {
+	if (!take_check(r, json, r->mac ? "mac" : "sha256"))
 		broken(r, "the other side ends a file in a way that is not understood");
-	} else if (r->at < r->size) {
+	else if (r->at < r->file.size)
 		refuse(r, "it ended before all of it came");
-	} else if (hash_as_hex(r, ours) && strcmp(ours, theirs)) {
-		if (!r->is_whole)
-			remove_part(r); /* going on with it would end the same way */
-		refuse(r, "its hash is wrong: it was changed while it was sent, or on the way");
-	} else if (r->state != RECEIVER_OVER) {
-		finish_file(r);
-	}
+	else
+		r->state = RECEIVER_ENDS;
+}
+
+static void on_hash(struct file_receiver *r, json_t *json) {
+	if (!r->rival.asked || !take_check(r, json, "sha256"))
+		broken(r, "the other side shows a hash that it was not asked for");
 }
 
 static void on_abort(struct file_receiver *r, json_t *json) {
 	const char *reason = json_string_value(json_object_get(json, "reason"));
 	char text[300];
 	transfer_reason(reason, text, sizeof text);
-	if (r->state != RECEIVER_CHECKS && r->state != RECEIVER_AWAITS_DATA && r->state != RECEIVER_TAKES)
+	if (r->place.fd < 0)
 		broken(r, "the other side gives up a file that it did not announce");
 	else
 		give_up(r, text);
@@ -421,7 +481,7 @@ static void on_bye(struct file_receiver *r) {
 		return;
 	}
 	r->state = RECEIVER_OVER;
-	r->name[0] = 0;
+	r->file.name[0] = 0;
 	tell(r, TRANSFER_FINISHED, NULL);
 }
 
@@ -444,6 +504,8 @@ static void on_control(struct file_receiver *r, const char *type, json_t *json) 
 		on_data(r, json);
 	else if (strcmp(type, "end") == 0)
 		on_end(r, json);
+	else if (strcmp(type, "hash") == 0)
+		on_hash(r, json);
 	else if (strcmp(type, "abort") == 0)
 		on_abort(r, json);
 	else
@@ -454,7 +516,7 @@ void file_receiver_message(struct file_receiver *r, bool text, const void *data,
 	if (r->state == RECEIVER_OVER)
 		return;
 	if (!text) {
-		take_bytes(r, data, len);
+		file_receiver_bytes(r, &(struct iovec){(void *)data, len}, 1);
 		return;
 	}
 	const char *type;
@@ -471,9 +533,9 @@ void file_receiver_message(struct file_receiver *r, bool text, const void *data,
 struct file_receiver *file_receiver_new(const char *folder, bool force, const struct transfer_wire *wire, transfer_event_fn event,
                                         void *ctx) {
 	struct file_receiver *r = calloc(1, sizeof *r);
-	uint8_t *buffer = malloc(SLICE);
+	uint8_t *buffer = malloc(PIECE);
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (!r || !buffer || fd < 0) {
+	if (!r || !buffer || fd < 0 || !place_init(&r->place, fd, force)) {
 		int error = errno;
 		free(r);
 		free(buffer);
@@ -482,8 +544,11 @@ struct file_receiver *file_receiver_new(const char *folder, bool force, const st
 		errno = error;
 		return NULL;
 	}
-	*r = (struct file_receiver){
-		.folder = fd, .force = force, .wire = *wire, .event = event, .ctx = ctx, .fd = -1, .buffer = buffer};
+	r->wire = *wire;
+	r->event = event;
+	r->ctx = ctx;
+	r->rival.fd = -1;
+	r->buffer = buffer;
 	return r;
 }
 
@@ -491,8 +556,7 @@ void file_receiver_free(struct file_receiver *r) {
 	if (!r)
 		return;
 	close_file(r);
-	close(r->folder);
-	tdestroy(r->names, free);
+	place_clear(&r->place);
 	transfer_clear(&r->outbox);
 	free(r->buffer);
 	free(r);

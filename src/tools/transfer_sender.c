@@ -6,15 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "sluice.h"
+#include "tools/file_hash.h"
 #include "tools/transfer.h"
-
-/* Bytes that are hashed in one slice of work. */
-#define SLICE (1 << 20)
+#include "tools/transfer_blocks.h"
 
 enum sender_state {
 	SENDER_START,
@@ -23,6 +23,9 @@ enum sender_state {
 	SENDER_AWAITS_WANT,
 	SENDER_CHECKS, /* hashes what the receiver says it has */
 	SENDER_SENDS,
+	SENDER_SHOWS, /* hashes the whole file, since the receiver may have it */
+	SENDER_AWAITS_JUDGEMENT,
+	SENDER_ENDS, /* has sent all; the hash is not there yet */
 	SENDER_AWAITS_DONE,
 	SENDER_OVER,
 };
@@ -40,12 +43,19 @@ struct file_sender {
 	const char *name;
 	uint64_t size, at, resumed_at;
 	uint64_t wanted; /* offset in "want" */
-	char wanted_hash[2 * CRYPTO_SHA256_SIZE + 1];
-	crypto_sha256 *hash; /* of the first `at` bytes */
-	uint8_t *buffer;     /* SLICE bytes */
-	size_t held;         /* bytes of it that the channel did not take yet */
+	char wanted_hash[TRANSFER_HEX_MAX];
+	bool receiver_macs;
+	crypto_gmac *mac;        /* of what was sent, for a receiver that can; else NULL, and */
+	struct file_hash *hash;  /* of the first `at` bytes; also of what the receiver has, before anything is sent */
+	struct file_hash *whole; /* of all of it, while it is to be shown */
+	struct block_home *home;
+	struct block *block; /* what was read; the bytes from `used` on were not sent yet. NULL: nothing */
+	size_t used;
+	bool has_shown; /* the hash of the file under way, before its end */
 	uint64_t done, failed;
 };
+
+static const char refused_by_crypto[] = "the crypto library refuses";
 
 /* ---- telling ------------------------------------------------------------------------------------------------------- */
 
@@ -86,13 +96,32 @@ static json_int_t id(const struct file_sender *s) {
 
 /* ---- one file ------------------------------------------------------------------------------------------------------ */
 
+static void drop_block(struct file_sender *s) {
+	block_unref(s->block);
+	s->block = NULL;
+	s->used = 0;
+}
+
+static void drop_mac(struct file_sender *s) {
+	crypto_gmac_free(s->mac);
+	s->mac = NULL;
+}
+
+static void drop_hash(struct file_hash **h) {
+	file_hash_free(*h);
+	*h = NULL;
+}
+
 static void close_file(struct file_sender *s) {
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
-	crypto_sha256_free(s->hash);
-	s->hash = NULL;
-	s->at = s->size = s->resumed_at = s->held = 0;
+	drop_hash(&s->hash);
+	drop_hash(&s->whole);
+	drop_mac(s);
+	drop_block(s);
+	s->at = s->size = s->resumed_at = 0;
+	s->has_shown = false;
 }
 
 static void next_file(struct file_sender *s) {
@@ -114,12 +143,27 @@ static void abort_file(struct file_sender *s, const char *reason) {
 		fail_file(s, reason);
 }
 
-static void start_hash(struct file_sender *s) {
-	crypto_sha256_free(s->hash);
-	s->hash = crypto_sha256_new();
-	s->at = 0;
-	if (!s->hash)
+/* A thread for a small file would cost more than it saves. */
+static bool start_hash(struct file_sender *s, struct file_hash **h) {
+	file_hash_free(*h);
+	*h = file_hash_new(s->fd, s->size >= TRANSFER_PROOF ? s->wire.wake : NULL, s->wire.ctx);
+	if (!*h)
 		broken(s, "no memory");
+	return *h != NULL;
+}
+
+/* False when it is not there yet, or the file was given up for it. */
+static bool hash_is_there(struct file_sender *s, struct file_hash *h, char hex[TRANSFER_HEX_MAX]) {
+	uint8_t hash[CRYPTO_SHA256_SIZE];
+	int error;
+	enum file_hash_state state = file_hash_state(h, &error);
+	if (state == FILE_HASH_FAILED)
+		abort_file(s, error ? strerror(error) : "it became shorter while it was sent");
+	else if (state == FILE_HASH_THERE && !file_hash_get(h, hash))
+		broken(s, refused_by_crypto);
+	else if (state == FILE_HASH_THERE)
+		transfer_hex(hash, sizeof hash, hex);
+	return state == FILE_HASH_THERE && s->state != SENDER_OVER;
 }
 
 static const char *base_name(const char *path) {
@@ -148,7 +192,39 @@ static const char *open_file(struct file_sender *s, struct stat *st) {
 	return S_ISREG(st->st_mode) ? NULL : "is no regular file";
 }
 
+/* What the host is, as far as nobody else knows it. */
+static size_t read_machine(char *text, size_t size) {
+	static const char *const files[] = {"/etc/machine-id", "/var/lib/dbus/machine-id"};
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		int fd = open(files[i], O_RDONLY | O_CLOEXEC);
+		ssize_t n = fd >= 0 ? read(fd, text, size) : -1;
+		if (fd >= 0)
+			close(fd);
+		if (n > 0)
+			return (size_t)n;
+	}
+	return 0;
+}
+
+/* The same for the same file of this host as long as it is not changed, and nobody who does not see both can guess it: whoever knows it
+ * may go on with its part. "" when the crypto library refuses. */
+static void make_tag(const struct stat *st, char tag[TRANSFER_HEX_MAX]) {
+	char text[512];
+	uint8_t hash[CRYPTO_SHA256_SIZE];
+	size_t len = read_machine(text, 128);
+	len += (size_t)snprintf(text + len, sizeof text - len, "|%u|%llu|%llu|%lld|%lld.%09ld|%lld.%09ld", (unsigned)geteuid(),
+	                        (unsigned long long)st->st_dev, (unsigned long long)st->st_ino, (long long)st->st_size,
+	                        (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec, (long long)st->st_ctim.tv_sec,
+	                        st->st_ctim.tv_nsec);
+	crypto_sha256 *h = crypto_sha256_new();
+	tag[0] = 0;
+	if (h && crypto_sha256_update(h, text, len) && crypto_sha256_final(h, hash))
+		transfer_hex(hash, sizeof hash, tag);
+	crypto_sha256_free(h);
+}
+
 static void announce(struct file_sender *s) {
+	char tag[TRANSFER_HEX_MAX];
 	struct stat st;
 	if (s->index == s->count) {
 		put(s, json_pack("{s:s}", "type", "bye"));
@@ -166,100 +242,139 @@ static void announce(struct file_sender *s) {
 		return;
 	}
 	s->size = (uint64_t)st.st_size;
-	put(s, json_pack("{s:s, s:I, s:o, s:I, s:I}", "type", "file", "id", id(s), "name", name_as_json(s->name), "size",
-	                 (json_int_t)st.st_size, "mtime", (json_int_t)st.st_mtime));
-	if (s->state == SENDER_OVER)
-		return;
-	s->state = SENDER_AWAITS_WANT;
-	start_hash(s);
+	make_tag(&st, tag);
+	put(s, json_pack("{s:s, s:I, s:o, s:I, s:I, s:s}", "type", "file", "id", id(s), "name", name_as_json(s->name), "size",
+	                 (json_int_t)st.st_size, "mtime", (json_int_t)st.st_mtime, "tag", tag));
+	if (s->state != SENDER_OVER)
+		s->state = SENDER_AWAITS_WANT;
 }
 
 /* ---- work ---------------------------------------------------------------------------------------------------------- */
-
-/* Reads up to len bytes at s->at into the buffer. Less than 1 when the file is not what it was; the file is given up then. */
-static ssize_t read_file(struct file_sender *s, size_t len) {
-	ssize_t n = pread(s->fd, s->buffer, len, (off_t)s->at);
-	if (n < 0)
-		abort_file(s, strerror(errno));
-	else if (n == 0)
-		abort_file(s, "it became shorter while it was sent");
-	return n;
-}
 
 static size_t at_most(uint64_t bytes, size_t limit) {
 	return bytes < limit ? (size_t)bytes : limit;
 }
 
+/* The next bytes of the file. False when it is not what it was, and is given up, or there is no memory. */
+static bool read_block(struct file_sender *s) {
+	s->block = block_new(s->home);
+	if (!s->block) {
+		broken(s, "no memory");
+		return false;
+	}
+	ssize_t n = pread(s->fd, s->block->bytes, at_most(s->size - s->at, BLOCK_SIZE), (off_t)s->at);
+	s->block->len = n > 0 ? (size_t)n : 0;
+	if (n < 0)
+		abort_file(s, strerror(errno));
+	else if (n == 0)
+		abort_file(s, "it became shorter while it was sent");
+	else if (s->mac && !crypto_gmac_update(s->mac, s->block->bytes, (size_t)n))
+		broken(s, refused_by_crypto);
+	return n > 0 && s->state == SENDER_SENDS;
+}
+
+/* A key that was never used. */
+static bool start_mac(struct file_sender *s, char hex[TRANSFER_HEX_MAX]) {
+	uint8_t key[CRYPTO_GMAC_KEY_SIZE];
+	drop_hash(&s->hash);
+	drop_mac(s);
+	if (getrandom(key, sizeof key, 0) == sizeof key)
+		s->mac = crypto_gmac_new(key);
+	if (s->mac)
+		transfer_hex(key, sizeof key, hex);
+	else
+		broken(s, refused_by_crypto);
+	return s->mac != NULL;
+}
+
+/* From `at` on; the hash, if it is that, has come so far. */
 static void begin_sending(struct file_sender *s) {
+	char key[TRANSFER_HEX_MAX] = "";
 	s->resumed_at = s->at;
-	put(s, json_pack("{s:s, s:I, s:I}", "type", "data", "id", id(s), "offset", (json_int_t)s->at));
+	if (s->receiver_macs && !start_mac(s, key))
+		return;
+	put(s, json_pack("{s:s, s:I, s:I, s:s*}", "type", "data", "id", id(s), "offset", (json_int_t)s->at, "key",
+	                 s->mac ? key : NULL));
 	if (s->state == SENDER_OVER)
 		return;
 	s->state = SENDER_SENDS;
 	tell(s, TRANSFER_FILE_BEGINS, NULL);
 }
 
-static void hash_or_break(struct file_sender *s, size_t len) {
-	if (crypto_sha256_update(s->hash, s->buffer, len))
-		s->at += len;
-	else
-		broken(s, "the crypto library refuses");
-}
-
-static void check_slice(struct file_sender *s) {
-	if (s->at < s->wanted) {
-		ssize_t n = read_file(s, at_most(s->wanted - s->at, SLICE));
-		if (n > 0)
-			hash_or_break(s, (size_t)n);
+/* Is what the receiver has the beginning of our file? */
+static void check_part(struct file_sender *s) {
+	char hex[TRANSFER_HEX_MAX];
+	if (!hash_is_there(s, s->hash, hex))
 		return;
+	s->at = s->wanted;
+	if (strcmp(hex, s->wanted_hash)) { /* another beginning: all of it has to go */
+		s->at = 0;
+		start_hash(s, &s->hash);
 	}
-	uint8_t hash[CRYPTO_SHA256_SIZE];
-	char hex[2 * CRYPTO_SHA256_SIZE + 1];
-	if (!crypto_sha256_final(s->hash, hash)) {
-		broken(s, "the crypto library refuses");
-		return;
-	}
-	transfer_hex(hash, hex);
-	if (strcmp(hex, s->wanted_hash))
-		start_hash(s); /* another beginning: all of it has to go */
 	if (s->state != SENDER_OVER)
 		begin_sending(s);
 }
 
-static void end_file(struct file_sender *s) {
-	uint8_t hash[CRYPTO_SHA256_SIZE];
-	char hex[2 * CRYPTO_SHA256_SIZE + 1];
-	if (!crypto_sha256_final(s->hash, hash)) {
-		broken(s, "the crypto library refuses");
+static void show_hash(struct file_sender *s) {
+	char hex[TRANSFER_HEX_MAX];
+	if (!hash_is_there(s, s->whole, hex))
 		return;
-	}
-	transfer_hex(hash, hex);
-	put(s, json_pack("{s:s, s:I, s:s}", "type", "end", "id", id(s), "sha256", hex));
+	drop_hash(&s->whole);
+	put(s, json_pack("{s:s, s:I, s:s}", "type", "hash", "id", id(s), "sha256", hex));
+	if (s->state != SENDER_OVER)
+		s->state = SENDER_AWAITS_JUDGEMENT;
+}
+
+static bool mac_is_there(struct file_sender *s, char hex[TRANSFER_HEX_MAX]) {
+	uint8_t mac[CRYPTO_GMAC_SIZE];
+	if (crypto_gmac_final(s->mac, mac))
+		transfer_hex(mac, sizeof mac, hex);
+	else
+		broken(s, refused_by_crypto);
+	return s->state != SENDER_OVER;
+}
+
+static void end_file(struct file_sender *s) {
+	char hex[TRANSFER_HEX_MAX];
+	if (!(s->mac ? mac_is_there(s, hex) : hash_is_there(s, s->hash, hex)))
+		return;
+	put(s, json_pack("{s:s, s:I, s:s}", "type", "end", "id", id(s), s->mac ? "mac" : "sha256", hex));
 	if (s->state != SENDER_OVER)
 		s->state = SENDER_AWAITS_DONE;
 }
 
+static int send_bytes(struct file_sender *s, const uint8_t *bytes, size_t len) {
+	if (!s->wire.lend)
+		return s->wire.send(s->wire.ctx, false, bytes, len);
+	block_ref(s->block);
+	int error = s->wire.lend(s->wire.ctx, bytes, len, block_unref, s->block);
+	if (error)
+		block_unref(s->block);
+	return error;
+}
+
 /* False when the channel is full. */
 static bool send_chunk(struct file_sender *s) {
-	if (s->at == s->size && !s->held) {
-		end_file(s);
+	if (s->at == s->size) {
+		s->state = SENDER_ENDS;
 		return true;
 	}
-	if (!s->held) {
-		ssize_t n = read_file(s, at_most(s->size - s->at, s->chunk));
-		if (n <= 0)
-			return true;
-		s->held = (size_t)n;
-	}
-	int error = s->wire.send(s->wire.ctx, false, s->buffer, s->held);
+	if (!s->block && !read_block(s))
+		return true;
+	size_t len = at_most(s->block->len - s->used, s->chunk);
+	int error = send_bytes(s, s->block->bytes + s->used, len);
 	if (error == SLUICE_WOULD_BLOCK)
 		return false;
 	if (error) {
 		broken(s, sluice_error_text(error));
 		return true;
 	}
-	hash_or_break(s, s->held);
-	s->held = 0;
+	s->at += len;
+	s->used += len;
+	if (s->hash)
+		file_hash_extend(s->hash, s->at);
+	if (s->used == s->block->len)
+		drop_block(s);
 	return true;
 }
 
@@ -269,38 +384,50 @@ static void say_hello(struct file_sender *s) {
 	for (size_t i = 0; i < s->count; i++)
 		if (stat(s->paths[i], &st) == 0 && S_ISREG(st.st_mode))
 			bytes += st.st_size;
-	put(s, json_pack("{s:s, s:i, s:I, s:I}", "type", "hello", "version", TRANSFER_VERSION, "files", (json_int_t)s->count,
-	                 "bytes", bytes));
+	put(s, json_pack("{s:s, s:i, s:I, s:I, s:b}", "type", "hello", "version", TRANSFER_VERSION, "files", (json_int_t)s->count,
+	                 "bytes", bytes, "shows", 1));
 	if (s->state != SENDER_OVER)
 		s->state = SENDER_AWAITS_HELLO;
 }
 
-bool file_sender_work(struct file_sender *s) {
-	int error = transfer_flush(&s->outbox, &s->wire);
-	if (error == SLUICE_WOULD_BLOCK)
-		return false;
-	if (error) {
-		broken(s, sluice_error_text(error));
-		return false;
-	}
-	bool more = true;
+/* One step of what there is to do. False when nothing moves until a message, room or a hash comes. */
+static bool step(struct file_sender *s) {
+	bool hashed = (s->hash && file_hash_step(s->hash)) || (s->whole && file_hash_step(s->whole));
+	enum sender_state before = s->state;
+	bool sent = false;
 	switch (s->state) {
 	case SENDER_START:
 		say_hello(s);
 		break;
 	case SENDER_NEXT:
 		announce(s);
-		break;
+		return true; /* the next one may be announced at once, where this one cannot be read */
 	case SENDER_CHECKS:
-		check_slice(s);
+		check_part(s);
 		break;
 	case SENDER_SENDS:
-		more = send_chunk(s);
+		sent = send_chunk(s);
+		break;
+	case SENDER_SHOWS:
+		show_hash(s);
+		break;
+	case SENDER_ENDS:
+		end_file(s);
 		break;
 	default:
 		return false;
 	}
-	return more;
+	return hashed || sent || s->state != before;
+}
+
+bool file_sender_work(struct file_sender *s) {
+	int error = transfer_flush(&s->outbox, &s->wire);
+	if (error == SLUICE_WOULD_BLOCK)
+		return false;
+	if (!error)
+		return step(s);
+	broken(s, sluice_error_text(error));
+	return false;
 }
 
 /* ---- what the receiver says ---------------------------------------------------------------------------------------- */
@@ -315,19 +442,41 @@ static void on_want(struct file_sender *s, json_t *json) {
 	}
 	memcpy(s->wanted_hash, hash, sizeof s->wanted_hash);
 	s->wanted = (uint64_t)offset <= s->size ? (uint64_t)offset : 0; /* more than there is: from the start */
+	if (!start_hash(s, &s->hash))
+		return;
+	file_hash_extend(s->hash, s->wanted);
 	if (s->wanted != (uint64_t)offset)
 		begin_sending(s);
 	else
 		s->state = SENDER_CHECKS;
 }
 
-static void on_done(struct file_sender *s) {
-	if (s->state != SENDER_AWAITS_DONE) {
+/* Once a file; what was sent meanwhile may have been all of it. */
+static void on_show(struct file_sender *s) {
+	if (s->state != SENDER_SENDS || s->has_shown || !start_hash(s, &s->whole))
+		return;
+	s->has_shown = true;
+	file_hash_extend(s->whole, s->size);
+	s->state = SENDER_SHOWS;
+}
+
+static void on_more(struct file_sender *s) {
+	if (s->state == SENDER_AWAITS_JUDGEMENT)
+		s->state = SENDER_SENDS;
+	else
+		broken(s, "the other side wants more of a file in a way that is not understood");
+}
+
+static void on_done(struct file_sender *s, json_t *json) {
+	if (s->state != SENDER_AWAITS_DONE && s->state != SENDER_AWAITS_JUDGEMENT) {
 		broken(s, "the other side says that it has a file which was not sent");
 		return;
 	}
+	/* An end that does not know "there" says so by wanting nothing of the file. */
+	bool was_there = json_is_true(json_object_get(json, "there")) || (s->resumed_at == s->size && s->size);
+	s->at = s->size;
 	s->done++;
-	tell(s, s->resumed_at == s->size && s->size ? TRANSFER_FILE_WAS_THERE : TRANSFER_FILE_DONE, NULL);
+	tell(s, was_there ? TRANSFER_FILE_WAS_THERE : TRANSFER_FILE_DONE, NULL);
 	next_file(s);
 }
 
@@ -339,8 +488,7 @@ static void on_failed(struct file_sender *s, json_t *json) {
 }
 
 static bool is_under_way(const struct file_sender *s) {
-	return s->state == SENDER_AWAITS_WANT || s->state == SENDER_CHECKS || s->state == SENDER_SENDS ||
-	       s->state == SENDER_AWAITS_DONE;
+	return s->state >= SENDER_AWAITS_WANT && s->state < SENDER_OVER;
 }
 
 static void on_hello(struct file_sender *s, json_t *json) {
@@ -348,8 +496,10 @@ static void on_hello(struct file_sender *s, json_t *json) {
 		broken(s, "the other side says hello twice");
 	else if (json_integer_value(json_object_get(json, "version")) != TRANSFER_VERSION)
 		broken(s, "the other side speaks another version of the protocol");
-	else
+	else {
+		s->receiver_macs = json_is_true(json_object_get(json, "macs"));
 		s->state = SENDER_NEXT;
+	}
 }
 
 void file_sender_message(struct file_sender *s, bool text, const void *data, size_t len) {
@@ -369,7 +519,11 @@ void file_sender_message(struct file_sender *s, bool text, const void *data, siz
 	else if (strcmp(type, "want") == 0)
 		on_want(s, json);
 	else if (strcmp(type, "done") == 0)
-		on_done(s);
+		on_done(s, json);
+	else if (strcmp(type, "show") == 0)
+		on_show(s);
+	else if (strcmp(type, "more") == 0)
+		on_more(s);
 	else if (strcmp(type, "failed") == 0 && is_under_way(s))
 		on_failed(s, json);
 	else
@@ -382,10 +536,10 @@ void file_sender_message(struct file_sender *s, bool text, const void *data, siz
 struct file_sender *file_sender_new(char *const *paths, size_t count, size_t chunk, const struct transfer_wire *wire,
                                     transfer_event_fn event, void *ctx) {
 	struct file_sender *s = calloc(1, sizeof *s);
-	uint8_t *buffer = malloc(SLICE);
-	if (!s || !buffer) {
+	struct block_home *home = block_home_new();
+	if (!s || !home) {
 		free(s);
-		free(buffer);
+		block_home_leave(home);
 		return NULL;
 	}
 	*s = (struct file_sender){.paths = paths,
@@ -395,7 +549,7 @@ struct file_sender *file_sender_new(char *const *paths, size_t count, size_t chu
 	                          .event = event,
 	                          .ctx = ctx,
 	                          .fd = -1,
-	                          .buffer = buffer};
+	                          .home = home};
 	return s;
 }
 
@@ -404,6 +558,6 @@ void file_sender_free(struct file_sender *s) {
 		return;
 	close_file(s);
 	transfer_clear(&s->outbox);
-	free(s->buffer);
+	block_home_leave(s->home);
 	free(s);
 }
