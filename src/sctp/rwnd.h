@@ -40,7 +40,7 @@ struct rwnd {
 	uint64_t taken;       /* payload received since the round began, ... */
 	uint64_t consumed;    /* ... and what the app released */
 	uint64_t round_began; /* 0: not yet */
-	/* Of the chunks that came last, about a quarter of the window: the memory that they took and their payload. */
+	/* Of the chunks that came last, about a quarter of the window (or 8 KiB): the memory that they took and their payload. */
 	uint64_t recent_cost, recent_payload;
 };
 
