@@ -1,9 +1,11 @@
-/* Bounds at their edges: windows smaller than what one chunk takes. */
+/* Bounds at their edges: windows smaller than what one chunk takes, and what a peer can make us remember while the app asks for nothing. */
 #include "suite.h"
 
 #include "sctp/association.h"
 #include "sim/assert.h"
+#include "sim/packets.h"
 #include "sim/pair.h"
+#include "sim/script.h"
 
 /* ---- windows ---- */
 
@@ -30,4 +32,69 @@ START_TEST(test_small_messages_on_many_streams_do_not_shut_a_small_window) {
 }
 END_TEST
 
-SUITE("sctp bounds", test_small_messages_on_many_streams_do_not_shut_a_small_window)
+/* ---- what nobody polls ---- */
+
+static void give_unpolled(struct script *s, struct writer *w) {
+	wire_packet_seal(w->start, writer_len(w));
+	sluice_datagram d = {.data = w->start, .len = writer_len(w)};
+	(void)sluice_sctp_input(s->sctp, &d, 1, s->now);
+	static uint8_t space[65536];
+	sluice_batch b = {.data = space, .capacity = sizeof space};
+	while (sluice_sctp_output(s->sctp, &b, s->now) > 0)
+		;
+}
+
+/* A FORWARD-TSN that skips one TSN and names streams of which nothing came. */
+static void name_streams(struct script *s, uint16_t first, uint16_t count) {
+	static uint8_t space[2048];
+	struct writer w = script_begin(s, space, sizeof space);
+	uint8_t *c = wire_chunk_begin(&w, WIRE_FORWARD_TSN, 0);
+	write_be32(&w, s->tsn++);
+	for (uint16_t i = 0; i < count; i++) {
+		write_be16(&w, (uint16_t)(first + i));
+		write_be16(&w, 0);
+	}
+	wire_chunk_end(&w, c);
+	give_unpolled(s, &w);
+}
+
+static void reset_all(struct script *s, uint32_t seq) {
+	uint8_t space[64];
+	struct writer w = script_begin(s, space, sizeof space);
+	uint8_t *c = wire_chunk_begin(&w, WIRE_RE_CONFIG, 0);
+	wire_reconfig_write(
+		&w, &(struct wire_reconfig){.type = WIRE_PARAM_OUTGOING_RESET, .request_seq = seq, .last_tsn = s->tsn - 1});
+	wire_chunk_end(&w, c);
+	give_unpolled(s, &w);
+}
+
+static void poll_all(struct script *s) {
+	sluice_sctp_event e;
+	while (sluice_sctp_poll(s->sctp, &e))
+		ck_assert_ptr_null(e.message);
+	ck_assert_uint_eq(s->sctp->in.to.resets, 0);
+}
+
+START_TEST(test_resets_of_streams_that_were_only_named_are_bounded_while_nobody_polls) {
+	struct script s;
+	script_init(&s, NULL);
+	ck_assert(script_open_passive(&s));
+	uint32_t seq = s.tsn;
+	for (unsigned round = 0; round < 200; round++) {
+		name_streams(&s, 0, 250);
+		reset_all(&s, seq++);
+	}
+	ck_assert_uint_lt(s.sctp->in.to.resets, 5000);
+	ck_assert_uint_lt(s.memory.bytes, 4 << 20);
+	/* What waited is done once the app asks. */
+	ck_assert_uint_ne(s.sctp->in.to.streams.count, 0);
+	poll_all(&s);
+	reset_all(&s, seq - 1);
+	poll_all(&s);
+	ck_assert_uint_eq(s.sctp->in.to.streams.count, 0);
+	script_free(&s);
+}
+END_TEST
+
+SUITE("sctp bounds", test_small_messages_on_many_streams_do_not_shut_a_small_window,
+      test_resets_of_streams_that_were_only_named_are_bounded_while_nobody_polls)

@@ -6,9 +6,6 @@ void delivery_init(struct delivery *d, sluice_env *env, struct event_queue *even
 	*d = (struct delivery){.env = env, .events = events, .streams = {.env = env}};
 }
 
-/* What the app may leave unpolled of resets of streams that nothing came on: they cost the peer two bytes each. */
-#define RESETS_MAX 4096
-
 static struct rx_stream *stream_new(struct delivery *d, uint16_t id) {
 	struct rx_stream *s = env_zalloc(d->env, sizeof *s);
 	if (!s)
@@ -137,9 +134,7 @@ void delivery_reset(struct delivery *d, struct rx_stream *s) {
 	reset_event(d, s);
 }
 
-int delivery_reset_unused(struct delivery *d, uint16_t id, bool bounded) {
-	if (bounded && d->resets >= RESETS_MAX)
-		return SLUICE_LIMIT;
+int delivery_reset_unused(struct delivery *d, uint16_t id) {
 	struct rx_stream *s = stream_new(d, id);
 	if (!s)
 		return SLUICE_NO_MEMORY;

@@ -66,8 +66,14 @@ void delivery_skip(struct delivery *d, struct rx_stream *s, uint64_t number);
 /* The peer starts the stream anew (RFC 6525): the next number is 0. Nothing is left of the stream but its RESET_IN event, which
  * delivery_reset_told() frees once it was polled. */
 void delivery_reset(struct delivery *d, struct rx_stream *s);
-/* The same event for a stream that is not in the table. 0, SLUICE_NO_MEMORY, or with `bounded` SLUICE_LIMIT: many such events wait. */
-int delivery_reset_unused(struct delivery *d, uint16_t id, bool bounded);
+/* The same event for a stream that is not in the table. 0 or SLUICE_NO_MEMORY. */
+int delivery_reset_unused(struct delivery *d, uint16_t id);
+/* So many of these events wait that no further reset is to be done. They cost the peer a few bytes each, for it may reset streams that
+ * nothing came on, and bring streams about by naming them in a FORWARD-TSN. */
+#define RESETS_MAX 4096
+static inline bool delivery_resets_wait(const struct delivery *d) {
+	return d->resets >= RESETS_MAX;
+}
 void delivery_reset_told(struct delivery *d, struct event_node *n);
 /* The numbers of every stream begin at 0 again: messages that waited for an earlier one are delivered. Streams of which nothing is
  * left to know are forgotten. */

@@ -726,7 +726,7 @@ static void event_read(struct blob *b, sluice_sctp *a, uint8_t type) {
 	FIELD(e.stream), FIELD(e.error), FIELD(e.count);
 	if (type == SLUICE_SCTP_RESET_IN && e.stream != SLUICE_SCTP_ALL_STREAMS) {
 		if (!b->failed)
-			took(b, delivery_reset_unused(&a->in.to, e.stream, false));
+			took(b, delivery_reset_unused(&a->in.to, e.stream));
 		return;
 	}
 	n = node_of(a, type, e.stream);

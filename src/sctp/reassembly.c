@@ -530,7 +530,7 @@ int reassembly_skip_interleaved(struct reassembly *r, uint16_t stream, bool unor
 int reassembly_reset_stream(struct reassembly *r, uint16_t stream) {
 	struct rx_stream *s = idmap_get(&r->to.streams, stream);
 	if (!s)
-		return delivery_reset_unused(&r->to, stream, true);
+		return delivery_reset_unused(&r->to, stream);
 	if (r->parts.end && r->parts.stream == s)
 		cut_off(r, SLUICE_CLOSED);
 	interleaved_drop_stream(&r->interleaved, s, SLUICE_CLOSED);

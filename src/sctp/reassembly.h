@@ -88,7 +88,7 @@ int reassembly_set_partial(struct reassembly *r, uint16_t stream, uint32_t bytes
 void reassembly_relieve(struct reassembly *r);
 
 /* The peer starts the stream anew (RFC 6525): the next SSN is 0. Queues RESET_IN. 0, or for a stream that nothing came on
- * SLUICE_NO_MEMORY or SLUICE_LIMIT (the app has not polled many such events): nothing was done. */
+ * SLUICE_NO_MEMORY: nothing was done. */
 int reassembly_reset_stream(struct reassembly *r, uint16_t stream);
 /* The same with every stream on which something came since its last reset. Costs what they cost, and nothing is left of them. */
 void reassembly_reset_all(struct reassembly *r);

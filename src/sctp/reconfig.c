@@ -549,16 +549,20 @@ void reconfig_write_response(sluice_sctp *a, struct writer *w) {
 	a->pending &= ~(uint32_t)PENDING_RECONFIG_RESPONSE;
 }
 
-static void reset_all_incoming(sluice_sctp *a) {
+/* Both return false when some are left: no memory, or the app has not polled what came of those before. */
+static bool reset_all_incoming(sluice_sctp *a) {
+	if (delivery_resets_wait(&a->in.to))
+		return false;
 	reassembly_reset_all(&a->in);
 	event_push(&a->events, &a->reset_in_all);
+	return true;
 }
 
-/* False when some are left: no memory, or the app has not polled what came of those before. */
 static bool reset_incoming(sluice_sctp *a) {
 	struct reconfig *r = &a->reconfig;
 	size_t done = 0;
-	while (done < r->deferred_count && reassembly_reset_stream(&a->in, r->deferred_streams[done]) == 0)
+	while (done < r->deferred_count && !delivery_resets_wait(&a->in.to) &&
+	       reassembly_reset_stream(&a->in, r->deferred_streams[done]) == 0)
 		done++;
 	if (done == r->deferred_count)
 		return true;
@@ -572,9 +576,7 @@ static void perform_deferred(sluice_sctp *a) {
 	struct reconfig *r = &a->reconfig;
 	if (!r->deferred || a->map.cum < r->deferred_tsn)
 		return;
-	if (r->deferred_count == 0)
-		reset_all_incoming(a);
-	else if (!reset_incoming(a))
+	if (!(r->deferred_count == 0 ? reset_all_incoming(a) : reset_incoming(a)))
 		return; /* still in progress, the peer asks again */
 	r->deferred = false;
 	env_free(a->env, r->deferred_streams);
