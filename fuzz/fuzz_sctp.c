@@ -6,8 +6,10 @@
  * behind. Its random numbers are constant, so a seed can name its tag and its TSNs: all bytes are 0x11.
  *
  *   byte 0      bits 0-2 state (enum sluice_sctp_state), 3 the app keeps messages, 4 small window, 5 data is queued before,
- *               6 the peer has neither PR-SCTP nor RE-CONFIG, 7 it is opened by descriptions (SNAP) instead: byte 1 is a length n,
- *               then follow the n bytes of the peer's
+ *               6 a byte of further options follows, 7 it is opened by descriptions (SNAP) instead: then a length n, and the n bytes of
+ *               the peer's
+ *   options     bits 0 the peer has neither PR-SCTP nor RE-CONFIG, 1 it has I-DATA, 2 messages are delivered in parts,
+ *               3-5 enum sluice_scheduler
  *   then steps  op & 7: 0-3 packet: n, 4n bytes of chunks          4 time: t, t * t ms pass
  *                       5 send: n, 16n + 1 bytes; op's high bits tell how
  *                       6 call: which                              7 raw packet: n, 4n bytes, resealed if bit 3 of op */
@@ -39,7 +41,7 @@ struct world {
 	sluice_sctp *sctp;
 	uint64_t now;
 	uint32_t tag; /* the association's */
-	bool keep, bare;
+	bool keep, bare, i_data;
 	sluice_message *kept[KEPT];
 	size_t kept_count;
 	uint8_t cookie[512];
@@ -129,7 +131,7 @@ static void listen_to(struct world *w) {
 			read_packet(w, sluice_batch_slot(&b, i), sluice_batch_slot_len(&b, i));
 		sluice_sctp_event e;
 		while (sluice_sctp_poll(w->sctp, &e))
-			if (e.type == SLUICE_SCTP_MESSAGE)
+			if (e.message)
 				take_message(w, e.message);
 		if (count == 0)
 			break;
@@ -188,6 +190,18 @@ static void send_some(struct world *w, unsigned how, size_t len) {
 	sluice_sctp_send(w->sctp, &info, payload, len);
 }
 
+/* A message piece by piece. */
+static void give_part(struct world *w, unsigned which) {
+	static const uint8_t payload[1500];
+	uint16_t stream = which >> 4 & 3;
+	if (which & 64)
+		sluice_sctp_send_begin(w->sctp, &(sluice_send_info){.stream = stream, .unordered = which & 128});
+	else if (which & 128)
+		sluice_sctp_send_end(w->sctp, stream);
+	else
+		sluice_sctp_send_part(w->sctp, stream, payload, sizeof payload);
+}
+
 static void call(struct world *w, unsigned which) {
 	switch (which & 15) {
 	case 0:
@@ -215,6 +229,15 @@ static void call(struct world *w, unsigned which) {
 	case 8:
 		sluice_sctp_refuse(w->sctp, which >> 4 & 1);
 		break;
+	case 9:
+		give_part(w, which);
+		break;
+	case 10:
+		sluice_sctp_send_cancel(w->sctp, which >> 4 & 3);
+		break;
+	case 11:
+		sluice_sctp_reset_stream(w->sctp, SLUICE_SCTP_ALL_STREAMS);
+		break;
 	default: { /* to the next deadline */
 		uint64_t next = sluice_sctp_deadline(w->sctp);
 		if (next != SLUICE_NEVER)
@@ -237,6 +260,8 @@ static void give_init(struct world *w, uint8_t type) {
 		.tsn = PEER_TSN,
 		.forward_tsn = !w->bare,
 		.reconfig = !w->bare,
+		.i_data = w->i_data,
+		.i_forward_tsn = w->i_data && !w->bare,
 		.cookie = (const uint8_t *)"cookie--",
 		.cookie_len = type == WIRE_INIT_ACK ? 8 : 0,
 	};
@@ -341,29 +366,37 @@ static void play(struct world *w, const uint8_t *at, const uint8_t *end) {
 	}
 }
 
+static void configure(sluice_sctp_config *c, unsigned first, unsigned options) {
+	sluice_sctp_config_init(c);
+	c->inbound_streams = c->outbound_streams = 16;
+	if (first & 16) {
+		c->receive_window = 4096;
+		c->max_message_size = 3000;
+	}
+	if (first & 8)
+		c->mtu_max = 9000;
+	if (options & 4)
+		c->partial_delivery = 1000;
+	c->scheduler = (enum sluice_scheduler)((options >> 3 & 7) % (SLUICE_SCHEDULER_WEIGHTED_FAIR + 1));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	if (size == 0)
 		return 0;
-	struct world w = {.now = SLUICE_S, .keep = data[0] & 8, .bare = data[0] & 64};
+	const uint8_t *script = data + 1, *end = data + size;
+	unsigned first = data[0], options = first & 64 && script < end ? *script++ : 0;
+	struct world w = {.now = SLUICE_S, .keep = first & 8, .bare = options & 1, .i_data = options & 2};
 	sluice_env_config config = {.allocator = memory_allocator(&w.memory), .entropy = constant};
 	sluice_sctp_config sctp;
-	sluice_sctp_config_init(&sctp);
-	sctp.inbound_streams = sctp.outbound_streams = 16;
-	if (data[0] & 16) {
-		sctp.receive_window = 4096;
-		sctp.max_message_size = 3000;
-	}
-	if (data[0] & 8)
-		sctp.mtu_max = 9000;
+	configure(&sctp, first, options);
 	MUST(sluice_env_new(&config, &w.env) == 0);
 	MUST(sluice_sctp_new(w.env, &sctp, &w.sctp) == 0);
 	MUST(sluice_sctp_set_trace(w.sctp, check_line, NULL) == 0);
-	const uint8_t *script = data + 1;
-	if (data[0] & 128)
-		script = reach_described(&w, script, data + size);
+	if (first & 128)
+		script = reach_described(&w, script, end);
 	else
-		reach(&w, (enum sluice_sctp_state)(data[0] & 7), data[0] & 32);
-	play(&w, script, data + size);
+		reach(&w, (enum sluice_sctp_state)(first & 7), first & 32);
+	play(&w, script, end);
 	pass_time(&w, w.now + 60 * SLUICE_S);
 	sluice_sctp_free(w.sctp);
 	release_kept(&w);
