@@ -167,18 +167,32 @@ static bool tag_fits(const sluice_sctp *a, const struct packet *p, const struct 
 	}
 }
 
+static bool is_data(uint8_t type) {
+	return type == WIRE_DATA || type == WIRE_I_DATA;
+}
+
+/* The chunks of nearly every packet: they may stand anywhere, under our tag. */
+static bool all_plain(uint8_t type, struct reader rest) {
+	struct wire_chunk c = {.type = type};
+	do {
+		if (!is_data(c.type) && (doors[c.type].place != ANYWHERE || doors[c.type].tag != OUR_TAG))
+			return false;
+	} while (wire_chunk_next(&rest, &c) == 1);
+	return true;
+}
+
 enum admission { ADMITTED, DISCARDED, OUT_OF_THE_BLUE };
 
-/* c: the first chunk; rest: behind it. */
+/* rest: behind the first chunk. */
 static enum admission admit(const sluice_sctp *a, const struct packet *p, const struct wire_chunk *first, struct reader rest) {
 	/* What stands behind a COOKIE ECHO is for the association that the cookie makes, and is not looked at if the cookie is refused. */
 	bool ours = (p->header.tag == a->local_tag && a->state != SLUICE_SCTP_CLOSED) || first->type == WIRE_COOKIE_ECHO;
+	if (__builtin_expect(ours && all_plain(first->type, rest), 1))
+		return ADMITTED;
 	enum admission result = ADMITTED;
 	struct wire_chunk c = *first;
 	do {
 		const struct door *d = &doors[c.type];
-		if (__builtin_expect(d->place == ANYWHERE && d->tag == OUR_TAG && ours, 1))
-			continue;
 		if (d->place == ALONE ? !p->only_chunk : d->place == FIRST && c.value != first->value)
 			return DISCARDED;
 		if (!tag_fits(a, p, &c, ours))
@@ -201,7 +215,9 @@ static void unknown_chunk(sluice_sctp *a, struct packet *p, const struct wire_ch
 
 static void dispatch_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
 	const struct door *d = &doors[c->type];
-	if (!d->handle)
+	if (is_data(c->type) && input_state_in(a, TAKES_DATA)) /* nearly all there is */
+		data_chunk(a, p, c);
+	else if (!d->handle)
 		unknown_chunk(a, p, c);
 	else if (input_state_in(a, d->states))
 		d->handle(a, p, c);
@@ -265,24 +281,24 @@ static bool checksum_fits(const sluice_sctp *a, const struct packet *p, uint8_t 
 	return crc32c_packet(p->data, p->len) == p->header.checksum;
 }
 
-/* The header, the checksum, the ports and the doors; `chunks` is left at the first chunk. */
-static bool packet_open(sluice_sctp *a, const sluice_datagram *d, struct packet *p, struct reader *chunks) {
-	*chunks = reader_of(d->data, d->len);
+/* The header, the checksum, the ports and the doors. Gives the first chunk, and leaves `rest` behind it. */
+static bool packet_open(sluice_sctp *a, const sluice_datagram *d, struct packet *p, struct wire_chunk *first,
+                        struct reader *rest) {
+	*rest = reader_of(d->data, d->len);
 	*p = (struct packet){.data = d->data, .len = d->len, .slab = d->slab};
-	struct wire_chunk first;
-	if (wire_packet_read(chunks, &p->header))
+	if (wire_packet_read(rest, &p->header))
 		return false;
-	struct reader peek = *chunks;
-	if (wire_chunk_next(&peek, &first) != 1)
+	struct reader chunks = *rest;
+	if (wire_chunk_next(rest, first) != 1)
 		return false;
-	p->only_chunk = reader_left(&peek) == 0;
-	if (!checksum_fits(a, p, first.type))
+	p->only_chunk = reader_left(rest) == 0;
+	if (!checksum_fits(a, p, first->type))
 		return false;
 	if (p->header.dst_port != a->config.local_port || p->header.src_port != a->config.remote_port)
 		return false;
-	enum admission admission = admit(a, p, &first, peek);
+	enum admission admission = admit(a, p, first, *rest);
 	if (admission == OUT_OF_THE_BLUE)
-		out_of_the_blue(a, p, *chunks);
+		out_of_the_blue(a, p, chunks);
 	return admission == ADMITTED;
 }
 
@@ -290,19 +306,20 @@ static bool packet_open(sluice_sctp *a, const sluice_datagram *d, struct packet 
 
 static bool input_packet(sluice_sctp *a, const sluice_datagram *d) {
 	struct packet p;
-	struct reader chunks;
+	struct wire_chunk c;
+	struct reader rest;
 	a->stats.packets_received++;
 	a->stats.bytes_received += d->len;
 	trace_packet(a->trace, false, d->data, d->len);
-	if (!packet_open(a, d, &p, &chunks)) {
+	if (!packet_open(a, d, &p, &c, &rest)) {
 		a->stats.packets_discarded++;
 		trace_dropped(a->trace, d->len);
 		return false;
 	}
-	struct wire_chunk c;
 	int more;
-	while ((more = wire_chunk_next(&chunks, &c)) == 1 && !p.stop)
+	do
 		dispatch_chunk(a, &p, &c);
+	while ((more = wire_chunk_next(&rest, &c)) == 1 && !p.stop);
 	if (more < 0)
 		a->stats.chunks_discarded++;
 	return p.had_data;

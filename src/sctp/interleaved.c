@@ -352,30 +352,56 @@ static int fsn_of(const struct partial *p, uint32_t fsn, uint64_t *out) {
 	return *out >= next && *out - next + (p ? slices(p) : 0) >= SLICES_MAX ? SLUICE_LIMIT : 0;
 }
 
-/* One that is wanted; a message that it begins here is there only once the fragment is in it. */
-static int take(struct interleaved *r, struct rx_stream *s, struct partial *p, uint64_t mid, const struct wire_data *d,
-                uint64_t fsn, sluice_slab *slab) {
-	const bool unordered = (d->flags & WIRE_DATA_U) != 0, begins = p == NULL;
-	if (begins && !(p = partial_new(r, s, unordered, mid)))
-		return SLUICE_NO_MEMORY;
+/* What the stream itself takes is charged to the first message on it. */
+static void charge_stream(struct interleaved *r, struct partial *p) {
+	p->fresh = delivery_stream_cost(p->stream);
+	p->charge += p->fresh;
+	window_charge(r->window, p->fresh);
+}
+
+static int put(struct interleaved *r, struct partial *p, const struct wire_data *d, uint64_t fsn, sluice_slab *slab) {
 	int error = fsn == p->next_fsn ? add_in_order(r, p, d, slab) : add_late(r, p, d, fsn, slab);
-	if (error && begins)
-		partial_forget(r, p);
 	if (error)
 		return error;
-	if (begins && unordered)
-		s->unordered_mid = mid;
-	if (s->fresh) {
-		window_charge(r->window, s->fresh);
-		p->charge += s->fresh;
-		p->fresh = delivery_stream_cost(s);
-	}
 	p->bytes += d->len;
 	r->window->payload += d->len;
+	return 0;
+}
+
+static void taken(struct interleaved *r, struct partial *p) {
 	if (p->ended)
 		complete(r, p);
 	else
 		offer(r, p);
+}
+
+/* The first fragment of a message to come: the message is there only once the fragment is in it. */
+static int begin(struct interleaved *r, const struct wire_data *d, sluice_slab *slab) {
+	const bool unordered = (d->flags & WIRE_DATA_U) != 0;
+	struct rx_stream *s = delivery_stream(r->to, d->stream);
+	if (!s)
+		return SLUICE_NO_MEMORY;
+	uint64_t mid = serial_unwrap(d->mid, unordered ? s->unordered_mid : s->next), fsn;
+	/* What was skipped or delivered is not wanted; fragments of a skipped message may still be on their way. */
+	if (mid < (unordered ? s->unordered_next : s->next))
+		return 0;
+	int error = fsn_of(NULL, d->fsn, &fsn);
+	if (error)
+		return error;
+	if (d->len > r->max_message_size && s->partial == 0)
+		return SLUICE_TOO_LARGE;
+	struct partial *p = partial_new(r, s, unordered, mid);
+	if (!p)
+		return SLUICE_NO_MEMORY;
+	error = put(r, p, d, fsn, slab);
+	if (error) {
+		partial_forget(r, p);
+		return error;
+	}
+	if (unordered)
+		s->unordered_mid = mid;
+	charge_stream(r, p);
+	taken(r, p);
 	return 0;
 }
 
@@ -383,22 +409,20 @@ static int take(struct interleaved *r, struct rx_stream *s, struct partial *p, u
  * FSN, not by the TSN, of which it must assume nothing. */
 int interleaved_add(struct interleaved *r, const struct wire_data *d, sluice_slab *slab) {
 	struct partial *p = find(r, d);
-	struct rx_stream *s = p ? p->stream : delivery_stream(r->to, d->stream);
-	if (!s)
-		return SLUICE_NO_MEMORY;
-	bool unordered = (d->flags & WIRE_DATA_U) != 0;
-	uint64_t mid = p ? p->by_mid.key : serial_unwrap(d->mid, unordered ? s->unordered_mid : s->next), fsn;
-	/* What was skipped or delivered is not wanted; fragments of a skipped message may still be on their way. */
-	if (!p && mid < (unordered ? s->unordered_next : s->next))
-		return 0;
+	if (!p)
+		return begin(r, d, slab);
+	uint64_t fsn;
 	int error = fsn_of(p, d->fsn, &fsn);
 	if (error)
 		return error;
-	if (p && fsn < p->next_fsn)
+	if (fsn < p->next_fsn)
 		return 0; /* one FSN twice */
-	if ((p ? p->bytes : 0) + d->len > r->max_message_size && !(p && p->end) && s->partial == 0)
+	if (p->bytes + d->len > r->max_message_size && !p->end && p->stream->partial == 0)
 		return SLUICE_TOO_LARGE;
-	return take(r, s, p, mid, d, fsn, slab);
+	error = put(r, p, d, fsn, slab);
+	if (!error)
+		taken(r, p);
+	return error;
 }
 
 /* ---- giving up ---- */
@@ -484,6 +508,7 @@ int interleaved_resume(struct interleaved *r, const struct interleaved_state *st
 	struct partial *p = partial_new(r, s, state->unordered, state->mid);
 	if (!p)
 		return SLUICE_NO_MEMORY;
+	charge_stream(r, p);
 	p->ppid = state->ppid;
 	p->next_fsn = state->next_fsn;
 	p->offset = state->offset;

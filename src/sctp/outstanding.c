@@ -53,14 +53,8 @@ void outstanding_free(struct outstanding *o) {
 
 /* ---- sending ---- */
 
-bool outstanding_reserve(struct outstanding *o, uint32_t limit) {
-	uint64_t count = outstanding_count(o);
-	if (count >= limit || count >= OUTSTANDING_MAX)
-		return false;
-	if (!txlog_reserve(&o->log))
-		return false;
-	if (count < o->capacity)
-		return true;
+/* Out of line, for what it keeps on the stack would have to be made room for with each chunk. */
+__attribute__((noinline)) static bool ring_grow(struct outstanding *o) {
 	struct outstanding bigger = *o;
 	bigger.capacity = o->capacity ? 2 * o->capacity : FIRST_CAPACITY;
 	bigger.ring = env_alloc(o->env, bigger.capacity * sizeof *bigger.ring);
@@ -71,6 +65,13 @@ bool outstanding_reserve(struct outstanding *o, uint32_t limit) {
 	env_free(o->env, o->ring);
 	*o = bigger;
 	return true;
+}
+
+bool outstanding_reserve(struct outstanding *o, uint32_t limit) {
+	uint64_t count = outstanding_count(o);
+	if (count >= limit || count >= OUTSTANDING_MAX || !txlog_reserve(&o->log))
+		return false;
+	return count < o->capacity || ring_grow(o);
 }
 
 struct tx_chunk *outstanding_append(struct outstanding *o, struct tx_message *m, uint32_t len, uint8_t flags, uint64_t now) {

@@ -63,7 +63,7 @@ static bool grow(struct tsnmap *m, uint64_t span) {
 	return true;
 }
 
-enum tsnmap_result tsnmap_test(struct tsnmap *m, uint64_t tsn) {
+enum tsnmap_result tsnmap_test_any(struct tsnmap *m, uint64_t tsn) {
 	if (tsn <= m->cum)
 		return TSNMAP_DUPLICATE;
 	if (tsn <= m->highest)

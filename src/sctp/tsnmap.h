@@ -36,7 +36,10 @@ void tsnmap_free(struct tsnmap *m);
 
 /* Is it new? Makes room for it, so that tsnmap_add cannot fail; asked first, so that a chunk that cannot be stored is not
  * marked. */
-enum tsnmap_result tsnmap_test(struct tsnmap *m, uint64_t tsn);
+enum tsnmap_result tsnmap_test_any(struct tsnmap *m, uint64_t tsn);
+static inline enum tsnmap_result tsnmap_test(struct tsnmap *m, uint64_t tsn) {
+	return __builtin_expect(tsn == m->cum + 1 && m->highest == m->cum, 1) ? TSNMAP_NEW : tsnmap_test_any(m, tsn);
+}
 /* Marks a TSN for which tsnmap_test said TSNMAP_NEW. */
 void tsnmap_add(struct tsnmap *m, uint64_t tsn);
 

@@ -3,20 +3,14 @@
 
 #include "base/crc32c.h"
 
-int wire_packet_read(struct reader *r, struct wire_header *h) {
-	const uint8_t *p = read_bytes(r, WIRE_HEADER_SIZE);
-	if (!p)
-		return WIRE_MALFORMED;
-	*h = (struct wire_header){.src_port = get_be16(p), .dst_port = get_be16(p + 2), .tag = get_be32(p + 4)};
-	memcpy(&h->checksum, p + 8, sizeof h->checksum);
-	return 0;
-}
-
 void wire_header_write(struct writer *w, const struct wire_header *h) {
-	write_be16(w, h->src_port);
-	write_be16(w, h->dst_port);
-	write_be32(w, h->tag);
-	write_be32(w, 0);
+	uint8_t *p = write_space(w, WIRE_HEADER_SIZE);
+	if (!p)
+		return;
+	put_be16(p, h->src_port);
+	put_be16(p + 2, h->dst_port);
+	put_be32(p + 4, h->tag);
+	put_be32(p + 8, 0);
 }
 
 void wire_packet_seal(uint8_t *packet, size_t len) {

@@ -67,7 +67,14 @@ struct wire_chunk {
 };
 
 /* Reads the header and leaves the reader at the first chunk. Returns 0 or WIRE_MALFORMED. */
-int wire_packet_read(struct reader *r, struct wire_header *h);
+static inline int wire_packet_read(struct reader *r, struct wire_header *h) {
+	const uint8_t *p = read_bytes(r, WIRE_HEADER_SIZE);
+	if (!p)
+		return WIRE_MALFORMED;
+	*h = (struct wire_header){.src_port = get_be16(p), .dst_port = get_be16(p + 2), .tag = get_be32(p + 4)};
+	memcpy(&h->checksum, p + 8, sizeof h->checksum);
+	return 0;
+}
 /* 1: a chunk; 0: the end; WIRE_MALFORMED: a length below 4 or beyond the packet. Inline: it runs once per chunk. */
 static inline int wire_chunk_next(struct reader *r, struct wire_chunk *c) {
 	size_t left = reader_left(r);
