@@ -23,6 +23,7 @@ START_TEST(test_a_line_tells_share_rate_and_time_left) {
 	progress_begin(&p, &t, 10 * SECOND);
 	ck_assert_ptr_nonnull(strstr(progress_line(&p, &t, 10 * SECOND, 100, text, sizeof text), "--:--"));
 	t.at = 60000000; /* 40 MB in 2 s; what was there before does not count as speed */
+	progress_look(&p, &t, 12 * SECOND);
 	progress_line(&p, &t, 12 * SECOND, 100, text, sizeof text);
 	ck_assert_msg(strstr(text, "a.bin  [###") && strstr(text, " 60%  60.0 MB of 100.0 MB  20.0 MB/s  0:02 left"), "%s", text);
 	t.size = UINT64_MAX;
@@ -30,6 +31,27 @@ START_TEST(test_a_line_tells_share_rate_and_time_left) {
 	ck_assert_ptr_nonnull(strstr(text, "--:-- left"));
 	t = (struct transfer_progress){.name = "empty"};
 	ck_assert_ptr_nonnull(strstr(progress_line(&p, &t, 12 * SECOND, 100, text, sizeof text), "100%"));
+}
+END_TEST
+
+START_TEST(test_a_line_says_for_how_long_nothing_moved) {
+	struct progress p = {0};
+	struct transfer_progress t = {.name = "a.bin", .size = 100000000};
+	char text[1024];
+	progress_begin(&p, &t, 10 * SECOND);
+	t.at = 60000000;
+	progress_look(&p, &t, 11 * SECOND);
+	progress_look(&p, &t, 12 * SECOND);
+	ck_assert_ptr_null(strstr(progress_line(&p, &t, 12 * SECOND, 100, text, sizeof text), "no answer"));
+	progress_line(&p, &t, 13 * SECOND, 100, text, sizeof text);
+	ck_assert_msg(strstr(text, " 60%  60.0 MB of 100.0 MB  no answer for 2 s") && !strstr(text, "MB/s"), "%s", text);
+	t.at++;
+	progress_look(&p, &t, 20 * SECOND);
+	ck_assert_ptr_nonnull(strstr(progress_line(&p, &t, 20 * SECOND, 100, text, sizeof text), "/s"));
+	t.checking = true; /* our own work is no silence of the other side */
+	progress_look(&p, &t, 30 * SECOND);
+	t.checking = false;
+	ck_assert_ptr_null(strstr(progress_line(&p, &t, 31 * SECOND, 100, text, sizeof text), "no answer"));
 }
 END_TEST
 
@@ -57,4 +79,4 @@ START_TEST(test_a_line_fits_and_cuts_no_letter) {
 END_TEST
 
 SUITE("progress", test_sizes_are_told_in_units_that_fit, test_a_line_tells_share_rate_and_time_left,
-      test_a_line_fits_and_cuts_no_letter)
+      test_a_line_says_for_how_long_nothing_moved, test_a_line_fits_and_cuts_no_letter)

@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "sluice/env.h"
 
 #define BAR_MIN 10
+#define SILENT_AFTER (2 * SLUICE_S)
 
 const char *format_bytes(double bytes, char text[16]) {
 	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
@@ -52,16 +54,29 @@ static int cut(const char *text, unsigned columns) {
 	return len;
 }
 
+static void format_numbers(const struct progress *p, const struct transfer_progress *t, uint64_t now, char *text, size_t size) {
+	char at[16], whole[16], speed[16], left[16];
+	double percent = t->size ? 100 * (double)t->at / (double)t->size : 100, bps = rate(p, t, now);
+	if (t->checking) {
+		snprintf(text, size, "%3.0f%%  checking what is there", percent);
+		return;
+	}
+	format_bytes((double)t->at, at);
+	format_bytes((double)t->size, whole);
+	if (now > p->moved && now - p->moved >= SILENT_AFTER) {
+		snprintf(text, size, "%3.0f%%  %s of %s  no answer for %u s", percent, at, whole,
+		         (unsigned)((now - p->moved) / SLUICE_S));
+		return;
+	}
+	format_left(t, bps, left, sizeof left);
+	snprintf(text, size, "%3.0f%%  %s of %s  %s/s  %s left", percent, at, whole, format_bytes(bps, speed), left);
+}
+
 const char *progress_line(const struct progress *p, const struct transfer_progress *t, uint64_t now, unsigned columns, char *text,
                           size_t size) {
-	char at[16], whole[16], speed[16], left[16], numbers[128], bar[128];
-	double share = t->size ? (double)t->at / (double)t->size : 1, bps = rate(p, t, now);
-	format_left(t, bps, left, sizeof left);
-	if (t->checking)
-		snprintf(numbers, sizeof numbers, "%3.0f%%  checking what is there", share * 100);
-	else
-		snprintf(numbers, sizeof numbers, "%3.0f%%  %s of %s  %s/s  %s left", share * 100,
-		         format_bytes((double)t->at, at), format_bytes((double)t->size, whole), format_bytes(bps, speed), left);
+	char numbers[128], bar[128];
+	double share = t->size ? (double)t->at / (double)t->size : 1;
+	format_numbers(p, t, now, numbers, sizeof numbers);
 	unsigned used = (unsigned)strlen(numbers) + 6; /* two spaces, brackets, two spaces */
 	unsigned rest = columns > used ? columns - used : 0;
 	unsigned bar_len = rest > 2 * BAR_MIN ? rest / 2 : 0;
@@ -87,13 +102,22 @@ void progress_init(struct progress *p) {
 }
 
 void progress_begin(struct progress *p, const struct transfer_progress *t, uint64_t now) {
-	p->began = now;
+	p->began = p->moved = now;
 	p->began_at = t->resumed_at;
+	p->moved_to = t->at;
+}
+
+void progress_look(struct progress *p, const struct transfer_progress *t, uint64_t now) {
+	if (t->at == p->moved_to && !t->checking)
+		return;
+	p->moved = now;
+	p->moved_to = t->at;
 }
 
 void progress_draw(struct progress *p, const struct transfer_progress *t, uint64_t now) {
 	struct winsize window;
 	char text[1024];
+	progress_look(p, t, now);
 	if (!p->is_terminal || !t->name)
 		return;
 	unsigned columns = ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col ? window.ws_col : 80;
