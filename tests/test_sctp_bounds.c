@@ -96,5 +96,35 @@ START_TEST(test_resets_of_streams_that_were_only_named_are_bounded_while_nobody_
 }
 END_TEST
 
-SUITE("sctp bounds", test_small_messages_on_many_streams_do_not_shut_a_small_window,
+/* ---- numbers that a peer gives twice ---- */
+
+START_TEST(test_a_message_whose_number_came_again_as_a_whole_one_is_given_up_and_the_association_handed_over) {
+	static uint8_t bytes[1 << 16];
+	for (unsigned parts = 0; parts < 2; parts++) {
+		struct script s;
+		script_init(&s, NULL);
+		s.i_data = s.i_forward_tsn = true;
+		ck_assert(script_open_passive(&s));
+		ck_assert_int_eq(sluice_sctp_set_partial_delivery(s.sctp, 3, parts ? 50 : 0), 0);
+		script_give_i_data(&s, s.tsn, 3, 0, 0, WIRE_DATA_B, 100);
+		script_give_i_data(&s, s.tsn + 1, 3, 0, 0, WIRE_DATA_B | WIRE_DATA_E, 20);
+		ck_assert_uint_eq(s.message_count, parts ? 3 : 1);
+		ck_assert_int_eq(s.messages[s.message_count - 1].error, parts ? SLUICE_ABANDONED : 0);
+		ck_assert_uint_eq(s.sctp->in.interleaved.count, 0);
+		ck_assert_uint_eq(s.sctp->window->held, 0);
+		size_t len;
+		sluice_sctp *b;
+		ck_assert_int_eq(sluice_sctp_export(s.sctp, bytes, sizeof bytes, &len), 0);
+		ck_assert_int_eq(sluice_sctp_import(s.env, bytes, len, s.now, &b), 0);
+		sluice_sctp_free(s.sctp);
+		s.sctp = b;
+		script_give_i_data(&s, s.tsn + 2, 3, 1, 0, WIRE_DATA_B | WIRE_DATA_E, 30);
+		ck_assert_uint_eq(s.messages[s.message_count - 1].len, 30);
+		script_free(&s);
+	}
+}
+END_TEST
+
+SUITE("sctp bounds", test_a_message_whose_number_came_again_as_a_whole_one_is_given_up_and_the_association_handed_over,
+      test_small_messages_on_many_streams_do_not_shut_a_small_window,
       test_resets_of_streams_that_were_only_named_are_bounded_while_nobody_polls)

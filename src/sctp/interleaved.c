@@ -328,7 +328,9 @@ static void offer(struct interleaved *r, struct partial *p) {
 }
 
 void interleaved_turn(struct interleaved *r, struct rx_stream *s) {
-	struct pairing_node *n = s->under_way[0];
+	struct pairing_node *n;
+	while ((n = s->under_way[0]) && n->key < s->next) /* a whole message had its number: the peer's mistake */
+		partial_drop(r, partial_of(n), SLUICE_ABANDONED);
 	if (n && n->key == s->next)
 		offer(r, partial_of(n));
 }
