@@ -423,7 +423,7 @@ END_TEST
 	              sizeof(type))
 
 START_TEST(test_who_adds_a_field_thinks_of_the_hand_over) {
-	SAME(struct sluice_sctp, 3456);
+	SAME(struct sluice_sctp, 3464);
 	SAME(struct outgoing, 248);
 	SAME(struct tx_message, 64);
 	SAME(struct tx_stream, 256);
@@ -446,7 +446,7 @@ START_TEST(test_who_adds_a_field_thinks_of_the_hand_over) {
 	SAME(struct delivery, 72);
 	SAME(struct rx_stream, 80);
 	SAME(struct rx_message, 144);
-	SAME(struct reconfig, 192);
+	SAME(struct reconfig, 200);
 	SAME(struct event_node, 24);
 	SAME(sluice_sctp_config, 200);
 	SAME(sluice_sctp_stats, 400);

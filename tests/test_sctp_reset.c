@@ -782,8 +782,38 @@ START_TEST(test_an_ssn_tsn_reset_waits_until_what_was_begun_is_acknowledged_and_
 	ck_assert_uint_eq(sluice_sctp_buffered_messages(s.sctp, 4) % 41 != 0, 1);
 	/* A peer that has nothing to send shows nothing; after a while it must have heard. */
 	script_skip(&s);
-	script_run(&s, s.now + 5 * SLUICE_S);
+	script_run(&s, s.now + 7 * SLUICE_S);
 	ck_assert_next_data(&s, (uint32_t)sent, 0);
+	script_free(&s);
+}
+END_TEST
+
+static void answer_heartbeat(struct script *s) {
+	struct wire_chunk c;
+	uint8_t space[200];
+	ck_assert(script_expect(s, WIRE_HEARTBEAT, &c));
+	struct writer w = script_begin(s, space, sizeof space);
+	wire_chunk_write(&w, WIRE_HEARTBEAT_ACK, 0, c.value, c.len);
+	script_give(s, &w);
+}
+
+/* Data with new numbers would be taken for the old ones: usrsctp ends the association. */
+START_TEST(test_an_answer_to_an_ssn_tsn_reset_goes_again_until_the_peer_shows_that_it_came) {
+	struct script s;
+	started(&s);
+	for (unsigned i = 0; i < 4; i++) { /* it is lost each time, and the peer repeats its request late */
+		ck_assert_uint_eq(give_tsn_reset(&s, s.tsn).result, WIRE_RESULT_PERFORMED);
+		ck_assert(i > 0 || send_on(&s, 4) == 0);
+		script_run(&s, s.now + 5 * SLUICE_S);
+		ck_assert_uint_gt(script_pending(&s, WIRE_HEARTBEAT), 0);
+		ck_assert_uint_eq(script_pending(&s, WIRE_HEARTBEAT), script_pending(&s, WIRE_RE_CONFIG));
+		ck_assert_uint_eq(script_pending(&s, WIRE_DATA), 0);
+	}
+	struct wire_reconfig answer = give_tsn_reset(&s, s.tsn);
+	ck_assert_next_tsns(&answer, s.remote_tsn, s.tsn + HALF);
+	s.read--; /* the HEARTBEAT stands in the same packet */
+	answer_heartbeat(&s);
+	ck_assert_next_data(&s, s.remote_tsn, 0);
 	script_free(&s);
 }
 END_TEST
@@ -847,4 +877,5 @@ SUITE("sctp reset", test_a_reset_of_all_streams_leaves_nothing_of_them_and_the_n
       test_wishes_for_streams_that_were_never_used_are_met_and_bounded, test_each_request_beyond_what_there_is_gets_its_result,
       test_an_ssn_tsn_reset_is_answered_with_both_next_tsns_and_both_sides_go_on_from_them,
       test_an_ssn_tsn_reset_waits_until_what_was_begun_is_acknowledged_and_no_longer,
+      test_an_answer_to_an_ssn_tsn_reset_goes_again_until_the_peer_shows_that_it_came,
       test_an_ssn_tsn_reset_is_refused_while_it_cannot_be, test_an_ssn_tsn_reset_is_handed_over)

@@ -80,7 +80,7 @@ struct reply {
 enum renumber {
 	RENUMBER_NONE,
 	RENUMBER_DRAINING, /* no message is begun, and what was begun goes to its end and is acknowledged */
-	RENUMBER_ANSWERED, /* done here, and the peer may not have heard of it */
+	RENUMBER_ANSWERED, /* done here, and it is not known whether the peer has heard of it */
 };
 
 struct tx_list {
@@ -125,7 +125,8 @@ struct reconfig {
 	size_t deferred_count; /* those not yet reset; 0 with deferred: all */
 	uint8_t renumber;      /* enum renumber */
 	uint32_t renumber_seq;
-	uint64_t renumbered_at; /* ANSWERED: TSNs of the peer above it are of the new numbering */
+	uint64_t renumbered_at;  /* ANSWERED: TSNs of the peer above it are of the new numbering */
+	uint64_t renumber_nonce; /* of the HEARTBEAT that went in one packet with the last answer */
 };
 
 struct sluice_sctp {
@@ -375,6 +376,9 @@ void reconfig_progress(sluice_sctp *a); /* is a request due, can a deferred one 
 void reconfig_write_request(sluice_sctp *a, struct writer *w);
 void reconfig_write_response(sluice_sctp *a, struct writer *w);
 void reconfig_timeout(sluice_sctp *a);
+/* A HEARTBEAT with this nonce was answered; one was not. What went in the same packet has arrived, or perhaps not. */
+void reconfig_heartbeat_answered(sluice_sctp *a, uint64_t nonce);
+void reconfig_heartbeat_unanswered(sluice_sctp *a);
 /* May a message be begun, and may a SACK go? Not around an SSN/TSN reset: before the peer knows the new numbers they would be taken for
  * the old ones. */
 static inline bool reconfig_holds_data(const sluice_sctp *a) {
@@ -398,6 +402,8 @@ void discovery_expired(sluice_sctp *a);
 void discovery_black_hole(sluice_sctp *a); /* T3 expired, or large packets were lost and nothing but them */
 
 /* ---- timers.c ---- */
+#define HEARTBEAT_INFO 16 /* time and a random nonce, so that an answer proves that it was received */
+#define HEARTBEAT_SIZE (4 + 4 + HEARTBEAT_INFO)
 void heartbeat_schedule(sluice_sctp *a);
 void heartbeat_write(sluice_sctp *a, struct writer *w);
 void heartbeat_chunk(sluice_sctp *a, const struct wire_chunk *c);

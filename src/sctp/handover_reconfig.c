@@ -53,7 +53,7 @@ void handover_reconfig(struct blob *b, sluice_sctp *a) {
 		FLAG(r->answers[i].due), FLAG(r->answers[i].tsns);
 	}
 	FLAG(r->outstanding), FLAG(r->deferred);
-	FIELD(r->renumber), FIELD(r->renumber_seq), FIELD(r->renumbered_at);
+	FIELD(r->renumber), FIELD(r->renumber_seq), FIELD(r->renumbered_at), FIELD(r->renumber_nonce);
 	FIELD(r->deferred_seq), FIELD(r->deferred_tsn), FIELD(deferred), FIELD(requests);
 	r->deferred_streams = ids(b, a, r->deferred_streams, deferred);
 	if (b->reading)

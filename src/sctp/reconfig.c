@@ -369,7 +369,7 @@ void reconfig_write_request(sluice_sctp *a, struct writer *w) {
 void reconfig_timeout(sluice_sctp *a) {
 	timer_stop(a, TIMER_RECONFIG);
 	if (!a->reconfig.outstanding) {
-		a->reconfig.renumber = RENUMBER_NONE; /* no repetition came, so the answer has arrived */
+		a->reconfig.renumber = RENUMBER_NONE; /* no repetition came for so long */
 		return;
 	}
 	if (a->reconfig.retries++ > 0) { /* the first expiry may follow an "in progress", which is an answer */
@@ -531,9 +531,20 @@ static void next_tsns(const sluice_sctp *a, struct wire_reconfig *p) {
 	p->receiver_next_tsn = (uint32_t)(a->map.cum + 1);
 }
 
+/* The peer answers nothing when it learns of the new numbers, and has perhaps no data to show them with. A HEARTBEAT in the same packet is
+ * answered if the packet has arrived; when it is not, both go again. */
+static void ask_for_arrival(sluice_sctp *a, struct writer *w) {
+	heartbeat_write(a, w);
+	a->reconfig.renumber_nonce = a->heartbeat_nonce;
+}
+
 void reconfig_write_response(sluice_sctp *a, struct writer *w) {
-	if (writer_room(w) < 4 + 2 * 20)
+	if (writer_room(w) < 4 + 2 * 20 + HEARTBEAT_SIZE)
 		return;
+	struct reconfig_answer *renumbered = a->reconfig.renumber == RENUMBER_ANSWERED
+	                                             ? answer_find(&a->reconfig, a->reconfig.renumber_seq)
+	                                             : NULL;
+	bool ask = renumbered && renumbered->due;
 	uint8_t *chunk = wire_chunk_begin(w, WIRE_RE_CONFIG, 0);
 	for (int i = 1; i >= 0; i--) {
 		struct reconfig_answer *answer = &a->reconfig.answers[i];
@@ -547,6 +558,8 @@ void reconfig_write_response(sluice_sctp *a, struct writer *w) {
 	}
 	wire_chunk_end(w, chunk);
 	a->pending &= ~(uint32_t)PENDING_RECONFIG_RESPONSE;
+	if (ask)
+		ask_for_arrival(a, w);
 }
 
 /* Both return false when some are left: no memory, or the app has not polled what came of those before. */
@@ -587,6 +600,11 @@ static void perform_deferred(sluice_sctp *a) {
 
 /* ---- an SSN/TSN reset ---- */
 
+/* A peer that does not know repeats its request. One that answers no HEARTBEAT and has not done so for that long must know. */
+static void wait_for_repetition(sluice_sctp *a) {
+	timer_start(a, TIMER_RECONFIG, 2 * a->config.rto_max);
+}
+
 /* RFC 6525, 5.2.4, G1 to G5. Nothing of ours is outstanding, so G2, the TSN behind the highest that we sent, changes nothing, and G3
  * acknowledges nothing. */
 static void renumber(sluice_sctp *a) {
@@ -603,8 +621,7 @@ static void renumber(sluice_sctp *a) {
 		s->next_mid[0] = s->next_mid[1] = 0;
 	r->renumber = RENUMBER_ANSWERED;
 	r->renumbered_at = a->map.cum;
-	/* Long enough for a repetition of the request, if the answer should be lost. */
-	timer_start(a, TIMER_RECONFIG, 2 * a->rto.rto > a->config.rto_initial ? 2 * a->rto.rto : a->config.rto_initial);
+	wait_for_repetition(a);
 	respond(a, r->renumber_seq, WIRE_RESULT_PERFORMED);
 	event_push(&a->events, &a->renumbered);
 }
@@ -619,6 +636,16 @@ static void peer_knows_numbers(sluice_sctp *a) {
 		return;
 	a->reconfig.renumber = RENUMBER_NONE;
 	timer_stop(a, TIMER_RECONFIG);
+}
+
+void reconfig_heartbeat_answered(sluice_sctp *a, uint64_t nonce) {
+	if (nonce == a->reconfig.renumber_nonce)
+		peer_knows_numbers(a);
+}
+
+void reconfig_heartbeat_unanswered(sluice_sctp *a) {
+	if (a->reconfig.renumber == RENUMBER_ANSWERED)
+		respond(a, a->reconfig.renumber_seq, WIRE_RESULT_PERFORMED);
 }
 
 static void renumber_progress(sluice_sctp *a) {
@@ -741,6 +768,8 @@ static void request(sluice_sctp *a, const struct wire_reconfig *p) {
 	if (before) {
 		/* It was received before: the same answer, or by now a better one. RFC 6525, 5.2.1. */
 		respond(a, p->request_seq, before->result);
+		if (r->renumber == RENUMBER_ANSWERED && p->request_seq == r->renumber_seq)
+			wait_for_repetition(a);
 	} else if (p->request_seq == r->peer_seq && r->taken == REQUESTS_PER_INPUT) {
 		a->stats.chunks_discarded++;
 	} else if (p->request_seq == r->peer_seq) {

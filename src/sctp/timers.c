@@ -3,8 +3,6 @@
 
 /* ---- heartbeats ---- */
 
-#define HEARTBEAT_INFO 16 /* time and a random nonce, so that an answer proves that it was received */
-
 void heartbeat_schedule(sluice_sctp *a) {
 	a->heartbeat_unscheduled = false;
 	if (a->config.heartbeat_interval == SLUICE_NEVER)
@@ -24,7 +22,7 @@ static void heartbeat_due(sluice_sctp *a) {
 
 void heartbeat_write(sluice_sctp *a, struct writer *w) {
 	uint8_t info[HEARTBEAT_INFO];
-	if (writer_room(w) < 8 + sizeof info)
+	if (writer_room(w) < HEARTBEAT_SIZE)
 		return;
 	env_entropy(a->env, &a->heartbeat_nonce, sizeof a->heartbeat_nonce);
 	put_be64(info, a->now);
@@ -42,6 +40,7 @@ static void heartbeat_unanswered(sluice_sctp *a) {
 	/* One that is lost is repeated after an RTO, not after an interval: silence is to be told from loss soon. */
 	rto_back_off(&a->rto);
 	a->pending |= PENDING_HEARTBEAT;
+	reconfig_heartbeat_unanswered(a);
 }
 
 void heartbeat_chunk(sluice_sctp *a, const struct wire_chunk *c) {
@@ -66,6 +65,7 @@ void heartbeat_ack_chunk(sluice_sctp *a, const struct wire_chunk *c) {
 		a->stats.chunks_discarded++;
 		return;
 	}
+	reconfig_heartbeat_answered(a, a->heartbeat_nonce);
 	a->heartbeat_nonce = 0;
 	a->error_count = 0;
 	a->stats.heartbeat_acks_received++;
