@@ -32,6 +32,26 @@ START_TEST(test_small_messages_on_many_streams_do_not_shut_a_small_window) {
 }
 END_TEST
 
+START_TEST(test_an_association_that_ended_gives_the_budget_back_before_it_is_freed) {
+	struct pair_config c;
+	pair_config_init(&c);
+	c.no_record = true;
+	c.ab.delay = c.ba.delay = 50 * SLUICE_MS;
+	struct pair p;
+	pair_start(&p, &c);
+	for (unsigned i = 0; i < 400; i++) {
+		sluice_send_info info = {.stream = (uint16_t)(i % 32)};
+		ck_assert_int_eq(sctp_host_send(p.a, &info, 100000), 0);
+	}
+	pair_deliver(&p, 60 * SLUICE_S);
+	ck_assert_uint_gt(p.b->env->window_lent, 0);
+	sluice_sctp_abort(p.a->sctp, NULL);
+	ck_assert(SIM_UNTIL(&p.sim, p.sim.now + SLUICE_S, p.b->ended));
+	ck_assert_uint_eq(p.b->env->window_lent, 0);
+	pair_free(&p);
+}
+END_TEST
+
 /* ---- what nobody polls ---- */
 
 static void give_unpolled(struct script *s, struct writer *w) {
@@ -125,6 +145,7 @@ START_TEST(test_a_message_whose_number_came_again_as_a_whole_one_is_given_up_and
 }
 END_TEST
 
-SUITE("sctp bounds", test_a_message_whose_number_came_again_as_a_whole_one_is_given_up_and_the_association_handed_over,
+SUITE("sctp bounds", test_an_association_that_ended_gives_the_budget_back_before_it_is_freed,
+      test_a_message_whose_number_came_again_as_a_whole_one_is_given_up_and_the_association_handed_over,
       test_small_messages_on_many_streams_do_not_shut_a_small_window,
       test_resets_of_streams_that_were_only_named_are_bounded_while_nobody_polls)

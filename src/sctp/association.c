@@ -236,6 +236,7 @@ static void end(sluice_sctp *a) {
 	outstanding_clear(&a->sent);
 	outgoing_drop_queued(&a->out);
 	reconfig_clear(a);
+	rwnd_reset(&a->rwnd); /* others may have its share of the budget, also while the app keeps the association */
 	env_log(a->env, SLUICE_LOG_INFO, "sctp: ended: %s", a->error ? a->error_text : "in order");
 	association_touch(a);
 }
