@@ -1,4 +1,5 @@
-/* What do candidates cost that trickle in, each with the generation that it belongs to? Not another reading of the description. */
+/* What do candidates cost that trickle in, each with the generation that it belongs to? Not another reading of the
+ * description. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>

@@ -1,5 +1,5 @@
-/* Many channels that come and go: how long their closing takes, that ids come back, and peers that stop at a stream that they do not
- * know. */
+/* Many channels that come and go: how long their closing takes, that ids come back, and peers that stop at a stream that they do
+ * not know. */
 #include "channel_kit.h"
 
 #define DELAY (50 * SLUICE_MS) /* one way: a round trip of 100 ms */
@@ -101,7 +101,8 @@ START_TEST(test_twenty_short_channels_a_second_may_come_and_go_for_ever) {
 }
 END_TEST
 
-/* ---- an application as Chromium's, which walks the list of an incoming reset and stops at the first stream that it does not know ---- */
+/* ---- an application as Chromium's, which walks the list of an incoming reset and stops at the first stream that it does not
+ * know ---- */
 
 #define IDS 2048
 
@@ -159,8 +160,8 @@ START_TEST(test_a_channel_that_the_peer_does_not_know_keeps_no_other_from_closin
 	struct world *w = far_apart(&c);
 	struct walker k = {0};
 	link_filter(w->ab, see_lists, &k);
-	/* Of sixty channels each third is one that the peer knows: it has answered the OPEN. Of the others it has made no use, and half of them
-	 * it does not know. */
+	/* Of sixty channels each third is one that the peer knows: it has answered the OPEN. Of the others it has made no use,
+	 * and half of them it does not know. */
 	struct counts t[3] = {0};
 	static sluice_channel *channels[60];
 	for (uint16_t i = 0; i < 60; i++) {

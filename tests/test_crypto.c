@@ -88,8 +88,8 @@ START_TEST(test_sha256_is_the_same_in_pieces_and_may_be_asked_on_the_way) {
 }
 END_TEST
 
-/* Nothing under a key of zeros is case 1 of the GCM specification (McGrew and Viega), appendix B; the other one is from the command line of
- * OpenSSL. */
+/* Nothing under a key of zeros is case 1 of the GCM specification (McGrew and Viega), appendix B; the other one is from the
+ * command line of OpenSSL. */
 START_TEST(test_gmac_is_the_same_in_pieces_and_another_one_for_any_differing_bit) {
 	static const uint8_t zeros[32],
 		nothing[] = {0x58, 0xe2, 0xfc, 0xce, 0xfa, 0x7e, 0x30, 0x61, 0x36, 0x7f, 0x1d, 0x57, 0xa4, 0xe7, 0x45, 0x5a};

@@ -1,5 +1,5 @@
-/* Two machines with two cables between them, of which any may be pulled and any address may change: does the connection move? Each machine
- * is a process in a network namespace that the test made; descriptions and candidates cross a socket pair. */
+/* Two machines with two cables between them, of which any may be pulled and any address may change: does the connection move?
+ * Each machine is a process in a network namespace that the test made; descriptions and candidates cross a socket pair. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -269,8 +269,8 @@ START_TEST(test_a_path_that_falls_silent_is_left_for_one_that_answers) {
 	plug(2, false);
 	call(&m, &everything);
 	converse(&m);
-	/* Which cable it is, the destination alone says; the source may be either address, and the choice may change once more until every
-	 * pair was checked. */
+	/* Which cable it is, the destination alone says; the source may be either address, and the choice may change once more
+	 * until every pair was checked. */
 	for (uint64_t settled = sluice_now() + SLUICE_S; sluice_now() < settled;)
 		converse(&m);
 	int cable = goes(&m, "10.77.", "10.77.1.2") ? 1 : 2;

@@ -1,5 +1,5 @@
-/* Hand-over in every state that a rough life brings about: lost and late packets, restarts, events that nobody polled. What export takes,
- * import restores; what it does not take, it leaves as it was. */
+/* Hand-over in every state that a rough life brings about: lost and late packets, restarts, events that nobody polled. What
+ * export takes, import restores; what it does not take, it leaves as it was. */
 #include "suite.h"
 
 #include <stddef.h>

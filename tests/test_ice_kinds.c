@@ -1,5 +1,5 @@
-/* A check comes from an address of one kind to a socket of another: loopback, link-local, private, public, IPv4-mapped. Which pairs do we
- * try by ourselves, and is each check that is answered the beginning of a pair that works? */
+/* A check comes from an address of one kind to a socket of another: loopback, link-local, private, public, IPv4-mapped. Which
+ * pairs do we try by ourselves, and is each check that is answered the beginning of a pair that works? */
 #include <netinet/in.h>
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
-/* Whose description may it be? One that names other people's addresses makes this side send to them: how much, and whom does it ask for
- * names? And is an honest description with many candidates none the slower for the answer? RFC 8445, 14 and 19.5.1. */
+/* Whose description may it be? One that names other people's addresses makes this side send to them: how much, and whom does it
+ * ask for names? And is an honest description with many candidates none the slower for the answer? RFC 8445, 14 and 19.5.1. */
 #include <stdio.h>
 
 #include "sim/ice_world.h"

@@ -1,5 +1,5 @@
-/* A path is lost: what does the app see, and does a restart of ICE bring the connection back, from DISCONNECTED and from FAILED, by either
- * side? W3C webrtc-pc, 4.3.3 and 5.6; RFC 8445, 9. */
+/* A path is lost: what does the app see, and does a restart of ICE bring the connection back, from DISCONNECTED and from FAILED,
+ * by either side? W3C webrtc-pc, 4.3.3 and 5.6; RFC 8445, 9. */
 #include "sim/caller.h"
 #include "suite.h"
 

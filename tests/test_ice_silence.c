@@ -31,7 +31,8 @@ static void connected(struct scene *s, bool lite) {
 	ck_assert_int_eq(ice_state(s->a->ice), ICE_COMPLETED);
 }
 
-/* At whatever moment between two checks it begins. A check is repeated once a second, so that its end is noticed that much later. */
+/* At whatever moment between two checks it begins. A check is repeated once a second, so that its end is noticed that much
+ * later. */
 START_TEST(test_an_outage_of_less_than_four_seconds_is_not_told) {
 	static const uint64_t outages[] = {900 * SLUICE_MS, 1500 * SLUICE_MS, 3 * SLUICE_S, 3800 * SLUICE_MS};
 	for (size_t i = 0; i < sizeof outages / sizeof *outages; i++) {

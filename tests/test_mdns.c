@@ -1,5 +1,5 @@
-/* A network that changes, and names that only neighbours know: followed addresses and multicast DNS, in a network namespace of the
- * test's own with a pair of virtual cables. */
+/* A network that changes, and names that only neighbours know: followed addresses and multicast DNS, in a network namespace of
+ * the test's own with a pair of virtual cables. */
 #include "loop/mdns.h"
 
 #include <arpa/inet.h>

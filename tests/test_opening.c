@@ -101,9 +101,9 @@ START_TEST(test_who_refuses_both_shortcuts_is_connected_without_them) {
 }
 END_TEST
 
-/* The offerer takes no DTLS before its own check was answered, or before the pair is nominated; the answerer is the client and may have a
- * valid pair long before the offerer has its answer. From when that comes: one round trip until its check was answered, one more until it has
- * nominated, and two from the ClientHello to the open channel. */
+/* The offerer takes no DTLS before its own check was answered, or before the pair is nominated; the answerer is the client and
+ * may have a valid pair long before the offerer has its answer. From when that comes: one round trip until its check was
+ * answered, one more until it has nominated, and two from the ClientHello to the open channel. */
 static void deaf_offerer(int ears, uint64_t answer_takes, double most) {
 	struct call w;
 	call_with(&w, NULL, NULL, false);

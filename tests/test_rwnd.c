@@ -113,8 +113,8 @@ END_TEST
 
 /* ---- in the simulator ---- */
 
-/* What a SACK promised counts from its cumulative TSN on, which with chunks of one size is bytes. The edge moves back by nothing: what
- * bulk costs beside its payload has room of its own. */
+/* What a SACK promised counts from its cumulative TSN on, which with chunks of one size is bytes. The edge moves back by nothing:
+ * what bulk costs beside its payload has room of its own. */
 struct edge {
 	uint64_t highest;
 	uint32_t largest, first_cum;

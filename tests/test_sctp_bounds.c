@@ -1,4 +1,5 @@
-/* Bounds at their edges: windows smaller than what one chunk takes, and what a peer can make us remember while the app asks for nothing. */
+/* Bounds at their edges: windows smaller than what one chunk takes, and what a peer can make us remember while the app asks for
+ * nothing. */
 #include "suite.h"
 
 #include "sctp/association.h"

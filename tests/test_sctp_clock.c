@@ -1,5 +1,5 @@
-/* The clock that the verbs of an association are given stands still, repeats itself and steps back: nothing ends, nothing expires early,
- * nothing waits for ever. */
+/* The clock that the verbs of an association are given stands still, repeats itself and steps back: nothing ends, nothing expires
+ * early, nothing waits for ever. */
 #include "suite.h"
 
 #include "sctp/association.h"
@@ -44,7 +44,8 @@ static uint64_t read_watch(void *ctx, uint64_t now) {
 	return w->last;
 }
 
-/* How long a whole life takes by such clocks: both ways, with loss, lifetimes, heartbeats, a search for the MTU and a hand-over. */
+/* How long a whole life takes by such clocks: both ways, with loss, lifetimes, heartbeats, a search for the MTU and a
+ * hand-over. */
 static uint64_t a_life_by(clock_fn kind, enum sluice_cc control, uint64_t seed) {
 	struct watch watches[2];
 	struct pair_config c;

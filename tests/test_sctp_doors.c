@@ -140,7 +140,8 @@ static void enter(struct script *s, enum sluice_sctp_state state) {
  *   .  the chunk is discarded                             C  the same, with a SHUTDOWN COMPLETE that reflects it
  *   o  taken, and nothing said at once                    x  taken, and the association is over without a word
  *   e  taken, and the association is established          a  it is over, and an ABORT is sent; c: a SHUTDOWN COMPLETE
- *   and the answers of one that lives on:  I INIT ACK  E COOKIE ECHO  S SACK  D SHUTDOWN  K SHUTDOWN ACK  H HEARTBEAT ACK  R ERROR */
+ *   and the answers of one that lives on:  I INIT ACK  E COOKIE ECHO  S SACK  D SHUTDOWN  K SHUTDOWN ACK  H HEARTBEAT ACK  R
+ * ERROR */
 
 static sluice_sctp_stats stats(const struct script *s) {
 	sluice_sctp_stats st;
@@ -162,7 +163,8 @@ static char answer_letter(struct script *s) {
 	return script_next(s) ? '?' : 0;
 }
 
-/* What is sent for an association that is gone, or never was: one chunk, alone. `reflected`: under the tag of the packet it answers. */
+/* What is sent for an association that is gone, or never was: one chunk, alone. `reflected`: under the tag of the packet it
+ * answers. */
 static char farewell_letter(struct script *s, uint32_t given_tag, bool reflected) {
 	const struct script_packet *p = script_next(s);
 	struct wire_chunk c;
@@ -223,11 +225,12 @@ static char fate(enum sluice_sctp_state state, const uint8_t *types, size_t coun
 
 /* ---- the table ---- */
 
-/* A letter for each state: CLOSED, COOKIE-WAIT, COOKIE-ECHOED, ESTABLISHED, SHUTDOWN-PENDING, -SENT, -RECEIVED, -ACK-SENT. In PENDING and
- * RECEIVED a chunk of ours is not acknowledged. The cookie is none of ours; what becomes of good ones the handshake's tests tell.
+/* A letter for each state: CLOSED, COOKIE-WAIT, COOKIE-ECHOED, ESTABLISHED, SHUTDOWN-PENDING, -SENT, -RECEIVED, -ACK-SENT. In
+ * PENDING and RECEIVED a chunk of ours is not acknowledged. The cookie is none of ours; what becomes of good ones the handshake's
+ * tests tell.
  *
- * Under a wrong tag: 8.5: "the receiver MUST silently discard the packet". Zero: 8.5.1, A: the packet is an INIT alone or is discarded
- * silently. Reflected: the tag is the peer's own, and the T bit is set in chunks that have it (8.5.1, B and C). */
+ * Under a wrong tag: 8.5: "the receiver MUST silently discard the packet". Zero: 8.5.1, A: the packet is an INIT alone or is
+ * discarded silently. Reflected: the tag is the peer's own, and the T bit is set in chunks that have it (8.5.1, B and C). */
 /* clang-format off */
 static const struct row {
 	uint8_t type;
@@ -359,8 +362,8 @@ START_TEST(test_a_stale_cookie_out_of_the_blue_is_not_answered) {
 END_TEST
 
 START_TEST(test_an_init_ack_with_tag_0_ends_it_with_an_abort_under_the_tag_it_came_with) {
-	/* RFC 9260, 3.3.3: "If an endpoint in the COOKIE-WAIT state receives an INIT ACK chunk with the Initiate Tag set to 0, it MUST destroy
-	 * the TCB and SHOULD send an ABORT chunk with the T bit set." In other states it is discarded. */
+	/* RFC 9260, 3.3.3: "If an endpoint in the COOKIE-WAIT state receives an INIT ACK chunk with the Initiate Tag set to 0, it
+	 * MUST destroy the TCB and SHOULD send an ABORT chunk with the T bit set." In other states it is discarded. */
 	for (int state = SLUICE_SCTP_COOKIE_WAIT; state < STATES; state++) {
 		struct script s;
 		enter(&s, (enum sluice_sctp_state)state);

@@ -1,4 +1,5 @@
-/* How an association ends that cannot end in order: given up after silence, or by the guard of its shutdown. RFC 9260, 8.1 and 9.2. */
+/* How an association ends that cannot end in order: given up after silence, or by the guard of its shutdown. RFC 9260, 8.1 and
+ * 9.2. */
 #include "suite.h"
 
 #include "sim/assert.h"
@@ -115,8 +116,8 @@ static uint64_t data_for_ever(struct script *s, uint64_t every, uint64_t until) 
 }
 
 START_TEST(test_data_for_ever_after_our_shutdown_ends_at_the_guard) {
-	/* RFC 9260, 9.2: "at the expiration of this timer, the sender SHOULD abort the association by sending an ABORT chunk". Also with more
-	 * time between messages than T2 gives. */
+	/* RFC 9260, 9.2: "at the expiration of this timer, the sender SHOULD abort the association by sending an ABORT chunk".
+	 * Also with more time between messages than T2 gives. */
 	static const uint64_t gaps[] = {20 * SLUICE_MS, 400 * SLUICE_MS, 2900 * SLUICE_MS};
 	for (size_t i = 0; i < sizeof gaps / sizeof *gaps; i++) {
 		struct script s;

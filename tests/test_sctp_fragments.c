@@ -61,7 +61,8 @@ START_TEST(test_fragments_stand_beside_those_that_they_fit_and_no_others) {
 		const struct neighbours *n = &neighbours[i];
 		for (unsigned way = 0; way < 4; way++) {
 			bool right_first = way & 1, parts = way & 2;
-			/* What came first and went to the app, a whole message or a part, has left; of it nobody knows any more. */
+			/* What came first and went to the app, a whole message or a part, has left; of it nobody knows any
+			 * more. */
 			const struct chunk *second = right_first ? &n->left : &n->right,
 					   *first = right_first ? &n->right : &n->left;
 			bool left = (first->flags & (B | E)) == (B | E) || (parts && right_first && (first->flags & B));
@@ -166,7 +167,8 @@ static uint64_t stream_base(const struct script *s, uint16_t stream) {
 	return rx ? rx->unordered_mid : SERIAL_ORIGIN;
 }
 
-/* Whichever allocation fails at whichever fragment: it is not acknowledged, nothing is left of it, and when it comes again all is well. */
+/* Whichever allocation fails at whichever fragment: it is not acknowledged, nothing is left of it, and when it comes again all is
+ * well. */
 START_TEST(test_a_fragment_without_memory_leaves_nothing_and_comes_again) {
 	for (unsigned way = 0; way < 16; way++) {
 		for (unsigned n = 0; n < 6 * 8; n++) {

@@ -115,7 +115,8 @@ START_TEST(test_unfinished_i_data_messages_never_take_more_than_twice_the_window
 			c.max_message_size = window / 2;
 			c.receive_window = window == WINDOW ? 0 : window; /* by default it grows, and must not here */
 			flood_begin(&f, &c, true);
-			/* A message each, of one stream or of many; their beginnings, or what comes behind a beginning that is missing. */
+			/* A message each, of one stream or of many; their beginnings, or what comes behind a beginning that is
+			 * missing. */
 			for (uint32_t n = 0; n < 2 * window / lengths[i] && n < 60000 && !f.ended; n++)
 				give_i_data(&f, way < 3 ? 1 : (uint16_t)(n * 7), n, way % 2, way % 2 ? U : B, lengths[i]);
 			assert_no_more_than_twice(&f, "I-DATA", lengths[i], window);

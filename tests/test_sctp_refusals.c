@@ -1,4 +1,5 @@
-/* What an INIT or an INIT-ACK is refused for, and what the refusal says: RFC 9260, 3.3.2, 3.3.3, 3.3.10, 5.1.1, 5.2.1 and 5.2.2. */
+/* What an INIT or an INIT-ACK is refused for, and what the refusal says: RFC 9260, 3.3.2, 3.3.3, 3.3.10, 5.1.1, 5.2.1 and
+ * 5.2.2. */
 #include "suite.h"
 
 #include "sim/packets.h"
@@ -79,7 +80,8 @@ START_TEST(test_a_missing_cookie_is_named) {
 END_TEST
 
 START_TEST(test_a_host_name_is_given_back_whole) {
-	/* RFC 9260, 3.3.10.5: "The Unresolvable Address field contains the complete Type, Length, and Value of the address parameter". */
+	/* RFC 9260, 3.3.10.5: "The Unresolvable Address field contains the complete Type, Length, and Value of the address
+	 * parameter". */
 	static const struct param name = {WIRE_PARAM_HOST_NAME, sizeof host, host};
 	for (int active = 0; active < 2; active++) {
 		struct script s;

@@ -1,4 +1,5 @@
-/* What a stranger, and the peer, can read in what an association sends: not the tags of the association that stands, not the host's clock. */
+/* What a stranger, and the peer, can read in what an association sends: not the tags of the association that stands, not the
+ * host's clock. */
 #include "suite.h"
 
 #include "sim/packets.h"

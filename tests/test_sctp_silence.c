@@ -1,5 +1,5 @@
-/* A peer that says nothing, and one that has no room: how much is sent to them, and how soon data flows again. RFC 9260, 6.1 A, 6.3.3
- * and 8.1. */
+/* A peer that says nothing, and one that has no room: how much is sent to them, and how soon data flows again. RFC 9260, 6.1 A,
+ * 6.3.3 and 8.1. */
 #include <limits.h>
 
 #include "suite.h"
@@ -97,8 +97,8 @@ START_TEST(test_a_silent_peer_gets_little_more_than_the_back_off_of_the_rfc_give
 			size_t classic = packets_to_nobody(&scenes[s], &config, delays[i / 2]);
 			config.recovery = SLUICE_RECOVERY_RACK;
 			size_t rack = packets_to_nobody(&scenes[s], &config, delays[i / 2]);
-			/* The retransmissions that RFC 9260 allows and the ABORT, what was sent new before the first T3, a tail loss probe and the
-			 * path's probes. */
+			/* The retransmissions that RFC 9260 allows and the ABORT, what was sent new before the first T3, a tail
+			 * loss probe and the path's probes. */
 			ck_assert_msg(classic <= 11 + scenes[s].fresh, "%s: %zu", scenes[s].name, classic);
 			ck_assert_msg(rack <= 11 + scenes[s].fresh + 2 + RECOVERY_SILENT_PROBES, "%s: %zu", scenes[s].name, rack);
 		}

@@ -106,7 +106,8 @@ START_TEST(test_the_sender_never_passes_the_window) {
 		send_many(&p, (unsigned)(100000 / (sizes[i] + 30)), sizes[i]);
 		uint64_t end = p.sim.now + 20 * SLUICE_S;
 		while (!ledger_complete(&p.to_b) && sim_step(&p.sim, end)) {
-			/* The receiver charges something for each message beside its bytes, so the last flight may land beyond. */
+			/* The receiver charges something for each message beside its bytes, so the last flight may land
+			 * beyond. */
 			ck_assert_uint_le(sctp_host_stats(p.b).held, 2 * WINDOW);
 			if (p.sim.now > p.started + 3 * SLUICE_S && p.b->kept_count)
 				sctp_host_release_one(p.b);
@@ -197,8 +198,8 @@ START_TEST(test_a_zero_window_is_probed_with_one_chunk_at_a_time) {
 	ck_assert_uint_eq(script_pending(&s, WIRE_DATA), 1);
 	script_skip(&s);
 	script_give_sack(&s, s.remote_tsn, 0, NULL, 0);
-	/* RFC 9260, 6.1, A: "the data sender can always have one DATA chunk in flight to the receiver if allowed by cwnd". Whether
-	 * at once or after an RTO, it is one. */
+	/* RFC 9260, 6.1, A: "the data sender can always have one DATA chunk in flight to the receiver if allowed by cwnd".
+	 * Whether at once or after an RTO, it is one. */
 	script_run(&s, s.now + SLUICE_S);
 	struct wire_chunk c;
 	struct wire_data d;

@@ -206,8 +206,8 @@ START_TEST(test_a_call_connects_though_its_offer_has_candidates_that_are_none) {
 }
 END_TEST
 
-/* The longest group and mids that fit, as a stranger would send them: reading takes no time that anybody notices, because a group has
- * no more members than there may be sections. */
+/* The longest group and mids that fit, as a stranger would send them: reading takes no time that anybody notices, because a group
+ * has no more members than there may be sections. */
 START_TEST(test_a_group_has_no_more_members_than_there_may_be_sections) {
 	static char text[SLUICE_REMOTE_SDP_MAX];
 	char *at = stpcpy(text, OPENING "a=group:BUNDLE");

@@ -1,5 +1,5 @@
-/* Does memory that is given back hold a secret? Everything that the environment and OpenSSL free is copied to a graveyard, which is
- * searched at the end for each secret that was in use: passwords, keys, and the texts that they stand in. */
+/* Does memory that is given back hold a secret? Everything that the environment and OpenSSL free is copied to a graveyard, which
+ * is searched at the end for each secret that was in use: passwords, keys, and the texts that they stand in. */
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
@@ -176,8 +176,8 @@ START_TEST(test_an_allocation_s_password_and_key_are_wiped) {
 }
 END_TEST
 
-/* The full lines of a PEM text. The rest behind them is a piece of the public key for a curve's key, and OpenSSL's decoder frees what it
- * read last as it was. */
+/* The full lines of a PEM text. The rest behind them is a piece of the public key for a curve's key, and OpenSSL's decoder frees
+ * what it read last as it was. */
 static void keep_lines(const char *name, const char *pem) {
 	for (const char *line = strchr(pem, '\n') + 1; strcspn(line, "\n") == 64; line = strchr(line, '\n') + 1)
 		keep_secret(name, line, 64);

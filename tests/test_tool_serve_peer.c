@@ -1,5 +1,5 @@
-/* What does a peer get from `sluice serve` over its channels? A server in a process of its own, reached by HTTP over loopback as a
- * browser would reach it, and peers of this library as its clients. */
+/* What does a peer get from `sluice serve` over its channels? A server in a process of its own, reached by HTTP over loopback as
+ * a browser would reach it, and peers of this library as its clients. */
 #include <arpa/inet.h>
 #include <jansson.h>
 #include <netinet/in.h>

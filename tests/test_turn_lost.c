@@ -1,4 +1,5 @@
-/* An allocation is gone, or its server is silent: does the TURN client notice, keep what stands and get another where it does not? */
+/* An allocation is gone, or its server is silent: does the TURN client notice, keep what stands and get another where it does
+ * not? */
 #include "turn_rig.h"
 
 /* Another port than that of the allocation before. */

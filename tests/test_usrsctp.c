@@ -196,7 +196,8 @@ START_TEST(test_many_streams_are_reset_by_usrsctp_with_few_requests) {
 }
 END_TEST
 
-/* It sends nothing afterwards: in this version it then takes our SACKs for old ones, as it compares them with its own cumulative TSN. */
+/* It sends nothing afterwards: in this version it then takes our SACKs for old ones, as it compares them with its own cumulative
+ * TSN. */
 START_TEST(test_usrsctp_resets_all_numbers_of_both_sides) {
 	for (uint64_t n = sim_first(0); n <= sim_last(5); n++) {
 		struct world w;

@@ -52,10 +52,10 @@ typedef struct sluice_channel_callbacks {
 	 * send accepted and that did not arrive, as far as is known: abandoned under the reliability limit, or not acknowledged
 	 * when the association ended. The channel is freed when this returns. */
 	void (*on_closed)(sluice_channel *ch, int error, uint64_t lost, void *user);
-	/* Where it is set, messages come by it and not by on_message, and in parts: m->first and m->last tell the first and the last one
-	 * (both: a whole message), m->offset where it belongs. Not more than a part of a message need be in memory, so the sender's
-	 * may be of any size; a part is released like a message and holds the window until then. A message that is cut off ends with
-	 * an empty last part whose m->error is not 0. See sluice_sctp_set_partial_delivery(). */
+	/* Where it is set, messages come by it and not by on_message, and in parts: m->first and m->last tell the first and the
+	 * last one (both: a whole message), m->offset where it belongs. Not more than a part of a message need be in memory, so
+	 * the sender's may be of any size; a part is released like a message and holds the window until then. A message that is
+	 * cut off ends with an empty last part whose m->error is not 0. See sluice_sctp_set_partial_delivery(). */
 	void (*on_message_part)(sluice_channel *ch, sluice_message *m, bool text, void *user);
 } sluice_channel_callbacks;
 
@@ -97,8 +97,8 @@ SLUICE_API void sluice_channels_free(sluice_channels *set);
 
 /* The DTLS role became known: channels that wait for an id get one. */
 SLUICE_API void sluice_channels_set_role(sluice_channels *set, enum sluice_role role);
-/* The peer's limit became known or changed (0: 65536). A channel of ours that waits for the association and whose OPEN is larger closes
- * with SLUICE_TOO_LARGE. What send accepted already goes out as it is. */
+/* The peer's limit became known or changed (0: 65536). A channel of ours that waits for the association and whose OPEN is larger
+ * closes with SLUICE_TOO_LARGE. What send accepted already goes out as it is. */
 SLUICE_API void sluice_channels_set_max_message_size(sluice_channels *set, uint64_t size);
 
 /* Empties the association's events and runs the callbacks that follow from them. Call after input() and advance(). Returns
@@ -139,21 +139,21 @@ SLUICE_API int sluice_channel_sendv(sluice_channel *ch, bool text, const struct 
  * would block; below 0 only when the first one failed. */
 SLUICE_API int sluice_channel_send_batch(sluice_channel *ch, bool text, const struct iovec *messages, size_t count);
 
-/* One message piece by piece, of a length that is not known yet and that may exceed memory; see sluice_sctp_send_begin() for what the
- * calls return and what the peer has to be capable of (sluice is, browsers are not: SLUICE_UNSUPPORTED; its app should take parts, by
- * on_message_part). A part that would make the message larger than the peer takes is refused with SLUICE_TOO_LARGE, and the message
- * is to be ended without it or cancelled. Until its end, other sends on the channel are refused with SLUICE_WRONG_STATE; other
- * channels are not held up. A close gives an open message up. */
+/* One message piece by piece, of a length that is not known yet and that may exceed memory; see sluice_sctp_send_begin() for what
+ * the calls return and what the peer has to be capable of (sluice is, browsers are not: SLUICE_UNSUPPORTED; its app should take
+ * parts, by on_message_part). A part that would make the message larger than the peer takes is refused with SLUICE_TOO_LARGE, and
+ * the message is to be ended without it or cancelled. Until its end, other sends on the channel are refused with
+ * SLUICE_WRONG_STATE; other channels are not held up. A close gives an open message up. */
 SLUICE_API int sluice_channel_send_begin(sluice_channel *ch, bool text);
 SLUICE_API int sluice_channel_send_part(sluice_channel *ch, const void *data, size_t len);
 SLUICE_API int sluice_channel_send_end(sluice_channel *ch);
 SLUICE_API int sluice_channel_send_cancel(sluice_channel *ch);
 
-/* Stops on_message: what comes is kept and fills the window, so that the sender waits; resume delivers it in order from
- * the next dispatch on. When the peer closes a paused channel, on_closed waits for resume (or close), behind what was
- * kept. The end of the association waits for nobody: what was kept is delivered, then on_closed comes. Closing the peer
- * (sluice_peer_close, sluice_sctp_shutdown) ends every pause and none begins: what the other side has accepted still comes, and an
- * app that does not want it drops it, or aborts. */
+/* Stops on_message: what comes is kept and fills the window, so that the sender waits; resume delivers it in order from the next
+ * dispatch on. When the peer closes a paused channel, on_closed waits for resume (or close), behind what was kept. The end of the
+ * association waits for nobody: what was kept is delivered, then on_closed comes. Closing the peer (sluice_peer_close,
+ * sluice_sctp_shutdown) ends every pause and none begins: what the other side has accepted still comes, and an app that does not
+ * want it drops it, or aborts. */
 SLUICE_API void sluice_channel_pause(sluice_channel *ch);
 SLUICE_API void sluice_channel_resume(sluice_channel *ch);
 
@@ -162,16 +162,17 @@ SLUICE_API uint64_t sluice_channel_buffered_amount(const sluice_channel *ch);
 SLUICE_API void sluice_channel_set_buffered_low(sluice_channel *ch, uint64_t threshold);
 SLUICE_API void sluice_channel_set_high_water(sluice_channel *ch, uint64_t bytes); /* 0: the association's */
 
-/* The channel's share when several have something to send: with twice the priority it gets twice the bytes (or goes first, where the
- * association's scheduler is SLUICE_SCHEDULER_PRIORITY). 0: SLUICE_PRIORITY_NORMAL. Ours only: the peer is told of a priority by the
- * OPEN and never again. Returns 0 or SLUICE_NO_MEMORY. RFC 8831, 6.4. */
+/* The channel's share when several have something to send: with twice the priority it gets twice the bytes (or goes first, where
+ * the association's scheduler is SLUICE_SCHEDULER_PRIORITY). 0: SLUICE_PRIORITY_NORMAL. Ours only: the peer is told of a priority
+ * by the OPEN and never again. Returns 0 or SLUICE_NO_MEMORY. RFC 8831, 6.4. */
 SLUICE_API int sluice_channel_set_priority(sluice_channel *ch, uint16_t priority);
 
-/* Replaces callbacks and user pointer from the next callback on; in on_channel this is how the app takes a channel of the peer's. */
+/* Replaces callbacks and user pointer from the next callback on; in on_channel this is how the app takes a channel of the
+ * peer's. */
 SLUICE_API void sluice_channel_set_callbacks(sluice_channel *ch, const sluice_channel_callbacks *callbacks, void *user);
-/* What it was given or made with, by us or by the peer's OPEN. Texts live as long as the channel and have a NUL
- * behind them; they may hold a NUL, so len (may be NULL) tells their length. They are UTF-8 by contract, but a peer's are the bytes of its
- * OPEN as they came: check them before you print them. value (may be NULL) is the count or the ms of the reliability. */
+/* What it was given or made with, by us or by the peer's OPEN. Texts live as long as the channel and have a NUL behind them; they
+ * may hold a NUL, so len (may be NULL) tells their length. They are UTF-8 by contract, but a peer's are the bytes of its OPEN as
+ * they came: check them before you print them. value (may be NULL) is the count or the ms of the reliability. */
 SLUICE_API void *sluice_channel_user(const sluice_channel *ch);
 SLUICE_API sluice_channels *sluice_channel_set_of(const sluice_channel *ch);
 SLUICE_API const char *sluice_channel_label(const sluice_channel *ch, size_t *len);
@@ -181,7 +182,8 @@ SLUICE_API bool sluice_channel_is_negotiated(const sluice_channel *ch);
 SLUICE_API enum sluice_reliability sluice_channel_reliability(const sluice_channel *ch, uint32_t *value);
 SLUICE_API uint16_t sluice_channel_priority(const sluice_channel *ch);
 
-/* How it stands. The largest message is what the peer takes; UINT64_MAX: no limit, or it is not known yet. Counters: see stats.h. */
+/* How it stands. The largest message is what the peer takes; UINT64_MAX: no limit, or it is not known yet. Counters: see
+ * stats.h. */
 SLUICE_API enum sluice_channel_state sluice_channel_state(const sluice_channel *ch);
 SLUICE_API int32_t sluice_channel_id(const sluice_channel *ch); /* -1 while unassigned */
 SLUICE_API uint64_t sluice_channel_max_message_size(const sluice_channel *ch);

@@ -48,8 +48,9 @@ typedef struct sluice_env_config {
 
 	size_t slab_size;  /* bytes of one receive slab; 0: 65536, one GRO read */
 	size_t slab_limit; /* slabs that retained messages may hold at once; beyond it payload is copied. 0: 64 */
-	/* Receive windows grow with what their paths need (sctp.h, receive_window_max). All associations of the environment together may
-	 * promise this many bytes beyond their initial windows; what peers make of a promise may take twice of it in memory. 0: 256 MiB */
+	/* Receive windows grow with what their paths need (sctp.h, receive_window_max). All associations of the environment
+	 * together may promise this many bytes beyond their initial windows; what peers make of a promise may take twice of it in
+	 * memory. 0: 256 MiB */
 	uint64_t window_budget;
 	size_t cache_limit; /* bytes of free blocks kept for reuse; 0: 4 MiB, so that a full high-water mark fits */
 } sluice_env_config;
@@ -137,7 +138,8 @@ typedef struct sluice_message {
 	uint64_t offset;         /* of the part in its message; 0 */
 } sluice_message;
 
-/* One reference more, one less; the last one frees it. A callback's message needs a retain to be kept, one from poll() a release. */
+/* One reference more, one less; the last one frees it. A callback's message needs a retain to be kept, one from poll() a
+ * release. */
 SLUICE_API void sluice_message_retain(sluice_message *m);
 SLUICE_API void sluice_message_release(sluice_message *m);
 

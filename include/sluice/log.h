@@ -13,9 +13,8 @@ enum sluice_log_level {
 	SLUICE_LOG_DEBUG = 3, /* handshakes and timers; never per packet */
 };
 
-/* `line` is valid UTF-8 without control and format characters (so without a newline), whatever a peer wrote that stands in it, and is
- * there during the call only. Called on the thread that called into the library. The hook
- * must not call the library. */
+/* `line` is valid UTF-8 without control and format characters (so without a newline), whatever a peer wrote that stands in it,
+ * and is there during the call only. Called on the thread that called into the library. The hook must not call the library. */
 typedef void (*sluice_log_fn)(void *ctx, enum sluice_log_level level, const char *line);
 
 #ifdef __cplusplus

@@ -59,33 +59,33 @@ typedef struct sluice_gather_config {
 	bool (*filter)(const char *interface, const struct sockaddr *addr, void *user);
 	void *user;
 	sluice_socket_config socket; /* buffers and switches; its local address is not used */
-	/* For turns: servers. A PEM file of the authorities to trust; NULL: the system's (OpenSSL's, which SSL_CERT_FILE in the environment
-	 * replaces). Copied, and read again for each connection. */
+	/* For turns: servers. A PEM file of the authorities to trust; NULL: the system's (OpenSSL's, which SSL_CERT_FILE in the
+	 * environment replaces). Copied, and read again for each connection. */
 	const char *tls_ca_file;
 	bool tls_no_verify; /* take any certificate: whoever is in between can play the server then. For tests */
 } sluice_gather_config;
 
-/* Drives a peer of the offer/answer kind: opens a UDP socket on each address (RFC 8445, 5.1.1.1), resolves names, connects streams to TURN
- * servers, follows changes of the interfaces: a socket stays as long as the machine has its address, and an address that comes back has the
- * port that it had. config may be NULL. Returns 0, SLUICE_IO when no address at all could be bound or
- * tls_ca_file cannot be read (errno tells why), SLUICE_EXISTS, SLUICE_INVALID for a direct peer, SLUICE_NO_MEMORY. */
+/* Drives a peer of the offer/answer kind: opens a UDP socket on each address (RFC 8445, 5.1.1.1), resolves names, connects
+ * streams to TURN servers, follows changes of the interfaces: a socket stays as long as the machine has its address, and an
+ * address that comes back has the port that it had. config may be NULL. Returns 0, SLUICE_IO when no address at all could be
+ * bound or tls_ca_file cannot be read (errno tells why), SLUICE_EXISTS, SLUICE_INVALID for a direct peer, SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_loop_gather(sluice_loop *loop, sluice_peer *peer, const sluice_gather_config *config);
 
 /* ---- one UDP port for many peers ------------------------------------------------------------------------------------ */
 
-/* An endpoint shares one socket (or one an address family) among any number of peers: a first STUN request is told by its
- * ufrag, everything after it by its source address. So of peers on one endpoint each needs a remote address of its own; when a client
+/* An endpoint shares one socket (or one an address family) among any number of peers: a first STUN request is told by its ufrag,
+ * everything after it by its source address. So of peers on one endpoint each needs a remote address of its own; when a client
  * comes again from the address of its last connection, the new peer gets it as soon as it has answered a check of ours. */
 typedef struct sluice_endpoint sluice_endpoint;
 
 typedef struct sluice_endpoint_config {
 	size_t size;
-	/* local: the address and port to share, told as host candidate. An any-address stands for each address of the machine, as they
-	 * come and go, with one port on all of them; IPv6's (and NULL) for both families. */
+	/* local: the address and port to share, told as host candidate. An any-address stands for each address of the machine, as
+	 * they come and go, with one port on all of them; IPv6's (and NULL) for both families. */
 	sluice_socket_config socket;
 	bool loopback; /* with an any address: loopback too */
-	/* A STUN request names a ufrag that no peer has: the hook may make one (sluice_endpoint_add with config.ufrag set) and return
-	 * true, then the request is its. Bounded by the app: it is called for strangers. `from` is where it came from. */
+	/* A STUN request names a ufrag that no peer has: the hook may make one (sluice_endpoint_add with config.ufrag set) and
+	 * return true, then the request is its. Bounded by the app: it is called for strangers. `from` is where it came from. */
 	bool (*on_unknown_ufrag)(sluice_endpoint *e, const char *ufrag, const char *remote_ufrag, const struct sockaddr *from,
 	                         void *user);
 	void *user;
@@ -93,14 +93,14 @@ typedef struct sluice_endpoint_config {
 	bool tls_no_verify;
 } sluice_endpoint_config;
 
-/* Binds the socket; several endpoints may be on a loop. Returns 0, SLUICE_IO (errno tells why; tls_ca_file may be it too), SLUICE_NO_MEMORY,
- * SLUICE_INVALID. */
+/* Binds the socket; several endpoints may be on a loop. Returns 0, SLUICE_IO (errno tells why; tls_ca_file may be it too),
+ * SLUICE_NO_MEMORY, SLUICE_INVALID. */
 SLUICE_API int sluice_endpoint_new(sluice_loop *loop, const sluice_endpoint_config *config, sluice_endpoint **out);
 /* Its peers stay, without a socket; free them. Not from inside on_unknown_ufrag. */
 SLUICE_API void sluice_endpoint_free(sluice_endpoint *e);
-/* Drives the peer over the endpoint from now on. Freeing the peer takes it off. It reaches STUN servers through the shared socket, but TURN
- * servers only over TCP or TLS: one address has but one allocation there (RFC 8656, 2.2). SLUICE_EXISTS (it has a driver, or its ufrag is taken),
- * SLUICE_INVALID for a direct peer, SLUICE_NO_MEMORY. */
+/* Drives the peer over the endpoint from now on. Freeing the peer takes it off. It reaches STUN servers through the shared
+ * socket, but TURN servers only over TCP or TLS: one address has but one allocation there (RFC 8656, 2.2). SLUICE_EXISTS (it has
+ * a driver, or its ufrag is taken), SLUICE_INVALID for a direct peer, SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_endpoint_add(sluice_endpoint *e, sluice_peer *peer);
 /* The address that it shares, with the port that it got; an any-address stays one. Returns 0. */
 SLUICE_API int sluice_endpoint_address(const sluice_endpoint *e, struct sockaddr_storage *addr, socklen_t *len);
@@ -113,9 +113,9 @@ SLUICE_API void sluice_endpoint_stats_get(const sluice_endpoint *e, sluice_endpo
 
 /* ---- other threads ---------------------------------------------------------------------------------------------------- */
 
-/* Runs fn(ctx) on the loop's thread, soon, in the order of the calls. The one function of this library that any thread may call, at any
- * time between sluice_loop_new and sluice_loop_free; it takes no lock that the loop holds while callbacks run, so it never waits
- * for one. Returns 0 or SLUICE_NO_MEMORY. What is still queued when the loop is freed is run by sluice_loop_free. */
+/* Runs fn(ctx) on the loop's thread, soon, in the order of the calls. The one function of this library that any thread may call,
+ * at any time between sluice_loop_new and sluice_loop_free; it takes no lock that the loop holds while callbacks run, so it never
+ * waits for one. Returns 0 or SLUICE_NO_MEMORY. What is still queued when the loop is freed is run by sluice_loop_free. */
 SLUICE_API int sluice_loop_post(sluice_loop *loop, void (*fn)(void *ctx), void *ctx);
 
 /* The address that the peer's socket is bound to. Returns 0, SLUICE_NOT_FOUND when the peer is not on this loop, SLUICE_IO. */

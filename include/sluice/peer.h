@@ -37,16 +37,17 @@ typedef struct sluice_fingerprint {
 /* A fresh self-signed ECDSA P-256 certificate, valid from a day ago for 30 days. It is reference-counted (any thread
  * may retain and release it) and may serve many peers. Returns 0, SLUICE_CRYPTO, SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_certificate_generate(sluice_certificate **out);
-/* From PEM text: certificate and private key, each may stand in either string. The key is ECDSA on P-256, P-384 or P-521, or RSA of 2048
- * bits or more. Returns 0, or
+/* From PEM text: certificate and private key, each may stand in either string. The key is ECDSA on P-256, P-384 or P-521, or RSA
+ * of 2048 bits or more. Returns 0, or
  *   SLUICE_MALFORMED    there is no certificate or no key, the key is encrypted, or the two do not belong together
  *   SLUICE_UNSUPPORTED  another kind of key (secp256k1, Ed25519, a shorter RSA key), or a key usage without digitalSignature: nobody
  *                       would connect
  *   SLUICE_INVALID      the certificate has expired
  *   SLUICE_CRYPTO, SLUICE_NO_MEMORY */
 SLUICE_API int sluice_certificate_from_pem(const char *cert_pem, const char *key_pem, sluice_certificate **out);
-/* The reverse: certificate and key as PEM text with a NUL, to be kept by the app and read again with from_pem. Either may be NULL. Returns
- * 0, SLUICE_NO_SPACE (4096 bytes hold either of an ECDSA key), SLUICE_CRYPTO. The library keeps no copy of the text; wipe yours. */
+/* The reverse: certificate and key as PEM text with a NUL, to be kept by the app and read again with from_pem. Either may be
+ * NULL. Returns 0, SLUICE_NO_SPACE (4096 bytes hold either of an ECDSA key), SLUICE_CRYPTO. The library keeps no copy of the
+ * text; wipe yours. */
 SLUICE_API int sluice_certificate_to_pem(const sluice_certificate *c, char *cert_pem, size_t cert_size, char *key_pem,
                                          size_t key_size);
 /* One reference more, one less; the last one frees it. */
@@ -70,11 +71,12 @@ enum sluice_peer_state {
 	SLUICE_PEER_CONNECTING, /* ICE checks, DTLS or SCTP handshake under way */
 	SLUICE_PEER_CONNECTED,  /* channels can carry data */
 	SLUICE_PEER_CLOSING,
-	/* Closed by either side: in order, by sluice_peer_abort, or by the other side's close_notify or ABORT on its app's behalf (cause 12), as
-	 * when a browser closes its connection. Of each channel on_closed tells whether anything was cut off */
+	/* Closed by either side: in order, by sluice_peer_abort, or by the other side's close_notify or ABORT on its app's behalf
+	 * (cause 12), as when a browser closes its connection. Of each channel on_closed tells whether anything was cut off */
 	SLUICE_PEER_CLOSED,
-	/* sluice_peer_error tells why. It is over, unless ICE alone has failed (TIMED_OUT while sluice_peer_ice_state is FAILED): such a peer and
-	 * its channels stay as they are, without a path, until an ICE restart brings one, or the app closes or frees it */
+	/* sluice_peer_error tells why. It is over, unless ICE alone has failed (TIMED_OUT while sluice_peer_ice_state is FAILED):
+	 * such a peer and its channels stay as they are, without a path, until an ICE restart brings one, or the app closes or
+	 * frees it */
 	SLUICE_PEER_FAILED,
 	SLUICE_PEER_DISCONNECTED, /* by descriptions: the path is silent; CONNECTED comes again, or FAILED */
 };
@@ -128,8 +130,8 @@ typedef struct sluice_ice_config {
 	const sluice_ice_server *servers;
 	size_t server_count; /* at most 16 */
 	bool relay_only;     /* W3C's iceTransportPolicy "relay" */
-	/* Look host names in the other side's candidates up by DNS. Without it they are ignored: browsers send addresses and .local names (mDNS)
-	 * alone, and any other name makes this machine ask whom a stranger chooses. */
+	/* Look host names in the other side's candidates up by DNS. Without it they are ignored: browsers send addresses and
+	 * .local names (mDNS) alone, and any other name makes this machine ask whom a stranger chooses. */
 	bool resolve_hosts;
 	bool lite;                   /* ICE-lite (RFC 8445, 2.5): for a server with a public address */
 	uint64_t pacing;             /* Ta, ns; 50 ms (RFC 8445, 14.2); the first checks go in a burst */
@@ -155,26 +157,28 @@ typedef struct sluice_peer_config {
 	sluice_path path;
 	uint32_t mtu; /* largest UDP payload in bytes before the path is known, 400..16384; 1200. See sctp.mtu_max */
 	uint64_t dtls_first_timeout; /* ns before the first flight is repeated; doubles, at most 3 s each; 50 ms */
-	/* ns in which the other side says nothing of the handshake, until the peer has FAILED with TIMED_OUT; 30 s; SLUICE_NEVER: it waits
-	 * for ever. It counts from the start, for the server with path.remote_len 0 from the first datagram that looks like DTLS. By offer
-	 * and answer it means nothing: the handshake goes on while ICE has a live path (ice.failed_after, ice.check_timeout). */
+	/* ns in which the other side says nothing of the handshake, until the peer has FAILED with TIMED_OUT; 30 s; SLUICE_NEVER:
+	 * it waits for ever. It counts from the start, for the server with path.remote_len 0 from the first datagram that looks
+	 * like DTLS. By offer and answer it means nothing: the handshake goes on while ICE has a live path (ice.failed_after,
+	 * ice.check_timeout). */
 	uint64_t dtls_timeout;
 	const char *dtls_ciphers; /* OpenSSL's list; NULL: AES-GCM before ChaCha20-Poly1305 */
 	bool dtls_resume; /* resume DTLS sessions with peers whose certificate this one met before: one round trip less for them. Needs
 	                   * the same certificate object and the switch on both sides; else it is a full handshake */
 
-	/* Its mtu is set by the peer; its checksum is SLUICE_CHECKSUM_DTLS from config_init on. Its mtu_max: packets of SCTP may grow to
-	 * that where the path carries it, whoever drives the peer; 0: to what a record of DTLS holds when sluice_peer_discover_mtu was
-	 * called (as sluice_loop does) and the peer goes without ICE, else they do not; 1: they do not. By offer and answer its
-	 * init_max_retransmits and association_max_retransmits 0 mean no limit: INIT and data are repeated while ICE has a live path, and
-	 * wait while it has none. Once the peer closes, ten repetitions without an answer end it. */
+	/* Its mtu is set by the peer; its checksum is SLUICE_CHECKSUM_DTLS from config_init on. Its mtu_max: packets of SCTP may
+	 * grow to that where the path carries it, whoever drives the peer; 0: to what a record of DTLS holds when
+	 * sluice_peer_discover_mtu was called (as sluice_loop does) and the peer goes without ICE, else they do not; 1: they do
+	 * not. By offer and answer its init_max_retransmits and association_max_retransmits 0 mean no limit: INIT and data are
+	 * repeated while ICE has a live path, and wait while it has none. Once the peer closes, ten repetitions without an answer
+	 * end it. */
 	sluice_sctp_config sctp;
 	uint64_t remote_max_message_size; /* as in sluice_channels_config; by offer and answer the description replaces it */
 	uint32_t max_channels;
 
-	/* Each state at most once, in order; by offer and answer DISCONNECTED and, when ICE fails, FAILED may come in between, and CONNECTING
-	 * and CONNECTED again behind them. CLOSED, and FAILED when the peer is over, come when the last packet has been output, behind every
-	 * channel's on_closed. The peer may be freed in any of them. */
+	/* Each state at most once, in order; by offer and answer DISCONNECTED and, when ICE fails, FAILED may come in between,
+	 * and CONNECTING and CONNECTED again behind them. CLOSED, and FAILED when the peer is over, come when the last packet has
+	 * been output, behind every channel's on_closed. The peer may be freed in any of them. */
 	void (*on_state)(sluice_peer *p, enum sluice_peer_state state, void *user);
 	void (*on_channel)(sluice_peer *p, sluice_channel *ch, void *user);
 	void *user;
@@ -212,8 +216,8 @@ SLUICE_API void sluice_peer_free(sluice_peer *p);
  * before or the peer was closed. */
 SLUICE_API int sluice_peer_start(sluice_peer *p);
 
-/* Ends in order: delivers what was accepted on both sides, shuts the association down, then sends close_notify. Pauses of channels end
- * by it. on_state says CLOSED. */
+/* Ends in order: delivers what was accepted on both sides, shuts the association down, then sends close_notify. Pauses of
+ * channels end by it. on_state says CLOSED. */
 SLUICE_API void sluice_peer_close(sluice_peer *p);
 /* Ends at once: ABORT and close_notify are sent by the next output(). */
 SLUICE_API void sluice_peer_abort(sluice_peer *p, const char *reason);
@@ -228,52 +232,52 @@ SLUICE_API int sluice_peer_set_remote_fingerprint(sluice_peer *p, const sluice_f
 /* Descriptions are text with CR LF, NUL-terminated. The returned ones are malloc-free: they are written into the caller's space;
  * SLUICE_SDP_MAX bytes hold any that this library makes. Each returns its length. */
 #define SLUICE_SDP_MAX 32768
-/* The longest description of the other side that is taken, in bytes: a browser's offer with video in many codecs and simulcast is some
- * 10 KB a section. */
+/* The longest description of the other side that is taken, in bytes: a browser's offer with video in many codecs and simulcast is
+ * some 10 KB a section. */
 #define SLUICE_REMOTE_SDP_MAX 262144
 
-/* An offer of one data section, with the candidates known so far. Changes nothing, but that behind a restart_ice it is here that the
- * new credentials are made. SLUICE_CLOSED, SLUICE_NO_SPACE, SLUICE_WRONG_STATE
- * (for a direct peer, or in have-remote-offer). */
+/* An offer of one data section, with the candidates known so far. Changes nothing, but that behind a restart_ice it is here that
+ * the new credentials are made. SLUICE_CLOSED, SLUICE_NO_SPACE, SLUICE_WRONG_STATE (for a direct peer, or in
+ * have-remote-offer). */
 SLUICE_API int sluice_peer_create_offer(sluice_peer *p, char *sdp, size_t size);
 /* The answer to the remote offer; SLUICE_WRONG_STATE elsewhere than in have-remote-offer. */
 SLUICE_API int sluice_peer_create_answer(sluice_peer *p, char *sdp, size_t size);
-/* Makes the last created description (sdp NULL: creates the fitting one, as W3C's implicit form) ours: gathering begins, an answer
- * begins the checks. type 0 with sdp NULL: an offer in stable, an answer in have-remote-offer. ROLLBACK returns to stable. A text
- * that differs from what was created is refused: SLUICE_INVALID. SLUICE_WRONG_STATE, SLUICE_CLOSED, SLUICE_NO_MEMORY. */
+/* Makes the last created description (sdp NULL: creates the fitting one, as W3C's implicit form) ours: gathering begins, an
+ * answer begins the checks. type 0 with sdp NULL: an offer in stable, an answer in have-remote-offer. ROLLBACK returns to stable.
+ * A text that differs from what was created is refused: SLUICE_INVALID. SLUICE_WRONG_STATE, SLUICE_CLOSED, SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_peer_set_local_description(sluice_peer *p, enum sluice_sdp_type type, const char *sdp);
-/* Takes the other side's description. In have-local-offer an offer rolls our own back first (W3C's perfect negotiation: the impolite
- * side does not call this; the polite side does). Returns 0, or
+/* Takes the other side's description. In have-local-offer an offer rolls our own back first (W3C's perfect negotiation: the
+ * impolite side does not call this; the polite side does). Returns 0, or
  *   SLUICE_MALFORMED    it is no description, or lacks what a connection needs
  *   SLUICE_LIMIT        it is longer than SLUICE_REMOTE_SDP_MAX, has more than 128 sections (m= lines), or an offer's sections have names so
  *                       long that no answer could repeat them
  *   SLUICE_UNSUPPORTED  a changed DTLS or SCTP identity, or no fingerprint with a hash that this library knows
  *   SLUICE_WRONG_STATE, SLUICE_CLOSED, SLUICE_NO_MEMORY
- * Behind the first three sluice_peer_description_error gives line and reason, and nothing has changed. It is read leniently: a BOM, empty
- * lines, blanks around values, a missing t= line, and '-', '_', '=' and '#' in credentials are no fault, and a candidate line that cannot be
- * read is skipped and counted in sluice_peer_stats. */
+ * Behind the first three sluice_peer_description_error gives line and reason, and nothing has changed. It is read leniently: a
+ * BOM, empty lines, blanks around values, a missing t= line, and '-', '_', '=' and '#' in credentials are no fault, and a
+ * candidate line that cannot be read is skipped and counted in sluice_peer_stats. */
 SLUICE_API int sluice_peer_set_remote_description(sluice_peer *p, enum sluice_sdp_type type, const char *sdp, size_t len);
-/* The descriptions in force, or pending ones when there are; with the candidates gathered so far (local) or added since (remote: as it
- * came). Returns the length, 0 when there is none, SLUICE_NO_SPACE. type may be NULL. */
+/* The descriptions in force, or pending ones when there are; with the candidates gathered so far (local) or added since (remote:
+ * as it came). Returns the length, 0 when there is none, SLUICE_NO_SPACE. type may be NULL. */
 SLUICE_API int sluice_peer_local_description(const sluice_peer *p, enum sluice_sdp_type *type, char *sdp, size_t size);
 SLUICE_API int sluice_peer_remote_description(const sluice_peer *p, enum sluice_sdp_type *type, char *sdp, size_t size);
-/* What is wrong with the description that the last call of sluice_peer_set_remote_description, or of set_local_description with an answer,
- * refused: the line, counted from 1, or 0 for the whole, and a text (may be NULL), which is never NULL and lives as long as the program.
- * 0 and "" when that call found no fault in a description. */
+/* What is wrong with the description that the last call of sluice_peer_set_remote_description, or of set_local_description with
+ * an answer, refused: the line, counted from 1, or 0 for the whole, and a text (may be NULL), which is never NULL and lives as
+ * long as the program. 0 and "" when that call found no fault in a description. */
 SLUICE_API unsigned sluice_peer_description_error(const sluice_peer *p, const char **text);
 
 /* A candidate of the other side, "candidate:..." (with or without "a="); "" or NULL: there are no more. One whose "ufrag" names
- * another generation than the remote description's is ignored, and so is a host name that is not .local unless ice.resolve_hosts is set. Of
- * one description 32 names are looked up.
+ * another generation than the remote description's is ignored, and so is a host name that is not .local unless ice.resolve_hosts
+ * is set. Of one description 32 names are looked up.
  *
- * A description may name addresses of somebody who has no part in it. What is sent to addresses that never answer is bounded, therefore: one
- * check for each of 256 pairs, one every ice.pacing behind the first five, and in all 64 repetitions at once and 4 a second (RFC 8445, 14 and
- * 19.5.1). A connection of up to ten pairs is not slowed down by that.
+ * A description may name addresses of somebody who has no part in it. What is sent to addresses that never answer is bounded,
+ * therefore: one check for each of 256 pairs, one every ice.pacing behind the first five, and in all 64 repetitions at once and 4
+ * a second (RFC 8445, 14 and 19.5.1). A connection of up to ten pairs is not slowed down by that.
  *
- * 200 are remembered, 100 before our answer is set. Any number may come: where there are too many, those that make no pair go first (a
- * family that this machine has not, a .local name that is not resolved), then those whose checks failed, then those of the lowest
- * priority among those not checked yet. One that works stays. Returns 0, also for well-formed ones that are of no use (another
- * transport), or
+ * 200 are remembered, 100 before our answer is set. Any number may come: where there are too many, those that make no pair go
+ * first (a family that this machine has not, a .local name that is not resolved), then those whose checks failed, then those of
+ * the lowest priority among those not checked yet. One that works stays. Returns 0, also for well-formed ones that are of no use
+ * (another transport), or
  *   SLUICE_MALFORMED    the text is no candidate
  *   SLUICE_WRONG_STATE  no remote description is set
  *   SLUICE_LIMIT        those that are there are worth more; nothing has changed
@@ -281,9 +285,9 @@ SLUICE_API unsigned sluice_peer_description_error(const sluice_peer *p, const ch
 SLUICE_API int sluice_peer_add_remote_candidate(sluice_peer *p, const char *candidate);
 
 /* The next offer has new ICE credentials and new candidates; the connection goes on over the old path until a new one works.
- * on_negotiation_needed follows. As W3C has it: at any time, while the peer is DISCONNECTED without waiting for more, and when ICE has FAILED;
- * either side may begin, and messages that were accepted meanwhile go out when the path is there. SLUICE_CLOSED when the peer is over,
- * SLUICE_WRONG_STATE for a direct one. RFC 8445, 9. */
+ * on_negotiation_needed follows. As W3C has it: at any time, while the peer is DISCONNECTED without waiting for more, and when
+ * ICE has FAILED; either side may begin, and messages that were accepted meanwhile go out when the path is there. SLUICE_CLOSED
+ * when the peer is over, SLUICE_WRONG_STATE for a direct one. RFC 8445, 9. */
 SLUICE_API int sluice_peer_restart_ice(sluice_peer *p);
 
 /* The states that were told last, or will be by the next dispatch(). */
@@ -297,15 +301,15 @@ SLUICE_API bool sluice_peer_can_trickle(const sluice_peer *p);
 
 enum sluice_transport { SLUICE_UDP = 0, SLUICE_TCP_ACTIVE, SLUICE_TCP_PASSIVE };
 
-/* A socket that the driver opened for the peer: a host candidate. `socket` is a number of the driver's below 2^31 that comes back in paths.
- * preference 0..65535 orders them. mdns_name: the name told instead of the address, or NULL. Returns 0, SLUICE_EXISTS, SLUICE_LIMIT,
- * SLUICE_WRONG_STATE for a direct peer, SLUICE_NO_MEMORY. */
+/* A socket that the driver opened for the peer: a host candidate. `socket` is a number of the driver's below 2^31 that comes back
+ * in paths. preference 0..65535 orders them. mdns_name: the name told instead of the address, or NULL. Returns 0, SLUICE_EXISTS,
+ * SLUICE_LIMIT, SLUICE_WRONG_STATE for a direct peer, SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_peer_add_local_address(sluice_peer *p, enum sluice_transport transport, uint32_t socket,
                                              const struct sockaddr *addr, socklen_t len, uint16_t preference,
                                              const char *mdns_name);
-/* The interface of a socket has no carrier for now, or does not run (running false), or runs again. What was known of the address stays
- * known, on both sides: other pairs are used meanwhile where there are any, and when it runs again its pairs are checked at once. New
- * sockets run. */
+/* The interface of a socket has no carrier for now, or does not run (running false), or runs again. What was known of the address
+ * stays known, on both sides: other pairs are used meanwhile where there are any, and when it runs again its pairs are checked at
+ * once. New sockets run. */
 SLUICE_API void sluice_peer_set_local_address_running(sluice_peer *p, uint32_t socket, bool running);
 /* A socket is gone (its address is). Where the address may come back, bind the same port again: the other side knows it. */
 SLUICE_API void sluice_peer_remove_local_address(sluice_peer *p, uint32_t socket);
@@ -348,9 +352,9 @@ SLUICE_API void sluice_peer_advance(sluice_peer *p, uint64_t now);
  * or SLUICE_NO_SPACE when the space does not hold one datagram of the mtu. headroom and tailroom have to be 0. */
 SLUICE_API int sluice_peer_output(sluice_peer *p, sluice_batch *batch, uint64_t now);
 SLUICE_API uint64_t sluice_peer_deadline(const sluice_peer *p);
-/* For drivers whose sockets let no datagram be fragmented, whatever the system believes of the path (Linux: IP_PMTUDISC_PROBE): the
- * path's MTU is searched for (RFC 8899), unless sctp.mtu_max says otherwise. Datagrams of up to 16,376 bytes may come out then, if
- * output() is given the space, and have to be read. */
+/* For drivers whose sockets let no datagram be fragmented, whatever the system believes of the path (Linux: IP_PMTUDISC_PROBE):
+ * the path's MTU is searched for (RFC 8899), unless sctp.mtu_max says otherwise. Datagrams of up to 16,376 bytes may come out
+ * then, if output() is given the space, and have to be read. */
 SLUICE_API void sluice_peer_discover_mtu(sluice_peer *p);
 /* An ICMP message, or (`sure`) the own machine, says that IP packets to `path` may have `mtu` bytes and no more. See
  * sluice_sctp_mtu_hint: it is not simply believed. */
@@ -370,9 +374,9 @@ SLUICE_API sluice_peer *sluice_channel_peer(const sluice_channel *ch); /* NULL w
 
 /* Where it stands; on_state may not have told it yet. */
 SLUICE_API enum sluice_peer_state sluice_peer_state(const sluice_peer *p);
-/* Why it FAILED; 0 while it lives and when it was closed. What text (may be NULL) then points to is never NULL and lives as long as the
- * peer: one line of UTF-8 without control and format characters, whatever the peer gave as its reason. Of a CLOSED one it says who closed it
- * and why, as far as that was said ("closed by the peer: Close called"), or is empty. */
+/* Why it FAILED; 0 while it lives and when it was closed. What text (may be NULL) then points to is never NULL and lives as long
+ * as the peer: one line of UTF-8 without control and format characters, whatever the peer gave as its reason. Of a CLOSED one it
+ * says who closed it and why, as far as that was said ("closed by the peer: Close called"), or is empty. */
 SLUICE_API int sluice_peer_error(const sluice_peer *p, const char **text);
 /* config.user, which may be changed at any time. */
 SLUICE_API void *sluice_peer_user(const sluice_peer *p);
@@ -380,24 +384,24 @@ SLUICE_API void sluice_peer_set_user(sluice_peer *p, void *user);
 /* The fingerprint of its own certificate; see sluice_certificate_fingerprint. */
 SLUICE_API int sluice_peer_local_fingerprint(const sluice_peer *p, enum sluice_hash hash, sluice_fingerprint *out);
 SLUICE_API const char *sluice_peer_cipher(const sluice_peer *p); /* OpenSSL's name of the suite; "" before DTLS is up */
-/* What its association does, as lines of JSON and as its packets before DTLS; see trace.h and sluice_sctp_set_trace(). Returns 0 or
- * SLUICE_NO_MEMORY. */
+/* What its association does, as lines of JSON and as its packets before DTLS; see trace.h and sluice_sctp_set_trace(). Returns 0
+ * or SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_peer_set_trace(sluice_peer *p, sluice_trace_fn fn, void *ctx);
 SLUICE_API int sluice_peer_set_packet_tap(sluice_peer *p, sluice_packet_fn fn, void *ctx);
 /* A copy of its counters; see stats.h. */
 SLUICE_API void sluice_peer_stats_get(const sluice_peer *p, sluice_peer_stats *stats);
 /* The same as one JSON object of W3C's RTCStatsReport: "transport", "candidate-pair", "local-candidate", "remote-candidate",
- * "certificate", "data-channel", "peer-connection" and our "sctp-association" entries by id; times in s, as there. Returns the length
- * that the whole has, without its NUL; when that is not below size, the text was cut there. It is valid JSON in UTF-8 whatever the peer's
- * labels hold: U+FFFD stands for what is not UTF-8, and a NUL is escaped as JSON wants it. */
+ * "certificate", "data-channel", "peer-connection" and our "sctp-association" entries by id; times in s, as there. Returns the
+ * length that the whole has, without its NUL; when that is not below size, the text was cut there. It is valid JSON in UTF-8
+ * whatever the peer's labels hold: U+FFFD stands for what is not UTF-8, and a NUL is escaped as JSON wants it. */
 SLUICE_API size_t sluice_peer_stats_json(const sluice_peer *p, char *json, size_t size);
 /* The certificate that the other side showed: its SHA-256 (or other) fingerprint, and its DER bytes. Returns 0 or the length;
  * SLUICE_WRONG_STATE before it came, SLUICE_NO_SPACE. */
 SLUICE_API int sluice_peer_remote_fingerprint(const sluice_peer *p, enum sluice_hash hash, sluice_fingerprint *out);
 SLUICE_API int sluice_peer_remote_certificate(const sluice_peer *p, void *der, size_t size);
-/* Keying material of the DTLS connection (RFC 5705), for protocols that need it: len bytes under the label,
- * without a context. Returns 0, SLUICE_WRONG_STATE before it is up and after its end, SLUICE_CRYPTO. The library keeps no copy of it;
- * wipe yours when you are done with it. */
+/* Keying material of the DTLS connection (RFC 5705), for protocols that need it: len bytes under the label, without a context.
+ * Returns 0, SLUICE_WRONG_STATE before it is up and after its end, SLUICE_CRYPTO. The library keeps no copy of it; wipe yours
+ * when you are done with it. */
 SLUICE_API int sluice_peer_export(sluice_peer *p, const char *label, void *out, size_t len);
 
 #ifdef __cplusplus

@@ -43,8 +43,8 @@ enum sluice_pacing {
 	SLUICE_PACING_OFF,
 };
 
-/* Which stream's data goes next; RFC 8260, 3. When both sides have I-DATA, a message that was begun holds no other stream up: streams
- * take turns by chunks, which share packets. Otherwise turns are whole messages. */
+/* Which stream's data goes next; RFC 8260, 3. When both sides have I-DATA, a message that was begun holds no other stream up:
+ * streams take turns by chunks, which share packets. Otherwise turns are whole messages. */
 enum sluice_scheduler {
 	SLUICE_SCHEDULER_DEFAULT = 0,        /* weighted fair */
 	SLUICE_SCHEDULER_FIRST_COME,         /* messages in the order of their sends */
@@ -55,7 +55,8 @@ enum sluice_scheduler {
 	SLUICE_SCHEDULER_WEIGHTED_FAIR, /* bytes in proportion to the streams' weights; what RFC 8831 wants of data channels */
 };
 
-/* When are received packets acknowledged? A single packet waits for sack_delay in any case, and what is out of order for nothing. */
+/* When are received packets acknowledged? A single packet waits for sack_delay in any case, and what is out of order for
+ * nothing. */
 enum sluice_sack_policy {
 	SLUICE_SACK_DEFAULT = 0,
 	SLUICE_SACK_EVERY_SECOND, /* RFC 9260, 6.2: every second packet, also within one input() */
@@ -76,22 +77,25 @@ typedef struct sluice_sctp_config {
 	uint16_t outbound_streams;        /* asked for; 65535 */
 	uint16_t inbound_streams;         /* at most; 65535 */
 	uint32_t mtu;                     /* largest SCTP packet in bytes, 296..65520; 1188 */
-	/* Bytes of payload that the peer may have under way or unread here (a_rwnd), 4096..; 2 MiB. At least 5/4 of max_message_size, else
-	 * it is raised to that. What all of it takes in memory is bounded too, by twice the window or 64 KiB; small messages, of which one
-	 * byte may take 208 bytes, fill it by that before. Unfinished messages that fill it for 30 s, so that neither side can go on, end the
-	 * association with SLUICE_LIMIT: a peer that mixes large messages (I-DATA) needs a window that holds them together. */
+	/* Bytes of payload that the peer may have under way or unread here (a_rwnd), 4096..; 2 MiB. At least 5/4 of
+	 * max_message_size, else it is raised to that. What all of it takes in memory is bounded too, by twice the window or 64
+	 * KiB; small messages, of which one byte may take 208 bytes, fill it by that before. Unfinished messages that fill it for
+	 * 30 s, so that neither side can go on, end the association with SLUICE_LIMIT: a peer that mixes large messages (I-DATA)
+	 * needs a window that holds them together. */
 	uint32_t receive_window;
 	uint32_t max_message_size; /* largest message taken from the peer; 262144. A larger one, or one in more than 65535
 	                            * fragments, ends the association */
 	uint64_t high_water;       /* bytes buffered per stream above which send says WOULD_BLOCK; 2 MiB */
 
-	/* ns; 500 ms, 300 ms, 3 s (RFC 9260 names 1 s, 1 s, 60 s). A peer whose window is closed is probed at intervals that double up to
-	 * rto_max; one that is silent is sent one packet at each T3, and with SLUICE_RECOVERY_RACK at most five between the first of them. */
+	/* ns; 500 ms, 300 ms, 3 s (RFC 9260 names 1 s, 1 s, 60 s). A peer whose window is closed is probed at intervals that
+	 * double up to rto_max; one that is silent is sent one packet at each T3, and with SLUICE_RECOVERY_RACK at most five
+	 * between the first of them. */
 	uint64_t rto_initial, rto_min, rto_max;
 	uint64_t cookie_lifetime;    /* ns; 60 s */
 	uint64_t heartbeat_interval; /* ns; 30 s; SLUICE_NEVER: none */
-	/* How long a shutdown may take from its SHUTDOWN or SHUTDOWN ACK on, in ns (RFC 9260, 9.2: T5-shutdown-guard). A peer that still sends
-	 * then is aborted, and what it had left is lost. 5 times rto_max, or 300 s if that is more; SLUICE_NEVER: no limit. */
+	/* How long a shutdown may take from its SHUTDOWN or SHUTDOWN ACK on, in ns (RFC 9260, 9.2: T5-shutdown-guard). A peer
+	 * that still sends then is aborted, and what it had left is lost. 5 times rto_max, or 300 s if that is more;
+	 * SLUICE_NEVER: no limit. */
 	uint64_t shutdown_guard;
 	uint64_t sack_delay; /* of the acknowledgement of a single packet, ns, at most 500 ms; a quarter of the round-trip time,
 	                      * 1..20 ms */
@@ -184,9 +188,9 @@ SLUICE_API void sluice_sctp_abort(sluice_sctp *a, const char *reason);
 /* `now` is a monotonic clock's, in ns. It may stand still, repeat and step back between calls, by however much: a time older than
  * what a verb of this association was given before counts as that. Deadlines are times of the same clock. */
 
-/* Takes SCTP packets. Bad ones are counted in the statistics and skipped. The SACKs that come of one call are one, or one for each two
- * packets as far as 32 hold (config.sack_policy). Returns 0,
- * or SLUICE_NO_MEMORY when a packet was dropped for want of memory (it counts as lost). */
+/* Takes SCTP packets. Bad ones are counted in the statistics and skipped. The SACKs that come of one call are one, or one for
+ * each two packets as far as 32 hold (config.sack_policy). Returns 0, or SLUICE_NO_MEMORY when a packet was dropped for want of
+ * memory (it counts as lost). */
 SLUICE_API int sluice_sctp_input(sluice_sctp *a, const sluice_datagram *datagrams, size_t count, uint64_t now);
 
 /* Runs the timers that are due. */
@@ -207,13 +211,14 @@ SLUICE_API void sluice_sctp_set_wake(sluice_sctp *a, void (*wake)(void *ctx), vo
 
 enum sluice_reliability {
 	SLUICE_RELIABLE = 0,
-	/* value: retransmissions before the message is abandoned; RFC 7496, 3.1. Behind an outage or a closed window each retransmission
-	 * timeout that a message waits, not sent yet, counts as a transmission: with 0 nothing older than one goes out. */
+	/* value: retransmissions before the message is abandoned; RFC 7496, 3.1. Behind an outage or a closed window each
+	 * retransmission timeout that a message waits, not sent yet, counts as a transmission: with 0 nothing older than one goes
+	 * out. */
 	SLUICE_MAX_RETRANSMITS = 1,
 	SLUICE_LIFETIME = 2, /* value: ms after send when it is abandoned; RFC 3758, 4.1 */
-	/* value: its priority, 0 the highest. When a later message of a higher one, or a reliable one, does not fit the stream's high-water
-	 * mark, it is abandoned to make room, unless some of it was sent: then it is reliable. A lent one is released inside that send.
-	 * RFC 7496, 3.2. Associations only, a channel's OPEN has no word for it */
+	/* value: its priority, 0 the highest. When a later message of a higher one, or a reliable one, does not fit the stream's
+	 * high-water mark, it is abandoned to make room, unless some of it was sent: then it is reliable. A lent one is released
+	 * inside that send. RFC 7496, 3.2. Associations only, a channel's OPEN has no word for it */
 	SLUICE_PRIORITY_DROP = 3,
 };
 
@@ -239,16 +244,17 @@ SLUICE_API int sluice_sctp_send(sluice_sctp *a, const sluice_send_info *info, co
 SLUICE_API int sluice_sctp_sendv(sluice_sctp *a, const sluice_send_info *info, const struct iovec *iov, size_t count,
                                  sluice_release_fn release, void *ctx);
 
-/* A message of a length that is not known yet, and that may be larger than memory: it goes out while it is being given, and what was
- * acknowledged is held no more. One a stream; until its end other sends on the stream are refused with SLUICE_WRONG_STATE, and those on
- * other streams go on beside it. The receiver needs partial delivery (sluice_sctp_set_partial_delivery) or room for all of it.
+/* A message of a length that is not known yet, and that may be larger than memory: it goes out while it is being given, and what
+ * was acknowledged is held no more. One a stream; until its end other sends on the stream are refused with SLUICE_WRONG_STATE,
+ * and those on other streams go on beside it. The receiver needs partial delivery (sluice_sctp_set_partial_delivery) or room for
+ * all of it.
  *
- * begin() returns 0, SLUICE_WRONG_STATE when one is open or before CONNECTED, SLUICE_UNSUPPORTED when the peer has no I-DATA or no
- * I-FORWARD-TSN (RFC 8260), else as send. part() copies its bytes (1 <= len < 2^31), and returns as send: SLUICE_WOULD_BLOCK and a
- * WRITABLE event later; SLUICE_LIMIT when the message was given up meanwhile, because one of its parts passed its lifetime or its
- * retransmissions (an ABANDONED event came): it is open no more. The last byte given waits for what follows it. end() says that this was
- * all; SLUICE_INVALID when there was not one byte. cancel() gives the message up, of which the receiver is told; so do a shutdown and a
- * reset of the stream. In sluice_sctp_buffered_messages() each part counts. */
+ * begin() returns 0, SLUICE_WRONG_STATE when one is open or before CONNECTED, SLUICE_UNSUPPORTED when the peer has no I-DATA or
+ * no I-FORWARD-TSN (RFC 8260), else as send. part() copies its bytes (1 <= len < 2^31), and returns as send: SLUICE_WOULD_BLOCK
+ * and a WRITABLE event later; SLUICE_LIMIT when the message was given up meanwhile, because one of its parts passed its lifetime
+ * or its retransmissions (an ABANDONED event came): it is open no more. The last byte given waits for what follows it. end() says
+ * that this was all; SLUICE_INVALID when there was not one byte. cancel() gives the message up, of which the receiver is told; so
+ * do a shutdown and a reset of the stream. In sluice_sctp_buffered_messages() each part counts. */
 SLUICE_API int sluice_sctp_send_begin(sluice_sctp *a, const sluice_send_info *info);
 SLUICE_API int sluice_sctp_send_part(sluice_sctp *a, uint16_t stream, const void *data, size_t len);
 SLUICE_API int sluice_sctp_send_end(sluice_sctp *a, uint16_t stream);
@@ -266,8 +272,8 @@ SLUICE_API uint64_t sluice_sctp_buffered_messages(const sluice_sctp *a, uint16_t
 SLUICE_API int sluice_sctp_set_high_water(sluice_sctp *a, uint16_t stream, uint64_t bytes);
 
 /* What the scheduler is to know of a stream: `priority` for SLUICE_SCHEDULER_PRIORITY (the higher, the sooner), `weight` for
- * SLUICE_SCHEDULER_WEIGHTED_FAIR; 0 in either: 256, what every stream begins with. Holds from the stream's next turn on, until it is
- * set again, also in a later association. Returns 0 or SLUICE_NO_MEMORY. RFC 8260, 3.4 and 3.6. */
+ * SLUICE_SCHEDULER_WEIGHTED_FAIR; 0 in either: 256, what every stream begins with. Holds from the stream's next turn on, until it
+ * is set again, also in a later association. Returns 0 or SLUICE_NO_MEMORY. RFC 8260, 3.4 and 3.6. */
 SLUICE_API int sluice_sctp_set_priority(sluice_sctp *a, uint16_t stream, uint16_t priority, uint16_t weight);
 
 /* A BUFFERED_LOW event comes each time the stream's buffered amount falls from above the threshold to it or below. */
@@ -275,11 +281,11 @@ SLUICE_API int sluice_sctp_set_buffered_low(sluice_sctp *a, uint16_t stream, uin
 
 /* ---- receiving in parts ------------------------------------------------------------------------------------------ */
 
-/* Overrides the configuration's partial_delivery for what comes on one stream, until the peer resets it or the association ends or
- * restarts; 0: whole messages.
+/* Overrides the configuration's partial_delivery for what comes on one stream, until the peer resets it or the association ends
+ * or restarts; 0: whole messages.
  *
- * A message on such a stream whose turn it is comes in MESSAGE_PART events, in order, each with at least so many bytes but for the
- * last one, and with fewer when the window runs short; one that is whole before comes as a MESSAGE. max_message_size does not
+ * A message on such a stream whose turn it is comes in MESSAGE_PART events, in order, each with at least so many bytes but for
+ * the last one, and with fewer when the window runs short; one that is whole before comes as a MESSAGE. max_message_size does not
  * limit it, so a message may be larger than memory; a part holds its share of the window until it is released, so an app that is
  * slow slows the sender. When the rest will not come (the sender gave it up, the stream was reset, the association ended), a last
  * part tells: its error is not 0, and it is empty. With I-DATA any number of messages may come in parts at the same time, without
@@ -288,8 +294,8 @@ SLUICE_API int sluice_sctp_set_partial_delivery(sluice_sctp *a, uint16_t stream,
 
 /* ---- streams (RFC 6525) ------------------------------------------------------------------------------------------ */
 
-/* In place of a stream: all of them. No stream has this number. When all streams are reset at once, an event comes for each on which
- * messages were sent since it was reset last (of the peer's streams: ordered ones), and then one with this number. */
+/* In place of a stream: all of them. No stream has this number. When all streams are reset at once, an event comes for each on
+ * which messages were sent since it was reset last (of the peer's streams: ordered ones), and then one with this number. */
 #define SLUICE_SCTP_ALL_STREAMS 65535
 
 /* Resets our outgoing direction of a stream, or of all (SLUICE_SCTP_ALL_STREAMS), once everything queued on it is acknowledged or
@@ -303,14 +309,15 @@ SLUICE_API int sluice_sctp_set_partial_delivery(sluice_sctp *a, uint16_t stream,
  * RFC 6525, 5.1.2. */
 SLUICE_API int sluice_sctp_reset_stream(sluice_sctp *a, uint16_t stream);
 
-/* Says that the peer's application may not know a stream, because nothing has come from it there; until the stream is reset, or said
- * otherwise. Chromium and Firefox stop reading the list of a reset at the first stream that they do not know, so a doubtful one stands
- * last in its request, and one request holds one of them. No stream is doubtful by itself. Returns 0 or SLUICE_NO_MEMORY. */
+/* Says that the peer's application may not know a stream, because nothing has come from it there; until the stream is reset, or
+ * said otherwise. Chromium and Firefox stop reading the list of a reset at the first stream that they do not know, so a doubtful
+ * one stands last in its request, and one request holds one of them. No stream is doubtful by itself. Returns 0 or
+ * SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_sctp_set_doubtful(sluice_sctp *a, uint16_t stream, bool doubtful);
 
-/* Asks the peer to reset its outgoing direction of a stream, or of all (the Incoming SSN Reset Request); RESET_IN tells that it did,
- * and nothing that it would not. Returns 0, SLUICE_WRONG_STATE, SLUICE_UNSUPPORTED when the peer has no RE-CONFIG, SLUICE_INVALID,
- * SLUICE_NO_MEMORY. A peer may ask us the same: then the stream is reset as by sluice_sctp_reset_stream(). */
+/* Asks the peer to reset its outgoing direction of a stream, or of all (the Incoming SSN Reset Request); RESET_IN tells that it
+ * did, and nothing that it would not. Returns 0, SLUICE_WRONG_STATE, SLUICE_UNSUPPORTED when the peer has no RE-CONFIG,
+ * SLUICE_INVALID, SLUICE_NO_MEMORY. A peer may ask us the same: then the stream is reset as by sluice_sctp_reset_stream(). */
 SLUICE_API int sluice_sctp_request_reset(sluice_sctp *a, uint16_t stream);
 
 /* Asks for more streams; a STREAMS_ADDED event follows, with error SLUICE_REFUSED when the peer would not. Returns as
@@ -322,8 +329,8 @@ SLUICE_API int sluice_sctp_add_streams(sluice_sctp *a, uint16_t outgoing, uint16
 enum sluice_sctp_event_type {
 	SLUICE_SCTP_MESSAGE = 1, /* message: the caller's reference, to be released */
 	SLUICE_SCTP_CONNECTED,   /* data may travel: established, or the COOKIE-ECHO, with which data can ride, is due */
-	/* error: 0 after a graceful shutdown, else why; the association is CLOSED. SLUICE_CLOSED: an app aborted it, ours or the peer's
-	 * (user-initiated, cause 12), so that what was under way is lost; SLUICE_ABORTED: the peer's stack did */
+	/* error: 0 after a graceful shutdown, else why; the association is CLOSED. SLUICE_CLOSED: an app aborted it, ours or the
+	 * peer's (user-initiated, cause 12), so that what was under way is lost; SLUICE_ABORTED: the peer's stack did */
 	SLUICE_SCTP_ENDED,
 	SLUICE_SCTP_PEER_RESTARTED, /* RFC 9260, 5.2: everything in flight both ways is lost, streams start anew */
 	SLUICE_SCTP_RESET_IN,       /* stream (or all): the peer reset its outgoing direction; its messages came before */
@@ -352,23 +359,24 @@ SLUICE_API bool sluice_sctp_poll(sluice_sctp *a, sluice_sctp_event *event);
 
 #define SLUICE_SCTP_MTU_MAX 65520
 
-/* Packets may grow to this from now on: the configuration's mtu_max. At most the configuration's mtu: no search. It begins anew, as by
- * sluice_sctp_path_changed(). In any state. */
+/* Packets may grow to this from now on: the configuration's mtu_max. At most the configuration's mtu: no search. It begins anew,
+ * as by sluice_sctp_path_changed(). In any state. */
 SLUICE_API void sluice_sctp_set_mtu_max(sluice_sctp *a, uint32_t mtu_max);
 
-/* Packets take another path from now on: they are of the size config.mtu again, and the search begins anew (where it is established;
- * nothing is searched for during a shutdown). In any state. */
+/* Packets take another path from now on: they are of the size config.mtu again, and the search begins anew (where it is
+ * established; nothing is searched for during a shutdown). In any state. */
 SLUICE_API void sluice_sctp_path_changed(sluice_sctp *a);
 
-/* Somebody says that SCTP packets above `size` do not pass: a router, by ICMP, which anybody can forge, or (`sure`) the own machine,
- * of its interface. It makes packets no smaller by itself: a router's word only decides which size is probed next. */
+/* Somebody says that SCTP packets above `size` do not pass: a router, by ICMP, which anybody can forge, or (`sure`) the own
+ * machine, of its interface. It makes packets no smaller by itself: a router's word only decides which size is probed next. */
 SLUICE_API void sluice_sctp_mtu_hint(sluice_sctp *a, uint32_t size, bool sure);
 
 /* ---- hand-over --------------------------------------------------------------------------------------------------- */
 
-/* Serialises a live association, with all that is in flight, queued and received, so that sluice_sctp_import() resumes it, in another
- * process for instance, while the peer notices nothing but a pause. From ESTABLISHED on to the end of a shutdown. *len is how many
- * bytes it takes. The bytes are read back before anything is given up, which takes memory for a second association meanwhile.
+/* Serialises a live association, with all that is in flight, queued and received, so that sluice_sctp_import() resumes it, in
+ * another process for instance, while the peer notices nothing but a pause. From ESTABLISHED on to the end of a shutdown. *len is
+ * how many bytes it takes. The bytes are read back before anything is given up, which takes memory for a second association
+ * meanwhile.
  *
  * Returns 0, or, and then nothing has changed and the association goes on here:
  *   SLUICE_WRONG_STATE  not established, handed over already, something of a message sent piece by piece is here, or what is here
@@ -376,21 +384,20 @@ SLUICE_API void sluice_sctp_mtu_hint(sluice_sctp *a, uint32_t size, bool sure);
  *   SLUICE_NO_SPACE     size is too small; size 0 and buf NULL ask for *len
  *   SLUICE_NO_MEMORY
  *
- * On success the association here is over, without a word to the peer and without an event: it is CLOSED, takes no packets, and is
- * there to be freed. Lent messages were copied and are released; events not yet polled go along; messages that the app
- * still holds stay valid here, and their bytes count against the window there no more. Not handed over: the trace, the
- * packet tap, the wake hook, replies to the peer that were not yet written (they count as lost).
+ * On success the association here is over, without a word to the peer and without an event: it is CLOSED, takes no packets, and
+ * is there to be freed. Lent messages were copied and are released; events not yet polled go along; messages that the app still
+ * holds stay valid here, and their bytes count against the window there no more. Not handed over: the trace, the packet tap, the
+ * wake hook, replies to the peer that were not yet written (they count as lost).
  *
- * The bytes hold the association's secrets and the app's data, and say in a checksum that they are intact, not who made them: keep
- * them as you would keep the memory of the process. They are read by the same version of the library only. A sluice_channels
+ * The bytes hold the association's secrets and the app's data, and say in a checksum that they are intact, not who made them:
+ * keep them as you would keep the memory of the process. They are read by the same version of the library only. A sluice_channels
  * over the association is not part of them: make a new one over the imported association (it is connected at once) and open the
- * channels again, as negotiated ones with the ids that they had. The layers below (DTLS) are handed over by whoever owns
- * them. */
+ * channels again, as negotiated ones with the ids that they had. The layers below (DTLS) are handed over by whoever owns them. */
 SLUICE_API int sluice_sctp_export(sluice_sctp *a, void *buf, size_t size, size_t *len);
 
-/* Resumes it under the configuration that it had. now is of the clock here, which may be another one; the time between is taken for
- * none. Call output() next. Returns 0; SLUICE_MALFORMED: not our bytes, or not all of them, or not intact; SLUICE_UNSUPPORTED: of
- * another version of the library; SLUICE_NO_MEMORY. */
+/* Resumes it under the configuration that it had. now is of the clock here, which may be another one; the time between is taken
+ * for none. Call output() next. Returns 0; SLUICE_MALFORMED: not our bytes, or not all of them, or not intact;
+ * SLUICE_UNSUPPORTED: of another version of the library; SLUICE_NO_MEMORY. */
 SLUICE_API int sluice_sctp_import(sluice_env *env, const void *data, size_t len, uint64_t now, sluice_sctp **out);
 
 /* ---- what it knows ----------------------------------------------------------------------------------------------- */

@@ -49,8 +49,8 @@ uint32_t text_next(const char **at, const char *end) {
 /* ---- judging ---- */
 
 bool text_is_plain(uint32_t c) {
-	/* Cc, Zl, Zp, and Cf of Unicode 16, in order. Signs of Cf that print (U+0600..0605, 06DD, 070F, 0890..0891, 08E2, 110BD, 110CD) and
-	 * the joiners are missing on purpose. What Unicode reserves for more of them counts as well. */
+	/* Cc, Zl, Zp, and Cf of Unicode 16, in order. Signs of Cf that print (U+0600..0605, 06DD, 070F, 0890..0891, 08E2, 110BD,
+	 * 110CD) and the joiners are missing on purpose. What Unicode reserves for more of them counts as well. */
 	static const struct {
 		uint32_t first, last;
 	} ranges[] = {{0x0000, 0x001f},   {0x007f, 0x009f},   {0x00ad, 0x00ad},   {0x061c, 0x061c},
@@ -91,8 +91,8 @@ static size_t name_piece(uint32_t c, char out[PIECE_MAX]) {
 	return encode(text_is_plain(c) && c != TEXT_REPLACEMENT ? c : '_', out);
 }
 
-/* RFC 8259, 7: '"', '\' and U+0000..001F have to be escaped, and everything may be; above U+FFFF by "a 12-character sequence, encoding
- * the UTF-16 surrogate pair". Escaping all that does not print loses nothing, and JSON on a terminal stays harmless. */
+/* RFC 8259, 7: '"', '\' and U+0000..001F have to be escaped, and everything may be; above U+FFFF by "a 12-character sequence,
+ * encoding the UTF-16 surrogate pair". Escaping all that does not print loses nothing, and JSON on a terminal stays harmless. */
 static size_t json_piece(uint32_t c, char out[PIECE_MAX]) {
 	if (c == '"' || c == '\\') {
 		out[0] = '\\';

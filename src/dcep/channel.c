@@ -153,8 +153,8 @@ int channel_start(sluice_channel *ch) {
 	uint16_t stream = (uint16_t)ch->id;
 	if (!stream_exists(ch))
 		return SLUICE_LIMIT;
-	/* All always, as the stream may remember those of the channel that had the id before. RFC 8831, 6.4: a channel's priority is its
-	 * weight in the weighted fair scheduler of RFC 8260. */
+	/* All always, as the stream may remember those of the channel that had the id before. RFC 8831, 6.4: a channel's priority
+	 * is its weight in the weighted fair scheduler of RFC 8260. */
 	int error = sluice_sctp_set_high_water(sctp, stream, ch->high_water);
 	if (!error)
 		error = sluice_sctp_set_priority(sctp, stream, ch->priority, ch->priority);

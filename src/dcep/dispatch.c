@@ -481,8 +481,8 @@ static bool run_set(sluice_channels *set) {
 	return false;
 }
 
-/* We shut the association down, which waits for everything that the peer has accepted from its app (RFC 9260, 9.2), and that needs the
- * window. Nobody comes back to resume a channel of a connection that is closed. */
+/* We shut the association down, which waits for everything that the peer has accepted from its app (RFC 9260, 9.2), and that
+ * needs the window. Nobody comes back to resume a channel of a connection that is closed. */
 static void end_pauses_if_closing(sluice_channels *set) {
 	enum sluice_sctp_state state = sluice_sctp_state(set->sctp);
 	if (set->closing || (state != SLUICE_SCTP_SHUTDOWN_PENDING && state != SLUICE_SCTP_SHUTDOWN_SENT))

@@ -1,8 +1,9 @@
 /* buffers: when does OpenSSL hold memory for records?
  *
- * An SSL keeps one buffer of 16.7 KB to read a record into and a small one to write one from, for as long as it lives. A peer that is
- * idle needs neither, and a server has thousands of those; so they go when no record passed for some seconds, and are made again
- * (two allocations) before the next one. The one to write from is made larger when the path is found to carry more. It knows no handshake: while that lasts, nothing is released. */
+ * An SSL keeps one buffer of 16.7 KB to read a record into and a small one to write one from, for as long as it lives. A peer
+ * that is idle needs neither, and a server has thousands of those; so they go when no record passed for some seconds, and are
+ * made again (two allocations) before the next one. The one to write from is made larger when the path is found to carry more. It
+ * knows no handshake: while that lasts, nothing is released. */
 #include "dtls/connection.h"
 
 #define IDLE_AFTER (2 * SLUICE_S)

@@ -114,8 +114,8 @@ static EVP_PKEY *read_key(const char *pem) {
 	return key;
 }
 
-/* The kinds that a handshake comes of in either role and with any other stack: RFC 8422 leaves TLS 1.2 these curves, and RFC 8827 and
- * NIST's SP 800-57 want no RSA key below 2048 bits. */
+/* The kinds that a handshake comes of in either role and with any other stack: RFC 8422 leaves TLS 1.2 these curves, and RFC 8827
+ * and NIST's SP 800-57 want no RSA key below 2048 bits. */
 static bool is_curve_of_ours(const EVP_PKEY *key) {
 	static const char *const curves[] = {SN_X9_62_prime256v1, SN_secp384r1, SN_secp521r1};
 	char name[64];
@@ -135,8 +135,9 @@ static bool key_is_supported(const EVP_PKEY *key) {
 	return EVP_PKEY_is_a(key, "EC") && is_curve_of_ours(key);
 }
 
-/* Every suite of ours has the certificate's key sign the handshake. RFC 5280, 4.2.1.3: where the extension stands, the key may be used for
- * what it lists alone; without it for everything. OpenSSL's server then has no suite, and BoringSSL's client refuses the server. */
+/* Every suite of ours has the certificate's key sign the handshake. RFC 5280, 4.2.1.3: where the extension stands, the key may be
+ * used for what it lists alone; without it for everything. OpenSSL's server then has no suite, and BoringSSL's client refuses the
+ * server. */
 static bool may_sign(X509 *x509) {
 	return X509_get_key_usage(x509) & KU_DIGITAL_SIGNATURE;
 }

@@ -123,11 +123,11 @@ void dtls_fail(struct dtls *d, int error, const char *text);
 void dtls_connect_if_trusted(struct dtls *d);
 /* Gives OpenSSL one record that is no application data (or none), and acts on what it says. */
 void dtls_take_record(struct dtls *d, uint8_t *record, size_t len, uint64_t now);
-/* The peer repeats its last flight although our handshake is over, which means that our last flight was lost. RFC 6347, 4.2.4: "the
- * node that transmits the last flight [...] MUST respond to a retransmit of the peer's last flight with a retransmit of the last
- * flight." It is repeated as it was, since a peer that has it does not ask, and since OpenSSL would end the connection at the
- * thirteenth time. So nothing depends on whether what came is genuine; a forger makes one small flight go to the peer, no more.
- * False: ours was not the last, the copy lacks something, or it is needed no more. */
+/* The peer repeats its last flight although our handshake is over, which means that our last flight was lost. RFC 6347, 4.2.4:
+ * "the node that transmits the last flight [...] MUST respond to a retransmit of the peer's last flight with a retransmit of the
+ * last flight." It is repeated as it was, since a peer that has it does not ask, and since OpenSSL would end the connection at
+ * the thirteenth time. So nothing depends on whether what came is genuine; a forger makes one small flight go to the peer, no
+ * more. False: ours was not the last, the copy lacks something, or it is needed no more. */
 bool dtls_repeat_last_flight(struct dtls *d);
 /* SSL_read or SSL_do_handshake gave nothing: waits it for more, or did the connection end? */
 void dtls_settle(struct dtls *d, int result);

@@ -32,17 +32,18 @@ static void open_keylog(sluice_certificate *c) {
 }
 
 static bool configure(SSL_CTX *ctx) {
-	/* A ticket would be one more message in the last flight; sessions are resumed by their ids. The MTU is ours to say, there is no socket to ask. Nothing in WebRTC renegotiates. */
+	/* A ticket would be one more message in the last flight; sessions are resumed by their ids. The MTU is ours to say, there
+	 * is no socket to ask. Nothing in WebRTC renegotiates. */
 	SSL_CTX_set_options(ctx,
 	                    SSL_OP_NO_TICKET | SSL_OP_NO_QUERY_MTU | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	SSL_CTX_set_cert_verify_callback(ctx, dtls_verify_peer, NULL);
-	/* RFC 5764, 4.1: the extension that WebRTC stacks send for media. We carry none, but some (pion) take a handshake in which no
-	 * profile was chosen for a failed one, whatever the description said. Returns 0 when it could be set. */
+	/* RFC 5764, 4.1: the extension that WebRTC stacks send for media. We carry none, but some (pion) take a handshake in
+	 * which no profile was chosen for a failed one, whatever the description said. Returns 0 when it could be set. */
 	if (SSL_CTX_set_tlsext_use_srtp(ctx, "SRTP_AEAD_AES_128_GCM:SRTP_AES128_CM_SHA1_80") != 0)
 		return false;
-	/* X25519 is the cheapest here: 44 us against P-256's 66 us a derivation where this was written. The list also says which curves a
-	 * certificate may have (RFC 8422, 5.1), the peer's and our own; hence the last two. */
+	/* X25519 is the cheapest here: 44 us against P-256's 66 us a derivation where this was written. The list also says which
+	 * curves a certificate may have (RFC 8422, 5.1), the peer's and our own; hence the last two. */
 	return SSL_CTX_set_min_proto_version(ctx, DTLS1_2_VERSION) == 1 &&
 	       SSL_CTX_set_max_proto_version(ctx, DTLS1_2_VERSION) == 1 &&
 	       SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384:P-521") == 1;

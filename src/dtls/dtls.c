@@ -155,9 +155,10 @@ static void update_timer(struct dtls *d, uint64_t now) {
 /* OpenSSL counts the repetitions that it makes of one flight and ends the connection at the next one behind these. */
 #define OPENSSL_REPETITIONS DTLS1_TMO_ALERT_COUNT
 
-/* A flight in the clear is repeated from the copy, for ever. A sealed record of the copy has the number that it had, so a peer that
- * has it already drops it, and most then answer nothing; only OpenSSL can seal it anew. Its twelve times are spread: the first
- * repetitions, and of the later ones those whose number is a power of two. In between, the copy serves a peer that has heard nothing. */
+/* A flight in the clear is repeated from the copy, for ever. A sealed record of the copy has the number that it had, so a peer
+ * that has it already drops it, and most then answer nothing; only OpenSSL can seal it anew. Its twelve times are spread: the
+ * first repetitions, and of the later ones those whose number is a power of two. In between, the copy serves a peer that has
+ * heard nothing. */
 static bool needs_openssl(const struct dtls *d) {
 	bool may = d->repeated_by_openssl < OPENSSL_REPETITIONS;
 	if (d->transport.incomplete && timer_can_be_forced())
@@ -250,8 +251,8 @@ static void finish(struct dtls *d) {
 	d->finished = true;
 	d->give_up = SLUICE_NEVER; /* what is missing from here on is the app's to bring */
 	learn_rooms(d);
-	/* Not only when the certificate came before the fingerprints: a resumed session brings its certificate with it, and a suite
-	 * without certificates ends here too. */
+	/* Not only when the certificate came before the fingerprints: a resumed session brings its certificate with it, and a
+	 * suite without certificates ends here too. */
 	if (trust_check(d) < 0)
 		return;
 	dtls_connect_if_trusted(d);
@@ -288,8 +289,8 @@ bool dtls_repeat_hello(struct dtls *d, uint64_t now) {
 	return true;
 }
 
-/* After the handshake: alerts, and the peer's last flight once more. A copy of ours that lacks something for want of memory is of no
- * use; then OpenSSL answers. */
+/* After the handshake: alerts, and the peer's last flight once more. A copy of ours that lacks something for want of memory is of
+ * no use; then OpenSSL answers. */
 static void step_established(struct dtls *d, uint8_t *record, size_t len) {
 	if (record_type(record) == RECORD_HANDSHAKE && !d->transport.incomplete) {
 		dtls_repeat_last_flight(d);

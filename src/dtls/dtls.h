@@ -27,16 +27,16 @@ struct dtls_config {
 	bool client;
 	sluice_certificate *certificate; /* retained */
 	/* Whom to trust: one fingerprint, or, with remote_count > 0, any one of several (copied; RFC 8122, 5: only those of the
-	 * strongest hash that we know count). Neither (hash 0): set later with dtls_set_remotes; the state stays HANDSHAKING until
-	 * then. */
+	 * strongest hash that we know count). Neither (hash 0): set later with dtls_set_remotes; the state stays HANDSHAKING
+	 * until then. */
 	sluice_fingerprint remote;
 	const sluice_fingerprint *remotes;
 	size_t remote_count;
 	size_t mtu;             /* largest datagram, handshake or sealed; at least 256 */
 	size_t handshake_mtu;   /* largest handshake datagram, 256..mtu; 0: mtu */
 	uint64_t first_timeout; /* ns; doubles up to 3 s; 0: 50 ms */
-	/* ns without a record from the peer, counted from dtls_start, until the handshake ends with TIMED_OUT, for client and server
-	 * alike; 0 or SLUICE_NEVER: it goes on for ever, because somebody else knows whether the peer lives. */
+	/* ns without a record from the peer, counted from dtls_start, until the handshake ends with TIMED_OUT, for client and
+	 * server alike; 0 or SLUICE_NEVER: it goes on for ever, because somebody else knows whether the peer lives. */
 	uint64_t patience;
 	/* Two ends that spoke before, under the same two certificates, need one round trip instead of two (RFC 5246, 7.3); the
 	 * certificate is compared with `remotes` all the same. Off unless both ask for it; a client resumes only when it knows
@@ -58,8 +58,8 @@ void dtls_free(struct dtls *d);
 int dtls_set_remotes(struct dtls *d, const sluice_fingerprint *remotes, size_t count);
 int dtls_set_remote(struct dtls *d, const sluice_fingerprint *remote);
 
-/* The client's first flight goes once more, without waiting for its time: there is reason to believe that the other side could not hear it
- * before. False: something was heard, it has not left yet, or this is the server. */
+/* The client's first flight goes once more, without waiting for its time: there is reason to believe that the other side could
+ * not hear it before. False: something was heard, it has not left yet, or this is the server. */
 bool dtls_repeat_hello(struct dtls *d, uint64_t now);
 /* The round trip became known: no flight is repeated sooner than this from the next one on. Never lowers what was set. */
 void dtls_raise_first_timeout(struct dtls *d, uint64_t timeout);

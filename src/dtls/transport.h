@@ -1,15 +1,15 @@
 /* transport: where does OpenSSL read records from, and where do the records go that it writes?
  *
- * One BIO for both directions, over memory that the connection points it at. Reading gives the one record that was put
- * into `record`, once. Writing an application record fills `slot`, the slot of a batch that is being sealed; everything
- * else (handshake, alerts) is queued as datagrams of up to `mtu` bytes. OpenSSL may write several records at once, and those
- * together may exceed the MTU that OpenSSL was given, so each record is taken by itself. Small records share a datagram, so that a
- * flight, and its repetition, takes as few packets as it can; but no datagram and no batch holds records of two flights. It knows
- * no SSL, no states and no time; of OpenSSL's timer it only notes what OpenSSL says of it.
+ * One BIO for both directions, over memory that the connection points it at. Reading gives the one record that was put into
+ * `record`, once. Writing an application record fills `slot`, the slot of a batch that is being sealed; everything else
+ * (handshake, alerts) is queued as datagrams of up to `mtu` bytes. OpenSSL may write several records at once, and those together
+ * may exceed the MTU that OpenSSL was given, so each record is taken by itself. Small records share a datagram, so that a flight,
+ * and its repetition, takes as few packets as it can; but no datagram and no batch holds records of two flights. It knows no SSL,
+ * no states and no time; of OpenSSL's timer it only notes what OpenSSL says of it.
  *
- * The datagrams of the newest flight are kept when they have left, so that the flight can be repeated without OpenSSL, which
- * ends the connection at the thirteenth repetition. A repeated record needs a number of its own, or the peer drops it as a replay;
- * so the numbers of unencrypted records are given here. A sealed record keeps its number, which its tag covers.
+ * The datagrams of the newest flight are kept when they have left, so that the flight can be repeated without OpenSSL, which ends
+ * the connection at the thirteenth repetition. A repeated record needs a number of its own, or the peer drops it as a replay; so
+ * the numbers of unencrypted records are given here. A sealed record keeps its number, which its tag covers.
  *
  *   count == datagrams in the list, and count <= TRANSPORT_QUEUE_MAX
  *   first == NULL exactly when last == NULL exactly when count == 0

@@ -166,8 +166,8 @@ static bool completed(const struct ice *ice) {
 	return ice->selected->session == s && ice->selected->nominated && s->remote_done && s->gathered && all_checked(s);
 }
 
-/* No pair is left that works: everything is tried again, the failed ones too, and those whose consent expired while better ones were
- * asked in their place. */
+/* No pair is left that works: everything is tried again, the failed ones too, and those whose consent expired while better ones
+ * were asked in their place. */
 static void start_over(struct ice *ice, uint64_t now) {
 	struct session *s = ice->current;
 	for (size_t i = 0; i < s->pair_count; i++) {

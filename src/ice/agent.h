@@ -5,8 +5,8 @@
  * restart can be taken back.
  *
  * A pair is a base (a socket) and a remote address; reflexive local candidates never form pairs of their own unless their base's
- * host candidate is withheld (RFC 8445, 6.1.2.4 replaces them by their base anyway). What the other side saw as our address is kept
- * for the statistics.
+ * host candidate is withheld (RFC 8445, 6.1.2.4 replaces them by their base anyway). What the other side saw as our address is
+ * kept for the statistics.
  *
  * Every request is a fresh transaction, retransmissions as well, so that each answer measures the round trip and each may carry
  * another DTLS datagram; a pair remembers its last CHECKS_KEPT ones.
@@ -292,7 +292,8 @@ void session_free(struct ice *ice, struct session *s);
 /* ---- local.c ---- */
 
 struct base *base_find(struct ice *ice, uint32_t socket);
-/* Adds a candidate unless there is one of the same type, base and address; NULL without memory or room, or when it is filtered out. */
+/* Adds a candidate unless there is one of the same type, base and address; NULL without memory or room, or when it is filtered
+ * out. */
 struct local *local_add(struct ice *ice, enum candidate_type type, const struct base *base, const struct sockaddr_storage *addr,
                         const struct sockaddr_storage *related, const struct sockaddr_storage *server);
 /* May a request go from there to there? */
@@ -335,9 +336,9 @@ bool remote_resolved(struct ice *ice, uint32_t id, const struct sockaddr_storage
 struct pair *pair_find(const struct session *s, const sluice_path *path);
 /* Are the two worth a check of ours, as far as their addresses tell? */
 bool pair_fits(const struct local *l, const struct remote *r);
-/* `heard`: the path over which a check came, or NULL. Such a pair is worth more than those of which nothing is known, and is made whatever
- * pair_fits() says: RFC 8445, 7.3.1.4 pairs every check that is answered, since the check itself shows that the way is there. Returns NULL
- * when the two do not fit, or there is no room or memory. */
+/* `heard`: the path over which a check came, or NULL. Such a pair is worth more than those of which nothing is known, and is made
+ * whatever pair_fits() says: RFC 8445, 7.3.1.4 pairs every check that is answered, since the check itself shows that the way is
+ * there. Returns NULL when the two do not fit, or there is no room or memory. */
 struct pair *pair_add(struct ice *ice, struct session *s, struct local *l, struct remote *r, const sluice_path *heard);
 void pairs_of_local(struct ice *ice, struct session *s, struct local *l);
 void pairs_of_remote(struct ice *ice, struct session *s, struct remote *r);
@@ -375,11 +376,13 @@ void answers_forget_socket(struct ice *ice, uint32_t socket);
 enum ice_verdict checks_input(struct ice *ice, const sluice_path *path, sluice_datagram *d, const struct stun_message *m,
                               uint64_t now);
 void role_switch(struct ice *ice, bool controlling);
-/* A good check came (or had come) from there: its pair, made if need be, and what the check sets off. NULL: no room or not wanted. */
+/* A good check came (or had come) from there: its pair, made if need be, and what the check sets off. NULL: no room or not
+ * wanted. */
 struct pair *check_arrived(struct ice *ice, struct session *s, const sluice_path *path, uint32_t priority, bool nominate);
 /* Its time has come: is it to fail instead of being checked again? */
 bool check_is_spent(const struct ice *ice, const struct pair *p, uint64_t now);
-/* Pairs whose last try stayed without answer fail, as far as they stand before those that are to be checked; see checklist_next(). */
+/* Pairs whose last try stayed without answer fail, as far as they stand before those that are to be checked; see
+ * checklist_next(). */
 void checks_expire(struct ice *ice, struct session *s, uint64_t now);
 
 /* ---- embed.c ---- */

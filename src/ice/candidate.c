@@ -206,8 +206,8 @@ int candidate_parse(const char *text, size_t len, struct candidate *out) {
 
 /* ---- writing ---- */
 
-/* RFC 8839, 5.1: "<rel-addr> and <rel-port> MUST be present for server reflexive, peer reflexive, and relayed candidates." One that
- * is to stay hidden is written as the any address and port 9 (RFC 8839, 5.1, on privacy). */
+/* RFC 8839, 5.1: "<rel-addr> and <rel-port> MUST be present for server reflexive, peer reflexive, and relayed candidates." One
+ * that is to stay hidden is written as the any address and port 9 (RFC 8839, 5.1, on privacy). */
 static void format_related(const struct candidate *c, char *text, size_t size) {
 	char addr[ADDRESS_TEXT_MAX];
 	text[0] = 0;

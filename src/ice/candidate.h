@@ -43,8 +43,9 @@ int candidate_format(const struct candidate *c, char *text, size_t size);
  * the one given remain. */
 uint32_t candidate_priority(enum candidate_type type, enum candidate_transport transport, uint16_t local_preference);
 
-/* Candidates of one kind make pairs with the same candidates of the other side: a name, IPv4 or IPv6, each by its transport. Where there
- * are too many, the most numerous kind gives way, so that those of a family that one side has not keep none of the other out. */
+/* Candidates of one kind make pairs with the same candidates of the other side: a name, IPv4 or IPv6, each by its transport.
+ * Where there are too many, the most numerous kind gives way, so that those of a family that one side has not keep none of the
+ * other out. */
 #define CANDIDATE_KINDS 12
 unsigned candidate_kind(enum candidate_transport transport, const struct sockaddr_storage *addr);
 

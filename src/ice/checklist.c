@@ -1,4 +1,5 @@
-/* checklist: which pairs are there, and which is checked next? RFC 8445, 6.1.2 and 6.1.4. It sends nothing and knows no messages. */
+/* checklist: which pairs are there, and which is checked next? RFC 8445, 6.1.2 and 6.1.4. It sends nothing and knows no
+ * messages. */
 #include <string.h>
 
 #include "ice/agent.h"
@@ -162,15 +163,15 @@ void pair_remove(struct ice *ice, struct pair *p) {
 	env_free(ice->env, p);
 }
 
-/* RFC 8445, 6.1.2.2: "A local candidate is paired with a remote candidate if and only if the two candidates have the same component
- * ID and have the same IP address version". */
+/* RFC 8445, 6.1.2.2: "A local candidate is paired with a remote candidate if and only if the two candidates have the same
+ * component ID and have the same IP address version". */
 static bool is_same_kind(const struct local *l, const struct remote *r) {
 	return l->paired && r->addr.ss_family && l->c.addr.ss_family == r->addr.ss_family &&
 	       r->transport == transport_opposite(l->c.transport);
 }
 
-/* RFC 8445, 6.1.2.2 pairs link-local IPv6 only with its like. Loopback is a machine of its own, and a socket either sends IPv6 or, by mapped
- * addresses, IPv4. */
+/* RFC 8445, 6.1.2.2 pairs link-local IPv6 only with its like. Loopback is a machine of its own, and a socket either sends IPv6
+ * or, by mapped addresses, IPv4. */
 bool pair_fits(const struct local *l, const struct remote *r) {
 	const struct sockaddr_storage *a = &l->c.addr, *b = &r->addr;
 	/* RFC 6544, 6.2: a passive candidate checks nobody. Its pairs come from the connections that come, as peer-reflexive. */
@@ -211,8 +212,8 @@ struct pair *pair_add(struct ice *ice, struct session *s, struct local *l, struc
 	p->state = ICE_PAIR_FROZEN;
 	s->pairs[s->pair_count++] = p;
 	relay_permit(ice, &p->path, false);
-	/* What comes after the connection was lost is there because what we had is gone: it does not wait until a check of an old port has
-	 * been repeated in vain for ten seconds, only because the address is the same and so the foundation. */
+	/* What comes after the connection was lost is there because what we had is gone: it does not wait until a check of an old
+	 * port has been repeated in vain for ten seconds, only because the address is the same and so the foundation. */
 	if (ice->lost_since != SLUICE_NEVER || !foundation_is_busy(p))
 		pair_state(p, ICE_PAIR_WAITING);
 	ice->dirty = true;

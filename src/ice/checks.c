@@ -12,7 +12,8 @@
 /* ---- requests out ------------------------------------------------------------------------------------------------- */
 
 static bool check_nominates(const struct ice *ice, const struct pair *p) {
-	/* A lite agent never checks, so nothing is won by first learning which pair works (RFC 8445, 8.1.1 leaves the criteria to us). */
+	/* A lite agent never checks, so nothing is won by first learning which pair works (RFC 8445, 8.1.1 leaves the criteria to
+	 * us). */
 	return ice->controlling && (p->nominating || p->nominated || p->session->remote_lite);
 }
 
@@ -45,10 +46,11 @@ static uint64_t next_rto(const struct ice *ice, const struct pair *p) {
 	return p->rtt * 2 > RTO_MIN ? earlier(p->rtt * 2, RTO_MAX) : RTO_MIN;
 }
 
-/* Whoever can send us a description can name addresses that are not its own, and have our checks go there (RFC 8445, 19.5.1). Each pair is
- * checked once, paced; repetitions to where nobody ever answered share what the session has for them: REPEATS_AT_ONCE, and one more each
- * REPEAT_EVERY. Ten pairs never want more than there is. Of that, a quarter is kept for pairs that were
- * checked only once; one that would have to wait longer than REPEAT_DELAY_MAX is not repeated. Returns when the next check may go, SLUICE_NEVER: none. */
+/* Whoever can send us a description can name addresses that are not its own, and have our checks go there (RFC 8445, 19.5.1).
+ * Each pair is checked once, paced; repetitions to where nobody ever answered share what the session has for them:
+ * REPEATS_AT_ONCE, and one more each REPEAT_EVERY. Ten pairs never want more than there is. Of that, a quarter is kept for pairs
+ * that were checked only once; one that would have to wait longer than REPEAT_DELAY_MAX is not repeated. Returns when the next
+ * check may go, SLUICE_NEVER: none. */
 #define REPEATS_AT_ONCE 64
 #define REPEAT_EVERY (250 * SLUICE_MS)
 #define REPEAT_DELAY_MAX (5 * SLUICE_S)
@@ -233,8 +235,8 @@ void role_switch(struct ice *ice, bool controlling) {
 	ice->dirty = true;
 }
 
-/* RFC 8445, 7.3.1.1: of two agents in one role the one with the larger tie-breaker becomes (or stays) controlling. True: the request is
- * answered with 487. */
+/* RFC 8445, 7.3.1.1: of two agents in one role the one with the larger tie-breaker becomes (or stays) controlling. True: the
+ * request is answered with 487. */
 static bool role_conflict(struct ice *ice, const struct stun_message *m) {
 	if (ice->config.lite) /* always controlled */
 		return m->is_controlled;
@@ -273,13 +275,14 @@ struct pair *check_arrived(struct ice *ice, struct session *s, const sluice_path
 	if (!p->checked)
 		note_open(ice, p);
 	p->checked = true;
-	/* The other side may ask here because its end of the pair in use is gone, which nobody tells us: so ask whether that one still
-	 * answers, now and not when its consent is due. A nomination alone would not tell: of several nominated pairs the one of the highest
-	 * priority is used (RFC 8445, 8.1.1), since an old agent nominates all that it checks. */
+	/* The other side may ask here because its end of the pair in use is gone, which nobody tells us: so ask whether that one
+	 * still answers, now and not when its consent is due. A nomination alone would not tell: of several nominated pairs the
+	 * one of the highest priority is used (RFC 8445, 8.1.1), since an old agent nominates all that it checks. */
 	if (p != ice->selected)
 		consent_doubt(ice);
-	/* RFC 8445, 7.3.1.4: a pair in any state but Succeeded gets a triggered check. Also one that is In-Progress: its check may have
-	 * been dropped by a NAT that this request has just opened. And of a valid one that was silent this is a sign of life. */
+	/* RFC 8445, 7.3.1.4: a pair in any state but Succeeded gets a triggered check. Also one that is In-Progress: its check
+	 * may have been dropped by a NAT that this request has just opened. And of a valid one that was silent this is a sign of
+	 * life. */
 	if (p->state != ICE_PAIR_SUCCEEDED || p->unanswered_since != SLUICE_NEVER)
 		pair_trigger(ice, p);
 	if (nominate && !ice->controlling)
@@ -288,9 +291,10 @@ struct pair *check_arrived(struct ice *ice, struct session *s, const sluice_path
 	return p;
 }
 
-/* A browser that restarts checks from its new sockets while our answer is still under way, by the credentials of ours that it has: the
- * ones before. Chromium stays with them on a pair that it made so. The sender's ufrag tells that the pair is of the new generation;
- * our own checks there have to go out, or what it sends over that pair would never be taken. For as long as it goes on it is answered. */
+/* A browser that restarts checks from its new sockets while our answer is still under way, by the credentials of ours that it
+ * has: the ones before. Chromium stays with them on a pair that it made so. The sender's ufrag tells that the pair is of the new
+ * generation; our own checks there have to go out, or what it sends over that pair would never be taken. For as long as it goes
+ * on it is answered. */
 static void adopt_late(struct ice *ice, struct request *r, uint64_t now) {
 	if (r->session != ice->before || !from_known_sender(ice->current, r->sender, r->sender_len))
 		return;
@@ -308,8 +312,8 @@ static struct pair *full_checked(struct ice *ice, const struct request *r, uint6
 	return p;
 }
 
-/* False: nothing can come of it, so it is not answered. The other side would take a success for a pair that works, and RFC 8445, 7.3.1.4
- * has each check that is answered make a pair. */
+/* False: nothing can come of it, so it is not answered. The other side would take a success for a pair that works, and RFC 8445,
+ * 7.3.1.4 has each check that is answered make a pair. */
 static bool request_accepted(struct ice *ice, struct request *r, uint64_t now) {
 	bool taken;
 	adopt_late(ice, r, now);
@@ -414,7 +418,8 @@ static bool answer_in(struct ice *ice, const sluice_path *path, const struct stu
 		return false;
 	struct sent_check sent = *c;
 	c->at = 0;
-	/* RFC 8445, 7.2.5.2.1: the answer has to come from where the request went, to where it came from; else the pair has failed. */
+	/* RFC 8445, 7.2.5.2.1: the answer has to come from where the request went, to where it came from; else the pair has
+	 * failed. */
 	if (!path_same(path, &p->path)) {
 		pair_fail(ice, p);
 		return true;

@@ -1,7 +1,7 @@
 /* consent: does a valid pair still answer, and which of them is used? RFC 7675; RFC 8445, 11 and 12.
  *
- * A valid pair is asked again and again: the selected one for consent, the others, a few of them, so that one is known to work when the
- * selected one falls silent. The requests are the keepalives, too. */
+ * A valid pair is asked again and again: the selected one for consent, the others, a few of them, so that one is known to work
+ * when the selected one falls silent. The requests are the keepalives, too. */
 #include "base/arith.h"
 #include "ice/agent.h"
 
@@ -18,7 +18,8 @@ static uint64_t clamp(uint64_t low, uint64_t v, uint64_t high) {
 	return v < high ? v : high;
 }
 
-/* RFC 7675, 5.1: each interval is drawn between 0.8 and 1.2 of the period, so that checks of many sessions do not fall together. */
+/* RFC 7675, 5.1: each interval is drawn between 0.8 and 1.2 of the period, so that checks of many sessions do not fall
+ * together. */
 static uint64_t randomised(struct ice *ice, uint64_t period) {
 	return period / 10 * 8 + period / 10 * 4 / 1000 * (env_random32(ice->env) % 1001);
 }
@@ -93,8 +94,8 @@ static bool better(const struct ice *ice, const struct pair *a, const struct pai
 	return a->priority > b->priority;
 }
 
-/* While the selected pair is silent, an older success of another one says nothing: the whole network may be gone. Where an interface of ours
- * stopped it is known what is gone. */
+/* While the selected pair is silent, an older success of another one says nothing: the whole network may be gone. Where an
+ * interface of ours stopped it is known what is gone. */
 static bool proven(const struct ice *ice, const struct pair *p, uint64_t now) {
 	const struct pair *s = ice->selected;
 	if (ice->config.lite || !s || s == p || s->local->asleep || consent_alive(ice, s, now))
@@ -111,8 +112,8 @@ static bool has_consent(const struct ice *ice, const struct pair *p, uint64_t no
 	return now - last_sign(ice, p) < ice->config.failed_after;
 }
 
-/* May it be used? Of the pair in use consent_advance says when its consent has expired. One that is not asked because there are better
- * ones works, or does not; nobody knows, and another check has to tell. */
+/* May it be used? Of the pair in use consent_advance says when its consent has expired. One that is not asked because there are
+ * better ones works, or does not; nobody knows, and another check has to tell. */
 static bool is_usable(const struct ice *ice, const struct pair *p, uint64_t now) {
 	return p->state == ICE_PAIR_SUCCEEDED && (p == ice->selected || has_consent(ice, p, now));
 }
@@ -140,8 +141,8 @@ struct pair *consent_choose(struct ice *ice, uint64_t now) {
 
 /* ---- silence ---- */
 
-/* When silence will have lasted for so long that the app is told, if nothing comes. Until a check is overdue nothing says that there is any:
- * between two checks of an idle session lie several seconds. */
+/* When silence will have lasted for so long that the app is told, if nothing comes. Until a check is overdue nothing says that
+ * there is any: between two checks of an idle session lie several seconds. */
 static uint64_t silent_at(const struct ice *ice, const struct pair *p) {
 	if (ice->config.lite) /* it asks nothing; a full agent asks every few seconds */
 		return max64(p->last_request, p->last_data) + 3 * ice->config.disconnected_after;
@@ -164,8 +165,8 @@ void consent_doubt(struct ice *ice) {
 		heap_set(&p->session->timers, &p->timer, soon > ice->latest ? soon : ice->latest);
 }
 
-/* A pair of a socket that fell asleep is asked so that its silence is counted from now; all pairs of one that woke up, so that the
- * connection goes on with the first answer. */
+/* A pair of a socket that fell asleep is asked so that its silence is counted from now; all pairs of one that woke up, so that
+ * the connection goes on with the first answer. */
 void consent_follow_sleep(struct ice *ice, struct session *s, const struct local *l) {
 	for (size_t i = 0; i < s->pair_count; i++) {
 		struct pair *p = s->pairs[i];

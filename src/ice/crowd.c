@@ -1,12 +1,12 @@
 /* crowd: there are as many candidates or pairs as are remembered, and one more comes: who is thrown out?
  *
- * RFC 8445, 6.1.2.5 bounds the check list by discarding the candidate pairs of lowest priority. A priority says what an address would be
- * worth if it worked. What is known of it by now counts more, so that a candidate goes by its standing first and by its priority
- * among those of one standing. It knows no messages and no time. */
+ * RFC 8445, 6.1.2.5 bounds the check list by discarding the candidate pairs of lowest priority. A priority says what an address
+ * would be worth if it worked. What is known of it by now counts more, so that a candidate goes by its standing first and by its
+ * priority among those of one standing. It knows no messages and no time. */
 #include "ice/agent.h"
 
-/* Candidates that a NAT's rebinding left behind, kept for the check that may still be on its way. Each of them would be tried again,
- * before everything of lower priority, when the path is lost. */
+/* Candidates that a NAT's rebinding left behind, kept for the check that may still be on its way. Each of them would be tried
+ * again, before everything of lower priority, when the path is lost. */
 #define REFLEXIVE_KEPT 8
 
 /* The best of a candidate's pairs; the lowest goes first. */

@@ -1,15 +1,16 @@
-/* ice: over which pair of addresses can the two sides talk? The ICE agent (RFC 8445), full or lite, with trickle (RFC 8838), consent
- * (RFC 7675), dual stack (RFC 8421), TURN (RFC 8656), TCP candidates (RFC 6544) and DTLS embedded in STUN (draft-hancke-webrtc-sped).
+/* ice: over which pair of addresses can the two sides talk? The ICE agent (RFC 8445), full or lite, with trickle (RFC 8838),
+ * consent (RFC 7675), dual stack (RFC 8421), TURN (RFC 8656), TCP candidates (RFC 6544) and DTLS embedded in STUN
+ * (draft-hancke-webrtc-sped).
  *
  * Time that is older than what a verb was told before counts as that: the caller's clock may stand still, repeat and step back.
  *
  * One component, one data stream. The four verbs and a queue of events, as every engine here. It knows neither DTLS nor SDP: DTLS
- * datagrams are opaque bytes to it. Sockets are numbers that the driver gave; a relayed candidate is a socket number of the agent's
- * own (ICE_RELAY_SOCKET | index), so that a path says everything about where a datagram goes.
+ * datagrams are opaque bytes to it. Sockets are numbers that the driver gave; a relayed candidate is a socket number of the
+ * agent's own (ICE_RELAY_SOCKET | index), so that a path says everything about where a datagram goes.
  *
- * How a datagram travels: ice_input tells whether it is for the agent (STUN, TURN control) or data; data that came wrapped (ChannelData,
- * Data indication) comes out unwrapped in place with the relayed path. Outgoing data goes to ice_route()'s path; when that is a
- * relayed one, ice_wrap() puts ChannelData around it where it stands. */
+ * How a datagram travels: ice_input tells whether it is for the agent (STUN, TURN control) or data; data that came wrapped
+ * (ChannelData, Data indication) comes out unwrapped in place with the relayed path. Outgoing data goes to ice_route()'s path;
+ * when that is a relayed one, ice_wrap() puts ChannelData around it where it stands. */
 #ifndef ICE_ICE_H
 #define ICE_ICE_H
 
@@ -56,8 +57,8 @@ struct ice_config { /* zero means the default behind it */
 	uint32_t burst;            /* checks that go at once when checking starts; 5 */
 	uint64_t rto;              /* first retransmission of a check, ns; 250 ms while no RTT is known */
 	uint64_t consent_interval; /* ns; 5 s, randomised 0.8..1.2 (RFC 7675, 5.1) */
-	/* ns without any answer or authentic data, counted from the first check that was not answered; 5 s (a check is repeated faster once
-	 * one is overdue) */
+	/* ns without any answer or authentic data, counted from the first check that was not answered; 5 s (a check is repeated
+	 * faster once one is overdue) */
 	uint64_t disconnected_after;
 	uint64_t failed_after; /* ns without any answer; 30 s (RFC 7675: consent expires) */
 	uint64_t
@@ -79,26 +80,28 @@ void ice_free(struct ice *ice);
 
 /* ---- this side ---- */
 
-/* A UDP socket that the driver opened, or for ICE over TCP a listening one (CANDIDATE_TCP_PASSIVE) or an address from which connections
- * start (CANDIDATE_TCP_ACTIVE): a host candidate. TCP connections have no numbers of their own: accepted ones speak with the listening
- * socket's, ours with the active address's, opened by the driver when a first datagram wants to go to a remote address.
+/* A UDP socket that the driver opened, or for ICE over TCP a listening one (CANDIDATE_TCP_PASSIVE) or an address from which
+ * connections start (CANDIDATE_TCP_ACTIVE): a host candidate. TCP connections have no numbers of their own: accepted ones speak
+ * with the listening socket's, ours with the active address's, opened by the driver when a first datagram wants to go to a remote
+ * address.
  *
- * STUN is asked from each UDP socket. preference 0..65535 orders them (RFC 8421: IPv6 and IPv4 interleaved; 65535 for the only one). hidden: the candidate's name is told instead of its address
- * (mDNS), NULL: the address. Any time; when gathering runs already, its candidate is told and paired at once. 0, SLUICE_EXISTS, SLUICE_LIMIT,
- * SLUICE_NO_MEMORY. */
+ * STUN is asked from each UDP socket. preference 0..65535 orders them (RFC 8421: IPv6 and IPv4 interleaved; 65535 for the only
+ * one). hidden: the candidate's name is told instead of its address (mDNS), NULL: the address. Any time; when gathering runs
+ * already, its candidate is told and paired at once. 0, SLUICE_EXISTS, SLUICE_LIMIT, SLUICE_NO_MEMORY. */
 int ice_add_local(struct ice *ice, enum candidate_transport transport, uint32_t socket, const struct sockaddr_storage *addr,
                   uint16_t preference, const char *hidden);
-/* A socket is of no use for now (its interface has no carrier), or is again. Its pairs stay, but any other that works is used; when it runs
- * again they are checked at once. For the numbers of relayed candidates as for others: what travels over the socket sleeps with it. */
+/* A socket is of no use for now (its interface has no carrier), or is again. Its pairs stay, but any other that works is used;
+ * when it runs again they are checked at once. For the numbers of relayed candidates as for others: what travels over the socket
+ * sleeps with it. */
 void ice_set_local_running(struct ice *ice, uint32_t socket, bool running);
-/* A socket is gone (its interface went away): its candidates and pairs die; when the selected pair was among them another valid one
- * takes its place, else checks start again. */
+/* A socket is gone (its interface went away): its candidates and pairs die; when the selected pair was among them another valid
+ * one takes its place, else checks start again. */
 void ice_remove_local(struct ice *ice, uint32_t socket);
-/* Starts gathering: every local candidate is told by an event, every server is asked from every base at once. Host candidates that
- * are there are told in the same call. Gathering is complete when all servers answered or were given up.
+/* Starts gathering: every local candidate is told by an event, every server is asked from every base at once. Host candidates
+ * that are there are told in the same call. Gathering is complete when all servers answered or were given up.
  *
- * It is called outside the verbs, where `now` is the time of the last one and may be long past: timers begin when the first request
- * leaves in ice_output. The same holds for ice_resolved, ice_stream_up and ice_sped_flight. */
+ * It is called outside the verbs, where `now` is the time of the last one and may be long past: timers begin when the first
+ * request leaves in ice_output. The same holds for ice_resolved, ice_stream_up and ice_sped_flight. */
 void ice_gather(struct ice *ice, uint64_t now);
 enum ice_gathering ice_gathering(const struct ice *ice);
 /* Eight and twenty-four ice-chars, from the environment's entropy; they change with ice_restart. */
@@ -114,26 +117,27 @@ const struct candidate *ice_default_candidate(const struct ice *ice);
 
 void ice_set_controlling(struct ice *ice, bool controlling);
 bool ice_is_controlling(const struct ice *ice);
-/* Checks may start from here on. Before, authenticated requests are answered and remembered (peer-reflexive, triggered checks wait
- * for the password). Other values than before are a restart by the other side. lite: it never checks, we control. */
+/* Checks may start from here on. Before, authenticated requests are answered and remembered (peer-reflexive, triggered checks
+ * wait for the password). Other values than before are a restart by the other side. lite: it never checks, we control. */
 int ice_set_remote(struct ice *ice, const char *ufrag, const char *pwd, bool lite);
-/* Before or after ice_set_remote. A duplicate is nothing; a `.local` name is asked for by a request, other names with resolve_hosts alone,
- * else such a candidate is nothing either. 32 names are asked for in a generation of credentials.
+/* Before or after ice_set_remote. A duplicate is nothing; a `.local` name is asked for by a request, other names with
+ * resolve_hosts alone, else such a candidate is nothing either. 32 names are asked for in a generation of credentials.
  *
- * What candidates can make this side send to addresses that never answer is bounded, for they may be a victim's (RFC 8445, 19.5.1): one check
- * for each of max_pairs pairs, paced, and in all 64 repetitions at once and 4 a second. Of up to ten pairs none waits for its repetition.
+ * What candidates can make this side send to addresses that never answer is bounded, for they may be a victim's (RFC 8445,
+ * 19.5.1): one check for each of max_pairs pairs, paced, and in all 64 repetitions at once and 4 a second. Of up to ten pairs
+ * none waits for its repetition.
  *
- * 200 are remembered, those included that only their checks showed. Beyond that one goes: first of all one that makes no pair (a family
- * or transport that this side has not, a name that is not resolved), of the most numerous such kind; then one whose pairs all failed;
- * then one that was not checked yet and has the lowest priority (RFC 8445, 6.1.2.5). One that is being checked or works does not go
- * for a new one, and the one in use never goes. Returns 0, or
+ * 200 are remembered, those included that only their checks showed. Beyond that one goes: first of all one that makes no pair (a
+ * family or transport that this side has not, a name that is not resolved), of the most numerous such kind; then one whose pairs
+ * all failed; then one that was not checked yet and has the lowest priority (RFC 8445, 6.1.2.5). One that is being checked or
+ * works does not go for a new one, and the one in use never goes. Returns 0, or
  *   SLUICE_LIMIT      all that are there are worth more than this one
  *   SLUICE_NO_MEMORY */
 int ice_add_remote(struct ice *ice, const struct candidate *c);
 void ice_remote_done(struct ice *ice); /* end-of-candidates */
 size_t ice_remote_count(const struct ice *ice);
-/* New credentials, new candidates; the selected pair stays in use until a pair of the new generation is valid. Follow with ice_gather
- * and, when the answer comes, ice_set_remote. 0 or SLUICE_NO_MEMORY. RFC 8445, 9. */
+/* New credentials, new candidates; the selected pair stays in use until a pair of the new generation is valid. Follow with
+ * ice_gather and, when the answer comes, ice_set_remote. 0 or SLUICE_NO_MEMORY. RFC 8445, 9. */
 int ice_restart(struct ice *ice);
 /* Takes the restart back, as long as no new remote credentials were set (rollback). */
 void ice_restart_undo(struct ice *ice);
@@ -178,8 +182,8 @@ enum ice_event_kind {
 	ICE_EVENT_GATHERING, /* gathering state changed */
 	ICE_EVENT_STATE,     /* state changed */
 	ICE_EVENT_ROUTE,     /* ice_route's answer changed; data may go there (at the first valid pair, before nomination) */
-	/* The other side takes data over the route from now on, in case it did not before: its first check there is answered (by what the next
-	 * ice_output puts out), or the pair is nominated */
+	/* The other side takes data over the route from now on, in case it did not before: its first check there is answered (by
+	 * what the next ice_output puts out), or the pair is nominated */
 	ICE_EVENT_OPEN,
 	ICE_EVENT_AUTHENTIC, /* once: the first authenticated check came, with or before our own having been answered */
 };
@@ -197,8 +201,8 @@ void ice_close(struct ice *ice);
 
 /* ---- data ---- */
 
-/* Where data goes now: the nominated pair, before nomination the best valid one; as a lite agent the pair that was last nominated or,
- * before, checked. False: nowhere yet. A path is given only while consent holds (RFC 7675, 5.1). */
+/* Where data goes now: the nominated pair, before nomination the best valid one; as a lite agent the pair that was last nominated
+ * or, before, checked. False: nowhere yet. A path is given only while consent holds (RFC 7675, 5.1). */
 bool ice_route(const struct ice *ice, sluice_path *path);
 /* Did an authenticated check or answer pass over this path (RFC 8445, 12: data is taken from any valid or checked pair)? */
 bool ice_admits(const struct ice *ice, const sluice_path *path);
@@ -206,14 +210,14 @@ bool ice_admits(const struct ice *ice, const sluice_path *path);
 uint64_t ice_proofs(const struct ice *ice);
 /* Room that ice_wrap wants before each datagram of data: 0, or 4 when the route is relayed. */
 size_t ice_headroom(const struct ice *ice);
-/* Turns the batch's path from a relayed one into the TURN server's, ChannelData around every datagram; batch->headroom is consumed.
- * Nothing for other paths. 0, or SLUICE_WOULD_BLOCK when the channel is not bound yet: the agent has taken copies as Send
- * indications, bounded, and the batch is spent. */
+/* Turns the batch's path from a relayed one into the TURN server's, ChannelData around every datagram; batch->headroom is
+ * consumed. Nothing for other paths. 0, or SLUICE_WOULD_BLOCK when the channel is not bound yet: the agent has taken copies as
+ * Send indications, bounded, and the batch is spent. */
 int ice_wrap(struct ice *ice, sluice_batch *batch);
 /* Data went or came over the route at `now`: it counts as keepalive, never as consent. */
 void ice_note_traffic(struct ice *ice, uint64_t now);
-/* Authentic data (a record of DTLS that opened) came over this path at `now`: the other side lives, and the state is not DISCONNECTED for
- * want of answers. Consent it is not: RFC 7675, 5.1 wants an answer to a check for that. */
+/* Authentic data (a record of DTLS that opened) came over this path at `now`: the other side lives, and the state is not
+ * DISCONNECTED for want of answers. Consent it is not: RFC 7675, 5.1 wants an answer to a check for that. */
 void ice_note_data(struct ice *ice, const sluice_path *path, uint64_t now);
 
 /* ---- DTLS in STUN ---- */

@@ -1,5 +1,5 @@
-/* local: which candidates does this side have? Host candidates from the driver's sockets, server-reflexive ones from STUN servers, each
- * asked from every base at once (RFC 8445, 5.1.1). */
+/* local: which candidates does this side have? Host candidates from the driver's sockets, server-reflexive ones from STUN
+ * servers, each asked from every base at once (RFC 8445, 5.1.1). */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -20,8 +20,8 @@ struct base *base_find(struct ice *ice, uint32_t socket) {
 
 /* ---- candidates ---- */
 
-/* RFC 8445, 5.1.1.3: the same foundation for the same type, base address, server and transport. Salted, so that it does not tell an
- * address that a name was to hide. */
+/* RFC 8445, 5.1.1.3: the same foundation for the same type, base address, server and transport. Salted, so that it does not tell
+ * an address that a name was to hide. */
 static void make_foundation(const struct ice *ice, struct candidate *c, const struct sockaddr_storage *base,
                             const struct sockaddr_storage *server) {
 	char text[3 * ADDRESS_TEXT_MAX + 16] = "";
@@ -250,7 +250,8 @@ const struct candidate *ice_local(const struct ice *ice, size_t index) {
 	return NULL;
 }
 
-/* RFC 8839, 4.2.1.1 leaves the choice; the candidate most likely to work with anybody is the relayed one, then the reflexive one. */
+/* RFC 8839, 4.2.1.1 leaves the choice; the candidate most likely to work with anybody is the relayed one, then the reflexive
+ * one. */
 static int default_rank(const struct candidate *c) {
 	static const int ranks[] = {[CANDIDATE_HOST] = 1, [CANDIDATE_SRFLX] = 2, [CANDIDATE_PRFLX] = 0, [CANDIDATE_RELAY] = 3};
 	return c->transport == CANDIDATE_UDP && !c->name[0] ? 2 * ranks[c->type] + (c->addr.ss_family == AF_INET) : 0;

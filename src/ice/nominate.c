@@ -59,8 +59,8 @@ static void nominate(struct ice *ice, struct pair *p) {
 	pair_trigger(ice, p);
 }
 
-/* RFC 8445, 8.1.1 lets the controlling agent nominate once in a session. A second time it is done here only where the alternative is
- * worse: the nominated pair fell silent, or a relay was taken for want of a direct way which then opened. */
+/* RFC 8445, 8.1.1 lets the controlling agent nominate once in a session. A second time it is done here only where the alternative
+ * is worse: the nominated pair fell silent, or a relay was taken for want of a direct way which then opened. */
 void nominate_settle(struct ice *ice, uint64_t now) {
 	struct session *s = ice->current;
 	if (!ice->controlling || ice->config.lite || !s->remote_pwd)

@@ -1,11 +1,13 @@
 /* relay: what of the agent's traffic goes through TURN servers? Allocations come and go here; turn.h speaks with the servers.
  *
- * One allocation for each server and each base that reaches it (over TCP and TLS: one for each server, on a stream that the driver
- * connects). Its relayed candidate has a socket number of the agent's own. Checks travel in Send indications, data in ChannelData.
+ * One allocation for each server and each base that reaches it (over TCP and TLS: one for each server, on a stream that the
+ * driver connects). Its relayed candidate has a socket number of the agent's own. Checks travel in Send indications, data in
+ * ChannelData.
  *
- * A restart keeps the allocations and tells their candidates again, and asks the servers whether they are still there; so does a relayed
- * pair that falls silent. A server that has forgotten one gives another (turn.h), whose candidate takes the place of the old one. What
- * stood once and is gone, with its stream or because its server was silent for too long, is made anew after a pause that doubles. */
+ * A restart keeps the allocations and tells their candidates again, and asks the servers whether they are still there; so does a
+ * relayed pair that falls silent. A server that has forgotten one gives another (turn.h), whose candidate takes the place of the
+ * old one. What stood once and is gone, with its stream or because its server was silent for too long, is made anew after a pause
+ * that doubles. */
 #include <string.h>
 
 #include "ice/agent.h"
@@ -126,8 +128,8 @@ void relays_make(struct ice *ice) {
 			make_for_server(ice, i);
 }
 
-/* A new session: candidates of allocations that stand are told at once, though gathering waits until it is known whether they still do.
- * Those that failed are tried again. */
+/* A new session: candidates of allocations that stand are told at once, though gathering waits until it is known whether they
+ * still do. Those that failed are tried again. */
 void relays_gather(struct ice *ice) {
 	for (size_t i = ice->relay_count; i-- > 0;) {
 		struct relay *r = ice->relays[i];

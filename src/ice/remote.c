@@ -139,7 +139,8 @@ struct remote *remote_add_reflexive(struct ice *ice, struct session *s, const st
 	if (!priority)
 		c.priority = candidate_priority(CANDIDATE_PRFLX, c.transport, 0);
 	c.port = address_port(&c.addr);
-	/* RFC 8445, 7.3.1.3: "The foundation is an arbitrary value, different from the foundations of all other remote candidates." */
+	/* RFC 8445, 7.3.1.3: "The foundation is an arbitrary value, different from the foundations of all other remote
+	 * candidates." */
 	snprintf(c.foundation, sizeof c.foundation, "seen%u", ++ice->next_id);
 	crowd_forget_reflexive(ice, s);
 	return wanted(ice, &c) && crowd_admit(ice, s, &c) ? remote_new(ice, s, &c) : NULL;
@@ -267,8 +268,8 @@ static void take_address(struct ice *ice, struct session *s, struct remote *r, c
 	}
 }
 
-/* The first address becomes the candidate's own, others become candidates beside it. A name of which nothing is known stays without
- * pairs: RFC 8445's peer-reflexive candidates find such a browser when its checks come. */
+/* The first address becomes the candidate's own, others become candidates beside it. A name of which nothing is known stays
+ * without pairs: RFC 8445's peer-reflexive candidates find such a browser when its checks come. */
 bool remote_resolved(struct ice *ice, uint32_t id, const struct sockaddr_storage *addrs, size_t count) {
 	struct session *s = ice->current;
 	struct remote *r = find_asked(s, id);

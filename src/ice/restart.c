@@ -4,8 +4,8 @@
 #include "base/wipe.h"
 #include "ice/agent.h"
 
-/* RFC 8839, 5.4: ufrag at least 4, password at least 22 characters of the 64 ice-chars; 6 bits each. For the ufrag that is too few where
- * thousands of agents share a port and are told apart by it: of 2,000, two are the same with a chance of 11 %. */
+/* RFC 8839, 5.4: ufrag at least 4, password at least 22 characters of the 64 ice-chars; 6 bits each. For the ufrag that is too
+ * few where thousands of agents share a port and are told apart by it: of 2,000, two are the same with a chance of 11 %. */
 #define UFRAG_LEN 8
 #define PWD_LEN 24
 
@@ -66,7 +66,8 @@ int ice_restart(struct ice *ice) {
 	struct session *fresh = session_new(ice, NULL, NULL);
 	if (!fresh)
 		return SLUICE_NO_MEMORY;
-	/* Of two restarts in a row the first never got anywhere: what carries data is kept, or at least what talked to somebody. */
+	/* Of two restarts in a row the first never got anywhere: what carries data is kept, or at least what talked to
+	 * somebody. */
 	if (ice->before && (ice->selected ? ice->selected->session == ice->before : !ice->current->remote_pwd)) {
 		session_free(ice, ice->current);
 	} else {

@@ -235,7 +235,8 @@ int stun_parse(const uint8_t *bytes, size_t len, struct stun_message *m) {
 			return SLUICE_MALFORMED;
 
 		/* 14.5: "With the exception of the MESSAGE-INTEGRITY-SHA256 and FINGERPRINT attributes, which appear after
-		 * MESSAGE-INTEGRITY, agents MUST ignore all other attributes that follow MESSAGE-INTEGRITY." Nobody signed them. */
+		 * MESSAGE-INTEGRITY, agents MUST ignore all other attributes that follow MESSAGE-INTEGRITY." Nobody signed
+		 * them. */
 		bool fine = true;
 		if (attribute == STUN_ATTR_FINGERPRINT)
 			fine = take_fingerprint(m, at, v);
@@ -257,8 +258,8 @@ int stun_parse(const uint8_t *bytes, size_t len, struct stun_message *m) {
 
 /* ---- integrity ---- */
 
-/* RFC 8489, 14.5: the HMAC covers the message up to the attribute at `offset`, with a length in the header as though that attribute
- * were the last. */
+/* RFC 8489, 14.5: the HMAC covers the message up to the attribute at `offset`, with a length in the header as though that
+ * attribute were the last. */
 static bool integrity_of(const uint8_t *bytes, size_t offset, enum crypto_hash hash, const void *key, size_t key_len,
                          uint8_t *mac) {
 	uint8_t header[STUN_HEADER];

@@ -240,8 +240,8 @@ static bool meet_challenge(struct turn *t, struct exchange *x, const struct stun
 	return true;
 }
 
-/* RFC 8489, 9.2.5: an answer to a signed request is signed. Errors are believed without: several servers do not sign them, and who
- * could forge one (96 bits of transaction id) could as well drop the packets. A signature that is wrong is never believed. */
+/* RFC 8489, 9.2.5: an answer to a signed request is signed. Errors are believed without: several servers do not sign them, and
+ * who could forge one (96 bits of transaction id) could as well drop the packets. A signature that is wrong is never believed. */
 static bool is_authentic(const struct turn *t, const struct exchange *x, const struct stun_message *m) {
 	if (!x->is_signed)
 		return true;
@@ -273,8 +273,8 @@ static int error_of_code(uint16_t code) {
 	}
 }
 
-/* RFC 8656, 8: "about 1 minute before the expiration time"; of a short lifetime half, but never at once: a lifetime of 0 would have us ask
- * a thousand times a second. */
+/* RFC 8656, 8: "about 1 minute before the expiration time"; of a short lifetime half, but never at once: a lifetime of 0 would
+ * have us ask a thousand times a second. */
 static void keep_for(struct turn *t, const struct stun_message *m) {
 	uint64_t s = m->has_lifetime ? m->lifetime : LIFETIME;
 	if (s > LIFETIME_MAX)
@@ -311,7 +311,8 @@ void turn_lost(struct turn *t) {
 	t->losses += t->losses < LOSSES_MAX;
 }
 
-/* RFC 8489, 10: a 300 names another server, of the same family; the client starts there anew, with no more than its credentials. */
+/* RFC 8489, 10: a 300 names another server, of the same family; the client starts there anew, with no more than its
+ * credentials. */
 static void move(struct turn *t, const struct stun_message *m) {
 	if (t->hops == HOPS || m->alternate.ss_family != t->server.ss_family) {
 		turn_fail(t, SLUICE_REFUSED);
@@ -327,8 +328,8 @@ static void move(struct turn *t, const struct stun_message *m) {
 	}
 }
 
-/* RFC 8656, 7.4: 437 means that the server holds an allocation for this 5-tuple. Our socket's port had an earlier life, then, of the
- * same user, who can give that allocation back. coturn takes some seconds to let go of one that was. */
+/* RFC 8656, 7.4: 437 means that the server holds an allocation for this 5-tuple. Our socket's port had an earlier life, then, of
+ * the same user, who can give that allocation back. coturn takes some seconds to let go of one that was. */
 static void meet_mismatch(struct turn *t) {
 	t->clearing = t->mismatches++ == 0;
 	exchange_start(t, &t->main, t->clearing ? STUN_REFRESH : STUN_ALLOCATE);
@@ -465,8 +466,8 @@ enum turn_verdict turn_input(struct turn *t, uint8_t *data, size_t len, uint64_t
 
 /* ---- time ---- */
 
-/* A server that is started again answers an Allocate, a path that was interrupted a Refresh. Over a stream both go the way of what was
- * sent before. */
+/* A server that is started again answers an Allocate, a path that was interrupted a Refresh. Over a stream both go the way of
+ * what was sent before. */
 static void ask_the_other_way(struct turn *t) {
 	t->doubted = true;
 	exchange_start(t, &t->main, t->main.method == STUN_REFRESH ? STUN_ALLOCATE : STUN_REFRESH);

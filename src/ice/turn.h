@@ -1,13 +1,14 @@
-/* turn: one allocation on a TURN server (RFC 8656), as a client: a relayed address, permissions and channels to peers, and what is
- * wrapped for them.
+/* turn: one allocation on a TURN server (RFC 8656), as a client: a relayed address, permissions and channels to peers, and what
+ * is wrapped for them.
  *
- * The four verbs, without a socket (a time older than the last one counts as that): it emits and takes whole messages. Over UDP it retransmits (RFC 8489, 6.2.1); over TCP and TLS
- * the stream does, and whoever owns the stream cuts it into messages (turn_frame) and pads what it writes to four bytes. It
- * knows no candidates, no pairs and nothing of what it carries.
+ * The four verbs, without a socket (a time older than the last one counts as that): it emits and takes whole messages. Over UDP
+ * it retransmits (RFC 8489, 6.2.1); over TCP and TLS the stream does, and whoever owns the stream cuts it into messages
+ * (turn_frame) and pads what it writes to four bytes. It knows no candidates, no pairs and nothing of what it carries.
  *
- * A server that was started again, or that sees us at another port since a NAT rebound, has forgotten the allocation and says so to the next
- * request: another one is asked for, and the state is TURN_ALLOCATING again. While the server is silent the allocation may stand
- * or not, so that Refresh and Allocate take turns: whichever is answered tells, and none of the two ends an allocation that stands.
+ * A server that was started again, or that sees us at another port since a NAT rebound, has forgotten the allocation and says so
+ * to the next request: another one is asked for, and the state is TURN_ALLOCATING again. While the server is silent the
+ * allocation may stand or not, so that Refresh and Allocate take turns: whichever is answered tells, and none of the two ends an
+ * allocation that stands.
  *
  *   peer_count <= TURN_PEERS, queued <= TURN_QUEUE
  *   each peer's address and each channel number is there once
@@ -58,14 +59,15 @@ void turn_free(struct turn *t);
  * closed at once. */
 void turn_close(struct turn *t);
 
-/* Is the allocation still there? A Refresh asks at once. Whether that is answered is turn_is_doubted's to tell. For one that stands; else
- * nothing. */
+/* Is the allocation still there? A Refresh asks at once. Whether that is answered is turn_is_doubted's to tell. For one that
+ * stands; else nothing. */
 void turn_verify(struct turn *t);
 bool turn_is_doubted(const struct turn *t);
 
 enum turn_state turn_state(const struct turn *t);
-/* Of TURN_FAILED: SLUICE_TIMED_OUT, SLUICE_REFUSED (credentials, forbidden), SLUICE_LIMIT (quota, capacity), SLUICE_UNSUPPORTED (family,
- * transport), SLUICE_EXISTS (another one stands on this address and port), SLUICE_PROTOCOL, SLUICE_CRYPTO, SLUICE_NO_MEMORY. Else 0. */
+/* Of TURN_FAILED: SLUICE_TIMED_OUT, SLUICE_REFUSED (credentials, forbidden), SLUICE_LIMIT (quota, capacity), SLUICE_UNSUPPORTED
+ * (family, transport), SLUICE_EXISTS (another one stands on this address and port), SLUICE_PROTOCOL, SLUICE_CRYPTO,
+ * SLUICE_NO_MEMORY. Else 0. */
 int turn_error(const struct turn *t);
 /* The server's last error code that led there (401, 486 ...), 0 without one. */
 uint16_t turn_error_code(const struct turn *t);
@@ -79,12 +81,12 @@ const struct sockaddr_storage *turn_mapped(const struct turn *t);
 
 /* ---- peers: all of these need TURN_READY, else SLUICE_WRONG_STATE ---- */
 
-/* Lets the peer's datagrams in: a permission, kept alive as long as anything is sent to it or comes from it. 0 (asked for or granted),
- * SLUICE_REFUSED (the server denied it within the last minute), SLUICE_NO_MEMORY. */
+/* Lets the peer's datagrams in: a permission, kept alive as long as anything is sent to it or comes from it. 0 (asked for or
+ * granted), SLUICE_REFUSED (the server denied it within the last minute), SLUICE_NO_MEMORY. */
 int turn_permit(struct turn *t, const struct sockaddr_storage *peer);
 bool turn_permitted(const struct turn *t, const struct sockaddr_storage *peer);
-/* A channel, too: four bytes a datagram instead of 36 or more. Errors as turn_permit; a server that refuses channels leaves us with
- * the permission. */
+/* A channel, too: four bytes a datagram instead of 36 or more. Errors as turn_permit; a server that refuses channels leaves us
+ * with the permission. */
 int turn_bind(struct turn *t, const struct sockaddr_storage *peer);
 /* Its number when it is bound; 0. */
 uint16_t turn_channel(const struct turn *t, const struct sockaddr_storage *peer);
@@ -92,8 +94,9 @@ uint16_t turn_channel(const struct turn *t, const struct sockaddr_storage *peer)
 /* ChannelData headers before the batch's datagrams, in the last TURN_HEADROOM bytes of its headroom, which shrinks by so many.
  * 0, or SLUICE_WOULD_BLOCK when no channel is bound (it is asked for): nothing was changed, turn_send carries them. */
 int turn_wrap(struct turn *t, const struct sockaddr_storage *peer, sluice_batch *batch);
-/* A Send indication with a copy of the data. The permission is asked for, where there is none yet, just before it: it may arrive in time,
- * so nothing waits for the answer. 0, SLUICE_TOO_LARGE, SLUICE_WOULD_BLOCK (the queue is full), SLUICE_REFUSED, SLUICE_NO_MEMORY. */
+/* A Send indication with a copy of the data. The permission is asked for, where there is none yet, just before it: it may arrive
+ * in time, so nothing waits for the answer. 0, SLUICE_TOO_LARGE, SLUICE_WOULD_BLOCK (the queue is full), SLUICE_REFUSED,
+ * SLUICE_NO_MEMORY. */
 int turn_send(struct turn *t, const struct sockaddr_storage *peer, const void *data, size_t len);
 
 /* ---- the verbs ---- */
@@ -127,8 +130,8 @@ bool turn_check(const struct turn *t);
 
 /* ---- streams ---- */
 
-/* Bytes of the message that begins at data, its padding on the stream included (RFC 8656, 12.5): 0 while too few are there to tell (4
- * are enough), SIZE_MAX when it is neither STUN nor ChannelData: the stream is of no more use. */
+/* Bytes of the message that begins at data, its padding on the stream included (RFC 8656, 12.5): 0 while too few are there to
+ * tell (4 are enough), SIZE_MAX when it is neither STUN nor ChannelData: the stream is of no more use. */
 size_t turn_frame(const uint8_t *data, size_t have);
 
 #endif

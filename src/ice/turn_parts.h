@@ -19,8 +19,8 @@ struct exchange {
 
 enum peer_state { PEER_ASKED, PEER_GRANTED, PEER_DENIED };
 
-/* A ChannelBind makes the permission too (RFC 8656, 12.2), so one request at a time keeps a peer alive: ChannelBind where a channel
- * is wanted, else CreatePermission. */
+/* A ChannelBind makes the permission too (RFC 8656, 12.2), so one request at a time keeps a peer alive: ChannelBind where a
+ * channel is wanted, else CreatePermission. */
 struct turn_peer {
 	struct sockaddr_storage addr;
 	enum peer_state state;

@@ -61,8 +61,8 @@ void peers_drop(struct turn *t) {
 		remove_at(t, t->peer_count - 1);
 }
 
-/* A peer with a channel carries data. Forgotten it would be deaf: the server goes on with the number, which we would not know any more, and
- * binds no other one to it (RFC 8656, 12.2). */
+/* A peer with a channel carries data. Forgotten it would be deaf: the server goes on with the number, which we would not know any
+ * more, and binds no other one to it (RFC 8656, 12.2). */
 static bool is_of_less_use(const struct turn_peer *a, const struct turn_peer *b) {
 	return a->wants_channel != b->wants_channel ? b->wants_channel : a->used < b->used;
 }
@@ -88,8 +88,8 @@ static struct turn_peer *add(struct turn *t, const struct sockaddr_storage *addr
 	return p;
 }
 
-/* RFC 8656, 12: a number belongs to its peer until five minutes after the binding ended, so each goes to the next peer only when the
- * others were through. */
+/* RFC 8656, 12: a number belongs to its peer until five minutes after the binding ended, so each goes to the next peer only when
+ * the others were through. */
 static uint16_t fresh_channel(struct turn *t) {
 	uint16_t channel;
 	do {

@@ -1,8 +1,8 @@
 /* dns: how are the few DNS messages of multicast DNS written and read? RFC 1035, 4; RFC 6762.
  *
- * Reading goes record by record and copies names out in lower case. What a message can cost is bounded: a pointer leads backwards,
- * a name takes DNS_HOPS_MAX pointers and 255 bytes at most, and a message is read to its DNS_RECORDS_MAX-th record: about 70,000
- * steps for the worst one of 9,000 bytes. It knows no sockets and no time. */
+ * Reading goes record by record and copies names out in lower case. What a message can cost is bounded: a pointer leads
+ * backwards, a name takes DNS_HOPS_MAX pointers and 255 bytes at most, and a message is read to its DNS_RECORDS_MAX-th record:
+ * about 70,000 steps for the worst one of 9,000 bytes. It knows no sockets and no time. */
 #ifndef LOOP_DNS_H
 #define LOOP_DNS_H
 
@@ -21,8 +21,8 @@
 enum { DNS_A = 1, DNS_AAAA = 28, DNS_ANY = 255 };
 enum { DNS_IN = 1 };
 
-/* RFC 6762, 5.4 and 10.2: the top bit of the class: in a question "a unicast answer will do", in a record "this is all there is of
- * it, forget older ones". */
+/* RFC 6762, 5.4 and 10.2: the top bit of the class: in a question "a unicast answer will do", in a record "this is all there is
+ * of it, forget older ones". */
 #define DNS_TOP_BIT 0x8000
 
 struct dns_reader {

@@ -54,8 +54,8 @@ static void deliver(struct member *m, const sluice_path *from, sluice_datagram *
 	driver_leave(driver);
 }
 
-/* A request or an answer. Anyone can write a ufrag or a source address; only the ICE agent knows whether the password was right. That an
- * address was admitted before says nothing of this datagram: two members may have had it, one after the other. */
+/* A request or an answer. Anyone can write a ufrag or a source address; only the ICE agent knows whether the password was right.
+ * That an address was admitted before says nothing of this datagram: two members may have had it, one after the other. */
 static void deliver_check(struct member *m, const sluice_path *from, sluice_datagram *d, enum demux_kind kind, uint64_t now) {
 	struct driver *driver = m->driver;
 	uint64_t proofs = peer_proofs(driver->peer);

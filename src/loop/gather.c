@@ -148,8 +148,9 @@ static void log_failure(const struct driver *d, const struct sockaddr_storage *h
 		env_log(d->loop->env, SLUICE_LOG_WARN, "loop: cannot gather %s: %s", text, why);
 }
 
-/* A listening socket with the number of the UDP port, or where that is taken and the app named no range, with any; and the address that
- * connections of ours start from. RFC 6544, 5.1: both kinds for each address. They are worth trying, not worth failing for. */
+/* A listening socket with the number of the UDP port, or where that is taken and the app named no range, with any; and the
+ * address that connections of ours start from. RFC 6544, 5.1: both kinds for each address. They are worth trying, not worth
+ * failing for. */
 static void open_tcp(struct driver *d, const sluice_socket *s, const char *name) {
 	const struct gather *g = d->gather;
 	struct sockaddr_storage addr;

@@ -248,8 +248,8 @@ void interface_list_order(struct interface_list *list) {
 		swap(&list->at[i], &list->at[pick(list, i, i == 0 || !is_v6(&list->at[i - 1]))]);
 }
 
-/* Those of the interface that hide the machine make the lasting ones of the same interface unwelcome: RFC 8445, 5.1.1.1 forbids to
- * gather addresses that allow location tracking beside ones that prevent it, link-local ones included. */
+/* Those of the interface that hide the machine make the lasting ones of the same interface unwelcome: RFC 8445, 5.1.1.1 forbids
+ * to gather addresses that allow location tracking beside ones that prevent it, link-local ones included. */
 static void prefer_temporary(struct interface_list *list) {
 	for (size_t i = list->count; i-- > 0;) {
 		struct interface_address *a = &list->at[i];

@@ -29,8 +29,8 @@ struct interface_present {
 struct interface_list {
 	size_t count, present_count;
 	struct interface_address at[INTERFACE_ADDRESSES_MAX]; /* the best first */
-	/* All of them, those too that were dropped from `at` because others are preferred: a socket that stands on one of these stays
-	 * where it is, since the other side knows its port. */
+	/* All of them, those too that were dropped from `at` because others are preferred: a socket that stands on one of these
+	 * stays where it is, since the other side knows its port. */
 	struct interface_present present[INTERFACE_ADDRESSES_MAX];
 };
 
@@ -41,15 +41,16 @@ void interface_list_get(sluice_env *env, struct interface_list *list);
 /* Sorts by worth and interleaves the families: RFC 8421, 4. */
 void interface_list_order(struct interface_list *list);
 
-/* Leaves out what is not wanted: a family; loopback, unless it is asked for or there is nothing else (RFC 8445, 5.1.1.1); link-local
- * IPv6 addresses, of which SDP cannot say the scope, when there is anything better. */
+/* Leaves out what is not wanted: a family; loopback, unless it is asked for or there is nothing else (RFC 8445, 5.1.1.1);
+ * link-local IPv6 addresses, of which SDP cannot say the scope, when there is anything better. */
 void interface_list_choose(struct interface_list *list, bool v4, bool v6, bool loopback);
-/* Leaves out what is taken for want of anything better, when something better only sleeps: loopback, unless it is asked for, and link-local. */
+/* Leaves out what is taken for want of anything better, when something better only sleeps: loopback, unless it is asked for, and
+ * link-local. */
 void interface_list_drop_stopgaps(struct interface_list *list, bool loopback);
 void interface_list_drop(struct interface_list *list, size_t i);
 
-/* What is to become of a socket on this address? It stays where the list or the machine has the address, and sleeps where that is of no
- * use at present. */
+/* What is to become of a socket on this address? It stays where the list or the machine has the address, and sleeps where that is
+ * of no use at present. */
 enum interface_use { INTERFACE_GONE, INTERFACE_ASLEEP, INTERFACE_AWAKE };
 enum interface_use interface_list_use(const struct interface_list *list, const struct sockaddr_storage *host);
 

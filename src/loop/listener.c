@@ -1,5 +1,5 @@
-/* listener: where can others connect to by TCP (a passive candidate), and where do our own connections start (an active one)? What
- * becomes of a connection is stream.c's. RFC 6544, 5.1. */
+/* listener: where can others connect to by TCP (a passive candidate), and where do our own connections start (an active one)?
+ * What becomes of a connection is stream.c's. RFC 6544, 5.1. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -19,8 +19,8 @@ static void on_pause(struct ev_loop *ev, ev_timer *w, int events) {
 	ev_io_start(ev, &l->io);
 }
 
-/* Without a file descriptor for it a connection stays in the queue, and the listening socket readable: looking again at once would
- * be all that the loop does. */
+/* Without a file descriptor for it a connection stays in the queue, and the listening socket readable: looking again at once
+ * would be all that the loop does. */
 static void take_pause(struct listener *l) {
 	struct ev_loop *ev = l->driver->loop->ev;
 	env_log(l->driver->loop->env, SLUICE_LOG_ERROR, "loop: cannot accept: %s", strerror(errno));

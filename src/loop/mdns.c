@@ -18,12 +18,13 @@
 #define READS_PER_TURN 16
 #define ADDRESSES_MAX 8
 
-/* RFC 6762, 10: "the recommended TTL value for Multicast DNS resource records with a host name as the resource record's name (e.g.,
- * A, AAAA, HINFO) ... SHOULD be 120 seconds"; 6.7: to a legacy querier it "SHOULD NOT be greater than ten seconds". */
+/* RFC 6762, 10: "the recommended TTL value for Multicast DNS resource records with a host name as the resource record's name
+ * (e.g., A, AAAA, HINFO) ... SHOULD be 120 seconds"; 6.7: to a legacy querier it "SHOULD NOT be greater than ten seconds". */
 #define TTL_S 120
 #define LEGACY_TTL_S 10
 
-/* Answers to one asker alone, of one name: several neighbours may ask at once; who asks in a loop waits, and learns nothing by it. */
+/* Answers to one asker alone, of one name: several neighbours may ask at once; who asks in a loop waits, and learns nothing by
+ * it. */
 #define UNICAST_INTERVAL (125 * SLUICE_MS)
 #define UNICAST_BURST 8
 /* Interfaces that one name was multicast on within the last second. */
@@ -456,9 +457,10 @@ static void send_answer(struct published *p, const struct asker *who, const stru
 		send_message(who->channel, message, len, &target, who->index);
 }
 
-/* RFC 6762, 6.7: who asks from another port than 5353 is a simple resolver, and wants an answer as from an ordinary server: to it,
- * with its id and question. 5.4: others may say that unicast will do; they hear the group too, so where they ask too often the
- * answer goes to all, once a second. Nothing is sent to an address that is no neighbour's: whoever forged it chose the victim. */
+/* RFC 6762, 6.7: who asks from another port than 5353 is a simple resolver, and wants an answer as from an ordinary server: to
+ * it, with its id and question. 5.4: others may say that unicast will do; they hear the group too, so where they ask too often
+ * the answer goes to all, once a second. Nothing is sent to an address that is no neighbour's: whoever forged it chose the
+ * victim. */
 static void tell(struct published *p, const struct asker *who, const struct dns_record *q, uint64_t now) {
 	bool legacy = address_port(&who->from) != PORT, unicast = legacy || (q->class & DNS_TOP_BIT);
 	struct dns_answer how = {.class = DNS_IN | DNS_TOP_BIT, .ttl = TTL_S};
@@ -509,8 +511,8 @@ static struct arrival arrival_of(struct msghdr *m) {
 }
 
 /* RFC 6762, 11: what comes to the group has crossed no router, whatever its source; what comes to our own address may be from
- * anywhere, and counts only if its source is a neighbour's. 6: "Multicast DNS implementations MUST silently ignore any Multicast DNS
- * responses they receive where the source UDP port is not 5353." */
+ * anywhere, and counts only if its source is a neighbour's. 6: "Multicast DNS implementations MUST silently ignore any Multicast
+ * DNS responses they receive where the source UDP port is not 5353." */
 static void take_message(struct mdns *m, struct dns_reader *r, const struct asker *who, bool to_group) {
 	if (!r->is_plain || !(to_group || who->near))
 		return;

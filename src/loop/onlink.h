@@ -1,8 +1,8 @@
 /* onlink: does an address belong to a neighbour, a host that is reached without a router?
  *
  * Multicast DNS is spoken among neighbours alone (RFC 6762, 5.5 and 11). A neighbour has a link-local address, one of our own
- * addresses, or one of a subnet of the interface that its datagram came in by. IPv4 subnets are those of the interfaces' masks; of
- * IPv6 the first 64 bits are the subnet, as RFC 4291, 2.5.4 has it for all that are not special. It knows no routes. */
+ * addresses, or one of a subnet of the interface that its datagram came in by. IPv4 subnets are those of the interfaces' masks;
+ * of IPv6 the first 64 bits are the subnet, as RFC 4291, 2.5.4 has it for all that are not special. It knows no routes. */
 #ifndef LOOP_ONLINK_H
 #define LOOP_ONLINK_H
 

@@ -16,8 +16,8 @@
 #include "pool/env.h"
 
 #define OUT_MAX (256 << 10)
-/* Room behind OUT_MAX: what waits moves to the front only after half as much has left, so that a reader who takes a byte at a time
- * does not have all of it moved for each. */
+/* Room behind OUT_MAX: what waits moves to the front only after half as much has left, so that a reader who takes a byte at a
+ * time does not have all of it moved for each. */
 #define OUT_SPACE (OUT_MAX + OUT_MAX / 2)
 #define PARTIAL_FIRST 512 /* bytes of room for the beginning of a frame; doubled when it grows */
 #define READS_PER_TURN 8
@@ -113,8 +113,8 @@ static void start_limit(struct stream *s, double seconds) {
 	ev_timer_start(s->loop->ev, &s->limit);
 }
 
-/* A connection that did not show yet that it is the other side's goes for a new one, the oldest first: whoever just connects and waits
- * would keep the other side out. Of one listening socket, or of any (NULL). False: all that are there are needed. */
+/* A connection that did not show yet that it is the other side's goes for a new one, the oldest first: whoever just connects and
+ * waits would keep the other side out. Of one listening socket, or of any (NULL). False: all that are there are needed. */
 static bool drop_stranger(struct driver *d, const struct listener *l) {
 	struct stream *oldest = NULL;
 	for (struct stream *s = d->streams; s; s = s->next) /* the newest first */
@@ -350,7 +350,8 @@ static bool add_partial(struct stream *s, const uint8_t *data, size_t len) {
 	return true;
 }
 
-/* Is the frame that began earlier not whole with that many bytes more? Unknown as yet counts as whole: that is a byte or three. */
+/* Is the frame that began earlier not whole with that many bytes more? Unknown as yet counts as whole: that is a byte or
+ * three. */
 static bool stays_partial(const struct stream *s, size_t more) {
 	struct frame f;
 	return frame_look(s->partial, s->partial_len, s->turn, &f) == 1 && f.size > s->partial_len + more;

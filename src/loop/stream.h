@@ -1,15 +1,15 @@
 /* stream: TCP connections of a peer: when are they up, and how do datagrams pass?
  *
- * Three kinds. One that the peer asked for (to a TURN server) has a number of its own. ICE's own (RFC 6544) speak with the number of
- * the candidate's address: accepted ones with that of the listening socket, ours with that of the active address, and they are
- * opened when a first datagram wants to go to a new remote address. So to the ICE agent a TCP candidate is a socket like any other, and
- * a path (number, remote address) finds the connection again.
+ * Three kinds. One that the peer asked for (to a TURN server) has a number of its own. ICE's own (RFC 6544) speak with the number
+ * of the candidate's address: accepted ones with that of the listening socket, ours with that of the active address, and they are
+ * opened when a first datagram wants to go to a new remote address. So to the ICE agent a TCP candidate is a socket like any
+ * other, and a path (number, remote address) finds the connection again.
  *
  * What the network does not take waits in a buffer of OUT_MAX bytes; beyond it whole datagrams are dropped, as a full queue of a
  * router would do: SCTP knows how to deal with that, and a connection that stalls must not hold up the peer's other paths.
  *
- * Anybody can connect to a passive candidate. Where there is no room for one more, the connection that has been silent about who it is
- * for the longest time makes room, so strangers who hold connections do not keep the other side out.
+ * Anybody can connect to a passive candidate. Where there is no room for one more, the connection that has been silent about who
+ * it is for the longest time makes room, so strangers who hold connections do not keep the other side out.
  *
  *   partial_len < the size of the frame that begins there; partial_len <= partial_room
  *   out_len <= OUT_MAX; out is NULL when out_len is 0 */
@@ -71,7 +71,8 @@ void listener_close(struct listener *l);
 
 /* Closes it, and tells nobody. */
 void stream_abandon(struct stream *s);
-/* For listener.c: a connection came. Where there are too many, the stranger who came first makes room. False when it cannot be kept. */
+/* For listener.c: a connection came. Where there are too many, the stranger who came first makes room. False when it cannot be
+ * kept. */
 bool stream_accept(struct listener *l, int fd, const struct sockaddr_storage *remote, socklen_t len);
 
 /* Whom a TLS connection believes that it is the server. */

@@ -67,8 +67,8 @@ struct negotiation {
 	const char *fault_text;
 };
 
-/* What the app is told at the next dispatch, besides states of the connection and candidates. Small enough that a ring of them needs
- * no memory; when an app lets it run full, the oldest are lost, for the getters tell the present. */
+/* What the app is told at the next dispatch, besides states of the connection and candidates. Small enough that a ring of them
+ * needs no memory; when an app lets it run full, the oldest are lost, for the getters tell the present. */
 enum notice_kind { NOTICE_SIGNALING, NOTICE_GATHERING, NOTICE_ICE, NOTICE_NEGOTIATION };
 struct notice {
 	uint8_t kind, value;

@@ -194,9 +194,9 @@ static size_t read_fingerprints(const struct sdp *remote, sluice_fingerprint out
 	return n;
 }
 
-/* UNKNOWN: the answer leaves it open. RFC 4145, 4.1: "The default value of the setup attribute in an offer/answer exchange is 'active' in
- * the offer and 'passive' in the answer." RFC 5763 and 8842 want the attribute, and libwebrtc takes its absence in an answer for
- * active. So the other side may be either, and shows which by its ClientHello. */
+/* UNKNOWN: the answer leaves it open. RFC 4145, 4.1: "The default value of the setup attribute in an offer/answer exchange is
+ * 'active' in the offer and 'passive' in the answer." RFC 5763 and 8842 want the attribute, and libwebrtc takes its absence in an
+ * answer for active. So the other side may be either, and shows which by its ClientHello. */
 static enum sluice_role role_of(const struct sdp *remote, const struct local_description *local, bool is_answer) {
 	if (is_answer && remote->setup == SDP_SETUP_NONE)
 		return SLUICE_ROLE_UNKNOWN;
@@ -308,7 +308,8 @@ static int trust(sluice_peer *p, const struct sdp *remote) {
 		error = 0; /* checked already, in an attempt that failed behind this */
 	peer_follow_dtls(p);
 	p->records_wait = p->dtls_up;
-	/* Another certificate than the announced one came already: the peer has failed, the description is in force all the same. */
+	/* Another certificate than the announced one came already: the peer has failed, the description is in force all the
+	 * same. */
 	return error == SLUICE_FINGERPRINT ? 0 : error;
 }
 

@@ -1,5 +1,5 @@
-/* negotiation: which description is in force, and what may come next? The signaling state machine of RFC 9429, 3.2 and W3C webrtc-pc,
- * 4.4.1: offers, answers, glare, rollback and restarts.
+/* negotiation: which description is in force, and what may come next? The signaling state machine of RFC 9429, 3.2 and W3C
+ * webrtc-pc, 4.4.1: offers, answers, glare, rollback and restarts.
  *
  * What a description says, and what it does to the transports, is description.c's. */
 #include <string.h>
@@ -287,8 +287,8 @@ static int set_local_offer(sluice_peer *p) {
 		ice_sped_start(p->ice);
 	}
 	if (!n->settled) {
-		/* RFC 8445, 6.1.1: "the initiating agent (the one who started the ICE processing) MUST take the controlling role"; a lite
-		 * one never does when the other side is full, which its answer will show. */
+		/* RFC 8445, 6.1.1: "the initiating agent (the one who started the ICE processing) MUST take the controlling
+		 * role"; a lite one never does when the other side is full, which its answer will show. */
 		ice_set_controlling(p->ice, !p->config.ice.lite);
 	}
 	set_state(p, SLUICE_SIGNALING_HAVE_LOCAL_OFFER);
@@ -330,11 +330,12 @@ int sluice_peer_set_local_description(sluice_peer *p, enum sluice_sdp_type type,
 
 static int set_remote_offer(sluice_peer *p, struct remote_description *d) {
 	struct negotiation *n = &p->negotiation;
-	/* W3C webrtc-pc, 4.4.1.5: an offer that arrives in have-local-offer rolls the local one back, so that the polite side of a
-	 * glare just takes it. Where ICE has failed meanwhile, the other side's offer may bring the restart that mends it. */
+	/* W3C webrtc-pc, 4.4.1.5: an offer that arrives in have-local-offer rolls the local one back, so that the polite side of
+	 * a glare just takes it. Where ICE has failed meanwhile, the other side's offer may bring the restart that mends it. */
 	if (n->state == SLUICE_SIGNALING_HAVE_LOCAL_OFFER)
 		roll_back(p);
-	/* A restarting offer that was created and never set: the answer must not show its credentials. The wish for a restart stays. */
+	/* A restarting offer that was created and never set: the answer must not show its credentials. The wish for a restart
+	 * stays. */
 	undo_restart(p);
 	forget_remote(p, &n->remote_pending);
 	forget_created(p);
@@ -380,8 +381,8 @@ static unsigned kind_of(const struct candidate *c) {
 	return candidate_kind(c->transport, &c->addr);
 }
 
-/* One more came than are kept. Which family is of use is not known yet, so one of the most numerous kind goes, the least of its kind:
- * either c (false), or another one, whose place c gets. */
+/* One more came than are kept. Which family is of use is not known yet, so one of the most numerous kind goes, the least of its
+ * kind: either c (false), or another one, whose place c gets. */
 static bool take_place(struct negotiation *n, const struct candidate *c) {
 	unsigned numbers[CANDIDATE_KINDS] = {0};
 	struct candidate *worst = &n->early->candidate;
@@ -438,7 +439,8 @@ int sluice_peer_add_remote_candidate(sluice_peer *p, const char *text) {
 	const struct remote_description *d = early ? &n->remote_pending : &n->remote_current;
 	if (!d->text)
 		return SLUICE_WRONG_STATE;
-	/* Our restart waits for its answer, so this belongs to the generation that it ends; the new one's come behind the answer. */
+	/* Our restart waits for its answer, so this belongs to the generation that it ends; the new one's come behind the
+	 * answer. */
 	if (!early && n->restart_begun)
 		return 0;
 	if (is_end_of_candidates(text)) {

@@ -25,8 +25,8 @@
 /* A path over a TURN server wants a ChannelData header as well (RFC 8656, 12.4). */
 #define RELAY_ROOM 4
 
-/* What a handshake datagram may have around it: over a relay the Send indication with a peer's IPv6 address (RFC 8656, 11.1), which
- * carries it until the channel is bound; embedded, the check. */
+/* What a handshake datagram may have around it: over a relay the Send indication with a peer's IPv6 address (RFC 8656, 11.1),
+ * which carries it until the channel is bound; embedded, the check. */
 #define INDICATION_ROOM 52
 #define CHECK_ROOM 160
 #define HANDSHAKE_MIN 256 /* the least that DTLS wants */
@@ -258,8 +258,8 @@ static void on_ended(sluice_channels *set, int error, void *user) {
 	sluice_peer *p = user;
 	const char *text = "";
 	sluice_sctp_error(p->sctp, &text);
-	/* An app ended the connection on purpose, ours or the peer's: an ABORT with cause 12 is how browsers close. What it cut off is the
-	 * channels' to tell. */
+	/* An app ended the connection on purpose, ours or the peer's: an ABORT with cause 12 is how browsers close. What it cut
+	 * off is the channels' to tell. */
 	if (p->aborting || error == SLUICE_CLOSED)
 		error = 0;
 	end(p, error, text);
@@ -315,8 +315,8 @@ static int read_config(const sluice_peer_config *given, sluice_peer_config *c) {
 		c->offer_sped = false;
 		c->refuse_sped = true;
 	}
-	/* DTLS embedded in checks may be up long before the other side has our answer and takes data. As for DTLS itself, ICE tells whether
-	 * that side lives, and what was lost with one path waits for the next. */
+	/* DTLS embedded in checks may be up long before the other side has our answer and takes data. As for DTLS itself, ICE
+	 * tells whether that side lives, and what was lost with one path waits for the next. */
 	if (!c->role && !c->sctp.init_max_retransmits)
 		c->sctp.init_max_retransmits = UINT32_MAX;
 	if (!c->role && !c->sctp.association_max_retransmits)
@@ -355,8 +355,8 @@ int peer_make_dtls(sluice_peer *p, enum sluice_role role) {
 		.mtu = p->config.mtu > MTU_FOUND_MAX ? p->config.mtu : MTU_FOUND_MAX,
 		.handshake_mtu = handshake_mtu(p),
 		.first_timeout = p->config.dtls_first_timeout,
-		/* ICE asks the path all the time. While it answers, the other side lives and may take as long as a person needs to
-		 * carry an answer; when it does not, ICE ends the peer. */
+		/* ICE asks the path all the time. While it answers, the other side lives and may take as long as a person needs
+		 * to carry an answer; when it does not, ICE ends the peer. */
 		.patience = p->ice ? SLUICE_NEVER : p->config.dtls_timeout,
 		.ciphers = p->config.dtls_ciphers,
 		.resume = p->config.dtls_resume,
@@ -691,8 +691,8 @@ int sluice_peer_output(sluice_peer *p, sluice_batch *batch, uint64_t now) {
 /* ---- the path's MTU ------------------------------------------------------------------------------------------------- */
 
 void sluice_peer_discover_mtu(sluice_peer *p) {
-	/* Not by ICE unless the app asks for it: a relay may lie behind any candidate, and what Chromium gets from a TURN server over TCP in
-	 * records of more than a few kilobytes ends its connection to that server. */
+	/* Not by ICE unless the app asks for it: a relay may lie behind any candidate, and what Chromium gets from a TURN server
+	 * over TCP in records of more than a few kilobytes ends its connection to that server. */
 	if (p->config.sctp.mtu_max == 0 && p->config.role)
 		sluice_sctp_set_mtu_max(p->sctp, packet_mtu(MTU_FOUND_MAX, p->role));
 }

@@ -1,8 +1,8 @@
 /* underlay: by offer and answer, what lies below DTLS, and when does DTLS begin?
  *
- * ICE takes its datagrams out of what came and tells where ours go; the rest is DTLS. The client's handshake begins with the first
- * valid pair, or, embedded in the checks (draft-hancke-webrtc-sped), with the first check; the server's with the first record
- * that came. Everything happens on arrival; there is one timer, for an answer that does not say who is the client. */
+ * ICE takes its datagrams out of what came and tells where ours go; the rest is DTLS. The client's handshake begins with the
+ * first valid pair, or, embedded in the checks (draft-hancke-webrtc-sped), with the first check; the server's with the first
+ * record that came. Everything happens on arrival; there is one timer, for an answer that does not say who is the client. */
 #include <stdio.h>
 #include <string.h>
 
@@ -208,8 +208,8 @@ static enum sluice_peer_state way_of(const sluice_peer *p) {
 	}
 }
 
-/* As W3C has it (webrtc-pc, RTCIceTransportState), DTLS, the association and the channels survive that ICE has failed, since a restart may
- * bring the path back. Who waits for no restart closes or frees the peer. */
+/* As W3C has it (webrtc-pc, RTCIceTransportState), DTLS, the association and the channels survive that ICE has failed, since a
+ * restart may bring the path back. Who waits for no restart closes or frees the peer. */
 void underlay_judge(sluice_peer *p) {
 	const char *text = p->ice_after == SLUICE_NEVER ? "no candidate pair worked"
 	                                                : "the path is dead: no answer to consent checks";
@@ -245,8 +245,8 @@ static bool same_path(const sluice_path *a, const sluice_path *b) {
 	return a->socket == b->socket && path_equal(a, b);
 }
 
-/* Firefox drops records that come before its own check was answered, others before the pair is nominated: a ClientHello that was too early
- * is worth more now than when its time has come, which is two round trips later at the least. */
+/* Firefox drops records that come before its own check was answered, others before the pair is nominated: a ClientHello that was
+ * too early is worth more now than when its time has come, which is two round trips later at the least. */
 static void say_hello_again(sluice_peer *p) {
 	if (p->dtls && !p->dtls_up && !(p->sped && ice_sped_active(p->ice)))
 		dtls_repeat_hello(p->dtls, p->now);
@@ -356,8 +356,8 @@ static int input_embedded(sluice_peer *p, const sluice_path *path, sluice_datagr
 	return has_dtls(p, d->data, d->len) ? peer_input_records(p, path, d, 1, now) : 0;
 }
 
-/* Unwraps a run of relayed datagrams from one source; *from is its path. Returns how many were data (they stand together at the front
- * of the run), and in *taken how many of the input are dealt with. */
+/* Unwraps a run of relayed datagrams from one source; *from is its path. Returns how many were data (they stand together at the
+ * front of the run), and in *taken how many of the input are dealt with. */
 static size_t unwrap_run(sluice_peer *p, const sluice_path *path, sluice_datagram *d, size_t count, sluice_path *from,
                          enum ice_verdict *verdict, size_t *taken, uint64_t now) {
 	size_t n = 0;

@@ -100,9 +100,10 @@ void ack_abandon_all_open(sluice_sctp *a) {
 		ack_abandon_open(a, s);
 }
 
-/* RFC 7496, 3.1, limits retransmissions. A message that an outage or a closed window keeps from being sent once is no retransmission, but
- * who allows none wants what is fresh: on the way out behind two seconds of silence everything would be two seconds late. So each RTO that
- * it has waited counts as one that was in vain. A queue that is long because the path is slow is not touched. */
+/* RFC 7496, 3.1, limits retransmissions. A message that an outage or a closed window keeps from being sent once is no
+ * retransmission, but who allows none wants what is fresh: on the way out behind two seconds of silence everything would be two
+ * seconds late. So each RTO that it has waited counts as one that was in vain. A queue that is long because the path is slow is
+ * not touched. */
 void ack_held_up(sluice_sctp *a) {
 	a->held_up = outgoing_any(&a->out);
 	if (a->held_up)
@@ -122,7 +123,8 @@ void ack_expire_lifetimes(sluice_sctp *a) {
 			continue;
 		}
 		abandon(a, m);
-		/* A peer that is silent after a T3 hears of it by the next one: no packet for each message that is given up meanwhile. */
+		/* A peer that is silent after a T3 hears of it by the next one: no packet for each message that is given up
+		 * meanwhile. */
 		if (!a->recovery.unanswered)
 			forward_tsn_due(a);
 	}
@@ -180,8 +182,9 @@ void ack_sack(sluice_sctp *a, const struct wire_chunk *c) {
 	a->stats.sacks_received++;
 	a->stats.gap_blocks_received += s.gap_count;
 	uint64_t cum = serial_unwrap(s.cum_tsn, a->sent.cum);
-	/* RFC 9260, 6.2.1, D i: "If Cumulative TSN Ack is less than the Cumulative TSN Ack Point, then drop the SACK chunk": it is
-	 * older than one we have seen. One that acknowledges what was never sent is nonsense; answering it would help nobody. */
+	/* RFC 9260, 6.2.1, D i: "If Cumulative TSN Ack is less than the Cumulative TSN Ack Point, then drop the SACK chunk": it
+	 * is older than one we have seen. One that acknowledges what was never sent is nonsense; answering it would help
+	 * nobody. */
 	if (cum < a->sent.cum || cum >= a->sent.next) {
 		a->stats.chunks_discarded++;
 		return;

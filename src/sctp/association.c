@@ -22,8 +22,9 @@ void sluice_sctp_config_init(sluice_sctp_config *config) {
 			c->field = (value);                                                                                      \
 	} while (0)
 
-/* RFC 9260, 9.2: T5-shutdown-guard "SHOULD be set to the recommended value of 5 times 'RTO.Max'", which is 60 s there. Ours is 3 s, and
- * five times that is less than an honest peer may need for what it has accepted: on a slow or lossy path its messages would be lost. */
+/* RFC 9260, 9.2: T5-shutdown-guard "SHOULD be set to the recommended value of 5 times 'RTO.Max'", which is 60 s there. Ours is 3
+ * s, and five times that is less than an honest peer may need for what it has accepted: on a slow or lossy path its messages
+ * would be lost. */
 #define MAX_RETRANSMITS 10 /* RFC 9260, 16: Association.Max.Retrans */
 
 static uint64_t default_guard(uint64_t rto_max) {
@@ -274,8 +275,8 @@ static uint32_t errors_allowed(const sluice_sctp *a) {
 
 bool association_count_error(sluice_sctp *a) {
 	/* RFC 9260, 8.1: beyond Association.Max.Retrans errors in a row the peer endpoint counts as unreachable, and the
-	 * association enters the CLOSED state. The path may be broken in one direction only: the ABORT spares the peer the same wait.
-	 * Its cause is not 12, which says that the app wanted the end: the peer's app is not to take this for a goodbye. */
+	 * association enters the CLOSED state. The path may be broken in one direction only: the ABORT spares the peer the same
+	 * wait. Its cause is not 12, which says that the app wanted the end: the peer's app is not to take this for a goodbye. */
 	if (++a->error_count <= errors_allowed(a))
 		return false;
 	association_fail(a, SLUICE_TIMED_OUT, WIRE_CAUSE_PROTOCOL_VIOLATION, true,

@@ -143,8 +143,9 @@ struct sluice_sctp {
 	bool described;             /* CLOSED, and local_tag and local_tsn were told to somebody */
 	bool heartbeat_unscheduled; /* established outside of a verb */
 	bool handed_over;           /* CLOSED, and lives elsewhere */
-	/* Added to the time that the verbs are given. A random number at first, as cookies and HEARTBEATs show the sum, and the host's uptime
-	 * is nobody's business; behind a hand-over it makes the new host's clock go on where the old one's stopped. */
+	/* Added to the time that the verbs are given. A random number at first, as cookies and HEARTBEATs show the sum, and the
+	 * host's uptime is nobody's business; behind a hand-over it makes the new host's clock go on where the old one's
+	 * stopped. */
 	uint64_t clock;
 	uint64_t latest;     /* the latest time that a verb was given */
 	uint64_t now;        /* of the last verb */
@@ -234,7 +235,8 @@ __attribute__((format(printf, 5, 6))) void association_fail(sluice_sctp *a, int 
 bool association_reply(sluice_sctp *a, uint32_t tag, const void *chunks, size_t len);
 /* The same with one chunk. */
 bool association_reply_chunk(sluice_sctp *a, uint32_t tag, uint8_t type, const void *value, size_t len);
-/* The same with an empty ABORT or SHUTDOWN COMPLETE with the T bit, under the tag of the packet that it answers. RFC 9260, 8.4. */
+/* The same with an empty ABORT or SHUTDOWN COMPLETE with the T bit, under the tag of the packet that it answers. RFC 9260,
+ * 8.4. */
 void association_reply_reflected(sluice_sctp *a, uint32_t tag, uint8_t type);
 /* The same with one chunk, ABORT or ERROR, that holds one cause; RFC 9260, 3.3.10. Its information is cut at CAUSE_INFO_MAX. */
 #define CAUSE_INFO_MAX 256
@@ -323,7 +325,8 @@ void ack_abandon_exhausted(sluice_sctp *a);
 #define HIGH_WATER_MAX (UINT64_C(128) << 20)
 
 /* ---- recovery.c ---- */
-/* Probes of a path that is silent after a T3: the interval of the first ones, and how many there are until something is acknowledged. */
+/* Probes of a path that is silent after a T3: the interval of the first ones, and how many there are until something is
+ * acknowledged. */
 #define RECOVERY_SILENT_PROBE (400 * SLUICE_MS)
 #define RECOVERY_SILENT_PROBES 5
 void recovery_reset(sluice_sctp *a);
@@ -379,8 +382,8 @@ void reconfig_timeout(sluice_sctp *a);
 /* A HEARTBEAT with this nonce was answered; one was not. What went in the same packet has arrived, or perhaps not. */
 void reconfig_heartbeat_answered(sluice_sctp *a, uint64_t nonce);
 void reconfig_heartbeat_unanswered(sluice_sctp *a);
-/* May a message be begun, and may a SACK go? Not around an SSN/TSN reset: before the peer knows the new numbers they would be taken for
- * the old ones. */
+/* May a message be begun, and may a SACK go? Not around an SSN/TSN reset: before the peer knows the new numbers they would be
+ * taken for the old ones. */
 static inline bool reconfig_holds_data(const sluice_sctp *a) {
 	return a->reconfig.renumber != RENUMBER_NONE;
 }

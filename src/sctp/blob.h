@@ -1,7 +1,7 @@
 /* blob: fields as bytes, and back. One walk serves both directions; `reading` says which. For the files of the hand-over alone.
  *
- * A field that is missing or refused makes the walk fail: everything read from there on is 0, so the walk may go on without asking
- * after each field. */
+ * A field that is missing or refused makes the walk fail: everything read from there on is 0, so the walk may go on without
+ * asking after each field. */
 #ifndef SCTP_BLOB_H
 #define SCTP_BLOB_H
 

@@ -5,8 +5,8 @@
  * secret is right; how old it may be is judged by the caller's clock.
  *
  * It is not encrypted, because nothing in it is a secret: the peer's INIT is its own, and our tag and TSN stand in the INIT-ACK
- * around it. The association that stood when the INIT came is named by a random number (the Tie-Tags of RFC 9260, 2.3, as one), not
- * by its tags, for the INIT may be a stranger's. `created` is by the association's clock, which begins at a random time. */
+ * around it. The association that stood when the INIT came is named by a random number (the Tie-Tags of RFC 9260, 2.3, as one),
+ * not by its tags, for the INIT may be a stranger's. `created` is by the association's clock, which begins at a random time. */
 #ifndef SCTP_COOKIE_H
 #define SCTP_COOKIE_H
 

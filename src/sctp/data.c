@@ -13,8 +13,8 @@ uint64_t data_a_rwnd(const sluice_sctp *a) {
 	return rwnd_free(&a->rwnd, a->window->payload, a->window->held, a->window->with_app);
 }
 
-/* What a SACK promises. Silly window (RFC 9260, 6.2; RFC 1122, 4.2.3.3): the edge moves on by a packet at least, or by an eighth of a
- * small window, so that a sender who fills what he is offered does not cut his messages ever smaller. */
+/* What a SACK promises. Silly window (RFC 9260, 6.2; RFC 1122, 4.2.3.3): the edge moves on by a packet at least, or by an eighth
+ * of a small window, so that a sender who fills what he is offered does not cut his messages ever smaller. */
 static uint32_t promise(sluice_sctp *a) {
 	uint64_t now_free = data_a_rwnd(a), most = rwnd_free(&a->rwnd, 0, 0, a->window->with_app);
 	if (now_free < a->advertised || now_free >= a->advertised + min64(most / 8, a->cut_mtu))
@@ -36,9 +36,9 @@ void data_window_opened(void *association) {
 	association_touch(a);
 }
 
-/* rwnd.h has the rules. RFC 9260, 6.2: "When the receiver's advertised rwnd is 0, the receiver MUST drop any new incoming DATA chunk with
- * a TSN larger than the largest TSN received so far"; one that fills a hole lets data go and must get in, or everything behind it
- * stays. This is the bound on what a peer can make us hold. */
+/* rwnd.h has the rules. RFC 9260, 6.2: "When the receiver's advertised rwnd is 0, the receiver MUST drop any new incoming DATA
+ * chunk with a TSN larger than the largest TSN received so far"; one that fills a hole lets data go and must get in, or
+ * everything behind it stays. This is the bound on what a peer can make us hold. */
 static bool window_takes(const sluice_sctp *a, uint64_t tsn, uint32_t len) {
 	struct window *w = a->window;
 	bool hole = tsn < a->map.highest;
@@ -48,8 +48,8 @@ static bool window_takes(const sluice_sctp *a, uint64_t tsn, uint32_t len) {
 	return w->held + len <= w->limit;
 }
 
-/* All that came before it is here and is no message yet, the app has nothing to release, and there is no room. The peer can make some
- * by giving messages up (FORWARD-TSN); when it has not for so long, neither side would ever move again. */
+/* All that came before it is here and is no message yet, the app has nothing to release, and there is no room. The peer can make
+ * some by giving messages up (FORWARD-TSN); when it has not for so long, neither side would ever move again. */
 #define SHUT_PATIENCE (30 * SLUICE_S)
 
 static void window_refuses(sluice_sctp *a, struct packet *p, uint64_t tsn) {
@@ -95,8 +95,9 @@ static void abort_no_user_data(sluice_sctp *a, uint32_t tsn) {
 	association_end(a, SLUICE_PROTOCOL, "a DATA chunk without data");
 }
 
-/* RFC 8260, 2.2.3: where I-DATA was negotiated, a DATA chunk is a violation of its rules, and where it was not, an I-DATA chunk is;
- * the receiver "MUST abort the association", and may say "Protocol Violation". FORWARD-TSN and I-FORWARD-TSN go with them (2.3.1). */
+/* RFC 8260, 2.2.3: where I-DATA was negotiated, a DATA chunk is a violation of its rules, and where it was not, an I-DATA chunk
+ * is; the receiver "MUST abort the association", and may say "Protocol Violation". FORWARD-TSN and I-FORWARD-TSN go with them
+ * (2.3.1). */
 static bool mixed(sluice_sctp *a, struct packet *p, uint8_t type, bool interleaved) {
 	if (interleaved == a->interleaving)
 		return false;
@@ -195,8 +196,8 @@ void data_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
 		sack_at_once(a);
 }
 
-/* The window grows with the path. Who only receives has no round trip of its own and asks for one: once, when there is enough data to
- * make it worth while. */
+/* The window grows with the path. Who only receives has no round trip of its own and asks for one: once, when there is enough
+ * data to make it worth while. */
 static void window_follow(sluice_sctp *a) {
 	uint64_t rtt = rto_least_known(&a->rto);
 	if (rtt == 0 && !a->rtt_asked && a->rwnd.size < a->rwnd.max && a->in.to.payload > a->rwnd.initial / 16 &&
@@ -221,8 +222,8 @@ static uint16_t gather_gaps(const sluice_sctp *a, uint8_t *out, size_t max) {
 	return count;
 }
 
-/* The state of now, to go out before what follows is said. A SACK that names but some of the blocks would take back the others, so
- * where there are many the last one speaks for all. */
+/* The state of now, to go out before what follows is said. A SACK that names but some of the blocks would take back the others,
+ * so where there are many the last one speaks for all. */
 static bool early_take(sluice_sctp *a) {
 	uint8_t gaps[4 * (SACK_EARLY_GAPS + 1)];
 	size_t count = tsnmap_has_gap(&a->map) ? gather_gaps(a, gaps, SACK_EARLY_GAPS + 1) : 0;
@@ -256,8 +257,8 @@ void data_batch_end(sluice_sctp *a, uint32_t packets_with_data) {
 		return;
 	}
 	/* RFC 9260, 6.2: "an acknowledgement SHOULD be generated for at least every second packet (not every second DATA chunk)
-	 * received and SHOULD be generated within 200 ms of the arrival of any unacknowledged DATA chunk". To a peer that makes use
-	 * of it one SACK says all of a batch: its packets came together. */
+	 * received and SHOULD be generated within 200 ms of the arrival of any unacknowledged DATA chunk". To a peer that makes
+	 * use of it one SACK says all of a batch: its packets came together. */
 	if (s->unacked >= 2)
 		sack_at_once(a);
 	else if (!timer_running(a, TIMER_SACK))

@@ -38,8 +38,8 @@ void delivery_free(struct delivery *d);
 /* The stream, made on first use; NULL when there is no memory. */
 struct rx_stream *delivery_stream(struct delivery *d, uint16_t id);
 
-/* What the stream itself takes, once: the first message of a stream is charged for it too, so that a message a stream cannot hold more
- * than the window. The state of a stream whose messages were read is no longer the window's. */
+/* What the stream itself takes, once: the first message of a stream is charged for it too, so that a message a stream cannot hold
+ * more than the window. The state of a stream whose messages were read is no longer the window's. */
 static inline uint16_t delivery_stream_cost(struct rx_stream *s) {
 	uint16_t cost = s->fresh;
 	s->fresh = 0;
@@ -53,8 +53,8 @@ static inline void delivery_charge_stream(struct rx_stream *s, struct rx_message
 void delivery_unordered(struct delivery *d, struct rx_message *m);
 /* A part of a message whose turn it is. With the last one, delivery_done() follows if it is ordered. */
 void delivery_part(struct delivery *d, struct rx_message *m);
-/* The message that tells of an early end, made with the first part, is given what it will say, and then says it; with error 0 nobody
- * is told. */
+/* The message that tells of an early end, made with the first part, is given what it will say, and then says it; with error 0
+ * nobody is told. */
 void delivery_reserve_end(struct rx_message *end, const sluice_message *part);
 void delivery_cut_off(struct delivery *d, struct rx_message *end, int error);
 /* The ordered message whose turn it was was delivered: the stream goes on to the next. */
@@ -68,15 +68,15 @@ void delivery_skip(struct delivery *d, struct rx_stream *s, uint64_t number);
 void delivery_reset(struct delivery *d, struct rx_stream *s);
 /* The same event for a stream that is not in the table. 0 or SLUICE_NO_MEMORY. */
 int delivery_reset_unused(struct delivery *d, uint16_t id);
-/* So many of these events wait that no further reset is to be done. They cost the peer a few bytes each, for it may reset streams that
- * nothing came on, and bring streams about by naming them in a FORWARD-TSN. */
+/* So many of these events wait that no further reset is to be done. They cost the peer a few bytes each, for it may reset streams
+ * that nothing came on, and bring streams about by naming them in a FORWARD-TSN. */
 #define RESETS_MAX 4096
 static inline bool delivery_resets_wait(const struct delivery *d) {
 	return d->resets >= RESETS_MAX;
 }
 void delivery_reset_told(struct delivery *d, struct event_node *n);
-/* The numbers of every stream begin at 0 again: messages that waited for an earlier one are delivered. Streams of which nothing is
- * left to know are forgotten. */
+/* The numbers of every stream begin at 0 again: messages that waited for an earlier one are delivered. Streams of which nothing
+ * is left to know are forgotten. */
 void delivery_renumber(struct delivery *d);
 /* A restart: everything undelivered is gone, every stream begins at 0. */
 void delivery_restart(struct delivery *d);

@@ -2,13 +2,14 @@
 
 #include "sctp/association.h"
 
-/* RFC 8899, 5.1.1: PROBE_TIMER "MUST NOT be smaller than 1 second and SHOULD be larger than 15 seconds": the second for those who do
- * not know the round trip. SCTP does; beyond the RTO no answer is to be expected. */
+/* RFC 8899, 5.1.1: PROBE_TIMER "MUST NOT be smaller than 1 second and SHOULD be larger than 15 seconds": the second for those who
+ * do not know the round trip. SCTP does; beyond the RTO no answer is to be expected. */
 #define PROBE_WAIT (1 * SLUICE_S)
 /* 5.1.1, PMTU_RAISE_TIMER: "This timer has a period of 600 seconds". */
 #define RAISE_AFTER (600 * SLUICE_S)
 
-/* A path that carries nothing at all says nothing of sizes. It is asked again, ever more seldom, and then not before the raise timer. */
+/* A path that carries nothing at all says nothing of sizes. It is asked again, ever more seldom, and then not before the raise
+ * timer. */
 #define SILENT_MAX 8
 #define SILENT_WAIT_MAX (16 * SLUICE_S)
 
@@ -18,8 +19,8 @@ static void next_probe(sluice_sctp *a);
 
 /* ---- what the size means for the association ---- */
 
-/* Packets that whole chunks fill come out equal, and so share one GSO send; where rounding to them would cost too much (on an ordinary
- * line of 1500 bytes, one chunk and a fifth) the rest is filled with a short one. */
+/* Packets that whole chunks fill come out equal, and so share one GSO send; where rounding to them would cost too much (on an
+ * ordinary line of 1500 bytes, one chunk and a fifth) the rest is filled with a short one. */
 static uint32_t packet_size(const struct pmtu *p, uint32_t chunk) {
 	uint32_t whole = WIRE_HEADER_SIZE + (p->passed - WIRE_HEADER_SIZE) / chunk * chunk;
 	return p->passed - whole <= p->passed / 16 ? whole : p->passed;
@@ -48,8 +49,8 @@ void discovery_init(sluice_sctp *a) {
 	a->sent.log.large = UINT32_MAX;
 }
 
-/* Packets are of the base size again, and nothing is known. The probe that is out goes with its size: an answer to it would be taken for
- * one to the next. */
+/* Packets are of the base size again, and nothing is known. The probe that is out goes with its size: an answer to it would be
+ * taken for one to the next. */
 static void forget(sluice_sctp *a) {
 	a->discovery = (struct discovery){0};
 	pmtu_init(&a->discovery.pmtu, a->config.mtu, a->config.mtu_max);
@@ -217,8 +218,8 @@ void discovery_expired(sluice_sctp *a) {
 
 /* ---- black holes and hints ---- */
 
-/* RFC 8899, 4.3: packets of the size in use are lost, and lost again. Smaller ones go at once, which is right also when the path is merely
- * bad, and one probe of the size before tells in a round trip which of the two it is. */
+/* RFC 8899, 4.3: packets of the size in use are lost, and lost again. Smaller ones go at once, which is right also when the path
+ * is merely bad, and one probe of the size before tells in a round trip which of the two it is. */
 void discovery_black_hole(sluice_sctp *a) {
 	struct discovery *d = &a->discovery;
 	a->sent.log.large_lost = 0;

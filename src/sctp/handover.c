@@ -1,9 +1,9 @@
 /* handover: a live association as bytes, and back.
  *
- * One walk over the state serves both directions: each field is named once, and is written or read as `b->reading` says. What modules
- * keep among themselves (rings, heaps, lists) is not written as it lies but put in again through their own doors, so that a restored
- * association is one that could have come about by itself; numbers that follow from others are counted anew. Absolute times go as
- * they are: the new association has a clock of its own, `a->clock` ahead of the verbs'.
+ * One walk over the state serves both directions: each field is named once, and is written or read as `b->reading` says. What
+ * modules keep among themselves (rings, heaps, lists) is not written as it lies but put in again through their own doors, so that
+ * a restored association is one that could have come about by itself; numbers that follow from others are counted anew. Absolute
+ * times go as they are: the new association has a clock of its own, `a->clock` ahead of the verbs'.
  *
  * The bytes: magic, version, layout, length, CRC32c of what follows, and the walk. */
 #include "sctp/blob.h"
@@ -237,7 +237,8 @@ static struct owner *owner_slot(const struct owners *o, uint32_t first_tsn) {
 	return &o->slots[i & (o->size - 1)];
 }
 
-/* Only the cumulative acknowledgement takes bytes off a message, so the first of its chunks that is here begins where those end. */
+/* Only the cumulative acknowledgement takes bytes off a message, so the first of its chunks that is here begins where those
+ * end. */
 static bool chunk_is_first(const struct tx_chunk *c) {
 	return c->offset == c->message->len - c->message->left;
 }
@@ -814,8 +815,8 @@ static void retire(sluice_sctp *a) {
 	association_vanish(a);
 }
 
-/* Are the bytes an association? What export writes and import refuses would be lost for good, so they are read back while there is still
- * one that goes on. A hand-over is rare, and a pause of twice the length is a small price. */
+/* Are the bytes an association? What export writes and import refuses would be lost for good, so they are read back while there
+ * is still one that goes on. A hand-over is rare, and a pause of twice the length is a small price. */
 static int read_back(const sluice_sctp *a, const uint8_t *p, size_t len) {
 	sluice_sctp *copy;
 	int error = sluice_sctp_import(a->env, p, len, a->now - a->clock, &copy);

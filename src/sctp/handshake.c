@@ -123,9 +123,9 @@ void handshake_timeout(sluice_sctp *a) {
 /* ---- what INIT and INIT-ACK have in common ---- */
 
 static void take_capabilities(sluice_sctp *a, const struct capabilities *peer) {
-	/* RFC 8260, 2.2.1: user message interleaving is negotiated when both endpoints list I-DATA among their Supported Extensions;
-	 * then it is used for all user messages, and DATA for none. 2.3.1: messages can be given up then only if both list
-	 * I-FORWARD-TSN too. A peer without it, which would not understand what was skipped, gets everything. */
+	/* RFC 8260, 2.2.1: user message interleaving is negotiated when both endpoints list I-DATA among their Supported
+	 * Extensions; then it is used for all user messages, and DATA for none. 2.3.1: messages can be given up then only if both
+	 * list I-FORWARD-TSN too. A peer without it, which would not understand what was skipped, gets everything. */
 	a->interleaving = a->out.interleaving = peer->i_data && offers_interleaving(a);
 	a->data_header = a->interleaving ? WIRE_I_DATA_HEADER : WIRE_DATA_HEADER;
 	a->peer_forward_tsn = (a->interleaving ? peer->i_forward_tsn : peer->forward_tsn) && !a->config.no_pr_sctp;
@@ -237,8 +237,8 @@ void handshake_adopt(sluice_sctp *a, const struct wire_init *i) {
 /* ---- INIT ---- */
 
 static bool init_acceptable(sluice_sctp *a, const struct wire_init *i) {
-	/* RFC 9260, 3.3.2: "If the value of the Initiate Tag in a received INIT chunk is found to be 0, the receiver MUST silently
-	 * discard the packet." */
+	/* RFC 9260, 3.3.2: "If the value of the Initiate Tag in a received INIT chunk is found to be 0, the receiver MUST
+	 * silently discard the packet." */
 	if (i->tag == 0) {
 		a->stats.packets_discarded++;
 		return false;
@@ -272,8 +272,9 @@ static void fill_own_side(sluice_sctp *a, struct cookie *k) {
 		k->tie = a->tie;
 }
 
-/* RFC 9260, 5.2.2: an unexpected INIT that adds addresses to the association is answered with an ABORT, which "SHOULD list the addresses that
- * were added"; 5.2.1: in COOKIE-ECHOED too. The association stays as it is. In COOKIE-WAIT nothing is known of the peer yet. */
+/* RFC 9260, 5.2.2: an unexpected INIT that adds addresses to the association is answered with an ABORT, which "SHOULD list the
+ * addresses that were added"; 5.2.1: in COOKIE-ECHOED too. The association stays as it is. In COOKIE-WAIT nothing is known of the
+ * peer yet. */
 static bool adds_addresses(sluice_sctp *a, const struct wire_init *i) {
 	uint8_t added[CAUSE_INFO_MAX];
 	if (input_state_in(a, IN(CLOSED) | IN(COOKIE_WAIT)))
@@ -343,8 +344,8 @@ void handshake_init(sluice_sctp *a, struct packet *p, const struct wire_chunk *c
 		return;
 	}
 	if (a->state == SLUICE_SCTP_SHUTDOWN_ACK_SENT) {
-		/* RFC 9260, 9.2: "If an endpoint is in the SHUTDOWN-ACK-SENT state and receives an INIT chunk ... it SHOULD discard the INIT
-		 * chunk and retransmit the SHUTDOWN ACK chunk." */
+		/* RFC 9260, 9.2: "If an endpoint is in the SHUTDOWN-ACK-SENT state and receives an INIT chunk ... it SHOULD
+		 * discard the INIT chunk and retransmit the SHUTDOWN ACK chunk." */
 		a->pending |= PENDING_SHUTDOWN_ACK;
 		return;
 	}
@@ -361,8 +362,8 @@ static void refuse_init_ack(sluice_sctp *a, uint32_t tag, uint16_t cause, const 
 
 static bool init_ack_acceptable(sluice_sctp *a, const struct packet *p, const struct wire_init *i) {
 	if (i->tag == 0) {
-		/* RFC 9260, 3.3.3: "If an endpoint in the COOKIE-WAIT state receives an INIT ACK chunk with the Initiate Tag set to 0, it
-		 * MUST destroy the TCB and SHOULD send an ABORT chunk with the T bit set." */
+		/* RFC 9260, 3.3.3: "If an endpoint in the COOKIE-WAIT state receives an INIT ACK chunk with the Initiate Tag set
+		 * to 0, it MUST destroy the TCB and SHOULD send an ABORT chunk with the T bit set." */
 		association_reply_reflected(a, p->header.tag, WIRE_ABORT);
 		association_end(a, SLUICE_PROTOCOL, "INIT-ACK with tag 0");
 		return false;
@@ -431,16 +432,16 @@ void handshake_init_ack(sluice_sctp *a, struct packet *p, const struct wire_chun
 	a->t1_retries = 0;
 	a->t1_rto = a->config.rto_initial;
 	a->pending |= PENDING_COOKIE_ECHO;
-	/* RFC 9260, 5.1, C: "The COOKIE ECHO chunk MAY be bundled with any pending outbound DATA chunks". So the app is told now, a round
-	 * trip before the COOKIE-ACK: what it sends on hearing this is delivered half a round trip from here. */
+	/* RFC 9260, 5.1, C: "The COOKIE ECHO chunk MAY be bundled with any pending outbound DATA chunks". So the app is told now,
+	 * a round trip before the COOKIE-ACK: what it sends on hearing this is delivered half a round trip from here. */
 	announce(a);
 }
 
 void handshake_stale_cookie(sluice_sctp *a, uint32_t staleness_us) {
 	if (a->state != SLUICE_SCTP_COOKIE_ECHOED)
 		return;
-	/* RFC 9260, 5.2.6: "Send a new INIT chunk to the endpoint to generate a new State Cookie and reattempt the setup procedure",
-	 * asking for a longer life with the Cookie Preservative. */
+	/* RFC 9260, 5.2.6: "Send a new INIT chunk to the endpoint to generate a new State Cookie and reattempt the setup
+	 * procedure", asking for a longer life with the Cookie Preservative. */
 	if (++a->stale_cookies > STALE_COOKIE_TRIES) {
 		association_end(a, SLUICE_TIMED_OUT, "the cookie was stale %u times", STALE_COOKIE_TRIES);
 		return;
@@ -482,8 +483,8 @@ static void cookie_opens(sluice_sctp *a, const struct cookie *k) {
  * chunk followed by a new COOKIE ECHO chunk" */
 static void cookie_restarts(sluice_sctp *a, struct packet *p, const struct cookie *k) {
 	if (a->state == SLUICE_SCTP_SHUTDOWN_ACK_SENT) {
-		/* "it MUST NOT set up a new association but instead resend the SHUTDOWN ACK chunk and send an ERROR chunk with a "Cookie
-		 * Received While Shutting Down" error cause to its peer" */
+		/* "it MUST NOT set up a new association but instead resend the SHUTDOWN ACK chunk and send an ERROR chunk with a
+		 * "Cookie Received While Shutting Down" error cause to its peer" */
 		a->pending |= PENDING_SHUTDOWN_ACK;
 		association_reply_cause(a, k->peer_tag, WIRE_ERROR, WIRE_CAUSE_COOKIE_WHILE_SHUTTING_DOWN, NULL, 0);
 		p->stop = true;
@@ -532,8 +533,8 @@ void handshake_cookie_echo(sluice_sctp *a, struct packet *p, const struct wire_c
 	}
 	enum action action = a->state == SLUICE_SCTP_CLOSED ? ACTION_RESTART : match(a, &k);
 	/* 5.1.5, 4: "If the elapsed time is longer than the lifespan carried in the State Cookie, then the packet, including the
-	 * COOKIE ECHO chunk and any attached DATA chunks, SHOULD be discarded, and the endpoint MUST transmit an ERROR chunk with a
-	 * "Stale Cookie" error cause". 5.2.4, 3: when both tags match the association that stands, age does not matter. */
+	 * COOKIE ECHO chunk and any attached DATA chunks, SHOULD be discarded, and the endpoint MUST transmit an ERROR chunk with
+	 * a "Stale Cookie" error cause". 5.2.4, 3: when both tags match the association that stands, age does not matter. */
 	if (action != ACTION_SAME && a->now > k.created + k.lifetime) {
 		reply_stale_cookie(a, &k);
 		p->stop = true;

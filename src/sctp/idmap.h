@@ -1,8 +1,8 @@
 /* idmap: 16-bit id -> pointer, for the streams of an association.
  *
- * Two levels: pages of 32 entries, and a table of pages that grows by doubling up to the highest id in use. An association that uses
- * streams 0 and 1 holds 272 bytes of it; a peer that opens stream 65,535 makes the table 16 KB long and no longer. Looking up
- * is a comparison and two loads. A page goes with its last entry, and the table with the last page, so that a walk over few
+ * Two levels: pages of 32 entries, and a table of pages that grows by doubling up to the highest id in use. An association that
+ * uses streams 0 and 1 holds 272 bytes of it; a peer that opens stream 65,535 makes the table 16 KB long and no longer. Looking
+ * up is a comparison and two loads. A page goes with its last entry, and the table with the last page, so that a walk over few
  * entries is short however many there were before.
  *
  *   page_count is 0 or a power of two, and no larger than 2048; pages != NULL exactly when it is not 0

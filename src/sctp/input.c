@@ -15,8 +15,8 @@ bool input_state_in(const sluice_sctp *a, uint32_t states) {
 
 static void abort_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
 	p->stop = true;
-	/* With the T bit it comes from a side that has no association (any more; RFC 9260, 8.4). In SHUTDOWN-ACK-SENT that is the side whose
-	 * SHUTDOWN-COMPLETE was lost: nothing is outstanding, and the end is the one that was agreed on. */
+	/* With the T bit it comes from a side that has no association (any more; RFC 9260, 8.4). In SHUTDOWN-ACK-SENT that is the
+	 * side whose SHUTDOWN-COMPLETE was lost: nothing is outstanding, and the end is the one that was agreed on. */
 	if (a->state == SLUICE_SCTP_SHUTDOWN_ACK_SENT && c->flags & WIRE_FLAG_T) {
 		association_end(a, 0, "shut down");
 		return;
@@ -93,17 +93,18 @@ static void ignore_entry(sluice_sctp *a, struct packet *p, const struct wire_chu
 
 /* ---- the doors ---- */
 
-/* Where in a packet the chunk may stand. RFC 9260, 6.10: "An endpoint MUST NOT bundle INIT, INIT ACK, or SHUTDOWN COMPLETE chunks with any
- * other chunks." 5.1, C: a COOKIE ECHO is the first chunk of its packet. */
+/* Where in a packet the chunk may stand. RFC 9260, 6.10: "An endpoint MUST NOT bundle INIT, INIT ACK, or SHUTDOWN COMPLETE chunks
+ * with any other chunks." 5.1, C: a COOKIE ECHO is the first chunk of its packet. */
 enum place { ANYWHERE, FIRST, ALONE };
 
 /* Which verification tag its packet must carry. RFC 9260, 8.5 and 8.5.1. */
 enum tag_rule {
 	OUR_TAG,
-	/* "... if the Verification Tag field of the packet matches its own tag and the T bit is not set OR if it is set to its Peer's Tag and
-	 * the T bit is set in the Chunk Flags." */
+	/* "... if the Verification Tag field of the packet matches its own tag and the T bit is not set OR if it is set to its
+	 * Peer's Tag and the T bit is set in the Chunk Flags." */
 	OUR_TAG_OR_T,
-	/* In COOKIE-WAIT and COOKIE-ECHOED the packet is out of the blue, whatever its tag: its sender still shuts down an older association. */
+	/* In COOKIE-WAIT and COOKIE-ECHOED the packet is out of the blue, whatever its tag: its sender still shuts down an older
+	 * association. */
 	OUR_TAG_WHEN_OPEN,
 	NO_TAG,
 	/* The one that the cookie names, which handshake_cookie_echo() compares. */
@@ -118,8 +119,9 @@ enum tag_rule {
 #define TAKES_DATA (IN(ESTABLISHED) | IN(SHUTDOWN_PENDING) | IN(SHUTDOWN_SENT))
 #define ENDING (IN(SHUTDOWN_SENT) | IN(SHUTDOWN_ACK_SENT))
 
-/* Place and tag are compared for all chunks of a packet before any of them is handled; one that does not fit discards the packet. Outside
- * the states a chunk is counted as discarded and skipped. A type without a row is unknown: it may stand anywhere, under our tag. */
+/* Place and tag are compared for all chunks of a packet before any of them is handled; one that does not fit discards the packet.
+ * Outside the states a chunk is counted as discarded and skipped. A type without a row is unknown: it may stand anywhere, under
+ * our tag. */
 /* clang-format off */
 static const struct door {
 	uint8_t place, tag;
@@ -185,7 +187,8 @@ enum admission { ADMITTED, DISCARDED, OUT_OF_THE_BLUE };
 
 /* rest: behind the first chunk. */
 static enum admission admit(const sluice_sctp *a, const struct packet *p, const struct wire_chunk *first, struct reader rest) {
-	/* What stands behind a COOKIE ECHO is for the association that the cookie makes, and is not looked at if the cookie is refused. */
+	/* What stands behind a COOKIE ECHO is for the association that the cookie makes, and is not looked at if the cookie is
+	 * refused. */
 	bool ours = (p->header.tag == a->local_tag && a->state != SLUICE_SCTP_CLOSED) || first->type == WIRE_COOKIE_ECHO;
 	if (__builtin_expect(ours && all_plain(first->type, rest), 1))
 		return ADMITTED;
@@ -208,8 +211,8 @@ static void unknown_chunk(sluice_sctp *a, struct packet *p, const struct wire_ch
 		p->stop = true;
 	if (!wire_unknown_reports(c->type) || a->peer_tag == 0 || a->state == SLUICE_SCTP_CLOSED)
 		return;
-	/* The cause holds the chunk with its header; what does not fit is cut, for the report must not become a way to make us send
-	 * large packets. */
+	/* The cause holds the chunk with its header; what does not fit is cut, for the report must not become a way to make us
+	 * send large packets. */
 	association_reply_cause(a, a->peer_tag, WIRE_ERROR, WIRE_CAUSE_UNRECOGNIZED_CHUNK, c->value - 4, 4u + c->len);
 }
 
@@ -238,9 +241,9 @@ static bool reports_stale_cookie(const struct wire_chunk *c) {
 	return false;
 }
 
-/* Points 2 and 5 to 8, which ask what the packet contains, wherever in it: an ABORT is never answered; then a SHUTDOWN ACK is, with
- * SHUTDOWN COMPLETE; then SHUTDOWN COMPLETE, COOKIE ACK and a stale cookie are not; all else is answered with an ABORT. Returns that
- * chunk's type, or -1. */
+/* Points 2 and 5 to 8, which ask what the packet contains, wherever in it: an ABORT is never answered; then a SHUTDOWN ACK is,
+ * with SHUTDOWN COMPLETE; then SHUTDOWN COMPLETE, COOKIE ACK and a stale cookie are not; all else is answered with an ABORT.
+ * Returns that chunk's type, or -1. */
 static int answer_to_stranger(struct reader chunks) {
 	bool shutdown_ack = false, silent = false;
 	struct wire_chunk c;
@@ -262,8 +265,8 @@ static void out_of_the_blue(sluice_sctp *a, const struct packet *p, struct reade
 	if (a->described && p->header.tag == a->local_tag)
 		return;
 	int type = answer_to_stranger(chunks);
-	/* 8.5: a packet under a wrong tag is discarded silently where an association stands. Where one is being opened, the exception is the
-	 * SHUTDOWN ACK. */
+	/* 8.5: a packet under a wrong tag is discarded silently where an association stands. Where one is being opened, the
+	 * exception is the SHUTDOWN ACK. */
 	bool answered = type == WIRE_SHUTDOWN_COMPLETE ? input_state_in(a, IN(CLOSED) | IN(COOKIE_WAIT) | IN(COOKIE_ECHOED))
 	                                               : type == WIRE_ABORT && a->state == SLUICE_SCTP_CLOSED;
 	if (answered)

@@ -344,8 +344,8 @@ void interleaved_relieve(struct interleaved *r) {
 
 /* ---- in ---- */
 
-/* The FSN, unwrapped, of a fragment of p, or of a message that is not begun here when p is NULL. SLUICE_LIMIT: a message of at most
- * SLICES_MAX fragments has none such, whatever came before. */
+/* The FSN, unwrapped, of a fragment of p, or of a message that is not begun here when p is NULL. SLUICE_LIMIT: a message of at
+ * most SLICES_MAX fragments has none such, whatever came before. */
 static int fsn_of(const struct partial *p, uint32_t fsn, uint64_t *out) {
 	uint64_t next = p ? p->next_fsn : SERIAL_ORIGIN;
 	*out = serial_unwrap(fsn, next);

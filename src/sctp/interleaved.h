@@ -62,8 +62,8 @@ void interleaved_init(struct interleaved *r, sluice_env *env, struct window *w, 
 void interleaved_free(struct interleaved *r);
 
 /* One fragment whose TSN is new. 0; or an error, and then nothing was taken and nothing is left of it: SLUICE_NO_MEMORY;
- * SLUICE_NO_SPACE: what it needs beside its bytes would pass window->limit; SLUICE_TOO_LARGE: the message passes max_message_size;
- * SLUICE_LIMIT: no message of at most 65535 fragments can have its FSN. */
+ * SLUICE_NO_SPACE: what it needs beside its bytes would pass window->limit; SLUICE_TOO_LARGE: the message passes
+ * max_message_size; SLUICE_LIMIT: no message of at most 65535 fragments can have its FSN. */
 int interleaved_add(struct interleaved *r, const struct wire_data *d, sluice_slab *slab);
 
 /* The stream's next ordered message has its turn: parts of it that are here are delivered. */
@@ -71,7 +71,8 @@ void interleaved_turn(struct interleaved *r, struct rx_stream *s);
 /* The window runs short: every part that could be delivered is. */
 void interleaved_relieve(struct interleaved *r);
 
-/* Messages of the stream up to this MID will never be whole. Of one that was delivered in part a last part with an error tells. */
+/* Messages of the stream up to this MID will never be whole. Of one that was delivered in part a last part with an error
+ * tells. */
 void interleaved_skip(struct interleaved *r, struct rx_stream *s, bool unordered, uint64_t mid);
 /* Everything under way in the stream, or at all, is dropped; the same for parts, with this error. */
 void interleaved_drop_stream(struct interleaved *r, struct rx_stream *s, int error);

@@ -52,8 +52,8 @@ struct backing {
 	void *block;       /* a block of ours, or neither: the bytes stand in the message itself */
 };
 
-/* Makes the bytes last: by a reference to their slab when that is worth it, else by a copy. Where they lie then, or NULL when there
- * is no memory. */
+/* Makes the bytes last: by a reference to their slab when that is worth it, else by a copy. Where they lie then, or NULL when
+ * there is no memory. */
 const uint8_t *backing_hold(sluice_env *env, struct backing *b, sluice_slab *slab, const uint8_t *data, size_t len);
 
 /* Would the bytes be copied? */
@@ -64,8 +64,8 @@ static inline bool backing_copies(const sluice_slab *slab, size_t len) {
 /* What a message takes for each slice beside its bytes. */
 #define SLICE_COST (sizeof(struct iovec) + sizeof(struct backing))
 
-/* What holding the slice takes beside the message. Bytes in a slab count as themselves: how many slabs may be pinned is bounded by
- * sluice_env_config.slab_limit. */
+/* What holding the slice takes beside the message. Bytes in a slab count as themselves: how many slabs may be pinned is bounded
+ * by sluice_env_config.slab_limit. */
 static inline uint32_t backing_cost(struct backing b, uint32_t len) {
 	return b.slab ? len : (uint32_t)env_cost(b.block);
 }
@@ -89,10 +89,11 @@ struct rx_message {
 	struct backing *backing;
 };
 
-/* A message with room for `slices`, and `inline_bytes` behind it; refs 1, its own memory charged. NULL when there is no memory. */
+/* A message with room for `slices`, and `inline_bytes` behind it; refs 1, its own memory charged. NULL when there is no
+ * memory. */
 struct rx_message *rx_message_new(struct window *w, size_t slices, size_t inline_bytes, uint8_t **inline_data);
-/* The same message with room for more slices, or a new one when m is NULL. The slices that it has no use for yet are zero. NULL when
- * there is no memory: then m is as it was. */
+/* The same message with room for more slices, or a new one when m is NULL. The slices that it has no use for yet are zero. NULL
+ * when there is no memory: then m is as it was. */
 struct rx_message *rx_message_grow(struct window *w, struct rx_message *m, size_t slices);
 /* Charges the account with what the message holds beside its own memory. */
 static inline void rx_message_charge(struct rx_message *m, uint32_t bytes) {

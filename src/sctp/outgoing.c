@@ -239,9 +239,9 @@ static void accept_message(struct outgoing *o, struct tx_message *m) {
 	queue_push(o, s, m);
 }
 
-/* RFC 7496, 3.2, the Priority Policy: when there is no room in the send buffer, messages of a lower priority may be abandoned for one of
- * a higher, and what is sent reliably stands above all of them. Only of the same stream, which has the buffer, and only those of
- * which nothing was sent. */
+/* RFC 7496, 3.2, the Priority Policy: when there is no room in the send buffer, messages of a lower priority may be abandoned for
+ * one of a higher, and what is sent reliably stands above all of them. Only of the same stream, which has the buffer, and only
+ * those of which nothing was sent. */
 static bool yields(const struct tx_message *m, const sluice_send_info *info) {
 	return m->reliability == SLUICE_PRIORITY_DROP && !m->begun && !m->part &&
 	       (info->reliability == SLUICE_RELIABLE || (info->reliability == SLUICE_PRIORITY_DROP && m->limit > info->value));

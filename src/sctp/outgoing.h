@@ -42,8 +42,8 @@ struct tx_message {
 	};
 	uint8_t reliability;
 	bool unordered : 1, queued : 1, borrowed : 1, begun : 1; /* begun: something of it was cut */
-	/* A message that the app gives piece by piece is a row of these, each of which leaves by itself: only the first has `first`, only
-	 * the last has `last`. */
+	/* A message that the app gives piece by piece is a row of these, each of which leaves by itself: only the first has
+	 * `first`, only the last has `last`. */
 	bool part : 1, first : 1, last : 1;
 };
 
@@ -136,8 +136,8 @@ int outgoing_copy(struct outgoing *o, const sluice_send_info *info, const void *
 int outgoing_borrow(struct outgoing *o, const sluice_send_info *info, const struct iovec *iov, size_t count, uint32_t len,
                     sluice_release_fn release, void *ctx);
 
-/* A message piece by piece. 0, SLUICE_WRONG_STATE (one is open already, or none), SLUICE_WOULD_BLOCK, SLUICE_NO_MEMORY; SLUICE_LIMIT: it was
- * given up, and is open no more; SLUICE_INVALID: an end without a byte. */
+/* A message piece by piece. 0, SLUICE_WRONG_STATE (one is open already, or none), SLUICE_WOULD_BLOCK, SLUICE_NO_MEMORY;
+ * SLUICE_LIMIT: it was given up, and is open no more; SLUICE_INVALID: an end without a byte. */
 int outgoing_begin(struct outgoing *o, const sluice_send_info *info);
 int outgoing_part(struct outgoing *o, struct tx_stream *s, const void *data, uint32_t len);
 int outgoing_end(struct outgoing *o, struct tx_stream *s);
@@ -187,8 +187,8 @@ void outgoing_drop_queued(struct outgoing *o);
 /* There are only so many streams: messages queued for others, of which nothing was sent, are given up, counted. */
 void outgoing_limit_streams(struct outgoing *o, uint16_t streams);
 
-/* Is it one that would have used up its retransmissions by now, had it not been queued? Each `rto` of waiting counts as one that was
- * in vain. */
+/* Is it one that would have used up its retransmissions by now, had it not been queued? Each `rto` of waiting counts as one that
+ * was in vain. */
 static inline bool outgoing_stale(const struct outgoing *o, const struct tx_message *m, uint64_t rto) {
 	return m->reliability == SLUICE_MAX_RETRANSMITS && !m->begun && !m->part &&
 	       (uint32_t)((uint32_t)(o->now / SLUICE_MS) - m->queued_ms) * SLUICE_MS > ((uint64_t)m->limit + 1) * rto;

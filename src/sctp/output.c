@@ -1,7 +1,8 @@
 /* output: packets out: which chunks are due, in which order they share a packet, and the gathering of payload into the slot.
  *
  * A full packet is always a->mtu bytes long, because fragments are cut to multiples of four; so a bulk transfer fills a batch
- * with equal slots, which is what one UDP_SEGMENT send takes. Where the path carries packets larger than one chunk, they hold several. */
+ * with equal slots, which is what one UDP_SEGMENT send takes. Where the path carries packets larger than one chunk, they hold
+ * several. */
 #include "sctp/association.h"
 
 #include <string.h>
@@ -54,8 +55,8 @@ static bool window_allows_again(const sluice_sctp *a, uint32_t len) {
 	return len <= ack_window_left(a) || a->sent.flight == 0;
 }
 
-/* New data into a closed window is a probe. RFC 9260, 6.1, A: "the sender SHOULD send the first zero window probe after 1 RTO when
- * it detects that the receiver has closed its window and SHOULD increase the probe interval exponentially afterwards". */
+/* New data into a closed window is a probe. RFC 9260, 6.1, A: "the sender SHOULD send the first zero window probe after 1 RTO
+ * when it detects that the receiver has closed its window and SHOULD increase the probe interval exponentially afterwards". */
 static bool window_allows_new(sluice_sctp *a, uint32_t len) {
 	if (len <= ack_window_left(a))
 		return true;
@@ -93,7 +94,8 @@ static bool fill_retransmissions(sluice_sctp *a, struct fill *f) {
 			return false;
 		if (!congestion_allows(a) || !window_allows_again(a, c->len))
 			return false;
-		/* RFC 9260, 7.2.4, 4: T3 is started anew when the first outstanding chunk is the one that is fast retransmitted. */
+		/* RFC 9260, 7.2.4, 4: T3 is started anew when the first outstanding chunk is the one that is fast
+		 * retransmitted. */
 		if (tsn == a->sent.cum + 1 && recovery_restarts_t3(a))
 			timer_stop(a, TIMER_T3);
 		outstanding_resent(&a->sent, tsn, a->now);
@@ -115,15 +117,15 @@ static uint32_t cut_length(const sluice_sctp *a, const struct fill *f, const str
 		return left < whole_packet ? left : whole_packet;
 	if (left <= fits)
 		return left;
-	/* A message that fits a packet of its own is not split: its receiver would have to put it together. And a batch of shorter
-	 * packets ends here, for the next one may use the whole MTU. */
+	/* A message that fits a packet of its own is not split: its receiver would have to put it together. And a batch of
+	 * shorter packets ends here, for the next one may use the whole MTU. */
 	if (left <= whole_packet || fits < MIN_FRAGMENT || (!f->has_data && !f->full_size))
 		return 0;
 	return fits;
 }
 
-/* RFC 9260, 6.1: small packets wait for company while data is in flight. Not small is what fills a packet: one chunk as large as chunks are
- * cut, or several with a header each. */
+/* RFC 9260, 6.1: small packets wait for company while data is in flight. Not small is what fills a packet: one chunk as large as
+ * chunks are cut, or several with a header each. */
 static bool nagle_holds(const sluice_sctp *a) {
 	if (!a->config.nagle || a->sent.flight == 0 || a->state != SLUICE_SCTP_ESTABLISHED || a->shutdown_wanted)
 		return false;
@@ -137,8 +139,8 @@ static uint8_t fragment_flags(const struct tx_message *m, uint32_t len) {
 }
 
 static bool chunk_reserve(sluice_sctp *a) {
-	/* Other stacks track only some thousand TSNs, and drop what is beyond; but one that promises room for more full chunks than that
-	 * must be able to receive them. */
+	/* Other stacks track only some thousand TSNs, and drop what is beyond; but one that promises room for more full chunks
+	 * than that must be able to receive them. */
 	uint64_t limit = a->config.max_outstanding_chunks;
 	if (limit == 0)
 		limit = a->peer_window_max / 1024 > 8192 ? a->peer_window_max / 1024 : 8192;
@@ -189,8 +191,9 @@ static void fill_new(sluice_sctp *a, struct fill *f) {
 		f->stream = m->stream;
 		uint64_t tsn = a->sent.next;
 		struct tx_chunk *c = outstanding_append(&a->sent, m, len, fragment_flags(m, len), a->now);
-		/* RFC 9260, 6.1: the I bit is for the sender that waits in SHUTDOWN-PENDING for the last acknowledgement. RFC 7053, 4: and for
-		 * one that would be hurt by a delayed one: a tail loss probe is to follow the end of a flight soon. */
+		/* RFC 9260, 6.1: the I bit is for the sender that waits in SHUTDOWN-PENDING for the last acknowledgement. RFC
+		 * 7053, 4: and for one that would be hurt by a delayed one: a tail loss probe is to follow the end of a flight
+		 * soon. */
 		bool last = (a->state == SLUICE_SCTP_SHUTDOWN_PENDING || a->config.recovery == SLUICE_RECOVERY_RACK) &&
 		            !outgoing_next(&a->out);
 		put_chunk(a, f, c, tsn, last);
@@ -381,8 +384,8 @@ static void nothing_due(sluice_sctp *a) {
 		txlog_limited_by_app(&a->sent.log, a->sent.flight);
 }
 
-/* How large may the first packet of a batch be? On a path that turned out worse than the base size, what was cut for that before goes as it
- * is: it may yet get better. */
+/* How large may the first packet of a batch be? On a path that turned out worse than the base size, what was cut for that before
+ * goes as it is: it may yet get better. */
 static size_t first_limit(sluice_sctp *a, size_t room) {
 	size_t limit = a->mtu;
 	uint64_t tsn = a->cut_mtu < a->discovery.pmtu.base ? outstanding_first_lost(&a->sent) : 0;

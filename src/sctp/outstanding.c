@@ -512,8 +512,8 @@ void outstanding_abandon(struct outstanding *o, struct tx_message *m) {
 		here -= c->len;
 		chunk_abandon(o, c, stream, m->mid);
 	}
-	/* The rest of it will never get TSNs. FORWARD-TSN is to pass over it even when the peer has acknowledged every fragment sent so
-	 * far; else it would hold them for ever. */
+	/* The rest of it will never get TSNs. FORWARD-TSN is to pass over it even when the peer has acknowledged every fragment
+	 * sent so far; else it would hold them for ever. */
 	if (m->cut < m->len)
 		spend(o, stream, m->mid, m->unordered);
 	outgoing_drop(o->out, m, true);

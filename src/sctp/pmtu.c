@@ -1,7 +1,7 @@
 #include "sctp/pmtu.h"
 
-/* Sizes that links have, less what IPv6, UDP, DTLS and a relay's header take of them: jumbo Ethernet, FDDI's successors in radio and
- * cable, a buffer of 2 KB at the other end, Ethernet. Largest first. */
+/* Sizes that links have, less what IPv6, UDP, DTLS and a relay's header take of them: jumbo Ethernet, FDDI's successors in radio
+ * and cable, a buffer of 2 KB at the other end, Ethernet. Largest first. */
 static const uint32_t common[] = {8908, 4260, 1960, 1408};
 
 void pmtu_init(struct pmtu *p, uint32_t base, uint32_t max) {

@@ -1,5 +1,5 @@
-/* pmtu: which packet size is to be tried next, and which one may be used? The search of RFC 8899, 5.3, as plain numbers: it knows no
- * packets, no timers and no association.
+/* pmtu: which packet size is to be tried next, and which one may be used? The search of RFC 8899, 5.3, as plain numbers: it knows
+ * no packets, no timers and no association.
  *
  * Sizes are those of SCTP packets, multiples of four.
  *
@@ -47,10 +47,11 @@ void pmtu_passed(struct pmtu *p);
 void pmtu_lost(struct pmtu *p);
 /* It cannot leave the machine: no more tries. */
 void pmtu_impossible(struct pmtu *p);
-/* Larger packets vanish, smaller ones pass: back to the base size; the size before is what is tried first, unless a hint is newer. */
+/* Larger packets vanish, smaller ones pass: back to the base size; the size before is what is tried first, unless a hint is
+ * newer. */
 void pmtu_black_hole(struct pmtu *p);
-/* Somebody says that the path carries `size` and no more. `sure`: the own machine, of its interface. Who else says so may lie (RFC
- * 8899, 4.6.2), so the size is probed, and nothing is taken for failed. Returns false when it says nothing new. */
+/* Somebody says that the path carries `size` and no more. `sure`: the own machine, of its interface. Who else says so may lie
+ * (RFC 8899, 4.6.2), so the size is probed, and nothing is taken for failed. Returns false when it says nothing new. */
 bool pmtu_hint(struct pmtu *p, uint32_t size, bool sure);
 /* Ten minutes have passed. */
 void pmtu_raise(struct pmtu *p);

@@ -13,10 +13,10 @@
  *
  *   bit i of `bits` is set exactly when slot i is present; bit w of `groups` exactly when word w of `bits` is not 0
  *
- * Memory: the window bounds all of it, the ring included: a ring that would pass window->limit is not made. The ring reaches down to
- * the lowest TSN that may still come, so a fragment that fills a hole never has to wait for a larger one. FRAGMENTS_MAX bounds it
- * too. An empty and large ring is given back, though not before as many fragments came as it has slots: else two fragments far apart,
- * again and again, would cost its making each time. */
+ * Memory: the window bounds all of it, the ring included: a ring that would pass window->limit is not made. The ring reaches down
+ * to the lowest TSN that may still come, so a fragment that fills a hole never has to wait for a larger one. FRAGMENTS_MAX bounds
+ * it too. An empty and large ring is given back, though not before as many fragments came as it has slots: else two fragments far
+ * apart, again and again, would cost its making each time. */
 #ifndef SCTP_REASSEMBLY_H
 #define SCTP_REASSEMBLY_H
 
@@ -48,7 +48,8 @@ struct reassembly {
 	uint64_t lowest;    /* no TSN below it will come, says the caller before he adds one; 0: he does not know */
 	uint64_t fragments; /* in the ring */
 	uint32_t max_message_size;
-	/* The one message that is being delivered in parts: fragments of another never stand between its own, so one is enough. */
+	/* The one message that is being delivered in parts: fragments of another never stand between its own, so one is
+	 * enough. */
 	struct {
 		struct rx_message *end; /* tells of an early end; NULL: there is no such message */
 		struct rx_stream *stream;
@@ -64,8 +65,8 @@ void reassembly_init(struct reassembly *r, sluice_env *env, struct window *w, st
                      uint32_t max_message_size, uint32_t partial);
 void reassembly_free(struct reassembly *r);
 
-/* Takes one chunk that is new. `d->payload` lies in `slab`, which may be NULL. Returns 0; or an error, and then nothing was taken and the
- * chunk must not be acknowledged:
+/* Takes one chunk that is new. `d->payload` lies in `slab`, which may be NULL. Returns 0; or an error, and then nothing was taken
+ * and the chunk must not be acknowledged:
  *   SLUICE_NO_MEMORY
  *   SLUICE_NO_SPACE   what it needs beside its bytes would pass window->limit
  *   SLUICE_LIMIT      further than FRAGMENTS_MAX from the lowest

@@ -240,8 +240,8 @@ void reconfig_established(sluice_sctp *a) {
 
 #define RESET_HEADER (4 + 4 + 12) /* of the chunk, and of the parameter that has the longer one */
 
-/* Streams that one request may list. It must fit the smallest packets that the path may ever allow, for it is sent again as it is;
- * and usrsctp takes no parameter of more than 512 bytes, which is about the same. */
+/* Streams that one request may list. It must fit the smallest packets that the path may ever allow, for it is sent again as it
+ * is; and usrsctp takes no parameter of more than 512 bytes, which is about the same. */
 static uint32_t list_max(const sluice_sctp *a) {
 	uint32_t least = a->discovery.pmtu.base < PMTU_LEAST ? a->discovery.pmtu.base : PMTU_LEAST;
 	uint32_t max = (least - WIRE_HEADER_SIZE - RESET_HEADER) / 2;
@@ -386,8 +386,8 @@ static int result_error(uint32_t result) {
 	return result == WIRE_RESULT_NOTHING_TO_DO || result == WIRE_RESULT_PERFORMED ? 0 : SLUICE_REFUSED;
 }
 
-/* The peer refused a list, and one stream of it may be why. Half of it goes next, and so on until such a stream stands alone; then
- * lists are whole again. A peer that takes no lists ends with one stream at a time. */
+/* The peer refused a list, and one stream of it may be why. Half of it goes next, and so on until such a stream stands alone;
+ * then lists are whole again. A peer that takes no lists ends with one stream at a time. */
 static void halve_lists(struct reconfig *r, uint32_t refused) {
 	r->list_max = refused / 2;
 }
@@ -463,8 +463,8 @@ static void request_done(sluice_sctp *a, uint32_t result) {
 
 #define BUSY_TRIES 8
 
-/* "Request already in progress": the peer waits for our answer to one of its own and takes none beside it (Linux). That answer is on
- * its way, so ours goes once more a little later, under the next number: this one was answered. */
+/* "Request already in progress": the peer waits for our answer to one of its own and takes none beside it (Linux). That answer is
+ * on its way, so ours goes once more a little later, under the next number: this one was answered. */
 static bool ask_later(sluice_sctp *a) {
 	struct reconfig *r = &a->reconfig;
 	if (r->busy++ == BUSY_TRIES)
@@ -493,8 +493,8 @@ static void response(sluice_sctp *a, const struct wire_reconfig *p) {
 		request_done(a, p->result);
 }
 
-/* RFC 6525, 5.2.2, E1, and 5.1.3: an outgoing reset that names our incoming request answers it, and a peer may give no other answer
- * (Linux gives none). So do streams that the peer adds when we asked for them. */
+/* RFC 6525, 5.2.2, E1, and 5.1.3: an outgoing reset that names our incoming request answers it, and a peer may give no other
+ * answer (Linux gives none). So do streams that the peer adds when we asked for them. */
 static void answer_by_request(sluice_sctp *a, const struct wire_reconfig *p) {
 	const struct reconfig *r = &a->reconfig;
 	bool reset = r->type == WIRE_PARAM_INCOMING_RESET && p->type == WIRE_PARAM_OUTGOING_RESET &&
@@ -531,8 +531,8 @@ static void next_tsns(const sluice_sctp *a, struct wire_reconfig *p) {
 	p->receiver_next_tsn = (uint32_t)(a->map.cum + 1);
 }
 
-/* The peer answers nothing when it learns of the new numbers, and has perhaps no data to show them with. A HEARTBEAT in the same packet is
- * answered if the packet has arrived; when it is not, both go again. */
+/* The peer answers nothing when it learns of the new numbers, and has perhaps no data to show them with. A HEARTBEAT in the same
+ * packet is answered if the packet has arrived; when it is not, both go again. */
 static void ask_for_arrival(sluice_sctp *a, struct writer *w) {
 	heartbeat_write(a, w);
 	a->reconfig.renumber_nonce = a->heartbeat_nonce;
@@ -605,12 +605,12 @@ static void wait_for_repetition(sluice_sctp *a) {
 	timer_start(a, TIMER_RECONFIG, 2 * a->config.rto_max);
 }
 
-/* RFC 6525, 5.2.4, G1 to G5. Nothing of ours is outstanding, so G2, the TSN behind the highest that we sent, changes nothing, and G3
- * acknowledges nothing. */
+/* RFC 6525, 5.2.4, G1 to G5. Nothing of ours is outstanding, so G2, the TSN behind the highest that we sent, changes nothing, and
+ * G3 acknowledges nothing. */
 static void renumber(sluice_sctp *a) {
 	struct reconfig *r = &a->reconfig;
-	/* G1: the peer's next TSN "SHOULD be the smallest TSN not acknowledged by the receiver of the request plus 2^31". G4: what is
-	 * missing below is not waited for. */
+	/* G1: the peer's next TSN "SHOULD be the smallest TSN not acknowledged by the receiver of the request plus 2^31". G4:
+	 * what is missing below is not waited for. */
 	reassembly_renumber(&a->in);
 	tsnmap_forward(&a->map, a->map.cum + (UINT64_C(1) << 31));
 	a->duplicate_count = 0;

@@ -20,8 +20,8 @@ bool recovery_restarts_t3(const sluice_sctp *a) {
 }
 
 uint64_t recovery_window_of_loss(const sluice_sctp *a) {
-	/* While the path is silent after a T3, one packet goes with each expiry and each probe (free_packet), and none beside them: messages
-	 * that are given up make room in the window, and each would let another one out. */
+	/* While the path is silent after a T3, one packet goes with each expiry and each probe (free_packet), and none beside
+	 * them: messages that are given up make room in the window, and each would let another one out. */
 	if (a->recovery.unanswered)
 		return 0;
 	if (a->cc->prr && by_time(a))
@@ -90,8 +90,8 @@ static bool proved_needless(const sluice_sctp *a) {
 }
 
 /* T3 expired, and chunks are acknowledged that were not sent again: they were under way all the time, and so, most likely, is the
- * rest. RFC 5682, 3.1, asks for two acknowledgements before it declares the timeout spurious, for the first may be the answer
- * to what was sent again, by a peer that had received the others all the time and whose SACKs were lost. One is enough if it comes
+ * rest. RFC 5682, 3.1, asks for two acknowledgements before it declares the timeout spurious, for the first may be the answer to
+ * what was sent again, by a peer that had received the others all the time and whose SACKs were lost. One is enough if it comes
  * sooner than any answer can (RFC 3522's idea, with the times that we keep). */
 static bool timeout_disproved(const sluice_sctp *a, const struct ack *ack) {
 	const struct recovery *r = &a->recovery;
@@ -107,9 +107,9 @@ static void timeout_take_back(sluice_sctp *a, const struct tx_packet *newest) {
 		rto_measure(&a->rto, a->now - newest->sent_at);
 }
 
-/* Something was acknowledged after a T3: the path is not silent. RFC 9260 keeps the backed-off RTO until there is a new measurement,
- * as that of a chunk sent twice is ambiguous; by the record of its packet it is not, unless it came sooner than a round trip
- * takes. Should the path fall silent again, T3 is not to wait for seconds. */
+/* Something was acknowledged after a T3: the path is not silent. RFC 9260 keeps the backed-off RTO until there is a new
+ * measurement, as that of a chunk sent twice is ambiguous; by the record of its packet it is not, unless it came sooner than a
+ * round trip takes. Should the path fall silent again, T3 is not to wait for seconds. */
 static void path_answers(sluice_sctp *a, const struct tx_packet *newest) {
 	a->recovery.answered = true;
 	a->recovery.silent = 0;
@@ -136,8 +136,8 @@ static uint64_t detect(sluice_sctp *a) {
 	return lost;
 }
 
-/* RFC 8985, 7.4: a probe that repeated the tail, and that was not reported as a duplicate by the time later data is acknowledged, has
- * mended a loss, to which the window has to respond. */
+/* RFC 8985, 7.4: a probe that repeated the tail, and that was not reported as a duplicate by the time later data is acknowledged,
+ * has mended a loss, to which the window has to respond. */
 static void probe_answered(sluice_sctp *a) {
 	struct recovery *r = &a->recovery;
 	if (r->probe_end == 0 || a->sent.cum + 1 < r->probe_end || (r->probe_repeated && a->sent.cum + 1 == r->probe_end))
@@ -193,8 +193,8 @@ static void view_times(sluice_sctp *a) {
 	a->view.min_rtt = a->rto.min_rtt;
 }
 
-/* RFC 8985 allows any pace; twice the window a round trip while it doubles, a quarter more than it otherwise, so that the window and
- * not the pace is what limits. */
+/* RFC 8985 allows any pace; twice the window a round trip while it doubles, a quarter more than it otherwise, so that the window
+ * and not the pace is what limits. */
 void recovery_pace(sluice_sctp *a) {
 	if (a->cc->paces || a->view.srtt == 0)
 		return;
@@ -223,9 +223,9 @@ static void respond(sluice_sctp *a, const struct ack *ack, uint64_t lost, uint64
 		prr_ack(&a->recovery.prr, ack->bytes, a->sent.flight, a->view.ssthresh, a->view.mtu);
 }
 
-/* The app may queue four times what the window holds: half of the mark is when it is called for more (outgoing.c), and then there must
- * be enough for a window that fills anew while as much stands acknowledged behind a hole. So it does not sink with the window either.
- * A round trip below two milliseconds needs no more than the least at any rate. */
+/* The app may queue four times what the window holds: half of the mark is when it is called for more (outgoing.c), and then there
+ * must be enough for a window that fills anew while as much stands acknowledged behind a hole. So it does not sink with the
+ * window either. A round trip below two milliseconds needs no more than the least at any rate. */
 static void raise_high_water(sluice_sctp *a) {
 	if (a->config.high_water || a->view.srtt < 2 * SLUICE_MS)
 		return;
@@ -296,10 +296,10 @@ void recovery_rack_expired(sluice_sctp *a) {
 
 /* ---- T3 ---- */
 
-/* The next probe of a path that is silent after a T3, if there is to be one. The first three come evenly, which finds the end of an outage
- * of two seconds within one; then the interval doubles, and soon T3 is sooner. Their number is bounded: a peer that is gone for good gets
- * five packets more than the back-off of RFC 9260, 6.3.3, E2, gives. An interval is longer than the round trip, so that an answer stops
- * the probes in time. */
+/* The next probe of a path that is silent after a T3, if there is to be one. The first three come evenly, which finds the end of
+ * an outage of two seconds within one; then the interval doubles, and soon T3 is sooner. Their number is bounded: a peer that is
+ * gone for good gets five packets more than the back-off of RFC 9260, 6.3.3, E2, gives. An interval is longer than the round
+ * trip, so that an answer stops the probes in time. */
 static void arm_silent_probe(sluice_sctp *a) {
 	uint32_t sent = a->recovery.silent;
 	if (sent >= RECOVERY_SILENT_PROBES)
@@ -375,8 +375,8 @@ void recovery_arm_probe(sluice_sctp *a) {
 	a->timers[TIMER_TLP] = due;
 }
 
-/* T3 has expired, and the path is silent still. T3 backs off (RFC 9260, 6.3.3, E2), so the end of an outage would be noticed up to
- * seconds late. Between its first expiries one packet at a time goes out, which is less than one a round trip, and counts for
+/* T3 has expired, and the path is silent still. T3 backs off (RFC 9260, 6.3.3, E2), so the end of an outage would be noticed up
+ * to seconds late. Between its first expiries one packet at a time goes out, which is less than one a round trip, and counts for
  * nothing: neither error nor back-off. The first acknowledgement ends it. */
 static void probe_silence(sluice_sctp *a) {
 	uint64_t tsn = outstanding_first_lost(&a->sent);
@@ -391,8 +391,8 @@ static void probe_silence(sluice_sctp *a) {
 	arm_silent_probe(a);
 }
 
-/* 7.3: new data where there is some and the peer's window takes it, else the last chunk once more; if it may be sent no more, T3 has
- * to tell what became of it, for it may only be late. */
+/* 7.3: new data where there is some and the peer's window takes it, else the last chunk once more; if it may be sent no more, T3
+ * has to tell what became of it, for it may only be late. */
 static void probe_tail(sluice_sctp *a) {
 	struct recovery *r = &a->recovery;
 	bool repeat = !outgoing_next(&a->out) || ack_window_left(a) < association_payload_max(a);
@@ -409,7 +409,8 @@ static void probe_tail(sluice_sctp *a) {
 	timer_start(a, TIMER_T3, a->rto.rto); /* 7.3: "the sender MUST re-arm the RTO timer, not the PTO timer" */
 }
 
-/* The path is not silent: the peer has no room for what T3 repeats. T3 backs off and is the probe of its window: RFC 9260, 6.1, A. */
+/* The path is not silent: the peer has no room for what T3 repeats. T3 backs off and is the probe of its window: RFC 9260, 6.1,
+ * A. */
 void recovery_window_closed(sluice_sctp *a) {
 	if (a->recovery.mending)
 		timer_stop(a, TIMER_TLP);

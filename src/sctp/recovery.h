@@ -6,7 +6,8 @@
  *   undo_pending  chunks of these that were sent again and not yet reported as duplicates
  *   probe_end     0, or: a tail loss probe is out and ended below this TSN; RFC 8985, 7
  *   silent        probes of the path since the T3 after which nothing was acknowledged
- *   resent_at     when the first chunk was sent again after a T3; 0: none was, and what is acknowledged is of the time before it */
+ *   resent_at     when the first chunk was sent again after a T3; 0: none was, and what is acknowledged is of the
+ *                 time before it */
 #ifndef SCTP_RECOVERY_H
 #define SCTP_RECOVERY_H
 

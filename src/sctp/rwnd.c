@@ -45,7 +45,8 @@ bool rwnd_received(struct rwnd *r, uint64_t payload, uint64_t cost, uint64_t con
 	r->consumed += consumed;
 	r->recent_payload += payload;
 	r->recent_cost += cost;
-	/* One chunk may take more than a quarter of a small window has; rounded down, its payload would be none, and the promise too. */
+	/* One chunk may take more than a quarter of a small window has; rounded down, its payload would be none, and the promise
+	 * too. */
 	while (r->recent_cost > max64(r->size, RWND_SMALL) / 4) {
 		r->recent_cost /= 2;
 		r->recent_payload = (r->recent_payload + 1) / 2;

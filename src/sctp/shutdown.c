@@ -43,8 +43,8 @@ void shutdown_progress(sluice_sctp *a) {
 	 * SHUTDOWN-SENT. */
 	if (a->state == SLUICE_SCTP_SHUTDOWN_PENDING && all_acknowledged(a))
 		enter(a, SLUICE_SCTP_SHUTDOWN_SENT, PENDING_SHUTDOWN);
-	/* "If the receiver of the SHUTDOWN chunk has no more outstanding DATA chunks, the SHUTDOWN chunk receiver MUST send a SHUTDOWN
-	 * ACK chunk and start a T2-shutdown timer of its own, entering the SHUTDOWN-ACK-SENT state." */
+	/* "If the receiver of the SHUTDOWN chunk has no more outstanding DATA chunks, the SHUTDOWN chunk receiver MUST send a
+	 * SHUTDOWN ACK chunk and start a T2-shutdown timer of its own, entering the SHUTDOWN-ACK-SENT state." */
 	else if (a->state == SLUICE_SCTP_SHUTDOWN_RECEIVED && all_acknowledged(a))
 		enter(a, SLUICE_SCTP_SHUTDOWN_ACK_SENT, PENDING_SHUTDOWN_ACK);
 }
@@ -77,8 +77,8 @@ void shutdown_chunk(sluice_sctp *a, const struct wire_chunk *c) {
 }
 
 void shutdown_ack_chunk(sluice_sctp *a, struct packet *p) {
-	/* The sender of the SHUTDOWN "MUST stop the T2-shutdown timer, send a SHUTDOWN COMPLETE chunk to its peer, and remove all record of
-	 * the association". */
+	/* The sender of the SHUTDOWN "MUST stop the T2-shutdown timer, send a SHUTDOWN COMPLETE chunk to its peer, and remove all
+	 * record of the association". */
 	association_reply_chunk(a, a->peer_tag, WIRE_SHUTDOWN_COMPLETE, NULL, 0);
 	association_end(a, 0, "shut down");
 	p->stop = true;
@@ -88,17 +88,18 @@ void shutdown_complete_chunk(sluice_sctp *a) {
 	association_end(a, 0, "shut down");
 }
 
-/* The guard runs from the first SHUTDOWN or SHUTDOWN ACK on, and nothing that the peer says starts it anew. RFC 9260, 9.2, gives it to the
- * sender of the SHUTDOWN; the sender of the SHUTDOWN ACK needs it against a peer that repeats its SHUTDOWN for ever. */
+/* The guard runs from the first SHUTDOWN or SHUTDOWN ACK on, and nothing that the peer says starts it anew. RFC 9260, 9.2, gives
+ * it to the sender of the SHUTDOWN; the sender of the SHUTDOWN ACK needs it against a peer that repeats its SHUTDOWN for ever. */
 void shutdown_sent(sluice_sctp *a) {
 	timer_start(a, TIMER_T2, a->t2_rto);
 	if (!timer_running(a, TIMER_T5) && a->config.shutdown_guard != SLUICE_NEVER)
 		timer_start(a, TIMER_T5, a->config.shutdown_guard);
 }
 
-/* RFC 9260, 9.2: "While in the SHUTDOWN-SENT state, the SHUTDOWN chunk sender MUST immediately respond to each received packet containing one
- * or more DATA chunks with a SHUTDOWN chunk and restart the T2-shutdown timer"; with the SACK beside it. A peer that still has something to
- * send is not a silent one, so its retransmissions are not counted; how long it may go on is for the guard to say. */
+/* RFC 9260, 9.2: "While in the SHUTDOWN-SENT state, the SHUTDOWN chunk sender MUST immediately respond to each received packet
+ * containing one or more DATA chunks with a SHUTDOWN chunk and restart the T2-shutdown timer"; with the SACK beside it. A peer
+ * that still has something to send is not a silent one, so its retransmissions are not counted; how long it may go on is for the
+ * guard to say. */
 void shutdown_heard_data(sluice_sctp *a) {
 	a->pending |= PENDING_SHUTDOWN | PENDING_SACK;
 	a->error_count = 0;

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* RFC 8839, 5.4: ice-char is a letter, a digit, '+' or '/'. We write no others. libwebrtc takes four more, so that there are peers
- * that write them. */
+/* RFC 8839, 5.4: ice-char is a letter, a digit, '+' or '/'. We write no others. libwebrtc takes four more, so that there are
+ * peers that write them. */
 #define ICE_CHARS "+/-_=#"
 #define UFRAG_MIN 4
 #define PWD_MIN 22

@@ -42,7 +42,8 @@ static struct sdp_slice data_mid(const struct sdp_description *d) {
 }
 
 static void put_session(struct text *t, const struct sdp_description *d) {
-	/* RFC 9429, 5.2.1: the address in o= says nothing, so that none leaks; ids are below 2^63 for those who read them signed. */
+	/* RFC 9429, 5.2.1: the address in o= says nothing, so that none leaks; ids are below 2^63 for those who read them
+	 * signed. */
 	put(t, "v=0\r\no=- %llu %llu IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n", (unsigned long long)(d->session_id & INT64_MAX),
 	    (unsigned long long)(d->session_version & INT64_MAX));
 	if (!accepts(d))

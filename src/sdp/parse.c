@@ -269,7 +269,8 @@ static void choose_data(struct parser *p) {
 		struct span *span = &p->spans[i];
 		span->in_group = s->mid.s && group_holds(p, s->mid);
 		s->is_data = is_data(s, span->old_form);
-		/* RFC 9143, 6: port 0 with bundle-only is a section that lives in its group alone; everywhere else 0 is a refusal. */
+		/* RFC 9143, 6: port 0 with bundle-only is a section that lives in its group alone; everywhere else 0 is a
+		 * refusal. */
 		s->rejected = s->port == 0 && !(span->bundle_only && span->in_group);
 		if (out->data < 0 && s->is_data && !s->rejected) {
 			out->data = (int)i;

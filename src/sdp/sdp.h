@@ -1,7 +1,8 @@
 /* sdp: how is an offer or an answer with one data section read and written? RFC 8866, 8839, 8841, 8842, 8843, 9429.
  *
- * Reading gives a view of the text: slices into it, nothing is allocated, and everything that this library does not need is skipped,
- * not kept. Writing goes into a buffer of the caller. It knows no ICE agent and no DTLS: candidates and fingerprints are text to it. */
+ * Reading gives a view of the text: slices into it, nothing is allocated, and everything that this library does not need is
+ * skipped, not kept. Writing goes into a buffer of the caller. It knows no ICE agent and no DTLS: candidates and fingerprints are
+ * text to it. */
 #ifndef SDP_SDP_H
 #define SDP_SDP_H
 
@@ -36,8 +37,8 @@ struct sdp {
 	bool bundle; /* a=group:BUNDLE names its mid (or there is no mid) */
 	bool ice_lite;
 
-	/* Of the data section; where it says nothing, of the section whose transport it shares by BUNDLE (RFC 9143, 7.1.3), then of the
-	 * session. Of what may stand once in a level the first counts. */
+	/* Of the data section; where it says nothing, of the section whose transport it shares by BUNDLE (RFC 9143, 7.1.3), then
+	 * of the session. Of what may stand once in a level the first counts. */
 	struct sdp_slice ufrag, pwd;
 	bool trickle, ice2, sped, renomination;              /* ice-options */
 	struct sdp_slice fingerprints[SDP_FINGERPRINTS_MAX]; /* "sha-256 AB:..." */
@@ -59,21 +60,21 @@ struct sdp_fault {
 	const char *text; /* static: what is wrong with it */
 };
 
-/* Lines end with CR LF, LF or CR; a BOM in front, empty lines, and blanks around a value are passed over. Returns 0, or with *fault
- * filled in (fault may be NULL)
+/* Lines end with CR LF, LF or CR; a BOM in front, empty lines, and blanks around a value are passed over. Returns 0, or with
+ * *fault filled in (fault may be NULL)
  *   SLUICE_MALFORMED  a line that is not "x=...", a missing v= o= or s= in its place, a number that is none, a known attribute that the
  *                     connection depends on with a value that it cannot have
  *   SLUICE_LIMIT      more than SDP_SECTIONS_MAX sections
- * Unknown attributes and sections are no fault, nor is a wrong value of what can be done without: candidates, ice-options, tls-id,
- * sctp-init. What other stacks write against the RFCs and read of each other is read: no t= line, and '-', '_', '=' and '#' in
- * credentials. Which sections and fields must be there for
- * an offer or answer is sdp_validate's. out holds slices of text, so text has to outlive it. */
+ * Unknown attributes and sections are no fault, nor is a wrong value of what can be done without: candidates, ice-options,
+ * tls-id, sctp-init. What other stacks write against the RFCs and read of each other is read: no t= line, and '-', '_', '=' and
+ * '#' in credentials. Which sections and fields must be there for an offer or answer is sdp_validate's. out holds slices of text,
+ * so text has to outlive it. */
 int sdp_parse(const char *text, size_t len, struct sdp *out, struct sdp_fault *fault);
 
-/* What an offer (or answer) needs beyond being well-formed: a data section, credentials, a fingerprint, a setup that fits (an offer:
- * actpass, active or passive; an answer: active or passive; none: RFC 4145's defaults, active in an offer and passive in an answer).
- * With data -1 all is well in an offer, which can only be rejected, and in an answer that rejects the data section by port 0.
- * 0 or SLUICE_MALFORMED with the fault, whose line is 0. */
+/* What an offer (or answer) needs beyond being well-formed: a data section, credentials, a fingerprint, a setup that fits (an
+ * offer: actpass, active or passive; an answer: active or passive; none: RFC 4145's defaults, active in an offer and passive in
+ * an answer). With data -1 all is well in an offer, which can only be rejected, and in an answer that rejects the data section by
+ * port 0. 0 or SLUICE_MALFORMED with the fault, whose line is 0. */
 int sdp_validate(const struct sdp *sdp, bool is_answer, struct sdp_fault *fault);
 
 /* ---- writing ---- */
@@ -101,12 +102,14 @@ struct sdp_description {
 	uint16_t port;
 };
 
-/* With CR LF. Nothing of the offer is repeated but what has to be: media, protocols, formats and mids. Returns the length without the NUL that is written behind it, or SLUICE_NO_SPACE. */
+/* With CR LF. Nothing of the offer is repeated but what has to be: media, protocols, formats and mids. Returns the length without
+ * the NUL that is written behind it, or SLUICE_NO_SPACE. */
 int sdp_format(const struct sdp_description *d, char *text, size_t size);
 /* Bytes that an answer to this offer needs for what it repeats of it. */
 size_t sdp_mirror_size(const struct sdp *offer);
 
-/* Base64 (RFC 4648, 4); encoding writes a NUL behind the text, decoding takes text with and without padding. Return the length or SLUICE_NO_SPACE / SLUICE_MALFORMED. */
+/* Base64 (RFC 4648, 4); encoding writes a NUL behind the text, decoding takes text with and without padding. Return the length or
+ * SLUICE_NO_SPACE / SLUICE_MALFORMED. */
 int base64_encode(const void *data, size_t len, char *text, size_t size);
 int base64_decode(const char *text, size_t len, void *data, size_t size);
 

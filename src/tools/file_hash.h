@@ -2,8 +2,8 @@
  *
  *   at <= upto: the hash covers the first `at` bytes; it follows `upto`
  *
- * The bytes are read from the file (what was just read or written is in the page cache), so none has to cross between the threads. With
- * wake NULL there is no thread, and file_hash_step() does the work in slices. */
+ * The bytes are read from the file (what was just read or written is in the page cache), so none has to cross between the
+ * threads. With wake NULL there is no thread, and file_hash_step() does the work in slices. */
 #ifndef TOOLS_FILE_HASH_H
 #define TOOLS_FILE_HASH_H
 

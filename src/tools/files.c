@@ -42,8 +42,8 @@ void files_wake(void *ctx) {
 	ev_async_send(f->link.ev, &f->woken);
 }
 
-/* Nothing is wrong with the transfer when the channel is closed: the other side left, which on_closed tells. Until then the machine
- * waits. */
+/* Nothing is wrong with the transfer when the channel is closed: the other side left, which on_closed tells. Until then the
+ * machine waits. */
 static int wait_if_closed(int error) {
 	return error == SLUICE_CLOSED ? SLUICE_WOULD_BLOCK : error;
 }
@@ -273,8 +273,8 @@ int files_run(struct files *f, struct link_options *options) {
 	bool by_hand = !options->signal || strcmp(options->signal, "-") == 0;
 	if (by_hand && options->role == LINK_ANY)
 		options->role = f->receives ? LINK_ANSWER : LINK_OFFER;
-	/* The other end is one of ours, so no browser's TURN client is in the way (see sluice_peer_discover_mtu): packets grow to what the path
-	 * carries, which on a host and in many a network is far more than 1,200 bytes. */
+	/* The other end is one of ours, so no browser's TURN client is in the way (see sluice_peer_discover_mtu): packets grow to
+	 * what the path carries, which on a host and in many a network is far more than 1,200 bytes. */
 	if (!options->tuning.mtu_max)
 		options->tuning.mtu_max = MTU_MAX;
 	f->did = f->receives ? "received" : "sent";

@@ -31,8 +31,8 @@ bool greeting_begin(struct greeting *g, const char *secret, bool connects, char 
 	return true;
 }
 
-/* What an end proves with: the nonces stand in the order of who connects and who listens. The name of the end keeps a proof from being
- * sent back as the other one's. */
+/* What an end proves with: the nonces stand in the order of who connects and who listens. The name of the end keeps a proof from
+ * being sent back as the other one's. */
 static bool make_proof(const struct greeting *g, bool connects, char proof[PROOF_HEX]) {
 	char text[16 + 2 * GREETING_NONCE];
 	uint8_t digest[CRYPTO_SHA256_SIZE];

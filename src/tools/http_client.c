@@ -64,8 +64,8 @@ static long number_header(const char *head, const char *end, const char *name) {
 	return -1;
 }
 
-/* True when it is all there and was handed over: with `over`, at the end of the connection, or when its announced length has come, since
- * a server may take its time to hang up. A 204 has no body (RFC 9110, 15.3.5). */
+/* True when it is all there and was handed over: with `over`, at the end of the connection, or when its announced length has
+ * come, since a server may take its time to hang up. A 204 has no body (RFC 9110, 15.3.5). */
 static bool read_answer(struct http_request *r, bool over) {
 	int status = 0;
 	r->in[r->in_len] = 0;

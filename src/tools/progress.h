@@ -24,8 +24,8 @@ void progress_clear(struct progress *p);
 /* "50.0 MB in 1.2 s, 41.7 MB/s": of the file that is done. */
 void progress_summary(const struct progress *p, const struct transfer_progress *t, uint64_t now, char *text, size_t size);
 
-/* The line of a bar in so many columns; returns text. Where nothing moved for two seconds it says so, and for how long, in place of a rate:
- * the other side may be gone, and the connection notices that later. */
+/* The line of a bar in so many columns; returns text. Where nothing moved for two seconds it says so, and for how long, in place
+ * of a rate: the other side may be gone, and the connection notices that later. */
 const char *progress_line(const struct progress *p, const struct transfer_progress *t, uint64_t now, unsigned columns, char *text,
                           size_t size);
 /* "999 B", "1.0 kB", "12.3 MB". */

@@ -1,5 +1,5 @@
-/* serve_clients: who is connected, since when, and until when? An offer makes a client; it goes when its peer ends, when it does not
- * connect, when nothing is heard of it, or by DELETE. */
+/* serve_clients: who is connected, since when, and until when? An offer makes a client; it goes when its peer ends, when it does
+ * not connect, when nothing is heard of it, or by DELETE. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

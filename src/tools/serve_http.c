@@ -11,11 +11,11 @@
  *   OPTIONS                     for other origins, with --cors
  *
  * An answer with its candidates inside may take a moment, and a room may be empty: then the request is parked (libmicrohttpd
- * suspends it) until http_wake() or its time is over, and handled anew. Libmicrohttpd does not watch parked ones, so we look once a
- * second who hung up.
+ * suspends it) until http_wake() or its time is over, and handled anew. Libmicrohttpd does not watch parked ones, so we look once
+ * a second who hung up.
  *
- * Every request has to be for this server and from a page of its own (serve_origin.h), else 421 or 403; one address gets its share of
- * connections, offers and rooms (serve_guard.h), and 429 beyond. */
+ * Every request has to be for this server and from a page of its own (serve_origin.h), else 421 or 403; one address gets its
+ * share of connections, offers and rooms (serve_guard.h), and 429 beyond. */
 #include <errno.h>
 #include <microhttpd.h>
 #include <poll.h>

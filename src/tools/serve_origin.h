@@ -1,16 +1,17 @@
-/* serve_origin: is a request meant for this server, and does it come from a page of its own? It knows no HTTP library and no sockets.
+/* serve_origin: is a request meant for this server, and does it come from a page of its own? It knows no HTTP library and no
+ * sockets.
  *
- * A web page of somebody else can make a browser ask here, in two ways. By a name of its own that it lets point to our address (DNS
- * rebinding): then Host is that name. By a request to another origin: then Origin is the page's, or with Sec-Fetch-Site a browser says
- * so. Programs that are no browsers send neither Origin nor Sec-Fetch-Site. */
+ * A web page of somebody else can make a browser ask here, in two ways. By a name of its own that it lets point to our address
+ * (DNS rebinding): then Host is that name. By a request to another origin: then Origin is the page's, or with Sec-Fetch-Site a
+ * browser says so. Programs that are no browsers send neither Origin nor Sec-Fetch-Site. */
 #ifndef TOOLS_SERVE_ORIGIN_H
 #define TOOLS_SERVE_ORIGIN_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The value of Host, with or without a port: a numeric address, which no rebound name can be, or one of the names; letters of either
- * case, a dot at the end allowed. */
+/* The value of Host, with or without a port: a numeric address, which no rebound name can be, or one of the names; letters of
+ * either case, a dot at the end allowed. */
 bool origin_is_own_host(const char *host, const char *const *names, size_t count);
 
 /* Is the value of Origin a page that came from that Host, by http or https? "null" is not. RFC 6454. */

@@ -10,10 +10,10 @@
  *   GET  /room/NAME/answer   200 and the answer; the room is gone then. Waits as above, 204; 404 when there is no such room.
  *   DELETE /room/NAME        the room is gone: 204.
  *
- * POST is the same as PUT. NAME is 1 to 64 of A-Z a-z 0-9 - _ . The bodies are not looked into. A room lives ROOM_LIFETIME seconds
- * from the last step on; there are at most ROOM_MAX, of at most ROOM_BODY_MAX bytes a body (413), so strangers cannot fill the
- * memory; when all are in use: 503. Of one address there are at most as many as rooms_new() was given: 429 beyond, so that one stranger
- * cannot take all of them. */
+ * POST is the same as PUT. NAME is 1 to 64 of A-Z a-z 0-9 - _ . The bodies are not looked into. A room lives ROOM_LIFETIME
+ * seconds from the last step on; there are at most ROOM_MAX, of at most ROOM_BODY_MAX bytes a body (413), so strangers cannot
+ * fill the memory; when all are in use: 503. Of one address there are at most as many as rooms_new() was given: 429 beyond, so
+ * that one stranger cannot take all of them. */
 #ifndef TOOLS_SERVE_ROOMS_H
 #define TOOLS_SERVE_ROOMS_H
 

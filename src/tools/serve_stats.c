@@ -3,7 +3,8 @@
  *   from us  {"type":"sample",...}      five times a second; times in ms, sizes in bytes, rates in bit/s, counts since the beginning
  *            {"type":"report","report":{...}}   the whole report after W3C's names, when asked
  *            {"type":"error","text":"..."}      there is none now
- *   to us    {"type":"report"}          once a second at most, and when there is room in the buffer: a report costs as much as a page */
+ *   to us    {"type":"report"}          once a second at most, and when there is room in the buffer: a report costs as
+ *                                       much as a page */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* serve_store: the folder that files come into and go out of.
  *
- * Names are plain file names: no slash, no leading dot, UTF-8 whose characters all print, at most STORE_NAME_MAX bytes. Only regular files are
- * listed and opened, links are not followed, so nothing outside the folder is ever reached. What comes in is written under a hidden name,
- * and appears under its own (or "name (2)", when that is taken) when it is complete.
+ * Names are plain file names: no slash, no leading dot, UTF-8 whose characters all print, at most STORE_NAME_MAX bytes. Only
+ * regular files are listed and opened, links are not followed, so nothing outside the folder is ever reached. What comes in is
+ * written under a hidden name, and appears under its own (or "name (2)", when that is taken) when it is complete.
  *
  *   used == sum(size of the files listed) + sum(size announced for what is coming in) <= quota, when it is counted */
 #ifndef TOOLS_SERVE_STORE_H

@@ -1,5 +1,5 @@
-/* signal_http: a room of a `sluice serve` (serve_rooms.h says what it does). Whoever makes the room offers; whoever finds an offer
- * in it answers. */
+/* signal_http: a room of a `sluice serve` (serve_rooms.h says what it does). Whoever makes the room offers; whoever finds an
+ * offer in it answers. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

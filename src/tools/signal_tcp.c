@@ -1,9 +1,9 @@
-/* signal_tcp: JSON lines over one TCP connection. The first end listens and answers, the second connects and offers, unless the command
- * line says otherwise; which end is first shows itself by whose bind(2) succeeds.
+/* signal_tcp: JSON lines over one TCP connection. The first end listens and answers, the second connects and offers, unless the
+ * command line says otherwise; which end is first shows itself by whose bind(2) succeeds.
  *
- * Anybody can connect to the one that listens. Several callers are greeted at once (greeting.h), each for GREETING_SECONDS, and the
- * first that greets as it should is taken for the other end. Should it turn out to be none, because no description comes of it, the
- * next caller is heard, and gets all that was said to the one before. */
+ * Anybody can connect to the one that listens. Several callers are greeted at once (greeting.h), each for GREETING_SECONDS, and
+ * the first that greets as it should is taken for the other end. Should it turn out to be none, because no description comes of
+ * it, the next caller is heard, and gets all that was said to the one before. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -405,7 +405,8 @@ static void open_connection(struct signalling *s) {
 
 /* ---- listening ----------------------------------------------------------------------------------------------------- */
 
-/* Where there are too many, the one that has been silent longest makes room: who calls in vain does not keep the other end out. */
+/* Where there are too many, the one that has been silent longest makes room: who calls in vain does not keep the other end
+ * out. */
 static void on_caller(struct ev_loop *ev, ev_io *w, int events) {
 	(void)ev;
 	(void)events;

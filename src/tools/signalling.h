@@ -79,8 +79,8 @@ void signalling_free(struct signalling *s);
 
 /* ---- for carriers ---- */
 
-/* Where that takes longer than a second, a line on stderr says so; not where a person carries, who was asked to, and not for a script on
- * stdin. */
+/* Where that takes longer than a second, a line on stderr says so; not where a person carries, who was asked to, and not for a
+ * script on stdin. */
 __attribute__((format(printf, 2, 3))) void signalling_wait_for(struct signalling *s, const char *format, ...);
 /* Says why and ends it; returns false. */
 __attribute__((format(printf, 2, 3))) bool signalling_fail(struct signalling *s, const char *format, ...);

@@ -27,8 +27,8 @@ int serve_main(int argc, char **argv);
 
 /* Before the process ends: the exit code, or EXIT_FAILED where something that was printed did not get out. */
 int finish_output(int exit_code);
-/* One line to `to`, with `before` in front and a newline behind. The message is made fit for a terminal (text_line in base/text.h) and
- * cut to 2,047 bytes. */
+/* One line to `to`, with `before` in front and a newline behind. The message is made fit for a terminal (text_line in
+ * base/text.h) and cut to 2,047 bytes. */
 __attribute__((format(printf, 3, 0))) void say_line(FILE *to, const char *before, const char *format, va_list args);
 /* The same to stderr, with "sluice: " in front, and to stdout. */
 __attribute__((format(printf, 1, 2))) void complain(const char *format, ...);

@@ -22,13 +22,13 @@
  *   receiver  {"type":"done","id":0,"there":B}                             the check is right and the file has its name; B: it was there
  *   sender    {"type":"file","id":1,...} or {"type":"bye"}
  *
- * Nothing that a receiver says depends on what is in its folder, but for the parts of the same tag, until the sender has shown a MiB of the
- * file and then the hash of all of it. "tag", "shows", "show", "hash", "more", "there", "macs", "key" and "mac" came later: an end
- * that knows none of them does without.
+ * Nothing that a receiver says depends on what is in its folder, but for the parts of the same tag, until the sender has shown a
+ * MiB of the file and then the hash of all of it. "tag", "shows", "show", "hash", "more", "there", "macs", "key" and "mac" came
+ * later: an end that knows none of them does without.
  *
- * SHA-256 says which file something is, where one of the two has it already, or a part. What arrives is checked by a MAC with a key that
- * the sender makes for it: DTLS protects it on the way, and against what else may go wrong at the ends the two are the same, but SHA-256
- * costs as much as sending and receiving do.
+ * SHA-256 says which file something is, where one of the two has it already, or a part. What arrives is checked by a MAC with a
+ * key that the sender makes for it: DTLS protects it on the way, and against what else may go wrong at the ends the two are the
+ * same, but SHA-256 costs as much as sending and receiving do.
  *
  * Behind "bye" the receiver closes the channel. Each side is a machine without a channel, a loop or a clock: messages go in with
  * _message(), work is done in slices by _work(), so that hashing a large file does not stop the connection's timers. */
@@ -56,7 +56,8 @@ struct transfer_wire {
 	/* Sends one message. 0, SLUICE_WOULD_BLOCK (work() is called again when there is room), or another error. */
 	int (*send)(void *ctx, bool text, const void *data, size_t len);
 	void *ctx;
-	/* The same with bytes that are lent until release(arg), which comes only when 0 was returned. NULL: everything goes by send. */
+	/* The same with bytes that are lent until release(arg), which comes only when 0 was returned. NULL: everything goes by
+	 * send. */
 	int (*lend)(void *ctx, const void *data, size_t len, void (*release)(void *arg), void *arg);
 	/* Another thread says that work() is to be called. NULL: there are no threads, work() hashes. */
 	void (*wake)(void *ctx);
@@ -99,8 +100,8 @@ void file_sender_progress(const struct file_sender *s, struct transfer_progress 
 
 struct file_receiver;
 
-/* Files are made in the folder. force: what is there already is replaced; else a file gets another name. NULL with errno when the folder
- * cannot be used. */
+/* Files are made in the folder. force: what is there already is replaced; else a file gets another name. NULL with errno when the
+ * folder cannot be used. */
 struct file_receiver *file_receiver_new(const char *folder, bool force, const struct transfer_wire *wire, transfer_event_fn event,
                                         void *ctx);
 void file_receiver_free(struct file_receiver *r);
@@ -112,8 +113,9 @@ void file_receiver_progress(const struct file_receiver *r, struct transfer_progr
 
 /* ---- transfer.c: what both need ---- */
 
-/* The name under which a file is stored: the last part of what the other side says, with '_' for a leading dot and for each character
- * that does not print, so that it stays in its folder and shows in it as what it is. False when nothing is left or it is too long for its .part. */
+/* The name under which a file is stored: the last part of what the other side says, with '_' for a leading dot and for each
+ * character that does not print, so that it stays in its folder and shows in it as what it is. False when nothing is left or it
+ * is too long for its .part. */
 bool transfer_safe_name(const char *name, char *out, size_t size);
 /* "the other side: " and its reason (NULL: it gave none), fit for a terminal. */
 void transfer_reason(const char *reason, char *text, size_t size);

@@ -1,5 +1,5 @@
-/* transfer_blocks: pieces of a file that are read once, lent to the channel, and filled again when it has given them back. It may do that
- * after the sender is gone. How many there are, the channel's high-water mark bounds. */
+/* transfer_blocks: pieces of a file that are read once, lent to the channel, and filled again when it has given them back. It may
+ * do that after the sender is gone. How many there are, the channel's high-water mark bounds. */
 #ifndef TOOLS_TRANSFER_BLOCKS_H
 #define TOOLS_TRANSFER_BLOCKS_H
 

@@ -108,8 +108,8 @@ static enum taken make_part(struct place *p) {
 	return flock(p->fd, LOCK_EX | LOCK_NB) ? TAKEN_BUSY : TAKEN;
 }
 
-/* Where something else stands in its place it gives way. A folder does not, and neither does what another user of a sticky folder put
- * there: then the next name is tried. */
+/* Where something else stands in its place it gives way. A folder does not, and neither does what another user of a sticky folder
+ * put there: then the next name is tried. */
 static enum taken replace_part(struct place *p) {
 	return unlinkat(p->folder, p->part, 0) && errno != ENOENT ? TAKEN_BUSY : make_part(p);
 }

@@ -1,9 +1,9 @@
 /* transfer_place: where in the folder does a file that comes go?
  *
- * While it is incomplete it is NAME.part, and NAME.part.state says whose: its size and the tag that its sender gave it. A part is gone on
- * with for that tag alone. When it is complete it gets NAME, or NAME (2), NAME (3) ... where that is taken: what is there is replaced by
- * force only, and what this place named itself not even then. Whatever a neighbour planted in the folder (links, pipes, folders), bytes go
- * to files that this place made and to nothing else. It hashes nothing and knows no protocol. */
+ * While it is incomplete it is NAME.part, and NAME.part.state says whose: its size and the tag that its sender gave it. A part is
+ * gone on with for that tag alone. When it is complete it gets NAME, or NAME (2), NAME (3) ... where that is taken: what is there
+ * is replaced by force only, and what this place named itself not even then. Whatever a neighbour planted in the folder (links,
+ * pipes, folders), bytes go to files that this place made and to nothing else. It hashes nothing and knows no protocol. */
 #ifndef TOOLS_TRANSFER_PLACE_H
 #define TOOLS_TRANSFER_PLACE_H
 

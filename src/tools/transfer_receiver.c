@@ -1,7 +1,7 @@
 /* transfer_receiver: the end that gets the files; see transfer.h.
  *
- * Where a file of the same size is there already, what comes is compared with it as it comes. When all of it was the same, or the sender has
- * shown the right hash, it was there; else the new one gets another name. */
+ * Where a file of the same size is there already, what comes is compared with it as it comes. When all of it was the same, or the
+ * sender has shown the right hash, it was there; else the new one gets another name. */
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>

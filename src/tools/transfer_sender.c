@@ -206,8 +206,8 @@ static size_t read_machine(char *text, size_t size) {
 	return 0;
 }
 
-/* The same for the same file of this host as long as it is not changed, and nobody who does not see both can guess it: whoever knows it
- * may go on with its part. "" when the crypto library refuses. */
+/* The same for the same file of this host as long as it is not changed, and nobody who does not see both can guess it: whoever
+ * knows it may go on with its part. "" when the crypto library refuses. */
 static void make_tag(const struct stat *st, char tag[TRANSFER_HEX_MAX]) {
 	char text[512];
 	uint8_t hash[CRYPTO_SHA256_SIZE];

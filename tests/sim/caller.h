@@ -30,7 +30,8 @@ struct caller {
 	bool ignoring; /* an offer that collided with ours, being impolite */
 	bool polite;   /* in a glare ours gives way */
 	bool echo;     /* what comes on a channel goes back on it */
-	/* Records of DTLS are dropped until its own check was answered, as Firefox does, or until the pair in use is nominated. */
+	/* Records of DTLS are dropped until its own check was answered, as Firefox does, or until the pair in use is
+	 * nominated. */
 	enum { EARS_OPEN, EARS_BY_CHECK, EARS_BY_NOMINATION } ears;
 	bool tolerant;                              /* want of memory is no failure of the test */
 	uint64_t (*clock)(void *ctx, uint64_t now); /* what its verbs are told instead of `now`; NULL: `now` */
