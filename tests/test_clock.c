@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "sim/caller.h"
+#include "sim/clocks.h"
 #include "sim/ice_world.h"
 #include "suite.h"
 
@@ -11,29 +12,12 @@
 
 /* ---- whole connections ---- */
 
-/* What a clock of this kind says at `now`, when it said `last` before. */
-typedef uint64_t (*clock_fn)(struct rng *rng, uint64_t last, uint64_t now);
-
-static uint64_t repeats(struct rng *rng, uint64_t last, uint64_t now) {
-	return last && rng_chance(rng, 0.4) ? last : now;
-}
-
-static uint64_t steps_back_1ns(struct rng *rng, uint64_t last, uint64_t now) {
-	(void)last;
-	return now - rng_chance(rng, 0.4);
-}
-
-static uint64_t steps_back_1s(struct rng *rng, uint64_t last, uint64_t now) {
-	(void)last;
-	return now - (rng_chance(rng, 0.4) ? SLUICE_S : 0);
-}
-
 static uint64_t does_all_of_it(struct rng *rng, uint64_t last, uint64_t now) {
-	static const clock_fn kinds[] = {repeats, steps_back_1ns, steps_back_1s};
+	static const clock_fn kinds[] = {clock_repeats, clock_steps_back_1ns, clock_steps_back_1s};
 	return kinds[rng_below(rng, 3)](rng, last, now);
 }
 
-static const clock_fn clocks[] = {repeats, steps_back_1ns, steps_back_1s, does_all_of_it};
+static const clock_fn clocks[] = {clock_repeats, clock_steps_back_1ns, clock_steps_back_1s, does_all_of_it};
 
 /* A caller's own clock of that kind. */
 struct watch {

@@ -4,33 +4,20 @@
 
 #include "sctp/association.h"
 #include "sim/assert.h"
+#include "sim/clocks.h"
 #include "sim/pair.h"
 #include "sim/script.h"
-
-/* What a clock of this kind says at `now`, when it said `last` before. */
-typedef uint64_t (*clock_fn)(struct rng *rng, uint64_t last, uint64_t now);
 
 static uint64_t right(struct rng *rng, uint64_t last, uint64_t now) {
 	(void)rng, (void)last;
 	return now;
-}
-static uint64_t repeats(struct rng *rng, uint64_t last, uint64_t now) {
-	return last && rng_chance(rng, 0.4) ? last : now;
-}
-static uint64_t steps_back_1ns(struct rng *rng, uint64_t last, uint64_t now) {
-	(void)last;
-	return now - rng_chance(rng, 0.4);
-}
-static uint64_t steps_back_1s(struct rng *rng, uint64_t last, uint64_t now) {
-	(void)last;
-	return now - (rng_chance(rng, 0.4) ? SLUICE_S : 0);
 }
 static uint64_t falls_to_zero(struct rng *rng, uint64_t last, uint64_t now) {
 	(void)last;
 	return rng_chance(rng, 0.4) ? 0 : now;
 }
 
-static const clock_fn clocks[] = {right, repeats, steps_back_1ns, steps_back_1s, falls_to_zero};
+static const clock_fn clocks[] = {right, clock_repeats, clock_steps_back_1ns, clock_steps_back_1s, falls_to_zero};
 
 struct watch {
 	clock_fn kind;

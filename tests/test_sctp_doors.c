@@ -1,5 +1,6 @@
 /* The doors of an association: which packets it lets in. RFC 9260, 8.4 (out of the blue), 8.5 and 8.5.1 (verification tags), 6.10
  * (bundling), as one table: each chunk type in each state under each kind of tag. */
+#include "script_open.h"
 #include "suite.h"
 
 #include "sim/packets.h"
@@ -83,17 +84,6 @@ static void give(struct script *s, uint8_t type) {
 	script_give(s, &w);
 }
 
-static void begin_opening(struct script *s) {
-	struct wire_chunk c;
-	struct wire_init init;
-	ck_assert_int_eq(sluice_sctp_connect(s->sctp), 0);
-	script_collect(s);
-	ck_assert_ptr_nonnull(script_expect(s, WIRE_INIT, &c));
-	ck_assert_int_eq(wire_init_read(&c, &init), 0);
-	s->remote_tag = init.tag;
-	s->remote_tsn = init.tsn;
-}
-
 static void open_and_send(struct script *s, bool send) {
 	ck_assert(script_open_passive(s));
 	if (send)
@@ -109,10 +99,10 @@ static void enter(struct script *s, enum sluice_sctp_state state) {
 		s->remote_tag = STRANGE_TAG + 1;
 		break;
 	case SLUICE_SCTP_COOKIE_WAIT:
-		begin_opening(s);
+		script_open_until_init(s);
 		break;
 	case SLUICE_SCTP_COOKIE_ECHOED:
-		begin_opening(s);
+		script_open_until_init(s);
 		give(s, WIRE_INIT_ACK);
 		break;
 	case SLUICE_SCTP_ESTABLISHED:
