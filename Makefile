@@ -60,8 +60,8 @@ LINK := $(CC) $(SAN_FLAGS) $(CFLAGS) $(LDFLAGS)
 # ---- what there is ----
 
 LIB_FOLDERS := base pool crypto wire sctp dcep dtls ice sdp rtp peer io loop
-LIB_SRCS := $(sort $(wildcard $(LIB_FOLDERS:%=src/%/*.c)))
-TOOL_SRCS := $(sort $(wildcard src/tools/*.c))
+LIB_SRCS := $(sort $(wildcard $(LIB_FOLDERS:%=src/%/*.c) $(LIB_FOLDERS:%=src/%/*/*.c)))
+TOOL_SRCS := $(sort $(wildcard src/tools/*.c src/tools/*/*.c))
 WEB_FILES := $(sort $(wildcard src/tools/web/*))
 SIM_SRCS := $(sort $(wildcard tests/sim/*.c) $(filter-out tests/test_%,$(wildcard tests/*.c)))
 TEST_SRCS := $(sort $(wildcard tests/test_*.c))
@@ -90,7 +90,7 @@ REPLAYS := $(FUZZ_SRCS:fuzz/fuzz_%.c=$(OUT)/fuzz/replay_%)
 FUZZERS := $(FUZZ_SRCS:fuzz/%.c=$(OUT)/fuzz/%)
 ALL_SRCS := $(LIB_SRCS) $(TOOL_SRCS) $(SIM_SRCS) $(TEST_SRCS) $(HARNESS_SRCS) $(BENCH_SRCS) $(FUZZ_SRCS) \
 	$(wildcard fuzz/replay.c) $(INTEROP_SRCS)
-STYLED := $(sort $(wildcard include/*.h include/*/*.h src/*/*.[ch] tests/*.[ch] tests/*/*.[ch] bench/*.[ch] fuzz/*.[ch]))
+STYLED := $(sort $(wildcard include/*.h include/*/*.h src/*/*.[ch] src/*/*/*.[ch] tests/*.[ch] tests/*/*.[ch] bench/*.[ch] fuzz/*.[ch]))
 
 STATIC := $(OUT)/libsluice.a
 SHARED := $(OUT)/libsluice.so.$(VERSION)

@@ -1,6 +1,6 @@
 /* bench_cc: what does congestion control cost a SACK? One that acknowledges two packets, a hundred of them a round trip. */
 #include "harness.h"
-#include "sctp/cc.h"
+#include "sctp/tx/cc.h"
 
 #define MTU 1132u
 #define RTT UINT64_C(50000000)

@@ -1,6 +1,6 @@
 /* bench_outstanding: what does a chunk cost from its TSN to its acknowledgement, straight and around a hole? */
 #include "harness.h"
-#include "sctp/outstanding.h"
+#include "sctp/tx/outstanding.h"
 
 #define WINDOW 1024
 

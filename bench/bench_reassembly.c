@@ -1,7 +1,7 @@
 /* bench_reassembly: what does a received chunk cost until its message is given away? In order, in reverse, by reference and by
  * copy. */
 #include "harness.h"
-#include "sctp/reassembly.h"
+#include "sctp/rx/reassembly.h"
 
 #define FRAGMENTS 15 /* a message of 16 KiB in full packets */
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "harness.h"
-#include "sctp/sched.h"
+#include "sctp/tx/sched.h"
 #include "sluice/sctp.h"
 
 struct streams {

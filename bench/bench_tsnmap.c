@@ -1,6 +1,6 @@
 /* bench_tsnmap: what does it cost to note a TSN, in order and around holes, and to list the blocks for a SACK? */
 #include "harness.h"
-#include "sctp/tsnmap.h"
+#include "sctp/rx/tsnmap.h"
 
 #define WINDOW 1024 /* TSNs of a megabyte window of full packets */
 

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "sctp/rack.h"
+#include "sctp/tx/rack.h"
 #include "sluice/error.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,6 +1,6 @@
 /* CUBIC, HyStart++, BBR and low delay, rule by rule, over a path made of plain numbers: a rate, a round trip, a queue, a loss. */
-#include "sctp/cc.h"
-#include "sctp/cc_hystart.h"
+#include "sctp/tx/cc.h"
+#include "sctp/tx/cc_hystart.h"
 #include "suite.h"
 
 #define MS UINT64_C(1000000)

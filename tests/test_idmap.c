@@ -1,5 +1,5 @@
 /* idmap: every id finds what was put under it, in order, and little memory does for few ids. */
-#include "sctp/idmap.h"
+#include "pool/idmap.h"
 #include "sim/memory.h"
 #include "sim/rng.h"
 #include "suite.h"

@@ -1,6 +1,6 @@
 /* What is in flight: SACKs in every shape against a model that recounts everything each time. */
 #include "base/serial.h"
-#include "sctp/outstanding.h"
+#include "sctp/tx/outstanding.h"
 #include "suite.h"
 
 #define FIRST (SERIAL_ORIGIN + 500)

@@ -1,5 +1,5 @@
 /* The pacer's bucket: bursts fit for one GSO send, no more than that at once after a silence, and a late timer made up for. */
-#include "sctp/pace.h"
+#include "sctp/tx/pace.h"
 #include "suite.h"
 
 #define MS UINT64_C(1000000)

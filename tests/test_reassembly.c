@@ -1,6 +1,6 @@
 /* From chunks to messages: fragments in any order, streams, giving up, and the books of the window. */
 #include "base/serial.h"
-#include "sctp/reassembly.h"
+#include "sctp/rx/reassembly.h"
 #include "suite.h"
 
 #include <stdio.h>

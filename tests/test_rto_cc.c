@@ -1,6 +1,6 @@
 /* The RTO's arithmetic and NewReno's window, rule by rule: RFC 9260, 6.3.1 and 7.2. */
-#include "sctp/cc.h"
-#include "sctp/rto.h"
+#include "sctp/tx/cc.h"
+#include "sctp/tx/rto.h"
 #include "suite.h"
 
 #define MS UINT64_C(1000000)

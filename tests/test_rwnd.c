@@ -1,5 +1,5 @@
 /* The receive window that grows: with what comes in a round trip, within its bounds, and never back. */
-#include "sctp/rwnd.h"
+#include "sctp/rx/rwnd.h"
 #include "suite.h"
 
 #include "sim/assert.h"

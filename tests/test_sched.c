@@ -1,7 +1,7 @@
 /* The order in which schedulers let streams go: RFC 8260, 3. */
 #include "suite.h"
 
-#include "sctp/sched.h"
+#include "sctp/tx/sched.h"
 #include "sluice/sctp.h"
 
 #define STREAMS 4

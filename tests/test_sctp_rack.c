@@ -1,8 +1,8 @@
 /* Loss by time, tail loss probes, PRR and undoing: RFC 8985, 6937, 5682. In virtual time, so the times are asserted. */
 #include "suite.h"
 
-#include "sctp/prr.h"
-#include "sctp/txlog.h"
+#include "sctp/tx/prr.h"
+#include "sctp/tx/txlog.h"
 #include "sim/assert.h"
 #include "sim/pair.h"
 #include "sim/script.h"

@@ -1,5 +1,5 @@
 /* How often what came is acknowledged: the policies, and how they get to know the peer. */
-#include "sctp/sack.h"
+#include "sctp/rx/sack.h"
 #include "suite.h"
 
 #include "sim/assert.h"

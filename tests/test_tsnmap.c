@@ -1,5 +1,5 @@
 /* Which TSNs came? Sentences about the bitmap, and a long random walk beside a set that cannot be wrong. */
-#include "sctp/tsnmap.h"
+#include "sctp/rx/tsnmap.h"
 #include "suite.h"
 
 #define START (UINT64_C(1) << 32)

@@ -16,18 +16,18 @@
 #define SCTP_ASSOCIATION_H
 
 #include "base/clock.h"
-#include "sctp/cc.h"
 #include "sctp/cookie.h"
-#include "sctp/discovery.h"
-#include "sctp/outstanding.h"
-#include "sctp/pace.h"
-#include "sctp/reassembly.h"
-#include "sctp/recovery.h"
-#include "sctp/rto.h"
-#include "sctp/rwnd.h"
-#include "sctp/sack.h"
+#include "sctp/rx/reassembly.h"
+#include "sctp/rx/rwnd.h"
+#include "sctp/rx/sack.h"
+#include "sctp/rx/tsnmap.h"
 #include "sctp/trace.h"
-#include "sctp/tsnmap.h"
+#include "sctp/tx/cc.h"
+#include "sctp/tx/discovery.h"
+#include "sctp/tx/outstanding.h"
+#include "sctp/tx/pace.h"
+#include "sctp/tx/recovery.h"
+#include "sctp/tx/rto.h"
 
 enum timer {
 	TIMER_T1, /* INIT, COOKIE-ECHO */

@@ -1,0 +1,113 @@
+/* message: a received message on its way to the app, and the account of bytes that it holds.
+ *
+ * The slices of a message point into slabs (referenced) or into blocks of their own (small payloads are copied, so that
+ * ten bytes never pin a slab). Every message charges the window account of its association until its last reference is
+ * gone; the account outlives the association while messages do.
+ *
+ *   message->charge == env_cost(message) + env_cost(message->flat) + sum over slices of backing_cost, and what its stream takes when it
+ *                      is the first of the stream
+ *   window->held == sum of the charges of what is under way, waits for its turn, or is with the app
+ *   window->with_app == the part of it that is with the app: delivered and not released
+ *   window->payload == the payload of all these */
+#ifndef SCTP_RX_MESSAGE_H
+#define SCTP_RX_MESSAGE_H
+
+#include "base/pairing.h"
+#include "pool/env.h"
+#include "sctp/events.h"
+
+/* Payload below this is copied out of its slab: a copy of 512 bytes costs about as much as the reference would. */
+#define COPY_BELOW 512
+
+struct window {
+	sluice_env *env;
+	uint64_t held;               /* bytes of memory that everything received and not yet released takes */
+	uint64_t with_app;           /* of them, those of messages that were delivered */
+	uint64_t payload;            /* bytes of the peer's in all of it */
+	uint64_t charged;            /* all that `held` went up by since the owner set it to 0 */
+	uint64_t consumed;           /* payload that the app has released since the owner set it to 0 */
+	uint64_t limit;              /* what `held` must not pass now; whoever lets a chunk in sets it */
+	uint32_t refs;               /* the association and every message */
+	void (*opened)(void *owner); /* called when held shrinks by a release; NULL once the association is gone */
+	void *owner;
+};
+
+struct window *window_new(sluice_env *env);
+void window_unref(struct window *w);
+static inline void window_charge(struct window *w, uint64_t bytes) {
+	w->held += bytes;
+	w->charged += bytes;
+}
+static inline void window_discharge(struct window *w, uint64_t bytes) {
+	w->held -= bytes;
+}
+/* May an array that grows take so much more? */
+static inline bool window_allows(const struct window *w, uint64_t bytes) {
+	return w->held + bytes <= w->limit;
+}
+
+/* The memory behind one slice. */
+struct backing {
+	sluice_slab *slab; /* a reference, or */
+	void *block;       /* a block of ours, or neither: the bytes stand in the message itself */
+};
+
+/* Makes the bytes last: by a reference to their slab when that is worth it, else by a copy. Where they lie then, or NULL when
+ * there is no memory. */
+const uint8_t *backing_hold(sluice_env *env, struct backing *b, sluice_slab *slab, const uint8_t *data, size_t len);
+
+/* Would the bytes be copied? */
+static inline bool backing_copies(const sluice_slab *slab, size_t len) {
+	return !slab || slab->copy_only || len < COPY_BELOW;
+}
+
+/* What a message takes for each slice beside its bytes. */
+#define SLICE_COST (sizeof(struct iovec) + sizeof(struct backing))
+
+/* What holding the slice takes beside the message. Bytes in a slab count as themselves: how many slabs may be pinned is bounded
+ * by sluice_env_config.slab_limit. */
+static inline uint32_t backing_cost(struct backing b, uint32_t len) {
+	return b.slab ? len : (uint32_t)env_cost(b.block);
+}
+
+static inline void backing_release(sluice_env *env, struct backing b) {
+	if (b.slab)
+		sluice_slab_unref(b.slab);
+	else
+		env_free(env, b.block);
+}
+
+struct rx_message {
+	sluice_message public; /* first: the app holds a pointer to it */
+	struct event_node event;
+	struct pairing_node pending; /* in its stream by number, while an earlier one is missing */
+	struct window *window;
+	void *flat;
+	uint32_t refs : 31, delivered : 1;
+	uint32_t charge;
+	struct iovec *iov;
+	struct backing *backing;
+};
+
+/* A message with room for `slices`, and `inline_bytes` behind it; refs 1, its own memory charged. NULL when there is no
+ * memory. */
+struct rx_message *rx_message_new(struct window *w, size_t slices, size_t inline_bytes, uint8_t **inline_data);
+/* The same message with room for more slices, or a new one when m is NULL. The slices that it has no use for yet are zero. NULL
+ * when there is no memory: then m is as it was. */
+struct rx_message *rx_message_grow(struct window *w, struct rx_message *m, size_t slices);
+/* Charges the account with what the message holds beside its own memory. */
+static inline void rx_message_charge(struct rx_message *m, uint32_t bytes) {
+	m->charge += bytes;
+	window_charge(m->window, bytes);
+}
+/* It goes to the app: from now on the app's release is what makes room. */
+static inline void rx_message_delivered(struct rx_message *m) {
+	m->delivered = 1;
+	m->window->with_app += m->charge;
+}
+
+static inline struct rx_message *rx_message_of_event(struct event_node *n) {
+	return (struct rx_message *)((char *)n - offsetof(struct rx_message, event));
+}
+
+#endif

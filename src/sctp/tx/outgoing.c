@@ -1,0 +1,633 @@
+#include "sctp/tx/outgoing.h"
+
+#include <string.h>
+
+_Static_assert(offsetof(struct tx_stream, sched) == 0, "a stream and its entry are told from each other by their types alone");
+_Static_assert(sizeof(struct tx_message) == 64, "one cache line");
+
+void outgoing_init(struct outgoing *o, sluice_env *env, struct event_queue *events, uint64_t high_water,
+                   const struct sched_ops *scheduler) {
+	*o = (struct outgoing){
+		.env = env,
+		.events = events,
+		.streams = {.env = env},
+		.high_water = high_water,
+		.sched = {.ops = scheduler},
+	};
+}
+
+struct tx_stream *outgoing_stream(struct outgoing *o, uint16_t id) {
+	struct tx_stream *s = outgoing_find(o, id);
+	if (s)
+		return s;
+	s = env_zalloc(o->env, sizeof *s);
+	if (!s)
+		return NULL;
+	s->id = id;
+	s->writable = (struct event_node){.type = SLUICE_SCTP_WRITABLE, .stream = id};
+	s->low_event = (struct event_node){.type = SLUICE_SCTP_BUFFERED_LOW, .stream = id};
+	s->reset_event = (struct event_node){.type = SLUICE_SCTP_RESET_OUT, .stream = id};
+	s->abandoned = (struct event_node){.type = SLUICE_SCTP_ABANDONED, .stream = id};
+	if (!idmap_set(&o->streams, id, s)) {
+		env_free(o->env, s);
+		return NULL;
+	}
+	return s;
+}
+
+void outgoing_mark_used(struct outgoing *o, struct tx_stream *s) {
+	s->used = true;
+	s->next_used = o->used;
+	o->used = s;
+}
+
+struct tx_stream *outgoing_take_used(struct outgoing *o) {
+	struct tx_stream *s = o->used;
+	if (s) {
+		o->used = s->next_used;
+		s->used = false;
+	}
+	return s;
+}
+
+static bool is_blank(const struct tx_stream *s) {
+	bool numbers = s->used || s->buffered_messages || s->lost_messages;
+	bool settings = s->low || s->high_water || s->sched.priority || s->sched.weight;
+	bool events = s->writable.queued || s->low_event.queued || s->reset_event.queued || s->abandoned.queued;
+	return s->reset == TX_RESET_NONE && !s->open && !s->blocked && !numbers && !settings && !events;
+}
+
+void outgoing_forget(struct outgoing *o, uint16_t id) {
+	struct tx_stream *s = outgoing_find(o, id);
+	if (!s || !is_blank(s))
+		return;
+	idmap_remove(&o->streams, id);
+	env_free(o->env, s);
+}
+
+/* ---- whose turn is it? ---- */
+
+/* Messages are numbered as they are queued; a message that was begun needs its number no more. */
+static uint64_t arrival(const struct outgoing *o, const struct tx_message *m) {
+	return m->begun ? 0 : o->arrivals - (uint32_t)((uint32_t)o->arrivals - m->arrival);
+}
+
+static void aside_remove(struct outgoing *o, struct tx_stream *s) {
+	struct pairing_node *e = &s->sched.node;
+	if (e->prev)
+		e->prev->next = e->next;
+	else
+		o->aside = e->next;
+	if (e->next)
+		e->next->prev = e->prev;
+	else
+		o->aside_tail = e->prev;
+	s->aside = false;
+}
+
+void outgoing_set_aside(struct outgoing *o, struct tx_stream *s) {
+	struct pairing_node *e = &s->sched.node;
+	sched_leave(&o->sched, &s->sched);
+	e->next = NULL;
+	e->prev = o->aside_tail;
+	if (o->aside_tail)
+		o->aside_tail->next = e;
+	else
+		o->aside = e;
+	o->aside_tail = e;
+	s->aside = true;
+}
+
+void outgoing_bring_back(struct outgoing *o) {
+	struct tx_stream *s = (struct tx_stream *)o->aside;
+	aside_remove(o, s);
+	sched_enter(&o->sched, &s->sched, arrival(o, s->head));
+}
+
+void outgoing_set_priority(struct outgoing *o, struct tx_stream *s, uint16_t priority, uint16_t weight) {
+	s->sched.priority = priority;
+	s->sched.weight = weight;
+	if (s->sched.in)
+		sched_charge(&o->sched, &s->sched, 0, arrival(o, s->head));
+}
+
+static void queue_push(struct outgoing *o, struct tx_stream *s, struct tx_message *m) {
+	m->queued = true;
+	o->queued++;
+	m->queued_ms = (uint32_t)(o->now / SLUICE_MS);
+	m->arrival = (uint32_t)o->arrivals++;
+	m->next = NULL;
+	m->prev = s->tail;
+	if (s->tail)
+		s->tail->next = m;
+	else
+		s->head = m;
+	s->tail = m;
+	if (s->head == m)
+		sched_enter(&o->sched, &s->sched, arrival(o, m));
+}
+
+static void queue_unlink(struct outgoing *o, struct tx_message *m) {
+	struct tx_stream *s = m->stream;
+	if (m->prev)
+		m->prev->next = m->next;
+	else
+		s->head = m->next;
+	if (m->next)
+		m->next->prev = m->prev;
+	else
+		s->tail = m->prev;
+	m->queued = false;
+	o->queued--;
+	if (m->begun)
+		o->begun_left -= m->len - m->cut;
+	if (o->begun == m)
+		o->begun = NULL;
+}
+
+/* It will not be cut to its end. */
+static void queue_remove(struct outgoing *o, struct tx_message *m) {
+	struct tx_stream *s = m->stream;
+	bool first = s->head == m;
+	queue_unlink(o, m);
+	if (!first)
+		return;
+	if (s->aside) {
+		aside_remove(o, s);
+		if (s->head)
+			sched_enter(&o->sched, &s->sched, arrival(o, s->head));
+	} else if (!s->head) {
+		sched_leave(&o->sched, &s->sched);
+	} else {
+		sched_charge(&o->sched, &s->sched, 0, arrival(o, s->head));
+	}
+}
+
+/* Bytes of the stream's first message were cut; `done` says that it was the last of them. When the turn is over depends. */
+static void turn(struct outgoing *o, struct tx_stream *s, uint64_t bytes, bool done) {
+	const struct sched_ops *ops = o->sched.ops;
+	if (!s->head) {
+		ops->key(&o->sched, &s->sched, bytes, 0); /* what it had counts when it comes back */
+		sched_leave(&o->sched, &s->sched);
+	} else if (!ops->one_stream && (done || (o->interleaving && ops->chunks))) {
+		sched_charge(&o->sched, &s->sched, bytes, arrival(o, s->head));
+	}
+}
+
+void outgoing_packet_end(struct outgoing *o, struct tx_stream *s) {
+	if (o->sched.ops->one_stream && s->sched.in && (o->interleaving || !o->begun))
+		sched_charge(&o->sched, &s->sched, 1, arrival(o, s->head));
+}
+
+static uint64_t high_water(const struct outgoing *o, const struct tx_stream *s) {
+	return s->high_water ? s->high_water : o->high_water;
+}
+
+/* ---- accepting ---- */
+
+static struct tx_timed *timed_new(struct outgoing *o, struct tx_message *m) {
+	struct tx_timed *t = env_alloc(o->env, sizeof *t);
+	if (t)
+		*t = (struct tx_timed){.expiry.index = HEAP_OUT, .message = m};
+	return t;
+}
+
+static struct tx_message *message_new(struct outgoing *o, const sluice_send_info *info, size_t behind, uint32_t len) {
+	struct tx_stream *s = outgoing_stream(o, info->stream);
+	if (!s)
+		return NULL;
+	struct tx_message *m = env_alloc(o->env, sizeof *m + behind);
+	if (!m)
+		return NULL;
+	*m = (struct tx_message){
+		.stream = s,
+		.len = len,
+		.left = len,
+		.ppid = info->ppid,
+		.limit = info->value,
+		.reliability = (uint8_t)info->reliability,
+		.unordered = info->unordered,
+		.first = true,
+		.last = true,
+	};
+	if (info->reliability == SLUICE_LIFETIME && !(m->timed = timed_new(o, m))) {
+		env_free(o->env, m);
+		return NULL;
+	}
+	return m;
+}
+
+static struct tx_borrowed *borrowed(struct tx_message *m) {
+	return (struct tx_borrowed *)(m + 1);
+}
+
+static void accept_message(struct outgoing *o, struct tx_message *m) {
+	struct tx_stream *s = m->stream;
+	s->buffered += m->len;
+	s->buffered_messages++;
+	s->lost_messages = 0;
+	if (s->buffered > s->low)
+		s->above_low = true;
+	o->buffered += m->len;
+	o->messages += m->first;
+	o->payload += m->len;
+	if (m->timed) {
+		m->timed->unstamped = true;
+		m->timed->next_unstamped = o->unstamped;
+		o->unstamped = m->timed;
+	}
+	queue_push(o, s, m);
+}
+
+/* RFC 7496, 3.2, the Priority Policy: when there is no room in the send buffer, messages of a lower priority may be abandoned for
+ * one of a higher, and what is sent reliably stands above all of them. Only of the same stream, which has the buffer, and only
+ * those of which nothing was sent. */
+static bool yields(const struct tx_message *m, const sluice_send_info *info) {
+	return m->reliability == SLUICE_PRIORITY_DROP && !m->begun && !m->part &&
+	       (info->reliability == SLUICE_RELIABLE || (info->reliability == SLUICE_PRIORITY_DROP && m->limit > info->value));
+}
+
+/* The least important one, of equals the youngest; NULL: none yields. */
+static struct tx_message *least_important(const struct tx_stream *s, const sluice_send_info *info) {
+	struct tx_message *least = NULL;
+	for (struct tx_message *m = s->tail; m; m = m->prev)
+		if (yields(m, info) && (!least || m->limit > least->limit))
+			least = m;
+	return least;
+}
+
+/* Gives up as many as it takes, and none if all of them would not do. */
+static void make_room(struct outgoing *o, struct tx_stream *s, const sluice_send_info *info, uint32_t len) {
+	uint64_t missing = s->buffered + len - high_water(o, s), yielding = 0;
+	for (const struct tx_message *m = s->head; m && yielding < missing; m = m->next)
+		yielding += yields(m, info) ? m->len : 0;
+	if (yielding < missing)
+		return;
+	while (s->buffered > 0 && s->buffered + len > high_water(o, s))
+		outgoing_drop(o, least_important(s, info), true);
+}
+
+/* A message on an empty stream is always taken, or one larger than the mark could never go. */
+static bool would_block(struct outgoing *o, const sluice_send_info *info, uint32_t len) {
+	struct tx_stream *s = outgoing_find(o, info->stream);
+	if (!s || s->buffered == 0 || s->buffered + len <= high_water(o, s))
+		return false;
+	make_room(o, s, info, len);
+	if (s->buffered == 0 || s->buffered + len <= high_water(o, s))
+		return false;
+	s->blocked = true;
+	return true;
+}
+
+int outgoing_copy(struct outgoing *o, const sluice_send_info *info, const void *data, uint32_t len) {
+	if (would_block(o, info, len))
+		return SLUICE_WOULD_BLOCK;
+	struct tx_message *m = message_new(o, info, len, len);
+	if (!m)
+		return SLUICE_NO_MEMORY;
+	memcpy(m + 1, data, len);
+	accept_message(o, m);
+	return 0;
+}
+
+int outgoing_borrow(struct outgoing *o, const sluice_send_info *info, const struct iovec *iov, size_t count, uint32_t len,
+                    sluice_release_fn release, void *ctx) {
+	if (would_block(o, info, len))
+		return SLUICE_WOULD_BLOCK;
+	struct tx_message *m = message_new(o, info, sizeof(struct tx_borrowed) + count * sizeof *iov, len);
+	if (!m)
+		return SLUICE_NO_MEMORY;
+	m->borrowed = true;
+	struct tx_borrowed *b = borrowed(m);
+	*b = (struct tx_borrowed){.release = release, .release_ctx = ctx, .iov_count = (uint32_t)count};
+	memcpy(b->iov, iov, count * sizeof *iov);
+	accept_message(o, m);
+	return 0;
+}
+
+/* ---- piece by piece ---- */
+
+int outgoing_begin(struct outgoing *o, const sluice_send_info *info) {
+	struct tx_stream *s = outgoing_stream(o, info->stream);
+	if (!s)
+		return SLUICE_NO_MEMORY;
+	if (s->open)
+		return SLUICE_WRONG_STATE;
+	s->open = env_alloc(o->env, sizeof *s->open);
+	if (!s->open)
+		return SLUICE_NO_MEMORY;
+	*s->open = (struct tx_open){.info = *info};
+	o->parts++;
+	return 0;
+}
+
+void outgoing_close(struct outgoing *o, struct tx_stream *s) {
+	o->parts--;
+	env_free(o->env, s->open);
+	s->open = NULL;
+}
+
+static int open_state(struct outgoing *o, struct tx_stream *s) {
+	if (!s->open)
+		return SLUICE_WRONG_STATE;
+	if (!s->open->given_up)
+		return 0;
+	outgoing_close(o, s);
+	return SLUICE_LIMIT;
+}
+
+/* The byte that was kept and `len` more. */
+static int queue_part(struct outgoing *o, struct tx_stream *s, const uint8_t *data, uint32_t len, bool last) {
+	struct tx_open *open = s->open;
+	uint32_t kept = open->kept, whole = kept + len;
+	if (whole == 0)
+		return 0;
+	struct tx_message *m = message_new(o, &open->info, whole, whole);
+	if (!m)
+		return SLUICE_NO_MEMORY;
+	uint8_t *bytes = (uint8_t *)(m + 1);
+	if (kept)
+		bytes[0] = open->byte;
+	if (len)
+		memcpy(bytes + kept, data, len);
+	m->part = true;
+	m->first = !open->started;
+	m->last = last;
+	open->started = true;
+	open->kept = false;
+	o->parts++;
+	accept_message(o, m);
+	return 0;
+}
+
+int outgoing_part(struct outgoing *o, struct tx_stream *s, const void *data, uint32_t len) {
+	int error = open_state(o, s);
+	if (error)
+		return error;
+	if (would_block(o, &s->open->info, len))
+		return SLUICE_WOULD_BLOCK;
+	error = queue_part(o, s, data, len - 1, false);
+	if (error)
+		return error;
+	s->open->kept = true;
+	s->open->byte = ((const uint8_t *)data)[len - 1];
+	return 0;
+}
+
+int outgoing_end(struct outgoing *o, struct tx_stream *s) {
+	int error = open_state(o, s);
+	if (error)
+		return error;
+	if (!s->open->kept)
+		return SLUICE_INVALID;
+	error = queue_part(o, s, NULL, 0, true);
+	if (!error)
+		outgoing_close(o, s);
+	return error;
+}
+
+/* ---- cutting ---- */
+
+uint32_t outgoing_cut(struct outgoing *o, struct tx_message *m, uint32_t len, uint64_t tsn) {
+	struct tx_stream *s = m->stream;
+	bool first = !m->begun;
+	if (first) {
+		m->begun = true;
+		m->first_tsn = (uint32_t)tsn;
+		if (m->first) {
+			if (!s->used)
+				outgoing_mark_used(o, s);
+			s->next_mid[m->unordered]++;
+			s->next_fsn = 0;
+		}
+		m->mid = s->next_mid[m->unordered] - 1;
+	}
+	m->cut += len;
+	bool done = m->cut == m->len;
+	if (first)
+		o->begun_left += m->len - m->cut;
+	else
+		o->begun_left -= len;
+	if (done)
+		queue_unlink(o, m);
+	else if (!o->interleaving)
+		o->begun = m;
+	turn(o, s, o->interleaving ? len : m->len, done);
+	return s->next_fsn++;
+}
+
+static void gather_borrowed(struct tx_borrowed *b, uint32_t offset, uint32_t len, uint8_t *out) {
+	if (offset < b->cursor_base)
+		b->cursor_index = b->cursor_base = 0;
+	while (len > 0) {
+		const struct iovec *v = &b->iov[b->cursor_index];
+		uint32_t skip = offset - b->cursor_base;
+		if (skip >= v->iov_len) {
+			b->cursor_base += (uint32_t)v->iov_len;
+			b->cursor_index++;
+			continue;
+		}
+		uint32_t n = (uint32_t)v->iov_len - skip;
+		if (n > len)
+			n = len;
+		memcpy(out, (const uint8_t *)v->iov_base + skip, n);
+		out += n;
+		offset += n;
+		len -= n;
+	}
+}
+
+void tx_message_gather(struct tx_message *m, uint32_t offset, uint32_t len, uint8_t *out) {
+	if (m->borrowed)
+		gather_borrowed(borrowed(m), offset, len, out);
+	else
+		memcpy(out, (const uint8_t *)(m + 1) + offset, len);
+}
+
+/* ---- leaving ---- */
+
+static void timed_free(struct outgoing *o, struct tx_timed *t) {
+	if (t->unstamped) {
+		struct tx_timed **at = &o->unstamped;
+		while (*at != t)
+			at = &(*at)->next_unstamped;
+		*at = t->next_unstamped;
+	}
+	heap_remove(&o->expiry, &t->expiry);
+	env_free(o->env, t);
+}
+
+static void message_free(struct outgoing *o, struct tx_message *m) {
+	if (m->queued)
+		queue_remove(o, m);
+	if (m->timed)
+		timed_free(o, m->timed);
+	m->stream->buffered_messages--;
+	o->parts -= m->part;
+	if (m->borrowed && borrowed(m)->release)
+		borrowed(m)->release(borrowed(m)->release_ctx);
+	env_free(o->env, m);
+}
+
+static void buffered_sink(struct outgoing *o, struct tx_stream *s, uint32_t bytes) {
+	s->buffered -= bytes;
+	o->buffered -= bytes;
+	if (s->buffered == 0 && s->reset == TX_RESET_WANTED)
+		o->drained++;
+	if (s->above_low && s->buffered <= s->low) {
+		s->above_low = false;
+		event_push(o->events, &s->low_event);
+	}
+	/* Half the mark, so that the app refills in bulk instead of being called for each message. */
+	if (s->blocked && s->buffered <= high_water(o, s) / 2) {
+		s->blocked = false;
+		event_push(o->events, &s->writable);
+	}
+}
+
+bool outgoing_acked(struct outgoing *o, struct tx_message *m, uint32_t len) {
+	m->left -= len;
+	buffered_sink(o, m->stream, len);
+	if (m->left > 0)
+		return false;
+	message_free(o, m);
+	return true;
+}
+
+void outgoing_discard(struct outgoing *o, struct tx_message *m) {
+	buffered_sink(o, m->stream, m->left);
+	m->left = 0;
+	message_free(o, m);
+}
+
+void outgoing_count_abandoned(struct outgoing *o, struct tx_stream *s) {
+	o->abandoned++;
+	if (!s->abandoned.queued)
+		s->abandoned.count = 0;
+	s->abandoned.count++;
+	event_push(o->events, &s->abandoned);
+}
+
+void outgoing_drop(struct outgoing *o, struct tx_message *m, bool counted) {
+	struct tx_stream *s = m->stream;
+	buffered_sink(o, s, m->left);
+	m->left = 0;
+	if (counted)
+		outgoing_count_abandoned(o, s);
+	else
+		s->lost_messages += m->last;
+	message_free(o, m);
+}
+
+void outgoing_limit_streams(struct outgoing *o, uint16_t streams) {
+	uint32_t id = streams;
+	for (struct tx_stream *s; (s = idmap_next(&o->streams, &id)); id++) {
+		for (struct tx_message *m = s->head, *next; m; m = next) {
+			next = m->next;
+			if (m->cut == 0)
+				outgoing_drop(o, m, true);
+		}
+	}
+}
+
+void outgoing_drop_stale(struct outgoing *o, uint64_t rto) {
+	uint32_t id = 0;
+	for (struct tx_stream *s; (s = idmap_next(&o->streams, &id)); id++) {
+		for (struct tx_message *m = s->head, *next; m; m = next) {
+			next = m->next;
+			if (outgoing_stale(o, m, rto))
+				outgoing_drop(o, m, true);
+		}
+	}
+}
+
+void outgoing_drop_queued(struct outgoing *o) {
+	/* All at once: taken out one by one, each would be looked for in the list. */
+	for (; o->unstamped; o->unstamped = o->unstamped->next_unstamped)
+		o->unstamped->unstamped = false;
+	uint32_t id = 0;
+	for (struct tx_stream *s; (s = idmap_next(&o->streams, &id)); id++) {
+		for (struct tx_message *m = s->head, *next; m; m = next) {
+			next = m->next;
+			outgoing_drop(o, m, false);
+		}
+		if (s->open) {
+			s->lost_messages++;
+			outgoing_close(o, s);
+		}
+	}
+}
+
+void outgoing_free(struct outgoing *o) {
+	outgoing_drop_queued(o);
+	uint32_t id = 0;
+	for (struct tx_stream *s; (s = idmap_next(&o->streams, &id)); id++)
+		env_free(o->env, s);
+	idmap_free(&o->streams);
+	env_free(o->env, o->expiry.slots);
+}
+
+/* ---- lifetimes ---- */
+
+static bool heap_reserve(struct outgoing *o) {
+	struct heap *h = &o->expiry;
+	if (h->count < h->capacity)
+		return true;
+	size_t capacity = h->capacity ? 2 * h->capacity : 64;
+	struct heap_node **slots = env_alloc(o->env, capacity * sizeof *slots);
+	if (!slots)
+		return false;
+	if (h->count)
+		memcpy(slots, h->slots, h->count * sizeof *slots);
+	env_free(o->env, h->slots);
+	h->slots = slots;
+	h->capacity = capacity;
+	return true;
+}
+
+void outgoing_stamp(struct outgoing *o, uint64_t now) {
+	while (o->unstamped) {
+		struct tx_timed *t = o->unstamped;
+		o->unstamped = t->next_unstamped;
+		t->unstamped = false;
+		if (heap_reserve(o))
+			heap_set(&o->expiry, &t->expiry, now + t->message->limit * SLUICE_MS);
+	}
+}
+
+struct tx_message *outgoing_expired(struct outgoing *o, uint64_t now) {
+	struct heap_node *n = heap_min(&o->expiry);
+	if (!n || n->key > now)
+		return NULL;
+	return ((struct tx_timed *)((char *)n - offsetof(struct tx_timed, expiry)))->message;
+}
+
+void outgoing_outlive(struct outgoing *o, struct tx_message *m) {
+	heap_remove(&o->expiry, &m->timed->expiry);
+}
+
+bool outgoing_check(const struct outgoing *o) {
+	uint64_t buffered = 0, begun_left = 0, messages = 0;
+	uint32_t id = 0, waiting = 0, drained = 0;
+	for (struct tx_stream *s; (s = idmap_next(&o->streams, &id)); id++) {
+		buffered += s->buffered;
+		uint64_t queued = 0;
+		for (struct tx_message *m = s->head; m; m = m->next) {
+			queued += m->len - m->cut;
+			messages++;
+			begun_left += m->begun ? m->len - m->cut : 0;
+			if (m->begun && m != s->head)
+				return false;
+		}
+		if (queued > s->buffered || (s->sched.in + s->aside) != (s->head != NULL))
+			return false;
+		waiting += s->aside;
+		drained += s->reset == TX_RESET_WANTED && s->buffered == 0;
+		if ((s->next_mid[0] | s->next_mid[1]) && !s->used)
+			return false;
+	}
+	for (const struct pairing_node *e = o->aside; e; e = e->next)
+		waiting--;
+	return buffered == o->buffered && begun_left == o->begun_left && messages == o->queued && waiting == 0 &&
+	       drained == o->drained && sched_check(&o->sched) && heap_check(&o->expiry);
+}

@@ -1,0 +1,552 @@
+#include "sctp/tx/outstanding.h"
+
+#include <string.h>
+
+#include "base/serial.h"
+
+#define FIRST_CAPACITY 64u
+
+void outstanding_init(struct outstanding *o, sluice_env *env, struct outgoing *out, uint64_t first_tsn) {
+	*o = (struct outstanding){
+		.env = env,
+		.out = out,
+		.cum = first_tsn - 1,
+		.next = first_tsn,
+		.advanced = first_tsn - 1,
+		.passed = first_tsn - 1,
+		.lost_low = first_tsn,
+	};
+	txlog_init(&o->log, env);
+}
+
+void outstanding_clear(struct outstanding *o) {
+	for (uint64_t t = o->cum + 1; t < o->next; t++) {
+		struct tx_chunk *c = outstanding_at(o, t);
+		struct tx_message *m = c->message;
+		if (!m)
+			continue;
+		/* The last chunk of a message in the ring frees it: the chunks of several may be mixed. */
+		m->cut -= c->len;
+		if (m->queued)
+			o->out->begun_left += c->len;
+		if (m->cut == m->len - m->left)
+			outgoing_drop(o->out, m, false);
+	}
+	o->cum = o->advanced = o->passed = o->next - 1;
+	o->flight = o->lost = o->exhausted = 0;
+	while (o->log.head) {
+		txlog_record(&o->log, o->log.head)->in_flight = 0;
+		txlog_unlink(&o->log, o->log.head);
+	}
+	o->gap_count = 0;
+	o->rtt_tsn = 0;
+}
+
+void outstanding_free(struct outstanding *o) {
+	outstanding_clear(o);
+	env_free(o->env, o->ring);
+	env_free(o->env, o->gaps);
+	txlog_free(&o->log);
+	o->ring = NULL;
+	o->gaps = NULL;
+}
+
+/* ---- sending ---- */
+
+/* Out of line, for what it keeps on the stack would have to be made room for with each chunk. */
+__attribute__((noinline)) static bool ring_grow(struct outstanding *o) {
+	struct outstanding bigger = *o;
+	bigger.capacity = o->capacity ? 2 * o->capacity : FIRST_CAPACITY;
+	bigger.ring = env_alloc(o->env, bigger.capacity * sizeof *bigger.ring);
+	if (!bigger.ring)
+		return false;
+	for (uint64_t t = o->cum + 1; t < o->next; t++)
+		*outstanding_at(&bigger, t) = *outstanding_at(o, t);
+	env_free(o->env, o->ring);
+	*o = bigger;
+	return true;
+}
+
+bool outstanding_reserve(struct outstanding *o, uint32_t limit) {
+	uint64_t count = outstanding_count(o);
+	if (count >= limit || count >= OUTSTANDING_MAX || !txlog_reserve(&o->log))
+		return false;
+	return count < o->capacity || ring_grow(o);
+}
+
+struct tx_chunk *outstanding_append(struct outstanding *o, struct tx_message *m, uint32_t len, uint8_t flags, uint64_t now) {
+	uint64_t tsn = o->next++;
+	struct tx_chunk *c = outstanding_at(o, tsn);
+	*c = (struct tx_chunk){
+		.message = m,
+		.packet = (uint32_t)txlog_put(&o->log, tsn, len, o->flight, false, now),
+		.offset = m->cut,
+		.len = (uint16_t)len,
+		.flags = flags,
+		.transmissions = 1,
+	};
+	o->flight += len;
+	if (o->rtt_tsn == 0)
+		o->rtt_tsn = tsn;
+	c->fsn = outgoing_cut(o->out, m, len, tsn);
+	return c;
+}
+
+uint64_t outstanding_first_lost(struct outstanding *o) {
+	if (o->lost == 0)
+		return 0;
+	if (o->lost_low <= o->cum)
+		o->lost_low = o->cum + 1;
+	while (outstanding_at(o, o->lost_low)->state != CHUNK_LOST)
+		o->lost_low++;
+	return o->lost_low;
+}
+
+static void leave_flight(struct outstanding *o, const struct tx_chunk *c) {
+	if (c->state == CHUNK_IN_FLIGHT) {
+		o->flight -= c->len;
+		txlog_take(&o->log, c->packet);
+	} else if (c->state == CHUNK_LOST) {
+		o->lost--;
+		o->exhausted -= tx_chunk_final(c);
+	}
+}
+
+static void mark_lost(struct outstanding *o, struct tx_chunk *c, uint64_t tsn) {
+	leave_flight(o, c);
+	c->state = CHUNK_LOST;
+	o->log.lost += c->len;
+	o->exhausted += tx_chunk_final(c);
+	trace_lost(o->trace, tsn, c->len);
+	if (o->lost++ == 0 || tsn < o->lost_low)
+		o->lost_low = tsn;
+	/* RFC 9260, 6.3.1, C5, Karn's algorithm: what was retransmitted measures nothing. */
+	if (o->rtt_tsn == tsn)
+		o->rtt_tsn = 0;
+}
+
+void outstanding_resent(struct outstanding *o, uint64_t tsn, uint64_t now) {
+	struct tx_chunk *c = outstanding_at(o, tsn);
+	leave_flight(o, c);
+	c->state = CHUNK_IN_FLIGHT;
+	c->misses = 0;
+	txlog_reserve(&o->log);
+	c->packet = (uint32_t)txlog_put(&o->log, tsn, c->len, o->flight, true, now);
+	if (c->transmissions < UINT8_MAX)
+		c->transmissions++;
+	o->flight += c->len;
+}
+
+void outstanding_all_lost(struct outstanding *o) {
+	for (uint64_t t = o->cum + 1; t < o->next; t++) {
+		struct tx_chunk *c = outstanding_at(o, t);
+		c->misses = 0;
+		c->fast_retransmitted = false;
+		if (c->state == CHUNK_IN_FLIGHT)
+			mark_lost(o, c, t);
+	}
+}
+
+uint32_t outstanding_packet_lost(struct outstanding *o, uint64_t number) {
+	const struct tx_packet *p = txlog_record(&o->log, number);
+	uint64_t first = p->first_tsn > o->cum ? p->first_tsn : o->cum + 1, end = p->first_tsn + p->span;
+	uint32_t chunks = 0, in_flight = p->in_flight;
+	for (uint64_t t = first; chunks < in_flight && t < end && t < o->next; t++) {
+		struct tx_chunk *c = outstanding_at(o, t);
+		if (c->state != CHUNK_IN_FLIGHT || c->packet != (uint32_t)number)
+			continue;
+		mark_lost(o, c, t);
+		chunks++;
+	}
+	if (chunks)
+		txlog_note_lost(&o->log, p, number);
+	return chunks;
+}
+
+void outstanding_large_lost(struct outstanding *o, uint32_t large, uint64_t before) {
+	uint64_t after;
+	for (uint64_t n = o->log.head; n && txlog_record(&o->log, n)->sent_at <= before; n = after) {
+		after = txlog_record(&o->log, n)->after;
+		if (txlog_record(&o->log, n)->len > large)
+			outstanding_packet_lost(o, n);
+	}
+}
+
+uint32_t outstanding_unknown_lost(struct outstanding *o) {
+	uint32_t chunks = 0;
+	uint64_t number;
+	for (uint64_t t = o->cum + 1; t < o->next; t++) {
+		struct tx_chunk *c = outstanding_at(o, t);
+		if (c->state != CHUNK_IN_FLIGHT || (t > o->cum + 1 && txlog_at(&o->log, c->packet, &number)))
+			continue;
+		mark_lost(o, c, t);
+		chunks++;
+	}
+	return chunks;
+}
+
+void outstanding_send_again(struct outstanding *o, uint64_t tsn) {
+	struct tx_chunk *c = outstanding_at(o, tsn);
+	mark_lost(o, c, tsn);
+	o->log.lost -= c->len; /* nobody says that it was */
+}
+
+void outstanding_not_lost(struct outstanding *o, uint64_t now) {
+	for (uint64_t t; (t = outstanding_first_lost(o));) {
+		struct tx_chunk *c = outstanding_at(o, t);
+		leave_flight(o, c);
+		c->state = CHUNK_IN_FLIGHT;
+		o->log.lost -= c->len;
+		txlog_reserve(&o->log);
+		c->packet = (uint32_t)txlog_put(&o->log, t, c->len, o->flight, true, now);
+		o->flight += c->len;
+	}
+	txlog_close(&o->log);
+}
+
+uint64_t outstanding_last_in_flight(const struct outstanding *o) {
+	for (uint64_t t = o->next - 1; o->flight > 0 && t > o->cum; t--)
+		if (outstanding_at(o, t)->state == CHUNK_IN_FLIGHT)
+			return t;
+	return 0;
+}
+
+/* ---- acknowledging ---- */
+
+static void note_rtt(struct outstanding *o, const struct tx_packet *p, uint64_t tsn, uint64_t now, struct ack *ack) {
+	if (tsn != o->rtt_tsn)
+		return;
+	o->rtt_tsn = 0;
+	if (!p)
+		return;
+	ack->rtt_valid = true;
+	ack->rtt = now - p->sent_at;
+}
+
+/* Chunks of one packet come one after the other as a rule, so what is known of it is looked up once. */
+static void look_at_packet(struct outstanding *o, const struct tx_chunk *c, struct ack *ack) {
+	ack->at = c->packet;
+	ack->at_packet = txlog_at(&o->log, c->packet, &ack->at_number);
+	ack->at_old = ack->at_packet && ack->at_number < o->newest_delivered;
+	if (!ack->at_packet)
+		return;
+	txlog_note_acked(&o->log, ack->at_packet, ack->at_number);
+	if (ack->at_number > ack->newest)
+		ack->newest = ack->at_number;
+}
+
+/* A chunk in flight, or one that counted as lost, has arrived. */
+static inline void acknowledge(struct outstanding *o, struct tx_chunk *c, uint64_t tsn, uint64_t now, struct ack *ack) {
+	if (c->packet != ack->at)
+		look_at_packet(o, c, ack);
+	if (c->state == CHUNK_IN_FLIGHT) {
+		o->flight -= c->len;
+		if (c->packet && ack->at_packet)
+			txlog_take_from(&o->log, ack->at_number);
+	} else {
+		ack->unsent_lost++;
+		leave_flight(o, c);
+	}
+	ack->bytes += c->len;
+	if (c->transmissions == 1 && c->packet)
+		ack->reordered |= ack->at_old;
+	if (tsn > ack->highest_new)
+		ack->highest_new = tsn;
+	if (tsn == o->rtt_tsn)
+		note_rtt(o, c->packet ? ack->at_packet : NULL, tsn, now, ack);
+}
+
+static void ack_cumulative(struct outstanding *o, uint64_t cum, uint64_t now, struct ack *ack) {
+	for (uint64_t t = o->cum + 1; t <= cum; t++) {
+		struct tx_chunk *c = outstanding_at(o, t);
+		if (c->state == CHUNK_IN_FLIGHT || c->state == CHUNK_LOST)
+			acknowledge(o, c, t, now, ack);
+		if (c->message)
+			outgoing_acked(o->out, c->message, c->len);
+	}
+	ack->advanced = cum > o->cum;
+	o->cum = cum;
+	if (o->rtt_tsn <= cum) /* it may have been abandoned: then nothing was measured */
+		o->rtt_tsn = 0;
+	if (o->advanced < cum)
+		o->advanced = cum;
+}
+
+static void ack_range(struct outstanding *o, uint64_t start, uint64_t end, uint64_t now, struct ack *ack) {
+	for (uint64_t t = start; t <= end; t++) {
+		struct tx_chunk *c = outstanding_at(o, t);
+		if (c->state != CHUNK_IN_FLIGHT && c->state != CHUNK_LOST)
+			continue;
+		acknowledge(o, c, t, now, ack);
+		c->state = CHUNK_ACKED;
+	}
+}
+
+/* RFC 9260, 6.2.1, D iii: a TSN that was acknowledged by a gap block and is missing from this one is possibly missing, and that
+ * is one miss indication, no more: a SACK that was overtaken by a younger one says the same, and the chunk must not be sent
+ * again, or even given up, on its word. If the peer really dropped it, more misses or T3 will tell. */
+static void renege_range(struct outstanding *o, uint64_t start, uint64_t end) {
+	if (start <= o->cum)
+		start = o->cum + 1;
+	for (uint64_t t = start; t <= end && t < o->next; t++) {
+		struct tx_chunk *c = outstanding_at(o, t);
+		if (c->state != CHUNK_ACKED)
+			continue;
+		c->state = CHUNK_IN_FLIGHT;
+		c->packet = 0; /* time says nothing of it; T3 will */
+		c->misses = 1;
+		c->fast_retransmitted = false;
+		o->flight += c->len;
+		if (t <= o->passed)
+			o->passed = t - 1;
+	}
+}
+
+/* Walks old and new blocks side by side: what only the new ones cover is acknowledged, what only the old ones covered was
+ * reneged. */
+static void ack_gaps(struct outstanding *o, const struct gap *gaps, size_t count, uint64_t now, struct ack *ack) {
+	size_t old = 0;
+	uint64_t from = o->cum + 1;
+	for (size_t i = 0; i <= count; i++) {
+		uint64_t start = i < count ? gaps[i].start : o->next, end = i < count ? gaps[i].end : o->next;
+		/* [from, start) is a hole now: anything the old blocks had there was taken back. */
+		while (old < o->gap_count && o->gaps[old].start < start) {
+			uint64_t low = o->gaps[old].start > from ? o->gaps[old].start : from;
+			uint64_t high = o->gaps[old].end < start - 1 ? o->gaps[old].end : start - 1;
+			if (low <= high)
+				renege_range(o, low, high);
+			if (o->gaps[old].end >= start)
+				break;
+			old++;
+		}
+		if (i == count)
+			break;
+		/* [start, end] is a block now: only what no old block covers is new. */
+		uint64_t at = start;
+		while (old < o->gap_count && o->gaps[old].start <= end) {
+			if (o->gaps[old].start > at)
+				ack_range(o, at, o->gaps[old].start - 1, now, ack);
+			if (o->gaps[old].end + 1 > at)
+				at = o->gaps[old].end + 1;
+			if (o->gaps[old].end > end)
+				break;
+			old++;
+		}
+		if (at <= end)
+			ack_range(o, at, end, now, ack);
+		from = end + 1;
+	}
+}
+
+static void keep_gaps(struct outstanding *o, const struct gap *gaps, size_t count) {
+	if (count && !o->gaps)
+		o->gaps = env_alloc(o->env, GAPS_KEPT * sizeof *o->gaps);
+	/* Without memory the next SACK's blocks are all walked, which is slower and not wrong. */
+	o->gap_count = o->gaps ? (uint32_t)count : 0;
+	if (o->gap_count)
+		memcpy(o->gaps, gaps, count * sizeof *gaps);
+}
+
+/* RFC 9260, 7.2.4: the third miss indication marks a TSN for fast retransmit, and each TSN only once. */
+#define MISSES_FOR_FAST_RETRANSMIT 3
+
+static void count_miss(struct outstanding *o, struct tx_chunk *c, uint64_t tsn, struct ack *ack) {
+	if (c->state != CHUNK_IN_FLIGHT || c->fast_retransmitted)
+		return;
+	if (++c->misses < MISSES_FOR_FAST_RETRANSMIT)
+		return;
+	c->fast_retransmitted = true;
+	mark_lost(o, c, tsn);
+	ack->lost_new = true;
+	ack->fast_retransmits++;
+}
+
+/* RFC 9260, 7.2.4: "miss indications SHOULD follow the HTNA (Highest TSN Newly Acknowledged) algorithm. For each incoming
+ * SACK chunk, miss indications are incremented only for missing TSNs prior to the highest TSN newly acknowledged in the SACK
+ * chunk." In fast recovery: "If an endpoint is in Fast Recovery and a SACK chunk arrives that advances the Cumulative TSN Ack
+ * Point, the miss indications are incremented for all TSNs reported missing in the SACK chunk." */
+static void count_misses(struct outstanding *o, const struct gap *gaps, size_t count, enum miss_rule rule, struct ack *ack) {
+	if (count == 0 || rule == MISS_NONE)
+		return;
+	uint64_t limit = rule == MISS_ALL && ack->advanced ? gaps[count - 1].start : ack->highest_new;
+	uint64_t from = o->cum + 1;
+	for (size_t i = 0; i < count && from < limit; i++) {
+		for (uint64_t t = from; t < gaps[i].start && t < limit; t++)
+			count_miss(o, outstanding_at(o, t), t, ack);
+		from = gaps[i].end + 1;
+	}
+}
+
+/* The peer has all of the message, and were it to take that back, the message would be given up: FORWARD-TSN may pass over it. */
+static bool passable(const struct tx_chunk *c) {
+	return (c->flags & (WIRE_DATA_B | WIRE_DATA_E)) == (WIRE_DATA_B | WIRE_DATA_E) && tx_chunk_final(c);
+}
+
+/* RFC 3758, 3.5, C2: the point moves over abandoned chunks. It also moves over what stands between them and was acknowledged by a
+ * gap block, where that may not be sent again anyway: otherwise it would pass one hole a round trip, and under a loss of several
+ * messages a round trip the peer's cumulative TSN would fall behind for ever. */
+static void advance_point(struct outstanding *o) {
+	uint64_t t = (o->passed > o->advanced ? o->passed : o->advanced) + 1;
+	for (; t < o->next; t++) {
+		const struct tx_chunk *c = outstanding_at(o, t);
+		if (c->state == CHUNK_ABANDONED)
+			o->advanced = t;
+		else if (c->state != CHUNK_ACKED || !passable(c))
+			break;
+	}
+	o->passed = t - 1;
+}
+
+void outstanding_sack(struct outstanding *o, uint64_t cum, const struct gap *gaps, size_t count, enum miss_rule rule,
+                      uint64_t now, struct ack *ack) {
+	*ack = (struct ack){0};
+	ack_cumulative(o, cum, now, ack);
+	if (count || o->gap_count) {
+		ack_gaps(o, gaps, count, now, ack);
+		keep_gaps(o, gaps, count);
+		count_misses(o, gaps, count, rule, ack);
+	}
+	o->log.delivered += ack->bytes;
+	if (ack->newest > o->newest_delivered)
+		o->newest_delivered = ack->newest;
+	advance_point(o);
+}
+
+/* ---- giving up ---- */
+
+static void chunk_abandon(struct outstanding *o, struct tx_chunk *c, uint16_t stream, uint32_t mid) {
+	leave_flight(o, c);
+	c->state = CHUNK_ABANDONED;
+	c->message = NULL;
+	c->stream = stream;
+	c->mid = mid;
+}
+
+/* One more TSN is spent on a message, never sent and given up at once, so that FORWARD-TSN has something to pass over. */
+static void spend(struct outstanding *o, uint16_t stream, uint32_t mid, bool unordered) {
+	if (outstanding_reserve(o, OUTSTANDING_MAX))
+		*outstanding_at(o, o->next++) = (struct tx_chunk){
+			.flags = (uint8_t)(WIRE_DATA_E | (unordered ? WIRE_DATA_U : 0)),
+			.state = CHUNK_ABANDONED,
+			.stream = stream,
+			.mid = mid,
+		};
+}
+
+/* Chunks of the parts of one message that are in the ring. Was the last one among them? */
+static bool abandon_cut_parts(struct outstanding *o, struct tx_stream *s, uint32_t mid, bool unordered) {
+	bool last = false;
+	o->passed = o->cum;
+	for (uint64_t t = o->cum + 1; t < o->next; t++) {
+		struct tx_chunk *c = outstanding_at(o, t);
+		struct tx_message *m = c->message;
+		if (!m || m->stream != s || m->mid != mid || m->unordered != unordered)
+			continue;
+		last |= (c->flags & WIRE_DATA_E) != 0;
+		chunk_abandon(o, c, s->id, mid);
+		m->cut -= c->len;
+		if (m->queued)
+			o->out->begun_left += c->len;
+		else if (m->cut == m->len - m->left)
+			outgoing_discard(o->out, m);
+	}
+	return last;
+}
+
+/* queued: the first part of it that is; NULL: none. cut: some of it has TSNs. */
+static void abandon_parts(struct outstanding *o, struct tx_stream *s, struct tx_message *queued, bool cut, uint32_t mid,
+                          bool unordered) {
+	bool last = cut && abandon_cut_parts(o, s, mid, unordered), told = last;
+	while (queued && !last) {
+		struct tx_message *next = queued->next;
+		last = queued->last;
+		outgoing_discard(o->out, queued);
+		queued = next;
+	}
+	if (cut && !told)
+		spend(o, s->id, mid, unordered);
+	if (!last && s->open)
+		s->open->given_up = true;
+	outgoing_count_abandoned(o->out, s);
+	advance_point(o);
+}
+
+void outstanding_abandon_open(struct outstanding *o, struct tx_stream *s) {
+	bool unordered = s->open->info.unordered;
+	struct tx_message *queued = s->tail && s->tail->part && !s->tail->last ? tx_message_first_queued(s->tail) : NULL;
+	bool cut = s->open->started && !(queued && queued->first && !queued->begun);
+	if (!s->open->given_up)
+		abandon_parts(o, s, queued, cut, s->next_mid[unordered] - 1, unordered);
+}
+
+static void abandon_with_part(struct outstanding *o, struct tx_message *m) {
+	struct tx_stream *s = m->stream;
+	uint32_t current = s->next_mid[m->unordered] - 1;
+	if (m->queued) {
+		struct tx_message *first = tx_message_first_queued(m);
+		abandon_parts(o, s, first, !first->first || first->begun, current, m->unordered);
+		return;
+	}
+	/* What follows of it in the queue goes on where this one ended. */
+	struct tx_message *head = s->head;
+	bool rest = head && head->part && !(head->first && !head->begun) && m->mid == current && head->unordered == m->unordered;
+	abandon_parts(o, s, rest ? head : NULL, true, m->mid, m->unordered);
+}
+
+void outstanding_abandon(struct outstanding *o, struct tx_message *m) {
+	if (m->part) {
+		abandon_with_part(o, m);
+		return;
+	}
+	uint16_t stream = m->stream->id;
+	uint64_t t = serial_unwrap(m->first_tsn, o->cum);
+	if (t <= o->cum)
+		t = o->cum + 1;
+	if (t <= o->passed)
+		o->passed = t - 1;
+	/* Chunks of other messages may stand between its own. What was cut and has not left the ring by cum is here. */
+	for (uint32_t here = m->cut - (m->len - m->left); here > 0; t++) {
+		struct tx_chunk *c = outstanding_at(o, t);
+		if (c->message != m)
+			continue;
+		here -= c->len;
+		chunk_abandon(o, c, stream, m->mid);
+	}
+	/* The rest of it will never get TSNs. FORWARD-TSN is to pass over it even when the peer has acknowledged every fragment
+	 * sent so far; else it would hold them for ever. */
+	if (m->cut < m->len)
+		spend(o, stream, m->mid, m->unordered);
+	outgoing_drop(o->out, m, true);
+	advance_point(o);
+}
+
+size_t outstanding_abandon_exhausted(struct outstanding *o) {
+	size_t abandoned = 0;
+	uint64_t end = o->next;
+	for (uint64_t t = o->exhausted ? outstanding_first_lost(o) : end; o->exhausted && t < end; t++) {
+		struct tx_chunk *c = outstanding_at(o, t);
+		if (c->state == CHUNK_LOST && tx_chunk_final(c)) {
+			outstanding_abandon(o, c->message);
+			abandoned++;
+		}
+	}
+	return abandoned;
+}
+
+bool outstanding_check(const struct outstanding *o) {
+	uint64_t flight = 0, lost = 0, worn = 0;
+	for (uint64_t t = o->cum + 1; t < o->next; t++) {
+		const struct tx_chunk *c = outstanding_at(o, t);
+		flight += c->state == CHUNK_IN_FLIGHT ? c->len : 0;
+		lost += c->state == CHUNK_LOST;
+		worn += c->state == CHUNK_LOST && tx_chunk_final(c);
+		if (c->state == CHUNK_LOST && t < o->lost_low)
+			return false;
+		if ((c->message == NULL) != (c->state == CHUNK_ABANDONED))
+			return false;
+		if (t <= o->advanced && c->state != CHUNK_ABANDONED && !passable(c))
+			return false;
+	}
+	return flight == o->flight && lost == o->lost && worn == o->exhausted && txlog_check(&o->log) && o->cum <= o->advanced &&
+	       o->advanced < o->next;
+}

@@ -1,0 +1,156 @@
+/* outstanding: the chunks that have a TSN and are not yet behind the peer's cumulative TSN.
+ *
+ * A ring of small records indexed by TSN. It applies SACKs, finds what is missing, and keeps the flight's books. It knows
+ * messages only as the owner of bytes, and neither windows nor timers nor packets.
+ *
+ *   the ring holds the TSNs (cum, next); next - cum - 1 <= capacity <= OUTSTANDING_MAX
+ *   flight == sum of len over chunks IN_FLIGHT
+ *   a packet's in_flight == number of chunks IN_FLIGHT that name it
+ *   lost   == number of chunks LOST, all of them at or above lost_low
+ *   exhausted == number of those whose message may not be retransmitted any more
+ *   cum <= advanced < next, and every chunk in (cum, advanced] is ABANDONED, or was ACKED and may be passed over
+ *
+ * A SACK costs what it changes: cumulative acknowledgement walks the chunks it frees, gap blocks are compared with those of
+ * the SACK before, and only their difference is walked. */
+#ifndef SCTP_TX_OUTSTANDING_H
+#define SCTP_TX_OUTSTANDING_H
+
+#include "sctp/trace.h"
+#include "sctp/tx/outgoing.h"
+#include "sctp/tx/txlog.h"
+#include "wire/wire.h"
+
+#define OUTSTANDING_MAX 65536u
+
+enum chunk_state {
+	CHUNK_IN_FLIGHT,
+	CHUNK_LOST,      /* to be sent again */
+	CHUNK_ACKED,     /* by a gap block; the peer may still renege */
+	CHUNK_ABANDONED, /* given up: FORWARD-TSN passes over it; `message` is NULL, stream and MID are kept */
+};
+
+struct tx_chunk {
+	struct tx_message *message;
+	uint32_t packet; /* lower half of the number of the packet that it went out in last; 0: none that is known */
+	union {
+		struct {
+			uint32_t offset; /* in the message */
+			uint32_t fsn;
+		};
+		struct {
+			uint32_t mid; /* ABANDONED */
+			uint16_t stream;
+		};
+	};
+	uint16_t len;
+	uint8_t flags; /* WIRE_DATA_* */
+	uint8_t state;
+	uint8_t misses;
+	uint8_t transmissions; /* saturates at 255 */
+	bool fast_retransmitted;
+};
+
+struct gap {
+	uint64_t start, end; /* TSNs, both included */
+};
+
+#define GAPS_KEPT 512 /* more than fit a SACK of 2 KB; blocks beyond are taken as missing, which is slow and safe */
+
+struct outstanding {
+	sluice_env *env;
+	struct outgoing *out;
+	struct tx_chunk *ring;
+	uint32_t capacity;
+	uint64_t cum, next, advanced;
+	uint64_t passed; /* advance_point() has looked at everything up to here */
+	uint64_t flight;
+	uint64_t lost, lost_low;
+	uint64_t exhausted;
+	struct txlog log;
+	uint64_t newest_delivered; /* number of the packet sent last among all that were acknowledged */
+	uint64_t rtt_tsn;          /* being timed; 0: none. RFC 9260, 6.3.1, C4: one measurement a round trip */
+	uint32_t gap_count;
+	struct gap *gaps; /* blocks of the last SACK; GAPS_KEPT, made when first needed */
+	struct trace *trace;
+};
+
+/* What one SACK told. */
+struct ack {
+	bool advanced; /* the cumulative TSN moved */
+	bool rtt_valid;
+	bool lost_new;        /* chunks were found missing by it: fast retransmit */
+	uint64_t rtt;         /* ns */
+	uint64_t bytes;       /* newly acknowledged, by cum or gap */
+	uint64_t highest_new; /* highest TSN newly acknowledged; 0: none */
+	uint64_t fast_retransmits;
+	uint64_t
+		newest; /* number of the packet sent last among those of which something was acknowledged; 0: none, or not known */
+	uint64_t unsent_lost; /* chunks acknowledged that counted as lost and had not been sent again: they were not lost */
+	struct tx_packet *at_packet; /* while it is applied: the packet of the last chunk; its number in at, at_number */
+	uint64_t at_number;
+	uint32_t at;
+	bool at_old;    /* one sent later had been acknowledged before */
+	bool reordered; /* something was acknowledged that was sent once, before something that had been acknowledged earlier */
+};
+
+/* Which missing TSNs does a SACK count against? RFC 9260, 7.2.4. */
+enum miss_rule {
+	MISS_HTNA, /* those below the highest one newly acknowledged */
+	MISS_ALL,  /* in fast recovery, when the cumulative point moved: all that it reports missing */
+	MISS_NONE, /* loss is found by time, not here */
+};
+
+void outstanding_init(struct outstanding *o, sluice_env *env, struct outgoing *out, uint64_t first_tsn);
+/* Drops everything in flight: the messages are given up (not counted as abandoned by policy). */
+void outstanding_clear(struct outstanding *o);
+void outstanding_free(struct outstanding *o);
+
+static inline uint64_t outstanding_count(const struct outstanding *o) {
+	return o->next - o->cum - 1;
+}
+static inline struct tx_chunk *outstanding_at(const struct outstanding *o, uint64_t tsn) {
+	return &o->ring[tsn & (o->capacity - 1)];
+}
+
+/* Room for one more chunk; false at the limit or without memory. */
+bool outstanding_reserve(struct outstanding *o, uint32_t limit);
+/* The next len bytes of the message get the next TSN and are in flight from now on. outstanding_reserve came before. */
+struct tx_chunk *outstanding_append(struct outstanding *o, struct tx_message *m, uint32_t len, uint8_t flags, uint64_t now);
+
+/* The lowest LOST chunk, or 0. */
+uint64_t outstanding_first_lost(struct outstanding *o);
+/* It was put into a packet again. */
+void outstanding_resent(struct outstanding *o, uint64_t tsn, uint64_t now);
+
+/* Applies a SACK. gaps: the blocks, ascending and not overlapping, above cum. */
+void outstanding_sack(struct outstanding *o, uint64_t cum, const struct gap *gaps, size_t count, enum miss_rule rule,
+                      uint64_t now, struct ack *ack);
+/* T3: everything in flight counts as lost. */
+void outstanding_all_lost(struct outstanding *o);
+/* What is in flight of a packet counts as lost. Returns the number of chunks. */
+uint32_t outstanding_packet_lost(struct outstanding *o, uint64_t number);
+/* The same for all packets with more payload than `large` that were sent at or before `before`. */
+void outstanding_large_lost(struct outstanding *o, uint32_t large, uint64_t before);
+/* The first outstanding chunk, and those in flight of whose packet nothing is known, count as lost. Returns their number. Walks all. */
+uint32_t outstanding_unknown_lost(struct outstanding *o);
+/* Would its message be given up instead of sending it once more? */
+static inline bool tx_chunk_final(const struct tx_chunk *c) {
+	return c->message && c->message->reliability == SLUICE_MAX_RETRANSMITS && c->transmissions > c->message->limit;
+}
+/* The chunk with this TSN, in flight, is to be sent again. */
+void outstanding_send_again(struct outstanding *o, uint64_t tsn);
+/* They were not lost after all: what counts as lost is in flight, as if it had been sent now. */
+void outstanding_not_lost(struct outstanding *o, uint64_t now);
+/* The highest TSN in flight; 0: none. */
+uint64_t outstanding_last_in_flight(const struct outstanding *o);
+
+/* Gives up a message that has TSNs: RFC 3758, 3.5, A. */
+void outstanding_abandon(struct outstanding *o, struct tx_message *m);
+/* Gives up the message that is open on the stream. */
+void outstanding_abandon_open(struct outstanding *o, struct tx_stream *s);
+/* Gives up messages with a retransmission limit whose lost chunks have used it up. Returns how many. */
+size_t outstanding_abandon_exhausted(struct outstanding *o);
+
+bool outstanding_check(const struct outstanding *o);
+
+#endif

@@ -1,0 +1,37 @@
+/* rack: which packets are lost, judged by time. RFC 8985, carried over from segments to packets with DATA.
+ *
+ * "If a segment was sent later and has been delivered, and enough time has passed": whatever was sent longer ago than the packet
+ * delivered most recently, by more than a reordering window, is lost. It reads the log of packets and tells `outstanding`; it
+ * knows no timers and no congestion. */
+#ifndef SCTP_TX_RACK_H
+#define SCTP_TX_RACK_H
+
+#include "sctp/tx/outstanding.h"
+
+struct rack {
+	uint64_t sent_at, number; /* of the packet sent last among those delivered */
+	uint64_t rtt;             /* its round trip */
+	uint32_t steps;           /* of min_rtt / 4 in the reordering window; 6.2, step 4 */
+	uint32_t persist;         /* recoveries until it is narrowed again */
+	uint64_t duplicate_round; /* `delivered` up to which one widening is enough */
+	bool reordering_seen;
+};
+
+void rack_init(struct rack *r);
+
+/* A SACK was applied. Steps 1 to 3 of RFC 8985, 6.2. */
+void rack_ack(struct rack *r, const struct outstanding *o, const struct ack *ack, uint64_t min_rtt, uint64_t now);
+/* The peer received something twice: we were too hasty. At most one step a round trip. */
+void rack_duplicate(struct rack *r, const struct outstanding *o);
+/* A recovery has ended. */
+void rack_recovery_exit(struct rack *r);
+
+/* Step 5: marks what is lost by now. in_recovery: a recovery or a timeout is being mended. Returns the number of chunks;
+ * *next is when to look again, SLUICE_NEVER: nothing waits. */
+uint64_t rack_detect(struct rack *r, struct outstanding *o, uint64_t min_rtt, uint64_t srtt, bool in_recovery, uint64_t now,
+                     uint64_t *next);
+/* T3 has expired: RFC 8985, 6.3. The first outstanding chunk is lost, and whatever is as old as RACK would have it; of what no
+ * record is left (the peer took it back, or too much was under way), T3 is the only judge. Returns the number of chunks. */
+uint64_t rack_timeout(struct rack *r, struct outstanding *o, uint64_t rto, uint64_t now);
+
+#endif

@@ -1,0 +1,61 @@
+/* sched: which of the streams with something to send is next?
+ *
+ * It sees one entry a stream: priority, weight, and what it has had. It knows no messages, no packets and no association. The
+ * policies of RFC 8260, 3, are const tables; each is a rule that gives an entry its key, and the entry with the least key is next,
+ * among equals the one that has waited longest.
+ *
+ *   an entry is in the heap exactly while ->in; every entry's (key, turn) is at least its parent's
+ *   count == entries in the heap
+ *
+ * Keys and turns run around: of two, the lesser is the one that lies behind by less than 2^63. Entering the heap (pairing.h) costs
+ * O(1), a choice O(1), leaving and being charged O(log n). A stream that is alone costs two stores. */
+#ifndef SCTP_TX_SCHED_H
+#define SCTP_TX_SCHED_H
+
+#include "base/pairing.h"
+
+#define SCHED_PRIORITY_DEFAULT 256 /* as a weight too: RFC 8831's "normal" */
+
+struct sched_entry {
+	struct pairing_node node; /* first; its key is the policy's */
+	uint64_t turn;
+	uint64_t finish;           /* of the fair ones: virtual time at which what it has had is paid for */
+	uint16_t priority, weight; /* 0: the default */
+	bool in;
+};
+
+struct sched;
+
+struct sched_ops {
+	const char *name;
+	bool chunks;     /* streams take turns within messages too, where those may be interleaved */
+	bool one_stream; /* a packet holds chunks of one stream, and the turn is over with the packet */
+	/* The key of an entry that has got `bytes` more since it had its last one (0: it enters). arrival: number of its first message. */
+	uint64_t (*key)(struct sched *s, struct sched_entry *e, uint64_t bytes, uint64_t arrival);
+};
+
+struct sched {
+	const struct sched_ops *ops;
+	struct pairing_node *root;
+	uint32_t count;
+	uint64_t turn;
+	uint64_t virtual_time; /* of the fair ones: key of the entry served last */
+};
+
+/* By the numbers of enum sluice_scheduler; NULL: there is none. */
+const struct sched_ops *sched_by_number(unsigned number);
+
+/* It has something to send from now on. */
+void sched_enter(struct sched *s, struct sched_entry *e, uint64_t arrival);
+/* Nothing more. */
+void sched_leave(struct sched *s, struct sched_entry *e);
+/* An entry in the heap was given `bytes`, and its turn is over. */
+void sched_charge(struct sched *s, struct sched_entry *e, uint64_t bytes, uint64_t arrival);
+/* The next one, or NULL. */
+static inline struct sched_entry *sched_first(const struct sched *s) {
+	return (struct sched_entry *)s->root;
+}
+
+bool sched_check(const struct sched *s);
+
+#endif

@@ -1,0 +1,119 @@
+#include "sctp/tx/txlog.h"
+
+#include "base/arith.h"
+
+#include <string.h>
+
+#define FIRST_CAPACITY 32u
+
+void txlog_init(struct txlog *l, sluice_env *env) {
+	*l = (struct txlog){.env = env, .next = 1};
+}
+
+void txlog_free(struct txlog *l) {
+	env_free(l->env, l->ring);
+	l->ring = NULL;
+	l->capacity = 0;
+	l->head = l->tail = l->open = 0;
+}
+
+static uint64_t oldest(const struct txlog *l) {
+	return l->head ? l->head : l->next;
+}
+
+static bool grow(struct txlog *l) {
+	struct txlog bigger = *l;
+	bigger.capacity = l->capacity ? 2 * l->capacity : FIRST_CAPACITY;
+	if (bigger.capacity > TXLOG_MAX)
+		return false;
+	bigger.ring = env_zalloc(l->env, bigger.capacity * sizeof *bigger.ring);
+	if (!bigger.ring)
+		return false;
+	for (uint64_t n = oldest(l); n < l->next; n++)
+		*txlog_record(&bigger, n) = *txlog_record(l, n);
+	env_free(l->env, l->ring);
+	*l = bigger;
+	return true;
+}
+
+bool txlog_make_room(struct txlog *l) {
+	if (grow(l))
+		return true;
+	if (l->capacity == 0)
+		return false;
+	while (l->next - oldest(l) >= l->capacity) {
+		txlog_record(l, l->head)->in_flight = 0;
+		txlog_unlink(l, l->head);
+	}
+	return true;
+}
+
+void txlog_unlink(struct txlog *l, uint64_t number) {
+	const struct tx_packet *p = txlog_record(l, number);
+	if (p->before)
+		txlog_record(l, p->before)->after = p->after;
+	else
+		l->head = p->after;
+	if (p->after)
+		txlog_record(l, p->after)->before = p->before;
+	else
+		l->tail = p->before;
+	if (l->open == number)
+		l->open = 0;
+}
+
+void txlog_begin(struct txlog *l, uint64_t tsn, uint64_t flight, bool retransmission, uint64_t now) {
+	uint64_t number = l->next++;
+	/* draft-ietf-ccwg-bbr, 4.1.2.2: "if no packets are in flight, then we can start delivery rate sampling from the time of
+	 * this transmission", so that the silence before it does not count. */
+	if (flight == 0)
+		l->first_sent_at = l->delivered_at = now;
+	*txlog_record(l, number) = (struct tx_packet){
+		.sent_at = now,
+		.delivered = l->delivered,
+		.delivered_at = l->delivered_at,
+		.first_sent_at = l->first_sent_at,
+		.lost = l->lost,
+		.before = l->tail,
+		.first_tsn = tsn,
+		.retransmission = retransmission,
+		.app_limited = l->app_limited != 0,
+	};
+	if (l->tail)
+		txlog_record(l, l->tail)->after = number;
+	else
+		l->head = number;
+	l->tail = l->open = number;
+}
+
+void txlog_sample(struct txlog *l, const struct tx_packet *p, uint64_t min_rtt, uint64_t now, struct tx_rate *rate) {
+	*rate = (struct tx_rate){
+		.prior_delivered = p->delivered,
+		.tx_in_flight = p->flight,
+		.lost_since = l->lost - p->lost,
+		.app_limited = p->app_limited,
+	};
+	/* draft-ietf-ccwg-bbr, 4.1.1: the rate is measured over the longer of the two, the time that sending took and the time that
+	 * the acknowledgements took, for either may have come in a bunch. */
+	uint64_t send_elapsed = p->sent_at - p->first_sent_at, ack_elapsed = now - p->delivered_at;
+	uint64_t interval = send_elapsed > ack_elapsed ? send_elapsed : ack_elapsed;
+	uint64_t bytes = l->delivered - p->delivered;
+	/* An interval shorter than any round trip ever seen is a mistake of the clock or of the peer. */
+	if (interval > 0 && (min_rtt == UINT64_MAX || interval >= min_rtt))
+		rate->rate = mul_div64(bytes, SLUICE_S, interval);
+	l->first_sent_at = p->sent_at;
+	l->delivered_at = now;
+	if (l->app_limited && l->delivered > l->app_limited)
+		l->app_limited = 0;
+}
+
+bool txlog_check(const struct txlog *l) {
+	uint64_t before = 0, count = 0;
+	for (uint64_t n = l->head; n; n = txlog_record(l, n)->after) {
+		const struct tx_packet *p = txlog_record(l, n);
+		if (p->before != before || p->in_flight == 0 || n <= before || n >= l->next || ++count > l->capacity)
+			return false;
+		before = n;
+	}
+	return before == l->tail && l->next - oldest(l) <= l->capacity;
+}
