@@ -152,7 +152,8 @@ static void deliver_one(struct queue *q, bool to_receiver) {
 }
 
 /* Until nothing moves, or so many letters were delivered to the receiver. */
-static void run(size_t letters) {
+/* Returns how many of the letters were not delivered yet when nothing moved any more. */
+static size_t run(size_t letters) {
 	for (bool moved = true; moved && letters;) {
 		moved = file_sender_work(w.sender);
 		moved |= file_receiver_work(w.receiver);
@@ -166,6 +167,7 @@ static void run(size_t letters) {
 			moved = true;
 		}
 	}
+	return letters;
 }
 
 static void transfer(char *const *paths, size_t count, bool force) {
@@ -742,7 +744,8 @@ START_TEST(test_files_are_hashed_on_threads_of_their_own) {
 	threads = true;
 	char *paths[] = {make_file(w.source, "big", 6000000, 5), make_file(w.source, "small", 10, 5)};
 	begin(paths, 2, false);
-	run(200);
+	for (size_t left = 200; (left = run(left));)
+		sched_yield();
 	end_transfer(); /* in the middle of it */
 	begin(paths, 2, false);
 	run_with_threads();

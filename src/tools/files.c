@@ -151,11 +151,17 @@ static void on_writable(sluice_channel *ch, void *user) {
 	work(user);
 }
 
+static void release_message(void *m) {
+	sluice_message_release(m);
+}
+
 static void on_message(sluice_channel *ch, sluice_message *m, bool text, void *user) {
 	(void)ch;
 	struct files *f = user;
 	if (!text && f->bytes) {
-		f->bytes(f->machine, m->iov, m->count);
+		sluice_message_retain(m);
+		if (!f->bytes(f->machine, m->iov, m->count, release_message, m))
+			sluice_message_release(m);
 		work(f);
 		return;
 	}

@@ -22,7 +22,8 @@ struct files {
 	void *machine; /* a sender or receiver, ours; each function is one of it */
 	void (*free)(void *machine);
 	void (*message)(void *machine, bool text, const void *data, size_t len);
-	void (*bytes)(void *machine, const struct iovec *iov, size_t count); /* a binary message; NULL: by message */
+	/* A binary message; true: release(arg) follows. NULL: by message. */
+	bool (*bytes)(void *machine, const struct iovec *iov, size_t count, void (*release)(void *arg), void *arg);
 	bool (*work)(void *machine);
 	void (*get_progress)(const void *machine, struct transfer_progress *p);
 };

@@ -39,8 +39,8 @@ static int read_own(void *ctx, int key, const char *text) {
 static void message(void *machine, bool text, const void *data, size_t len) {
 	file_receiver_message(machine, text, data, len);
 }
-static void bytes(void *machine, const struct iovec *iov, size_t count) {
-	file_receiver_bytes(machine, iov, count);
+static bool bytes(void *machine, const struct iovec *iov, size_t count, void (*release)(void *arg), void *arg) {
+	return file_receiver_bytes(machine, iov, count, release, arg);
 }
 static bool work(void *machine) {
 	return file_receiver_work(machine);

@@ -44,6 +44,14 @@ void transfer_hex(const uint8_t *bytes, size_t len, char *hex) {
 		snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
 }
 
+bool transfer_mac(crypto_gmac *mac, char hex[TRANSFER_HEX_MAX]) {
+	uint8_t bytes[CRYPTO_GMAC_SIZE];
+	if (!crypto_gmac_final(mac, bytes))
+		return false;
+	transfer_hex(bytes, sizeof bytes, hex);
+	return true;
+}
+
 bool transfer_unhex(const char *hex, uint8_t *bytes, size_t len) {
 	if (!hex || strlen(hex) != 2 * len || strspn(hex, "0123456789abcdef") != 2 * len)
 		return false;

@@ -31,7 +31,8 @@
  * same, but SHA-256 costs as much as sending and receiving do.
  *
  * Behind "bye" the receiver closes the channel. Each side is a machine without a channel, a loop or a clock: messages go in with
- * _message(), work is done in slices by _work(), so that hashing a large file does not stop the connection's timers. */
+ * _message(), work is done in slices by _work(), so that hashing a large file does not stop the connection's timers. A large file is
+ * read, written and hashed on threads (worker.h), where the wire can be woken by them. */
 #ifndef TOOLS_TRANSFER_H
 #define TOOLS_TRANSFER_H
 
@@ -106,8 +107,9 @@ struct file_receiver *file_receiver_new(const char *folder, bool force, const st
                                         void *ctx);
 void file_receiver_free(struct file_receiver *r);
 void file_receiver_message(struct file_receiver *r, bool text, const void *data, size_t len);
-/* A binary message in pieces. */
-void file_receiver_bytes(struct file_receiver *r, const struct iovec *iov, size_t count);
+/* A binary message in pieces. True: the bytes stay where they are until release(arg), which work() or free() calls. False: release
+ * is not called. */
+bool file_receiver_bytes(struct file_receiver *r, const struct iovec *iov, size_t count, void (*release)(void *arg), void *arg);
 bool file_receiver_work(struct file_receiver *r);
 void file_receiver_progress(const struct file_receiver *r, struct transfer_progress *p);
 
@@ -121,6 +123,8 @@ bool transfer_safe_name(const char *name, char *out, size_t size);
 void transfer_reason(const char *reason, char *text, size_t size);
 #define TRANSFER_HEX_MAX (2 * CRYPTO_SHA256_SIZE + 1)
 void transfer_hex(const uint8_t *bytes, size_t len, char *hex);
+/* Ends the MAC and writes it as text. False when the crypto library refuses. */
+bool transfer_mac(crypto_gmac *mac, char hex[TRANSFER_HEX_MAX]);
 /* False when the text is not the hexadecimal of len bytes. */
 bool transfer_unhex(const char *hex, uint8_t *bytes, size_t len);
 

@@ -12,12 +12,12 @@
 
 #include "sluice.h"
 #include "tools/file_hash.h"
+#include "tools/file_writer.h"
 #include "tools/transfer.h"
 #include "tools/transfer_place.h"
 
 /* Bytes that are compared at once. */
 #define PIECE 65536
-#define PIECES_MAX 1024 /* of one pwritev */
 
 enum receiver_state {
 	RECEIVER_AWAITS_HELLO,
@@ -51,9 +51,10 @@ struct file_receiver {
 	bool sender_shows;
 	char theirs[TRANSFER_HEX_MAX]; /* what "end" or "hash" says; "": not yet */
 	uint64_t at, resumed_at;
-	crypto_gmac *mac;       /* of what comes, from a sender that gave a key; else NULL, and */
-	struct file_hash *hash; /* of the part; also of what is there, before anything comes */
-	uint8_t *buffer;        /* PIECE bytes */
+	struct file_writer *writer; /* from "data" on */
+	crypto_gmac *mac;           /* of what comes, from a sender that gave a key; else NULL, and */
+	struct file_hash *hash;     /* of the part; also of what is there, before anything comes */
+	uint8_t *buffer;            /* PIECE bytes */
 	uint64_t files, done, failed;
 };
 
@@ -112,6 +113,8 @@ static void drop_mac(struct file_receiver *r) {
 
 static void close_file(struct file_receiver *r) {
 	drop_rival(r);
+	file_writer_free(r->writer); /* before its file and its MAC go */
+	r->writer = NULL;
 	place_close(&r->place);
 	drop_mac(r);
 	file_hash_free(r->hash);
@@ -197,17 +200,25 @@ static void file_is_here(struct file_receiver *r, bool was_there) {
 }
 
 static bool mac_is_there(struct file_receiver *r, char hex[TRANSFER_HEX_MAX]) {
-	uint8_t mac[CRYPTO_GMAC_SIZE];
-	if (crypto_gmac_final(r->mac, mac))
-		transfer_hex(mac, sizeof mac, hex);
-	else
+	if (!transfer_mac(r->mac, hex))
 		broken(r, refused_by_crypto);
 	return r->state != RECEIVER_OVER;
 }
 
+/* False when it is not yet, or the file was refused for it. */
+static bool all_is_written(struct file_receiver *r) {
+	int error;
+	enum file_writer_state state = file_writer_state(r->writer, &error);
+	if (state == FILE_WRITER_FAILED)
+		refuse(r, strerror(error));
+	else if (state == FILE_WRITER_IDLE && !r->mac)
+		file_hash_extend(r->hash, r->file.size);
+	return state == FILE_WRITER_IDLE;
+}
+
 static void finish_file(struct file_receiver *r) {
 	char ours[TRANSFER_HEX_MAX];
-	if (!(r->mac ? mac_is_there(r, ours) : hash_is_there(r, ours)))
+	if (!all_is_written(r) || !(r->mac ? mac_is_there(r, ours) : hash_is_there(r, ours)))
 		return;
 	bool was_there = r->rival.fd >= 0;
 	bool right = strcmp(ours, r->theirs) == 0;
@@ -284,8 +295,22 @@ static bool hash_slices(struct file_receiver *r) {
 	return (r->rival.hash && file_hash_step(r->rival.hash)) || did;
 }
 
+/* Gives back what was written. */
+static bool collect(struct file_receiver *r) {
+	int error;
+	if (!r->writer)
+		return false;
+	bool more = file_writer_collect(r->writer);
+	if (!r->mac)
+		file_hash_extend(r->hash, file_writer_at(r->writer));
+	if (file_writer_failed(r->writer, &error))
+		refuse(r, strerror(error));
+	return more;
+}
+
 bool file_receiver_work(struct file_receiver *r) {
-	bool more = hash_slices(r);
+	bool more = collect(r);
+	more |= hash_slices(r);
 	if (r->state == RECEIVER_CHECKS)
 		check_part(r);
 	else if (r->state == RECEIVER_ENDS)
@@ -300,67 +325,29 @@ bool file_receiver_work(struct file_receiver *r) {
 
 /* ---- contents ------------------------------------------------------------------------------------------------------- */
 
-/* What pwritev did not write at once. */
-static bool write_all(int fd, const uint8_t *data, size_t len, uint64_t at) {
-	while (len) {
-		ssize_t n = pwrite(fd, data, len, (off_t)at);
-		if (n <= 0) {
-			errno = n ? errno : ENOSPC;
-			return false;
-		}
-		data += n;
-		len -= (size_t)n;
-		at += (uint64_t)n;
-	}
-	return true;
-}
-
-static bool write_pieces(int fd, const struct iovec *iov, size_t count, uint64_t at) {
-	size_t written = 0, pieces = count < PIECES_MAX ? count : PIECES_MAX;
-	ssize_t n = pwritev(fd, iov, (int)pieces, (off_t)at);
-	if (n < 0)
+/* True when the writer has the bytes, and gives them back later. */
+static bool store(struct file_receiver *r, const struct iovec *iov, size_t count, size_t len, void (*release)(void *),
+                  void *arg) {
+	compare(r, iov, count);
+	if (!file_writer_put(r->writer, iov, count, release, arg)) {
+		broken(r, "no memory");
 		return false;
-	written = (size_t)n;
-	for (size_t i = 0; i < count; i++) {
-		size_t skip = written < iov[i].iov_len ? written : iov[i].iov_len;
-		if (!write_all(fd, (const uint8_t *)iov[i].iov_base + skip, iov[i].iov_len - skip, at + skip))
-			return false;
-		written -= skip;
-		at += iov[i].iov_len;
 	}
+	r->at += len;
+	ask_for_hash(r);
 	return true;
 }
 
-static bool check_bytes(struct file_receiver *r, const struct iovec *iov, size_t count) {
-	for (size_t i = 0; i < count && r->mac; i++)
-		if (!crypto_gmac_update(r->mac, iov[i].iov_base, iov[i].iov_len))
-			return false;
-	return true;
-}
-
-void file_receiver_bytes(struct file_receiver *r, const struct iovec *iov, size_t count) {
+bool file_receiver_bytes(struct file_receiver *r, const struct iovec *iov, size_t count, void (*release)(void *arg), void *arg) {
 	size_t len = 0;
 	for (size_t i = 0; i < count; i++)
 		len += iov[i].iov_len;
 	if (r->state == RECEIVER_DROPS || r->state == RECEIVER_OVER || len == 0)
-		return;
-	if (r->state != RECEIVER_TAKES || len > r->file.size - r->at) {
-		broken(r, "the other side sends more than it announced");
-		return;
-	}
-	if (!check_bytes(r, iov, count)) {
-		broken(r, refused_by_crypto);
-		return;
-	}
-	compare(r, iov, count);
-	if (!write_pieces(r->place.fd, iov, count, r->at)) {
-		refuse(r, strerror(errno));
-		return;
-	}
-	r->at += len;
-	if (!r->mac)
-		file_hash_extend(r->hash, r->at);
-	ask_for_hash(r);
+		return false;
+	if (r->state == RECEIVER_TAKES && len <= r->file.size - r->at)
+		return store(r, iov, count, len, release, arg);
+	broken(r, "the other side sends more than it announced");
+	return false;
 }
 
 /* ---- what the sender says ------------------------------------------------------------------------------------------- */
@@ -436,6 +423,12 @@ static void on_data(struct file_receiver *r, json_t *json) {
 	}
 	if (!take_key(r, json))
 		return;
+	bool large = r->file.size - r->at >= TRANSFER_PROOF;
+	r->writer = file_writer_new(r->place.fd, r->at, r->mac, large ? r->wire.wake : NULL, r->wire.ctx);
+	if (!r->writer) {
+		broken(r, "no memory");
+		return;
+	}
 	r->resumed_at = r->at;
 	if (r->at == 0)
 		r->rival.fd = place_rival(&r->place, &r->file);
@@ -516,7 +509,7 @@ void file_receiver_message(struct file_receiver *r, bool text, const void *data,
 	if (r->state == RECEIVER_OVER)
 		return;
 	if (!text) {
-		file_receiver_bytes(r, &(struct iovec){(void *)data, len}, 1);
+		file_receiver_bytes(r, &(struct iovec){(void *)data, len}, 1, NULL, NULL);
 		return;
 	}
 	const char *type;

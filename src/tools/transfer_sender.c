@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "sluice.h"
 #include "tools/file_hash.h"
+#include "tools/file_reader.h"
 #include "tools/transfer.h"
 #include "tools/transfer_blocks.h"
 
@@ -49,7 +50,8 @@ struct file_sender {
 	struct file_hash *hash;  /* of the first `at` bytes; also of what the receiver has, before anything is sent */
 	struct file_hash *whole; /* of all of it, while it is to be shown */
 	struct block_home *home;
-	struct block *block; /* what was read; the bytes from `used` on were not sent yet. NULL: nothing */
+	struct file_reader *reader; /* while the file is sent */
+	struct block *block;        /* what was read; the bytes from `used` on were not sent yet. NULL: nothing */
 	size_t used;
 	bool has_shown; /* the hash of the file under way, before its end */
 	uint64_t done, failed;
@@ -107,6 +109,11 @@ static void drop_mac(struct file_sender *s) {
 	s->mac = NULL;
 }
 
+static void drop_reader(struct file_sender *s) {
+	file_reader_free(s->reader);
+	s->reader = NULL;
+}
+
 static void drop_hash(struct file_hash **h) {
 	file_hash_free(*h);
 	*h = NULL;
@@ -118,6 +125,7 @@ static void close_file(struct file_sender *s) {
 	s->fd = -1;
 	drop_hash(&s->hash);
 	drop_hash(&s->whole);
+	drop_reader(s); /* before its MAC goes */
 	drop_mac(s);
 	drop_block(s);
 	s->at = s->size = s->resumed_at = 0;
@@ -255,22 +263,27 @@ static size_t at_most(uint64_t bytes, size_t limit) {
 	return bytes < limit ? (size_t)bytes : limit;
 }
 
-/* The next bytes of the file. False when it is not what it was, and is given up, or there is no memory. */
+/* The next bytes of the file. False when they are not there yet, or the file is not what it was and is given up. */
 static bool read_block(struct file_sender *s) {
-	s->block = block_new(s->home);
-	if (!s->block) {
-		broken(s, "no memory");
-		return false;
-	}
-	ssize_t n = pread(s->fd, s->block->bytes, at_most(s->size - s->at, BLOCK_SIZE), (off_t)s->at);
-	s->block->len = n > 0 ? (size_t)n : 0;
-	if (n < 0)
-		abort_file(s, strerror(errno));
-	else if (n == 0)
+	int error;
+	s->block = file_reader_next(s->reader, &error);
+	if (s->block || !error)
+		return s->block != NULL;
+	if (error == EOF)
 		abort_file(s, "it became shorter while it was sent");
-	else if (s->mac && !crypto_gmac_update(s->mac, s->block->bytes, (size_t)n))
-		broken(s, refused_by_crypto);
-	return n > 0 && s->state == SENDER_SENDS;
+	else if (error == ENOMEM)
+		broken(s, "no memory");
+	else
+		abort_file(s, strerror(error));
+	return false;
+}
+
+static bool start_reader(struct file_sender *s) {
+	bool large = s->size - s->at >= TRANSFER_PROOF;
+	s->reader = file_reader_new(s->fd, s->at, s->size, s->mac, s->home, large ? s->wire.wake : NULL, s->wire.ctx);
+	if (!s->reader)
+		broken(s, "no memory");
+	return s->reader != NULL;
 }
 
 /* A key that was never used. */
@@ -291,7 +304,7 @@ static bool start_mac(struct file_sender *s, char hex[TRANSFER_HEX_MAX]) {
 static void begin_sending(struct file_sender *s) {
 	char key[TRANSFER_HEX_MAX] = "";
 	s->resumed_at = s->at;
-	if (s->receiver_macs && !start_mac(s, key))
+	if ((s->receiver_macs && !start_mac(s, key)) || !start_reader(s))
 		return;
 	put(s, json_pack("{s:s, s:I, s:I, s:s*}", "type", "data", "id", id(s), "offset", (json_int_t)s->at, "key",
 	                 s->mac ? key : NULL));
@@ -326,10 +339,7 @@ static void show_hash(struct file_sender *s) {
 }
 
 static bool mac_is_there(struct file_sender *s, char hex[TRANSFER_HEX_MAX]) {
-	uint8_t mac[CRYPTO_GMAC_SIZE];
-	if (crypto_gmac_final(s->mac, mac))
-		transfer_hex(mac, sizeof mac, hex);
-	else
+	if (!transfer_mac(s->mac, hex))
 		broken(s, refused_by_crypto);
 	return s->state != SENDER_OVER;
 }
@@ -353,14 +363,15 @@ static int send_bytes(struct file_sender *s, const uint8_t *bytes, size_t len) {
 	return error;
 }
 
-/* False when the channel is full. */
+/* False when the channel is full, or the file is not read so far. */
 static bool send_chunk(struct file_sender *s) {
 	if (s->at == s->size) {
+		drop_reader(s);
 		s->state = SENDER_ENDS;
 		return true;
 	}
 	if (!s->block && !read_block(s))
-		return true;
+		return false;
 	size_t len = at_most(s->block->len - s->used, s->chunk);
 	int error = send_bytes(s, s->block->bytes + s->used, len);
 	if (error == SLUICE_WOULD_BLOCK)

@@ -1,0 +1,254 @@
+/* file_writer: see its header. */
+#include "tools/file_writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/worker.h"
+
+/* Pieces of one pwritev; IOV_MAX of Linux. */
+#define PIECES_MAX 1024
+/* The owner is woken to release so much, so that the sender's window opens again. */
+#define WORTH_RELEASING (1 << 20)
+
+struct job {
+	struct job *next;
+	void (*release)(void *arg);
+	void *arg;
+	size_t len, count;
+	struct iovec iov[]; /* behind them the bytes, where they were copied */
+};
+
+struct job_list {
+	struct job *head, **tail;
+};
+
+/* The worker's lock guards the fields above it.
+ *
+ *   done_len == bytes of `done`
+ *   the jobs of the step under way are in neither */
+struct file_writer {
+	struct job_list waiting, done;
+	uint64_t done_len, at;
+	bool failed, busy;
+	int error;
+	struct worker worker;
+	int fd;
+	crypto_gmac *mac;
+	struct iovec pieces[PIECES_MAX];
+};
+
+/* ---- jobs ------------------------------------------------------------------------------------------------------------ */
+
+static void append_jobs(struct job_list *l, struct job *first, struct job *last) {
+	*l->tail = first;
+	l->tail = &last->next;
+	last->next = NULL;
+}
+
+static struct job *detach_jobs(struct job_list *l) {
+	struct job *all = l->head;
+	l->head = NULL;
+	l->tail = &l->head;
+	return all;
+}
+
+static void release_jobs(struct job *j) {
+	while (j) {
+		struct job *next = j->next;
+		if (j->release)
+			j->release(j->arg);
+		free(j);
+		j = next;
+	}
+}
+
+static struct job *new_job(const struct iovec *iov, size_t count, size_t len, size_t copied) {
+	struct job *j = malloc(sizeof *j + count * sizeof *iov + copied);
+	if (!j)
+		return NULL;
+	*j = (struct job){.len = len, .count = count};
+	memcpy(j->iov, iov, count * sizeof *iov);
+	uint8_t *to = (uint8_t *)(j->iov + count);
+	for (size_t i = 0; copied && i < count; to += iov[i++].iov_len) {
+		memcpy(to, iov[i].iov_base, iov[i].iov_len);
+		j->iov[i].iov_base = to;
+	}
+	return j;
+}
+
+/* ---- the work -------------------------------------------------------------------------------------------------------- */
+
+static bool has_work(void *owner) {
+	const struct file_writer *w = owner;
+	return w->waiting.head != NULL;
+}
+
+/* As many whole jobs as one pwritev takes, and at least one. */
+static struct job *pick_jobs(struct file_writer *w, struct job **last) {
+	struct job *first = w->waiting.head, *j = first;
+	size_t pieces = j->count;
+	for (; j->next && pieces + j->next->count <= PIECES_MAX; j = j->next)
+		pieces += j->next->count;
+	*last = j;
+	w->waiting.head = j->next;
+	if (!w->waiting.head)
+		w->waiting.tail = &w->waiting.head;
+	j->next = NULL;
+	return first;
+}
+
+static bool add_to_mac(crypto_gmac *mac, const struct iovec *iov, size_t count) {
+	for (size_t i = 0; i < count && mac; i++)
+		if (!crypto_gmac_update(mac, iov[i].iov_base, iov[i].iov_len))
+			return false;
+	return true;
+}
+
+/* Leaves out the first n bytes. */
+static void skip_bytes(struct iovec **iov, size_t *count, size_t n) {
+	for (; *count && n >= (*iov)->iov_len; ++*iov, --*count)
+		n -= (*iov)->iov_len;
+	if (*count) {
+		(*iov)->iov_base = (uint8_t *)(*iov)->iov_base + n;
+		(*iov)->iov_len -= n;
+	}
+}
+
+/* 0 or errno. */
+static int write_pieces(int fd, struct iovec *iov, size_t count, uint64_t at) {
+	while (count) {
+		ssize_t n = pwritev(fd, iov, (int)(count < PIECES_MAX ? count : PIECES_MAX), (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? errno : ENOSPC;
+		at += (uint64_t)n;
+		skip_bytes(&iov, &count, (size_t)n);
+	}
+	return 0;
+}
+
+/* Without the lock. 0 or errno; *len: the bytes of all of them. */
+static int write_jobs(struct file_writer *w, struct job *j, uint64_t at, uint64_t *len) {
+	size_t count = 0;
+	*len = 0;
+	/* A message of more pieces than that is alone. */
+	struct iovec *iov = j->count > PIECES_MAX ? j->iov : w->pieces;
+	for (; j; j = j->next) {
+		if (!add_to_mac(w->mac, j->iov, j->count))
+			return EIO;
+		if (iov == w->pieces)
+			memcpy(w->pieces + count, j->iov, j->count * sizeof *j->iov);
+		count += j->count;
+		*len += j->len;
+	}
+	return write_pieces(w->fd, iov, count, at);
+}
+
+/* With the lock, which is let go meanwhile. After a failure jobs are dropped. */
+static void step(void *owner) {
+	struct file_writer *w = owner;
+	struct job *last, *first = pick_jobs(w, &last);
+	uint64_t at = w->at, len = 0;
+	bool failed = w->failed;
+	w->busy = true;
+	worker_unlock(&w->worker);
+	int error = failed ? 0 : write_jobs(w, first, at, &len);
+	worker_lock(&w->worker);
+	w->busy = false;
+	if (error) {
+		w->failed = true;
+		w->error = error;
+	} else if (!failed) {
+		w->at += len;
+	}
+	append_jobs(&w->done, first, last);
+	uint64_t before = w->done_len;
+	w->done_len += len;
+	if (w->worker.has_thread && before < WORTH_RELEASING && (w->done_len >= WORTH_RELEASING || w->failed))
+		w->worker.wake(w->worker.ctx);
+}
+
+/* ---- the owner's side ------------------------------------------------------------------------------------------------ */
+
+struct file_writer *file_writer_new(int fd, uint64_t at, crypto_gmac *mac, void (*wake)(void *ctx), void *ctx) {
+	struct file_writer *w = calloc(1, sizeof *w);
+	if (!w)
+		return NULL;
+	w->waiting.tail = &w->waiting.head;
+	w->done.tail = &w->done.head;
+	w->at = at;
+	w->mac = mac;
+	w->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	worker_start(&w->worker, has_work, step, w, wake, ctx);
+	if (w->fd >= 0)
+		return w;
+	file_writer_free(w);
+	return NULL;
+}
+
+void file_writer_free(struct file_writer *w) {
+	if (!w)
+		return;
+	worker_stop(&w->worker, true);
+	release_jobs(detach_jobs(&w->done));
+	if (w->fd >= 0)
+		close(w->fd);
+	free(w);
+}
+
+bool file_writer_put(struct file_writer *w, const struct iovec *iov, size_t count, void (*release)(void *arg), void *arg) {
+	size_t len = 0;
+	for (size_t i = 0; i < count; i++)
+		len += iov[i].iov_len;
+	struct job *j = new_job(iov, count, len, release ? 0 : len);
+	if (!j)
+		return false;
+	j->release = release;
+	j->arg = arg;
+	worker_lock(&w->worker);
+	append_jobs(&w->waiting, j, j);
+	worker_signal(&w->worker);
+	worker_unlock(&w->worker);
+	return true;
+}
+
+bool file_writer_collect(struct file_writer *w) {
+	bool stepped = worker_step(&w->worker);
+	worker_lock(&w->worker);
+	struct job *done = detach_jobs(&w->done);
+	w->done_len = 0;
+	worker_unlock(&w->worker);
+	release_jobs(done);
+	return stepped;
+}
+
+uint64_t file_writer_at(struct file_writer *w) {
+	worker_lock(&w->worker);
+	uint64_t at = w->at;
+	worker_unlock(&w->worker);
+	return at;
+}
+
+enum file_writer_state file_writer_state(struct file_writer *w, int *error) {
+	worker_lock(&w->worker);
+	bool busy = w->waiting.head || w->busy;
+	enum file_writer_state state = w->failed ? FILE_WRITER_FAILED : busy ? FILE_WRITER_BUSY : FILE_WRITER_IDLE;
+	*error = w->error;
+	if (state == FILE_WRITER_BUSY)
+		worker_await(&w->worker);
+	worker_unlock(&w->worker);
+	return state;
+}
+
+bool file_writer_failed(struct file_writer *w, int *error) {
+	worker_lock(&w->worker);
+	bool failed = w->failed;
+	*error = w->error;
+	worker_unlock(&w->worker);
+	return failed;
+}

@@ -1,0 +1,50 @@
+/* worker: a thread that does its owner's work while there is some.
+ *
+ *   has_work() and step() are called on the thread with the lock held. step() may let the lock go meanwhile.
+ *   awaited: the owner waits; wake() is called once when the work is done
+ *
+ * With wake NULL there is no thread, and worker_step() does one step on the owner's thread. */
+#ifndef TOOLS_WORKER_H
+#define TOOLS_WORKER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+struct worker {
+	pthread_mutex_t lock;
+	pthread_cond_t work;
+	pthread_t thread;
+	bool has_thread, stop, idle, awaited;
+	bool (*has_work)(void *owner);
+	void (*step)(void *owner);
+	void *owner;
+	void (*wake)(void *ctx);
+	void *ctx;
+};
+
+/* Where no thread can be made, the worker does without. */
+void worker_start(struct worker *w, bool (*has_work)(void *owner), void (*step)(void *owner), void *owner,
+                  void (*wake)(void *ctx), void *ctx);
+/* Waits for the step under way. With drain, all work is done before. */
+void worker_stop(struct worker *w, bool drain);
+
+static inline void worker_lock(struct worker *w) {
+	pthread_mutex_lock(&w->lock);
+}
+static inline void worker_unlock(struct worker *w) {
+	pthread_mutex_unlock(&w->lock);
+}
+/* With the lock: there is work. */
+static inline void worker_signal(struct worker *w) {
+	if (w->idle)
+		pthread_cond_signal(&w->work);
+}
+/* With the lock: the owner waits for the end of the work, or does it itself where there is no thread. */
+static inline void worker_await(struct worker *w) {
+	w->awaited = true;
+	worker_signal(w);
+}
+/* Without a thread: one step. True when there was work. */
+bool worker_step(struct worker *w);
+
+#endif
