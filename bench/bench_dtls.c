@@ -2,8 +2,8 @@
  *
  * Records are 1,200 bytes long, header and tag included, in batches of 40, as one GSO send or GRO read brings them; a batch
  * stays in the second-level cache. A record opens only once, so sealing and opening take turns, and each is timed by
- * itself, a batch at a time; a sample is the median of a hundred batches, so that a batch in which the processor did something else
- * does not count. */
+ * itself, a batch at a time; a sample is the median of a hundred batches, so that a batch in which the processor did something
+ * else does not count. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

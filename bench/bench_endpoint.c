@@ -1,8 +1,8 @@
 /* bench_endpoint: what does an idle peer cost a server that has a thousand of them on one UDP port?
  *
- * The clients live in a process of their own, so that the resident memory of this one is the server's. Each connects over loopback,
- * opens one channel and sends one message; then nothing happens. Reported: memory for each idle peer (resident growth over the number
- * of peers), and how long the thousand took to connect, one after the other. */
+ * The clients live in a process of their own, so that the resident memory of this one is the server's. Each connects over
+ * loopback, opens one channel and sends one message; then nothing happens. Reported: memory for each idle peer (resident growth
+ * over the number of peers), and how long the thousand took to connect, one after the other. */
 #include <ev.h>
 #include <malloc.h>
 #ifdef SLUICE_MIMALLOC

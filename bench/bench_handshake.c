@@ -1,8 +1,8 @@
 /* bench_handshake: what does a whole connection cost, from offer to open channel, without a network?
  *
- * Both sides run in one thread: descriptions are made and read, checks go both ways, DTLS and SCTP shake hands, a channel opens, and
- * everything is freed. One iteration is one connection, so its time is that of two handshakes; "handshakes per second and core" is
- * 2 / median. Certificates are made beforehand, as a server does. */
+ * Both sides run in one thread: descriptions are made and read, checks go both ways, DTLS and SCTP shake hands, a channel opens,
+ * and everything is freed. One iteration is one connection, so its time is that of two handshakes; "handshakes per second and
+ * core" is 2 / median. Certificates are made beforehand, as a server does. */
 #include "bench/harness.h"
 #include "bench/mouth_to_mouth.h"
 

@@ -1,5 +1,5 @@
-/* bench_wan: how do associations behave over real networks? The table of tests/sim/wan_table.c, in virtual time: goals, and what is
- * reached. The figures are the simulator's, so they are the same on any machine. */
+/* bench_wan: how do associations behave over real networks? The table of tests/sim/wan_table.c, in virtual time: goals, and what
+ * is reached. The figures are the simulator's, so they are the same on any machine. */
 #include <stdio.h>
 #include <string.h>
 

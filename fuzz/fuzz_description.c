@@ -1,8 +1,9 @@
 /* fuzz_description: can a description, a candidate or a datagram of a stranger bring a peer by offer and answer to anything
  * but order?
  *
- * The input is a script for one peer: each step is a byte that chooses, a length and that many bytes. The invariants are recounted
- * after every step, our own descriptions must be such that our own parser takes them, and nothing may be left behind. */
+ * The input is a script for one peer: each step is a byte that chooses, a length and that many bytes. The invariants are
+ * recounted after every step, our own descriptions must be such that our own parser takes them, and nothing may be left
+ * behind. */
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>

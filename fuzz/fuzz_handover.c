@@ -1,7 +1,7 @@
 /* fuzz_handover: can bytes that pass the checksum, and are not what was written, bring an import to anything but order?
  *
- * An association is brought into a state full of things, handed over with some of its bytes changed and the checksum made to fit, and
- * then goes on beside its peer, and over once more. Its invariants are recounted, and nothing may be left behind.
+ * An association is brought into a state full of things, handed over with some of its bytes changed and the checksum made to fit,
+ * and then goes on beside its peer, and over once more. Its invariants are recounted, and nothing may be left behind.
  *
  *   byte 0      bits 0: DATA instead of I-DATA, 1: the receiver's side, 2: parts, 3: packets are lost, 4: RFC 9260's recovery,
  *               5: streams are being reset, 6: the app reads nothing

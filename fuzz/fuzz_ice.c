@@ -4,7 +4,8 @@
  * them. The world recounts the agents' invariants after every verb and stops the program when an agent never sleeps; memory is
  * bounded, and at the end nothing may be left behind.
  *
- *   byte 0      bit 0 b is lite, 1 both control, 2 a is behind a NAT, 3 servers, 4 a hides its address, 5 relay only, 6 they embed
+ *   byte 0      bit 0 b is lite, 1 both control, 2 a is behind a NAT, 3 servers, 4 a hides its address, 5 relay only,
+ *               6 they embed
  *   then steps  op & 7: 0 time: t, t * t ms pass
  *                       1 raw datagram to a: n, n bytes; bit 3 of op: to b, bit 4: from the other agent's address
  *                       2 the same as attributes of a message with the right integrity, its type in the first byte

@@ -2,12 +2,12 @@
  *
  * The first byte chooses the state in which the association meets the rest, and some options. The rest is a script: packets
  * (with a header that is right, so that the chunks are looked at, or wholly raw), time that passes, and calls of the app.
- * After every step the association's invariants are recounted and what it says is parsed, its trace too; at the end nothing may be left
- * behind. Its random numbers are constant, so a seed can name its tag and its TSNs: all bytes are 0x11.
+ * After every step the association's invariants are recounted and what it says is parsed, its trace too; at the end nothing may
+ * be left behind. Its random numbers are constant, so a seed can name its tag and its TSNs: all bytes are 0x11.
  *
  *   byte 0      bits 0-2 state (enum sluice_sctp_state), 3 the app keeps messages, 4 small window, 5 data is queued before,
- *               6 a byte of further options follows, 7 it is opened by descriptions (SNAP) instead: then a length n, and the n bytes of
- *               the peer's
+ *               6 a byte of further options follows, 7 it is opened by descriptions (SNAP) instead: then a length n, and the n
+ *               bytes of the peer's
  *   options     bits 0 the peer has neither PR-SCTP nor RE-CONFIG, 1 it has I-DATA, 2 messages are delivered in parts,
  *               3-5 enum sluice_scheduler
  *   then steps  op & 7: 0-3 packet: n, 4n bytes of chunks          4 time: t, t * t ms pass
@@ -55,8 +55,8 @@ static void constant(void *ctx, void *buf, size_t len) {
 
 /* ---- looking after it ---- */
 
-/* Whatever comes in, a line of the trace is one object within its bound: brackets fit each other, members are parted by one comma,
- * nothing stands in a string that would have to be escaped. */
+/* Whatever comes in, a line of the trace is one object within its bound: brackets fit each other, members are parted by one
+ * comma, nothing stands in a string that would have to be escaped. */
 static void check_line(void *ctx, const char *line, size_t len) {
 	size_t depth = 0;
 	bool string = false;

@@ -1,5 +1,6 @@
 /* fuzz_sdp: a description from a stranger is read and judged; what it is answered with must be read again, as an answer with the
- * same sections, and the same must come back from an offer made of what was read. The text lies in a block of exactly its size. */
+ * same sections, and the same must come back from an offer made of what was read. The text lies in a block of exactly its
+ * size. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

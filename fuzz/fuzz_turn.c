@@ -1,5 +1,5 @@
-/* fuzz_turn: a TURN client between an honest server, a forger, peers and an app, all played by the input: each byte says what happens
- * next. After each step the client's invariants hold; what it hands up lies within what came in. */
+/* fuzz_turn: a TURN client between an honest server, a forger, peers and an app, all played by the input: each byte says what
+ * happens next. After each step the client's invariants hold; what it hands up lies within what came in. */
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>

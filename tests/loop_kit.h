@@ -37,8 +37,8 @@ void kit_negotiate(struct kit_end *a, struct kit_end *b);
 void kit_restart(struct kit_end *a, struct kit_end *b);
 void kit_send(struct kit_end *e, size_t count, size_t size);
 
-/* The whole life of a connection between two ends that have their drivers: a offers, messages pass both ways, b's other side closes. It ends
- * when all of that happened, or when the victim (one of the two) is gone. */
+/* The whole life of a connection between two ends that have their drivers: a offers, messages pass both ways, b's other side
+ * closes. It ends when all of that happened, or when the victim (one of the two) is gone. */
 void kit_live(struct kit_end *a, struct kit_end *b, struct kit_end *victim);
 
 /* Runs until the condition holds; fails when it does not within ten seconds. */

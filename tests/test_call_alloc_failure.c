@@ -57,8 +57,8 @@ static bool run(uint64_t n, uint64_t m, bool at_a, bool shortcuts) {
 	memory->fail_for = m;
 	memory->failures = 0;
 	offer_until_taken(&w);
-	/* When several fail in a row, the channel that a message opens may be dropped without a word (dcep counts it), so there the
-	 * connection alone has to stand. */
+	/* When several fail in a row, the channel that a message opens may be dropped without a word (dcep counts it), so there
+	 * the connection alone has to stand. */
 	bool stands = m > 1 && w.a->state == SLUICE_PEER_CONNECTED && w.b->state == SLUICE_PEER_CONNECTED;
 	ck_assert_msg(settled(&w) || stands, "allocation %u of %s: a: %s; b: %s", (unsigned)n, at_a ? "a" : "b", w.a->log,
 	              w.b->log);

@@ -1,5 +1,5 @@
-/* Memory runs out at each allocation of an agent in turn, once or for good: nothing crashes, nothing leaks, and after a single failure
- * the agents still find each other, or the call that failed said so. */
+/* Memory runs out at each allocation of an agent in turn, once or for good: nothing crashes, nothing leaks, and after a single
+ * failure the agents still find each other, or the call that failed said so. */
 #include "sim/ice_world.h"
 #include "suite.h"
 

@@ -1,5 +1,5 @@
-/* Do packets grow and shrink with the path, over real sockets? On loopback, and, where that is allowed, over cables and a router in
- * network namespaces: each end's socket is opened in a namespace of its own, and one loop drives both. */
+/* Do packets grow and shrink with the path, over real sockets? On loopback, and, where that is allowed, over cables and a router
+ * in network namespaces: each end's socket is opened in a namespace of its own, and one loop drives both. */
 #include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>

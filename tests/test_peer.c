@@ -353,7 +353,8 @@ START_TEST(test_peers_connect_over_bad_networks) {
 	struct link_config bad = {
 		.delay = 20 * SLUICE_MS,
 		.jitter = 10 * SLUICE_MS,
-		.loss = 0.12, /* UDP's checksum turns flipped bits into losses; a ClientHello that got them would rightly be refused */
+		/* UDP's checksum turns flipped bits into losses; a ClientHello with such bits would rightly be refused. */
+		.loss = 0.12,
 		.duplicate = 0.05,
 		.reorder = 0.05,
 		.reorder_delay = 15 * SLUICE_MS,

@@ -82,8 +82,9 @@ START_TEST(test_three_miss_indications_make_a_fast_retransmit_and_two_do_not) {
 END_TEST
 
 START_TEST(test_the_first_two_sacks_of_a_hole_let_new_data_out_one_for_one) {
-	/* RFC 3042, limited transmit: on the first two such acknowledgements new data is sent, if the peer's window allows it, so that there
-	 * will be a third. What a gap block acknowledges is in flight no more, so here the window itself sees to that. */
+	/* RFC 3042, limited transmit: on the first two such acknowledgements new data is sent, if the peer's window allows it, so
+	 * that there will be a third. What a gap block acknowledges is in flight no more, so here the window itself sees to
+	 * that. */
 	struct script s;
 	script_init(&s, book());
 	ck_assert(script_open_passive(&s));

@@ -221,8 +221,8 @@ START_TEST(test_an_init_in_shutdown_ack_sent_is_answered_with_the_shutdown_ack) 
 END_TEST
 
 START_TEST(test_a_restart_in_shutdown_ack_sent_is_refused_with_the_shutdown_ack) {
-	/* RFC 9260, 5.2.4, A: "it MUST NOT set up a new association but instead resend the SHUTDOWN ACK chunk and send an ERROR chunk
-	 * with a "Cookie Received While Shutting Down" error cause to its peer". */
+	/* RFC 9260, 5.2.4, A: "it MUST NOT set up a new association but instead resend the SHUTDOWN ACK chunk and send an ERROR
+	 * chunk with a "Cookie Received While Shutting Down" error cause to its peer". */
 	struct script s;
 	script_init(&s, NULL);
 	ck_assert(script_open_passive(&s));

@@ -1,5 +1,5 @@
-/* A sender that lets four packets go for each SACK, as libusrsctp does by default and dcSCTP always: what our SACK policies do to its
- * throughput, when our network card collects packets into batches. */
+/* A sender that lets four packets go for each SACK, as libusrsctp does by default and dcSCTP always: what our SACK policies do to
+ * its throughput, when our network card collects packets into batches. */
 #include <stdio.h>
 
 #include "sim/assert.h"

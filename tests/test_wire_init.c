@@ -1,8 +1,9 @@
 /* Are INIT and INIT-ACK read by the rules for known and unknown parameters, and written as their RFCs draw them? */
 #include "wire_kit.h"
 
-/* What Chromium's stack opens with: a window of 5 MiB, all streams, FORWARD-TSN, and RE-CONFIG and FORWARD-TSN among its extensions.
- * RFC 9260, 3.3.2; RFC 3758, 3.1; RFC 5061, 4.2.7. The last parameter's padding is not in the chunk's length: 0x1e. */
+/* What Chromium's stack opens with: a window of 5 MiB, all streams, FORWARD-TSN, and RE-CONFIG and FORWARD-TSN among its
+ * extensions. RFC 9260, 3.3.2; RFC 3758, 3.1; RFC 5061, 4.2.7. The last parameter's padding is not in the chunk's length:
+ * 0x1e. */
 static const uint8_t init_bytes[] = {
 	0x01, 0x00, 0x00, 0x1e, 0xa1, 0xb2, 0xc3, 0xd4, 0x00, 0x50, 0x00, 0x00, /* INIT, tag, a_rwnd */
 	0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x30, 0x39,                         /* streams out and in, TSN */
@@ -341,8 +342,8 @@ START_TEST(test_an_init_ack_cut_at_each_byte_is_malformed_but_between_parameters
 }
 END_TEST
 
-/* Each length field of a parameter in turn takes every value up to beyond the chunk. Below 4 and beyond the chunk it is malformed;
- * any other value gives another reading, which may be good or not, but must stay inside (ASan watches). */
+/* Each length field of a parameter in turn takes every value up to beyond the chunk. Below 4 and beyond the chunk it is
+ * malformed; any other value gives another reading, which may be good or not, but must stay inside (ASan watches). */
 START_TEST(test_each_parameter_length_may_lie_without_harm) {
 	static const size_t fields[] = {22, 26, 38, 46, 58};
 	for (size_t k = 0; k < COUNT_OF(fields); k++) {

@@ -4,9 +4,9 @@
  *     turn_client free-port
  *
  * allocates (IPv4, and IPv6 where there is a ::1), lets a peer in, sends by indication and by channel, gets its echo, renews
- * everything as though ten minutes had passed, meets a stale nonce, and gives the allocation back; then does it again, over UDP from the
- * same socket, and last with a wrong password. Each step has ten seconds, the server as many to come up. Exit status 0 when all of
- * it worked. */
+ * everything as though ten minutes had passed, meets a stale nonce, and gives the allocation back; then does it again, over UDP
+ * from the same socket, and last with a wrong password. Each step has ten seconds, the server as many to come up. Exit status 0
+ * when all of it worked. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>

@@ -2,9 +2,9 @@
  *
  *     turn_ends URL USER PASSWORD [AUTHORITIES|any]
  *
- * Each gathers on 127.0.0.1 and keeps but its relayed candidates (relay_only); a megabyte goes there and back. Ten seconds for all of it.
- * With `any`, every certificate is good. Exit status 0 when every byte came and both ends of the path are relayed, 1 when no path came to
- * be, 2 for anything else. */
+ * Each gathers on 127.0.0.1 and keeps but its relayed candidates (relay_only); a megabyte goes there and back. Ten seconds for
+ * all of it. With `any`, every certificate is good. Exit status 0 when every byte came and both ends of the path are relayed, 1
+ * when no path came to be, 2 for anything else. */
 #include <ev.h>
 #include <netinet/in.h>
 #include <stdio.h>

@@ -64,8 +64,9 @@ static void take_description(struct caller *c, const struct signal *s) {
 	enum sluice_sdp_type type = (enum sluice_sdp_type)s->kind;
 	c->ignoring = type == SLUICE_SDP_OFFER && !c->polite &&
 	              sluice_peer_signaling_state(c->peer) == SLUICE_SIGNALING_HAVE_LOCAL_OFFER;
+	/* W3C's perfect negotiation: the impolite side ignores an offer that collides with its own, and its candidates. */
 	if (c->ignoring)
-		return; /* W3C's perfect negotiation: the impolite side ignores an offer that collides with its own, and its candidates */
+		return;
 	c->last_error = sluice_peer_set_remote_description(c->peer, type, s->text, strlen(s->text));
 	c->refused += c->last_error != 0 && c->last_error != SLUICE_CLOSED;
 	if (c->last_error)

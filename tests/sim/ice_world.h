@@ -1,11 +1,11 @@
 /* ice_world: ICE agents on machines behind NATs, in virtual time.
  *
  * Every node (an agent, a STUN server) has interfaces with addresses of its own; an interface is on the open internet or behind a
- * NAT box. Datagrams travel by address: one that goes to an address nobody has (or that the NAT does not let in) is lost. A network
- * has one delay; each direction of each pair of interfaces may lose, and a test's hook sees every datagram.
+ * NAT box. Datagrams travel by address: one that goes to an address nobody has (or that the NAT does not let in) is lost. A
+ * network has one delay; each direction of each pair of interfaces may lose, and a test's hook sees every datagram.
  *
- * NATs by RFC 4787's words: how a mapping is chosen (endpoint-independent, or one for each destination, which is "symmetric") and who is
- * let in (anybody, known addresses, known addresses and ports). */
+ * NATs by RFC 4787's words: how a mapping is chosen (endpoint-independent, or one for each destination, which is "symmetric") and
+ * who is let in (anybody, known addresses, known addresses and ports). */
 #ifndef TESTS_SIM_ICE_WORLD_H
 #define TESTS_SIM_ICE_WORLD_H
 
@@ -143,8 +143,8 @@ bool ice_world_send(struct ice_world *w, struct ice_agent *a);
 /* A datagram from nowhere arrives at an interface of an agent now. */
 void ice_world_inject(struct ice_world *w, int iface, const struct sockaddr_storage *from, const void *data, size_t len);
 
-/* Everybody speaks, then time moves to the next thing that happens. False: nothing would happen before limit, where the clock then
- * stands. */
+/* Everybody speaks, then time moves to the next thing that happens. False: nothing would happen before limit, where the clock
+ * then stands. */
 bool ice_world_step(struct ice_world *w, uint64_t limit);
 void ice_world_run(struct ice_world *w, uint64_t until);
 #define ICE_UNTIL(w, limit, condition)                                                                                           \

@@ -67,8 +67,8 @@ struct sim {
 	struct sim_event *spare; /* events to be used again */
 	unsigned steps_here;     /* steps since time last moved: a host that never sleeps is a failure */
 	bool trace;
-	/* Set by a world in which a host's app acts only when something happens to its own host (an arrival, its deadline, a call of
-	 * sim_at): then only those hosts are asked, and a step costs what happens in it. */
+	/* Set by a world in which a host's app acts only when something happens to its own host (an arrival, its deadline, a call
+	 * of sim_at): then only those hosts are asked, and a step costs what happens in it. */
 	bool quick;
 	/* Puts a packet into words for the trace; NULL: only its length. */
 	void (*describe)(const uint8_t *packet, size_t len, char *text, size_t size);

@@ -85,8 +85,8 @@ static inline uint64_t wan_clock(const struct wan *w) {
 	return w->sim.now - w->started;
 }
 
-/* Payload bytes/s that the bottleneck carries in full packets: rate / 8 * (MTU - 12 - header of a DATA or I-DATA chunk) / MTU, with
- * what the first sender uses now. */
+/* Payload bytes/s that the bottleneck carries in full packets: rate / 8 * (MTU - 12 - header of a DATA or I-DATA chunk) / MTU,
+ * with what the first sender uses now. */
 double wan_payload_rate(const struct wan *w);
 /* What the flow's app got in [from, to) after the beginning, in bytes/s; the times are multiples of WAN_BIN. */
 double wan_goodput(const struct wan_flow *f, uint64_t from, uint64_t to);
