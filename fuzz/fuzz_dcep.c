@@ -5,22 +5,11 @@
  * sends and resets whatever the script says, over an SCTP that itself is honest (fuzz_sctp has the other kind). The app does
  * what the script says too: opens, closes, pauses, sends, and misbehaves in its callbacks. The set's invariants are
  * recounted after every step, and at the end nothing may be left behind. */
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "dcep/dcep.h"
+#include "fuzz/target.h"
 #include "sluice/error.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                                                          \
-	do {                                                                                                                     \
-		if (!(condition)) {                                                                                              \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                          \
-			abort();                                                                                                 \
-		}                                                                                                                \
-	} while (0)
 
 /* ---- the codec ----------------------------------------------------------------------------------------------------- */
 

@@ -5,24 +5,13 @@
  * recounted after every step, our own descriptions must be such that our own parser takes them, and nothing may be left
  * behind. */
 #include <netinet/in.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/target.h"
 #include "peer/peer.h"
 #include "sdp/sdp.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-
-#define MUST(condition)                                                                                                          \
-	do {                                                                                                                     \
-		if (!(condition)) {                                                                                              \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                          \
-			abort();                                                                                                 \
-		}                                                                                                                \
-	} while (0)
 
 #define STEPS 64
 

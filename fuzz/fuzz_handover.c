@@ -6,22 +6,12 @@
  *   byte 0      bits 0: DATA instead of I-DATA, 1: the receiver's side, 2: parts, 3: packets are lost, 4: RFC 9260's recovery,
  *               5: streams are being reset, 6: the app reads nothing
  *   then triples: offset in the bytes (16 bits, little-endian; modulo their number), what to change there (xor) */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/crc32c.h"
+#include "fuzz/target.h"
 #include "sctp/association.h"
 #include "sim/memory.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                                                          \
-	do {                                                                                                                     \
-		if (!(condition)) {                                                                                              \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                          \
-			abort();                                                                                                 \
-		}                                                                                                                \
-	} while (0)
 
 #define SIDES 2
 #define CHANGES_MAX 64

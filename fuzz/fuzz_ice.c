@@ -15,21 +15,11 @@
  *                       6 a candidate for a: n, n bytes of text
  *                       7 the agents are introduced, or one is given to the other */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/target.h"
 #include "ice/agent.h"
 #include "sim/ice_world.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                                                          \
-	do {                                                                                                                     \
-		if (!(condition)) {                                                                                              \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                          \
-			abort();                                                                                                 \
-		}                                                                                                                \
-	} while (0)
 
 #define MEMORY_MAX ((size_t)4 << 20)
 

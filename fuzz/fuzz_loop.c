@@ -1,22 +1,12 @@
 /* fuzz_loop: the doors of the driver that a stranger's bytes come through before any peer sees them: DNS messages, the frames of
  * streams, and what an endpoint reads of a STUN message. The first byte chooses; the rest lies in a block of exactly its size. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/target.h"
 #include "loop/demux.h"
 #include "loop/dns.h"
 #include "loop/frame.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                                                          \
-	do {                                                                                                                     \
-		if (!(condition)) {                                                                                              \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                          \
-			abort();                                                                                                 \
-		}                                                                                                                \
-	} while (0)
 
 static void read_dns(const uint8_t *data, size_t size) {
 	struct dns_reader r;

@@ -8,22 +8,9 @@
  *           2 SACK: cum forward by n, then m blocks, m = high bits, of two bytes each: how far above the last, how long
  *           3 time: n * n us pass       4 what is lost by now       5 T3       6 n lost chunks are sent again
  *           7 give up what may not be sent again; odd high bits: repeat the tail too */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz/target.h"
 #include "sctp/tx/rack.h"
 #include "sluice/error.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                                                          \
-	do {                                                                                                                     \
-		if (!(condition)) {                                                                                              \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                          \
-			abort();                                                                                                 \
-		}                                                                                                                \
-	} while (0)
 
 #define FIRST_TSN ((UINT64_C(1) << 32) + 0xfffffff0u)
 #define CHUNK_MAX 200u

@@ -13,25 +13,14 @@
  *                       5 call of the app: which        6 the last datagram to the victim comes again
  *                       7 everything passes, until both are silent */
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "fuzz/target.h"
 #include "peer/peer.h"
 #include "pool/env.h"
 #include "sim/memory.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-
-#define MUST(condition)                                                                                                          \
-	do {                                                                                                                     \
-		if (!(condition)) {                                                                                              \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                          \
-			abort();                                                                                                 \
-		}                                                                                                                \
-	} while (0)
 
 #define DATAGRAM 1200
 #define MEMORY_MAX ((size_t)16 << 20)

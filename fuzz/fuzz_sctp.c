@@ -13,21 +13,11 @@
  *   then steps  op & 7: 0-3 packet: n, 4n bytes of chunks          4 time: t, t * t ms pass
  *                       5 send: n, 16n + 1 bytes; op's high bits tell how
  *                       6 call: which                              7 raw packet: n, 4n bytes, resealed if bit 3 of op */
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "fuzz/target.h"
 #include "sctp/association.h"
 #include "sim/memory.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                                                          \
-	do {                                                                                                                     \
-		if (!(condition)) {                                                                                              \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                          \
-			abort();                                                                                                 \
-		}                                                                                                                \
-	} while (0)
 
 #define PEER_TAG 0x22222222u
 #define PEER_TSN 1000u

@@ -5,18 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/target.h"
 #include "sdp/sdp.h"
 #include "sluice/error.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                                                          \
-	do {                                                                                                                     \
-		if (!(condition)) {                                                                                              \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                          \
-			abort();                                                                                                 \
-		}                                                                                                                \
-	} while (0)
 
 #define TEXT_MAX (1 << 16)
 #define PWD "0123456789abcdefghijklmn"

@@ -1,21 +1,10 @@
 /* fuzz_stun: a datagram from a stranger is read as STUN; what was read is written, and read again: both readings must say the
  * same. DTLS in STUN takes it as well, and writes its next message whatever the stranger said. */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/target.h"
 #include "ice/sped.h"
 #include "ice/stun.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                                                          \
-	do {                                                                                                                     \
-		if (!(condition)) {                                                                                              \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                          \
-			abort();                                                                                                 \
-		}                                                                                                                \
-	} while (0)
 
 static uint8_t buffer[1 << 17];
 

@@ -1,25 +1,15 @@
 /* fuzz_turn: a TURN client between an honest server, a forger, peers and an app, all played by the input: each byte says what
  * happens next. After each step the client's invariants hold; what it hands up lies within what came in. */
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "fuzz/target.h"
 #include "ice/candidate.h"
 #include "ice/stun.h"
 #include "ice/turn.h"
 #include "sim/turn_server.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                                                          \
-	do {                                                                                                                     \
-		if (!(condition)) {                                                                                              \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                          \
-			abort();                                                                                                 \
-		}                                                                                                                \
-	} while (0)
 
 struct play {
 	struct reader input;

@@ -1,20 +1,8 @@
 /* fuzz_wire: a packet from a stranger is taken apart; what was read is written, and read again. Both readings must say the
  * same, and no writer may fail or leave its buffer where the reading did not. */
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "base/crc32c.h"
+#include "fuzz/target.h"
 #include "wire/wire.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                                                          \
-	do {                                                                                                                     \
-		if (!(condition)) {                                                                                              \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                          \
-			abort();                                                                                                 \
-		}                                                                                                                \
-	} while (0)
 
 /* Room for the largest chunk; more than that is more than a length field can say, and then the writer fails by rights. */
 static uint8_t buffer[1 << 17];

@@ -3,14 +3,12 @@
  * It is main() for a fuzz_*.c built without libFuzzer; its arguments are files and folders of files. No input at all is a
  * failure: a corpus that moved would otherwise pass for ever. It knows nothing of what the target does. */
 #include <dirent.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerInitialize(int *argc, char ***argv);
+#include "fuzz/target.h"
 
 /* A target that needs no set-up does not define it. */
 __attribute__((weak)) int LLVMFuzzerInitialize(int *argc, char ***argv) {

@@ -1,19 +1,11 @@
 #include "ice_world.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/address.h"
 #include "ice/stun.h"
-
-#define MUST(condition)                                                                                                          \
-	do {                                                                                                                     \
-		if (!(condition)) {                                                                                              \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                          \
-			abort();                                                                                                 \
-		}                                                                                                                \
-	} while (0)
+#include "must.h"
 
 struct sockaddr_storage ice_world_address(const char *text, uint16_t port) {
 	struct sockaddr_storage a;
