@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "base/bytes.h"
 #include "fuzz/target.h"
-#include "ice/candidate.h"
 #include "ice/stun.h"
 #include "ice/turn.h"
 #include "sim/turn_server.h"

@@ -1,6 +1,7 @@
 /* The caller's clock stands still, repeats itself and steps back between the verbs: nothing ends, nothing waits for ever. */
 #include <stdio.h>
 
+#include "base/address.h"
 #include "sim/caller.h"
 #include "sim/clocks.h"
 #include "sim/ice_world.h"

@@ -1,4 +1,5 @@
 /* One port for many peers: does every datagram reach its peer and no other, and does a stranger gain nothing? */
+#include "base/address.h"
 #include "loop/endpoint.h"
 
 #include <arpa/inet.h>
@@ -8,7 +9,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "ice/candidate.h"
 #include "ice/stun.h"
 #include "loop/socket.h"
 #include "loop_kit.h"

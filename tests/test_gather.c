@@ -1,5 +1,6 @@
 /* Gathering on real sockets of loopback: does a peer get the sockets that it asked for, do two peers find each other over them,
  * and what is said when there are none? */
+#include "base/address.h"
 #include "loop/gather.h"
 
 #include <arpa/inet.h>
@@ -9,7 +10,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "ice/candidate.h"
 #include "loop/socket.h"
 #include "loop_kit.h"
 #include "pool/env.h"

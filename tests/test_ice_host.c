@@ -1,6 +1,7 @@
 /* Do two agents whose host candidates reach each other find a pair, in how many round trips, and who nominates it? */
 #include <stdio.h>
 
+#include "base/address.h"
 #include "sim/ice_world.h"
 #include "suite.h"
 

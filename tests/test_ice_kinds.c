@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
+#include "base/address.h"
 #include "sim/ice_world.h"
 #include "suite.h"
 

@@ -1,6 +1,7 @@
 /* Behind which NATs do agents find each other, and what keeps a path alive when the network or the session changes? */
 #include <stdio.h>
 
+#include "base/address.h"
 #include "sim/ice_world.h"
 #include "suite.h"
 

@@ -2,6 +2,7 @@
  * ask for names? And is an honest description with many candidates none the slower for the answer? RFC 8445, 14 and 19.5.1. */
 #include <stdio.h>
 
+#include "base/address.h"
 #include "sim/ice_world.h"
 #include "suite.h"
 

@@ -1,4 +1,5 @@
 /* Where no direct way is, does the TURN server's do, and is a better one taken when it opens? */
+#include "base/address.h"
 #include "sim/ice_world.h"
 #include "suite.h"
 

@@ -7,7 +7,6 @@
 #include <ifaddrs.h>
 
 #include "base/address.h"
-#include "ice/candidate.h"
 #include "pool/env.h"
 #include "suite.h"
 

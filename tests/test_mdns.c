@@ -1,5 +1,6 @@
 /* A network that changes, and names that only neighbours know: followed addresses and multicast DNS, in a network namespace of
  * the test's own with a pair of virtual cables. */
+#include "base/address.h"
 #include "loop/mdns.h"
 
 #include <arpa/inet.h>
@@ -13,7 +14,6 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "ice/candidate.h"
 #include "loop/dns.h"
 #include "loop/socket.h"
 #include "loop_kit.h"

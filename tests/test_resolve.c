@@ -1,4 +1,5 @@
 /* Host names: are the name servers asked, without blocking, and does a peer live with whatever they say? */
+#include "base/address.h"
 #include "loop/resolve.h"
 
 #include <arpa/inet.h>
@@ -10,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "ice/candidate.h"
 #include "loop/dns.h"
 #include "loop_kit.h"
 #include "pool/env.h"

@@ -1,4 +1,5 @@
 /* TCP under a peer: a TURN server that is reached by a stream, and ICE's own connections (RFC 6544). */
+#include "base/address.h"
 #include "loop/stream.h"
 
 #include <arpa/inet.h>
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "ice/candidate.h"
 #include "loop/frame.h"
 #include "loop_kit.h"
 #include "pool/env.h"

@@ -1,5 +1,6 @@
 /* Does the TURN client allocate, permit, bind, carry and give back, in virtual time against an honest server, with loss, stale
  * nonces, refusals and forgeries? */
+#include "base/address.h"
 #include "turn_rig.h"
 
 /* ---- the allocation ---- */

@@ -1,5 +1,6 @@
 /* An allocation is gone, or its server is silent: does the TURN client notice, keep what stands and get another where it does
  * not? */
+#include "base/address.h"
 #include "turn_rig.h"
 
 /* Another port than that of the allocation before. */

@@ -2,12 +2,12 @@
 #ifndef TESTS_TURN_RIG_H
 #define TESTS_TURN_RIG_H
 
+#include "base/address.h"
 #include "ice/turn.h"
 
 #include <netinet/in.h>
 
 #include "base/bytes.h"
-#include "ice/candidate.h"
 #include "ice/stun.h"
 #include "sim/memory.h"
 #include "sim/rng.h"

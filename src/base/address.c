@@ -1,148 +1,144 @@
-/* address: numeric text of IPv4 and IPv6 addresses. */
 #include "base/address.h"
 
 #include <netinet/in.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "sluice/error.h"
-
-/* ---- writing --------------------------------------------------------------------------------------------------------- */
-
-/* RFC 5952, 4.2: the longest run of two zero groups or more is shortened, the first of equal ones. */
-static void find_zeros(const uint16_t group[8], int *first, int *len) {
-	*first = -1;
-	*len = 1;
-	for (int i = 0; i < 8; i++) {
-		int n = 0;
-		while (i + n < 8 && group[i + n] == 0)
-			n++;
-		if (n > *len) {
-			*first = i;
-			*len = n;
-		}
-		i += n ? n - 1 : 0;
-	}
+static const struct sockaddr_in *in4(const struct sockaddr_storage *a) {
+	return (const struct sockaddr_in *)a;
 }
 
-static void format6(const struct in6_addr *a, char *out, size_t size) {
-	uint16_t group[8];
-	int first, len;
-	size_t at = 0;
-	for (int i = 0; i < 8; i++)
-		group[i] = (uint16_t)(a->s6_addr[2 * i] << 8 | a->s6_addr[2 * i + 1]);
-	find_zeros(group, &first, &len);
-	for (int i = 0; i < 8; i++) {
-		if (i == first) {
-			at += (size_t)snprintf(out + at, size - at, "::");
-			i += len - 1;
-			continue;
-		}
-		const char *colon = i == 0 || i == first + len ? "" : ":";
-		at += (size_t)snprintf(out + at, size - at, "%s%x", first < 0 && i ? ":" : colon, group[i]);
-	}
+static const struct sockaddr_in6 *in6(const struct sockaddr_storage *a) {
+	return (const struct sockaddr_in6 *)a;
 }
 
-int address_format(const struct sockaddr_storage *addr, char *text, size_t size) {
-	char out[ADDRESS_TEXT_MAX];
-	if (addr->ss_family == AF_INET) {
-		const uint8_t *b = (const uint8_t *)&((const struct sockaddr_in *)addr)->sin_addr;
-		snprintf(out, sizeof out, "%u.%u.%u.%u", b[0], b[1], b[2], b[3]);
-	} else if (addr->ss_family == AF_INET6) {
-		format6(&((const struct sockaddr_in6 *)addr)->sin6_addr, out, sizeof out);
-	} else {
-		return SLUICE_INVALID;
-	}
-	size_t len = strlen(out);
-	if (len >= size)
-		return SLUICE_NO_SPACE;
-	memcpy(text, out, len + 1);
-	return (int)len;
+/* ---- parts ------------------------------------------------------------------------------------------------------- */
+
+const uint8_t *address_bytes(const struct sockaddr_storage *a) {
+	if (a->ss_family == AF_INET)
+		return (const uint8_t *)&in4(a)->sin_addr;
+	return a->ss_family == AF_INET6 ? in6(a)->sin6_addr.s6_addr : NULL;
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------------------- */
-
-/* Four decimal numbers without leading zeros, which some read as octal. */
-static bool parse4(const char *s, size_t len, uint8_t out[4]) {
-	const char *end = s + len;
-	for (int i = 0; i < 4; i++) {
-		unsigned value = 0, digits = 0;
-		while (s < end && *s >= '0' && *s <= '9' && digits < 3) {
-			value = value * 10 + (unsigned)(*s++ - '0');
-			digits++;
-		}
-		if (!digits || value > 255 || (digits > 1 && s[-(int)digits] == '0'))
-			return false;
-		out[i] = (uint8_t)value;
-		if (i < 3 && (s == end || *s++ != '.'))
-			return false;
-	}
-	return s == end;
+size_t address_size(const struct sockaddr_storage *a) {
+	if (a->ss_family == AF_INET)
+		return sizeof(struct in_addr);
+	return a->ss_family == AF_INET6 ? sizeof(struct in6_addr) : 0;
 }
 
-static int hex_digit(char c) {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+struct sockaddr_storage address_from_bytes(const void *bytes, size_t size, uint16_t port) {
+	struct sockaddr_storage a = {.ss_family = size == sizeof(struct in_addr) ? AF_INET : AF_INET6};
+	if (a.ss_family == AF_INET)
+		memcpy(&((struct sockaddr_in *)&a)->sin_addr, bytes, sizeof(struct in_addr));
+	else
+		memcpy(&((struct sockaddr_in6 *)&a)->sin6_addr, bytes, sizeof(struct in6_addr));
+	address_set_port(&a, port);
+	return a;
 }
 
-/* Groups of one side of the "::", or all of them; the last may be an IPv4 address. Returns bytes, -1 when it is none. */
-static int parse_groups(const char *s, size_t len, bool last, uint8_t out[16]) {
-	const char *end = s + len;
-	int n = 0;
-	while (s < end) {
-		const char *colon = memchr(s, ':', (size_t)(end - s));
-		const char *stop = colon ? colon : end;
-		size_t digits = (size_t)(stop - s);
-		if (last && !colon && memchr(s, '.', digits))
-			return n <= 12 && parse4(s, digits, out + n) ? n + 4 : -1;
-		if (n > 14 || digits < 1 || digits > 4)
-			return -1;
-		unsigned value = 0;
-		for (; s < stop; s++) {
-			int d = hex_digit(*s);
-			if (d < 0)
-				return -1;
-			value = value << 4 | (unsigned)d;
-		}
-		out[n++] = (uint8_t)(value >> 8);
-		out[n++] = (uint8_t)value;
-		if (colon && ++s == end)
-			return -1;
-	}
-	return n;
+struct sockaddr_storage address_from(const struct sockaddr *from) {
+	struct sockaddr_storage a = {.ss_family = from->sa_family};
+	socklen_t len = address_len(&a);
+	if (len)
+		memcpy(&a, from, len);
+	else
+		a.ss_family = AF_UNSPEC;
+	return a;
 }
 
-static bool parse6(const char *s, size_t len, uint8_t out[16]) {
-	const char *gap = NULL;
-	for (size_t i = 0; !gap && i + 1 < len; i++)
-		if (s[i] == ':' && s[i + 1] == ':')
-			gap = s + i;
-	if (!gap)
-		return parse_groups(s, len, true, out) == 16;
-	uint8_t head[16], tail[16];
-	int before = parse_groups(s, (size_t)(gap - s), false, head);
-	int behind = parse_groups(gap + 2, len - (size_t)(gap - s) - 2, true, tail);
-	if (before < 0 || behind < 0 || before + behind > 14)
+uint16_t address_port(const struct sockaddr_storage *a) {
+	if (a->ss_family == AF_INET)
+		return __builtin_bswap16(in4(a)->sin_port);
+	return a->ss_family == AF_INET6 ? __builtin_bswap16(in6(a)->sin6_port) : 0;
+}
+
+void address_set_port(struct sockaddr_storage *a, uint16_t port) {
+	if (a->ss_family == AF_INET)
+		((struct sockaddr_in *)a)->sin_port = __builtin_bswap16(port);
+	else if (a->ss_family == AF_INET6)
+		((struct sockaddr_in6 *)a)->sin6_port = __builtin_bswap16(port);
+}
+
+socklen_t address_len(const struct sockaddr_storage *a) {
+	if (a->ss_family == AF_INET)
+		return sizeof(struct sockaddr_in);
+	return a->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : 0;
+}
+
+void address_take_scope(struct sockaddr_storage *a, const struct sockaddr_storage *from) {
+	bool both = address_is_ipv6(a) && address_is_ipv6(from) && address_is_link_local(a) && address_is_link_local(from);
+	if (both && in6(a)->sin6_scope_id == 0)
+		((struct sockaddr_in6 *)a)->sin6_scope_id = in6(from)->sin6_scope_id;
+}
+
+/* ---- equality ---------------------------------------------------------------------------------------------------- */
+
+bool address_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b) {
+	if (a->ss_family != b->ss_family)
 		return false;
-	memset(out, 0, 16);
-	memcpy(out, head, (size_t)before);
-	memcpy(out + 16 - behind, tail, (size_t)behind);
-	return true;
+	if (a->ss_family == AF_INET)
+		return in4(a)->sin_addr.s_addr == in4(b)->sin_addr.s_addr;
+	if (a->ss_family != AF_INET6)
+		return false;
+	uint32_t x = in6(a)->sin6_scope_id, y = in6(b)->sin6_scope_id;
+	return memcmp(&in6(a)->sin6_addr, &in6(b)->sin6_addr, 16) == 0 && (x == y || x == 0 || y == 0);
 }
 
-bool address_parse(const char *text, size_t len, struct sockaddr_storage *out) {
-	memset(out, 0, sizeof *out);
-	if (len == 0 || len >= ADDRESS_TEXT_MAX)
-		return false;
-	if (memchr(text, ':', len)) {
-		struct sockaddr_in6 *a = (struct sockaddr_in6 *)out;
-		a->sin6_family = AF_INET6;
-		return parse6(text, len, a->sin6_addr.s6_addr);
+bool address_equal(const struct sockaddr_storage *a, const struct sockaddr_storage *b) {
+	return address_same_host(a, b) && address_port(a) == address_port(b);
+}
+
+struct address_key address_key(const struct sockaddr_storage *a) {
+	struct address_key k = {.bytes = {a->ss_family == AF_INET6}};
+	if (a->ss_family == AF_INET) {
+		memcpy(k.bytes + 2, &in4(a)->sin_port, 2);
+		memcpy(k.bytes + 4, &in4(a)->sin_addr, 4);
+	} else if (a->ss_family == AF_INET6) {
+		memcpy(k.bytes + 2, &in6(a)->sin6_port, 2);
+		memcpy(k.bytes + 4, &in6(a)->sin6_addr, 16);
+		memcpy(k.bytes + 20, &in6(a)->sin6_scope_id, 4);
 	}
-	struct sockaddr_in *a = (struct sockaddr_in *)out;
-	a->sin_family = AF_INET;
-	return parse4(text, len, (uint8_t *)&a->sin_addr);
+	return k;
+}
+
+/* ---- kinds ------------------------------------------------------------------------------------------------------- */
+
+bool address_is_any(const struct sockaddr_storage *a) {
+	static const uint8_t zeros[16];
+	if (a->ss_family == AF_INET)
+		return in4(a)->sin_addr.s_addr == 0;
+	return a->ss_family == AF_INET6 && memcmp(&in6(a)->sin6_addr, zeros, 16) == 0;
+}
+
+bool address_is_mapped(const struct sockaddr_storage *a) {
+	static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff}; /* RFC 4291, 2.5.5.2: ::ffff:0:0/96 */
+	return a->ss_family == AF_INET6 && memcmp(&in6(a)->sin6_addr, prefix, sizeof prefix) == 0;
+}
+
+bool address_is_ipv6(const struct sockaddr_storage *a) {
+	return a->ss_family == AF_INET6 && !address_is_mapped(a);
+}
+
+/* The four bytes of an IPv4 address, mapped or not; NULL: it is none. */
+static const uint8_t *ipv4_bytes(const struct sockaddr_storage *a) {
+	if (a->ss_family == AF_INET)
+		return (const uint8_t *)&in4(a)->sin_addr;
+	return address_is_mapped(a) ? in6(a)->sin6_addr.s6_addr + 12 : NULL;
+}
+
+bool address_is_loopback(const struct sockaddr_storage *a) {
+	static const uint8_t one[16] = {[15] = 1};
+	const uint8_t *p = ipv4_bytes(a);
+	if (p)
+		return p[0] == 127;
+	return a->ss_family == AF_INET6 && memcmp(&in6(a)->sin6_addr, one, 16) == 0;
+}
+
+bool address_is_link_local(const struct sockaddr_storage *a) {
+	const uint8_t *p = ipv4_bytes(a);
+	if (p) /* RFC 3927: 169.254/16 */
+		return p[0] == 169 && p[1] == 254;
+	if (a->ss_family != AF_INET6)
+		return false;
+	p = in6(a)->sin6_addr.s6_addr; /* RFC 4291, 2.5.6: fe80::/10 */
+	return p[0] == 0xfe && (p[1] & 0xc0) == 0x80;
 }

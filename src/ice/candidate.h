@@ -49,23 +49,4 @@ uint32_t candidate_priority(enum candidate_type type, enum candidate_transport t
 #define CANDIDATE_KINDS 12
 unsigned candidate_kind(enum candidate_transport transport, const struct sockaddr_storage *addr);
 
-/* ---- addresses (their text is base/address.h's) ---- */
-
-/* Same family, address and port; of IPv6 the scope too, where both name one. */
-bool address_equal(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
-/* The same without the port. */
-bool address_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
-uint16_t address_port(const struct sockaddr_storage *a);
-void address_set_port(struct sockaddr_storage *a, uint16_t port);
-socklen_t address_len(const struct sockaddr_storage *a); /* 0 for another family than the two */
-/* A link-local address without a scope gets that of `from`, which must be link-local for it. */
-void address_take_scope(struct sockaddr_storage *a, const struct sockaddr_storage *from);
-bool address_is_any(const struct sockaddr_storage *a);
-/* An IPv6 address that is not mapped, and an IPv4-mapped one (::ffff:0:0/96). */
-bool address_is_ipv6(const struct sockaddr_storage *a);
-bool address_is_mapped(const struct sockaddr_storage *a);
-/* Of IPv4-mapped ones these two see the IPv4 address. */
-bool address_is_loopback(const struct sockaddr_storage *a);
-bool address_is_link_local(const struct sockaddr_storage *a);
-
 #endif

@@ -2,6 +2,7 @@
  * messages. */
 #include <string.h>
 
+#include "base/address.h"
 #include "ice/agent.h"
 
 /* ---- finding ---- */

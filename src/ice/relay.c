@@ -10,6 +10,7 @@
  * that doubles. */
 #include <string.h>
 
+#include "base/address.h"
 #include "ice/agent.h"
 
 #define DOUBT_INTERVAL (5 * SLUICE_S) /* a server is not asked more often because pairs are silent */

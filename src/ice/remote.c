@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "ice/agent.h"
 
 struct remote *remote_find(const struct session *s, enum candidate_transport transport, const struct sockaddr_storage *addr) {

@@ -1,9 +1,9 @@
 /* stun: the codec. A message is one header, then attributes of type, length, value and padding to four bytes. */
 #include "ice/stun.h"
 
-#include <netinet/in.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "base/bytes.h"
 #include "base/crc32.h"
 #include "base/wipe.h"
@@ -60,18 +60,7 @@ static bool read_address(const struct stun_message *m, uint16_t attribute, struc
 	memcpy(value, v.data, v.len);
 	if (is_xored(attribute))
 		xor_address(value, address_len, m->bytes);
-	memset(to, 0, sizeof *to);
-	if (address_len == 4) {
-		struct sockaddr_in *in = (struct sockaddr_in *)to;
-		in->sin_family = AF_INET;
-		memcpy(&in->sin_port, value + 2, 2);
-		memcpy(&in->sin_addr, value + 4, 4);
-	} else {
-		struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)to;
-		in6->sin6_family = AF_INET6;
-		memcpy(&in6->sin6_port, value + 2, 2);
-		memcpy(&in6->sin6_addr, value + 4, 16);
-	}
+	*to = address_from_bytes(value + 4, address_len, get_be16(value + 2));
 	return true;
 }
 
@@ -343,25 +332,18 @@ void stun_put64(struct stun_writer *w, uint16_t attribute, uint64_t value) {
 }
 
 void stun_put_address(struct stun_writer *w, uint16_t attribute, const struct sockaddr_storage *addr) {
-	bool v6 = addr->ss_family == AF_INET6;
-	uint8_t *p = v6 || addr->ss_family == AF_INET ? attribute_space(w, attribute, v6 ? 20 : 8) : NULL;
+	size_t size = address_size(addr);
+	uint8_t *p = size ? attribute_space(w, attribute, 4 + size) : NULL;
 	if (!p) {
 		w->failed = true;
 		return;
 	}
 	p[0] = 0;
-	p[1] = v6 ? FAMILY_IPV6 : FAMILY_IPV4;
-	if (v6) {
-		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
-		memcpy(p + 2, &in6->sin6_port, 2);
-		memcpy(p + 4, &in6->sin6_addr, 16);
-	} else {
-		const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
-		memcpy(p + 2, &in->sin_port, 2);
-		memcpy(p + 4, &in->sin_addr, 4);
-	}
+	p[1] = size == 4 ? FAMILY_IPV4 : FAMILY_IPV6;
+	put_be16(p + 2, address_port(addr));
+	memcpy(p + 4, address_bytes(addr), size);
 	if (is_xored(attribute))
-		xor_address(p, v6 ? 16 : 4, w->data);
+		xor_address(p, size, w->data);
 }
 
 void stun_put_error(struct stun_writer *w, uint16_t code, const char *reason) {

@@ -1,5 +1,6 @@
 /* turn: the allocation, its credentials, and the verbs. */
 #include "ice/turn.h"
+#include "base/address.h"
 
 #include <string.h>
 

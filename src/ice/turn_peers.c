@@ -2,6 +2,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "base/bytes.h"
 #include "ice/candidate.h"
 #include "ice/turn_parts.h"

@@ -1,8 +1,8 @@
 #include "loop/demux.h"
 
-#include <netinet/in.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "base/bytes.h"
 #include "pool/env.h"
 
@@ -19,18 +19,13 @@ struct demux_name {
 	char text[];
 };
 
-/* What makes two addresses the same: family, port, host, scope. */
-struct key {
-	uint8_t bytes[24];
-};
-
 struct demux_address {
 	struct demux_address *next; /* of the bucket */
 	struct demux_address *next_owned;
 	struct demux_member *owner;
 	uint64_t hash;
 	uint64_t heard; /* when its owner was, by what is authentic */
-	struct key key;
+	struct address_key key;
 };
 
 struct demux_transaction {
@@ -154,21 +149,6 @@ int demux_name(struct demux *t, struct demux_member *m, const char *ufrag) {
 
 /* ---- addresses --------------------------------------------------------------------------------------------------- */
 
-static struct key key_of(const struct sockaddr_storage *addr) {
-	const struct sockaddr_in *in4 = (const struct sockaddr_in *)addr;
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
-	struct key k = {.bytes = {addr->ss_family == AF_INET6}};
-	if (addr->ss_family == AF_INET) {
-		memcpy(k.bytes + 2, &in4->sin_port, 2);
-		memcpy(k.bytes + 4, &in4->sin_addr, 4);
-	} else if (addr->ss_family == AF_INET6) {
-		memcpy(k.bytes + 2, &in6->sin6_port, 2);
-		memcpy(k.bytes + 4, &in6->sin6_addr, 16);
-		memcpy(k.bytes + 20, &in6->sin6_scope_id, 4);
-	}
-	return k;
-}
-
 static void grow_addresses(struct demux *t) {
 	size_t buckets = 2 * t->address_buckets;
 	if (t->address_count < t->address_buckets)
@@ -190,7 +170,7 @@ static void grow_addresses(struct demux *t) {
 	t->address_buckets = buckets;
 }
 
-static struct demux_address *find_address(const struct demux *t, const struct key *k, uint64_t hash) {
+static struct demux_address *find_address(const struct demux *t, const struct address_key *k, uint64_t hash) {
 	for (struct demux_address *a = t->addresses[hash & (t->address_buckets - 1)]; a; a = a->next)
 		if (a->hash == hash && memcmp(&a->key, k, sizeof *k) == 0)
 			return a;
@@ -198,7 +178,7 @@ static struct demux_address *find_address(const struct demux *t, const struct ke
 }
 
 struct demux_member *demux_by_address(const struct demux *t, const struct sockaddr_storage *addr) {
-	struct key k = key_of(addr);
+	struct address_key k = address_key(addr);
 	const struct demux_address *a = find_address(t, &k, hash_of(t, &k, sizeof k));
 	return a ? a->owner : NULL;
 }
@@ -241,7 +221,7 @@ static bool may_move(const struct demux_address *a, const struct demux_member *m
 
 void demux_learn(struct demux *t, struct demux_member *m, const struct sockaddr_storage *addr, enum demux_proof proof,
                  uint64_t now) {
-	struct key k = key_of(addr);
+	struct address_key k = address_key(addr);
 	uint64_t hash = hash_of(t, &k, sizeof k);
 	struct demux_address *a = find_address(t, &k, hash);
 	if (a && !may_move(a, m, proof, now))

@@ -1,8 +1,8 @@
 #include "loop/dns.h"
 
-#include <netinet/in.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "base/bytes.h"
 
 #define HEADER 12
@@ -197,8 +197,7 @@ size_t dns_write_query(uint8_t out[DNS_MESSAGE_MAX], const char *name, uint16_t 
 
 size_t dns_write_answer(uint8_t out[DNS_MESSAGE_MAX], const char *name, const struct sockaddr_storage *addr,
                         const struct dns_answer *how) {
-	bool v4 = addr->ss_family == AF_INET;
-	uint16_t type = v4 ? DNS_A : DNS_AAAA, len = v4 ? 4 : 16;
+	uint16_t type = addr->ss_family == AF_INET ? DNS_A : DNS_AAAA, len = (uint16_t)address_size(addr);
 	size_t at = write_header(out, how->id, FLAG_RESPONSE | FLAG_AUTHORITATIVE, how->with_question, 1);
 	if (how->with_question)
 		at += write_question(out + at, name, type);
@@ -210,9 +209,6 @@ size_t dns_write_answer(uint8_t out[DNS_MESSAGE_MAX], const char *name, const st
 	put_be16(out + at + 2, how->class);
 	put_be32(out + at + 4, how->ttl);
 	put_be16(out + at + 8, len);
-	if (v4)
-		memcpy(out + at + 10, &((const struct sockaddr_in *)addr)->sin_addr, len);
-	else
-		memcpy(out + at + 10, &((const struct sockaddr_in6 *)addr)->sin6_addr, len);
+	memcpy(out + at + 10, address_bytes(addr), len);
 	return at + 10 + len;
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ice/candidate.h"
+#include "base/address.h"
 #include "loop/socket.h"
 #include "peer/peer.h"
 #include "pool/env.h"

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/address.h"
-#include "ice/candidate.h"
 #include "loop/mdns.h"
 #include "loop/socket.h"
 #include "loop/stream.h"

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "ice/candidate.h"
+#include "base/address.h"
 #include "pool/env.h"
 
 /* A burst of changes (an interface that comes up brings several) is looked at once, so long after its first. */
@@ -22,17 +22,17 @@
 
 /* ---- one address ------------------------------------------------------------------------------------------------- */
 
-static void copy_address(struct sockaddr_storage *to, const struct sockaddr *addr) {
-	memcpy(to, addr, addr->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
-	address_set_port(to, 0);
+static struct sockaddr_storage without_port(const struct sockaddr *addr) {
+	struct sockaddr_storage a = address_from(addr);
+	address_set_port(&a, 0);
+	return a;
 }
 
 static void add_present(struct interface_list *list, const struct sockaddr *addr, bool awake) {
 	if (list->present_count == INTERFACE_ADDRESSES_MAX)
 		return;
 	struct interface_present *p = &list->present[list->present_count++];
-	*p = (struct interface_present){.awake = awake};
-	copy_address(&p->addr, addr);
+	*p = (struct interface_present){.addr = without_port(addr), .awake = awake};
 }
 
 static void add(struct interface_list *list, const char *name, unsigned flags, const struct sockaddr *addr) {
@@ -44,9 +44,8 @@ static void add(struct interface_list *list, const char *name, unsigned flags, c
 	if (list->count == INTERFACE_ADDRESSES_MAX || !awake)
 		return;
 	struct interface_address *a = &list->at[list->count];
-	*a = (struct interface_address){.index = if_nametoindex(name)};
+	*a = (struct interface_address){.addr = without_port(addr), .index = if_nametoindex(name)};
 	memcpy(a->name, name, strnlen(name, sizeof a->name - 1));
-	copy_address(&a->addr, addr);
 	a->loopback = address_is_loopback(&a->addr);
 	a->link_local = address_is_link_local(&a->addr);
 	list->count++;
@@ -77,7 +76,7 @@ enum interface_use interface_list_use(const struct interface_list *list, const s
 /* ---- what the kernel says of IPv6 addresses: a line of /proc/net/if_inet6 each --------------------------------------- */
 
 struct inet6_line {
-	struct sockaddr_in6 addr;
+	struct sockaddr_storage addr;
 	unsigned flags; /* IFA_F_*, the low eight */
 	char name[IF_NAMESIZE];
 };
@@ -93,17 +92,18 @@ static FILE *open_inet6(void) {
 static bool read_inet6(FILE *f, struct inet6_line *l) {
 	char digits[33];
 	unsigned index, prefix, scope;
-	*l = (struct inet6_line){.addr.sin6_family = AF_INET6};
+	uint8_t bytes[16];
 	if (fscanf(f, "%32s %x %x %x %x %15s", digits, &index, &prefix, &scope, &l->flags, l->name) != 6 || strlen(digits) != 32)
 		return false;
 	for (int i = 0; i < 16; i++) {
 		unsigned byte;
 		if (sscanf(digits + 2 * i, "%2x", &byte) != 1)
 			return false;
-		l->addr.sin6_addr.s6_addr[i] = (uint8_t)byte;
+		bytes[i] = (uint8_t)byte;
 	}
-	if (IN6_IS_ADDR_LINKLOCAL(&l->addr.sin6_addr))
-		l->addr.sin6_scope_id = index;
+	l->addr = address_from_bytes(bytes, sizeof bytes, 0);
+	if (address_is_link_local(&l->addr))
+		((struct sockaddr_in6 *)&l->addr)->sin6_scope_id = index;
 	return true;
 }
 
@@ -116,9 +116,7 @@ static bool is_unusable(unsigned flags) {
 static void apply_inet6(struct interface_list *list, const struct inet6_line *l) {
 	for (size_t i = 0; i < list->count; i++) {
 		struct interface_address *a = &list->at[i];
-		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->addr;
-		if (in6->sin6_family != AF_INET6 || strcmp(a->name, l->name) != 0 ||
-		    memcmp(&in6->sin6_addr, &l->addr.sin6_addr, sizeof in6->sin6_addr) != 0)
+		if (!address_same_host(&a->addr, &l->addr) || strcmp(a->name, l->name) != 0)
 			continue;
 		a->temporary = l->flags & IFA_F_TEMPORARY;
 		struct interface_present *p = is_unusable(l->flags) ? find_present(list, &a->addr) : NULL;
@@ -191,13 +189,11 @@ static bool by_ioctl(struct interface_list *list) {
 /* The source that the kernel would choose. A UDP connect sends nothing; the addresses are those kept for documentation (RFC
  * 5737, RFC 3849), which are routed like any other. */
 static void mark_default_route(struct interface_list *list, int family) {
-	struct sockaddr_storage to = {.ss_family = (sa_family_t)family}, from = {0};
+	static const uint8_t v4[4] = {198, 51, 100, 1}, v6[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
+	struct sockaddr_storage to = family == AF_INET ? address_from_bytes(v4, sizeof v4, 9)
+	                                               : address_from_bytes(v6, sizeof v6, 9);
+	struct sockaddr_storage from = {0};
 	socklen_t len = sizeof from;
-	if (family == AF_INET)
-		((struct sockaddr_in *)&to)->sin_addr.s_addr = htonl(0xC6336401);
-	else
-		memcpy(&((struct sockaddr_in6 *)&to)->sin6_addr, (const uint8_t[16]){0x20, 0x01, 0x0d, 0xb8, [15] = 1}, 16);
-	address_set_port(&to, 9);
 	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;
@@ -248,17 +244,22 @@ void interface_list_order(struct interface_list *list) {
 		swap(&list->at[i], &list->at[pick(list, i, i == 0 || !is_v6(&list->at[i - 1]))]);
 }
 
-/* Those of the interface that hide the machine make the lasting ones of the same interface unwelcome: RFC 8445, 5.1.1.1 forbids
- * to gather addresses that allow location tracking beside ones that prevent it, link-local ones included. */
+/* Is `temporary` an address that hides the machine, in the same network of the same interface as the lasting one? */
+static bool hides(const struct interface_address *temporary, const struct interface_address *lasting) {
+	if (!temporary->temporary || temporary->index != lasting->index)
+		return false;
+	return lasting->link_local || memcmp(address_bytes(&temporary->addr), address_bytes(&lasting->addr), 8) == 0;
+}
+
+/* A temporary address makes the lasting ones of its interface unwelcome: RFC 8445, 5.1.1.1 forbids to gather addresses that allow
+ * location tracking beside ones that prevent it, link-local ones included. */
 static void prefer_temporary(struct interface_list *list) {
 	for (size_t i = list->count; i-- > 0;) {
 		struct interface_address *a = &list->at[i];
 		if (!is_v6(a) || a->temporary || a->loopback)
 			continue;
 		for (size_t k = 0; k < list->count; k++) {
-			const struct in6_addr *x = &((const struct sockaddr_in6 *)&a->addr)->sin6_addr;
-			const struct in6_addr *y = &((const struct sockaddr_in6 *)&list->at[k].addr)->sin6_addr;
-			if (!list->at[k].temporary || list->at[k].index != a->index || (!a->link_local && memcmp(x, y, 8) != 0))
+			if (!hides(&list->at[k], a))
 				continue;
 			interface_list_drop(list, i);
 			break;

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ice/candidate.h"
+#include "base/address.h"
 #include "loop/stream.h"
 #include "pool/env.h"
 

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "base/rate.h"
-#include "ice/candidate.h"
 #include "loop/dns.h"
 #include "loop/onlink.h"
 #include "pool/env.h"
@@ -84,15 +84,11 @@ struct mdns {
 /* ---- sockets ----------------------------------------------------------------------------------------------------- */
 
 static struct sockaddr_storage group_of(int family, unsigned index) {
-	struct sockaddr_storage group = {.ss_family = (sa_family_t)family};
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&group;
-	if (family == AF_INET) {
-		((struct sockaddr_in *)&group)->sin_addr.s_addr = htonl(0xE00000FB);
-	} else {
-		memcpy(&in6->sin6_addr, (const uint8_t[16]){0xFF, 0x02, [15] = 0xFB}, 16);
-		in6->sin6_scope_id = index;
-	}
-	address_set_port(&group, PORT);
+	static const uint8_t v4[4] = {224, 0, 0, 251}, v6[16] = {0xFF, 0x02, [15] = 0xFB};
+	if (family == AF_INET)
+		return address_from_bytes(v4, sizeof v4, PORT);
+	struct sockaddr_storage group = address_from_bytes(v6, sizeof v6, PORT);
+	((struct sockaddr_in6 *)&group)->sin6_scope_id = index;
 	return group;
 }
 
@@ -100,15 +96,16 @@ static struct sockaddr_storage group_of(int family, unsigned index) {
 static void join(const struct channel *c, const struct interface_list *list) {
 	for (size_t i = 0; i < list->count; i++) {
 		unsigned index = list->at[i].index;
+		struct sockaddr_storage group = group_of(c->family, index);
 		if (list->at[i].addr.ss_family != c->family)
 			continue;
 		if (c->family == AF_INET) {
-			struct ip_mreqn r = {.imr_multiaddr.s_addr = htonl(0xE00000FB), .imr_ifindex = (int)index};
+			struct ip_mreqn r = {.imr_ifindex = (int)index};
+			memcpy(&r.imr_multiaddr, address_bytes(&group), sizeof r.imr_multiaddr);
 			(void)setsockopt(c->fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &r, sizeof r);
 		} else {
-			struct sockaddr_storage group = group_of(AF_INET6, index);
 			struct ipv6_mreq r = {.ipv6mr_interface = index};
-			r.ipv6mr_multiaddr = ((struct sockaddr_in6 *)&group)->sin6_addr;
+			memcpy(&r.ipv6mr_multiaddr, address_bytes(&group), sizeof r.ipv6mr_multiaddr);
 			(void)setsockopt(c->fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &r, sizeof r);
 		}
 	}
@@ -371,15 +368,9 @@ static bool is_address(const struct dns_record *r) {
 }
 
 static struct sockaddr_storage address_of(const struct dns_record *r, unsigned index) {
-	struct sockaddr_storage addr = {.ss_family = r->type == DNS_A ? AF_INET : AF_INET6};
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&addr;
-	if (r->type == DNS_A) {
-		memcpy(&((struct sockaddr_in *)&addr)->sin_addr, r->data, 4);
-		return addr;
-	}
-	memcpy(&in6->sin6_addr, r->data, 16);
-	if (address_is_link_local(&addr))
-		in6->sin6_scope_id = index;
+	struct sockaddr_storage addr = address_from_bytes(r->data, r->len, 0);
+	if (r->type == DNS_AAAA && address_is_link_local(&addr))
+		((struct sockaddr_in6 *)&addr)->sin6_scope_id = index;
 	return addr;
 }
 

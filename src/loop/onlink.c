@@ -5,7 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "ice/candidate.h"
+#include "base/address.h"
 
 #define IPV6_SUBNET_BITS 64
 
@@ -31,24 +31,18 @@ void onlink_learn(struct onlink *o, const struct interface_list *list) {
 		close(fd);
 }
 
-static const uint8_t *bytes_of(const struct sockaddr_storage *addr) {
-	if (addr->ss_family == AF_INET)
-		return (const uint8_t *)&((const struct sockaddr_in *)addr)->sin_addr;
-	return ((const struct sockaddr_in6 *)addr)->sin6_addr.s6_addr;
-}
-
 static bool shares_prefix(const uint8_t *a, const uint8_t *b, unsigned bits) {
 	unsigned whole = bits / 8, rest = bits % 8;
 	return memcmp(a, b, whole) == 0 && (rest == 0 || (a[whole] ^ b[whole]) >> (8 - rest) == 0);
 }
 
 static bool covers(const struct onlink_subnet *s, const struct sockaddr_storage *addr, unsigned index) {
-	unsigned all = addr->ss_family == AF_INET ? 32 : 128;
+	const uint8_t *ours = address_bytes(&s->addr), *theirs = address_bytes(addr);
 	if (s->addr.ss_family != addr->ss_family)
 		return false;
-	if (shares_prefix(bytes_of(&s->addr), bytes_of(addr), all))
+	if (memcmp(ours, theirs, address_size(addr)) == 0)
 		return true; /* ourselves, by whichever interface the kernel says that it came */
-	return (index == 0 || s->index == index) && shares_prefix(bytes_of(&s->addr), bytes_of(addr), s->bits);
+	return (index == 0 || s->index == index) && shares_prefix(ours, theirs, s->bits);
 }
 
 bool onlink_has(const struct onlink *o, const struct sockaddr_storage *addr, unsigned index) {

@@ -8,7 +8,6 @@
 
 #include "base/address.h"
 #include "dtls/tls_stream.h"
-#include "ice/candidate.h"
 #include "loop/endpoint.h"
 #include "loop/frame.h"
 #include "loop/gather.h"

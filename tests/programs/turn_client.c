@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ice/candidate.h"
+#include "base/address.h"
 #include "ice/turn.h"
 
 #define PATIENCE (10 * SLUICE_S)

@@ -1,12 +1,12 @@
 /* turn_server: requests are judged one by one, in the order of RFC 8656's sections. */
 #include "sim/turn_server.h"
+#include "base/address.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
-#include "ice/candidate.h"
 #include "ice/stun.h"
 #include "sluice/env.h"
 
