@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,18 +93,6 @@ bool parse_host(const char *text, struct sockaddr_storage *addr, socklen_t *len)
 	*len = found->ai_addrlen;
 	freeaddrinfo(found);
 	return true;
-}
-
-bool is_loopback_address(const struct sockaddr_storage *addr) {
-	if (addr->ss_family == AF_INET6)
-		return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)addr)->sin6_addr);
-	return ntohl(((const struct sockaddr_in *)addr)->sin_addr.s_addr) >> 24 == 127;
-}
-
-bool is_any_address(const struct sockaddr_storage *addr) {
-	if (addr->ss_family == AF_INET6)
-		return IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)addr)->sin6_addr);
-	return ((const struct sockaddr_in *)addr)->sin_addr.s_addr == htonl(INADDR_ANY);
 }
 
 void format_address(const struct sockaddr_storage *addr, socklen_t len, char *text, size_t size) {

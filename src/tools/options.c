@@ -196,7 +196,7 @@ static int read_port_range(struct link_options *o, const char *text) {
 static int read_bind(struct link_options *o, const char *text) {
 	if (!parse_host(text, &o->bind, &o->bind_len))
 		return option_error(o->command, "bind", "an IPv4 or IPv6 address of this host");
-	return is_any_address(&o->bind) ? option_error(o->command, "bind", "one address; without --bind all are used") : 0;
+	return address_is_any(&o->bind) ? option_error(o->command, "bind", "one address; without --bind all are used") : 0;
 }
 
 static int read_role(struct link_options *o, enum link_role role) {

@@ -107,7 +107,7 @@ static int read_address(struct perf_options *o, enum perf_place place, const cha
 	const char *wrong = parse_address(text, &o->address, &o->address_len);
 	if (wrong)
 		return usage_error("perf", "--%s %s: %s", name, text, wrong);
-	if (place == PERF_CONNECT && is_any_address(&o->address))
+	if (place == PERF_CONNECT && address_is_any(&o->address))
 		return usage_error("perf", "--connect %s: this stands for every address of a host; name one of them", text);
 	o->place = place;
 	o->address_text = text;

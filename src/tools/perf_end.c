@@ -1,7 +1,6 @@
 /* perf_end: what both ends of a perf run do: find each other, connect within the limit, talk over the control channel, stop
  * when somebody says so. */
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -280,7 +279,7 @@ static bool meet_by_hand(struct perf_end *end) {
 		}
 		return true;
 	}
-	bool any = is_any_address(&o->address);
+	bool any = address_is_any(&o->address);
 	fprintf(stderr, "On the other host: sluice perf --connect %s%s --fingerprint '%s'\n", any ? "ADDRESS_OF_THIS_HOST" : "",
 	        any ? strrchr(o->address_text, ':') : o->address_text, text);
 	return o->fingerprint.hash || ask_fingerprint(end);
@@ -319,10 +318,9 @@ static bool load_certificate(struct perf_end *end, const char *name) {
 }
 
 socklen_t end_loopback(struct sockaddr_storage *addr) {
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	memset(addr, 0, sizeof *addr);
-	memcpy(addr, &in, sizeof in);
-	return sizeof in;
+	static const uint8_t localhost[4] = {127, 0, 0, 1};
+	*addr = address_from_bytes(localhost, sizeof localhost, 0);
+	return address_len(addr);
 }
 
 static int open_socket(struct perf_end *end) {

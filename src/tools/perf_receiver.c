@@ -1,8 +1,6 @@
 /* perf_receiver: the end that is connected to. It learns from the sender what is coming, checks every byte of it, echoes where
  * round trips are measured, and waits for one more connection where those are. */
-#include <arpa/inet.h>
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,13 +140,12 @@ static int open_beside(struct receiver *r, sluice_socket **socket, unsigned *por
 	int error = sluice_loop_local_address(r->end.loop, r->end.peer, &local, &len);
 	if (error)
 		return error;
-	/* sin_port and sin6_port are the same two bytes. */
-	((struct sockaddr_in *)&local)->sin_port = 0;
+	address_set_port(&local, 0);
 	sluice_socket_config config = {.local = (const struct sockaddr *)&local, .local_len = len};
 	error = sluice_socket_open(r->end.loop, &config, socket);
 	if (!error)
 		error = sluice_socket_address(*socket, &local, &len);
-	*port = ntohs(((struct sockaddr_in *)&local)->sin_port);
+	*port = address_port(&local);
 	return error;
 }
 

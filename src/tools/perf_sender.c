@@ -6,7 +6,6 @@
  *   DRAINING    channels are closing: what was accepted arrives first
  *   WAITING     "done" was said, the report is awaited */
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,13 +151,6 @@ static void on_opening_state(sluice_peer *p, enum sluice_peer_state state, void 
 		open_next(s);
 }
 
-static void set_port(struct sockaddr_storage *addr, unsigned port) {
-	if (addr->ss_family == AF_INET6)
-		((struct sockaddr_in6 *)addr)->sin6_port = htons((uint16_t)port);
-	else
-		((struct sockaddr_in *)addr)->sin_port = htons((uint16_t)port);
-}
-
 /* The certificate is there already, as in an app; all else belongs to the time measured: the peer's objects, the socket, both
  * handshakes. */
 static int connect_once(struct sender *s, unsigned port) {
@@ -169,7 +161,7 @@ static int connect_once(struct sender *s, unsigned port) {
 	end_peer_config(&s->end, SLUICE_ROLE_CLIENT, &config);
 	config.path.remote = s->end.other.address;
 	config.path.remote_len = s->end.other.address_len;
-	set_port(&config.path.remote, port);
+	address_set_port(&config.path.remote, (uint16_t)port);
 	config.on_state = on_opening_state;
 	config.user = s;
 	int error = sluice_peer_new(s->end.env, &config, &s->end.second);

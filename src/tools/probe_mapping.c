@@ -2,7 +2,6 @@
  * with several servers in the place of one that has several addresses). */
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -92,10 +91,9 @@ static bool open_family(struct probe *p, struct probe_question *q) {
 	f->used = true;
 	f->fd = socket(q->server.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_storage local = {.ss_family = q->server.ss_family};
-	socklen_t len = q->server.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 	if (o->bind_len && o->bind.ss_family == q->server.ss_family)
 		local = o->bind;
-	if (f->fd < 0 || bind(f->fd, (const struct sockaddr *)&local, len)) {
+	if (f->fd < 0 || bind(f->fd, (const struct sockaddr *)&local, address_len(&local))) {
 		if (f->fd >= 0)
 			close(f->fd);
 		f->fd = -1;
@@ -174,18 +172,9 @@ bool mapping_is_done(const struct probe *p) {
 
 /* ---- judging -------------------------------------------------------------------------------------------------------- */
 
-static bool same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b) {
-	const struct sockaddr_in *a4 = (const void *)a, *b4 = (const void *)b;
-	const struct sockaddr_in6 *a6 = (const void *)a, *b6 = (const void *)b;
-	if (a->ss_family != b->ss_family || address_port(a) != address_port(b))
-		return false;
-	return a->ss_family == AF_INET6 ? memcmp(&a6->sin6_addr, &b6->sin6_addr, 16) == 0
-	                                : a4->sin_addr.s_addr == b4->sin_addr.s_addr;
-}
-
 /* Two names of one server would answer alike whatever the NAT does. */
 static bool same_server(const struct probe_question *a, const struct probe_question *b) {
-	return same_address(&a->server, &b->server);
+	return address_equal(&a->server, &b->server);
 }
 
 enum probe_mapping mapping_judge(const struct probe *p, int family) {
@@ -195,10 +184,10 @@ enum probe_mapping mapping_judge(const struct probe *p, int family) {
 		const struct probe_question *q = &p->questions[i];
 		if (!q->answered || q->error[0] || family_of(&q->server) != family)
 			continue;
-		if (first && !same_address(&q->mapped, &first->mapped))
+		if (first && !address_equal(&q->mapped, &first->mapped))
 			return PROBE_DEPENDENT;
 		if (!first)
-			result = same_address(&q->mapped, &p->families[family].local) ? PROBE_NO_NAT : PROBE_ONE_ANSWER;
+			result = address_equal(&q->mapped, &p->families[family].local) ? PROBE_NO_NAT : PROBE_ONE_ANSWER;
 		else if (result == PROBE_ONE_ANSWER && !same_server(q, first))
 			result = PROBE_INDEPENDENT;
 		first = first ? first : q;

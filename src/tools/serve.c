@@ -1,7 +1,6 @@
 /* serve: `sluice serve`. Reads the command line, sets the server up, and runs it until Ctrl-C. */
 #include <errno.h>
 #include <getopt.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -194,7 +193,7 @@ static int read_command_line(int argc, char **argv, struct serve_options *o) {
 	}
 	if (optind < argc)
 		return usage_error("serve", "unexpected argument '%s'", argv[optind]);
-	o->loopback |= is_loopback_address(&o->http);
+	o->loopback |= address_is_loopback(&o->http);
 	return -1;
 }
 
@@ -257,9 +256,8 @@ static bool open_endpoint(struct serve *s) {
 	struct sockaddr_storage local = o->bind;
 	socklen_t len = o->bind_len;
 	if (len == 0) {
-		struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_ANY)};
-		memcpy(&local, &any, sizeof any);
-		len = sizeof any;
+		local = (struct sockaddr_storage){.ss_family = AF_INET};
+		len = address_len(&local);
 	}
 	address_set_port(&local, o->port);
 	sluice_endpoint_config config = {

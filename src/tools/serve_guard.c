@@ -1,9 +1,10 @@
 #include "tools/serve_guard.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/address.h"
+#include "base/bytes.h"
 #include "base/rate.h"
 
 #define BUCKETS 256
@@ -43,20 +44,14 @@ void guard_free(struct guard *g) {
 	free(g);
 }
 
-static uint64_t bytes64(const uint8_t *p) {
-	uint64_t key = 0;
-	for (int i = 0; i < 8; i++)
-		key = key << 8 | p[i];
-	return key;
-}
-
 uint64_t guard_key(const struct sockaddr *addr) {
-	if (addr->sa_family == AF_INET)
-		return IPV4_KEY | ntohl(((const struct sockaddr_in *)addr)->sin_addr.s_addr);
-	if (addr->sa_family != AF_INET6)
+	struct sockaddr_storage a = address_from(addr);
+	const uint8_t *bytes = address_bytes(&a);
+	if (a.ss_family == AF_INET)
+		return IPV4_KEY | get_be32(bytes);
+	if (a.ss_family != AF_INET6)
 		return 0;
-	const struct in6_addr *in6 = &((const struct sockaddr_in6 *)addr)->sin6_addr;
-	return IN6_IS_ADDR_V4MAPPED(in6) ? bytes64(in6->s6_addr + 8) : bytes64(in6->s6_addr);
+	return get_be64(address_is_mapped(&a) ? bytes + 8 : bytes);
 }
 
 static size_t bucket_of(uint64_t key) {

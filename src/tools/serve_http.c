@@ -141,11 +141,9 @@ static const struct sockaddr *address_of(struct MHD_Connection *connection) {
 
 /* A limit is a line for whoever runs the server, and a status for whoever ran into it. */
 static void log_refusal(struct http *h, const struct sockaddr *addr, unsigned status, const char *why) {
-	struct sockaddr_storage copy = {0};
-	socklen_t len = addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	struct sockaddr_storage copy = address_from(addr);
 	char text[80];
-	memcpy(&copy, addr, len);
-	format_address(&copy, len, text, sizeof text);
+	format_address(&copy, address_len(&copy), text, sizeof text);
 	serve_warn(h->serve, "%s: %u, %s", text, status, why);
 }
 

@@ -2,12 +2,13 @@
 #ifndef TOOLS_TOOLS_H
 #define TOOLS_TOOLS_H
 
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/socket.h>
+
+#include "base/address.h"
 
 /* Exit codes of every subcommand. */
 enum {
@@ -48,19 +49,6 @@ const char *parse_address(const char *text, struct sockaddr_storage *addr, sockl
 const char *parse_local_address(const char *text, struct sockaddr_storage *addr, socklen_t *len);
 /* A numeric address without a port. */
 bool parse_host(const char *text, struct sockaddr_storage *addr, socklen_t *len);
-static inline uint16_t address_port(const struct sockaddr_storage *addr) {
-	return ntohs(addr->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)addr)->sin6_port
-	                                         : ((const struct sockaddr_in *)addr)->sin_port);
-}
-static inline void address_set_port(struct sockaddr_storage *addr, uint16_t port) {
-	if (addr->ss_family == AF_INET6)
-		((struct sockaddr_in6 *)addr)->sin6_port = htons(port);
-	else
-		((struct sockaddr_in *)addr)->sin_port = htons(port);
-}
-bool is_loopback_address(const struct sockaddr_storage *addr);
-/* 0.0.0.0 or [::]: good for listening only. */
-bool is_any_address(const struct sockaddr_storage *addr);
 /* The reverse of parse_address, numerically. */
 void format_address(const struct sockaddr_storage *addr, socklen_t len, char *text, size_t size);
 
