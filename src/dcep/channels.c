@@ -55,7 +55,7 @@ int sluice_channels_new(sluice_env *env, sluice_sctp *sctp, const sluice_channel
 }
 
 void sluice_channels_free(sluice_channels *set) {
-	if (!set || set->dead)
+	if (!set || set->guard.dead)
 		return;
 	for (sluice_channel *ch = channels_first(set), *next; ch; ch = next) {
 		next = channels_after(ch);
@@ -67,8 +67,7 @@ void sluice_channels_free(sluice_channels *set) {
 	}
 	env_free(set->env, set->buckets);
 	/* In a callback: dispatch() is below us on the stack; it sees `dead`, touches nothing else and frees the rest. */
-	set->dead = true;
-	if (!set->dispatching)
+	if (guard_kill(&set->guard))
 		env_free(set->env, set);
 }
 
@@ -107,7 +106,7 @@ void channels_end(sluice_channels *set, int error) {
 		return;
 	set->end_asked = true;
 	set->end_error = error;
-	if (!set->dispatching && set->wake)
+	if (!guard_is_busy(&set->guard) && set->wake)
 		set->wake(set->wake_ctx);
 }
 
@@ -316,7 +315,7 @@ void channels_due(sluice_channels *set, sluice_channel *ch, unsigned what) {
 		set->due_tail = &ch->next_due;
 	}
 	ch->due |= (uint8_t)what;
-	if (!set->dispatching && set->wake)
+	if (!guard_is_busy(&set->guard) && set->wake)
 		set->wake(set->wake_ctx);
 }
 

@@ -13,6 +13,7 @@
 #ifndef DCEP_DCEP_H
 #define DCEP_DCEP_H
 
+#include "base/guard.h"
 #include "dcep/codec.h"
 #include "dcep/held.h"
 #include "sluice/channel.h"
@@ -138,8 +139,8 @@ struct sluice_channels {
 	bool end_asked;                  /* channels_end */
 	bool closing;                    /* we shut the association down: no channel is paused any more */
 	int end_error;
-	bool dispatching, dead;
-	int ran; /* callbacks run by this dispatch */
+	struct guard guard; /* entered while callbacks run */
+	int ran;            /* callbacks run by this dispatch */
 	struct channels_counters counters;
 	void *owner;
 	void (*wake)(void *ctx);

@@ -34,7 +34,7 @@ static bool deliver(sluice_channel *ch, sluice_message *m) {
 		callback(ch, m, dcep_ppid_is_text(m->ppid), ch->user);
 	}
 	sluice_message_release(m);
-	return !set->dead;
+	return !set->guard.dead;
 }
 
 static bool deliver_held(sluice_channel *ch) {
@@ -395,7 +395,7 @@ static bool tell(sluice_channel *ch, void (*callback)(sluice_channel *ch, void *
 		set->ran++;
 		callback(ch, ch->user);
 	}
-	return !set->dead;
+	return !set->guard.dead;
 }
 
 static bool tell_open(sluice_channel *ch) {
@@ -434,7 +434,7 @@ static void tell_closed(sluice_channel *ch) {
 			set->ran++;
 			ch->callbacks.on_closed(ch, ch->error, ch->stats.messages_lost, ch->user);
 		}
-		if (set->dead)
+		if (set->guard.dead)
 			return;
 	}
 	/* "Streams are available for reuse after a reset has been performed" (RFC 8831, 6.7), and not before. */
@@ -474,7 +474,7 @@ static bool run_set(sluice_channels *set) {
 			set->ran++;
 			set->config.on_connected(set, set->config.user);
 		}
-		if (!set->dead)
+		if (!set->guard.dead)
 			channels_start_waiting(set);
 		return true;
 	}
@@ -494,7 +494,7 @@ static void end_pauses_if_closing(sluice_channels *set) {
 }
 
 static void run_due(sluice_channels *set) {
-	while (!set->dead) {
+	while (!set->guard.dead) {
 		unsigned due;
 		sluice_channel *ch = channels_take_due(set, &due);
 		if (ch)
@@ -505,20 +505,19 @@ static void run_due(sluice_channels *set) {
 }
 
 int sluice_channels_dispatch(sluice_channels *set) {
-	if (set->dispatching)
+	if (guard_is_busy(&set->guard))
 		return 0;
-	set->dispatching = true;
+	guard_enter(&set->guard);
 	set->ran = 0;
 	sluice_sctp_event e;
 	end_pauses_if_closing(set);
 	run_due(set);
-	while (!set->dead && next_event(set, &e)) {
+	while (!set->guard.dead && next_event(set, &e)) {
 		handle(set, &e);
 		run_due(set);
 	}
 	int ran = set->ran;
-	set->dispatching = false;
-	if (set->dead)
+	if (guard_leave(&set->guard))
 		env_free(set->env, set);
 	return ran;
 }

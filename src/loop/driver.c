@@ -112,14 +112,12 @@ void driver_serve(struct driver *d, uint64_t now) {
 }
 
 void driver_resolved(struct driver *d, uint32_t id, const struct sockaddr_storage *addrs, size_t count) {
-	bool busy = d->busy; /* then whoever is busy with it serves it */
-	if (!busy)
-		driver_enter(d);
+	bool busy = guard_is_busy(&d->guard); /* then whoever entered it serves it */
+	driver_enter(d);
 	sluice_peer_resolved(d->peer, id, addrs, count);
 	d->woken = true;
-	if (busy)
-		return;
-	driver_serve(d, sluice_now());
+	if (!busy)
+		driver_serve(d, sluice_now());
 	driver_leave(d);
 }
 
@@ -144,11 +142,12 @@ static void destroy(struct driver *d) {
 }
 
 bool driver_leave(struct driver *d) {
-	d->busy = false;
-	if (!d->peer) {
+	if (guard_leave(&d->guard)) {
 		destroy(d);
 		return false;
 	}
+	if (d->guard.dead)
+		return false;
 	if (d->member)
 		member_follow_name(d->member);
 	note_deadline(d);
@@ -166,8 +165,8 @@ void driver_advance(struct driver *d, uint64_t now) {
 
 void driver_mark_dirty(struct driver *d) {
 	d->woken = true;
-	if (d->busy || d->is_dirty)
-		return; /* whoever is busy with it serves it before leaving */
+	if (guard_is_busy(&d->guard) || d->is_dirty)
+		return; /* whoever entered it serves it before leaving */
 	d->is_dirty = true;
 	d->next_dirty = NULL;
 	*d->loop->dirty_end = d;
@@ -195,7 +194,7 @@ void driver_unmark_dirty(struct driver *d) {
 static void forget_peer(void *ctx) {
 	struct driver *d = ctx;
 	d->peer = NULL;
-	/* Its file descriptors must not bring events for nobody, even while somebody is busy with it. */
+	/* Its file descriptors must not bring events for nobody, even while it is entered. */
 	for (sluice_socket *s = d->sockets; s; s = s->next_owned)
 		socket_silence(s);
 	stream_silence_all(d);
@@ -204,7 +203,7 @@ static void forget_peer(void *ctx) {
 	if (d->member)
 		member_free(d->member);
 	heap_remove(&d->loop->heap, &d->deadline);
-	if (!d->busy)
+	if (guard_kill(&d->guard))
 		destroy(d);
 }
 
@@ -296,5 +295,5 @@ bool driver_check(const struct driver *d) {
 	for (const struct stream *s = d->streams; s; s = s->next)
 		if (s->driver != d || !stream_check(s))
 			return false;
-	return d->peer && !d->busy && *d->back == d && full == d->full;
+	return d->peer && !guard_is_busy(&d->guard) && !d->guard.dead && *d->back == d && full == d->full;
 }

@@ -1,14 +1,14 @@
 /* driver: what does the loop do for one peer?
  *
  * It calls the four verbs, dispatches, does what the peer asks for (names, streams), and holds the peer's deadline in the
- * loop's heap. It is `busy` while one of our functions is on the stack with it: a callback may free the peer, and then the
- * driver goes when that function leaves.
+ * loop's heap. A callback may free the peer; the driver is destroyed with it, or when the function that called back leaves.
  *
  *   full == number of its own sockets with something pending
  *   deadline is in the heap, unless the peer is gone */
 #ifndef LOOP_DRIVER_H
 #define LOOP_DRIVER_H
 
+#include "base/guard.h"
 #include "loop/loop.h"
 
 struct driver {
@@ -26,24 +26,25 @@ struct driver {
 	struct gather *gather; /* its sockets stand on the machine's addresses */
 	struct member *member; /* it sends through an endpoint's sockets */
 	bool negotiates;       /* by offer and answer: it may ask for names and streams */
-	bool is_dirty, busy;
-	bool woken; /* something was queued while it was busy, after the last dispatch */
+	struct guard guard;
+	bool is_dirty;
+	bool woken; /* something was queued while it was entered, after the last dispatch */
 };
 
 /* 0, SLUICE_EXISTS, SLUICE_NO_MEMORY. The peer gets its wake and free hooks. */
 int driver_new(sluice_loop *loop, sluice_peer *peer, struct driver **out);
-/* The peer is left without a driver. Not while busy. */
+/* The peer is left without a driver. Not while it is entered. */
 void driver_detach(struct driver *d);
 
 /* Around every use of a peer. leave is false when the peer is gone, and the driver with it. */
 static inline void driver_enter(struct driver *d) {
-	d->busy = true;
+	guard_enter(&d->guard);
 }
 bool driver_leave(struct driver *d);
 
 /* Runs callbacks and sends what they caused. Only while entered. */
 void driver_serve(struct driver *d, uint64_t now);
-/* The answer to a request, whether somebody is busy with the driver or not. Callbacks may run. */
+/* The answer to a request, whether the driver is entered or not. Callbacks may run. */
 void driver_resolved(struct driver *d, uint32_t id, const struct sockaddr_storage *addrs, size_t count);
 /* enter, advance, serve, leave. */
 void driver_advance(struct driver *d, uint64_t now);

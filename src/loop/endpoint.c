@@ -82,7 +82,7 @@ static size_t deliver_run(sluice_endpoint *e, const sluice_path *from, sluice_da
 }
 
 void endpoint_input(sluice_endpoint *e, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now) {
-	for (size_t i = 0; i < count && !e->freed;) {
+	for (size_t i = 0; i < count && !e->guard.dead;) {
 		sluice_datagram *d = &datagrams[i];
 		enum demux_kind kind = demux_kind(d->data, d->len);
 		if (kind == DEMUX_OTHER) {
@@ -130,7 +130,7 @@ static void stop_waiting(struct member *m) {
 
 /* Each at most once, so that those who fill the sockets again at once do not keep the loop; they wait behind the others. */
 void endpoint_serve_waiting(sluice_endpoint *e, uint64_t now) {
-	for (size_t turns = e->waiting_count; turns > 0 && e->waiting && !e->full && !e->freed; turns--) {
+	for (size_t turns = e->waiting_count; turns > 0 && e->waiting && !e->full && !e->guard.dead; turns--) {
 		struct member *m = e->waiting;
 		stop_waiting(m);
 		struct driver *d = m->driver;
@@ -409,18 +409,16 @@ int sluice_endpoint_new(sluice_loop *loop, const sluice_endpoint_config *config,
 }
 
 void sluice_endpoint_free(sluice_endpoint *e) {
-	if (!e || e->freed)
+	if (!e || e->guard.dead)
 		return;
-	e->freed = true;
 	for (sluice_socket *s = e->sockets; s; s = s->next_owned)
 		socket_silence(s);
-	if (!e->busy)
+	if (guard_kill(&e->guard))
 		destroy(e);
 }
 
 bool endpoint_leave(sluice_endpoint *e) {
-	e->busy = false;
-	if (!e->freed)
+	if (!guard_leave(&e->guard))
 		return true;
 	destroy(e);
 	return false;
@@ -462,6 +460,6 @@ bool endpoint_check(const sluice_endpoint *e) {
 	}
 	for (const struct member *m = e->waiting; m; m = m->next_waiting)
 		waiting++;
-	return full == e->full && members == e->member_count && waiting == marked && waiting == e->waiting_count && !e->busy &&
-	       !e->freed && demux_check(&e->demux);
+	return full == e->full && members == e->member_count && waiting == marked && waiting == e->waiting_count &&
+	       !guard_is_busy(&e->guard) && !e->guard.dead && demux_check(&e->demux);
 }

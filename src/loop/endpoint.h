@@ -9,6 +9,7 @@
 #ifndef LOOP_ENDPOINT_H
 #define LOOP_ENDPOINT_H
 
+#include "base/guard.h"
 #include "loop/demux.h"
 #include "loop/driver.h"
 #include "loop/interface.h"
@@ -35,18 +36,18 @@ struct sluice_endpoint {
 	struct member *waiting, **waiting_end;
 	size_t waiting_count;
 	unsigned full;
-	bool busy, freed; /* freed while busy: it goes when it is not any more */
+	struct guard guard;
 	uint64_t unknown_ufrags, strays, member_count;
 	uint64_t gone_received, gone_sent; /* datagrams of sockets that are gone */
 };
 
-/* A batch from one source; callbacks run. The endpoint is busy. */
+/* A batch from one source; callbacks run. The endpoint is entered. */
 void endpoint_input(sluice_endpoint *e, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now);
 /* NULL: nobody's address. */
 sluice_peer *endpoint_whose(sluice_endpoint *e, const sluice_path *to);
 /* Around endpoint_input and endpoint_serve_waiting. leave is false when the endpoint is gone, and its sockets with it. */
 static inline void endpoint_enter(sluice_endpoint *e) {
-	e->busy = true;
+	guard_enter(&e->guard);
 }
 bool endpoint_leave(sluice_endpoint *e);
 /* The sockets took what was pending: those who waited get their turn, in order. */

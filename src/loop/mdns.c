@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/address.h"
+#include "base/guard.h"
 #include "base/rate.h"
 #include "loop/dns.h"
 #include "loop/onlink.h"
@@ -78,7 +79,7 @@ struct mdns {
 	unsigned question_count;
 	struct interface_list interfaces; /* one address for each interface and family */
 	struct onlink onlink;
-	bool busy; /* answers are being told */
+	struct guard guard; /* entered while answers are delivered; nobody kills it, it rests when nobody waits */
 };
 
 /* ---- sockets ----------------------------------------------------------------------------------------------------- */
@@ -252,7 +253,7 @@ static void destroy(struct mdns *m) {
 }
 
 static void rest(struct mdns *m) {
-	if (!m->busy && !m->questions && !m->published)
+	if (!guard_is_busy(&m->guard) && !m->questions && !m->published)
 		destroy(m);
 }
 
@@ -322,7 +323,7 @@ static void on_timer(struct ev_loop *ev, ev_timer *w, int events) {
 	struct mdns *m = w->data;
 	sluice_loop *loop = m->loop;
 	uint64_t now = sluice_now();
-	m->busy = true;
+	guard_enter(&m->guard);
 	for (struct question *q = first_due(m, now); q; q = first_due(m, now)) {
 		if (q->asked == ATTEMPTS) {
 			answer(q, NULL, 0);
@@ -332,7 +333,7 @@ static void on_timer(struct ev_loop *ev, ev_timer *w, int events) {
 		ask(m, q->name, DNS_A);
 		ask(m, q->name, DNS_AAAA);
 	}
-	m->busy = false;
+	guard_leave(&m->guard);
 	set_timer(m);
 	rest(m);
 	loop_hasten_timer(loop);
@@ -542,10 +543,10 @@ static void on_io(struct ev_loop *ev, ev_io *w, int events) {
 	struct channel *c = w->data;
 	struct mdns *m = c->mdns;
 	sluice_loop *loop = m->loop;
-	m->busy = true;
+	guard_enter(&m->guard);
 	for (int i = 0; i < READS_PER_TURN && read_one(c); i++)
 		;
-	m->busy = false;
+	guard_leave(&m->guard);
 	set_timer(m);
 	rest(m);
 	loop_hasten_timer(loop);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/guard.h"
 #include "pool/env.h"
 
 /* An answer is of use while candidates are gathered, 9.5 s at most: three tries at 1.5, 3 and 6 s are what fits. */
@@ -36,7 +37,7 @@ struct resolver {
 	struct lookup *lookups;
 	struct watch *watches;
 	ev_timer timer;
-	bool busy; /* answers are being told */
+	struct guard guard; /* entered while answers are delivered; nobody kills it, it rests when nobody waits */
 };
 
 /* ---- c-ares' sockets and its clock ------------------------------------------------------------------------------- */
@@ -203,16 +204,16 @@ static struct lookup *first_done(const struct resolver *r) {
 /* Callbacks run; what they free or ask for changes the list, so it is looked at anew for each. */
 static void tell_answers(struct resolver *r) {
 	sluice_loop *loop = r->loop;
-	if (r->busy)
+	if (guard_is_busy(&r->guard))
 		return; /* the one below us on the stack goes on */
-	r->busy = true;
+	guard_enter(&r->guard);
 	for (struct lookup *l = first_done(r); l; l = first_done(r)) {
 		struct lookup answer = *l;
 		remove_lookup(l);
 		if (answer.driver)
 			driver_resolved(answer.driver, answer.id, answer.addrs, answer.count);
 	}
-	r->busy = false;
+	guard_leave(&r->guard);
 	if (is_awaited(r))
 		set_timer(r);
 	else
@@ -227,7 +228,7 @@ void resolve_forget(struct driver *d) {
 	for (struct lookup *l = r->lookups; l; l = l->next)
 		if (l->driver == d)
 			l->driver = NULL;
-	if (!r->busy && !is_awaited(r))
+	if (!guard_is_busy(&r->guard) && !is_awaited(r))
 		destroy(r); /* nobody should wait for answers to nobody, the ev_loop neither */
 }
 

@@ -135,7 +135,7 @@ static bool leave(sluice_socket *s) {
 
 /* Did no callback free its owner? */
 static bool is_owned(const sluice_socket *s) {
-	return s->endpoint ? !s->endpoint->freed : s->driver->peer != NULL;
+	return s->endpoint ? !s->endpoint->guard.dead : !s->driver->guard.dead;
 }
 
 static void on_writable(sluice_socket *s) {

@@ -61,12 +61,12 @@ static void silence(struct stream *s) {
 	ev_timer_stop(s->loop->ev, &s->limit);
 }
 
-/* The stream is of no use any more: the peer is told, and it goes when nobody is busy with it. The driver is entered. */
+/* The stream is of no use any more: the peer is told, and leave() destroys the stream. Stream and driver are entered. */
 static void fail(struct stream *s, const char *what) {
-	if (s->closed)
+	if (s->guard.dead)
 		return;
 	env_log(s->loop->env, SLUICE_LOG_INFO, "loop: a TCP stream ends: %s", what);
-	s->closed = true;
+	guard_kill(&s->guard);
 	silence(s);
 	if (s->listener)
 		return; /* to the ICE agent, what it sends there is lost from now on */
@@ -79,7 +79,7 @@ static void fail(struct stream *s, const char *what) {
 /* Around every event of a stream. */
 static void enter(struct stream *s) {
 	driver_enter(s->driver);
-	s->busy = true;
+	guard_enter(&s->guard);
 }
 
 static void leave(struct stream *s) {
@@ -87,8 +87,7 @@ static void leave(struct stream *s) {
 	sluice_loop *loop = s->loop;
 	if (d->peer)
 		driver_serve(d, sluice_now()); /* what the peer was told may have consequences */
-	s->busy = false;
-	if (s->closed && d->peer)
+	if (guard_leave(&s->guard) && d->peer)
 		destroy(s); /* else it goes with its driver */
 	driver_leave(d);
 	loop_hasten_timer(loop);
@@ -117,7 +116,8 @@ static void start_limit(struct stream *s, double seconds) {
 static bool drop_stranger(struct driver *d, const struct listener *l) {
 	struct stream *oldest = NULL;
 	for (struct stream *s = d->streams; s; s = s->next) /* the newest first */
-		if (s->listener && s->listener->fd >= 0 && (!l || s->listener == l) && ev_is_active(&s->limit) && !s->busy)
+		if (s->listener && s->listener->fd >= 0 && (!l || s->listener == l) && ev_is_active(&s->limit) &&
+		    !guard_is_busy(&s->guard))
 			oldest = s; /* accepted: those that are being opened by us have a limit too */
 	if (oldest)
 		destroy(oldest);
@@ -265,7 +265,7 @@ static void append(struct stream *s, const uint8_t *datagram, size_t len) {
 
 static void send_batch(struct stream *s, const sluice_batch *batch) {
 	bool waits = s->out_len > 0 || s->state != STREAM_UP;
-	if (s->closed)
+	if (s->guard.dead)
 		return;
 	for (size_t i = 0; i < batch->count; i++) {
 		if (s->tls)
@@ -284,7 +284,7 @@ static void send_batch(struct stream *s, const sluice_batch *batch) {
 /* The connection of this listener with that address; an active one's is made when the first datagram wants to go there. */
 static struct stream *find_connection(struct driver *d, struct listener *l, const struct sockaddr_storage *remote) {
 	for (struct stream *s = d->streams; s; s = s->next)
-		if (s->listener == l && !s->closed && address_equal(&s->path.remote, remote))
+		if (s->listener == l && !s->guard.dead && address_equal(&s->path.remote, remote))
 			return s;
 	return l->fd < 0 ? connect_active(d, l, remote) : NULL;
 }
@@ -359,7 +359,7 @@ static bool stays_partial(const struct stream *s, size_t more) {
 /* Whole frames only. */
 static void deliver(struct stream *s, sluice_slab *slab, size_t len) {
 	struct driver *d = s->driver;
-	for (size_t at = 0; at < len && !s->closed && d->peer;) {
+	for (size_t at = 0; at < len && !s->guard.dead && d->peer;) {
 		sluice_datagram datagrams[LOOP_BATCH_MAX];
 		size_t count = 0;
 		while (at < len && count < LOOP_BATCH_MAX) {
@@ -429,7 +429,7 @@ static bool read_some(struct stream *s) {
 
 /* The plaintext that came, in the same way as what comes without TLS. */
 static void read_plaintext(struct stream *s) {
-	while (!s->closed && s->driver->peer) {
+	while (!s->guard.dead && s->driver->peer) {
 		sluice_slab *slab = loop_slab(s->loop);
 		size_t had = s->partial_len;
 		if (!slab) {
@@ -481,7 +481,7 @@ static bool read_ciphertext(struct stream *s) {
 }
 
 static void on_readable(struct stream *s) {
-	for (int i = 0; i < READS_PER_TURN && !s->closed && s->driver->peer; i++)
+	for (int i = 0; i < READS_PER_TURN && !s->guard.dead && s->driver->peer; i++)
 		if (!(s->tls ? read_ciphertext(s) : read_some(s)))
 			return;
 }
@@ -622,9 +622,8 @@ bool stream_accept(struct listener *l, int fd, const struct sockaddr_storage *re
 }
 
 void stream_abandon(struct stream *s) {
-	s->closed = true;
 	silence(s);
-	if (!s->busy)
+	if (guard_kill(&s->guard))
 		destroy(s);
 }
 
@@ -651,7 +650,7 @@ void stream_free_all(struct driver *d) {
 }
 
 bool stream_check(const struct stream *s) {
-	return *s->back == s && !s->busy && !s->closed && (s->out != NULL) == (s->out_len > 0) && s->out_len <= OUT_MAX &&
-	       s->out_at + s->out_len <= OUT_SPACE && s->partial_len <= s->partial_room &&
+	return *s->back == s && !guard_is_busy(&s->guard) && !s->guard.dead && (s->out != NULL) == (s->out_len > 0) &&
+	       s->out_len <= OUT_MAX && s->out_at + s->out_len <= OUT_SPACE && s->partial_len <= s->partial_room &&
 	       (!has_number(s) || outlets_find(&s->loop->outlets, s->outlet.number) == &s->outlet);
 }

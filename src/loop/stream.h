@@ -16,6 +16,7 @@
 #ifndef LOOP_STREAM_H
 #define LOOP_STREAM_H
 
+#include "base/guard.h"
 #include "loop/driver.h"
 
 enum stream_state { STREAM_CONNECTING, STREAM_SECURING, STREAM_UP };
@@ -31,7 +32,7 @@ struct stream {
 	enum stream_state state;
 	uint32_t request; /* to be answered when it is up, or cannot be */
 	bool turn;
-	bool busy, closed;      /* closed while busy: it goes when it is not any more */
+	struct guard guard;
 	sluice_path path;       /* as the peer sees it */
 	struct tls_stream *tls; /* between the frames and the connection; NULL: nothing is */
 	ev_io io;
