@@ -11,6 +11,7 @@
 #ifndef PEER_CONNECTION_H
 #define PEER_CONNECTION_H
 
+#include "base/guard.h"
 #include "dcep/dcep.h"
 #include "dtls/dtls.h"
 #include "ice/ice.h"
@@ -104,7 +105,8 @@ struct sluice_peer {
 	enum sluice_peer_state told;    /* by on_state, last */
 	enum sluice_peer_state ends_as; /* CLOSED or FAILED from the moment it is decided; NEW before */
 	bool start_due, records_wait, dtls_up, aborting, said_goodbye;
-	bool dispatching, freed, woken;
+	struct guard guard; /* entered while callbacks run */
+	bool woken;
 	int error;
 	const char *error_text;
 

@@ -95,7 +95,7 @@ static int tell_state(sluice_peer *p, enum sluice_peer_state state) {
 /* Tells the states up to `last` that are untold, in order. */
 static int tell_states(sluice_peer *p, enum sluice_peer_state last) {
 	int ran = 0;
-	while (!p->freed && (p->untold & ((2u << last) - 1))) {
+	while (!p->guard.dead && (p->untold & ((2u << last) - 1))) {
 		unsigned state = (unsigned)__builtin_ctz(p->untold);
 		p->untold &= (uint8_t)(p->untold - 1);
 		ran += tell_state(p, (enum sluice_peer_state)state);
@@ -106,7 +106,7 @@ static int tell_states(sluice_peer *p, enum sluice_peer_state last) {
 static int tell_candidates(sluice_peer *p) {
 	int ran = 0;
 	char mid[MID_MAX];
-	while (!p->freed && p->candidates) {
+	while (!p->guard.dead && p->candidates) {
 		struct untold_candidate *c = p->candidates;
 		p->candidates = c->next;
 		if (!p->candidates)
@@ -124,9 +124,9 @@ static int tell_candidates(sluice_peer *p) {
 static int tell_gathering(sluice_peer *p, enum sluice_gathering_state state) {
 	char mid[MID_MAX];
 	int ran = state == SLUICE_GATHERING_COMPLETE ? tell_candidates(p) : 0;
-	if (!p->freed && p->config.on_gathering_state)
+	if (!p->guard.dead && p->config.on_gathering_state)
 		p->config.on_gathering_state(p, state, p->config.user), ran++;
-	if (!p->freed && state == SLUICE_GATHERING_COMPLETE && p->config.on_candidate)
+	if (!p->guard.dead && state == SLUICE_GATHERING_COMPLETE && p->config.on_candidate)
 		p->config.on_candidate(p, NULL, description_mid(p, mid), p->config.user), ran++;
 	return ran;
 }
@@ -155,13 +155,13 @@ static int tell_notice(sluice_peer *p, struct notice n) {
 
 static int tell_notices(sluice_peer *p) {
 	int ran = 0;
-	while (!p->freed && p->notice_count) {
+	while (!p->guard.dead && p->notice_count) {
 		struct notice n = p->notices[p->notice_first];
 		p->notice_first = (p->notice_first + 1) % NOTICES_MAX;
 		p->notice_count--;
 		ran += tell_notice(p, n);
 	}
-	return p->freed ? ran : ran + tell_candidates(p);
+	return p->guard.dead ? ran : ran + tell_candidates(p);
 }
 
 /* Does the way decide what the state is now? */
@@ -172,7 +172,7 @@ static bool is_under_way(const sluice_peer *p) {
 /* DISCONNECTED or FAILED, and CONNECTING or CONNECTED again. */
 static int tell_way(sluice_peer *p) {
 	enum sluice_peer_state state = sluice_peer_state(p);
-	return p->freed || !is_under_way(p) || state == p->told ? 0 : tell_state(p, state);
+	return p->guard.dead || !is_under_way(p) || state == p->told ? 0 : tell_state(p, state);
 }
 
 /* ---- how it ends ------------------------------------------------------------------------------------------------- */
@@ -437,13 +437,13 @@ int sluice_peer_new(sluice_env *env, const sluice_peer_config *config, sluice_pe
 }
 
 void sluice_peer_free(sluice_peer *p) {
-	if (!p || p->freed)
+	if (!p || p->guard.dead)
 		return;
-	p->freed = true;
+	bool unused = guard_kill(&p->guard);
 	p->wake = NULL;
 	if (p->on_free)
 		p->on_free(p->on_free_ctx);
-	if (!p->dispatching) {
+	if (unused) {
 		destroy(p);
 		return;
 	}
@@ -727,23 +727,22 @@ uint64_t sluice_peer_deadline(const sluice_peer *p) {
 }
 
 int sluice_peer_dispatch(sluice_peer *p) {
-	if (p->dispatching)
+	if (guard_is_busy(&p->guard))
 		return 0;
-	p->dispatching = true;
+	guard_enter(&p->guard);
 	p->woken = false; /* here too: while the driver's socket is full, output() may be far away */
 	/* The end is told last, when every channel has said its own goodbye. */
 	int ran = tell_notices(p);
 	ran += tell_states(p, SLUICE_PEER_CLOSING);
 	ran += tell_way(p);
-	if (!p->freed)
+	if (!p->guard.dead)
 		ran += sluice_channels_dispatch(p->channels);
-	if (!p->freed && p->channel_after == SLUICE_NEVER && channels_open_count(p->channels))
+	if (!p->guard.dead && p->channel_after == SLUICE_NEVER && channels_open_count(p->channels))
 		p->channel_after = p->now - p->origin;
-	if (!p->freed)
+	if (!p->guard.dead)
 		ran += tell_notices(p);
 	ran += tell_states(p, SLUICE_PEER_FAILED);
-	p->dispatching = false;
-	if (p->freed)
+	if (guard_leave(&p->guard))
 		destroy(p);
 	return ran;
 }
