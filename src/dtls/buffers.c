@@ -1,10 +1,5 @@
-/* buffers: when does OpenSSL hold memory for records?
- *
- * An SSL keeps one buffer of 16.7 KB to read a record into and a small one to write one from, for as long as it lives. A peer
- * that is idle needs neither, and a server has thousands of those; so they go when no record passed for some seconds, and are
- * made again (two allocations) before the next one. The one to write from is made larger when the path is found to carry more. It
- * knows no handshake: while that lasts, nothing is released. */
-#include "dtls/connection.h"
+/* buffers.c: making, growing and freeing; why stands in the header. */
+#include "dtls/buffers.h"
 
 #define IDLE_AFTER (2 * SLUICE_S)
 
@@ -13,7 +8,7 @@ bool buffers_make(struct dtls *d) {
 	return !d->buffers_released;
 }
 
-/* The write buffer holds one record; left alone, OpenSSL makes it 16 KiB. */
+/* The write buffer holds one record. Its default size is 16 KiB. */
 static void set_write_max(struct dtls *d, size_t size) {
 	d->write_max = size;
 	SSL_set_max_send_fragment(d->ssl, (long)size);
@@ -43,7 +38,7 @@ void buffers_advance(struct dtls *d, uint64_t now) {
 	d->idle_at = SLUICE_NEVER;
 	if (d->stats.records_opened > 0) /* the peer speaks, so our last flight has reached it */
 		transport_forget(&d->transport);
-	/* It refuses while a record is half read or half written, which cannot be between two calls of ours. */
+	/* OpenSSL refuses while a record is half read or half written, which cannot be between two calls of ours. */
 	if (d->state == DTLS_CONNECTED && !d->buffers_used)
 		d->buffers_released = SSL_free_buffers(d->ssl) == 1;
 	if (d->buffers_released)

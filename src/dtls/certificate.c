@@ -11,6 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dtls/context.h"
+#include "dtls/fingerprint.h"
+#include "dtls/sessions.h"
+
 /* A day backwards forgives a peer's wrong clock; thirty days forward is what browsers take by default. */
 #define VALID_BEFORE (-24L * 3600)
 #define VALID_AFTER (30L * 24 * 3600)
@@ -36,7 +40,7 @@ static int certificate_new(X509 *x509, EVP_PKEY *key, sluice_certificate **out) 
 	atomic_init(&c->refs, 1);
 	c->x509 = x509;
 	c->keylog = -1;
-	if (!certificate_open_context(c, key)) {
+	if (!context_open(c, key)) {
 		certificate_free(c);
 		return SLUICE_CRYPTO;
 	}
@@ -210,31 +214,8 @@ int sluice_certificate_to_pem(const sluice_certificate *c, char *cert_pem, size_
 	return r;
 }
 
-/* ---- fingerprints -------------------------------------------------------------------------------------------------- */
-
-static const EVP_MD *digest_of(enum sluice_hash hash) {
-	switch (hash) {
-	case SLUICE_SHA256:
-		return EVP_sha256();
-	case SLUICE_SHA384:
-		return EVP_sha384();
-	case SLUICE_SHA512:
-		return EVP_sha512();
-	}
-	return NULL;
-}
-
-int certificate_digest(const X509 *x509, enum sluice_hash hash, sluice_fingerprint *out) {
-	const EVP_MD *md = digest_of(hash);
-	if (!md)
-		return SLUICE_INVALID;
-	sluice_fingerprint f = {.hash = hash};
-	if (X509_digest(x509, md, f.digest, NULL) != 1)
-		return SLUICE_CRYPTO;
-	*out = f;
-	return 0;
-}
+/* ---- its fingerprint ------------------------------------------------------------------------------------------------ */
 
 int sluice_certificate_fingerprint(const sluice_certificate *c, enum sluice_hash hash, sluice_fingerprint *out) {
-	return certificate_digest(c->x509, hash, out);
+	return fingerprint_of(c->x509, hash, out);
 }

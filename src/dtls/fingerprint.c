@@ -1,11 +1,10 @@
-/* fingerprint: how is a certificate's digest written in text, and read back (RFC 8122, 5)?
- *
- * It knows no certificates and computes no digests; certificate.c does. */
+/* fingerprint.c: the digest, its text and its bytes; what they are for stands in the header. */
+#include "dtls/fingerprint.h"
+
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-
-#include "dtls/certificate.h"
 
 static const struct {
 	const char *name;
@@ -15,6 +14,8 @@ static const struct {
 	[SLUICE_SHA384] = {"sha-384", 48},
 	[SLUICE_SHA512] = {"sha-512", 64},
 };
+
+/* ---- text ------------------------------------------------------------------------------------------------------------ */
 
 size_t fingerprint_size(enum sluice_hash hash) {
 	return hash >= SLUICE_SHA256 && hash <= SLUICE_SHA512 ? hashes[hash].size : 0;
@@ -75,6 +76,31 @@ int sluice_fingerprint_parse(const char *text, sluice_fingerprint *out) {
 	/* What follows may only be the end of the line that the text was cut from. */
 	if (!end || end[strspn(end, " \r\n")] != 0)
 		return SLUICE_MALFORMED;
+	*out = f;
+	return 0;
+}
+
+/* ---- the digest ------------------------------------------------------------------------------------------------------ */
+
+static const EVP_MD *digest_of(enum sluice_hash hash) {
+	switch (hash) {
+	case SLUICE_SHA256:
+		return EVP_sha256();
+	case SLUICE_SHA384:
+		return EVP_sha384();
+	case SLUICE_SHA512:
+		return EVP_sha512();
+	}
+	return NULL;
+}
+
+int fingerprint_of(const X509 *x509, enum sluice_hash hash, sluice_fingerprint *out) {
+	const EVP_MD *md = digest_of(hash);
+	if (!md)
+		return SLUICE_INVALID;
+	sluice_fingerprint f = {.hash = hash};
+	if (X509_digest(x509, md, f.digest, NULL) != 1)
+		return SLUICE_CRYPTO;
 	*out = f;
 	return 0;
 }

@@ -1,12 +1,7 @@
-/* sessions: with whom has a client of this certificate spoken before, so that the next handshake can be abbreviated?
- *
- * TLS 1.2's session ids (RFC 5246, 7.3): the server finds the session in OpenSSL's cache in the SSL_CTX, the client here, by the
- * fingerprint that was announced. Tickets are not used, for they would be one more message in the last flight. Both are bounded,
- * and belong to one certificate: a session proves that its peer holds the key of the certificate that the session names, and only
- * that; whether it is the one announced is compared in every handshake (trust.c), full or abbreviated. */
-#include <string.h>
+/* sessions.c: the client's list and the calls that steer OpenSSL's; what they are for stands in the header. */
+#include "dtls/sessions.h"
 
-#include "dtls/connection.h"
+#include <string.h>
 
 bool sessions_open(sluice_certificate *c) {
 	static const unsigned char context[] = "sluice";
@@ -22,8 +17,8 @@ void sessions_free(sluice_certificate *c) {
 	CRYPTO_THREAD_lock_free(c->lock);
 }
 
-/* No other connection of this certificate has the context, so its client's old sessions are not found; and sessions_done takes
- * out what it made itself. */
+/* Sessions of other connections have another context, so OpenSSL does not find them here. sessions_done removes the session that
+ * this connection makes. */
 bool sessions_refuse(SSL *ssl) {
 	static const unsigned char none[] = "none";
 	return SSL_set_session_id_context(ssl, none, sizeof none - 1) == 1;
@@ -31,13 +26,13 @@ bool sessions_refuse(SSL *ssl) {
 
 static bool session_fits(SSL_SESSION *s, const struct dtls *d) {
 	X509 *peer = SSL_SESSION_get0_peer(s);
-	return peer && SSL_SESSION_is_resumable(s) && trust_matches(d, peer);
+	return peer && SSL_SESSION_is_resumable(s) && trust_matches(&d->trust, peer);
 }
 
 void sessions_offer(struct dtls *d) {
 	sluice_certificate *c = d->certificate;
 	SSL_SESSION *found = NULL;
-	if (!d->resume || !d->remotes || CRYPTO_THREAD_read_lock(c->lock) != 1)
+	if (!d->resume || !d->trust.set || CRYPTO_THREAD_read_lock(c->lock) != 1)
 		return;
 	for (unsigned i = 0; i < c->session_count && !found; i++)
 		if (session_fits(c->sessions[i], d) && SSL_SESSION_up_ref(c->sessions[i]) == 1)
@@ -48,7 +43,7 @@ void sessions_offer(struct dtls *d) {
 	SSL_SESSION_free(found);
 }
 
-/* The newest stands first; one a peer. */
+/* Puts the session first, in place of the older one with the same peer, or else of the oldest where the list is full. */
 static void keep(sluice_certificate *c, SSL_SESSION *s) {
 	X509 *peer = SSL_SESSION_get0_peer(s);
 	unsigned at = 0;
@@ -80,8 +75,8 @@ void sessions_done(struct dtls *d) {
 	SSL_SESSION_free(s);
 }
 
-/* RFC 5246, 7.2.1: that a connection was not properly closed is no longer a reason not to resume its session; OpenSSL still thinks
- * so. Whoever lost the network and comes back is the very peer that this is for. */
+/* RFC 5246, 7.2.1: a session may be resumed although its connection was not properly closed. OpenSSL still refuses that, so it is
+ * made to believe that the connection was closed. Resumption is for just this peer: one that lost the network and comes back. */
 void sessions_survive(struct dtls *d) {
 	if (d->state == DTLS_CONNECTED)
 		SSL_set_shutdown(d->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);

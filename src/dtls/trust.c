@@ -1,13 +1,10 @@
-/* trust: is the certificate that the peer showed one of those that were announced?
- *
- * A set of fingerprints, which may be given before or after the certificate came; until both are here nothing is opened or
- * sealed (dtls.c looks at `verified`). It knows no records and no time. */
-#include <openssl/err.h>
-#include <string.h>
+/* trust.c: the set of fingerprints and the comparison; what they are for stands in the header. */
+#include "dtls/trust.h"
+
+#include <openssl/crypto.h>
 
 #include "dtls/connection.h"
-
-#define MISMATCH "the peer's certificate is not the one announced"
+#include "dtls/fingerprint.h"
 
 /* ---- the set ------------------------------------------------------------------------------------------------------- */
 
@@ -19,7 +16,11 @@ static enum sluice_hash strongest(const sluice_fingerprint *f, size_t count) {
 	return best;
 }
 
-int trust_set(struct dtls *d, const sluice_fingerprint *f, size_t count) {
+bool trust_knows_hash(const sluice_fingerprint *f, size_t count) {
+	return strongest(f, count) != 0;
+}
+
+int trust_set(struct trust *t, const sluice_fingerprint *f, size_t count) {
 	/* RFC 8122, 5: "An endpoint MUST select the set of fingerprints that use its most preferred hash function (out of those
 	 * offered by the peer) and verify that each certificate used matches one fingerprint out of that set." */
 	enum sluice_hash hash = strongest(f, count);
@@ -30,93 +31,61 @@ int trust_set(struct dtls *d, const sluice_fingerprint *f, size_t count) {
 		kept += f[i].hash == hash;
 	if (kept > DTLS_REMOTES_MAX)
 		return SLUICE_LIMIT;
-	sluice_fingerprint *set = env_alloc(d->env, kept * sizeof *set);
+	sluice_fingerprint *set = env_alloc(t->env, kept * sizeof *set);
 	if (!set)
 		return SLUICE_NO_MEMORY;
-	env_free(d->env, d->remotes);
-	d->remotes = set;
-	d->remote_count = 0;
+	trust_free(t);
+	t->set = set;
 	for (size_t i = 0; i < count; i++)
 		if (f[i].hash == hash)
-			set[d->remote_count++] = f[i];
+			set[t->count++] = f[i];
 	return 0;
 }
 
-bool trust_matches(const struct dtls *d, const X509 *peer) {
+void trust_free(struct trust *t) {
+	env_free(t->env, t->set);
+	t->set = NULL;
+	t->count = 0;
+}
+
+/* ---- the comparison ------------------------------------------------------------------------------------------------- */
+
+bool trust_matches(const struct trust *t, const X509 *peer) {
 	sluice_fingerprint f;
-	if (!peer || certificate_digest(peer, d->remotes[0].hash, &f) < 0)
+	if (!peer || fingerprint_of(peer, t->set[0].hash, &f) < 0)
 		return false;
 	bool found = false;
-	for (size_t i = 0; i < d->remote_count; i++)
-		found |= CRYPTO_memcmp(f.digest, d->remotes[i].digest, fingerprint_size(f.hash)) == 0;
+	for (size_t i = 0; i < t->count; i++)
+		found |= CRYPTO_memcmp(f.digest, t->set[i].digest, fingerprint_size(f.hash)) == 0;
 	return found;
 }
 
-/* ---- when the certificate comes -------------------------------------------------------------------------------------- */
+bool trust_judge(struct trust *t, const X509 *peer) {
+	if (t->set && !t->verified && !t->refused) {
+		t->verified = trust_matches(t, peer);
+		t->refused = !t->verified;
+	}
+	return !t->refused;
+}
 
-int dtls_verify_peer(X509_STORE_CTX *store, void *unused) {
+int trust_verify_peer(X509_STORE_CTX *store, void *unused) {
 	(void)unused;
 	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct dtls *d = SSL_get_app_data(ssl);
-	X509_STORE_CTX_set_error(store, X509_V_OK);
-	if (!d->remotes) /* nobody is trusted yet, and nothing is opened before dtls_set_remotes checks this certificate */
-		return 1;
-	d->verified = trust_matches(d, X509_STORE_CTX_get0_cert(store));
-	if (d->verified)
-		return 1;
-	/* RFC 8122, 6.2: an endpoint whose peer's certificate matches no fingerprint ends the connection with bad_certificate;
-	 * this error is what OpenSSL turns into that alert. */
-	X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
-	dtls_fail(d, SLUICE_FINGERPRINT, MISMATCH);
-	return 0;
+	bool good = trust_judge(&d->trust, X509_STORE_CTX_get0_cert(store));
+	/* RFC 8122, 6.2: an endpoint whose peer's certificate matches no fingerprint ends the connection with bad_certificate.
+	 * OpenSSL makes that alert of this error. */
+	X509_STORE_CTX_set_error(store, good ? X509_V_OK : X509_V_ERR_CERT_REJECTED);
+	return good;
 }
 
-int trust_check(struct dtls *d) {
-	X509 *peer = SSL_get0_peer_certificate(d->ssl);
-	if (d->verified || !d->remotes || (!peer && !d->finished))
-		return 0;
-	d->verified = trust_matches(d, peer);
-	if (d->verified)
-		return 0;
-	/* OpenSSL lets nobody send a fatal alert of their own, so the peer learns by close_notify that this is over. */
-	dtls_close(d);
-	dtls_fail(d, SLUICE_FINGERPRINT, MISMATCH);
-	return SLUICE_FINGERPRINT;
-}
+/* ---- invariants ----------------------------------------------------------------------------------------------------- */
 
-int dtls_set_remotes(struct dtls *d, const sluice_fingerprint *remotes, size_t count) {
-	if (strongest(remotes, count) == 0)
-		return SLUICE_INVALID;
-	if (d->verified || (d->state != DTLS_NEW && d->state != DTLS_HANDSHAKING))
-		return SLUICE_WRONG_STATE;
-	int r = trust_set(d, remotes, count);
-	if (r == 0)
-		r = trust_check(d);
-	if (r == 0)
-		dtls_connect_if_trusted(d);
-	return r;
-}
-
-int dtls_set_remote(struct dtls *d, const sluice_fingerprint *remote) {
-	return dtls_set_remotes(d, remote, 1);
-}
-
-/* ---- who it is ------------------------------------------------------------------------------------------------------- */
-
-int dtls_remote_fingerprint(const struct dtls *d, enum sluice_hash hash, sluice_fingerprint *out) {
-	X509 *peer = SSL_get0_peer_certificate(d->ssl);
-	return peer ? certificate_digest(peer, hash, out) : SLUICE_WRONG_STATE;
-}
-
-int dtls_remote_der(const struct dtls *d, void *buf, size_t size) {
-	X509 *peer = SSL_get0_peer_certificate(d->ssl);
-	if (!peer)
-		return SLUICE_WRONG_STATE;
-	int len = i2d_X509(peer, NULL);
-	if (len <= 0)
-		return SLUICE_CRYPTO;
-	if ((size_t)len > size)
-		return SLUICE_NO_SPACE;
-	unsigned char *at = buf;
-	return i2d_X509(peer, &at);
+bool trust_check(const struct trust *t) {
+	if ((t->set == NULL) != (t->count == 0) || (t->verified && (!t->set || t->refused)))
+		return false;
+	for (size_t i = 1; i < t->count; i++)
+		if (t->set[i].hash != t->set[0].hash)
+			return false;
+	return true;
 }
