@@ -1,9 +1,9 @@
 /* buffers: when does OpenSSL hold memory for records?
  *
- * An SSL keeps one buffer of 16.7 KB to read a record into and a small one to write one from, for as long as it lives. A peer that
- * is idle needs neither, and a server has thousands of idle peers. So the buffers are freed when no record passed for some seconds,
- * and made again (two allocations) before the next one. The write buffer is made larger when the path is found to carry more. This
- * file knows no handshake: while that lasts, nothing is freed. */
+ * An SSL keeps one buffer of 16.7 KB to read a record into and a small one to write one from, for as long as it lives. A peer
+ * that is idle needs neither, and a server has thousands of idle peers. So the buffers are freed when no record passed for some
+ * seconds, and made again (two allocations) before the next one. The write buffer is made larger when the path is found to carry
+ * more. This file knows no handshake: while that lasts, nothing is freed. */
 #ifndef DTLS_BUFFERS_H
 #define DTLS_BUFFERS_H
 

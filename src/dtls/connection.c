@@ -64,9 +64,9 @@ static void closed_by_peer(struct dtls *d) {
 void connection_settle(struct dtls *d, int result) {
 	if (d->trust.refused)
 		fail_for_mismatch(d);
-	/* A record that did not authenticate is dropped inside OpenSSL, which then asks for the next one. That request is the only
-	 * sure sign that the connection lives: SSL_want_read may be left over from the read before the fatal one, and dropped
-	 * records may leave errors in the queue. */
+	/* A record that did not authenticate is dropped inside OpenSSL, which then asks for the next one. That request is the
+	 * only sure sign that the connection lives: SSL_want_read may be left over from the read before the fatal one, and
+	 * dropped records may leave errors in the queue. */
 	if (!d->transport.starved) {
 		switch (SSL_get_error(d->ssl, result)) {
 		case SSL_ERROR_ZERO_RETURN:
@@ -88,8 +88,8 @@ void connection_settle(struct dtls *d, int result) {
 
 int connection_trust(struct dtls *d) {
 	X509 *peer = SSL_get0_peer_certificate(d->ssl);
-	/* Not only for certificates that came before the fingerprints: a resumed session brings its certificate with it, and a suite
-	 * without certificates ends here too. */
+	/* Not only for certificates that came before the fingerprints: a resumed session brings its certificate with it, and a
+	 * suite without certificates ends here too. */
 	if ((peer || d->finished) && !trust_judge(&d->trust, peer)) {
 		/* OpenSSL lets nobody send a fatal alert of their own, so the peer learns by close_notify that this is over. */
 		connection_close(d);

@@ -11,8 +11,8 @@
 #include "dtls/sessions.h"
 #include "dtls/trust.h"
 
-/* OpenSSL calls this once for each line. Each line leaves in one writev, so that the lines of several threads and processes do not
- * mix. A key log that cannot be written is no reason to fail a connection. */
+/* OpenSSL calls this once for each line. Each line leaves in one writev, so that the lines of several threads and processes do
+ * not mix. A key log that cannot be written is no reason to fail a connection. */
 static void log_keys(const SSL *ssl, const char *line) {
 	sluice_certificate *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 	struct iovec iov[2] = {{.iov_base = (void *)(uintptr_t)line, .iov_len = strlen(line)},
@@ -32,19 +32,19 @@ static void open_keylog(sluice_certificate *c) {
 }
 
 static bool configure(SSL_CTX *ctx) {
-	/* A ticket would be one more message in the last flight; sessions are resumed by their ids. OpenSSL has no socket to ask for
-	 * the MTU: handshake.c sets it. Nothing in WebRTC renegotiates. */
+	/* A ticket would be one more message in the last flight; sessions are resumed by their ids. OpenSSL has no socket to ask
+	 * for the MTU: handshake.c sets it. Nothing in WebRTC renegotiates. */
 	SSL_CTX_set_options(ctx,
 	                    SSL_OP_NO_TICKET | SSL_OP_NO_QUERY_MTU | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	SSL_CTX_set_cert_verify_callback(ctx, trust_verify_peer, NULL);
-	/* RFC 5764, 4.1: the extension that WebRTC stacks send for media. We carry no media, but some stacks (pion) treat a handshake
-	 * without a chosen profile as failed, whatever the description said. The function returns 0 for success. */
+	/* RFC 5764, 4.1: the extension that WebRTC stacks send for media. We carry no media, but some stacks (pion) treat a
+	 * handshake without a chosen profile as failed, whatever the description said. The function returns 0 for success. */
 	if (SSL_CTX_set_tlsext_use_srtp(ctx, "SRTP_AEAD_AES_128_GCM:SRTP_AES128_CM_SHA1_80") != 0)
 		return false;
-	/* X25519 is the cheapest group: one derivation took 44 us, against 66 us with P-256, on the machine where this was written.
-	 * The list also says which curves a certificate may have (RFC 8422, 5.1), the peer's and our own. That is why the last two
-	 * are in it. */
+	/* X25519 is the cheapest group: one derivation took 44 us, against 66 us with P-256, on the machine where this was
+	 * written. The list also says which curves a certificate may have (RFC 8422, 5.1), the peer's and our own. That is why
+	 * the last two are in it. */
 	return SSL_CTX_set_min_proto_version(ctx, DTLS1_2_VERSION) == 1 &&
 	       SSL_CTX_set_max_proto_version(ctx, DTLS1_2_VERSION) == 1 &&
 	       SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384:P-521") == 1;

@@ -16,9 +16,9 @@ struct sink {
 	size_t used, size;
 };
 
-/* OpenSSL ends the connection for a record that is shorter than the suite's nonce and tag (seen with 3.0.19: the cipher refuses the
- * length before anything is authenticated), and anybody can send such a record. So OpenSSL never sees one. Until the suite is known
- * the longest nonce and tag count; an encrypted Finished is longer than that under every suite. */
+/* OpenSSL ends the connection for a record that is shorter than the suite's nonce and tag (seen with 3.0.19: the cipher refuses
+ * the length before anything is authenticated), and anybody can send such a record. So OpenSSL never sees one. Until the suite is
+ * known the longest nonce and tag count; an encrypted Finished is longer than that under every suite. */
 static bool is_long_enough(const struct dtls *d, size_t len) {
 	return len > (size_t)d->headroom + d->tailroom;
 }

@@ -4,10 +4,10 @@
  *   data that came before the connection was ready for it;
  *   the ChangeCipherSpec before the messages that precede it;
  *   encrypted handshake messages before the ChangeCipherSpec.
- * OpenSSL would drop the second kind for good: RFC 6347 numbers handshake messages but not the ChangeCipherSpec, so a flight whose
- * datagrams were turned around would have to be repeated, and a copy of it would fail the replay check. The third kind OpenSSL
- * would keep, up to 100 records in 16 KiB each. Records wait sealed. Early hands nothing on by itself: it answers whether a record
- * has to wait, and later which one is next. It knows no states except those of OpenSSL's handshake.
+ * OpenSSL would drop the second kind for good: RFC 6347 numbers handshake messages but not the ChangeCipherSpec, so a flight
+ * whose datagrams were turned around would have to be repeated, and a copy of it would fail the replay check. The third kind
+ * OpenSSL would keep, up to 100 records in 16 KiB each. Records wait sealed. Early hands nothing on by itself: it answers whether
+ * a record has to wait, and later which one is next. It knows no states except those of OpenSSL's handshake.
  *
  *   each list's count == records from first to last
  *   data.count <= EARLY_DATA_MAX, sealed.count <= EARLY_SEALED_MAX */
@@ -19,8 +19,8 @@
 #include "dtls/record.h"
 #include "pool/env.h"
 
-/* Data is early when it was reordered before the peer's last flight, or came before we knew whom to trust. Sixteen records cover a
- * first window of data. */
+/* Data is early when it was reordered before the peer's last flight, or came before we knew whom to trust. Sixteen records cover
+ * a first window of data. */
 #define EARLY_DATA_MAX 16
 /* Only one encrypted handshake message can precede the ChangeCipherSpec: the Finished, and its repetitions. */
 #define EARLY_SEALED_MAX 4

@@ -8,11 +8,11 @@
 
 /* ---- OpenSSL's timer ------------------------------------------------------------------------------------------------ */
 
-/* Before 3.2, OpenSSL keeps the expiry of its timer in a struct timeval that it shows to the BIO. There it is given a duration that
- * never passes (an hour), and when the caller's clock reaches our deadline we move the expiry into the past. From 3.2 on the BIO
- * sees only a copy. There OpenSSL gets the true durations for the flights that it has to repeat itself (see needs_openssl), and
- * those run by the system's clock, whatever clock the caller has. Decided at run time, because a program built with 3.0 may run
- * with a later library. */
+/* Before 3.2, OpenSSL keeps the expiry of its timer in a struct timeval that it shows to the BIO. There it is given a duration
+ * that never passes (an hour), and when the caller's clock reaches our deadline we move the expiry into the past. From 3.2 on the
+ * BIO sees only a copy. There OpenSSL gets the true durations for the flights that it has to repeat itself (see needs_openssl),
+ * and those run by the system's clock, whatever clock the caller has. Decided at run time, because a program built with 3.0 may
+ * run with a later library. */
 static bool timer_can_be_forced(void) {
 	return OPENSSL_version_major() == 3 && OPENSSL_version_minor() < 2;
 }
@@ -68,9 +68,10 @@ void dtls_raise_first_timeout(struct dtls *d, uint64_t timeout) {
 /* OpenSSL counts the repetitions that it makes of one flight, and ends the connection at the next one after these. */
 #define OPENSSL_REPETITIONS DTLS1_TMO_ALERT_COUNT
 
-/* A flight in the clear is repeated from the copy, without limit. A sealed record of the copy keeps its number, so a peer that has
- * the record already drops it, and most then answer nothing; only OpenSSL can seal the record anew. Its twelve times are spread: the
- * first repetitions, and later those whose number is a power of two. In between, the copy serves a peer that has heard nothing. */
+/* A flight in the clear is repeated from the copy, without limit. A sealed record of the copy keeps its number, so a peer that
+ * has the record already drops it, and most then answer nothing; only OpenSSL can seal the record anew. Its twelve times are
+ * spread: the first repetitions, and later those whose number is a power of two. In between, the copy serves a peer that has
+ * heard nothing. */
 static bool needs_openssl(const struct dtls *d) {
 	bool may = d->repeated_by_openssl < OPENSSL_REPETITIONS;
 	if (d->transport.incomplete && timer_can_be_forced())
@@ -95,8 +96,8 @@ static int repeat_by_openssl(struct dtls *d) {
 #define RETRY_AFTER (5 * SLUICE_MS)
 
 static bool repeat_flight(struct dtls *d, uint64_t now) {
-	/* RFC 6347, 4.2.4.1: "double the value at each retransmission". The RFC's first value of one second and its last of sixty are
-	 * for servers on the far side of an ocean; a person waits for this handshake. */
+	/* RFC 6347, 4.2.4.1: "double the value at each retransmission". The RFC's first value of one second and its last of sixty
+	 * are for servers on the far side of an ocean; a person waits for this handshake. */
 	uint64_t before = d->timeout;
 	d->timeout = before * 2 < TIMEOUT_MAX ? before * 2 : TIMEOUT_MAX;
 	d->repetitions++;

@@ -17,11 +17,12 @@ void flights_follow(struct dtls *d, uint64_t now);
 /* Repeats the flight whose time has come. False: the handshake has failed; OpenSSL's error queue says why. */
 bool flights_advance(struct dtls *d, uint64_t now);
 
-/* The peer repeats its last flight although our handshake is over, which means that our last flight was lost. RFC 6347, 4.2.4: "the
- * node that transmits the last flight [...] MUST respond to a retransmit of the peer's last flight with a retransmit of the last
- * flight." The copy goes unchanged: a peer that has our flight does not ask for it, and OpenSSL would end the connection at the
- * thirteenth time. So nothing depends on whether the peer's record is genuine; a forger makes one small flight go to the peer, no
- * more. False: nothing goes, because our flight was not the last one, the copy lacks something, or it was forgotten already. */
+/* The peer repeats its last flight although our handshake is over, which means that our last flight was lost. RFC 6347, 4.2.4:
+ * "the node that transmits the last flight [...] MUST respond to a retransmit of the peer's last flight with a retransmit of the
+ * last flight." The copy goes unchanged: a peer that has our flight does not ask for it, and OpenSSL would end the connection at
+ * the thirteenth time. So nothing depends on whether the peer's record is genuine; a forger makes one small flight go to the
+ * peer, no more. False: nothing goes, because our flight was not the last one, the copy lacks something, or it was forgotten
+ * already. */
 bool flights_repeat_last(struct dtls *d);
 
 #endif

@@ -8,8 +8,8 @@
 #include "dtls/flights.h"
 #include "dtls/sessions.h"
 
-/* OpenSSL collects a flight in a buffer of 4,096 bytes, and a datagram above that would be cut in the middle of a record. Records of
- * data are not bound by it. */
+/* OpenSSL collects a flight in a buffer of 4,096 bytes, and a datagram above that would be cut in the middle of a record. Records
+ * of data are not bound by it. */
 #define HANDSHAKE_MTU_MAX 4000
 
 /* RFC 8827, 6.5: "All implementations MUST support DTLS 1.2 with the TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 cipher suite".
@@ -97,8 +97,8 @@ static void step(struct dtls *d) {
 		connection_settle(d, r);
 }
 
-/* After the handshake: alerts, and the peer's last flight once more. A copy of our flight that lacks something for want of memory is
- * of no use; then OpenSSL answers. */
+/* After the handshake: alerts, and the peer's last flight once more. A copy of our flight that lacks something for want of memory
+ * is of no use; then OpenSSL answers. */
 static void step_established(struct dtls *d, uint8_t *record, size_t len) {
 	if (record_type(record) == RECORD_HANDSHAKE && !d->transport.incomplete) {
 		flights_repeat_last(d);

@@ -1,7 +1,7 @@
 /* handshake: OpenSSL's handshake, step by step.
  *
- * OpenSSL runs it over a transport in memory. Here stand what OpenSSL is configured with for one connection, the record that it is
- * given, and what becomes of the connection then. It knows no datagrams: which record is next, datagrams.c decides. */
+ * OpenSSL runs it over a transport in memory. Here stand what OpenSSL is configured with for one connection, the record that it
+ * is given, and what becomes of the connection then. It knows no datagrams: which record is next, datagrams.c decides. */
 #ifndef DTLS_HANDSHAKE_H
 #define DTLS_HANDSHAKE_H
 

@@ -1,9 +1,10 @@
 /* sessions: with whom has a client of this certificate spoken before, so that the next handshake can be abbreviated?
  *
- * TLS 1.2's session ids (RFC 5246, 7.3). The server finds the session in OpenSSL's cache in the SSL_CTX. The client finds it here,
- * by the fingerprint that was announced. Tickets are not used, for they would be one more message in the last flight. Both caches
- * are bounded and belong to one certificate. A session proves that its peer holds the key of the certificate that the session
- * names, and only that; every handshake, full or abbreviated, compares that certificate with the announced one (trust.h). */
+ * TLS 1.2's session ids (RFC 5246, 7.3). The server finds the session in OpenSSL's cache in the SSL_CTX. The client finds it
+ * here, by the fingerprint that was announced. Tickets are not used, for they would be one more message in the last flight. Both
+ * caches are bounded and belong to one certificate. A session proves that its peer holds the key of the certificate that the
+ * session names, and only that; every handshake, full or abbreviated, compares that certificate with the announced one (trust.h).
+ * */
 #ifndef DTLS_SESSIONS_H
 #define DTLS_SESSIONS_H
 

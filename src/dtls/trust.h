@@ -32,8 +32,8 @@ void trust_free(struct trust *t);
 
 /* Is the certificate in the set? Sets nothing. The set must be known; NULL is never in it. */
 bool trust_matches(const struct trust *t, const X509 *peer);
-/* Compares the certificate with the set and keeps the answer in `verified` and `refused`. Nothing when the set is not known yet or
- * the answer is. False: refused. */
+/* Compares the certificate with the set and keeps the answer in `verified` and `refused`. Nothing when the set is not known yet
+ * or the answer is. False: refused. */
 bool trust_judge(struct trust *t, const X509 *peer);
 
 /* OpenSSL's certificate callback, for SSLs whose app data is a struct dtls. It accepts any chain; only the fingerprint counts.
