@@ -171,6 +171,7 @@ get 412 -X PUT -H 'If-None-Match: *' -d 'another' "$room/offer"
 get 201 -X POST -d 'the answer' "$room/answer"
 get 409 -X PUT -d 'again' "$room/answer"
 get 200 "$room/answer"
+has_header 'Content-Type: application/octet-stream'
 says '^the answer$'
 # Who waits is told at once, also when no other connection of HTTP has anything to do afterwards.
 get 201 -X PUT -d 'offer' "$room/offer"

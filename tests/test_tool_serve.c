@@ -339,6 +339,7 @@ START_TEST(test_only_pages_are_found_and_the_slash_is_the_index) {
 	ck_assert_ptr_eq(page_find("/"), page_find("/index.html"));
 	ck_assert_str_eq(page_type(page_find("/")), "text/html; charset=utf-8");
 	ck_assert_str_eq(page_type(page_find("/app.js")), "text/javascript; charset=utf-8");
+	ck_assert_str_eq(page_type(&(struct page){.name = "image.of-no-kind"}), "application/octet-stream");
 	ck_assert_ptr_null(page_find(""));
 	ck_assert_ptr_null(page_find("index.html"));
 	ck_assert_ptr_null(page_find("//index.html"));

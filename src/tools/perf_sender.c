@@ -45,7 +45,7 @@ struct sender {
 	uint8_t *batch; /* BATCH messages, when they go in batches */
 	bool numbered;  /* the receiver can tell which message it is */
 	ev_timer stop, tick;
-	uint64_t started, last_tick;
+	uint64_t started;
 	uint64_t cpu_started;
 	struct perf_second last; /* totals at the last line */
 	uint64_t progress;       /* what the watchdog saw last, and for how long */

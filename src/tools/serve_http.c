@@ -408,7 +408,7 @@ static enum MHD_Result take_letter(struct request *r) {
 		r->until = now(r->http) + wait_of(r);
 	enum room_result result = rooms_take(r->http->rooms, r->room, r->slot, &body, &len, now(r->http));
 	if (result == ROOM_OK) {
-		enum MHD_Result sent = send_response(r, MHD_HTTP_OK, make_response("application/octet-service", body, len));
+		enum MHD_Result sent = send_response(r, MHD_HTTP_OK, make_response("application/octet-stream", body, len));
 		free(body);
 		return sent;
 	}

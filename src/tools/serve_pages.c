@@ -26,7 +26,7 @@ const char *page_type(const struct page *page) {
 	for (size_t i = 0; dot && i < sizeof types / sizeof *types; i++)
 		if (strcmp(dot, types[i].end) == 0)
 			return types[i].type;
-	return "application/octet-service";
+	return "application/octet-stream";
 }
 
 int page_open(const struct page *page, const char *folder) {
