@@ -7,6 +7,7 @@
 
 #include "suite.h"
 #include "tools/secret.h"
+#include "tools/serve_rooms.h"
 #include "tools/signalling.h"
 
 #ifndef SLUICE_NOPOOL /* sanitizers bring a malloc of their own, in whose place none can be put */
@@ -133,6 +134,26 @@ START_TEST(test_descriptions_are_wiped_when_files_carried_them) {
 }
 END_TEST
 
+START_TEST(test_letters_are_wiped_when_their_room_goes_however_it_goes) {
+	const struct room_letter letter = {.body = sdp, .len = sizeof sdp};
+	void *body;
+	size_t len;
+	watch();
+	struct rooms *rooms = rooms_new(8);
+	ck_assert_int_eq(rooms_put(rooms, "taken", ROOM_OFFER, &letter, 0), ROOM_STORED);
+	ck_assert_int_eq(rooms_take(rooms, "taken", ROOM_OFFER, &body, &len, 0), ROOM_OK);
+	secret_free(body);
+	ck_assert_int_eq(rooms_put(rooms, "taken", ROOM_ANSWER, &letter, 0), ROOM_STORED);
+	ck_assert_int_eq(rooms_put(rooms, "replaced", ROOM_OFFER, &letter, 0), ROOM_STORED);
+	ck_assert_int_eq(rooms_put(rooms, "replaced", ROOM_OFFER, &letter, 0), ROOM_STORED);
+	ck_assert_int_eq(rooms_put(rooms, "removed", ROOM_OFFER, &letter, 0), ROOM_STORED);
+	rooms_remove(rooms, "removed", 0);
+	ck_assert_int_eq(rooms_put(rooms, "late", ROOM_OFFER, &letter, ROOM_LIFETIME + 1), ROOM_STORED); /* the others expire */
+	rooms_free(rooms);
+	ck_assert_nothing_found("serve_rooms");
+}
+END_TEST
+
 static unsigned free_port(void) {
 	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof in;
@@ -151,7 +172,7 @@ END_TEST
 
 SUITE("tool_secrets", test_the_watch_finds_a_password_in_each_of_its_forms,
       test_messages_are_wiped_when_they_were_written_and_read, test_descriptions_are_wiped_when_files_carried_them,
-      test_descriptions_are_wiped_when_a_connection_carried_them)
+      test_descriptions_are_wiped_when_a_connection_carried_them, test_letters_are_wiped_when_their_room_goes_however_it_goes)
 
 #else
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "suite.h"
+#include "tools/secret.h"
 #include "tools/serve_pages.h"
 #include "tools/serve_rooms.h"
 #include "tools/serve_store.h"
@@ -26,7 +27,7 @@ static const char *take(struct rooms *r, const char *name, enum room_slot slot, 
 	size_t len = 0;
 	*result = rooms_take(r, name, slot, &body, &len, now);
 	snprintf(text, sizeof text, "%.*s", (int)len, body ? (const char *)body : "");
-	free(body);
+	secret_free(body);
 	return text;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/wipe.h"
 #include "crypto/crypto.h"
 
 #define PROOF_HEX (2 * CRYPTO_SHA256_SIZE + 1)
@@ -14,9 +15,17 @@ static void to_hex(const uint8_t *bytes, size_t len, char *hex) {
 		snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
 }
 
-static void write_hello(const struct greeting *g, char line[GREETING_LINE_MAX]) {
-	snprintf(line, GREETING_LINE_MAX, "{\"type\":\"hello\",\"nonce\":\"%s\",\"secret\":%s}\n", g->nonce,
-	         g->secret ? "true" : "false");
+/* Drops the object. False when there is no memory; the line is empty then. */
+static bool write_line(json_t *object, char line[GREETING_LINE_MAX]) {
+	size_t len = object ? json_dumpb(object, line, GREETING_LINE_MAX - 2, JSON_COMPACT) : 0;
+	bool written = len > 0 && len <= GREETING_LINE_MAX - 2;
+	json_decref(object);
+	strcpy(line + (written ? len : 0), written ? "\n" : "");
+	return written;
+}
+
+static bool write_hello(const struct greeting *g, char line[GREETING_LINE_MAX]) {
+	return write_line(json_pack("{s:s, s:s, s:b}", "type", "hello", "nonce", g->nonce, "secret", g->secret != NULL), line);
 }
 
 bool greeting_begin(struct greeting *g, const char *secret, bool connects, char line[GREETING_LINE_MAX]) {
@@ -26,9 +35,7 @@ bool greeting_begin(struct greeting *g, const char *secret, bool connects, char 
 	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
 		return false;
 	to_hex(random, sizeof random, g->nonce);
-	if (connects)
-		write_hello(g, line);
-	return true;
+	return !connects || write_hello(g, line);
 }
 
 /* What an end proves with: the nonces stand in the order of who connects and who listens. The name of the end keeps a proof from
@@ -38,18 +45,19 @@ static bool make_proof(const struct greeting *g, bool connects, char proof[PROOF
 	uint8_t digest[CRYPTO_SHA256_SIZE];
 	int len = snprintf(text, sizeof text, "%s %s %s", connects ? "connects" : "listens", g->connects ? g->nonce : g->other,
 	                   g->connects ? g->other : g->nonce);
-	if (!crypto_hmac_sha256(g->secret, strlen(g->secret), text, (size_t)len, digest))
-		return false;
-	to_hex(digest, sizeof digest, proof);
-	return true;
+	bool made = crypto_hmac_sha256(g->secret, strlen(g->secret), text, (size_t)len, digest);
+	if (made)
+		to_hex(digest, sizeof digest, proof);
+	wipe(digest, sizeof digest);
+	return made;
 }
 
 static bool write_proof(const struct greeting *g, char line[GREETING_LINE_MAX]) {
 	char proof[PROOF_HEX];
-	if (!make_proof(g, g->connects, proof))
-		return false;
-	snprintf(line, GREETING_LINE_MAX, "{\"type\":\"proof\",\"proof\":\"%s\"}\n", proof);
-	return true;
+	bool written = make_proof(g, g->connects, proof) &&
+	               write_line(json_pack("{s:s, s:s}", "type", "proof", "proof", proof), line);
+	wipe(proof, sizeof proof);
+	return written;
 }
 
 static enum greeting_result wrong(const char **why, const char *text) {
@@ -64,8 +72,8 @@ static enum greeting_result take_hello(struct greeting *g, const json_t *o, char
 		return wrong(why, "it does not greet as it should");
 	strcpy(g->other, nonce);
 	g->heard = true;
-	if (!g->connects)
-		write_hello(g, reply); /* also to one that will be turned away: it learns why */
+	if (!g->connects && !write_hello(g, reply)) /* also to one that will be turned away: it learns why */
+		return wrong(why, "no memory");
 	if (secret && !g->secret)
 		return wrong(why, "it wants a secret, tcp:HOST:PORT#SECRET at both ends");
 	if (!secret && g->secret)
@@ -80,7 +88,9 @@ static enum greeting_result take_proof(struct greeting *g, const json_t *o, char
 	const char *proof = json_string_value(json_object_get(o, "proof"));
 	if (!make_proof(g, !g->connects, expected))
 		return wrong(why, "no memory");
-	if (!proof || strlen(proof) != sizeof expected - 1 || !crypto_equal(proof, expected, sizeof expected - 1))
+	bool right = proof && strlen(proof) == sizeof expected - 1 && crypto_equal(proof, expected, sizeof expected - 1);
+	wipe(expected, sizeof expected);
+	if (!right)
 		return wrong(why, "it has another secret");
 	if (!g->connects && !write_proof(g, reply))
 		return wrong(why, "no memory");

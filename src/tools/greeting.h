@@ -28,7 +28,7 @@ struct greeting {
 
 enum greeting_result { GREETING_GOES_ON, GREETING_DONE, GREETING_WRONG };
 
-/* Writes the first line of the end that connects; nothing for the one that listens. False: no random bytes. */
+/* Writes the first line of the end that connects; nothing for the one that listens. False: no memory, or no random bytes. */
 bool greeting_begin(struct greeting *g, const char *secret, bool connects, char line[GREETING_LINE_MAX]);
 /* A line came, without its end. The reply, with an end, or "" is to be sent in any case. WRONG: *why says what is wrong. */
 enum greeting_result greeting_take(struct greeting *g, const char *text, size_t len, char reply[GREETING_LINE_MAX],

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tools/secret.h"
 #include "tools/serve.h"
 #include "tools/serve_store.h"
 
@@ -298,6 +299,7 @@ static void learn_names(struct serve *s) {
 }
 
 static bool set_up(struct serve *s) {
+	secret_watch_json();
 	learn_names(s);
 	sluice_env_config env = {.log = on_library_log, .log_ctx = s, .log_level = SLUICE_LOG_WARN};
 	int error = sluice_env_new(&env, &s->env);

@@ -14,6 +14,9 @@
  * suspends it) until http_wake() or its time is over, and handled anew. Libmicrohttpd does not watch parked ones, so we look once
  * a second who hung up.
  *
+ * Descriptions hold a password: bodies and letters are wiped before their memory is freed. Libmicrohttpd's own buffer of a
+ * connection is out of our reach.
+ *
  * Every request has to be for this server and from a page of its own (serve_origin.h), else 421 or 403; one address gets its
  * share of connections, offers and rooms (serve_guard.h), and 429 beyond. */
 #include <errno.h>
@@ -26,6 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/secret.h"
 #include "tools/serve.h"
 #include "tools/serve_guard.h"
 #include "tools/serve_origin.h"
@@ -116,6 +120,24 @@ static struct MHD_Response *make_response(const char *type, const void *body, si
 	if (response)
 		add_header(response, "Cache-Control", "no-store");
 	return response;
+}
+
+/* Takes the body, from malloc: whatever becomes of it, all of it is wiped, since a description has a password in it. */
+static struct MHD_Response *make_secret_response(const char *type, void *body, size_t len) {
+	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(len, body, secret_free);
+	if (!response) {
+		secret_free(body);
+		return NULL;
+	}
+	add_header(response, "Content-Type", type);
+	add_header(response, "Cache-Control", "no-store");
+	return response;
+}
+
+static struct MHD_Response *make_json_response(json_t *object) {
+	char *body = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	json_decref(object);
+	return body ? make_secret_response("application/json", body, strlen(body)) : NULL;
 }
 
 static enum MHD_Result reply(struct request *r, unsigned status, const char *text) {
@@ -233,31 +255,22 @@ static enum MHD_Result reply_refusal(struct request *r, const struct refusal *wh
 		snprintf(text, sizeof text, "%s", why->text);
 	if (!r->json)
 		return reply(r, why->status, text);
-	json_t *o = json_pack("{s:s, s:i}", "error", text, "line", (int)why->line);
-	char *body = o ? json_dumps(o, JSON_COMPACT) : NULL;
-	json_decref(o);
-	enum MHD_Result result = MHD_NO;
-	if (body)
-		result = send_response(r, why->status, make_response("application/json", body, strlen(body)));
-	free(body);
-	return result;
+	return send_response(r, why->status, make_json_response(json_pack("{s:s, s:i}", "error", text, "line", (int)why->line)));
 }
 
 static enum MHD_Result reply_answer(struct request *r, const struct client *c) {
-	char sdp[SLUICE_SDP_MAX];
-	int len = client_answer(c, sdp, sizeof sdp);
-	if (len <= 0)
+	char *sdp = malloc(SLUICE_SDP_MAX);
+	int len = sdp ? client_answer(c, sdp, SLUICE_SDP_MAX) : SLUICE_NO_MEMORY;
+	if (len <= 0) {
+		secret_free(sdp);
 		return reply(r, MHD_HTTP_INTERNAL_SERVER_ERROR, "no answer could be made");
-	struct MHD_Response *response = NULL;
+	}
+	struct MHD_Response *response;
 	if (r->json) {
-		json_t *o = json_pack("{s:s, s:s#}", "type", "answer", "sdp", sdp, len);
-		char *body = o ? json_dumps(o, JSON_COMPACT) : NULL;
-		json_decref(o);
-		if (body)
-			response = make_response("application/json", body, strlen(body));
-		free(body);
+		response = make_json_response(json_pack("{s:s, s:s#}", "type", "answer", "sdp", sdp, len));
+		secret_free(sdp);
 	} else {
-		response = make_response("application/sdp", sdp, (size_t)len);
+		response = make_secret_response("application/sdp", sdp, (size_t)len);
 	}
 	char location[sizeof c->token + 16];
 	snprintf(location, sizeof location, "/connect/%s", c->token);
@@ -407,11 +420,8 @@ static enum MHD_Result take_letter(struct request *r) {
 	if (!r->was_parked)
 		r->until = now(r->http) + wait_of(r);
 	enum room_result result = rooms_take(r->http->rooms, r->room, r->slot, &body, &len, now(r->http));
-	if (result == ROOM_OK) {
-		enum MHD_Result sent = send_response(r, MHD_HTTP_OK, make_response("application/octet-stream", body, len));
-		free(body);
-		return sent;
-	}
+	if (result == ROOM_OK)
+		return send_response(r, MHD_HTTP_OK, make_secret_response("application/octet-stream", body, len));
 	/* Woken for a letter that another reader took: it goes on waiting until its own time is over. */
 	double left = r->until - now(r->http);
 	if (result != ROOM_NOTHING_YET || left <= 0)
@@ -530,12 +540,15 @@ static void collect(struct request *r, const char *data, size_t len) {
 		r->too_large = true;
 		return;
 	}
-	char *body = realloc(r->body, r->len + len + 1);
+	char *body = malloc(r->len + len + 1); /* realloc would leave behind what it moves */
 	if (!body) {
 		r->too_large = true;
 		return;
 	}
+	if (r->len)
+		memcpy(body, r->body, r->len);
 	memcpy(body + r->len, data, len);
+	secret_free(r->body);
 	r->body = body;
 	r->len += len;
 	body[r->len] = 0;
@@ -586,7 +599,7 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **st
 		c->waiting = NULL;
 		client_close(c, "hung up before the answer");
 	}
-	free(r->body);
+	secret_free(r->body);
 	free(r);
 }
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/secret.h"
 #include "tools/serve_rooms.h"
 
 struct letter {
@@ -31,8 +32,8 @@ struct rooms *rooms_new(unsigned per_address) {
 }
 
 static void clear(struct room *r) {
-	free(r->letters[ROOM_OFFER].bytes);
-	free(r->letters[ROOM_ANSWER].bytes);
+	secret_free(r->letters[ROOM_OFFER].bytes);
+	secret_free(r->letters[ROOM_ANSWER].bytes);
 	memset(r, 0, sizeof *r);
 }
 

@@ -56,7 +56,7 @@ struct room_letter {
 
 /* `now` in seconds, any clock that only goes forward. */
 enum room_result rooms_put(struct rooms *rooms, const char *name, enum room_slot slot, const struct room_letter *l, double now);
-/* ROOM_OK: *body is the caller's to free(). */
+/* ROOM_OK: *body is the caller's, to be freed by secret_free(). */
 enum room_result rooms_take(struct rooms *rooms, const char *name, enum room_slot slot, void **body, size_t *len, double now);
 void rooms_remove(struct rooms *rooms, const char *name, double now);
 

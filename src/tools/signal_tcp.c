@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/wipe.h"
 #include "tools/greeting.h"
 #include "tools/secret.h"
 #include "tools/signalling.h"
@@ -199,7 +200,7 @@ static void drop_caller(struct caller *c, bool keep_open) {
 	ev_timer_stop(c->s->ev, &c->limit);
 	if (!keep_open)
 		close(c->fd);
-	free(c);
+	secret_free(c); /* the beginning of a description may stand in its buffer */
 }
 
 static void drop_callers(struct signalling *s) {
@@ -270,6 +271,7 @@ static bool greet_line(struct caller *c) {
 		result = GREETING_WRONG;
 		why = "it does not listen";
 	}
+	wipe(reply, sizeof reply);
 	if (result == GREETING_WRONG) {
 		turn_away(c, why);
 		return false;
