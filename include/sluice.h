@@ -1,20 +1,27 @@
-/* sluice: everything that an app needs, in reading order.
+/* sluice: everything that an app needs. The headers, in reading order:
  *
- * error.h    what a negative result means
- * env.h      the allocator, the entropy and the pools that the objects of one thread share; datagrams and messages
- * stats.h    the counters that can be read at any time
- * trace.h    what is told of each event and each packet, and files that Wireshark reads
- * sctp.h     the association engine alone, over a transport of yours
- * channel.h  data channels over an association
- * peer.h     DTLS, association and channels as one engine, still without a socket
- * loop.h     the libev driver, which owns the sockets and the clock */
+ * error.h        what a negative result means
+ * log.h          lines about errors and state changes, for the app's log
+ * env.h          what the objects of one thread share: the allocator, the entropy, the log; datagrams and messages
+ * stats.h        counters that can be read at any time
+ * trace.h        each event as a line of JSON, each packet for Wireshark
+ * sctp.h         the association engine alone, over a transport of your own
+ * channel.h      data channels over an association
+ * certificate.h  certificates and their fingerprints
+ * ice.h          STUN and TURN servers, candidates and the configuration of ICE
+ * peer.h         a peer connection: ICE, DTLS, the association and its channels as one engine without a socket
+ * loop.h         the libev driver, which owns the sockets and the clock
+ *
+ * An app that leaves sockets and timers to the library needs channel.h, peer.h and loop.h. */
 #ifndef SLUICE_H
 #define SLUICE_H
 
 #include "sluice/error.h"
 
-#include "sluice/env.h"
 #include "sluice/log.h"
+
+#include "sluice/env.h"
+
 #include "sluice/stats.h"
 #include "sluice/trace.h"
 
@@ -22,6 +29,8 @@
 
 #include "sluice/channel.h"
 
+#include "sluice/certificate.h"
+#include "sluice/ice.h"
 #include "sluice/peer.h"
 
 #include "sluice/loop.h"

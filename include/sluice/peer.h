@@ -12,54 +12,13 @@
 #ifndef SLUICE_PEER_H
 #define SLUICE_PEER_H
 
+#include "sluice/certificate.h"
 #include "sluice/channel.h"
+#include "sluice/ice.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* ---- certificates ------------------------------------------------------------------------------------------------ */
-
-/* An X.509 certificate with its private key, by which a DTLS endpoint is known. */
-typedef struct sluice_certificate sluice_certificate;
-
-/* Hash functions of certificates' fingerprints. */
-enum sluice_hash { SLUICE_SHA256 = 1, SLUICE_SHA384, SLUICE_SHA512 };
-
-/* A certificate's digest, which RFC 8122 writes as "sha-256 AB:CD:..."; every such text fits in SLUICE_FINGERPRINT_MAX
- * bytes with its NUL. */
-#define SLUICE_FINGERPRINT_MAX 200
-typedef struct sluice_fingerprint {
-	enum sluice_hash hash;
-	uint8_t digest[64];
-} sluice_fingerprint;
-
-/* A fresh self-signed ECDSA P-256 certificate, valid from a day ago for 30 days. It is reference-counted (any thread
- * may retain and release it) and may serve many peers. Returns 0, SLUICE_CRYPTO, SLUICE_NO_MEMORY. */
-SLUICE_API int sluice_certificate_generate(sluice_certificate **out);
-/* From PEM text: certificate and private key, each may stand in either string. The key is ECDSA on P-256, P-384 or P-521, or RSA
- * of 2048 bits or more. Returns 0, or
- *   SLUICE_MALFORMED    there is no certificate or no key, the key is encrypted, or the two do not belong together
- *   SLUICE_UNSUPPORTED  another kind of key (secp256k1, Ed25519, a shorter RSA key), or a key usage without digitalSignature: nobody
- *                       would connect
- *   SLUICE_INVALID      the certificate has expired
- *   SLUICE_CRYPTO, SLUICE_NO_MEMORY */
-SLUICE_API int sluice_certificate_from_pem(const char *cert_pem, const char *key_pem, sluice_certificate **out);
-/* The reverse: certificate and key as PEM text with a NUL, to be kept by the app and read again with from_pem. Either may be
- * NULL. Returns 0, SLUICE_NO_SPACE (4096 bytes hold either of an ECDSA key), SLUICE_CRYPTO. The library keeps no copy of the
- * text; wipe yours. */
-SLUICE_API int sluice_certificate_to_pem(const sluice_certificate *c, char *cert_pem, size_t cert_size, char *key_pem,
-                                         size_t key_size);
-/* One reference more, one less; the last one frees it. */
-SLUICE_API void sluice_certificate_retain(sluice_certificate *c);
-SLUICE_API void sluice_certificate_release(sluice_certificate *c);
-/* Its digest, to be told to the other side. Returns 0, SLUICE_INVALID for an unknown hash, SLUICE_CRYPTO. */
-SLUICE_API int sluice_certificate_fingerprint(const sluice_certificate *c, enum sluice_hash hash, sluice_fingerprint *out);
-
-/* "sha-256 AB:CD:..." into text; returns its length, or SLUICE_NO_SPACE. */
-SLUICE_API int sluice_fingerprint_format(const sluice_fingerprint *f, char *text, size_t size);
-/* The reverse, case-insensitively; SLUICE_MALFORMED, or SLUICE_UNSUPPORTED for another hash. */
-SLUICE_API int sluice_fingerprint_parse(const char *text, sluice_fingerprint *out);
 
 /* ---- the peer ---------------------------------------------------------------------------------------------------- */
 
@@ -93,57 +52,8 @@ enum sluice_signaling_state {
 	SLUICE_SIGNALING_HAVE_REMOTE_OFFER,
 	SLUICE_SIGNALING_CLOSED,
 };
-enum sluice_gathering_state { SLUICE_GATHERING_NEW = 0, SLUICE_GATHERING_GATHERING, SLUICE_GATHERING_COMPLETE };
-enum sluice_ice_state {
-	SLUICE_ICE_NEW = 0,
-	SLUICE_ICE_CHECKING,
-	SLUICE_ICE_CONNECTED,
-	SLUICE_ICE_COMPLETED,
-	SLUICE_ICE_DISCONNECTED,
-	SLUICE_ICE_FAILED,
-	SLUICE_ICE_CLOSED,
-};
-/* W3C's words: "have-local-offer", "gathering", "checking". */
+/* W3C's word, "have-local-offer"; "unknown" for any other number. Any thread. */
 SLUICE_API const char *sluice_signaling_state_name(enum sluice_signaling_state state);
-SLUICE_API const char *sluice_gathering_state_name(enum sluice_gathering_state state);
-SLUICE_API const char *sluice_ice_state_name(enum sluice_ice_state state);
-
-/* A STUN or TURN server as RTCIceServer has it; every string is copied. */
-typedef struct sluice_ice_server {
-	const char *url; /* "stun:host[:port]", "turn:host[:port][?transport=udp|tcp]", "turns:host[:port]"; RFC 7064, 7065 */
-	const char *username, *credential; /* TURN's */
-} sluice_ice_server;
-
-/* A candidate as the filter hook and the statistics show it. Addresses are numeric text. */
-typedef struct sluice_candidate {
-	const char *type;     /* "host", "srflx", "prflx", "relay" */
-	const char *protocol; /* "udp", "tcp" */
-	char address[64];     /* or the .local name */
-	uint16_t port;
-	uint32_t priority;
-	char related_address[64]; /* "" when there is none */
-	uint16_t related_port;
-} sluice_candidate;
-
-/* Zero in any field means the default named behind it. */
-typedef struct sluice_ice_config {
-	const sluice_ice_server *servers;
-	size_t server_count; /* at most 16 */
-	bool relay_only;     /* W3C's iceTransportPolicy "relay" */
-	/* Look host names in the other side's candidates up by DNS. Without it they are ignored: browsers send addresses and
-	 * .local names (mDNS) alone, and any other name makes this machine ask whom a stranger chooses. */
-	bool resolve_hosts;
-	bool lite;                   /* ICE-lite (RFC 8445, 2.5): for a server with a public address */
-	uint64_t pacing;             /* Ta, ns; 50 ms (RFC 8445, 14.2); the first checks go in a burst */
-	uint64_t consent_interval;   /* ns; 5 s (RFC 7675) */
-	uint64_t disconnected_after; /* ns of silence, from the first check without answer on; 5 s. Data that comes ends it */
-	/* ns without an answer to a check, whatever data comes, until ICE has FAILED; 30 s (RFC 7675: consent expires) */
-	uint64_t failed_after;
-	uint64_t check_timeout;  /* ns without any pair that works, until the same; 30 s */
-	uint64_t gather_timeout; /* ns for a silent server; 9.5 s */
-	/* Returns false for a candidate that is neither to be told nor tried. Must not call the peer. */
-	bool (*filter)(const sluice_candidate *c, bool local, void *user);
-} sluice_ice_config;
 
 typedef struct sluice_peer_config {
 	size_t size; /* set by sluice_peer_config_init */

@@ -7,8 +7,9 @@
 
 #include <openssl/ssl.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
-#include "sluice/peer.h"
+#include "sluice/certificate.h"
 
 /* For each role. A session takes some three kilobytes with the peer's certificate. */
 #define SESSIONS_MAX 64

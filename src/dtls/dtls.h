@@ -9,8 +9,8 @@
 #ifndef DTLS_DTLS_H
 #define DTLS_DTLS_H
 
+#include "sluice/certificate.h"
 #include "sluice/env.h"
-#include "sluice/peer.h"
 #include "sluice/stats.h"
 
 struct dtls;
