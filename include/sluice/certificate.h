@@ -29,8 +29,8 @@ SLUICE_API int sluice_certificate_generate(sluice_certificate **out);
  *
  * Returns 0, or
  *   SLUICE_MALFORMED    a part is missing, the key is encrypted, or the two do not belong together
- *   SLUICE_UNSUPPORTED  another kind of key (secp256k1, Ed25519, shorter RSA), or the certificate's key usage lacks digitalSignature;
- *                       no other side could connect to either
+ *   SLUICE_UNSUPPORTED  another kind of key (secp256k1, Ed25519, shorter RSA), or the certificate's key usage lacks
+ *                       digitalSignature; no other side could connect to either
  *   SLUICE_INVALID      the certificate has expired
  *   SLUICE_CRYPTO       OpenSSL refused the pair
  *   SLUICE_NO_MEMORY */

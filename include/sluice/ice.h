@@ -65,13 +65,13 @@ typedef struct sluice_ice_config {
 	size_t server_count;
 	/* Use relayed candidates only: W3C's iceTransportPolicy "relay". */
 	bool relay_only;
-	/* Look up host names in the other side's candidates by DNS. Default: such candidates are ignored. Browsers send only addresses
-	 * and .local names (which mDNS resolves); with any other name a stranger chooses whom this machine asks. */
+	/* Look up host names in the other side's candidates by DNS. Default: such candidates are ignored. Browsers send only
+	 * addresses and .local names (which mDNS resolves); with any other name a stranger chooses whom this machine asks. */
 	bool resolve_hosts;
 	/* Be an ICE-lite agent (RFC 8445, 2.5): for a server with a public address. */
 	bool lite;
-	/* Returns false for a candidate that must be neither announced nor tried. `user` is the peer's. The hook must not call the
-	 * peer. */
+	/* Returns false for a candidate that must be neither announced nor tried. `user` is the peer's. The hook must not call
+	 * the peer. */
 	bool (*filter)(const sluice_candidate *c, bool local, void *user);
 
 	/* ---- how fast checks go out ---- */
@@ -83,8 +83,8 @@ typedef struct sluice_ice_config {
 
 	/* ---- when to give up ---- */
 
-	/* ICE is DISCONNECTED when neither an answer nor data came for this time, counted from the first check that was not answered.
-	 * Default: 5 s */
+	/* ICE is DISCONNECTED when neither an answer nor data came for this time, counted from the first check that was not
+	 * answered. Default: 5 s */
 	uint64_t disconnected_after;
 	/* ICE has FAILED when no check was answered for this time, whether or not data came: consent has expired (RFC 7675).
 	 * Default: 30 s */

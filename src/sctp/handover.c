@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define MAGIC 0x6f686c73u /* "slho" */
-#define VERSION 5u
+#define VERSION 6u
 #define HEADER 24
 
 /* What is copied whole must be the same on both sides. */
