@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/crc32.h"
+#include "base/packet_kind.h"
 #include "sluice/error.h"
 
 /* The requests that last carried a datagram; the answer to an older one acknowledges it no more. Its hash does. */
@@ -24,11 +25,6 @@ struct sped_packet {
 
 static bool runs(const struct sped *s) {
 	return s->state != SPED_OFF && s->state != SPED_COMPLETE;
-}
-
-/* RFC 9443, 3: a first byte of 20..63 is DTLS. */
-static bool is_dtls(const uint8_t *data, size_t len) {
-	return len > 0 && data[0] >= 20 && data[0] <= 63;
 }
 
 /* ---- what waits to arrive ---- */
@@ -141,7 +137,7 @@ int sped_flight(struct sped *s, const sluice_datagram *datagrams, size_t count) 
 	clear(s);
 	for (size_t i = 0; i < count && s->count < SPED_PACKETS; i++) {
 		const sluice_datagram *d = &datagrams[i];
-		if (!is_dtls(d->data, d->len) || d->len > SPED_PACKET_MAX)
+		if (packet_kind_of(d->data, d->len) != PACKET_DTLS || d->len > SPED_PACKET_MAX)
 			continue;
 		struct sped_packet *p = env_alloc(s->env, sizeof *p + d->len);
 		if (!p)
@@ -237,7 +233,7 @@ struct stun_slice sped_input(struct sped *s, const struct stun_message *m) {
 
 	/* "If the value portion of this attribute is empty or the first byte is not DTLS [...] the attribute SHOULD be silently
 	 * discarded". */
-	bool embedded = is_dtls(m->dtls.data, m->dtls.len);
+	bool embedded = packet_kind_of(m->dtls.data, m->dtls.len) == PACKET_DTLS;
 	if (embedded)
 		note_received(s, crc32_ieee(m->dtls.data, m->dtls.len));
 
@@ -251,7 +247,7 @@ struct stun_slice sped_input(struct sped *s, const struct stun_message *m) {
 /* Application data (23 in DTLS 1.2) is no part of the handshake and would push the hashes that count out of the list. */
 void sped_received(struct sped *s, const void *data, size_t len) {
 	const uint8_t *bytes = data;
-	if (runs(s) && is_dtls(bytes, len) && bytes[0] != 23)
+	if (runs(s) && packet_kind_of(bytes, len) == PACKET_DTLS && bytes[0] != 23)
 		note_received(s, crc32_ieee(bytes, len));
 }
 

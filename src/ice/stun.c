@@ -6,6 +6,7 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/crc32.h"
+#include "base/packet_kind.h"
 #include "base/wipe.h"
 #include "crypto/crypto.h"
 #include "sluice/error.h"
@@ -29,9 +30,8 @@ static uint16_t method_of(uint16_t type) {
 	return (uint16_t)((type >> 2 & 0xf80) | (type >> 1 & 0x70) | (type & 0xf));
 }
 
-/* RFC 7983, 7: a first byte of 0..3 is STUN; with 20..63 DTLS would begin. */
 bool stun_looks_like(const uint8_t *data, size_t len) {
-	return len >= STUN_HEADER && data[0] <= 3 && len % 4 == 0 && get_be16(data + 2) == len - STUN_HEADER &&
+	return len >= STUN_HEADER && packet_kind_of(data, len) == PACKET_STUN && len % 4 == 0 && get_be16(data + 2) == len - STUN_HEADER &&
 	       get_be32(data + 4) == STUN_MAGIC;
 }
 

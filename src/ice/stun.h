@@ -88,7 +88,7 @@ struct stun_message {
 	size_t integrity, integrity_sha256;                       /* offset of the attribute in bytes; 0: absent */
 };
 
-/* Is it a STUN message at all? RFC 8489, 5 and RFC 7983, 7: a first byte of 0..3, a length that is a multiple of four and says
+/* Is it a STUN message at all? RFC 8489, 5: the first byte of STUN (packet_kind.h), a length that is a multiple of four and says
  * just what is there, the magic cookie. Cheap: for demultiplexing. */
 bool stun_looks_like(const uint8_t *data, size_t len);
 

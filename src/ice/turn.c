@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/packet_kind.h"
 #include "ice/candidate.h"
 #include "ice/turn_parts.h"
 #include "sluice/error.h"
@@ -448,7 +449,7 @@ static enum turn_verdict input_indication(struct turn *t, uint8_t *data, const s
 }
 
 static bool is_channel_data(const uint8_t *data, size_t len) {
-	return len >= TURN_HEADROOM && data[0] >= 0x40 && data[0] <= 0x4f;
+	return len >= TURN_HEADROOM && packet_kind_of(data, len) == PACKET_CHANNEL;
 }
 
 enum turn_verdict turn_input(struct turn *t, uint8_t *data, size_t len, uint64_t now, struct turn_data *out) {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/packet_kind.h"
 #include "peer/peer.h"
 
 #define RECORD_HEADER 13
@@ -15,5 +16,5 @@ bool path_equal(const sluice_path *a, const sluice_path *b) {
 }
 
 bool path_is_dtls(const sluice_datagram *d) {
-	return d->len >= RECORD_HEADER && d->data[0] >= 20 && d->data[0] <= 63 && d->data[1] == 254;
+	return d->len >= RECORD_HEADER && packet_kind_of(d->data, d->len) == PACKET_DTLS && d->data[1] == 254;
 }

@@ -30,7 +30,7 @@ uint64_t peer_proofs(const sluice_peer *p);
 /* The same address and port; the rest of a sockaddr (padding, flow labels) does not matter. */
 bool path_equal(const sluice_path *a, const sluice_path *b);
 
-/* Could these bytes be a DTLS record? RFC 7983, 7: a first byte of 20..63 is DTLS; RFC 6347, 4.1: versions are 254.x. */
+/* Could these bytes be a DTLS record? The first byte of DTLS (packet_kind.h), and RFC 6347, 4.1: versions are 254.x. */
 bool path_is_dtls(const sluice_datagram *d);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/packet_kind.h"
 #include "peer/connection.h"
 #include "peer/server_url.h"
 
@@ -322,9 +323,8 @@ static void follow_ice(sluice_peer *p) {
 
 /* ---- in -------------------------------------------------------------------------------------------------------------- */
 
-/* RFC 7983, 7: a first byte of 20..63 is DTLS. */
 static bool is_record(const sluice_datagram *d) {
-	return d->len && d->data[0] >= 20 && d->data[0] <= 63;
+	return packet_kind_of(d->data, d->len) == PACKET_DTLS;
 }
 
 bool peer_admits(const sluice_peer *p, const sluice_path *path) {
