@@ -6,7 +6,7 @@
  * times go as they are: the new association has a clock of its own, `a->clock` ahead of the verbs'.
  *
  * The bytes: magic, version, layout, length, CRC32c of what follows, and the walk. */
-#include "sctp/blob.h"
+#include "sctp/handover.h"
 
 #include "base/crc32c.h"
 #include "base/serial.h"
@@ -24,7 +24,7 @@ static uint32_t layout(void) {
 
 /* ---- plain numbers ---- */
 
-static void association_numbers(struct blob *b, sluice_sctp *a) {
+static void association_numbers(struct walk *b, sluice_sctp *a) {
 	/* Early SACKs stay behind: one speaks for them all. */
 	uint32_t pending = a->pending | (!b->reading && sack_early_waits(&a->acks) ? PENDING_SACK : 0);
 	FIELD(a->state), FIELD(pending), FIELD(a->now);
@@ -40,8 +40,8 @@ static void association_numbers(struct blob *b, sluice_sctp *a) {
 	FIELD(a->duplicates), FIELD(a->duplicate_count), FIELD(a->advertised), FIELD(a->advertised_most), FIELD(a->timers),
 		FIELD(a->t1_rto), FIELD(a->t2_rto);
 	FIELD(a->error_count), FIELD(a->heartbeat_nonce);
-	refuse(b, a->duplicate_count > DUPLICATES_MAX || (unsigned)a->state > SLUICE_SCTP_SHUTDOWN_ACK_SENT ||
-	                  a->state < SLUICE_SCTP_ESTABLISHED);
+	walk_refuse(b, a->duplicate_count > DUPLICATES_MAX || (unsigned)a->state > SLUICE_SCTP_SHUTDOWN_ACK_SENT ||
+	                       a->state < SLUICE_SCTP_ESTABLISHED);
 	if (!b->reading)
 		return;
 	a->pending = pending;
@@ -50,7 +50,7 @@ static void association_numbers(struct blob *b, sluice_sctp *a) {
 	a->data_header = a->interleaving ? WIRE_I_DATA_HEADER : WIRE_DATA_HEADER;
 }
 
-static void statistics(struct blob *b, sluice_sctp *a) {
+static void statistics(struct walk *b, sluice_sctp *a) {
 	sluice_sctp_stats s = a->stats;
 	s.congestion_control = NULL;
 	FIELD(s);
@@ -58,7 +58,7 @@ static void statistics(struct blob *b, sluice_sctp *a) {
 	a->stats = s;
 }
 
-static void congestion(struct blob *b, sluice_sctp *a) {
+static void congestion(struct walk *b, sluice_sctp *a) {
 	struct cc_view *v = &a->view;
 	FIELD(v->cwnd), FIELD(v->ssthresh), FIELD(v->pacing_rate), FIELD(v->rto), FIELD(v->srtt), FIELD(v->min_rtt),
 		FIELD(v->mtu);
@@ -69,7 +69,7 @@ static void congestion(struct blob *b, sluice_sctp *a) {
 	FIELD(a->rto.srtt), FIELD(a->rto.rttvar), FIELD(a->rto.rto), FIELD(a->rto.min_rtt);
 }
 
-static void recovery(struct blob *b, struct recovery *r) {
+static void recovery(struct walk *b, struct recovery *r) {
 	FIELD(r->rack.sent_at), FIELD(r->rack.number), FIELD(r->rack.rtt), FIELD(r->rack.steps), FIELD(r->rack.persist);
 	FIELD(r->rack.duplicate_round);
 	FLAG(r->rack.reordering_seen);
@@ -79,51 +79,6 @@ static void recovery(struct blob *b, struct recovery *r) {
 	FLAG(r->free_packet), FLAG(r->mending), FLAG(r->repeated), FLAG(r->answered), FLAG(r->unanswered), FLAG(r->limited),
 		FLAG(r->limited_before);
 	FLAG(r->probe_repeated);
-}
-
-static void acknowledging(struct blob *b, sluice_sctp *a) {
-	struct sack_policy *s = &a->acks;
-	if (b->reading)
-		sack_reset(s, a->config.sack_policy, a->peer_pad);
-	FLAG(s->apart), FLAG(s->believed);
-	FIELD(s->mean), FIELD(s->large), FIELD(s->pause), FIELD(s->not_before), FIELD(s->unacked);
-}
-
-/* What was promised stays promised, whatever budget there is here. */
-static void window_size(struct blob *b, struct rwnd *r) {
-	uint64_t size = r->size;
-	FIELD(size), FIELD(r->taken), FIELD(r->consumed), FIELD(r->round_began), FIELD(r->recent_cost), FIELD(r->recent_payload);
-	refuse(b, size < r->initial || size > r->max);
-	if (!b->reading || b->failed)
-		return;
-	r->size = size;
-	r->env->window_lent += size - r->initial;
-}
-
-/* ---- what the peer has sent: TSNs ---- */
-
-static void received(struct blob *b, struct tsnmap *m) {
-	FIELD(m->cum);
-	refuse(b, m->cum < SERIAL_ORIGIN / 2 || m->cum > UINT64_MAX / 2);
-	if (b->reading)
-		m->highest = m->cum;
-	uint64_t start = m->cum + 1, end = 0;
-	for (;;) {
-		bool more = !b->reading && tsnmap_block(m, &start, &end);
-		FLAG(more);
-		if (!more)
-			return;
-		FIELD(start), FIELD(end);
-		refuse(b, start <= m->cum + 1 || end < start || end - m->cum >= TSNMAP_MAX);
-		for (uint64_t t = start; b->reading && !b->failed && t <= end; t++) {
-			enum tsnmap_result is = tsnmap_test(m, t);
-			if (is == TSNMAP_NEW)
-				tsnmap_add(m, t);
-			else
-				took(b, is == TSNMAP_BEYOND ? SLUICE_NO_MEMORY : SLUICE_INVALID);
-		}
-		start = end + 1;
-	}
 }
 
 /* ---- what we send: messages and chunks ---- */
@@ -159,13 +114,13 @@ static struct message_fields message_describe(const struct tx_message *m) {
 	return f;
 }
 
-static void message_fields(struct blob *b, struct message_fields *f) {
+static void message_fields(struct walk *b, struct message_fields *f) {
 	FIELD(f->stream), FIELD(f->reliability), FIELD(f->lifetime), FIELD(f->limit), FIELD(f->ppid), FIELD(f->len),
 		FIELD(f->cut);
 	FIELD(f->left), FIELD(f->first_tsn), FIELD(f->mid), FIELD(f->expiry);
 	FLAG(f->unordered);
-	refuse(b, f->len == 0 || f->len > UINT32_MAX / 2 || f->cut > f->len || f->left == 0 || f->left > f->len ||
-	                  f->len - f->left > f->cut || f->reliability > SLUICE_PRIORITY_DROP);
+	walk_refuse(b, f->len == 0 || f->len > UINT32_MAX / 2 || f->cut > f->len || f->left == 0 || f->left > f->len ||
+	                       f->len - f->left > f->cut || f->reliability > SLUICE_PRIORITY_DROP);
 }
 
 static void message_lifetime(sluice_sctp *a, struct tx_message *m, const struct message_fields *f) {
@@ -178,7 +133,7 @@ static void message_lifetime(sluice_sctp *a, struct tx_message *m, const struct 
 }
 
 /* The message is queued and cut as it was. */
-static struct tx_message *message_read(struct blob *b, sluice_sctp *a) {
+static struct tx_message *message_read(struct walk *b, sluice_sctp *a) {
 	struct message_fields f = {0};
 	message_fields(b, &f);
 	if (b->failed || f.len > b->size - b->at) {
@@ -213,7 +168,7 @@ static struct tx_message *message_read(struct blob *b, sluice_sctp *a) {
 	return m;
 }
 
-static void message_write(struct blob *b, struct tx_message *m) {
+static void message_write(struct walk *b, struct tx_message *m) {
 	struct message_fields f = message_describe(m);
 	message_fields(b, &f);
 	if (b->out && b->at + m->len <= b->size)
@@ -243,7 +198,7 @@ static bool chunk_is_first(const struct tx_chunk *c) {
 	return c->offset == c->message->len - c->message->left;
 }
 
-static void chunk_owner(struct blob *b, sluice_sctp *a, struct owners *o, struct tx_chunk *c) {
+static void chunk_owner(struct walk *b, sluice_sctp *a, struct owners *o, struct tx_chunk *c) {
 	bool first = !b->reading && chunk_is_first(c);
 	uint32_t first_tsn = b->reading ? 0 : c->message->first_tsn;
 	FLAG(first);
@@ -255,9 +210,9 @@ static void chunk_owner(struct blob *b, sluice_sctp *a, struct owners *o, struct
 			return;
 		struct owner *w = owner_slot(o, m->first_tsn);
 		bool twice = w->message != NULL;
-		refuse(b, twice);
+		walk_refuse(b, twice);
 		if (twice || m->cut == 0) {
-			refuse(b, true);
+			walk_refuse(b, true);
 			outgoing_drop(&a->out, m, false);
 			return;
 		}
@@ -269,17 +224,17 @@ static void chunk_owner(struct blob *b, sluice_sctp *a, struct owners *o, struct
 	if (!b->reading || b->failed)
 		return;
 	struct owner *w = owner_slot(o, first_tsn);
-	refuse(b, !w->message || c->offset != w->message->len - w->message->left + w->seen ||
-	                  c->len > w->message->cut - (w->message->len - w->message->left) - w->seen);
+	walk_refuse(b, !w->message || c->offset != w->message->len - w->message->left + w->seen ||
+	                       c->len > w->message->cut - (w->message->len - w->message->left) - w->seen);
 	w->seen += c->len;
 	c->message = w->message;
 }
 
-static void chunk(struct blob *b, sluice_sctp *a, struct owners *o, struct tx_chunk *c) {
+static void chunk(struct walk *b, sluice_sctp *a, struct owners *o, struct tx_chunk *c) {
 	FIELD(c->packet), FIELD(c->offset), FIELD(c->fsn), FIELD(c->len), FIELD(c->flags), FIELD(c->state), FIELD(c->misses);
 	FIELD(c->transmissions);
 	FLAG(c->fast_retransmitted);
-	refuse(b, c->state > CHUNK_ABANDONED || (c->state != CHUNK_ABANDONED && c->len == 0) || c->len > 65520);
+	walk_refuse(b, c->state > CHUNK_ABANDONED || (c->state != CHUNK_ABANDONED && c->len == 0) || c->len > 65520);
 	if (c->state != CHUNK_ABANDONED && !b->failed)
 		chunk_owner(b, a, o, c);
 }
@@ -309,16 +264,16 @@ static void chunks_drop(sluice_sctp *a, struct owners *o) {
 	a->sent.advanced = a->sent.cum;
 }
 
-static void chunks_read(struct blob *b, sluice_sctp *a, uint64_t count) {
+static void chunks_read(struct walk *b, sluice_sctp *a, uint64_t count) {
 	struct outstanding *s = &a->sent;
 	struct owners o = {.size = power_of_two(2 * count + 1)};
 	s->capacity = power_of_two(count + 1 > OUTSTANDING_MAX ? OUTSTANDING_MAX : count + 1);
 	s->ring = env_zalloc(a->env, s->capacity * sizeof *s->ring);
 	o.slots = env_zalloc(a->env, o.size * sizeof *o.slots);
-	if (have(b, s->ring) && have(b, o.slots))
+	if (walk_have(b, s->ring) && walk_have(b, o.slots))
 		for (uint64_t t = s->cum + 1; t < s->next && !b->failed; t++)
 			chunk(b, a, &o, outstanding_at(s, t));
-	refuse(b, b->failed || !owners_whole(&o));
+	walk_refuse(b, b->failed || !owners_whole(&o));
 	if (b->failed && o.slots)
 		chunks_drop(a, &o);
 	else if (b->failed)
@@ -326,11 +281,11 @@ static void chunks_read(struct blob *b, sluice_sctp *a, uint64_t count) {
 	env_free(a->env, o.slots);
 }
 
-static void chunks(struct blob *b, sluice_sctp *a) {
+static void chunks(struct walk *b, sluice_sctp *a) {
 	struct outstanding *s = &a->sent;
 	FIELD(s->cum), FIELD(s->next), FIELD(s->advanced), FIELD(s->passed), FIELD(s->newest_delivered), FIELD(s->rtt_tsn);
-	refuse(b, s->cum < SERIAL_ORIGIN / 2 || s->cum > UINT64_MAX / 2 || s->next <= s->cum ||
-	                  s->next - s->cum - 1 > OUTSTANDING_MAX || s->advanced < s->cum || s->advanced >= s->next);
+	walk_refuse(b, s->cum < SERIAL_ORIGIN / 2 || s->cum > UINT64_MAX / 2 || s->next <= s->cum ||
+	                       s->next - s->cum - 1 > OUTSTANDING_MAX || s->advanced < s->cum || s->advanced >= s->next);
 	if (b->reading) {
 		uint64_t count = b->failed ? 0 : s->next - s->cum - 1;
 		if (b->failed)
@@ -346,24 +301,24 @@ static void chunks(struct blob *b, sluice_sctp *a) {
 		chunk(b, a, NULL, outstanding_at(s, t));
 }
 
-static void gaps(struct blob *b, sluice_sctp *a) {
+static void gaps(struct walk *b, sluice_sctp *a) {
 	struct outstanding *s = &a->sent;
 	uint32_t count = s->gap_count;
 	FIELD(count);
-	refuse(b, count > GAPS_KEPT);
-	if (b->reading && count && !b->failed && have(b, s->gaps = env_alloc(a->env, GAPS_KEPT * sizeof *s->gaps)))
+	walk_refuse(b, count > GAPS_KEPT);
+	if (b->reading && count && !b->failed && walk_have(b, s->gaps = env_alloc(a->env, GAPS_KEPT * sizeof *s->gaps)))
 		s->gap_count = count;
 	for (uint32_t i = 0; i < count && !b->failed; i++) {
 		FIELD(s->gaps[i].start), FIELD(s->gaps[i].end);
 		uint64_t above = i ? s->gaps[i - 1].end + 1 : 0;
-		refuse(b, s->gaps[i].start < above || s->gaps[i].end < s->gaps[i].start || s->gaps[i].end >= s->next);
+		walk_refuse(b, s->gaps[i].start < above || s->gaps[i].end < s->gaps[i].start || s->gaps[i].end >= s->next);
 	}
 	if (b->failed && b->reading)
 		s->gap_count = 0;
 }
 
 /* Messages that wait, and the one that was begun and of which nothing is in flight any more. */
-static void queued(struct blob *b, sluice_sctp *a) {
+static void queued(struct walk *b, sluice_sctp *a) {
 	uint32_t id = 0;
 	for (struct tx_stream *s; !b->reading && (s = idmap_next(&a->out.streams, &id)); id++) {
 		for (struct tx_message *m = s->head; m; m = m->next) {
@@ -382,26 +337,26 @@ static void queued(struct blob *b, sluice_sctp *a) {
 		if (!more)
 			return;
 		struct tx_message *m = message_read(b, a);
-		refuse(b, m && (m->cut == m->len || m->cut != m->len - m->left));
+		walk_refuse(b, m && (m->cut == m->len || m->cut != m->len - m->left));
 		if (b->failed && m)
 			outgoing_drop(&a->out, m, false);
 	}
 }
 
-static void sending_stream(struct blob *b, sluice_sctp *a, struct tx_stream *s) {
+static void sending_stream(struct walk *b, sluice_sctp *a, struct tx_stream *s) {
 	uint16_t priority = s->sched.priority, weight = s->sched.weight;
 	FIELD(priority), FIELD(weight);
 	if (b->reading)
 		outgoing_set_priority(&a->out, s, priority, weight);
 	FIELD(s->reset), FIELD(s->next_mid), FIELD(s->next_fsn), FIELD(s->low), FIELD(s->high_water), FIELD(s->lost_messages);
 	FLAG(s->above_low), FLAG(s->blocked), FLAG(s->doubtful);
-	refuse(b, s->reset > TX_RESET_SENT);
+	walk_refuse(b, s->reset > TX_RESET_SENT);
 	if (b->reading && (s->next_mid[0] | s->next_mid[1]) && !s->used)
 		outgoing_mark_used(&a->out, s);
 	a->out.drained += b->reading && s->reset == TX_RESET_WANTED && s->buffered == 0;
 }
 
-static void sending_streams(struct blob *b, sluice_sctp *a) {
+static void sending_streams(struct walk *b, sluice_sctp *a) {
 	uint32_t id = 0;
 	for (;; id++) {
 		struct tx_stream *s = b->reading ? NULL : idmap_next(&a->out.streams, &id);
@@ -411,7 +366,7 @@ static void sending_streams(struct blob *b, sluice_sctp *a) {
 		if (!more)
 			return;
 		FIELD(number);
-		if (b->reading && !have(b, s = b->failed ? NULL : outgoing_stream(&a->out, number)))
+		if (b->reading && !walk_have(b, s = b->failed ? NULL : outgoing_stream(&a->out, number)))
 			return;
 		sending_stream(b, a, s);
 	}
@@ -419,7 +374,7 @@ static void sending_streams(struct blob *b, sluice_sctp *a) {
 
 /* ---- packets ---- */
 
-static void packet_record(struct blob *b, struct tx_packet *p) {
+static void packet_record(struct walk *b, struct tx_packet *p) {
 	FIELD(p->sent_at), FIELD(p->delivered), FIELD(p->delivered_at), FIELD(p->first_sent_at), FIELD(p->lost),
 		FIELD(p->first_tsn);
 	FIELD(p->span), FIELD(p->flight), FIELD(p->len);
@@ -457,15 +412,15 @@ static void books(sluice_sctp *a, uint64_t oldest) {
 	}
 }
 
-static void packets(struct blob *b, sluice_sctp *a) {
+static void packets(struct walk *b, sluice_sctp *a) {
 	struct txlog *l = &a->sent.log;
 	uint64_t oldest = l->head ? l->head : l->next;
 	FIELD(oldest), FIELD(l->next), FIELD(l->delivered), FIELD(l->delivered_at), FIELD(l->first_sent_at), FIELD(l->lost);
 	FIELD(l->app_limited);
-	refuse(b, oldest == 0 || oldest > l->next || l->next - oldest > TXLOG_MAX || l->next > UINT64_MAX / 2);
+	walk_refuse(b, oldest == 0 || oldest > l->next || l->next - oldest > TXLOG_MAX || l->next > UINT64_MAX / 2);
 	if (b->reading && !b->failed) {
 		l->capacity = power_of_two(l->next - oldest + 1 > TXLOG_MAX ? TXLOG_MAX : l->next - oldest + 1);
-		if (!have(b, l->ring = env_zalloc(a->env, l->capacity * sizeof *l->ring)))
+		if (!walk_have(b, l->ring = env_zalloc(a->env, l->capacity * sizeof *l->ring)))
 			l->capacity = 0;
 	}
 	for (uint64_t n = oldest; n < l->next && !b->failed; n++)
@@ -476,29 +431,29 @@ static void packets(struct blob *b, sluice_sctp *a) {
 
 /* ---- received messages ---- */
 
-static void rx_fields(struct blob *b, sluice_message *m, uint8_t *type) {
+static void rx_fields(struct walk *b, sluice_message *m, uint8_t *type) {
 	uint64_t len = m->len;
 	FIELD(*type), FIELD(m->stream), FIELD(m->ppid), FIELD(m->error), FIELD(m->offset), FIELD(len);
 	FLAG(m->unordered), FLAG(m->first), FLAG(m->last);
 	m->len = (size_t)len;
 }
 
-static void rx_write(struct blob *b, struct rx_message *m) {
+static void rx_write(struct walk *b, struct rx_message *m) {
 	sluice_message f = m->public;
 	uint8_t type = m->event.type;
 	rx_fields(b, &f, &type);
 	for (size_t i = 0; i < f.count; i++)
-		bytes(b, f.iov[i].iov_base, f.iov[i].iov_len);
+		walk_bytes(b, f.iov[i].iov_base, f.iov[i].iov_len);
 }
 
-static struct rx_message *rx_read(struct blob *b, sluice_sctp *a) {
+static struct rx_message *rx_read(struct walk *b, sluice_sctp *a) {
 	sluice_message f = {0};
 	uint8_t type = 0, *data;
 	rx_fields(b, &f, &type);
-	refuse(b, f.len > b->size - b->at || f.len > UINT32_MAX / 2 ||
-	                  (type != SLUICE_SCTP_MESSAGE && type != SLUICE_SCTP_MESSAGE_PART));
+	walk_refuse(b, f.len > b->size - b->at || f.len > UINT32_MAX / 2 ||
+	                       (type != SLUICE_SCTP_MESSAGE && type != SLUICE_SCTP_MESSAGE_PART));
 	struct rx_message *m = b->failed ? NULL : rx_message_new(a->window, f.len > 0, f.len, &data);
-	if (b->failed || !have(b, m))
+	if (b->failed || !walk_have(b, m))
 		return NULL;
 	f.iov = m->public.iov;
 	f.count = m->public.count;
@@ -507,7 +462,7 @@ static struct rx_message *rx_read(struct blob *b, sluice_sctp *a) {
 	if (f.len) {
 		m->iov[0] = (struct iovec){data, f.len};
 		m->backing[0] = (struct backing){0};
-		bytes(b, data, f.len);
+		walk_bytes(b, data, f.len);
 	}
 	a->window->payload += f.len;
 	return m;
@@ -517,7 +472,7 @@ static struct rx_message *rx_pending(const struct pairing_node *n) {
 	return (struct rx_message *)((const char *)n - offsetof(struct rx_message, pending));
 }
 
-static void receiving_pending(struct blob *b, sluice_sctp *a, struct rx_stream *s) {
+static void receiving_pending(struct walk *b, sluice_sctp *a, struct rx_stream *s) {
 	const struct pairing_node *n = b->reading ? NULL : s->pending;
 	for (;; n = n ? pairing_next(n) : NULL) {
 		bool more = n != NULL;
@@ -533,7 +488,7 @@ static void receiving_pending(struct blob *b, sluice_sctp *a, struct rx_stream *
 		struct rx_message *m = rx_read(b, a);
 		if (!m)
 			return;
-		refuse(b, number <= s->next);
+		walk_refuse(b, number <= s->next);
 		if (b->failed)
 			sluice_message_release(&m->public);
 		else
@@ -541,7 +496,7 @@ static void receiving_pending(struct blob *b, sluice_sctp *a, struct rx_stream *
 	}
 }
 
-static void receiving_streams(struct blob *b, sluice_sctp *a) {
+static void receiving_streams(struct walk *b, sluice_sctp *a) {
 	uint32_t id = 0;
 	for (;; id++) {
 		struct rx_stream *s = b->reading ? NULL : idmap_next(&a->in.to.streams, &id);
@@ -551,31 +506,31 @@ static void receiving_streams(struct blob *b, sluice_sctp *a) {
 		if (!more)
 			return;
 		FIELD(number);
-		if (b->reading && !have(b, s = b->failed ? NULL : delivery_stream(&a->in.to, number)))
+		if (b->reading && !walk_have(b, s = b->failed ? NULL : delivery_stream(&a->in.to, number)))
 			return;
 		FIELD(s->next), FIELD(s->unordered_mid), FIELD(s->unordered_next), FIELD(s->partial);
-		refuse(b, s->next < SERIAL_ORIGIN || s->next > UINT64_MAX / 2 || s->unordered_mid > UINT64_MAX / 2);
+		walk_refuse(b, s->next < SERIAL_ORIGIN || s->next > UINT64_MAX / 2 || s->unordered_mid > UINT64_MAX / 2);
 		receiving_pending(b, a, s);
 	}
 }
 
 /* ---- fragments ---- */
 
-static void fragment_fields(struct blob *b, struct wire_data *d) {
+static void fragment_fields(struct walk *b, struct wire_data *d) {
 	FIELD(d->stream), FIELD(d->ssn), FIELD(d->mid), FIELD(d->fsn), FIELD(d->ppid), FIELD(d->flags), FIELD(d->len);
 	if (!b->reading) {
-		bytes(b, (void *)(uintptr_t)d->payload, d->len);
+		walk_bytes(b, (void *)(uintptr_t)d->payload, d->len);
 		return;
 	}
-	refuse(b, d->len == 0 || d->len > b->size - b->at ||
-	                  (d->flags & (WIRE_DATA_B | WIRE_DATA_E)) == (WIRE_DATA_B | WIRE_DATA_E));
+	walk_refuse(b, d->len == 0 || d->len > b->size - b->at ||
+	                       (d->flags & (WIRE_DATA_B | WIRE_DATA_E)) == (WIRE_DATA_B | WIRE_DATA_E));
 	if (b->failed)
 		return;
 	d->payload = b->in + b->at;
 	b->at += d->len;
 }
 
-static void data_fragments(struct blob *b, sluice_sctp *a) {
+static void data_fragments(struct walk *b, sluice_sctp *a) {
 	struct reassembly *r = &a->in;
 	uint64_t tsn = r->low;
 	for (;; tsn++) {
@@ -599,14 +554,14 @@ static void data_fragments(struct blob *b, sluice_sctp *a) {
 		fragment_fields(b, &d);
 		if (!b->reading || b->failed)
 			continue;
-		refuse(b, tsn > a->map.highest || tsn + 2 * (uint64_t)FRAGMENTS_MAX < a->map.cum);
+		walk_refuse(b, tsn > a->map.highest || tsn + 2 * (uint64_t)FRAGMENTS_MAX < a->map.cum);
 		if (!b->failed)
-			took(b, reassembly_add(r, &d, tsn, NULL));
+			walk_result(b, reassembly_add(r, &d, tsn, NULL));
 	}
 }
 
 /* The message that DATA is being delivered of in parts. */
-static void data_parts(struct blob *b, sluice_sctp *a) {
+static void data_parts(struct walk *b, sluice_sctp *a) {
 	struct reassembly *r = &a->in;
 	bool any = r->parts.end != NULL;
 	uint16_t stream = any ? r->parts.stream->id : 0;
@@ -619,9 +574,9 @@ static void data_parts(struct blob *b, sluice_sctp *a) {
 		return;
 	r->parts.stream = delivery_stream(&r->to, stream);
 	struct rx_message *end = rx_message_new(r->window, 0, 0, NULL);
-	if (!have(b, end))
+	if (!walk_have(b, end))
 		return;
-	if (!have(b, r->parts.stream)) {
+	if (!walk_have(b, r->parts.stream)) {
 		sluice_message_release(&end->public);
 		return;
 	}
@@ -633,7 +588,7 @@ static void data_parts(struct blob *b, sluice_sctp *a) {
 }
 
 static void under_way_write(void *ctx, const struct interleaved_state *state, const struct wire_data *d) {
-	struct blob *b = ctx;
+	struct walk *b = ctx;
 	struct interleaved_state s = state ? *state : (struct interleaved_state){0};
 	struct wire_data copy = d ? *d : (struct wire_data){0};
 	uint8_t kind = state ? 1 : 2;
@@ -646,7 +601,7 @@ static void under_way_write(void *ctx, const struct interleaved_state *state, co
 	}
 }
 
-static void under_way_read(struct blob *b, sluice_sctp *a) {
+static void under_way_read(struct walk *b, sluice_sctp *a) {
 	for (;;) {
 		uint8_t kind = 0;
 		FIELD(kind);
@@ -658,16 +613,16 @@ static void under_way_read(struct blob *b, sluice_sctp *a) {
 			FIELD(s.stream), FIELD(s.mid), FIELD(s.next_fsn), FIELD(s.offset), FIELD(s.ppid);
 			FLAG(s.unordered);
 			if (!b->failed)
-				took(b, interleaved_resume(&a->in.interleaved, &s));
+				walk_result(b, interleaved_resume(&a->in.interleaved, &s));
 		} else {
 			fragment_fields(b, &d);
 			if (!b->failed)
-				took(b, interleaved_add(&a->in.interleaved, &d, NULL));
+				walk_result(b, interleaved_add(&a->in.interleaved, &d, NULL));
 		}
 	}
 }
 
-static void under_way(struct blob *b, sluice_sctp *a) {
+static void under_way(struct walk *b, sluice_sctp *a) {
 	uint8_t none = 0;
 	if (b->reading) {
 		under_way_read(b, a);
@@ -714,7 +669,7 @@ static bool is_message(uint8_t type) {
 	return type == SLUICE_SCTP_MESSAGE || type == SLUICE_SCTP_MESSAGE_PART;
 }
 
-static void event_read(struct blob *b, sluice_sctp *a, uint8_t type) {
+static void event_read(struct walk *b, sluice_sctp *a, uint8_t type) {
 	struct event_node e = {0}, *n;
 	if (is_message(type)) {
 		struct rx_message *m = rx_read(b, a);
@@ -727,11 +682,11 @@ static void event_read(struct blob *b, sluice_sctp *a, uint8_t type) {
 	FIELD(e.stream), FIELD(e.error), FIELD(e.count);
 	if (type == SLUICE_SCTP_RESET_IN && e.stream != SLUICE_SCTP_ALL_STREAMS) {
 		if (!b->failed)
-			took(b, delivery_reset_unused(&a->in.to, e.stream));
+			walk_result(b, delivery_reset_unused(&a->in.to, e.stream));
 		return;
 	}
 	n = node_of(a, type, e.stream);
-	refuse(b, !n || n->queued);
+	walk_refuse(b, !n || n->queued);
 	if (b->failed)
 		return;
 	n->type = type;
@@ -741,7 +696,7 @@ static void event_read(struct blob *b, sluice_sctp *a, uint8_t type) {
 	event_push(&a->events, n);
 }
 
-static void event_write(struct blob *b, struct event_node *n) {
+static void event_write(struct walk *b, struct event_node *n) {
 	if (is_message(n->type)) {
 		rx_write(b, rx_message_of_event(n));
 		return;
@@ -749,7 +704,7 @@ static void event_write(struct blob *b, struct event_node *n) {
 	FIELD(n->stream), FIELD(n->error), FIELD(n->count);
 }
 
-static void waiting_events(struct blob *b, sluice_sctp *a) {
+static void waiting_events(struct walk *b, sluice_sctp *a) {
 	struct event_node *n = b->reading ? NULL : a->events.head;
 	for (;;) {
 		uint8_t type = n ? n->type : 0;
@@ -767,14 +722,16 @@ static void waiting_events(struct blob *b, sluice_sctp *a) {
 
 /* ---- the walk ---- */
 
-static void walk(struct blob *b, sluice_sctp *a) {
+static void walk(struct walk *b, sluice_sctp *a) {
 	association_numbers(b, a);
 	statistics(b, a);
 	congestion(b, a);
 	recovery(b, &a->recovery);
-	acknowledging(b, a);
-	window_size(b, &a->rwnd);
-	received(b, &a->map);
+	if (b->reading)
+		sack_reset(&a->acks, a->config.sack_policy, a->peer_pad);
+	sack_walk(&a->acks, b);
+	rwnd_walk(&a->rwnd, b);
+	tsnmap_walk(&a->map, b);
 	uint64_t high_water = a->out.high_water;
 	if (b->reading)
 		a->out.high_water = UINT64_MAX; /* what was taken once is taken again */
@@ -794,7 +751,7 @@ static void walk(struct blob *b, sluice_sctp *a) {
 	FIELD(a->in.to.messages), FIELD(a->in.to.payload);
 	handover_reconfig(b, a);
 	waiting_events(b, a);
-	refuse(b, b->reading && !b->failed && (b->at != b->size || !association_check(a)));
+	walk_refuse(b, b->reading && !b->failed && (b->at != b->size || !association_check(a)));
 }
 
 /* ---- out ---- */
@@ -829,7 +786,7 @@ static int read_back(const sluice_sctp *a, const uint8_t *p, size_t len) {
 int sluice_sctp_export(sluice_sctp *a, void *buf, size_t size, size_t *len) {
 	if (a->state < SLUICE_SCTP_ESTABLISHED || a->out.parts)
 		return SLUICE_WRONG_STATE;
-	struct blob blob = {.out = buf, .size = size, .at = HEADER}, *b = &blob;
+	struct walk blob = {.out = buf, .size = size, .at = HEADER}, *b = &blob;
 	sluice_sctp_config config = a->config;
 	FIELD(config);
 	walk(b, a);
@@ -888,7 +845,7 @@ int sluice_sctp_import(sluice_env *env, const void *data, size_t len, uint64_t n
 	int error = header_check(data, len);
 	if (error)
 		return error;
-	struct blob blob = {.reading = true, .in = data, .size = len, .at = HEADER}, *b = &blob;
+	struct walk blob = {.reading = true, .in = data, .size = len, .at = HEADER}, *b = &blob;
 	sluice_sctp_config config;
 	FIELD(config);
 	config_bools(&config);

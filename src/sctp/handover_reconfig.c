@@ -1,22 +1,22 @@
 /* handover_reconfig: the part of a hand-over that RE-CONFIG has: requests under way and in line, both sides' numbers. */
-#include "sctp/blob.h"
+#include "sctp/handover.h"
 
-static uint16_t *ids(struct blob *b, sluice_sctp *a, uint16_t *list, uint64_t count) {
+static uint16_t *ids(struct walk *b, sluice_sctp *a, uint16_t *list, uint64_t count) {
 	if (b->reading) {
 		list = b->failed || count == 0 || count > 65535 ? NULL : env_alloc(a->env, count * sizeof *list);
-		refuse(b, count > 65535);
-		if (b->failed || count == 0 || !have(b, list)) {
+		walk_refuse(b, count > 65535);
+		if (b->failed || count == 0 || !walk_have(b, list)) {
 			env_free(a->env, list);
 			return NULL;
 		}
 	}
 	if (count)
-		bytes(b, list, count * sizeof *list);
+		walk_bytes(b, list, count * sizeof *list);
 	return list;
 }
 
 /* Streams whose reset is wanted, or asked for: those in this state. */
-static void resets(struct blob *b, sluice_sctp *a, struct tx_list *l, uint8_t state) {
+static void resets(struct walk *b, sluice_sctp *a, struct tx_list *l, uint8_t state) {
 	struct tx_stream *s = b->reading ? NULL : l->head;
 	for (;; s = s->next_reset) {
 		bool more = s != NULL;
@@ -28,7 +28,7 @@ static void resets(struct blob *b, sluice_sctp *a, struct tx_list *l, uint8_t st
 		if (!b->reading)
 			continue;
 		s = outgoing_find(&a->out, id);
-		refuse(b, !s || s->reset != state || s->next_reset || s == l->tail);
+		walk_refuse(b, !s || s->reset != state || s->next_reset || s == l->tail);
 		if (b->failed)
 			return;
 		if (l->tail)
@@ -40,7 +40,7 @@ static void resets(struct blob *b, sluice_sctp *a, struct tx_list *l, uint8_t st
 	}
 }
 
-void handover_reconfig(struct blob *b, sluice_sctp *a) {
+void handover_reconfig(struct walk *b, sluice_sctp *a) {
 	struct reconfig *r = &a->reconfig;
 	uint64_t deferred = r->deferred ? r->deferred_count : 0;
 	uint32_t requests = r->request_count;
@@ -64,7 +64,7 @@ void handover_reconfig(struct blob *b, sluice_sctp *a) {
 	resets(b, a, &r->wanted, TX_RESET_WANTED);
 	resets(b, a, &r->asked, TX_RESET_SENT);
 	bool reset = r->outstanding && r->type == WIRE_PARAM_OUTGOING_RESET;
-	refuse(b, r->renumber > RENUMBER_ANSWERED || r->all > TX_RESET_SENT || r->request_asked > requests ||
-	                  (reset && !r->asked.count && r->all != TX_RESET_SENT) || 2 * r->asked.count > PMTU_LEAST ||
-	                  2 * r->request_asked > PMTU_LEAST);
+	walk_refuse(b, r->renumber > RENUMBER_ANSWERED || r->all > TX_RESET_SENT || r->request_asked > requests ||
+	                       (reset && !r->asked.count && r->all != TX_RESET_SENT) || 2 * r->asked.count > PMTU_LEAST ||
+	                       2 * r->request_asked > PMTU_LEAST);
 }

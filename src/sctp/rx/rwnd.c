@@ -65,3 +65,15 @@ uint64_t rwnd_free(const struct rwnd *r, uint64_t payload, uint64_t held, uint64
 		room = room * r->recent_payload / r->recent_cost;
 	return min64(room, left);
 }
+
+void rwnd_walk(struct rwnd *r, struct walk *w) {
+	uint64_t size = r->size;
+	WALK(w, size);
+	WALK(w, r->taken), WALK(w, r->consumed), WALK(w, r->round_began);
+	WALK(w, r->recent_cost), WALK(w, r->recent_payload);
+	walk_refuse(w, size < r->initial || size > r->max);
+	if (!w->reading || w->failed)
+		return;
+	r->env->window_lent += size - r->size;
+	r->size = size;
+}

@@ -32,6 +32,7 @@
 #ifndef SCTP_RX_RWND_H
 #define SCTP_RX_RWND_H
 
+#include "base/walk.h"
 #include "pool/env.h"
 
 struct rwnd {
@@ -62,5 +63,8 @@ enum rwnd_chunk { RWND_PROMISED = 10, RWND_NEW = 12, RWND_HOLE = 14, RWND_NEXT =
 static inline uint64_t rwnd_memory(const struct rwnd *r, enum rwnd_chunk what) {
 	return (r->size > RWND_SMALL ? r->size : RWND_SMALL) / 8 * what;
 }
+
+/* A hand-over. A window that was promised stays promised, whatever budget there is in the new place. */
+void rwnd_walk(struct rwnd *r, struct walk *w);
 
 #endif

@@ -74,3 +74,8 @@ uint64_t sack_delay(uint64_t configured, uint64_t srtt) {
 		return DELAY_MAX;
 	return srtt / 4 > DELAY_MIN ? srtt / 4 : DELAY_MIN;
 }
+
+void sack_walk(struct sack_policy *s, struct walk *w) {
+	WALK(w, s->apart), WALK(w, s->believed);
+	WALK(w, s->mean), WALK(w, s->large), WALK(w, s->pause), WALK(w, s->not_before), WALK(w, s->unacked);
+}

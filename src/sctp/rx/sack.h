@@ -17,6 +17,7 @@
 #ifndef SCTP_RX_SACK_H
 #define SCTP_RX_SACK_H
 
+#include "base/walk.h"
 #include "pool/env.h"
 #include "sluice/sctp.h"
 
@@ -60,5 +61,8 @@ static inline bool sack_early_waits(const struct sack_policy *s) {
 
 /* How long the acknowledgement of a single packet may wait; configured: 0, or what the app said. */
 uint64_t sack_delay(uint64_t configured, uint64_t srtt);
+
+/* A hand-over. Early SACKs stay behind: the pending one speaks for them all. */
+void sack_walk(struct sack_policy *s, struct walk *w);
 
 #endif

@@ -1,5 +1,7 @@
 #include "sctp/rx/tsnmap.h"
 
+#include "base/serial.h"
+
 #include <string.h>
 
 #define FIRST_CAPACITY 1024u
@@ -119,6 +121,31 @@ bool tsnmap_block(const struct tsnmap *m, uint64_t *start, uint64_t *end) {
 		return false;
 	*end = find(m, *start, m->highest, false) - 1;
 	return true;
+}
+
+static void block_read(struct tsnmap *m, struct walk *w, uint64_t start, uint64_t end) {
+	for (uint64_t t = start; !w->failed && t <= end; t++) {
+		enum tsnmap_result is = tsnmap_test(m, t);
+		if (is == TSNMAP_NEW)
+			tsnmap_add(m, t);
+		else
+			walk_result(w, is == TSNMAP_BEYOND ? SLUICE_NO_MEMORY : SLUICE_INVALID);
+	}
+}
+
+void tsnmap_walk(struct tsnmap *m, struct walk *w) {
+	WALK(w, m->cum);
+	walk_refuse(w, m->cum < SERIAL_ORIGIN / 2 || m->cum > UINT64_MAX / 2);
+	if (w->reading)
+		m->highest = m->cum;
+	uint64_t start = m->cum + 1, end = 0;
+	while (walk_more(w, !w->reading && tsnmap_block(m, &start, &end))) {
+		WALK(w, start), WALK(w, end);
+		walk_refuse(w, start <= m->cum + 1 || end < start || end - m->cum >= TSNMAP_MAX);
+		if (w->reading)
+			block_read(m, w, start, end);
+		start = end + 1;
+	}
 }
 
 bool tsnmap_check(const struct tsnmap *m) {

@@ -13,6 +13,7 @@
 #ifndef SCTP_RX_TSNMAP_H
 #define SCTP_RX_TSNMAP_H
 
+#include "base/walk.h"
 #include "pool/env.h"
 
 #define TSNMAP_MAX 65536u
@@ -53,6 +54,8 @@ bool tsnmap_block(const struct tsnmap *m, uint64_t *start, uint64_t *end);
 static inline bool tsnmap_has_gap(const struct tsnmap *m) {
 	return m->highest > m->cum;
 }
+/* A hand-over: cum, and the blocks above it. The map that is read into was just made. */
+void tsnmap_walk(struct tsnmap *m, struct walk *w);
 bool tsnmap_check(const struct tsnmap *m);
 
 #endif
