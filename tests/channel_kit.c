@@ -287,10 +287,6 @@ static const struct sim_node_ops end_ops = {
 
 /* ---- life ---------------------------------------------------------------------------------------------------------- */
 
-static void dice(void *ctx, void *buf, size_t len) {
-	rng_fill(ctx, buf, len);
-}
-
 static void make_layers(struct end *end) {
 	if (sluice_sctp_new(end->env, &end->sctp_config, &end->sctp))
 		sim_fail(end->sim, "end %s has no association", end->name);
@@ -310,7 +306,8 @@ static void end_init(struct end *end, struct world *w, const char *name, const s
 	end->config.on_connected = on_connected;
 	end->config.on_ended = on_ended;
 	end->config.user = end;
-	sluice_env_config env = {.allocator = memory_allocator(&end->memory), .entropy = dice, .entropy_ctx = &end->entropy};
+	sluice_env_config env = {
+		.allocator = memory_allocator(&end->memory), .entropy = rng_entropy, .entropy_ctx = &end->entropy};
 	if (sluice_env_new(&env, &end->env))
 		sim_fail(end->sim, "end %s has no environment", name);
 	make_layers(end);

@@ -34,13 +34,9 @@ struct life {
 	unsigned exports, refused, unpolled_ends;
 };
 
-static void dice(void *ctx, void *buf, size_t len) {
-	rng_fill(ctx, buf, len);
-}
-
 static void life_begin(struct life *l, uint64_t seed) {
 	*l = (struct life){.now = SLUICE_S, .entropy = rng_of(seed, 1), .rng = rng_of(seed, 2)};
-	sluice_env_config env = {.allocator = memory_allocator(&l->memory), .entropy = dice, .entropy_ctx = &l->entropy};
+	sluice_env_config env = {.allocator = memory_allocator(&l->memory), .entropy = rng_entropy, .entropy_ctx = &l->entropy};
 	ck_assert_int_eq(sluice_env_new(&env, &l->env), 0);
 	l->loss = 0.03 * (double)rng_below(&l->rng, 4);
 	for (unsigned i = 0; i < 2; i++) {

@@ -183,15 +183,11 @@ static void node_free(void *node) {
 }
 static const struct sim_node_ops ops = {node_input, node_advance, node_output, node_deadline, node_dispatch, node_free};
 
-static void end_entropy(void *ctx, void *buf, size_t len) {
-	rng_fill(ctx, buf, len);
-}
-
 static void add_end(struct world *w, struct end *e, const char *name, bool client) {
 	*e = (struct end){.connected_at = SLUICE_NEVER, .over_at = SLUICE_NEVER, .entropy = rng_of(w->sim.seed, client)};
 	sluice_env_config env = {
 		.allocator = memory_allocator(&e->memory),
-		.entropy = end_entropy,
+		.entropy = rng_entropy,
 		.entropy_ctx = &e->entropy,
 	};
 	ck_assert_int_eq(sluice_env_new(&env, &e->env), 0);

@@ -322,10 +322,6 @@ static const struct sim_node_ops host_ops = {
 
 /* ---- life ------------------------------------------------------------------------------------------------------------ */
 
-static void dice(void *ctx, void *buf, size_t len) {
-	rng_fill(ctx, buf, len);
-}
-
 static void make_peer(struct caller *c, const sluice_peer_config *given) {
 	sluice_peer_config config;
 	sluice_peer_config_init(&config);
@@ -354,7 +350,7 @@ struct caller *caller_new(struct sim *sim, const char *name, const sluice_peer_c
 		abort();
 	*c = (struct caller){.sim = sim, .entropy = rng_of(sim->seed, 300 + sim->host_count)};
 	c->offered_at = c->open_at = c->connected_at = c->message_at = c->ended_at = SLUICE_NEVER;
-	sluice_env_config env = {.allocator = memory_allocator(&c->memory), .entropy = dice, .entropy_ctx = &c->entropy};
+	sluice_env_config env = {.allocator = memory_allocator(&c->memory), .entropy = rng_entropy, .entropy_ctx = &c->entropy};
 	if (sluice_env_new(&env, &c->env) < 0)
 		sim_fail(sim, "host %s could not be made", name);
 	c->host = sim_add_host(sim, name, &host_ops, c, c->env);

@@ -163,10 +163,6 @@ static const struct sim_node_ops host_ops = {
 
 /* ---- life ---- */
 
-static void dice(void *ctx, void *buf, size_t len) {
-	rng_fill(ctx, buf, len);
-}
-
 struct peer_host *peer_host_new(struct sim *sim, const char *name, enum sluice_role role, const sluice_peer_config *config) {
 	struct peer_host *h = malloc(sizeof *h);
 	if (!h)
@@ -178,7 +174,7 @@ struct peer_host *peer_host_new(struct sim *sim, const char *name, enum sluice_r
 	else
 		sluice_peer_config_init(&h->config);
 	h->config.role = role;
-	sluice_env_config env = {.allocator = memory_allocator(&h->memory), .entropy = dice, .entropy_ctx = &h->entropy};
+	sluice_env_config env = {.allocator = memory_allocator(&h->memory), .entropy = rng_entropy, .entropy_ctx = &h->entropy};
 	if (sluice_env_new(&env, &h->env) < 0 || sluice_certificate_generate(&h->certificate) < 0)
 		sim_fail(sim, "host %s could not be made", name);
 	h->host = sim_add_host(sim, name, &host_ops, h, h->env);

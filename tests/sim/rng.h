@@ -63,5 +63,9 @@ static inline void rng_fill(struct rng *r, void *buf, size_t len) {
 		memcpy(p + i, &v, len - i < 8 ? len - i : 8);
 	}
 }
+/* The same as the entropy function of a sluice_env_config, whose entropy_ctx is the rng. */
+static inline void rng_entropy(void *rng, void *buf, size_t len) {
+	rng_fill(rng, buf, len);
+}
 
 #endif

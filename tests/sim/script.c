@@ -5,10 +5,6 @@
 
 #include "packets.h"
 
-static void dice(void *ctx, void *buf, size_t len) {
-	rng_fill(ctx, buf, len);
-}
-
 void script_init(struct script *s, const sluice_sctp_config *config) {
 	script_init_seeded(s, config, 1);
 }
@@ -25,7 +21,7 @@ void script_init_seeded(struct script *s, const sluice_sctp_config *config, uint
 	                     .reconfig = true,
 	                     .entropy = rng_of(seed, 7)};
 	s->packets = malloc(SCRIPT_PACKETS * sizeof *s->packets);
-	sluice_env_config env = {.allocator = memory_allocator(&s->memory), .entropy = dice, .entropy_ctx = &s->entropy};
+	sluice_env_config env = {.allocator = memory_allocator(&s->memory), .entropy = rng_entropy, .entropy_ctx = &s->entropy};
 	if (!s->packets || sluice_env_new(&env, &s->env) < 0 || sluice_sctp_new(s->env, config, &s->sctp) < 0)
 		abort();
 }

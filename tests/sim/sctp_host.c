@@ -171,10 +171,6 @@ static const struct sim_node_ops host_ops = {
 
 /* ---- life ---- */
 
-static void dice(void *ctx, void *buf, size_t len) {
-	rng_fill(ctx, buf, len);
-}
-
 static void log_line(void *ctx, enum sluice_log_level level, const char *line) {
 	const struct sctp_host *h = ctx;
 	(void)level;
@@ -184,7 +180,7 @@ static void log_line(void *ctx, enum sluice_log_level level, const char *line) {
 static int make(struct sctp_host *h) {
 	sluice_env_config config = {
 		.allocator = memory_allocator(&h->memory),
-		.entropy = dice,
+		.entropy = rng_entropy,
 		.entropy_ctx = &h->entropy,
 		.log = h->sim->trace ? log_line : NULL,
 		.log_ctx = h,

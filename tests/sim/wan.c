@@ -123,10 +123,6 @@ static const struct sim_node_ops end_ops = {
 	.free = end_free,
 };
 
-static void dice(void *ctx, void *buf, size_t len) {
-	rng_fill(ctx, buf, len);
-}
-
 static void end_open(struct wan_end *e, struct wan_flow *f, struct wan *w, const char *name, const sluice_sctp_config *config,
                      const struct wan_app *app) {
 	*e = (struct wan_end){.wan = w,
@@ -134,7 +130,7 @@ static void end_open(struct wan_end *e, struct wan_flow *f, struct wan *w, const
 	                      .entropy = rng_of(w->config.seed, 100 + w->sim.host_count),
 	                      .app = app,
 	                      .next_tick = SLUICE_NEVER};
-	sluice_env_config env = {.entropy = dice, .entropy_ctx = &e->entropy};
+	sluice_env_config env = {.entropy = rng_entropy, .entropy_ctx = &e->entropy};
 	int rc = sluice_env_new(&env, &e->env);
 	if (!rc)
 		rc = sluice_sctp_new(e->env, config, &e->sctp);
