@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/list.h"
 #include "sluice/error.h"
 
 #define FIRST_BUCKETS 16
@@ -200,24 +201,9 @@ bool channels_have_room(const sluice_channels *set) {
 	return set->visible < set->max_channels && set->visible + set->silent < (uint64_t)set->max_channels + max_silent(set);
 }
 
-static void list_append(sluice_channel ***tail, sluice_channel *ch) {
-	ch->next = NULL;
-	ch->prev = *tail;
-	**tail = ch;
-	*tail = &ch->next;
-}
-
-static void list_remove(sluice_channel ***tail, sluice_channel *ch) {
-	*ch->prev = ch->next;
-	if (ch->next)
-		ch->next->prev = ch->prev;
-	else
-		*tail = ch->prev;
-}
-
 void channels_reset_in(sluice_channels *set, sluice_channel *ch) {
-	list_remove(&set->all_tail, ch);
-	list_append(&set->ending_tail, ch);
+	CHAIN_REMOVE(set->all_tail, ch, next, prev);
+	CHAIN_APPEND(set->ending_tail, ch, next, prev);
 	ch->reset_in = true;
 }
 
@@ -236,7 +222,7 @@ static sluice_channel *new_channel(sluice_channels *set, const char *label, size
 		memcpy(ch->names, label, label_len);
 	if (protocol_len)
 		memcpy(ch->names + label_len + 1, protocol, protocol_len);
-	list_append(&set->all_tail, ch);
+	CHAIN_APPEND(set->all_tail, ch, next, prev);
 	return ch;
 }
 
@@ -281,12 +267,7 @@ void channels_hide(sluice_channels *set, sluice_channel *ch) {
 }
 
 static void due_remove(sluice_channels *set, sluice_channel *ch) {
-	sluice_channel **at = &set->due;
-	while (*at != ch)
-		at = &(*at)->next_due;
-	*at = ch->next_due;
-	if (set->due_tail == &ch->next_due)
-		set->due_tail = at;
+	QUEUE_REMOVE(set->due, set->due_tail, ch, next_due);
 	ch->due = 0;
 }
 
@@ -298,7 +279,8 @@ void channels_remove(sluice_channels *set, sluice_channel *ch) {
 		if (is_our_parity(set, (uint32_t)ch->id) && (uint32_t)ch->id < set->free_hint)
 			set->free_hint = (uint32_t)ch->id;
 	}
-	list_remove(ch->reset_in ? &set->ending_tail : &set->all_tail, ch);
+	sluice_channel ***tail = ch->reset_in ? &set->ending_tail : &set->all_tail;
+	CHAIN_REMOVE(*tail, ch, next, prev);
 	set->peer_names -= peer_names(ch);
 	if (ch->silent)
 		set->silent--;
@@ -309,11 +291,8 @@ void channels_remove(sluice_channels *set, sluice_channel *ch) {
 /* ---- what is due --------------------------------------------------------------------------------------------------- */
 
 void channels_due(sluice_channels *set, sluice_channel *ch, unsigned what) {
-	if (!ch->due) {
-		ch->next_due = NULL;
-		*set->due_tail = ch;
-		set->due_tail = &ch->next_due;
-	}
+	if (!ch->due)
+		QUEUE_APPEND(set->due_tail, ch, next_due);
 	ch->due |= (uint8_t)what;
 	if (!guard_is_busy(&set->guard) && set->wake)
 		set->wake(set->wake_ctx);

@@ -9,6 +9,7 @@
  * unless the whole set is dead. */
 #include "dcep/dcep.h"
 
+#include "base/list.h"
 #include "sluice/error.h"
 
 /* ---- messages ------------------------------------------------------------------------------------------------------ */
@@ -364,9 +365,7 @@ static bool replay(sluice_channels *set, sluice_sctp_event *e) {
 		*e = (sluice_sctp_event){.type = SLUICE_SCTP_MESSAGE, .stream = m->stream, .message = m};
 		return true;
 	}
-	set->replay = ch->next_due;
-	if (!set->replay)
-		set->replay_tail = &set->replay;
+	QUEUE_SHIFT(set->replay, set->replay_tail, next_due);
 	uint16_t id = (uint16_t)ch->id;
 	bool reset = ch->later_reset;
 	if (ch->later_lost && !channels_find(set, id))
@@ -419,9 +418,7 @@ static void bury(sluice_channels *set, sluice_channel *ch) {
 		channel_free(ch);
 		return;
 	}
-	ch->next_due = NULL;
-	*set->replay_tail = ch;
-	set->replay_tail = &ch->next_due;
+	QUEUE_APPEND(set->replay_tail, ch, next_due);
 }
 
 static void tell_closed(sluice_channel *ch) {

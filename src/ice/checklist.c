@@ -3,7 +3,12 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/container.h"
+#include "base/list.h"
 #include "ice/agent.h"
+#include "pool/grow.h"
+
+#define FIRST_PAIRS 4
 
 /* ---- finding ---- */
 
@@ -24,12 +29,7 @@ void pair_untrigger(struct pair *p) {
 	struct session *s = p->session;
 	if (!p->triggered)
 		return;
-	struct pair **at = &s->triggered;
-	while (*at != p)
-		at = &(*at)->next_triggered;
-	*at = p->next_triggered;
-	if (s->triggered_end == &p->next_triggered)
-		s->triggered_end = at;
+	QUEUE_REMOVE(s->triggered, s->triggered_end, p, next_triggered);
 	p->triggered = false;
 }
 
@@ -65,9 +65,7 @@ void pair_trigger(struct ice *ice, struct pair *p) {
 		p->tries = 0;
 	}
 	p->triggered = true;
-	p->next_triggered = NULL;
-	*s->triggered_end = p;
-	s->triggered_end = &p->next_triggered;
+	QUEUE_APPEND(s->triggered_end, p, next_triggered);
 	place(p);
 }
 
@@ -120,32 +118,11 @@ void pairs_prioritise(struct ice *ice, struct session *s) {
 	}
 }
 
+/* Each pair has room in both heaps, so that these cannot fail later. */
 static bool grow(struct ice *ice, struct session *s) {
-	if (s->pair_count < s->pair_capacity)
-		return true;
-	size_t capacity = s->pair_capacity ? 2 * s->pair_capacity : 4;
-	struct pair **pairs = env_alloc(ice->env, capacity * sizeof(struct pair *));
-	struct heap_node **waiting = env_alloc(ice->env, capacity * sizeof(struct heap_node *));
-	struct heap_node **timers = env_alloc(ice->env, capacity * sizeof(struct heap_node *));
-	if (!pairs || !waiting || !timers) {
-		env_free(ice->env, pairs);
-		env_free(ice->env, waiting);
-		env_free(ice->env, timers);
-		return false;
-	}
-	if (s->pair_capacity) {
-		memcpy(pairs, s->pairs, s->pair_count * sizeof(struct pair *));
-		memcpy(waiting, s->waiting.slots, s->waiting.count * sizeof(struct heap_node *));
-		memcpy(timers, s->timers.slots, s->timers.count * sizeof(struct heap_node *));
-	}
-	env_free(ice->env, s->pairs);
-	env_free(ice->env, s->waiting.slots);
-	env_free(ice->env, s->timers.slots);
-	s->pairs = pairs;
-	s->waiting.slots = waiting;
-	s->timers.slots = timers;
-	s->pair_capacity = s->waiting.capacity = s->timers.capacity = capacity;
-	return true;
+	return GROW(ice->env, s->pairs, s->pair_count, s->pair_capacity, FIRST_PAIRS) &&
+	       grow_heap(ice->env, &s->waiting, s->pair_count + 1, FIRST_PAIRS) &&
+	       grow_heap(ice->env, &s->timers, s->pair_count + 1, FIRST_PAIRS);
 }
 
 void pair_remove(struct ice *ice, struct pair *p) {
@@ -233,7 +210,7 @@ void pairs_of_remote(struct ice *ice, struct session *s, struct remote *r) {
 
 /* ---- what is next ---- */
 
-#define PAIR_OF(node, member) ((struct pair *)(void *)((char *)(node)-offsetof(struct pair, member)))
+#define PAIR_OF(node, member) CONTAINER_OF(node, struct pair, member)
 
 static bool may_check(const struct ice *ice, const struct session *s) {
 	return s->remote_pwd && !ice->config.lite && ice->state != ICE_FAILED && ice->state != ICE_CLOSED;

@@ -3,6 +3,8 @@
 
 #include "ice/agent.h"
 
+#include "base/container.h"
+
 #define ROLE(ice) ((ice)->controlling ? "controlling" : "controlled")
 #define RTO_MIN (50 * SLUICE_MS)
 #define RTO_MAX (1600 * SLUICE_MS)
@@ -113,7 +115,7 @@ void checks_expire(struct ice *ice, struct session *s, uint64_t now) {
 		struct heap_node *node = heap_min(&s->timers);
 		if (!node || node->key > now)
 			return;
-		struct pair *p = (struct pair *)(void *)((char *)node - offsetof(struct pair, timer));
+		struct pair *p = CONTAINER_OF(node, struct pair, timer);
 		if (!check_is_spent(ice, p, now))
 			return;
 		pair_fail(ice, p);

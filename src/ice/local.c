@@ -6,6 +6,7 @@
 
 #include "base/address.h"
 #include "ice/agent.h"
+#include "pool/grow.h"
 
 #define QUERY_RTO_MAX (1600 * SLUICE_MS)
 
@@ -120,28 +121,13 @@ struct local *local_seen(struct ice *ice, struct pair *p, const struct sockaddr_
 	return append(ice, p->session, &c, &base);
 }
 
-static bool room_for_base(struct ice *ice) {
-	if (ice->base_count < ice->base_capacity)
-		return true;
-	size_t capacity = ice->base_capacity ? 2 * ice->base_capacity : 1;
-	struct base *bases = env_alloc(ice->env, capacity * sizeof *bases);
-	if (!bases)
-		return false;
-	if (ice->base_count)
-		memcpy(bases, ice->bases, ice->base_count * sizeof *bases);
-	env_free(ice->env, ice->bases);
-	ice->bases = bases;
-	ice->base_capacity = capacity;
-	return true;
-}
-
 int ice_add_local(struct ice *ice, enum candidate_transport transport, uint32_t socket, const struct sockaddr_storage *addr,
                   uint16_t preference, const char *hidden) {
 	if (base_find(ice, socket))
 		return SLUICE_EXISTS;
 	if (ice->base_count == ICE_BASE_MAX)
 		return SLUICE_LIMIT;
-	if (!room_for_base(ice))
+	if (!GROW(ice->env, ice->bases, ice->base_count, ice->base_capacity, 1))
 		return SLUICE_NO_MEMORY;
 	struct base *b = &ice->bases[ice->base_count];
 	*b = (struct base){.socket = socket, .transport = transport, .preference = preference, .addr = *addr};

@@ -1,7 +1,6 @@
 #include "loop/driver.h"
 
-#include <string.h>
-
+#include "base/list.h"
 #include "loop/endpoint.h"
 #include "loop/gather.h"
 #include "loop/mdns.h"
@@ -10,10 +9,13 @@
 #include "loop/stream.h"
 #include "peer/peer.h"
 #include "pool/env.h"
+#include "pool/grow.h"
 
 /* dispatch() and output() may each give the other something to do (a state told behind the last packet); what is left after
  * so many rounds has a deadline of 0 and comes back with the timer. */
 #define ROUNDS 4
+
+#define DRIVERS_FIRST 8 /* deadlines that the heap has room for at first */
 
 /* ---- serving ----------------------------------------------------------------------------------------------------- */
 
@@ -133,9 +135,7 @@ static void destroy(struct driver *d) {
 		socket_destroy(d->sockets);
 	heap_remove(&loop->heap, &d->deadline);
 	driver_unmark_dirty(d);
-	*d->back = d->next;
-	if (d->next)
-		d->next->back = d->back;
+	LIST_REMOVE(d, next, back);
 	loop->driver_count--;
 	loop_rest_timer(loop);
 	env_free(loop->env, d);
@@ -168,9 +168,7 @@ void driver_mark_dirty(struct driver *d) {
 	if (guard_is_busy(&d->guard) || d->is_dirty)
 		return; /* whoever entered it serves it before leaving */
 	d->is_dirty = true;
-	d->next_dirty = NULL;
-	*d->loop->dirty_end = d;
-	d->loop->dirty_end = &d->next_dirty;
+	QUEUE_APPEND(d->loop->dirty_end, d, next_dirty);
 }
 
 static void wake(void *ctx) {
@@ -180,12 +178,7 @@ static void wake(void *ctx) {
 void driver_unmark_dirty(struct driver *d) {
 	if (!d->is_dirty)
 		return;
-	struct driver **at = &d->loop->dirty;
-	while (*at != d)
-		at = &(*at)->next_dirty;
-	*at = d->next_dirty;
-	if (d->loop->dirty_end == &d->next_dirty)
-		d->loop->dirty_end = at;
+	QUEUE_REMOVE(d->loop->dirty, d->loop->dirty_end, d, next_dirty);
 	d->is_dirty = false;
 }
 
@@ -207,35 +200,17 @@ static void forget_peer(void *ctx) {
 		destroy(d);
 }
 
-static bool reserve_heap(sluice_loop *loop) {
-	if (loop->driver_count < loop->heap.capacity)
-		return true;
-	size_t capacity = loop->heap.capacity ? 2 * loop->heap.capacity : 8;
-	struct heap_node **slots = env_alloc(loop->env, capacity * sizeof *slots);
-	if (!slots)
-		return false;
-	if (loop->heap.count)
-		memcpy(slots, loop->heap.slots, loop->heap.count * sizeof *slots);
-	env_free(loop->env, loop->heap.slots);
-	loop->heap.slots = slots;
-	loop->heap.capacity = capacity;
-	return true;
-}
-
 int driver_new(sluice_loop *loop, sluice_peer *peer, struct driver **out) {
 	if (peer_has_driver(peer))
 		return SLUICE_EXISTS;
-	struct driver *d = reserve_heap(loop) ? env_zalloc(loop->env, sizeof *d) : NULL;
+	bool room = grow_heap(loop->env, &loop->heap, loop->driver_count + 1, DRIVERS_FIRST);
+	struct driver *d = room ? env_zalloc(loop->env, sizeof *d) : NULL;
 	if (!d)
 		return SLUICE_NO_MEMORY;
 	d->loop = loop;
 	d->peer = peer;
 	d->deadline.index = HEAP_OUT;
-	d->next = loop->drivers;
-	d->back = &loop->drivers;
-	if (d->next)
-		d->next->back = &d->next;
-	loop->drivers = d;
+	LIST_PUSH(loop->drivers, d, next, back);
 	loop->driver_count++;
 	peer_on_free(peer, forget_peer, d);
 	sluice_peer_set_wake(peer, wake, d);

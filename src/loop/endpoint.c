@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/list.h"
 #include "loop/socket.h"
 #include "peer/peer.h"
 #include "pool/env.h"
@@ -109,21 +110,14 @@ void member_wait(struct member *m) {
 	sluice_endpoint *e = m->endpoint;
 	if (m->back_waiting)
 		return;
-	m->next_waiting = NULL;
-	m->back_waiting = e->waiting_end;
-	*e->waiting_end = m;
-	e->waiting_end = &m->next_waiting;
+	CHAIN_APPEND(e->waiting_end, m, next_waiting, back_waiting);
 	e->waiting_count++;
 }
 
 static void stop_waiting(struct member *m) {
 	if (!m->back_waiting)
 		return;
-	*m->back_waiting = m->next_waiting;
-	if (m->next_waiting)
-		m->next_waiting->back_waiting = m->back_waiting;
-	else
-		m->endpoint->waiting_end = m->back_waiting;
+	CHAIN_REMOVE(m->endpoint->waiting_end, m, next_waiting, back_waiting);
 	m->back_waiting = NULL;
 	m->endpoint->waiting_count--;
 }
@@ -176,9 +170,7 @@ void member_free(struct member *m) {
 	sluice_endpoint *e = m->endpoint;
 	demux_forget(&e->demux, &m->demux);
 	stop_waiting(m);
-	*m->back = m->next;
-	if (m->next)
-		m->next->back = m->back;
+	LIST_REMOVE(m, next, back);
 	m->driver->member = NULL;
 	e->member_count--;
 	env_free(e->loop->env, m);
@@ -190,11 +182,7 @@ static int member_new(sluice_endpoint *e, struct driver *d) {
 		return SLUICE_NO_MEMORY;
 	m->endpoint = e;
 	m->driver = d;
-	m->next = e->members;
-	m->back = &e->members;
-	if (m->next)
-		m->next->back = &m->next;
-	e->members = m;
+	LIST_PUSH(e->members, m, next, back);
 	e->member_count++;
 	d->member = m;
 	return 0;
@@ -370,11 +358,8 @@ static void destroy(sluice_endpoint *e) {
 		member_free(e->members);
 	demux_deinit(&e->demux);
 	stream_trust_deinit(&e->trust, loop->env);
-	if (e->back) {
-		*e->back = e->next;
-		if (e->next)
-			e->next->back = e->back;
-	}
+	if (e->back)
+		LIST_REMOVE(e, next, back);
 	env_free(loop->env, e);
 }
 
@@ -397,11 +382,7 @@ int sluice_endpoint_new(sluice_loop *loop, const sluice_endpoint_config *config,
 		errno = why;
 		return error;
 	}
-	e->next = loop->endpoints;
-	e->back = &loop->endpoints;
-	if (e->next)
-		e->next->back = &e->next;
-	loop->endpoints = e;
+	LIST_PUSH(loop->endpoints, e, next, back);
 	if (e->any)
 		interface_watch(loop);
 	*out = e;

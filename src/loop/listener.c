@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/address.h"
+#include "base/list.h"
 #include "loop/stream.h"
 #include "pool/env.h"
 
@@ -85,11 +86,7 @@ int listener_open(struct driver *d, bool passive, const struct sockaddr_storage 
 	l->io.data = l;
 	ev_init(&l->pause, on_pause);
 	l->pause.data = l;
-	l->next = d->listeners;
-	l->back = &d->listeners;
-	if (l->next)
-		l->next->back = &l->next;
-	d->listeners = l;
+	LIST_PUSH(d->listeners, l, next, back);
 	if (passive)
 		ev_io_start(loop->ev, &l->io);
 	*out = l;
@@ -121,8 +118,6 @@ void listener_close(struct listener *l) {
 	if (l->fd >= 0)
 		close(l->fd);
 	outlets_remove(&loop->outlets, &l->outlet);
-	*l->back = l->next;
-	if (l->next)
-		l->next->back = l->back;
+	LIST_REMOVE(l, next, back);
 	env_free(loop->env, l);
 }

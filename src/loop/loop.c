@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/container.h"
 #include "loop/driver.h"
 #include "loop/endpoint.h"
 #include "loop/gather.h"
@@ -58,7 +59,7 @@ static void on_timer(struct ev_loop *ev, ev_timer *w, int events) {
 		struct heap_node *first = heap_min(&loop->heap);
 		if (!first || first->key > now)
 			break;
-		driver_advance((struct driver *)((uint8_t *)first - offsetof(struct driver, deadline)), now);
+		driver_advance(CONTAINER_OF(first, struct driver, deadline), now);
 	}
 	loop_hasten_timer(loop);
 }

@@ -9,6 +9,7 @@
 
 #include "base/address.h"
 #include "base/guard.h"
+#include "base/list.h"
 #include "base/rate.h"
 #include "loop/dns.h"
 #include "loop/onlink.h"
@@ -225,17 +226,13 @@ static struct mdns *mdns_of(sluice_loop *loop) {
 
 static void remove_question(struct question *q) {
 	struct mdns *m = q->driver->loop->mdns;
-	*q->back = q->next;
-	if (q->next)
-		q->next->back = q->back;
+	LIST_REMOVE(q, next, back);
 	m->question_count--;
 	env_free(m->loop->env, q);
 }
 
 static void remove_published(struct published *p) {
-	*p->back = p->next;
-	if (p->next)
-		p->next->back = p->back;
+	LIST_REMOVE(p, next, back);
 	env_free(p->driver->loop->env, p);
 }
 
@@ -349,13 +346,11 @@ void mdns_resolve(struct driver *d, uint32_t id, const char *name) {
 		driver_resolved(d, id, NULL, 0);
 		return;
 	}
-	*q = (struct question){.driver = d, .id = id, .since = sluice_now(), .next = m->questions, .back = &m->questions};
+	*q = (struct question){.driver = d, .id = id, .since = sluice_now()};
 	for (size_t i = 0; name[i]; i++)
 		q->name[i] = (char)tolower((unsigned char)name[i]);
 	q->hash = dns_name_hash(q->name);
-	if (q->next)
-		q->next->back = &q->next;
-	m->questions = q;
+	LIST_PUSH(m->questions, q, next, back);
 	m->question_count++;
 	set_timer(m);
 }
@@ -573,12 +568,10 @@ const char *mdns_publish(struct driver *d, const struct sockaddr_storage *host) 
 			rest(m);
 		return NULL;
 	}
-	*p = (struct published){.driver = d, .host = *host, .next = m->published, .back = &m->published};
+	*p = (struct published){.driver = d, .host = *host};
 	make_name(d->loop->env, p->name);
 	p->hash = dns_name_hash(p->name);
-	if (p->next)
-		p->next->back = &p->next;
-	m->published = p;
+	LIST_PUSH(m->published, p, next, back);
 	return p->name;
 }
 

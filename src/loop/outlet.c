@@ -1,8 +1,6 @@
 #include "loop/outlet.h"
 
-#include <string.h>
-
-#include "pool/env.h"
+#include "pool/grow.h"
 
 #define FIRST_CAPACITY 8
 
@@ -25,17 +23,10 @@ static void append_free(struct outlets *t, uint32_t number) {
 }
 
 static bool grow(sluice_env *env, struct outlets *t) {
-	uint32_t capacity = t->capacity ? 2 * t->capacity : FIRST_CAPACITY;
-	struct outlet_slot *slots = env_alloc(env, capacity * sizeof *slots);
-	if (!slots)
-		return false;
-	if (t->capacity)
-		memcpy(slots, t->slots, t->capacity * sizeof *slots);
-	env_free(env, t->slots);
-	t->slots = slots;
 	uint32_t at = t->capacity;
-	t->capacity = capacity;
-	while (at < capacity)
+	if (!GROW(env, t->slots, at, t->capacity, FIRST_CAPACITY))
+		return false;
+	while (at < t->capacity)
 		append_free(t, at++);
 	return true;
 }

@@ -9,6 +9,7 @@
 
 #include "base/address.h"
 #include "base/guard.h"
+#include "base/list.h"
 #include "pool/env.h"
 
 /* An answer is of use while candidates are gathered, 9.5 s at most: three tries at 1.5, 3 and 6 s are what fits. */
@@ -105,9 +106,7 @@ static void on_socket(void *ctx, ares_socket_t fd, int readable, int writable) {
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
 static void remove_lookup(struct lookup *l) {
-	*l->back = l->next;
-	if (l->next)
-		l->next->back = l->back;
+	LIST_REMOVE(l, next, back);
 	env_free(l->resolver->loop->env, l);
 }
 
@@ -242,10 +241,8 @@ static struct lookup *add_lookup(struct driver *d, uint32_t id) {
 			destroy(r);
 		return NULL;
 	}
-	*l = (struct lookup){.resolver = r, .driver = d, .id = id, .next = r->lookups, .back = &r->lookups};
-	if (l->next)
-		l->next->back = &l->next;
-	r->lookups = l;
+	*l = (struct lookup){.resolver = r, .driver = d, .id = id};
+	LIST_PUSH(r->lookups, l, next, back);
 	return l;
 }
 

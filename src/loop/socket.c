@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/list.h"
 #include "loop/endpoint.h"
 #include "loop/interface.h"
 #include "pool/env.h"
@@ -203,22 +204,14 @@ int sluice_socket_open(sluice_loop *loop, const sluice_socket_config *config, sl
 	s->loop = loop;
 	ev_io_init(&s->io, on_io, s->udp.fd, EV_READ);
 	s->io.data = s;
-	s->next = loop->sockets;
-	s->back = &loop->sockets;
-	if (s->next)
-		s->next->back = &s->next;
-	loop->sockets = s;
+	LIST_PUSH(loop->sockets, s, next, back);
 	*out = s;
 	return 0;
 }
 
 static void own(sluice_socket *s, sluice_socket **list, unsigned *full) {
 	s->full = full;
-	s->next_owned = *list;
-	s->back_owned = list;
-	if (s->next_owned)
-		s->next_owned->back_owned = &s->next_owned;
-	*list = s;
+	LIST_PUSH(*list, s, next_owned, back_owned);
 	watch(s, EV_READ);
 }
 
@@ -242,13 +235,9 @@ void socket_destroy(sluice_socket *s) {
 	drop_pending(s);
 	udp_close(&s->udp);
 	outlets_remove(&loop->outlets, &s->outlet);
-	*s->back = s->next;
-	if (s->next)
-		s->next->back = s->back;
+	LIST_REMOVE(s, next, back);
 	if (s->back_owned)
-		*s->back_owned = s->next_owned;
-	if (s->next_owned)
-		s->next_owned->back_owned = s->back_owned;
+		LIST_REMOVE(s, next_owned, back_owned);
 	env_free(loop->env, s);
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/address.h"
+#include "base/list.h"
 #include "dtls/tls_stream.h"
 #include "loop/endpoint.h"
 #include "loop/frame.h"
@@ -46,9 +47,7 @@ static void destroy(struct stream *s) {
 		outlets_remove(&loop->outlets, &s->outlet);
 	if (s->listener)
 		s->listener->connections--;
-	*s->back = s->next;
-	if (s->next)
-		s->next->back = s->back;
+	LIST_REMOVE(s, next, back);
 	s->driver->stream_count--;
 	tls_stream_free(s->tls);
 	env_free(loop->env, s->partial);
@@ -138,11 +137,7 @@ static struct stream *stream_new(struct driver *d, int fd, const struct sockaddr
 	s->io.data = s;
 	ev_init(&s->limit, on_limit);
 	s->limit.data = s;
-	s->next = d->streams;
-	s->back = &d->streams;
-	if (s->next)
-		s->next->back = &s->next;
-	d->streams = s;
+	LIST_PUSH(d->streams, s, next, back);
 	d->stream_count++;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a datagram waits for no other */
 	return s;

@@ -14,6 +14,7 @@
 #include "sctp/association.h"
 
 #include "base/serial.h"
+#include "pool/grow.h"
 
 #include <string.h>
 
@@ -161,17 +162,8 @@ static bool push_request(sluice_sctp *a, uint16_t stream) {
 	for (uint32_t i = 0; i < r->request_count; i++)
 		if (r->requests[i] == stream)
 			return true;
-	if (r->request_count == r->request_capacity) {
-		uint32_t capacity = r->request_capacity ? 2 * r->request_capacity : 16;
-		uint16_t *bigger = env_alloc(a->env, capacity * sizeof *bigger);
-		if (!bigger)
-			return false;
-		if (r->request_count)
-			memcpy(bigger, r->requests, r->request_count * sizeof *bigger);
-		env_free(a->env, r->requests);
-		r->requests = bigger;
-		r->request_capacity = capacity;
-	}
+	if (!GROW(a->env, r->requests, r->request_count, r->request_capacity, 16))
+		return false;
 	r->requests[r->request_count++] = stream;
 	return true;
 }
