@@ -1,5 +1,6 @@
 #include "loop/driver.h"
 
+#include "base/container.h"
 #include "base/list.h"
 #include "loop/endpoint.h"
 #include "loop/gather.h"
@@ -9,13 +10,10 @@
 #include "loop/stream.h"
 #include "peer/peer.h"
 #include "pool/env.h"
-#include "pool/grow.h"
 
 /* dispatch() and output() may each give the other something to do (a state told behind the last packet); what is left after
  * so many rounds has a deadline of 0 and comes back with the timer. */
 #define ROUNDS 4
-
-#define DRIVERS_FIRST 8 /* deadlines that the heap has room for at first */
 
 /* ---- serving ----------------------------------------------------------------------------------------------------- */
 
@@ -28,8 +26,7 @@ static void note_deadline(struct driver *d) {
 	/* A full socket: what is due at once cannot leave now, and the writable event brings us back. */
 	if (at == 0 && is_full(d))
 		at = SLUICE_NEVER;
-	if (at != d->deadline.key || d->deadline.index == HEAP_OUT)
-		heap_set(&d->loop->heap, &d->deadline, at);
+	schedule_set(&d->loop->schedule, &d->turn, at);
 }
 
 /* May the peer send through it? */
@@ -133,11 +130,10 @@ static void destroy(struct driver *d) {
 		member_free(d->member);
 	while (d->sockets)
 		socket_destroy(d->sockets);
-	heap_remove(&loop->heap, &d->deadline);
-	driver_unmark_dirty(d);
+	schedule_stop(&loop->schedule, &d->turn);
+	schedule_unmark_dirty(&loop->schedule, &d->turn);
 	LIST_REMOVE(d, next, back);
 	loop->driver_count--;
-	loop_rest_timer(loop);
 	env_free(loop->env, d);
 }
 
@@ -154,32 +150,31 @@ bool driver_leave(struct driver *d) {
 	return true;
 }
 
-void driver_advance(struct driver *d, uint64_t now) {
+static void on_deadline(struct schedule_node *n, uint64_t now) {
+	struct driver *d = CONTAINER_OF(n, struct driver, turn);
 	driver_enter(d);
 	sluice_peer_advance(d->peer, now);
 	driver_serve(d, now);
 	driver_leave(d);
 }
 
-/* ---- dirty: something was queued outside of our functions ---------------------------------------------------------- */
+static void on_dirty(struct schedule_node *n, uint64_t now) {
+	struct driver *d = CONTAINER_OF(n, struct driver, turn);
+	driver_enter(d);
+	driver_serve(d, now);
+	driver_leave(d);
+}
+
+const struct schedule_ops driver_turns = {.on_deadline = on_deadline, .on_dirty = on_dirty};
 
 void driver_mark_dirty(struct driver *d) {
 	d->woken = true;
-	if (guard_is_busy(&d->guard) || d->is_dirty)
-		return; /* whoever entered it serves it before leaving */
-	d->is_dirty = true;
-	QUEUE_APPEND(d->loop->dirty_end, d, next_dirty);
+	if (!guard_is_busy(&d->guard))
+		schedule_mark_dirty(&d->loop->schedule, &d->turn);
 }
 
 static void wake(void *ctx) {
 	driver_mark_dirty(ctx);
-}
-
-void driver_unmark_dirty(struct driver *d) {
-	if (!d->is_dirty)
-		return;
-	QUEUE_REMOVE(d->loop->dirty, d->loop->dirty_end, d, next_dirty);
-	d->is_dirty = false;
 }
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
@@ -195,7 +190,7 @@ static void forget_peer(void *ctx) {
 	mdns_forget(d);
 	if (d->member)
 		member_free(d->member);
-	heap_remove(&d->loop->heap, &d->deadline);
+	schedule_stop(&d->loop->schedule, &d->turn);
 	if (guard_kill(&d->guard))
 		destroy(d);
 }
@@ -203,13 +198,13 @@ static void forget_peer(void *ctx) {
 int driver_new(sluice_loop *loop, sluice_peer *peer, struct driver **out) {
 	if (peer_has_driver(peer))
 		return SLUICE_EXISTS;
-	bool room = grow_heap(loop->env, &loop->heap, loop->driver_count + 1, DRIVERS_FIRST);
+	bool room = schedule_reserve(&loop->schedule, loop->env, loop->driver_count + 1);
 	struct driver *d = room ? env_zalloc(loop->env, sizeof *d) : NULL;
 	if (!d)
 		return SLUICE_NO_MEMORY;
 	d->loop = loop;
 	d->peer = peer;
-	d->deadline.index = HEAP_OUT;
+	schedule_node_init(&d->turn);
 	LIST_PUSH(loop->drivers, d, next, back);
 	loop->driver_count++;
 	peer_on_free(peer, forget_peer, d);

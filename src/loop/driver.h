@@ -1,10 +1,10 @@
 /* driver: what does the loop do for one peer?
  *
- * It calls the four verbs, dispatches, does what the peer asks for (names, streams), and holds the peer's deadline in the
- * loop's heap. A callback may free the peer; the driver is destroyed with it, or when the function that called back leaves.
+ * It calls the four verbs, dispatches, does what the peer asks for (names, streams), and sets the peer's deadline in the
+ * loop's schedule. A callback may free the peer; the driver is destroyed with it, or when the function that called back leaves.
  *
  *   full == number of its own sockets with something pending
- *   deadline is in the heap, unless the peer is gone */
+ *   its turn has a deadline once it was served, unless the peer is gone */
 #ifndef LOOP_DRIVER_H
 #define LOOP_DRIVER_H
 
@@ -14,11 +14,10 @@
 struct driver {
 	sluice_loop *loop;
 	sluice_peer *peer; /* NULL after it was freed */
-	struct heap_node deadline;
+	struct schedule_node turn;
 	struct driver *next, **back; /* all of the loop */
-	struct driver *next_dirty;
-	sluice_socket *sockets; /* its own */
-	sluice_socket *only;    /* of a direct peer: whatever path it names goes there */
+	sluice_socket *sockets;      /* its own */
+	sluice_socket *only;         /* of a direct peer: whatever path it names goes there */
 	unsigned full;
 	struct stream *streams;
 	struct listener *listeners;
@@ -27,7 +26,6 @@ struct driver {
 	struct member *member; /* it sends through an endpoint's sockets */
 	bool negotiates;       /* by offer and answer: it may ask for names and streams */
 	struct guard guard;
-	bool is_dirty;
 	bool woken; /* something was queued while it was entered, after the last dispatch */
 };
 
@@ -46,10 +44,10 @@ bool driver_leave(struct driver *d);
 void driver_serve(struct driver *d, uint64_t now);
 /* The answer to a request, whether the driver is entered or not. Callbacks may run. */
 void driver_resolved(struct driver *d, uint32_t id, const struct sockaddr_storage *addrs, size_t count);
-/* enter, advance, serve, leave. */
-void driver_advance(struct driver *d, uint64_t now);
+/* Something was queued: the driver gets a turn before the ev_loop blocks, unless whoever has entered it serves it. */
 void driver_mark_dirty(struct driver *d);
-void driver_unmark_dirty(struct driver *d);
+/* What the loop's schedule calls. */
+extern const struct schedule_ops driver_turns;
 
 bool driver_check(const struct driver *d);
 

@@ -333,7 +333,7 @@ static void on_timer(struct ev_loop *ev, ev_timer *w, int events) {
 	guard_leave(&m->guard);
 	set_timer(m);
 	rest(m);
-	loop_hasten_timer(loop);
+	schedule_hasten(&loop->schedule);
 }
 
 void mdns_resolve(struct driver *d, uint32_t id, const char *name) {
@@ -544,7 +544,7 @@ static void on_io(struct ev_loop *ev, ev_io *w, int events) {
 	guard_leave(&m->guard);
 	set_timer(m);
 	rest(m);
-	loop_hasten_timer(loop);
+	schedule_hasten(&loop->schedule);
 }
 
 /* ---- our names --------------------------------------------------------------------------------------------------- */

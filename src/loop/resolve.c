@@ -217,7 +217,7 @@ static void tell_answers(struct resolver *r) {
 		set_timer(r);
 	else
 		destroy(r);
-	loop_hasten_timer(loop);
+	schedule_hasten(&loop->schedule);
 }
 
 void resolve_forget(struct driver *d) {

@@ -166,7 +166,7 @@ static void on_io(struct ev_loop *ev, ev_io *w, int events) {
 		on_readable(s);
 	if (leave(s) && s->udp.held) /* already out of the socket, so it will not say "readable" for them */
 		ev_feed_event(ev, w, EV_READ);
-	loop_hasten_timer(loop);
+	schedule_hasten(&loop->schedule);
 }
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */

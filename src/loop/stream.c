@@ -89,7 +89,7 @@ static void leave(struct stream *s) {
 	if (guard_leave(&s->guard) && d->peer)
 		destroy(s); /* else it goes with its driver */
 	driver_leave(d);
-	loop_hasten_timer(loop);
+	schedule_hasten(&loop->schedule);
 }
 
 /* ---- making ------------------------------------------------------------------------------------------------------ */
