@@ -188,6 +188,7 @@ static void forget_peer(void *ctx) {
 	stream_silence_all(d);
 	resolve_forget(d);
 	mdns_forget(d);
+	gather_free(d);
 	if (d->member)
 		member_free(d->member);
 	schedule_stop(&d->loop->schedule, &d->turn);

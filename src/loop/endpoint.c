@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/container.h"
 #include "base/list.h"
 #include "loop/socket.h"
 #include "peer/peer.h"
@@ -270,11 +271,10 @@ static void set_asleep(sluice_endpoint *e, sluice_socket *s, bool asleep) {
 		sluice_peer_set_local_address_running(m->driver->peer, s->outlet.number, !asleep);
 }
 
-void endpoint_follow(sluice_endpoint *e, const struct interface_list *all) {
+static void on_interfaces(struct interface_follower *f, const struct interface_list *all) {
+	sluice_endpoint *e = CONTAINER_OF(f, sluice_endpoint, follower);
 	struct interface_list list = *all;
 	bool asleep = false;
-	if (!e->any)
-		return;
 	interface_list_choose(&list, e->any_v4, e->any_v6, e->config.loopback);
 	for (sluice_socket *s = e->sockets, *next; s; s = next) {
 		next = s->next_owned;
@@ -353,6 +353,7 @@ static int read_config(sluice_endpoint *e, const sluice_endpoint_config *config)
 
 static void destroy(sluice_endpoint *e) {
 	sluice_loop *loop = e->loop;
+	interface_unfollow(loop, &e->follower);
 	close_all(e);
 	while (e->members)
 		member_free(e->members);
@@ -383,8 +384,9 @@ int sluice_endpoint_new(sluice_loop *loop, const sluice_endpoint_config *config,
 		return error;
 	}
 	LIST_PUSH(loop->endpoints, e, next, back);
+	e->follower.changed = on_interfaces;
 	if (e->any)
-		interface_watch(loop);
+		interface_follow(loop, &e->follower);
 	*out = e;
 	return 0;
 }

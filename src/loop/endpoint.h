@@ -28,7 +28,8 @@ struct sluice_endpoint {
 	sluice_endpoint_config config;
 	struct sockaddr_storage local; /* as configured, with the port that it became */
 	bool any, any_v4, any_v6;
-	sluice_endpoint *next, **back; /* all of the loop */
+	sluice_endpoint *next, **back;      /* all of the loop */
+	struct interface_follower follower; /* with an any-address */
 	sluice_socket *sockets;
 	struct demux demux;
 	struct stream_trust trust;
@@ -61,7 +62,6 @@ void member_note_output(struct member *m, const sluice_batch *batch);
 void member_follow_name(struct member *m);
 void member_free(struct member *m);
 
-void endpoint_follow(sluice_endpoint *e, const struct interface_list *list);
 bool endpoint_check(const sluice_endpoint *e);
 
 #endif

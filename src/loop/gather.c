@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/container.h"
 #include "loop/mdns.h"
 #include "loop/socket.h"
 #include "loop/stream.h"
@@ -262,7 +263,9 @@ static int open_missing(struct driver *d, const struct interface_list *list) {
 	return error;
 }
 
-void gather_follow(struct driver *d, const struct interface_list *all) {
+/* Opens what is missing and closes what is gone. The driver is not entered. */
+static void on_interfaces(struct interface_follower *f, const struct interface_list *all) {
+	struct driver *d = CONTAINER_OF(f, struct gather, follower)->driver;
 	struct interface_list list = *all;
 	choose(d->gather, &list);
 	close_gone(d, &list);
@@ -298,6 +301,8 @@ static int read_config(struct gather *g, const sluice_gather_config *given) {
 static int begin(struct driver *d, const sluice_gather_config *config) {
 	struct interface_list list;
 	struct gather *g = d->gather;
+	g->driver = d;
+	g->follower.changed = on_interfaces;
 	int error = read_config(g, config);
 	if (!error)
 		error = stream_trust_init(&g->trust, d->loop->env, g->config.tls_ca_file, g->config.tls_no_verify);
@@ -335,14 +340,16 @@ int sluice_loop_gather(sluice_loop *loop, sluice_peer *peer, const sluice_gather
 		errno = why;
 		return error;
 	}
-	interface_watch(loop);
+	interface_follow(loop, &d->gather->follower);
 	driver_mark_dirty(d);
 	return 0;
 }
 
 void gather_free(struct driver *d) {
-	if (d->gather)
-		stream_trust_deinit(&d->gather->trust, d->loop->env);
+	if (!d->gather)
+		return;
+	interface_unfollow(d->loop, &d->gather->follower);
+	stream_trust_deinit(&d->gather->trust, d->loop->env);
 	env_free(d->loop->env, d->gather);
 	d->gather = NULL;
 }

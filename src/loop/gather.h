@@ -14,6 +14,8 @@
 #define GATHER_PORTS_MAX 32
 
 struct gather {
+	struct driver *driver;
+	struct interface_follower follower;
 	sluice_gather_config config;
 	struct sockaddr_storage bind; /* ss_family 0: every address */
 	struct stream_trust trust;
@@ -21,8 +23,6 @@ struct gather {
 	size_t next_port;
 };
 
-/* Opens what is missing and closes what is gone. The driver is not busy. */
-void gather_follow(struct driver *d, const struct interface_list *list);
 void gather_free(struct driver *d);
 
 #endif

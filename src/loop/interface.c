@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/address.h"
+#include "base/list.h"
 #include "pool/env.h"
 
 /* A burst of changes (an interface that comes up brings several) is looked at once, so long after its first. */
@@ -314,11 +315,20 @@ struct interface_watch {
 	ev_timer timer;
 };
 
+static void notify(sluice_loop *loop) {
+	struct interface_list list;
+	interface_list_get(loop->env, &list);
+	for (struct interface_follower *f = loop->followers; f; f = loop->next_follower) {
+		loop->next_follower = f->next;
+		f->changed(f, &list);
+	}
+}
+
 static void on_timer(struct ev_loop *ev, ev_timer *w, int events) {
 	(void)events;
 	struct interface_watch *watch = w->data;
 	ev_ref(ev); /* the timer stopped by itself, and with it went the reference that we gave back */
-	loop_interfaces_changed(watch->loop);
+	notify(watch->loop);
 }
 
 static void stop_timer(struct interface_watch *watch) {
@@ -358,7 +368,7 @@ static int open_netlink(void) {
 	return fd;
 }
 
-void interface_watch(sluice_loop *loop) {
+static void start_watch(sluice_loop *loop) {
 	struct interface_watch *watch = loop->interface_watch ? NULL : env_zalloc(loop->env, sizeof *watch);
 	if (!watch)
 		return;
@@ -377,7 +387,21 @@ void interface_watch(sluice_loop *loop) {
 	ev_unref(loop->ev); /* no reason to go on */
 }
 
-void interface_unwatch(sluice_loop *loop) {
+void interface_follow(sluice_loop *loop, struct interface_follower *f) {
+	LIST_PUSH(loop->followers, f, next, back);
+	start_watch(loop);
+}
+
+void interface_unfollow(sluice_loop *loop, struct interface_follower *f) {
+	if (!f->back)
+		return;
+	if (loop->next_follower == f)
+		loop->next_follower = f->next;
+	LIST_REMOVE(f, next, back);
+	f->back = NULL;
+}
+
+void interface_deinit(sluice_loop *loop) {
 	struct interface_watch *watch = loop->interface_watch;
 	if (!watch)
 		return;

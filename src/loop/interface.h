@@ -54,10 +54,18 @@ void interface_list_drop(struct interface_list *list, size_t i);
 enum interface_use { INTERFACE_GONE, INTERFACE_ASLEEP, INTERFACE_AWAKE };
 enum interface_use interface_list_use(const struct interface_list *list, const struct sockaddr_storage *host);
 
-/* Tells loop_interfaces_changed() of changes from now on, once for each burst of them. Harmless when it runs already; without
- * permission for netlink, a line in the log. */
-void interface_watch(sluice_loop *loop);
-void interface_unwatch(sluice_loop *loop);
+/* Who wants to hear of changes. A follower may stop following, or have others stop, from inside `changed`. */
+struct interface_follower {
+	struct interface_follower *next, **back; /* all of the loop; back NULL: it does not follow */
+	void (*changed)(struct interface_follower *f, const struct interface_list *list);
+};
+/* Calls f->changed from now on, once for each burst of changes and never from inside a callback of an app. Without permission for
+ * netlink, a line in the log, and changes go unnoticed. */
+void interface_follow(sluice_loop *loop, struct interface_follower *f);
+/* Harmless when it does not follow. */
+void interface_unfollow(sluice_loop *loop, struct interface_follower *f);
+/* Stops the watch itself: no follower is left. */
+void interface_deinit(sluice_loop *loop);
 /* As if something had changed, a second from now: a socket broke. */
 void interface_look_again(sluice_loop *loop);
 

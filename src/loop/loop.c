@@ -11,17 +11,6 @@
 #include "loop/socket.h"
 #include "pool/env.h"
 
-void loop_interfaces_changed(sluice_loop *loop) {
-	struct interface_list list;
-	interface_list_get(loop->env, &list);
-	mdns_follow(loop, &list);
-	for (struct driver *d = loop->drivers; d; d = d->next)
-		if (d->gather)
-			gather_follow(d, &list);
-	for (sluice_endpoint *e = loop->endpoints; e; e = e->next)
-		endpoint_follow(e, &list);
-}
-
 /* ---- other threads ----------------------------------------------------------------------------------------------- */
 
 /* The environment's allocator belongs to the loop's thread, so these come from malloc. */
@@ -122,7 +111,7 @@ void sluice_loop_free(sluice_loop *loop) {
 		socket_destroy(loop->sockets);
 	resolve_stop(loop);
 	mdns_stop(loop);
-	interface_unwatch(loop);
+	interface_deinit(loop);
 	stop_watchers(loop);
 	if (loop->own_ev)
 		ev_loop_destroy(loop->ev);

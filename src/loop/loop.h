@@ -47,9 +47,11 @@ struct sluice_loop {
 	sluice_endpoint *endpoints;
 	struct outlets outlets;
 	struct interface_watch *interface_watch; /* NULL until somebody follows the interfaces */
-	struct resolver *resolver;               /* NULL while nobody waits for a name */
-	const char *dns_servers;                 /* NULL: the system's */
-	struct mdns *mdns;                       /* NULL while nobody asks, and no name is ours */
+	struct interface_follower *followers;
+	struct interface_follower *next_follower; /* while they are notified: whose turn is next */
+	struct resolver *resolver;                /* NULL while nobody waits for a name */
+	const char *dns_servers;                  /* NULL: the system's */
+	struct mdns *mdns;                        /* NULL while nobody asks, and no name is ours */
 
 	sluice_slab *slab; /* loop_slab()'s last one: given out again while nobody kept a part of it */
 	uint8_t *output;   /* LOOP_OUTPUT_SIZE bytes, for one batch at a time */
@@ -57,9 +59,6 @@ struct sluice_loop {
 	ev_async async;
 	_Atomic(struct post *) posts; /* the newest first */
 };
-
-/* Those who follow the interfaces look at them anew. Not from inside a callback. */
-void loop_interfaces_changed(sluice_loop *loop);
 
 /* What the next read fills; nobody holds a part of it. NULL: no memory. */
 static inline sluice_slab *loop_slab(sluice_loop *loop) {

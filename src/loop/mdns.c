@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/address.h"
+#include "base/container.h"
 #include "base/guard.h"
 #include "base/list.h"
 #include "base/rate.h"
@@ -80,6 +81,7 @@ struct mdns {
 	unsigned question_count;
 	struct interface_list interfaces; /* one address for each interface and family */
 	struct onlink onlink;
+	struct interface_follower follower;
 	struct guard guard; /* entered while answers are delivered; nobody kills it, it rests when nobody waits */
 };
 
@@ -205,6 +207,14 @@ static void set_interfaces(struct mdns *m, const struct interface_list *list) {
 	}
 }
 
+static void on_interfaces(struct interface_follower *f, const struct interface_list *list) {
+	struct mdns *m = CONTAINER_OF(f, struct mdns, follower);
+	set_interfaces(m, list);
+	for (int i = 0; i < 2; i++)
+		if (m->channels[i].fd >= 0)
+			join(&m->channels[i], &m->interfaces);
+}
+
 static struct mdns *mdns_of(sluice_loop *loop) {
 	struct interface_list list;
 	if (loop->mdns)
@@ -220,7 +230,8 @@ static struct mdns *mdns_of(sluice_loop *loop) {
 	open_channel(m, &m->channels[0], AF_INET);
 	open_channel(m, &m->channels[1], AF_INET6);
 	loop->mdns = m;
-	interface_watch(loop);
+	m->follower.changed = on_interfaces;
+	interface_follow(loop, &m->follower);
 	return m;
 }
 
@@ -243,6 +254,7 @@ static void destroy(struct mdns *m) {
 	while (m->published)
 		remove_published(m->published);
 	ev_timer_stop(loop->ev, &m->timer);
+	interface_unfollow(loop, &m->follower);
 	close_channel(&m->channels[0]);
 	close_channel(&m->channels[1]);
 	loop->mdns = NULL;
@@ -257,15 +269,6 @@ static void rest(struct mdns *m) {
 void mdns_stop(sluice_loop *loop) {
 	if (loop->mdns)
 		destroy(loop->mdns);
-}
-
-void mdns_follow(sluice_loop *loop, const struct interface_list *list) {
-	if (!loop->mdns)
-		return;
-	set_interfaces(loop->mdns, list);
-	for (int i = 0; i < 2; i++)
-		if (loop->mdns->channels[i].fd >= 0)
-			join(&loop->mdns->channels[i], &loop->mdns->interfaces);
 }
 
 /* ---- asking ------------------------------------------------------------------------------------------------------ */

@@ -29,7 +29,6 @@ const char *mdns_publish(struct driver *d, const struct sockaddr_storage *host);
 void mdns_withdraw(struct driver *d, const struct sockaddr_storage *host);
 /* The driver asks no more, and its names are gone. */
 void mdns_forget(struct driver *d);
-void mdns_follow(sluice_loop *loop, const struct interface_list *list);
 void mdns_stop(sluice_loop *loop);
 
 #endif
