@@ -70,13 +70,26 @@ static void flush(struct driver *d, uint64_t now) {
 		member_wait(d->member);
 }
 
+/* The answer to a request, whether the driver is entered or not. */
+static void on_resolved(void *who, uint32_t id, const struct sockaddr_storage *addrs, size_t count) {
+	struct driver *d = who;
+	bool busy = guard_is_busy(&d->guard); /* then whoever entered it serves it */
+	driver_enter(d);
+	sluice_peer_resolved(d->peer, id, addrs, count);
+	d->woken = true;
+	if (!busy)
+		driver_serve(d, sluice_now());
+	driver_leave(d);
+}
+
 static void look_up(struct driver *d, const sluice_request *r) {
+	const struct asker asker = {.who = d, .answer = on_resolved};
 	if (!r->mdns)
-		resolve_name(d, r->id, r->name);
+		resolve_name(d->loop, asker, r->id, r->name);
 	else if (d->gather && d->gather->config.no_mdns)
-		driver_resolved(d, r->id, NULL, 0);
+		on_resolved(d, r->id, NULL, 0);
 	else
-		mdns_resolve(d, r->id, r->name);
+		mdns_resolve(d->loop, asker, r->id, r->name);
 }
 
 static void serve_requests(struct driver *d) {
@@ -110,22 +123,12 @@ void driver_serve(struct driver *d, uint64_t now) {
 	}
 }
 
-void driver_resolved(struct driver *d, uint32_t id, const struct sockaddr_storage *addrs, size_t count) {
-	bool busy = guard_is_busy(&d->guard); /* then whoever entered it serves it */
-	driver_enter(d);
-	sluice_peer_resolved(d->peer, id, addrs, count);
-	d->woken = true;
-	if (!busy)
-		driver_serve(d, sluice_now());
-	driver_leave(d);
-}
-
 static void destroy(struct driver *d) {
 	sluice_loop *loop = d->loop;
 	gather_free(d);
 	stream_free_all(d);
-	resolve_forget(d);
-	mdns_forget(d);
+	resolve_forget(d->loop, d);
+	mdns_forget(d->loop, d);
 	if (d->member)
 		member_free(d->member);
 	while (d->sockets)
@@ -186,8 +189,8 @@ static void forget_peer(void *ctx) {
 	for (sluice_socket *s = d->sockets; s; s = s->next_owned)
 		socket_silence(s);
 	stream_silence_all(d);
-	resolve_forget(d);
-	mdns_forget(d);
+	resolve_forget(d->loop, d);
+	mdns_forget(d->loop, d);
 	gather_free(d);
 	if (d->member)
 		member_free(d->member);

@@ -42,8 +42,6 @@ bool driver_leave(struct driver *d);
 
 /* Runs callbacks and sends what they caused. Only while entered. */
 void driver_serve(struct driver *d, uint64_t now);
-/* The answer to a request, whether the driver is entered or not. Callbacks may run. */
-void driver_resolved(struct driver *d, uint32_t id, const struct sockaddr_storage *addrs, size_t count);
 /* Something was queued: the driver gets a turn before the ev_loop blocks, unless whoever has entered it serves it. */
 void driver_mark_dirty(struct driver *d);
 /* What the loop's schedule calls. */

@@ -114,7 +114,7 @@ static uint16_t free_preference(const struct driver *d, size_t rank) {
 
 /* The name that stands for the address. False when one was asked for and cannot be had: then the address is not told at all. */
 static bool choose_name(struct driver *d, const struct sockaddr_storage *host, const char **name) {
-	*name = d->gather->config.mdns_names ? mdns_publish(d, host) : NULL;
+	*name = d->gather->config.mdns_names ? mdns_publish(d->loop, d, host) : NULL;
 	return *name || !d->gather->config.mdns_names;
 }
 
@@ -185,7 +185,7 @@ static int open_place(struct driver *d, const struct sockaddr_storage *host, siz
 	socket_own(s, d);
 	error = choose_name(d, host, &name) ? tell(d, s, name) : SLUICE_IO;
 	if (error) {
-		mdns_withdraw(d, host);
+		mdns_withdraw(d->loop, d, host);
 		socket_destroy(s);
 		return error;
 	}
@@ -233,7 +233,7 @@ static void close_gone(struct driver *d, const struct interface_list *list) {
 		}
 		remember_port(d->gather, s);
 		close_tcp(d, &s->host);
-		mdns_withdraw(d, &s->host);
+		mdns_withdraw(d->loop, d, &s->host);
 		sluice_peer_remove_local_address(d->peer, s->outlet.number);
 		socket_destroy(s);
 	}

@@ -38,8 +38,9 @@ static const uint64_t attempts[] = {0, 250 * SLUICE_MS, SLUICE_S};
 #define ATTEMPTS (sizeof attempts / sizeof *attempts)
 
 struct question {
+	struct mdns *mdns;
 	struct question *next, **back;
-	struct driver *driver;
+	struct asker asker;
 	uint32_t id;
 	uint64_t since;
 	size_t asked; /* attempts made */
@@ -56,8 +57,9 @@ struct multicast { /* when a name was last multicast on an interface; at 0: neve
 };
 
 struct published {
+	struct mdns *mdns;
 	struct published *next, **back;
-	struct driver *driver;
+	const void *owner;
 	struct sockaddr_storage host;
 	struct multicast multicast[LINKS_MAX];
 	struct rate unicast;
@@ -236,7 +238,7 @@ static struct mdns *mdns_of(sluice_loop *loop) {
 }
 
 static void remove_question(struct question *q) {
-	struct mdns *m = q->driver->loop->mdns;
+	struct mdns *m = q->mdns;
 	LIST_REMOVE(q, next, back);
 	m->question_count--;
 	env_free(m->loop->env, q);
@@ -244,7 +246,7 @@ static void remove_question(struct question *q) {
 
 static void remove_published(struct published *p) {
 	LIST_REMOVE(p, next, back);
-	env_free(p->driver->loop->env, p);
+	env_free(p->mdns->loop->env, p);
 }
 
 static void destroy(struct mdns *m) {
@@ -310,10 +312,10 @@ static struct question *first_due(const struct mdns *m, uint64_t now) {
 }
 
 static void answer(struct question *q, const struct sockaddr_storage *addrs, size_t count) {
-	struct driver *d = q->driver;
+	struct asker asker = q->asker;
 	uint32_t id = q->id;
 	remove_question(q);
-	driver_resolved(d, id, addrs, count);
+	asker_answer(&asker, id, addrs, count);
 }
 
 /* Callbacks run when one is given up, so the list is looked at anew for each. */
@@ -339,17 +341,17 @@ static void on_timer(struct ev_loop *ev, ev_timer *w, int events) {
 	schedule_hasten(&loop->schedule);
 }
 
-void mdns_resolve(struct driver *d, uint32_t id, const char *name) {
-	struct mdns *m = mdns_of(d->loop);
+void mdns_resolve(sluice_loop *loop, struct asker asker, uint32_t id, const char *name) {
+	struct mdns *m = mdns_of(loop);
 	bool fits = m && strlen(name) < DNS_NAME_MAX && m->question_count < MDNS_QUESTIONS_MAX;
-	struct question *q = fits ? env_zalloc(d->loop->env, sizeof *q) : NULL;
+	struct question *q = fits ? env_zalloc(loop->env, sizeof *q) : NULL;
 	if (!q) {
 		if (m)
 			rest(m);
-		driver_resolved(d, id, NULL, 0);
+		asker_answer(&asker, id, NULL, 0);
 		return;
 	}
-	*q = (struct question){.driver = d, .id = id, .since = sluice_now()};
+	*q = (struct question){.mdns = m, .asker = asker, .id = id, .since = sluice_now()};
 	for (size_t i = 0; name[i]; i++)
 		q->name[i] = (char)tolower((unsigned char)name[i]);
 	q->hash = dns_name_hash(q->name);
@@ -405,7 +407,7 @@ static void take_response(struct mdns *m, struct dns_reader *r, unsigned index) 
 
 /* ---- answering --------------------------------------------------------------------------------------------------- */
 
-struct asker {
+struct querier {
 	const struct channel *channel;
 	struct sockaddr_storage from;
 	unsigned index;
@@ -438,7 +440,7 @@ static bool may_multicast(struct published *p, unsigned index, uint64_t now) {
 	return true;
 }
 
-static void send_answer(struct published *p, const struct asker *who, const struct sockaddr_storage *to,
+static void send_answer(struct published *p, const struct querier *who, const struct sockaddr_storage *to,
                         const struct dns_answer *how) {
 	uint8_t message[DNS_MESSAGE_MAX];
 	struct sockaddr_storage target = *to;
@@ -451,7 +453,7 @@ static void send_answer(struct published *p, const struct asker *who, const stru
  * it, with its id and question. 5.4: others may say that unicast will do; they hear the group too, so where they ask too often
  * the answer goes to all, once a second. Nothing is sent to an address that is no neighbour's: whoever forged it chose the
  * victim. */
-static void tell(struct published *p, const struct asker *who, const struct dns_record *q, uint64_t now) {
+static void tell(struct published *p, const struct querier *who, const struct dns_record *q, uint64_t now) {
 	bool legacy = address_port(&who->from) != PORT, unicast = legacy || (q->class & DNS_TOP_BIT);
 	struct dns_answer how = {.class = DNS_IN | DNS_TOP_BIT, .ttl = TTL_S};
 	struct sockaddr_storage group = group_of(who->channel->family, who->index);
@@ -465,7 +467,7 @@ static void tell(struct published *p, const struct asker *who, const struct dns_
 }
 
 /* One answer for each name, however often the message asks for it. */
-static void take_query(struct mdns *m, struct dns_reader *r, const struct asker *who) {
+static void take_query(struct mdns *m, struct dns_reader *r, const struct querier *who) {
 	struct dns_record q;
 	uint64_t now = sluice_now();
 	for (struct published *p = m->published; p; p = p->next)
@@ -503,7 +505,7 @@ static struct arrival arrival_of(struct msghdr *m) {
 /* RFC 6762, 11: what comes to the group has crossed no router, whatever its source; what comes to our own address may be from
  * anywhere, and counts only if its source is a neighbour's. 6: "Multicast DNS implementations MUST silently ignore any Multicast
  * DNS responses they receive where the source UDP port is not 5353." */
-static void take_message(struct mdns *m, struct dns_reader *r, const struct asker *who, bool to_group) {
+static void take_message(struct mdns *m, struct dns_reader *r, const struct querier *who, bool to_group) {
 	if (!r->is_plain || !(to_group || who->near))
 		return;
 	if (!r->is_response)
@@ -516,7 +518,7 @@ static void take_message(struct mdns *m, struct dns_reader *r, const struct aske
 static bool read_one(struct channel *c) {
 	uint8_t bytes[9000]; /* RFC 6762, 17: the largest message, headers included */
 	union packet_info control;
-	struct asker who = {.channel = c};
+	struct querier who = {.channel = c};
 	struct iovec iov = {.iov_base = bytes, .iov_len = sizeof bytes};
 	struct msghdr m = {.msg_name = &who.from, .msg_namelen = sizeof who.from, .msg_iov = &iov, .msg_iovlen = 1};
 	struct dns_reader r;
@@ -562,45 +564,45 @@ static void make_name(sluice_env *env, char name[MDNS_NAME_SIZE]) {
 	         b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
-const char *mdns_publish(struct driver *d, const struct sockaddr_storage *host) {
-	struct mdns *m = mdns_of(d->loop);
+const char *mdns_publish(sluice_loop *loop, const void *owner, const struct sockaddr_storage *host) {
+	struct mdns *m = mdns_of(loop);
 	bool open = m && (m->channels[0].fd >= 0 || m->channels[1].fd >= 0);
-	struct published *p = open ? env_zalloc(d->loop->env, sizeof *p) : NULL;
+	struct published *p = open ? env_zalloc(loop->env, sizeof *p) : NULL;
 	if (!p) {
 		if (m)
 			rest(m);
 		return NULL;
 	}
-	*p = (struct published){.driver = d, .host = *host};
-	make_name(d->loop->env, p->name);
+	*p = (struct published){.mdns = m, .owner = owner, .host = *host};
+	make_name(loop->env, p->name);
 	p->hash = dns_name_hash(p->name);
 	LIST_PUSH(m->published, p, next, back);
 	return p->name;
 }
 
-void mdns_withdraw(struct driver *d, const struct sockaddr_storage *host) {
-	struct mdns *m = d->loop->mdns;
+void mdns_withdraw(sluice_loop *loop, const void *owner, const struct sockaddr_storage *host) {
+	struct mdns *m = loop->mdns;
 	for (struct published *p = m ? m->published : NULL, *next; p; p = next) {
 		next = p->next;
-		if (p->driver == d && address_equal(&p->host, host))
+		if (p->owner == owner && address_equal(&p->host, host))
 			remove_published(p);
 	}
 	if (m)
 		rest(m);
 }
 
-void mdns_forget(struct driver *d) {
-	struct mdns *m = d->loop->mdns;
+void mdns_forget(sluice_loop *loop, const void *who) {
+	struct mdns *m = loop->mdns;
 	if (!m)
 		return;
 	for (struct question *q = m->questions, *next; q; q = next) {
 		next = q->next;
-		if (q->driver == d)
+		if (q->asker.who == who)
 			remove_question(q);
 	}
 	for (struct published *p = m->published, *next; p; p = next) {
 		next = p->next;
-		if (p->driver == d)
+		if (p->owner == who)
 			remove_published(p);
 	}
 	set_timer(m); /* a timer for nobody would keep the ev_loop running */

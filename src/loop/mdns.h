@@ -16,19 +16,19 @@
 #ifndef LOOP_MDNS_H
 #define LOOP_MDNS_H
 
-#include "loop/driver.h"
+#include "loop/asker.h"
 #include "loop/interface.h"
 
 #define MDNS_NAME_SIZE 43 /* a UUID, ".local" and a NUL */
 #define MDNS_QUESTIONS_MAX 256
 
-/* Answers with driver_resolved(), maybe before it returns. */
-void mdns_resolve(struct driver *d, uint32_t id, const char *name);
-/* Makes a name for the address and answers for it until it is withdrawn; NULL when there is no memory or no socket. */
-const char *mdns_publish(struct driver *d, const struct sockaddr_storage *host);
-void mdns_withdraw(struct driver *d, const struct sockaddr_storage *host);
-/* The driver asks no more, and its names are gone. */
-void mdns_forget(struct driver *d);
+/* Answers the asker once, maybe before it returns. */
+void mdns_resolve(sluice_loop *loop, struct asker asker, uint32_t id, const char *name);
+/* Makes a name for the owner's address and answers for it until it is withdrawn; NULL when there is no memory or no socket. */
+const char *mdns_publish(sluice_loop *loop, const void *owner, const struct sockaddr_storage *host);
+void mdns_withdraw(sluice_loop *loop, const void *owner, const struct sockaddr_storage *host);
+/* `who` asks no more, and its names are gone. */
+void mdns_forget(sluice_loop *loop, const void *who);
 void mdns_stop(sluice_loop *loop);
 
 #endif

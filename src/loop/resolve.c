@@ -19,7 +19,7 @@
 struct lookup {
 	struct lookup *next, **back;
 	struct resolver *resolver;
-	struct driver *driver; /* NULL: nobody waits any more */
+	struct asker asker; /* who NULL: nobody waits any more */
 	uint32_t id;
 	bool done;
 	size_t count;
@@ -122,7 +122,7 @@ static void destroy(struct resolver *r) {
 
 static bool is_awaited(const struct resolver *r) {
 	for (const struct lookup *l = r->lookups; l; l = l->next)
-		if (l->driver)
+		if (l->asker.who)
 			return true;
 	return false;
 }
@@ -186,7 +186,7 @@ static void on_answer(void *ctx, int status, int timeouts, struct ares_addrinfo 
 	(void)timeouts;
 	struct lookup *l = ctx;
 	l->done = true;
-	if (status != ARES_SUCCESS && l->driver)
+	if (status != ARES_SUCCESS && l->asker.who)
 		env_log(l->resolver->loop->env, SLUICE_LOG_WARN, "loop: a name cannot be resolved: %s", ares_strerror(status));
 	for (const struct ares_addrinfo_node *n = info ? info->nodes : NULL; n; n = n->ai_next)
 		keep_address(l, n->ai_addr, n->ai_addrlen);
@@ -209,8 +209,8 @@ static void tell_answers(struct resolver *r) {
 	for (struct lookup *l = first_done(r); l; l = first_done(r)) {
 		struct lookup answer = *l;
 		remove_lookup(l);
-		if (answer.driver)
-			driver_resolved(answer.driver, answer.id, answer.addrs, answer.count);
+		if (answer.asker.who)
+			asker_answer(&answer.asker, answer.id, answer.addrs, answer.count);
 	}
 	guard_leave(&r->guard);
 	if (is_awaited(r))
@@ -220,42 +220,42 @@ static void tell_answers(struct resolver *r) {
 	schedule_hasten(&loop->schedule);
 }
 
-void resolve_forget(struct driver *d) {
-	struct resolver *r = d->loop->resolver;
+void resolve_forget(sluice_loop *loop, const void *who) {
+	struct resolver *r = loop->resolver;
 	if (!r)
 		return;
 	for (struct lookup *l = r->lookups; l; l = l->next)
-		if (l->driver == d)
-			l->driver = NULL;
+		if (l->asker.who == who)
+			l->asker.who = NULL;
 	if (!guard_is_busy(&r->guard) && !is_awaited(r))
 		destroy(r); /* nobody should wait for answers to nobody, the ev_loop neither */
 }
 
 /* ---- questions --------------------------------------------------------------------------------------------------- */
 
-static struct lookup *add_lookup(struct driver *d, uint32_t id) {
-	struct resolver *r = resolver_of(d->loop);
-	struct lookup *l = r ? env_zalloc(d->loop->env, sizeof *l) : NULL;
+static struct lookup *add_lookup(sluice_loop *loop, struct asker asker, uint32_t id) {
+	struct resolver *r = resolver_of(loop);
+	struct lookup *l = r ? env_zalloc(loop->env, sizeof *l) : NULL;
 	if (!l) {
 		if (r && !r->lookups)
 			destroy(r);
 		return NULL;
 	}
-	*l = (struct lookup){.resolver = r, .driver = d, .id = id};
+	*l = (struct lookup){.resolver = r, .asker = asker, .id = id};
 	LIST_PUSH(r->lookups, l, next, back);
 	return l;
 }
 
-void resolve_name(struct driver *d, uint32_t id, const char *name) {
+void resolve_name(sluice_loop *loop, struct asker asker, uint32_t id, const char *name) {
 	const struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_flags = ARES_AI_NOSORT};
 	struct sockaddr_storage addr;
 	if (address_parse(name, strlen(name), &addr)) {
-		driver_resolved(d, id, &addr, 1);
+		asker_answer(&asker, id, &addr, 1);
 		return;
 	}
-	struct lookup *l = add_lookup(d, id);
+	struct lookup *l = add_lookup(loop, asker, id);
 	if (!l) {
-		driver_resolved(d, id, NULL, 0);
+		asker_answer(&asker, id, NULL, 0);
 		return;
 	}
 	struct resolver *r = l->resolver;

@@ -8,14 +8,15 @@
 #ifndef LOOP_RESOLVE_H
 #define LOOP_RESOLVE_H
 
-#include "loop/driver.h"
+#include "loop/asker.h"
+#include "loop/loop.h"
 
 #define RESOLVE_ADDRESSES_MAX 16
 
-/* Answers with driver_resolved(), maybe before it returns. */
-void resolve_name(struct driver *d, uint32_t id, const char *name);
-/* The driver wants no answers any more. */
-void resolve_forget(struct driver *d);
+/* Answers the asker once, maybe before it returns. */
+void resolve_name(sluice_loop *loop, struct asker asker, uint32_t id, const char *name);
+/* `who` wants no answers any more. */
+void resolve_forget(sluice_loop *loop, const void *who);
 void resolve_stop(sluice_loop *loop);
 
 /* Name servers instead of the system's, "address:port,...", for tests; the string has to live on. NULL: the system's. */
