@@ -1,4 +1,4 @@
-/* crypto: the thin wrappers over OpenSSL's EVP that the layers above may use. Besides src/dtls, nothing else includes
+/* crypto: the thin wrappers over OpenSSL's EVP that the layers above may use. Only this folder and src/dtls include
  * <openssl/...>. */
 #ifndef CRYPTO_CRYPTO_H
 #define CRYPTO_CRYPTO_H
@@ -17,32 +17,32 @@
 /* HMAC-SHA-256. Returns false when the library refuses (no memory). */
 bool crypto_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[CRYPTO_SHA256_SIZE]);
 
-/* SHA-256 of what comes piece by piece. new gives NULL when the library has no memory; update and final say false when it
- * refuses. final may be asked at any time, and more may follow: it tells the hash of what came so far. */
+/* SHA-256 of data that comes piece by piece. new returns NULL when the library has no memory; update and final return false when
+ * it refuses. final gives the hash of the data so far. It may be called at any time, and more data may follow. */
 typedef struct crypto_sha256 crypto_sha256;
 crypto_sha256 *crypto_sha256_new(void);
 bool crypto_sha256_update(crypto_sha256 *h, const void *data, size_t len);
 bool crypto_sha256_final(const crypto_sha256 *h, uint8_t out[CRYPTO_SHA256_SIZE]);
 void crypto_sha256_free(crypto_sha256 *h);
 
-/* AES-128-GMAC (NIST SP 800-38D) of what comes piece by piece: whether data is what it was, several times faster than a hash says
- * so. It identifies nothing, for whoever knows the key can make other data of the same MAC. A key is for one MAC. new gives NULL
- * when the library has no memory or refuses, update and final say false; final is the last call before free. */
+/* AES-128-GMAC (NIST SP 800-38D) of data that comes piece by piece: has the data changed? Several times faster than a hash. It
+ * identifies nothing, because whoever knows the key can make other data with the same MAC. Each key is for one MAC. new returns
+ * NULL when the library has no memory or refuses; update and final then return false. final is the last call before free. */
 typedef struct crypto_gmac crypto_gmac;
 crypto_gmac *crypto_gmac_new(const uint8_t key[CRYPTO_GMAC_KEY_SIZE]);
 bool crypto_gmac_update(crypto_gmac *m, const void *data, size_t len);
 bool crypto_gmac_final(crypto_gmac *m, uint8_t out[CRYPTO_GMAC_SIZE]);
 void crypto_gmac_free(crypto_gmac *m);
 
-/* HMAC of the parts one behind the other; out has room for CRYPTO_SHA1_SIZE or CRYPTO_SHA256_SIZE. False when the library
+/* HMAC of the parts, one behind the other; out has room for CRYPTO_SHA1_SIZE or CRYPTO_SHA256_SIZE bytes. False when the library
  * refuses. */
 enum crypto_hash { CRYPTO_SHA1, CRYPTO_SHA256 };
 bool crypto_hmac(enum crypto_hash hash, const void *key, size_t key_len, const struct iovec *parts, size_t count, uint8_t *out);
 
-/* MD5, which STUN's long-term keys are made with. False when the library refuses, as one in FIPS mode does. */
+/* MD5, for STUN's long-term keys. False when the library refuses, as one in FIPS mode does. */
 bool crypto_md5(const void *data, size_t len, uint8_t out[CRYPTO_MD5_SIZE]);
 
-/* Equal without telling by its time where they differ. */
+/* Compares in constant time: how long it takes does not depend on where the two differ. */
 bool crypto_equal(const void *a, const void *b, size_t len);
 
 #endif

@@ -5,13 +5,13 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
-/* The name in the header stands for OpenSSL's own object, so that nothing has to be allocated around it. */
+/* The type in the header is OpenSSL's own object, so that nothing has to be allocated around it. */
 static EVP_MAC_CTX *context(crypto_gmac *m) {
 	return (EVP_MAC_CTX *)m;
 }
 
 crypto_gmac *crypto_gmac_new(const uint8_t key[CRYPTO_GMAC_KEY_SIZE]) {
-	static uint8_t iv[12]; /* always the same, since no key is used twice */
+	static uint8_t iv[12]; /* all zeros: no key is used twice */
 	char cipher[] = "AES-128-GCM";
 	const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_CIPHER, cipher, 0),
 	                             OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_IV, iv, sizeof iv), OSSL_PARAM_END};

@@ -1,5 +1,4 @@
-/* hmac: the HMACs with which state cookies and STUN messages are signed, the comparison that goes with them, and MD5, which
- * STUN's keys are made with. */
+/* hmac: the HMACs that sign state cookies and STUN messages, the comparison that goes with them, and MD5 for STUN's keys. */
 #include "crypto/crypto.h"
 
 #include <limits.h>
@@ -9,20 +8,20 @@
 #include <openssl/hmac.h>
 #include <openssl/params.h>
 
-/* The one-shot call: its context is all that is allocated, by OpenSSL and for the length of the call. It runs once or twice
- * a handshake, so a context that is kept alive would have to be owned and freed by somebody for no gain. */
+/* The one-shot call: OpenSSL allocates a context for the length of the call and nothing else. It runs once or twice for each
+ * handshake, so keeping a context alive would gain nothing. */
 bool crypto_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[CRYPTO_SHA256_SIZE]) {
 	unsigned int written = 0;
 	if (key_len > INT_MAX)
 		return false;
-	/* OpenSSL takes NULL for "the key of the call before", of which there is none. */
+	/* To OpenSSL, NULL means the key of the call before, and there was none. */
 	return HMAC(EVP_sha256(), key_len ? key : "", (int)key_len, data, len, out, &written) && written == CRYPTO_SHA256_SIZE;
 }
 
 static bool hmac_run(EVP_MAC_CTX *ctx, const char *digest, const void *key, size_t key_len, const struct iovec *parts,
                      size_t count, uint8_t *out, size_t size) {
 	char name[8];
-	OPENSSL_strlcpy(name, digest, sizeof name); /* the parameter wants it writable */
+	OPENSSL_strlcpy(name, digest, sizeof name); /* the parameter must be writable */
 	const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0), OSSL_PARAM_END};
 	if (!EVP_MAC_init(ctx, key_len ? key : (const void *)"", key_len, params))
 		return false;

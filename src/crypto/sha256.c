@@ -3,7 +3,7 @@
 
 #include <openssl/evp.h>
 
-/* The name in the header stands for OpenSSL's own object, so that nothing has to be allocated around it. */
+/* The type in the header is OpenSSL's own object, so that nothing has to be allocated around it. */
 static EVP_MD_CTX *context(crypto_sha256 *h) {
 	return (EVP_MD_CTX *)h;
 }

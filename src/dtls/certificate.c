@@ -15,7 +15,7 @@
 #include "dtls/fingerprint.h"
 #include "dtls/sessions.h"
 
-/* A day backwards forgives a peer's wrong clock; thirty days forward is what browsers take by default. */
+/* A day backwards forgives a peer's wrong clock. Thirty days forward are the default of browsers. */
 #define VALID_BEFORE (-24L * 3600)
 #define VALID_AFTER (30L * 24 * 3600)
 
@@ -30,7 +30,7 @@ static void certificate_free(sluice_certificate *c) {
 	OPENSSL_free(c);
 }
 
-/* Takes the reference on x509 over, also when it fails. */
+/* Takes over the reference on x509, also on failure. */
 static int certificate_new(X509 *x509, EVP_PKEY *key, sluice_certificate **out) {
 	sluice_certificate *c = OPENSSL_zalloc(sizeof *c);
 	if (!c) {
@@ -66,7 +66,7 @@ static bool set_serial(X509 *x509) {
 	       ASN1_INTEGER_set_uint64(X509_get_serialNumber(x509), (serial >> 1) | 1);
 }
 
-/* The same name for everybody, and the one that browsers use: nothing in it tells one user from another. */
+/* The same name for everybody, the one that browsers use: the name does not distinguish users. */
 static bool set_names(X509 *x509) {
 	X509_NAME *name = X509_get_subject_name(x509);
 	return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"WebRTC", -1, -1, 0) == 1 &&
@@ -118,8 +118,8 @@ static EVP_PKEY *read_key(const char *pem) {
 	return key;
 }
 
-/* The kinds that a handshake comes of in either role and with any other stack: RFC 8422 leaves TLS 1.2 these curves, and RFC 8827
- * and NIST's SP 800-57 want no RSA key below 2048 bits. */
+/* The kinds of key that make a handshake in either role and with any other stack: RFC 8422 leaves TLS 1.2 these curves, and RFC
+ * 8827 and NIST's SP 800-57 want no RSA key below 2048 bits. */
 static bool is_curve_of_ours(const EVP_PKEY *key) {
 	static const char *const curves[] = {SN_X9_62_prime256v1, SN_secp384r1, SN_secp521r1};
 	char name[64];
@@ -139,9 +139,9 @@ static bool key_is_supported(const EVP_PKEY *key) {
 	return EVP_PKEY_is_a(key, "EC") && is_curve_of_ours(key);
 }
 
-/* Every suite of ours has the certificate's key sign the handshake. RFC 5280, 4.2.1.3: where the extension stands, the key may be
- * used for what it lists alone; without it for everything. OpenSSL's server then has no suite, and BoringSSL's client refuses the
- * server. */
+/* With every suite of ours the certificate's key signs the handshake. RFC 5280, 4.2.1.3: a certificate with the key usage
+ * extension allows only the uses that the extension lists, one without allows all. With a key that may not sign, OpenSSL's server
+ * finds no suite, and BoringSSL's client refuses the server. */
 static bool may_sign(X509 *x509) {
 	return X509_get_key_usage(x509) & KU_DIGITAL_SIGNATURE;
 }
@@ -175,7 +175,7 @@ int sluice_certificate_from_pem(const char *cert_pem, const char *key_pem, sluic
 
 /* ---- to PEM -------------------------------------------------------------------------------------------------------- */
 
-/* What was written, with a NUL behind it, and no further copy of a key left behind: a memory BIO wipes its own. */
+/* Copies what was written, with a NUL behind it. No other copy of a key stays: a memory BIO wipes its own. */
 static int give_text(BIO *bio, char *text, size_t size) {
 	char *data;
 	long len = BIO_get_mem_data(bio, &data);

@@ -1,4 +1,4 @@
-/* record.c: bounds and plausibility of what claims to be a record. It decrypts nothing and remembers nothing. */
+/* record.c: the bounds and the plausibility of bytes that claim to be a record. It decrypts nothing and remembers nothing. */
 #include "dtls/record.h"
 
 #include "base/bytes.h"

@@ -1,4 +1,4 @@
-/* record: the outside of a DTLS 1.2 record (RFC 6347, 4.1), as far as one must look before OpenSSL does:
+/* record: what does a DTLS 1.2 record look like from outside (RFC 6347, 4.1), as far as we look before OpenSSL does?
  *
  *    type 8 | version 16 | epoch 16 | sequence 48 | length 16 | fragment
  *
@@ -21,7 +21,7 @@ enum record_type {
 	RECORD_APPLICATION = 23,
 };
 
-/* The length of the record that data begins with, header included; 0 when there is none, or when it ends behind len. */
+/* The length of the record that data begins with, header included. 0: data begins with none, or the record ends behind len. */
 size_t record_parse(const uint8_t *data, size_t len);
 
 static inline uint8_t record_type(const uint8_t *record) {
@@ -31,8 +31,8 @@ static inline unsigned record_epoch(const uint8_t *record) {
 	return (unsigned)record[3] << 8 | record[4];
 }
 
-/* May an unencrypted record (epoch 0) be shown to the handshake? OpenSSL ends the connection for a plaintext record that
- * cannot be, and anybody can send one; what no peer of this role would ever send is dropped before. */
+/* May an unencrypted record (epoch 0) be shown to the handshake? OpenSSL ends the connection for a plaintext record that makes no
+ * sense, and anybody can send one. So a record that no peer of this role would ever send is dropped before OpenSSL sees it. */
 bool record_is_plausible(const uint8_t *record, size_t len, bool from_client);
 
 #endif

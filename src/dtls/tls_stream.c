@@ -26,30 +26,30 @@ struct tls_stream {
 
 /* ---- ends ---------------------------------------------------------------------------------------------------------- */
 
-static void fail(struct tls_stream *s, int error, const char *text) {
+static void stream_fail(struct tls_stream *s, int error, const char *text) {
 	s->state = TLS_STREAM_FAILED;
 	s->error = error;
 	s->text = text ? text : "the crypto library gave no reason";
 	env_log(s->env, SLUICE_LOG_INFO, "tls: failed: %s", s->text);
 }
 
-static void fail_as_openssl_says(struct tls_stream *s) {
+static void stream_fail_as_openssl_says(struct tls_stream *s) {
 	unsigned long e = ERR_peek_last_error();
 	int reason = ERR_GET_REASON(e);
 	if (reason == ERR_R_MALLOC_FAILURE)
-		fail(s, SLUICE_NO_MEMORY, "out of memory");
+		stream_fail(s, SLUICE_NO_MEMORY, "out of memory");
 	else if (ERR_GET_LIB(e) != ERR_LIB_SSL)
-		fail(s, SLUICE_CRYPTO, ERR_reason_error_string(e));
+		stream_fail(s, SLUICE_CRYPTO, ERR_reason_error_string(e));
 	else if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED)
-		fail(s, SLUICE_REFUSED, X509_verify_cert_error_string(SSL_get_verify_result(s->ssl)));
+		stream_fail(s, SLUICE_REFUSED, X509_verify_cert_error_string(SSL_get_verify_result(s->ssl)));
 	else if (reason >= SSL_AD_REASON_OFFSET)
-		fail(s, SLUICE_ABORTED, SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
+		stream_fail(s, SLUICE_ABORTED, SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
 	else
-		fail(s, SLUICE_PROTOCOL, ERR_reason_error_string(e));
+		stream_fail(s, SLUICE_PROTOCOL, ERR_reason_error_string(e));
 }
 
-/* A call of OpenSSL's gave nothing: does it wait for more, or is it over? */
-static void settle(struct tls_stream *s, int result) {
+/* A call of OpenSSL gave nothing: does it wait for more, or is the stream over? */
+static void stream_settle(struct tls_stream *s, int result) {
 	switch (SSL_get_error(s->ssl, result)) {
 	case SSL_ERROR_WANT_READ:
 	case SSL_ERROR_WANT_WRITE:
@@ -59,7 +59,7 @@ static void settle(struct tls_stream *s, int result) {
 		s->state = TLS_STREAM_CLOSED;
 		break;
 	default:
-		fail_as_openssl_says(s);
+		stream_fail_as_openssl_says(s);
 		break;
 	}
 	ERR_clear_error();
@@ -67,13 +67,13 @@ static void settle(struct tls_stream *s, int result) {
 
 /* ---- the handshake ------------------------------------------------------------------------------------------------- */
 
-/* The BIO for output grows, so a write is never taken in part. */
+/* The BIO for output grows, so a write is never cut short. */
 static int write_now(struct tls_stream *s, const void *data, size_t len) {
 	size_t written;
 	ERR_clear_error();
 	if (len == 0 || SSL_write_ex(s->ssl, data, len, &written) == 1)
 		return 0;
-	settle(s, 0);
+	stream_settle(s, 0);
 	return s->state == TLS_STREAM_FAILED ? s->error : SLUICE_CLOSED;
 }
 
@@ -91,7 +91,7 @@ static void step_handshake(struct tls_stream *s) {
 	ERR_clear_error();
 	int r = SSL_do_handshake(s->ssl);
 	if (r != 1) {
-		settle(s, r);
+		stream_settle(s, r);
 		return;
 	}
 	s->state = TLS_STREAM_OPEN;
@@ -112,7 +112,7 @@ static bool is_address(const char *name) {
 	return ip != NULL;
 }
 
-/* Whose certificate it has to be. RFC 6066, 3: literal addresses are not permitted as a server name. */
+/* The name that the certificate has to be valid for. RFC 6066, 3: literal addresses are not permitted as a server name. */
 static bool set_name(SSL *ssl, const char *name) {
 	if (is_address(name))
 		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1;
@@ -136,7 +136,7 @@ static int open_ssl(struct tls_stream *s, const struct tls_stream_config *c) {
 		BIO_free(s->in);
 		return SLUICE_NO_MEMORY;
 	}
-	BIO_set_mem_eof_return(s->in, -1); /* empty is no end */
+	BIO_set_mem_eof_return(s->in, -1); /* an empty BIO is not the end of the stream */
 	BIO_set_mem_eof_return(s->out, -1);
 	SSL_set_bio(s->ssl, s->in, s->out);
 	SSL_set_connect_state(s->ssl);
@@ -181,7 +181,7 @@ int tls_stream_input(struct tls_stream *s, const void *data, size_t len) {
 		return SLUICE_NO_SPACE;
 	if (BIO_write(s->in, data, (int)len) != (int)len) {
 		ERR_clear_error();
-		fail(s, SLUICE_NO_MEMORY, "out of memory");
+		stream_fail(s, SLUICE_NO_MEMORY, "out of memory");
 		return 0;
 	}
 	if (s->state == TLS_STREAM_HANDSHAKING)
@@ -195,7 +195,7 @@ size_t tls_stream_read(struct tls_stream *s, void *buf, size_t size) {
 		return 0;
 	ERR_clear_error();
 	if (SSL_read_ex(s->ssl, buf, size, &got) != 1)
-		settle(s, 0);
+		stream_settle(s, 0);
 	return got;
 }
 

@@ -1,4 +1,4 @@
-/* transport.c: the queue of outgoing datagrams, and the BIO on top; what they are for stands in the header. */
+/* transport.c: the queue of outgoing datagrams, and the BIO over it; what they are for stands in the header. */
 #include "dtls/transport.h"
 
 #include <openssl/crypto.h>
@@ -154,7 +154,7 @@ int transport_output(struct transport *t, sluice_batch *b) {
 	b->stride = t->first->len + rooms;
 	b->last = b->stride;
 	uint32_t flight = t->first->flight;
-	/* A datagram may join as long as those before it are as long as the first. */
+	/* A datagram may join the batch while all those before it are as long as the first. */
 	while (t->first && t->first->flight == flight && b->last == b->stride && t->first->len + rooms <= b->stride) {
 		size_t at = b->count * b->stride;
 		size_t slot = t->first->len + rooms;

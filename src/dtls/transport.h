@@ -1,19 +1,19 @@
 /* transport: where does OpenSSL read records from, and where do the records go that it writes?
  *
  * One BIO for both directions, over memory that the connection points it at. Reading gives the one record that was put into
- * `record`, once. Writing an application record fills `slot`, the slot of a batch that is being sealed; everything else
- * (handshake, alerts) is queued as datagrams of up to `mtu` bytes. OpenSSL may write several records at once, and those together
- * may exceed the MTU that OpenSSL was given, so each record is taken by itself. Small records share a datagram, so that a flight,
- * and its repetition, takes as few packets as it can; but no datagram and no batch holds records of two flights. It knows no SSL,
- * no states and no time; of OpenSSL's timer it only notes what OpenSSL says of it.
+ * `record`, once. Writing an application record fills `slot`, the slot of a batch that is being sealed. All other records
+ * (handshake, alerts) are queued as datagrams of up to `mtu` bytes. OpenSSL may write several records in one call, and together
+ * these may exceed the MTU that OpenSSL was given, so each record is queued by itself. Small records share a datagram, so that a
+ * flight and its repetition take as few packets as they can. No datagram and no batch holds records of two flights. This file
+ * knows no SSL, no states and no time; of OpenSSL's timer it only notes what OpenSSL reports.
  *
  * The datagrams of the newest flight are kept when they have left, so that the flight can be repeated without OpenSSL, which ends
- * the connection at the thirteenth repetition. A repeated record needs a number of its own, or the peer drops it as a replay; so
- * the numbers of unencrypted records are given here. A sealed record keeps its number, which its tag covers.
+ * the connection at the thirteenth repetition. A repeated record needs a number of its own, or the peer drops it as a replay. So
+ * the numbers of unencrypted records are assigned here. A sealed record keeps its number, which its tag covers.
  *
  *   count == datagrams in the list, and count <= TRANSPORT_QUEUE_MAX
  *   first == NULL exactly when last == NULL exactly when count == 0
- *   all datagrams in `kept` are of the flight that was put out last
+ *   all datagrams in `kept` are of the flight that left last
  *   slot == NULL between calls */
 #ifndef DTLS_TRANSPORT_H
 #define DTLS_TRANSPORT_H
@@ -23,7 +23,8 @@
 
 #include "pool/env.h"
 
-/* A flight is seldom more than three datagrams. What does not fit is dropped, as a network would, and repeated later. */
+/* A flight is seldom more than three datagrams. A record that finds no room is dropped, as a network would do, and repeated
+ * later. */
 #define TRANSPORT_QUEUE_MAX 64
 
 struct transport_datagram {
@@ -39,7 +40,7 @@ struct transport {
 
 	const uint8_t *record; /* what the next read gives */
 	size_t record_len;
-	bool starved; /* OpenSSL asked for a record and there was none; cleared by who looks at it */
+	bool starved; /* OpenSSL asked for a record and there was none; connection_settle clears it */
 
 	uint8_t *slot; /* NULL when no batch is being sealed */
 	size_t slot_size;
@@ -47,7 +48,7 @@ struct transport {
 
 	struct transport_datagram *first, *last;
 	unsigned count;
-	uint32_t flight, flight_out; /* of the record queued last; of the datagram put out last */
+	uint32_t flight, flight_out; /* of the record queued last; of the datagram that left last */
 	bool flight_ended;
 	bool incomplete; /* a record of this flight was dropped for want of memory or room */
 	struct transport_datagram *kept, *kept_last;
@@ -66,17 +67,17 @@ BIO *transport_bio(struct transport *t);
 /* Writes the datagrams that are due and have equal length (the last may be shorter) into the batch; returns how many, or
  * SLUICE_NO_SPACE when not even the first one fits. */
 int transport_output(struct transport *t, sluice_batch *batch);
-/* What is queued from here on belongs to another flight: OpenSSL writes one wholly in the call that makes it. */
+/* Records that are queued from here on belong to another flight. OpenSSL writes a flight wholly in one call. */
 static inline void transport_next_flight(struct transport *t) {
 	t->flight_ended = true;
 }
-/* Queues the flight that left last once more. False: there is none, or something waits to leave anyway. */
+/* Queues the flight that left last once more. False: no flight is kept, or something waits to leave anyway. */
 bool transport_repeat(struct transport *t);
 /* Does the flight that left last hold encrypted records? */
 bool transport_kept_sealed(const struct transport *t);
-/* No repetition will be needed any more. */
+/* Drops the kept flight: the peer has it. */
 void transport_forget(struct transport *t);
-/* Drops everything. */
+/* Drops the kept flight and everything that waits to leave. */
 void transport_drop(struct transport *t);
 bool transport_check(const struct transport *t);
 
