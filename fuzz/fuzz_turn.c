@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 #include "fuzz/target.h"
 #include "ice/stun.h"
-#include "ice/turn.h"
+#include "ice/turn/turn.h"
 #include "sim/turn_server.h"
 
 struct play {

@@ -3,7 +3,7 @@
 #define TESTS_TURN_RIG_H
 
 #include "base/address.h"
-#include "ice/turn.h"
+#include "ice/turn/turn.h"
 
 #include <netinet/in.h>
 

@@ -25,7 +25,7 @@
 #include "ice/ice.h"
 #include "ice/sped.h"
 #include "ice/stun.h"
-#include "ice/turn.h"
+#include "ice/turn/turn.h"
 
 #define ICE_LOCAL_MAX 64   /* candidates of a session, peer-reflexive ones among them */
 #define ICE_BASE_MAX 32    /* sockets of the driver */

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "base/address.h"
-#include "ice/turn.h"
+#include "ice/turn/turn.h"
 
 #define PATIENCE (10 * SLUICE_S)
 

@@ -1,24 +1,25 @@
-/* turn_peers: whom does the server let through to us, by which channel, and what waits to be sent to them? */
+/* turn_peers: which peers does the server let through to us, by which channel, and what waits to be sent to them? It calls
+ * turn_exchange.c, never turn.c. */
 #include <netinet/in.h>
 #include <string.h>
 
 #include "base/address.h"
 #include "base/bytes.h"
 #include "ice/candidate.h"
-#include "ice/turn_parts.h"
+#include "ice/turn/turn_parts.h"
 #include "sluice/error.h"
 
 /* RFC 8656, 9: a permission lives 300 s; 12: a channel 600 s. Both are renewed by the same request, a minute before the shorter
  * of them ends. */
 #define RENEW_AFTER (240 * SLUICE_S)
-#define IDLE_AFTER (300 * SLUICE_S) /* then it is not renewed any more */
-#define DENIED_FOR (60 * SLUICE_S)  /* then it may be asked for again */
+#define IDLE_AFTER (300 * SLUICE_S) /* without data, after which it is not renewed any more */
+#define DENIED_FOR (60 * SLUICE_S)  /* after which it may be asked for again */
 #define CHANNEL_FIRST 0x4000        /* RFC 8656, 12: 0x4000 through 0x4FFF */
 #define CHANNEL_LAST 0x4FFF
 
 /* ---- the table ---- */
 
-struct turn_peer *peer_of_address(const struct turn *t, const struct sockaddr_storage *addr) {
+struct turn_peer *turn_peer_of_address(const struct turn *t, const struct sockaddr_storage *addr) {
 	for (size_t i = 0; i < t->peer_count; i++) {
 		if (address_equal(&t->peers[i]->addr, addr))
 			return t->peers[i];
@@ -26,7 +27,7 @@ struct turn_peer *peer_of_address(const struct turn *t, const struct sockaddr_st
 	return NULL;
 }
 
-struct turn_peer *peer_of_channel(const struct turn *t, uint16_t channel) {
+struct turn_peer *turn_peer_of_channel(const struct turn *t, uint16_t channel) {
 	for (size_t i = 0; i < t->peer_count; i++) {
 		if (t->peers[i]->channel == channel)
 			return t->peers[i];
@@ -34,7 +35,7 @@ struct turn_peer *peer_of_channel(const struct turn *t, uint16_t channel) {
 	return NULL;
 }
 
-struct turn_peer *peer_of_exchange(const struct turn *t, const uint8_t *id) {
+struct turn_peer *turn_peer_of_exchange(const struct turn *t, const uint8_t *id) {
 	for (size_t i = 0; i < t->peer_count; i++) {
 		const struct exchange *x = &t->peers[i]->x;
 		if (x->active && x->tries > 0 && memcmp(x->id, id, STUN_ID_SIZE) == 0)
@@ -44,7 +45,7 @@ struct turn_peer *peer_of_exchange(const struct turn *t, const uint8_t *id) {
 }
 
 /* RFC 8656, 9: a permission is for an IP address, whatever the port. */
-bool peer_knows_ip(const struct turn *t, const struct sockaddr_storage *addr) {
+bool turn_peer_knows_ip(const struct turn *t, const struct sockaddr_storage *addr) {
 	for (size_t i = 0; i < t->peer_count; i++) {
 		if (t->peers[i]->state != PEER_DENIED && address_same_host(&t->peers[i]->addr, addr))
 			return true;
@@ -57,13 +58,13 @@ static void remove_at(struct turn *t, size_t i) {
 	t->peers[i] = t->peers[--t->peer_count];
 }
 
-void peers_drop(struct turn *t) {
+void turn_peers_drop(struct turn *t) {
 	while (t->peer_count > 0)
 		remove_at(t, t->peer_count - 1);
 }
 
-/* A peer with a channel carries data. Forgotten it would be deaf: the server goes on with the number, which we would not know any
- * more, and binds no other one to it (RFC 8656, 12.2). */
+/* A peer with a channel carries data, so it is forgotten last. Its data would be lost: the server goes on using the number, which
+ * we would not know any more, and binds no other number to that peer (RFC 8656, 12.2). */
 static bool is_of_less_use(const struct turn_peer *a, const struct turn_peer *b) {
 	return a->wants_channel != b->wants_channel ? b->wants_channel : a->used < b->used;
 }
@@ -78,7 +79,7 @@ static void forget_one(struct turn *t) {
 	t->stats.forgotten++;
 }
 
-static struct turn_peer *add(struct turn *t, const struct sockaddr_storage *addr) {
+static struct turn_peer *peer_add(struct turn *t, const struct sockaddr_storage *addr) {
 	struct turn_peer *p = env_zalloc(t->env, sizeof *p);
 	if (!p)
 		return NULL;
@@ -89,34 +90,34 @@ static struct turn_peer *add(struct turn *t, const struct sockaddr_storage *addr
 	return p;
 }
 
-/* RFC 8656, 12: a number belongs to its peer until five minutes after the binding ended, so each goes to the next peer only when
- * the others were through. */
+/* RFC 8656, 12: a number belongs to its peer until five minutes after the binding ended. So a number is used again only when all
+ * others have been used. */
 static uint16_t fresh_channel(struct turn *t) {
 	uint16_t channel;
 	do {
 		channel = t->next_channel;
 		t->next_channel = (uint16_t)(channel == CHANNEL_LAST ? CHANNEL_FIRST : channel + 1);
-	} while (peer_of_channel(t, channel));
+	} while (turn_peer_of_channel(t, channel));
 	return channel;
 }
 
 /* ---- asking ---- */
 
-static void ask(struct turn *t, struct turn_peer *p) {
+static void peer_ask(struct turn *t, struct turn_peer *p) {
 	bool bind = p->wants_channel && !p->channel_refused;
 	if (bind && p->channel == 0)
 		p->channel = fresh_channel(t);
-	exchange_start(t, &p->x, bind ? STUN_CHANNEL_BIND : STUN_CREATE_PERMISSION);
+	turn_exchange_start(t, &p->x, bind ? STUN_CHANNEL_BIND : STUN_CREATE_PERMISSION);
 }
 
-/* The peer, asked for where there was none; NULL: see *error. */
-static struct turn_peer *want(struct turn *t, const struct sockaddr_storage *addr, bool channel, int *error) {
+/* The peer, added and asked for if it was not known. NULL: see *error. */
+static struct turn_peer *peer_want(struct turn *t, const struct sockaddr_storage *addr, bool channel, int *error) {
 	*error = t->state == TURN_READY ? 0 : SLUICE_WRONG_STATE;
 	if (*error)
 		return NULL;
-	struct turn_peer *p = peer_of_address(t, addr);
+	struct turn_peer *p = turn_peer_of_address(t, addr);
 	bool is_new = !p;
-	if (is_new && !(p = add(t, addr))) {
+	if (is_new && !(p = peer_add(t, addr))) {
 		*error = SLUICE_NO_MEMORY;
 		return NULL;
 	}
@@ -127,37 +128,37 @@ static struct turn_peer *want(struct turn *t, const struct sockaddr_storage *add
 	}
 	bool binds = channel && !p->wants_channel;
 	p->wants_channel |= channel;
-	/* A CreatePermission that is under way may be forgotten: the ChannelBind makes the permission as well. */
+	/* This may replace a CreatePermission that is under way: the ChannelBind makes the permission as well. */
 	if (is_new || binds)
-		ask(t, p);
+		peer_ask(t, p);
 	return p;
 }
 
 int turn_permit(struct turn *t, const struct sockaddr_storage *peer) {
 	int error;
-	want(t, peer, false, &error);
+	peer_want(t, peer, false, &error);
 	return error;
 }
 
 int turn_bind(struct turn *t, const struct sockaddr_storage *peer) {
 	int error;
-	want(t, peer, true, &error);
+	peer_want(t, peer, true, &error);
 	return error;
 }
 
 bool turn_permitted(const struct turn *t, const struct sockaddr_storage *peer) {
-	const struct turn_peer *p = peer_of_address(t, peer);
+	const struct turn_peer *p = turn_peer_of_address(t, peer);
 	return p && p->state == PEER_GRANTED;
 }
 
 uint16_t turn_channel(const struct turn *t, const struct sockaddr_storage *peer) {
-	const struct turn_peer *p = peer_of_address(t, peer);
+	const struct turn_peer *p = turn_peer_of_address(t, peer);
 	return p && p->bound ? p->channel : 0;
 }
 
 /* ---- answers ---- */
 
-void peer_granted(struct turn *t, struct turn_peer *p) {
+void turn_peer_granted(struct turn *t, struct turn_peer *p) {
 	p->bound = p->x.method == STUN_CHANNEL_BIND;
 	p->x.active = false;
 	p->x.stale = 0;
@@ -165,15 +166,14 @@ void peer_granted(struct turn *t, struct turn_peer *p) {
 	p->refresh_at = t->now + RENEW_AFTER;
 }
 
-/* code 0: nobody answered. A server that only minds the channel (no more of them, or ours of an earlier life still bound to the
- * same peer by another number) may still give the permission; 403 is about the peer itself (RFC 8656, 10.2 and 12.2). */
-void peer_denied(struct turn *t, struct turn_peer *p, uint16_t code) {
+/* A server that refuses only the channel (it has no more of them, or another number of an earlier life is still bound to this
+ * peer) may still give the permission. 403 is about the peer itself (RFC 8656, 10.2 and 12.2). */
+bool turn_peer_denied(struct turn *t, struct turn_peer *p, uint16_t code) {
 	bool was_bind = p->x.method == STUN_CHANNEL_BIND;
-	/* Of one that was granted silence says nothing but that the server is out of reach, perhaps for a moment. */
+	/* When a permission was granted, silence means only that the server is out of reach, perhaps for a moment. */
 	if (code == 0 && p->state == PEER_GRANTED) {
-		ask(t, p);
-		turn_verify(t);
-		return;
+		peer_ask(t, p);
+		return true;
 	}
 	p->x.active = false;
 	p->x.stale = 0;
@@ -181,34 +181,35 @@ void peer_denied(struct turn *t, struct turn_peer *p, uint16_t code) {
 	if (was_bind && code != 0 && code != 403) {
 		p->channel_refused = true;
 		p->channel = 0;
-		ask(t, p);
-		return;
+		peer_ask(t, p);
+		return false;
 	}
 	p->state = PEER_DENIED;
 	p->refresh_at = t->now + DENIED_FOR;
+	return false;
 }
 
 /* ---- time ---- */
 
-static void renew(struct turn *t, size_t i) {
+static void peer_renew(struct turn *t, size_t i) {
 	struct turn_peer *p = t->peers[i];
 	if (p->state == PEER_DENIED || t->now - p->used >= IDLE_AFTER) {
 		remove_at(t, i);
 		return;
 	}
 	p->channel_refused = false;
-	ask(t, p);
+	peer_ask(t, p);
 }
 
-void peers_advance(struct turn *t) {
+void turn_peers_advance(struct turn *t) {
 	for (size_t i = t->peer_count; i-- > 0;) {
 		struct turn_peer *p = t->peers[i];
 		if (!p->x.active && t->now >= p->refresh_at)
-			renew(t, i);
+			peer_renew(t, i);
 	}
 }
 
-uint64_t peers_deadline(const struct turn *t) {
+uint64_t turn_peers_deadline(const struct turn *t) {
 	uint64_t deadline = SLUICE_NEVER;
 	for (size_t i = 0; i < t->peer_count; i++) {
 		const struct turn_peer *p = t->peers[i];
@@ -221,15 +222,9 @@ uint64_t peers_deadline(const struct turn *t) {
 
 /* ---- data ---- */
 
-void peer_put(struct stun_writer *w, const struct turn_peer *p) {
-	if (p->x.method == STUN_CHANNEL_BIND)
-		stun_put32(w, STUN_ATTR_CHANNEL_NUMBER, (uint32_t)p->channel << 16);
-	stun_put_address(w, STUN_ATTR_XOR_PEER_ADDRESS, &p->addr);
-}
-
 int turn_wrap(struct turn *t, const struct sockaddr_storage *peer, sluice_batch *batch) {
 	int error;
-	struct turn_peer *p = want(t, peer, true, &error);
+	struct turn_peer *p = peer_want(t, peer, true, &error);
 	if (!p)
 		return error;
 	if (!p->bound)
@@ -255,7 +250,7 @@ int turn_send(struct turn *t, const struct sockaddr_storage *peer, const void *d
 	uint8_t id[STUN_ID_SIZE];
 	if (len > TURN_SEND_MAX)
 		return SLUICE_TOO_LARGE;
-	if (!want(t, peer, false, &error))
+	if (!peer_want(t, peer, false, &error))
 		return error;
 	if (t->queued == TURN_QUEUE)
 		return SLUICE_WOULD_BLOCK;
@@ -280,7 +275,7 @@ int turn_send(struct turn *t, const struct sockaddr_storage *peer, const void *d
 
 /* ---- the queue ---- */
 
-struct queued *queue_take(struct turn *t) {
+struct queued *turn_queue_shift(struct turn *t) {
 	struct queued *q = t->first;
 	t->first = q->next;
 	if (!t->first)
@@ -289,20 +284,20 @@ struct queued *queue_take(struct turn *t) {
 	return q;
 }
 
-void queue_drop(struct turn *t) {
+void turn_queue_drop(struct turn *t) {
 	while (t->queued > 0)
-		env_free(t->env, queue_take(t));
+		env_free(t->env, turn_queue_shift(t));
 }
 
 /* ---- check ---- */
 
-bool peers_check(const struct turn *t) {
+bool turn_peers_check(const struct turn *t) {
 	size_t queued = 0;
 	if (t->peer_count > TURN_PEERS || t->queued > TURN_QUEUE)
 		return false;
 	for (size_t i = 0; i < t->peer_count; i++) {
 		const struct turn_peer *p = t->peers[i];
-		if (peer_of_address(t, &p->addr) != p || (p->channel && peer_of_channel(t, p->channel) != p))
+		if (turn_peer_of_address(t, &p->addr) != p || (p->channel && turn_peer_of_channel(t, p->channel) != p))
 			return false;
 		if ((p->bound && (p->channel == 0 || p->state != PEER_GRANTED)) || (p->state == PEER_ASKED && !p->x.active))
 			return false;

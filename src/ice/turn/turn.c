@@ -1,40 +1,31 @@
-/* turn: the allocation, its credentials, and the verbs. */
-#include "ice/turn.h"
-#include "base/address.h"
+/* turn.c: the allocation and the verbs; what they are for stands in the header. */
+#include "ice/turn/turn.h"
 
 #include <string.h>
 
+#include "base/address.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/packet_kind.h"
-#include "ice/candidate.h"
-#include "ice/turn_parts.h"
+#include "ice/turn/turn_parts.h"
 #include "sluice/error.h"
 
 #define RTO (500 * SLUICE_MS) /* RFC 8489, 6.2.1 */
-#define TRIES 7
-#define STREAM_PATIENCE (39500 * SLUICE_MS) /* 6.2.2 */
-#define CLOSE_TRIES 3                       /* a server that is gone forgets the allocation by itself */
 #define KEEPALIVE (15 * SLUICE_S)
 #define HOPS 2
-#define STALE_NONCES 3
 #define MISMATCHES 6
 #define MISMATCH_WAIT SLUICE_S
-#define CHALLENGE_MAX 763 /* 14.9 and 14.10: bytes of a realm or nonce */
-#define LIFETIME 600      /* s; RFC 8656, 7.2 */
 #define LIFETIME_MAX 3600
-#define REFRESH_MIN                                                                                                              \
-	SLUICE_S      /* a server that grants less than two seconds loses the allocation now and then, and is asked for no more */
-#define DOUBT_TRIES 4 /* 250 ms: 3.75 s, so that a restart of ICE finds out while gathering goes on */
-#define LOSSES_MAX 6  /* the pause before the next Allocate doubles up to 32 s */
-#define UDP_PROTOCOL 17
+/* A server that grants less than two seconds loses the allocation now and then, and gets no more requests for it. */
+#define REFRESH_MIN SLUICE_S
+#define LOSSES_MAX 6     /* the pause before the next Allocate doubles up to 32 s */
 #define MESSAGE_MAX 2560 /* our longest: a request with username, realm and nonce of their largest sizes */
 
 /* ---- life ---- */
 
 int turn_new(sluice_env *env, const struct turn_config *config, struct turn **out) {
 	if (!config->username || !config->password || address_len(&config->server) == 0 ||
-	    strlen(config->username) > CHALLENGE_MAX)
+	    strlen(config->username) > TURN_CHALLENGE_MAX)
 		return SLUICE_INVALID;
 	struct turn *t = env_secret(env_zalloc(env, sizeof *t)); /* the long-term key is in it */
 	if (!t)
@@ -52,47 +43,41 @@ int turn_new(sluice_env *env, const struct turn_config *config, struct turn **ou
 		turn_free(t);
 		return SLUICE_NO_MEMORY;
 	}
-	exchange_start(t, &t->main, STUN_ALLOCATE);
+	turn_exchange_start(t, &t->main, STUN_ALLOCATE);
 	*out = t;
 	return 0;
-}
-
-static void forget_challenge(struct turn *t) {
-	env_free(t->env, t->realm);
-	env_free(t->env, t->nonce);
-	t->realm = t->nonce = NULL;
 }
 
 void turn_free(struct turn *t) {
 	if (!t)
 		return;
-	peers_drop(t);
-	queue_drop(t);
-	forget_challenge(t);
+	turn_peers_drop(t);
+	turn_queue_drop(t);
+	turn_forget_challenge(t);
 	env_free(t->env, t->username);
 	env_free(t->env, t->password);
 	env_free(t->env, t);
 }
 
-static void end(struct turn *t, enum turn_state state) {
+static void end_allocation(struct turn *t, enum turn_state state) {
 	t->state = state;
 	t->main.active = false;
-	peers_drop(t);
-	queue_drop(t);
+	turn_peers_drop(t);
+	turn_queue_drop(t);
 }
 
-void turn_fail(struct turn *t, int error) {
+static void fail_allocation(struct turn *t, int error) {
 	t->error = error;
-	end(t, TURN_FAILED);
+	end_allocation(t, TURN_FAILED);
 }
 
 /* RFC 8656, 8: a Refresh with a lifetime of 0 gives the allocation back. */
 void turn_close(struct turn *t) {
 	if (t->state == TURN_READY) {
-		end(t, TURN_CLOSING);
-		exchange_start(t, &t->main, STUN_REFRESH);
+		end_allocation(t, TURN_CLOSING);
+		turn_exchange_start(t, &t->main, STUN_REFRESH);
 	} else if (t->state != TURN_CLOSING && t->state != TURN_FAILED) {
-		end(t, TURN_CLOSED);
+		end_allocation(t, TURN_CLOSED);
 	}
 }
 
@@ -101,7 +86,7 @@ void turn_verify(struct turn *t) {
 		return;
 	t->doubted = true;
 	if (!t->main.active)
-		exchange_start(t, &t->main, STUN_REFRESH);
+		turn_exchange_start(t, &t->main, STUN_REFRESH);
 }
 
 bool turn_is_doubted(const struct turn *t) {
@@ -134,123 +119,7 @@ void turn_reconnected(struct turn *t) {
 	if (t->state != TURN_MOVED)
 		return;
 	t->state = TURN_ALLOCATING;
-	exchange_start(t, &t->main, STUN_ALLOCATE);
-}
-
-/* ---- exchanges ---- */
-
-void exchange_start(struct turn *t, struct exchange *x, uint16_t method) {
-	env_entropy(t->env, x->id, sizeof x->id);
-	x->method = method;
-	x->active = true;
-	x->tries = 0;
-	x->next_at = 0;
-}
-
-/* With a fresh id, which RFC 8489, 6.2.1 wants of every request that is not a retransmission. */
-static void exchange_again(struct turn *t, struct exchange *x) {
-	exchange_start(t, x, x->method);
-}
-
-static bool is_hurried(const struct turn *t, const struct exchange *x) {
-	return x == &t->main && turn_is_doubted(t);
-}
-
-static unsigned tries_of(const struct turn *t, const struct exchange *x) {
-	if (t->transport != TURN_UDP)
-		return 1;
-	if (t->state == TURN_CLOSING)
-		return CLOSE_TRIES;
-	return is_hurried(t, x) ? DOUBT_TRIES : TRIES;
-}
-
-static uint64_t gap(const struct turn *t, const struct exchange *x) {
-	bool hurried = is_hurried(t, x);
-	if (t->transport != TURN_UDP)
-		return t->state == TURN_CLOSING || hurried ? STREAM_PATIENCE / 10 : STREAM_PATIENCE;
-	return x->tries < tries_of(t, x) || hurried ? t->rto << (x->tries - 1) : 16 * t->rto;
-}
-
-static bool is_due(const struct turn *t, const struct exchange *x) {
-	return x->active && t->now >= x->next_at && x->tries < tries_of(t, x);
-}
-
-static bool is_given_up(const struct turn *t, const struct exchange *x) {
-	return x->active && t->now >= x->next_at && x->tries >= tries_of(t, x);
-}
-
-static size_t exchange_write(struct turn *t, struct exchange *x, const struct turn_peer *p, void *space, size_t size) {
-	struct stun_writer w;
-	stun_begin(&w, space, size, STUN_REQUEST, x->method, x->id);
-	if (x->method == STUN_ALLOCATE) {
-		stun_put32(&w, STUN_ATTR_REQUESTED_TRANSPORT, (uint32_t)UDP_PROTOCOL << 24);
-		/* RFC 8656, 7.1: without the attribute it is IPv4, and servers of RFC 5766 do not know it. */
-		if (t->family == AF_INET6)
-			stun_put32(&w, STUN_ATTR_REQUESTED_ADDRESS_FAMILY, UINT32_C(2) << 24);
-	} else if (x->method == STUN_REFRESH) {
-		stun_put32(&w, STUN_ATTR_LIFETIME, t->state == TURN_READY ? LIFETIME : 0);
-	} else if (p) {
-		peer_put(&w, p);
-	}
-	x->is_signed = t->nonce != NULL;
-	if (!x->is_signed)
-		return stun_end(&w, NULL, 0, false);
-	stun_put(&w, STUN_ATTR_USERNAME, t->username, strlen(t->username));
-	stun_put(&w, STUN_ATTR_REALM, t->realm, t->realm_len);
-	stun_put(&w, STUN_ATTR_NONCE, t->nonce, t->nonce_len);
-	return stun_end(&w, t->key, sizeof t->key, false);
-}
-
-/* ---- the challenge ---- */
-
-static int replace(struct turn *t, char **to, size_t *to_len, struct stun_slice from) {
-	char *copy = env_strndup(t->env, (const char *)from.data, from.len);
-	if (!copy)
-		return SLUICE_NO_MEMORY;
-	env_free(t->env, *to);
-	*to = copy;
-	*to_len = from.len;
-	return 0;
-}
-
-/* RFC 8489, 9.2.5: realm and nonce of a 401 or 438; a 438 may do without the realm when it stays. */
-static int take_challenge(struct turn *t, const struct stun_message *m) {
-	if (!m->nonce.data || m->nonce.len > CHALLENGE_MAX || m->realm.len > CHALLENGE_MAX || (!m->realm.data && !t->realm))
-		return SLUICE_PROTOCOL;
-	if (m->realm.data) {
-		int error = replace(t, &t->realm, &t->realm_len, m->realm);
-		if (error)
-			return error;
-		if (!stun_long_term_key(t->username, t->realm, t->realm_len, t->password, t->key))
-			return SLUICE_CRYPTO;
-	}
-	return replace(t, &t->nonce, &t->nonce_len, m->nonce);
-}
-
-/* Whether the answer was a challenge that is met: the request goes again. */
-static bool meet_challenge(struct turn *t, struct exchange *x, const struct stun_message *m) {
-	bool first = m->error_code == 401 && !x->is_signed, stale = m->error_code == 438 && x->stale < STALE_NONCES;
-	if (!first && !stale)
-		return false;
-	int error = take_challenge(t, m);
-	if (error) {
-		turn_fail(t, error);
-		return true;
-	}
-	x->stale += stale;
-	exchange_again(t, x);
-	return true;
-}
-
-/* RFC 8489, 9.2.5: an answer to a signed request is signed. Errors are believed without: several servers do not sign them, and
- * who could forge one (96 bits of transaction id) could as well drop the packets. A signature that is wrong is never believed. */
-static bool is_authentic(const struct turn *t, const struct exchange *x, const struct stun_message *m) {
-	if (!x->is_signed)
-		return true;
-	if (!m->integrity && !m->integrity_sha256)
-		return m->class == STUN_ERROR;
-	/* A challenge may come from a server that no longer knows the realm that our key is made with. */
-	return stun_verify(m, t->key, sizeof t->key) || m->error_code == 401 || m->error_code == 438;
+	turn_exchange_start(t, &t->main, STUN_ALLOCATE);
 }
 
 /* ---- answers ---- */
@@ -275,10 +144,10 @@ static int error_of_code(uint16_t code) {
 	}
 }
 
-/* RFC 8656, 8: "about 1 minute before the expiration time"; of a short lifetime half, but never at once: a lifetime of 0 would
- * have us ask a thousand times a second. */
+/* RFC 8656, 8: "about 1 minute before the expiration time". Of a short lifetime half passes, and never less than REFRESH_MIN:
+ * with a lifetime of 0 we would ask a thousand times a second. */
 static void keep_for(struct turn *t, const struct stun_message *m) {
-	uint64_t s = m->has_lifetime ? m->lifetime : LIFETIME;
+	uint64_t s = m->has_lifetime ? m->lifetime : TURN_LIFETIME;
 	if (s > LIFETIME_MAX)
 		s = LIFETIME_MAX;
 	uint64_t after = s >= 120 ? (s - 60) * SLUICE_S : s * SLUICE_S / 2;
@@ -290,84 +159,85 @@ static void keep_for(struct turn *t, const struct stun_message *m) {
 static void allocated(struct turn *t, const struct stun_message *m) {
 	t->main.active = false;
 	if (m->relayed.ss_family != t->family) {
-		turn_fail(t, SLUICE_PROTOCOL);
+		fail_allocation(t, SLUICE_PROTOCOL);
 		return;
 	}
-	/* In place of one that stood: what it let in was its own. */
-	peers_drop(t);
-	queue_drop(t);
+	/* Permissions and channels of an allocation that stood before ended with it. */
+	turn_peers_drop(t);
+	turn_queue_drop(t);
 	t->relayed = m->relayed;
 	t->mapped = m->mapped;
 	t->state = TURN_READY;
 	keep_for(t, m);
 }
 
-/* At once the first time. A server that forgets one after the other is not asked faster and faster. */
-void turn_lost(struct turn *t) {
-	end(t, TURN_ALLOCATING);
+/* The server knows nothing of the allocation: asks for another one, the first time at once. A server that forgets one allocation
+ * after the other is asked ever more slowly. */
+static void allocation_lost(struct turn *t) {
+	end_allocation(t, TURN_ALLOCATING);
 	t->relayed = t->mapped = (struct sockaddr_storage){0};
 	t->mismatches = 0;
-	exchange_start(t, &t->main, STUN_ALLOCATE);
+	turn_exchange_start(t, &t->main, STUN_ALLOCATE);
 	if (t->losses)
 		t->main.next_at = t->now + (SLUICE_S << (t->losses - 1));
 	t->losses += t->losses < LOSSES_MAX;
 }
 
-/* RFC 8489, 10: a 300 names another server, of the same family; the client starts there anew, with no more than its
- * credentials. */
-static void move(struct turn *t, const struct stun_message *m) {
+/* RFC 8489, 10: a 300 names another server, of the same family. The client starts there anew with nothing except its credentials.
+ * */
+static void move_to_alternate(struct turn *t, const struct stun_message *m) {
 	if (t->hops == HOPS || m->alternate.ss_family != t->server.ss_family) {
-		turn_fail(t, SLUICE_REFUSED);
+		fail_allocation(t, SLUICE_REFUSED);
 		return;
 	}
 	t->hops++;
 	t->server = m->alternate;
-	forget_challenge(t);
-	exchange_again(t, &t->main);
+	turn_forget_challenge(t);
+	turn_exchange_again(t, &t->main);
 	if (t->transport != TURN_UDP) {
 		t->main.active = false;
 		t->state = TURN_MOVED;
 	}
 }
 
-/* RFC 8656, 7.4: 437 means that the server holds an allocation for this 5-tuple. Our socket's port had an earlier life, then, of
- * the same user, who can give that allocation back. coturn takes some seconds to let go of one that was. */
+/* RFC 8656, 7.4: 437 means that the server holds an allocation for this 5-tuple. So our socket's port was used before, by the
+ * same user, who can give that allocation back. coturn takes some seconds to free one that was given back. */
 static void meet_mismatch(struct turn *t) {
 	t->clearing = t->mismatches++ == 0;
-	exchange_start(t, &t->main, t->clearing ? STUN_REFRESH : STUN_ALLOCATE);
+	turn_exchange_start(t, &t->main, t->clearing ? STUN_REFRESH : STUN_ALLOCATE);
 	if (!t->clearing)
 		t->main.next_at = t->now + MISMATCH_WAIT;
 }
 
 static void allocate_refused(struct turn *t, const struct stun_message *m) {
-	if (t->state == TURN_READY) { /* the server is there again, and may well mean the allocation that stands */
-		exchange_start(t, &t->main, STUN_REFRESH);
+	if (t->state == TURN_READY) { /* the server is back, and may mean the allocation that stands */
+		turn_exchange_start(t, &t->main, STUN_REFRESH);
 	} else if (m->error_code == 300) {
-		move(t, m);
+		move_to_alternate(t, m);
 	} else if (m->error_code == 437 && t->mismatches < MISMATCHES) {
 		meet_mismatch(t);
 	} else {
-		turn_fail(t, error_of_code(m->error_code));
+		fail_allocation(t, error_of_code(m->error_code));
 	}
 }
 
 static void refreshed(struct turn *t, const struct stun_message *m) {
 	t->main.active = false;
 	if (t->state == TURN_CLOSING) {
-		end(t, TURN_CLOSED);
+		end_allocation(t, TURN_CLOSED);
 	} else if (t->clearing) {
 		t->clearing = false;
-		exchange_start(t, &t->main, STUN_ALLOCATE);
+		turn_exchange_start(t, &t->main, STUN_ALLOCATE);
 	} else if (m->class == STUN_SUCCESS) {
 		t->losses = 0;
 		keep_for(t, m);
 	} else if (m->error_code == 437) {
-		turn_lost(t);
-	} else if (m->error_code == 401) { /* to the realm and nonce that we had of the same server */
-		forget_challenge(t);
-		turn_lost(t);
+		allocation_lost(t);
+	} else if (m->error_code == 401) { /* the server refuses a realm and nonce that it gave us itself */
+		turn_forget_challenge(t);
+		allocation_lost(t);
 	} else {
-		turn_fail(t, error_of_code(m->error_code));
+		fail_allocation(t, error_of_code(m->error_code));
 	}
 }
 
@@ -384,31 +254,34 @@ static void main_answered(struct turn *t, const struct stun_message *m) {
 
 static void peer_answered(struct turn *t, struct turn_peer *p, const struct stun_message *m) {
 	if (m->class == STUN_SUCCESS)
-		peer_granted(t, p);
+		turn_peer_granted(t, p);
 	else if (m->error_code == 437)
-		turn_lost(t);
-	else
-		peer_denied(t, p, m->error_code);
+		allocation_lost(t);
+	else if (turn_peer_denied(t, p, m->error_code))
+		turn_verify(t);
 }
 
-static enum turn_verdict drop(struct turn *t) {
+static enum turn_verdict drop_message(struct turn *t) {
 	t->stats.dropped++;
 	return TURN_TAKEN;
 }
 
 static enum turn_verdict input_response(struct turn *t, const struct stun_message *m) {
 	bool is_main = t->main.active && t->main.tries > 0 && memcmp(t->main.id, m->id, STUN_ID_SIZE) == 0;
-	struct turn_peer *p = is_main ? NULL : peer_of_exchange(t, m->id);
+	struct turn_peer *p = is_main ? NULL : turn_peer_of_exchange(t, m->id);
 	struct exchange *x = is_main ? &t->main : p ? &p->x : NULL;
 	if (!x)
 		return TURN_OTHER;
-	if (m->method != x->method || (m->class == STUN_ERROR) != (m->error_code != 0) || !is_authentic(t, x, m))
-		return drop(t);
+	if (m->method != x->method || (m->class == STUN_ERROR) != (m->error_code != 0) || !turn_exchange_trusts(t, x, m))
+		return drop_message(t);
 	t->stats.responses++;
 	if (m->class == STUN_ERROR) {
 		t->stats.errors++;
 		t->error_code = m->error_code;
-		if (meet_challenge(t, x, m))
+		int met = turn_exchange_meet_challenge(t, x, m);
+		if (met < 0)
+			fail_allocation(t, met);
+		if (met != 0)
 			return TURN_TAKEN;
 	}
 	if (p)
@@ -422,7 +295,7 @@ static enum turn_verdict input_response(struct turn *t, const struct stun_messag
 
 static enum turn_verdict from_peer(struct turn *t, const struct sockaddr_storage *addr, uint8_t *data, size_t len,
                                    struct turn_data *out) {
-	struct turn_peer *p = peer_of_address(t, addr);
+	struct turn_peer *p = turn_peer_of_address(t, addr);
 	if (p)
 		p->used = t->now;
 	t->stats.received++;
@@ -432,10 +305,10 @@ static enum turn_verdict from_peer(struct turn *t, const struct sockaddr_storage
 
 /* RFC 8656, 12.6; what lies behind the length is padding. */
 static enum turn_verdict input_channel(struct turn *t, uint8_t *data, size_t len, struct turn_data *out) {
-	struct turn_peer *p = peer_of_channel(t, get_be16(data));
+	struct turn_peer *p = turn_peer_of_channel(t, get_be16(data));
 	size_t payload = get_be16(data + 2);
 	if (!p || payload > len - TURN_HEADROOM)
-		return drop(t);
+		return drop_message(t);
 	return from_peer(t, &p->addr, data + TURN_HEADROOM, payload, out);
 }
 
@@ -443,8 +316,8 @@ static enum turn_verdict input_channel(struct turn *t, uint8_t *data, size_t len
 static enum turn_verdict input_indication(struct turn *t, uint8_t *data, const struct stun_message *m, struct turn_data *out) {
 	if (m->method != STUN_DATA)
 		return TURN_OTHER;
-	if (!m->peer.ss_family || !m->data.data || !peer_knows_ip(t, &m->peer))
-		return drop(t);
+	if (!m->peer.ss_family || !m->data.data || !turn_peer_knows_ip(t, &m->peer))
+		return drop_message(t);
 	return from_peer(t, &m->peer, data + (m->data.data - m->bytes), m->data.len, out);
 }
 
@@ -460,7 +333,7 @@ enum turn_verdict turn_input(struct turn *t, uint8_t *data, size_t len, uint64_t
 	if (!stun_looks_like(data, len))
 		return TURN_OTHER;
 	if (stun_parse(data, len, &m) < 0)
-		return drop(t);
+		return drop_message(t);
 	if (m.class == STUN_REQUEST)
 		return TURN_OTHER;
 	return m.class == STUN_INDICATION ? input_indication(t, data, &m, out) : input_response(t, &m);
@@ -468,35 +341,37 @@ enum turn_verdict turn_input(struct turn *t, uint8_t *data, size_t len, uint64_t
 
 /* ---- time ---- */
 
-/* A server that is started again answers an Allocate, a path that was interrupted a Refresh. Over a stream both go the way of
- * what was sent before. */
+/* A server that was started again answers an Allocate. A server behind a path that was interrupted answers a Refresh. */
 static void ask_the_other_way(struct turn *t) {
 	t->doubted = true;
-	exchange_start(t, &t->main, t->main.method == STUN_REFRESH ? STUN_ALLOCATE : STUN_REFRESH);
+	turn_exchange_start(t, &t->main, t->main.method == STUN_REFRESH ? STUN_ALLOCATE : STUN_REFRESH);
 }
 
 static void main_given_up(struct turn *t) {
 	if (t->state == TURN_CLOSING)
-		end(t, TURN_CLOSED);
+		end_allocation(t, TURN_CLOSED);
 	else if (t->state == TURN_READY && t->transport == TURN_UDP && t->now < t->expires_at)
 		ask_the_other_way(t);
 	else
-		turn_fail(t, SLUICE_TIMED_OUT);
+		fail_allocation(t, SLUICE_TIMED_OUT);
 }
 
 void turn_advance(struct turn *t, uint64_t now) {
 	clock_forward(&t->now, now);
-	if (is_given_up(t, &t->main))
+	if (turn_exchange_is_given_up(t, &t->main))
 		main_given_up(t);
 	if (t->state != TURN_READY)
 		return;
 	if (!t->main.active && t->now >= t->refresh_at)
-		exchange_start(t, &t->main, STUN_REFRESH);
+		turn_exchange_start(t, &t->main, STUN_REFRESH);
+	bool silent = false;
 	for (size_t i = 0; i < t->peer_count; i++) {
-		if (is_given_up(t, &t->peers[i]->x))
-			peer_denied(t, t->peers[i], 0);
+		if (turn_exchange_is_given_up(t, &t->peers[i]->x))
+			silent |= turn_peer_denied(t, t->peers[i], 0);
 	}
-	peers_advance(t);
+	if (silent)
+		turn_verify(t);
+	turn_peers_advance(t);
 }
 
 static bool keeps_alive(const struct turn *t) {
@@ -507,7 +382,7 @@ uint64_t turn_deadline(const struct turn *t) {
 	if (t->queued > 0)
 		return t->now;
 	uint64_t deadline = t->main.active ? t->main.next_at : t->state == TURN_READY ? t->refresh_at : SLUICE_NEVER;
-	uint64_t peers = peers_deadline(t);
+	uint64_t peers = turn_peers_deadline(t);
 	if (peers < deadline)
 		deadline = peers;
 	if (keeps_alive(t) && t->last_sent + t->keepalive < deadline)
@@ -517,7 +392,7 @@ uint64_t turn_deadline(const struct turn *t) {
 
 /* ---- output ---- */
 
-static int emit(struct turn *t, sluice_batch *batch, const uint8_t *message, size_t len) {
+static int emit_message(struct turn *t, sluice_batch *batch, const uint8_t *message, size_t len) {
 	size_t slot = batch->headroom + len + batch->tailroom;
 	if (slot > batch->capacity)
 		return SLUICE_NO_SPACE;
@@ -532,26 +407,22 @@ static int emit(struct turn *t, sluice_batch *batch, const uint8_t *message, siz
 
 static int emit_request(struct turn *t, struct exchange *x, const struct turn_peer *p, sluice_batch *batch) {
 	uint8_t message[MESSAGE_MAX];
-	size_t len = exchange_write(t, x, p, message, sizeof message);
+	size_t len = turn_exchange_write(t, x, p, message, sizeof message);
 	if (len == 0) {
-		turn_fail(t, SLUICE_CRYPTO);
+		fail_allocation(t, SLUICE_CRYPTO);
 		return 0;
 	}
-	int sent = emit(t, batch, message, len);
+	int sent = emit_message(t, batch, message, len);
 	if (sent < 0)
 		return sent;
-	if (x->tries++ == 0)
-		t->stats.requests++;
-	else
-		t->stats.retransmissions++;
-	x->next_at = t->now + gap(t, x);
+	turn_exchange_sent(t, x);
 	return sent;
 }
 
 static int emit_queued(struct turn *t, sluice_batch *batch) {
-	int sent = emit(t, batch, t->first->message, t->first->len);
+	int sent = emit_message(t, batch, t->first->message, t->first->len);
 	if (sent > 0)
-		env_free(t->env, queue_take(t));
+		env_free(t->env, turn_queue_shift(t));
 	return sent;
 }
 
@@ -560,16 +431,16 @@ static int emit_keepalive(struct turn *t, sluice_batch *batch) {
 	struct stun_writer w;
 	env_entropy(t->env, id, sizeof id);
 	stun_begin(&w, message, sizeof message, STUN_INDICATION, STUN_BINDING, id);
-	return emit(t, batch, message, stun_end(&w, NULL, 0, false));
+	return emit_message(t, batch, message, stun_end(&w, NULL, 0, false));
 }
 
 int turn_output(struct turn *t, sluice_batch *batch, uint64_t now) {
 	clock_forward(&t->now, now);
 	batch->count = 0;
-	if (is_due(t, &t->main))
+	if (turn_exchange_is_due(t, &t->main))
 		return emit_request(t, &t->main, NULL, batch);
 	for (size_t i = 0; i < t->peer_count; i++) {
-		if (is_due(t, &t->peers[i]->x))
+		if (turn_exchange_is_due(t, &t->peers[i]->x))
 			return emit_request(t, &t->peers[i]->x, t->peers[i], batch);
 	}
 	if (t->queued > 0)
@@ -592,7 +463,7 @@ size_t turn_frame(const uint8_t *data, size_t have) {
 
 bool turn_check(const struct turn *t) {
 	bool ended = t->state == TURN_CLOSED || t->state == TURN_FAILED;
-	if (!peers_check(t) || (ended && t->main.active) || (t->state == TURN_FAILED) != (t->error != 0))
+	if (!turn_peers_check(t) || (ended && t->main.active) || (t->state == TURN_FAILED) != (t->error != 0))
 		return false;
 	return t->state == TURN_READY || (t->peer_count == 0 && t->queued == 0);
 }
