@@ -123,7 +123,7 @@ static void turn_back(struct ice_world *w, struct ice_agent *a) {
 		speak_at(a, then);
 		ice_gather(a->ice, then);
 		ice_resolved(a->ice, 12345, NULL, 0, then);
-		ice_stream_up(a->ice, 12345, ICE_NO_SOCKET, NULL, then);
+		ice_stream_up(a->ice, 12345, ICE_NO_SOCKET, then);
 		ice_stream_down(a->ice, 12345, then);
 		ck_assert(ice_check(a->ice));
 	}

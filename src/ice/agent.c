@@ -136,13 +136,6 @@ void event_state(struct ice *ice, enum ice_state state) {
 	ice->dirty = true;
 }
 
-void note_authentic(struct ice *ice) {
-	ice->proofs++;
-	if (ice->authentic)
-		return;
-	ice->authentic = ice->event_authentic = true;
-}
-
 void note_open(struct ice *ice, const struct pair *p) {
 	ice->event_open |= p == ice->selected;
 }
@@ -397,8 +390,6 @@ bool ice_poll(struct ice *ice, struct ice_event *e) {
 	if (take(&ice->event_gathering)) {
 		ice->gathering_told = e->gathering;
 		e->kind = ICE_EVENT_GATHERING;
-	} else if (take(&ice->event_authentic)) {
-		e->kind = ICE_EVENT_AUTHENTIC;
 	} else if (take(&ice->event_route)) {
 		e->kind = ICE_EVENT_ROUTE;
 	} else if (take(&ice->event_open)) {
@@ -426,8 +417,7 @@ void ice_resolved(struct ice *ice, uint32_t id, const struct sockaddr_storage *a
 	ice->dirty = true;
 }
 
-void ice_stream_up(struct ice *ice, uint32_t id, uint32_t socket, const struct sockaddr_storage *local, uint64_t now) {
-	(void)local;
+void ice_stream_up(struct ice *ice, uint32_t id, uint32_t socket, uint64_t now) {
 	clock_forward(&ice->latest, now);
 	relay_stream_up(ice, id, socket);
 	ice->dirty = true;

@@ -241,14 +241,13 @@ struct ice {
 	enum ice_state state;
 	enum ice_gathering gathering_told;
 	bool dirty;      /* something happened that may change selection or state: see settle */
-	bool authentic;  /* the event was queued */
 	uint64_t proofs; /* authenticated requests and answers taken */
 	uint64_t latest; /* the latest time of a verb; clock_forward at the door of each */
 	uint64_t last_traffic;
 	uint64_t lost_since; /* no valid pair is left since then; SLUICE_NEVER otherwise */
 
 	/* Events not yet polled. */
-	bool event_route, event_open, event_authentic, event_gathering;
+	bool event_route, event_open, event_gathering;
 	enum ice_state event_states[ICE_STATES_KEPT];
 	size_t event_state_count;
 
@@ -264,7 +263,6 @@ void event_state(struct ice *ice, enum ice_state state);
 void note_open(struct ice *ice, const struct pair *p);
 /* Selection, nomination and states follow what happened; every verb ends with it. */
 void settle(struct ice *ice, uint64_t now);
-void note_authentic(struct ice *ice);
 /* min(a, b) of deadlines. */
 static inline uint64_t earlier(uint64_t a, uint64_t b) {
 	return a < b ? a : b;

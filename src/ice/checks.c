@@ -326,7 +326,7 @@ static bool request_accepted(struct ice *ice, struct request *r, uint64_t now) {
 	else
 		taken = early_remember(ice, r->session, r->path, r->m, r->sender, r->sender_len);
 	if (taken)
-		note_authentic(ice);
+		ice->proofs++;
 	return taken;
 }
 
@@ -393,7 +393,7 @@ static void check_succeeded(struct ice *ice, struct pair *p, const struct sent_c
 		p->nominating = false;
 	}
 	consent_schedule(ice, p, now);
-	note_authentic(ice);
+	ice->proofs++;
 	ice->dirty = true;
 }
 

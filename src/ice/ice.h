@@ -158,8 +158,8 @@ struct ice_request {
 bool ice_poll_request(struct ice *ice, struct ice_request *r);
 /* count 0: nothing was found. Both families may come. */
 void ice_resolved(struct ice *ice, uint32_t id, const struct sockaddr_storage *addrs, size_t count, uint64_t now);
-/* The stream is connected (TLS done) and has this number and local address from now on; ICE_NO_SOCKET: it could not be. */
-void ice_stream_up(struct ice *ice, uint32_t id, uint32_t socket, const struct sockaddr_storage *local, uint64_t now);
+/* The stream is connected (TLS done) and has this number from now on; ICE_NO_SOCKET: it could not be connected. */
+void ice_stream_up(struct ice *ice, uint32_t id, uint32_t socket, uint64_t now);
 /* A stream that was up is gone. */
 void ice_stream_down(struct ice *ice, uint32_t socket, uint64_t now);
 
@@ -185,7 +185,6 @@ enum ice_event_kind {
 	/* The other side takes data over the route from now on, in case it did not before: its first check there is answered (by
 	 * what the next ice_output puts out), or the pair is nominated */
 	ICE_EVENT_OPEN,
-	ICE_EVENT_AUTHENTIC, /* once: the first authenticated check came, with or before our own having been answered */
 };
 struct ice_event {
 	enum ice_event_kind kind;

@@ -315,8 +315,6 @@ static void follow_ice(sluice_peer *p) {
 		case ICE_EVENT_OPEN:
 			say_hello_again(p);
 			break;
-		case ICE_EVENT_AUTHENTIC:
-			break;
 		}
 	}
 }
@@ -633,9 +631,10 @@ void sluice_peer_resolved(sluice_peer *p, uint32_t id, const struct sockaddr_sto
 }
 
 void sluice_peer_stream_up(sluice_peer *p, uint32_t id, uint32_t socket, const struct sockaddr_storage *local) {
+	(void)local;
 	if (!p->ice)
 		return;
-	ice_stream_up(p->ice, id, socket, local, p->now);
+	ice_stream_up(p->ice, id, socket, p->now);
 	follow_ice(p);
 	peer_wake(p);
 }

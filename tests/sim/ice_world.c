@@ -151,9 +151,6 @@ static void collect(struct ice_world *w, struct ice_agent *a) {
 			break;
 		case ICE_EVENT_OPEN:
 			break;
-		case ICE_EVENT_AUTHENTIC:
-			a->authentic_at = w->now;
-			break;
 		}
 	}
 }
@@ -321,7 +318,7 @@ static void connect_stream(struct ice_world *w, struct ice_agent *a, const struc
 	address_set_port(&i->addr, (uint16_t)(9000 + w->streams++));
 	i->agent = w->ifaces[first].agent;
 	i->nat = w->ifaces[first].nat;
-	ice_stream_up(a->ice, r->id, i->socket, &i->addr, w->now);
+	ice_stream_up(a->ice, r->id, i->socket, w->now);
 }
 
 static void close_stream(struct ice_world *w, uint32_t socket) {
@@ -402,6 +399,8 @@ static void arrive(struct ice_world *w, struct flight *f) {
 		memcpy(copy, f->data, f->len);
 		sluice_datagram d = {.data = copy, .len = f->len};
 		enum ice_verdict verdict = ice_input(a->ice, &path, &d, w->now);
+		if (ice_proofs(a->ice) && a->authentic_at == SLUICE_NEVER)
+			a->authentic_at = w->now;
 		if (verdict == ICE_DATA && ice_admits(a->ice, &path)) {
 			a->data_received++;
 			a->last_data_at = w->now;
