@@ -53,7 +53,7 @@ HELPER_CFLAGS := -I. -Itests -Ibench
 # What an app that links the archive has to name beside it (sluice.pc says the same).
 LIBS := -lssl -lcrypto -lev -lcares $(if $(MIMALLOC),-lmimalloc) -lm
 # The tool's alone; the library needs neither.
-TOOL_LIBS := -ljansson -lmicrohttpd
+TOOL_LIBS := -ljansson -lmicrohttpd $(shell pkg-config --libs libcurl)
 CHECK_LIBS = $(shell pkg-config --libs check)
 LINK := $(CC) $(SAN_FLAGS) $(CFLAGS) $(LDFLAGS)
 

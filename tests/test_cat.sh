@@ -253,7 +253,7 @@ wrong cat --signal ''
 wrong cat --offer --answer
 wrong cat --listen
 wrong cat --signal http://127.0.0.1:1
-wrong cat --signal https://127.0.0.1/room/x
+wrong cat --signal https://127.0.0.1:1
 wrong cat --stun example.org
 wrong cat --stun turn:example.org
 wrong cat --turn turn:example.org

@@ -1,4 +1,5 @@
-/* Does the HTTP client know where an answer ends, and refuse what is none? A server in the test says what the table holds. */
+/* Does an HTTP request of the tool (fetch.h) know where an answer ends, refuse what is none, and go where the URL says and nowhere
+ * else? A server in the test says what the table holds. */
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -8,7 +9,7 @@
 
 #include "loop/ev.h"
 #include "suite.h"
-#include "tools/http_client.h"
+#include "tools/fetch.h"
 
 static struct server {
 	int listener;
@@ -65,15 +66,16 @@ static void on_done(void *ctx, int status, const char *body, size_t len) {
 }
 
 static void ask(const char *says, bool stays) {
-	char where[32];
+	char url[48];
 	pthread_t thread;
 	struct ev_loop *ev = ev_loop_new(EVFLAG_AUTO);
 	memset(&got, 0, sizeof got);
 	server.says = says;
 	server.stays = stays;
 	ck_assert_int_eq(pthread_create(&thread, NULL, serve_one, NULL), 0);
-	snprintf(where, sizeof where, "127.0.0.1:%u", server.port);
-	ck_assert_ptr_nonnull(http_start(ev, where, "PUT", "/a/b", "If-None-Match: *\r\n", "body", on_done, ev));
+	snprintf(url, sizeof url, "http://127.0.0.1:%u/a/b", server.port);
+	const struct fetch_request request = {.method = "PUT", .url = url, .header = "If-None-Match: *", .body = "body"};
+	ck_assert_ptr_nonnull(fetch_start(ev, &request, on_done, ev));
 	ev_run(ev, 0);
 	ck_assert_int_eq(got.calls, 1);
 	pthread_join(thread, NULL);
@@ -93,10 +95,14 @@ START_TEST(test_answers_end_where_they_should) {
 		{"HTTP/1.1 204 No Content\r\nConnection: keep-alive\r\n\r\n", true, 204, ""},
 		{"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n", true, 201, ""},
 		{"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello", false, 0, "cut"},
-		{"HTTP/1.1 200 OK\r\nContent-Le", false, 0, "not HTTP"},
+		{"HTTP/1.1 200 OK\r\nContent-Le", false, 0, "cut"},
 		{"SSH-2.0-x\r\n\r\n", false, 0, "not HTTP"},
 		{"HTTP/1.1 9 x\r\n\r\n", false, 0, "not HTTP"},
 		{"", false, 0, "without an answer"},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", true, 200, "hello"},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", false, 0, "cut"},
+		{"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n", true, 302, ""},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", true, 0, "too long"},
 	};
 	open_server();
 	for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
@@ -107,7 +113,7 @@ START_TEST(test_answers_end_where_they_should) {
 		else
 			ck_assert_msg(strstr(got.body, answers[i].body) != NULL, "%zu: %s", i, got.body);
 	}
-	ck_assert_ptr_nonnull(strstr(server.asked, "PUT /a/b HTTP/1.0\r\n"));
+	ck_assert_ptr_nonnull(strstr(server.asked, "PUT /a/b HTTP/1.1\r\n"));
 	ck_assert_ptr_nonnull(strstr(server.asked, "\r\nIf-None-Match: *\r\n"));
 	ck_assert_ptr_nonnull(strstr(server.asked, "\r\nContent-Length: 4\r\n"));
 	close(server.listener);
@@ -128,4 +134,63 @@ START_TEST(test_an_endless_answer_is_given_up) {
 }
 END_TEST
 
-SUITE("http", test_answers_end_where_they_should, test_an_endless_answer_is_given_up)
+START_TEST(test_an_endless_head_is_given_up) {
+	char *endless = malloc(200001), *at = endless + sprintf(endless, "HTTP/1.1 200 OK\r\n");
+	while (at < endless + 199980)
+		at += sprintf(at, "X-More: x\r\n");
+	open_server();
+	ask(endless, false);
+	ck_assert_int_eq(got.status, 0);
+	ck_assert_ptr_nonnull(strstr(got.body, "too long"));
+	free(endless);
+	close(server.listener);
+}
+END_TEST
+
+/* No server is there for any of them: what was not refused would say that it cannot connect. */
+START_TEST(test_only_http_is_spoken_and_no_proxy_asked) {
+	static const struct {
+		const char *url, *reason;
+	} urls[] = {
+		{"file:///etc/passwd", "Protocol \"file\" not supported"},
+		{"ftp://127.0.0.1:9/x", "Protocol \"ftp\" not supported"},
+		{"http://name:password@127.0.0.1:9/x", "a password in it is not taken"},
+		{"http://127.0.0.1:9/x", "refused"},
+		{"https://127.0.0.1:9/x", "refused"},
+	};
+	open_server();
+	char proxy[48]; /* it would accept, and never answer */
+	snprintf(proxy, sizeof proxy, "http://127.0.0.1:%u", server.port);
+	setenv("http_proxy", proxy, 1);
+	setenv("https_proxy", proxy, 1);
+	setenv("all_proxy", proxy, 1);
+	for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+		struct ev_loop *ev = ev_loop_new(EVFLAG_AUTO);
+		memset(&got, 0, sizeof got);
+		ck_assert_ptr_nonnull(fetch_start(ev, &(struct fetch_request){.method = "GET", .url = urls[i].url}, on_done, ev));
+		ev_run(ev, 0);
+		ck_assert_int_eq(got.status, 0);
+		ck_assert_msg(strstr(got.body, urls[i].reason) != NULL, "%s: %s", urls[i].url, got.body);
+		ev_loop_destroy(ev);
+	}
+	close(server.listener);
+}
+END_TEST
+
+START_TEST(test_a_fetch_can_be_cancelled_at_any_time) {
+	struct ev_loop *ev = ev_loop_new(EVFLAG_AUTO);
+	const struct fetch_request request = {.method = "GET", .url = "http://127.0.0.1:9/x"};
+	memset(&got, 0, sizeof got);
+	fetch_cancel(NULL);
+	fetch_cancel(fetch_start(ev, &request, on_done, ev));
+	struct fetch *f = fetch_start(ev, &request, on_done, ev);
+	ev_run(ev, EVRUN_NOWAIT);
+	if (!got.calls)
+		fetch_cancel(f);
+	ck_assert_int_eq(ev_run(ev, EVRUN_NOWAIT), 0); /* nothing is watched any more */
+	ev_loop_destroy(ev);
+}
+END_TEST
+
+SUITE("http", test_answers_end_where_they_should, test_an_endless_answer_is_given_up, test_an_endless_head_is_given_up,
+      test_only_http_is_spoken_and_no_proxy_asked, test_a_fetch_can_be_cancelled_at_any_time)

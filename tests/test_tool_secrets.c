@@ -1,11 +1,13 @@
 /* Does what the tool frees hold a password? Descriptions go through the signalling, each free() is looked at. */
 #include <malloc.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "suite.h"
+#include "tools/fetch.h"
 #include "tools/secret.h"
 #include "tools/serve_rooms.h"
 #include "tools/signalling.h"
@@ -134,6 +136,47 @@ START_TEST(test_descriptions_are_wiped_when_files_carried_them) {
 }
 END_TEST
 
+/* One request, answered with what came as its body. */
+static void *send_body_back(void *listener) {
+	char text[4096], answer[4096];
+	size_t len = 0;
+	int fd = accept(*(int *)listener, NULL, NULL);
+	for (ssize_t n = 1; n > 0 && !memmem(text, len, "setup:actpass", 13); len += n > 0 ? (size_t)n : 0)
+		n = recv(fd, text + len, sizeof text - len, 0);
+	int n = snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(sdp), sdp);
+	send(fd, answer, (size_t)n, MSG_NOSIGNAL);
+	close(fd);
+	return NULL;
+}
+
+static void on_fetched(void *ctx, int status, const char *body, size_t len) {
+	ck_assert_int_eq(status, 200);
+	ck_assert_uint_eq(len, strlen(sdp));
+	ck_assert_str_eq(body, sdp);
+	ev_break(ctx, EVBREAK_ALL);
+}
+
+START_TEST(test_bodies_are_wiped_when_libcurl_carried_them) {
+	char url[64];
+	pthread_t thread;
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof in;
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&in, size) | listen(listener, 1), 0);
+	getsockname(listener, (struct sockaddr *)&in, &size);
+	snprintf(url, sizeof url, "http://127.0.0.1:%u/room/x/answer", ntohs(in.sin_port));
+	struct ev_loop *ev = ev_loop_new(EVFLAG_AUTO);
+	ck_assert_int_eq(pthread_create(&thread, NULL, send_body_back, &listener), 0);
+	watch();
+	ck_assert_ptr_nonnull(fetch_start(ev, &(struct fetch_request){.method = "PUT", .url = url, .body = sdp}, on_fetched, ev));
+	ev_run(ev, 0);
+	pthread_join(thread, NULL);
+	ck_assert_nothing_found("fetch");
+	ev_loop_destroy(ev);
+	close(listener);
+}
+END_TEST
+
 START_TEST(test_letters_are_wiped_when_their_room_goes_however_it_goes) {
 	const struct room_letter letter = {.body = sdp, .len = sizeof sdp};
 	void *body;
@@ -172,7 +215,8 @@ END_TEST
 
 SUITE("tool_secrets", test_the_watch_finds_a_password_in_each_of_its_forms,
       test_messages_are_wiped_when_they_were_written_and_read, test_descriptions_are_wiped_when_files_carried_them,
-      test_descriptions_are_wiped_when_a_connection_carried_them, test_letters_are_wiped_when_their_room_goes_however_it_goes)
+      test_descriptions_are_wiped_when_a_connection_carried_them, test_letters_are_wiped_when_their_room_goes_however_it_goes,
+      test_bodies_are_wiped_when_libcurl_carried_them)
 
 #else
 

@@ -68,7 +68,7 @@ static const char signalling_help[] =
 	"                         by a TCP connection: the first end listens, the second connects; with a secret, which\n"
 	"                         has to be the same at both ends, nobody else is told anything\n"
 	"  --signal http://HOST:PORT/room/NAME\n"
-	"                         by a room of a 'sluice serve' that both reach\n"
+	"                         by a room of a 'sluice serve' that both reach; https:// too\n"
 	"  --listen               with tcp: listen, never connect\n"
 	"  --offer, --answer      be the one that offers, or that answers, instead of finding out\n";
 

@@ -4,39 +4,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/http_client.h"
+#include "tools/fetch.h"
 #include "tools/secret.h"
 #include "tools/signalling.h"
 
+#define URL_MAX 600
+#define LETTER_MAX 32
+
 struct by_http {
-	char where[300];
+	char server[300]; /* "http://HOST:PORT" */
 	const char *room; /* the path of the URL */
 	bool offering, has_role;
 	char *offer; /* as JSON, to be put again when the room has expired */
-	struct http_request *request;
+	struct fetch *request;
 	bool published;
 };
 
 static void look_for_offer(struct signalling *s, unsigned wait);
 static void put_offer(struct signalling *s);
 
-static bool ask(struct signalling *s, const char *method, const char *letter, const char *headers, const char *body,
-                http_done done) {
+/* letter: what stands in the URL behind the room. */
+static void ask(struct signalling *s, const char *letter, struct fetch_request r, fetch_done done) {
 	struct by_http *h = s->own;
-	char path[600];
-	snprintf(path, sizeof path, "%s%s", h->room, letter);
-	h->request = http_start(s->ev, h->where, method, path, headers, body, done, s);
-	return h->request || signalling_fail(s, "no memory");
+	char url[URL_MAX];
+	snprintf(url, sizeof url, "%s%s%s", h->server, h->room, letter);
+	r.url = url;
+	h->request = fetch_start(s->ev, &r, done, s);
+	if (!h->request)
+		signalling_fail(s, "no memory");
 }
 
 static void complain_about_answer(struct signalling *s, int status, const char *body) {
 	struct by_http *h = s->own;
 	if (!status)
-		signalling_fail(s, "cannot reach the server at %s: %s", h->where, body);
+		signalling_fail(s, "cannot reach the server at %s: %s", h->server, body);
 	else if (status == 503)
-		signalling_fail(s, "the server at %s has no room left", h->where);
+		signalling_fail(s, "the server at %s has no room left", h->server);
 	else
-		signalling_fail(s, "the server at %s answers %d to %s%s", h->where, status, h->room,
+		signalling_fail(s, "the server at %s answers %d to %s%s", h->server, status, h->room,
 		                status == 404 ? ": is it a 'sluice serve'?" : "");
 }
 
@@ -69,8 +74,8 @@ static void on_answer_looked_for(void *ctx, int status, const char *body, size_t
 
 static void look_for_answer(struct signalling *s) {
 	struct by_http *h = s->own;
-	signalling_wait_for(s, "the other side to come to http://%s%s", h->where, h->room);
-	ask(s, "GET", "/answer?wait=25", "", NULL, on_answer_looked_for);
+	signalling_wait_for(s, "the other side to come to %s%s", h->server, h->room);
+	ask(s, "/answer?wait=25", (struct fetch_request){.method = "GET"}, on_answer_looked_for);
 }
 
 static void on_offer_put(void *ctx, int status, const char *body, size_t len) {
@@ -91,8 +96,10 @@ static void on_offer_put(void *ctx, int status, const char *body, size_t len) {
 
 static void put_offer(struct signalling *s) {
 	struct by_http *h = s->own;
-	const char *only_new = s->options->role == LINK_OFFER ? "" : "If-None-Match: *\r\n";
-	ask(s, "PUT", "/offer", only_new, h->offer, on_offer_put);
+	struct fetch_request put = {.method = "PUT", .body = h->offer};
+	if (s->options->role != LINK_OFFER)
+		put.header = "If-None-Match: *"; /* only where there is none */
+	ask(s, "/offer", put, on_offer_put);
 }
 
 /* ---- the side that answers ------------------------------------------------------------------------------------------ */
@@ -124,10 +131,10 @@ static void on_offer_looked_for(void *ctx, int status, const char *body, size_t 
 
 static void look_for_offer(struct signalling *s, unsigned wait) {
 	struct by_http *h = s->own;
-	char letter[32];
+	char letter[LETTER_MAX];
 	snprintf(letter, sizeof letter, "/offer?wait=%u", wait);
-	signalling_wait_for(s, "an offer in http://%s%s", h->where, h->room);
-	ask(s, "GET", letter, "", NULL, on_offer_looked_for);
+	signalling_wait_for(s, "an offer in %s%s", h->server, h->room);
+	ask(s, letter, (struct fetch_request){.method = "GET"}, on_offer_looked_for);
 }
 
 static void on_answer_put(void *ctx, int status, const char *body, size_t len) {
@@ -136,7 +143,7 @@ static void on_answer_put(void *ctx, int status, const char *body, size_t len) {
 	struct by_http *h = s->own;
 	h->request = NULL;
 	if (status == 404 || status == 409)
-		signalling_fail(s, "the offer in http://%s%s is not valid any more", h->where, h->room);
+		signalling_fail(s, "the offer in %s%s is not valid any more", h->server, h->room);
 	else if (status != 201)
 		complain_about_answer(s, status, body);
 }
@@ -145,12 +152,12 @@ static void on_answer_put(void *ctx, int status, const char *body, size_t len) {
 
 static bool http_begin(struct signalling *s) {
 	struct by_http *h = s->own;
-	const char *where = s->options->signal + strlen("http://");
-	size_t len = strcspn(where, "/");
-	if (len >= sizeof h->where || strlen(where) > 500 || strpbrk(where, " \r\n\t#?"))
-		return signalling_fail(s, "%s is no address of a room", s->options->signal);
-	snprintf(h->where, sizeof h->where, "%.*s", (int)len, where);
-	h->room = where + len;
+	const char *url = s->options->signal, *host = strstr(url, "://") + 3;
+	size_t len = (size_t)(host - url) + strcspn(host, "/");
+	if (len >= sizeof h->server || strlen(url) > URL_MAX - LETTER_MAX || strpbrk(url, " \r\n\t#?"))
+		return signalling_fail(s, "%s is no address of a room", url);
+	snprintf(h->server, sizeof h->server, "%.*s", (int)len, url);
+	h->room = url + len;
 	if (s->options->role == LINK_OFFER)
 		take_role(s, true);
 	else
@@ -168,7 +175,7 @@ static void http_send(struct signalling *s, enum signal_kind kind, const char *t
 		h->offer = json;
 		put_offer(s);
 	} else {
-		ask(s, "PUT", "/answer", "", json, on_answer_put);
+		ask(s, "/answer", (struct fetch_request){.method = "PUT", .body = json}, on_answer_put);
 		secret_free(json);
 	}
 }
@@ -190,7 +197,10 @@ static void on_removal_limit(struct ev_loop *ev, ev_timer *w, int events) {
  * at most a second. */
 static void remove_room(struct by_http *h) {
 	struct ev_loop *ev = ev_loop_new(EVFLAG_AUTO);
-	struct http_request *request = ev ? http_start(ev, h->where, "DELETE", h->room, "", NULL, on_removed, ev) : NULL;
+	char url[URL_MAX];
+	snprintf(url, sizeof url, "%s%s", h->server, h->room);
+	struct fetch_request removal = {.method = "DELETE", .url = url};
+	struct fetch *request = ev ? fetch_start(ev, &removal, on_removed, ev) : NULL;
 	if (request) {
 		ev_timer limit;
 		ev_timer_init(&limit, on_removal_limit, 1., 0.);
@@ -199,7 +209,7 @@ static void remove_room(struct by_http *h) {
 		if (ev_is_active(&limit))
 			ev_timer_stop(ev, &limit); /* it was answered, so the request is gone */
 		else
-			http_cancel(request);
+			fetch_cancel(request);
 	}
 	if (ev)
 		ev_loop_destroy(ev);
@@ -207,7 +217,7 @@ static void remove_room(struct by_http *h) {
 
 static void http_stop(struct signalling *s) {
 	struct by_http *h = s->own;
-	http_cancel(h->request);
+	fetch_cancel(h->request);
 	if (h->published)
 		remove_room(h);
 	secret_free(h->offer);

@@ -29,15 +29,13 @@ const struct carrier *signalling_carrier(const struct link_options *options, con
 		return &carrier_paste;
 	if (strncmp(signal, "tcp:", 4) == 0)
 		return &carrier_tcp;
-	if (strncmp(signal, "http://", 7) == 0) {
-		const char *path = strchr(signal + 7, '/');
+	if (strncmp(signal, "http://", 7) == 0 || strncmp(signal, "https://", 8) == 0) {
+		const char *path = strchr(strstr(signal, "://") + 3, '/');
 		if (!path || !path[1])
 			*wrong = "the room is missing: http://HOST:PORT/room/NAME";
 		return &carrier_http;
 	}
-	if (strncmp(signal, "https://", 8) == 0)
-		*wrong = "TLS is not spoken here; use http:// to a 'sluice serve' that you reach directly";
-	else if (looks_like_a_scheme(signal))
+	if (looks_like_a_scheme(signal))
 		*wrong = "expected -, a file, tcp:HOST:PORT[#SECRET] or http://HOST:PORT/room/NAME (a file of that name: with ./ "
 			 "before it)";
 	return &carrier_file;

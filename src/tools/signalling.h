@@ -87,7 +87,7 @@ __attribute__((format(printf, 2, 3))) bool signalling_fail(struct signalling *s,
 /* Decodes and hands over. Returns NULL, or what is wrong with it. */
 const char *signalling_deliver(struct signalling *s, const char *text, size_t len);
 
-/* tcp:HOST:PORT and the host part of an http address: SOCK_STREAM addresses; NULL, or what is wrong. */
+/* HOST:PORT to SOCK_STREAM addresses; NULL, or what is wrong. */
 struct addrinfo;
 const char *signalling_resolve(const char *host_port, bool passive, struct addrinfo **found);
 /* The bytes of a whole file, malloc'ed with a NUL behind; NULL with errno. EFBIG above SIGNAL_MAX. */
