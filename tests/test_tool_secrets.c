@@ -108,7 +108,7 @@ static void on_end(void *ctx, const char *error) {
 static void start(struct end *e, struct ev_loop *ev, const char *signal) {
 	const char *wrong;
 	*e = (struct end){.options = {.command = "test", .signal = signal}};
-	e->s = signalling_new(signalling_carrier(&e->options, &wrong), &e->options, ev,
+	e->s = signalling_new(carriers_find(&e->options, &wrong), &e->options, ev,
 	                      &(struct signalling_events){on_role, on_message, on_end, e});
 	e->s->carrier->start(e->s);
 }

@@ -173,7 +173,7 @@ static void start(struct end *e, const char *signal, enum link_role role, bool l
 	memset(e, 0, sizeof *e);
 	e->options = (struct link_options){.command = "test", .signal = signal, .role = role, .listen = listen_only};
 	e->role = -1;
-	e->s = signalling_new(signalling_carrier(&e->options, &wrong), &e->options, ev, &events);
+	e->s = signalling_new(carriers_find(&e->options, &wrong), &e->options, ev, &events);
 	ck_assert_ptr_null(wrong);
 	e->s->carrier->start(e->s);
 }

@@ -469,7 +469,7 @@ static void tear_down(struct link *link) {
 int link_run(struct link *link) {
 	const char *wrong = NULL;
 	if (!link->carrier)
-		link->carrier = signalling_carrier(link->options, &wrong);
+		link->carrier = carriers_find(link->options, &wrong);
 	if (wrong)
 		return usage_error(link->options->command, "--signal %s: %s", link->options->signal, wrong);
 	link->exit_code = EXIT_FAILED;

@@ -1,4 +1,4 @@
-/* signalling: picks a carrier and keeps what all of them share. */
+/* signalling: what all carriers share: the events to their user, the word about a long wait, files and addresses. */
 #include "tools/signalling.h"
 
 #include <errno.h>
@@ -15,31 +15,6 @@
 
 /* Seconds without the other side, before we say that we wait. */
 #define SILENCE 1.0
-
-/* "udp:1": letters and a colon, like the ways that there are, and no path. A file of that name is ./udp:1. */
-static bool looks_like_a_scheme(const char *signal) {
-	size_t letters = strspn(signal, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
-	return letters > 0 && signal[letters] == ':';
-}
-
-const struct carrier *signalling_carrier(const struct link_options *options, const char **wrong) {
-	const char *signal = options->signal;
-	*wrong = NULL;
-	if (!signal || strcmp(signal, "-") == 0)
-		return &carrier_paste;
-	if (strncmp(signal, "tcp:", 4) == 0)
-		return &carrier_tcp;
-	if (strncmp(signal, "http://", 7) == 0 || strncmp(signal, "https://", 8) == 0) {
-		const char *path = strchr(strstr(signal, "://") + 3, '/');
-		if (!path || !path[1])
-			*wrong = "the room is missing: http://HOST:PORT/room/NAME";
-		return &carrier_http;
-	}
-	if (looks_like_a_scheme(signal))
-		*wrong = "expected -, a file, tcp:HOST:PORT[#SECRET] or http://HOST:PORT/room/NAME (a file of that name: with ./ "
-			 "before it)";
-	return &carrier_file;
-}
 
 static void on_silence(struct ev_loop *ev, ev_timer *w, int events) {
 	(void)ev;

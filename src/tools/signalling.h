@@ -1,7 +1,8 @@
 /* signalling: how do the descriptions of two ends reach each other?
  *
  *   signal_message.c  one message as JSON, as a line to copy, and back
- *   signalling.c      picks the carrier that --signal names
+ *   signalling.c      what all carriers share
+ *   carriers.c        which carrier --signal names
  *   signal_paste.c    people carry the lines
  *   signal_file.c     FILE and FILE.answer
  *   signal_tcp.c      JSON lines over a TCP connection
@@ -70,12 +71,13 @@ struct signalling {
 
 extern const struct carrier carrier_paste, carrier_file, carrier_tcp, carrier_http, carrier_stdio;
 
-/* Picks the carrier by options->signal. NULL when there is no memory. */
+/* NULL when there is no memory. */
 struct signalling *signalling_new(const struct carrier *carrier, const struct link_options *options, struct ev_loop *ev,
                                   const struct signalling_events *events);
-/* The carrier that options->signal stands for. *wrong: NULL, or what is wrong with it. */
-const struct carrier *signalling_carrier(const struct link_options *options, const char **wrong);
 void signalling_free(struct signalling *s);
+
+/* The carrier that options->signal stands for. *wrong: NULL, or what is wrong with it. */
+const struct carrier *carriers_find(const struct link_options *options, const char **wrong);
 
 /* ---- for carriers ---- */
 
