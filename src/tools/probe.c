@@ -9,6 +9,21 @@
 
 #define LIMIT 5.0
 
+/* ---- is it over? ---------------------------------------------------------------------------------------------------- */
+
+static bool is_done(const struct probe *p) {
+	bool done = p->gathered && mapping_is_done(&p->mapping);
+	for (size_t i = 0; i < p->turn_count; i++)
+		done &= p->turns[i].done;
+	return done;
+}
+
+/* Ends the loop when nothing is open any more. */
+static void check_end(struct probe *p) {
+	if (is_done(p))
+		ev_break(p->ev, EVBREAK_ALL);
+}
+
 /* ---- candidates ----------------------------------------------------------------------------------------------------- */
 
 /* "candidate:F C PROTOCOL PRIORITY ADDRESS PORT typ TYPE [raddr A rport P] ..." (RFC 8839, 5.1) */
@@ -38,7 +53,7 @@ static void on_gathering(sluice_peer *peer, enum sluice_gathering_state state, v
 	(void)peer;
 	struct probe *p = user;
 	p->gathered = state == SLUICE_GATHERING_COMPLETE;
-	probe_check_end(p);
+	check_end(p);
 }
 
 /* Gathers, which an offer that goes nowhere begins. */
@@ -122,7 +137,7 @@ static void on_turn_candidate(sluice_peer *peer, const char *candidate, const ch
 	snprintf(t->address, sizeof t->address, strchr(c.address, ':') ? "[%s]:%u" : "%s:%u", c.address, c.port);
 	t->took = sluice_now() - t->began;
 	t->done = t->reachable = true;
-	probe_check_end(t->probe);
+	check_end(t->probe);
 }
 
 static void on_turn_gathering(sluice_peer *peer, enum sluice_gathering_state state, void *user) {
@@ -130,7 +145,7 @@ static void on_turn_gathering(sluice_peer *peer, enum sluice_gathering_state sta
 	struct probe_turn *t = user;
 	if (state == SLUICE_GATHERING_COMPLETE)
 		t->done = true;
-	probe_check_end(t->probe);
+	check_end(t->probe);
 }
 
 static int start_turn(struct probe_turn *t) {
@@ -186,18 +201,6 @@ static int ask_turn_servers(struct probe *p) {
 
 /* ---- the end -------------------------------------------------------------------------------------------------------- */
 
-static bool is_done(const struct probe *p) {
-	bool done = p->gathered && mapping_is_done(p);
-	for (size_t i = 0; i < p->turn_count; i++)
-		done &= p->turns[i].done;
-	return done;
-}
-
-void probe_check_end(struct probe *p) {
-	if (is_done(p))
-		ev_break(p->ev, EVBREAK_ALL);
-}
-
 static void on_limit(struct ev_loop *ev, ev_timer *w, int events) {
 	(void)w;
 	(void)events;
@@ -214,16 +217,16 @@ static void on_signal(struct ev_loop *ev, ev_signal *w, int events) {
 /* Something that was asked for did not answer, or this host has no address at all. */
 static bool is_all_well(const struct probe *p) {
 	bool well = p->candidate_count > 0;
-	for (size_t i = 0; i < p->question_count; i++)
-		well &= p->questions[i].answered && !p->questions[i].error[0];
+	for (size_t i = 0; i < p->mapping.question_count; i++)
+		well &= p->mapping.questions[i].answered && !p->mapping.questions[i].error[0];
 	for (size_t i = 0; i < p->turn_count; i++)
 		well &= p->turns[i].reachable;
 	return well;
 }
 
 static void tear_down(struct probe *p) {
-	if (p->ev)
-		mapping_stop(p);
+	if (p->mapping.ev)
+		mapping_stop(&p->mapping);
 	for (size_t i = 0; i < p->turn_count; i++) {
 		sluice_peer_free(p->turns[i].peer);
 		sluice_loop_free(p->turns[i].loop);
@@ -232,6 +235,10 @@ static void tear_down(struct probe *p) {
 	sluice_peer_free(p->peer);
 	sluice_loop_free(p->loop);
 	sluice_env_free(p->env);
+}
+
+static void on_mapping_answer(void *ctx) {
+	check_end(ctx);
 }
 
 static void watch(struct probe *p) {
@@ -259,14 +266,15 @@ static int run(struct probe *p) {
 		complain("probe: cannot set up: %s", sluice_error_text(error));
 		return EXIT_FAILED;
 	}
-	mapping_start(p);
+	p->mapping = (struct mapping){.options = &p->options, .ev = p->ev, .on_answer = on_mapping_answer, .ctx = p};
+	mapping_start(&p->mapping);
 	if (!is_done(p))
 		ev_run(p->ev, 0);
 	if (p->interrupted)
 		return EXIT_INTERRUPTED;
 	if (!p->json)
-		probe_print(p);
-	else if (!probe_print_json(p))
+		probe_report_print(p);
+	else if (!probe_report_print_json(p))
 		return EXIT_FAILED;
 	return is_all_well(p) ? EXIT_OK : EXIT_FAILED;
 }

@@ -34,7 +34,7 @@ static void print_candidates(const struct probe *p) {
 		       p->options.loopback ? "" : " (--loopback takes 127.0.0.1 too)");
 }
 
-static void print_question(const struct probe_question *q) {
+static void print_question(const struct mapping_question *q) {
 	char server[80], mapped[80];
 	if (!q->server_len) {
 		printf("  %s: %s\n", q->url, q->error);
@@ -50,16 +50,16 @@ static void print_question(const struct probe_question *q) {
 		printf("  %s (%s): no answer\n", q->url, server);
 }
 
-static const char *judgement(enum probe_mapping m) {
+static const char *judgement(enum mapping_kind m) {
 	switch (m) {
-	case PROBE_NO_NAT:
+	case MAPPING_NO_NAT:
 		return "no NAT: servers see our own address";
-	case PROBE_ONE_ANSWER:
+	case MAPPING_ONE_ANSWER:
 		return "behind a NAT; a second --stun, of another server, shows how it maps";
-	case PROBE_INDEPENDENT:
+	case MAPPING_INDEPENDENT:
 		return "behind a NAT that maps to one address for everybody (endpoint-independent): direct connections work with "
 		       "most peers";
-	case PROBE_DEPENDENT:
+	case MAPPING_DEPENDENT:
 		return "behind a NAT that maps to another address for each server (address-dependent): direct connections work "
 		       "with few "
 		       "peers, have a TURN server";
@@ -69,14 +69,14 @@ static const char *judgement(enum probe_mapping m) {
 }
 
 static void print_mapping(const struct probe *p) {
-	if (!p->question_count)
+	if (!p->mapping.question_count)
 		return;
 	printf("STUN\n");
-	for (size_t i = 0; i < p->question_count; i++)
-		print_question(&p->questions[i]);
+	for (size_t i = 0; i < p->mapping.question_count; i++)
+		print_question(&p->mapping.questions[i]);
 	for (int f = 0; f < 2; f++)
-		if (p->families[f].used)
-			printf("  %s: %s\n", family_names[f], judgement(mapping_judge(p, f)));
+		if (p->mapping.families[f].used)
+			printf("  %s: %s\n", family_names[f], judgement(mapping_judge(&p->mapping, f)));
 }
 
 static void print_turn(const struct probe *p) {
@@ -92,7 +92,7 @@ static void print_turn(const struct probe *p) {
 	}
 }
 
-void probe_print(const struct probe *p) {
+void probe_report_print(const struct probe *p) {
 	print_candidates(p);
 	print_mapping(p);
 	print_turn(p);
@@ -114,7 +114,7 @@ static json_t *candidate_json(const struct probe_candidate *c) {
 	return j;
 }
 
-static json_t *question_json(const struct probe_question *q) {
+static json_t *question_json(const struct mapping_question *q) {
 	char text[80];
 	json_t *j = json_pack("{s:s, s:b}", "url", q->url, "answered", q->answered && !q->error[0]);
 	if (!j)
@@ -148,17 +148,17 @@ static json_t *mapping_json(const struct probe *p) {
 	static const char *const names[] = {"unknown", "no-nat", "nat", "endpoint-independent", "address-dependent"};
 	json_t *j = json_object();
 	for (int f = 0; j && f < 2; f++)
-		if (p->families[f].used)
-			json_object_set_new(j, f ? "ipv6" : "ipv4", json_string(names[mapping_judge(p, f)]));
+		if (p->mapping.families[f].used)
+			json_object_set_new(j, f ? "ipv6" : "ipv4", json_string(names[mapping_judge(&p->mapping, f)]));
 	return j;
 }
 
-bool probe_print_json(const struct probe *p) {
+bool probe_report_print_json(const struct probe *p) {
 	json_t *candidates = json_array(), *stun = json_array(), *turn = json_array();
 	for (size_t i = 0; i < p->candidate_count; i++)
 		json_array_append_new(candidates, candidate_json(&p->candidates[i]));
-	for (size_t i = 0; i < p->question_count; i++)
-		json_array_append_new(stun, question_json(&p->questions[i]));
+	for (size_t i = 0; i < p->mapping.question_count; i++)
+		json_array_append_new(stun, question_json(&p->mapping.questions[i]));
 	for (size_t i = 0; i < p->turn_count; i++)
 		json_array_append_new(turn, turn_json(&p->turns[i]));
 	json_t *all = json_pack("{s:o, s:o, s:o, s:o}", "candidates", candidates, "stun", stun, "mapping", mapping_json(p),
