@@ -200,7 +200,7 @@ $(OUT)/web_pages.c: scripts/embed-pages $(WEB_FILES) $(OUT)/sources
 	$(call say,EMBED,$@)
 	$(Q)scripts/embed-pages $(WEB_FILES) >$@
 
-$(WEB_OBJ): $(OUT)/web_pages.c src/tools/serve_pages.h $(OUT)/flags
+$(WEB_OBJ): $(OUT)/web_pages.c src/tools/serve/pages.h $(OUT)/flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@

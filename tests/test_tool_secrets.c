@@ -9,7 +9,7 @@
 #include "suite.h"
 #include "tools/fetch.h"
 #include "tools/secret.h"
-#include "tools/serve_rooms.h"
+#include "tools/serve/rooms.h"
 #include "tools/signalling.h"
 
 #ifndef SLUICE_NOPOOL /* sanitizers bring a malloc of their own, in whose place none can be put */

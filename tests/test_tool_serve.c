@@ -6,9 +6,9 @@
 
 #include "suite.h"
 #include "tools/secret.h"
-#include "tools/serve_pages.h"
-#include "tools/serve_rooms.h"
-#include "tools/serve_store.h"
+#include "tools/serve/pages.h"
+#include "tools/serve/rooms.h"
+#include "tools/serve/store.h"
 
 /* ---- rooms ------------------------------------------------------------------------------------------------------- */
 

@@ -3,9 +3,9 @@
 #include <stdio.h>
 
 #include "suite.h"
-#include "tools/serve_guard.h"
-#include "tools/serve_origin.h"
-#include "tools/serve_rooms.h"
+#include "tools/serve/guard.h"
+#include "tools/serve/origin.h"
+#include "tools/serve/rooms.h"
 
 #define S UINT64_C(1000000000)
 

@@ -9,7 +9,7 @@
 #include "sim/script.h"
 #include "suite.h"
 #include "tools/progress.h"
-#include "tools/serve.h"
+#include "tools/serve/serve.h"
 
 #define FFFD "\xef\xbf\xbd"
 /* A quote, an escape sequence, a newline, C1's CSI, an override, what is no UTF-8, half a character. */

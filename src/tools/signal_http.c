@@ -1,4 +1,4 @@
-/* signal_http: a room of a `sluice serve` (serve_rooms.h says what it does). Whoever makes the room offers; whoever finds an
+/* signal_http: a room of a `sluice serve` (serve/rooms.h says what it does). Whoever makes the room offers; whoever finds an
  * offer in it answers. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "tools/serve_origin.h"
+#include "tools/serve/origin.h"
 
 #include <string.h>
 #include <strings.h>

@@ -1,4 +1,4 @@
-/* serve_store: which files are in the folder, may this one be read, may that one be written? It knows no channels. */
+/* store: which files are in the folder, may this one be read, may that one be written? It knows no channels. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "tools/serve_store.h"
+#include "tools/serve/store.h"
 
 #define HIDDEN ".sluice-upload-"
 

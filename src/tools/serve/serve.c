@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "tools/secret.h"
-#include "tools/serve.h"
-#include "tools/serve_store.h"
+#include "tools/serve/serve.h"
+#include "tools/serve/store.h"
 
 #define WARNINGS_AT_ONCE 5
 #define WARNING_INTERVAL (10 * SLUICE_S)

@@ -1,4 +1,4 @@
-/* serve_throughput: the channel "throughput": as many bytes as the path takes, one way at a time.
+/* throughput: the channel "throughput": as many bytes as the path takes, one way at a time.
  *
  *   to us    {"type":"down","seconds":5,"size":65536}   send me messages of that size for so long
  *            {"type":"up"}                              I am going to send; then binary messages, then
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/serve.h"
+#include "tools/serve/serve.h"
 
 #define SECONDS_MAX 60.
 #define SIZE_MAX_BYTES 262144

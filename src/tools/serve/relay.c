@@ -1,4 +1,4 @@
-/* serve_relay: the channel "relay": a file from one browser to another, through us. We never hold more of it than one message.
+/* relay: the channel "relay": a file from one browser to another, through us. We never hold more of it than one message.
  *
  *   sender   to us        {"type":"offer","to":4,"name":"a.txt","size":n}
  *   we       to the other a channel "relay" of ours, {"type":"offer","from":3,"fromName":"Ann","name":"a.txt","size":n}
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "tools/serve.h"
+#include "tools/serve/serve.h"
 
 #define NAME_MAX_BYTES 255
 /* What may wait here for a receiver that is slower than the sender. */

@@ -1,4 +1,4 @@
-/* serve_clients: who is connected, since when, and until when? An offer makes a client; it goes when its peer ends, when it does
+/* clients: who is connected, since when, and until when? An offer makes a client; it goes when its peer ends, when it does
  * not connect, when nothing is heard of it, or by DELETE. */
 #include <errno.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "tools/serve.h"
+#include "tools/serve/serve.h"
 
 /* ---- the list ---------------------------------------------------------------------------------------------------- */
 

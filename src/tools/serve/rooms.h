@@ -1,6 +1,6 @@
-/* serve_rooms: the mailboxes by which two ends that reach the same server exchange one offer and one answer.
+/* rooms: the mailboxes by which two ends that reach the same server exchange one offer and one answer.
  *
- * A room has a name and goes through this life; over HTTP (serve_http.c) the steps are:
+ * A room has a name and goes through this life; over HTTP (http.c) the steps are:
  *
  *   PUT  /room/NAME/offer    makes the room; a room of that name is replaced: 201. With "If-None-Match: *" only where there is none,
  *                            else 412: so two equal ends find out who offers (the one that got 201) and who answers (412).

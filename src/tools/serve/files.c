@@ -1,4 +1,4 @@
-/* serve_files: the channels "files", "upload" and "download", between a browser and the folder of --files.
+/* files: the channels "files", "upload" and "download", between a browser and the folder of --files.
  *
  *   files     from us  {"type":"files","enabled":true,"maxSize":n,"files":[{"name":..,"size":..,"modified":s},...]} soon after a change
  *
@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #include "crypto/crypto.h"
-#include "tools/serve.h"
-#include "tools/serve_store.h"
+#include "tools/serve/serve.h"
+#include "tools/serve/store.h"
 
 #define PROGRESS_BYTES 262144
 #define CHUNK 65536

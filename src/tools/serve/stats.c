@@ -1,4 +1,4 @@
-/* serve_stats: the channel "stats": what the association knows about itself, as seen from here.
+/* stats: the channel "stats": what the association knows about itself, as seen from here.
  *
  *   from us  {"type":"sample",...}      five times a second; times in ms, sizes in bytes, rates in bit/s, counts since the beginning
  *            {"type":"report","report":{...}}   the whole report after W3C's names, when asked
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/serve.h"
+#include "tools/serve/serve.h"
 
 #define INTERVAL 0.2
 #define REPORT_MAX 262144

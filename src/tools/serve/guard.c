@@ -1,4 +1,4 @@
-#include "tools/serve_guard.h"
+#include "tools/serve/guard.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
-/* serve_rooms: what lies in which mailbox, and until when? It knows no HTTP and no clock. */
+/* rooms: what lies in which mailbox, and until when? It knows no HTTP and no clock. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "tools/secret.h"
-#include "tools/serve_rooms.h"
+#include "tools/serve/rooms.h"
 
 struct letter {
 	void *bytes;

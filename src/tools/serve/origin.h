@@ -1,4 +1,4 @@
-/* serve_origin: is a request meant for this server, and does it come from a page of its own? It knows no HTTP library and no
+/* origin: is a request meant for this server, and does it come from a page of its own? It knows no HTTP library and no
  * sockets.
  *
  * A web page of somebody else can make a browser ask here, in two ways. By a name of its own that it lets point to our address

@@ -1,9 +1,9 @@
-/* serve_pages: which page does a path ask for, and of which type is it? */
+/* pages: which page does a path ask for, and of which type is it? */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "tools/serve_pages.h"
+#include "tools/serve/pages.h"
 
 const struct page *page_find(const char *path) {
 	const char *name = strcmp(path, "/") == 0 ? "/index.html" : path;

@@ -1,4 +1,4 @@
-/* serve_store: the folder that files come into and go out of.
+/* store: the folder that files come into and go out of.
  *
  * Names are plain file names: no slash, no leading dot, UTF-8 whose characters all print, at most STORE_NAME_MAX bytes. Only
  * regular files are listed and opened, links are not followed, so nothing outside the folder is ever reached. What comes in is

@@ -1,19 +1,19 @@
 /* serve: what `sluice serve` is made of.
  *
  *   serve.c           the command line, setting up, Ctrl-C
- *   serve_http.c      HTTP: pages, offers in and answers out, rooms. The only file that knows libmicrohttpd
- *   serve_origin.c    is a request for this server, and from a page of its own?
- *   serve_guard.c     what one address may have of the server
- *   serve_pages.c     the files that a browser gets
- *   serve_rooms.c     mailboxes for two ends that meet here
- *   serve_clients.c   the connected: made of an offer, limited, ended
- *   serve_service.c   their channels: which label means what; the echo
- *   serve_chat.c      "chat"
- *   serve_stats.c     "stats"
- *   serve_throughput.c  "throughput"
- *   serve_files.c     "files", "upload", "download"
- *   serve_store.c     the folder behind those
- *   serve_relay.c     "relay": a file from one browser to another
+ *   http.c      HTTP: pages, offers in and answers out, rooms. The only file that knows libmicrohttpd
+ *   origin.c    is a request for this server, and from a page of its own?
+ *   guard.c     what one address may have of the server
+ *   pages.c     the files that a browser gets
+ *   rooms.c     mailboxes for two ends that meet here
+ *   clients.c   the connected: made of an offer, limited, ended
+ *   service.c   their channels: which label means what; the echo
+ *   chat.c      "chat"
+ *   stats.c     "stats"
+ *   throughput.c  "throughput"
+ *   files.c     "files", "upload", "download"
+ *   store.c     the folder behind those
+ *   relay.c     "relay": a file from one browser to another
  *
  * Everything runs on one libev loop, without a thread. The channels' messages are described where they are handled; text
  * messages are JSON objects with a "type", binary ones are content. */
@@ -97,7 +97,7 @@ __attribute__((format(printf, 2, 3))) void serve_warn(struct serve *s, const cha
 unsigned serve_share(const struct serve *s);
 void telling_start(struct telling *t, struct serve *s, void (*tell)(struct serve *s), double seconds);
 
-/* ---- serve_http.c ---- */
+/* ---- http.c ---- */
 
 /* Listens, or complains and returns NULL. */
 struct http *http_new(struct serve *s);
@@ -108,7 +108,7 @@ void http_tick(struct http *h);
 /* What a request waits for may have come. */
 void http_wake(struct request *r);
 
-/* ---- serve_clients.c ---- */
+/* ---- clients.c ---- */
 
 /* Those that are told by their label have a limit of how often they are opened; the echo has none. */
 enum service_index {
@@ -129,7 +129,7 @@ struct client {
 	struct serve *serve;
 	char token[33]; /* names it in its URL; not to be guessed */
 	uint32_t number;
-	uint64_t key;  /* the address of its offer, as serve_guard.h counts */
+	uint64_t key;  /* the address of its offer, as guard.h counts */
 	char name[64]; /* in the chat; UTF-8 */
 	sluice_peer *peer;
 	struct service *services;
@@ -168,7 +168,7 @@ void clients_tick(struct serve *s);
 /* Tells them and frees them. */
 void clients_end(struct serve *s);
 
-/* ---- serve_service.c ---- */
+/* ---- service.c ---- */
 
 /* A channel of a client and what it means. Each kind puts its own fields behind this. */
 struct service {
@@ -222,19 +222,19 @@ const char *message_text(const json_t *object, const char *key);
 bool service_forward(struct service *from, const struct service *to, sluice_message *m, bool text);
 bool service_flush(struct service *from, const struct service *to);
 
-/* ---- serve_chat.c ---- */
+/* ---- chat.c ---- */
 
 /* Somebody came, went or has another name. */
 void chat_tell_people(struct serve *s);
 /* Takes a name for a client: UTF-8, cut to what fits, without characters that do not print. False when nothing is left of it. */
 bool chat_set_name(struct client *c, const char *name);
 
-/* ---- serve_stats.c ---- */
+/* ---- stats.c ---- */
 
 /* A service of the kind is there: samples go out five times a second until there is none. */
 void stats_tick_start(struct serve *s);
 
-/* ---- serve_files.c ---- */
+/* ---- files.c ---- */
 
 void files_tell(struct serve *s);
 

@@ -1,4 +1,4 @@
-/* serve_http: what does a request get? libmicrohttpd without a thread: its epoll descriptor and its timeout are watched by the
+/* http: what does a request get? libmicrohttpd without a thread: its epoll descriptor and its timeout are watched by the
  * loop that drives the peers.
  *
  *   GET     /, /app.js, ...     the pages
@@ -7,7 +7,7 @@
  *   POST    /connect/TOKEN      another offer of the same peer (an ICE restart): 200 and the answer
  *   PATCH   /connect/TOKEN      candidates (application/trickle-ice-sdpfrag): 204
  *   DELETE  /connect/TOKEN      the end: 204
- *   PUT, POST, GET, DELETE  /room/NAME[/offer|/answer]   see serve_rooms.h
+ *   PUT, POST, GET, DELETE  /room/NAME[/offer|/answer]   see rooms.h
  *   OPTIONS                     for other origins, with --cors
  *
  * An answer with its candidates inside may take a moment, and a room may be empty: then the request is parked (libmicrohttpd
@@ -17,8 +17,8 @@
  * Descriptions hold a password: bodies and letters are wiped before their memory is freed. Libmicrohttpd's own buffer of a
  * connection is out of our reach.
  *
- * Every request has to be for this server and from a page of its own (serve_origin.h), else 421 or 403; one address gets its
- * share of connections, offers and rooms (serve_guard.h), and 429 beyond. */
+ * Every request has to be for this server and from a page of its own (origin.h), else 421 or 403; one address gets its
+ * share of connections, offers and rooms (guard.h), and 429 beyond. */
 #include <errno.h>
 #include <microhttpd.h>
 #include <poll.h>
@@ -30,11 +30,11 @@
 #include <unistd.h>
 
 #include "tools/secret.h"
-#include "tools/serve.h"
-#include "tools/serve_guard.h"
-#include "tools/serve_origin.h"
-#include "tools/serve_pages.h"
-#include "tools/serve_rooms.h"
+#include "tools/serve/guard.h"
+#include "tools/serve/origin.h"
+#include "tools/serve/pages.h"
+#include "tools/serve/rooms.h"
+#include "tools/serve/serve.h"
 
 #define CONNECTIONS_MAX 512
 #define CONNECTION_SECONDS 30u
@@ -63,7 +63,7 @@ struct request {
 	char *body; /* NUL behind it */
 	size_t len;
 	bool too_large, parked, was_parked;
-	uint64_t key;                 /* whose it is, for serve_guard.h */
+	uint64_t key;                 /* whose it is, for guard.h */
 	double until;                 /* parked */
 	struct request *next;         /* parked */
 	char token[33];               /* of the client whose answer it waits for; "" */

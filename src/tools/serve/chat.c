@@ -1,4 +1,4 @@
-/* serve_chat: the channel "chat", one room for all who are connected.
+/* chat: the channel "chat", one room for all who are connected.
  *
  *   to us    {"type":"name","name":"Ann"}       what to be called
  *            {"type":"say","text":"hello"}
@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "tools/serve.h"
+#include "tools/serve/serve.h"
 
 #define TEXT_MAX 4000
 

@@ -1,4 +1,4 @@
-/* serve_pages: the files that a browser gets, from the binary or, for whoever changes them, from a folder. */
+/* pages: the files that a browser gets, from the binary or, for whoever changes them, from a folder. */
 #ifndef TOOLS_SERVE_PAGES_H
 #define TOOLS_SERVE_PAGES_H
 

@@ -1,10 +1,10 @@
-/* serve_streams: what does a channel mean, by its label? Also what all kinds share: JSON messages, passing messages on. */
+/* service: what does a channel mean, by its label? Also what all kinds share: JSON messages, passing messages on. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/serve.h"
+#include "tools/serve/serve.h"
 
 /* A text for many is left out for whoever has this much buffered: a reader that is too slow must not fill our memory. */
 #define TELL_BUFFERED_MAX 262144
