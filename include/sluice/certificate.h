@@ -15,7 +15,7 @@ extern "C" {
  * whoever makes one owns the first reference, and each peer that uses it holds one of its own. */
 typedef struct sluice_certificate sluice_certificate;
 
-/* ---- making and keeping one --------------------------------------------------------------------------------------- */
+/* ---- making and keeping one ------------------------------------------------------------------------------------- */
 
 /* Makes a self-signed certificate with a fresh ECDSA P-256 key. It is valid from one day ago until 30 days from now.
  *
@@ -50,7 +50,7 @@ SLUICE_API void sluice_certificate_retain(sluice_certificate *c);
 /* Drops a reference; the last one frees the certificate. Any thread. */
 SLUICE_API void sluice_certificate_release(sluice_certificate *c);
 
-/* ---- fingerprints ------------------------------------------------------------------------------------------------- */
+/* ---- fingerprints ----------------------------------------------------------------------------------------------- */
 
 /* The hash function of a fingerprint. */
 enum sluice_hash { SLUICE_SHA256 = 1, SLUICE_SHA384, SLUICE_SHA512 };

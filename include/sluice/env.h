@@ -1,10 +1,9 @@
 /* The environment: the allocator, the entropy, the log and the pools that the objects of one thread share.
  *
- * Also the two shapes in which bytes cross the library's edge below (datagrams in, batches out) and the one in which
- * they cross it above (messages).
+ * Here too are the shapes in which bytes enter and leave the library: datagrams come in, batches of datagrams go out, and
+ * messages go up to the app.
  *
- * Time is everywhere a uint64_t of nanoseconds from any fixed point; SLUICE_NEVER means "no time at all". The library
- * never reads a clock outside loop.h. */
+ * A time is a uint64_t of nanoseconds since any fixed point; SLUICE_NEVER means that there is none. Only loop.h reads a clock. */
 #ifndef SLUICE_ENV_H
 #define SLUICE_ENV_H
 
@@ -26,87 +25,114 @@ extern "C" {
 #define SLUICE_MS UINT64_C(1000000)
 #define SLUICE_S UINT64_C(1000000000)
 
+/* ---- the environment -------------------------------------------------------------------------------------------- */
+
 typedef struct sluice_env sluice_env;
 
-/* alloc returns NULL when it has none; memory need not be zeroed, but must be aligned for any type. free takes NULL. */
+/* The app's functions for memory. */
 typedef struct sluice_allocator {
+	/* Returns memory that is aligned for any type; it need not be zeroed. NULL when there is none. */
 	void *(*alloc)(void *ctx, size_t size);
+	/* Takes NULL too. */
 	void (*free)(void *ctx, void *p);
 	void *ctx;
 } sluice_allocator;
 
+/* Zero in a field means its default. */
 typedef struct sluice_env_config {
-	sluice_allocator allocator; /* all NULL: mimalloc where the library was built with it, else malloc */
+	/* ---- hooks ---- */
 
-	/* Fills buf with len unpredictable bytes. NULL: the kernel's getrandom. A test gives a seeded one. */
+	/* Default: mimalloc if the library was built with it, otherwise malloc */
+	sluice_allocator allocator;
+	/* Fills buf with len unpredictable bytes. A test may give a seeded one. Default: the kernel's getrandom */
 	void (*entropy)(void *ctx, void *buf, size_t len);
 	void *entropy_ctx;
-
-	sluice_log_fn log; /* NULL: silence */
+	/* Default: no log */
+	sluice_log_fn log;
 	void *log_ctx;
+	/* The most detailed level that is logged. Default: SLUICE_LOG_ERROR */
 	enum sluice_log_level log_level;
 
-	size_t slab_size;  /* bytes of one receive slab; 0: 65536, one GRO read */
-	size_t slab_limit; /* slabs that retained messages may hold at once; beyond it payload is copied. 0: 64 */
-	/* Receive windows grow with what their paths need (sctp.h, receive_window_max). All associations of the environment
-	 * together may promise this many bytes beyond their initial windows; what peers make of a promise may take twice of it in
-	 * memory. 0: 256 MiB */
+	/* ---- memory ---- */
+
+	/* Bytes of a receive slab. Default: 65536, which holds one GRO read */
+	size_t slab_size;
+	/* The most slabs that messages may hold. Payload in a slab that is taken beyond this number is copied out of it. Default:
+	 * 64 */
+	size_t slab_limit;
+	/* Receive windows grow with what their paths need (receive_window_max in sctp.h). All associations of the environment
+	 * together may promise this many bytes beyond their initial windows. What peers send may take twice as much memory.
+	 * Default: 256 MiB */
 	uint64_t window_budget;
-	size_t cache_limit; /* bytes of free blocks kept for reuse; 0: 4 MiB, so that a full high-water mark fits */
+	/* Bytes of free blocks that are kept for reuse. Default: 4 MiB */
+	size_t cache_limit;
 } sluice_env_config;
 
-/* Makes an environment. config may be NULL. Everything made from it must be used on one thread at a time and be freed
- * before it. Returns 0 or SLUICE_NO_MEMORY. */
+/* Makes an environment. config may be NULL. Everything made from it must be used on one thread at a time, and be freed before it.
+ *
+ * Returns 0, or
+ *   SLUICE_NO_MEMORY */
 SLUICE_API int sluice_env_new(const sluice_env_config *config, sluice_env **out);
 SLUICE_API void sluice_env_free(sluice_env *env);
 
-/* ---- slabs: where received datagrams live ------------------------------------------------------------------------ */
+/* ---- slabs: where received datagrams live ----------------------------------------------------------------------- */
 
-/* A reference-counted buffer. A driver reads datagrams into one, gives them to input(), and drops its reference; what
- * the engines keep they keep by references of their own, so nothing is copied on the way to the app. */
+/* A reference-counted buffer. A driver reads datagrams into one, gives them to input() and drops its reference. An engine that
+ * keeps bytes takes a reference of its own, so nothing is copied on the way to the app. */
 typedef struct sluice_slab sluice_slab;
 
-/* A slab with one reference, the caller's; NULL when there is no memory. */
+/* Returns a slab with one reference, which is the caller's; NULL when there is no memory. */
 SLUICE_API sluice_slab *sluice_slab_get(sluice_env *env);
+/* Drops a reference; the last one frees the slab. NULL is allowed. */
 SLUICE_API void sluice_slab_unref(sluice_slab *slab);
 SLUICE_API uint8_t *sluice_slab_data(sluice_slab *slab);
 SLUICE_API size_t sluice_slab_size(const sluice_slab *slab);
-/* True when nobody but the caller holds the slab, so that it can be filled again. */
+/* True when only the caller holds the slab, so that it can be filled again. */
 SLUICE_API bool sluice_slab_is_unshared(const sluice_slab *slab);
 
-/* ---- datagrams in ------------------------------------------------------------------------------------------------ */
+/* ---- datagrams in ----------------------------------------------------------------------------------------------- */
 
-/* One received datagram. slab is the slab that data points into, or NULL: then the engines copy what they keep, and
- * data need only live through the call. The bytes may be overwritten (records are opened in place). */
+/* One received datagram. The library may overwrite its bytes, because records are decrypted in place. */
 typedef struct sluice_datagram {
 	uint8_t *data;
 	size_t len;
+	/* The slab that data points into. NULL: the bytes live only during the call, and the engines copy what they keep. */
 	sluice_slab *slab;
 } sluice_datagram;
 
-/* Where a batch came from or goes to. `socket` is a number that the driver chose for its socket; an engine hands it back
- * and never looks into it. */
+/* Where a batch came from, or where it goes. */
 typedef struct sluice_path {
+	/* A number that the driver chose for its socket. The engines only hand it back. */
 	uint32_t socket;
 	socklen_t remote_len;
 	struct sockaddr_storage remote;
 } sluice_path;
 
-/* ---- batches out ------------------------------------------------------------------------------------------------- */
+/* ---- batches out ------------------------------------------------------------------------------------------------ */
 
-/* A run of equal slots, ready for one UDP_SEGMENT send. Slot i starts at data + i * stride; each is stride bytes long
- * but the last one, which is `last` bytes long and never longer than the others. A slot is headroom + a datagram +
- * tailroom: a layer asks the layers above it to leave room for its own header and trailer, and then seals in place. */
+/* A run of datagrams in equal slots, ready for one UDP_SEGMENT send. Slot i starts at data + i * stride and is stride bytes long;
+ * the last slot is `last` bytes long, which is at most stride.
+ *
+ * A slot is headroom, a datagram, and tailroom. A layer asks the layer above it to leave room for its header and trailer, and
+ * then encrypts in place. */
 typedef struct sluice_batch {
-	uint8_t *data;        /* in: the space */
-	size_t capacity;      /* in: its bytes */
-	size_t max_datagrams; /* in: at most so many; 0: as many as fit */
-	size_t headroom;      /* in: bytes before each datagram for the layers below; 0 at the bottom */
-	size_t tailroom;      /* in: bytes behind it */
-	size_t count;         /* out: datagrams */
-	size_t stride;        /* out */
-	size_t last;          /* out */
-	sluice_path path;     /* out: where to send it; socket and address as the peer was given them */
+	/* ---- in ---- */
+
+	/* The space and its size in bytes. */
+	uint8_t *data;
+	size_t capacity;
+	/* The most datagrams to write; 0: as many as fit. */
+	size_t max_datagrams;
+	/* Bytes to leave before and behind each datagram for the layers below; 0 at the bottom. */
+	size_t headroom, tailroom;
+
+	/* ---- out ---- */
+
+	/* How many datagrams were written. */
+	size_t count;
+	size_t stride, last;
+	/* Where to send them. Socket and address are as the peer was given them. */
+	sluice_path path;
 } sluice_batch;
 
 /* All bytes of the batch, rooms included: what goes to the socket. */
@@ -120,34 +146,41 @@ static inline size_t sluice_batch_slot_len(const sluice_batch *b, size_t i) {
 	return i + 1 == b->count ? b->last : b->stride;
 }
 
-/* ---- messages up ------------------------------------------------------------------------------------------------- */
+/* ---- messages up ------------------------------------------------------------------------------------------------ */
 
-/* A received message: slices of the slabs it came in. Read-only. The receiver of the message owns one reference (a
- * callback's message is released after the callback unless it retained it). Its bytes count against the receive window
- * until the last reference is gone. It may outlive the association, not the environment. */
+/* A received message, or a part of one, as slices of the slabs that it came in. Read-only.
+ *
+ * It is reference-counted. sluice_sctp_poll() gives one reference to its caller. A callback's message is released after the
+ * callback, unless the callback retained it. Its bytes count against the receive window until the last reference is dropped. It
+ * may outlive the association, but not the environment. */
 typedef struct sluice_message {
 	uint16_t stream;
 	bool unordered;
-	/* A message is whole, both true, unless parts of it were asked for (sluice_sctp_config.partial_delivery). */
-	bool first, last; /* this is its first part, its last */
-	int error;        /* of a last part: not 0, and empty, when the rest will never come */
+	/* Is this the first part of its message, is it the last? Both are true unless the app asked for parts
+	 * (sluice_sctp_config.partial_delivery). */
+	bool first, last;
+	/* Not 0 in an empty last part: the rest of the message will never come. */
+	int error;
 	uint32_t ppid;
-	size_t len;              /* bytes in all slices */
-	size_t count;            /* slices; 0 for an empty message */
-	const struct iovec *iov; /* the slices */
-	uint64_t offset;         /* of the part in its message; 0 */
+	/* Bytes in all slices. */
+	size_t len;
+	/* The slices; an empty message has none. */
+	size_t count;
+	const struct iovec *iov;
+	/* Where the part begins in its message. */
+	uint64_t offset;
 } sluice_message;
 
-/* One reference more, one less; the last one frees it. A callback's message needs a retain to be kept, one from poll() a
- * release. */
+/* Adds a reference. */
 SLUICE_API void sluice_message_retain(sluice_message *m);
+/* Drops a reference; the last one frees the message. NULL is allowed. */
 SLUICE_API void sluice_message_release(sluice_message *m);
 
-/* The message in one piece: the only slice when there is one, else a copy that is made once and freed with the message.
- * NULL when there is no memory for it. An empty message gives a pointer that must not be read. */
+/* Returns the message in one piece: its only slice, or a copy that is made once and freed with the message. NULL when there is no
+ * memory for the copy. For an empty message it returns a pointer that must not be read. */
 SLUICE_API const void *sluice_message_data(sluice_message *m);
 
-/* Called once when the library no longer reads memory that was lent to it with a sendv(). */
+/* Called once when the library no longer reads memory that was lent to it. */
 typedef void (*sluice_release_fn)(void *ctx);
 
 #ifdef __cplusplus

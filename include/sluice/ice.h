@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-/* ---- states: W3C's RTCIceGatheringState and RTCIceConnectionState -------------------------------------------------- */
+/* ---- states: W3C's RTCIceGatheringState and RTCIceConnectionState ----------------------------------------------- */
 
 enum sluice_gathering_state { SLUICE_GATHERING_NEW = 0, SLUICE_GATHERING_GATHERING, SLUICE_GATHERING_COMPLETE };
 
@@ -33,7 +33,7 @@ SLUICE_API const char *sluice_gathering_state_name(enum sluice_gathering_state s
 /* W3C's word for a state, "checking"; "unknown" for any other number. Any thread. */
 SLUICE_API const char *sluice_ice_state_name(enum sluice_ice_state state);
 
-/* ---- servers and candidates --------------------------------------------------------------------------------------- */
+/* ---- servers and candidates ------------------------------------------------------------------------------------- */
 
 /* A STUN or TURN server, as RTCIceServer has it. The library copies the strings. */
 typedef struct sluice_ice_server {
@@ -54,7 +54,7 @@ typedef struct sluice_candidate {
 	uint16_t related_port;
 } sluice_candidate;
 
-/* ---- configuration ------------------------------------------------------------------------------------------------- */
+/* ---- configuration ---------------------------------------------------------------------------------------------- */
 
 /* Zero in a field means its default. Times are in ns; a very large one means "for ever". */
 typedef struct sluice_ice_config {

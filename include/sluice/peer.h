@@ -24,7 +24,7 @@ extern "C" {
 /* One connection to one other side. */
 typedef struct sluice_peer sluice_peer;
 
-/* ---- states -------------------------------------------------------------------------------------------------------- */
+/* ---- states ----------------------------------------------------------------------------------------------------- */
 
 enum sluice_peer_state {
 	SLUICE_PEER_NEW = 0,
@@ -59,7 +59,7 @@ SLUICE_API const char *sluice_signaling_state_name(enum sluice_signaling_state s
 /* W3C's RTCSdpType, without pranswer. */
 enum sluice_sdp_type { SLUICE_SDP_OFFER = 1, SLUICE_SDP_ANSWER, SLUICE_SDP_ROLLBACK };
 
-/* ---- configuration ------------------------------------------------------------------------------------------------- */
+/* ---- configuration ---------------------------------------------------------------------------------------------- */
 
 /* Zero in any field but `size` means its default. Times are in ns. */
 typedef struct sluice_peer_config {
@@ -159,7 +159,7 @@ typedef struct sluice_peer_config {
 /* Sets all defaults. Call it before you set any field. */
 SLUICE_API void sluice_peer_config_init(sluice_peer_config *config);
 
-/* ---- making, starting and ending one --------------------------------------------------------------------------------- */
+/* ---- making, starting and ending one ---------------------------------------------------------------------------- */
 
 /* Makes a peer in state NEW. A direct one sends nothing before sluice_peer_start().
  *
@@ -195,7 +195,7 @@ SLUICE_API void sluice_peer_abort(sluice_peer *p, const char *reason);
  *   SLUICE_CLOSED       the peer is over */
 SLUICE_API int sluice_peer_set_remote_fingerprint(sluice_peer *p, const sluice_fingerprint *f);
 
-/* ---- offer and answer (W3C webrtc-pc, 4.4; RFC 9429) ------------------------------------------------------------------ */
+/* ---- offer and answer (W3C webrtc-pc, 4.4; RFC 9429) ------------------------------------------------------------ */
 
 /* Bytes that hold any description of ours. Descriptions are text with CR LF and a NUL. */
 #define SLUICE_SDP_MAX 32768
@@ -302,7 +302,7 @@ SLUICE_API enum sluice_ice_state sluice_peer_ice_state(const sluice_peer *p);
 /* Does the other side take candidates one by one? Known once there is a remote description. */
 SLUICE_API bool sluice_peer_can_trickle(const sluice_peer *p);
 
-/* ---- the verbs; see sctp.h ---------------------------------------------------------------------------------------- */
+/* ---- the verbs; see sctp.h -------------------------------------------------------------------------------------- */
 
 /* `now` is the time of a monotonic clock, in ns. It may stand still or step back between calls: a time that is older than that of
  * an earlier verb counts as the earlier one. Deadlines are times of the same clock. */
@@ -334,7 +334,7 @@ SLUICE_API int sluice_peer_dispatch(sluice_peer *p);
  * until the next one of these. The hook must not call the peer. */
 SLUICE_API void sluice_peer_set_wake(sluice_peer *p, void (*wake)(void *ctx), void *ctx);
 
-/* ---- for a driver: the path's MTU ------------------------------------------------------------------------------------- */
+/* ---- for a driver: the path's MTU ------------------------------------------------------------------------------- */
 
 /* Says that no datagram of the peer's socket gets fragmented, whatever the system believes of the path (Linux:
  * IP_PMTUDISC_PROBE). A direct peer then searches for the path's MTU (RFC 8899), unless sctp.mtu_max says otherwise. Datagrams of
@@ -345,7 +345,7 @@ SLUICE_API void sluice_peer_discover_mtu(sluice_peer *p);
  * simply believed; see sluice_sctp_mtu_hint(). */
 SLUICE_API void sluice_peer_mtu_hint(sluice_peer *p, const sluice_path *path, uint32_t mtu, bool sure);
 
-/* ---- for a driver: sockets by offer and answer ------------------------------------------------------------------------ */
+/* ---- for a driver: sockets by offer and answer ------------------------------------------------------------------ */
 
 enum sluice_transport { SLUICE_UDP = 0, SLUICE_TCP_ACTIVE, SLUICE_TCP_PASSIVE };
 
@@ -407,14 +407,14 @@ SLUICE_API void sluice_peer_stream_down(sluice_peer *p, uint32_t socket);
  * call. */
 SLUICE_API const char *sluice_peer_ufrag(const sluice_peer *p);
 
-/* ---- channels --------------------------------------------------------------------------------------------------------- */
+/* ---- channels --------------------------------------------------------------------------------------------------- */
 
 /* Opens a channel. Returns as sluice_channel_open(), and SLUICE_CLOSED when the peer is closing or over. */
 SLUICE_API int sluice_peer_open_channel(sluice_peer *p, const sluice_channel_config *config, sluice_channel **out);
 /* The peer of a channel; NULL when its set has no peer. */
 SLUICE_API sluice_peer *sluice_channel_peer(const sluice_channel *ch);
 
-/* ---- what can be asked ------------------------------------------------------------------------------------------------ */
+/* ---- what can be asked ------------------------------------------------------------------------------------------ */
 
 /* The state. on_state may not have reported it yet. */
 SLUICE_API enum sluice_peer_state sluice_peer_state(const sluice_peer *p);
@@ -456,7 +456,7 @@ SLUICE_API const char *sluice_peer_cipher(const sluice_peer *p);
  *   SLUICE_CRYPTO       OpenSSL refused */
 SLUICE_API int sluice_peer_export(sluice_peer *p, const char *label, void *out, size_t len);
 
-/* ---- statistics and traces ------------------------------------------------------------------------------------------- */
+/* ---- statistics and traces -------------------------------------------------------------------------------------- */
 
 /* Copies the counters; see stats.h. */
 SLUICE_API void sluice_peer_stats_get(const sluice_peer *p, sluice_peer_stats *stats);

@@ -21,7 +21,7 @@ extern "C" {
 
 typedef struct sluice_sctp sluice_sctp;
 
-/* ---- choices ------------------------------------------------------------------------------------------------------ */
+/* ---- choices ---------------------------------------------------------------------------------------------------- */
 
 /* What sizes the congestion window. */
 enum sluice_cc {
@@ -81,7 +81,7 @@ enum sluice_checksum {
 	SLUICE_CHECKSUM_DTLS = 1,
 };
 
-/* ---- configuration ------------------------------------------------------------------------------------------------- */
+/* ---- configuration ---------------------------------------------------------------------------------------------- */
 
 /* Zero in any field but `size` means its default. Times are in ns. */
 typedef struct sluice_sctp_config {
@@ -194,7 +194,7 @@ typedef struct sluice_sctp_config {
 /* Sets all defaults. Call it before you set any field. */
 SLUICE_API void sluice_sctp_config_init(sluice_sctp_config *config);
 
-/* ---- making, opening and ending one --------------------------------------------------------------------------------- */
+/* ---- making, opening and ending one ----------------------------------------------------------------------------- */
 
 /* RFC 9260, 4. */
 enum sluice_sctp_state {
@@ -273,7 +273,7 @@ SLUICE_API int sluice_sctp_shutdown(sluice_sctp *a);
  * SLUICE_CLOSED follows. Does nothing in CLOSED. RFC 9260, 9.1. */
 SLUICE_API void sluice_sctp_abort(sluice_sctp *a, const char *reason);
 
-/* ---- the four verbs ---------------------------------------------------------------------------------------------- */
+/* ---- the four verbs --------------------------------------------------------------------------------------------- */
 
 /* `now` is the time of a monotonic clock, in ns. It may stand still or step back between calls: a time that is older than that of
  * an earlier verb counts as the earlier one. Deadlines are times of the same clock. */
@@ -301,7 +301,7 @@ SLUICE_API uint64_t sluice_sctp_deadline(const sluice_sctp *a);
  * that reopened the window. It is called at most once until the next output(). The hook must not call the association. */
 SLUICE_API void sluice_sctp_set_wake(sluice_sctp *a, void (*wake)(void *ctx), void *ctx);
 
-/* ---- sending ----------------------------------------------------------------------------------------------------- */
+/* ---- sending ---------------------------------------------------------------------------------------------------- */
 
 /* When a message is given up. The number beside it is `value` of sluice_send_info. */
 enum sluice_reliability {
@@ -352,7 +352,7 @@ SLUICE_API int sluice_sctp_send(sluice_sctp *a, const sluice_send_info *info, co
 SLUICE_API int sluice_sctp_sendv(sluice_sctp *a, const sluice_send_info *info, const struct iovec *iov, size_t count,
                                  sluice_release_fn release, void *ctx);
 
-/* ---- sending piece by piece ------------------------------------------------------------------------------------------ */
+/* ---- sending piece by piece ------------------------------------------------------------------------------------- */
 
 /* Begins a message whose length is not known yet, or that may be larger than memory. It is sent while the app gives its parts,
  * and acknowledged parts are freed. A stream has at most one such message and refuses other sends until its end; other streams go
@@ -388,7 +388,7 @@ SLUICE_API int sluice_sctp_send_end(sluice_sctp *a, uint16_t stream);
  *   SLUICE_WRONG_STATE  no message is open */
 SLUICE_API int sluice_sctp_send_cancel(sluice_sctp *a, uint16_t stream);
 
-/* ---- what a stream has queued ---------------------------------------------------------------------------------------- */
+/* ---- what a stream has queued ----------------------------------------------------------------------------------- */
 
 /* Bytes that send accepted on the stream and that are neither acknowledged nor given up. */
 SLUICE_API uint64_t sluice_sctp_buffered(const sluice_sctp *a, uint16_t stream);
@@ -418,7 +418,7 @@ SLUICE_API int sluice_sctp_set_buffered_low(sluice_sctp *a, uint16_t stream, uin
  *   SLUICE_NO_MEMORY */
 SLUICE_API int sluice_sctp_set_priority(sluice_sctp *a, uint16_t stream, uint16_t priority, uint16_t weight);
 
-/* ---- receiving in parts ------------------------------------------------------------------------------------------ */
+/* ---- receiving in parts ----------------------------------------------------------------------------------------- */
 
 /* Sets for one stream what config.partial_delivery sets for all: deliver messages in parts of at least `bytes` bytes; 0: whole
  * messages. It holds until the peer resets the stream, or the association ends or restarts. RFC 9260, 6.9; RFC 8260, 2.2.3.
@@ -436,7 +436,7 @@ SLUICE_API int sluice_sctp_set_priority(sluice_sctp *a, uint16_t stream, uint16_
  *   SLUICE_NO_MEMORY */
 SLUICE_API int sluice_sctp_set_partial_delivery(sluice_sctp *a, uint16_t stream, uint32_t bytes);
 
-/* ---- streams (RFC 6525) ------------------------------------------------------------------------------------------ */
+/* ---- streams (RFC 6525) ----------------------------------------------------------------------------------------- */
 
 /* All streams, where a function or an event names one; no stream has this number. When all are reset at once, first comes an
  * event for each stream that was used since its last reset (of the peer's streams: used by ordered messages), then one with this
@@ -482,7 +482,7 @@ SLUICE_API int sluice_sctp_request_reset(sluice_sctp *a, uint16_t stream);
  *   SLUICE_INVALID      there would be more than 65535 streams in one direction */
 SLUICE_API int sluice_sctp_add_streams(sluice_sctp *a, uint16_t outgoing, uint16_t incoming);
 
-/* ---- events ------------------------------------------------------------------------------------------------------ */
+/* ---- events ----------------------------------------------------------------------------------------------------- */
 
 /* What an event says, and which fields of sluice_sctp_event it sets. */
 enum sluice_sctp_event_type {
@@ -528,7 +528,7 @@ typedef struct sluice_sctp_event {
 /* Takes the oldest event. Returns false when there is none. */
 SLUICE_API bool sluice_sctp_poll(sluice_sctp *a, sluice_sctp_event *event);
 
-/* ---- the path's MTU (RFC 8899) ------------------------------------------------------------------------------------ */
+/* ---- the path's MTU (RFC 8899) ---------------------------------------------------------------------------------- */
 
 #define SLUICE_SCTP_MTU_MAX 65520
 
@@ -545,7 +545,7 @@ SLUICE_API void sluice_sctp_path_changed(sluice_sctp *a);
  * next. */
 SLUICE_API void sluice_sctp_mtu_hint(sluice_sctp *a, uint32_t size, bool sure);
 
-/* ---- hand-over --------------------------------------------------------------------------------------------------- */
+/* ---- hand-over -------------------------------------------------------------------------------------------------- */
 
 /* Writes a live association as bytes, with everything in flight, queued and received. sluice_sctp_import() resumes it, for
  * instance in another process; the peer notices a pause and nothing else. *len is the number of bytes. The bytes are read back
@@ -578,7 +578,7 @@ SLUICE_API int sluice_sctp_export(sluice_sctp *a, void *buf, size_t size, size_t
  *   SLUICE_NO_MEMORY */
 SLUICE_API int sluice_sctp_import(sluice_env *env, const void *data, size_t len, uint64_t now, sluice_sctp **out);
 
-/* ---- what can be asked ------------------------------------------------------------------------------------------------ */
+/* ---- what can be asked ------------------------------------------------------------------------------------------ */
 
 /* The state after the last call. */
 SLUICE_API enum sluice_sctp_state sluice_sctp_state(const sluice_sctp *a);

@@ -1,4 +1,4 @@
-/* Counters and gauges that can be read at any time; reading costs a copy. Times are ns, sizes bytes. */
+/* Statistics: counters and gauges that can be read at any time, at the cost of a copy. Times are in ns, sizes in bytes. */
 #ifndef SLUICE_STATS_H
 #define SLUICE_STATS_H
 
@@ -9,28 +9,28 @@
 extern "C" {
 #endif
 
-/* One association (RFC 9260). Bytes are SCTP packets, without DTLS and UDP. */
+/* One association (RFC 9260). Bytes are those of SCTP packets, without DTLS and UDP. */
 typedef struct sluice_sctp_stats {
 	uint64_t packets_sent, packets_received;
 	uint64_t bytes_sent, bytes_received;
 	uint64_t data_chunks_sent, data_chunks_received; /* retransmissions and duplicates included */
 	uint64_t messages_sent, messages_received;       /* accepted by send; given to the app */
 	uint64_t payload_sent, payload_received;         /* bytes of those messages */
-	uint64_t messages_abandoned;                     /* given up under a reliability limit */
+	uint64_t messages_abandoned;                     /* given up by their reliability limits */
 	uint64_t retransmitted_chunks, fast_retransmits, t3_expiries;
 	uint64_t sacks_sent, sacks_received, gap_blocks_received;
 	uint64_t duplicate_tsns_received;
 	uint64_t heartbeats_sent, heartbeat_acks_received;
-	uint64_t packets_discarded; /* bad checksum, tag, length or port: counted, never answered beyond the RFC */
-	uint64_t chunks_discarded;  /* malformed, unknown or in the wrong state */
-	uint64_t window_drops;      /* DATA beyond what the window promised */
-	uint64_t memory_drops;      /* DATA not taken because the allocator had nothing */
+	uint64_t packets_discarded; /* a wrong checksum, tag, length or port; answered only where the RFC wants it */
+	uint64_t chunks_discarded;  /* malformed, unknown, or in the wrong state */
+	uint64_t window_drops;      /* DATA beyond the promised window */
+	uint64_t memory_drops;      /* DATA that was dropped because the allocator gave no memory */
 	uint64_t window_probes;
 	uint64_t recoveries, rack_losses;  /* recoveries begun; chunks found lost by time (RFC 8985) */
-	uint64_t tlp_probes;               /* of a tail that was not acknowledged; RFC 8985, 7 */
-	uint64_t spurious_retransmits;     /* reported by the peer as received twice */
+	uint64_t tlp_probes;               /* tail loss probes; RFC 8985, 7 */
+	uint64_t spurious_retransmits;     /* the peer reported them as received twice */
 	uint64_t spurious_timeouts, undos; /* T3s that proved needless; reductions of the window that were taken back */
-	uint64_t reordering_seen;          /* SACKs that told of a packet overtaken by a later one */
+	uint64_t reordering_seen;          /* SACKs that showed that a later packet overtook an earlier one */
 	uint64_t delivery_rate;            /* bytes/s, the latest sample; 0: none */
 	const char *congestion_control;    /* its name */
 	uint64_t pacing_rate;              /* bytes/s; 0: not paced */
@@ -38,29 +38,29 @@ typedef struct sluice_sctp_stats {
 
 	uint64_t srtt, rttvar, rto, min_rtt;
 	uint32_t cwnd, ssthresh, flight_size, peer_window, local_window;
-	uint32_t mtu;                               /* largest SCTP packet */
+	uint32_t mtu;                               /* the largest SCTP packet */
 	uint64_t mtu_probes_sent, mtu_probes_acked; /* RFC 8899 */
-	uint64_t mtu_black_holes; /* times that large packets were lost so that small ones were sent instead, to find out why */
+	uint64_t mtu_black_holes;                   /* how often large packets were lost, so that small ones were tried instead */
 	uint32_t error_count;
-	uint64_t buffered; /* bytes accepted and neither acknowledged nor abandoned, all streams */
-	uint64_t held;     /* bytes of memory that what is under way and what the app has not released takes */
+	uint64_t buffered; /* bytes accepted and neither acknowledged nor given up, all streams */
+	uint64_t held;     /* bytes of memory of everything received that the app has not released yet */
 	uint16_t outbound_streams, inbound_streams;
 } sluice_sctp_stats;
 
 typedef struct sluice_channel_stats {
 	uint64_t messages_sent, messages_received;
 	uint64_t bytes_sent, bytes_received;
-	uint64_t messages_lost; /* accepted by send and abandoned, by policy or by the close */
+	uint64_t messages_lost; /* accepted by send and then given up, by their limits or by the close */
 	uint64_t buffered;
 } sluice_channel_stats;
 
 typedef struct sluice_dtls_stats {
 	uint64_t records_sealed, records_opened;
-	uint64_t records_discarded; /* did not authenticate, replayed, or no record at all */
+	uint64_t records_discarded; /* not authentic, replayed, or not a record at all */
 	uint64_t flights_repeated;
 } sluice_dtls_stats;
 
-/* The pair that data goes over (W3C's RTCIceCandidatePairStats). */
+/* The pair of candidates that carries data (W3C's RTCIceCandidatePairStats). */
 typedef struct sluice_candidate_pair_stats {
 	char local_address[64], remote_address[64];
 	uint16_t local_port, remote_port;
@@ -84,8 +84,8 @@ typedef struct sluice_peer_stats {
 	uint64_t gathered_after, checking_after, ice_connected_after, dtls_started_after;
 	sluice_candidate_pair_stats selected;
 	uint32_t local_candidates, remote_candidates, candidate_pairs;
-	uint64_t
-		candidates_skipped; /* of the other side's descriptions: lines that are no candidate, or beyond the 128 that are read */
+	/* Lines of the other side's descriptions that are no candidate, or come after the first 128. */
+	uint64_t candidates_skipped;
 	uint64_t selected_pair_changes;
 	uint64_t stun_bytes_sent, stun_bytes_received, stun_discarded;
 	bool snap, sped; /* agreed with the other side */
