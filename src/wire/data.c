@@ -1,4 +1,4 @@
-/* data: DATA and I-DATA chunks. Which of the two an association uses, and when a message is whole, is not asked here. */
+/* data: DATA and I-DATA chunks. It does not know which of the two an association uses, nor when a message is whole. */
 #include "wire/wire.h"
 
 void wire_data_write(struct writer *w, const struct wire_data *d) {

@@ -1,4 +1,4 @@
-/* forward: FORWARD-TSN and I-FORWARD-TSN, which tell the receiver what it will never get. */
+/* forward: FORWARD-TSN and I-FORWARD-TSN, which name the messages that will never come. */
 #include "wire/wire.h"
 
 static int list_read(const struct wire_chunk *c, struct wire_forward *f, size_t entry) {

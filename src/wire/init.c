@@ -1,5 +1,5 @@
-/* init: INIT and INIT-ACK with the parameters that say what the peer can do. Whether their values are acceptable is the
- * association's question. */
+/* init: INIT and INIT-ACK with the parameters that say what the peer can do. The association decides whether it accepts the
+ * values. */
 #include "wire/wire.h"
 
 #define INIT_FIXED 16 /* tag, a_rwnd, both stream counts, TSN */
@@ -21,7 +21,7 @@ static void extension_read(struct wire_init *i, uint8_t type) {
 	case WIRE_I_FORWARD_TSN:
 		i->i_forward_tsn = true;
 		break;
-	default: /* RFC 5061, 4.2.7, only lists what the peer can do; what we cannot do is of no use to us */
+	default: /* RFC 5061, 4.2.7: a list of what the peer can do; we ignore what we cannot do */
 		break;
 	}
 }
@@ -59,7 +59,7 @@ static int cookie_preservative_read(struct wire_init *i, const struct wire_param
 	return 0;
 }
 
-/* RFC 9260, 3.2.1. Returns 0 when the reading goes on, 1 when it ends here, without an error. */
+/* RFC 9260, 3.2.1. Returns 0 to go on reading, 1 to end here; both without an error. */
 static int unknown_read(struct wire_init *i, const struct wire_param *p) {
 	if (wire_unknown_param_reports(p->type) && i->unrecognized_count < WIRE_UNRECOGNIZED_MAX)
 		i->unrecognized[i->unrecognized_count++] = *p;
@@ -84,14 +84,14 @@ static int param_read(struct wire_init *i, const struct wire_param *p) {
 		i->has_host_name = true;
 		i->host_name = *p;
 		return 0;
-	/* One path, which the layer below chose: addresses are not used, but a wrong length is still wrong. */
+	/* The layer below chose the only path, so addresses are not used. A wrong length is an error all the same. */
 	case WIRE_PARAM_IPV4:
 		return p->len == 4 ? 0 : WIRE_MALFORMED;
 	case WIRE_PARAM_IPV6:
 		return p->len == 16 ? 0 : WIRE_MALFORMED;
 	case WIRE_PARAM_ADDRESS_TYPES:
 		return p->len % 2 == 0 ? 0 : WIRE_MALFORMED;
-	/* Known and without meaning here: no AUTH, padding, and the reports about what we sent ourselves. */
+	/* Known, and ignored: AUTH, which we do not have, padding, and reports about what we sent. */
 	case WIRE_PARAM_RANDOM:
 	case WIRE_PARAM_CHUNK_LIST:
 	case WIRE_PARAM_HMAC_ALGO:
@@ -151,7 +151,7 @@ static void extensions_write(struct writer *w, const struct wire_init *i) {
 		wire_param_write(w, WIRE_PARAM_SUPPORTED_EXTENSIONS, list, count);
 }
 
-/* What only the answer carries. */
+/* The parameters that only an INIT-ACK has. */
 static void answer_write(struct writer *w, const struct wire_init *i) {
 	if (i->cookie)
 		wire_param_write(w, WIRE_PARAM_STATE_COOKIE, i->cookie, i->cookie_len);

@@ -1,4 +1,4 @@
-/* names: what people call the numbers; for logs and error events. */
+/* names: the RFCs' names of chunk types and error causes, for logs and traces. */
 #include "wire/wire.h"
 
 static const char *const chunk_names[256] = {

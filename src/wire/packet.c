@@ -1,4 +1,4 @@
-/* packet: the common header, and chunks as opaque values. What stands inside a chunk is known to the other files here. */
+/* packet: the common header, and chunks as opaque values. The other files of this folder know what stands inside a chunk. */
 #include "wire/wire.h"
 
 #include "base/crc32c.h"
@@ -24,12 +24,12 @@ uint8_t *wire_chunk_begin(struct writer *w, uint8_t type, uint8_t flags) {
 		return NULL;
 	begin[0] = type;
 	begin[1] = flags;
-	put_be16(begin + 2, 4); /* a chunk that could not be ended is an empty one, not whatever lay in the buffer */
+	put_be16(begin + 2, 4); /* so that a chunk which is never ended is empty, and has no length from old bytes */
 	return begin;
 }
 
 void wire_chunk_end(struct writer *w, uint8_t *begin) {
-	wire_param_end(w, begin); /* the length stands at the same place, and has the same bound */
+	wire_param_end(w, begin); /* a parameter has its length at the same place, with the same bound */
 	if (w->failed)
 		return;
 	size_t len = (size_t)(w->at - begin);

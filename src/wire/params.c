@@ -1,5 +1,5 @@
-/* params: the type-length-value lists inside INIT, HEARTBEAT, RE-CONFIG, and the causes inside ERROR and ABORT, which have
- * the same form. What a type means is not known here. */
+/* params: the type-length-value lists inside INIT, HEARTBEAT and RE-CONFIG. The causes inside ERROR and ABORT have the same form.
+ * This file does not know what a type means. */
 #include "wire/wire.h"
 
 int wire_param_next(struct reader *r, struct wire_param *p) {
@@ -18,7 +18,7 @@ int wire_param_next(struct reader *r, struct wire_param *p) {
 		.raw = r->at,
 		.raw_len = len,
 	};
-	/* The last parameter's padding is not part of the chunk; some stacks count it, and that is harmless. */
+	/* The padding of the last parameter is not part of the chunk. Some stacks count it, which does no harm. */
 	r->at += pad4(len) < left ? pad4(len) : left;
 	return 1;
 }

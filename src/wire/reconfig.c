@@ -1,8 +1,8 @@
-/* reconfig: the parameters of a RE-CONFIG chunk (RFC 6525, 4). Sequence numbers and what a request does are the
- * association's. */
+/* reconfig: the parameters of a RE-CONFIG chunk (RFC 6525, 4). The association knows their sequence numbers and what a request
+ * does. */
 #include "wire/wire.h"
 
-/* The rest of the parameter is stream numbers. */
+/* The rest of the parameter is a list of stream numbers. */
 static int streams_read(struct reader *in, struct wire_reconfig *r) {
 	size_t left = reader_left(in);
 	if (left % 2 != 0)
@@ -31,7 +31,7 @@ static int incoming_read(struct reader *in, struct wire_reconfig *r) {
 static int response_read(struct reader *in, struct wire_reconfig *r) {
 	r->response_seq = read_be32(in);
 	r->result = read_be32(in);
-	/* RFC 6525, 4.4: either both of the optional TSNs are there or neither is. */
+	/* RFC 6525, 4.4: the two optional TSNs come together or not at all. */
 	r->has_tsns = reader_left(in) > 0;
 	if (r->has_tsns) {
 		r->sender_next_tsn = read_be32(in);

@@ -1,5 +1,5 @@
-/* sack: SACK chunks. The blocks stay in wire form, so that a SACK of any size is read without memory; whether they make
- * sense (start <= end, within what was sent) is asked by who knows what was sent. */
+/* sack: SACK chunks. The blocks stay in wire form, so a SACK of any size is read without memory. The sender checks that blocks
+ * make sense (start <= end, within what was sent). */
 #include "wire/wire.h"
 
 #define SACK_FIXED 12

@@ -1,12 +1,14 @@
 /* wire: SCTP packets and chunks as bytes and as plain structs. It keeps no state and knows no association.
  *
- * Covered: RFC 9260 (SCTP), 3758 (PR-SCTP), 6525 (RE-CONFIG), 8260 (I-DATA), 4820 (PAD), 9653 (zero checksum), 5061's
- * Supported Extensions and 4895's parameters as far as INIT carries them.
+ * Covered: RFC 9260 (SCTP), 3758 (PR-SCTP), 6525 (RE-CONFIG), 8260 (I-DATA), 4820 (PAD), 9653 (zero checksum), and the parameters
+ * of RFC 5061 (Supported Extensions) and RFC 4895 that an INIT may carry.
  *
- * Reading: wire_packet_read() checks the header, wire_chunk_next() walks the chunks, wire_<chunk>_read() takes one apart.
- * Every length is checked; a wrong one is WIRE_MALFORMED and nothing is written to the out struct that may be relied on.
- * Slices point into the packet. Writing: wire_<chunk>_write() appends to a writer, padded; a writer out of space is
- * marked failed, as in base/bytes.h. Lists are read through iterators, so nothing is allocated. */
+ * Reading: wire_packet_read() checks the header, wire_chunk_next() walks the chunks, wire_<chunk>_read() takes a chunk apart.
+ * Every length is checked. After WIRE_MALFORMED the contents of the out struct mean nothing. Slices point into the packet. Lists
+ * are read one by one, so nothing is allocated.
+ *
+ * Writing: wire_<chunk>_write() appends a padded chunk to a writer. A writer without space left is marked as failed; see
+ * base/bytes.h. */
 #ifndef WIRE_WIRE_H
 #define WIRE_WIRE_H
 
@@ -50,15 +52,17 @@ enum wire_chunk_type {
 	WIRE_I_FORWARD_TSN = 194,
 };
 
-/* RFC 9260, 3.2: what the two high bits of an unknown type ask for. */
-static inline bool wire_unknown_stops(
-	uint8_t type) { /* "stop processing this SCTP packet and discard the unrecognized chunk and all further chunks" */
+/* RFC 9260, 3.2: what the two high bits of an unknown type ask for. The first: "stop processing this SCTP packet and discard the
+ * unrecognized chunk and all further chunks". */
+static inline bool wire_unknown_stops(uint8_t type) {
 	return (type & 0x80) == 0;
 }
-static inline bool wire_unknown_reports(uint8_t type) { /* "and report the unrecognized chunk" */
+/* The second: "and report the unrecognized chunk". */
+static inline bool wire_unknown_reports(uint8_t type) {
 	return (type & 0x40) != 0;
 }
-const char *wire_chunk_name(uint8_t type); /* "SACK"; "UNKNOWN" */
+/* The RFC's name, "SACK", or "UNKNOWN". */
+const char *wire_chunk_name(uint8_t type);
 
 struct wire_chunk {
 	uint8_t type, flags;
@@ -75,7 +79,8 @@ static inline int wire_packet_read(struct reader *r, struct wire_header *h) {
 	memcpy(&h->checksum, p + 8, sizeof h->checksum);
 	return 0;
 }
-/* 1: a chunk; 0: the end; WIRE_MALFORMED: a length below 4 or beyond the packet. Inline: it runs once per chunk. */
+/* Returns 1 and the next chunk, 0 at the end, or WIRE_MALFORMED when the length is below 4 or beyond the packet. Inline, because
+ * it runs once for each chunk. */
 static inline int wire_chunk_next(struct reader *r, struct wire_chunk *c) {
 	size_t left = reader_left(r);
 	if (left == 0)
@@ -86,19 +91,19 @@ static inline int wire_chunk_next(struct reader *r, struct wire_chunk *c) {
 	if (len < 4 || len > left)
 		return WIRE_MALFORMED;
 	*c = (struct wire_chunk){.type = r->at[0], .flags = r->at[1], .value = r->at + 4, .len = (uint16_t)(len - 4)};
-	/* RFC 9260, 3.2: "the Chunk Length field does not count any chunk padding"; the last chunk's padding may be missing, as
-	 * some stacks leave it out. */
+	/* RFC 9260, 3.2: "the Chunk Length field does not count any chunk padding". Some stacks leave out the padding of the last
+	 * chunk. */
 	r->at += pad4(len) < left ? pad4(len) : left;
 	return 1;
 }
 
-/* Writes the header with a zero checksum; wire_packet_seal() fills it in when the packet is complete. */
+/* Writes the header with a zero checksum. wire_packet_seal() sets the checksum when the packet is complete. */
 void wire_header_write(struct writer *w, const struct wire_header *h);
 void wire_packet_seal(uint8_t *packet, size_t len);
 
-/* A chunk of any type with its value as it is: COOKIE-ECHO, COOKIE-ACK, HEARTBEAT-ACK, SHUTDOWN-ACK, unknown ones. */
+/* Writes a chunk of any type around a value: COOKIE-ECHO, COOKIE-ACK, HEARTBEAT-ACK, SHUTDOWN-ACK and unknown ones. */
 void wire_chunk_write(struct writer *w, uint8_t type, uint8_t flags, const void *value, size_t len);
-/* A chunk written piece by piece: begin, append, end (which fills in the length and pads). */
+/* Write a chunk piece by piece: begin, append, end. The end sets the length and pads. */
 uint8_t *wire_chunk_begin(struct writer *w, uint8_t type, uint8_t flags);
 void wire_chunk_end(struct writer *w, uint8_t *begin);
 
@@ -120,7 +125,8 @@ struct wire_data {
 	uint32_t fsn;  /* I-DATA without B; with B it is 0 */
 	uint32_t ppid; /* DATA, or I-DATA with B */
 	const uint8_t *payload;
-	uint16_t len; /* payload bytes; RFC 9260, 3.3.1: at least 1 (a chunk without any is answered with "No User Data") */
+	/* Payload bytes. RFC 9260, 3.3.1: at least 1; a chunk without any is answered with "No User Data". */
+	uint16_t len;
 };
 
 static inline int wire_data_read(const struct wire_chunk *c, struct wire_data *d) {
@@ -137,7 +143,7 @@ static inline int wire_data_read(const struct wire_chunk *c, struct wire_data *d
 	};
 	return 0;
 }
-/* Only the 16 bytes of header; the caller gathers the payload behind it and pads. p has room for them. */
+/* Writes only the 16 bytes of header, for which p has room. The caller puts the payload behind them and pads. */
 static inline void wire_data_header_put(uint8_t *p, const struct wire_data *d) {
 	p[0] = WIRE_DATA;
 	p[1] = d->flags;
@@ -147,9 +153,10 @@ static inline void wire_data_header_put(uint8_t *p, const struct wire_data *d) {
 	put_be16(p + 10, d->ssn);
 	put_be32(p + 12, d->ppid);
 }
-void wire_data_write(struct writer *w, const struct wire_data *d); /* header, payload, padding */
-/* RFC 8260, 2.1: the last word of the header is the PPID in a message's first fragment (B bit) and the FSN in the others; the
- * first fragment's FSN is 0 without being sent. */
+/* Writes header, payload and padding. */
+void wire_data_write(struct writer *w, const struct wire_data *d);
+/* RFC 8260, 2.1: the last word of the header is the PPID in a message's first fragment (B bit) and the FSN in the others. The FSN
+ * of the first fragment is 0 and is not sent. */
 static inline int wire_i_data_read(const struct wire_chunk *c, struct wire_data *d) {
 	if (c->len < WIRE_I_DATA_HEADER - 4)
 		return WIRE_MALFORMED;
@@ -167,7 +174,7 @@ static inline int wire_i_data_read(const struct wire_chunk *c, struct wire_data 
 	};
 	return 0;
 }
-/* Only the 20 bytes of header. */
+/* Writes only the 20 bytes of header. */
 static inline void wire_i_data_header_put(uint8_t *p, const struct wire_data *d) {
 	p[0] = WIRE_I_DATA;
 	p[1] = d->flags;
@@ -222,12 +229,12 @@ struct wire_param {
 	uint16_t raw_len;   /* without padding */
 };
 
-/* 1, 0 or WIRE_MALFORMED, as wire_chunk_next. */
+/* Returns 1, 0 or WIRE_MALFORMED, as wire_chunk_next(). */
 int wire_param_next(struct reader *r, struct wire_param *p);
 void wire_param_write(struct writer *w, uint16_t type, const void *value, size_t len);
-/* A parameter written piece by piece. RFC 9260, 3.2: "The Chunk Length field does not count any chunk padding. However, it
- * does include any padding of variable-length parameters other than the last parameter in the chunk." So a parameter is
- * padded by the one that follows it, and the last one by wire_chunk_end(). */
+/* Write a parameter piece by piece. RFC 9260, 3.2: "The Chunk Length field does not count any chunk padding. However, it does
+ * include any padding of variable-length parameters other than the last parameter in the chunk." So the begin of the next
+ * parameter pads the one before it, and wire_chunk_end() pads the last one. */
 uint8_t *wire_param_begin(struct writer *w, uint16_t type);
 void wire_param_end(struct writer *w, uint8_t *begin);
 
@@ -251,19 +258,19 @@ struct wire_init {
 	uint32_t cookie_preservative; /* ms */
 	bool has_host_name;           /* RFC 9260, 3.3.2.1.4: "MUST send an ABORT chunk" */
 	struct wire_param host_name;
-	const uint8_t *params; /* all of them, for who looks for others */
+	const uint8_t *params; /* all of them, for callers that need others */
 	size_t params_len;
 
-	/* Parameters that asked to be reported, up to a bound; the rest is not. stopped: one of them also ended the reading. */
+	/* The first unknown parameters that ask to be reported. stopped: one of them also ended the reading. */
 	struct wire_param unrecognized[WIRE_UNRECOGNIZED_MAX];
 	size_t unrecognized_count;
 	bool stopped;
 };
 
-/* c is an INIT or INIT-ACK. The values are not judged (a zero tag, no streams): that is the association's. */
+/* Reads an INIT or INIT-ACK. The association judges the values (a zero tag, no streams). */
 int wire_init_read(const struct wire_chunk *c, struct wire_init *i);
-/* Writes type WIRE_INIT or WIRE_INIT_ACK with the parameters that the flags ask for, the cookie in an INIT-ACK, and the
- * unrecognized ones as parameters of type 8 in an INIT-ACK. */
+/* Writes a WIRE_INIT or WIRE_INIT_ACK with the parameters that the flags ask for. An INIT-ACK also gets the cookie, and the
+ * unrecognized parameters inside parameters of type 8. */
 void wire_init_write(struct writer *w, uint8_t type, const struct wire_init *i);
 
 /* ---- SACK: RFC 9260, 3.3.4 ---- */
@@ -283,7 +290,7 @@ static inline void wire_sack_gap(const struct wire_sack *s, size_t i, uint16_t *
 static inline uint32_t wire_sack_duplicate(const struct wire_sack *s, size_t i) {
 	return get_be32(s->duplicates + 4 * i);
 }
-/* Writing: the slices are given in the same (wire) form. */
+/* Writes a SACK whose slices have wire form, as those of a read one. */
 void wire_sack_write(struct writer *w, const struct wire_sack *s);
 
 /* ---- FORWARD-TSN and I-FORWARD-TSN: RFC 3758, 3.2; RFC 8260, 2.3.1 ---- */
@@ -313,13 +320,15 @@ void wire_i_forward_write(struct writer *w, const struct wire_forward *f);
 int wire_shutdown_read(const struct wire_chunk *c, uint32_t *cum_tsn); /* RFC 9260, 3.3.8 */
 void wire_shutdown_write(struct writer *w, uint32_t cum_tsn);
 
-/* HEARTBEAT carries one parameter of type 1; `info` is its value. RFC 9260, 3.3.5 */
-int wire_heartbeat_read(const struct wire_chunk *c, const uint8_t **info, uint16_t *len); /* HEARTBEAT-ACK too */
+/* HEARTBEAT and HEARTBEAT-ACK carry one parameter of type 1; `info` is its value. RFC 9260, 3.3.5 */
+int wire_heartbeat_read(const struct wire_chunk *c, const uint8_t **info, uint16_t *len);
 void wire_heartbeat_write(struct writer *w, uint8_t type, const void *info, size_t len);
 
-void wire_pad_write(struct writer *w, size_t len); /* a PAD chunk of len bytes in all, len >= 4; RFC 4820, 3 */
+/* Writes a PAD chunk of len bytes, its header included; len >= 4. RFC 4820, 3. */
+void wire_pad_write(struct writer *w, size_t len);
 
-#define WIRE_FLAG_T 0x01 /* ABORT, SHUTDOWN-COMPLETE: the tag is the receiver's own, reflected; RFC 9260, 8.5.1 */
+/* Of ABORT and SHUTDOWN-COMPLETE: the packet carries the tag that its receiver uses itself, sent back to it. RFC 9260, 8.5.1. */
+#define WIRE_FLAG_T 0x01
 
 /* ---- error causes in ABORT and ERROR: RFC 9260, 3.3.10 ---- */
 
@@ -338,10 +347,11 @@ enum wire_cause {
 	WIRE_CAUSE_USER_ABORT = 12,
 	WIRE_CAUSE_PROTOCOL_VIOLATION = 13,
 };
-const char *wire_cause_name(uint16_t cause); /* "Protocol Violation"; "Unknown Cause" */
+/* The RFC's name, "Protocol Violation", or "Unknown Cause". */
+const char *wire_cause_name(uint16_t cause);
 
-/* Causes have the form of parameters: walk them with wire_param_next over the chunk's value, write them with
- * wire_param_write between wire_chunk_begin and _end. */
+/* Causes have the form of parameters. Walk them with wire_param_next() over the chunk's value; write them with wire_param_write()
+ * between wire_chunk_begin() and wire_chunk_end(). */
 
 /* ---- RE-CONFIG: RFC 6525, 3 and 4 ---- */
 
@@ -355,7 +365,7 @@ enum wire_reconfig_result {
 	WIRE_RESULT_IN_PROGRESS = 6,
 };
 
-/* One request or response parameter; which fields count depends on its type. */
+/* One request or response parameter. Its type says which fields have a meaning. */
 struct wire_reconfig {
 	uint16_t type;         /* WIRE_PARAM_OUTGOING_RESET .. ADD_INCOMING */
 	uint32_t request_seq;  /* requests */
@@ -368,12 +378,12 @@ struct wire_reconfig {
 	size_t stream_count;    /* resets; 0 means all streams */
 	const uint8_t *streams; /* stream_count 16-bit ids */
 };
-/* Parameters of a RE-CONFIG chunk are walked with wire_param_next; this takes one apart. */
+/* Takes apart a parameter of a RE-CONFIG chunk that wire_param_next() found. */
 int wire_reconfig_read(const struct wire_param *p, struct wire_reconfig *r);
 static inline uint16_t wire_reconfig_stream(const struct wire_reconfig *r, size_t i) {
 	return get_be16(r->streams + 2 * i);
 }
-/* Writes the parameter; wrap it in wire_chunk_begin(WIRE_RE_CONFIG) and _end. RFC 6525, 3.1: one or two a chunk. */
+/* Writes a parameter, between wire_chunk_begin(WIRE_RE_CONFIG) and wire_chunk_end(). RFC 6525, 3.1: a chunk has one or two. */
 void wire_reconfig_write(struct writer *w, const struct wire_reconfig *r);
 
 #endif
