@@ -1,6 +1,6 @@
 #!/bin/sh
-# Do the C examples in the README compile by the line that stands there, without a warning, against what `make install PREFIX=...` put
-# into a prefix; do they run; and do they say what they should?
+# Do the C programs in README.md and include/README.md compile by the line that stands in README.md, without a warning, against what
+# `make install PREFIX=...` put into a prefix; do they run; and do they say what they should?
 . "$(dirname "$0")/script.sh"
 
 [ -e README.md ] || skip 'there is no README.md'
@@ -28,14 +28,20 @@ install=$(readme_line 'make install')
 build=$(readme_line 'cc hello\.c')
 run=$(readme_line 'LD_LIBRARY_PATH=')
 
+# $1: a page. Each of its programs, of which there must be one.
+examples_run() {
+	number=0
+	while number=$((number + 1)) && "$tree/scripts/extract-example" "$tree/$1" $number >"$scratch/hello.c"; do
+		cd "$scratch"
+		rm -f hello
+		eval "$build" || fail "example $number of $1 does not compile by: $build"
+		eval "timeout 60 env $run" >said || fail "example $number of $1 ended with exit status $?"
+		grep -q hello said || fail "example $number of $1 did not say hello"
+		cd "$tree"
+	done
+	[ $number -gt 1 ] || fail "$1 has no C example between \`\`\`c and \`\`\`"
+}
+
 eval "$install"
-number=0
-while number=$((number + 1)) && "$tree/scripts/extract-example" "$tree/README.md" $number >"$scratch/hello.c"; do
-	cd "$scratch"
-	rm -f hello
-	eval "$build" || fail "example $number does not compile by: $build"
-	eval "timeout 60 env $run" >said || fail "example $number ended with exit status $?"
-	grep -q hello said || fail "example $number did not say hello"
-	cd "$tree"
-done
-[ $number -gt 2 ] || fail 'README.md has fewer than two C examples between ```c and ```'
+examples_run README.md
+examples_run include/README.md
