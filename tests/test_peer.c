@@ -1,4 +1,5 @@
 /* Whole peers (DTLS, association, channels) in the simulator: do they come up, carry messages, and end as the header says? */
+#include "peer/path.h"
 #include "peer/peer.h"
 
 #include <netinet/in.h>

@@ -95,7 +95,7 @@ static void bury_at_once(sluice_env *env, struct memory *m) {
 /* ---- scenes ---- */
 
 static void keep_credentials(const struct caller *c) {
-	keep_secret("an ICE password", ice_pwd(c->peer->ice), strlen(ice_pwd(c->peer->ice)));
+	keep_secret("an ICE password", ice_pwd(c->peer->below.ice), strlen(ice_pwd(c->peer->below.ice)));
 }
 
 static void keep_keys(struct caller *c) {
@@ -115,14 +115,14 @@ START_TEST(test_a_call_with_a_restart_leaves_no_secret_behind) {
 	keep_credentials(a);
 	keep_credentials(b);
 	char ufrag[64];
-	snprintf(ufrag, sizeof ufrag, "%s", ice_ufrag(a->peer->ice));
+	snprintf(ufrag, sizeof ufrag, "%s", ice_ufrag(a->peer->below.ice));
 	caller_open(a, "hello");
 	ck_assert(SIM_UNTIL(&sim, 10 * SLUICE_S, b->received == 1));
 	keep_keys(a);
 	keep_keys(b);
 	ck_assert_int_eq(sluice_peer_restart_ice(a->peer), 0);
 	sim_run(&sim, sim.now + 20 * SLUICE_S);
-	ck_assert(strcmp(ice_ufrag(a->peer->ice), ufrag) != 0);
+	ck_assert(strcmp(ice_ufrag(a->peer->below.ice), ufrag) != 0);
 	keep_credentials(a);
 	keep_credentials(b);
 	sim_close(&sim);

@@ -1,13 +1,20 @@
 /* connection: the one struct that the peer's files share, and who may call what.
  *
- *   peer.c         life, states and their telling, the end; the four verbs and dispatch
- *   underlay.c    by offer and answer: ICE below, when DTLS begins, DTLS in STUN, where datagrams go
- *   negotiation.c  the signaling state machine: which description is in force, glare, rollback, restarts
- *   description.c  the peer as SDP text, and SDP text taken into the peer
- *   report.c       statistics, as a struct and as JSON
- *   path.c         which source address may speak for a direct peer
+ * Calls go down this list and never up. Events and returned values go up.
  *
- * A direct peer has no `ice`; everything that concerns descriptions is refused there. */
+ *   peer.c               making and freeing, the four verbs, closing
+ *   tell.c               which callback of the app is due
+ *   report.c, driver.c   statistics; what a driver of an ICE peer says and is asked for
+ *   negotiation.c        the signaling state machine: which description is in force, glare, rollback, restarts
+ *   description.c        the peer as SDP text, and SDP text taken into the peer
+ *   follow.c             what the events of the underlay mean
+ *   role.c               the DTLS role, the trusted fingerprints, the beginning of the handshake
+ *   records.c            records of DTLS to and from the association
+ *   states.c             the peer's state, what the app is to be notified of, the end
+ *   underlay_*.c         what lies below DTLS: one path, or ICE; these know no peer
+ *   path.c, server_url.c addresses and URLs
+ *
+ * A direct peer (config.role is known from the start) has no descriptions and no ICE. */
 #ifndef PEER_CONNECTION_H
 #define PEER_CONNECTION_H
 
@@ -16,8 +23,10 @@
 #include "dtls/dtls.h"
 #include "ice/ice.h"
 #include "peer/peer.h"
+#include "peer/underlay.h"
 #include "pool/env.h"
 #include "sdp/sdp.h"
+#include "sluice/error.h"
 
 /* One of our own descriptions. Its text is made when somebody asks for it, since candidates are added all the time; what has to
  * stay the same is here. type 0: there is none. */
@@ -68,26 +77,27 @@ struct negotiation {
 	const char *fault_text;
 };
 
-/* What the app is told at the next dispatch, besides states of the connection and candidates. Small enough that a ring of them
- * needs no memory; when an app lets it run full, the oldest are lost, for the getters tell the present. */
+/* What the app is notified of at the next dispatch, besides states of the connection and candidates. They are small enough for a
+ * ring without memory of its own. When an app lets the ring run full, the oldest are lost; the getters know the present. */
 enum notice_kind { NOTICE_SIGNALING, NOTICE_GATHERING, NOTICE_ICE, NOTICE_NEGOTIATION };
 struct notice {
 	uint8_t kind, value;
 };
 #define NOTICES_MAX 32
 
-/* A local candidate that the app is to be told. */
+/* A local candidate that the app is to be given. */
 struct untold_candidate {
 	struct untold_candidate *next;
 	char text[];
 };
 
-/* A datagram of a handshake that was embedded in STUN and goes plainly too. */
-struct plain_datagram {
-	struct plain_datagram *next;
-	size_t len;
-	uint8_t bytes[];
-};
+/* What the peer's own headers and those around them take of a handshake datagram that rides in a check. */
+#define CHECK_ROOM 160
+
+#define MTU_FOUND_MAX 16376 /* four of these are one send of 64 KB, and one record of DTLS carries each */
+
+/* Datagrams opened at a time. Records that share a datagram make more entries of them; twice as many have 6 KB of stack. */
+#define RECORDS_MAX 64
 
 struct sluice_peer {
 	sluice_env *env;
@@ -95,16 +105,19 @@ struct sluice_peer {
 	sluice_sctp *sctp;
 	sluice_channels *channels;
 	sluice_certificate *certificate;
-	sluice_path path; /* where output goes; remote_len 0 until it is known */
+	struct underlay below;
 
 	/* It only moves forwards. How the path is doing meanwhile stands in `way`, and sluice_peer_state() shows both as one. */
 	enum sluice_peer_state state;
 	uint8_t untold; /* bit s: on_state(s) is due, of `state` */
-	/* CONNECTED: it is there, or is sought for the first time; CONNECTING: ICE looks for another one; DISCONNECTED, FAILED */
+	/* CONNECTED: there is a path, or the first one is sought; CONNECTING: ICE looks for another one; DISCONNECTED, FAILED */
 	enum sluice_peer_state way;
 	enum sluice_peer_state told;    /* by on_state, last */
 	enum sluice_peer_state ends_as; /* CLOSED or FAILED from the moment it is decided; NEW before */
-	bool start_due, records_wait, dtls_up, aborting, said_goodbye;
+	bool begun;                     /* datagrams may come and go: at once, for a direct peer from start or abort on */
+	bool start_due;                 /* the handshake begins as soon as the underlay allows it and the time is known */
+	bool records_wait;              /* what DTLS kept sealed until it knew whom to trust is to be taken */
+	bool dtls_up, aborting, said_goodbye;
 	struct guard guard; /* entered while callbacks run */
 	bool woken;
 	int error;
@@ -117,21 +130,17 @@ struct sluice_peer {
 	uint64_t datagrams_sent, datagrams_received, bytes_sent, bytes_received, strays, candidates_skipped;
 
 	/* by offer and answer */
-	struct ice *ice;
 	struct negotiation negotiation;
 	enum sluice_role role; /* of DTLS; UNKNOWN until it is known */
-	bool role_open;        /* the answer leaves the role open; underlay.c finds out */
+	bool role_open;        /* the answer leaves the role open; role.c finds out */
 	bool role_guessed;     /* client, since nobody spoke; a ClientHello that comes late says otherwise */
 	struct notice notices[NOTICES_MAX];
 	unsigned notice_first, notice_count;
 	struct untold_candidate *candidates, **candidates_end;
-	bool routed;          /* ice_route had an answer when last asked */
-	bool sped;            /* offered or agreed */
 	uint8_t *snap_remote; /* the other side's INIT chunk, when both sides showed one */
 	size_t snap_remote_len;
-	char *snap_local; /* ours in base64, once it was shown */
-	struct plain_datagram *plain, **plain_end;
-	sluice_peer_config config; /* as read; its pointers are not to be followed any more */
+	char *snap_local;          /* ours in base64, once it was shown */
+	sluice_peer_config config; /* as read; pointers to text in it are not followed after sluice_peer_new */
 
 	void (*wake)(void *ctx);
 	void *wake_ctx;
@@ -139,41 +148,75 @@ struct sluice_peer {
 	void *on_free_ctx;
 };
 
-/* ---- peer.c ---- */
+/* ---- states.c ---- */
 
+static inline bool peer_is_direct(const sluice_peer *p) {
+	return p->config.role != SLUICE_ROLE_UNKNOWN;
+}
 static inline bool peer_is_over(const sluice_peer *p) {
 	return p->state >= SLUICE_PEER_CLOSED;
 }
 void peer_wake(sluice_peer *p);
-/* Decides how the peer ends, without an association that could say so itself. */
-void peer_end(sluice_peer *p, int error, const char *text);
 void peer_enter(sluice_peer *p, enum sluice_peer_state state);
-/* What the DTLS layer's state means for the rest. */
-void peer_follow_dtls(sluice_peer *p);
-/* Opens datagrams of DTLS and gives the association what was in them. */
-int peer_input_records(sluice_peer *p, const sluice_path *path, sluice_datagram *datagrams, size_t count, uint64_t now);
-/* What DTLS, and behind it the association, have to send. */
-int peer_output_records(sluice_peer *p, sluice_batch *batch, uint64_t now);
-int peer_make_dtls(sluice_peer *p, enum sluice_role role);
 void peer_notice(sluice_peer *p, enum notice_kind kind, unsigned value);
+/* Decides how the peer ends; the first decision counts. What is still to be said is said by the coming output() calls, and the
+ * last of them concludes. The channels learn the end from the association. */
+void peer_conclude(sluice_peer *p, int error, const char *text);
+/* The same where the association cannot say so itself: the channels end as well. */
+void peer_end(sluice_peer *p, int error, const char *text);
 
-/* ---- underlay.c ---- */
+/* ---- records.c ---- */
 
-int underlay_make(sluice_peer *p, const sluice_peer_config *c);
-void underlay_free(sluice_peer *p);
-int underlay_input(sluice_peer *p, const sluice_path *path, sluice_datagram *datagrams, size_t count, uint64_t now);
-void underlay_advance(sluice_peer *p, uint64_t now);
-int underlay_output(sluice_peer *p, sluice_batch *batch, uint64_t now);
-uint64_t underlay_deadline(const sluice_peer *p);
-/* Our role in DTLS is known from here on. 0, SLUICE_UNSUPPORTED when it was another before, or as peer_make_dtls. */
-int underlay_set_role(sluice_peer *p, enum sluice_role role);
-/* Candidates of a generation that a restart has ended need not be told any more. */
-void underlay_drop_candidates(sluice_peer *p);
-/* Begins the handshake as soon as there is a way for it: a route, or checks that it is embedded in. */
-void underlay_try_start(sluice_peer *p);
+/* What the state of DTLS means for the rest. */
+void records_follow_dtls(sluice_peer *p);
+/* Opens records and gives the association what was in them. */
+int records_input(sluice_peer *p, const struct underlay_span *span, uint64_t now);
+/* The same for what DTLS kept sealed until it knew whom to trust. */
+int records_input_waiting(sluice_peer *p, uint64_t now);
+/* What DTLS, and behind it the association, have to send. */
+int records_output(sluice_peer *p, sluice_batch *batch, uint64_t now);
+/* Gives a flight that is due to the underlay, when that embeds it. */
+void records_embed(sluice_peer *p, uint64_t now);
+
+/* ---- role.c ---- */
+
+int role_make_dtls(sluice_peer *p, enum sluice_role role);
+/* Our role is known from here on. 0, SLUICE_UNSUPPORTED when it was another before, or as role_make_dtls. */
+int role_set(sluice_peer *p, enum sluice_role role);
+/* An answer came into force. UNKNOWN: it leaves the role open. 0, or as role_set. */
+int role_apply(sluice_peer *p, const struct sdp *remote, enum sluice_role role);
+/* The fingerprints that we can compare. */
+size_t role_read_fingerprints(const struct sdp *remote, sluice_fingerprint out[SDP_FINGERPRINTS_MAX]);
+/* Does one of them name the certificate that the other side showed? */
+bool role_names_shown(const sluice_peer *p, const sluice_fingerprint *f, size_t count);
+/* A record came. False: there is no DTLS that could take it. */
+bool role_hears(sluice_peer *p, const sluice_datagram *record);
+/* Is the handshake due, and may it begin? */
+bool role_can_start(const sluice_peer *p);
+void role_try_start(sluice_peer *p);
+/* When role_speak_first has something to do. */
+uint64_t role_deadline(const sluice_peer *p);
+/* The answer left the role open and nobody spoke, so the other side waits for us. */
+void role_speak_first(sluice_peer *p, uint64_t now);
+
+/* ---- follow.c ---- */
+
+/* Takes every event of the underlay. */
+void follow_underlay(sluice_peer *p);
 /* What the state of ICE and of the negotiation mean for the peer's. */
-void underlay_judge(sluice_peer *p);
-enum sluice_ice_state underlay_ice_state(const sluice_peer *p);
+void follow_judge(sluice_peer *p);
+/* Candidates of a generation that a restart has ended need not be announced any more. */
+void follow_drop_candidates(sluice_peer *p);
+
+/* ---- tell.c: how many callbacks ran ---- */
+
+/* The states up to `last` that the app was not notified of, in order. */
+int tell_states(sluice_peer *p, enum sluice_peer_state last);
+/* Notices, and then candidates. */
+int tell_notices(sluice_peer *p);
+/* DISCONNECTED or FAILED, and CONNECTING or CONNECTED again. */
+int tell_way(sluice_peer *p);
+bool tell_is_due(const sluice_peer *p);
 
 /* ---- negotiation.c ---- */
 
@@ -181,21 +224,18 @@ void negotiation_init(sluice_peer *p);
 void negotiation_free(sluice_peer *p);
 /* A channel was opened, or something else may have changed: is an offer due? */
 void negotiation_update(sluice_peer *p);
-void negotiation_close(sluice_peer *p);
-/* The description that the text of `local` has to mirror; NULL: none. */
-const struct remote_description *negotiation_mirror(const sluice_peer *p, const struct local_description *local);
 
 /* ---- description.c ---- */
 
-int description_format(const sluice_peer *p, const struct local_description *local, char *sdp, size_t size);
+/* mirror: the description whose sections an answer, or an offer behind one, repeats; NULL: none. */
+int description_format(const sluice_peer *p, const struct local_description *local, const struct remote_description *mirror,
+                       char *sdp, size_t size);
 /* Reads and checks a remote text. 0, or SLUICE_MALFORMED or SLUICE_LIMIT with negotiation.fault_* set. */
 int description_parse(sluice_peer *p, const char *text, size_t len, bool is_answer, struct sdp *out);
 /* May it come into force? Changes nothing: 0, SLUICE_UNSUPPORTED, SLUICE_MALFORMED. */
 int description_accept(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer);
 /* Brings the pair into force. 0 or SLUICE_NO_MEMORY and its like. */
 int description_apply(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer);
-/* The role that the answer in force left open is this one. 0, or as peer_make_dtls; then it is still open. */
-int description_settle_role(sluice_peer *p, enum sluice_role role);
 /* What an answer to this offer says. */
 void description_plan_answer(const sluice_peer *p, const struct sdp *remote, struct local_description *out);
 void description_plan_offer(const sluice_peer *p, struct local_description *out);

@@ -8,7 +8,6 @@
 #include "peer/connection.h"
 #include "sctp/association.h"
 
-#define FINGERPRINTS_MAX SDP_FINGERPRINTS_MAX
 #define MIRROR_MAX (SLUICE_SDP_MAX / 2) /* of an answer; the rest is for our own section */
 #define INIT_CHUNK_MAX 512              /* far more than ours or anyone's; a longer one is not taken */
 
@@ -93,13 +92,13 @@ const char *description_mid(const sluice_peer *p, char mid[MID_MAX]) {
 static void format_candidates(const sluice_peer *p, char *space, const char **lines, size_t count) {
 	for (size_t i = 0; i < count; i++) {
 		lines[i] = space + i * CANDIDATE_TEXT_MAX;
-		if (candidate_format(ice_local(p->ice, i), space + i * CANDIDATE_TEXT_MAX, CANDIDATE_TEXT_MAX) < 0)
+		if (candidate_format(ice_local(p->below.ice, i), space + i * CANDIDATE_TEXT_MAX, CANDIDATE_TEXT_MAX) < 0)
 			space[i * CANDIDATE_TEXT_MAX] = 0;
 	}
 }
 
 static void say_default(const sluice_peer *p, struct sdp_description *d, char *text, size_t size) {
-	const struct candidate *c = ice_default_candidate(p->ice);
+	const struct candidate *c = ice_default_candidate(p->below.ice);
 	if (!c || *c->name || address_format(&c->addr, text, size) < 0)
 		return;
 	d->address = text;
@@ -121,8 +120,8 @@ static int format_with(const sluice_peer *p, struct sdp_description *d, const st
 	d->session_version = local->version;
 	d->reject = local->rejected;
 	d->mid = "0";
-	d->ufrag = ice_ufrag(p->ice);
-	d->pwd = ice_pwd(p->ice);
+	d->ufrag = ice_ufrag(p->below.ice);
+	d->pwd = ice_pwd(p->below.ice);
 	d->ice_lite = p->config.ice.lite;
 	d->trickle = true;
 	d->sped = local->sped;
@@ -132,20 +131,20 @@ static int format_with(const sluice_peer *p, struct sdp_description *d, const st
 	d->sctp_port = p->sctp->config.local_port;
 	d->max_message_size = p->sctp->config.max_message_size;
 	d->sctp_init = local->snap ? p->snap_local : NULL;
-	d->end_of_candidates = ice_gathering(p->ice) == ICE_GATHERING_COMPLETE;
+	d->end_of_candidates = ice_gathering(p->below.ice) == ICE_GATHERING_COMPLETE;
 	say_default(p, d, address, sizeof address);
 	return sdp_format(d, sdp, size);
 }
 
-int description_format(const sluice_peer *p, const struct local_description *local, char *sdp, size_t size) {
-	const struct remote_description *mirror = negotiation_mirror(p, local);
+int description_format(const sluice_peer *p, const struct local_description *local, const struct remote_description *mirror,
+                       char *sdp, size_t size) {
 	struct sdp offer;
 	struct sdp_description d = {0};
 	if (mirror && sdp_parse(mirror->text, mirror->len, &offer, NULL) == 0) {
 		d.offer = &offer;
 		d.data = offer.data;
 	}
-	size_t count = ice_gathering(p->ice) == ICE_GATHERING_NEW ? 0 : ice_local_count(p->ice);
+	size_t count = ice_gathering(p->below.ice) == ICE_GATHERING_NEW ? 0 : ice_local_count(p->below.ice);
 	char *space = count ? env_alloc(p->env, count * CANDIDATE_TEXT_MAX) : NULL;
 	const char **lines = count ? env_alloc(p->env, count * sizeof *lines) : NULL;
 	int result = SLUICE_NO_MEMORY;
@@ -178,22 +177,6 @@ int description_parse(sluice_peer *p, const char *text, size_t len, bool is_answ
 	return error;
 }
 
-/* The fingerprints that we can compare. */
-static size_t read_fingerprints(const struct sdp *remote, sluice_fingerprint out[FINGERPRINTS_MAX]) {
-	size_t n = 0;
-	for (size_t i = 0; i < remote->fingerprint_count; i++) {
-		char text[SLUICE_FINGERPRINT_MAX];
-		struct sdp_slice s = remote->fingerprints[i];
-		if (s.len >= sizeof text)
-			continue;
-		memcpy(text, s.s, s.len);
-		text[s.len] = 0;
-		if (sluice_fingerprint_parse(text, &out[n]) == 0)
-			n++;
-	}
-	return n;
-}
-
 /* UNKNOWN: the answer leaves it open. RFC 4145, 4.1: "The default value of the setup attribute in an offer/answer exchange is
  * 'active' in the offer and 'passive' in the answer." RFC 5763 and 8842 want the attribute, and libwebrtc takes its absence in an
  * answer for active. So the other side may be either, and shows which by its ClientHello. */
@@ -209,17 +192,6 @@ static bool has_data(const struct sdp *remote, const struct local_description *l
 	return !local->rejected && remote->data >= 0 && !remote->sections[remote->data].rejected;
 }
 
-/* Does one of them name the certificate that the other side showed? */
-static bool names_the_same(const sluice_peer *p, const sluice_fingerprint *f, size_t count) {
-	for (size_t i = 0; i < count; i++) {
-		sluice_fingerprint shown;
-		if (dtls_remote_fingerprint(p->dtls, f[i].hash, &shown) == 0 &&
-		    memcmp(shown.digest, f[i].digest, sizeof shown.digest) == 0)
-			return true;
-	}
-	return false;
-}
-
 static int refuse(sluice_peer *p, const char *reason) {
 	p->negotiation.fault_line = 0;
 	p->negotiation.fault_text = reason;
@@ -227,16 +199,16 @@ static int refuse(sluice_peer *p, const char *reason) {
 }
 
 int description_accept(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer) {
-	sluice_fingerprint f[FINGERPRINTS_MAX];
+	sluice_fingerprint f[SDP_FINGERPRINTS_MAX];
 	if (!has_data(remote, local))
 		return 0;
-	size_t count = read_fingerprints(remote, f);
+	size_t count = role_read_fingerprints(remote, f);
 	if (!count)
 		return refuse(p, "no fingerprint with a hash that this library knows");
 	/* The same certificate means the same DTLS connection, and that keeps its roles: Firefox 153 as DTLS server writes
 	 * setup:active all the same when it answers an ICE restart, and means nothing by it. */
 	if (p->dtls_up)
-		return names_the_same(p, f, count) ? 0 : refuse(p, "another certificate than the connection's");
+		return role_names_shown(p, f, count) ? 0 : refuse(p, "another certificate than the connection's");
 	enum sluice_role role = role_of(remote, local, is_answer);
 	if (p->role != SLUICE_ROLE_UNKNOWN && role != SLUICE_ROLE_UNKNOWN && p->role != role)
 		return refuse(p, "setup names another DTLS role than before");
@@ -249,19 +221,20 @@ static int apply_ice(sluice_peer *p, const struct sdp *remote, bool is_answer) {
 		return SLUICE_MALFORMED;
 	/* RFC 8445, 6.1.1: of two full agents the initiating one controls, of a full and a lite one the full one. */
 	if (!p->negotiation.settled)
-		ice_set_controlling(p->ice, p->config.ice.lite ? remote->ice_lite && is_answer : remote->ice_lite || is_answer);
-	int error = ice_set_remote(p->ice, ufrag, pwd, remote->ice_lite);
+		ice_set_controlling(p->below.ice,
+		                    p->config.ice.lite ? remote->ice_lite && is_answer : remote->ice_lite || is_answer);
+	int error = ice_set_remote(p->below.ice, ufrag, pwd, remote->ice_lite);
 	wipe(pwd, sizeof pwd);
 	for (size_t i = 0; !error && i < remote->candidate_count; i++) {
 		struct candidate c;
 		int wrong = candidate_parse(remote->candidates[i].s, remote->candidates[i].len, &c);
 		if (!wrong)
-			ice_add_remote(p->ice, &c); /* those beyond the limit are not tried */
+			ice_add_remote(p->below.ice, &c); /* those beyond the limit are not tried */
 		p->candidates_skipped += wrong == SLUICE_MALFORMED;
 	}
 	p->candidates_skipped += remote->candidates_skipped;
 	if (!error && remote->end_of_candidates)
-		ice_remote_done(p->ice);
+		ice_remote_done(p->below.ice);
 	return error;
 }
 
@@ -283,12 +256,7 @@ static int apply_snap(sluice_peer *p, const struct sdp *remote, const struct loc
 static void apply_sped(sluice_peer *p, const struct sdp *remote, const struct local_description *local) {
 	if (p->negotiation.settled)
 		return;
-	bool agreed = local->sped && remote->sped;
-	if (agreed && !p->sped)
-		ice_sped_start(p->ice);
-	else if (!agreed && p->sped)
-		ice_sped_stop(p->ice);
-	p->sped = agreed;
+	underlay_ice_sped(&p->below, local->sped && remote->sped);
 }
 
 /* RFC 8841, 6.1: "If the SDP "max-message-size" attribute is not present, the default value is 64K"; 0 means any size. */
@@ -296,41 +264,6 @@ static uint64_t message_limit(const struct sdp *remote) {
 	if (!remote->has_max_message_size)
 		return 65536;
 	return remote->max_message_size ? remote->max_message_size : UINT64_MAX;
-}
-
-static int trust(sluice_peer *p, const struct sdp *remote) {
-	sluice_fingerprint f[FINGERPRINTS_MAX];
-	if (p->dtls_up)
-		return 0;
-	size_t count = read_fingerprints(remote, f);
-	int error = dtls_set_remotes(p->dtls, f, count);
-	if (error == SLUICE_WRONG_STATE && names_the_same(p, f, count))
-		error = 0; /* checked already, in an attempt that failed behind this */
-	peer_follow_dtls(p);
-	p->records_wait = p->dtls_up;
-	/* Another certificate than the announced one came already: the peer has failed, the description is in force all the
-	 * same. */
-	return error == SLUICE_FINGERPRINT ? 0 : error;
-}
-
-int description_settle_role(sluice_peer *p, enum sluice_role role) {
-	struct sdp remote;
-	const struct remote_description *answer = &p->negotiation.remote_current;
-	int error = sdp_parse(answer->text, answer->len, &remote, NULL);
-	if (!error)
-		error = underlay_set_role(p, role);
-	if (!error)
-		error = trust(p, &remote);
-	p->role_open = error != 0;
-	return error;
-}
-
-static int apply_role(sluice_peer *p, const struct sdp *remote, enum sluice_role role) {
-	p->role_open = p->role == SLUICE_ROLE_UNKNOWN && role == SLUICE_ROLE_UNKNOWN;
-	if (p->role_open)
-		return 0;
-	int error = p->role != SLUICE_ROLE_UNKNOWN ? 0 : underlay_set_role(p, role);
-	return error ? error : trust(p, remote);
 }
 
 int description_apply(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer) {
@@ -342,7 +275,7 @@ int description_apply(sluice_peer *p, const struct sdp *remote, const struct loc
 	apply_sped(p, remote, local);
 	int error = apply_snap(p, remote, local);
 	if (!error)
-		error = apply_role(p, remote, role_of(remote, local, is_answer));
+		error = role_apply(p, remote, role_of(remote, local, is_answer));
 	if (!error)
 		error = apply_ice(p, remote, is_answer);
 	if (error)
@@ -351,6 +284,6 @@ int description_apply(sluice_peer *p, const struct sdp *remote, const struct loc
 	sluice_channels_set_max_message_size(p->channels, message_limit(remote));
 	if (p->state == SLUICE_PEER_NEW)
 		peer_enter(p, SLUICE_PEER_CONNECTING);
-	underlay_try_start(p);
+	role_try_start(p);
 	return 0;
 }

@@ -6,11 +6,6 @@
 
 #include "peer/connection.h"
 
-const char *sluice_signaling_state_name(enum sluice_signaling_state state) {
-	static const char *const names[] = {"stable", "have-local-offer", "have-remote-offer", "closed"};
-	return (size_t)state < sizeof names / sizeof *names ? names[state] : "unknown";
-}
-
 static void set_state(sluice_peer *p, enum sluice_signaling_state state) {
 	if (p->negotiation.state == state)
 		return;
@@ -58,18 +53,13 @@ void negotiation_free(sluice_peer *p) {
 	forget_remote(p, &p->negotiation.remote_pending);
 }
 
-void negotiation_close(sluice_peer *p) {
-	set_state(p, SLUICE_SIGNALING_CLOSED);
-	p->negotiation.needed = false;
-}
-
 /* ---- is an offer due? --------------------------------------------------------------------------------------------- */
 
 /* W3C webrtc-pc, 4.7.3: the flag is raised once, stays raised until an offer took care of it, and the event waits for the stable
  * state. */
 void negotiation_update(sluice_peer *p) {
 	struct negotiation *n = &p->negotiation;
-	if (!p->ice || n->state != SLUICE_SIGNALING_STABLE)
+	if (peer_is_direct(p) || n->state != SLUICE_SIGNALING_STABLE)
 		return;
 	bool needed = n->restart_wanted || (n->wanted_channel && !n->settled);
 	if (needed && !n->needed)
@@ -78,7 +68,7 @@ void negotiation_update(sluice_peer *p) {
 }
 
 int sluice_peer_restart_ice(sluice_peer *p) {
-	if (!p->ice)
+	if (peer_is_direct(p))
 		return SLUICE_WRONG_STATE;
 	if (p->ends_as)
 		return SLUICE_CLOSED;
@@ -93,14 +83,14 @@ int sluice_peer_restart_ice(sluice_peer *p) {
 static int begin_restart(sluice_peer *p) {
 	if (p->negotiation.restart_begun)
 		return 0;
-	int error = ice_restart(p->ice);
+	int error = ice_restart(p->below.ice);
 	p->negotiation.restart_begun = error == 0;
 	return error;
 }
 
 static void undo_restart(sluice_peer *p) {
 	if (p->negotiation.restart_begun)
-		ice_restart_undo(p->ice);
+		ice_restart_undo(p->below.ice);
 	p->negotiation.restart_begun = false;
 }
 
@@ -135,6 +125,14 @@ static int plan_answer(sluice_peer *p, struct local_description *out) {
 	return error;
 }
 
+/* The description whose sections the text of `local` has to repeat; NULL: none. */
+static const struct remote_description *mirror_of(const sluice_peer *p, const struct local_description *local) {
+	const struct negotiation *n = &p->negotiation;
+	const struct remote_description *d = local->type == SLUICE_SDP_ANSWER && n->remote_pending.text ? &n->remote_pending
+	                                                                                                : &n->remote_current;
+	return d->text ? d : NULL;
+}
+
 /* Makes the description that is due next, and keeps its text to compare with. */
 static int create(sluice_peer *p, enum sluice_sdp_type type) {
 	struct negotiation *n = &p->negotiation;
@@ -147,7 +145,7 @@ static int create(sluice_peer *p, enum sluice_sdp_type type) {
 		return error ? error : SLUICE_NO_MEMORY;
 	plan.type = type;
 	plan.version = n->next_version;
-	int len = description_format(p, &plan, text, SLUICE_SDP_MAX);
+	int len = description_format(p, &plan, mirror_of(p, &plan), text, SLUICE_SDP_MAX);
 	char *copy = len < 0 ? NULL : env_strndup_secret(p->env, text, (size_t)len);
 	env_free(p->env, text);
 	if (!copy)
@@ -176,7 +174,7 @@ static void forget_fault(sluice_peer *p) {
 }
 
 static int usable(const sluice_peer *p) {
-	if (!p->ice)
+	if (peer_is_direct(p))
 		return SLUICE_WRONG_STATE;
 	return p->ends_as || p->negotiation.state == SLUICE_SIGNALING_CLOSED ? SLUICE_CLOSED : 0;
 }
@@ -202,20 +200,20 @@ int sluice_peer_create_answer(sluice_peer *p, char *sdp, size_t size) {
 /* ---- both sides agree ------------------------------------------------------------------------------------------------ */
 
 static void begin_gathering(sluice_peer *p) {
-	if (ice_gathering(p->ice) != ICE_GATHERING_NEW && !p->negotiation.restart_begun)
+	if (ice_gathering(p->below.ice) != ICE_GATHERING_NEW && !p->negotiation.restart_begun)
 		return;
 	if (p->negotiation.restart_begun)
-		underlay_drop_candidates(p);
+		follow_drop_candidates(p);
 	peer_notice(p, NOTICE_GATHERING, SLUICE_GATHERING_GATHERING);
-	ice_gather(p->ice, p->now);
+	ice_gather(p->below.ice, p->now);
 }
 
 static void take_early(sluice_peer *p) {
 	struct negotiation *n = &p->negotiation;
 	for (const struct early_candidate *c = n->early; c; c = c->next)
-		ice_add_remote(p->ice, &c->candidate);
+		ice_add_remote(p->below.ice, &c->candidate);
 	if (n->early_done)
-		ice_remote_done(p->ice);
+		ice_remote_done(p->below.ice);
 	forget_early(p);
 }
 
@@ -249,7 +247,7 @@ static int agree(sluice_peer *p, struct local_description local, struct remote_d
 	set_state(p, SLUICE_SIGNALING_STABLE);
 	n->needed = false;
 	negotiation_update(p);
-	underlay_judge(p);
+	follow_judge(p);
 	peer_wake(p);
 	return 0;
 }
@@ -273,7 +271,7 @@ static int roll_back_from(sluice_peer *p, enum sluice_signaling_state state) {
 	if (p->negotiation.state != state)
 		return SLUICE_WRONG_STATE;
 	roll_back(p);
-	underlay_judge(p);
+	follow_judge(p);
 	return 0;
 }
 
@@ -283,13 +281,13 @@ static int set_local_offer(sluice_peer *p) {
 		return SLUICE_WRONG_STATE;
 	n->local_pending = n->created;
 	if (n->local_pending.sped && !n->settled) {
-		p->sped = true;
-		ice_sped_start(p->ice);
+		p->below.sped = true;
+		ice_sped_start(p->below.ice);
 	}
 	if (!n->settled) {
 		/* RFC 8445, 6.1.1: "the initiating agent (the one who started the ICE processing) MUST take the controlling
 		 * role"; a lite one never does when the other side is full, which its answer will show. */
-		ice_set_controlling(p->ice, !p->config.ice.lite);
+		ice_set_controlling(p->below.ice, !p->config.ice.lite);
 	}
 	set_state(p, SLUICE_SIGNALING_HAVE_LOCAL_OFFER);
 	begin_gathering(p);
@@ -447,7 +445,7 @@ int sluice_peer_add_remote_candidate(sluice_peer *p, const char *text) {
 		if (early)
 			n->early_done = true;
 		else
-			ice_remote_done(p->ice);
+			ice_remote_done(p->below.ice);
 		peer_wake(p);
 		return 0;
 	}
@@ -457,28 +455,21 @@ int sluice_peer_add_remote_candidate(sluice_peer *p, const char *text) {
 		return error == SLUICE_UNSUPPORTED ? 0 : error;
 	if (!is_of_generation(d, &c))
 		return 0;
-	error = early ? keep_early(p, &c) : ice_add_remote(p->ice, &c);
+	error = early ? keep_early(p, &c) : ice_add_remote(p->below.ice, &c);
 	peer_wake(p);
 	return error == SLUICE_UNSUPPORTED ? 0 : error;
 }
 
 /* ---- questions ------------------------------------------------------------------------------------------------------ */
 
-const struct remote_description *negotiation_mirror(const sluice_peer *p, const struct local_description *local) {
-	const struct negotiation *n = &p->negotiation;
-	const struct remote_description *d = local->type == SLUICE_SDP_ANSWER && n->remote_pending.text ? &n->remote_pending
-	                                                                                                : &n->remote_current;
-	return d->text ? d : NULL;
-}
-
 int sluice_peer_local_description(const sluice_peer *p, enum sluice_sdp_type *type, char *sdp, size_t size) {
 	const struct negotiation *n = &p->negotiation;
 	const struct local_description *d = n->local_pending.type ? &n->local_pending : &n->local_current;
 	if (type)
 		*type = d->type;
-	if (!p->ice || !d->type)
+	if (peer_is_direct(p) || !d->type)
 		return 0;
-	return description_format(p, d, sdp, size);
+	return description_format(p, d, mirror_of(p, d), sdp, size);
 }
 
 int sluice_peer_remote_description(const sluice_peer *p, enum sluice_sdp_type *type, char *sdp, size_t size) {

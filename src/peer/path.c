@@ -1,9 +1,9 @@
-/* path: is this the address we talk to, and does what came from it look like DTLS? It knows no peer. */
+/* path: see path.h. */
 #include <string.h>
 
 #include "base/address.h"
 #include "base/packet_kind.h"
-#include "peer/peer.h"
+#include "peer/path.h"
 
 #define RECORD_HEADER 13
 

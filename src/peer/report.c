@@ -39,16 +39,16 @@ static void show_pair(const struct ice_pair_stats *pair, sluice_candidate_pair_s
 static void show_ice(const sluice_peer *p, sluice_peer_stats *stats) {
 	struct ice_stats ice;
 	struct ice_pair_stats pair;
-	ice_stats_get(p->ice, &ice);
+	ice_stats_get(p->below.ice, &ice);
 	stats->selected_pair_changes = ice.selected_changes;
 	stats->candidates_skipped = p->candidates_skipped;
 	stats->stun_bytes_sent = ice.bytes_sent;
 	stats->stun_bytes_received = ice.bytes_received;
 	stats->stun_discarded = ice.discarded;
-	stats->local_candidates = (uint32_t)ice_local_count(p->ice);
-	stats->remote_candidates = (uint32_t)ice_remote_count(p->ice);
-	stats->candidate_pairs = (uint32_t)ice_pair_count(p->ice);
-	if (ice_selected(p->ice, &pair))
+	stats->local_candidates = (uint32_t)ice_local_count(p->below.ice);
+	stats->remote_candidates = (uint32_t)ice_remote_count(p->below.ice);
+	stats->candidate_pairs = (uint32_t)ice_pair_count(p->below.ice);
+	if (ice_selected(p->below.ice, &pair))
 		show_pair(&pair, &stats->selected);
 }
 
@@ -67,13 +67,13 @@ void sluice_peer_stats_get(const sluice_peer *p, sluice_peer_stats *stats) {
 		.gathered_after = p->gathered_after,
 		.checking_after = p->checking_after,
 		.snap = p->snap_remote != NULL,
-		.sped = p->sped,
+		.sped = p->below.sped,
 	};
 	sluice_sctp_stats_get(p->sctp, &stats->sctp);
 	if (p->dtls)
 		dtls_stats_get(p->dtls, &stats->dtls);
 	stats->dtls.records_discarded += p->strays;
-	if (p->ice)
+	if (!peer_is_direct(p))
 		show_ice(p, stats);
 }
 
@@ -83,6 +83,32 @@ int sluice_peer_set_trace(sluice_peer *p, sluice_trace_fn fn, void *ctx) {
 
 int sluice_peer_set_packet_tap(sluice_peer *p, sluice_packet_fn fn, void *ctx) {
 	return sluice_sctp_set_packet_tap(p->sctp, fn, ctx);
+}
+
+/* ---- questions ------------------------------------------------------------------------------------------------------- */
+
+enum sluice_ice_state sluice_peer_ice_state(const sluice_peer *p) {
+	return peer_is_direct(p) ? SLUICE_ICE_NEW : underlay_ice_state(&p->below);
+}
+
+enum sluice_gathering_state sluice_peer_gathering_state(const sluice_peer *p) {
+	return peer_is_direct(p) ? SLUICE_GATHERING_NEW : (enum sluice_gathering_state)ice_gathering(p->below.ice);
+}
+
+const char *sluice_peer_cipher(const sluice_peer *p) {
+	return p->dtls ? dtls_cipher(p->dtls) : "";
+}
+
+int sluice_peer_local_fingerprint(const sluice_peer *p, enum sluice_hash hash, sluice_fingerprint *out) {
+	return sluice_certificate_fingerprint(p->certificate, hash, out);
+}
+
+int sluice_peer_remote_fingerprint(const sluice_peer *p, enum sluice_hash hash, sluice_fingerprint *out) {
+	return p->dtls ? dtls_remote_fingerprint(p->dtls, hash, out) : SLUICE_WRONG_STATE;
+}
+
+int sluice_peer_remote_certificate(const sluice_peer *p, void *der, size_t size) {
+	return p->dtls ? dtls_remote_der(p->dtls, der, size) : SLUICE_WRONG_STATE;
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------------------------------ */
@@ -175,10 +201,10 @@ static void put_transport(struct json *j, const sluice_peer *p, const sluice_pee
 	number(j, "packetsReceived", s->datagrams_received);
 	number(j, "bytesSent", s->bytes_sent);
 	number(j, "bytesReceived", s->bytes_received);
-	if (p->ice) {
-		text(j, "iceRole", ice_is_controlling(p->ice) ? "controlling" : "controlled");
+	if (!peer_is_direct(p)) {
+		text(j, "iceRole", ice_is_controlling(p->below.ice) ? "controlling" : "controlled");
 		text(j, "iceState", sluice_ice_state_name(sluice_peer_ice_state(p)));
-		text(j, "iceLocalUsernameFragment", ice_ufrag(p->ice));
+		text(j, "iceLocalUsernameFragment", ice_ufrag(p->below.ice));
 		number(j, "selectedCandidatePairChanges", s->selected_pair_changes);
 		if (s->selected.local_type)
 			text(j, "selectedCandidatePairId", "CP");
