@@ -7,7 +7,7 @@
  * recounted after every step, and at the end nothing may be left behind. */
 #include <stdlib.h>
 
-#include "dcep/dcep.h"
+#include "dcep/channels.h"
 #include "fuzz/target.h"
 #include "sluice/error.h"
 

@@ -9,7 +9,7 @@
 
 #include "suite.h"
 
-#include "dcep/dcep.h"
+#include "dcep/channels.h"
 #include "sim/assert.h"
 #include "sim/memory.h"
 #include "sim/packets.h"

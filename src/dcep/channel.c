@@ -2,7 +2,7 @@
  *
  * Everything here is called from outside or from within callbacks, so nothing here calls the app: what has to be told is
  * marked as due, and dispatch.c tells it. It need not know in which order events come. */
-#include "dcep/dcep.h"
+#include "dcep/channels.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
  * only above the mask share a chain, at most 65,536 / bucket_count of them, so a peer cannot make chains long.
  *
  * It need not know what a message is, nor when a callback runs. */
-#include "dcep/dcep.h"
+#include "dcep/channels.h"
 
 #include <string.h>
 
@@ -13,77 +13,11 @@
 #include "sluice/error.h"
 
 #define FIRST_BUCKETS 16
-#define DEFAULT_MAX_CHANNELS 1024
 #define SILENT_MIN 256
-#define DEFAULT_MAX_MESSAGE_SIZE 65536
 
 /* RFC 8831, 6.5: "the stream identifier ... 65535 is reserved due to SCTP INIT and INIT-ACK chunks only allowing a maximum
  * of 65535 streams to be negotiated (0-65534)". */
 #define ID_END 65535
-
-/* Labels and protocols that the peer may make us keep, per channel that it may open: whoever opens the last one may still
- * use the longest names, but a thousand channels cannot hold a thousand times 128 KiB. */
-#define NAMES_PER_CHANNEL 1024
-
-/* ---- the life of the set ------------------------------------------------------------------------------------------ */
-
-static uint64_t message_size_or_default(uint64_t size) {
-	return size ? size : DEFAULT_MAX_MESSAGE_SIZE;
-}
-
-int sluice_channels_new(sluice_env *env, sluice_sctp *sctp, const sluice_channels_config *config, sluice_channels **out) {
-	sluice_channels *set = env_zalloc(env, sizeof(*set));
-	if (!set)
-		return SLUICE_NO_MEMORY;
-	set->env = env;
-	set->sctp = sctp;
-	if (config)
-		set->config = *config;
-	set->max_message_size = message_size_or_default(set->config.max_message_size);
-	set->max_channels = set->config.max_channels ? set->config.max_channels : DEFAULT_MAX_CHANNELS;
-	set->peer_names_max = (size_t)set->max_channels * NAMES_PER_CHANNEL;
-	if (set->peer_names_max < DCEP_OPEN_MAX)
-		set->peer_names_max = DCEP_OPEN_MAX;
-	set->all_tail = &set->all;
-	set->ending_tail = &set->ending;
-	set->due_tail = &set->due;
-	set->replay_tail = &set->replay;
-	enum sluice_sctp_state state = sluice_sctp_state(sctp);
-	set->connected = state == SLUICE_SCTP_COOKIE_ECHOED || state == SLUICE_SCTP_ESTABLISHED;
-	sluice_channels_set_role(set, set->config.role);
-	*out = set;
-	return 0;
-}
-
-void sluice_channels_free(sluice_channels *set) {
-	if (!set || set->guard.dead)
-		return;
-	for (sluice_channel *ch = channels_first(set), *next; ch; ch = next) {
-		next = channels_after(ch);
-		channel_free(ch);
-	}
-	for (sluice_channel *ch = set->replay, *next; ch; ch = next) {
-		next = ch->next_due;
-		channel_free(ch);
-	}
-	env_free(set->env, set->buckets);
-	/* In a callback: dispatch() is below us on the stack; it sees `dead`, touches nothing else and frees the rest. */
-	if (guard_kill(&set->guard))
-		env_free(set->env, set);
-}
-
-void sluice_channels_set_role(sluice_channels *set, enum sluice_role role) {
-	set->role = role;
-	set->free_hint = role == SLUICE_ROLE_SERVER;
-	channels_start_waiting(set);
-}
-
-void sluice_channels_set_max_message_size(sluice_channels *set, uint64_t size) {
-	set->max_message_size = message_size_or_default(size);
-	for (sluice_channel *ch = set->all; ch; ch = ch->next)
-		if (!ch->started && ch->state == SLUICE_CHANNEL_CONNECTING && !channel_open_fits(ch))
-			channel_fail(ch, SLUICE_TOO_LARGE);
-}
 
 /* ---- hooks for the peer -------------------------------------------------------------------------------------------- */
 
@@ -254,7 +188,7 @@ sluice_channel *channels_add_silent(sluice_channels *set, uint16_t id) {
 	if (channels_give_id(set, ch, id) == 0)
 		return ch;
 	channels_remove(set, ch);
-	channel_free(ch);
+	env_free(set->env, ch);
 	return NULL;
 }
 
@@ -307,19 +241,13 @@ sluice_channel *channels_take_due(sluice_channels *set, unsigned *what) {
 	return ch;
 }
 
-/* Those that wait for the role get an id, those that wait for the association begin. */
-void channels_start_waiting(sluice_channels *set) {
-	for (sluice_channel *ch = set->all; ch; ch = ch->next) {
-		if (ch->started || ch->state != SLUICE_CHANNEL_CONNECTING)
-			continue;
-		int error = 0;
-		if (ch->id < 0 && set->role != SLUICE_ROLE_UNKNOWN)
-			error = channels_choose_id(set, ch);
-		if (!error && ch->id >= 0 && set->connected)
-			error = channel_start(ch);
-		if (error)
-			channel_fail(ch, error);
-	}
+/* ---- one after the other ----------------------------------------------------------------------------------------- */
+
+const sluice_channel *channels_next(const sluice_channels *set, const sluice_channel *ch) {
+	do
+		ch = ch ? channels_after(ch) : channels_first(set);
+	while (ch && ch->silent);
+	return ch;
 }
 
 /* ---- the check ----------------------------------------------------------------------------------------------------- */

@@ -7,7 +7,7 @@
  * A callback may do anything, freeing the set included: after each one `dead` is asked first, and then nothing is touched
  * any more. Channels are freed only here, behind their on_closed, so a handler never loses its channel to a callback
  * unless the whole set is dead. */
-#include "dcep/dcep.h"
+#include "dcep/channels.h"
 
 #include "base/list.h"
 #include "sluice/error.h"
@@ -388,7 +388,7 @@ static bool next_event(sluice_channels *set, sluice_sctp_event *e) {
 
 /* ---- callbacks ----------------------------------------------------------------------------------------------------- */
 
-static bool tell(sluice_channel *ch, void (*callback)(sluice_channel *ch, void *user)) {
+static bool call_back(sluice_channel *ch, void (*callback)(sluice_channel *ch, void *user)) {
 	sluice_channels *set = ch->set;
 	if (callback) {
 		set->ran++;
@@ -400,15 +400,15 @@ static bool tell(sluice_channel *ch, void (*callback)(sluice_channel *ch, void *
 static bool tell_open(sluice_channel *ch) {
 	if (ch->state == SLUICE_CHANNEL_CONNECTING)
 		ch->state = SLUICE_CHANNEL_OPEN;
-	return ch->state != SLUICE_CHANNEL_OPEN || tell(ch, ch->callbacks.on_open);
+	return ch->state != SLUICE_CHANNEL_OPEN || call_back(ch, ch->callbacks.on_open);
 }
 
 static bool tell_writable(sluice_channel *ch) {
-	return ch->state != SLUICE_CHANNEL_OPEN || tell(ch, ch->callbacks.on_writable);
+	return ch->state != SLUICE_CHANNEL_OPEN || call_back(ch, ch->callbacks.on_writable);
 }
 
 static bool tell_low(sluice_channel *ch) {
-	return ch->over || tell(ch, ch->callbacks.on_buffered_low);
+	return ch->over || call_back(ch, ch->callbacks.on_buffered_low);
 }
 
 /* Frees it, or keeps its remains until what came behind the resets has been played. */
@@ -472,7 +472,7 @@ static bool run_set(sluice_channels *set) {
 			set->config.on_connected(set, set->config.user);
 		}
 		if (!set->guard.dead)
-			channels_start_waiting(set);
+			set_start_waiting(set);
 		return true;
 	}
 	return false;

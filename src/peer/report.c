@@ -179,11 +179,16 @@ static void close_entry(struct json *j) {
 	j->needs_comma = true;
 }
 
+/* A peer that was freed in one of its callbacks has no channels any more. */
+static const sluice_channel *next_channel(const sluice_peer *p, const sluice_channel *ch) {
+	return p->channels ? channels_next(p->channels, ch) : NULL;
+}
+
 static void put_connection(struct json *j, const sluice_peer *p) {
 	uint32_t opened = 0, closed = 0;
-	for (const sluice_channel *ch = p->channels ? channels_first(p->channels) : NULL; ch; ch = channels_after(ch)) {
-		opened += ch->state >= SLUICE_CHANNEL_OPEN;
-		closed += ch->state == SLUICE_CHANNEL_CLOSED;
+	for (const sluice_channel *ch = next_channel(p, NULL); ch; ch = next_channel(p, ch)) {
+		opened += sluice_channel_state(ch) >= SLUICE_CHANNEL_OPEN;
+		closed += sluice_channel_state(ch) == SLUICE_CHANNEL_CLOSED;
 	}
 	open_entry(j, p, "P", "peer-connection");
 	number(j, "dataChannelsOpened", opened);
@@ -325,9 +330,9 @@ static void put_channel(struct json *j, const sluice_peer *p, const sluice_chann
 	key(j, "protocol");
 	const char *protocol = sluice_channel_protocol(ch, &len);
 	put_string(j, protocol, len);
-	if (ch->id >= 0)
-		number(j, "dataChannelIdentifier", (uint64_t)ch->id);
-	text(j, "state", states[ch->state & 3]);
+	if (sluice_channel_id(ch) >= 0)
+		number(j, "dataChannelIdentifier", (uint64_t)sluice_channel_id(ch));
+	text(j, "state", states[sluice_channel_state(ch)]);
 	number(j, "messagesSent", s.messages_sent);
 	number(j, "bytesSent", s.bytes_sent);
 	number(j, "messagesReceived", s.messages_received);
@@ -349,9 +354,8 @@ size_t sluice_peer_stats_json(const sluice_peer *p, char *json, size_t size) {
 	put_certificate(&j, p, true);
 	put_certificate(&j, p, false);
 	put_association(&j, p, &s.sctp);
-	for (const sluice_channel *ch = p->channels ? channels_first(p->channels) : NULL; ch; ch = channels_after(ch))
-		if (!ch->silent)
-			put_channel(&j, p, ch, index++);
+	for (const sluice_channel *ch = next_channel(p, NULL); ch; ch = next_channel(p, ch))
+		put_channel(&j, p, ch, index++);
 	put(&j, "}");
 	return j.len;
 }
