@@ -6,7 +6,7 @@
 #include "base/address.h"
 #include "base/wipe.h"
 #include "peer/connection.h"
-#include "sctp/association.h"
+#include "sctp/sctp.h"
 
 #define MIRROR_MAX (SLUICE_SDP_MAX / 2) /* of an answer; the rest is for our own section */
 #define INIT_CHUNK_MAX 512              /* far more than ours or anyone's; a longer one is not taken */
@@ -128,8 +128,8 @@ static int format_with(const sluice_peer *p, struct sdp_description *d, const st
 	d->fingerprints = fingerprints;
 	d->fingerprint_count = 1;
 	d->setup = local->setup;
-	d->sctp_port = p->sctp->config.local_port;
-	d->max_message_size = p->sctp->config.max_message_size;
+	d->sctp_port = association_local_port(p->sctp);
+	d->max_message_size = association_max_message_size(p->sctp);
 	d->sctp_init = local->snap ? p->snap_local : NULL;
 	d->end_of_candidates = ice_gathering(p->below.ice) == ICE_GATHERING_COMPLETE;
 	say_default(p, d, address, sizeof address);
@@ -280,7 +280,7 @@ int description_apply(sluice_peer *p, const struct sdp *remote, const struct loc
 		error = apply_ice(p, remote, is_answer);
 	if (error)
 		return error;
-	p->sctp->config.remote_port = remote->sctp_port;
+	association_set_remote_port(p->sctp, remote->sctp_port);
 	sluice_channels_set_max_message_size(p->channels, message_limit(remote));
 	if (p->state == SLUICE_PEER_NEW)
 		peer_enter(p, SLUICE_PEER_CONNECTING);

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "peer/connection.h"
 #include "peer/path.h"
-#include "sctp/association.h" /* association_check alone */
+#include "sctp/sctp.h"
 
 /* The largest rooms that a cipher suite of ours wants: record header, explicit nonce, tag (RFC 5288). The size of SCTP
  * packets is fixed when the peer is made, before the suite is known. */

@@ -550,6 +550,18 @@ uint64_t sluice_sctp_deadline(const sluice_sctp *a) {
 	return (deadline > a->now ? deadline : a->now) - a->clock;
 }
 
+uint16_t association_local_port(const sluice_sctp *a) {
+	return a->config.local_port;
+}
+
+uint64_t association_max_message_size(const sluice_sctp *a) {
+	return a->config.max_message_size;
+}
+
+void association_set_remote_port(sluice_sctp *a, uint16_t port) {
+	a->config.remote_port = port;
+}
+
 bool association_check(const sluice_sctp *a) {
 	return outgoing_check(&a->out) && outstanding_check(&a->sent) && tsnmap_check(&a->map) &&
 	       pmtu_check(&a->discovery.pmtu) && reassembly_check(&a->in) &&

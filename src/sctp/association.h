@@ -21,6 +21,7 @@
 #include "sctp/rx/rwnd.h"
 #include "sctp/rx/sack.h"
 #include "sctp/rx/tsnmap.h"
+#include "sctp/sctp.h"
 #include "sctp/trace.h"
 #include "sctp/tx/cc.h"
 #include "sctp/tx/discovery.h"
@@ -243,7 +244,6 @@ void association_reply_reflected(sluice_sctp *a, uint32_t tag, uint8_t type);
 void association_reply_cause(sluice_sctp *a, uint32_t tag, uint8_t type, uint16_t cause, const void *info, size_t len);
 /* CLOSED, without a word to anybody, and nothing is left of it. */
 void association_vanish(sluice_sctp *a);
-bool association_check(const sluice_sctp *a);
 
 /* Payload of a packet that holds one fragment. */
 static inline uint32_t association_payload_max(const sluice_sctp *a) {
