@@ -73,7 +73,7 @@ static void drain(sluice_peer *p, uint64_t now) {
 		if (r.kind == SLUICE_REQUEST_RESOLVE)
 			sluice_peer_resolved(p, r.id, NULL, 0);
 		else if (r.kind == SLUICE_REQUEST_STREAM)
-			sluice_peer_stream_up(p, r.id, UINT32_MAX, NULL);
+			sluice_peer_stream_up(p, r.id, UINT32_MAX);
 }
 
 static void give_datagram(sluice_peer *p, const uint8_t *bytes, size_t len, uint64_t now) {

@@ -400,7 +400,7 @@ SLUICE_API bool sluice_peer_poll_request(sluice_peer *p, sluice_request *r);
 /* Answers RESOLVE. count 0: the name was not found. */
 SLUICE_API void sluice_peer_resolved(sluice_peer *p, uint32_t id, const struct sockaddr_storage *addrs, size_t count);
 /* Answers STREAM: from now on datagrams of this number are the stream's frames. socket UINT32_MAX: it could not be connected. */
-SLUICE_API void sluice_peer_stream_up(sluice_peer *p, uint32_t id, uint32_t socket, const struct sockaddr_storage *local);
+SLUICE_API void sluice_peer_stream_up(sluice_peer *p, uint32_t id, uint32_t socket);
 /* Reports that a stream has ended. */
 SLUICE_API void sluice_peer_stream_down(sluice_peer *p, uint32_t socket);
 /* The local ICE user name fragment. A driver whose peers share a socket finds by it whose a STUN request is. Valid until the next

@@ -72,7 +72,7 @@ static void fail(struct stream *s, const char *what) {
 	if (s->state == STREAM_UP)
 		sluice_peer_stream_down(s->driver->peer, s->outlet.number);
 	else
-		sluice_peer_stream_up(s->driver->peer, s->request, UINT32_MAX, NULL);
+		sluice_peer_stream_up(s->driver->peer, s->request, UINT32_MAX);
 }
 
 /* Around every event of a stream. */
@@ -485,16 +485,13 @@ static void on_readable(struct stream *s) {
 
 /* One that was asked for gets its number, and the peer hears of it. */
 static void tell_up(struct stream *s) {
-	struct sockaddr_storage local = {0};
-	socklen_t len = sizeof local;
 	if (!outlets_add(s->loop->env, &s->loop->outlets, &s->outlet, OUTLET_STREAM)) {
 		fail(s, "out of memory");
 		return;
 	}
 	s->state = STREAM_UP;
 	s->path.socket = s->outlet.number;
-	(void)getsockname(s->io.fd, (struct sockaddr *)&local, &len);
-	sluice_peer_stream_up(s->driver->peer, s->request, s->outlet.number, &local);
+	sluice_peer_stream_up(s->driver->peer, s->request, s->outlet.number);
 }
 
 static void come_up(struct stream *s) {
@@ -593,7 +590,7 @@ void stream_connect(struct driver *d, const sluice_request *r) {
 	struct stream *s = ready ? connect_to(d, NULL, &r->addr) : NULL;
 	if (!s) {
 		tls_stream_free(tls);
-		sluice_peer_stream_up(d->peer, id, UINT32_MAX, NULL);
+		sluice_peer_stream_up(d->peer, id, UINT32_MAX);
 		d->woken = true;
 		return;
 	}

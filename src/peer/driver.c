@@ -66,10 +66,10 @@ void sluice_peer_resolved(sluice_peer *p, uint32_t id, const struct sockaddr_sto
 	follow_and_wake(p);
 }
 
-void sluice_peer_stream_up(sluice_peer *p, uint32_t id, uint32_t socket, const struct sockaddr_storage *local) {
+void sluice_peer_stream_up(sluice_peer *p, uint32_t id, uint32_t socket) {
 	if (peer_is_direct(p))
 		return;
-	ice_stream_up(p->below.ice, id, socket, local, p->now);
+	ice_stream_up(p->below.ice, id, socket, p->now);
 	follow_and_wake(p);
 }
 
