@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "sim/sctp_node.h"
+
 /* ---- the journal --------------------------------------------------------------------------------------------------- */
 
 void end_note(struct end *end, const char *format, ...) {
@@ -240,29 +242,6 @@ static void poll_raw(struct end *end) {
 
 /* ---- the verbs ----------------------------------------------------------------------------------------------------- */
 
-static void end_input(void *node, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now) {
-	struct end *end = node;
-	(void)from;
-	if (end->sctp)
-		sluice_sctp_input(end->sctp, datagrams, count, now);
-}
-
-static void end_advance(void *node, uint64_t now) {
-	struct end *end = node;
-	if (end->sctp)
-		sluice_sctp_advance(end->sctp, now);
-}
-
-static int end_output(void *node, sluice_batch *batch, uint64_t now) {
-	struct end *end = node;
-	return end->sctp ? sluice_sctp_output(end->sctp, batch, now) : 0;
-}
-
-static uint64_t end_deadline(void *node) {
-	struct end *end = node;
-	return end->sctp ? sluice_sctp_deadline(end->sctp) : SLUICE_NEVER;
-}
-
 static void end_dispatch(void *node, uint64_t now) {
 	struct end *end = node;
 	(void)now;
@@ -277,12 +256,14 @@ static void end_dispatch(void *node, uint64_t now) {
 		sim_fail(end->sim, "end %s: channels_check", end->name);
 }
 
+_Static_assert(offsetof(struct end, sctp) == 0, "sim/sctp_node.h");
 static const struct sim_node_ops end_ops = {
-	.input = end_input,
-	.advance = end_advance,
-	.output = end_output,
-	.deadline = end_deadline,
+	.input = sctp_node_input,
+	.advance = sctp_node_advance,
+	.output = sctp_node_output,
+	.deadline = sctp_node_deadline,
 	.dispatch = end_dispatch,
+	.check = sctp_node_check,
 };
 
 /* ---- life ---------------------------------------------------------------------------------------------------------- */

@@ -51,6 +51,7 @@ struct app {
 };
 
 struct end {
+	sluice_sctp *sctp; /* first: sim/sctp_node.h */
 	struct sim *sim;
 	struct sim_host *host;
 	const char *name;
@@ -59,7 +60,6 @@ struct end {
 	sluice_env *env;
 	sluice_sctp_config sctp_config;
 	sluice_channels_config config;
-	sluice_sctp *sctp;
 	sluice_channels *set;             /* NULL: raw */
 	bool raw;                         /* no set: events go to `seen` and to messages of apps[0] */
 	sluice_sctp_event seen[KIT_APPS]; /* raw: events but messages */

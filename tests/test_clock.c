@@ -20,19 +20,6 @@ static uint64_t does_all_of_it(struct rng *rng, uint64_t last, uint64_t now) {
 
 static const clock_fn clocks[] = {clock_repeats, clock_steps_back_1ns, clock_steps_back_1s, does_all_of_it};
 
-/* A caller's own clock of that kind. */
-struct watch {
-	clock_fn kind;
-	struct rng rng;
-	uint64_t last;
-};
-
-static uint64_t read_watch(void *ctx, uint64_t now) {
-	struct watch *w = ctx;
-	w->last = w->kind(&w->rng, w->last, now);
-	return w->last;
-}
-
 struct call {
 	struct sim sim;
 	struct caller *a, *b;
@@ -57,8 +44,8 @@ static void whole_call(clock_fn kind, uint64_t seed) {
 	struct caller *both[] = {w.a, w.b};
 	for (int i = 0; i < 2; i++) {
 		w.watches[i] = (struct watch){.kind = kind, .rng = rng_of(seed, 900 + (uint64_t)i)};
-		both[i]->clock = read_watch;
-		both[i]->clock_ctx = &w.watches[i];
+		both[i]->host->clock = watch_read;
+		both[i]->host->clock_ctx = &w.watches[i];
 	}
 	caller_join(w.a, w.b, &(struct link_config){.delay = 20 * SLUICE_MS, .loss = 0.1}, 5 * SLUICE_MS);
 	caller_open(w.a, "hello");

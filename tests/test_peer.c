@@ -6,6 +6,7 @@
 
 #include "pool/env.h"
 #include "sim/memory.h"
+#include "sim/peer_node.h"
 #include "sim/sim.h"
 #include "suite.h"
 
@@ -27,12 +28,12 @@ enum spot {
 };
 
 struct end {
+	sluice_peer *peer; /* first: sim/peer_node.h */
 	struct sim_host *host;
 	sluice_env *env;
 	struct memory memory;
 	struct rng entropy;
 	sluice_peer_config config;
-	sluice_peer *peer;
 	sluice_channel *ch;
 	enum spot free_at;
 	void (*instead)(sluice_peer *p); /* this is done there, and nothing freed */
@@ -148,32 +149,6 @@ static void on_state(sluice_peer *p, enum sluice_peer_state state, void *user) {
 
 /* ---- the end as a host ---- */
 
-static void node_input(void *node, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now) {
-	struct end *e = node;
-	if (e->peer)
-		ck_assert_int_eq(sluice_peer_input(e->peer, from, datagrams, count, now), 0);
-}
-static void node_advance(void *node, uint64_t now) {
-	struct end *e = node;
-	if (e->peer)
-		sluice_peer_advance(e->peer, now);
-}
-static int node_output(void *node, sluice_batch *batch, uint64_t now) {
-	struct end *e = node;
-	return e->peer ? sluice_peer_output(e->peer, batch, now) : 0;
-}
-static uint64_t node_deadline(void *node) {
-	struct end *e = node;
-	return e->peer ? sluice_peer_deadline(e->peer) : SLUICE_NEVER;
-}
-static void node_dispatch(void *node, uint64_t now) {
-	(void)now;
-	struct end *e = node;
-	if (e->peer)
-		sluice_peer_dispatch(e->peer);
-	if (e->peer)
-		ck_assert(peer_check(e->peer));
-}
 static void node_free(void *node) {
 	struct end *e = node;
 	sluice_peer_free(e->peer);
@@ -182,7 +157,16 @@ static void node_free(void *node) {
 	sluice_env_free(e->env);
 	ck_assert_uint_eq(e->memory.live, 0);
 }
-static const struct sim_node_ops ops = {node_input, node_advance, node_output, node_deadline, node_dispatch, node_free};
+_Static_assert(offsetof(struct end, peer) == 0, "sim/peer_node.h");
+static const struct sim_node_ops ops = {
+	.input = peer_node_input,
+	.advance = peer_node_advance,
+	.output = peer_node_output,
+	.deadline = peer_node_deadline,
+	.dispatch = peer_node_dispatch,
+	.check = peer_node_check,
+	.free = node_free,
+};
 
 static void add_end(struct world *w, struct end *e, const char *name, bool client) {
 	*e = (struct end){.connected_at = SLUICE_NEVER, .over_at = SLUICE_NEVER, .entropy = rng_of(w->sim.seed, client)};

@@ -19,18 +19,6 @@ static uint64_t falls_to_zero(struct rng *rng, uint64_t last, uint64_t now) {
 
 static const clock_fn clocks[] = {right, clock_repeats, clock_steps_back_1ns, clock_steps_back_1s, falls_to_zero};
 
-struct watch {
-	clock_fn kind;
-	struct rng rng;
-	uint64_t last;
-};
-
-static uint64_t read_watch(void *ctx, uint64_t now) {
-	struct watch *w = ctx;
-	w->last = w->kind(&w->rng, w->last, now);
-	return w->last;
-}
-
 /* How long a whole life takes by such clocks: both ways, with loss, lifetimes, heartbeats, a search for the MTU and a
  * hand-over. */
 static uint64_t a_life_by(clock_fn kind, enum sluice_cc control, uint64_t seed) {
@@ -49,8 +37,8 @@ static uint64_t a_life_by(clock_fn kind, enum sluice_cc control, uint64_t seed) 
 	struct sctp_host *hosts[] = {p.a, p.b};
 	for (unsigned i = 0; i < 2; i++) {
 		watches[i] = (struct watch){.kind = kind, .rng = rng_of(seed, 900 + i)};
-		hosts[i]->clock = read_watch;
-		hosts[i]->clock_ctx = &watches[i];
+		hosts[i]->host->clock = watch_read;
+		hosts[i]->host->clock_ctx = &watches[i];
 	}
 	pair_connect(&p, 10 * SLUICE_S);
 	for (unsigned i = 0; i < 60; i++) {

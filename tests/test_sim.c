@@ -22,7 +22,7 @@ struct node {
 	uint32_t flipped;
 };
 
-static void node_input(void *ctx, const sluice_path *from, sluice_datagram *d, size_t count, uint64_t now) {
+static int node_input(void *ctx, const sluice_path *from, sluice_datagram *d, size_t count, uint64_t now) {
 	struct node *n = ctx;
 	(void)from;
 	n->inputs++;
@@ -40,6 +40,7 @@ static void node_input(void *ctx, const sluice_path *from, sluice_datagram *d, s
 			n->back_len[n->back_count++] = d[i].len;
 		}
 	}
+	return 0;
 }
 
 static void node_advance(void *ctx, uint64_t now) {

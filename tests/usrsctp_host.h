@@ -89,10 +89,11 @@ static void usr_start(void) {
 	usrsctp_sysctl_set_sctp_max_burst_default(10);
 }
 
-static void usr_input(void *node, const sluice_path *from, sluice_datagram *d, size_t count, uint64_t now) {
+static int usr_input(void *node, const sluice_path *from, sluice_datagram *d, size_t count, uint64_t now) {
 	(void)from, (void)now;
 	for (size_t i = 0; i < count; i++)
 		usrsctp_conninput(node, d[i].data, d[i].len, 0);
+	return 0;
 }
 
 static void usr_advance(void *node, uint64_t now) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "peer/peer.h"
+#include "peer_node.h"
 
 /* ---- noting ---------------------------------------------------------------------------------------------------------- */
 
@@ -238,15 +239,6 @@ static void on_negotiation_needed(sluice_peer *p, void *user) {
 
 /* ---- the verbs ------------------------------------------------------------------------------------------------------- */
 
-static void check(const struct caller *c, const char *verb) {
-	if (c->peer && !peer_check(c->peer))
-		sim_fail(c->sim, "host %s: an invariant does not hold after %s", c->host->name, verb);
-}
-
-static uint64_t clock_of(struct caller *c, uint64_t now) {
-	return c->clock ? c->clock(c->clock_ctx, now) : now;
-}
-
 /* Is it a datagram that the host does not take yet? */
 static bool is_deaf_to(const struct caller *c, const sluice_datagram *d) {
 	sluice_peer_stats s;
@@ -258,46 +250,18 @@ static bool is_deaf_to(const struct caller *c, const sluice_datagram *d) {
 	return !checked || (c->ears == EARS_BY_NOMINATION && !s.selected.nominated);
 }
 
-static void host_input(void *node, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now) {
+static int host_input(void *node, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now) {
 	struct caller *c = node;
 	if (!c->peer)
-		return;
+		return 0;
+	int error = 0;
 	sluice_path path = *from;
 	path.socket = 0;
 	size_t step = c->ears == EARS_OPEN ? count : 1; /* each may open the ears for the next */
-	for (size_t i = 0; i < count; i += step)
+	for (size_t i = 0; i < count && !error; i += step)
 		if (!is_deaf_to(c, &datagrams[i]))
-			sluice_peer_input(c->peer, &path, datagrams + i, step, clock_of(c, now));
-	check(c, "input");
-}
-
-static void host_advance(void *node, uint64_t now) {
-	struct caller *c = node;
-	if (!c->peer)
-		return;
-	sluice_peer_advance(c->peer, clock_of(c, now));
-	check(c, "advance");
-}
-
-static int host_output(void *node, sluice_batch *batch, uint64_t now) {
-	struct caller *c = node;
-	int count = c->peer ? sluice_peer_output(c->peer, batch, clock_of(c, now)) : 0;
-	check(c, "output");
-	return count;
-}
-
-static uint64_t host_deadline(void *node) {
-	struct caller *c = node;
-	return c->peer ? sluice_peer_deadline(c->peer) : SLUICE_NEVER;
-}
-
-static void host_dispatch(void *node, uint64_t now) {
-	struct caller *c = node;
-	(void)now;
-	if (!c->peer)
-		return;
-	sluice_peer_dispatch(c->peer);
-	check(c, "dispatch");
+			error = sluice_peer_input(c->peer, &path, datagrams + i, step, now);
+	return error;
 }
 
 static void host_free(void *node) {
@@ -311,12 +275,14 @@ static void host_free(void *node) {
 	free(c);
 }
 
+_Static_assert(offsetof(struct caller, peer) == 0, "peer_node.h");
 static const struct sim_node_ops host_ops = {
 	.input = host_input,
-	.advance = host_advance,
-	.output = host_output,
-	.deadline = host_deadline,
-	.dispatch = host_dispatch,
+	.advance = peer_node_advance,
+	.output = peer_node_output,
+	.deadline = peer_node_deadline,
+	.dispatch = peer_node_dispatch,
+	.check = peer_node_check,
 	.free = host_free,
 };
 

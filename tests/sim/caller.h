@@ -16,6 +16,7 @@
 struct signal;
 
 struct caller {
+	sluice_peer *peer; /* first: peer_node.h */
 	struct sim *sim;
 	struct sim_host *host;
 	struct caller *other;
@@ -23,7 +24,6 @@ struct caller {
 	sluice_env *env;
 	struct memory memory;
 	struct rng entropy;
-	sluice_peer *peer;
 	uint64_t signal_delay;
 	bool trickle;  /* candidates are signalled one by one; else they stand in the description alone */
 	bool silent;   /* nothing is signalled by itself */
@@ -33,9 +33,7 @@ struct caller {
 	/* Records of DTLS are dropped until its own check was answered, as Firefox does, or until the pair in use is
 	 * nominated. */
 	enum { EARS_OPEN, EARS_BY_CHECK, EARS_BY_NOMINATION } ears;
-	bool tolerant;                              /* want of memory is no failure of the test */
-	uint64_t (*clock)(void *ctx, uint64_t now); /* what its verbs are told instead of `now`; NULL: `now` */
-	void *clock_ctx;
+	bool tolerant; /* want of memory is no failure of the test */
 	char log[CALLER_LOG];
 	unsigned refused; /* remote descriptions and candidates that were not taken */
 	int last_error;

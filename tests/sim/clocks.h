@@ -1,4 +1,4 @@
-/* clocks: bad ones, for tests of verbs that are given their time. */
+/* clocks: bad ones, for tests of verbs that are given their time. A watch is a clock of one host. */
 #ifndef SIM_CLOCKS_H
 #define SIM_CLOCKS_H
 
@@ -18,6 +18,19 @@ static inline uint64_t clock_steps_back_1ns(struct rng *rng, uint64_t last, uint
 static inline uint64_t clock_steps_back_1s(struct rng *rng, uint64_t last, uint64_t now) {
 	(void)last;
 	return now - (rng_chance(rng, 0.4) ? SLUICE_S : 0);
+}
+
+struct watch {
+	clock_fn kind;
+	struct rng rng;
+	uint64_t last;
+};
+
+/* A sim_host's clock, with a watch as its clock_ctx. */
+static inline uint64_t watch_read(void *watch, uint64_t now) {
+	struct watch *w = watch;
+	w->last = w->kind(&w->rng, w->last, now);
+	return w->last;
 }
 
 #endif

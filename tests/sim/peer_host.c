@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "peer/peer.h"
+#include "peer_node.h"
 
 #define NUMBER 4 /* bytes of the message's number */
 
@@ -105,42 +106,7 @@ int peer_host_send(struct peer_host *h, unsigned channel, size_t len) {
 	return error;
 }
 
-/* ---- the verbs ---- */
-
-static void check(const struct peer_host *h, const char *verb) {
-	if (!peer_check(h->peer))
-		sim_fail(h->sim, "host %s: an invariant does not hold after %s", h->host->name, verb);
-}
-
-static void host_input(void *node, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now) {
-	struct peer_host *h = node;
-	sluice_peer_input(h->peer, from, datagrams, count, now);
-	check(h, "input");
-}
-
-static void host_advance(void *node, uint64_t now) {
-	struct peer_host *h = node;
-	sluice_peer_advance(h->peer, now);
-	check(h, "advance");
-}
-
-static int host_output(void *node, sluice_batch *batch, uint64_t now) {
-	struct peer_host *h = node;
-	int count = sluice_peer_output(h->peer, batch, now);
-	check(h, "output");
-	return count;
-}
-
-static uint64_t host_deadline(void *node) {
-	return sluice_peer_deadline(((struct peer_host *)node)->peer);
-}
-
-static void host_dispatch(void *node, uint64_t now) {
-	struct peer_host *h = node;
-	(void)now;
-	sluice_peer_dispatch(h->peer);
-	check(h, "dispatch");
-}
+/* ---- life ---- */
 
 static void host_free(void *node) {
 	struct peer_host *h = node;
@@ -152,16 +118,16 @@ static void host_free(void *node) {
 	free(h);
 }
 
+_Static_assert(offsetof(struct peer_host, peer) == 0, "peer_node.h");
 static const struct sim_node_ops host_ops = {
-	.input = host_input,
-	.advance = host_advance,
-	.output = host_output,
-	.deadline = host_deadline,
-	.dispatch = host_dispatch,
+	.input = peer_node_input,
+	.advance = peer_node_advance,
+	.output = peer_node_output,
+	.deadline = peer_node_deadline,
+	.dispatch = peer_node_dispatch,
+	.check = peer_node_check,
 	.free = host_free,
 };
-
-/* ---- life ---- */
 
 struct peer_host *peer_host_new(struct sim *sim, const char *name, enum sluice_role role, const sluice_peer_config *config) {
 	struct peer_host *h = malloc(sizeof *h);

@@ -17,6 +17,7 @@
 #define PEER_HOST_CHANNELS 64
 
 struct peer_host {
+	sluice_peer *peer; /* first: peer_node.h */
 	struct sim *sim;
 	struct sim_host *host;
 	sluice_env *env;
@@ -24,7 +25,6 @@ struct peer_host {
 	struct rng entropy;
 	sluice_certificate *certificate;
 	sluice_peer_config config;
-	sluice_peer *peer;
 	struct ledger *sends, *receives;
 
 	sluice_channel *channels[PEER_HOST_CHANNELS]; /* in the order in which they were opened, by whichever side */

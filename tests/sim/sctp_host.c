@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "sctp/association.h"
+#include "sctp_node.h"
 
 /* ---- the app ---- */
 
@@ -97,42 +98,6 @@ static void note(struct sctp_host *h, const sluice_sctp_event *e) {
 
 /* ---- the verbs ---- */
 
-/* After each verb everything must add up: flight, buffered bytes, held bytes, order of the rings. */
-static void check(const struct sctp_host *h, const char *verb) {
-	if (!association_check(h->sctp))
-		sim_fail(h->sim, "host %s: an invariant does not hold after %s", h->host->name, verb);
-}
-
-static uint64_t clock_of(const struct sctp_host *h, uint64_t now) {
-	return h->clock ? h->clock(h->clock_ctx, now) : now;
-}
-
-static void host_input(void *node, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now) {
-	struct sctp_host *h = node;
-	(void)from;
-	int rc = sluice_sctp_input(h->sctp, datagrams, count, clock_of(h, now));
-	if (rc < 0 && rc != SLUICE_NO_MEMORY)
-		sim_fail(h->sim, "host %s: input returned %s", h->host->name, sluice_error_name(rc));
-	check(h, "input");
-}
-
-static void host_advance(void *node, uint64_t now) {
-	struct sctp_host *h = node;
-	sluice_sctp_advance(h->sctp, clock_of(h, now));
-	check(h, "advance");
-}
-
-static int host_output(void *node, sluice_batch *batch, uint64_t now) {
-	struct sctp_host *h = node;
-	int count = sluice_sctp_output(h->sctp, batch, clock_of(h, now));
-	check(h, "output");
-	return count;
-}
-
-static uint64_t host_deadline(void *node) {
-	return sluice_sctp_deadline(((struct sctp_host *)node)->sctp);
-}
-
 static void host_dispatch(void *node, uint64_t now) {
 	struct sctp_host *h = node;
 	sluice_sctp_event e;
@@ -160,12 +125,14 @@ static void host_free(void *node) {
 	free(h);
 }
 
+_Static_assert(offsetof(struct sctp_host, sctp) == 0, "sctp_node.h");
 static const struct sim_node_ops host_ops = {
-	.input = host_input,
-	.advance = host_advance,
-	.output = host_output,
-	.deadline = host_deadline,
+	.input = sctp_node_input,
+	.advance = sctp_node_advance,
+	.output = sctp_node_output,
+	.deadline = sctp_node_deadline,
 	.dispatch = host_dispatch,
+	.check = sctp_node_check,
 	.free = host_free,
 };
 

@@ -12,10 +12,10 @@
 #include "sim.h"
 
 struct sctp_host {
+	sluice_sctp *sctp; /* first: sctp_node.h */
 	struct sim_host *host;
 	struct sim *sim;
 	sluice_env *env;
-	sluice_sctp *sctp;
 	sluice_sctp_config config;
 	struct memory memory;
 	struct rng entropy;
@@ -38,8 +38,6 @@ struct sctp_host {
 
 	/* Before the app's own handling; may call anything but sctp_host_free. */
 	void (*on_event)(struct sctp_host *h, const sluice_sctp_event *event, void *user);
-	uint64_t (*clock)(void *ctx, uint64_t now); /* what its verbs are given instead of `now`; NULL: `now` */
-	void *clock_ctx;
 	/* Called at the end of each dispatch: to send more, for instance. */
 	void (*on_idle)(struct sctp_host *h, void *user);
 	void *user;

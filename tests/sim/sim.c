@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "sluice/error.h"
+
 #define SPINNING 10000   /* steps without time moving */
 #define CHATTERING 65536 /* batches in one breath */
 #define GRO_MAX 64       /* datagrams that one input() gets */
@@ -373,6 +375,42 @@ static uint8_t *host_space(struct sim_host *h) {
 	return h->space;
 }
 
+/* ---- the verbs of a host ---- */
+
+static uint64_t time_at(struct sim_host *h) {
+	return h->clock ? h->clock(h->clock_ctx, h->sim->now) : h->sim->now;
+}
+
+static void host_check(struct sim_host *h, const char *verb) {
+	if (h->ops->check && !h->ops->check(h->node))
+		sim_fail(h->sim, "host %s: an invariant does not hold after %s", h->name, verb);
+}
+
+static void host_input(struct sim_host *h, const sluice_path *path, sluice_datagram *datagrams, size_t count) {
+	int error = h->ops->input(h->node, path, datagrams, count, time_at(h));
+	if (error < 0 && error != SLUICE_NO_MEMORY)
+		sim_fail(h->sim, "host %s: input returned %s", h->name, sluice_error_name(error));
+	host_check(h, "input");
+}
+
+static void host_advance(struct sim_host *h) {
+	h->ops->advance(h->node, time_at(h));
+	host_check(h, "advance");
+}
+
+static int host_output(struct sim_host *h, sluice_batch *batch) {
+	int count = h->ops->output(h->node, batch, time_at(h));
+	host_check(h, "output");
+	return count;
+}
+
+static void host_dispatch(struct sim_host *h) {
+	if (!h->ops->dispatch)
+		return;
+	h->ops->dispatch(h->node, h->sim->now);
+	host_check(h, "dispatch");
+}
+
 static bool host_speak(struct sim_host *h) {
 	bool spoke = false;
 	for (unsigned n = 0;; n++) {
@@ -381,7 +419,7 @@ static bool host_speak(struct sim_host *h) {
 		                  .max_datagrams = h->batch_max,
 		                  .headroom = h->headroom,
 		                  .tailroom = h->tailroom};
-		int count = h->ops->output(h->node, &b, h->sim->now);
+		int count = host_output(h, &b);
 		if (count < 0)
 			sim_fail(h->sim, "host %s: output returned %d", h->name, count);
 		if (count == 0)
@@ -404,8 +442,7 @@ static void settle_touched(struct sim *sim) {
 			struct sim_host *h = sim->hosts[i];
 			if (h->down || !h->touched)
 				continue;
-			if (h->ops->dispatch)
-				h->ops->dispatch(h->node, sim->now);
+			host_dispatch(h);
 			again |= host_speak(h);
 		}
 		if (n > CHATTERING)
@@ -450,7 +487,7 @@ static void host_give(struct sim_host *h, const struct sim_host *from, sluice_da
 	sluice_path path = {0};
 	if (from)
 		path = sim_path(from);
-	h->ops->input(h->node, &path, datagrams, count, h->sim->now);
+	host_input(h, &path, datagrams, count);
 }
 
 /* Takes from the host's arrivals those of one source that one GRO read would bring, and gives them to it. */
@@ -518,7 +555,7 @@ static void happen(struct sim *sim) {
 		while (h->arrivals)
 			host_read(h);
 		if (!h->down && h->ops->deadline(h->node) <= sim->now)
-			h->ops->advance(h->node, sim->now);
+			host_advance(h);
 	}
 }
 

@@ -21,15 +21,18 @@
 #define SIM_HOSTS 32
 #define SIM_LINKS 64
 
-/* input: `from` is the sending host's address (see sim_path); the bytes may be overwritten.
+/* input: `from` is the sending host's address (see sim_path); the bytes may be overwritten. Returns 0 or SLUICE_NO_MEMORY; any
+ * other error fails the test.
  * output: as sluice_sctp_output; a path with remote_len 0 means "to the only other host".
- * Any of dispatch and free may be NULL. */
+ * check: false when an invariant of the node does not hold, which fails the test. The world calls it after each other verb.
+ * Any of dispatch, check and free may be NULL. */
 struct sim_node_ops {
-	void (*input)(void *node, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now);
+	int (*input)(void *node, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now);
 	void (*advance)(void *node, uint64_t now);
 	int (*output)(void *node, sluice_batch *batch, uint64_t now);
 	uint64_t (*deadline)(void *node);
 	void (*dispatch)(void *node, uint64_t now);
+	bool (*check)(void *node);
 	void (*free)(void *node);
 };
 
@@ -46,6 +49,9 @@ struct sim_host {
 	size_t batch_max;          /* datagrams of one; 64 */
 	size_t headroom, tailroom; /* of a slot, thrown away by the link: as a layer below would use them. 0 */
 	bool down;                 /* the machine is off: neither verbs nor packets */
+	/* What input, advance and output are given as the time instead of `now`; NULL: `now`. */
+	uint64_t (*clock)(void *ctx, uint64_t now);
+	void *clock_ctx;
 	struct sim_event *arrivals, **arrivals_end;
 	struct sim_link *first_link; /* of those that leave it */
 	uint8_t *space;              /* of one output batch */

@@ -5,6 +5,7 @@
 
 #include "packets.h"
 #include "sctp/association.h"
+#include "sctp_node.h"
 
 /* ---- the usual apps ---- */
 
@@ -37,13 +38,6 @@ const struct wan_app wan_bulk_receiver = {.message = bulk_message};
 
 /* ---- an end ---- */
 
-static void end_input(void *node, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now) {
-	struct wan_end *e = node;
-	(void)from;
-	if (sluice_sctp_input(e->sctp, datagrams, count, now) < 0)
-		sim_fail(&e->wan->sim, "host %s: out of memory", e->host->name);
-}
-
 static void end_advance(void *node, uint64_t now) {
 	struct wan_end *e = node;
 	if (e->next_tick <= now) {
@@ -51,10 +45,6 @@ static void end_advance(void *node, uint64_t now) {
 		e->app->tick(e);
 	}
 	sluice_sctp_advance(e->sctp, now);
-}
-
-static int end_output(void *node, sluice_batch *batch, uint64_t now) {
-	return sluice_sctp_output(((struct wan_end *)node)->sctp, batch, now);
 }
 
 static uint64_t end_deadline(void *node) {
@@ -114,10 +104,11 @@ static void end_free(void *node) {
 	sluice_env_free(e->env);
 }
 
+_Static_assert(offsetof(struct wan_end, sctp) == 0, "sctp_node.h");
 static const struct sim_node_ops end_ops = {
-	.input = end_input,
+	.input = sctp_node_input,
 	.advance = end_advance,
-	.output = end_output,
+	.output = sctp_node_output,
 	.deadline = end_deadline,
 	.dispatch = end_dispatch,
 	.free = end_free,

@@ -30,11 +30,11 @@ struct wan_app {
 };
 
 struct wan_end {
+	sluice_sctp *sctp; /* first: sctp_node.h */
 	struct wan *wan;
 	struct wan_flow *flow;
 	struct sim_host *host;
 	sluice_env *env;
-	sluice_sctp *sctp;
 	struct rng entropy;
 	const struct wan_app *app;
 	uint64_t next_tick;
