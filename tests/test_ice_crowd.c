@@ -1,37 +1,15 @@
 /* More candidates come than an agent remembers: who is thrown out, and does the one that works stay? */
 #include <stdio.h>
 
-#include "sim/ice_world.h"
-#include "suite.h"
+#include "ice_kit.h"
 
 #include "ice/agent.h"
 
-#define RTT (100 * SLUICE_MS)
 #define CROWD 300
 
-struct scene {
-	struct ice_world w;
-	struct ice_agent *a, *b;
-	uint64_t start;
-};
-
-static void scene_init(struct scene *s) {
-	const struct ice_config controlling = {.controlling = true}, controlled = {0};
-	struct memory memory = {0};
-	ice_world_init(&s->w, 1, RTT / 2);
-	s->start = s->w.now;
-	s->a = ice_world_agent(&s->w, "a", &controlling, memory);
-	s->b = ice_world_agent(&s->w, "b", &controlled, memory);
-}
-
-static void scene_of_hosts(struct scene *s) {
-	scene_init(s);
-	ice_world_socket(&s->w, s->a, "10.0.0.1", 5000, -1, 65535, NULL);
-	ice_world_socket(&s->w, s->b, "10.0.0.2", 6000, -1, 65535, NULL);
-}
-
-static bool routed(const struct scene *s) {
-	return s->a->route_at != SLUICE_NEVER && s->b->route_at != SLUICE_NEVER;
+static void begin(struct scene *s) {
+	scene_init(s, (struct ice_config){.controlling = true}, (struct ice_config){0});
+	scene_side_by_side(s);
 }
 
 /* The nth of a crowd: an IPv6 address, a name or an IPv4 address where nobody lives. */
@@ -70,7 +48,7 @@ static void let_a_begin(struct scene *s) {
 /* `first`: they come before a has a candidate of its own, when none of them can make a pair yet. */
 static void usable_behind(enum crowd kind, bool first) {
 	struct scene s;
-	scene_of_hosts(&s);
+	begin(&s);
 	s.a->names_unknown = true;
 	ice_gather(s.b->ice, s.w.now);
 	ice_world_settle(&s.w);
@@ -80,7 +58,7 @@ static void usable_behind(enum crowd kind, bool first) {
 	s.b->told[0].priority = 1;
 	let_a_begin(&s);
 	ice_gather(s.a->ice, s.w.now);
-	ck_assert(ICE_UNTIL(&s.w, s.start + SLUICE_S, routed(&s)));
+	ck_assert(ICE_UNTIL(&s.w, s.start + SLUICE_S, scene_is_routed(&s)));
 	ck_assert_uint_le(ice_remote_count(s.a->ice), ICE_REMOTE_MAX);
 	ice_world_close(&s.w);
 }
@@ -95,7 +73,7 @@ END_TEST
 
 START_TEST(test_a_better_candidate_that_comes_last_takes_the_place_of_the_worst) {
 	struct scene s;
-	scene_of_hosts(&s);
+	begin(&s);
 	ice_gather(s.a->ice, s.w.now);
 	ice_gather(s.b->ice, s.w.now);
 	ice_world_settle(&s.w);
@@ -103,7 +81,7 @@ START_TEST(test_a_better_candidate_that_comes_last_takes_the_place_of_the_worst)
 	struct candidate worse = one_of(CROWD_IPV4, CROWD, 999);
 	ck_assert_int_eq(ice_add_remote(s.a->ice, &worse), SLUICE_LIMIT);
 	let_a_begin(&s);
-	ck_assert(ICE_UNTIL(&s.w, s.start + SLUICE_S, routed(&s)));
+	ck_assert(ICE_UNTIL(&s.w, s.start + SLUICE_S, scene_is_routed(&s)));
 	ck_assert_uint_eq(ice_remote_count(s.a->ice), ICE_REMOTE_MAX);
 	ice_world_close(&s.w);
 }
@@ -111,7 +89,7 @@ END_TEST
 
 START_TEST(test_pairs_that_failed_keep_no_later_candidate_out) {
 	struct scene s;
-	scene_of_hosts(&s);
+	begin(&s);
 	s.a->ice->config.pacing = 5 * SLUICE_MS;
 	s.a->ice->config.max_pairs = 40;
 	s.a->ice->config.check_timeout = 100 * SLUICE_S;
@@ -123,7 +101,7 @@ START_TEST(test_pairs_that_failed_keep_no_later_candidate_out) {
 	ice_world_run(&s.w, s.start + 20 * SLUICE_S);
 	s.b->told[0].priority = 1;
 	let_a_begin(&s);
-	ck_assert(ICE_UNTIL(&s.w, s.w.now + SLUICE_S, routed(&s)));
+	ck_assert(ICE_UNTIL(&s.w, s.w.now + SLUICE_S, scene_is_routed(&s)));
 	ice_world_close(&s.w);
 }
 END_TEST
@@ -136,7 +114,7 @@ static void rebind(struct ice_world *w, int nat) {
 
 static void rebindings(bool lite) {
 	struct scene s;
-	scene_init(&s);
+	scene_init(&s, (struct ice_config){.controlling = true}, (struct ice_config){0});
 	s.b->ice->config.lite = lite;
 	int nat = ice_world_nat(&s.w, NAT_PORT_RESTRICTED, "198.51.100.1", false);
 	ice_world_socket(&s.w, s.a, "10.0.0.1", 5000, nat, 65535, NULL);

@@ -2,50 +2,20 @@
 #include <stdio.h>
 
 #include "base/address.h"
-#include "sim/ice_world.h"
-#include "suite.h"
+#include "ice_kit.h"
 
 #include "ice/agent.h"
 
-#define RTT (100 * SLUICE_MS)
-#define NEVER SLUICE_NEVER
-
-struct scene {
-	struct ice_world w;
-	struct ice_agent *a, *b;
-	uint64_t start;
-};
-
-static void scene_of(struct scene *s, struct ice_config a, struct ice_config b) {
-	struct memory memory = {0};
-	ice_world_init(&s->w, 1, RTT / 2);
-	s->start = s->w.now;
-	s->a = ice_world_agent(&s->w, "a", &a, memory);
-	s->b = ice_world_agent(&s->w, "b", &b, memory);
-	ice_world_socket(&s->w, s->a, "10.0.0.1", 5000, -1, 65535, NULL);
-	ice_world_socket(&s->w, s->b, "10.0.0.2", 6000, -1, 65535, NULL);
-}
-
-static void scene_init(struct scene *s, bool a_controls, bool b_controls) {
-	struct ice_config a = {.controlling = a_controls}, b = {.controlling = b_controls};
-	scene_of(s, a, b);
-}
-
-static bool routed(const struct scene *s) {
-	return s->a->route_at != NEVER && s->b->route_at != NEVER;
-}
-
-static void gather(struct scene *s) {
-	ice_gather(s->a->ice, s->w.now);
-	ice_gather(s->b->ice, s->w.now);
-	ice_world_settle(&s->w);
+static void begin(struct scene *s, bool a_controls, bool b_controls) {
+	scene_init(s, (struct ice_config){.controlling = a_controls}, (struct ice_config){.controlling = b_controls});
+	scene_side_by_side(s);
 }
 
 START_TEST(test_the_first_pair_is_valid_one_round_trip_after_the_first_check) {
 	struct scene s;
-	scene_init(&s, true, false);
+	begin(&s, true, false);
 	ice_world_introduce(&s.w, s.a, s.b);
-	ck_assert(ICE_UNTIL(&s.w, s.start + 5 * SLUICE_S, routed(&s)));
+	ck_assert(ICE_UNTIL(&s.w, s.start + 5 * SLUICE_S, scene_is_routed(&s)));
 	ck_assert_uint_eq(s.a->first_check_at, s.start);
 	ck_assert_uint_eq(s.a->route_at, s.start + RTT);
 	ck_assert_uint_eq(s.b->route_at, s.start + RTT);
@@ -69,11 +39,11 @@ END_TEST
 
 START_TEST(test_a_check_that_comes_triggers_one_at_once) {
 	struct scene s;
-	scene_init(&s, true, false);
-	gather(&s);
+	begin(&s, true, false);
+	scene_gather(&s);
 	ice_world_give(s.a, s.b);
 	ice_set_remote(s.a->ice, ice_ufrag(s.b->ice), ice_pwd(s.b->ice), false); /* no candidates: a learns b from its check */
-	ck_assert(ICE_UNTIL(&s.w, s.start + 5 * SLUICE_S, routed(&s)));
+	ck_assert(ICE_UNTIL(&s.w, s.start + 5 * SLUICE_S, scene_is_routed(&s)));
 	ck_assert_uint_eq(s.b->first_check_at, s.start);
 	ck_assert_uint_eq(s.a->first_check_at, s.start + RTT / 2);
 	ck_assert_uint_eq(s.b->route_at, s.start + RTT);
@@ -92,8 +62,8 @@ END_TEST
 /* The offerer is checked before the answer with the password reaches it. */
 START_TEST(test_a_check_before_the_password_is_answered_and_remembered) {
 	struct scene s;
-	scene_init(&s, true, false);
-	gather(&s);
+	begin(&s, true, false);
+	scene_gather(&s);
 	ice_world_give(s.a, s.b);
 	ck_assert(ICE_UNTIL(&s.w, s.start + 5 * SLUICE_S, s.b->route_at != NEVER));
 	ck_assert_uint_eq(s.b->route_at, s.start + RTT);
@@ -104,7 +74,7 @@ START_TEST(test_a_check_before_the_password_is_answered_and_remembered) {
 	ck_assert_uint_eq(s.a->data_received, 1);
 	uint64_t answer = s.w.now;
 	ice_set_remote(s.a->ice, ice_ufrag(s.b->ice), ice_pwd(s.b->ice), false);
-	ck_assert(ICE_UNTIL(&s.w, answer + 5 * SLUICE_S, routed(&s)));
+	ck_assert(ICE_UNTIL(&s.w, answer + 5 * SLUICE_S, scene_is_routed(&s)));
 	ck_assert_uint_eq(s.a->first_check_at, answer);
 	ck_assert_uint_eq(s.a->route_at, answer + RTT);
 	ice_world_close(&s.w);
@@ -113,14 +83,14 @@ END_TEST
 
 START_TEST(test_early_checks_are_remembered_up_to_a_bound) {
 	struct scene s;
-	scene_init(&s, true, false);
+	begin(&s, true, false);
 	for (int i = 0; i < 13; i++) {
 		char address[16];
 		snprintf(address, sizeof address, "10.0.1.%d", i + 1);
 		ice_world_socket(&s.w, s.a, address, 7000, -1, (uint16_t)(65000 - i), NULL);
 	}
 	ice_world_socket(&s.w, s.b, "10.0.2.1", 7001, -1, 60000, NULL);
-	gather(&s);
+	scene_gather(&s);
 	ice_world_give(s.a, s.b); /* 2 x 14 pairs */
 	ice_world_run(&s.w, s.start + 5 * SLUICE_S);
 	ck_assert_uint_eq(s.a->ice->current->early_count, ICE_EARLY_MAX);
@@ -134,9 +104,9 @@ END_TEST
 
 static void conflict(bool role) {
 	struct scene s;
-	scene_init(&s, role, role);
+	begin(&s, role, role);
 	ice_world_introduce(&s.w, s.a, s.b);
-	ck_assert(ICE_UNTIL(&s.w, s.start + 5 * SLUICE_S, routed(&s)));
+	ck_assert(ICE_UNTIL(&s.w, s.start + 5 * SLUICE_S, scene_is_routed(&s)));
 	ck_assert_uint_le(s.a->route_at, s.start + 2 * RTT);
 	ck_assert_uint_le(s.b->route_at, s.start + 2 * RTT);
 	ice_world_run(&s.w, s.start + SLUICE_S);
@@ -159,15 +129,15 @@ END_TEST
 
 START_TEST(test_candidates_that_trickle_late_are_checked_as_they_come) {
 	struct scene s;
-	scene_init(&s, true, false);
+	begin(&s, true, false);
 	ice_set_remote(s.a->ice, ice_ufrag(s.b->ice), ice_pwd(s.b->ice), false);
 	ice_set_remote(s.b->ice, ice_ufrag(s.a->ice), ice_pwd(s.a->ice), false);
 	ice_world_run(&s.w, s.start + 10 * SLUICE_S);
 	ck_assert_int_eq(ice_state(s.a->ice), ICE_CHECKING);
-	gather(&s);
+	scene_gather(&s);
 	ice_world_trickle(s.a, s.b);
 	uint64_t told = s.w.now;
-	ck_assert(ICE_UNTIL(&s.w, told + 5 * SLUICE_S, routed(&s)));
+	ck_assert(ICE_UNTIL(&s.w, told + 5 * SLUICE_S, scene_is_routed(&s)));
 	ck_assert_uint_eq(s.b->route_at, told + RTT);
 	ice_world_close(&s.w);
 }
@@ -185,7 +155,7 @@ START_TEST(test_a_name_that_nobody_knows_is_no_failure_while_checks_come) {
 	ice_world_socket(&s.w, s.b, "10.0.0.2", 6000, -1, 65535, "b0b.local");
 	ice_world_introduce(&s.w, s.a, s.b);
 	ck_assert_str_eq(s.b->told[0].name, "b0b.local");
-	ck_assert(ICE_UNTIL(&s.w, s.start + 5 * SLUICE_S, routed(&s)));
+	ck_assert(ICE_UNTIL(&s.w, s.start + 5 * SLUICE_S, scene_is_routed(&s)));
 	ck_assert_uint_eq(s.b->route_at, s.start + RTT);
 	ck_assert_uint_eq(s.a->route_at, s.start + RTT / 2 + RTT);
 	ice_world_close(&s.w);
@@ -203,7 +173,7 @@ START_TEST(test_a_name_that_resolves_is_checked_like_an_address) {
 	ice_world_socket(&s.w, s.b, "10.0.0.2", 6000, -1, 65535, "b0b.local");
 	s.a->names = ice_world_address("10.0.0.2", 0);
 	ice_world_introduce(&s.w, s.a, s.b);
-	ck_assert(ICE_UNTIL(&s.w, s.start + 5 * SLUICE_S, routed(&s)));
+	ck_assert(ICE_UNTIL(&s.w, s.start + 5 * SLUICE_S, scene_is_routed(&s)));
 	ck_assert_uint_eq(s.a->first_check_at, s.start);
 	ck_assert_uint_eq(s.a->route_at, s.start + RTT);
 	ice_world_close(&s.w);
@@ -212,12 +182,12 @@ END_TEST
 
 START_TEST(test_a_lost_check_is_sent_again_after_the_rto) {
 	struct scene s;
-	scene_init(&s, true, false);
+	begin(&s, true, false);
 	s.w.loss = 1;
 	ice_world_introduce(&s.w, s.a, s.b);
 	ice_world_settle(&s.w);
 	s.w.loss = 0;
-	ck_assert(ICE_UNTIL(&s.w, s.start + 5 * SLUICE_S, routed(&s)));
+	ck_assert(ICE_UNTIL(&s.w, s.start + 5 * SLUICE_S, scene_is_routed(&s)));
 	ck_assert_uint_eq(s.a->route_at, s.start + 250 * SLUICE_MS + RTT);
 	ice_world_close(&s.w);
 }
@@ -278,7 +248,7 @@ END_TEST
 
 START_TEST(test_the_better_of_two_ways_is_used_and_nominated) {
 	struct scene s;
-	scene_init(&s, true, false);
+	begin(&s, true, false);
 	ice_world_socket(&s.w, s.a, "2001:db8::1", 5000, -1, 65534, NULL);
 	ice_world_socket(&s.w, s.b, "2001:db8::2", 6000, -1, 65534, NULL);
 	ice_world_introduce(&s.w, s.a, s.b);
@@ -299,14 +269,15 @@ static bool no_ipv4(void *ctx, const struct candidate *c, bool local) {
 
 START_TEST(test_the_filter_keeps_candidates_out) {
 	struct scene s;
-	scene_of(&s, (struct ice_config){.controlling = true, .filter = no_ipv4}, (struct ice_config){0});
+	scene_init(&s, (struct ice_config){.controlling = true, .filter = no_ipv4}, (struct ice_config){0});
+	scene_side_by_side(&s);
 	ice_world_socket(&s.w, s.a, "2001:db8::1", 5000, -1, 1, NULL);
 	ice_world_socket(&s.w, s.b, "2001:db8::2", 6000, -1, 1, NULL);
 	ice_world_introduce(&s.w, s.a, s.b);
 	ck_assert_uint_eq(s.a->told_count, 1);
 	ck_assert_uint_eq(ice_local_count(s.a->ice), 1);
 	ck_assert_uint_eq(ice_pair_count(s.a->ice), 1);
-	ck_assert(ICE_UNTIL(&s.w, s.start + SLUICE_S, routed(&s)));
+	ck_assert(ICE_UNTIL(&s.w, s.start + SLUICE_S, scene_is_routed(&s)));
 	ck_assert_int_eq(s.a->route.remote.ss_family, AF_INET6);
 	ice_world_close(&s.w);
 }
@@ -314,7 +285,7 @@ END_TEST
 
 START_TEST(test_checks_that_nobody_answers_fail_in_the_end) {
 	struct scene s;
-	scene_init(&s, true, false);
+	begin(&s, true, false);
 	s.w.loss = 1;
 	ice_world_introduce(&s.w, s.a, s.b);
 	ck_assert(ICE_UNTIL(&s.w, s.start + 60 * SLUICE_S, s.a->state_at[ICE_FAILED] != NEVER));
@@ -327,7 +298,7 @@ END_TEST
 
 START_TEST(test_without_the_end_of_candidates_the_timeout_decides) {
 	struct scene s;
-	scene_init(&s, true, false);
+	begin(&s, true, false);
 	ice_set_remote(s.a->ice, "abcd", "0123456789012345678901", false);
 	ck_assert(ICE_UNTIL(&s.w, s.start + 60 * SLUICE_S, s.a->state_at[ICE_FAILED] != NEVER));
 	ck_assert_uint_eq(s.a->state_at[ICE_FAILED], s.start + 30 * SLUICE_S);
@@ -345,7 +316,7 @@ static bool wrong_source(struct ice_world *w, int from, const struct sockaddr_st
 
 START_TEST(test_a_forged_check_is_counted_and_not_answered) {
 	struct scene s;
-	scene_init(&s, true, false);
+	begin(&s, true, false);
 	s.w.filter = wrong_source;
 	ice_world_introduce(&s.w, s.a, s.b);
 	ice_world_run(&s.w, s.start + SLUICE_S);
@@ -361,13 +332,13 @@ END_TEST
 START_TEST(test_loss_only_delays) {
 	for (uint64_t seed = 1; seed <= 200; seed++) {
 		struct scene s;
-		scene_init(&s, seed & 1, seed & 2);
+		begin(&s, seed & 1, seed & 2);
 		s.w.rng = rng_of(seed, 7);
 		s.w.loss = 0.3;
 		ice_world_socket(&s.w, s.a, "2001:db8::1", 5000, -1, 65534, NULL);
 		ice_world_socket(&s.w, s.b, "2001:db8::2", 6000, -1, 65534, NULL);
 		ice_world_introduce(&s.w, s.a, s.b);
-		ck_assert_msg(ICE_UNTIL(&s.w, s.start + 10 * SLUICE_S, routed(&s)), "seed %d", (int)seed);
+		ck_assert_msg(ICE_UNTIL(&s.w, s.start + 10 * SLUICE_S, scene_is_routed(&s)), "seed %d", (int)seed);
 		ice_world_run(&s.w, s.start + 20 * SLUICE_S);
 		s.w.loss = 0;
 		ice_world_run(&s.w, s.start + 40 * SLUICE_S);

@@ -2,34 +2,15 @@
 #include <stdio.h>
 
 #include "base/address.h"
-#include "sim/ice_world.h"
-#include "suite.h"
+#include "ice_kit.h"
 
 #include "ice/agent.h"
 
-#define RTT (100 * SLUICE_MS)
-#define NEVER SLUICE_NEVER
-
-struct scene {
-	struct ice_world w;
-	struct ice_agent *a, *b;
-	uint64_t start;
-};
-
 static const struct ice_server stun_servers[] = {{.host = "192.0.2.1"}, {.host = "192.0.2.2", .port = 3479}};
 
-static void scene_of(struct scene *s, struct ice_config a, struct ice_config b) {
-	struct memory memory = {0};
-	ice_world_init(&s->w, 1, RTT / 2);
-	s->start = s->w.now;
-	s->a = ice_world_agent(&s->w, "a", &a, memory);
-	s->b = ice_world_agent(&s->w, "b", &b, memory);
-}
-
 static void hosts(struct scene *s, struct ice_config a, struct ice_config b) {
-	scene_of(s, a, b);
-	ice_world_socket(&s->w, s->a, "10.0.0.1", 5000, -1, 65535, NULL);
-	ice_world_socket(&s->w, s->b, "10.0.0.2", 6000, -1, 65535, NULL);
+	scene_init(s, a, b);
+	scene_side_by_side(s);
 }
 
 static void connected_hosts(struct scene *s) {
@@ -40,24 +21,16 @@ static void connected_hosts(struct scene *s) {
 	ck_assert_int_eq(ice_state(s->b->ice), ICE_COMPLETED);
 }
 
-static bool routed(const struct scene *s) {
-	return s->a->route_at != NEVER && s->b->route_at != NEVER;
-}
-
 /* ---- NATs ---- */
 
 static void behind(struct scene *s, enum nat_kind a, enum nat_kind b) {
 	struct ice_config config = {.servers = stun_servers, .server_count = 2};
-	scene_of(s, config, config);
+	scene_init(s, config, config);
 	ice_world_stun(&s->w, "192.0.2.1", 3478);
 	ice_world_stun(&s->w, "192.0.2.2", 3479);
 	ice_set_controlling(s->a->ice, true);
-	int x = ice_world_nat(&s->w, a, "198.51.100.1", false), y = ice_world_nat(&s->w, b, "198.51.100.2", false);
-	ice_world_socket(&s->w, s->a, "10.0.0.1", 5000, x, 65535, NULL);
-	ice_world_socket(&s->w, s->b, "10.1.0.1", 6000, y, 65535, NULL);
-	ice_gather(s->a->ice, s->w.now);
-	ice_gather(s->b->ice, s->w.now);
-	ICE_UNTIL(&s->w, s->start + 5 * SLUICE_S, s->a->gathered_at != NEVER && s->b->gathered_at != NEVER);
+	scene_behind(s, a, b);
+	scene_gather_all(s);
 }
 
 START_TEST(test_servers_are_asked_in_parallel_and_one_round_trip_is_all_it_takes) {
@@ -86,10 +59,9 @@ START_TEST(test_the_nats_that_can_be_crossed_are_crossed) {
 		for (int b = 0; b < 4; b++) {
 			struct scene s;
 			behind(&s, (enum nat_kind)a, (enum nat_kind)b);
-			ice_world_give(s.a, s.b);
-			ice_world_give(s.b, s.a);
+			scene_exchange(&s);
 			uint64_t told = s.w.now;
-			bool found = ICE_UNTIL(&s.w, told + 20 * SLUICE_S, routed(&s));
+			bool found = ICE_UNTIL(&s.w, told + 20 * SLUICE_S, scene_is_routed(&s));
 			ck_assert_msg(found == works[a][b], "%d %d", a, b);
 			if (found) {
 				ice_world_run(&s.w, s.w.now + SLUICE_S);
@@ -107,7 +79,7 @@ END_TEST
 START_TEST(test_two_behind_one_nat_use_their_host_candidates) {
 	struct scene s;
 	struct ice_config config = {.servers = stun_servers, .server_count = 1};
-	scene_of(&s, config, config);
+	scene_init(&s, config, config);
 	ice_set_controlling(s.a->ice, true);
 	ice_world_stun(&s.w, "192.0.2.1", 3478);
 	int nat = ice_world_nat(&s.w, NAT_PORT_RESTRICTED, "198.51.100.1", true);
@@ -124,7 +96,7 @@ END_TEST
 START_TEST(test_a_silent_server_is_given_up_and_others_count) {
 	struct scene s;
 	struct ice_config config = {.servers = stun_servers, .server_count = 2};
-	scene_of(&s, config, config);
+	scene_init(&s, config, config);
 	ice_world_stun(&s.w, "192.0.2.2", 3479);
 	int nat = ice_world_nat(&s.w, NAT_FULL_CONE, "198.51.100.1", false);
 	ice_world_socket(&s.w, s.a, "10.0.0.1", 5000, nat, 65535, NULL);
@@ -144,8 +116,8 @@ END_TEST
 START_TEST(test_a_server_by_name_is_asked_when_the_name_is_known) {
 	struct scene s;
 	struct ice_server named = {.host = "stun.example.org"};
-	scene_of(&s, (struct ice_config){.servers = &named, .server_count = 1},
-	         (struct ice_config){.servers = &named, .server_count = 1});
+	scene_init(&s, (struct ice_config){.servers = &named, .server_count = 1},
+	           (struct ice_config){.servers = &named, .server_count = 1});
 	ice_world_stun(&s.w, "192.0.2.1", 3478);
 	int nat = ice_world_nat(&s.w, NAT_FULL_CONE, "198.51.100.1", false);
 	ice_world_socket(&s.w, s.a, "10.0.0.1", 5000, nat, 65535, NULL);
@@ -364,8 +336,7 @@ static void give_restart(struct scene *s) {
 	s->a->trickled = s->a->told_count;
 	s->b->trickled = s->b->told_count;
 	ice_world_settle(&s->w);
-	ice_world_give(s->a, s->b);
-	ice_world_give(s->b, s->a);
+	scene_exchange(s);
 }
 
 START_TEST(test_a_restart_keeps_data_flowing_until_the_new_pair_is_valid) {
@@ -529,9 +500,7 @@ END_TEST
 
 static void lite(struct scene *s) {
 	hosts(s, (struct ice_config){0}, (struct ice_config){.lite = true});
-	ice_gather(s->a->ice, s->w.now);
-	ice_gather(s->b->ice, s->w.now);
-	ice_world_settle(&s->w);
+	scene_gather(s);
 	ice_world_give(s->a, s->b);
 	ice_set_remote(s->a->ice, ice_ufrag(s->b->ice), ice_pwd(s->b->ice), true);
 	ice_world_trickle(s->b, s->a);
@@ -541,7 +510,7 @@ START_TEST(test_a_lite_agent_answers_and_sends_where_it_was_checked) {
 	struct scene s;
 	lite(&s);
 	ck_assert(ice_is_controlling(s.a->ice));
-	ck_assert(ICE_UNTIL(&s.w, s.start + 5 * SLUICE_S, routed(&s)));
+	ck_assert(ICE_UNTIL(&s.w, s.start + 5 * SLUICE_S, scene_is_routed(&s)));
 	ck_assert_uint_eq(s.b->route_at, s.start + RTT / 2);
 	ck_assert_uint_eq(s.a->route_at, s.start + RTT);
 	ice_world_run(&s.w, s.start + 100 * SLUICE_S);

@@ -1,56 +1,20 @@
 /* Where no direct way is, does the TURN server's do, and is a better one taken when it opens? */
 #include "base/address.h"
-#include "sim/ice_world.h"
-#include "suite.h"
+#include "ice_kit.h"
 
 #include "ice/agent.h"
 
-#define RTT (100 * SLUICE_MS)
-#define NEVER SLUICE_NEVER
-
-struct scene {
-	struct ice_world w;
-	struct ice_agent *a, *b;
-	uint64_t start;
-};
-
 static struct ice_server server_entry = {.turn = true, .host = "192.0.2.9", .username = "user", .password = "secret"};
 
-static void scene_of(struct scene *s, struct ice_config a, struct ice_config b) {
-	struct memory memory = {0};
-	ice_world_init(&s->w, 1, RTT / 2);
-	s->start = s->w.now;
-	ice_world_turn(&s->w, "192.0.2.9", 3478);
-	s->a = ice_world_agent(&s->w, "a", &a, memory);
-	s->b = ice_world_agent(&s->w, "b", &b, memory);
-}
-
 static void behind(struct scene *s, enum nat_kind a, enum nat_kind b, struct ice_config config_a, struct ice_config config_b) {
-	scene_of(s, config_a, config_b);
-	int x = ice_world_nat(&s->w, a, "198.51.100.1", false), y = ice_world_nat(&s->w, b, "198.51.100.2", false);
-	ice_world_socket(&s->w, s->a, "10.0.0.1", 5000, x, 65535, NULL);
-	ice_world_socket(&s->w, s->b, "10.1.0.1", 6000, y, 65535, NULL);
-	ice_gather(s->a->ice, s->w.now);
-	ice_gather(s->b->ice, s->w.now);
-	ICE_UNTIL(&s->w, s->start + 5 * SLUICE_S, s->a->gathered_at != NEVER && s->b->gathered_at != NEVER);
+	scene_init(s, config_a, config_b);
+	ice_world_turn(&s->w, "192.0.2.9", 3478);
+	scene_behind(s, a, b);
+	scene_gather_all(s);
 }
 
 static struct ice_config with_turn(bool controlling) {
 	return (struct ice_config){.controlling = controlling, .servers = &server_entry, .server_count = 1};
-}
-
-static bool routed(const struct scene *s) {
-	return s->a->route_at != NEVER && s->b->route_at != NEVER;
-}
-
-static void exchange(struct scene *s, unsigned count) {
-	uint64_t a = s->a->data_received, b = s->b->data_received;
-	for (unsigned i = 0; i < count; i++) {
-		ck_assert(ice_world_send(&s->w, s->a) && ice_world_send(&s->w, s->b));
-		ice_world_run(&s->w, s->w.now + SLUICE_S);
-	}
-	ck_assert_uint_eq(s->a->data_received, a + count);
-	ck_assert_uint_eq(s->b->data_received, b + count);
 }
 
 START_TEST(test_an_allocation_gives_a_relayed_and_a_reflexive_candidate_in_two_round_trips) {
@@ -70,22 +34,21 @@ END_TEST
 START_TEST(test_two_symmetric_nats_meet_at_the_relay) {
 	struct scene s;
 	behind(&s, NAT_SYMMETRIC, NAT_SYMMETRIC, with_turn(true), with_turn(false));
-	ice_world_give(s.a, s.b);
-	ice_world_give(s.b, s.a);
+	scene_exchange(&s);
 	uint64_t told = s.w.now;
-	ck_assert(ICE_UNTIL(&s.w, told + 10 * SLUICE_S, routed(&s)));
+	ck_assert(ICE_UNTIL(&s.w, told + 10 * SLUICE_S, scene_is_routed(&s)));
 	ck_assert_uint_le(s.w.now, told + 6 * RTT);
-	exchange(&s, 3);
+	scene_talk(&s, 3);
 	ice_world_run(&s.w, told + 20 * SLUICE_S);
 	struct ice_pair_stats p;
 	ck_assert(ice_selected(s.a->ice, &p) && p.nominated);
 	ck_assert(p.local.type == CANDIDATE_RELAY || p.remote.type == CANDIDATE_RELAY);
-	exchange(&s, 10);
+	scene_talk(&s, 10);
 	ck_assert_uint_gt(turn_server_stats(s.w.turn).by_channel, 10);
 	/* An hour later permissions and channels are still there. */
 	ice_world_run(&s.w, told + 3600 * SLUICE_S);
 	ck_assert_uint_eq(s.a->state_at[ICE_DISCONNECTED], NEVER);
-	exchange(&s, 2);
+	scene_talk(&s, 2);
 	ice_world_close(&s.w);
 }
 END_TEST
@@ -98,15 +61,14 @@ START_TEST(test_relay_only_tells_and_uses_nothing_else) {
 	ck_assert_uint_eq(s.a->told_count, 1);
 	ck_assert_int_eq(s.a->told[0].type, CANDIDATE_RELAY);
 	ck_assert_int_eq(s.a->told[0].related.ss_family, 0);
-	ice_world_give(s.a, s.b);
-	ice_world_give(s.b, s.a);
-	ck_assert(ICE_UNTIL(&s.w, s.w.now + 10 * SLUICE_S, routed(&s)));
+	scene_exchange(&s);
+	ck_assert(ICE_UNTIL(&s.w, s.w.now + 10 * SLUICE_S, scene_is_routed(&s)));
 	ice_world_run(&s.w, s.w.now + 5 * SLUICE_S);
 	struct ice_pair_stats p;
 	ck_assert(ice_selected(s.a->ice, &p));
 	ck_assert_int_eq(p.local.type, CANDIDATE_RELAY);
 	ck_assert(s.a->route.socket & ICE_RELAY_SOCKET);
-	exchange(&s, 3);
+	scene_talk(&s, 3);
 	ice_world_close(&s.w);
 }
 END_TEST
@@ -114,16 +76,15 @@ END_TEST
 START_TEST(test_a_direct_way_is_preferred_to_the_relay) {
 	struct scene s;
 	behind(&s, NAT_PORT_RESTRICTED, NAT_PORT_RESTRICTED, with_turn(true), with_turn(false));
-	ice_world_give(s.a, s.b);
-	ice_world_give(s.b, s.a);
-	ck_assert(ICE_UNTIL(&s.w, s.w.now + 10 * SLUICE_S, routed(&s)));
+	scene_exchange(&s);
+	ck_assert(ICE_UNTIL(&s.w, s.w.now + 10 * SLUICE_S, scene_is_routed(&s)));
 	ice_world_run(&s.w, s.w.now + 5 * SLUICE_S);
 	struct ice_pair_stats p;
 	ck_assert(ice_selected(s.a->ice, &p) && p.nominated);
 	ck_assert(p.local.type != CANDIDATE_RELAY && p.remote.type != CANDIDATE_RELAY);
 	ck_assert(ice_selected(s.b->ice, &p) && p.nominated);
 	ck_assert(p.local.type != CANDIDATE_RELAY && p.remote.type != CANDIDATE_RELAY);
-	exchange(&s, 2);
+	scene_talk(&s, 2);
 	ice_world_close(&s.w);
 }
 END_TEST
@@ -138,8 +99,7 @@ START_TEST(test_a_direct_way_that_opens_later_takes_over_from_the_relay) {
 	struct scene s;
 	behind(&s, NAT_FULL_CONE, NAT_FULL_CONE, with_turn(true), with_turn(false));
 	s.w.filter = no_direct_way;
-	ice_world_give(s.a, s.b);
-	ice_world_give(s.b, s.a);
+	scene_exchange(&s);
 	ice_world_run(&s.w, s.w.now + 4 * SLUICE_S);
 	struct ice_pair_stats p;
 	ck_assert(ice_selected(s.a->ice, &p) && p.nominated);
@@ -150,7 +110,7 @@ START_TEST(test_a_direct_way_that_opens_later_takes_over_from_the_relay) {
 	ck_assert(p.local.type != CANDIDATE_RELAY && p.remote.type != CANDIDATE_RELAY);
 	ck_assert(ice_selected(s.b->ice, &p) && p.nominated);
 	ck_assert(p.local.type != CANDIDATE_RELAY && p.remote.type != CANDIDATE_RELAY);
-	exchange(&s, 2);
+	scene_talk(&s, 2);
 	ice_world_close(&s.w);
 }
 END_TEST
@@ -165,11 +125,10 @@ START_TEST(test_a_stream_to_the_server_is_asked_for_and_closed_at_the_end) {
 	ck_assert_uint_eq(s.w.streams, 1);
 	ck_assert_uint_eq(s.a->told_count, 1);
 	ck_assert_uint_eq(s.a->told[0].priority, candidate_priority(CANDIDATE_RELAY, CANDIDATE_UDP, 65535 / 2));
-	ice_world_give(s.a, s.b);
-	ice_world_give(s.b, s.a);
-	ck_assert(ICE_UNTIL(&s.w, s.w.now + 10 * SLUICE_S, routed(&s)));
+	scene_exchange(&s);
+	ck_assert(ICE_UNTIL(&s.w, s.w.now + 10 * SLUICE_S, scene_is_routed(&s)));
 	ice_world_run(&s.w, s.w.now + 3 * SLUICE_S);
-	exchange(&s, 3);
+	scene_talk(&s, 3);
 	ice_close(s.a->ice);
 	ice_close(s.b->ice);
 	ice_world_run(&s.w, s.w.now + 10 * SLUICE_S);
@@ -188,8 +147,7 @@ START_TEST(test_a_stream_that_goes_takes_its_candidate_with_it) {
 	server.port = 3478;
 	struct ice_config config = {.controlling = true, .relay_only = true, .servers = &server, .server_count = 1};
 	behind(&s, NAT_FULL_CONE, NAT_FULL_CONE, config, with_turn(false));
-	ice_world_give(s.a, s.b);
-	ice_world_give(s.b, s.a);
+	scene_exchange(&s);
 	ice_world_run(&s.w, s.w.now + 3 * SLUICE_S);
 	ck_assert(ice_world_send(&s.w, s.a));
 	ice_stream_down(s.a->ice, s.a->ice->relays[0]->base, s.w.now);
@@ -204,10 +162,9 @@ END_TEST
 START_TEST(test_a_restart_keeps_the_allocation) {
 	struct scene s;
 	behind(&s, NAT_SYMMETRIC, NAT_SYMMETRIC, with_turn(true), with_turn(false));
-	ice_world_give(s.a, s.b);
-	ice_world_give(s.b, s.a);
+	scene_exchange(&s);
 	ice_world_run(&s.w, s.w.now + 5 * SLUICE_S);
-	exchange(&s, 1);
+	scene_talk(&s, 1);
 	uint64_t allocations = turn_server_stats(s.w.turn).allocate;
 	s.a->trickled = s.a->told_count;
 	s.b->trickled = s.b->told_count;
@@ -217,12 +174,11 @@ START_TEST(test_a_restart_keeps_the_allocation) {
 	ice_gather(s.b->ice, s.w.now);
 	ice_world_settle(&s.w);
 	ck_assert_uint_eq(s.a->told_count, 6);
-	ice_world_give(s.a, s.b);
-	ice_world_give(s.b, s.a);
+	scene_exchange(&s);
 	unsigned routes = s.a->routes;
 	ck_assert(ICE_UNTIL(&s.w, s.w.now + 10 * SLUICE_S, s.a->routes > routes));
 	ice_world_run(&s.w, s.w.now + 10 * SLUICE_S);
-	exchange(&s, 2);
+	scene_talk(&s, 2);
 	ck_assert_uint_eq(turn_server_stats(s.w.turn).allocate, allocations);
 	ck_assert_uint_eq(s.a->state_at[ICE_DISCONNECTED], NEVER);
 	ice_world_close(&s.w);

@@ -1,17 +1,7 @@
 /* The TURN server was started again, or a NAT gave us another port: do relayed connections come back? */
-#include "sim/ice_world.h"
-#include "suite.h"
+#include "ice_kit.h"
 
 #include "ice/agent.h"
-
-#define RTT (100 * SLUICE_MS)
-#define NEVER SLUICE_NEVER
-
-struct scene {
-	struct ice_world w;
-	struct ice_agent *a, *b;
-	int nats[2];
-};
 
 static struct ice_server server_entry = {.turn = true, .host = "192.0.2.9", .username = "user", .password = "secret"};
 
@@ -19,23 +9,15 @@ static const struct ice_config with_relay = {.servers = &server_entry, .server_c
 
 /* Both behind NATs and by the relay alone, connected and talking. */
 static void relayed(struct scene *s, enum ice_server_transport transport) {
-	struct memory memory = {0};
 	server_entry.transport = transport;
 	server_entry.port = 3478;
-	ice_world_init(&s->w, 1, RTT / 2);
+	scene_init(s, with_relay, with_relay);
 	ice_world_turn(&s->w, "192.0.2.9", 3478);
-	s->a = ice_world_agent(&s->w, "a", &with_relay, memory);
-	s->b = ice_world_agent(&s->w, "b", &with_relay, memory);
 	ice_set_controlling(s->a->ice, true);
-	s->nats[0] = ice_world_nat(&s->w, NAT_PORT_RESTRICTED, "198.51.100.1", false);
-	s->nats[1] = ice_world_nat(&s->w, NAT_PORT_RESTRICTED, "198.51.100.2", false);
-	ice_world_socket(&s->w, s->a, "10.0.0.1", 5000, s->nats[0], 65535, NULL);
-	ice_world_socket(&s->w, s->b, "10.1.0.1", 6000, s->nats[1], 65535, NULL);
-	ice_gather(s->a->ice, s->w.now);
-	ice_gather(s->b->ice, s->w.now);
+	scene_behind(s, NAT_PORT_RESTRICTED, NAT_PORT_RESTRICTED);
+	scene_gather(s);
 	ice_world_run(&s->w, s->w.now + SLUICE_S);
-	ice_world_give(s->a, s->b);
-	ice_world_give(s->b, s->a);
+	scene_exchange(s);
 	ice_world_run(&s->w, s->w.now + 20 * SLUICE_S);
 	ck_assert_int_eq(ice_state(s->a->ice), ICE_COMPLETED);
 	ck_assert_int_eq(ice_state(s->b->ice), ICE_COMPLETED);
@@ -74,9 +56,7 @@ static void restart(struct scene *s) {
 	s->a->trickled = s->a->told_count;
 	s->b->trickled = s->b->told_count;
 	s->a->gathered_at = s->b->gathered_at = NEVER;
-	ice_gather(s->a->ice, s->w.now);
-	ice_gather(s->b->ice, s->w.now);
-	ice_world_settle(&s->w);
+	scene_gather(s);
 }
 
 START_TEST(test_a_restart_behind_a_server_that_forgot_brings_the_relay_back) {
@@ -86,8 +66,7 @@ START_TEST(test_a_restart_behind_a_server_that_forgot_brings_the_relay_back) {
 		turn_server_forget(s.w.turn);
 		uint64_t begin = s.w.now;
 		restart(&s);
-		ice_world_give(s.a, s.b);
-		ice_world_give(s.b, s.a);
+		scene_exchange(&s);
 		ck_assert(talks_before(&s, begin + 3 * SLUICE_S));
 		ck_assert_alive(&s);
 		ice_world_close(&s.w);
@@ -109,8 +88,7 @@ START_TEST(test_gathering_of_a_restart_is_complete_when_the_allocations_are_know
 	ck_assert(turn_server_owns(s.w.turn, &ice_local(s.a->ice, 0)->addr));
 	s.a->trickled = s.a->told_count - 1;
 	s.b->trickled = s.b->told_count - 1;
-	ice_world_give(s.a, s.b);
-	ice_world_give(s.b, s.a);
+	scene_exchange(&s);
 	ck_assert(talks_before(&s, s.w.now + SLUICE_S));
 	ck_assert_alive(&s);
 	ice_world_close(&s.w);
@@ -121,8 +99,7 @@ START_TEST(test_gathering_that_was_complete_does_not_begin_again_because_a_serve
 	struct scene s;
 	relayed(&s, ICE_SERVER_UDP);
 	restart(&s);
-	ice_world_give(s.a, s.b);
-	ice_world_give(s.b, s.a);
+	scene_exchange(&s);
 	ck_assert(ICE_UNTIL(&s.w, s.w.now + SLUICE_S, s.a->gathered_at != NEVER && s.b->gathered_at != NEVER));
 	for (int running = 0; running < 2; running++) {
 		s.w.ifaces[1].down = !running;

@@ -1,29 +1,13 @@
 /* When is a path called silent? Not for a moment without answers, not while data comes, and not late either. */
+#include "ice_kit.h"
 #include "sim/caller.h"
-#include "sim/ice_world.h"
-#include "suite.h"
 
 #include "ice/agent.h"
 
-#define RTT (100 * SLUICE_MS)
-#define NEVER SLUICE_NEVER
-
-struct scene {
-	struct ice_world w;
-	struct ice_agent *a, *b;
-};
-
 static void connected(struct scene *s, bool lite) {
-	const struct ice_config config_a = {.controlling = true}, config_b = {.lite = lite};
-	struct memory memory = {0};
-	ice_world_init(&s->w, 1, RTT / 2);
-	s->a = ice_world_agent(&s->w, "a", &config_a, memory);
-	s->b = ice_world_agent(&s->w, "b", &config_b, memory);
-	ice_world_socket(&s->w, s->a, "10.0.0.1", 5000, -1, 65535, NULL);
-	ice_world_socket(&s->w, s->b, "10.0.0.2", 6000, -1, 65535, NULL);
-	ice_gather(s->a->ice, s->w.now);
-	ice_gather(s->b->ice, s->w.now);
-	ice_world_settle(&s->w);
+	scene_init(s, (struct ice_config){.controlling = true}, (struct ice_config){.lite = lite});
+	scene_side_by_side(s);
+	scene_gather(s);
 	ice_world_give(s->a, s->b);
 	ice_set_remote(s->a->ice, ice_ufrag(s->b->ice), ice_pwd(s->b->ice), lite);
 	ice_world_trickle(s->b, s->a);

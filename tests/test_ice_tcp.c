@@ -1,42 +1,24 @@
 /* Do agents that reach each other by TCP alone find a pair, and do they leave it for UDP? */
 #include <stdio.h>
 
-#include "sim/ice_world.h"
-#include "suite.h"
-
-#define RTT (100 * SLUICE_MS)
-#define NEVER SLUICE_NEVER
-
-struct scene {
-	struct ice_world w;
-	struct ice_agent *a, *b;
-	uint64_t start;
-};
+#include "ice_kit.h"
 
 /* a connects, b listens. */
-static void scene_init(struct scene *s, bool active_controls) {
-	struct memory memory = {0};
-	ice_world_init(&s->w, 1, RTT / 2);
-	s->start = s->w.now;
-	s->a = ice_world_agent(&s->w, "a", &(struct ice_config){.controlling = active_controls}, memory);
-	s->b = ice_world_agent(&s->w, "b", &(struct ice_config){.controlling = !active_controls}, memory);
+static void begin(struct scene *s, bool active_controls) {
+	scene_init(s, (struct ice_config){.controlling = active_controls}, (struct ice_config){.controlling = !active_controls});
 	ice_world_tcp(&s->w, s->a, "10.0.0.1", 40001, false);
 	ice_world_tcp(&s->w, s->b, "10.0.0.2", 4000, true);
 }
 
-static bool routed(const struct scene *s) {
-	return s->a->route_at != NEVER && s->b->route_at != NEVER;
-}
-
 static void connects(bool active_controls) {
 	struct scene s;
-	scene_init(&s, active_controls);
+	begin(&s, active_controls);
 	ice_world_introduce(&s.w, s.a, s.b);
 	ck_assert_uint_eq(s.a->told[0].port, 9);
 	ck_assert_uint_eq(s.b->told[0].port, 4000);
 	ck_assert_uint_eq(ice_pair_count(s.a->ice), 1);
 	ck_assert_uint_eq(ice_pair_count(s.b->ice), 0); /* it has nobody to connect to */
-	ck_assert(ICE_UNTIL(&s.w, s.start + 5 * SLUICE_S, routed(&s)));
+	ck_assert(ICE_UNTIL(&s.w, s.start + 5 * SLUICE_S, scene_is_routed(&s)));
 	ck_assert_uint_eq(s.a->route_at, s.start + RTT);
 	ck_assert_uint_eq(s.b->route_at, s.start + RTT / 2 + RTT);
 	ice_world_run(&s.w, s.start + 60 * SLUICE_S);
@@ -65,7 +47,7 @@ END_TEST
 
 START_TEST(test_udp_is_preferred_and_taken_when_it_opens_later) {
 	struct scene s;
-	scene_init(&s, true);
+	begin(&s, true);
 	ice_world_introduce(&s.w, s.a, s.b);
 	ice_world_run(&s.w, s.start + 2 * SLUICE_S);
 	ice_world_socket(&s.w, s.a, "10.0.0.1", 5000, -1, 65535, NULL);
