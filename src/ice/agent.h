@@ -20,7 +20,6 @@
 #ifndef ICE_AGENT_H
 #define ICE_AGENT_H
 
-#include "base/clock.h"
 #include "base/heap.h"
 #include "ice/ice.h"
 #include "ice/sped.h"
@@ -39,7 +38,6 @@
 #define ICE_RESOLVED_MAX 4 /* addresses taken of one name */
 #define ICE_STATES_KEPT 8
 #define CHECKS_KEPT 5
-#define ICE_MESSAGE_MAX 1200 /* bytes of a STUN message: what passes everywhere */
 
 /* ---- this side ---- */
 
@@ -103,7 +101,7 @@ struct pair {
 	struct local *shown; /* what the other side saw us as; NULL: local */
 	sluice_path path;
 	uint64_t priority;
-	int state;       /* ICE_PAIR_... */
+	enum ice_pair_state state;
 	bool nominated;  /* RFC 8445's flag */
 	bool nominating; /* controlling: checks carry USE-CANDIDATE; controlled: it came, and the pair is not valid yet */
 	bool checked;    /* an authenticated request came over it */
@@ -255,195 +253,5 @@ struct ice {
 	uint64_t epoch;
 	struct ice_stats stats;
 };
-
-/* ---- agent.c ---- */
-
-void event_state(struct ice *ice, enum ice_state state);
-/* The pair was nominated, or its first check came; see ICE_EVENT_OPEN. */
-void note_open(struct ice *ice, const struct pair *p);
-/* Selection, nomination and states follow what happened; every verb ends with it. */
-void settle(struct ice *ice, uint64_t now);
-/* min(a, b) of deadlines. */
-static inline uint64_t earlier(uint64_t a, uint64_t b) {
-	return a < b ? a : b;
-}
-bool path_same(const sluice_path *a, const sluice_path *b);
-static inline enum candidate_transport transport_opposite(enum candidate_transport t) {
-	static const enum candidate_transport of[] = {CANDIDATE_UDP, CANDIDATE_TCP_PASSIVE, CANDIDATE_TCP_ACTIVE,
-	                                              CANDIDATE_TCP_SO};
-	return of[t];
-}
-/* Does multicast DNS answer for it? */
-bool name_is_local(const char *name);
-/* Where a message is composed, and how long it may be. */
-static inline uint8_t *batch_place(const sluice_batch *batch) {
-	return batch->data + batch->headroom;
-}
-/* The one datagram that was composed at the batch's place; 0 when len is. */
-int batch_fill(struct ice *ice, sluice_batch *batch, const sluice_path *path, size_t len);
-
-/* ---- restart.c ---- */
-
-struct session *session_new(struct ice *ice, const char *ufrag, const char *pwd);
-void session_free(struct ice *ice, struct session *s);
-
-/* ---- local.c ---- */
-
-struct base *base_find(struct ice *ice, uint32_t socket);
-/* Adds a candidate unless there is one of the same type, base and address; NULL without memory or room, or when it is filtered
- * out. */
-struct local *local_add(struct ice *ice, enum candidate_type type, const struct base *base, const struct sockaddr_storage *addr,
-                        const struct sockaddr_storage *related, const struct sockaddr_storage *server);
-/* May a request go from there to there? */
-bool base_reaches(const struct sockaddr_storage *from, const struct sockaddr_storage *to);
-/* The one that the other side saw, a new peer-reflexive one where it is not known. NULL without memory or room. */
-struct local *local_seen(struct ice *ice, struct pair *p, const struct sockaddr_storage *mapped);
-void local_advance(struct ice *ice, uint64_t now);
-uint64_t local_deadline(const struct ice *ice);
-int local_output(struct ice *ice, sluice_batch *batch, uint64_t now);
-/* An answer of a STUN server? */
-bool local_input(struct ice *ice, const sluice_path *path, const struct stun_message *m, uint64_t now);
-void gathering_update(struct ice *ice);
-/* Asks every STUN server from every base that it was not asked from. */
-void queries_make(struct ice *ice);
-void queries_free(struct ice *ice);
-/* The local candidates of a socket sleep from now on, or do not. */
-void local_set_asleep(struct ice *ice, uint32_t socket, bool asleep);
-/* The candidates and pairs of a socket that is no more. */
-void local_forget_socket(struct ice *ice, uint32_t socket);
-bool local_poll_request(struct ice *ice, struct ice_request *r);
-bool local_resolved(struct ice *ice, uint32_t id, const struct sockaddr_storage *addrs, size_t count);
-
-/* ---- remote.c ---- */
-
-struct remote *remote_find(const struct session *s, enum candidate_transport transport, const struct sockaddr_storage *addr);
-struct remote *remote_add_reflexive(struct ice *ice, struct session *s, const struct local *l, const sluice_path *path,
-                                    uint32_t priority);
-void remote_free_all(struct ice *ice, struct session *s);
-/* Takes it and its pairs out of the session. */
-void remote_remove(struct ice *ice, struct session *s, struct remote *r);
-/* False: no memory. */
-bool early_remember(struct ice *ice, struct session *s, const sluice_path *path, const struct stun_message *m, const char *ufrag,
-                    size_t ufrag_len);
-bool remote_poll_request(struct ice *ice, struct ice_request *r);
-bool remote_resolved(struct ice *ice, uint32_t id, const struct sockaddr_storage *addrs, size_t count);
-
-/* ---- checklist.c ---- */
-
-/* The pair of a socket and a remote address; NULL. */
-struct pair *pair_find(const struct session *s, const sluice_path *path);
-/* Are the two worth a check of ours, as far as their addresses tell? */
-bool pair_fits(const struct local *l, const struct remote *r);
-/* `heard`: the path over which a check came, or NULL. Such a pair is worth more than those of which nothing is known, and is made
- * whatever pair_fits() says: RFC 8445, 7.3.1.4 pairs every check that is answered, since the check itself shows that the way is
- * there. Returns NULL when the two do not fit, or there is no room or memory. */
-struct pair *pair_add(struct ice *ice, struct session *s, struct local *l, struct remote *r, const sluice_path *heard);
-void pairs_of_local(struct ice *ice, struct session *s, struct local *l);
-void pairs_of_remote(struct ice *ice, struct session *s, struct remote *r);
-void pair_remove(struct ice *ice, struct pair *p);
-void pair_state(struct pair *p, int state);
-/* The next check goes over this pair, before all ordinary ones. */
-void pair_trigger(struct ice *ice, struct pair *p);
-void pair_untrigger(struct pair *p);
-/* Pairs that wait for this one's foundation: all of them, or the best one. */
-void pairs_thaw(struct pair *p, bool all);
-void pairs_prioritise(struct ice *ice, struct session *s);
-/* The pair whose check is due now, taken out of its queue; NULL. */
-struct pair *checklist_next(struct ice *ice, struct session *s, uint64_t now);
-uint64_t checklist_deadline(const struct ice *ice, const struct session *s);
-bool checklist_check(const struct ice *ice, const struct session *s);
-
-/* ---- crowd.c ---- */
-
-/* Room for a remote candidate of this kind, transport and priority; false: those that are there are worth more. */
-bool crowd_admit(struct ice *ice, struct session *s, const struct candidate *c);
-/* Peer-reflexive candidates that nobody speaks from any more go, but for the last few. */
-void crowd_forget_reflexive(struct ice *ice, struct session *s);
-/* Room for a pair of this priority; false: the others are worth more. */
-bool crowd_admit_pair(struct ice *ice, struct session *s, uint64_t priority, bool heard);
-/* Room for a local candidate: what the other side saw us as once, and no pair shows any more, goes. False: there is none. */
-bool crowd_admit_local(struct ice *ice, struct session *s);
-
-/* ---- checks.c ---- */
-
-int check_send(struct ice *ice, struct pair *p, sluice_batch *batch, uint64_t now);
-int answer_send(struct ice *ice, sluice_batch *batch, uint64_t now);
-void answers_forget(struct ice *ice, const struct session *s);
-void answers_forget_socket(struct ice *ice, uint32_t socket);
-/* d: narrowed to an embedded DTLS datagram when ICE_DTLS is returned. */
-enum ice_verdict checks_input(struct ice *ice, const sluice_path *path, sluice_datagram *d, const struct stun_message *m,
-                              uint64_t now);
-void role_switch(struct ice *ice, bool controlling);
-/* A good check came (or had come) from there: its pair, made if need be, and what the check sets off. NULL: no room or not
- * wanted. */
-struct pair *check_arrived(struct ice *ice, struct session *s, const sluice_path *path, uint32_t priority, bool nominate);
-/* Its time has come: is it to fail instead of being checked again? */
-bool check_is_spent(const struct ice *ice, const struct pair *p, uint64_t now);
-/* Pairs whose last try stayed without answer fail, as far as they stand before those that are to be checked; see
- * checklist_next(). */
-void checks_expire(struct ice *ice, struct session *s, uint64_t now);
-
-/* ---- embed.c ---- */
-
-void embed_compose(struct ice *ice, struct stun_writer *w, enum stun_class class, const uint8_t *id);
-void embed_follow(struct ice *ice, struct pair *p);
-enum ice_verdict embed_input(struct ice *ice, const struct stun_message *m, sluice_datagram *d);
-
-/* ---- consent.c ---- */
-
-/* A request left or an answer came on a valid pair: when is the next one? */
-void consent_schedule(struct ice *ice, struct pair *p, uint64_t now);
-/* Does the pair answer, as far as is known? */
-bool consent_alive(const struct ice *ice, const struct pair *p, uint64_t now);
-/* Has it been silent for so long that the app is told? */
-bool consent_silent(const struct ice *ice, const struct pair *p, uint64_t now);
-/* Is a pair that was valid, and is not in use, given up? */
-bool consent_expired(const struct ice *ice, const struct pair *p, uint64_t now);
-/* Asks the selected pair at once, or a moment after its last answer. */
-void consent_doubt(struct ice *ice);
-/* What this local candidate travels over fell asleep or woke up: its pairs are asked at once. */
-void consent_follow_sleep(struct ice *ice, struct session *s, const struct local *l);
-void consent_advance(struct ice *ice, uint64_t now);
-uint64_t consent_deadline(const struct ice *ice);
-void pair_fail(struct ice *ice, struct pair *p);
-struct pair *consent_choose(struct ice *ice, uint64_t now);
-
-/* ---- nominate.c ---- */
-
-void nominate_settle(struct ice *ice, uint64_t now);
-void nominate_received(struct ice *ice, struct pair *p);
-/* It is nominated, as far as this side is concerned. */
-void nominate_done(struct ice *ice, struct pair *p);
-
-/* ---- relay.c ---- */
-
-void relays_gather(struct ice *ice);
-void relays_make(struct ice *ice);
-void relays_update(struct ice *ice);
-bool relays_pending(const struct ice *ice);
-/* Those whose messages travel over a socket that fell asleep, or woke up. */
-void relays_set_asleep(struct ice *ice, uint32_t base, bool asleep);
-void relays_without_base(struct ice *ice, uint32_t socket);
-void relays_close(struct ice *ice);
-void relays_free(struct ice *ice);
-bool relays_check(const struct ice *ice);
-bool relay_poll_request(struct ice *ice, struct ice_request *q);
-bool relay_stream_up(struct ice *ice, uint32_t id, uint32_t socket);
-bool relay_stream_down(struct ice *ice, uint32_t socket);
-bool relay_input(struct ice *ice, sluice_path *path, sluice_datagram *d, uint64_t now);
-/* A relayed path is silent: is its allocation still there? */
-void relay_doubt(struct ice *ice, const sluice_path *path);
-void relay_permit(struct ice *ice, const sluice_path *path, bool channel);
-bool relay_send(struct ice *ice, const sluice_path *path, const void *data, size_t len);
-int relay_output(struct ice *ice, sluice_batch *batch, uint64_t now);
-void relay_advance(struct ice *ice, uint64_t now);
-uint64_t relay_deadline(const struct ice *ice);
-
-/* ---- lite.c ---- */
-
-struct pair *lite_checked(struct ice *ice, struct session *s, const sluice_path *path, const struct stun_message *m,
-                          uint64_t now);
-uint64_t lite_deadline(const struct ice *ice);
-int lite_output(struct ice *ice, sluice_batch *batch, uint64_t now);
 
 #endif

@@ -62,11 +62,11 @@ static struct token next_token(struct scan *s) {
 	return t;
 }
 
-static bool is(struct token t, const char *word) {
+static bool token_is(struct token t, const char *word) {
 	return t.len == strlen(word) && strncasecmp(t.s, word, t.len) == 0;
 }
 
-static bool number(struct token t, uint64_t max, uint64_t *out) {
+static bool token_number(struct token t, uint64_t max, uint64_t *out) {
 	*out = 0;
 	if (t.len == 0 || t.len > 10)
 		return false;
@@ -83,7 +83,7 @@ static bool is_alnum(char c) {
 }
 
 /* Copies a token of letters, digits and the characters of `also`. */
-static bool copy(struct token t, const char *also, char *out, size_t size) {
+static bool token_copy(struct token t, const char *also, char *out, size_t size) {
 	if (t.len == 0 || t.len >= size)
 		return false;
 	for (size_t i = 0; i < t.len; i++)
@@ -100,13 +100,13 @@ static bool read_address(struct token t, struct candidate *c) {
 	if (address_parse(t.s, t.len, &c->addr))
 		return true;
 	c->addr = (struct sockaddr_storage){0};
-	return copy(t, "-._", c->name, sizeof c->name) && strchr(c->name, '.');
+	return token_copy(t, "-._", c->name, sizeof c->name) && strchr(c->name, '.');
 }
 
 static bool read_type(struct token t, enum candidate_type *type) {
 	static const char *const names[] = {"host", "srflx", "prflx", "relay"};
 	for (unsigned i = 0; i < 4; i++) {
-		if (is(t, names[i])) {
+		if (token_is(t, names[i])) {
 			*type = (enum candidate_type)i;
 			return true;
 		}
@@ -117,7 +117,7 @@ static bool read_type(struct token t, enum candidate_type *type) {
 static bool read_tcptype(struct token t, enum candidate_transport *transport) {
 	static const char *const names[] = {"active", "passive", "so"};
 	for (unsigned i = 0; i < 3; i++) {
-		if (is(t, names[i])) {
+		if (token_is(t, names[i])) {
 			*transport = (enum candidate_transport)(CANDIDATE_TCP_ACTIVE + i);
 			return true;
 		}
@@ -136,13 +136,13 @@ static bool read_extensions(struct scan *s, struct extensions *x) {
 			return true;
 		if (value.len == 0)
 			return false;
-		if (is(name, "raddr"))
+		if (token_is(name, "raddr"))
 			x->raddr = value;
-		else if (is(name, "rport"))
+		else if (token_is(name, "rport"))
 			x->rport = value;
-		else if (is(name, "tcptype"))
+		else if (token_is(name, "tcptype"))
 			x->tcptype = value;
-		else if (is(name, "ufrag"))
+		else if (token_is(name, "ufrag"))
 			x->ufrag = value;
 	}
 }
@@ -150,14 +150,14 @@ static bool read_extensions(struct scan *s, struct extensions *x) {
 /* A related address that is a name or nonsense is left out: it is for people who debug, nothing depends on it. */
 static bool apply_extensions(const struct extensions *x, struct candidate *c) {
 	uint64_t port;
-	if (x->rport.len && !number(x->rport, 65535, &port))
+	if (x->rport.len && !token_number(x->rport, 65535, &port))
 		return false;
 	if (x->raddr.len && !address_parse(x->raddr.s, x->raddr.len, &c->related))
 		c->related = (struct sockaddr_storage){0};
 	else if (x->rport.len)
 		address_set_port(&c->related, (uint16_t)port);
 	/* RFC 8839, 5.4 has '+' and '/'; libwebrtc takes the others too. */
-	return !x->ufrag.len || copy(x->ufrag, "+/-_=#", c->ufrag, sizeof c->ufrag);
+	return !x->ufrag.len || token_copy(x->ufrag, "+/-_=#", c->ufrag, sizeof c->ufrag);
 }
 
 static struct scan scan_of(const char *text, size_t len) {
@@ -179,11 +179,12 @@ int candidate_parse(const char *text, size_t len, struct candidate *out) {
 	if ((size_t)(s.end - s.at) < sizeof prefix - 1 || strncasecmp(s.at, prefix, sizeof prefix - 1) != 0)
 		return SLUICE_MALFORMED;
 	s.at += sizeof prefix - 1;
-	if (!copy(next_token(&s), "+/", c.foundation, sizeof c.foundation) || !number(next_token(&s), 999, &component))
+	if (!token_copy(next_token(&s), "+/", c.foundation, sizeof c.foundation) ||
+	    !token_number(next_token(&s), 999, &component))
 		return SLUICE_MALFORMED;
 	struct token transport = next_token(&s);
-	if (transport.len == 0 || !number(next_token(&s), UINT32_MAX, &priority) || !read_address(next_token(&s), &c) ||
-	    !number(next_token(&s), 65535, &port) || !is(next_token(&s), "typ"))
+	if (transport.len == 0 || !token_number(next_token(&s), UINT32_MAX, &priority) || !read_address(next_token(&s), &c) ||
+	    !token_number(next_token(&s), 65535, &port) || !token_is(next_token(&s), "typ"))
 		return SLUICE_MALFORMED;
 	struct token type = next_token(&s);
 	if (type.len == 0 || !read_extensions(&s, &x) || !apply_extensions(&x, &c))
@@ -192,8 +193,8 @@ int candidate_parse(const char *text, size_t len, struct candidate *out) {
 	c.priority = (uint32_t)priority;
 	c.port = (uint16_t)port;
 	address_set_port(&c.addr, c.port);
-	bool tcp = is(transport, "tcp");
-	if (component != 1 || (!tcp && !is(transport, "udp")) || !read_type(type, &c.type))
+	bool tcp = token_is(transport, "tcp");
+	if (component != 1 || (!tcp && !token_is(transport, "udp")) || !read_type(type, &c.type))
 		return SLUICE_UNSUPPORTED;
 	/* RFC 6544, 4.5: a TCP candidate has to have its tcptype. */
 	if (tcp && !read_tcptype(x.tcptype, &c.transport))
@@ -230,4 +231,9 @@ int candidate_format(const struct candidate *c, char *text, size_t size) {
 	                 c->transport == CANDIDATE_UDP ? "udp" : "tcp", c->priority, c->name[0] ? c->name : addr, c->port,
 	                 types[c->type], related, tcptypes[c->transport], c->ufrag[0] ? " ufrag " : "", c->ufrag);
 	return n < 0 || (size_t)n >= size ? SLUICE_NO_SPACE : n;
+}
+
+bool candidate_name_is_local(const char *name) {
+	size_t len = strlen(name);
+	return len > 6 && strcasecmp(name + len - 6, ".local") == 0;
 }

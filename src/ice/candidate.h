@@ -16,6 +16,13 @@
 enum candidate_type { CANDIDATE_HOST, CANDIDATE_SRFLX, CANDIDATE_PRFLX, CANDIDATE_RELAY };
 enum candidate_transport { CANDIDATE_UDP, CANDIDATE_TCP_ACTIVE, CANDIDATE_TCP_PASSIVE, CANDIDATE_TCP_SO };
 
+/* The transport of the candidates that this one makes pairs with. */
+static inline enum candidate_transport candidate_opposite(enum candidate_transport t) {
+	static const enum candidate_transport of[] = {CANDIDATE_UDP, CANDIDATE_TCP_PASSIVE, CANDIDATE_TCP_ACTIVE,
+	                                              CANDIDATE_TCP_SO};
+	return of[t];
+}
+
 struct candidate {
 	enum candidate_type type;
 	enum candidate_transport transport;
@@ -48,5 +55,8 @@ uint32_t candidate_priority(enum candidate_type type, enum candidate_transport t
  * other out. */
 #define CANDIDATE_KINDS 12
 unsigned candidate_kind(enum candidate_transport transport, const struct sockaddr_storage *addr);
+
+/* Does multicast DNS answer for this name (RFC 6762)? */
+bool candidate_name_is_local(const char *name);
 
 #endif

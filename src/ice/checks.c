@@ -1,14 +1,25 @@
 /* checks: how does a connectivity check go out, how is one answered, and what follows from both? RFC 8445, 7. */
+#include "ice/checks.h"
+
 #include <string.h>
 
-#include "ice/agent.h"
+#include "base/arith.h"
+#include "ice/answers.h"
+#include "ice/checklist.h"
+#include "ice/consent.h"
+#include "ice/early.h"
+#include "ice/embed.h"
+#include "ice/emit.h"
+#include "ice/events.h"
+#include "ice/lite.h"
+#include "ice/local.h"
+#include "ice/nominate.h"
+#include "ice/pair.h"
+#include "ice/remote.h"
+#include "ice/role.h"
 
-#include "base/container.h"
-
-#define ROLE(ice) ((ice)->controlling ? "controlling" : "controlled")
 #define RTO_MIN (50 * SLUICE_MS)
 #define RTO_MAX (1600 * SLUICE_MS)
-#define CHECK_TRIES 8            /* with the default RTO the last one is given up after 10 s */
 #define LAST_WAIT (5 * SLUICE_S) /* for the answer to a check that is not to be repeated */
 
 /* ---- requests out ------------------------------------------------------------------------------------------------- */
@@ -45,7 +56,7 @@ static uint64_t next_rto(const struct ice *ice, const struct pair *p) {
 		return p->rto * 2 < RTO_MAX ? p->rto * 2 : RTO_MAX;
 	if (!p->rtt)
 		return ice->config.rto;
-	return p->rtt * 2 > RTO_MIN ? earlier(p->rtt * 2, RTO_MAX) : RTO_MIN;
+	return p->rtt * 2 > RTO_MIN ? min64(p->rtt * 2, RTO_MAX) : RTO_MIN;
 }
 
 /* Whoever can send us a description can name addresses that are not its own, and have our checks go there (RFC 8445, 19.5.1).
@@ -71,12 +82,12 @@ static uint64_t repeat_at(const struct pair *p, uint64_t now) {
 }
 
 static uint64_t next_check_at(struct pair *p, uint64_t now) {
-	if (p->tries >= CHECK_TRIES)
+	if (p->tries >= CHECKLIST_TRIES)
 		return now + p->rto;
 	uint64_t at = repeat_at(p, now);
 	if (at != SLUICE_NEVER)
 		return at;
-	p->tries = CHECK_TRIES;
+	p->tries = CHECKLIST_TRIES;
 	return now + LAST_WAIT;
 }
 
@@ -92,103 +103,18 @@ static void check_sent(struct ice *ice, struct pair *p, uint64_t now) {
 	heap_set(&p->session->timers, &p->timer, next_check_at(p, now));
 }
 
-int check_send(struct ice *ice, struct pair *p, sluice_batch *batch, uint64_t now) {
+int checks_send(struct ice *ice, struct pair *p, sluice_batch *batch, uint64_t now) {
 	struct sent_check *c = &p->sent[p->sent_next];
 	*c = (struct sent_check){.at = now, .controlling = ice->controlling, .nominating = check_nominates(ice, p)};
 	env_entropy(ice->env, c->id, sizeof c->id);
 	p->sent_next = (uint8_t)((p->sent_next + 1) % CHECKS_KEPT);
-	size_t len = compose_check(ice, p, c, batch_place(batch));
+	size_t len = compose_check(ice, p, c, emit_place(batch));
 	ice->role_fixed = true;
 	if (p->state == ICE_PAIR_SUCCEEDED)
 		p->consent_requests_sent++;
 	check_sent(ice, p, now);
 	embed_follow(ice, p);
-	return batch_fill(ice, batch, &p->path, len);
-}
-
-bool check_is_spent(const struct ice *ice, const struct pair *p, uint64_t now) {
-	return p->state == ICE_PAIR_SUCCEEDED ? consent_expired(ice, p, now) : p->tries >= CHECK_TRIES;
-}
-
-void checks_expire(struct ice *ice, struct session *s, uint64_t now) {
-	for (;;) {
-		struct heap_node *node = heap_min(&s->timers);
-		if (!node || node->key > now)
-			return;
-		struct pair *p = CONTAINER_OF(node, struct pair, timer);
-		if (!check_is_spent(ice, p, now))
-			return;
-		pair_fail(ice, p);
-	}
-}
-
-/* ---- answers out -------------------------------------------------------------------------------------------------- */
-
-/* Without memory the sender asks again, as when the answer were lost. */
-static void answer_add(struct ice *ice, const struct answer *a) {
-	if (!ice->answers)
-		ice->answers = env_alloc(ice->env, ICE_ANSWER_MAX * sizeof *ice->answers);
-	if (!ice->answers)
-		return;
-	if (ice->answer_count == ICE_ANSWER_MAX) { /* the oldest one's sender asks again */
-		ice->answer_first = (ice->answer_first + 1) % ICE_ANSWER_MAX;
-		ice->answer_count--;
-	}
-	ice->answers[(ice->answer_first + ice->answer_count++) % ICE_ANSWER_MAX] = *a;
-}
-
-static void forget_if(struct ice *ice, const struct session *s, uint32_t socket) {
-	size_t kept = 0;
-	for (size_t i = 0; i < ice->answer_count; i++) {
-		const struct answer *a = &ice->answers[(ice->answer_first + i) % ICE_ANSWER_MAX];
-		if (a->session != s && a->path.socket != socket)
-			ice->answers[(ice->answer_first + kept++) % ICE_ANSWER_MAX] = *a;
-	}
-	ice->answer_count = kept;
-}
-
-void answers_forget(struct ice *ice, const struct session *s) {
-	forget_if(ice, s, ICE_NO_SOCKET);
-}
-
-void answers_forget_socket(struct ice *ice, uint32_t socket) {
-	forget_if(ice, NULL, socket);
-}
-
-static void put_unknown(struct stun_writer *w, const struct answer *a) {
-	uint8_t list[sizeof a->unknown];
-	for (size_t i = 0; i < a->unknown_count; i++) {
-		list[2 * i] = (uint8_t)(a->unknown[i] >> 8);
-		list[2 * i + 1] = (uint8_t)a->unknown[i];
-	}
-	stun_put(w, STUN_ATTR_UNKNOWN_ATTRIBUTES, list, 2u * a->unknown_count);
-}
-
-static size_t compose_answer(struct ice *ice, const struct answer *a, uint8_t *space) {
-	struct stun_writer w;
-	stun_begin(&w, space, ICE_MESSAGE_MAX, a->error ? STUN_ERROR : STUN_SUCCESS, STUN_BINDING, a->id);
-	if (a->error == 0)
-		stun_put_address(&w, STUN_ATTR_XOR_MAPPED_ADDRESS, &a->path.remote);
-	else
-		stun_put_error(&w, a->error, a->error == 487 ? "Role Conflict" : "Unknown Attribute");
-	if (a->unknown_count)
-		put_unknown(&w, a);
-	if (a->error == 0)
-		embed_compose(ice, &w, STUN_SUCCESS, a->id);
-	return stun_end(&w, a->session->pwd, strlen(a->session->pwd), true);
-}
-
-/* Answers are composed when they leave, so that what was learnt from the request (a DTLS flight) can ride on them. */
-int answer_send(struct ice *ice, sluice_batch *batch, uint64_t now) {
-	(void)now;
-	struct answer a = ice->answers[ice->answer_first];
-	ice->answer_first = (ice->answer_first + 1) % ICE_ANSWER_MAX;
-	ice->answer_count--;
-	size_t len = compose_answer(ice, &a, batch_place(batch));
-	struct pair *p = pair_find(a.session, &a.path);
-	if (p)
-		p->responses_sent++;
-	return batch_fill(ice, batch, &a.path, len);
+	return emit_message(ice, batch, &p->path, len);
 }
 
 /* ---- requests in -------------------------------------------------------------------------------------------------- */
@@ -220,40 +146,6 @@ static bool find_session(struct ice *ice, struct request *r) {
 	return false;
 }
 
-void role_switch(struct ice *ice, bool controlling) {
-	if (ice->controlling == controlling)
-		return;
-	ice->controlling = controlling;
-	env_log(ice->env, SLUICE_LOG_DEBUG, "ice: now %s", ROLE(ice));
-	struct session *sessions[] = {ice->current, ice->before};
-	for (size_t i = 0; i < 2; i++) {
-		if (!sessions[i])
-			continue;
-		for (size_t k = 0; k < sessions[i]->pair_count; k++)
-			sessions[i]->pairs[k]->nominating = false;
-		sessions[i]->nominate_at = SLUICE_NEVER;
-		pairs_prioritise(ice, sessions[i]);
-	}
-	ice->dirty = true;
-}
-
-/* RFC 8445, 7.3.1.1: of two agents in one role the one with the larger tie-breaker becomes (or stays) controlling. True: the
- * request is answered with 487. */
-static bool role_conflict(struct ice *ice, const struct stun_message *m) {
-	if (ice->config.lite) /* always controlled */
-		return m->is_controlled;
-	if (ice->controlling && m->is_controlling) {
-		if (ice->tie_breaker >= m->tie_breaker)
-			return true;
-		role_switch(ice, false);
-	} else if (!ice->controlling && m->is_controlled) {
-		if (ice->tie_breaker < m->tie_breaker)
-			return true;
-		role_switch(ice, true);
-	}
-	return false;
-}
-
 static struct local *local_of(const struct session *s, uint32_t socket) {
 	for (struct local *l = s->locals; l; l = l->next)
 		if (l->socket == socket && l->paired)
@@ -265,17 +157,17 @@ static bool from_known_sender(const struct session *s, const char *ufrag, size_t
 	return s->remote_pwd && strlen(s->remote_ufrag) == len && memcmp(s->remote_ufrag, ufrag, len) == 0;
 }
 
-struct pair *check_arrived(struct ice *ice, struct session *s, const sluice_path *path, uint32_t priority, bool nominate) {
+struct pair *checks_arrived(struct ice *ice, struct session *s, const sluice_path *path, uint32_t priority, bool nominate) {
 	struct pair *p = pair_find(s, path);
 	if (!p) {
 		struct local *l = local_of(s, path->socket);
 		struct remote *r = l ? remote_add_reflexive(ice, s, l, path, priority) : NULL;
-		p = r ? pair_add(ice, s, l, r, path) : NULL;
+		p = r ? checklist_add(ice, s, l, r, path) : NULL;
 	}
 	if (!p)
 		return NULL;
 	if (!p->checked)
-		note_open(ice, p);
+		events_open(ice, p);
 	p->checked = true;
 	/* The other side may ask here because its end of the pair in use is gone, which nobody tells us: so ask whether that one
 	 * still answers, now and not when its consent is due. A nomination alone would not tell: of several nominated pairs the
@@ -305,28 +197,29 @@ static void adopt_late(struct ice *ice, struct request *r, uint64_t now) {
 		ice->before->end_at = now + ice->config.failed_after;
 }
 
-static struct pair *full_checked(struct ice *ice, const struct request *r, uint64_t now) {
-	struct pair *p = check_arrived(ice, r->session, r->path, r->m->priority, r->m->use_candidate);
-	if (p) {
-		p->last_request = now;
-		p->requests_received++;
-	}
-	return p;
+/* A check whose sender is known, or that only a lite agent answers. False: no room, or not wanted. */
+static bool accept_request(struct ice *ice, const struct request *r, uint64_t now) {
+	bool lite = ice->config.lite;
+	struct pair *p = checks_arrived(ice, r->session, r->path, r->m->priority, r->m->use_candidate && !lite);
+	if (!p)
+		return false;
+	p->last_request = now;
+	p->requests_received++;
+	if (lite)
+		lite_checked(ice, p, r->m->use_candidate, now);
+	return true;
 }
 
-/* False: nothing can come of it, so it is not answered. The other side would take a success for a pair that works, and RFC 8445,
- * 7.3.1.4 has each check that is answered make a pair. */
+/* False: nothing can come of the check, so it is not answered. The other side would take a success for a pair that works, and RFC
+ * 8445, 7.3.1.4 has each check that is answered make a pair. */
 static bool request_accepted(struct ice *ice, struct request *r, uint64_t now) {
 	bool taken;
 	adopt_late(ice, r, now);
-	if (ice->config.lite)
-		taken = lite_checked(ice, r->session, r->path, r->m, now) != NULL;
-	else if (from_known_sender(r->session, r->sender, r->sender_len))
-		taken = full_checked(ice, r, now) != NULL;
+	if (ice->config.lite || from_known_sender(r->session, r->sender, r->sender_len))
+		taken = accept_request(ice, r, now);
 	else
 		taken = early_remember(ice, r->session, r->path, r->m, r->sender, r->sender_len);
-	if (taken)
-		ice->proofs++;
+	ice->proofs += taken;
 	return taken;
 }
 
@@ -345,12 +238,12 @@ static bool request_in(struct ice *ice, const sluice_path *path, const struct st
 		a.error = 420;
 		a.unknown_count = (uint8_t)m->unknown_count;
 		memcpy(a.unknown, m->unknown, sizeof a.unknown);
-	} else if (role_conflict(ice, m)) {
+	} else if (role_conflicts(ice, m)) {
 		a.error = 487;
 	}
 	if (!a.error && !request_accepted(ice, &r, now))
 		return false;
-	answer_add(ice, &a);
+	answers_add(ice, &a);
 	return true;
 }
 
@@ -383,7 +276,7 @@ static void check_succeeded(struct ice *ice, struct pair *p, const struct sent_c
 		pair_state(p, ICE_PAIR_SUCCEEDED);
 		/* RFC 8445, 7.2.5.3.3: "the agent sets the states for all other Frozen candidate pairs in all checklists with the
 		 * same foundation to Waiting". */
-		pairs_thaw(p, true);
+		pair_thaw(p, true);
 	}
 	/* A triggered check that waits asks what is known now; one that nominates does not. */
 	if (!(p->nominating && ice->controlling && !c->nominating))
@@ -403,7 +296,7 @@ static void check_refused(struct ice *ice, struct pair *p, const struct sent_che
 	if (m->error_code != 487)
 		return;
 	if (c->controlling == ice->controlling && !ice->config.lite)
-		role_switch(ice, !ice->controlling);
+		role_set(ice, !ice->controlling);
 	pair_trigger(ice, p);
 	ice->dirty = true;
 }
@@ -422,7 +315,7 @@ static bool answer_in(struct ice *ice, const sluice_path *path, const struct stu
 	c->at = 0;
 	/* RFC 8445, 7.2.5.2.1: the answer has to come from where the request went, to where it came from; else the pair has
 	 * failed. */
-	if (!path_same(path, &p->path)) {
+	if (!pair_same_path(path, &p->path)) {
 		pair_fail(ice, p);
 		return true;
 	}

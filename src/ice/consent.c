@@ -2,8 +2,12 @@
  *
  * A valid pair is asked again and again: the selected one for consent, the others, a few of them, so that one is known to work
  * when the selected one falls silent. The requests are the keepalives, too. */
+#include "ice/consent.h"
+
 #include "base/arith.h"
-#include "ice/agent.h"
+#include "ice/events.h"
+#include "ice/pair.h"
+#include "ice/relayed.h"
 
 #define SUSPECT_AFTER SLUICE_S /* without answer to requests that were repeated: another pair may do better */
 #define REPEAT_MIN (250 * SLUICE_MS)
@@ -61,22 +65,6 @@ bool consent_alive(const struct ice *ice, const struct pair *p, uint64_t now) {
 	if (ice->config.lite)
 		return now - p->last_request < ice->config.failed_after;
 	return p->unanswered_since == SLUICE_NEVER || now - p->unanswered_since < SUSPECT_AFTER;
-}
-
-void pair_fail(struct ice *ice, struct pair *p) {
-	if (p->state == ICE_PAIR_FAILED)
-		return;
-	relay_doubt(ice, &p->path);
-	p->nominated = p->nominating = false;
-	p->tries = 0;
-	p->unanswered_since = SLUICE_NEVER;
-	pair_state(p, ICE_PAIR_FAILED);
-	pairs_thaw(p, false);
-	if (ice->selected == p) {
-		ice->selected = NULL;
-		ice->event_route = true;
-	}
-	ice->dirty = true;
 }
 
 /* ---- which pair is used ---- */
@@ -199,17 +187,17 @@ void consent_advance(struct ice *ice, uint64_t now) {
 	if (!has_consent(ice, p, now)) {
 		pair_fail(ice, p);
 		if (!consent_choose(ice, now))
-			event_state(ice, ICE_FAILED);
+			events_state(ice, ICE_FAILED);
 		return;
 	}
 	if (!consent_alive(ice, p, now)) {
-		relay_doubt(ice, &p->path);
+		relayed_doubt(ice, &p->path);
 		if (!ice->config.lite)
 			ask_spares(ice, now);
 		ice->dirty = true;
 	}
 	if (consent_silent(ice, p, now) && ice->state != ICE_DISCONNECTED)
-		event_state(ice, ICE_DISCONNECTED);
+		events_state(ice, ICE_DISCONNECTED);
 }
 
 uint64_t consent_deadline(const struct ice *ice) {
@@ -219,9 +207,9 @@ uint64_t consent_deadline(const struct ice *ice) {
 	uint64_t at = last_sign(ice, p) + ice->config.failed_after;
 	if (ice->state == ICE_DISCONNECTED)
 		return at;
-	at = earlier(at, silent_at(ice, p));
+	at = min64(at, silent_at(ice, p));
 	if (ice->config.lite || p->unanswered_since == SLUICE_NEVER)
 		return at;
 	uint64_t suspect = p->unanswered_since + SUSPECT_AFTER;
-	return suspect > ice->latest ? earlier(at, suspect) : at;
+	return suspect > ice->latest ? min64(at, suspect) : at;
 }

@@ -3,7 +3,9 @@
  * RFC 8445, 6.1.2.5 bounds the check list by discarding the candidate pairs of lowest priority. A priority says what an address
  * would be worth if it worked. What is known of it by now counts more, so that a candidate goes by its standing first and by its
  * priority among those of one standing. It knows no messages and no time. */
-#include "ice/agent.h"
+#include "ice/crowd.h"
+
+#include "ice/pair.h"
 
 /* Candidates that a NAT's rebinding left behind, kept for the check that may still be on its way. Each of them would be tried
  * again, before everything of lower priority, when the path is lost. */
@@ -26,7 +28,7 @@ static unsigned kind_of(const struct remote *r) {
 	return candidate_kind(r->transport, &r->addr);
 }
 
-static void take_standings(const struct ice *ice, const struct session *s) {
+static void note_standings(const struct ice *ice, const struct session *s) {
 	for (struct remote *r = s->remotes; r; r = r->next)
 		r->standing = STANDING_NO_PAIR;
 	for (size_t i = 0; i < s->pair_count; i++) {
@@ -66,35 +68,37 @@ static struct remote *worst_of(const struct session *s, const unsigned *numbers)
 	return worst;
 }
 
-bool crowd_admit(struct ice *ice, struct session *s, const struct candidate *c) {
+bool crowd_admit_remote(const struct ice *ice, const struct session *s, const struct candidate *c, struct remote **goes) {
 	unsigned numbers[CANDIDATE_KINDS] = {0}; /* of those without a pair, by what they lack */
+	*goes = NULL;
 	if (s->remote_count < ICE_REMOTE_MAX)
 		return true;
-	take_standings(ice, s);
+	note_standings(ice, s);
 	struct remote newcomer = newcomer_of(s, c);
 	for (const struct remote *r = s->remotes; r; r = r->next)
 		numbers[kind_of(r)] += r->standing == STANDING_NO_PAIR;
 	numbers[kind_of(&newcomer)] += newcomer.standing == STANDING_NO_PAIR;
 	struct remote *worst = worst_of(s, numbers);
 	/* Of peer-reflexive ones the newest is where the other side speaks from now. */
-	bool goes = newcomer.standing == STANDING_ALIVE ? worst->standing <= STANDING_ALIVE : is_worse(worst, &newcomer, numbers);
-	if (goes)
-		remote_remove(ice, s, worst);
-	return goes;
+	bool worse = newcomer.standing == STANDING_ALIVE ? worst->standing <= STANDING_ALIVE
+	                                                 : is_worse(worst, &newcomer, numbers);
+	if (worse)
+		*goes = worst;
+	return worse;
 }
 
-void crowd_forget_reflexive(struct ice *ice, struct session *s) {
+struct remote *crowd_stale_reflexive(const struct ice *ice, const struct session *s) {
+	struct remote *oldest = NULL;
 	size_t count = 0;
-	take_standings(ice, s);
-	for (const struct remote *r = s->remotes; r; r = r->next)
-		count += r->type == CANDIDATE_PRFLX && r->standing <= STANDING_FAILED;
-	for (struct remote *r = s->remotes, *next; r && count > REFLEXIVE_KEPT; r = next) {
-		next = r->next;
+	note_standings(ice, s);
+	for (struct remote *r = s->remotes; r; r = r->next) {
 		if (r->type != CANDIDATE_PRFLX || r->standing > STANDING_FAILED)
 			continue;
-		remote_remove(ice, s, r);
-		count--;
+		count++;
+		if (!oldest)
+			oldest = r;
 	}
+	return count > REFLEXIVE_KEPT ? oldest : NULL;
 }
 
 /* ---- pairs ---- */
@@ -110,19 +114,20 @@ static bool pair_is_worse(const struct ice *ice, const struct pair *a, const str
 	return x == STANDING_ALIVE ? last_heard(a) < last_heard(b) : a->priority < b->priority;
 }
 
-bool crowd_admit_pair(struct ice *ice, struct session *s, uint64_t priority, bool heard) {
+bool crowd_admit_pair(const struct ice *ice, const struct session *s, uint64_t priority, bool heard, struct pair **goes) {
 	struct pair *worst = NULL;
+	*goes = NULL;
 	if (s->pair_count < ice->config.max_pairs)
 		return true;
 	for (size_t i = 0; i < s->pair_count; i++)
 		if (!worst || pair_is_worse(ice, s->pairs[i], worst))
 			worst = s->pairs[i];
 	enum standing standing = worst ? standing_of(ice, worst) : STANDING_IN_USE;
-	bool goes = heard ? standing < STANDING_IN_USE
-	                  : standing < STANDING_HOPE || (standing == STANDING_HOPE && worst->priority < priority);
-	if (goes)
-		pair_remove(ice, worst);
-	return goes;
+	bool worse = heard ? standing < STANDING_IN_USE
+	                   : standing < STANDING_HOPE || (standing == STANDING_HOPE && worst->priority < priority);
+	if (worse)
+		*goes = worst;
+	return worse;
 }
 
 /* ---- local candidates ---- */
@@ -134,17 +139,12 @@ static bool is_shown(const struct session *s, const struct local *l) {
 	return false;
 }
 
-bool crowd_admit_local(struct ice *ice, struct session *s) {
+bool crowd_admit_local(const struct session *s, struct local **goes) {
+	*goes = NULL;
 	if (s->local_count < ICE_LOCAL_MAX)
 		return true;
-	for (struct local **at = &s->locals; *at; at = &(*at)->next) {
-		struct local *l = *at;
-		if (l->told || l->paired || is_shown(s, l))
-			continue;
-		*at = l->next;
-		s->local_count--;
-		env_free(ice->env, l);
-		return true;
-	}
-	return false;
+	for (struct local *l = s->locals; l && !*goes; l = l->next)
+		if (!l->told && !l->paired && !is_shown(s, l))
+			*goes = l;
+	return *goes;
 }

@@ -1,6 +1,9 @@
 /* embed: how do the datagrams of the DTLS handshake get into checks and answers at once? sped.h knows which one is next; here
  * checks are made to leave for them. */
-#include "ice/agent.h"
+#include "ice/embed.h"
+
+#include "base/clock.h"
+#include "ice/pair.h"
 
 #define PAIRS_TRIED 2 /* while no pair is valid a new flight goes over so many */
 

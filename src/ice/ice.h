@@ -237,9 +237,11 @@ void ice_sped_handshake_done(struct ice *ice, bool client);
 
 /* ---- what it knows ---- */
 
+enum ice_pair_state { ICE_PAIR_FROZEN, ICE_PAIR_WAITING, ICE_PAIR_IN_PROGRESS, ICE_PAIR_SUCCEEDED, ICE_PAIR_FAILED };
+
 struct ice_pair_stats {
 	struct candidate local, remote;
-	enum { ICE_PAIR_FROZEN, ICE_PAIR_WAITING, ICE_PAIR_IN_PROGRESS, ICE_PAIR_SUCCEEDED, ICE_PAIR_FAILED } state;
+	enum ice_pair_state state;
 	bool nominated, selected;
 	uint64_t priority;
 	uint64_t rtt, total_rtt; /* ns: the last answer's, and the sum of all */

@@ -1,7 +1,12 @@
 /* nominate: when does the controlling side settle on a pair, and what does the controlled side make of it? RFC 8445, 8.1.
  *
  * Data does not wait for any of this: it uses the best valid pair from the first moment. */
-#include "ice/agent.h"
+#include "ice/nominate.h"
+
+#include "base/arith.h"
+#include "ice/consent.h"
+#include "ice/events.h"
+#include "ice/pair.h"
 
 #define WAIT_MIN (20 * SLUICE_MS)
 #define WAIT_MAX (200 * SLUICE_MS)
@@ -28,7 +33,7 @@ static bool may_be_bettered(const struct ice *ice, const struct pair *best) {
 	for (size_t i = 0; i < s->pair_count; i++)
 		if (may_succeed(s->pairs[i]) && worth(s->pairs[i]) > worth(best))
 			return true;
-	return !s->remote_done || ice_gathering(ice) != ICE_GATHERING_COMPLETE;
+	return !s->remote_done || !ice->current->gathered;
 }
 
 static struct pair *best_valid(const struct ice *ice, uint64_t now) {
@@ -77,7 +82,7 @@ void nominate_settle(struct ice *ice, uint64_t now) {
 	}
 	if (s->nominate_at == SLUICE_NEVER) {
 		uint64_t wait = best->rtt > WAIT_MIN ? best->rtt : WAIT_MIN;
-		s->nominate_at = now + earlier(wait, WAIT_MAX);
+		s->nominate_at = now + min64(wait, WAIT_MAX);
 	} else if (s->nominate_at <= now) {
 		nominate(ice, best);
 	}
@@ -93,6 +98,6 @@ void nominate_received(struct ice *ice, struct pair *p) {
 
 void nominate_done(struct ice *ice, struct pair *p) {
 	if (!p->nominated)
-		note_open(ice, p);
+		events_open(ice, p);
 	p->nominated = true;
 }

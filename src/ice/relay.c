@@ -8,28 +8,17 @@
  * relayed pair that falls silent. A server that has forgotten one gives another (turn.h), whose candidate takes the place of the
  * old one. What stood once and is gone, with its stream or because its server was silent for too long, is made anew after a pause
  * that doubles. */
-#include <string.h>
+#include "ice/relay.h"
 
 #include "base/address.h"
-#include "ice/agent.h"
+#include "base/arith.h"
+#include "ice/local.h"
 
-#define DOUBT_INTERVAL (5 * SLUICE_S) /* a server is not asked more often because pairs are silent */
 #define PAUSE_FIRST SLUICE_S
 #define PAUSES_MAX 6 /* 64 s */
 
-static bool is_relayed(uint32_t socket) {
-	return socket != ICE_NO_SOCKET && socket & ICE_RELAY_SOCKET;
-}
-
 static bool over_stream(const struct ice *ice, const struct relay *r) {
 	return ice->servers[r->server].transport != ICE_SERVER_UDP;
-}
-
-static struct relay *relay_of(const struct ice *ice, uint32_t socket) {
-	for (size_t i = 0; i < ice->relay_count; i++)
-		if (ice->relays[i]->socket == socket)
-			return ice->relays[i];
-	return NULL;
 }
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
@@ -47,10 +36,9 @@ static void relay_remove(struct ice *ice, size_t i, bool stream_is_up) {
 	turn_free(r->turn);
 	env_free(ice->env, r);
 	ice->relays[i] = ice->relays[--ice->relay_count];
-	gathering_update(ice);
 }
 
-void relays_free(struct ice *ice) {
+void relay_free_all(struct ice *ice) {
 	for (size_t i = 0; i < ice->relay_count; i++) {
 		turn_free(ice->relays[i]->turn);
 		env_free(ice->env, ice->relays[i]);
@@ -115,13 +103,13 @@ static void make_for_server(struct ice *ice, size_t i) {
 		}
 		for (size_t k = 0; k < ice->base_count; k++) {
 			const struct base *b = &ice->bases[k];
-			if (b->transport == CANDIDATE_UDP && base_reaches(&b->addr, &s->addrs[a]))
+			if (b->transport == CANDIDATE_UDP && local_base_reaches(&b->addr, &s->addrs[a]))
 				relay_make(ice, i, &s->addrs[a], b->socket, b->preference);
 		}
 	}
 }
 
-void relays_make(struct ice *ice) {
+void relay_make_all(struct ice *ice) {
 	if (ice->config.lite)
 		return;
 	for (size_t i = 0; i < ice->server_count; i++)
@@ -131,7 +119,7 @@ void relays_make(struct ice *ice) {
 
 /* A new session: candidates of allocations that stand are told at once, though gathering waits until it is known whether they
  * still do. Those that failed are tried again. */
-void relays_gather(struct ice *ice) {
+void relay_gather(struct ice *ice) {
 	for (size_t i = ice->relay_count; i-- > 0;) {
 		struct relay *r = ice->relays[i];
 		r->told = r->late = false;
@@ -143,11 +131,11 @@ void relays_gather(struct ice *ice) {
 		if (r->over)
 			relay_remove(ice, i, true);
 	}
-	relays_make(ice);
-	relays_update(ice);
+	relay_make_all(ice);
+	relay_update(ice);
 }
 
-void relays_set_asleep(struct ice *ice, uint32_t base, bool asleep) {
+void relay_set_asleep(struct ice *ice, uint32_t base, bool asleep) {
 	for (size_t i = 0; i < ice->relay_count; i++) {
 		struct relay *r = ice->relays[i];
 		if (r->base != base)
@@ -158,7 +146,7 @@ void relays_set_asleep(struct ice *ice, uint32_t base, bool asleep) {
 	}
 }
 
-void relays_without_base(struct ice *ice, uint32_t socket) {
+void relay_forget_base(struct ice *ice, uint32_t socket) {
 	for (size_t i = ice->relay_count; i-- > 0;)
 		if (ice->relays[i]->base == socket)
 			relay_remove(ice, i, false);
@@ -171,8 +159,8 @@ static uint16_t preference_of(const struct ice *ice, const struct relay *r) {
 	return (uint16_t)(r->preference >> ice->servers[r->server].transport);
 }
 
-static void tell(struct ice *ice, struct relay *r) {
-	struct base *b = base_find(ice, r->base);
+static void announce(struct ice *ice, struct relay *r) {
+	struct base *b = local_base(ice, r->base);
 	const struct sockaddr_storage *mapped = turn_mapped(r->turn);
 	struct base own = {.socket = r->socket, .preference = preference_of(ice, r), .addr = *turn_relayed(r->turn)};
 	own.asleep = b && b->asleep;
@@ -187,7 +175,7 @@ static void tell(struct ice *ice, struct relay *r) {
 }
 
 /* Its candidate dies with the relayed address; a new one is told when there is a new one. */
-static void untell(struct ice *ice, struct relay *r) {
+static void withdraw(struct ice *ice, struct relay *r) {
 	local_forget_socket(ice, r->socket);
 	r->told = false;
 }
@@ -201,7 +189,7 @@ static void drop_stream(struct ice *ice, struct relay *r) {
 
 /* One that stood is made anew after a pause. Gathering does not wait for it, unless a restart hastens it. */
 static void make_anew_later(struct ice *ice, struct relay *r) {
-	untell(ice, r);
+	withdraw(ice, r);
 	drop_stream(ice, r);
 	turn_free(r->turn);
 	r->turn = NULL;
@@ -222,7 +210,7 @@ static void make_anew(struct ice *ice, struct relay *r) {
 	}
 }
 
-static void failed(struct ice *ice, struct relay *r) {
+static void give_up(struct ice *ice, struct relay *r) {
 	bool other_family = turn_error(r->turn) == SLUICE_UNSUPPORTED && r->family == AF_INET && !over_stream(ice, r);
 	env_log(ice->env, SLUICE_LOG_INFO, "ice: TURN server %s: %s (%u)", ice->servers[r->server].host,
 	        sluice_error_name(turn_error(r->turn)), turn_error_code(r->turn));
@@ -238,11 +226,11 @@ static void failed(struct ice *ice, struct relay *r) {
 		return;
 	}
 	r->over = true;
-	untell(ice, r);
+	withdraw(ice, r);
 	drop_stream(ice, r);
 }
 
-static void moved(struct ice *ice, struct relay *r) {
+static void follow_move(struct ice *ice, struct relay *r) {
 	if (r->stream_id)
 		return;
 	close_stream(ice, r->base);
@@ -258,25 +246,25 @@ static bool is_replaced(const struct relay *r) {
 	return r->told && turn_state(r->turn) <= TURN_READY && (!relayed || !address_equal(relayed, &r->relayed));
 }
 
-void relays_update(struct ice *ice) {
+void relay_update(struct ice *ice) {
 	for (size_t i = 0; i < ice->relay_count; i++) {
 		struct relay *r = ice->relays[i];
 		if (!r->turn || r->over)
 			continue;
 		if (is_replaced(r))
-			untell(ice, r);
+			withdraw(ice, r);
 		switch (turn_state(r->turn)) {
 		case TURN_READY:
 			if (!r->told && ice->current->gathering)
-				tell(ice, r);
+				announce(ice, r);
 			/* Gathering knows what it wanted to know. A doubt that comes later does not begin it again. */
 			r->late |= r->told && !turn_is_doubted(r->turn);
 			break;
 		case TURN_MOVED:
-			moved(ice, r);
+			follow_move(ice, r);
 			break;
 		case TURN_FAILED:
-			failed(ice, r);
+			give_up(ice, r);
 			break;
 		case TURN_CLOSED:
 			r->over = true;
@@ -287,7 +275,6 @@ void relays_update(struct ice *ice) {
 			break;
 		}
 	}
-	gathering_update(ice);
 }
 
 static bool is_pending(const struct relay *r) {
@@ -296,19 +283,11 @@ static bool is_pending(const struct relay *r) {
 	return !r->turn || turn_state(r->turn) < TURN_READY || turn_is_doubted(r->turn);
 }
 
-bool relays_pending(const struct ice *ice) {
+bool relay_waits(const struct ice *ice) {
 	for (size_t i = 0; i < ice->relay_count; i++)
 		if (is_pending(ice->relays[i]))
 			return true;
 	return false;
-}
-
-void relay_doubt(struct ice *ice, const sluice_path *path) {
-	struct relay *r = is_relayed(path->socket) ? relay_of(ice, path->socket) : NULL;
-	if (!r || !r->turn || r->over || (r->doubted_at && ice->latest - r->doubted_at < DOUBT_INTERVAL))
-		return;
-	r->doubted_at = ice->latest;
-	turn_verify(r->turn);
 }
 
 /* ---- streams ------------------------------------------------------------------------------------------------------ */
@@ -342,7 +321,7 @@ static void stream_failed(struct ice *ice, struct relay *r) {
 	r->over = true;
 }
 
-bool relay_stream_up(struct ice *ice, uint32_t id, uint32_t socket) {
+void relay_stream_up(struct ice *ice, uint32_t id, uint32_t socket) {
 	for (size_t i = 0; i < ice->relay_count; i++) {
 		struct relay *r = ice->relays[i];
 		if (r->stream_id == 0 || r->stream_id != id)
@@ -353,13 +332,12 @@ bool relay_stream_up(struct ice *ice, uint32_t id, uint32_t socket) {
 			turn_reconnected(r->turn);
 		if (socket == ICE_NO_SOCKET || (!r->turn && start_turn(ice, r) < 0))
 			stream_failed(ice, r);
-		relays_update(ice);
-		return true;
+		relay_update(ice);
+		return;
 	}
-	return false;
 }
 
-bool relay_stream_down(struct ice *ice, uint32_t socket) {
+void relay_stream_down(struct ice *ice, uint32_t socket) {
 	for (size_t i = 0; i < ice->relay_count; i++) {
 		struct relay *r = ice->relays[i];
 		if (r->base != socket || !over_stream(ice, r))
@@ -369,71 +347,13 @@ bool relay_stream_down(struct ice *ice, uint32_t socket) {
 			make_anew_later(ice, r);
 		else
 			relay_remove(ice, i, false);
-		gathering_update(ice);
-		return true;
-	}
-	return false;
-}
-
-/* ---- messages ----------------------------------------------------------------------------------------------------- */
-
-/* True: it was the TURN client's. Data of a peer is unwrapped: path and d name it, and it goes on as if it had come directly. */
-bool relay_input(struct ice *ice, sluice_path *path, sluice_datagram *d, uint64_t now) {
-	for (size_t i = 0; i < ice->relay_count; i++) {
-		struct relay *r = ice->relays[i];
-		struct turn_data data;
-		if (r->base != path->socket || !r->turn || !address_equal(turn_server(r->turn), &path->remote))
-			continue;
-		enum turn_verdict verdict = turn_input(r->turn, d->data, d->len, now, &data);
-		if (verdict == TURN_OTHER)
-			continue;
-		if (verdict == TURN_DATA) {
-			d->data = data.data;
-			d->len = data.len;
-			*path = (sluice_path){.socket = r->socket, .remote = data.peer, .remote_len = address_len(&data.peer)};
-			return false;
-		}
-		relays_update(ice);
-		return true;
-	}
-	return false;
-}
-
-void relay_permit(struct ice *ice, const sluice_path *path, bool channel) {
-	struct relay *r = is_relayed(path->socket) ? relay_of(ice, path->socket) : NULL;
-	if (!r || !r->turn)
 		return;
-	if (channel)
-		turn_bind(r->turn, &path->remote);
-	else
-		turn_permit(r->turn, &path->remote);
-}
-
-/* A STUN message over a relayed path; relay_output brings it out. */
-bool relay_send(struct ice *ice, const sluice_path *path, const void *data, size_t len) {
-	if (!is_relayed(path->socket))
-		return false;
-	struct relay *r = relay_of(ice, path->socket);
-	if (r && r->turn)
-		turn_send(r->turn, &path->remote, data, len);
-	return true;
-}
-
-int relay_output(struct ice *ice, sluice_batch *batch, uint64_t now) {
-	for (size_t i = 0; i < ice->relay_count; i++) {
-		struct relay *r = ice->relays[i];
-		if (!r->turn || r->base == ICE_NO_SOCKET || r->over)
-			continue;
-		int n = turn_output(r->turn, batch, now);
-		if (n == 0)
-			continue;
-		batch->path.socket = r->base;
-		return n;
 	}
-	return 0;
 }
 
-void relay_advance(struct ice *ice, uint64_t now) {
+/* ---- time --------------------------------------------------------------------------------------------------------- */
+
+bool relay_advance(struct ice *ice, uint64_t now) {
 	for (size_t i = 0; i < ice->relay_count; i++) {
 		struct relay *r = ice->relays[i];
 		if (r->over)
@@ -448,7 +368,8 @@ void relay_advance(struct ice *ice, uint64_t now) {
 			turn_advance(r->turn, now);
 	}
 	if (ice->relay_count)
-		relays_update(ice);
+		relay_update(ice);
+	return ice->relay_count > 0;
 }
 
 uint64_t relay_deadline(const struct ice *ice) {
@@ -458,46 +379,24 @@ uint64_t relay_deadline(const struct ice *ice) {
 		if (r->over)
 			continue;
 		if ((is_pending(r) || r->since == SLUICE_NEVER) && ice->state != ICE_CLOSED)
-			at = earlier(at, r->since == SLUICE_NEVER ? 0 : r->since + ice->config.gather_timeout);
-		at = earlier(at, r->again_at);
+			at = min64(at, r->since == SLUICE_NEVER ? 0 : r->since + ice->config.gather_timeout);
+		at = min64(at, r->again_at);
 		if (r->turn && r->base != ICE_NO_SOCKET)
-			at = earlier(at, turn_deadline(r->turn));
+			at = min64(at, turn_deadline(r->turn));
 	}
 	return at;
 }
 
-void relays_close(struct ice *ice) {
+void relay_close_all(struct ice *ice) {
 	for (size_t i = 0; i < ice->relay_count; i++)
 		if (ice->relays[i]->turn)
 			turn_close(ice->relays[i]->turn);
 		else
 			ice->relays[i]->over = true;
-	relays_update(ice);
+	relay_update(ice);
 }
 
-/* ---- data --------------------------------------------------------------------------------------------------------- */
-
-size_t ice_headroom(const struct ice *ice) {
-	return ice->selected && is_relayed(ice->selected->path.socket) ? TURN_HEADROOM : 0;
-}
-
-int ice_wrap(struct ice *ice, sluice_batch *batch) {
-	if (!is_relayed(batch->path.socket))
-		return 0;
-	struct relay *r = relay_of(ice, batch->path.socket);
-	struct sockaddr_storage peer = batch->path.remote;
-	if (r && r->turn && turn_wrap(r->turn, &peer, batch) == 0) {
-		batch->path.socket = r->base;
-		return 0;
-	}
-	for (size_t i = 0; r && r->turn && i < batch->count; i++)
-		turn_send(r->turn, &peer, sluice_batch_slot(batch, i) + batch->headroom,
-		          sluice_batch_slot_len(batch, i) - batch->headroom - batch->tailroom);
-	batch->count = 0;
-	return SLUICE_WOULD_BLOCK;
-}
-
-bool relays_check(const struct ice *ice) {
+bool relay_check(const struct ice *ice) {
 	for (size_t i = 0; i < ice->relay_count; i++)
 		if (ice->relays[i]->turn && !turn_check(ice->relays[i]->turn))
 			return false;

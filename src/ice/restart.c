@@ -1,66 +1,15 @@
-/* restart: how does one generation of credentials follow another? RFC 8445, 9. */
+/* restart.c: new credentials of this side, and of the other. */
 #include <string.h>
 
-#include "base/wipe.h"
 #include "ice/agent.h"
+#include "ice/checks.h"
+#include "ice/early.h"
+#include "ice/events.h"
+#include "ice/gather.h"
+#include "ice/role.h"
+#include "ice/session.h"
 
-/* RFC 8839, 5.4: ufrag at least 4, password at least 22 characters of the 64 ice-chars; 6 bits each. For the ufrag that is too
- * few where thousands of agents share a port and are told apart by it: of 2,000, two are the same with a chance of 11 %. */
-#define UFRAG_LEN 8
-#define PWD_LEN 24
-
-static void random_text(sluice_env *env, char *text, size_t len) {
-	static const char chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	env_entropy(env, text, len);
-	for (size_t i = 0; i < len; i++)
-		text[i] = chars[(uint8_t)text[i] & 63];
-	text[len] = 0;
-}
-
-struct session *session_new(struct ice *ice, const char *ufrag, const char *pwd) {
-	char random_ufrag[UFRAG_LEN + 1], random_pwd[PWD_LEN + 1];
-	struct session *s = env_zalloc(ice->env, sizeof *s);
-	if (!s)
-		return NULL;
-	random_text(ice->env, random_ufrag, UFRAG_LEN);
-	random_text(ice->env, random_pwd, PWD_LEN);
-	if (!ufrag)
-		ufrag = random_ufrag;
-	if (!pwd)
-		pwd = random_pwd;
-	s->ufrag = env_strndup(ice->env, ufrag, strlen(ufrag));
-	s->pwd = env_strndup_secret(ice->env, pwd, strlen(pwd));
-	wipe(random_pwd, sizeof random_pwd);
-	s->triggered_end = &s->triggered;
-	s->burst_left = ice->config.burst;
-	s->nominate_at = s->end_at = SLUICE_NEVER;
-	if (s->ufrag && s->pwd)
-		return s;
-	session_free(ice, s);
-	return NULL;
-}
-
-void session_free(struct ice *ice, struct session *s) {
-	if (!s)
-		return;
-	answers_forget(ice, s);
-	while (s->pair_count)
-		pair_remove(ice, s->pairs[s->pair_count - 1]);
-	env_free(ice->env, s->pairs);
-	env_free(ice->env, s->waiting.slots);
-	env_free(ice->env, s->timers.slots);
-	remote_free_all(ice, s);
-	while (s->locals) {
-		struct local *next = s->locals->next;
-		env_free(ice->env, s->locals);
-		s->locals = next;
-	}
-	env_free(ice->env, s->ufrag);
-	env_free(ice->env, s->pwd);
-	env_free(ice->env, s->remote_ufrag);
-	env_free(ice->env, s->remote_pwd);
-	env_free(ice->env, s);
-}
+/* ---- new credentials of this side ---- */
 
 int ice_restart(struct ice *ice) {
 	struct session *fresh = session_new(ice, NULL, NULL);
@@ -76,7 +25,7 @@ int ice_restart(struct ice *ice) {
 	}
 	ice->before->end_at = SLUICE_NEVER;
 	ice->current = fresh;
-	gathering_update(ice);
+	gather_update(ice);
 	return 0;
 }
 
@@ -87,5 +36,58 @@ void ice_restart_undo(struct ice *ice) {
 	ice->current = ice->before;
 	ice->before = NULL;
 	ice->dirty = true;
-	gathering_update(ice);
+	gather_update(ice);
+}
+
+/* ---- the credentials of the other side ---- */
+
+static bool is_credential(const char *text) {
+	size_t len = text ? strlen(text) : 0;
+	return len > 0 && len < ICE_UFRAG_MAX;
+}
+
+/* RFC 8445, 9: the other side restarts by new credentials, and then so do we. */
+static int restart_with_it(struct ice *ice) {
+	bool gathers = ice->current->gathering;
+	int rc = ice_restart(ice);
+	if (rc == 0 && gathers)
+		ice_gather(ice, ice->latest);
+	return rc;
+}
+
+/* Checks whose sender is known now. After a restart they may have come by the credentials before; see adopt_late(). */
+static void replay_early(struct ice *ice, struct session *s, const struct session *from) {
+	for (const struct early *e = from ? from->early : NULL; e; e = e->next)
+		if (strcmp(e->ufrag, s->remote_ufrag) == 0)
+			checks_arrived(ice, s, &e->path, e->priority, e->nominate);
+}
+
+int ice_set_remote(struct ice *ice, const char *ufrag, const char *pwd, bool lite) {
+	if (!is_credential(ufrag) || !is_credential(pwd))
+		return SLUICE_INVALID;
+	struct session *s = ice->current;
+	if (s->remote_pwd && strcmp(s->remote_ufrag, ufrag) == 0 && strcmp(s->remote_pwd, pwd) == 0)
+		return 0;
+	char *u = env_strndup(ice->env, ufrag, strlen(ufrag)), *p = env_strndup_secret(ice->env, pwd, strlen(pwd));
+	if (!u || !p || (s->remote_pwd && restart_with_it(ice) < 0)) {
+		env_free(ice->env, u);
+		env_free(ice->env, p);
+		return SLUICE_NO_MEMORY;
+	}
+	s = ice->current;
+	s->remote_ufrag = u;
+	s->remote_pwd = p;
+	s->remote_lite = lite;
+	/* RFC 8445, 6.1.1: when one agent is full and the other lite, the full one takes the controlling role. */
+	if (lite && !ice->config.lite)
+		role_set(ice, true);
+	replay_early(ice, s, s);
+	replay_early(ice, s, ice->before);
+	early_forget(ice, s);
+	if (ice->state == ICE_NEW || ice->state == ICE_FAILED || (ice->state == ICE_DISCONNECTED && !ice->selected))
+		events_state(ice, ICE_CHECKING);
+	if (!ice->selected)
+		ice->lost_since = SLUICE_NEVER;
+	ice->dirty = true;
+	return 0;
 }

@@ -29,7 +29,7 @@ static bool runs(const struct sped *s) {
 
 /* ---- what waits to arrive ---- */
 
-static void append(struct sped *s, struct sped_packet *p) {
+static void append_packet(struct sped *s, struct sped_packet *p) {
 	p->next = NULL;
 	if (s->last)
 		s->last->next = p;
@@ -39,7 +39,7 @@ static void append(struct sped *s, struct sped_packet *p) {
 	s->count++;
 }
 
-static struct sped_packet *take_first(struct sped *s) {
+static struct sped_packet *shift_packet(struct sped *s) {
 	struct sped_packet *p = s->first;
 	s->first = p->next;
 	if (!s->first)
@@ -50,7 +50,7 @@ static struct sped_packet *take_first(struct sped *s) {
 
 static void clear(struct sped *s) {
 	while (s->count > 0)
-		env_free(s->env, take_first(s));
+		env_free(s->env, shift_packet(s));
 }
 
 static bool was_carried_by(const struct sped_packet *p, const uint8_t *id) {
@@ -80,17 +80,17 @@ static void prune(struct sped *s, const struct stun_message *m) {
 	if (!m->dtls_ack.data || m->dtls_ack.len % 4 != 0 || m->dtls_ack.len > 4 * SPED_ACKS)
 		return;
 	for (size_t left = s->count; left > 0; left--) {
-		struct sped_packet *p = take_first(s);
+		struct sped_packet *p = shift_packet(s);
 		if (is_acknowledged(p, m))
 			env_free(s->env, p);
 		else
-			append(s, p);
+			append_packet(s, p);
 	}
 }
 
 /* ---- life ---- */
 
-static void enter(struct sped *s, enum sped_state state) {
+static void set_state(struct sped *s, enum sped_state state) {
 	s->state = state;
 	if (runs(s))
 		return;
@@ -109,12 +109,12 @@ void sped_free(struct sped *s) {
 
 void sped_start(struct sped *s) {
 	if (!runs(s))
-		enter(s, SPED_TENTATIVE);
+		set_state(s, SPED_TENTATIVE);
 }
 
 void sped_stop(struct sped *s) {
 	if (runs(s))
-		enter(s, s->state == SPED_PENDING ? SPED_COMPLETE : SPED_OFF);
+		set_state(s, s->state == SPED_PENDING ? SPED_COMPLETE : SPED_OFF);
 }
 
 bool sped_active(const struct sped *s) {
@@ -128,7 +128,7 @@ void sped_handshake_done(struct sped *s, bool client) {
 		return;
 	if (client)
 		clear(s);
-	enter(s, SPED_PENDING);
+	set_state(s, SPED_PENDING);
 }
 
 int sped_flight(struct sped *s, const sluice_datagram *datagrams, size_t count) {
@@ -144,7 +144,7 @@ int sped_flight(struct sped *s, const sluice_datagram *datagrams, size_t count) 
 			return SLUICE_NO_MEMORY;
 		*p = (struct sped_packet){.hash = crc32_ieee(d->data, d->len), .len = (uint16_t)d->len};
 		memcpy(p->data, d->data, d->len);
-		append(s, p);
+		append_packet(s, p);
 	}
 	return 0;
 }
@@ -158,8 +158,8 @@ static bool fits(const struct stun_writer *w, const struct sped_packet *p) {
 /* Round robin over those that fit. */
 static struct sped_packet *next_fitting(struct sped *s, const struct stun_writer *w) {
 	for (size_t left = s->count; left > 0; left--) {
-		struct sped_packet *p = take_first(s);
-		append(s, p);
+		struct sped_packet *p = shift_packet(s);
+		append_packet(s, p);
 		if (fits(w, p))
 			return p;
 	}
@@ -212,11 +212,11 @@ static void note_received(struct sped *s, uint32_t hash) {
 /* A message with neither attribute. The draft: it "determines that the peer does not support the protocol". Where it was seen to,
  * it is through: the attributes come until it is, and after that it drops what we embed. While our own handshake still runs such
  * a message was overtaken by others; libwebrtc goes on then, and so do we. */
-static void take_silence(struct sped *s) {
+static void note_silence(struct sped *s) {
 	if (s->state == SPED_TENTATIVE)
-		enter(s, SPED_OFF);
+		set_state(s, SPED_OFF);
 	else if (s->state == SPED_PENDING)
-		enter(s, SPED_COMPLETE);
+		set_state(s, SPED_COMPLETE);
 }
 
 struct stun_slice sped_input(struct sped *s, const struct stun_message *m) {
@@ -224,11 +224,11 @@ struct stun_slice sped_input(struct sped *s, const struct stun_message *m) {
 	if (!runs(s))
 		return none;
 	if (!m->dtls.data && !m->dtls_ack.data) {
-		take_silence(s);
+		note_silence(s);
 		return none;
 	}
 	if (s->state == SPED_TENTATIVE)
-		enter(s, SPED_CONFIRMED);
+		set_state(s, SPED_CONFIRMED);
 	prune(s, m);
 
 	/* "If the value portion of this attribute is empty or the first byte is not DTLS [...] the attribute SHOULD be silently
@@ -240,7 +240,7 @@ struct stun_slice sped_input(struct sped *s, const struct stun_message *m) {
 	/* All of ours arrived and all of theirs is acknowledged. Where that acknowledgement gets lost, the other side learns from
 	 * the missing attributes that we are through. */
 	if (s->state == SPED_PENDING && s->count == 0 && !s->ack_due)
-		enter(s, SPED_COMPLETE);
+		set_state(s, SPED_COMPLETE);
 	return embedded ? m->dtls : none;
 }
 

@@ -31,8 +31,8 @@ static uint16_t method_of(uint16_t type) {
 }
 
 bool stun_looks_like(const uint8_t *data, size_t len) {
-	return len >= STUN_HEADER && packet_kind_of(data, len) == PACKET_STUN && len % 4 == 0 && get_be16(data + 2) == len - STUN_HEADER &&
-	       get_be32(data + 4) == STUN_MAGIC;
+	return len >= STUN_HEADER && packet_kind_of(data, len) == PACKET_STUN && len % 4 == 0 &&
+	       get_be16(data + 2) == len - STUN_HEADER && get_be32(data + 4) == STUN_MAGIC;
 }
 
 /* ---- addresses ---- */

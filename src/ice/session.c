@@ -1,0 +1,82 @@
+/* session.c: making and freeing a generation. */
+#include "ice/session.h"
+
+#include <string.h>
+
+#include "base/wipe.h"
+#include "ice/answers.h"
+#include "ice/checklist.h"
+#include "ice/early.h"
+#include "ice/pair.h"
+#include "ice/remote.h"
+
+/* RFC 8839, 5.4: ufrag at least 4, password at least 22 characters of the 64 ice-chars; 6 bits each. For the ufrag that is too
+ * few where thousands of agents share a port and are told apart by it: of 2,000, two are the same with a chance of 11 %. */
+#define UFRAG_LEN 8
+#define PWD_LEN 24
+
+static void random_text(sluice_env *env, char *text, size_t len) {
+	static const char chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	env_entropy(env, text, len);
+	for (size_t i = 0; i < len; i++)
+		text[i] = chars[(uint8_t)text[i] & 63];
+	text[len] = 0;
+}
+
+struct session *session_new(struct ice *ice, const char *ufrag, const char *pwd) {
+	char random_ufrag[UFRAG_LEN + 1], random_pwd[PWD_LEN + 1];
+	struct session *s = env_zalloc(ice->env, sizeof *s);
+	if (!s)
+		return NULL;
+	random_text(ice->env, random_ufrag, UFRAG_LEN);
+	random_text(ice->env, random_pwd, PWD_LEN);
+	if (!ufrag)
+		ufrag = random_ufrag;
+	if (!pwd)
+		pwd = random_pwd;
+	s->ufrag = env_strndup(ice->env, ufrag, strlen(ufrag));
+	s->pwd = env_strndup_secret(ice->env, pwd, strlen(pwd));
+	wipe(random_pwd, sizeof random_pwd);
+	s->triggered_end = &s->triggered;
+	s->burst_left = ice->config.burst;
+	s->nominate_at = s->end_at = SLUICE_NEVER;
+	if (s->ufrag && s->pwd)
+		return s;
+	session_free(ice, s);
+	return NULL;
+}
+
+void session_free(struct ice *ice, struct session *s) {
+	if (!s)
+		return;
+	answers_forget(ice, s);
+	while (s->pair_count)
+		pair_remove(ice, s->pairs[s->pair_count - 1]);
+	env_free(ice->env, s->pairs);
+	env_free(ice->env, s->waiting.slots);
+	env_free(ice->env, s->timers.slots);
+	remote_free_all(ice, s);
+	early_forget(ice, s);
+	while (s->locals) {
+		struct local *next = s->locals->next;
+		env_free(ice->env, s->locals);
+		s->locals = next;
+	}
+	env_free(ice->env, s->ufrag);
+	env_free(ice->env, s->pwd);
+	env_free(ice->env, s->remote_ufrag);
+	env_free(ice->env, s->remote_pwd);
+	env_free(ice->env, s);
+}
+
+bool session_check(const struct ice *ice, const struct session *s) {
+	size_t locals = 0, remotes = 0, early = 0;
+	for (const struct local *l = s->locals; l; l = l->next)
+		locals++;
+	for (const struct remote *r = s->remotes; r; r = r->next)
+		remotes++;
+	for (const struct early *e = s->early; e; e = e->next)
+		early++;
+	return locals == s->local_count && locals <= ICE_LOCAL_MAX && remotes == s->remote_count && remotes <= ICE_REMOTE_MAX &&
+	       early == s->early_count && early <= ICE_EARLY_MAX && checklist_check(ice, s);
+}
