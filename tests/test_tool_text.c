@@ -9,7 +9,7 @@
 #include "sim/script.h"
 #include "suite.h"
 #include "tools/progress.h"
-#include "tools/serve/serve.h"
+#include "tools/serve/service.h"
 
 #define FFFD "\xef\xbf\xbd"
 /* A quote, an escape sequence, a newline, C1's CSI, an override, what is no UTF-8, half a character. */
@@ -231,9 +231,8 @@ START_TEST(test_what_the_tool_says_is_a_line_of_text) {
 	ck_assert_str_eq(CAPTURED(stdout, print_line("%s: received", EVIL)), EVIL_LINE ": received");
 	ck_assert_str_eq(CAPTURED(stderr, usage_error("cat", "unknown '%s'", EVIL)),
 	                 "sluice: unknown '" EVIL_LINE "'\nTry 'sluice cat --help'.");
-	struct serve_options options = {.verbose = true};
-	struct serve s = {.options = &options};
-	ck_assert_str_eq(CAPTURED(stderr, serve_log(&s, "upload of %s", EVIL)), "upload of " EVIL_LINE);
+	struct log log = {.verbose = true};
+	ck_assert_str_eq(CAPTURED(stderr, log_line(&log, "upload of %s", EVIL)), "upload of " EVIL_LINE);
 }
 END_TEST
 

@@ -1,8 +1,8 @@
 /* signal_message: one message of the signalling as text. */
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/object.h"
 #include "tools/secret.h"
 #include "tools/signalling.h"
 
@@ -12,9 +12,7 @@ char *signal_encode(enum signal_kind kind, const char *text, const char *mid) {
 	json_t *json = kind == SIGNAL_CANDIDATE ? json_pack("{s:s, s:s, s:s}", "type", kind_names[kind], "candidate", text,
 	                                                    "sdpMid", mid ? mid : "0")
 	                                        : json_pack("{s:s, s:s}", "type", kind_names[kind], "sdp", text);
-	char *out = json ? json_dumps(json, JSON_COMPACT) : NULL;
-	json_decref(json);
-	return out;
+	return object_dump(json);
 }
 
 /* ---- base64 (RFC 4648, 4) ------------------------------------------------------------------------------------------ */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "tools/serve/serve.h"
+#include "tools/serve/service.h"
 
 #define TEXT_MAX 4000
 
@@ -29,11 +29,12 @@ static void tell_people(struct serve *s) {
 	for (const struct client *c = s->clients; c; c = c->next)
 		if (!c->closing && service_of(c, &chat_kind))
 			json_array_append_new(people, json_pack("{s:i, s:s}", "id", (int)c->number, "name", c->name));
-	services_tell(s, &chat_kind, json_pack("{s:s, s:o}", "type", "people", "people", people));
+	service_tell_all(s, &chat_kind, json_pack("{s:s, s:o}", "type", "people", "people", people));
 }
 
-void chat_tell_people(struct serve *s) {
-	telling_start(&s->people, s, tell_people, PEOPLE_SECONDS);
+/* Somebody came, went or has another name. */
+static void people_changed(struct serve *s) {
+	telling_start(&s->people, s, s->ev, tell_people, PEOPLE_SECONDS);
 }
 
 bool chat_set_name(struct client *c, const char *name) {
@@ -65,7 +66,7 @@ static void opened(struct service *sv) {
 	struct client *c = sv->client;
 	chat->counted_at = ev_now(c->serve->ev);
 	service_say(sv, json_pack("{s:s, s:i, s:s}", "type", "welcome", "you", (int)c->number, "name", c->name));
-	chat_tell_people(c->serve);
+	people_changed(c->serve);
 }
 
 static bool may_speak(struct chat *chat) {
@@ -81,46 +82,42 @@ static bool may_speak(struct chat *chat) {
 	return true;
 }
 
-static void complain_to(struct service *sv, const char *text) {
-	service_say(sv, json_pack("{s:s, s:s}", "type", "error", "text", text));
-}
-
 static void say(struct service *sv, const char *text) {
 	struct client *c = sv->client;
 	if (strlen(text) > TEXT_MAX)
-		complain_to(sv, "this is too long to be said at once");
+		service_complain(sv, "this is too long to be said at once");
 	else if (*text)
-		services_tell(
+		service_tell_all(
 			c->serve, &chat_kind,
 			json_pack("{s:s, s:i, s:s, s:s}", "type", "said", "from", (int)c->number, "name", c->name, "text", text));
 }
 
 static void message(struct service *sv, sluice_message *m, bool text) {
 	json_t *object = service_read(m, text);
-	const char *type = message_type(object);
+	const char *type = object_type(object);
 	if (!may_speak((struct chat *)sv))
-		complain_to(sv, "not so fast");
+		service_complain(sv, "not so fast");
 	else if (strcmp(type, "say") == 0)
-		say(sv, message_text(object, "text"));
-	else if (strcmp(type, "name") == 0 && chat_set_name(sv->client, message_text(object, "name")))
-		chat_tell_people(sv->client->serve);
+		say(sv, object_text(object, "text"));
+	else if (strcmp(type, "name") == 0 && chat_set_name(sv->client, object_text(object, "name")))
+		people_changed(sv->client->serve);
 	else
-		complain_to(sv, "this was not understood");
+		service_complain(sv, "this was not understood");
 	json_decref(object);
 }
 
-static void closed(struct service *sv) {
-	chat_tell_people(sv->client->serve);
+static void people_left(struct service *sv) {
+	people_changed(sv->client->serve);
 }
 
 const struct service_kind chat_kind = {
 	.label = "chat",
 	.size = sizeof(struct chat),
-	.index = SERVICE_CHAT,
 	.opens_at_once = 5,
 	.open_interval = SLUICE_S,
 	.limit = 1,
 	.opened = opened,
 	.message = message,
-	.closed = closed,
+	.leaving = people_left,
+	.closed = people_left,
 };

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "crypto/crypto.h"
-#include "tools/serve/serve.h"
+#include "tools/serve/service.h"
 #include "tools/serve/store.h"
 
 #define PROGRESS_BYTES 262144
@@ -48,11 +48,12 @@ static json_t *list(const struct serve *s) {
 }
 
 static void tell_list(struct serve *s) {
-	services_tell(s, &files_kind, list(s));
+	service_tell_all(s, &files_kind, list(s));
 }
 
-void files_tell(struct serve *s) {
-	telling_start(&s->files, s, tell_list, LIST_SECONDS);
+/* A file came. */
+static void files_changed(struct serve *s) {
+	telling_start(&s->files, s, s->ev, tell_list, LIST_SECONDS);
 }
 
 static void list_opened(struct service *sv) {
@@ -62,7 +63,6 @@ static void list_opened(struct service *sv) {
 const struct service_kind files_kind = {
 	.label = "files",
 	.size = sizeof(struct service),
-	.index = SERVICE_FILES,
 	.opens_at_once = 5,
 	.open_interval = SLUICE_S,
 	.limit = 1,
@@ -135,21 +135,21 @@ static void upload_finish(struct transfer *t) {
 	}
 	t->over = true;
 	service_say(&t->service, done(t, t->name, bytes));
-	serve_log(t->service.client->serve, "peer %u: upload of %s, %llu bytes", t->service.client->number, t->name,
-	          (unsigned long long)bytes);
-	files_tell(t->service.client->serve);
+	log_line(&t->service.client->serve->log, "peer %u: upload of %s, %llu bytes", t->service.client->number, t->name,
+	         (unsigned long long)bytes);
+	files_changed(t->service.client->serve);
 }
 
 static void upload_begin(struct transfer *t, const json_t *object) {
 	json_t *size = json_object_get(object, "size");
 	const char *why = "expected an upload's name and size";
-	if (strcmp(message_type(object), "upload") || !json_is_integer(size) || json_integer_value(size) < 0) {
+	if (strcmp(object_type(object), "upload") || !json_is_integer(size) || json_integer_value(size) < 0) {
 		fail(t, why);
 		return;
 	}
 	if (!begin(t))
 		return;
-	t->in = store_write(t->service.client->serve->store, message_text(object, "name"), (uint64_t)json_integer_value(size),
+	t->in = store_write(t->service.client->serve->store, object_text(object, "name"), (uint64_t)json_integer_value(size),
 	                    &why);
 	if (!t->in) {
 		fail(t, why);
@@ -204,7 +204,6 @@ static void upload_message(struct service *sv, sluice_message *m, bool text) {
 const struct service_kind upload_kind = {
 	.label = "upload",
 	.size = sizeof(struct transfer),
-	.index = SERVICE_UPLOAD,
 	.opens_at_once = 64,
 	.open_interval = (100 * SLUICE_MS),
 	.limit = 4,
@@ -268,8 +267,8 @@ static void download_writable(struct service *sv) {
 }
 
 static void download_begin(struct transfer *t, const json_t *object) {
-	const char *name = message_text(object, "name");
-	if (strcmp(message_type(object), "download")) {
+	const char *name = object_text(object, "name");
+	if (strcmp(object_type(object), "download")) {
 		fail(t, "expected a download's name");
 		return;
 	}
@@ -300,7 +299,6 @@ static void download_message(struct service *sv, sluice_message *m, bool text) {
 const struct service_kind download_kind = {
 	.label = "download",
 	.size = sizeof(struct transfer),
-	.index = SERVICE_DOWNLOAD,
 	.opens_at_once = 64,
 	.open_interval = (100 * SLUICE_MS),
 	.limit = 8,

@@ -11,7 +11,7 @@
  *   OPTIONS                     for other origins, with --cors
  *
  * An answer with its candidates inside may take a moment, and a room may be empty: then the request is parked (libmicrohttpd
- * suspends it) until http_wake() or its time is over, and handled anew. Libmicrohttpd does not watch parked ones, so we look once
+ * suspends it) until it is woken or its time is over, and handled anew. Libmicrohttpd does not watch parked ones, so we look once
  * a second who hung up.
  *
  * Descriptions hold a password: bodies and letters are wiped before their memory is freed. Libmicrohttpd's own buffer of a
@@ -29,16 +29,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/object.h"
 #include "tools/secret.h"
+#include "tools/serve/client.h"
 #include "tools/serve/guard.h"
+#include "tools/serve/http.h"
 #include "tools/serve/origin.h"
 #include "tools/serve/pages.h"
 #include "tools/serve/rooms.h"
-#include "tools/serve/serve.h"
 
 #define CONNECTIONS_MAX 512
 #define CONNECTION_SECONDS 30u
 #define PARKED_MAX 400
+#define GATHER_SECONDS 2.  /* at most, before an answer leaves */
 #define HANG_UP_SECONDS 1. /* between two looks at who hung up */
 
 struct http {
@@ -135,8 +138,7 @@ static struct MHD_Response *make_secret_response(const char *type, void *body, s
 }
 
 static struct MHD_Response *make_json_response(json_t *object) {
-	char *body = object ? json_dumps(object, JSON_COMPACT) : NULL;
-	json_decref(object);
+	char *body = object_dump(object);
 	return body ? make_secret_response("application/json", body, strlen(body)) : NULL;
 }
 
@@ -166,7 +168,7 @@ static void log_refusal(struct http *h, const struct sockaddr *addr, unsigned st
 	struct sockaddr_storage copy = address_from(addr);
 	char text[80];
 	format_address(&copy, address_len(&copy), text, sizeof text);
-	serve_warn(h->serve, "%s: %u, %s", text, status, why);
+	log_warn(&h->serve->log, "%s: %u, %s", text, status, why);
 }
 
 static enum MHD_Result reply_refused(struct request *r, unsigned status, const char *why) {
@@ -212,12 +214,17 @@ static bool park(struct request *r, double seconds) {
 	return true;
 }
 
-void http_wake(struct request *r) {
+/* What the request waits for may have come. */
+static void wake(struct request *r) {
 	if (!r->parked)
 		return;
 	unpark(r);
 	r->http->woken = true;
 	MHD_resume_connection(r->connection);
+}
+
+static void wake_waiting(void *request) {
+	wake(request);
 }
 
 /* The other side closed its end. A browser closes both directions at once, and so do programs that read no answer. */
@@ -231,7 +238,7 @@ static void wake_hung_up(struct http *h) {
 	for (struct request *r = h->parked, *next; r; r = next) {
 		next = r->next;
 		if (hung_up(r))
-			http_wake(r);
+			wake(r);
 	}
 }
 
@@ -241,7 +248,7 @@ static void wake_some(struct http *h, const char *room) {
 	for (struct request *r = h->parked, *next; r; r = next) {
 		next = r->next;
 		if (room ? is(r->room, room) : r->until <= t)
-			http_wake(r);
+			wake(r);
 	}
 }
 
@@ -282,15 +289,16 @@ static enum MHD_Result reply_answer(struct request *r, const struct client *c) {
 /* The answer, at once or when its candidates are there. */
 static enum MHD_Result answer(struct request *r, struct client *c) {
 	strcpy(r->token, c->token);
-	if (client_is_gathered(c) || c->waiting || r->was_parked || !park(r, SERVE_GATHER_SECONDS))
+	if (client_is_gathered(c) || c->waiting || r->was_parked || !park(r, GATHER_SECONDS))
 		return reply_answer(r, c);
 	c->waiting = r;
+	c->wake = wake_waiting;
 	return MHD_YES;
 }
 
 /* Parked for an answer and woken. */
 static enum MHD_Result resume_answer(struct request *r) {
-	struct client *c = client_find(r->http->serve, r->token);
+	struct client *c = clients_find(r->http->serve, r->token);
 	if (!c)
 		return reply(r, MHD_HTTP_SERVICE_UNAVAILABLE, "the connection ended before it began");
 	if (c->waiting == r)
@@ -313,7 +321,7 @@ static const char *read_offer(struct request *r, json_t **held, size_t *len, enu
 	json_error_t error;
 	json_t *o = json_loadb(r->body, r->len, JSON_REJECT_DUPLICATES, &error);
 	const char *sdp = json_string_value(json_object_get(o, "sdp"));
-	if (sdp && is(message_type(o), "offer")) {
+	if (sdp && is(object_type(o), "offer")) {
 		*held = o;
 		*len = json_string_length(json_object_get(o, "sdp"));
 		return sdp;
@@ -364,7 +372,7 @@ static enum MHD_Result at_connect(struct request *r) {
 }
 
 static enum MHD_Result at_client(struct request *r, const char *token) {
-	struct client *c = client_find(r->http->serve, token);
+	struct client *c = clients_find(r->http->serve, token);
 	if (!c)
 		return reply(r, MHD_HTTP_NOT_FOUND, "no such connection");
 	if (is(r->method, "POST"))
@@ -594,7 +602,7 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **st
 	*state = NULL;
 	if (r->parked)
 		unpark(r);
-	struct client *c = r->token[0] ? client_find(h->serve, r->token) : NULL;
+	struct client *c = r->token[0] ? clients_find(h->serve, r->token) : NULL;
 	if (c && c->waiting == r) {
 		c->waiting = NULL;
 		client_close(c, "hung up before the answer");
@@ -674,7 +682,7 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *ctx, const char *
 	char text[512];
 	vsnprintf(text, sizeof text, format, args);
 	text[strcspn(text, "\n")] = 0;
-	serve_log(h->serve, "http: %s", text);
+	log_line(&h->serve->log, "http: %s", text);
 }
 
 /* Beyond its share an address gets no connection at all: whoever holds that many would not read why. */
@@ -752,7 +760,7 @@ void http_free(struct http *h) {
 	ev_timer_stop(h->serve->ev, &h->timer);
 	ev_prepare_stop(h->serve->ev, &h->prepare);
 	while (h->parked)
-		http_wake(h->parked);
+		wake(h->parked);
 	MHD_stop_daemon(h->daemon); /* closes the socket too */
 	rooms_free(h->rooms);
 	guard_free(h->guard);

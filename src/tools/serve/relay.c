@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "tools/serve/serve.h"
+#include "tools/serve/service.h"
 
 #define NAME_MAX_BYTES 255
 /* What may wait here for a receiver that is slower than the sender. */
@@ -33,14 +33,14 @@ static void part(struct relay *r) {
 static void offer(struct relay *r, const json_t *object) {
 	struct client *from = r->service.client;
 	json_t *to = json_object_get(object, "to"), *size = json_object_get(object, "size");
-	const char *name = message_text(object, "name");
-	if (strcmp(message_type(object), "offer") || !json_is_integer(to) || !json_is_integer(size) ||
+	const char *name = object_text(object, "name");
+	if (strcmp(object_type(object), "offer") || !json_is_integer(to) || !json_is_integer(size) ||
 	    json_integer_value(size) < 0 || !*name || strlen(name) > NAME_MAX_BYTES) {
 		service_fail(&r->service, "expected an offer: to whom, a name and a size");
 		return;
 	}
 	json_int_t number = json_integer_value(to);
-	struct client *c = number > 0 && number <= UINT32_MAX ? client_by_number(from->serve, (uint32_t)number) : NULL;
+	struct client *c = number > 0 && number <= UINT32_MAX ? clients_by_number(from->serve, (uint32_t)number) : NULL;
 	struct relay *other = c && c != from ? (struct relay *)service_open(c, &relay_kind) : NULL;
 	if (!other) {
 		service_fail(&r->service, c == from ? "this is you" : "whom it is for is not there, or busy");
@@ -94,7 +94,6 @@ static void closed(struct service *sv) {
 const struct service_kind relay_kind = {
 	.label = "relay",
 	.size = sizeof(struct relay),
-	.index = SERVICE_RELAY,
 	.opens_at_once = 16,
 	.open_interval = (500 * SLUICE_MS),
 	.limit = 8,

@@ -9,11 +9,17 @@
 #include <unistd.h>
 
 #include "tools/secret.h"
-#include "tools/serve/serve.h"
+#include "tools/serve/client.h"
+#include "tools/serve/http.h"
+#include "tools/serve/service.h"
 #include "tools/serve/store.h"
 
-#define WARNINGS_AT_ONCE 5
-#define WARNING_INTERVAL (10 * SLUICE_S)
+/* What a channel may be. The echo stands last: it is for every other label. */
+static const struct service_kind *const kinds[] = {
+	&chat_kind, &stats_kind, &throughput_kind, &files_kind, &upload_kind, &download_kind, &relay_kind, &echo_kind,
+};
+#define KINDS (sizeof kinds / sizeof *kinds)
+_Static_assert(KINDS <= SERVE_KINDS_MAX, "a client counts the opens of each kind");
 
 /* ---- the command line -------------------------------------------------------------------------------------------- */
 
@@ -200,56 +206,9 @@ static int read_command_line(int argc, char **argv, struct serve_options *o) {
 
 /* ---- setting up -------------------------------------------------------------------------------------------------- */
 
-void serve_log(const struct serve *s, const char *format, ...) {
-	if (!s->options->verbose)
-		return;
-	va_list args;
-	va_start(args, format);
-	say_line(stderr, "", format, args);
-	va_end(args);
-}
-
-void serve_warn(struct serve *s, const char *format, ...) {
-	char text[512];
-	va_list args;
-	if (!rate_take(&s->warnings, WARNING_INTERVAL, WARNINGS_AT_ONCE, sluice_now())) {
-		s->unsaid++;
-		return;
-	}
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	if (s->unsaid)
-		complain("serve: %s (and %u such lines that were left out)", text, s->unsaid);
-	else
-		complain("serve: %s", text);
-	s->unsaid = 0;
-}
-
-unsigned serve_share(const struct serve *s) {
-	return (unsigned)(s->options->per_address + 3) / 4;
-}
-
-static void on_telling(struct ev_loop *ev, ev_timer *w, int events) {
-	(void)ev;
-	(void)events;
-	struct telling *t = w->data;
-	t->tell(t->serve);
-}
-
-void telling_start(struct telling *t, struct serve *s, void (*tell)(struct serve *s), double seconds) {
-	if (ev_is_active(&t->timer))
-		return;
-	t->serve = s;
-	t->tell = tell;
-	ev_timer_init(&t->timer, on_telling, seconds, 0.);
-	t->timer.data = t;
-	ev_timer_start(s->ev, &t->timer);
-}
-
 static void on_library_log(void *ctx, enum sluice_log_level level, const char *line) {
 	(void)level;
-	serve_log(ctx, "%s", line);
+	log_line(&((struct serve *)ctx)->log, "%s", line);
 }
 
 static bool open_endpoint(struct serve *s) {
@@ -346,7 +305,7 @@ static void on_tick(struct ev_loop *ev, ev_timer *w, int events) {
 	(void)ev;
 	(void)events;
 	struct serve *s = w->data;
-	clients_tick(s);
+	client_tick_all(s);
 	http_tick(s->http);
 }
 
@@ -362,10 +321,10 @@ static void run(struct serve *s) {
 	announce(s);
 	sluice_loop_run(s->loop);
 	ev_timer_stop(s->ev, &s->tick);
-	clients_end(s);
+	client_end_all(s);
 	ev_timer_stop(s->ev, &s->stats_tick);
-	ev_timer_stop(s->ev, &s->people.timer);
-	ev_timer_stop(s->ev, &s->files.timer);
+	telling_stop(&s->people, s->ev);
+	telling_stop(&s->files, s->ev);
 	ev_signal_stop(s->ev, &s->on_int);
 	ev_signal_stop(s->ev, &s->on_term);
 }
@@ -391,7 +350,7 @@ int serve_main(int argc, char **argv) {
 	int exit_code = read_command_line(argc, argv, &o);
 	if (exit_code >= 0)
 		return exit_code;
-	struct serve s = {.options = &o};
+	struct serve s = {.options = &o, .log.verbose = o.verbose, .kinds = kinds, .kind_count = KINDS};
 	exit_code = set_up(&s) ? EXIT_INTERRUPTED : EXIT_FAILED;
 	if (exit_code == EXIT_INTERRUPTED)
 		run(&s);

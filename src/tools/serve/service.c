@@ -1,47 +1,24 @@
-/* service: what does a channel mean, by its label? Also what all kinds share: JSON messages, passing messages on. */
+/* service: see its header. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/serve/serve.h"
+#include "tools/serve/service.h"
 
 /* A text for many is left out for whoever has this much buffered: a reader that is too slow must not fill our memory. */
 #define TELL_BUFFERED_MAX 262144
 
-/* ---- the echo ---------------------------------------------------------------------------------------------------- */
-
-static void echo_message(struct service *sv, sluice_message *m, bool text) {
-	if (!service_forward(sv, sv, m, text))
-		sluice_channel_close(sv->channel);
-}
-
-static void echo_writable(struct service *sv) {
-	if (!service_flush(sv, sv))
-		sluice_channel_close(sv->channel);
-}
-
-static const struct service_kind echo_kind = {
-	.label = "echo",
-	.size = sizeof(struct service),
-	.index = SERVICE_ECHO,
-	.limit = SERVE_CHANNELS_MAX,
-	.message = echo_message,
-	.writable = echo_writable,
-};
-
 /* ---- kinds ------------------------------------------------------------------------------------------------------- */
 
-static const struct service_kind *kind_of(const sluice_channel *ch) {
-	static const struct service_kind *const kinds[] = {
-		&chat_kind, &stats_kind, &throughput_kind, &files_kind, &upload_kind, &download_kind, &relay_kind,
-	};
-	size_t len;
+/* The place of the channel's kind in the table. */
+static size_t find_kind(const struct serve *s, const sluice_channel *ch) {
+	size_t len, last = s->kind_count - 1;
 	const char *label = sluice_channel_label(ch, &len);
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		if (strlen(kinds[i]->label) == len && memcmp(kinds[i]->label, label, len) == 0)
-			return kinds[i];
-	return &echo_kind;
+	for (size_t i = 0; i < last; i++)
+		if (strlen(s->kinds[i]->label) == len && memcmp(s->kinds[i]->label, label, len) == 0)
+			return i;
+	return last;
 }
 
 struct service *service_of(const struct client *c, const struct service_kind *kind) {
@@ -85,7 +62,7 @@ static void on_writable(sluice_channel *ch, void *user) {
 		sv->kind->writable(sv);
 }
 
-static void service_free(struct service *sv) {
+static void free_service(struct service *sv) {
 	struct service **link = &sv->client->services;
 	while (*link && *link != sv)
 		link = &(*link)->next;
@@ -103,12 +80,18 @@ static void on_closed(sluice_channel *ch, int error, uint64_t lost, void *user) 
 	(void)ch;
 	(void)error;
 	(void)lost;
-	service_free(user);
+	free_service(user);
 }
 
-void services_free(struct client *c) {
+void service_leave_all(struct client *c) {
+	for (struct service *sv = c->services; sv; sv = sv->next)
+		if (sv->kind->leaving)
+			sv->kind->leaving(sv);
+}
+
+void service_free_all(struct client *c) {
 	while (c->services)
-		service_free(c->services);
+		free_service(c->services);
 }
 
 static const sluice_channel_callbacks callbacks = {
@@ -118,7 +101,7 @@ static const sluice_channel_callbacks callbacks = {
 	.on_closed = on_closed,
 };
 
-static struct service *make(struct client *c, const struct service_kind *kind) {
+static struct service *make_service(struct client *c, const struct service_kind *kind) {
 	struct service *sv = count_of(c, kind) < kind->limit ? calloc(1, kind->size) : NULL;
 	if (!sv)
 		return NULL;
@@ -129,16 +112,17 @@ static struct service *make(struct client *c, const struct service_kind *kind) {
 	return sv;
 }
 
-static bool may_open(struct client *c, const struct service_kind *kind) {
-	if (!kind->opens_at_once || rate_take(&c->opens[kind->index], kind->open_interval, kind->opens_at_once, sluice_now()))
+static bool may_open(struct client *c, size_t index) {
+	const struct service_kind *kind = c->serve->kinds[index];
+	if (!kind->opens_at_once || rate_take(&c->opens[index], kind->open_interval, kind->opens_at_once, sluice_now()))
 		return true;
-	serve_warn(c->serve, "peer %u opens '%s' too often", c->number, kind->label);
+	log_warn(&c->serve->log, "peer %u opens '%s' too often", c->number, kind->label);
 	return false;
 }
 
 void service_accept(struct client *c, sluice_channel *ch) {
-	const struct service_kind *kind = kind_of(ch);
-	struct service *sv = may_open(c, kind) ? make(c, kind) : NULL;
+	size_t index = find_kind(c->serve, ch);
+	struct service *sv = may_open(c, index) ? make_service(c, c->serve->kinds[index]) : NULL;
 	if (!sv) {
 		sluice_channel_close(ch);
 		return;
@@ -149,12 +133,12 @@ void service_accept(struct client *c, sluice_channel *ch) {
 }
 
 struct service *service_open(struct client *c, const struct service_kind *kind) {
-	struct service *sv = make(c, kind);
+	struct service *sv = make_service(c, kind);
 	if (!sv)
 		return NULL;
 	sluice_channel_config config = {.label = kind->label, .id = -1, .callbacks = callbacks, .user = sv};
 	if (sluice_peer_open_channel(c->peer, &config, &sv->channel)) {
-		service_free(sv);
+		free_service(sv);
 		return NULL;
 	}
 	return sv;
@@ -163,16 +147,14 @@ struct service *service_open(struct client *c, const struct service_kind *kind) 
 /* ---- JSON -------------------------------------------------------------------------------------------------------- */
 
 bool service_say(struct service *sv, json_t *object) {
-	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
-	json_decref(object);
+	char *text = object_dump(object);
 	bool sent = text && sluice_channel_send_text(sv->channel, text, strlen(text)) == 0;
 	free(text);
 	return sent;
 }
 
-void services_tell(struct serve *s, const struct service_kind *kind, json_t *object) {
-	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
-	json_decref(object);
+void service_tell_all(struct serve *s, const struct service_kind *kind, json_t *object) {
+	char *text = object_dump(object);
 	for (struct client *c = s->clients; text && c; c = c->next) {
 		const struct service *sv = service_of(c, kind);
 		if (sv && !c->closing && sluice_channel_buffered_amount(sv->channel) < TELL_BUFFERED_MAX)
@@ -181,33 +163,24 @@ void services_tell(struct serve *s, const struct service_kind *kind, json_t *obj
 	free(text);
 }
 
+void service_complain(struct service *sv, const char *text) {
+	service_say(sv, json_pack("{s:s, s:s}", "type", "error", "text", text));
+}
+
 void service_fail(struct service *sv, const char *format, ...) {
 	char text[256];
 	va_list args;
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	serve_log(sv->client->serve, "peer %u: %s: %s", sv->client->number, sv->kind->label, text);
-	service_say(sv, json_pack("{s:s, s:s}", "type", "error", "text", text));
+	log_line(&sv->client->serve->log, "peer %u: %s: %s", sv->client->number, sv->kind->label, text);
+	service_complain(sv, text);
 	sluice_channel_close(sv->channel);
 }
 
 json_t *service_read(sluice_message *m, bool text) {
 	const char *data = text && m->len > 0 && m->len <= SERVE_JSON_MAX ? sluice_message_data(m) : NULL;
-	json_t *object = data ? json_loadb(data, m->len, JSON_REJECT_DUPLICATES, NULL) : NULL;
-	if (json_is_object(object))
-		return object;
-	json_decref(object);
-	return NULL;
-}
-
-const char *message_text(const json_t *object, const char *key) {
-	const char *text = json_string_value(json_object_get(object, key));
-	return text ? text : "";
-}
-
-const char *message_type(const json_t *object) {
-	return message_text(object, "type");
+	return data ? object_parse(data, m->len) : NULL;
 }
 
 /* ---- passing on -------------------------------------------------------------------------------------------------- */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/serve/serve.h"
+#include "tools/serve/service.h"
 
 #define INTERVAL 0.2
 #define REPORT_MAX 262144
@@ -95,7 +95,8 @@ static void on_tick(struct ev_loop *ev, ev_timer *w, int events) {
 		ev_timer_stop(ev, w);
 }
 
-void stats_tick_start(struct serve *s) {
+/* Samples go out until no client has a service of the kind. */
+static void start_tick(struct serve *s) {
 	if (ev_is_active(&s->stats_tick))
 		return;
 	ev_timer_init(&s->stats_tick, on_tick, INTERVAL, INTERVAL);
@@ -104,7 +105,7 @@ void stats_tick_start(struct serve *s) {
 }
 
 static void opened(struct service *sv) {
-	stats_tick_start(sv->client->serve);
+	start_tick(sv->client->serve);
 }
 
 static bool may_report(struct service *sv) {
@@ -113,7 +114,7 @@ static bool may_report(struct service *sv) {
 		return false;
 	if (rate_take(&c->reports, SLUICE_S, REPORTS_AT_ONCE, sluice_now()))
 		return true;
-	service_say(sv, json_pack("{s:s, s:s}", "type", "error", "text", "not so fast"));
+	service_complain(sv, "not so fast");
 	return false;
 }
 
@@ -123,12 +124,12 @@ static void report(struct service *sv) {
 	json_t *object = len > 0 && len < REPORT_MAX ? json_loadb(text, len, JSON_ALLOW_NUL, NULL) : NULL;
 	free(text);
 	if (!object || !service_say(sv, json_pack("{s:s, s:o}", "type", "report", "report", object)))
-		service_say(sv, json_pack("{s:s, s:s}", "type", "error", "text", "the report cannot be sent now"));
+		service_complain(sv, "the report cannot be sent now");
 }
 
 static void message(struct service *sv, sluice_message *m, bool text) {
 	json_t *object = service_read(m, text);
-	if (strcmp(message_type(object), "report") == 0 && may_report(sv))
+	if (strcmp(object_type(object), "report") == 0 && may_report(sv))
 		report(sv);
 	json_decref(object);
 }
@@ -136,7 +137,6 @@ static void message(struct service *sv, sluice_message *m, bool text) {
 const struct service_kind stats_kind = {
 	.label = "stats",
 	.size = sizeof(struct service),
-	.index = SERVICE_STATS,
 	.opens_at_once = 5,
 	.open_interval = SLUICE_S,
 	.limit = 1,

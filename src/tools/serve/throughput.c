@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/serve/serve.h"
+#include "tools/serve/service.h"
 
 #define SECONDS_MAX 60.
 #define SIZE_MAX_BYTES 262144
@@ -120,7 +120,7 @@ static void start_down(struct throughput *t, const json_t *object) {
 	json_int_t size = json_integer_value(json_object_get(object, "size"));
 	uint64_t largest = sluice_channel_max_message_size(t->service.channel);
 	if (!(seconds > 0 && seconds <= SECONDS_MAX) || size < 1 || size > SIZE_MAX_BYTES || (uint64_t)size > largest) {
-		service_say(&t->service, json_pack("{s:s, s:s}", "type", "error", "text", "seconds or size are out of range"));
+		service_complain(&t->service, "seconds or size are out of range");
 		return;
 	}
 	start(t, DOWN);
@@ -139,7 +139,7 @@ static void command(struct throughput *t, const char *type, const json_t *object
 	else if (t->direction == DOWN && strcmp(type, "stop") == 0)
 		t->until = now(t);
 	else if (strcmp(type, "stop") != 0)
-		service_say(&t->service, json_pack("{s:s, s:s}", "type", "error", "text", "not now, or not understood"));
+		service_complain(&t->service, "not now, or not understood");
 }
 
 static void opened(struct service *sv) {
@@ -157,7 +157,7 @@ static void message(struct service *sv, sluice_message *m, bool text) {
 		return;
 	}
 	json_t *object = service_read(m, text);
-	command(t, message_type(object), object);
+	command(t, object_type(object), object);
 	json_decref(object);
 }
 
@@ -169,7 +169,6 @@ static void closed(struct service *sv) {
 const struct service_kind throughput_kind = {
 	.label = "throughput",
 	.size = sizeof(struct throughput),
-	.index = SERVICE_THROUGHPUT,
 	.opens_at_once = 5,
 	.open_interval = SLUICE_S,
 	.limit = 1,
