@@ -1,6 +1,6 @@
-/* udp.c: how are batches moved with few system calls, and what does each errno of the socket mean for them?
+/* udp: how are batches moved with few system calls, and what does each errno of the socket mean for them?
  *
- * It knows no peer, no protocol and no loop: whoever calls it waits for the socket. */
+ * It knows no peer, no protocol and no loop. Its caller waits for the socket. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* sendmmsg, recvmmsg */
 #endif
@@ -25,8 +25,8 @@
 #define UDP_GRO 104
 #endif
 
-/* Linux takes 64 segments in one UDP_SEGMENT send (128 since 6.9); all of them together are one UDP datagram to it until
- * the last moment, so they are bound by IPv4's 65,535 bytes less the IP and UDP headers. */
+/* Linux takes 64 segments in one UDP_SEGMENT send (128 since 6.9). It handles all of them as one UDP datagram, so together they
+ * may have IPv4's 65,535 bytes less the IP and UDP headers. */
 #define SEGMENTS_MAX 64
 #define SEND_BYTES_MAX 65507
 
@@ -35,7 +35,7 @@
 
 #define DEFAULT_BUFFER (4 << 20)
 
-/* Reads that an ICMP error may spoil in one call before the caller's loop gets its turn again. */
+/* How many reads of one call may fail with an ICMP error before the caller gets its turn again. */
 #define RECEIVE_TRIES 4
 
 struct held_datagram {
@@ -54,15 +54,16 @@ struct udp_held {
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 static void buffer_size(int fd, int forced, int plain, int bytes) {
-	/* The forced option passes the system's limit but needs CAP_NET_ADMIN; the plain one is cut to the limit. Neither
-	 * failing makes the socket useless. */
+	/* The forced option may exceed the system's limit but needs CAP_NET_ADMIN. The plain one is cut to the limit. The socket
+	 * works without either. */
 	if (setsockopt(fd, SOL_SOCKET, forced, &bytes, sizeof bytes) != 0)
 		(void)setsockopt(fd, SOL_SOCKET, plain, &bytes, sizeof bytes);
 }
 
-/* PROBE sets DF and lets any size up to the interface's MTU out, whatever ICMP told the kernel: RFC 8831, 5, wants path MTU
- * discovery without ICMP, and RFC 8899's probes must be larger than what is known to pass. With DO a forged "fragmentation
- * needed" would stop all our sends. RECVERR makes an unconnected socket report ICMP errors and full device queues at all. */
+/* PROBE sets DF, and lets out any size up to the interface's MTU, whatever the kernel learnt by ICMP. RFC 8831, 5, wants path MTU
+ * discovery without ICMP, and RFC 8899's probes must be larger than what is known to pass. With DO instead, a forged
+ * "fragmentation needed" would stop all our sends. Without RECVERR an unconnected socket reports neither ICMP errors nor full
+ * device queues. */
 static int path_options(int fd, int family) {
 	int on = 1, probe4 = IP_PMTUDISC_PROBE, probe6 = IPV6_PMTUDISC_PROBE;
 	if (family == AF_INET6) {
@@ -76,8 +77,8 @@ static int path_options(int fd, int family) {
 	return setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
 }
 
-/* A kernel before 4.18 ignores the UDP_SEGMENT message and would send the whole batch as one datagram, so it is asked for
- * the option beforehand. */
+/* A kernel before 4.18 ignores the UDP_SEGMENT message and would send the whole batch as one datagram. So the option is asked for
+ * when the socket is opened. */
 static bool knows_segment(int fd) {
 	int value;
 	socklen_t len = sizeof value;
@@ -150,8 +151,8 @@ static void note_too_large(struct udp *u, const struct sock_extended_err *e, con
 	memcpy(&l->to.remote, m->msg_name, m->msg_namelen);
 }
 
-/* Empties the queue of errors, which else takes the receive buffer's room and makes every poll report the socket. Returns
- * how many were ICMP errors; the others are the kernel's own, for datagrams that the send already reported. */
+/* Empties the queue of errors. A full queue takes room from the receive buffer and makes every poll report the socket. Returns
+ * how many were ICMP errors. The others are the kernel's own, about datagrams whose send already failed. */
 static uint64_t take_errors(struct udp *u) {
 	_Alignas(struct cmsghdr) char control[512];
 	struct sockaddr_storage to;
@@ -176,7 +177,7 @@ static uint64_t take_errors(struct udp *u) {
 	return icmp;
 }
 
-/* After a send. The kernel leaves the port out of what it says of its own interfaces. */
+/* After a send to `to`. In reports about the machine's own interfaces the kernel leaves out the port. */
 static uint64_t take_errors_of(struct udp *u, const sluice_path *to) {
 	size_t before = u->large_count;
 	uint64_t icmp = take_errors(u);
@@ -186,9 +187,9 @@ static uint64_t take_errors_of(struct udp *u, const sluice_path *to) {
 	return icmp;
 }
 
-/* Errors that are about a destination, not about the socket: an ICMP error that an earlier datagram caused, no route, a
- * firewall's refusal, or an address that cannot be sent to. A candidate comes from a stranger, so none of them may end the
- * socket. */
+/* Errors that are about a destination and not about the socket: an ICMP error that an earlier datagram caused, no route, a
+ * firewall's refusal, or an address that cannot be sent to. Addresses come from strangers (candidates), so none of these errors
+ * may end the socket. */
 static bool is_unreachable(int error) {
 	switch (error) {
 	case ECONNREFUSED:
@@ -214,7 +215,7 @@ static bool is_unreachable(int error) {
 
 static void take_unreachable(struct udp *u) {
 	if (take_errors(u) == 0)
-		u->stats.icmp_errors++; /* no ICMP message behind it, or the queue had no room for it */
+		u->stats.icmp_errors++; /* there was no ICMP message, or the queue had no room for it */
 }
 
 /* ---- sending ----------------------------------------------------------------------------------------------------- */
@@ -264,10 +265,10 @@ static int send_many(struct udp *u, const sluice_batch *b, size_t at, size_t cou
 	return sendmmsg(u->fd, messages, (unsigned)count, MSG_DONTWAIT);
 }
 
-/* Where one udp_send stands. */
+/* How far one udp_send() has come. */
 struct sending {
-	bool alone;   /* the last run was refused: its first datagram goes without company, to learn whose fault it is */
-	bool blame;   /* and UDP_SEGMENT is under suspicion: if that one passes, the kernel cannot do it for this socket */
+	bool alone;   /* the last run was refused: send its first datagram alone, to learn the reason */
+	bool blame;   /* UDP_SEGMENT may be the reason: if the single datagram passes, this socket cannot segment */
 	bool retried; /* the datagram at *sent was already tried again after an ICMP error */
 };
 
@@ -282,7 +283,7 @@ static size_t run_length(const struct udp *u, const sluice_batch *b, size_t at, 
 	return left < most ? left : most;
 }
 
-/* One system call for the datagrams at .. at + count - 1. Returns how many went, or -1. */
+/* Makes one system call for the datagrams at .. at + count - 1. Returns how many were sent, or -1. */
 static int send_run(struct udp *u, const sluice_batch *b, size_t at, size_t count) {
 	u->stats.send_calls++;
 	if (count == 1)
@@ -301,8 +302,8 @@ static bool run_refused(struct udp *u, struct sending *s, int error) {
 		u->mmsg = false;
 		return true;
 	}
-	/* Kernels say EINVAL, EIO (no checksum offload) or EOPNOTSUPP for what they cannot segment, but also EINVAL or EMSGSIZE
-	 * for a segment above the interface's MTU, and EINVAL for a bad address. The first datagram by itself tells. */
+	/* A kernel that cannot segment says EINVAL, EIO (no checksum offload) or EOPNOTSUPP. But EINVAL or EMSGSIZE may also mean
+	 * a segment above the interface's MTU, and EINVAL a bad address. Sending the first datagram alone shows which it is. */
 	if (u->gso && (error == EINVAL || error == EIO || error == EOPNOTSUPP || error == EMSGSIZE)) {
 		s->alone = true;
 		s->blame = error != EMSGSIZE;
@@ -311,7 +312,8 @@ static bool run_refused(struct udp *u, struct sending *s, int error) {
 	return false;
 }
 
-/* Decides after a failed send of `count` datagrams. Returns 0 to go on (with *sent moved past what can never go). */
+/* Decides what a failed send of `count` datagrams means. Returns 0 to go on; *sent has then passed a datagram that can never be
+ * sent. */
 static int send_failed(struct udp *u, const sluice_batch *b, size_t *sent, size_t count, struct sending *s, int error) {
 	if (error == EINTR)
 		return 0;
@@ -321,12 +323,12 @@ static int send_failed(struct udp *u, const sluice_batch *b, size_t *sent, size_
 	}
 	if (count > 1 && run_refused(u, s, error))
 		return 0;
-	/* A send to port 0 gives EINVAL: an address like any other that cannot be sent to. */
+	/* EINVAL also comes for port 0, which is one more address that cannot be sent to. */
 	if (error != EMSGSIZE && error != EINVAL && !is_unreachable(error)) {
 		errno = error;
 		return SLUICE_IO;
 	}
-	/* EMSGSIZE is this datagram's own fault, unless an ICMP error was waiting: then it was about an earlier one. */
+	/* EMSGSIZE is about this datagram, unless an ICMP error was waiting: then it was about an earlier one. */
 	bool about_earlier = true;
 	if (error == EMSGSIZE)
 		about_earlier = take_errors_of(u, &b->path) > 0;
@@ -381,8 +383,8 @@ static void fill(struct udp *u, sluice_datagram *d, sluice_slab *slab, size_t of
 	u->stats.bytes_received += len;
 }
 
-/* Splits the `total` bytes that came, of which `room` are in the slab, into datagrams of `segment` bytes and a last one
- * that may be shorter. Those that were cut or find no place in `out` are counted. */
+/* Splits `total` received bytes, of which `room` are in the slab, into datagrams of `segment` bytes; the last one may be shorter.
+ * Datagrams that were cut, or have no place in `out`, are counted. */
 static int split(struct udp *u, sluice_slab *slab, size_t total, size_t room, size_t segment, sluice_datagram *out,
                  size_t out_size) {
 	size_t filled = 0, offset = 0;
@@ -399,7 +401,7 @@ static int split(struct udp *u, sluice_slab *slab, size_t total, size_t room, si
 	return (int)filled;
 }
 
-/* Returns entries filled, 0 when everything that came was cut, or -1. */
+/* Returns how many entries it filled, 0 when every datagram was cut, or -1. */
 static int receive_one(struct udp *u, sluice_slab *slab, sluice_datagram *out, size_t out_size, sluice_path *from) {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
 	struct iovec iov = {.iov_base = sluice_slab_data(slab), .iov_len = sluice_slab_size(slab)};
@@ -412,7 +414,7 @@ static int receive_one(struct udp *u, sluice_slab *slab, sluice_datagram *out, s
 		.msg_controllen = u->gro ? sizeof control : 0,
 	};
 	/* MSG_TRUNC: "return the real length of the packet or datagram, even when it was longer than the passed buffer"
-	 * (recv(2)), so that the count of what was lost is exact. */
+	 * (recv(2)). So the count of lost datagrams is exact. */
 	ssize_t n = recvmsg(u->fd, &m, MSG_DONTWAIT | MSG_TRUNC);
 	u->stats.receive_calls++;
 	if (n < 0)
@@ -448,7 +450,7 @@ static void prepare(struct many *r, uint8_t *data, size_t part, size_t count) {
 	}
 }
 
-/* Keeps messages[at ..] for the next call. It costs a copy, but only where two sources interleave on a socket without GRO. */
+/* Keeps messages[at ..] for the next call. The copy happens only when two sources interleave on a socket without GRO. */
 static void hold(struct udp *u, sluice_env *env, const struct many *r, size_t at, size_t count) {
 	struct udp_held *h = env_alloc(env, sizeof *h + (count - at) * u->part);
 	if (!h) {
@@ -470,7 +472,7 @@ static void hold(struct udp *u, sluice_env *env, const struct many *r, size_t at
 	u->held = h;
 }
 
-/* Gives out the next run of one source. */
+/* Returns the next run of datagrams of one source. */
 static int receive_held(struct udp *u, sluice_slab *slab, sluice_datagram *out, size_t out_size, sluice_path *from) {
 	struct udp_held *h = u->held;
 	size_t filled = 0, used = 0, room = sluice_slab_size(slab);
@@ -496,7 +498,7 @@ static int receive_held(struct udp *u, sluice_slab *slab, sluice_datagram *out, 
 	return (int)filled;
 }
 
-/* A datagram longer than its part is lost, but only the first of its kind: the parts grow to hold the next one. */
+/* A datagram longer than its part is lost. The parts then grow, so that the next one of its size fits. */
 static size_t count_cut(struct udp *u, const struct many *r, size_t count) {
 	size_t longest = 0;
 	for (size_t i = 0; i < count; i++) {
@@ -555,7 +557,7 @@ int udp_receive(struct udp *u, sluice_slab *slab, sluice_datagram *out, size_t o
 		if (n > 0)
 			return n;
 		if (n == 0 || errno == EINTR) {
-			tries += n == 0; /* everything that came was cut: 0 would say that nothing is left */
+			tries += n == 0; /* every datagram was cut; returning 0 would mean that nothing is left to read */
 			continue;
 		}
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
