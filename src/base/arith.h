@@ -1,4 +1,4 @@
-/* arith: sums that C leaves to everybody. */
+/* arith: minimum, maximum, and a product divided without overflow in between. */
 #ifndef BASE_ARITH_H
 #define BASE_ARITH_H
 
@@ -10,7 +10,7 @@ static inline uint64_t min64(uint64_t a, uint64_t b) {
 static inline uint64_t max64(uint64_t a, uint64_t b) {
 	return a > b ? a : b;
 }
-/* a * b / c, rounded down, where a * b may need more than 64 bits and the result does not. */
+/* a * b / c, rounded down. a * b may need more than 64 bits; the result must not. */
 static inline uint64_t mul_div64(uint64_t a, uint64_t b, uint64_t c) {
 	return (uint64_t)((unsigned __int128)a * b / c);
 }

@@ -1,7 +1,7 @@
 /* bytes: reading and writing big-endian numbers through cursors that cannot leave their buffer.
  *
- * A reader or writer that ran out is marked `failed` and stays so; every later call is harmless and gives zeros. So a
- * parser reads a whole struct and asks once, at the end, whether all of it was there. */
+ * A reader or writer that has reached the end of its buffer is marked `failed` and stays so. Later calls do no harm and return
+ * zeros. So a parser reads a whole struct, and asks once at the end whether all of it was there. */
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
 
@@ -51,7 +51,7 @@ static inline struct reader reader_of(const void *data, size_t len) {
 static inline size_t reader_left(const struct reader *r) {
 	return (size_t)(r->end - r->at);
 }
-/* The next n bytes, or NULL. */
+/* Returns the next n bytes and passes them; NULL when there are fewer. */
 static inline const uint8_t *read_bytes(struct reader *r, size_t n) {
 	if (r->failed || reader_left(r) < n) {
 		r->failed = true;
@@ -92,7 +92,7 @@ static inline size_t writer_len(const struct writer *w) {
 static inline size_t writer_room(const struct writer *w) {
 	return (size_t)(w->end - w->at);
 }
-/* Room for n bytes that the caller fills, or NULL. */
+/* Returns space for n bytes, which the caller fills; NULL when there is less. */
 static inline uint8_t *write_space(struct writer *w, size_t n) {
 	if (w->failed || writer_room(w) < n) {
 		w->failed = true;
@@ -128,7 +128,7 @@ static inline void write_bytes(struct writer *w, const void *data, size_t n) {
 		memcpy(p, data, n);
 }
 
-/* The padding that RFC 9260 wants behind chunks and parameters. */
+/* The length with the padding that RFC 9260 wants behind chunks and parameters. */
 static inline size_t pad4(size_t n) {
 	return (n + 3) & ~(size_t)3;
 }

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* The `type` whose field `member` stands at `node`. The node may be const; the object is then not meant to be written. */
+/* The `type` whose field `member` has the address `node`. The node may be const; then the object must not be written. */
 #define CONTAINER_OF(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
 #endif

@@ -1,5 +1,6 @@
-/* crc32: the checksum of ISO-HDLC, V.42 and zlib, which STUN's FINGERPRINT uses (RFC 8489, 14.7) and by which datagrams of DTLS
- * in STUN are named. It runs over some short messages a second, so one small table does; SCTP's checksum is crc32c.h. (zlib exports a `crc32`, hence the name.) */
+/* crc32: the checksum of ISO-HDLC, V.42 and zlib. STUN's FINGERPRINT uses it (RFC 8489, 14.7), and DTLS in STUN names its
+ * datagrams by it. It runs over a few short messages a second, so one small table is enough. SCTP's checksum is another one; see
+ * crc32c.h. The function is not called crc32, because zlib exports that name. */
 #ifndef BASE_CRC32_H
 #define BASE_CRC32_H
 

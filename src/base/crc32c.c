@@ -1,5 +1,4 @@
-/* crc32c: the three implementations and the choice between them. What a packet is, beyond where its checksum lies, is not
- * known here. */
+/* crc32c: the three implementations and the choice between them. Of a packet it knows only where the checksum lies. */
 #include "base/crc32c.h"
 
 #include <string.h>
@@ -14,7 +13,7 @@
 
 /* ---- tables ---- */
 
-/* As bytes, not as a word: so it is right on a machine of either byte order, and compilers make one load of it. */
+/* Byte by byte, so that it is right on a machine of either byte order. Compilers make one load of it. */
 static uint32_t load_le32(const uint8_t *p) {
 	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
@@ -72,9 +71,9 @@ __attribute__((target("sse4.2,pclmul"))) static inline uint64_t moved(uint64_t s
 	return (uint64_t)_mm_cvtsi128_si64(product);
 }
 
-/* The instruction takes a result every cycle but each takes three cycles to come, so one chain of them leaves two thirds of
- * the unit idle. The data is cut in three equal streams of `words` words, which run beside each other; then the first two
- * states are moved over what lies behind them and all three added up. */
+/* The CPU can start one CRC instruction in each cycle, but its result takes three cycles. A single chain would leave two thirds
+ * of the unit idle. So the data is cut into three equal streams of `words` words, which run beside each other. Then the first two
+ * states are moved over the data behind them, and all three are added up. */
 __attribute__((target("sse4.2,pclmul"))) static inline uint32_t three_streams(uint32_t state, const uint8_t *p, size_t words) {
 	const uint8_t *q = p + 8 * words, *r = q + 8 * words;
 	uint64_t a = state, b = 0, c = 0;
@@ -86,8 +85,8 @@ __attribute__((target("sse4.2,pclmul"))) static inline uint32_t three_streams(ui
 	return (uint32_t)(c ^ _mm_crc32_u64(0, moved(a, 2 * words) ^ moved(b, words)));
 }
 
-/* Any number of words up to STREAM_MAX has its constant, so a packet of 1,163 bytes profits as one of 1,188 does: all but
- * 23 bytes of it go through the streams. Below STREAMS_FROM the adding up costs more than it saves. */
+/* There is a constant for each number of words up to STREAM_MAX, so a packet of any length profits: at most 23 of its bytes do
+ * not go through the streams. Below STREAMS_FROM, adding up costs more than the streams save. */
 #define STREAM_MAX (CRC32C_POWERS / 2)
 #define STREAMS_FROM 72
 
@@ -133,8 +132,8 @@ static crc32c_fn best(void) {
 	return table_extend;
 }
 
-/* Threads that come here at the same time find the same answer, so it does not matter whose store stays; the pointer is all
- * that is published, so relaxed order is enough. */
+/* Threads that come here at the same time make the same choice, so any of their stores may win. Nothing but the pointer is
+ * published, so relaxed order is enough. */
 static crc32c_fn chosen(void) {
 	static crc32c_fn choice;
 	crc32c_fn fn = __atomic_load_n(&choice, __ATOMIC_RELAXED);
@@ -153,9 +152,9 @@ uint32_t crc32c(const void *data, size_t len) {
 	return crc32c_finish(crc32c_extend(CRC32C_INIT, data, len));
 }
 
-/* The state after the first 16 bytes of a packet with its checksum field (bytes 8..11) taken as zero. They are cleared in a copy,
- * not in the packet, which others may be reading; and as two words, since the instruction loads words and would otherwise
- * wait for smaller stores to leave the store buffer. */
+/* The state after the first 16 bytes of a packet, with the checksum field (bytes 8..11) taken as zero. The field is cleared in a
+ * copy, because others may be reading the packet. The copy is two words, because the instruction loads words, and after smaller
+ * stores it would have to wait for the store buffer. */
 static uint32_t head_extend(crc32c_fn extend, const uint8_t *packet) {
 	static const uint8_t behind_field[8] = {0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff};
 	uint64_t head[2], mask;
@@ -173,7 +172,7 @@ static uint32_t bare_header_extend(crc32c_fn extend, const uint8_t *packet, size
 	return extend(state, packet + 12, len - 12);
 }
 
-/* RFC 9260, 6.8: the checksum is that of the whole packet, common header included, with zeros where it will stand. */
+/* RFC 9260, 6.8: the checksum covers the whole packet with the common header; its own field counts as zeros. */
 uint32_t crc32c_packet(const uint8_t *packet, size_t len) {
 	crc32c_fn extend = chosen();
 	uint32_t state = len < 16 ? bare_header_extend(extend, packet, len)

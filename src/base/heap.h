@@ -1,7 +1,7 @@
 /* heap: a binary heap of nodes that live inside other objects, least key first.
  *
- * The loop keeps one node a peer in it, keyed by the peer's deadline; moving a deadline is one sift, O(log n), and nothing
- * is allocated but the array of pointers, which grows by doubling and never shrinks.
+ * The loop keeps one node for each peer in it, whose key is the peer's deadline. Moving a deadline is one sift, O(log n). Only
+ * the array of pointers is allocated; it grows by doubling and never shrinks.
  *
  *   for every i > 0: slots[(i - 1) / 2]->key <= slots[i]->key
  *   for every node in the heap: slots[node->index] == node; a node outside has index HEAP_OUT */
@@ -24,9 +24,10 @@ struct heap {
 	size_t count, capacity;
 };
 
-/* Room for one more node must be there before heap_set adds one: the owner allocates, so that the heap cannot fail. */
-void heap_set(struct heap *h, struct heap_node *node, uint64_t key); /* adds or moves */
-void heap_remove(struct heap *h, struct heap_node *node);            /* harmless when it is out */
+/* Adds the node or changes its key. The owner must have made room for a new node before, so that this cannot fail. */
+void heap_set(struct heap *h, struct heap_node *node, uint64_t key);
+/* Removes the node. Does nothing when it is not in the heap. */
+void heap_remove(struct heap *h, struct heap_node *node);
 static inline struct heap_node *heap_min(const struct heap *h) {
 	return h->count ? h->slots[0] : NULL;
 }

@@ -26,7 +26,7 @@ void json_line_close(struct json_line *j, char bracket) {
 	j->comma = true;
 }
 
-/* With zeros in front up to `width`. */
+/* Puts zeros before the number, up to `width` digits. */
 static void digits(struct json_line *j, uint64_t value, size_t width) {
 	char text[DIGITS_MAX], *at = text + sizeof text;
 	do

@@ -1,8 +1,8 @@
-/* json_line: one line of JSON, put together in a buffer of the caller's without allocation.
+/* json_line: one line of JSON, written into a buffer of the caller without allocation.
  *
- * It writes what it is told and keeps the commas; that braces fit each other is the caller's business. Out of space it is marked
- * `full`, and whoever can do without the last piece goes back to a mark taken before it. Keys are the program's own
- * words and need no escaping. */
+ * It sets the commas; the caller has to close the braces that it opens. When the buffer is full the line is marked `full`, and a
+ * caller that can do without its last piece goes back to a mark that it took before. Keys are words of the program, so they are
+ * not escaped. */
 #ifndef BASE_JSON_LINE_H
 #define BASE_JSON_LINE_H
 
@@ -36,16 +36,16 @@ static inline void json_line_text(struct json_line *j, const char *s) {
 	json_line_raw(j, s, strlen(s));
 }
 
-/* The name of the next member; NULL in an array. */
+/* Writes the name of the next member; NULL in an array. */
 void json_line_key(struct json_line *j, const char *key);
-/* '{' or '[', and its end. */
+/* Opens with '{' or '[', and closes. */
 void json_line_open(struct json_line *j, const char *key, char bracket);
 void json_line_close(struct json_line *j, char bracket);
 void json_line_number(struct json_line *j, const char *key, uint64_t value);
-/* The value is escaped where JSON wants it, and U+FFFD stands for what is not UTF-8. */
+/* Writes a string. It is escaped as JSON wants it, and U+FFFD replaces bytes that are not UTF-8. */
 void json_line_string(struct json_line *j, const char *key, const char *value);
 void json_line_true(struct json_line *j, const char *key);
-/* Nanoseconds as milliseconds with six decimals. */
+/* Writes nanoseconds as milliseconds with six decimals. */
 void json_line_ms(struct json_line *j, const char *key, uint64_t ns);
 
 #endif

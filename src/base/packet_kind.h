@@ -1,4 +1,4 @@
-/* packet_kind: which protocol does a UDP payload belong to? Its first byte decides, as RFC 7983, section 7, lays the ranges out.
+/* packet_kind: which protocol does a UDP payload belong to? The range of its first byte decides (RFC 7983, section 7).
  *
  * This is only the first look. STUN messages and DTLS records are examined by their own parsers. RFC 9443 gives the ranges that
  * are UNKNOWN here to QUIC and ZRTP. */

@@ -6,7 +6,7 @@ static bool by_key(const struct pairing_node *x, const struct pairing_node *y) {
 	return x->key < y->key;
 }
 
-/* One tree of two; both are roots. */
+/* Joins two trees, which are named by their roots. */
 static struct pairing_node *meld(struct pairing_node *x, struct pairing_node *y, pairing_before_fn before) {
 	if (!x || !y)
 		return x ? x : y;
@@ -24,7 +24,7 @@ static struct pairing_node *detach(struct pairing_node *n) {
 	return n;
 }
 
-/* One tree of siblings: in pairs from the left, then together from the right, which is what makes it O(log n). */
+/* Joins siblings to one tree: in pairs from the left, then all pairs from the right. This order makes it O(log n). */
 static struct pairing_node *meld_siblings(struct pairing_node *first, pairing_before_fn before) {
 	struct pairing_node *pairs = NULL, *tree = NULL;
 	while (first) {

@@ -1,7 +1,7 @@
 /* pairing: a pairing heap of nodes that live inside other objects, least key first.
  *
- * Adding is O(1), taking any node out O(log n) amortised, whatever the order of arrival, and nothing is allocated. For what
- * a stranger orders: in a sorted list he could make each newcomer walk past all the others.
+ * Adding is O(1) and removing any node is O(log n) amortised, in whatever order they come. Nothing is allocated. It is for things
+ * whose order a stranger decides: in a sorted list, a stranger could make each new node walk past all the others.
  *
  *   a node's key is never less than that of the node above it
  *   among siblings, node->next->prev == node; the first one's prev is the node above; the root has neither prev nor next */
@@ -17,21 +17,22 @@ struct pairing_node {
 	uint64_t key;
 };
 
-/* Adds a node under `key`; equal keys may stand beside each other, and any of them comes first. */
+/* Adds a node under `key`. Equal keys are allowed; they come out in any order. */
 void pairing_add(struct pairing_node **root, struct pairing_node *node, uint64_t key);
-/* Takes the node out, which is in. */
+/* Removes the node, which must be in the heap. */
 void pairing_remove(struct pairing_node **root, struct pairing_node *node);
 
-/* The same two under another order than that of plain keys: is x before y? The node's key is the caller's; all calls for one heap name
- * the same order. */
+/* The same two for an order other than that of plain keys: is x before y? The caller sets the node's key, and gives the same
+ * order to all calls for one heap. */
 typedef bool (*pairing_before_fn)(const struct pairing_node *x, const struct pairing_node *y);
 void pairing_add_by(struct pairing_node **root, struct pairing_node *node, pairing_before_fn before);
 void pairing_remove_by(struct pairing_node **root, struct pairing_node *node, pairing_before_fn before);
 
-/* Takes the least one out; NULL when there is none. */
+/* Removes and returns the least node; NULL when there is none. */
 struct pairing_node *pairing_take(struct pairing_node **root);
 
-/* The one after n in a walk over all of them, in no useful order, that begins at the root; NULL: that was the last. O(1) amortised. */
+/* Returns the node after n in a walk that begins at the root and visits all nodes, in no useful order. NULL: n was the last one.
+ * O(1) amortised. */
 static inline const struct pairing_node *pairing_next(const struct pairing_node *n) {
 	if (n->below)
 		return n->below;

@@ -10,10 +10,10 @@
 #include <stdint.h>
 
 struct rate {
-	uint64_t due; /* when every event so far would have happened, one each interval */
+	uint64_t due; /* when all events so far would be over, if there were one in each interval */
 };
 
-/* True lets the event through and counts it. interval in ns, above 0; burst is 1 or more. */
+/* Returns true and counts the event when it may happen. interval is in ns and above 0; burst is 1 or more. */
 static inline bool rate_take(struct rate *r, uint64_t interval, unsigned burst, uint64_t now) {
 	uint64_t due = r->due > now ? r->due : now;
 	if (due - now > (burst - 1) * interval)

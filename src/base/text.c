@@ -5,8 +5,8 @@
 
 /* ---- reading ---- */
 
-/* Unicode, table 3-7: how many bytes follow a lead, and which the first of them may be. That range is narrower than 80..BF where
- * overlong forms (E0, F0), surrogates (ED) and what lies above U+10FFFF (F4) begin. */
+/* Unicode, table 3-7: how many bytes follow a lead byte, and in which range the first of them must be. The range is narrower than
+ * 80..BF behind E0 and F0 (overlong forms), ED (surrogates) and F4 (numbers above U+10FFFF). */
 struct lead {
 	uint8_t first, last;
 	uint8_t following;
@@ -37,7 +37,7 @@ uint32_t text_next(const char **at, const char *end) {
 	for (unsigned i = 0; i < lead->following; i++) {
 		byte = *at < end ? (uint8_t) * *at : 0;
 		if (byte < low || byte > high)
-			return TEXT_REPLACEMENT; /* this byte may begin the next character, so it stays */
+			return TEXT_REPLACEMENT; /* this byte may begin the next character, so it is not passed */
 		c = c << 6 | (byte & 0x3f);
 		low = 0x80;
 		high = 0xbf;
@@ -49,8 +49,9 @@ uint32_t text_next(const char **at, const char *end) {
 /* ---- judging ---- */
 
 bool text_is_plain(uint32_t c) {
-	/* Cc, Zl, Zp, and Cf of Unicode 16, in order. Signs of Cf that print (U+0600..0605, 06DD, 070F, 0890..0891, 08E2, 110BD,
-	 * 110CD) and the joiners are missing on purpose. What Unicode reserves for more of them counts as well. */
+	/* Cc, Zl, Zp, and Cf of Unicode 16, in order. The joiners and the signs of Cf that print (U+0600..0605, 06DD, 070F,
+	 * 0890..0891, 08E2, 110BD, 110CD) are missing on purpose. Ranges that Unicode reserves for more such characters are
+	 * included. */
 	static const struct {
 		uint32_t first, last;
 	} ranges[] = {{0x0000, 0x001f},   {0x007f, 0x009f},   {0x00ad, 0x00ad},   {0x061c, 0x061c},
@@ -91,8 +92,9 @@ static size_t name_piece(uint32_t c, char out[PIECE_MAX]) {
 	return encode(text_is_plain(c) && c != TEXT_REPLACEMENT ? c : '_', out);
 }
 
-/* RFC 8259, 7: '"', '\' and U+0000..001F have to be escaped, and everything may be; above U+FFFF by "a 12-character sequence,
- * encoding the UTF-16 surrogate pair". Escaping all that does not print loses nothing, and JSON on a terminal stays harmless. */
+/* RFC 8259, 7: '"', '\' and U+0000..001F must be escaped, and any character may be; above U+FFFF by "a 12-character sequence,
+ * encoding the UTF-16 surrogate pair". Escaping each character that does not print loses nothing, and makes JSON harmless on a
+ * terminal. */
 static size_t json_piece(uint32_t c, char out[PIECE_MAX]) {
 	if (c == '"' || c == '\\') {
 		out[0] = '\\';
@@ -113,7 +115,7 @@ static size_t write_all(const char *s, size_t len, char *out, size_t size, size_
 	while (at < end) {
 		char piece[PIECE_MAX];
 		size_t n = write(text_next(&at, end), piece);
-		/* Nothing behind the first piece that did not fit. */
+		/* After the first piece that does not fit, nothing is written. */
 		if (written == whole && n < size - written && size) {
 			memcpy(out + written, piece, n);
 			written += n;

@@ -1,5 +1,5 @@
-/* wipe: clears bytes that nobody reads again, in a way that the compiler cannot leave out. For secrets, before their memory is
- * freed or their stack frame ends. */
+/* wipe: clears the bytes of a secret before its memory is freed or its stack frame ends, in a way that the compiler cannot leave
+ * out. */
 #ifndef BASE_WIPE_H
 #define BASE_WIPE_H
 

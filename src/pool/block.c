@@ -49,7 +49,7 @@ static void *fresh(struct block_pool *pool, size_t size, uint32_t class) {
 	return b + 1;
 }
 
-/* The bytes of a class: four classes to each doubling from 64 on. */
+/* The block size of a class. */
 static size_t class_size(unsigned class) {
 	return ((size_t)16 << (class / 4)) * (4 + class % 4);
 }
@@ -80,7 +80,7 @@ void block_free(struct block_pool *pool, void *p) {
 
 #else
 
-/* The class of a size, the inverse of class_size: floor(log2) of it and the quarter above. */
+/* The class for a size, the inverse of class_size: floor(log2) of the size, and the quarter above that. */
 static unsigned class_of(size_t size, size_t *rounded) {
 	if (size <= 64) {
 		*rounded = 64;
@@ -123,8 +123,8 @@ void *block_alloc(struct block_pool *pool, size_t size) {
 	return b + 1;
 }
 
-/* Gives back blocks of the class that holds the most, until `size` more bytes may lie idle. False when that class is the one
- * that wants the room: it has its share. */
+/* Gives back blocks of the class with the most idle bytes, until `size` more bytes may lie idle. Returns false when that is the
+ * class which wants the room: it has its share. */
 static bool make_room(struct block_pool *pool, uint32_t class) {
 	size_t size = class_size(class);
 	while (size > pool->limit - pool->idle_bytes) {

@@ -1,14 +1,14 @@
 /* block: memory blocks of any size, recycled by size class, so that the established path never calls the allocator.
  *
- * Four classes to each doubling (64, 80, 96, 112, 128, 160, ...), so at most a quarter of a block is wasted. A freed block
- * goes to the list of its class and is handed out again last in, first out, while it is still warm in the cache. The
- * blocks that lie idle are bounded; beyond the bound the class that has the most gives way, so that a class that was busy
- * earlier does not keep one that is busy now from the pool. Above BLOCK_POOLED_MAX they go back to the allocator.
+ * There are four size classes to each doubling (64, 80, 96, 112, 128, 160, ...), so at most a quarter of a block is wasted. A
+ * freed block goes to the list of its class, and the last one in is the first one out, while it is still in the CPU's cache. The
+ * idle blocks are bounded. Beyond the bound, the class with the most idle bytes gives blocks back to the allocator: so a class
+ * that was busy earlier makes room for one that is busy now. Blocks above BLOCK_POOLED_MAX are never kept.
  *
  *   idle_bytes == sum over free blocks of their class's size, and idle_bytes <= limit
- *   idle_in[c] == the same sum over class c alone
+ *   idle_in[c] == the same sum over class c
  *
- * A block that was marked as secret is wiped when it is freed, before it lies idle or goes back to the allocator.
+ * A block that is marked as secret is wiped when it is freed.
  *
  * With -DSLUICE_NOPOOL every call goes straight to the allocator, so that ASan sees each object. */
 #ifndef POOL_BLOCK_H
@@ -40,18 +40,18 @@ struct block_pool {
 };
 
 void block_pool_init(struct block_pool *pool, sluice_allocator allocator, size_t limit);
-/* Gives the idle blocks back. */
+/* Gives all idle blocks back to the allocator. */
 void block_pool_drain(struct block_pool *pool);
 
 void *block_alloc(struct block_pool *pool, size_t size);
 void block_free(struct block_pool *pool, void *p);
-/* To the allocator, whatever may lie idle. */
+/* Gives the block back to the allocator, also when it could be kept. */
 void block_free_at_once(struct block_pool *pool, void *p);
-/* All of the block at p, not NULL, is wiped when it is freed. */
+/* Marks the block at p as secret: all of it is wiped when it is freed. p is not NULL. */
 static inline void block_mark_secret(void *p) {
 	((struct block *)p - 1)->secret = 1;
 }
-/* What the block at p, not NULL, takes from the allocator. */
+/* Bytes of the allocator that the block at p takes. p is not NULL. */
 static inline size_t block_cost(const void *p) {
 	return ((const struct block *)p - 1)->cost;
 }

@@ -33,8 +33,8 @@ static void default_free(void *ctx, void *p) {
 static void kernel_entropy(void *ctx, void *buf, size_t len) {
 	(void)ctx;
 	for (size_t done = 0; done < len;) {
-		/* Calls of up to 256 bytes are never interrupted once the kernel's pool is ready (getrandom(2)); a failure
-		 * here would mean guessable tags and cookies, so there is no going on. */
+		/* Calls of up to 256 bytes are never interrupted once the kernel's pool is ready (getrandom(2)). After a failure
+		 * tags and cookies could be guessed, so the process ends. */
 		ssize_t n = getrandom((uint8_t *)buf + done, len - done < 256 ? len - done : 256, 0);
 		if (n < 0 && errno != EINTR)
 			abort();
@@ -123,15 +123,15 @@ void env_log(sluice_env *env, enum sluice_log_level level, const char *format, .
 	va_start(args, format);
 	vsnprintf(said, sizeof said, format, args);
 	va_end(args);
-	/* A peer's words may stand in it. */
+	/* The line may contain words of a peer. */
 	text_line(said, strlen(said), line, sizeof line);
 	env->log(env->log_ctx, level, line);
 }
 
 /* ---- slabs ---- */
 
-/* Idle slabs kept for reuse: enough for the one being read and those just released, few enough that an idle thread holds
- * half a megabyte at most. */
+/* Idle slabs that are kept for reuse: enough for the slab being read and those just released, and at most half a megabyte for an
+ * idle thread. */
 #define SLABS_KEPT 8
 
 sluice_slab *sluice_slab_get(sluice_env *env) {

@@ -1,6 +1,6 @@
-/* env: what one thread's objects share: the app's hooks, and the pools behind them.
+/* env: what the objects of one thread share: the app's hooks and the pools.
  *
- * Everything in and below `peer` takes its memory from here and from nowhere else:
+ * Everything in and below `peer` takes its memory from here:
  *   block_alloc / block_free   objects and message copies of any size, recycled by size class
  *   sluice_slab_get            receive buffers */
 #ifndef POOL_ENV_H
@@ -23,13 +23,14 @@ struct sluice_env {
 
 	sluice_slab *free_slabs;
 	size_t slab_size, slab_limit;
-	size_t slabs_live; /* handed out and not yet back */
+	size_t slabs_live; /* in use */
 	size_t slabs_free;
 
-	uint64_t window_budget, window_lent; /* bytes of receive windows beyond the initial ones: may be promised, are */
+	/* Bytes of receive windows beyond the initial ones: how many may be promised, how many are. */
+	uint64_t window_budget, window_lent;
 };
 
-/* Objects and arrays. The memory is not zeroed. NULL when there is none. */
+/* Returns memory for an object or an array, not zeroed; NULL when there is none. */
 static inline void *env_alloc(sluice_env *env, size_t size) {
 	return block_alloc(&env->blocks, size);
 }
@@ -37,23 +38,24 @@ void *env_zalloc(sluice_env *env, size_t size);
 static inline void env_free(sluice_env *env, void *p) {
 	block_free(&env->blocks, p);
 }
-/* Bytes of the allocator's that an object takes: what an account that bounds memory is charged. 0 for NULL. */
+/* Bytes of the allocator that an object takes. Accounts that bound memory are charged this. 0 for NULL. */
 static inline size_t env_cost(const void *p) {
 	return p ? block_cost(p) : 0;
 }
-/* Gives it back to the allocator and not to the pool: for what is large and outgrown, which would lie idle uncounted. */
+/* Gives the object back to the allocator, not to the pool: for a large array that was outgrown, which would lie idle and
+ * uncounted. */
 static inline void env_free_at_once(sluice_env *env, void *p) {
 	block_free_at_once(&env->blocks, p);
 }
-/* A NUL-terminated copy of len bytes. */
+/* Returns a copy of len bytes with a NUL behind them. */
 char *env_strndup(sluice_env *env, const char *s, size_t len);
-/* The memory at p holds a secret and is wiped when it is freed, by whichever call that is. p may be NULL. Returns p. */
+/* Marks the memory at p as secret, so that it is wiped when any of these calls frees it. p may be NULL. Returns p. */
 static inline void *env_secret(void *p) {
 	if (p)
 		block_mark_secret(p);
 	return p;
 }
-/* env_strndup for a password, or for a text with one in it. */
+/* The same for a password, or for a text that contains one. */
 char *env_strndup_secret(sluice_env *env, const char *s, size_t len);
 
 void env_entropy(sluice_env *env, void *buf, size_t len);
@@ -61,7 +63,7 @@ uint32_t env_random32(sluice_env *env);
 
 __attribute__((format(printf, 3, 4))) void env_log(sluice_env *env, enum sluice_log_level level, const char *format, ...);
 
-/* The invariants, recounted; it walks everything that lies idle. */
+/* Recounts the invariants; it walks all idle slabs and blocks. */
 bool env_check(const sluice_env *env);
 
 /* ---- slabs, for the engines ---- */
@@ -70,7 +72,7 @@ struct sluice_slab {
 	sluice_env *env;
 	sluice_slab *next_free;
 	uint32_t refs;
-	bool copy_only; /* handed out beyond slab_limit: who keeps bytes of it must copy them */
+	bool copy_only; /* taken beyond slab_limit: to keep bytes of it, copy them */
 	_Alignas(16) uint8_t data[];
 };
 
