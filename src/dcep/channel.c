@@ -1,7 +1,7 @@
 /* channel: what does the app do with one channel: open, send, pause, close, ask?
  *
- * Everything here is called from outside or from within callbacks, so nothing here calls the app: what has to be told is
- * marked as due, and dispatch.c tells it. It need not know in which order events come. */
+ * The app calls these functions, also from callbacks, so none of them calls the app. They mark callbacks as due, and dispatch.c
+ * runs them. This file does not know in which order events come. */
 #include "dcep/channels.h"
 
 #include <string.h>
@@ -10,11 +10,11 @@
 
 /* ---- the tally ----------------------------------------------------------------------------------------------------- */
 
-/* A message of ours that carries more than one static byte, lent to the association until it is released. */
+/* A message of our own with more than one constant byte, lent to the association until it is released. */
 struct lent {
 	struct tally *tally;
 	uint64_t counted;
-	sluice_release_fn release; /* the app's, of an empty sendv */
+	sluice_release_fn release; /* of the app, for an empty sendv */
 	void *ctx;
 	uint8_t bytes[];
 };
@@ -74,7 +74,7 @@ static int lend(sluice_channel *ch, const sluice_send_info *info, struct lent *l
 	return error;
 }
 
-/* One byte that lives for ever needs no memory of its own. */
+/* Lends one constant byte, which needs no memory of its own. */
 static int lend_byte(sluice_channel *ch, const sluice_send_info *info, const uint8_t *byte) {
 	if (!tally_make(ch))
 		return SLUICE_NO_MEMORY;
@@ -93,8 +93,8 @@ static sluice_send_info control_info(const sluice_channel *ch) {
 	return (sluice_send_info){.stream = (uint16_t)ch->id, .ppid = DCEP_PPID_CONTROL};
 }
 
-/* An OPEN of this size fits one chunk at the smallest MTU. A larger one is acknowledged in pieces, of which its release
- * tells nothing; rather than tell the app less than is outstanding, it is then counted as if it were the app's. */
+/* An OPEN of this size fits one chunk at the smallest MTU. A larger one may be acknowledged in pieces, and its release shows only
+ * the last of them. It is then counted as if it were the app's, so that the app is not given too small an amount. */
 #define COUNTED_OPEN_MAX 256
 
 bool channel_open_fits(const sluice_channel *ch) {
@@ -135,7 +135,7 @@ static bool stream_exists(const sluice_channel *ch) {
 	return ch->id < stats.outbound_streams;
 }
 
-/* Parts are a few GSO batches long: large enough that their cost does not matter. */
+/* The least size of a part: as long as a GSO batch, so that the cost of a part does not matter. */
 #define PART_SIZE 65536
 
 static int want_parts(sluice_channel *ch) {
@@ -153,8 +153,8 @@ int channel_start(sluice_channel *ch) {
 	uint16_t stream = (uint16_t)ch->id;
 	if (!stream_exists(ch))
 		return SLUICE_LIMIT;
-	/* All always, as the stream may remember those of the channel that had the id before. RFC 8831, 6.4: a channel's priority
-	 * is its weight in the weighted fair scheduler of RFC 8260. */
+	/* All of them are set each time, because the stream may still have those of the channel that had the id before. RFC 8831,
+	 * 6.4: a channel's priority is its weight in the weighted fair scheduler of RFC 8260. */
 	int error = sluice_sctp_set_high_water(sctp, stream, ch->high_water);
 	if (!error)
 		error = sluice_sctp_set_priority(sctp, stream, ch->priority, ch->priority);
@@ -192,7 +192,7 @@ static void configure(sluice_channel *ch, const sluice_channel_config *c) {
 	ch->user = c->user;
 }
 
-/* As far as it gets: an id when one can be told, the stream when the association is up. */
+/* Begins as much as is possible now: the id needs the role, the stream needs an established association. */
 static int begin(sluice_channels *set, sluice_channel *ch, const sluice_channel_config *c) {
 	int error = channel_open_fits(ch) ? 0 : SLUICE_TOO_LARGE;
 	if (error)
@@ -241,9 +241,9 @@ static int may_send(const sluice_channel *ch, size_t len) {
 	return len > ch->set->max_message_size ? SLUICE_TOO_LARGE : 0;
 }
 
-/* RFC 8832, 6: "before the DATA_CHANNEL_ACK message or any other message has been received on a data channel, all other
- * messages containing user data and belonging to this data channel MUST be sent ordered, no matter whether the data channel
- * is ordered or not." Else they could overtake the OPEN. */
+/* RFC 8832, 6: "before the DATA_CHANNEL_ACK message or any other message has been received on a data channel, all other messages
+ * containing user data and belonging to this data channel MUST be sent ordered, no matter whether the data channel is ordered or
+ * not." Else they could overtake the OPEN. */
 static sluice_send_info user_info(const sluice_channel *ch, uint32_t ppid) {
 	return (sluice_send_info){
 		.stream = (uint16_t)ch->id,
@@ -254,10 +254,10 @@ static sluice_send_info user_info(const sluice_channel *ch, uint32_t ppid) {
 	};
 }
 
-/* What one send wants, so that it can be tried twice. */
+/* The arguments of one send, so that it can be tried twice. */
 struct parcel {
 	sluice_send_info info;
-	const void *data; /* to be copied, or NULL and then: */
+	const void *data; /* to be copied; NULL: the slices below are lent */
 	const struct iovec *iov;
 	size_t len, count;
 	sluice_release_fn release;
@@ -285,7 +285,8 @@ static int submit(sluice_channel *ch, const struct parcel *p) {
 	return sluice_sctp_sendv(ch->set->sctp, &p->info, p->iov, p->count, p->release, p->ctx);
 }
 
-/* A message on an empty channel is always taken, but the association sees an OPEN on the stream and calls it full. */
+/* A message on an empty channel is always taken. But our own OPEN may be on the stream, and then the association says that it
+ * would block. */
 static int submit_on_empty(sluice_channel *ch, const struct parcel *p) {
 	sluice_sctp_set_high_water(ch->set->sctp, p->info.stream, UINT64_MAX);
 	int error = submit(ch, p);
@@ -386,7 +387,7 @@ int sluice_channel_send_end(sluice_channel *ch) {
 	if (error)
 		return error;
 	if (ch->pieces == 0) {
-		/* Nothing of it was sent, and an empty message has a form of its own. */
+		/* Nothing of it was sent. An empty message has a form of its own. */
 		error = sluice_sctp_send_cancel(ch->set->sctp, (uint16_t)ch->id);
 		return error ? error : send_copy(ch, ch->piece_text, "", 0);
 	}
@@ -425,8 +426,8 @@ void sluice_channel_resume(sluice_channel *ch) {
 
 /* ---- closing ------------------------------------------------------------------------------------------------------- */
 
-/* A channel whose peer closed it waits, while paused, until the app has taken what was held. The end of an association
- * waits for nobody: what was held is delivered then. */
+/* A paused channel that the peer closed waits until the app has taken the held messages. When the association ends, they are
+ * delivered without waiting. */
 bool channel_is_done(const sluice_channel *ch) {
 	if (ch->state < SLUICE_CHANNEL_CLOSING)
 		return false;
@@ -447,7 +448,7 @@ static void set_error(sluice_channel *ch, int error) {
 		ch->error = error;
 }
 
-/* The peer will not hear of the close, but what was accepted still goes out, and on_closed waits until it has arrived. */
+/* The peer does not learn of the close. What send accepted is still delivered, and on_closed comes after that. */
 void channel_reset_failed(sluice_channel *ch, int error) {
 	ch->reset_failed = true;
 	set_error(ch, error);
@@ -460,15 +461,14 @@ void channel_begin_reset(sluice_channel *ch) {
 	if (ch->reset_asked)
 		return;
 	ch->reset_asked = true;
-	/* RFC 6525, 5.2.1 wants an established association; one that is on its way out resets nothing any more, and its end,
-	 * which is near, will close the channel. */
+	/* RFC 6525, 5.2.1 wants an established association. One that shuts down resets nothing any more, and its end will close
+	 * the channel. */
 	int error = sluice_sctp_reset_stream(ch->set->sctp, (uint16_t)ch->id);
 	if (error && error != SLUICE_WRONG_STATE && error != SLUICE_CLOSED)
 		channel_reset_failed(ch, error);
 }
 
-/* From here on nothing can be sent, and everything that was accepted still goes out: the association resets the stream
- * behind the last of it. */
+/* No more sends are accepted. The association delivers what was accepted, and then resets the stream. */
 static void close_now(sluice_channel *ch) {
 	ch->state = SLUICE_CHANNEL_CLOSING;
 	if (ch->started)
@@ -482,7 +482,7 @@ void channel_fail(sluice_channel *ch, int error) {
 		close_now(ch);
 }
 
-/* Closing ends a pause: an app that closes wants its on_closed, and does not come back to resume. */
+/* Closing ends a pause, because an app that closes wants on_closed and will not call resume. */
 void sluice_channel_close(sluice_channel *ch) {
 	if (ch->paused)
 		sluice_channel_resume(ch);
@@ -498,8 +498,8 @@ void channel_lost(sluice_channel *ch, uint64_t count) {
 }
 
 void channel_end(sluice_channel *ch, int error) {
-	/* What the association dropped at its end, or still holds when only the ground went from under it. Our own OPEN or ACK
-	 * may be among that, so this can be one too many, but never more than was sent. */
+	/* What the association dropped at its end, or still holds when the layer below it has ended. Our own OPEN or ACK may be
+	 * among that, so the number may be one too high, but not higher than the number of messages sent. */
 	if (ch->started && !ch->over)
 		channel_lost(ch, sluice_sctp_buffered_messages(ch->set->sctp, (uint16_t)ch->id));
 	set_error(ch, error);
@@ -546,7 +546,7 @@ void sluice_channel_set_callbacks(sluice_channel *ch, const sluice_channel_callb
 	ch->callbacks = callbacks ? *callbacks : (sluice_channel_callbacks){0};
 	ch->user = user;
 	if (ch->started && !ch->over && !ch->reset_in)
-		want_parts(ch); /* without memory they come whole */
+		want_parts(ch); /* if there is no memory for this, messages come whole */
 }
 
 void *sluice_channel_user(const sluice_channel *ch) {

@@ -1,10 +1,10 @@
 /* channels: which channels are there, under which stream ids, and how many may there be?
  *
- * The table is a hash by id with chains through the channels themselves; it grows by doubling with the number of channels,
- * never with the ids they use, so that neither an idle set nor a peer that opens id 65533 costs memory. Ids that differ
- * only above the mask share a chain, at most 65,536 / bucket_count of them, so a peer cannot make chains long.
+ * The table is a hash by id, with chains through the channels. It grows by doubling with the number of channels, not with their
+ * ids: an idle set costs nothing, and a peer that opens id 65533 costs no more than one that opens id 1. Ids that differ only
+ * above the mask share a chain. There are at most 65,536 / bucket_count of them, so a peer cannot make chains long.
  *
- * It need not know what a message is, nor when a callback runs. */
+ * It does not know what a message is, nor when callbacks run. */
 #include "dcep/channels.h"
 
 #include <string.h>
@@ -15,8 +15,8 @@
 #define FIRST_BUCKETS 16
 #define SILENT_MIN 256
 
-/* RFC 8831, 6.5: "the stream identifier ... 65535 is reserved due to SCTP INIT and INIT-ACK chunks only allowing a maximum
- * of 65535 streams to be negotiated (0-65534)". */
+/* RFC 8831, 6.5: "the stream identifier ... 65535 is reserved due to SCTP INIT and INIT-ACK chunks only allowing a maximum of
+ * 65535 streams to be negotiated (0-65534)". */
 #define ID_END 65535
 
 /* ---- hooks for the peer -------------------------------------------------------------------------------------------- */
@@ -31,7 +31,7 @@ void *channels_owner(const sluice_channels *set) {
 
 uint32_t channels_open_count(const sluice_channels *set) {
 	uint32_t count = 0;
-	for (const sluice_channel *ch = set->all; ch; ch = ch->next) /* none that is ending is open */
+	for (const sluice_channel *ch = set->all; ch; ch = ch->next) /* channels in `ending` are not open */
 		count += ch->state == SLUICE_CHANNEL_OPEN;
 	return count;
 }
@@ -71,7 +71,7 @@ static void bucket_push(sluice_channel **buckets, uint32_t count, sluice_channel
 	*bucket = ch;
 }
 
-/* False only when there is no table at all; a table that cannot grow has longer chains. */
+/* Returns false only when there is no table at all. A table that cannot grow gets longer chains. */
 static bool table_reserve(sluice_channels *set) {
 	if (set->ids < set->bucket_count)
 		return true;
@@ -114,8 +114,8 @@ int channels_give_id(sluice_channels *set, sluice_channel *ch, uint16_t id) {
 	return 0;
 }
 
-/* RFC 8832, 6: "If the side is acting as the DTLS client, it MUST choose an even stream identifier; if the side is acting as
- * the DTLS server, it MUST choose an odd one." The smallest free one, because other stacks accept only low ones. */
+/* RFC 8832, 6: "If the side is acting as the DTLS client, it MUST choose an even stream identifier; if the side is acting as the
+ * DTLS server, it MUST choose an odd one." The smallest free one, because other stacks accept only low ones. */
 int channels_choose_id(sluice_channels *set, sluice_channel *ch) {
 	while (set->free_hint < ID_END && channels_find(set, (uint16_t)set->free_hint))
 		set->free_hint += 2;
@@ -126,7 +126,8 @@ int channels_choose_id(sluice_channels *set, sluice_channel *ch) {
 
 /* ---- adding and removing ------------------------------------------------------------------------------------------- */
 
-/* Silent ones are short-lived, but a peer that offers many channels at once to an app that takes few makes as many. */
+/* Silent channels do not live long. But a peer that opens many channels at once, of which the app takes few, makes many of
+ * them. */
 static uint32_t max_silent(const sluice_channels *set) {
 	return set->max_channels > SILENT_MIN ? set->max_channels : SILENT_MIN;
 }

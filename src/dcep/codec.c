@@ -3,8 +3,8 @@
 
 #include "sluice/error.h"
 
-/* RFC 8832, 5.1: channel types are a reliability in the low bits and one bit for unordered delivery; the low bits happen
- * to be numbered as our enum is. */
+/* RFC 8832, 5.1: a channel type is a reliability in the low bits, and one bit for unordered delivery. The low bits have the
+ * numbers of our enum. */
 #define TYPE_UNORDERED 0x80
 
 const uint8_t dcep_ack[DCEP_ACK_SIZE] = {DCEP_ACK};
@@ -22,15 +22,15 @@ static int open_read(struct reader *r, struct dcep_open *open) {
 	open->protocol_len = read_be16(r);
 	open->label = (const char *)read_bytes(r, open->label_len);
 	open->protocol = (const char *)read_bytes(r, open->protocol_len);
-	/* Bytes behind the protocol belong to no field, so the two lengths are not what the sender meant. */
+	/* Bytes behind the protocol belong to no field, so the two lengths cannot be right. */
 	if (r->failed || reader_left(r) != 0)
 		return SLUICE_MALFORMED;
 	uint8_t reliability = type & (uint8_t)~TYPE_UNORDERED;
 	if (reliability > SLUICE_LIFETIME)
 		return SLUICE_MALFORMED;
 	open->reliability = (enum sluice_reliability)reliability;
-	/* RFC 8832, 5.1: "For reliable data channels, this field MUST be set to 0 on the sending side and MUST be ignored on
-	 * the receiving side." */
+	/* RFC 8832, 5.1: "For reliable data channels, this field MUST be set to 0 on the sending side and MUST be ignored on the
+	 * receiving side." */
 	open->value = reliability == SLUICE_RELIABLE ? 0 : value;
 	return DCEP_OPEN;
 }

@@ -1,8 +1,7 @@
 /* codec: the two messages of the Data Channel Establishment Protocol (RFC 8832, 5), bytes <-> plain structs.
  *
- * It judges what the bytes alone can tell: types, lengths, channel type. Whether the stream is free, the id of the right
- * parity or the label welcome is the channel layer's business. No state, no memory: the strings of a parsed OPEN point
- * into the message. */
+ * It checks types, lengths and the channel type. Whether the stream is free, the id has the right parity or the names fit into
+ * memory is for the channel layer. It has no state and allocates nothing: the strings of a parsed OPEN point into the message. */
 #ifndef DCEP_CODEC_H
 #define DCEP_CODEC_H
 
@@ -13,7 +12,7 @@
 enum dcep_ppid {
 	DCEP_PPID_CONTROL = 50,
 	DCEP_PPID_STRING = 51,
-	DCEP_PPID_BINARY_PARTIAL = 52, /* deprecated: a piece of a message; taken as a whole one */
+	DCEP_PPID_BINARY_PARTIAL = 52, /* deprecated: a piece of a message; read as a whole message */
 	DCEP_PPID_BINARY = 53,
 	DCEP_PPID_STRING_PARTIAL = 54, /* deprecated */
 	DCEP_PPID_STRING_EMPTY = 56,
@@ -48,8 +47,11 @@ struct dcep_open {
 	const char *label, *protocol; /* no NUL behind them */
 };
 
-/* Reads one message with PPID 50. Returns DCEP_OPEN (and fills *open), DCEP_ACK, SLUICE_UNSUPPORTED for a message type
- * that is neither, or SLUICE_MALFORMED. */
+/* Reads one message with PPID 50.
+ *
+ * Returns DCEP_OPEN (and fills *open), DCEP_ACK, or
+ *   SLUICE_UNSUPPORTED  another type of message
+ *   SLUICE_MALFORMED    the message cannot be parsed */
 int dcep_read(const void *data, size_t len, struct dcep_open *open);
 
 static inline size_t dcep_open_size(const struct dcep_open *open) {
@@ -57,7 +59,7 @@ static inline size_t dcep_open_size(const struct dcep_open *open) {
 }
 void dcep_open_write(struct writer *w, const struct dcep_open *open);
 
-/* The ACK, whole. */
+/* The whole ACK. */
 #define DCEP_ACK_SIZE 1
 extern const uint8_t dcep_ack[DCEP_ACK_SIZE];
 

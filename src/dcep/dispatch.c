@@ -1,12 +1,11 @@
 /* dispatch: what does each event of the association mean for its channel, and which callback follows from it?
  *
- * Events are handled one at a time. A handler marks what became due and calls nobody, except that a message goes straight
- * to on_message, which needs no queue. Everything that is due runs before the next event is taken, so that callbacks come
+ * Events are handled one at a time. A handler marks callbacks as due and does not call the app, with one exception: a message
+ * goes straight to on_message, so that messages need no queue. All due callbacks run before the next event is taken, so they come
  * in the order of the events.
  *
- * A callback may do anything, freeing the set included: after each one `dead` is asked first, and then nothing is touched
- * any more. Channels are freed only here, behind their on_closed, so a handler never loses its channel to a callback
- * unless the whole set is dead. */
+ * A callback may do anything, also free the set. So after each callback the guard is asked first, and nothing of a dead set is
+ * touched. Channels are freed only here, after their on_closed: a handler keeps its channel as long as the set lives. */
 #include "dcep/channels.h"
 
 #include "base/list.h"
@@ -14,14 +13,14 @@
 
 /* ---- messages ------------------------------------------------------------------------------------------------------ */
 
-/* RFC 8831, 6.6: "When receiving an SCTP user message with one of these PPIDs, the receiver MUST ignore the SCTP user
- * message and process it as an empty message." The public fields are constant for the app only: the reference is ours. */
+/* RFC 8831, 6.6: "When receiving an SCTP user message with one of these PPIDs, the receiver MUST ignore the SCTP user message and
+ * process it as an empty message." We may change the fields: the message is constant only for the app. */
 static void present_empty(sluice_message *m) {
 	m->len = 0;
 	m->count = 0;
 }
 
-/* False: the set is dead. */
+/* Returns false when the set is dead. */
 static bool deliver(sluice_channel *ch, sluice_message *m) {
 	sluice_channels *set = ch->set;
 	if (dcep_ppid_is_empty(m->ppid))
@@ -51,7 +50,7 @@ static void drop(sluice_channels *set, sluice_message *m) {
 	sluice_message_release(m);
 }
 
-/* A reliable channel must not lose a message in its middle, so a channel that cannot keep one ends, and says why. */
+/* A reliable channel must not lose a message, so a channel without memory for one fails. */
 static void hold(sluice_channel *ch, sluice_message *m) {
 	if (held_push(&ch->held, ch->set->env, m))
 		return;
@@ -59,9 +58,9 @@ static void hold(sluice_channel *ch, sluice_message *m) {
 	channel_fail(ch, SLUICE_NO_MEMORY);
 }
 
-/* The peer has reset the stream and sends on it again, so for the peer both directions are reset and a new channel has
- * begun, while the response that tells us the same is still on its way (or was lost). What comes belongs to the stream's
- * next life and waits for the end of this one. */
+/* The peer has reset the stream and sends on it again. So the peer knows that both directions are reset, and has begun a new
+ * channel; the response that says so to us is still under way, or was lost. The message belongs to that new channel, and waits
+ * until this one has ended. */
 static void hold_for_later(sluice_channel *ch, sluice_message *m) {
 	sluice_channels *set = ch->set;
 	if (!ch->reset_failed && !ch->later_reset && !ch->later_lost) {
@@ -75,8 +74,9 @@ static void hold_for_later(sluice_channel *ch, sluice_message *m) {
 
 static void user_message(sluice_channels *set, sluice_channel *ch, sluice_message *m) {
 	/* RFC 8832, 6: "receiving a message containing user data on an unused stream indicates an error. In that case, the
-	 * corresponding data channel MUST be closed". The peer of a negotiated channel may be ahead of our app, though, and
-	 * nothing tells the two cases apart; closing would take its channel away, so the message alone is dropped. */
+	 * corresponding data channel MUST be closed". But the peer may have opened a negotiated channel that our app has not
+	 * opened yet, and the two cases cannot be told apart. Closing would take the peer's channel away, so only the message is
+	 * dropped. */
 	if (!ch || ch->silent || !dcep_ppid_is_user(m->ppid)) {
 		uint64_t *counter = !ch || ch->silent ? &set->counters.without_channel : &set->counters.unknown_ppid;
 		++*counter;
@@ -94,8 +94,8 @@ static void user_message(sluice_channels *set, sluice_channel *ch, sluice_messag
 
 /* ---- establishment ------------------------------------------------------------------------------------------------- */
 
-/* Resets a stream that is no channel of the app's. Where there is no room to remember it, it is reset all the same; then
- * only the peer, which caused it, has to wait for both directions before it uses the id again. */
+/* Resets a stream on which the app has no channel. The reset is also made when there is no room to remember it: then we do not
+ * keep the id from being used too early, which harms only the peer that caused it. */
 static void reset_unknown(sluice_channels *set, uint16_t id) {
 	sluice_channel *ch = channels_add_silent(set, id);
 	if (!ch) {
@@ -103,17 +103,17 @@ static void reset_unknown(sluice_channels *set, uint16_t id) {
 		return;
 	}
 	channel_begin_reset(ch);
-	if (ch->reset_failed) { /* a stream that we cannot send on anyway */
+	if (ch->reset_failed) { /* we cannot send on this stream at all */
 		channels_remove(set, ch);
 		channel_free(ch);
 	}
 }
 
-/* RFC 8832, 6: "If the DATA_CHANNEL_OPEN message doesn't satisfy the conditions above, the receiver MUST close the
- * corresponding data channel using the procedure described in [RFC8831] and MUST NOT send a DATA_CHANNEL_ACK message in
- * response to the received message. This might occur if, for example, a DATA_CHANNEL_OPEN message is received on an already
- * used stream, there are problems with parameters within the DATA_CHANNEL_OPEN message, the odd/even rule is violated, or
- * the DATA_CHANNEL_OPEN message itself is not well formed." One channel ends by that, the association lives. */
+/* RFC 8832, 6: "If the DATA_CHANNEL_OPEN message doesn't satisfy the conditions above, the receiver MUST close the corresponding
+ * data channel using the procedure described in [RFC8831] and MUST NOT send a DATA_CHANNEL_ACK message in response to the
+ * received message. This might occur if, for example, a DATA_CHANNEL_OPEN message is received on an already used stream, there
+ * are problems with parameters within the DATA_CHANNEL_OPEN message, the odd/even rule is violated, or the DATA_CHANNEL_OPEN
+ * message itself is not well formed." Only that channel ends; the association goes on. */
 static void refuse(sluice_channels *set, sluice_channel *ch, uint16_t id) {
 	if (!ch)
 		reset_unknown(set, id);
@@ -128,7 +128,7 @@ static bool is_acceptable(const sluice_channels *set, uint16_t id, const struct 
 	       names <= set->peer_names_max - set->peer_names;
 }
 
-/* The peer's channel, its ACK sent; NULL when the stream has to be reset instead. */
+/* Makes the channel that the peer opened, and sends the ACK. NULL: the stream has to be reset instead. */
 static sluice_channel *accept_channel(sluice_channels *set, uint16_t id, const struct dcep_open *open) {
 	sluice_channel *ch = channels_add(set, false, open->label, open->label_len, open->protocol, open->protocol_len);
 	if (!ch)
@@ -152,7 +152,7 @@ static void open_message(sluice_channels *set, sluice_channel *ch, uint16_t id, 
 		refuse(set, ch, id);
 		return;
 	}
-	/* The ACK is on its way, so the app may send from here on; on_open follows for those that wait for it. */
+	/* The ACK is queued, so the app may send from here on. on_open follows. */
 	fresh->state = SLUICE_CHANNEL_OPEN;
 	set->ran++;
 	set->config.on_channel(set, fresh, set->config.user);
@@ -166,7 +166,7 @@ static void ack_message(sluice_channels *set, sluice_channel *ch) {
 }
 
 static void control_message(sluice_channels *set, sluice_channel *ch, sluice_message *m) {
-	if (!m->first || !m->last) { /* longer than any of DCEP's */
+	if (!m->first || !m->last) { /* longer than any message of DCEP */
 		set->counters.malformed++;
 		sluice_message_release(m);
 		return;
@@ -180,12 +180,12 @@ static void control_message(sluice_channels *set, sluice_channel *ch, sluice_mes
 		open_message(set, ch, m->stream, &open);
 	else if (type == DCEP_ACK)
 		ack_message(set, ch);
-	else if (type != SLUICE_UNSUPPORTED) /* a message type of the future harms nobody */
+	else if (type != SLUICE_UNSUPPORTED) /* an unknown type of message is ignored */
 		refuse(set, ch, m->stream);
 	sluice_message_release(m);
 }
 
-/* Something came from the peer on it. */
+/* Something came from the peer on the channel, so the peer knows the stream. */
 static void known(sluice_channel *ch) {
 	if (ch->doubtful)
 		sluice_sctp_set_doubtful(ch->set->sctp, (uint16_t)ch->id, false);
@@ -206,10 +206,9 @@ static void on_message(sluice_channels *set, sluice_message *m) {
 
 /* ---- resets -------------------------------------------------------------------------------------------------------- */
 
-/* RFC 8831, 6.7: "When the peer sees that an incoming stream was reset, it also resets its corresponding outgoing stream."
- * Only if it was not reset already: a second reset would hit whoever uses the stream next. For the same reason nothing is
- * reset on a stream without a channel: it may be the answer to a reset of ours that there was no room to remember, and two
- * stacks that answer each other's answers never stop. */
+/* RFC 8831, 6.7: "When the peer sees that an incoming stream was reset, it also resets its corresponding outgoing stream." We do
+ * so only once: a second reset would hit the next user of the stream. A stream without a channel is not reset either: the peer's
+ * reset may answer one of ours that there was no room to remember, and two stacks that answer each other's answers never stop. */
 static void on_reset_in(sluice_channels *set, uint16_t id) {
 	sluice_channel *ch = channels_find(set, id);
 	if (!ch)
@@ -222,7 +221,7 @@ static void on_reset_in(sluice_channels *set, uint16_t id) {
 	known(ch);
 	/* RFC 8832, 6: "receiving an SCTP stream-reset request for a stream on which no DATA_CHANNEL_ACK message has been
 	 * received indicates to the sender of the corresponding DATA_CHANNEL_OPEN message the failure of the data channel setup
-	 * procedure." So nobody took what was sent behind the OPEN. */
+	 * procedure." So the messages behind the OPEN are lost. */
 	if (ch->ours && !ch->negotiated && !ch->acked) {
 		ch->error = ch->error ? ch->error : SLUICE_REFUSED;
 		channel_lost(ch, ch->stats.messages_sent);
@@ -232,7 +231,7 @@ static void on_reset_in(sluice_channels *set, uint16_t id) {
 	channel_finish_if_done(ch);
 }
 
-/* All at once: also those on which the peer has never sent, of which the association knows nothing. */
+/* The peer reset all streams at once, also those on which it never sent, for which the association has no event. */
 static void on_all_reset_in(sluice_channels *set) {
 	for (sluice_channel *ch = set->all, *next; ch; ch = next) {
 		next = ch->next;
@@ -245,7 +244,8 @@ static void on_reset_out(sluice_channels *set, uint16_t id, int error) {
 	sluice_channel *ch = channels_find(set, id);
 	if (!ch || !ch->started)
 		return;
-	/* The peer may have asked for it (RFC 6525, 5.2.3). To the peer the channel is closed then, so it is closed here, too. */
+	/* The peer may have asked for this reset (RFC 6525, 5.2.3). Then it has closed the channel, so the channel closes here
+	 * too. */
 	if (error == 0) {
 		ch->reset_asked = ch->reset_out = true;
 		ch->state = SLUICE_CHANNEL_CLOSING;
@@ -257,7 +257,7 @@ static void on_reset_out(sluice_channels *set, uint16_t id, int error) {
 
 /* ---- the association's life ---------------------------------------------------------------------------------------- */
 
-/* Ends every channel: nothing more will be acknowledged. */
+/* Ends every channel, because nothing more will be acknowledged. */
 static void end_channels(sluice_channels *set, int error) {
 	for (sluice_channel *ch = channels_first(set); ch; ch = channels_after(ch))
 		channel_end(ch, error);
@@ -294,8 +294,8 @@ static void on_writable(sluice_channels *set, uint16_t id) {
 	channels_due(set, ch, DUE_WRITABLE);
 }
 
-/* The association counts our own messages too, so its amount may fall to the threshold without the app's having been above
- * it. The reverse cannot be: the app's amount is never more than the association's. */
+/* The association counts our own messages too, so its amount may fall to the threshold although the app's amount was never above
+ * it. The reverse cannot happen, because the app's amount is at most the association's. */
 static void on_buffered_low(sluice_channels *set, uint16_t id) {
 	sluice_channel *ch = channels_find(set, id);
 	if (ch && ch->reset_failed)
@@ -357,7 +357,8 @@ static void handle(sluice_channels *set, const sluice_sctp_event *e) {
 	}
 }
 
-/* The first channel whose stream goes on to its next life has given back its id; its remains hold what came meanwhile. */
+/* Makes an event of the next message in `later` of the first channel on the replay list, which has given back its id. When none
+ * is left the channel is freed, and a reset that came after the messages is the event. Returns false when there is no event. */
 static bool replay(sluice_channels *set, sluice_sctp_event *e) {
 	sluice_channel *ch = set->replay;
 	sluice_message *m = held_pop(&ch->later, set->env);
@@ -411,7 +412,7 @@ static bool tell_low(sluice_channel *ch) {
 	return ch->over || call_back(ch, ch->callbacks.on_buffered_low);
 }
 
-/* Frees it, or keeps its remains until what came behind the resets has been played. */
+/* Frees the channel, or puts it on the replay list when messages came after the resets. */
 static void bury(sluice_channels *set, sluice_channel *ch) {
 	channels_remove(set, ch);
 	if (!ch->later.count && !ch->later_lost) {
@@ -478,8 +479,8 @@ static bool run_set(sluice_channels *set) {
 	return false;
 }
 
-/* We shut the association down, which waits for everything that the peer has accepted from its app (RFC 9260, 9.2), and that
- * needs the window. Nobody comes back to resume a channel of a connection that is closed. */
+/* We shut the association down. The shutdown waits for all data that the peer still has (RFC 9260, 9.2), which needs room in the
+ * window. The app will not resume channels of a connection that it closed, so every pause ends. */
 static void end_pauses_if_closing(sluice_channels *set) {
 	enum sluice_sctp_state state = sluice_sctp_state(set->sctp);
 	if (set->closing || (state != SLUICE_SCTP_SHUTDOWN_PENDING && state != SLUICE_SCTP_SHUTDOWN_SENT))

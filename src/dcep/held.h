@@ -1,12 +1,12 @@
 /* held: received messages that a channel keeps because its app paused it, oldest first.
  *
- * A ring of references, grown by doubling; every message in it still counts against the receive window, which is what
- * bounds it. It knows no channel: whoever owns it says when messages go in and come out.
+ * A ring of references that grows by doubling. Every message in it counts against the receive window, so the window bounds it. It
+ * knows no channel.
  *
  *   count <= capacity, capacity is 0 or a power of two
  *   the messages are ring[(first + i) & (capacity - 1)] for 0 <= i < count
  *
- * Cost: 8 bytes a message; nothing while it was never used. The ring is given back when it runs empty. */
+ * Cost: 8 bytes for each message, and nothing while it is empty: the ring is freed then. */
 #ifndef DCEP_HELD_H
 #define DCEP_HELD_H
 
@@ -17,11 +17,12 @@ struct held {
 	size_t first, count, capacity;
 };
 
-/* Takes over the caller's reference. False: no memory, and the reference stays the caller's. */
+/* Appends a message and takes over the caller's reference. Returns false when there is no memory; the caller then keeps the
+ * reference. */
 bool held_push(struct held *h, sluice_env *env, sluice_message *m);
-/* Gives the oldest one's reference to the caller; NULL when there is none. */
+/* Removes the oldest message and gives its reference to the caller; NULL when there is none. */
 sluice_message *held_pop(struct held *h, sluice_env *env);
-/* Releases all of them. */
+/* Releases all messages. */
 void held_clear(struct held *h, sluice_env *env);
 
 static inline bool held_check(const struct held *h) {

@@ -5,8 +5,8 @@
 #define DEFAULT_MAX_CHANNELS 1024
 #define DEFAULT_MAX_MESSAGE_SIZE 65536
 
-/* Labels and protocols that the peer may make us keep, per channel that it may open: whoever opens the last one may still
- * use the longest names, but a thousand channels cannot hold a thousand times 128 KiB. */
+/* Bytes of labels and protocols that the peer may make us keep, for each channel that it may open. One channel may have the
+ * longest names, but a thousand channels cannot hold a thousand times 128 KiB. */
 #define NAMES_PER_CHANNEL 1024
 
 void set_start_waiting(sluice_channels *set) {
@@ -76,7 +76,7 @@ void sluice_channels_free(sluice_channels *set) {
 		channel_free(ch);
 	}
 	env_free(set->env, set->buckets);
-	/* In a callback: dispatch() is below us on the stack; it sees `dead`, touches nothing else and frees the rest. */
+	/* In a callback: dispatch() is below us on the stack. It asks the guard, and frees the rest. */
 	if (guard_kill(&set->guard))
 		env_free(set->env, set);
 }
