@@ -105,7 +105,7 @@ static void read_packet(struct world *w, const uint8_t *packet, size_t len) {
 	struct wire_header h;
 	struct wire_chunk c;
 	int rc;
-	MUST(len <= w->sctp->mtu && wire_packet_read(&r, &h) == 0);
+	MUST(len <= w->sctp->tx.mtu && wire_packet_read(&r, &h) == 0);
 	while ((rc = wire_chunk_next(&r, &c)) == 1)
 		note_init(w, &c);
 	MUST(rc == 0);

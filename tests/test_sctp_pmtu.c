@@ -72,7 +72,7 @@ START_TEST(test_the_size_found_is_one_that_the_path_carries_and_hardly_less) {
 		struct pair p;
 		pair_start(&p, &c);
 		run_for(&p, 100 * SLUICE_S);
-		const struct pmtu *found = &p.a->sctp->discovery.pmtu;
+		const struct pmtu *found = &p.a->sctp->tx.discovery.pmtu;
 		ck_assert_int_eq(found->phase, PMTU_COMPLETE);
 		ck_assert_uint_le(found->passed, lines[i]);
 		ck_assert_uint_ge(found->passed + found->passed / 32 + 24, lines[i]);
@@ -476,7 +476,7 @@ START_TEST(test_the_own_machines_word_ends_the_search_at_once) {
 	sluice_sctp_mtu_hint(p.a->sctp, 1432, true);
 	run_for(&p, 100 * SLUICE_MS);
 	ck_assert_uint_eq(mtu(&p), 1432);
-	ck_assert_int_eq(p.a->sctp->discovery.pmtu.phase, PMTU_COMPLETE);
+	ck_assert_int_eq(p.a->sctp->tx.discovery.pmtu.phase, PMTU_COMPLETE);
 	ck_assert_uint_eq(sctp_host_stats(p.a).mtu_probes_sent, 3);
 	pair_free(&p);
 }

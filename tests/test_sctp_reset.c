@@ -249,7 +249,7 @@ START_TEST(test_streams_that_are_reset_one_after_the_other_go_in_one_request) {
 	ck_assert_uint_le(requests, 5);
 	script_run(&s, s.now + 5 * SLUICE_S);
 	ck_assert_uint_eq(script_pending(&s, WIRE_RE_CONFIG), 0);
-	ck_assert_uint_eq(s.sctp->out.streams.count, 0); /* nothing was ever sent on them, so nothing is left of them */
+	ck_assert_uint_eq(s.sctp->tx.out.streams.count, 0); /* nothing was ever sent on them, so nothing is left of them */
 	script_free(&s);
 }
 END_TEST
@@ -597,7 +597,7 @@ START_TEST(test_a_flood_of_wishes_that_we_reset_all_streams_costs_what_was_used_
 			ck_assert_uint_eq(a.count, 0);
 			answer(&s, a.seq, WIRE_RESULT_PERFORMED);
 			ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), i == 0 ? 201 : 1);
-			ck_assert_ptr_null(s.sctp->out.used);
+			ck_assert_ptr_null(s.sctp->tx.out.used);
 		}
 	}
 	script_free(&s);
@@ -615,7 +615,7 @@ START_TEST(test_wishes_for_streams_that_were_never_used_are_met_and_bounded) {
 			put_be16(ids + 2 * i, (uint16_t)(round * 1000 + i));
 		struct wire_reconfig wish = {.type = WIRE_PARAM_INCOMING_RESET, .stream_count = 1000, .streams = ids};
 		ck_assert_uint_eq(result_of(&s, wish, &seq), round == 0 ? WIRE_RESULT_PERFORMED : WIRE_RESULT_DENIED);
-		ck_assert_uint_le(s.sctp->out.streams.count, RECONFIG_STREAMS_MAX);
+		ck_assert_uint_le(s.sctp->tx.out.streams.count, RECONFIG_STREAMS_MAX);
 	}
 	unsigned done = 0;
 	script_run(&s, s.now + 3 * SLUICE_S);
@@ -627,7 +627,7 @@ START_TEST(test_wishes_for_streams_that_were_never_used_are_met_and_bounded) {
 		answer(&s, a.seq, WIRE_RESULT_PERFORMED);
 	}
 	ck_assert_uint_eq(done, RECONFIG_STREAMS_MAX);
-	ck_assert_uint_eq(s.sctp->out.streams.count, 0);
+	ck_assert_uint_eq(s.sctp->tx.out.streams.count, 0);
 	script_free(&s);
 }
 END_TEST
@@ -773,8 +773,8 @@ START_TEST(test_an_ssn_tsn_reset_waits_until_what_was_begun_is_acknowledged_and_
 	ck_assert(!answer.has_tsns);
 	/* As long as the peer acknowledges, what was begun goes to its end. */
 	uint64_t sent = 0;
-	for (unsigned i = 0; i < 10 && sent != s.sctp->sent.next; i++) {
-		sent = s.sctp->sent.next;
+	for (unsigned i = 0; i < 10 && sent != s.sctp->tx.sent.next; i++) {
+		sent = s.sctp->tx.sent.next;
 		script_give_sack(&s, (uint32_t)sent - 1, 100000, NULL, 0);
 	}
 	struct wire_reconfig performed = give_tsn_reset(&s, s.tsn);

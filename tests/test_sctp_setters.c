@@ -135,7 +135,7 @@ static void begin_shutdown(struct pair *p) {
 		pair_send(p, p->b, 0, 30000);
 	}
 	ck_assert_int_eq(sluice_sctp_shutdown(p->a->sctp), 0);
-	ck_assert_uint_ne(p->a->sctp->discovery.nonce, 0);
+	ck_assert_uint_ne(p->a->sctp->tx.discovery.nonce, 0);
 }
 
 /* The host that is in the state for the first time. */

@@ -247,7 +247,7 @@ START_TEST(test_a_window_that_opens_lets_data_go_at_once_though_t3_is_seconds_aw
 		no_room(&s, takes[i / 2], 100 * SLUICE_S, &t);
 		script_run(&s, s.now + SLUICE_S);
 		script_skip(&s);
-		uint32_t cum = (uint32_t)s.sctp->sent.cum;
+		uint32_t cum = (uint32_t)s.sctp->tx.sent.cum;
 		script_give_sack(&s, cum, 1 << 20, NULL, 0);
 		struct wire_chunk c;
 		struct wire_data d;

@@ -165,8 +165,8 @@ static void compare_with_handshake(const sluice_sctp_config *a, const sluice_sct
 		ck_assert_int_eq(x->peer_forward_tsn, y->peer_forward_tsn);
 		ck_assert_int_eq(x->peer_reconfig, y->peer_reconfig);
 		ck_assert_int_eq(x->send_zero_checksum, y->send_zero_checksum);
-		ck_assert_uint_eq(x->view.ssthresh, y->view.ssthresh);
-		ck_assert_uint_eq(x->peer_a_rwnd, y->peer_a_rwnd);
+		ck_assert_uint_eq(x->tx.view.ssthresh, y->tx.view.ssthresh);
+		ck_assert_uint_eq(x->tx.peer_a_rwnd, y->tx.peer_a_rwnd);
 	}
 	pair_free(&p[0]);
 	pair_free(&p[1]);
@@ -222,7 +222,7 @@ START_TEST(test_a_browsers_chunk_is_taken) {
 	ck_assert_int_eq(sluice_sctp_check_init(chromium, sizeof chromium), 0);
 	ck_assert_int_eq(sluice_sctp_connect_described(s.sctp, chromium, sizeof chromium), 0);
 	ck_assert_uint_eq(s.sctp->peer_tag, 0x24fbc0c9);
-	ck_assert_uint_eq(s.sctp->peer_a_rwnd, 0x500000);
+	ck_assert_uint_eq(s.sctp->tx.peer_a_rwnd, 0x500000);
 	ck_assert(s.sctp->peer_forward_tsn && s.sctp->peer_reconfig && !s.sctp->send_zero_checksum);
 	s.remote_tag = s.sctp->local_tag;
 	script_give_data(&s, 0xe7e983eb, 0, 0, WIRE_DATA_B | WIRE_DATA_E, 10);

@@ -23,12 +23,7 @@
 #include "sctp/rx/tsnmap.h"
 #include "sctp/sctp.h"
 #include "sctp/trace.h"
-#include "sctp/tx/cc.h"
-#include "sctp/tx/discovery.h"
-#include "sctp/tx/outstanding.h"
-#include "sctp/tx/pace.h"
-#include "sctp/tx/recovery.h"
-#include "sctp/tx/rto.h"
+#include "sctp/tx/sender.h"
 
 enum timer {
 	TIMER_T1, /* INIT, COOKIE-ECHO */
@@ -134,10 +129,6 @@ struct sluice_sctp {
 	sluice_env *env;
 	sluice_sctp_config config;
 	enum sluice_sctp_state state;
-	uint32_t mtu; /* largest packet; a multiple of 4, so that full packets come out equal; see discovery.c */
-	uint32_t
-		cut_mtu; /* what messages are cut for. A chunk keeps its TSN and its bytes, and has to fit the packets of a path that has
-	                   * become worse: so it is never larger than config.mtu allows, and larger packets hold several */
 	uint32_t pending;
 	bool refuse, dirty, shutdown_wanted;
 	bool announced;             /* CONNECTED was told of this association */
@@ -160,31 +151,14 @@ struct sluice_sctp {
 	uint8_t secret[COOKIE_SECRET_SIZE];
 	uint16_t outbound, inbound; /* streams, negotiated */
 	bool peer_forward_tsn, peer_reconfig, peer_pad;
-	bool interleaving;    /* I-DATA and I-FORWARD-TSN in place of DATA and FORWARD-TSN, both ways; RFC 8260 */
-	uint32_t data_header; /* bytes of the chunk header before the payload: WIRE_DATA_HEADER or WIRE_I_DATA_HEADER */
+	bool interleaving; /* I-DATA and I-FORWARD-TSN in place of DATA and FORWARD-TSN, both ways; RFC 8260 */
 	bool send_zero_checksum;
 	uint8_t *echo; /* COOKIE-ECHO as bytes, and ERROR behind it when the INIT-ACK had what we did not know */
 	size_t echo_len;
 	uint32_t cookie_preservative; /* ms to ask for, after a stale cookie */
 	uint32_t stale_cookies;
 
-	/* sending */
-	struct outgoing out;
-	struct outstanding sent;
-	struct rto rto;
-	const struct cc_ops *cc;
-	struct cc_view view;
-	struct recovery recovery;
-	struct pace pace;
-	struct discovery discovery;
-	uint64_t peer_window_max; /* the largest a_rwnd that the peer has named */
-	uint64_t peer_a_rwnd;     /* from the last SACK; what may still be sent is this minus the flight */
-	uint64_t last_data_sent;
-	uint64_t burst_end;      /* flight at which the burst that the last input allowed is spent; config.max_burst */
-	uint64_t probe_interval; /* of TIMER_PROBE; 0: the window was open when last heard of */
-	bool probe_now;
-	bool held_up; /* a T3 or the peer's closed window holds up what is queued, or did and it is not all gone yet */
-	uint64_t forward_tsn_sent, forward_tsn_at;
+	struct sender tx;
 
 	/* receiving */
 	struct window *window;
@@ -222,7 +196,7 @@ struct sluice_sctp {
 /* ---- association.c ---- */
 /* A verb begins. Returns the association's time, which never runs backwards. */
 static inline uint64_t association_time(sluice_sctp *a, uint64_t now) {
-	a->now = a->out.now = clock_forward(&a->latest, now) + a->clock;
+	a->now = a->tx.out.now = clock_forward(&a->latest, now) + a->clock;
 	return a->now;
 }
 /* Output has something to do; outside of a verb the driver is woken. */
@@ -247,7 +221,7 @@ void association_vanish(sluice_sctp *a);
 
 /* Payload of a packet that holds one fragment. */
 static inline uint32_t association_payload_max(const sluice_sctp *a) {
-	return a->cut_mtu - WIRE_HEADER_SIZE - a->data_header;
+	return a->tx.cut_mtu - WIRE_HEADER_SIZE - a->tx.data_header;
 }
 
 static inline void timer_start(sluice_sctp *a, enum timer t, uint64_t after) {
@@ -309,7 +283,7 @@ void ack_t3_expired(sluice_sctp *a);
 void ack_expire_lifetimes(sluice_sctp *a);
 void ack_write_forward_tsn(sluice_sctp *a, struct writer *w);
 static inline uint64_t ack_window_left(const sluice_sctp *a) {
-	return a->peer_a_rwnd > a->sent.flight ? a->peer_a_rwnd - a->sent.flight : 0;
+	return a->tx.peer_a_rwnd > a->tx.sent.flight ? a->tx.peer_a_rwnd - a->tx.sent.flight : 0;
 }
 
 /* What is queued is held up: from here on until the queue is empty, messages of few retransmissions do not go out late. */
@@ -334,13 +308,13 @@ bool recovery_restarts_t3(const sluice_sctp *a); /* by sending the first outstan
 /* Bytes that may go, as far as congestion is concerned. */
 uint64_t recovery_window_of_loss(const sluice_sctp *a);
 static inline uint64_t recovery_window_left(const sluice_sctp *a) {
-	if (__builtin_expect(a->view.in_recovery | a->recovery.unanswered, 0))
+	if (__builtin_expect(a->tx.view.in_recovery | a->tx.recovery.unanswered, 0))
 		return recovery_window_of_loss(a);
-	return a->view.cwnd > a->sent.flight ? a->view.cwnd - a->sent.flight : 0;
+	return a->tx.view.cwnd > a->tx.sent.flight ? a->tx.view.cwnd - a->tx.sent.flight : 0;
 }
 void recovery_note_sent(sluice_sctp *a, uint64_t tsn, uint32_t len, bool again);
 static inline void recovery_sent(sluice_sctp *a, uint64_t tsn, uint32_t len, bool again) {
-	if (__builtin_expect(again || a->view.in_recovery, 0))
+	if (__builtin_expect(again || a->tx.view.in_recovery, 0))
 		recovery_note_sent(a, tsn, len, again);
 }
 enum miss_rule recovery_miss_rule(const sluice_sctp *a);
@@ -356,8 +330,8 @@ void recovery_probe_expired(sluice_sctp *a);
 
 /* Time passed or packets came: the next burst may begin. RFC 9260, 6.1, D. */
 static inline void burst_open(sluice_sctp *a) {
-	uint64_t burst = (uint64_t)a->config.max_burst * a->view.mtu;
-	a->burst_end = burst ? a->sent.flight + burst : UINT64_MAX;
+	uint64_t burst = (uint64_t)a->config.max_burst * a->tx.view.mtu;
+	a->tx.burst_end = burst ? a->tx.sent.flight + burst : UINT64_MAX;
 }
 
 /* ---- shutdown.c ---- */

@@ -32,9 +32,9 @@ static void association_numbers(struct walk *b, sluice_sctp *a) {
 	FIELD(a->local_tag), FIELD(a->peer_tag), FIELD(a->local_tsn), FIELD(a->tie), FIELD(a->peer_addresses), FIELD(a->secret),
 		FIELD(a->outbound), FIELD(a->inbound);
 	FLAG(a->peer_forward_tsn), FLAG(a->peer_reconfig), FLAG(a->peer_pad), FLAG(a->interleaving), FLAG(a->send_zero_checksum);
-	FIELD(a->peer_window_max), FIELD(a->peer_a_rwnd), FIELD(a->last_data_sent), FIELD(a->burst_end), FIELD(a->probe_interval);
-	FLAG(a->probe_now), FLAG(a->held_up);
-	FIELD(a->forward_tsn_sent), FIELD(a->forward_tsn_at);
+	FIELD(a->tx.peer_window_max), FIELD(a->tx.peer_a_rwnd), FIELD(a->tx.last_data_sent), FIELD(a->tx.burst_end), FIELD(a->tx.probe_interval);
+	FLAG(a->tx.probe_now), FLAG(a->tx.held_up);
+	FIELD(a->tx.forward_tsn_sent), FIELD(a->tx.forward_tsn_at);
 	FIELD(a->shut_since);
 	FLAG(a->rtt_asked);
 	FIELD(a->duplicates), FIELD(a->duplicate_count), FIELD(a->advertised), FIELD(a->advertised_most), FIELD(a->timers),
@@ -45,9 +45,9 @@ static void association_numbers(struct walk *b, sluice_sctp *a) {
 	if (!b->reading)
 		return;
 	a->pending = pending;
-	a->out.interleaving = a->interleaving;
-	a->out.now = a->now;
-	a->data_header = a->interleaving ? WIRE_I_DATA_HEADER : WIRE_DATA_HEADER;
+	a->tx.out.interleaving = a->interleaving;
+	a->tx.out.now = a->now;
+	a->tx.data_header = a->interleaving ? WIRE_I_DATA_HEADER : WIRE_DATA_HEADER;
 }
 
 static void statistics(struct walk *b, sluice_sctp *a) {
@@ -59,14 +59,14 @@ static void statistics(struct walk *b, sluice_sctp *a) {
 }
 
 static void congestion(struct walk *b, sluice_sctp *a) {
-	struct cc_view *v = &a->view;
+	struct cc_view *v = &a->tx.view;
 	FIELD(v->cwnd), FIELD(v->ssthresh), FIELD(v->pacing_rate), FIELD(v->rto), FIELD(v->srtt), FIELD(v->min_rtt),
 		FIELD(v->mtu);
 	FLAG(v->in_recovery);
 	FIELD(v->state);
-	FIELD(a->pace.rate), FIELD(a->pace.tokens), FIELD(a->pace.stamp);
-	FLAG(a->pace.blocked);
-	FIELD(a->rto.srtt), FIELD(a->rto.rttvar), FIELD(a->rto.rto), FIELD(a->rto.min_rtt);
+	FIELD(a->tx.pace.rate), FIELD(a->tx.pace.tokens), FIELD(a->tx.pace.stamp);
+	FLAG(a->tx.pace.blocked);
+	FIELD(a->tx.rto.srtt), FIELD(a->tx.rto.rttvar), FIELD(a->tx.rto.rto), FIELD(a->tx.rto.min_rtt);
 }
 
 static void recovery(struct walk *b, struct recovery *r) {
@@ -127,9 +127,9 @@ static void message_lifetime(sluice_sctp *a, struct tx_message *m, const struct 
 	if (!m->timed)
 		return;
 	uint64_t whole = (uint64_t)f->limit * SLUICE_MS;
-	outgoing_stamp(&a->out, f->lifetime == LIFETIME_RUNS && f->expiry > whole ? f->expiry - whole : a->now);
+	outgoing_stamp(&a->tx.out, f->lifetime == LIFETIME_RUNS && f->expiry > whole ? f->expiry - whole : a->now);
 	if (f->lifetime == LIFETIME_OVER)
-		outgoing_outlive(&a->out, m);
+		outgoing_outlive(&a->tx.out, m);
 }
 
 /* The message is queued and cut as it was. */
@@ -145,26 +145,26 @@ static struct tx_message *message_read(struct walk *b, sluice_sctp *a) {
 	                         .reliability = (enum sluice_reliability)f.reliability,
 	                         .value = f.limit,
 	                         .ppid = f.ppid};
-	uint64_t arrivals = a->out.arrivals;
+	uint64_t arrivals = a->tx.out.arrivals;
 	if (f.cut == 0) /* its turn is by when it came */
-		a->out.arrivals = serial_unwrap(f.mid, arrivals);
-	int error = outgoing_copy(&a->out, &info, b->in + b->at, f.len);
-	a->out.arrivals = arrivals;
+		a->tx.out.arrivals = serial_unwrap(f.mid, arrivals);
+	int error = outgoing_copy(&a->tx.out, &info, b->in + b->at, f.len);
+	a->tx.out.arrivals = arrivals;
 	if (error) {
 		b->failed = b->no_memory = true;
 		return NULL;
 	}
 	b->at += f.len;
-	struct tx_stream *s = outgoing_find(&a->out, f.stream);
+	struct tx_stream *s = outgoing_find(&a->tx.out, f.stream);
 	struct tx_message *m = s->tail;
 	message_lifetime(a, m, &f);
 	if (f.cut > 0)
-		outgoing_cut(&a->out, m, f.cut, f.first_tsn);
+		outgoing_cut(&a->tx.out, m, f.cut, f.first_tsn);
 	m->first_tsn = f.first_tsn;
 	m->mid = f.mid;
 	m->left = f.left;
 	s->buffered -= f.len - f.left;
-	a->out.buffered -= f.len - f.left;
+	a->tx.out.buffered -= f.len - f.left;
 	return m;
 }
 
@@ -213,7 +213,7 @@ static void chunk_owner(struct walk *b, sluice_sctp *a, struct owners *o, struct
 		walk_refuse(b, twice);
 		if (twice || m->cut == 0) {
 			walk_refuse(b, true);
-			outgoing_drop(&a->out, m, false);
+			outgoing_drop(&a->tx.out, m, false);
 			return;
 		}
 		*w = (struct owner){.message = m};
@@ -259,13 +259,13 @@ static uint32_t power_of_two(uint64_t least) {
 static void chunks_drop(sluice_sctp *a, struct owners *o) {
 	for (uint32_t i = 0; i < o->size; i++)
 		if (o->slots[i].message)
-			outgoing_drop(&a->out, o->slots[i].message, false);
-	a->sent.next = a->sent.cum + 1;
-	a->sent.advanced = a->sent.cum;
+			outgoing_drop(&a->tx.out, o->slots[i].message, false);
+	a->tx.sent.next = a->tx.sent.cum + 1;
+	a->tx.sent.advanced = a->tx.sent.cum;
 }
 
 static void chunks_read(struct walk *b, sluice_sctp *a, uint64_t count) {
-	struct outstanding *s = &a->sent;
+	struct outstanding *s = &a->tx.sent;
 	struct owners o = {.size = power_of_two(2 * count + 1)};
 	s->capacity = power_of_two(count + 1 > OUTSTANDING_MAX ? OUTSTANDING_MAX : count + 1);
 	s->ring = env_zalloc(a->env, s->capacity * sizeof *s->ring);
@@ -282,7 +282,7 @@ static void chunks_read(struct walk *b, sluice_sctp *a, uint64_t count) {
 }
 
 static void chunks(struct walk *b, sluice_sctp *a) {
-	struct outstanding *s = &a->sent;
+	struct outstanding *s = &a->tx.sent;
 	FIELD(s->cum), FIELD(s->next), FIELD(s->advanced), FIELD(s->passed), FIELD(s->newest_delivered), FIELD(s->rtt_tsn);
 	walk_refuse(b, s->cum < SERIAL_ORIGIN / 2 || s->cum > UINT64_MAX / 2 || s->next <= s->cum ||
 	                       s->next - s->cum - 1 > OUTSTANDING_MAX || s->advanced < s->cum || s->advanced >= s->next);
@@ -302,7 +302,7 @@ static void chunks(struct walk *b, sluice_sctp *a) {
 }
 
 static void gaps(struct walk *b, sluice_sctp *a) {
-	struct outstanding *s = &a->sent;
+	struct outstanding *s = &a->tx.sent;
 	uint32_t count = s->gap_count;
 	FIELD(count);
 	walk_refuse(b, count > GAPS_KEPT);
@@ -320,7 +320,7 @@ static void gaps(struct walk *b, sluice_sctp *a) {
 /* Messages that wait, and the one that was begun and of which nothing is in flight any more. */
 static void queued(struct walk *b, sluice_sctp *a) {
 	uint32_t id = 0;
-	for (struct tx_stream *s; !b->reading && (s = idmap_next(&a->out.streams, &id)); id++) {
+	for (struct tx_stream *s; !b->reading && (s = idmap_next(&a->tx.out.streams, &id)); id++) {
 		for (struct tx_message *m = s->head; m; m = m->next) {
 			bool more = true;
 			if (m->cut > m->len - m->left)
@@ -339,7 +339,7 @@ static void queued(struct walk *b, sluice_sctp *a) {
 		struct tx_message *m = message_read(b, a);
 		walk_refuse(b, m && (m->cut == m->len || m->cut != m->len - m->left));
 		if (b->failed && m)
-			outgoing_drop(&a->out, m, false);
+			outgoing_drop(&a->tx.out, m, false);
 	}
 }
 
@@ -347,26 +347,26 @@ static void sending_stream(struct walk *b, sluice_sctp *a, struct tx_stream *s) 
 	uint16_t priority = s->sched.priority, weight = s->sched.weight;
 	FIELD(priority), FIELD(weight);
 	if (b->reading)
-		outgoing_set_priority(&a->out, s, priority, weight);
+		outgoing_set_priority(&a->tx.out, s, priority, weight);
 	FIELD(s->reset), FIELD(s->next_mid), FIELD(s->next_fsn), FIELD(s->low), FIELD(s->high_water), FIELD(s->lost_messages);
 	FLAG(s->above_low), FLAG(s->blocked), FLAG(s->doubtful);
 	walk_refuse(b, s->reset > TX_RESET_SENT);
 	if (b->reading && (s->next_mid[0] | s->next_mid[1]) && !s->used)
-		outgoing_mark_used(&a->out, s);
-	a->out.drained += b->reading && s->reset == TX_RESET_WANTED && s->buffered == 0;
+		outgoing_mark_used(&a->tx.out, s);
+	a->tx.out.drained += b->reading && s->reset == TX_RESET_WANTED && s->buffered == 0;
 }
 
 static void sending_streams(struct walk *b, sluice_sctp *a) {
 	uint32_t id = 0;
 	for (;; id++) {
-		struct tx_stream *s = b->reading ? NULL : idmap_next(&a->out.streams, &id);
+		struct tx_stream *s = b->reading ? NULL : idmap_next(&a->tx.out.streams, &id);
 		bool more = s != NULL;
 		uint16_t number = (uint16_t)id;
 		FLAG(more);
 		if (!more)
 			return;
 		FIELD(number);
-		if (b->reading && !walk_have(b, s = b->failed ? NULL : outgoing_stream(&a->out, number)))
+		if (b->reading && !walk_have(b, s = b->failed ? NULL : outgoing_stream(&a->tx.out, number)))
 			return;
 		sending_stream(b, a, s);
 	}
@@ -383,7 +383,7 @@ static void packet_record(struct walk *b, struct tx_packet *p) {
 
 /* Chunks and packets find each other again; what is counted is counted. */
 static void books(sluice_sctp *a, uint64_t oldest) {
-	struct outstanding *s = &a->sent;
+	struct outstanding *s = &a->tx.sent;
 	for (uint64_t t = s->cum + 1; t < s->next; t++) {
 		struct tx_chunk *c = outstanding_at(s, t);
 		uint64_t number;
@@ -413,7 +413,7 @@ static void books(sluice_sctp *a, uint64_t oldest) {
 }
 
 static void packets(struct walk *b, sluice_sctp *a) {
-	struct txlog *l = &a->sent.log;
+	struct txlog *l = &a->tx.sent.log;
 	uint64_t oldest = l->head ? l->head : l->next;
 	FIELD(oldest), FIELD(l->next), FIELD(l->delivered), FIELD(l->delivered_at), FIELD(l->first_sent_at), FIELD(l->lost);
 	FIELD(l->app_limited);
@@ -636,7 +636,7 @@ static void under_way(struct walk *b, sluice_sctp *a) {
 
 /* The node that such an event stands in; NULL: there is none. */
 static struct event_node *node_of(sluice_sctp *a, uint8_t type, uint16_t stream) {
-	struct tx_stream *s = outgoing_find(&a->out, stream);
+	struct tx_stream *s = outgoing_find(&a->tx.out, stream);
 	switch (type) {
 	case SLUICE_SCTP_CONNECTED:
 		return &a->connected;
@@ -726,24 +726,24 @@ static void walk(struct walk *b, sluice_sctp *a) {
 	association_numbers(b, a);
 	statistics(b, a);
 	congestion(b, a);
-	recovery(b, &a->recovery);
+	recovery(b, &a->tx.recovery);
 	if (b->reading)
 		sack_reset(&a->acks, a->config.sack_policy, a->peer_pad);
 	sack_walk(&a->acks, b);
 	rwnd_walk(&a->rwnd, b);
 	tsnmap_walk(&a->map, b);
-	uint64_t high_water = a->out.high_water;
+	uint64_t high_water = a->tx.out.high_water;
 	if (b->reading)
-		a->out.high_water = UINT64_MAX; /* what was taken once is taken again */
-	FIELD(a->out.arrivals);
+		a->tx.out.high_water = UINT64_MAX; /* what was taken once is taken again */
+	FIELD(a->tx.out.arrivals);
 	chunks(b, a);
 	gaps(b, a);
 	queued(b, a);
 	sending_streams(b, a);
 	packets(b, a);
 	FIELD(high_water);
-	a->out.high_water = high_water;
-	FIELD(a->out.messages), FIELD(a->out.payload), FIELD(a->out.abandoned);
+	a->tx.out.high_water = high_water;
+	FIELD(a->tx.out.messages), FIELD(a->tx.out.payload), FIELD(a->tx.out.abandoned);
 	receiving_streams(b, a);
 	data_parts(b, a);
 	data_fragments(b, a);
@@ -784,7 +784,7 @@ static int read_back(const sluice_sctp *a, const uint8_t *p, size_t len) {
 }
 
 int sluice_sctp_export(sluice_sctp *a, void *buf, size_t size, size_t *len) {
-	if (a->state < SLUICE_SCTP_ESTABLISHED || a->out.parts)
+	if (a->state < SLUICE_SCTP_ESTABLISHED || a->tx.out.parts)
 		return SLUICE_WRONG_STATE;
 	struct walk blob = {.out = buf, .size = size, .at = HEADER}, *b = &blob;
 	sluice_sctp_config config = a->config;
@@ -829,12 +829,12 @@ static void config_bools(sluice_sctp_config *c) {
 
 /* Here the path may be another one: its MTU is looked for anew, and until it is known packets are of the base size. */
 static void resume(sluice_sctp *a) {
-	a->view.config = handshake_cc_config(a);
-	uint32_t mtu = a->mtu - WIRE_HEADER_SIZE - a->data_header;
-	bool other = mtu != a->view.mtu;
-	a->view.mtu = mtu;
-	if (other && a->cc->mtu)
-		a->cc->mtu(&a->view);
+	a->tx.view.config = handshake_cc_config(a);
+	uint32_t mtu = a->tx.mtu - WIRE_HEADER_SIZE - a->tx.data_header;
+	bool other = mtu != a->tx.view.mtu;
+	a->tx.view.mtu = mtu;
+	if (other && a->tx.cc->mtu)
+		a->tx.cc->mtu(&a->tx.view);
 	if (a->state == SLUICE_SCTP_ESTABLISHED)
 		discovery_start(a);
 	else

@@ -27,7 +27,7 @@ static void resets(struct walk *b, sluice_sctp *a, struct tx_list *l, uint8_t st
 		FIELD(id);
 		if (!b->reading)
 			continue;
-		s = outgoing_find(&a->out, id);
+		s = outgoing_find(&a->tx.out, id);
 		walk_refuse(b, !s || s->reset != state || s->next_reset || s == l->tail);
 		if (b->failed)
 			return;

@@ -31,14 +31,14 @@ static uint64_t random_tie(sluice_sctp *a) {
 static void begin_anew(sluice_sctp *a) {
 	a->tie = random_tie(a);
 	uint32_t id = 0;
-	for (struct tx_stream *s; (s = idmap_next(&a->out.streams, &id)); id++) {
+	for (struct tx_stream *s; (s = idmap_next(&a->tx.out.streams, &id)); id++) {
 		s->next_mid[0] = s->next_mid[1] = 0;
 		s->reset = TX_RESET_NONE;
 	}
 	a->announced = false;
-	rto_init(&a->rto, a->config.rto_initial, a->config.rto_min, a->config.rto_max);
-	outstanding_free(&a->sent);
-	outstanding_init(&a->sent, a->env, &a->out, SERIAL_ORIGIN + a->local_tsn);
+	rto_init(&a->tx.rto, a->config.rto_initial, a->config.rto_min, a->config.rto_max);
+	outstanding_free(&a->tx.sent);
+	outstanding_init(&a->tx.sent, a->env, &a->tx.out, SERIAL_ORIGIN + a->local_tsn);
 }
 
 /* ---- the active open ---- */
@@ -116,7 +116,7 @@ void handshake_timeout(sluice_sctp *a) {
 		return;
 	}
 	/* Data that rode with the COOKIE-ECHO was lost with it, and rides with the next one. */
-	outstanding_all_lost(&a->sent);
+	outstanding_all_lost(&a->tx.sent);
 	a->pending |= PENDING_COOKIE_ECHO;
 }
 
@@ -126,8 +126,8 @@ static void take_capabilities(sluice_sctp *a, const struct capabilities *peer) {
 	/* RFC 8260, 2.2.1: user message interleaving is negotiated when both endpoints list I-DATA among their Supported
 	 * Extensions; then it is used for all user messages, and DATA for none. 2.3.1: messages can be given up then only if both
 	 * list I-FORWARD-TSN too. A peer without it, which would not understand what was skipped, gets everything. */
-	a->interleaving = a->out.interleaving = peer->i_data && offers_interleaving(a);
-	a->data_header = a->interleaving ? WIRE_I_DATA_HEADER : WIRE_DATA_HEADER;
+	a->interleaving = a->tx.out.interleaving = peer->i_data && offers_interleaving(a);
+	a->tx.data_header = a->interleaving ? WIRE_I_DATA_HEADER : WIRE_DATA_HEADER;
 	a->peer_forward_tsn = (a->interleaving ? peer->i_forward_tsn : peer->forward_tsn) && !a->config.no_pr_sctp;
 	a->peer_reconfig = peer->reconfig && !a->config.no_reconfig;
 	a->peer_pad = peer->pad;
@@ -173,30 +173,30 @@ static void take_peer(sluice_sctp *a, uint32_t tag, uint32_t tsn, uint32_t a_rwn
 	a->peer_tag = tag;
 	tsnmap_free(&a->map);
 	tsnmap_init(&a->map, a->env, SERIAL_ORIGIN + tsn - 1);
-	a->peer_a_rwnd = a->peer_window_max = a_rwnd;
+	a->tx.peer_a_rwnd = a->tx.peer_window_max = a_rwnd;
 	a->rtt_asked = false;
 	rwnd_reset(&a->rwnd);
 	/* RFC 9260, 5.1.1: when the peer takes fewer streams than we want, "the endpoint MUST use MIS outbound streams". */
 	a->outbound = min16(a->config.outbound_streams, inbound);
 	a->inbound = min16(a->config.inbound_streams, outbound);
 	discovery_reset(a);
-	a->view = (struct cc_view){
+	a->tx.view = (struct cc_view){
 		.ssthresh = UINT64_MAX, /* RFC 9260, 7.2.1: "The initial value of ssthresh MAY be arbitrarily high" */
 		.mtu = association_payload_max(a),
-		.rto = a->rto.rto,
+		.rto = a->tx.rto.rto,
 		.min_rtt = UINT64_MAX,
 		.config = handshake_cc_config(a),
 	};
-	a->cc->init(&a->view);
+	a->tx.cc->init(&a->tx.view);
 	recovery_reset(a);
-	a->pace = (struct pace){0};
+	a->tx.pace = (struct pace){0};
 	a->duplicate_count = 0;
 	sack_reset(&a->acks, a->config.sack_policy, a->peer_pad);
 	a->advertised = a->advertised_most = data_a_rwnd(a);
-	a->probe_interval = 0;
-	a->probe_now = a->held_up = false;
+	a->tx.probe_interval = 0;
+	a->tx.probe_now = a->tx.held_up = false;
 	/* Messages may have been queued when only our own wish limited the streams. */
-	outgoing_limit_streams(&a->out, a->outbound);
+	outgoing_limit_streams(&a->tx.out, a->outbound);
 	reconfig_start(a, tsn);
 }
 
@@ -390,9 +390,9 @@ static bool init_ack_acceptable(sluice_sctp *a, const struct packet *p, const st
  * bytes until the COOKIE-ACK. */
 static bool keep_echo(sluice_sctp *a, const struct wire_init *i) {
 	size_t size = pad4(4u + i->cookie_len);
-	if (size > a->mtu - WIRE_HEADER_SIZE)
+	if (size > a->tx.mtu - WIRE_HEADER_SIZE)
 		return false;
-	size_t room = a->mtu - WIRE_HEADER_SIZE;
+	size_t room = a->tx.mtu - WIRE_HEADER_SIZE;
 	env_free(a->env, a->echo);
 	a->echo = env_alloc(a->env, room);
 	if (!a->echo)
@@ -446,7 +446,7 @@ void handshake_stale_cookie(sluice_sctp *a, uint32_t staleness_us) {
 		association_end(a, SLUICE_TIMED_OUT, "the cookie was stale %u times", STALE_COOKIE_TRIES);
 		return;
 	}
-	outstanding_all_lost(&a->sent);
+	outstanding_all_lost(&a->tx.sent);
 	a->cookie_preservative = 2 * (staleness_us / 1000 + 1);
 	a->state = SLUICE_SCTP_COOKIE_WAIT;
 	a->pending = PENDING_INIT;
@@ -495,8 +495,8 @@ static void cookie_restarts(sluice_sctp *a, struct packet *p, const struct cooki
 	/* The event comes before those that the dropping brings (writable, buffered low): who sends on hearing one of them must
 	 * know by then to whom. */
 	event_push(&a->events, &a->restarted);
-	outstanding_clear(&a->sent);
-	outgoing_drop_queued(&a->out);
+	outstanding_clear(&a->tx.sent);
+	outgoing_drop_queued(&a->tx.out);
 	reconfig_clear(a);
 	for (int t = 0; t < TIMER_COUNT; t++)
 		timer_stop(a, t);
@@ -560,7 +560,7 @@ void handshake_cookie_echo(sluice_sctp *a, struct packet *p, const struct wire_c
 		 * with our own COOKIE-ECHO has its TSNs from the same start, and is not sent anew. */
 		if (a->state == SLUICE_SCTP_COOKIE_WAIT || a->state == SLUICE_SCTP_COOKIE_ECHOED) {
 			adopt(a, &k);
-			outstanding_all_lost(&a->sent);
+			outstanding_all_lost(&a->tx.sent);
 		} else {
 			p->stop = true;
 		}

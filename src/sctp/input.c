@@ -337,7 +337,7 @@ int sluice_sctp_input(sluice_sctp *a, const sluice_datagram *datagrams, size_t c
 	uint32_t with_data = 0;
 	uint64_t refused = a->stats.memory_drops;
 	a->reconfig.taken = 0;
-	outgoing_stamp(&a->out, now);
+	outgoing_stamp(&a->tx.out, now);
 	for (size_t i = 0; i < count; i++) {
 		if (!input_packet(a, &datagrams[i]))
 			continue;

@@ -1,6 +1,6 @@
 /* output: packets out: which chunks are due, in which order they share a packet, and the gathering of payload into the slot.
  *
- * A full packet is always a->mtu bytes long, because fragments are cut to multiples of four; so a bulk transfer fills a batch
+ * A full packet is always a->tx.mtu bytes long, because fragments are cut to multiples of four; so a bulk transfer fills a batch
  * with equal slots, which is what one UDP_SEGMENT send takes. Where the path carries packets larger than one chunk, they hold
  * several. */
 #include "sctp/association.h"
@@ -33,7 +33,7 @@ static void put_chunk(sluice_sctp *a, struct fill *f, const struct tx_chunk *c, 
 		.len = c->len,
 	};
 	size_t padded = pad4(c->len);
-	uint8_t *p = write_space(f->w, a->data_header + padded), *payload = p + a->data_header;
+	uint8_t *p = write_space(f->w, a->tx.data_header + padded), *payload = p + a->tx.data_header;
 	if (a->interleaving)
 		wire_i_data_header_put(p, &d);
 	else
@@ -42,17 +42,17 @@ static void put_chunk(sluice_sctp *a, struct fill *f, const struct tx_chunk *c, 
 	if (padded != c->len)
 		memset(payload + c->len, 0, padded - c->len);
 	f->has_data = true;
-	pace_sent(&a->pace, (uint32_t)(a->data_header + padded));
+	pace_sent(&a->tx.pace, (uint32_t)(a->tx.data_header + padded));
 	a->stats.data_chunks_sent++;
-	a->last_data_sent = a->now;
+	a->tx.last_data_sent = a->now;
 	if (!timer_running(a, TIMER_T3))
-		timer_start(a, TIMER_T3, a->rto.rto);
+		timer_start(a, TIMER_T3, a->tx.rto.rto);
 }
 
 /* RFC 9260, 6.1, A: "regardless of the value of rwnd (including if it is 0), the data sender can always have one DATA chunk in
  * flight to the receiver if allowed by cwnd": so the retransmission that fills the hole always gets through. */
 static bool window_allows_again(const sluice_sctp *a, uint32_t len) {
-	return len <= ack_window_left(a) || a->sent.flight == 0;
+	return len <= ack_window_left(a) || a->tx.sent.flight == 0;
 }
 
 /* New data into a closed window is a probe. RFC 9260, 6.1, A: "the sender SHOULD send the first zero window probe after 1 RTO
@@ -60,46 +60,46 @@ static bool window_allows_again(const sluice_sctp *a, uint32_t len) {
 static bool window_allows_new(sluice_sctp *a, uint32_t len) {
 	if (len <= ack_window_left(a))
 		return true;
-	if (a->sent.flight > 0)
+	if (a->tx.sent.flight > 0)
 		return false;
-	if (a->probe_now) {
-		a->probe_now = false;
+	if (a->tx.probe_now) {
+		a->tx.probe_now = false;
 		a->stats.window_probes++;
 		return true;
 	}
 	if (!timer_running(a, TIMER_PROBE)) {
-		uint64_t interval = a->probe_interval ? 2 * a->probe_interval : a->rto.rto;
-		a->probe_interval = interval < a->config.rto_max ? interval : a->config.rto_max;
-		timer_start(a, TIMER_PROBE, a->probe_interval);
+		uint64_t interval = a->tx.probe_interval ? 2 * a->tx.probe_interval : a->tx.rto.rto;
+		a->tx.probe_interval = interval < a->config.rto_max ? interval : a->config.rto_max;
+		timer_start(a, TIMER_PROBE, a->tx.probe_interval);
 	}
 	return false;
 }
 
 /* May data leave now, as far as cwnd and pace are concerned? */
 static bool congestion_allows(sluice_sctp *a) {
-	if (a->recovery.free_packet)
+	if (a->tx.recovery.free_packet)
 		return true;
 	if (recovery_window_left(a) == 0) {
-		a->recovery.limited = true;
+		a->tx.recovery.limited = true;
 		return false;
 	}
-	return pace_allows(&a->pace);
+	return pace_allows(&a->tx.pace);
 }
 
 static bool fill_retransmissions(sluice_sctp *a, struct fill *f) {
 	uint64_t tsn;
-	while ((tsn = outstanding_first_lost(&a->sent))) {
-		struct tx_chunk *c = outstanding_at(&a->sent, tsn);
-		if (pad4(a->data_header + c->len) > writer_room(f->w))
+	while ((tsn = outstanding_first_lost(&a->tx.sent))) {
+		struct tx_chunk *c = outstanding_at(&a->tx.sent, tsn);
+		if (pad4(a->tx.data_header + c->len) > writer_room(f->w))
 			return false;
 		if (!congestion_allows(a) || !window_allows_again(a, c->len))
 			return false;
 		/* RFC 9260, 7.2.4, 4: T3 is started anew when the first outstanding chunk is the one that is fast
 		 * retransmitted. */
-		if (tsn == a->sent.cum + 1 && recovery_restarts_t3(a))
+		if (tsn == a->tx.sent.cum + 1 && recovery_restarts_t3(a))
 			timer_stop(a, TIMER_T3);
-		outstanding_resent(&a->sent, tsn, a->now);
-		put_chunk(a, f, c, tsn, a->recovery.probe_end != 0);
+		outstanding_resent(&a->tx.sent, tsn, a->now);
+		put_chunk(a, f, c, tsn, a->tx.recovery.probe_end != 0);
 		recovery_sent(a, tsn, c->len, true);
 		a->stats.retransmitted_chunks++;
 	}
@@ -109,9 +109,9 @@ static bool fill_retransmissions(sluice_sctp *a, struct fill *f) {
 /* How many bytes of the message go into what is left of the packet; 0: none, it waits for the next. */
 static uint32_t cut_length(const sluice_sctp *a, const struct fill *f, const struct tx_message *m) {
 	size_t room = writer_room(f->w);
-	if (room < a->data_header + 4)
+	if (room < a->tx.data_header + 4)
 		return 0;
-	uint32_t left = m->len - m->cut, fits = (uint32_t)(room - a->data_header) & ~3u;
+	uint32_t left = m->len - m->cut, fits = (uint32_t)(room - a->tx.data_header) & ~3u;
 	uint32_t whole_packet = association_payload_max(a);
 	if (fits >= whole_packet)
 		return left < whole_packet ? left : whole_packet;
@@ -127,9 +127,9 @@ static uint32_t cut_length(const sluice_sctp *a, const struct fill *f, const str
 /* RFC 9260, 6.1: small packets wait for company while data is in flight. Not small is what fills a packet: one chunk as large as
  * chunks are cut, or several with a header each. */
 static bool nagle_holds(const sluice_sctp *a) {
-	if (!a->config.nagle || a->sent.flight == 0 || a->state != SLUICE_SCTP_ESTABLISHED || a->shutdown_wanted)
+	if (!a->config.nagle || a->tx.sent.flight == 0 || a->state != SLUICE_SCTP_ESTABLISHED || a->shutdown_wanted)
 		return false;
-	uint64_t queued = a->out.buffered - a->sent.flight + (a->out.queued - 1) * a->data_header;
+	uint64_t queued = a->tx.out.buffered - a->tx.sent.flight + (a->tx.out.queued - 1) * a->tx.data_header;
 	return pad4(queued) < association_payload_max(a);
 }
 
@@ -143,12 +143,12 @@ static bool chunk_reserve(sluice_sctp *a) {
 	 * than that must be able to receive them. */
 	uint64_t limit = a->config.max_outstanding_chunks;
 	if (limit == 0)
-		limit = a->peer_window_max / 1024 > 8192 ? a->peer_window_max / 1024 : 8192;
-	if (outstanding_reserve(&a->sent, limit < OUTSTANDING_MAX ? (uint32_t)limit : OUTSTANDING_MAX - 1))
+		limit = a->tx.peer_window_max / 1024 > 8192 ? a->tx.peer_window_max / 1024 : 8192;
+	if (outstanding_reserve(&a->tx.sent, limit < OUTSTANDING_MAX ? (uint32_t)limit : OUTSTANDING_MAX - 1))
 		return true;
 	/* No memory, and nothing in flight whose answer would bring us back here. */
-	if (outstanding_count(&a->sent) == 0 && !timer_running(a, TIMER_PROBE))
-		timer_start(a, TIMER_PROBE, a->rto.rto);
+	if (outstanding_count(&a->tx.sent) == 0 && !timer_running(a, TIMER_PROBE))
+		timer_start(a, TIMER_PROBE, a->tx.rto.rto);
 	return false;
 }
 
@@ -159,67 +159,68 @@ static bool chunk_reserve(sluice_sctp *a) {
 static bool may_begin(const sluice_sctp *a, const struct tx_message *m) {
 	if (__builtin_expect(reconfig_holds_data(a), 0) && !m->begun)
 		return false;
-	if (!a->interleaving || m->begun || a->out.begun_left == 0 || m->len <= association_payload_max(a))
+	if (!a->interleaving || m->begun || a->tx.out.begun_left == 0 || m->len <= association_payload_max(a))
 		return true;
-	uint64_t parts = a->out.begun_left + m->len;
+	uint64_t parts = a->tx.out.begun_left + m->len;
 	return parts + parts / 16 <= ack_window_left(a);
 }
 
 static void fill_new(sluice_sctp *a, struct fill *f) {
 	struct tx_message *m;
-	while (a->out.aside && may_begin(a, ((struct tx_stream *)a->out.aside)->head))
-		outgoing_bring_back(&a->out);
-	while ((m = outgoing_next(&a->out))) {
-		if (a->held_up && outgoing_stale(&a->out, m, rto_plain(&a->rto))) {
-			outgoing_drop(&a->out, m, true);
+	while (a->tx.out.aside && may_begin(a, ((struct tx_stream *)a->tx.out.aside)->head))
+		outgoing_bring_back(&a->tx.out);
+	while ((m = outgoing_next(&a->tx.out))) {
+		if (a->tx.held_up && outgoing_stale(&a->tx.out, m, rto_plain(&a->tx.rto))) {
+			outgoing_drop(&a->tx.out, m, true);
 			continue;
 		}
 		/* RFC 8260, 3.3: a round-robin scheduler per packet bundles chunks of one stream only. */
-		if (f->stream && f->stream != m->stream && a->out.sched.ops->one_stream)
+		if (f->stream && f->stream != m->stream && a->tx.out.sched.ops->one_stream)
 			break;
 		if (!may_begin(a, m)) {
-			outgoing_set_aside(&a->out, m->stream);
+			outgoing_set_aside(&a->tx.out, m->stream);
 			continue;
 		}
 		/* RFC 9260, 6.1, D: Max.Burst limits the packets that go at once: no more than that much new data follows one
 		 * arrival. */
-		if (!congestion_allows(a) || a->sent.flight >= a->burst_end || (!f->has_data && nagle_holds(a)))
+		if (!congestion_allows(a) || a->tx.sent.flight >= a->tx.burst_end || (!f->has_data && nagle_holds(a)))
 			break;
 		uint32_t len = cut_length(a, f, m);
 		if (len == 0 || !chunk_reserve(a) || !window_allows_new(a, len))
 			break;
 		f->stream = m->stream;
-		uint64_t tsn = a->sent.next;
-		struct tx_chunk *c = outstanding_append(&a->sent, m, len, fragment_flags(m, len), a->now);
+		uint64_t tsn = a->tx.sent.next;
+		struct tx_chunk *c = outstanding_append(&a->tx.sent, m, len, fragment_flags(m, len), a->now);
 		/* RFC 9260, 6.1: the I bit is for the sender that waits in SHUTDOWN-PENDING for the last acknowledgement. RFC
 		 * 7053, 4: and for one that would be hurt by a delayed one: a tail loss probe is to follow the end of a flight
 		 * soon. */
 		bool last = (a->state == SLUICE_SCTP_SHUTDOWN_PENDING || a->config.recovery == SLUICE_RECOVERY_RACK) &&
-		            !outgoing_next(&a->out);
+		            !outgoing_next(&a->tx.out);
 		put_chunk(a, f, c, tsn, last);
 		recovery_sent(a, tsn, len, false);
 	}
 	if (!m)
-		a->held_up = false;
-	if (f->stream && a->out.sched.ops->one_stream)
-		outgoing_packet_end(&a->out, f->stream);
+		a->tx.held_up = false;
+	if (f->stream && a->tx.out.sched.ops->one_stream)
+		outgoing_packet_end(&a->tx.out, f->stream);
 }
 
 static void idle_restart(sluice_sctp *a) {
-	if (a->sent.flight == 0 && a->last_data_sent && a->now - a->last_data_sent > a->rto.rto && outgoing_next(&a->out))
-		a->cc->idle(&a->view, a->now - a->last_data_sent);
+	if (a->tx.sent.flight == 0 && a->tx.last_data_sent && a->now - a->tx.last_data_sent > a->tx.rto.rto &&
+	    outgoing_next(&a->tx.out))
+		a->tx.cc->idle(&a->tx.view, a->now - a->tx.last_data_sent);
 }
 
 static void fill_data(sluice_sctp *a, struct fill *f) {
 	const uint32_t states = IN(COOKIE_ECHOED) | IN(ESTABLISHED) | IN(SHUTDOWN_PENDING) | IN(SHUTDOWN_RECEIVED);
-	if (!input_state_in(a, states) || (outstanding_count(&a->sent) == 0 && !outgoing_any(&a->out)))
+	if (!input_state_in(a, states) || (outstanding_count(&a->tx.sent) == 0 && !outgoing_any(&a->tx.out)))
 		return;
 	idle_restart(a);
 	if (fill_retransmissions(a, f))
 		fill_new(a, f);
 	if (f->has_data)
-		a->recovery.free_packet = false;
-	txlog_close(&a->sent.log);
+		a->tx.recovery.free_packet = false;
+	txlog_close(&a->tx.sent.log);
 }
 
 /* ---- control chunks ---- */
@@ -256,8 +257,8 @@ static void fill_control(sluice_sctp *a, struct writer *w) {
 
 /* A delayed SACK rides along when a packet goes out anyway. */
 static bool packet_is_due(const sluice_sctp *a) {
-	return (a->sent.lost || outgoing_next(&a->out)) &&
-	       (a->recovery.free_packet || (recovery_window_left(a) > 0 && pace_allows(&a->pace)));
+	return (a->tx.sent.lost || outgoing_next(&a->tx.out)) &&
+	       (a->tx.recovery.free_packet || (recovery_window_left(a) > 0 && pace_allows(&a->tx.pace)));
 }
 
 /* ---- packets ---- */
@@ -372,25 +373,25 @@ static size_t packet_build(sluice_sctp *a, const struct space *s) {
 /* ---- the verb ---- */
 
 static uint64_t pacing_rate(const sluice_sctp *a) {
-	return a->view.config.pacing && a->rto.srtt >= PACE_MIN_RTT ? a->view.pacing_rate : 0;
+	return a->tx.view.config.pacing && a->tx.rto.srtt >= PACE_MIN_RTT ? a->tx.view.pacing_rate : 0;
 }
 
 static void nothing_due(sluice_sctp *a) {
 	a->dirty = false;
-	bool waits = a->sent.lost || outgoing_next(&a->out);
-	if (waits && !pace_allows(&a->pace) && recovery_window_left(a) > 0)
-		a->timers[TIMER_PACE] = pace_release(&a->pace, a->mtu);
-	else if (!a->sent.lost && recovery_window_left(a) > 0)
-		txlog_limited_by_app(&a->sent.log, a->sent.flight);
+	bool waits = a->tx.sent.lost || outgoing_next(&a->tx.out);
+	if (waits && !pace_allows(&a->tx.pace) && recovery_window_left(a) > 0)
+		a->timers[TIMER_PACE] = pace_release(&a->tx.pace, a->tx.mtu);
+	else if (!a->tx.sent.lost && recovery_window_left(a) > 0)
+		txlog_limited_by_app(&a->tx.sent.log, a->tx.sent.flight);
 }
 
 /* How large may the first packet of a batch be? On a path that turned out worse than the base size, what was cut for that before
  * goes as it is: it may yet get better. */
 static size_t first_limit(sluice_sctp *a, size_t room) {
-	size_t limit = a->mtu;
-	uint64_t tsn = a->cut_mtu < a->discovery.pmtu.base ? outstanding_first_lost(&a->sent) : 0;
+	size_t limit = a->tx.mtu;
+	uint64_t tsn = a->tx.cut_mtu < a->tx.discovery.pmtu.base ? outstanding_first_lost(&a->tx.sent) : 0;
 	if (tsn) {
-		size_t lost = WIRE_HEADER_SIZE + pad4(a->data_header + outstanding_at(&a->sent, tsn)->len);
+		size_t lost = WIRE_HEADER_SIZE + pad4(a->tx.data_header + outstanding_at(&a->tx.sent, tsn)->len);
 		limit = lost > limit ? lost : limit;
 	}
 	return limit < room ? limit : room & ~(size_t)3;
@@ -412,16 +413,16 @@ static void probe_output(sluice_sctp *a, sluice_batch *b, size_t rooms) {
 
 int sluice_sctp_output(sluice_sctp *a, sluice_batch *b, uint64_t now) {
 	size_t rooms = b->headroom + b->tailroom, used = 0;
-	if (b->capacity < a->discovery.pmtu.base + rooms)
+	if (b->capacity < a->tx.discovery.pmtu.base + rooms)
 		return SLUICE_NO_SPACE;
 	size_t limit = first_limit(a, b->capacity - rooms);
 	now = association_time(a, now);
 	trace_sync(a->trace);
 	if (a->heartbeat_unscheduled)
 		heartbeat_schedule(a);
-	if (a->out.unstamped)
-		outgoing_stamp(&a->out, now);
-	pace_refill(&a->pace, pacing_rate(a), a->mtu, now);
+	if (a->tx.out.unstamped)
+		outgoing_stamp(&a->tx.out, now);
+	pace_refill(&a->tx.pace, pacing_rate(a), a->tx.mtu, now);
 	uint64_t data_before = a->stats.data_chunks_sent;
 	b->count = b->stride = b->last = 0;
 	while ((b->max_datagrams == 0 || b->count < b->max_datagrams) && b->capacity - used >= limit + rooms) {

@@ -68,7 +68,7 @@ void reconfig_clear(sluice_sctp *a) {
 	list_put_first(&r->wanted, &r->asked);
 	for (struct tx_stream *s; (s = list_take(&r->wanted));)
 		s->reset = TX_RESET_NONE;
-	a->out.drained = 0;
+	a->tx.out.drained = 0;
 	*r = (struct reconfig){.next_seq = r->next_seq, .peer_seq = r->peer_seq};
 }
 
@@ -92,7 +92,7 @@ static void finish_reset(sluice_sctp *a, struct tx_stream *s, int error) {
 /* Each stream that was used tells of it, then all together. */
 static void finish_all(sluice_sctp *a, int error) {
 	a->reconfig.all = TX_RESET_NONE;
-	for (struct tx_stream *s; !error && (s = outgoing_take_used(&a->out));) {
+	for (struct tx_stream *s; !error && (s = outgoing_take_used(&a->tx.out));) {
 		if (s->reset == TX_RESET_NONE && (s->next_mid[0] | s->next_mid[1]))
 			finish_reset(a, s, 0);
 		s->next_mid[0] = s->next_mid[1] = 0;
@@ -110,7 +110,7 @@ static void want(sluice_sctp *a, struct tx_stream *s) {
 		return;
 	}
 	s->reset = TX_RESET_WANTED;
-	a->out.drained += s->buffered == 0;
+	a->tx.out.drained += s->buffered == 0;
 	list_add(&a->reconfig.wanted, s);
 }
 
@@ -127,7 +127,7 @@ static void want_all(sluice_sctp *a) {
 }
 
 static int reset_stream(sluice_sctp *a, uint16_t stream) {
-	struct tx_stream *s = outgoing_stream(&a->out, stream);
+	struct tx_stream *s = outgoing_stream(&a->tx.out, stream);
 	if (!s)
 		return SLUICE_NO_MEMORY;
 	want(a, s);
@@ -151,7 +151,7 @@ int sluice_sctp_reset_stream(sluice_sctp *a, uint16_t stream) {
 }
 
 int sluice_sctp_set_doubtful(sluice_sctp *a, uint16_t stream, bool doubtful) {
-	struct tx_stream *s = doubtful ? outgoing_stream(&a->out, stream) : outgoing_find(&a->out, stream);
+	struct tx_stream *s = doubtful ? outgoing_stream(&a->tx.out, stream) : outgoing_find(&a->tx.out, stream);
 	if (s)
 		s->doubtful = doubtful;
 	return s || !doubtful ? 0 : SLUICE_NO_MEMORY;
@@ -220,7 +220,7 @@ void reconfig_established(sluice_sctp *a) {
 		return;
 	for (struct tx_stream *s; (s = list_take(&r->wanted));)
 		finish_reset(a, s, SLUICE_UNSUPPORTED);
-	a->out.drained = 0;
+	a->tx.out.drained = 0;
 	if (r->all != TX_RESET_NONE)
 		finish_all(a, SLUICE_UNSUPPORTED);
 	r->request_all = false;
@@ -235,7 +235,7 @@ void reconfig_established(sluice_sctp *a) {
 /* Streams that one request may list. It must fit the smallest packets that the path may ever allow, for it is sent again as it
  * is; and usrsctp takes no parameter of more than 512 bytes, which is about the same. */
 static uint32_t list_max(const sluice_sctp *a) {
-	uint32_t least = a->discovery.pmtu.base < PMTU_LEAST ? a->discovery.pmtu.base : PMTU_LEAST;
+	uint32_t least = a->tx.discovery.pmtu.base < PMTU_LEAST ? a->tx.discovery.pmtu.base : PMTU_LEAST;
 	uint32_t max = (least - WIRE_HEADER_SIZE - RESET_HEADER) / 2;
 	return a->reconfig.list_max && a->reconfig.list_max < max ? a->reconfig.list_max : max;
 }
@@ -245,7 +245,7 @@ static bool begin_request(sluice_sctp *a, uint16_t type) {
 	r->outstanding = true;
 	r->type = type;
 	r->retries = r->busy = 0;
-	r->last_tsn = (uint32_t)(a->sent.next - 1);
+	r->last_tsn = (uint32_t)(a->tx.sent.next - 1);
 	return true;
 }
 
@@ -255,12 +255,12 @@ static void take_drained(sluice_sctp *a) {
 	struct tx_list rest = {0};
 	struct tx_stream *doubtful = NULL;
 	uint32_t room = list_max(a);
-	for (struct tx_stream *s; room && a->out.drained && (s = list_take(&r->wanted));) {
+	for (struct tx_stream *s; room && a->tx.out.drained && (s = list_take(&r->wanted));) {
 		if (s->buffered > 0 || (s->doubtful && doubtful)) {
 			list_add(&rest, s);
 			continue;
 		}
-		a->out.drained--;
+		a->tx.out.drained--;
 		room--;
 		s->reset = TX_RESET_SENT;
 		if (s->doubtful)
@@ -274,13 +274,13 @@ static void take_drained(sluice_sctp *a) {
 }
 
 static bool all_ready(const sluice_sctp *a) {
-	return a->reconfig.all == TX_RESET_WANTED && a->out.buffered == 0;
+	return a->reconfig.all == TX_RESET_WANTED && a->tx.out.buffered == 0;
 }
 
 /* Is there anything to ask for? */
 static bool something_waits(const sluice_sctp *a) {
 	const struct reconfig *r = &a->reconfig;
-	return a->out.drained || all_ready(a) || r->request_count || r->request_all || r->add_outgoing || r->add_incoming;
+	return a->tx.out.drained || all_ready(a) || r->request_count || r->request_all || r->add_outgoing || r->add_incoming;
 }
 
 static bool begin_incoming_reset(sluice_sctp *a) {
@@ -295,7 +295,7 @@ static bool next_request(sluice_sctp *a) {
 	struct reconfig *r = &a->reconfig;
 	if (!input_state_in(a, IN(ESTABLISHED)) || r->renumber != RENUMBER_NONE)
 		return false;
-	if (a->out.drained > 0) {
+	if (a->tx.out.drained > 0) {
 		take_drained(a);
 		return begin_request(a, WIRE_PARAM_OUTGOING_RESET);
 	}
@@ -355,7 +355,7 @@ void reconfig_write_request(sluice_sctp *a, struct writer *w) {
 	wire_reconfig_write(w, &p);
 	wire_chunk_end(w, chunk);
 	a->pending &= ~(uint32_t)PENDING_RECONFIG;
-	timer_start(a, TIMER_RECONFIG, a->rto.rto);
+	timer_start(a, TIMER_RECONFIG, a->tx.rto.rto);
 }
 
 void reconfig_timeout(sluice_sctp *a) {
@@ -367,7 +367,7 @@ void reconfig_timeout(sluice_sctp *a) {
 	if (a->reconfig.retries++ > 0) { /* the first expiry may follow an "in progress", which is an answer */
 		if (association_count_error(a))
 			return;
-		rto_back_off(&a->rto);
+		rto_back_off(&a->tx.rto);
 	}
 	a->pending |= PENDING_RECONFIG;
 }
@@ -394,7 +394,7 @@ static void outgoing_reset_done(sluice_sctp *a, int error) {
 		halve_lists(r, r->asked.count);
 		for (struct tx_stream *s = r->asked.head; s; s = s->next_reset)
 			s->reset = TX_RESET_WANTED;
-		a->out.drained += r->asked.count;
+		a->tx.out.drained += r->asked.count;
 		list_put_first(&r->wanted, &r->asked);
 		return;
 	}
@@ -464,7 +464,7 @@ static bool ask_later(sluice_sctp *a) {
 	r->next_seq++;
 	r->retries = 0;
 	a->pending &= ~(uint32_t)PENDING_RECONFIG;
-	timer_start(a, TIMER_RECONFIG, a->rto.rto);
+	timer_start(a, TIMER_RECONFIG, a->tx.rto.rto);
 	return true;
 }
 
@@ -478,7 +478,7 @@ static void response(sluice_sctp *a, const struct wire_reconfig *p) {
 	if (p->result == WIRE_RESULT_IN_PROGRESS) {
 		r->retries = 0;
 		a->pending &= ~(uint32_t)PENDING_RECONFIG;
-		timer_start(a, TIMER_RECONFIG, a->rto.rto);
+		timer_start(a, TIMER_RECONFIG, a->tx.rto.rto);
 		return;
 	}
 	if (p->result != WIRE_RESULT_IN_PROGRESS_OTHER || !ask_later(a))
@@ -519,7 +519,7 @@ static void respond(sluice_sctp *a, uint32_t seq, uint32_t result) {
  * travels already: the first one on either side that is not acknowledged. */
 static void next_tsns(const sluice_sctp *a, struct wire_reconfig *p) {
 	p->has_tsns = true;
-	p->sender_next_tsn = (uint32_t)(a->sent.cum + 1);
+	p->sender_next_tsn = (uint32_t)(a->tx.sent.cum + 1);
 	p->receiver_next_tsn = (uint32_t)(a->map.cum + 1);
 }
 
@@ -609,7 +609,7 @@ static void renumber(sluice_sctp *a) {
 	a->acks.early_sent = a->acks.early_count;
 	timer_stop(a, TIMER_SACK);
 	/* G5: "The next expected and outgoing SSNs MUST be reset to 0 for all incoming and outgoing streams." */
-	for (struct tx_stream *s; (s = outgoing_take_used(&a->out));)
+	for (struct tx_stream *s; (s = outgoing_take_used(&a->tx.out));)
 		s->next_mid[0] = s->next_mid[1] = 0;
 	r->renumber = RENUMBER_ANSWERED;
 	r->renumbered_at = a->map.cum;
@@ -620,7 +620,7 @@ static void renumber(sluice_sctp *a) {
 
 /* What was begun has gone to its end and was acknowledged: RFC 6525, 5.1.4, wants the same of the peer before it asks. */
 static bool all_acknowledged(const sluice_sctp *a) {
-	return outstanding_count(&a->sent) == 0 && a->out.begun_left == 0;
+	return outstanding_count(&a->tx.sent) == 0 && a->tx.out.begun_left == 0;
 }
 
 static void peer_knows_numbers(sluice_sctp *a) {
@@ -655,7 +655,7 @@ static void renumber_progress(sluice_sctp *a) {
 /* A message that the app gives piece by piece has no end that could be waited for. */
 static uint32_t tsn_reset(sluice_sctp *a, const struct wire_reconfig *p) {
 	struct reconfig *r = &a->reconfig;
-	if (!input_state_in(a, IN(ESTABLISHED)) || a->out.parts)
+	if (!input_state_in(a, IN(ESTABLISHED)) || a->tx.out.parts)
 		return WIRE_RESULT_DENIED;
 	if (r->outstanding)
 		return WIRE_RESULT_IN_PROGRESS_OTHER;
@@ -710,7 +710,7 @@ static uint32_t incoming_reset(sluice_sctp *a, const struct wire_reconfig *p) {
 	for (size_t i = 0; i < p->stream_count; i++) {
 		uint16_t id = wire_reconfig_stream(p, i);
 		bool crowded = a->reconfig.wanted.count + a->reconfig.asked.count >= RECONFIG_STREAMS_MAX;
-		if ((crowded && !outgoing_find(&a->out, id)) || reset_stream(a, id))
+		if ((crowded && !outgoing_find(&a->tx.out, id)) || reset_stream(a, id))
 			return WIRE_RESULT_DENIED;
 	}
 	return WIRE_RESULT_PERFORMED;

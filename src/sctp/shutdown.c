@@ -2,13 +2,13 @@
 #include "sctp/association.h"
 
 static bool all_acknowledged(const sluice_sctp *a) {
-	return outstanding_count(&a->sent) == 0 && !outgoing_any(&a->out);
+	return outstanding_count(&a->tx.sent) == 0 && !outgoing_any(&a->tx.out);
 }
 
 static void enter(sluice_sctp *a, enum sluice_sctp_state state, uint32_t chunk) {
 	a->state = state;
 	a->pending |= chunk;
-	a->t2_rto = a->rto.rto;
+	a->t2_rto = a->tx.rto.rto;
 	timer_stop(a, TIMER_HEARTBEAT);
 	timer_stop(a, TIMER_HEARTBEAT_ACK);
 	association_touch(a);
@@ -103,7 +103,7 @@ void shutdown_sent(sluice_sctp *a) {
 void shutdown_heard_data(sluice_sctp *a) {
 	a->pending |= PENDING_SHUTDOWN | PENDING_SACK;
 	a->error_count = 0;
-	a->t2_rto = a->rto.rto;
+	a->t2_rto = a->tx.rto.rto;
 }
 
 void shutdown_guard_expired(sluice_sctp *a) {

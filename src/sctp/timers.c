@@ -8,14 +8,14 @@ void heartbeat_schedule(sluice_sctp *a) {
 	if (a->config.heartbeat_interval == SLUICE_NEVER)
 		return;
 	/* Once per RTO plus HB.interval, give or take half the RTO. */
-	uint64_t rto = a->rto.rto;
+	uint64_t rto = a->tx.rto.rto;
 	timer_start(a, TIMER_HEARTBEAT, a->config.heartbeat_interval + rto / 2 + env_random32(a->env) % (rto + 1));
 }
 
 static void heartbeat_due(sluice_sctp *a) {
 	heartbeat_schedule(a);
 	/* "On an idle destination address that is allowed to heartbeat": data in flight asks the same question already. */
-	if (input_state_in(a, IN(ESTABLISHED) | IN(SHUTDOWN_PENDING) | IN(SHUTDOWN_RECEIVED)) && a->sent.flight == 0 &&
+	if (input_state_in(a, IN(ESTABLISHED) | IN(SHUTDOWN_PENDING) | IN(SHUTDOWN_RECEIVED)) && a->tx.sent.flight == 0 &&
 	    !timer_running(a, TIMER_HEARTBEAT_ACK)) /* one at a time, or a short interval would never let one go unanswered */
 		a->pending |= PENDING_HEARTBEAT;
 }
@@ -30,7 +30,7 @@ void heartbeat_write(sluice_sctp *a, struct writer *w) {
 	wire_heartbeat_write(w, WIRE_HEARTBEAT, info, sizeof info);
 	a->pending &= ~(uint32_t)PENDING_HEARTBEAT;
 	a->stats.heartbeats_sent++;
-	timer_start(a, TIMER_HEARTBEAT_ACK, a->rto.rto);
+	timer_start(a, TIMER_HEARTBEAT_ACK, a->tx.rto.rto);
 }
 
 static void heartbeat_unanswered(sluice_sctp *a) {
@@ -38,7 +38,7 @@ static void heartbeat_unanswered(sluice_sctp *a) {
 	if (association_count_error(a))
 		return;
 	/* One that is lost is repeated after an RTO, not after an interval: silence is to be told from loss soon. */
-	rto_back_off(&a->rto);
+	rto_back_off(&a->tx.rto);
 	a->pending |= PENDING_HEARTBEAT;
 	reconfig_heartbeat_unanswered(a);
 }
@@ -46,7 +46,7 @@ static void heartbeat_unanswered(sluice_sctp *a) {
 void heartbeat_chunk(sluice_sctp *a, const struct wire_chunk *c) {
 	/* RFC 9260, 8.3: answered at once, with the Heartbeat Information and whatever else is in it unchanged. It came in one
 	 * packet, so it goes into one. */
-	if (pad4(4u + c->len) > a->mtu - WIRE_HEADER_SIZE) {
+	if (pad4(4u + c->len) > a->tx.mtu - WIRE_HEADER_SIZE) {
 		a->stats.chunks_discarded++;
 		return;
 	}
@@ -69,7 +69,7 @@ void heartbeat_ack_chunk(sluice_sctp *a, const struct wire_chunk *c) {
 	a->heartbeat_nonce = 0;
 	a->error_count = 0;
 	a->stats.heartbeat_acks_received++;
-	rto_measure(&a->rto, a->now - get_be64(info));
+	rto_measure(&a->tx.rto, a->now - get_be64(info));
 	timer_stop(a, TIMER_HEARTBEAT_ACK);
 }
 
@@ -86,7 +86,7 @@ static void pace_due(sluice_sctp *a) {
 
 static void probe_due(sluice_sctp *a) {
 	timer_stop(a, TIMER_PROBE);
-	a->probe_now = true;
+	a->tx.probe_now = true;
 	ack_held_up(a);
 }
 
@@ -110,7 +110,7 @@ void sluice_sctp_advance(sluice_sctp *a, uint64_t now) {
 	now = association_time(a, now);
 	a->dirty = true;
 	trace_sync(a->trace);
-	outgoing_stamp(&a->out, now);
+	outgoing_stamp(&a->tx.out, now);
 	ack_expire_lifetimes(a);
 	for (int t = 0; t < TIMER_COUNT; t++)
 		if (a->timers[t] <= now) {

@@ -38,7 +38,7 @@ static const char *const counter_events[COUNTER_COUNT] = {
 };
 
 static void read_counters(const sluice_sctp *a, uint64_t *c) {
-	c[COUNTER_ABANDONED] = a->out.abandoned;
+	c[COUNTER_ABANDONED] = a->tx.out.abandoned;
 	c[COUNTER_TAIL_PROBES] = a->stats.tlp_probes;
 	c[COUNTER_SPURIOUS] = a->stats.spurious_retransmits;
 	c[COUNTER_UNDOS] = a->stats.undos;
@@ -178,7 +178,7 @@ static void data_members(struct trace *t, struct json_line *j, bool sent, const 
 		json_line_true(j, "immediate");
 	if (!sent)
 		return;
-	uint64_t tsn = serial_unwrap(d.tsn, t->a->sent.next);
+	uint64_t tsn = serial_unwrap(d.tsn, t->a->tx.sent.next);
 	if (tsn <= t->highest_sent)
 		json_line_true(j, "retransmission");
 	else
@@ -401,8 +401,8 @@ static void tell_parameters(struct trace *t) {
 	json_line_number(&j, "peer_tag", a->peer_tag);
 	json_line_number(&j, "outbound_streams", a->outbound);
 	json_line_number(&j, "inbound_streams", a->inbound);
-	json_line_string(&j, "congestion_control", a->cc->name);
-	json_line_number(&j, "mtu", a->mtu);
+	json_line_string(&j, "congestion_control", a->tx.cc->name);
+	json_line_number(&j, "mtu", a->tx.mtu);
 	if (a->peer_forward_tsn)
 		json_line_true(&j, "forward_tsn");
 	if (a->peer_reconfig)
@@ -413,8 +413,8 @@ static void tell_parameters(struct trace *t) {
 }
 
 static const char *phase_of(const sluice_sctp *a) {
-	const struct cc_view *v = &a->view;
-	const char *own = a->cc->phase ? a->cc->phase(v) : NULL;
+	const struct cc_view *v = &a->tx.view;
+	const char *own = a->tx.cc->phase ? a->tx.cc->phase(v) : NULL;
 	return own ? own : v->in_recovery ? "recovery" : v->cwnd < v->ssthresh ? "slow_start" : "congestion_avoidance";
 }
 
@@ -429,19 +429,19 @@ static void look_at_state(struct trace *t) {
 		tell_parameters(t);
 	s->local_tag = a->local_tag;
 	s->peer_tag = a->peer_tag;
-	if (a->view.mtu) {
+	if (a->tx.view.mtu) {
 		const char *phase = phase_of(a);
 		if (phase != s->phase)
 			tell_change(t, "sctp:congestion_state_updated", s->phase, phase);
 		s->phase = phase;
 	}
-	if (a->mtu != s->mtu) {
+	if (a->tx.mtu != s->mtu) {
 		struct json_line j = event_begin(t, "sctp:mtu_updated");
 		if (s->mtu)
 			json_line_number(&j, "old", s->mtu);
-		json_line_number(&j, "new", a->mtu);
+		json_line_number(&j, "new", a->tx.mtu);
 		event_end(t, &j);
-		s->mtu = a->mtu;
+		s->mtu = a->tx.mtu;
 	}
 }
 
@@ -459,25 +459,25 @@ static void look_at_counters(struct trace *t) {
 }
 
 static void read_metrics(const sluice_sctp *a, uint64_t *m) {
-	m[METRIC_CWND] = a->view.cwnd;
-	m[METRIC_SSTHRESH] = a->view.ssthresh;
-	m[METRIC_IN_FLIGHT] = a->sent.flight;
-	m[METRIC_SRTT] = a->rto.srtt;
-	m[METRIC_RTTVAR] = a->rto.rttvar;
-	m[METRIC_MIN_RTT] = rto_least_known(&a->rto);
-	m[METRIC_RTO] = a->rto.rto;
-	m[METRIC_PACING_RATE] = 8 * a->pace.rate;
+	m[METRIC_CWND] = a->tx.view.cwnd;
+	m[METRIC_SSTHRESH] = a->tx.view.ssthresh;
+	m[METRIC_IN_FLIGHT] = a->tx.sent.flight;
+	m[METRIC_SRTT] = a->tx.rto.srtt;
+	m[METRIC_RTTVAR] = a->tx.rto.rttvar;
+	m[METRIC_MIN_RTT] = rto_least_known(&a->tx.rto);
+	m[METRIC_RTO] = a->tx.rto.rto;
+	m[METRIC_PACING_RATE] = 8 * a->tx.pace.rate;
 	m[METRIC_DELIVERY_RATE] = 8 * a->stats.delivery_rate;
-	m[METRIC_PEER_WINDOW] = a->peer_a_rwnd;
+	m[METRIC_PEER_WINDOW] = a->tx.peer_a_rwnd;
 	m[METRIC_LOCAL_WINDOW] = data_a_rwnd(a);
-	m[METRIC_BUFFERED] = a->out.buffered;
-	m[METRIC_ACKED] = a->out.payload - a->out.buffered;
+	m[METRIC_BUFFERED] = a->tx.out.buffered;
+	m[METRIC_ACKED] = a->tx.out.payload - a->tx.out.buffered;
 	m[METRIC_DELIVERED] = a->in.to.payload;
 }
 
 static void look_at_metrics(struct trace *t) {
 	uint64_t now[METRIC_COUNT];
-	if (t->a->view.mtu == 0)
+	if (t->a->tx.view.mtu == 0)
 		return; /* there has been no association yet, so there are no windows */
 	read_metrics(t->a, now);
 	if (memcmp(now, t->told, sizeof now) == 0)
@@ -501,7 +501,7 @@ void trace_on_look(struct trace *t) {
 	tell_lost(t);
 	t->lost_trigger = usual_trigger(t->a);
 	/* The books of what is outstanding are begun anew with each association. */
-	t->a->sent.trace = t;
+	t->a->tx.sent.trace = t;
 	look_at_state(t);
 	look_at_counters(t);
 	look_at_metrics(t);
@@ -529,7 +529,7 @@ void trace_free(struct trace *t) {
 	if (!t)
 		return;
 	trace_sync(t);
-	t->a->sent.trace = NULL;
+	t->a->tx.sent.trace = NULL;
 	t->a->trace = NULL;
 	env_free(t->a->env, t);
 }
@@ -544,15 +544,15 @@ int sluice_sctp_set_trace(sluice_sctp *a, sluice_trace_fn fn, void *ctx) {
 		trace_on_look(t);
 	t->fn = fn;
 	t->ctx = ctx;
-	a->sent.trace = fn ? t : NULL;
+	a->tx.sent.trace = fn ? t : NULL;
 	if (!fn) {
 		trace_leave(a);
 		return 0;
 	}
-	t->seen = (struct seen){.state = a->state, .mtu = a->mtu};
+	t->seen = (struct seen){.state = a->state, .mtu = a->tx.mtu};
 	read_counters(a, t->counted);
 	memset(t->told, 0xff, sizeof t->told);
-	t->highest_sent = a->sent.next - 1;
+	t->highest_sent = a->tx.sent.next - 1;
 	t->lost_bytes = 0;
 	t->lost_trigger = usual_trigger(a);
 	header_line(t);

@@ -206,8 +206,8 @@ static void print_samples(struct wan *w, uint64_t interval) {
 		        "queue %7.2f ms drops %llu  pace %8.3f Mbit/s  lost %u  retransmitted %llu t3 %llu  buffered %llu\n",
 		        (double)wan_clock(w) / 1e9, i, (double)(f->delivered - f->sampled) * 8e3 / (double)interval, s.cwnd,
 		        s.ssthresh, s.flight_size, s.peer_window, (double)s.srtt / 1e6, (double)s.rto / 1e6, queued,
-		        (unsigned long long)w->bottleneck.drops, (double)f->sender.sctp->view.pacing_rate * 8 / 1e6,
-		        (unsigned)f->sender.sctp->sent.lost, (unsigned long long)s.retransmitted_chunks,
+		        (unsigned long long)w->bottleneck.drops, (double)f->sender.sctp->tx.view.pacing_rate * 8 / 1e6,
+		        (unsigned)f->sender.sctp->tx.sent.lost, (unsigned long long)s.retransmitted_chunks,
 		        (unsigned long long)s.t3_expiries, (unsigned long long)s.buffered);
 		f->sampled = f->delivered;
 	}
@@ -243,7 +243,7 @@ void wan_run(struct wan *w, uint64_t until) {
 
 double wan_payload_rate(const struct wan *w) {
 	const sluice_sctp *a = w->flows[0].sender.sctp;
-	return (double)w->config.rate / 8 * association_payload_max(a) / a->mtu;
+	return (double)w->config.rate / 8 * association_payload_max(a) / a->tx.mtu;
 }
 
 double wan_goodput(const struct wan_flow *f, uint64_t from, uint64_t to) {

@@ -17,7 +17,7 @@ uint64_t data_a_rwnd(const sluice_sctp *a) {
  * of a small window, so that a sender who fills what he is offered does not cut his messages ever smaller. */
 static uint32_t promise(sluice_sctp *a) {
 	uint64_t now_free = data_a_rwnd(a), most = rwnd_free(&a->rwnd, 0, 0, a->window->with_app);
-	if (now_free < a->advertised || now_free >= a->advertised + min64(most / 8, a->cut_mtu))
+	if (now_free < a->advertised || now_free >= a->advertised + min64(most / 8, a->tx.cut_mtu))
 		a->advertised = now_free;
 	a->advertised_most = most;
 	return (uint32_t)min64(a->advertised, UINT32_MAX);
@@ -29,7 +29,7 @@ void data_window_opened(void *association) {
 	sluice_sctp *a = association;
 	if (a->advertised >= a->advertised_most / 2 || a->state == SLUICE_SCTP_CLOSED)
 		return;
-	uint64_t most = rwnd_free(&a->rwnd, 0, 0, a->window->with_app), step = max64(most / 4, min64(most / 2, a->cut_mtu));
+	uint64_t most = rwnd_free(&a->rwnd, 0, 0, a->window->with_app), step = max64(most / 4, min64(most / 2, a->tx.cut_mtu));
 	if (data_a_rwnd(a) < a->advertised + step)
 		return;
 	a->pending |= PENDING_SACK;
@@ -199,7 +199,7 @@ void data_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
 /* The window grows with the path. Who only receives has no round trip of its own and asks for one: once, when there is enough
  * data to make it worth while. */
 static void window_follow(sluice_sctp *a) {
-	uint64_t rtt = rto_least_known(&a->rto);
+	uint64_t rtt = rto_least_known(&a->tx.rto);
 	if (rtt == 0 && !a->rtt_asked && a->rwnd.size < a->rwnd.max && a->in.to.payload > a->rwnd.initial / 16 &&
 	    a->state == SLUICE_SCTP_ESTABLISHED && !timer_running(a, TIMER_HEARTBEAT_ACK)) {
 		a->rtt_asked = true;
@@ -262,7 +262,7 @@ void data_batch_end(sluice_sctp *a, uint32_t packets_with_data) {
 	if (s->unacked >= 2)
 		sack_at_once(a);
 	else if (!timer_running(a, TIMER_SACK))
-		timer_start(a, TIMER_SACK, sack_delay(a->config.sack_delay, a->rto.srtt));
+		timer_start(a, TIMER_SACK, sack_delay(a->config.sack_delay, a->tx.rto.srtt));
 	sack_learn(s, packets_with_data, a->now);
 }
 

@@ -27,33 +27,33 @@ static uint32_t packet_size(const struct pmtu *p, uint32_t chunk) {
 }
 
 static void apply(sluice_sctp *a) {
-	const struct pmtu *p = &a->discovery.pmtu;
-	a->cut_mtu = p->passed < p->base ? p->passed : p->base;
-	uint32_t mtu = packet_size(p, a->cut_mtu - WIRE_HEADER_SIZE);
-	a->sent.log.large = mtu > p->base ? association_payload_max(a) : UINT32_MAX;
-	if (mtu == a->mtu)
+	const struct pmtu *p = &a->tx.discovery.pmtu;
+	a->tx.cut_mtu = p->passed < p->base ? p->passed : p->base;
+	uint32_t mtu = packet_size(p, a->tx.cut_mtu - WIRE_HEADER_SIZE);
+	a->tx.sent.log.large = mtu > p->base ? association_payload_max(a) : UINT32_MAX;
+	if (mtu == a->tx.mtu)
 		return;
-	env_log(a->env, SLUICE_LOG_DEBUG, "sctp: packets of up to %u bytes instead of %u", mtu, a->mtu);
-	a->mtu = mtu;
-	a->sent.log.large_lost = 0;
-	a->view.mtu = mtu - WIRE_HEADER_SIZE - a->data_header;
-	if (a->cc->mtu)
-		a->cc->mtu(&a->view);
+	env_log(a->env, SLUICE_LOG_DEBUG, "sctp: packets of up to %u bytes instead of %u", mtu, a->tx.mtu);
+	a->tx.mtu = mtu;
+	a->tx.sent.log.large_lost = 0;
+	a->tx.view.mtu = mtu - WIRE_HEADER_SIZE - a->tx.data_header;
+	if (a->tx.cc->mtu)
+		a->tx.cc->mtu(&a->tx.view);
 	a->mtu_changed.count = mtu;
 	event_push(&a->events, &a->mtu_changed);
 }
 
 void discovery_init(sluice_sctp *a) {
-	pmtu_init(&a->discovery.pmtu, a->config.mtu, a->config.mtu_max);
-	a->mtu = a->cut_mtu = a->discovery.pmtu.base;
-	a->sent.log.large = UINT32_MAX;
+	pmtu_init(&a->tx.discovery.pmtu, a->config.mtu, a->config.mtu_max);
+	a->tx.mtu = a->tx.cut_mtu = a->tx.discovery.pmtu.base;
+	a->tx.sent.log.large = UINT32_MAX;
 }
 
 /* Packets are of the base size again, and nothing is known. The probe that is out goes with its size: an answer to it would be
  * taken for one to the next. */
 static void forget(sluice_sctp *a) {
-	a->discovery = (struct discovery){0};
-	pmtu_init(&a->discovery.pmtu, a->config.mtu, a->config.mtu_max);
+	a->tx.discovery = (struct discovery){0};
+	pmtu_init(&a->tx.discovery.pmtu, a->config.mtu, a->config.mtu_max);
 	timer_stop(a, TIMER_PMTU);
 	a->pending &= ~(uint32_t)(PENDING_PROBE | PENDING_CONTROL);
 	apply(a);
@@ -65,7 +65,7 @@ void discovery_reset(sluice_sctp *a) {
 
 void discovery_start(sluice_sctp *a) {
 	forget(a);
-	pmtu_start(&a->discovery.pmtu);
+	pmtu_start(&a->tx.discovery.pmtu);
 	next_probe(a);
 }
 
@@ -85,12 +85,12 @@ void sluice_sctp_set_mtu_max(sluice_sctp *a, uint32_t mtu_max) {
 /* ---- probes ---- */
 
 static uint64_t probe_wait(const sluice_sctp *a) {
-	return a->rto.rto > PROBE_WAIT ? a->rto.rto : PROBE_WAIT;
+	return a->tx.rto.rto > PROBE_WAIT ? a->tx.rto.rto : PROBE_WAIT;
 }
 
 /* The size may have been settled, and another may be due. */
 static void next_probe(sluice_sctp *a) {
-	struct discovery *d = &a->discovery;
+	struct discovery *d = &a->tx.discovery;
 	uint32_t size = pmtu_next(&d->pmtu);
 	d->nonce = d->control = 0;
 	a->pending &= ~(uint32_t)(PENDING_PROBE | PENDING_CONTROL);
@@ -106,7 +106,7 @@ static void next_probe(sluice_sctp *a) {
 }
 
 uint32_t discovery_probe_size(sluice_sctp *a, size_t room) {
-	struct discovery *d = &a->discovery;
+	struct discovery *d = &a->tx.discovery;
 	while (a->pending & PENDING_PROBE) {
 		if (a->state != SLUICE_SCTP_ESTABLISHED) {
 			a->pending &= ~(uint32_t)PENDING_PROBE;
@@ -132,10 +132,10 @@ static void write_heartbeat(sluice_sctp *a, struct writer *w, uint64_t *nonce) {
 
 /* RFC 8899, 6.2.1.2: a HEARTBEAT, so that the peer answers, and a PAD, so that the answer is small. */
 void discovery_write_probe(sluice_sctp *a, struct writer *w) {
-	struct discovery *d = &a->discovery;
+	struct discovery *d = &a->tx.discovery;
 	write_heartbeat(a, w, &d->nonce);
 	wire_pad_write(w, writer_room(w));
-	d->packet = a->sent.log.next;
+	d->packet = a->tx.sent.log.next;
 	a->pending &= ~(uint32_t)PENDING_PROBE;
 	a->stats.mtu_probes_sent++;
 	timer_start(a, TIMER_PMTU, probe_wait(a));
@@ -144,20 +144,20 @@ void discovery_write_probe(sluice_sctp *a, struct writer *w) {
 void discovery_write_control(sluice_sctp *a, struct writer *w) {
 	if (writer_room(w) < 8 + PROBE_INFO)
 		return;
-	write_heartbeat(a, w, &a->discovery.control);
+	write_heartbeat(a, w, &a->tx.discovery.control);
 	a->pending &= ~(uint32_t)PENDING_CONTROL;
 	timer_start(a, TIMER_PMTU, probe_wait(a));
 }
 
 /* The probe was lost, and others were not. */
 static void probe_lost(sluice_sctp *a) {
-	a->discovery.silent = 0;
-	pmtu_lost(&a->discovery.pmtu);
+	a->tx.discovery.silent = 0;
+	pmtu_lost(&a->tx.discovery.pmtu);
 	next_probe(a);
 }
 
 bool discovery_answer(sluice_sctp *a, uint64_t sent_at, uint64_t nonce) {
-	struct discovery *d = &a->discovery;
+	struct discovery *d = &a->tx.discovery;
 	if (nonce == 0 || (nonce != d->nonce && nonce != d->control) || sent_at > a->now)
 		return false;
 	if (nonce == d->control) {
@@ -167,7 +167,7 @@ bool discovery_answer(sluice_sctp *a, uint64_t sent_at, uint64_t nonce) {
 	a->stats.mtu_probes_acked++;
 	d->silent = 0;
 	if (d->pmtu.size <= d->pmtu.base) /* a packet like others; a larger one takes longer on the wire */
-		rto_measure(&a->rto, a->now - sent_at);
+		rto_measure(&a->tx.rto, a->now - sent_at);
 	pmtu_passed(&d->pmtu);
 	next_probe(a);
 	return true;
@@ -175,7 +175,7 @@ bool discovery_answer(sluice_sctp *a, uint64_t sent_at, uint64_t nonce) {
 
 /* Neither the probe nor a small packet was answered: nothing is known of the size. */
 static void path_is_silent(sluice_sctp *a) {
-	struct discovery *d = &a->discovery;
+	struct discovery *d = &a->tx.discovery;
 	d->nonce = d->control = 0;
 	if (++d->silent > SILENT_MAX) {
 		d->silent = 0;
@@ -190,7 +190,7 @@ static void path_is_silent(sluice_sctp *a) {
 
 /* RFC 8899, 5.1.1: after the raise timer the search begins again; for nobody where nothing was sent since. */
 static void raise(sluice_sctp *a) {
-	struct discovery *d = &a->discovery;
+	struct discovery *d = &a->tx.discovery;
 	if (a->stats.data_chunks_sent == d->data_sent) {
 		timer_start(a, TIMER_PMTU, RAISE_AFTER);
 		return;
@@ -200,7 +200,7 @@ static void raise(sluice_sctp *a) {
 }
 
 void discovery_expired(sluice_sctp *a) {
-	struct discovery *d = &a->discovery;
+	struct discovery *d = &a->tx.discovery;
 	timer_stop(a, TIMER_PMTU);
 	if (a->state != SLUICE_SCTP_ESTABLISHED)
 		return;
@@ -208,7 +208,7 @@ void discovery_expired(sluice_sctp *a) {
 		raise(a);
 	else if (d->nonce == 0)
 		next_probe(a);
-	else if (a->sent.newest_delivered >= d->packet)
+	else if (a->tx.sent.newest_delivered >= d->packet)
 		probe_lost(a);
 	else if (d->control == 0)
 		a->pending |= PENDING_CONTROL;
@@ -221,20 +221,20 @@ void discovery_expired(sluice_sctp *a) {
 /* RFC 8899, 4.3: packets of the size in use are lost, and lost again. Smaller ones go at once, which is right also when the path
  * is merely bad, and one probe of the size before tells in a round trip which of the two it is. */
 void discovery_black_hole(sluice_sctp *a) {
-	struct discovery *d = &a->discovery;
-	a->sent.log.large_lost = 0;
+	struct discovery *d = &a->tx.discovery;
+	a->tx.sent.log.large_lost = 0;
 	if (d->pmtu.passed <= d->pmtu.base || a->state != SLUICE_SCTP_ESTABLISHED)
 		return;
 	a->stats.mtu_black_holes++;
 	/* What is in it does not come back, and must not fill the window for as long as others take to be found lost. */
-	uint64_t answered_by_now = a->rto.srtt + a->rto.srtt / 4;
-	outstanding_large_lost(&a->sent, association_payload_max(a), a->now > answered_by_now ? a->now - answered_by_now : 0);
+	uint64_t answered_by_now = a->tx.rto.srtt + a->tx.rto.srtt / 4;
+	outstanding_large_lost(&a->tx.sent, association_payload_max(a), a->now > answered_by_now ? a->now - answered_by_now : 0);
 	d->silent = 0;
 	pmtu_black_hole(&d->pmtu);
 	next_probe(a);
 }
 
 void sluice_sctp_mtu_hint(sluice_sctp *a, uint32_t size, bool sure) {
-	if (a->state == SLUICE_SCTP_ESTABLISHED && pmtu_hint(&a->discovery.pmtu, size, sure))
+	if (a->state == SLUICE_SCTP_ESTABLISHED && pmtu_hint(&a->tx.discovery.pmtu, size, sure))
 		next_probe(a);
 }

@@ -8,30 +8,30 @@ static bool by_time(const sluice_sctp *a) {
 }
 
 void recovery_reset(sluice_sctp *a) {
-	a->recovery = (struct recovery){0};
-	rack_init(&a->recovery.rack);
+	a->tx.recovery = (struct recovery){0};
+	rack_init(&a->tx.recovery.rack);
 }
 
 /* ---- the window ---- */
 
 bool recovery_restarts_t3(const sluice_sctp *a) {
 	/* While the path is silent after a T3, what goes out must not put off the next one: the peer would never be given up. */
-	return by_time(a) ? !a->recovery.mending || a->recovery.answered : a->recovery.free_packet;
+	return by_time(a) ? !a->tx.recovery.mending || a->tx.recovery.answered : a->tx.recovery.free_packet;
 }
 
 uint64_t recovery_window_of_loss(const sluice_sctp *a) {
 	/* While the path is silent after a T3, one packet goes with each expiry and each probe (free_packet), and none beside
 	 * them: messages that are given up make room in the window, and each would let another one out. */
-	if (a->recovery.unanswered)
+	if (a->tx.recovery.unanswered)
 		return 0;
-	if (a->cc->prr && by_time(a))
-		return a->recovery.prr.allowed;
-	return a->view.cwnd > a->sent.flight ? a->view.cwnd - a->sent.flight : 0;
+	if (a->tx.cc->prr && by_time(a))
+		return a->tx.recovery.prr.allowed;
+	return a->tx.view.cwnd > a->tx.sent.flight ? a->tx.view.cwnd - a->tx.sent.flight : 0;
 }
 
 void recovery_note_sent(sluice_sctp *a, uint64_t tsn, uint32_t len, bool again) {
-	struct recovery *r = &a->recovery;
-	if (a->view.in_recovery)
+	struct recovery *r = &a->tx.recovery;
+	if (a->tx.view.in_recovery)
 		prr_sent(&r->prr, len);
 	if (again && r->undo_high && tsn >= r->undo_low && tsn <= r->undo_high)
 		r->undo_pending++;
@@ -42,9 +42,9 @@ void recovery_note_sent(sluice_sctp *a, uint64_t tsn, uint32_t len, bool again) 
 /* ---- into a recovery and out of it ---- */
 
 static void may_undo(sluice_sctp *a) {
-	struct recovery *r = &a->recovery;
-	r->undo_low = a->sent.cum + 1;
-	r->undo_high = a->sent.next - 1;
+	struct recovery *r = &a->tx.recovery;
+	r->undo_low = a->tx.sent.cum + 1;
+	r->undo_high = a->tx.sent.next - 1;
 	r->undo_pending = 0;
 }
 
@@ -52,12 +52,12 @@ static void may_undo(sluice_sctp *a) {
  * chunks that fit one packet go whatever cwnd says; the highest TSN outstanding is where the recovery ends. While a timeout is
  * being mended, the window was lowered for that already. */
 static void enter(sluice_sctp *a, uint64_t flight_before) {
-	struct recovery *r = &a->recovery;
-	if (a->view.in_recovery || r->mending)
+	struct recovery *r = &a->tx.recovery;
+	if (a->tx.view.in_recovery || r->mending)
 		return;
-	a->cc->loss(&a->view);
-	a->view.in_recovery = true;
-	r->exit = a->sent.next - 1;
+	a->tx.cc->loss(&a->tx.view);
+	a->tx.view.in_recovery = true;
+	r->exit = a->tx.sent.next - 1;
 	r->free_packet = true;
 	prr_begin(&r->prr, flight_before);
 	may_undo(a);
@@ -65,28 +65,28 @@ static void enter(sluice_sctp *a, uint64_t flight_before) {
 }
 
 static void leave(sluice_sctp *a) {
-	struct recovery *r = &a->recovery;
-	if (!(a->view.in_recovery || r->mending) || a->sent.cum < r->exit)
+	struct recovery *r = &a->tx.recovery;
+	if (!(a->tx.view.in_recovery || r->mending) || a->tx.sent.cum < r->exit)
 		return;
 	rack_recovery_exit(&r->rack);
-	if (a->view.in_recovery && a->cc->recovery_exit)
-		a->cc->recovery_exit(&a->view);
-	a->view.in_recovery = r->mending = false;
+	if (a->tx.view.in_recovery && a->tx.cc->recovery_exit)
+		a->tx.cc->recovery_exit(&a->tx.view);
+	a->tx.view.in_recovery = r->mending = false;
 }
 
 static void undo(sluice_sctp *a) {
-	struct recovery *r = &a->recovery;
+	struct recovery *r = &a->tx.recovery;
 	r->undo_high = 0;
-	a->view.in_recovery = r->mending = false;
-	a->cc->undo(&a->view);
+	a->tx.view.in_recovery = r->mending = false;
+	a->tx.cc->undo(&a->tx.view);
 	a->stats.undos++;
 }
 
 /* Everything that was taken for lost had arrived: before any of it was sent again (as after a delay longer than T3: RFC 5682's
  * case), or all that was sent again has been reported as received twice (RFC 3708's). */
 static bool proved_needless(const sluice_sctp *a) {
-	const struct recovery *r = &a->recovery;
-	return r->undo_high && r->undo_pending == 0 && a->sent.lost == 0;
+	const struct recovery *r = &a->tx.recovery;
+	return r->undo_high && r->undo_pending == 0 && a->tx.sent.lost == 0;
 }
 
 /* T3 expired, and chunks are acknowledged that were not sent again: they were under way all the time, and so, most likely, is the
@@ -94,9 +94,9 @@ static bool proved_needless(const sluice_sctp *a) {
  * what was sent again, by a peer that had received the others all the time and whose SACKs were lost. One is enough if it comes
  * sooner than any answer can (RFC 3522's idea, with the times that we keep). */
 static bool timeout_disproved(const sluice_sctp *a, const struct ack *ack) {
-	const struct recovery *r = &a->recovery;
+	const struct recovery *r = &a->tx.recovery;
 	return r->mending && !r->repeated && r->undo_high && ack->unsent_lost > 0 &&
-	       (r->answered || r->resent_at == 0 || a->now - r->resent_at < a->rto.min_rtt);
+	       (r->answered || r->resent_at == 0 || a->now - r->resent_at < a->tx.rto.min_rtt);
 }
 
 static void timeout_take_back(sluice_sctp *a, const struct tx_packet *newest) {
@@ -104,34 +104,34 @@ static void timeout_take_back(sluice_sctp *a, const struct tx_packet *newest) {
 	a->stats.spurious_timeouts++;
 	/* RFC 4015, 3: the round trip that T3 was too short for is to be learnt from. */
 	if (newest && !newest->retransmission)
-		rto_measure(&a->rto, a->now - newest->sent_at);
+		rto_measure(&a->tx.rto, a->now - newest->sent_at);
 }
 
 /* Something was acknowledged after a T3: the path is not silent. RFC 9260 keeps the backed-off RTO until there is a new
  * measurement, as that of a chunk sent twice is ambiguous; by the record of its packet it is not, unless it came sooner than a
  * round trip takes. Should the path fall silent again, T3 is not to wait for seconds. */
 static void path_answers(sluice_sctp *a, const struct tx_packet *newest) {
-	a->recovery.answered = true;
-	a->recovery.silent = 0;
+	a->tx.recovery.answered = true;
+	a->tx.recovery.silent = 0;
 	timer_stop(a, TIMER_TLP);
-	if (newest && a->now - newest->sent_at >= a->rto.min_rtt)
-		rto_restore(&a->rto);
+	if (newest && a->now - newest->sent_at >= a->tx.rto.min_rtt)
+		rto_restore(&a->tx.rto);
 }
 
 /* ---- a SACK ---- */
 
 enum miss_rule recovery_miss_rule(const sluice_sctp *a) {
-	return by_time(a) ? MISS_NONE : a->view.in_recovery ? MISS_ALL : MISS_HTNA;
+	return by_time(a) ? MISS_NONE : a->tx.view.in_recovery ? MISS_ALL : MISS_HTNA;
 }
 
 /* What is lost by now? Returns the number of chunks. */
 static uint64_t detect(sluice_sctp *a) {
-	struct recovery *r = &a->recovery;
-	uint64_t next, lost = rack_detect(&r->rack, &a->sent, a->rto.min_rtt, a->rto.srtt, a->view.in_recovery || r->mending,
-	                                  a->now, &next);
+	struct recovery *r = &a->tx.recovery;
+	uint64_t next, lost = rack_detect(&r->rack, &a->tx.sent, a->tx.rto.min_rtt, a->tx.rto.srtt,
+	                                  a->tx.view.in_recovery || r->mending, a->now, &next);
 	a->timers[TIMER_RACK] = next;
 	a->stats.rack_losses += lost;
-	if (a->sent.log.large_lost >= PMTU_MAX_PROBES)
+	if (a->tx.sent.log.large_lost >= PMTU_MAX_PROBES)
 		discovery_black_hole(a);
 	return lost;
 }
@@ -139,31 +139,31 @@ static uint64_t detect(sluice_sctp *a) {
 /* RFC 8985, 7.4: a probe that repeated the tail, and that was not reported as a duplicate by the time later data is acknowledged,
  * has mended a loss, to which the window has to respond. */
 static void probe_answered(sluice_sctp *a) {
-	struct recovery *r = &a->recovery;
-	if (r->probe_end == 0 || a->sent.cum + 1 < r->probe_end || (r->probe_repeated && a->sent.cum + 1 == r->probe_end))
+	struct recovery *r = &a->tx.recovery;
+	if (r->probe_end == 0 || a->tx.sent.cum + 1 < r->probe_end || (r->probe_repeated && a->tx.sent.cum + 1 == r->probe_end))
 		return;
 	r->probe_end = 0;
-	if (!r->probe_repeated || a->view.in_recovery || r->mending)
+	if (!r->probe_repeated || a->tx.view.in_recovery || r->mending)
 		return;
-	a->cc->loss(&a->view);
-	if (a->cc->recovery_exit)
-		a->cc->recovery_exit(&a->view);
+	a->tx.cc->loss(&a->tx.view);
+	if (a->tx.cc->recovery_exit)
+		a->tx.cc->recovery_exit(&a->tx.view);
 }
 
 /* newest: the packet sent last among those of which something was acknowledged; NULL: not known. */
 static struct cc_ack describe(sluice_sctp *a, const struct ack *ack, const struct tx_packet *newest, uint64_t flight_before) {
-	struct recovery *r = &a->recovery;
+	struct recovery *r = &a->tx.recovery;
 	struct cc_ack c = {
 		.now = a->now,
 		.bytes = ack->bytes,
-		.lost = a->sent.log.lost - r->lost_told,
-		.flight = a->sent.flight,
+		.lost = a->tx.sent.log.lost - r->lost_told,
+		.flight = a->tx.sent.flight,
 		.advanced = ack->advanced,
-		.all_acked = outstanding_count(&a->sent) == 0,
-		.cwnd_limited = r->limited || r->limited_before || flight_before + a->view.mtu > a->view.cwnd,
-		.delivered = a->sent.log.delivered,
+		.all_acked = outstanding_count(&a->tx.sent) == 0,
+		.cwnd_limited = r->limited || r->limited_before || flight_before + a->tx.view.mtu > a->tx.view.cwnd,
+		.delivered = a->tx.sent.log.delivered,
 	};
-	r->lost_told = a->sent.log.lost;
+	r->lost_told = a->tx.sent.log.lost;
 	if (!newest)
 		return c;
 	struct tx_rate rate;
@@ -171,12 +171,12 @@ static struct cc_ack describe(sluice_sctp *a, const struct ack *ack, const struc
 		c.rtt = a->now - newest->sent_at;
 	if (newest->delivered >= r->round_end) {
 		c.round_start = true;
-		r->round_end = a->sent.log.delivered;
+		r->round_end = a->tx.sent.log.delivered;
 		/* What is acknowledged in this round was sent in the last one. */
 		r->limited_before = r->limited;
 		r->limited = false;
 	}
-	txlog_sample(&a->sent.log, newest, a->rto.min_rtt, a->now, &rate);
+	txlog_sample(&a->tx.sent.log, newest, a->tx.rto.min_rtt, a->now, &rate);
 	c.rate = rate.rate;
 	c.app_limited = rate.app_limited;
 	c.prior_delivered = rate.prior_delivered;
@@ -188,27 +188,27 @@ static struct cc_ack describe(sluice_sctp *a, const struct ack *ack, const struc
 }
 
 static void view_times(sluice_sctp *a) {
-	a->view.rto = a->rto.rto;
-	a->view.srtt = a->rto.srtt;
-	a->view.min_rtt = a->rto.min_rtt;
+	a->tx.view.rto = a->tx.rto.rto;
+	a->tx.view.srtt = a->tx.rto.srtt;
+	a->tx.view.min_rtt = a->tx.rto.min_rtt;
 }
 
 /* RFC 8985 allows any pace; twice the window a round trip while it doubles, a quarter more than it otherwise, so that the window
  * and not the pace is what limits. */
 void recovery_pace(sluice_sctp *a) {
-	if (a->cc->paces || a->view.srtt == 0)
+	if (a->tx.cc->paces || a->tx.view.srtt == 0)
 		return;
-	uint64_t per_second = mul_div64(a->view.cwnd, SLUICE_S, a->view.srtt);
-	a->view.pacing_rate = a->view.cwnd < a->view.ssthresh ? 2 * per_second : per_second + per_second / 4;
+	uint64_t per_second = mul_div64(a->tx.view.cwnd, SLUICE_S, a->tx.view.srtt);
+	a->tx.view.pacing_rate = a->tx.view.cwnd < a->tx.view.ssthresh ? 2 * per_second : per_second + per_second / 4;
 }
 
 /* The packets' side of it, by time: what was taken for lost and was not, and what is. Returns the number of chunks found lost. */
 static uint64_t judge(sluice_sctp *a, const struct ack *ack, const struct tx_packet *newest, bool disproved) {
-	rack_ack(&a->recovery.rack, &a->sent, ack, a->rto.min_rtt, a->now);
-	if (a->recovery.mending && (ack->bytes > 0 || ack->advanced))
+	rack_ack(&a->tx.recovery.rack, &a->tx.sent, ack, a->tx.rto.min_rtt, a->now);
+	if (a->tx.recovery.mending && (ack->bytes > 0 || ack->advanced))
 		path_answers(a, newest);
 	if (disproved)
-		outstanding_not_lost(&a->sent, a->now);
+		outstanding_not_lost(&a->tx.sent, a->now);
 	return detect(a);
 }
 
@@ -217,21 +217,21 @@ static void respond(sluice_sctp *a, const struct ack *ack, uint64_t lost, uint64
 	if (lost > 0)
 		enter(a, flight_before);
 	probe_answered(a);
-	if (a->view.in_recovery && ack->unsent_lost > 0 && proved_needless(a))
+	if (a->tx.view.in_recovery && ack->unsent_lost > 0 && proved_needless(a))
 		undo(a);
-	if (a->view.in_recovery)
-		prr_ack(&a->recovery.prr, ack->bytes, a->sent.flight, a->view.ssthresh, a->view.mtu);
+	if (a->tx.view.in_recovery)
+		prr_ack(&a->tx.recovery.prr, ack->bytes, a->tx.sent.flight, a->tx.view.ssthresh, a->tx.view.mtu);
 }
 
 /* The app may queue four times what the window holds: half of the mark is when it is called for more (outgoing.c), and then there
  * must be enough for a window that fills anew while as much stands acknowledged behind a hole. So it does not sink with the
  * window either. A round trip below two milliseconds needs no more than the least at any rate. */
 static void raise_high_water(sluice_sctp *a) {
-	if (a->config.high_water || a->view.srtt < 2 * SLUICE_MS)
+	if (a->config.high_water || a->tx.view.srtt < 2 * SLUICE_MS)
 		return;
-	uint64_t mark = 4 * a->view.cwnd < HIGH_WATER_MAX ? 4 * a->view.cwnd : HIGH_WATER_MAX;
-	if (mark > a->out.high_water)
-		a->out.high_water = mark;
+	uint64_t mark = 4 * a->tx.view.cwnd < HIGH_WATER_MAX ? 4 * a->tx.view.cwnd : HIGH_WATER_MAX;
+	if (mark > a->tx.out.high_water)
+		a->tx.out.high_water = mark;
 }
 
 void recovery_sack(sluice_sctp *a, struct ack *ack, uint64_t flight_before) {
@@ -239,14 +239,14 @@ void recovery_sack(sluice_sctp *a, struct ack *ack, uint64_t flight_before) {
 	struct tx_packet copy, *newest = NULL;
 	uint64_t lost = 0;
 	if (ack->newest) {
-		copy = *txlog_record(&a->sent.log, ack->newest);
+		copy = *txlog_record(&a->tx.sent.log, ack->newest);
 		newest = &copy;
 		if (!copy.retransmission)
-			rto_least(&a->rto, a->now - copy.sent_at);
+			rto_least(&a->tx.rto, a->now - copy.sent_at);
 	}
 	bool disproved = by_time(a) && timeout_disproved(a, ack);
 	if (ack->bytes > 0 || ack->advanced)
-		a->recovery.unanswered = false;
+		a->tx.recovery.unanswered = false;
 	a->stats.reordering_seen += ack->reordered;
 	if (by_time(a))
 		lost = judge(a, ack, newest, disproved);
@@ -254,7 +254,7 @@ void recovery_sack(sluice_sctp *a, struct ack *ack, uint64_t flight_before) {
 	view_times(a);
 	if (ack->bytes > 0) {
 		struct cc_ack c = describe(a, ack, newest, flight_before);
-		a->cc->ack(&a->view, &c);
+		a->tx.cc->ack(&a->tx.view, &c);
 	}
 	if (disproved)
 		timeout_take_back(a, newest);
@@ -269,7 +269,7 @@ void recovery_sack(sluice_sctp *a, struct ack *ack, uint64_t flight_before) {
 }
 
 void recovery_duplicate(sluice_sctp *a, uint64_t tsn) {
-	struct recovery *r = &a->recovery;
+	struct recovery *r = &a->tx.recovery;
 	a->stats.spurious_retransmits++;
 	if (r->probe_end && r->probe_repeated && tsn == r->probe_end - 1) {
 		r->probe_end = 0; /* the tail was not lost; RFC 8985, 7.4.1 */
@@ -277,7 +277,7 @@ void recovery_duplicate(sluice_sctp *a, uint64_t tsn) {
 	}
 	if (!by_time(a))
 		return;
-	rack_duplicate(&r->rack, &a->sent);
+	rack_duplicate(&r->rack, &a->tx.sent);
 	if (r->undo_high == 0 || tsn < r->undo_low || tsn > r->undo_high || r->undo_pending == 0)
 		return;
 	r->undo_pending--;
@@ -286,7 +286,7 @@ void recovery_duplicate(sluice_sctp *a, uint64_t tsn) {
 }
 
 void recovery_rack_expired(sluice_sctp *a) {
-	uint64_t flight = a->sent.flight;
+	uint64_t flight = a->tx.sent.flight;
 	timer_stop(a, TIMER_RACK);
 	if (detect(a) > 0)
 		enter(a, flight);
@@ -301,30 +301,30 @@ void recovery_rack_expired(sluice_sctp *a) {
  * gone for good gets five packets more than the back-off of RFC 9260, 6.3.3, E2, gives. An interval is longer than the round
  * trip, so that an answer stops the probes in time. */
 static void arm_silent_probe(sluice_sctp *a) {
-	uint32_t sent = a->recovery.silent;
+	uint32_t sent = a->tx.recovery.silent;
 	if (sent >= RECOVERY_SILENT_PROBES)
 		return;
-	uint64_t rtts = 2 * a->rto.srtt, interval = rtts > RECOVERY_SILENT_PROBE ? rtts : RECOVERY_SILENT_PROBE;
+	uint64_t rtts = 2 * a->tx.rto.srtt, interval = rtts > RECOVERY_SILENT_PROBE ? rtts : RECOVERY_SILENT_PROBE;
 	timer_start(a, TIMER_TLP, interval << (sent > 2 ? sent - 2 : 0));
 }
 
 void recovery_timeout(sluice_sctp *a) {
-	struct recovery *r = &a->recovery;
-	a->view.in_recovery = false;
-	a->cc->timeout(&a->view, r->mending);
+	struct recovery *r = &a->tx.recovery;
+	a->tx.view.in_recovery = false;
+	a->tx.cc->timeout(&a->tx.view, r->mending);
 	r->unanswered = true;
 	r->free_packet = true; /* what is not old enough to be lost may fill the window still */
 	if (!by_time(a)) {
-		outstanding_all_lost(&a->sent);
+		outstanding_all_lost(&a->tx.sent);
 		return;
 	}
-	rack_timeout(&r->rack, &a->sent, a->rto.rto, a->now);
+	rack_timeout(&r->rack, &a->tx.sent, a->tx.rto.rto, a->now);
 	may_undo(a);
 	r->repeated = r->mending;
 	r->mending = true;
 	r->answered = false;
 	r->resent_at = 0;
-	r->exit = a->sent.next - 1;
+	r->exit = a->tx.sent.next - 1;
 	r->probe_end = 0;
 	timer_stop(a, TIMER_RACK);
 	timer_stop(a, TIMER_TLP);
@@ -340,34 +340,35 @@ void recovery_timeout(sluice_sctp *a) {
 #define PROBE_MIN (10 * SLUICE_MS)
 
 static uint64_t probe_timeout(const sluice_sctp *a) {
-	uint64_t srtt = a->rto.srtt, deviation = 4 * a->rto.rttvar;
+	uint64_t srtt = a->tx.rto.srtt, deviation = 4 * a->tx.rto.rttvar;
 	if (srtt == 0)
-		return a->rto.rto;
+		return a->tx.rto.rto;
 	uint64_t pto = srtt + (deviation > srtt / 4 ? deviation : srtt / 4);
-	if (pto > 2 * srtt && a->sent.log.head != a->sent.log.tail)
+	if (pto > 2 * srtt && a->tx.sent.log.head != a->tx.sent.log.tail)
 		pto = 2 * srtt;
 	return pto > PROBE_MIN ? pto : PROBE_MIN;
 }
 
 /* Of one tail. What is sent after it was acknowledged has a probe of its own. */
 static bool probe_is_out(const sluice_sctp *a) {
-	return a->recovery.probe_end && a->sent.cum + 1 < a->recovery.probe_end;
+	return a->tx.recovery.probe_end && a->tx.sent.cum + 1 < a->tx.recovery.probe_end;
 }
 
 void recovery_arm_probe(sluice_sctp *a) {
-	const struct recovery *r = &a->recovery;
+	const struct recovery *r = &a->tx.recovery;
 	if (!by_time(a) || r->mending)
 		return;
 	/* 7.2: only in the open state: nothing is known to be missing, and no probe is out. */
-	if (a->sent.flight == 0 || a->sent.lost || a->sent.gap_count || a->view.in_recovery || probe_is_out(a) ||
+	if (a->tx.sent.flight == 0 || a->tx.sent.lost || a->tx.sent.gap_count || a->tx.view.in_recovery || probe_is_out(a) ||
 	    a->state == SLUICE_SCTP_COOKIE_ECHOED) {
 		timer_stop(a, TIMER_TLP);
 		return;
 	}
 	/* From the sending of the last packet, as RFC 9002 counts, not from the acknowledgement of those before it: they all left
 	 * together, and a tail that is not acknowledged with them is late already. But a moment for a SACK that comes behind. */
-	uint64_t last = a->sent.log.tail ? txlog_record(&a->sent.log, a->sent.log.tail)->sent_at : a->now;
-	uint64_t due = last + probe_timeout(a), moment = a->now + (a->rto.srtt / 4 > PROBE_MIN ? a->rto.srtt / 4 : PROBE_MIN);
+	uint64_t last = a->tx.sent.log.tail ? txlog_record(&a->tx.sent.log, a->tx.sent.log.tail)->sent_at : a->now;
+	uint64_t due = last + probe_timeout(a),
+		 moment = a->now + (a->tx.rto.srtt / 4 > PROBE_MIN ? a->tx.rto.srtt / 4 : PROBE_MIN);
 	due = due > moment ? due : moment;
 	/* 7.2: a PTO later than the RTO becomes the RTO: the probe goes first, and T3 begins anew. */
 	if (due >= a->timers[TIMER_T3])
@@ -379,59 +380,59 @@ void recovery_arm_probe(sluice_sctp *a) {
  * to seconds late. Between its first expiries one packet at a time goes out, which is less than one a round trip, and counts for
  * nothing: neither error nor back-off. The first acknowledgement ends it. */
 static void probe_silence(sluice_sctp *a) {
-	uint64_t tsn = outstanding_first_lost(&a->sent);
-	if (tsn == 0 && a->sent.log.head)
-		outstanding_packet_lost(&a->sent, a->sent.log.head);
-	a->recovery.free_packet = true;
+	uint64_t tsn = outstanding_first_lost(&a->tx.sent);
+	if (tsn == 0 && a->tx.sent.log.head)
+		outstanding_packet_lost(&a->tx.sent, a->tx.sent.log.head);
+	a->tx.recovery.free_packet = true;
 	ack_held_up(a);
 	ack_abandon_exhausted(a);
-	if (a->sent.advanced > a->sent.cum)
+	if (a->tx.sent.advanced > a->tx.sent.cum)
 		a->pending |= PENDING_FORWARD_TSN;
-	a->recovery.silent++;
+	a->tx.recovery.silent++;
 	arm_silent_probe(a);
 }
 
 /* 7.3: new data where there is some and the peer's window takes it, else the last chunk once more; if it may be sent no more, T3
  * has to tell what became of it, for it may only be late. */
 static void probe_tail(sluice_sctp *a) {
-	struct recovery *r = &a->recovery;
-	bool repeat = !outgoing_next(&a->out) || ack_window_left(a) < association_payload_max(a);
+	struct recovery *r = &a->tx.recovery;
+	bool repeat = !outgoing_next(&a->tx.out) || ack_window_left(a) < association_payload_max(a);
 	if (repeat) {
-		uint64_t tsn = outstanding_last_in_flight(&a->sent);
-		if (tsn == 0 || (a->peer_forward_tsn && tx_chunk_final(outstanding_at(&a->sent, tsn))))
+		uint64_t tsn = outstanding_last_in_flight(&a->tx.sent);
+		if (tsn == 0 || (a->peer_forward_tsn && tx_chunk_final(outstanding_at(&a->tx.sent, tsn))))
 			return;
-		outstanding_send_again(&a->sent, tsn);
+		outstanding_send_again(&a->tx.sent, tsn);
 	}
 	r->probe_repeated = repeat;
-	r->probe_end = a->sent.next;
+	r->probe_end = a->tx.sent.next;
 	r->free_packet = true;
 	a->stats.tlp_probes++;
-	timer_start(a, TIMER_T3, a->rto.rto); /* 7.3: "the sender MUST re-arm the RTO timer, not the PTO timer" */
+	timer_start(a, TIMER_T3, a->tx.rto.rto); /* 7.3: "the sender MUST re-arm the RTO timer, not the PTO timer" */
 }
 
 /* The path is not silent: the peer has no room for what T3 repeats. T3 backs off and is the probe of its window: RFC 9260, 6.1,
  * A. */
 void recovery_window_closed(sluice_sctp *a) {
-	if (a->recovery.mending)
+	if (a->tx.recovery.mending)
 		timer_stop(a, TIMER_TLP);
 }
 
 /* What T3 repeated last was dropped for want of room, and T3 may be seconds away. */
 void recovery_window_opened(sluice_sctp *a) {
-	if (!a->recovery.unanswered)
+	if (!a->tx.recovery.unanswered)
 		return;
-	if (a->sent.log.head)
-		outstanding_packet_lost(&a->sent, a->sent.log.head);
-	a->recovery.free_packet = true;
+	if (a->tx.sent.log.head)
+		outstanding_packet_lost(&a->tx.sent, a->tx.sent.log.head);
+	a->tx.recovery.free_packet = true;
 	ack_abandon_exhausted(a);
 }
 
 void recovery_probe_expired(sluice_sctp *a) {
 	timer_stop(a, TIMER_TLP);
-	if (outstanding_count(&a->sent) == 0)
+	if (outstanding_count(&a->tx.sent) == 0)
 		return;
-	if (a->recovery.mending)
+	if (a->tx.recovery.mending)
 		probe_silence(a);
-	else if (!a->view.in_recovery && a->sent.lost == 0 && !probe_is_out(a))
+	else if (!a->tx.view.in_recovery && a->tx.sent.lost == 0 && !probe_is_out(a))
 		probe_tail(a);
 }
