@@ -9,6 +9,7 @@
  *           3 time: n * n us pass       4 what is lost by now       5 T3       6 n lost chunks are sent again
  *           7 give up what may not be sent again; odd high bits: repeat the tail too */
 #include "fuzz/target.h"
+#include "sctp/tx/abandon.h"
 #include "sctp/tx/rack.h"
 #include "sluice/error.h"
 
@@ -96,7 +97,7 @@ static void give_up(struct world *w, bool tail) {
 	uint64_t tsn = outstanding_last_in_flight(&w->sent);
 	if (tail && tsn)
 		outstanding_send_again(&w->sent, tsn);
-	outstanding_abandon_exhausted(&w->sent);
+	abandon_exhausted(&w->sent);
 	MUST(w->sent.exhausted == 0);
 }
 

@@ -1,6 +1,6 @@
 /* What is in flight: SACKs in every shape against a model that recounts everything each time. */
 #include "base/serial.h"
-#include "sctp/tx/outstanding.h"
+#include "sctp/tx/abandon.h"
 #include "suite.h"
 
 #define FIRST (SERIAL_ORIGIN + 500)
@@ -172,10 +172,10 @@ START_TEST(test_an_overtaken_sack_gives_up_nothing) {
 	struct gap young = block(1, 4), old = block(1, 2);
 	sack(0, &young, 1, 1);
 	sack(0, &old, 1, 2);
-	ck_assert_uint_eq(outstanding_abandon_exhausted(&sent), 0);
+	ck_assert_uint_eq(abandon_exhausted(&sent), 0);
 	sack(0, &young, 1, 3);
 	ck_assert_uint_eq(sent.flight, 200);
-	ck_assert_uint_eq(outstanding_abandon_exhausted(&sent), 0);
+	ck_assert_uint_eq(abandon_exhausted(&sent), 0);
 	ck_assert_uint_eq(out.buffered, 600);
 	teardown();
 }
@@ -187,7 +187,7 @@ START_TEST(test_a_message_given_up_half_cut_leaves_a_tsn_to_pass_over) {
 	transmit(3, 0);
 	sack(3, NULL, 0, 1);
 	ck_assert_uint_eq(outstanding_count(&sent), 0);
-	outstanding_abandon(&sent, out.begun);
+	abandon_message(&sent, out.begun);
 	check();
 	ck_assert_uint_eq(outstanding_count(&sent), 1);
 	ck_assert_uint_eq(sent.advanced, sent.cum + 1);
@@ -203,11 +203,11 @@ START_TEST(test_a_message_past_its_retransmissions_is_abandoned_and_another_is_n
 	queue(100, SLUICE_RELIABLE, 0);
 	transmit(2, 0);
 	outstanding_all_lost(&sent);
-	ck_assert_uint_eq(outstanding_abandon_exhausted(&sent), 0);
+	ck_assert_uint_eq(abandon_exhausted(&sent), 0);
 	outstanding_resent(&sent, FIRST, 1);
 	outstanding_resent(&sent, FIRST + 1, 1);
 	outstanding_all_lost(&sent);
-	ck_assert_uint_eq(outstanding_abandon_exhausted(&sent), 1);
+	ck_assert_uint_eq(abandon_exhausted(&sent), 1);
 	check();
 	ck_assert_uint_eq(sent.advanced, FIRST);
 	ck_assert_uint_eq(out.buffered, 100);

@@ -172,7 +172,7 @@ static void message_write(struct walk *b, struct tx_message *m) {
 	struct message_fields f = message_describe(m);
 	message_fields(b, &f);
 	if (b->out && b->at + m->len <= b->size)
-		tx_message_gather(m, 0, m->len, b->out + b->at);
+		outgoing_gather(m, 0, m->len, b->out + b->at);
 	b->at += m->len;
 }
 
@@ -396,7 +396,7 @@ static void books(sluice_sctp *a, uint64_t oldest) {
 				p->in_flight++;
 		}
 		s->lost += c->state == CHUNK_LOST;
-		s->exhausted += c->state == CHUNK_LOST && tx_chunk_final(c);
+		s->exhausted += c->state == CHUNK_LOST && outstanding_final(c);
 	}
 	struct txlog *l = &s->log;
 	for (uint64_t n = oldest; n < l->next; n++) {

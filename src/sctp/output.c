@@ -38,7 +38,7 @@ static void put_chunk(sluice_sctp *a, struct fill *f, const struct tx_chunk *c, 
 		wire_i_data_header_put(p, &d);
 	else
 		wire_data_header_put(p, &d);
-	tx_message_gather(m, c->offset, c->len, payload);
+	outgoing_gather(m, c->offset, c->len, payload);
 	if (padded != c->len)
 		memset(payload + c->len, 0, padded - c->len);
 	f->has_data = true;

@@ -1,6 +1,7 @@
 /* ack: what the peer has: SACKs, the retransmission timer, congestion, and giving up (PR-SCTP).
  * RFC 9260, 6.2.1, 6.3 and 7.2; RFC 3758, 3.5. */
 #include "sctp/association.h"
+#include "sctp/tx/abandon.h"
 
 #include "base/serial.h"
 
@@ -82,14 +83,14 @@ static void abandon(sluice_sctp *a, struct tx_message *m) {
 	if (m->cut == 0 && !m->part)
 		outgoing_drop(&a->tx.out, m, true);
 	else
-		outstanding_abandon(&a->tx.sent, m);
+		abandon_message(&a->tx.sent, m);
 }
 
 void ack_abandon_open(sluice_sctp *a, struct tx_stream *s) {
 	if (!s->open)
 		return;
 	if (s->open->started)
-		outstanding_abandon_open(&a->tx.sent, s);
+		abandon_open(&a->tx.sent, s);
 	outgoing_close(&a->tx.out, s);
 	forward_tsn_due(a);
 }
@@ -111,7 +112,7 @@ void ack_held_up(sluice_sctp *a) {
 }
 
 void ack_abandon_exhausted(sluice_sctp *a) {
-	if (a->peer_forward_tsn && a->tx.sent.exhausted && outstanding_abandon_exhausted(&a->tx.sent))
+	if (a->peer_forward_tsn && a->tx.sent.exhausted && abandon_exhausted(&a->tx.sent))
 		forward_tsn_due(a);
 }
 

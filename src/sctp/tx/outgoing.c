@@ -437,7 +437,7 @@ static void gather_borrowed(struct tx_borrowed *b, uint32_t offset, uint32_t len
 	}
 }
 
-void tx_message_gather(struct tx_message *m, uint32_t offset, uint32_t len, uint8_t *out) {
+void outgoing_gather(struct tx_message *m, uint32_t offset, uint32_t len, uint8_t *out) {
 	if (m->borrowed)
 		gather_borrowed(borrowed(m), offset, len, out);
 	else

@@ -144,7 +144,7 @@ int outgoing_end(struct outgoing *o, struct tx_stream *s);
 /* The open message is forgotten; its parts are not. */
 void outgoing_close(struct outgoing *o, struct tx_stream *s);
 /* The first part that is queued of the message whose last queued part this is. */
-static inline struct tx_message *tx_message_first_queued(struct tx_message *m) {
+static inline struct tx_message *outgoing_first_part(struct tx_message *m) {
 	while (!m->first && m->prev)
 		m = m->prev;
 	return m;
@@ -173,7 +173,7 @@ void outgoing_set_priority(struct outgoing *o, struct tx_stream *s, uint16_t pri
 /* len more bytes of it (which was next) got a TSN. Gives it its MID with the first. Returns their FSN. */
 uint32_t outgoing_cut(struct outgoing *o, struct tx_message *m, uint32_t len, uint64_t tsn);
 /* Copies bytes [offset, offset + len) of the message. */
-void tx_message_gather(struct tx_message *m, uint32_t offset, uint32_t len, uint8_t *out);
+void outgoing_gather(struct tx_message *m, uint32_t offset, uint32_t len, uint8_t *out);
 
 /* len bytes of the message were acknowledged; the message is freed with the last, and true is returned. */
 bool outgoing_acked(struct outgoing *o, struct tx_message *m, uint32_t len);

@@ -108,7 +108,7 @@ static void leave_flight(struct outstanding *o, const struct tx_chunk *c) {
 		txlog_take(&o->log, c->packet);
 	} else if (c->state == CHUNK_LOST) {
 		o->lost--;
-		o->exhausted -= tx_chunk_final(c);
+		o->exhausted -= outstanding_final(c);
 	}
 }
 
@@ -116,7 +116,7 @@ static void mark_lost(struct outstanding *o, struct tx_chunk *c, uint64_t tsn) {
 	leave_flight(o, c);
 	c->state = CHUNK_LOST;
 	o->log.lost += c->len;
-	o->exhausted += tx_chunk_final(c);
+	o->exhausted += outstanding_final(c);
 	trace_lost(o->trace, tsn, c->len);
 	if (o->lost++ == 0 || tsn < o->lost_low)
 		o->lost_low = tsn;
@@ -379,13 +379,13 @@ static void count_misses(struct outstanding *o, const struct gap *gaps, size_t c
 
 /* The peer has all of the message, and were it to take that back, the message would be given up: FORWARD-TSN may pass over it. */
 static bool passable(const struct tx_chunk *c) {
-	return (c->flags & (WIRE_DATA_B | WIRE_DATA_E)) == (WIRE_DATA_B | WIRE_DATA_E) && tx_chunk_final(c);
+	return (c->flags & (WIRE_DATA_B | WIRE_DATA_E)) == (WIRE_DATA_B | WIRE_DATA_E) && outstanding_final(c);
 }
 
-/* RFC 3758, 3.5, C2: the point moves over abandoned chunks. It also moves over what stands between them and was acknowledged by a
- * gap block, where that may not be sent again anyway: otherwise it would pass one hole a round trip, and under a loss of several
+/* RFC 3758, 3.5, C2: the point moves over abandoned chunks. The point also moves over chunks between them that a gap block
+ * acknowledged and that may not be sent again anyway. Otherwise it would pass one hole a round trip, and under a loss of several
  * messages a round trip the peer's cumulative TSN would fall behind for ever. */
-static void advance_point(struct outstanding *o) {
+void outstanding_advance_point(struct outstanding *o) {
 	uint64_t t = (o->passed > o->advanced ? o->passed : o->advanced) + 1;
 	for (; t < o->next; t++) {
 		const struct tx_chunk *c = outstanding_at(o, t);
@@ -409,12 +409,12 @@ void outstanding_sack(struct outstanding *o, uint64_t cum, const struct gap *gap
 	o->log.delivered += ack->bytes;
 	if (ack->newest > o->newest_delivered)
 		o->newest_delivered = ack->newest;
-	advance_point(o);
+	outstanding_advance_point(o);
 }
 
 /* ---- giving up ---- */
 
-static void chunk_abandon(struct outstanding *o, struct tx_chunk *c, uint16_t stream, uint32_t mid) {
+void outstanding_give_up(struct outstanding *o, struct tx_chunk *c, uint16_t stream, uint32_t mid) {
 	leave_flight(o, c);
 	c->state = CHUNK_ABANDONED;
 	c->message = NULL;
@@ -422,8 +422,7 @@ static void chunk_abandon(struct outstanding *o, struct tx_chunk *c, uint16_t st
 	c->mid = mid;
 }
 
-/* One more TSN is spent on a message, never sent and given up at once, so that FORWARD-TSN has something to pass over. */
-static void spend(struct outstanding *o, uint16_t stream, uint32_t mid, bool unordered) {
+void outstanding_spend(struct outstanding *o, uint16_t stream, uint32_t mid, bool unordered) {
 	if (outstanding_reserve(o, OUTSTANDING_MAX))
 		*outstanding_at(o, o->next++) = (struct tx_chunk){
 			.flags = (uint8_t)(WIRE_DATA_E | (unordered ? WIRE_DATA_U : 0)),
@@ -433,113 +432,13 @@ static void spend(struct outstanding *o, uint16_t stream, uint32_t mid, bool uno
 		};
 }
 
-/* Chunks of the parts of one message that are in the ring. Was the last one among them? */
-static bool abandon_cut_parts(struct outstanding *o, struct tx_stream *s, uint32_t mid, bool unordered) {
-	bool last = false;
-	o->passed = o->cum;
-	for (uint64_t t = o->cum + 1; t < o->next; t++) {
-		struct tx_chunk *c = outstanding_at(o, t);
-		struct tx_message *m = c->message;
-		if (!m || m->stream != s || m->mid != mid || m->unordered != unordered)
-			continue;
-		last |= (c->flags & WIRE_DATA_E) != 0;
-		chunk_abandon(o, c, s->id, mid);
-		m->cut -= c->len;
-		if (m->queued)
-			o->out->begun_left += c->len;
-		else if (m->cut == m->len - m->left)
-			outgoing_discard(o->out, m);
-	}
-	return last;
-}
-
-/* queued: the first part of it that is; NULL: none. cut: some of it has TSNs. */
-static void abandon_parts(struct outstanding *o, struct tx_stream *s, struct tx_message *queued, bool cut, uint32_t mid,
-                          bool unordered) {
-	bool last = cut && abandon_cut_parts(o, s, mid, unordered), told = last;
-	while (queued && !last) {
-		struct tx_message *next = queued->next;
-		last = queued->last;
-		outgoing_discard(o->out, queued);
-		queued = next;
-	}
-	if (cut && !told)
-		spend(o, s->id, mid, unordered);
-	if (!last && s->open)
-		s->open->given_up = true;
-	outgoing_count_abandoned(o->out, s);
-	advance_point(o);
-}
-
-void outstanding_abandon_open(struct outstanding *o, struct tx_stream *s) {
-	bool unordered = s->open->info.unordered;
-	struct tx_message *queued = s->tail && s->tail->part && !s->tail->last ? tx_message_first_queued(s->tail) : NULL;
-	bool cut = s->open->started && !(queued && queued->first && !queued->begun);
-	if (!s->open->given_up)
-		abandon_parts(o, s, queued, cut, s->next_mid[unordered] - 1, unordered);
-}
-
-static void abandon_with_part(struct outstanding *o, struct tx_message *m) {
-	struct tx_stream *s = m->stream;
-	uint32_t current = s->next_mid[m->unordered] - 1;
-	if (m->queued) {
-		struct tx_message *first = tx_message_first_queued(m);
-		abandon_parts(o, s, first, !first->first || first->begun, current, m->unordered);
-		return;
-	}
-	/* What follows of it in the queue goes on where this one ended. */
-	struct tx_message *head = s->head;
-	bool rest = head && head->part && !(head->first && !head->begun) && m->mid == current && head->unordered == m->unordered;
-	abandon_parts(o, s, rest ? head : NULL, true, m->mid, m->unordered);
-}
-
-void outstanding_abandon(struct outstanding *o, struct tx_message *m) {
-	if (m->part) {
-		abandon_with_part(o, m);
-		return;
-	}
-	uint16_t stream = m->stream->id;
-	uint64_t t = serial_unwrap(m->first_tsn, o->cum);
-	if (t <= o->cum)
-		t = o->cum + 1;
-	if (t <= o->passed)
-		o->passed = t - 1;
-	/* Chunks of other messages may stand between its own. What was cut and has not left the ring by cum is here. */
-	for (uint32_t here = m->cut - (m->len - m->left); here > 0; t++) {
-		struct tx_chunk *c = outstanding_at(o, t);
-		if (c->message != m)
-			continue;
-		here -= c->len;
-		chunk_abandon(o, c, stream, m->mid);
-	}
-	/* The rest of it will never get TSNs. FORWARD-TSN is to pass over it even when the peer has acknowledged every fragment
-	 * sent so far; else it would hold them for ever. */
-	if (m->cut < m->len)
-		spend(o, stream, m->mid, m->unordered);
-	outgoing_drop(o->out, m, true);
-	advance_point(o);
-}
-
-size_t outstanding_abandon_exhausted(struct outstanding *o) {
-	size_t abandoned = 0;
-	uint64_t end = o->next;
-	for (uint64_t t = o->exhausted ? outstanding_first_lost(o) : end; o->exhausted && t < end; t++) {
-		struct tx_chunk *c = outstanding_at(o, t);
-		if (c->state == CHUNK_LOST && tx_chunk_final(c)) {
-			outstanding_abandon(o, c->message);
-			abandoned++;
-		}
-	}
-	return abandoned;
-}
-
 bool outstanding_check(const struct outstanding *o) {
 	uint64_t flight = 0, lost = 0, worn = 0;
 	for (uint64_t t = o->cum + 1; t < o->next; t++) {
 		const struct tx_chunk *c = outstanding_at(o, t);
 		flight += c->state == CHUNK_IN_FLIGHT ? c->len : 0;
 		lost += c->state == CHUNK_LOST;
-		worn += c->state == CHUNK_LOST && tx_chunk_final(c);
+		worn += c->state == CHUNK_LOST && outstanding_final(c);
 		if (c->state == CHUNK_LOST && t < o->lost_low)
 			return false;
 		if ((c->message == NULL) != (c->state == CHUNK_ABANDONED))

@@ -62,7 +62,7 @@ struct outstanding {
 	struct tx_chunk *ring;
 	uint32_t capacity;
 	uint64_t cum, next, advanced;
-	uint64_t passed; /* advance_point() has looked at everything up to here */
+	uint64_t passed; /* outstanding_advance_point() has looked at everything up to here */
 	uint64_t flight;
 	uint64_t lost, lost_low;
 	uint64_t exhausted;
@@ -134,7 +134,7 @@ void outstanding_large_lost(struct outstanding *o, uint32_t large, uint64_t befo
 /* The first outstanding chunk, and those in flight of whose packet nothing is known, count as lost. Returns their number. Walks all. */
 uint32_t outstanding_unknown_lost(struct outstanding *o);
 /* Would its message be given up instead of sending it once more? */
-static inline bool tx_chunk_final(const struct tx_chunk *c) {
+static inline bool outstanding_final(const struct tx_chunk *c) {
 	return c->message && c->message->reliability == SLUICE_MAX_RETRANSMITS && c->transmissions > c->message->limit;
 }
 /* The chunk with this TSN, in flight, is to be sent again. */
@@ -144,12 +144,12 @@ void outstanding_not_lost(struct outstanding *o, uint64_t now);
 /* The highest TSN in flight; 0: none. */
 uint64_t outstanding_last_in_flight(const struct outstanding *o);
 
-/* Gives up a message that has TSNs: RFC 3758, 3.5, A. */
-void outstanding_abandon(struct outstanding *o, struct tx_message *m);
-/* Gives up the message that is open on the stream. */
-void outstanding_abandon_open(struct outstanding *o, struct tx_stream *s);
-/* Gives up messages with a retransmission limit whose lost chunks have used it up. Returns how many. */
-size_t outstanding_abandon_exhausted(struct outstanding *o);
+/* The chunk will not be sent again. It keeps stream and MID, which FORWARD-TSN names. */
+void outstanding_give_up(struct outstanding *o, struct tx_chunk *c, uint16_t stream, uint32_t mid);
+/* One more TSN is spent on a message, never sent and given up at once, so that FORWARD-TSN has something to pass over. */
+void outstanding_spend(struct outstanding *o, uint16_t stream, uint32_t mid, bool unordered);
+/* Chunks were given up, or acknowledged between such: `advanced` follows. RFC 3758, 3.5, C2. */
+void outstanding_advance_point(struct outstanding *o);
 
 bool outstanding_check(const struct outstanding *o);
 

@@ -399,7 +399,7 @@ static void probe_tail(sluice_sctp *a) {
 	bool repeat = !outgoing_next(&a->tx.out) || ack_window_left(a) < association_payload_max(a);
 	if (repeat) {
 		uint64_t tsn = outstanding_last_in_flight(&a->tx.sent);
-		if (tsn == 0 || (a->peer_forward_tsn && tx_chunk_final(outstanding_at(&a->tx.sent, tsn))))
+		if (tsn == 0 || (a->peer_forward_tsn && outstanding_final(outstanding_at(&a->tx.sent, tsn))))
 			return;
 		outstanding_send_again(&a->tx.sent, tsn);
 	}
