@@ -104,7 +104,6 @@ static void init_nodes(sluice_sctp *a) {
 	a->ended.type = SLUICE_SCTP_ENDED;
 	a->restarted.type = SLUICE_SCTP_PEER_RESTARTED;
 	a->streams_added.type = SLUICE_SCTP_STREAMS_ADDED;
-	a->mtu_changed.type = SLUICE_SCTP_MTU;
 	a->renumbered.type = SLUICE_SCTP_RENUMBERED;
 	a->reset_in_all = (struct event_node){.type = SLUICE_SCTP_RESET_IN, .stream = SLUICE_SCTP_ALL_STREAMS};
 	a->reset_out_all = (struct event_node){.type = SLUICE_SCTP_RESET_OUT, .stream = SLUICE_SCTP_ALL_STREAMS};
@@ -127,22 +126,17 @@ int sluice_sctp_new(sluice_env *env, const sluice_sctp_config *config, sluice_sc
 	}
 	a->env = env;
 	a->config = complete;
-	a->tx.data_header = WIRE_DATA_HEADER;
-	a->tx.cc = cc_by_number(complete.congestion_control);
 	a->window->opened = data_window_opened;
 	a->window->owner = a;
 	env_entropy(env, a->secret, sizeof a->secret);
 	env_entropy(env, &a->clock, sizeof a->clock);
 	a->clock %= DURATION_MAX;
-	a->now = a->tx.out.now = a->clock;
-	outgoing_init(&a->tx.out, env, &a->events, complete.high_water ? complete.high_water : HIGH_WATER,
-	              sched_by_number(complete.scheduler));
+	a->now = a->clock;
+	sender_init(&a->tx, env, &a->events, &a->config);
+	sender_clock(&a->tx, a->now);
 	rwnd_init(&a->rwnd, env, complete.receive_window, complete.receive_window_max);
 	reassembly_init(&a->in, env, a->window, &a->events, complete.max_message_size, complete.partial_delivery);
-	outstanding_init(&a->tx.sent, env, &a->tx.out, UINT64_C(1) << 32);
-	discovery_init(a);
 	tsnmap_init(&a->map, env, UINT64_C(1) << 32);
-	rto_init(&a->tx.rto, complete.rto_initial, complete.rto_min, complete.rto_max);
 	init_nodes(a);
 	*out = a;
 	return 0;
@@ -180,8 +174,7 @@ void sluice_sctp_free(sluice_sctp *a) {
 	a->wake = NULL;
 	drop_events(a);
 	reconfig_clear(a); /* before the streams that wait in it */
-	outstanding_free(&a->tx.sent);
-	outgoing_free(&a->tx.out);
+	sender_free(&a->tx);
 	reassembly_free(&a->in);
 	tsnmap_free(&a->map);
 	rwnd_reset(&a->rwnd);
@@ -193,6 +186,17 @@ void sluice_sctp_free(sluice_sctp *a) {
 }
 
 /* ---- ending ---- */
+
+void association_enter(sluice_sctp *a, enum sluice_sctp_state state) {
+	static const uint8_t phases[] = {
+		[SLUICE_SCTP_CLOSED] = SENDER_CLOSED,           [SLUICE_SCTP_COOKIE_WAIT] = SENDER_CLOSED,
+		[SLUICE_SCTP_COOKIE_ECHOED] = SENDER_EARLY,     [SLUICE_SCTP_ESTABLISHED] = SENDER_OPEN,
+		[SLUICE_SCTP_SHUTDOWN_PENDING] = SENDER_ENDING, [SLUICE_SCTP_SHUTDOWN_SENT] = SENDER_CLOSED,
+		[SLUICE_SCTP_SHUTDOWN_RECEIVED] = SENDER_ENDED, [SLUICE_SCTP_SHUTDOWN_ACK_SENT] = SENDER_CLOSED,
+	};
+	a->state = state;
+	a->tx.phase = phases[state];
+}
 
 void association_touch(sluice_sctp *a) {
 	bool was = a->dirty;
@@ -211,13 +215,12 @@ static void set_error(sluice_sctp *a, int error, const char *format, va_list arg
 }
 
 void association_vanish(sluice_sctp *a) {
-	a->state = SLUICE_SCTP_CLOSED;
+	association_enter(a, SLUICE_SCTP_CLOSED);
 	a->pending = 0;
 	a->shutdown_wanted = a->heartbeat_unscheduled = a->dirty = false;
 	for (int t = 0; t < TIMER_COUNT; t++)
 		timer_stop(a, t);
-	outstanding_clear(&a->tx.sent);
-	outgoing_drop_queued(&a->tx.out);
+	sender_clear(&a->tx);
 	reconfig_clear(a);
 	drop_replies(a);
 	reassembly_restart(&a->in, 0);
@@ -227,15 +230,14 @@ void association_vanish(sluice_sctp *a) {
 }
 
 static void end(sluice_sctp *a) {
-	a->state = SLUICE_SCTP_CLOSED;
+	association_enter(a, SLUICE_SCTP_CLOSED);
 	a->pending = 0;
 	a->shutdown_wanted = a->heartbeat_unscheduled = false;
 	for (int t = 0; t < TIMER_COUNT; t++)
 		timer_stop(a, t);
 	reassembly_restart(&a->in, a->error ? a->error : SLUICE_CLOSED); /* parts end before the association does */
 	event_push(&a->events, &a->ended); /* before those that the dropping brings, as in a restart */
-	outstanding_clear(&a->tx.sent);
-	outgoing_drop_queued(&a->tx.out);
+	sender_clear(&a->tx);
 	reconfig_clear(a);
 	rwnd_reset(&a->rwnd); /* others may have its share of the budget, also while the app keeps the association */
 	env_log(a->env, SLUICE_LOG_INFO, "sctp: ended: %s", a->error ? a->error_text : "in order");
@@ -360,16 +362,13 @@ static int check_send(const sluice_sctp *a, const sluice_send_info *info, size_t
 	uint16_t streams = a->state == SLUICE_SCTP_COOKIE_WAIT ? a->config.outbound_streams : a->outbound;
 	if (info->stream >= streams || len == 0 || len > UINT32_MAX / 2 || (unsigned)info->reliability > SLUICE_PRIORITY_DROP)
 		return SLUICE_INVALID;
-	const struct tx_stream *s = outgoing_find(&a->tx.out, info->stream);
-	if (a->reconfig.all != TX_RESET_NONE)
-		return SLUICE_CLOSED;
-	return s && s->reset != TX_RESET_NONE ? SLUICE_CLOSED : s && s->open ? SLUICE_WRONG_STATE : 0;
+	return a->reconfig.all != TX_RESET_NONE ? SLUICE_CLOSED : sender_stream_state(&a->tx, info->stream);
 }
 
 int sluice_sctp_send(sluice_sctp *a, const sluice_send_info *info, const void *data, size_t len) {
 	int error = check_send(a, info, len);
 	if (!error)
-		error = outgoing_copy(&a->tx.out, info, data, (uint32_t)len);
+		error = sender_send(&a->tx, info, data, (uint32_t)len);
 	if (!error)
 		association_touch(a);
 	return error;
@@ -383,7 +382,7 @@ int sluice_sctp_sendv(sluice_sctp *a, const sluice_send_info *info, const struct
 			return SLUICE_INVALID;
 	int error = check_send(a, info, len);
 	if (!error)
-		error = outgoing_borrow(&a->tx.out, info, iov, count, (uint32_t)len, release, ctx);
+		error = sender_lend(&a->tx, info, iov, count, (uint32_t)len, release, ctx);
 	if (!error)
 		association_touch(a);
 	return error;
@@ -395,80 +394,78 @@ int sluice_sctp_send_begin(sluice_sctp *a, const sluice_send_info *info) {
 		return error;
 	if (a->state == SLUICE_SCTP_COOKIE_WAIT)
 		return SLUICE_WRONG_STATE;
-	/* Without I-DATA it would hold up every other stream until its end, and without FORWARD-TSN it could not be given up. */
-	if (!a->interleaving || !a->peer_forward_tsn)
-		return SLUICE_UNSUPPORTED;
-	return outgoing_begin(&a->tx.out, info);
+	return sender_open(&a->tx, info);
 }
 
 int sluice_sctp_send_part(sluice_sctp *a, uint16_t stream, const void *data, size_t len) {
-	struct tx_stream *s = outgoing_find(&a->tx.out, stream);
 	if (!may_send(a))
 		return SLUICE_CLOSED;
 	if (len == 0 || len > UINT32_MAX / 2)
 		return SLUICE_INVALID;
-	int error = s ? outgoing_part(&a->tx.out, s, data, (uint32_t)len) : SLUICE_WRONG_STATE;
+	int error = sender_part(&a->tx, stream, data, (uint32_t)len);
 	if (!error)
 		association_touch(a);
 	return error;
 }
 
 int sluice_sctp_send_end(sluice_sctp *a, uint16_t stream) {
-	struct tx_stream *s = outgoing_find(&a->tx.out, stream);
 	if (!may_send(a))
 		return SLUICE_CLOSED;
-	int error = s ? outgoing_end(&a->tx.out, s) : SLUICE_WRONG_STATE;
+	int error = sender_end(&a->tx, stream);
 	if (!error)
 		association_touch(a);
 	return error;
 }
 
 int sluice_sctp_send_cancel(sluice_sctp *a, uint16_t stream) {
-	struct tx_stream *s = outgoing_find(&a->tx.out, stream);
-	if (!s || !s->open)
-		return SLUICE_WRONG_STATE;
-	ack_abandon_open(a, s);
-	association_touch(a);
-	return 0;
+	int error = sender_cancel(&a->tx, stream);
+	if (!error)
+		association_touch(a);
+	return error;
 }
 
 uint64_t sluice_sctp_buffered(const sluice_sctp *a, uint16_t stream) {
-	const struct tx_stream *s = outgoing_find(&a->tx.out, stream);
-	return s ? s->buffered : 0;
+	return sender_buffered(&a->tx, stream);
 }
 
 uint64_t sluice_sctp_buffered_messages(const sluice_sctp *a, uint16_t stream) {
-	const struct tx_stream *s = outgoing_find(&a->tx.out, stream);
-	return s ? s->buffered_messages + s->lost_messages : 0;
+	return sender_buffered_messages(&a->tx, stream);
 }
 
 int sluice_sctp_set_buffered_low(sluice_sctp *a, uint16_t stream, uint64_t threshold) {
-	struct tx_stream *s = outgoing_stream(&a->tx.out, stream);
-	if (!s)
-		return SLUICE_NO_MEMORY;
-	s->low = threshold;
-	s->above_low = s->buffered > threshold;
-	return 0;
+	return sender_set_buffered_low(&a->tx, stream, threshold);
 }
 
 int sluice_sctp_set_high_water(sluice_sctp *a, uint16_t stream, uint64_t bytes) {
-	struct tx_stream *s = outgoing_stream(&a->tx.out, stream);
-	if (!s)
-		return SLUICE_NO_MEMORY;
-	s->high_water = bytes;
-	return 0;
+	return sender_set_high_water(&a->tx, stream, bytes);
+}
+
+int sluice_sctp_set_priority(sluice_sctp *a, uint16_t stream, uint16_t priority, uint16_t weight) {
+	return sender_set_priority(&a->tx, stream, priority, weight);
 }
 
 int sluice_sctp_set_partial_delivery(sluice_sctp *a, uint16_t stream, uint32_t bytes) {
 	return reassembly_set_partial(&a->in, stream, bytes);
 }
 
-int sluice_sctp_set_priority(sluice_sctp *a, uint16_t stream, uint16_t priority, uint16_t weight) {
-	struct tx_stream *s = outgoing_stream(&a->tx.out, stream);
-	if (!s)
-		return SLUICE_NO_MEMORY;
-	outgoing_set_priority(&a->tx.out, s, priority, weight);
-	return 0;
+static void touch_if_due(sluice_sctp *a) {
+	if (a->tx.due)
+		association_touch(a);
+}
+
+void sluice_sctp_path_changed(sluice_sctp *a) {
+	sender_path_changed(&a->tx);
+	touch_if_due(a);
+}
+
+void sluice_sctp_set_mtu_max(sluice_sctp *a, uint32_t mtu_max) {
+	a->config.mtu_max = mtu_max < SLUICE_SCTP_MTU_MAX ? mtu_max : SLUICE_SCTP_MTU_MAX;
+	sluice_sctp_path_changed(a);
+}
+
+void sluice_sctp_mtu_hint(sluice_sctp *a, uint32_t size, bool sure) {
+	sender_mtu_hint(&a->tx, size, sure);
+	touch_if_due(a);
 }
 
 void sluice_sctp_set_wake(sluice_sctp *a, void (*wake)(void *ctx), void *ctx) {
@@ -514,25 +511,11 @@ int sluice_sctp_error(const sluice_sctp *a, const char **text) {
 
 void sluice_sctp_stats_get(const sluice_sctp *a, sluice_sctp_stats *stats) {
 	*stats = a->stats;
-	stats->messages_sent = a->tx.out.messages;
-	stats->payload_sent = a->tx.out.payload;
-	stats->messages_abandoned = a->tx.out.abandoned;
+	sender_stats(&a->tx, stats);
 	stats->messages_received = a->in.to.messages;
 	stats->payload_received = a->in.to.payload;
-	stats->srtt = a->tx.rto.srtt;
-	stats->rttvar = a->tx.rto.rttvar;
-	stats->rto = a->tx.rto.rto;
-	stats->min_rtt = rto_least_known(&a->tx.rto);
-	stats->cwnd = (uint32_t)a->tx.view.cwnd;
-	stats->ssthresh = a->tx.view.ssthresh < UINT32_MAX ? (uint32_t)a->tx.view.ssthresh : UINT32_MAX;
-	stats->congestion_control = a->tx.cc->name;
-	stats->flight_size = (uint32_t)a->tx.sent.flight;
-	stats->peer_window = (uint32_t)ack_window_left(a);
 	stats->local_window = (uint32_t)data_a_rwnd(a);
-	stats->mtu = a->tx.mtu;
-	stats->pacing_rate = a->tx.pace.rate;
 	stats->error_count = a->error_count;
-	stats->buffered = a->tx.out.buffered;
 	stats->held = a->window->held;
 	stats->outbound_streams = a->outbound;
 	stats->inbound_streams = a->inbound;
@@ -541,7 +524,7 @@ void sluice_sctp_stats_get(const sluice_sctp *a, sluice_sctp_stats *stats) {
 uint64_t sluice_sctp_deadline(const sluice_sctp *a) {
 	if (a->dirty)
 		return 0;
-	uint64_t deadline = outgoing_deadline(&a->tx.out);
+	uint64_t deadline = sender_deadline(&a->tx);
 	for (int t = 0; t < TIMER_COUNT; t++)
 		if (a->timers[t] < deadline)
 			deadline = a->timers[t];
@@ -563,7 +546,6 @@ void association_set_remote_port(sluice_sctp *a, uint16_t port) {
 }
 
 bool association_check(const sluice_sctp *a) {
-	return outgoing_check(&a->tx.out) && outstanding_check(&a->tx.sent) && tsnmap_check(&a->map) &&
-	       pmtu_check(&a->tx.discovery.pmtu) && reassembly_check(&a->in) &&
+	return sender_check(&a->tx) && tsnmap_check(&a->map) && reassembly_check(&a->in) &&
 	       (a->state != SLUICE_SCTP_CLOSED || outstanding_count(&a->tx.sent) == 0);
 }

@@ -28,17 +28,11 @@
 enum timer {
 	TIMER_T1, /* INIT, COOKIE-ECHO */
 	TIMER_T2, /* SHUTDOWN, SHUTDOWN-ACK */
-	TIMER_T3, /* DATA, FORWARD-TSN */
 	TIMER_T5, /* the shutdown as a whole */
 	TIMER_SACK,
 	TIMER_HEARTBEAT,     /* when to send the next one */
 	TIMER_HEARTBEAT_ACK, /* how long to wait for its answer */
 	TIMER_RECONFIG,
-	TIMER_RACK,  /* when a packet that others overtook counts as lost */
-	TIMER_TLP,   /* tail loss probe, and probes of a path that is silent after a T3 */
-	TIMER_PACE,  /* when the next burst may go */
-	TIMER_PROBE, /* the peer's window is closed: when to try it */
-	TIMER_PMTU,  /* how long to wait for the answer to a probe of the path's MTU, and when to look for a larger one */
 	TIMER_COUNT,
 };
 
@@ -51,11 +45,8 @@ enum pending {
 	PENDING_HEARTBEAT = 1 << 4,
 	PENDING_SHUTDOWN = 1 << 5,
 	PENDING_SHUTDOWN_ACK = 1 << 6,
-	PENDING_FORWARD_TSN = 1 << 7,
-	PENDING_RECONFIG = 1 << 8,          /* our request */
-	PENDING_RECONFIG_RESPONSE = 1 << 9, /* the answer to theirs */
-	PENDING_PROBE = 1 << 10,            /* of the path's MTU, in a packet of its own */
-	PENDING_CONTROL = 1 << 11,          /* the small HEARTBEAT beside it */
+	PENDING_RECONFIG = 1 << 7,          /* our request */
+	PENDING_RECONFIG_RESPONSE = 1 << 8, /* the answer to theirs */
 };
 
 /* A packet that answers one of the peer's and needs no state of ours: INIT-ACK, HEARTBEAT-ACK, ERROR, ABORT, ... Bounded, so
@@ -185,7 +176,7 @@ struct sluice_sctp {
 	uint32_t reply_count;
 
 	struct event_queue events;
-	struct event_node connected, ended, restarted, streams_added, mtu_changed, reset_in_all, reset_out_all, renumbered;
+	struct event_node connected, ended, restarted, streams_added, reset_in_all, reset_out_all, renumbered;
 	int error;
 	char error_text[128];
 	void (*wake)(void *ctx);
@@ -196,9 +187,12 @@ struct sluice_sctp {
 /* ---- association.c ---- */
 /* A verb begins. Returns the association's time, which never runs backwards. */
 static inline uint64_t association_time(sluice_sctp *a, uint64_t now) {
-	a->now = a->tx.out.now = clock_forward(&a->latest, now) + a->clock;
+	a->now = clock_forward(&a->latest, now) + a->clock;
+	sender_clock(&a->tx, a->now);
 	return a->now;
 }
+/* Each change of the state goes through here: the sender learns from it what may go. */
+void association_enter(sluice_sctp *a, enum sluice_sctp_state state);
 /* Output has something to do; outside of a verb the driver is woken. */
 void association_touch(sluice_sctp *a);
 /* Ends it: CLOSED, timers stopped, everything dropped, ENDED queued. */
@@ -219,11 +213,6 @@ void association_reply_cause(sluice_sctp *a, uint32_t tag, uint8_t type, uint16_
 /* CLOSED, without a word to anybody, and nothing is left of it. */
 void association_vanish(sluice_sctp *a);
 
-/* Payload of a packet that holds one fragment. */
-static inline uint32_t association_payload_max(const sluice_sctp *a) {
-	return a->tx.cut_mtu - WIRE_HEADER_SIZE - a->tx.data_header;
-}
-
 static inline void timer_start(sluice_sctp *a, enum timer t, uint64_t after) {
 	a->timers[t] = a->now + after;
 }
@@ -243,7 +232,6 @@ void handshake_write_init(sluice_sctp *a, struct writer *w);
 void handshake_describe(const sluice_sctp *a, struct writer *w); /* the same, without a timer and a cookie's wishes */
 void handshake_adopt(sluice_sctp *a, const struct wire_init *i); /* the peer's INIT in hand: ESTABLISHED */
 void handshake_timeout(sluice_sctp *a);
-struct cc_config handshake_cc_config(const sluice_sctp *a);
 struct packet;
 void handshake_init(sluice_sctp *a, struct packet *p, const struct wire_chunk *c);
 void handshake_init_ack(sluice_sctp *a, struct packet *p, const struct wire_chunk *c);
@@ -276,64 +264,6 @@ void data_write_sack(sluice_sctp *a, struct writer *w);
 uint64_t data_a_rwnd(const sluice_sctp *a);
 void data_window_opened(void *association);
 
-/* ---- ack.c ---- */
-void ack_sack(sluice_sctp *a, const struct wire_chunk *c);
-void ack_cumulative(sluice_sctp *a, uint32_t cum_tsn); /* from SHUTDOWN */
-void ack_t3_expired(sluice_sctp *a);
-void ack_expire_lifetimes(sluice_sctp *a);
-void ack_write_forward_tsn(sluice_sctp *a, struct writer *w);
-static inline uint64_t ack_window_left(const sluice_sctp *a) {
-	return a->tx.peer_a_rwnd > a->tx.sent.flight ? a->tx.peer_a_rwnd - a->tx.sent.flight : 0;
-}
-
-/* What is queued is held up: from here on until the queue is empty, messages of few retransmissions do not go out late. */
-void ack_held_up(sluice_sctp *a);
-/* Gives up the message that the app has begun on the stream and not ended, if there is one; on all streams. */
-void ack_abandon_open(sluice_sctp *a, struct tx_stream *s);
-void ack_abandon_all_open(sluice_sctp *a);
-/* Gives up what may not be sent again, and tells the peer. */
-void ack_abandon_exhausted(sluice_sctp *a);
-
-/* What a stream may hold by default: at least so much, and more as the window needs. */
-#define HIGH_WATER (UINT64_C(2) << 20)
-#define HIGH_WATER_MAX (UINT64_C(128) << 20)
-
-/* ---- recovery.c ---- */
-/* Probes of a path that is silent after a T3: the interval of the first ones, and how many there are until something is
- * acknowledged. */
-#define RECOVERY_SILENT_PROBE (400 * SLUICE_MS)
-#define RECOVERY_SILENT_PROBES 5
-void recovery_reset(sluice_sctp *a);
-bool recovery_restarts_t3(const sluice_sctp *a); /* by sending the first outstanding chunk again */
-/* Bytes that may go, as far as congestion is concerned. */
-uint64_t recovery_window_of_loss(const sluice_sctp *a);
-static inline uint64_t recovery_window_left(const sluice_sctp *a) {
-	if (__builtin_expect(a->tx.view.in_recovery | a->tx.recovery.unanswered, 0))
-		return recovery_window_of_loss(a);
-	return a->tx.view.cwnd > a->tx.sent.flight ? a->tx.view.cwnd - a->tx.sent.flight : 0;
-}
-void recovery_note_sent(sluice_sctp *a, uint64_t tsn, uint32_t len, bool again);
-static inline void recovery_sent(sluice_sctp *a, uint64_t tsn, uint32_t len, bool again) {
-	if (__builtin_expect(again || a->tx.view.in_recovery, 0))
-		recovery_note_sent(a, tsn, len, again);
-}
-enum miss_rule recovery_miss_rule(const sluice_sctp *a);
-void recovery_sack(sluice_sctp *a, struct ack *ack, uint64_t flight_before);
-void recovery_duplicate(sluice_sctp *a, uint64_t tsn); /* the peer has received it twice */
-void recovery_timeout(sluice_sctp *a);                 /* T3 */
-void recovery_pace(sluice_sctp *a);                    /* cwnd or srtt have changed */
-void recovery_arm_probe(sluice_sctp *a);               /* data was sent or acknowledged */
-void recovery_window_closed(sluice_sctp *a);           /* a SACK says that the peer has no room for a packet */
-void recovery_window_opened(sluice_sctp *a);           /* ... and that it has again */
-void recovery_rack_expired(sluice_sctp *a);
-void recovery_probe_expired(sluice_sctp *a);
-
-/* Time passed or packets came: the next burst may begin. RFC 9260, 6.1, D. */
-static inline void burst_open(sluice_sctp *a) {
-	uint64_t burst = (uint64_t)a->config.max_burst * a->tx.view.mtu;
-	a->tx.burst_end = burst ? a->tx.sent.flight + burst : UINT64_MAX;
-}
-
 /* ---- shutdown.c ---- */
 void shutdown_begin(sluice_sctp *a);
 void shutdown_progress(sluice_sctp *a); /* everything may have been acknowledged: is the next step due? */
@@ -365,18 +295,6 @@ static inline bool reconfig_holds_sack(const sluice_sctp *a) {
 	return a->reconfig.renumber == RENUMBER_ANSWERED;
 }
 void reconfig_clear(sluice_sctp *a); /* at the end or a restart: frees what is queued */
-
-/* ---- discovery.c ---- */
-void discovery_init(sluice_sctp *a);
-void discovery_reset(sluice_sctp *a); /* nothing is known and no probe is out; nothing is probed before discovery_start */
-void discovery_start(sluice_sctp *a); /* established */
-/* A probe is due that fits `room` bytes: its size; 0: none is. */
-uint32_t discovery_probe_size(sluice_sctp *a, size_t room);
-void discovery_write_probe(sluice_sctp *a, struct writer *w); /* fills what w has room for, which is the size */
-void discovery_write_control(sluice_sctp *a, struct writer *w);
-bool discovery_answer(sluice_sctp *a, uint64_t sent_at, uint64_t nonce); /* of a HEARTBEAT-ACK; false: it is not one of ours */
-void discovery_expired(sluice_sctp *a);
-void discovery_black_hole(sluice_sctp *a); /* T3 expired, or large packets were lost and nothing but them */
 
 /* ---- timers.c ---- */
 #define HEARTBEAT_INFO 16 /* time and a random nonce, so that an answer proves that it was received */

@@ -19,7 +19,8 @@
 
 /* What is copied whole must be the same on both sides. */
 static uint32_t layout(void) {
-	return (uint32_t)(sizeof(sluice_sctp_config) << 20 ^ sizeof(sluice_sctp_stats) << 10 ^ CC_STATE_SIZE << 2 ^ TIMER_COUNT);
+	return (uint32_t)(sizeof(sluice_sctp_config) << 20 ^ sizeof(sluice_sctp_stats) << 10 ^ CC_STATE_SIZE << 2 ^
+	                  (TIMER_COUNT + SENDER_TIMER_COUNT));
 }
 
 /* ---- plain numbers ---- */
@@ -32,9 +33,6 @@ static void association_numbers(struct walk *b, sluice_sctp *a) {
 	FIELD(a->local_tag), FIELD(a->peer_tag), FIELD(a->local_tsn), FIELD(a->tie), FIELD(a->peer_addresses), FIELD(a->secret),
 		FIELD(a->outbound), FIELD(a->inbound);
 	FLAG(a->peer_forward_tsn), FLAG(a->peer_reconfig), FLAG(a->peer_pad), FLAG(a->interleaving), FLAG(a->send_zero_checksum);
-	FIELD(a->tx.peer_window_max), FIELD(a->tx.peer_a_rwnd), FIELD(a->tx.last_data_sent), FIELD(a->tx.burst_end), FIELD(a->tx.probe_interval);
-	FLAG(a->tx.probe_now), FLAG(a->tx.held_up);
-	FIELD(a->tx.forward_tsn_sent), FIELD(a->tx.forward_tsn_at);
 	FIELD(a->shut_since);
 	FLAG(a->rtt_asked);
 	FIELD(a->duplicates), FIELD(a->duplicate_count), FIELD(a->advertised), FIELD(a->advertised_most), FIELD(a->timers),
@@ -42,12 +40,12 @@ static void association_numbers(struct walk *b, sluice_sctp *a) {
 	FIELD(a->error_count), FIELD(a->heartbeat_nonce);
 	walk_refuse(b, a->duplicate_count > DUPLICATES_MAX || (unsigned)a->state > SLUICE_SCTP_SHUTDOWN_ACK_SENT ||
 	                       a->state < SLUICE_SCTP_ESTABLISHED);
-	if (!b->reading)
+	if (!b->reading || b->failed)
 		return;
 	a->pending = pending;
-	a->tx.out.interleaving = a->interleaving;
-	a->tx.out.now = a->now;
-	a->tx.data_header = a->interleaving ? WIRE_I_DATA_HEADER : WIRE_DATA_HEADER;
+	association_enter(a, a->state);
+	sender_clock(&a->tx, a->now);
+	sender_negotiate(&a->tx, a->interleaving, a->peer_forward_tsn);
 }
 
 static void statistics(struct walk *b, sluice_sctp *a) {
@@ -56,6 +54,13 @@ static void statistics(struct walk *b, sluice_sctp *a) {
 	FIELD(s);
 	s.congestion_control = NULL;
 	a->stats = s;
+}
+
+static void sender_numbers(struct walk *b, struct sender *tx) {
+	FIELD(tx->peer_window_max), FIELD(tx->peer_a_rwnd), FIELD(tx->last_data_sent), FIELD(tx->burst_end);
+	FIELD(tx->probe_interval), FIELD(tx->forward_tsn_sent), FIELD(tx->forward_tsn_at), FIELD(tx->due), FIELD(tx->timers);
+	FIELD(tx->counters);
+	FLAG(tx->probe_now), FLAG(tx->held_up);
 }
 
 static void congestion(struct walk *b, sluice_sctp *a) {
@@ -647,7 +652,7 @@ static struct event_node *node_of(sluice_sctp *a, uint8_t type, uint16_t stream)
 	case SLUICE_SCTP_STREAMS_ADDED:
 		return &a->streams_added;
 	case SLUICE_SCTP_MTU:
-		return &a->mtu_changed;
+		return &a->tx.mtu_changed;
 	case SLUICE_SCTP_RENUMBERED:
 		return &a->renumbered;
 	case SLUICE_SCTP_RESET_IN:
@@ -725,6 +730,7 @@ static void waiting_events(struct walk *b, sluice_sctp *a) {
 static void walk(struct walk *b, sluice_sctp *a) {
 	association_numbers(b, a);
 	statistics(b, a);
+	sender_numbers(b, &a->tx);
 	congestion(b, a);
 	recovery(b, &a->tx.recovery);
 	if (b->reading)
@@ -827,20 +833,6 @@ static void config_bools(sluice_sctp_config *c) {
 	}
 }
 
-/* Here the path may be another one: its MTU is looked for anew, and until it is known packets are of the base size. */
-static void resume(sluice_sctp *a) {
-	a->tx.view.config = handshake_cc_config(a);
-	uint32_t mtu = a->tx.mtu - WIRE_HEADER_SIZE - a->tx.data_header;
-	bool other = mtu != a->tx.view.mtu;
-	a->tx.view.mtu = mtu;
-	if (other && a->tx.cc->mtu)
-		a->tx.cc->mtu(&a->tx.view);
-	if (a->state == SLUICE_SCTP_ESTABLISHED)
-		discovery_start(a);
-	else
-		discovery_reset(a);
-}
-
 int sluice_sctp_import(sluice_env *env, const void *data, size_t len, uint64_t now, sluice_sctp **out) {
 	int error = header_check(data, len);
 	if (error)
@@ -855,11 +847,12 @@ int sluice_sctp_import(sluice_env *env, const void *data, size_t len, uint64_t n
 		return error == SLUICE_NO_MEMORY ? error : SLUICE_MALFORMED;
 	walk(b, a);
 	if (b->failed) {
-		a->state = SLUICE_SCTP_CLOSED;
+		association_enter(a, SLUICE_SCTP_CLOSED);
 		sluice_sctp_free(a);
 		return b->no_memory ? SLUICE_NO_MEMORY : SLUICE_MALFORMED;
 	}
-	resume(a);
+	/* Here the path may be another one: its MTU is searched for anew, and until it is known packets are of the base size. */
+	sender_resume(&a->tx);
 	a->clock = a->now - now;
 	a->latest = now;
 	a->dirty = true;

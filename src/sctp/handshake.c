@@ -30,15 +30,8 @@ static uint64_t random_tie(sluice_sctp *a) {
 /* Nothing of an earlier association is left: streams begin at SSN 0 both ways. */
 static void begin_anew(sluice_sctp *a) {
 	a->tie = random_tie(a);
-	uint32_t id = 0;
-	for (struct tx_stream *s; (s = idmap_next(&a->tx.out.streams, &id)); id++) {
-		s->next_mid[0] = s->next_mid[1] = 0;
-		s->reset = TX_RESET_NONE;
-	}
 	a->announced = false;
-	rto_init(&a->tx.rto, a->config.rto_initial, a->config.rto_min, a->config.rto_max);
-	outstanding_free(&a->tx.sent);
-	outstanding_init(&a->tx.sent, a->env, &a->tx.out, SERIAL_ORIGIN + a->local_tsn);
+	sender_reset(&a->tx, a->local_tsn);
 }
 
 /* ---- the active open ---- */
@@ -57,7 +50,7 @@ int sluice_sctp_connect(sluice_sctp *a) {
 	if (a->state != SLUICE_SCTP_CLOSED || a->handed_over)
 		return SLUICE_WRONG_STATE;
 	handshake_begin(a);
-	a->state = SLUICE_SCTP_COOKIE_WAIT;
+	association_enter(a, SLUICE_SCTP_COOKIE_WAIT);
 	a->pending |= PENDING_INIT;
 	a->t1_rto = a->config.rto_initial;
 	association_touch(a);
@@ -116,7 +109,7 @@ void handshake_timeout(sluice_sctp *a) {
 		return;
 	}
 	/* Data that rode with the COOKIE-ECHO was lost with it, and rides with the next one. */
-	outstanding_all_lost(&a->tx.sent);
+	sender_repeat(&a->tx);
 	a->pending |= PENDING_COOKIE_ECHO;
 }
 
@@ -126,9 +119,9 @@ static void take_capabilities(sluice_sctp *a, const struct capabilities *peer) {
 	/* RFC 8260, 2.2.1: user message interleaving is negotiated when both endpoints list I-DATA among their Supported
 	 * Extensions; then it is used for all user messages, and DATA for none. 2.3.1: messages can be given up then only if both
 	 * list I-FORWARD-TSN too. A peer without it, which would not understand what was skipped, gets everything. */
-	a->interleaving = a->tx.out.interleaving = peer->i_data && offers_interleaving(a);
-	a->tx.data_header = a->interleaving ? WIRE_I_DATA_HEADER : WIRE_DATA_HEADER;
+	a->interleaving = peer->i_data && offers_interleaving(a);
 	a->peer_forward_tsn = (a->interleaving ? peer->i_forward_tsn : peer->forward_tsn) && !a->config.no_pr_sctp;
+	sender_negotiate(&a->tx, a->interleaving, a->peer_forward_tsn);
 	a->peer_reconfig = peer->reconfig && !a->config.no_reconfig;
 	a->peer_pad = peer->pad;
 	/* RFC 9653, 5.2: the checksum is left out only towards a peer that declared that it takes this, under the error
@@ -155,48 +148,20 @@ static uint16_t min16(uint16_t x, uint16_t y) {
 	return x < y ? x : y;
 }
 
-struct cc_config handshake_cc_config(const sluice_sctp *a) {
-	return (struct cc_config){
-		.initial_window = a->config.initial_window,
-		.min_window = a->config.min_window,
-		.max_window = a->config.max_window,
-		.beta = a->config.beta,
-		.startup_gain = a->config.startup_gain,
-		.cwnd_gain = a->config.cwnd_gain,
-		.target_delay = a->config.target_delay,
-		.pacing = a->config.pacing == SLUICE_PACING_ON,
-	};
-}
-
 /* The parts that start with the peer's INIT or INIT-ACK, however it reached us; its capabilities are taken. */
 static void take_peer(sluice_sctp *a, uint32_t tag, uint32_t tsn, uint32_t a_rwnd, uint16_t outbound, uint16_t inbound) {
 	a->peer_tag = tag;
 	tsnmap_free(&a->map);
 	tsnmap_init(&a->map, a->env, SERIAL_ORIGIN + tsn - 1);
-	a->tx.peer_a_rwnd = a->tx.peer_window_max = a_rwnd;
 	a->rtt_asked = false;
 	rwnd_reset(&a->rwnd);
 	/* RFC 9260, 5.1.1: when the peer takes fewer streams than we want, "the endpoint MUST use MIS outbound streams". */
 	a->outbound = min16(a->config.outbound_streams, inbound);
 	a->inbound = min16(a->config.inbound_streams, outbound);
-	discovery_reset(a);
-	a->tx.view = (struct cc_view){
-		.ssthresh = UINT64_MAX, /* RFC 9260, 7.2.1: "The initial value of ssthresh MAY be arbitrarily high" */
-		.mtu = association_payload_max(a),
-		.rto = a->tx.rto.rto,
-		.min_rtt = UINT64_MAX,
-		.config = handshake_cc_config(a),
-	};
-	a->tx.cc->init(&a->tx.view);
-	recovery_reset(a);
-	a->tx.pace = (struct pace){0};
 	a->duplicate_count = 0;
 	sack_reset(&a->acks, a->config.sack_policy, a->peer_pad);
 	a->advertised = a->advertised_most = data_a_rwnd(a);
-	a->tx.probe_interval = 0;
-	a->tx.probe_now = a->tx.held_up = false;
-	/* Messages may have been queued when only our own wish limited the streams. */
-	outgoing_limit_streams(&a->tx.out, a->outbound);
+	sender_begin(&a->tx, a_rwnd, a->outbound);
 	reconfig_start(a, tsn);
 }
 
@@ -210,7 +175,7 @@ static void announce(sluice_sctp *a) {
 
 static void establish(sluice_sctp *a) {
 	timer_stop(a, TIMER_T1);
-	a->state = SLUICE_SCTP_ESTABLISHED;
+	association_enter(a, SLUICE_SCTP_ESTABLISHED);
 	a->error = 0;
 	a->error_count = 0;
 	env_free(a->env, a->echo);
@@ -218,7 +183,7 @@ static void establish(sluice_sctp *a) {
 	announce(a);
 	reconfig_established(a);
 	heartbeat_schedule(a);
-	discovery_start(a);
+	sender_path_changed(&a->tx);
 	env_log(a->env, SLUICE_LOG_INFO, "sctp: established, %u streams out, %u in", a->outbound, a->inbound);
 	if (a->shutdown_wanted) {
 		a->shutdown_wanted = false;
@@ -428,7 +393,7 @@ void handshake_init_ack(sluice_sctp *a, struct packet *p, const struct wire_chun
 	take_capabilities(a, &can);
 	a->peer_addresses = addresses_of(&i);
 	take_peer(a, i.tag, i.tsn, i.a_rwnd, i.outbound_streams, i.inbound_streams);
-	a->state = SLUICE_SCTP_COOKIE_ECHOED;
+	association_enter(a, SLUICE_SCTP_COOKIE_ECHOED);
 	a->t1_retries = 0;
 	a->t1_rto = a->config.rto_initial;
 	a->pending |= PENDING_COOKIE_ECHO;
@@ -446,9 +411,9 @@ void handshake_stale_cookie(sluice_sctp *a, uint32_t staleness_us) {
 		association_end(a, SLUICE_TIMED_OUT, "the cookie was stale %u times", STALE_COOKIE_TRIES);
 		return;
 	}
-	outstanding_all_lost(&a->tx.sent);
+	sender_repeat(&a->tx);
 	a->cookie_preservative = 2 * (staleness_us / 1000 + 1);
-	a->state = SLUICE_SCTP_COOKIE_WAIT;
+	association_enter(a, SLUICE_SCTP_COOKIE_WAIT);
 	a->pending = PENDING_INIT;
 	a->peer_tag = 0;
 }
@@ -495,8 +460,7 @@ static void cookie_restarts(sluice_sctp *a, struct packet *p, const struct cooki
 	/* The event comes before those that the dropping brings (writable, buffered low): who sends on hearing one of them must
 	 * know by then to whom. */
 	event_push(&a->events, &a->restarted);
-	outstanding_clear(&a->tx.sent);
-	outgoing_drop_queued(&a->tx.out);
+	sender_clear(&a->tx);
 	reconfig_clear(a);
 	for (int t = 0; t < TIMER_COUNT; t++)
 		timer_stop(a, t);
@@ -560,7 +524,7 @@ void handshake_cookie_echo(sluice_sctp *a, struct packet *p, const struct wire_c
 		 * with our own COOKIE-ECHO has its TSNs from the same start, and is not sent anew. */
 		if (a->state == SLUICE_SCTP_COOKIE_WAIT || a->state == SLUICE_SCTP_COOKIE_ECHOED) {
 			adopt(a, &k);
-			outstanding_all_lost(&a->tx.sent);
+			sender_repeat(&a->tx);
 		} else {
 			p->stop = true;
 		}

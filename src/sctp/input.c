@@ -47,7 +47,11 @@ static void error_chunk(sluice_sctp *a, struct packet *p, const struct wire_chun
 
 static void sack_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
 	(void)p;
-	ack_sack(a, c);
+	unsigned news = sender_sack(&a->tx, c);
+	if (news & SENDER_PEER_ALIVE)
+		a->error_count = 0;
+	if (news & SENDER_DISCARDED)
+		a->stats.chunks_discarded++;
 }
 
 static void heartbeat_entry(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
@@ -331,13 +335,13 @@ static bool input_packet(sluice_sctp *a, const sluice_datagram *d) {
 int sluice_sctp_input(sluice_sctp *a, const sluice_datagram *datagrams, size_t count, uint64_t now) {
 	if (a->handed_over)
 		return 0;
-	now = association_time(a, now);
+	association_time(a, now);
 	a->dirty = true;
 	trace_sync(a->trace);
 	uint32_t with_data = 0;
 	uint64_t refused = a->stats.memory_drops;
 	a->reconfig.taken = 0;
-	outgoing_stamp(&a->tx.out, now);
+	sender_stamp(&a->tx);
 	for (size_t i = 0; i < count; i++) {
 		if (!input_packet(a, &datagrams[i]))
 			continue;
@@ -349,7 +353,7 @@ int sluice_sctp_input(sluice_sctp *a, const sluice_datagram *datagrams, size_t c
 	trace_sync(a->trace);
 	if (with_data)
 		data_batch_end(a, with_data);
-	burst_open(a);
+	sender_burst(&a->tx);
 	reconfig_progress(a);
 	shutdown_progress(a);
 	trace_sync(a->trace);

@@ -104,7 +104,7 @@ static void finish_all(sluice_sctp *a, int error) {
 static void want(sluice_sctp *a, struct tx_stream *s) {
 	if (s->reset != TX_RESET_NONE)
 		return;
-	ack_abandon_open(a, s);
+	sender_cancel(&a->tx, s->id);
 	if (!a->peer_reconfig) {
 		finish_reset(a, s, SLUICE_UNSUPPORTED);
 		return;
@@ -118,7 +118,7 @@ static void want_all(sluice_sctp *a) {
 	struct reconfig *r = &a->reconfig;
 	if (r->all != TX_RESET_NONE)
 		return;
-	ack_abandon_all_open(a);
+	sender_cancel_all(&a->tx);
 	if (!a->peer_reconfig) {
 		finish_all(a, SLUICE_UNSUPPORTED);
 		return;

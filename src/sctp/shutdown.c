@@ -1,12 +1,8 @@
 /* shutdown: the graceful end, in all its collisions. RFC 9260, 9.2. */
 #include "sctp/association.h"
 
-static bool all_acknowledged(const sluice_sctp *a) {
-	return outstanding_count(&a->tx.sent) == 0 && !outgoing_any(&a->tx.out);
-}
-
 static void enter(sluice_sctp *a, enum sluice_sctp_state state, uint32_t chunk) {
-	a->state = state;
+	association_enter(a, state);
 	a->pending |= chunk;
 	a->t2_rto = a->tx.rto.rto;
 	timer_stop(a, TIMER_HEARTBEAT);
@@ -32,8 +28,8 @@ int sluice_sctp_shutdown(sluice_sctp *a) {
 }
 
 void shutdown_begin(sluice_sctp *a) {
-	ack_abandon_all_open(a);
-	a->state = SLUICE_SCTP_SHUTDOWN_PENDING;
+	sender_cancel_all(&a->tx);
+	association_enter(a, SLUICE_SCTP_SHUTDOWN_PENDING);
 	association_touch(a);
 	shutdown_progress(a);
 }
@@ -41,11 +37,11 @@ void shutdown_begin(sluice_sctp *a) {
 void shutdown_progress(sluice_sctp *a) {
 	/* "Once all its outstanding data has been acknowledged, the endpoint sends a SHUTDOWN chunk", starts T2 and enters
 	 * SHUTDOWN-SENT. */
-	if (a->state == SLUICE_SCTP_SHUTDOWN_PENDING && all_acknowledged(a))
+	if (a->state == SLUICE_SCTP_SHUTDOWN_PENDING && sender_idle(&a->tx))
 		enter(a, SLUICE_SCTP_SHUTDOWN_SENT, PENDING_SHUTDOWN);
 	/* "If the receiver of the SHUTDOWN chunk has no more outstanding DATA chunks, the SHUTDOWN chunk receiver MUST send a
 	 * SHUTDOWN ACK chunk and start a T2-shutdown timer of its own, entering the SHUTDOWN-ACK-SENT state." */
-	else if (a->state == SLUICE_SCTP_SHUTDOWN_RECEIVED && all_acknowledged(a))
+	else if (a->state == SLUICE_SCTP_SHUTDOWN_RECEIVED && sender_idle(&a->tx))
 		enter(a, SLUICE_SCTP_SHUTDOWN_ACK_SENT, PENDING_SHUTDOWN_ACK);
 }
 
@@ -55,12 +51,13 @@ void shutdown_chunk(sluice_sctp *a, const struct wire_chunk *c) {
 		a->stats.chunks_discarded++;
 		return;
 	}
-	ack_cumulative(a, cum);
-	ack_abandon_all_open(a);
+	if (sender_cumulative(&a->tx, cum) & SENDER_PEER_ALIVE)
+		a->error_count = 0;
+	sender_cancel_all(&a->tx);
 	switch (a->state) {
 	case SLUICE_SCTP_ESTABLISHED:
 	case SLUICE_SCTP_SHUTDOWN_PENDING:
-		a->state = SLUICE_SCTP_SHUTDOWN_RECEIVED;
+		association_enter(a, SLUICE_SCTP_SHUTDOWN_RECEIVED);
 		break;
 	case SLUICE_SCTP_SHUTDOWN_SENT:
 		/* Both sides shut down at once: in SHUTDOWN-SENT, a SHUTDOWN is answered with a SHUTDOWN ACK, and T2 starts

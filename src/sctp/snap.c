@@ -54,7 +54,7 @@ int sluice_sctp_connect_described(sluice_sctp *a, const void *remote_init, size_
 	/* No verb is under way, so there is no time to count from: the next output brings it. */
 	timer_stop(a, TIMER_HEARTBEAT);
 	a->heartbeat_unscheduled = true;
-	burst_open(a);
+	sender_burst(&a->tx);
 	association_touch(a);
 	return 0;
 }

@@ -38,7 +38,7 @@ static void heartbeat_unanswered(sluice_sctp *a) {
 	if (association_count_error(a))
 		return;
 	/* One that is lost is repeated after an RTO, not after an interval: silence is to be told from loss soon. */
-	rto_back_off(&a->tx.rto);
+	sender_back_off(&a->tx);
 	a->pending |= PENDING_HEARTBEAT;
 	reconfig_heartbeat_unanswered(a);
 }
@@ -57,7 +57,7 @@ void heartbeat_ack_chunk(sluice_sctp *a, const struct wire_chunk *c) {
 	const uint8_t *info;
 	uint16_t len;
 	bool readable = wire_heartbeat_read(c, &info, &len) == 0 && len == HEARTBEAT_INFO;
-	if (readable && discovery_answer(a, get_be64(info), get_be64(info + 8))) {
+	if (readable && sender_heartbeat_answered(&a->tx, get_be64(info), get_be64(info + 8))) {
 		a->error_count = 0;
 		return;
 	}
@@ -69,7 +69,7 @@ void heartbeat_ack_chunk(sluice_sctp *a, const struct wire_chunk *c) {
 	a->heartbeat_nonce = 0;
 	a->error_count = 0;
 	a->stats.heartbeat_acks_received++;
-	rto_measure(&a->tx.rto, a->now - get_be64(info));
+	sender_measure(&a->tx, a->now - get_be64(info));
 	timer_stop(a, TIMER_HEARTBEAT_ACK);
 }
 
@@ -80,45 +80,34 @@ static void sack_due(sluice_sctp *a) {
 	a->pending |= PENDING_SACK;
 }
 
-static void pace_due(sluice_sctp *a) {
-	timer_stop(a, TIMER_PACE);
-}
-
-static void probe_due(sluice_sctp *a) {
-	timer_stop(a, TIMER_PROBE);
-	a->tx.probe_now = true;
-	ack_held_up(a);
-}
-
-static void (*const on_expiry[TIMER_COUNT])(sluice_sctp *a) = {
-	[TIMER_T1] = handshake_timeout,
-	[TIMER_T2] = shutdown_timeout,
-	[TIMER_T3] = ack_t3_expired,
-	[TIMER_T5] = shutdown_guard_expired,
-	[TIMER_SACK] = sack_due,
-	[TIMER_HEARTBEAT] = heartbeat_due,
-	[TIMER_HEARTBEAT_ACK] = heartbeat_unanswered,
-	[TIMER_RECONFIG] = reconfig_timeout,
-	[TIMER_PROBE] = probe_due,
-	[TIMER_RACK] = recovery_rack_expired,
-	[TIMER_TLP] = recovery_probe_expired,
-	[TIMER_PACE] = pace_due,
-	[TIMER_PMTU] = discovery_expired,
+static const struct {
+	const char *name;
+	void (*expired)(sluice_sctp *a);
+} timers[TIMER_COUNT] = {
+	[TIMER_T1] = {"T1-init", handshake_timeout},
+	[TIMER_T2] = {"T2-shutdown", shutdown_timeout},
+	[TIMER_T5] = {"T5-shutdown-guard", shutdown_guard_expired},
+	[TIMER_SACK] = {"sack", sack_due},
+	[TIMER_HEARTBEAT] = {"heartbeat", heartbeat_due},
+	[TIMER_HEARTBEAT_ACK] = {"heartbeat_ack", heartbeat_unanswered},
+	[TIMER_RECONFIG] = {"reconfig", reconfig_timeout},
 };
 
 void sluice_sctp_advance(sluice_sctp *a, uint64_t now) {
 	now = association_time(a, now);
 	a->dirty = true;
 	trace_sync(a->trace);
-	outgoing_stamp(&a->tx.out, now);
-	ack_expire_lifetimes(a);
+	sender_expire(&a->tx);
+	if (sender_timed_out(&a->tx))
+		association_count_error(a);
+	sender_advance(&a->tx);
 	for (int t = 0; t < TIMER_COUNT; t++)
 		if (a->timers[t] <= now) {
-			trace_timer(a->trace, t);
-			on_expiry[t](a);
+			trace_timer(a->trace, timers[t].name);
+			timers[t].expired(a);
 			trace_sync(a->trace);
 		}
-	burst_open(a);
+	sender_burst(&a->tx);
 	reconfig_progress(a);
 	shutdown_progress(a);
 	trace_sync(a->trace);

@@ -39,12 +39,12 @@ static const char *const counter_events[COUNTER_COUNT] = {
 
 static void read_counters(const sluice_sctp *a, uint64_t *c) {
 	c[COUNTER_ABANDONED] = a->tx.out.abandoned;
-	c[COUNTER_TAIL_PROBES] = a->stats.tlp_probes;
-	c[COUNTER_SPURIOUS] = a->stats.spurious_retransmits;
-	c[COUNTER_UNDOS] = a->stats.undos;
-	c[COUNTER_WINDOW_PROBES] = a->stats.window_probes;
-	c[COUNTER_MTU_PROBES] = a->stats.mtu_probes_sent;
-	c[COUNTER_BLACK_HOLES] = a->stats.mtu_black_holes;
+	c[COUNTER_TAIL_PROBES] = a->tx.counters.tlp_probes;
+	c[COUNTER_SPURIOUS] = a->tx.counters.spurious_retransmits;
+	c[COUNTER_UNDOS] = a->tx.counters.undos;
+	c[COUNTER_WINDOW_PROBES] = a->tx.counters.window_probes;
+	c[COUNTER_MTU_PROBES] = a->tx.counters.mtu_probes_sent;
+	c[COUNTER_BLACK_HOLES] = a->tx.counters.mtu_black_holes;
 }
 
 enum metric {
@@ -356,31 +356,13 @@ void trace_on_lost(struct trace *t, uint64_t tsn, uint32_t len) {
 	t->lost_bytes += len;
 }
 
-static const char *const timer_names[] = {
-	[TIMER_T1] = "T1-init",
-	[TIMER_T2] = "T2-shutdown",
-	[TIMER_T3] = "T3-rtx",
-	[TIMER_T5] = "T5-shutdown-guard",
-	[TIMER_SACK] = "sack",
-	[TIMER_HEARTBEAT] = "heartbeat",
-	[TIMER_HEARTBEAT_ACK] = "heartbeat_ack",
-	[TIMER_RECONFIG] = "reconfig",
-	[TIMER_PROBE] = "window_probe",
-	[TIMER_RACK] = "rack",
-	[TIMER_TLP] = "tlp",
-	[TIMER_PACE] = "pace",
-	[TIMER_PMTU] = "pmtu",
-};
-_Static_assert(sizeof timer_names / sizeof *timer_names == TIMER_COUNT, "each timer has a name");
-
-void trace_on_timer(struct trace *t, int timer) {
-	/* The pacing timer says nothing that the packets behind it do not say, and says it a thousand times a second. */
-	if (!t->fn || timer == TIMER_PACE)
+void trace_on_timer(struct trace *t, const char *name) {
+	if (!t->fn)
 		return;
 	tell_lost(t);
-	t->lost_trigger = timer_names[timer];
+	t->lost_trigger = name;
 	struct json_line j = event_begin(t, "sctp:timer_expired");
-	json_line_string(&j, "timer", timer_names[timer]);
+	json_line_string(&j, "timer", name);
 	event_end(t, &j);
 }
 
@@ -467,7 +449,7 @@ static void read_metrics(const sluice_sctp *a, uint64_t *m) {
 	m[METRIC_MIN_RTT] = rto_least_known(&a->tx.rto);
 	m[METRIC_RTO] = a->tx.rto.rto;
 	m[METRIC_PACING_RATE] = 8 * a->tx.pace.rate;
-	m[METRIC_DELIVERY_RATE] = 8 * a->stats.delivery_rate;
+	m[METRIC_DELIVERY_RATE] = 8 * a->tx.counters.delivery_rate;
 	m[METRIC_PEER_WINDOW] = a->tx.peer_a_rwnd;
 	m[METRIC_LOCAL_WINDOW] = data_a_rwnd(a);
 	m[METRIC_BUFFERED] = a->tx.out.buffered;
@@ -500,8 +482,6 @@ void trace_on_look(struct trace *t) {
 		return;
 	tell_lost(t);
 	t->lost_trigger = usual_trigger(t->a);
-	/* The books of what is outstanding are begun anew with each association. */
-	t->a->tx.sent.trace = t;
 	look_at_state(t);
 	look_at_counters(t);
 	look_at_metrics(t);
@@ -529,7 +509,7 @@ void trace_free(struct trace *t) {
 	if (!t)
 		return;
 	trace_sync(t);
-	t->a->tx.sent.trace = NULL;
+	sender_set_trace(&t->a->tx, NULL);
 	t->a->trace = NULL;
 	env_free(t->a->env, t);
 }
@@ -544,7 +524,7 @@ int sluice_sctp_set_trace(sluice_sctp *a, sluice_trace_fn fn, void *ctx) {
 		trace_on_look(t);
 	t->fn = fn;
 	t->ctx = ctx;
-	a->tx.sent.trace = fn ? t : NULL;
+	sender_set_trace(&a->tx, fn ? t : NULL);
 	if (!fn) {
 		trace_leave(a);
 		return 0;

@@ -16,7 +16,7 @@ struct trace; /* NULL: nobody listens */
 void trace_on_look(struct trace *t);
 void trace_on_packet(struct trace *t, bool sent, const uint8_t *packet, size_t len);
 void trace_on_dropped(struct trace *t, size_t len);
-void trace_on_timer(struct trace *t, int timer);
+void trace_on_timer(struct trace *t, const char *name);
 void trace_on_lost(struct trace *t, uint64_t tsn, uint32_t len);
 
 #define TRACE_OFF(t) __builtin_expect((t) == NULL, 1)
@@ -36,10 +36,10 @@ static inline void trace_dropped(struct trace *t, size_t len) {
 	if (!TRACE_OFF(t))
 		trace_on_dropped(t, len);
 }
-/* A timer (enum timer) is about to be acted upon. */
-static inline void trace_timer(struct trace *t, int timer) {
+/* A timer has expired and is about to be acted upon. */
+static inline void trace_timer(struct trace *t, const char *name) {
 	if (!TRACE_OFF(t))
-		trace_on_timer(t, timer);
+		trace_on_timer(t, name);
 }
 /* A chunk in flight was found lost. */
 static inline void trace_lost(struct trace *t, uint64_t tsn, uint32_t len) {

@@ -243,7 +243,7 @@ void wan_run(struct wan *w, uint64_t until) {
 
 double wan_payload_rate(const struct wan *w) {
 	const sluice_sctp *a = w->flows[0].sender.sctp;
-	return (double)w->config.rate / 8 * association_payload_max(a) / a->tx.mtu;
+	return (double)w->config.rate / 8 * sender_payload_max(&a->tx) / a->tx.mtu;
 }
 
 double wan_goodput(const struct wan_flow *f, uint64_t from, uint64_t to) {

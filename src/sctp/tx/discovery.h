@@ -8,6 +8,11 @@
 
 #include "sctp/tx/pmtu.h"
 
+#include <stddef.h>
+
+struct sender;
+struct writer;
+
 struct discovery {
 	struct pmtu pmtu;
 	uint64_t nonce;   /* of the probe that is out; 0: none */
@@ -16,5 +21,24 @@ struct discovery {
 	uint64_t data_sent; /* chunks, when the search was complete */
 	uint32_t silent;    /* probes in a row while the path was silent altogether */
 };
+
+void discovery_init(struct sender *tx);
+/* Nothing is known and no probe is out; nothing is probed before discovery_start(). */
+void discovery_reset(struct sender *tx);
+/* The association is established, or has another path. */
+void discovery_start(struct sender *tx);
+/* A probe is due that fits `room` bytes: its size; 0: none is. */
+uint32_t discovery_probe_size(struct sender *tx, size_t room);
+/* Fills what w has room for, which is the size. */
+void discovery_write_probe(struct sender *tx, struct writer *w);
+void discovery_write_control(struct sender *tx, struct writer *w);
+/* A HEARTBEAT-ACK came. Returns whether it answers one of ours. */
+bool discovery_answer(struct sender *tx, uint64_t sent_at, uint64_t nonce);
+/* SENDER_PMTU has expired. */
+void discovery_expired(struct sender *tx);
+/* T3 expired, or large packets were lost and nothing but them. */
+void discovery_black_hole(struct sender *tx);
+/* The network or the driver says that the path carries `size` and no more; see pmtu_hint(). */
+void discovery_hint(struct sender *tx, uint32_t size, bool sure);
 
 #endif

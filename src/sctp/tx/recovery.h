@@ -1,5 +1,6 @@
-/* recovery: what loss does to an association: when it counts as found, how the window comes down and goes up again, probes of a
- * silent tail, and the undoing of what proved needless. The state; the functions are in association.h, recovery.c.
+/* recovery: what loss does to a sender: when it counts as found, how the window comes down and goes up again, probes of a
+ * silent tail, and the undoing of what proved needless. RFC 8985 (RACK-TLP), RFC 6937 (PRR) and RFC 9260, 7.2.4, whichever the
+ * configuration chose.
  *
  *   exit          highest TSN outstanding when the recovery began; RFC 9260, 7.2.4
  *   undo_high     0, or: a reduction may still be undone, when all that was sent again of [undo_low, undo_high] arrives twice
@@ -13,6 +14,8 @@
 
 #include "sctp/tx/prr.h"
 #include "sctp/tx/rack.h"
+
+struct sender;
 
 struct recovery {
 	struct rack rack;
@@ -33,5 +36,33 @@ struct recovery {
 	uint32_t silent;
 	bool probe_repeated; /* it repeated the last chunk, else it was new data */
 };
+
+/* Probes of a path that is silent after a T3: the interval of the first ones, and how many there are until something is
+ * acknowledged. */
+#define RECOVERY_SILENT_PROBE (400 * SLUICE_MS)
+#define RECOVERY_SILENT_PROBES 5
+
+void recovery_reset(struct sender *tx);
+/* Does T3 begin anew when the first outstanding chunk is sent again? */
+bool recovery_restarts_t3(const struct sender *tx);
+/* Bytes that may go, as far as congestion is concerned, in a recovery or behind a T3; in other times cwnd alone says it. */
+uint64_t recovery_window_of_loss(const struct sender *tx);
+/* A chunk was put into a packet: again, or in a recovery. */
+void recovery_note_sent(struct sender *tx, uint64_t tsn, uint32_t len, bool again);
+enum miss_rule recovery_miss_rule(const struct sender *tx);
+/* A SACK was applied. */
+void recovery_sack(struct sender *tx, struct ack *ack, uint64_t flight_before);
+/* The peer has received the TSN twice. */
+void recovery_duplicate(struct sender *tx, uint64_t tsn);
+/* T3 has expired. */
+void recovery_timeout(struct sender *tx);
+/* Data was sent or acknowledged: the tail loss probe is due later, or not at all. */
+void recovery_arm_probe(struct sender *tx);
+/* A SACK says that the peer has no room for a packet; and that it has room again. */
+void recovery_window_closed(struct sender *tx);
+void recovery_window_opened(struct sender *tx);
+/* SENDER_RACK and SENDER_TLP have expired. */
+void recovery_rack_expired(struct sender *tx);
+void recovery_probe_expired(struct sender *tx);
 
 #endif

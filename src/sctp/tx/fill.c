@@ -1,0 +1,267 @@
+#include "sctp/tx/fill.h"
+
+#include <string.h>
+
+/* A message too large for one packet may begin in the rest of a packet if at least this much of it goes there; less costs more
+ * in headers and reassembly than it gains. */
+#define MIN_FRAGMENT 16u
+
+struct fill {
+	struct writer *w;
+	bool whole; /* the packet may use the whole MTU, and not only the length of the batch's first */
+	bool hold;  /* no message may be begun */
+	bool has_data;
+	struct tx_stream *stream; /* that new data in it is of, the last one */
+};
+
+static void put_chunk(struct sender *tx, struct fill *f, const struct tx_chunk *c, uint64_t tsn, bool immediate) {
+	struct tx_message *m = c->message;
+	struct wire_data d = {
+		.flags = (uint8_t)(c->flags | (immediate ? WIRE_DATA_I : 0)),
+		.tsn = (uint32_t)tsn,
+		.stream = m->stream->id,
+		.ssn = m->unordered ? 0 : (uint16_t)m->mid,
+		.mid = m->mid,
+		.fsn = c->fsn,
+		.ppid = m->ppid,
+		.len = c->len,
+	};
+	size_t padded = pad4(c->len);
+	uint8_t *p = write_space(f->w, tx->data_header + padded), *payload = p + tx->data_header;
+	if (tx->out.interleaving)
+		wire_i_data_header_put(p, &d);
+	else
+		wire_data_header_put(p, &d);
+	outgoing_gather(m, c->offset, c->len, payload);
+	if (padded != c->len)
+		memset(payload + c->len, 0, padded - c->len);
+	f->has_data = true;
+	pace_sent(&tx->pace, (uint32_t)(tx->data_header + padded));
+	tx->counters.data_chunks_sent++;
+	tx->last_data_sent = tx->now;
+	if (!sender_timer_running(tx, SENDER_T3))
+		sender_timer_start(tx, SENDER_T3, tx->rto.rto);
+}
+
+/* RFC 9260, 6.1, A: "regardless of the value of rwnd (including if it is 0), the data sender can always have one DATA chunk in
+ * flight to the receiver if allowed by cwnd": so the retransmission that fills the hole always gets through. */
+static bool window_allows_again(const struct sender *tx, uint32_t len) {
+	return len <= sender_window_left(tx) || tx->sent.flight == 0;
+}
+
+/* New data into a closed window is a probe. RFC 9260, 6.1, A: "the sender SHOULD send the first zero window probe after 1 RTO
+ * when it detects that the receiver has closed its window and SHOULD increase the probe interval exponentially afterwards". */
+static bool window_allows_new(struct sender *tx, uint32_t len) {
+	if (len <= sender_window_left(tx))
+		return true;
+	if (tx->sent.flight > 0)
+		return false;
+	if (tx->probe_now) {
+		tx->probe_now = false;
+		tx->counters.window_probes++;
+		return true;
+	}
+	if (!sender_timer_running(tx, SENDER_PROBE)) {
+		uint64_t interval = tx->probe_interval ? 2 * tx->probe_interval : tx->rto.rto;
+		tx->probe_interval = interval < tx->config->rto_max ? interval : tx->config->rto_max;
+		sender_timer_start(tx, SENDER_PROBE, tx->probe_interval);
+	}
+	return false;
+}
+
+/* Bytes that may go, as far as congestion is concerned. */
+static inline uint64_t window_left(const struct sender *tx) {
+	if (__builtin_expect(tx->view.in_recovery | tx->recovery.unanswered, 0))
+		return recovery_window_of_loss(tx);
+	return tx->view.cwnd > tx->sent.flight ? tx->view.cwnd - tx->sent.flight : 0;
+}
+
+static inline void note_sent(struct sender *tx, uint64_t tsn, uint32_t len, bool again) {
+	if (__builtin_expect(again || tx->view.in_recovery, 0))
+		recovery_note_sent(tx, tsn, len, again);
+}
+
+/* May data leave now, as far as cwnd and pace are concerned? */
+static bool congestion_allows(struct sender *tx) {
+	if (tx->recovery.free_packet)
+		return true;
+	if (window_left(tx) == 0) {
+		tx->recovery.limited = true;
+		return false;
+	}
+	return pace_allows(&tx->pace);
+}
+
+static bool fill_retransmissions(struct sender *tx, struct fill *f) {
+	uint64_t tsn;
+	while ((tsn = outstanding_first_lost(&tx->sent))) {
+		struct tx_chunk *c = outstanding_at(&tx->sent, tsn);
+		if (pad4(tx->data_header + c->len) > writer_room(f->w))
+			return false;
+		if (!congestion_allows(tx) || !window_allows_again(tx, c->len))
+			return false;
+		/* RFC 9260, 7.2.4, 4: T3 is started anew when the first outstanding chunk is the one that is fast
+		 * retransmitted. */
+		if (tsn == tx->sent.cum + 1 && recovery_restarts_t3(tx))
+			sender_timer_stop(tx, SENDER_T3);
+		outstanding_resent(&tx->sent, tsn, tx->now);
+		put_chunk(tx, f, c, tsn, tx->recovery.probe_end != 0);
+		note_sent(tx, tsn, c->len, true);
+		tx->counters.retransmitted_chunks++;
+	}
+	return true;
+}
+
+/* How many bytes of the message go into what is left of the packet; 0: none, it waits for the next. */
+static uint32_t cut_length(const struct sender *tx, const struct fill *f, const struct tx_message *m) {
+	size_t room = writer_room(f->w);
+	if (room < tx->data_header + 4)
+		return 0;
+	uint32_t left = m->len - m->cut, fits = (uint32_t)(room - tx->data_header) & ~3u;
+	uint32_t whole_packet = sender_payload_max(tx);
+	if (fits >= whole_packet)
+		return left < whole_packet ? left : whole_packet;
+	if (left <= fits)
+		return left;
+	/* A message that fits a packet of its own is not split: its receiver would have to put it together. And a batch of
+	 * shorter packets ends here, for the next one may use the whole MTU. */
+	if (left <= whole_packet || fits < MIN_FRAGMENT || (!f->has_data && !f->whole))
+		return 0;
+	return fits;
+}
+
+/* RFC 9260, 6.1: small packets wait for company while data is in flight. Not small is what fills a packet: one chunk as large as
+ * chunks are cut, or several with a header each. */
+static bool nagle_holds(const struct sender *tx) {
+	if (!tx->config->nagle || tx->sent.flight == 0 || tx->phase != SENDER_OPEN)
+		return false;
+	uint64_t queued = tx->out.buffered - tx->sent.flight + (tx->out.queued - 1) * tx->data_header;
+	return pad4(queued) < sender_payload_max(tx);
+}
+
+static uint8_t fragment_flags(const struct tx_message *m, uint32_t len) {
+	return (uint8_t)((m->cut == 0 && m->first ? WIRE_DATA_B : 0) | (m->cut + len == m->len && m->last ? WIRE_DATA_E : 0) |
+	                 (m->unordered ? WIRE_DATA_U : 0));
+}
+
+static bool chunk_reserve(struct sender *tx) {
+	/* Other stacks track only some thousand TSNs, and drop what is beyond; but one that promises room for more full chunks
+	 * than that must be able to receive them. */
+	uint64_t limit = tx->config->max_outstanding_chunks;
+	if (limit == 0)
+		limit = tx->peer_window_max / 1024 > 8192 ? tx->peer_window_max / 1024 : 8192;
+	if (outstanding_reserve(&tx->sent, limit < OUTSTANDING_MAX ? (uint32_t)limit : OUTSTANDING_MAX - 1))
+		return true;
+	/* No memory, and nothing in flight whose answer would bring us back here. */
+	if (outstanding_count(&tx->sent) == 0 && !sender_timer_running(tx, SENDER_PROBE))
+		sender_timer_start(tx, SENDER_PROBE, tx->rto.rto);
+	return false;
+}
+
+/* The peer can hand a message up only when it has all of it, and messages that lie there in parts share its window. So that it
+ * never fills with parts of which none can be completed, a message of several fragments is begun only if it fits the window
+ * together with what is left of those that were begun before it. A sixteenth more: what fragments may cost the peer beside
+ * their payload. */
+static bool fits_beside_begun(const struct sender *tx, const struct tx_message *m) {
+	uint64_t parts = tx->out.begun_left + m->len;
+	return m->len <= sender_payload_max(tx) || parts + parts / 16 <= sender_window_left(tx);
+}
+
+static inline bool may_begin(const struct sender *tx, const struct fill *f, const struct tx_message *m) {
+	if (m->begun)
+		return true;
+	if (__builtin_expect(f->hold, 0))
+		return false;
+	return tx->out.begun_left == 0 || !tx->out.interleaving || fits_beside_begun(tx, m);
+}
+
+static void fill_new(struct sender *tx, struct fill *f) {
+	struct tx_message *m;
+	while (tx->out.aside && may_begin(tx, f, ((struct tx_stream *)tx->out.aside)->head))
+		outgoing_bring_back(&tx->out);
+	while ((m = outgoing_next(&tx->out))) {
+		if (tx->held_up && outgoing_stale(&tx->out, m, rto_plain(&tx->rto))) {
+			outgoing_drop(&tx->out, m, true);
+			continue;
+		}
+		/* RFC 8260, 3.3: a round-robin scheduler per packet bundles chunks of one stream only. */
+		if (f->stream && f->stream != m->stream && tx->out.sched.ops->one_stream)
+			break;
+		if (!may_begin(tx, f, m)) {
+			outgoing_set_aside(&tx->out, m->stream);
+			continue;
+		}
+		/* RFC 9260, 6.1, D: Max.Burst limits the packets that go at once: no more than that much new data follows one
+		 * arrival. */
+		if (!congestion_allows(tx) || tx->sent.flight >= tx->burst_end || (!f->has_data && nagle_holds(tx)))
+			break;
+		uint32_t len = cut_length(tx, f, m);
+		if (len == 0 || !chunk_reserve(tx) || !window_allows_new(tx, len))
+			break;
+		f->stream = m->stream;
+		uint64_t tsn = tx->sent.next;
+		struct tx_chunk *c = outstanding_append(&tx->sent, m, len, fragment_flags(m, len), tx->now);
+		/* RFC 9260, 6.1: the I bit is for the sender that waits in SHUTDOWN-PENDING for the last acknowledgement. RFC
+		 * 7053, 4: and for one that would be hurt by a delayed one: a tail loss probe is to follow the end of a flight
+		 * soon. */
+		bool last = (tx->phase == SENDER_ENDING || tx->config->recovery == SLUICE_RECOVERY_RACK) &&
+		            !outgoing_next(&tx->out);
+		put_chunk(tx, f, c, tsn, last);
+		note_sent(tx, tsn, len, false);
+	}
+	if (!m)
+		tx->held_up = false;
+	if (f->stream && tx->out.sched.ops->one_stream)
+		outgoing_packet_end(&tx->out, f->stream);
+}
+
+static void idle_restart(struct sender *tx) {
+	if (tx->sent.flight == 0 && tx->last_data_sent && tx->now - tx->last_data_sent > tx->rto.rto && outgoing_next(&tx->out))
+		tx->cc->idle(&tx->view, tx->now - tx->last_data_sent);
+}
+
+void fill_packet(struct sender *tx, struct writer *w, bool whole, bool hold) {
+	struct fill f = {.w = w, .whole = whole, .hold = hold};
+	if (tx->phase == SENDER_CLOSED || (outstanding_count(&tx->sent) == 0 && !outgoing_any(&tx->out)))
+		return;
+	idle_restart(tx);
+	if (fill_retransmissions(tx, &f))
+		fill_new(tx, &f);
+	if (f.has_data)
+		tx->recovery.free_packet = false;
+	txlog_close(&tx->sent.log);
+}
+
+/* ---- what the packets' builder asks ---- */
+
+/* On a path that turned out worse than the base size, what was cut for that size before goes as it is: it may yet get better. */
+size_t fill_limit(struct sender *tx, size_t room) {
+	size_t limit = tx->mtu;
+	uint64_t tsn = tx->cut_mtu < tx->discovery.pmtu.base ? outstanding_first_lost(&tx->sent) : 0;
+	if (tsn) {
+		size_t lost = WIRE_HEADER_SIZE + pad4(tx->data_header + outstanding_at(&tx->sent, tsn)->len);
+		limit = lost > limit ? lost : limit;
+	}
+	return limit < room ? limit : room & ~(size_t)3;
+}
+
+static bool data_waits(const struct sender *tx) {
+	return tx->sent.lost || outgoing_next(&tx->out);
+}
+
+bool fill_wants(const struct sender *tx) {
+	return data_waits(tx) && (tx->recovery.free_packet || (window_left(tx) > 0 && pace_allows(&tx->pace)));
+}
+
+void fill_idle(struct sender *tx) {
+	if (window_left(tx) == 0)
+		return;
+	if (data_waits(tx) && !pace_allows(&tx->pace))
+		tx->timers[SENDER_PACE] = pace_release(&tx->pace, tx->mtu);
+	else if (!tx->sent.lost)
+		txlog_limited_by_app(&tx->sent.log, tx->sent.flight);
+}
+
+uint64_t fill_pacing_rate(const struct sender *tx) {
+	return tx->view.config.pacing && tx->rto.srtt >= PACE_MIN_RTT ? tx->view.pacing_rate : 0;
+}
