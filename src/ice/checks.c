@@ -238,7 +238,7 @@ static bool request_in(struct ice *ice, const sluice_path *path, const struct st
 		a.error = 420;
 		a.unknown_count = (uint8_t)m->unknown_count;
 		memcpy(a.unknown, m->unknown, sizeof a.unknown);
-	} else if (role_conflicts(ice, m)) {
+	} else if (ice_role_conflicts(ice, m)) {
 		a.error = 487;
 	}
 	if (!a.error && !request_accepted(ice, &r, now))
@@ -296,7 +296,7 @@ static void check_refused(struct ice *ice, struct pair *p, const struct sent_che
 	if (m->error_code != 487)
 		return;
 	if (c->controlling == ice->controlling && !ice->config.lite)
-		role_set(ice, !ice->controlling);
+		ice_role_set(ice, !ice->controlling);
 	pair_trigger(ice, p);
 	ice->dirty = true;
 }

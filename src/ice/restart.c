@@ -80,7 +80,7 @@ int ice_set_remote(struct ice *ice, const char *ufrag, const char *pwd, bool lit
 	s->remote_lite = lite;
 	/* RFC 8445, 6.1.1: when one agent is full and the other lite, the full one takes the controlling role. */
 	if (lite && !ice->config.lite)
-		role_set(ice, true);
+		ice_role_set(ice, true);
 	replay_early(ice, s, s);
 	replay_early(ice, s, ice->before);
 	early_forget(ice, s);

@@ -5,7 +5,7 @@
 
 #define ROLE(ice) ((ice)->controlling ? "controlling" : "controlled")
 
-void role_set(struct ice *ice, bool controlling) {
+void ice_role_set(struct ice *ice, bool controlling) {
 	if (ice->controlling == controlling)
 		return;
 	ice->controlling = controlling;
@@ -24,24 +24,24 @@ void role_set(struct ice *ice, bool controlling) {
 
 /* RFC 8445, 7.3.1.1: of two agents in one role the one with the larger tie-breaker becomes (or stays) controlling. True: the
  * request is answered with 487. */
-bool role_conflicts(struct ice *ice, const struct stun_message *m) {
+bool ice_role_conflicts(struct ice *ice, const struct stun_message *m) {
 	if (ice->config.lite) /* always controlled */
 		return m->is_controlled;
 	if (ice->controlling && m->is_controlling) {
 		if (ice->tie_breaker >= m->tie_breaker)
 			return true;
-		role_set(ice, false);
+		ice_role_set(ice, false);
 	} else if (!ice->controlling && m->is_controlled) {
 		if (ice->tie_breaker < m->tie_breaker)
 			return true;
-		role_set(ice, true);
+		ice_role_set(ice, true);
 	}
 	return false;
 }
 
 void ice_set_controlling(struct ice *ice, bool controlling) {
 	if (!ice->role_fixed && !ice->config.lite)
-		role_set(ice, controlling);
+		ice_role_set(ice, controlling);
 }
 
 bool ice_is_controlling(const struct ice *ice) {
