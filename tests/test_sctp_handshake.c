@@ -216,18 +216,8 @@ END_TEST
 
 /* Our INIT is answered; returns the INIT-ACK's contents. */
 static struct wire_init open_half(struct script *s) {
-	uint8_t space[1500];
-	s->remote_tag = 0;
-	struct writer w = script_begin(s, space, sizeof space);
-	script_init_chunk(s, &w, WIRE_INIT, NULL, 0);
-	script_give(s, &w);
-	struct wire_chunk c;
 	struct wire_init ack;
-	ck_assert_ptr_nonnull(script_expect(s, WIRE_INIT_ACK, &c));
-	ck_assert_int_eq(wire_init_read(&c, &ack), 0);
-	ck_assert_ptr_nonnull(ack.cookie);
-	s->remote_tag = ack.tag;
-	s->remote_tsn = ack.tsn;
+	ck_assert(script_open_half(s, &ack));
 	return ack;
 }
 
@@ -242,13 +232,6 @@ START_TEST(test_an_init_without_zero_checksum_is_answered_without_it) {
 	script_free(&s);
 }
 END_TEST
-
-static void echo_cookie(struct script *s, const uint8_t *cookie, size_t len) {
-	uint8_t space[1500];
-	struct writer w = script_begin(s, space, sizeof space);
-	wire_chunk_write(&w, WIRE_COOKIE_ECHO, 0, cookie, len);
-	script_give(s, &w);
-}
 
 /* The first error cause in the next packet with that chunk; 0 when there is none. */
 static uint16_t next_cause(struct script *s, uint8_t type) {
@@ -278,7 +261,7 @@ START_TEST(test_a_cookie_older_than_its_lifetime_is_answered_with_stale_cookie) 
 	script_init(&s, NULL);
 	struct wire_init ack = open_half(&s);
 	script_run(&s, s.now + 61 * SLUICE_S);
-	echo_cookie(&s, ack.cookie, ack.cookie_len);
+	script_echo_cookie(&s, ack.cookie, ack.cookie_len);
 	ck_assert_uint_eq(next_cause(&s, WIRE_ERROR), WIRE_CAUSE_STALE_COOKIE);
 	ck_assert_int_eq(sluice_sctp_state(s.sctp), SLUICE_SCTP_CLOSED);
 	script_free(&s);
@@ -290,7 +273,7 @@ START_TEST(test_a_cookie_just_within_its_lifetime_is_good) {
 	script_init(&s, NULL);
 	struct wire_init ack = open_half(&s);
 	script_run(&s, s.now + 59 * SLUICE_S);
-	echo_cookie(&s, ack.cookie, ack.cookie_len);
+	script_echo_cookie(&s, ack.cookie, ack.cookie_len);
 	ck_assert_ptr_nonnull(script_expect(&s, WIRE_COOKIE_ACK, NULL));
 	ck_assert_int_eq(sluice_sctp_state(s.sctp), SLUICE_SCTP_ESTABLISHED);
 	script_free(&s);
@@ -300,13 +283,7 @@ END_TEST
 START_TEST(test_a_client_told_that_its_cookie_is_stale_starts_again_or_gives_up) {
 	struct script s;
 	script_init(&s, NULL);
-	ck_assert_int_eq(sluice_sctp_connect(s.sctp), 0);
-	script_collect(&s);
-	struct wire_chunk c;
-	struct wire_init init;
-	ck_assert_ptr_nonnull(script_expect(&s, WIRE_INIT, &c));
-	ck_assert_int_eq(wire_init_read(&c, &init), 0);
-	s.remote_tag = init.tag;
+	ck_assert(script_open_until_init(&s));
 	uint8_t space[1500], measure[4] = {0, 0, 1, 0};
 	struct writer w = script_begin(&s, space, sizeof space);
 	script_init_chunk(&s, &w, WIRE_INIT_ACK, (const uint8_t *)"cookie--", 8);
@@ -334,13 +311,13 @@ START_TEST(test_a_forged_cookie_opens_nothing) {
 	uint64_t discarded = 0;
 	for (size_t i = 0; i < ack.cookie_len; i++) {
 		cookie[i] ^= 0x40;
-		echo_cookie(&s, cookie, ack.cookie_len);
+		script_echo_cookie(&s, cookie, ack.cookie_len);
 		cookie[i] ^= 0x40;
 		ck_assert_int_eq(sluice_sctp_state(s.sctp), SLUICE_SCTP_CLOSED);
 		ck_assert_ptr_null(script_next(&s));
 	}
 	for (size_t len = 0; len < ack.cookie_len; len++) {
-		echo_cookie(&s, cookie, len);
+		script_echo_cookie(&s, cookie, len);
 		ck_assert_int_eq(sluice_sctp_state(s.sctp), SLUICE_SCTP_CLOSED);
 	}
 	sluice_sctp_stats st;
@@ -348,7 +325,7 @@ START_TEST(test_a_forged_cookie_opens_nothing) {
 	discarded = st.packets_discarded + st.chunks_discarded;
 	ck_assert_uint_ge(discarded, 2u * ack.cookie_len);
 	script_skip(&s);
-	echo_cookie(&s, cookie, ack.cookie_len);
+	script_echo_cookie(&s, cookie, ack.cookie_len);
 	ck_assert_ptr_nonnull(script_expect(&s, WIRE_COOKIE_ACK, NULL));
 	script_free(&s);
 }
@@ -359,7 +336,7 @@ START_TEST(test_a_cookie_under_another_tag_is_discarded) {
 	script_init(&s, NULL);
 	struct wire_init ack = open_half(&s);
 	s.remote_tag ^= 1;
-	echo_cookie(&s, ack.cookie, ack.cookie_len);
+	script_echo_cookie(&s, ack.cookie, ack.cookie_len);
 	ck_assert_int_eq(sluice_sctp_state(s.sctp), SLUICE_SCTP_CLOSED);
 	script_free(&s);
 }
@@ -372,7 +349,7 @@ START_TEST(test_another_associations_cookie_opens_nothing) {
 	script_init(&s, NULL);
 	open_half(&s);
 	s.remote_tag = foreign.tag;
-	echo_cookie(&s, foreign.cookie, foreign.cookie_len);
+	script_echo_cookie(&s, foreign.cookie, foreign.cookie_len);
 	ck_assert_int_eq(sluice_sctp_state(s.sctp), SLUICE_SCTP_CLOSED);
 	script_free(&s);
 	script_free(&other);

@@ -207,28 +207,9 @@ END_TEST
 
 /* ---- by hand ---- */
 
-/* The next RE-CONFIG's first parameter; false when none came. */
-static bool next_reconfig(struct script *s, struct wire_reconfig *r) {
-	struct wire_chunk c;
-	struct wire_param p;
-	if (!script_expect(s, WIRE_RE_CONFIG, &c))
-		return false;
-	struct reader reader = reader_of(c.value, c.len);
-	return wire_param_next(&reader, &p) == 1 && wire_reconfig_read(&p, r) == 0;
-}
-
-static void give_reconfig(struct script *s, const struct wire_reconfig *r) {
-	uint8_t space[500];
-	struct writer w = script_begin(s, space, sizeof space);
-	uint8_t *c = wire_chunk_begin(&w, WIRE_RE_CONFIG, 0);
-	wire_reconfig_write(&w, r);
-	wire_chunk_end(&w, c);
-	script_give(s, &w);
-}
-
 static void give_response(struct script *s, uint32_t seq, uint32_t result) {
 	struct wire_reconfig r = {.type = WIRE_PARAM_RECONFIG_RESPONSE, .response_seq = seq, .result = result};
-	give_reconfig(s, &r);
+	script_give_reconfig(s, &r);
 }
 
 static void started(struct script *s) {
@@ -242,7 +223,7 @@ START_TEST(test_in_progress_is_asked_again_with_the_same_number) {
 	ck_assert_int_eq(sluice_sctp_reset_stream(s.sctp, 3), 0);
 	script_collect(&s);
 	struct wire_reconfig first, again;
-	ck_assert(next_reconfig(&s, &first));
+	ck_assert(script_next_reconfig(&s, &first));
 	ck_assert_uint_eq(first.type, WIRE_PARAM_OUTGOING_RESET);
 	ck_assert_uint_eq(first.stream_count, 1);
 	ck_assert_uint_eq(wire_reconfig_stream(&first, 0), 3);
@@ -251,7 +232,7 @@ START_TEST(test_in_progress_is_asked_again_with_the_same_number) {
 		give_response(&s, first.request_seq, WIRE_RESULT_IN_PROGRESS);
 		ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), 0);
 		script_run(&s, s.now + 3 * SLUICE_S);
-		ck_assert(next_reconfig(&s, &again));
+		ck_assert(script_next_reconfig(&s, &again));
 		ck_assert_uint_eq(again.request_seq, first.request_seq);
 		script_skip(&s);
 	}
@@ -269,7 +250,7 @@ START_TEST(test_a_denied_reset_is_told_to_the_app) {
 	ck_assert_int_eq(sluice_sctp_reset_stream(s.sctp, 3), 0);
 	script_collect(&s);
 	struct wire_reconfig r;
-	ck_assert(next_reconfig(&s, &r));
+	ck_assert(script_next_reconfig(&s, &r));
 	give_response(&s, r.request_seq, WIRE_RESULT_DENIED);
 	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), 1);
 	ck_assert_int_eq(s.events[s.event_count - 1].error, SLUICE_REFUSED);
@@ -289,7 +270,7 @@ START_TEST(test_denied_streams_are_told_to_the_app) {
 	ck_assert_int_eq(sluice_sctp_add_streams(s.sctp, 4, 0), 0);
 	script_collect(&s);
 	struct wire_reconfig r;
-	ck_assert(next_reconfig(&s, &r));
+	ck_assert(script_next_reconfig(&s, &r));
 	ck_assert_uint_eq(r.type, WIRE_PARAM_ADD_OUTGOING);
 	ck_assert_uint_eq(r.new_streams, 4);
 	give_response(&s, r.request_seq, WIRE_RESULT_DENIED);
@@ -314,9 +295,9 @@ START_TEST(test_the_peers_reset_waits_until_everything_up_to_its_last_tsn_is_her
 	                                .streams = streams};
 	script_give_data(&s, s.tsn + 1, 5, 1, 3, 20);
 	script_skip(&s);
-	give_reconfig(&s, &request);
+	script_give_reconfig(&s, &request);
 	struct wire_reconfig r;
-	ck_assert(next_reconfig(&s, &r));
+	ck_assert(script_next_reconfig(&s, &r));
 	ck_assert_uint_eq(r.type, WIRE_PARAM_RECONFIG_RESPONSE);
 	ck_assert_uint_eq(r.response_seq, request.request_seq);
 	ck_assert_uint_eq(r.result, WIRE_RESULT_IN_PROGRESS);
@@ -324,13 +305,13 @@ START_TEST(test_the_peers_reset_waits_until_everything_up_to_its_last_tsn_is_her
 	script_give_data(&s, s.tsn, 5, 0, 3, 10);
 	ck_assert_uint_eq(s.message_count, 2);
 	script_skip(&s);
-	give_reconfig(&s, &request);
-	ck_assert(next_reconfig(&s, &r));
+	script_give_reconfig(&s, &request);
+	ck_assert(script_next_reconfig(&s, &r));
 	ck_assert_uint_eq(r.result, WIRE_RESULT_PERFORMED);
 	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_IN), 1);
 	/* The same request again is answered again and done once. */
-	give_reconfig(&s, &request);
-	ck_assert(next_reconfig(&s, &r));
+	script_give_reconfig(&s, &request);
+	ck_assert(script_next_reconfig(&s, &r));
 	ck_assert_uint_eq(r.result, WIRE_RESULT_PERFORMED);
 	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_IN), 1);
 	script_give_data(&s, s.tsn + 2, 5, 0, 3, 30);
@@ -348,9 +329,9 @@ START_TEST(test_a_request_with_a_wrong_number_is_refused) {
 	                                .last_tsn = s.tsn - 1,
 	                                .stream_count = 1,
 	                                .streams = streams};
-	give_reconfig(&s, &request);
+	script_give_reconfig(&s, &request);
 	struct wire_reconfig r;
-	ck_assert(next_reconfig(&s, &r));
+	ck_assert(script_next_reconfig(&s, &r));
 	ck_assert_uint_eq(r.response_seq, request.request_seq);
 	ck_assert_uint_eq(r.result, WIRE_RESULT_BAD_SEQUENCE);
 	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_IN), 0);
@@ -376,9 +357,9 @@ START_TEST(test_the_peer_may_reset_all_its_streams_at_once) {
 	script_give_data(&s, s.tsn + 1, 6, 0, 3, 10);
 	struct wire_reconfig request = {
 		.type = WIRE_PARAM_OUTGOING_RESET, .request_seq = s.tsn, .response_seq = s.remote_tsn - 1, .last_tsn = s.tsn + 1};
-	give_reconfig(&s, &request);
+	script_give_reconfig(&s, &request);
 	struct wire_reconfig r;
-	ck_assert(next_reconfig(&s, &r));
+	ck_assert(script_next_reconfig(&s, &r));
 	ck_assert_uint_eq(r.result, WIRE_RESULT_PERFORMED);
 	script_give_data(&s, s.tsn + 2, 5, 0, 3, 10);
 	script_give_data(&s, s.tsn + 3, 6, 0, 3, 10);
@@ -450,7 +431,7 @@ START_TEST(test_more_requests_than_a_peer_may_have_out_are_not_taken_at_once) {
 	ck_assert_uint_eq(answers[1].response_seq, s.tsn + 1);
 	struct wire_reconfig third = {.type = WIRE_PARAM_OUTGOING_RESET, .request_seq = s.tsn + 2, .last_tsn = s.tsn - 1};
 	script_skip(&s);
-	give_reconfig(&s, &third);
+	script_give_reconfig(&s, &third);
 	ck_assert_uint_eq(next_answers(&s, answers, 3), 1);
 	ck_assert_uint_eq(answers[0].response_seq, s.tsn + 2);
 	ck_assert_uint_eq(answers[0].result, WIRE_RESULT_PERFORMED);

@@ -12,32 +12,13 @@ static void started(struct script *s) {
 	ck_assert(script_open_passive(s));
 }
 
-/* The next RE-CONFIG's first parameter; false when none came. */
-static bool next_reconfig(struct script *s, struct wire_reconfig *r) {
-	struct wire_chunk c;
-	struct wire_param p;
-	if (!script_expect(s, WIRE_RE_CONFIG, &c))
-		return false;
-	struct reader reader = reader_of(c.value, c.len);
-	return wire_param_next(&reader, &p) == 1 && wire_reconfig_read(&p, r) == 0;
-}
-
-static void give_reconfig(struct script *s, const struct wire_reconfig *r) {
-	static uint8_t space[8000];
-	struct writer w = script_begin(s, space, sizeof space);
-	uint8_t *c = wire_chunk_begin(&w, WIRE_RE_CONFIG, 0);
-	wire_reconfig_write(&w, r);
-	wire_chunk_end(&w, c);
-	script_give(s, &w);
-}
-
 /* The peer's request with the next number, and the result that it gets. */
 static uint32_t result_of(struct script *s, struct wire_reconfig r, uint32_t *seq) {
 	struct wire_reconfig answer;
 	r.request_seq = (*seq)++;
 	script_skip(s);
-	give_reconfig(s, &r);
-	ck_assert(next_reconfig(s, &answer));
+	script_give_reconfig(s, &r);
+	ck_assert(script_next_reconfig(s, &answer));
 	ck_assert_uint_eq(answer.type, WIRE_PARAM_RECONFIG_RESPONSE);
 	ck_assert_uint_eq(answer.response_seq, r.request_seq);
 	return answer.result;
@@ -166,8 +147,8 @@ START_TEST(test_unpolled_resets_are_bounded_and_the_rest_is_in_progress) {
 	                              .streams = ids};
 	struct wire_reconfig answer;
 	script_skip(&s);
-	give_reconfig(&s, &again);
-	ck_assert(next_reconfig(&s, &answer));
+	script_give_reconfig(&s, &again);
+	ck_assert(script_next_reconfig(&s, &answer));
 	ck_assert_uint_eq(answer.response_seq, seq - 1);
 	ck_assert_uint_eq(answer.result, WIRE_RESULT_PERFORMED);
 	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_IN), 1000);
@@ -195,7 +176,7 @@ static struct asked asked_for(const struct wire_reconfig *r) {
 
 static struct asked next_request(struct script *s) {
 	struct wire_reconfig r;
-	ck_assert_msg(next_reconfig(s, &r), "no request came");
+	ck_assert_msg(script_next_reconfig(s, &r), "no request came");
 	return asked_for(&r);
 }
 
@@ -214,7 +195,7 @@ static struct asked request_behind_an_answer(struct script *s) {
 
 static void answer(struct script *s, uint32_t seq, uint32_t result) {
 	struct wire_reconfig r = {.type = WIRE_PARAM_RECONFIG_RESPONSE, .response_seq = seq, .result = result};
-	give_reconfig(s, &r);
+	script_give_reconfig(s, &r);
 }
 
 static void reset_streams(struct script *s, uint16_t first, uint16_t count) {
@@ -432,7 +413,7 @@ START_TEST(test_the_peers_outgoing_reset_answers_our_request_for_it) {
 	                          .last_tsn = s.tsn - 1,
 	                          .stream_count = 1,
 	                          .streams = five};
-	give_reconfig(&s, &r);
+	script_give_reconfig(&s, &r);
 	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_IN), 1);
 	script_skip(&s);
 	script_run(&s, s.now + 10 * SLUICE_S);
@@ -691,8 +672,8 @@ END_TEST
 static struct wire_reconfig give_tsn_reset(struct script *s, uint32_t seq) {
 	struct wire_reconfig r = {.type = WIRE_PARAM_TSN_RESET, .request_seq = seq}, answer;
 	script_skip(s);
-	give_reconfig(s, &r);
-	ck_assert(next_reconfig(s, &answer));
+	script_give_reconfig(s, &r);
+	ck_assert(script_next_reconfig(s, &answer));
 	ck_assert_uint_eq(answer.response_seq, seq);
 	return answer;
 }

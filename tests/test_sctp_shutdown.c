@@ -227,25 +227,17 @@ START_TEST(test_a_restart_in_shutdown_ack_sent_is_refused_with_the_shutdown_ack)
 	script_init(&s, NULL);
 	ck_assert(script_open_passive(&s));
 	uint32_t tag = s.remote_tag;
-	uint8_t space[1500];
-	s.remote_tag = 0;
 	s.tag = 0x55667788; /* the peer's next life */
-	struct writer w = script_begin(&s, space, sizeof space);
-	script_init_chunk(&s, &w, WIRE_INIT, NULL, 0);
-	script_give(&s, &w);
 	struct wire_chunk c;
 	struct wire_init ack;
-	ck_assert_ptr_nonnull(script_expect(&s, WIRE_INIT_ACK, &c));
-	ck_assert_int_eq(wire_init_read(&c, &ack), 0);
+	ck_assert(script_open_half(&s, &ack));
 	s.remote_tag = tag;
 	give(&s, WIRE_SHUTDOWN);
 	ck_assert_int_eq(sluice_sctp_state(s.sctp), SLUICE_SCTP_SHUTDOWN_ACK_SENT);
 	while (script_next(&s))
 		;
 	s.remote_tag = ack.tag;
-	w = script_begin(&s, space, sizeof space);
-	wire_chunk_write(&w, WIRE_COOKIE_ECHO, 0, ack.cookie, ack.cookie_len);
-	script_give(&s, &w);
+	script_echo_cookie(&s, ack.cookie, ack.cookie_len);
 	ck_assert_int_eq(sluice_sctp_state(s.sctp), SLUICE_SCTP_SHUTDOWN_ACK_SENT);
 	ck_assert_uint_eq(script_pending(&s, WIRE_COOKIE_ACK), 0);
 	ck_assert_uint_eq(script_pending(&s, WIRE_SHUTDOWN_ACK), 1);
@@ -257,15 +249,9 @@ END_TEST
 
 START_TEST(test_a_shutdown_in_cookie_echoed_is_ignored_and_a_shutdown_ack_is_completed) {
 	struct script s;
-	script_init(&s, NULL);
-	ck_assert_int_eq(sluice_sctp_connect(s.sctp), 0);
-	script_collect(&s);
 	struct wire_chunk c;
-	struct wire_init init;
-	ck_assert_ptr_nonnull(script_expect(&s, WIRE_INIT, &c));
-	ck_assert_int_eq(wire_init_read(&c, &init), 0);
-	s.remote_tag = init.tag;
-	s.remote_tsn = init.tsn;
+	script_init(&s, NULL);
+	ck_assert(script_open_until_init(&s));
 	uint8_t space[1500];
 	struct writer w = script_begin(&s, space, sizeof space);
 	script_init_chunk(&s, &w, WIRE_INIT_ACK, (const uint8_t *)"cookie--", 8);

@@ -200,37 +200,55 @@ void script_init_chunk(struct script *s, struct writer *w, uint8_t type, const u
 	wire_init_write(w, type, &i);
 }
 
-bool script_open_passive(struct script *s) {
+bool script_open_half(struct script *s, struct wire_init *ack) {
 	uint8_t space[1500];
+	struct wire_chunk c;
 	s->remote_tag = 0;
 	struct writer w = script_begin(s, space, sizeof space);
 	script_init_chunk(s, &w, WIRE_INIT, NULL, 0);
 	script_give(s, &w);
-	struct wire_chunk c;
-	struct wire_init ack;
-	if (!script_expect(s, WIRE_INIT_ACK, &c) || wire_init_read(&c, &ack) < 0 || !ack.cookie)
+	if (!script_expect(s, WIRE_INIT_ACK, &c) || wire_init_read(&c, ack) < 0 || !ack->cookie)
 		return false;
-	s->remote_tag = ack.tag;
-	s->remote_tsn = ack.tsn;
-	w = script_begin(s, space, sizeof space);
-	wire_chunk_write(&w, WIRE_COOKIE_ECHO, 0, ack.cookie, ack.cookie_len);
+	s->remote_tag = ack->tag;
+	s->remote_tsn = ack->tsn;
+	return true;
+}
+
+void script_echo_cookie(struct script *s, const uint8_t *cookie, size_t len) {
+	uint8_t space[1500];
+	struct writer w = script_begin(s, space, sizeof space);
+	wire_chunk_write(&w, WIRE_COOKIE_ECHO, 0, cookie, len);
 	script_give(s, &w);
+}
+
+bool script_open_passive(struct script *s) {
+	struct wire_init ack;
+	if (!script_open_half(s, &ack))
+		return false;
+	script_echo_cookie(s, ack.cookie, ack.cookie_len);
 	bool answered = script_expect(s, WIRE_COOKIE_ACK, NULL) != NULL;
 	script_skip(s);
 	return answered && sluice_sctp_state(s->sctp) == SLUICE_SCTP_ESTABLISHED;
 }
 
-bool script_open_active(struct script *s) {
-	uint8_t space[1500];
+bool script_open_until_init(struct script *s) {
+	struct wire_chunk c;
+	struct wire_init init;
 	if (sluice_sctp_connect(s->sctp) < 0)
 		return false;
 	script_collect(s);
-	struct wire_chunk c;
-	struct wire_init init;
 	if (!script_expect(s, WIRE_INIT, &c) || wire_init_read(&c, &init) < 0)
 		return false;
 	s->remote_tag = init.tag;
 	s->remote_tsn = init.tsn;
+	return true;
+}
+
+bool script_open_active(struct script *s) {
+	uint8_t space[1500];
+	struct wire_chunk c;
+	if (!script_open_until_init(s))
+		return false;
 	struct writer w = script_begin(s, space, sizeof space);
 	script_init_chunk(s, &w, WIRE_INIT_ACK, (const uint8_t *)"cookie--", 8);
 	script_give(s, &w);
@@ -287,4 +305,22 @@ void script_give_sack(struct script *s, uint32_t cum, uint32_t rwnd, const uint1
 	struct writer w = script_begin(s, space, sizeof space);
 	wire_sack_write(&w, &sack);
 	script_give(s, &w);
+}
+
+void script_give_reconfig(struct script *s, const struct wire_reconfig *r) {
+	static uint8_t space[8000];
+	struct writer w = script_begin(s, space, sizeof space);
+	uint8_t *c = wire_chunk_begin(&w, WIRE_RE_CONFIG, 0);
+	wire_reconfig_write(&w, r);
+	wire_chunk_end(&w, c);
+	script_give(s, &w);
+}
+
+bool script_next_reconfig(struct script *s, struct wire_reconfig *r) {
+	struct wire_chunk c;
+	struct wire_param p;
+	if (!script_expect(s, WIRE_RE_CONFIG, &c))
+		return false;
+	struct reader reader = reader_of(c.value, c.len);
+	return wire_param_next(&reader, &p) == 1 && wire_reconfig_read(&p, r) == 0;
 }

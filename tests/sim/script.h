@@ -90,6 +90,17 @@ unsigned script_events(const struct script *s, enum sluice_sctp_event_type type)
 /* We open, it answers; then it opens, we answer. Afterwards it is established and nothing is unread. False: it did not. */
 bool script_open_passive(struct script *s);
 bool script_open_active(struct script *s);
+/* The steps of the two. False: what should have come out did not.
+ * script_open_until_init: it connects; its INIT is read, and nothing is answered yet.
+ * script_open_half: we give our INIT; its INIT ACK is read. `ack` lies in the packet that came out. */
+bool script_open_until_init(struct script *s);
+bool script_open_half(struct script *s, struct wire_init *ack);
+void script_echo_cookie(struct script *s, const uint8_t *cookie, size_t len);
+
+/* A RE-CONFIG of one parameter, given. */
+void script_give_reconfig(struct script *s, const struct wire_reconfig *r);
+/* The next RE-CONFIG's first parameter; false when none came. */
+bool script_next_reconfig(struct script *s, struct wire_reconfig *r);
 
 void script_init_chunk(struct script *s, struct writer *w, uint8_t type, const uint8_t *cookie, size_t cookie_len);
 /* A DATA chunk of len bytes, all of value tsn & 0xff; flags as WIRE_DATA_*. Our tsn is not moved. */
