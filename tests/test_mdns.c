@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "loop/dns.h"
+#include "loop/driver.h"
 #include "loop/socket.h"
 #include "loop_kit.h"
 #include "netns.h"

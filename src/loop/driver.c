@@ -31,7 +31,7 @@ static void note_deadline(struct driver *d) {
 
 /* May the peer send through it? */
 static bool is_ours(const struct driver *d, const sluice_socket *s) {
-	return s->driver == d || (d->member && s->endpoint == d->member->endpoint);
+	return s->owner == d || (d->member && s->owner == d->member->endpoint);
 }
 
 /* To the outlet that the path names by its number, if it still is there: the peer was told when it went. */
@@ -170,6 +170,46 @@ static void on_dirty(struct schedule_node *n, uint64_t now) {
 
 const struct schedule_ops driver_turns = {.on_deadline = on_deadline, .on_dirty = on_dirty};
 
+/* ---- as the owner of sockets and streams -------------------------------------------------------------------------- */
+
+static void enter_owner(void *owner) {
+	driver_enter(owner);
+}
+
+static bool leave_owner(void *owner) {
+	return driver_leave(owner);
+}
+
+static bool is_gone(const void *owner) {
+	return ((const struct driver *)owner)->guard.dead;
+}
+
+static void take_input(void *owner, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now) {
+	struct driver *d = owner;
+	sluice_peer_input(d->peer, from, datagrams, count, now);
+	driver_serve(d, now);
+}
+
+static void serve_owner(void *owner, uint64_t now) {
+	driver_serve(owner, now);
+}
+
+static sluice_peer *whose(void *owner, const sluice_path *to) {
+	(void)to;
+	return ((struct driver *)owner)->peer;
+}
+
+const struct owner_ops driver_owner = {
+	.enter = enter_owner,
+	.leave = leave_owner,
+	.is_gone = is_gone,
+	.input = take_input,
+	.serve = serve_owner,
+	.whose = whose,
+};
+
+/* ---- dirty: something was queued outside of our functions ---------------------------------------------------------- */
+
 void driver_mark_dirty(struct driver *d) {
 	d->woken = true;
 	if (!guard_is_busy(&d->guard))
@@ -227,14 +267,14 @@ void driver_detach(struct driver *d) {
 /* ---- direct peers: one socket, and every path goes there ------------------------------------------------------------ */
 
 int sluice_loop_add_socket(sluice_loop *loop, sluice_peer *peer, sluice_socket *s) {
-	if (s->driver || s->loop != loop)
+	if (s->owner || s->loop != loop)
 		return SLUICE_INVALID;
 	struct driver *d;
 	int error = driver_new(loop, peer, &d);
 	if (error)
 		return error;
 	d->only = s;
-	socket_own(s, d);
+	socket_own(s, d, &driver_owner, &d->sockets, &d->full);
 	driver_mark_dirty(d); /* it may have been started before it had a loop */
 	return 0;
 }
@@ -262,7 +302,7 @@ int sluice_loop_local_address(sluice_loop *loop, sluice_peer *peer, struct socka
 bool driver_check(const struct driver *d) {
 	unsigned full = 0;
 	for (const sluice_socket *s = d->sockets; s; s = s->next_owned) {
-		if (s->driver != d)
+		if (s->owner != d)
 			return false;
 		full += s->pending.count > 0;
 	}

@@ -10,6 +10,7 @@
 
 #include "base/guard.h"
 #include "loop/loop.h"
+#include "loop/owner.h"
 
 struct driver {
 	sluice_loop *loop;
@@ -44,8 +45,9 @@ bool driver_leave(struct driver *d);
 void driver_serve(struct driver *d, uint64_t now);
 /* Something was queued: the driver gets a turn before the ev_loop blocks, unless whoever has entered it serves it. */
 void driver_mark_dirty(struct driver *d);
-/* What the loop's schedule calls. */
+/* What the loop's schedule calls, and what the driver's sockets and streams do. */
 extern const struct schedule_ops driver_turns;
+extern const struct owner_ops driver_owner;
 
 bool driver_check(const struct driver *d);
 

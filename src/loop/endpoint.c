@@ -83,7 +83,8 @@ static size_t deliver_run(sluice_endpoint *e, const sluice_path *from, sluice_da
 	return run;
 }
 
-void endpoint_input(sluice_endpoint *e, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now) {
+static void take_input(void *owner, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now) {
+	sluice_endpoint *e = owner;
 	for (size_t i = 0; i < count && !e->guard.dead;) {
 		sluice_datagram *d = &datagrams[i];
 		enum demux_kind kind = demux_kind(d->data, d->len);
@@ -100,7 +101,8 @@ void endpoint_input(sluice_endpoint *e, const sluice_path *from, sluice_datagram
 	}
 }
 
-sluice_peer *endpoint_whose(sluice_endpoint *e, const sluice_path *to) {
+static sluice_peer *whose(void *owner, const sluice_path *to) {
+	sluice_endpoint *e = owner;
 	struct member *m = member_of(demux_by_address(&e->demux, &to->remote));
 	return m ? m->driver->peer : NULL;
 }
@@ -123,8 +125,10 @@ static void stop_waiting(struct member *m) {
 	m->endpoint->waiting_count--;
 }
 
-/* Each at most once, so that those who fill the sockets again at once do not keep the loop; they wait behind the others. */
-void endpoint_serve_waiting(sluice_endpoint *e, uint64_t now) {
+/* The sockets took what was pending: those who waited get their turn, in order. Each at most once, so that those who fill the
+ * sockets again at once do not keep the loop; they wait behind the others. */
+static void serve_waiting(void *owner, uint64_t now) {
+	sluice_endpoint *e = owner;
 	for (size_t turns = e->waiting_count; turns > 0 && e->waiting && !e->full && !e->guard.dead; turns--) {
 		struct member *m = e->waiting;
 		stop_waiting(m);
@@ -212,6 +216,35 @@ int sluice_endpoint_add(sluice_endpoint *e, sluice_peer *peer) {
 	return 0;
 }
 
+/* ---- as the owner of sockets --------------------------------------------------------------------------------------- */
+
+static void destroy(sluice_endpoint *e);
+
+static void enter_owner(void *owner) {
+	guard_enter(&((sluice_endpoint *)owner)->guard);
+}
+
+static bool leave_owner(void *owner) {
+	sluice_endpoint *e = owner;
+	if (!guard_leave(&e->guard))
+		return true;
+	destroy(e);
+	return false;
+}
+
+static bool is_gone(const void *owner) {
+	return ((const sluice_endpoint *)owner)->guard.dead;
+}
+
+static const struct owner_ops endpoint_owner = {
+	.enter = enter_owner,
+	.leave = leave_owner,
+	.is_gone = is_gone,
+	.input = take_input,
+	.serve = serve_waiting,
+	.whose = whose,
+};
+
 /* ---- sockets ----------------------------------------------------------------------------------------------------- */
 
 static int open_socket(sluice_endpoint *e, const struct sockaddr_storage *host, uint16_t preference) {
@@ -227,7 +260,7 @@ static int open_socket(sluice_endpoint *e, const struct sockaddr_storage *host, 
 		return error;
 	s->host = *host;
 	s->preference = preference;
-	socket_own_endpoint(s, e);
+	socket_own(s, e, &endpoint_owner, &e->sockets, &e->full);
 	if (!address_port(&e->local) && !sluice_socket_address(s, &bound, &len))
 		address_set_port(&e->local, address_port(&bound));
 	for (struct member *m = e->members; m; m = m->next)
@@ -400,13 +433,6 @@ void sluice_endpoint_free(sluice_endpoint *e) {
 		destroy(e);
 }
 
-bool endpoint_leave(sluice_endpoint *e) {
-	if (!guard_leave(&e->guard))
-		return true;
-	destroy(e);
-	return false;
-}
-
 int sluice_endpoint_address(const sluice_endpoint *e, struct sockaddr_storage *addr, socklen_t *len) {
 	*addr = e->local;
 	*len = address_len(&e->local);
@@ -432,7 +458,7 @@ bool endpoint_check(const sluice_endpoint *e) {
 	unsigned full = 0;
 	size_t members = 0, waiting = 0, marked = 0;
 	for (const sluice_socket *s = e->sockets; s; s = s->next_owned) {
-		if (s->endpoint != e)
+		if (s->owner != e)
 			return false;
 		full += s->pending.count > 0;
 	}

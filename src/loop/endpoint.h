@@ -42,18 +42,6 @@ struct sluice_endpoint {
 	uint64_t gone_received, gone_sent; /* datagrams of sockets that are gone */
 };
 
-/* A batch from one source; callbacks run. The endpoint is entered. */
-void endpoint_input(sluice_endpoint *e, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now);
-/* NULL: nobody's address. */
-sluice_peer *endpoint_whose(sluice_endpoint *e, const sluice_path *to);
-/* Around endpoint_input and endpoint_serve_waiting. leave is false when the endpoint is gone, and its sockets with it. */
-static inline void endpoint_enter(sluice_endpoint *e) {
-	guard_enter(&e->guard);
-}
-bool endpoint_leave(sluice_endpoint *e);
-/* The sockets took what was pending: those who waited get their turn, in order. */
-void endpoint_serve_waiting(sluice_endpoint *e, uint64_t now);
-
 /* The member has something to send, and the sockets are full. */
 void member_wait(struct member *m);
 /* It is about to send this. */

@@ -182,7 +182,7 @@ static int open_place(struct driver *d, const struct sockaddr_storage *host, siz
 		return error;
 	s->host = *host;
 	s->preference = free_preference(d, rank);
-	socket_own(s, d);
+	socket_own(s, d, &driver_owner, &d->sockets, &d->full);
 	error = choose_name(d, host, &name) ? tell(d, s, name) : SLUICE_IO;
 	if (error) {
 		mdns_withdraw(d->loop, d, host);

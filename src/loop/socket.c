@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/list.h"
-#include "loop/endpoint.h"
 #include "loop/interface.h"
 #include "pool/env.h"
 
@@ -40,7 +39,7 @@ static void give_up(sluice_socket *s, const char *verb) {
 static void tell_too_large(sluice_socket *s) {
 	for (size_t i = 0; i < s->udp.large_count; i++) {
 		struct udp_too_large *l = &s->udp.large[i];
-		sluice_peer *peer = s->endpoint ? endpoint_whose(s->endpoint, &l->to) : s->driver ? s->driver->peer : NULL;
+		sluice_peer *peer = s->owner ? s->ops->whose(s->owner, &l->to) : NULL;
 		l->to.socket = s->outlet.number;
 		if (peer)
 			sluice_peer_mtu_hint(peer, &l->to, l->mtu, l->local);
@@ -112,59 +111,32 @@ static int read_batch(sluice_socket *s) {
 	if (n <= 0)
 		return n;
 	from.socket = s->outlet.number;
-	uint64_t now = sluice_now();
-	if (s->endpoint) {
-		endpoint_input(s->endpoint, &from, datagrams, (size_t)n, now);
-	} else {
-		sluice_peer_input(s->driver->peer, &from, datagrams, (size_t)n, now);
-		driver_serve(s->driver, now);
-	}
+	s->ops->input(s->owner, &from, datagrams, (size_t)n, sluice_now());
 	return n;
 }
 
-static void enter(sluice_socket *s) {
-	if (s->endpoint)
-		endpoint_enter(s->endpoint);
-	else
-		driver_enter(s->driver);
-}
-
-/* False when its owner is gone, and the socket with it. */
-static bool leave(sluice_socket *s) {
-	return s->endpoint ? endpoint_leave(s->endpoint) : driver_leave(s->driver);
-}
-
-/* Did no callback free its owner? */
-static bool is_owned(const sluice_socket *s) {
-	return s->endpoint ? !s->endpoint->guard.dead : !s->driver->guard.dead;
-}
-
 static void on_writable(sluice_socket *s) {
-	if (!s->pending.count || !send_pending(s))
-		return;
-	if (s->endpoint)
-		endpoint_serve_waiting(s->endpoint, sluice_now());
-	else
-		driver_serve(s->driver, sluice_now());
+	if (s->pending.count && send_pending(s))
+		s->ops->serve(s->owner, sluice_now());
 }
 
 static void on_readable(sluice_socket *s) {
 	int n = READ_AGAIN;
-	for (int i = 0; i < READS_PER_TURN && is_owned(s) && (n >= READ_AGAIN || s->udp.held); i++)
+	for (int i = 0; i < READS_PER_TURN && !s->ops->is_gone(s->owner) && (n >= READ_AGAIN || s->udp.held); i++)
 		n = read_batch(s);
-	if (n < 0 && is_owned(s))
+	if (n < 0 && !s->ops->is_gone(s->owner))
 		give_up(s, "receive");
 }
 
 static void on_io(struct ev_loop *ev, ev_io *w, int events) {
 	sluice_socket *s = w->data;
 	sluice_loop *loop = s->loop;
-	enter(s);
+	s->ops->enter(s->owner);
 	if (events & EV_WRITE)
 		on_writable(s);
 	if (events & EV_READ)
 		on_readable(s);
-	if (leave(s) && s->udp.held) /* already out of the socket, so it will not say "readable" for them */
+	if (s->ops->leave(s->owner) && s->udp.held) /* already out of the socket, so it will not say "readable" for them */
 		ev_feed_event(ev, w, EV_READ);
 	schedule_hasten(&loop->schedule);
 }
@@ -209,20 +181,12 @@ int sluice_socket_open(sluice_loop *loop, const sluice_socket_config *config, sl
 	return 0;
 }
 
-static void own(sluice_socket *s, sluice_socket **list, unsigned *full) {
+void socket_own(sluice_socket *s, void *owner, const struct owner_ops *ops, sluice_socket **list, unsigned *full) {
+	s->owner = owner;
+	s->ops = ops;
 	s->full = full;
 	LIST_PUSH(*list, s, next_owned, back_owned);
 	watch(s, EV_READ);
-}
-
-void socket_own(sluice_socket *s, struct driver *d) {
-	s->driver = d;
-	own(s, &d->sockets, &d->full);
-}
-
-void socket_own_endpoint(sluice_socket *s, sluice_endpoint *e) {
-	s->endpoint = e;
-	own(s, &e->sockets, &e->full);
 }
 
 void socket_silence(sluice_socket *s) {

@@ -5,14 +5,15 @@
 #ifndef LOOP_SOCKET_H
 #define LOOP_SOCKET_H
 
-#include "loop/driver.h"
+#include "loop/loop.h"
+#include "loop/owner.h"
 
 struct sluice_socket {
 	struct outlet outlet; /* first: the table of numbers knows it by this */
 	sluice_loop *loop;
-	struct driver *driver;     /* whose it is */
-	sluice_endpoint *endpoint; /* or whose it is; both NULL: a reservation */
-	unsigned *full;            /* its owner's count */
+	void *owner; /* NULL: a reservation */
+	const struct owner_ops *ops;
+	unsigned *full; /* its owner's count */
 	struct udp udp;
 	ev_io io;
 	sluice_socket *next, **back;             /* all of the loop */
@@ -25,9 +26,8 @@ struct sluice_socket {
 	size_t pending_sent;
 };
 
-/* Gives it to its owner and starts to read. */
-void socket_own(sluice_socket *s, struct driver *d);
-void socket_own_endpoint(sluice_socket *s, sluice_endpoint *e);
+/* Gives it to its owner, into the owner's list, and starts to read. */
+void socket_own(sluice_socket *s, void *owner, const struct owner_ops *ops, sluice_socket **list, unsigned *full);
 void socket_destroy(sluice_socket *s);
 /* Stops to listen to it: its owner is going. */
 void socket_silence(sluice_socket *s);
