@@ -258,7 +258,7 @@ static const struct kit_end *owner_of(const struct world *w, const struct kit_en
 	ck_assert_int_eq(sluice_loop_local_address(w->loop, client->peer, &addr, &len), 0);
 	struct demux_member *m = demux_by_address(&w->e->demux, &addr);
 	for (int i = 0; m && i < 2; i++)
-		if (m == &driver_of(w, &servers[i])->member->demux)
+		if (m == &((struct member *)driver_of(w, &servers[i])->place_data)->demux)
 			return &servers[i];
 	return NULL;
 }

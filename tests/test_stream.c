@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "loop/driver.h"
 #include "loop/frame.h"
 #include "loop_kit.h"
 #include "pool/env.h"
@@ -496,7 +497,7 @@ END_TEST
 
 static struct listener *passive_of(const struct world *w) {
 	for (struct driver *d = w->loop->drivers; d; d = d->next)
-		for (struct listener *l = d->listeners; l; l = l->next)
+		for (struct listener *l = d->streams.listeners; l; l = l->next)
 			if (l->fd >= 0)
 				return l;
 	ck_abort_msg("nobody listens");
@@ -537,7 +538,7 @@ START_TEST(test_strangers_keep_nobody_out) {
 	int fds[80], count = 0;
 	world_init(&w, 0, false, true, tcp_alone);
 	for (struct driver *d = w.loop->drivers; d; d = d->next) {
-		for (struct listener *l = d->listeners; l; l = l->next) {
+		for (struct listener *l = d->streams.listeners; l; l = l->next) {
 			struct sockaddr_storage addr;
 			listener_address(l, &addr);
 			for (int i = 0; l->fd >= 0 && i < 40; i++) {
@@ -586,7 +587,7 @@ START_TEST(test_a_frame_that_drips_in_byte_by_byte_is_not_copied_for_each) {
 	ck_assert_int_eq(connect(fd, (const struct sockaddr *)&addr, address_len(&addr)), 0);
 	ck_assert_int_eq(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), 0);
 	KIT_RUN_UNTIL(w.loop, l->connections == 1);
-	const struct stream *s = l->driver->streams;
+	const struct stream *s = l->streams->first;
 	frame[0] = LEN >> 8;
 	frame[1] = LEN & 255;
 	ck_assert_int_eq(send(fd, frame, 3, 0), 3);

@@ -2,8 +2,6 @@
 
 #include "base/container.h"
 #include "base/list.h"
-#include "loop/endpoint.h"
-#include "loop/gather.h"
 #include "loop/mdns.h"
 #include "loop/resolve.h"
 #include "loop/socket.h"
@@ -18,7 +16,7 @@
 /* ---- serving ----------------------------------------------------------------------------------------------------- */
 
 static bool is_full(const struct driver *d) {
-	return d->full || (d->member && d->member->endpoint->full);
+	return d->full || (d->place && d->place->is_full && d->place->is_full(d));
 }
 
 static void note_deadline(struct driver *d) {
@@ -31,7 +29,7 @@ static void note_deadline(struct driver *d) {
 
 /* May the peer send through it? */
 static bool is_ours(const struct driver *d, const sluice_socket *s) {
-	return s->owner == d || (d->member && s->owner == d->member->endpoint);
+	return s->owner == d || (d->place && d->place->shares && d->place->shares(d, s));
 }
 
 /* To the outlet that the path names by its number, if it still is there: the peer was told when it went. */
@@ -40,14 +38,14 @@ static void send_by_number(struct driver *d, const sluice_batch *batch) {
 	if (!o)
 		return;
 	if (o->kind != OUTLET_SOCKET) {
-		stream_send(d, o, batch);
+		stream_send(&d->streams, o, batch);
 		return;
 	}
 	sluice_socket *s = (sluice_socket *)o;
 	if (!is_ours(d, s))
 		return;
-	if (d->member)
-		member_note_output(d->member, batch);
+	if (d->place && d->place->note_output)
+		d->place->note_output(d, batch);
 	socket_send(s, batch);
 }
 
@@ -66,8 +64,8 @@ static void flush(struct driver *d, uint64_t now) {
 			return;
 		send_batch(d, &batch);
 	}
-	if (d->member)
-		member_wait(d->member);
+	if (d->place && d->place->wait)
+		d->place->wait(d);
 }
 
 /* The answer to a request, whether the driver is entered or not. */
@@ -86,10 +84,17 @@ static void look_up(struct driver *d, const sluice_request *r) {
 	const struct asker asker = {.who = d, .answer = on_resolved};
 	if (!r->mdns)
 		resolve_name(d->loop, asker, r->id, r->name);
-	else if (d->gather && d->gather->config.no_mdns)
+	else if (d->no_mdns)
 		on_resolved(d, r->id, NULL, 0);
 	else
 		mdns_resolve(d->loop, asker, r->id, r->name);
+}
+
+static void connect_stream(struct driver *d, const sluice_request *r) {
+	if (stream_connect(&d->streams, r))
+		return;
+	sluice_peer_stream_up(d->peer, r->id, UINT32_MAX, NULL);
+	d->woken = true;
 }
 
 static void serve_requests(struct driver *d) {
@@ -100,10 +105,10 @@ static void serve_requests(struct driver *d) {
 			look_up(d, &r);
 			break;
 		case SLUICE_REQUEST_STREAM:
-			stream_connect(d, &r);
+			connect_stream(d, &r);
 			break;
 		case SLUICE_REQUEST_CLOSE:
-			stream_close(d, r.socket);
+			stream_close(&d->streams, r.socket);
 			break;
 		}
 	}
@@ -123,14 +128,21 @@ void driver_serve(struct driver *d, uint64_t now) {
 	}
 }
 
+void driver_forget_place(struct driver *d) {
+	if (d->place)
+		d->place->forget(d);
+	d->place = NULL;
+	d->streams.trust = NULL;
+}
+
 static void destroy(struct driver *d) {
 	sluice_loop *loop = d->loop;
-	gather_free(d);
-	stream_free_all(d);
+	driver_forget_place(d);
+	stream_free_all(&d->streams);
+	while (d->streams.listeners)
+		listener_close(d->streams.listeners);
 	resolve_forget(d->loop, d);
 	mdns_forget(d->loop, d);
-	if (d->member)
-		member_free(d->member);
 	while (d->sockets)
 		socket_destroy(d->sockets);
 	schedule_stop(&loop->schedule, &d->turn);
@@ -147,8 +159,8 @@ bool driver_leave(struct driver *d) {
 	}
 	if (d->guard.dead)
 		return false;
-	if (d->member)
-		member_follow_name(d->member);
+	if (d->place && d->place->follow_name)
+		d->place->follow_name(d);
 	note_deadline(d);
 	return true;
 }
@@ -228,12 +240,10 @@ static void forget_peer(void *ctx) {
 	/* Its file descriptors must not bring events for nobody, even while it is entered. */
 	for (sluice_socket *s = d->sockets; s; s = s->next_owned)
 		socket_silence(s);
-	stream_silence_all(d);
+	stream_silence_all(&d->streams);
 	resolve_forget(d->loop, d);
 	mdns_forget(d->loop, d);
-	gather_free(d);
-	if (d->member)
-		member_free(d->member);
+	driver_forget_place(d);
 	schedule_stop(&d->loop->schedule, &d->turn);
 	if (guard_kill(&d->guard))
 		destroy(d);
@@ -248,6 +258,7 @@ int driver_new(sluice_loop *loop, sluice_peer *peer, struct driver **out) {
 		return SLUICE_NO_MEMORY;
 	d->loop = loop;
 	d->peer = peer;
+	d->streams = (struct streams){.loop = loop, .owner = d, .ops = &driver_owner};
 	schedule_node_init(&d->turn);
 	LIST_PUSH(loop->drivers, d, next, back);
 	loop->driver_count++;
@@ -306,8 +317,8 @@ bool driver_check(const struct driver *d) {
 			return false;
 		full += s->pending.count > 0;
 	}
-	for (const struct stream *s = d->streams; s; s = s->next)
-		if (s->driver != d || !stream_check(s))
+	for (const struct stream *s = d->streams.first; s; s = s->next)
+		if (s->streams != &d->streams || !stream_check(s))
 			return false;
 	return d->peer && !guard_is_busy(&d->guard) && !d->guard.dead && *d->back == d && full == d->full;
 }

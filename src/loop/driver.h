@@ -11,6 +11,23 @@
 #include "base/guard.h"
 #include "loop/loop.h"
 #include "loop/owner.h"
+#include "loop/stream.h"
+
+/* Where a negotiating peer has its sockets: gather.c and endpoint.c. A function that is NULL has nothing to do. */
+struct place_ops {
+	/* Is this one of the shared sockets? */
+	bool (*shares)(const struct driver *d, const sluice_socket *s);
+	/* Shared sockets are full: nobody may send. */
+	bool (*is_full)(const struct driver *d);
+	/* The peer has something to send, and the sockets are full: serve it later. */
+	void (*wait)(struct driver *d);
+	/* The peer is about to send this through a shared socket. */
+	void (*note_output)(struct driver *d, const sluice_batch *batch);
+	/* After each use of the peer: its ufrag may have changed. */
+	void (*follow_name)(struct driver *d);
+	/* The peer is gone or leaves the loop. Nothing of the place is asked any more. */
+	void (*forget)(struct driver *d);
+};
 
 struct driver {
 	sluice_loop *loop;
@@ -20,12 +37,11 @@ struct driver {
 	sluice_socket *sockets;      /* its own */
 	sluice_socket *only;         /* of a direct peer: whatever path it names goes there */
 	unsigned full;
-	struct stream *streams;
-	struct listener *listeners;
-	unsigned stream_count;
-	struct gather *gather; /* its sockets stand on the machine's addresses */
-	struct member *member; /* it sends through an endpoint's sockets */
-	bool negotiates;       /* by offer and answer: it may ask for names and streams */
+	struct streams streams;
+	const struct place_ops *place; /* NULL: none, or the peer is gone */
+	void *place_data;
+	bool no_mdns;    /* names of other machines are not asked for */
+	bool negotiates; /* by offer and answer: it may ask for names and streams */
 	struct guard guard;
 	bool woken; /* something was queued while it was entered, after the last dispatch */
 };
@@ -43,6 +59,8 @@ bool driver_leave(struct driver *d);
 
 /* Runs callbacks and sends what they caused. Only while entered. */
 void driver_serve(struct driver *d, uint64_t now);
+/* The place is gone, or the peer: calls place->forget, once. */
+void driver_forget_place(struct driver *d);
 /* Something was queued: the driver gets a turn before the ev_loop blocks, unless whoever has entered it serves it. */
 void driver_mark_dirty(struct driver *d);
 /* What the loop's schedule calls, and what the driver's sockets and streams do. */

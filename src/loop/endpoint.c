@@ -109,7 +109,8 @@ static sluice_peer *whose(void *owner, const sluice_path *to) {
 
 /* ---- output ------------------------------------------------------------------------------------------------------ */
 
-void member_wait(struct member *m) {
+static void wait_for_room(struct driver *d) {
+	struct member *m = d->place_data;
 	sluice_endpoint *e = m->endpoint;
 	if (m->back_waiting)
 		return;
@@ -139,7 +140,9 @@ static void serve_waiting(void *owner, uint64_t now) {
 	}
 }
 
-void member_note_output(struct member *m, const sluice_batch *batch) {
+/* An answer to a request that leaves for an address not learnt yet is known by its transaction alone. */
+static void note_output(struct driver *d, const sluice_batch *batch) {
+	struct member *m = d->place_data;
 	if (demux_kind(batch->data, sluice_batch_slot_len(batch, 0)) != DEMUX_REQUEST)
 		return;
 	struct demux *t = &m->endpoint->demux;
@@ -152,7 +155,8 @@ void member_note_output(struct member *m, const sluice_batch *batch) {
 
 /* ---- members ----------------------------------------------------------------------------------------------------- */
 
-void member_follow_name(struct member *m) {
+static void follow_name(struct driver *d) {
+	struct member *m = d->place_data;
 	int error = demux_name(&m->endpoint->demux, &m->demux, sluice_peer_ufrag(m->driver->peer));
 	if (error)
 		env_log(m->endpoint->loop->env, SLUICE_LOG_WARN, "loop: a peer's new ufrag cannot be reached: %s",
@@ -171,15 +175,35 @@ static int tell_socket(struct member *m, const sluice_socket *s) {
 	return error == SLUICE_WRONG_STATE ? SLUICE_INVALID : error;
 }
 
-void member_free(struct member *m) {
+static bool shares(const struct driver *d, const sluice_socket *s) {
+	return s->owner == ((const struct member *)d->place_data)->endpoint;
+}
+
+static bool is_full(const struct driver *d) {
+	return ((const struct member *)d->place_data)->endpoint->full;
+}
+
+static void member_free(struct member *m) {
 	sluice_endpoint *e = m->endpoint;
 	demux_forget(&e->demux, &m->demux);
 	stop_waiting(m);
 	LIST_REMOVE(m, next, back);
-	m->driver->member = NULL;
 	e->member_count--;
 	env_free(e->loop->env, m);
 }
+
+static void forget(struct driver *d) {
+	member_free(d->place_data);
+}
+
+static const struct place_ops shared = {
+	.shares = shares,
+	.is_full = is_full,
+	.wait = wait_for_room,
+	.note_output = note_output,
+	.follow_name = follow_name,
+	.forget = forget,
+};
 
 static int member_new(sluice_endpoint *e, struct driver *d) {
 	struct member *m = env_zalloc(e->loop->env, sizeof *m);
@@ -189,7 +213,9 @@ static int member_new(sluice_endpoint *e, struct driver *d) {
 	m->driver = d;
 	LIST_PUSH(e->members, m, next, back);
 	e->member_count++;
-	d->member = m;
+	d->place = &shared;
+	d->place_data = m;
+	d->streams.trust = &e->trust;
 	return 0;
 }
 
@@ -203,9 +229,9 @@ int sluice_endpoint_add(sluice_endpoint *e, sluice_peer *peer) {
 	if (!error && *sluice_peer_ufrag(peer) == 0)
 		error = SLUICE_INVALID; /* a direct peer */
 	if (!error)
-		error = demux_name(&e->demux, &d->member->demux, sluice_peer_ufrag(peer));
+		error = demux_name(&e->demux, &((struct member *)d->place_data)->demux, sluice_peer_ufrag(peer));
 	for (sluice_socket *s = e->sockets; !error && s; s = s->next_owned)
-		error = tell_socket(d->member, s);
+		error = tell_socket(d->place_data, s);
 	if (error) {
 		for (sluice_socket *s = e->sockets; s; s = s->next_owned)
 			sluice_peer_remove_local_address(peer, s->outlet.number);
@@ -389,7 +415,7 @@ static void destroy(sluice_endpoint *e) {
 	interface_unfollow(loop, &e->follower);
 	close_all(e);
 	while (e->members)
-		member_free(e->members);
+		driver_forget_place(e->members->driver); /* the peers live on without it */
 	demux_deinit(&e->demux);
 	stream_trust_deinit(&e->trust, loop->env);
 	if (e->back)
@@ -463,7 +489,7 @@ bool endpoint_check(const sluice_endpoint *e) {
 		full += s->pending.count > 0;
 	}
 	for (const struct member *m = e->members; m; m = m->next, members++) {
-		if (m->driver->member != m || *m->back != m)
+		if (m->driver->place_data != m || *m->back != m)
 			return false;
 		marked += m->back_waiting != NULL;
 	}

@@ -42,14 +42,6 @@ struct sluice_endpoint {
 	uint64_t gone_received, gone_sent; /* datagrams of sockets that are gone */
 };
 
-/* The member has something to send, and the sockets are full. */
-void member_wait(struct member *m);
-/* It is about to send this. */
-void member_note_output(struct member *m, const sluice_batch *batch);
-/* Its ufrag may have changed. */
-void member_follow_name(struct member *m);
-void member_free(struct member *m);
-
 bool endpoint_check(const sluice_endpoint *e);
 
 #endif

@@ -12,6 +12,10 @@
 
 #define FIRST_UNPRIVILEGED_PORT 1024
 
+static struct gather *gather_of(const struct driver *d) {
+	return d->place_data;
+}
+
 /* ---- which addresses --------------------------------------------------------------------------------------------- */
 
 static bool is_wanted(const struct gather *g, const struct interface_address *a) {
@@ -44,7 +48,7 @@ static void choose(const struct gather *g, struct interface_list *list) {
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 static int open_at(struct driver *d, struct sockaddr_storage *addr, sluice_socket **out) {
-	sluice_socket_config config = d->gather->config.socket;
+	sluice_socket_config config = gather_of(d)->config.socket;
 	config.local = (const struct sockaddr *)addr;
 	config.local_len = address_len(addr);
 	return sluice_socket_open(d->loop, &config, out);
@@ -52,7 +56,7 @@ static int open_at(struct driver *d, struct sockaddr_storage *addr, sluice_socke
 
 /* Every port of the range once, from a random one on, so that an observer learns little and two peers seldom collide. */
 static int open_in_range(struct driver *d, struct sockaddr_storage *addr, sluice_socket **out) {
-	const sluice_gather_config *c = &d->gather->config;
+	const sluice_gather_config *c = &gather_of(d)->config;
 	uint32_t span = (uint32_t)c->port_max - c->port_min + 1, first = env_random32(d->loop->env) % span;
 	for (uint32_t i = 0; i < span; i++) {
 		address_set_port(addr, (uint16_t)(c->port_min + (first + i) % span));
@@ -85,7 +89,7 @@ static void remember_port(struct gather *g, const sluice_socket *s) {
 }
 
 static int open_socket(struct driver *d, const struct sockaddr_storage *host, sluice_socket **out) {
-	struct gather *g = d->gather;
+	struct gather *g = gather_of(d);
 	struct sockaddr_storage addr = *host, *before = port_before(g, host);
 	if (address_port(&g->bind)) {
 		address_set_port(&addr, address_port(&g->bind));
@@ -114,8 +118,8 @@ static uint16_t free_preference(const struct driver *d, size_t rank) {
 
 /* The name that stands for the address. False when one was asked for and cannot be had: then the address is not told at all. */
 static bool choose_name(struct driver *d, const struct sockaddr_storage *host, const char **name) {
-	*name = d->gather->config.mdns_names ? mdns_publish(d->loop, d, host) : NULL;
-	return *name || !d->gather->config.mdns_names;
+	*name = gather_of(d)->config.mdns_names ? mdns_publish(d->loop, d, host) : NULL;
+	return *name || !gather_of(d)->config.mdns_names;
 }
 
 static int tell(struct driver *d, const sluice_socket *s, const char *name) {
@@ -138,7 +142,7 @@ static int tell_listener(struct driver *d, const struct listener *l, const char 
 
 static void log_failure(const struct driver *d, const struct sockaddr_storage *host, int error) {
 	char text[ADDRESS_TEXT_MAX] = "?";
-	const sluice_gather_config *c = &d->gather->config;
+	const sluice_gather_config *c = &gather_of(d)->config;
 	const char *why = error == SLUICE_IO ? strerror(errno) : sluice_error_text(error);
 	(void)address_format(host, text, sizeof text);
 	if (error == SLUICE_IO && errno == EADDRINUSE && c->port_max)
@@ -152,16 +156,16 @@ static void log_failure(const struct driver *d, const struct sockaddr_storage *h
  * address that connections of ours start from. RFC 6544, 5.1: both kinds for each address. They are worth trying, not worth
  * failing for. */
 static void open_tcp(struct driver *d, const sluice_socket *s, const char *name) {
-	const struct gather *g = d->gather;
+	const struct gather *g = gather_of(d);
 	struct sockaddr_storage addr;
 	socklen_t len;
 	struct listener *l;
 	int error = sluice_socket_address(s, &addr, &len);
 	for (int active = 0; !error && active < 2; active++) {
-		error = listener_open(d, !active, &addr, &l);
+		error = listener_open(&d->streams, !active, &addr, &l);
 		if (error == SLUICE_IO && errno == EADDRINUSE && !g->config.port_max && !address_port(&g->bind)) {
 			address_set_port(&addr, 0);
-			error = listener_open(d, !active, &addr, &l);
+			error = listener_open(&d->streams, !active, &addr, &l);
 		}
 		if (error)
 			break;
@@ -189,7 +193,7 @@ static int open_place(struct driver *d, const struct sockaddr_storage *host, siz
 		socket_destroy(s);
 		return error;
 	}
-	if (d->gather->config.tcp)
+	if (gather_of(d)->config.tcp)
 		open_tcp(d, s, name);
 	return 0;
 }
@@ -204,7 +208,7 @@ static bool is_open(const struct driver *d, const struct sockaddr_storage *host)
 }
 
 static void close_tcp(struct driver *d, const struct sockaddr_storage *host) {
-	for (struct listener *l = d->listeners, *next; l; l = next) {
+	for (struct listener *l = d->streams.listeners, *next; l; l = next) {
 		next = l->next;
 		if (!address_equal(&l->host, host))
 			continue;
@@ -218,7 +222,7 @@ static void set_asleep(struct driver *d, sluice_socket *s, bool asleep) {
 		return;
 	s->asleep = asleep;
 	sluice_peer_set_local_address_running(d->peer, s->outlet.number, !asleep);
-	for (const struct listener *l = d->listeners; l; l = l->next)
+	for (const struct listener *l = d->streams.listeners; l; l = l->next)
 		if (address_equal(&l->host, &s->host))
 			sluice_peer_set_local_address_running(d->peer, l->outlet.number, !asleep);
 }
@@ -231,7 +235,7 @@ static void close_gone(struct driver *d, const struct interface_list *list) {
 			set_asleep(d, s, use == INTERFACE_ASLEEP);
 			continue;
 		}
-		remember_port(d->gather, s);
+		remember_port(gather_of(d), s);
 		close_tcp(d, &s->host);
 		mdns_withdraw(d->loop, d, &s->host);
 		sluice_peer_remove_local_address(d->peer, s->outlet.number);
@@ -267,10 +271,10 @@ static int open_missing(struct driver *d, const struct interface_list *list) {
 static void on_interfaces(struct interface_follower *f, const struct interface_list *all) {
 	struct driver *d = CONTAINER_OF(f, struct gather, follower)->driver;
 	struct interface_list list = *all;
-	choose(d->gather, &list);
+	choose(gather_of(d), &list);
 	close_gone(d, &list);
 	if (any_asleep(d))
-		interface_list_drop_stopgaps(&list, d->gather->config.loopback);
+		interface_list_drop_stopgaps(&list, gather_of(d)->config.loopback);
 	(void)open_missing(d, &list); /* each failure was logged, and the next change is another chance */
 	driver_mark_dirty(d);
 }
@@ -298,18 +302,30 @@ static int read_config(struct gather *g, const sluice_gather_config *given) {
 	return c->port_min > c->port_max ? SLUICE_INVALID : 0;
 }
 
-static int begin(struct driver *d, const sluice_gather_config *config) {
+static void forget(struct driver *d) {
+	struct gather *g = gather_of(d);
+	interface_unfollow(d->loop, &g->follower);
+	stream_trust_deinit(&g->trust, d->loop->env);
+	env_free(d->loop->env, g);
+}
+
+static const struct place_ops gathered = {.forget = forget};
+
+static int begin(struct driver *d, struct gather *g, const sluice_gather_config *config) {
 	struct interface_list list;
-	struct gather *g = d->gather;
 	g->driver = d;
+	d->place = &gathered;
+	d->place_data = g;
 	g->follower.changed = on_interfaces;
 	int error = read_config(g, config);
 	if (!error)
 		error = stream_trust_init(&g->trust, d->loop->env, g->config.tls_ca_file, g->config.tls_no_verify);
 	if (error)
 		return error;
+	d->no_mdns = g->config.no_mdns;
+	d->streams.trust = &g->trust;
 	interface_list_get(d->loop->env, &list);
-	choose(d->gather, &list);
+	choose(gather_of(d), &list);
 	error = open_missing(d, &list);
 	if (error == SLUICE_WRONG_STATE)
 		return SLUICE_INVALID; /* a direct peer has no use for candidates */
@@ -321,7 +337,7 @@ static int begin(struct driver *d, const sluice_gather_config *config) {
 static void take_back(struct driver *d) {
 	for (const sluice_socket *s = d->sockets; s; s = s->next_owned)
 		sluice_peer_remove_local_address(d->peer, s->outlet.number);
-	for (const struct listener *l = d->listeners; l; l = l->next)
+	for (const struct listener *l = d->streams.listeners; l; l = l->next)
 		sluice_peer_remove_local_address(d->peer, l->outlet.number);
 	driver_detach(d);
 }
@@ -332,24 +348,15 @@ int sluice_loop_gather(sluice_loop *loop, sluice_peer *peer, const sluice_gather
 	if (error)
 		return error;
 	d->negotiates = true;
-	d->gather = env_zalloc(loop->env, sizeof *d->gather);
-	error = d->gather ? begin(d, config) : SLUICE_NO_MEMORY;
+	struct gather *g = env_zalloc(loop->env, sizeof *g);
+	error = g ? begin(d, g, config) : SLUICE_NO_MEMORY;
 	if (error) {
 		int why = errno;
 		take_back(d);
 		errno = why;
 		return error;
 	}
-	interface_follow(loop, &d->gather->follower);
+	interface_follow(loop, &g->follower);
 	driver_mark_dirty(d);
 	return 0;
-}
-
-void gather_free(struct driver *d) {
-	if (!d->gather)
-		return;
-	interface_unfollow(d->loop, &d->gather->follower);
-	stream_trust_deinit(&d->gather->trust, d->loop->env);
-	env_free(d->loop->env, d->gather);
-	d->gather = NULL;
 }

@@ -23,6 +23,4 @@ struct gather {
 	size_t next_port;
 };
 
-void gather_free(struct driver *d);
-
 #endif

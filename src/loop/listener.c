@@ -23,8 +23,8 @@ static void on_pause(struct ev_loop *ev, ev_timer *w, int events) {
 /* Without a file descriptor for it a connection stays in the queue, and the listening socket readable: looking again at once
  * would be all that the loop does. */
 static void take_pause(struct listener *l) {
-	struct ev_loop *ev = l->driver->loop->ev;
-	env_log(l->driver->loop->env, SLUICE_LOG_ERROR, "loop: cannot accept: %s", strerror(errno));
+	struct ev_loop *ev = l->streams->loop->ev;
+	env_log(l->streams->loop->env, SLUICE_LOG_ERROR, "loop: cannot accept: %s", strerror(errno));
 	ev_io_stop(ev, &l->io);
 	ev_timer_set(&l->pause, PAUSE_S, 0.);
 	ev_timer_start(ev, &l->pause);
@@ -66,8 +66,8 @@ static int open_passive(const struct sockaddr_storage *addr) {
 	return -1;
 }
 
-int listener_open(struct driver *d, bool passive, const struct sockaddr_storage *addr, struct listener **out) {
-	sluice_loop *loop = d->loop;
+int listener_open(struct streams *t, bool passive, const struct sockaddr_storage *addr, struct listener **out) {
+	sluice_loop *loop = t->loop;
 	int fd = passive ? open_passive(addr) : -1;
 	if (passive && fd < 0)
 		return SLUICE_IO;
@@ -78,7 +78,7 @@ int listener_open(struct driver *d, bool passive, const struct sockaddr_storage 
 			close(fd);
 		return SLUICE_NO_MEMORY;
 	}
-	l->driver = d;
+	l->streams = t;
 	l->fd = fd;
 	l->host = *addr;
 	address_set_port(&l->host, 0);
@@ -86,7 +86,7 @@ int listener_open(struct driver *d, bool passive, const struct sockaddr_storage 
 	l->io.data = l;
 	ev_init(&l->pause, on_pause);
 	l->pause.data = l;
-	LIST_PUSH(d->listeners, l, next, back);
+	LIST_PUSH(t->listeners, l, next, back);
 	if (passive)
 		ev_io_start(loop->ev, &l->io);
 	*out = l;
@@ -106,9 +106,9 @@ void listener_address(const struct listener *l, struct sockaddr_storage *addr) {
 }
 
 void listener_close(struct listener *l) {
-	sluice_loop *loop = l->driver->loop;
+	sluice_loop *loop = l->streams->loop;
 	/* Its connections lose their number with it. */
-	for (struct stream *s = l->driver->streams, *next; s; s = next) {
+	for (struct stream *s = l->streams->first, *next; s; s = next) {
 		next = s->next;
 		if (s->listener == l)
 			stream_abandon(s);

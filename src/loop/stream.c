@@ -9,9 +9,7 @@
 #include "base/address.h"
 #include "base/list.h"
 #include "dtls/tls_stream.h"
-#include "loop/endpoint.h"
 #include "loop/frame.h"
-#include "loop/gather.h"
 #include "peer/peer.h"
 #include "pool/env.h"
 
@@ -32,6 +30,14 @@ static struct stream *stream_of(struct outlet *o) {
 	return (struct stream *)o;
 }
 
+static sluice_peer *peer_of(const struct stream *s) {
+	return s->streams->ops->whose(s->streams->owner, &s->path);
+}
+
+static bool owner_is_gone(const struct stream *s) {
+	return s->streams->ops->is_gone(s->streams->owner);
+}
+
 static bool has_number(const struct stream *s) {
 	return !s->listener && s->state == STREAM_UP;
 }
@@ -48,7 +54,7 @@ static void destroy(struct stream *s) {
 	if (s->listener)
 		s->listener->connections--;
 	LIST_REMOVE(s, next, back);
-	s->driver->stream_count--;
+	s->streams->count--;
 	tls_stream_free(s->tls);
 	env_free(loop->env, s->partial);
 	env_free(loop->env, s->out);
@@ -60,7 +66,7 @@ static void silence(struct stream *s) {
 	ev_timer_stop(s->loop->ev, &s->limit);
 }
 
-/* The stream is of no use any more: the peer is told, and leave() destroys the stream. Stream and driver are entered. */
+/* The stream is of no use any more: the peer is told, and leave() destroys the stream. Stream and owner are entered. */
 static void fail(struct stream *s, const char *what) {
 	if (s->guard.dead)
 		return;
@@ -70,25 +76,25 @@ static void fail(struct stream *s, const char *what) {
 	if (s->listener)
 		return; /* to the ICE agent, what it sends there is lost from now on */
 	if (s->state == STREAM_UP)
-		sluice_peer_stream_down(s->driver->peer, s->outlet.number);
+		sluice_peer_stream_down(peer_of(s), s->outlet.number);
 	else
-		sluice_peer_stream_up(s->driver->peer, s->request, UINT32_MAX);
+		sluice_peer_stream_up(peer_of(s), s->request, UINT32_MAX);
 }
 
 /* Around every event of a stream. */
-static void enter(struct stream *s) {
-	driver_enter(s->driver);
+static void enter_stream(struct stream *s) {
+	s->streams->ops->enter(s->streams->owner);
 	guard_enter(&s->guard);
 }
 
-static void leave(struct stream *s) {
-	struct driver *d = s->driver;
+static void leave_stream(struct stream *s) {
+	const struct streams *t = s->streams;
 	sluice_loop *loop = s->loop;
-	if (d->peer)
-		driver_serve(d, sluice_now()); /* what the peer was told may have consequences */
-	if (guard_leave(&s->guard) && d->peer)
-		destroy(s); /* else it goes with its driver */
-	driver_leave(d);
+	if (!owner_is_gone(s))
+		t->ops->serve(t->owner, sluice_now()); /* what the peer was told may have consequences */
+	if (guard_leave(&s->guard) && !t->ops->is_gone(t->owner))
+		destroy(s); /* else it goes with its owner */
+	t->ops->leave(t->owner);
 	schedule_hasten(&loop->schedule);
 }
 
@@ -112,9 +118,9 @@ static void start_limit(struct stream *s, double seconds) {
 
 /* A connection that did not show yet that it is the other side's goes for a new one, the oldest first: whoever just connects and
  * waits would keep the other side out. Of one listening socket, or of any (NULL). False: all that are there are needed. */
-static bool drop_stranger(struct driver *d, const struct listener *l) {
+static bool drop_stranger(struct streams *t, const struct listener *l) {
 	struct stream *oldest = NULL;
-	for (struct stream *s = d->streams; s; s = s->next) /* the newest first */
+	for (struct stream *s = t->first; s; s = s->next) /* the newest first */
 		if (s->listener && s->listener->fd >= 0 && (!l || s->listener == l) && ev_is_active(&s->limit) &&
 		    !guard_is_busy(&s->guard))
 			oldest = s; /* accepted: those that are being opened by us have a limit too */
@@ -123,22 +129,22 @@ static bool drop_stranger(struct driver *d, const struct listener *l) {
 	return oldest != NULL;
 }
 
-static struct stream *stream_new(struct driver *d, int fd, const struct sockaddr_storage *remote, socklen_t len) {
+static struct stream *stream_new(struct streams *t, int fd, const struct sockaddr_storage *remote, socklen_t len) {
 	int on = 1;
-	bool room = d->stream_count < STREAMS_MAX || drop_stranger(d, NULL);
-	struct stream *s = room ? env_zalloc(d->loop->env, sizeof *s) : NULL;
+	bool room = t->count < STREAMS_MAX || drop_stranger(t, NULL);
+	struct stream *s = room ? env_zalloc(t->loop->env, sizeof *s) : NULL;
 	if (!s)
 		return NULL;
-	s->loop = d->loop;
-	s->driver = d;
+	s->loop = t->loop;
+	s->streams = t;
 	s->path.remote = *remote;
 	s->path.remote_len = len;
 	ev_io_init(&s->io, on_io, fd, EV_READ);
 	s->io.data = s;
 	ev_init(&s->limit, on_limit);
 	s->limit.data = s;
-	LIST_PUSH(d->streams, s, next, back);
-	d->stream_count++;
+	LIST_PUSH(t->first, s, next, back);
+	t->count++;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a datagram waits for no other */
 	return s;
 }
@@ -157,14 +163,14 @@ static int begin_connection(const struct sockaddr_storage *from, const struct so
 	return -1;
 }
 
-static struct stream *connect_to(struct driver *d, const struct sockaddr_storage *from, const struct sockaddr_storage *to) {
+static struct stream *connect_to(struct streams *t, const struct sockaddr_storage *from, const struct sockaddr_storage *to) {
 	char text[ADDRESS_TEXT_MAX] = "?";
 	int fd = begin_connection(from, to);
-	struct stream *s = fd >= 0 ? stream_new(d, fd, to, address_len(to)) : NULL;
+	struct stream *s = fd >= 0 ? stream_new(t, fd, to, address_len(to)) : NULL;
 	if (!s) {
 		const char *why = fd < 0 ? strerror(errno) : "too many, or no memory";
 		(void)address_format(to, text, sizeof text);
-		env_log(d->loop->env, SLUICE_LOG_WARN, "loop: no TCP connection to %s: %s", text, why);
+		env_log(t->loop->env, SLUICE_LOG_WARN, "loop: no TCP connection to %s: %s", text, why);
 		if (fd >= 0)
 			close(fd);
 		return NULL;
@@ -175,8 +181,8 @@ static struct stream *connect_to(struct driver *d, const struct sockaddr_storage
 }
 
 /* RFC 6544, 6.1: a check from an active candidate opens a connection from its address to the passive one's. */
-static struct stream *connect_active(struct driver *d, struct listener *l, const struct sockaddr_storage *remote) {
-	struct stream *s = connect_to(d, &l->host, remote);
+static struct stream *connect_active(struct listener *l, const struct sockaddr_storage *remote) {
+	struct stream *s = connect_to(l->streams, &l->host, remote);
 	if (!s)
 		return NULL;
 	s->listener = l;
@@ -277,20 +283,20 @@ static void send_batch(struct stream *s, const sluice_batch *batch) {
 }
 
 /* The connection of this listener with that address; an active one's is made when the first datagram wants to go there. */
-static struct stream *find_connection(struct driver *d, struct listener *l, const struct sockaddr_storage *remote) {
-	for (struct stream *s = d->streams; s; s = s->next)
+static struct stream *find_connection(struct listener *l, const struct sockaddr_storage *remote) {
+	for (struct stream *s = l->streams->first; s; s = s->next)
 		if (s->listener == l && !s->guard.dead && address_equal(&s->path.remote, remote))
 			return s;
-	return l->fd < 0 ? connect_active(d, l, remote) : NULL;
+	return l->fd < 0 ? connect_active(l, remote) : NULL;
 }
 
-void stream_send(struct driver *d, struct outlet *o, const sluice_batch *batch) {
+void stream_send(struct streams *t, struct outlet *o, const sluice_batch *batch) {
 	struct listener *l = (struct listener *)o;
 	struct stream *s = NULL;
 	if (o->kind == OUTLET_STREAM)
-		s = stream_of(o)->driver == d ? stream_of(o) : NULL;
-	else if (l->driver == d)
-		s = find_connection(d, l, &batch->path.remote);
+		s = stream_of(o)->streams == t ? stream_of(o) : NULL;
+	else if (l->streams == t)
+		s = find_connection(l, &batch->path.remote);
 	if (s)
 		send_batch(s, batch);
 }
@@ -353,8 +359,8 @@ static bool stays_partial(const struct stream *s, size_t more) {
 
 /* Whole frames only. */
 static void deliver(struct stream *s, sluice_slab *slab, size_t len) {
-	struct driver *d = s->driver;
-	for (size_t at = 0; at < len && !s->guard.dead && d->peer;) {
+	const struct streams *t = s->streams;
+	for (size_t at = 0; at < len && !s->guard.dead && !owner_is_gone(s);) {
 		sluice_datagram datagrams[LOOP_BATCH_MAX];
 		size_t count = 0;
 		while (at < len && count < LOOP_BATCH_MAX) {
@@ -364,12 +370,10 @@ static void deliver(struct stream *s, sluice_slab *slab, size_t len) {
 				datagrams[count++] = (sluice_datagram){sluice_slab_data(slab) + at + f.offset, f.len, slab};
 			at += f.size;
 		}
-		uint64_t now = sluice_now();
 		if (count)
-			sluice_peer_input(d->peer, &s->path, datagrams, count, now);
-		if (s->listener && ev_is_active(&s->limit) && peer_admits(d->peer, &s->path))
+			t->ops->input(t->owner, &s->path, datagrams, count, sluice_now());
+		if (s->listener && ev_is_active(&s->limit) && !owner_is_gone(s) && peer_admits(peer_of(s), &s->path))
 			ev_timer_stop(s->loop->ev, &s->limit);
-		driver_serve(d, now);
 	}
 }
 
@@ -424,7 +428,7 @@ static bool read_some(struct stream *s) {
 
 /* The plaintext that came, in the same way as what comes without TLS. */
 static void read_plaintext(struct stream *s) {
-	while (!s->guard.dead && s->driver->peer) {
+	while (!s->guard.dead && !owner_is_gone(s)) {
 		sluice_slab *slab = loop_slab(s->loop);
 		size_t had = s->partial_len;
 		if (!slab) {
@@ -458,7 +462,7 @@ static void follow_tls(struct stream *s) {
 		return;
 	if (state == TLS_STREAM_FAILED)
 		tls_stream_error(s->tls, &why);
-	if (s->driver->peer)
+	if (!owner_is_gone(s))
 		fail(s, why);
 }
 
@@ -476,7 +480,7 @@ static bool read_ciphertext(struct stream *s) {
 }
 
 static void on_readable(struct stream *s) {
-	for (int i = 0; i < READS_PER_TURN && !s->guard.dead && s->driver->peer; i++)
+	for (int i = 0; i < READS_PER_TURN && !s->guard.dead && !owner_is_gone(s); i++)
 		if (!(s->tls ? read_ciphertext(s) : read_some(s)))
 			return;
 }
@@ -491,7 +495,7 @@ static void tell_up(struct stream *s) {
 	}
 	s->state = STREAM_UP;
 	s->path.socket = s->outlet.number;
-	sluice_peer_stream_up(s->driver->peer, s->request, s->outlet.number);
+	sluice_peer_stream_up(peer_of(s), s->request, s->outlet.number);
 }
 
 static void come_up(struct stream *s) {
@@ -526,7 +530,7 @@ static void on_connected(struct stream *s) {
 static void on_io(struct ev_loop *ev, ev_io *w, int events) {
 	(void)ev;
 	struct stream *s = w->data;
-	enter(s);
+	enter_stream(s);
 	if (s->state == STREAM_CONNECTING) {
 		on_connected(s);
 	} else {
@@ -535,16 +539,16 @@ static void on_io(struct ev_loop *ev, ev_io *w, int events) {
 		if (events & EV_READ)
 			on_readable(s);
 	}
-	leave(s);
+	leave_stream(s);
 }
 
 static void on_limit(struct ev_loop *ev, ev_timer *w, int events) {
 	(void)ev;
 	(void)events;
 	struct stream *s = w->data;
-	enter(s);
+	enter_stream(s);
 	fail(s, s->state == STREAM_UP ? "it is a stranger's" : "it does not come up");
-	leave(s);
+	leave_stream(s);
 }
 
 /* Now, when the app can be told: later a connection would just fail, with a line in the log. */
@@ -563,45 +567,37 @@ void stream_trust_deinit(struct stream_trust *t, sluice_env *env) {
 	t->ca_file = NULL;
 }
 
-/* NULL: its endpoint is gone, and with it who was to be trusted. */
-static const struct stream_trust *trust_of(const struct driver *d) {
-	if (d->gather)
-		return &d->gather->trust;
-	return d->member ? &d->member->endpoint->trust : NULL;
-}
-
-static bool make_tls(struct driver *d, const char *name, struct tls_stream **out) {
-	const struct stream_trust *t = trust_of(d);
+static bool make_tls(const struct streams *streams, const char *name, struct tls_stream **out) {
+	const struct stream_trust *t = streams->trust;
+	sluice_env *env = streams->loop->env;
 	if (!t)
 		return false;
 	const struct tls_stream_config config = {.server_name = name, .ca_file = t->ca_file, .no_verify = t->no_verify};
-	int error = tls_stream_new(d->loop->env, &config, out);
+	int error = tls_stream_new(env, &config, out);
 	if (error == SLUICE_CRYPTO && t->ca_file)
-		env_log(d->loop->env, SLUICE_LOG_WARN, "loop: no TLS to %s: no certificates in %s", name, t->ca_file);
+		env_log(env, SLUICE_LOG_WARN, "loop: no TLS to %s: no certificates in %s", name, t->ca_file);
 	else if (error)
-		env_log(d->loop->env, SLUICE_LOG_WARN, "loop: no TLS to %s: %s", name, sluice_error_text(error));
+		env_log(env, SLUICE_LOG_WARN, "loop: no TLS to %s: %s", name, sluice_error_text(error));
 	return !error;
 }
 
-void stream_connect(struct driver *d, const sluice_request *r) {
-	uint32_t id = r->id;
+bool stream_connect(struct streams *t, const sluice_request *r) {
 	struct tls_stream *tls = NULL;
-	bool ready = !r->tls || make_tls(d, r->name, &tls);
-	struct stream *s = ready ? connect_to(d, NULL, &r->addr) : NULL;
+	bool ready = !r->tls || make_tls(t, r->name, &tls);
+	struct stream *s = ready ? connect_to(t, NULL, &r->addr) : NULL;
 	if (!s) {
 		tls_stream_free(tls);
-		sluice_peer_stream_up(d->peer, id, UINT32_MAX);
-		d->woken = true;
-		return;
+		return false;
 	}
 	s->tls = tls;
-	s->request = id;
+	s->request = r->id;
 	s->turn = r->turn;
+	return true;
 }
 
 bool stream_accept(struct listener *l, int fd, const struct sockaddr_storage *remote, socklen_t len) {
-	bool room = l->connections < ACCEPTED_MAX || drop_stranger(l->driver, l);
-	struct stream *s = room ? stream_new(l->driver, fd, remote, len) : NULL;
+	bool room = l->connections < ACCEPTED_MAX || drop_stranger(l->streams, l);
+	struct stream *s = room ? stream_new(l->streams, fd, remote, len) : NULL;
 	if (!s)
 		return false;
 	s->listener = l;
@@ -619,26 +615,24 @@ void stream_abandon(struct stream *s) {
 		destroy(s);
 }
 
-void stream_close(struct driver *d, uint32_t number) {
-	struct outlet *o = outlets_find(&d->loop->outlets, number);
-	if (o && o->kind == OUTLET_STREAM && stream_of(o)->driver == d)
+void stream_close(struct streams *t, uint32_t number) {
+	struct outlet *o = outlets_find(&t->loop->outlets, number);
+	if (o && o->kind == OUTLET_STREAM && stream_of(o)->streams == t)
 		stream_abandon(stream_of(o));
 }
 
-void stream_silence_all(struct driver *d) {
-	for (struct stream *s = d->streams; s; s = s->next)
+void stream_silence_all(struct streams *t) {
+	for (struct stream *s = t->first; s; s = s->next)
 		silence(s);
-	for (struct listener *l = d->listeners; l; l = l->next) {
-		ev_io_stop(d->loop->ev, &l->io);
-		ev_timer_stop(d->loop->ev, &l->pause);
+	for (struct listener *l = t->listeners; l; l = l->next) {
+		ev_io_stop(t->loop->ev, &l->io);
+		ev_timer_stop(t->loop->ev, &l->pause);
 	}
 }
 
-void stream_free_all(struct driver *d) {
-	while (d->streams)
-		destroy(d->streams);
-	while (d->listeners)
-		listener_close(d->listeners);
+void stream_free_all(struct streams *t) {
+	while (t->first)
+		destroy(t->first);
 }
 
 bool stream_check(const struct stream *s) {

@@ -17,16 +17,34 @@
 #define LOOP_STREAM_H
 
 #include "base/guard.h"
-#include "loop/driver.h"
+#include "loop/loop.h"
+#include "loop/owner.h"
 
 enum stream_state { STREAM_CONNECTING, STREAM_SECURING, STREAM_UP };
 
 struct listener;
 
+/* Whom a TLS connection believes that it is the server. */
+struct stream_trust {
+	char *ca_file; /* ours; NULL: the system's authorities */
+	bool no_verify;
+};
+
+/* All of one peer. */
+struct streams {
+	sluice_loop *loop;
+	void *owner;
+	const struct owner_ops *ops;
+	const struct stream_trust *trust; /* NULL: nobody is trusted */
+	struct stream *first;
+	struct listener *listeners;
+	unsigned count;
+};
+
 struct stream {
 	struct outlet outlet; /* first; in the table of numbers when it is up and has one of its own */
 	sluice_loop *loop;
-	struct driver *driver;
+	struct streams *streams;
 	struct listener *listener; /* whose number it uses; NULL: its own */
 	struct stream *next, **back;
 	enum stream_state state;
@@ -47,7 +65,7 @@ struct stream {
 /* A candidate's address for TCP: passive (with a listening socket), or active (only where connections start). */
 struct listener {
 	struct outlet outlet; /* first */
-	struct driver *driver;
+	struct streams *streams;
 	struct listener *next, **back;
 	struct sockaddr_storage host;
 	uint16_t preference;
@@ -57,30 +75,29 @@ struct listener {
 	unsigned connections;
 };
 
-/* Does what a request of the peer says; the answer may come before it returns. */
-void stream_connect(struct driver *d, const sluice_request *r);
-void stream_close(struct driver *d, uint32_t number);
-/* Sends to the stream that the path names, if it is the driver's. */
-void stream_send(struct driver *d, struct outlet *o, const sluice_batch *batch);
-void stream_free_all(struct driver *d);
-void stream_silence_all(struct driver *d);
-
-/* addr's port is the one to listen on, 0: any. 0, SLUICE_IO, SLUICE_NO_MEMORY. */
-int listener_open(struct driver *d, bool passive, const struct sockaddr_storage *addr, struct listener **out);
-void listener_address(const struct listener *l, struct sockaddr_storage *addr);
-void listener_close(struct listener *l);
-
-/* Closes it, and tells nobody. */
+/* Opens the connection that the peer asked for. False: there is none, and the peer hears of it from the caller. Else the peer is
+ * told when the stream is up or cannot be. */
+bool stream_connect(struct streams *t, const sluice_request *r);
+/* Closes the stream with this number, if it is one of these. */
+void stream_close(struct streams *t, uint32_t number);
+/* Sends to the stream that the path names, if it is one of these. */
+void stream_send(struct streams *t, struct outlet *o, const sluice_batch *batch);
+/* Before the listeners go. */
+void stream_free_all(struct streams *t);
+/* No event comes from streams and listeners any more: their owner is going. */
+void stream_silence_all(struct streams *t);
+/* Closes it. The peer is not told. */
 void stream_abandon(struct stream *s);
 /* For listener.c: a connection came. Where there are too many, the stranger who came first makes room. False when it cannot be
  * kept. */
 bool stream_accept(struct listener *l, int fd, const struct sockaddr_storage *remote, socklen_t len);
 
-/* Whom a TLS connection believes that it is the server. */
-struct stream_trust {
-	char *ca_file; /* ours; NULL: the system's authorities */
-	bool no_verify;
-};
+/* addr's port is the one to listen on, 0: any. 0, SLUICE_IO, SLUICE_NO_MEMORY. */
+int listener_open(struct streams *t, bool passive, const struct sockaddr_storage *addr, struct listener **out);
+void listener_address(const struct listener *l, struct sockaddr_storage *addr);
+/* Its connections go with it. */
+void listener_close(struct listener *l);
+
 /* 0, SLUICE_IO with errno when the file cannot be read, SLUICE_NO_MEMORY. */
 int stream_trust_init(struct stream_trust *t, sluice_env *env, const char *ca_file, bool no_verify);
 void stream_trust_deinit(struct stream_trust *t, sluice_env *env);
