@@ -25,7 +25,7 @@
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
-/* Durations stay below this (a lifetime), so that "for ever" may be said by any large number and no sum of times wraps. */
+/* Longer durations become this, which is a lifetime. So any large number means "for ever", and no sum of times wraps. */
 #define DURATION_MAX (UINT64_C(1) << 61)
 
 static uint64_t or_default(uint64_t value, uint64_t usual) {
@@ -136,8 +136,8 @@ void ice_advance(struct ice *ice, uint64_t now) {
 		gather_update(ice);
 	if (ice->state == ICE_CLOSED)
 		return;
-	settle_all(ice,
-	           now); /* a socket may be gone, and since when nothing is left has to be known before anything is given up */
+	/* A socket may be gone. Since when no pair is left has to be known before anything is given up. */
+	settle_all(ice, now);
 	settle_advance(ice, now);
 	checklist_expire(ice, ice->current, now);
 	if (ice->before) {

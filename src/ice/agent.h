@@ -1,21 +1,36 @@
-/* agent: what the files of the ICE agent share: its sessions, candidates, pairs and timers.
+/* agent: what do the files of the ICE agent share? Its sessions, candidates, pairs and timers.
  *
- * A session is one generation of credentials with everything learnt under them. `now` is the one that gathers and checks; after a
- * restart `before` keeps the old one alive, so that its pair carries data until the new one has a valid pair, and so that the
- * restart can be taken back.
+ * Each file has a header that says which question it answers, and calls only files that stand above it in this list:
  *
- * A pair is a base (a socket) and a remote address; reflexive local candidates never form pairs of their own unless their base's
- * host candidate is withheld (RFC 8445, 6.1.2.4 replaces them by their base anyway). What the other side saw as our address is
- * kept for the statistics.
+ *   stun, candidate, sped, turn/   messages and texts, without the agent
+ *   events                what the app has to hear of
+ *   relayed, emit         how a message leaves and comes in
+ *   pair, role            states, queues and priorities of pairs
+ *   consent, nominate     valid pairs
+ *   crowd, checklist      which pairs are made, and which is next
+ *   early, remote, embed, answers, local   what checks.c needs
+ *   lite, checks          requests and answers
+ *   session               one generation of all this
+ *   server, query, relay, gather           where candidates come from
+ *   restart               one generation after the other
+ *   settle                which pair is used, and which state follows
+ *   agent                 the door, ice.h
+ *
+ * A session is one generation of credentials with everything learnt under them. `current` is the one that gathers and checks.
+ * After a restart `before` keeps the old one alive, so that its pair carries data until the new one has a valid pair, and so that
+ * the restart can be taken back.
+ *
+ * A pair is a base (a socket) and a remote address. Reflexive local candidates never form pairs of their own, unless their base's
+ * host candidate is withheld (RFC 8445, 6.1.2.4 replaces them by their base anyway). The address that the other side saw is kept
+ * for the statistics.
  *
  * Every request is a fresh transaction, retransmissions as well, so that each answer measures the round trip and each may carry
- * another DTLS datagram; a pair remembers its last CHECKS_KEPT ones.
+ * another DTLS datagram. A pair remembers its last CHECKS_KEPT requests.
  *
  *   pair in heap `waiting`  <=>  state == WAITING and not triggered, of the current session after ice_set_remote
  *   pair in heap `timers`   <=>  state == IN_PROGRESS or SUCCEEDED
  *   pair->triggered         <=>  it is in the list `triggered`
- *   pair_count <= max_pairs, remote_count <= ICE_REMOTE_MAX, local_count <= ICE_LOCAL_MAX, early_count <= ICE_EARLY_MAX;
- *   crowd.c says who is thrown out where one more comes
+ *   pair_count <= max_pairs, remote_count <= ICE_REMOTE_MAX, local_count <= ICE_LOCAL_MAX, early_count <= ICE_EARLY_MAX
  *   selected is NULL or a SUCCEEDED pair of one of the two sessions */
 #ifndef ICE_AGENT_H
 #define ICE_AGENT_H
@@ -46,7 +61,7 @@ struct base { /* a socket that the driver gave */
 	enum candidate_transport transport;
 	uint16_t preference;
 	struct sockaddr_storage addr;
-	char *hidden; /* the name to tell, or NULL */
+	char *hidden; /* the name that is announced instead of the address, or NULL */
 	bool asleep;
 };
 
@@ -55,10 +70,10 @@ struct local {
 	struct candidate c;
 	uint32_t socket;
 	uint16_t preference;
-	bool told;      /* ice_local lists it; false: peer-reflexive */
+	bool listed;    /* ice_local lists it; false: peer-reflexive */
 	bool announced; /* its event was polled */
 	bool paired;    /* forms pairs */
-	bool asleep;    /* what it travels over does not run */
+	bool asleep;    /* its socket does not run */
 };
 
 /* ---- the other side ---- */
@@ -74,7 +89,7 @@ struct remote {
 	char *name;          /* or NULL */
 	uint32_t resolve_id; /* 0: nothing was or is to be resolved */
 	bool asked;          /* or another candidate of the same name was */
-	uint8_t standing;    /* crowd.c's, valid inside its functions alone */
+	uint8_t standing;    /* crowd.c uses it inside its functions only */
 };
 
 /* A good check that came before the password of its sender. */
@@ -98,7 +113,7 @@ struct pair {
 	struct session *session;
 	struct local *local;
 	struct remote *remote;
-	struct local *shown; /* what the other side saw us as; NULL: local */
+	struct local *shown; /* the address that the other side saw; NULL: local */
 	sluice_path path;
 	uint64_t priority;
 	enum ice_pair_state state;
@@ -138,7 +153,7 @@ struct session {
 	struct pair *triggered, **triggered_end;
 	uint32_t burst_left;
 	uint64_t next_check;      /* the pacing's */
-	uint64_t repeats_paid_at; /* when nothing of the repetitions that were taken is left to be paid for; see repeat_at() */
+	uint64_t repeats_paid_at; /* when the budget of repetitions is whole again; see repeat_at() in checks.c */
 	size_t names_asked;
 
 	bool has_remote_since;
@@ -178,22 +193,22 @@ struct query {
 /* One TURN allocation, or the attempt at one. */
 struct relay {
 	size_t server;                        /* index of servers */
-	struct sockaddr_storage to, asked_to; /* `to` may be another one, that the server named */
+	struct sockaddr_storage to, asked_to; /* `to` may be an alternate that the server named */
 	struct turn *turn;                    /* NULL: its stream is not up yet, or it waits for again_at */
 	uint32_t socket;                      /* the relayed candidate's, ICE_RELAY_SOCKET | number */
-	uint32_t base;                        /* what its messages travel over; ICE_NO_SOCKET: a stream that is not up */
+	uint32_t base;                        /* the socket of its messages; ICE_NO_SOCKET: a stream that is not up */
 	uint32_t asked_base;                  /* the base that it was made for; ICE_NO_SOCKET: a stream */
 	uint32_t stream_id;                   /* of the request for a stream that is not answered; 0 */
 	uint16_t preference;
 	int family;
-	bool asked; /* the request for the stream was polled */
-	bool told;  /* its candidates are the current session's */
-	bool stood; /* there was an allocation once, so that there will be one again */
-	bool late;  /* gathering no longer waits for it */
+	bool asked;  /* the request for the stream was polled */
+	bool listed; /* its candidates are in the current session */
+	bool stood;  /* there was an allocation once, so that there will be one again */
+	bool late;   /* gathering no longer waits for it */
 	bool over;
 	uint8_t pauses;
-	struct sockaddr_storage relayed; /* that was told */
-	uint64_t since, again_at;        /* again_at SLUICE_NEVER: it is not waited for */
+	struct sockaddr_storage relayed; /* the address of its candidate */
+	uint64_t since, again_at;        /* again_at: when it is made anew; or SLUICE_NEVER */
 	uint64_t doubted_at;
 };
 
@@ -237,8 +252,8 @@ struct ice {
 
 	struct pair *selected;
 	enum ice_state state;
-	enum ice_gathering gathering_told;
-	bool dirty;      /* something happened that may change selection or state: see settle */
+	enum ice_gathering gathering_polled;
+	bool dirty;      /* something happened that may change selection or state: settle_all() has to look */
 	uint64_t proofs; /* authenticated requests and answers taken */
 	uint64_t latest; /* the latest time of a verb; clock_forward at the door of each */
 	uint64_t last_traffic;

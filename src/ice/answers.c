@@ -7,13 +7,12 @@
 #include "ice/emit.h"
 #include "ice/pair.h"
 
-/* Without memory the sender asks again, as when the answer were lost. */
 void answers_add(struct ice *ice, const struct answer *a) {
 	if (!ice->answers)
 		ice->answers = env_alloc(ice->env, ICE_ANSWER_MAX * sizeof *ice->answers);
 	if (!ice->answers)
 		return;
-	if (ice->answer_count == ICE_ANSWER_MAX) { /* the oldest one's sender asks again */
+	if (ice->answer_count == ICE_ANSWER_MAX) { /* the oldest one goes: its sender asks again */
 		ice->answer_first = (ice->answer_first + 1) % ICE_ANSWER_MAX;
 		ice->answer_count--;
 	}
@@ -61,7 +60,6 @@ static size_t compose_answer(struct ice *ice, const struct answer *a, uint8_t *s
 	return stun_end(&w, a->session->pwd, strlen(a->session->pwd), true);
 }
 
-/* Answers are composed when they leave, so that what was learnt from the request (a DTLS flight) can ride on them. */
 int answers_output(struct ice *ice, sluice_batch *batch) {
 	struct answer a = ice->answers[ice->answer_first];
 	ice->answer_first = (ice->answer_first + 1) % ICE_ANSWER_MAX;

@@ -9,8 +9,8 @@
 
 /* ---- what it is worth ---- */
 
-/* RFC 8445, 5.1.2.2 recommends 126, 110, 100 and 0. RFC 6544, 4.2 wants TCP told apart from UDP where UDP is preferred, as it is
- * here: SCTP over TCP would be delayed by TCP's own retransmissions. */
+/* RFC 8445, 5.1.2.2 recommends 126, 110, 100 and 0. RFC 6544, 4.2 wants lower values for TCP where UDP is preferred, as it is
+ * here: TCP's own retransmissions would delay SCTP. */
 static uint32_t type_preference(enum candidate_type type, bool tcp) {
 	static const uint8_t udp_values[] = {[CANDIDATE_HOST] = 126, [CANDIDATE_PRFLX] = 110, [CANDIDATE_SRFLX] = 100};
 	static const uint8_t tcp_values[] = {[CANDIDATE_HOST] = 90, [CANDIDATE_PRFLX] = 80, [CANDIDATE_SRFLX] = 70};
@@ -147,7 +147,7 @@ static bool read_extensions(struct scan *s, struct extensions *x) {
 	}
 }
 
-/* A related address that is a name or nonsense is left out: it is for people who debug, nothing depends on it. */
+/* A related address that is a name or nonsense is left out. It helps people who debug; nothing depends on it. */
 static bool apply_extensions(const struct extensions *x, struct candidate *c) {
 	uint64_t port;
 	if (x->rport.len && !token_number(x->rport, 65535, &port))
@@ -156,7 +156,7 @@ static bool apply_extensions(const struct extensions *x, struct candidate *c) {
 		c->related = (struct sockaddr_storage){0};
 	else if (x->rport.len)
 		address_set_port(&c->related, (uint16_t)port);
-	/* RFC 8839, 5.4 has '+' and '/'; libwebrtc takes the others too. */
+	/* RFC 8839, 5.4 has '+' and '/'; libwebrtc accepts the others, too. */
 	return !x->ufrag.len || token_copy(x->ufrag, "+/-_=#", c->ufrag, sizeof c->ufrag);
 }
 
@@ -207,8 +207,8 @@ int candidate_parse(const char *text, size_t len, struct candidate *out) {
 
 /* ---- writing ---- */
 
-/* RFC 8839, 5.1: "<rel-addr> and <rel-port> MUST be present for server reflexive, peer reflexive, and relayed candidates." One
- * that is to stay hidden is written as the any address and port 9 (RFC 8839, 5.1, on privacy). */
+/* RFC 8839, 5.1: "<rel-addr> and <rel-port> MUST be present for server reflexive, peer reflexive, and relayed candidates." A
+ * related address that has to stay hidden is written as the any address and port 9 (RFC 8839, 5.1, on privacy). */
 static void format_related(const struct candidate *c, char *text, size_t size) {
 	char addr[ADDRESS_TEXT_MAX];
 	text[0] = 0;

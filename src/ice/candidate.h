@@ -11,7 +11,7 @@
 
 #define CANDIDATE_NAME_MAX 256      /* a DNS name with its NUL */
 #define CANDIDATE_FOUNDATION_MAX 33 /* 32 ice-chars and a NUL */
-#define CANDIDATE_TEXT_MAX 768      /* any that candidate_format writes, with its NUL */
+#define CANDIDATE_TEXT_MAX 768      /* the longest text that candidate_format writes, with its NUL */
 
 enum candidate_type { CANDIDATE_HOST, CANDIDATE_SRFLX, CANDIDATE_PRFLX, CANDIDATE_RELAY };
 enum candidate_transport { CANDIDATE_UDP, CANDIDATE_TCP_ACTIVE, CANDIDATE_TCP_PASSIVE, CANDIDATE_TCP_SO };
@@ -32,27 +32,27 @@ struct candidate {
 	struct sockaddr_storage addr;    /* ss_family 0 while only the name is known; the port then stands in `port` */
 	struct sockaddr_storage related; /* ss_family 0: none */
 	uint16_t port;                   /* host byte order, always */
-	char name[CANDIDATE_NAME_MAX];   /* of a candidate whose address is a name (mDNS); else "" */
+	char name[CANDIDATE_NAME_MAX];   /* when the address is a name (mDNS); else "" */
 	char ufrag[257];                 /* the "ufrag" extension, which names the generation; "" when absent */
 };
 
-/* "candidate:..." with or without "a=" before it; trailing CR LF is allowed, unknown extensions are skipped. Returns 0,
- * SLUICE_MALFORMED, or SLUICE_UNSUPPORTED for one that is well-formed and of no use (another transport, another component, a
- * type that nobody knows, UDP to port 0). */
+/* Reads "candidate:..." with or without "a=" before it. Trailing CR LF is allowed, unknown extensions are skipped. Returns 0, or
+ *   SLUICE_MALFORMED
+ *   SLUICE_UNSUPPORTED  well-formed and of no use: another transport, another component, an unknown type, port 0 */
 int candidate_parse(const char *text, size_t len, struct candidate *out);
 
-/* "candidate:..." without "a=" and line end. Returns the length, or SLUICE_NO_SPACE. A host candidate with a name shows
- * the name, never its address. */
+/* Writes "candidate:..." without "a=" and line end. A host candidate with a name shows the name, never its address. Returns the
+ * length, or SLUICE_NO_SPACE. */
 int candidate_format(const struct candidate *c, char *text, size_t size);
 
-/* RFC 8445, 5.1.2.1. Type preferences: host 126, prflx 110, srflx 100, relay 0. TCP candidates rank below every UDP one but the
- * relayed: host 90, prflx 80, srflx 70, with the direction in the local preference (RFC 6544, 4.2), of which the upper 13 bits of
- * the one given remain. */
+/* RFC 8445, 5.1.2.1. Type preferences: host 126, prflx 110, srflx 100, relay 0. TCP candidates rank below every UDP one except
+ * the relayed: host 90, prflx 80, srflx 70. Their direction goes into the local preference (RFC 6544, 4.2), so only the upper 13
+ * bits of the given one remain. */
 uint32_t candidate_priority(enum candidate_type type, enum candidate_transport transport, uint16_t local_preference);
 
-/* Candidates of one kind make pairs with the same candidates of the other side: a name, IPv4 or IPv6, each by its transport.
- * Where there are too many, the most numerous kind gives way, so that those of a family that one side has not keep none of the
- * other out. */
+/* Candidates of one kind make pairs with the same candidates of the other side. A kind is a name, IPv4 or IPv6, each by its
+ * transport. Where there are too many candidates, the most numerous kind gives way. So candidates of a family that one side has
+ * not do not keep others out. */
 #define CANDIDATE_KINDS 12
 unsigned candidate_kind(enum candidate_transport transport, const struct sockaddr_storage *addr);
 

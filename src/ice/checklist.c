@@ -21,7 +21,7 @@ static bool grow(struct ice *ice, struct session *s) {
 	       grow_heap(ice->env, &s->timers, s->pair_count + 1, FIRST_PAIRS);
 }
 
-/* Which base of ours reaches a link-local address is told by the scope of the local one. */
+/* A link-local address gets the scope of our address: it says over which interface the address is reached. */
 static sluice_path path_of(const struct local *l, const struct remote *r) {
 	sluice_path path = {.socket = l->socket, .remote = r->addr, .remote_len = address_len(&r->addr)};
 	address_take_scope(&path.remote, &l->c.addr);
@@ -61,8 +61,8 @@ struct pair *checklist_add(struct ice *ice, struct session *s, struct local *l, 
 	p->state = ICE_PAIR_FROZEN;
 	s->pairs[s->pair_count++] = p;
 	relayed_permit(ice, &p->path, false);
-	/* What comes after the connection was lost is there because what we had is gone: it does not wait until a check of an old
-	 * port has been repeated in vain for ten seconds, only because the address is the same and so the foundation. */
+	/* A candidate that comes after the connection was lost comes because the old ones are gone. Its pair does not wait for a
+	 * pair of the same foundation: that one may check an old port of the same address in vain for ten seconds. */
 	if (ice->lost_since != SLUICE_NEVER || !pair_foundation_is_busy(p))
 		pair_state(p, ICE_PAIR_WAITING);
 	ice->dirty = true;

@@ -10,8 +10,8 @@
 #define CHECKLIST_TRIES 8
 
 /* Makes the pair of the two, or finds it. `heard`: the path over which a check came, or NULL. A pair that was heard is worth more
- * than those of which nothing is known, and is made whatever pair_fits() says: RFC 8445, 7.3.1.4 pairs every check that is answered,
- * since the check itself shows that the way is there. NULL: the two do not fit, or there is no room or memory. */
+ * than those of which nothing is known, and is made whatever pair_fits() says: RFC 8445, 7.3.1.4 pairs every check that is
+ * answered, since the check itself shows that the way is there. NULL: the two do not fit, or there is no room or memory. */
 struct pair *checklist_add(struct ice *ice, struct session *s, struct local *l, struct remote *r, const sluice_path *heard);
 /* The pairs of a new candidate with all of the other side. */
 void checklist_add_local(struct ice *ice, struct session *s, struct local *l);
@@ -19,8 +19,8 @@ void checklist_add_remote(struct ice *ice, struct session *s, struct remote *r);
 
 /* The pair whose check is due now, taken out of its queue; NULL. */
 struct pair *checklist_next(struct ice *ice, struct session *s, uint64_t now);
-/* Pairs whose last try stayed without answer fail, as far as they stand before those that are to be checked; checklist_next() does
- * the rest. */
+/* Pairs whose last try stayed without answer fail, as far as they stand before those that are to be checked; checklist_next()
+ * does the rest. */
 void checklist_expire(struct ice *ice, struct session *s, uint64_t now);
 uint64_t checklist_deadline(const struct ice *ice, const struct session *s);
 

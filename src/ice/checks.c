@@ -1,4 +1,4 @@
-/* checks: how does a connectivity check go out, how is one answered, and what follows from both? RFC 8445, 7. */
+/* checks.c: requests out and in, answers in. */
 #include "ice/checks.h"
 
 #include <string.h>
@@ -20,13 +20,13 @@
 
 #define RTO_MIN (50 * SLUICE_MS)
 #define RTO_MAX (1600 * SLUICE_MS)
-#define LAST_WAIT (5 * SLUICE_S) /* for the answer to a check that is not to be repeated */
+#define LAST_WAIT (5 * SLUICE_S) /* for the answer to a check that is not repeated */
 
 /* ---- requests out ------------------------------------------------------------------------------------------------- */
 
 static bool check_nominates(const struct ice *ice, const struct pair *p) {
-	/* A lite agent never checks, so nothing is won by first learning which pair works (RFC 8445, 8.1.1 leaves the criteria to
-	 * us). */
+	/* A lite agent never checks, so waiting to learn which pair works gains nothing. RFC 8445, 8.1.1 leaves the criteria to
+	 * us. */
 	return ice->controlling && (p->nominating || p->nominated || p->session->remote_lite);
 }
 
@@ -50,7 +50,7 @@ static size_t compose_check(struct ice *ice, struct pair *p, const struct sent_c
 	return stun_end(&w, s->remote_pwd, strlen(s->remote_pwd), true);
 }
 
-/* The round trip to this address where it is known, else what the configuration says; doubled with each try. */
+/* Twice the round trip to this address where it is known, else the configured value; doubled with each try. */
 static uint64_t next_rto(const struct ice *ice, const struct pair *p) {
 	if (p->tries > 1)
 		return p->rto * 2 < RTO_MAX ? p->rto * 2 : RTO_MAX;
@@ -59,11 +59,11 @@ static uint64_t next_rto(const struct ice *ice, const struct pair *p) {
 	return p->rtt * 2 > RTO_MIN ? min64(p->rtt * 2, RTO_MAX) : RTO_MIN;
 }
 
-/* Whoever can send us a description can name addresses that are not its own, and have our checks go there (RFC 8445, 19.5.1).
- * Each pair is checked once, paced; repetitions to where nobody ever answered share what the session has for them:
- * REPEATS_AT_ONCE, and one more each REPEAT_EVERY. Ten pairs never want more than there is. Of that, a quarter is kept for pairs
- * that were checked only once; one that would have to wait longer than REPEAT_DELAY_MAX is not repeated. Returns when the next
- * check may go, SLUICE_NEVER: none. */
+/* Anybody who can send us a description can name addresses of others, and make our checks go there (RFC 8445, 19.5.1). So each
+ * pair is checked once, paced, and repetitions to addresses that never answered share a budget of the session: REPEATS_AT_ONCE,
+ * and one more each REPEAT_EVERY. Ten pairs never need more than that. A quarter of the budget is reserved for pairs that were
+ * checked only once. A check that would have to wait longer than REPEAT_DELAY_MAX is not repeated. Returns when the next check
+ * may go; SLUICE_NEVER: none. */
 #define REPEATS_AT_ONCE 64
 #define REPEAT_EVERY (250 * SLUICE_MS)
 #define REPEAT_DELAY_MAX (5 * SLUICE_S)
@@ -123,7 +123,7 @@ struct request {
 	const sluice_path *path;
 	const struct stun_message *m;
 	struct session *session;
-	const char *sender; /* its ufrag */
+	const char *sender; /* the ufrag of the other side */
 	size_t sender_len;
 };
 
@@ -169,14 +169,15 @@ struct pair *checks_arrived(struct ice *ice, struct session *s, const sluice_pat
 	if (!p->checked)
 		events_open(ice, p);
 	p->checked = true;
-	/* The other side may ask here because its end of the pair in use is gone, which nobody tells us: so ask whether that one
-	 * still answers, now and not when its consent is due. A nomination alone would not tell: of several nominated pairs the
-	 * one of the highest priority is used (RFC 8445, 8.1.1), since an old agent nominates all that it checks. */
+	/* The other side may check here because its end of the pair in use is gone, and no message says so. So the pair in use is
+	 * asked now whether it still answers, not when its consent is due. A nomination does not settle this: of several
+	 * nominated pairs the one of the highest priority is used (RFC 8445, 8.1.1), since an old agent nominates every pair that
+	 * it checks. */
 	if (p != ice->selected)
 		consent_doubt(ice);
-	/* RFC 8445, 7.3.1.4: a pair in any state but Succeeded gets a triggered check. Also one that is In-Progress: its check
-	 * may have been dropped by a NAT that this request has just opened. And of a valid one that was silent this is a sign of
-	 * life. */
+	/* RFC 8445, 7.3.1.4: a pair in any state except Succeeded gets a triggered check. That includes In-Progress: a NAT that
+	 * this request has just opened may have dropped the check before. For a valid pair that was silent the request is a sign
+	 * of life, so it is checked too. */
 	if (p->state != ICE_PAIR_SUCCEEDED || p->unanswered_since != SLUICE_NEVER)
 		pair_trigger(ice, p);
 	if (nominate && !ice->controlling)
@@ -185,10 +186,10 @@ struct pair *checks_arrived(struct ice *ice, struct session *s, const sluice_pat
 	return p;
 }
 
-/* A browser that restarts checks from its new sockets while our answer is still under way, by the credentials of ours that it
- * has: the ones before. Chromium stays with them on a pair that it made so. The sender's ufrag tells that the pair is of the new
- * generation; our own checks there have to go out, or what it sends over that pair would never be taken. For as long as it goes
- * on it is answered. */
+/* A browser that restarts sends checks from its new sockets while our answer is still under way. It has only our credentials from
+ * before, and uses them. Chromium goes on using them on a pair that it made in this way. The sender's ufrag shows that the pair
+ * belongs to the new generation. Our own checks have to go there, or data over that pair would never be admitted. Such checks are
+ * answered for as long as they come. */
 static void adopt_late(struct ice *ice, struct request *r, uint64_t now) {
 	if (r->session != ice->before || !from_known_sender(ice->current, r->sender, r->sender_len))
 		return;
@@ -197,7 +198,7 @@ static void adopt_late(struct ice *ice, struct request *r, uint64_t now) {
 		ice->before->end_at = now + ice->config.failed_after;
 }
 
-/* A check whose sender is known, or that only a lite agent answers. False: no room, or not wanted. */
+/* A check whose sender is known, or one that a lite agent answers. False: no room, or not wanted. */
 static bool accept_request(struct ice *ice, const struct request *r, uint64_t now) {
 	bool lite = ice->config.lite;
 	struct pair *p = checks_arrived(ice, r->session, r->path, r->m->priority, r->m->use_candidate && !lite);
@@ -229,7 +230,7 @@ static bool request_in(struct ice *ice, const sluice_path *path, const struct st
 		return false;
 	if (ice->config.relay_only && !(path->socket & ICE_RELAY_SOCKET))
 		return false;
-	/* Of a generation that has failed nothing comes any more, and who got an answer would take the path for a good one. */
+	/* A generation that has failed stays failed, and an answer would make the other side believe in the path. */
 	if (ice->state == ICE_FAILED && from_known_sender(r.session, r.sender, r.sender_len))
 		return false;
 	struct answer a = {.path = *path, .session = r.session};
@@ -278,7 +279,7 @@ static void check_succeeded(struct ice *ice, struct pair *p, const struct sent_c
 		 * same foundation to Waiting". */
 		pair_thaw(p, true);
 	}
-	/* A triggered check that waits asks what is known now; one that nominates does not. */
+	/* A triggered check that waits would ask what is known now, so it need not go. One that nominates has to. */
 	if (!(p->nominating && ice->controlling && !c->nominating))
 		pair_untrigger(p);
 	if (ice->controlling ? c->nominating && c->controlling : p->nominating) {
@@ -290,8 +291,9 @@ static void check_succeeded(struct ice *ice, struct pair *p, const struct sent_c
 	ice->dirty = true;
 }
 
-/* RFC 8445, 7.2.5.1: on 487 the role is switched, unless that happened since, and the check is done again. Other errors may pass,
- * as when the other side learns our credentials a little later, so retransmission goes on until the pair times out. */
+/* RFC 8445, 7.2.5.1: on 487 the role is switched, unless that has happened since, and the check is done again. Other errors may
+ * be temporary, for example while the other side does not know our credentials yet. So retransmission goes on until the pair
+ * times out. */
 static void check_refused(struct ice *ice, struct pair *p, const struct sent_check *c, const struct stun_message *m) {
 	if (m->error_code != 487)
 		return;
@@ -313,8 +315,7 @@ static bool answer_in(struct ice *ice, const sluice_path *path, const struct stu
 		return false;
 	struct sent_check sent = *c;
 	c->at = 0;
-	/* RFC 8445, 7.2.5.2.1: the answer has to come from where the request went, to where it came from; else the pair has
-	 * failed. */
+	/* RFC 8445, 7.2.5.2.1: the answer has to come over the path of the request; otherwise the pair has failed. */
 	if (!pair_same_path(path, &p->path)) {
 		pair_fail(ice, p);
 		return true;

@@ -1,7 +1,4 @@
-/* consent: does a valid pair still answer, and which of them is used? RFC 7675; RFC 8445, 11 and 12.
- *
- * A valid pair is asked again and again: the selected one for consent, the others, a few of them, so that one is known to work
- * when the selected one falls silent. The requests are the keepalives, too. */
+/* consent.c: when a valid pair is asked again, and what its answers and silences mean. */
 #include "ice/consent.h"
 
 #include "base/arith.h"
@@ -9,12 +6,12 @@
 #include "ice/pair.h"
 #include "ice/relayed.h"
 
-#define SUSPECT_AFTER SLUICE_S /* without answer to requests that were repeated: another pair may do better */
+#define SUSPECT_AFTER SLUICE_S /* without an answer to repeated requests: another pair may do better */
 #define REPEAT_MIN (250 * SLUICE_MS)
 #define REPEAT_MAX SLUICE_S
 #define REPEAT_MAX_SPARE (3 * SLUICE_S)
-#define SPARE_TIMEOUT (10 * SLUICE_S) /* a pair that is not in use fails after so long a silence */
-#define SPARES 4                      /* valid pairs beside the selected one that are kept alive */
+#define SPARE_TIMEOUT (10 * SLUICE_S) /* of silence, after which a pair that is not in use fails */
+#define SPARES 4                      /* how many valid pairs beside the selected one are kept alive */
 
 static uint64_t clamp(uint64_t low, uint64_t v, uint64_t high) {
 	if (v < low)
@@ -22,8 +19,8 @@ static uint64_t clamp(uint64_t low, uint64_t v, uint64_t high) {
 	return v < high ? v : high;
 }
 
-/* RFC 7675, 5.1: each interval is drawn between 0.8 and 1.2 of the period, so that checks of many sessions do not fall
- * together. */
+/* RFC 7675, 5.1: each interval is drawn between 0.8 and 1.2 of the period, so that the checks of many sessions do not coincide.
+ * */
 static uint64_t randomised(struct ice *ice, uint64_t period) {
 	return period / 10 * 8 + period / 10 * 4 / 1000 * (env_random32(ice->env) % 1001);
 }
@@ -32,7 +29,7 @@ bool consent_expired(const struct ice *ice, const struct pair *p, uint64_t now) 
 	return p != ice->selected && p->unanswered_since != SLUICE_NEVER && now - p->unanswered_since >= SPARE_TIMEOUT;
 }
 
-/* One that fell silent keeps no other one from being asked. */
+/* Is the pair among the best SPARES that are not in use? A pair that fell silent does not count among them. */
 static bool is_spare(const struct ice *ice, const struct pair *p) {
 	unsigned better = 0;
 	for (size_t i = 0; i < p->session->pair_count; i++) {
@@ -51,7 +48,7 @@ void consent_schedule(struct ice *ice, struct pair *p, uint64_t now) {
 		uint64_t most = p == ice->selected ? REPEAT_MAX : REPEAT_MAX_SPARE;
 		at = now + clamp(REPEAT_MIN << (p->tries < 12 ? p->tries / 3 : 4), 2 * p->rtt, most);
 	} else if (p == ice->selected || p->nominated) {
-		/* One that is taken into use, and was asked less often before, may be due at once. */
+		/* A pair that has just been selected was asked less often before, so it may be due at once. */
 		at = p->last_answer + randomised(ice, ice->config.consent_interval);
 	} else {
 		at = is_spare(ice, p) ? now + randomised(ice, ice->config.keepalive) : SLUICE_NEVER;
@@ -77,13 +74,13 @@ static bool better(const struct ice *ice, const struct pair *a, const struct pai
 		return x;
 	if (a->nominated != b->nominated)
 		return a->nominated;
-	if (ice->config.lite && a->nominated) /* the controlling side's last word */
+	if (ice->config.lite && a->nominated) /* the controlling side nominated this one later */
 		return a->nominated_at > b->nominated_at;
 	return a->priority > b->priority;
 }
 
-/* While the selected pair is silent, an older success of another one says nothing: the whole network may be gone. Where an
- * interface of ours stopped it is known what is gone. */
+/* While the selected pair is silent, an older success of another pair proves nothing: the whole network may be gone. When an
+ * interface of ours stopped, the others are still there. */
 static bool proven(const struct ice *ice, const struct pair *p, uint64_t now) {
 	const struct pair *s = ice->selected;
 	if (ice->config.lite || !s || s == p || s->local->asleep || consent_alive(ice, s, now))
@@ -95,13 +92,13 @@ static uint64_t last_sign(const struct ice *ice, const struct pair *p) {
 	return ice->config.lite ? p->last_request : p->last_answer;
 }
 
-/* RFC 7675, 5.1: consent expires 30 s after the last valid answer, and then nothing more may be sent there. */
+/* RFC 7675, 5.1: consent expires 30 s after the last valid answer. After that nothing more may be sent there. */
 static bool has_consent(const struct ice *ice, const struct pair *p, uint64_t now) {
 	return now - last_sign(ice, p) < ice->config.failed_after;
 }
 
-/* May it be used? Of the pair in use consent_advance says when its consent has expired. One that is not asked because there are
- * better ones works, or does not; nobody knows, and another check has to tell. */
+/* May the pair be used? When the consent of the pair in use has expired, consent_advance notices it. Whether a pair works that is
+ * not asked because there are better ones is unknown, and only another check can show it. */
 static bool is_usable(const struct ice *ice, const struct pair *p, uint64_t now) {
 	return p->state == ICE_PAIR_SUCCEEDED && (p == ice->selected || has_consent(ice, p, now));
 }
@@ -129,10 +126,10 @@ struct pair *consent_choose(struct ice *ice, uint64_t now) {
 
 /* ---- silence ---- */
 
-/* When silence will have lasted for so long that the app is told, if nothing comes. Until a check is overdue nothing says that
- * there is any: between two checks of an idle session lie several seconds. */
+/* If nothing comes, when will silence have lasted so long that the app has to know? While no check is overdue there is no
+ * silence: several seconds lie between two checks of an idle session. */
 static uint64_t silent_at(const struct ice *ice, const struct pair *p) {
-	if (ice->config.lite) /* it asks nothing; a full agent asks every few seconds */
+	if (ice->config.lite) /* a lite agent asks nothing; a full one asks every few seconds */
 		return max64(p->last_request, p->last_data) + 3 * ice->config.disconnected_after;
 	if (p->unanswered_since == SLUICE_NEVER)
 		return SLUICE_NEVER;
@@ -153,8 +150,8 @@ void consent_doubt(struct ice *ice) {
 		heap_set(&p->session->timers, &p->timer, soon > ice->latest ? soon : ice->latest);
 }
 
-/* A pair of a socket that fell asleep is asked so that its silence is counted from now; all pairs of one that woke up, so that
- * the connection goes on with the first answer. */
+/* The selected pair of a socket that fell asleep is asked, so that its silence counts from now. All pairs of a socket that woke
+ * up are asked, so that the connection goes on with the first answer. */
 void consent_follow_sleep(struct ice *ice, struct session *s, const struct local *l) {
 	for (size_t i = 0; i < s->pair_count; i++) {
 		struct pair *p = s->pairs[i];

@@ -1,17 +1,13 @@
-/* crowd: there are as many candidates or pairs as are remembered, and one more comes: who is thrown out?
- *
- * RFC 8445, 6.1.2.5 bounds the check list by discarding the candidate pairs of lowest priority. A priority says what an address
- * would be worth if it worked. What is known of it by now counts more, so that a candidate goes by its standing first and by its
- * priority among those of one standing. It knows no messages and no time. */
+/* crowd.c: the standing of candidates and pairs, and the comparison. */
 #include "ice/crowd.h"
 
 #include "ice/pair.h"
 
-/* Candidates that a NAT's rebinding left behind, kept for the check that may still be on its way. Each of them would be tried
- * again, before everything of lower priority, when the path is lost. */
+/* How many candidates that a NAT's rebinding left behind are kept: a check from there may still be on its way. Not more, because
+ * each of them would be tried again when the path is lost, before everything of lower priority. */
 #define REFLEXIVE_KEPT 8
 
-/* The best of a candidate's pairs; the lowest goes first. */
+/* The standing of a candidate is that of its best pair. The lowest goes first. */
 enum standing { STANDING_NO_PAIR, STANDING_FAILED, STANDING_HOPE, STANDING_ALIVE, STANDING_IN_USE };
 
 static enum standing standing_of(const struct ice *ice, const struct pair *p) {
@@ -39,7 +35,7 @@ static void note_standings(const struct ice *ice, const struct session *s) {
 	}
 }
 
-/* Of a check that came it is known that somebody is there. */
+/* A peer-reflexive candidate is alive: its check came. */
 static struct remote newcomer_of(const struct session *s, const struct candidate *c) {
 	struct remote r = {.type = c->type, .transport = c->transport, .priority = c->priority, .addr = c->addr};
 	if (c->type == CANDIDATE_PRFLX)
@@ -59,7 +55,7 @@ static bool is_worse(const struct remote *a, const struct remote *b, const unsig
 	return a->priority < b->priority;
 }
 
-/* The list is by age, so that of equals the oldest goes. */
+/* The list is ordered by age, so of equals the oldest goes. */
 static struct remote *worst_of(const struct session *s, const unsigned *numbers) {
 	struct remote *worst = s->remotes;
 	for (struct remote *r = s->remotes; r; r = r->next)
@@ -69,7 +65,7 @@ static struct remote *worst_of(const struct session *s, const unsigned *numbers)
 }
 
 bool crowd_admit_remote(const struct ice *ice, const struct session *s, const struct candidate *c, struct remote **goes) {
-	unsigned numbers[CANDIDATE_KINDS] = {0}; /* of those without a pair, by what they lack */
+	unsigned numbers[CANDIDATE_KINDS] = {0}; /* how many candidates of each kind have no pair */
 	*goes = NULL;
 	if (s->remote_count < ICE_REMOTE_MAX)
 		return true;
@@ -79,7 +75,7 @@ bool crowd_admit_remote(const struct ice *ice, const struct session *s, const st
 		numbers[kind_of(r)] += r->standing == STANDING_NO_PAIR;
 	numbers[kind_of(&newcomer)] += newcomer.standing == STANDING_NO_PAIR;
 	struct remote *worst = worst_of(s, numbers);
-	/* Of peer-reflexive ones the newest is where the other side speaks from now. */
+	/* The newest peer-reflexive candidate is where the other side sends from now. */
 	bool worse = newcomer.standing == STANDING_ALIVE ? worst->standing <= STANDING_ALIVE
 	                                                 : is_worse(worst, &newcomer, numbers);
 	if (worse)
@@ -144,7 +140,7 @@ bool crowd_admit_local(const struct session *s, struct local **goes) {
 	if (s->local_count < ICE_LOCAL_MAX)
 		return true;
 	for (struct local *l = s->locals; l && !*goes; l = l->next)
-		if (!l->told && !l->paired && !is_shown(s, l))
+		if (!l->listed && !l->paired && !is_shown(s, l))
 			*goes = l;
 	return *goes;
 }

@@ -5,7 +5,7 @@
 
 #include "ice/pair.h"
 
-/* The one that came first: its sender repeats the check if it still wants an answer from us. */
+/* The one that came first goes: its sender repeats the check if it still wants to be heard. */
 static void early_forget_oldest(struct ice *ice, struct session *s) {
 	struct early **at = &s->early;
 	while ((*at)->next)

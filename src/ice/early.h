@@ -1,5 +1,5 @@
-/* early: which checks came before the password of their sender? They are answered at once, and remembered here, so that their pairs
- * are made when the password is known. */
+/* early: which checks came before the password of their sender? They are answered at once, and remembered here, so that their
+ * pairs are made when the password is known. */
 #ifndef ICE_EARLY_H
 #define ICE_EARLY_H
 

@@ -1,11 +1,10 @@
-/* embed: how do the datagrams of the DTLS handshake get into checks and answers at once? sped.h knows which one is next; here
- * checks are made to leave for them. */
+/* embed.c: a new flight, and the checks that carry it. */
 #include "ice/embed.h"
 
 #include "base/clock.h"
 #include "ice/pair.h"
 
-#define PAIRS_TRIED 2 /* while no pair is valid a new flight goes over so many */
+#define PAIRS_TRIED 2 /* over how many pairs a new flight goes while none is valid */
 
 void ice_sped_start(struct ice *ice) {
 	sped_start(&ice->sped);
@@ -20,7 +19,7 @@ bool ice_sped_active(const struct ice *ice) {
 	return sped_active(&ice->sped);
 }
 
-/* The best pair whose check may still be answered and does not wait to leave anyway. */
+/* The best pair whose check may still be answered, and does not wait to leave anyway. */
 static struct pair *best_hope(const struct session *s) {
 	struct pair *best = NULL;
 	for (size_t i = 0; i < s->pair_count; i++) {
@@ -37,7 +36,7 @@ int ice_sped_flight(struct ice *ice, const sluice_datagram *datagrams, size_t co
 	clock_forward(&ice->latest, now);
 	int rc = sped_flight(&ice->sped, datagrams, count);
 	ice->flight_left = sped_active(&ice->sped) ? ice->sped.count : 0;
-	/* Answers that wait carry as many; over a valid pair the datagrams go plainly. */
+	/* Each answer that waits carries a datagram. Over a valid pair the datagrams go plainly. */
 	if (ice->selected || ice->flight_left <= ice->answer_count)
 		return rc;
 	for (int i = 0; i < PAIRS_TRIED; i++) {
@@ -48,7 +47,6 @@ int ice_sped_flight(struct ice *ice, const sluice_datagram *datagrams, size_t co
 	return rc;
 }
 
-/* A message of ours leaves: does another one have to follow with the rest of the flight? */
 void embed_compose(struct ice *ice, struct stun_writer *w, enum stun_class class, const uint8_t *id) {
 	sped_compose(&ice->sped, w, class, id);
 	if (ice->flight_left)

@@ -1,5 +1,5 @@
-/* embed: how do the datagrams of the DTLS handshake get into checks and answers at once? sped.h knows which one is next; here checks
- * are made to leave for them. The public functions ice_sped_*() are here. */
+/* embed: how do the datagrams of the DTLS handshake get into checks and answers at once? sped.h knows which one is next; here
+ * checks are made to leave for them. The public functions ice_sped_*() are here. */
 #ifndef ICE_EMBED_H
 #define ICE_EMBED_H
 

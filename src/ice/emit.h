@@ -11,8 +11,8 @@ static inline uint8_t *emit_place(const sluice_batch *batch) {
 	return batch->data + batch->headroom;
 }
 
-/* Sends the message of len bytes that was composed there. Returns 1, or 0 when nothing leaves with this batch: the path is relayed, or
- * len is 0 because the crypto library refused. */
+/* Sends the message of len bytes that was composed there. Returns 1, or 0 when nothing leaves with this batch: the path is
+ * relayed, or len is 0 because the crypto library refused. */
 int emit_message(struct ice *ice, sluice_batch *batch, const sluice_path *path, size_t len);
 
 #endif

@@ -7,7 +7,7 @@ void events_state(struct ice *ice, enum ice_state state) {
 	if (ice->state == state || ice->state == ICE_CLOSED)
 		return;
 	ice->state = state;
-	/* More changes than fit between two polls: the last ones count. */
+	/* When more changes come between two polls than fit, the last ones are kept. */
 	if (ice->event_state_count == ICE_STATES_KEPT)
 		memmove(ice->event_states, ice->event_states + 1, --ice->event_state_count * sizeof *ice->event_states);
 	ice->event_states[ice->event_state_count++] = state;
@@ -31,7 +31,7 @@ enum ice_gathering ice_gathering(const struct ice *ice) {
 
 static bool poll_candidate(struct ice *ice, struct ice_event *e) {
 	for (struct local *l = ice->current->locals; l; l = l->next) {
-		if (!l->told || l->announced)
+		if (!l->listed || l->announced)
 			continue;
 		l->announced = true;
 		e->kind = ICE_EVENT_CANDIDATE;
@@ -53,7 +53,7 @@ bool ice_poll(struct ice *ice, struct ice_event *e) {
 	if (poll_candidate(ice, e))
 		return true;
 	if (take_flag(&ice->event_gathering)) {
-		ice->gathering_told = e->gathering;
+		ice->gathering_polled = e->gathering;
 		e->kind = ICE_EVENT_GATHERING;
 	} else if (take_flag(&ice->event_route)) {
 		e->kind = ICE_EVENT_ROUTE;

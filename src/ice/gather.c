@@ -23,7 +23,7 @@ void gather_update(struct ice *ice) {
 	s->gathered = s->gathering && !gathering_waits(ice);
 	if (s->gathered && ice->stats.gathered_after == SLUICE_NEVER)
 		ice->stats.gathered_after = ice->latest > ice->epoch ? ice->latest - ice->epoch : 0;
-	if (ice_gathering(ice) != ice->gathering_told) {
+	if (ice_gathering(ice) != ice->gathering_polled) {
 		ice->event_gathering = true;
 		ice->dirty = true;
 	}

@@ -1,8 +1,8 @@
 /* gather: where do the candidates of this side come from? Host candidates from the driver's sockets, server-reflexive ones from
  * STUN servers, relayed ones from TURN servers. RFC 8445, 5.1.1.
  *
- * Sockets and addresses of servers come in here, and go on to local.c, query.c and relay.c, which do not know this file. The public
- * functions ice_gather(), ice_add_local(), ice_set_local_running() and ice_remove_local() are here. */
+ * Sockets and addresses of servers come in here, and go on to local.c, query.c and relay.c, which do not know this file. The
+ * public functions ice_gather(), ice_add_local(), ice_set_local_running() and ice_remove_local() are here. */
 #ifndef ICE_GATHER_H
 #define ICE_GATHER_H
 

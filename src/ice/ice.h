@@ -2,15 +2,16 @@
  * consent (RFC 7675), dual stack (RFC 8421), TURN (RFC 8656), TCP candidates (RFC 6544) and DTLS embedded in STUN
  * (draft-hancke-webrtc-sped).
  *
- * Time that is older than what a verb was told before counts as that: the caller's clock may stand still, repeat and step back.
+ * The caller's clock may stand still, repeat and step back: a time that is older than the one before counts as the one before.
  *
- * One component, one data stream. The four verbs and a queue of events, as every engine here. It knows neither DTLS nor SDP: DTLS
- * datagrams are opaque bytes to it. Sockets are numbers that the driver gave; a relayed candidate is a socket number of the
- * agent's own (ICE_RELAY_SOCKET | index), so that a path says everything about where a datagram goes.
+ * One component, one data stream. The door of this folder for the peer; candidate.h and stun.h are open to others, too. The four
+ * verbs and a queue of events, as every engine here. It knows neither DTLS nor SDP: DTLS datagrams are opaque bytes to it.
+ * Sockets are numbers that the driver gave; a relayed candidate is a socket number of the agent's own (ICE_RELAY_SOCKET | index),
+ * so that a path says everything about where a datagram goes.
  *
- * How a datagram travels: ice_input tells whether it is for the agent (STUN, TURN control) or data; data that came wrapped
- * (ChannelData, Data indication) comes out unwrapped in place with the relayed path. Outgoing data goes to ice_route()'s path;
- * when that is a relayed one, ice_wrap() puts ChannelData around it where it stands. */
+ * How a datagram travels: ice_input says whether it is for the agent (STUN, TURN control) or data. Data that came wrapped
+ * (ChannelData, Data indication) comes out unwrapped in place, with the relayed path. Outgoing data goes to ice_route()'s path.
+ * When that path is relayed, ice_wrap() puts ChannelData around the data where it stands. */
 #ifndef ICE_ICE_H
 #define ICE_ICE_H
 
@@ -48,96 +49,107 @@ struct ice_server {
 	const char *username, *password;     /* TURN */
 };
 
-struct ice_config { /* zero means the default behind it */
+/* Zero means the default that the comment names. */
+struct ice_config {
 	bool lite;
 	bool controlling;          /* may change until checks begin */
-	bool relay_only;           /* only relayed candidates are told and paired */
+	bool relay_only;           /* only relayed candidates are announced and paired */
 	bool resolve_hosts;        /* host names in the other side's candidates are looked up; else only .local ones are */
 	uint64_t pacing;           /* Ta between checks beyond the first burst, ns; 50 ms (RFC 8445, 14.2), at least 5 ms */
 	uint32_t burst;            /* checks that go at once when checking starts; 5 */
 	uint64_t rto;              /* first retransmission of a check, ns; 250 ms while no RTT is known */
 	uint64_t consent_interval; /* ns; 5 s, randomised 0.8..1.2 (RFC 7675, 5.1) */
-	/* ns without any answer or authentic data, counted from the first check that was not answered; 5 s (a check is repeated
-	 * faster once one is overdue) */
+	/* ns without any answer or authentic data, counted from the first check that was not answered; 5 s. Checks are
+	 * repeated faster once one is overdue. */
 	uint64_t disconnected_after;
 	uint64_t failed_after; /* ns without any answer; 30 s (RFC 7675: consent expires) */
-	uint64_t
-		check_timeout; /* ns until FAILED when no pair ever worked, counted from the first moment with remote credentials; 30 s */
+	/* ns until FAILED when no pair ever worked, counted from the first moment with remote credentials; 30 s */
+	uint64_t check_timeout;
 	uint64_t gather_timeout;          /* ns until a silent server is given up; 9.5 s */
 	uint64_t keepalive;               /* ns between binding requests to a STUN server while its candidate is in use; 15 s */
 	const char *ufrag, *pwd;          /* of the first generation, copied; NULL: random */
 	uint32_t max_pairs;               /* 256; the least worthy ones are dropped beyond it */
 	const struct ice_server *servers; /* copied */
 	size_t server_count;
-	/* Told or used at all? Called for each local (`local` true) and remote candidate; NULL: all. */
+	/* Is this candidate to be announced (`local` true), or used (`local` false)? NULL: all are. */
 	bool (*filter)(void *ctx, const struct candidate *c, bool local);
 	void *filter_ctx;
 };
 
-/* 0, SLUICE_INVALID (a server without host, TURN without credentials), SLUICE_NO_MEMORY. */
+/* Returns 0, or
+ *   SLUICE_INVALID    too many servers, one without host, TURN without credentials, STUN over a stream
+ *   SLUICE_NO_MEMORY */
 int ice_new(sluice_env *env, const struct ice_config *config, struct ice **out);
 void ice_free(struct ice *ice);
 
 /* ---- this side ---- */
 
-/* A UDP socket that the driver opened, or for ICE over TCP a listening one (CANDIDATE_TCP_PASSIVE) or an address from which
- * connections start (CANDIDATE_TCP_ACTIVE): a host candidate. TCP connections have no numbers of their own: accepted ones speak
- * with the listening socket's, ours with the active address's, opened by the driver when a first datagram wants to go to a remote
- * address.
+/* Adds a host candidate: a UDP socket that the driver opened, or for ICE over TCP a listening socket (CANDIDATE_TCP_PASSIVE) or
+ * an address from which connections start (CANDIDATE_TCP_ACTIVE). TCP connections have no numbers of their own. An accepted
+ * connection has the number of its listening socket, and one that we open has the number of the active address. The driver opens
+ * it when a first datagram is to go to that remote address.
  *
- * STUN is asked from each UDP socket. preference 0..65535 orders them (RFC 8421: IPv6 and IPv4 interleaved; 65535 for the only
- * one). hidden: the candidate's name is told instead of its address (mDNS), NULL: the address. Any time; when gathering runs
- * already, its candidate is told and paired at once. 0, SLUICE_EXISTS, SLUICE_LIMIT, SLUICE_NO_MEMORY. */
+ * STUN servers are asked from each UDP socket. preference 0..65535 orders the sockets (RFC 8421: IPv6 and IPv4 interleaved; 65535
+ * for the only one). hidden: this name is announced instead of the address (mDNS); NULL: the address is. Call it at any time;
+ * when gathering runs already, the candidate is announced and paired at once. Returns 0, or
+ *   SLUICE_EXISTS     the number is in use
+ *   SLUICE_LIMIT      there are too many sockets
+ *   SLUICE_NO_MEMORY */
 int ice_add_local(struct ice *ice, enum candidate_transport transport, uint32_t socket, const struct sockaddr_storage *addr,
                   uint16_t preference, const char *hidden);
-/* A socket is of no use for now (its interface has no carrier), or is again. Its pairs stay, but any other that works is used;
- * when it runs again they are checked at once. For the numbers of relayed candidates as for others: what travels over the socket
- * sleeps with it. */
+/* The socket is of no use for now (its interface has no carrier), or is of use again. Its pairs stay, but any other pair that
+ * works is used. When the socket runs again, its pairs are checked at once. Relayed candidates whose messages travel over the
+ * socket sleep with it. */
 void ice_set_local_running(struct ice *ice, uint32_t socket, bool running);
-/* A socket is gone (its interface went away): its candidates and pairs die; when the selected pair was among them another valid
- * one takes its place, else checks start again. */
+/* The socket is gone (its interface went away), and so are its candidates and pairs. When the selected pair was among them,
+ * another valid one takes its place; if there is none, checks start again. */
 void ice_remove_local(struct ice *ice, uint32_t socket);
-/* Starts gathering: every local candidate is told by an event, every server is asked from every base at once. Host candidates
- * that are there are told in the same call. Gathering is complete when all servers answered or were given up.
+/* Starts gathering: an event announces each local candidate, and every server is asked from every base at once. Host candidates
+ * that are there are announced in the same call. Gathering is complete when all servers answered or were given up.
  *
- * It is called outside the verbs, where `now` is the time of the last one and may be long past: timers begin when the first
- * request leaves in ice_output. The same holds for ice_resolved, ice_stream_up and ice_sped_flight. */
+ * This function is called outside the verbs, where `now` is the time of the last verb and may be long past. So timers begin when
+ * the first request leaves in ice_output. The same holds for ice_resolved, ice_stream_up and ice_sped_flight. */
 void ice_gather(struct ice *ice, uint64_t now);
 enum ice_gathering ice_gathering(const struct ice *ice);
 /* Eight and twenty-four ice-chars, from the environment's entropy; they change with ice_restart. */
 const char *ice_ufrag(const struct ice *ice);
 const char *ice_pwd(const struct ice *ice);
-/* The local candidates so far, in the order they were told. */
+/* The local candidates so far, in the order of their events. */
 size_t ice_local_count(const struct ice *ice);
 const struct candidate *ice_local(const struct ice *ice, size_t index);
-/* The best one to name in SDP's m= and c= lines; NULL: none yet. */
+/* The best candidate to name in SDP's m= and c= lines; NULL: none yet. */
 const struct candidate *ice_default_candidate(const struct ice *ice);
 
 /* ---- the other side ---- */
 
 void ice_set_controlling(struct ice *ice, bool controlling);
 bool ice_is_controlling(const struct ice *ice);
-/* Checks may start from here on. Before, authenticated requests are answered and remembered (peer-reflexive, triggered checks
- * wait for the password). Other values than before are a restart by the other side. lite: it never checks, we control. */
+/* The credentials of the other side: checks may start from here on. Before this call authenticated requests are answered and
+ * remembered; their pairs and triggered checks wait for the password. Other values than before mean that the other side restarts.
+ * lite: it never checks, and we control. Returns 0, or
+ *   SLUICE_INVALID    empty or too long
+ *   SLUICE_NO_MEMORY */
 int ice_set_remote(struct ice *ice, const char *ufrag, const char *pwd, bool lite);
-/* Before or after ice_set_remote. A duplicate is nothing; a `.local` name is asked for by a request, other names with
- * resolve_hosts alone, else such a candidate is nothing either. 32 names are asked for in a generation of credentials.
+/* Adds a candidate of the other side, before or after ice_set_remote. A duplicate is ignored. A `.local` name is looked up by a
+ * request, other names only with resolve_hosts; without it such a candidate is ignored, too. At most 32 names are looked up in a
+ * generation of credentials.
  *
- * What candidates can make this side send to addresses that never answer is bounded, for they may be a victim's (RFC 8445,
- * 19.5.1): one check for each of max_pairs pairs, paced, and in all 64 repetitions at once and 4 a second. Of up to ten pairs
- * none waits for its repetition.
+ * Candidates can make this side send to addresses that never answer, and these may be a victim's (RFC 8445, 19.5.1). So that is
+ * bounded: one check for each of max_pairs pairs, paced, and for all of them together 64 repetitions at once and 4 more each
+ * second. With up to ten pairs none waits for its repetition.
  *
- * 200 are remembered, those included that only their checks showed. Beyond that one goes: first of all one that makes no pair (a
- * family or transport that this side has not, a name that is not resolved), of the most numerous such kind; then one whose pairs
- * all failed; then one that was not checked yet and has the lowest priority (RFC 8445, 6.1.2.5). One that is being checked or
- * works does not go for a new one, and the one in use never goes. Returns 0, or
- *   SLUICE_LIMIT      all that are there are worth more than this one
+ * 200 are remembered, including those that only their checks showed. When one more comes, one goes. First a candidate without a
+ * pair goes (this side has not its family or transport, or its name is not resolved), of the most numerous such kind. Then one
+ * goes whose pairs all failed, then one that was not checked yet and has the lowest priority (RFC 8445, 6.1.2.5). A candidate
+ * that is being checked or works does not go for a new one, and the one in use never goes. Returns 0, or
+ *   SLUICE_LIMIT      all others are worth more than this one
  *   SLUICE_NO_MEMORY */
 int ice_add_remote(struct ice *ice, const struct candidate *c);
-void ice_remote_done(struct ice *ice); /* end-of-candidates */
+/* End-of-candidates. */
+void ice_remote_done(struct ice *ice);
 size_t ice_remote_count(const struct ice *ice);
-/* New credentials, new candidates; the selected pair stays in use until a pair of the new generation is valid. Follow with
- * ice_gather and, when the answer comes, ice_set_remote. 0 or SLUICE_NO_MEMORY. RFC 8445, 9. */
+/* New credentials and new candidates. The selected pair stays in use until a pair of the new generation is valid. Call ice_gather
+ * after it and, when the answer comes, ice_set_remote. 0 or SLUICE_NO_MEMORY. RFC 8445, 9. */
 int ice_restart(struct ice *ice);
 /* Takes the restart back, as long as no new remote credentials were set (rollback). */
 void ice_restart_undo(struct ice *ice);
@@ -152,11 +164,11 @@ struct ice_request {
 	bool mdns;                    /* RESOLVE: ask by multicast DNS (RFC 6762) */
 	bool tls;                     /* STREAM */
 	bool turn;                    /* STREAM: STUN/ChannelData frames (RFC 8656, 12.5); always, so far */
-	struct sockaddr_storage addr; /* STREAM: where to */
-	uint32_t socket;              /* CLOSE: which */
+	struct sockaddr_storage addr; /* STREAM: connect to this address */
+	uint32_t socket;              /* CLOSE: this one */
 };
 bool ice_poll_request(struct ice *ice, struct ice_request *r);
-/* count 0: nothing was found. Both families may come. */
+/* The answer to a RESOLVE request. count 0: nothing was found. Addresses of both families may come. */
 void ice_resolved(struct ice *ice, uint32_t id, const struct sockaddr_storage *addrs, size_t count, uint64_t now);
 /* The stream is connected (TLS done) and has this number from now on; ICE_NO_SOCKET: it could not be connected. */
 void ice_stream_up(struct ice *ice, uint32_t id, uint32_t socket, uint64_t now);
@@ -166,24 +178,24 @@ void ice_stream_down(struct ice *ice, uint32_t socket, uint64_t now);
 /* ---- the verbs ---- */
 
 enum ice_verdict {
-	ICE_TAKEN, /* it was for the agent, or is dropped and counted */
-	ICE_DATA,  /* not STUN: d and path now name the payload and where it came from (unwrapped when relayed) */
-	ICE_DTLS,  /* it was a check, and d now names the DTLS datagram that was embedded in it */
+	ICE_TAKEN, /* it was for the agent, or it is dropped and counted */
+	ICE_DATA,  /* not STUN: d and path name the payload and its source now (unwrapped when relayed) */
+	ICE_DTLS,  /* it was a check, and d names the DTLS datagram now that was embedded in it */
 };
-/* path->socket must be one of ice_add_local's, a stream's, and path->remote the source. */
+/* path->socket must be a number given to ice_add_local or ice_stream_up, and path->remote the source. */
 enum ice_verdict ice_input(struct ice *ice, sluice_path *path, sluice_datagram *d, uint64_t now);
 void ice_advance(struct ice *ice, uint64_t now);
-/* One datagram or a run of equal ones for one path; returns how many, 0 when nothing is due, SLUICE_NO_SPACE. */
+/* Writes a datagram, or a run of equal ones, for one path. Returns how many, 0 when nothing is due, or SLUICE_NO_SPACE. */
 int ice_output(struct ice *ice, sluice_batch *batch, uint64_t now);
 uint64_t ice_deadline(const struct ice *ice);
 
 enum ice_event_kind {
-	ICE_EVENT_CANDIDATE, /* candidate: a new local one to tell the other side */
+	ICE_EVENT_CANDIDATE, /* candidate: a new local one for the other side to know */
 	ICE_EVENT_GATHERING, /* gathering state changed */
 	ICE_EVENT_STATE,     /* state changed */
 	ICE_EVENT_ROUTE,     /* ice_route's answer changed; data may go there (at the first valid pair, before nomination) */
-	/* The other side takes data over the route from now on, in case it did not before: its first check there is answered (by
-	 * what the next ice_output puts out), or the pair is nominated */
+	/* The other side admits data over the route from now on, if it did not before: its first check there is answered
+	 * (in the next ice_output), or the pair is nominated */
 	ICE_EVENT_OPEN,
 };
 struct ice_event {
@@ -195,41 +207,43 @@ struct ice_event {
 bool ice_poll(struct ice *ice, struct ice_event *e);
 
 enum ice_state ice_state(const struct ice *ice);
-/* The peer is over: CLOSED; no more checks and answers, but what ends allocations at TURN servers is put out. */
+/* The peer is over: CLOSED. No more checks and answers leave, only the requests that end allocations at TURN servers. */
 void ice_close(struct ice *ice);
 
 /* ---- data ---- */
 
-/* Where data goes now: the nominated pair, before nomination the best valid one; as a lite agent the pair that was last nominated
- * or, before, checked. False: nowhere yet. A path is given only while consent holds (RFC 7675, 5.1). */
+/* Where data goes now: over the nominated pair, before nomination over the best valid one. A lite agent uses the pair that was
+ * nominated last or, before, checked. False: nowhere. A path is given only while consent holds (RFC 7675, 5.1). */
 bool ice_route(const struct ice *ice, sluice_path *path);
-/* Did an authenticated check or answer pass over this path (RFC 8445, 12: data is taken from any valid or checked pair)? */
+/* Did an authenticated check or answer pass over this path? RFC 8445, 12: data is accepted from any valid or checked pair. */
 bool ice_admits(const struct ice *ice, const sluice_path *path);
-/* How many authenticated checks and answers were taken so far: what ice_input was just given was one when this grew. */
+/* How many authenticated checks and answers have come. When ice_input makes this grow, its datagram was one. */
 uint64_t ice_proofs(const struct ice *ice);
-/* Room that ice_wrap wants before each datagram of data: 0, or 4 when the route is relayed. */
+/* The room that ice_wrap needs before each datagram of data: 0, or 4 when the route is relayed. */
 size_t ice_headroom(const struct ice *ice);
-/* Turns the batch's path from a relayed one into the TURN server's, ChannelData around every datagram; batch->headroom is
- * consumed. Nothing for other paths. 0, or SLUICE_WOULD_BLOCK when the channel is not bound yet: the agent has taken copies as
- * Send indications, bounded, and the batch is spent. */
+/* When the batch's path is relayed: puts ChannelData around every datagram, and the path becomes the TURN server's.
+ * batch->headroom is consumed. Nothing for other paths. Returns 0, or
+ *   SLUICE_WOULD_BLOCK  the channel is not bound yet; the agent has taken copies as Send indications, bounded, and the batch is
+ *   empty */
 int ice_wrap(struct ice *ice, sluice_batch *batch);
-/* Data went or came over the route at `now`: it counts as keepalive, never as consent. */
+/* Data went or came over the route at `now`. This counts as keepalive, never as consent. */
 void ice_note_traffic(struct ice *ice, uint64_t now);
-/* Authentic data (a record of DTLS that opened) came over this path at `now`: the other side lives, and the state is not
- * DISCONNECTED for want of answers. Consent it is not: RFC 7675, 5.1 wants an answer to a check for that. */
+/* Authentic data (a record of DTLS that opened) came over this path at `now`: the other side lives, so the state is not
+ * DISCONNECTED for want of answers. Data gives no consent: RFC 7675, 5.1 wants an answer to a check for that. */
 void ice_note_data(struct ice *ice, const sluice_path *path, uint64_t now);
 
 /* ---- DTLS in STUN ---- */
 
-/* Embeds from now on: announced in the SDP (or offered, until the answer is known). Off: ice_sped_stop. */
+/* Embeds from now on. The SDP announces it, or offers it until the answer is known. ice_sped_stop ends it. */
 void ice_sped_start(struct ice *ice);
 void ice_sped_stop(struct ice *ice);
 /* Is embedding still of use: offered or agreed, the handshake not over, and the other side not known to be without it? */
 bool ice_sped_active(const struct ice *ice);
-/* A new flight of the DTLS layer, replacing the last: copies are embedded in checks and answers, round robin, until acknowledged;
- * the answers that wait for it leave at once. Over a route, the caller sends the same datagrams plainly as well. */
+/* A new flight of the DTLS layer, in place of the last one. Copies of its datagrams are embedded in checks and answers in turn,
+ * until they are acknowledged. Over a route, the caller sends the same datagrams plainly as well. 0 or SLUICE_NO_MEMORY, and then
+ * some datagrams are not embedded. */
 int ice_sped_flight(struct ice *ice, const sluice_datagram *datagrams, size_t count, uint64_t now);
-/* A datagram of DTLS that came outside STUN counts as received too. */
+/* A datagram of DTLS came outside STUN: it counts as received, too. */
 void ice_sped_received(struct ice *ice, const void *data, size_t len);
 void ice_sped_handshake_done(struct ice *ice, bool client);
 /* Largest DTLS datagram that fits a check with everything else in it. */
@@ -256,7 +270,7 @@ size_t ice_pair_count(const struct ice *ice);
 void ice_pair_get(const struct ice *ice, size_t index, struct ice_pair_stats *stats);
 bool ice_selected(const struct ice *ice, struct ice_pair_stats *stats);
 
-/* The invariants of agent.h, recounted. */
+/* The invariants of agent.h and the files below it, recounted. */
 bool ice_check(const struct ice *ice);
 
 #endif

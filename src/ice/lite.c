@@ -14,7 +14,8 @@ void lite_checked(struct ice *ice, struct pair *p, bool nominates, uint64_t now)
 	}
 }
 
-/* RFC 8445, 11: "All endpoints MUST send keepalives for each data session", those that never check by Binding indications. */
+/* RFC 8445, 11: "All endpoints MUST send keepalives for each data session". An agent that never checks sends Binding indications.
+ * */
 uint64_t lite_deadline(const struct ice *ice) {
 	return ice->config.lite && ice->selected ? ice->last_traffic + ice->config.keepalive : SLUICE_NEVER;
 }

@@ -1,7 +1,7 @@
 /* lite: what does an agent do that only answers? RFC 8445, 2.5 and 8.2.
  *
- * A pair is valid when an authenticated check came over it: the full agent on the other side sends data there only after our answer
- * reached it. Data goes to the pair that was nominated last, before that to the best one that was checked. */
+ * A pair is valid when an authenticated check came over it: the full agent on the other side sends data there only after our
+ * answer reached it. Data goes to the pair that was nominated last, before that to the best one that was checked. */
 #ifndef ICE_LITE_H
 #define ICE_LITE_H
 

@@ -27,8 +27,8 @@ bool local_base_reaches(const struct sockaddr_storage *from, const struct sockad
 
 /* ---- candidates ---- */
 
-/* RFC 8445, 5.1.1.3: the same foundation for the same type, base address, server and transport. Salted, so that it does not tell
- * an address that a name was to hide. */
+/* RFC 8445, 5.1.1.3: the same foundation for the same type, base address, server and transport. Salted, so that it does not
+ * disclose an address that a name hides. */
 static void make_foundation(const struct ice *ice, struct candidate *c, const struct sockaddr_storage *base,
                             const struct sockaddr_storage *server) {
 	char text[3 * ADDRESS_TEXT_MAX + 16] = "";
@@ -104,18 +104,18 @@ struct local *local_add(struct ice *ice, enum candidate_type type, const struct 
 	struct candidate c = {
 		.type = type, .transport = base->transport, .component = 1, .addr = *addr, .port = address_port(addr)};
 	if (c.transport == CANDIDATE_TCP_ACTIVE) {
-		/* RFC 6544, 4.5: nobody can connect to an active candidate, so that its port is told as 9, discard's. */
+		/* RFC 6544, 4.5: nobody can connect to an active candidate, so its port is announced as 9, discard's. */
 		c.port = 9;
 		address_set_port(&c.addr, 9);
 	}
 	struct local *l = local_at(s, base->socket, &c.addr);
-	if (l && (l->told || type == CANDIDATE_PRFLX)) /* RFC 8445, 5.1.3: redundant */
+	if (l && (l->listed || type == CANDIDATE_PRFLX)) /* RFC 8445, 5.1.3: redundant */
 		return l;
 	c.priority = candidate_priority(type, c.transport, base->preference);
 	make_foundation(ice, &c, &base->addr, server);
 	if (type == CANDIDATE_HOST && base->hidden)
 		snprintf(c.name, sizeof c.name, "%s", base->hidden);
-	/* What a hidden host candidate does not tell, the related address must not tell either. */
+	/* An address that a host candidate hides must not show as a related address either. */
 	if (related && !base->hidden && !ice->config.relay_only)
 		c.related = *related;
 	if (!is_wanted(ice, &c))
@@ -124,7 +124,7 @@ struct local *local_add(struct ice *ice, enum candidate_type type, const struct 
 		return NULL;
 	snprintf(c.ufrag, sizeof c.ufrag, "%s", s->ufrag);
 	l->c = c;
-	l->told = true;
+	l->listed = true;
 	l->paired = type == CANDIDATE_HOST || type == CANDIDATE_RELAY || !has_paired(s, base->socket);
 	if (l->paired)
 		checklist_add_local(ice, s, l);
@@ -188,19 +188,19 @@ void local_set_asleep(struct ice *ice, uint32_t socket, bool asleep) {
 size_t ice_local_count(const struct ice *ice) {
 	size_t n = 0;
 	for (const struct local *l = ice->current->locals; l; l = l->next)
-		n += l->told;
+		n += l->listed;
 	return n;
 }
 
 const struct candidate *ice_local(const struct ice *ice, size_t index) {
 	for (const struct local *l = ice->current->locals; l; l = l->next)
-		if (l->told && index-- == 0)
+		if (l->listed && index-- == 0)
 			return &l->c;
 	return NULL;
 }
 
-/* RFC 8839, 4.2.1.1 leaves the choice; the candidate most likely to work with anybody is the relayed one, then the reflexive
- * one. */
+/* RFC 8839, 4.2.1.1 leaves the choice to us. The candidate most likely to work with any peer is the relayed one, then the
+ * reflexive one. */
 static int default_rank(const struct candidate *c) {
 	static const int ranks[] = {[CANDIDATE_HOST] = 1, [CANDIDATE_SRFLX] = 2, [CANDIDATE_PRFLX] = 0, [CANDIDATE_RELAY] = 3};
 	return c->transport == CANDIDATE_UDP && !c->name[0] ? 2 * ranks[c->type] + (c->addr.ss_family == AF_INET) : 0;
@@ -209,7 +209,7 @@ static int default_rank(const struct candidate *c) {
 const struct candidate *ice_default_candidate(const struct ice *ice) {
 	const struct candidate *best = NULL;
 	for (const struct local *l = ice->current->locals; l; l = l->next)
-		if (l->told && default_rank(&l->c) > 1 && (!best || default_rank(&l->c) > default_rank(best)))
+		if (l->listed && default_rank(&l->c) > 1 && (!best || default_rank(&l->c) > default_rank(best)))
 			best = &l->c;
 	return best;
 }

@@ -1,6 +1,4 @@
-/* nominate: when does the controlling side settle on a pair, and what does the controlled side make of it? RFC 8445, 8.1.
- *
- * Data does not wait for any of this: it uses the best valid pair from the first moment. */
+/* nominate.c: what a better pair could win, and how long it is waited for. */
 #include "ice/nominate.h"
 
 #include "base/arith.h"
@@ -11,7 +9,7 @@
 #define WAIT_MIN (20 * SLUICE_MS)
 #define WAIT_MAX (200 * SLUICE_MS)
 
-/* What a better pair could win: a shorter way is worth waiting and switching for, a higher local preference is not. */
+/* A shorter way is worth waiting and switching for, a higher local preference is not. */
 enum worth { WORTH_RELAY, WORTH_TCP, WORTH_REFLEXIVE, WORTH_HOST };
 
 static enum worth worth(const struct pair *p) {
@@ -64,16 +62,16 @@ static void nominate(struct ice *ice, struct pair *p) {
 	pair_trigger(ice, p);
 }
 
-/* RFC 8445, 8.1.1 lets the controlling agent nominate once in a session. A second time it is done here only where the alternative
- * is worse: the nominated pair fell silent, or a relay was taken for want of a direct way which then opened. */
+/* RFC 8445, 8.1.1 lets the controlling agent nominate once in a session. We nominate a second time only where staying would be
+ * worse: the nominated pair fell silent, or it was a relay and a direct way has opened since. */
 void nominate_settle(struct ice *ice, uint64_t now) {
 	struct session *s = ice->current;
 	if (!ice->controlling || ice->config.lite || !s->remote_pwd)
 		return;
 	struct pair *best = best_valid(ice, now), *taken = decided(ice, now);
 	if (!best || best == taken || (taken && worth(best) <= worth(taken))) {
-		s->nominate_at =
-			SLUICE_NEVER; /* nothing to decide any more: a time that has passed would never let the driver sleep */
+		/* Nothing is left to decide. A time that has passed would keep the driver awake. */
+		s->nominate_at = SLUICE_NEVER;
 		return;
 	}
 	if (taken || !may_be_bettered(ice, best)) {

@@ -35,11 +35,11 @@ bool pair_is_same_kind(const struct local *l, const struct remote *r) {
 	       r->transport == candidate_opposite(l->c.transport);
 }
 
-/* RFC 8445, 6.1.2.2 pairs link-local IPv6 only with its like. Loopback is a machine of its own, and a socket either sends IPv6
- * or, by mapped addresses, IPv4. */
+/* RFC 8445, 6.1.2.2 pairs link-local IPv6 only with link-local IPv6. Loopback addresses reach only each other. A socket sends
+ * either IPv6 or, by mapped addresses, IPv4. */
 bool pair_fits(const struct local *l, const struct remote *r) {
 	const struct sockaddr_storage *a = &l->c.addr, *b = &r->addr;
-	/* RFC 6544, 6.2: a passive candidate checks nobody. Its pairs come from the connections that come, as peer-reflexive. */
+	/* RFC 6544, 6.2: a passive candidate sends no checks. Its pairs are made when connections come in, as peer-reflexive. */
 	if (!pair_is_same_kind(l, r) || (l->c.transport == CANDIDATE_TCP_PASSIVE && r->type != CANDIDATE_PRFLX))
 		return false;
 	if (address_is_any(b) || address_is_mapped(a) != address_is_mapped(b) || address_is_loopback(a) != address_is_loopback(b))
@@ -101,8 +101,8 @@ void pair_prioritise_all(struct ice *ice, struct session *s) {
 	}
 }
 
-/* RFC 8445, 6.1.2.6: of the pairs with the same foundation one is Waiting, the others are Frozen until it is known whether
- * that way works. */
+/* RFC 8445, 6.1.2.6: of the pairs with the same foundation one is Waiting. The others stay Frozen until it is known whether that
+ * one works. */
 static bool same_foundation(const struct pair *a, const struct pair *b) {
 	return strcmp(a->local->c.foundation, b->local->c.foundation) == 0 &&
 	       strcmp(a->remote->foundation, b->remote->foundation) == 0;

@@ -105,7 +105,7 @@ bool query_waits(const struct ice *ice) {
 	return false;
 }
 
-/* Once a pair is in use its own checks keep the NAT's binding; until then the server does. */
+/* Once a pair is in use, its own checks keep the NAT's binding. Until then requests to the server have to. */
 static bool binding_needed(const struct ice *ice) {
 	return ice->state == ICE_NEW || ice->state == ICE_CHECKING;
 }

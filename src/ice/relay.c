@@ -1,13 +1,4 @@
-/* relay: what of the agent's traffic goes through TURN servers? Allocations come and go here; turn.h speaks with the servers.
- *
- * One allocation for each server and each base that reaches it (over TCP and TLS: one for each server, on a stream that the
- * driver connects). Its relayed candidate has a socket number of the agent's own. Checks travel in Send indications, data in
- * ChannelData.
- *
- * A restart keeps the allocations and tells their candidates again, and asks the servers whether they are still there; so does a
- * relayed pair that falls silent. A server that has forgotten one gives another (turn.h), whose candidate takes the place of the
- * old one. What stood once and is gone, with its stream or because its server was silent for too long, is made anew after a pause
- * that doubles. */
+/* relay.c: the life of an allocation, from its making to its end. */
 #include "ice/relay.h"
 
 #include "base/address.h"
@@ -61,7 +52,7 @@ static int start_turn(struct ice *ice, struct relay *r) {
 	return turn_new(ice->env, &config, &r->turn);
 }
 
-/* The ones that are over have nothing to lose. */
+/* Allocations that are over give their place away. */
 static bool room_for_relay(struct ice *ice) {
 	for (size_t i = 0; ice->relay_count == ICE_RELAY_MAX && i < ICE_RELAY_MAX; i++)
 		if (ice->relays[i]->over)
@@ -117,12 +108,10 @@ void relay_make_all(struct ice *ice) {
 			make_for_server(ice, i);
 }
 
-/* A new session: candidates of allocations that stand are told at once, though gathering waits until it is known whether they
- * still do. Those that failed are tried again. */
 void relay_gather(struct ice *ice) {
 	for (size_t i = ice->relay_count; i-- > 0;) {
 		struct relay *r = ice->relays[i];
-		r->told = r->late = false;
+		r->listed = r->late = false;
 		r->since = SLUICE_NEVER;
 		if (r->again_at != SLUICE_NEVER)
 			r->again_at = 0;
@@ -154,7 +143,7 @@ void relay_forget_base(struct ice *ice, uint32_t socket) {
 
 /* ---- what became of an allocation --------------------------------------------------------------------------------- */
 
-/* The type preference of a relayed candidate is 0 already, so that the stream's disadvantage stands in the local preference. */
+/* The type preference of a relayed candidate is 0 already, so the disadvantage of a stream goes into the local preference. */
 static uint16_t preference_of(const struct ice *ice, const struct relay *r) {
 	return (uint16_t)(r->preference >> ice->servers[r->server].transport);
 }
@@ -164,20 +153,20 @@ static void announce(struct ice *ice, struct relay *r) {
 	const struct sockaddr_storage *mapped = turn_mapped(r->turn);
 	struct base own = {.socket = r->socket, .preference = preference_of(ice, r), .addr = *turn_relayed(r->turn)};
 	own.asleep = b && b->asleep;
-	r->told = r->stood = true;
+	r->listed = r->stood = true;
 	r->relayed = own.addr;
 	r->pauses = 0;
 	/* RFC 8445, 5.1.1.2: an Allocate response gives both a relayed and a server-reflexive candidate. */
 	if (b && mapped)
 		local_add(ice, CANDIDATE_SRFLX, b, mapped, &b->addr, &r->to);
-	/* RFC 8839, 5.1: of a relayed candidate the related address is the mapped one. */
+	/* RFC 8839, 5.1: the related address of a relayed candidate is the mapped one. */
 	local_add(ice, CANDIDATE_RELAY, &own, &own.addr, b && b->hidden ? NULL : mapped, &r->to);
 }
 
-/* Its candidate dies with the relayed address; a new one is told when there is a new one. */
+/* The relayed address is gone, and its candidate with it. A new address will be announced as a new candidate. */
 static void withdraw(struct ice *ice, struct relay *r) {
 	local_forget_socket(ice, r->socket);
-	r->told = false;
+	r->listed = false;
 }
 
 static void drop_stream(struct ice *ice, struct relay *r) {
@@ -187,7 +176,8 @@ static void drop_stream(struct ice *ice, struct relay *r) {
 	r->base = ICE_NO_SOCKET;
 }
 
-/* One that stood is made anew after a pause. Gathering does not wait for it, unless a restart hastens it. */
+/* An allocation that stood is made anew after a pause. Gathering does not wait for that, unless a restart makes it due at once.
+ * */
 static void make_anew_later(struct ice *ice, struct relay *r) {
 	withdraw(ice, r);
 	drop_stream(ice, r);
@@ -240,10 +230,10 @@ static void follow_move(struct ice *ice, struct relay *r) {
 	r->asked = false;
 }
 
-/* Is the candidate that was told of another allocation than the one that stands, or does none stand? */
+/* Does the announced candidate belong to another allocation than the one that stands, or does none stand? */
 static bool is_replaced(const struct relay *r) {
 	const struct sockaddr_storage *relayed = turn_relayed(r->turn);
-	return r->told && turn_state(r->turn) <= TURN_READY && (!relayed || !address_equal(relayed, &r->relayed));
+	return r->listed && turn_state(r->turn) <= TURN_READY && (!relayed || !address_equal(relayed, &r->relayed));
 }
 
 void relay_update(struct ice *ice) {
@@ -255,10 +245,10 @@ void relay_update(struct ice *ice) {
 			withdraw(ice, r);
 		switch (turn_state(r->turn)) {
 		case TURN_READY:
-			if (!r->told && ice->current->gathering)
+			if (!r->listed && ice->current->gathering)
 				announce(ice, r);
-			/* Gathering knows what it wanted to know. A doubt that comes later does not begin it again. */
-			r->late |= r->told && !turn_is_doubted(r->turn);
+			/* Gathering is done with this one. A doubt that comes later does not begin it again. */
+			r->late |= r->listed && !turn_is_doubted(r->turn);
 			break;
 		case TURN_MOVED:
 			follow_move(ice, r);

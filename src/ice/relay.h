@@ -1,23 +1,23 @@
 /* relay: which allocations do we have at TURN servers, and which candidates come of them? Allocations come and go here; relayed.h
  * moves the datagrams.
  *
- * There is one allocation for each server and each base that reaches it. Over TCP and TLS there is one for each server, on a stream
- * that the driver connects. Its relayed candidate has a socket number of the agent's own.
+ * There is one allocation for each server and each base that reaches it. Over TCP and TLS there is one for each server, on a
+ * stream that the driver connects. Its relayed candidate has a socket number of the agent's own.
  *
- * A restart keeps the allocations, announces their candidates again, and asks the servers whether the allocations are still there. A
- * relayed pair that falls silent does the same. A server that has forgotten one gives another (turn.h), whose candidate takes the
- * place of the old one. An allocation that stood once and is gone, with its stream or because its server was silent for too long, is
- * made anew after a pause that doubles.
+ * A restart keeps the allocations, announces their candidates again, and asks the servers whether the allocations are still
+ * there. A relayed pair that falls silent does the same. A server that has forgotten one gives another (turn.h), whose candidate
+ * takes the place of the old one. An allocation that stood once and is gone, with its stream or because its server was silent for
+ * too long, is made anew after a pause that doubles.
  *
- * After every call that may change how far gathering is, gather_update() has to follow: relay_gather, relay_make_all, relay_update,
- * relay_forget_base, relay_close_all, relay_stream_up, relay_stream_down. */
+ * After every call that may change how far gathering is, gather_update() has to follow: relay_gather, relay_make_all,
+ * relay_update, relay_forget_base, relay_close_all, relay_stream_up, relay_stream_down. */
 #ifndef ICE_RELAY_H
 #define ICE_RELAY_H
 
 #include "ice/agent.h"
 
-/* A new session: candidates of allocations that stand are announced at once, though gathering waits until it is known whether they
- * still do. Allocations that failed are tried again. */
+/* A new session: candidates of allocations that stand are announced at once, though gathering waits until it is known whether
+ * they still do. Allocations that failed are tried again. */
 void relay_gather(struct ice *ice);
 /* Makes the allocations for servers and bases that have none. */
 void relay_make_all(struct ice *ice);

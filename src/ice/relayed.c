@@ -1,9 +1,9 @@
-/* relayed.c: each message on its way through a TURN server; what for stands in the header. */
+/* relayed.c: each message on its way through a TURN server. */
 #include "ice/relayed.h"
 
 #include "base/address.h"
 
-#define DOUBT_INTERVAL (5 * SLUICE_S) /* a server is not asked more often because pairs are silent */
+#define DOUBT_INTERVAL (5 * SLUICE_S) /* silent pairs make us ask a server no more often than this */
 
 static struct relay *relay_of(const struct ice *ice, uint32_t socket) {
 	for (size_t i = 0; i < ice->relay_count; i++)
@@ -32,7 +32,6 @@ void relayed_doubt(struct ice *ice, const sluice_path *path) {
 	turn_verify(r->turn);
 }
 
-/* A STUN message over a relayed path; relay_output brings it out. */
 bool relayed_send(struct ice *ice, const sluice_path *path, const void *data, size_t len) {
 	if (!relayed_is(path->socket))
 		return false;
@@ -58,7 +57,6 @@ int relayed_output(struct ice *ice, sluice_batch *batch, uint64_t now) {
 
 /* ---- what comes ---- */
 
-/* True: it was the TURN client's. Data of a peer is unwrapped: path and d name it, and it goes on as if it had come directly. */
 bool relayed_input(struct ice *ice, sluice_path *path, sluice_datagram *d, uint64_t now) {
 	for (size_t i = 0; i < ice->relay_count; i++) {
 		struct relay *r = ice->relays[i];

@@ -82,7 +82,7 @@ static bool is_wanted(const struct ice *ice, const struct candidate *c) {
 
 /* ---- announced ---- */
 
-/* RFC 8838, 11.4 is about this one: the candidate that a check showed before signalling brought it. What was told counts. */
+/* RFC 8838, 11.4: a check showed this candidate before signalling brought it. The values from signalling count. */
 static void upgrade(struct ice *ice, struct session *s, struct remote *r, const struct candidate *c) {
 	if (r->type != CANDIDATE_PRFLX)
 		return;
@@ -93,7 +93,7 @@ static void upgrade(struct ice *ice, struct session *s, struct remote *r, const 
 	ice->dirty = true;
 }
 
-/* A host name of a stranger's makes us ask servers of the stranger's choice. Browsers name .local ones alone. */
+/* A host name in a stranger's candidate makes us ask servers of the stranger's choice. Browsers use only .local names. */
 static bool may_look_up(const struct ice *ice, const struct candidate *c) {
 	return !c->name[0] || candidate_name_is_local(c->name) || ice->config.resolve_hosts;
 }
@@ -121,9 +121,10 @@ int ice_add_remote(struct ice *ice, const struct candidate *c) {
 	struct remote *r = remote_new(ice, s, c);
 	if (!r)
 		return SLUICE_NO_MEMORY;
+	/* The name of an active candidate need not be looked up: that side connects to us, from a port that it does not name. */
 	if (r->addr.ss_family)
 		checklist_add_remote(ice, s, r);
-	else if (r->transport != CANDIDATE_TCP_ACTIVE) /* it calls us, from another port than it says */
+	else if (r->transport != CANDIDATE_TCP_ACTIVE)
 		r->resolve_id = ++ice->next_id;
 	return 0;
 }
@@ -182,7 +183,7 @@ static struct remote *find_asked(const struct session *s, uint32_t id) {
 	return r;
 }
 
-/* One address of a name. r is the name's candidate, of which c is a copy. */
+/* Adds one address of a name. r is the name's candidate, c a copy of it with the address. */
 static void add_address(struct ice *ice, struct session *s, struct remote *r, const struct candidate *c) {
 	struct remote *known = remote_find(s, c->transport, &c->addr);
 	if (known) {
@@ -195,8 +196,8 @@ static void add_address(struct ice *ice, struct session *s, struct remote *r, co
 	}
 }
 
-/* The first address becomes the candidate's own, others become candidates beside it. A name of which nothing is known stays
- * without pairs: RFC 8445's peer-reflexive candidates find such a browser when its checks come. */
+/* The first address becomes the candidate's own, the others become candidates beside it. A name without addresses stays without
+ * pairs. Such a browser is found when its checks come, as a peer-reflexive candidate. */
 bool remote_resolved(struct ice *ice, uint32_t id, const struct sockaddr_storage *addrs, size_t count) {
 	struct session *s = ice->current;
 	struct remote *r = find_asked(s, id);

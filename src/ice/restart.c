@@ -1,4 +1,6 @@
-/* restart.c: new credentials of this side, and of the other. */
+/* restart: how does one generation of credentials follow another? RFC 8445, 9.
+ *
+ * The functions of this file are public: ice_restart(), ice_restart_undo() and ice_set_remote(). */
 #include <string.h>
 
 #include "ice/agent.h"
@@ -15,8 +17,8 @@ int ice_restart(struct ice *ice) {
 	struct session *fresh = session_new(ice, NULL, NULL);
 	if (!fresh)
 		return SLUICE_NO_MEMORY;
-	/* Of two restarts in a row the first never got anywhere: what carries data is kept, or at least what talked to
-	 * somebody. */
+	/* A second restart in a row: the session in between has not achieved anything. The one that carries data is kept, or at
+	 * least one that knows the other side. */
 	if (ice->before && (ice->selected ? ice->selected->session == ice->before : !ice->current->remote_pwd)) {
 		session_free(ice, ice->current);
 	} else {
@@ -46,7 +48,7 @@ static bool is_credential(const char *text) {
 	return len > 0 && len < ICE_UFRAG_MAX;
 }
 
-/* RFC 8445, 9: the other side restarts by new credentials, and then so do we. */
+/* RFC 8445, 9: new credentials mean that the other side restarts, and then so do we. */
 static int restart_with_it(struct ice *ice) {
 	bool gathers = ice->current->gathering;
 	int rc = ice_restart(ice);
@@ -55,7 +57,8 @@ static int restart_with_it(struct ice *ice) {
 	return rc;
 }
 
-/* Checks whose sender is known now. After a restart they may have come by the credentials before; see adopt_late(). */
+/* Checks whose sender is known now. After a restart they may have come with our credentials from before; see adopt_late() in
+ * checks.c. */
 static void replay_early(struct ice *ice, struct session *s, const struct session *from) {
 	for (const struct early *e = from ? from->early : NULL; e; e = e->next)
 		if (strcmp(e->ufrag, s->remote_ufrag) == 0)

@@ -22,8 +22,7 @@ void ice_role_set(struct ice *ice, bool controlling) {
 	ice->dirty = true;
 }
 
-/* RFC 8445, 7.3.1.1: of two agents in one role the one with the larger tie-breaker becomes (or stays) controlling. True: the
- * request is answered with 487. */
+/* RFC 8445, 7.3.1.1: of two agents in one role the one with the larger tie-breaker becomes, or stays, controlling. */
 bool ice_role_conflicts(struct ice *ice, const struct stun_message *m) {
 	if (ice->config.lite) /* always controlled */
 		return m->is_controlled;

@@ -6,8 +6,8 @@
 #include "ice/agent.h"
 
 void ice_role_set(struct ice *ice, bool controlling);
-/* A request came: do both sides have one role? True: the other side has to change, so the request is answered with 487. Where we have
- * to change, that is done. */
+/* A request came: do both sides have one role? True: the other side has to change, so the request is answered with 487. Where we
+ * have to change, that is done. */
 bool ice_role_conflicts(struct ice *ice, const struct stun_message *m);
 
 #endif

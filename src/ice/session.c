@@ -10,8 +10,9 @@
 #include "ice/pair.h"
 #include "ice/remote.h"
 
-/* RFC 8839, 5.4: ufrag at least 4, password at least 22 characters of the 64 ice-chars; 6 bits each. For the ufrag that is too
- * few where thousands of agents share a port and are told apart by it: of 2,000, two are the same with a chance of 11 %. */
+/* RFC 8839, 5.4: at least 4 characters for the ufrag and 22 for the password, of the 64 ice-chars; 6 bits each. A ufrag of 4 is
+ * too short where thousands of agents share a port, which only the ufrag distinguishes: among 2,000, two are equal with a chance
+ * of 11 %. */
 #define UFRAG_LEN 8
 #define PWD_LEN 24
 

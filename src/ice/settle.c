@@ -8,8 +8,9 @@
 #include "ice/pair.h"
 #include "ice/relayed.h"
 
-#define LINGER (3 * SLUICE_S)        /* of the session before a restart, once the new one carries data */
-#define EARLY_FAILURE (5 * SLUICE_S) /* every pair failed and no more will come: before this a check may still show a way in */
+#define LINGER (3 * SLUICE_S) /* how long the session before a restart stays when the new one carries data */
+/* Every pair failed and no candidates will come. For this long a check of the other side may still show a way in. */
+#define EARLY_FAILURE (5 * SLUICE_S)
 
 void settle_note_figure(uint64_t *figure, const struct ice *ice, uint64_t now) {
 	if (*figure == SLUICE_NEVER)
@@ -30,8 +31,8 @@ static bool completed(const struct ice *ice) {
 	return ice->selected->session == s && ice->selected->nominated && s->remote_done && s->gathered && all_checked(s);
 }
 
-/* No pair is left that works: everything is tried again, the failed ones too, and those whose consent expired while better ones
- * were asked in their place. */
+/* No pair is left that works: all are tried again, the failed ones too, and those whose consent expired while better ones were
+ * asked in their place. */
 static void start_over(struct ice *ice, uint64_t now) {
 	struct session *s = ice->current;
 	for (size_t i = 0; i < s->pair_count; i++) {
@@ -73,16 +74,19 @@ static void settle_state(struct ice *ice, uint64_t now) {
 	}
 	if (p->nominated)
 		settle_note_figure(&ice->stats.nominated_after, ice, now);
-	if (!consent_silent(ice, p, now))
-		events_state(ice, completed(ice) ? ICE_COMPLETED : ICE_CONNECTED);
+	if (consent_silent(ice, p, now))
+		return;
+	enum ice_state state = completed(ice) ? ICE_COMPLETED : ICE_CONNECTED;
+	if (state != ice->state)
+		events_state(ice, state);
 }
 
 void settle_all(struct ice *ice, uint64_t now) {
 	for (int rounds = 0; ice->dirty && rounds < 4; rounds++) {
 		ice->dirty = false;
 		if (ice->state == ICE_CLOSED || ice->state == ICE_FAILED) {
-			ice->current->nominate_at =
-				SLUICE_NEVER; /* a time that passes in vain would never let the driver sleep */
+			/* A time that has passed and is not acted on would keep the driver awake. */
+			ice->current->nominate_at = SLUICE_NEVER;
 			return;
 		}
 		struct pair *p = consent_choose(ice, now);
@@ -103,12 +107,12 @@ static bool nothing_left(const struct ice *ice) {
 	return s->remote_done && s->gathered;
 }
 
-/* When checks that never brought a pair (or brought none back) are given up. */
+/* When checks that never brought a pair, or brought none back, are given up. */
 uint64_t settle_deadline(const struct ice *ice) {
 	const struct session *s = ice->current;
 	if (ice->selected || !s->has_remote_since || ice->state == ICE_FAILED || ice->state == ICE_CLOSED)
 		return SLUICE_NEVER;
-	/* Where there was a way another one may come: an address, a restart. */
+	/* Where a way was found before another one may come: an address, a restart. */
 	if (ice->lost_since != SLUICE_NEVER)
 		return ice->lost_since + ice->config.failed_after;
 	return s->remote_since + (nothing_left(ice) && !ice->config.lite ? EARLY_FAILURE : ice->config.check_timeout);

@@ -1,4 +1,4 @@
-/* sped: the two lists and the five states. */
+/* sped.c: the two lists and the five states. */
 #include "ice/sped.h"
 
 #include <string.h>
@@ -8,7 +8,8 @@
 #include "base/packet_kind.h"
 #include "sluice/error.h"
 
-/* The requests that last carried a datagram; the answer to an older one acknowledges it no more. Its hash does. */
+/* How many requests are remembered that carried a datagram. The answer to an older request does not acknowledge the datagram any
+ * more; its hash does. */
 #define CARRIERS 8
 
 #define ATTRIBUTE_HEADER 4
@@ -18,7 +19,7 @@ struct sped_packet {
 	struct sped_packet *next;
 	uint32_t hash;
 	uint16_t len;
-	uint8_t carrier; /* the next place in carriers; those not yet used are zeros */
+	uint8_t carrier; /* the next place in carriers; unused places are zeros */
 	uint8_t carriers[CARRIERS][STUN_ID_SIZE];
 	uint8_t data[];
 };
@@ -64,7 +65,8 @@ static bool was_carried_by(const struct sped_packet *p, const uint8_t *id) {
 
 static bool is_acknowledged(const struct sped_packet *p, const struct stun_message *m) {
 	/* "For a DTLS packet sent embedded in a STUN binding request, a STUN binding success response is received for that
-	 * request." Only where the other side shows that it took the attributes: it may answer checks before its DTLS runs. */
+	 * request." This counts only where the other side shows that it read the attributes: it may answer checks before its DTLS
+	 * runs. */
 	if (m->class == STUN_SUCCESS && was_carried_by(p, m->id))
 		return true;
 	for (size_t i = 0; i < m->dtls_ack.len; i += 4) {
@@ -74,9 +76,10 @@ static bool is_acknowledged(const struct sped_packet *p, const struct stun_messa
 	return false;
 }
 
-/* Each leaves the list or goes behind the others, so the order stays. */
+/* Each datagram leaves the list or goes behind the others, so the order stays. */
 static void prune(struct sped *s, const struct stun_message *m) {
-	/* "If the length of the value is not a multiple of four or exceeds 16 bytes this attribute SHOULD be silently discarded." */
+	/* "If the length of the value is not a multiple of four or exceeds 16 bytes this attribute SHOULD be silently discarded."
+	 * */
 	if (!m->dtls_ack.data || m->dtls_ack.len % 4 != 0 || m->dtls_ack.len > 4 * SPED_ACKS)
 		return;
 	for (size_t left = s->count; left > 0; left--) {
@@ -121,8 +124,8 @@ bool sped_active(const struct sped *s) {
 	return s->state == SPED_TENTATIVE || s->state == SPED_CONFIRMED;
 }
 
-/* "the DTLS layer is acting as a DTLS client and the DTLS version is 1.2": its last flight was answered by the server's Finished. A
- * server keeps its own until it is acknowledged, or until the client is seen to be through. */
+/* "the DTLS layer is acting as a DTLS client and the DTLS version is 1.2": its last flight was answered by the server's Finished.
+ * A server keeps its last flight until that is acknowledged, or until the client has shown that its handshake is over. */
 void sped_handshake_done(struct sped *s, bool client) {
 	if (!sped_active(s))
 		return;
@@ -155,7 +158,7 @@ static bool fits(const struct stun_writer *w, const struct sped_packet *p) {
 	return !w->failed && w->capacity - w->len >= ATTRIBUTE_HEADER + pad4(p->len) + TRAILER;
 }
 
-/* Round robin over those that fit. */
+/* The next datagram in turn that fits. */
 static struct sped_packet *next_fitting(struct sped *s, const struct stun_writer *w) {
 	for (size_t left = s->count; left > 0; left--) {
 		struct sped_packet *p = shift_packet(s);
@@ -190,8 +193,8 @@ void sped_compose(struct sped *s, struct stun_writer *w, enum stun_class class, 
 		if (class == STUN_REQUEST)
 			remember_carrier(p, id);
 	} else if (s->state != SPED_PENDING) {
-		/* "If the "pending" list is empty, the attribute MUST be included with a zero-length value." Once the handshake is
-		 * over it is left out instead, by which the other side tells that we are through. */
+		/* "If the "pending" list is empty, the attribute MUST be included with a zero-length value." Once the handshake
+		 * is over it is left out instead, which shows the other side that we are done. */
 		stun_put(w, STUN_ATTR_DTLS_IN_STUN, NULL, 0);
 	}
 }
@@ -209,9 +212,9 @@ static void note_received(struct sped *s, uint32_t hash) {
 	s->received[s->received_count++] = hash;
 }
 
-/* A message with neither attribute. The draft: it "determines that the peer does not support the protocol". Where it was seen to,
- * it is through: the attributes come until it is, and after that it drops what we embed. While our own handshake still runs such
- * a message was overtaken by others; libwebrtc goes on then, and so do we. */
+/* A message with neither attribute. The draft: it "determines that the peer does not support the protocol". A peer that was seen
+ * to support it is done with its handshake: the attributes come until then, and after that it drops what we embed. While our own
+ * handshake still runs, the message is an old one that others have overtaken. libwebrtc then goes on, and so do we. */
 static void note_silence(struct sped *s) {
 	if (s->state == SPED_TENTATIVE)
 		set_state(s, SPED_OFF);
@@ -237,8 +240,8 @@ struct stun_slice sped_input(struct sped *s, const struct stun_message *m) {
 	if (embedded)
 		note_received(s, crc32_ieee(m->dtls.data, m->dtls.len));
 
-	/* All of ours arrived and all of theirs is acknowledged. Where that acknowledgement gets lost, the other side learns from
-	 * the missing attributes that we are through. */
+	/* All of our datagrams arrived and all of theirs are acknowledged. If that acknowledgement gets lost, the missing
+	 * attributes show the other side that we are done. */
 	if (s->state == SPED_PENDING && s->count == 0 && !s->ack_due)
 		set_state(s, SPED_COMPLETE);
 	return embedded ? m->dtls : none;

@@ -1,9 +1,10 @@
 /* sped: which datagram of the DTLS handshake rides in the next check, and which have arrived? DTLS embedded in STUN,
- * draft-hancke-webrtc-sped, with the states of libwebrtc, which is whom one meets.
+ * draft-hancke-webrtc-sped, with the states of libwebrtc, the stack that implements it.
  *
- * Two attributes: one datagram of DTLS (or none: an empty value), and up to four CRC-32s of datagrams that came. What waits to
- * arrive is sent in turn, again and again, until it is acknowledged: by its hash, or by the answer to the request that carried it.
- * It knows no pairs and no time, sends nothing by itself, and looks no further into DTLS than its first byte.
+ * There are two attributes: one datagram of DTLS (an empty value: none), and up to four CRC-32s of datagrams that came. Datagrams
+ * that have not arrived are sent in turn, again and again, until they are acknowledged: by their hash, or by the answer to the
+ * request that carried them. This file knows no pairs and no time, sends nothing by itself, and looks at no more of DTLS than its
+ * first byte.
  *
  *   off        not offered, or the other side was seen not to do it
  *   tentative  offered; nothing of the other side's has come yet
@@ -15,7 +16,7 @@
  *   received_count <= SPED_ACKS
  *   off or complete: count == 0 and received_count == 0
  *
- * Memory: what the flight that waits is long, at most SPED_PACKETS * (SPED_PACKET_MAX + about 150) bytes; nothing afterwards. */
+ * Memory: the length of the flight that waits, at most SPED_PACKETS * (SPED_PACKET_MAX + about 150) bytes; nothing afterwards. */
 #ifndef ICE_SPED_H
 #define ICE_SPED_H
 
@@ -34,9 +35,9 @@ struct sped_packet;
 struct sped {
 	sluice_env *env;
 	enum sped_state state;
-	struct sped_packet *first, *last; /* of our flight what is not acknowledged; the first is next */
+	struct sped_packet *first, *last; /* datagrams of our flight that are not acknowledged; the first is next */
 	size_t count;
-	uint32_t received[SPED_ACKS]; /* hashes of what came, oldest first */
+	uint32_t received[SPED_ACKS]; /* hashes of datagrams that came, oldest first */
 	size_t received_count;
 	bool ack_due; /* something came since the acknowledgements were last sent */
 };
@@ -49,19 +50,20 @@ void sped_free(struct sped *s);
 void sped_start(struct sped *s);
 /* Not agreed, or the other side is known to be through (decrypted application data came): off, or complete when pending. */
 void sped_stop(struct sped *s);
-/* Is it of use for the handshake: tentative or confirmed? */
+/* Is embedding of use for the handshake: tentative or confirmed? */
 bool sped_active(const struct sped *s);
 
-/* A flight of the DTLS layer, new or again, in place of the last: copied, the first SPED_PACKETS datagrams of it, but none longer than
- * SPED_PACKET_MAX. 0, or SLUICE_NO_MEMORY with what could be copied in the list. Nothing when off or complete. */
+/* A flight of the DTLS layer, new or repeated, in place of the last. Its first SPED_PACKETS datagrams are copied, except those
+ * longer than SPED_PACKET_MAX. Nothing when off or complete. Returns 0, or
+ *   SLUICE_NO_MEMORY  the list holds what could be copied */
 int sped_flight(struct sped *s, const sluice_datagram *datagrams, size_t count);
 
 /* Appends the attributes to a Binding request or success response that is being written, before its integrity. A datagram that
- * would not leave room for integrity and fingerprint stays behind and the next one goes. */
+ * would not leave room for integrity and fingerprint waits, and the next one goes. */
 void sped_compose(struct sped *s, struct stun_writer *w, enum stun_class class, const uint8_t *id);
 
-/* A Binding request or success response whose integrity is right. Gives the datagram of DTLS in it, a slice of m, for the DTLS
- * layer: the same one as often as it comes (DTLS drops replays by itself); data NULL when there is none to hand up. */
+/* A Binding request or success response whose integrity is right came. Returns the datagram of DTLS in it, a slice of m, for the
+ * DTLS layer; data NULL when there is none. A datagram that comes again is returned again, since DTLS drops replays by itself. */
 struct stun_slice sped_input(struct sped *s, const struct stun_message *m);
 
 /* A datagram of DTLS came outside STUN. */

@@ -109,7 +109,7 @@ static bool take_error(struct stun_message *m, struct stun_slice v) {
 	return true;
 }
 
-/* The address, and whether it is the XORed one, which wins over the other. */
+/* The XORed address wins over the plain one. */
 static bool take_mapped(struct stun_message *m, uint16_t attribute, struct stun_slice v, bool *xored) {
 	if (*xored)
 		return true;
@@ -122,7 +122,7 @@ static void note_unknown(struct stun_message *m, uint16_t attribute) {
 		m->unknown[m->unknown_count++] = attribute;
 }
 
-/* Attributes that mean something to a server alone, or that only a checker of integrity looks at: known, of no interest. */
+/* Attributes that we know and ignore: they concern only a server, or are looked at only when the integrity is verified. */
 static bool is_known(uint16_t attribute) {
 	switch (attribute) {
 	case STUN_ATTR_UNKNOWN_ATTRIBUTES:
@@ -138,7 +138,7 @@ static bool is_known(uint16_t attribute) {
 	}
 }
 
-/* Those of which the first counts. False: the value has the wrong size. */
+/* Attributes of which the first counts. False: the value has the wrong size. */
 static bool take_attribute(struct stun_message *m, uint16_t attribute, struct stun_slice v, bool *mapped_xored) {
 	switch (attribute) {
 	case STUN_ATTR_USERNAME:
@@ -195,7 +195,7 @@ static bool take_fingerprint(struct stun_message *m, size_t at, struct stun_slic
 	       get_be32(v.data) == (crc32_ieee(m->bytes, at) ^ FINGERPRINT_XOR);
 }
 
-/* 14.6: the SHA-256 one may be cut to 16 bytes where a usage says so; neither ICE nor TURN does. */
+/* 14.6: the SHA-256 HMAC may be cut to 16 bytes where a usage allows that. Neither ICE nor TURN does. */
 static bool take_integrity(size_t *offset, size_t at, struct stun_slice v, size_t size) {
 	*offset = at;
 	return v.len == size;

@@ -62,12 +62,12 @@ enum stun_attribute {
 };
 
 struct stun_slice {
-	const uint8_t *data; /* NULL: the attribute is absent. An empty one has len 0 and a pointer */
+	const uint8_t *data; /* NULL: the attribute is absent. An empty attribute has len 0 and a pointer */
 	size_t len;
 };
 
-/* What one message says. Of an attribute that comes twice the first counts (RFC 8489, 14), and what stands behind the
- * integrity, except the fingerprint, is ignored (14.5). */
+/* What one message says. When an attribute comes twice, the first counts (RFC 8489, 14). Attributes behind the integrity, except
+ * the fingerprint, are ignored (14.5). */
 struct stun_message {
 	const uint8_t *bytes;
 	size_t len;
@@ -83,7 +83,7 @@ struct stun_message {
 	uint16_t channel;
 	uint16_t error_code;                                      /* 300..699, 0 without ERROR-CODE */
 	struct sockaddr_storage mapped, relayed, peer, alternate; /* ss_family 0: absent. mapped: the XOR one wins */
-	uint16_t unknown[8];                                      /* comprehension-required ones that we do not know */
+	uint16_t unknown[8];                                      /* comprehension-required attributes that we do not know */
 	size_t unknown_count;                                     /* as many as fit in unknown */
 	size_t integrity, integrity_sha256;                       /* offset of the attribute in bytes; 0: absent */
 };
@@ -92,12 +92,13 @@ struct stun_message {
  * just what is there, the magic cookie. Cheap: for demultiplexing. */
 bool stun_looks_like(const uint8_t *data, size_t len);
 
-/* Returns 0 or SLUICE_MALFORMED: not STUN, an attribute that runs over the end or has the wrong size, a FINGERPRINT that does
- * not match. bytes must outlive m. */
+/* bytes must outlive m. Returns 0, or
+ *   SLUICE_MALFORMED  not STUN, an attribute that runs over the end or has the wrong size, or a FINGERPRINT that does not match
+ *   */
 int stun_parse(const uint8_t *bytes, size_t len, struct stun_message *m);
 
-/* Does the MESSAGE-INTEGRITY (or the SHA-256 one, when it is there) match? False when there is none. Short-term: the key is the
- * password. Long-term: stun_long_term_key. */
+/* Does the MESSAGE-INTEGRITY match, or the SHA-256 one when it is there? False when there is none. The short-term key is the
+ * password, the long-term key is made by stun_long_term_key. */
 bool stun_verify(const struct stun_message *m, const void *key, size_t key_len);
 
 /* RFC 8489, 9.2.2: MD5(username ":" realm ":" password). False when the crypto library refuses. */
@@ -108,7 +109,7 @@ bool stun_long_term_key(const char *username, const char *realm, size_t realm_le
 struct stun_writer {
 	uint8_t *data;
 	size_t len, capacity;
-	bool failed; /* something did not fit: stun_end returns 0 */
+	bool failed; /* something did not fit, and stun_end will return 0 */
 };
 
 void stun_begin(struct stun_writer *w, void *space, size_t capacity, enum stun_class class, uint16_t method, const uint8_t *id);
@@ -118,8 +119,8 @@ void stun_put64(struct stun_writer *w, uint16_t attribute, uint64_t value);
 void stun_put_address(struct stun_writer *w, uint16_t attribute,
                       const struct sockaddr_storage *addr); /* XORed where its name says so */
 void stun_put_error(struct stun_writer *w, uint16_t code, const char *reason);
-/* Closes the message: MESSAGE-INTEGRITY when key is not NULL, FINGERPRINT when wanted. Returns the length, 0 when it did not fit or the
- * crypto library refused. */
+/* Closes the message with MESSAGE-INTEGRITY when key is not NULL, and with FINGERPRINT when wanted. Returns the length, 0 when
+ * the message did not fit or the crypto library refused. */
 size_t stun_end(struct stun_writer *w, const void *key, size_t key_len, bool fingerprint);
 
 #endif
