@@ -93,7 +93,7 @@ static void look_up(struct driver *d, const sluice_request *r) {
 static void connect_stream(struct driver *d, const sluice_request *r) {
 	if (stream_connect(&d->streams, r))
 		return;
-	sluice_peer_stream_up(d->peer, r->id, UINT32_MAX, NULL);
+	sluice_peer_stream_up(d->peer, r->id, UINT32_MAX);
 	d->woken = true;
 }
 
