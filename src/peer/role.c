@@ -36,7 +36,7 @@ int role_make_dtls(sluice_peer *p, enum sluice_role role) {
 	return dtls_new(p->env, &config, &p->dtls);
 }
 
-int role_set(sluice_peer *p, enum sluice_role role) {
+int role_settle(sluice_peer *p, enum sluice_role role) {
 	if (p->role == role)
 		return 0;
 	if (p->role != SLUICE_ROLE_UNKNOWN)
@@ -97,7 +97,7 @@ int role_apply(sluice_peer *p, const struct sdp *remote, enum sluice_role role) 
 	p->role_open = p->role == SLUICE_ROLE_UNKNOWN && role == SLUICE_ROLE_UNKNOWN;
 	if (p->role_open)
 		return 0;
-	int error = p->role != SLUICE_ROLE_UNKNOWN ? 0 : role_set(p, role);
+	int error = p->role != SLUICE_ROLE_UNKNOWN ? 0 : role_settle(p, role);
 	return error ? error : trust(p, remote);
 }
 
@@ -107,7 +107,7 @@ static int settle(sluice_peer *p, enum sluice_role role) {
 	const struct remote_description *answer = &p->negotiation.remote_current;
 	int error = sdp_parse(answer->text, answer->len, &remote, NULL);
 	if (!error)
-		error = role_set(p, role);
+		error = role_settle(p, role);
 	if (!error)
 		error = trust(p, &remote);
 	p->role_open = error != 0;
@@ -157,7 +157,7 @@ static void hear_hello(sluice_peer *p) {
 	if (p->role_open)
 		settle(p, SLUICE_ROLE_SERVER);
 	else if (early)
-		role_set(p, SLUICE_ROLE_SERVER);
+		role_settle(p, SLUICE_ROLE_SERVER);
 }
 
 bool role_hears(sluice_peer *p, const sluice_datagram *record) {
