@@ -1,7 +1,7 @@
 /* dtls_pair: a client and a server over a wire in memory, in virtual time.
  *
- * Everything that either end puts out flies for `delay` and arrives in order, except what the pair is told to lose,
- * duplicate or turn around. The next thing that happens is always the earliest arrival or deadline; nothing waits. */
+ * A datagram of either end arrives after `delay`, in order, unless the pair is set to lose, duplicate or reorder it. Time jumps
+ * to the earliest arrival or deadline. */
 #ifndef TESTS_DTLS_PAIR_H
 #define TESTS_DTLS_PAIR_H
 
@@ -31,14 +31,14 @@ struct pair {
 
 	struct flying air[AIR_MAX];
 	size_t flying;
-	size_t handshake_max; /* what a handshake datagram may have; 0: the mtu */
+	size_t handshake_max; /* the longest handshake datagram; 0: the mtu */
 	unsigned sent;        /* datagrams, both directions, lost ones included */
 	uint64_t lost;        /* bit i: the i-th datagram is lost */
 	bool twice;           /* everything arrives twice */
-	/* What goes to this end from now until then is lost, from the deaf_from-th datagram on. */
+	/* Until deaf_until, datagrams to this end are lost, from the deaf_from-th on. */
 	uint64_t deaf_until[2];
 	unsigned deaf_from[2];
-	bool backwards; /* what is in the air together arrives last first */
+	bool backwards; /* datagrams that are under way together arrive in reverse order */
 
 	uint8_t data[2][65536]; /* plaintext that came out at each end, concatenated */
 	size_t data_len[2];
@@ -98,7 +98,7 @@ static inline void pair_send(struct pair *p, int to, const uint8_t *data, size_t
 		pair_fly(p, to, data, len);
 }
 
-/* A datagram is whole records and nothing else. */
+/* Asserts that a datagram consists of whole records. */
 static inline void pair_check_datagram(const uint8_t *data, size_t len) {
 	while (len > 0) {
 		size_t record = record_parse(data, len);
@@ -108,7 +108,7 @@ static inline void pair_check_datagram(const uint8_t *data, size_t len) {
 	}
 }
 
-/* Takes everything that both ends have to say. */
+/* Takes all datagrams that both ends have to send. */
 static inline void pair_flush(struct pair *p) {
 	uint8_t space[8192];
 	for (int i = 0; i < 2; i++) {
@@ -135,7 +135,7 @@ static inline void pair_take(struct pair *p, int end, const sluice_datagram *out
 	}
 }
 
-/* Gives one datagram to an end; the bytes are copied, exactly sized, so that a sanitizer sees each stray access. */
+/* Gives one datagram to an end, in a block of exactly its size, so that a sanitizer finds each access beyond it. */
 static inline size_t pair_input(struct pair *p, int end, const uint8_t *data, size_t len) {
 	uint8_t *copy = malloc(len ? len : 1);
 	memcpy(copy, data, len);
@@ -163,7 +163,7 @@ static inline size_t pair_next(const struct pair *p) {
 	return next;
 }
 
-/* The next thing that happens, not after `until`. False when there is none. */
+/* Lets the next thing happen, if that is not after `until`. Returns false when there is none. */
 static inline bool pair_step(struct pair *p, uint64_t until) {
 	pair_flush(p);
 	uint64_t deadline[2] = {dtls_deadline(p->end[0]), dtls_deadline(p->end[1])};
@@ -220,7 +220,7 @@ static inline size_t pair_seal(struct pair *p, int end, uint8_t *record, size_t 
 	return b.last;
 }
 
-/* One record each way. */
+/* Sends one record in each direction. */
 static inline void pair_talk(struct pair *p) {
 	uint8_t record[DATAGRAM_MAX];
 	for (int end = 0; end < 2; end++) {

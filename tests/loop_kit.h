@@ -1,5 +1,5 @@
-/* loop_kit: peers by offer and answer on loops, for the tests of the driver: two ends that hand each other descriptions and
- * candidates as a signalling server would, and count what happens to them. */
+/* loop_kit: peers by offer and answer on loops, for the tests of the driver. Two ends give each other descriptions and
+ * candidates, as through a signalling server, and count what happens to them. */
 #ifndef TESTS_LOOP_KIT_H
 #define TESTS_LOOP_KIT_H
 
@@ -15,9 +15,10 @@ struct kit_end {
 	struct kit_end *other;
 	bool described; /* the other side's description is set */
 	bool echo, free_at_message, free_when_over;
-	unsigned callbacks,
-		free_at_callback; /* the peer is freed in its callback of this number, whichever that is; 0: in none */
-	bool (*keep_candidate)(const char *candidate); /* NULL: all are told to the other side */
+	/* Callbacks so far. The peer is freed inside the one with the number free_at_callback; 0: inside none. */
+	unsigned callbacks, free_at_callback;
+	/* Does the other side get the candidate? NULL: it gets all. */
+	bool (*keep_candidate)(const char *candidate);
 	unsigned opened, messages, connected, over, candidates, end_of_candidates;
 	uint64_t bytes;
 	enum sluice_peer_state state;
@@ -25,23 +26,24 @@ struct kit_end {
 	char last_candidate[600];
 };
 
-/* A peer with the kit's callbacks; config may bring more (NULL: none). It has no driver yet. */
+/* Makes a peer with the kit's callbacks. The rest of its configuration is that of config (NULL: the defaults). It has no driver
+ * yet. */
 void kit_end_init(struct kit_end *e, sluice_env *env, sluice_loop *loop, const sluice_peer_config *config);
 void kit_end_free(struct kit_end *e);
 
-/* With the kit's callbacks. */
+/* Opens a channel with the kit's callbacks. */
 void kit_open_channel(struct kit_end *e);
-/* Offer from a, which opens a channel; answer from b. Both have their drivers. */
+/* a opens a channel and offers, b answers. Both must have their drivers. */
 void kit_negotiate(struct kit_end *a, struct kit_end *b);
-/* New ICE credentials on both sides. */
+/* Restarts ICE: both sides get new credentials. */
 void kit_restart(struct kit_end *a, struct kit_end *b);
 void kit_send(struct kit_end *e, size_t count, size_t size);
 
-/* The whole life of a connection between two ends that have their drivers: a offers, messages pass both ways, b's other side
- * closes. It ends when all of that happened, or when the victim (one of the two) is gone. */
+/* Runs the whole life of a connection between two ends with drivers: a offers, messages pass in both directions, the end that is
+ * not the victim closes. Returns when all of that happened, or when the victim is freed. */
 void kit_live(struct kit_end *a, struct kit_end *b, struct kit_end *victim);
 
-/* Runs until the condition holds; fails when it does not within ten seconds. */
+/* Runs until the condition holds; fails after ten seconds. */
 #define KIT_RUN_UNTIL(loop, condition)                                                                                           \
 	do {                                                                                                                     \
 		uint64_t kit_limit = sluice_now() + 10 * SLUICE_S;                                                               \

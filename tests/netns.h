@@ -1,4 +1,4 @@
-/* netns: a network namespace of the test's own, in which it may send what it likes. */
+/* netns: a network namespace for the test, in which it may send anything. */
 #ifndef TESTS_NETNS_H
 #define TESTS_NETNS_H
 
@@ -18,7 +18,8 @@ static inline void netns_write(const char *path, const char *text) {
 	close(fd);
 }
 
-/* True when the process is in a fresh one from here on, with everything down; needs root or user namespaces, and ip(8). */
+/* Puts the process into a fresh namespace, in which every interface is down. Returns false when that is not possible: it needs
+ * root or user namespaces, and ip(8). */
 static inline bool netns_enter(void) {
 	char map[64];
 	uid_t uid = getuid();

@@ -19,7 +19,7 @@
 #define SDP_DATA(mid) SDP_DATA_LINE SDP_CREDENTIALS SDP_DTLS "a=mid:" mid "\r\na=sctp-port:5000\r\n"
 #define SDP_AUDIO(port, mid) "m=audio " port " UDP/TLS/RTP/SAVPF 111 63 9\r\nc=IN IP4 0.0.0.0\r\na=mid:" mid "\r\n"
 
-/* The text of a vector, in a block of exactly its size. */
+/* Reads the text of a vector into a block of exactly its size. */
 static inline char *sdp_load(const char *name, size_t *len) {
 	char path[256];
 	snprintf(path, sizeof path, "tests/vectors/sdp/%s", name);

@@ -1,9 +1,9 @@
-/* suite: one Check program a file, its tests listed by name at the bottom:
+/* suite: each file is a Check program, and names its tests at the bottom:
  *
  *     START_TEST(test_a_thing_does_this) { ck_assert(...); } END_TEST
  *     SUITE("thing", test_a_thing_does_this, test_another)
  *
- * The program takes an optional argument, a part of a test's name, and then runs only those that hold it. */
+ * The program's optional argument is a part of a name: it then runs only the tests whose names contain it. */
 #ifndef TESTS_SUITE_H
 #define TESTS_SUITE_H
 
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* setup may be NULL; else it runs before each test, in the test's own process. */
+/* setup runs before each test, in the test's own process. It may be NULL. */
 static inline int suite_run_each(const char *name, const TTest *const *tests, size_t count, const char *filter, double timeout,
                                  void (*setup)(void)) {
 	Suite *s = suite_create(name);
@@ -36,7 +36,7 @@ static inline int suite_run(const char *name, const TTest *const *tests, size_t 
 	return suite_run_each(name, tests, count, filter, timeout, NULL);
 }
 
-/* Under sanitizers and valgrind everything is several times slower, so the limit is generous: it is there for hangs. */
+/* The time limit is for hangs only. It is generous, because everything is several times slower under sanitizers and valgrind. */
 #define SUITE(name, ...)                                                                                                         \
 	int main(int argc, char **argv) {                                                                                        \
 		const TTest *tests[] = {__VA_ARGS__};                                                                            \

@@ -1,6 +1,6 @@
-/* wire_kit: what the tests of the codec share: chunks out of bytes, bytes out of writers, and what to do to a length.
+/* wire_kit: helpers for the tests of the codec: chunks from bytes, bytes from writers, and chunks of every length.
  *
- * Input is always read from a heap block of its exact size, so that ASan and valgrind see a read one byte beyond it. */
+ * Input is read from a heap block of exactly its size, so that ASan and valgrind find a read beyond it. */
 #ifndef TESTS_WIRE_KIT_H
 #define TESTS_WIRE_KIT_H
 
@@ -26,7 +26,7 @@ static inline struct wire_chunk chunk_of(const uint8_t *bytes, size_t len) {
 	return c;
 }
 
-/* What the writer wrote is these bytes, and it did not fail. */
+/* Asserts that the writer wrote these bytes and did not fail. */
 #define ck_assert_wrote(w, expected)                                                                                             \
 	do {                                                                                                                     \
 		ck_assert(!(w)->failed);                                                                                         \
@@ -34,13 +34,13 @@ static inline struct wire_chunk chunk_of(const uint8_t *bytes, size_t len) {
 		ck_assert_mem_eq((w)->start, expected, sizeof(expected));                                                        \
 	} while (0)
 
-/* A writer of `buffer`, an array, over bytes that are not zero, so that padding that was not written shows. */
+/* Makes a writer over the array `buffer`, filled with bytes other than zero: so padding that is not written shows. */
 #define dirty_writer(buffer) (memset(buffer, 0xee, sizeof(buffer)), writer_of(buffer, sizeof(buffer)))
 
 typedef int (*chunk_read_fn)(const struct wire_chunk *c);
 
-/* Which value lengths a reader takes: `least` and, from there, every `step`-th up to what the vector has; step 0: only the
- * vector's own length. */
+/* Which lengths of a value a reader accepts: `least`, and every `step`-th from there up to the vector's length. step 0: only the
+ * vector's length. */
 struct lengths {
 	size_t least, step;
 };

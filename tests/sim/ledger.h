@@ -1,9 +1,9 @@
-/* ledger: what one side's app sent, and whether the other side's app got just that.
+/* ledger: what one side's app sent, and whether the other side's app got exactly that.
  *
- * Every message is numbered; the number travels as its PPID, and the bytes are a pattern keyed by it. So an arriving message
- * tells which one it claims to be, and everything about it can be checked: stream, ordering, length, each byte, that it came
- * once, and, if it is ordered, that no earlier one on its stream is missing (unless that one was allowed to be abandoned) or
- * comes later. The first thing that is wrong is kept as a sentence in `error`. */
+ * Every message has a number. The number travels as the PPID, and the bytes are a pattern that follows from the number. So
+ * everything about an arriving message can be checked: its stream, ordering, length and each byte; that it came once; and for an
+ * ordered one, that no earlier message of its stream is missing or comes later (one that may be given up may be missing). The
+ * first fault is kept as a sentence in `error`. */
 #ifndef TESTS_SIM_LEDGER_H
 #define TESTS_SIM_LEDGER_H
 
@@ -14,7 +14,7 @@ struct ledger_entry {
 	uint32_t previous; /* ordered: the ordered message before it on the stream, or UINT32_MAX */
 	uint16_t stream;
 	bool unordered, reliable, arrived, released;
-	bool cut_off;  /* parts of it came, and then the word that the rest will not */
+	bool cut_off;  /* parts of it came, and then a last part with an error */
 	size_t got;    /* bytes that came in parts */
 	uint8_t *lent; /* the bytes of a sendv until they are released */
 };
@@ -36,20 +36,20 @@ void ledger_free(struct ledger *l);
  * returned; on an error the ledger is as before. */
 int ledger_send(struct ledger *l, sluice_sctp *sctp, const sluice_send_info *info, size_t len, bool lend);
 
-/* The same for senders that are no association: notes a message and fills in its number and its bytes. */
+/* The same for a sender other than an association: notes a message. Returns its number; ledger_fill() makes its bytes. */
 uint32_t ledger_note(struct ledger *l, uint16_t stream, bool unordered, bool reliable, size_t len);
-/* Forgets the last one noted: it was not taken. */
+/* Forgets the last noted message, because it could not be sent. */
 void ledger_take_back(struct ledger *l);
 void ledger_fill(const struct ledger *l, uint32_t number, uint8_t *bytes, size_t len);
 
-/* Checks an arrived message, or a part of one, off. False, and `error`, when something is wrong with it. */
+/* Checks off a message, or a part of one, that arrived. Returns false and sets `error` when something is wrong with it. */
 bool ledger_arrived(struct ledger *l, const sluice_message *m);
 
-/* Everything that was sent reliably has arrived. */
+/* Has every reliable message arrived? */
 bool ledger_complete(const struct ledger *l);
-/* Every lent message was released. */
+/* Was every lent message released? */
 bool ledger_released(const struct ledger *l);
-/* The association was replaced: what was under way may be lost, and order starts anew. */
+/* The association was replaced: messages under way may be lost, and order starts anew. */
 void ledger_forgive(struct ledger *l);
 
 #endif

@@ -1,9 +1,9 @@
 /* link: one direction of a line between two hosts, and everything that can go wrong on it.
  *
- * A datagram meets, in this order: the test's filters, the outage, the MTU, the queue (tail drop) and the rate, which may be
- * those of a bottleneck that it shares with other links, then the dice: mask, burst loss, random loss, corruption, duplication,
- * reordering; then delay and jitter, and the card of the receiver. Without reordering, jitter never makes one datagram overtake
- * another.
+ * A datagram passes in this order: the test's filters, the outage, the MTU, the queue (tail drop), the rate, the mask, burst
+ * loss, random loss, corruption, duplication, reordering, delay, jitter, and the network card of the receiver. Queue and rate may
+ * be those of a bottleneck that several links share. Jitter alone never makes one datagram overtake another; only reordering
+ * does.
  *
  *   offered == dropped + delivered - duplicated, once nothing is under way */
 #ifndef TESTS_SIM_LINK_H
@@ -33,15 +33,15 @@ struct link_config {
 	uint64_t mask;                   /* bit i: datagram i (from 0) is dropped */
 	uint64_t drop_from, drop_to;     /* datagrams number from..to-1 are dropped */
 	double loss;                     /* probability */
-	double burst_enter, burst_leave; /* Gilbert's two states: the chances per datagram to enter and leave the bad one, ... */
-	double burst_loss;               /* ... in which this is the probability of loss */
+	double burst_enter, burst_leave; /* Gilbert's two states: chances per datagram to enter and to leave the bad one */
+	double burst_loss;               /* probability of loss in the bad state */
 	double corrupt;                  /* probability that one bit is flipped */
 	double duplicate;                /* probability that it comes twice */
-	double reorder;                  /* probability that it is held back by ... */
-	uint64_t reorder_delay;          /* ... so many ns, while others pass it, ... */
-	uint64_t reorder_jitter;         /* ... and uniformly 0..so many more */
+	double reorder;                  /* probability that it is held back while others pass it */
+	uint64_t reorder_delay;          /* for how long, ns */
+	uint64_t reorder_jitter;         /* ns, uniformly 0..reorder_jitter added to that */
 	uint64_t outage_from, outage_to; /* everything offered in this time is dropped */
-	uint64_t coalesce; /* the receiver's card collects for so many ns: what it brings comes at multiples of that, together */
+	uint64_t coalesce; /* ns; the receiver's card collects datagrams, and they come together at multiples of this */
 };
 
 /* A queue and a rate that several links share; tail drop, first come first served. It counts how long datagrams waited. */
@@ -58,7 +58,7 @@ struct bottleneck {
 
 /* Forgets what was counted so far. */
 void bottleneck_measure(struct bottleneck *b, uint64_t now);
-/* ns that datagrams waited for their turn: on average, and that `share` (0.99) of them did not exceed, to 1/16. */
+/* How long datagrams waited for their turn, in ns: the mean, and a time that `share` (0.99) of them did not exceed (to 1/16). */
 uint64_t bottleneck_mean_wait(const struct bottleneck *b);
 uint64_t bottleneck_wait_below(const struct bottleneck *b, double share);
 
@@ -67,7 +67,7 @@ enum link_verdict {
 	LINK_DROP,
 };
 
-/* Sees each datagram; may change the bytes and the length (up to LINK_PACKET_MAX). */
+/* Gets each datagram. It may change the bytes and the length (up to LINK_PACKET_MAX). */
 typedef enum link_verdict (*link_filter_fn)(void *ctx, struct sim_link *link, uint8_t *packet, size_t *len, uint64_t now);
 
 struct sim_link {
@@ -89,8 +89,9 @@ struct sim_link {
 	uint64_t bytes_offered, bytes_delivered;
 };
 
-/* A line as bad as lines get on which things still work: any mixture of slowness, jitter, short queues, loss up to 8 %, bursts of
- * it, duplicates, flipped bits, reordering and an outage of up to 3 s near the beginning. */
+/* Fills in a line that is as bad as a line may be on which things still have to work: any mixture of slowness, jitter, short
+ * queues, loss of up to 8 %, bursts of loss, duplicates, flipped bits, reordering, and an outage of up to 3 s near the
+ * beginning. */
 void link_config_bad(struct rng *r, struct link_config *config);
 
 void link_filter(struct sim_link *link, link_filter_fn fn, void *ctx);

@@ -1,4 +1,4 @@
-/* memory: an allocator for sluice_env_config that counts, fails on demand, and never hands out or takes back kind memory.
+/* memory: an allocator for sluice_env_config that counts, fails on demand, and fills memory with bytes that show misuse.
  *
  * Fresh memory is filled with 0xa5 and freed memory with 0xdd, so that reading either shows. Everything is counted:
  *
@@ -6,7 +6,8 @@
  *
  * With `graveyard` everything that is freed is copied there first, so that a test can look for what must not be in it.
  *
- * `fail_at` n makes the nth allocation from then on fail (1: the next one), and with fail_for m the m - 1 behind it too. */
+ * With `fail_at` n the nth allocation from now on fails (1: the next one). With fail_for m the m - 1 allocations after it fail
+ * too. */
 #ifndef TESTS_SIM_MEMORY_H
 #define TESTS_SIM_MEMORY_H
 

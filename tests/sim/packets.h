@@ -1,7 +1,7 @@
 /* packets: SCTP packets as a test talks about them: "drop the second COOKIE-ECHO", "what was in that packet?"
  *
- * Reading goes through src/wire, so it sees what an implementation that shares our codec sees; the interoperation tests look
- * with other eyes. DTLS hides all of this: these filters are for links that carry bare SCTP. */
+ * Packets are read by src/wire, so a fault of our codec does not show here; tests against other stacks show it. The filters are
+ * for links that carry bare SCTP, because DTLS hides its packets. */
 #ifndef TESTS_SIM_PACKETS_H
 #define TESTS_SIM_PACKETS_H
 
@@ -12,30 +12,31 @@
 /* "DATA tsn=3 sid=0 ssn=0 BE len=10, SACK cum=2 rwnd=131072". For sim.describe. */
 void packet_describe(const uint8_t *packet, size_t len, char *text, size_t size);
 
-/* Finds the nth (from 0) chunk of a type; false when there is none. WIRE_DATA and WIRE_FORWARD_TSN stand for I-DATA and
- * I-FORWARD-TSN too: most tests do not ask which of the two was negotiated. */
+/* Finds the nth (from 0) chunk of a type; false when there is none. WIRE_DATA also finds I-DATA, and WIRE_FORWARD_TSN finds
+ * I-FORWARD-TSN: for most tests it does not matter which of the two was negotiated. */
 bool packet_chunk(const uint8_t *packet, size_t len, uint8_t type, unsigned nth, struct wire_chunk *chunk);
 static inline bool packet_has(const uint8_t *packet, size_t len, uint8_t type) {
 	struct wire_chunk c;
 	return packet_chunk(packet, len, type, 0, &c);
 }
 unsigned packet_count(const uint8_t *packet, size_t len, uint8_t type);
-/* Writes the checksum that fits the bytes, after a filter changed them. */
+/* Writes the right checksum, after a filter changed the bytes. */
 void packet_reseal(uint8_t *packet, size_t len);
 
 /* ---- a filter: drops packets that hold a chunk of a type ---- */
 
 struct drop_chunk {
 	uint8_t type;
-	unsigned from,
-		count; /* of the packets that hold one: drop `count` from number `from` (from 0) on; count 0: all from there */
+	/* Of the packets that contain such a chunk, drop `count` from number `from` on, counted from 0. count 0: all from
+	 * there. */
+	unsigned from, count;
 	unsigned seen, dropped;
 };
 enum link_verdict drop_chunk(void *ctx, struct sim_link *link, uint8_t *packet, size_t *len, uint64_t now);
 
 /* ---- a filter: changes a field of packets on their way ---- */
 
-/* Called for each packet; the checksum is written anew afterwards. */
+/* Calls fn for each packet, and writes a new checksum afterwards. */
 struct rewrite {
 	bool (*fn)(void *ctx, uint8_t *packet, size_t *len); /* true: it changed something */
 	void *ctx;
@@ -52,7 +53,8 @@ struct recorded {
 	uint8_t *bytes;
 };
 
-/* Put it on both links; `forward` is told from the hosts' order. Full, it forgets nothing and records no more. */
+/* Put it on both links; the order of the hosts decides which direction is `forward`. A full recorder keeps its packets and
+ * records no more. */
 struct recorder {
 	struct recorded *packets;
 	size_t count, capacity, limit; /* limit 0: 100000 */

@@ -1,7 +1,7 @@
 /* pair: the usual world of a test: two associations, a link each way, a ledger each way, and a record of every packet.
  *
- * Every failure that a test need not look for by itself (a wrong message, a leak, a state that makes no sense) ends the
- * program with the replay command. */
+ * It looks by itself for wrong messages, leaks and impossible states. When it finds one, it ends the program and prints the
+ * replay command. */
 #ifndef TESTS_SIM_PAIR_H
 #define TESTS_SIM_PAIR_H
 
@@ -33,18 +33,18 @@ void pair_init(struct pair *p, const struct pair_config *config);
 /* Frees everything; fails on leaks and unreleased loans. */
 void pair_free(struct pair *p);
 
-/* The same, and a connects to b, until both are established (within a minute, else it fails). */
+/* The same, and then a connects to b. Runs until both are established; fails after a minute. */
 void pair_start(struct pair *p, const struct pair_config *config);
-/* a connects; until both are established. */
+/* a connects. Runs until both are established; fails after `within`. */
 void pair_connect(struct pair *p, uint64_t within);
 
-/* A message from `from`, ordered and reliable; fails when it is not taken. */
+/* Sends an ordered, reliable message; fails when the send is refused. */
 void pair_send(struct pair *p, struct sctp_host *from, uint16_t stream, size_t len);
-/* With everything said. */
+/* Sends a message as `info` says. */
 void pair_send_as(struct pair *p, struct sctp_host *from, sluice_send_info info, size_t len);
-/* Until everything sent reliably, both ways, has arrived and nothing is buffered; fails after `within`. */
+/* Runs until every reliable message of both sides has arrived and nothing is buffered; fails after `within`. */
 void pair_deliver(struct pair *p, uint64_t within);
-/* Shuts down from `from`'s side; until both have ended without error; fails after `within`. */
+/* `from` shuts down. Runs until both have ended without an error; fails after `within`. */
 void pair_shutdown(struct pair *p, struct sctp_host *from, uint64_t within);
 
 /* Time since the world began. */

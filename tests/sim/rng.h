@@ -1,7 +1,7 @@
 /* rng: the simulator's dice. xoshiro256**, seeded through splitmix64, so that one 64-bit number names a whole run.
  *
- * Every link and every host rolls dice of its own, forked by name from the world's seed: a change in what one of them does
- * leaves the others' luck as it was. */
+ * Every link and every host has a generator of its own, made from the world's seed and a number of the stream. So when one of
+ * them behaves differently, the others still draw the same numbers. */
 #ifndef TESTS_SIM_RNG_H
 #define TESTS_SIM_RNG_H
 
@@ -63,7 +63,7 @@ static inline void rng_fill(struct rng *r, void *buf, size_t len) {
 		memcpy(p + i, &v, len - i < 8 ? len - i : 8);
 	}
 }
-/* The same as the entropy function of a sluice_env_config, whose entropy_ctx is the rng. */
+/* The same, as the entropy function of a sluice_env_config; its entropy_ctx is the rng. */
 static inline void rng_entropy(void *rng, void *buf, size_t len) {
 	rng_fill(rng, buf, len);
 }
