@@ -1,8 +1,8 @@
-/* bench_association: how fast are two associations mouth to mouth, without DTLS, sockets or a wire between them?
+/* bench_association: how fast are two associations in one memory, without DTLS, sockets or a wire between them?
  *
- * One thread does everything: it queues messages at one side, lets that side write batches of packets with their CRC into
- * the slab that the other side reads, takes the messages out, and carries the SACKs back. So the figure is the cost of a
- * message on both sides together. One iteration is one message; bytes are its payload. */
+ * One thread does everything: it queues messages at one side, lets that side write batches of packets with their CRC into the
+ * slab that the other side reads, takes the messages out, and carries the SACKs back. So the figure is the cost of a message on
+ * both sides together. One iteration is one message; bytes are its payload. */
 #include <stdio.h>
 
 #include "bench/harness.h"

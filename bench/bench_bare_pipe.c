@@ -1,9 +1,9 @@
 /* bench_bare_pipe: how fast can sealed datagrams go from one process to another, with nothing above them?
  *
  * The limit that sluice perf is held against: OpenSSL's own DTLS 1.2 records (AES-128-GCM, SSL_write and SSL_read) with 1,200
- * bytes of payload, 50 records a UDP_SEGMENT send, UDP_GRO on the other side, two pinned processes over loopback. It knows
- * no SCTP, no channel, and nothing of src/dtls. What it needs of flow control is one credit: the receiver tells how much it
- * has read, the sender stays within a window of that, so nothing is lost and the sender does not outrun. */
+ * bytes of payload, 50 records a UDP_SEGMENT send, UDP_GRO on the other side, two pinned processes over loopback. It knows no
+ * SCTP, no channel, and nothing of src/dtls. Its flow control is one credit: the receiver reports how much it has read, and the
+ * sender stays within a window of that, so nothing is lost. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -136,7 +136,7 @@ static void give_credit(struct pipe_run *r, uint64_t received) {
 	                  r->tx_address.remote_len) == sizeof received);
 }
 
-/* After the last measured byte the sender may still wait for credit: it gets what it needs to see that all is done. */
+/* After the last measured byte the sender may still wait for credit. It gets enough to see that everything is done. */
 static void finish(struct pipe_run *r, uint64_t received) {
 	atomic_store(&r->shared->phase, DONE);
 	give_credit(r, received + 2 * WINDOW);

@@ -1,4 +1,5 @@
-/* bench_cc: what does congestion control cost a SACK? One that acknowledges two packets, a hundred of them a round trip. */
+/* bench_cc: what does congestion control cost for each SACK? A SACK acknowledges two packets, and a hundred come in a round
+ * trip. */
 #include "harness.h"
 #include "sctp/tx/cc.h"
 

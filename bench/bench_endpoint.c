@@ -125,7 +125,7 @@ static void answer(sluice_env *env, sluice_endpoint *endpoint, const sluice_peer
 	put_text(p, sdp, (uint32_t)len);
 }
 
-/* What is free is not the peers', though the allocator may keep it. */
+/* Gives free memory back to the system: the allocator may keep it, but it does not belong to the peers. */
 static void give_back_what_is_free(void) {
 #ifdef SLUICE_MIMALLOC
 	mi_collect(true);
@@ -164,7 +164,7 @@ static void serve(const struct pipes *p, unsigned count) {
 			sluice_loop_run(s.loop);
 	}
 	double ms = (double)(bench_now() - begin) / 1e6 / count;
-	/* Until even the last one is idle, which DTLS answers by giving its buffers back. */
+	/* Wait until the last peer is idle too, so that its DTLS connection gives its buffers back. */
 	ev_timer timer;
 	ev_timer_init(&timer, on_time, SETTLE_S, 0.);
 	timer.data = s.loop;

@@ -1,5 +1,5 @@
-/* bench_ice: what does a round of checks cost, what a consent check, what the question who may send, and what does an idle agent
- * hold in memory? */
+/* bench_ice: what do a round of checks, a consent check and the question "from where may data come?" cost, and how much memory
+ * has an idle agent? */
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,7 +81,7 @@ static void run_connect(void *ctx, uint64_t iterations) {
 	}
 }
 
-/* From one deadline to the next: a check, its answer, and the little around it. */
+/* From one deadline to the next: a check and its answer. */
 static void run_consent(void *ctx, uint64_t iterations) {
 	struct pair_of_agents *p = ctx;
 	while (iterations-- > 0) {
@@ -95,7 +95,7 @@ static void run_consent(void *ctx, uint64_t iterations) {
 	BENCH_MUST(ice_state(p->ends[0].ice) == ICE_COMPLETED);
 }
 
-/* What each datagram of data asks the agent. */
+/* The question that each datagram of data asks the agent. */
 static void run_data(void *ctx, uint64_t iterations) {
 	struct pair_of_agents *p = ctx;
 	uint8_t record[64] = {23, 254, 253};

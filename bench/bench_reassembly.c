@@ -1,4 +1,4 @@
-/* bench_reassembly: what does a received chunk cost until its message is given away? In order, in reverse, by reference and by
+/* bench_reassembly: what does a received chunk cost until its message goes to the app? In order, in reverse, by reference and by
  * copy. */
 #include "harness.h"
 #include "sctp/rx/reassembly.h"

@@ -1,6 +1,6 @@
 /* fork_pair: runs a sender and a receiver in two processes, pinned to two CPUs where there are two.
  *
- * What the two tell each other and the bench goes through memory that fork_pair_shared gives. */
+ * The two and the bench exchange values through memory from fork_pair_shared(). */
 #ifndef BENCH_FORK_PAIR_H
 #define BENCH_FORK_PAIR_H
 
@@ -10,8 +10,8 @@
 void *fork_pair_shared(size_t size);
 void fork_pair_unshare(void *p, size_t size);
 
-/* Runs tx(ctx) and rx(ctx), each in a process of its own, and waits for both; no longer than `seconds`. Ends the program when
- * one of them failed. */
+/* Runs tx(ctx) and rx(ctx), each in a process of its own, and waits for both; no longer than `seconds`. Ends the program when one
+ * of them failed. */
 void fork_pair_run(void (*tx)(void *ctx), void (*rx)(void *ctx), void *ctx, unsigned seconds);
 
 /* CPU time of this process so far, user and system, in seconds. */

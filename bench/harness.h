@@ -11,12 +11,11 @@
  *             return bench_end();
  *     }
  *
- * A case is warmed up, then its iteration count is chosen so that one sample lasts about 5 ms, then 41 samples are taken.
- * Reported are the median time of one iteration and the 95 % interval of that median (bootstrap, 1,000 resamples). It
- * knows nothing of what it measures.
+ * A case is warmed up. Then its iteration count is chosen so that one sample lasts about 5 ms, and 41 samples are taken. The
+ * harness reports the median time of one iteration, and the 95 % interval of that median (bootstrap, 1,000 resamples).
  *
- * One JSON line a case goes to --out FILE, or to the file that BENCH_OUT names, or to standard output; a line for people
- * goes to standard output, or to standard error when the JSON is there. Options of every bench program:
+ * For each case one line of JSON goes to --out FILE, to the file that BENCH_OUT names, or to standard output. A line for people
+ * goes to standard output, or to standard error when the JSON goes there. Options of every bench program:
  *   --out FILE        where the JSON lines go (the file is written anew)
  *   --fast            few and short samples: does it run at all?
  *   --filter TEXT     only cases whose "bench name" holds TEXT
@@ -40,7 +39,7 @@
 struct bench_case {
 	const char *bench;                           /* the program's question, "crc32c"; the JSON line's "bench" */
 	const char *name;                            /* "1200 bytes, interleaved"; the JSON line's "case" */
-	void (*run)(void *ctx, uint64_t iterations); /* does the work so many times */
+	void (*run)(void *ctx, uint64_t iterations); /* does the work `iterations` times */
 	void (*before)(void *ctx);                   /* may be NULL: called before each sample, outside the time */
 	void *ctx;
 	size_t bytes; /* payload bytes of one iteration, 0: no Gbit/s is given */
@@ -70,14 +69,14 @@ int bench_end(void);
 /* True under --fast: a program with runs of its own makes them short. */
 bool bench_is_fast(void);
 
-/* The environment for what is measured; its allocator is mimalloc where the library's is, and its calls count as
- * allocations. Made at the first call; freed by bench_end. Never NULL. */
+/* The environment for what is measured; its allocator is mimalloc where the library's is, and its calls count as allocations.
+ * Made at the first call; freed by bench_end. Never NULL. */
 sluice_env *bench_env(void);
 
 /* Monotonic ns. */
 uint64_t bench_now(void);
-/* Calls of malloc and its kin, and of bench_env's allocator, by this thread so far. 0 for malloc where the C library is not
- * glibc or a sanitizer owns malloc. */
+/* Calls of malloc and its kin, and of bench_env's allocator, by this thread so far. 0 for malloc where the C library is not glibc
+ * or a sanitizer owns malloc. */
 uint64_t bench_allocs(void);
 /* Pins the process to the cpu-th CPU that it may use, if there are that many. Returns whether it did. */
 bool bench_pin(int cpu);

@@ -1,7 +1,7 @@
 /* openssl_pair: two connected ends of DTLS 1.2, made by OpenSSL alone, to hold sluice against.
  *
- * It uses nothing of src/, so that the reference stays one. The handshake is done in memory; after it each end can be used
- * in a process of its own. Ends with BENCH_MUST when OpenSSL refuses anything. */
+ * It uses nothing of src/, so that it stays a reference. The handshake is done in memory; afterwards each end can be used in a
+ * process of its own. The program ends with BENCH_MUST when OpenSSL refuses anything. */
 #ifndef BENCH_OPENSSL_PAIR_H
 #define BENCH_OPENSSL_PAIR_H
 

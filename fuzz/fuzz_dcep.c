@@ -1,10 +1,10 @@
-/* fuzz_dcep: can a peer, by what it says on its streams, bring a channel set to anything but order?
+/* fuzz_dcep: can a peer break a channel set by what it sends on its streams?
  *
- * The first byte chooses. Even: the rest is one DCEP message; what parses is written again and must be the same bytes. Odd:
- * the rest is a script for two associations in memory. One side has a channel set and an app; the other is the peer, which
- * sends and resets whatever the script says, over an SCTP that itself is honest (fuzz_sctp has the other kind). The app does
- * what the script says too: opens, closes, pauses, sends, and misbehaves in its callbacks. The set's invariants are
- * recounted after every step, and at the end nothing may be left behind. */
+ * The first byte chooses. Even: the rest is one DCEP message; if it can be read, it is written again and must give the same
+ * bytes. Odd: the rest is a script for two associations in memory. One side has a channel set and an app. The other side is the
+ * peer, which sends and resets what the script says, over an honest SCTP (for the other kind see fuzz_sctp). The app follows the
+ * script too: it opens, closes, pauses, sends, and misbehaves in its callbacks. The set's invariants are recounted after every
+ * step, and at the end nothing may be left allocated. */
 #include <stdlib.h>
 
 #include "dcep/channels.h"

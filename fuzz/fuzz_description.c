@@ -1,9 +1,7 @@
-/* fuzz_description: can a description, a candidate or a datagram of a stranger bring a peer by offer and answer to anything
- * but order?
+/* fuzz_description: can a description, a candidate or a datagram of a stranger break a peer that connects by offer and answer?
  *
- * The input is a script for one peer: each step is a byte that chooses, a length and that many bytes. The invariants are
- * recounted after every step, our own descriptions must be such that our own parser takes them, and nothing may be left
- * behind. */
+ * The input is a script for one peer: each step is a byte that chooses, a length, and that many bytes. The invariants are
+ * recounted after every step, our parser must accept our own descriptions, and at the end nothing may be left allocated. */
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +43,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 	return 0;
 }
 
-/* What we say of ourselves has to be a description. */
+/* Our own description must be readable. */
 static void judge_own(sluice_peer *p) {
 	static char text[65536];
 	enum sluice_sdp_type type;

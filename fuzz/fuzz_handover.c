@@ -1,7 +1,8 @@
-/* fuzz_handover: can bytes that pass the checksum, and are not what was written, bring an import to anything but order?
+/* fuzz_handover: can changed bytes with a fitting checksum break an import?
  *
- * An association is brought into a state full of things, handed over with some of its bytes changed and the checksum made to fit,
- * and then goes on beside its peer, and over once more. Its invariants are recounted, and nothing may be left behind.
+ * An association is brought into a state with much in flight, queued and received. It is handed over with some of its bytes
+ * changed and the checksum corrected, goes on beside its peer, and is handed over once more. Its invariants are recounted, and
+ * nothing may be left allocated.
  *
  *   byte 0      bits 0: DATA instead of I-DATA, 1: the receiver's side, 2: parts, 3: packets are lost, 4: RFC 9260's recovery,
  *               5: streams are being reset, 6: the app reads nothing
@@ -100,7 +101,7 @@ static void world_open(struct world *w, uint8_t options) {
 	}
 }
 
-/* Changed as the input says, and with a checksum that fits. */
+/* Changes bytes as the input says, and corrects the checksum. */
 static void change(uint8_t *bytes, size_t len, const uint8_t *data, size_t size) {
 	for (size_t i = 0; i + 3 <= size && i < 3 * CHANGES_MAX; i += 3)
 		bytes[24 + (data[i] | data[i + 1] << 8) % (len - 24)] ^= data[i + 2];
@@ -116,7 +117,7 @@ static bool hand_over(struct world *w, unsigned side, const uint8_t *data, size_
 	MUST(bytes != NULL);
 	int rc = sluice_sctp_export(w->sides[side], bytes, len, &len);
 	MUST(rc == 0 || (w->changed && rc == SLUICE_WRONG_STATE));
-	if (rc) { /* it reads back what it wrote: what was changed may not pass a second time, and goes on here */
+	if (rc) { /* the export reads back what it wrote; it may refuse what was changed, and the association goes on here */
 		free(bytes);
 		return true;
 	}

@@ -1,8 +1,8 @@
-/* fuzz_ice: can anybody, by datagrams and by what signalling brings, bring an agent to anything but order?
+/* fuzz_ice: can anybody break an agent by datagrams, or by what signalling brings?
  *
- * Two agents in a world with a STUN and a TURN server; the first byte says what they are, the rest is a script of what happens to
- * them. The world recounts the agents' invariants after every verb and stops the program when an agent never sleeps; memory is
- * bounded, and at the end nothing may be left behind.
+ * Two agents are in a world with a STUN and a TURN server. The first byte configures them, the rest is a script of what happens
+ * to them. The world recounts the agents' invariants after every verb, and stops the program when an agent never sleeps. Memory
+ * is bounded, and at the end nothing may be left allocated.
  *
  *   byte 0      bit 0 b is lite, 1 both control, 2 a is behind a NAT, 3 servers, 4 a hides its address, 5 relay only,
  *               6 they embed
@@ -62,7 +62,7 @@ static void strike(unsigned op, const uint8_t *data, size_t len) {
 	ice_world_inject(&game.w, iface, &from, data, len);
 }
 
-/* As only one who knows the password can write it: the username first, then whatever the script has. */
+/* Writes a message that only somebody who knows the password can write: the username, and then what the script has. */
 static void strike_signed(unsigned op, const uint8_t *data, size_t len) {
 	uint8_t space[1500], id[STUN_ID_SIZE] = {1};
 	char username[2 * ICE_UFRAG_MAX];

@@ -1,5 +1,6 @@
-/* fuzz_loop: the doors of the driver that a stranger's bytes come through before any peer sees them: DNS messages, the frames of
- * streams, and what an endpoint reads of a STUN message. The first byte chooses; the rest lies in a block of exactly its size. */
+/* fuzz_loop: can a stranger break the driver, before a peer sees the bytes? It reads DNS messages, frames of streams, and the
+ * part of STUN messages by which an endpoint finds the peer. The first byte chooses; the rest is in a block of exactly its
+ * size. */
 #include <stdlib.h>
 #include <string.h>
 

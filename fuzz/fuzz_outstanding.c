@@ -1,8 +1,8 @@
-/* fuzz_outstanding: can a peer, by what it acknowledges, bring the books of what is in flight into disorder, or RACK with them?
+/* fuzz_outstanding: can a peer break the accounts of what is in flight, or RACK, by what it acknowledges?
  *
- * A script: messages are queued and cut into chunks and packets, SACKs of any shape come (blocks that overlap the last ones, take
- * them back, arrive late), time passes, losses are found by time and by T3, what is lost is sent again or given up. After each
- * step the books are recounted; whatever the SACKs said, at the end nothing may be left behind.
+ * The input is a script: messages are queued and cut into chunks and packets. SACKs of any shape come: blocks that overlap the
+ * last ones, take them back, or arrive late. Time passes, losses are found by time and by T3, and lost chunks are sent again or
+ * given up. The accounts are recounted after each step, and at the end nothing may be left allocated.
  *
  *   op & 7: 0 queue: n, 16n + 1 bytes, op's high bits: limit of retransmissions (7: reliable)      1 send: n chunks
  *           2 SACK: cum forward by n, then m blocks, m = high bits, of two bytes each: how far above the last, how long
@@ -122,7 +122,7 @@ static void step(struct world *w) {
 		detect(w);
 		break;
 	case 5:
-		/* What T3 leaves must be young; else it would stand in flight for ever. */
+		/* T3 may leave only recent packets in flight; an old one would stay there for ever. */
 		rack_timeout(&w->rack, &w->sent, 30 * SLUICE_MS, w->now);
 		MUST(outstanding_count(&w->sent) == 0 || outstanding_at(&w->sent, w->sent.cum + 1)->state != CHUNK_IN_FLIGHT);
 		break;

@@ -1,10 +1,10 @@
-/* fuzz_peer: can anybody, by datagrams alone, bring a peer to anything but order?
+/* fuzz_peer: can anybody break a peer by datagrams alone?
  *
- * This is the door that every stranger reaches: whatever comes to the socket goes to sluice_peer_input(), from whatever
- * address. A peer (the victim) talks to an honest one; the first byte says how far they have come, the rest is a script of
- * what a stranger sends, what the network does to the honest datagrams, time, and calls of the app. After every step the
- * invariants of all layers are recounted, and at the end nothing may be left behind. OpenSSL's random numbers are not
- * ours, so ciphertext differs from run to run; what the script does with it does not.
+ * Every stranger reaches this door: each datagram that comes to the socket goes to sluice_peer_input(), from any address. A peer
+ * (the victim) talks to an honest one. The first byte says how far they have come. The rest is a script of what a stranger sends,
+ * what the network does to the honest datagrams, time, and calls of the app. The invariants of all layers are recounted after
+ * every step, and at the end nothing may be left allocated. OpenSSL draws its own random numbers, so ciphertext differs between
+ * runs; what the script does with it does not.
  *
  *   byte 0      bit 0 the victim is the server, 1 it is told the fingerprint late, 2-6 datagrams that pass before
  *   then steps  op & 7: 0 raw datagram: n, n bytes      1 record: type, epoch, n, n bytes (header and length are right)
@@ -40,7 +40,7 @@ struct world {
 	size_t last_len;
 };
 
-/* One for both ends and all runs: making it is what costs the most. */
+/* One certificate for both ends and all runs, because making one takes most of the time. */
 static sluice_certificate *certificate;
 static sluice_fingerprint fingerprint;
 
@@ -112,7 +112,7 @@ static void look_after(struct world *w) {
 	MUST(w->memory.bytes < MEMORY_MAX);
 }
 
-/* Behind a block of just its size a sanitizer sees every read beyond it. */
+/* The datagram is in a block of exactly its size, so that a sanitizer finds each read beyond it. */
 static void give(struct world *w, int end, const sluice_path *from, const uint8_t *bytes, size_t len) {
 	uint8_t *copy = malloc(len ? len : 1);
 	MUST(copy);
@@ -123,7 +123,7 @@ static void give(struct world *w, int end, const sluice_path *from, const uint8_
 	look_after(w);
 }
 
-/* The next datagram of one end goes to the other. False: there was none. */
+/* Gives the next datagram of one end to the other. Returns false when there is none. */
 static bool carry(struct world *w, int to, const sluice_path *from, uint8_t at, uint8_t flip) {
 	uint8_t space[DATAGRAM];
 	sluice_batch b = {.data = space, .capacity = sizeof space, .max_datagrams = 1};

@@ -1,9 +1,9 @@
-/* fuzz_sctp: can a peer, by what it sends and when, bring an association to anything but order?
+/* fuzz_sctp: can a peer break an association by what it sends, and when?
  *
- * The first byte chooses the state in which the association meets the rest, and some options. The rest is a script: packets
- * (with a header that is right, so that the chunks are looked at, or wholly raw), time that passes, and calls of the app.
- * After every step the association's invariants are recounted and what it says is parsed, its trace too; at the end nothing may
- * be left behind. Its random numbers are constant, so a seed can name its tag and its TSNs: all bytes are 0x11.
+ * The first byte chooses the association's state and some options. The rest is a script: packets (with a correct header, so that
+ * the chunks are looked at, or raw), time that passes, and calls of the app. After every step the association's invariants are
+ * recounted, and its packets and its trace are parsed. At the end nothing may be left allocated. Its random numbers are constant,
+ * all bytes 0x11, so that a seed can name its tag and its TSNs.
  *
  *   byte 0      bits 0-2 state (enum sluice_sctp_state), 3 the app keeps messages, 4 small window, 5 data is queued before,
  *               6 a byte of further options follows, 7 it is opened by descriptions (SNAP) instead: then a length n, and the n
@@ -45,8 +45,8 @@ static void constant(void *ctx, void *buf, size_t len) {
 
 /* ---- looking after it ---- */
 
-/* Whatever comes in, a line of the trace is one object within its bound: brackets fit each other, members are parted by one
- * comma, nothing stands in a string that would have to be escaped. */
+/* Asserts that a line of the trace is one JSON object within its bound: brackets match, one comma stands between members, and
+ * strings contain nothing that would have to be escaped. */
 static void check_line(void *ctx, const char *line, size_t len) {
 	size_t depth = 0;
 	bool string = false;
@@ -133,7 +133,7 @@ static void listen_to(struct world *w) {
 /* ---- what happens to it ---- */
 
 static void give(struct world *w, uint8_t *packet, size_t len) {
-	/* Behind a block of just its size a sanitizer sees every read beyond it. */
+	/* The packet is in a block of exactly its size, so that a sanitizer finds each read beyond it. */
 	uint8_t *copy = malloc(len ? len : 1);
 	MUST(copy);
 	memcpy(copy, packet, len);

@@ -1,6 +1,6 @@
-/* fuzz_sdp: a description from a stranger is read and judged; what it is answered with must be read again, as an answer with the
- * same sections, and the same must come back from an offer made of what was read. The text lies in a block of exactly its
- * size. */
+/* fuzz_sdp: can a stranger break the reading or writing of descriptions? The input is read and validated. Our answer to it must
+ * be readable, with the same sections, and an offer made of what was read must give the same when it is read. The text is in a
+ * block of exactly its size. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,7 @@ static bool lies_in(struct sdp_slice s, const char *text, size_t len) {
 	return !s.s || (s.s >= text && s.s + s.len <= text + len && !memchr(s.s, '\n', s.len) && !memchr(s.s, '\r', s.len));
 }
 
-/* What is true of every description that was read. */
+/* Asserts what holds for every description that was read. */
 static void read_right(const struct sdp *sdp, const char *text, size_t len) {
 	MUST(sdp->section_count <= SDP_SECTIONS_MAX && sdp->fingerprint_count <= SDP_FINGERPRINTS_MAX);
 	MUST(sdp->candidate_count <= SDP_CANDIDATES_MAX);
@@ -132,7 +132,7 @@ static void offer_again(const struct sdp *sdp) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct sdp sdp;
 	struct sdp_fault fault;
-	/* An answer repeats less than twice of what was offered, with some lines for each section. */
+	/* An answer repeats less than twice the offer, plus some lines for each section. */
 	if (size > TEXT_MAX / 4)
 		return 0;
 	const char *text = (const char *)data;

@@ -1,5 +1,5 @@
-/* fuzz_stun: a datagram from a stranger is read as STUN; what was read is written, and read again: both readings must say the
- * same. DTLS in STUN takes it as well, and writes its next message whatever the stranger said. */
+/* fuzz_stun: can a stranger break the STUN codec? A datagram is read, written and read again; both readings must agree. DTLS in
+ * STUN gets it too, and must be able to write its next message. */
 #include <string.h>
 
 #include "fuzz/target.h"

@@ -1,5 +1,6 @@
-/* fuzz_turn: a TURN client between an honest server, a forger, peers and an app, all played by the input: each byte says what
- * happens next. After each step the client's invariants hold; what it hands up lies within what came in. */
+/* fuzz_turn: can anybody break a TURN client? The input plays an honest server, a forger, peers and an app: each byte says what
+ * happens next. After each step the client's invariants must hold, and the data that it hands up must lie within the datagram
+ * that came. */
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@ struct play {
 	uint8_t request[4096]; /* the last that the client sent */
 	size_t request_len;
 	uint8_t key[16];
-	uint8_t space[4096]; /* what is given to the client: of its exact length, so that a sanitizer sees a byte too many */
+	uint8_t space[4096]; /* given to the client with its exact length, so that a sanitizer finds each read beyond it */
 };
 
 static struct sockaddr_storage ipv4(uint32_t address, uint16_t port) {
@@ -51,7 +52,7 @@ static void server_sends(void *ctx, const struct sockaddr_storage *from, const s
 		give(p, data, len);
 }
 
-/* What the client says reaches the server, or gets lost. */
+/* Takes the client's datagrams to the server, or loses them. */
 static void drain(struct play *p, bool lost) {
 	for (int i = 0; i < 200; i++) {
 		uint8_t space[4096];
@@ -67,7 +68,7 @@ static void drain(struct play *p, bool lost) {
 	}
 }
 
-/* An answer to the last request by a forger, or by a server that is mad: it may have the key. */
+/* Answers the last request as a forger, or as a broken server that has the key. */
 static void forge(struct play *p) {
 	static const uint16_t codes[] = {300, 400, 401, 403, 420, 437, 438, 440, 441, 442, 443, 486, 500, 508, 699};
 	struct stun_message m;

@@ -1,10 +1,10 @@
-/* fuzz_wire: a packet from a stranger is taken apart; what was read is written, and read again. Both readings must say the
- * same, and no writer may fail or leave its buffer where the reading did not. */
+/* fuzz_wire: can a stranger break the packet codec? Each chunk of a packet is read, written and read again. Both readings must
+ * agree, and a writer must not fail or leave its buffer where the reading succeeded. */
 #include "base/crc32c.h"
 #include "fuzz/target.h"
 #include "wire/wire.h"
 
-/* Room for the largest chunk; more than that is more than a length field can say, and then the writer fails by rights. */
+/* Room for the largest chunk that a length field can describe. For a larger one the writer is right to fail. */
 static uint8_t buffer[1 << 17];
 
 static bool same_bytes(const uint8_t *a, const uint8_t *b, size_t len) {
@@ -75,7 +75,7 @@ static void fuzz_init(const struct wire_chunk *c) {
 	MUST(first.unrecognized_count <= WIRE_UNRECOGNIZED_MAX);
 	struct writer w = writer_of(buffer, sizeof buffer);
 	wire_init_write(&w, c->type, &first);
-	/* Each report is four bytes longer than what it reports, so a full INIT may lead to too long an INIT-ACK. */
+	/* Each report is four bytes longer than the parameter in it, so the INIT-ACK to a full INIT may be too long. */
 	if (w.failed && c->len > 60000)
 		return;
 	struct wire_chunk again = written(&w, c->type);
@@ -180,7 +180,7 @@ static void fuzz_pad(const struct wire_chunk *c) {
 
 /* ---- lists of parameters: causes, and RE-CONFIG ---- */
 
-/* Both lists hold the same parameters. A list that ends in an error holds those before it. */
+/* Asserts that both lists have the same parameters. A list that ends in an error has those before it. */
 static void params_check(const struct wire_chunk *a, const struct wire_chunk *b) {
 	struct reader r = reader_of(a->value, a->len), s = reader_of(b->value, b->len);
 	struct wire_param p, q;
@@ -262,7 +262,7 @@ static void fuzz_known(const struct wire_chunk *c) {
 		by_type[c->type](c);
 }
 
-/* What a checksum is must not depend on the machine. */
+/* The checksum must be the same on every machine. */
 static void fuzz_checksum(const uint8_t *data, size_t size) {
 	uint32_t tables = crc32c_implementation(0)(CRC32C_INIT, data, size);
 	for (int which = 1; which <= 2; which++) {

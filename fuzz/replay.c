@@ -1,7 +1,7 @@
-/* replay: runs a fuzz target over files, so that every input ever worth keeping is tested by any compiler in `make check`.
+/* replay: runs a fuzz target over files, so that `make check` tests the whole corpus with any compiler.
  *
- * It is main() for a fuzz_*.c built without libFuzzer; its arguments are files and folders of files. No input at all is a
- * failure: a corpus that moved would otherwise pass for ever. It knows nothing of what the target does. */
+ * It is main() for a fuzz_*.c that is built without libFuzzer. Its arguments are files and folders of files. Without any input it
+ * fails, so that a corpus that moved is noticed. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +25,8 @@ static void fail(const char *what, const char *path) {
 	exit(1);
 }
 
-/* The name goes out first, so that a crash tells which file did it. The bytes lie in a block of exactly their size: a
- * sanitizer then sees the first byte read beyond them. */
+/* Prints the name first, so that a crash shows which file caused it. The bytes are in a block of exactly their size, so that a
+ * sanitizer finds each read beyond them. */
 static void replay_file(const char *path, size_t size) {
 	FILE *f = fopen(path, "rb");
 	uint8_t *data = malloc(size ? size : 1);
