@@ -6,11 +6,11 @@
  *
  *   WALK(w, s->field)                  a bool, a number or an enum; the width is that of the field
  *   walk_bytes(w, p, n)                n bytes as they lie
- *   walk_refuse(w, condition)          no writer can have written the value that was just read; says nothing while writing
+ *   walk_refuse(w, condition)          the value that was just read cannot be right; does nothing while writing
  *
  * A field that is missing or refused makes the walk fail: every field read from there on is 0, so a walk may go on without asking
- * after each field. It must ask before it takes memory by a count that it has read (walk_room, walk_have), and where a loop ends by
- * a field. Numbers are written as they lie: a hand-over stays on one kind of machine.
+ * after each field. It must ask before it takes memory by a count that it has read (walk_room, walk_have), and where a loop ends
+ * by a field. Numbers are written as they lie: a hand-over stays on one kind of machine.
  *
  *   reading: at <= size. Writing: at is the bytes written so far, and those that did not fit the `size` bytes of `out` too. */
 #ifndef BASE_WALK_H
@@ -26,8 +26,8 @@
 struct walk {
 	bool reading;
 	bool failed;
-	bool no_memory; /* ... for want of memory, not because the bytes are bad */
-	uint8_t *out;   /* NULL: bytes are counted, not written */
+	bool no_memory; /* it failed for want of memory, not because of the bytes */
+	uint8_t *out;   /* NULL: bytes are only counted */
 	const uint8_t *in;
 	size_t at, size;
 };
@@ -45,7 +45,7 @@ static inline void walk_refuse(struct walk *w, bool bad) {
 		w->failed = true;
 }
 
-/* Are n more bytes here to be read? The walk fails when they are not. */
+/* Are there n more bytes to read? Otherwise the walk fails. */
 static inline bool walk_room(struct walk *w, uint64_t n) {
 	walk_refuse(w, n > w->size - w->at);
 	return !w->failed;
@@ -70,7 +70,7 @@ static inline void walk_put(struct walk *w, const void *p, size_t n) {
 	walk_bytes(w, (void *)(uintptr_t)p, n);
 }
 
-/* Reading: the next n bytes where they lie; NULL, and the walk fails: there are not so many. */
+/* Reading: returns a pointer to the next n bytes. When there are fewer it returns NULL, and the walk fails. */
 static inline const uint8_t *walk_view(struct walk *w, uint64_t n) {
 	if (w->failed || !walk_room(w, n))
 		return NULL;
@@ -79,22 +79,22 @@ static inline const uint8_t *walk_view(struct walk *w, uint64_t n) {
 	return p;
 }
 
-/* Was memory given? The walk fails when it was not. */
+/* Returns whether p is not NULL. If it is, memory ran out, and the walk fails. */
 static inline bool walk_have(struct walk *w, const void *p) {
 	if (!p)
 		w->failed = w->no_memory = true;
 	return p != NULL;
 }
 
-/* The result of a call that put in what was read: 0, or an error, and the walk fails. */
+/* Takes the result of a call that stored what was read. If it is an error, the walk fails. */
 static inline void walk_result(struct walk *w, int error) {
 	if (error == SLUICE_NO_MEMORY)
 		w->no_memory = true;
 	walk_refuse(w, error != 0);
 }
 
-/* A list has no count in front: each entry follows a true, and a false ends the list. Writing: `more` is whether an entry follows.
- * Returns whether one does. */
+/* A list has no count before it: a true comes before each entry, and a false ends the list. Writing: `more` says whether an entry
+ * follows. Returns whether one does. */
 static inline bool walk_more(struct walk *w, bool more) {
 	uint8_t v = more;
 	walk_bytes(w, &v, 1);
