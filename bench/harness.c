@@ -341,7 +341,8 @@ static uint64_t sample(const struct bench_case *c, uint64_t iterations, uint64_t
 	return took ? took : 1;
 }
 
-/* Doubles until a sample is long enough to be told from the clock's noise, then scales; all of it warms the case up. */
+/* Doubles the iterations until a sample is long compared with the clock's noise, then scales them. All of it warms the case
+ * up. */
 static uint64_t calibrate(const struct bench_case *c) {
 	uint64_t goal = options.fast ? FAST_SAMPLE_NS : SAMPLE_NS, ignored = 0, iterations = 1;
 	uint64_t warm_until = bench_now() + (options.fast ? 0 : WARM_UP_NS);

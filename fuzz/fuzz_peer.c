@@ -6,7 +6,7 @@
  * every step, and at the end nothing may be left allocated. OpenSSL draws its own random numbers, so ciphertext differs between
  * runs; what the script does with it does not.
  *
- *   byte 0      bit 0 the victim is the server, 1 it is told the fingerprint late, 2-6 datagrams that pass before
+ *   byte 0      bit 0 the victim is the server, 1 it gets the fingerprint late, 2-6 datagrams that pass before
  *   then steps  op & 7: 0 raw datagram: n, n bytes      1 record: type, epoch, n, n bytes (header and length are right)
  *                       2 to the victim: at, flip; one byte is changed, or none; bit 3 of op: from a strange address
  *                       3 from the victim               4 time: t, t * t ms pass

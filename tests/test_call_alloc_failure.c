@@ -16,7 +16,7 @@ static bool settled(const struct call *w) {
 	return (over(w->a) && over(w->b)) || w->b->received >= 1;
 }
 
-/* An app that was told NO_MEMORY does the same thing once more. */
+/* After NO_MEMORY the app makes the same call once more. */
 static void offer_until_taken(struct call *w) {
 	for (int i = 0; i < 20 && !settled(w); i++) {
 		if (!w->a->channel && !over(w->a)) /* never opened, or closed for want of memory */

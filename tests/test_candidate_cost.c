@@ -13,7 +13,7 @@ static double cpu_ms(void) {
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-/* The least of five times that 300 candidates of another generation take, behind an offer with so many more lines. */
+/* The least of five times that 300 candidates of another generation take, after an offer with this many additional lines. */
 static double cost(unsigned lines) {
 	static char offer[SLUICE_REMOTE_SDP_MAX + 1];
 	struct sim sim;

@@ -29,7 +29,7 @@ struct path {
 	uint64_t rate, base, now; /* bytes/s, ns, ns */
 	uint64_t queue;           /* bytes that wait; others' included */
 	uint64_t fill;            /* bytes that somebody else keeps in the queue */
-	uint64_t loss;            /* of each million bytes, so many are lost */
+	uint64_t loss;            /* bytes lost of each million */
 	uint64_t delivered, round_at, dues, waited, steps;
 };
 

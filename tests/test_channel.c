@@ -602,7 +602,7 @@ START_TEST(test_a_message_on_an_empty_channel_is_always_taken_although_its_open_
 	a->on_open = send_large;
 	quiet->on_open = send_one;
 	world_run(w, SLUICE_S);
-	ck_assert_uint_eq(quiet->writables, 0); /* it was never told to wait */
+	ck_assert_uint_eq(quiet->writables, 0); /* none of its sends would have blocked */
 	ck_assert_uint_eq(a->writables, 1);
 	ck_assert_uint_eq(end_app(&w->b, "x")->got_count, 1);
 	/* The mark is where it was. */

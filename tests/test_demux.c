@@ -1,4 +1,4 @@
-/* The tables of an endpoint: is every datagram told to be whose it is, and do the tables stay within their bounds? */
+/* The tables of an endpoint: does every datagram find its peer, and do the tables stay within their bounds? */
 #include "loop/demux.h"
 
 #include <arpa/inet.h>

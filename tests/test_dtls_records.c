@@ -291,7 +291,7 @@ static size_t garbage(uint8_t *out, size_t max) {
 	return len;
 }
 
-/* The one thing that cannot be told from the peer before there are keys: a well-formed alert in the clear. */
+/* Before there are keys, one thing of a stranger looks like the peer's: a well-formed alert in the clear. */
 static bool is_plain_alert(const uint8_t *data, size_t len) {
 	return len >= 15 && data[0] == 21 && data[4] == 0 && data[12] == 2;
 }
@@ -474,8 +474,8 @@ static void shake_hands_short_of_memory(void) {
 		pair_talk(&p);
 }
 
-/* The n-th allocation fails. Either a call says so, or a side fails, or the handshake gets through by repeating a flight; never
- * a crash, never a leak of the environment's memory. False when there are not so many. */
+/* The n-th allocation fails. Then a call says so, a side fails, or the handshake succeeds by repeating a flight; it neither
+ * crashes nor leaks memory of the environment. Returns false when there are fewer allocations. */
 static bool survives_failure_at(size_t n) {
 	allocations = 0;
 	fail_at = n;

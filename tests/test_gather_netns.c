@@ -262,7 +262,7 @@ START_TEST(test_a_second_interface_that_appears_later_is_used_when_the_first_goe
 }
 END_TEST
 
-/* What is sent to the neighbour goes to a machine that is not there; nobody is told. */
+/* Datagrams to the neighbour go to a machine that is not there, and no error comes back. */
 START_TEST(test_a_path_that_falls_silent_is_left_for_one_that_answers) {
 	struct machine m;
 	plug(1, false);

@@ -111,7 +111,7 @@ static void tell(struct scene *s) {
 	ck_assert_int_eq(ice_add_remote(s->us->ice, &c), 0);
 }
 
-/* `told`: signalling has named the address as well. */
+/* `told`: signalling brought the address too. */
 static void heard_over(const char *here, const char *there, bool controlling, bool told) {
 	struct scene s;
 	struct ice_config config = {.controlling = controlling};

@@ -246,7 +246,7 @@ static void cable_up(int place, const char *name, const char *address, unsigned 
 	run_at(place, "ip link set %s mtu %u up && ip addr add %s/24 dev %s", name, mtu, address, name);
 }
 
-/* Cables of so many bytes, and a world over them. */
+/* Makes cables with this MTU, and a world over them. */
 static void over_cables(struct world *w, unsigned near, unsigned far, const sluice_socket_config *options) {
 	ck_assert(build());
 	cable_up(A, "va", "10.77.1.1", near);

@@ -227,7 +227,7 @@ static uint64_t random_below(uint64_t n) {
 	return (random_state >> 11) % n;
 }
 
-/* What a receiver has, in TSNs from FIRST; it may renege when told to. */
+/* What a receiver has, in TSNs from FIRST. A test may make it renege. */
 static bool has[CHUNKS];
 
 static size_t describe(uint64_t cum, uint64_t next, struct gap *gaps) {

@@ -637,8 +637,7 @@ START_TEST(test_a_vanished_peer_is_noticed_when_there_is_data_for_it) {
 }
 END_TEST
 
-/* A life of two peers in which e passes all spots (but that only the answering side is told of a channel), and does what it
- * has to do at one of them. */
+/* The life of two peers. e passes all spots, except that only the answering side gets on_channel, and acts at one of them. */
 static void live_through(struct world *w, struct end *e, enum spot spot) {
 	static uint8_t bytes[16384];
 	struct end *other = e == &w->a ? &w->b : &w->a;

@@ -17,7 +17,7 @@ static sluice_env *env_with(uint64_t budget) {
 	return env;
 }
 
-/* So many bytes come in each of so many round trips, and the app reads so many. */
+/* In each of `count` round trips `bytes` bytes come, and the app reads `read` bytes. */
 static uint64_t rounds(struct rwnd *r, unsigned count, uint64_t bytes, uint64_t read, uint64_t now) {
 	for (unsigned i = 0; i < count; i++, now += RTT)
 		for (unsigned part = 0; part < 10; part++)

@@ -14,7 +14,7 @@ static void open_script(struct script *s, const sluice_sctp_config *config, bool
 	ck_assert(passive ? script_open_passive(s) : script_open_active(s));
 }
 
-/* What the last packet with such a chunk told. False: none did. */
+/* Reads the INIT or INIT-ACK in the last packet with such a chunk. Returns false when there is none. */
 static bool offered(const struct pair *p, bool forward, uint8_t type, struct wire_init *i) {
 	const struct recorded *r = recorder_find(&p->recorder, forward, type, 0);
 	struct wire_chunk c;

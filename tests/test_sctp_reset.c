@@ -465,7 +465,7 @@ START_TEST(test_resets_in_line_and_under_way_are_handed_over) {
 	struct script s;
 	started(&s);
 	ck_assert_int_eq(sluice_sctp_send(s.sctp, &(sluice_send_info){.stream = 1}, "x", 1), 0);
-	reset_streams(&s, 0, 300); /* in one request but for the last ones and stream 1, which waits for its data */
+	reset_streams(&s, 0, 300); /* in one request, except the last ones and stream 1, which waits for its data */
 	for (uint16_t i = 0; i < 5; i++)
 		ck_assert_int_eq(sluice_sctp_request_reset(s.sctp, i), 0);
 	ck_assert_int_eq(sluice_sctp_request_reset(s.sctp, SLUICE_SCTP_ALL_STREAMS), 0);

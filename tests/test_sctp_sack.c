@@ -195,7 +195,7 @@ static struct sack_policy stranger(void) {
 	return p;
 }
 
-/* Batches of so many packets every millisecond, until the rule changes or the time is over. Returns when it was. */
+/* Gives a batch of this many packets every millisecond, until the rule changes or the time is over. Returns when that was. */
 static uint64_t batches(struct sack_policy *p, uint32_t packets, uint64_t from, uint64_t duration) {
 	bool was = p->apart;
 	uint64_t now = from;

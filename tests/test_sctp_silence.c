@@ -55,8 +55,8 @@ static const struct scene {
 	{"one message", one_message, 0},
 	{"many messages", many_messages, 0},
 	{"messages of few retransmissions", none_twice, 1},
-	{"messages of short lives", short_lived,
-         11},                  /* each that expires before the first T3 lets another one out, and is told */
+	/* Each message that expires before the first T3 lets another one out, and a FORWARD-TSN for itself. */
+	{"messages of short lives", short_lived, 11},
 	{"a reset", reset, 2}, /* its last errors are heartbeats' */
 	{"a shutdown", end_of_all, 0},
 	{"data, then a shutdown", data_and_shutdown, 0},

@@ -157,7 +157,7 @@ static const char *const offers[] = {
 	"pion-3.1-offer.sdp",
 };
 
-/* No attribute of the answer may be one of the offer, but for these. */
+/* No attribute of the offer may come back in the answer, except these. */
 static void echoes_nothing(const char *answer, const char *offer, size_t len) {
 	static const char *const both[] = {"group:BUNDLE 0",
 	                                   "mid:0",

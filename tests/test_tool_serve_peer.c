@@ -22,7 +22,7 @@
 static struct {
 	pid_t pid;
 	uint16_t http;
-	bool told; /* to end; a second Ctrl-C would kill it */
+	bool told; /* it has got a Ctrl-C; a second one would kill it */
 	char folder[64];
 } server;
 

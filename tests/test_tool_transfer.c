@@ -151,7 +151,7 @@ static void deliver_one(struct queue *q, bool to_receiver) {
 	free(l.bytes);
 }
 
-/* Until nothing moves, or so many letters were delivered to the receiver. */
+/* Runs until nothing moves, or this many letters were delivered to the receiver. */
 /* Returns how many of the letters were not delivered yet when nothing moved any more. */
 static size_t run(size_t letters) {
 	for (bool moved = true; moved && letters;) {
@@ -334,7 +334,7 @@ END_TEST
 START_TEST(test_what_is_there_is_replaced_by_force_only) {
 	set_up();
 	char *paths[] = {make_file(w.source, "a", 5000, 1), make_file(w.source, "b", 10, 1)};
-	make_file(w.target, "a", 5000, 2); /* of the same size: told apart by the hash */
+	make_file(w.target, "a", 5000, 2); /* of the same size; only the hash differs */
 	transfer(paths, 2, false);
 	ck_assert_uint_eq(w.received.events[TRANSFER_FILE_DONE], 2);
 	ck_assert_uint_eq(w.sent.events[TRANSFER_FILE_DONE], 2);

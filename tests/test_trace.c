@@ -61,7 +61,7 @@ static json_int_t lines_sum(const struct lines *l, const char *name, const char 
 	return sum;
 }
 
-/* The metric as it was told last; -1: never. */
+/* The metric's value in the last line that has it; -1: none has. */
 static json_int_t last_metric(const struct lines *l, const char *key) {
 	json_int_t value = -1;
 	for (size_t i = 0; i < l->count; i++) {

@@ -361,8 +361,8 @@ START_TEST(test_each_parameter_length_may_lie_without_harm) {
 }
 END_TEST
 
-/* Parameters of fixed size notice; a list that loses a byte makes what follows begin in its padding, which is seen there. Only
- * a list that takes a byte of its own padding cannot be told from one that had it. */
+/* A parameter of fixed size shows a wrong length. After a list that lost a byte, the next parameter begins in the padding, which
+ * shows too. Only a list that takes a byte of its own padding looks like one that had that byte. */
 START_TEST(test_a_parameter_length_off_by_one_is_seen_wherever_it_can_be) {
 	static const struct {
 		const char *name;

@@ -1,7 +1,7 @@
 /* Random networks: whatever they do, every accepted message arrives once, in order where asked, and both sides close clean.
  *
  * A seed decides the links, both configurations, the messages, when they are sent, how fast the apps read, and which side
- * shuts down. SLUICE_SEEDS=n runs so many seeds instead of the usual number. */
+ * shuts down. SLUICE_SEEDS=n runs n seeds instead of the usual number. */
 #include "suite.h"
 
 #include "sim/assert.h"

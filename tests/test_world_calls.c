@@ -1,6 +1,6 @@
 /* Random networks with whole calls: offers, answers and candidates on a signalling channel of its own speed, shortcuts offered or
  * not, glare, renegotiations and restarts in the middle, over bad lines. Whatever happens, they connect, every message arrives,
- * in order and once, and they close. SLUICE_SEEDS=n runs so many seeds. */
+ * in order and once, and they close. SLUICE_SEEDS=n runs n seeds. */
 #include <stdio.h>
 
 #include "sim/caller.h"

@@ -1,6 +1,6 @@
 /* Random networks again, this time with whole peers: DTLS, association and channels on both sides of bad lines. They come up,
  * every message that a channel accepted arrives once (in order where asked) unless its channel may give it up, and they close
- * clean. SLUICE_SEEDS=n runs so many seeds. */
+ * clean. SLUICE_SEEDS=n runs n seeds. */
 #include "suite.h"
 
 #include "sim/assert.h"

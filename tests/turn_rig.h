@@ -27,7 +27,7 @@ struct rig {
 	struct sockaddr_storage client;
 	uint64_t now;
 	double loss;
-	unsigned lose_out, lose_in; /* so many of the next are lost */
+	unsigned lose_out, lose_in; /* how many of the next datagrams are lost */
 	bool always_stale;          /* the nonce changes before each request */
 
 	uint8_t inbox[INBOX][2200];

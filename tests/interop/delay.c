@@ -2,7 +2,7 @@
  *
  *   delay NETNS ADDRESS/BITS NETNS ADDRESS/BITS MILLISECONDS
  *
- * It makes a device "far" in each namespace and carries every packet from the one to the other, so many milliseconds later, in
+ * It makes a device "far" in each namespace and carries every packet from the one to the other after that many milliseconds, in
  * order. It says "ready" and runs until it is ended; the devices go with it. For kernels without netem. */
 #include <errno.h>
 #include <fcntl.h>

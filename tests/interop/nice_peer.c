@@ -1,6 +1,6 @@
-/* nice_peer: libnice's ICE under our DTLS, association and channels, told as `sluice echo --stdio` is: descriptions as JSON
- * lines, candidates inside. It proves that our ICE and libnice's find each other: what the other end sends comes back only over
- * the path that the two agreed on.
+/* nice_peer: libnice's ICE under our DTLS, association and channels. It is driven like `sluice echo --stdio`: descriptions are
+ * JSON lines with the candidates inside. It proves that our ICE and libnice's find each other: what the other end sends comes
+ * back only over the path that the two agreed on.
  *
  *   nice_peer [--stun ADDRESS:PORT] --offer|--answer
  *

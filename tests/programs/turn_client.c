@@ -246,7 +246,7 @@ static void renew(void) {
 	MUST(turn_channel(turn, &peer) != 0);
 }
 
-/* The server was told that nonces live a second. */
+/* The server is configured with a lifetime of one second for nonces. */
 static void outlive_the_nonce(void) {
 	uint64_t errors = turn_stats(turn)->errors;
 	struct sockaddr_storage other = peer;

@@ -95,7 +95,7 @@ int peer_host_send(struct peer_host *h, unsigned channel, size_t len) {
 	struct ledger *l = h->sends;
 	bool reliable = sluice_channel_reliability(ch, NULL) == SLUICE_RELIABLE;
 	put_be32(bytes, l->count);
-	/* The ledger is told first, for the number, and only what was taken stays in it. */
+	/* The ledger gives the number, so the message is noted first, and taken back when the send is refused. */
 	uint32_t number = ledger_note(l, (uint16_t)sluice_channel_id(ch), sluice_channel_is_unordered(ch), reliable,
 	                              len - NUMBER);
 	ledger_fill(l, number, bytes + NUMBER, len - NUMBER);
