@@ -43,19 +43,20 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 	return 0;
 }
 
-/* Our own description must be readable. */
-static void judge_own(sluice_peer *p) {
+/* What we say of ourselves has to be a description. */
+static void judge_own(sluice_env *env, const sluice_peer *p) {
 	static char text[65536];
 	enum sluice_sdp_type type;
-	struct sdp sdp;
+	struct sdp *sdp;
 	int len = sluice_peer_local_description(p, &type, text, sizeof text);
 	if (len <= 0)
 		return;
 	struct sdp_fault fault = {0};
-	int error = sdp_parse(text, (size_t)len, &sdp, &fault);
+	int error = sdp_parse(env, text, (size_t)len, &sdp, &fault);
 	if (error)
 		fprintf(stderr, "line %u: %s in\n%s", fault.line, fault.text, text);
 	MUST(error == 0);
+	sdp_free(env, sdp);
 }
 
 static void drain(sluice_peer *p, uint64_t now) {
@@ -164,7 +165,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 			step(p, what, data + at, len, &now);
 		at += len;
 		MUST(peer_check(p));
-		judge_own(p);
+		judge_own(env, p);
 		drain(p, now);
 		MUST(peer_check(p));
 	}

@@ -33,13 +33,37 @@ static inline char *sdp_load(const char *name, size_t *len) {
 	return memcpy(text, space, *len);
 }
 
-static inline struct sdp sdp_parsed(const char *text) {
-	struct sdp sdp;
+/* Memory of descriptions; the process of a test ends with it. */
+static inline sluice_env *sdp_env(void) {
+	static sluice_env *env;
+	if (!env)
+		ck_assert_int_eq(sluice_env_new(NULL, &env), 0);
+	return env;
+}
+
+/* A text that has to be right. What was read lives as long as the test. */
+static inline struct sdp *sdp_parsed(const char *text) {
+	static struct sdp *kept[1024];
+	static size_t count;
+	struct sdp *sdp;
 	struct sdp_fault fault;
-	int error = sdp_parse(text, strlen(text), &sdp, &fault);
+	int error = sdp_parse(sdp_env(), text, strlen(text), &sdp, &fault);
 	ck_assert_msg(error == 0, "line %u: %s", fault.line, fault.text);
-	ck_assert(fault.line == 0 && fault.text == NULL);
-	return sdp;
+	ck_assert(fault.line == 0 && fault.text == NULL && count < sizeof kept / sizeof *kept);
+	return kept[count++] = sdp;
+}
+
+/* The data section, which has to be there. */
+static inline const struct sdp_section *sdp_data(const struct sdp *sdp) {
+	const struct sdp_section *data = sdp_first(sdp, SDP_DATA);
+	ck_assert_ptr_nonnull(data);
+	return data;
+}
+
+/* -1: there is none. */
+static inline int sdp_data_index(const struct sdp *sdp) {
+	const struct sdp_section *data = sdp_first(sdp, SDP_DATA);
+	return data ? (int)(data - sdp->sections) : -1;
 }
 
 static inline void sdp_slice_eq(struct sdp_slice s, const char *text) {

@@ -27,44 +27,46 @@ static const char *const same[] = {
 
 START_TEST(test_a_description_in_other_words_is_read_as_the_same) {
 	for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
-		struct sdp sdp;
+		struct sdp *sdp;
 		struct sdp_fault fault;
-		ck_assert_msg(sdp_parse(same[i], strlen(same[i]), &sdp, &fault) == 0, "%zu: line %u: %s", i, fault.line,
-		              fault.text);
-		ck_assert_int_eq(sdp_validate(&sdp, false, NULL), 0);
-		ck_assert_int_eq(sdp.data, 0);
-		sdp_slice_eq(sdp.sections[0].mid, "0");
-		sdp_slice_eq(sdp.ufrag, "yH6Y");
-		sdp_slice_eq(sdp.pwd, SDP_PWD);
-		sdp_slice_eq(sdp.fingerprints[0], SDP_FP_A);
-		ck_assert_int_eq(sdp.setup, SDP_SETUP_ACTPASS);
-		ck_assert_uint_eq(sdp.sctp_port, 5000);
-		ck_assert(!sdp.sctp_init.s && !sdp.tls_id.s && sdp.candidates_skipped == 0);
+		ck_assert_msg(sdp_parse(sdp_env(), same[i], strlen(same[i]), &sdp, &fault) == 0, "%zu: line %u: %s", i,
+		              fault.line, fault.text);
+		ck_assert_int_eq(sdp_validate(sdp, false, NULL), 0);
+		ck_assert_int_eq(sdp_data_index(sdp), 0);
+		sdp_slice_eq(sdp->sections[0].mid, "0");
+		sdp_slice_eq(sdp_data(sdp)->transport.ufrag, "yH6Y");
+		sdp_slice_eq(sdp_data(sdp)->transport.pwd, SDP_PWD);
+		sdp_slice_eq(sdp_data(sdp)->transport.fingerprints[0], SDP_FP_A);
+		ck_assert_int_eq(sdp_data(sdp)->transport.setup, SDP_SETUP_ACTPASS);
+		ck_assert_uint_eq(sdp_data(sdp)->sctp_port, 5000);
+		ck_assert(!sdp_data(sdp)->sctp_init.s && sdp_data(sdp)->transport.candidates_skipped == 0);
+		sdp_free(sdp_env(), sdp);
 	}
 }
 END_TEST
 
 START_TEST(test_lines_are_counted_with_the_empty_ones) {
 	static const char text[] = BOM "\r\n" OPENING "\r\n\r\nt=0\r\n";
-	struct sdp sdp;
+	struct sdp *sdp;
 	struct sdp_fault fault;
-	ck_assert_int_eq(sdp_parse(text, sizeof text - 1, &sdp, &fault), SLUICE_MALFORMED);
+	ck_assert_int_eq(sdp_parse(sdp_env(), text, sizeof text - 1, &sdp, &fault), SLUICE_MALFORMED);
 	ck_assert_uint_eq(fault.line, 7);
-	ck_assert_int_eq(sdp_parse(BOM, 3, &sdp, &fault), SLUICE_MALFORMED);
+	ck_assert_int_eq(sdp_parse(sdp_env(), BOM, 3, &sdp, &fault), SLUICE_MALFORMED);
 	ck_assert_uint_eq(fault.line, 1);
-	ck_assert_int_eq(sdp_parse(BOM BOM "v=0", 9, &sdp, &fault), SLUICE_MALFORMED); /* one is a mark, two are not */
+	ck_assert_int_eq(sdp_parse(sdp_env(), BOM BOM "v=0", 9, &sdp, &fault), SLUICE_MALFORMED); /* one is a mark, two are not */
 }
 END_TEST
 
 START_TEST(test_a_candidate_without_a_value_is_skipped_and_counted) {
-	struct sdp sdp = sdp_parsed(SDP_OPENING SDP_DATA("0") "a=candidate:\r\na=candidate\r\na=candidate: \r\n"
-	                                                      "a=candidate: 7 1 udp 1 192.0.2.1 5 typ host\r\n"
-	                                                      "a=candidate:8 1 udp 1 192.0.2.1 6 typ host\r\n");
+	const struct sdp *sdp = sdp_parsed(SDP_OPENING SDP_DATA("0") "a=candidate:\r\na=candidate\r\na=candidate: \r\n"
+	                                                             "a=candidate: 7 1 udp 1 192.0.2.1 5 typ host\r\n"
+	                                                             "a=candidate:8 1 udp 1 192.0.2.1 6 typ host\r\n");
 	struct candidate c;
-	ck_assert_uint_eq(sdp.candidates_skipped, 3);
-	ck_assert_uint_eq(sdp.candidate_count, 2);
-	sdp_slice_eq(sdp.candidates[0], "candidate: 7 1 udp 1 192.0.2.1 5 typ host");
-	ck_assert_int_eq(candidate_parse(sdp.candidates[0].s, sdp.candidates[0].len, &c), 0);
+	ck_assert_uint_eq(sdp_data(sdp)->transport.candidates_skipped, 3);
+	ck_assert_uint_eq(sdp_data(sdp)->transport.candidate_count, 2);
+	sdp_slice_eq(sdp_data(sdp)->transport.candidates[0], "candidate: 7 1 udp 1 192.0.2.1 5 typ host");
+	ck_assert_int_eq(
+		candidate_parse(sdp_data(sdp)->transport.candidates[0].s, sdp_data(sdp)->transport.candidates[0].len, &c), 0);
 	ck_assert(strcmp(c.foundation, "7") == 0 && c.port == 5);
 }
 END_TEST
@@ -74,9 +76,9 @@ START_TEST(test_credentials_may_hold_what_libwebrtc_takes) {
 	char text[1024];
 	struct candidate c;
 	snprintf(text, sizeof text, "%s%sa=ice-ufrag:%s\r\na=ice-pwd:%s\r\n%s", SDP_OPENING, SDP_DATA_LINE, ufrag, pwd, SDP_DTLS);
-	struct sdp sdp = sdp_parsed(text);
-	sdp_slice_eq(sdp.ufrag, ufrag);
-	sdp_slice_eq(sdp.pwd, pwd);
+	const struct sdp *sdp = sdp_parsed(text);
+	sdp_slice_eq(sdp_data(sdp)->transport.ufrag, ufrag);
+	sdp_slice_eq(sdp_data(sdp)->transport.pwd, pwd);
 	snprintf(text, sizeof text, "candidate:1 1 udp 1 192.0.2.1 5 typ host ufrag %s", ufrag);
 	ck_assert_int_eq(candidate_parse(text, strlen(text), &c), 0);
 	ck_assert_str_eq(c.ufrag, ufrag);
@@ -159,9 +161,9 @@ START_TEST(test_a_data_section_behind_many_others_is_answered_up_to_the_bound) {
 		ck_assert_int_eq(give_behind(&w, SOUND, counts[i]), 0);
 		ck_assert_int_eq(sluice_peer_set_local_description(w.b->peer, 0, NULL), 0);
 		ck_assert_int_gt(sluice_peer_local_description(w.b->peer, NULL, answer, sizeof answer), 0);
-		struct sdp sdp = sdp_parsed(answer);
-		ck_assert_uint_eq(sdp.section_count, counts[i] + 1);
-		ck_assert_int_eq(sdp.data, (int)counts[i]);
+		const struct sdp *sdp = sdp_parsed(answer);
+		ck_assert_uint_eq(sdp->section_count, counts[i] + 1);
+		ck_assert_int_eq(sdp_data_index(sdp), (int)counts[i]);
 		sim_close(&w.sim);
 	}
 }
@@ -215,8 +217,8 @@ START_TEST(test_a_group_has_no_more_members_than_there_may_be_sections) {
 		at = stpcpy(at, " x");
 	at = stpcpy(at, " d\r\n");
 	stpcpy(at, SDP_DATA("d"));
-	struct sdp sdp = sdp_parsed(text);
-	ck_assert(sdp.data == 0 && !sdp.bundle);
+	const struct sdp *sdp = sdp_parsed(text);
+	ck_assert(sdp_data_index(sdp) == 0 && !sdp_data(sdp)->bundled);
 }
 END_TEST
 

@@ -48,31 +48,33 @@ static const struct real {
 
 static void is_as_meant(const struct sdp *sdp, const struct real *real) {
 	ck_assert_uint_eq(sdp->section_count, 1);
-	ck_assert_int_eq(sdp->data, 0);
-	ck_assert(sdp->bundle && sdp->sections[0].is_data && !sdp->sections[0].rejected && !sdp->ice_lite);
+	ck_assert_int_eq(sdp_data_index(sdp), 0);
+	ck_assert(sdp_data(sdp)->bundled && sdp->sections[0].kind == SDP_DATA && !sdp->sections[0].rejected && !sdp->ice_lite);
 	sdp_slice_eq(sdp->sections[0].mid, "0");
 	sdp_slice_eq(sdp->session_id, real->session_id);
-	sdp_slice_eq(sdp->ufrag, real->ufrag);
-	sdp_slice_eq(sdp->pwd, real->pwd);
-	ck_assert_uint_eq(sdp->fingerprint_count, real->fingerprints);
-	sdp_slice_eq(sdp->fingerprints[0], real->fingerprint);
-	ck_assert_int_eq(sdp->setup, real->setup);
-	ck_assert_uint_eq(sdp->sctp_port, 5000);
-	ck_assert_uint_eq(sdp->max_message_size, real->max_message_size);
-	ck_assert_uint_eq(sdp->candidate_count, real->candidates);
-	ck_assert_uint_eq(sdp->candidates_skipped, 0);
-	ck_assert(sdp->trickle == real->trickle && sdp->end_of_candidates == real->end && sdp->sped == real->sped);
-	ck_assert((sdp->sctp_init.s != NULL) == real->sped);
+	sdp_slice_eq(sdp_data(sdp)->transport.ufrag, real->ufrag);
+	sdp_slice_eq(sdp_data(sdp)->transport.pwd, real->pwd);
+	ck_assert_uint_eq(sdp_data(sdp)->transport.fingerprint_count, real->fingerprints);
+	sdp_slice_eq(sdp_data(sdp)->transport.fingerprints[0], real->fingerprint);
+	ck_assert_int_eq(sdp_data(sdp)->transport.setup, real->setup);
+	ck_assert_uint_eq(sdp_data(sdp)->sctp_port, 5000);
+	ck_assert_uint_eq(sdp_data(sdp)->max_message_size, real->max_message_size);
+	ck_assert_uint_eq(sdp_data(sdp)->transport.candidate_count, real->candidates);
+	ck_assert_uint_eq(sdp_data(sdp)->transport.candidates_skipped, 0);
+	ck_assert(sdp_data(sdp)->transport.trickle == real->trickle && sdp_data(sdp)->transport.end_of_candidates == real->end &&
+	          sdp_data(sdp)->transport.sped == real->sped);
+	ck_assert((sdp_data(sdp)->sctp_init.s != NULL) == real->sped);
 }
 
 static void read_real(const struct real *real) {
 	size_t len;
 	char *text = sdp_load(real->name, &len);
-	struct sdp sdp;
+	struct sdp *sdp;
 	struct sdp_fault fault;
-	ck_assert_msg(sdp_parse(text, len, &sdp, &fault) == 0, "%s: line %u: %s", real->name, fault.line, fault.text);
-	is_as_meant(&sdp, real);
-	ck_assert_msg(sdp_validate(&sdp, real->is_answer, &fault) == 0, "%s: %s", real->name, fault.text);
+	ck_assert_msg(sdp_parse(sdp_env(), text, len, &sdp, &fault) == 0, "%s: line %u: %s", real->name, fault.line, fault.text);
+	is_as_meant(sdp, real);
+	ck_assert_msg(sdp_validate(sdp, real->is_answer, &fault) == 0, "%s: %s", real->name, fault.text);
+	sdp_free(sdp_env(), sdp);
 	free(text);
 }
 
@@ -85,16 +87,17 @@ END_TEST
 START_TEST(test_the_details_of_chromiums_offer_with_snap_are_kept) {
 	size_t len;
 	char *text = sdp_load("chromium-156-snap-sped-offer.sdp", &len);
-	struct sdp sdp;
-	ck_assert_int_eq(sdp_parse(text, len, &sdp, NULL), 0);
-	sdp_slice_eq(sdp.sctp_init, "AQAAHiT7wMkAUAAA/////+fpg+vAAAAEgAgABoLA");
-	sdp_slice_eq(sdp.candidates[2],
+	struct sdp *sdp;
+	ck_assert_int_eq(sdp_parse(sdp_env(), text, len, &sdp, NULL), 0);
+	sdp_slice_eq(sdp_data(sdp)->sctp_init, "AQAAHiT7wMkAUAAA/////+fpg+vAAAAEgAgABoLA");
+	sdp_slice_eq(sdp_data(sdp)->transport.candidates[2],
 	             "candidate:2943498988 1 udp 2122267903 ::1 46670 typ host generation 0 network-id 4 network-cost 50");
-	ck_assert(sdp.has_max_message_size);
-	ck_assert_uint_eq(sdp.sections[0].port, 37628);
-	sdp_slice_eq(sdp.sections[0].media, "application");
-	sdp_slice_eq(sdp.sections[0].proto, "UDP/DTLS/SCTP");
-	sdp_slice_eq(sdp.sections[0].formats, "webrtc-datachannel");
+	ck_assert(sdp_data(sdp)->has_max_message_size);
+	ck_assert_uint_eq(sdp->sections[0].port, 37628);
+	sdp_slice_eq(sdp->sections[0].media, "application");
+	sdp_slice_eq(sdp->sections[0].proto, "UDP/DTLS/SCTP");
+	sdp_slice_eq(sdp->sections[0].formats, "webrtc-datachannel");
+	sdp_free(sdp_env(), sdp);
 	free(text);
 }
 END_TEST
@@ -110,16 +113,19 @@ START_TEST(test_the_data_section_behind_audio_and_video_is_found_in_each_browser
 	for (size_t i = 0; i < sizeof offers / sizeof *offers; i++) {
 		size_t len;
 		char *text = sdp_load(offers[i].name, &len);
-		struct sdp sdp;
+		struct sdp *sdp;
 		struct sdp_fault fault;
-		ck_assert_msg(sdp_parse(text, len, &sdp, &fault) == 0, "%s: line %u: %s", offers[i].name, fault.line, fault.text);
-		ck_assert_int_eq(sdp_validate(&sdp, false, NULL), 0);
-		ck_assert_uint_eq(sdp.section_count, 3);
-		ck_assert(sdp.data >= 0 && sdp.bundle && sdp.sections[sdp.data].is_data);
-		sdp_slice_eq(sdp.sections[sdp.data].mid, offers[i].mid);
-		sdp_slice_eq(sdp.ufrag, offers[i].ufrag);
-		ck_assert_uint_eq(sdp.fingerprint_count, 1);
-		ck_assert_uint_eq(sdp.max_message_size, offers[i].max_message_size);
+		ck_assert_msg(sdp_parse(sdp_env(), text, len, &sdp, &fault) == 0, "%s: line %u: %s", offers[i].name, fault.line,
+		              fault.text);
+		ck_assert_int_eq(sdp_validate(sdp, false, NULL), 0);
+		ck_assert_uint_eq(sdp->section_count, 3);
+		ck_assert(sdp_data_index(sdp) >= 0 && sdp_data(sdp)->bundled &&
+		          sdp->sections[sdp_data_index(sdp)].kind == SDP_DATA);
+		sdp_slice_eq(sdp->sections[sdp_data_index(sdp)].mid, offers[i].mid);
+		sdp_slice_eq(sdp_data(sdp)->transport.ufrag, offers[i].ufrag);
+		ck_assert_uint_eq(sdp_data(sdp)->transport.fingerprint_count, 1);
+		ck_assert_uint_eq(sdp_data(sdp)->max_message_size, offers[i].max_message_size);
+		sdp_free(sdp_env(), sdp);
 		free(text);
 	}
 }
@@ -128,16 +134,18 @@ END_TEST
 START_TEST(test_the_data_section_behind_chromiums_audio_and_video_is_found) {
 	size_t len;
 	char *text = sdp_load("chromium-156-audio-video-data-offer.sdp", &len);
-	struct sdp sdp;
-	ck_assert_int_eq(sdp_parse(text, len, &sdp, NULL), 0);
-	ck_assert_int_eq(sdp_validate(&sdp, false, NULL), 0);
-	ck_assert_uint_eq(sdp.section_count, 3);
-	ck_assert(sdp.data == 2 && sdp.bundle && !sdp.sections[0].is_data && !sdp.sections[1].is_data);
-	sdp_slice_eq(sdp.sections[0].formats, "111 63 9 0 8 13 110 126");
-	sdp_slice_eq(sdp.sections[1].proto, "UDP/TLS/RTP/SAVPF");
-	sdp_slice_eq(sdp.sections[2].mid, "2");
-	sdp_slice_eq(sdp.ufrag, "FWNj");
-	ck_assert_uint_eq(sdp.max_message_size, 262144);
+	struct sdp *sdp;
+	ck_assert_int_eq(sdp_parse(sdp_env(), text, len, &sdp, NULL), 0);
+	ck_assert_int_eq(sdp_validate(sdp, false, NULL), 0);
+	ck_assert_uint_eq(sdp->section_count, 3);
+	ck_assert(sdp_data_index(sdp) == 2 && sdp_data(sdp)->bundled && sdp->sections[0].kind != SDP_DATA &&
+	          sdp->sections[1].kind != SDP_DATA);
+	sdp_slice_eq(sdp->sections[0].formats, "111 63 9 0 8 13 110 126");
+	sdp_slice_eq(sdp->sections[1].proto, "UDP/TLS/RTP/SAVPF");
+	sdp_slice_eq(sdp->sections[2].mid, "2");
+	sdp_slice_eq(sdp_data(sdp)->transport.ufrag, "FWNj");
+	ck_assert_uint_eq(sdp_data(sdp)->max_message_size, 262144);
+	sdp_free(sdp_env(), sdp);
 	free(text);
 }
 END_TEST
@@ -147,11 +155,12 @@ static void cut_everywhere(const char *name) {
 	char *text = sdp_load(name, &len);
 	for (size_t cut = 0; cut <= len; cut++) {
 		char *part = malloc(cut ? cut : 1);
-		struct sdp sdp;
+		struct sdp *sdp = NULL;
 		struct sdp_fault fault;
 		memcpy(part, text, cut);
-		int error = sdp_parse(part, cut, &sdp, &fault);
+		int error = sdp_parse(sdp_env(), part, cut, &sdp, &fault);
 		ck_assert(error == 0 || (error == SLUICE_MALFORMED && fault.line > 0 && fault.text != NULL));
+		sdp_free(sdp_env(), sdp);
 		free(part);
 	}
 	free(text);
@@ -183,8 +192,8 @@ START_TEST(test_lines_may_end_with_lf_or_cr_alone_and_with_blanks_before) {
 	for (size_t i = 0; i < REALS * sizeof ends / sizeof *ends; i++) {
 		const struct real *real = &reals[i % REALS];
 		char *text = with_line_ends(real->name, ends[i / REALS]);
-		struct sdp sdp = sdp_parsed(text);
-		is_as_meant(&sdp, real);
+		const struct sdp *sdp = sdp_parsed(text);
+		is_as_meant(sdp, real);
 		free(text);
 	}
 }
@@ -261,24 +270,24 @@ static const struct {
 
 START_TEST(test_a_wrong_line_is_named_with_its_number) {
 	for (int i = 0; i < WRONGS; i++) {
-		struct sdp sdp;
+		struct sdp *sdp;
 		struct sdp_fault fault;
 		const char *text = wrongs[i].text;
-		ck_assert_msg(sdp_parse(text, strlen(text), &sdp, &fault) == SLUICE_MALFORMED, "%s", text);
+		ck_assert_msg(sdp_parse(sdp_env(), text, strlen(text), &sdp, &fault) == SLUICE_MALFORMED, "%s", text);
 		ck_assert_msg(fault.line == wrongs[i].line, "line %u of\n%s", fault.line, text);
 		ck_assert_msg(strstr(fault.text, wrongs[i].says) != NULL, "%s: %s", fault.text, text);
-		ck_assert_int_eq(sdp_parse(text, strlen(text), &sdp, NULL), SLUICE_MALFORMED);
+		ck_assert_int_eq(sdp_parse(sdp_env(), text, strlen(text), &sdp, NULL), SLUICE_MALFORMED);
 	}
 }
 END_TEST
 
 START_TEST(test_a_nul_in_a_line_is_a_fault) {
 	static const char text[] = HEAD M "a=unknown\0\n";
-	struct sdp sdp;
+	struct sdp *sdp;
 	struct sdp_fault fault;
-	ck_assert_int_eq(sdp_parse(text, sizeof text - 1, &sdp, &fault), SLUICE_MALFORMED);
+	ck_assert_int_eq(sdp_parse(sdp_env(), text, sizeof text - 1, &sdp, &fault), SLUICE_MALFORMED);
 	ck_assert_uint_eq(fault.line, 6);
-	ck_assert_int_eq(sdp_parse("v=0\0", 4, &sdp, &fault), SLUICE_MALFORMED);
+	ck_assert_int_eq(sdp_parse(sdp_env(), "v=0\0", 4, &sdp, &fault), SLUICE_MALFORMED);
 	ck_assert_uint_eq(fault.line, 1);
 }
 END_TEST
@@ -288,11 +297,12 @@ START_TEST(test_more_sections_than_an_answer_can_mirror_are_beyond_the_limit) {
 	char *at = stpcpy(text, HEAD);
 	for (int i = 0; i < SDP_SECTIONS_MAX; i++)
 		at = stpcpy(at, "m=audio 9 RTP/SAVPF 0\n");
-	struct sdp sdp = sdp_parsed(text);
-	ck_assert_uint_eq(sdp.section_count, SDP_SECTIONS_MAX);
+	const struct sdp *sdp = sdp_parsed(text);
+	ck_assert_uint_eq(sdp->section_count, SDP_SECTIONS_MAX);
 	stpcpy(at, M);
 	struct sdp_fault fault;
-	ck_assert_int_eq(sdp_parse(text, strlen(text), &sdp, &fault), SLUICE_LIMIT);
+	struct sdp *none;
+	ck_assert_int_eq(sdp_parse(sdp_env(), text, strlen(text), &none, &fault), SLUICE_LIMIT);
 	ck_assert_uint_eq(fault.line, 4 + SDP_SECTIONS_MAX + 1);
 	ck_assert_str_eq(fault.text, "more than 128 sections");
 }
@@ -301,56 +311,55 @@ END_TEST
 /* ---- what is not known, and levels ---- */
 
 START_TEST(test_what_is_not_known_is_passed_over) {
-	struct sdp sdp = sdp_parsed(
+	const struct sdp *sdp = sdp_parsed(
 		"v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns= \r\ni=x\r\nu=x\r\ne=x\r\np=x\r\nc=IN IP6 ::\r\nb=AS:1\r\nt=0 0\r\n"
 		"r=1\r\nz=1\r\nk=x\r\na=x-new:?\r\na=\r\na=:\r\na=group:LS 0\r\nx=y\r\n"
 		"m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=setup:nonsense\r\na=fingerprint:?\r\na=sctp-port:none\r\n" SDP_DATA(
 			"0") "a=ice-options:renomination x-new ice2\r\na=ice-mismatch\r\na=candidates:1\r\n");
-	ck_assert_int_eq(sdp.data, 1);
-	ck_assert(sdp.renomination && sdp.ice2 && !sdp.trickle && !sdp.sped);
-	ck_assert_uint_eq(sdp.candidate_count, 0);
-	ck_assert_int_eq(sdp_validate(&sdp, false, NULL), 0);
+	ck_assert_int_eq(sdp_data_index(sdp), 1);
+	ck_assert(!sdp_data(sdp)->transport.trickle && !sdp_data(sdp)->transport.sped);
+	ck_assert_uint_eq(sdp_data(sdp)->transport.candidate_count, 0);
+	ck_assert_int_eq(sdp_validate(sdp, false, NULL), 0);
 }
 END_TEST
 
 START_TEST(test_what_the_section_says_wins_over_the_session) {
-	struct sdp sdp = sdp_parsed(
+	const struct sdp *sdp = sdp_parsed(
 		SDP_OPENING "a=ice-ufrag:session\r\na=ice-pwd:sessionsessionsessionsession\r\na=ice-options:trickle\r\n"
 			    "a=setup:passive\r\na=fingerprint:" SDP_FP_B "\r\na=fingerprint:sha-1 00:11\r\n"
 			    "a=sctp-port:1\r\na=candidate:not here\r\na=ice-lite\r\na=tls-id:01234567890123456789\r\n" SDP_DATA(
 				    "0") "a=ice-options:sped\r\n");
-	sdp_slice_eq(sdp.ufrag, "yH6Y");
-	sdp_slice_eq(sdp.pwd, SDP_PWD);
-	ck_assert_int_eq(sdp.setup, SDP_SETUP_ACTPASS);
-	ck_assert_uint_eq(sdp.fingerprint_count, 1);
-	sdp_slice_eq(sdp.fingerprints[0], SDP_FP_A);
-	sdp_slice_eq(sdp.tls_id, "01234567890123456789");
-	ck_assert(sdp.ice_lite && sdp.trickle && sdp.sped);
-	ck_assert_uint_eq(sdp.sctp_port, 5000);
-	ck_assert_uint_eq(sdp.candidate_count, 0);
+	sdp_slice_eq(sdp_data(sdp)->transport.ufrag, "yH6Y");
+	sdp_slice_eq(sdp_data(sdp)->transport.pwd, SDP_PWD);
+	ck_assert_int_eq(sdp_data(sdp)->transport.setup, SDP_SETUP_ACTPASS);
+	ck_assert_uint_eq(sdp_data(sdp)->transport.fingerprint_count, 1);
+	sdp_slice_eq(sdp_data(sdp)->transport.fingerprints[0], SDP_FP_A);
+	ck_assert(sdp->ice_lite && sdp_data(sdp)->transport.trickle && sdp_data(sdp)->transport.sped);
+	ck_assert_uint_eq(sdp_data(sdp)->sctp_port, 5000);
+	ck_assert_uint_eq(sdp_data(sdp)->transport.candidate_count, 0);
 }
 END_TEST
 
 START_TEST(test_what_the_session_says_alone_holds_for_the_section) {
-	struct sdp sdp = sdp_parsed(SDP_OPENING SDP_CREDENTIALS SDP_DTLS "a=fingerprint:" SDP_FP_B
-	                                                                 "\r\na=end-of-candidates\r\n" SDP_DATA_LINE);
-	ck_assert_int_eq(sdp_validate(&sdp, false, NULL), 0);
-	sdp_slice_eq(sdp.ufrag, "yH6Y");
-	ck_assert_uint_eq(sdp.fingerprint_count, 2);
-	sdp_slice_eq(sdp.fingerprints[1], SDP_FP_B);
-	ck_assert(sdp.end_of_candidates && sdp.bundle && !sdp.sections[0].mid.s);
+	const struct sdp *sdp = sdp_parsed(SDP_OPENING SDP_CREDENTIALS SDP_DTLS "a=fingerprint:" SDP_FP_B
+	                                                                        "\r\na=end-of-candidates\r\n" SDP_DATA_LINE);
+	ck_assert_int_eq(sdp_validate(sdp, false, NULL), 0);
+	sdp_slice_eq(sdp_data(sdp)->transport.ufrag, "yH6Y");
+	ck_assert_uint_eq(sdp_data(sdp)->transport.fingerprint_count, 2);
+	sdp_slice_eq(sdp_data(sdp)->transport.fingerprints[1], SDP_FP_B);
+	ck_assert(sdp_data(sdp)->transport.end_of_candidates && !sdp_data(sdp)->bundled && !sdp->sections[0].mid.s);
 }
 END_TEST
 
 START_TEST(test_of_an_attribute_that_comes_twice_the_first_counts) {
-	struct sdp sdp = sdp_parsed(SDP_OPENING SDP_DATA(
+	const struct sdp *sdp = sdp_parsed(SDP_OPENING SDP_DATA(
 		"0") "a=ice-ufrag:other\r\na=mid:1\r\na=setup:active\r\na=sctp-port:7\r\na=max-message-size:7\r\n"
 	             "a=max-message-size:8\r\n");
-	sdp_slice_eq(sdp.ufrag, "yH6Y");
-	sdp_slice_eq(sdp.sections[0].mid, "0");
-	ck_assert_int_eq(sdp.setup, SDP_SETUP_ACTPASS);
-	ck_assert_uint_eq(sdp.sctp_port, 5000);
-	ck_assert_uint_eq(sdp.max_message_size, 7);
+	sdp_slice_eq(sdp_data(sdp)->transport.ufrag, "yH6Y");
+	sdp_slice_eq(sdp->sections[0].mid, "0");
+	ck_assert_int_eq(sdp_data(sdp)->transport.setup, SDP_SETUP_ACTPASS);
+	ck_assert_uint_eq(sdp_data(sdp)->sctp_port, 5000);
+	ck_assert_uint_eq(sdp_data(sdp)->max_message_size, 7);
 }
 END_TEST
 
@@ -359,36 +368,37 @@ START_TEST(test_candidates_and_fingerprints_beyond_the_bound_are_counted_or_left
 	char *at = stpcpy(text, SDP_OPENING SDP_DATA("0"));
 	for (int i = 0; i < SDP_CANDIDATES_MAX + 5; i++)
 		at += sprintf(at, "a=candidate:%d 1 udp 1 192.0.2.1 %d typ host\r\na=fingerprint:%s\r\n", i, i + 1, SDP_FP_B);
-	struct sdp sdp = sdp_parsed(text);
-	ck_assert_uint_eq(sdp.candidate_count, SDP_CANDIDATES_MAX);
-	ck_assert_uint_eq(sdp.candidates_skipped, 5);
-	ck_assert_uint_eq(sdp.fingerprint_count, SDP_FINGERPRINTS_MAX);
-	sdp_slice_eq(sdp.candidates[127], "candidate:127 1 udp 1 192.0.2.1 128 typ host");
+	const struct sdp *sdp = sdp_parsed(text);
+	ck_assert_uint_eq(sdp_data(sdp)->transport.candidate_count, SDP_CANDIDATES_MAX);
+	ck_assert_uint_eq(sdp_data(sdp)->transport.candidates_skipped, 5);
+	ck_assert_uint_eq(sdp_data(sdp)->transport.fingerprint_count, SDP_FINGERPRINTS_MAX);
+	sdp_slice_eq(sdp_data(sdp)->transport.candidates[127], "candidate:127 1 udp 1 192.0.2.1 128 typ host");
 }
 END_TEST
 
 START_TEST(test_numbers_that_are_not_said_have_their_defaults) {
-	struct sdp sdp = sdp_parsed(SDP_OPENING SDP_DATA_LINE SDP_CREDENTIALS SDP_DTLS);
-	ck_assert_uint_eq(sdp.sctp_port, 5000);
-	ck_assert(!sdp.has_max_message_size);
-	ck_assert_uint_eq(sdp.max_message_size, 65536);
+	const struct sdp *sdp = sdp_parsed(SDP_OPENING SDP_DATA_LINE SDP_CREDENTIALS SDP_DTLS);
+	ck_assert_uint_eq(sdp_data(sdp)->sctp_port, 5000);
+	ck_assert(!sdp_data(sdp)->has_max_message_size);
+	ck_assert_uint_eq(sdp_data(sdp)->max_message_size, 65536);
 	sdp = sdp_parsed(SDP_OPENING SDP_DATA("0") "a=max-message-size:0\r\n");
-	ck_assert(sdp.has_max_message_size);
-	ck_assert_uint_eq(sdp.max_message_size, 0);
+	ck_assert(sdp_data(sdp)->has_max_message_size);
+	ck_assert_uint_eq(sdp_data(sdp)->max_message_size, 0);
 	sdp = sdp_parsed(SDP_OPENING SDP_DATA("0") "a=max-message-size:18446744073709551615\r\n");
-	ck_assert_uint_eq(sdp.max_message_size, UINT64_MAX);
+	ck_assert_uint_eq(sdp_data(sdp)->max_message_size, UINT64_MAX);
 }
 END_TEST
 
 /* ---- which section ---- */
 
 START_TEST(test_the_first_usable_of_several_data_sections_is_taken) {
-	struct sdp sdp = sdp_parsed(SDP_OPENING SDP_AUDIO("9", "a") SDP_DATA("1") SDP_DATA("2"));
-	ck_assert_int_eq(sdp.data, 1);
-	ck_assert(!sdp.bundle && sdp.sections[2].is_data && !sdp.sections[2].rejected && !sdp.sections[0].is_data);
+	const struct sdp *sdp = sdp_parsed(SDP_OPENING SDP_AUDIO("9", "a") SDP_DATA("1") SDP_DATA("2"));
+	ck_assert_int_eq(sdp_data_index(sdp), 1);
+	ck_assert(!sdp_data(sdp)->bundled && sdp->sections[2].kind == SDP_DATA && !sdp->sections[2].rejected &&
+	          sdp->sections[0].kind != SDP_DATA);
 	sdp = sdp_parsed(SDP_OPENING "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:1\r\n" SDP_DATA("2"));
-	ck_assert_int_eq(sdp.data, 1);
-	ck_assert(sdp.sections[0].is_data && sdp.sections[0].rejected);
+	ck_assert_int_eq(sdp_data_index(sdp), 1);
+	ck_assert(sdp->sections[0].kind == SDP_DATA && sdp->sections[0].rejected);
 }
 END_TEST
 
@@ -404,25 +414,25 @@ START_TEST(test_sections_that_are_not_for_data_channels_are_none) {
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
 		char text[512];
 		snprintf(text, sizeof text, "%s%s\r\n", SDP_OPENING, lines[i]);
-		struct sdp sdp = sdp_parsed(text);
-		ck_assert_msg(sdp.data == -1, "%s", lines[i]);
-		ck_assert_uint_eq(sdp.section_count, 1);
-		ck_assert_int_eq(sdp_validate(&sdp, false, NULL), 0);
+		const struct sdp *sdp = sdp_parsed(text);
+		ck_assert_msg(sdp_data_index(sdp) == -1, "%s", lines[i]);
+		ck_assert_uint_eq(sdp->section_count, 1);
+		ck_assert_int_eq(sdp_validate(sdp, false, NULL), 0);
 	}
-	struct sdp none = sdp_parsed(SDP_OPENING);
-	ck_assert(none.data == -1 && none.section_count == 0);
+	const struct sdp *none = sdp_parsed(SDP_OPENING);
+	ck_assert(sdp_data_index(none) == -1 && none->section_count == 0);
 }
 END_TEST
 
 START_TEST(test_the_old_form_and_tcp_are_data_sections_too) {
-	struct sdp sdp = sdp_parsed(
+	const struct sdp *sdp = sdp_parsed(
 		SDP_OPENING
 		"m=application 9 DTLS/SCTP 5001\r\na=sctpmap:5001 webrtc-datachannel 1024\r\n" SDP_CREDENTIALS SDP_DTLS);
-	ck_assert_int_eq(sdp.data, 0);
-	ck_assert_uint_eq(sdp.sctp_port, 5001);
+	ck_assert_int_eq(sdp_data_index(sdp), 0);
+	ck_assert_uint_eq(sdp_data(sdp)->sctp_port, 5001);
 	sdp = sdp_parsed(SDP_OPENING "m=application 9/1 TCP/DTLS/SCTP  webrtc-datachannel x\r\n" SDP_CREDENTIALS SDP_DTLS);
-	ck_assert_int_eq(sdp.data, 0);
-	sdp_slice_eq(sdp.sections[0].formats, "webrtc-datachannel x");
+	ck_assert_int_eq(sdp_data_index(sdp), 0);
+	sdp_slice_eq(sdp->sections[0].formats, "webrtc-datachannel x");
 }
 END_TEST
 
@@ -432,28 +442,29 @@ END_TEST
 	"0.0.0.0\r\na=mid:d\r\na=bundle-only\r\na=sctp-port:5001\r\n"
 
 START_TEST(test_port_0_with_bundle_only_is_no_refusal_in_a_group) {
-	struct sdp sdp = sdp_parsed(SDP_OPENING BUNDLE SDP_AUDIO("9", "a") SDP_CREDENTIALS SDP_DTLS BUNDLED);
-	ck_assert_int_eq(sdp.data, 1);
-	ck_assert(sdp.bundle && !sdp.sections[1].rejected);
+	const struct sdp *sdp = sdp_parsed(SDP_OPENING BUNDLE SDP_AUDIO("9", "a") SDP_CREDENTIALS SDP_DTLS BUNDLED);
+	ck_assert_int_eq(sdp_data_index(sdp), 1);
+	ck_assert(sdp_data(sdp)->bundled && !sdp->sections[1].rejected);
 	sdp = sdp_parsed(SDP_OPENING SDP_AUDIO("9", "a") SDP_CREDENTIALS SDP_DTLS BUNDLED);
-	ck_assert_int_eq(sdp.data, -1);
-	ck_assert(sdp.sections[1].rejected);
+	ck_assert_int_eq(sdp_data_index(sdp), -1);
+	ck_assert(sdp->sections[1].rejected);
 }
 END_TEST
 
 START_TEST(test_a_bundled_section_takes_what_it_does_not_say_from_the_first_of_its_group) {
-	struct sdp sdp = sdp_parsed(SDP_OPENING BUNDLE "a=ice-ufrag:session\r\n" SDP_AUDIO("9", "a") SDP_CREDENTIALS SDP_DTLS
-	                            "a=candidate:1 1 udp 1 192.0.2.1 5 typ "
-	                            "host\r\na=sctp-port:77\r\na=max-message-size:9\r\na=end-of-candidates\r\n" BUNDLED);
-	ck_assert_int_eq(sdp_validate(&sdp, false, NULL), 0);
-	sdp_slice_eq(sdp.ufrag, "yH6Y");
-	sdp_slice_eq(sdp.pwd, SDP_PWD);
-	sdp_slice_eq(sdp.fingerprints[0], SDP_FP_A);
-	ck_assert_int_eq(sdp.setup, SDP_SETUP_ACTPASS);
-	ck_assert_uint_eq(sdp.candidate_count, 1);
-	ck_assert(sdp.end_of_candidates);
-	ck_assert_uint_eq(sdp.sctp_port, 5001);
-	ck_assert_uint_eq(sdp.max_message_size, 65536);
+	const struct sdp *sdp = sdp_parsed(SDP_OPENING BUNDLE "a=ice-ufrag:session\r\n" SDP_AUDIO("9", "a")
+	                                           SDP_CREDENTIALS SDP_DTLS
+	                                   "a=candidate:1 1 udp 1 192.0.2.1 5 typ "
+	                                   "host\r\na=sctp-port:77\r\na=max-message-size:9\r\na=end-of-candidates\r\n" BUNDLED);
+	ck_assert_int_eq(sdp_validate(sdp, false, NULL), 0);
+	sdp_slice_eq(sdp_data(sdp)->transport.ufrag, "yH6Y");
+	sdp_slice_eq(sdp_data(sdp)->transport.pwd, SDP_PWD);
+	sdp_slice_eq(sdp_data(sdp)->transport.fingerprints[0], SDP_FP_A);
+	ck_assert_int_eq(sdp_data(sdp)->transport.setup, SDP_SETUP_ACTPASS);
+	ck_assert_uint_eq(sdp_data(sdp)->transport.candidate_count, 1);
+	ck_assert(sdp_data(sdp)->transport.end_of_candidates);
+	ck_assert_uint_eq(sdp_data(sdp)->sctp_port, 5001);
+	ck_assert_uint_eq(sdp_data(sdp)->max_message_size, 65536);
 }
 END_TEST
 
@@ -462,32 +473,119 @@ START_TEST(test_candidates_of_the_group_hold_for_a_section_that_repeats_the_cred
 		"a=candidate:1 1 udp 1 192.0.2.1 5 typ host\r\n";
 	char text[2048];
 	snprintf(text, sizeof text, "%s%s", first, SDP_DATA("d"));
-	ck_assert_uint_eq(sdp_parsed(text).candidate_count, 1);
+	ck_assert_uint_eq(sdp_data(sdp_parsed(text))->transport.candidate_count, 1);
 	snprintf(text, sizeof text, "%s%sa=candidate:2 1 udp 1 192.0.2.2 5 typ host\r\n", first, SDP_DATA("d"));
-	struct sdp sdp = sdp_parsed(text);
-	ck_assert_uint_eq(sdp.candidate_count, 1);
-	sdp_slice_eq(sdp.candidates[0], "candidate:2 1 udp 1 192.0.2.2 5 typ host");
+	const struct sdp *sdp = sdp_parsed(text);
+	ck_assert_uint_eq(sdp_data(sdp)->transport.candidate_count, 1);
+	sdp_slice_eq(sdp_data(sdp)->transport.candidates[0], "candidate:2 1 udp 1 192.0.2.2 5 typ host");
 }
 END_TEST
 
 START_TEST(test_a_section_with_other_credentials_takes_nothing_from_its_group) {
-	struct sdp sdp = sdp_parsed(SDP_OPENING BUNDLE SDP_AUDIO(
+	const struct sdp *sdp = sdp_parsed(SDP_OPENING BUNDLE SDP_AUDIO(
 		"9", "a") "a=ice-ufrag:other\r\na=ice-pwd:otherotherotherotherother\r\na=fingerprint:" SDP_FP_B
 	                  "\r\na=candidate:1 1 udp 1 192.0.2.1 5 typ host\r\n" SDP_DATA_LINE "a=mid:d\r\n" SDP_CREDENTIALS);
-	sdp_slice_eq(sdp.pwd, SDP_PWD);
-	ck_assert_uint_eq(sdp.candidate_count, 0);
-	ck_assert_uint_eq(sdp.fingerprint_count, 0);
+	sdp_slice_eq(sdp_data(sdp)->transport.pwd, SDP_PWD);
+	ck_assert_uint_eq(sdp_data(sdp)->transport.candidate_count, 0);
+	ck_assert_uint_eq(sdp_data(sdp)->transport.fingerprint_count, 0);
 }
 END_TEST
 
 START_TEST(test_the_first_of_a_group_is_the_first_that_is_not_refused) {
-	struct sdp sdp = sdp_parsed(SDP_OPENING "a=group:BUNDLE x v a d\r\n" SDP_AUDIO("9", "a")
-	                                    SDP_CREDENTIALS SDP_DTLS SDP_AUDIO("0", "v") "a=ice-ufrag:refused\r\n" BUNDLED);
-	sdp_slice_eq(sdp.ufrag, "yH6Y");
+	const struct sdp *sdp = sdp_parsed(SDP_OPENING "a=group:BUNDLE x v a d\r\n" SDP_AUDIO(
+		"9", "a") SDP_CREDENTIALS SDP_DTLS SDP_AUDIO("0", "v") "a=ice-ufrag:refused\r\n" BUNDLED);
+	sdp_slice_eq(sdp_data(sdp)->transport.ufrag, "yH6Y");
 	/* Of two groups of the kind the first counts, and a section of none takes nothing. */
 	sdp = sdp_parsed(SDP_OPENING "a=group:BUNDLE a\r\na=group:BUNDLE a d\r\n" SDP_AUDIO("9", "a")
 	                         SDP_CREDENTIALS SDP_DTLS SDP_DATA_LINE "a=mid:d\r\n");
-	ck_assert(!sdp.bundle && sdp.data == 1 && !sdp.ufrag.s);
+	ck_assert(!sdp_data(sdp)->bundled && sdp_data_index(sdp) == 1 && !sdp_data(sdp)->transport.ufrag.s);
+}
+END_TEST
+
+/* ---- sections beside each other ---- */
+
+START_TEST(test_each_section_of_a_browsers_offer_has_its_kind_and_what_holds_for_it) {
+	static const char *const names[] = {"chromium-156-media-offer.sdp", "firefox-153-media-offer.sdp",
+	                                    "chromium-156-media-simulcast-offer.sdp", "firefox-153-media-simulcast-offer.sdp"};
+	static const enum sdp_kind kinds[] = {SDP_AUDIO, SDP_VIDEO, SDP_DATA};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		size_t len;
+		char *text = sdp_load(names[i], &len);
+		struct sdp *sdp;
+		ck_assert_int_eq(sdp_parse(sdp_env(), text, len, &sdp, NULL), 0);
+		ck_assert_uint_eq(sdp->len, len);
+		ck_assert_mem_eq(sdp->text, text, len);
+		for (size_t k = 0; k < 3; k++) {
+			const struct sdp_section *s = &sdp->sections[k];
+			ck_assert_int_eq(s->kind, kinds[k]);
+			ck_assert(s->bundled && !s->rejected && !s->fault.text && sdp_first(sdp, kinds[k]) == s);
+			ck_assert(s->transport.ufrag.len == sdp_data(sdp)->transport.ufrag.len && s->transport.pwd.s);
+			ck_assert(s->transport.fingerprint_count == 1 && s->transport.setup == SDP_SETUP_ACTPASS);
+		}
+		sdp_free(sdp_env(), sdp);
+		free(text);
+	}
+}
+END_TEST
+
+START_TEST(test_a_wrong_value_in_a_section_that_nobody_uses_stays_with_the_section) {
+	const struct sdp *sdp = sdp_parsed(
+		SDP_OPENING SDP_AUDIO("9", "a") "a=setup:nonsense\r\na=fingerprint:?\r\n" SDP_DATA("d"));
+	ck_assert_uint_eq(sdp->sections[0].fault.line, 8);
+	ck_assert_ptr_nonnull(strstr(sdp->sections[0].fault.text, "setup"));
+	ck_assert_ptr_null(sdp_data(sdp)->fault.text);
+}
+END_TEST
+
+START_TEST(test_a_wrong_value_in_a_shared_transport_is_one_of_the_data_section) {
+	static const char text[] = SDP_OPENING BUNDLE SDP_AUDIO("9", "a") SDP_CREDENTIALS "a=setup:nonsense\r\n" BUNDLED;
+	struct sdp *sdp;
+	struct sdp_fault fault;
+	ck_assert_int_eq(sdp_parse(sdp_env(), text, sizeof text - 1, &sdp, &fault), SLUICE_MALFORMED);
+	ck_assert_uint_eq(fault.line, 11);
+}
+END_TEST
+
+START_TEST(test_the_transports_of_sections_without_a_group_are_their_own) {
+	const struct sdp *sdp = sdp_parsed(SDP_OPENING SDP_AUDIO(
+		"9", "a") "a=ice-ufrag:sound\r\na=candidate:1 1 udp 1 192.0.2.1 5 typ host\r\n"
+	                  "a=setup:active\r\n" SDP_DATA("d") "a=candidate:2 1 udp 1 192.0.2.2 5 typ host\r\n");
+	const struct sdp_transport *sound = &sdp->sections[0].transport, *data = &sdp_data(sdp)->transport;
+	sdp_slice_eq(sound->ufrag, "sound");
+	sdp_slice_eq(data->ufrag, "yH6Y");
+	ck_assert(sound->candidate_count == 1 && data->candidate_count == 1);
+	sdp_slice_eq(sound->candidates[0], "candidate:1 1 udp 1 192.0.2.1 5 typ host");
+	sdp_slice_eq(data->candidates[0], "candidate:2 1 udp 1 192.0.2.2 5 typ host");
+	ck_assert(sound->setup == SDP_SETUP_ACTIVE && data->setup == SDP_SETUP_ACTPASS && !sound->fingerprint_count);
+}
+END_TEST
+
+/* The text that makes us keep the most for each of its bytes. */
+static char *greedy(size_t *len) {
+	char *text = malloc(1 << 20), *at = stpcpy(text, HEAD);
+	for (int i = 0; i < SDP_SECTIONS_MAX; i++) {
+		at = stpcpy(at, "m=a 0 b c\n");
+		for (int k = 0; k <= SDP_CANDIDATES_MAX; k++)
+			at = stpcpy(at, "a=candidate:x\n");
+	}
+	*len = (size_t)(at - text);
+	return text;
+}
+
+START_TEST(test_what_is_kept_of_a_description_stays_within_its_bound_and_comes_back) {
+	sluice_env *env;
+	struct sdp *sdp;
+	size_t len;
+	char *text = greedy(&len);
+	ck_assert_int_eq(sluice_env_new(NULL, &env), 0);
+	ck_assert_int_eq(sdp_parse(env, text, len, &sdp, NULL), 0);
+	ck_assert_uint_eq(sdp->sections[SDP_SECTIONS_MAX - 1].transport.candidate_count, SDP_CANDIDATES_MAX);
+	ck_assert_uint_lt(env_cost(sdp), 22 * len / 10 + 28 * 1024);
+	sdp_free(env, sdp);
+	ck_assert_int_eq(sdp_parse(env, "v=1", 3, &sdp, NULL), SLUICE_MALFORMED);
+	ck_assert_uint_eq(env->blocks.live, 0);
+	sluice_env_free(env);
+	free(text);
 }
 END_TEST
 
@@ -525,9 +623,9 @@ static const struct {
 START_TEST(test_what_is_missing_for_an_offer_or_an_answer_is_said) {
 	for (int i = 0; i < VALIDITIES; i++) {
 		const char *says = validities[i].says;
-		struct sdp sdp = sdp_parsed(validities[i].text);
+		const struct sdp *sdp = sdp_parsed(validities[i].text);
 		struct sdp_fault fault;
-		ck_assert_int_eq(sdp_validate(&sdp, validities[i].is_answer, &fault), says ? SLUICE_MALFORMED : 0);
+		ck_assert_int_eq(sdp_validate(sdp, validities[i].is_answer, &fault), says ? SLUICE_MALFORMED : 0);
 		ck_assert_uint_eq(fault.line, 0);
 		ck_assert((fault.text != NULL) == (says != NULL));
 		ck_assert_msg(!says || strstr(fault.text, says) != NULL, "%s", fault.text);
@@ -549,4 +647,10 @@ SUITE("sdp parse", test_descriptions_of_real_peers_are_read_as_they_were_meant,
       test_a_bundled_section_takes_what_it_does_not_say_from_the_first_of_its_group,
       test_candidates_of_the_group_hold_for_a_section_that_repeats_the_credentials_only,
       test_a_section_with_other_credentials_takes_nothing_from_its_group,
-      test_the_first_of_a_group_is_the_first_that_is_not_refused, test_what_is_missing_for_an_offer_or_an_answer_is_said)
+      test_the_first_of_a_group_is_the_first_that_is_not_refused,
+      test_each_section_of_a_browsers_offer_has_its_kind_and_what_holds_for_it,
+      test_a_wrong_value_in_a_section_that_nobody_uses_stays_with_the_section,
+      test_a_wrong_value_in_a_shared_transport_is_one_of_the_data_section,
+      test_the_transports_of_sections_without_a_group_are_their_own,
+      test_what_is_kept_of_a_description_stays_within_its_bound_and_comes_back,
+      test_what_is_missing_for_an_offer_or_an_answer_is_said)

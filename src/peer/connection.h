@@ -37,13 +37,11 @@ struct local_description {
 	bool snap, sped, rejected;
 };
 
-/* One of the other side's, as it came. */
+/* One of the other side's, read once. Its memory is bounded by what SLUICE_REMOTE_SDP_MAX lets in (sdp.h): less than 600 KB for a
+ * text of 256 KB, and about 2 KB for a browser's. */
 struct remote_description {
 	enum sluice_sdp_type type;
-	char *text; /* NULL: there is none */
-	size_t len;
-	struct sdp_slice ufrag; /* in text */
-	bool trickle;
+	struct sdp *sdp; /* NULL: there is none */
 };
 
 /* A candidate that came before the answer to its offer was set, when it would have met the wrong generation. */
@@ -56,7 +54,7 @@ struct early_candidate {
 
 /* RFC 9429, 3.2 and W3C's 4.3.1. Invariants:
  *   state == HAVE_LOCAL_OFFER exactly when local_pending.type
- *   state == HAVE_REMOTE_OFFER exactly when remote_pending.text
+ *   state == HAVE_REMOTE_OFFER exactly when remote_pending.sdp
  *   early_count == candidates in `early`, and early_count <= EARLY_CANDIDATES_MAX */
 struct negotiation {
 	enum sluice_signaling_state state;
@@ -182,11 +180,11 @@ void records_embed(sluice_peer *p, uint64_t now);
 
 int role_make_dtls(sluice_peer *p, enum sluice_role role);
 /* Our role is known from here on. 0, SLUICE_UNSUPPORTED when it was another before, or as role_make_dtls. */
-int role_settle(sluice_peer *p, enum sluice_role role);
-/* An answer came into force. UNKNOWN: it leaves the role open. 0, or as role_settle. */
-int role_apply(sluice_peer *p, const struct sdp *remote, enum sluice_role role);
+int role_set(sluice_peer *p, enum sluice_role role);
+/* An answer came into force. UNKNOWN: it leaves the role open. 0, or as role_set. */
+int role_apply(sluice_peer *p, const struct sdp_transport *remote, enum sluice_role role);
 /* The fingerprints that we can compare. */
-size_t role_read_fingerprints(const struct sdp *remote, sluice_fingerprint out[SDP_FINGERPRINTS_MAX]);
+size_t role_read_fingerprints(const struct sdp_transport *remote, sluice_fingerprint out[SDP_FINGERPRINTS_MAX]);
 /* Does one of them name the certificate that the other side showed? */
 bool role_names_shown(const sluice_peer *p, const sluice_fingerprint *f, size_t count);
 /* A record came. False: there is no DTLS that could take it. */
@@ -227,11 +225,13 @@ void negotiation_update(sluice_peer *p);
 
 /* ---- description.c ---- */
 
-/* mirror: the description whose sections an answer, or an offer behind one, repeats; NULL: none. */
-int description_format(const sluice_peer *p, const struct local_description *local, const struct remote_description *mirror,
-                       char *sdp, size_t size);
-/* Reads and checks a remote text. 0, or SLUICE_MALFORMED or SLUICE_LIMIT with negotiation.fault_* set. */
-int description_parse(sluice_peer *p, const char *text, size_t len, bool is_answer, struct sdp *out);
+/* mirror: the description of the other side whose sections ours repeats; NULL: none. */
+int description_format(const sluice_peer *p, const struct local_description *local, const struct sdp *mirror, char *sdp,
+                       size_t size);
+/* Reads and checks a remote text. 0 and *out; SLUICE_MALFORMED or SLUICE_LIMIT with negotiation.fault_* set; SLUICE_NO_MEMORY. */
+int description_parse(sluice_peer *p, const char *text, size_t len, bool is_answer, struct sdp **out);
+/* What a description says of the transport: its data section, or the session where there is none. */
+const struct sdp_transport *description_transport(const struct sdp *sdp);
 /* May it come into force? Changes nothing: 0, SLUICE_UNSUPPORTED, SLUICE_MALFORMED. */
 int description_accept(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer);
 /* Brings the pair into force. 0 or SLUICE_NO_MEMORY and its like. */

@@ -40,7 +40,7 @@ static bool wants_active(const sluice_peer *p, enum sdp_setup theirs) {
 	return theirs == SDP_SETUP_PASSIVE || !p->config.passive;
 }
 
-static bool shows_init(const struct sdp *remote, uint8_t *init, size_t size, size_t *len) {
+static bool shows_init(const struct sdp_section *remote, uint8_t *init, size_t size, size_t *len) {
 	if (!remote->sctp_init.s)
 		return false;
 	int n = base64_decode(remote->sctp_init.s, remote->sctp_init.len, init, size);
@@ -53,13 +53,15 @@ static bool shows_init(const struct sdp *remote, uint8_t *init, size_t size, siz
 void description_plan_answer(const sluice_peer *p, const struct sdp *remote, struct local_description *out) {
 	uint8_t init[INIT_CHUNK_MAX];
 	size_t len;
-	out->rejected = remote->data < 0 || remote->sections[remote->data].rejected;
-	out->setup = wants_active(p, remote->setup) ? SDP_SETUP_ACTIVE : SDP_SETUP_PASSIVE;
+	const struct sdp_section *data = sdp_first(remote, SDP_DATA);
+	const struct sdp_transport *transport = description_transport(remote);
+	out->rejected = !data;
+	out->setup = wants_active(p, transport->setup) ? SDP_SETUP_ACTIVE : SDP_SETUP_PASSIVE;
 	/* draft-hancke-tsvwg-snap: an INIT that does not decode or is not valid is ignored, and then none is sent in response. */
-	out->snap = !p->config.refuse_snap && shows_init(remote, init, sizeof init, &len);
+	out->snap = !p->config.refuse_snap && data && shows_init(data, init, sizeof init, &len);
 	if (p->negotiation.settled)
 		out->snap = p->snap_remote != NULL;
-	out->sped = !p->config.refuse_sped && remote->sped;
+	out->sped = !p->config.refuse_sped && transport->sped;
 	if (p->negotiation.settled)
 		out->sped = p->negotiation.local_current.sped;
 }
@@ -80,11 +82,11 @@ int description_show_init(sluice_peer *p) {
 
 const char *description_mid(const sluice_peer *p, char mid[MID_MAX]) {
 	const struct negotiation *n = &p->negotiation;
-	const struct remote_description *d = n->remote_pending.text ? &n->remote_pending : &n->remote_current;
-	struct sdp sdp;
+	const struct sdp *sdp = n->remote_pending.sdp ? n->remote_pending.sdp : n->remote_current.sdp;
+	const struct sdp_section *data = sdp ? sdp_first(sdp, SDP_DATA) : NULL;
 	strcpy(mid, "0");
-	if (d->text && sdp_parse(d->text, d->len, &sdp, NULL) == 0 && sdp.data >= 0)
-		slice_to_text(sdp.sections[sdp.data].mid, mid, MID_MAX);
+	if (data)
+		slice_to_text(data->mid, mid, MID_MAX);
 	return mid;
 }
 
@@ -97,62 +99,72 @@ static void format_candidates(const sluice_peer *p, char *space, const char **li
 	}
 }
 
-static void say_default(const sluice_peer *p, struct sdp_description *d, char *text, size_t size) {
+static void put_default(const sluice_peer *p, struct sdp_own_section *own, char *text, size_t size) {
 	const struct candidate *c = ice_default_candidate(p->below.ice);
 	if (!c || *c->name || address_format(&c->addr, text, size) < 0)
 		return;
-	d->address = text;
-	d->address_is_ipv6 = c->addr.ss_family == AF_INET6;
-	d->port = c->port;
+	own->address = text;
+	own->address_is_ipv6 = c->addr.ss_family == AF_INET6;
+	own->port = c->port;
 }
 
-static int format_with(const sluice_peer *p, struct sdp_description *d, const struct local_description *local, char *sdp,
-                       size_t size) {
-	char fingerprint[SLUICE_FINGERPRINT_MAX], address[ADDRESS_TEXT_MAX];
-	const char *fingerprints[1] = {fingerprint};
+static int format_fingerprint(const sluice_peer *p, char text[SLUICE_FINGERPRINT_MAX]) {
 	sluice_fingerprint f;
 	int error = sluice_certificate_fingerprint(p->certificate, SLUICE_SHA256, &f);
-	if (!error)
-		error = sluice_fingerprint_format(&f, fingerprint, sizeof fingerprint);
-	if (error < 0)
-		return error;
-	d->session_id = p->negotiation.session_id;
-	d->session_version = local->version;
-	d->reject = local->rejected;
-	d->mid = "0";
-	d->ufrag = ice_ufrag(p->below.ice);
-	d->pwd = ice_pwd(p->below.ice);
-	d->ice_lite = p->config.ice.lite;
-	d->trickle = true;
-	d->sped = local->sped;
-	d->fingerprints = fingerprints;
-	d->fingerprint_count = 1;
-	d->setup = local->setup;
-	d->sctp_port = association_local_port(p->sctp);
-	d->max_message_size = association_max_message_size(p->sctp);
-	d->sctp_init = local->snap ? p->snap_local : NULL;
-	d->end_of_candidates = ice_gathering(p->below.ice) == ICE_GATHERING_COMPLETE;
-	say_default(p, d, address, sizeof address);
-	return sdp_format(d, sdp, size);
+	return error ? error : sluice_fingerprint_format(&f, text, SLUICE_FINGERPRINT_MAX);
 }
 
-int description_format(const sluice_peer *p, const struct local_description *local, const struct remote_description *mirror,
-                       char *sdp, size_t size) {
-	struct sdp offer;
-	struct sdp_description d = {0};
-	if (mirror && sdp_parse(mirror->text, mirror->len, &offer, NULL) == 0) {
-		d.offer = &offer;
-		d.data = offer.data;
-	}
+static struct sdp_own_section own_section(const sluice_peer *p, const struct local_description *local) {
+	return (struct sdp_own_section){
+		.mid = "0",
+		.ufrag = ice_ufrag(p->below.ice),
+		.pwd = ice_pwd(p->below.ice),
+		.trickle = true,
+		.sped = local->sped,
+		.setup = local->setup,
+		.end_of_candidates = ice_gathering(p->below.ice) == ICE_GATHERING_COMPLETE,
+		.sctp_port = association_local_port(p->sctp),
+		.max_message_size = association_max_message_size(p->sctp),
+		.sctp_init = local->snap ? p->snap_local : NULL,
+	};
+}
+
+/* Where a mirror has no data section, all of its sections are rejected. */
+static int format_with(const sluice_peer *p, const struct local_description *local, const struct sdp *mirror,
+                       const char *const *candidates, size_t candidate_count, char *sdp, size_t size) {
+	char fingerprint[SLUICE_FINGERPRINT_MAX], address[ADDRESS_TEXT_MAX];
+	const char *fingerprints[1] = {fingerprint};
+	const struct sdp_section *data = mirror ? sdp_first(mirror, SDP_DATA) : NULL;
+	struct sdp_own_section own = own_section(p, local);
+	struct sdp_description d = {
+		.session_id = p->negotiation.session_id,
+		.session_version = local->version,
+		.ice_lite = p->config.ice.lite,
+		.offer = mirror,
+		.sections = &own,
+		.section_count = !local->rejected && (!mirror || data),
+	};
+	int error = format_fingerprint(p, fingerprint);
+	if (error < 0)
+		return error;
+	own.answers = data ? (size_t)(data - mirror->sections) : 0;
+	own.fingerprints = fingerprints;
+	own.fingerprint_count = 1;
+	own.candidates = candidates;
+	own.candidate_count = candidate_count;
+	put_default(p, &own, address, sizeof address);
+	return sdp_format(&d, sdp, size);
+}
+
+int description_format(const sluice_peer *p, const struct local_description *local, const struct sdp *mirror, char *sdp,
+                       size_t size) {
 	size_t count = ice_gathering(p->below.ice) == ICE_GATHERING_NEW ? 0 : ice_local_count(p->below.ice);
 	char *space = count ? env_alloc(p->env, count * CANDIDATE_TEXT_MAX) : NULL;
 	const char **lines = count ? env_alloc(p->env, count * sizeof *lines) : NULL;
 	int result = SLUICE_NO_MEMORY;
 	if (!count || (space && lines)) {
 		format_candidates(p, space, lines, count);
-		d.candidates = lines;
-		d.candidate_count = count;
-		result = format_with(p, &d, local, sdp, size);
+		result = format_with(p, local, mirror, lines, count, sdp, size);
 	}
 	env_free(p->env, space);
 	env_free(p->env, (void *)lines);
@@ -161,26 +173,40 @@ int description_format(const sluice_peer *p, const struct local_description *loc
 
 /* ---- theirs ---------------------------------------------------------------------------------------------------------- */
 
-int description_parse(sluice_peer *p, const char *text, size_t len, bool is_answer, struct sdp *out) {
-	struct sdp_fault fault = {0};
-	int error = sdp_parse(text, len, out, &fault);
-	if (!error)
-		error = sdp_validate(out, is_answer, &fault);
-	if (!error && !is_answer && sdp_mirror_size(out) > MIRROR_MAX) {
-		fault = (struct sdp_fault){0, "its sections are more, or have longer names, than an answer can repeat"};
+const struct sdp_transport *description_transport(const struct sdp *sdp) {
+	const struct sdp_section *data = sdp_first(sdp, SDP_DATA);
+	return data ? &data->transport : &sdp->session;
+}
+
+static int judge(const struct sdp *sdp, bool is_answer, struct sdp_fault *fault) {
+	int error = sdp_validate(sdp, is_answer, fault);
+	if (!error && !is_answer && sdp_mirror_size(sdp) > MIRROR_MAX) {
+		*fault = (struct sdp_fault){0, "its sections are more, or have longer names, than an answer can repeat"};
 		error = SLUICE_LIMIT;
 	}
+	return error;
+}
+
+int description_parse(sluice_peer *p, const char *text, size_t len, bool is_answer, struct sdp **out) {
+	struct sdp_fault fault = {0};
+	struct sdp *sdp = NULL;
+	int error = sdp_parse(p->env, text, len, &sdp, &fault);
+	if (!error)
+		error = judge(sdp, is_answer, &fault);
 	if (error) {
 		p->negotiation.fault_line = fault.line;
-		p->negotiation.fault_text = fault.text;
+		p->negotiation.fault_text = fault.text ? fault.text : "";
+		sdp_free(p->env, sdp);
+		return error;
 	}
-	return error;
+	*out = sdp;
+	return 0;
 }
 
 /* UNKNOWN: the answer leaves it open. RFC 4145, 4.1: "The default value of the setup attribute in an offer/answer exchange is
  * 'active' in the offer and 'passive' in the answer." RFC 5763 and 8842 want the attribute, and libwebrtc takes its absence in an
  * answer for active. So the other side may be either, and shows which by its ClientHello. */
-static enum sluice_role role_of(const struct sdp *remote, const struct local_description *local, bool is_answer) {
+static enum sluice_role role_of(const struct sdp_transport *remote, const struct local_description *local, bool is_answer) {
 	if (is_answer && remote->setup == SDP_SETUP_NONE)
 		return SLUICE_ROLE_UNKNOWN;
 	/* RFC 5763, 5: active is the TLS client. */
@@ -188,8 +214,9 @@ static enum sluice_role role_of(const struct sdp *remote, const struct local_des
 	return we_are_client ? SLUICE_ROLE_CLIENT : SLUICE_ROLE_SERVER;
 }
 
-static bool has_data(const struct sdp *remote, const struct local_description *local) {
-	return !local->rejected && remote->data >= 0 && !remote->sections[remote->data].rejected;
+/* NULL: the pair of descriptions has none. */
+static const struct sdp_section *data_of(const struct sdp *remote, const struct local_description *local) {
+	return local->rejected ? NULL : sdp_first(remote, SDP_DATA);
 }
 
 static int refuse(sluice_peer *p, const char *reason) {
@@ -200,30 +227,30 @@ static int refuse(sluice_peer *p, const char *reason) {
 
 int description_accept(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer) {
 	sluice_fingerprint f[SDP_FINGERPRINTS_MAX];
-	if (!has_data(remote, local))
+	const struct sdp_section *data = data_of(remote, local);
+	if (!data)
 		return 0;
-	size_t count = role_read_fingerprints(remote, f);
+	size_t count = role_read_fingerprints(&data->transport, f);
 	if (!count)
 		return refuse(p, "no fingerprint with a hash that this library knows");
 	/* The same certificate means the same DTLS connection, and that keeps its roles: Firefox 153 as DTLS server writes
 	 * setup:active all the same when it answers an ICE restart, and means nothing by it. */
 	if (p->dtls_up)
 		return role_names_shown(p, f, count) ? 0 : refuse(p, "another certificate than the connection's");
-	enum sluice_role role = role_of(remote, local, is_answer);
+	enum sluice_role role = role_of(&data->transport, local, is_answer);
 	if (p->role != SLUICE_ROLE_UNKNOWN && role != SLUICE_ROLE_UNKNOWN && p->role != role)
 		return refuse(p, "setup names another DTLS role than before");
 	return 0;
 }
 
-static int apply_ice(sluice_peer *p, const struct sdp *remote, bool is_answer) {
+static int apply_ice(sluice_peer *p, const struct sdp_transport *remote, bool lite, bool is_answer) {
 	char ufrag[ICE_UFRAG_MAX], pwd[ICE_PWD_MAX];
 	if (!slice_to_text(remote->ufrag, ufrag, sizeof ufrag) || !slice_to_text(remote->pwd, pwd, sizeof pwd))
 		return SLUICE_MALFORMED;
 	/* RFC 8445, 6.1.1: of two full agents the initiating one controls, of a full and a lite one the full one. */
 	if (!p->negotiation.settled)
-		ice_set_controlling(p->below.ice,
-		                    p->config.ice.lite ? remote->ice_lite && is_answer : remote->ice_lite || is_answer);
-	int error = ice_set_remote(p->below.ice, ufrag, pwd, remote->ice_lite);
+		ice_set_controlling(p->below.ice, p->config.ice.lite ? lite && is_answer : lite || is_answer);
+	int error = ice_set_remote(p->below.ice, ufrag, pwd, lite);
 	wipe(pwd, sizeof pwd);
 	for (size_t i = 0; !error && i < remote->candidate_count; i++) {
 		struct candidate c;
@@ -238,7 +265,7 @@ static int apply_ice(sluice_peer *p, const struct sdp *remote, bool is_answer) {
 	return error;
 }
 
-static int apply_snap(sluice_peer *p, const struct sdp *remote, const struct local_description *local) {
+static int apply_snap(sluice_peer *p, const struct sdp_section *remote, const struct local_description *local) {
 	uint8_t init[INIT_CHUNK_MAX];
 	size_t len;
 	if (p->negotiation.settled || !local->snap || !shows_init(remote, init, sizeof init, &len))
@@ -253,35 +280,36 @@ static int apply_snap(sluice_peer *p, const struct sdp *remote, const struct loc
 	return 0;
 }
 
-static void apply_sped(sluice_peer *p, const struct sdp *remote, const struct local_description *local) {
+static void apply_sped(sluice_peer *p, const struct sdp_transport *remote, const struct local_description *local) {
 	if (p->negotiation.settled)
 		return;
 	underlay_ice_sped(&p->below, local->sped && remote->sped);
 }
 
 /* RFC 8841, 6.1: "If the SDP "max-message-size" attribute is not present, the default value is 64K"; 0 means any size. */
-static uint64_t message_limit(const struct sdp *remote) {
+static uint64_t message_limit(const struct sdp_section *remote) {
 	if (!remote->has_max_message_size)
 		return 65536;
 	return remote->max_message_size ? remote->max_message_size : UINT64_MAX;
 }
 
 int description_apply(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer) {
-	if (!has_data(remote, local)) {
+	const struct sdp_section *data = data_of(remote, local);
+	if (!data) {
 		if (is_answer)
 			peer_end(p, SLUICE_REFUSED, "the other side rejected the data section");
 		return 0;
 	}
-	apply_sped(p, remote, local);
-	int error = apply_snap(p, remote, local);
+	apply_sped(p, &data->transport, local);
+	int error = apply_snap(p, data, local);
 	if (!error)
-		error = role_apply(p, remote, role_of(remote, local, is_answer));
+		error = role_apply(p, &data->transport, role_of(&data->transport, local, is_answer));
 	if (!error)
-		error = apply_ice(p, remote, is_answer);
+		error = apply_ice(p, &data->transport, remote->ice_lite, is_answer);
 	if (error)
 		return error;
-	association_set_remote_port(p->sctp, remote->sctp_port);
-	sluice_channels_set_max_message_size(p->channels, message_limit(remote));
+	association_set_remote_port(p->sctp, data->sctp_port);
+	sluice_channels_set_max_message_size(p->channels, message_limit(data));
 	if (p->state == SLUICE_PEER_NEW)
 		peer_enter(p, SLUICE_PEER_CONNECTING);
 	role_try_start(p);

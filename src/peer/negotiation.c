@@ -14,7 +14,7 @@ static void set_state(sluice_peer *p, enum sluice_signaling_state state) {
 }
 
 static void forget_remote(sluice_peer *p, struct remote_description *d) {
-	env_free(p->env, d->text);
+	sdp_free(p->env, d->sdp);
 	*d = (struct remote_description){0};
 }
 
@@ -107,30 +107,25 @@ static bool slice_is(struct sdp_slice a, struct sdp_slice b) {
 
 /* RFC 8839, 4.4.1.1.1: credentials that differ from the ones in force ask for a restart, and the answer has new ones as well. */
 static bool asks_for_restart(const sluice_peer *p, const struct sdp *offer) {
-	struct sdp old;
-	const struct remote_description *in_force = &p->negotiation.remote_current;
-	if (!in_force->text || !p->negotiation.settled || offer->data < 0 || sdp_parse(in_force->text, in_force->len, &old, NULL))
+	const struct sdp *in_force = p->negotiation.remote_current.sdp;
+	if (!in_force || !p->negotiation.settled || !sdp_first(offer, SDP_DATA))
 		return false;
-	return !slice_is(old.ufrag, offer->ufrag) || !slice_is(old.pwd, offer->pwd);
+	const struct sdp_transport *old = description_transport(in_force), *new = description_transport(offer);
+	return !slice_is(old->ufrag, new->ufrag) || !slice_is(old->pwd, new->pwd);
 }
 
 static int plan_answer(sluice_peer *p, struct local_description *out) {
-	struct sdp offer;
-	const struct remote_description *pending = &p->negotiation.remote_pending;
-	int error = sdp_parse(pending->text, pending->len, &offer, NULL);
-	if (!error && asks_for_restart(p, &offer))
-		error = begin_restart(p);
+	const struct sdp *offer = p->negotiation.remote_pending.sdp;
+	int error = asks_for_restart(p, offer) ? begin_restart(p) : 0;
 	if (!error)
-		description_plan_answer(p, &offer, out);
+		description_plan_answer(p, offer, out);
 	return error;
 }
 
 /* The description whose sections the text of `local` has to repeat; NULL: none. */
-static const struct remote_description *mirror_of(const sluice_peer *p, const struct local_description *local) {
+static const struct sdp *mirror_of(const sluice_peer *p, const struct local_description *local) {
 	const struct negotiation *n = &p->negotiation;
-	const struct remote_description *d = local->type == SLUICE_SDP_ANSWER && n->remote_pending.text ? &n->remote_pending
-	                                                                                                : &n->remote_current;
-	return d->text ? d : NULL;
+	return local->type == SLUICE_SDP_ANSWER && n->remote_pending.sdp ? n->remote_pending.sdp : n->remote_current.sdp;
 }
 
 /* Makes the description that is due next, and keeps its text to compare with. */
@@ -220,17 +215,16 @@ static void take_early(sluice_peer *p) {
 /* The pair of descriptions comes into force; `is_answer`: the remote one is the answer. */
 static int agree(sluice_peer *p, struct local_description local, struct remote_description *remote, bool is_answer) {
 	struct negotiation *n = &p->negotiation;
-	struct sdp sdp;
-	int error = description_parse(p, remote->text, remote->len, is_answer, &sdp);
-	if (!error)
-		error = description_accept(p, &sdp, &local, is_answer);
+	const struct sdp *sdp = remote->sdp;
+	bool has_data = !local.rejected && sdp_first(sdp, SDP_DATA);
+	int error = description_accept(p, sdp, &local, is_answer);
 	if (error)
 		return error;
 	if (!n->settled)
 		n->offered = is_answer;
-	if (!local.rejected && sdp.data >= 0)
+	if (has_data)
 		begin_gathering(p);
-	error = description_apply(p, &sdp, &local, is_answer);
+	error = description_apply(p, sdp, &local, is_answer);
 	if (error)
 		return error;
 	take_early(p);
@@ -242,7 +236,7 @@ static int agree(sluice_peer *p, struct local_description local, struct remote_d
 	if (n->restart_begun)
 		n->restart_wanted = false;
 	n->restart_begun = false;
-	n->settled = n->settled || (!local.rejected && sdp.data >= 0 && !sdp.sections[sdp.data].rejected);
+	n->settled = n->settled || has_data;
 	forget_created(p);
 	set_state(p, SLUICE_SIGNALING_STABLE);
 	n->needed = false;
@@ -346,7 +340,6 @@ static int set_remote_offer(sluice_peer *p, struct remote_description *d) {
 
 int sluice_peer_set_remote_description(sluice_peer *p, enum sluice_sdp_type type, const char *text, size_t len) {
 	struct negotiation *n = &p->negotiation;
-	struct sdp sdp;
 	int error = usable(p);
 	forget_fault(p);
 	if (error)
@@ -360,18 +353,12 @@ int sluice_peer_set_remote_description(sluice_peer *p, enum sluice_sdp_type type
 		n->fault_text = "it is longer than a description may be";
 		return SLUICE_LIMIT;
 	}
-	error = description_parse(p, text, len, is_answer, &sdp);
+	struct remote_description d = {.type = type};
+	error = description_parse(p, text, len, is_answer, &d.sdp);
 	if (error)
 		return error;
-	struct remote_description d = {
-		.type = type, .text = env_strndup_secret(p->env, text, len), .len = len, .trickle = sdp.trickle};
-	if (!d.text)
-		return SLUICE_NO_MEMORY;
-	/* Each candidate that says its generation is compared with this; the text is not read again for it. */
-	if (sdp.ufrag.s)
-		d.ufrag = (struct sdp_slice){d.text + (sdp.ufrag.s - text), sdp.ufrag.len};
 	error = is_answer ? agree(p, n->local_pending, &d, true) : set_remote_offer(p, &d);
-	env_free(p->env, d.text); /* NULL when it was taken */
+	sdp_free(p->env, d.sdp); /* NULL when it was taken */
 	return error;
 }
 
@@ -422,10 +409,11 @@ static bool is_end_of_candidates(const char *text) {
 }
 
 /* RFC 8838, 11 and W3C's usernameFragment: a candidate may say to which generation it belongs. */
-static bool is_of_generation(const struct remote_description *d, const struct candidate *c) {
-	if (!*c->ufrag || !d->ufrag.s)
+static bool is_of_generation(const struct sdp *sdp, const struct candidate *c) {
+	struct sdp_slice ufrag = description_transport(sdp)->ufrag;
+	if (!*c->ufrag || !ufrag.s)
 		return true;
-	return strlen(c->ufrag) == d->ufrag.len && memcmp(c->ufrag, d->ufrag.s, d->ufrag.len) == 0;
+	return strlen(c->ufrag) == ufrag.len && memcmp(c->ufrag, ufrag.s, ufrag.len) == 0;
 }
 
 int sluice_peer_add_remote_candidate(sluice_peer *p, const char *text) {
@@ -433,9 +421,9 @@ int sluice_peer_add_remote_candidate(sluice_peer *p, const char *text) {
 	int error = usable(p);
 	if (error)
 		return error;
-	bool early = n->remote_pending.text != NULL;
-	const struct remote_description *d = early ? &n->remote_pending : &n->remote_current;
-	if (!d->text)
+	bool early = n->remote_pending.sdp != NULL;
+	const struct sdp *sdp = early ? n->remote_pending.sdp : n->remote_current.sdp;
+	if (!sdp)
 		return SLUICE_WRONG_STATE;
 	/* Our restart waits for its answer, so this belongs to the generation that it ends; the new one's come behind the
 	 * answer. */
@@ -453,7 +441,7 @@ int sluice_peer_add_remote_candidate(sluice_peer *p, const char *text) {
 	error = candidate_parse(text, strlen(text), &c);
 	if (error)
 		return error == SLUICE_UNSUPPORTED ? 0 : error;
-	if (!is_of_generation(d, &c))
+	if (!is_of_generation(sdp, &c))
 		return 0;
 	error = early ? keep_early(p, &c) : ice_add_remote(p->below.ice, &c);
 	peer_wake(p);
@@ -472,18 +460,23 @@ int sluice_peer_local_description(const sluice_peer *p, enum sluice_sdp_type *ty
 	return description_format(p, d, mirror_of(p, d), sdp, size);
 }
 
+/* The pending one, or else the one in force. */
+static const struct remote_description *remote_of(const struct negotiation *n) {
+	return n->remote_pending.sdp ? &n->remote_pending : &n->remote_current;
+}
+
 int sluice_peer_remote_description(const sluice_peer *p, enum sluice_sdp_type *type, char *sdp, size_t size) {
 	const struct negotiation *n = &p->negotiation;
-	const struct remote_description *d = n->remote_pending.text ? &n->remote_pending : &n->remote_current;
+	const struct remote_description *d = remote_of(n);
 	if (type)
 		*type = d->type;
-	if (!d->text)
+	if (!d->sdp)
 		return 0;
-	if (d->len >= size)
+	if (d->sdp->len >= size)
 		return SLUICE_NO_SPACE;
-	memcpy(sdp, d->text, d->len);
-	sdp[d->len] = 0;
-	return (int)d->len;
+	memcpy(sdp, d->sdp->text, d->sdp->len);
+	sdp[d->sdp->len] = 0;
+	return (int)d->sdp->len;
 }
 
 unsigned sluice_peer_description_error(const sluice_peer *p, const char **text) {
@@ -498,6 +491,6 @@ enum sluice_signaling_state sluice_peer_signaling_state(const sluice_peer *p) {
 
 bool sluice_peer_can_trickle(const sluice_peer *p) {
 	const struct negotiation *n = &p->negotiation;
-	const struct remote_description *d = n->remote_pending.text ? &n->remote_pending : &n->remote_current;
-	return d->text && d->trickle;
+	const struct sdp *sdp = remote_of(n)->sdp;
+	return sdp && description_transport(sdp)->trickle;
 }

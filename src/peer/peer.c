@@ -537,7 +537,7 @@ static bool negotiation_check(const struct negotiation *n) {
 	if (n->state == SLUICE_SIGNALING_CLOSED)
 		return true;
 	return (n->state == SLUICE_SIGNALING_HAVE_LOCAL_OFFER) == (n->local_pending.type != 0) &&
-	       (n->state == SLUICE_SIGNALING_HAVE_REMOTE_OFFER) == (n->remote_pending.text != NULL);
+	       (n->state == SLUICE_SIGNALING_HAVE_REMOTE_OFFER) == (n->remote_pending.sdp != NULL);
 }
 
 bool peer_check(const sluice_peer *p) {

@@ -53,7 +53,7 @@ int role_settle(sluice_peer *p, enum sluice_role role) {
 
 /* ---- trust ----------------------------------------------------------------------------------------------------------- */
 
-size_t role_read_fingerprints(const struct sdp *remote, sluice_fingerprint out[SDP_FINGERPRINTS_MAX]) {
+size_t role_read_fingerprints(const struct sdp_transport *remote, sluice_fingerprint out[SDP_FINGERPRINTS_MAX]) {
 	size_t n = 0;
 	for (size_t i = 0; i < remote->fingerprint_count; i++) {
 		char text[SLUICE_FINGERPRINT_MAX];
@@ -78,7 +78,7 @@ bool role_names_shown(const sluice_peer *p, const sluice_fingerprint *f, size_t 
 	return false;
 }
 
-static int trust(sluice_peer *p, const struct sdp *remote) {
+static int trust(sluice_peer *p, const struct sdp_transport *remote) {
 	sluice_fingerprint f[SDP_FINGERPRINTS_MAX];
 	if (p->dtls_up)
 		return 0;
@@ -93,7 +93,7 @@ static int trust(sluice_peer *p, const struct sdp *remote) {
 	return error == SLUICE_FINGERPRINT ? 0 : error;
 }
 
-int role_apply(sluice_peer *p, const struct sdp *remote, enum sluice_role role) {
+int role_apply(sluice_peer *p, const struct sdp_transport *remote, enum sluice_role role) {
 	p->role_open = p->role == SLUICE_ROLE_UNKNOWN && role == SLUICE_ROLE_UNKNOWN;
 	if (p->role_open)
 		return 0;
@@ -103,13 +103,11 @@ int role_apply(sluice_peer *p, const struct sdp *remote, enum sluice_role role) 
 
 /* The role that the answer in force left open is this one. On an error it stays open. */
 static int settle(sluice_peer *p, enum sluice_role role) {
-	struct sdp remote;
-	const struct remote_description *answer = &p->negotiation.remote_current;
-	int error = sdp_parse(answer->text, answer->len, &remote, NULL);
+	const struct sdp *answer = p->negotiation.remote_current.sdp;
+	const struct sdp_section *data = answer ? sdp_first(answer, SDP_DATA) : NULL;
+	int error = data ? role_set(p, role) : SLUICE_WRONG_STATE;
 	if (!error)
-		error = role_settle(p, role);
-	if (!error)
-		error = trust(p, &remote);
+		error = trust(p, &data->transport);
 	p->role_open = error != 0;
 	return error;
 }

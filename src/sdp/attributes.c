@@ -75,48 +75,41 @@ static bool is_all_of(struct sdp_slice s, const char *others) {
 
 /* ---- ICE: RFC 8839, 5 ---- */
 
-static const char *read_ufrag(struct sdp *out, struct sdp_slice value) {
+static const char *read_ufrag(struct sdp_reading *r, struct sdp_slice value) {
 	if (value.len < UFRAG_MIN || value.len > CREDENTIAL_MAX || !is_all_of(value, ICE_CHARS))
 		return "ice-ufrag has to be 4 to 256 letters, digits, '+' and '/'";
-	out->ufrag = value;
+	r->transport->ufrag = value;
 	return NULL;
 }
 
-static const char *read_pwd(struct sdp *out, struct sdp_slice value) {
+static const char *read_pwd(struct sdp_reading *r, struct sdp_slice value) {
 	if (value.len < PWD_MIN || value.len > CREDENTIAL_MAX || !is_all_of(value, ICE_CHARS))
 		return "ice-pwd has to be 22 to 256 letters, digits, '+' and '/'";
-	out->pwd = value;
+	r->transport->pwd = value;
 	return NULL;
 }
 
-/* Each level adds to what the outer one said. Separated by blanks (5.6); libdatachannel long wrote commas. */
-static const char *read_options(struct sdp *out, struct sdp_slice value) {
+/* Separated by blanks (RFC 8839, 5.6). libdatachannel long wrote commas. */
+static const char *read_options(struct sdp_reading *r, struct sdp_slice value) {
 	struct sdp_slice option;
 	while (sdp_word(&value, " ,", &option)) {
-		out->trickle |= sdp_slice_is(option, "trickle");
-		out->ice2 |= sdp_slice_is(option, "ice2");
-		out->sped |= sdp_slice_is(option, "sped");
-		out->renomination |= sdp_slice_is(option, "renomination");
+		r->transport->trickle |= sdp_slice_is(option, "trickle");
+		r->transport->sped |= sdp_slice_is(option, "sped");
 	}
 	return NULL;
 }
 
-static const char *read_lite(struct sdp *out, struct sdp_slice value) {
+static const char *read_lite(struct sdp_reading *r, struct sdp_slice value) {
 	(void)value;
-	out->ice_lite = true;
+	r->sdp->ice_lite = true;
 	return NULL;
 }
 
-/* What an outer level listed is replaced as a whole. */
-static void forget_candidates(struct sdp *out) {
-	out->candidate_count = 0;
-	out->candidates_skipped = 0;
-}
-
 /* One that cannot be read is one path less, and the others may do. */
-static const char *read_candidate(struct sdp *out, struct sdp_slice value) {
-	if (value.len == 0 || out->candidate_count == SDP_CANDIDATES_MAX) {
-		out->candidates_skipped++;
+static const char *read_candidate(struct sdp_reading *r, struct sdp_slice value) {
+	struct sdp_transport *t = r->transport;
+	if (value.len == 0 || t->candidate_count == SDP_CANDIDATES_MAX) {
+		t->candidates_skipped++;
 		return NULL;
 	}
 	/* The attribute from its name on; blanks may stand behind its colon. */
@@ -124,21 +117,20 @@ static const char *read_candidate(struct sdp *out, struct sdp_slice value) {
 	while (*--name != ':')
 		;
 	name -= sizeof "candidate" - 1;
-	out->candidates[out->candidate_count++] = (struct sdp_slice){name, (size_t)(value.s - name) + value.len};
+	if (!t->candidates)
+		t->candidates = r->next_candidate;
+	t->candidate_count++;
+	*r->next_candidate++ = (struct sdp_slice){name, (size_t)(value.s - name) + value.len};
 	return NULL;
 }
 
-static const char *read_end_of_candidates(struct sdp *out, struct sdp_slice value) {
+static const char *read_end_of_candidates(struct sdp_reading *r, struct sdp_slice value) {
 	(void)value;
-	out->end_of_candidates = true;
+	r->transport->end_of_candidates = true;
 	return NULL;
 }
 
 /* ---- DTLS: RFC 8122, 4145, 8842 ---- */
-
-static void forget_fingerprints(struct sdp *out) {
-	out->fingerprint_count = 0;
-}
 
 /* "AB:CD:...": RFC 8122, 5 wants capitals, and taking small letters costs nothing. */
 static bool is_digest(struct sdp_slice s) {
@@ -151,19 +143,24 @@ static bool is_digest(struct sdp_slice s) {
 	return true;
 }
 
-static const char *read_fingerprint(struct sdp *out, struct sdp_slice value) {
+static const char *read_fingerprint(struct sdp_reading *r, struct sdp_slice value) {
 	struct sdp_slice rest = value, hash, digest, more;
 	if (!sdp_word(&rest, " ", &hash) || !sdp_word(&rest, " ", &digest) || sdp_word(&rest, " ", &more) ||
 	    !is_all_of(hash, "-"))
 		return "a fingerprint has to be a hash's name and a digest";
 	if (!is_digest(digest))
 		return "a fingerprint's digest has to be bytes in hexadecimal with colons between them";
-	if (out->fingerprint_count < SDP_FINGERPRINTS_MAX)
-		out->fingerprints[out->fingerprint_count++] = value;
+	struct sdp_transport *t = r->transport;
+	if (t->fingerprint_count == SDP_FINGERPRINTS_MAX)
+		return NULL;
+	if (!t->fingerprints)
+		t->fingerprints = r->next_fingerprint;
+	t->fingerprint_count++;
+	*r->next_fingerprint++ = value;
 	return NULL;
 }
 
-static const char *read_setup(struct sdp *out, struct sdp_slice value) {
+static const char *read_setup(struct sdp_reading *r, struct sdp_slice value) {
 	static const struct {
 		const char *name;
 		enum sdp_setup setup;
@@ -173,62 +170,55 @@ static const char *read_setup(struct sdp *out, struct sdp_slice value) {
 	              {"holdconn", SDP_SETUP_HOLDCONN}};
 	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
 		if (sdp_slice_is(value, values[i].name)) {
-			out->setup = values[i].setup;
+			r->transport->setup = values[i].setup;
 			return NULL;
 		}
 	}
 	return "setup has to be actpass, active, passive or holdconn";
 }
 
-/* RFC 8842, 4: 20 to 255 characters. No connection depends on it. */
-static const char *read_tls_id(struct sdp *out, struct sdp_slice value) {
-	if (value.len >= 20 && value.len <= 255 && is_all_of(value, "+/-_"))
-		out->tls_id = value;
-	return NULL;
-}
-
 /* ---- SCTP: RFC 8841 ---- */
 
-static const char *read_sctp_port(struct sdp *out, struct sdp_slice value) {
+static const char *read_sctp_port(struct sdp_reading *r, struct sdp_slice value) {
 	uint64_t port;
 	if (!sdp_number(value, UINT16_MAX, &port))
 		return "sctp-port has to be a number up to 65535";
-	out->sctp_port = (uint16_t)port;
+	r->section->sctp_port = (uint16_t)port;
 	return NULL;
 }
 
 /* The form before RFC 8841: "5000 webrtc-datachannel 65535". */
-static const char *read_sctpmap(struct sdp *out, struct sdp_slice value) {
+static const char *read_sctpmap(struct sdp_reading *r, struct sdp_slice value) {
 	struct sdp_slice port, app;
 	uint64_t n;
 	if (!sdp_word(&value, " ", &port) || !sdp_number(port, UINT16_MAX, &n) || !sdp_word(&value, " ", &app))
 		return "sctpmap has to be a port and a protocol";
 	if (sdp_slice_is(app, "webrtc-datachannel"))
-		out->sctp_port = (uint16_t)n;
+		r->section->sctp_port = (uint16_t)n;
 	return NULL;
 }
 
-static const char *read_max_message_size(struct sdp *out, struct sdp_slice value) {
+static const char *read_max_message_size(struct sdp_reading *r, struct sdp_slice value) {
 	uint64_t size;
 	if (!sdp_number(value, UINT64_MAX, &size))
 		return "max-message-size has to be a number below 2^64";
-	out->has_max_message_size = true;
-	out->max_message_size = size;
+	r->section->has_max_message_size = true;
+	r->section->max_message_size = size;
 	return NULL;
 }
 
 /* draft-hancke-tsvwg-snap: an INIT that does not decode is ignored, and the association opens by its handshake. */
-static const char *read_sctp_init(struct sdp *out, struct sdp_slice value) {
+static const char *read_sctp_init(struct sdp_reading *r, struct sdp_slice value) {
 	uint8_t init[2048];
 	if (base64_decode(value.s, value.len, init, sizeof init) > 0)
-		out->sctp_init = value;
+		r->section->sctp_init = value;
 	return NULL;
 }
 
 /* ---- the table ---- */
 
 #define SESSION SDP_LEVEL_SESSION
-#define TRANSPORT SDP_LEVEL_TRANSPORT
+#define SECTION SDP_LEVEL_SECTION
 #define DATA SDP_LEVEL_DATA
 
 static const struct {
@@ -236,25 +226,22 @@ static const struct {
 	unsigned levels; /* where it means something; elsewhere it is skipped */
 	bool valued;     /* without a value it is a fault */
 	bool many;       /* it may stand several times in a level */
-	const char *(*read)(struct sdp *out, struct sdp_slice value);
-	/* Called when a level says it for the first time: what outer levels listed counts no more. */
-	void (*forget)(struct sdp *out);
+	const char *(*read)(struct sdp_reading *r, struct sdp_slice value);
 } attributes[] = {
 	/* clang-format off */
-	/* name               levels                      valued  many   read                    forget */
-	{"ice-ufrag",         SESSION | TRANSPORT | DATA, true,   false, read_ufrag,             NULL},
-	{"ice-pwd",           SESSION | TRANSPORT | DATA, true,   false, read_pwd,               NULL},
-	{"ice-options",       SESSION | TRANSPORT | DATA, false,  true,  read_options,           NULL},
-	{"ice-lite",          SESSION,                    false,  false, read_lite,              NULL},
-	{"candidate",         TRANSPORT | DATA,           false,  true,  read_candidate,         forget_candidates},
-	{"end-of-candidates", SESSION | TRANSPORT | DATA, false,  false, read_end_of_candidates, NULL},
-	{"fingerprint",       SESSION | TRANSPORT | DATA, true,   true,  read_fingerprint,       forget_fingerprints},
-	{"setup",             SESSION | TRANSPORT | DATA, true,   false, read_setup,             NULL},
-	{"tls-id",            SESSION | TRANSPORT | DATA, false,  false, read_tls_id,            NULL},
-	{"sctp-port",         DATA,                       true,   false, read_sctp_port,         NULL},
-	{"sctpmap",           DATA,                       true,   true,  read_sctpmap,           NULL},
-	{"max-message-size",  DATA,                       true,   false, read_max_message_size,  NULL},
-	{"sctp-init",         DATA,                       false,  false, read_sctp_init,         NULL},
+	/* name               levels             valued  many   read                  */
+	{"ice-ufrag",         SESSION | SECTION, true,   false, read_ufrag},
+	{"ice-pwd",           SESSION | SECTION, true,   false, read_pwd},
+	{"ice-options",       SESSION | SECTION, false,  true,  read_options},
+	{"ice-lite",          SESSION,           false,  false, read_lite},
+	{"candidate",         SECTION,           false,  true,  read_candidate},
+	{"end-of-candidates", SESSION | SECTION, false,  false, read_end_of_candidates},
+	{"fingerprint",       SESSION | SECTION, true,   true,  read_fingerprint},
+	{"setup",             SESSION | SECTION, true,   false, read_setup},
+	{"sctp-port",         DATA,              true,   false, read_sctp_port},
+	{"sctpmap",           DATA,              true,   true,  read_sctpmap},
+	{"max-message-size",  DATA,              true,   false, read_max_message_size},
+	{"sctp-init",         DATA,              false,  false, read_sctp_init},
 	/* clang-format on */
 };
 
@@ -262,7 +249,7 @@ const char *sdp_attribute_read(struct sdp_reading *r, struct sdp_slice attribute
 	struct sdp_slice name, value;
 	sdp_attribute_split(attribute, &name, &value);
 	for (size_t i = 0; i < sizeof attributes / sizeof *attributes; i++) {
-		if (!(attributes[i].levels & r->level) || !sdp_slice_is(name, attributes[i].name))
+		if (!(attributes[i].levels & r->levels) || !sdp_slice_is(name, attributes[i].name))
 			continue;
 		bool again = r->seen & UINT32_C(1) << i;
 		r->seen |= UINT32_C(1) << i;
@@ -272,9 +259,7 @@ const char *sdp_attribute_read(struct sdp_reading *r, struct sdp_slice attribute
 			return "the attribute has to have a value";
 		if (!value.s)
 			value = (struct sdp_slice){attribute.s + attribute.len, 0};
-		if (!again && attributes[i].forget)
-			attributes[i].forget(r->out);
-		return attributes[i].read(r->out, value);
+		return attributes[i].read(r, value);
 	}
 	return NULL;
 }

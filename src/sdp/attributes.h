@@ -7,15 +7,18 @@
 
 #include "sdp/sdp.h"
 
-/* Where a line stands. What stands nearer to the data section wins: session, then the section whose transport a bundled data
- * section shares, then the data section itself. */
-enum sdp_level { SDP_LEVEL_SESSION = 1, SDP_LEVEL_TRANSPORT = 2, SDP_LEVEL_DATA = 4 };
+/* Where a line stands. DATA: in a section whose medium is application. */
+enum sdp_level { SDP_LEVEL_SESSION = 1, SDP_LEVEL_SECTION = 2, SDP_LEVEL_DATA = 4 };
 
-/* One level as it is read. seen: a bit for every row of the table; of an attribute that may stand once, the first counts. */
+/* One level as it is read. */
 struct sdp_reading {
-	struct sdp *out;
-	enum sdp_level level;
-	uint32_t seen;
+	unsigned levels; /* enum sdp_level; DATA comes with SECTION */
+	struct sdp *sdp;
+	struct sdp_transport *transport;
+	struct sdp_section *section; /* NULL: the session */
+	/* Where the next candidate and the next fingerprint are stored. There is room for as many as one level keeps. */
+	struct sdp_slice *next_candidate, *next_fingerprint;
+	uint32_t seen; /* a bit for every row of the table; of an attribute that may stand once, the first counts */
 };
 
 /* value.s NULL: the attribute has no colon. Returns NULL, or what is wrong with it. */

@@ -30,15 +30,25 @@ __attribute__((format(printf, 2, 3))) static void put(struct text *t, const char
 
 /* ---- the session ---- */
 
-static bool accepts(const struct sdp_description *d) {
-	return !d->offer || (!d->reject && d->data >= 0 && (size_t)d->data < d->offer->section_count);
+/* Absent in an answer to an offer that gave the section none. */
+static struct sdp_slice mid_of(const struct sdp_description *d, const struct sdp_own_section *own) {
+	if (d->offer)
+		return d->offer->sections[own->answers].mid;
+	return (struct sdp_slice){own->mid, own->mid ? strlen(own->mid) : 0};
 }
 
-/* Our data section's mid; absent in an answer to an offer that gave it none. */
-static struct sdp_slice data_mid(const struct sdp_description *d) {
-	if (d->offer)
-		return d->offer->sections[d->data].mid;
-	return (struct sdp_slice){d->mid, d->mid ? strlen(d->mid) : 0};
+/* RFC 9143, 7.3: an answer lists sections of the group that was offered, those that it accepts. */
+static void put_group(struct text *t, const struct sdp_description *d) {
+	bool any = false;
+	for (size_t i = 0; i < d->section_count; i++) {
+		struct sdp_slice mid = mid_of(d, &d->sections[i]);
+		if (!mid.s || (d->offer && !d->offer->sections[d->sections[i].answers].bundled))
+			continue;
+		put(t, "%s %.*s", any ? "" : "a=group:BUNDLE", SLICE(mid));
+		any = true;
+	}
+	if (any)
+		put(t, "\r\n");
 }
 
 static void put_session(struct text *t, const struct sdp_description *d) {
@@ -46,13 +56,8 @@ static void put_session(struct text *t, const struct sdp_description *d) {
 	 * signed. */
 	put(t, "v=0\r\no=- %llu %llu IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n", (unsigned long long)(d->session_id & INT64_MAX),
 	    (unsigned long long)(d->session_version & INT64_MAX));
-	if (!accepts(d))
-		return;
-	/* RFC 9143, 7.3: an answer lists sections of the group that was offered, those that it accepts. */
-	struct sdp_slice mid = data_mid(d);
-	if (mid.s && (!d->offer || d->offer->bundle))
-		put(t, "a=group:BUNDLE %.*s\r\n", SLICE(mid));
-	if (d->ice_lite)
+	put_group(t, d);
+	if (d->ice_lite && d->section_count)
 		put(t, "a=ice-lite\r\n");
 }
 
@@ -75,57 +80,57 @@ static bool is_old_form(const struct sdp_section *s) {
 	return sdp_word(&formats, " ", &format) && !sdp_slice_is(format, "webrtc-datachannel");
 }
 
-static void put_media_line(struct text *t, const struct sdp_description *d) {
-	unsigned port = d->address ? d->port : 9;
-	const struct sdp_section *s = d->offer ? &d->offer->sections[d->data] : NULL;
-	if (!s)
+static void put_media_line(struct text *t, const struct sdp_own_section *own, const struct sdp_section *offered) {
+	unsigned port = own->address ? own->port : 9;
+	if (!offered)
 		put(t, "m=application %u UDP/DTLS/SCTP webrtc-datachannel\r\n", port);
-	else if (is_old_form(s))
-		put(t, "m=application %u %.*s %u\r\n", port, SLICE(s->proto), d->sctp_port);
+	else if (is_old_form(offered))
+		put(t, "m=application %u %.*s %u\r\n", port, SLICE(offered->proto), own->sctp_port);
 	else
-		put(t, "m=application %u %.*s webrtc-datachannel\r\n", port, SLICE(s->proto));
-	put(t, "c=IN %s %s\r\n", d->address && d->address_is_ipv6 ? "IP6" : "IP4", d->address ? d->address : "0.0.0.0");
+		put(t, "m=application %u %.*s webrtc-datachannel\r\n", port, SLICE(offered->proto));
+	put(t, "c=IN %s %s\r\n", own->address && own->address_is_ipv6 ? "IP6" : "IP4", own->address ? own->address : "0.0.0.0");
 }
 
-static void put_ice(struct text *t, const struct sdp_description *d) {
-	for (size_t i = 0; i < d->candidate_count; i++)
-		put(t, "a=%s\r\n", d->candidates[i]);
-	if (d->end_of_candidates)
+static void put_ice(struct text *t, const struct sdp_own_section *own) {
+	for (size_t i = 0; i < own->candidate_count; i++)
+		put(t, "a=%s\r\n", own->candidates[i]);
+	if (own->end_of_candidates)
 		put(t, "a=end-of-candidates\r\n");
-	put(t, "a=ice-ufrag:%s\r\na=ice-pwd:%s\r\n", d->ufrag, d->pwd);
+	put(t, "a=ice-ufrag:%s\r\na=ice-pwd:%s\r\n", own->ufrag, own->pwd);
 	/* RFC 8445, 10: agents that follow it say so by ice2. */
-	put(t, "a=ice-options:ice2%s%s\r\n", d->trickle ? " trickle" : "", d->sped ? " sped" : "");
+	put(t, "a=ice-options:ice2%s%s\r\n", own->trickle ? " trickle" : "", own->sped ? " sped" : "");
 }
 
-static void put_dtls(struct text *t, const struct sdp_description *d) {
+static void put_dtls(struct text *t, const struct sdp_own_section *own) {
 	static const char *const setups[] = {[SDP_SETUP_ACTPASS] = "actpass",
 	                                     [SDP_SETUP_ACTIVE] = "active",
 	                                     [SDP_SETUP_PASSIVE] = "passive",
 	                                     [SDP_SETUP_HOLDCONN] = "holdconn"};
-	for (size_t i = 0; i < d->fingerprint_count; i++)
-		put(t, "a=fingerprint:%s\r\n", d->fingerprints[i]);
-	if (d->setup != SDP_SETUP_NONE)
-		put(t, "a=setup:%s\r\n", setups[d->setup]);
+	for (size_t i = 0; i < own->fingerprint_count; i++)
+		put(t, "a=fingerprint:%s\r\n", own->fingerprints[i]);
+	if (own->setup != SDP_SETUP_NONE)
+		put(t, "a=setup:%s\r\n", setups[own->setup]);
 }
 
-static void put_sctp(struct text *t, const struct sdp_description *d) {
-	if (d->offer && is_old_form(&d->offer->sections[d->data]))
-		put(t, "a=sctpmap:%u webrtc-datachannel 65535\r\n", d->sctp_port);
+static void put_sctp(struct text *t, const struct sdp_own_section *own, const struct sdp_section *offered) {
+	if (offered && is_old_form(offered))
+		put(t, "a=sctpmap:%u webrtc-datachannel 65535\r\n", own->sctp_port);
 	else
-		put(t, "a=sctp-port:%u\r\n", d->sctp_port);
-	put(t, "a=max-message-size:%llu\r\n", (unsigned long long)d->max_message_size);
-	if (d->sctp_init)
-		put(t, "a=sctp-init:%s\r\n", d->sctp_init);
+		put(t, "a=sctp-port:%u\r\n", own->sctp_port);
+	put(t, "a=max-message-size:%llu\r\n", (unsigned long long)own->max_message_size);
+	if (own->sctp_init)
+		put(t, "a=sctp-init:%s\r\n", own->sctp_init);
 }
 
-static void put_data(struct text *t, const struct sdp_description *d) {
-	struct sdp_slice mid = data_mid(d);
-	put_media_line(t, d);
-	put_ice(t, d);
-	put_dtls(t, d);
+static void put_own(struct text *t, const struct sdp_description *d, const struct sdp_own_section *own) {
+	const struct sdp_section *offered = d->offer ? &d->offer->sections[own->answers] : NULL;
+	struct sdp_slice mid = mid_of(d, own);
+	put_media_line(t, own, offered);
+	put_ice(t, own);
+	put_dtls(t, own);
 	if (mid.s)
 		put(t, "a=mid:%.*s\r\n", SLICE(mid));
-	put_sctp(t, d);
+	put_sctp(t, own, offered);
 }
 
 /* ---- all of it ---- */
@@ -133,19 +138,29 @@ static void put_data(struct text *t, const struct sdp_description *d) {
 size_t sdp_mirror_size(const struct sdp *offer) {
 	char nothing;
 	struct text t = {.at = &nothing};
+	const struct sdp_section *data = sdp_first(offer, SDP_DATA);
 	for (size_t i = 0; i < offer->section_count; i++)
 		put_rejected(&t, &offer->sections[i]);
-	return t.len + (offer->data >= 0 ? offer->sections[offer->data].mid.len : 0); /* it stands in a=group as well */
+	return t.len + (data ? data->mid.len : 0); /* it stands in a=group as well */
+}
+
+static const struct sdp_own_section *answer_to(const struct sdp_description *d, size_t index) {
+	for (size_t i = 0; i < d->section_count; i++) {
+		if (d->sections[i].answers == index)
+			return &d->sections[i];
+	}
+	return NULL;
 }
 
 int sdp_format(const struct sdp_description *d, char *text, size_t size) {
 	struct text t = {.at = text, .room = size};
 	put_session(&t, d);
-	if (!d->offer)
-		put_data(&t, d);
+	for (size_t i = 0; !d->offer && i < d->section_count; i++)
+		put_own(&t, d, &d->sections[i]);
 	for (size_t i = 0; d->offer && i < d->offer->section_count; i++) {
-		if (accepts(d) && (int)i == d->data)
-			put_data(&t, d);
+		const struct sdp_own_section *own = answer_to(d, i);
+		if (own)
+			put_own(&t, d, own);
 		else
 			put_rejected(&t, &d->offer->sections[i]);
 	}

@@ -1,9 +1,10 @@
-/* parse: which lines and sections does a description have, which section carries the data, and what holds for it?
+/* parse: which lines and sections does a description have, and what holds for each section?
  *
- * Two walks over the text. The first looks at every line: is it one, do v= o= and s= stand in their places, where does which
- * section lie and what is it called. Then the data section is chosen, and the second walk reads the attributes (attributes.c)
- * of the session, of the section whose transport a bundled data section shares, and of the data section. The lines of other
- * sections are never read, so they cannot be wrong. */
+ * Two walks over the text. The first one counts what there will be to keep, so that a description is one block of memory. The
+ * second one reads: is it a line at all, do v= o= and s= stand in their places, and what does each attribute say (attributes.c).
+ * Then the kind of each section is decided, and sections inherit what they leave out.
+ *
+ * A wrong value in a section is kept with the section. Nobody minds, unless somebody uses the section. */
 #include <string.h>
 
 #include "sdp/attributes.h"
@@ -18,18 +19,20 @@ struct lines {
 	unsigned number; /* of the line that was read last, from 1 */
 };
 
-/* A run of lines: those before the first m= line, or those behind one. */
-struct span {
-	struct lines lines; /* stands before its first line */
-	struct sdp_slice ufrag;
-	bool bundle_only, in_group, old_form;
+/* What has to be known of a section until its kind is decided. */
+struct frame {
+	bool bundle_only, old_form;
+	/* One more than the index of the section whose transport it shares; 0: none. */
+	uint8_t shared;
 };
 
 struct parser {
 	struct sdp *out;
 	struct lines lines;
-	struct span session, spans[SDP_SECTIONS_MAX];
-	/* The mids of the first BUNDLE group; a section has one mid, so that no more can mean anything. */
+	struct sdp_reading reading;
+	struct sdp_fault session_fault;
+	struct frame frames[SDP_SECTIONS_MAX];
+	/* The mids of the first BUNDLE group. A section has one mid, so that no more can mean anything. */
 	struct sdp_slice group[SDP_SECTIONS_MAX];
 	size_t group_count;
 	bool has_group;
@@ -71,7 +74,7 @@ static const char *end_of_text(const char *text, size_t len) {
 	return text + len;
 }
 
-static int fail(struct parser *p, unsigned line, const char *text) {
+static int malformed(struct parser *p, unsigned line, const char *text) {
 	p->fault = (struct sdp_fault){line, text};
 	return SLUICE_MALFORMED;
 }
@@ -84,7 +87,7 @@ static const char *line_fault(struct sdp_slice line) {
 	return NULL;
 }
 
-/* ---- the first walk: the session ---- */
+/* ---- the session ---- */
 
 static const char *read_origin(struct sdp *out, struct sdp_slice value) {
 	struct sdp_slice words[7];
@@ -109,17 +112,16 @@ static int read_opening(struct parser *p) {
 	for (size_t i = 0; i < 3; i++) {
 		struct sdp_slice line;
 		if (!next_line(&p->lines, &line))
-			return fail(p, p->lines.number + 1, missing[i]);
+			return malformed(p, p->lines.number + 1, missing[i]);
 		const char *wrong = line_fault(line);
 		if (wrong)
-			return fail(p, p->lines.number, wrong);
+			return malformed(p, p->lines.number, wrong);
 		if (line.s[0] != "vos"[i] || (i == 0 && !sdp_slice_is(line, "v=0")))
-			return fail(p, p->lines.number, missing[i]);
+			return malformed(p, p->lines.number, missing[i]);
 		wrong = i == 1 ? read_origin(p->out, (struct sdp_slice){line.s + 2, line.len - 2}) : NULL;
 		if (wrong)
-			return fail(p, p->lines.number, wrong);
+			return malformed(p, p->lines.number, wrong);
 	}
-	p->session.lines = p->lines;
 	return 0;
 }
 
@@ -150,7 +152,14 @@ static bool group_holds(const struct parser *p, struct sdp_slice mid) {
 	return false;
 }
 
-/* ---- the first walk: sections ---- */
+/* ---- sections ---- */
+
+static void begin_section(struct parser *p, struct sdp_section *s) {
+	p->reading.levels = SDP_LEVEL_SECTION | (sdp_slice_is(s->media, "application") ? SDP_LEVEL_DATA : 0);
+	p->reading.transport = &s->transport;
+	p->reading.section = s;
+	p->reading.seen = 0;
+}
 
 /* RFC 8866, 5.14: "m=<media> <port>[/<number>] <proto> <fmt> ...". */
 static const char *read_media(struct parser *p, struct sdp_slice value) {
@@ -158,7 +167,8 @@ static const char *read_media(struct parser *p, struct sdp_slice value) {
 	struct sdp_slice port, digits;
 	uint64_t n;
 	struct sdp_section *s = &out->sections[out->section_count];
-	*s = (struct sdp_section){0};
+	/* RFC 8841, 6.1: "If the SDP 'max-message-size' attribute is not present, the default value is 64K". */
+	*s = (struct sdp_section){.sctp_port = 5000, .max_message_size = 65536};
 	if (!sdp_word(&value, " ", &s->media) || !sdp_word(&value, " ", &port) || !sdp_word(&value, " ", &s->proto))
 		return "m= has to have a medium, a port, a protocol and formats";
 	sdp_word(&port, "/", &digits);
@@ -170,7 +180,8 @@ static const char *read_media(struct parser *p, struct sdp_slice value) {
 	if (value.len == 0)
 		return "m= has to have a format";
 	s->formats = value;
-	p->spans[out->section_count++] = (struct span){.lines = p->lines};
+	begin_section(p, s);
+	out->section_count++;
 	return NULL;
 }
 
@@ -181,8 +192,8 @@ static bool maps_data(const struct sdp_section *s, struct sdp_slice value) {
 	       sdp_word(&value, " ", &app) && sdp_slice_is(app, "webrtc-datachannel");
 }
 
-/* What has to be known of every section, also of those that are not read. */
-static const char *read_section_attribute(struct sdp_section *s, struct span *span, struct sdp_slice attribute) {
+/* What decides what the section is. A mid has to be right in every section, since an answer repeats it. */
+static const char *read_frame_attribute(struct sdp_section *s, struct frame *frame, struct sdp_slice attribute) {
 	struct sdp_slice name, value, rest, word;
 	sdp_attribute_split(attribute, &name, &value);
 	if (sdp_slice_is(name, "mid") && !s->mid.s) {
@@ -191,23 +202,34 @@ static const char *read_section_attribute(struct sdp_section *s, struct span *sp
 			return "mid has to be one word";
 		s->mid = value;
 	} else if (sdp_slice_is(name, "bundle-only")) {
-		span->bundle_only = true;
-	} else if (sdp_slice_is(name, "ice-ufrag") && !span->ufrag.s) {
-		span->ufrag = value;
+		frame->bundle_only = true;
 	} else if (sdp_slice_is(name, "sctpmap") && value.s) {
-		span->old_form |= maps_data(s, value);
+		frame->old_form |= maps_data(s, value);
 	}
 	return NULL;
 }
 
-static const char *read_attribute_frame(struct parser *p, struct sdp_slice attribute) {
+static void read_session_attribute(struct parser *p, struct sdp_slice attribute) {
 	struct sdp_slice name, value;
-	size_t count = p->out->section_count;
-	if (count)
-		return read_section_attribute(&p->out->sections[count - 1], &p->spans[count - 1], attribute);
 	sdp_attribute_split(attribute, &name, &value);
 	if (sdp_slice_is(name, "group") && value.s)
 		read_group(p, value);
+}
+
+/* The first fault of a level is kept. */
+static const char *read_attribute(struct parser *p, struct sdp_slice attribute) {
+	struct sdp_section *s = p->reading.section;
+	struct sdp_fault *fault = s ? &s->fault : &p->session_fault;
+	const char *wrong = NULL;
+	if (s)
+		wrong = read_frame_attribute(s, &p->frames[s - p->out->sections], attribute);
+	else
+		read_session_attribute(p, attribute);
+	if (wrong)
+		return wrong;
+	wrong = sdp_attribute_read(&p->reading, attribute);
+	if (wrong && !fault->text)
+		*fault = (struct sdp_fault){p->lines.number, wrong};
 	return NULL;
 }
 
@@ -222,7 +244,7 @@ static const char *read_line(struct parser *p, struct sdp_slice line) {
 	case 'm':
 		return read_media(p, value);
 	case 'a':
-		return read_attribute_frame(p, value);
+		return read_attribute(p, value);
 	case 'v':
 	case 'o':
 	case 's':
@@ -232,24 +254,24 @@ static const char *read_line(struct parser *p, struct sdp_slice line) {
 	}
 }
 
-static int read_frame(struct parser *p) {
+static int read_lines(struct parser *p) {
 	struct sdp_slice line;
 	int error = read_opening(p);
 	if (error)
 		return error;
 	while (next_line(&p->lines, &line)) {
 		if (line.s[0] == 'm' && p->out->section_count == SDP_SECTIONS_MAX) {
-			fail(p, p->lines.number, "more than " STRING(SDP_SECTIONS_MAX) " sections");
+			malformed(p, p->lines.number, "more than " STRING(SDP_SECTIONS_MAX) " sections");
 			return SLUICE_LIMIT;
 		}
 		const char *wrong = read_line(p, line);
 		if (wrong)
-			return fail(p, p->lines.number, wrong);
+			return malformed(p, p->lines.number, wrong);
 	}
 	return 0;
 }
 
-/* ---- which section is ours? ---- */
+/* ---- which kind is it? ---- */
 
 static bool is_data(const struct sdp_section *s, bool old_form) {
 	struct sdp_slice formats = s->formats, format;
@@ -262,83 +284,180 @@ static bool is_data(const struct sdp_section *s, bool old_form) {
 	return old_form || sdp_slice_is(format, "webrtc-datachannel");
 }
 
-static void choose_data(struct parser *p) {
-	struct sdp *out = p->out;
-	for (size_t i = 0; i < out->section_count; i++) {
-		struct sdp_section *s = &out->sections[i];
-		struct span *span = &p->spans[i];
-		span->in_group = s->mid.s && group_holds(p, s->mid);
-		s->is_data = is_data(s, span->old_form);
+static enum sdp_kind kind_of(const struct sdp_section *s, bool old_form) {
+	if (is_data(s, old_form))
+		return SDP_DATA;
+	if (sdp_slice_is(s->media, "audio"))
+		return SDP_AUDIO;
+	return sdp_slice_is(s->media, "video") ? SDP_VIDEO : SDP_OTHER;
+}
+
+static void decide_kinds(struct parser *p) {
+	for (size_t i = 0; i < p->out->section_count; i++) {
+		struct sdp_section *s = &p->out->sections[i];
+		s->bundled = s->mid.s && group_holds(p, s->mid);
+		s->kind = kind_of(s, p->frames[i].old_form);
 		/* RFC 9143, 6: port 0 with bundle-only is a section that lives in its group alone; everywhere else 0 is a
 		 * refusal. */
-		s->rejected = s->port == 0 && !(span->bundle_only && span->in_group);
-		if (out->data < 0 && s->is_data && !s->rejected) {
-			out->data = (int)i;
-			out->bundle = span->in_group || !s->mid.s;
-		}
+		s->rejected = s->port == 0 && !(p->frames[i].bundle_only && s->bundled);
 	}
 }
 
-/* ---- the second walk: attributes ---- */
+/* ---- what holds for it? ---- */
 
-static int read_level(struct parser *p, const struct span *span, enum sdp_level level) {
-	struct sdp_reading reading = {.out = p->out, .level = level};
-	struct lines lines = span->lines;
-	struct sdp_slice line;
-	while (next_line(&lines, &line) && line.s[0] != 'm') {
-		if (line.s[0] != 'a')
-			continue;
-		const char *wrong = sdp_attribute_read(&reading, (struct sdp_slice){line.s + 2, line.len - 2});
-		if (wrong)
-			return fail(p, lines.number, wrong);
-	}
-	return 0;
-}
-
-/* The section that says what a bundled data section leaves out: the first of the group that is not refused. RFC 9143, 7.1.3:
- * attributes of the transport stand only in that one when the others share it. A data section with credentials of another
- * transport has nothing to do with it. NULL: none but the data section itself. */
-static const struct span *shared_transport(const struct parser *p) {
-	const struct sdp *out = p->out;
-	const struct span *data = &p->spans[out->data];
-	for (size_t g = 0; data->in_group && g < p->group_count; g++) {
-		for (size_t i = 0; i < out->section_count; i++) {
-			if (out->sections[i].rejected || !sdp_slices_equal(out->sections[i].mid, p->group[g]))
-				continue;
-			bool same = !data->ufrag.s || sdp_slices_equal(data->ufrag, p->spans[i].ufrag);
-			return (int)i != out->data && same ? &p->spans[i] : NULL;
+/* The first section of the group that is not refused. */
+static const struct sdp_section *first_of_group(const struct parser *p) {
+	for (size_t g = 0; g < p->group_count; g++) {
+		for (size_t i = 0; i < p->out->section_count; i++) {
+			const struct sdp_section *s = &p->out->sections[i];
+			if (!s->rejected && sdp_slices_equal(s->mid, p->group[g]))
+				return s;
 		}
 	}
 	return NULL;
 }
 
-static int read_attributes(struct parser *p) {
-	int error = read_level(p, &p->session, SDP_LEVEL_SESSION);
-	if (error || p->out->data < 0)
-		return error;
-	const struct span *shared = shared_transport(p);
-	if (shared)
-		error = read_level(p, shared, SDP_LEVEL_TRANSPORT);
-	return error ? error : read_level(p, &p->spans[p->out->data], SDP_LEVEL_DATA);
+/* RFC 9143, 7.1.3: attributes of the transport stand only in the first section of a group when the others share it. A section
+ * with credentials of another transport has nothing to do with that one. */
+static void find_shared(struct parser *p) {
+	const struct sdp_section *first = first_of_group(p);
+	for (size_t i = 0; first && i < p->out->section_count; i++) {
+		const struct sdp_section *s = &p->out->sections[i];
+		bool same = !s->transport.ufrag.s || sdp_slices_equal(s->transport.ufrag, first->transport.ufrag);
+		if (s->bundled && s != first && same)
+			p->frames[i].shared = (uint8_t)(first - p->out->sections + 1);
+	}
+}
+
+static void inherit(struct sdp_transport *t, const struct sdp_transport *outer) {
+	if (!t->ufrag.s)
+		t->ufrag = outer->ufrag;
+	if (!t->pwd.s)
+		t->pwd = outer->pwd;
+	if (!t->candidate_count && !t->candidates_skipped) {
+		t->candidates = outer->candidates;
+		t->candidate_count = outer->candidate_count;
+		t->candidates_skipped = outer->candidates_skipped;
+	}
+	if (!t->fingerprint_count) {
+		t->fingerprints = outer->fingerprints;
+		t->fingerprint_count = outer->fingerprint_count;
+	}
+	if (t->setup == SDP_SETUP_NONE)
+		t->setup = outer->setup;
+	t->end_of_candidates |= outer->end_of_candidates;
+	t->trickle |= outer->trickle;
+	t->sped |= outer->sped;
+}
+
+/* The shared section may have inherited from the session already, which changes nothing. */
+static void inherit_all(struct parser *p) {
+	for (size_t i = 0; i < p->out->section_count; i++) {
+		struct sdp_section *s = &p->out->sections[i];
+		const struct sdp_section *shared = p->frames[i].shared ? &p->out->sections[p->frames[i].shared - 1] : NULL;
+		if (shared)
+			inherit(&s->transport, &shared->transport);
+		if (shared && shared->fault.text)
+			s->fault = shared->fault;
+		inherit(&s->transport, &p->out->session);
+	}
+}
+
+/* ---- memory ---- */
+
+struct size {
+	size_t sections, candidates, fingerprints;
+};
+
+static bool begins_with(struct sdp_slice line, const char *text) {
+	return line.len >= strlen(text) && memcmp(line.s, text, strlen(text)) == 0;
+}
+
+/* No more than a section may keep. */
+static struct size count(struct lines lines) {
+	struct size all = {0}, here = {0};
+	struct sdp_slice line;
+	while (next_line(&lines, &line)) {
+		if (line.s[0] == 'm') {
+			all.sections += all.sections < SDP_SECTIONS_MAX;
+			here = (struct size){0};
+		} else if (begins_with(line, "a=candidate:") && here.candidates < SDP_CANDIDATES_MAX) {
+			here.candidates++;
+			all.candidates++;
+		} else if (begins_with(line, "a=fingerprint:") && here.fingerprints < SDP_FINGERPRINTS_MAX) {
+			here.fingerprints++;
+			all.fingerprints++;
+		}
+	}
+	return all;
+}
+
+static const char *skip_bom(const char *text, const char *end) {
+	static const char bom[] = "\xef\xbb\xbf"; /* editors put one in front of UTF-8 */
+	bool has = (size_t)(end - text) >= sizeof bom - 1 && memcmp(text, bom, sizeof bom - 1) == 0;
+	return has ? text + sizeof bom - 1 : text;
+}
+
+static struct lines lines_of(const char *text, size_t len) {
+	const char *start = skip_bom(text, text + len);
+	return (struct lines){.at = start, .end = end_of_text(start, len - (size_t)(start - text))};
+}
+
+/* The struct, its sections, its slices and its text, in one block. */
+static struct sdp *make(struct parser *p, sluice_env *env, const char *text, size_t len) {
+	struct size n = count(lines_of(text, len));
+	size_t slices = n.candidates + n.fingerprints;
+	struct sdp *sdp = env_secret(
+		env_alloc(env, sizeof *sdp + n.sections * sizeof *sdp->sections + slices * sizeof(struct sdp_slice) + len));
+	if (!sdp)
+		return NULL;
+	*sdp = (struct sdp){.sections = (struct sdp_section *)(sdp + 1), .len = len};
+	p->reading.next_candidate = (struct sdp_slice *)(sdp->sections + n.sections);
+	p->reading.next_fingerprint = p->reading.next_candidate + n.candidates;
+	sdp->text = memcpy(p->reading.next_fingerprint + n.fingerprints, text, len);
+	p->reading.levels = SDP_LEVEL_SESSION;
+	p->reading.sdp = sdp;
+	p->reading.transport = &sdp->session;
+	p->lines = lines_of(sdp->text, len);
+	p->out = sdp;
+	return sdp;
+}
+
+void sdp_free(sluice_env *env, struct sdp *sdp) {
+	env_free(env, sdp);
 }
 
 /* ---- all of it ---- */
 
-int sdp_parse(const char *text, size_t len, struct sdp *out, struct sdp_fault *fault) {
-	static const char bom[] = "\xef\xbb\xbf"; /* editors put one in front of UTF-8 */
-	if (len >= sizeof bom - 1 && memcmp(text, bom, sizeof bom - 1) == 0) {
-		text += sizeof bom - 1;
-		len -= sizeof bom - 1;
+const struct sdp_section *sdp_first(const struct sdp *sdp, enum sdp_kind kind) {
+	for (size_t i = 0; i < sdp->section_count; i++) {
+		if (sdp->sections[i].kind == kind && !sdp->sections[i].rejected)
+			return &sdp->sections[i];
 	}
-	struct parser p = {.out = out, .lines = {.at = text, .end = end_of_text(text, len)}};
-	/* RFC 8841, 6.1: "If the SDP 'max-message-size' attribute is not present, the default value is 64K". */
-	*out = (struct sdp){.data = -1, .sctp_port = 5000, .max_message_size = 65536};
-	int error = read_frame(&p);
-	if (!error) {
-		choose_data(&p);
-		error = read_attributes(&p);
-	}
+	return NULL;
+}
+
+static int read_description(struct parser *p) {
+	int error = read_lines(p);
+	if (error)
+		return error;
+	decide_kinds(p);
+	find_shared(p);
+	inherit_all(p);
+	const struct sdp_section *data = sdp_first(p->out, SDP_DATA);
+	p->fault = p->session_fault.text ? p->session_fault : data ? data->fault : p->fault;
+	return p->fault.text ? SLUICE_MALFORMED : 0;
+}
+
+int sdp_parse(sluice_env *env, const char *text, size_t len, struct sdp **out, struct sdp_fault *fault) {
+	struct parser p = {0};
+	struct sdp *sdp = make(&p, env, text, len);
+	int error = sdp ? read_description(&p) : SLUICE_NO_MEMORY;
 	if (fault)
 		*fault = p.fault;
+	if (error)
+		sdp_free(env, sdp);
+	else
+		*out = sdp;
 	return error;
 }

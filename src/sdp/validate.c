@@ -21,18 +21,19 @@ static const char *setup_fault(enum sdp_setup setup, bool is_answer) {
 }
 
 static const char *find_fault(const struct sdp *sdp, bool is_answer) {
-	if (sdp->data < 0)
+	const struct sdp_section *data = sdp_first(sdp, SDP_DATA);
+	if (!data)
 		return is_answer && !refuses_data(sdp) ? "the answer has no section for data channels" : NULL;
-	if (!sdp->ufrag.s)
+	if (!data->transport.ufrag.s)
 		return "there is no ice-ufrag";
-	if (!sdp->pwd.s)
+	if (!data->transport.pwd.s)
 		return "there is no ice-pwd";
-	if (sdp->fingerprint_count == 0)
+	if (data->transport.fingerprint_count == 0)
 		return "there is no fingerprint";
 	/* RFC 8841, 5.2: port 0 closes the association. */
-	if (sdp->sctp_port == 0)
+	if (data->sctp_port == 0)
 		return "sctp-port is 0";
-	return setup_fault(sdp->setup, is_answer);
+	return setup_fault(data->transport.setup, is_answer);
 }
 
 int sdp_validate(const struct sdp *sdp, bool is_answer, struct sdp_fault *fault) {
