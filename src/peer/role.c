@@ -105,7 +105,7 @@ int role_apply(sluice_peer *p, const struct sdp_transport *remote, enum sluice_r
 static int settle(sluice_peer *p, enum sluice_role role) {
 	const struct sdp *answer = p->negotiation.remote_current.sdp;
 	const struct sdp_section *data = answer ? sdp_first(answer, SDP_DATA) : NULL;
-	int error = data ? role_set(p, role) : SLUICE_WRONG_STATE;
+	int error = data ? role_settle(p, role) : SLUICE_WRONG_STATE;
 	if (!error)
 		error = trust(p, &data->transport);
 	p->role_open = error != 0;
