@@ -423,7 +423,7 @@ END_TEST
 	              sizeof(type))
 
 START_TEST(test_who_adds_a_field_thinks_of_the_hand_over) {
-	SAME(struct sluice_sctp, 3656);
+	SAME(struct sluice_sctp, 3856);
 	SAME(struct outgoing, 248);
 	SAME(struct tx_message, 64);
 	SAME(struct tx_stream, 256);

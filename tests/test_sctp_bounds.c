@@ -93,7 +93,7 @@ static void poll_all(struct script *s) {
 	sluice_sctp_event e;
 	while (sluice_sctp_poll(s->sctp, &e))
 		ck_assert_ptr_null(e.message);
-	ck_assert_uint_eq(s->sctp->in.to.resets, 0);
+	ck_assert_uint_eq(s->sctp->rx.in.to.resets, 0);
 }
 
 START_TEST(test_resets_of_streams_that_were_only_named_are_bounded_while_nobody_polls) {
@@ -105,14 +105,14 @@ START_TEST(test_resets_of_streams_that_were_only_named_are_bounded_while_nobody_
 		name_streams(&s, 0, 250);
 		reset_all(&s, seq++);
 	}
-	ck_assert_uint_lt(s.sctp->in.to.resets, 5000);
+	ck_assert_uint_lt(s.sctp->rx.in.to.resets, 5000);
 	ck_assert_uint_lt(s.memory.bytes, 4 << 20);
 	/* What waited is done once the app asks. */
-	ck_assert_uint_ne(s.sctp->in.to.streams.count, 0);
+	ck_assert_uint_ne(s.sctp->rx.in.to.streams.count, 0);
 	poll_all(&s);
 	reset_all(&s, seq - 1);
 	poll_all(&s);
-	ck_assert_uint_eq(s.sctp->in.to.streams.count, 0);
+	ck_assert_uint_eq(s.sctp->rx.in.to.streams.count, 0);
 	script_free(&s);
 }
 END_TEST
@@ -131,8 +131,8 @@ START_TEST(test_a_message_whose_number_came_again_as_a_whole_one_is_given_up_and
 		script_give_i_data(&s, s.tsn + 1, 3, 0, 0, WIRE_DATA_B | WIRE_DATA_E, 20);
 		ck_assert_uint_eq(s.message_count, parts ? 3 : 1);
 		ck_assert_int_eq(s.messages[s.message_count - 1].error, parts ? SLUICE_ABANDONED : 0);
-		ck_assert_uint_eq(s.sctp->in.interleaved.count, 0);
-		ck_assert_uint_eq(s.sctp->window->held, 0);
+		ck_assert_uint_eq(s.sctp->rx.in.interleaved.count, 0);
+		ck_assert_uint_eq(s.sctp->rx.window->held, 0);
 		size_t len;
 		sluice_sctp *b;
 		ck_assert_int_eq(sluice_sctp_export(s.sctp, bytes, sizeof bytes, &len), 0);

@@ -122,7 +122,7 @@ START_TEST(test_an_fsn_that_no_message_can_have_ends_the_association_and_leaves_
 			bool open = sluice_sctp_state(s.sctp) == SLUICE_SCTP_ESTABLISHED;
 			ck_assert_msg(open == fsns[i].possible, "FSN %u, way %u: %s", fsns[i].fsn, way,
 			              open ? "taken" : "refused");
-			ck_assert_uint_eq(s.sctp->in.interleaved.count, open);
+			ck_assert_uint_eq(s.sctp->rx.in.interleaved.count, open);
 			ck_assert(open || ended_by_violation(&s));
 			script_free(&s);
 		}
@@ -163,7 +163,7 @@ static void give_step(struct script *s, bool interleaving, unsigned step, uint8_
 }
 
 static uint64_t stream_base(const struct script *s, uint16_t stream) {
-	const struct rx_stream *rx = idmap_get(&s->sctp->in.to.streams, stream);
+	const struct rx_stream *rx = idmap_get(&s->sctp->rx.in.to.streams, stream);
 	return rx ? rx->unordered_mid : SERIAL_ORIGIN;
 }
 
@@ -179,19 +179,19 @@ START_TEST(test_a_fragment_without_memory_leaves_nothing_and_comes_again) {
 			const uint8_t u = way & 2 ? U : 0;
 			const size_t len = way & 4 ? 1000 : 20;
 			for (unsigned step = 0; step < 6; step++) {
-				uint32_t count = s.sctp->in.interleaved.count;
-				uint64_t base = stream_base(&s, 1), payload = s.sctp->window->payload;
+				uint32_t count = s.sctp->rx.in.interleaved.count;
+				uint64_t base = stream_base(&s, 1), payload = s.sctp->rx.window->payload;
 				s.memory.fail_at = step == at ? fail_at : 0;
 				s.memory.fail_for = 8;
 				give_step(&s, interleaving, step, u, len);
 				s.memory.fail_at = 0;
 				ck_assert(association_check(s.sctp));
 				/* For the map of TSNs too there may be none. */
-				if (s.sctp->stats.memory_drops + s.sctp->stats.window_drops) {
-					ck_assert_uint_eq(s.sctp->in.interleaved.count, count);
+				if (s.sctp->rx.stats.memory_drops + s.sctp->rx.stats.window_drops) {
+					ck_assert_uint_eq(s.sctp->rx.in.interleaved.count, count);
 					ck_assert_uint_eq(stream_base(&s, 1), base);
-					ck_assert_uint_eq(s.sctp->window->payload, payload);
-					s.sctp->stats.memory_drops = s.sctp->stats.window_drops = 0;
+					ck_assert_uint_eq(s.sctp->rx.window->payload, payload);
+					s.sctp->rx.stats.memory_drops = s.sctp->rx.stats.window_drops = 0;
 					give_step(&s, interleaving, step, u, len);
 				}
 				ck_assert(association_check(s.sctp));
@@ -200,7 +200,7 @@ START_TEST(test_a_fragment_without_memory_leaves_nothing_and_comes_again) {
 			for (size_t i = 0; i < s.message_count; i++)
 				bytes += s.messages[i].len;
 			ck_assert_uint_eq(bytes, 6 * len);
-			ck_assert_uint_eq(s.sctp->window->held, 0);
+			ck_assert_uint_eq(s.sctp->rx.window->held, 0);
 			script_free(&s);
 		}
 	}

@@ -35,7 +35,7 @@ START_TEST(test_a_reset_of_all_streams_leaves_nothing_of_them_and_the_next_one_c
 		for (uint32_t i = 0; i < 200; i++)
 			script_give_data(&s, tsn++, (uint16_t)(i * 327), 0, 3, 10);
 		ck_assert_uint_eq(s.message_count, 200);
-		ck_assert_uint_eq(s.sctp->in.to.streams.count, 200);
+		ck_assert_uint_eq(s.sctp->rx.in.to.streams.count, 200);
 		s.message_count = s.event_count = 0;
 		struct wire_reconfig all = {.type = WIRE_PARAM_OUTGOING_RESET, .last_tsn = tsn - 1};
 		ck_assert_uint_eq(result_of(&s, all, &seq), WIRE_RESULT_PERFORMED);
@@ -43,8 +43,8 @@ START_TEST(test_a_reset_of_all_streams_leaves_nothing_of_them_and_the_next_one_c
 		ck_assert_uint_eq(s.events[0].stream, 0);
 		ck_assert_uint_eq(s.events[199].stream, 199 * 327);
 		ck_assert_uint_eq(s.events[200].stream, SLUICE_SCTP_ALL_STREAMS);
-		ck_assert_uint_eq(s.sctp->in.to.streams.count, 0);
-		ck_assert_uint_eq(s.sctp->in.to.streams.page_count, 0);
+		ck_assert_uint_eq(s.sctp->rx.in.to.streams.count, 0);
+		ck_assert_uint_eq(s.sctp->rx.in.to.streams.page_count, 0);
 		ck_assert(round == 0 || s.memory.live == blocks);
 		blocks = s.memory.live;
 		uint64_t allocations = s.memory.allocations;
@@ -66,11 +66,11 @@ START_TEST(test_what_waited_for_a_missing_message_goes_with_a_reset) {
 	uint32_t seq = s.tsn;
 	script_give_data(&s, s.tsn, 9, 3, 3, 500);
 	ck_assert_uint_eq(s.message_count, 0);
-	ck_assert_uint_ne(s.sctp->window->held, 0);
+	ck_assert_uint_ne(s.sctp->rx.window->held, 0);
 	struct wire_reconfig all = {.type = WIRE_PARAM_OUTGOING_RESET, .last_tsn = s.tsn};
 	ck_assert_uint_eq(result_of(&s, all, &seq), WIRE_RESULT_PERFORMED);
-	ck_assert_uint_eq(s.sctp->window->held, 0);
-	ck_assert_uint_eq(s.sctp->in.to.streams.count, 0);
+	ck_assert_uint_eq(s.sctp->rx.window->held, 0);
+	ck_assert_uint_eq(s.sctp->rx.in.to.streams.count, 0);
 	script_give_data(&s, s.tsn + 1, 9, 0, 3, 7);
 	ck_assert_uint_eq(s.message_count, 1);
 	script_free(&s);
@@ -133,12 +133,12 @@ START_TEST(test_unpolled_resets_are_bounded_and_the_rest_is_in_progress) {
 		sluice_sctp_input(s.sctp, &d, 1, s.now);
 		ck_assert_uint_le(s.memory.live, 5000);
 	}
-	ck_assert_uint_eq(s.sctp->in.to.resets, 4096);
+	ck_assert_uint_eq(s.sctp->rx.in.to.resets, 4096);
 	ck_assert(s.sctp->reconfig.deferred);
 	sluice_sctp_event e;
 	while (sluice_sctp_poll(s.sctp, &e))
 		;
-	ck_assert_uint_eq(s.sctp->in.to.resets, 0);
+	ck_assert_uint_eq(s.sctp->rx.in.to.resets, 0);
 	script_run(&s, s.now + SLUICE_S);
 	struct wire_reconfig again = {.type = WIRE_PARAM_OUTGOING_RESET,
 	                              .request_seq = seq - 1,
@@ -715,7 +715,7 @@ START_TEST(test_an_ssn_tsn_reset_is_answered_with_both_next_tsns_and_both_sides_
 	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_IN), 0);
 	ck_assert_uint_eq(s.message_count, 4);
 	ck_assert_uint_eq(s.messages[3].len, 99);
-	ck_assert_uint_eq(s.sctp->window->held, 0);
+	ck_assert_uint_eq(s.sctp->rx.window->held, 0);
 	/* The answer was lost: the same once more, and nothing is done twice. */
 	ck_assert_int_eq(send_on(&s, 4), 0);
 	script_run(&s, s.now + 500 * SLUICE_MS);

@@ -160,7 +160,7 @@ static void compare_with_handshake(const sluice_sctp_config *a, const sluice_sct
 	}
 	for (int end = 0; end < 2; end++) {
 		const sluice_sctp *x = end ? p[0].a->sctp : p[0].b->sctp, *y = end ? p[1].a->sctp : p[1].b->sctp;
-		ck_assert_uint_eq(x->inbound, y->inbound);
+		ck_assert_uint_eq(x->rx.streams, y->rx.streams);
 		ck_assert_uint_eq(x->outbound, y->outbound);
 		ck_assert_int_eq(x->peer_forward_tsn, y->peer_forward_tsn);
 		ck_assert_int_eq(x->peer_reconfig, y->peer_reconfig);

@@ -105,10 +105,14 @@ static void init_nodes(sluice_sctp *a) {
 	a->restarted.type = SLUICE_SCTP_PEER_RESTARTED;
 	a->streams_added.type = SLUICE_SCTP_STREAMS_ADDED;
 	a->renumbered.type = SLUICE_SCTP_RENUMBERED;
-	a->reset_in_all = (struct event_node){.type = SLUICE_SCTP_RESET_IN, .stream = SLUICE_SCTP_ALL_STREAMS};
 	a->reset_out_all = (struct event_node){.type = SLUICE_SCTP_RESET_OUT, .stream = SLUICE_SCTP_ALL_STREAMS};
 	for (int t = 0; t < TIMER_COUNT; t++)
 		timer_stop(a, t);
+}
+
+/* The app's release of a message made a SACK due. */
+static void window_opened(void *association) {
+	association_touch(association);
 }
 
 int sluice_sctp_new(sluice_env *env, const sluice_sctp_config *config, sluice_sctp **out) {
@@ -119,24 +123,18 @@ int sluice_sctp_new(sluice_env *env, const sluice_sctp_config *config, sluice_sc
 	sluice_sctp *a = env_secret(env_zalloc(env, sizeof *a)); /* the cookies' key is in it */
 	if (!a)
 		return SLUICE_NO_MEMORY;
-	a->window = window_new(env);
-	if (!a->window) {
+	if (receiver_init(&a->rx, env, &complete, &a->events, window_opened, a)) {
 		env_free(env, a);
 		return SLUICE_NO_MEMORY;
 	}
 	a->env = env;
 	a->config = complete;
-	a->window->opened = data_window_opened;
-	a->window->owner = a;
 	env_entropy(env, a->secret, sizeof a->secret);
 	env_entropy(env, &a->clock, sizeof a->clock);
 	a->clock %= DURATION_MAX;
 	a->now = a->clock;
 	sender_init(&a->tx, env, &a->events, &a->config);
 	sender_clock(&a->tx, a->now);
-	rwnd_init(&a->rwnd, env, complete.receive_window, complete.receive_window_max);
-	reassembly_init(&a->in, env, a->window, &a->events, complete.max_message_size, complete.partial_delivery);
-	tsnmap_init(&a->map, env, UINT64_C(1) << 32);
 	init_nodes(a);
 	*out = a;
 	return 0;
@@ -152,36 +150,22 @@ static void drop_replies(sluice_sctp *a) {
 	a->reply_count = 0;
 }
 
-/* The event of one stream is all that there is left of the stream. */
-static void reset_in_told(sluice_sctp *a, struct event_node *n) {
-	if (n != &a->reset_in_all)
-		delivery_reset_told(&a->in.to, n);
-}
-
 static void drop_events(sluice_sctp *a) {
 	for (struct event_node *n; (n = event_pop(&a->events));)
-		if (n->type == SLUICE_SCTP_MESSAGE || n->type == SLUICE_SCTP_MESSAGE_PART)
-			sluice_message_release(&rx_message_of_event(n)->public);
-		else if (n->type == SLUICE_SCTP_RESET_IN)
-			reset_in_told(a, n);
+		receiver_drop_event(&a->rx, n);
 }
 
 void sluice_sctp_free(sluice_sctp *a) {
 	if (!a)
 		return;
 	trace_free(a->trace);
-	a->window->opened = NULL;
 	a->wake = NULL;
 	drop_events(a);
 	reconfig_clear(a); /* before the streams that wait in it */
 	sender_free(&a->tx);
-	reassembly_free(&a->in);
-	tsnmap_free(&a->map);
-	rwnd_reset(&a->rwnd);
-	sack_free(&a->acks, a->env);
+	receiver_free(&a->rx);
 	drop_replies(a);
 	env_free(a->env, a->echo);
-	window_unref(a->window);
 	env_free(a->env, a);
 }
 
@@ -223,9 +207,7 @@ void association_vanish(sluice_sctp *a) {
 	sender_clear(&a->tx);
 	reconfig_clear(a);
 	drop_replies(a);
-	reassembly_restart(&a->in, 0);
-	sack_free(&a->acks, a->env);
-	rwnd_reset(&a->rwnd);
+	receiver_end(&a->rx, 0);
 	drop_events(a);
 }
 
@@ -235,11 +217,10 @@ static void end(sluice_sctp *a) {
 	a->shutdown_wanted = a->heartbeat_unscheduled = false;
 	for (int t = 0; t < TIMER_COUNT; t++)
 		timer_stop(a, t);
-	reassembly_restart(&a->in, a->error ? a->error : SLUICE_CLOSED); /* parts end before the association does */
-	event_push(&a->events, &a->ended); /* before those that the dropping brings, as in a restart */
+	receiver_end(&a->rx, a->error ? a->error : SLUICE_CLOSED); /* parts end before the association does */
+	event_push(&a->events, &a->ended);                         /* before those that the dropping brings, as in a restart */
 	sender_clear(&a->tx);
 	reconfig_clear(a);
-	rwnd_reset(&a->rwnd); /* others may have its share of the budget, also while the app keeps the association */
 	env_log(a->env, SLUICE_LOG_INFO, "sctp: ended: %s", a->error ? a->error_text : "in order");
 	association_touch(a);
 }
@@ -445,7 +426,7 @@ int sluice_sctp_set_priority(sluice_sctp *a, uint16_t stream, uint16_t priority,
 }
 
 int sluice_sctp_set_partial_delivery(sluice_sctp *a, uint16_t stream, uint32_t bytes) {
-	return reassembly_set_partial(&a->in, stream, bytes);
+	return receiver_set_partial(&a->rx, stream, bytes);
 }
 
 static void touch_if_due(sluice_sctp *a) {
@@ -478,11 +459,8 @@ bool sluice_sctp_poll(sluice_sctp *a, sluice_sctp_event *event) {
 	if (!n)
 		return false;
 	*event = (sluice_sctp_event){.type = n->type, .error = n->error, .stream = n->stream, .count = n->count};
-	if (n->type == SLUICE_SCTP_MESSAGE || n->type == SLUICE_SCTP_MESSAGE_PART) {
-		event->message = &rx_message_of_event(n)->public;
+	if ((event->message = receiver_take_event(&a->rx, n))) {
 		event->stream = event->message->stream;
-	} else if (n->type == SLUICE_SCTP_RESET_IN) {
-		reset_in_told(a, n);
 	} else if (n->type == SLUICE_SCTP_RESET_OUT) {
 		outgoing_forget(&a->tx.out, n->stream); /* one that the peer's request alone has made */
 	}
@@ -512,22 +490,20 @@ int sluice_sctp_error(const sluice_sctp *a, const char **text) {
 void sluice_sctp_stats_get(const sluice_sctp *a, sluice_sctp_stats *stats) {
 	*stats = a->stats;
 	sender_stats(&a->tx, stats);
-	stats->messages_received = a->in.to.messages;
-	stats->payload_received = a->in.to.payload;
-	stats->local_window = (uint32_t)data_a_rwnd(a);
+	receiver_stats_add(&a->rx, stats);
 	stats->error_count = a->error_count;
-	stats->held = a->window->held;
 	stats->outbound_streams = a->outbound;
-	stats->inbound_streams = a->inbound;
 }
 
 uint64_t sluice_sctp_deadline(const sluice_sctp *a) {
 	if (a->dirty)
 		return 0;
-	uint64_t deadline = sender_deadline(&a->tx);
+	uint64_t deadline = sender_deadline(&a->tx), sack = receiver_deadline(&a->rx);
 	for (int t = 0; t < TIMER_COUNT; t++)
 		if (a->timers[t] < deadline)
 			deadline = a->timers[t];
+	if (sack < deadline)
+		deadline = sack;
 	if (deadline == 0 || deadline == SLUICE_NEVER)
 		return deadline;
 	return (deadline > a->now ? deadline : a->now) - a->clock;
@@ -546,6 +522,6 @@ void association_set_remote_port(sluice_sctp *a, uint16_t port) {
 }
 
 bool association_check(const sluice_sctp *a) {
-	return sender_check(&a->tx) && tsnmap_check(&a->map) && reassembly_check(&a->in) &&
+	return sender_check(&a->tx) && receiver_check(&a->rx) &&
 	       (a->state != SLUICE_SCTP_CLOSED || outstanding_count(&a->tx.sent) == 0);
 }

@@ -17,19 +17,15 @@
 
 #include "base/clock.h"
 #include "sctp/cookie.h"
-#include "sctp/rx/reassembly.h"
-#include "sctp/rx/rwnd.h"
-#include "sctp/rx/sack.h"
-#include "sctp/rx/tsnmap.h"
+#include "sctp/rx/receiver.h"
 #include "sctp/sctp.h"
 #include "sctp/trace.h"
 #include "sctp/tx/sender.h"
 
 enum timer {
-	TIMER_T1, /* INIT, COOKIE-ECHO */
-	TIMER_T2, /* SHUTDOWN, SHUTDOWN-ACK */
-	TIMER_T5, /* the shutdown as a whole */
-	TIMER_SACK,
+	TIMER_T1,            /* INIT, COOKIE-ECHO */
+	TIMER_T2,            /* SHUTDOWN, SHUTDOWN-ACK */
+	TIMER_T5,            /* the shutdown as a whole */
 	TIMER_HEARTBEAT,     /* when to send the next one */
 	TIMER_HEARTBEAT_ACK, /* how long to wait for its answer */
 	TIMER_RECONFIG,
@@ -41,7 +37,6 @@ enum pending {
 	PENDING_INIT = 1 << 0,
 	PENDING_COOKIE_ECHO = 1 << 1,
 	PENDING_COOKIE_ACK = 1 << 2,
-	PENDING_SACK = 1 << 3,
 	PENDING_HEARTBEAT = 1 << 4,
 	PENDING_SHUTDOWN = 1 << 5,
 	PENDING_SHUTDOWN_ACK = 1 << 6,
@@ -60,7 +55,6 @@ struct reply {
 	uint8_t chunks[];
 };
 
-#define DUPLICATES_MAX 16
 #define RECONFIG_STREAMS_MAX 1024 /* that one request of the peer's may list */
 
 /* An SSN/TSN reset by the peer's request; RFC 6525, 5.2.4. */
@@ -140,7 +134,7 @@ struct sluice_sctp {
 	uint64_t tie;       /* RFC 9260, 2.3, Tie-Tags: stands for both tags in cookies for an INIT that may be a stranger's */
 	uint64_t peer_addresses; /* see addresses.h */
 	uint8_t secret[COOKIE_SECRET_SIZE];
-	uint16_t outbound, inbound; /* streams, negotiated */
+	uint16_t outbound; /* streams, negotiated */
 	bool peer_forward_tsn, peer_reconfig, peer_pad;
 	bool interleaving; /* I-DATA and I-FORWARD-TSN in place of DATA and FORWARD-TSN, both ways; RFC 8260 */
 	bool send_zero_checksum;
@@ -151,19 +145,8 @@ struct sluice_sctp {
 
 	struct sender tx;
 
-	/* receiving */
-	struct window *window;
-	struct rwnd rwnd;
-	uint64_t batch_payload; /* new, in this input() */
-	uint64_t shut_since;    /* the window is full and the app has nothing that it could release; 0: it is not so */
-	bool rtt_asked;         /* a HEARTBEAT was sent to learn the round trip */
-	struct tsnmap map;
-	struct reassembly in;
-	uint32_t duplicates[DUPLICATES_MAX];
-	uint16_t duplicate_count;
-	struct sack_policy acks;
-	uint64_t advertised;      /* what is left of the a_rwnd of the last SACK */
-	uint64_t advertised_most; /* what it would have been with nothing held */
+	struct receiver rx;
+	bool rtt_asked; /* a HEARTBEAT was sent because the receiver has to know the round trip */
 
 	struct reconfig reconfig;
 
@@ -176,7 +159,7 @@ struct sluice_sctp {
 	uint32_t reply_count;
 
 	struct event_queue events;
-	struct event_node connected, ended, restarted, streams_added, reset_in_all, reset_out_all, renumbered;
+	struct event_node connected, ended, restarted, streams_added, reset_out_all, renumbered;
 	int error;
 	char error_text[128];
 	void (*wake)(void *ctx);
@@ -246,23 +229,12 @@ struct packet {
 	size_t len;
 	sluice_slab *slab;
 	struct wire_header header;
-	bool only_chunk; /* no other chunk stands in the packet */
-	bool had_data;   /* a DATA chunk was seen */
-	bool stop;       /* leave the rest of it */
+	bool only_chunk;   /* no other chunk stands in the packet */
+	unsigned received; /* enum receiver_result, of all its chunks */
+	bool stop;         /* leave the rest of it */
 };
 bool input_state_in(const sluice_sctp *a, uint32_t states); /* states: bits 1 << state */
 #define IN(state) (1u << SLUICE_SCTP_##state)
-
-/* ---- data.c ---- */
-void data_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c);
-void data_forward_tsn(sluice_sctp *a, struct packet *p, const struct wire_chunk *c); /* I-FORWARD-TSN too */
-/* A packet with DATA was taken and more packets follow in the same input(): is a SACK of its own due for those so far? */
-void data_packet_end(sluice_sctp *a);
-void data_batch_end(sluice_sctp *a, uint32_t packets_with_data); /* decides whether a SACK is due */
-bool data_write_early_sack(sluice_sctp *a, struct writer *w);    /* false: no room for the next one */
-void data_write_sack(sluice_sctp *a, struct writer *w);
-uint64_t data_a_rwnd(const sluice_sctp *a);
-void data_window_opened(void *association);
 
 /* ---- shutdown.c ---- */
 void shutdown_begin(sluice_sctp *a);

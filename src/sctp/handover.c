@@ -26,23 +26,17 @@ static uint32_t layout(void) {
 /* ---- plain numbers ---- */
 
 static void association_numbers(struct walk *b, sluice_sctp *a) {
-	/* Early SACKs stay behind: one speaks for them all. */
-	uint32_t pending = a->pending | (!b->reading && sack_early_waits(&a->acks) ? PENDING_SACK : 0);
-	FIELD(a->state), FIELD(pending), FIELD(a->now);
+	FIELD(a->state), FIELD(a->pending), FIELD(a->now);
 	FLAG(a->refuse), FLAG(a->shutdown_wanted), FLAG(a->announced), FLAG(a->heartbeat_unscheduled);
 	FIELD(a->local_tag), FIELD(a->peer_tag), FIELD(a->local_tsn), FIELD(a->tie), FIELD(a->peer_addresses), FIELD(a->secret),
-		FIELD(a->outbound), FIELD(a->inbound);
+		FIELD(a->outbound);
 	FLAG(a->peer_forward_tsn), FLAG(a->peer_reconfig), FLAG(a->peer_pad), FLAG(a->interleaving), FLAG(a->send_zero_checksum);
-	FIELD(a->shut_since);
 	FLAG(a->rtt_asked);
-	FIELD(a->duplicates), FIELD(a->duplicate_count), FIELD(a->advertised), FIELD(a->advertised_most), FIELD(a->timers),
-		FIELD(a->t1_rto), FIELD(a->t2_rto);
+	FIELD(a->timers), FIELD(a->t1_rto), FIELD(a->t2_rto);
 	FIELD(a->error_count), FIELD(a->heartbeat_nonce);
-	walk_refuse(b, a->duplicate_count > DUPLICATES_MAX || (unsigned)a->state > SLUICE_SCTP_SHUTDOWN_ACK_SENT ||
-	                       a->state < SLUICE_SCTP_ESTABLISHED);
+	walk_refuse(b, (unsigned)a->state > SLUICE_SCTP_SHUTDOWN_ACK_SENT || a->state < SLUICE_SCTP_ESTABLISHED);
 	if (!b->reading || b->failed)
 		return;
-	a->pending = pending;
 	association_enter(a, a->state);
 	sender_clock(&a->tx, a->now);
 	sender_negotiate(&a->tx, a->interleaving, a->peer_forward_tsn);
@@ -457,7 +451,7 @@ static struct rx_message *rx_read(struct walk *b, sluice_sctp *a) {
 	rx_fields(b, &f, &type);
 	walk_refuse(b, f.len > b->size - b->at || f.len > UINT32_MAX / 2 ||
 	                       (type != SLUICE_SCTP_MESSAGE && type != SLUICE_SCTP_MESSAGE_PART));
-	struct rx_message *m = b->failed ? NULL : rx_message_new(a->window, f.len > 0, f.len, &data);
+	struct rx_message *m = b->failed ? NULL : rx_message_new(a->rx.window, f.len > 0, f.len, &data);
 	if (b->failed || !walk_have(b, m))
 		return NULL;
 	f.iov = m->public.iov;
@@ -469,7 +463,7 @@ static struct rx_message *rx_read(struct walk *b, sluice_sctp *a) {
 		m->backing[0] = (struct backing){0};
 		walk_bytes(b, data, f.len);
 	}
-	a->window->payload += f.len;
+	a->rx.window->payload += f.len;
 	return m;
 }
 
@@ -504,14 +498,14 @@ static void receiving_pending(struct walk *b, sluice_sctp *a, struct rx_stream *
 static void receiving_streams(struct walk *b, sluice_sctp *a) {
 	uint32_t id = 0;
 	for (;; id++) {
-		struct rx_stream *s = b->reading ? NULL : idmap_next(&a->in.to.streams, &id);
+		struct rx_stream *s = b->reading ? NULL : idmap_next(&a->rx.in.to.streams, &id);
 		bool more = s != NULL;
 		uint16_t number = (uint16_t)id;
 		FLAG(more);
 		if (!more)
 			return;
 		FIELD(number);
-		if (b->reading && !walk_have(b, s = b->failed ? NULL : delivery_stream(&a->in.to, number)))
+		if (b->reading && !walk_have(b, s = b->failed ? NULL : delivery_stream(&a->rx.in.to, number)))
 			return;
 		FIELD(s->next), FIELD(s->unordered_mid), FIELD(s->unordered_next), FIELD(s->partial);
 		walk_refuse(b, s->next < SERIAL_ORIGIN || s->next > UINT64_MAX / 2 || s->unordered_mid > UINT64_MAX / 2);
@@ -536,7 +530,7 @@ static void fragment_fields(struct walk *b, struct wire_data *d) {
 }
 
 static void data_fragments(struct walk *b, sluice_sctp *a) {
-	struct reassembly *r = &a->in;
+	struct reassembly *r = &a->rx.in;
 	uint64_t tsn = r->low;
 	for (;; tsn++) {
 		while (!b->reading && r->fragments && tsn <= r->high && !r->ring[tsn & (r->capacity - 1)].present)
@@ -559,7 +553,7 @@ static void data_fragments(struct walk *b, sluice_sctp *a) {
 		fragment_fields(b, &d);
 		if (!b->reading || b->failed)
 			continue;
-		walk_refuse(b, tsn > a->map.highest || tsn + 2 * (uint64_t)FRAGMENTS_MAX < a->map.cum);
+		walk_refuse(b, tsn > a->rx.map.highest || tsn + 2 * (uint64_t)FRAGMENTS_MAX < a->rx.map.cum);
 		if (!b->failed)
 			walk_result(b, reassembly_add(r, &d, tsn, NULL));
 	}
@@ -567,7 +561,7 @@ static void data_fragments(struct walk *b, sluice_sctp *a) {
 
 /* The message that DATA is being delivered of in parts. */
 static void data_parts(struct walk *b, sluice_sctp *a) {
-	struct reassembly *r = &a->in;
+	struct reassembly *r = &a->rx.in;
 	bool any = r->parts.end != NULL;
 	uint16_t stream = any ? r->parts.stream->id : 0;
 	FLAG(any);
@@ -618,11 +612,11 @@ static void under_way_read(struct walk *b, sluice_sctp *a) {
 			FIELD(s.stream), FIELD(s.mid), FIELD(s.next_fsn), FIELD(s.offset), FIELD(s.ppid);
 			FLAG(s.unordered);
 			if (!b->failed)
-				walk_result(b, interleaved_resume(&a->in.interleaved, &s));
+				walk_result(b, interleaved_resume(&a->rx.in.interleaved, &s));
 		} else {
 			fragment_fields(b, &d);
 			if (!b->failed)
-				walk_result(b, interleaved_add(&a->in.interleaved, &d, NULL));
+				walk_result(b, interleaved_add(&a->rx.in.interleaved, &d, NULL));
 		}
 	}
 }
@@ -633,7 +627,7 @@ static void under_way(struct walk *b, sluice_sctp *a) {
 		under_way_read(b, a);
 		return;
 	}
-	interleaved_each(&a->in.interleaved, under_way_write, b);
+	interleaved_each(&a->rx.in.interleaved, under_way_write, b);
 	FIELD(none);
 }
 
@@ -656,7 +650,7 @@ static struct event_node *node_of(sluice_sctp *a, uint8_t type, uint16_t stream)
 	case SLUICE_SCTP_RENUMBERED:
 		return &a->renumbered;
 	case SLUICE_SCTP_RESET_IN:
-		return &a->reset_in_all;
+		return &a->rx.reset_all;
 	case SLUICE_SCTP_RESET_OUT:
 		return stream == SLUICE_SCTP_ALL_STREAMS ? &a->reset_out_all : s ? &s->reset_event : NULL;
 	case SLUICE_SCTP_WRITABLE:
@@ -687,7 +681,7 @@ static void event_read(struct walk *b, sluice_sctp *a, uint8_t type) {
 	FIELD(e.stream), FIELD(e.error), FIELD(e.count);
 	if (type == SLUICE_SCTP_RESET_IN && e.stream != SLUICE_SCTP_ALL_STREAMS) {
 		if (!b->failed)
-			walk_result(b, delivery_reset_unused(&a->in.to, e.stream));
+			walk_result(b, delivery_reset_unused(&a->rx.in.to, e.stream));
 		return;
 	}
 	n = node_of(a, type, e.stream);
@@ -733,11 +727,7 @@ static void walk(struct walk *b, sluice_sctp *a) {
 	sender_numbers(b, &a->tx);
 	congestion(b, a);
 	recovery(b, &a->tx.recovery);
-	if (b->reading)
-		sack_reset(&a->acks, a->config.sack_policy, a->peer_pad);
-	sack_walk(&a->acks, b);
-	rwnd_walk(&a->rwnd, b);
-	tsnmap_walk(&a->map, b);
+	receiver_walk(&a->rx, b);
 	uint64_t high_water = a->tx.out.high_water;
 	if (b->reading)
 		a->tx.out.high_water = UINT64_MAX; /* what was taken once is taken again */
@@ -754,7 +744,7 @@ static void walk(struct walk *b, sluice_sctp *a) {
 	data_parts(b, a);
 	data_fragments(b, a);
 	under_way(b, a);
-	FIELD(a->in.to.messages), FIELD(a->in.to.payload);
+	FIELD(a->rx.in.to.messages), FIELD(a->rx.in.to.payload);
 	handover_reconfig(b, a);
 	waiting_events(b, a);
 	walk_refuse(b, b->reading && !b->failed && (b->at != b->size || !association_check(a)));
@@ -774,7 +764,6 @@ static uint32_t get32(const uint8_t *p) {
 /* It is somebody else's now: nothing goes out and nothing is heard, not even an ABORT for packets that still arrive here. */
 static void retire(sluice_sctp *a) {
 	a->handed_over = true;
-	a->window->opened = NULL;
 	association_vanish(a);
 }
 

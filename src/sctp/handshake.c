@@ -67,7 +67,7 @@ static bool offers_interleaving(const sluice_sctp *a) {
 static struct wire_init describe(const sluice_sctp *a, uint32_t tag, uint32_t tsn) {
 	return (struct wire_init){
 		.tag = tag,
-		.a_rwnd = (uint32_t)data_a_rwnd(a),
+		.a_rwnd = (uint32_t)receiver_a_rwnd(&a->rx),
 		.outbound_streams = a->config.outbound_streams,
 		.inbound_streams = a->config.inbound_streams,
 		.tsn = tsn,
@@ -151,16 +151,16 @@ static uint16_t min16(uint16_t x, uint16_t y) {
 /* The parts that start with the peer's INIT or INIT-ACK, however it reached us; its capabilities are taken. */
 static void take_peer(sluice_sctp *a, uint32_t tag, uint32_t tsn, uint32_t a_rwnd, uint16_t outbound, uint16_t inbound) {
 	a->peer_tag = tag;
-	tsnmap_free(&a->map);
-	tsnmap_init(&a->map, a->env, SERIAL_ORIGIN + tsn - 1);
 	a->rtt_asked = false;
-	rwnd_reset(&a->rwnd);
 	/* RFC 9260, 5.1.1: when the peer takes fewer streams than we want, "the endpoint MUST use MIS outbound streams". */
 	a->outbound = min16(a->config.outbound_streams, inbound);
-	a->inbound = min16(a->config.inbound_streams, outbound);
-	a->duplicate_count = 0;
-	sack_reset(&a->acks, a->config.sack_policy, a->peer_pad);
-	a->advertised = a->advertised_most = data_a_rwnd(a);
+	receiver_start(&a->rx, &(struct receiver_terms){
+				       .cum = SERIAL_ORIGIN + tsn - 1,
+				       .streams = min16(a->config.inbound_streams, outbound),
+				       .interleaving = a->interleaving,
+				       .forward_tsn = a->peer_forward_tsn,
+				       .believed = a->peer_pad,
+			       });
 	sender_begin(&a->tx, a_rwnd, a->outbound);
 	reconfig_start(a, tsn);
 }
@@ -184,7 +184,7 @@ static void establish(sluice_sctp *a) {
 	reconfig_established(a);
 	heartbeat_schedule(a);
 	sender_path_changed(&a->tx);
-	env_log(a->env, SLUICE_LOG_INFO, "sctp: established, %u streams out, %u in", a->outbound, a->inbound);
+	env_log(a->env, SLUICE_LOG_INFO, "sctp: established, %u streams out, %u in", a->outbound, a->rx.streams);
 	if (a->shutdown_wanted) {
 		a->shutdown_wanted = false;
 		shutdown_begin(a);
@@ -456,7 +456,7 @@ static void cookie_restarts(sluice_sctp *a, struct packet *p, const struct cooki
 		return;
 	}
 	a->stats.restarts++;
-	reassembly_restart(&a->in, SLUICE_RESTARTED); /* what was delivered in parts ends before the app hears of the restart */
+	receiver_restart(&a->rx, SLUICE_RESTARTED); /* what was delivered in parts ends before the app hears of the restart */
 	/* The event comes before those that the dropping brings (writable, buffered low): who sends on hearing one of them must
 	 * know by then to whom. */
 	event_push(&a->events, &a->restarted);

@@ -11,6 +11,48 @@ bool input_state_in(const sluice_sctp *a, uint32_t states) {
 	return (states >> a->state) & 1;
 }
 
+/* ---- what the receiver and the sender take ---- */
+
+/* What the receiver has to say to the peer. */
+static void send_report(sluice_sctp *a, struct packet *p) {
+	const struct receiver_report *r = receiver_last_report(&a->rx);
+	association_reply_cause(a, a->peer_tag, r->abort ? WIRE_ABORT : WIRE_ERROR, r->cause, r->info, r->info_len);
+	if (!r->abort)
+		return;
+	association_end(a, r->error, "%s", r->text);
+	p->stop = true;
+}
+
+static inline void data_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
+	unsigned result = receiver_data(&a->rx, c, p->slab);
+	p->received |= result;
+	if (__builtin_expect(result & RECEIVER_REPORT, 0))
+		send_report(a, p);
+}
+
+static void data_entry(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
+	data_chunk(a, p, c);
+}
+
+static void forward_tsn_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
+	if (receiver_forward_tsn(&a->rx, c) & RECEIVER_REPORT)
+		send_report(a, p);
+}
+
+/* The packets of a batch were taken, `packets` of them with DATA. */
+static void data_batch_end(sluice_sctp *a, uint32_t packets) {
+	struct receiver_view v = {.least_rtt = rto_least_known(&a->tx.rto),
+	                          .srtt = a->tx.rto.srtt,
+	                          .at_once = a->state == SLUICE_SCTP_SHUTDOWN_SENT};
+	bool blind = receiver_batch_end(&a->rx, packets, &v);
+	if (blind && !a->rtt_asked && a->state == SLUICE_SCTP_ESTABLISHED && !timer_running(a, TIMER_HEARTBEAT_ACK)) {
+		a->rtt_asked = true;
+		a->pending |= PENDING_HEARTBEAT;
+	}
+	if (v.at_once)
+		shutdown_heard_data(a);
+}
+
 /* ---- small chunks ---- */
 
 static void abort_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
@@ -80,10 +122,6 @@ static void shutdown_complete_entry(sluice_sctp *a, struct packet *p, const stru
 	p->stop = true;
 }
 
-static void forward_tsn_entry(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
-	data_forward_tsn(a, p, c);
-}
-
 static void reconfig_entry(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
 	(void)p;
 	reconfig_chunk(a, c);
@@ -133,7 +171,7 @@ static const struct door {
 	void (*handle)(sluice_sctp *a, struct packet *p, const struct wire_chunk *c);
 } doors[256] = {
 	/* chunk                     place     tag                states in which it is taken    handler */
-	[WIRE_DATA]              = { ANYWHERE, OUR_TAG,           TAKES_DATA,                    data_chunk },
+	[WIRE_DATA]              = { ANYWHERE, OUR_TAG,           TAKES_DATA,                    data_entry },
 	[WIRE_INIT]              = { ALONE,    NO_TAG,            IN(CLOSED) | ALIVE,            handshake_init },
 	[WIRE_INIT_ACK]          = { ALONE,    OUR_TAG,           IN(COOKIE_WAIT),               handshake_init_ack },
 	[WIRE_SACK]              = { ANYWHERE, OUR_TAG,           IN(COOKIE_ECHOED) | OPEN,      sack_chunk },
@@ -148,11 +186,11 @@ static const struct door {
 	[WIRE_ECNE]              = { ANYWHERE, OUR_TAG,           OPEN,                          ignore_entry },
 	[WIRE_CWR]               = { ANYWHERE, OUR_TAG,           OPEN,                          ignore_entry },
 	[WIRE_SHUTDOWN_COMPLETE] = { ALONE,    OUR_TAG_OR_T,      IN(SHUTDOWN_ACK_SENT),         shutdown_complete_entry },
-	[WIRE_I_DATA]            = { ANYWHERE, OUR_TAG,           TAKES_DATA,                    data_chunk },
+	[WIRE_I_DATA]            = { ANYWHERE, OUR_TAG,           TAKES_DATA,                    data_entry },
 	[WIRE_RE_CONFIG]         = { ANYWHERE, OUR_TAG,           OPEN,                          reconfig_entry },
 	[WIRE_PAD]               = { ANYWHERE, OUR_TAG,           ALIVE,                         ignore_entry },
-	[WIRE_FORWARD_TSN]       = { ANYWHERE, OUR_TAG,           OPEN,                          forward_tsn_entry },
-	[WIRE_I_FORWARD_TSN]     = { ANYWHERE, OUR_TAG,           OPEN,                          forward_tsn_entry },
+	[WIRE_FORWARD_TSN]       = { ANYWHERE, OUR_TAG,           OPEN,                          forward_tsn_chunk },
+	[WIRE_I_FORWARD_TSN]     = { ANYWHERE, OUR_TAG,           OPEN,                          forward_tsn_chunk },
 };
 /* clang-format on */
 
@@ -329,7 +367,7 @@ static bool input_packet(sluice_sctp *a, const sluice_datagram *d) {
 	while ((more = wire_chunk_next(&rest, &c)) == 1 && !p.stop);
 	if (more < 0)
 		a->stats.chunks_discarded++;
-	return p.had_data;
+	return p.received & RECEIVER_ACKNOWLEDGE;
 }
 
 int sluice_sctp_input(sluice_sctp *a, const sluice_datagram *datagrams, size_t count, uint64_t now) {
@@ -339,16 +377,15 @@ int sluice_sctp_input(sluice_sctp *a, const sluice_datagram *datagrams, size_t c
 	a->dirty = true;
 	trace_sync(a->trace);
 	uint32_t with_data = 0;
-	uint64_t refused = a->stats.memory_drops;
+	uint64_t refused = a->rx.stats.memory_drops;
 	a->reconfig.taken = 0;
 	sender_stamp(&a->tx);
+	receiver_batch_begin(&a->rx, a->now);
 	for (size_t i = 0; i < count; i++) {
 		if (!input_packet(a, &datagrams[i]))
 			continue;
 		with_data++;
-		a->acks.unacked++;
-		if (a->acks.apart && i + 1 < count)
-			data_packet_end(a);
+		receiver_packet_end(&a->rx, i + 1 < count);
 	}
 	trace_sync(a->trace);
 	if (with_data)
@@ -357,5 +394,5 @@ int sluice_sctp_input(sluice_sctp *a, const sluice_datagram *datagrams, size_t c
 	reconfig_progress(a);
 	shutdown_progress(a);
 	trace_sync(a->trace);
-	return a->stats.memory_drops != refused ? SLUICE_NO_MEMORY : 0;
+	return a->rx.stats.memory_drops != refused ? SLUICE_NO_MEMORY : 0;
 }

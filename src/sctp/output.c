@@ -9,14 +9,21 @@
 
 /* ---- control chunks ---- */
 
+static void write_sack(sluice_sctp *a, struct writer *w) {
+	if (reconfig_holds_sack(a))
+		a->rx.sack_due = false;
+	else
+		receiver_write_sack(&a->rx, w);
+}
+
 /* Each writer takes its pending bit off when the chunk went in; one that did not fit stays for the next packet. */
 static void fill_control(sluice_sctp *a, struct writer *w) {
 	if (a->pending & PENDING_COOKIE_ACK && writer_room(w) >= 4) {
 		wire_chunk_write(w, WIRE_COOKIE_ACK, 0, NULL, 0);
 		a->pending &= ~(uint32_t)PENDING_COOKIE_ACK;
 	}
-	if (a->pending & PENDING_SACK)
-		data_write_sack(a, w);
+	if (a->rx.sack_due)
+		write_sack(a, w);
 	if (a->pending & PENDING_RECONFIG_RESPONSE)
 		reconfig_write_response(a, w);
 	if (a->pending & PENDING_RECONFIG)
@@ -28,7 +35,7 @@ static void fill_control(sluice_sctp *a, struct writer *w) {
 	if (a->tx.due & SENDER_MTU_CONTROL)
 		sender_write_mtu_control(&a->tx, w);
 	if (a->pending & PENDING_SHUTDOWN && writer_room(w) >= 8) {
-		wire_shutdown_write(w, (uint32_t)a->map.cum);
+		wire_shutdown_write(w, (uint32_t)receiver_cum(&a->rx));
 		a->pending &= ~(uint32_t)PENDING_SHUTDOWN;
 		shutdown_sent(a);
 	}
@@ -110,21 +117,21 @@ static size_t cookie_packet(sluice_sctp *a, const struct space *s) {
 static size_t early_sack_packet(sluice_sctp *a, const struct space *s) {
 	struct writer w = writer_of(s->data, s->limit);
 	header(a, &w, a->peer_tag);
-	if (!data_write_early_sack(a, &w))
+	if (!receiver_write_early_sack(&a->rx, &w))
 		return 0;
 	return packet_finish(a, s, writer_len(&w), !a->send_zero_checksum);
 }
 
 static size_t plain_packet(sluice_sctp *a, const struct space *s) {
 	/* Not in a packet that is as short as an early SACK: it would leave out blocks. */
-	if (!s->first && a->pending & PENDING_SACK && tsnmap_has_gap(&a->map))
+	if (!s->first && a->rx.sack_due && receiver_has_gap(&a->rx))
 		return 0;
 	struct writer w = writer_of(s->data, s->limit);
 	header(a, &w, a->peer_tag);
 	/* A delayed SACK rides along when a packet goes out anyway. */
-	if (timer_running(a, TIMER_SACK) && sender_wants_packet(&a->tx))
-		a->pending |= PENDING_SACK;
-	if (a->pending | a->tx.due)
+	if (receiver_sack_delayed(&a->rx) && sender_wants_packet(&a->tx))
+		receiver_sack_now(&a->rx);
+	if (a->pending | a->tx.due | a->rx.sack_due)
 		fill_control(a, &w);
 	sender_fill(&a->tx, &w, s->first, reconfig_holds_data(a));
 	return packet_finish(a, s, writer_len(&w), !a->send_zero_checksum);
@@ -144,8 +151,8 @@ static size_t packet_build(sluice_sctp *a, const struct space *s) {
 	case SLUICE_SCTP_COOKIE_WAIT:
 		return a->pending & PENDING_INIT ? init_packet(a, s) : 0;
 	default:
-		return sack_early_waits(&a->acks) && !(a->pending & PENDING_COOKIE_ACK) ? early_sack_packet(a, s)
-		                                                                        : plain_packet(a, s);
+		return receiver_early_sack_waits(&a->rx) && !(a->pending & PENDING_COOKIE_ACK) ? early_sack_packet(a, s)
+		                                                                               : plain_packet(a, s);
 	}
 }
 

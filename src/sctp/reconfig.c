@@ -174,7 +174,7 @@ int sluice_sctp_request_reset(sluice_sctp *a, uint16_t stream) {
 	if (!a->peer_reconfig)
 		return SLUICE_UNSUPPORTED;
 	bool all = stream == SLUICE_SCTP_ALL_STREAMS;
-	if (!all && stream >= a->inbound)
+	if (!all && stream >= a->rx.streams)
 		return SLUICE_INVALID;
 	if (!all && !push_request(a, stream))
 		return SLUICE_NO_MEMORY;
@@ -192,7 +192,7 @@ static uint32_t outbound_to_be(const sluice_sctp *a) {
 
 static uint32_t inbound_to_be(const sluice_sctp *a) {
 	const struct reconfig *r = &a->reconfig;
-	return (uint32_t)a->inbound + r->add_incoming + (r->outstanding && r->type == WIRE_PARAM_ADD_INCOMING ? r->count : 0);
+	return (uint32_t)a->rx.streams + r->add_incoming + (r->outstanding && r->type == WIRE_PARAM_ADD_INCOMING ? r->count : 0);
 }
 
 int sluice_sctp_add_streams(sluice_sctp *a, uint16_t outgoing, uint16_t incoming) {
@@ -520,7 +520,7 @@ static void respond(sluice_sctp *a, uint32_t seq, uint32_t result) {
 static void next_tsns(const sluice_sctp *a, struct wire_reconfig *p) {
 	p->has_tsns = true;
 	p->sender_next_tsn = (uint32_t)(a->tx.sent.cum + 1);
-	p->receiver_next_tsn = (uint32_t)(a->map.cum + 1);
+	p->receiver_next_tsn = (uint32_t)(receiver_cum(&a->rx) + 1);
 }
 
 /* The peer answers nothing when it learns of the new numbers, and has perhaps no data to show them with. A HEARTBEAT in the same
@@ -554,20 +554,11 @@ void reconfig_write_response(sluice_sctp *a, struct writer *w) {
 		ask_for_arrival(a, w);
 }
 
-/* Both return false when some are left: no memory, or the app has not polled what came of those before. */
-static bool reset_all_incoming(sluice_sctp *a) {
-	if (delivery_resets_wait(&a->in.to))
-		return false;
-	reassembly_reset_all(&a->in);
-	event_push(&a->events, &a->reset_in_all);
-	return true;
-}
-
+/* False when some are left. */
 static bool reset_incoming(sluice_sctp *a) {
 	struct reconfig *r = &a->reconfig;
 	size_t done = 0;
-	while (done < r->deferred_count && !delivery_resets_wait(&a->in.to) &&
-	       reassembly_reset_stream(&a->in, r->deferred_streams[done]) == 0)
+	while (done < r->deferred_count && receiver_reset_stream(&a->rx, r->deferred_streams[done]))
 		done++;
 	if (done == r->deferred_count)
 		return true;
@@ -579,9 +570,9 @@ static bool reset_incoming(sluice_sctp *a) {
 /* RFC 6525, 5.2.2: E1 to E4, once everything up to the sender's last TSN is here. */
 static void perform_deferred(sluice_sctp *a) {
 	struct reconfig *r = &a->reconfig;
-	if (!r->deferred || a->map.cum < r->deferred_tsn)
+	if (!r->deferred || receiver_cum(&a->rx) < r->deferred_tsn)
 		return;
-	if (!(r->deferred_count == 0 ? reset_all_incoming(a) : reset_incoming(a)))
+	if (!(r->deferred_count == 0 ? receiver_reset_all(&a->rx) : reset_incoming(a)))
 		return; /* still in progress, the peer asks again */
 	r->deferred = false;
 	env_free(a->env, r->deferred_streams);
@@ -601,18 +592,12 @@ static void wait_for_repetition(sluice_sctp *a) {
  * G3 acknowledges nothing. */
 static void renumber(sluice_sctp *a) {
 	struct reconfig *r = &a->reconfig;
-	/* G1: the peer's next TSN "SHOULD be the smallest TSN not acknowledged by the receiver of the request plus 2^31". G4:
-	 * what is missing below is not waited for. */
-	reassembly_renumber(&a->in);
-	tsnmap_forward(&a->map, a->map.cum + (UINT64_C(1) << 31));
-	a->duplicate_count = 0;
-	a->acks.early_sent = a->acks.early_count;
-	timer_stop(a, TIMER_SACK);
+	receiver_renumber(&a->rx); /* G1 and G4 */
 	/* G5: "The next expected and outgoing SSNs MUST be reset to 0 for all incoming and outgoing streams." */
 	for (struct tx_stream *s; (s = outgoing_take_used(&a->tx.out));)
 		s->next_mid[0] = s->next_mid[1] = 0;
 	r->renumber = RENUMBER_ANSWERED;
-	r->renumbered_at = a->map.cum;
+	r->renumbered_at = receiver_cum(&a->rx);
 	wait_for_repetition(a);
 	respond(a, r->renumber_seq, WIRE_RESULT_PERFORMED);
 	event_push(&a->events, &a->renumbered);
@@ -642,7 +627,7 @@ void reconfig_heartbeat_unanswered(sluice_sctp *a) {
 
 static void renumber_progress(sluice_sctp *a) {
 	struct reconfig *r = &a->reconfig;
-	if (r->renumber == RENUMBER_ANSWERED && a->map.highest > r->renumbered_at)
+	if (r->renumber == RENUMBER_ANSWERED && receiver_highest(&a->rx) > r->renumbered_at)
 		peer_knows_numbers(a);
 	if (r->renumber != RENUMBER_DRAINING)
 		return;
@@ -677,7 +662,7 @@ static uint32_t list_fault(const struct wire_reconfig *p, uint16_t streams) {
 /* Remembers the request; it is done at once or when its data is there. */
 static uint32_t outgoing_reset(sluice_sctp *a, const struct wire_reconfig *p) {
 	struct reconfig *r = &a->reconfig;
-	uint32_t bad = list_fault(p, a->inbound);
+	uint32_t bad = list_fault(p, a->rx.streams);
 	if (bad)
 		return bad;
 	env_free(a->env, r->deferred_streams);
@@ -692,7 +677,7 @@ static uint32_t outgoing_reset(sluice_sctp *a, const struct wire_reconfig *p) {
 		r->deferred_streams[i] = wire_reconfig_stream(p, i);
 	r->deferred_count = p->stream_count;
 	r->deferred_seq = p->request_seq;
-	r->deferred_tsn = serial_unwrap(p->last_tsn, a->map.cum);
+	r->deferred_tsn = serial_unwrap(p->last_tsn, receiver_cum(&a->rx));
 	r->deferred = true;
 	/* RFC 6525, 5.2.2: while the Sender's Last Assigned TSN lies beyond the cumulative acknowledgment point, this is
 	 * "deferred reset processing", and the answer "In progress". */
@@ -720,9 +705,9 @@ static uint32_t add_incoming_side(sluice_sctp *a, const struct wire_reconfig *p)
 	/* The peer adds outgoing streams, so we take more; RFC 6525, 5.2.5. */
 	if (p->new_streams == 0)
 		return WIRE_RESULT_NOTHING_TO_DO;
-	if ((uint32_t)a->inbound + p->new_streams > a->config.inbound_streams)
+	if ((uint32_t)a->rx.streams + p->new_streams > a->config.inbound_streams)
 		return WIRE_RESULT_DENIED;
-	a->inbound = (uint16_t)(a->inbound + p->new_streams);
+	receiver_add_streams(&a->rx, p->new_streams);
 	streams_added(a, 0);
 	return WIRE_RESULT_PERFORMED;
 }

@@ -98,7 +98,7 @@ void shutdown_sent(sluice_sctp *a) {
  * that still has something to send is not a silent one, so its retransmissions are not counted; how long it may go on is for the
  * guard to say. */
 void shutdown_heard_data(sluice_sctp *a) {
-	a->pending |= PENDING_SHUTDOWN | PENDING_SACK;
+	a->pending |= PENDING_SHUTDOWN;
 	a->error_count = 0;
 	a->t2_rto = a->tx.rto.rto;
 }

@@ -75,11 +75,6 @@ void heartbeat_ack_chunk(sluice_sctp *a, const struct wire_chunk *c) {
 
 /* ---- the verb ---- */
 
-static void sack_due(sluice_sctp *a) {
-	timer_stop(a, TIMER_SACK);
-	a->pending |= PENDING_SACK;
-}
-
 static const struct {
 	const char *name;
 	void (*expired)(sluice_sctp *a);
@@ -87,7 +82,6 @@ static const struct {
 	[TIMER_T1] = {"T1-init", handshake_timeout},
 	[TIMER_T2] = {"T2-shutdown", shutdown_timeout},
 	[TIMER_T5] = {"T5-shutdown-guard", shutdown_guard_expired},
-	[TIMER_SACK] = {"sack", sack_due},
 	[TIMER_HEARTBEAT] = {"heartbeat", heartbeat_due},
 	[TIMER_HEARTBEAT_ACK] = {"heartbeat_ack", heartbeat_unanswered},
 	[TIMER_RECONFIG] = {"reconfig", reconfig_timeout},
@@ -107,6 +101,10 @@ void sluice_sctp_advance(sluice_sctp *a, uint64_t now) {
 			timers[t].expired(a);
 			trace_sync(a->trace);
 		}
+	if (receiver_deadline(&a->rx) <= now) {
+		trace_timer(a->trace, "sack");
+		receiver_advance(&a->rx);
+	}
 	sender_burst(&a->tx);
 	reconfig_progress(a);
 	shutdown_progress(a);

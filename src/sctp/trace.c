@@ -382,7 +382,7 @@ static void tell_parameters(struct trace *t) {
 	json_line_number(&j, "local_tag", a->local_tag);
 	json_line_number(&j, "peer_tag", a->peer_tag);
 	json_line_number(&j, "outbound_streams", a->outbound);
-	json_line_number(&j, "inbound_streams", a->inbound);
+	json_line_number(&j, "inbound_streams", a->rx.streams);
 	json_line_string(&j, "congestion_control", a->tx.cc->name);
 	json_line_number(&j, "mtu", a->tx.mtu);
 	if (a->peer_forward_tsn)
@@ -451,10 +451,10 @@ static void read_metrics(const sluice_sctp *a, uint64_t *m) {
 	m[METRIC_PACING_RATE] = 8 * a->tx.pace.rate;
 	m[METRIC_DELIVERY_RATE] = 8 * a->tx.counters.delivery_rate;
 	m[METRIC_PEER_WINDOW] = a->tx.peer_a_rwnd;
-	m[METRIC_LOCAL_WINDOW] = data_a_rwnd(a);
+	m[METRIC_LOCAL_WINDOW] = receiver_a_rwnd(&a->rx);
 	m[METRIC_BUFFERED] = a->tx.out.buffered;
 	m[METRIC_ACKED] = a->tx.out.payload - a->tx.out.buffered;
-	m[METRIC_DELIVERED] = a->in.to.payload;
+	m[METRIC_DELIVERED] = a->rx.in.to.payload;
 }
 
 static void look_at_metrics(struct trace *t) {

@@ -21,7 +21,7 @@
 #include "pool/env.h"
 #include "sluice/sctp.h"
 
-/* SACKs that wait beside the one that PENDING_SACK stands for: those of an input()'s earlier packets. */
+/* SACKs that wait beside the one that is due: those of an input()'s earlier packets. */
 #define SACK_EARLY_MAX 32
 #define SACK_EARLY_GAPS 4
 
