@@ -187,6 +187,24 @@ START_TEST(test_audio_and_video_of_an_offer_are_answered_as_rejected) {
 }
 END_TEST
 
+START_TEST(test_an_answer_that_rejects_the_data_section_ends_the_peer_and_its_signaling) {
+	static const char answer[] = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"
+				     "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\n";
+	struct call w;
+	begin(&w);
+	w.a->silent = w.b->silent = true;
+	caller_open(w.a, NULL);
+	caller_offer(w.a);
+	ck_assert_int_eq(sluice_peer_set_remote_description(w.a->peer, SLUICE_SDP_ANSWER, answer, sizeof answer - 1), 0);
+	sim_settle(&w.sim);
+	ck_assert_int_eq(sluice_peer_error(w.a->peer, NULL), SLUICE_REFUSED);
+	ck_assert_int_eq(signaling(w.a), SLUICE_SIGNALING_CLOSED);
+	ck_assert_ptr_null(strstr(caller_log(w.a), "signaling:stable"));
+	ck_assert_int_eq(offer(w.a), SLUICE_CLOSED);
+	end(&w);
+}
+END_TEST
+
 START_TEST(test_another_certificate_than_the_announced_one_fails_the_peer) {
 	struct call w;
 	begin(&w);
@@ -645,6 +663,7 @@ SUITE("negotiation", test_the_events_of_a_call_come_in_the_order_of_w3c,
       test_a_description_may_be_created_first_and_set_later_but_not_changed,
       test_a_local_description_names_the_candidates_gathered_since,
       test_a_malformed_line_is_told_by_its_number_and_changes_nothing, test_audio_and_video_of_an_offer_are_answered_as_rejected,
+      test_an_answer_that_rejects_the_data_section_ends_the_peer_and_its_signaling,
       test_another_certificate_than_the_announced_one_fails_the_peer, test_of_two_colliding_offers_the_impolite_one_wins,
       test_a_rolled_back_offer_can_be_made_again, test_an_offer_of_the_other_side_later_changes_nothing,
       test_a_restart_changes_the_credentials_and_loses_nothing,

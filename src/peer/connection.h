@@ -28,7 +28,7 @@
 #include "sdp/sdp.h"
 #include "sluice/error.h"
 
-/* One of our own descriptions. Its text is made when somebody asks for it, since candidates are added all the time; what has to
+/* One of our own descriptions. Its text is made when somebody asks for it, since candidates are added all the time. What has to
  * stay the same is here. type 0: there is none. */
 struct local_description {
 	enum sluice_sdp_type type;
@@ -44,7 +44,8 @@ struct remote_description {
 	struct sdp *sdp; /* NULL: there is none */
 };
 
-/* A candidate that came before the answer to its offer was set, when it would have met the wrong generation. */
+/* A candidate that came before our answer to its offer was set. Until then the agent has the credentials of the generation
+ * before. */
 struct early_candidate {
 	struct early_candidate *next;
 	struct candidate candidate;
@@ -65,12 +66,11 @@ struct negotiation {
 	struct early_candidate *early, **early_end;
 	unsigned early_count;
 	bool early_done;     /* end-of-candidates came among them */
-	bool needed;         /* told or to be told: an offer is due */
+	bool needed;         /* an offer is due, and the app was or will be notified */
 	bool wanted_channel; /* a channel was opened, so there has to be a data section */
-	bool restart_wanted; /* by the app; the next offer does it */
-	bool restart_begun;  /* new credentials stand in the description under way */
+	bool restart_wanted; /* the app wants a restart; the next offer begins it */
+	bool restart_begun;  /* the description that is under way shows new credentials */
 	bool settled;        /* an answer was set once: identities are fixed */
-	bool offered;        /* in the first negotiation we were the offerer */
 	unsigned fault_line;
 	const char *fault_text;
 };
@@ -107,10 +107,10 @@ struct sluice_peer {
 
 	/* It only moves forwards. How the path is doing meanwhile stands in `way`, and sluice_peer_state() shows both as one. */
 	enum sluice_peer_state state;
-	uint8_t untold; /* bit s: on_state(s) is due, of `state` */
+	uint8_t untold; /* bit s: on_state(s) is due */
 	/* CONNECTED: there is a path, or the first one is sought; CONNECTING: ICE looks for another one; DISCONNECTED, FAILED */
 	enum sluice_peer_state way;
-	enum sluice_peer_state told;    /* by on_state, last */
+	enum sluice_peer_state told;    /* the app's last on_state */
 	enum sluice_peer_state ends_as; /* CLOSED or FAILED from the moment it is decided; NEW before */
 	bool begun;                     /* datagrams may come and go: at once, for a direct peer from start or abort on */
 	bool start_due;                 /* the handshake begins as soon as the underlay allows it and the time is known */
@@ -181,7 +181,7 @@ void records_embed(sluice_peer *p, uint64_t now);
 int role_make_dtls(sluice_peer *p, enum sluice_role role);
 /* Our role is known from here on. 0, SLUICE_UNSUPPORTED when it was another before, or as role_make_dtls. */
 int role_settle(sluice_peer *p, enum sluice_role role);
-/* An answer came into force. UNKNOWN: it leaves the role open. 0, or as role_settle. */
+/* A pair of descriptions came into force and gives us this role. UNKNOWN: an answer leaves the role open. 0, or as role_settle. */
 int role_apply(sluice_peer *p, const struct sdp_transport *remote, enum sluice_role role);
 /* The fingerprints that we can compare. */
 size_t role_read_fingerprints(const struct sdp_transport *remote, sluice_fingerprint out[SDP_FINGERPRINTS_MAX]);

@@ -1,6 +1,6 @@
 /* description: what does the peer say of itself in an offer or answer, and what does it take from the other side's?
  *
- * When each comes into force is negotiation.c's question; how the lines look is sdp's. */
+ * negotiation.c decides when each comes into force. src/sdp knows how the lines look. */
 #include <string.h>
 
 #include "base/address.h"
@@ -35,8 +35,8 @@ static bool wants_active(const sluice_peer *p, enum sdp_setup theirs) {
 	/* RFC 4145, 4.1: an offer without a setup means active. Whoever reads our answer is content with a passive side too. */
 	if (theirs == SDP_SETUP_ACTIVE || theirs == SDP_SETUP_NONE)
 		return false;
-	/* RFC 8842, 5.3 leaves the choice to the answerer. The client speaks first, and the answerer hears of the other side
-	 * first, so the connection is up half a round trip sooner. */
+	/* RFC 8842, 5.3 leaves the choice to the answerer. The answerer knows the other side first. As the client it can speak
+	 * at once, and the connection is up half a round trip sooner. */
 	return theirs == SDP_SETUP_PASSIVE || !p->config.passive;
 }
 

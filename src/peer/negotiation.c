@@ -1,13 +1,14 @@
 /* negotiation: which description is in force, and what may come next? The signaling state machine of RFC 9429, 3.2 and W3C
  * webrtc-pc, 4.4.1: offers, answers, glare, rollback and restarts.
  *
- * What a description says, and what it does to the transports, is description.c's. */
+ * What a description says, and what it does to the transports, is in description.c. */
 #include <string.h>
 
 #include "peer/connection.h"
 
+/* The state of a peer that is over stays closed. */
 static void set_state(sluice_peer *p, enum sluice_signaling_state state) {
-	if (p->negotiation.state == state)
+	if (p->negotiation.state == state || p->ends_as)
 		return;
 	p->negotiation.state = state;
 	peer_notice(p, NOTICE_SIGNALING, state);
@@ -55,8 +56,7 @@ void negotiation_free(sluice_peer *p) {
 
 /* ---- is an offer due? --------------------------------------------------------------------------------------------- */
 
-/* W3C webrtc-pc, 4.7.3: the flag is raised once, stays raised until an offer took care of it, and the event waits for the stable
- * state. */
+/* W3C webrtc-pc, 4.7.3: the flag is raised once and stays raised until an offer is made. The event waits for the stable state. */
 void negotiation_update(sluice_peer *p) {
 	struct negotiation *n = &p->negotiation;
 	if (peer_is_direct(p) || n->state != SLUICE_SIGNALING_STABLE)
@@ -162,7 +162,7 @@ static int create_into(sluice_peer *p, enum sluice_sdp_type type, char *sdp, siz
 	return len;
 }
 
-/* What an earlier call found is not what this one says. */
+/* sluice_peer_description_error is about the last call alone. */
 static void forget_fault(sluice_peer *p) {
 	p->negotiation.fault_line = 0;
 	p->negotiation.fault_text = "";
@@ -171,7 +171,7 @@ static void forget_fault(sluice_peer *p) {
 static int usable(const sluice_peer *p) {
 	if (peer_is_direct(p))
 		return SLUICE_WRONG_STATE;
-	return p->ends_as || p->negotiation.state == SLUICE_SIGNALING_CLOSED ? SLUICE_CLOSED : 0;
+	return p->ends_as ? SLUICE_CLOSED : 0;
 }
 
 int sluice_peer_create_offer(sluice_peer *p, char *sdp, size_t size) {
@@ -203,7 +203,7 @@ static void begin_gathering(sluice_peer *p) {
 	ice_gather(p->below.ice, p->now);
 }
 
-static void take_early(sluice_peer *p) {
+static void add_early(sluice_peer *p) {
 	struct negotiation *n = &p->negotiation;
 	for (const struct early_candidate *c = n->early; c; c = c->next)
 		ice_add_remote(p->below.ice, &c->candidate);
@@ -220,14 +220,12 @@ static int agree(sluice_peer *p, struct local_description local, struct remote_d
 	int error = description_accept(p, sdp, &local, is_answer);
 	if (error)
 		return error;
-	if (!n->settled)
-		n->offered = is_answer;
 	if (has_data)
 		begin_gathering(p);
 	error = description_apply(p, sdp, &local, is_answer);
 	if (error)
 		return error;
-	take_early(p);
+	add_early(p);
 	n->local_current = local;
 	n->local_pending.type = 0;
 	forget_remote(p, &n->remote_current);
@@ -256,7 +254,7 @@ static void roll_back(sluice_peer *p) {
 	forget_created(p);
 	forget_early(p);
 	set_state(p, SLUICE_SIGNALING_STABLE);
-	n->needed = false; /* whatever wanted the offer still does, and says so once more */
+	n->needed = false; /* whatever wanted the offer still wants it; the app is notified once more */
 	negotiation_update(p);
 	peer_wake(p);
 }

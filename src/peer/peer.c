@@ -47,8 +47,8 @@ static void on_ended(sluice_channels *set, int error, void *user) {
 	sluice_peer *p = user;
 	const char *text = "";
 	sluice_sctp_error(p->sctp, &text);
-	/* An app ended the connection on purpose, ours or the peer's: an ABORT with cause 12 is how browsers close. What it cut
-	 * off is the channels' to tell. */
+	/* An app ended the connection on purpose, ours or the other side's: browsers close by an ABORT with cause 12. Each
+	 * channel's on_closed says whether something was cut off. */
 	if (p->aborting || error == SLUICE_CLOSED)
 		error = 0;
 	peer_conclude(p, error, text);
@@ -104,8 +104,8 @@ static int read_config(const sluice_peer_config *given, sluice_peer_config *c) {
 		c->offer_sped = false;
 		c->refuse_sped = true;
 	}
-	/* DTLS embedded in checks may be up long before the other side has our answer and takes data. As for DTLS itself, ICE
-	 * tells whether that side lives, and what was lost with one path waits for the next. */
+	/* DTLS embedded in checks may be up long before the other side has our answer and takes data. ICE knows whether that side
+	 * lives, so the association does not give up. What was lost with one path waits for the next. */
 	if (!c->role && !c->sctp.init_max_retransmits)
 		c->sctp.init_max_retransmits = UINT32_MAX;
 	if (!c->role && !c->sctp.association_max_retransmits)
@@ -135,7 +135,7 @@ static int make_channels(sluice_peer *p, const sluice_peer_config *c) {
 		.on_mtu = on_mtu,
 		.user = p,
 		.role = c->role,
-		/* The description will tell. */
+		/* By offer and answer the description will say it. */
 		.max_message_size = c->role || c->remote_max_message_size ? c->remote_max_message_size : UINT64_MAX,
 		.max_channels = c->max_channels,
 	};
@@ -168,7 +168,7 @@ static int make_layers(sluice_peer *p, const sluice_peer_config *c) {
 	return error;
 }
 
-static void destroy(sluice_peer *p) {
+static void free_all(sluice_peer *p) {
 	sluice_channels_free(p->channels);
 	sluice_sctp_free(p->sctp);
 	dtls_free(p->dtls);
@@ -201,7 +201,7 @@ int sluice_peer_new(sluice_env *env, const sluice_peer_config *config, sluice_pe
 	negotiation_init(p);
 	error = make_layers(p, &c);
 	if (error) {
-		destroy(p);
+		free_all(p);
 		return error;
 	}
 	*out = p;
@@ -216,7 +216,7 @@ void sluice_peer_free(sluice_peer *p) {
 	if (p->on_free)
 		p->on_free(p->on_free_ctx);
 	if (unused) {
-		destroy(p);
+		free_all(p);
 		return;
 	}
 	/* A callback of ours frees us: the channels fall silent now, and the dispatch() below us on the stack frees the rest
@@ -454,7 +454,7 @@ int sluice_peer_dispatch(sluice_peer *p) {
 		return 0;
 	guard_enter(&p->guard);
 	p->woken = false; /* here too: while the driver's socket is full, output() may be far away */
-	/* The end is told last, when every channel has said its own goodbye. */
+	/* The end comes last, behind the on_closed of every channel. */
 	int ran = tell_notices(p);
 	ran += tell_states(p, SLUICE_PEER_CLOSING);
 	ran += tell_way(p);
@@ -466,7 +466,7 @@ int sluice_peer_dispatch(sluice_peer *p) {
 		ran += tell_notices(p);
 	ran += tell_states(p, SLUICE_PEER_FAILED);
 	if (guard_leave(&p->guard))
-		destroy(p);
+		free_all(p);
 	return ran;
 }
 

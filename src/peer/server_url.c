@@ -5,7 +5,7 @@
 
 #include "sluice/error.h"
 
-static bool take(const char **at, const char *word) {
+static bool skip_word(const char **at, const char *word) {
 	size_t len = strlen(word);
 	for (size_t i = 0; i < len; i++) {
 		char c = (*at)[i];
@@ -23,7 +23,7 @@ static bool read_scheme(const char **at, struct ice_server *out) {
 		enum ice_server_transport transport;
 	} schemes[] = {{"stun:", false, ICE_SERVER_UDP}, {"turn:", true, ICE_SERVER_UDP}, {"turns:", true, ICE_SERVER_TLS}};
 	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
-		if (!take(at, schemes[i].word))
+		if (!skip_word(at, schemes[i].word))
 			continue;
 		out->turn = schemes[i].turn;
 		out->transport = schemes[i].transport;
@@ -70,12 +70,12 @@ static bool read_port(const char **at, uint16_t *port) {
 static bool read_transport(const char **at, struct ice_server *out) {
 	if (!**at)
 		return true;
-	if (!out->turn || !take(at, "?transport="))
+	if (!out->turn || !skip_word(at, "?transport="))
 		return false;
 	bool tls = out->transport == ICE_SERVER_TLS;
-	if (take(at, "udp"))
+	if (skip_word(at, "udp"))
 		return !tls && !**at; /* DTLS to a TURN server: nobody offers it */
-	if (!take(at, "tcp") || **at)
+	if (!skip_word(at, "tcp") || **at)
 		return false;
 	if (!tls)
 		out->transport = ICE_SERVER_TCP;

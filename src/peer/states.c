@@ -1,6 +1,6 @@
 /* states: which state is the peer in, what is the app still to be notified of, and how does the peer end?
  *
- * Nothing here calls a layer below, but for the channels that lose their association. tell.c runs the callbacks. */
+ * tell.c runs the callbacks. Of the layers below only the channels are called, when they lose their association. */
 #include "peer/connection.h"
 
 const char *sluice_peer_state_name(enum sluice_peer_state state) {
