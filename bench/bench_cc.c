@@ -1,5 +1,7 @@
 /* bench_cc: what does congestion control cost for each SACK? A SACK acknowledges two packets, and a hundred come in a round
  * trip. */
+#include <stdio.h>
+
 #include "harness.h"
 #include "sctp/tx/cc.h"
 
@@ -51,9 +53,10 @@ static void bench(const struct cc_ops *cc, const char *name) {
 
 int main(int argc, char **argv) {
 	bench_begin(argc, argv);
-	bench(&cc_newreno, "newreno, one SACK");
-	bench(&cc_cubic, "cubic, one SACK");
-	bench(&cc_bbr, "bbr, one SACK");
-	bench(&cc_low_delay, "low-delay, one SACK");
+	for (unsigned n = 1; n <= cc_count(); n++) {
+		char name[64];
+		snprintf(name, sizeof name, "%s, one SACK", cc_by_number(n)->name);
+		bench(cc_by_number(n), name);
+	}
 	return bench_end();
 }

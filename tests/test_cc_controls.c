@@ -301,9 +301,25 @@ START_TEST(test_low_delay_halves_at_a_loss_and_undoes_it) {
 }
 END_TEST
 
-SUITE("controls", test_cubic_keeps_seven_tenths_at_a_loss, test_cubic_is_back_where_it_was_after_k_seconds,
-      test_cubic_is_no_slower_than_reno_on_a_short_path, test_cubic_leaves_room_when_it_loses_below_the_last_maximum,
-      test_cubic_does_not_count_time_in_which_the_app_was_the_limit, test_cubic_undoes_a_reduction_that_had_no_cause,
+/* ---- the table ---- */
+
+START_TEST(test_every_control_has_a_name_of_its_own_and_a_summary) {
+	ck_assert_ptr_null(cc_by_number(0));
+	ck_assert_uint_ge(cc_count(), 4);
+	for (unsigned n = 1; n <= cc_count(); n++) {
+		const struct cc_ops *cc = cc_by_number(n);
+		ck_assert(cc->name[0] && cc->summary[0] && cc->init && cc->ack && cc->loss && cc->timeout && cc->undo &&
+		          cc->idle);
+		for (unsigned m = 1; m < n; m++)
+			ck_assert_str_ne(cc->name, cc_by_number(m)->name);
+	}
+}
+END_TEST
+
+SUITE("controls", test_every_control_has_a_name_of_its_own_and_a_summary, test_cubic_keeps_seven_tenths_at_a_loss,
+      test_cubic_is_back_where_it_was_after_k_seconds, test_cubic_is_no_slower_than_reno_on_a_short_path,
+      test_cubic_leaves_room_when_it_loses_below_the_last_maximum, test_cubic_does_not_count_time_in_which_the_app_was_the_limit,
+      test_cubic_undoes_a_reduction_that_had_no_cause,
       test_slow_start_becomes_conservative_when_the_round_trip_grows_by_an_eighth,
       test_slow_start_goes_on_when_the_growth_was_noise, test_slow_start_ends_after_five_conservative_rounds,
       test_bbr_finds_the_bandwidth_and_leaves_startup, test_bbr_keeps_the_queue_short_and_the_path_busy,

@@ -71,8 +71,8 @@ static void one_world(uint64_t seed) {
 	c.ab.reorder = c.ba.reorder = rng_chance(&r, 0.3) ? 0.05 : 0;
 	c.ab.reorder_delay = c.ba.reorder_delay = 8 * SLUICE_MS;
 	c.a.no_interleaving = rng_chance(&r, 0.5);
-	c.a.congestion_control = (enum sluice_cc)rng_below(&r, SLUICE_CC_LOW_DELAY + 1);
-	c.b.congestion_control = (enum sluice_cc)rng_below(&r, SLUICE_CC_LOW_DELAY + 1);
+	c.a.congestion_control = (enum sluice_cc)rng_below(&r, cc_count() + 1);
+	c.b.congestion_control = (enum sluice_cc)rng_below(&r, cc_count() + 1);
 	c.a.recovery = rng_chance(&r, 0.3) ? SLUICE_RECOVERY_RFC9260 : SLUICE_RECOVERY_DEFAULT;
 	c.b.sack_policy = rng_chance(&r, 0.3) ? SLUICE_SACK_EVERY_SECOND : SLUICE_SACK_DEFAULT;
 	c.a.partial_delivery = c.b.partial_delivery = rng_chance(&r, 0.3) ? 4000 : 0;

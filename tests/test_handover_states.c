@@ -46,7 +46,7 @@ static void life_begin(struct life *l, uint64_t seed) {
 		c->partial_delivery = rng_chance(&l->rng, 0.3) ? 2000 : 0;
 		c->max_message_size = 40000;
 		c->receive_window = rng_chance(&l->rng, 0.5) ? 50000 : 0;
-		c->congestion_control = (enum sluice_cc)rng_below(&l->rng, SLUICE_CC_LOW_DELAY + 1);
+		c->congestion_control = (enum sluice_cc)rng_below(&l->rng, cc_count() + 1);
 		c->recovery = rng_chance(&l->rng, 0.3) ? SLUICE_RECOVERY_RFC9260 : SLUICE_RECOVERY_DEFAULT;
 		c->sack_policy = (enum sluice_sack_policy)rng_below(&l->rng, SLUICE_SACK_ADAPTIVE + 1);
 		c->scheduler = (enum sluice_scheduler)rng_below(&l->rng, SLUICE_SCHEDULER_WEIGHTED_FAIR + 1);

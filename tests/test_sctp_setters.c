@@ -238,7 +238,7 @@ START_TEST(test_an_answer_to_a_probe_that_is_forgotten_is_ignored) {
 			uint64_t before = s.sctp->stats.chunks_discarded;
 			give_heartbeat_ack(&s, &probe);
 			ck_assert_uint_eq(s.sctp->stats.chunks_discarded, before + 1);
-			ck_assert_uint_eq(s.sctp->stats.mtu_probes_acked, 0);
+			ck_assert_uint_eq(s.sctp->tx.counters.mtu_probes_acked, 0);
 			check_size(&s, 1188);
 			script_run(&s, s.now + 20 * SLUICE_S);
 			give_heartbeat_ack(&s, &probe);
@@ -254,9 +254,9 @@ START_TEST(test_a_second_answer_to_one_probe_is_ignored) {
 	struct wire_chunk probe;
 	probing(&s, &probe);
 	give_heartbeat_ack(&s, &probe);
-	ck_assert_uint_eq(s.sctp->stats.mtu_probes_acked, 1);
+	ck_assert_uint_eq(s.sctp->tx.counters.mtu_probes_acked, 1);
 	give_heartbeat_ack(&s, &probe);
-	ck_assert_uint_eq(s.sctp->stats.mtu_probes_acked, 1);
+	ck_assert_uint_eq(s.sctp->tx.counters.mtu_probes_acked, 1);
 	check_size(&s, 1188);
 	script_free(&s);
 }

@@ -6,6 +6,8 @@
 #ifndef SCTP_TX_CC_H
 #define SCTP_TX_CC_H
 
+#include "base/walk.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -60,6 +62,7 @@ struct cc_ack {
 
 struct cc_ops {
 	const char *name;
+	const char *summary; /* for a list of controls: what it is good for, in a few words */
 	/* Proportional rate reduction (RFC 6937) spreads its reductions over a round trip; the caller does that when this is set. */
 	bool prr;
 	bool paces; /* it sets pacing_rate itself; else that follows cwnd */
@@ -77,8 +80,20 @@ struct cc_ops {
 	const char *(*phase)(const struct cc_view *v);
 };
 
+/* A new control is a file cc_NAME.c, an enumerator of enum sluice_cc, a name in the next line and a case in controls.c. The tool, its
+ * help, tests and benches find it by its number. */
 extern const struct cc_ops cc_newreno, cc_cubic, cc_bbr, cc_low_delay;
-/* By enum sluice_cc; NULL: there is no such. */
+/* By enum sluice_cc, from 1 on without a gap; NULL: there is no such. */
 const struct cc_ops *cc_by_number(unsigned number);
+/* How many there are. */
+static inline unsigned cc_count(void) {
+	unsigned n = 0;
+	while (cc_by_number(n + 1))
+		n++;
+	return n;
+}
+
+/* Hand-over, between controls of the same name. */
+void cc_view_walk(struct cc_view *v, struct walk *w);
 
 #endif

@@ -197,6 +197,7 @@ static void cubic_mtu(struct cc_view *v) {
 
 const struct cc_ops cc_cubic = {
 	.name = "cubic",
+	.summary = "the default; fast on long paths (RFC 9438)",
 	.prr = true,
 	.init = cubic_init,
 	.mtu = cubic_mtu,

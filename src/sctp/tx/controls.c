@@ -3,12 +3,19 @@
 
 #include "sluice/sctp.h"
 
+/* Without a default, so that the compiler names an enumerator that has no control. */
 const struct cc_ops *cc_by_number(unsigned number) {
-	static const struct cc_ops *const controls[] = {
-		[SLUICE_CC_NEWRENO] = &cc_newreno,
-		[SLUICE_CC_CUBIC] = &cc_cubic,
-		[SLUICE_CC_BBR] = &cc_bbr,
-		[SLUICE_CC_LOW_DELAY] = &cc_low_delay,
-	};
-	return number < sizeof controls / sizeof *controls ? controls[number] : NULL;
+	switch ((enum sluice_cc)number) {
+	case SLUICE_CC_DEFAULT:
+		return NULL;
+	case SLUICE_CC_NEWRENO:
+		return &cc_newreno;
+	case SLUICE_CC_CUBIC:
+		return &cc_cubic;
+	case SLUICE_CC_BBR:
+		return &cc_bbr;
+	case SLUICE_CC_LOW_DELAY:
+		return &cc_low_delay;
+	}
+	return NULL;
 }

@@ -1,5 +1,7 @@
 #include "sctp/tx/outgoing.h"
 
+#include "base/serial.h"
+
 #include <string.h>
 
 _Static_assert(offsetof(struct tx_stream, sched) == 0, "a stream and its entry are told from each other by their types alone");
@@ -604,6 +606,176 @@ struct tx_message *outgoing_expired(struct outgoing *o, uint64_t now) {
 
 void outgoing_outlive(struct outgoing *o, struct tx_message *m) {
 	heap_remove(&o->expiry, &m->timed->expiry);
+}
+
+/* ---- hand-over ---- */
+
+enum { LIFETIME_NONE, LIFETIME_WAITS, LIFETIME_RUNS, LIFETIME_OVER };
+
+struct message_fields {
+	uint16_t stream;
+	bool unordered;
+	uint8_t reliability, lifetime;
+	uint32_t limit, ppid, len, cut, left, first_tsn, mid;
+	uint64_t expiry;
+};
+
+static struct message_fields message_describe(const struct tx_message *m) {
+	struct message_fields f = {
+		.stream = m->stream->id,
+		.unordered = m->unordered,
+		.reliability = m->reliability,
+		.limit = m->limit,
+		.ppid = m->ppid,
+		.len = m->len,
+		.cut = m->cut,
+		.left = m->left,
+		.first_tsn = m->first_tsn,
+		.mid = m->mid,
+	};
+	if (m->timed) {
+		bool runs = m->timed->expiry.index != HEAP_OUT;
+		f.lifetime = m->timed->unstamped ? LIFETIME_WAITS : runs ? LIFETIME_RUNS : LIFETIME_OVER;
+		f.expiry = runs ? m->timed->expiry.key : 0;
+	}
+	return f;
+}
+
+static void message_fields(struct message_fields *f, struct walk *w) {
+	WALK(w, f->stream), WALK(w, f->unordered), WALK(w, f->reliability), WALK(w, f->lifetime), WALK(w, f->limit);
+	WALK(w, f->ppid), WALK(w, f->len), WALK(w, f->cut), WALK(w, f->left), WALK(w, f->first_tsn), WALK(w, f->mid);
+	WALK(w, f->expiry);
+	walk_refuse(w, f->len == 0 || f->len > UINT32_MAX / 2 || f->cut > f->len || f->left == 0 || f->left > f->len ||
+	                       f->len - f->left > f->cut || f->reliability > SLUICE_PRIORITY_DROP);
+}
+
+static void lifetime_resume(struct outgoing *o, struct tx_message *m, const struct message_fields *f) {
+	if (!m->timed)
+		return;
+	uint64_t whole = (uint64_t)f->limit * SLUICE_MS;
+	outgoing_stamp(o, f->lifetime == LIFETIME_RUNS && f->expiry > whole ? f->expiry - whole : o->now);
+	if (f->lifetime == LIFETIME_OVER)
+		outgoing_outlive(o, m);
+}
+
+static int message_queue(struct outgoing *o, const struct message_fields *f, const uint8_t *data) {
+	sluice_send_info info = {.stream = f->stream,
+	                         .unordered = f->unordered,
+	                         .reliability = (enum sluice_reliability)f->reliability,
+	                         .value = f->limit,
+	                         .ppid = f->ppid};
+	uint64_t arrivals = o->arrivals;
+	if (f->cut == 0) /* its turn is by when it came */
+		o->arrivals = serial_unwrap(f->mid, arrivals);
+	int error = outgoing_copy(o, &info, data, f->len);
+	o->arrivals = arrivals;
+	return error;
+}
+
+/* The message is queued and cut as it was. */
+static struct tx_message *message_read(struct outgoing *o, struct walk *w) {
+	struct message_fields f = {0};
+	message_fields(&f, w);
+	const uint8_t *data = walk_view(w, f.len);
+	if (!data)
+		return NULL;
+	walk_result(w, message_queue(o, &f, data));
+	if (w->failed)
+		return NULL;
+	struct tx_stream *s = outgoing_find(o, f.stream);
+	struct tx_message *m = s->tail;
+	lifetime_resume(o, m, &f);
+	if (f.cut > 0)
+		outgoing_cut(o, m, f.cut, f.first_tsn);
+	m->first_tsn = f.first_tsn;
+	m->mid = f.mid;
+	m->left = f.left;
+	s->buffered -= f.len - f.left;
+	o->buffered -= f.len - f.left;
+	return m;
+}
+
+static void message_write(struct tx_message *m, struct walk *w) {
+	struct message_fields f = message_describe(m);
+	message_fields(&f, w);
+	if (w->out && w->at + m->len <= w->size)
+		outgoing_gather(m, 0, m->len, w->out + w->at);
+	w->at += m->len;
+}
+
+struct tx_message *outgoing_walk_message(struct outgoing *o, struct tx_message *m, struct walk *w) {
+	if (w->reading)
+		return message_read(o, w);
+	message_write(m, w);
+	return m;
+}
+
+/* Messages that wait, and the one that was begun and of which nothing is in flight any more. */
+static void queued_write(struct outgoing *o, struct walk *w) {
+	uint32_t id = 0;
+	for (struct tx_stream *s; (s = idmap_next(&o->streams, &id)); id++)
+		for (struct tx_message *m = s->head; m; m = m->next)
+			if (m->cut == m->len - m->left) { /* else it went with its chunks */
+				walk_more(w, true);
+				message_write(m, w);
+			}
+	walk_more(w, false);
+}
+
+static void queued_read(struct outgoing *o, struct walk *w) {
+	while (walk_more(w, false)) {
+		struct tx_message *m = message_read(o, w);
+		walk_refuse(w, m && (m->cut == m->len || m->cut != m->len - m->left));
+		if (w->failed && m)
+			outgoing_drop(o, m, false);
+	}
+}
+
+static void stream_walk(struct outgoing *o, struct tx_stream *s, struct walk *w) {
+	uint16_t priority = s->sched.priority, weight = s->sched.weight;
+	WALK(w, priority), WALK(w, weight), WALK(w, s->reset), WALK(w, s->next_mid[0]), WALK(w, s->next_mid[1]);
+	WALK(w, s->next_fsn), WALK(w, s->low), WALK(w, s->high_water), WALK(w, s->lost_messages);
+	WALK(w, s->above_low), WALK(w, s->blocked), WALK(w, s->doubtful);
+	walk_refuse(w, s->reset > TX_RESET_SENT);
+	if (!w->reading)
+		return;
+	outgoing_set_priority(o, s, priority, weight);
+	if ((s->next_mid[0] | s->next_mid[1]) && !s->used)
+		outgoing_mark_used(o, s);
+	o->drained += s->reset == TX_RESET_WANTED && s->buffered == 0;
+}
+
+static void streams_walk(struct outgoing *o, struct walk *w) {
+	uint32_t id = 0;
+	for (;; id++) {
+		struct tx_stream *s = w->reading ? NULL : idmap_next(&o->streams, &id);
+		uint16_t number = (uint16_t)id;
+		if (!walk_more(w, s != NULL))
+			return;
+		WALK(w, number);
+		if (w->reading && !walk_have(w, s = w->failed ? NULL : outgoing_stream(o, number)))
+			return;
+		stream_walk(o, s, w);
+	}
+}
+
+void outgoing_walk_begin(struct outgoing *o, struct walk *w) {
+	WALK(w, o->arrivals);
+	if (w->reading)
+		o->high_water = UINT64_MAX;
+}
+
+void outgoing_walk(struct outgoing *o, struct walk *w) {
+	uint64_t high_water = o->high_water;
+	WALK(w, high_water);
+	if (w->reading)
+		queued_read(o, w);
+	else
+		queued_write(o, w);
+	streams_walk(o, w);
+	WALK(w, o->messages), WALK(w, o->payload), WALK(w, o->abandoned);
+	if (w->reading)
+		o->high_water = high_water;
 }
 
 bool outgoing_check(const struct outgoing *o) {

@@ -18,6 +18,7 @@
 #define SCTP_TX_OUTGOING_H
 
 #include "base/heap.h"
+#include "base/walk.h"
 #include "pool/idmap.h"
 #include "sctp/events.h"
 #include "sctp/tx/sched.h"
@@ -205,6 +206,13 @@ static inline uint64_t outgoing_deadline(const struct outgoing *o) {
 	const struct heap_node *n = heap_min(&o->expiry);
 	return o->unstamped ? 0 : n ? n->key : SLUICE_NEVER;
 }
+
+/* Hand-over: outgoing_walk_begin(), then outgoing_walk_message() for each message that chunks belong to, which `outstanding` does,
+ * then outgoing_walk() for the rest. While it is read, no message is refused for the high-water mark: each was taken before. */
+void outgoing_walk_begin(struct outgoing *o, struct walk *w);
+/* Writes the message; or reads one, and queues and cuts it as it was. Returns it; NULL: the walk has failed. */
+struct tx_message *outgoing_walk_message(struct outgoing *o, struct tx_message *m, struct walk *w);
+void outgoing_walk(struct outgoing *o, struct walk *w);
 
 bool outgoing_check(const struct outgoing *o);
 

@@ -432,6 +432,184 @@ void outstanding_spend(struct outstanding *o, uint16_t stream, uint32_t mid, boo
 		};
 }
 
+/* ---- hand-over ---- */
+
+/* Messages that chunks belong to, by the TSN of their first fragment; and how much of each has been met. */
+struct owners {
+	struct owner {
+		struct tx_message *message;
+		uint32_t seen;
+	} * slots;
+	uint32_t size; /* a power of two */
+};
+
+static struct owner *owner_slot(const struct owners *o, uint32_t first_tsn) {
+	uint32_t i = first_tsn * 2654435761u;
+	while (o->slots[i & (o->size - 1)].message && o->slots[i & (o->size - 1)].message->first_tsn != first_tsn)
+		i++;
+	return &o->slots[i & (o->size - 1)];
+}
+
+static bool owners_whole(const struct owners *o) {
+	for (uint32_t i = 0; i < o->size; i++) {
+		const struct tx_message *m = o->slots[i].message;
+		if (m && o->slots[i].seen != m->cut - (m->len - m->left))
+			return false;
+	}
+	return true;
+}
+
+/* Only the cumulative acknowledgement takes bytes off a message, so the first of its chunks that is here begins where those end. */
+static bool chunk_is_first(const struct tx_chunk *c) {
+	return c->offset == c->message->len - c->message->left;
+}
+
+static void owner_write(struct outstanding *o, const struct tx_chunk *c, struct walk *w) {
+	bool first = chunk_is_first(c);
+	uint32_t first_tsn = c->message->first_tsn;
+	WALK(w, first);
+	if (first)
+		outgoing_walk_message(o->out, c->message, w);
+	else
+		WALK(w, first_tsn);
+}
+
+/* Reads the message and enters it; NULL, and the walk has failed: it is there already, or has no chunks. */
+static struct owner *owner_new(struct outstanding *o, struct owners *owners, struct walk *w) {
+	struct tx_message *m = outgoing_walk_message(o->out, NULL, w);
+	if (!m)
+		return NULL;
+	struct owner *owner = owner_slot(owners, m->first_tsn);
+	walk_refuse(w, owner->message != NULL || m->cut == 0);
+	if (w->failed) {
+		outgoing_drop(o->out, m, false);
+		return NULL;
+	}
+	owner->message = m;
+	return owner;
+}
+
+static void owner_read(struct outstanding *o, struct owners *owners, struct tx_chunk *c, struct walk *w) {
+	bool first = false;
+	uint32_t first_tsn = 0;
+	WALK(w, first);
+	if (!first)
+		WALK(w, first_tsn);
+	if (w->failed)
+		return;
+	struct owner *owner = first ? owner_new(o, owners, w) : owner_slot(owners, first_tsn);
+	if (!owner)
+		return;
+	const struct tx_message *m = owner->message;
+	walk_refuse(w, !m || c->offset != m->len - m->left + owner->seen || c->len > m->cut - (m->len - m->left) - owner->seen);
+	owner->seen += c->len;
+	c->message = owner->message;
+}
+
+static void chunk_walk(struct outstanding *o, struct owners *owners, struct tx_chunk *c, struct walk *w) {
+	WALK(w, c->packet), WALK(w, c->offset), WALK(w, c->fsn), WALK(w, c->len), WALK(w, c->flags), WALK(w, c->state);
+	WALK(w, c->misses), WALK(w, c->transmissions), WALK(w, c->fast_retransmitted);
+	walk_refuse(w, c->state > CHUNK_ABANDONED || (c->state != CHUNK_ABANDONED && c->len == 0) || c->len > 65520);
+	if (c->state == CHUNK_ABANDONED || w->failed)
+		return;
+	if (w->reading)
+		owner_read(o, owners, c, w);
+	else
+		owner_write(o, c, w);
+}
+
+static uint32_t power_of_two(uint64_t least) {
+	uint32_t n = FIRST_CAPACITY;
+	while (n < least)
+		n *= 2;
+	return n;
+}
+
+/* Nothing of a ring that could not be read whole stays. */
+static void chunks_drop(struct outstanding *o, struct owners *owners) {
+	for (uint32_t i = 0; owners->slots && i < owners->size; i++)
+		if (owners->slots[i].message)
+			outgoing_drop(o->out, owners->slots[i].message, false);
+	o->next = o->cum + 1;
+	o->advanced = o->cum;
+}
+
+static void chunks_read(struct outstanding *o, uint64_t count, struct walk *w) {
+	struct owners owners = {.size = power_of_two(2 * count + 1)};
+	o->capacity = power_of_two(count + 1 > OUTSTANDING_MAX ? OUTSTANDING_MAX : count + 1);
+	o->ring = env_zalloc(o->env, o->capacity * sizeof *o->ring);
+	owners.slots = env_zalloc(o->env, owners.size * sizeof *owners.slots);
+	if (walk_have(w, o->ring) && walk_have(w, owners.slots))
+		for (uint64_t t = o->cum + 1; t < o->next && !w->failed; t++)
+			chunk_walk(o, &owners, outstanding_at(o, t), w);
+	walk_refuse(w, w->failed || !owners_whole(&owners));
+	if (w->failed)
+		chunks_drop(o, &owners);
+	env_free(o->env, owners.slots);
+}
+
+static void chunks_walk(struct outstanding *o, struct walk *w) {
+	uint64_t count = w->failed ? 0 : outstanding_count(o);
+	if (w->reading && w->failed)
+		o->cum = SERIAL_ORIGIN, o->advanced = o->passed = o->cum, o->next = o->cum + 1;
+	if (!w->reading) {
+		for (uint64_t t = o->cum + 1; t < o->next; t++)
+			chunk_walk(o, NULL, outstanding_at(o, t), w);
+		return;
+	}
+	o->lost_low = o->cum + 1;
+	if (o->passed >= o->next)
+		o->passed = o->advanced;
+	if (count)
+		chunks_read(o, count, w);
+}
+
+static void gaps_walk(struct outstanding *o, struct walk *w) {
+	uint32_t count = o->gap_count;
+	WALK(w, count);
+	walk_refuse(w, count > GAPS_KEPT);
+	if (w->reading && count && !w->failed && walk_have(w, o->gaps = env_alloc(o->env, GAPS_KEPT * sizeof *o->gaps)))
+		o->gap_count = count;
+	for (uint32_t i = 0; i < count && !w->failed; i++) {
+		WALK(w, o->gaps[i].start), WALK(w, o->gaps[i].end);
+		uint64_t above = i ? o->gaps[i - 1].end + 1 : 0;
+		walk_refuse(w, o->gaps[i].start < above || o->gaps[i].end < o->gaps[i].start || o->gaps[i].end >= o->next);
+	}
+	if (w->reading && w->failed)
+		o->gap_count = 0;
+}
+
+/* Chunks and packets find each other again; what is counted is counted. */
+static void books_count(struct outstanding *o, uint64_t oldest) {
+	for (uint64_t t = o->cum + 1; t < o->next; t++) {
+		struct tx_chunk *c = outstanding_at(o, t);
+		uint64_t number;
+		struct tx_packet *p = txlog_at(&o->log, c->packet, &number);
+		if (!p)
+			c->packet = 0;
+		if (c->state == CHUNK_IN_FLIGHT) {
+			o->flight += c->len;
+			if (p)
+				p->in_flight++;
+		}
+		o->lost += c->state == CHUNK_LOST;
+		o->exhausted += c->state == CHUNK_LOST && outstanding_final(c);
+	}
+	txlog_relink(&o->log, oldest);
+}
+
+void outstanding_walk(struct outstanding *o, struct walk *w) {
+	WALK(w, o->cum), WALK(w, o->next), WALK(w, o->advanced), WALK(w, o->passed), WALK(w, o->newest_delivered);
+	WALK(w, o->rtt_tsn);
+	walk_refuse(w, o->cum < SERIAL_ORIGIN / 2 || o->cum > UINT64_MAX / 2 || o->next <= o->cum ||
+	                       o->next - o->cum - 1 > OUTSTANDING_MAX || o->advanced < o->cum || o->advanced >= o->next);
+	chunks_walk(o, w);
+	gaps_walk(o, w);
+	uint64_t oldest = txlog_walk(&o->log, w);
+	if (w->reading && !w->failed)
+		books_count(o, oldest);
+}
+
 bool outstanding_check(const struct outstanding *o) {
 	uint64_t flight = 0, lost = 0, worn = 0;
 	for (uint64_t t = o->cum + 1; t < o->next; t++) {

@@ -151,6 +151,8 @@ void outstanding_spend(struct outstanding *o, uint16_t stream, uint32_t mid, boo
 /* Chunks were given up, or acknowledged between such: `advanced` follows. RFC 3758, 3.5, C2. */
 void outstanding_advance_point(struct outstanding *o);
 
+/* Hand-over: with the messages that chunks belong to; see outgoing_walk_begin(). */
+void outstanding_walk(struct outstanding *o, struct walk *w);
 bool outstanding_check(const struct outstanding *o);
 
 #endif

@@ -38,3 +38,7 @@ uint64_t pace_release(const struct pace *p, uint32_t mtu) {
 	int64_t missing = (int64_t)pace_quantum(p->rate, mtu) - p->tokens;
 	return missing <= 0 ? p->stamp : p->stamp + mul_div64((uint64_t)missing, SECOND, p->rate) + 1;
 }
+
+void pace_walk(struct pace *p, struct walk *w) {
+	WALK(w, p->rate), walk_bytes(w, &p->tokens, sizeof p->tokens), WALK(w, p->stamp), WALK(w, p->blocked);
+}

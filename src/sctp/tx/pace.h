@@ -6,6 +6,8 @@
 #ifndef SCTP_TX_PACE_H
 #define SCTP_TX_PACE_H
 
+#include "base/walk.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -38,5 +40,6 @@ static inline void pace_sent(struct pace *p, uint32_t bytes) {
 }
 /* When packets may go again, after it was found blocked. */
 uint64_t pace_release(const struct pace *p, uint32_t mtu);
+void pace_walk(struct pace *p, struct walk *w);
 
 #endif

@@ -21,3 +21,7 @@ void prr_ack(struct prr *p, uint64_t delivered, uint64_t flight, uint64_t ssthre
 	limit = (limit > delivered ? limit : delivered) + mtu;
 	p->allowed = ssthresh - flight < limit ? ssthresh - flight : limit;
 }
+
+void prr_walk(struct prr *p, struct walk *w) {
+	WALK(w, p->delivered), WALK(w, p->out), WALK(w, p->flight), WALK(w, p->allowed);
+}

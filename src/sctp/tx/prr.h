@@ -3,6 +3,8 @@
 #ifndef SCTP_TX_PRR_H
 #define SCTP_TX_PRR_H
 
+#include "base/walk.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,5 +22,6 @@ static inline void prr_sent(struct prr *p, uint64_t bytes) {
 	p->out += bytes;
 	p->allowed -= bytes < p->allowed ? bytes : p->allowed;
 }
+void prr_walk(struct prr *p, struct walk *w);
 
 #endif

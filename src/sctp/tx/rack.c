@@ -101,3 +101,8 @@ uint64_t rack_timeout(struct rack *r, struct outstanding *o, uint64_t rto, uint6
 	}
 	return chunks;
 }
+
+void rack_walk(struct rack *r, struct walk *w) {
+	WALK(w, r->sent_at), WALK(w, r->number), WALK(w, r->rtt), WALK(w, r->steps), WALK(w, r->persist);
+	WALK(w, r->duplicate_round), WALK(w, r->reordering_seen);
+}

@@ -34,4 +34,6 @@ uint64_t rack_detect(struct rack *r, struct outstanding *o, uint64_t min_rtt, ui
  * record is left (the peer took it back, or too much was under way), T3 is the only judge. Returns the number of chunks. */
 uint64_t rack_timeout(struct rack *r, struct outstanding *o, uint64_t rto, uint64_t now);
 
+void rack_walk(struct rack *r, struct walk *w);
+
 #endif

@@ -438,3 +438,14 @@ void recovery_probe_expired(struct sender *tx) {
 	else if (!tx->view.in_recovery && tx->sent.lost == 0 && !probe_is_out(tx))
 		probe_tail(tx);
 }
+
+/* ---- hand-over ---- */
+
+void recovery_walk(struct recovery *r, struct walk *w) {
+	rack_walk(&r->rack, w);
+	prr_walk(&r->prr, w);
+	WALK(w, r->exit), WALK(w, r->resent_at), WALK(w, r->round_end), WALK(w, r->lost_told);
+	WALK(w, r->undo_low), WALK(w, r->undo_high), WALK(w, r->undo_pending), WALK(w, r->probe_end), WALK(w, r->silent);
+	WALK(w, r->free_packet), WALK(w, r->mending), WALK(w, r->repeated), WALK(w, r->answered), WALK(w, r->unanswered);
+	WALK(w, r->limited), WALK(w, r->limited_before), WALK(w, r->probe_repeated);
+}

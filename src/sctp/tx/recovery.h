@@ -65,4 +65,6 @@ void recovery_window_opened(struct sender *tx);
 void recovery_rack_expired(struct sender *tx);
 void recovery_probe_expired(struct sender *tx);
 
+void recovery_walk(struct recovery *r, struct walk *w);
+
 #endif

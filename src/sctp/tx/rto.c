@@ -44,3 +44,7 @@ void rto_restore(struct rto *r) {
 	if (r->srtt)
 		r->rto = rto_plain(r);
 }
+
+void rto_walk(struct rto *r, struct walk *w) {
+	WALK(w, r->srtt), WALK(w, r->rttvar), WALK(w, r->rto), WALK(w, r->min_rtt);
+}

@@ -2,6 +2,8 @@
 #ifndef SCTP_TX_RTO_H
 #define SCTP_TX_RTO_H
 
+#include "base/walk.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,5 +25,7 @@ void rto_back_off(struct rto *r);
 uint64_t rto_plain(const struct rto *r);
 /* The path answers again: as it was before it was backed off. */
 void rto_restore(struct rto *r);
+/* As base/walk.h has it; the limits are those of the configuration. */
+void rto_walk(struct rto *r, struct walk *w);
 
 #endif

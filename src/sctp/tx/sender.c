@@ -119,6 +119,21 @@ void sender_set_trace(struct sender *tx, struct trace *trace) {
 	tx->trace = tx->sent.trace = trace;
 }
 
+void sender_walk(struct sender *tx, struct walk *w) {
+	WALK(w, tx->due), WALK(w, tx->probe_now), WALK(w, tx->held_up), WALK(w, tx->peer_window_max), WALK(w, tx->peer_a_rwnd);
+	WALK(w, tx->last_data_sent), WALK(w, tx->burst_end), WALK(w, tx->probe_interval);
+	WALK(w, tx->forward_tsn_sent), WALK(w, tx->forward_tsn_at);
+	walk_bytes(w, tx->timers, sizeof tx->timers);
+	walk_bytes(w, &tx->counters, sizeof tx->counters);
+	cc_view_walk(&tx->view, w);
+	pace_walk(&tx->pace, w);
+	rto_walk(&tx->rto, w);
+	recovery_walk(&tx->recovery, w);
+	outgoing_walk_begin(&tx->out, w);
+	outstanding_walk(&tx->sent, w);
+	outgoing_walk(&tx->out, w);
+}
+
 bool sender_check(const struct sender *tx) {
 	return outgoing_check(&tx->out) && outstanding_check(&tx->sent) && pmtu_check(&tx->discovery.pmtu);
 }

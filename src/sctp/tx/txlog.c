@@ -107,6 +107,54 @@ void txlog_sample(struct txlog *l, const struct tx_packet *p, uint64_t min_rtt, 
 		l->app_limited = 0;
 }
 
+/* ---- hand-over ---- */
+
+static void record_walk(struct tx_packet *p, struct walk *w) {
+	WALK(w, p->sent_at), WALK(w, p->delivered), WALK(w, p->delivered_at), WALK(w, p->first_sent_at), WALK(w, p->lost);
+	WALK(w, p->first_tsn), WALK(w, p->span), WALK(w, p->flight), WALK(w, p->len);
+	WALK(w, p->retransmission), WALK(w, p->app_limited);
+}
+
+static uint32_t power_of_two(uint64_t least) {
+	uint32_t n = 64;
+	while (n < least)
+		n *= 2;
+	return n;
+}
+
+static void ring_make(struct txlog *l, uint64_t records, struct walk *w) {
+	l->capacity = power_of_two(records + 1 > TXLOG_MAX ? TXLOG_MAX : records + 1);
+	l->ring = env_zalloc(l->env, l->capacity * sizeof *l->ring);
+	if (!walk_have(w, l->ring))
+		l->capacity = 0;
+}
+
+uint64_t txlog_walk(struct txlog *l, struct walk *w) {
+	uint64_t first = oldest(l);
+	WALK(w, first), WALK(w, l->next), WALK(w, l->delivered), WALK(w, l->delivered_at), WALK(w, l->first_sent_at);
+	WALK(w, l->lost), WALK(w, l->app_limited);
+	walk_refuse(w, first == 0 || first > l->next || l->next - first > TXLOG_MAX || l->next > UINT64_MAX / 2);
+	if (w->reading && !w->failed)
+		ring_make(l, l->next - first, w);
+	for (uint64_t n = first; n < l->next && !w->failed; n++)
+		record_walk(txlog_record(l, n), w);
+	return first;
+}
+
+void txlog_relink(struct txlog *l, uint64_t oldest) {
+	for (uint64_t n = oldest; n < l->next; n++) {
+		struct tx_packet *p = txlog_record(l, n);
+		if (p->in_flight == 0)
+			continue;
+		p->before = l->tail;
+		if (l->tail)
+			txlog_record(l, l->tail)->after = n;
+		else
+			l->head = n;
+		l->tail = n;
+	}
+}
+
 bool txlog_check(const struct txlog *l) {
 	uint64_t before = 0, count = 0;
 	for (uint64_t n = l->head; n; n = txlog_record(l, n)->after) {

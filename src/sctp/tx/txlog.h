@@ -13,6 +13,7 @@
 #ifndef SCTP_TX_TXLOG_H
 #define SCTP_TX_TXLOG_H
 
+#include "base/walk.h"
 #include "pool/env.h"
 
 #define TXLOG_MAX 131072u
@@ -127,6 +128,10 @@ struct tx_rate {
 /* `delivered` counts what is acknowledged now already. */
 void txlog_sample(struct txlog *l, const struct tx_packet *p, uint64_t min_rtt, uint64_t now, struct tx_rate *rate);
 
+/* Hand-over: the records, but not what is counted and linked: their in_flight, head and tail. Returns the number of the oldest. The
+ * caller counts in_flight of each and then calls txlog_relink(). */
+uint64_t txlog_walk(struct txlog *l, struct walk *w);
+void txlog_relink(struct txlog *l, uint64_t oldest);
 bool txlog_check(const struct txlog *l);
 
 #endif
