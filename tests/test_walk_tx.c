@@ -1,5 +1,5 @@
-/* The hand-over of the sender, module by module: every field of every struct is carried, or is listed here with the reason why it is
- * not. Messages, chunks and packets are counted anew where they are put in again; test_handover_states compares those. */
+/* The hand-over of the sender, module by module: every field of every struct is carried, or is listed here with the reason why it
+ * is not. Messages, chunks and packets are counted anew where they are put in again; test_handover_states compares those. */
 #include "sctp/tx/sender.h"
 #include "suite.h"
 #include "walk_kit.h"

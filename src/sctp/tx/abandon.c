@@ -2,7 +2,8 @@
 
 #include "base/serial.h"
 
-/* Gives up the chunks in the ring that belong to parts of one message. Returns whether the message's last chunk was among them. */
+/* Gives up the chunks in the ring that belong to parts of one message. Returns whether the message's last chunk was among
+ * them. */
 static bool abandon_cut_parts(struct outstanding *o, struct tx_stream *s, uint32_t mid, bool unordered) {
 	bool last = false;
 	o->passed = o->cum;
@@ -73,7 +74,8 @@ void abandon_message(struct outstanding *o, struct tx_message *m) {
 		t = o->cum + 1;
 	if (t <= o->passed)
 		o->passed = t - 1;
-	/* Chunks of other messages may stand between its own. Its bytes that have TSNs and are not yet acknowledged by cum are here. */
+	/* Chunks of other messages may stand between its own. Its bytes that have TSNs and are not yet acknowledged by cum are
+	 * here. */
 	for (uint32_t here = m->cut - (m->len - m->left); here > 0; t++) {
 		struct tx_chunk *c = outstanding_at(o, t);
 		if (c->message != m)
@@ -81,8 +83,8 @@ void abandon_message(struct outstanding *o, struct tx_message *m) {
 		here -= c->len;
 		outstanding_give_up(o, c, stream, m->mid);
 	}
-	/* The rest of the message will never get TSNs. FORWARD-TSN has to pass over the message even when the peer has acknowledged every
-	 * fragment sent so far. Otherwise the peer would hold these fragments for ever. */
+	/* The rest of the message will never get TSNs. FORWARD-TSN has to pass over the message even when the peer has
+	 * acknowledged every fragment sent so far. Otherwise the peer would hold these fragments for ever. */
 	if (m->cut < m->len)
 		outstanding_spend(o, stream, m->mid, m->unordered);
 	outgoing_drop(o->out, m, true);

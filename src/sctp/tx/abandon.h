@@ -1,8 +1,8 @@
 /* abandon: what does giving up a message that has TSNs mean for the ring of chunks and for the queue?
  *
- * Its chunks in the ring become ABANDONED, its bytes in the queue are dropped, and the app's books are kept by `outgoing`. A message
- * that was not cut to its end, or not begun, gets one more TSN, so that FORWARD-TSN can pass over it. A message that the app gives
- * piece by piece is a row of parts, and all of them go. When a message is given up is prsctp's question. */
+ * Its chunks in the ring become ABANDONED, its bytes in the queue are dropped, and the app's books are kept by `outgoing`. A
+ * message that was not cut to its end, or not begun, gets one more TSN, so that FORWARD-TSN can pass over it. A message that the
+ * app gives piece by piece is a row of parts, and all of them go. When a message is given up is prsctp's question. */
 #ifndef SCTP_TX_ABANDON_H
 #define SCTP_TX_ABANDON_H
 

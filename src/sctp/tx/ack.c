@@ -5,7 +5,8 @@
 
 /* ---- SACK ---- */
 
-/* Reads the blocks as 64-bit TSNs. Stops at the first block that cannot be: it does not ascend, or names TSNs that were never sent. */
+/* Reads the blocks as 64-bit TSNs. Stops at the first block that cannot be: it does not ascend, or names TSNs that were never
+ * sent. */
 static size_t read_gaps(const struct sender *tx, const struct wire_sack *s, uint64_t cum, struct gap *gaps) {
 	size_t count = 0;
 	uint64_t above = cum + 1;
@@ -29,7 +30,7 @@ static void t3_update(struct sender *tx, bool advanced) {
 		sender_timer_start(tx, SENDER_T3, tx->rto.rto);
 }
 
-static unsigned apply(struct sender *tx, uint64_t cum, const struct gap *gaps, size_t count) {
+static unsigned apply_sack(struct sender *tx, uint64_t cum, const struct gap *gaps, size_t count) {
 	struct ack ack;
 	uint64_t flight_before = tx->sent.flight;
 	outstanding_sack(&tx->sent, cum, gaps, count, recovery_miss_rule(tx), tx->now, &ack);
@@ -60,18 +61,18 @@ static bool window_update(struct sender *tx, uint32_t a_rwnd, uint32_t packet) {
 	return false;
 }
 
-static unsigned sack_take(struct sender *tx, const struct wire_sack *s, uint64_t cum) {
+static unsigned sack_whole(struct sender *tx, const struct wire_sack *s, uint64_t cum) {
 	struct gap gaps[GAPS_KEPT];
 	size_t count = s->gap_count ? read_gaps(tx, s, cum, gaps) : 0;
 	uint32_t packet = sender_payload_max(tx);
 	bool was_closed = tx->peer_a_rwnd < packet, closed = window_update(tx, s->a_rwnd, packet);
-	unsigned news = apply(tx, cum, gaps, count);
+	unsigned news = apply_sack(tx, cum, gaps, count);
 	if (was_closed && !closed)
 		recovery_window_opened(tx);
 	for (size_t i = 0; i < s->duplicate_count; i++)
 		recovery_duplicate(tx, serial_unwrap(wire_sack_duplicate(s, i), tx->sent.cum));
-	/* A peer that answers window probes is alive, even while it has no room. RFC 9260, 6.1, A: "the unacknowledged window probes
-	 * SHOULD NOT increment the error counter" while SACKs come. */
+	/* A peer that answers window probes is alive, even while it has no room. RFC 9260, 6.1, A: "the unacknowledged window
+	 * probes SHOULD NOT increment the error counter" while SACKs come. */
 	return closed ? SENDER_PEER_ALIVE : news;
 }
 
@@ -83,11 +84,11 @@ unsigned ack_sack(struct sender *tx, const struct wire_chunk *c) {
 	tx->counters.gap_blocks_received += s.gap_count;
 	uint64_t cum = serial_unwrap(s.cum_tsn, tx->sent.cum);
 	/* RFC 9260, 6.2.1, D i: "If Cumulative TSN Ack is less than the Cumulative TSN Ack Point, then drop the SACK chunk": it
-	 * is older than one that came before. A SACK that acknowledges TSNs that were never sent is nonsense; an answer to it would help
-	 * nobody. */
+	 * is older than one that came before. A SACK that acknowledges TSNs that were never sent is nonsense; an answer to it
+	 * would help nobody. */
 	if (cum < tx->sent.cum || cum >= tx->sent.next)
 		return SENDER_DISCARDED;
-	return sack_take(tx, &s, cum);
+	return sack_whole(tx, &s, cum);
 }
 
 unsigned ack_cumulative(struct sender *tx, uint32_t cum_tsn) {
@@ -100,7 +101,7 @@ unsigned ack_cumulative(struct sender *tx, uint32_t cum_tsn) {
 	for (size_t i = 0; i < tx->sent.gap_count; i++)
 		if (tx->sent.gaps[i].start > cum + 1)
 			gaps[count++] = tx->sent.gaps[i];
-	return apply(tx, cum, gaps, count);
+	return apply_sack(tx, cum, gaps, count);
 }
 
 /* ---- T3: RFC 9260, 6.3.3 ---- */

@@ -1,5 +1,5 @@
-/* ack: what has the peer? SACKs, the cumulative TSN of a SHUTDOWN, and T3, which says that it answers nothing. RFC 9260, 6.2.1 and
- * 6.3. The first two return bits of enum sender_news. */
+/* ack: what has the peer? SACKs, the cumulative TSN of a SHUTDOWN, and T3, which says that it answers nothing. RFC 9260, 6.2.1
+ * and 6.3. The first two return bits of enum sender_news. */
 #ifndef SCTP_TX_ACK_H
 #define SCTP_TX_ACK_H
 

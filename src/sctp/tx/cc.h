@@ -1,8 +1,8 @@
-/* cc: how much may be in flight, and how fast may it leave? A table of functions over a view of their own; the association tells
- * them what happened and reads cwnd and pacing_rate. They see no association, no chunks and no packets.
+/* cc: how much may be in flight, and how fast may it leave? A table of functions over a view of their own. The sender tells them
+ * what happened and reads cwnd and pacing_rate. They see no association, no chunks and no packets.
  *
- * The order within one SACK: ack() first, with everything that it said; then loss() when it opened a recovery, or recovery_exit()
- * when it ended one; undo() when it proved that the last reduction had no cause. */
+ * The order within one SACK: ack() first, with everything that the SACK said; then loss() when it opened a recovery, or
+ * recovery_exit() when it ended one; undo() when it proved that the last reduction had no cause. */
 #ifndef SCTP_TX_CC_H
 #define SCTP_TX_CC_H
 
@@ -25,7 +25,7 @@ struct cc_config {
 #define CC_STATE_SIZE 384
 
 struct cc_view {
-	/* the control's word */
+	/* set by the control */
 	uint64_t cwnd, ssthresh;
 	uint64_t pacing_rate; /* bytes/s; 0: no pace */
 	/* kept up to date by the caller */
@@ -35,25 +35,26 @@ struct cc_view {
 	uint64_t min_rtt; /* ns, over the association's life; UINT64_MAX: nothing measured yet */
 	bool in_recovery; /* between a loss and the acknowledgement of what was in flight then */
 	struct cc_config config;
-	/* The control's own, whatever it is: plain numbers without pointers, so that it can be handed over as bytes. init() begins
-	 * with zeros. */
+	/* The control's own, whatever it is: plain numbers without pointers, so that it can be handed over as bytes. init()
+	 * begins with zeros. */
 	_Alignas(8) unsigned char state[CC_STATE_SIZE];
 };
 
 /* What one SACK said. */
 struct cc_ack {
 	uint64_t now;
-	uint64_t bytes;    /* newly acknowledged */
-	uint64_t lost;     /* bytes that it proved lost */
-	uint64_t flight;   /* bytes in flight after it */
-	bool advanced;     /* the cumulative TSN moved */
-	bool all_acked;    /* nothing is outstanding now */
-	bool cwnd_limited; /* since the round began the flight has filled cwnd (RFC 9438, 4.2, "application-limited" is the rest) */
+	uint64_t bytes;  /* newly acknowledged */
+	uint64_t lost;   /* bytes that it proved lost */
+	uint64_t flight; /* bytes in flight after it */
+	bool advanced;   /* the cumulative TSN moved */
+	bool all_acked;  /* nothing is outstanding now */
+	/* since the round began the flight has filled cwnd; otherwise the app is the limit (RFC 9438, 4.2) */
+	bool cwnd_limited;
 	bool round_start; /* it acknowledges something sent after the last round began: a round trip has passed */
-	uint64_t rtt;     /* of the packet sent last among those it acknowledges that were sent once; 0: no such */
+	uint64_t rtt;     /* of the packet sent last among those acknowledged that were sent once; 0: there is none */
 	/* The delivery-rate sample (draft-ietf-ccwg-bbr, 4.1; the packet sent last among the acknowledged ones). */
 	uint64_t rate;            /* bytes/s; 0: no sample */
-	bool app_limited;         /* there was nothing to send while it was taken: the path could do more */
+	bool app_limited;         /* there was nothing to send while the sample was taken: the path could do more */
 	uint64_t delivered;       /* bytes acknowledged over the association's life */
 	uint64_t prior_delivered; /* the same when the sampled packet was sent */
 	uint64_t tx_in_flight;    /* bytes in flight when the sampled packet was sent, it included */
@@ -63,25 +64,26 @@ struct cc_ack {
 struct cc_ops {
 	const char *name;
 	const char *summary; /* for a list of controls: what it is good for, in a few words */
-	/* Proportional rate reduction (RFC 6937) spreads its reductions over a round trip; the caller does that when this is set. */
+	/* Proportional rate reduction (RFC 6937) spreads its reductions over a round trip; the caller does that when this is
+	 * set. */
 	bool prr;
 	bool paces; /* it sets pacing_rate itself; else that follows cwnd */
 	void (*init)(struct cc_view *v);
 	void (*ack)(struct cc_view *v, const struct cc_ack *ack);
 	void (*loss)(struct cc_view *v);          /* a recovery opens; once per window */
 	void (*recovery_exit)(struct cc_view *v); /* everything that was in flight then has been acknowledged */
-	/* T3: everything in flight counts as lost. repeated: another one before anything was heard; RFC 5681, 3.1: ssthresh "is held
-	 * constant" then. */
+	/* T3: everything in flight counts as lost. repeated: another one before anything was acknowledged; RFC 5681, 3.1:
+	 * ssthresh "is held constant" then. */
 	void (*timeout)(struct cc_view *v, bool repeated);
 	void (*undo)(struct cc_view *v);                   /* the last loss() or timeout() was for packets that had arrived */
 	void (*idle)(struct cc_view *v, uint64_t idle_ns); /* sending begins again after that long */
 	void (*mtu)(struct cc_view *v);                    /* view->mtu has changed */
-	/* What it is doing, in a word of its own, for traces: "startup". NULL, or returns NULL: told from cwnd and ssthresh. */
+	/* What it is doing, in a word of its own, for traces: "startup". NULL, or returns NULL: cwnd and ssthresh say it. */
 	const char *(*phase)(const struct cc_view *v);
 };
 
-/* A new control is a file cc_NAME.c, an enumerator of enum sluice_cc, a name in the next line and a case in controls.c. The tool, its
- * help, tests and benches find it by its number. */
+/* A new control is a file cc_NAME.c, an enumerator of enum sluice_cc, a name in the next line and a case in controls.c. The tool,
+ * its help, tests and benches find it by its number. */
 extern const struct cc_ops cc_newreno, cc_cubic, cc_bbr, cc_low_delay;
 /* By enum sluice_cc, from 1 on without a gap; NULL: there is no such. */
 const struct cc_ops *cc_by_number(unsigned number);

@@ -23,8 +23,8 @@
 #define BETA 700
 #define HEADROOM 150 /* of inflight_hi, left to newcomers while cruising */
 #define LOSS_THRESH 20
-#define LOSS_OWN_MAX 40     /* a path that loses more than that by itself is none of those that we make allowances for */
-#define LOSS_BEYOND_ANY 100 /* so much is overload even where no queue is seen: there may be none */
+#define LOSS_OWN_MAX 40     /* a path that loses more than this by itself gets no allowance */
+#define LOSS_BEYOND_ANY 100 /* this much is overload even where no queue is seen: there may be none */
 #define MIN_RTT_FILTER (10 * SECOND)
 #define PROBE_RTT_INTERVAL (5 * SECOND)
 #define PROBE_RTT_DURATION (200 * MS)
@@ -44,7 +44,7 @@ enum feedback {
 	FEEDBACK_STARTING,
 	FEEDBACK_PROBING,
 	FEEDBACK_STOPPING
-}; /* what the ACKs of now tell of a probe */
+}; /* what the present ACKs say of a probe */
 
 struct bbr {
 	uint8_t phase, feedback, full_bw_count;
@@ -202,9 +202,9 @@ static void begin_up(const struct cc_view *v, struct bbr *b, const struct cc_ack
 
 /* A round is over. Did it lose more than the path loses by itself?
  *
- * The draft's 2% and two packets are always forgiven. The path's own share is learnt in rounds whose longest round trip was within
- * an eighth of the least one: there was no queue that could have overflowed. Where queues are so short that they overflow unseen,
- * LOSS_BEYOND_ANY still tells. */
+ * The draft's 2% and two packets are always forgiven. The path's own share is learnt in rounds whose longest round trip was
+ * within an eighth of the least one: there was no queue that could have overflowed. Where queues are so short that they overflow
+ * unseen, LOSS_BEYOND_ANY still catches it. */
 static bool excessive(const struct cc_view *v, const struct bbr *b, uint64_t lost, uint64_t of, uint64_t thresh) {
 	return lost > scale(of, thresh + b->own_loss / 16) + 2 * (uint64_t)v->mtu;
 }
@@ -281,8 +281,9 @@ static void upper_bounds(const struct cc_view *v, struct bbr *b, const struct cc
 
 /* ---- the model ---- */
 
-/* Several flows, each of which found its bandwidth while the others cruised, believe together in more than there is, and the
- * difference stands in the queue. A round that saw no empty queue lowers the bandwidth in use for now by the queue's share, by the same for all. */
+/* Several flows that found their bandwidth while the others cruised believe together in more than there is, and the difference
+ * stands in the queue. A round that saw no empty queue lowers the bandwidth in use for now by the queue's share, by the same for
+ * all flows. */
 static void standing_queue(struct bbr *b) {
 	if (b->min_rtt == NONE || b->round_least == NONE)
 		return;
@@ -327,7 +328,8 @@ static void round_over(struct bbr *b, const struct cc_ack *a) {
 	b->inflight_latest = a->prior_delivered ? a->delivered - a->prior_delivered : 0;
 }
 
-/* 5.5.9: acknowledgements come in bunches, ours by design; so much more than the bandwidth has to be in flight meanwhile. */
+/* 5.5.9: acknowledgements come in bunches, ours by design. Until the next bunch, that much more than the bandwidth has to be in
+ * flight. */
 static void aggregation(const struct cc_view *v, struct bbr *b, const struct cc_ack *a) {
 	uint64_t expected = per_time(bandwidth(b), min64(a->now - b->extra_from, SECOND));
 	if (b->extra_delivered <= expected) {
@@ -434,7 +436,7 @@ static uint64_t probe_rtt_cwnd(const struct cc_view *v, const struct bbr *b) {
 	return max64(scale(bdp(v, b, bandwidth(b)), PROBE_RTT_CWND_GAIN), cwnd_min(v));
 }
 
-/* 5.3.4.3: every five seconds without a round trip as short as the least one, half of what fits is in flight for 200 ms, so that a
+/* 5.3.4.3: after five seconds without a round trip as short as the least one, half of what fits is in flight for 200 ms. So a
  * queue that all flows hold up together can be seen through. */
 static void check_probe_rtt(struct cc_view *v, struct bbr *b, const struct cc_ack *a, bool expired) {
 	if (b->phase != PROBE_RTT && expired && !b->idle_restart) {
@@ -569,7 +571,8 @@ static void bbr_recovery_exit(struct cc_view *v) {
 		v->cwnd = max64(v->cwnd, min64(b->prior_cwnd, bound_for_model(v, b)));
 }
 
-/* A path that was silent says nothing of its queue; the window comes back as fast as what is acknowledged, to what the model says. */
+/* A path that was silent says nothing of its queue. The window comes back as fast as data is acknowledged, to what the model
+ * says. */
 static void bbr_timeout(struct cc_view *v, bool repeated) {
 	struct bbr *b = own(v);
 	if (!repeated)

@@ -74,7 +74,8 @@ static void slow_start(struct cc_view *v, const struct cc_ack *a) {
 	v->cwnd += growth;
 }
 
-/* 4.2: the epoch begins where the window stands now; K is when the curve comes back to w_max: K = cbrt((W_max - cwnd_epoch) / C). */
+/* 4.2: the epoch begins where the window stands now. K is the time until the curve comes back to w_max: K = cbrt((W_max -
+ * cwnd_epoch) / C). */
 static void begin_epoch(struct cc_view *v, uint64_t now) {
 	struct cubic *c = own(v);
 	c->epoch = now;
@@ -87,12 +88,13 @@ static void begin_epoch(struct cc_view *v, uint64_t now) {
 		c->w_max = v->cwnd;
 }
 
-/* 4.3, (4): W_est grows by alpha segments a window; alpha = 3 * (1 - beta) / (1 + beta), and 1 once it is where the last loss was.
+/* 4.3, (4): W_est grows by alpha segments a window; alpha = 3 * (1 - beta) / (1 + beta), and 1 once W_est is where the last loss
+ * was.
  *
- * Beyond the RFC, 2 where nothing was lost for a second. The cubic brings every flow back to where it was, a small one to little: at
- * 100 Mbit/s and 50 ms two to eight flows were still at a Jain's index of 0.79 after half a minute, and are at 0.97 with it, for what
- * is added is the same for all. By time, not by window, as H-TCP has it (D. Leith, R. Shorten, 2004): where Reno does well its losses
- * are closer together, and there we remain its equal. */
+ * Beyond the RFC, alpha is 2 where nothing was lost for a second. The cubic brings every flow back to where it was, a small one
+ * to little: at 100 Mbit/s and 50 ms two to eight flows were still at a Jain's index of 0.79 after half a minute. With alpha 2
+ * they are at 0.97, as the addition is the same for all. It depends on time, not on the window, as H-TCP has it (D. Leith, R.
+ * Shorten, 2004): where Reno does well its losses are closer together, and there we remain its equal. */
 static void reno_estimate(struct cc_view *v, uint64_t bytes, uint64_t t) {
 	struct cubic *c = own(v);
 	uint64_t b = beta(v), alpha = c->w_est >= c->prior ? 1000 : 3000 * (1000 - b) / (1000 + b);
@@ -116,8 +118,8 @@ static void avoidance(struct cc_view *v, const struct cc_ack *a) {
 		v->cwnd = max64(v->cwnd, c->w_est);
 		return;
 	}
-	/* 4.4 and 4.5: by (target - cwnd) / cwnd for each segment acknowledged, the target being what the curve has one round trip
-	 * from now, and at most half as much again as the window. */
+	/* 4.4 and 4.5: by (target - cwnd) / cwnd for each segment acknowledged, the target being what the curve has one round
+	 * trip from now, and at most half as much again as the window. */
 	uint64_t target = min64(w_cubic(c, v->mtu, t + rtt), v->cwnd + v->cwnd / 2);
 	if (target <= v->cwnd)
 		return;
@@ -181,7 +183,7 @@ static void cubic_undo(struct cc_view *v) {
 }
 
 static void cubic_idle(struct cc_view *v, uint64_t idle_ns) {
-	/* As RFC 9260, 7.2.1, has it; the window of before is remembered in ssthresh (RFC 7661's thought), so that it comes back
+	/* As RFC 9260, 7.2.1, has it. The window of before is remembered in ssthresh (RFC 7661's thought), so that it comes back
 	 * at the speed of slow start. */
 	if (v->cwnd > v->config.initial_window && idle_ns >= v->rto)
 		v->ssthresh = max64(v->ssthresh, v->cwnd * 3 / 4);
@@ -190,7 +192,7 @@ static void cubic_idle(struct cc_view *v, uint64_t idle_ns) {
 	own(v)->epoch = 0;
 }
 
-/* The curve is one of packets: of another size it is another, which begins where the window stands. */
+/* The curve counts packets: with another size it is another curve, which begins where the window stands. */
 static void cubic_mtu(struct cc_view *v) {
 	own(v)->epoch = 0;
 }

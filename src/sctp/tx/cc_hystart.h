@@ -1,5 +1,6 @@
-/* cc_hystart: when does slow start end? HyStart++, RFC 9406: when the round trip grows, before anything is lost, and gently: first a
- * conservative slow start that is taken back when the growth was noise. Plain numbers, part of a control's state. */
+/* cc_hystart: when does slow start end? HyStart++, RFC 9406: it ends when the round trip grows, before anything is lost, and
+ * gently: first a conservative slow start, which is taken back when the growth was noise. Plain numbers, part of a control's
+ * state. */
 #ifndef SCTP_TX_CC_HYSTART_H
 #define SCTP_TX_CC_HYSTART_H
 

@@ -1,14 +1,15 @@
-/* cc_low_delay: for bulk data beside media: as much of the path as is left, and hardly a queue. It yields to whatever fills the queue.
+/* cc_low_delay: for bulk data beside media: takes as much of the path as is left, and hardly a queue. It yields to whatever fills
+ * the queue.
  *
- * Copa (V. Arun, H. Balakrishnan, NSDI 2018) in its default mode, which keeps a few packets of each flow in the queue: the rate
- * aimed at is SHARE packets per queueing delay, so every flow of the kind aims at the same one, whatever it has now; and the
- * window swings around that so that the queue runs empty every few round trips, and late-comers see the true least round trip.
- * RFC 6817 (LEDBAT) and its successor hold a constant delay instead, for which flows that came later have to be let in by periods
- * of silence; and with one constant for all, nothing pulls their shares together.
+ * Copa (V. Arun, H. Balakrishnan, NSDI 2018) in its default mode, which keeps a few packets of each flow in the queue. The rate
+ * aimed at is SHARE packets per queueing delay, so every flow of the kind aims at the same one, whatever it has now. The window
+ * swings around that, so that the queue runs empty every few round trips and late-comers see the true least round trip. RFC 6817
+ * (LEDBAT) and its successor hold a constant delay instead. Then flows that came later have to be let in by periods of silence,
+ * and with one constant for all, nothing pulls their shares together.
  *
- * What is added to it: beyond target_delay the share shrinks (with the square of the delay, by the same for all flows), so that
- * many flows, or a slow link, do not add up to a long queue; and slow start ends at what the delivery rate says, not where it
- * happens to be. Loss is answered as by Reno: in this mode a loss is somebody else's queue. */
+ * What is added to Copa: beyond target_delay the share shrinks (with the square of the delay, by the same for all flows), so that
+ * many flows, or a slow link, do not add up to a long queue. Slow start ends at the window that the delivery rate gives. Loss is
+ * answered as by Reno: in this mode a loss comes from somebody else's queue. */
 #include "sctp/tx/cc.h"
 
 #include "base/arith.h"
@@ -63,8 +64,8 @@ static uint64_t base(const struct low_delay *l) {
 	return min64(l->min_rtt[0], l->min_rtt[1]);
 }
 
-/* Copa's RTTstanding: the least of the last half round trip, for acknowledgements that were held up on their way say nothing of the
- * queue. */
+/* Copa's RTTstanding: the least of the last half round trip, as acknowledgements that were held up on their way say nothing of
+ * the queue. */
 static uint64_t standing(const struct low_delay *l) {
 	return min64(l->standing[0], l->standing[1]);
 }
@@ -110,15 +111,14 @@ static void slow_start(struct cc_view *v, const struct low_delay *l, const struc
 			v->cwnd += a->bytes;
 		return;
 	}
-	/* The queue began to grow a round trip ago: what it takes to keep the path busy is what was delivered, not what is under
-	 * way. */
+	/* The queue began to grow a round trip ago. What was delivered keeps the path busy, not what is under way. */
 	uint64_t busy = mul_div64(max64(l->rate, l->last_rate), base(l), SECOND);
 	v->cwnd = max64(min64(v->cwnd, busy), v->cwnd / 2);
 	v->ssthresh = v->cwnd;
 }
 
-/* Copa, 2.1: cwnd +- velocity / (delta * cwnd) for each packet acknowledged: velocity * SHARE packets a round trip would swing too
- * wide with our SHARE, so a step is two packets, as with Copa's own delta of 1/2. */
+/* Copa, 2.1: cwnd +- velocity / (delta * cwnd) for each packet acknowledged. With our SHARE, velocity * SHARE packets a round
+ * trip would swing too wide, so a step is two packets, as with Copa's own delta of 1/2. */
 static void swing(struct cc_view *v, struct low_delay *l, const struct cc_ack *a, uint64_t wanted) {
 	bool up = v->cwnd < wanted;
 	if (up && !a->cwnd_limited)

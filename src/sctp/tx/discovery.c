@@ -1,13 +1,13 @@
 #include "sctp/tx/sender.h"
 
-/* RFC 8899, 5.1.1: PROBE_TIMER "MUST NOT be smaller than 1 second and SHOULD be larger than 15 seconds": the second for those who
- * do not know the round trip. SCTP does; beyond the RTO no answer is to be expected. */
+/* RFC 8899, 5.1.1: PROBE_TIMER "MUST NOT be smaller than 1 second and SHOULD be larger than 15 seconds". The 15 seconds are for
+ * protocols that do not know the round trip. SCTP knows it; beyond the RTO no answer is to be expected. */
 #define PROBE_WAIT (1 * SLUICE_S)
 /* 5.1.1, PMTU_RAISE_TIMER: "This timer has a period of 600 seconds". */
 #define RAISE_AFTER (600 * SLUICE_S)
 
-/* A path that carries nothing at all says nothing of sizes. It is asked again, ever more seldom, and then not before the raise
- * timer. */
+/* A path that carries nothing at all says nothing of sizes. It is asked again, less and less often, and finally not before the
+ * raise timer. */
 #define SILENT_MAX 8
 #define SILENT_WAIT_MAX (16 * SLUICE_S)
 
@@ -17,14 +17,14 @@ static void next_probe(struct sender *tx);
 
 /* ---- what the size means for packets and chunks ---- */
 
-/* Packets that whole chunks fill come out equal, and so share one GSO send; where rounding to them would cost too much (on an
- * ordinary line of 1500 bytes, one chunk and a fifth) the rest is filled with a short one. */
+/* Packets that whole chunks fill come out equal, and so share one GSO send. Where rounding to them would cost too much (on an
+ * ordinary line of 1500 bytes, one chunk and a fifth), the rest is filled with a short chunk. */
 static uint32_t packet_size(const struct pmtu *p, uint32_t chunk) {
 	uint32_t whole = WIRE_HEADER_SIZE + (p->passed - WIRE_HEADER_SIZE) / chunk * chunk;
 	return p->passed - whole <= p->passed / 16 ? whole : p->passed;
 }
 
-static void apply(struct sender *tx) {
+static void use_size(struct sender *tx) {
 	const struct pmtu *p = &tx->discovery.pmtu;
 	tx->cut_mtu = p->passed < p->base ? p->passed : p->base;
 	uint32_t mtu = packet_size(p, tx->cut_mtu - WIRE_HEADER_SIZE);
@@ -47,14 +47,14 @@ void discovery_init(struct sender *tx) {
 	tx->sent.log.large = UINT32_MAX;
 }
 
-/* Packets are of the base size again, and nothing is known. The probe that is out goes with its size: an answer to it would be
- * taken for one to the next. */
+/* Packets are of the base size again, and nothing is known. The probe that is out is forgotten with its size: an answer to it
+ * would be taken for an answer to the next one. */
 static void forget(struct sender *tx) {
 	tx->discovery = (struct discovery){0};
 	pmtu_init(&tx->discovery.pmtu, tx->config->mtu, tx->config->mtu_max);
 	sender_timer_stop(tx, SENDER_PMTU);
 	tx->due &= ~(uint32_t)(SENDER_MTU_PROBE | SENDER_MTU_CONTROL);
-	apply(tx);
+	use_size(tx);
 }
 
 void discovery_reset(struct sender *tx) {
@@ -73,14 +73,14 @@ static uint64_t probe_wait(const struct sender *tx) {
 	return tx->rto.rto > PROBE_WAIT ? tx->rto.rto : PROBE_WAIT;
 }
 
-/* The size may have been settled, and another may be due. */
+/* Makes the next probe due, unless the size is settled. */
 static void next_probe(struct sender *tx) {
 	struct discovery *d = &tx->discovery;
 	uint32_t size = pmtu_next(&d->pmtu);
 	d->nonce = d->control = 0;
 	tx->due &= ~(uint32_t)(SENDER_MTU_PROBE | SENDER_MTU_CONTROL);
 	sender_timer_stop(tx, SENDER_PMTU);
-	apply(tx);
+	use_size(tx);
 	if (size) {
 		tx->due |= SENDER_MTU_PROBE;
 	} else if (d->pmtu.phase == PMTU_COMPLETE) {
@@ -133,7 +133,7 @@ void discovery_write_control(struct sender *tx, struct writer *w) {
 	sender_timer_start(tx, SENDER_PMTU, probe_wait(tx));
 }
 
-/* The probe was lost, and others were not. */
+/* The probe was lost, and other packets were not. */
 static void probe_lost(struct sender *tx) {
 	tx->discovery.silent = 0;
 	pmtu_lost(&tx->discovery.pmtu);
@@ -172,8 +172,8 @@ static void path_is_silent(struct sender *tx) {
 	sender_timer_start(tx, SENDER_PMTU, wait < SILENT_WAIT_MAX >> d->silent ? wait << d->silent : SILENT_WAIT_MAX);
 }
 
-/* RFC 8899, 5.1.1: after the raise timer the search begins again; for nobody where nothing was sent since. */
-static void raise(struct sender *tx) {
+/* RFC 8899, 5.1.1: after the raise timer the search begins again; not for a connection on which nothing was sent since. */
+static void search_again(struct sender *tx) {
 	struct discovery *d = &tx->discovery;
 	if (tx->counters.data_chunks_sent == d->data_sent) {
 		sender_timer_start(tx, SENDER_PMTU, RAISE_AFTER);
@@ -189,7 +189,7 @@ void discovery_expired(struct sender *tx) {
 	if (tx->phase != SENDER_OPEN)
 		return;
 	if (d->pmtu.phase == PMTU_COMPLETE)
-		raise(tx);
+		search_again(tx);
 	else if (d->nonce == 0)
 		next_probe(tx);
 	else if (tx->sent.newest_delivered >= d->packet)
@@ -202,15 +202,16 @@ void discovery_expired(struct sender *tx) {
 
 /* ---- black holes and hints ---- */
 
-/* RFC 8899, 4.3: packets of the size in use are lost, and lost again. Smaller ones go at once, which is right also when the path
- * is merely bad, and one probe of the size before tells in a round trip which of the two it is. */
+/* RFC 8899, 4.3: packets of the size in use are lost, and lost again. Smaller packets go at once, which is right also when the
+ * path is merely bad. One probe of the size before finds out in a round trip which of the two it is. */
 void discovery_black_hole(struct sender *tx) {
 	struct discovery *d = &tx->discovery;
 	tx->sent.log.large_lost = 0;
 	if (d->pmtu.passed <= d->pmtu.base || tx->phase != SENDER_OPEN)
 		return;
 	tx->counters.mtu_black_holes++;
-	/* What is in it does not come back, and must not fill the window for as long as others take to be found lost. */
+	/* What fell into the hole does not come back, and must not fill the window for as long as others take to be found
+	 * lost. */
 	uint64_t answered_by_now = tx->rto.srtt + tx->rto.srtt / 4;
 	outstanding_large_lost(&tx->sent, sender_payload_max(tx), tx->now > answered_by_now ? tx->now - answered_by_now : 0);
 	d->silent = 0;

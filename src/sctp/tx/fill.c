@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* A message too large for one packet may begin in the rest of a packet if at least this much of it goes there; less costs more
- * in headers and reassembly than it gains. */
+/* A message too large for one packet may begin in the rest of a packet if at least this much of it goes there. Less costs more in
+ * headers and reassembly than it gains. */
 #define MIN_FRAGMENT 16u
 
 struct fill {
@@ -11,7 +11,7 @@ struct fill {
 	bool whole; /* the packet may use the whole MTU, and not only the length of the batch's first */
 	bool hold;  /* no message may be begun */
 	bool has_data;
-	struct tx_stream *stream; /* that new data in it is of, the last one */
+	struct tx_stream *stream; /* of the last new data in the packet */
 };
 
 static void put_chunk(struct sender *tx, struct fill *f, const struct tx_chunk *c, uint64_t tsn, bool immediate) {
@@ -44,7 +44,7 @@ static void put_chunk(struct sender *tx, struct fill *f, const struct tx_chunk *
 }
 
 /* RFC 9260, 6.1, A: "regardless of the value of rwnd (including if it is 0), the data sender can always have one DATA chunk in
- * flight to the receiver if allowed by cwnd": so the retransmission that fills the hole always gets through. */
+ * flight to the receiver if allowed by cwnd". So the retransmission that fills the hole always gets through. */
 static bool window_allows_again(const struct sender *tx, uint32_t len) {
 	return len <= sender_window_left(tx) || tx->sent.flight == 0;
 }
@@ -92,7 +92,7 @@ static bool congestion_allows(struct sender *tx) {
 	return pace_allows(&tx->pace);
 }
 
-static bool fill_retransmissions(struct sender *tx, struct fill *f) {
+static bool fill_again(struct sender *tx, struct fill *f) {
 	uint64_t tsn;
 	while ((tsn = outstanding_first_lost(&tx->sent))) {
 		struct tx_chunk *c = outstanding_at(&tx->sent, tsn);
@@ -112,7 +112,7 @@ static bool fill_retransmissions(struct sender *tx, struct fill *f) {
 	return true;
 }
 
-/* How many bytes of the message go into what is left of the packet; 0: none, it waits for the next. */
+/* Returns how many bytes of the message go into the rest of the packet; 0: none, the message waits for the next packet. */
 static uint32_t cut_length(const struct sender *tx, const struct fill *f, const struct tx_message *m) {
 	size_t room = writer_room(f->w);
 	if (room < tx->data_header + 4)
@@ -123,15 +123,15 @@ static uint32_t cut_length(const struct sender *tx, const struct fill *f, const 
 		return left < whole_packet ? left : whole_packet;
 	if (left <= fits)
 		return left;
-	/* A message that fits a packet of its own is not split: its receiver would have to put it together. And a batch of
-	 * shorter packets ends here, for the next one may use the whole MTU. */
+	/* A message that fits a packet of its own is not split: its receiver would have to put it together. A batch of shorter
+	 * packets ends here, as the next batch may use the whole MTU. */
 	if (left <= whole_packet || fits < MIN_FRAGMENT || (!f->has_data && !f->whole))
 		return 0;
 	return fits;
 }
 
-/* RFC 9260, 6.1: small packets wait for company while data is in flight. Not small is what fills a packet: one chunk as large as
- * chunks are cut, or several with a header each. */
+/* RFC 9260, 6.1: small packets wait for company while data is in flight. A packet is not small when it is filled: by one chunk as
+ * large as chunks are cut, or by several with a header each. */
 static bool nagle_holds(const struct sender *tx) {
 	if (!tx->config->nagle || tx->sent.flight == 0 || tx->phase != SENDER_OPEN)
 		return false;
@@ -145,23 +145,23 @@ static uint8_t fragment_flags(const struct tx_message *m, uint32_t len) {
 }
 
 static bool chunk_reserve(struct sender *tx) {
-	/* Other stacks track only some thousand TSNs, and drop what is beyond; but one that promises room for more full chunks
+	/* Other stacks track only some thousand TSNs and drop what is beyond. But a peer that promises room for more full chunks
 	 * than that must be able to receive them. */
 	uint64_t limit = tx->config->max_outstanding_chunks;
 	if (limit == 0)
 		limit = tx->peer_window_max / 1024 > 8192 ? tx->peer_window_max / 1024 : 8192;
 	if (outstanding_reserve(&tx->sent, limit < OUTSTANDING_MAX ? (uint32_t)limit : OUTSTANDING_MAX - 1))
 		return true;
-	/* No memory, and nothing in flight whose answer would bring us back here. */
+	/* There is no memory, and nothing is in flight whose answer would bring us back here. */
 	if (outstanding_count(&tx->sent) == 0 && !sender_timer_running(tx, SENDER_PROBE))
 		sender_timer_start(tx, SENDER_PROBE, tx->rto.rto);
 	return false;
 }
 
-/* The peer can hand a message up only when it has all of it, and messages that lie there in parts share its window. So that it
- * never fills with parts of which none can be completed, a message of several fragments is begun only if it fits the window
- * together with what is left of those that were begun before it. A sixteenth more: what fragments may cost the peer beside
- * their payload. */
+/* The peer can hand a message up only when it has all of it, and messages that lie there in parts share its window. The window
+ * must never fill with parts of which none can be completed. So a message of several fragments is begun only if it fits the
+ * window together with the rest of those that were begun before it. A sixteenth more: fragments may cost the peer that much
+ * beside their payload. */
 static bool fits_beside_begun(const struct sender *tx, const struct tx_message *m) {
 	uint64_t parts = tx->out.begun_left + m->len;
 	return m->len <= sender_payload_max(tx) || parts + parts / 16 <= sender_window_left(tx);
@@ -191,7 +191,7 @@ static void fill_new(struct sender *tx, struct fill *f) {
 			outgoing_set_aside(&tx->out, m->stream);
 			continue;
 		}
-		/* RFC 9260, 6.1, D: Max.Burst limits the packets that go at once: no more than that much new data follows one
+		/* RFC 9260, 6.1, D: Max.Burst limits the packets that go at once. No more than that much new data follows one
 		 * arrival. */
 		if (!congestion_allows(tx) || tx->sent.flight >= tx->burst_end || (!f->has_data && nagle_holds(tx)))
 			break;
@@ -202,7 +202,7 @@ static void fill_new(struct sender *tx, struct fill *f) {
 		uint64_t tsn = tx->sent.next;
 		struct tx_chunk *c = outstanding_append(&tx->sent, m, len, fragment_flags(m, len), tx->now);
 		/* RFC 9260, 6.1: the I bit is for the sender that waits in SHUTDOWN-PENDING for the last acknowledgement. RFC
-		 * 7053, 4: and for one that would be hurt by a delayed one: a tail loss probe is to follow the end of a flight
+		 * 7053, 4: and for one that a delayed acknowledgement would hurt: a tail loss probe follows the end of a flight
 		 * soon. */
 		bool last = (tx->phase == SENDER_ENDING || tx->config->recovery == SLUICE_RECOVERY_RACK) &&
 		            !outgoing_next(&tx->out);
@@ -225,7 +225,7 @@ void fill_packet(struct sender *tx, struct writer *w, bool whole, bool hold) {
 	if (tx->phase == SENDER_CLOSED || (outstanding_count(&tx->sent) == 0 && !outgoing_any(&tx->out)))
 		return;
 	idle_restart(tx);
-	if (fill_retransmissions(tx, &f))
+	if (fill_again(tx, &f))
 		fill_new(tx, &f);
 	if (f.has_data)
 		tx->recovery.free_packet = false;
@@ -234,7 +234,8 @@ void fill_packet(struct sender *tx, struct writer *w, bool whole, bool hold) {
 
 /* ---- what the packets' builder asks ---- */
 
-/* On a path that turned out worse than the base size, what was cut for that size before goes as it is: it may yet get better. */
+/* On a path that turned out worse than the base size, chunks that were cut for that size before go as they are: the path may yet
+ * get better. */
 size_t fill_limit(struct sender *tx, size_t room) {
 	size_t limit = tx->mtu;
 	uint64_t tsn = tx->cut_mtu < tx->discovery.pmtu.base ? outstanding_first_lost(&tx->sent) : 0;

@@ -69,7 +69,7 @@ void outgoing_forget(struct outgoing *o, uint16_t id) {
 
 /* ---- whose turn is it? ---- */
 
-/* Messages are numbered as they are queued; a message that was begun needs its number no more. */
+/* Messages are numbered as they are queued. A message that was begun no longer needs its number. */
 static uint64_t arrival(const struct outgoing *o, const struct tx_message *m) {
 	return m->begun ? 0 : o->arrivals - (uint32_t)((uint32_t)o->arrivals - m->arrival);
 }
@@ -147,7 +147,7 @@ static void queue_unlink(struct outgoing *o, struct tx_message *m) {
 		o->begun = NULL;
 }
 
-/* It will not be cut to its end. */
+/* The message leaves the queue before all of it was cut. */
 static void queue_remove(struct outgoing *o, struct tx_message *m) {
 	struct tx_stream *s = m->stream;
 	bool first = s->head == m;
@@ -165,11 +165,12 @@ static void queue_remove(struct outgoing *o, struct tx_message *m) {
 	}
 }
 
-/* Bytes of the stream's first message were cut; `done` says that it was the last of them. When the turn is over depends. */
+/* Bytes of the stream's first message were cut; done: the last of them. The scheduler's kind says whether the stream's turn is
+ * over. */
 static void turn(struct outgoing *o, struct tx_stream *s, uint64_t bytes, bool done) {
 	const struct sched_ops *ops = o->sched.ops;
 	if (!s->head) {
-		ops->key(&o->sched, &s->sched, bytes, 0); /* what it had counts when it comes back */
+		ops->key(&o->sched, &s->sched, bytes, 0); /* what the stream had counts when it comes back */
 		sched_leave(&o->sched, &s->sched);
 	} else if (!ops->one_stream && (done || (o->interleaving && ops->chunks))) {
 		sched_charge(&o->sched, &s->sched, bytes, arrival(o, s->head));
@@ -242,14 +243,14 @@ static void accept_message(struct outgoing *o, struct tx_message *m) {
 }
 
 /* RFC 7496, 3.2, the Priority Policy: when there is no room in the send buffer, messages of a lower priority may be abandoned for
- * one of a higher, and what is sent reliably stands above all of them. Only of the same stream, which has the buffer, and only
- * those of which nothing was sent. */
+ * one of a higher. Reliable messages stand above all of them. Only messages of the same stream are abandoned, as each stream has
+ * its buffer, and only those of which nothing was sent. */
 static bool yields(const struct tx_message *m, const sluice_send_info *info) {
 	return m->reliability == SLUICE_PRIORITY_DROP && !m->begun && !m->part &&
 	       (info->reliability == SLUICE_RELIABLE || (info->reliability == SLUICE_PRIORITY_DROP && m->limit > info->value));
 }
 
-/* The least important one, of equals the youngest; NULL: none yields. */
+/* The least important message that yields, of equals the youngest; NULL: none yields. */
 static struct tx_message *least_important(const struct tx_stream *s, const sluice_send_info *info) {
 	struct tx_message *least = NULL;
 	for (struct tx_message *m = s->tail; m; m = m->prev)
@@ -258,7 +259,7 @@ static struct tx_message *least_important(const struct tx_stream *s, const sluic
 	return least;
 }
 
-/* Gives up as many as it takes, and none if all of them would not do. */
+/* Gives up as many messages as it takes; none when even all of them would not make the room. */
 static void make_room(struct outgoing *o, struct tx_stream *s, const sluice_send_info *info, uint32_t len) {
 	uint64_t missing = s->buffered + len - high_water(o, s), yielding = 0;
 	for (const struct tx_message *m = s->head; m && yielding < missing; m = m->next)
@@ -269,7 +270,7 @@ static void make_room(struct outgoing *o, struct tx_stream *s, const sluice_send
 		outgoing_drop(o, least_important(s, info), true);
 }
 
-/* A message on an empty stream is always taken, or one larger than the mark could never go. */
+/* A message on an empty stream is always taken: one larger than the mark could never go otherwise. */
 static bool would_block(struct outgoing *o, const sluice_send_info *info, uint32_t len) {
 	struct tx_stream *s = outgoing_find(o, info->stream);
 	if (!s || s->buffered == 0 || s->buffered + len <= high_water(o, s))
@@ -338,7 +339,7 @@ static int open_state(struct outgoing *o, struct tx_stream *s) {
 	return SLUICE_LIMIT;
 }
 
-/* The byte that was kept and `len` more. */
+/* Queues the byte that was kept back and `len` more. */
 static int queue_part(struct outgoing *o, struct tx_stream *s, const uint8_t *data, uint32_t len, bool last) {
 	struct tx_open *open = s->open;
 	uint32_t kept = open->kept, whole = kept + len;
@@ -480,7 +481,7 @@ static void buffered_sink(struct outgoing *o, struct tx_stream *s, uint32_t byte
 		s->above_low = false;
 		event_push(o->events, &s->low_event);
 	}
-	/* Half the mark, so that the app refills in bulk instead of being called for each message. */
+	/* Not before half the mark, so that the app refills in bulk instead of being called for each message. */
 	if (s->blocked && s->buffered <= high_water(o, s) / 2) {
 		s->blocked = false;
 		event_push(o->events, &s->writable);
@@ -544,7 +545,7 @@ void outgoing_drop_stale(struct outgoing *o, uint64_t rto) {
 }
 
 void outgoing_drop_queued(struct outgoing *o) {
-	/* All at once: taken out one by one, each would be looked for in the list. */
+	/* All at once: taken out one by one, each would be searched for in the list. */
 	for (; o->unstamped; o->unstamped = o->unstamped->next_unstamped)
 		o->unstamped->unstamped = false;
 	uint32_t id = 0;

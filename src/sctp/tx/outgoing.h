@@ -1,18 +1,18 @@
-/* outgoing: the messages that wait to be cut into chunks, stream by stream; sched says which stream is next.
+/* outgoing: the messages that wait to be cut into chunks, stream by stream. sched says which stream is next.
  *
- * It owns the app's bytes from send() until the last one is acknowledged or abandoned, and keeps the books that the app
- * sees: buffered amount, high water, low threshold. It knows streams and messages; TSNs, windows and loss are
- * `outstanding`'s.
+ * It owns the app's bytes from send() until the last one is acknowledged or abandoned, and keeps the books that the app sees:
+ * buffered amount, high water, low threshold. It knows streams and messages. TSNs, windows and loss are for `outstanding`.
  *
  *   stream->buffered == sum over its messages (queued or in flight) of message->left
  *   out->buffered == sum over streams of stream->buffered
  *   a stream is with the scheduler or set aside exactly when it has a queued message
  *   queued == messages that streams have in their queues
  *   begun_left == sum over queued messages that were begun of len - cut
+ *   drained == streams whose reset is wanted and on which nothing is buffered
  *   every stream with a next_mid that is not 0 is in the list of those used
  *
- * Fragments of different messages never mix while I-DATA is not in use (RFC 8260, 1.1: all DATA chunks of a user message
- * have consecutive TSNs), so a message that was begun is finished first, and the scheduler works between messages. With I-DATA it
+ * Fragments of different messages never mix while I-DATA is not in use (RFC 8260, 1.1: all DATA chunks of a user message have
+ * consecutive TSNs). So a message that was begun is finished first, and the scheduler works between messages. With I-DATA it
  * works between chunks; messages of one stream are still cut one after the other. */
 #ifndef SCTP_TX_OUTGOING_H
 #define SCTP_TX_OUTGOING_H
@@ -25,9 +25,9 @@
 
 struct tx_stream;
 
-/* 64 bytes, one cache line; copied bytes stand right behind it. What few messages need stands elsewhere. */
+/* 64 bytes, one cache line. Copied bytes stand right behind it; fields that few messages need stand elsewhere. */
 struct tx_message {
-	struct tx_message *next, *prev; /* in its stream, while not all of it was cut */
+	struct tx_message *next, *prev; /* in its stream, while bytes of it have no TSN */
 	struct tx_stream *stream;
 	struct tx_timed *timed;  /* when it has a lifetime */
 	uint32_t len, cut, left; /* bytes: in all, given TSNs, neither acknowledged nor abandoned */
@@ -43,12 +43,12 @@ struct tx_message {
 	};
 	uint8_t reliability;
 	bool unordered : 1, queued : 1, borrowed : 1, begun : 1; /* begun: something of it was cut */
-	/* A message that the app gives piece by piece is a row of these, each of which leaves by itself: only the first has
-	 * `first`, only the last has `last`. */
+	/* The app may give a message piece by piece. Each piece is a struct of its own and leaves by itself: only the first has
+	 * `first`, and only the last has `last`. */
 	bool part : 1, first : 1, last : 1;
 };
 
-/* A lifetime: waits for its first verb, which knows the time, then in the heap. */
+/* A lifetime. It waits for the next verb, which knows the time, and then stands in the heap. */
 struct tx_timed {
 	struct heap_node expiry; /* key: when it ends; outside the heap while unstamped */
 	struct tx_message *message;
@@ -56,7 +56,7 @@ struct tx_timed {
 	bool unstamped;
 };
 
-/* Behind the message when its bytes are lent. */
+/* Stands behind the message when its bytes are lent. */
 struct tx_borrowed {
 	sluice_release_fn release;
 	void *release_ctx;
@@ -65,7 +65,7 @@ struct tx_borrowed {
 	struct iovec iov[];
 };
 
-/* A message that the app has begun and not ended. Its last byte so far is kept back, so that the E bit has a byte to stand on
+/* A message that the app has begun and not ended. The last byte given so far is kept back, so that there is a byte for the E bit
  * whenever the end comes. */
 struct tx_open {
 	sluice_send_info info;
@@ -78,19 +78,19 @@ struct tx_open {
 enum tx_reset { TX_RESET_NONE, TX_RESET_WANTED, TX_RESET_SENT };
 
 struct tx_stream {
-	struct sched_entry sched; /* set aside, its links are those of the list */
+	struct sched_entry sched; /* while the stream is set aside, its links are those of that list */
 	uint16_t id;
 	uint8_t reset; /* enum tx_reset */
 	bool aside, above_low, blocked;
-	bool doubtful;        /* the peer may not know it */
+	bool doubtful;        /* the peer may not know the stream */
 	bool used;            /* in the list of those used */
 	uint32_t next_mid[2]; /* RFC 8260, 2.1: ordered and unordered messages are counted apart; [1]: unordered */
-	uint32_t next_fsn;    /* of the message that is being cut: its messages are cut one after the other */
+	uint32_t next_fsn;    /* of the message that is being cut; a stream's messages are cut one after the other */
 	struct tx_stream *next_reset;
 	struct tx_stream *next_used;
 	struct tx_message *head, *tail;
 	struct tx_open *open;                                  /* NULL: none */
-	uint64_t buffered, buffered_messages, low, high_water; /* high_water 0: that of all */
+	uint64_t buffered, buffered_messages, low, high_water; /* high_water 0: the association's */
 	uint64_t lost_messages; /* dropped since the last send because the association ended or restarted */
 	struct event_node writable, low_event, reset_event, abandoned;
 };
@@ -100,7 +100,7 @@ struct outgoing {
 	struct event_queue *events;
 	struct idmap streams;
 	struct sched sched;
-	struct tx_stream *used; /* those with a number given since all were reset together; some may be back at 0 */
+	struct tx_stream *used; /* streams with a number given since all were reset together; some may be back at 0 */
 	uint32_t drained;       /* streams whose reset is wanted and on which nothing is buffered */
 	struct pairing_node *aside, *aside_tail; /* streams whose first message may not be begun yet */
 	bool interleaving;                       /* the fragments of messages may mix */
@@ -118,7 +118,7 @@ struct outgoing {
 
 void outgoing_init(struct outgoing *o, sluice_env *env, struct event_queue *events, uint64_t high_water,
                    const struct sched_ops *scheduler);
-void outgoing_free(struct outgoing *o); /* queued messages too; those in flight were dropped by their owner before */
+void outgoing_free(struct outgoing *o); /* Frees the queued messages too. The owner has dropped those in flight before. */
 
 /* The stream, made on first use; NULL when there is no memory. */
 struct tx_stream *outgoing_stream(struct outgoing *o, uint16_t id);
@@ -126,25 +126,32 @@ static inline struct tx_stream *outgoing_find(const struct outgoing *o, uint16_t
 	return idmap_get(&o->streams, id);
 }
 
-/* It was not used, or all were reset together: a stream enters the list of those used with its first message from then on. */
+/* Enters a stream into the list of those used: with its first message, and with the first one after all were reset together. */
 void outgoing_mark_used(struct outgoing *o, struct tx_stream *s);
-struct tx_stream *outgoing_take_used(struct outgoing *o); /* one out of the list; NULL: none is left */
+/* Takes one out of the list; NULL: none is left. */
+struct tx_stream *outgoing_take_used(struct outgoing *o);
 /* Frees a stream of which nothing is left: never used, nothing set, no event waits. */
 void outgoing_forget(struct outgoing *o, uint16_t id);
 
-/* Queues a message: copies the bytes (release is ignored), or borrows them. 0, SLUICE_WOULD_BLOCK or SLUICE_NO_MEMORY. */
+/* Queues a message: copies the bytes, or borrows them until release() is called. Returns 0, or
+ *   SLUICE_WOULD_BLOCK  the stream holds as much as it may; a WRITABLE event follows
+ *   SLUICE_NO_MEMORY    nothing was queued, and release() is not called */
 int outgoing_copy(struct outgoing *o, const sluice_send_info *info, const void *data, uint32_t len);
 int outgoing_borrow(struct outgoing *o, const sluice_send_info *info, const struct iovec *iov, size_t count, uint32_t len,
                     sluice_release_fn release, void *ctx);
 
-/* A message piece by piece. 0, SLUICE_WRONG_STATE (one is open already, or none), SLUICE_WOULD_BLOCK, SLUICE_NO_MEMORY;
- * SLUICE_LIMIT: it was given up, and is open no more; SLUICE_INVALID: an end without a byte. */
+/* A message piece by piece. These return 0, or
+ *   SLUICE_WRONG_STATE  a message is open on the stream already (begin), or none is (part, end)
+ *   SLUICE_WOULD_BLOCK  the stream holds as much as it may; a WRITABLE event follows
+ *   SLUICE_LIMIT        the message was given up; it is no longer open
+ *   SLUICE_INVALID      the end came without a byte
+ *   SLUICE_NO_MEMORY    nothing was queued */
 int outgoing_begin(struct outgoing *o, const sluice_send_info *info);
 int outgoing_part(struct outgoing *o, struct tx_stream *s, const void *data, uint32_t len);
 int outgoing_end(struct outgoing *o, struct tx_stream *s);
-/* The open message is forgotten; its parts are not. */
+/* Forgets the open message. Its parts stay queued. */
 void outgoing_close(struct outgoing *o, struct tx_stream *s);
-/* The first part that is queued of the message whose last queued part this is. */
+/* The first queued part of the message to which this queued part belongs. */
 static inline struct tx_message *outgoing_first_part(struct tx_message *m) {
 	while (!m->first && m->prev)
 		m = m->prev;
@@ -158,57 +165,62 @@ static inline struct tx_message *outgoing_next(const struct outgoing *o) {
 	struct sched_entry *e = sched_first(&o->sched);
 	return e ? ((struct tx_stream *)e)->head : NULL;
 }
-/* Is anything queued, be it set aside? */
+/* Is anything queued, set aside or not? */
 static inline bool outgoing_any(const struct outgoing *o) {
 	return sched_first(&o->sched) || o->aside;
 }
-/* The packet that the stream has bytes in is full: a turn is over where turns are packets. */
+/* The packet with bytes of the stream is full. With a scheduler whose turns are packets the turn is over. */
 void outgoing_packet_end(struct outgoing *o, struct tx_stream *s);
-/* The stream's first message, which was next, may not be begun yet: others go on, until it is brought back. */
+/* The first message of the stream was next and may not be begun yet. Other streams go on until this one is brought back. */
 void outgoing_set_aside(struct outgoing *o, struct tx_stream *s);
-/* The first one set aside may go on. */
+/* Brings the first stream back that was set aside. */
 void outgoing_bring_back(struct outgoing *o);
-/* Priority and weight of a stream, from its next turn on; 0: the default. */
+/* Sets priority and weight of a stream, from its next turn on; 0: the default. */
 void outgoing_set_priority(struct outgoing *o, struct tx_stream *s, uint16_t priority, uint16_t weight);
 
-/* len more bytes of it (which was next) got a TSN. Gives it its MID with the first. Returns their FSN. */
+/* The next len bytes of the message, which was next, got a TSN. With the first bytes the message gets its MID. Returns the FSN of
+ * these bytes. */
 uint32_t outgoing_cut(struct outgoing *o, struct tx_message *m, uint32_t len, uint64_t tsn);
 /* Copies bytes [offset, offset + len) of the message. */
 void outgoing_gather(struct tx_message *m, uint32_t offset, uint32_t len, uint8_t *out);
 
-/* len bytes of the message were acknowledged; the message is freed with the last, and true is returned. */
+/* len bytes of the message were acknowledged. The last ones free the message. Returns whether it was freed. */
 bool outgoing_acked(struct outgoing *o, struct tx_message *m, uint32_t len);
-/* Everything that is left of it is given up and the message freed. counted: the app hears of it (PR-SCTP). */
+/* Gives the message up and frees it. counted: an ABANDONED event reports it (PR-SCTP); else it counts as lost with the
+ * association. */
 void outgoing_drop(struct outgoing *o, struct tx_message *m, bool counted);
-/* What is left of it goes, without a word; and the word. */
+/* Drops the rest of the message and frees it. The app is not notified: outgoing_count_abandoned() does that, once for a message
+ * of several parts. */
 void outgoing_discard(struct outgoing *o, struct tx_message *m);
 void outgoing_count_abandoned(struct outgoing *o, struct tx_stream *s);
 /* Drops every message that is queued and has no byte in flight. */
 void outgoing_drop_queued(struct outgoing *o);
-/* There are only so many streams: messages queued for others, of which nothing was sent, are given up, counted. */
+/* The peer takes fewer streams: messages queued for the others are given up and counted. Nothing of them was sent. */
 void outgoing_limit_streams(struct outgoing *o, uint16_t streams);
 
-/* Is it one that would have used up its retransmissions by now, had it not been queued? Each `rto` of waiting counts as one that
- * was in vain. */
+/* Would the message have used up its retransmissions by now, had it been sent when it was queued? Each `rto` of waiting counts as
+ * one retransmission in vain. */
 static inline bool outgoing_stale(const struct outgoing *o, const struct tx_message *m, uint64_t rto) {
 	return m->reliability == SLUICE_MAX_RETRANSMITS && !m->begun && !m->part &&
 	       (uint32_t)((uint32_t)(o->now / SLUICE_MS) - m->queued_ms) * SLUICE_MS > ((uint64_t)m->limit + 1) * rto;
 }
-/* Gives all of these up, counted. */
+/* Gives up all messages that are stale in this sense, and counts them. */
 void outgoing_drop_stale(struct outgoing *o, uint64_t rto);
 
-/* Lifetimes of messages queued since the last call start now. Without memory for the heap they live on as reliable. */
+/* Lifetimes of messages queued since the last call start now. When there is no memory for the heap, these messages live on as
+ * reliable ones. */
 void outgoing_stamp(struct outgoing *o, uint64_t now);
-struct tx_message *outgoing_expired(struct outgoing *o, uint64_t now); /* one whose lifetime ended, or NULL */
-/* Its lifetime counts no more: it cannot be abandoned. */
+struct tx_message *outgoing_expired(struct outgoing *o, uint64_t now); /* A message whose lifetime has ended, or NULL. */
+/* The message cannot be abandoned: its lifetime no longer counts. */
 void outgoing_outlive(struct outgoing *o, struct tx_message *m);
 static inline uint64_t outgoing_deadline(const struct outgoing *o) {
 	const struct heap_node *n = heap_min(&o->expiry);
 	return o->unstamped ? 0 : n ? n->key : SLUICE_NEVER;
 }
 
-/* Hand-over: outgoing_walk_begin(), then outgoing_walk_message() for each message that chunks belong to, which `outstanding` does,
- * then outgoing_walk() for the rest. While it is read, no message is refused for the high-water mark: each was taken before. */
+/* Hand-over: outgoing_walk_begin(), then outgoing_walk_message() for each message that chunks belong to, which `outstanding`
+ * does, then outgoing_walk() for the rest. While it is read, no message is refused for the high-water mark: each was taken
+ * before. */
 void outgoing_walk_begin(struct outgoing *o, struct walk *w);
 /* Writes the message; or reads one, and queues and cuts it as it was. Returns it; NULL: the walk has failed. */
 struct tx_message *outgoing_walk_message(struct outgoing *o, struct tx_message *m, struct walk *w);

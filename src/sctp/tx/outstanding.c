@@ -53,7 +53,7 @@ void outstanding_free(struct outstanding *o) {
 
 /* ---- sending ---- */
 
-/* Out of line, for what it keeps on the stack would have to be made room for with each chunk. */
+/* Out of line: what it keeps on the stack would cost every chunk. */
 __attribute__((noinline)) static bool ring_grow(struct outstanding *o) {
 	struct outstanding bigger = *o;
 	bigger.capacity = o->capacity ? 2 * o->capacity : FIRST_CAPACITY;
@@ -120,7 +120,7 @@ static void mark_lost(struct outstanding *o, struct tx_chunk *c, uint64_t tsn) {
 	trace_lost(o->trace, tsn, c->len);
 	if (o->lost++ == 0 || tsn < o->lost_low)
 		o->lost_low = tsn;
-	/* RFC 9260, 6.3.1, C5, Karn's algorithm: what was retransmitted measures nothing. */
+	/* RFC 9260, 6.3.1, C5, Karn's algorithm: a chunk that was retransmitted measures nothing. */
 	if (o->rtt_tsn == tsn)
 		o->rtt_tsn = 0;
 }
@@ -188,7 +188,7 @@ uint32_t outstanding_unknown_lost(struct outstanding *o) {
 void outstanding_send_again(struct outstanding *o, uint64_t tsn) {
 	struct tx_chunk *c = outstanding_at(o, tsn);
 	mark_lost(o, c, tsn);
-	o->log.lost -= c->len; /* nobody says that it was */
+	o->log.lost -= c->len; /* the chunk is repeated, and not known to be lost */
 }
 
 void outstanding_not_lost(struct outstanding *o, uint64_t now) {
@@ -223,7 +223,7 @@ static void note_rtt(struct outstanding *o, const struct tx_packet *p, uint64_t 
 	ack->rtt = now - p->sent_at;
 }
 
-/* Chunks of one packet come one after the other as a rule, so what is known of it is looked up once. */
+/* Chunks of one packet come one after the other as a rule, so their packet is looked up once. */
 static void look_at_packet(struct outstanding *o, const struct tx_chunk *c, struct ack *ack) {
 	ack->at = c->packet;
 	ack->at_packet = txlog_at(&o->log, c->packet, &ack->at_number);
@@ -266,7 +266,7 @@ static void ack_cumulative(struct outstanding *o, uint64_t cum, uint64_t now, st
 	}
 	ack->advanced = cum > o->cum;
 	o->cum = cum;
-	if (o->rtt_tsn <= cum) /* it may have been abandoned: then nothing was measured */
+	if (o->rtt_tsn <= cum) /* the chunk may have been abandoned: then nothing was measured */
 		o->rtt_tsn = 0;
 	if (o->advanced < cum)
 		o->advanced = cum;
@@ -282,9 +282,9 @@ static void ack_range(struct outstanding *o, uint64_t start, uint64_t end, uint6
 	}
 }
 
-/* RFC 9260, 6.2.1, D iii: a TSN that was acknowledged by a gap block and is missing from this one is possibly missing, and that
- * is one miss indication, no more: a SACK that was overtaken by a younger one says the same, and the chunk must not be sent
- * again, or even given up, on its word. If the peer really dropped it, more misses or T3 will tell. */
+/* RFC 9260, 6.2.1, D iii: a TSN that was acknowledged by a gap block and is missing from this SACK is possibly missing. That is
+ * one miss indication, no more. A SACK that was overtaken by a younger one looks the same, and it must not make us send the chunk
+ * again, or even give it up. When the peer really dropped the chunk, more misses or T3 will show it. */
 static void renege_range(struct outstanding *o, uint64_t start, uint64_t end) {
 	if (start <= o->cum)
 		start = o->cum + 1;
@@ -293,7 +293,7 @@ static void renege_range(struct outstanding *o, uint64_t start, uint64_t end) {
 		if (c->state != CHUNK_ACKED)
 			continue;
 		c->state = CHUNK_IN_FLIGHT;
-		c->packet = 0; /* time says nothing of it; T3 will */
+		c->packet = 0; /* its time of sending proves nothing any more; T3 will judge */
 		c->misses = 1;
 		c->fast_retransmitted = false;
 		o->flight += c->len;
@@ -302,14 +302,14 @@ static void renege_range(struct outstanding *o, uint64_t start, uint64_t end) {
 	}
 }
 
-/* Walks old and new blocks side by side: what only the new ones cover is acknowledged, what only the old ones covered was
- * reneged. */
+/* Walks old and new blocks side by side. TSNs that only the new blocks cover are acknowledged; TSNs that only the old blocks
+ * covered were reneged. */
 static void ack_gaps(struct outstanding *o, const struct gap *gaps, size_t count, uint64_t now, struct ack *ack) {
 	size_t old = 0;
 	uint64_t from = o->cum + 1;
 	for (size_t i = 0; i <= count; i++) {
 		uint64_t start = i < count ? gaps[i].start : o->next, end = i < count ? gaps[i].end : o->next;
-		/* [from, start) is a hole now: anything the old blocks had there was taken back. */
+		/* [from, start) is a hole now: what the old blocks had there was taken back. */
 		while (old < o->gap_count && o->gaps[old].start < start) {
 			uint64_t low = o->gaps[old].start > from ? o->gaps[old].start : from;
 			uint64_t high = o->gaps[old].end < start - 1 ? o->gaps[old].end : start - 1;
@@ -341,7 +341,7 @@ static void ack_gaps(struct outstanding *o, const struct gap *gaps, size_t count
 static void keep_gaps(struct outstanding *o, const struct gap *gaps, size_t count) {
 	if (count && !o->gaps)
 		o->gaps = env_alloc(o->env, GAPS_KEPT * sizeof *o->gaps);
-	/* Without memory the next SACK's blocks are all walked, which is slower and not wrong. */
+	/* Without memory all blocks of the next SACK are walked, which is slower but not wrong. */
 	o->gap_count = o->gaps ? (uint32_t)count : 0;
 	if (o->gap_count)
 		memcpy(o->gaps, gaps, count * sizeof *gaps);
@@ -377,7 +377,7 @@ static void count_misses(struct outstanding *o, const struct gap *gaps, size_t c
 	}
 }
 
-/* The peer has all of the message, and were it to take that back, the message would be given up: FORWARD-TSN may pass over it. */
+/* The peer has all of the message. If the peer took that back, the message would be given up. So FORWARD-TSN may pass over it. */
 static bool passable(const struct tx_chunk *c) {
 	return (c->flags & (WIRE_DATA_B | WIRE_DATA_E)) == (WIRE_DATA_B | WIRE_DATA_E) && outstanding_final(c);
 }
@@ -459,7 +459,8 @@ static bool owners_whole(const struct owners *o) {
 	return true;
 }
 
-/* Only the cumulative acknowledgement takes bytes off a message, so the first of its chunks that is here begins where those end. */
+/* Only the cumulative acknowledgement takes bytes off a message. So the first of its chunks that is here begins where those bytes
+ * end. */
 static bool chunk_is_first(const struct tx_chunk *c) {
 	return c->offset == c->message->len - c->message->left;
 }
@@ -579,7 +580,7 @@ static void gaps_walk(struct outstanding *o, struct walk *w) {
 		o->gap_count = 0;
 }
 
-/* Chunks and packets find each other again; what is counted is counted. */
+/* Links chunks and packets again, and counts the numbers that follow from others. */
 static void books_count(struct outstanding *o, uint64_t oldest) {
 	for (uint64_t t = o->cum + 1; t < o->next; t++) {
 		struct tx_chunk *c = outstanding_at(o, t);

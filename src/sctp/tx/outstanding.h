@@ -1,7 +1,7 @@
 /* outstanding: the chunks that have a TSN and are not yet behind the peer's cumulative TSN.
  *
  * A ring of small records indexed by TSN. It applies SACKs, finds what is missing, and keeps the flight's books. It knows
- * messages only as the owner of bytes, and neither windows nor timers nor packets.
+ * messages only as the owners of bytes. It knows neither windows nor timers, and packets only by their numbers in the log.
  *
  *   the ring holds the TSNs (cum, next); next - cum - 1 <= capacity <= OUTSTANDING_MAX
  *   flight == sum of len over chunks IN_FLIGHT
@@ -10,8 +10,8 @@
  *   exhausted == number of those whose message may not be retransmitted any more
  *   cum <= advanced < next, and every chunk in (cum, advanced] is ABANDONED, or was ACKED and may be passed over
  *
- * A SACK costs what it changes: cumulative acknowledgement walks the chunks it frees, gap blocks are compared with those of
- * the SACK before, and only their difference is walked. */
+ * A SACK costs what it changes: cumulative acknowledgement walks the chunks it frees. Gap blocks are compared with those of the
+ * SACK before, and only their difference is walked. */
 #ifndef SCTP_TX_OUTSTANDING_H
 #define SCTP_TX_OUTSTANDING_H
 
@@ -31,7 +31,7 @@ enum chunk_state {
 
 struct tx_chunk {
 	struct tx_message *message;
-	uint32_t packet; /* lower half of the number of the packet that it went out in last; 0: none that is known */
+	uint32_t packet; /* lower half of the number of the last packet that carried it; 0: not known */
 	union {
 		struct {
 			uint32_t offset; /* in the message */
@@ -68,13 +68,13 @@ struct outstanding {
 	uint64_t exhausted;
 	struct txlog log;
 	uint64_t newest_delivered; /* number of the packet sent last among all that were acknowledged */
-	uint64_t rtt_tsn;          /* being timed; 0: none. RFC 9260, 6.3.1, C4: one measurement a round trip */
+	uint64_t rtt_tsn; /* the TSN that is being timed; 0: none. RFC 9260, 6.3.1, C4: one measurement in a round trip */
 	uint32_t gap_count;
 	struct gap *gaps; /* blocks of the last SACK; GAPS_KEPT, made when first needed */
 	struct trace *trace;
 };
 
-/* What one SACK told. */
+/* What the books learnt from one SACK. */
 struct ack {
 	bool advanced; /* the cumulative TSN moved */
 	bool rtt_valid;
@@ -84,20 +84,22 @@ struct ack {
 	uint64_t highest_new; /* highest TSN newly acknowledged; 0: none */
 	uint64_t fast_retransmits;
 	uint64_t
-		newest; /* number of the packet sent last among those of which something was acknowledged; 0: none, or not known */
+		/* number of the packet sent last among those of which something was acknowledged; 0: none, or not known */
+		newest;
 	uint64_t unsent_lost; /* chunks acknowledged that counted as lost and had not been sent again: they were not lost */
-	struct tx_packet *at_packet; /* while it is applied: the packet of the last chunk; its number in at, at_number */
+	/* while the SACK is applied: the packet of the last chunk; its number in at, at_number */
+	struct tx_packet *at_packet;
 	uint64_t at_number;
 	uint32_t at;
-	bool at_old;    /* one sent later had been acknowledged before */
-	bool reordered; /* something was acknowledged that was sent once, before something that had been acknowledged earlier */
+	bool at_old;    /* a packet sent later had been acknowledged before */
+	bool reordered; /* a chunk that was sent once was acknowledged after one that was sent later: the path reorders */
 };
 
 /* Which missing TSNs does a SACK count against? RFC 9260, 7.2.4. */
 enum miss_rule {
 	MISS_HTNA, /* those below the highest one newly acknowledged */
 	MISS_ALL,  /* in fast recovery, when the cumulative point moved: all that it reports missing */
-	MISS_NONE, /* loss is found by time, not here */
+	MISS_NONE, /* none: loss is found by time, not here */
 };
 
 void outstanding_init(struct outstanding *o, sluice_env *env, struct outgoing *out, uint64_t first_tsn);
@@ -114,12 +116,13 @@ static inline struct tx_chunk *outstanding_at(const struct outstanding *o, uint6
 
 /* Room for one more chunk; false at the limit or without memory. */
 bool outstanding_reserve(struct outstanding *o, uint32_t limit);
-/* The next len bytes of the message get the next TSN and are in flight from now on. outstanding_reserve came before. */
+/* The next len bytes of the message get the next TSN and are in flight from now on. The caller has called
+ * outstanding_reserve(). */
 struct tx_chunk *outstanding_append(struct outstanding *o, struct tx_message *m, uint32_t len, uint8_t flags, uint64_t now);
 
 /* The lowest LOST chunk, or 0. */
 uint64_t outstanding_first_lost(struct outstanding *o);
-/* It was put into a packet again. */
+/* The chunk was put into a packet again. */
 void outstanding_resent(struct outstanding *o, uint64_t tsn, uint64_t now);
 
 /* Applies a SACK. gaps: the blocks, ascending and not overlapping, above cum. */
@@ -131,15 +134,16 @@ void outstanding_all_lost(struct outstanding *o);
 uint32_t outstanding_packet_lost(struct outstanding *o, uint64_t number);
 /* The same for all packets with more payload than `large` that were sent at or before `before`. */
 void outstanding_large_lost(struct outstanding *o, uint32_t large, uint64_t before);
-/* The first outstanding chunk, and those in flight of whose packet nothing is known, count as lost. Returns their number. Walks all. */
+/* The first outstanding chunk, and those in flight whose packet is not known any more, count as lost. Returns their number. Walks
+ * all. */
 uint32_t outstanding_unknown_lost(struct outstanding *o);
-/* Would its message be given up instead of sending it once more? */
+/* Would the message of the chunk be given up instead of sending the chunk once more? */
 static inline bool outstanding_final(const struct tx_chunk *c) {
 	return c->message && c->message->reliability == SLUICE_MAX_RETRANSMITS && c->transmissions > c->message->limit;
 }
 /* The chunk with this TSN, in flight, is to be sent again. */
 void outstanding_send_again(struct outstanding *o, uint64_t tsn);
-/* They were not lost after all: what counts as lost is in flight, as if it had been sent now. */
+/* The chunks that count as lost were not lost after all: they are in flight, as if they had been sent now. */
 void outstanding_not_lost(struct outstanding *o, uint64_t now);
 /* The highest TSN in flight; 0: none. */
 uint64_t outstanding_last_in_flight(const struct outstanding *o);

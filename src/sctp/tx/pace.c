@@ -3,10 +3,10 @@
 #include "base/arith.h"
 
 #define SECOND UINT64_C(1000000000)
-#define LATE_MS 3 /* so late may a timer be without the rate suffering */
+#define LATE_MS 3 /* a timer may be this late without the rate suffering */
 
-/* RFC 9002, 7.7: "Senders SHOULD limit bursts to the initial congestion window": so much may go at once after a silence, as at the
- * start, or an answer of ten packets would take longer than the round trip. */
+/* RFC 9002, 7.7: "Senders SHOULD limit bursts to the initial congestion window". An initial window may go at once after a
+ * silence, as at the start. Otherwise an answer of ten packets would take longer than the round trip. */
 #define START_PACKETS 10u
 
 static uint64_t depth(uint64_t rate, uint32_t mtu) {

@@ -1,8 +1,9 @@
 /* pace: spreads what the congestion window allows over the round trip.
  *
- * A bucket of bytes that fills at the pacing rate. While it holds any, packets go; once it is empty, they wait until it holds a
- * quantum, so that what leaves at once is a batch fit for one GSO send and not a packet. A late timer is made up for, up to the
- * bucket's depth, which is at least an initial window; more than that is never sent at once, after no silence and no recovery. */
+ * A bucket of bytes that fills at the pacing rate. While the bucket holds any, packets go. Once it is empty, they wait until it
+ * holds a quantum, so that a batch fit for one GSO send leaves at once and not a single packet. A late timer is made up for, up
+ * to the bucket's depth, which is at least an initial window. More than that never leaves at once, whatever the silence or the
+ * recovery before. */
 #ifndef SCTP_TX_PACE_H
 #define SCTP_TX_PACE_H
 

@@ -18,7 +18,7 @@ void pmtu_start(struct pmtu *p) {
 
 /* ---- what next? ---- */
 
-/* What is gained by less than this is not worth a probe that is most likely lost. */
+/* A gain smaller than this is not worth a probe that is most likely lost. */
 static uint32_t step(const struct pmtu *p) {
 	uint32_t part = p->passed / 32 & ~3u;
 	return part > 16 ? part : 16;
@@ -42,8 +42,9 @@ static bool is_common(uint32_t size) {
 	return false;
 }
 
-/* First what somebody named, then, beyond a size that paths have, a little more, which most likely settles it; then all that is
- * possible, which on a path within a machine is all there is to do; then sizes of links, and the middle of what is left. */
+/* First a size that somebody named; then, beyond a size that paths have, a little more, which most likely settles it; then all
+ * that is possible, which on a path within a machine is all there is to do; then sizes of links, and the middle of what is
+ * left. */
 static uint32_t choose(struct pmtu *p) {
 	uint32_t wanted = p->wanted;
 	p->wanted = 0;
@@ -127,12 +128,12 @@ static void give_up_size(struct pmtu *p) {
 	p->losses = 0;
 	switch (p->phase) {
 	case PMTU_BASE:
-		/* RFC 8899, 5.2: the ERROR state. Below the least there is nothing; and that the base size passes is seen by
+		/* RFC 8899, 5.2: the ERROR state. Nothing is tried below the least size; whether the base size passes is seen by
 		 * the data. */
 		p->phase = p->base > PMTU_LEAST ? PMTU_LOWEST : PMTU_OFF;
 		break;
 	case PMTU_LOWEST:
-		p->phase = PMTU_OFF; /* data passes, and probes do not: a peer that does not know them */
+		p->phase = PMTU_OFF; /* data passes and probes do not: a peer that does not know them */
 		p->passed = p->base;
 		break;
 	default:
@@ -167,7 +168,7 @@ void pmtu_black_hole(struct pmtu *p) {
 }
 
 static bool hint_below_base(struct pmtu *p) {
-	/* RFC 8899, 4.6.2, and nobody is to make us smaller by words: whether the base size passes is asked. */
+	/* RFC 8899, 4.6.2: words alone must not make us smaller. Whether the base size passes is probed. */
 	if (p->phase == PMTU_BASE || p->phase == PMTU_LOWEST || p->passed < p->base)
 		return false;
 	p->phase = PMTU_BASE;
@@ -195,7 +196,7 @@ bool pmtu_hint(struct pmtu *p, uint32_t size, bool sure) {
 		return false;
 	}
 	if (size < p->passed) {
-		/* The size in use does not pass any more? It is asked, and one loss is enough together with the hint. */
+		/* Does the size in use not pass any more? It is probed, and one loss is enough together with the hint. */
 		if (p->size == p->passed)
 			return false;
 		p->wanted = size;

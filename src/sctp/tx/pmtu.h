@@ -4,7 +4,7 @@
  * Sizes are those of SCTP packets, multiples of four.
  *
  *   passed < failed; what is under probe lies between them, or is the base size, or the one in use that a hint put in doubt
- *   base <= passed <= max, but in the ERROR state of RFC 8899, 5.2, where PMTU_LEAST <= passed < base */
+ *   base <= passed <= max, except in the ERROR state of RFC 8899, 5.2, where PMTU_LEAST <= passed < base */
 #ifndef SCTP_TX_PMTU_H
 #define SCTP_TX_PMTU_H
 
@@ -37,21 +37,20 @@ struct pmtu {
 };
 
 void pmtu_init(struct pmtu *p, uint32_t base, uint32_t max);
-/* It begins, or begins again: a new path. Packets are of the base size. */
+/* The search begins, or begins again: a new path. Packets are of the base size. */
 void pmtu_start(struct pmtu *p);
-/* The size to probe now, which is under probe from then on; 0: none, in OFF and COMPLETE. */
+/* Returns the size to probe now, which is under probe from then on; 0: none, in OFF and COMPLETE. */
 uint32_t pmtu_next(struct pmtu *p);
-/* The size under probe was acknowledged. Nothing happens when there is none, here and in the two below. */
+/* The size under probe was acknowledged. Nothing happens when no size is under probe, here and in the two below. */
 void pmtu_passed(struct pmtu *p);
-/* A probe of it was lost, of a path that carries others. */
+/* A probe of the size was lost, on a path that carries other packets. */
 void pmtu_lost(struct pmtu *p);
-/* It cannot leave the machine: no more tries. */
+/* The size cannot leave the machine: it is not tried again. */
 void pmtu_impossible(struct pmtu *p);
-/* Larger packets vanish, smaller ones pass: back to the base size; the size before is what is tried first, unless a hint is
- * newer. */
+/* Larger packets vanish, smaller ones pass: back to the base size. The size before is tried first, unless a hint is newer. */
 void pmtu_black_hole(struct pmtu *p);
-/* Somebody says that the path carries `size` and no more. `sure`: the own machine, of its interface. Who else says so may lie
- * (RFC 8899, 4.6.2), so the size is probed, and nothing is taken for failed. Returns false when it says nothing new. */
+/* Somebody says that the path carries `size` and no more. sure: our own machine says so of its interface. Anybody else may lie
+ * (RFC 8899, 4.6.2), so the size is probed, and nothing is taken for failed. Returns false when the hint says nothing new. */
 bool pmtu_hint(struct pmtu *p, uint32_t size, bool sure);
 /* Ten minutes have passed. */
 void pmtu_raise(struct pmtu *p);

@@ -28,8 +28,8 @@ static void forward_note(struct skipped *list, size_t *count, const struct tx_ch
 	size_t i = 0;
 	while (i < *count && (list[i].stream != this.stream || list[i].unordered != this.unordered))
 		i++;
-	/* RFC 3758, 3.2: the field holds "the largest stream sequence number in this stream being skipped". TSNs ascend, so that is
-	 * the later one. */
+	/* RFC 3758, 3.2: the field holds "the largest stream sequence number in this stream being skipped". TSNs ascend, so that
+	 * is the later one. */
 	list[i] = this;
 	if (i == *count)
 		++*count;
@@ -87,9 +87,9 @@ void prsctp_cancel(struct sender *tx, struct tx_stream *s) {
 }
 
 /* RFC 7496, 3.1, limits retransmissions. A message that waits behind an outage or a closed window is sent for the first time, and
- * that is no retransmission. But an app that allows few retransmissions wants fresh messages: after two seconds of silence everything
- * would go out two seconds late. So each RTO that such a message has waited counts as a retransmission in vain. Messages that wait
- * only because the path is slow are not touched. */
+ * that is no retransmission. But an app that allows few retransmissions wants fresh messages: after two seconds of silence
+ * everything would go out two seconds late. So each RTO that such a message has waited counts as a retransmission in vain.
+ * Messages that wait only because the path is slow are not touched. */
 void prsctp_held_up(struct sender *tx) {
 	tx->held_up = outgoing_any(&tx->out);
 	if (tx->held_up)
@@ -117,8 +117,8 @@ void prsctp_expire(struct sender *tx) {
 			continue;
 		}
 		lifetime_ended(tx, m);
-		/* A peer that is silent after a T3 learns of it from the FORWARD-TSN of the next T3, and gets no packet for each message that
-		 * is given up meanwhile. */
+		/* A peer that is silent after a T3 learns of it from the FORWARD-TSN of the next T3, and gets no packet for each
+		 * message that is given up meanwhile. */
 		if (!tx->recovery.unanswered)
 			prsctp_forward(tx);
 	}

@@ -1,6 +1,6 @@
 /* prsctp: when is a message given up, and how does the peer learn of it? RFC 3758, 3.5, and RFC 7496: lifetimes, limits of
- * retransmissions, the app's cancelling; and the FORWARD-TSN that passes over what was given up. What giving up means for the ring
- * and the queue is abandon's question. */
+ * retransmissions, the app's cancelling; and the FORWARD-TSN that passes over what was given up. What giving up means for the
+ * ring and the queue is abandon's question. */
 #ifndef SCTP_TX_PRSCTP_H
 #define SCTP_TX_PRSCTP_H
 

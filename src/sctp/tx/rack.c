@@ -1,6 +1,6 @@
 #include "sctp/tx/rack.h"
 
-#define PERSIST 16 /* RFC 8985, 6.2, step 4: the wider window stays for so many recoveries */
+#define PERSIST 16 /* RFC 8985, 6.2, step 4: the wider window stays for 16 recoveries */
 
 void rack_init(struct rack *r) {
 	*r = (struct rack){.steps = 1};
@@ -13,8 +13,8 @@ void rack_ack(struct rack *r, const struct outstanding *o, const struct ack *ack
 		return;
 	const struct tx_packet *p = txlog_record(&o->log, ack->newest);
 	uint64_t rtt = now - p->sent_at;
-	/* RFC 8985, 6.2, step 2: of a retransmission that was acknowledged sooner than any round trip takes, it was the original
-	 * that arrived, and nothing is learnt. */
+	/* RFC 8985, 6.2, step 2: when a retransmission is acknowledged sooner than any round trip takes, the original arrived,
+	 * and nothing is learnt. */
 	if (p->retransmission && min_rtt != UINT64_MAX && rtt < min_rtt)
 		return;
 	r->rtt = rtt;
@@ -39,8 +39,8 @@ void rack_recovery_exit(struct rack *r) {
 		r->steps = 1;
 }
 
-/* Packets (not chunks: a packet may hold dozens) above the cumulative point that were acknowledged: at least three? Without
- * reordering on the path that is the classic sign of loss, and nothing is waited for. */
+/* Were at least three packets above the cumulative point acknowledged? Packets, not chunks, as a packet may hold dozens. On a
+ * path without reordering that is the classic sign of loss, and nothing is waited for. */
 #define DUP_THRESH 3
 
 static bool many_sacked(const struct outstanding *o) {
@@ -57,8 +57,8 @@ static bool many_sacked(const struct outstanding *o) {
 	return false;
 }
 
-/* RFC 8985, 6.2, step 4: "RACK.reo_wnd SHOULD be set to 0" when no reordering was seen and either a recovery is under way or as many
- * were acknowledged as the classic rule asks for; else so many quarters of the least round trip, at most SRTT. */
+/* RFC 8985, 6.2, step 4: "RACK.reo_wnd SHOULD be set to 0" when no reordering was seen and either a recovery is under way or the
+ * classic number of packets was acknowledged. Otherwise the window is `steps` quarters of the least round trip, at most SRTT. */
 static uint64_t reordering_window(const struct rack *r, const struct outstanding *o, uint64_t min_rtt, uint64_t srtt,
                                   bool in_recovery) {
 	if (!r->reordering_seen && (in_recovery || many_sacked(o)))
@@ -77,7 +77,7 @@ uint64_t rack_detect(struct rack *r, struct outstanding *o, uint64_t min_rtt, ui
 	for (uint64_t n = o->log.head; n && n < r->number; n = after) {
 		const struct tx_packet *p = txlog_record(&o->log, n);
 		after = p->after;
-		/* What left in the same instant, in one batch, is in order by its number. */
+		/* Packets that left in the same instant, in one batch, are in order by their numbers. */
 		if (p->sent_at > r->sent_at)
 			break;
 		if (p->sent_at + wait > now) {

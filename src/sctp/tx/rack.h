@@ -1,8 +1,8 @@
-/* rack: which packets are lost, judged by time. RFC 8985, carried over from segments to packets with DATA.
+/* rack: which packets are lost, judged by time? RFC 8985, carried over from segments to packets with DATA.
  *
- * "If a segment was sent later and has been delivered, and enough time has passed": whatever was sent longer ago than the packet
- * delivered most recently, by more than a reordering window, is lost. It reads the log of packets and tells `outstanding`; it
- * knows no timers and no congestion. */
+ * A packet is lost when one sent later has been delivered and enough time has passed: when it was sent earlier than the packet
+ * delivered most recently, by more than the reordering window. RACK reads the log of packets and marks chunks in `outstanding`.
+ * It knows no timers and no congestion. */
 #ifndef SCTP_TX_RACK_H
 #define SCTP_TX_RACK_H
 
@@ -21,7 +21,7 @@ void rack_init(struct rack *r);
 
 /* A SACK was applied. Steps 1 to 3 of RFC 8985, 6.2. */
 void rack_ack(struct rack *r, const struct outstanding *o, const struct ack *ack, uint64_t min_rtt, uint64_t now);
-/* The peer received something twice: we were too hasty. At most one step a round trip. */
+/* The peer received something twice: we were too hasty, and the window widens. At most one step in a round trip. */
 void rack_duplicate(struct rack *r, const struct outstanding *o);
 /* A recovery has ended. */
 void rack_recovery_exit(struct rack *r);
@@ -30,8 +30,9 @@ void rack_recovery_exit(struct rack *r);
  * *next is when to look again, SLUICE_NEVER: nothing waits. */
 uint64_t rack_detect(struct rack *r, struct outstanding *o, uint64_t min_rtt, uint64_t srtt, bool in_recovery, uint64_t now,
                      uint64_t *next);
-/* T3 has expired: RFC 8985, 6.3. The first outstanding chunk is lost, and whatever is as old as RACK would have it; of what no
- * record is left (the peer took it back, or too much was under way), T3 is the only judge. Returns the number of chunks. */
+/* T3 has expired: RFC 8985, 6.3. The first outstanding chunk is lost, and so is each packet as old as RACK demands. Chunks
+ * without a record (the peer took them back, or too many packets were under way) are lost too: T3 is their only judge. Returns
+ * the number of chunks. */
 uint64_t rack_timeout(struct rack *r, struct outstanding *o, uint64_t rto, uint64_t now);
 
 void rack_walk(struct rack *r, struct walk *w);

@@ -1,4 +1,4 @@
-/* recovery: see recovery.h. RFC 8985 (RACK-TLP), RFC 6937 (PRR) and RFC 9260, 7.2.4, whichever the configuration chose. */
+/* Loss by RACK, with the windows of PRR; or by miss indications, as RFC 9260 has it: by_time() tells them apart. */
 #include "sctp/tx/recovery.h"
 
 #include "base/arith.h"
@@ -16,13 +16,14 @@ void recovery_reset(struct sender *tx) {
 /* ---- the window ---- */
 
 bool recovery_restarts_t3(const struct sender *tx) {
-	/* While the path is silent after a T3, what goes out must not put off the next one: the peer would never be given up. */
+	/* While the path is silent after a T3, packets that go out must not put off the next T3: the peer would never be given
+	 * up. */
 	return by_time(tx) ? !tx->recovery.mending || tx->recovery.answered : tx->recovery.free_packet;
 }
 
 uint64_t recovery_window_of_loss(const struct sender *tx) {
 	/* While the path is silent after a T3, one packet goes with each expiry and each probe (free_packet), and none beside
-	 * them: messages that are given up make room in the window, and each would let another one out. */
+	 * them. Messages that are given up make room in the window, and each would let another packet out. */
 	if (tx->recovery.unanswered)
 		return 0;
 	if (tx->cc->prr && by_time(tx))
@@ -49,10 +50,10 @@ static void may_undo(struct sender *tx) {
 	r->undo_pending = 0;
 }
 
-/* RFC 9260, 7.2.4, 2, 3 and 5: ssthresh and cwnd are lowered on the way into Fast Recovery and not again while in it; the lost
- * chunks that fit one packet go whatever cwnd says; the highest TSN outstanding is where the recovery ends. While a timeout is
+/* RFC 9260, 7.2.4, 2, 3 and 5: ssthresh and cwnd are lowered on the way into Fast Recovery and not again while in it. The lost
+ * chunks that fit one packet go whatever cwnd allows. The recovery ends at the highest TSN outstanding now. While a timeout is
  * being mended, the window was lowered for that already. */
-static void enter(struct sender *tx, uint64_t flight_before) {
+static void open_recovery(struct sender *tx, uint64_t flight_before) {
 	struct recovery *r = &tx->recovery;
 	if (tx->view.in_recovery || r->mending)
 		return;
@@ -65,7 +66,7 @@ static void enter(struct sender *tx, uint64_t flight_before) {
 	tx->counters.recoveries++;
 }
 
-static void leave(struct sender *tx) {
+static void close_recovery(struct sender *tx) {
 	struct recovery *r = &tx->recovery;
 	if (!(tx->view.in_recovery || r->mending) || tx->sent.cum < r->exit)
 		return;
@@ -75,7 +76,7 @@ static void leave(struct sender *tx) {
 	tx->view.in_recovery = r->mending = false;
 }
 
-static void undo(struct sender *tx) {
+static void undo_reduction(struct sender *tx) {
 	struct recovery *r = &tx->recovery;
 	r->undo_high = 0;
 	tx->view.in_recovery = r->mending = false;
@@ -83,17 +84,17 @@ static void undo(struct sender *tx) {
 	tx->counters.undos++;
 }
 
-/* Everything that was taken for lost had arrived: before any of it was sent again (as after a delay longer than T3: RFC 5682's
- * case), or all that was sent again has been reported as received twice (RFC 3708's). */
+/* Had everything arrived that was taken for lost? Either before any of it was sent again (as after a delay longer than T3: RFC
+ * 5682's case), or all that was sent again has been reported as received twice (RFC 3708's). */
 static bool proved_needless(const struct sender *tx) {
 	const struct recovery *r = &tx->recovery;
 	return r->undo_high && r->undo_pending == 0 && tx->sent.lost == 0;
 }
 
-/* T3 expired, and chunks are acknowledged that were not sent again: they were under way all the time, and so, most likely, is the
- * rest. RFC 5682, 3.1, asks for two acknowledgements before it declares the timeout spurious, for the first may be the answer to
- * what was sent again, by a peer that had received the others all the time and whose SACKs were lost. One is enough if it comes
- * sooner than any answer can (RFC 3522's idea, with the times that we keep). */
+/* T3 expired, and chunks are acknowledged that were not sent again. They were under way all the time, and so, most likely, are
+ * the others. RFC 5682, 3.1, asks for two acknowledgements before it declares the timeout spurious: the first may be the answer
+ * to what was sent again, by a peer that had received the others all the time and whose SACKs were lost. One is enough when it
+ * comes sooner than any answer can (RFC 3522's idea, with the times that we keep). */
 static bool timeout_disproved(const struct sender *tx, const struct ack *ack) {
 	const struct recovery *r = &tx->recovery;
 	return r->mending && !r->repeated && r->undo_high && ack->unsent_lost > 0 &&
@@ -101,16 +102,16 @@ static bool timeout_disproved(const struct sender *tx, const struct ack *ack) {
 }
 
 static void timeout_take_back(struct sender *tx, const struct tx_packet *newest) {
-	undo(tx);
+	undo_reduction(tx);
 	tx->counters.spurious_timeouts++;
-	/* RFC 4015, 3: the round trip that T3 was too short for is to be learnt from. */
+	/* RFC 4015, 3: the RTO learns from the round trip that T3 was too short for. */
 	if (newest && !newest->retransmission)
 		rto_measure(&tx->rto, tx->now - newest->sent_at);
 }
 
 /* Something was acknowledged after a T3: the path is not silent. RFC 9260 keeps the backed-off RTO until there is a new
- * measurement, as that of a chunk sent twice is ambiguous; by the record of its packet it is not, unless it came sooner than a
- * round trip takes. Should the path fall silent again, T3 is not to wait for seconds. */
+ * measurement, as that of a chunk sent twice is ambiguous. The record of its packet makes it unambiguous, unless the
+ * acknowledgement came sooner than a round trip takes. If the path falls silent again, T3 must not wait for seconds. */
 static void path_answers(struct sender *tx, const struct tx_packet *newest) {
 	tx->recovery.answered = true;
 	tx->recovery.silent = 0;
@@ -125,7 +126,7 @@ enum miss_rule recovery_miss_rule(const struct sender *tx) {
 	return by_time(tx) ? MISS_NONE : tx->view.in_recovery ? MISS_ALL : MISS_HTNA;
 }
 
-/* What is lost by now? Returns the number of chunks. */
+/* Marks what is lost by now. Returns the number of chunks. */
 static uint64_t detect(struct sender *tx) {
 	struct recovery *r = &tx->recovery;
 	uint64_t next, lost = rack_detect(&r->rack, &tx->sent, tx->rto.min_rtt, tx->rto.srtt, tx->view.in_recovery || r->mending,
@@ -137,8 +138,8 @@ static uint64_t detect(struct sender *tx) {
 	return lost;
 }
 
-/* RFC 8985, 7.4: a probe that repeated the tail, and that was not reported as a duplicate by the time later data is acknowledged,
- * has mended a loss, to which the window has to respond. */
+/* RFC 8985, 7.4: later data is acknowledged, and a probe that repeated the tail was not reported as a duplicate by then. So the
+ * probe has mended a loss, to which the window has to respond. */
 static void probe_answered(struct sender *tx) {
 	struct recovery *r = &tx->recovery;
 	if (r->probe_end == 0 || tx->sent.cum + 1 < r->probe_end || (r->probe_repeated && tx->sent.cum + 1 == r->probe_end))
@@ -152,19 +153,20 @@ static void probe_answered(struct sender *tx) {
 }
 
 /* newest: the packet sent last among those of which something was acknowledged; NULL: not known. */
-static struct cc_ack describe(struct sender *tx, const struct ack *ack, const struct tx_packet *newest, uint64_t flight_before) {
+static struct cc_ack describe_ack(struct sender *tx, const struct ack *ack, const struct tx_packet *newest,
+                                  uint64_t flight_before) {
 	struct recovery *r = &tx->recovery;
 	struct cc_ack c = {
 		.now = tx->now,
 		.bytes = ack->bytes,
-		.lost = tx->sent.log.lost - r->lost_told,
+		.lost = tx->sent.log.lost - r->lost_reported,
 		.flight = tx->sent.flight,
 		.advanced = ack->advanced,
 		.all_acked = outstanding_count(&tx->sent) == 0,
 		.cwnd_limited = r->limited || r->limited_before || flight_before + tx->view.mtu > tx->view.cwnd,
 		.delivered = tx->sent.log.delivered,
 	};
-	r->lost_told = tx->sent.log.lost;
+	r->lost_reported = tx->sent.log.lost;
 	if (!newest)
 		return c;
 	struct tx_rate rate;
@@ -194,8 +196,8 @@ static void view_times(struct sender *tx) {
 	tx->view.min_rtt = tx->rto.min_rtt;
 }
 
-/* RFC 8985 allows any pace; twice the window a round trip while it doubles, a quarter more than it otherwise, so that the window
- * and not the pace is what limits. */
+/* RFC 8985 allows any pace. Ours is twice the window in a round trip while the window doubles, and a quarter more than the window
+ * otherwise, so that the window and not the pace is the limit. */
 static void pace_follow(struct sender *tx) {
 	if (tx->cc->paces || tx->view.srtt == 0)
 		return;
@@ -203,7 +205,8 @@ static void pace_follow(struct sender *tx) {
 	tx->view.pacing_rate = tx->view.cwnd < tx->view.ssthresh ? 2 * per_second : per_second + per_second / 4;
 }
 
-/* The packets' side of it, by time: what was taken for lost and was not, and what is. Returns the number of chunks found lost. */
+/* What a SACK says of packets, judged by time: which were taken for lost and were not, and which are lost. Returns the number of
+ * chunks found lost. */
 static uint64_t judge(struct sender *tx, const struct ack *ack, const struct tx_packet *newest, bool disproved) {
 	rack_ack(&tx->recovery.rack, &tx->sent, ack, tx->rto.min_rtt, tx->now);
 	if (tx->recovery.mending && (ack->bytes > 0 || ack->advanced))
@@ -213,22 +216,22 @@ static uint64_t judge(struct sender *tx, const struct ack *ack, const struct tx_
 	return detect(tx);
 }
 
-/* And what follows of it for the window. */
+/* What follows for the window. */
 static void respond(struct sender *tx, const struct ack *ack, uint64_t lost, uint64_t flight_before) {
 	if (lost > 0)
-		enter(tx, flight_before);
+		open_recovery(tx, flight_before);
 	probe_answered(tx);
 	if (tx->view.in_recovery && ack->unsent_lost > 0 && proved_needless(tx))
-		undo(tx);
+		undo_reduction(tx);
 	if (tx->view.in_recovery)
 		prr_ack(&tx->recovery.prr, ack->bytes, tx->sent.flight, tx->view.ssthresh, tx->view.mtu);
 }
 
 #define HIGH_WATER_MOST (UINT64_C(128) << 20)
 
-/* The app may queue four times what the window holds: half of the mark is when it is called for more (outgoing.c), and then there
- * must be enough for a window that fills anew while as much stands acknowledged behind a hole. So it does not sink with the
- * window either. A round trip below two milliseconds needs no more than the least at any rate. */
+/* The app may queue four times what the window holds. The app is called for more at half of the mark (outgoing.c). Then there
+ * must be enough for a window that fills anew while as much stands acknowledged behind a hole. So the mark does not sink with the
+ * window either. A round trip below two milliseconds needs no more than the least anyway. */
 static void raise_high_water(struct sender *tx) {
 	if (tx->config->high_water || tx->view.srtt < 2 * SLUICE_MS)
 		return;
@@ -238,7 +241,7 @@ static void raise_high_water(struct sender *tx) {
 }
 
 void recovery_sack(struct sender *tx, struct ack *ack, uint64_t flight_before) {
-	/* A copy, for the log goes on below. */
+	/* A copy, as the log changes below. */
 	struct tx_packet copy, *newest = NULL;
 	uint64_t lost = 0;
 	if (ack->newest) {
@@ -253,10 +256,10 @@ void recovery_sack(struct sender *tx, struct ack *ack, uint64_t flight_before) {
 	tx->counters.reordering_seen += ack->reordered;
 	if (by_time(tx))
 		lost = judge(tx, ack, newest, disproved);
-	leave(tx);
+	close_recovery(tx);
 	view_times(tx);
 	if (ack->bytes > 0) {
-		struct cc_ack c = describe(tx, ack, newest, flight_before);
+		struct cc_ack c = describe_ack(tx, ack, newest, flight_before);
 		tx->cc->ack(&tx->view, &c);
 	}
 	if (disproved)
@@ -265,7 +268,7 @@ void recovery_sack(struct sender *tx, struct ack *ack, uint64_t flight_before) {
 		respond(tx, ack, lost, flight_before);
 	} else if (ack->lost_new) {
 		tx->counters.fast_retransmits += ack->fast_retransmits;
-		enter(tx, flight_before);
+		open_recovery(tx, flight_before);
 	}
 	pace_follow(tx);
 	raise_high_water(tx);
@@ -285,22 +288,22 @@ void recovery_duplicate(struct sender *tx, uint64_t tsn) {
 		return;
 	r->undo_pending--;
 	if (proved_needless(tx))
-		undo(tx);
+		undo_reduction(tx);
 }
 
 void recovery_rack_expired(struct sender *tx) {
 	uint64_t flight = tx->sent.flight;
 	sender_timer_stop(tx, SENDER_RACK);
 	if (detect(tx) > 0)
-		enter(tx, flight);
+		open_recovery(tx, flight);
 	pace_follow(tx);
 	prsctp_exhausted(tx);
 }
 
 /* ---- T3 ---- */
 
-/* The next probe of a path that is silent after a T3, if there is to be one. The first three come evenly, which finds the end of
- * an outage of two seconds within one; then the interval doubles, and soon T3 is sooner. Their number is bounded: a peer that is
+/* Starts the timer of the next probe of a path that is silent after a T3. The first three come evenly, which finds the end of an
+ * outage of two seconds within one. Then the interval doubles, and soon T3 is sooner. Their number is bounded: a peer that is
  * gone for good gets five packets more than the back-off of RFC 9260, 6.3.3, E2, gives. An interval is longer than the round
  * trip, so that an answer stops the probes in time. */
 static void arm_silent_probe(struct sender *tx) {
@@ -316,7 +319,7 @@ void recovery_timeout(struct sender *tx) {
 	tx->view.in_recovery = false;
 	tx->cc->timeout(&tx->view, r->mending);
 	r->unanswered = true;
-	r->free_packet = true; /* what is not old enough to be lost may fill the window still */
+	r->free_packet = true; /* chunks not old enough to be lost may still fill the window */
 	if (!by_time(tx)) {
 		outstanding_all_lost(&tx->sent);
 		return;
@@ -337,9 +340,10 @@ void recovery_timeout(struct sender *tx) {
 
 /* ---- probes: RFC 8985, 7 ---- */
 
-/* 7.2 has 2 * SRTT; RFC 9002, 6.2.1, has SRTT + 4 * RTTVAR, which is sooner on a steady path, and which learns how late the peer
- * acknowledges (7.2: "if FlightSize is one segment", the delay that it may wait for a second one is added). The smaller of the
- * two where more than one packet is in flight. Not below what timers of an event loop and the peer's scheduling take. */
+/* 7.2 has 2 * SRTT. RFC 9002, 6.2.1, has SRTT + 4 * RTTVAR, which is sooner on a steady path and which learns how late the peer
+ * acknowledges (7.2: "if FlightSize is one segment", the delay that it may wait for a second one is added). Ours is the smaller
+ * of the two where more than one packet is in flight, but not below what timers of an event loop and the peer's scheduling
+ * take. */
 #define PROBE_MIN (10 * SLUICE_MS)
 
 static uint64_t probe_timeout(const struct sender *tx) {
@@ -352,7 +356,7 @@ static uint64_t probe_timeout(const struct sender *tx) {
 	return pto > PROBE_MIN ? pto : PROBE_MIN;
 }
 
-/* Of one tail. What is sent after it was acknowledged has a probe of its own. */
+/* A probe is out for one tail. What is sent after the tail was acknowledged has a probe of its own. */
 static bool probe_is_out(const struct sender *tx) {
 	return tx->recovery.probe_end && tx->sent.cum + 1 < tx->recovery.probe_end;
 }
@@ -361,26 +365,27 @@ void recovery_arm_probe(struct sender *tx) {
 	const struct recovery *r = &tx->recovery;
 	if (!by_time(tx) || r->mending)
 		return;
-	/* 7.2: only in the open state: nothing is known to be missing, and no probe is out. */
+	/* 7.2: only in the open state, when nothing is known to be missing and no probe is out. */
 	if (tx->sent.flight == 0 || tx->sent.lost || tx->sent.gap_count || tx->view.in_recovery || probe_is_out(tx) ||
 	    tx->phase == SENDER_EARLY) {
 		sender_timer_stop(tx, SENDER_TLP);
 		return;
 	}
-	/* From the sending of the last packet, as RFC 9002 counts, not from the acknowledgement of those before it: they all left
-	 * together, and a tail that is not acknowledged with them is late already. But a moment for a SACK that comes behind. */
+	/* Counts from the sending of the last packet, as RFC 9002 does, not from the acknowledgement of those before it. They all
+	 * left together, and a tail that is not acknowledged with them is late already. A SACK that comes behind gets a
+	 * moment. */
 	uint64_t last = tx->sent.log.tail ? txlog_record(&tx->sent.log, tx->sent.log.tail)->sent_at : tx->now;
 	uint64_t due = last + probe_timeout(tx), moment = tx->now + (tx->rto.srtt / 4 > PROBE_MIN ? tx->rto.srtt / 4 : PROBE_MIN);
 	due = due > moment ? due : moment;
-	/* 7.2: a PTO later than the RTO becomes the RTO: the probe goes first, and T3 begins anew. */
+	/* 7.2: a PTO later than the RTO becomes the RTO. The probe goes first, and T3 begins anew. */
 	if (due >= tx->timers[SENDER_T3])
 		due = tx->timers[SENDER_T3] - 1;
 	tx->timers[SENDER_TLP] = due;
 }
 
-/* T3 has expired, and the path is silent still. T3 backs off (RFC 9260, 6.3.3, E2), so the end of an outage would be noticed up
- * to seconds late. Between its first expiries one packet at a time goes out, which is less than one a round trip, and counts for
- * nothing: neither error nor back-off. The first acknowledgement ends it. */
+/* T3 has expired, and the path is still silent. T3 backs off (RFC 9260, 6.3.3, E2), so the end of an outage would be noticed up
+ * to seconds late. Between its first expiries one packet at a time goes out, which is less than one in a round trip, and counts
+ * for nothing: neither error nor back-off. The first acknowledgement ends this. */
 static void probe_silence(struct sender *tx) {
 	uint64_t tsn = outstanding_first_lost(&tx->sent);
 	if (tsn == 0 && tx->sent.log.head)
@@ -394,8 +399,8 @@ static void probe_silence(struct sender *tx) {
 	arm_silent_probe(tx);
 }
 
-/* 7.3: new data where there is some and the peer's window takes it, else the last chunk once more; if it may be sent no more, T3
- * has to tell what became of it, for it may only be late. */
+/* 7.3: sends new data where there is some and the peer's window takes it, else the last chunk once more. When that chunk may be
+ * sent no more, it may only be late, and T3 has to find out. */
 static void probe_tail(struct sender *tx) {
 	struct recovery *r = &tx->recovery;
 	bool repeat = !outgoing_next(&tx->out) || sender_window_left(tx) < sender_payload_max(tx);
@@ -419,7 +424,7 @@ void recovery_window_closed(struct sender *tx) {
 		sender_timer_stop(tx, SENDER_TLP);
 }
 
-/* What T3 repeated last was dropped for want of room, and T3 may be seconds away. */
+/* The peer dropped what T3 repeated last, for want of room, and the next T3 may be seconds away. */
 void recovery_window_opened(struct sender *tx) {
 	if (!tx->recovery.unanswered)
 		return;
@@ -444,7 +449,7 @@ void recovery_probe_expired(struct sender *tx) {
 void recovery_walk(struct recovery *r, struct walk *w) {
 	rack_walk(&r->rack, w);
 	prr_walk(&r->prr, w);
-	WALK(w, r->exit), WALK(w, r->resent_at), WALK(w, r->round_end), WALK(w, r->lost_told);
+	WALK(w, r->exit), WALK(w, r->resent_at), WALK(w, r->round_end), WALK(w, r->lost_reported);
 	WALK(w, r->undo_low), WALK(w, r->undo_high), WALK(w, r->undo_pending), WALK(w, r->probe_end), WALK(w, r->silent);
 	WALK(w, r->free_packet), WALK(w, r->mending), WALK(w, r->repeated), WALK(w, r->answered), WALK(w, r->unanswered);
 	WALK(w, r->limited), WALK(w, r->limited_before), WALK(w, r->probe_repeated);

@@ -21,9 +21,9 @@ static inline uint64_t rto_least_known(const struct rto *r) {
 void rto_least(struct rto *r, uint64_t rtt);
 void rto_measure(struct rto *r, uint64_t rtt);
 void rto_back_off(struct rto *r);
-/* What it is, or was before it was backed off. */
+/* The RTO without back-off. */
 uint64_t rto_plain(const struct rto *r);
-/* The path answers again: as it was before it was backed off. */
+/* The path answers again: takes the back-off away. */
 void rto_restore(struct rto *r);
 /* As base/walk.h has it; the limits are those of the configuration. */
 void rto_walk(struct rto *r, struct walk *w);

@@ -58,20 +58,21 @@ static uint64_t first_come_key(struct sched *s, struct sched_entry *e, uint64_t 
 	return arrival;
 }
 
-/* 3.2 and 3.3: all equal, so that who has waited longest is next. */
+/* 3.2 and 3.3: all are equal, so the stream that has waited longest is next. */
 static uint64_t turn_key(struct sched *s, struct sched_entry *e, uint64_t bytes, uint64_t arrival) {
 	(void)s, (void)e, (void)bytes, (void)arrival;
 	return 0;
 }
 
-/* 3.4: strict; equals by turns. */
+/* 3.4: strict; streams of equal priority take turns. */
 static uint64_t priority_key(struct sched *s, struct sched_entry *e, uint64_t bytes, uint64_t arrival) {
 	(void)s, (void)bytes, (void)arrival;
 	return UINT16_MAX - (e->priority ? e->priority : SCHED_PRIORITY_DEFAULT);
 }
 
-/* Start-time fair queueing: what an entry gets costs it virtual time, the less the more weight it has; its key is the virtual time
- * at which it has paid. Who comes back after a pause is not paid for having been away, nor does it owe more than its last turn. */
+/* Start-time fair queueing. What an entry gets costs it virtual time, the less the more weight it has. Its key is the virtual
+ * time at which it has paid. A stream that comes back after a pause gets nothing for having been away, and owes no more than its
+ * last turn. */
 static uint64_t fair(struct sched *s, struct sched_entry *e, uint64_t bytes, uint64_t weight) {
 	if (bytes) {
 		s->virtual_time = e->node.key;

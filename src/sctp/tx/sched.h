@@ -1,14 +1,14 @@
 /* sched: which of the streams with something to send is next?
  *
- * It sees one entry a stream: priority, weight, and what it has had. It knows no messages, no packets and no association. The
- * policies of RFC 8260, 3, are const tables; each is a rule that gives an entry its key, and the entry with the least key is next,
- * among equals the one that has waited longest.
+ * It sees one entry for each stream: priority, weight, and what the stream has had. It knows no messages, no packets and no
+ * association. The policies of RFC 8260, 3, are const tables. Each is a rule that gives an entry its key. The entry with the
+ * least key is next; among equals, the one that has waited longest.
  *
  *   an entry is in the heap exactly while ->in; every entry's (key, turn) is at least its parent's
  *   count == entries in the heap
  *
- * Keys and turns run around: of two, the lesser is the one that lies behind by less than 2^63. Entering the heap (pairing.h) costs
- * O(1), a choice O(1), leaving and being charged O(log n). A stream that is alone costs two stores. */
+ * Keys and turns run around: of two, the lesser is the one that lies behind by less than 2^63. Entering the heap (pairing.h)
+ * costs O(1), a choice O(1), leaving and being charged O(log n). A stream that is alone costs two stores. */
 #ifndef SCTP_TX_SCHED_H
 #define SCTP_TX_SCHED_H
 
@@ -30,7 +30,8 @@ struct sched_ops {
 	const char *name;
 	bool chunks;     /* streams take turns within messages too, where those may be interleaved */
 	bool one_stream; /* a packet holds chunks of one stream, and the turn is over with the packet */
-	/* The key of an entry that has got `bytes` more since it had its last one (0: it enters). arrival: number of its first message. */
+	/* The key of an entry that has got `bytes` more since its last key (0: it enters). arrival: the number of its first
+	 * message. */
 	uint64_t (*key)(struct sched *s, struct sched_entry *e, uint64_t bytes, uint64_t arrival);
 };
 
@@ -42,14 +43,14 @@ struct sched {
 	uint64_t virtual_time; /* of the fair ones: key of the entry served last */
 };
 
-/* By the numbers of enum sluice_scheduler; NULL: there is none. */
+/* By the numbers of enum sluice_scheduler; NULL: no policy has this number. */
 const struct sched_ops *sched_by_number(unsigned number);
 
-/* It has something to send from now on. */
+/* The stream has something to send from now on. */
 void sched_enter(struct sched *s, struct sched_entry *e, uint64_t arrival);
-/* Nothing more. */
+/* The stream has nothing more to send. */
 void sched_leave(struct sched *s, struct sched_entry *e);
-/* An entry in the heap was given `bytes`, and its turn is over. */
+/* A stream in the heap was given `bytes`, and its turn is over. */
 void sched_charge(struct sched *s, struct sched_entry *e, uint64_t bytes, uint64_t arrival);
 /* The next one, or NULL. */
 static inline struct sched_entry *sched_first(const struct sched *s) {

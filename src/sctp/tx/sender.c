@@ -149,7 +149,8 @@ int sender_lend(struct sender *tx, const sluice_send_info *info, const struct io
 	return outgoing_borrow(&tx->out, info, iov, count, len, release, ctx);
 }
 
-/* Without I-DATA such a message would hold up every other stream until its end, and without FORWARD-TSN it could not be given up. */
+/* Without I-DATA such a message would hold up every other stream until its end, and without FORWARD-TSN it could not be given
+ * up. */
 int sender_open(struct sender *tx, const sluice_send_info *info) {
 	if (!tx->out.interleaving || !tx->forward_tsn)
 		return SLUICE_UNSUPPORTED;
@@ -232,7 +233,8 @@ static void window_probe_due(struct sender *tx) {
 	prsctp_held_up(tx);
 }
 
-/* The pacing timer has no name for the trace: it says nothing that the packets behind it do not say, a thousand times a second. */
+/* The pacing timer has no name for the trace: it says nothing that the packets behind it do not say, a thousand times a
+ * second. */
 static const struct {
 	const char *name;
 	void (*expired)(struct sender *tx);

@@ -1,17 +1,20 @@
 /* sender: the sending direction of an association, and the one door of src/sctp/tx.
  *
- * Messages come in from the app; DATA goes out in packets that the association builds; SACKs come in and say what has arrived. The
- * sender decides what goes next, how much may be in flight, what is lost, what is sent again or given up, and how large packets are.
- * It knows no states, no handshake, no other chunks and nothing of the receiving direction. The association calls it; the sender
- * calls nobody back: what the association has to do is returned, or stands in `due`, and what the app has to hear is queued as an
- * event.
+ * Messages come in from the app; DATA goes out in packets that the association builds; SACKs come in and say what has arrived.
+ * The sender decides what goes next, how much may be in flight, what is lost, what is sent again or given up, and how large
+ * packets are. It knows no states, no handshake, no other chunks and nothing of the receiving direction.
  *
- *   sender.c     the door          ack.c      SACKs and T3             outgoing.c    messages in line, sched.c who is next
- *   fill.c       DATA to packets   recovery.c loss and the window      outstanding.c chunks in flight, txlog.c packets in flight
- *   discovery.c  the path's MTU    prsctp.c   which messages are given up, FORWARD-TSN; abandon.c what that means for the queue
+ * The association calls the sender, and the sender calls nobody back. What the association has to do is returned or stands in
+ * `due`. What the app has to hear is queued as an event.
  *
- * Calls go from the left to the right, and never back. The association may read `mtu`, `cut_mtu`, `due`, `rto` and `out`; all other
- * fields are for the files of this folder, for the trace and for the hand-over. */
+ *   sender.c     the door                        ack.c          SACKs, T3
+ *   fill.c       DATA into packets               recovery.c     loss and the window; rack.c, prr.c, cc_*.c, pace.c
+ *   prsctp.c     what is given up, FORWARD-TSN   abandon.c      what giving up means for ring and queue
+ *   outgoing.c   messages in line; sched.c       outstanding.c  chunks in flight; txlog.c: packets in flight
+ *   discovery.c  the path's MTU; pmtu.c          rto.c          round trips
+ *
+ * Calls go down: from the door to ack, fill and discovery, from there to recovery and prsctp, from there to the books. The
+ * association may read mtu, cut_mtu, due, rto and out. All other fields are for the files of this folder and for the trace. */
 #ifndef SCTP_TX_SENDER_H
 #define SCTP_TX_SENDER_H
 
@@ -75,8 +78,8 @@ struct sender {
 	struct discovery discovery;
 	/* Largest packet; a multiple of 4, so that full packets come out equal; see discovery.c. */
 	uint32_t mtu;
-	/* What messages are cut for. A chunk keeps its TSN and its bytes, and has to fit the packets of a path that has become worse: so
-	 * cut_mtu is never larger than config->mtu allows, and larger packets hold several chunks. */
+	/* What messages are cut for. A chunk keeps its TSN and its bytes, and has to fit the packets of a path that has become
+	 * worse: so cut_mtu is never larger than config->mtu allows, and larger packets hold several chunks. */
 	uint32_t cut_mtu;
 	/* Bytes of the chunk header before the payload: WIRE_DATA_HEADER or WIRE_I_DATA_HEADER. */
 	uint32_t data_header;

@@ -93,8 +93,8 @@ void txlog_sample(struct txlog *l, const struct tx_packet *p, uint64_t min_rtt, 
 		.lost_since = l->lost - p->lost,
 		.app_limited = p->app_limited,
 	};
-	/* draft-ietf-ccwg-bbr, 4.1.1: the rate is measured over the longer of the two, the time that sending took and the time that
-	 * the acknowledgements took, for either may have come in a bunch. */
+	/* draft-ietf-ccwg-bbr, 4.1.1: the rate is measured over the longer of the two, the time that sending took and the time
+	 * that the acknowledgements took, for either may have come in a bunch. */
 	uint64_t send_elapsed = p->sent_at - p->first_sent_at, ack_elapsed = now - p->delivered_at;
 	uint64_t interval = send_elapsed > ack_elapsed ? send_elapsed : ack_elapsed;
 	uint64_t bytes = l->delivered - p->delivered;

@@ -1,15 +1,15 @@
 /* txlog: the packets with DATA that are under way, in the order in which they were sent: when each left, and how much had been
- * delivered by then. Loss by time, round trips and delivery rates all come of it.
+ * delivered by then. Loss by time, round trips and delivery rates are computed from it.
  *
- * A ring of records by packet number; those of which something is still in flight are linked, so that a walk over the old ones
- * sees nothing else. It knows numbers, bytes and times; what the chunks are is `outstanding`'s.
+ * A ring of records by packet number. Records of which something is still in flight are linked, so that a walk over the old ones
+ * sees nothing else. The log knows numbers, bytes and times; what the chunks are is for `outstanding`.
  *
  *   head is the oldest linked record, tail the youngest; 0: none is linked
  *   span > 0 in a record; 0 in a slot that had none since the ring has its size
  *   a record is linked exactly while in_flight > 0; next - (head or next) <= capacity
  *
- * Memory: 88 bytes a packet, grown by doubling to TXLOG_MAX. Should more be under way, the oldest record is forgotten: its
- * chunks are then found lost by T3 alone. */
+ * Memory: 80 bytes a packet, grown by doubling to TXLOG_MAX. When more packets are under way, the oldest record is forgotten:
+ * only T3 then finds its chunks lost. */
 #ifndef SCTP_TX_TXLOG_H
 #define SCTP_TX_TXLOG_H
 
@@ -26,7 +26,7 @@ struct tx_packet {
 	uint64_t lost;          /* bytes found lost before it was sent */
 	uint64_t before, after; /* its linked neighbours; 0: none */
 	uint64_t first_tsn;
-	uint32_t span;      /* TSNs from first_tsn to its highest, both included; not all of them need be its own */
+	uint32_t span;      /* TSNs from first_tsn to its highest, both included; other packets may own some of them */
 	uint32_t in_flight; /* chunks of it that are neither acknowledged nor lost */
 	uint32_t flight;    /* bytes in flight with it */
 	bool retransmission, app_limited;
@@ -45,14 +45,14 @@ struct txlog {
 	/* Packets with more payload than `large`: the one sent last among those acknowledged, and how many after it were lost. */
 	uint32_t large, large_lost;
 	uint64_t large_acked;
-	uint64_t
-		app_limited; /* `delivered` at which what is sent now counts as held by the app no more; 0: the app does not hold it */
+	/* While `delivered` is below it, the app held back what was sent; 0: the app does not. */
+	uint64_t app_limited;
 };
 
 void txlog_init(struct txlog *l, sluice_env *env);
 void txlog_free(struct txlog *l);
 
-/* Room for one more record. False only when there is no memory for the very first ones. */
+/* Makes room for one more record. False only when there is no memory for the very first ones. */
 bool txlog_make_room(struct txlog *l);
 static inline bool txlog_reserve(struct txlog *l) {
 	return l->next - (l->head ? l->head : l->next) < l->capacity || txlog_make_room(l);
@@ -66,7 +66,7 @@ static inline void txlog_limited_by_app(struct txlog *l, uint64_t flight) {
 	l->app_limited = l->delivered + flight > 0 ? l->delivered + flight : 1;
 }
 
-/* The record of a number whose lower 32 bits are given; NULL when it is gone (or the number is 0). */
+/* The record of a number whose lower 32 bits are given; NULL: it is gone, or the number is 0. */
 static inline struct tx_packet *txlog_at(const struct txlog *l, uint32_t number, uint64_t *whole) {
 	uint64_t n = l->next - (uint32_t)((uint32_t)l->next - number);
 	*whole = n;
@@ -95,7 +95,7 @@ static inline uint64_t txlog_put(struct txlog *l, uint64_t tsn, uint32_t len, ui
 	return l->open;
 }
 
-/* One chunk of it left the flight. */
+/* One chunk of the packet left the flight. */
 void txlog_unlink(struct txlog *l, uint64_t number);
 static inline void txlog_take_from(struct txlog *l, uint64_t number) {
 	struct tx_packet *p = txlog_record(l, number);
@@ -119,17 +119,17 @@ static inline void txlog_note_lost(struct txlog *l, const struct tx_packet *p, u
 	l->large_lost += p->len > l->large && number > l->large_acked;
 }
 
-/* What the acknowledgement of that packet, the one sent last among those acknowledged now, says of the path. */
+/* What the acknowledgement of a packet says of the path: of the packet sent last among those acknowledged now. */
 struct tx_rate {
 	uint64_t rate; /* bytes/s; 0: none */
 	uint64_t prior_delivered, tx_in_flight, lost_since;
 	bool app_limited;
 };
-/* `delivered` counts what is acknowledged now already. */
+/* `delivered` includes already what is acknowledged now. */
 void txlog_sample(struct txlog *l, const struct tx_packet *p, uint64_t min_rtt, uint64_t now, struct tx_rate *rate);
 
-/* Hand-over: the records, but not what is counted and linked: their in_flight, head and tail. Returns the number of the oldest. The
- * caller counts in_flight of each and then calls txlog_relink(). */
+/* Hand-over: the records, but not what is counted and linked: their in_flight, head and tail. Returns the number of the oldest.
+ * The caller counts in_flight of each and then calls txlog_relink(). */
 uint64_t txlog_walk(struct txlog *l, struct walk *w);
 void txlog_relink(struct txlog *l, uint64_t oldest);
 bool txlog_check(const struct txlog *l);
