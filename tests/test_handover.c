@@ -418,8 +418,9 @@ END_TEST
 
 #define SAME(type, size)                                                                                                         \
 	ck_assert_msg(sizeof(type) == (size),                                                                                    \
-	              #type " has %zu bytes, not " #size                                                                         \
-	                    ": if a field is new, src/sctp/handover.c has to hand it over (and its VERSION to rise)",            \
+	              #type                                                                                                      \
+	              " has %zu bytes, not " #size                                                                               \
+	              ": if a field is new, its module's walk has to carry it (and VERSION in src/sctp/handover.c to rise)",     \
 	              sizeof(type))
 
 START_TEST(test_who_adds_a_field_thinks_of_the_hand_over) {
@@ -436,15 +437,11 @@ START_TEST(test_who_adds_a_field_thinks_of_the_hand_over) {
 	SAME(struct cc_view, 496);
 	SAME(struct pace, 32);
 	SAME(struct rto, 56);
-	SAME(struct sack_policy, 56);
-	SAME(struct rwnd, 72);
-	SAME(struct tsnmap, 40);
 	SAME(struct reassembly, 296);
 	SAME(struct fragment, 48);
 	SAME(struct interleaved, 72);
 	SAME(struct partial, 144);
 	SAME(struct delivery, 72);
-	SAME(struct rx_stream, 80);
 	SAME(struct rx_message, 144);
 	SAME(struct reconfig, 200);
 	SAME(struct event_node, 24);

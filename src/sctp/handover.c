@@ -50,209 +50,6 @@ static void statistics(struct walk *b, sluice_sctp *a) {
 	a->stats = s;
 }
 
-/* ---- received messages ---- */
-
-static void rx_fields(struct walk *b, sluice_message *m, uint8_t *type) {
-	uint64_t len = m->len;
-	FIELD(*type), FIELD(m->stream), FIELD(m->ppid), FIELD(m->error), FIELD(m->offset), FIELD(len);
-	FLAG(m->unordered), FLAG(m->first), FLAG(m->last);
-	m->len = (size_t)len;
-}
-
-static void rx_write(struct walk *b, struct rx_message *m) {
-	sluice_message f = m->public;
-	uint8_t type = m->event.type;
-	rx_fields(b, &f, &type);
-	for (size_t i = 0; i < f.count; i++)
-		walk_bytes(b, f.iov[i].iov_base, f.iov[i].iov_len);
-}
-
-static struct rx_message *rx_read(struct walk *b, sluice_sctp *a) {
-	sluice_message f = {0};
-	uint8_t type = 0, *data;
-	rx_fields(b, &f, &type);
-	walk_refuse(b, f.len > b->size - b->at || f.len > UINT32_MAX / 2 ||
-	                       (type != SLUICE_SCTP_MESSAGE && type != SLUICE_SCTP_MESSAGE_PART));
-	struct rx_message *m = b->failed ? NULL : rx_message_new(a->rx.window, f.len > 0, f.len, &data);
-	if (b->failed || !walk_have(b, m))
-		return NULL;
-	f.iov = m->public.iov;
-	f.count = m->public.count;
-	m->public = f;
-	m->event.type = type;
-	if (f.len) {
-		m->iov[0] = (struct iovec){data, f.len};
-		m->backing[0] = (struct backing){0};
-		walk_bytes(b, data, f.len);
-	}
-	a->rx.window->payload += f.len;
-	return m;
-}
-
-static struct rx_message *rx_pending(const struct pairing_node *n) {
-	return (struct rx_message *)((const char *)n - offsetof(struct rx_message, pending));
-}
-
-static void receiving_pending(struct walk *b, sluice_sctp *a, struct rx_stream *s) {
-	const struct pairing_node *n = b->reading ? NULL : s->pending;
-	for (;; n = n ? pairing_next(n) : NULL) {
-		bool more = n != NULL;
-		uint64_t number = n ? n->key : 0;
-		FLAG(more);
-		if (!more || b->failed)
-			return;
-		FIELD(number);
-		if (!b->reading) {
-			rx_write(b, rx_pending(n));
-			continue;
-		}
-		struct rx_message *m = rx_read(b, a);
-		if (!m)
-			return;
-		walk_refuse(b, number <= s->next);
-		if (b->failed)
-			sluice_message_release(&m->public);
-		else
-			pairing_add(&s->pending, &m->pending, number);
-	}
-}
-
-static void receiving_streams(struct walk *b, sluice_sctp *a) {
-	uint32_t id = 0;
-	for (;; id++) {
-		struct rx_stream *s = b->reading ? NULL : idmap_next(&a->rx.in.to.streams, &id);
-		bool more = s != NULL;
-		uint16_t number = (uint16_t)id;
-		FLAG(more);
-		if (!more)
-			return;
-		FIELD(number);
-		if (b->reading && !walk_have(b, s = b->failed ? NULL : delivery_stream(&a->rx.in.to, number)))
-			return;
-		FIELD(s->next), FIELD(s->unordered_mid), FIELD(s->unordered_next), FIELD(s->partial);
-		walk_refuse(b, s->next < SERIAL_ORIGIN || s->next > UINT64_MAX / 2 || s->unordered_mid > UINT64_MAX / 2);
-		receiving_pending(b, a, s);
-	}
-}
-
-/* ---- fragments ---- */
-
-static void fragment_fields(struct walk *b, struct wire_data *d) {
-	FIELD(d->stream), FIELD(d->ssn), FIELD(d->mid), FIELD(d->fsn), FIELD(d->ppid), FIELD(d->flags), FIELD(d->len);
-	if (!b->reading) {
-		walk_bytes(b, (void *)(uintptr_t)d->payload, d->len);
-		return;
-	}
-	walk_refuse(b, d->len == 0 || d->len > b->size - b->at ||
-	                       (d->flags & (WIRE_DATA_B | WIRE_DATA_E)) == (WIRE_DATA_B | WIRE_DATA_E));
-	if (b->failed)
-		return;
-	d->payload = b->in + b->at;
-	b->at += d->len;
-}
-
-static void data_fragments(struct walk *b, sluice_sctp *a) {
-	struct reassembly *r = &a->rx.in;
-	uint64_t tsn = r->low;
-	for (;; tsn++) {
-		while (!b->reading && r->fragments && tsn <= r->high && !r->ring[tsn & (r->capacity - 1)].present)
-			tsn++;
-		bool more = !b->reading && r->fragments && tsn <= r->high;
-		struct wire_data d = {0};
-		FLAG(more);
-		if (!more || b->failed)
-			return;
-		if (!b->reading) {
-			const struct fragment *f = &r->ring[tsn & (r->capacity - 1)];
-			d = (struct wire_data){.stream = f->stream,
-			                       .ssn = f->ssn,
-			                       .ppid = f->ppid,
-			                       .flags = f->flags,
-			                       .len = f->len,
-			                       .payload = f->data};
-		}
-		FIELD(tsn);
-		fragment_fields(b, &d);
-		if (!b->reading || b->failed)
-			continue;
-		walk_refuse(b, tsn > a->rx.map.highest || tsn + 2 * (uint64_t)FRAGMENTS_MAX < a->rx.map.cum);
-		if (!b->failed)
-			walk_result(b, reassembly_add(r, &d, tsn, NULL));
-	}
-}
-
-/* The message that DATA is being delivered of in parts. */
-static void data_parts(struct walk *b, sluice_sctp *a) {
-	struct reassembly *r = &a->rx.in;
-	bool any = r->parts.end != NULL;
-	uint16_t stream = any ? r->parts.stream->id : 0;
-	FLAG(any);
-	if (!any || b->failed)
-		return;
-	FIELD(stream), FIELD(r->parts.next), FIELD(r->parts.offset), FIELD(r->parts.ppid), FIELD(r->parts.number);
-	FLAG(r->parts.unordered);
-	if (!b->reading || b->failed)
-		return;
-	r->parts.stream = delivery_stream(&r->to, stream);
-	struct rx_message *end = rx_message_new(r->window, 0, 0, NULL);
-	if (!walk_have(b, end))
-		return;
-	if (!walk_have(b, r->parts.stream)) {
-		sluice_message_release(&end->public);
-		return;
-	}
-	delivery_reserve_end(end, &(sluice_message){.stream = stream,
-	                                            .unordered = r->parts.unordered,
-	                                            .ppid = r->parts.ppid,
-	                                            .offset = r->parts.offset});
-	r->parts.end = end;
-}
-
-static void under_way_write(void *ctx, const struct interleaved_state *state, const struct wire_data *d) {
-	struct walk *b = ctx;
-	struct interleaved_state s = state ? *state : (struct interleaved_state){0};
-	struct wire_data copy = d ? *d : (struct wire_data){0};
-	uint8_t kind = state ? 1 : 2;
-	FIELD(kind);
-	if (state) {
-		FIELD(s.stream), FIELD(s.mid), FIELD(s.next_fsn), FIELD(s.offset), FIELD(s.ppid);
-		FLAG(s.unordered);
-	} else {
-		fragment_fields(b, &copy);
-	}
-}
-
-static void under_way_read(struct walk *b, sluice_sctp *a) {
-	for (;;) {
-		uint8_t kind = 0;
-		FIELD(kind);
-		if (kind == 0 || b->failed)
-			return;
-		struct interleaved_state s = {0};
-		struct wire_data d = {0};
-		if (kind == 1) {
-			FIELD(s.stream), FIELD(s.mid), FIELD(s.next_fsn), FIELD(s.offset), FIELD(s.ppid);
-			FLAG(s.unordered);
-			if (!b->failed)
-				walk_result(b, interleaved_resume(&a->rx.in.interleaved, &s));
-		} else {
-			fragment_fields(b, &d);
-			if (!b->failed)
-				walk_result(b, interleaved_add(&a->rx.in.interleaved, &d, NULL));
-		}
-	}
-}
-
-static void under_way(struct walk *b, sluice_sctp *a) {
-	uint8_t none = 0;
-	if (b->reading) {
-		under_way_read(b, a);
-		return;
-	}
-	interleaved_each(&a->rx.in.interleaved, under_way_write, b);
-	FIELD(none);
-}
-
 /* ---- events ---- */
 
 /* The node that such an event stands in; NULL: there is none. */
@@ -271,8 +68,6 @@ static struct event_node *node_of(sluice_sctp *a, uint8_t type, uint16_t stream)
 		return &a->tx.mtu_changed;
 	case SLUICE_SCTP_RENUMBERED:
 		return &a->renumbered;
-	case SLUICE_SCTP_RESET_IN:
-		return &a->rx.reset_all;
 	case SLUICE_SCTP_RESET_OUT:
 		return stream == SLUICE_SCTP_ALL_STREAMS ? &a->reset_out_all : s ? &s->reset_event : NULL;
 	case SLUICE_SCTP_WRITABLE:
@@ -286,26 +81,9 @@ static struct event_node *node_of(sluice_sctp *a, uint8_t type, uint16_t stream)
 	}
 }
 
-static bool is_message(uint8_t type) {
-	return type == SLUICE_SCTP_MESSAGE || type == SLUICE_SCTP_MESSAGE_PART;
-}
-
 static void event_read(struct walk *b, sluice_sctp *a, uint8_t type) {
 	struct event_node e = {0}, *n;
-	if (is_message(type)) {
-		struct rx_message *m = rx_read(b, a);
-		if (!m)
-			return;
-		rx_message_delivered(m);
-		event_push(&a->events, &m->event);
-		return;
-	}
 	FIELD(e.stream), FIELD(e.error), FIELD(e.count);
-	if (type == SLUICE_SCTP_RESET_IN && e.stream != SLUICE_SCTP_ALL_STREAMS) {
-		if (!b->failed)
-			walk_result(b, delivery_reset_unused(&a->rx.in.to, e.stream));
-		return;
-	}
 	n = node_of(a, type, e.stream);
 	walk_refuse(b, !n || n->queued);
 	if (b->failed)
@@ -318,10 +96,6 @@ static void event_read(struct walk *b, sluice_sctp *a, uint8_t type) {
 }
 
 static void event_write(struct walk *b, struct event_node *n) {
-	if (is_message(n->type)) {
-		rx_write(b, rx_message_of_event(n));
-		return;
-	}
 	FIELD(n->stream), FIELD(n->error), FIELD(n->count);
 }
 
@@ -332,12 +106,13 @@ static void waiting_events(struct walk *b, sluice_sctp *a) {
 		FIELD(type);
 		if (type == 0 || b->failed)
 			return;
-		if (b->reading) {
+		if (receiver_has_event(type))
+			receiver_walk_event(&a->rx, type, n, b);
+		else if (b->reading)
 			event_read(b, a, type);
-		} else {
+		else
 			event_write(b, n);
-			n = n->next;
-		}
+		n = n ? n->next : NULL;
 	}
 }
 
@@ -348,11 +123,6 @@ static void walk(struct walk *b, sluice_sctp *a) {
 	statistics(b, a);
 	sender_walk(&a->tx, b);
 	receiver_walk(&a->rx, b);
-	receiving_streams(b, a);
-	data_parts(b, a);
-	data_fragments(b, a);
-	under_way(b, a);
-	FIELD(a->rx.in.to.messages), FIELD(a->rx.in.to.payload);
 	handover_reconfig(b, a);
 	waiting_events(b, a);
 	walk_refuse(b, b->reading && !b->failed && (b->at != b->size || !association_check(a)));

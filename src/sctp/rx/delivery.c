@@ -184,3 +184,36 @@ void delivery_count(const struct delivery *d, uint64_t *charge, uint64_t *payloa
 		}
 	}
 }
+
+/* ---- hand-over ---- */
+
+static void pending_walk(struct rx_stream *s, struct window *window, struct walk *w) {
+	struct pairing_node *n = w->reading ? NULL : s->pending;
+	for (; walk_more(w, n != NULL); n = n ? (struct pairing_node *)pairing_next(n) : NULL) {
+		uint64_t number = n ? n->key : 0;
+		WALK(w, number);
+		walk_refuse(w, number <= s->next);
+		struct rx_message *m = w->failed ? NULL : rx_message_walk(n ? of_node(n) : NULL, window, w);
+		if (w->reading && m)
+			pairing_add(&s->pending, &m->pending, number);
+	}
+}
+
+static void stream_walk(struct rx_stream *s, struct window *window, struct walk *w) {
+	WALK(w, s->next), WALK(w, s->unordered_mid), WALK(w, s->unordered_next), WALK(w, s->partial);
+	walk_refuse(w, s->next < SERIAL_ORIGIN || s->next > UINT64_MAX / 2 || s->unordered_mid > UINT64_MAX / 2);
+	pending_walk(s, window, w);
+}
+
+void delivery_walk(struct delivery *d, struct window *window, struct walk *w) {
+	uint32_t at = 0;
+	struct rx_stream *s;
+	while (s = w->reading ? NULL : idmap_next(&d->streams, &at), walk_more(w, s != NULL)) {
+		uint16_t id = (uint16_t)at;
+		WALK(w, id);
+		if (w->reading && (w->failed || !walk_have(w, s = delivery_stream(d, id))))
+			return;
+		stream_walk(s, window, w);
+		at++;
+	}
+}

@@ -81,6 +81,8 @@ void delivery_renumber(struct delivery *d);
 /* A restart: everything undelivered is gone, every stream begins at 0. */
 void delivery_restart(struct delivery *d);
 
+/* A hand-over: the streams, and the messages that wait in them for their turn. Messages that are read are charged to the window. */
+void delivery_walk(struct delivery *d, struct window *window, struct walk *w);
 /* The charges and the payload of the messages that wait for their turn. */
 void delivery_count(const struct delivery *d, uint64_t *charge, uint64_t *payload);
 

@@ -458,8 +458,25 @@ void interleaved_free(struct interleaved *r) {
 
 /* ---- hand-over ---- */
 
-static void each_fragment(const struct partial *p, uint64_t first,
-                          void (*visit)(void *ctx, const struct interleaved_state *state, const struct wire_data *d), void *ctx) {
+bool interleaved_walk_fragment(struct wire_data *d, struct walk *w) {
+	const uint8_t whole = WIRE_DATA_B | WIRE_DATA_E;
+	WALK(w, d->stream), WALK(w, d->ssn), WALK(w, d->mid), WALK(w, d->fsn), WALK(w, d->ppid), WALK(w, d->flags),
+		WALK(w, d->len);
+	if (!w->reading) {
+		walk_put(w, d->payload, d->len);
+		return true;
+	}
+	walk_refuse(w, d->len == 0 || (d->flags & whole) == whole);
+	d->payload = walk_view(w, d->len);
+	return !w->failed;
+}
+
+static void fragment_write(struct wire_data *d, struct walk *w) {
+	walk_more(w, true);
+	interleaved_walk_fragment(d, w);
+}
+
+static void fragments_write(const struct partial *p, uint64_t first, struct walk *w) {
 	struct wire_data d = {.stream = p->stream->id, .mid = p->mid, .ppid = p->ppid};
 	const uint8_t flags = p->unordered ? WIRE_DATA_U : 0;
 	for (size_t i = 0; p->message && i < p->message->public.count; i++) {
@@ -468,7 +485,7 @@ static void each_fragment(const struct partial *p, uint64_t first,
 		d.flags = (uint8_t)(flags | (d.fsn == 0 ? WIRE_DATA_B : 0));
 		d.payload = v->iov_base;
 		d.len = (uint16_t)v->iov_len;
-		visit(ctx, NULL, &d);
+		fragment_write(&d, w);
 	}
 	for (const struct pairing_node *n = p->late; n; n = pairing_next(n)) {
 		const struct late *l = (const struct late *)((const char *)n - offsetof(struct late, by_fsn));
@@ -476,55 +493,93 @@ static void each_fragment(const struct partial *p, uint64_t first,
 		d.flags = l->flags;
 		d.payload = l->data;
 		d.len = l->len;
-		visit(ctx, NULL, &d);
+		fragment_write(&d, w);
 	}
+	walk_more(w, false);
 }
 
-void interleaved_each(const struct interleaved *r,
-                      void (*visit)(void *ctx, const struct interleaved_state *state, const struct wire_data *d), void *ctx) {
-	for (uint32_t i = 0; i < r->bucket_count; i++) {
-		for (const struct partial *p = r->buckets[i]; p; p = p->next) {
-			uint64_t first = p->next_fsn - (p->message ? p->message->public.count : 0);
-			visit(ctx,
-			      &(struct interleaved_state){.stream = p->stream->id,
-			                                  .unordered = p->unordered,
-			                                  .ppid = p->ppid,
-			                                  .mid = p->by_mid.key,
-			                                  .next_fsn = first,
-			                                  .offset = p->offset},
-			      NULL);
-			each_fragment(p, first, visit, ctx);
-		}
-	}
+/* A message under way: what its fragments do not say. */
+struct under_way {
+	uint16_t stream;
+	bool unordered;
+	uint32_t ppid;
+	uint64_t mid;      /* unwrapped */
+	uint64_t next_fsn; /* of its first fragment that was not delivered, unwrapped */
+	uint64_t offset;   /* bytes delivered */
+};
+
+static void under_way_walk(struct under_way *u, struct walk *w) {
+	WALK(w, u->stream), WALK(w, u->unordered), WALK(w, u->ppid), WALK(w, u->mid), WALK(w, u->next_fsn), WALK(w, u->offset);
 }
 
-int interleaved_resume(struct interleaved *r, const struct interleaved_state *state) {
-	struct rx_stream *s = delivery_stream(r->to, state->stream);
-	struct wire_data d = {.stream = state->stream, .flags = state->unordered ? WIRE_DATA_U : 0, .mid = (uint32_t)state->mid};
-	if (!s)
-		return SLUICE_NO_MEMORY;
-	uint64_t least = state->unordered ? s->unordered_next : s->next;
-	if (state->mid < least || state->mid > UINT64_MAX / 2 || state->next_fsn < SERIAL_ORIGIN ||
-	    state->next_fsn >= SERIAL_ORIGIN + UINT32_MAX || find(r, &d))
-		return SLUICE_INVALID;
-	struct partial *p = partial_new(r, s, state->unordered, state->mid);
-	if (!p)
-		return SLUICE_NO_MEMORY;
-	charge_stream(r, p);
-	p->ppid = state->ppid;
-	p->next_fsn = state->next_fsn;
-	p->offset = state->offset;
-	if (p->offset == 0)
-		return 0;
+/* Parts of the message were delivered: its early end may have to be told. */
+static int end_reserve(struct interleaved *r, struct partial *p) {
 	p->end = rx_message_new(r->window, 0, 0, NULL);
 	if (!p->end) {
 		partial_forget(r, p);
 		return SLUICE_NO_MEMORY;
 	}
 	const sluice_message delivered = {
-		.stream = state->stream, .unordered = state->unordered, .ppid = state->ppid, .offset = state->offset};
+		.stream = p->stream->id, .unordered = p->unordered, .ppid = p->ppid, .offset = p->offset};
 	delivery_reserve_end(p->end, &delivered);
 	return 0;
+}
+
+static int resume(struct interleaved *r, const struct under_way *u) {
+	struct rx_stream *s = delivery_stream(r->to, u->stream);
+	struct wire_data d = {.stream = u->stream, .flags = u->unordered ? WIRE_DATA_U : 0, .mid = (uint32_t)u->mid};
+	if (!s)
+		return SLUICE_NO_MEMORY;
+	uint64_t least = u->unordered ? s->unordered_next : s->next;
+	if (u->mid < least || u->mid > UINT64_MAX / 2 || u->next_fsn < SERIAL_ORIGIN ||
+	    u->next_fsn >= SERIAL_ORIGIN + UINT32_MAX || find(r, &d))
+		return SLUICE_INVALID;
+	struct partial *p = partial_new(r, s, u->unordered, u->mid);
+	if (!p)
+		return SLUICE_NO_MEMORY;
+	charge_stream(r, p);
+	p->ppid = u->ppid;
+	p->next_fsn = u->next_fsn;
+	p->offset = u->offset;
+	return p->offset ? end_reserve(r, p) : 0;
+}
+
+static void under_way_read(struct interleaved *r, struct walk *w) {
+	while (walk_more(w, false)) {
+		struct under_way u = {0};
+		under_way_walk(&u, w);
+		if (!w->failed)
+			walk_result(w, resume(r, &u));
+		while (walk_more(w, false)) {
+			struct wire_data d = {0};
+			if (interleaved_walk_fragment(&d, w))
+				walk_result(w, interleaved_add(r, &d, NULL));
+		}
+	}
+}
+
+static void under_way_write(const struct partial *p, struct walk *w) {
+	uint64_t first = p->next_fsn - slices(p);
+	struct under_way u = {.stream = p->stream->id,
+	                      .unordered = p->unordered,
+	                      .ppid = p->ppid,
+	                      .mid = p->by_mid.key,
+	                      .next_fsn = first,
+	                      .offset = p->offset};
+	walk_more(w, true);
+	under_way_walk(&u, w);
+	fragments_write(p, first, w);
+}
+
+void interleaved_walk(struct interleaved *r, struct walk *w) {
+	if (w->reading) {
+		under_way_read(r, w);
+		return;
+	}
+	for (uint32_t i = 0; i < r->bucket_count; i++)
+		for (const struct partial *p = r->buckets[i]; p; p = p->next)
+			under_way_write(p, w);
+	walk_more(w, false);
 }
 
 static void late_count(const struct partial *p, uint64_t *charge, uint64_t *payload) {

@@ -78,20 +78,10 @@ void interleaved_skip(struct interleaved *r, struct rx_stream *s, bool unordered
 void interleaved_drop_stream(struct interleaved *r, struct rx_stream *s, int error);
 void interleaved_drop(struct interleaved *r, int error);
 
-/* A message under way, for a hand-over: what its fragments do not say. */
-struct interleaved_state {
-	uint16_t stream;
-	bool unordered;
-	uint32_t ppid;
-	uint64_t mid;      /* unwrapped */
-	uint64_t next_fsn; /* of its first fragment that was not delivered, unwrapped */
-	uint64_t offset;   /* bytes delivered */
-};
-/* Every message under way (state), each followed by its fragments (d). */
-void interleaved_each(const struct interleaved *r,
-                      void (*visit)(void *ctx, const struct interleaved_state *state, const struct wire_data *d), void *ctx);
-/* Such a message, to which its fragments are then added. 0, SLUICE_NO_MEMORY, SLUICE_INVALID. */
-int interleaved_resume(struct interleaved *r, const struct interleaved_state *state);
+/* A hand-over: every message under way with its fragments. The streams have been read before. */
+void interleaved_walk(struct interleaved *r, struct walk *w);
+/* One fragment: its header's fields, and its bytes, which are read where they lie. False: the walk has failed. */
+bool interleaved_walk_fragment(struct wire_data *d, struct walk *w);
 
 void interleaved_count(const struct interleaved *r, uint64_t *charge, uint64_t *payload);
 bool interleaved_check(const struct interleaved *r);

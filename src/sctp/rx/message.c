@@ -121,3 +121,53 @@ const void *sluice_message_data(sluice_message *message) {
 	charge_flat(m);
 	return m->flat;
 }
+
+/* ---- hand-over ---- */
+
+/* What the app sees of a message beside its bytes. */
+static void walk_public(sluice_message *m, struct walk *w) {
+	uint64_t len = m->len;
+	WALK(w, m->stream), WALK(w, m->ppid), WALK(w, m->error), WALK(w, m->offset), WALK(w, len);
+	WALK(w, m->unordered), WALK(w, m->first), WALK(w, m->last);
+	m->len = (size_t)len;
+}
+
+static void message_write(struct rx_message *m, struct walk *w) {
+	sluice_message f = m->public;
+	WALK(w, m->event.type);
+	walk_public(&f, w);
+	for (size_t i = 0; i < f.count; i++)
+		walk_bytes(w, f.iov[i].iov_base, f.iov[i].iov_len);
+}
+
+/* The bytes stand in one slice, in the message itself. */
+static struct rx_message *message_read(struct window *window, struct walk *w) {
+	sluice_message f = {0};
+	uint8_t type = 0, *data;
+	WALK(w, type);
+	walk_public(&f, w);
+	walk_refuse(w, f.len > UINT32_MAX / 2 || (type != SLUICE_SCTP_MESSAGE && type != SLUICE_SCTP_MESSAGE_PART));
+	if (w->failed || !walk_room(w, f.len))
+		return NULL;
+	struct rx_message *m = rx_message_new(window, f.len > 0, f.len, &data);
+	if (!walk_have(w, m))
+		return NULL;
+	f.iov = m->public.iov;
+	f.count = m->public.count;
+	m->public = f;
+	m->event.type = type;
+	if (f.len) {
+		m->iov[0] = (struct iovec){data, f.len};
+		m->backing[0] = (struct backing){0};
+		walk_bytes(w, data, f.len);
+	}
+	window->payload += f.len;
+	return m;
+}
+
+struct rx_message *rx_message_walk(struct rx_message *m, struct window *window, struct walk *w) {
+	if (w->reading)
+		return message_read(window, w);
+	message_write(m, w);
+	return m;
+}

@@ -13,6 +13,7 @@
 #define SCTP_RX_MESSAGE_H
 
 #include "base/pairing.h"
+#include "base/walk.h"
 #include "pool/env.h"
 #include "sctp/events.h"
 
@@ -105,6 +106,9 @@ static inline void rx_message_delivered(struct rx_message *m) {
 	m->delivered = 1;
 	m->window->with_app += m->charge;
 }
+
+/* A hand-over: writes the message, or makes the one that is read. Returns it; NULL: the walk has failed. */
+struct rx_message *rx_message_walk(struct rx_message *m, struct window *window, struct walk *w);
 
 static inline struct rx_message *rx_message_of_event(struct event_node *n) {
 	return (struct rx_message *)((char *)n - offsetof(struct rx_message, event));

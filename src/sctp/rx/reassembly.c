@@ -615,3 +615,69 @@ bool reassembly_check(const struct reassembly *r) {
 	return count == r->fragments && charge == w->held - w->with_app && payload <= w->payload &&
 	       interleaved_check(&r->interleaved);
 }
+
+/* ---- hand-over ---- */
+
+static void fragment_write(const struct fragment *f, uint64_t tsn, struct walk *w) {
+	struct wire_data d = {
+		.stream = f->stream, .ssn = f->ssn, .ppid = f->ppid, .flags = f->flags, .len = f->len, .payload = f->data};
+	walk_more(w, true);
+	WALK(w, tsn);
+	interleaved_walk_fragment(&d, w);
+}
+
+static void fragments_write(const struct reassembly *r, struct walk *w) {
+	uint64_t tsn = r->low;
+	for (uint64_t n = r->fragments; n > 0; n--, tsn++) {
+		tsn = nearest_above(r, tsn);
+		fragment_write(slot(r, tsn), tsn, w);
+	}
+	walk_more(w, false);
+}
+
+static void fragments_read(struct reassembly *r, uint64_t cum, uint64_t highest, struct walk *w) {
+	while (walk_more(w, false)) {
+		uint64_t tsn = 0;
+		struct wire_data d = {0};
+		WALK(w, tsn);
+		walk_refuse(w, tsn > highest || tsn + 2 * (uint64_t)FRAGMENTS_MAX < cum);
+		if (interleaved_walk_fragment(&d, w))
+			walk_result(w, reassembly_add(r, &d, tsn, NULL));
+	}
+}
+
+/* The message that DATA is being delivered of in parts. */
+static void parts_read(struct reassembly *r, uint16_t stream, struct walk *w) {
+	struct rx_stream *s = delivery_stream(&r->to, stream);
+	if (!walk_have(w, s))
+		return;
+	struct rx_message *end = rx_message_new(r->window, 0, 0, NULL);
+	if (!walk_have(w, end))
+		return;
+	const sluice_message delivered = {
+		.stream = stream, .unordered = r->parts.unordered, .ppid = r->parts.ppid, .offset = r->parts.offset};
+	delivery_reserve_end(end, &delivered);
+	r->parts.stream = s;
+	r->parts.end = end;
+}
+
+static void parts_walk(struct reassembly *r, struct walk *w) {
+	if (!walk_more(w, r->parts.end != NULL))
+		return;
+	uint16_t stream = r->parts.end ? r->parts.stream->id : 0;
+	WALK(w, stream), WALK(w, r->parts.next), WALK(w, r->parts.offset), WALK(w, r->parts.ppid), WALK(w, r->parts.number);
+	WALK(w, r->parts.unordered);
+	if (w->reading && !w->failed)
+		parts_read(r, stream, w);
+}
+
+void reassembly_walk(struct reassembly *r, uint64_t cum, uint64_t highest, struct walk *w) {
+	delivery_walk(&r->to, r->window, w);
+	parts_walk(r, w);
+	if (w->reading)
+		fragments_read(r, cum, highest, w);
+	else
+		fragments_write(r, w);
+	interleaved_walk(&r->interleaved, w);
+	WALK(w, r->to.messages), WALK(w, r->to.payload);
+}

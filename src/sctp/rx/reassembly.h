@@ -101,6 +101,9 @@ void reassembly_restart(struct reassembly *r, int error);
 
 /* The charges and the payload of what is under way or waits for its turn: all that was taken and is not with the app. */
 void reassembly_count(const struct reassembly *r, uint64_t *charge, uint64_t *payload);
+/* A hand-over: streams, messages under way, and what was counted. The reassembly that is read into was just made; cum and highest
+ * are those of the map of TSNs. */
+void reassembly_walk(struct reassembly *r, uint64_t cum, uint64_t highest, struct walk *w);
 bool reassembly_check(const struct reassembly *r);
 
 #endif

@@ -505,6 +505,37 @@ void receiver_walk(struct receiver *r, struct walk *w) {
 	sack_walk(&r->acks, w);
 	rwnd_walk(&r->rwnd, w);
 	tsnmap_walk(&r->map, w);
+	reassembly_walk(&r->in, r->map.cum, r->map.highest, w);
 	if (w->reading)
 		r->open = true;
+}
+
+bool receiver_has_event(uint8_t type) {
+	return type == SLUICE_SCTP_MESSAGE || type == SLUICE_SCTP_MESSAGE_PART || type == SLUICE_SCTP_RESET_IN;
+}
+
+static void message_walk(struct receiver *r, struct event_node *n, struct walk *w) {
+	struct rx_message *m = rx_message_walk(n ? rx_message_of_event(n) : NULL, r->window, w);
+	if (!w->reading || !m)
+		return;
+	rx_message_delivered(m);
+	event_push(r->events, &m->event);
+}
+
+static void reset_walk(struct receiver *r, const struct event_node *n, struct walk *w) {
+	uint16_t stream = n ? n->stream : 0;
+	WALK(w, stream);
+	if (!w->reading || w->failed)
+		return;
+	if (stream != SLUICE_SCTP_ALL_STREAMS)
+		walk_result(w, delivery_reset_unused(&r->in.to, stream));
+	else
+		event_push(r->events, &r->reset_all);
+}
+
+void receiver_walk_event(struct receiver *r, uint8_t type, struct event_node *n, struct walk *w) {
+	if (type == SLUICE_SCTP_RESET_IN)
+		reset_walk(r, n, w);
+	else
+		message_walk(r, n, w);
 }

@@ -188,6 +188,9 @@ static inline void receiver_drop_event(struct receiver *r, struct event_node *n)
 void receiver_stats_add(const struct receiver *r, sluice_sctp_stats *stats);
 /* A hand-over. The receiver that is read into was just made. */
 void receiver_walk(struct receiver *r, struct walk *w);
+/* An event that waits: is it one of the receiver's? Writes the event n, or queues the one that is read, and then n is NULL. */
+bool receiver_has_event(uint8_t type);
+void receiver_walk_event(struct receiver *r, uint8_t type, struct event_node *n, struct walk *w);
 bool receiver_check(const struct receiver *r);
 
 #endif
