@@ -43,7 +43,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 	return 0;
 }
 
-/* What we say of ourselves has to be a description. */
+/* Our own description must be readable. */
 static void judge_own(sluice_env *env, const sluice_peer *p) {
 	static char text[65536];
 	enum sluice_sdp_type type;

@@ -1,6 +1,5 @@
-/* fuzz_sdp: a description from a stranger is read and judged; what it is answered with must be read again, as an answer with the
- * same sections, and the same must come back from an offer made of what was read. The copy of the
- * text stands at the very end of its block. */
+/* fuzz_sdp: can a stranger break the reading or writing of descriptions? The input is read and validated. Our answer to it must
+ * be readable, with the same sections, and an offer made of what was read must give the same when it is read. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +48,7 @@ static int index_of(const struct sdp *sdp, enum sdp_kind kind) {
 	return s ? (int)(s - sdp->sections) : -1;
 }
 
-/* What is true of every description that was read. */
+/* Asserts what holds for every description that was read. */
 static void read_right(const struct sdp *sdp) {
 	MUST(sdp->section_count <= SDP_SECTIONS_MAX);
 	transport_is_right(sdp, &sdp->session);

@@ -102,7 +102,7 @@ int role_apply(sluice_peer *p, const struct sdp_transport *remote, enum sluice_r
 }
 
 /* The role that the answer in force left open is this one. On an error it stays open. */
-static int settle(sluice_peer *p, enum sluice_role role) {
+static int settle_open_role(sluice_peer *p, enum sluice_role role) {
 	const struct sdp *answer = p->negotiation.remote_current.sdp;
 	const struct sdp_section *data = answer ? sdp_first(answer, SDP_DATA) : NULL;
 	int error = data ? role_settle(p, role) : SLUICE_WRONG_STATE;
@@ -153,7 +153,7 @@ static void hear_hello(sluice_peer *p) {
 	if (p->role_guessed && !p->ends_as)
 		take_guess_back(p);
 	if (p->role_open)
-		settle(p, SLUICE_ROLE_SERVER);
+		settle_open_role(p, SLUICE_ROLE_SERVER);
 	else if (early)
 		role_settle(p, SLUICE_ROLE_SERVER);
 }
@@ -176,7 +176,7 @@ void role_speak_first(sluice_peer *p, uint64_t now) {
 	if (now < role_deadline(p))
 		return;
 	p->role_guessed = true;
-	int error = settle(p, SLUICE_ROLE_CLIENT);
+	int error = settle_open_role(p, SLUICE_ROLE_CLIENT);
 	if (error)
 		peer_end(p, error, sluice_error_text(error));
 }
