@@ -42,7 +42,8 @@ int dtls_new(sluice_env *env, const struct dtls_config *config, struct dtls **ou
 	struct dtls *d = env_zalloc(env, sizeof *d);
 	if (!d)
 		return SLUICE_NO_MEMORY;
-	d->env = d->early.env = d->trust.env = env;
+	d->env = d->trust.env = env;
+	early_init(&d->early, env);
 	d->client = config->client;
 	d->resume = config->resume;
 	d->headroom = ROOM_BEFORE;

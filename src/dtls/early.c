@@ -3,18 +3,15 @@
 
 #include <string.h>
 
+#include "base/list.h"
+
 static bool list_add(struct early *e, struct early_list *list, unsigned max, const uint8_t *record, size_t len) {
 	struct early_record *r = list->count < max ? env_alloc(e->env, sizeof *r + len) : NULL;
 	if (!r)
 		return false;
-	r->next = NULL;
 	r->len = len;
 	memcpy(r->bytes, record, len);
-	if (list->first)
-		list->last->next = r;
-	else
-		list->first = r;
-	list->last = r;
+	QUEUE_APPEND(list->end, r, next);
 	list->count++;
 	return true;
 }
@@ -22,7 +19,7 @@ static bool list_add(struct early *e, struct early_list *list, unsigned max, con
 static struct early_record *list_shift(struct early_list *list) {
 	struct early_record *r = list->first;
 	if (r) {
-		list->first = r->next;
+		QUEUE_SHIFT(list->first, list->end, next);
 		list->count--;
 	}
 	return r;
@@ -110,6 +107,12 @@ bool early_next(struct early *e, const SSL *ssl, bool finished, uint8_t **record
 
 /* ---- life ---------------------------------------------------------------------------------------------------------- */
 
+void early_init(struct early *e, sluice_env *env) {
+	*e = (struct early){.env = env};
+	e->data.end = &e->data.first;
+	e->sealed.end = &e->sealed.first;
+}
+
 void early_free(struct early *e) {
 	early_release(e);
 	list_free(e, &e->data);
@@ -118,10 +121,10 @@ void early_free(struct early *e) {
 
 static bool list_check(const struct early_list *list, unsigned max) {
 	unsigned count = 0;
-	const struct early_record *last = NULL;
-	for (const struct early_record *r = list->first; r; r = r->next, count++)
-		last = r;
-	return count == list->count && count <= max && (!last || last == list->last);
+	struct early_record *const *end = &list->first;
+	for (; *end; end = &(*end)->next)
+		count++;
+	return count == list->count && count <= max && end == list->end;
 }
 
 bool early_check(const struct early *e) {

@@ -9,7 +9,7 @@
  * OpenSSL would keep, up to 100 records in 16 KiB each. Records wait sealed. Early hands nothing on by itself: it answers whether
  * a record has to wait, and later which one is next. It knows no states except those of OpenSSL's handshake.
  *
- *   each list's count == records from first to last
+ *   each list's count == records from first to end
  *   data.count <= EARLY_DATA_MAX, sealed.count <= EARLY_SEALED_MAX */
 #ifndef DTLS_EARLY_H
 #define DTLS_EARLY_H
@@ -32,7 +32,7 @@ struct early_record {
 };
 
 struct early_list {
-	struct early_record *first, *last;
+	struct early_record *first, **end;
 	unsigned count;
 };
 
@@ -44,6 +44,9 @@ struct early {
 	uint8_t change[RECORD_HEADER + 1]; /* the ChangeCipherSpec that waits */
 	struct early_list sealed;
 };
+
+void early_init(struct early *e, sluice_env *env);
+void early_free(struct early *e);
 
 /* Keeps a record of data, sealed. False: it is dropped, for want of room or memory. */
 bool early_hold(struct early *e, const uint8_t *record, size_t len);
@@ -61,7 +64,6 @@ enum early_verdict early_admit(struct early *e, const SSL *ssl, bool finished, c
 /* After OpenSSL took a record: gives the record that waited and is next now. It lives until early_release. False: none. */
 bool early_next(struct early *e, const SSL *ssl, bool finished, uint8_t **record, size_t *len);
 
-void early_free(struct early *e);
 bool early_check(const struct early *e);
 
 #endif

@@ -75,7 +75,7 @@ static void learn_rooms(struct dtls *d) {
 	d->tailroom = (uint32_t)added - d->headroom;
 }
 
-static void finish(struct dtls *d) {
+static void finish_handshake(struct dtls *d) {
 	d->finished = true;
 	d->give_up = SLUICE_NEVER; /* what is still missing, the fingerprints, the app has to bring */
 	learn_rooms(d);
@@ -87,12 +87,12 @@ static void finish(struct dtls *d) {
 	connection_settle(d, SSL_read(d->ssl, &none, 1));
 }
 
-static void step(struct dtls *d) {
+static void step_openssl(struct dtls *d) {
 	ERR_clear_error();
 	transport_next_flight(&d->transport);
 	int r = SSL_do_handshake(d->ssl);
 	if (r == 1)
-		finish(d);
+		finish_handshake(d);
 	else
 		connection_settle(d, r);
 }
@@ -117,7 +117,7 @@ void handshake_input(struct dtls *d, uint8_t *record, size_t len, uint64_t now) 
 	if (d->finished)
 		step_established(d, record, len);
 	else
-		step(d);
+		step_openssl(d);
 	d->transport.record_len = 0;
 	if (d->state == DTLS_HANDSHAKING && !d->finished)
 		hope_again(d, now);
@@ -130,6 +130,6 @@ void handshake_start(struct dtls *d, uint64_t now) {
 	if (!d->client)
 		return;
 	sessions_offer(d);
-	step(d);
+	step_openssl(d);
 	flights_follow(d, now);
 }

@@ -44,7 +44,7 @@ void sessions_offer(struct dtls *d) {
 }
 
 /* Puts the session first, in place of the older one with the same peer, or else of the oldest where the list is full. */
-static void keep(sluice_certificate *c, SSL_SESSION *s) {
+static void keep_session(sluice_certificate *c, SSL_SESSION *s) {
 	X509 *peer = SSL_SESSION_get0_peer(s);
 	unsigned at = 0;
 	while (at < c->session_count && X509_cmp(SSL_SESSION_get0_peer(c->sessions[at]), peer) != 0)
@@ -68,7 +68,7 @@ void sessions_done(struct dtls *d) {
 	}
 	SSL_SESSION *s = d->resume ? SSL_get1_session(d->ssl) : NULL;
 	if (s && SSL_SESSION_is_resumable(s) && SSL_SESSION_get0_peer(s) && CRYPTO_THREAD_write_lock(c->lock) == 1) {
-		keep(c, s);
+		keep_session(c, s);
 		CRYPTO_THREAD_unlock(c->lock);
 		s = NULL;
 	}

@@ -9,7 +9,7 @@
 
 /* ---- the queue ----------------------------------------------------------------------------------------------------- */
 
-static void append(struct transport *t, struct transport_datagram *d) {
+static void append_datagram(struct transport *t, struct transport_datagram *d) {
 	d->next = NULL;
 	d->flight = t->flight;
 	if (t->last)
@@ -27,7 +27,7 @@ static struct transport_datagram *append_new(struct transport *t, size_t least) 
 	if (!d)
 		return NULL;
 	d->len = 0;
-	append(t, d);
+	append_datagram(t, d);
 	return d;
 }
 
@@ -90,7 +90,7 @@ void transport_forget(struct transport *t) {
 	}
 }
 
-static void keep(struct transport *t, struct transport_datagram *d) {
+static void keep_datagram(struct transport *t, struct transport_datagram *d) {
 	if (t->kept && t->kept->flight != d->flight)
 		transport_forget(t);
 	d->next = NULL;
@@ -114,7 +114,7 @@ bool transport_repeat(struct transport *t) {
 		struct transport_datagram *d = t->kept;
 		t->kept = d->next;
 		renumber(t, d);
-		append(t, d);
+		append_datagram(t, d);
 	}
 	return true;
 }
@@ -164,7 +164,7 @@ int transport_output(struct transport *t, sluice_batch *b) {
 		b->last = slot;
 		b->count++;
 		t->flight_out = flight;
-		keep(t, take_first(t));
+		keep_datagram(t, take_first(t));
 	}
 	return b->count ? (int)b->count : SLUICE_NO_SPACE;
 }

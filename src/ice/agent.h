@@ -141,8 +141,8 @@ struct session {
 	bool remote_lite, remote_done;
 	bool gathering, gathered;
 
-	struct local *locals;
-	struct remote *remotes;
+	struct local *locals, **locals_end;
+	struct remote *remotes, **remotes_end;
 	struct early *early;
 	size_t local_count, remote_count, early_count;
 

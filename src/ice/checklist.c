@@ -15,7 +15,7 @@
 /* ---- making ---- */
 
 /* Each pair has room in both heaps, so that these cannot fail later. */
-static bool grow(struct ice *ice, struct session *s) {
+static bool reserve(struct ice *ice, struct session *s) {
 	return GROW(ice->env, s->pairs, s->pair_count, s->pair_capacity, FIRST_PAIRS) &&
 	       grow_heap(ice->env, &s->waiting, s->pair_count + 1, FIRST_PAIRS) &&
 	       grow_heap(ice->env, &s->timers, s->pair_count + 1, FIRST_PAIRS);
@@ -29,7 +29,7 @@ static sluice_path path_of(const struct local *l, const struct remote *r) {
 }
 
 /* Room for one more pair, if need be in place of one that is worth less. */
-static bool admit(struct ice *ice, struct session *s, uint64_t priority, bool heard) {
+static bool admit_pair(struct ice *ice, struct session *s, uint64_t priority, bool heard) {
 	struct pair *goes;
 	if (!crowd_admit_pair(ice, s, priority, heard, &goes))
 		return false;
@@ -46,7 +46,7 @@ struct pair *checklist_add(struct ice *ice, struct session *s, struct local *l, 
 	if (p)
 		return p;
 	uint64_t priority = pair_priority(ice, l, r);
-	if (!admit(ice, s, priority, heard != NULL) || !grow(ice, s))
+	if (!admit_pair(ice, s, priority, heard != NULL) || !reserve(ice, s))
 		return NULL;
 	p = env_zalloc(ice->env, sizeof *p);
 	if (!p)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/list.h"
 #include "ice/answers.h"
 #include "ice/checklist.h"
 #include "ice/consent.h"
@@ -64,16 +65,13 @@ static bool has_paired(const struct session *s, uint32_t socket) {
 }
 
 static void local_remove(struct ice *ice, struct session *s, struct local *l) {
-	struct local **at = &s->locals;
-	while (*at != l)
-		at = &(*at)->next;
-	*at = l->next;
+	QUEUE_REMOVE(s->locals, s->locals_end, l, next);
 	s->local_count--;
 	env_free(ice->env, l);
 }
 
 /* Room for one more candidate, if need be in place of one that no pair shows any more. */
-static bool admit(struct ice *ice, struct session *s) {
+static bool admit_local(struct ice *ice, struct session *s) {
 	struct local *goes;
 	if (!crowd_admit_local(s, &goes))
 		return false;
@@ -83,17 +81,14 @@ static bool admit(struct ice *ice, struct session *s) {
 }
 
 static struct local *local_append(struct ice *ice, struct session *s, const struct candidate *c, const struct base *base) {
-	struct local *l = admit(ice, s) ? env_zalloc(ice->env, sizeof *l) : NULL;
+	struct local *l = admit_local(ice, s) ? env_zalloc(ice->env, sizeof *l) : NULL;
 	if (!l)
 		return NULL;
 	l->c = *c;
 	l->socket = base->socket;
 	l->preference = base->preference;
 	l->asleep = base->asleep;
-	struct local **end = &s->locals;
-	while (*end)
-		end = &(*end)->next;
-	*end = l;
+	QUEUE_APPEND(s->locals_end, l, next);
 	s->local_count++;
 	return l;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/list.h"
 #include "ice/checklist.h"
 #include "ice/crowd.h"
 #include "ice/pair.h"
@@ -24,27 +25,24 @@ static void remote_free(struct ice *ice, struct remote *r) {
 
 void remote_free_all(struct ice *ice, struct session *s) {
 	while (s->remotes) {
-		struct remote *next = s->remotes->next;
-		remote_free(ice, s->remotes);
-		s->remotes = next;
+		struct remote *r = s->remotes;
+		QUEUE_SHIFT(s->remotes, s->remotes_end, next);
+		remote_free(ice, r);
 	}
 	s->remote_count = 0;
 }
 
 static void remote_remove(struct ice *ice, struct session *s, struct remote *r) {
-	struct remote **at = &s->remotes;
 	for (size_t i = s->pair_count; i-- > 0;)
 		if (s->pairs[i]->remote == r)
 			pair_remove(ice, s->pairs[i]);
-	while (*at != r)
-		at = &(*at)->next;
-	*at = r->next;
+	QUEUE_REMOVE(s->remotes, s->remotes_end, r, next);
 	s->remote_count--;
 	remote_free(ice, r);
 }
 
 /* Room for one more candidate, if need be in place of one that is worth less. */
-static bool admit(struct ice *ice, struct session *s, const struct candidate *c) {
+static bool admit_remote(struct ice *ice, struct session *s, const struct candidate *c) {
 	struct remote *goes;
 	if (!crowd_admit_remote(ice, s, c, &goes))
 		return false;
@@ -53,7 +51,7 @@ static bool admit(struct ice *ice, struct session *s, const struct candidate *c)
 	return true;
 }
 
-/* There is room for the candidate: see admit(). */
+/* There is room for the candidate: see admit_remote(). */
 static struct remote *remote_new(struct ice *ice, struct session *s, const struct candidate *c) {
 	struct remote *r = env_zalloc(ice->env, sizeof *r);
 	if (!r)
@@ -68,10 +66,7 @@ static struct remote *remote_new(struct ice *ice, struct session *s, const struc
 		env_free(ice->env, r);
 		return NULL;
 	}
-	struct remote **end = &s->remotes;
-	while (*end)
-		end = &(*end)->next;
-	*end = r;
+	QUEUE_APPEND(s->remotes_end, r, next);
 	s->remote_count++;
 	return r;
 }
@@ -116,7 +111,7 @@ int ice_add_remote(struct ice *ice, const struct candidate *c) {
 		upgrade(ice, s, known, c);
 		return 0;
 	}
-	if (!admit(ice, s, c))
+	if (!admit_remote(ice, s, c))
 		return SLUICE_LIMIT;
 	struct remote *r = remote_new(ice, s, c);
 	if (!r)
@@ -155,7 +150,7 @@ struct remote *remote_add_reflexive(struct ice *ice, struct session *s, const st
 	snprintf(c.foundation, sizeof c.foundation, "seen%u", ++ice->next_id);
 	for (struct remote *stale; (stale = crowd_stale_reflexive(ice, s));)
 		remote_remove(ice, s, stale);
-	return is_wanted(ice, &c) && admit(ice, s, &c) ? remote_new(ice, s, &c) : NULL;
+	return is_wanted(ice, &c) && admit_remote(ice, s, &c) ? remote_new(ice, s, &c) : NULL;
 }
 
 /* ---- names ---- */
@@ -191,7 +186,7 @@ static void add_address(struct ice *ice, struct session *s, struct remote *r, co
 	} else if (r->addr.ss_family == 0) {
 		r->addr = c->addr;
 		checklist_add_remote(ice, s, r);
-	} else if (admit(ice, s, c) && (known = remote_new(ice, s, c)) != NULL) {
+	} else if (admit_remote(ice, s, c) && (known = remote_new(ice, s, c)) != NULL) {
 		checklist_add_remote(ice, s, known);
 	}
 }

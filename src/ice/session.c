@@ -38,6 +38,8 @@ struct session *session_new(struct ice *ice, const char *ufrag, const char *pwd)
 	s->ufrag = env_strndup(ice->env, ufrag, strlen(ufrag));
 	s->pwd = env_strndup_secret(ice->env, pwd, strlen(pwd));
 	wipe(random_pwd, sizeof random_pwd);
+	s->locals_end = &s->locals;
+	s->remotes_end = &s->remotes;
 	s->triggered_end = &s->triggered;
 	s->burst_left = ice->config.burst;
 	s->nominate_at = s->end_at = SLUICE_NEVER;

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/crc32.h"
+#include "base/list.h"
 #include "base/packet_kind.h"
 #include "sluice/error.h"
 
@@ -31,25 +32,18 @@ static bool runs(const struct sped *s) {
 /* ---- what waits to arrive ---- */
 
 static void append_packet(struct sped *s, struct sped_packet *p) {
-	p->next = NULL;
-	if (s->last)
-		s->last->next = p;
-	else
-		s->first = p;
-	s->last = p;
+	QUEUE_APPEND(s->end, p, next);
 	s->count++;
 }
 
 static struct sped_packet *shift_packet(struct sped *s) {
 	struct sped_packet *p = s->first;
-	s->first = p->next;
-	if (!s->first)
-		s->last = NULL;
+	QUEUE_SHIFT(s->first, s->end, next);
 	s->count--;
 	return p;
 }
 
-static void clear(struct sped *s) {
+static void clear_packets(struct sped *s) {
 	while (s->count > 0)
 		env_free(s->env, shift_packet(s));
 }
@@ -97,17 +91,18 @@ static void set_state(struct sped *s, enum sped_state state) {
 	s->state = state;
 	if (runs(s))
 		return;
-	clear(s);
+	clear_packets(s);
 	s->received_count = 0;
 	s->ack_due = false;
 }
 
 void sped_init(struct sped *s, sluice_env *env) {
 	*s = (struct sped){.env = env};
+	s->end = &s->first;
 }
 
 void sped_free(struct sped *s) {
-	clear(s);
+	clear_packets(s);
 }
 
 void sped_start(struct sped *s) {
@@ -130,14 +125,14 @@ void sped_handshake_done(struct sped *s, bool client) {
 	if (!sped_active(s))
 		return;
 	if (client)
-		clear(s);
+		clear_packets(s);
 	set_state(s, SPED_PENDING);
 }
 
 int sped_flight(struct sped *s, const sluice_datagram *datagrams, size_t count) {
 	if (!runs(s))
 		return 0;
-	clear(s);
+	clear_packets(s);
 	for (size_t i = 0; i < count && s->count < SPED_PACKETS; i++) {
 		const sluice_datagram *d = &datagrams[i];
 		if (packet_kind_of(d->data, d->len) != PACKET_DTLS || d->len > SPED_PACKET_MAX)
@@ -258,12 +253,10 @@ void sped_received(struct sped *s, const void *data, size_t len) {
 
 bool sped_check(const struct sped *s) {
 	size_t count = 0;
-	const struct sped_packet *last = NULL;
-	for (const struct sped_packet *p = s->first; p; p = p->next) {
+	struct sped_packet *const *end = &s->first;
+	for (; *end; end = &(*end)->next)
 		count++;
-		last = p;
-	}
-	if (count != s->count || last != s->last || count > SPED_PACKETS || s->received_count > SPED_ACKS)
+	if (count != s->count || end != s->end || count > SPED_PACKETS || s->received_count > SPED_ACKS)
 		return false;
 	return runs(s) || (count == 0 && s->received_count == 0 && !s->ack_due);
 }

@@ -35,7 +35,7 @@ struct sped_packet;
 struct sped {
 	sluice_env *env;
 	enum sped_state state;
-	struct sped_packet *first, *last; /* datagrams of our flight that are not acknowledged; the first is next */
+	struct sped_packet *first, **end; /* datagrams of our flight that are not acknowledged; the first is next */
 	size_t count;
 	uint32_t received[SPED_ACKS]; /* hashes of datagrams that came, oldest first */
 	size_t received_count;

@@ -37,6 +37,7 @@ int turn_new(sluice_env *env, const struct turn_config *config, struct turn **ou
 	t->rto = config->rto ? config->rto : RTO;
 	t->keepalive = config->keepalive ? config->keepalive : KEEPALIVE;
 	t->next_channel = 0x4000;
+	t->end = &t->first;
 	t->username = env_strndup(env, config->username, strlen(config->username));
 	t->password = env_strndup_secret(env, config->password, strlen(config->password));
 	if (!t->username || !t->password) {

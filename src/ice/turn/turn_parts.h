@@ -72,7 +72,7 @@ struct turn {
 	size_t peer_count;
 	uint16_t next_channel;
 
-	struct queued *first, *last;
+	struct queued *first, **end; /* indications that wait for turn_output */
 	size_t queued;
 	struct turn_stats stats;
 };

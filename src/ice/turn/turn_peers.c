@@ -5,6 +5,7 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
+#include "base/list.h"
 #include "ice/candidate.h"
 #include "ice/turn/turn_parts.h"
 #include "sluice/error.h"
@@ -262,12 +263,7 @@ int turn_send(struct turn *t, const struct sockaddr_storage *peer, const void *d
 	stun_put_address(&w, STUN_ATTR_XOR_PEER_ADDRESS, peer);
 	stun_put(&w, STUN_ATTR_DATA, data, len);
 	q->len = stun_end(&w, NULL, 0, false);
-	q->next = NULL;
-	if (t->last)
-		t->last->next = q;
-	else
-		t->first = q;
-	t->last = q;
+	QUEUE_APPEND(t->end, q, next);
 	t->queued++;
 	t->stats.sent++;
 	return 0;
@@ -277,9 +273,7 @@ int turn_send(struct turn *t, const struct sockaddr_storage *peer, const void *d
 
 struct queued *turn_queue_shift(struct turn *t) {
 	struct queued *q = t->first;
-	t->first = q->next;
-	if (!t->first)
-		t->last = NULL;
+	QUEUE_SHIFT(t->first, t->end, next);
 	t->queued--;
 	return q;
 }
