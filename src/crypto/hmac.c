@@ -18,12 +18,41 @@ bool crypto_hmac_sha256(const void *key, size_t key_len, const void *data, size_
 	return HMAC(EVP_sha256(), key_len ? key : "", (int)key_len, data, len, out, &written) && written == CRYPTO_SHA256_SIZE;
 }
 
-static bool hmac_run(EVP_MAC_CTX *ctx, const char *digest, const void *key, size_t key_len, const struct iovec *parts,
-                     size_t count, uint8_t *out, size_t size) {
-	char name[8];
-	OPENSSL_strlcpy(name, digest, sizeof name); /* the parameter must be writable */
+/* ---- HMAC of parts ---- */
+
+static EVP_MAC_CTX *make_context(enum crypto_hash hash) {
+	char name[] = "SHA256";
+	if (hash == CRYPTO_SHA1)
+		OPENSSL_strlcpy(name, "SHA1", sizeof name);
 	const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0), OSSL_PARAM_END};
-	if (!EVP_MAC_init(ctx, key_len ? key : (const void *)"", key_len, params))
+	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
+	EVP_MAC_free(mac);
+	if (ctx && EVP_MAC_init(ctx, (const void *)"", 1, params))
+		return ctx;
+	EVP_MAC_CTX_free(ctx);
+	return NULL;
+}
+
+/* The algorithms are looked up once, and each HMAC copies the result: the lookup takes longer than hashing a STUN message. Kept
+ * for the life of the process, for any thread. NULL: the library refused, so each HMAC looks them up again. */
+static EVP_MAC_CTX *models[2];
+
+static void make_models(void) {
+	models[CRYPTO_SHA1] = make_context(CRYPTO_SHA1);
+	models[CRYPTO_SHA256] = make_context(CRYPTO_SHA256);
+}
+
+static EVP_MAC_CTX *context_for(enum crypto_hash hash) {
+	static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
+	if (CRYPTO_THREAD_run_once(&once, make_models) == 1 && models[hash])
+		return EVP_MAC_CTX_dup(models[hash]);
+	return make_context(hash);
+}
+
+static bool hmac_run(EVP_MAC_CTX *ctx, const void *key, size_t key_len, const struct iovec *parts, size_t count, uint8_t *out,
+                     size_t size) {
+	if (!EVP_MAC_init(ctx, key_len ? key : (const void *)"", key_len, NULL))
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		if (!EVP_MAC_update(ctx, parts[i].iov_base, parts[i].iov_len))
@@ -34,12 +63,10 @@ static bool hmac_run(EVP_MAC_CTX *ctx, const char *digest, const void *key, size
 }
 
 bool crypto_hmac(enum crypto_hash hash, const void *key, size_t key_len, const struct iovec *parts, size_t count, uint8_t *out) {
-	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
-	bool done = ctx && hmac_run(ctx, hash == CRYPTO_SHA1 ? "SHA1" : "SHA256", key, key_len, parts, count, out,
-	                            hash == CRYPTO_SHA1 ? CRYPTO_SHA1_SIZE : CRYPTO_SHA256_SIZE);
+	EVP_MAC_CTX *ctx = context_for(hash);
+	bool done = ctx &&
+	            hmac_run(ctx, key, key_len, parts, count, out, hash == CRYPTO_SHA1 ? CRYPTO_SHA1_SIZE : CRYPTO_SHA256_SIZE);
 	EVP_MAC_CTX_free(ctx);
-	EVP_MAC_free(mac);
 	return done;
 }
 
