@@ -118,7 +118,7 @@ END_TEST
 START_TEST(test_a_stream_to_the_server_is_asked_for_and_closed_at_the_end) {
 	struct scene s;
 	struct ice_server server = server_entry;
-	server.transport = ICE_SERVER_TCP;
+	server.transport = SERVER_TCP;
 	server.port = 3478;
 	struct ice_config config = {.controlling = true, .relay_only = true, .servers = &server, .server_count = 1};
 	behind(&s, NAT_SYMMETRIC, NAT_SYMMETRIC, config, with_turn(false));
@@ -143,7 +143,7 @@ END_TEST
 START_TEST(test_a_stream_that_goes_takes_its_candidate_with_it) {
 	struct scene s;
 	struct ice_server server = server_entry;
-	server.transport = ICE_SERVER_TLS;
+	server.transport = SERVER_TLS;
 	server.port = 3478;
 	struct ice_config config = {.controlling = true, .relay_only = true, .servers = &server, .server_count = 1};
 	behind(&s, NAT_FULL_CONE, NAT_FULL_CONE, config, with_turn(false));

@@ -8,7 +8,7 @@ static struct ice_server server_entry = {.turn = true, .host = "192.0.2.9", .use
 static const struct ice_config with_relay = {.servers = &server_entry, .server_count = 1, .relay_only = true};
 
 /* Both behind NATs and by the relay alone, connected and talking. */
-static void relayed(struct scene *s, enum ice_server_transport transport) {
+static void relayed(struct scene *s, enum server_transport transport) {
 	server_entry.transport = transport;
 	server_entry.port = 3478;
 	scene_init(s, with_relay, with_relay);
@@ -60,9 +60,9 @@ static void restart(struct scene *s) {
 }
 
 START_TEST(test_a_restart_behind_a_server_that_forgot_brings_the_relay_back) {
-	for (int transport = ICE_SERVER_UDP; transport <= ICE_SERVER_TLS; transport++) {
+	for (int transport = SERVER_UDP; transport <= SERVER_TLS; transport++) {
 		struct scene s;
-		relayed(&s, (enum ice_server_transport)transport);
+		relayed(&s, (enum server_transport)transport);
 		turn_server_forget(s.w.turn);
 		uint64_t begin = s.w.now;
 		restart(&s);
@@ -77,7 +77,7 @@ END_TEST
 /* Who signals no candidates one by one waits for the end of gathering, and then the description has to name what works. */
 START_TEST(test_gathering_of_a_restart_is_complete_when_the_allocations_are_known_to_stand) {
 	struct scene s;
-	relayed(&s, ICE_SERVER_UDP);
+	relayed(&s, SERVER_UDP);
 	turn_server_forget(s.w.turn);
 	restart(&s);
 	ck_assert_uint_eq(s.a->gathered_at, NEVER);
@@ -97,7 +97,7 @@ END_TEST
 
 START_TEST(test_gathering_that_was_complete_does_not_begin_again_because_a_server_is_doubted) {
 	struct scene s;
-	relayed(&s, ICE_SERVER_UDP);
+	relayed(&s, SERVER_UDP);
 	restart(&s);
 	scene_exchange(&s);
 	ck_assert(ICE_UNTIL(&s.w, s.w.now + SLUICE_S, s.a->gathered_at != NEVER && s.b->gathered_at != NEVER));
@@ -112,7 +112,7 @@ END_TEST
 
 START_TEST(test_gathering_of_a_restart_does_not_wait_for_a_silent_server_for_ever) {
 	struct scene s;
-	relayed(&s, ICE_SERVER_UDP);
+	relayed(&s, SERVER_UDP);
 	s.w.loss = 1;
 	restart(&s);
 	uint64_t begin = s.w.now;
@@ -124,7 +124,7 @@ END_TEST
 
 START_TEST(test_a_server_that_forgot_is_noticed_by_the_silence_of_the_pair) {
 	struct scene s;
-	relayed(&s, ICE_SERVER_UDP);
+	relayed(&s, SERVER_UDP);
 	turn_server_forget(s.w.turn);
 	ck_assert(talks_before(&s, s.w.now + 15 * SLUICE_S));
 	ck_assert_alive(&s);
@@ -135,7 +135,7 @@ END_TEST
 START_TEST(test_a_rebinding_of_the_nat_towards_the_server_is_noticed_too) {
 	for (int which = 0; which < 2; which++) {
 		struct scene s;
-		relayed(&s, ICE_SERVER_UDP);
+		relayed(&s, SERVER_UDP);
 		let_nat_rebind(&s, which);
 		ck_assert(talks_before(&s, s.w.now + 15 * SLUICE_S));
 		ck_assert_uint_eq(s.a->state_at[ICE_FAILED], NEVER);
@@ -147,7 +147,7 @@ END_TEST
 
 START_TEST(test_an_outage_on_the_way_to_the_server_keeps_the_relayed_addresses) {
 	struct scene s;
-	relayed(&s, ICE_SERVER_UDP);
+	relayed(&s, SERVER_UDP);
 	size_t told = s.a->told_count + s.b->told_count;
 	s.w.loss = 1;
 	ice_world_run(&s.w, s.w.now + 20 * SLUICE_S);
@@ -161,7 +161,7 @@ END_TEST
 
 START_TEST(test_relayed_addresses_survive_the_sleep_of_both_sockets) {
 	struct scene s;
-	relayed(&s, ICE_SERVER_UDP);
+	relayed(&s, SERVER_UDP);
 	size_t told = s.a->told_count + s.b->told_count;
 	for (int running = 0; running < 2; running++) {
 		for (int i = 1; i <= 2; i++) { /* 0 is the server's */
@@ -180,7 +180,7 @@ END_TEST
 
 START_TEST(test_a_stream_that_went_down_is_connected_again) {
 	struct scene s;
-	relayed(&s, ICE_SERVER_TLS);
+	relayed(&s, SERVER_TLS);
 	unsigned streams = s.w.streams;
 	turn_server_forget(s.w.turn);
 	ice_stream_down(s.a->ice, s.a->ice->relays[0]->base, s.w.now);
@@ -195,7 +195,7 @@ END_TEST
 
 START_TEST(test_allocations_that_cannot_be_made_anew_are_tried_less_and_less) {
 	struct scene s;
-	relayed(&s, ICE_SERVER_TLS);
+	relayed(&s, SERVER_TLS);
 	s.w.loss = 1;
 	unsigned streams = s.w.streams;
 	for (int i = 0; i < 120; i++) {

@@ -168,7 +168,7 @@ enum server_state { SERVER_NAMED, SERVER_ASKED, SERVER_KNOWN, SERVER_LOST };
 
 struct server {
 	bool turn;
-	enum ice_server_transport transport;
+	enum server_transport transport;
 	char *host, *username, *password;
 	uint16_t port;
 	enum server_state state;

@@ -15,6 +15,7 @@
 #ifndef ICE_ICE_H
 #define ICE_ICE_H
 
+#include "base/server_url.h"
 #include "ice/candidate.h"
 #include "pool/env.h"
 #include "sluice/env.h"
@@ -39,14 +40,12 @@ enum ice_state { /* RTCIceConnectionState's words */
 
 enum ice_gathering { ICE_GATHERING_NEW, ICE_GATHERING_RUNNING, ICE_GATHERING_COMPLETE };
 
-enum ice_server_transport { ICE_SERVER_UDP, ICE_SERVER_TCP, ICE_SERVER_TLS };
-
 struct ice_server {
 	bool turn;
-	enum ice_server_transport transport; /* STUN: UDP only */
-	const char *host;                    /* a name or a numeric address */
-	uint16_t port;                       /* 0: 3478, TLS 5349 */
-	const char *username, *password;     /* TURN */
+	enum server_transport transport; /* STUN: UDP only */
+	const char *host;                /* a name or a numeric address */
+	uint16_t port;                   /* 0: 3478, TLS 5349 */
+	const char *username, *password; /* TURN */
 };
 
 /* Zero means the default that the comment names. */

@@ -9,7 +9,7 @@
 #define PAUSES_MAX 6 /* 64 s */
 
 static bool over_stream(const struct ice *ice, const struct relay *r) {
-	return ice->servers[r->server].transport != ICE_SERVER_UDP;
+	return ice->servers[r->server].transport != SERVER_UDP;
 }
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
@@ -88,7 +88,7 @@ static struct relay *relay_make(struct ice *ice, size_t server, const struct soc
 static void make_for_server(struct ice *ice, size_t i) {
 	const struct server *s = &ice->servers[i];
 	for (size_t a = 0; a < s->addr_count; a++) {
-		if (s->transport != ICE_SERVER_UDP) {
+		if (s->transport != SERVER_UDP) {
 			relay_make(ice, i, &s->addrs[a], ICE_NO_SOCKET, UINT16_MAX);
 			continue;
 		}
@@ -295,7 +295,7 @@ bool relay_poll_request(struct ice *ice, struct ice_request *q) {
 		r->asked = true;
 		*q = (struct ice_request){
 			.kind = ICE_REQUEST_STREAM, .id = r->stream_id, .name = s->host, .turn = true, .addr = r->to};
-		q->tls = s->transport == ICE_SERVER_TLS;
+		q->tls = s->transport == SERVER_TLS;
 		q->socket = ICE_NO_SOCKET;
 		return true;
 	}

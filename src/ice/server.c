@@ -16,12 +16,12 @@ static bool copy_text(sluice_env *env, const char *text, char **out) {
 static int add_server(struct ice *ice, const struct ice_server *from) {
 	struct server *s = &ice->servers[ice->server_count];
 	if (!from->host || !from->host[0] || (from->turn && (!from->username || !from->password)) ||
-	    (!from->turn && from->transport != ICE_SERVER_UDP))
+	    (!from->turn && from->transport != SERVER_UDP))
 		return SLUICE_INVALID;
 	ice->server_count++;
 	*s = (struct server){.turn = from->turn, .transport = from->transport, .port = from->port};
 	if (!s->port)
-		s->port = from->transport == ICE_SERVER_TLS ? 5349 : 3478;
+		s->port = from->transport == SERVER_TLS ? 5349 : 3478;
 	bool copied = copy_text(ice->env, from->host, &s->host);
 	copied &= copy_text(ice->env, from->username, &s->username);
 	copied &= copy_text(ice->env, from->password, &s->password);

@@ -12,7 +12,7 @@
  *   records.c            records of DTLS to and from the association
  *   states.c             the peer's state, what the app is to be notified of, the end
  *   underlay_*.c         what lies below DTLS: one path, or ICE; these know no peer
- *   path.c, server_url.c addresses and URLs
+ *   path.c               which path is it, and what comes on it?
  *
  * A direct peer (config.role is known from the start) has no descriptions and no ICE. */
 #ifndef PEER_CONNECTION_H

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/server_url.h"
 #include "peer/path.h"
-#include "peer/server_url.h"
 #include "peer/underlay.h"
 
 #define SERVERS_MAX 16
@@ -350,16 +350,20 @@ static bool filter(void *ctx, const struct candidate *c, bool local) {
 	return config->ice.filter(&shown, local, config->user);
 }
 
-static int read_servers(const sluice_ice_config *c, struct ice_server servers[SERVERS_MAX],
-                        char hosts[SERVERS_MAX][SERVER_HOST_MAX]) {
+static int read_servers(const sluice_ice_config *c, struct ice_server servers[SERVERS_MAX], struct server_url urls[SERVERS_MAX]) {
 	if (c->server_count > SERVERS_MAX || (c->server_count && !c->servers))
 		return SLUICE_INVALID;
 	for (size_t i = 0; i < c->server_count; i++) {
-		int error = server_url_parse(c->servers[i].url, hosts[i], &servers[i]);
-		if (error)
-			return error;
-		servers[i].username = c->servers[i].username;
-		servers[i].password = c->servers[i].credential;
+		if (server_url_parse(c->servers[i].url, &urls[i]))
+			return SLUICE_INVALID;
+		servers[i] = (struct ice_server){
+			.turn = urls[i].turn,
+			.transport = urls[i].transport,
+			.host = urls[i].host,
+			.port = urls[i].port,
+			.username = c->servers[i].username,
+			.password = c->servers[i].credential,
+		};
 	}
 	return 0;
 }
@@ -388,8 +392,8 @@ static const struct underlay_ops by_ice = {
 
 int underlay_ice_init(struct underlay *u, sluice_env *env, const sluice_peer_config *c) {
 	struct ice_server servers[SERVERS_MAX];
-	char hosts[SERVERS_MAX][SERVER_HOST_MAX];
-	int error = read_servers(&c->ice, servers, hosts);
+	struct server_url urls[SERVERS_MAX];
+	int error = read_servers(&c->ice, servers, urls);
 	if (error)
 		return error;
 	struct ice_config config = {
