@@ -203,7 +203,7 @@ START_TEST(test_a_lost_probe_is_no_sign_of_congestion) {
 	sluice_sctp_stats s = sctp_host_stats(p.a);
 	ck_assert_uint_ge(s.mtu_probes_sent, 6);
 	ck_assert_uint_lt(s.mtu_probes_acked, s.mtu_probes_sent);
-	ck_assert_uint_eq(s.recoveries + s.t3_expiries + s.retransmitted_chunks, 0);
+	ck_assert_uint_eq(s.recoveries + s.timeouts + s.retransmitted_chunks, 0);
 	pair_free(&p);
 }
 END_TEST

@@ -293,11 +293,11 @@ static void put_association(struct json *j, const sluice_peer *p, const sluice_s
 	number(j, "payloadBytesReceived", s->payload_received);
 	number(j, "messagesAbandoned", s->messages_abandoned);
 	number(j, "retransmittedChunks", s->retransmitted_chunks);
-	number(j, "spuriousRetransmissions", s->spurious_retransmits);
+	number(j, "spuriousRetransmissions", s->spurious_retransmissions);
 	number(j, "lossRecoveries", s->recoveries);
-	number(j, "reductionsUndone", s->undos);
-	number(j, "tailLossProbes", s->tlp_probes);
-	number(j, "timeouts", s->t3_expiries);
+	number(j, "reductionsUndone", s->reductions_undone);
+	number(j, "tailLossProbes", s->tail_probes);
+	number(j, "timeouts", s->timeouts);
 	seconds(j, "smoothedRoundTripTime", s->srtt);
 	seconds(j, "minRoundTripTime", s->min_rtt);
 	seconds(j, "retransmissionTimeout", s->rto);

@@ -39,9 +39,9 @@ static const char *const counter_events[COUNTER_COUNT] = {
 
 static void read_counters(const sluice_sctp *a, uint64_t *c) {
 	c[COUNTER_ABANDONED] = a->tx.out.abandoned;
-	c[COUNTER_TAIL_PROBES] = a->tx.counters.tlp_probes;
-	c[COUNTER_SPURIOUS] = a->tx.counters.spurious_retransmits;
-	c[COUNTER_UNDOS] = a->tx.counters.undos;
+	c[COUNTER_TAIL_PROBES] = a->tx.counters.tail_probes;
+	c[COUNTER_SPURIOUS] = a->tx.counters.spurious_retransmissions;
+	c[COUNTER_UNDOS] = a->tx.counters.reductions_undone;
 	c[COUNTER_WINDOW_PROBES] = a->tx.counters.window_probes;
 	c[COUNTER_MTU_PROBES] = a->tx.counters.mtu_probes_sent;
 	c[COUNTER_BLACK_HOLES] = a->tx.counters.mtu_black_holes;

@@ -172,13 +172,13 @@ static void json_times(const struct perf_result *r) {
 static void json_association(const sluice_sctp_stats *s) {
 	json_text("congestion_control", s->congestion_control);
 	json_count("retransmitted", s->retransmitted_chunks);
-	json_count("spurious_retransmits", s->spurious_retransmits);
+	json_count("spurious_retransmissions", s->spurious_retransmissions);
 	json_count("recoveries", s->recoveries);
-	json_count("undos", s->undos);
+	json_count("reductions_undone", s->reductions_undone);
 	json_count("fast_retransmits", s->fast_retransmits);
 	json_count("rack_losses", s->rack_losses);
-	json_count("tlp_probes", s->tlp_probes);
-	json_count("t3_expiries", s->t3_expiries);
+	json_count("tail_probes", s->tail_probes);
+	json_count("timeouts", s->timeouts);
 	json_count("abandoned", s->messages_abandoned);
 	json_count("cwnd", s->cwnd);
 	json_number("delivery_rate_mbps", (double)s->delivery_rate * 8 / 1e6, 1);
@@ -243,8 +243,8 @@ static void print_bulk(const struct perf_result *r) {
 	const sluice_sctp_stats *s = &r->stats.sctp;
 	printf("  control   %s, packets of up to %u bytes\n", s->congestion_control, s->mtu);
 	printf("  resent    %llu chunks, %llu of them in vain; %llu recoveries, %llu tail probes, %llu timeouts\n",
-	       (unsigned long long)s->retransmitted_chunks, (unsigned long long)s->spurious_retransmits,
-	       (unsigned long long)s->recoveries, (unsigned long long)s->tlp_probes, (unsigned long long)s->t3_expiries);
+	       (unsigned long long)s->retransmitted_chunks, (unsigned long long)s->spurious_retransmissions,
+	       (unsigned long long)s->recoveries, (unsigned long long)s->tail_probes, (unsigned long long)s->timeouts);
 	printf("  CPU       %.2f s/GB sending, %.2f s/GB receiving\n", per_gb(r->cpu_tx_ns, r->rx.bytes),
 	       per_gb(r->rx.cpu_ns, r->rx.bytes));
 }

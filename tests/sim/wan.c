@@ -208,7 +208,7 @@ static void print_samples(struct wan *w, uint64_t interval) {
 		        s.ssthresh, s.flight_size, s.peer_window, (double)s.srtt / 1e6, (double)s.rto / 1e6, queued,
 		        (unsigned long long)w->bottleneck.drops, (double)f->sender.sctp->tx.view.pacing_rate * 8 / 1e6,
 		        (unsigned)f->sender.sctp->tx.sent.lost, (unsigned long long)s.retransmitted_chunks,
-		        (unsigned long long)s.t3_expiries, (unsigned long long)s.buffered);
+		        (unsigned long long)s.timeouts, (unsigned long long)s.buffered);
 		f->sampled = f->delivered;
 	}
 }

@@ -81,7 +81,7 @@ static void undo_reduction(struct sender *tx) {
 	r->undo_high = 0;
 	tx->view.in_recovery = r->mending = false;
 	tx->cc->undo(&tx->view);
-	tx->counters.undos++;
+	tx->counters.reductions_undone++;
 }
 
 /* Had everything arrived that was taken for lost? Either before any of it was sent again (as after a delay longer than T3: RFC
@@ -276,7 +276,7 @@ void recovery_sack(struct sender *tx, struct ack *ack, uint64_t flight_before) {
 
 void recovery_duplicate(struct sender *tx, uint64_t tsn) {
 	struct recovery *r = &tx->recovery;
-	tx->counters.spurious_retransmits++;
+	tx->counters.spurious_retransmissions++;
 	if (r->probe_end && r->probe_repeated && tsn == r->probe_end - 1) {
 		r->probe_end = 0; /* the tail was not lost; RFC 8985, 7.4.1 */
 		return;
@@ -413,7 +413,7 @@ static void probe_tail(struct sender *tx) {
 	r->probe_repeated = repeat;
 	r->probe_end = tx->sent.next;
 	r->free_packet = true;
-	tx->counters.tlp_probes++;
+	tx->counters.tail_probes++;
 	sender_timer_start(tx, SENDER_T3, tx->rto.rto); /* 7.3: "the sender MUST re-arm the RTO timer, not the PTO timer" */
 }
 

@@ -259,7 +259,7 @@ bool sender_timed_out(struct sender *tx) {
 		sender_timer_start(tx, SENDER_T3, tx->rto.rto);
 		return false;
 	}
-	tx->counters.t3_expiries++;
+	tx->counters.timeouts++;
 	tx->timers[SENDER_T3] = tx->now; /* for sender_advance() */
 	return true;
 }
@@ -349,16 +349,16 @@ static void counters_copy(const struct sender_counters *c, sluice_sctp_stats *st
 	stats->data_chunks_sent = c->data_chunks_sent;
 	stats->retransmitted_chunks = c->retransmitted_chunks;
 	stats->fast_retransmits = c->fast_retransmits;
-	stats->t3_expiries = c->t3_expiries;
+	stats->timeouts = c->timeouts;
 	stats->sacks_received = c->sacks_received;
 	stats->gap_blocks_received = c->gap_blocks_received;
 	stats->window_probes = c->window_probes;
 	stats->recoveries = c->recoveries;
 	stats->rack_losses = c->rack_losses;
-	stats->tlp_probes = c->tlp_probes;
-	stats->spurious_retransmits = c->spurious_retransmits;
+	stats->tail_probes = c->tail_probes;
+	stats->spurious_retransmissions = c->spurious_retransmissions;
 	stats->spurious_timeouts = c->spurious_timeouts;
-	stats->undos = c->undos;
+	stats->reductions_undone = c->reductions_undone;
 	stats->reordering_seen = c->reordering_seen;
 	stats->delivery_rate = c->delivery_rate;
 	stats->mtu_probes_sent = c->mtu_probes_sent;

@@ -60,10 +60,10 @@ enum sender_news {
 
 /* The part of the association's statistics that is counted here; sluice/stats.h says what each one means. */
 struct sender_counters {
-	uint64_t data_chunks_sent, retransmitted_chunks, fast_retransmits, t3_expiries;
+	uint64_t data_chunks_sent, retransmitted_chunks, fast_retransmits, timeouts;
 	uint64_t sacks_received, gap_blocks_received;
-	uint64_t window_probes, recoveries, rack_losses, tlp_probes;
-	uint64_t spurious_retransmits, spurious_timeouts, undos, reordering_seen, delivery_rate;
+	uint64_t window_probes, recoveries, rack_losses, tail_probes;
+	uint64_t spurious_retransmissions, spurious_timeouts, reductions_undone, reordering_seen, delivery_rate;
 	uint64_t mtu_probes_sent, mtu_probes_acked, mtu_black_holes;
 };
 
