@@ -13,11 +13,11 @@ extern "C" {
 typedef struct sluice_sctp_stats {
 	uint64_t packets_sent, packets_received;
 	uint64_t bytes_sent, bytes_received;
-	uint64_t data_chunks_sent, data_chunks_received; /* retransmissions and duplicates included */
-	uint64_t messages_sent, messages_received;       /* accepted by send; given to the app */
-	uint64_t payload_sent, payload_received;         /* bytes of those messages */
-	uint64_t messages_abandoned;                     /* given up by their reliability limits */
-	uint64_t retransmitted_chunks, fast_retransmits, timeouts;
+	uint64_t data_chunks_sent, data_chunks_received;           /* retransmissions and duplicates included */
+	uint64_t messages_sent, messages_received;                 /* accepted by send; given to the app */
+	uint64_t payload_sent, payload_received;                   /* bytes of those messages */
+	uint64_t messages_abandoned;                               /* given up by their reliability limits */
+	uint64_t retransmitted_chunks, fast_retransmits, timeouts; /* timeouts of T3-rtx */
 	uint64_t sacks_sent, sacks_received, gap_blocks_received;
 	uint64_t duplicate_tsns_received;
 	uint64_t heartbeats_sent, heartbeat_acks_received;
@@ -29,12 +29,12 @@ typedef struct sluice_sctp_stats {
 	uint64_t recoveries, rack_losses;  /* recoveries begun; chunks found lost by time (RFC 8985) */
 	uint64_t tail_probes;              /* tail loss probes; RFC 8985, 7 */
 	uint64_t spurious_retransmissions; /* the peer reported them as received twice */
-	uint64_t spurious_timeouts,
-		reductions_undone;      /* T3s that proved needless; reductions of the window that were taken back */
-	uint64_t reordering_seen;       /* SACKs that showed that a later packet overtook an earlier one */
-	uint64_t delivery_rate;         /* bytes/s, the latest sample; 0: none */
-	const char *congestion_control; /* its name */
-	uint64_t pacing_rate;           /* bytes/s; 0: not paced */
+	uint64_t spurious_timeouts;        /* timeouts that proved needless */
+	uint64_t reductions_undone;        /* reductions of the window that were taken back */
+	uint64_t reordering_seen;          /* SACKs that showed that a later packet overtook an earlier one */
+	uint64_t delivery_rate;            /* bytes/s, the latest sample; 0: none */
+	const char *congestion_control;    /* its name */
+	uint64_t pacing_rate;              /* bytes/s; 0: not paced */
 	uint64_t restarts;
 
 	uint64_t srtt, rttvar, rto, min_rtt;

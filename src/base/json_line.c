@@ -43,10 +43,15 @@ void json_line_number(struct json_line *j, const char *key, uint64_t value) {
 }
 
 void json_line_string(struct json_line *j, const char *key, const char *value) {
+	json_line_bytes(j, key, value, strlen(value));
+}
+
+void json_line_bytes(struct json_line *j, const char *key, const char *value, size_t size) {
 	json_line_key(j, key);
 	json_line_raw(j, "\"", 1);
 	size_t room = j->full ? 0 : (size_t)(j->end - j->at);
-	size_t len = text_json(value, strlen(value), j->at, room);
+	size_t len = text_json(value, size, j->at, room);
+	j->wanted += len;
 	if (len < room)
 		j->at += len;
 	else
@@ -55,8 +60,12 @@ void json_line_string(struct json_line *j, const char *key, const char *value) {
 }
 
 void json_line_true(struct json_line *j, const char *key) {
+	json_line_bool(j, key, true);
+}
+
+void json_line_bool(struct json_line *j, const char *key, bool value) {
 	json_line_key(j, key);
-	json_line_text(j, "true");
+	json_line_text(j, value ? "true" : "false");
 }
 
 void json_line_ms(struct json_line *j, const char *key, uint64_t ns) {
@@ -64,4 +73,12 @@ void json_line_ms(struct json_line *j, const char *key, uint64_t ns) {
 	digits(j, ns / 1000000, 1);
 	json_line_raw(j, ".", 1);
 	digits(j, ns % 1000000, 6);
+}
+
+void json_line_seconds(struct json_line *j, const char *key, uint64_t ns) {
+	uint64_t us = ns / 1000 + (ns % 1000 >= 500);
+	json_line_key(j, key);
+	digits(j, us / 1000000, 1);
+	json_line_raw(j, ".", 1);
+	digits(j, us % 1000000, 6);
 }

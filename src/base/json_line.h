@@ -1,7 +1,8 @@
 /* json_line: one line of JSON, written into a buffer of the caller without allocation.
  *
  * It sets the commas; the caller has to close the braces that it opens. When the buffer is full the line is marked `full`, and a
- * caller that can do without its last piece goes back to a mark that it took before. Keys are words of the program, so they are
+ * caller that can do without its last piece goes back to a mark that it took before. `wanted` goes on counting, so that a caller
+ * who measures first needs no space. Keys are words of the program, so they are
  * not escaped. */
 #ifndef BASE_JSON_LINE_H
 #define BASE_JSON_LINE_H
@@ -13,7 +14,8 @@
 
 struct json_line {
 	char *begin, *at, *end;
-	bool comma; /* something stands before the next member */
+	size_t wanted; /* bytes of everything until now, written or not */
+	bool comma;    /* something stands before the next member */
 	bool full;
 };
 
@@ -25,6 +27,7 @@ static inline size_t json_line_len(const struct json_line *j) {
 }
 
 static inline void json_line_raw(struct json_line *j, const char *s, size_t len) {
+	j->wanted += len;
 	if (j->full || len > (size_t)(j->end - j->at)) {
 		j->full = true;
 		return;
@@ -44,8 +47,11 @@ void json_line_close(struct json_line *j, char bracket);
 void json_line_number(struct json_line *j, const char *key, uint64_t value);
 /* Writes a string. It is escaped as JSON wants it, and U+FFFD replaces bytes that are not UTF-8. */
 void json_line_string(struct json_line *j, const char *key, const char *value);
+void json_line_bytes(struct json_line *j, const char *key, const char *value, size_t len);
 void json_line_true(struct json_line *j, const char *key);
-/* Writes nanoseconds as milliseconds with six decimals. */
+void json_line_bool(struct json_line *j, const char *key, bool value);
+/* Writes nanoseconds as milliseconds or as seconds, with six decimals. */
 void json_line_ms(struct json_line *j, const char *key, uint64_t ns);
+void json_line_seconds(struct json_line *j, const char *key, uint64_t ns);
 
 #endif
