@@ -109,7 +109,7 @@ START_TEST(test_server_urls_are_read_and_wrong_ones_refused) {
 	                                    "a"};
 	struct server_url u;
 	for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
-		ck_assert_ptr_null(option_read_url(right[i].text, &u));
+		ck_assert_ptr_null(options_read_url(right[i].text, &u));
 		ck_assert_str_eq(u.host, right[i].host);
 		ck_assert_uint_eq(u.port, right[i].port);
 		ck_assert_int_eq(u.turn, right[i].turn);
@@ -117,7 +117,7 @@ START_TEST(test_server_urls_are_read_and_wrong_ones_refused) {
 		ck_assert_int_eq(u.tcp, right[i].tcp);
 	}
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-		ck_assert_msg(option_read_url(wrong[i], &u) != NULL, "%s", wrong[i]);
+		ck_assert_msg(options_read_url(wrong[i], &u) != NULL, "%s", wrong[i]);
 }
 END_TEST
 

@@ -1,20 +1,11 @@
-/* arguments: numbers, times and addresses as people type them, and options that they mistype. */
+/* arguments: numbers, times and addresses as people type them. */
 #include <errno.h>
-#include <getopt.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tools/tools.h"
-
-int getopt_error(const char *command, int key, char **argv) {
-	if (key == ':')
-		return usage_error(command, "%s needs an argument", argv[optind - 1]);
-	if (optopt > 255)
-		return usage_error(command, "%s takes no argument", argv[optind - 1]);
-	return usage_error(command, "unknown or ambiguous option '%s'", argv[optind - 1]);
-}
 
 bool parse_unsigned(const char *text, uint64_t min, uint64_t max, uint64_t *out) {
 	if (*text < '0' || *text > '9')

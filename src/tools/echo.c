@@ -156,12 +156,12 @@ static void on_other_ended(struct link *link) {
 
 /* ---- the command ---------------------------------------------------------------------------------------------------- */
 
-enum { OPT_STDIO = OPTION_OWN, OPT_TRICKLE };
-
-static const struct option own[] = {
-	{"stdio", no_argument, NULL, OPT_STDIO},
-	{"trickle", no_argument, NULL, OPT_TRICKLE},
-	{NULL, 0, NULL, 0},
+static const struct option_row own[] = {
+	{"stdio", NULL, "{\"type\":\"offer\"|\"answer\",\"sdp\":TEXT}, then {\"type\":\"candidate\",\"candidate\":TEXT}",
+         TO_FLAG(struct echo, stdio)},
+	{"--offer", NULL, "offer first, with one channel, \"echo\"", .kind = OPTION_NOTE},
+	{"--answer", NULL, "wait for an offer; later offers (an ICE restart) are answered in both cases", .kind = OPTION_NOTE},
+	{"trickle", NULL, "print the description at once, and candidates as they come", TO_FLAG(struct echo, link.trickle)},
 };
 
 static const char usage[] =
@@ -169,22 +169,7 @@ static const char usage[] =
 	"\n"
 	"Sends back every message of every channel as it came. For scripts that test another WebRTC program.\n"
 	"Descriptions are JSON lines on stdin and stdout; the end of stdin ends it.\n"
-	"\n"
-	"  --stdio                {\"type\":\"offer\"|\"answer\",\"sdp\":TEXT}, then "
-	"{\"type\":\"candidate\",\"candidate\":TEXT}\n"
-	"  --offer                offer first, with one channel, \"echo\"\n"
-	"  --answer               wait for an offer; later offers (an ICE restart) are answered in both cases\n"
-	"  --trickle              print the description at once, and candidates as they come\n";
-
-static int read_own(void *ctx, int key, const char *text) {
-	(void)text;
-	struct echo *e = ctx;
-	if (key == OPT_STDIO)
-		e->stdio = true;
-	else
-		e->link.trickle = true;
-	return 0;
-}
+	"\n";
 
 int echo_main(int argc, char **argv) {
 	struct link_options options = {0};
@@ -195,8 +180,12 @@ int echo_main(int argc, char **argv) {
 	                          .on_channel = on_channel,
 	                          .on_other_ended = on_other_ended,
 	                          .on_tear_down = on_tear_down}};
-	struct command_options command = {
-		.name = "echo", .usage = usage, .own = own, .read = read_own, .ctx = &e, .has_roles = true};
+	struct command_options command = {.name = "echo",
+	                                  .usage = usage,
+	                                  .own = own,
+	                                  .own_count = sizeof own / sizeof *own,
+	                                  .target = &e,
+	                                  .has_roles = true};
 	int rest, exit_code = options_read(&command, argc, argv, &options, &rest);
 	if (exit_code >= 0)
 		return exit_code;

@@ -116,7 +116,7 @@ static void ask_server(struct mapping *m, const char *url) {
 	char port[8];
 	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM}, *found, *a;
 	bool seen[2] = {false, false};
-	if (option_read_url(url, &u) || u.tcp)
+	if (options_read_url(url, &u) || u.tcp)
 		return; /* a server that is reached by streams alone tells nothing about UDP */
 	snprintf(port, sizeof port, "%u", u.port);
 	int error = getaddrinfo(u.host, port, &hints, &found);

@@ -5,98 +5,6 @@
 
 #include "tools/options.h"
 
-enum option_key {
-	OPT_STUN = 256,
-	OPT_TURN,
-	OPT_USERNAME,
-	OPT_CREDENTIAL,
-	OPT_PORT_RANGE,
-	OPT_BIND,
-	OPT_LOOPBACK,
-	OPT_LITE,
-	OPT_RELAY_ONLY,
-	OPT_SNAP,
-	OPT_SPED,
-	OPT_TIMEOUT,
-	OPT_VERBOSE,
-	OPT_HELP,
-	OPT_SIGNAL,
-	OPT_LISTEN,
-	OPT_OFFER,
-	OPT_ANSWER,
-};
-
-static const struct option shared[] = {
-	{"stun", required_argument, NULL, OPT_STUN},
-	{"turn", required_argument, NULL, OPT_TURN},
-	{"username", required_argument, NULL, OPT_USERNAME},
-	{"credential", required_argument, NULL, OPT_CREDENTIAL},
-	{"port-range", required_argument, NULL, OPT_PORT_RANGE},
-	{"bind", required_argument, NULL, OPT_BIND},
-	{"loopback", no_argument, NULL, OPT_LOOPBACK},
-	{"lite", no_argument, NULL, OPT_LITE},
-	{"relay-only", no_argument, NULL, OPT_RELAY_ONLY},
-	{"snap", no_argument, NULL, OPT_SNAP},
-	{"sped", no_argument, NULL, OPT_SPED},
-	{"timeout", required_argument, NULL, OPT_TIMEOUT},
-	{"verbose", no_argument, NULL, OPT_VERBOSE},
-	{"help", no_argument, NULL, OPT_HELP},
-};
-#define SHARED (sizeof shared / sizeof *shared)
-
-static const struct option signalling[] = {
-	{"signal", required_argument, NULL, OPT_SIGNAL},
-	{"listen", no_argument, NULL, OPT_LISTEN},
-};
-#define SIGNALLING (sizeof signalling / sizeof *signalling)
-
-static const struct option roles[] = {
-	{"offer", no_argument, NULL, OPT_OFFER},
-	{"answer", no_argument, NULL, OPT_ANSWER},
-};
-#define ROLES (sizeof roles / sizeof *roles)
-
-#define OWN_MAX 16
-
-static const char signalling_help[] =
-	"\n"
-	"How the two ends find each other:\n"
-	"  (nothing)              by copy and paste: each prints a line for the other\n"
-	"  --signal -             the same for scripts: the line on stderr, the other's line on stdin\n"
-	"  --signal FILE          by FILE and FILE.answer in a folder that both see\n"
-	"  --signal tcp:HOST:PORT[#SECRET]\n"
-	"                         by a TCP connection: the first end listens, the second connects; with a secret, which\n"
-	"                         has to be the same at both ends, nobody else is told anything\n"
-	"  --signal http://HOST:PORT/room/NAME\n"
-	"                         by a room of a 'sluice serve' that both reach; https:// too\n"
-	"  --listen               with tcp: listen, never connect\n"
-	"  --offer, --answer      be the one that offers, or that answers, instead of finding out\n";
-
-static const char shared_help[] =
-	"\n"
-	"The connection:\n"
-	"  --stun URL             stun:HOST[:PORT]; may be given several times\n"
-	"  --turn URL             turn:HOST[:PORT][?transport=udp|tcp] or turns:HOST[:PORT]\n"
-	"  --username TEXT        for the --turn before it\n"
-	"  --credential TEXT      likewise\n"
-	"  --relay-only           only by way of a TURN server\n"
-	"  --port-range MIN-MAX   UDP ports of this end\n"
-	"  --bind ADDR            use this address alone\n"
-	"  --loopback             offer 127.0.0.1 and ::1 too\n"
-	"  --lite                 be ICE-lite: for a host with a public address\n"
-	"  --snap, --sped         offer the SCTP handshake in the description, DTLS in STUN\n"
-	"  --timeout S            give up when not connected after S seconds, 0.1 to 86400; without it: 30 s\n"
-	"                         from the moment on in which both ends know of each other; the end that answers\n"
-	"                         by copy and paste waits for as long as it takes\n"
-	"  --verbose              tell what happens on stderr; twice: more\n"
-	"  --help                 this text\n";
-
-static const char status_help[] = "\nExit status: 0 done, 1 failed, 2 wrong command line, 130 interrupted.\n";
-
-int option_error(const char *command, const char *name, const char *expected) {
-	return usage_error(command, "--%s: expected %s", name, expected);
-}
-
 /* ---- servers ------------------------------------------------------------------------------------------------------- */
 
 static const char *read_scheme(const char *text, struct server_url *u) {
@@ -115,7 +23,7 @@ static const char *read_scheme(const char *text, struct server_url *u) {
 	return NULL;
 }
 
-const char *option_read_url(const char *text, struct server_url *u) {
+const char *options_read_url(const char *text, struct server_url *u) {
 	memset(u, 0, sizeof *u);
 	const char *at = read_scheme(text, u);
 	if (!at)
@@ -148,17 +56,25 @@ const char *option_read_url(const char *text, struct server_url *u) {
 	return u->tls && !u->tcp ? "turns: goes over TCP" : NULL;
 }
 
-static int add_server(struct link_options *o, const char *name, const char *url) {
+static int add_server(const char *command, struct link_options *o, const char *name, const char *url) {
 	struct server_url u;
-	const char *wrong = option_read_url(url, &u);
+	const char *wrong = options_read_url(url, &u);
 	if (!wrong && u.turn != (strcmp(name, "turn") == 0))
 		wrong = u.turn ? "this is a TURN server: --turn" : "this is a STUN server: --stun";
 	if (wrong)
-		return usage_error(o->command, "--%s %s: %s", name, url, wrong);
+		return usage_error(command, "--%s %s: %s", name, url, wrong);
 	if (o->server_count == OPTIONS_MAX_SERVERS)
-		return usage_error(o->command, "--%s: at most %d servers", name, OPTIONS_MAX_SERVERS);
+		return usage_error(command, "--%s: at most %d servers", name, OPTIONS_MAX_SERVERS);
 	o->servers[o->server_count++] = (sluice_ice_server){.url = url};
 	return 0;
+}
+
+static int read_stun(const char *command, void *target, const char *text) {
+	return add_server(command, target, "stun", text);
+}
+
+static int read_turn(const char *command, void *target, const char *text) {
+	return add_server(command, target, "turn", text);
 }
 
 static bool is_turn(const sluice_ice_server *s) {
@@ -166,7 +82,7 @@ static bool is_turn(const sluice_ice_server *s) {
 }
 
 /* A name or a credential is for every TURN server named before it that has none yet. */
-static int give_secret(struct link_options *o, bool name, const char *text) {
+static int give_secret(const char *command, struct link_options *o, bool name, const char *text) {
 	bool taken = false;
 	for (size_t i = 0; i < o->server_count; i++) {
 		sluice_ice_server *s = &o->servers[i];
@@ -176,85 +92,59 @@ static int give_secret(struct link_options *o, bool name, const char *text) {
 		*field = text;
 		taken = true;
 	}
-	return taken ? 0 : usage_error(o->command, "--%s: no --turn before it", name ? "username" : "credential");
+	return taken ? 0 : usage_error(command, "--%s: no --turn before it", name ? "username" : "credential");
+}
+
+static int read_username(const char *command, void *target, const char *text) {
+	return give_secret(command, target, true, text);
+}
+
+static int read_credential(const char *command, void *target, const char *text) {
+	return give_secret(command, target, false, text);
 }
 
 /* ---- the other options --------------------------------------------------------------------------------------------- */
 
-static int read_port_range(struct link_options *o, const char *text) {
+static int read_port_range(const char *command, void *target, const char *text) {
+	struct link_options *o = target;
 	char first[8];
 	uint64_t min, max;
 	size_t len = strcspn(text, "-");
 	snprintf(first, sizeof first, "%.*s", (int)(len < 7 ? len : 7), text);
 	if (text[len] != '-' || !parse_unsigned(first, 1, 65535, &min) || !parse_unsigned(text + len + 1, min, 65535, &max))
-		return option_error(o->command, "port-range", "MIN-MAX, two ports from 1 to 65535");
+		return front_error(command, "port-range", "MIN-MAX, two ports from 1 to 65535");
 	o->port_min = (uint16_t)min;
 	o->port_max = (uint16_t)max;
 	return 0;
 }
 
-static int read_bind(struct link_options *o, const char *text) {
+static int read_bind(const char *command, void *target, const char *text) {
+	struct link_options *o = target;
 	if (!parse_host(text, &o->bind, &o->bind_len))
-		return option_error(o->command, "bind", "an IPv4 or IPv6 address of this host");
-	return address_is_any(&o->bind) ? option_error(o->command, "bind", "one address; without --bind all are used") : 0;
+		return front_error(command, "bind", "an IPv4 or IPv6 address of this host");
+	return address_is_any(&o->bind) ? front_error(command, "bind", "one address; without --bind all are used") : 0;
 }
 
-static int read_role(struct link_options *o, enum link_role role) {
+static int set_role(const char *command, struct link_options *o, enum link_role role) {
 	if (o->role != LINK_ANY && o->role != role)
-		return usage_error(o->command, "--offer and --answer exclude each other");
+		return usage_error(command, "--offer and --answer exclude each other");
 	o->role = role;
 	return 0;
 }
 
-static int read_shared(struct link_options *o, int key, const char *text) {
-	if (tuning_is_key(key))
-		return tuning_read(&o->tuning, o->command, key, text);
-	switch (key) {
-	case OPT_STUN:
-		return add_server(o, "stun", text);
-	case OPT_TURN:
-		return add_server(o, "turn", text);
-	case OPT_USERNAME:
-		return give_secret(o, true, text);
-	case OPT_CREDENTIAL:
-		return give_secret(o, false, text);
-	case OPT_PORT_RANGE:
-		return read_port_range(o, text);
-	case OPT_BIND:
-		return read_bind(o, text);
-	case OPT_TIMEOUT:
-		return parse_seconds(text, 0.1, 86400, &o->timeout)
-		               ? 0
-		               : option_error(o->command, "timeout", "seconds, 0.1 to 86400");
-	case OPT_LOOPBACK:
-		o->loopback = true;
-		return 0;
-	case OPT_LITE:
-		o->lite = true;
-		return 0;
-	case OPT_RELAY_ONLY:
-		o->relay_only = true;
-		return 0;
-	case OPT_SNAP:
-		o->snap = true;
-		return 0;
-	case OPT_SPED:
-		o->sped = true;
-		return 0;
-	case OPT_SIGNAL:
-		o->signal = text;
-		return *text ? 0 : option_error(o->command, "signal", "-, a file, tcp:HOST:PORT[#SECRET] or an http:// address");
-	case OPT_LISTEN:
-		o->listen = true;
-		return 0;
-	case OPT_OFFER:
-		return read_role(o, LINK_OFFER);
-	case OPT_ANSWER:
-		return read_role(o, LINK_ANSWER);
-	default: /* OPT_VERBOSE */
-		o->verbose++;
-		return 0;
-	}
+static int read_offer(const char *command, void *target, const char *text) {
+	(void)text;
+	return set_role(command, target, LINK_OFFER);
+}
+
+static int read_answer(const char *command, void *target, const char *text) {
+	(void)text;
+	return set_role(command, target, LINK_ANSWER);
+}
+
+static int read_signal(const char *command, void *target, const char *text) {
+	((struct link_options *)target)->signal = text;
+	return *text ? 0 : front_error(command, "signal", "-, a file, tcp:HOST:PORT[#SECRET] or an http:// address");
 }
 
 static int check(const struct link_options *o) {
@@ -275,54 +165,71 @@ static int check(const struct link_options *o) {
 	return tuning_check(&o->tuning, o->command);
 }
 
+/* ---- the tables ---------------------------------------------------------------------------------------------------- */
+
+static const struct option_row signalling_rows[] = {
+	{"(nothing)", NULL, "by copy and paste: each prints a line for the other", .kind = OPTION_NOTE},
+	{"signal", "-", "the same for scripts: the line on stderr, the other's line on stdin", TO_READER(read_signal)},
+	{"--signal FILE", NULL, "by FILE and FILE.answer in a folder that both see", .kind = OPTION_NOTE},
+	{"--signal tcp:HOST:PORT[#SECRET]", NULL,
+         "by a TCP connection: the first end listens, the second connects; with a secret, which has to be the same at both ends, "
+         "nobody else is told anything",
+         .kind = OPTION_NOTE},
+	{"--signal http://HOST:PORT/room/NAME", NULL, "by a room of a 'sluice serve' that both reach; https:// too",
+         .kind = OPTION_NOTE},
+	{"listen", NULL, "with tcp: listen, never connect", TO_FLAG(struct link_options, listen)},
+	{"offer", NULL, "be the one that offers, instead of finding out", TO_READER(read_offer)},
+	{"answer", NULL, "be the one that answers, likewise", TO_READER(read_answer)},
+};
+
+static const struct option_row role_rows[] = {
+	{"offer", NULL, NULL, TO_READER(read_offer)},
+	{"answer", NULL, NULL, TO_READER(read_answer)},
+};
+
+static const struct option_row connection_rows[] = {
+	{"stun", "URL", "stun:HOST[:PORT]; may be given several times", TO_READER(read_stun)},
+	{"turn", "URL", "turn:HOST[:PORT][?transport=udp|tcp] or turns:HOST[:PORT]", TO_READER(read_turn)},
+	{"username", "TEXT", "for the --turn before it", TO_READER(read_username)},
+	{"credential", "TEXT", "likewise", TO_READER(read_credential)},
+	{"relay-only", NULL, "only by way of a TURN server", TO_FLAG(struct link_options, relay_only)},
+	{"port-range", "MIN-MAX", "UDP ports of this end", TO_READER(read_port_range)},
+	{"bind", "ADDR", "use this address alone", TO_READER(read_bind)},
+	{"loopback", NULL, "offer 127.0.0.1 and ::1 too", TO_FLAG(struct link_options, loopback)},
+	{"lite", NULL, "be ICE-lite: for a host with a public address", TO_FLAG(struct link_options, lite)},
+	{"snap", NULL, "offer the SCTP handshake in the description", TO_FLAG(struct link_options, snap)},
+	{"sped", NULL, "offer DTLS in STUN", TO_FLAG(struct link_options, sped)},
+	{"timeout", "S",
+         "give up when not connected after S seconds, {range}; without it: 30 s from the moment on in which both ends know of "
+         "each "
+         "other; the end that answers by copy and paste waits for as long as it takes",
+         TO_SECONDS(struct link_options, timeout), .unit = "seconds", .shortest = 0.1, .longest = 86400},
+	{"verbose", NULL, "tell what happens on stderr; twice: more", TO_COUNT(struct link_options, verbose)},
+	{"help", NULL, "this text", .kind = OPTION_HELP, .letter = 'h'},
+};
+
 /* ---- the command line ---------------------------------------------------------------------------------------------- */
 
-static void print_help(const struct command_options *c) {
-	fputs(c->usage, stdout);
-	if (c->has_signalling)
-		fputs(signalling_help, stdout);
-	fputs(shared_help, stdout);
-	if (c->has_signalling)
-		fputs(tuning_help, stdout);
-	fputs(status_help, stdout);
-}
-
-static size_t append(struct option *all, size_t count, const struct option *more, size_t n) {
-	memcpy(all + count, more, n * sizeof *more);
-	return count + n;
-}
-
 int options_read(const struct command_options *c, int argc, char **argv, struct link_options *o, int *rest) {
-	struct option all[SHARED + SIGNALLING + TUNING_COUNT + ROLES + OWN_MAX + 1] = {{0}};
-	char letters[16];
-	size_t own = 0;
-	snprintf(letters, sizeof letters, ":h%s", c->letters ? c->letters : "");
-	while (c->own && c->own[own].name)
-		own++;
-	size_t count = append(all, 0, shared, SHARED);
-	if (own)
-		count = append(all, count, c->own, own);
-	if (c->has_signalling) {
-		count = append(all, count, signalling, SIGNALLING);
-		count = append(all, count, tuning_options, TUNING_COUNT);
-	}
-	if (c->has_signalling || c->has_roles)
-		append(all, count, roles, ROLES);
+	struct option_section sections[4];
+	size_t count = 0;
+	sections[count++] = (struct option_section){NULL, c->own, c->own_count, c->target};
+	if (c->has_signalling)
+		sections[count++] = OPTION_SECTION("How the two ends find each other:", signalling_rows, o);
+	else if (c->has_roles)
+		sections[count++] = OPTION_SECTION(NULL, role_rows, o);
+	sections[count++] = OPTION_SECTION("The connection:", connection_rows, o);
+	if (c->has_signalling)
+		sections[count++] = tuning_section(&o->tuning);
+	struct front front = {.command = c->name,
+	                      .usage = c->usage,
+	                      .status = "Exit status: 0 done, 1 failed, 2 wrong command line, 130 interrupted.",
+	                      .sections = sections,
+	                      .section_count = count};
 	o->command = c->name;
-	opterr = 0;
-	int key;
-	while ((key = getopt_long(argc, argv, letters, all, NULL)) != -1) {
-		if (key == OPT_HELP || key == 'h') {
-			print_help(c);
-			return EXIT_OK;
-		}
-		if (key == ':' || key == '?')
-			return getopt_error(c->name, key, argv);
-		int wrong = key >= OPT_STUN && key < OPTION_OWN ? read_shared(o, key, optarg) : c->read(c->ctx, key, optarg);
-		if (wrong)
-			return wrong;
-	}
-	*rest = optind;
+	int exit_code = front_read(&front, argc, argv, rest);
+	if (exit_code >= 0)
+		return exit_code;
 	int wrong = check(o);
 	return wrong ? wrong : -1;
 }

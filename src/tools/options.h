@@ -1,10 +1,9 @@
-/* options: what all commands that make a connection by offer and answer can be told. */
+/* options: the options that all commands share that make a connection by offer and answer. */
 #ifndef TOOLS_OPTIONS_H
 #define TOOLS_OPTIONS_H
 
-#include <getopt.h>
-
 #include "sluice.h"
+#include "tools/front.h"
 #include "tools/tools.h"
 #include "tools/tuning.h"
 
@@ -28,28 +27,23 @@ struct link_options {
 	struct tuning tuning;
 };
 
-/* Keys of a command's own options begin here. */
-#define OPTION_OWN 512
-
 struct command_options {
-	const char *name, *usage; /* usage: what stands in the help before the shared options */
-	const struct option *own; /* ends with a zero entry */
-	const char *letters;      /* its short ones as getopt(3) has them; NULL: none */
-	/* Takes one of its own options: 0, or the exit code. */
-	int (*read)(void *ctx, int key, const char *text);
-	void *ctx;
+	const char *name;
+	const char *usage; /* the beginning of the help */
+	/* The command's own rows, and what their places are in. */
+	const struct option_row *own;
+	size_t own_count;
+	void *target;
 	bool has_signalling; /* --signal, --listen and the roles; tuning.h's */
-	bool has_roles;      /* --offer and --answer alone */
+	bool has_roles;      /* --offer and --answer alone, which the command's own rows describe */
 };
 
 /* -1 to go on, and *rest is the index of the first argument that is no option; else the exit code. */
 int options_read(const struct command_options *c, int argc, char **argv, struct link_options *o, int *rest);
-/* Is a thing of that level to be told? 1: by --verbose, 2: by two of them. */
+/* Is something of that level to be printed? 1: by --verbose, 2: by two of them. */
 static inline bool options_say(const struct link_options *o, unsigned level) {
 	return o->verbose >= level;
 }
-/* "--name: expected what"; returns EXIT_USAGE. */
-int option_error(const char *command, const char *name, const char *expected);
 
 /* ---- URLs of STUN and TURN servers (RFC 7064, RFC 7065) ---- */
 
@@ -59,6 +53,6 @@ struct server_url {
 	uint16_t port;
 };
 /* Returns NULL, or what is wrong with it. */
-const char *option_read_url(const char *text, struct server_url *u);
+const char *options_read_url(const char *text, struct server_url *u);
 
 #endif

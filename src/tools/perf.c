@@ -1,10 +1,8 @@
 /* perf: `sluice perf`. Reads the command line; without --listen or --connect it forks the two ends, carries their addresses and
  * fingerprints from one to the other, passes Ctrl-C on, and waits. */
 #include <errno.h>
-#include <getopt.h>
 #include <sched.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,221 +14,144 @@
 
 /* ---- the command line -------------------------------------------------------------------------------------------- */
 
-enum option_key {
-	OPT_SIZE = 256,
-	OPT_TIME,
-	OPT_CHANNELS,
-	OPT_UNORDERED,
-	OPT_MAX_RETRANSMITS,
-	OPT_LIFETIME,
-	OPT_PING,
-	OPT_OPEN,
-	OPT_MTU,
-	OPT_WINDOW,
-	OPT_JSON,
-	OPT_TIMEOUT,
-	OPT_LISTEN,
-	OPT_CONNECT,
-	OPT_FINGERPRINT,
-	OPT_CERT,
-	OPT_HELP,
+/* Which options were given. */
+enum {
+	GIVEN_MEASURE = 1, /* any that says what to measure, but for --open */
+	GIVEN_OPEN = 2,
+	GIVEN_PING = 4,
+	GIVEN_RETRANSMITS = 8,
+	GIVEN_LIFETIME = 16,
+	GIVEN_BY_HAND = 32, /* --fingerprint, --cert */
 };
 
-static const struct option own_options[] = {
-	{"size", required_argument, NULL, OPT_SIZE},
-	{"time", required_argument, NULL, OPT_TIME},
-	{"channels", required_argument, NULL, OPT_CHANNELS},
-	{"unordered", no_argument, NULL, OPT_UNORDERED},
-	{"max-retransmits", required_argument, NULL, OPT_MAX_RETRANSMITS},
-	{"lifetime", required_argument, NULL, OPT_LIFETIME},
-	{"ping", no_argument, NULL, OPT_PING},
-	{"open", required_argument, NULL, OPT_OPEN},
-	{"mtu", required_argument, NULL, OPT_MTU},
-	{"window", required_argument, NULL, OPT_WINDOW},
-	{"json", no_argument, NULL, OPT_JSON},
-	{"timeout", required_argument, NULL, OPT_TIMEOUT},
-	{"listen", required_argument, NULL, OPT_LISTEN},
-	{"connect", required_argument, NULL, OPT_CONNECT},
-	{"fingerprint", required_argument, NULL, OPT_FINGERPRINT},
-	{"cert", required_argument, NULL, OPT_CERT},
-	{"help", no_argument, NULL, OPT_HELP},
-};
-#define OWN_OPTIONS (sizeof own_options / sizeof *own_options)
-
-static const char help[] =
-	"Usage: sluice perf [OPTION]...\n"
-	"\n"
-	"Measures a data channel between two processes over loopback: real UDP, DTLS and SCTP. Every byte is checked.\n"
-	"\n"
-	"What to measure:\n"
-	"  --size BYTES           of one message, 1 to 262144 (16384)\n"
-	"  --time S               how long, 0.1 to 86400 (5)\n"
-	"  --channels N           how many channels at once, 1 to 1000 (1)\n"
-	"  --unordered            messages may overtake each other\n"
-	"  --max-retransmits N    a message is given up after N retransmissions\n"
-	"  --lifetime MS          a message is given up after so many milliseconds\n"
-	"  --ping                 round trips of one message instead of throughput\n"
-	"  --open N               the time to an open channel, N times, instead of throughput\n"
-	"\n"
-	"How:\n"
-	"  --mtu BYTES            size of datagrams at the start, 400 to 16384 (1200); see --mtu-max\n"
-	"  --window BYTES         receive window and send buffer, 4096 to 1073741824\n"
-	"  --json                 one JSON object on stdout instead of lines\n"
-	"  --timeout S            give up when there is no answer for so long, 0.1 to 3600 (10)\n";
-
-static const char by_hand_help[] =
-	"\n"
-	"By hand, on two hosts (the connecting side decides what to measure):\n"
-	"  --listen ADDR:PORT     be the receiver; asks for the other side's fingerprint if it is not given\n"
-	"  --connect ADDR:PORT    be the sender; needs --fingerprint\n"
-	"  --fingerprint TEXT     of the other side's certificate, 'sha-256 AB:CD:...'\n"
-	"  --cert FILE            use the certificate and key in this PEM file, so that the fingerprint stays\n"
-	"\n"
-	"Exit status: 0 done, 1 failed, 2 wrong command line, 130 interrupted (with the summary so far).\n";
-
-static int usage(const char *option, const char *expected) {
-	return usage_error("perf", "--%s: expected %s", option, expected);
-}
-
-static bool parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *out) {
-	uint64_t v;
-	if (!parse_unsigned(text, min, max, &v))
-		return false;
-	*out = (uint32_t)v;
-	return true;
-}
-
-static int read_address(struct perf_options *o, enum perf_place place, const char *text) {
-	const char *name = place == PERF_LISTEN ? "listen" : "connect";
+static int read_address(struct perf_options *o, enum perf_place place, const char *name, const char *text) {
 	if (o->place != PERF_LOCAL)
 		return usage_error("perf", "--listen and --connect: one of them, once");
 	const char *wrong = parse_address(text, &o->address, &o->address_len);
 	if (wrong)
 		return usage_error("perf", "--%s %s: %s", name, text, wrong);
-	if (place == PERF_CONNECT && address_is_any(&o->address))
-		return usage_error("perf", "--connect %s: this stands for every address of a host; name one of them", text);
 	o->place = place;
 	o->address_text = text;
 	return 0;
 }
 
-static int read_limit(struct perf_options *o, enum sluice_reliability kind, const char *text) {
-	bool lifetime = kind == SLUICE_LIFETIME;
-	if (o->reliability != SLUICE_RELIABLE && o->reliability != kind)
-		return usage_error("perf", "--max-retransmits and --lifetime exclude each other");
-	o->reliability = kind;
-	if (!parse_u32(text, lifetime, lifetime ? 3600000 : 65535, &o->reliability_value))
-		return lifetime ? usage("lifetime", "milliseconds, 1 to 3600000")
-		                : usage("max-retransmits", "a number from 0 to 65535");
-	return 0;
+static int read_listen(const char *command, void *target, const char *text) {
+	(void)command;
+	return read_address(target, PERF_LISTEN, "listen", text);
 }
 
-/* The options whose argument is a whole number, and what is expected of it. */
-static const struct number {
-	int key;
-	const char *name, *expected;
-	uint32_t min, max;
-	size_t field;
-} numbers[] = {
-	{OPT_SIZE, "size", "bytes, 1 to 262144", 1, PERF_MAX_SIZE, offsetof(struct perf_options, size)},
-	{OPT_CHANNELS, "channels", "a number from 1 to 1000", 1, PERF_MAX_CHANNELS, offsetof(struct perf_options, channels)},
-	{OPT_OPEN, "open", "a number from 1 to 100000", 1, 100000, offsetof(struct perf_options, opens)},
-	{OPT_MTU, "mtu", "bytes, 400 to 16384", 400, 16384, offsetof(struct perf_options, mtu)},
-	{OPT_WINDOW, "window", "bytes, 4096 to 1073741824", 4096, 1 << 30, offsetof(struct perf_options, window)},
+static int read_connect(const char *command, void *target, const char *text) {
+	struct perf_options *o = target;
+	int wrong = read_address(o, PERF_CONNECT, "connect", text);
+	if (wrong || !address_is_any(&o->address))
+		return wrong;
+	return usage_error(command, "--connect %s: this stands for every address of a host; name one of them", text);
+}
+
+static int read_fingerprint(const char *command, void *target, const char *text) {
+	if (sluice_fingerprint_parse(text, &((struct perf_options *)target)->fingerprint) == 0)
+		return 0;
+	return front_error(command, "fingerprint", "'sha-256 ' and its bytes in hex with colons");
+}
+
+static const struct option_row measure_rows[] = {
+	{"size", "BYTES", "of one message, {range} ({preset})", TO_U32(struct perf_options, size), .unit = "bytes", .min = 1,
+         .max = PERF_MAX_SIZE, .preset = "16384", .mark = GIVEN_MEASURE},
+	{"time", "S", "how long, {range} ({preset})", TO_SECONDS(struct perf_options, seconds), .unit = "seconds",
+         .shortest = 0.1, .longest = 86400, .preset = "5", .mark = GIVEN_MEASURE},
+	{"channels", "N", "how many channels at once, {range} ({preset})", TO_U32(struct perf_options, channels), .min = 1,
+         .max = PERF_MAX_CHANNELS, .preset = "1", .mark = GIVEN_MEASURE},
+	{"unordered", NULL, "messages may overtake each other", TO_FLAG(struct perf_options, unordered), .mark = GIVEN_MEASURE},
+	{"max-retransmits", "N", "a message is given up after N retransmissions, {range}",
+         TO_U32(struct perf_options, retransmits), .min = 0, .max = 65535, .mark = GIVEN_MEASURE | GIVEN_RETRANSMITS},
+	{"lifetime", "MS", "a message is given up after so many milliseconds, {range}", TO_U32(struct perf_options, lifetime),
+         .unit = "milliseconds", .min = 1, .max = 3600000, .mark = GIVEN_MEASURE | GIVEN_LIFETIME},
+	{"ping", NULL, "round trips of one message instead of throughput", TO_FLAG(struct perf_options, ping),
+         .mark = GIVEN_MEASURE | GIVEN_PING},
+	{"open", "N", "the time to an open channel, N times, {range}, instead of throughput", TO_U32(struct perf_options, opens),
+         .min = 1, .max = 100000, .mark = GIVEN_OPEN},
 };
 
-static int read_number(struct perf_options *o, const struct number *n, const char *text) {
-	uint32_t value;
-	if (!parse_u32(text, n->min, n->max, &value))
-		return usage(n->name, n->expected);
-	memcpy((char *)o + n->field, &value, sizeof value);
-	return 0;
-}
+static const struct option_row how_rows[] = {
+	{"mtu", "BYTES", "size of datagrams at the start, {range} ({preset}); see --mtu-max", TO_U32(struct perf_options, mtu),
+         .unit = "bytes", .min = 400, .max = 16384, .preset = "1200"},
+	{"window", "BYTES", "receive window and send buffer, {range}", TO_U32(struct perf_options, window), .unit = "bytes",
+         .min = 4096, .max = 1 << 30},
+	{"json", NULL, "one JSON object on stdout instead of lines", TO_FLAG(struct perf_options, json)},
+	{"timeout", "S", "give up when there is no answer for so long, {range} ({preset})",
+         TO_SECONDS(struct perf_options, timeout), .unit = "seconds", .shortest = 0.1, .longest = 3600, .preset = "10"},
+	{"help", NULL, "this text", .kind = OPTION_HELP, .letter = 'h'},
+};
 
-/* 0, or the exit code. */
-static int read_option(struct perf_options *o, int key, const char *text) {
-	if (key == OPT_PING || key == OPT_OPEN)
-		o->mode = key == OPT_PING ? PERF_PING : PERF_OPEN;
-	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-		if (numbers[i].key == key)
-			return read_number(o, &numbers[i], text);
-	switch (key) {
-	case OPT_TIME:
-		return parse_seconds(text, 0.1, 86400, &o->seconds) ? 0 : usage("time", "seconds, 0.1 to 86400");
-	case OPT_UNORDERED:
-		o->unordered = true;
-		return 0;
-	case OPT_MAX_RETRANSMITS:
-		return read_limit(o, SLUICE_MAX_RETRANSMITS, text);
-	case OPT_LIFETIME:
-		return read_limit(o, SLUICE_LIFETIME, text);
-	case OPT_PING:
-		return 0;
-	case OPT_JSON:
-		o->json = true;
-		return 0;
-	case OPT_TIMEOUT:
-		return parse_seconds(text, 0.1, 3600, &o->timeout) ? 0 : usage("timeout", "seconds, 0.1 to 3600");
-	case OPT_LISTEN:
-		return read_address(o, PERF_LISTEN, text);
-	case OPT_CONNECT:
-		return read_address(o, PERF_CONNECT, text);
-	case OPT_FINGERPRINT:
-		return sluice_fingerprint_parse(text, &o->fingerprint)
-		               ? usage("fingerprint", "'sha-256 ' and its bytes in hex with colons")
-		               : 0;
-	default: /* OPT_CERT */
-		o->certificate_file = text;
-		return 0;
-	}
-}
+static const struct option_row by_hand_rows[] = {
+	{"listen", "ADDR:PORT", "be the receiver; asks for the other side's fingerprint if it is not given",
+         TO_READER(read_listen)},
+	{"connect", "ADDR:PORT", "be the sender; needs --fingerprint", TO_READER(read_connect)},
+	{"fingerprint", "TEXT", "of the other side's certificate, 'sha-256 AB:CD:...'", TO_READER(read_fingerprint),
+         .mark = GIVEN_BY_HAND},
+	{"cert", "FILE", "use the certificate and key in this PEM file, so that the fingerprint stays",
+         TO_TEXT(struct perf_options, certificate_file), .mark = GIVEN_BY_HAND},
+};
 
-/* What does not go together. `seen`: bit (key - OPT_SIZE) of every option given. */
-static int check_options(const struct perf_options *o, uint32_t seen) {
-	const uint32_t of_sender = (1u << (OPT_OPEN - OPT_SIZE + 1)) - 1;
-#define SEEN(key) ((seen >> ((key)-OPT_SIZE)) & 1)
-	if (SEEN(OPT_PING) && SEEN(OPT_OPEN))
+static const char usage[] =
+	"Usage: sluice perf [OPTION]...\n"
+	"\n"
+	"Measures a data channel between two processes over loopback: real UDP, DTLS and SCTP. Every byte is checked.\n";
+
+/* What does not go together. */
+static int check_options(const struct perf_options *o, uint32_t given) {
+	if ((given & GIVEN_RETRANSMITS) && (given & GIVEN_LIFETIME))
+		return usage_error("perf", "--max-retransmits and --lifetime exclude each other");
+	if ((given & GIVEN_PING) && (given & GIVEN_OPEN))
 		return usage_error("perf", "--ping and --open exclude each other");
 	if (o->mode == PERF_PING && (o->channels > 1 || o->reliability != SLUICE_RELIABLE))
 		return usage_error("perf", "--ping takes one reliable channel");
-	if (o->mode == PERF_OPEN && (seen & of_sender & ~(1u << (OPT_OPEN - OPT_SIZE))))
+	if (o->mode == PERF_OPEN && (given & GIVEN_MEASURE))
 		return usage_error("perf", "--open opens plain channels and sends nothing: no other option says what to measure");
 	if (o->mode == PERF_OPEN && (o->tuning.trace_file || o->tuning.pcap_file))
 		return usage_error("perf", "--trace and --pcap record one connection; --open makes many");
-	if (o->place == PERF_LISTEN && (seen & of_sender))
+	if (o->place == PERF_LISTEN && (given & (GIVEN_MEASURE | GIVEN_OPEN)))
 		return usage_error("perf", "--listen: the connecting side decides what to measure");
 	if (o->place == PERF_CONNECT && !o->fingerprint.hash)
 		return usage_error("perf", "--connect needs --fingerprint (the listener prints it)");
-	if (o->place == PERF_LOCAL && (SEEN(OPT_FINGERPRINT) || SEEN(OPT_CERT)))
+	if (o->place == PERF_LOCAL && (given & GIVEN_BY_HAND))
 		return usage_error("perf", "--fingerprint and --cert are for --listen and --connect");
-#undef SEEN
 	return tuning_check(&o->tuning, "perf");
+}
+
+/* What follows from the options that were given. */
+static void complete_options(struct perf_options *o, uint32_t given) {
+	o->mode = given & GIVEN_OPEN ? PERF_OPEN : o->ping ? PERF_PING : PERF_BULK;
+	if (given & GIVEN_RETRANSMITS) {
+		o->reliability = SLUICE_MAX_RETRANSMITS;
+		o->reliability_value = o->retransmits;
+	} else if (given & GIVEN_LIFETIME) {
+		o->reliability = SLUICE_LIFETIME;
+		o->reliability_value = o->lifetime;
+	}
 }
 
 /* -1 to go on, else the exit code. */
 static int read_command_line(int argc, char **argv, struct perf_options *o) {
-	struct option long_options[OWN_OPTIONS + TUNING_COUNT + 1] = {{0}};
-	uint32_t seen = 0;
-	int key;
-	memcpy(long_options, own_options, sizeof own_options);
-	memcpy(long_options + OWN_OPTIONS, tuning_options, sizeof tuning_options);
-	opterr = 0;
-	while ((key = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
-		if (key == OPT_HELP) {
-			printf("%s%s%s", help, tuning_help, by_hand_help);
-			return EXIT_OK;
-		}
-		if (key < OPT_SIZE)
-			return getopt_error("perf", key, argv);
-		int wrong = tuning_is_key(key) ? tuning_read(&o->tuning, "perf", key, optarg) : read_option(o, key, optarg);
-		if (wrong)
-			return wrong;
-		if (!tuning_is_key(key))
-			seen |= 1u << (key - OPT_SIZE);
-	}
-	if (optind < argc)
-		return usage_error("perf", "unexpected argument '%s'", argv[optind]);
-	int wrong = check_options(o, seen);
+	const struct option_section sections[] = {
+		OPTION_SECTION("What to measure:", measure_rows, o),
+		OPTION_SECTION("How:", how_rows, o),
+		tuning_section(&o->tuning),
+		OPTION_SECTION("By hand, on two hosts (the connecting side decides what to measure):", by_hand_rows, o),
+	};
+	struct front front = {
+		.command = "perf",
+		.usage = usage,
+		.status = "Exit status: 0 done, 1 failed, 2 wrong command line, 130 interrupted (with the summary so far).",
+		.sections = sections,
+		.section_count = sizeof sections / sizeof *sections};
+	int rest, exit_code = front_read(&front, argc, argv, &rest);
+	if (exit_code >= 0)
+		return exit_code;
+	if (rest < argc)
+		return usage_error("perf", "unexpected argument '%s'", argv[rest]);
+	complete_options(o, front.marks);
+	int wrong = check_options(o, front.marks);
 	return wrong ? wrong : -1;
 }
 
@@ -365,7 +286,7 @@ static int run_local(const struct perf_options *o) {
 }
 
 int perf_main(int argc, char **argv) {
-	struct perf_options o = {.size = 16384, .seconds = 5, .channels = 1, .mtu = 1200, .timeout = 10};
+	struct perf_options o = {0};
 	int exit_code = read_command_line(argc, argv, &o);
 	if (exit_code >= 0)
 		return exit_code;

@@ -37,7 +37,8 @@ struct perf_options {
 	enum perf_place place;
 	uint32_t size, channels, opens, mtu;
 	double seconds, timeout;
-	bool unordered, json;
+	bool unordered, ping, json;
+	uint32_t retransmits, lifetime; /* as they were given; the next two follow from them */
 	enum sluice_reliability reliability;
 	uint32_t reliability_value;
 	uint32_t window; /* 0: the library's */

@@ -189,7 +189,7 @@ static int ask_turn_servers(struct probe *p) {
 		const sluice_ice_server *s = &p->options.servers[i];
 		struct server_url u;
 		char tcp[400];
-		if (option_read_url(s->url, &u) || !u.turn)
+		if (options_read_url(s->url, &u) || !u.turn)
 			continue;
 		error = add_turn(p, s, u.tls ? "tls" : u.tcp ? "tcp" : "udp", s->url);
 		snprintf(tcp, sizeof tcp, "%s?transport=tcp", s->url);
@@ -281,24 +281,16 @@ static int run(struct probe *p) {
 
 /* ---- the command ---------------------------------------------------------------------------------------------------- */
 
-enum { OPT_JSON = OPTION_OWN };
-
-static const struct option own[] = {{"json", no_argument, NULL, OPT_JSON}, {NULL, 0, NULL, 0}};
+static const struct option_row own[] = {
+	{"json", NULL, "one JSON object instead", TO_FLAG(struct probe, json)},
+};
 
 static const char usage[] =
 	"Usage: sluice probe [OPTION]...\n"
 	"\n"
 	"Prints the candidates of this host, and with servers how its NAT maps addresses and which relays are reachable.\n"
 	"No server is asked unless it is given. --timeout is 5 s here.\n"
-	"\n"
-	"  --json                 one JSON object instead\n";
-
-static int read_own(void *ctx, int key, const char *text) {
-	(void)key;
-	(void)text;
-	((struct probe *)ctx)->json = true;
-	return 0;
-}
+	"\n";
 
 int probe_main(int argc, char **argv) {
 	struct probe *p = calloc(1, sizeof *p);
@@ -306,7 +298,8 @@ int probe_main(int argc, char **argv) {
 		complain("probe: no memory");
 		return EXIT_FAILED;
 	}
-	struct command_options command = {.name = "probe", .usage = usage, .own = own, .read = read_own, .ctx = p};
+	struct command_options command = {
+		.name = "probe", .usage = usage, .own = own, .own_count = sizeof own / sizeof *own, .target = p};
 	int rest, exit_code = options_read(&command, argc, argv, &p->options, &rest);
 	if (exit_code < 0 && rest < argc)
 		exit_code = usage_error("probe", "unexpected argument '%s'", argv[rest]);

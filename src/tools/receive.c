@@ -5,12 +5,14 @@
 
 #include "tools/files.h"
 
-enum { OPT_OUTPUT = 'o', OPT_FORCE = OPTION_OWN };
+struct receive_options {
+	const char *folder;
+	bool force;
+};
 
-static const struct option own[] = {
-	{"output", required_argument, NULL, OPT_OUTPUT},
-	{"force", no_argument, NULL, OPT_FORCE},
-	{NULL, 0, NULL, 0},
+static const struct option_row own[] = {
+	{"output", "DIR", "where they go (the current folder)", TO_TEXT(struct receive_options, folder), .letter = 'o'},
+	{"force", NULL, "replace files that were there before", TO_FLAG(struct receive_options, force)},
 };
 
 static const char usage[] =
@@ -18,23 +20,7 @@ static const char usage[] =
 	"\n"
 	"Takes the files of a 'sluice send'. What is not complete yet is FILE.part; the same command again goes on with it.\n"
 	"A file whose name is taken gets another one, FILE (2), unless it is the same file.\n"
-	"\n"
-	"  -o, --output DIR       where they go (the current folder)\n"
-	"  --force                replace files that were there before\n";
-
-struct receive_options {
-	const char *folder;
-	bool force;
-};
-
-static int read_own(void *ctx, int key, const char *text) {
-	struct receive_options *o = ctx;
-	if (key == OPT_OUTPUT)
-		o->folder = text;
-	else
-		o->force = true;
-	return 0;
-}
+	"\n";
 
 static void message(void *machine, bool text, const void *data, size_t len) {
 	file_receiver_message(machine, text, data, len);
@@ -57,9 +43,8 @@ int receive_main(int argc, char **argv) {
 	struct command_options command = {.name = "receive",
 	                                  .usage = usage,
 	                                  .own = own,
-	                                  .letters = "o:",
-	                                  .read = read_own,
-	                                  .ctx = &o,
+	                                  .own_count = sizeof own / sizeof *own,
+	                                  .target = &o,
 	                                  .has_signalling = true};
 	struct link_options options = {0};
 	int rest, exit_code = options_read(&command, argc, argv, &options, &rest);

@@ -1,4 +1,5 @@
-/* tools: what the subcommands of `sluice` share. They use the public library only, as any app would. */
+/* tools: what the subcommands of `sluice` share. They make their connections by the public API, as any app would. Of the library's
+ * own folders they take helpers: texts, addresses and hashes, STUN messages (probe), the names of the congestion controls. */
 #ifndef TOOLS_TOOLS_H
 #define TOOLS_TOOLS_H
 
@@ -39,8 +40,6 @@ __attribute__((format(printf, 2, 3))) int usage_error(const char *command, const
 
 /* ---- arguments.c: each takes the whole text or nothing ---- */
 
-/* getopt_long() gave ':' or '?' (its long options have keys above 255, its own messages are off): the usage error. */
-int getopt_error(const char *command, int key, char **argv);
 bool parse_unsigned(const char *text, uint64_t min, uint64_t max, uint64_t *out);
 bool parse_seconds(const char *text, double min, double max, double *out);
 /* "host:port", "[v6]:port". Returns NULL, or what is wrong with it. */

@@ -1,104 +1,57 @@
 #include "tools/tuning.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <string.h>
 #include <time.h>
 
+#include "sctp/tx/cc.h"
 #include "tools/tools.h"
 
 /* ---- words ---- */
 
-struct word {
-	const char *text;
-	int value;
-};
+/* The library's table of controls begins at 1: 0 stands for its own choice. */
+static const char *control_word(unsigned i, int *number) {
+	const struct cc_ops *ops = cc_by_number(i + 1);
+	*number = (int)i + 1;
+	return ops ? ops->name : NULL;
+}
 
-static const struct word controls[] = {{"newreno", SLUICE_CC_NEWRENO},
-                                       {"cubic", SLUICE_CC_CUBIC},
-                                       {"bbr", SLUICE_CC_BBR},
-                                       {"low-delay", SLUICE_CC_LOW_DELAY},
-                                       {NULL, 0}};
-static const struct word recoveries[] = {{"rfc9260", SLUICE_RECOVERY_RFC9260}, {"rack", SLUICE_RECOVERY_RACK}, {NULL, 0}};
-static const struct word schedulers[] = {{"first-come", SLUICE_SCHEDULER_FIRST_COME},
-                                         {"round-robin", SLUICE_SCHEDULER_ROUND_ROBIN},
-                                         {"round-robin-packet", SLUICE_SCHEDULER_ROUND_ROBIN_PACKET},
-                                         {"priority", SLUICE_SCHEDULER_PRIORITY},
-                                         {"fair", SLUICE_SCHEDULER_FAIR},
-                                         {"weighted-fair", SLUICE_SCHEDULER_WEIGHTED_FAIR},
-                                         {NULL, 0}};
+static const char *recovery_word(unsigned i, int *number) {
+	static const char *const words[] = {[SLUICE_RECOVERY_RFC9260] = "rfc9260", [SLUICE_RECOVERY_RACK] = "rack"};
+	*number = (int)i + 1;
+	return i + 1 < sizeof words / sizeof *words ? words[i + 1] : NULL;
+}
+
+static const char *scheduler_word(unsigned i, int *number) {
+	static const char *const words[] = {
+		[SLUICE_SCHEDULER_FIRST_COME] = "first-come",
+		[SLUICE_SCHEDULER_ROUND_ROBIN] = "round-robin",
+		[SLUICE_SCHEDULER_ROUND_ROBIN_PACKET] = "round-robin-packet",
+		[SLUICE_SCHEDULER_PRIORITY] = "priority",
+		[SLUICE_SCHEDULER_FAIR] = "fair",
+		[SLUICE_SCHEDULER_WEIGHTED_FAIR] = "weighted-fair",
+	};
+	*number = (int)i + 1;
+	return i + 1 < sizeof words / sizeof *words ? words[i + 1] : NULL;
+}
 
 /* ---- options ---- */
 
-const struct option tuning_options[TUNING_COUNT] = {
-	{"cc", required_argument, NULL, TUNING_CC},
-	{"recovery", required_argument, NULL, TUNING_RECOVERY},
-	{"scheduler", required_argument, NULL, TUNING_SCHEDULER},
-	{"no-pacing", no_argument, NULL, TUNING_NO_PACING},
-	{"mtu-max", required_argument, NULL, TUNING_MTU_MAX},
-	{"trace", required_argument, NULL, TUNING_TRACE},
-	{"pcap", required_argument, NULL, TUNING_PCAP},
+static const struct option_row rows[] = {
+	{"cc", "NAME", "congestion control: {range}", TO_WORD(struct tuning, cc), .word = control_word},
+	{"recovery", "NAME", "how loss is found: {range}", TO_WORD(struct tuning, recovery), .word = recovery_word},
+	{"scheduler", "NAME", "which channel's data goes next: {range}", TO_WORD(struct tuning, scheduler),
+         .word = scheduler_word},
+	{"no-pacing", NULL, "send whatever the window allows at once", TO_FLAG(struct tuning, no_pacing)},
+	{"mtu-max", "BYTES", "packets may grow to this where the path carries it, {range}", TO_U32(struct tuning, mtu_max),
+         .unit = "bytes", .min = 400, .max = 65520},
+	{"trace", "FILE", "write what happens, a line of JSON each; scripts/plot-trace draws it",
+         TO_TEXT(struct tuning, trace_file)},
+	{"pcap", "FILE", "write its packets, as they are before DTLS, for Wireshark", TO_TEXT(struct tuning, pcap_file)},
 };
 
-const char tuning_help[] =
-	"\n"
-	"The association of this end:\n"
-	"  --cc NAME              congestion control: newreno, cubic, bbr or low-delay\n"
-	"  --recovery NAME        how loss is found: rack, or rfc9260\n"
-	"  --scheduler NAME       which channel's data goes next: first-come, round-robin, round-robin-packet,\n"
-	"                         priority, fair or weighted-fair\n"
-	"  --no-pacing            send whatever the window allows at once\n"
-	"  --mtu-max BYTES        packets may grow to this where the path carries it, 400 to 65520\n"
-	"  --trace FILE           write what happens, a line of JSON each; scripts/plot-trace draws it\n"
-	"  --pcap FILE            write its packets, as they are before DTLS, for Wireshark\n";
-
-/* The options whose argument is one of some words. */
-static const struct choice {
-	int key;
-	const char *option;
-	const struct word *words;
-	size_t field;
-} choices[] = {
-	{TUNING_CC, "cc", controls, offsetof(struct tuning, cc)},
-	{TUNING_RECOVERY, "recovery", recoveries, offsetof(struct tuning, recovery)},
-	{TUNING_SCHEDULER, "scheduler", schedulers, offsetof(struct tuning, scheduler)},
-};
-
-/* The value of the word; else an error that names those there are: "rfc9260 or rack". */
-static int read_word(const char *command, const struct choice *c, const char *text, int *value) {
-	char all[160] = "";
-	for (const struct word *w = c->words; w->text; w++) {
-		if (strcmp(w->text, text) == 0) {
-			*value = w->value;
-			return 0;
-		}
-		size_t used = strlen(all);
-		snprintf(all + used, sizeof all - used, "%s%s", w == c->words ? "" : w[1].text ? ", " : " or ", w->text);
-	}
-	return usage_error(command, "--%s %s: expected %s", c->option, text, all);
-}
-
-int tuning_read(struct tuning *t, const char *command, int key, const char *text) {
-	uint64_t bytes;
-	for (size_t i = 0; i < sizeof choices / sizeof *choices; i++)
-		if (choices[i].key == key)
-			return read_word(command, &choices[i], text, (int *)(void *)((char *)t + choices[i].field));
-	switch (key) {
-	case TUNING_NO_PACING:
-		t->no_pacing = true;
-		return 0;
-	case TUNING_MTU_MAX:
-		if (!parse_unsigned(text, 400, 65520, &bytes))
-			return usage_error(command, "--mtu-max: expected bytes, 400 to 65520");
-		t->mtu_max = (uint32_t)bytes;
-		return 0;
-	case TUNING_TRACE:
-		t->trace_file = text;
-		return 0;
-	default: /* TUNING_PCAP */
-		t->pcap_file = text;
-		return 0;
-	}
+struct option_section tuning_section(struct tuning *t) {
+	return OPTION_SECTION("The association of this end:", rows, t);
 }
 
 void tuning_apply(const struct tuning *t, sluice_sctp_config *config) {

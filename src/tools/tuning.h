@@ -3,10 +3,10 @@
 #ifndef TOOLS_TUNING_H
 #define TOOLS_TUNING_H
 
-#include <getopt.h>
 #include <stdio.h>
 
 #include "sluice.h"
+#include "tools/front.h"
 
 struct tuning {
 	/* Of enum sluice_cc, sluice_recovery, sluice_scheduler; 0: the library's. */
@@ -16,27 +16,9 @@ struct tuning {
 	const char *trace_file, *pcap_file; /* NULL: none */
 };
 
-enum tuning_key {
-	TUNING_CC = 400,
-	TUNING_RECOVERY,
-	TUNING_SCHEDULER,
-	TUNING_NO_PACING,
-	TUNING_MTU_MAX,
-	TUNING_TRACE,
-	TUNING_PCAP,
-	TUNING_END,
-};
-static inline bool tuning_is_key(int key) {
-	return key >= TUNING_CC && key < TUNING_END;
-}
+/* For a command's options. */
+struct option_section tuning_section(struct tuning *t);
 
-/* For a command's table of options, and for its help. */
-#define TUNING_COUNT (TUNING_END - TUNING_CC)
-extern const struct option tuning_options[TUNING_COUNT];
-extern const char tuning_help[];
-
-/* Takes one of them: 0, or the exit code. */
-int tuning_read(struct tuning *t, const char *command, int key, const char *text);
 /* Does the library take what was chosen? 0, or the exit code. */
 int tuning_check(const struct tuning *t, const char *command);
 void tuning_apply(const struct tuning *t, sluice_sctp_config *config);

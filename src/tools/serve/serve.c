@@ -1,6 +1,5 @@
 /* serve: `sluice serve`. Reads the command line, sets the server up, and runs it until Ctrl-C. */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tools/front.h"
 #include "tools/secret.h"
 #include "tools/serve/client.h"
 #include "tools/serve/http.h"
@@ -23,86 +23,16 @@ _Static_assert(KINDS <= SERVE_KINDS_MAX, "a client counts the opens of each kind
 
 /* ---- the command line -------------------------------------------------------------------------------------------- */
 
-enum option_key {
-	OPT_PORT = 256,
-	OPT_HTTP,
-	OPT_BIND,
-	OPT_LOOPBACK,
-	OPT_LITE,
-	OPT_FILES,
-	OPT_MAX_FILE,
-	OPT_QUOTA,
-	OPT_MAX_PEERS,
-	OPT_PER_ADDRESS,
-	OPT_IDLE,
-	OPT_HOST,
-	OPT_CORS,
-	OPT_WEB,
-	OPT_VERBOSE,
-	OPT_HELP,
-};
-
-static const struct option long_options[] = {
-	{"port", required_argument, NULL, OPT_PORT},
-	{"http", required_argument, NULL, OPT_HTTP},
-	{"bind", required_argument, NULL, OPT_BIND},
-	{"loopback", no_argument, NULL, OPT_LOOPBACK},
-	{"lite", no_argument, NULL, OPT_LITE},
-	{"files", required_argument, NULL, OPT_FILES},
-	{"max-file", required_argument, NULL, OPT_MAX_FILE},
-	{"quota", required_argument, NULL, OPT_QUOTA},
-	{"max-peers", required_argument, NULL, OPT_MAX_PEERS},
-	{"per-address", required_argument, NULL, OPT_PER_ADDRESS},
-	{"idle", required_argument, NULL, OPT_IDLE},
-	{"host", required_argument, NULL, OPT_HOST},
-	{"cors", required_argument, NULL, OPT_CORS},
-	{"web", required_argument, NULL, OPT_WEB},
-	{"verbose", no_argument, NULL, OPT_VERBOSE},
-	{"help", no_argument, NULL, OPT_HELP},
-	{NULL, 0, NULL, 0},
-};
-
-static const char help[] =
-	"Usage: sluice serve [OPTION]...\n"
-	"\n"
-	"Serves a page with which any browser connects: an echo, a chat, files, throughput, live statistics. Also a place\n"
-	"where 'sluice cat', 'send' and 'receive' meet (--signal http://HOST:PORT/room/NAME).\n"
-	"\n"
-	"Where:\n"
-	"  --http ADDR:PORT     of the page (127.0.0.1:8080); port 0: any, it is printed\n"
-	"  --port N             one UDP port for all peers (any free one, it is printed)\n"
-	"  --bind ADDR          UDP on this address alone (every IPv4 address)\n"
-	"  --loopback           tell browsers of 127.0.0.1 too; on when --http is a loopback address\n"
-	"  --lite               be ICE-lite: for a host with a public address\n"
-	"\n"
-	"What:\n"
-	"  --files FOLDER       files go into this folder and out of it; without it there are none\n"
-	"  --max-file BYTES     of one uploaded file (1073741824)\n"
-	"  --quota BYTES        what the folder may hold in all (4294967296)\n"
-	"  --max-peers N        connected at once, 1 to 100000 (256)\n"
-	"  --per-address N      connections and peers of one address, and a quarter of it in rooms and in peers that have not\n"
-	"                       connected yet, 1 to 100000 (64); behind a proxy, all have its address\n"
-	"  --idle S             close a peer that sends nothing for so long, 1 to 86400 (120)\n"
-	"  --host NAME          this server has that name too, once for each; requests for others are refused, but for numeric\n"
-	"                       addresses, localhost and the name of this machine\n"
-	"  --cors ORIGIN        pages of this origin (* for every one) may connect too; others are refused\n"
-	"  --web FOLDER         serve the page's files from this folder instead of those in the program\n"
-	"  --verbose            a line on stderr for each thing that happens to a peer\n"
-	"  --help               this text\n"
-	"\n"
-	"Exit status: 1 it failed, 2 wrong command line, 130 ended by Ctrl-C.\n";
-
-static int expected(const char *option, const char *what) {
-	return usage_error("serve", "--%s: expected %s", option, what);
-}
-
-static int read_http(struct serve_options *o, const char *text) {
+static int read_http(const char *command, void *target, const char *text) {
+	struct serve_options *o = target;
 	const char *wrong = parse_local_address(text, &o->http, &o->http_len);
-	return wrong ? usage_error("serve", "--http %s: %s", text, wrong) : 0;
+	return wrong ? usage_error(command, "--http %s: %s", text, wrong) : 0;
 }
 
-static int read_bind(struct serve_options *o, const char *text) {
-	return parse_host(text, &o->bind, &o->bind_len) ? 0 : expected("bind", "an IPv4 or IPv6 address of this host");
+static int read_bind(const char *command, void *target, const char *text) {
+	struct serve_options *o = target;
+	return parse_host(text, &o->bind, &o->bind_len) ? 0
+	                                                : front_error(command, "bind", "an IPv4 or IPv6 address of this host");
 }
 
 static int read_folder(const char *option, const char **out, const char *text) {
@@ -117,89 +47,90 @@ static int read_folder(const char *option, const char **out, const char *text) {
 	return EXIT_FAILED;
 }
 
-/* An origin stands in a header of ours: no spaces, nothing below. */
-static int read_cors(struct serve_options *o, const char *text) {
-	for (const char *p = text; *p; p++)
-		if (*p <= ' ' || *p > '~')
-			return expected("cors", "an origin such as https://example.org, or *");
-	o->cors = text;
-	return *text ? 0 : expected("cors", "an origin such as https://example.org, or *");
+static int read_files(const char *command, void *target, const char *text) {
+	(void)command;
+	return read_folder("files", &((struct serve_options *)target)->files, text);
 }
 
-static int read_host(struct serve_options *o, const char *text) {
+static int read_web(const char *command, void *target, const char *text) {
+	(void)command;
+	return read_folder("web", &((struct serve_options *)target)->web, text);
+}
+
+/* An origin stands in a header of ours: no spaces, no control characters. */
+static int read_cors(const char *command, void *target, const char *text) {
+	bool plain = *text;
+	for (const char *p = text; *p; p++)
+		plain &= *p > ' ' && *p <= '~';
+	((struct serve_options *)target)->cors = text;
+	return plain ? 0 : front_error(command, "cors", "an origin such as https://example.org, or *");
+}
+
+static int read_host(const char *command, void *target, const char *text) {
+	struct serve_options *o = target;
 	if (!*text || strlen(text) > 253 || text[strcspn(text, ":/[] \t")])
-		return expected("host", "a name such as files.example.org, without a port");
+		return front_error(command, "host", "a name such as files.example.org, without a port");
 	if (o->host_count == sizeof o->hosts / sizeof *o->hosts)
-		return usage_error("serve", "--host: too many of them");
+		return usage_error(command, "--host: too many of them");
 	o->hosts[o->host_count++] = text;
 	return 0;
 }
 
-static int read_port(struct serve_options *o, const char *text) {
-	uint64_t port;
-	if (!parse_unsigned(text, 0, 65535, &port))
-		return expected("port", "a number from 0 to 65535");
-	o->port = (uint16_t)port;
-	return 0;
-}
+static const struct option_row where_rows[] = {
+	{"http", "ADDR:PORT", "of the page ({preset}); port 0: any, it is printed", TO_READER(read_http),
+         .preset = "127.0.0.1:8080"},
+	{"port", "N", "one UDP port for all peers, {range} (any free one, it is printed)", TO_U16(struct serve_options, port),
+         .max = 65535},
+	{"bind", "ADDR", "UDP on this address alone (every IPv4 address)", TO_READER(read_bind)},
+	{"loopback", NULL, "tell browsers of 127.0.0.1 too; on when --http is a loopback address",
+         TO_FLAG(struct serve_options, loopback)},
+	{"lite", NULL, "be ICE-lite: for a host with a public address", TO_FLAG(struct serve_options, lite)},
+};
 
-/* 0, or the exit code. */
-static int read_option(struct serve_options *o, int key, const char *text) {
-	switch (key) {
-	case OPT_PORT:
-		return read_port(o, text);
-	case OPT_HTTP:
-		return read_http(o, text);
-	case OPT_BIND:
-		return read_bind(o, text);
-	case OPT_LOOPBACK:
-		o->loopback = true;
-		return 0;
-	case OPT_LITE:
-		o->lite = true;
-		return 0;
-	case OPT_FILES:
-		return read_folder("files", &o->files, text);
-	case OPT_MAX_FILE:
-		return parse_unsigned(text, 1, INT64_MAX, &o->max_upload) ? 0 : expected("max-file", "bytes");
-	case OPT_QUOTA:
-		return parse_unsigned(text, 1, INT64_MAX, &o->quota) ? 0 : expected("quota", "bytes");
-	case OPT_MAX_PEERS:
-		return parse_unsigned(text, 1, 100000, &o->max_peers) ? 0 : expected("max-peers", "a number from 1 to 100000");
-	case OPT_PER_ADDRESS:
-		return parse_unsigned(text, 1, 100000, &o->per_address) ? 0
-		                                                        : expected("per-address", "a number from 1 to 100000");
-	case OPT_HOST:
-		return read_host(o, text);
-	case OPT_IDLE:
-		return parse_seconds(text, 1, 86400, &o->idle) ? 0 : expected("idle", "seconds, 1 to 86400");
-	case OPT_CORS:
-		return read_cors(o, text);
-	case OPT_WEB:
-		return read_folder("web", &o->web, text);
-	default: /* OPT_VERBOSE */
-		o->verbose = true;
-		return 0;
-	}
-}
+static const struct option_row what_rows[] = {
+	{"files", "FOLDER", "files go into this folder and out of it; without it there are none", TO_READER(read_files)},
+	{"max-file", "BYTES", "of one uploaded file ({preset})", TO_U64(struct serve_options, max_upload), .unit = "bytes",
+         .min = 1, .max = INT64_MAX, .preset = "1073741824"},
+	{"quota", "BYTES", "what the folder may hold in all ({preset})", TO_U64(struct serve_options, quota), .unit = "bytes",
+         .min = 1, .max = INT64_MAX, .preset = "4294967296"},
+	{"max-peers", "N", "connected at once, {range} ({preset})", TO_U64(struct serve_options, max_peers), .min = 1,
+         .max = 100000, .preset = "256"},
+	{"per-address", "N",
+         "connections and peers of one address, and a quarter of it in rooms and in peers that have not connected yet, {range} "
+         "({preset}); behind a proxy, all have its address",
+         TO_U64(struct serve_options, per_address), .min = 1, .max = 100000, .preset = "64"},
+	{"idle", "S", "close a peer that sends nothing for so long, {range} ({preset})", TO_SECONDS(struct serve_options, idle),
+         .unit = "seconds", .shortest = 1, .longest = 86400, .preset = "120"},
+	{"host", "NAME",
+         "this server has that name too, once for each; requests for others are refused, but for numeric addresses, localhost "
+         "and "
+         "the name of this machine",
+         TO_READER(read_host)},
+	{"cors", "ORIGIN", "pages of this origin (* for every one) may connect too; others are refused", TO_READER(read_cors)},
+	{"web", "FOLDER", "serve the page's files from this folder instead of those in the program", TO_READER(read_web)},
+	{"verbose", NULL, "a line on stderr for each thing that happens to a peer", TO_FLAG(struct serve_options, verbose)},
+	{"help", NULL, "this text", .kind = OPTION_HELP, .letter = 'h'},
+};
+
+static const char usage[] =
+	"Usage: sluice serve [OPTION]...\n"
+	"\n"
+	"Serves a page with which any browser connects: an echo, a chat, files, throughput, live statistics. Also a place\n"
+	"where 'sluice cat', 'send' and 'receive' meet (--signal http://HOST:PORT/room/NAME).\n";
 
 /* -1 to go on, else the exit code. */
 static int read_command_line(int argc, char **argv, struct serve_options *o) {
-	int key;
-	opterr = 0;
-	while ((key = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
-		if (key == OPT_HELP) {
-			fputs(help, stdout);
-			return EXIT_OK;
-		}
-		if (key < OPT_PORT)
-			return getopt_error("serve", key, argv);
-		int wrong = read_option(o, key, optarg);
-		if (wrong)
-			return wrong;
-	}
-	if (optind < argc)
-		return usage_error("serve", "unexpected argument '%s'", argv[optind]);
+	const struct option_section sections[] = {OPTION_SECTION("Where:", where_rows, o), OPTION_SECTION("What:", what_rows, o)};
+	struct front front = {.command = "serve",
+	                      .usage = usage,
+	                      .status = "Exit status: 1 it failed, 2 wrong command line, 130 ended by Ctrl-C.",
+	                      .sections = sections,
+	                      .section_count = sizeof sections / sizeof *sections};
+	int rest, exit_code = front_read(&front, argc, argv, &rest);
+	if (exit_code >= 0)
+		return exit_code;
+	if (rest < argc)
+		return usage_error("serve", "unexpected argument '%s'", argv[rest]);
 	o->loopback |= address_is_loopback(&o->http);
 	return -1;
 }
@@ -339,14 +270,7 @@ static void tear_down(struct serve *s) {
 }
 
 int serve_main(int argc, char **argv) {
-	struct serve_options o = {
-		.max_peers = 256,
-		.per_address = 64,
-		.max_upload = UINT64_C(1) << 30,
-		.quota = UINT64_C(4) << 30,
-		.idle = 120,
-	};
-	parse_local_address("127.0.0.1:8080", &o.http, &o.http_len);
+	struct serve_options o = {0};
 	int exit_code = read_command_line(argc, argv, &o);
 	if (exit_code >= 0)
 		return exit_code;
