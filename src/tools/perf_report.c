@@ -1,10 +1,12 @@
 /* perf_report: what people and programs get to read. */
+#include <jansson.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 
-#include "base/text.h"
 #include "tools/perf.h"
 
 /* ---- what the process used --------------------------------------------------------------------------------------- */
@@ -93,33 +95,33 @@ static double ratio(uint64_t part, uint64_t whole) {
 
 /* ---- JSON: one object, flat ---- */
 
-static const char *separator;
+static void add_number(json_t *o, const char *name, double value, int decimals) {
+	double scale = pow(10, decimals);
+	json_object_set_new(o, name, json_real(round(value * scale) / scale));
+}
 
-static void json_begin(void) {
-	putchar('{');
-	separator = "";
+static void add_count(json_t *o, const char *name, uint64_t value) {
+	json_object_set_new(o, name, json_integer((json_int_t)value));
 }
-static void json_end(void) {
-	puts("}");
+
+static void add_bool(json_t *o, const char *name, bool value) {
+	json_object_set_new(o, name, json_boolean(value));
+}
+
+static void add_text(json_t *o, const char *name, const char *value) {
+	json_object_set_new(o, name, json_string(value));
+}
+
+/* Prints the object on one line and drops it. 15 digits are what a double keeps of a decimal fraction. */
+static void print_object(json_t *o) {
+	char *text = o ? json_dumps(o, JSON_REAL_PRECISION(15)) : NULL;
+	json_decref(o);
+	if (text)
+		puts(text);
+	else
+		complain("perf: no memory");
+	free(text);
 	fflush(stdout);
-}
-static void json_number(const char *name, double value, int decimals) {
-	printf("%s\"%s\": %.*f", separator, name, decimals, value);
-	separator = ", ";
-}
-static void json_count(const char *name, uint64_t value) {
-	printf("%s\"%s\": %llu", separator, name, (unsigned long long)value);
-	separator = ", ";
-}
-static void json_bool(const char *name, bool value) {
-	printf("%s\"%s\": %s", separator, name, value ? "true" : "false");
-	separator = ", ";
-}
-static void json_text(const char *name, const char *value) {
-	char escaped[256];
-	text_json(value, strlen(value), escaped, sizeof escaped);
-	printf("%s\"%s\": \"%s\"", separator, name, escaped);
-	separator = ", ";
 }
 
 static const char *mode_name(enum perf_mode mode) {
@@ -127,83 +129,84 @@ static const char *mode_name(enum perf_mode mode) {
 	return names[mode];
 }
 
-static void json_options(const struct perf_options *o) {
-	json_text("mode", mode_name(o->mode));
-	json_count("size", o->size);
-	json_count("channels", o->channels);
-	json_count("mtu", o->mtu);
-	json_bool("ordered", !o->unordered);
-	json_text("reliability", o->reliability == SLUICE_RELIABLE   ? "reliable"
-	                         : o->reliability == SLUICE_LIFETIME ? "lifetime"
-	                                                             : "max-retransmits");
+static void add_options(json_t *j, const struct perf_options *o) {
+	add_text(j, "mode", mode_name(o->mode));
+	add_count(j, "size", o->size);
+	add_count(j, "channels", o->channels);
+	add_count(j, "mtu", o->mtu);
+	add_bool(j, "ordered", !o->unordered);
+	add_text(j, "reliability",
+	         o->reliability == SLUICE_RELIABLE   ? "reliable"
+	         : o->reliability == SLUICE_LIFETIME ? "lifetime"
+	                                             : "max-retransmits");
 	if (o->reliability != SLUICE_RELIABLE)
-		json_count("reliability_value", o->reliability_value);
+		add_count(j, "reliability_value", o->reliability_value);
 }
 
-static void json_bulk(const struct perf_result *r) {
+static void add_bulk(json_t *j, const struct perf_result *r) {
 	double seconds = (double)r->rx.ns / 1e9;
-	json_number("goodput_mbps", mbps(r->rx.bytes, seconds), 1);
-	json_number("msgs_per_s", rate(r->rx.messages, seconds), 1);
-	json_number("delivered_ratio", ratio(r->rx.messages, r->messages_sent), 6);
-	json_count("messages_sent", r->messages_sent);
-	json_count("messages_received", r->rx.messages);
-	json_count("messages_lost", r->messages_lost);
-	json_number("cpu_tx_s_per_gb", per_gb(r->cpu_tx_ns, r->rx.bytes), 4);
-	json_number("cpu_rx_s_per_gb", per_gb(r->rx.cpu_ns, r->rx.bytes), 4);
+	add_number(j, "goodput_mbps", mbps(r->rx.bytes, seconds), 1);
+	add_number(j, "msgs_per_s", rate(r->rx.messages, seconds), 1);
+	add_number(j, "delivered_ratio", ratio(r->rx.messages, r->messages_sent), 6);
+	add_count(j, "messages_sent", r->messages_sent);
+	add_count(j, "messages_received", r->rx.messages);
+	add_count(j, "messages_lost", r->messages_lost);
+	add_number(j, "cpu_tx_s_per_gb", per_gb(r->cpu_tx_ns, r->rx.bytes), 4);
+	add_number(j, "cpu_rx_s_per_gb", per_gb(r->rx.cpu_ns, r->rx.bytes), 4);
 }
 
-static void json_times(const struct perf_result *r) {
+static void add_times(json_t *j, const struct perf_result *r) {
 	const struct histogram *h = r->times;
-	json_count("count", h->count);
+	add_count(j, "count", h->count);
 	if (r->options->mode == PERF_PING) {
-		json_number("p50_us", histogram_quantile(h, .5) / 1e3, 2);
-		json_number("p99_us", histogram_quantile(h, .99) / 1e3, 2);
-		json_number("p999_us", histogram_quantile(h, .999) / 1e3, 2);
-		json_number("min_us", (double)h->min / 1e3, 2);
-		json_number("max_us", (double)h->max / 1e3, 2);
-		json_number("mean_us", h->count ? (double)h->sum / (double)h->count / 1e3 : 0, 2);
+		add_number(j, "p50_us", histogram_quantile(h, .5) / 1e3, 2);
+		add_number(j, "p99_us", histogram_quantile(h, .99) / 1e3, 2);
+		add_number(j, "p999_us", histogram_quantile(h, .999) / 1e3, 2);
+		add_number(j, "min_us", (double)h->min / 1e3, 2);
+		add_number(j, "max_us", (double)h->max / 1e3, 2);
+		add_number(j, "mean_us", h->count ? (double)h->sum / (double)h->count / 1e3 : 0, 2);
 		return;
 	}
-	json_number("open_p50_ms", histogram_quantile(h, .5) / 1e6, 3);
-	json_number("open_max_ms", (double)h->max / 1e6, 3);
-	json_number("open_min_ms", (double)h->min / 1e6, 3);
+	add_number(j, "open_p50_ms", histogram_quantile(h, .5) / 1e6, 3);
+	add_number(j, "open_max_ms", (double)h->max / 1e6, 3);
+	add_number(j, "open_min_ms", (double)h->min / 1e6, 3);
 }
 
-static void json_association(const sluice_sctp_stats *s) {
-	json_text("congestion_control", s->congestion_control);
-	json_count("retransmitted", s->retransmitted_chunks);
-	json_count("spurious_retransmissions", s->spurious_retransmissions);
-	json_count("recoveries", s->recoveries);
-	json_count("reductions_undone", s->reductions_undone);
-	json_count("fast_retransmits", s->fast_retransmits);
-	json_count("rack_losses", s->rack_losses);
-	json_count("tail_probes", s->tail_probes);
-	json_count("timeouts", s->timeouts);
-	json_count("abandoned", s->messages_abandoned);
-	json_count("cwnd", s->cwnd);
-	json_number("delivery_rate_mbps", (double)s->delivery_rate * 8 / 1e6, 1);
-	json_number("pacing_rate_mbps", (double)s->pacing_rate * 8 / 1e6, 1);
-	json_number("srtt_us", (double)s->srtt / 1e3, 1);
-	json_number("min_rtt_us", (double)s->min_rtt / 1e3, 1);
-	json_count("packet_size", s->mtu);
-	json_count("mtu_probes", s->mtu_probes_sent);
-	json_count("mtu_black_holes", s->mtu_black_holes);
+static void add_association(json_t *j, const sluice_sctp_stats *s) {
+	add_text(j, "congestion_control", s->congestion_control);
+	add_count(j, "retransmitted", s->retransmitted_chunks);
+	add_count(j, "spurious_retransmissions", s->spurious_retransmissions);
+	add_count(j, "recoveries", s->recoveries);
+	add_count(j, "reductions_undone", s->reductions_undone);
+	add_count(j, "fast_retransmits", s->fast_retransmits);
+	add_count(j, "rack_losses", s->rack_losses);
+	add_count(j, "tail_probes", s->tail_probes);
+	add_count(j, "timeouts", s->timeouts);
+	add_count(j, "abandoned", s->messages_abandoned);
+	add_count(j, "cwnd", s->cwnd);
+	add_number(j, "delivery_rate_mbps", (double)s->delivery_rate * 8 / 1e6, 1);
+	add_number(j, "pacing_rate_mbps", (double)s->pacing_rate * 8 / 1e6, 1);
+	add_number(j, "srtt_us", (double)s->srtt / 1e3, 1);
+	add_number(j, "min_rtt_us", (double)s->min_rtt / 1e3, 1);
+	add_count(j, "packet_size", s->mtu);
+	add_count(j, "mtu_probes", s->mtu_probes_sent);
+	add_count(j, "mtu_black_holes", s->mtu_black_holes);
 }
 
-static void json_result(const struct perf_result *r) {
-	json_begin();
-	json_options(r->options);
-	json_number("duration_s", r->seconds, 3);
+static void print_json(const struct perf_result *r) {
+	json_t *j = json_object();
+	add_options(j, r->options);
+	add_number(j, "duration_s", r->seconds, 3);
 	if (r->options->mode == PERF_BULK)
-		json_bulk(r);
+		add_bulk(j, r);
 	else
-		json_times(r);
-	json_number("rss_tx_mb", (double)r->rss_tx_kb / 1024, 2);
-	json_number("rss_rx_mb", (double)r->rx.rss_kb / 1024, 2);
-	json_association(&r->stats.sctp);
-	json_text("cipher", r->cipher);
-	json_bool("interrupted", r->interrupted);
-	json_end();
+		add_times(j, r);
+	add_number(j, "rss_tx_mb", (double)r->rss_tx_kb / 1024, 2);
+	add_number(j, "rss_rx_mb", (double)r->rx.rss_kb / 1024, 2);
+	add_association(j, &r->stats.sctp);
+	add_text(j, "cipher", r->cipher);
+	add_bool(j, "interrupted", r->interrupted);
+	print_object(j);
 }
 
 /* ---- text -------------------------------------------------------------------------------------------------------- */
@@ -262,7 +265,7 @@ static void print_times(const struct perf_result *r) {
 
 void report_result(const struct perf_result *r) {
 	if (r->options->json) {
-		json_result(r);
+		print_json(r);
 		return;
 	}
 	printf("%s\n", r->interrupted ? "summary (interrupted)" : "summary");
@@ -279,17 +282,17 @@ void report_result(const struct perf_result *r) {
 void report_received(const struct perf_options *o, const struct perf_test *t, const struct perf_received *r) {
 	double seconds = (double)r->ns / 1e9;
 	if (o->json) {
-		json_begin();
-		json_text("mode", mode_name(t->mode));
-		json_count("size", t->size);
-		json_count("channels", t->channels);
-		json_number("duration_s", seconds, 3);
-		json_number("goodput_mbps", mbps(r->bytes, seconds), 1);
-		json_number("msgs_per_s", rate(r->messages, seconds), 1);
-		json_count("messages_received", r->messages);
-		json_number("cpu_rx_s_per_gb", per_gb(r->cpu_ns, r->bytes), 4);
-		json_number("rss_rx_mb", (double)r->rss_kb / 1024, 2);
-		json_end();
+		json_t *j = json_object();
+		add_text(j, "mode", mode_name(t->mode));
+		add_count(j, "size", t->size);
+		add_count(j, "channels", t->channels);
+		add_number(j, "duration_s", seconds, 3);
+		add_number(j, "goodput_mbps", mbps(r->bytes, seconds), 1);
+		add_number(j, "msgs_per_s", rate(r->messages, seconds), 1);
+		add_count(j, "messages_received", r->messages);
+		add_number(j, "cpu_rx_s_per_gb", per_gb(r->cpu_ns, r->bytes), 4);
+		add_number(j, "rss_rx_mb", (double)r->rss_kb / 1024, 2);
+		print_object(j);
 		return;
 	}
 	print_test(t->mode, t->size, t->channels, t->ordered, t->reliable);
