@@ -46,7 +46,7 @@ static void leave_when_written(struct cat *c) {
 }
 
 static void close_channel(struct cat *c) {
-	ev_io_stop(c->link.ev, &c->in);
+	ev_io_stop(c->link.base.ev, &c->in);
 	c->closing = true;
 	if (c->channel)
 		sluice_channel_close(c->channel);
@@ -80,7 +80,7 @@ static bool send_chunk(struct cat *c) {
 static void after_sending(struct cat *c) {
 	if (!c->told)
 		return;
-	ev_io_stop(c->link.ev, &c->in);
+	ev_io_stop(c->link.base.ev, &c->in);
 	close_when_both_ended(c);
 }
 
@@ -109,7 +109,7 @@ static void on_writable(sluice_channel *ch, void *user) {
 	if ((!c->chunk_len && !c->ended) || c->told || !send_chunk(c))
 		return;
 	if (!c->ended)
-		ev_io_start(c->link.ev, &c->in);
+		ev_io_start(c->link.base.ev, &c->in);
 	after_sending(c);
 }
 
@@ -119,7 +119,7 @@ static void on_open(sluice_channel *ch, void *user) {
 	c->chunk_max = max && max < CHUNK ? (size_t)max : CHUNK;
 	ev_io_init(&c->in, on_stdin, STDIN_FILENO, EV_READ);
 	c->in.data = c;
-	ev_io_start(c->link.ev, &c->in);
+	ev_io_start(c->link.base.ev, &c->in);
 }
 
 /* ---- the channel to stdout ------------------------------------------------------------------------------------------ */
@@ -139,7 +139,7 @@ static void give_up_output(struct cat *c) {
 	c->deaf = true;
 	while (c->first)
 		drop_first(c);
-	ev_io_stop(c->link.ev, &c->out_io);
+	ev_io_stop(c->link.base.ev, &c->out_io);
 	link_finish(&c->link, EXIT_FAILED);
 }
 
@@ -170,9 +170,9 @@ static void write_out(struct cat *c) {
 		return;
 	}
 	if (c->first)
-		ev_io_start(c->link.ev, &c->out_io);
+		ev_io_start(c->link.base.ev, &c->out_io);
 	else
-		ev_io_stop(c->link.ev, &c->out_io);
+		ev_io_stop(c->link.base.ev, &c->out_io);
 	bool pause = c->first != NULL;
 	if (c->channel && pause != c->paused) {
 		if (pause)
@@ -219,9 +219,9 @@ static void on_closed(sluice_channel *ch, int error, uint64_t lost, void *user) 
 	(void)ch;
 	struct cat *c = user;
 	c->channel = NULL;
-	ev_io_stop(c->link.ev, &c->in);
+	ev_io_stop(c->link.base.ev, &c->in);
 	bool cut_off = error == SLUICE_CLOSED; /* the connection was closed, and nothing was waited for */
-	if (c->link.phase != LINK_CONNECTED || (link_will_tell(error) && !cut_off))
+	if (!link_is_up(&c->link) || (link_will_explain(error) && !cut_off))
 		return;
 	if (error || lost || c->chunk_len) {
 		complain("cat: the other side closed%s", cut_off ? "" : " the channel before it had everything that was sent");
@@ -236,7 +236,7 @@ static const sluice_channel_callbacks callbacks = {
 static int on_offering(struct link *link) {
 	struct cat *c = link->user;
 	sluice_channel_config config = {.label = "cat", .protocol = "sluice-cat", .id = -1, .callbacks = callbacks, .user = c};
-	return sluice_peer_open_channel(link->peer, &config, &c->channel);
+	return sluice_peer_open_channel(link->base.peer, &config, &c->channel);
 }
 
 static void on_channel(struct link *link, sluice_channel *ch) {

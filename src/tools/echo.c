@@ -99,8 +99,8 @@ static void on_writable(sluice_channel *ch, void *user) {
 
 static void on_closed(sluice_channel *ch, int error, uint64_t lost, void *user) {
 	struct echo_channel *c = user;
-	link_tell(&c->echo->link, "channel %d closed: %s, %llu messages lost", (int)sluice_channel_id(ch),
-	          error ? sluice_error_text(error) : "in order", (unsigned long long)lost);
+	link_say(&c->echo->link, "channel %d closed: %s, %llu messages lost", (int)sluice_channel_id(ch),
+	         error ? sluice_error_text(error) : "in order", (unsigned long long)lost);
 	forget(c);
 }
 
@@ -125,7 +125,7 @@ static int on_offering(struct link *link) {
 	if (!c)
 		return SLUICE_NO_MEMORY;
 	sluice_channel_config config = {.label = "echo", .id = -1, .callbacks = callbacks, .user = c};
-	return sluice_peer_open_channel(link->peer, &config, &c->channel);
+	return sluice_peer_open_channel(link->base.peer, &config, &c->channel);
 }
 
 static void on_channel(struct link *link, sluice_channel *ch) {
@@ -140,7 +140,7 @@ static void on_channel(struct link *link, sluice_channel *ch) {
 	const char *label = sluice_channel_label(ch, &len);
 	char shown[101];
 	text_line(label, len, shown, sizeof shown);
-	link_tell(link, "channel %d opened: '%s'", (int)sluice_channel_id(ch), shown);
+	link_say(link, "channel %d opened: '%s'", (int)sluice_channel_id(ch), shown);
 }
 
 static void on_tear_down(struct link *link) {
@@ -150,7 +150,7 @@ static void on_tear_down(struct link *link) {
 }
 
 static void on_other_ended(struct link *link) {
-	link_tell(link, "the other side closed");
+	link_say(link, "the other side closed");
 	link_leave(link, EXIT_OK);
 }
 

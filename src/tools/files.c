@@ -13,14 +13,14 @@
 
 /* In turns, so that the connection lives while a large file is hashed. */
 static void work(struct files *f) {
-	if (f->link.left || !f->channel)
+	if (f->link.base.left || !f->channel)
 		return;
 	for (int i = 0; i < SLICES; i++)
 		if (!f->work(f->machine))
 			return;
 	if (!ev_is_active(&f->soon)) {
 		ev_timer_set(&f->soon, 0., 0.);
-		ev_timer_start(f->link.ev, &f->soon);
+		ev_timer_start(f->link.base.ev, &f->soon);
 	}
 }
 
@@ -39,7 +39,7 @@ static void on_woken(struct ev_loop *ev, ev_async *w, int events) {
 /* Called on the thread that hashes. */
 void files_wake(void *ctx) {
 	struct files *f = ctx;
-	ev_async_send(f->link.ev, &f->woken);
+	ev_async_send(f->link.base.ev, &f->woken);
 }
 
 /* Nothing is wrong with the transfer when the channel is closed: the other side left, which on_closed tells. Until then the
@@ -179,7 +179,7 @@ static void on_closed(sluice_channel *ch, int error, uint64_t lost, void *user) 
 	struct files *f = user;
 	f->channel = NULL;
 	f->lost = lost * TRANSFER_CHUNK_MAX; /* it counts messages */
-	if (f->link.phase != LINK_CONNECTED || link_will_tell(error))
+	if (!link_is_up(&f->link) || link_will_explain(error))
 		return;
 	if (!f->finished) {
 		tell_rest(f);
@@ -196,7 +196,7 @@ static int on_offering(struct link *link) {
 	struct files *f = link->user;
 	sluice_channel_config config = {
 		.label = TRANSFER_LABEL, .protocol = TRANSFER_PROTOCOL, .id = -1, .callbacks = callbacks, .user = f};
-	return sluice_peer_open_channel(link->peer, &config, &f->channel);
+	return sluice_peer_open_channel(link->base.peer, &config, &f->channel);
 }
 
 static void on_channel(struct link *link, sluice_channel *ch) {
@@ -223,8 +223,8 @@ static void on_given_way(struct link *link) {
 static void on_connected(struct link *link) {
 	struct files *f = link->user;
 	if (f->progress.is_terminal)
-		ev_timer_again(link->ev, &f->draw);
-	ev_async_start(link->ev, &f->woken);
+		ev_timer_again(link->base.ev, &f->draw);
+	ev_async_start(link->base.ev, &f->woken);
 }
 
 static void on_other_ended(struct link *link) {
@@ -259,9 +259,9 @@ static void on_tear_down(struct link *link) {
 	progress_clear(&f->progress);
 	if (f->interrupted)
 		tell_rest(f);
-	ev_timer_stop(link->ev, &f->soon);
-	ev_timer_stop(link->ev, &f->draw);
-	ev_async_stop(link->ev, &f->woken);
+	ev_timer_stop(link->base.ev, &f->soon);
+	ev_timer_stop(link->base.ev, &f->draw);
+	ev_async_stop(link->base.ev, &f->woken);
 	free_machine(f); /* its threads wake the loop, which is gone soon */
 }
 

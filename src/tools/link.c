@@ -9,14 +9,12 @@
 #include "tools/link.h"
 #include "tools/secret.h"
 
-/* How long the other side may take to end a connection over which everything was said. */
-#define LINGER 3.0
 /* Seconds to connect, once both descriptions are there. */
 #define CONNECT_LIMIT 30.0
 
 /* ---- saying things ------------------------------------------------------------------------------------------------- */
 
-void link_tell(const struct link *link, const char *format, ...) {
+void link_say(const struct link *link, const char *format, ...) {
 	if (!options_say(link->options, 1))
 		return;
 	char text[512];
@@ -25,25 +23,6 @@ void link_tell(const struct link *link, const char *format, ...) {
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	complain("%s: %s", link->options->command, text);
-}
-
-void link_leave(struct link *link, int exit_code) {
-	if (!link->left)
-		link->exit_code = exit_code;
-	link->left = true;
-	sluice_loop_stop(link->loop);
-}
-
-void link_fail(struct link *link, const char *format, ...) {
-	if (link->left)
-		return;
-	char text[1024];
-	va_list args;
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	complain("%s: %s", link->options->command, text);
-	link_leave(link, EXIT_FAILED);
 }
 
 static double seconds(uint64_t ns) {
@@ -65,7 +44,7 @@ static void describe_pathless(const struct link *link, const sluice_peer_stats *
 /* "ICE found a path after 0.021 s, the DTLS handshake did not end": how far the connection came. */
 static void describe_progress(const struct link *link, char *text, size_t size) {
 	sluice_peer_stats st;
-	sluice_peer_stats_get(link->peer, &st);
+	sluice_peer_stats_get(link->base.peer, &st);
 	if (st.sctp_connected_after != SLUICE_NEVER)
 		snprintf(text, size, "the connection was up after %.3f s", seconds(st.sctp_connected_after));
 	else if (st.dtls_connected_after != SLUICE_NEVER)
@@ -78,41 +57,14 @@ static void describe_progress(const struct link *link, char *text, size_t size) 
 		describe_pathless(link, &st, text, size);
 }
 
-/* ---- ending -------------------------------------------------------------------------------------------------------- */
-
-static void on_linger_limit(struct ev_loop *ev, ev_timer *w, int events) {
-	(void)ev;
-	(void)events;
-	struct link *link = w->data;
-	sluice_loop_stop(link->loop);
-}
-
-static void limit(struct link *link, double after, void (*fn)(struct ev_loop *, ev_timer *, int)) {
-	ev_timer_stop(link->ev, &link->limit);
-	ev_timer_init(&link->limit, fn, after, 0.);
-	link->limit.data = link;
-	ev_timer_start(link->ev, &link->limit);
-}
-
-void link_finish(struct link *link, int exit_code) {
-	if (link->left || link->phase == LINK_ENDING)
-		return;
-	if (!link->peer || link->phase != LINK_CONNECTED) {
-		link_leave(link, exit_code);
-		return;
-	}
-	link->exit_code = exit_code;
-	link->phase = LINK_ENDING;
-	limit(link, LINGER, on_linger_limit);
-	sluice_peer_close(link->peer);
-}
+/* ---- time and Ctrl-C ----------------------------------------------------------------------------------------------- */
 
 static void on_connect_limit(struct ev_loop *ev, ev_timer *w, int events) {
 	(void)ev;
 	(void)events;
 	struct link *link = w->data;
 	char progress[256] = "";
-	if (link->phase == LINK_MEETING) {
+	if (!link->described) {
 		link_fail(link, "no connection within %g seconds: still waiting for %s", link->options->timeout,
 		          link->signalling->waiting_for);
 		return;
@@ -122,15 +74,9 @@ static void on_connect_limit(struct ev_loop *ev, ev_timer *w, int events) {
 	          link->options->timeout > 0 ? link->options->timeout : CONNECT_LIMIT, progress);
 }
 
-static void on_signal(struct ev_loop *ev, ev_signal *w, int events) {
-	(void)ev;
-	(void)events;
-	struct link *link = w->data;
-	bool again = link->interrupted;
-	link->interrupted = true;
-	if (again || link->phase != LINK_CONNECTED)
-		link_leave(link, EXIT_INTERRUPTED);
-	else if (link->on_interrupt)
+static void on_interrupt(struct end *end) {
+	struct link *link = (struct link *)end;
+	if (link->on_interrupt)
 		link->on_interrupt(link);
 	else
 		link_finish(link, EXIT_INTERRUPTED);
@@ -139,44 +85,42 @@ static void on_signal(struct ev_loop *ev, ev_signal *w, int events) {
 /* ---- the peer ------------------------------------------------------------------------------------------------------ */
 
 static void connected(struct link *link) {
-	link->phase = LINK_CONNECTED;
-	ev_timer_stop(link->ev, &link->limit);
+	link->base.connected = true;
+	ev_timer_stop(link->base.ev, &link->base.limit);
 	sluice_peer_stats st;
-	sluice_peer_stats_get(link->peer, &st);
+	sluice_peer_stats_get(link->base.peer, &st);
 	const sluice_candidate_pair_stats *pair = &st.selected;
-	link_tell(link, "connected: %s %s port %u to %s %s port %u, %s%s%s", pair->local_type ? pair->local_type : "?",
-	          pair->local_address, pair->local_port, pair->remote_type ? pair->remote_type : "?", pair->remote_address,
-	          pair->remote_port, sluice_peer_cipher(link->peer), st.snap ? ", SNAP" : "", st.sped ? ", SPED" : "");
+	link_say(link, "connected: %s %s port %u to %s %s port %u, %s%s%s", pair->local_type ? pair->local_type : "?",
+	         pair->local_address, pair->local_port, pair->remote_type ? pair->remote_type : "?", pair->remote_address,
+	         pair->remote_port, sluice_peer_cipher(link->base.peer), st.snap ? ", SNAP" : "", st.sped ? ", SPED" : "");
 	if (link->on_connected)
 		link->on_connected(link);
 }
 
 static void failed(struct link *link) {
-	const char *text = "";
-	char progress[256];
-	bool was_up = link->phase == LINK_CONNECTED;
-	int error = sluice_peer_error(link->peer, &text);
+	char progress[256], detail[END_DETAIL_MAX];
+	bool was_up = link->base.connected;
+	const char *error = sluice_error_text(sluice_peer_error(link->base.peer, NULL));
+	end_detail(&link->base, detail);
 	describe_progress(link, progress, sizeof progress);
 	if (link->on_broken)
 		link->on_broken(link);
 	if (was_up)
-		link_fail(link, "the connection broke: %s%s%s%s", sluice_error_text(error), *text ? " (" : "", text,
-		          *text ? ")" : "");
+		link_fail(link, "the connection broke: %s%s", error, detail);
 	else
-		link_fail(link, "cannot connect: %s%s%s%s; %s", sluice_error_text(error), *text ? " (" : "", text,
-		          *text ? ")" : "", progress);
+		link_fail(link, "cannot connect: %s%s; %s", error, detail, progress);
 }
 
 static void on_state(sluice_peer *p, enum sluice_peer_state state, void *user) {
 	(void)p;
 	struct link *link = user;
-	link_tell(link, "state: %s", sluice_peer_state_name(state));
-	if (link->phase == LINK_ENDING) {
+	link_say(link, "state: %s", sluice_peer_state_name(state));
+	if (link->base.ending) {
 		if (state == SLUICE_PEER_CLOSED || state == SLUICE_PEER_FAILED)
-			link_leave(link, link->exit_code);
+			link_leave(link, EXIT_OK); /* the exit code stands already */
 		return;
 	}
-	if (state == SLUICE_PEER_CONNECTED && link->phase != LINK_CONNECTED)
+	if (state == SLUICE_PEER_CONNECTED && !link->base.connected)
 		connected(link);
 	else if (state == SLUICE_PEER_FAILED)
 		failed(link);
@@ -198,7 +142,7 @@ static void on_channel(sluice_peer *p, sluice_channel *ch, void *user) {
 static void tell_description(struct link *link) {
 	enum sluice_sdp_type type;
 	char *sdp = malloc(SLUICE_SDP_MAX);
-	int len = sdp ? sluice_peer_local_description(link->peer, &type, sdp, SLUICE_SDP_MAX) : SLUICE_NO_MEMORY;
+	int len = sdp ? sluice_peer_local_description(link->base.peer, &type, sdp, SLUICE_SDP_MAX) : SLUICE_NO_MEMORY;
 	link->untold = false;
 	if (len <= 0)
 		link_fail(link, "cannot describe this end: %s", sluice_error_text(len));
@@ -215,7 +159,7 @@ static bool trickles(const struct link *link) {
 static void on_gathering_state(sluice_peer *p, enum sluice_gathering_state state, void *user) {
 	(void)p;
 	struct link *link = user;
-	link_tell(link, "gathering: %s", sluice_gathering_state_name(state));
+	link_say(link, "gathering: %s", sluice_gathering_state_name(state));
 	if (state == SLUICE_GATHERING_COMPLETE && link->untold)
 		tell_description(link);
 }
@@ -223,22 +167,22 @@ static void on_gathering_state(sluice_peer *p, enum sluice_gathering_state state
 static void on_candidate(sluice_peer *p, const char *candidate, const char *mid, void *user) {
 	(void)p;
 	struct link *link = user;
-	link_tell(link, "own %s", candidate ? candidate : "end of candidates");
+	link_say(link, "own %s", candidate ? candidate : "end of candidates");
 	if (trickles(link))
 		link->signalling->carrier->send(link->signalling, SIGNAL_CANDIDATE, candidate ? candidate : "", mid);
 }
 
 static void on_ice_state(sluice_peer *p, enum sluice_ice_state state, void *user) {
 	(void)p;
-	link_tell(user, "ICE: %s", sluice_ice_state_name(state));
+	link_say(user, "ICE: %s", sluice_ice_state_name(state));
 }
 
 /* Makes the fitting description ours and sees to it that the other side gets it. */
 static void describe(struct link *link) {
-	int error = sluice_peer_set_local_description(link->peer, 0, NULL);
+	int error = sluice_peer_set_local_description(link->base.peer, 0, NULL);
 	if (error)
 		link_fail(link, "cannot describe this end: %s", sluice_error_text(error));
-	else if (trickles(link) || sluice_peer_gathering_state(link->peer) == SLUICE_GATHERING_COMPLETE)
+	else if (trickles(link) || sluice_peer_gathering_state(link->base.peer) == SLUICE_GATHERING_COMPLETE)
 		tell_description(link);
 	else
 		link->untold = true;
@@ -251,16 +195,16 @@ static bool answer_takes_long(const struct link *link) {
 
 /* Both are there: from now on it is the network's turn. */
 static void both_described(struct link *link) {
-	if (link->phase != LINK_MEETING)
+	if (link->described)
 		return;
-	link->phase = LINK_CONNECTING;
+	link->described = true;
 	if (link->options->timeout <= 0 && !answer_takes_long(link))
-		limit(link, CONNECT_LIMIT, on_connect_limit);
+		end_limit(&link->base, CONNECT_LIMIT, on_connect_limit);
 }
 
 static void free_peer(struct link *link) {
-	sluice_peer_free(link->peer);
-	link->peer = NULL;
+	sluice_peer_free(link->base.peer);
+	link->base.peer = NULL;
 	link->untold = false;
 }
 
@@ -305,12 +249,12 @@ static bool make_peer(struct link *link, bool offering) {
 	config.on_ice_state = on_ice_state;
 	config.on_candidate = on_candidate;
 	config.user = link;
-	int error = sluice_peer_new(link->env, &config, &link->peer);
+	int error = sluice_peer_new(link->base.env, &config, &link->base.peer);
 	if (!error)
-		error = recording_begin(&link->recording, link->peer);
+		error = recording_begin(&link->base.recording, link->base.peer);
 	if (!error) {
 		link_gather_config(link->options, &gather);
-		error = sluice_loop_gather(link->loop, link->peer, &gather);
+		error = sluice_loop_gather(link->base.loop, link->base.peer, &gather);
 		if (error == SLUICE_IO) {
 			link_fail(link, "no address of this host can be used: %s", strerror(errno));
 			return false;
@@ -327,14 +271,14 @@ static bool make_peer(struct link *link, bool offering) {
 
 static void on_role(void *ctx, bool offer) {
 	struct link *link = ctx;
-	link_tell(link, offer ? "this end offers" : "this end answers");
+	link_say(link, offer ? "this end offers" : "this end answers");
 	if (offer && make_peer(link, true))
 		describe(link);
 }
 
 static void refuse_description(struct link *link, const char *what, int error) {
 	const char *why = "";
-	unsigned line = sluice_peer_description_error(link->peer, &why);
+	unsigned line = sluice_peer_description_error(link->base.peer, &why);
 	if (line)
 		link_fail(link, "the other side's %s cannot be used: line %u: %s", what, line, why);
 	else
@@ -346,7 +290,7 @@ static void refuse_description(struct link *link, const char *what, int error) {
 static bool give_way(struct link *link) {
 	if (link->options->role == LINK_OFFER)
 		return false;
-	link_tell(link, "the other side offers as well; this end answers");
+	link_say(link, "the other side offers as well; this end answers");
 	free_peer(link);
 	if (link->on_given_way)
 		link->on_given_way(link);
@@ -354,12 +298,12 @@ static bool give_way(struct link *link) {
 }
 
 static void take_offer(struct link *link, const char *sdp) {
-	bool glare = link->peer && sluice_peer_signaling_state(link->peer) == SLUICE_SIGNALING_HAVE_LOCAL_OFFER;
+	bool glare = link->base.peer && sluice_peer_signaling_state(link->base.peer) == SLUICE_SIGNALING_HAVE_LOCAL_OFFER;
 	if (glare && !give_way(link))
 		return;
-	if (!link->peer && !make_peer(link, false))
+	if (!link->base.peer && !make_peer(link, false))
 		return;
-	int error = sluice_peer_set_remote_description(link->peer, SLUICE_SDP_OFFER, sdp, strlen(sdp));
+	int error = sluice_peer_set_remote_description(link->base.peer, SLUICE_SDP_OFFER, sdp, strlen(sdp));
 	if (error) {
 		refuse_description(link, "offer", error);
 		return;
@@ -369,11 +313,11 @@ static void take_offer(struct link *link, const char *sdp) {
 }
 
 static void take_answer(struct link *link, const char *sdp) {
-	if (!link->peer) {
+	if (!link->base.peer) {
 		link_fail(link, "the other side sent an answer, but nothing was offered");
 		return;
 	}
-	int error = sluice_peer_set_remote_description(link->peer, SLUICE_SDP_ANSWER, sdp, strlen(sdp));
+	int error = sluice_peer_set_remote_description(link->base.peer, SLUICE_SDP_ANSWER, sdp, strlen(sdp));
 	if (error)
 		refuse_description(link, "answer", error);
 	else
@@ -381,7 +325,7 @@ static void take_answer(struct link *link, const char *sdp) {
 }
 
 static void take_candidate(struct link *link, const char *candidate) {
-	int error = link->peer ? sluice_peer_add_remote_candidate(link->peer, candidate) : SLUICE_WRONG_STATE;
+	int error = link->base.peer ? sluice_peer_add_remote_candidate(link->base.peer, candidate) : SLUICE_WRONG_STATE;
 	if (error)
 		complain("%s: the candidate '%.200s' is not used: %s", link->options->command, candidate,
 		         sluice_error_text(error));
@@ -389,7 +333,7 @@ static void take_candidate(struct link *link, const char *candidate) {
 
 static void on_signal_message(void *ctx, const struct signal_message *m) {
 	struct link *link = ctx;
-	if (link->left || link->phase == LINK_ENDING)
+	if (end_is_over(&link->base))
 		return;
 	if (m->kind == SIGNAL_OFFER)
 		take_offer(link, m->text);
@@ -401,8 +345,8 @@ static void on_signal_message(void *ctx, const struct signal_message *m) {
 
 static void on_signal_end(void *ctx, const char *error) {
 	struct link *link = ctx;
-	if (error && link->phase == LINK_CONNECTED && !link->carrier->stays)
-		link_tell(link, "%s", error); /* it has served */
+	if (error && link_is_up(link) && !link->carrier->stays)
+		link_say(link, "%s", error); /* it has served */
 	else if (error)
 		link_fail(link, "%s", error);
 	else
@@ -424,23 +368,13 @@ int link_env(const struct link_options *o, sluice_env **env) {
 	return sluice_env_new(&config, env);
 }
 
-static void watch_signals(struct link *link) {
-	ev_signal_init(&link->on_int, on_signal, SIGINT);
-	ev_signal_init(&link->on_term, on_signal, SIGTERM);
-	link->on_int.data = link->on_term.data = link;
-	ev_signal_start(link->ev, &link->on_int);
-	ev_signal_start(link->ev, &link->on_term);
-	signal(SIGPIPE, SIG_IGN); /* a reader that goes away is told by write(2) */
-}
-
 static bool set_up(struct link *link) {
 	struct signalling_events events = {on_role, on_signal_message, on_signal_end, link};
-	int error = link_env(link->options, &link->env);
+	int error = link_env(link->options, &link->base.env);
 	if (!error)
-		error = sluice_loop_new(link->env, NULL, &link->loop);
+		error = end_open(&link->base);
 	if (!error) {
-		link->ev = sluice_loop_ev(link->loop);
-		link->signalling = signalling_new(link->carrier, link->options, link->ev, &events);
+		link->signalling = signalling_new(link->carrier, link->options, link->base.ev, &events);
 		error = link->signalling ? 0 : SLUICE_NO_MEMORY;
 	}
 	if (error)
@@ -450,37 +384,33 @@ static bool set_up(struct link *link) {
 	return !error;
 }
 
-/* What is queued (an abort, a last close_notify) leaves before the process does. */
-static void tear_down(struct link *link) {
-	signalling_free(link->signalling);
-	if (link->peer) {
-		sluice_peer_abort(link->peer, "the other end left");
-		ev_run(link->ev, EVRUN_NOWAIT);
-	}
+static void tear_down_command(struct end *end) {
+	struct link *link = (struct link *)end;
 	if (link->on_tear_down)
 		link->on_tear_down(link);
-	sluice_peer_free(link->peer);
-	sluice_loop_free(link->loop);
-	sluice_env_free(link->env);
-	if (!recording_close(&link->recording, &link->options->tuning, link->options->command) && link->exit_code == EXIT_OK)
-		link->exit_code = EXIT_FAILED;
 }
 
 int link_run(struct link *link) {
 	const char *wrong = NULL;
+	struct end *end = &link->base;
 	if (!link->carrier)
 		link->carrier = carriers_find(link->options, &wrong);
 	if (wrong)
 		return usage_error(link->options->command, "--signal %s: %s", link->options->signal, wrong);
-	link->exit_code = EXIT_FAILED;
-	if (recording_open(&link->recording, &link->options->tuning, link->options->command) && set_up(link)) {
-		ev_init(&link->limit, on_connect_limit);
-		watch_signals(link);
+	*end = (struct end){.command = link->options->command,
+	                    .tuning = &link->options->tuning,
+	                    .exit_code = EXIT_FAILED,
+	                    .on_interrupt = on_interrupt};
+	if (end_record(end) && set_up(link)) {
+		ev_init(&end->limit, on_connect_limit);
+		end_watch_signals(end);
+		signal(SIGPIPE, SIG_IGN); /* write(2) says that a reader went away */
 		if (link->options->timeout > 0)
-			limit(link, link->options->timeout, on_connect_limit);
-		if (link->carrier->start(link->signalling) && !link->left)
-			sluice_loop_run(link->loop);
+			end_limit(end, link->options->timeout, on_connect_limit);
+		if (link->carrier->start(link->signalling) && !end->left)
+			sluice_loop_run(end->loop);
 	}
-	tear_down(link);
-	return link->exit_code;
+	signalling_free(link->signalling);
+	end_close(end, "the other end left", tear_down_command);
+	return end->exit_code;
 }

@@ -1,35 +1,22 @@
-/* link: one connection by offer and answer from the command line: environment, loop, peer, signalling, time limit, Ctrl-C, and
- * what is said when it fails. A command brings the channels. */
+/* link: one connection by offer and answer from the command line: an end (end.h), its signalling, and what is said when it fails. A
+ * command brings the channels. */
 #ifndef TOOLS_LINK_H
 #define TOOLS_LINK_H
 
+#include "tools/end.h"
 #include "tools/signalling.h"
 
-enum link_phase {
-	LINK_MEETING,    /* a description is missing */
-	LINK_CONNECTING, /* both are there */
-	LINK_CONNECTED,
-	LINK_ENDING, /* closed from this side; it only has to leave */
-};
-
 struct link {
+	struct end base; /* first: the end's callbacks get the link back by a cast */
 	const struct link_options *options;
 	const struct carrier *carrier;
 	bool trickle; /* with carrier_stdio: candidates in lines of their own */
-	sluice_env *env;
-	sluice_loop *loop;
-	struct ev_loop *ev;
-	sluice_peer *peer;
 	struct signalling *signalling;
-	enum link_phase phase;
-	bool offering, untold; /* untold: our description waits for the end of gathering */
-	bool interrupted, left;
-	struct recording recording;
-	int exit_code;
-	ev_timer limit;
-	ev_signal on_int, on_term;
+	bool described; /* both descriptions are there; the rest is the network's turn */
+	bool offering;
+	bool untold; /* our description waits for the end of gathering */
 
-	/* The command's part; each but on_interrupt and on_start may be NULL. */
+	/* The command's part; each function may be NULL. */
 	void *user;
 	/* This end offers: open channels. Returns 0 or an error. */
 	int (*on_offering)(struct link *link);
@@ -49,17 +36,25 @@ struct link {
 
 /* Runs it from set-up to the exit code. carrier NULL: the one that the options name. */
 int link_run(struct link *link);
+/* Connected, and not about to end. */
+static inline bool link_is_up(const struct link *link) {
+	return link->base.connected && !end_is_over(&link->base);
+}
 /* All is said and done: ends the connection in order, waits for that a short time, and leaves with the exit code. */
-void link_finish(struct link *link, int exit_code);
-void link_leave(struct link *link, int exit_code);
+static inline void link_finish(struct link *link, int exit_code) {
+	end_finish(&link->base, exit_code);
+}
+static inline void link_leave(struct link *link, int exit_code) {
+	end_leave(&link->base, exit_code);
+}
 /* Says why and leaves with EXIT_FAILED. */
-__attribute__((format(printf, 2, 3))) void link_fail(struct link *link, const char *format, ...);
+#define link_fail(link, ...) end_fail(&(link)->base, __VA_ARGS__)
 /* A channel closed with that error: did the connection end, so that the link says why? Else the other side closed or refused it. */
-static inline bool link_will_tell(int error) {
+static inline bool link_will_explain(int error) {
 	return error && error != SLUICE_REFUSED && error != SLUICE_UNSUPPORTED;
 }
-/* For --verbose. */
-__attribute__((format(printf, 2, 3))) void link_tell(const struct link *link, const char *format, ...);
+/* With --verbose: a line on stderr. */
+__attribute__((format(printf, 2, 3))) void link_say(const struct link *link, const char *format, ...);
 
 /* What the options say about a peer and its addresses; also for a peer that has no link. */
 void link_peer_config(const struct link_options *o, sluice_peer_config *config);

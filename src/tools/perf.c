@@ -273,7 +273,7 @@ static int run_local(const struct perf_options *o) {
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &signals, &before);
-	if (start(&rx, 1, receiver_main, o, &before, -1) && start(&tx, 0, sender_main, o, &before, rx.socket))
+	if (start(&rx, 1, perf_receiver_main, o, &before, -1) && start(&tx, 0, perf_sender_main, o, &before, rx.socket))
 		introduce(&tx, &rx);
 	else
 		complain("perf: cannot start a process: %s", strerror(errno));
@@ -291,8 +291,8 @@ int perf_main(int argc, char **argv) {
 	if (exit_code >= 0)
 		return exit_code;
 	if (o.place == PERF_LISTEN)
-		return receiver_main(&o, -1);
+		return perf_receiver_main(&o, -1);
 	if (o.place == PERF_CONNECT)
-		return sender_main(&o, -1);
+		return perf_sender_main(&o, -1);
 	return run_local(&o);
 }

@@ -1,11 +1,13 @@
 /* perf: what `sluice perf` is made of.
  *
  *   perf.c          the command line, and the parent of the two local processes
- *   perf_end.c      one end: loop, socket, peer, control channel, time limits, Ctrl-C
+ *   perf_end.c      what both ends do beside end.c: certificates, socket, control channel, the parent
  *   perf_sender.c   the end that connects, measures and reports
  *   perf_receiver.c the end that checks (bulk), echoes (--ping) or is connected to again and again (--open)
  *   perf_report.c   lines, summary and JSON
  *   pattern.c       the payload
+ *   histogram.c     times
+ *   usage.c         what the process used
  *
  * The two ends talk over a control channel of the same connection, in lines of text, so it does not matter whether they were
  * forked or run by hand on two hosts:
@@ -21,10 +23,8 @@
 #ifndef TOOLS_PERF_H
 #define TOOLS_PERF_H
 
-#include "loop/ev.h"
-#include "sluice.h"
-#include "tools/tools.h"
-#include "tools/tuning.h"
+#include "tools/end.h"
+#include "tools/histogram.h"
 
 #define PERF_MAX_CHANNELS 1000
 #define PERF_MAX_SIZE 262144
@@ -61,24 +61,16 @@ struct perf_hello {
 };
 
 struct perf_end {
+	struct end base; /* first: its callbacks get the perf_end back by a cast */
 	const struct perf_options *options;
 	bool sender;
 	int parent; /* a socket to the parent: EOF means that it is gone, a byte means Ctrl-C. -1 by hand */
-	sluice_env *env;
-	sluice_loop *loop;
-	struct ev_loop *ev;
 	sluice_certificate *certificate;
 	sluice_socket *socket; /* until the peer has it */
-	sluice_peer *peer;
 	sluice_channel *control;
 	sluice_peer *second; /* --open: the connection under way beside the first */
-	struct recording recording;
 	struct perf_hello other;
-	ev_timer limit; /* of connecting; later of lingering */
 	ev_io parent_io;
-	ev_signal on_int, on_term;
-	bool connected, interrupted, finished;
-	int exit_code;
 
 	/* The end's own part. on_line: a line came over the control channel. on_channel: the other side opened one that is not
 	 * the control channel. on_interrupt: Ctrl-C, once connected; NULL: leave at once. */
@@ -88,25 +80,16 @@ struct perf_end {
 	void (*on_interrupt)(struct perf_end *end);
 };
 
-/* Runs the end from set-up to the exit code; the callbacks were set before. */
-int end_run(struct perf_end *end);
-__attribute__((format(printf, 2, 3))) void end_say(struct perf_end *end, const char *format, ...);
-/* Prints why and leaves the loop with exit code 1. */
-__attribute__((format(printf, 2, 3))) void end_fail(struct perf_end *end, const char *format, ...);
-/* All is said and done, well (EXIT_OK) or badly: leaves the loop when the connection has ended. It is ended from this side
- * with end_finish, and from the other with end_linger; neither waits for ever. */
-void end_finish(struct perf_end *end);
-void end_linger(struct perf_end *end, int exit_code);
-void end_leave(struct perf_end *end, int exit_code);
+/* Runs the end from set-up to the exit code; options, sender, parent and the callbacks were set before. */
+int perf_end_run(struct perf_end *end);
+/* A line to the other side. */
+__attribute__((format(printf, 2, 3))) void perf_end_say(struct perf_end *end, const char *format, ...);
 /* A peer config with everything that the two sides' options ask for. */
-void end_peer_config(const struct perf_end *end, enum sluice_role role, sluice_peer_config *config);
-sluice_channel_config end_channel_config(const char *label, sluice_channel_callbacks callbacks, void *user);
+void perf_end_peer_config(const struct perf_end *end, enum sluice_role role, sluice_peer_config *config);
+sluice_channel_config perf_end_channel_config(const char *label, sluice_channel_callbacks callbacks, void *user);
 
-/* 127.0.0.1, any port: where the local pair meets. */
-socklen_t end_loopback(struct sockaddr_storage *addr);
-
-int sender_main(const struct perf_options *options, int parent);
-int receiver_main(const struct perf_options *options, int parent);
+int perf_sender_main(const struct perf_options *options, int parent);
+int perf_receiver_main(const struct perf_options *options, int parent);
 
 /* ---- perf_report.c ---- */
 
@@ -147,23 +130,10 @@ struct perf_second {
 	uint64_t retransmitted;
 };
 
-void report_head(const struct perf_options *options);
-void report_second(const struct perf_second *s);
-void report_result(const struct perf_result *r);
+void perf_report_head(const struct perf_options *options);
+void perf_report_second(const struct perf_second *s);
+void perf_report_result(const struct perf_result *r);
 /* The receiver's view, for the listening side. */
-void report_received(const struct perf_options *options, const struct perf_test *test, const struct perf_received *r);
-
-uint64_t usage_cpu_ns(void);
-uint64_t usage_peak_rss_kb(void);
-
-/* Times in ns by value, within 0.4 %: 256 buckets to each doubling. */
-#define HISTOGRAM_STEPS 256
-struct histogram {
-	uint64_t count, sum, min, max;
-	uint32_t buckets[40 * HISTOGRAM_STEPS];
-};
-void histogram_add(struct histogram *h, uint64_t ns);
-/* The value that the share `q` (0..1) of all lies at or below. */
-double histogram_quantile(const struct histogram *h, double q);
+void perf_report_received(const struct perf_options *options, const struct perf_test *test, const struct perf_received *r);
 
 #endif

@@ -12,65 +12,14 @@
 
 #define CONTROL "sluice-perf"
 
-/* ---- ending ------------------------------------------------------------------------------------------------------ */
+/* ---- Ctrl-C ------------------------------------------------------------------------------------------------------ */
 
-/* How long the other side may take to end a connection over which everything was said. */
-#define LINGER 3.0
-
-void end_leave(struct perf_end *end, int exit_code) {
-	if (!end->finished)
-		end->exit_code = exit_code;
-	end->finished = true;
-	sluice_loop_stop(end->loop);
-}
-
-void end_fail(struct perf_end *end, const char *format, ...) {
-	if (end->finished)
-		return;
-	char text[512];
-	va_list args;
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	complain("perf: %s", text);
-	end_leave(end, EXIT_FAILED);
-}
-
-static void on_linger_limit(struct ev_loop *ev, ev_timer *w, int events) {
-	(void)ev;
-	(void)events;
-	struct perf_end *end = w->data;
-	sluice_loop_stop(end->loop);
-}
-
-void end_linger(struct perf_end *end, int exit_code) {
-	if (end->finished)
-		return;
-	end->exit_code = exit_code;
-	end->finished = true;
-	ev_timer_stop(end->ev, &end->limit);
-	ev_timer_init(&end->limit, on_linger_limit, LINGER, 0.);
-	ev_timer_start(end->ev, &end->limit);
-}
-
-void end_finish(struct perf_end *end) {
-	end_linger(end, end->interrupted ? EXIT_INTERRUPTED : EXIT_OK);
-	sluice_peer_close(end->peer);
-}
-
-static void interrupt(struct perf_end *end) {
-	bool again = end->interrupted;
-	end->interrupted = true;
-	if (again || !end->connected || end->finished || !end->on_interrupt)
-		end_leave(end, EXIT_INTERRUPTED); /* asked twice, or there is nothing to sum up */
-	else
+static void on_interrupt(struct end *base) {
+	struct perf_end *end = (struct perf_end *)base;
+	if (end->on_interrupt)
 		end->on_interrupt(end);
-}
-
-static void on_signal(struct ev_loop *ev, ev_signal *w, int events) {
-	(void)ev;
-	(void)events;
-	interrupt(w->data);
+	else
+		end_leave(base, EXIT_INTERRUPTED); /* there is nothing to sum up */
 }
 
 static void on_parent(struct ev_loop *ev, ev_io *w, int events) {
@@ -80,24 +29,24 @@ static void on_parent(struct ev_loop *ev, ev_io *w, int events) {
 	char byte;
 	ssize_t n = read(end->parent, &byte, 1);
 	if (n > 0)
-		interrupt(end);
+		end_interrupt(&end->base);
 	else if (n == 0 || errno != EINTR)
-		end_leave(end, EXIT_FAILED);
+		end_leave(&end->base, EXIT_FAILED);
 }
 
 /* ---- the control channel ----------------------------------------------------------------------------------------- */
 
-void end_say(struct perf_end *end, const char *format, ...) {
+void perf_end_say(struct perf_end *end, const char *format, ...) {
 	char line[PERF_LINE_MAX];
 	va_list args;
 	va_start(args, format);
 	int len = vsnprintf(line, sizeof line, format, args);
 	va_end(args);
-	if (!end->control || end->finished)
+	if (!end->control || end_is_over(&end->base))
 		return;
 	int error = sluice_channel_send_text(end->control, line, (size_t)len);
 	if (error)
-		end_fail(end, "cannot talk to the other side: %s", sluice_error_text(error));
+		end_fail(&end->base, "cannot talk to the other side: %s", sluice_error_text(error));
 }
 
 static void on_control_message(sluice_channel *ch, sluice_message *m, bool text, void *user) {
@@ -106,12 +55,12 @@ static void on_control_message(sluice_channel *ch, sluice_message *m, bool text,
 	const char *data = sluice_message_data(m);
 	char line[PERF_LINE_MAX];
 	if (!text || !data || m->len >= sizeof line) {
-		end_fail(end, "the other side does not speak our language");
+		end_fail(&end->base, "the other side does not speak our language");
 		return;
 	}
 	memcpy(line, data, m->len);
 	line[m->len] = 0;
-	if (!end->finished)
+	if (!end_is_over(&end->base))
 		end->on_line(end, line);
 }
 
@@ -149,38 +98,38 @@ static void on_channel(sluice_peer *p, sluice_channel *ch, void *user) {
 	}
 }
 
-sluice_channel_config end_channel_config(const char *label, sluice_channel_callbacks callbacks, void *user) {
+sluice_channel_config perf_end_channel_config(const char *label, sluice_channel_callbacks callbacks, void *user) {
 	return (sluice_channel_config){.label = label, .id = -1, .callbacks = callbacks, .user = user};
 }
 
 /* ---- the peer ---------------------------------------------------------------------------------------------------- */
 
 static void explain_failure(struct perf_end *end) {
-	const char *text = "";
-	int error = sluice_peer_error(end->peer, &text);
-	const char *when = end->connected ? "the connection failed" : "cannot connect";
-	end_fail(end, "%s: %s%s%s%s", when, sluice_error_text(error), *text ? " (" : "", text, *text ? ")" : "");
+	char detail[END_DETAIL_MAX];
+	const char *error = sluice_error_text(sluice_peer_error(end->base.peer, NULL));
+	const char *when = end->base.connected ? "the connection failed" : "cannot connect";
+	end_fail(&end->base, "%s: %s%s", when, error, end_detail(&end->base, detail));
 }
 
 static void on_state(sluice_peer *p, enum sluice_peer_state state, void *user) {
 	(void)p;
 	struct perf_end *end = user;
 	if (state == SLUICE_PEER_CONNECTED) {
-		end->connected = true;
-		ev_timer_stop(end->ev, &end->limit);
+		end->base.connected = true;
+		ev_timer_stop(end->base.ev, &end->base.limit);
 	}
 	if (state < SLUICE_PEER_CLOSED)
 		return;
 	if (state == SLUICE_PEER_CLOSED && end->parent >= 0 && !end->sender)
-		end_leave(end, EXIT_FAILED); /* of a local pair the sender says why, or was interrupted */
+		end_leave(&end->base, EXIT_FAILED); /* of a local pair the sender says why, or was interrupted */
 	else if (state == SLUICE_PEER_FAILED)
 		explain_failure(end);
 	else
-		end_fail(end, "the other side closed");
-	sluice_loop_stop(end->loop);
+		end_fail(&end->base, "the other side closed");
+	sluice_loop_stop(end->base.loop);
 }
 
-void end_peer_config(const struct perf_end *end, enum sluice_role role, sluice_peer_config *config) {
+void perf_end_peer_config(const struct perf_end *end, enum sluice_role role, sluice_peer_config *config) {
 	const struct perf_options *o = end->options;
 	sluice_peer_config_init(config);
 	config->role = role;
@@ -196,7 +145,7 @@ void end_peer_config(const struct perf_end *end, enum sluice_role role, sluice_p
 
 static int make_peer(struct perf_end *end) {
 	sluice_peer_config config;
-	end_peer_config(end, end->sender ? SLUICE_ROLE_CLIENT : SLUICE_ROLE_SERVER, &config);
+	perf_end_peer_config(end, end->sender ? SLUICE_ROLE_CLIENT : SLUICE_ROLE_SERVER, &config);
 	if (end->sender) {
 		config.path.remote = end->other.address;
 		config.path.remote_len = end->other.address_len;
@@ -204,16 +153,16 @@ static int make_peer(struct perf_end *end) {
 	config.on_state = on_state;
 	config.on_channel = on_channel;
 	config.user = end;
-	int error = sluice_peer_new(end->env, &config, &end->peer);
+	int error = sluice_peer_new(end->base.env, &config, &end->base.peer);
 	if (!error)
-		error = recording_begin(&end->recording, end->peer);
+		error = recording_begin(&end->base.recording, end->base.peer);
 	if (!error)
-		error = sluice_loop_add_socket(end->loop, end->peer, end->socket);
+		error = sluice_loop_add_socket(end->base.loop, end->base.peer, end->socket);
 	if (!error)
-		error = sluice_peer_start(end->peer);
+		error = sluice_peer_start(end->base.peer);
 	if (!error && end->sender) {
-		sluice_channel_config control = end_channel_config(CONTROL, control_callbacks, end);
-		error = sluice_peer_open_channel(end->peer, &control, &end->control);
+		sluice_channel_config control = perf_end_channel_config(CONTROL, control_callbacks, end);
+		error = sluice_peer_open_channel(end->base.peer, &control, &end->control);
 	}
 	return error;
 }
@@ -224,7 +173,7 @@ static void on_connect_limit(struct ev_loop *ev, ev_timer *w, int events) {
 	struct perf_end *end = w->data;
 	char address[80];
 	format_address(&end->other.address, end->other.address_len, address, sizeof address);
-	end_fail(end, "no answer from %s within %g seconds", address, end->options->timeout);
+	end_fail(&end->base, "no answer from %s within %g seconds", address, end->options->timeout);
 }
 
 /* ---- finding each other ------------------------------------------------------------------------------------------ */
@@ -317,7 +266,8 @@ static bool load_certificate(struct perf_end *end, const char *name) {
 	return !error;
 }
 
-socklen_t end_loopback(struct sockaddr_storage *addr) {
+/* 127.0.0.1, any port: where the local pair meets. */
+static socklen_t loopback(struct sockaddr_storage *addr) {
 	static const uint8_t localhost[4] = {127, 0, 0, 1};
 	*addr = address_from_bytes(localhost, sizeof localhost, 0);
 	return address_len(addr);
@@ -334,10 +284,10 @@ static int open_socket(struct perf_end *end) {
 		local.ss_family = o->address.ss_family; /* any address, any port */
 		len = o->address_len;
 	} else {
-		len = end_loopback(&local);
+		len = loopback(&local);
 	}
 	sluice_socket_config config = {.local = (const struct sockaddr *)&local, .local_len = len};
-	int error = sluice_socket_open(end->loop, &config, &end->socket);
+	int error = sluice_socket_open(end->base.loop, &config, &end->socket);
 	if (error)
 		complain("perf: cannot open a socket%s%s: %s", o->address_text ? " for " : "",
 		         o->address_text ? o->address_text : "", error == SLUICE_IO ? strerror(errno) : sluice_error_text(error));
@@ -345,9 +295,9 @@ static int open_socket(struct perf_end *end) {
 }
 
 static bool set_up(struct perf_end *end) {
-	int error = sluice_env_new(NULL, &end->env);
+	int error = sluice_env_new(NULL, &end->base.env);
 	if (!error)
-		error = sluice_loop_new(end->env, NULL, &end->loop);
+		error = end_open(&end->base);
 	const char *file = end->options->certificate_file;
 	if (!error && !file)
 		error = sluice_certificate_generate(&end->certificate);
@@ -357,7 +307,6 @@ static bool set_up(struct perf_end *end) {
 	}
 	if (file && !load_certificate(end, file))
 		return false;
-	end->ev = sluice_loop_ev(end->loop);
 	return open_socket(end) == 0;
 }
 
@@ -365,46 +314,32 @@ static void watch_for_the_end(struct perf_end *end) {
 	if (end->parent >= 0) {
 		ev_io_init(&end->parent_io, on_parent, end->parent, EV_READ);
 		end->parent_io.data = end;
-		ev_io_start(end->ev, &end->parent_io);
+		ev_io_start(end->base.ev, &end->parent_io);
 		return;
 	}
-	ev_signal_init(&end->on_int, on_signal, SIGINT);
-	ev_signal_init(&end->on_term, on_signal, SIGTERM);
-	end->on_int.data = end->on_term.data = end;
-	ev_signal_start(end->ev, &end->on_int);
-	ev_signal_start(end->ev, &end->on_term);
+	end_watch_signals(&end->base);
 }
 
 static void limit_connecting(struct perf_end *end) {
-	ev_timer_init(&end->limit, on_connect_limit, end->options->timeout, 0.);
-	end->limit.data = end;
 	if (end->sender || end->parent >= 0) /* a listener waits until somebody comes */
-		ev_timer_start(end->ev, &end->limit);
+		end_limit(&end->base, end->options->timeout, on_connect_limit);
 }
 
-/* What is queued (the abort of a failed run, a last close_notify) leaves before the process does. */
-static void tear_down(struct perf_end *end) {
-	if (end->peer) {
-		sluice_peer_abort(end->peer, "the run ended");
-		ev_run(end->ev, EVRUN_NOWAIT);
-	}
+static void tear_down(struct end *base) {
+	struct perf_end *end = (struct perf_end *)base;
 	sluice_peer_free(end->second);
-	sluice_peer_free(end->peer);
-	sluice_loop_free(end->loop);
 	sluice_certificate_release(end->certificate);
-	sluice_env_free(end->env);
-	if (!recording_close(&end->recording, &end->options->tuning, "perf") && end->exit_code == EXIT_OK)
-		end->exit_code = EXIT_FAILED;
 }
 
 /* Of a local pair the sender writes the files: it is the end whose windows and losses are of interest. */
 static bool open_recording(struct perf_end *end) {
 	bool records = end->sender || end->parent < 0;
-	return !records || recording_open(&end->recording, &end->options->tuning, "perf");
+	return !records || end_record(&end->base);
 }
 
-int end_run(struct perf_end *end) {
-	end->exit_code = EXIT_FAILED;
+int perf_end_run(struct perf_end *end) {
+	end->base = (struct end){
+		.command = "perf", .tuning = &end->options->tuning, .exit_code = EXIT_FAILED, .on_interrupt = on_interrupt};
 	if (open_recording(end) && set_up(end) && (end->parent >= 0 ? meet_through_parent(end) : meet_by_hand(end))) {
 		int error = make_peer(end);
 		if (error) {
@@ -412,9 +347,9 @@ int end_run(struct perf_end *end) {
 		} else {
 			watch_for_the_end(end);
 			limit_connecting(end);
-			sluice_loop_run(end->loop);
+			sluice_loop_run(end->base.loop);
 		}
 	}
-	tear_down(end);
-	return end->exit_code;
+	end_close(&end->base, "the run ended", tear_down);
+	return end->base.exit_code;
 }

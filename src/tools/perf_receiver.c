@@ -7,6 +7,7 @@
 
 #include "tools/pattern.h"
 #include "tools/perf.h"
+#include "tools/usage.h"
 
 struct receiver;
 
@@ -30,17 +31,17 @@ struct receiver {
 
 /* Tells the sender and waits for it to go. */
 static void fail(struct receiver *r, const char *why, uint32_t channel, uint64_t sequence) {
-	if (r->end.finished)
+	if (end_is_over(&r->end.base))
 		return;
 	complain("perf: %s at message %" PRIu64 " of channel %u", why, sequence, channel);
-	end_say(&r->end, "fail %s at message %" PRIu64 " of channel %u", why, sequence, channel);
-	end_linger(&r->end, EXIT_FAILED);
+	perf_end_say(&r->end, "fail %s at message %" PRIu64 " of channel %u", why, sequence, channel);
+	end_linger(&r->end.base, EXIT_FAILED);
 }
 
 /* ---- messages ---------------------------------------------------------------------------------------------------- */
 
 static void count_message(struct receiver *r, size_t len) {
-	r->last_at = ev_now(r->end.ev);
+	r->last_at = ev_now(r->end.base.ev);
 	if (!r->seen.messages) {
 		r->first_at = r->last_at;
 		r->cpu_started = usage_cpu_ns();
@@ -60,7 +61,7 @@ static void on_message(sluice_channel *ch, sluice_message *m, bool text, void *u
 	(void)text;
 	struct lane *l = user;
 	struct receiver *r = l->receiver;
-	if (r->end.finished)
+	if (end_is_over(&r->end.base))
 		return;
 	count_message(r, m->len);
 	uint64_t sequence = r->test.ordered && r->test.reliable ? l->expected : 0;
@@ -69,28 +70,28 @@ static void on_message(sluice_channel *ch, sluice_message *m, bool text, void *u
 	else if (!in_sequence(r, l, sequence))
 		fail(r, "a message is missing or out of order", l->index, l->expected);
 	l->expected = sequence + 1;
-	if (r->test.mode != PERF_PING || r->end.finished)
+	if (r->test.mode != PERF_PING || end_is_over(&r->end.base))
 		return;
 	const void *data = sluice_message_data(m);
 	int error = data ? sluice_channel_send(ch, data, m->len) : SLUICE_NO_MEMORY;
 	if (error)
-		end_fail(&r->end, "cannot echo: %s", sluice_error_text(error));
+		end_fail(&r->end.base, "cannot echo: %s", sluice_error_text(error));
 }
 
 /* ---- the end of it ----------------------------------------------------------------------------------------------- */
 
 static void report_if_complete(struct receiver *r) {
 	bool all_closed = r->test.mode == PERF_OPEN || r->lanes_closed == r->test.channels;
-	if (!r->is_done || !all_closed || r->end.finished)
+	if (!r->is_done || !all_closed || end_is_over(&r->end.base))
 		return;
 	r->seen.ns = (uint64_t)((r->last_at - r->first_at) * 1e9);
 	r->seen.cpu_ns = usage_cpu_ns() - r->cpu_started;
 	r->seen.rss_kb = usage_peak_rss_kb();
-	end_say(&r->end, "report messages=%" PRIu64 " bytes=%" PRIu64 " ns=%" PRIu64 " cpu_ns=%" PRIu64 " rss_kb=%" PRIu64,
-	        r->seen.messages, r->seen.bytes, r->seen.ns, r->seen.cpu_ns, r->seen.rss_kb);
+	perf_end_say(&r->end, "report messages=%" PRIu64 " bytes=%" PRIu64 " ns=%" PRIu64 " cpu_ns=%" PRIu64 " rss_kb=%" PRIu64,
+	             r->seen.messages, r->seen.bytes, r->seen.ns, r->seen.cpu_ns, r->seen.rss_kb);
 	if (r->end.options->place == PERF_LISTEN)
-		report_received(r->end.options, &r->test, &r->seen);
-	end_linger(&r->end, EXIT_OK);
+		perf_report_received(r->end.options, &r->test, &r->seen);
+	end_linger(&r->end.base, EXIT_OK);
 }
 
 static void on_closed(sluice_channel *ch, int error, uint64_t lost, void *user) {
@@ -110,7 +111,7 @@ static void on_channel(struct perf_end *end, sluice_channel *ch) {
 	uint64_t index;
 	memcpy(text, number, len < sizeof text ? len : sizeof text - 1);
 	if (!r->has_test || !parse_unsigned(text, 0, r->test.channels - 1, &index)) {
-		end_fail(end, "an unexpected channel was opened");
+		end_fail(&end->base, "an unexpected channel was opened");
 		return;
 	}
 	sluice_channel_callbacks callbacks = {.on_message = on_message, .on_closed = on_closed};
@@ -137,12 +138,12 @@ static void on_opened_channel(sluice_peer *p, sluice_channel *ch, void *user) {
 static int open_beside(struct receiver *r, sluice_socket **socket, unsigned *port) {
 	struct sockaddr_storage local;
 	socklen_t len;
-	int error = sluice_loop_local_address(r->end.loop, r->end.peer, &local, &len);
+	int error = sluice_loop_local_address(r->end.base.loop, r->end.base.peer, &local, &len);
 	if (error)
 		return error;
 	address_set_port(&local, 0);
 	sluice_socket_config config = {.local = (const struct sockaddr *)&local, .local_len = len};
-	error = sluice_socket_open(r->end.loop, &config, socket);
+	error = sluice_socket_open(r->end.base.loop, &config, socket);
 	if (!error)
 		error = sluice_socket_address(*socket, &local, &len);
 	*port = address_port(&local);
@@ -158,20 +159,20 @@ static int await_connection(struct receiver *r) {
 	if (error)
 		return error;
 	sluice_peer_config config;
-	end_peer_config(&r->end, SLUICE_ROLE_SERVER, &config);
+	perf_end_peer_config(&r->end, SLUICE_ROLE_SERVER, &config);
 	config.on_state = on_opened_state;
 	config.on_channel = on_opened_channel;
 	config.user = r;
-	error = sluice_peer_new(r->end.env, &config, &r->end.second);
+	error = sluice_peer_new(r->end.base.env, &config, &r->end.second);
 	if (error) {
 		sluice_socket_close(socket);
 		return error;
 	}
-	error = sluice_loop_add_socket(r->end.loop, r->end.second, socket);
+	error = sluice_loop_add_socket(r->end.base.loop, r->end.second, socket);
 	if (!error)
 		error = sluice_peer_start(r->end.second);
 	if (!error)
-		end_say(&r->end, "port %u", port);
+		perf_end_say(&r->end, "port %u", port);
 	return error;
 }
 
@@ -193,20 +194,20 @@ static bool read_test(const char *line, struct perf_test *t) {
 
 static void on_test(struct receiver *r, const char *line) {
 	if (r->has_test || !read_test(line, &r->test)) {
-		end_say(&r->end, "fail this receiver does not know such a test");
-		end_linger(&r->end, EXIT_FAILED);
+		perf_end_say(&r->end, "fail this receiver does not know such a test");
+		end_linger(&r->end.base, EXIT_FAILED);
 		return;
 	}
 	r->lanes = calloc(r->test.channels, sizeof *r->lanes);
 	if (!r->lanes || !pattern_init(&r->pattern, r->test.key, r->test.size)) {
-		end_fail(&r->end, "no memory");
+		end_fail(&r->end.base, "no memory");
 		return;
 	}
 	for (uint32_t i = 0; i < r->test.channels; i++)
 		r->lanes[i] = (struct lane){.receiver = r, .index = i};
 	r->has_test = true;
 	r->cpu_started = usage_cpu_ns();
-	end_say(&r->end, "ready");
+	perf_end_say(&r->end, "ready");
 }
 
 static void on_line(struct perf_end *end, const char *line) {
@@ -216,18 +217,18 @@ static void on_line(struct perf_end *end, const char *line) {
 	} else if (strcmp(line, "open") == 0) {
 		int error = await_connection(r);
 		if (error)
-			end_fail(end, "cannot await one more connection: %s", sluice_error_text(error));
+			end_fail(&end->base, "cannot await one more connection: %s", sluice_error_text(error));
 	} else if (strcmp(line, "done") == 0) {
 		r->is_done = true;
 		report_if_complete(r);
 	}
 }
 
-int receiver_main(const struct perf_options *options, int parent) {
+int perf_receiver_main(const struct perf_options *options, int parent) {
 	struct receiver r = {
 		.end = {.options = options, .parent = parent, .on_line = on_line, .on_channel = on_channel},
 	};
-	int exit_code = end_run(&r.end);
+	int exit_code = perf_end_run(&r.end);
 	pattern_free(&r.pattern);
 	free(r.lanes);
 	return exit_code;

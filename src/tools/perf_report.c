@@ -4,76 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/time.h>
 
 #include "tools/perf.h"
-
-/* ---- what the process used --------------------------------------------------------------------------------------- */
-
-uint64_t usage_cpu_ns(void) {
-	struct rusage u;
-	getrusage(RUSAGE_SELF, &u);
-	uint64_t us = (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 +
-	              (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
-	return us * 1000;
-}
-
-/* VmHWM rather than ru_maxrss: the latter remembers the program that called exec, a shell or a test runner. */
-uint64_t usage_peak_rss_kb(void) {
-	FILE *f = fopen("/proc/self/status", "r");
-	unsigned long long kb = 0;
-	char line[128];
-	while (f && fgets(line, sizeof line, f))
-		if (sscanf(line, "VmHWM: %llu", &kb) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return kb;
-}
-
-/* ---- times ------------------------------------------------------------------------------------------------------- */
-
-static unsigned bucket_of(uint64_t ns) {
-	if (ns < HISTOGRAM_STEPS)
-		return (unsigned)ns;
-	unsigned octave = 63 - (unsigned)__builtin_clzll(ns) - 8; /* ns >> octave is in 256..511 */
-	unsigned bucket = octave * HISTOGRAM_STEPS + (unsigned)(ns >> octave);
-	unsigned last = sizeof(((struct histogram *)0)->buckets) / sizeof(uint32_t) - 1;
-	return bucket < last ? bucket : last;
-}
-
-/* The middle of a bucket. */
-static double value_of(unsigned bucket) {
-	if (bucket < 2 * HISTOGRAM_STEPS)
-		return bucket;
-	unsigned octave = bucket / HISTOGRAM_STEPS - 1;
-	return ((double)(bucket - octave * HISTOGRAM_STEPS) + 0.5) * (double)(UINT64_C(1) << octave);
-}
-
-void histogram_add(struct histogram *h, uint64_t ns) {
-	if (!h->count || ns < h->min)
-		h->min = ns;
-	if (ns > h->max)
-		h->max = ns;
-	h->count++;
-	h->sum += ns;
-	h->buckets[bucket_of(ns)]++;
-}
-
-double histogram_quantile(const struct histogram *h, double q) {
-	uint64_t rank = (uint64_t)(q * (double)h->count), seen = 0;
-	if (rank >= h->count)
-		return (double)h->max;
-	for (unsigned i = 0; i < sizeof h->buckets / sizeof *h->buckets; i++) {
-		seen += h->buckets[i];
-		if (seen > rank) {
-			double v = value_of(i); /* a bucket reaches beyond what was measured */
-			return v < (double)h->min ? (double)h->min : v > (double)h->max ? (double)h->max : v;
-		}
-	}
-	return (double)h->max;
-}
 
 /* ---- sizes and rates --------------------------------------------------------------------------------------------- */
 
@@ -216,7 +148,7 @@ static void print_test(enum perf_mode mode, uint32_t size, uint32_t channels, bo
 	       ordered ? "ordered" : "unordered", reliable ? "reliable" : "partially reliable");
 }
 
-void report_head(const struct perf_options *o) {
+void perf_report_head(const struct perf_options *o) {
 	if (o->json)
 		return;
 	if (o->mode == PERF_OPEN)
@@ -228,7 +160,7 @@ void report_head(const struct perf_options *o) {
 	fflush(stdout);
 }
 
-void report_second(const struct perf_second *s) {
+void perf_report_second(const struct perf_second *s) {
 	printf("%6.1f s %9.1f Mbit/s %12.0f/s %7.0f KB %7.0f us %9.0f KB %8llu\n", s->at, mbps(s->bytes, s->seconds),
 	       rate(s->messages, s->seconds), s->sctp.cwnd / 1e3, (double)s->sctp.srtt / 1e3, (double)s->sctp.buffered / 1e3,
 	       (unsigned long long)s->retransmitted);
@@ -263,7 +195,7 @@ static void print_times(const struct perf_result *r) {
 		       histogram_quantile(h, .5) / 1e6, (double)h->max / 1e6);
 }
 
-void report_result(const struct perf_result *r) {
+void perf_report_result(const struct perf_result *r) {
 	if (r->options->json) {
 		print_json(r);
 		return;
@@ -279,7 +211,7 @@ void report_result(const struct perf_result *r) {
 	fflush(stdout);
 }
 
-void report_received(const struct perf_options *o, const struct perf_test *t, const struct perf_received *r) {
+void perf_report_received(const struct perf_options *o, const struct perf_test *t, const struct perf_received *r) {
 	double seconds = (double)r->ns / 1e9;
 	if (o->json) {
 		json_t *j = json_object();

@@ -12,6 +12,7 @@
 
 #include "tools/pattern.h"
 #include "tools/perf.h"
+#include "tools/usage.h"
 
 /* Messages that go to send_batch together, and the size up to which they do: beyond it the call itself costs nothing
  * against the copy. */
@@ -87,7 +88,7 @@ static void fill(struct lane *l) {
 	while (s->phase == RUNNING) {
 		int n = s->batch ? send_many(l) : send_one(l);
 		if (n < 0)
-			end_fail(&s->end, "cannot send: %s", sluice_error_text(n));
+			end_fail(&s->end.base, "cannot send: %s", sluice_error_text(n));
 		if (n <= 0)
 			return;
 		l->sequence += (uint64_t)n;
@@ -101,7 +102,7 @@ static void ping(struct lane *l) {
 	struct sender *s = l->sender;
 	s->sent_at = sluice_now();
 	if (send_one(l) != 1)
-		end_fail(&s->end, "cannot send");
+		end_fail(&s->end.base, "cannot send");
 }
 
 static void on_echo(sluice_channel *ch, sluice_message *m, bool text, void *user) {
@@ -114,7 +115,7 @@ static void on_echo(sluice_channel *ch, sluice_message *m, bool text, void *user
 	/* The lent message has its header inside the block; taking it back makes the block whole for the check. */
 	pattern_take_back(&s->pattern);
 	if (!pattern_check(&s->pattern, m->iov, m->count, m->len, l->index, &sequence) || sequence != expected) {
-		end_fail(&s->end, "the echo differs from what was sent");
+		end_fail(&s->end.base, "the echo differs from what was sent");
 		return;
 	}
 	l->sequence++;
@@ -129,7 +130,7 @@ static void open_next(struct sender *s) {
 	if (s->phase != RUNNING || s->times->count == s->options->opens)
 		drain(s);
 	else
-		end_say(&s->end, "open");
+		perf_end_say(&s->end, "open");
 }
 
 static void on_opened(sluice_channel *ch, void *user) {
@@ -143,7 +144,7 @@ static void on_opening_state(sluice_peer *p, enum sluice_peer_state state, void 
 	if (state < SLUICE_PEER_CLOSED)
 		return;
 	if (state == SLUICE_PEER_FAILED)
-		end_fail(&s->end, "connection %llu failed: %s", (unsigned long long)s->times->count,
+		end_fail(&s->end.base, "connection %llu failed: %s", (unsigned long long)s->times->count,
 		         sluice_error_text(sluice_peer_error(p, NULL)));
 	s->end.second = NULL;
 	sluice_peer_free(p);
@@ -158,19 +159,19 @@ static int connect_once(struct sender *s, unsigned port) {
 	sluice_socket_config socket = {.local = (const struct sockaddr *)&any, .local_len = s->end.other.address_len};
 	sluice_peer_config config;
 	s->sent_at = sluice_now();
-	end_peer_config(&s->end, SLUICE_ROLE_CLIENT, &config);
+	perf_end_peer_config(&s->end, SLUICE_ROLE_CLIENT, &config);
 	config.path.remote = s->end.other.address;
 	config.path.remote_len = s->end.other.address_len;
 	address_set_port(&config.path.remote, (uint16_t)port);
 	config.on_state = on_opening_state;
 	config.user = s;
-	int error = sluice_peer_new(s->end.env, &config, &s->end.second);
+	int error = sluice_peer_new(s->end.base.env, &config, &s->end.second);
 	if (!error)
-		error = sluice_loop_add(s->end.loop, s->end.second, &socket);
+		error = sluice_loop_add(s->end.base.loop, s->end.second, &socket);
 	if (!error)
 		error = sluice_peer_start(s->end.second);
 	sluice_channel *ch;
-	sluice_channel_config channel = end_channel_config("open", (sluice_channel_callbacks){.on_open = on_opened}, s);
+	sluice_channel_config channel = perf_end_channel_config("open", (sluice_channel_callbacks){.on_open = on_opened}, s);
 	return error ? error : sluice_peer_open_channel(s->end.second, &channel, &ch);
 }
 
@@ -178,7 +179,7 @@ static int connect_once(struct sender *s, unsigned port) {
 
 static struct perf_second totals(const struct sender *s) {
 	sluice_peer_stats stats;
-	sluice_peer_stats_get(s->end.peer, &stats);
+	sluice_peer_stats_get(s->end.base.peer, &stats);
 	struct perf_second t = {.at = (double)(sluice_now() - s->started) / 1e9, .sctp = stats.sctp};
 	/* Gone from the buffer: acknowledged, or abandoned, which is not goodput. */
 	uint64_t buffered = stats.sctp.buffered / s->options->size + stats.sctp.messages_abandoned;
@@ -194,7 +195,7 @@ static void print_second(struct sender *s) {
 	line.messages -= s->last.messages;
 	line.bytes -= s->last.bytes;
 	line.retransmitted -= s->last.retransmitted;
-	report_second(&line);
+	perf_report_second(&line);
 	s->last = now;
 }
 
@@ -205,16 +206,16 @@ static void watch_progress(struct sender *s) {
 	s->stalled = progress == s->progress ? s->stalled + 1 : 0;
 	s->progress = progress;
 	if (s->stalled >= s->options->timeout)
-		end_fail(&s->end, "nothing has arrived for %g seconds", s->stalled);
+		end_fail(&s->end.base, "nothing has arrived for %g seconds", s->stalled);
 }
 
 static void on_tick(struct ev_loop *ev, ev_timer *w, int events) {
 	(void)ev;
 	(void)events;
 	struct sender *s = w->data;
-	if (!s->end.finished)
+	if (!end_is_over(&s->end.base))
 		watch_progress(s);
-	if (!s->end.finished && !s->options->json && s->options->mode == PERF_BULK && s->phase == RUNNING)
+	if (!end_is_over(&s->end.base) && !s->options->json && s->options->mode == PERF_BULK && s->phase == RUNNING)
 		print_second(s);
 }
 
@@ -229,7 +230,7 @@ static void on_stop(struct ev_loop *ev, ev_timer *w, int events) {
 static void on_interrupt(struct perf_end *end) {
 	struct sender *s = (struct sender *)end;
 	if (s->phase < RUNNING)
-		end_leave(end, EXIT_INTERRUPTED);
+		end_leave(&end->base, EXIT_INTERRUPTED);
 	else
 		drain(s);
 }
@@ -240,14 +241,14 @@ static void start_running(struct sender *s) {
 	s->cpu_started = usage_cpu_ns();
 	ev_timer_init(&s->stop, on_stop, s->options->seconds, 0.);
 	s->stop.data = s;
-	report_head(s->options);
+	perf_report_head(s->options);
 	if (s->options->mode == PERF_OPEN) {
 		open_next(s);
 		return;
 	}
-	ev_now_update(s->end.ev);
-	ev_timer_start(s->end.ev, &s->stop);
-	ev_timer_again(s->end.ev, &s->tick);
+	ev_now_update(s->end.base.ev);
+	ev_timer_start(s->end.base.ev, &s->stop);
+	ev_timer_again(s->end.base.ev, &s->tick);
 	if (s->options->mode == PERF_PING)
 		ping(&s->lanes[0]);
 	else
@@ -258,14 +259,14 @@ static void start_running(struct sender *s) {
 static void say_done(struct sender *s) {
 	s->phase = WAITING;
 	s->result.cpu_tx_ns = usage_cpu_ns() - s->cpu_started;
-	end_say(&s->end, "done");
+	perf_end_say(&s->end, "done");
 }
 
 static void drain(struct sender *s) {
 	if (s->phase != RUNNING)
 		return;
 	s->phase = DRAINING;
-	ev_timer_stop(s->end.ev, &s->stop);
+	ev_timer_stop(s->end.base.ev, &s->stop);
 	s->result.seconds = (double)(sluice_now() - s->started) / 1e9;
 	if (s->options->mode == PERF_OPEN) {
 		sluice_peer_free(s->end.second); /* one under way when Ctrl-C came */
@@ -304,9 +305,9 @@ static void on_lane_closed(sluice_channel *ch, int error, uint64_t lost, void *u
 static void on_control_open(struct perf_end *end) {
 	struct sender *s = (struct sender *)end;
 	const struct perf_options *o = s->options;
-	end_say(end, "test version=1 mode=%u size=%u channels=%u reliable=%u ordered=%u key=%llx", o->mode, o->size, o->channels,
-	        o->reliability == SLUICE_RELIABLE, !o->unordered, (unsigned long long)s->key);
-	ev_timer_again(end->ev, &s->tick);
+	perf_end_say(end, "test version=1 mode=%u size=%u channels=%u reliable=%u ordered=%u key=%llx", o->mode, o->size,
+	             o->channels, o->reliability == SLUICE_RELIABLE, !o->unordered, (unsigned long long)s->key);
+	ev_timer_again(end->base.ev, &s->tick);
 }
 
 static int open_lane(struct sender *s, uint32_t index) {
@@ -321,13 +322,13 @@ static int open_lane(struct sender *s, uint32_t index) {
 	char number[16];
 	snprintf(number, sizeof number, "%u", index);
 	*l = (struct lane){.sender = s, .index = index};
-	sluice_channel_config config = end_channel_config("data", callbacks, l);
+	sluice_channel_config config = perf_end_channel_config("data", callbacks, l);
 	config.protocol = number;
 	config.unordered = o->unordered;
 	config.reliability = o->reliability;
 	config.reliability_value = o->reliability_value;
 	config.high_water = (o->window ? o->window : BUFFERED) / o->channels + 1;
-	return sluice_peer_open_channel(s->end.peer, &config, &l->ch);
+	return sluice_peer_open_channel(s->end.base.peer, &config, &l->ch);
 }
 
 static void on_ready(struct sender *s) {
@@ -336,29 +337,29 @@ static void on_ready(struct sender *s) {
 		return;
 	}
 	s->phase = OPENING;
-	for (uint32_t i = 0; i < s->options->channels && !s->end.finished; i++) {
+	for (uint32_t i = 0; i < s->options->channels && !end_is_over(&s->end.base); i++) {
 		int error = open_lane(s, i);
 		if (error)
-			end_fail(&s->end, "cannot open channel %u: %s", i, sluice_error_text(error));
+			end_fail(&s->end.base, "cannot open channel %u: %s", i, sluice_error_text(error));
 	}
 }
 
 static void on_report(struct sender *s) {
 	struct perf_result *r = &s->result;
-	r->interrupted = s->end.interrupted;
+	r->interrupted = s->end.base.interrupted;
 	r->rss_tx_kb = usage_peak_rss_kb();
 	r->times = s->times;
 	r->options = s->options;
-	r->cipher = sluice_peer_cipher(s->end.peer);
-	sluice_peer_stats_get(s->end.peer, &r->stats);
+	r->cipher = sluice_peer_cipher(s->end.base.peer);
+	sluice_peer_stats_get(s->end.base.peer, &r->stats);
 	bool complete = s->options->mode == PERF_OPEN || r->rx.messages == r->messages_sent;
 	if (s->options->reliability == SLUICE_RELIABLE && !complete) {
-		end_fail(&s->end, "%llu messages were sent and %llu arrived on reliable channels",
+		end_fail(&s->end.base, "%llu messages were sent and %llu arrived on reliable channels",
 		         (unsigned long long)r->messages_sent, (unsigned long long)r->rx.messages);
 		return;
 	}
-	report_result(r);
-	end_finish(&s->end);
+	perf_report_result(r);
+	end_finish(&s->end.base, s->end.base.interrupted ? EXIT_INTERRUPTED : EXIT_OK);
 }
 
 static bool read_report(const char *line, struct perf_received *r) {
@@ -374,11 +375,11 @@ static void on_line(struct perf_end *end, const char *line) {
 	} else if (s->phase == RUNNING && !s->end.second && sscanf(line, "port %u", &port) == 1) {
 		int error = connect_once(s, port);
 		if (error)
-			end_fail(end, "cannot connect once more: %s", sluice_error_text(error));
+			end_fail(&end->base, "cannot connect once more: %s", sluice_error_text(error));
 	} else if (s->phase == WAITING && read_report(line, &s->result.rx)) {
 		on_report(s);
 	} else if (strncmp(line, "fail ", 5) == 0) {
-		end_fail(end, "the receiver says: %s", line + 5);
+		end_fail(&end->base, "the receiver says: %s", line + 5);
 	}
 }
 
@@ -397,7 +398,7 @@ static bool make(struct sender *s) {
 	return ok;
 }
 
-int sender_main(const struct perf_options *options, int parent) {
+int perf_sender_main(const struct perf_options *options, int parent) {
 	struct sender s = {.options = options};
 	s.end = (struct perf_end){
 		.options = options,
@@ -413,7 +414,7 @@ int sender_main(const struct perf_options *options, int parent) {
 	s.tick.data = &s;
 	int exit_code = EXIT_FAILED;
 	if (make(&s))
-		exit_code = end_run(&s.end);
+		exit_code = perf_end_run(&s.end);
 	else
 		complain("perf: no memory");
 	pattern_free(&s.pattern);
