@@ -193,6 +193,10 @@ int app_send_number(struct app *app, uint32_t number, size_t len) {
 	return error;
 }
 
+void app_send_hello(struct app *app) {
+	ck_assert_int_eq(sluice_channel_send_text(app->ch, "hello", 5), 0);
+}
+
 uint32_t got_number(const struct got *g) {
 	uint32_t number = get_be32((const uint8_t *)g->data);
 	for (size_t i = 4; i < g->len; i++) {

@@ -130,6 +130,8 @@ unsigned end_saw(const struct end *end, enum sluice_sctp_event_type type, uint16
 
 /* Sends a message of len bytes that starts with its number, and checks one. */
 int app_send_number(struct app *app, uint32_t number, size_t len);
+/* Fits on_open and on_channel. */
+void app_send_hello(struct app *app);
 uint32_t got_number(const struct got *g);
 void end_note(struct end *end, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
