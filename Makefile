@@ -247,7 +247,7 @@ programs: all $(TESTS) $(REPLAYS) $(BENCHES)
 check: programs
 	@CC='$(CC)' OUT='$(OUT)' MAKE='$(MAKE)' SAN='$(SAN)' SAN_FLAGS='$(SAN_FLAGS)' MIMALLOC='$(MIMALLOC)' LIBS='$(LIBS)' \
 		SKIPPED='$(SKIPPED)' ONLY='$(ONLY)' \
-		scripts/run-tests scripts/check-arrows scripts/check-circles $(TESTS) $(REPLAYS) $(TEST_SCRIPTS)
+		scripts/run-tests scripts/check-arrows scripts/check-circles scripts/check-names $(TESTS) $(REPLAYS) $(TEST_SCRIPTS)
 
 # ---- interop: browsers and other stacks, in network namespaces; nothing else needs what it needs ----
 
