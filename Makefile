@@ -115,7 +115,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs check interop interop-figures bench fuzz fuzzers lint format docs install uninstall clean help FORCE
+.PHONY: all programs check coverage interop interop-figures bench fuzz fuzzers lint format docs install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 
 all: $(STATIC) $(SHARED) $(TOOL) $(if $(DEFAULT),links compile_commands.json)
@@ -123,6 +123,7 @@ all: $(STATIC) $(SHARED) $(TOOL) $(if $(DEFAULT),links compile_commands.json)
 help:
 	@echo 'make [all]     the library, static and shared, and the tool'
 	@echo 'make check     every test; the last line says "N passed, N failed"; ONLY=part runs those with part in the name'
+	@echo 'make coverage  runs the tests in a build of its own and prints which lines and branches of src/ ran (needs gcovr)'
 	@echo 'make bench     the main job and the benches, then one table; BENCH=crc32c runs one, BENCH_FAST=1 is a'
 	@echo '               smoke run, BENCH_INSTRUCTIONS=1 counts instructions too (slow)'
 	@echo 'make fuzz      every fuzz target for FUZZ_SECONDS=30'
@@ -248,6 +249,15 @@ check: programs
 	@CC='$(CC)' OUT='$(OUT)' MAKE='$(MAKE)' SAN='$(SAN)' SAN_FLAGS='$(SAN_FLAGS)' MIMALLOC='$(MIMALLOC)' LIBS='$(LIBS)' \
 		SKIPPED='$(SKIPPED)' ONLY='$(ONLY)' \
 		scripts/run-tests scripts/check-arrows scripts/check-circles scripts/check-names $(TESTS) $(REPLAYS) $(TEST_SCRIPTS)
+
+# ---- coverage: a build of its own, in build/coverage ----
+
+# A test that fails does not keep the table from being printed.
+coverage:
+	@command -v gcovr >/dev/null || { echo 'make coverage needs gcovr (Debian and Ubuntu: apt-get install gcovr)'; exit 2; }
+	@mkdir -p $(BUILD)/coverage && find $(BUILD)/coverage -name '*.gcda' -delete
+	-@+$(MAKE) --no-print-directory CC='gcc --coverage -fprofile-update=prefer-atomic' CONFIG=coverage CFLAGS='-O1 -g' check
+	@OUT='$(BUILD)/coverage' scripts/coverage
 
 # ---- interop: browsers and other stacks, in network namespaces; nothing else needs what it needs ----
 

@@ -12,7 +12,7 @@ plant() {
 	file=$1
 	shift
 	printf '%s\n' "$@" >"$tree/src/$file"
-	"$CC" -c "$tree/src/$file" -o "$tree/build/obj/src/${file%.c}.o"
+	$CC -c "$tree/src/$file" -o "$tree/build/obj/src/${file%.c}.o"
 }
 allow() {
 	mkdir -p "$tree/scripts"

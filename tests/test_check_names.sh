@@ -13,7 +13,7 @@ plant() { # $1 file, $2 function, the rest is the list
 	rm -rf "$tree"
 	mkdir -p "$(dirname "$tree/src/$1")" "$(dirname "$tree/build/obj/src/$1")" "$tree/scripts"
 	printf 'static void hidden(void) {}\nvoid %s(void) { hidden(); }\n' "$2" >"$tree/src/$1"
-	"$CC" -c "$tree/src/$1" -o "$tree/build/obj/src/${1%.c}.o"
+	$CC -c "$tree/src/$1" -o "$tree/build/obj/src/${1%.c}.o"
 	shift 2
 	printf '%s\n' '# The page.' "$@" >"$tree/scripts/names"
 }
