@@ -3,6 +3,8 @@
 #include <check.h>
 #include <string.h>
 
+#include "pool/env.h"
+
 /* True when it was the callback to free the peer in: then there is nothing more to do. */
 static bool count(struct kit_end *e) {
 	if (++e->callbacks != e->free_at_callback)
@@ -130,6 +132,24 @@ void kit_end_init(struct kit_end *e, sluice_env *env, sluice_loop *loop, const s
 void kit_end_free(struct kit_end *e) {
 	sluice_peer_free(e->peer);
 	e->peer = NULL;
+}
+
+void kit_world_init(struct kit_world *w, const sluice_peer_config *config) {
+	*w = (struct kit_world){0};
+	ck_assert_int_eq(sluice_env_new(NULL, &w->env), 0);
+	ck_assert_int_eq(sluice_loop_new(w->env, NULL, &w->loop), 0);
+	kit_end_init(&w->a, w->env, w->loop, config);
+	kit_end_init(&w->b, w->env, w->loop, config);
+}
+
+void kit_world_free(struct kit_world *w) {
+	kit_end_free(&w->a);
+	kit_end_free(&w->b);
+	ck_assert(loop_check(w->loop));
+	sluice_loop_free(w->loop);
+	ck_assert_uint_eq(w->env->blocks.live, 0);
+	ck_assert_uint_eq(w->env->slabs_live, 0);
+	sluice_env_free(w->env);
 }
 
 /* What `from` describes now becomes what `to` knows of it. */

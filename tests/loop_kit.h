@@ -31,6 +31,18 @@ struct kit_end {
 void kit_end_init(struct kit_end *e, sluice_env *env, sluice_loop *loop, const sluice_peer_config *config);
 void kit_end_free(struct kit_end *e);
 
+/* Two ends on one loop. */
+struct kit_world {
+	sluice_env *env;
+	sluice_loop *loop;
+	struct kit_end a, b;
+};
+
+/* Both ends are made by the same configuration. */
+void kit_world_init(struct kit_world *w, const sluice_peer_config *config);
+/* Frees all of it; nothing may be left behind. */
+void kit_world_free(struct kit_world *w);
+
 /* Opens a channel with the kit's callbacks. */
 void kit_open_channel(struct kit_end *e);
 /* a opens a channel and offers, b answers. Both must have their drivers. */

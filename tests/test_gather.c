@@ -22,30 +22,7 @@ static sluice_gather_config on_localhost(void) {
 		.size = sizeof(sluice_gather_config), .bind = (const struct sockaddr *)&localhost, .bind_len = sizeof localhost};
 }
 
-struct world {
-	sluice_env *env;
-	sluice_loop *loop;
-	struct kit_end a, b;
-};
-
-static void world_init(struct world *w) {
-	ck_assert_int_eq(sluice_env_new(NULL, &w->env), 0);
-	ck_assert_int_eq(sluice_loop_new(w->env, NULL, &w->loop), 0);
-	kit_end_init(&w->a, w->env, w->loop, NULL);
-	kit_end_init(&w->b, w->env, w->loop, NULL);
-}
-
-static void world_free(struct world *w) {
-	kit_end_free(&w->a);
-	kit_end_free(&w->b);
-	ck_assert(loop_check(w->loop));
-	sluice_loop_free(w->loop);
-	ck_assert_uint_eq(w->env->blocks.live, 0);
-	ck_assert_uint_eq(w->env->slabs_live, 0);
-	sluice_env_free(w->env);
-}
-
-static void connect_both(struct world *w, const sluice_gather_config *config) {
+static void connect_both(struct kit_world *w, const sluice_gather_config *config) {
 	ck_assert_int_eq(sluice_loop_gather(w->loop, w->a.peer, config), 0);
 	ck_assert_int_eq(sluice_loop_gather(w->loop, w->b.peer, config), 0);
 	kit_negotiate(&w->a, &w->b);
@@ -53,9 +30,9 @@ static void connect_both(struct world *w, const sluice_gather_config *config) {
 }
 
 START_TEST(test_two_peers_find_each_other_and_the_loop_ends_when_both_are_gone) {
-	struct world w;
+	struct kit_world w;
 	sluice_gather_config config = on_localhost();
-	world_init(&w);
+	kit_world_init(&w, NULL);
 	connect_both(&w, &config);
 	w.b.echo = true;
 	kit_send(&w.a, 10, 5000);
@@ -64,50 +41,50 @@ START_TEST(test_two_peers_find_each_other_and_the_loop_ends_when_both_are_gone) 
 	sluice_peer_close(w.a.peer);
 	sluice_loop_run(w.loop);
 	ck_assert_uint_eq(w.a.over + w.b.over, 2);
-	world_free(&w);
+	kit_world_free(&w);
 }
 END_TEST
 
 START_TEST(test_two_peers_find_each_other_over_what_the_machine_has) {
 	const sluice_gather_config all = {.size = sizeof all, .loopback = true};
-	struct world w;
-	world_init(&w);
+	struct kit_world w;
+	kit_world_init(&w, NULL);
 	connect_both(&w, &all);
 	ck_assert_uint_ge(w.a.candidates, 1);
 	kit_send(&w.a, 1, 100);
 	KIT_RUN_UNTIL(w.loop, w.b.messages == 1);
-	world_free(&w);
+	kit_world_free(&w);
 }
 END_TEST
 
 START_TEST(test_candidates_end_when_the_sockets_are_all) {
-	struct world w;
+	struct kit_world w;
 	sluice_gather_config config = on_localhost();
-	world_init(&w);
+	kit_world_init(&w, NULL);
 	connect_both(&w, &config);
 	KIT_RUN_UNTIL(w.loop, w.a.end_of_candidates && w.b.end_of_candidates);
 	ck_assert_uint_eq(w.a.candidates, 1);
 	ck_assert_ptr_nonnull(strstr(w.a.last_candidate, " 127.0.0.1 "));
-	world_free(&w);
+	kit_world_free(&w);
 }
 END_TEST
 
 START_TEST(test_megabytes_pass) {
-	struct world w;
+	struct kit_world w;
 	sluice_gather_config config = on_localhost();
-	world_init(&w);
+	kit_world_init(&w, NULL);
 	connect_both(&w, &config);
 	sluice_channel_set_high_water(w.a.ch, 16 << 20);
 	kit_send(&w.a, 128, 65536);
 	KIT_RUN_UNTIL(w.loop, w.b.bytes == 128 * 65536);
-	world_free(&w);
+	kit_world_free(&w);
 }
 END_TEST
 
 START_TEST(test_a_restart_of_ice_keeps_the_channel) {
-	struct world w;
+	struct kit_world w;
 	sluice_gather_config config = on_localhost();
-	world_init(&w);
+	kit_world_init(&w, NULL);
 	connect_both(&w, &config);
 	kit_restart(&w.a, &w.b);
 	for (unsigned i = 1; i <= 50; i++) {
@@ -115,11 +92,11 @@ START_TEST(test_a_restart_of_ice_keeps_the_channel) {
 		KIT_RUN_UNTIL(w.loop, w.b.messages == i);
 	}
 	ck_assert_uint_eq(w.a.over + w.b.over, 0);
-	world_free(&w);
+	kit_world_free(&w);
 }
 END_TEST
 
-static uint16_t port_of(const struct world *w, const struct kit_end *e) {
+static uint16_t port_of(const struct kit_world *w, const struct kit_end *e) {
 	struct sockaddr_storage addr;
 	socklen_t len;
 	ck_assert_int_eq(sluice_loop_local_address(w->loop, e->peer, &addr, &len), 0);
@@ -146,9 +123,9 @@ static uint16_t free_range(void) {
 }
 
 START_TEST(test_a_port_range_is_kept_and_an_exhausted_one_is_an_error_that_says_so) {
-	struct world w;
+	struct kit_world w;
 	struct kit_end more[2];
-	world_init(&w);
+	kit_world_init(&w, NULL);
 	sluice_gather_config config = on_localhost();
 	config.port_min = free_range();
 	config.port_max = (uint16_t)(config.port_min + 2);
@@ -168,20 +145,20 @@ START_TEST(test_a_port_range_is_kept_and_an_exhausted_one_is_an_error_that_says_
 	ck_assert_int_eq(sluice_loop_gather(w.loop, more[1].peer, &config),
 	                 0); /* a port is free, and the peer can be tried again */
 	kit_end_free(&more[1]);
-	world_free(&w);
+	kit_world_free(&w);
 }
 END_TEST
 
 START_TEST(test_a_port_to_bind_is_the_socket_s) {
-	struct world w;
+	struct kit_world w;
 	struct sockaddr_in in = localhost;
-	world_init(&w);
+	kit_world_init(&w, NULL);
 	sluice_gather_config config = on_localhost();
 	in.sin_port = htons(free_range());
 	config.bind = (const struct sockaddr *)&in;
 	ck_assert_int_eq(sluice_loop_gather(w.loop, w.a.peer, &config), 0);
 	ck_assert_uint_eq(port_of(&w, &w.a), ntohs(in.sin_port));
-	world_free(&w);
+	kit_world_free(&w);
 }
 END_TEST
 
@@ -192,21 +169,21 @@ static bool refuse(const char *interface, const struct sockaddr *addr, void *use
 }
 
 START_TEST(test_a_filter_that_refuses_everything_leaves_nothing_to_bind) {
-	struct world w;
+	struct kit_world w;
 	unsigned asked = 0;
-	world_init(&w);
+	kit_world_init(&w, NULL);
 	sluice_gather_config config = {.size = sizeof config, .filter = refuse, .user = &asked};
 	ck_assert_int_eq(sluice_loop_gather(w.loop, w.a.peer, &config), SLUICE_IO);
 	ck_assert_int_eq(errno, EADDRNOTAVAIL);
 	ck_assert_uint_gt(asked, 0);
-	world_free(&w);
+	kit_world_free(&w);
 }
 END_TEST
 
 START_TEST(test_without_file_descriptors_the_error_says_so) {
-	struct world w;
+	struct kit_world w;
 	struct rlimit old, none;
-	world_init(&w);
+	kit_world_init(&w, NULL);
 	sluice_gather_config config = on_localhost();
 	int next = dup(0);
 	close(next);
@@ -217,15 +194,15 @@ START_TEST(test_without_file_descriptors_the_error_says_so) {
 	ck_assert_int_eq(errno, EMFILE);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
 	ck_assert_int_eq(sluice_loop_gather(w.loop, w.a.peer, &config), 0);
-	world_free(&w);
+	kit_world_free(&w);
 }
 END_TEST
 
 START_TEST(test_what_cannot_be_is_refused_and_leaves_nothing) {
-	struct world w;
+	struct kit_world w;
 	sluice_peer *direct;
 	sluice_peer_config c;
-	world_init(&w);
+	kit_world_init(&w, NULL);
 	sluice_gather_config config = on_localhost();
 	sluice_peer_config_init(&c);
 	c.role = SLUICE_ROLE_CLIENT;
@@ -246,20 +223,20 @@ START_TEST(test_what_cannot_be_is_refused_and_leaves_nothing) {
 	ck_assert_int_eq(sluice_loop_gather(w.loop, w.a.peer, &config), 0);
 	ck_assert_int_eq(sluice_loop_gather(w.loop, w.a.peer, &config), SLUICE_EXISTS);
 	sluice_peer_free(direct);
-	world_free(&w);
+	kit_world_free(&w);
 }
 END_TEST
 
 START_TEST(test_a_peer_may_be_freed_in_its_own_callback) {
-	struct world w;
+	struct kit_world w;
 	sluice_gather_config config = on_localhost();
-	world_init(&w);
+	kit_world_init(&w, NULL);
 	connect_both(&w, &config);
 	w.b.free_at_message = true;
 	kit_send(&w.a, 20, 20000);
 	KIT_RUN_UNTIL(w.loop, w.b.peer == NULL);
 	ck_assert_uint_eq(w.b.messages, 1);
-	world_free(&w);
+	kit_world_free(&w);
 }
 END_TEST
 
@@ -268,9 +245,9 @@ START_TEST(test_a_peer_may_be_freed_in_each_of_its_callbacks_whichever_it_is) {
 		bool reached = true;
 		unsigned n = 0;
 		while (reached) {
-			struct world w;
+			struct kit_world w;
 			sluice_gather_config config = on_localhost();
-			world_init(&w);
+			kit_world_init(&w, NULL);
 			struct kit_end *victim = offers ? &w.a : &w.b;
 			victim->free_at_callback = ++n;
 			ck_assert_int_eq(sluice_loop_gather(w.loop, w.a.peer, &config), 0);
@@ -278,7 +255,7 @@ START_TEST(test_a_peer_may_be_freed_in_each_of_its_callbacks_whichever_it_is) {
 			kit_live(&w.a, &w.b, victim);
 			reached = !victim->peer;
 			ck_assert(reached || victim->callbacks < n);
-			world_free(&w);
+			kit_world_free(&w);
 		}
 		ck_assert_uint_ge(n, 15);
 	}
@@ -287,9 +264,9 @@ END_TEST
 
 START_TEST(test_a_loop_is_freed_with_peers_on_it_at_any_moment) {
 	for (int turns = 0; turns < 60; turns += 3) {
-		struct world w;
+		struct kit_world w;
 		sluice_gather_config config = on_localhost();
-		world_init(&w);
+		kit_world_init(&w, NULL);
 		ck_assert_int_eq(sluice_loop_gather(w.loop, w.a.peer, &config), 0);
 		ck_assert_int_eq(sluice_loop_gather(w.loop, w.b.peer, &config), 0);
 		kit_negotiate(&w.a, &w.b);
@@ -331,7 +308,7 @@ START_TEST(test_each_allocation_of_gathering_and_of_an_endpoint_may_fail) {
 			.socket = {.local = (const struct sockaddr *)&localhost, .local_len = sizeof localhost}};
 		sluice_gather_config config = on_localhost();
 		sluice_endpoint *e = NULL;
-		struct world w;
+		struct kit_world w;
 		ck_assert_uint_lt(left, 200);
 		ck_assert_int_eq(sluice_env_new(&env_config, &w.env), 0);
 		ck_assert_int_eq(sluice_loop_new(w.env, NULL, &w.loop), 0);
@@ -355,7 +332,7 @@ START_TEST(test_each_allocation_of_gathering_and_of_an_endpoint_may_fail) {
 			kit_negotiate(&w.a, &w.b);
 			KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b));
 		}
-		world_free(&w);
+		kit_world_free(&w);
 	}
 }
 END_TEST
@@ -365,7 +342,7 @@ START_TEST(test_a_connection_that_is_short_of_memory_now_and_then_does_no_harm) 
 	for (size_t left = 0; left < 40; left++) {
 		const sluice_env_config env_config = {.allocator = {scarce_alloc, scarce_free, NULL}};
 		sluice_gather_config config = on_localhost();
-		struct world w;
+		struct kit_world w;
 		ck_assert_int_eq(sluice_env_new(&env_config, &w.env), 0);
 		ck_assert_int_eq(sluice_loop_new(w.env, NULL, &w.loop), 0);
 		kit_end_init(&w.a, w.env, w.loop, NULL);
@@ -381,23 +358,23 @@ START_TEST(test_a_connection_that_is_short_of_memory_now_and_then_does_no_harm) 
 		allocations_left = SIZE_MAX;
 		for (int i = 0; i < 30; i++)
 			ev_run(sluice_loop_ev(w.loop), EVRUN_NOWAIT);
-		world_free(&w);
+		kit_world_free(&w);
 	}
 }
 END_TEST
 
 /* A socket that broke is taken back from the peer and opened anew, a second later. */
 START_TEST(test_a_broken_socket_is_replaced) {
-	struct world w;
+	struct kit_world w;
 	sluice_gather_config config = on_localhost();
-	world_init(&w);
+	kit_world_init(&w, NULL);
 	connect_both(&w, &config);
 	uint32_t number = w.loop->drivers->sockets->outlet.number;
 	w.loop->drivers->sockets->broken = true;
 	interface_look_again(w.loop);
 	KIT_RUN_UNTIL(w.loop, w.loop->drivers->sockets && w.loop->drivers->sockets->outlet.number != number);
 	ck_assert(!w.loop->drivers->sockets->broken);
-	world_free(&w);
+	kit_world_free(&w);
 }
 END_TEST
 

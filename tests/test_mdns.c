@@ -26,33 +26,16 @@ static void run(const char *command) {
 	ck_assert_msg(system(command) == 0, "%s", command);
 }
 
-struct world {
-	sluice_env *env;
-	sluice_loop *loop;
-	struct kit_end a, b;
-};
-
-static void world_init(struct world *w) {
-	*w = (struct world){0};
-	ck_assert_int_eq(sluice_env_new(NULL, &w->env), 0);
-	ck_assert_int_eq(sluice_loop_new(w->env, NULL, &w->loop), 0);
-	kit_end_init(&w->a, w->env, w->loop, NULL);
-	kit_end_init(&w->b, w->env, w->loop, NULL);
-}
-
-static void world_free(struct world *w) {
+static void world_free(struct kit_world *w) {
 	kit_end_free(&w->a);
 	kit_end_free(&w->b);
-	ck_assert(loop_check(w->loop));
 	ck_assert_ptr_null(w->loop->mdns);
 	sluice_loop_run(w->loop); /* nothing is left to wait for */
-	sluice_loop_free(w->loop);
-	ck_assert_uint_eq(w->env->blocks.live, 0);
-	sluice_env_free(w->env);
+	kit_world_free(w);
 }
 
 /* As many turns of the loop as milliseconds, too: a machine that is busy with others takes longer for the same work. */
-static void wait_ms(struct world *w, uint64_t ms) {
+static void wait_ms(struct kit_world *w, uint64_t ms) {
 	uint64_t end = sluice_now() + ms * SLUICE_MS;
 	for (uint64_t turns = 0; turns < ms || sluice_now() < end; turns++) {
 		ev_run(sluice_loop_ev(w->loop), EVRUN_NOWAIT);
@@ -102,7 +85,7 @@ static void hear(int fd, const char *name, unsigned *questions, unsigned *answer
 }
 
 /* A peer that asks for a name: the remote candidate of an answer that has no other. */
-static void ask_for(struct world *w, const char *name) {
+static void ask_for(struct kit_world *w, const char *name) {
 	const sluice_gather_config gather = {.size = sizeof gather};
 	char candidate[200];
 	ck_assert_int_eq(sluice_loop_gather(w->loop, w->a.peer, &gather), 0);
@@ -120,8 +103,8 @@ static bool no_host(const char *candidate) {
 
 START_TEST(test_two_peers_that_tell_names_instead_of_addresses_find_each_other) {
 	const sluice_gather_config gather = {.size = sizeof gather, .mdns_names = true};
-	struct world w;
-	world_init(&w);
+	struct kit_world w;
+	kit_world_init(&w, NULL);
 	w.a.keep_candidate = w.b.keep_candidate = no_host;
 	ck_assert_int_eq(sluice_loop_gather(w.loop, w.a.peer, &gather), 0);
 	ck_assert_int_eq(sluice_loop_gather(w.loop, w.b.peer, &gather), 0);
@@ -134,11 +117,11 @@ START_TEST(test_two_peers_that_tell_names_instead_of_addresses_find_each_other) 
 END_TEST
 
 START_TEST(test_a_name_that_nobody_has_is_asked_for_three_times_and_given_up) {
-	struct world w;
+	struct kit_world w;
 	unsigned questions = 0, answers = 0;
 	uint16_t id;
 	struct dns_record last;
-	world_init(&w);
+	kit_world_init(&w, NULL);
 	int fd = open_neighbour(5353);
 	ask_for(&w, "nobody-has-this.local");
 	uint64_t begin = sluice_now();
@@ -153,12 +136,12 @@ START_TEST(test_a_name_that_nobody_has_is_asked_for_three_times_and_given_up) {
 END_TEST
 
 START_TEST(test_an_answer_ends_the_asking_and_wrong_ones_do_not) {
-	struct world w;
+	struct kit_world w;
 	uint8_t m[DNS_MESSAGE_MAX];
 	struct sockaddr_storage addr = {0};
 	*(struct sockaddr_in *)&addr = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = inet_addr("10.77.0.9")};
 	const struct dns_answer how = {.class = DNS_IN | DNS_TOP_BIT, .ttl = 120}, chaos = {.class = 3, .ttl = 120};
-	world_init(&w);
+	kit_world_init(&w, NULL);
 	int fd = open_neighbour(5353), elsewhere = open_neighbour(0);
 	ask_for(&w, "my-name.local");
 	wait_ms(&w, 50);
@@ -178,8 +161,8 @@ START_TEST(test_an_answer_ends_the_asking_and_wrong_ones_do_not) {
 END_TEST
 
 START_TEST(test_a_peer_that_is_freed_asks_no_more) {
-	struct world w;
-	world_init(&w);
+	struct kit_world w;
+	kit_world_init(&w, NULL);
 	ask_for(&w, "my-name.local");
 	wait_ms(&w, 50);
 	ck_assert_ptr_nonnull(w.loop->mdns);
@@ -190,12 +173,12 @@ START_TEST(test_a_peer_that_is_freed_asks_no_more) {
 END_TEST
 
 START_TEST(test_no_mdns_asks_nobody) {
-	struct world w;
+	struct kit_world w;
 	unsigned questions = 0, answers = 0;
 	uint16_t id;
 	struct dns_record last;
 	const sluice_gather_config gather = {.size = sizeof gather, .no_mdns = true};
-	world_init(&w);
+	kit_world_init(&w, NULL);
 	int fd = open_neighbour(5353);
 	ck_assert_int_eq(sluice_loop_gather(w.loop, w.a.peer, &gather), 0);
 	ck_assert_int_eq(sluice_loop_gather(w.loop, w.b.peer, &gather), 0);
@@ -212,12 +195,12 @@ END_TEST
 /* RFC 6762, 6 and 6.7: at most one multicast answer a second; to who asks from another port, an answer for it alone. */
 START_TEST(test_our_names_are_answered_for_to_all_at_most_once_a_second_and_to_simple_resolvers_directly) {
 	const sluice_gather_config gather = {.size = sizeof gather, .mdns_names = true, .no_ipv6 = true};
-	struct world w;
+	struct kit_world w;
 	unsigned questions = 0, answers = 0;
 	uint16_t id = 1;
 	struct dns_record last = {0};
 	uint8_t m[DNS_MESSAGE_MAX];
-	world_init(&w);
+	kit_world_init(&w, NULL);
 	int fd = open_neighbour(5353), simple = open_neighbour(0);
 	ck_assert_int_eq(sluice_loop_gather(w.loop, w.a.peer, &gather), 0);
 	sluice_channel_config channel = {.label = "x", .id = -1};
@@ -262,10 +245,10 @@ END_TEST
 /* ---- who asks too much, and from where ---- */
 
 /* A peer that has one name, and the name. */
-static void publish(struct world *w, char name[64]) {
+static void publish(struct kit_world *w, char name[64]) {
 	const sluice_gather_config gather = {.size = sizeof gather, .mdns_names = true, .no_ipv6 = true};
 	sluice_channel_config channel = {.label = "x", .id = -1};
-	world_init(w);
+	kit_world_init(w, NULL);
 	ck_assert_int_eq(sluice_loop_gather(w->loop, w->a.peer, &gather), 0);
 	ck_assert_int_eq(sluice_peer_open_channel(w->a.peer, &channel, NULL), 0);
 	ck_assert_int_eq(sluice_peer_set_local_description(w->a.peer, SLUICE_SDP_OFFER, NULL), 0);
@@ -283,7 +266,7 @@ static unsigned answers_to(int fd, const char *name) {
 
 START_TEST(test_a_message_that_asks_for_a_name_1491_times_gets_one_answer) {
 	static uint8_t m[9000];
-	struct world w;
+	struct kit_world w;
 	char name[64];
 	publish(&w, name);
 	int fd = open_neighbour(5353), simple = open_neighbour(0);
@@ -306,7 +289,7 @@ END_TEST
 /* A burst of eight, and eight a second behind it; those who hear the group get the rest there, once a second. */
 START_TEST(test_single_askers_are_answered_at_a_limited_rate) {
 	uint8_t m[DNS_MESSAGE_MAX];
-	struct world w;
+	struct kit_world w;
 	char name[64];
 	publish(&w, name);
 	int fd = open_neighbour(5353), simple = open_neighbour(0);
@@ -403,7 +386,7 @@ START_TEST(test_nothing_is_sent_to_who_is_no_neighbour) {
 	char name[64];
 	run("ip neigh add 10.77.0.2 lladdr 02:00:00:00:00:02 dev va && ip neigh add 10.77.0.9 lladdr 02:00:00:00:00:09 dev va");
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct world w;
+		struct kit_world w;
 		publish(&w, name);
 		/* A socket of the test's on this port would get some of what is sent to this machine alone. */
 		int sniffer = open_sniffer();
@@ -434,8 +417,8 @@ START_TEST(test_answers_count_from_the_group_and_from_neighbours) {
 	const struct dns_answer how = {.class = DNS_IN | DNS_TOP_BIT, .ttl = 120};
 	*(struct sockaddr_in *)&addr = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = inet_addr("10.77.0.9")};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct world w;
-		world_init(&w);
+		struct kit_world w;
+		kit_world_init(&w, NULL);
 		ask_for(&w, "My-Name.local");
 		wait_ms(&w, 30);
 		forge(&rows[i].f, m, dns_write_answer(m, "my-name.local", &addr, &how));
@@ -449,10 +432,10 @@ END_TEST
 /* 9,000 bytes that cost the most: each record's name is a chain of pointers, while 200 names are waited for. */
 START_TEST(test_the_dearest_message_costs_little) {
 	static uint8_t m[9000];
-	struct world w;
+	struct kit_world w;
 	struct timespec before, after;
 	size_t len = 12, chain;
-	world_init(&w);
+	kit_world_init(&w, NULL);
 	int fd = open_neighbour(5353);
 	ask_for(&w, "name-0.local");
 	for (unsigned i = 1; i < 60; i++) {
@@ -492,7 +475,7 @@ END_TEST
 
 /* ---- changes ---- */
 
-static unsigned sockets_of(const struct kit_end *e, const struct world *w) {
+static unsigned sockets_of(const struct kit_end *e, const struct kit_world *w) {
 	for (struct driver *d = w->loop->drivers; d; d = d->next)
 		if (d->peer == e->peer) {
 			unsigned n = 0;
@@ -505,8 +488,8 @@ static unsigned sockets_of(const struct kit_end *e, const struct world *w) {
 
 START_TEST(test_addresses_that_come_and_go_are_followed_and_the_connection_lives) {
 	const sluice_gather_config gather = {.size = sizeof gather, .no_ipv6 = true};
-	struct world w;
-	world_init(&w);
+	struct kit_world w;
+	kit_world_init(&w, NULL);
 	ck_assert_int_eq(sluice_loop_gather(w.loop, w.a.peer, &gather), 0);
 	ck_assert_int_eq(sluice_loop_gather(w.loop, w.b.peer, &gather), 0);
 	kit_negotiate(&w.a, &w.b);
@@ -526,9 +509,9 @@ END_TEST
 
 START_TEST(test_an_endpoint_on_any_address_follows_too) {
 	const sluice_endpoint_config config = {.size = sizeof config};
-	struct world w;
+	struct kit_world w;
 	sluice_endpoint *e;
-	world_init(&w);
+	kit_world_init(&w, NULL);
 	ck_assert_int_eq(sluice_endpoint_new(w.loop, &config, &e), 0);
 	ck_assert_int_eq(sluice_endpoint_add(e, w.a.peer), 0);
 	run("ip addr add 10.79.0.1/24 dev va");

@@ -213,18 +213,12 @@ static void server_stop(struct server *s) {
 
 /* ---- peers ---- */
 
-struct world {
-	sluice_env *env;
-	sluice_loop *loop;
-	struct kit_end a, b;
-};
-
 /* Both gather on localhost; server_port 0: no TURN server. */
 static const char *scheme = "turn";
 static const char *trust; /* who is to be trusted, when not the system's authorities */
 static bool no_verify;
 
-static void world_init(struct world *w, uint16_t server_port, bool relay_only, bool tcp,
+static void world_init(struct kit_world *w, uint16_t server_port, bool relay_only, bool tcp,
                        bool (*filter)(const sluice_candidate *c, bool local, void *user)) {
 	char url[64];
 	sluice_peer_config c;
@@ -232,8 +226,6 @@ static void world_init(struct world *w, uint16_t server_port, bool relay_only, b
 		.size = sizeof gather, .bind = (const struct sockaddr *)&localhost, .bind_len = sizeof localhost, .tcp = tcp};
 	snprintf(url, sizeof url, "%s:127.0.0.1:%u?transport=tcp", scheme, server_port);
 	const sluice_ice_server server = {.url = url, .username = "user", .credential = "secret"};
-	ck_assert_int_eq(sluice_env_new(NULL, &w->env), 0);
-	ck_assert_int_eq(sluice_loop_new(w->env, NULL, &w->loop), 0);
 	gather.tls_ca_file = trust;
 	gather.tls_no_verify = no_verify;
 	sluice_peer_config_init(&c);
@@ -241,25 +233,14 @@ static void world_init(struct world *w, uint16_t server_port, bool relay_only, b
 	c.ice.server_count = server_port != 0;
 	c.ice.relay_only = relay_only;
 	c.ice.filter = filter;
-	kit_end_init(&w->a, w->env, w->loop, &c);
-	kit_end_init(&w->b, w->env, w->loop, &c);
+	kit_world_init(w, &c);
 	ck_assert_int_eq(sluice_loop_gather(w->loop, w->a.peer, &gather), 0);
 	ck_assert_int_eq(sluice_loop_gather(w->loop, w->b.peer, &gather), 0);
 }
 
-static void world_free(struct world *w) {
-	kit_end_free(&w->a);
-	kit_end_free(&w->b);
-	ck_assert(loop_check(w->loop));
-	sluice_loop_free(w->loop);
-	ck_assert_uint_eq(w->env->blocks.live, 0);
-	ck_assert_uint_eq(w->env->slabs_live, 0);
-	sluice_env_free(w->env);
-}
-
 START_TEST(test_two_peers_talk_through_a_turn_server_over_tcp) {
 	static struct server s;
-	struct world w;
+	struct kit_world w;
 	server_start(&s, HONEST, false);
 	world_init(&w, address_port(&s.addr), true, false, NULL);
 	kit_negotiate(&w.a, &w.b);
@@ -272,7 +253,7 @@ START_TEST(test_two_peers_talk_through_a_turn_server_over_tcp) {
 	w.b.echo = false;
 	kit_send(&w.a, 16, 65536);
 	KIT_RUN_UNTIL(w.loop, w.b.bytes == 10 * 5000 + 16 * 65536);
-	world_free(&w);
+	kit_world_free(&w);
 	server_stop(&s);
 	ck_assert_uint_eq(s.accepted, 2);
 }
@@ -280,7 +261,7 @@ END_TEST
 
 START_TEST(test_two_peers_talk_through_a_turn_server_over_tls) {
 	static struct server s;
-	struct world w;
+	struct kit_world w;
 	server_start(&s, HONEST, true);
 	scheme = "turns";
 	trust = s.ca;
@@ -290,14 +271,14 @@ START_TEST(test_two_peers_talk_through_a_turn_server_over_tls) {
 	sluice_channel_set_high_water(w.a.ch, 4 << 20);
 	kit_send(&w.a, 32, 65536);
 	KIT_RUN_UNTIL(w.loop, w.b.bytes == 32 * 65536);
-	world_free(&w);
+	kit_world_free(&w);
 	server_stop(&s);
 }
 END_TEST
 
 START_TEST(test_a_server_that_nobody_vouches_for_is_not_used) {
 	static struct server s;
-	struct world w;
+	struct kit_world w;
 	server_start(&s, HONEST, true);
 	scheme = "turns";
 	trust = NULL;
@@ -305,7 +286,7 @@ START_TEST(test_a_server_that_nobody_vouches_for_is_not_used) {
 	kit_negotiate(&w.a, &w.b);
 	KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b) && w.a.end_of_candidates && w.b.end_of_candidates);
 	ck_assert_uint_eq(w.a.candidates, 1);
-	world_free(&w);
+	kit_world_free(&w);
 	server_stop(&s);
 	ck_assert_uint_ge(s.accepted, 2);
 	ck_assert_uint_eq(s.first_frames, 0);
@@ -314,21 +295,21 @@ END_TEST
 
 START_TEST(test_any_server_is_used_by_who_does_not_care) {
 	static struct server s;
-	struct world w;
+	struct kit_world w;
 	server_start(&s, HONEST, true);
 	scheme = "turns";
 	no_verify = true;
 	world_init(&w, address_port(&s.addr), true, false, NULL);
 	kit_negotiate(&w.a, &w.b);
 	KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b));
-	world_free(&w);
+	kit_world_free(&w);
 	server_stop(&s);
 }
 END_TEST
 
 START_TEST(test_a_file_of_authorities_that_is_not_there_is_said_at_once_and_one_of_none_trusts_nobody) {
 	static struct server s;
-	struct world w;
+	struct kit_world w;
 	char file[] = "/tmp/test_stream.XXXXXX";
 	const sluice_gather_config gather = {.size = sizeof gather,
 	                                     .bind = (const struct sockaddr *)&localhost,
@@ -354,7 +335,7 @@ START_TEST(test_a_file_of_authorities_that_is_not_there_is_said_at_once_and_one_
 	kit_negotiate(&w.a, &w.b);
 	KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b) && w.a.end_of_candidates && w.b.end_of_candidates);
 	ck_assert_uint_eq(w.a.candidates, 1);
-	world_free(&w);
+	kit_world_free(&w);
 	server_stop(&s);
 	unlink(file);
 	ck_assert_uint_eq(s.first_frames, 0);
@@ -364,7 +345,7 @@ END_TEST
 /* RFC 8656, 2.2: one allocation for one five-tuple, so whoever shares a UDP socket reaches the relay by TCP or TLS. */
 START_TEST(test_a_peer_on_an_endpoint_talks_through_a_turn_server_over_tls) {
 	static struct server s;
-	struct world w;
+	struct kit_world w;
 	struct kit_end shared;
 	sluice_endpoint *e;
 	sluice_peer_config c;
@@ -396,7 +377,7 @@ START_TEST(test_a_peer_on_an_endpoint_talks_through_a_turn_server_over_tls) {
 	KIT_RUN_UNTIL(w.loop, shared.messages == 10);
 	sluice_endpoint_free(e);
 	kit_end_free(&shared);
-	world_free(&w);
+	kit_world_free(&w);
 	server_stop(&s);
 }
 END_TEST
@@ -406,7 +387,7 @@ START_TEST(test_a_server_that_is_of_no_use_holds_nobody_up) {
 	static const enum manner manners[] = {RUDE, HASTY, DEAF};
 	for (size_t i = 0; i < sizeof manners / sizeof *manners; i++) {
 		static struct server s;
-		struct world w;
+		struct kit_world w;
 		server_start(&s, manners[i], false);
 		world_init(&w, address_port(&s.addr), false, false, NULL);
 		kit_negotiate(&w.a, &w.b);
@@ -415,7 +396,7 @@ START_TEST(test_a_server_that_is_of_no_use_holds_nobody_up) {
 			KIT_RUN_UNTIL(w.loop, w.a.end_of_candidates && w.b.end_of_candidates);
 		kit_send(&w.a, 20, 50000);
 		KIT_RUN_UNTIL(w.loop, w.b.messages == 20);
-		world_free(&w);
+		kit_world_free(&w);
 		server_stop(&s);
 		ck_assert_uint_eq(s.accepted, 2);
 	}
@@ -423,7 +404,7 @@ START_TEST(test_a_server_that_is_of_no_use_holds_nobody_up) {
 END_TEST
 
 START_TEST(test_a_refused_connection_is_no_candidate) {
-	struct world w;
+	struct kit_world w;
 	struct sockaddr_in in = localhost;
 	socklen_t len = sizeof in;
 	int fd = socket(AF_INET, SOCK_STREAM, 0); /* bound, but nobody listens */
@@ -433,7 +414,7 @@ START_TEST(test_a_refused_connection_is_no_candidate) {
 	kit_negotiate(&w.a, &w.b);
 	KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b) && w.a.end_of_candidates && w.b.end_of_candidates);
 	ck_assert_uint_eq(w.a.candidates, 1);
-	world_free(&w);
+	kit_world_free(&w);
 	close(fd);
 }
 END_TEST
@@ -441,7 +422,7 @@ END_TEST
 START_TEST(test_a_peer_is_freed_while_its_stream_comes_up) {
 	for (int turns = 0; turns < 12; turns++) {
 		static struct server s;
-		struct world w;
+		struct kit_world w;
 		server_start(&s, HONEST, false);
 		world_init(&w, address_port(&s.addr), true, false, NULL);
 		kit_negotiate(&w.a, &w.b);
@@ -468,7 +449,7 @@ static bool tcp_alone(const sluice_candidate *c, bool local, void *user) {
 }
 
 START_TEST(test_two_peers_talk_over_tcp_alone) {
-	struct world w;
+	struct kit_world w;
 	world_init(&w, 0, false, true, tcp_alone);
 	kit_negotiate(&w.a, &w.b);
 	KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b));
@@ -479,23 +460,23 @@ START_TEST(test_two_peers_talk_over_tcp_alone) {
 	w.b.echo = false;
 	kit_send(&w.a, 64, 65536);
 	KIT_RUN_UNTIL(w.loop, w.b.bytes == 10 * 5000 + 64 * 65536);
-	world_free(&w);
+	kit_world_free(&w);
 }
 END_TEST
 
 START_TEST(test_udp_and_tcp_live_side_by_side) {
-	struct world w;
+	struct kit_world w;
 	world_init(&w, 0, false, true, NULL);
 	kit_negotiate(&w.a, &w.b);
 	KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b) && w.a.end_of_candidates);
 	ck_assert_uint_eq(w.a.candidates, 3); /* UDP, TCP passive, TCP active */
 	kit_send(&w.a, 10, 5000);
 	KIT_RUN_UNTIL(w.loop, w.b.messages == 10);
-	world_free(&w);
+	kit_world_free(&w);
 }
 END_TEST
 
-static struct listener *passive_of(const struct world *w) {
+static struct listener *passive_of(const struct kit_world *w) {
 	for (struct driver *d = w->loop->drivers; d; d = d->next)
 		for (struct listener *l = d->streams.listeners; l; l = l->next)
 			if (l->fd >= 0)
@@ -505,7 +486,7 @@ static struct listener *passive_of(const struct world *w) {
 }
 
 START_TEST(test_strangers_connections_are_bounded_and_nonsense_ends_them) {
-	struct world w;
+	struct kit_world w;
 	struct sockaddr_storage addr;
 	int fds[40];
 	world_init(&w, 0, false, true, NULL);
@@ -528,13 +509,13 @@ START_TEST(test_strangers_connections_are_bounded_and_nonsense_ends_them) {
 	KIT_RUN_UNTIL(w.loop, l->connections == 0);
 	kit_negotiate(&w.a, &w.b);
 	KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b));
-	world_free(&w);
+	kit_world_free(&w);
 }
 END_TEST
 
 /* All places are taken by strangers who just wait, on the listening sockets of both sides. */
 START_TEST(test_strangers_keep_nobody_out) {
-	struct world w;
+	struct kit_world w;
 	int fds[80], count = 0;
 	world_init(&w, 0, false, true, tcp_alone);
 	for (struct driver *d = w.loop->drivers; d; d = d->next) {
@@ -553,7 +534,7 @@ START_TEST(test_strangers_keep_nobody_out) {
 	KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b));
 	for (int i = 0; i < count; i++)
 		close(fds[i]);
-	world_free(&w);
+	kit_world_free(&w);
 }
 END_TEST
 
@@ -574,7 +555,7 @@ START_TEST(test_a_frame_that_drips_in_byte_by_byte_is_not_copied_for_each) {
 	const sluice_env_config config = {.allocator = {counting_alloc, counting_free, &allocated}, .cache_limit = 1};
 	const sluice_gather_config gather = {
 		.size = sizeof gather, .bind = (const struct sockaddr *)&localhost, .bind_len = sizeof localhost, .tcp = true};
-	struct world w;
+	struct kit_world w;
 	struct sockaddr_storage addr;
 	ck_assert_int_eq(sluice_env_new(&config, &w.env), 0);
 	ck_assert_int_eq(sluice_loop_new(w.env, NULL, &w.loop), 0);
@@ -604,7 +585,7 @@ START_TEST(test_a_frame_that_drips_in_byte_by_byte_is_not_copied_for_each) {
 	KIT_RUN_UNTIL(w.loop, s->partial_len == 0);
 	ck_assert(loop_check(w.loop));
 	close(fd);
-	world_free(&w);
+	kit_world_free(&w);
 }
 END_TEST
 
