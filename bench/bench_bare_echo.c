@@ -13,6 +13,7 @@
 #include "fork_pair.h"
 #include "harness.h"
 #include "openssl_pair.h"
+#include "sim/sorted.h"
 
 #define MESSAGE 1024
 #define RUNS 5
@@ -74,11 +75,6 @@ static void echo_server(void *ctx) {
 	}
 }
 
-static int by_value(const void *a, const void *b) {
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
 static void echo_client(void *ctx) {
 	struct echo_run *r = ctx;
 	struct side s = side_of(r->tx, &r->pair.client);
@@ -94,7 +90,7 @@ static void echo_client(void *ctx) {
 			us[i - WARM_UP] = (double)(bench_now() - start) / 1e3;
 		BENCH_MUST(memcmp(message, back, MESSAGE) == 0);
 	}
-	qsort(us, r->round_trips, sizeof *us, by_value);
+	sorted_doubles(us, r->round_trips);
 	r->shared->p50 = us[r->round_trips / 2];
 	r->shared->p99 = us[r->round_trips * 99 / 100];
 	r->shared->p999 = us[r->round_trips * 999 / 1000];
@@ -127,7 +123,7 @@ static void run_once(struct shared *shared) {
 }
 
 static double median(double *values, size_t count) {
-	qsort(values, count, sizeof *values, by_value);
+	sorted_doubles(values, count);
 	return values[count / 2];
 }
 

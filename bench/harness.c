@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sim/sorted.h"
+
 #ifdef SLUICE_MIMALLOC
 #include <mimalloc.h>
 #endif
@@ -184,13 +186,8 @@ static long peak_memory_kb(void) {
 
 /* ---- statistics -------------------------------------------------------------------------------------------------- */
 
-static int by_value(const void *a, const void *b) {
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
 static double median_of(double *values, size_t count) {
-	qsort(values, count, sizeof *values, by_value);
+	sorted_doubles(values, count);
 	return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
@@ -212,7 +209,7 @@ static struct estimate estimate(const double *values, size_t count) {
 			drawn[i] = values[next_random() % count];
 		medians[r] = median_of(drawn, count);
 	}
-	qsort(medians, RESAMPLES, sizeof *medians, by_value);
+	sorted_doubles(medians, RESAMPLES);
 	memcpy(drawn, values, count * sizeof *drawn);
 	struct estimate e = {
 		.median = median_of(drawn, count),

@@ -175,12 +175,8 @@ static void introduce(unsigned op) {
 		ice_world_give(game.b, game.a);
 }
 
-static size_t left(const uint8_t *at, const uint8_t *end, size_t want) {
-	return (size_t)(end - at) < want ? (size_t)(end - at) : want;
-}
-
 static void step(unsigned op, unsigned n, const uint8_t **at, const uint8_t *end) {
-	size_t len = left(*at, end, n);
+	size_t len = target_left(*at, end, n);
 	switch (op & 7) {
 	case 0:
 		ice_world_run(&game.w, game.w.now + (uint64_t)n * n * SLUICE_MS);

@@ -319,10 +319,6 @@ static const uint8_t *reach_described(struct world *w, const uint8_t *at, const 
 
 /* ---- the script ---- */
 
-static size_t left(const uint8_t *at, const uint8_t *end, size_t want) {
-	return (size_t)(end - at) < want ? (size_t)(end - at) : want;
-}
-
 static void play(struct world *w, const uint8_t *at, const uint8_t *end) {
 	uint8_t space[4 * 255];
 	while (end - at >= 2) {
@@ -340,14 +336,14 @@ static void play(struct world *w, const uint8_t *at, const uint8_t *end) {
 			call(w, n);
 			break;
 		case 7:
-			len = left(at, end, 4 * n);
+			len = target_left(at, end, 4 * n);
 			memcpy(space, at, len);
 			if (op & 8 && len >= WIRE_HEADER_SIZE)
 				wire_packet_seal(space, len);
 			give(w, space, len);
 			break;
 		default:
-			len = left(at, end, 4 * n);
+			len = target_left(at, end, 4 * n);
 			give_chunks(w, at, len);
 			break;
 		}

@@ -9,6 +9,11 @@
 
 #include "sim/must.h"
 
+/* As many of the bytes that a step wants as are left. */
+static inline size_t target_left(const uint8_t *at, const uint8_t *end, size_t want) {
+	return (size_t)(end - at) < want ? (size_t)(end - at) : want;
+}
+
 /* One input. Returns 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

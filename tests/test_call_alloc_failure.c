@@ -8,18 +8,14 @@ struct call {
 	struct caller *a, *b;
 };
 
-static bool over(const struct caller *c) {
-	return c->state == SLUICE_PEER_CLOSED || c->state == SLUICE_PEER_FAILED;
-}
-
 static bool settled(const struct call *w) {
-	return (over(w->a) && over(w->b)) || w->b->received >= 1;
+	return (caller_is_over(w->a) && caller_is_over(w->b)) || w->b->received >= 1;
 }
 
 /* After NO_MEMORY the app makes the same call once more. */
 static void offer_until_taken(struct call *w) {
 	for (int i = 0; i < 20 && !settled(w); i++) {
-		if (!w->a->channel && !over(w->a)) /* never opened, or closed for want of memory */
+		if (!w->a->channel && !caller_is_over(w->a)) /* never opened, or closed for want of memory */
 			caller_open(w->a, "hello");
 		SIM_UNTIL(&w->sim, w->sim.now + 3 * SLUICE_S, settled(w));
 		if (settled(w))
@@ -27,7 +23,7 @@ static void offer_until_taken(struct call *w) {
 		/* What was not sent for want of memory is sent again; who learns that the other side has ended ends as well. */
 		if (w->a->channel && sluice_channel_state(w->a->channel) == SLUICE_CHANNEL_OPEN)
 			sluice_channel_send_text(w->a->channel, "hello", 5);
-		if (over(w->a) || over(w->b)) {
+		if (caller_is_over(w->a) || caller_is_over(w->b)) {
 			sluice_peer_close(w->a->peer);
 			sluice_peer_close(w->b->peer);
 			continue;

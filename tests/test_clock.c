@@ -32,10 +32,6 @@ static void send_one(struct caller *c, unsigned number) {
 	ck_assert_int_eq(sluice_channel_send_text(c->channel, text, (size_t)len), 0);
 }
 
-static bool is_over(const struct caller *c) {
-	return c->state == SLUICE_PEER_CLOSED || c->state == SLUICE_PEER_FAILED;
-}
-
 static void whole_call(clock_fn kind, uint64_t seed) {
 	struct call w;
 	sim_init(&w.sim, seed);
@@ -63,7 +59,7 @@ static void whole_call(clock_fn kind, uint64_t seed) {
 	sluice_peer_stats_get(w.a->peer, &stats);
 	ck_assert_uint_lt(stats.dtls_connected_after, 20 * SLUICE_S);
 	sluice_peer_close(w.a->peer);
-	ck_assert(SIM_UNTIL(&w.sim, w.sim.now + 30 * SLUICE_S, is_over(w.a) && is_over(w.b)));
+	ck_assert(SIM_UNTIL(&w.sim, w.sim.now + 30 * SLUICE_S, caller_is_over(w.a) && caller_is_over(w.b)));
 	ck_assert_int_eq(w.a->state, SLUICE_PEER_CLOSED);
 	sim_close(&w.sim);
 }

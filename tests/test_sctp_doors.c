@@ -132,12 +132,6 @@ static void enter(struct script *s, enum sluice_sctp_state state) {
  *   and the answers of one that lives on:  I INIT ACK  E COOKIE ECHO  S SACK  D SHUTDOWN  K SHUTDOWN ACK  H HEARTBEAT ACK  R
  * ERROR */
 
-static sluice_sctp_stats stats(const struct script *s) {
-	sluice_sctp_stats st;
-	sluice_sctp_stats_get(s->sctp, &st);
-	return st;
-}
-
 static char answer_letter(struct script *s) {
 	static const struct {
 		uint8_t type;
@@ -171,7 +165,7 @@ static char lower(char c) {
 }
 
 static char letter_of(struct script *s, enum sluice_sctp_state before, const sluice_sctp_stats *st, uint32_t given_tag) {
-	sluice_sctp_stats now = stats(s);
+	sluice_sctp_stats now = script_stats(s);
 	enum sluice_sctp_state after = sluice_sctp_state(s->sctp);
 	char letter;
 	if (now.packets_discarded != st->packets_discarded) {
@@ -201,7 +195,7 @@ static char fate(enum sluice_sctp_state state, const uint8_t *types, size_t coun
 	struct script s;
 	uint8_t space[1500];
 	enter(&s, state);
-	sluice_sctp_stats before = stats(&s);
+	sluice_sctp_stats before = script_stats(&s);
 	s.remote_tag = tag_of(&s, tag);
 	struct writer w = script_begin(&s, space, sizeof space);
 	for (size_t i = 0; i < count; i++)
@@ -373,7 +367,7 @@ START_TEST(test_an_init_without_a_body_lets_no_abort_in) {
 	enter(&s, SLUICE_SCTP_ESTABLISHED);
 	script_give_raw(&s, packet, sizeof packet);
 	ck_assert_int_eq(sluice_sctp_state(s.sctp), SLUICE_SCTP_ESTABLISHED);
-	ck_assert_uint_eq(stats(&s).packets_discarded, 1);
+	ck_assert_uint_eq(script_stats(&s).packets_discarded, 1);
 	script_free(&s);
 }
 END_TEST

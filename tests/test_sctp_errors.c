@@ -6,12 +6,6 @@
 #include "sim/pair.h"
 #include "sim/script.h"
 
-static sluice_sctp_stats stats(const struct script *s) {
-	sluice_sctp_stats st;
-	sluice_sctp_stats_get(s->sctp, &st);
-	return st;
-}
-
 static void started(struct script *s) {
 	script_init(s, NULL);
 	ck_assert(script_open_passive(s));
@@ -28,14 +22,14 @@ static void give_chunk(struct script *s, uint8_t type, uint8_t flags, const void
 START_TEST(test_a_wrong_tag_port_or_checksum_is_discarded_and_counted) {
 	struct script s;
 	started(&s);
-	uint64_t before = stats(&s).packets_discarded;
+	uint64_t before = script_stats(&s).packets_discarded;
 	s.remote_tag ^= 4;
 	script_give_data(&s, s.tsn, 0, 0, 3, 10);
-	ck_assert_uint_eq(stats(&s).packets_discarded, before + 1);
+	ck_assert_uint_eq(script_stats(&s).packets_discarded, before + 1);
 	s.remote_tag ^= 4;
 	s.port = 4999;
 	script_give_data(&s, s.tsn, 0, 0, 3, 10);
-	ck_assert_uint_eq(stats(&s).packets_discarded, before + 2);
+	ck_assert_uint_eq(script_stats(&s).packets_discarded, before + 2);
 	s.port = 5000;
 	uint8_t space[1500];
 	struct writer w = script_begin(&s, space, sizeof space);
@@ -43,10 +37,10 @@ START_TEST(test_a_wrong_tag_port_or_checksum_is_discarded_and_counted) {
 	wire_packet_seal(space, writer_len(&w));
 	space[20] ^= 1;
 	script_give_raw(&s, space, writer_len(&w));
-	ck_assert_uint_eq(stats(&s).packets_discarded, before + 3);
+	ck_assert_uint_eq(script_stats(&s).packets_discarded, before + 3);
 	for (size_t len = 0; len < WIRE_HEADER_SIZE; len++)
 		script_give_raw(&s, space, len);
-	ck_assert_uint_eq(stats(&s).packets_discarded, before + 3 + WIRE_HEADER_SIZE);
+	ck_assert_uint_eq(script_stats(&s).packets_discarded, before + 3 + WIRE_HEADER_SIZE);
 	script_run(&s, s.now + SLUICE_S);
 	ck_assert_uint_eq(s.message_count, 0);
 	ck_assert_uint_eq(script_pending(&s, WIRE_SACK), 0);
@@ -330,9 +324,9 @@ START_TEST(test_a_sack_for_what_was_never_sent_changes_nothing) {
 	script_give_sack(&s, s.remote_tsn + 1000, 65536, NULL, 0);
 	if (sluice_sctp_state(s.sctp) != SLUICE_SCTP_CLOSED) {
 		/* Ignored, or answered with an ABORT; but not believed. */
-		ck_assert_uint_eq(stats(&s).buffered, 5);
+		ck_assert_uint_eq(script_stats(&s).buffered, 5);
 		script_give_sack(&s, s.remote_tsn, 65536, NULL, 0);
-		ck_assert_uint_eq(stats(&s).buffered, 0);
+		ck_assert_uint_eq(script_stats(&s).buffered, 0);
 	}
 	script_free(&s);
 }
@@ -346,11 +340,11 @@ START_TEST(test_an_old_sack_changes_nothing) {
 		script_collect(&s);
 	}
 	script_give_sack(&s, s.remote_tsn + 3, 65536, NULL, 0);
-	ck_assert_uint_eq(stats(&s).buffered, 0);
-	uint32_t window = stats(&s).peer_window;
+	ck_assert_uint_eq(script_stats(&s).buffered, 0);
+	uint32_t window = script_stats(&s).peer_window;
 	script_give_sack(&s, s.remote_tsn + 1, 100, NULL, 0);
-	ck_assert_uint_eq(stats(&s).buffered, 0);
-	ck_assert_uint_eq(stats(&s).peer_window, window);
+	ck_assert_uint_eq(script_stats(&s).buffered, 0);
+	ck_assert_uint_eq(script_stats(&s).peer_window, window);
 	script_free(&s);
 }
 END_TEST
@@ -394,7 +388,7 @@ START_TEST(test_a_heartbeat_ack_that_nobody_asked_for_is_ignored) {
 		wire_heartbeat_write(&w, WIRE_HEARTBEAT_ACK, info, len);
 		script_give(&s, &w);
 	}
-	ck_assert_uint_eq(stats(&s).heartbeat_acks_received, 0);
+	ck_assert_uint_eq(script_stats(&s).heartbeat_acks_received, 0);
 	ck_assert_int_eq(sluice_sctp_state(s.sctp), SLUICE_SCTP_ESTABLISHED);
 	script_free(&s);
 }

@@ -207,11 +207,6 @@ END_TEST
 
 /* ---- by hand ---- */
 
-static void give_response(struct script *s, uint32_t seq, uint32_t result) {
-	struct wire_reconfig r = {.type = WIRE_PARAM_RECONFIG_RESPONSE, .response_seq = seq, .result = result};
-	script_give_reconfig(s, &r);
-}
-
 static void started(struct script *s) {
 	script_init(s, NULL);
 	ck_assert(script_open_passive(s));
@@ -229,14 +224,14 @@ START_TEST(test_in_progress_is_asked_again_with_the_same_number) {
 	ck_assert_uint_eq(wire_reconfig_stream(&first, 0), 3);
 	ck_assert_uint_eq(first.last_tsn, s.remote_tsn - 1);
 	for (unsigned i = 0; i < 3; i++) {
-		give_response(&s, first.request_seq, WIRE_RESULT_IN_PROGRESS);
+		script_give_response(&s, first.request_seq, WIRE_RESULT_IN_PROGRESS);
 		ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), 0);
 		script_run(&s, s.now + 3 * SLUICE_S);
 		ck_assert(script_next_reconfig(&s, &again));
 		ck_assert_uint_eq(again.request_seq, first.request_seq);
 		script_skip(&s);
 	}
-	give_response(&s, first.request_seq, WIRE_RESULT_PERFORMED);
+	script_give_response(&s, first.request_seq, WIRE_RESULT_PERFORMED);
 	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), 1);
 	script_run(&s, s.now + 10 * SLUICE_S);
 	ck_assert_uint_eq(script_pending(&s, WIRE_RE_CONFIG), 0);
@@ -251,7 +246,7 @@ START_TEST(test_a_denied_reset_is_told_to_the_app) {
 	script_collect(&s);
 	struct wire_reconfig r;
 	ck_assert(script_next_reconfig(&s, &r));
-	give_response(&s, r.request_seq, WIRE_RESULT_DENIED);
+	script_give_response(&s, r.request_seq, WIRE_RESULT_DENIED);
 	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), 1);
 	ck_assert_int_eq(s.events[s.event_count - 1].error, SLUICE_REFUSED);
 	ck_assert_uint_eq(s.events[s.event_count - 1].stream, 3);
@@ -273,7 +268,7 @@ START_TEST(test_denied_streams_are_told_to_the_app) {
 	ck_assert(script_next_reconfig(&s, &r));
 	ck_assert_uint_eq(r.type, WIRE_PARAM_ADD_OUTGOING);
 	ck_assert_uint_eq(r.new_streams, 4);
-	give_response(&s, r.request_seq, WIRE_RESULT_DENIED);
+	script_give_response(&s, r.request_seq, WIRE_RESULT_DENIED);
 	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_STREAMS_ADDED), 1);
 	ck_assert_int_eq(s.events[s.event_count - 1].error, SLUICE_REFUSED);
 	sluice_sctp_stats st;
@@ -343,7 +338,7 @@ START_TEST(test_a_response_to_nothing_is_ignored) {
 	struct script s;
 	started(&s);
 	for (uint32_t i = 0; i < 10; i++)
-		give_response(&s, s.remote_tsn + i - 5, WIRE_RESULT_PERFORMED);
+		script_give_response(&s, s.remote_tsn + i - 5, WIRE_RESULT_PERFORMED);
 	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), 0);
 	ck_assert_int_eq(sluice_sctp_state(s.sctp), SLUICE_SCTP_ESTABLISHED);
 	script_free(&s);

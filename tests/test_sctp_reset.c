@@ -193,11 +193,6 @@ static struct asked request_behind_an_answer(struct script *s) {
 	return asked_for(&r);
 }
 
-static void answer(struct script *s, uint32_t seq, uint32_t result) {
-	struct wire_reconfig r = {.type = WIRE_PARAM_RECONFIG_RESPONSE, .response_seq = seq, .result = result};
-	script_give_reconfig(s, &r);
-}
-
 static void reset_streams(struct script *s, uint16_t first, uint16_t count) {
 	for (uint16_t i = 0; i < count; i++)
 		ck_assert_int_eq(sluice_sctp_reset_stream(s->sctp, (uint16_t)(first + i)), 0);
@@ -224,7 +219,7 @@ START_TEST(test_streams_that_are_reset_one_after_the_other_go_in_one_request) {
 		requests++;
 		script_skip(&s);
 		s.event_count = 0;
-		answer(&s, a.seq, WIRE_RESULT_PERFORMED);
+		script_give_response(&s, a.seq, WIRE_RESULT_PERFORMED);
 		ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), a.count);
 	}
 	ck_assert_uint_le(requests, 5);
@@ -246,7 +241,7 @@ START_TEST(test_a_list_fits_the_smallest_packets) {
 	reset_streams(&s, 0, 500);
 	struct asked a = next_request(&s);
 	ck_assert_uint_gt(a.count, 100);
-	answer(&s, a.seq, WIRE_RESULT_PERFORMED);
+	script_give_response(&s, a.seq, WIRE_RESULT_PERFORMED);
 	ck_assert_uint_gt(next_request(&s).count, 100);
 	script_free(&s);
 }
@@ -266,7 +261,7 @@ START_TEST(test_a_stream_that_a_peer_refuses_is_found_in_its_list_and_the_others
 				bad |= a.ids[i] == wrong;
 			ck_assert_uint_lt(++requests, 20);
 			script_skip(&s);
-			answer(&s, a.seq, bad ? WIRE_RESULT_WRONG_SSN : WIRE_RESULT_PERFORMED);
+			script_give_response(&s, a.seq, bad ? WIRE_RESULT_WRONG_SSN : WIRE_RESULT_PERFORMED);
 		}
 		ck_assert_uint_eq(refused(&s), 1);
 		/* Lists are whole again. */
@@ -288,7 +283,7 @@ START_TEST(test_a_peer_that_takes_no_lists_gets_one_stream_at_a_time_from_then_o
 		struct asked a = next_request(&s);
 		lists += a.count > 1;
 		script_skip(&s);
-		answer(&s, a.seq, a.count > 1 ? WIRE_RESULT_DENIED : WIRE_RESULT_PERFORMED);
+		script_give_response(&s, a.seq, a.count > 1 ? WIRE_RESULT_DENIED : WIRE_RESULT_PERFORMED);
 	}
 	ck_assert_uint_eq(refused(&s), 0);
 	ck_assert_uint_eq(lists, 6); /* 64, 32, 16, 8, 4, 2 */
@@ -316,12 +311,12 @@ START_TEST(test_a_stream_that_the_peer_may_not_know_stands_last_and_alone_of_its
 	ck_assert_int_eq(sluice_sctp_set_doubtful(s.sctp, 15, false), 0); /* something came from the peer */
 	for (uint16_t i = 3; i < 30; i = (uint16_t)(i + (i == 12 ? 6 : 3))) {
 		script_skip(&s);
-		answer(&s, a.seq, WIRE_RESULT_PERFORMED);
+		script_give_response(&s, a.seq, WIRE_RESULT_PERFORMED);
 		a = next_request(&s);
 		ck_assert_uint_eq(a.count, i == 3 ? 2 : 1);
 		ck_assert_uint_eq(a.ids[a.count - 1], i);
 	}
-	answer(&s, a.seq, WIRE_RESULT_PERFORMED);
+	script_give_response(&s, a.seq, WIRE_RESULT_PERFORMED);
 	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), 30);
 	script_free(&s);
 }
@@ -335,7 +330,7 @@ START_TEST(test_a_stream_with_data_waits_and_the_others_do_not_wait_for_it) {
 	struct asked a = next_request(&s);
 	ck_assert_uint_eq(a.count, 3);
 	ck_assert_uint_eq(a.ids[1], 2);
-	answer(&s, a.seq, WIRE_RESULT_PERFORMED);
+	script_give_response(&s, a.seq, WIRE_RESULT_PERFORMED);
 	ck_assert_uint_eq(script_pending(&s, WIRE_RE_CONFIG), 0);
 	script_give_sack(&s, s.remote_tsn, 100000, NULL, 0);
 	a = next_request(&s);
@@ -359,7 +354,7 @@ START_TEST(test_resets_that_the_peer_is_asked_for_go_in_lists_too) {
 		ck_assert_uint_eq(a.ids[0], listed);
 		listed += refuse ? 0 : a.count;
 		script_skip(&s);
-		answer(&s, a.seq, refuse ? WIRE_RESULT_DENIED : WIRE_RESULT_PERFORMED);
+		script_give_response(&s, a.seq, refuse ? WIRE_RESULT_DENIED : WIRE_RESULT_PERFORMED);
 		refuse = false;
 	}
 	script_run(&s, s.now + 5 * SLUICE_S);
@@ -375,7 +370,7 @@ START_TEST(test_a_peer_that_is_busy_with_a_request_of_its_own_is_asked_again_wit
 	reset_streams(&s, 3, 2);
 	struct asked a = next_request(&s);
 	for (unsigned i = 0; i < 3; i++) {
-		answer(&s, a.seq, WIRE_RESULT_IN_PROGRESS_OTHER);
+		script_give_response(&s, a.seq, WIRE_RESULT_IN_PROGRESS_OTHER);
 		ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), 0);
 		ck_assert_uint_eq(script_pending(&s, WIRE_RE_CONFIG), 0);
 		script_run(&s, s.now + 2 * SLUICE_S);
@@ -385,12 +380,12 @@ START_TEST(test_a_peer_that_is_busy_with_a_request_of_its_own_is_asked_again_wit
 		a = again;
 		script_skip(&s);
 	}
-	answer(&s, a.seq, WIRE_RESULT_PERFORMED);
+	script_give_response(&s, a.seq, WIRE_RESULT_PERFORMED);
 	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), 2);
 	/* And one that never comes to an end is as good as a refusal. */
 	reset_streams(&s, 7, 1);
 	for (unsigned i = 0; i < 20 && script_events(&s, SLUICE_SCTP_RESET_OUT) == 2; i++) {
-		answer(&s, next_request(&s).seq, WIRE_RESULT_IN_PROGRESS_OTHER);
+		script_give_response(&s, next_request(&s).seq, WIRE_RESULT_IN_PROGRESS_OTHER);
 		script_run(&s, s.now + 2 * SLUICE_S);
 	}
 	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), 3);
@@ -473,7 +468,7 @@ START_TEST(test_resets_in_line_and_under_way_are_handed_over) {
 	struct asked a = next_request(&s);
 	hand_over(&s);
 	script_give_sack(&s, s.remote_tsn, 100000, NULL, 0);
-	answer(&s, a.seq, WIRE_RESULT_PERFORMED);
+	script_give_response(&s, a.seq, WIRE_RESULT_PERFORMED);
 	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), a.count);
 	static const struct {
 		uint16_t type;
@@ -489,7 +484,7 @@ START_TEST(test_resets_in_line_and_under_way_are_handed_over) {
 		ck_assert_uint_eq(next.count, rest[i].count < 0 ? 300 - a.count : (size_t)rest[i].count);
 		hand_over(&s);
 		script_skip(&s);
-		answer(&s, next.seq, WIRE_RESULT_PERFORMED);
+		script_give_response(&s, next.seq, WIRE_RESULT_PERFORMED);
 	}
 	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), 301);
 	ck_assert_uint_eq(script_pending(&s, WIRE_RE_CONFIG), 0);
@@ -528,7 +523,7 @@ START_TEST(test_all_streams_are_reset_with_one_request_when_nothing_is_buffered_
 	ck_assert_uint_eq(a.type, WIRE_PARAM_OUTGOING_RESET);
 	ck_assert_uint_eq(a.count, 0);
 	s.event_count = 0;
-	answer(&s, a.seq, WIRE_RESULT_PERFORMED);
+	script_give_response(&s, a.seq, WIRE_RESULT_PERFORMED);
 	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), 3);
 	ck_assert_uint_eq(s.events[s.event_count - 1].stream, SLUICE_SCTP_ALL_STREAMS);
 	script_skip(&s);
@@ -548,7 +543,7 @@ START_TEST(test_a_refused_reset_of_all_streams_leaves_them_as_they_were) {
 	ck_assert_int_eq(sluice_sctp_reset_stream(s.sctp, SLUICE_SCTP_ALL_STREAMS), 0);
 	script_collect(&s);
 	s.event_count = 0;
-	answer(&s, next_request(&s).seq, WIRE_RESULT_DENIED);
+	script_give_response(&s, next_request(&s).seq, WIRE_RESULT_DENIED);
 	ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), 1);
 	ck_assert_int_eq(s.events[0].error, SLUICE_REFUSED);
 	ck_assert_uint_eq(s.events[0].stream, SLUICE_SCTP_ALL_STREAMS);
@@ -576,7 +571,7 @@ START_TEST(test_a_flood_of_wishes_that_we_reset_all_streams_costs_what_was_used_
 			struct asked a = request_behind_an_answer(&s);
 			ck_assert_uint_eq(a.type, WIRE_PARAM_OUTGOING_RESET);
 			ck_assert_uint_eq(a.count, 0);
-			answer(&s, a.seq, WIRE_RESULT_PERFORMED);
+			script_give_response(&s, a.seq, WIRE_RESULT_PERFORMED);
 			ck_assert_uint_eq(script_events(&s, SLUICE_SCTP_RESET_OUT), i == 0 ? 201 : 1);
 			ck_assert_ptr_null(s.sctp->tx.out.used);
 		}
@@ -605,7 +600,7 @@ START_TEST(test_wishes_for_streams_that_were_never_used_are_met_and_bounded) {
 		done += (unsigned)a.count;
 		script_skip(&s);
 		s.event_count = 0;
-		answer(&s, a.seq, WIRE_RESULT_PERFORMED);
+		script_give_response(&s, a.seq, WIRE_RESULT_PERFORMED);
 	}
 	ck_assert_uint_eq(done, RECONFIG_STREAMS_MAX);
 	ck_assert_uint_eq(s.sctp->tx.out.streams.count, 0);
@@ -811,7 +806,7 @@ START_TEST(test_an_ssn_tsn_reset_is_refused_while_it_cannot_be) {
 	script_collect(&s);
 	uint32_t ours = next_request(&s).seq;
 	ck_assert_uint_eq(give_tsn_reset(&s, s.tsn).result, WIRE_RESULT_IN_PROGRESS_OTHER);
-	answer(&s, ours, WIRE_RESULT_PERFORMED);
+	script_give_response(&s, ours, WIRE_RESULT_PERFORMED);
 	/* A message that the app gives piece by piece: it may go on for ever. */
 	ck_assert_int_eq(sluice_sctp_send_begin(s.sctp, &(sluice_send_info){.stream = 3}), 0);
 	ck_assert_uint_eq(give_tsn_reset(&s, s.tsn + 1).result, WIRE_RESULT_DENIED);

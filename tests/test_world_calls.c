@@ -74,10 +74,6 @@ static bool all_arrived(const struct world *w) {
 	return w->b->received == w->sent_a && w->a->received == w->sent_b;
 }
 
-static bool over(const struct caller *c) {
-	return c->state == SLUICE_PEER_CLOSED || c->state == SLUICE_PEER_FAILED;
-}
-
 static void report(struct world *w, const char *what) {
 	sim_fail(&w->sim, "%s; a: %s; b: %s; a sent %u, b %u; a heard %u, b %u", what, w->a->log, w->b->log, w->sent_a, w->sent_b,
 	         w->a->received, w->b->received);
@@ -109,7 +105,7 @@ static void one_world(uint64_t seed) {
 		report(&w, "messages are missing");
 	struct caller *first = rng_chance(&w.rng, 0.5) ? w.a : w.b, *other = first == w.a ? w.b : w.a;
 	sluice_peer_close(first->peer);
-	if (!SIM_UNTIL(&w.sim, w.sim.now + PATIENCE, over(w.a) && over(w.b)))
+	if (!SIM_UNTIL(&w.sim, w.sim.now + PATIENCE, caller_is_over(w.a) && caller_is_over(w.b)))
 		report(&w, "not closed");
 	/* Who closed hears of it; the other one as well, unless the last words were lost. */
 	if (first->state != SLUICE_PEER_CLOSED && other->state != SLUICE_PEER_CLOSED)

@@ -59,4 +59,8 @@ int caller_give(struct caller *from, struct caller *to);
 /* Everything that happened since the last call, in words. */
 const char *caller_log(struct caller *c);
 
+static inline bool caller_is_over(const struct caller *c) {
+	return c->state == SLUICE_PEER_CLOSED || c->state == SLUICE_PEER_FAILED;
+}
+
 #endif

@@ -316,6 +316,11 @@ void script_give_reconfig(struct script *s, const struct wire_reconfig *r) {
 	script_give(s, &w);
 }
 
+void script_give_response(struct script *s, uint32_t seq, uint32_t result) {
+	struct wire_reconfig r = {.type = WIRE_PARAM_RECONFIG_RESPONSE, .response_seq = seq, .result = result};
+	script_give_reconfig(s, &r);
+}
+
 bool script_next_reconfig(struct script *s, struct wire_reconfig *r) {
 	struct wire_chunk c;
 	struct wire_param p;

@@ -99,6 +99,7 @@ void script_echo_cookie(struct script *s, const uint8_t *cookie, size_t len);
 
 /* A RE-CONFIG of one parameter, given. */
 void script_give_reconfig(struct script *s, const struct wire_reconfig *r);
+void script_give_response(struct script *s, uint32_t seq, uint32_t result);
 /* The next RE-CONFIG's first parameter; false when none came. */
 bool script_next_reconfig(struct script *s, struct wire_reconfig *r);
 
@@ -111,5 +112,11 @@ void script_give_i_data(struct script *s, uint32_t tsn, uint16_t stream, uint32_
 /* A whole packet with one such chunk, given. */
 void script_give_data(struct script *s, uint32_t tsn, uint16_t stream, uint16_t ssn, uint8_t flags, size_t len);
 void script_give_sack(struct script *s, uint32_t cum, uint32_t rwnd, const uint16_t *gaps, size_t gap_count);
+
+static inline sluice_sctp_stats script_stats(const struct script *s) {
+	sluice_sctp_stats stats;
+	sluice_sctp_stats_get(s->sctp, &stats);
+	return stats;
+}
 
 #endif

@@ -6,6 +6,7 @@
 #include "packets.h"
 #include "sctp/association.h"
 #include "sctp_node.h"
+#include "sorted.h"
 
 /* ---- the usual apps ---- */
 
@@ -262,15 +263,10 @@ double wan_jain(const double *shares, unsigned n) {
 	return squares > 0 ? sum * sum / (n * squares) : 0;
 }
 
-static int by_value(const void *a, const void *b) {
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
 double wan_quantile(double *values, size_t count, double share) {
 	if (!count)
 		return 0;
-	qsort(values, count, sizeof *values, by_value);
+	sorted_doubles(values, count);
 	size_t i = (size_t)(share * (double)count);
 	return values[i < count ? i : count - 1];
 }
