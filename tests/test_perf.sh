@@ -2,21 +2,7 @@
 # Does `sluice perf` measure in each of its modes, refuse what is wrong, and end when it is told to? Short runs; no figure is
 # judged here, only that there is one.
 . "$(dirname "$0")/script.sh"
-
-sluice=$OUT/sluice
-[ -x "$sluice" ] || skip "$sluice is not built"
-
-out=$scratch/out
-err=$scratch/err
-
-# Runs `sluice` with a limit of its own; $1 is the exit code expected.
-run() {
-	expected=$1
-	shift
-	code=0
-	timeout -k 2 60 "$sluice" "$@" >"$out" 2>"$err" </dev/null || code=$?
-	[ "$code" = "$expected" ] || { cat "$out" "$err"; fail "sluice $*: exit code $code, expected $expected"; }
-}
+. tests/tool.sh
 
 # One JSON object on one line, each named field there with a number.
 has_fields() {
@@ -130,11 +116,6 @@ for option in --max-retransmits --cc --trace --listen; do
 	grep -q -- "^  $option" "$out" || fail "perf --help does not name $option"
 done
 
-wrong() {
-	run 2 "$@"
-	[ -s "$err" ] || fail "sluice $*: no word about what is wrong"
-	[ ! -s "$out" ] || fail "sluice $*: wrote to stdout"
-}
 wrong
 wrong help nonsense
 wrong help perf more
