@@ -1,8 +1,12 @@
 /* The simulator itself: plain datagram nodes, so that a wrong test of an association is not the simulator's fault. */
+#include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "sim/memory.h"
 #include "sim/sim.h"
+#include "sluice/error.h"
 #include "suite.h"
 
 /* A node that sends `count` datagrams, `gap` ns apart, each with its number in the first four bytes; or echoes what comes. */
@@ -421,6 +425,69 @@ START_TEST(test_the_allocator_counts_and_fails_where_it_is_told) {
 }
 END_TEST
 
+/* ---- what the world does not let pass ---- */
+
+static int input_error;
+
+static int input_fails(void *ctx, const sluice_path *from, sluice_datagram *d, size_t count, uint64_t now) {
+	node_input(ctx, from, d, count, now);
+	return input_error;
+}
+
+static bool has_got_nothing(void *ctx) {
+	return ((struct node *)ctx)->got_count == 0;
+}
+
+static uint64_t shifted(void *ctx, uint64_t now) {
+	return now + *(uint64_t *)ctx;
+}
+
+/* One datagram goes between two hosts of these verbs, in a process of its own. True: the world stopped it. */
+static bool world_stops(const struct sim_node_ops *ops) {
+	int status;
+	pid_t child = fork();
+	if (child == 0) {
+		struct scene *s = scene(1, NULL, 1, 0, 100);
+		s->ha->ops = s->hb->ops = ops;
+		sim_run(&s->sim, s->sim.now + SLUICE_S);
+		_exit(s->b.got_count == 1 ? 0 : 1);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+START_TEST(test_an_invariant_that_does_not_hold_stops_the_world) {
+	struct sim_node_ops ops = node_ops;
+	ck_assert(!world_stops(&ops));
+	ops.check = has_got_nothing;
+	ck_assert(world_stops(&ops));
+}
+END_TEST
+
+START_TEST(test_an_input_may_fail_for_memory_alone) {
+	struct sim_node_ops ops = node_ops;
+	ops.input = input_fails;
+	input_error = SLUICE_NO_MEMORY;
+	ck_assert(!world_stops(&ops));
+	input_error = SLUICE_INVALID;
+	ck_assert(world_stops(&ops));
+}
+END_TEST
+
+START_TEST(test_a_host_is_given_the_time_of_its_own_clock) {
+	struct scene *s = scene(1, NULL, 1, 0, 100);
+	uint64_t start = s->sim.now;
+	uint64_t shift = 5 * SLUICE_S;
+	s->hb->clock = shifted;
+	s->hb->clock_ctx = &shift;
+	sim_run(&s->sim, start + SLUICE_S);
+	ck_assert_uint_eq(s->b.got_count, 1);
+	ck_assert_uint_eq(s->b.at[0], start + 5 * SLUICE_S);
+	scene_free(s);
+}
+END_TEST
+
 SUITE("sim", test_a_datagram_takes_the_delay_of_the_link, test_an_echo_takes_a_round_trip,
       test_what_arrives_at_one_instant_comes_in_one_input, test_the_rate_spaces_datagrams_out, test_a_full_queue_drops_the_tail,
       test_two_links_share_a_bottleneck_and_its_queue, test_the_receivers_card_hands_over_what_came_in_its_interval_at_once,
@@ -429,4 +496,5 @@ SUITE("sim", test_a_datagram_takes_the_delay_of_the_link, test_an_echo_takes_a_r
       test_reordering_lets_others_pass, test_duplicates_come_twice, test_corruption_flips_one_bit,
       test_datagrams_above_the_mtu_vanish, test_an_outage_ends, test_a_filter_sees_changes_and_drops,
       test_a_host_that_is_down_hears_nothing, test_a_datagram_from_nowhere_arrives_at_its_time, test_one_seed_is_one_history,
-      test_the_allocator_counts_and_fails_where_it_is_told)
+      test_the_allocator_counts_and_fails_where_it_is_told, test_an_invariant_that_does_not_hold_stops_the_world,
+      test_an_input_may_fail_for_memory_alone, test_a_host_is_given_the_time_of_its_own_clock)
