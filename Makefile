@@ -129,7 +129,7 @@ help:
 	@echo 'make fuzz      every fuzz target for FUZZ_SECONDS=30'
 	@echo 'make interop   real browsers and other stacks (scripts/deps --interop first; needs root); ONLY=part as above;'
 	@echo '               make interop-figures times them'
-	@echo 'make lint      format check and cppcheck; make format rewrites'
+	@echo 'make lint      format check, no line above 130 columns, cppcheck; make format rewrites'
 	@echo 'make docs      the reference of the public headers as HTML, build/docs/index.html (doxygen)'
 	@echo 'make install   PREFIX=/usr/local DESTDIR= BINDIR= LIBDIR= INCLUDEDIR= MANDIR=; and make uninstall'
 	@echo 'make clean     removes build/'
@@ -320,6 +320,7 @@ CPPCHECK ?= cppcheck
 
 # cppcheck does not see that a callee fills a buffer; in tests, the sanitizers judge that better.
 lint:
+	$(Q)scripts/check-lines $(STYLED)
 	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(STYLED)
 	$(Q)$(CPPCHECK) --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 		--suppress=uninitvar:'tests/*' -itests/interop/node_modules -j2 -Iinclude -Isrc -Itests -Ibench -I. src tests bench fuzz
