@@ -1,7 +1,7 @@
 /* events: what waits for the app, oldest first.
  *
- * Nodes live inside the objects that they speak of (a message, a stream, the association), so queueing one needs no
- * memory and cannot fail. A node that is queued already is not queued twice: its contents are brought up to date. */
+ * A node lives inside the object that it is about (a message, a stream, the association), so queueing it needs no memory and
+ * cannot fail. A node that is queued already is not queued again; its contents are updated. */
 #ifndef SCTP_EVENTS_H
 #define SCTP_EVENTS_H
 
@@ -21,6 +21,7 @@ struct event_queue {
 };
 
 void event_push(struct event_queue *q, struct event_node *n);
-struct event_node *event_pop(struct event_queue *q); /* NULL when empty */
+/* Removes and returns the oldest event; NULL when there is none. */
+struct event_node *event_pop(struct event_queue *q);
 
 #endif
