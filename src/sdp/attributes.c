@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* RFC 8839, 5.4: ice-char is a letter, a digit, '+' or '/'. We write no others. libwebrtc takes four more, so that there are
- * peers that write them. */
+/* RFC 8839, 5.4: ice-char is a letter, a digit, '+' or '/'. We write no others. libwebrtc accepts four more, so some peers write
+ * them. */
 #define ICE_CHARS "+/-_=#"
 #define UFRAG_MIN 4
 #define PWD_MIN 22
@@ -89,7 +89,7 @@ static const char *read_pwd(struct sdp_reading *r, struct sdp_slice value) {
 	return NULL;
 }
 
-/* Separated by blanks (RFC 8839, 5.6). libdatachannel long wrote commas. */
+/* The options are separated by blanks (RFC 8839, 5.6). Older versions of libdatachannel wrote commas. */
 static const char *read_options(struct sdp_reading *r, struct sdp_slice value) {
 	struct sdp_slice option;
 	while (sdp_word(&value, " ,", &option)) {
@@ -105,14 +105,14 @@ static const char *read_lite(struct sdp_reading *r, struct sdp_slice value) {
 	return NULL;
 }
 
-/* One that cannot be read is one path less, and the others may do. */
+/* A candidate that cannot be read is only one path less. */
 static const char *read_candidate(struct sdp_reading *r, struct sdp_slice value) {
 	struct sdp_transport *t = r->transport;
 	if (value.len == 0 || t->candidate_count == SDP_CANDIDATES_MAX) {
 		t->candidates_skipped++;
 		return NULL;
 	}
-	/* The attribute from its name on; blanks may stand behind its colon. */
+	/* The attribute from its name on. Blanks may follow its colon. */
 	const char *name = value.s;
 	while (*--name != ':')
 		;
@@ -132,7 +132,7 @@ static const char *read_end_of_candidates(struct sdp_reading *r, struct sdp_slic
 
 /* ---- DTLS: RFC 8122, 4145, 8842 ---- */
 
-/* "AB:CD:...": RFC 8122, 5 wants capitals, and taking small letters costs nothing. */
+/* "AB:CD:...". RFC 8122, 5 wants capitals; small letters are accepted too. */
 static bool is_digest(struct sdp_slice s) {
 	if (s.len % 3 != 2)
 		return false;
@@ -223,13 +223,13 @@ static const char *read_sctp_init(struct sdp_reading *r, struct sdp_slice value)
 
 static const struct {
 	const char *name;
-	unsigned levels; /* where it means something; elsewhere it is skipped */
+	unsigned levels; /* where it has a meaning; elsewhere it is skipped */
 	bool valued;     /* without a value it is a fault */
-	bool many;       /* it may stand several times in a level */
+	bool many;       /* a level may have several */
 	const char *(*read)(struct sdp_reading *r, struct sdp_slice value);
 } attributes[] = {
 	/* clang-format off */
-	/* name               levels             valued  many   read                  */
+	/* name               levels             valued  many   read */
 	{"ice-ufrag",         SESSION | SECTION, true,   false, read_ufrag},
 	{"ice-pwd",           SESSION | SECTION, true,   false, read_pwd},
 	{"ice-options",       SESSION | SECTION, false,  true,  read_options},

@@ -1,13 +1,13 @@
 /* attributes: what does one a= line of a level say to us?
  *
- * One table holds every attribute that this library understands, where it may stand and how it is read; what is not in the
- * table is skipped. It knows no lines and no sections: parse.c walks those. */
+ * One table has every attribute that this library understands, with the levels in which it may stand and the function that reads
+ * it. Other attributes are skipped. It knows no lines and no sections; parse.c walks those. */
 #ifndef SDP_ATTRIBUTES_H
 #define SDP_ATTRIBUTES_H
 
 #include "sdp/sdp.h"
 
-/* Where a line stands. DATA: in a section whose medium is application. */
+/* The level in which a line stands. DATA: a section whose medium is application. */
 enum sdp_level { SDP_LEVEL_SESSION = 1, SDP_LEVEL_SECTION = 2, SDP_LEVEL_DATA = 4 };
 
 /* One level as it is read. */
@@ -16,23 +16,24 @@ struct sdp_reading {
 	struct sdp *sdp;
 	struct sdp_transport *transport;
 	struct sdp_section *section; /* NULL: the session */
-	/* Where the next candidate and the next fingerprint are stored. There is room for as many as one level keeps. */
+	/* Where to store the next candidate and the next fingerprint. There is room for as many as one level may have. */
 	struct sdp_slice *next_candidate, *next_fingerprint;
-	uint32_t seen; /* a bit for every row of the table; of an attribute that may stand once, the first counts */
+	uint32_t seen; /* a bit for every row of the table: of an attribute that is allowed once, only the first counts */
 };
 
-/* value.s NULL: the attribute has no colon. Returns NULL, or what is wrong with it. */
+/* Reads an attribute. value.s is NULL when it has no colon. Returns NULL, or what is wrong with it. */
 const char *sdp_attribute_read(struct sdp_reading *r, struct sdp_slice attribute);
 
 /* ---- slices ---- */
 
 bool sdp_slice_is(struct sdp_slice s, const char *text);
 bool sdp_slices_equal(struct sdp_slice a, struct sdp_slice b);
-/* Takes what stands before the first of the separators off *rest; several in a row count as one. False: nothing is left. */
+/* Cuts off *rest what stands before the first separator; several separators in a row count as one. Returns false when nothing is
+ * left. */
 bool sdp_word(struct sdp_slice *rest, const char *separators, struct sdp_slice *word);
-/* "name:value" or "name" (then value.s is NULL). */
+/* Splits "name:value", or "name" (then value.s is NULL). */
 void sdp_attribute_split(struct sdp_slice attribute, struct sdp_slice *name, struct sdp_slice *value);
-/* Decimal digits alone, at most max. */
+/* Reads a number of decimal digits and nothing else, at most max. */
 bool sdp_number(struct sdp_slice s, uint64_t max, uint64_t *n);
 
 #endif

@@ -33,7 +33,7 @@ int base64_encode(const void *data, size_t len, char *text, size_t size) {
 	return (int)(out - text);
 }
 
-/* How many characters stand before the padding, or -1: it is not the padding that fits. */
+/* Returns how many characters stand before the padding, or -1 when the padding is wrong. */
 static int length_without_padding(const char *text, size_t len) {
 	size_t bare = len;
 	while (bare && text[bare - 1] == '=')
@@ -63,6 +63,6 @@ int base64_decode(const char *text, size_t len, void *data, size_t size) {
 			return SLUICE_NO_SPACE;
 		out[count++] = (uint8_t)(bits >> have);
 	}
-	/* RFC 4648, 3.5: a decoder may refuse bits that are left over and not zero; so every sequence has one text. */
+	/* RFC 4648, 3.5: a decoder may refuse unused bits that are not zero. So each sequence of bytes has exactly one text. */
 	return bits & ((UINT32_C(1) << have) - 1) ? SLUICE_MALFORMED : (int)count;
 }

@@ -1,7 +1,7 @@
 /* format: how is our offer or answer written?
  *
- * An answer has the sections of the offer in their order. Of those only what has to come back does: medium, protocol, a format
- * and the mid. No attribute of the offer is ever repeated. */
+ * An answer has the sections of the offer, in their order. It repeats only medium, protocol, a format and the mid. It repeats no
+ * attribute of the offer. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 struct text {
 	char *at;
 	size_t room;
-	size_t len; /* of all that was to be written, fitting or not */
+	size_t len; /* of the whole text, also when it does not fit */
 };
 
 __attribute__((format(printf, 2, 3))) static void put(struct text *t, const char *format, ...) {
@@ -30,14 +30,14 @@ __attribute__((format(printf, 2, 3))) static void put(struct text *t, const char
 
 /* ---- the session ---- */
 
-/* Absent in an answer to an offer that gave the section none. */
+/* Absent in an answer when the section of the offer had no mid. */
 static struct sdp_slice mid_of(const struct sdp_description *d, const struct sdp_own_section *own) {
 	if (d->offer)
 		return d->offer->sections[own->answers].mid;
 	return (struct sdp_slice){own->mid, own->mid ? strlen(own->mid) : 0};
 }
 
-/* RFC 9143, 7.3: an answer lists sections of the group that was offered, those that it accepts. */
+/* RFC 9143, 7.3: an answer lists those sections of the offered group that it accepts. */
 static void put_group(struct text *t, const struct sdp_description *d) {
 	bool any = false;
 	for (size_t i = 0; i < d->section_count; i++) {
@@ -52,8 +52,8 @@ static void put_group(struct text *t, const struct sdp_description *d) {
 }
 
 static void put_session(struct text *t, const struct sdp_description *d) {
-	/* RFC 9429, 5.2.1: the address in o= says nothing, so that none leaks; ids are below 2^63 for those who read them
-	 * signed. */
+	/* RFC 9429, 5.2.1: the address in o= has no meaning, so that no address leaks. Ids are below 2^63 for readers that use
+	 * signed numbers. */
 	put(t, "v=0\r\no=- %llu %llu IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n", (unsigned long long)(d->session_id & INT64_MAX),
 	    (unsigned long long)(d->session_version & INT64_MAX));
 	put_group(t, d);
@@ -74,7 +74,7 @@ static void put_rejected(struct text *t, const struct sdp_section *s) {
 	put(t, "a=inactive\r\n");
 }
 
-/* Who offers "DTLS/SCTP 5000" reads the port of our association in its place and in a=sctpmap. */
+/* A peer that offers "DTLS/SCTP 5000" reads the port of our association in that place and in a=sctpmap. */
 static bool is_old_form(const struct sdp_section *s) {
 	struct sdp_slice formats = s->formats, format;
 	return sdp_word(&formats, " ", &format) && !sdp_slice_is(format, "webrtc-datachannel");
@@ -97,7 +97,7 @@ static void put_ice(struct text *t, const struct sdp_own_section *own) {
 	if (own->end_of_candidates)
 		put(t, "a=end-of-candidates\r\n");
 	put(t, "a=ice-ufrag:%s\r\na=ice-pwd:%s\r\n", own->ufrag, own->pwd);
-	/* RFC 8445, 10: agents that follow it say so by ice2. */
+	/* RFC 8445, 10: an agent that follows that RFC says so by ice2. */
 	put(t, "a=ice-options:ice2%s%s\r\n", own->trickle ? " trickle" : "", own->sped ? " sped" : "");
 }
 

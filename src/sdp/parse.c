@@ -1,10 +1,10 @@
 /* parse: which lines and sections does a description have, and what holds for each section?
  *
- * Two walks over the text. The first one counts what there will be to keep, so that a description is one block of memory. The
- * second one reads: is it a line at all, do v= o= and s= stand in their places, and what does each attribute say (attributes.c).
+ * It walks over the text twice. The first walk counts what has to be kept, so that a description is one block of memory. The
+ * second walk reads: is it a line at all, are v=, o= and s= in their places, and what does each attribute say (attributes.c)?
  * Then the kind of each section is decided, and sections inherit what they leave out.
  *
- * A wrong value in a section is kept with the section. Nobody minds, unless somebody uses the section. */
+ * A wrong value in a section is kept with the section. It matters only when the section is used. */
 #include <string.h>
 
 #include "sdp/attributes.h"
@@ -16,7 +16,7 @@
 /* A cursor over lines. */
 struct lines {
 	const char *at, *end;
-	unsigned number; /* of the line that was read last, from 1 */
+	unsigned number; /* of the last line that was read, from 1 */
 };
 
 /* What has to be known of a section until its kind is decided. */
@@ -32,7 +32,7 @@ struct parser {
 	struct sdp_reading reading;
 	struct sdp_fault session_fault;
 	struct frame frames[SDP_SECTIONS_MAX];
-	/* The mids of the first BUNDLE group. A section has one mid, so that no more can mean anything. */
+	/* The mids of the first BUNDLE group. Each section has at most one mid, so more of them than sections have no meaning. */
 	struct sdp_slice group[SDP_SECTIONS_MAX];
 	size_t group_count;
 	bool has_group;
@@ -58,7 +58,7 @@ static bool read_line_of_any_length(struct lines *l, struct sdp_slice *line) {
 	return true;
 }
 
-/* Empty lines come from copying and pasting too; they count, and say nothing. */
+/* Empty lines come from copying and pasting too. They count as lines and have no meaning. */
 static bool next_line(struct lines *l, struct sdp_slice *line) {
 	do {
 		if (!read_line_of_any_length(l, line))
@@ -67,7 +67,7 @@ static bool next_line(struct lines *l, struct sdp_slice *line) {
 	return true;
 }
 
-/* Those at the end do not count, so that what is missing there is missing behind the last line. */
+/* Empty lines at the end do not count, so that a fault about something missing names the line after the last one. */
 static const char *end_of_text(const char *text, size_t len) {
 	while (len && strchr(" \t\r\n", text[len - 1]) && text[len - 1])
 		len--;
@@ -97,7 +97,7 @@ static const char *read_origin(struct sdp *out, struct sdp_slice value) {
 		count++;
 	if (count != 6)
 		return "o= has to have six fields";
-	/* Up to 64 bits are written out there, and they are only compared. */
+	/* Peers write numbers of up to 64 bits here. They are only compared. */
 	if (!sdp_number(words[1], UINT64_MAX, &n) || !sdp_number(words[2], UINT64_MAX, &n))
 		return "session id and version in o= have to be numbers";
 	out->session_id = words[1];
@@ -134,7 +134,7 @@ static const char *read_time(struct sdp_slice value) {
 	return NULL;
 }
 
-/* "BUNDLE 0 1 ..." of RFC 9143; other groups, and a second one of this kind, mean nothing here. */
+/* "BUNDLE 0 1 ..." of RFC 9143. Other groups, and a second BUNDLE group, are ignored. */
 static void read_group(struct parser *p, struct sdp_slice value) {
 	struct sdp_slice semantics;
 	if (p->has_group || !sdp_word(&value, " ", &semantics) || !sdp_slice_is(semantics, "BUNDLE"))
@@ -185,7 +185,7 @@ static const char *read_media(struct parser *p, struct sdp_slice value) {
 	return NULL;
 }
 
-/* Is this sctpmap the one that the format of the m= line names, and is it about data channels? */
+/* Is this the sctpmap that the format of the m= line names, and is it for data channels? */
 static bool maps_data(const struct sdp_section *s, struct sdp_slice value) {
 	struct sdp_slice formats = s->formats, format, port, app;
 	return sdp_word(&formats, " ", &format) && sdp_word(&value, " ", &port) && sdp_slices_equal(format, port) &&
@@ -297,7 +297,7 @@ static void decide_kinds(struct parser *p) {
 		struct sdp_section *s = &p->out->sections[i];
 		s->bundled = s->mid.s && group_holds(p, s->mid);
 		s->kind = kind_of(s, p->frames[i].old_form);
-		/* RFC 9143, 6: port 0 with bundle-only is a section that lives in its group alone; everywhere else 0 is a
+		/* RFC 9143, 6: port 0 with bundle-only means that the section exists only inside its group. Otherwise port 0 is a
 		 * refusal. */
 		s->rejected = s->port == 0 && !(p->frames[i].bundle_only && s->bundled);
 	}
@@ -317,8 +317,8 @@ static const struct sdp_section *first_of_group(const struct parser *p) {
 	return NULL;
 }
 
-/* RFC 9143, 7.1.3: attributes of the transport stand only in the first section of a group when the others share it. A section
- * with credentials of another transport has nothing to do with that one. */
+/* RFC 9143, 7.1.3: when sections share a transport, only the first section of the group has its attributes. A section with other
+ * credentials does not share it. */
 static void find_shared(struct parser *p) {
 	const struct sdp_section *first = first_of_group(p);
 	for (size_t i = 0; first && i < p->out->section_count; i++) {
@@ -373,7 +373,7 @@ static bool begins_with(struct sdp_slice line, const char *text) {
 	return line.len >= strlen(text) && memcmp(line.s, text, strlen(text)) == 0;
 }
 
-/* No more than a section may keep. */
+/* At most as many as a section may have. */
 static struct size count(struct lines lines) {
 	struct size all = {0}, here = {0};
 	struct sdp_slice line;
@@ -393,7 +393,7 @@ static struct size count(struct lines lines) {
 }
 
 static const char *skip_bom(const char *text, const char *end) {
-	static const char bom[] = "\xef\xbb\xbf"; /* editors put one in front of UTF-8 */
+	static const char bom[] = "\xef\xbb\xbf"; /* some editors put it before UTF-8 */
 	bool has = (size_t)(end - text) >= sizeof bom - 1 && memcmp(text, bom, sizeof bom - 1) == 0;
 	return has ? text + sizeof bom - 1 : text;
 }

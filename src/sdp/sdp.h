@@ -1,9 +1,8 @@
 /* sdp: how is an offer or an answer read and written? RFC 8866, 8839, 8841, 8842, 8843, 9429.
  *
  * A description is read once, into sections beside each other in the order of their m= lines. Each section says which kind it is
- * and what holds for it. The strings are slices of a copy of the text. Attributes that no part of this library needs are
- * skipped. Writing goes into a buffer of the caller. It knows no ICE agent and no DTLS: candidates and fingerprints are text to
- * it.
+ * and what holds for it. The strings are slices of a copy of the text. Attributes that no part of this library needs are skipped.
+ * Writing goes into a buffer of the caller. It knows no ICE agent and no DTLS: candidates and fingerprints are text to it.
  *
  * Memory of a description that was read, in one block: its text, at most SDP_SECTIONS_MAX sections of about 220 bytes, and a
  * slice of 16 bytes for each candidate and fingerprint. A section keeps at most SDP_CANDIDATES_MAX and SDP_FINGERPRINTS_MAX.
@@ -33,14 +32,14 @@ struct sdp_fault {
 
 enum sdp_setup { SDP_SETUP_NONE, SDP_SETUP_ACTPASS, SDP_SETUP_ACTIVE, SDP_SETUP_PASSIVE, SDP_SETUP_HOLDCONN };
 
-/* What the lines of a section, or those of the session, say of ICE and DTLS. Of an attribute that may stand once in a level the
- * first counts. */
+/* What the lines of a section, or of the session, say about ICE and DTLS. If an attribute that is allowed once comes twice, the
+ * first one counts. */
 struct sdp_transport {
 	struct sdp_slice ufrag, pwd;
 	const struct sdp_slice *candidates;   /* "candidate:..." */
 	const struct sdp_slice *fingerprints; /* "sha-256 AB:..." */
-	uint32_t candidate_count;             /* of those that fit */
-	uint32_t candidates_skipped;          /* those beyond the bound, and lines without a value */
+	uint32_t candidate_count;             /* at most SDP_CANDIDATES_MAX */
+	uint32_t candidates_skipped;          /* candidates beyond that, and lines without a value */
 	uint32_t fingerprint_count;
 	enum sdp_setup setup;
 	bool end_of_candidates;
@@ -50,23 +49,23 @@ struct sdp_transport {
 /* DATA: application, a DTLS/SCTP proto and webrtc-datachannel (or the old sctpmap form). */
 enum sdp_kind { SDP_OTHER, SDP_DATA, SDP_AUDIO, SDP_VIDEO };
 
-/* One m= line and what stands behind it. */
+/* One m= line and the lines behind it. */
 struct sdp_section {
 	struct sdp_slice media, proto, formats, mid; /* formats: everything behind proto; an answer repeats the first one */
 	uint16_t port;
 	enum sdp_kind kind;
 	bool rejected; /* port 0, and not bundle-only in a BUNDLE group */
 	bool bundled;  /* a=group:BUNDLE names its mid */
-	/* What holds for it: where its own lines say nothing, those of the section whose transport it shares by BUNDLE (RFC 9143,
-	 * 7.1.3), then those of the session. ice-options add up. */
+	/* What holds for the section: its own lines; where they say nothing, those of the section whose transport it shares by
+	 * BUNDLE (RFC 9143, 7.1.3); then those of the session. ice-options of all of them hold. */
 	struct sdp_transport transport;
-	/* The first thing that is wrong with the attributes that hold for it. Only who uses the section needs to look. */
+	/* The first fault in the attributes that hold for the section. It matters only if the section is used. */
 	struct sdp_fault fault;
 
-	/* Of a data section alone. */
-	uint16_t sctp_port; /* 5000 where it is not said */
+	/* Only of a data section. */
+	uint16_t sctp_port; /* 5000 if it is not given */
 	bool has_max_message_size;
-	uint64_t max_message_size;  /* 65536 where it is not said (RFC 8841, 6.1); 0: no limit */
+	uint64_t max_message_size;  /* 65536 if it is not given (RFC 8841, 6.1); 0: no limit */
 	struct sdp_slice sctp_init; /* base64, of draft-hancke-tsvwg-snap */
 };
 
@@ -80,28 +79,34 @@ struct sdp {
 	size_t section_count;
 };
 
-/* Lines end with CR LF, LF or CR; a BOM in front, empty lines, and blanks around a value are passed over. Returns 0 and *out,
- * which sdp_free ends, or with *fault filled in (fault may be NULL)
- *   SLUICE_MALFORMED  a line that is not "x=...", a missing v= o= or s= in its place, a number that is none, a known attribute
- *                     that the connection depends on with a value that it cannot have: in the session, or for the first usable
- *                     data section
- *   SLUICE_LIMIT      more than SDP_SECTIONS_MAX sections
- *   SLUICE_NO_MEMORY  without a fault
- * Unknown attributes and sections are no fault, nor is a wrong value of what can be done without: candidates, ice-options,
- * sctp-init. What other stacks write against the RFCs and read of each other is read: no t= line, and '-', '_', '=' and '#' in
- * credentials. Which sections and fields must be there for an offer or answer is sdp_validate's. The block is wiped when it is
- * freed, since passwords of ICE are in it. */
+/* Reads a description. Lines may end with CR LF, LF or CR. A BOM, empty lines, and blanks around a value are ignored. sdp_free()
+ * frees *out, and wipes it, because ICE passwords are in it.
+ *
+ * Unknown attributes and sections are ignored, and so are wrong values of attributes that a connection can do without:
+ * candidates, ice-options, sctp-init. Some things are accepted against the RFCs, because other stacks write them: a missing t=
+ * line, and '-', '_', '=' and '#' in credentials. sdp_validate() checks whether a description has all that an offer or an answer
+ * needs.
+ *
+ * Returns 0, or
+ *   SLUICE_MALFORMED  a line is not "x=...", v=, o= or s= is missing in its place, a number is not one, or an attribute that the
+ *                     connection needs has a wrong value, in the session or for the first usable data section
+ *   SLUICE_LIMIT      there are more than SDP_SECTIONS_MAX sections
+ *   SLUICE_NO_MEMORY
+ * After the first two, *fault says where (fault may be NULL). */
 int sdp_parse(sluice_env *env, const char *text, size_t len, struct sdp **out, struct sdp_fault *fault);
-/* sdp may be NULL. */
+/* Frees a description. sdp may be NULL. */
 void sdp_free(sluice_env *env, struct sdp *sdp);
 
-/* The first section of this kind that is not rejected; NULL: none. */
+/* Returns the first section of this kind that is not rejected; NULL when there is none. */
 const struct sdp_section *sdp_first(const struct sdp *sdp, enum sdp_kind kind);
 
-/* What an offer (or answer) needs beyond being well-formed: a data section, credentials, a fingerprint, a setup that fits (an
- * offer: actpass, active or passive; an answer: active or passive; none: RFC 4145's defaults, active in an offer and passive in
- * an answer). Without a data section all is well in an offer, which can only be rejected, and in an answer that rejects the data
- * section by port 0. 0 or SLUICE_MALFORMED with the fault, whose line is 0. */
+/* Checks that a well-formed description has what an offer or an answer needs: a data section, credentials, a fingerprint and a
+ * fitting setup. In an offer the setup is actpass, active or passive; in an answer it is active or passive. If it is missing, RFC
+ * 4145's defaults hold: active in an offer, passive in an answer. A description without a usable data section is valid too: such
+ * an offer can only be rejected, and such an answer rejects the data section by port 0.
+ *
+ * Returns 0, or
+ *   SLUICE_MALFORMED  something is missing or does not fit; *fault says what, with line 0 */
 int sdp_validate(const struct sdp *sdp, bool is_answer, struct sdp_fault *fault);
 
 /* ---- writing ---- */
@@ -129,21 +134,26 @@ struct sdp_own_section {
 struct sdp_description {
 	uint64_t session_id, session_version; /* the lower 63 bits count */
 	bool ice_lite;
-	/* Answering: its sections come back in their order, and those that no section of ours answers are rejected. NULL: an offer
-	 * of our sections. */
+	/* The offer that is answered. Its sections come back in their order, and those that none of our sections answers are
+	 * rejected. NULL: this is an offer of our sections. */
 	const struct sdp *offer;
 	const struct sdp_own_section *sections;
 	size_t section_count;
 };
 
-/* With CR LF. Nothing of the offer is repeated but what has to be: media, protocols, formats and mids. Returns the length without
- * the NUL that is written behind it, or SLUICE_NO_SPACE. */
+/* Writes a description with CR LF and a NUL. An answer repeats of the offer only what it must: media, protocols, formats and
+ * mids.
+ *
+ * Returns the length without the NUL, or
+ *   SLUICE_NO_SPACE  size is too small */
 int sdp_format(const struct sdp_description *d, char *text, size_t size);
-/* Bytes that an answer to this offer needs for what it repeats of it. */
+/* Bytes that an answer needs for the parts of this offer that it repeats. */
 size_t sdp_mirror_size(const struct sdp *offer);
 
-/* Base64 (RFC 4648, 4); encoding writes a NUL behind the text, decoding takes text with and without padding. Return the length or
- * SLUICE_NO_SPACE / SLUICE_MALFORMED. */
+/* Base64 (RFC 4648, 4). Encoding writes a NUL behind the text. Decoding takes text with and without padding. Both return the
+ * length, or
+ *   SLUICE_NO_SPACE   size is too small
+ *   SLUICE_MALFORMED  the text is not base64 */
 int base64_encode(const void *data, size_t len, char *text, size_t size);
 int base64_decode(const char *text, size_t len, void *data, size_t size);
 
