@@ -167,34 +167,26 @@ struct sluice_sctp {
 	sluice_sctp_stats stats;
 };
 
-/* ---- association.c ---- */
+/* ---- every file's ---- */
+
 /* A verb begins. Returns the association's time, which never runs backwards. */
 static inline uint64_t association_time(sluice_sctp *a, uint64_t now) {
 	a->now = clock_forward(&a->latest, now) + a->clock;
 	sender_clock(&a->tx, a->now);
 	return a->now;
 }
-/* Each change of the state goes through here: the sender learns from it what may go. */
-void association_enter(sluice_sctp *a, enum sluice_sctp_state state);
 /* Output has something to do; outside of a verb the driver is woken. */
-void association_touch(sluice_sctp *a);
-/* Ends it: CLOSED, timers stopped, everything dropped, ENDED queued. */
-__attribute__((format(printf, 3, 4))) void association_end(sluice_sctp *a, int error, const char *format, ...);
-/* The same, and tells the peer with an ABORT that carries the cause. */
-__attribute__((format(printf, 5, 6))) void association_fail(sluice_sctp *a, int error, uint16_t cause, bool with_text,
-                                                            const char *format, ...);
-/* Queues a packet of `len` bytes of chunks. False at the bound or without memory; counted. */
-bool association_reply(sluice_sctp *a, uint32_t tag, const void *chunks, size_t len);
-/* The same with one chunk. */
-bool association_reply_chunk(sluice_sctp *a, uint32_t tag, uint8_t type, const void *value, size_t len);
-/* The same with an empty ABORT or SHUTDOWN COMPLETE with the T bit, under the tag of the packet that it answers. RFC 9260,
- * 8.4. */
-void association_reply_reflected(sluice_sctp *a, uint32_t tag, uint8_t type);
-/* The same with one chunk, ABORT or ERROR, that holds one cause; RFC 9260, 3.3.10. Its information is cut at CAUSE_INFO_MAX. */
-#define CAUSE_INFO_MAX 256
-void association_reply_cause(sluice_sctp *a, uint32_t tag, uint8_t type, uint16_t cause, const void *info, size_t len);
-/* CLOSED, without a word to anybody, and nothing is left of it. */
-void association_vanish(sluice_sctp *a);
+static inline void association_touch(sluice_sctp *a) {
+	bool was = a->dirty;
+	a->dirty = true;
+	if (!was && a->wake)
+		a->wake(a->wake_ctx);
+}
+/* Is the state one of these? Bits IN(x). */
+static inline bool association_in(const sluice_sctp *a, uint32_t states) {
+	return (states >> a->state) & 1;
+}
+#define IN(state) (1u << SLUICE_SCTP_##state)
 
 static inline void timer_start(sluice_sctp *a, enum timer t, uint64_t after) {
 	a->timers[t] = a->now + after;
@@ -205,8 +197,40 @@ static inline void timer_stop(sluice_sctp *a, enum timer t) {
 static inline bool timer_running(const sluice_sctp *a, enum timer t) {
 	return a->timers[t] != SLUICE_NEVER;
 }
-/* An error of the peer's silence: counts, and ends the association at the limit. True when it ended. RFC 9260, 8.1. */
-bool association_count_error(sluice_sctp *a);
+
+/* ---- association.c ---- */
+/* A hand-over of the association's own fields, after which the sender and the receiver may be read. */
+void association_walk(sluice_sctp *a, struct walk *w);
+
+/* ---- state.c ---- */
+/* Each change of the state goes through here: the sender learns from it what may go. */
+void association_enter(sluice_sctp *a, enum sluice_sctp_state state);
+
+/* ---- replies.c ---- */
+/* Queues a packet of `len` bytes of chunks. False at the bound or without memory; counted. */
+bool replies_add(sluice_sctp *a, uint32_t tag, const void *chunks, size_t len);
+/* The same with one chunk. */
+bool replies_add_chunk(sluice_sctp *a, uint32_t tag, uint8_t type, const void *value, size_t len);
+/* The same with an empty ABORT or SHUTDOWN COMPLETE with the T bit, under the tag of the packet that it answers. RFC 9260,
+ * 8.4. */
+void replies_add_reflected(sluice_sctp *a, uint32_t tag, uint8_t type);
+/* The same with one chunk, ABORT or ERROR, that holds one cause; RFC 9260, 3.3.10. Its information is cut at CAUSE_INFO_MAX. */
+#define CAUSE_INFO_MAX 256
+void replies_add_cause(sluice_sctp *a, uint32_t tag, uint8_t type, uint16_t cause, const void *info, size_t len);
+void replies_drop(sluice_sctp *a);
+
+/* ---- end.c ---- */
+/* Ends the association: CLOSED, timers stopped, everything dropped, ENDED queued. */
+__attribute__((format(printf, 3, 4))) void end_association(sluice_sctp *a, int error, const char *format, ...);
+/* The same, and the peer gets an ABORT that carries the cause. */
+__attribute__((format(printf, 5, 6))) void end_with_abort(sluice_sctp *a, int error, uint16_t cause, bool with_text,
+                                                          const char *format, ...);
+/* CLOSED at once: neither the peer nor the app hears of it, and nothing is left. */
+void end_silently(sluice_sctp *a);
+/* Counts an error of the peer's silence, and ends the association at the limit. True: it has ended. RFC 9260, 8.1. */
+bool end_count_error(sluice_sctp *a);
+/* Events that nobody will poll. */
+void end_drop_events(sluice_sctp *a);
 
 /* ---- handshake.c ---- */
 void handshake_reset(sluice_sctp *a); /* fresh tags and TSNs */
@@ -233,8 +257,6 @@ struct packet {
 	unsigned received; /* enum receiver_result, of all its chunks */
 	bool stop;         /* leave the rest of it */
 };
-bool input_state_in(const sluice_sctp *a, uint32_t states); /* states: bits 1 << state */
-#define IN(state) (1u << SLUICE_SCTP_##state)
 
 /* ---- shutdown.c ---- */
 void shutdown_begin(sluice_sctp *a);
@@ -266,14 +288,29 @@ static inline bool reconfig_holds_data(const sluice_sctp *a) {
 static inline bool reconfig_holds_sack(const sluice_sctp *a) {
 	return a->reconfig.renumber == RENUMBER_ANSWERED;
 }
-void reconfig_clear(sluice_sctp *a); /* at the end or a restart: frees what is queued */
 
-/* ---- timers.c ---- */
+/* ---- reconfig_state.c ---- */
+void reconfig_list_add(struct tx_list *l, struct tx_stream *s);
+struct tx_stream *reconfig_list_take(struct tx_list *l); /* the first one; NULL: none */
+/* All of `from` stands before what is in `to`. */
+void reconfig_list_put_first(struct tx_list *to, struct tx_list *from);
+/* The answer to the request with this number; NULL: forgotten, or never given. */
+struct reconfig_answer *reconfig_answer_find(struct reconfig *r, uint32_t seq);
+/* At the end or a restart: frees what is queued. */
+void reconfig_clear(sluice_sctp *a);
+/* A hand-over. The streams have been read before. */
+void reconfig_walk(sluice_sctp *a, struct walk *w);
+
+/* ---- heartbeat.c ---- */
 #define HEARTBEAT_INFO 16 /* time and a random nonce, so that an answer proves that it was received */
 #define HEARTBEAT_SIZE (4 + 4 + HEARTBEAT_INFO)
 void heartbeat_schedule(sluice_sctp *a);
+void heartbeat_due(sluice_sctp *a);
 void heartbeat_write(sluice_sctp *a, struct writer *w);
 void heartbeat_chunk(sluice_sctp *a, const struct wire_chunk *c);
-void heartbeat_ack_chunk(sluice_sctp *a, const struct wire_chunk *c);
+/* Returns the nonce that was answered; 0: none, or one of the sender's probes. */
+uint64_t heartbeat_ack_chunk(sluice_sctp *a, const struct wire_chunk *c);
+/* No answer came in time. False: the association has ended. */
+bool heartbeat_unanswered(sluice_sctp *a);
 
 #endif

@@ -1,53 +1,24 @@
 /* handover: a live association as bytes, and back.
  *
- * One walk over the state serves both directions: each field is named once, and is written or read as `b->reading` says. What
- * modules keep among themselves (rings, heaps, lists) is not written as it lies but put in again through their own doors, so that
+ * Each module walks its own struct (base/walk.h); this file calls the walks in their order. What modules keep among themselves (rings, heaps, lists) is not written as it lies but put in again through their own doors, so that
  * a restored association is one that could have come about by itself; numbers that follow from others are counted anew. Absolute
  * times go as they are: the new association has a clock of its own, `a->clock` ahead of the verbs'.
  *
  * The bytes: magic, version, layout, length, CRC32c of what follows, and the walk. */
-#include "sctp/handover.h"
-
 #include "base/crc32c.h"
-#include "base/serial.h"
+#include "sctp/association.h"
+#include "sctp/config.h"
 
 #include <string.h>
 
 #define MAGIC 0x6f686c73u /* "slho" */
-#define VERSION 7u
+#define VERSION 8u
 #define HEADER 24
 
 /* What is copied whole must be the same on both sides. */
 static uint32_t layout(void) {
-	return (uint32_t)(sizeof(sluice_sctp_config) << 20 ^ sizeof(sluice_sctp_stats) << 10 ^ CC_STATE_SIZE << 2 ^
+	return (uint32_t)(sizeof(struct receiver_stats) << 20 ^ sizeof(sluice_sctp_stats) << 10 ^ CC_STATE_SIZE << 2 ^
 	                  sizeof(struct sender_counters) << 6 ^ (TIMER_COUNT + SENDER_TIMER_COUNT));
-}
-
-/* ---- plain numbers ---- */
-
-static void association_numbers(struct walk *b, sluice_sctp *a) {
-	FIELD(a->state), FIELD(a->pending), FIELD(a->now);
-	FLAG(a->refuse), FLAG(a->shutdown_wanted), FLAG(a->announced), FLAG(a->heartbeat_unscheduled);
-	FIELD(a->local_tag), FIELD(a->peer_tag), FIELD(a->local_tsn), FIELD(a->tie), FIELD(a->peer_addresses), FIELD(a->secret),
-		FIELD(a->outbound);
-	FLAG(a->peer_forward_tsn), FLAG(a->peer_reconfig), FLAG(a->peer_pad), FLAG(a->interleaving), FLAG(a->send_zero_checksum);
-	FLAG(a->rtt_asked);
-	FIELD(a->timers), FIELD(a->t1_rto), FIELD(a->t2_rto);
-	FIELD(a->error_count), FIELD(a->heartbeat_nonce);
-	walk_refuse(b, (unsigned)a->state > SLUICE_SCTP_SHUTDOWN_ACK_SENT || a->state < SLUICE_SCTP_ESTABLISHED);
-	if (!b->reading || b->failed)
-		return;
-	association_enter(a, a->state);
-	sender_clock(&a->tx, a->now);
-	sender_negotiate(&a->tx, a->interleaving, a->peer_forward_tsn);
-}
-
-static void statistics(struct walk *b, sluice_sctp *a) {
-	sluice_sctp_stats s = a->stats;
-	s.congestion_control = NULL;
-	FIELD(s);
-	s.congestion_control = NULL;
-	a->stats = s;
 }
 
 /* ---- events ---- */
@@ -81,12 +52,12 @@ static struct event_node *node_of(sluice_sctp *a, uint8_t type, uint16_t stream)
 	}
 }
 
-static void event_read(struct walk *b, sluice_sctp *a, uint8_t type) {
+static void event_read(struct walk *w, sluice_sctp *a, uint8_t type) {
 	struct event_node e = {0}, *n;
-	FIELD(e.stream), FIELD(e.error), FIELD(e.count);
+	WALK(w, e.stream), WALK(w, e.error), WALK(w, e.count);
 	n = node_of(a, type, e.stream);
-	walk_refuse(b, !n || n->queued);
-	if (b->failed)
+	walk_refuse(w, !n || n->queued);
+	if (w->failed)
 		return;
 	n->type = type;
 	n->stream = e.stream;
@@ -95,37 +66,36 @@ static void event_read(struct walk *b, sluice_sctp *a, uint8_t type) {
 	event_push(&a->events, n);
 }
 
-static void event_write(struct walk *b, struct event_node *n) {
-	FIELD(n->stream), FIELD(n->error), FIELD(n->count);
+static void event_write(struct walk *w, struct event_node *n) {
+	WALK(w, n->stream), WALK(w, n->error), WALK(w, n->count);
 }
 
-static void waiting_events(struct walk *b, sluice_sctp *a) {
-	struct event_node *n = b->reading ? NULL : a->events.head;
+static void waiting_events(struct walk *w, sluice_sctp *a) {
+	struct event_node *n = w->reading ? NULL : a->events.head;
 	for (;;) {
 		uint8_t type = n ? n->type : 0;
-		FIELD(type);
-		if (type == 0 || b->failed)
+		WALK(w, type);
+		if (type == 0 || w->failed)
 			return;
 		if (receiver_has_event(type))
-			receiver_walk_event(&a->rx, type, n, b);
-		else if (b->reading)
-			event_read(b, a, type);
+			receiver_walk_event(&a->rx, type, n, w);
+		else if (w->reading)
+			event_read(w, a, type);
 		else
-			event_write(b, n);
+			event_write(w, n);
 		n = n ? n->next : NULL;
 	}
 }
 
 /* ---- the walk ---- */
 
-static void walk(struct walk *b, sluice_sctp *a) {
-	association_numbers(b, a);
-	statistics(b, a);
-	sender_walk(&a->tx, b);
-	receiver_walk(&a->rx, b);
-	handover_reconfig(b, a);
-	waiting_events(b, a);
-	walk_refuse(b, b->reading && !b->failed && (b->at != b->size || !association_check(a)));
+static void everything(struct walk *w, sluice_sctp *a) {
+	association_walk(a, w);
+	sender_walk(&a->tx, w);
+	receiver_walk(&a->rx, w);
+	reconfig_walk(a, w);
+	waiting_events(w, a);
+	walk_refuse(w, !w->failed && (w->at != w->size || !association_check(a)));
 }
 
 /* ---- out ---- */
@@ -142,7 +112,7 @@ static uint32_t get32(const uint8_t *p) {
 /* It is somebody else's now: nothing goes out and nothing is heard, not even an ABORT for packets that still arrive here. */
 static void retire(sluice_sctp *a) {
 	a->handed_over = true;
-	association_vanish(a);
+	end_silently(a);
 }
 
 /* Are the bytes an association? What export writes and import refuses would be lost for good, so they are read back while there
@@ -159,21 +129,21 @@ static int read_back(const sluice_sctp *a, const uint8_t *p, size_t len) {
 int sluice_sctp_export(sluice_sctp *a, void *buf, size_t size, size_t *len) {
 	if (a->state < SLUICE_SCTP_ESTABLISHED || a->tx.out.parts)
 		return SLUICE_WRONG_STATE;
-	struct walk blob = {.out = buf, .size = size, .at = HEADER}, *b = &blob;
-	sluice_sctp_config config = a->config;
-	FIELD(config);
-	walk(b, a);
-	*len = b->at;
-	if (b->at > size)
+	struct walk w = walk_writer(buf, size);
+	w.at = HEADER;
+	config_walk(&a->config, &w);
+	everything(&w, a);
+	*len = w.at;
+	if (w.at > size)
 		return SLUICE_NO_SPACE;
 	uint8_t *p = buf;
-	uint64_t whole = b->at;
+	uint64_t whole = w.at;
 	put32(p, MAGIC);
 	put32(p + 4, VERSION);
 	put32(p + 8, layout());
-	put32(p + 12, crc32c(p + HEADER, b->at - HEADER));
+	put32(p + 12, crc32c(p + HEADER, w.at - HEADER));
 	memcpy(p + 16, &whole, sizeof whole);
-	int error = read_back(a, p, b->at);
+	int error = read_back(a, p, w.at);
 	if (!error)
 		retire(a);
 	return error;
@@ -191,32 +161,23 @@ static int header_check(const uint8_t *p, size_t len) {
 	return whole != len || crc32c(p + HEADER, len - HEADER) != get32(p + 12) ? SLUICE_MALFORMED : 0;
 }
 
-static void config_bools(sluice_sctp_config *c) {
-	bool *const flags[] = {&c->nagle, &c->no_pr_sctp, &c->no_reconfig, &c->no_interleaving};
-	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
-		uint8_t v;
-		memcpy(&v, flags[i], 1);
-		*flags[i] = v != 0;
-	}
-}
-
 int sluice_sctp_import(sluice_env *env, const void *data, size_t len, uint64_t now, sluice_sctp **out) {
 	int error = header_check(data, len);
 	if (error)
 		return error;
-	struct walk blob = {.reading = true, .in = data, .size = len, .at = HEADER}, *b = &blob;
-	sluice_sctp_config config;
-	FIELD(config);
-	config_bools(&config);
+	struct walk w = walk_reader(data, len);
+	w.at = HEADER;
+	sluice_sctp_config config = {0};
+	config_walk(&config, &w);
 	sluice_sctp *a;
-	error = b->failed || config.size != sizeof config ? SLUICE_MALFORMED : sluice_sctp_new(env, &config, &a);
+	error = w.failed ? SLUICE_MALFORMED : sluice_sctp_new(env, &config, &a);
 	if (error)
 		return error == SLUICE_NO_MEMORY ? error : SLUICE_MALFORMED;
-	walk(b, a);
-	if (b->failed) {
+	everything(&w, a);
+	if (w.failed) {
 		association_enter(a, SLUICE_SCTP_CLOSED);
 		sluice_sctp_free(a);
-		return b->no_memory ? SLUICE_NO_MEMORY : SLUICE_MALFORMED;
+		return w.no_memory ? SLUICE_NO_MEMORY : SLUICE_MALFORMED;
 	}
 	/* Here the path may be another one: its MTU is searched for anew, and until it is known packets are of the base size. */
 	sender_resume(&a->tx);

@@ -98,9 +98,9 @@ void handshake_timeout(sluice_sctp *a) {
 	timer_stop(a, TIMER_T1);
 	if (++a->t1_retries > a->config.init_max_retransmits) {
 		/* Who got our COOKIE-ECHO is established, and hears of the end. Who got our INIT has no state. */
-		association_fail(a, SLUICE_TIMED_OUT, WIRE_CAUSE_PROTOCOL_VIOLATION, true,
-		                 "no answer to %s after %u retransmissions",
-		                 a->state == SLUICE_SCTP_COOKIE_WAIT ? "INIT" : "COOKIE-ECHO", (unsigned)a->t1_retries - 1);
+		end_with_abort(a, SLUICE_TIMED_OUT, WIRE_CAUSE_PROTOCOL_VIOLATION, true,
+		               "no answer to %s after %u retransmissions",
+		               a->state == SLUICE_SCTP_COOKIE_WAIT ? "INIT" : "COOKIE-ECHO", (unsigned)a->t1_retries - 1);
 		return;
 	}
 	a->t1_rto = 2 * a->t1_rto > a->config.rto_max ? a->config.rto_max : 2 * a->t1_rto;
@@ -210,13 +210,12 @@ static bool init_acceptable(sluice_sctp *a, const struct wire_init *i) {
 	}
 	/* 3.3.2: no streams one way or the other: the packet is discarded and answered with an ABORT. */
 	if (i->outbound_streams == 0 || i->inbound_streams == 0) {
-		association_reply_cause(a, i->tag, WIRE_ABORT, WIRE_CAUSE_INVALID_PARAM, NULL, 0);
+		replies_add_cause(a, i->tag, WIRE_ABORT, WIRE_CAUSE_INVALID_PARAM, NULL, 0);
 		return false;
 	}
 	/* 3.3.2.1.4: who receives a Host Name Address "MUST send an ABORT chunk" and may say "Unresolvable Address". */
 	if (i->has_host_name) {
-		association_reply_cause(a, i->tag, WIRE_ABORT, WIRE_CAUSE_UNRESOLVABLE_ADDRESS, i->host_name.raw,
-		                        i->host_name.raw_len);
+		replies_add_cause(a, i->tag, WIRE_ABORT, WIRE_CAUSE_UNRESOLVABLE_ADDRESS, i->host_name.raw, i->host_name.raw_len);
 		return false;
 	}
 	return true;
@@ -242,11 +241,11 @@ static void fill_own_side(sluice_sctp *a, struct cookie *k) {
  * peer yet. */
 static bool adds_addresses(sluice_sctp *a, const struct wire_init *i) {
 	uint8_t added[CAUSE_INFO_MAX];
-	if (input_state_in(a, IN(CLOSED) | IN(COOKIE_WAIT)))
+	if (association_in(a, IN(CLOSED) | IN(COOKIE_WAIT)))
 		return false;
 	size_t len = addresses_added(i, a->peer_addresses, added, sizeof added);
 	if (len)
-		association_reply_cause(a, i->tag, WIRE_ABORT, WIRE_CAUSE_RESTART_NEW_ADDRESS, added, len);
+		replies_add_cause(a, i->tag, WIRE_ABORT, WIRE_CAUSE_RESTART_NEW_ADDRESS, added, len);
 	return len > 0;
 }
 
@@ -274,7 +273,7 @@ static void reply_init_ack(sluice_sctp *a, const struct packet *p, const struct 
 		return;
 	struct wire_init answer = describe(a, k.local_tag, k.local_tsn);
 	/* RFC 9260, 3.3.3: OS "SHOULD NOT be greater than the MIS value sent in the INIT chunk"; but see 5.2.1 above. */
-	if (!input_state_in(a, IN(COOKIE_WAIT) | IN(COOKIE_ECHOED)))
+	if (!association_in(a, IN(COOKIE_WAIT) | IN(COOKIE_ECHOED)))
 		answer.outbound_streams = min16(answer.outbound_streams, i->inbound_streams);
 	/* Who does not declare it does not leave the checksum out either, and some (pion's SCTP 1.8) discard a whole packet for a
 	 * parameter that they do not know. Their own INIT, answered without it, still makes the association. */
@@ -292,7 +291,7 @@ static void reply_init_ack(sluice_sctp *a, const struct packet *p, const struct 
 		w = writer_of(bytes, sizeof bytes);
 		wire_init_write(&w, WIRE_INIT_ACK, &answer);
 	}
-	association_reply(a, i->tag, bytes, writer_len(&w));
+	replies_add(a, i->tag, bytes, writer_len(&w));
 }
 
 void handshake_init(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
@@ -305,7 +304,7 @@ void handshake_init(sluice_sctp *a, struct packet *p, const struct wire_chunk *c
 		return;
 	if (a->refuse && a->state == SLUICE_SCTP_CLOSED) {
 		/* RFC 9260, 5.1: who does not want the association answers with an ABORT: with the initiator's tag, no T bit. */
-		association_reply_cause(a, i.tag, WIRE_ABORT, WIRE_CAUSE_OUT_OF_RESOURCE, NULL, 0);
+		replies_add_cause(a, i.tag, WIRE_ABORT, WIRE_CAUSE_OUT_OF_RESOURCE, NULL, 0);
 		return;
 	}
 	if (a->state == SLUICE_SCTP_SHUTDOWN_ACK_SENT) {
@@ -321,16 +320,16 @@ void handshake_init(sluice_sctp *a, struct packet *p, const struct wire_chunk *c
 /* ---- INIT-ACK ---- */
 
 static void refuse_init_ack(sluice_sctp *a, uint32_t tag, uint16_t cause, const void *info, size_t len, const char *why) {
-	association_reply_cause(a, tag, WIRE_ABORT, cause, info, len);
-	association_end(a, SLUICE_PROTOCOL, "INIT-ACK %s", why);
+	replies_add_cause(a, tag, WIRE_ABORT, cause, info, len);
+	end_association(a, SLUICE_PROTOCOL, "INIT-ACK %s", why);
 }
 
 static bool init_ack_acceptable(sluice_sctp *a, const struct packet *p, const struct wire_init *i) {
 	if (i->tag == 0) {
 		/* RFC 9260, 3.3.3: "If an endpoint in the COOKIE-WAIT state receives an INIT ACK chunk with the Initiate Tag set
 		 * to 0, it MUST destroy the TCB and SHOULD send an ABORT chunk with the T bit set." */
-		association_reply_reflected(a, p->header.tag, WIRE_ABORT);
-		association_end(a, SLUICE_PROTOCOL, "INIT-ACK with tag 0");
+		replies_add_reflected(a, p->header.tag, WIRE_ABORT);
+		end_association(a, SLUICE_PROTOCOL, "INIT-ACK with tag 0");
 		return false;
 	}
 	if (i->outbound_streams == 0 || i->inbound_streams == 0) {
@@ -386,7 +385,7 @@ void handshake_init_ack(sluice_sctp *a, struct packet *p, const struct wire_chun
 		return;
 	a->peer_tag = i.tag; /* for the ABORT, if there is to be one */
 	if (!keep_echo(a, &i)) {
-		association_fail(a, SLUICE_NO_MEMORY, WIRE_CAUSE_OUT_OF_RESOURCE, false, "no room for the cookie");
+		end_with_abort(a, SLUICE_NO_MEMORY, WIRE_CAUSE_OUT_OF_RESOURCE, false, "no room for the cookie");
 		return;
 	}
 	struct capabilities can = capabilities_of(&i);
@@ -408,7 +407,7 @@ void handshake_stale_cookie(sluice_sctp *a, uint32_t staleness_us) {
 	/* RFC 9260, 5.2.6: "Send a new INIT chunk to the endpoint to generate a new State Cookie and reattempt the setup
 	 * procedure", asking for a longer life with the Cookie Preservative. */
 	if (++a->stale_cookies > STALE_COOKIE_TRIES) {
-		association_end(a, SLUICE_TIMED_OUT, "the cookie was stale %u times", STALE_COOKIE_TRIES);
+		end_association(a, SLUICE_TIMED_OUT, "the cookie was stale %u times", STALE_COOKIE_TRIES);
 		return;
 	}
 	sender_repeat(&a->tx);
@@ -424,7 +423,7 @@ static void reply_stale_cookie(sluice_sctp *a, const struct cookie *k) {
 	uint8_t staleness[4];
 	uint64_t over = (a->now - k->created - k->lifetime) / SLUICE_US;
 	put_be32(staleness, over > UINT32_MAX ? UINT32_MAX : (uint32_t)over);
-	association_reply_cause(a, k->peer_tag, WIRE_ERROR, WIRE_CAUSE_STALE_COOKIE, staleness, sizeof staleness);
+	replies_add_cause(a, k->peer_tag, WIRE_ERROR, WIRE_CAUSE_STALE_COOKIE, staleness, sizeof staleness);
 }
 
 static void adopt(sluice_sctp *a, const struct cookie *k) {
@@ -451,7 +450,7 @@ static void cookie_restarts(sluice_sctp *a, struct packet *p, const struct cooki
 		/* "it MUST NOT set up a new association but instead resend the SHUTDOWN ACK chunk and send an ERROR chunk with a
 		 * "Cookie Received While Shutting Down" error cause to its peer" */
 		a->pending |= PENDING_SHUTDOWN_ACK;
-		association_reply_cause(a, k->peer_tag, WIRE_ERROR, WIRE_CAUSE_COOKIE_WHILE_SHUTTING_DOWN, NULL, 0);
+		replies_add_cause(a, k->peer_tag, WIRE_ERROR, WIRE_CAUSE_COOKIE_WHILE_SHUTTING_DOWN, NULL, 0);
 		p->stop = true;
 		return;
 	}

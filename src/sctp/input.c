@@ -7,19 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 
-bool input_state_in(const sluice_sctp *a, uint32_t states) {
-	return (states >> a->state) & 1;
-}
-
 /* ---- what the receiver and the sender take ---- */
 
 /* What the receiver has to say to the peer. */
 static void send_report(sluice_sctp *a, struct packet *p) {
 	const struct receiver_report *r = receiver_last_report(&a->rx);
-	association_reply_cause(a, a->peer_tag, r->abort ? WIRE_ABORT : WIRE_ERROR, r->cause, r->info, r->info_len);
+	replies_add_cause(a, a->peer_tag, r->abort ? WIRE_ABORT : WIRE_ERROR, r->cause, r->info, r->info_len);
 	if (!r->abort)
 		return;
-	association_end(a, r->error, "%s", r->text);
+	end_association(a, r->error, "%s", r->text);
 	p->stop = true;
 }
 
@@ -60,7 +56,7 @@ static void abort_chunk(sluice_sctp *a, struct packet *p, const struct wire_chun
 	/* With the T bit it comes from a side that has no association (any more; RFC 9260, 8.4). In SHUTDOWN-ACK-SENT that is the
 	 * side whose SHUTDOWN-COMPLETE was lost: nothing is outstanding, and the end is the one that was agreed on. */
 	if (a->state == SLUICE_SCTP_SHUTDOWN_ACK_SENT && c->flags & WIRE_FLAG_T) {
-		association_end(a, 0, "shut down");
+		end_association(a, 0, "shut down");
 		return;
 	}
 	struct reader r = reader_of(c->value, c->len);
@@ -71,9 +67,9 @@ static void abort_chunk(sluice_sctp *a, struct packet *p, const struct wire_chun
 	if (by_app || (given && cause.type == WIRE_CAUSE_PROTOCOL_VIOLATION))
 		text_line((const char *)cause.value, cause.len, reason, sizeof reason);
 	if (by_app) /* so a browser closes a connection, also one that nothing is wrong with */
-		association_end(a, SLUICE_CLOSED, "closed by the peer%s%s", *reason ? ": " : "", reason);
+		end_association(a, SLUICE_CLOSED, "closed by the peer%s%s", *reason ? ": " : "", reason);
 	else
-		association_end(a, SLUICE_ABORTED, "aborted by the peer (%s%s%s)", name, *reason ? ": " : "", reason);
+		end_association(a, SLUICE_ABORTED, "aborted by the peer (%s%s%s)", name, *reason ? ": " : "", reason);
 }
 
 static void error_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
@@ -103,7 +99,9 @@ static void heartbeat_entry(sluice_sctp *a, struct packet *p, const struct wire_
 
 static void heartbeat_ack_entry(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
 	(void)p;
-	heartbeat_ack_chunk(a, c);
+	uint64_t nonce = heartbeat_ack_chunk(a, c);
+	if (nonce)
+		reconfig_heartbeat_answered(a, nonce);
 }
 
 static void shutdown_entry(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
@@ -201,7 +199,7 @@ static bool tag_fits(const sluice_sctp *a, const struct packet *p, const struct 
 			return a->state != SLUICE_SCTP_CLOSED && a->peer_tag != 0 && p->header.tag == a->peer_tag;
 		return ours;
 	case OUR_TAG_WHEN_OPEN:
-		return ours && !input_state_in(a, IN(COOKIE_WAIT) | IN(COOKIE_ECHOED));
+		return ours && !association_in(a, IN(COOKIE_WAIT) | IN(COOKIE_ECHOED));
 	case NO_TAG:
 		return p->header.tag == 0;
 	case COOKIES_TAG:
@@ -255,16 +253,16 @@ static void unknown_chunk(sluice_sctp *a, struct packet *p, const struct wire_ch
 		return;
 	/* The cause holds the chunk with its header; what does not fit is cut, for the report must not become a way to make us
 	 * send large packets. */
-	association_reply_cause(a, a->peer_tag, WIRE_ERROR, WIRE_CAUSE_UNRECOGNIZED_CHUNK, c->value - 4, 4u + c->len);
+	replies_add_cause(a, a->peer_tag, WIRE_ERROR, WIRE_CAUSE_UNRECOGNIZED_CHUNK, c->value - 4, 4u + c->len);
 }
 
 static void dispatch_chunk(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
 	const struct door *d = &doors[c->type];
-	if (is_data(c->type) && input_state_in(a, TAKES_DATA)) /* nearly all there is */
+	if (is_data(c->type) && association_in(a, TAKES_DATA)) /* nearly all there is */
 		data_chunk(a, p, c);
 	else if (!d->handle)
 		unknown_chunk(a, p, c);
-	else if (input_state_in(a, d->states))
+	else if (association_in(a, d->states))
 		d->handle(a, p, c);
 	else
 		a->stats.chunks_discarded++;
@@ -309,10 +307,10 @@ static void out_of_the_blue(sluice_sctp *a, const struct packet *p, struct reade
 	int type = answer_to_stranger(chunks);
 	/* 8.5: a packet under a wrong tag is discarded silently where an association stands. Where one is being opened, the
 	 * exception is the SHUTDOWN ACK. */
-	bool answered = type == WIRE_SHUTDOWN_COMPLETE ? input_state_in(a, IN(CLOSED) | IN(COOKIE_WAIT) | IN(COOKIE_ECHOED))
+	bool answered = type == WIRE_SHUTDOWN_COMPLETE ? association_in(a, IN(CLOSED) | IN(COOKIE_WAIT) | IN(COOKIE_ECHOED))
 	                                               : type == WIRE_ABORT && a->state == SLUICE_SCTP_CLOSED;
 	if (answered)
-		association_reply_reflected(a, p->header.tag, (uint8_t)type);
+		replies_add_reflected(a, p->header.tag, (uint8_t)type);
 }
 
 /* ---- is the packet ours? ---- */

@@ -26,58 +26,12 @@ void reconfig_start(sluice_sctp *a, uint32_t peer_tsn) {
 		a->reconfig.answers[i] = (struct reconfig_answer){.seq = peer_tsn - 1 - i, .result = WIRE_RESULT_NOTHING_TO_DO};
 }
 
-/* ---- lists of streams ---- */
-
-static void list_add(struct tx_list *l, struct tx_stream *s) {
-	s->next_reset = NULL;
-	if (l->tail)
-		l->tail->next_reset = s;
-	else
-		l->head = s;
-	l->tail = s;
-	l->count++;
-}
-
-static struct tx_stream *list_take(struct tx_list *l) {
-	struct tx_stream *s = l->head;
-	if (!s)
-		return NULL;
-	l->head = s->next_reset;
-	if (!l->head)
-		l->tail = NULL;
-	l->count--;
-	return s;
-}
-
-/* All of `from` stands before what is in `to`. */
-static void list_put_first(struct tx_list *to, struct tx_list *from) {
-	if (!from->head)
-		return;
-	from->tail->next_reset = to->head;
-	to->head = from->head;
-	if (!to->tail)
-		to->tail = from->tail;
-	to->count += from->count;
-	*from = (struct tx_list){0};
-}
-
-void reconfig_clear(sluice_sctp *a) {
-	struct reconfig *r = &a->reconfig;
-	env_free(a->env, r->requests);
-	env_free(a->env, r->deferred_streams);
-	list_put_first(&r->wanted, &r->asked);
-	for (struct tx_stream *s; (s = list_take(&r->wanted));)
-		s->reset = TX_RESET_NONE;
-	a->tx.out.drained = 0;
-	*r = (struct reconfig){.next_seq = r->next_seq, .peer_seq = r->peer_seq};
-}
-
 /* ---- the app's calls ---- */
 
 /* From the time on when the app was told that it is connected; what it asks for before ESTABLISHED waits until then, also
  * when a stale cookie made the handshake begin again. */
 static bool open_state(const sluice_sctp *a) {
-	return a->announced && !a->shutdown_wanted && input_state_in(a, IN(COOKIE_WAIT) | IN(COOKIE_ECHOED) | IN(ESTABLISHED));
+	return a->announced && !a->shutdown_wanted && association_in(a, IN(COOKIE_WAIT) | IN(COOKIE_ECHOED) | IN(ESTABLISHED));
 }
 
 static void finish_reset(sluice_sctp *a, struct tx_stream *s, int error) {
@@ -111,7 +65,7 @@ static void want(sluice_sctp *a, struct tx_stream *s) {
 	}
 	s->reset = TX_RESET_WANTED;
 	a->tx.out.drained += s->buffered == 0;
-	list_add(&a->reconfig.wanted, s);
+	reconfig_list_add(&a->reconfig.wanted, s);
 }
 
 static void want_all(sluice_sctp *a) {
@@ -218,7 +172,7 @@ void reconfig_established(sluice_sctp *a) {
 	struct reconfig *r = &a->reconfig;
 	if (a->peer_reconfig)
 		return;
-	for (struct tx_stream *s; (s = list_take(&r->wanted));)
+	for (struct tx_stream *s; (s = reconfig_list_take(&r->wanted));)
 		finish_reset(a, s, SLUICE_UNSUPPORTED);
 	a->tx.out.drained = 0;
 	if (r->all != TX_RESET_NONE)
@@ -255,9 +209,9 @@ static void take_drained(sluice_sctp *a) {
 	struct tx_list rest = {0};
 	struct tx_stream *doubtful = NULL;
 	uint32_t room = list_max(a);
-	for (struct tx_stream *s; room && a->tx.out.drained && (s = list_take(&r->wanted));) {
+	for (struct tx_stream *s; room && a->tx.out.drained && (s = reconfig_list_take(&r->wanted));) {
 		if (s->buffered > 0 || (s->doubtful && doubtful)) {
-			list_add(&rest, s);
+			reconfig_list_add(&rest, s);
 			continue;
 		}
 		a->tx.out.drained--;
@@ -266,11 +220,11 @@ static void take_drained(sluice_sctp *a) {
 		if (s->doubtful)
 			doubtful = s;
 		else
-			list_add(&r->asked, s);
+			reconfig_list_add(&r->asked, s);
 	}
 	if (doubtful)
-		list_add(&r->asked, doubtful);
-	list_put_first(&r->wanted, &rest);
+		reconfig_list_add(&r->asked, doubtful);
+	reconfig_list_put_first(&r->wanted, &rest);
 }
 
 static bool all_ready(const sluice_sctp *a) {
@@ -293,7 +247,7 @@ static bool begin_incoming_reset(sluice_sctp *a) {
 /* Takes what there is into the next request; false: nothing. */
 static bool next_request(sluice_sctp *a) {
 	struct reconfig *r = &a->reconfig;
-	if (!input_state_in(a, IN(ESTABLISHED)) || r->renumber != RENUMBER_NONE)
+	if (!association_in(a, IN(ESTABLISHED)) || r->renumber != RENUMBER_NONE)
 		return false;
 	if (a->tx.out.drained > 0) {
 		take_drained(a);
@@ -365,7 +319,7 @@ void reconfig_timeout(sluice_sctp *a) {
 		return;
 	}
 	if (a->reconfig.retries++ > 0) { /* the first expiry may follow an "in progress", which is an answer */
-		if (association_count_error(a))
+		if (end_count_error(a))
 			return;
 		rto_back_off(&a->tx.rto);
 	}
@@ -395,12 +349,12 @@ static void outgoing_reset_done(sluice_sctp *a, int error) {
 		for (struct tx_stream *s = r->asked.head; s; s = s->next_reset)
 			s->reset = TX_RESET_WANTED;
 		a->tx.out.drained += r->asked.count;
-		list_put_first(&r->wanted, &r->asked);
+		reconfig_list_put_first(&r->wanted, &r->asked);
 		return;
 	}
 	if (error)
 		r->list_max = 0;
-	for (struct tx_stream *s; (s = list_take(&r->asked));)
+	for (struct tx_stream *s; (s = reconfig_list_take(&r->asked));)
 		finish_reset(a, s, error);
 }
 
@@ -498,14 +452,10 @@ static void answer_by_request(sluice_sctp *a, const struct wire_reconfig *p) {
 
 /* ---- the peer's requests ---- */
 
-static struct reconfig_answer *answer_find(struct reconfig *r, uint32_t seq) {
-	return seq == r->answers[0].seq ? &r->answers[0] : seq == r->answers[1].seq ? &r->answers[1] : NULL;
-}
-
 /* The answer is due; a new one pushes the older of the two out. */
 static void respond(sluice_sctp *a, uint32_t seq, uint32_t result) {
 	struct reconfig *r = &a->reconfig;
-	struct reconfig_answer *answer = answer_find(r, seq);
+	struct reconfig_answer *answer = reconfig_answer_find(r, seq);
 	if (!answer) {
 		r->answers[1] = r->answers[0];
 		answer = &r->answers[0];
@@ -534,7 +484,7 @@ void reconfig_write_response(sluice_sctp *a, struct writer *w) {
 	if (writer_room(w) < 4 + 2 * 20 + HEARTBEAT_SIZE)
 		return;
 	struct reconfig_answer *renumbered = a->reconfig.renumber == RENUMBER_ANSWERED
-	                                             ? answer_find(&a->reconfig, a->reconfig.renumber_seq)
+	                                             ? reconfig_answer_find(&a->reconfig, a->reconfig.renumber_seq)
 	                                             : NULL;
 	bool ask = renumbered && renumbered->due;
 	uint8_t *chunk = wire_chunk_begin(w, WIRE_RE_CONFIG, 0);
@@ -577,7 +527,7 @@ static void perform_deferred(sluice_sctp *a) {
 	r->deferred = false;
 	env_free(a->env, r->deferred_streams);
 	r->deferred_streams = NULL;
-	if (answer_find(r, r->deferred_seq))
+	if (reconfig_answer_find(r, r->deferred_seq))
 		respond(a, r->deferred_seq, WIRE_RESULT_PERFORMED);
 }
 
@@ -631,7 +581,7 @@ static void renumber_progress(sluice_sctp *a) {
 		peer_knows_numbers(a);
 	if (r->renumber != RENUMBER_DRAINING)
 		return;
-	if (!answer_find(r, r->renumber_seq))
+	if (!reconfig_answer_find(r, r->renumber_seq))
 		r->renumber = RENUMBER_NONE; /* the peer has gone on to other requests */
 	else if (all_acknowledged(a))
 		renumber(a);
@@ -640,7 +590,7 @@ static void renumber_progress(sluice_sctp *a) {
 /* A message that the app gives piece by piece has no end that could be waited for. */
 static uint32_t tsn_reset(sluice_sctp *a, const struct wire_reconfig *p) {
 	struct reconfig *r = &a->reconfig;
-	if (!input_state_in(a, IN(ESTABLISHED)) || a->tx.out.parts)
+	if (!association_in(a, IN(ESTABLISHED)) || a->tx.out.parts)
 		return WIRE_RESULT_DENIED;
 	if (r->outstanding)
 		return WIRE_RESULT_IN_PROGRESS_OTHER;
@@ -741,7 +691,7 @@ static uint32_t handle_request(sluice_sctp *a, const struct wire_reconfig *p) {
 
 static void request(sluice_sctp *a, const struct wire_reconfig *p) {
 	struct reconfig *r = &a->reconfig;
-	const struct reconfig_answer *before = answer_find(r, p->request_seq);
+	const struct reconfig_answer *before = reconfig_answer_find(r, p->request_seq);
 	if (before) {
 		/* It was received before: the same answer, or by now a better one. RFC 6525, 5.2.1. */
 		respond(a, p->request_seq, before->result);
@@ -754,7 +704,7 @@ static void request(sluice_sctp *a, const struct wire_reconfig *p) {
 		r->peer_seq++;
 		peer_knows_numbers(a);
 		respond(a, p->request_seq, handle_request(a, p));
-		answer_find(r, p->request_seq)->tsns = p->type == WIRE_PARAM_TSN_RESET;
+		reconfig_answer_find(r, p->request_seq)->tsns = p->type == WIRE_PARAM_TSN_RESET;
 	} else {
 		/* The answer names the number that was asked, and the memory of the last good one stays. */
 		uint8_t bytes[32];
@@ -767,7 +717,7 @@ static void request(sluice_sctp *a, const struct wire_reconfig *p) {
 		uint8_t *chunk = wire_chunk_begin(&w, WIRE_RE_CONFIG, 0);
 		wire_reconfig_write(&w, &bad);
 		wire_chunk_end(&w, chunk);
-		association_reply(a, a->peer_tag, bytes, writer_len(&w));
+		replies_add(a, a->peer_tag, bytes, writer_len(&w));
 	}
 	perform_deferred(a);
 	renumber_progress(a);
@@ -798,6 +748,6 @@ void reconfig_chunk(sluice_sctp *a, const struct wire_chunk *c) {
 void reconfig_progress(sluice_sctp *a) {
 	perform_deferred(a);
 	renumber_progress(a);
-	if (!a->reconfig.outstanding && input_state_in(a, IN(ESTABLISHED)) && something_waits(a))
+	if (!a->reconfig.outstanding && association_in(a, IN(ESTABLISHED)) && something_waits(a))
 		a->pending |= PENDING_RECONFIG;
 }

@@ -76,13 +76,13 @@ void shutdown_chunk(sluice_sctp *a, const struct wire_chunk *c) {
 void shutdown_ack_chunk(sluice_sctp *a, struct packet *p) {
 	/* The sender of the SHUTDOWN "MUST stop the T2-shutdown timer, send a SHUTDOWN COMPLETE chunk to its peer, and remove all
 	 * record of the association". */
-	association_reply_chunk(a, a->peer_tag, WIRE_SHUTDOWN_COMPLETE, NULL, 0);
-	association_end(a, 0, "shut down");
+	replies_add_chunk(a, a->peer_tag, WIRE_SHUTDOWN_COMPLETE, NULL, 0);
+	end_association(a, 0, "shut down");
 	p->stop = true;
 }
 
 void shutdown_complete_chunk(sluice_sctp *a) {
-	association_end(a, 0, "shut down");
+	end_association(a, 0, "shut down");
 }
 
 /* The guard runs from the first SHUTDOWN or SHUTDOWN ACK on, and nothing that the peer says starts it anew. RFC 9260, 9.2, gives
@@ -105,13 +105,13 @@ void shutdown_heard_data(sluice_sctp *a) {
 
 void shutdown_guard_expired(sluice_sctp *a) {
 	/* 9.2: "At the expiration of this timer, the sender SHOULD abort the association by sending an ABORT chunk." */
-	association_fail(a, SLUICE_TIMED_OUT, WIRE_CAUSE_PROTOCOL_VIOLATION, true, "the shutdown was not over after %u ms",
-	                 (unsigned)(a->config.shutdown_guard / SLUICE_MS));
+	end_with_abort(a, SLUICE_TIMED_OUT, WIRE_CAUSE_PROTOCOL_VIOLATION, true, "the shutdown was not over after %u ms",
+	               (unsigned)(a->config.shutdown_guard / SLUICE_MS));
 }
 
 void shutdown_timeout(sluice_sctp *a) {
 	timer_stop(a, TIMER_T2);
-	if (association_count_error(a))
+	if (end_count_error(a))
 		return;
 	a->t2_rto = 2 * a->t2_rto > a->config.rto_max ? a->config.rto_max : 2 * a->t2_rto;
 	a->pending |= a->state == SLUICE_SCTP_SHUTDOWN_SENT ? PENDING_SHUTDOWN : PENDING_SHUTDOWN_ACK;

@@ -115,10 +115,6 @@ void sender_repeat(struct sender *tx) {
 	outstanding_all_lost(&tx->sent);
 }
 
-void sender_set_trace(struct sender *tx, struct trace *trace) {
-	tx->trace = tx->sent.trace = trace;
-}
-
 void sender_walk(struct sender *tx, struct walk *w) {
 	WALK(w, tx->due), WALK(w, tx->probe_now), WALK(w, tx->held_up), WALK(w, tx->peer_window_max), WALK(w, tx->peer_a_rwnd);
 	WALK(w, tx->last_data_sent), WALK(w, tx->burst_end), WALK(w, tx->probe_interval);

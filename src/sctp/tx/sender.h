@@ -124,7 +124,9 @@ void sender_resume(struct sender *tx);
 void sender_clear(struct sender *tx);
 /* What is in flight went with a COOKIE-ECHO that was lost: it goes again. */
 void sender_repeat(struct sender *tx);
-void sender_set_trace(struct sender *tx, struct trace *trace);
+static inline void sender_set_trace(struct sender *tx, struct trace *trace) {
+	tx->trace = tx->sent.trace = trace;
+}
 /* Hand-over. Reading: behind sender_clock() and sender_negotiate(); sender_resume() follows. */
 void sender_walk(struct sender *tx, struct walk *w);
 bool sender_check(const struct sender *tx);

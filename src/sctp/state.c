@@ -1,0 +1,21 @@
+/* state: the states of an association, by RFC 9260, 4, and what each means for the sender. */
+#include "sctp/association.h"
+
+void association_enter(sluice_sctp *a, enum sluice_sctp_state state) {
+	static const uint8_t phases[] = {
+		[SLUICE_SCTP_CLOSED] = SENDER_CLOSED,           [SLUICE_SCTP_COOKIE_WAIT] = SENDER_CLOSED,
+		[SLUICE_SCTP_COOKIE_ECHOED] = SENDER_EARLY,     [SLUICE_SCTP_ESTABLISHED] = SENDER_OPEN,
+		[SLUICE_SCTP_SHUTDOWN_PENDING] = SENDER_ENDING, [SLUICE_SCTP_SHUTDOWN_SENT] = SENDER_CLOSED,
+		[SLUICE_SCTP_SHUTDOWN_RECEIVED] = SENDER_ENDED, [SLUICE_SCTP_SHUTDOWN_ACK_SENT] = SENDER_CLOSED,
+	};
+	a->state = state;
+	a->tx.phase = phases[state];
+}
+
+const char *sluice_sctp_state_name(enum sluice_sctp_state state) {
+	static const char *const names[] = {
+		"CLOSED",           "COOKIE-WAIT",   "COOKIE-ECHOED",     "ESTABLISHED",
+		"SHUTDOWN-PENDING", "SHUTDOWN-SENT", "SHUTDOWN-RECEIVED", "SHUTDOWN-ACK-SENT",
+	};
+	return (unsigned)state < sizeof names / sizeof *names ? names[state] : "UNKNOWN";
+}
