@@ -276,7 +276,7 @@ void association_walk(sluice_sctp *a, struct walk *w) {
 	walk_refuse(w, (unsigned)a->state > SLUICE_SCTP_SHUTDOWN_ACK_SENT || a->state < SLUICE_SCTP_ESTABLISHED);
 	if (!w->reading || w->failed)
 		return;
-	association_enter(a, a->state);
+	state_enter(a, a->state);
 	sender_clock(&a->tx, a->now);
 	sender_negotiate(&a->tx, a->interleaving, a->peer_forward_tsn);
 }

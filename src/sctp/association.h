@@ -204,7 +204,7 @@ void association_walk(sluice_sctp *a, struct walk *w);
 
 /* ---- state.c ---- */
 /* Each change of the state goes through here: the sender learns from it what may go. */
-void association_enter(sluice_sctp *a, enum sluice_sctp_state state);
+void state_enter(sluice_sctp *a, enum sluice_sctp_state state);
 
 /* ---- replies.c ---- */
 /* Queues a packet of `len` bytes of chunks. False at the bound or without memory; counted. */

@@ -23,7 +23,7 @@ static void set_error(sluice_sctp *a, int error, const char *format, va_list arg
 }
 
 void end_silently(sluice_sctp *a) {
-	association_enter(a, SLUICE_SCTP_CLOSED);
+	state_enter(a, SLUICE_SCTP_CLOSED);
 	a->pending = 0;
 	a->shutdown_wanted = a->heartbeat_unscheduled = a->dirty = false;
 	for (int t = 0; t < TIMER_COUNT; t++)
@@ -36,7 +36,7 @@ void end_silently(sluice_sctp *a) {
 }
 
 static void close_now(sluice_sctp *a) {
-	association_enter(a, SLUICE_SCTP_CLOSED);
+	state_enter(a, SLUICE_SCTP_CLOSED);
 	a->pending = 0;
 	a->shutdown_wanted = a->heartbeat_unscheduled = false;
 	for (int t = 0; t < TIMER_COUNT; t++)

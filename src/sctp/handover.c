@@ -175,7 +175,7 @@ int sluice_sctp_import(sluice_env *env, const void *data, size_t len, uint64_t n
 		return error == SLUICE_NO_MEMORY ? error : SLUICE_MALFORMED;
 	everything(&w, a);
 	if (w.failed) {
-		association_enter(a, SLUICE_SCTP_CLOSED);
+		state_enter(a, SLUICE_SCTP_CLOSED);
 		sluice_sctp_free(a);
 		return w.no_memory ? SLUICE_NO_MEMORY : SLUICE_MALFORMED;
 	}

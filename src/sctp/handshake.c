@@ -50,7 +50,7 @@ int sluice_sctp_connect(sluice_sctp *a) {
 	if (a->state != SLUICE_SCTP_CLOSED || a->handed_over)
 		return SLUICE_WRONG_STATE;
 	handshake_begin(a);
-	association_enter(a, SLUICE_SCTP_COOKIE_WAIT);
+	state_enter(a, SLUICE_SCTP_COOKIE_WAIT);
 	a->pending |= PENDING_INIT;
 	a->t1_rto = a->config.rto_initial;
 	association_touch(a);
@@ -175,7 +175,7 @@ static void announce(sluice_sctp *a) {
 
 static void establish(sluice_sctp *a) {
 	timer_stop(a, TIMER_T1);
-	association_enter(a, SLUICE_SCTP_ESTABLISHED);
+	state_enter(a, SLUICE_SCTP_ESTABLISHED);
 	a->error = 0;
 	a->error_count = 0;
 	env_free(a->env, a->echo);
@@ -392,7 +392,7 @@ void handshake_init_ack(sluice_sctp *a, struct packet *p, const struct wire_chun
 	take_capabilities(a, &can);
 	a->peer_addresses = addresses_of(&i);
 	take_peer(a, i.tag, i.tsn, i.a_rwnd, i.outbound_streams, i.inbound_streams);
-	association_enter(a, SLUICE_SCTP_COOKIE_ECHOED);
+	state_enter(a, SLUICE_SCTP_COOKIE_ECHOED);
 	a->t1_retries = 0;
 	a->t1_rto = a->config.rto_initial;
 	a->pending |= PENDING_COOKIE_ECHO;
@@ -412,7 +412,7 @@ void handshake_stale_cookie(sluice_sctp *a, uint32_t staleness_us) {
 	}
 	sender_repeat(&a->tx);
 	a->cookie_preservative = 2 * (staleness_us / 1000 + 1);
-	association_enter(a, SLUICE_SCTP_COOKIE_WAIT);
+	state_enter(a, SLUICE_SCTP_COOKIE_WAIT);
 	a->pending = PENDING_INIT;
 	a->peer_tag = 0;
 }

@@ -2,7 +2,7 @@
 #include "sctp/association.h"
 
 static void enter(sluice_sctp *a, enum sluice_sctp_state state, uint32_t chunk) {
-	association_enter(a, state);
+	state_enter(a, state);
 	a->pending |= chunk;
 	a->t2_rto = a->tx.rto.rto;
 	timer_stop(a, TIMER_HEARTBEAT);
@@ -29,7 +29,7 @@ int sluice_sctp_shutdown(sluice_sctp *a) {
 
 void shutdown_begin(sluice_sctp *a) {
 	sender_cancel_all(&a->tx);
-	association_enter(a, SLUICE_SCTP_SHUTDOWN_PENDING);
+	state_enter(a, SLUICE_SCTP_SHUTDOWN_PENDING);
 	association_touch(a);
 	shutdown_progress(a);
 }
@@ -57,7 +57,7 @@ void shutdown_chunk(sluice_sctp *a, const struct wire_chunk *c) {
 	switch (a->state) {
 	case SLUICE_SCTP_ESTABLISHED:
 	case SLUICE_SCTP_SHUTDOWN_PENDING:
-		association_enter(a, SLUICE_SCTP_SHUTDOWN_RECEIVED);
+		state_enter(a, SLUICE_SCTP_SHUTDOWN_RECEIVED);
 		break;
 	case SLUICE_SCTP_SHUTDOWN_SENT:
 		/* Both sides shut down at once: in SHUTDOWN-SENT, a SHUTDOWN is answered with a SHUTDOWN ACK, and T2 starts

@@ -1,7 +1,7 @@
 /* state: the states of an association, by RFC 9260, 4, and what each means for the sender. */
 #include "sctp/association.h"
 
-void association_enter(sluice_sctp *a, enum sluice_sctp_state state) {
+void state_enter(sluice_sctp *a, enum sluice_sctp_state state) {
 	static const uint8_t phases[] = {
 		[SLUICE_SCTP_CLOSED] = SENDER_CLOSED,           [SLUICE_SCTP_COOKIE_WAIT] = SENDER_CLOSED,
 		[SLUICE_SCTP_COOKIE_ECHOED] = SENDER_EARLY,     [SLUICE_SCTP_ESTABLISHED] = SENDER_OPEN,
