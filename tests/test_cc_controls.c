@@ -173,15 +173,15 @@ END_TEST
 /* ---- HyStart++ ---- */
 
 static enum hystart_verdict hystart_round(struct hystart *h, uint64_t rtt) {
-	enum hystart_verdict verdict = hystart_ack(h, rtt, true);
+	enum hystart_verdict verdict = cc_hystart_ack(h, rtt, true);
 	for (int i = 1; i < 8 && verdict != HYSTART_DONE; i++)
-		verdict = hystart_ack(h, rtt, false);
+		verdict = cc_hystart_ack(h, rtt, false);
 	return verdict;
 }
 
 START_TEST(test_slow_start_becomes_conservative_when_the_round_trip_grows_by_an_eighth) {
 	struct hystart h;
-	hystart_begin(&h);
+	cc_hystart_begin(&h);
 	ck_assert_int_eq(hystart_round(&h, 80 * MS), HYSTART_GROW);
 	ck_assert_int_eq(hystart_round(&h, 89 * MS), HYSTART_GROW);
 	ck_assert_int_eq(hystart_round(&h, 101 * MS), HYSTART_CONSERVATIVE);
@@ -190,7 +190,7 @@ END_TEST
 
 START_TEST(test_slow_start_goes_on_when_the_growth_was_noise) {
 	struct hystart h;
-	hystart_begin(&h);
+	cc_hystart_begin(&h);
 	hystart_round(&h, 80 * MS);
 	ck_assert_int_eq(hystart_round(&h, 100 * MS), HYSTART_CONSERVATIVE);
 	ck_assert_int_eq(hystart_round(&h, 82 * MS), HYSTART_GROW);
@@ -199,7 +199,7 @@ END_TEST
 
 START_TEST(test_slow_start_ends_after_five_conservative_rounds) {
 	struct hystart h;
-	hystart_begin(&h);
+	cc_hystart_begin(&h);
 	hystart_round(&h, 80 * MS);
 	for (int i = 0; i < 5; i++)
 		ck_assert_int_eq(hystart_round(&h, 100 * MS), HYSTART_CONSERVATIVE);

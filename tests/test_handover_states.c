@@ -247,6 +247,7 @@ static const struct range left_out[] = {
 	LEFT_OUT(tx.config),
 	LEFT_OUT(tx.trace),
 	LEFT_OUT(tx.chunks_before),
+	LEFT_OUT(tx.hold),
 	LEFT_OUT(wake),
 	LEFT_OUT(wake_ctx),
 	/* made anew: the path's MTU is searched for again */

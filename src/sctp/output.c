@@ -109,7 +109,7 @@ static size_t cookie_packet(sluice_sctp *a, const struct space *s) {
 		return 0;
 	a->pending &= ~(uint32_t)PENDING_COOKIE_ECHO;
 	timer_start(a, TIMER_T1, a->t1_rto);
-	sender_fill(&a->tx, &w, s->first, reconfig_holds_data(a));
+	sender_fill(&a->tx, &w, s->first);
 	return packet_finish(a, s, writer_len(&w), true);
 }
 
@@ -133,7 +133,7 @@ static size_t plain_packet(sluice_sctp *a, const struct space *s) {
 		receiver_sack_now(&a->rx);
 	if (a->pending | a->tx.due | a->rx.sack_due)
 		fill_control(a, &w);
-	sender_fill(&a->tx, &w, s->first, reconfig_holds_data(a));
+	sender_fill(&a->tx, &w, s->first);
 	return packet_finish(a, s, writer_len(&w), !a->send_zero_checksum);
 }
 
@@ -180,7 +180,7 @@ int sluice_sctp_output(sluice_sctp *a, sluice_batch *b, uint64_t now) {
 	trace_sync(a->trace);
 	if (a->heartbeat_unscheduled)
 		heartbeat_schedule(a);
-	size_t limit = sender_output_begin(&a->tx, b->capacity - rooms);
+	size_t limit = sender_output_begin(&a->tx, b->capacity - rooms, reconfig_holds_data(a));
 	b->count = b->stride = b->last = 0;
 	while ((b->max_datagrams == 0 || b->count < b->max_datagrams) && b->capacity - used >= limit + rooms) {
 		struct space s = {.data = b->data + used + b->headroom, .limit = limit, .first = b->count == 0};

@@ -51,13 +51,13 @@ static uint64_t w_cubic(const struct cubic *c, uint32_t mtu, uint64_t t) {
 
 static void cubic_init(struct cc_view *v) {
 	v->cwnd = v->config.initial_window;
-	hystart_begin(&own(v)->slow);
+	cc_hystart_begin(&own(v)->slow);
 }
 
 static void slow_start(struct cc_view *v, const struct cc_ack *a) {
 	struct cubic *c = own(v);
 	uint64_t growth = a->bytes;
-	switch (hystart_ack(&c->slow, a->rtt, a->round_start)) {
+	switch (cc_hystart_ack(&c->slow, a->rtt, a->round_start)) {
 	case HYSTART_DONE:
 		v->ssthresh = v->cwnd;
 		return;
@@ -168,7 +168,7 @@ static void cubic_timeout(struct cc_view *v, bool repeated) {
 		reduce(v);
 	c->epoch = 0;
 	v->cwnd = v->mtu;
-	hystart_begin(&c->slow);
+	cc_hystart_begin(&c->slow);
 }
 
 static void cubic_undo(struct cc_view *v) {

@@ -7,7 +7,7 @@
 #define N_RTT_SAMPLE 8
 #define CSS_ROUNDS 5
 
-void hystart_begin(struct hystart *h) {
+void cc_hystart_begin(struct hystart *h) {
 	*h = (struct hystart){.last_min = UINT64_MAX, .current_min = UINT64_MAX};
 }
 
@@ -23,7 +23,7 @@ static void new_round(struct hystart *h) {
 	h->rounds += h->baseline != 0;
 }
 
-enum hystart_verdict hystart_ack(struct hystart *h, uint64_t rtt, bool round_start) {
+enum hystart_verdict cc_hystart_ack(struct hystart *h, uint64_t rtt, bool round_start) {
 	if (round_start)
 		new_round(h);
 	if (h->baseline && h->rounds >= CSS_ROUNDS)

@@ -19,8 +19,8 @@ enum hystart_verdict {
 	HYSTART_DONE,         /* slow start is over: ssthresh = cwnd */
 };
 
-void hystart_begin(struct hystart *h);
+void cc_hystart_begin(struct hystart *h);
 /* One SACK in slow start: `rtt` 0: no sample; `round_start`: a round trip has passed. RFC 9406, 4.2. */
-enum hystart_verdict hystart_ack(struct hystart *h, uint64_t rtt, bool round_start);
+enum hystart_verdict cc_hystart_ack(struct hystart *h, uint64_t rtt, bool round_start);
 
 #endif

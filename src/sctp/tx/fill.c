@@ -1,4 +1,4 @@
-#include "sctp/tx/fill.h"
+#include "sctp/tx/sender.h"
 
 #include <string.h>
 
@@ -9,7 +9,6 @@
 struct fill {
 	struct writer *w;
 	bool whole; /* the packet may use the whole MTU, and not only the length of the batch's first */
-	bool hold;  /* no message may be begun */
 	bool has_data;
 	struct tx_stream *stream; /* of the last new data in the packet */
 };
@@ -167,17 +166,17 @@ static bool fits_beside_begun(const struct sender *tx, const struct tx_message *
 	return m->len <= sender_payload_max(tx) || parts + parts / 16 <= sender_window_left(tx);
 }
 
-static inline bool may_begin(const struct sender *tx, const struct fill *f, const struct tx_message *m) {
+static inline bool may_begin(const struct sender *tx, const struct tx_message *m) {
 	if (m->begun)
 		return true;
-	if (__builtin_expect(f->hold, 0))
+	if (__builtin_expect(tx->hold, 0))
 		return false;
 	return tx->out.begun_left == 0 || !tx->out.interleaving || fits_beside_begun(tx, m);
 }
 
 static void fill_new(struct sender *tx, struct fill *f) {
 	struct tx_message *m;
-	while (tx->out.aside && may_begin(tx, f, ((struct tx_stream *)tx->out.aside)->head))
+	while (tx->out.aside && may_begin(tx, ((struct tx_stream *)tx->out.aside)->head))
 		outgoing_bring_back(&tx->out);
 	while ((m = outgoing_next(&tx->out))) {
 		if (tx->held_up && outgoing_stale(&tx->out, m, rto_plain(&tx->rto))) {
@@ -187,7 +186,7 @@ static void fill_new(struct sender *tx, struct fill *f) {
 		/* RFC 8260, 3.3: a round-robin scheduler per packet bundles chunks of one stream only. */
 		if (f->stream && f->stream != m->stream && tx->out.sched.ops->one_stream)
 			break;
-		if (!may_begin(tx, f, m)) {
+		if (!may_begin(tx, m)) {
 			outgoing_set_aside(&tx->out, m->stream);
 			continue;
 		}
@@ -220,8 +219,8 @@ static void idle_restart(struct sender *tx) {
 		tx->cc->idle(&tx->view, tx->now - tx->last_data_sent);
 }
 
-void fill_packet(struct sender *tx, struct writer *w, bool whole, bool hold) {
-	struct fill f = {.w = w, .whole = whole, .hold = hold};
+void fill_packet(struct sender *tx, struct writer *w, bool whole) {
+	struct fill f = {.w = w, .whole = whole};
 	if (tx->phase == SENDER_CLOSED || (outstanding_count(&tx->sent) == 0 && !outgoing_any(&tx->out)))
 		return;
 	idle_restart(tx);

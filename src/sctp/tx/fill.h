@@ -2,10 +2,15 @@
 #ifndef SCTP_TX_FILL_H
 #define SCTP_TX_FILL_H
 
-#include "sctp/tx/sender.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/* Fills what is left of the packet. whole: it may be as large as the batch's first. hold: no message may be begun. */
-void fill_packet(struct sender *tx, struct writer *w, bool whole, bool hold);
+struct sender;
+struct writer;
+
+/* Fills what is left of the packet. whole: it may be as large as the batch's first. */
+void fill_packet(struct sender *tx, struct writer *w, bool whole);
 /* How large may the first packet of a batch be, within `room` bytes? */
 size_t fill_limit(struct sender *tx, size_t room);
 /* Does data wait that may leave now? */

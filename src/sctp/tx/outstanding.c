@@ -53,9 +53,10 @@ void outstanding_free(struct outstanding *o) {
 
 /* ---- sending ---- */
 
-/* Out of line: what it keeps on the stack would cost every chunk. */
-__attribute__((noinline)) static bool ring_grow(struct outstanding *o) {
+bool outstanding_grow(struct outstanding *o) {
 	struct outstanding bigger = *o;
+	if (o->capacity >= OUTSTANDING_MAX)
+		return false;
 	bigger.capacity = o->capacity ? 2 * o->capacity : FIRST_CAPACITY;
 	bigger.ring = env_alloc(o->env, bigger.capacity * sizeof *bigger.ring);
 	if (!bigger.ring)
@@ -65,13 +66,6 @@ __attribute__((noinline)) static bool ring_grow(struct outstanding *o) {
 	env_free(o->env, o->ring);
 	*o = bigger;
 	return true;
-}
-
-bool outstanding_reserve(struct outstanding *o, uint32_t limit) {
-	uint64_t count = outstanding_count(o);
-	if (count >= limit || count >= OUTSTANDING_MAX || !txlog_reserve(&o->log))
-		return false;
-	return count < o->capacity || ring_grow(o);
 }
 
 struct tx_chunk *outstanding_append(struct outstanding *o, struct tx_message *m, uint32_t len, uint8_t flags, uint64_t now) {

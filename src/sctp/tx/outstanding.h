@@ -114,8 +114,13 @@ static inline struct tx_chunk *outstanding_at(const struct outstanding *o, uint6
 	return &o->ring[tsn & (o->capacity - 1)];
 }
 
-/* Room for one more chunk; false at the limit or without memory. */
-bool outstanding_reserve(struct outstanding *o, uint32_t limit);
+/* A larger ring; false at OUTSTANDING_MAX or without memory. */
+bool outstanding_grow(struct outstanding *o);
+/* Makes room for one more chunk; false at the limit or without memory. */
+static inline bool outstanding_reserve(struct outstanding *o, uint32_t limit) {
+	uint64_t count = outstanding_count(o);
+	return count < limit && txlog_reserve(&o->log) && (count < o->capacity || outstanding_grow(o));
+}
 /* The next len bytes of the message get the next TSN and are in flight from now on. The caller has called
  * outstanding_reserve(). */
 struct tx_chunk *outstanding_append(struct outstanding *o, struct tx_message *m, uint32_t len, uint8_t flags, uint64_t now);

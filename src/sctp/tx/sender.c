@@ -2,7 +2,6 @@
 
 #include "base/serial.h"
 #include "sctp/tx/ack.h"
-#include "sctp/tx/fill.h"
 #include "sctp/tx/prsctp.h"
 
 /* What a stream may hold by default: at least this, and more as the window needs. */
@@ -136,10 +135,6 @@ bool sender_check(const struct sender *tx) {
 
 /* ---- the app's calls ---- */
 
-int sender_send(struct sender *tx, const sluice_send_info *info, const void *data, uint32_t len) {
-	return outgoing_copy(&tx->out, info, data, len);
-}
-
 int sender_lend(struct sender *tx, const sluice_send_info *info, const struct iovec *iov, size_t count, uint32_t len,
                 sluice_release_fn release, void *ctx) {
 	return outgoing_borrow(&tx->out, info, iov, count, len, release, ctx);
@@ -175,11 +170,6 @@ void sender_cancel_all(struct sender *tx) {
 	uint32_t id = 0;
 	for (struct tx_stream *s; tx->out.parts && (s = idmap_next(&tx->out.streams, &id)); id++)
 		prsctp_cancel(tx, s);
-}
-
-uint64_t sender_buffered(const struct sender *tx, uint16_t stream) {
-	const struct tx_stream *s = outgoing_find(&tx->out, stream);
-	return s ? s->buffered : 0;
 }
 
 uint64_t sender_buffered_messages(const struct sender *tx, uint16_t stream) {
@@ -299,7 +289,8 @@ void sender_mtu_hint(struct sender *tx, uint32_t size, bool sure) {
 
 /* ---- packets out ---- */
 
-size_t sender_output_begin(struct sender *tx, size_t room) {
+size_t sender_output_begin(struct sender *tx, size_t room, bool hold) {
+	tx->hold = hold;
 	sender_stamp(tx);
 	pace_refill(&tx->pace, fill_pacing_rate(tx), tx->mtu, tx->now);
 	tx->chunks_before = tx->counters.data_chunks_sent;
@@ -316,10 +307,6 @@ void sender_write_forward_tsn(struct sender *tx, struct writer *w) {
 
 void sender_write_mtu_control(struct sender *tx, struct writer *w) {
 	discovery_write_control(tx, w);
-}
-
-void sender_fill(struct sender *tx, struct writer *w, bool whole, bool hold) {
-	fill_packet(tx, w, whole, hold);
 }
 
 void sender_output_end(struct sender *tx) {

@@ -20,6 +20,7 @@
 
 #include "sctp/tx/cc.h"
 #include "sctp/tx/discovery.h"
+#include "sctp/tx/fill.h"
 #include "sctp/tx/outstanding.h"
 #include "sctp/tx/pace.h"
 #include "sctp/tx/recovery.h"
@@ -86,6 +87,7 @@ struct sender {
 	uint32_t due;     /* bits of enum sender_due */
 	uint8_t phase;    /* enum sender_phase */
 	bool forward_tsn; /* both sides have FORWARD-TSN or I-FORWARD-TSN: messages that have TSNs can be given up */
+	bool hold;        /* no message may be begun in this output() */
 	bool probe_now;   /* the peer's window is closed, and one chunk may try it */
 	/* A T3 or the peer's closed window holds up what is queued, or has held up messages some of which are still queued. */
 	bool held_up;
@@ -138,7 +140,9 @@ static inline int sender_stream_state(const struct sender *tx, uint16_t stream) 
 	const struct tx_stream *s = outgoing_find(&tx->out, stream);
 	return s && s->reset != TX_RESET_NONE ? SLUICE_CLOSED : s && s->open ? SLUICE_WRONG_STATE : 0;
 }
-int sender_send(struct sender *tx, const sluice_send_info *info, const void *data, uint32_t len);
+static inline int sender_send(struct sender *tx, const sluice_send_info *info, const void *data, uint32_t len) {
+	return outgoing_copy(&tx->out, info, data, len);
+}
 int sender_lend(struct sender *tx, const sluice_send_info *info, const struct iovec *iov, size_t count, uint32_t len,
                 sluice_release_fn release, void *ctx);
 int sender_open(struct sender *tx, const sluice_send_info *info);
@@ -147,7 +151,10 @@ int sender_end(struct sender *tx, uint16_t stream);
 /* Gives up the message that is open on the stream, if there is one; on all streams. */
 int sender_cancel(struct sender *tx, uint16_t stream);
 void sender_cancel_all(struct sender *tx);
-uint64_t sender_buffered(const struct sender *tx, uint16_t stream);
+static inline uint64_t sender_buffered(const struct sender *tx, uint16_t stream) {
+	const struct tx_stream *s = outgoing_find(&tx->out, stream);
+	return s ? s->buffered : 0;
+}
 uint64_t sender_buffered_messages(const struct sender *tx, uint16_t stream);
 int sender_set_buffered_low(struct sender *tx, uint16_t stream, uint64_t threshold);
 int sender_set_high_water(struct sender *tx, uint16_t stream, uint64_t bytes);
@@ -206,15 +213,17 @@ void sender_mtu_hint(struct sender *tx, uint32_t size, bool sure);
 
 /* ---- packets out ---- */
 
-/* A batch begins: what may the first packet hold, of `room` bytes? */
-size_t sender_output_begin(struct sender *tx, size_t room);
+/* A batch begins: what may the first packet hold, of `room` bytes? hold: no message may be begun. */
+size_t sender_output_begin(struct sender *tx, size_t room, bool hold);
 /* Will data leave in the next packet? */
 bool sender_wants_packet(const struct sender *tx);
 /* Writes those chunks that are due, each if it fits. */
 void sender_write_forward_tsn(struct sender *tx, struct writer *w);
 void sender_write_mtu_control(struct sender *tx, struct writer *w);
-/* Fills what is left of the packet with DATA. whole: it may be as large as the batch's first. hold: no message may be begun. */
-void sender_fill(struct sender *tx, struct writer *w, bool whole, bool hold);
+/* Fills what is left of the packet with DATA. whole: it may be as large as the batch's first. */
+static inline void sender_fill(struct sender *tx, struct writer *w, bool whole) {
+	fill_packet(tx, w, whole);
+}
 /* The batch is over. */
 void sender_output_end(struct sender *tx);
 /* Nothing more may go now. */
