@@ -112,7 +112,8 @@ static void receiver_open(struct receiver *r) {
 
 static void receiver_begin(struct receiver *r, bool interleaving) {
 	receiver_open(r);
-	receiver_start(r, &(struct receiver_terms){.cum = 3 * SERIAL_ORIGIN, .streams = 100, .interleaving = interleaving});
+	receiver_negotiate(r, interleaving, true);
+	receiver_start(r, &(struct receiver_terms){.cum = 3 * SERIAL_ORIGIN, .streams = 100});
 }
 
 static void receiver_close(struct receiver *r) {
@@ -128,7 +129,7 @@ static void walk_receiver_fields(void *object, struct walk *w) {
 	struct receiver *r = object, own = kept;
 	own.sack_due = r->sack_due, own.sack_at = r->sack_at, own.shut_since = r->shut_since;
 	own.advertised = r->advertised, own.advertised_most = r->advertised_most;
-	own.streams = r->streams, own.interleaving = r->interleaving, own.forward_tsn = r->forward_tsn;
+	own.streams = r->streams;
 	own.duplicate_count = r->duplicate_count, own.stats = r->stats;
 	memcpy(own.duplicates, r->duplicates, sizeof own.duplicates);
 	receiver_walk(&own, w);
@@ -143,6 +144,8 @@ START_TEST(test_the_fields_of_the_receiver_are_carried) {
 	const char *module = "has a walk of its own", *config = "of the configuration", *place = "the new place's";
 	const char *batch = "of an input() under way";
 	WALK_KIT_CARRIES(struct receiver, &valid, walk_receiver_fields, LEFT_OUT(struct receiver, env, place),
+	                 LEFT_OUT(struct receiver, interleaving, "the association's walk has it"),
+	                 LEFT_OUT(struct receiver, forward_tsn, "the association's walk has it"),
 	                 LEFT_OUT(struct receiver, open, "what is handed over is open"),
 	                 LEFT_OUT(struct receiver, duplicate_count, "more than there is room for is refused"),
 	                 LEFT_OUT(struct receiver, packet, config), LEFT_OUT(struct receiver, sack_delay, config),
@@ -286,6 +289,7 @@ START_TEST(test_what_is_under_way_is_carried_and_goes_on) {
 		struct receiver from, to;
 		receiver_begin(&from, interleaving);
 		receiver_open(&to);
+		receiver_negotiate(&to, interleaving, true);
 		ck_assert_int_eq(receiver_set_partial(&from, 7, 4), 0);
 		give(&from, 1, B, 0, 0, "parts");
 		expect(&from, SLUICE_SCTP_MESSAGE_PART, "parts", false);

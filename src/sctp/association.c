@@ -268,8 +268,7 @@ void association_walk(sluice_sctp *a, struct walk *w) {
 	WALK(w, a->refuse), WALK(w, a->shutdown_wanted), WALK(w, a->announced), WALK(w, a->heartbeat_unscheduled);
 	WALK(w, a->local_tag), WALK(w, a->peer_tag), WALK(w, a->local_tsn), WALK(w, a->tie), WALK(w, a->peer_addresses);
 	walk_bytes(w, a->secret, sizeof a->secret);
-	WALK(w, a->outbound), WALK(w, a->peer_forward_tsn), WALK(w, a->peer_reconfig), WALK(w, a->peer_pad);
-	WALK(w, a->interleaving), WALK(w, a->send_zero_checksum), WALK(w, a->rtt_asked);
+	WALK(w, a->outbound), WALK(w, a->can), WALK(w, a->rtt_asked);
 	walk_bytes(w, a->timers, sizeof a->timers);
 	WALK(w, a->t1_rto), WALK(w, a->t2_rto), WALK(w, a->error_count), WALK(w, a->heartbeat_nonce);
 	walk_stats(&a->stats, w);
@@ -278,7 +277,7 @@ void association_walk(sluice_sctp *a, struct walk *w) {
 		return;
 	state_enter(a, a->state);
 	sender_clock(&a->tx, a->now);
-	sender_negotiate(&a->tx, a->interleaving, a->peer_forward_tsn);
+	state_use(a, a->can);
 }
 
 bool association_check(const sluice_sctp *a) {

@@ -16,6 +16,7 @@
 #define SCTP_ASSOCIATION_H
 
 #include "base/clock.h"
+#include "sctp/capabilities.h"
 #include "sctp/cookie.h"
 #include "sctp/rx/receiver.h"
 #include "sctp/sctp.h"
@@ -135,10 +136,8 @@ struct sluice_sctp {
 	uint64_t peer_addresses; /* see addresses.h */
 	uint8_t secret[COOKIE_SECRET_SIZE];
 	uint16_t outbound; /* streams, negotiated */
-	bool peer_forward_tsn, peer_reconfig, peer_pad;
-	bool interleaving; /* I-DATA and I-FORWARD-TSN in place of DATA and FORWARD-TSN, both ways; RFC 8260 */
-	bool send_zero_checksum;
-	uint8_t *echo; /* COOKIE-ECHO as bytes, and ERROR behind it when the INIT-ACK had what we did not know */
+	uint32_t can;      /* extensions that are in use: bits of enum capability */
+	uint8_t *echo;     /* COOKIE-ECHO as bytes, and ERROR behind it when the INIT-ACK had what we did not know */
 	size_t echo_len;
 	uint32_t cookie_preservative; /* ms to ask for, after a stale cookie */
 	uint32_t stale_cookies;
@@ -205,6 +204,8 @@ void association_walk(sluice_sctp *a, struct walk *w);
 /* ---- state.c ---- */
 /* Each change of the state goes through here: the sender learns from it what may go. */
 void state_enter(sluice_sctp *a, enum sluice_sctp_state state);
+/* These extensions are in use from now on: the sender and the receiver are set to them. */
+void state_use(sluice_sctp *a, uint32_t can);
 
 /* ---- replies.c ---- */
 /* Queues a packet of `len` bytes of chunks. False at the bound or without memory; counted. */

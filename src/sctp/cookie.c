@@ -3,8 +3,6 @@
 #define COOKIE_MAGIC 0x736c7531u /* "slu1": the layout's version */
 #define COOKIE_BODY (COOKIE_SIZE - CRYPTO_SHA256_SIZE)
 
-enum { FLAG_FORWARD_TSN = 1, FLAG_RECONFIG = 2, FLAG_ZERO_CHECKSUM = 4, FLAG_I_DATA = 8, FLAG_I_FORWARD_TSN = 16, FLAG_PAD = 32 };
-
 static uint8_t *add16(uint8_t *p, uint16_t v) {
 	put_be16(p, v);
 	return p + 2;
@@ -18,12 +16,6 @@ static uint8_t *add32(uint8_t *p, uint32_t v) {
 static uint8_t *add64(uint8_t *p, uint64_t v) {
 	put_be64(p, v);
 	return p + 8;
-}
-
-static uint32_t flags_of(const struct capabilities *can) {
-	return (can->forward_tsn ? FLAG_FORWARD_TSN : 0u) | (can->reconfig ? FLAG_RECONFIG : 0u) |
-	       (can->zero_checksum ? FLAG_ZERO_CHECKSUM : 0u) | (can->i_data ? FLAG_I_DATA : 0u) |
-	       (can->i_forward_tsn ? FLAG_I_FORWARD_TSN : 0u) | (can->pad ? FLAG_PAD : 0u);
 }
 
 bool cookie_write(const struct cookie *c, const uint8_t secret[COOKIE_SECRET_SIZE], uint8_t *out) {
@@ -41,7 +33,7 @@ bool cookie_write(const struct cookie *c, const uint8_t secret[COOKIE_SECRET_SIZ
 	p = add16(p, c->peer_inbound);
 	p = add16(p, c->local_port);
 	p = add16(p, c->peer_port);
-	p = add32(p, flags_of(&c->can));
+	p = add32(p, c->can);
 	return crypto_hmac_sha256(secret, COOKIE_SECRET_SIZE, out, (size_t)(p - out), p);
 }
 
@@ -66,14 +58,6 @@ bool cookie_read(const uint8_t *data, size_t len, const uint8_t secret[COOKIE_SE
 	c->peer_inbound = read_be16(&r);
 	c->local_port = read_be16(&r);
 	c->peer_port = read_be16(&r);
-	uint32_t flags = read_be32(&r);
-	c->can = (struct capabilities){
-		.forward_tsn = flags & FLAG_FORWARD_TSN,
-		.reconfig = flags & FLAG_RECONFIG,
-		.zero_checksum = flags & FLAG_ZERO_CHECKSUM,
-		.i_data = flags & FLAG_I_DATA,
-		.i_forward_tsn = flags & FLAG_I_FORWARD_TSN,
-		.pad = flags & FLAG_PAD,
-	};
+	c->can = read_be32(&r);
 	return !r.failed;
 }

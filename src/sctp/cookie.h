@@ -17,11 +17,6 @@
 #define COOKIE_SECRET_SIZE 32
 #define COOKIE_SIZE (68 + CRYPTO_SHA256_SIZE)
 
-/* What the peer's INIT or INIT-ACK says that it can do. */
-struct capabilities {
-	bool forward_tsn, reconfig, zero_checksum, i_data, i_forward_tsn, pad;
-};
-
 struct cookie {
 	uint64_t created; /* ns */
 	uint32_t local_tag, peer_tag;
@@ -32,7 +27,7 @@ struct cookie {
 	uint16_t peer_outbound, peer_inbound; /* streams as the peer's INIT named them */
 	uint16_t local_port, peer_port;
 	uint64_t lifetime; /* ns */
-	struct capabilities can;
+	uint32_t can;      /* what the INIT declared: bits of enum capability */
 };
 
 /* Writes COOKIE_SIZE bytes. Returns false when OpenSSL refuses. */

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define MAGIC 0x6f686c73u /* "slho" */
-#define VERSION 8u
+#define VERSION 9u
 #define HEADER 24
 
 /* What is copied whole must be the same on both sides. */

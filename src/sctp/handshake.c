@@ -57,32 +57,21 @@ int sluice_sctp_connect(sluice_sctp *a) {
 	return 0;
 }
 
-/* Both chunks or neither: dcSCTP interleaves with a peer that lists both and not with one that lists I-DATA alone, while RFC
- * 8260, 2.2.1, makes I-DATA alone enough; who offers both is understood alike by both readings. */
-static bool offers_interleaving(const sluice_sctp *a) {
-	return !a->config.no_interleaving && !a->config.no_pr_sctp;
-}
-
 /* What we say of ourselves in INIT and INIT-ACK alike. */
-static struct wire_init describe(const sluice_sctp *a, uint32_t tag, uint32_t tsn) {
-	return (struct wire_init){
+static struct wire_init describe(const sluice_sctp *a, uint32_t tag, uint32_t tsn, uint32_t can) {
+	struct wire_init i = {
 		.tag = tag,
 		.a_rwnd = (uint32_t)receiver_a_rwnd(&a->rx),
 		.outbound_streams = a->config.outbound_streams,
 		.inbound_streams = a->config.inbound_streams,
 		.tsn = tsn,
-		.forward_tsn = !a->config.no_pr_sctp,
-		.reconfig = !a->config.no_reconfig,
-		.i_data = offers_interleaving(a),
-		.i_forward_tsn = offers_interleaving(a),
-		.pad = true,
-		.has_zero_checksum = a->config.checksum == SLUICE_CHECKSUM_DTLS,
-		.zero_checksum_method = WIRE_ZERO_CHECKSUM_DTLS,
 	};
+	capabilities_describe(can, &i);
+	return i;
 }
 
 void handshake_write_init(sluice_sctp *a, struct writer *w) {
-	struct wire_init i = describe(a, a->local_tag, a->local_tsn);
+	struct wire_init i = describe(a, a->local_tag, a->local_tsn, capabilities_offered(&a->config));
 	i.has_cookie_preservative = a->cookie_preservative > 0;
 	i.cookie_preservative = a->cookie_preservative;
 	wire_init_write(w, WIRE_INIT, &i);
@@ -90,7 +79,7 @@ void handshake_write_init(sluice_sctp *a, struct writer *w) {
 }
 
 void handshake_describe(const sluice_sctp *a, struct writer *w) {
-	struct wire_init i = describe(a, a->local_tag, a->local_tsn);
+	struct wire_init i = describe(a, a->local_tag, a->local_tsn, capabilities_offered(&a->config));
 	wire_init_write(w, WIRE_INIT, &i);
 }
 
@@ -115,33 +104,8 @@ void handshake_timeout(sluice_sctp *a) {
 
 /* ---- what INIT and INIT-ACK have in common ---- */
 
-static void take_capabilities(sluice_sctp *a, const struct capabilities *peer) {
-	/* RFC 8260, 2.2.1: user message interleaving is negotiated when both endpoints list I-DATA among their Supported
-	 * Extensions; then it is used for all user messages, and DATA for none. 2.3.1: messages can be given up then only if both
-	 * list I-FORWARD-TSN too. A peer without it, which would not understand what was skipped, gets everything. */
-	a->interleaving = peer->i_data && offers_interleaving(a);
-	a->peer_forward_tsn = (a->interleaving ? peer->i_forward_tsn : peer->forward_tsn) && !a->config.no_pr_sctp;
-	sender_negotiate(&a->tx, a->interleaving, a->peer_forward_tsn);
-	a->peer_reconfig = peer->reconfig && !a->config.no_reconfig;
-	a->peer_pad = peer->pad;
-	/* RFC 9653, 5.2: the checksum is left out only towards a peer that declared that it takes this, under the error
-	 * detection method that is in use. */
-	a->send_zero_checksum = peer->zero_checksum && a->config.checksum == SLUICE_CHECKSUM_DTLS;
-}
-
-static bool offers_zero_checksum(const struct wire_init *i) {
-	return i->has_zero_checksum && i->zero_checksum_method == WIRE_ZERO_CHECKSUM_DTLS;
-}
-
-static struct capabilities capabilities_of(const struct wire_init *i) {
-	return (struct capabilities){
-		.forward_tsn = i->forward_tsn,
-		.reconfig = i->reconfig,
-		.zero_checksum = offers_zero_checksum(i),
-		.i_data = i->i_data,
-		.i_forward_tsn = i->i_forward_tsn,
-		.pad = i->pad,
-	};
+static void negotiate(sluice_sctp *a, uint32_t theirs) {
+	state_use(a, capabilities_agreed(capabilities_offered(&a->config), theirs));
 }
 
 static uint16_t min16(uint16_t x, uint16_t y) {
@@ -157,9 +121,7 @@ static void take_peer(sluice_sctp *a, uint32_t tag, uint32_t tsn, uint32_t a_rwn
 	receiver_start(&a->rx, &(struct receiver_terms){
 				       .cum = SERIAL_ORIGIN + tsn - 1,
 				       .streams = min16(a->config.inbound_streams, outbound),
-				       .interleaving = a->interleaving,
-				       .forward_tsn = a->peer_forward_tsn,
-				       .believed = a->peer_pad,
+				       .believed = a->can & CAN_PAD,
 			       });
 	sender_begin(&a->tx, a_rwnd, a->outbound);
 	reconfig_start(a, tsn);
@@ -192,8 +154,7 @@ static void establish(sluice_sctp *a) {
 }
 
 void handshake_adopt(sluice_sctp *a, const struct wire_init *i) {
-	struct capabilities can = capabilities_of(i);
-	take_capabilities(a, &can);
+	negotiate(a, capabilities_of(i));
 	a->peer_addresses = addresses_of(i);
 	take_peer(a, i->tag, i->tsn, i->a_rwnd, i->outbound_streams, i->inbound_streams);
 	establish(a);
@@ -271,13 +232,13 @@ static void reply_init_ack(sluice_sctp *a, const struct packet *p, const struct 
 	uint8_t cookie[COOKIE_SIZE];
 	if (!cookie_write(&k, a->secret, cookie))
 		return;
-	struct wire_init answer = describe(a, k.local_tag, k.local_tsn);
+	/* Who does not declare zero checksum does not leave the checksum out either, and some (pion's SCTP 1.8) discard a whole packet for a
+	 * parameter that they do not know. Their own INIT, answered without it, still makes the association. */
+	uint32_t can = capabilities_offered(&a->config) & (k.can | ~(uint32_t)CAN_ZERO_CHECKSUM);
+	struct wire_init answer = describe(a, k.local_tag, k.local_tsn, can);
 	/* RFC 9260, 3.3.3: OS "SHOULD NOT be greater than the MIS value sent in the INIT chunk"; but see 5.2.1 above. */
 	if (!association_in(a, IN(COOKIE_WAIT) | IN(COOKIE_ECHOED)))
 		answer.outbound_streams = min16(answer.outbound_streams, i->inbound_streams);
-	/* Who does not declare it does not leave the checksum out either, and some (pion's SCTP 1.8) discard a whole packet for a
-	 * parameter that they do not know. Their own INIT, answered without it, still makes the association. */
-	answer.has_zero_checksum = answer.has_zero_checksum && k.can.zero_checksum;
 	answer.cookie = cookie;
 	answer.cookie_len = sizeof cookie;
 	answer.unrecognized_count = i->unrecognized_count;
@@ -388,8 +349,7 @@ void handshake_init_ack(sluice_sctp *a, struct packet *p, const struct wire_chun
 		end_with_abort(a, SLUICE_NO_MEMORY, WIRE_CAUSE_OUT_OF_RESOURCE, false, "no room for the cookie");
 		return;
 	}
-	struct capabilities can = capabilities_of(&i);
-	take_capabilities(a, &can);
+	negotiate(a, capabilities_of(&i));
 	a->peer_addresses = addresses_of(&i);
 	take_peer(a, i.tag, i.tsn, i.a_rwnd, i.outbound_streams, i.inbound_streams);
 	state_enter(a, SLUICE_SCTP_COOKIE_ECHOED);
@@ -427,7 +387,7 @@ static void reply_stale_cookie(sluice_sctp *a, const struct cookie *k) {
 }
 
 static void adopt(sluice_sctp *a, const struct cookie *k) {
-	take_capabilities(a, &k->can);
+	negotiate(a, k->can);
 	a->peer_addresses = k->peer_addresses;
 	take_peer(a, k->peer_tag, k->peer_tsn, k->peer_a_rwnd, k->peer_outbound, k->peer_inbound);
 	establish(a);

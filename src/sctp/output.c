@@ -119,7 +119,7 @@ static size_t early_sack_packet(sluice_sctp *a, const struct space *s) {
 	header(a, &w, a->peer_tag);
 	if (!receiver_write_early_sack(&a->rx, &w))
 		return 0;
-	return packet_finish(a, s, writer_len(&w), !a->send_zero_checksum);
+	return packet_finish(a, s, writer_len(&w), !(a->can & CAN_ZERO_CHECKSUM));
 }
 
 static size_t plain_packet(sluice_sctp *a, const struct space *s) {
@@ -134,7 +134,7 @@ static size_t plain_packet(sluice_sctp *a, const struct space *s) {
 	if (a->pending | a->tx.due | a->rx.sack_due)
 		fill_control(a, &w);
 	sender_fill(&a->tx, &w, s->first);
-	return packet_finish(a, s, writer_len(&w), !a->send_zero_checksum);
+	return packet_finish(a, s, writer_len(&w), !(a->can & CAN_ZERO_CHECKSUM));
 }
 
 /* Writes one packet. Returns its length, 0 when nothing is due or nothing fits. */
@@ -167,7 +167,7 @@ static void probe_output(sluice_sctp *a, sluice_batch *b, size_t rooms) {
 	struct writer w = writer_of(s.data, size);
 	header(a, &w, a->peer_tag);
 	sender_write_probe(&a->tx, &w);
-	packet_finish(a, &s, writer_len(&w), !a->send_zero_checksum);
+	packet_finish(a, &s, writer_len(&w), !(a->can & CAN_ZERO_CHECKSUM));
 	b->count = 1;
 	b->stride = b->last = size + rooms;
 }

@@ -59,7 +59,7 @@ static void want(sluice_sctp *a, struct tx_stream *s) {
 	if (s->reset != TX_RESET_NONE)
 		return;
 	sender_cancel(&a->tx, s->id);
-	if (!a->peer_reconfig) {
+	if (!(a->can & CAN_RECONFIG)) {
 		finish_reset(a, s, SLUICE_UNSUPPORTED);
 		return;
 	}
@@ -73,7 +73,7 @@ static void want_all(sluice_sctp *a) {
 	if (r->all != TX_RESET_NONE)
 		return;
 	sender_cancel_all(&a->tx);
-	if (!a->peer_reconfig) {
+	if (!(a->can & CAN_RECONFIG)) {
 		finish_all(a, SLUICE_UNSUPPORTED);
 		return;
 	}
@@ -125,7 +125,7 @@ static bool push_request(sluice_sctp *a, uint16_t stream) {
 int sluice_sctp_request_reset(sluice_sctp *a, uint16_t stream) {
 	if (!open_state(a))
 		return SLUICE_WRONG_STATE;
-	if (!a->peer_reconfig)
+	if (!(a->can & CAN_RECONFIG))
 		return SLUICE_UNSUPPORTED;
 	bool all = stream == SLUICE_SCTP_ALL_STREAMS;
 	if (!all && stream >= a->rx.streams)
@@ -152,7 +152,7 @@ static uint32_t inbound_to_be(const sluice_sctp *a) {
 int sluice_sctp_add_streams(sluice_sctp *a, uint16_t outgoing, uint16_t incoming) {
 	if (!open_state(a))
 		return SLUICE_WRONG_STATE;
-	if (!a->peer_reconfig)
+	if (!(a->can & CAN_RECONFIG))
 		return SLUICE_UNSUPPORTED;
 	/* Stream ids are 16 bits and 65535 is never used, so there are at most 65535 of them. */
 	if (outbound_to_be(a) + outgoing > 65535 || inbound_to_be(a) + incoming > 65535)
@@ -170,7 +170,7 @@ int sluice_sctp_add_streams(sluice_sctp *a, uint16_t outgoing, uint16_t incoming
 /* What was asked for early was asked of the peer's first INIT-ACK; when the handshake began again, another answer may count. */
 void reconfig_established(sluice_sctp *a) {
 	struct reconfig *r = &a->reconfig;
-	if (a->peer_reconfig)
+	if (a->can & CAN_RECONFIG)
 		return;
 	for (struct tx_stream *s; (s = reconfig_list_take(&r->wanted));)
 		finish_reset(a, s, SLUICE_UNSUPPORTED);
@@ -727,7 +727,7 @@ void reconfig_chunk(sluice_sctp *a, const struct wire_chunk *c) {
 	struct reader params = reader_of(c->value, c->len);
 	struct wire_param param;
 	struct wire_reconfig p;
-	if (!a->peer_reconfig) {
+	if (!(a->can & CAN_RECONFIG)) {
 		a->stats.chunks_discarded++;
 		return;
 	}

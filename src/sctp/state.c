@@ -1,4 +1,4 @@
-/* state: the states of an association, by RFC 9260, 4, and what each means for the sender. */
+/* state: the states of an association, by RFC 9260, 4, and the extensions in use; what either means for the sender and the receiver. */
 #include "sctp/association.h"
 
 void state_enter(sluice_sctp *a, enum sluice_sctp_state state) {
@@ -10,6 +10,12 @@ void state_enter(sluice_sctp *a, enum sluice_sctp_state state) {
 	};
 	a->state = state;
 	a->tx.phase = phases[state];
+}
+
+void state_use(sluice_sctp *a, uint32_t can) {
+	a->can = can;
+	sender_negotiate(&a->tx, can & CAN_I_DATA, can & CAN_FORWARD_TSN);
+	receiver_negotiate(&a->rx, can & CAN_I_DATA, can & CAN_FORWARD_TSN);
 }
 
 const char *sluice_sctp_state_name(enum sluice_sctp_state state) {

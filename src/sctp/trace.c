@@ -385,11 +385,11 @@ static void tell_parameters(struct trace *t) {
 	json_line_number(&j, "inbound_streams", a->rx.streams);
 	json_line_string(&j, "congestion_control", a->tx.cc->name);
 	json_line_number(&j, "mtu", a->tx.mtu);
-	if (a->peer_forward_tsn)
+	if (a->can & CAN_FORWARD_TSN)
 		json_line_true(&j, "forward_tsn");
-	if (a->peer_reconfig)
+	if (a->can & CAN_RECONFIG)
 		json_line_true(&j, "reconfig");
-	if (a->send_zero_checksum)
+	if (a->can & CAN_ZERO_CHECKSUM)
 		json_line_true(&j, "zero_checksum");
 	event_end(t, &j);
 }

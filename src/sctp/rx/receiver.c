@@ -442,8 +442,6 @@ void receiver_start(struct receiver *r, const struct receiver_terms *terms) {
 	rwnd_reset(&r->rwnd);
 	sack_reset(&r->acks, r->sack_rule, terms->believed);
 	r->streams = terms->streams;
-	r->interleaving = terms->interleaving;
-	r->forward_tsn = terms->forward_tsn;
 	r->duplicate_count = 0;
 	r->sack_due = false;
 	r->sack_at = SLUICE_NEVER;
@@ -498,7 +496,7 @@ void receiver_walk(struct receiver *r, struct walk *w) {
 	if (w->reading)
 		r->sack_due = due;
 	WALK(w, r->sack_at), WALK(w, r->shut_since), WALK(w, r->advertised), WALK(w, r->advertised_most);
-	WALK(w, r->streams), WALK(w, r->interleaving), WALK(w, r->forward_tsn), WALK(w, r->duplicate_count);
+	WALK(w, r->streams), WALK(w, r->duplicate_count);
 	walk_bytes(w, r->duplicates, sizeof r->duplicates);
 	walk_bytes(w, &r->stats, sizeof r->stats); /* counters and nothing else */
 	walk_refuse(w, r->duplicate_count > RECEIVER_DUPLICATES_MAX);

@@ -80,10 +80,14 @@ void receiver_free(struct receiver *r);
 struct receiver_terms {
 	uint64_t cum;     /* the TSN before the peer's first one, unwrapped */
 	uint16_t streams; /* that the peer may use */
-	bool interleaving, forward_tsn;
-	bool believed; /* the peer makes no use of more than one SACK for a batch; see sack.h */
+	bool believed;    /* the peer makes no use of more than one SACK for a batch; see sack.h */
 };
-/* An association begins. */
+/* What both sides agreed on: I-DATA in place of DATA, and FORWARD-TSN of the kind that goes with it. */
+static inline void receiver_negotiate(struct receiver *r, bool interleaving, bool forward_tsn) {
+	r->interleaving = interleaving;
+	r->forward_tsn = forward_tsn;
+}
+/* An association begins, after receiver_negotiate(). */
 void receiver_start(struct receiver *r, const struct receiver_terms *terms);
 /* The peer has restarted: what was not delivered is dropped. A message of which parts were delivered ends with the error; with error
  * 0 nobody hears of it. */
@@ -186,7 +190,7 @@ static inline void receiver_drop_event(struct receiver *r, struct event_node *n)
 
 /* Adds what the receiver counts. */
 void receiver_stats_add(const struct receiver *r, sluice_sctp_stats *stats);
-/* A hand-over. The receiver that is read into was just made. */
+/* A hand-over. The receiver that is read into was just made, and receiver_negotiate() was called. */
 void receiver_walk(struct receiver *r, struct walk *w);
 /* An event that waits: is it one of the receiver's? Writes the event n, or queues the one that is read, and then n is NULL. */
 bool receiver_has_event(uint8_t type);
