@@ -1,5 +1,5 @@
-/* The hand-over of what the association itself has: its configuration, and the state of RFC 6525. Every field is carried, or is listed
- * here with the reason why it is not. */
+/* The hand-over of what the association itself has: its configuration, and the state of RFC 6525. Every field is carried, or is
+ * listed here with the reason why it is not. */
 #include "sctp/association.h"
 #include "sctp/config.h"
 #include "suite.h"

@@ -1,5 +1,5 @@
-/* The hand-over of the receiver, module by module: every field of every struct is carried, or is listed here with the reason why it
- * is not. */
+/* The hand-over of the receiver, module by module: every field of every struct is carried, or is listed here with the reason why
+ * it is not. */
 #include "sctp/rx/receiver.h"
 #include "suite.h"
 #include "walk_kit.h"

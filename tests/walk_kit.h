@@ -1,8 +1,8 @@
 /* walk_kit: does a walk carry every field of its struct?
  *
- * Each byte of the struct is changed in turn, written, and read into a struct in which it was not changed. It must be there again.
- * A field that is not carried must be listed as left out, with the reason. Padding is none of the struct's fields; gcc knows where
- * it lies, and with a compiler that does not nothing is looked at. */
+ * Each byte of the struct is changed in turn, written, and read into a struct in which it was not changed. It must be there
+ * again. A field that is not carried must be listed as left out, with the reason. Padding is none of the struct's fields; gcc
+ * knows where it lies, and with a compiler that does not nothing is looked at. */
 #ifndef WALK_KIT_H
 #define WALK_KIT_H
 

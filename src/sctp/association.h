@@ -1,17 +1,17 @@
-/* association: the one struct that the engine's files share, and who may call what.
+/* association: the one struct that the files of src/sctp share, and what each of them offers the others.
  *
- *   association.c  making, freeing, ending; the app's calls      handshake.c  INIT to COOKIE-ACK, restart
- *   input.c        packets in: checks, dispatch, small chunks    data.c       DATA and FORWARD-TSN in, SACK out
- *   ack.c          SACK in, T3, abandoning                       output.c     packets out
- *   recovery.c     loss, the window, probes, undoing
- *   shutdown.c     SHUTDOWN in all its collisions                reconfig.c   RFC 6525
- *   discovery.c    probes of the path's MTU, black holes
- *   timers.c       heartbeats and the dispatch of timers         snap.c       INITs exchanged in SDP
- *   handover.c     all of it as bytes, and back                  handover_reconfig.c  RFC 6525's part of that
- *   trace.c        what happened, told to the app
+ * The association has the tags, the states, the handshake, RE-CONFIG, the shutdown and the building of packets. What sending
+ * needs is struct sender (tx/sender.h), what receiving needs is struct receiver (rx/receiver.h); those two know neither each
+ * other nor this header.
  *
- * Below them stand modules that know nothing of the association: tsnmap, reassembly, message, outgoing, outstanding, rto,
- * cc, cookie, addresses, events, idmap. */
+ *   the verbs and the app's calls   input.c (packets in, one row a chunk), output.c (packets out), timers.c (time),
+ *                                   association.c (making, freeing, calls), snap.c (INITs out of SDP),
+ *                                   handover.c (all of it as bytes, and back)
+ *   the protocol                    handshake.c (INIT to COOKIE-ACK, restart), shutdown.c, reconfig.c (RFC 6525), heartbeat.c
+ *   what all of these use           end.c (ending), replies.c (answers that need no state), state.c, reconfig_state.c, trace.c
+ *   plain modules                   capabilities, config, cookie, addresses, events: they do not know this struct
+ *
+ * Calls go downwards in this list, and inside a line only as scripts/check-circles allows: no file is part of a circle. */
 #ifndef SCTP_ASSOCIATION_H
 #define SCTP_ASSOCIATION_H
 
@@ -117,9 +117,9 @@ struct sluice_sctp {
 	enum sluice_sctp_state state;
 	uint32_t pending;
 	bool refuse, dirty, shutdown_wanted;
-	bool announced;             /* CONNECTED was told of this association */
-	bool described;             /* CLOSED, and local_tag and local_tsn were told to somebody */
-	bool heartbeat_unscheduled; /* established outside of a verb */
+	bool announced;             /* CONNECTED was queued for this association */
+	bool described;             /* CLOSED, and our INIT with local_tag and local_tsn was given to the app */
+	bool heartbeat_unscheduled; /* established outside of a verb: the next output() starts the timer */
 	bool handed_over;           /* CLOSED, and lives elsewhere */
 	/* Added to the time that the verbs are given. A random number at first, as cookies and HEARTBEATs show the sum, and the
 	 * host's uptime is nobody's business; behind a hand-over it makes the new host's clock go on where the old one's
@@ -129,7 +129,6 @@ struct sluice_sctp {
 	uint64_t now;        /* of the last verb */
 	struct trace *trace; /* NULL: nobody listens */
 
-	/* who we are to each other */
 	uint32_t local_tag, peer_tag;
 	uint32_t local_tsn; /* initial */
 	uint64_t tie;       /* RFC 9260, 2.3, Tie-Tags: stands for both tags in cookies for an INIT that may be a stranger's */
@@ -143,7 +142,6 @@ struct sluice_sctp {
 	uint32_t stale_cookies;
 
 	struct sender tx;
-
 	struct receiver rx;
 	bool rtt_asked; /* a HEARTBEAT was sent because the receiver has to know the round trip */
 
@@ -261,7 +259,7 @@ struct packet {
 
 /* ---- shutdown.c ---- */
 void shutdown_begin(sluice_sctp *a);
-void shutdown_progress(sluice_sctp *a); /* everything may have been acknowledged: is the next step due? */
+void shutdown_progress(sluice_sctp *a); /* takes the next step when everything was acknowledged */
 void shutdown_chunk(sluice_sctp *a, const struct wire_chunk *c);
 void shutdown_ack_chunk(sluice_sctp *a, struct packet *p);
 void shutdown_complete_chunk(sluice_sctp *a);

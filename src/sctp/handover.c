@@ -1,8 +1,9 @@
 /* handover: a live association as bytes, and back.
  *
- * Each module walks its own struct (base/walk.h); this file calls the walks in their order. What modules keep among themselves (rings, heaps, lists) is not written as it lies but put in again through their own doors, so that
- * a restored association is one that could have come about by itself; numbers that follow from others are counted anew. Absolute
- * times go as they are: the new association has a clock of its own, `a->clock` ahead of the verbs'.
+ * Each module walks its own struct (base/walk.h); this file calls the walks in their order. What modules keep among themselves
+ * (rings, heaps, lists) is not written as it lies but put in again through their own doors, so that a restored association is one
+ * that could have come about by itself; numbers that follow from others are counted anew. Absolute times go as they are: the new
+ * association has a clock of its own, `a->clock` ahead of the verbs'.
  *
  * The bytes: magic, version, layout, length, CRC32c of what follows, and the walk. */
 #include "base/crc32c.h"

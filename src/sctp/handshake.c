@@ -37,7 +37,7 @@ static void begin_anew(sluice_sctp *a) {
 /* ---- the active open ---- */
 
 void handshake_begin(sluice_sctp *a) {
-	/* Whoever was told of a tag and a TSN expects just these. */
+	/* An INIT that the app has passed on names the tag and the TSN: they must stay. */
 	if (!a->described)
 		handshake_reset(a);
 	a->described = false;
@@ -127,7 +127,7 @@ static void take_peer(sluice_sctp *a, uint32_t tag, uint32_t tsn, uint32_t a_rwn
 	reconfig_start(a, tsn);
 }
 
-/* The app hears of it as soon as its data may travel, once an association. */
+/* CONNECTED, once an association: as soon as the app's data may travel. */
 static void announce(sluice_sctp *a) {
 	if (a->announced)
 		return;
@@ -232,8 +232,8 @@ static void reply_init_ack(sluice_sctp *a, const struct packet *p, const struct 
 	uint8_t cookie[COOKIE_SIZE];
 	if (!cookie_write(&k, a->secret, cookie))
 		return;
-	/* Who does not declare zero checksum does not leave the checksum out either, and some (pion's SCTP 1.8) discard a whole packet for a
-	 * parameter that they do not know. Their own INIT, answered without it, still makes the association. */
+	/* Who does not declare zero checksum does not leave the checksum out either, and some (pion's SCTP 1.8) discard a whole
+	 * packet for a parameter that they do not know. Their own INIT, answered without it, still makes the association. */
 	uint32_t can = capabilities_offered(&a->config) & (k.can | ~(uint32_t)CAN_ZERO_CHECKSUM);
 	struct wire_init answer = describe(a, k.local_tag, k.local_tsn, can);
 	/* RFC 9260, 3.3.3: OS "SHOULD NOT be greater than the MIS value sent in the INIT chunk"; but see 5.2.1 above. */
@@ -463,8 +463,8 @@ void handshake_cookie_echo(sluice_sctp *a, struct packet *p, const struct wire_c
 		p->stop = true;
 		return;
 	}
-	/* There is one CONNECTED and one ENDED to tell. While the app has not heard the last one, the next association waits; the
-	 * peer repeats its COOKIE-ECHO. */
+	/* There is one CONNECTED and one ENDED. While the app has not polled those of the last association, the next one waits;
+	 * the peer repeats its COOKIE-ECHO. */
 	if (action == ACTION_RESTART && (a->connected.queued || a->ended.queued)) {
 		a->stats.packets_discarded++;
 		p->stop = true;

@@ -6,8 +6,8 @@
  *   usrsctp        refuses one that is longer than 512 bytes: list_max() keeps below
  *   Linux, sluice  refuse it whole where one stream is beyond their count: it is halved until that stream stands alone
  *   pion           passes over streams that it does not know
- *   dcSCTP         says that it was performed, and the application above (Chromium, Firefox) stops at the first stream that it does
- *                  not know: a doubtful one stands last, and no other beside it
+ *   dcSCTP         says that it was performed, and the application above (Chromium, Firefox) stops at the first stream that
+ *                  it does not know: a doubtful one stands last, and no other beside it
  *
  * Theirs: the last two answers are remembered, so that a repetition gets the same ones, and a reset that waits for data is done
  * when the data is there. */

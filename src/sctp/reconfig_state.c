@@ -1,5 +1,5 @@
-/* reconfig_state: which requests of RFC 6525 are wanted, under way or remembered? The lists and the memory of reconfig.c, which has the
- * protocol. */
+/* reconfig_state: which requests of RFC 6525 are wanted, under way or remembered? The lists and the memory of reconfig.c, which
+ * has the protocol. */
 #include "sctp/association.h"
 
 void reconfig_list_add(struct tx_list *l, struct tx_stream *s) {

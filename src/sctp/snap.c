@@ -43,7 +43,7 @@ int sluice_sctp_check_init(const void *init_chunk, size_t len) {
 
 int sluice_sctp_connect_described(sluice_sctp *a, const void *remote_init, size_t len) {
 	struct wire_init i;
-	/* There is one CONNECTED and one ENDED to tell; the app has to hear the last association's first. */
+	/* There is one CONNECTED and one ENDED; the app has to poll those of the last association first. */
 	if (a->state != SLUICE_SCTP_CLOSED || !a->described || a->connected.queued || a->ended.queued)
 		return SLUICE_WRONG_STATE;
 	int error = init_read(remote_init, len, &i);

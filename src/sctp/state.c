@@ -1,4 +1,5 @@
-/* state: the states of an association, by RFC 9260, 4, and the extensions in use; what either means for the sender and the receiver. */
+/* state: the states of an association, by RFC 9260, 4, and the extensions in use; what either means for the sender and the
+ * receiver. */
 #include "sctp/association.h"
 
 void state_enter(sluice_sctp *a, enum sluice_sctp_state state) {

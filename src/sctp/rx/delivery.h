@@ -53,23 +53,25 @@ static inline void delivery_charge_stream(struct rx_stream *s, struct rx_message
 void delivery_unordered(struct delivery *d, struct rx_message *m);
 /* A part of a message whose turn it is. With the last one, delivery_done() follows if it is ordered. */
 void delivery_part(struct delivery *d, struct rx_message *m);
-/* The message that tells of an early end, made with the first part, is given what it will say, and then says it; with error 0
- * nobody is told. */
+/* A message of which parts were delivered may end early. `end` is made with the first part, so that the end needs no memory.
+ * delivery_reserve_end() stores which message it belongs to; delivery_cut_off() delivers it as the last part, with the error.
+ * With error 0 it is released and the app hears nothing. */
 void delivery_reserve_end(struct rx_message *end, const sluice_message *part);
 void delivery_cut_off(struct delivery *d, struct rx_message *end, int error);
-/* The ordered message whose turn it was was delivered: the stream goes on to the next. */
+/* The ordered message that was next has been delivered: the stream goes on to the one behind it. */
 void delivery_done(struct delivery *d, struct rx_stream *s, uint64_t number);
-/* Delivers it and all that waited for it, or lets it wait; one whose turn is over is released. */
+/* Delivers the message and all that waited for it, when it is next; lets it wait, when it is ahead; releases it, when its number
+ * is over. */
 void delivery_ordered(struct delivery *d, struct rx_stream *s, struct rx_message *m, uint64_t number);
-/* Messages up to this number are not waited for: what is here leaves, in order. */
+/* The stream waits no longer for messages up to this number: those that are here are delivered, in order. */
 void delivery_skip(struct delivery *d, struct rx_stream *s, uint64_t number);
 /* The peer starts the stream anew (RFC 6525): the next number is 0. Nothing is left of the stream but its RESET_IN event, which
  * delivery_reset_told() frees once it was polled. */
 void delivery_reset(struct delivery *d, struct rx_stream *s);
 /* The same event for a stream that is not in the table. 0 or SLUICE_NO_MEMORY. */
 int delivery_reset_unused(struct delivery *d, uint16_t id);
-/* So many of these events wait that no further reset is to be done. They cost the peer a few bytes each, for it may reset streams
- * that nothing came on, and bring streams about by naming them in a FORWARD-TSN. */
+/* RESETS_MAX of these events wait: no further reset is done. A reset costs the peer a few bytes only, because it may reset
+ * streams that nothing came on, and may make streams by naming them in a FORWARD-TSN. */
 #define RESETS_MAX 4096
 static inline bool delivery_resets_wait(const struct delivery *d) {
 	return d->resets >= RESETS_MAX;
@@ -81,7 +83,8 @@ void delivery_renumber(struct delivery *d);
 /* A restart: everything undelivered is gone, every stream begins at 0. */
 void delivery_restart(struct delivery *d);
 
-/* A hand-over: the streams, and the messages that wait in them for their turn. Messages that are read are charged to the window. */
+/* A hand-over: the streams, and the messages that wait in them for their turn. Messages that are read are charged to the window.
+ * */
 void delivery_walk(struct delivery *d, struct window *window, struct walk *w);
 /* The charges and the payload of the messages that wait for their turn. */
 void delivery_count(const struct delivery *d, uint64_t *charge, uint64_t *payload);

@@ -11,7 +11,8 @@
  *   FSN > next_fsn
  *   a message under way has a fragment, or parts of it were delivered
  *   window->held >= sum over messages under way of (charge + outgrown + charges of message and end
- *                   + sum over late fragments of (env_cost + payload in a slab)), charge == env_cost(partial) + its share of the table
+ *                   + sum over late fragments of (env_cost + payload in a slab))
+ *   charge == env_cost(partial) + its share of the table
  *
  * A message of a stream that wants parts is delivered piece by piece as soon as it is its turn: what is in order when it is at
  * least stream->partial bytes, and all that is in order, whatever its size, when the window runs short (interleaved_relieve),

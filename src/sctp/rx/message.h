@@ -4,8 +4,8 @@
  * ten bytes never pin a slab). Every message charges the window account of its association until its last reference is
  * gone; the account outlives the association while messages do.
  *
- *   message->charge == env_cost(message) + env_cost(message->flat) + sum over slices of backing_cost, and what its stream takes when it
- *                      is the first of the stream
+ *   message->charge == env_cost(message) + env_cost(message->flat) + sum over slices of backing_cost,
+ *                      and what its stream takes when it is the first of the stream
  *   window->held == sum of the charges of what is under way, waits for its turn, or is with the app
  *   window->with_app == the part of it that is with the app: delivered and not released
  *   window->payload == the payload of all these */
@@ -25,9 +25,9 @@ struct window {
 	uint64_t held;               /* bytes of memory that everything received and not yet released takes */
 	uint64_t with_app;           /* of them, those of messages that were delivered */
 	uint64_t payload;            /* bytes of the peer's in all of it */
-	uint64_t charged;            /* all that `held` went up by since the owner set it to 0 */
+	uint64_t charged;            /* sum of all charges since the owner set it to 0 */
 	uint64_t consumed;           /* payload that the app has released since the owner set it to 0 */
-	uint64_t limit;              /* what `held` must not pass now; whoever lets a chunk in sets it */
+	uint64_t limit;              /* of `held` now; the receiver sets it for each chunk */
 	uint32_t refs;               /* the association and every message */
 	void (*opened)(void *owner); /* called when held shrinks by a release; NULL once the association is gone */
 	void *owner;
@@ -101,7 +101,7 @@ static inline void rx_message_charge(struct rx_message *m, uint32_t bytes) {
 	m->charge += bytes;
 	window_charge(m->window, bytes);
 }
-/* It goes to the app: from now on the app's release is what makes room. */
+/* The message goes to the app: from now on only the app's release of it makes room. */
 static inline void rx_message_delivered(struct rx_message *m) {
 	m->delivered = 1;
 	m->window->with_app += m->charge;

@@ -243,8 +243,8 @@ void receiver_early_sack(struct receiver *r) {
 		sack_written(r);
 }
 
-/* The window grows with the path. Who only receives has no round trip of its own; asking the peer for one is worth while when there
- * is enough data. */
+/* The window grows with the path. Who only receives has no round trip of its own; asking the peer for one is worth while when
+ * there is enough data. */
 static bool window_follow(struct receiver *r, const struct receiver_view *v) {
 	bool blind = v->least_rtt == 0 && r->rwnd.size < r->rwnd.max && r->in.to.payload > r->rwnd.initial / 16;
 	if (rwnd_received(&r->rwnd, r->batch_payload, r->window->charged, r->window->consumed, v->least_rtt, r->now))
@@ -384,8 +384,8 @@ bool receiver_reset_all(struct receiver *r) {
 	return true;
 }
 
-/* RFC 6525, 5.2.4, G1: the peer's next TSN "SHOULD be the smallest TSN not acknowledged by the receiver of the request plus 2^31".
- * G4: what is missing below is not waited for. */
+/* RFC 6525, 5.2.4, G1: the peer's next TSN "SHOULD be the smallest TSN not acknowledged by the receiver of the request plus
+ * 2^31". G4: what is missing below is not waited for. */
 void receiver_renumber(struct receiver *r) {
 	reassembly_renumber(&r->in);
 	tsnmap_forward(&r->map, r->map.cum + (UINT64_C(1) << 31));

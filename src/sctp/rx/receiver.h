@@ -6,8 +6,8 @@
  *   delivery     messages in their order
  *
  * The receiver knows neither the sender nor the association. The round-trip time, the time and the end of the association come as
- * arguments. What has to be said to the peer goes up as a struct receiver_report; messages, and streams that were reset, go into the
- * queue of events. `opened` is called when the app's release of a message makes a SACK due.
+ * arguments. What has to be said to the peer goes up as a struct receiver_report; messages, and streams that were reset, go into
+ * the queue of events. `opened` is called when the app's release of a message makes a SACK due.
  *
  *   sack_due    a SACK goes with the next packet
  *   sack_at     when a delayed SACK is due; SLUICE_NEVER: none is delayed
@@ -89,8 +89,8 @@ static inline void receiver_negotiate(struct receiver *r, bool interleaving, boo
 }
 /* An association begins, after receiver_negotiate(). */
 void receiver_start(struct receiver *r, const struct receiver_terms *terms);
-/* The peer has restarted: what was not delivered is dropped. A message of which parts were delivered ends with the error; with error
- * 0 nobody hears of it. */
+/* The peer has restarted: what was not delivered is dropped. A message of which parts were delivered ends with the error; with
+ * error 0 nobody hears of it. */
 void receiver_restart(struct receiver *r, int error);
 /* The association has ended. Messages of which parts were delivered end as in receiver_restart. */
 void receiver_end(struct receiver *r, int error);
@@ -128,8 +128,8 @@ struct receiver_view {
 	uint64_t srtt;
 	bool at_once; /* no SACK is delayed any more */
 };
-/* `packets` of the input() had DATA. Decides on SACKs and the window. True: the window does not grow because least_rtt is not known,
- * and data comes that it could grow for. */
+/* `packets` of the input() had DATA. Decides on SACKs and the window. True: the window does not grow because least_rtt is not
+ * known, and data comes that it could grow for. */
 bool receiver_batch_end(struct receiver *r, uint32_t packets, const struct receiver_view *v);
 
 /* ---- SACKs ---- */

@@ -4,7 +4,7 @@
  * payload is what is promised. We pay for memory, and a chunk takes more than its payload: a message of one byte 208 bytes. So
  * there is half as much more of memory than of window, which is room for what bulk costs beside its payload. Where chunks cost
  * more than that, the promise shrinks to what is left of the memory divided by what the last chunks cost for a byte. When the app
- * stops to read it shrinks too late for what is under way, so then it leaves out a quarter of the window's size.
+ * stops to read, the promise shrinks too late for what is under way; so then it leaves out a quarter of the window's size.
  *
  *   initial <= size <= max
  *   size - initial is part of env->window_lent, which is at most env->window_budget
@@ -21,9 +21,9 @@
  *
  * No dead-lock: a message has at most 4/5 size (association.c sees to that), and in fragments of 256 bytes or more it takes at
  * most 1.9 times its payload, so it fits memory(NEW) alone. Of messages that are mixed (I-DATA) our own sender begins no more
- * than fit what is promised, and that is counted with what they will cost. A peer that begins more may fill the window, and none
- * of them is whole. Then nothing can be done but to wait until he gives some up, and in the end to say so (data.c): to let the
- * window grow would leave the memory to whoever wants it.
+ * than fit what is promised, and that is counted with what they will cost. A peer that begins more may fill the window with
+ * messages of which none is whole. Then the receiver waits until the peer gives some up, and in the end aborts (receiver.c).
+ * Growing the window instead would let any peer take memory without a bound.
  *
  * The window follows the path by dynamic right-sizing: a sender that is not held back by the window fills its congestion window,
  * and in slow start doubles that every round trip; so the window follows at four times what the app took off it in a round trip,

@@ -62,8 +62,9 @@ struct early_sack *sack_early(struct sack_policy *s, sluice_env *env) {
 	return s->early ? &s->early[s->early_count++] : NULL;
 }
 
-/* RFC 9260, 6.2: a SACK within 200 ms of the arrival of any unacknowledged DATA chunk, and a configurable delay up to 500 ms. The peer
- * waits for this one with its tail loss probe, its window and its T3, all of which count in round trips; so does the delay. */
+/* RFC 9260, 6.2: a SACK within 200 ms of the arrival of any unacknowledged DATA chunk, and a configurable delay up to 500 ms. The
+ * peer waits for this one with its tail loss probe, its window and its T3, all of which count in round trips; so does the delay.
+ * */
 #define DELAY_MAX (20 * SLUICE_MS)
 #define DELAY_MIN SLUICE_MS
 

@@ -4,16 +4,19 @@
  * window by at most a packet or two for each; one SACK for sixteen packets starves them. Ours sends all that it may for one SACK,
  * and then every further SACK is work for nothing, on both sides.
  *
- * What a receiver sees of that: when each batch is answered by one SACK, a sender that is held to four packets a SACK brings
- * batches of four or five, a round trip later, whatever its window is. So under "one a batch" a mean well above that is proof that
- * the peer makes use of it, and a mean that falls to eight ends it: at little cost, as such batches get four SACKs the other way. Whether it might make use of it, while every second packet is acknowledged, shows only in a trial; a trial costs a held
- * sender some round trips of its window, so there is one only while batches are large and have been for a while, and after each that
- * failed the next is twice as far. A peer that says it is of our kind (its INIT lists PAD among the extensions, as no other stack's
- * does) is believed from the start.
+ * What a receiver sees of that: when each batch gets one SACK, a sender that is held to four packets a SACK brings batches of
+ * four or five a round trip later, whatever its window is. So while each batch gets one SACK, a mean well above five proves that
+ * the peer gains by it. A mean of eight or less ends the rule; that costs little, as such batches get four SACKs under the other
+ * rule.
  *
- * It knows counts and times; TSNs are tsnmap's, chunks are data.c's.
+ * While every second packet is acknowledged, only a trial shows whether the peer would gain. A trial costs a held sender some
+ * round trips of its window. So there is a trial only when batches have been large for a while, and after a trial that failed the
+ * next one waits twice as long. A peer of our kind (its INIT lists PAD among the extensions, as no other stack's does) is
+ * believed from the start.
  *
- *   early_count <= SACK_EARLY_MAX; early is NULL or has room for so many */
+ * This file knows counts and times. TSNs are tsnmap's, chunks are receiver.c's.
+ *
+ *   early_count <= SACK_EARLY_MAX; early is NULL or has room for SACK_EARLY_MAX */
 #ifndef SCTP_RX_SACK_H
 #define SCTP_RX_SACK_H
 
@@ -49,11 +52,11 @@ struct sack_policy {
 void sack_reset(struct sack_policy *s, enum sluice_sack_policy rule, bool believed);
 void sack_free(struct sack_policy *s, sluice_env *env);
 
-/* A batch of so many packets with DATA came in: does the rule for the next one change? */
+/* A batch with this many packets of DATA came in. Decides on the rule for the next one. */
 void sack_learn(struct sack_policy *s, uint32_t packets, uint64_t now);
 
-/* One that goes apart from and before the pending one, to be filled by the caller; NULL when there are too many or no memory: then a
- * later one speaks for it. */
+/* A SACK that goes before the one that is due; the caller fills it. NULL: there are too many, or there is no memory; then a later
+ * SACK says the same and more. */
 struct early_sack *sack_early(struct sack_policy *s, sluice_env *env);
 static inline bool sack_early_waits(const struct sack_policy *s) {
 	return s->early_sent < s->early_count;

@@ -2,7 +2,7 @@
  *
  * A ring of 64-bit words, one bit a TSN, from the cumulative TSN upwards. It answers three questions: is this TSN new,
  * how far is everything received (cum), and which blocks lie above that (for the SACK). It knows no streams and no
- * messages; the reassembly never asks it anything.
+ * messages, and the reassembly does not use it.
  *
  *   highest >= cum, and highest - cum <= capacity (in bits)
  *   the bit of TSN t stands at t mod capacity; bits of TSNs outside (cum, highest] are 0; the bit of cum + 1 is 0
