@@ -42,7 +42,9 @@ static struct underlay_input input_of(struct rig *r, const sluice_path *path, co
 		r->bytes[i][1] = 254;
 		r->datagrams[i] = (sluice_datagram){.data = r->bytes[i], .len = RECORD_SIZE};
 	}
-	return (struct underlay_input){.path = path, .datagrams = r->datagrams, .count = count};
+	struct underlay_input in;
+	underlay_begin(&in, path, r->datagrams, count);
+	return in;
 }
 
 static void span_is(struct rig *r, struct underlay_input *in, enum packet_kind kind, size_t first, size_t count) {

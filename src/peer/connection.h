@@ -187,7 +187,7 @@ int role_apply(sluice_peer *p, const struct sdp_transport *remote, enum sluice_r
 size_t role_read_fingerprints(const struct sdp_transport *remote, sluice_fingerprint out[SDP_FINGERPRINTS_MAX]);
 /* Does one of them name the certificate that the other side showed? */
 bool role_names_shown(const sluice_peer *p, const sluice_fingerprint *f, size_t count);
-/* A record came. False: there is no DTLS that could take it. */
+/* A record came, and DTLS is not up. False: there is no DTLS that could take it. */
 bool role_hears(sluice_peer *p, const sluice_datagram *record);
 /* Is the handshake due, and may it begin? */
 bool role_can_start(const sluice_peer *p);

@@ -97,26 +97,30 @@ static void keep_candidate(sluice_peer *p, const struct candidate *candidate) {
 	peer_wake(p);
 }
 
+/* Not inlined, since there is rarely an event, and each datagram asks. */
+__attribute__((noinline)) static void on_event(sluice_peer *p, const struct underlay_event *e) {
+	switch (e->kind) {
+	case UNDERLAY_CANDIDATE:
+		keep_candidate(p, &e->candidate);
+		break;
+	case UNDERLAY_GATHERED:
+		note_time(p, &p->gathered_after);
+		peer_notice(p, NOTICE_GATHERING, SLUICE_GATHERING_COMPLETE);
+		break;
+	case UNDERLAY_STATE:
+		on_state(p, e->state);
+		break;
+	case UNDERLAY_ROUTE:
+		on_route(p, e);
+		break;
+	case UNDERLAY_OPEN:
+		say_hello_again(p);
+		break;
+	}
+}
+
 void follow_underlay(sluice_peer *p) {
 	struct underlay_event e;
-	while (underlay_poll(&p->below, &e)) {
-		switch (e.kind) {
-		case UNDERLAY_CANDIDATE:
-			keep_candidate(p, &e.candidate);
-			break;
-		case UNDERLAY_GATHERED:
-			note_time(p, &p->gathered_after);
-			peer_notice(p, NOTICE_GATHERING, SLUICE_GATHERING_COMPLETE);
-			break;
-		case UNDERLAY_STATE:
-			on_state(p, e.state);
-			break;
-		case UNDERLAY_ROUTE:
-			on_route(p, &e);
-			break;
-		case UNDERLAY_OPEN:
-			say_hello_again(p);
-			break;
-		}
-	}
+	while (underlay_poll(&p->below, &e))
+		on_event(p, &e);
 }

@@ -279,13 +279,14 @@ static uint64_t begin_verb(sluice_peer *p, uint64_t now) {
 		p->has_origin = true;
 		p->origin = now;
 	}
-	role_try_start(p);
+	if (p->start_due)
+		role_try_start(p);
 	return now;
 }
 
 /* Gives a span to the engine that speaks its protocol. */
 static int input_span(sluice_peer *p, const struct underlay_span *span, uint64_t now) {
-	if (span->kind != PACKET_DTLS || !role_hears(p, span->datagrams)) {
+	if (span->kind != PACKET_DTLS || !(p->dtls_up || role_hears(p, span->datagrams))) {
 		p->strays += span->count;
 		return 0;
 	}
@@ -297,7 +298,8 @@ static int input_spans(sluice_peer *p, struct underlay_input *in, uint64_t now) 
 	struct underlay_span span;
 	int error = 0;
 	while (!p->ends_as && underlay_next(&p->below, in, &span, now)) {
-		follow_underlay(p);
+		if (span.eventful)
+			follow_underlay(p);
 		int result = input_span(p, &span, now);
 		error = result ? result : error;
 	}
@@ -310,7 +312,8 @@ int sluice_peer_input(sluice_peer *p, const sluice_path *path, sluice_datagram *
 	if (!count || !p->begun || p->ends_as)
 		return 0;
 	int error = records_input_waiting(p, now);
-	struct underlay_input in = {.path = path, .datagrams = datagrams, .count = count};
+	struct underlay_input in;
+	underlay_begin(&in, path, datagrams, count);
 	uint64_t strays = p->strays, bytes = 0;
 	for (size_t k = 0; k < count; k++)
 		bytes += datagrams[k].len;
@@ -330,7 +333,8 @@ void sluice_peer_advance(sluice_peer *p, uint64_t now) {
 	underlay_advance(&p->below, now);
 	follow_underlay(p);
 	role_speak_first(p, now);
-	role_try_start(p);
+	if (p->start_due)
+		role_try_start(p);
 	if (p->dtls && !p->start_due)
 		dtls_advance(p->dtls, now);
 	records_follow_dtls(p);
@@ -352,7 +356,8 @@ static int output_data(sluice_peer *p, sluice_batch *batch, uint64_t now) {
 
 /* Most urgent first. Flights that are embedded are handed over before the checks and answers that carry them. */
 static int output_next(sluice_peer *p, sluice_batch *batch, uint64_t now) {
-	records_embed(p, now);
+	if (!p->dtls_up)
+		records_embed(p, now);
 	int n = underlay_output(&p->below, batch, now);
 	follow_underlay(p);
 	if (n)

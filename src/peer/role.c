@@ -159,7 +159,7 @@ static void hear_hello(sluice_peer *p) {
 }
 
 bool role_hears(sluice_peer *p, const sluice_datagram *record) {
-	if (!p->dtls_up && is_client_hello(record))
+	if (is_client_hello(record))
 		hear_hello(p);
 	role_try_start(p);
 	return p->dtls && !p->start_due;

@@ -33,6 +33,8 @@ struct underlay_span {
 	enum packet_kind kind;
 	/* The datagram came inside an authenticated check. */
 	bool embedded;
+	/* Something of the underlay's own was handled on the way, so there may be events that concern the span. */
+	bool eventful;
 	const sluice_path *path; /* as given; NULL only when the input's was */
 	sluice_datagram *datagrams;
 	size_t count;
@@ -95,6 +97,14 @@ struct underlay {
 
 /* ---- in ---- */
 
+/* The paths in it stay unset: they are half a kilobyte, and datagrams that come as they are need neither. */
+static inline void underlay_begin(struct underlay_input *in, const sluice_path *path, sluice_datagram *datagrams, size_t count) {
+	in->path = path;
+	in->datagrams = datagrams;
+	in->count = count;
+	in->at = 0;
+	in->examined = false;
+}
 /* The next span of the input; false: there is none left. What is the underlay's own (STUN) is handled on the way. */
 static inline bool underlay_next(struct underlay *u, struct underlay_input *in, struct underlay_span *out, uint64_t now) {
 	return u->ops->next(u, in, out, now);

@@ -78,8 +78,9 @@ static void extend(struct underlay *u, struct underlay_input *in, struct underla
 }
 
 static bool next(struct underlay *u, struct underlay_input *in, struct underlay_span *out, uint64_t now) {
-	for (; in->at < in->count; step(in)) {
-		*out = (struct underlay_span){.datagrams = in->datagrams + in->at, .count = 1, .path = &in->source};
+	for (bool eventful = false; in->at < in->count; step(in), eventful = true) {
+		*out = (struct underlay_span){
+			.datagrams = in->datagrams + in->at, .count = 1, .path = &in->source, .eventful = eventful};
 		if (!in->examined && is_record(out->datagrams)) {
 			take_records(u, in, out);
 			return true;
@@ -88,6 +89,7 @@ static bool next(struct underlay *u, struct underlay_input *in, struct underlay_
 		if (verdict == ICE_TAKEN)
 			continue;
 		in->source = in->from;
+		out->eventful = true;
 		out->kind = kind_at(in);
 		out->embedded = verdict == ICE_DTLS;
 		step(in);
@@ -143,8 +145,8 @@ static void read_route(struct underlay *u, struct underlay_event *e) {
 	e->rtt = ice_selected(u->ice, &pair) ? pair.rtt : 0;
 }
 
-/* False: it means nothing to a peer. */
-static bool translate(struct underlay *u, const struct ice_event *ice, struct underlay_event *e) {
+/* False: it means nothing to a peer. Not inlined, since the queue is nearly always found empty, and quickly. */
+__attribute__((noinline)) static bool translate(struct underlay *u, const struct ice_event *ice, struct underlay_event *e) {
 	switch (ice->kind) {
 	case ICE_EVENT_CANDIDATE:
 		e->kind = UNDERLAY_CANDIDATE;
