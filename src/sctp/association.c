@@ -202,10 +202,11 @@ bool sluice_sctp_poll(sluice_sctp *a, sluice_sctp_event *event) {
 	if (!n)
 		return false;
 	*event = (sluice_sctp_event){.type = n->type, .error = n->error, .stream = n->stream, .count = n->count};
+	/* n may be gone behind this call: the event of a reset is all that there is left of a stream. */
 	if ((event->message = receiver_take_event(&a->rx, n))) {
 		event->stream = event->message->stream;
-	} else if (n->type == SLUICE_SCTP_RESET_OUT) {
-		outgoing_forget(&a->tx.out, n->stream); /* one that the peer's request alone has made */
+	} else if (event->type == SLUICE_SCTP_RESET_OUT) {
+		outgoing_forget(&a->tx.out, event->stream); /* one that the peer's request alone has made */
 	}
 	return true;
 }
