@@ -1,4 +1,5 @@
 /* Is the HMAC that of RFC 4231, and does the comparison compare? */
+#include <pthread.h>
 #include <stdio.h>
 
 #include "crypto/crypto.h"
@@ -48,6 +49,55 @@ START_TEST(test_no_key_and_no_data_are_allowed) {
 	uint8_t mac[CRYPTO_SHA256_SIZE];
 	ck_assert(crypto_hmac_sha256(NULL, 0, NULL, 0, mac));
 	ck_assert_mac(mac, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
+}
+END_TEST
+
+/* The MAC of the text, given in two parts, in hexadecimal digits. */
+static void ck_assert_parts(enum crypto_hash hash, const char *key, char *text, const char *expected) {
+	uint8_t mac[CRYPTO_SHA256_SIZE];
+	char hex[2 * CRYPTO_SHA256_SIZE + 1] = "";
+	size_t len = strlen(text), half = len / 2;
+	struct iovec parts[] = {{.iov_base = text, .iov_len = half}, {.iov_base = text + half, .iov_len = len - half}};
+	ck_assert(crypto_hmac(hash, key, strlen(key), parts, 2, mac));
+	for (size_t i = 0; i < (hash == CRYPTO_SHA1 ? CRYPTO_SHA1_SIZE : CRYPTO_SHA256_SIZE); i++)
+		snprintf(hex + 2 * i, 3, "%02x", mac[i]);
+	ck_assert_str_eq(hex, expected);
+}
+
+/* RFC 2202, 3, case 2, and RFC 4231, 4.3; without key and data as every implementation gives it. No call leaves anything for the
+ * next. */
+START_TEST(test_an_hmac_of_parts_depends_on_nothing_that_came_before) {
+	char nothing[] = "", text[] = "what do ya want for nothing?";
+	for (int i = 0; i < 2; i++) {
+		ck_assert_parts(CRYPTO_SHA1, "Jefe", text, "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+		ck_assert_parts(CRYPTO_SHA1, "", nothing, "fbdb1d1b18aa6c08324b7d64b71fb76370690e1d");
+		ck_assert_parts(CRYPTO_SHA256, "Jefe", text, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+		ck_assert_parts(CRYPTO_SHA256, "", nothing, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
+	}
+}
+END_TEST
+
+static void *sign_often(void *unused) {
+	static const uint8_t expected[] = {0xef, 0xfc, 0xdf, 0x6a};
+	(void)unused;
+	char text[] = "what do ya want for nothing?";
+	const struct iovec part = {.iov_base = text, .iov_len = sizeof text - 1};
+	uint8_t mac[CRYPTO_SHA1_SIZE];
+	for (int i = 0; i < 200; i++)
+		if (!crypto_hmac(CRYPTO_SHA1, "Jefe", 4, &part, 1, mac) || memcmp(mac, expected, sizeof expected) != 0)
+			return unused;
+	return NULL;
+}
+
+START_TEST(test_threads_may_sign_at_once) {
+	pthread_t threads[4];
+	void *failed = NULL;
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, sign_often, &threads), 0);
+	for (size_t i = 0; i < 4; i++) {
+		ck_assert_int_eq(pthread_join(threads[i], &failed), 0);
+		ck_assert_ptr_null(failed);
+	}
 }
 END_TEST
 
@@ -120,6 +170,7 @@ START_TEST(test_gmac_is_the_same_in_pieces_and_another_one_for_any_differing_bit
 END_TEST
 
 SUITE("crypto", test_the_vectors_of_rfc_4231_come_out, test_no_key_and_no_data_are_allowed,
+      test_an_hmac_of_parts_depends_on_nothing_that_came_before, test_threads_may_sign_at_once,
       test_a_key_longer_than_openssl_can_say_is_refused, test_any_differing_bit_makes_bytes_unequal,
       test_sha256_is_the_same_in_pieces_and_may_be_asked_on_the_way,
       test_gmac_is_the_same_in_pieces_and_another_one_for_any_differing_bit)
