@@ -648,7 +648,7 @@ START_TEST(test_statistics_in_json_are_complete_and_say_how_long_they_are) {
 		"\"type\":\"peer-connection\"", "\"type\":\"transport\"",        "\"type\":\"candidate-pair\"",
 		"\"type\":\"local-candidate\"", "\"type\":\"remote-candidate\"", "\"type\":\"certificate\"",
 		"\"type\":\"data-channel\"",    "\"type\":\"sctp-association\"", "\"label\":\"chat\"",
-		"\"dtlsState\":\"connected\"",  "\"congestionControl\":\"",      "\"tailLossProbes\":0"};
+		"\"dtlsState\":\"connected\"",  "\"congestionControl\":\"",      "\"tailProbes\":0"};
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		ck_assert_msg(strstr(json, parts[i]) != NULL, "no %s in %s", parts[i], json);
 	char small[10];

@@ -1,11 +1,10 @@
 /* report: what can be known about a peer, as a struct and as W3C's statistics in JSON (webrtc-stats). */
-#include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/address.h"
-#include "base/text.h"
+#include "base/json_line.h"
+#include "base/stat_table.h"
 #include "peer/connection.h"
 
 static const char *const candidate_types[] = {"host", "srflx", "prflx", "relay"};
@@ -113,70 +112,21 @@ int sluice_peer_remote_certificate(const sluice_peer *p, void *der, size_t size)
 
 /* ---- JSON ------------------------------------------------------------------------------------------------------------ */
 
-/* Counts on when the space is full, so that the caller learns how much it would have been. */
-struct json {
-	char *text;
-	size_t size, len;
-	bool needs_comma;
-};
-
-__attribute__((format(printf, 2, 3))) static void put(struct json *j, const char *format, ...) {
-	va_list args;
-	va_start(args, format);
-	size_t at = j->len < j->size ? j->len : j->size;
-	int n = vsnprintf(j->size ? j->text + at : NULL, j->size - at, format, args);
-	va_end(args);
-	j->len += n > 0 ? (size_t)n : 0;
-}
-
-static void put_string(struct json *j, const char *s, size_t len) {
-	put(j, "\"");
-	size_t at = j->len < j->size ? j->len : j->size;
-	j->len += text_json(s, len, j->size ? j->text + at : NULL, j->size - at);
-	put(j, "\"");
-}
-
-static void key(struct json *j, const char *name) {
-	put(j, "%s\"%s\":", j->needs_comma ? "," : "", name);
-	j->needs_comma = true;
-}
-
-static void text(struct json *j, const char *name, const char *value) {
-	key(j, name);
-	put_string(j, value, strlen(value));
-}
-
-static void number(struct json *j, const char *name, uint64_t value) {
-	key(j, name);
-	put(j, "%" PRIu64, value);
-}
-
-static void flag(struct json *j, const char *name, bool value) {
-	key(j, name);
-	put(j, value ? "true" : "false");
-}
-
 /* ns as the seconds that W3C counts in; nothing for what has not happened. */
-static void seconds(struct json *j, const char *name, uint64_t ns) {
-	if (ns == SLUICE_NEVER)
-		return;
-	key(j, name);
-	put(j, "%.6f", (double)ns / 1e9);
+static void put_time(struct json_line *j, const char *name, uint64_t ns) {
+	if (ns != SLUICE_NEVER)
+		json_line_seconds(j, name, ns);
 }
 
-static void open_entry(struct json *j, const sluice_peer *p, const char *id, const char *type) {
-	key(j, id);
-	put(j, "{");
-	j->needs_comma = false;
-	text(j, "id", id);
-	text(j, "type", type);
-	key(j, "timestamp");
-	put(j, "%.3f", (double)p->now / 1e6); /* ms, of the clock that the driver keeps */
+static void open_entry(struct json_line *j, const sluice_peer *p, const char *id, const char *type) {
+	json_line_open(j, id, '{');
+	json_line_string(j, "id", id);
+	json_line_string(j, "type", type);
+	json_line_ms(j, "timestamp", p->now); /* of the clock that the driver keeps */
 }
 
-static void close_entry(struct json *j) {
-	put(j, "}");
-	j->needs_comma = true;
+static void close_entry(struct json_line *j) {
+	json_line_close(j, '}');
 }
 
 /* A peer that was freed in one of its callbacks has no channels any more. */
@@ -184,88 +134,89 @@ static const sluice_channel *next_channel(const sluice_peer *p, const sluice_cha
 	return p->channels ? channels_next(p->channels, ch) : NULL;
 }
 
-static void put_connection(struct json *j, const sluice_peer *p) {
+static void put_connection(struct json_line *j, const sluice_peer *p) {
 	uint32_t opened = 0, closed = 0;
 	for (const sluice_channel *ch = next_channel(p, NULL); ch; ch = next_channel(p, ch)) {
 		opened += sluice_channel_state(ch) >= SLUICE_CHANNEL_OPEN;
 		closed += sluice_channel_state(ch) == SLUICE_CHANNEL_CLOSED;
 	}
 	open_entry(j, p, "P", "peer-connection");
-	number(j, "dataChannelsOpened", opened);
-	number(j, "dataChannelsClosed", closed);
-	text(j, "connectionState", sluice_peer_state_name(sluice_peer_state(p)));
-	text(j, "signalingState", sluice_signaling_state_name(p->negotiation.state));
+	json_line_number(j, "dataChannelsOpened", opened);
+	json_line_number(j, "dataChannelsClosed", closed);
+	json_line_string(j, "connectionState", sluice_peer_state_name(sluice_peer_state(p)));
+	json_line_string(j, "signalingState", sluice_signaling_state_name(p->negotiation.state));
 	close_entry(j);
 }
 
-static void put_transport(struct json *j, const sluice_peer *p, const sluice_peer_stats *s) {
+static void put_transport(struct json_line *j, const sluice_peer *p, const sluice_peer_stats *s) {
 	static const char *const dtls_names[] = {"new", "connecting", "connected", "closed", "failed"};
 	static const char *const roles[] = {"unknown", "client", "server"};
 	open_entry(j, p, "T", "transport");
-	number(j, "packetsSent", s->datagrams_sent);
-	number(j, "packetsReceived", s->datagrams_received);
-	number(j, "bytesSent", s->bytes_sent);
-	number(j, "bytesReceived", s->bytes_received);
+	json_line_number(j, "packetsSent", s->datagrams_sent);
+	json_line_number(j, "packetsReceived", s->datagrams_received);
+	json_line_number(j, "bytesSent", s->bytes_sent);
+	json_line_number(j, "bytesReceived", s->bytes_received);
 	if (!peer_is_direct(p)) {
-		text(j, "iceRole", ice_is_controlling(p->below.ice) ? "controlling" : "controlled");
-		text(j, "iceState", sluice_ice_state_name(sluice_peer_ice_state(p)));
-		text(j, "iceLocalUsernameFragment", ice_ufrag(p->below.ice));
-		number(j, "selectedCandidatePairChanges", s->selected_pair_changes);
+		json_line_string(j, "iceRole", ice_is_controlling(p->below.ice) ? "controlling" : "controlled");
+		json_line_string(j, "iceState", sluice_ice_state_name(sluice_peer_ice_state(p)));
+		json_line_string(j, "iceLocalUsernameFragment", ice_ufrag(p->below.ice));
+		json_line_number(j, "selectedCandidatePairChanges", s->selected_pair_changes);
 		if (s->selected.local_type)
-			text(j, "selectedCandidatePairId", "CP");
+			json_line_string(j, "selectedCandidatePairId", "CP");
 	}
-	text(j, "dtlsState", p->dtls ? dtls_names[dtls_state(p->dtls)] : "new");
-	text(j, "dtlsRole", roles[p->role]);
-	text(j, "dtlsCipher", sluice_peer_cipher(p));
-	text(j, "localCertificateId", "CL");
-	text(j, "remoteCertificateId", "CR");
-	flag(j, "snap", s->snap);
-	flag(j, "sped", s->sped);
-	seconds(j, "gatheringTime", s->gathered_after);
-	seconds(j, "checkingStartTime", s->checking_after);
-	seconds(j, "iceConnectedTime", s->ice_connected_after);
-	seconds(j, "dtlsStartTime", s->dtls_started_after);
-	seconds(j, "dtlsConnectedTime", s->dtls_connected_after);
-	seconds(j, "sctpConnectedTime", s->sctp_connected_after);
-	seconds(j, "channelOpenTime", s->channel_open_after);
+	json_line_string(j, "dtlsState", p->dtls ? dtls_names[dtls_state(p->dtls)] : "new");
+	json_line_string(j, "dtlsRole", roles[p->role]);
+	json_line_string(j, "dtlsCipher", sluice_peer_cipher(p));
+	json_line_string(j, "localCertificateId", "CL");
+	json_line_string(j, "remoteCertificateId", "CR");
+	stat_write(&stat_dtls, &s->dtls, j);
+	json_line_bool(j, "snap", s->snap);
+	json_line_bool(j, "sped", s->sped);
+	put_time(j, "gatheringTime", s->gathered_after);
+	put_time(j, "checkingStartTime", s->checking_after);
+	put_time(j, "iceConnectedTime", s->ice_connected_after);
+	put_time(j, "dtlsStartTime", s->dtls_started_after);
+	put_time(j, "dtlsConnectedTime", s->dtls_connected_after);
+	put_time(j, "sctpConnectedTime", s->sctp_connected_after);
+	put_time(j, "channelOpenTime", s->channel_open_after);
 	close_entry(j);
 }
 
-static void put_candidate(struct json *j, const sluice_peer *p, bool local, const sluice_candidate_pair_stats *pair) {
+static void put_candidate(struct json_line *j, const sluice_peer *p, bool local, const sluice_candidate_pair_stats *pair) {
 	open_entry(j, p, local ? "IL" : "IR", local ? "local-candidate" : "remote-candidate");
-	text(j, "transportId", "T");
-	text(j, "address", local ? pair->local_address : pair->remote_address);
-	number(j, "port", local ? pair->local_port : pair->remote_port);
-	text(j, "protocol", pair->protocol);
-	text(j, "candidateType", local ? pair->local_type : pair->remote_type);
+	json_line_string(j, "transportId", "T");
+	json_line_string(j, "address", local ? pair->local_address : pair->remote_address);
+	json_line_number(j, "port", local ? pair->local_port : pair->remote_port);
+	json_line_string(j, "protocol", pair->protocol);
+	json_line_string(j, "candidateType", local ? pair->local_type : pair->remote_type);
 	close_entry(j);
 }
 
-static void put_pair(struct json *j, const sluice_peer *p, const sluice_peer_stats *s) {
+static void put_pair(struct json_line *j, const sluice_peer *p, const sluice_peer_stats *s) {
 	const sluice_candidate_pair_stats *pair = &s->selected;
 	if (!pair->local_type)
 		return;
 	open_entry(j, p, "CP", "candidate-pair");
-	text(j, "transportId", "T");
-	text(j, "localCandidateId", "IL");
-	text(j, "remoteCandidateId", "IR");
-	text(j, "state", "succeeded");
-	flag(j, "nominated", pair->nominated);
-	seconds(j, "currentRoundTripTime", pair->rtt);
-	seconds(j, "totalRoundTripTime", pair->total_rtt);
-	number(j, "requestsSent", pair->requests_sent);
-	number(j, "requestsReceived", pair->requests_received);
-	number(j, "responsesSent", pair->responses_sent);
-	number(j, "responsesReceived", pair->responses_received);
-	number(j, "consentRequestsSent", pair->consent_requests_sent);
-	number(j, "bytesSent", s->bytes_sent);
-	number(j, "bytesReceived", s->bytes_received);
+	json_line_string(j, "transportId", "T");
+	json_line_string(j, "localCandidateId", "IL");
+	json_line_string(j, "remoteCandidateId", "IR");
+	json_line_string(j, "state", "succeeded");
+	json_line_bool(j, "nominated", pair->nominated);
+	put_time(j, "currentRoundTripTime", pair->rtt);
+	put_time(j, "totalRoundTripTime", pair->total_rtt);
+	json_line_number(j, "requestsSent", pair->requests_sent);
+	json_line_number(j, "requestsReceived", pair->requests_received);
+	json_line_number(j, "responsesSent", pair->responses_sent);
+	json_line_number(j, "responsesReceived", pair->responses_received);
+	json_line_number(j, "consentRequestsSent", pair->consent_requests_sent);
+	json_line_number(j, "bytesSent", s->bytes_sent);
+	json_line_number(j, "bytesReceived", s->bytes_received);
 	close_entry(j);
 	put_candidate(j, p, true, pair);
 	put_candidate(j, p, false, pair);
 }
 
-static void put_certificate(struct json *j, const sluice_peer *p, bool local) {
+static void put_certificate(struct json_line *j, const sluice_peer *p, bool local) {
 	sluice_fingerprint f;
 	char fingerprint[SLUICE_FINGERPRINT_MAX];
 	int error = local ? sluice_peer_local_fingerprint(p, SLUICE_SHA256, &f)
@@ -274,49 +225,20 @@ static void put_certificate(struct json *j, const sluice_peer *p, bool local) {
 		return;
 	const char *space = strchr(fingerprint, ' ');
 	open_entry(j, p, local ? "CL" : "CR", "certificate");
-	text(j, "fingerprintAlgorithm", "sha-256");
-	text(j, "fingerprint", space ? space + 1 : fingerprint);
+	json_line_string(j, "fingerprintAlgorithm", "sha-256");
+	json_line_string(j, "fingerprint", space ? space + 1 : fingerprint);
 	close_entry(j);
 }
 
-static void put_association(struct json *j, const sluice_peer *p, const sluice_sctp_stats *s) {
+static void put_association(struct json_line *j, const sluice_peer *p, const sluice_sctp_stats *s) {
 	open_entry(j, p, "S", "sctp-association");
-	text(j, "transportId", "T");
-	text(j, "state", sluice_sctp_state_name(sluice_sctp_state(p->sctp)));
-	number(j, "packetsSent", s->packets_sent);
-	number(j, "packetsReceived", s->packets_received);
-	number(j, "bytesSent", s->bytes_sent);
-	number(j, "bytesReceived", s->bytes_received);
-	number(j, "messagesSent", s->messages_sent);
-	number(j, "messagesReceived", s->messages_received);
-	number(j, "payloadBytesSent", s->payload_sent);
-	number(j, "payloadBytesReceived", s->payload_received);
-	number(j, "messagesAbandoned", s->messages_abandoned);
-	number(j, "retransmittedChunks", s->retransmitted_chunks);
-	number(j, "spuriousRetransmissions", s->spurious_retransmissions);
-	number(j, "lossRecoveries", s->recoveries);
-	number(j, "reductionsUndone", s->reductions_undone);
-	number(j, "tailLossProbes", s->tail_probes);
-	number(j, "timeouts", s->timeouts);
-	seconds(j, "smoothedRoundTripTime", s->srtt);
-	seconds(j, "minRoundTripTime", s->min_rtt);
-	seconds(j, "retransmissionTimeout", s->rto);
-	text(j, "congestionControl", s->congestion_control);
-	number(j, "congestionWindow", s->cwnd);
-	number(j, "slowStartThreshold", s->ssthresh);
-	number(j, "pacingBitrate", 8 * s->pacing_rate);
-	number(j, "deliveryBitrate", 8 * s->delivery_rate);
-	number(j, "flightSize", s->flight_size);
-	number(j, "receiverWindow", s->peer_window);
-	number(j, "mtu", s->mtu);
-	number(j, "mtuProbesSent", s->mtu_probes_sent);
-	number(j, "mtuProbesAcknowledged", s->mtu_probes_acked);
-	number(j, "mtuBlackHoles", s->mtu_black_holes);
-	number(j, "bufferedAmount", s->buffered);
+	json_line_string(j, "transportId", "T");
+	json_line_string(j, "state", sluice_sctp_state_name(sluice_sctp_state(p->sctp)));
+	stat_write(&stat_sctp, s, j);
 	close_entry(j);
 }
 
-static void put_channel(struct json *j, const sluice_peer *p, const sluice_channel *ch, unsigned index) {
+static void put_channel(struct json_line *j, const sluice_peer *p, const sluice_channel *ch, unsigned index) {
 	static const char *const states[] = {"connecting", "open", "closing", "closed"};
 	char id[16];
 	size_t len;
@@ -324,30 +246,23 @@ static void put_channel(struct json *j, const sluice_peer *p, const sluice_chann
 	sluice_channel_stats_get(ch, &s);
 	snprintf(id, sizeof id, "D%u", index);
 	open_entry(j, p, id, "data-channel");
-	key(j, "label");
 	const char *label = sluice_channel_label(ch, &len);
-	put_string(j, label, len);
-	key(j, "protocol");
+	json_line_bytes(j, "label", label, len);
 	const char *protocol = sluice_channel_protocol(ch, &len);
-	put_string(j, protocol, len);
+	json_line_bytes(j, "protocol", protocol, len);
 	if (sluice_channel_id(ch) >= 0)
-		number(j, "dataChannelIdentifier", (uint64_t)sluice_channel_id(ch));
-	text(j, "state", states[sluice_channel_state(ch)]);
-	number(j, "messagesSent", s.messages_sent);
-	number(j, "bytesSent", s.bytes_sent);
-	number(j, "messagesReceived", s.messages_received);
-	number(j, "bytesReceived", s.bytes_received);
-	number(j, "messagesLost", s.messages_lost);
-	number(j, "bufferedAmount", s.buffered);
+		json_line_number(j, "dataChannelIdentifier", (uint64_t)sluice_channel_id(ch));
+	json_line_string(j, "state", states[sluice_channel_state(ch)]);
+	stat_write(&stat_channel, &s, j);
 	close_entry(j);
 }
 
 size_t sluice_peer_stats_json(const sluice_peer *p, char *json, size_t size) {
-	struct json j = {.text = json, .size = size};
+	struct json_line j = json_line_of(json, size ? size - 1 : 0);
 	sluice_peer_stats s;
 	unsigned index = 0;
 	sluice_peer_stats_get(p, &s);
-	put(&j, "{");
+	json_line_open(&j, NULL, '{');
 	put_connection(&j, p);
 	put_transport(&j, p, &s);
 	put_pair(&j, p, &s);
@@ -356,6 +271,8 @@ size_t sluice_peer_stats_json(const sluice_peer *p, char *json, size_t size) {
 	put_association(&j, p, &s.sctp);
 	for (const sluice_channel *ch = next_channel(p, NULL); ch; ch = next_channel(p, ch))
 		put_channel(&j, p, ch, index++);
-	put(&j, "}");
-	return j.len;
+	json_line_close(&j, '}');
+	if (size)
+		json[json_line_len(&j)] = 0;
+	return j.wanted;
 }
