@@ -191,7 +191,7 @@ static void disown(struct demux_address *a) {
 	a->owner->address_count--;
 }
 
-static void own(struct demux_address *a, struct demux_member *m) {
+static void give_address_to(struct demux_address *a, struct demux_member *m) {
 	a->owner = m;
 	a->next_owned = m->addresses;
 	m->addresses = a;
@@ -241,7 +241,7 @@ void demux_learn(struct demux *t, struct demux_member *m, const struct sockaddr_
 		t->addresses[hash & (t->address_buckets - 1)] = a;
 		t->address_count++;
 	}
-	own(a, m);
+	give_address_to(a, m);
 	if (m->address_count > DEMUX_ADDRESSES)
 		drop_oldest(t, m);
 }

@@ -135,7 +135,7 @@ void driver_forget_place(struct driver *d) {
 	d->streams.trust = NULL;
 }
 
-static void destroy(struct driver *d) {
+static void destroy_driver(struct driver *d) {
 	sluice_loop *loop = d->loop;
 	driver_forget_place(d);
 	stream_free_all(&d->streams);
@@ -154,7 +154,7 @@ static void destroy(struct driver *d) {
 
 bool driver_leave(struct driver *d) {
 	if (guard_leave(&d->guard)) {
-		destroy(d);
+		destroy_driver(d);
 		return false;
 	}
 	if (d->guard.dead)
@@ -246,7 +246,7 @@ static void forget_peer(void *ctx) {
 	driver_forget_place(d);
 	schedule_stop(&d->loop->schedule, &d->turn);
 	if (guard_kill(&d->guard))
-		destroy(d);
+		destroy_driver(d);
 }
 
 int driver_new(sluice_loop *loop, sluice_peer *peer, struct driver **out) {
@@ -272,7 +272,7 @@ int driver_new(sluice_loop *loop, sluice_peer *peer, struct driver **out) {
 void driver_detach(struct driver *d) {
 	peer_on_free(d->peer, NULL, NULL);
 	sluice_peer_set_wake(d->peer, NULL, NULL);
-	destroy(d);
+	destroy_driver(d);
 }
 
 /* ---- direct peers: one socket, and every path goes there ------------------------------------------------------------ */

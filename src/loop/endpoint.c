@@ -163,7 +163,7 @@ static void follow_name(struct driver *d) {
 		        sluice_error_text(error));
 }
 
-static int tell_socket(struct member *m, const sluice_socket *s) {
+static int announce_socket(struct member *m, const sluice_socket *s) {
 	struct sockaddr_storage addr;
 	socklen_t len;
 	int error = sluice_socket_address(s, &addr, &len);
@@ -231,7 +231,7 @@ int sluice_endpoint_add(sluice_endpoint *e, sluice_peer *peer) {
 	if (!error)
 		error = demux_name(&e->demux, &((struct member *)d->place_data)->demux, sluice_peer_ufrag(peer));
 	for (sluice_socket *s = e->sockets; !error && s; s = s->next_owned)
-		error = tell_socket(d->place_data, s);
+		error = announce_socket(d->place_data, s);
 	if (error) {
 		for (sluice_socket *s = e->sockets; s; s = s->next_owned)
 			sluice_peer_remove_local_address(peer, s->outlet.number);
@@ -244,7 +244,7 @@ int sluice_endpoint_add(sluice_endpoint *e, sluice_peer *peer) {
 
 /* ---- as the owner of sockets --------------------------------------------------------------------------------------- */
 
-static void destroy(sluice_endpoint *e);
+static void destroy_endpoint(sluice_endpoint *e);
 
 static void enter_owner(void *owner) {
 	guard_enter(&((sluice_endpoint *)owner)->guard);
@@ -254,7 +254,7 @@ static bool leave_owner(void *owner) {
 	sluice_endpoint *e = owner;
 	if (!guard_leave(&e->guard))
 		return true;
-	destroy(e);
+	destroy_endpoint(e);
 	return false;
 }
 
@@ -290,7 +290,7 @@ static int open_socket(sluice_endpoint *e, const struct sockaddr_storage *host, 
 	if (!address_port(&e->local) && !sluice_socket_address(s, &bound, &len))
 		address_set_port(&e->local, address_port(&bound));
 	for (struct member *m = e->members; m; m = m->next)
-		(void)tell_socket(m, s); /* without memory for one more candidate the peer lives on with those it has */
+		(void)announce_socket(m, s); /* without memory for one more candidate the peer lives on with those it has */
 	return 0;
 }
 
@@ -410,7 +410,7 @@ static int read_config(sluice_endpoint *e, const sluice_endpoint_config *config)
 	return 0;
 }
 
-static void destroy(sluice_endpoint *e) {
+static void destroy_endpoint(sluice_endpoint *e) {
 	sluice_loop *loop = e->loop;
 	interface_unfollow(loop, &e->follower);
 	close_all(e);
@@ -438,7 +438,7 @@ int sluice_endpoint_new(sluice_loop *loop, const sluice_endpoint_config *config,
 		error = open_sockets(e);
 	if (error) {
 		int why = errno;
-		destroy(e);
+		destroy_endpoint(e);
 		errno = why;
 		return error;
 	}
@@ -456,7 +456,7 @@ void sluice_endpoint_free(sluice_endpoint *e) {
 	for (sluice_socket *s = e->sockets; s; s = s->next_owned)
 		socket_silence(s);
 	if (guard_kill(&e->guard))
-		destroy(e);
+		destroy_endpoint(e);
 }
 
 int sluice_endpoint_address(const sluice_endpoint *e, struct sockaddr_storage *addr, socklen_t *len) {

@@ -122,7 +122,7 @@ static bool choose_name(struct driver *d, const struct sockaddr_storage *host, c
 	return *name || !gather_of(d)->config.mdns_names;
 }
 
-static int tell(struct driver *d, const sluice_socket *s, const char *name) {
+static int announce_socket(struct driver *d, const sluice_socket *s, const char *name) {
 	struct sockaddr_storage addr;
 	socklen_t len;
 	int error = sluice_socket_address(s, &addr, &len);
@@ -132,7 +132,7 @@ static int tell(struct driver *d, const sluice_socket *s, const char *name) {
 	                                     name);
 }
 
-static int tell_listener(struct driver *d, const struct listener *l, const char *name) {
+static int announce_listener(struct driver *d, const struct listener *l, const char *name) {
 	struct sockaddr_storage addr;
 	enum sluice_transport transport = l->fd < 0 ? SLUICE_TCP_ACTIVE : SLUICE_TCP_PASSIVE;
 	listener_address(l, &addr);
@@ -170,7 +170,7 @@ static void open_tcp(struct driver *d, const sluice_socket *s, const char *name)
 		if (error)
 			break;
 		l->preference = s->preference;
-		error = tell_listener(d, l, name);
+		error = announce_listener(d, l, name);
 		if (error)
 			listener_close(l);
 	}
@@ -187,7 +187,7 @@ static int open_place(struct driver *d, const struct sockaddr_storage *host, siz
 	s->host = *host;
 	s->preference = free_preference(d, rank);
 	socket_own(s, d, &driver_owner, &d->sockets, &d->full);
-	error = choose_name(d, host, &name) ? tell(d, s, name) : SLUICE_IO;
+	error = choose_name(d, host, &name) ? announce_socket(d, s, name) : SLUICE_IO;
 	if (error) {
 		mdns_withdraw(d->loop, d, host);
 		socket_destroy(s);

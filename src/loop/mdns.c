@@ -249,7 +249,7 @@ static void remove_published(struct published *p) {
 	env_free(p->mdns->loop->env, p);
 }
 
-static void destroy(struct mdns *m) {
+static void destroy_mdns(struct mdns *m) {
 	sluice_loop *loop = m->loop;
 	while (m->questions)
 		remove_question(m->questions);
@@ -265,12 +265,12 @@ static void destroy(struct mdns *m) {
 
 static void rest(struct mdns *m) {
 	if (!guard_is_busy(&m->guard) && !m->questions && !m->published)
-		destroy(m);
+		destroy_mdns(m);
 }
 
 void mdns_stop(sluice_loop *loop) {
 	if (loop->mdns)
-		destroy(loop->mdns);
+		destroy_mdns(loop->mdns);
 }
 
 /* ---- asking ------------------------------------------------------------------------------------------------------ */
@@ -453,7 +453,7 @@ static void send_answer(struct published *p, const struct querier *who, const st
  * it, with its id and question. 5.4: others may say that unicast will do; they hear the group too, so where they ask too often
  * the answer goes to all, once a second. Nothing is sent to an address that is no neighbour's: whoever forged it chose the
  * victim. */
-static void tell(struct published *p, const struct querier *who, const struct dns_record *q, uint64_t now) {
+static void respond(struct published *p, const struct querier *who, const struct dns_record *q, uint64_t now) {
 	bool legacy = address_port(&who->from) != PORT, unicast = legacy || (q->class & DNS_TOP_BIT);
 	struct dns_answer how = {.class = DNS_IN | DNS_TOP_BIT, .ttl = TTL_S};
 	struct sockaddr_storage group = group_of(who->channel->family, who->index);
@@ -475,7 +475,7 @@ static void take_query(struct mdns *m, struct dns_reader *r, const struct querie
 	while (r->questions && dns_next(r, &q))
 		for (struct published *p = m->published; p; p = p->next)
 			if (!p->answered && is_asked_for(p, &q))
-				tell(p, who, &q, now);
+				respond(p, who, &q, now);
 }
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */

@@ -22,7 +22,7 @@ static void append_free(struct outlets *t, uint32_t number) {
 	t->last_free = number;
 }
 
-static bool grow(sluice_env *env, struct outlets *t) {
+static bool add_slots(sluice_env *env, struct outlets *t) {
 	uint32_t at = t->capacity;
 	if (!GROW(env, t->slots, at, t->capacity, FIRST_CAPACITY))
 		return false;
@@ -32,7 +32,7 @@ static bool grow(sluice_env *env, struct outlets *t) {
 }
 
 bool outlets_add(sluice_env *env, struct outlets *t, struct outlet *o, enum outlet_kind kind) {
-	if (t->first_free == OUTLET_NONE && !grow(env, t))
+	if (t->first_free == OUTLET_NONE && !add_slots(env, t))
 		return false;
 	uint32_t number = t->first_free;
 	t->first_free = t->slots[number].next_free;

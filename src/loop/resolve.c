@@ -43,7 +43,7 @@ struct resolver {
 
 /* ---- c-ares' sockets and its clock ------------------------------------------------------------------------------- */
 
-static void tell_answers(struct resolver *r);
+static void deliver_answers(struct resolver *r);
 
 static void set_timer(struct resolver *r) {
 	struct timeval space, *t = ares_timeout(r->channel, NULL, &space);
@@ -59,7 +59,7 @@ static void on_io(struct ev_loop *ev, ev_io *w, int events) {
 	struct watch *watch = w->data;
 	struct resolver *r = watch->resolver;
 	ares_process_fd(r->channel, events & EV_READ ? w->fd : ARES_SOCKET_BAD, events & EV_WRITE ? w->fd : ARES_SOCKET_BAD);
-	tell_answers(r);
+	deliver_answers(r);
 }
 
 static void on_timer(struct ev_loop *ev, ev_timer *w, int events) {
@@ -67,7 +67,7 @@ static void on_timer(struct ev_loop *ev, ev_timer *w, int events) {
 	(void)events;
 	struct resolver *r = w->data;
 	ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-	tell_answers(r);
+	deliver_answers(r);
 }
 
 static struct watch **find_watch(struct resolver *r, int fd) {
@@ -110,7 +110,7 @@ static void remove_lookup(struct lookup *l) {
 	env_free(l->resolver->loop->env, l);
 }
 
-static void destroy(struct resolver *r) {
+static void destroy_resolver(struct resolver *r) {
 	sluice_loop *loop = r->loop;
 	ares_destroy(r->channel); /* ends every lookup, and lets go of every socket */
 	while (r->lookups)
@@ -166,7 +166,7 @@ static struct resolver *resolver_of(sluice_loop *loop) {
 
 void resolve_stop(sluice_loop *loop) {
 	if (loop->resolver)
-		destroy(loop->resolver);
+		destroy_resolver(loop->resolver);
 }
 
 void resolve_set_servers(sluice_loop *loop, const char *servers) {
@@ -201,7 +201,7 @@ static struct lookup *first_done(const struct resolver *r) {
 }
 
 /* Callbacks run; what they free or ask for changes the list, so it is looked at anew for each. */
-static void tell_answers(struct resolver *r) {
+static void deliver_answers(struct resolver *r) {
 	sluice_loop *loop = r->loop;
 	if (guard_is_busy(&r->guard))
 		return; /* the one below us on the stack goes on */
@@ -216,7 +216,7 @@ static void tell_answers(struct resolver *r) {
 	if (is_awaited(r))
 		set_timer(r);
 	else
-		destroy(r);
+		destroy_resolver(r);
 	schedule_hasten(&loop->schedule);
 }
 
@@ -228,7 +228,7 @@ void resolve_forget(sluice_loop *loop, const void *who) {
 		if (l->asker.who == who)
 			l->asker.who = NULL;
 	if (!guard_is_busy(&r->guard) && !is_awaited(r))
-		destroy(r); /* nobody should wait for answers to nobody, the ev_loop neither */
+		destroy_resolver(r); /* nobody should wait for answers to nobody, the ev_loop neither */
 }
 
 /* ---- questions --------------------------------------------------------------------------------------------------- */
@@ -238,7 +238,7 @@ static struct lookup *add_lookup(sluice_loop *loop, struct asker asker, uint32_t
 	struct lookup *l = r ? env_zalloc(loop->env, sizeof *l) : NULL;
 	if (!l) {
 		if (r && !r->lookups)
-			destroy(r);
+			destroy_resolver(r);
 		return NULL;
 	}
 	*l = (struct lookup){.resolver = r, .asker = asker, .id = id};
@@ -260,5 +260,5 @@ void resolve_name(sluice_loop *loop, struct asker asker, uint32_t id, const char
 	}
 	struct resolver *r = l->resolver;
 	ares_getaddrinfo(r->channel, name, NULL, &hints, on_answer, l);
-	tell_answers(r);
+	deliver_answers(r);
 }

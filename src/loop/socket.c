@@ -25,7 +25,7 @@ static void watch(sluice_socket *s, int events) {
 }
 
 /* The socket is of no use any more. The peer is not told: to it the network is silent, and its timers know what to do. */
-static void give_up(sluice_socket *s, const char *verb) {
+static void break_socket(sluice_socket *s, const char *verb) {
 	if (!s->broken)
 		env_log(s->loop->env, SLUICE_LOG_ERROR, "loop: cannot %s: %s", verb, strerror(errno));
 	s->broken = true;
@@ -81,7 +81,7 @@ static bool send_pending(sluice_socket *s) {
 	drop_pending(s);
 	watch(s, EV_READ);
 	if (result)
-		give_up(s, "send");
+		break_socket(s, "send");
 	return result == 0;
 }
 
@@ -91,7 +91,7 @@ void socket_send(sluice_socket *s, const sluice_batch *batch) {
 	if (result == SLUICE_WOULD_BLOCK)
 		keep_pending(s, batch, sent);
 	else if (result)
-		give_up(s, "send");
+		break_socket(s, "send");
 	if (s->udp.large_count)
 		tell_too_large(s);
 }
@@ -125,7 +125,7 @@ static void on_readable(sluice_socket *s) {
 	for (int i = 0; i < READS_PER_TURN && !s->ops->is_gone(s->owner) && (n >= READ_AGAIN || s->udp.held); i++)
 		n = read_batch(s);
 	if (n < 0 && !s->ops->is_gone(s->owner))
-		give_up(s, "receive");
+		break_socket(s, "receive");
 }
 
 static void on_io(struct ev_loop *ev, ev_io *w, int events) {

@@ -44,7 +44,7 @@ static bool has_number(const struct stream *s) {
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
-static void destroy(struct stream *s) {
+static void destroy_stream(struct stream *s) {
 	sluice_loop *loop = s->loop;
 	ev_io_stop(loop->ev, &s->io);
 	ev_timer_stop(loop->ev, &s->limit);
@@ -66,8 +66,8 @@ static void silence(struct stream *s) {
 	ev_timer_stop(s->loop->ev, &s->limit);
 }
 
-/* The stream is of no use any more: the peer is told, and leave() destroys the stream. Stream and owner are entered. */
-static void fail(struct stream *s, const char *what) {
+/* The stream is of no use any more: the peer is told, and leave_stream() destroys it. Stream and owner are entered. */
+static void fail_stream(struct stream *s, const char *what) {
 	if (s->guard.dead)
 		return;
 	env_log(s->loop->env, SLUICE_LOG_INFO, "loop: a TCP stream ends: %s", what);
@@ -93,7 +93,7 @@ static void leave_stream(struct stream *s) {
 	if (!owner_is_gone(s))
 		t->ops->serve(t->owner, sluice_now()); /* what the peer was told may have consequences */
 	if (guard_leave(&s->guard) && !t->ops->is_gone(t->owner))
-		destroy(s); /* else it goes with its owner */
+		destroy_stream(s); /* else it goes with its owner */
 	t->ops->leave(t->owner);
 	schedule_hasten(&loop->schedule);
 }
@@ -125,7 +125,7 @@ static bool drop_stranger(struct streams *t, const struct listener *l) {
 		    !guard_is_busy(&s->guard))
 			oldest = s; /* accepted: those that are being opened by us have a limit too */
 	if (oldest)
-		destroy(oldest);
+		destroy_stream(oldest);
 	return oldest != NULL;
 }
 
@@ -381,13 +381,13 @@ static void deliver(struct stream *s, sluice_slab *slab, size_t len) {
 static void take_frames(struct stream *s, sluice_slab *slab, size_t len) {
 	size_t whole = whole_frames(s, sluice_slab_data(slab), len, sluice_slab_size(slab));
 	if (whole == SIZE_MAX) {
-		fail(s, "what comes is no frame");
+		fail_stream(s, "what comes is no frame");
 		return;
 	}
 	/* The rest is put aside first: who takes the datagrams may write into the slab and keep it. */
 	drop_partial(s);
 	if (len > whole && !add_partial(s, sluice_slab_data(slab) + whole, len - whole)) {
-		fail(s, "out of memory");
+		fail_stream(s, "out of memory");
 		return;
 	}
 	deliver(s, slab, whole);
@@ -395,12 +395,12 @@ static void take_frames(struct stream *s, sluice_slab *slab, size_t len) {
 
 /* Bytes came, and stand in the slab behind room for the partial frame. The partial frame is copied there once it is whole: with
  * each read, a frame that drips in byte by byte would cost its square. */
-static void take(struct stream *s, sluice_slab *slab, size_t n) {
+static void take_bytes(struct stream *s, sluice_slab *slab, size_t n) {
 	uint8_t *data = sluice_slab_data(slab);
 	size_t had = s->partial_len;
 	if (had && stays_partial(s, n)) {
 		if (!add_partial(s, data + had, n))
-			fail(s, "out of memory");
+			fail_stream(s, "out of memory");
 		return;
 	}
 	if (had)
@@ -419,10 +419,10 @@ static bool read_some(struct stream *s) {
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
 		return false;
 	if (n <= 0) {
-		fail(s, n == 0 ? "closed by the other side" : strerror(errno));
+		fail_stream(s, n == 0 ? "closed by the other side" : strerror(errno));
 		return false;
 	}
-	take(s, slab, (size_t)n);
+	take_bytes(s, slab, (size_t)n);
 	return (size_t)n == room;
 }
 
@@ -432,13 +432,13 @@ static void read_plaintext(struct stream *s) {
 		sluice_slab *slab = loop_slab(s->loop);
 		size_t had = s->partial_len;
 		if (!slab) {
-			fail(s, "out of memory");
+			fail_stream(s, "out of memory");
 			return;
 		}
 		size_t n = tls_stream_read(s->tls, sluice_slab_data(slab) + had, sluice_slab_size(slab) - had);
 		if (!n)
 			return;
-		take(s, slab, n);
+		take_bytes(s, slab, n);
 	}
 }
 
@@ -451,7 +451,7 @@ static void follow_tls(struct stream *s) {
 	bool waits = s->out_len > 0;
 	take_ciphertext(s);
 	if (!waits && s->out_len && !send_out(s)) {
-		fail(s, strerror(errno));
+		fail_stream(s, strerror(errno));
 		return;
 	}
 	if (state == TLS_STREAM_OPEN && s->state == STREAM_SECURING)
@@ -463,7 +463,7 @@ static void follow_tls(struct stream *s) {
 	if (state == TLS_STREAM_FAILED)
 		tls_stream_error(s->tls, &why);
 	if (!owner_is_gone(s))
-		fail(s, why);
+		fail_stream(s, why);
 }
 
 static bool read_ciphertext(struct stream *s) {
@@ -472,7 +472,7 @@ static bool read_ciphertext(struct stream *s) {
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
 		return false;
 	if (n <= 0 || tls_stream_input(s->tls, bytes, (size_t)n) != 0) {
-		fail(s, n == 0 ? "closed by the other side" : strerror(errno));
+		fail_stream(s, n == 0 ? "closed by the other side" : strerror(errno));
 		return false;
 	}
 	follow_tls(s);
@@ -488,9 +488,9 @@ static void on_readable(struct stream *s) {
 /* ---- connecting -------------------------------------------------------------------------------------------------- */
 
 /* One that was asked for gets its number, and the peer hears of it. */
-static void tell_up(struct stream *s) {
+static void report_up(struct stream *s) {
 	if (!outlets_add(s->loop->env, &s->loop->outlets, &s->outlet, OUTLET_STREAM)) {
-		fail(s, "out of memory");
+		fail_stream(s, "out of memory");
 		return;
 	}
 	s->state = STREAM_UP;
@@ -502,13 +502,13 @@ static void come_up(struct stream *s) {
 	ev_timer_stop(s->loop->ev, &s->limit);
 	watch(s, EV_READ);
 	if (!s->listener) {
-		tell_up(s);
+		report_up(s);
 		return;
 	}
 	s->state = STREAM_UP;
 	start_limit(s, STRANGER_LIMIT_S);
 	if (!send_out(s))
-		fail(s, strerror(errno));
+		fail_stream(s, strerror(errno));
 }
 
 static void on_connected(struct stream *s) {
@@ -517,7 +517,7 @@ static void on_connected(struct stream *s) {
 	if (getsockopt(s->io.fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
 		error = errno;
 	if (error) {
-		fail(s, strerror(error));
+		fail_stream(s, strerror(error));
 	} else if (s->tls) {
 		s->state = STREAM_SECURING;
 		watch(s, EV_READ);
@@ -535,7 +535,7 @@ static void on_io(struct ev_loop *ev, ev_io *w, int events) {
 		on_connected(s);
 	} else {
 		if ((events & EV_WRITE) && s->out_len && !send_out(s))
-			fail(s, strerror(errno));
+			fail_stream(s, strerror(errno));
 		if (events & EV_READ)
 			on_readable(s);
 	}
@@ -547,7 +547,7 @@ static void on_limit(struct ev_loop *ev, ev_timer *w, int events) {
 	(void)events;
 	struct stream *s = w->data;
 	enter_stream(s);
-	fail(s, s->state == STREAM_UP ? "it is a stranger's" : "it does not come up");
+	fail_stream(s, s->state == STREAM_UP ? "it is a stranger's" : "it does not come up");
 	leave_stream(s);
 }
 
@@ -612,7 +612,7 @@ bool stream_accept(struct listener *l, int fd, const struct sockaddr_storage *re
 void stream_abandon(struct stream *s) {
 	silence(s);
 	if (guard_kill(&s->guard))
-		destroy(s);
+		destroy_stream(s);
 }
 
 void stream_close(struct streams *t, uint32_t number) {
@@ -632,7 +632,7 @@ void stream_silence_all(struct streams *t) {
 
 void stream_free_all(struct streams *t) {
 	while (t->first)
-		destroy(t->first);
+		destroy_stream(t->first);
 }
 
 bool stream_check(const struct stream *s) {
