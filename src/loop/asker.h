@@ -1,4 +1,5 @@
-/* asker: who waits for the addresses of a name, and how is the answer handed back? For resolve.c and mdns.c, which know no peers. */
+/* asker: who waits for the addresses of a name, and how is the answer handed back? For resolve.c and mdns.c, which know no
+ * peers. */
 #ifndef LOOP_ASKER_H
 #define LOOP_ASKER_H
 

@@ -24,7 +24,7 @@ struct demux_address {
 	struct demux_address *next_owned;
 	struct demux_member *owner;
 	uint64_t hash;
-	uint64_t heard; /* when its owner was, by what is authentic */
+	uint64_t heard; /* when an authentic message of its owner last came from there */
 	struct address_key key;
 };
 
@@ -60,7 +60,7 @@ bool demux_init(struct demux *t, sluice_env *env) {
 
 void demux_deinit(struct demux *t) {
 	if (!t->env)
-		return; /* it never was */
+		return; /* never initialised */
 	env_free(t->env, t->names);
 	env_free(t->env, t->addresses);
 	env_free(t->env, t->transactions);
@@ -71,7 +71,7 @@ void demux_deinit(struct demux *t) {
 
 /* ---- names ------------------------------------------------------------------------------------------------------- */
 
-/* More buckets when there is memory for them; without, the chains just get longer. */
+/* Doubles the buckets. Without memory the chains get longer. */
 static void grow_names(struct demux *t) {
 	size_t buckets = 2 * t->name_buckets;
 	if (t->name_count < t->name_buckets)
@@ -125,7 +125,7 @@ int demux_name(struct demux *t, struct demux_member *m, const char *ufrag) {
 	if (!len || len > DEMUX_UFRAG_MAX)
 		return SLUICE_INVALID;
 	struct demux_name *n = find_name(t, ufrag, len);
-	if (n && n->owner == m) { /* a restart was taken back */
+	if (n && n->owner == m) { /* an ICE restart was rolled back */
 		m->names[0] = n;
 		m->names[1] = present;
 		return 0;

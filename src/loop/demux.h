@@ -1,14 +1,16 @@
 /* demux: on a socket that many peers share, whose is this datagram?
  *
  * Three tables, each bounded by the peers:
- *   names         our ufrag -> member: a binding request names it (RFC 8445, 7.2.2: USERNAME is the receiver's ufrag, a colon,
- *                 the sender's). A member has its last two, since checks of before an ICE restart go on for a while.
- *   addresses     source address -> member, learnt from what the member's ICE agent found authentic and from nothing else, at most
- *                 DEMUX_ADDRESSES each, the one unused for longest goes. An address belongs to one member. It moves to another one with
- *                 an answer to that one's check, which shows that whoever is there wants it; a request may have a forged source, so it
- *                 moves the address only when its owner has been silent there for DEMUX_SILENCE.
- *   transactions  id of a request that we sent to an address not learnt yet -> member: its answer names no ufrag. A fixed number
- *                 of places; a younger one takes the place of an older, and a retransmission takes it back.
+ *   names         our ufrag -> member. A binding request names it: USERNAME is the receiver's ufrag, a colon and the sender's
+ *                 (RFC 8445, 7.2.2). A member keeps its last two ufrags, since checks from before an ICE restart go on for a
+ *                 while.
+ *   addresses     source address -> member. An address is learnt only when the member's ICE agent found a message from there
+ *                 authentic. A member has at most DEMUX_ADDRESSES; the one that was unused for longest makes room. An address
+ *                 belongs to one member. An answer to another member's check moves the address: it shows that whoever is there
+ *                 wants that member. A request may have a forged source, so a request moves the address only when its owner has
+ *                 been silent there for DEMUX_SILENCE.
+ *   transactions  id of a request that we sent to an address not learnt yet -> member: its answer names no ufrag. The table has a
+ *                 fixed number of places. A younger id takes the place of an older one; a retransmission takes it back.
  *
  * It knows no sockets and no peers, only members; and of STUN just the header and USERNAME.
  *
@@ -21,7 +23,7 @@
 
 #define DEMUX_ADDRESSES 16
 #define DEMUX_UFRAG_MAX 256 /* RFC 8839, 5.4 */
-/* RFC 7675, 5.1: consent is asked for every 5 s, randomised up to 6: who lives has been heard from in that time. */
+/* RFC 7675, 5.1: consent is asked for every 5 s, randomised up to 6 s. Whoever lives has been heard from in that time. */
 #define DEMUX_SILENCE (7 * SLUICE_S)
 
 struct demux_name;
@@ -45,13 +47,14 @@ struct demux {
 
 /* False when there is no memory. */
 bool demux_init(struct demux *t, sluice_env *env);
-void demux_deinit(struct demux *t); /* every member was forgotten before */
+void demux_deinit(struct demux *t); /* all members were forgotten before */
 
-/* The member's ufrag is this one from now on; nothing when it is already. 0, SLUICE_EXISTS, SLUICE_INVALID, SLUICE_NO_MEMORY. */
+/* Sets the member's ufrag. Does nothing when the member has this one. Returns 0, SLUICE_EXISTS, SLUICE_INVALID,
+ * SLUICE_NO_MEMORY. */
 int demux_name(struct demux *t, struct demux_member *m, const char *ufrag);
 struct demux_member *demux_by_name(const struct demux *t, const char *ufrag, size_t len);
-/* An authentic request or answer came from the address: it is the member's from now on, unless it is another's. Without memory all stays
- * as it was. */
+/* An authentic request or answer came from the address: the address is the member's from now on, unless it stays another's (see
+ * above). Without memory nothing changes. */
 enum demux_proof { DEMUX_BY_REQUEST, DEMUX_BY_ANSWER };
 void demux_learn(struct demux *t, struct demux_member *m, const struct sockaddr_storage *addr, enum demux_proof proof,
                  uint64_t now);
@@ -62,7 +65,7 @@ void demux_forget(struct demux *t, struct demux_member *m);
 
 bool demux_check(const struct demux *t);
 
-/* ---- what a datagram says of itself ---- */
+/* ---- what stands in a datagram ---- */
 
 enum demux_kind { DEMUX_OTHER, DEMUX_REQUEST, DEMUX_RESPONSE };
 /* STUN binding requests and responses, by their header alone; everything else, other STUN included, is OTHER. */

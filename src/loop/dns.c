@@ -37,7 +37,7 @@ static char lower(uint8_t c) {
 	return (char)(c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c);
 }
 
-/* A label that text cannot show spoils the name, but not the message. */
+/* A label with bytes that do not print makes the name unusable, not the message. */
 static bool append_label(char *name, size_t *used, const uint8_t *label, size_t len) {
 	if (*used + len + 2 > DNS_NAME_MAX)
 		return false;
@@ -52,17 +52,17 @@ static bool append_label(char *name, size_t *used, const uint8_t *label, size_t 
 	return true;
 }
 
-/* Where the reading of a name stands. */
+/* A name that is being read. */
 struct name_cursor {
 	size_t at;
-	size_t bound; /* a pointer has to lead to before this */
+	size_t bound; /* a pointer has to lead before this */
 	size_t end;   /* behind the name's first pointer; 0 before it was met */
 	size_t size;  /* bytes of the name so far, as on the wire without pointers */
 	unsigned hops;
 };
 
-/* RFC 1035, 4.1.4: a pointer is to "a prior occurance of the same name", so each one has to lead to before the last. That alone
- * allows a chain of thousands, followed anew for each record, so the hops are counted too. */
+/* RFC 1035, 4.1.4: a pointer is to "a prior occurance of the same name", so each pointer has to lead before the last one. That
+ * alone would allow a chain of thousands, followed anew for each record, so the hops are counted too. */
 static bool follow_pointer(const struct dns_reader *r, struct name_cursor *c) {
 	size_t to = c->at + 2 <= r->len ? get_be16(r->message + c->at) & 0x3FFF : r->len;
 	if (to >= c->bound || ++c->hops > DNS_HOPS_MAX)

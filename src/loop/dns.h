@@ -1,8 +1,8 @@
 /* dns: how are the few DNS messages of multicast DNS written and read? RFC 1035, 4; RFC 6762.
  *
- * Reading goes record by record and copies names out in lower case. What a message can cost is bounded: a pointer leads
- * backwards, a name takes DNS_HOPS_MAX pointers and 255 bytes at most, and a message is read to its DNS_RECORDS_MAX-th record:
- * about 70,000 steps for the worst one of 9,000 bytes. It knows no sockets and no time. */
+ * Reading goes record by record and copies names out in lower case. The cost of a message is bounded: a pointer leads
+ * backwards, a name has at most DNS_HOPS_MAX pointers and 255 bytes, and reading stops at record DNS_RECORDS_MAX. The worst
+ * message of 9,000 bytes takes about 70,000 steps. It knows no sockets and no time. */
 #ifndef LOOP_DNS_H
 #define LOOP_DNS_H
 
@@ -13,9 +13,9 @@
 
 #define DNS_NAME_MAX 256
 #define DNS_MESSAGE_MAX 512 /* any that is written here */
-/* Writers of messages point from a name to an earlier one, which may point on itself: some hops, as a rule one. */
+/* A name may point to an earlier name, which may point further. Real messages have one hop as a rule. */
 #define DNS_HOPS_MAX 16
-/* Questions and records of one message. One that tells of a hundred services has fewer; the rest is not read. */
+/* Questions and records that are read of one message. A message about a hundred services has fewer. */
 #define DNS_RECORDS_MAX 256
 
 enum { DNS_A = 1, DNS_AAAA = 28, DNS_ANY = 255 };
@@ -30,13 +30,13 @@ struct dns_reader {
 	size_t len, at;
 	uint16_t id;
 	bool is_response, is_plain;  /* plain: a standard query, or an answer to one without an error */
-	unsigned questions, records; /* still to come */
-	unsigned left;               /* that may still be read */
+	unsigned questions, records; /* not read yet */
+	unsigned left;               /* how many more may be read */
 };
 
 struct dns_record {
 	bool is_question;
-	/* Lower case, dots between the labels, none at the end; "" when it is none that we could have asked for. */
+	/* Lower case, dots between the labels, none at the end. "" for a name that we cannot have asked for. */
 	char name[DNS_NAME_MAX];
 	uint32_t hash; /* dns_name_hash(name) */
 	uint16_t type, class;

@@ -9,8 +9,8 @@
 #include "peer/peer.h"
 #include "pool/env.h"
 
-/* dispatch() and output() may each give the other something to do (a state told behind the last packet); what is left after
- * so many rounds has a deadline of 0 and comes back with the timer. */
+/* dispatch() and output() may each give the other something to do: the app hears of a state behind the last packet. What is left
+ * after this many rounds has a deadline of 0 and comes back with the timer. */
 #define ROUNDS 4
 
 /* ---- serving ----------------------------------------------------------------------------------------------------- */
@@ -21,7 +21,7 @@ static bool is_full(const struct driver *d) {
 
 static void note_deadline(struct driver *d) {
 	uint64_t at = d->woken ? 0 : sluice_peer_deadline(d->peer);
-	/* A full socket: what is due at once cannot leave now, and the writable event brings us back. */
+	/* Sockets are full: what is due cannot leave now. The writable event serves the driver again. */
 	if (at == 0 && is_full(d))
 		at = SLUICE_NEVER;
 	schedule_set(&d->loop->schedule, &d->turn, at);
@@ -32,7 +32,7 @@ static bool is_ours(const struct driver *d, const sluice_socket *s) {
 	return s->owner == d || (d->place && d->place->shares && d->place->shares(d, s));
 }
 
-/* To the outlet that the path names by its number, if it still is there: the peer was told when it went. */
+/* Sends through the outlet whose number the path names. When the outlet is gone, the batch is dropped: the peer knows already. */
 static void send_by_number(struct driver *d, const sluice_batch *batch) {
 	struct outlet *o = outlets_find(&d->loop->outlets, batch->path.socket);
 	if (!o)
@@ -122,7 +122,7 @@ void driver_serve(struct driver *d, uint64_t now) {
 		serve_requests(d);
 		d->woken = false;
 		flush(d, now);
-		serve_requests(d); /* what it asked for may have been answered at once: woken */
+		serve_requests(d); /* a request that is answered at once sets woken */
 		if (!d->woken && sluice_peer_deadline(d->peer) > 0)
 			return;
 	}
@@ -237,7 +237,7 @@ static void wake(void *ctx) {
 static void forget_peer(void *ctx) {
 	struct driver *d = ctx;
 	d->peer = NULL;
-	/* Its file descriptors must not bring events for nobody, even while it is entered. */
+	/* Its file descriptors must bring no events any more, even while it is entered. */
 	for (sluice_socket *s = d->sockets; s; s = s->next_owned)
 		socket_silence(s);
 	stream_silence_all(&d->streams);
@@ -286,7 +286,7 @@ int sluice_loop_add_socket(sluice_loop *loop, sluice_peer *peer, sluice_socket *
 		return error;
 	d->only = s;
 	socket_own(s, d, &driver_owner, &d->sockets, &d->full);
-	driver_mark_dirty(d); /* it may have been started before it had a loop */
+	driver_mark_dirty(d); /* the peer may have been started before it had a loop */
 	return 0;
 }
 

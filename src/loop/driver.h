@@ -48,10 +48,10 @@ struct driver {
 
 /* 0, SLUICE_EXISTS, SLUICE_NO_MEMORY. The peer gets its wake and free hooks. */
 int driver_new(sluice_loop *loop, sluice_peer *peer, struct driver **out);
-/* The peer is left without a driver. Not while it is entered. */
+/* Takes the driver away from its peer. Not while it is entered. */
 void driver_detach(struct driver *d);
 
-/* Around every use of a peer. leave is false when the peer is gone, and the driver with it. */
+/* Stand around every use of a peer. driver_leave() returns false when the peer was freed; the driver is then destroyed too. */
 static inline void driver_enter(struct driver *d) {
 	guard_enter(&d->guard);
 }

@@ -12,7 +12,7 @@
 #include "peer/peer.h"
 #include "pool/env.h"
 
-/* With any address and any port, all sockets need the same one: so many ports are tried until one is free everywhere. */
+/* With any address and any port, all sockets need the same port: this many are tried until one is free on each address. */
 #define PORT_TRIES 16
 
 /* ---- input ------------------------------------------------------------------------------------------------------- */
@@ -28,7 +28,8 @@ static struct member *ask_app(sluice_endpoint *e, const sluice_path *from, const
 	return member_of(demux_by_name(&e->demux, ours, strlen(ours)));
 }
 
-/* RFC 8445, 7.3: a request's USERNAME begins with the receiver's ufrag, so it tells the member wherever it comes from. */
+/* RFC 8445, 7.3: a request's USERNAME begins with the receiver's ufrag, so it names the member wherever the request comes
+ * from. */
 static struct member *whose_request(sluice_endpoint *e, const sluice_path *from, const sluice_datagram *d) {
 	char ours[DEMUX_UFRAG_MAX + 1], theirs[DEMUX_UFRAG_MAX + 1];
 	if (!demux_username(d->data, d->len, ours, theirs)) {
@@ -70,7 +71,7 @@ static void deliver_check(struct member *m, const sluice_path *from, sluice_data
 	driver_leave(driver);
 }
 
-/* Datagrams that say nothing of their own: they belong to whom the address belongs to. */
+/* Datagrams without a name in them belong to the owner of their source address. */
 static size_t deliver_run(sluice_endpoint *e, const sluice_path *from, sluice_datagram *d, size_t count, uint64_t now) {
 	size_t run = 1;
 	while (run < count && demux_kind(d[run].data, d[run].len) == DEMUX_OTHER)
@@ -126,8 +127,8 @@ static void stop_waiting(struct member *m) {
 	m->endpoint->waiting_count--;
 }
 
-/* The sockets took what was pending: those who waited get their turn, in order. Each at most once, so that those who fill the
- * sockets again at once do not keep the loop; they wait behind the others. */
+/* The sockets took what was pending: the members that waited get their turn, in order. Each gets one turn: a member that fills
+ * the sockets again waits behind the others. */
 static void serve_waiting(void *owner, uint64_t now) {
 	sluice_endpoint *e = owner;
 	for (size_t turns = e->waiting_count; turns > 0 && e->waiting && !e->full && !e->guard.dead; turns--) {
@@ -309,7 +310,7 @@ static sluice_socket *socket_on(const sluice_endpoint *e, const struct sockaddr_
 	return NULL;
 }
 
-/* Returns the last error, with errno; whether that matters depends on what could be opened. */
+/* Returns the last error, with errno. The caller decides whether the error matters. */
 static int open_missing(sluice_endpoint *e, const struct interface_list *list) {
 	int error = 0;
 	for (size_t i = 0; i < list->count; i++) {
@@ -348,7 +349,7 @@ static void on_interfaces(struct interface_follower *f, const struct interface_l
 		interface_list_drop_stopgaps(&list, e->config.loopback);
 	if (open_missing(e, &list))
 		env_log(e->loop->env, SLUICE_LOG_WARN, "loop: an address of the endpoint cannot be bound: %s", strerror(errno));
-	while (!e->full && e->waiting) { /* for a socket that is gone */
+	while (!e->full && e->waiting) { /* for a socket that was closed */
 		struct member *m = e->waiting;
 		stop_waiting(m);
 		driver_mark_dirty(m->driver);
@@ -376,8 +377,8 @@ static int open_any(sluice_endpoint *e) {
 		close_all(e);
 		address_set_port(&e->local, 0);
 	}
-	/* One that cannot be bound is no reason to do without the others, unless its port is taken: half an endpoint would
-	 * answer. */
+	/* An address that cannot be bound leaves the others in use. But when the port is taken on one address, another program
+	 * answers there for half of the endpoint. */
 	bool taken = error == SLUICE_IO && errno == EADDRINUSE;
 	return e->sockets && !taken && error != SLUICE_NO_MEMORY ? 0 : error;
 }

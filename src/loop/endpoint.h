@@ -1,8 +1,8 @@
 /* endpoint: sockets that many peers share: which peer gets a datagram, and who waits while they are full?
  *
- * demux.c tells whose a datagram is; here is what follows. A request that names a member's ufrag goes to that member, and only
- * when its ICE agent finds it authentic (which takes the password) is the address learnt. A peer costs its driver, a struct
- * member and the entries in demux's tables.
+ * demux.c says whose a datagram is; this file acts on it. A request that names a member's ufrag goes to that member. The source
+ * address is learnt only when the member's ICE agent finds the request authentic, which takes the password. A peer costs its
+ * driver, a struct member and the entries in the tables of demux.c.
  *
  *   full == number of its sockets with something pending
  *   waiting holds each member at most once, and only while full > 0 or they are being served */
@@ -39,7 +39,7 @@ struct sluice_endpoint {
 	unsigned full;
 	struct guard guard;
 	uint64_t unknown_ufrags, strays, member_count;
-	uint64_t gone_received, gone_sent; /* datagrams of sockets that are gone */
+	uint64_t gone_received, gone_sent; /* datagrams of sockets that were closed */
 };
 
 bool endpoint_check(const sluice_endpoint *e);

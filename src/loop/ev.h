@@ -1,4 +1,4 @@
-/* ev: libev's header with the warnings of ours that it does not meet (its watchers alias each other by design). */
+/* ev: libev's header, without the warnings of ours that it causes (its watchers alias each other by design). */
 #ifndef LOOP_EV_H
 #define LOOP_EV_H
 

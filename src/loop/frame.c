@@ -9,7 +9,7 @@ static size_t padded(size_t len) {
 	return (len + 3) & ~(size_t)3;
 }
 
-/* RFC 4571, 2: a 16-bit unsigned length, then so many bytes. */
+/* RFC 4571, 2: a 16-bit unsigned length, then that many bytes. */
 static int look_4571(const uint8_t *p, size_t len, struct frame *f) {
 	if (len < 2)
 		return 0;

@@ -24,8 +24,8 @@ static bool is_wanted(const struct gather *g, const struct interface_address *a)
 	return !g->config.filter || g->config.filter(a->name, (const struct sockaddr *)&a->addr, g->config.user);
 }
 
-/* The list, less what the configuration leaves out. An address to bind that no interface shows (another of 127/8, a transparent
- * one) is taken as it is: bind() will tell. */
+/* Takes out of the list what the configuration leaves out. An address to bind that no interface shows (another one of 127/8, a
+ * transparent one) is used as it is: bind() will accept or refuse it. */
 static void choose(const struct gather *g, struct interface_list *list) {
 	bool v4 = !g->config.no_ipv4, v6 = !g->config.no_ipv6;
 	bool one = g->bind.ss_family && !address_is_any(&g->bind);
@@ -54,7 +54,7 @@ static int open_at(struct driver *d, struct sockaddr_storage *addr, sluice_socke
 	return sluice_socket_open(d->loop, &config, out);
 }
 
-/* Every port of the range once, from a random one on, so that an observer learns little and two peers seldom collide. */
+/* Tries each port of the range once, beginning at a random one: an observer learns little, and two peers seldom collide. */
 static int open_in_range(struct driver *d, struct sockaddr_storage *addr, sluice_socket **out) {
 	const sluice_gather_config *c = &gather_of(d)->config;
 	uint32_t span = (uint32_t)c->port_max - c->port_min + 1, first = env_random32(d->loop->env) % span;
@@ -68,7 +68,7 @@ static int open_in_range(struct driver *d, struct sockaddr_storage *addr, sluice
 	return SLUICE_IO;
 }
 
-/* The port that a socket on this address had before it was closed; NULL. */
+/* The port that a socket on this address had before it was closed. NULL: there was none. */
 static struct sockaddr_storage *port_before(struct gather *g, const struct sockaddr_storage *host) {
 	for (size_t i = 0; i < GATHER_PORTS_MAX; i++)
 		if (address_same_host(&g->ports[i], host))
@@ -104,8 +104,8 @@ static int open_socket(struct driver *d, const struct sockaddr_storage *host, sl
 	return g->config.port_max ? open_in_range(d, &addr, out) : open_at(d, &addr, out);
 }
 
-/* The nth of a list; later ones may come to stand between, so a number that is taken gives way to the next lower one: RFC 8445,
- * 5.1.2.1 wants a unique preference for each address. */
+/* The preference for the address at this place of the list, or the next lower one that no socket has: an address may come later
+ * and stand between two others. RFC 8445, 5.1.2.1 wants a unique preference for each address. */
 static uint16_t free_preference(const struct driver *d, size_t rank) {
 	uint16_t preference = (uint16_t)(UINT16_MAX - rank);
 	for (const sluice_socket *s = d->sockets; s;) {
@@ -116,7 +116,7 @@ static uint16_t free_preference(const struct driver *d, size_t rank) {
 	return preference;
 }
 
-/* The name that stands for the address. False when one was asked for and cannot be had: then the address is not told at all. */
+/* The name that hides the address. False when the app wants names and there is none: the peer then does not learn the address. */
 static bool choose_name(struct driver *d, const struct sockaddr_storage *host, const char **name) {
 	*name = gather_of(d)->config.mdns_names ? mdns_publish(d->loop, d, host) : NULL;
 	return *name || !gather_of(d)->config.mdns_names;
@@ -152,9 +152,8 @@ static void log_failure(const struct driver *d, const struct sockaddr_storage *h
 		env_log(d->loop->env, SLUICE_LOG_WARN, "loop: cannot gather %s: %s", text, why);
 }
 
-/* A listening socket with the number of the UDP port, or where that is taken and the app named no range, with any; and the
- * address that connections of ours start from. RFC 6544, 5.1: both kinds for each address. They are worth trying, not worth
- * failing for. */
+/* RFC 6544, 5.1: a passive and an active candidate for each address. The listening socket has the number of the UDP port; where
+ * that is taken and the app named no range, any port. An error is logged, and gathering goes on without TCP there. */
 static void open_tcp(struct driver *d, const sluice_socket *s, const char *name) {
 	const struct gather *g = gather_of(d);
 	struct sockaddr_storage addr;
@@ -250,7 +249,7 @@ static bool any_asleep(const struct driver *d) {
 	return s != NULL;
 }
 
-/* 0, or what went wrong last, errno with it. */
+/* Returns 0, or the last error, with errno. */
 static int open_missing(struct driver *d, const struct interface_list *list) {
 	int error = 0, why = EADDRNOTAVAIL;
 	for (size_t i = 0; i < list->count; i++) {
@@ -275,7 +274,7 @@ static void on_interfaces(struct interface_follower *f, const struct interface_l
 	close_gone(d, &list);
 	if (any_asleep(d))
 		interface_list_drop_stopgaps(&list, gather_of(d)->config.loopback);
-	(void)open_missing(d, &list); /* each failure was logged, and the next change is another chance */
+	(void)open_missing(d, &list); /* each failure was logged; the next change tries again */
 	driver_mark_dirty(d);
 }
 

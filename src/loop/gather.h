@@ -1,9 +1,9 @@
 /* gather: on which addresses of the machine does one peer have sockets?
  *
- * RFC 8445, 5.1.1.1: a host candidate for each address. What an interface list says and a peer's configuration wants is opened
- * and told to the peer; what vanishes is taken back. An address that is only of no use for a while (no carrier, not running,
- * tentative again) keeps its socket, which sleeps; one that vanished and comes back has the port again that it had. The other
- * side knows that port, and where both sides were interrupted nobody could tell it another one. */
+ * RFC 8445, 5.1.1.1: a host candidate for each address. Each address that an interface has and the peer's configuration wants
+ * gets a socket, and the peer a candidate; both are taken back when the address vanishes. An address that is of no use for a
+ * while (no carrier, not running, tentative again) keeps its socket, which sleeps. An address that vanished and comes back gets
+ * the port that it had: the other side knows that port, and when both sides were interrupted nobody could send it another one. */
 #ifndef LOOP_GATHER_H
 #define LOOP_GATHER_H
 

@@ -17,7 +17,7 @@
 #include "base/list.h"
 #include "pool/env.h"
 
-/* A burst of changes (an interface that comes up brings several) is looked at once, so long after its first. */
+/* An interface that comes up brings several changes. The list is taken once for them, this long after the first. */
 #define BURST_S 0.05
 #define AGAIN_S 1.
 
@@ -168,7 +168,7 @@ static void add_inet6_by_proc(struct interface_list *list, int fd) {
 	fclose(f);
 }
 
-/* getifaddrs asks netlink, which sandboxes may forbid; these ways are older and need nobody's permission. */
+/* getifaddrs asks netlink, which sandboxes may forbid; these ways are older and need no permission. */
 static bool by_ioctl(struct interface_list *list) {
 	struct ifreq requests[INTERFACE_ADDRESSES_MAX];
 	struct ifconf c = {.ifc_len = sizeof requests, .ifc_req = requests};
@@ -226,7 +226,7 @@ static void swap(struct interface_address *a, struct interface_address *b) {
 	*b = t;
 }
 
-/* The best not yet placed of the wanted family among at[from ..], or of the other one when a better class has no wanted one. */
+/* The place of the best address among at[from ..]. Within its class an address of the wanted family goes first. */
 static size_t pick(const struct interface_list *list, size_t from, bool want_v6) {
 	size_t best = from;
 	for (size_t i = from + 1; i < list->count; i++) {
@@ -238,8 +238,8 @@ static size_t pick(const struct interface_list *list, size_t from, bool want_v6)
 	return best;
 }
 
-/* RFC 8421, 4: candidates of the two families are to be interleaved, so that a broken one does not delay those of the other
- * behind all of its own; IPv6 begins, as RFC 6724 prefers it. */
+/* RFC 8421, 4: candidates of the two families are interleaved, so that a family that does not work does not delay the other one.
+ * IPv6 begins, as RFC 6724 prefers it. */
 void interface_list_order(struct interface_list *list) {
 	for (size_t i = 0; i < list->count; i++)
 		swap(&list->at[i], &list->at[pick(list, i, i == 0 || !is_v6(&list->at[i - 1]))]);
@@ -346,7 +346,7 @@ static void start_timer(struct interface_watch *watch, double seconds) {
 	ev_unref(watch->loop->ev);
 }
 
-/* What the messages say is not needed: whatever it is, the list is taken anew. ENOBUFS says that some were lost. */
+/* The messages are not parsed: the list is taken anew in any case. ENOBUFS says that some were lost. */
 static void on_netlink(struct ev_loop *ev, ev_io *w, int events) {
 	(void)ev;
 	(void)events;

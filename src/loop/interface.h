@@ -1,7 +1,7 @@
 /* interface: which addresses does this machine have, in which order are they worth trying, and when do they change?
  *
- * It knows no sockets of peers. The list is a snapshot; rtnetlink tells when to take another one. Without permission for
- * netlink the list still comes (from ioctl and /proc), and only changes go unnoticed. */
+ * It knows no sockets of peers. The list is a snapshot; rtnetlink says when to take another one. Without permission for
+ * netlink the list comes from ioctl and /proc, and changes go unnoticed. */
 #ifndef LOOP_INTERFACE_H
 #define LOOP_INTERFACE_H
 
@@ -16,11 +16,11 @@ struct interface_address {
 	unsigned index;               /* of the interface */
 	struct sockaddr_storage addr; /* port 0; a link-local IPv6 one has its scope */
 	bool loopback, link_local;
-	bool temporary;     /* IPv6, RFC 8981: changes with time, so it tells less about the machine */
+	bool temporary;     /* IPv6, RFC 8981: changes with time, so it says less about the machine */
 	bool default_route; /* the kernel's choice of source towards the internet */
 };
 
-/* An address that the machine has, be it of use now or not. */
+/* An address that the machine has, usable at present or not. */
 struct interface_present {
 	struct sockaddr_storage addr; /* port 0 */
 	bool awake;                   /* its interface is up and has a carrier, and the address is not tentative */
@@ -34,23 +34,22 @@ struct interface_list {
 	struct interface_present present[INTERFACE_ADDRESSES_MAX];
 };
 
-/* The addresses that can be bound: of interfaces that are up, neither tentative (RFC 4862) nor found to be double. With errno
- * in the log and an empty list when even that cannot be told. */
+/* Lists the addresses that can be bound: those of interfaces that are up, without tentative ones and duplicates (RFC 4862). When
+ * that fails, the list is empty and the log has the reason. */
 void interface_list_get(sluice_env *env, struct interface_list *list);
 
 /* Sorts by worth and interleaves the families: RFC 8421, 4. */
 void interface_list_order(struct interface_list *list);
 
 /* Leaves out what is not wanted: a family; loopback, unless it is asked for or there is nothing else (RFC 8445, 5.1.1.1);
- * link-local IPv6 addresses, of which SDP cannot say the scope, when there is anything better. */
+ * link-local IPv6 addresses when there is a better one, since SDP cannot carry their scope. */
 void interface_list_choose(struct interface_list *list, bool v4, bool v6, bool loopback);
-/* Leaves out what is taken for want of anything better, when something better only sleeps: loopback, unless it is asked for, and
- * link-local. */
+/* Leaves out loopback, unless it is asked for, and link-local IPv6 addresses: a better address exists and only sleeps. */
 void interface_list_drop_stopgaps(struct interface_list *list, bool loopback);
 void interface_list_drop(struct interface_list *list, size_t i);
 
-/* What is to become of a socket on this address? It stays where the list or the machine has the address, and sleeps where that is
- * of no use at present. */
+/* What becomes of a socket on this address? It stays while the list or the machine has the address, and sleeps while the address
+ * is of no use. */
 enum interface_use { INTERFACE_GONE, INTERFACE_ASLEEP, INTERFACE_AWAKE };
 enum interface_use interface_list_use(const struct interface_list *list, const struct sockaddr_storage *host);
 
@@ -66,7 +65,7 @@ void interface_follow(sluice_loop *loop, struct interface_follower *f);
 void interface_unfollow(sluice_loop *loop, struct interface_follower *f);
 /* Stops the watch itself: no follower is left. */
 void interface_deinit(sluice_loop *loop);
-/* As if something had changed, a second from now: a socket broke. */
+/* A socket broke: notifies the followers in a second, as if an interface had changed. */
 void interface_look_again(sluice_loop *loop);
 
 #endif

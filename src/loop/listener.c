@@ -20,8 +20,8 @@ static void on_pause(struct ev_loop *ev, ev_timer *w, int events) {
 	ev_io_start(ev, &l->io);
 }
 
-/* Without a file descriptor for it a connection stays in the queue, and the listening socket readable: looking again at once
- * would be all that the loop does. */
+/* No file descriptor is left. The connection stays in the queue, and the listening socket stays readable: without a pause the
+ * loop would do nothing else. */
 static void take_pause(struct listener *l) {
 	struct ev_loop *ev = l->streams->loop->ev;
 	env_log(l->streams->loop->env, SLUICE_LOG_ERROR, "loop: cannot accept: %s", strerror(errno));

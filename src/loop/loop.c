@@ -1,4 +1,5 @@
-/* loop.c: the life of a loop, and calls from other threads. It stands above all other files of the folder: they do not call it. */
+/* loop.c: the life of a loop, and calls from other threads. It stands above all other files of the folder: they do not call
+ * it. */
 #include "loop/loop.h"
 
 #include <stdlib.h>
@@ -20,7 +21,8 @@ struct post {
 	void *ctx;
 };
 
-/* A stack that is pushed by anyone and taken whole by the loop: no lock, and no ABA, since nobody pops a single one. */
+/* A stack: any thread pushes, and the loop takes all of it. So there is no lock, and no ABA problem, since nobody pops one
+ * entry. */
 int sluice_loop_post(sluice_loop *loop, void (*fn)(void *ctx), void *ctx) {
 	struct post *p = malloc(sizeof *p);
 	if (!p)

@@ -26,8 +26,7 @@
 #define TTL_S 120
 #define LEGACY_TTL_S 10
 
-/* Answers to one asker alone, of one name: several neighbours may ask at once; who asks in a loop waits, and learns nothing by
- * it. */
+/* Answers for one name to single askers: several neighbours may ask at once, and one that asks in a loop has to wait. */
 #define UNICAST_INTERVAL (125 * SLUICE_MS)
 #define UNICAST_BURST 8
 /* Interfaces that one name was multicast on within the last second. */
@@ -46,12 +45,12 @@ struct question {
 	size_t asked; /* attempts made */
 	uint32_t hash;
 	char name[DNS_NAME_MAX]; /* in lower case */
-	/* What the message that is being read says. */
+	/* From the message that is being read. */
 	size_t count;
 	struct sockaddr_storage addrs[ADDRESSES_MAX];
 };
 
-struct multicast { /* when a name was last multicast on an interface; at 0: never */
+struct multicast { /* when a name was last multicast on an interface. at 0: never */
 	unsigned index;
 	uint64_t at;
 };
@@ -98,7 +97,7 @@ static struct sockaddr_storage group_of(int family, unsigned index) {
 	return group;
 }
 
-/* Joining twice is an error that does not matter, and so is an interface without multicast. */
+/* Joining twice fails, and so does an interface without multicast; neither matters. */
 static void join(const struct channel *c, const struct interface_list *list) {
 	for (size_t i = 0; i < list->count; i++) {
 		unsigned index = list->at[i].index;
@@ -192,7 +191,7 @@ static void send_message(const struct channel *c, const uint8_t *message, size_t
 
 static void on_timer(struct ev_loop *ev, ev_timer *w, int events);
 
-/* Of each interface one address a family; loopback only where it is all there is. */
+/* Keeps one address of each family for each interface; loopback only when there is nothing else. */
 static void set_interfaces(struct mdns *m, const struct interface_list *list) {
 	onlink_learn(&m->onlink, list);
 	m->interfaces = *list;
@@ -275,7 +274,7 @@ void mdns_stop(sluice_loop *loop) {
 
 /* ---- asking ------------------------------------------------------------------------------------------------------ */
 
-/* One question a message: there are responders in wide use that read no more of it. */
+/* One question in each message: some widely used responders read no more. */
 static void ask(struct mdns *m, const char *name, uint16_t type) {
 	uint8_t message[DNS_MESSAGE_MAX];
 	size_t len = dns_write_query(message, name, type);
@@ -421,8 +420,8 @@ static bool is_asked_for(const struct published *p, const struct dns_record *q) 
 	       (q->class & ~DNS_TOP_BIT) == DNS_IN && strcmp(q->name, p->name) == 0;
 }
 
-/* RFC 6762, 6: a responder must not multicast a record on a given interface again before a second has passed. Where a name was
- * multicast on more interfaces than are remembered, the longest ago makes room; it too has to be a second old. */
+/* RFC 6762, 6: a responder must not multicast a record on an interface again before a second has passed. When all slots are in
+ * use, the oldest one makes room; it has to be a second old as well. */
 static bool may_multicast(struct published *p, unsigned index, uint64_t now) {
 	struct multicast *slot = &p->multicast[0];
 	for (size_t i = 0; i < LINKS_MAX; i++) {
@@ -449,10 +448,10 @@ static void send_answer(struct published *p, const struct querier *who, const st
 		send_message(who->channel, message, len, &target, who->index);
 }
 
-/* RFC 6762, 6.7: who asks from another port than 5353 is a simple resolver, and wants an answer as from an ordinary server: to
- * it, with its id and question. 5.4: others may say that unicast will do; they hear the group too, so where they ask too often
- * the answer goes to all, once a second. Nothing is sent to an address that is no neighbour's: whoever forged it chose the
- * victim. */
+/* RFC 6762, 6.7: a query from another port than 5353 comes from a simple resolver. The answer goes to that resolver, with its id
+ * and its question, as from an ordinary server. 5.4: others may ask for an answer by unicast. They hear the group too, so when
+ * they ask too often the answer goes to the group, once a second. Nothing is sent to an address that is no neighbour's: a forged
+ * source would direct the answer at a victim. */
 static void respond(struct published *p, const struct querier *who, const struct dns_record *q, uint64_t now) {
 	bool legacy = address_port(&who->from) != PORT, unicast = legacy || (q->class & DNS_TOP_BIT);
 	struct dns_answer how = {.class = DNS_IN | DNS_TOP_BIT, .ttl = TTL_S};
@@ -480,7 +479,7 @@ static void take_query(struct mdns *m, struct dns_reader *r, const struct querie
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
-/* How a message came: by which interface, and to the group or to us alone. */
+/* How a message came: through which interface, and to the group or to our own address. */
 struct arrival {
 	unsigned index;
 	bool to_group;
@@ -502,9 +501,9 @@ static struct arrival arrival_of(struct msghdr *m) {
 	return (struct arrival){0, false};
 }
 
-/* RFC 6762, 11: what comes to the group has crossed no router, whatever its source; what comes to our own address may be from
- * anywhere, and counts only if its source is a neighbour's. 6: "Multicast DNS implementations MUST silently ignore any Multicast
- * DNS responses they receive where the source UDP port is not 5353." */
+/* RFC 6762, 11: a message to the group has crossed no router, whatever its source. A message to our own address may come from
+ * anywhere, and counts only when its source is a neighbour's. 6: "Multicast DNS implementations MUST silently ignore any
+ * Multicast DNS responses they receive where the source UDP port is not 5353." */
 static void take_message(struct mdns *m, struct dns_reader *r, const struct querier *who, bool to_group) {
 	if (!r->is_plain || !(to_group || who->near))
 		return;

@@ -1,16 +1,16 @@
 /* mdns: which address has a `.local` name, and who asks for ours? RFC 6762.
  *
  * Questions go to 224.0.0.251 and ff02::fb on each interface, at 0, 250 ms and 1 s, and are given up after 3 s. They leave from
- * port 5353, shared with every other responder of the machine, so that answers by multicast are heard, and where that port cannot
- * be had from another one (5.1), to which answers come directly. Ours are random names of one address each, so nothing is probed
- * or announced: no other host can have chosen them.
+ * port 5353, which all responders of the machine share, so that answers by multicast are heard. Where that port cannot be had,
+ * questions leave from another one, and answers come there directly (5.1). Our names are random and have one address each. No
+ * other host can have chosen them, so they are neither probed nor announced.
  *
- * What comes to the group is a neighbour's; what comes to our own address counts only from a neighbour's address (11). A message
- * is read once and to a bound (dns.h), each name of ours is answered once for it, multicast once a second on an interface and to
- * single askers eight times a second; those must be neighbours, so nobody is hit by an answer that another one asked for in its
- * name.
+ * A message to the group comes from a neighbour. A message to our own address counts only when its source is a neighbour's (11).
+ * A message is read once, up to a bound (dns.h), and each of our names is answered once for it. Answers go out by multicast once
+ * a second on an interface, and to single askers eight times a second. Those must be neighbours: otherwise a forged source could
+ * direct our answers at a victim.
  *
- * One for a loop; it lives while there are questions or names.
+ * A loop has one mdns, which lives while there are questions or names.
  *
  *   questions <= MDNS_QUESTIONS_MAX */
 #ifndef LOOP_MDNS_H

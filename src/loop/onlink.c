@@ -9,7 +9,7 @@
 
 #define IPV6_SUBNET_BITS 64
 
-/* All 32 bits, one host, where the kernel does not say. */
+/* The kernel's mask; 32 bits, a single host, when the kernel has none. */
 static unsigned mask_bits(int fd, const struct interface_address *a) {
 	struct ifreq r = {0};
 	memcpy(r.ifr_name, a->name, sizeof a->name);
@@ -41,7 +41,7 @@ static bool covers(const struct onlink_subnet *s, const struct sockaddr_storage 
 	if (s->addr.ss_family != addr->ss_family)
 		return false;
 	if (memcmp(ours, theirs, address_size(addr)) == 0)
-		return true; /* ourselves, by whichever interface the kernel says that it came */
+		return true; /* our own address, whichever interface the kernel names */
 	return (index == 0 || s->index == index) && shares_prefix(ours, theirs, s->bits);
 }
 

@@ -2,7 +2,7 @@
  *
  * A path names its socket by a small number (sluice_path.socket), so that an engine never holds a pointer or a file
  * descriptor. The numbers are places in a table: finding one is O(1). A number that became free is given out again as late as
- * possible, so that what was on its way to a socket that is gone meets nobody; and whoever looks one up also asks whose it is.
+ * possible, so that a batch for a socket that was closed reaches no other one. Whoever looks up an outlet also asks whose it is.
  *
  *   slots[n].outlet is NULL or has number n
  *   free list == the slots without an outlet, each once */

@@ -84,7 +84,7 @@ static void on_socket(void *ctx, ares_socket_t fd, int readable, int writable) {
 	if (!watch && (readable || writable)) {
 		watch = env_zalloc(r->loop->env, sizeof *watch);
 		if (!watch)
-			return; /* it will hear nothing, and time out */
+			return; /* c-ares gets no events for it, and times out */
 		watch->resolver = r;
 		ev_init(&watch->io, on_io);
 		watch->io.data = watch;
@@ -144,7 +144,7 @@ static int open_channel(struct resolver *r) {
 	return status;
 }
 
-/* A fresh one reads resolv.conf again, which may have changed with the network. */
+/* A new resolver reads resolv.conf again, which may have changed with the network. */
 static struct resolver *resolver_of(sluice_loop *loop) {
 	if (loop->resolver)
 		return loop->resolver;
@@ -204,7 +204,7 @@ static struct lookup *first_done(const struct resolver *r) {
 static void deliver_answers(struct resolver *r) {
 	sluice_loop *loop = r->loop;
 	if (guard_is_busy(&r->guard))
-		return; /* the one below us on the stack goes on */
+		return; /* the call below us on the stack goes on */
 	guard_enter(&r->guard);
 	for (struct lookup *l = first_done(r); l; l = first_done(r)) {
 		struct lookup answer = *l;
@@ -228,7 +228,7 @@ void resolve_forget(sluice_loop *loop, const void *who) {
 		if (l->asker.who == who)
 			l->asker.who = NULL;
 	if (!guard_is_busy(&r->guard) && !is_awaited(r))
-		destroy_resolver(r); /* nobody should wait for answers to nobody, the ev_loop neither */
+		destroy_resolver(r); /* a lookup that nobody waits for must not keep the ev_loop running */
 }
 
 /* ---- questions --------------------------------------------------------------------------------------------------- */

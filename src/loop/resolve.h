@@ -1,8 +1,8 @@
 /* resolve: which addresses has this host name?
  *
  * c-ares asks the servers of resolv.conf (and reads the hosts file) on sockets that the ev_loop watches: no thread, no call that
- * blocks on the network. A numeric name is answered at once. What c-ares says is kept until its function has returned, so that no
- * callback of an app ever runs inside it.
+ * blocks on the network. A numeric name is answered at once. An answer of c-ares is kept until c-ares has returned, so that no
+ * callback of an app runs inside c-ares.
  *
  *   the resolver lives exactly while there are lookups */
 #ifndef LOOP_RESOLVE_H

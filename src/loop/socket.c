@@ -24,7 +24,7 @@ static void watch(sluice_socket *s, int events) {
 		ev_io_start(s->loop->ev, &s->io);
 }
 
-/* The socket is of no use any more. The peer is not told: to it the network is silent, and its timers know what to do. */
+/* The socket cannot be used any more. The peer is not notified: to the peer the network is silent, and its timers act. */
 static void break_socket(sluice_socket *s, const char *verb) {
 	if (!s->broken)
 		env_log(s->loop->env, SLUICE_LOG_ERROR, "loop: cannot %s: %s", verb, strerror(errno));
@@ -35,7 +35,7 @@ static void break_socket(sluice_socket *s, const char *verb) {
 
 /* ---- the path's MTU ----------------------------------------------------------------------------------------------- */
 
-/* What the kernel said of datagrams that were too large, to whose they were. */
+/* Passes what the kernel said about datagrams that were too large to the peers that sent them. */
 static void tell_too_large(sluice_socket *s) {
 	for (size_t i = 0; i < s->udp.large_count; i++) {
 		struct udp_too_large *l = &s->udp.large[i];
@@ -55,7 +55,7 @@ static void keep_pending(sluice_socket *s, const sluice_batch *batch, size_t sen
 	size_t len = sluice_batch_len(batch) - sent * batch->stride;
 	uint8_t *copy = env_alloc(s->loop->env, len);
 	if (!copy)
-		return; /* to the association it is a loss like any other */
+		return; /* a loss like any other to the association */
 	memcpy(copy, rest, len);
 	s->pending = *batch;
 	s->pending.data = copy;

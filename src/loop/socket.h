@@ -29,9 +29,9 @@ struct sluice_socket {
 /* Gives it to its owner, into the owner's list, and starts to read. */
 void socket_own(sluice_socket *s, void *owner, const struct owner_ops *ops, sluice_socket **list, unsigned *full);
 void socket_destroy(sluice_socket *s);
-/* Stops to listen to it: its owner is going. */
+/* Stops reading: its owner is going. */
 void socket_silence(sluice_socket *s);
-/* Sends the batch, or keeps what the kernel did not take. What is for a broken one is lost on the way. */
+/* Sends the batch, or keeps what the kernel did not take. A broken socket drops the batch. */
 void socket_send(sluice_socket *s, const sluice_batch *batch);
 bool socket_check(const sluice_socket *s);
 

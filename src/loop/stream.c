@@ -14,8 +14,8 @@
 #include "pool/env.h"
 
 #define OUT_MAX (256 << 10)
-/* Room behind OUT_MAX: what waits moves to the front only after half as much has left, so that a reader who takes a byte at a
- * time does not have all of it moved for each. */
+/* There is room behind OUT_MAX. So the bytes that wait move to the front only after half as many have left, and not for each byte
+ * that a slow reader takes. */
 #define OUT_SPACE (OUT_MAX + OUT_MAX / 2)
 #define PARTIAL_FIRST 512 /* bytes of room for the beginning of a frame; doubled when it grows */
 #define READS_PER_TURN 8
@@ -66,7 +66,7 @@ static void silence(struct stream *s) {
 	ev_timer_stop(s->loop->ev, &s->limit);
 }
 
-/* The stream is of no use any more: the peer is told, and leave_stream() destroys it. Stream and owner are entered. */
+/* The stream cannot be used any more: notifies the peer; leave_stream() destroys the stream. Stream and owner are entered. */
 static void fail_stream(struct stream *s, const char *what) {
 	if (s->guard.dead)
 		return;
@@ -74,7 +74,7 @@ static void fail_stream(struct stream *s, const char *what) {
 	guard_kill(&s->guard);
 	silence(s);
 	if (s->listener)
-		return; /* to the ICE agent, what it sends there is lost from now on */
+		return; /* what the ICE agent sends there is lost from now on */
 	if (s->state == STREAM_UP)
 		sluice_peer_stream_down(peer_of(s), s->outlet.number);
 	else
@@ -91,7 +91,7 @@ static void leave_stream(struct stream *s) {
 	const struct streams *t = s->streams;
 	sluice_loop *loop = s->loop;
 	if (!owner_is_gone(s))
-		t->ops->serve(t->owner, sluice_now()); /* what the peer was told may have consequences */
+		t->ops->serve(t->owner, sluice_now()); /* what the peer has heard may make it send */
 	if (guard_leave(&s->guard) && !t->ops->is_gone(t->owner))
 		destroy_stream(s); /* else it goes with its owner */
 	t->ops->leave(t->owner);
@@ -116,14 +116,14 @@ static void start_limit(struct stream *s, double seconds) {
 	ev_timer_start(s->loop->ev, &s->limit);
 }
 
-/* A connection that did not show yet that it is the other side's goes for a new one, the oldest first: whoever just connects and
- * waits would keep the other side out. Of one listening socket, or of any (NULL). False: all that are there are needed. */
+/* Makes room for a new connection: the oldest one goes that has not proved to be the other side's. Otherwise strangers that
+ * connect and wait would keep the other side out. l: its connections only; NULL: all. False when every connection is needed. */
 static bool drop_stranger(struct streams *t, const struct listener *l) {
 	struct stream *oldest = NULL;
 	for (struct stream *s = t->first; s; s = s->next) /* the newest first */
 		if (s->listener && s->listener->fd >= 0 && (!l || s->listener == l) && ev_is_active(&s->limit) &&
 		    !guard_is_busy(&s->guard))
-			oldest = s; /* accepted: those that are being opened by us have a limit too */
+			oldest = s; /* only accepted ones: connections that we open have a limit too */
 	if (oldest)
 		destroy_stream(oldest);
 	return oldest != NULL;
@@ -149,7 +149,7 @@ static struct stream *stream_new(struct streams *t, int fd, const struct sockadd
 	return s;
 }
 
-/* A connection that was begun; `from` may be NULL. -1 with errno when it cannot even be. */
+/* Begins a connection; `from` may be NULL. Returns -1, with errno, when that fails at once. */
 static int begin_connection(const struct sockaddr_storage *from, const struct sockaddr_storage *to) {
 	int fd = socket(to->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -199,7 +199,7 @@ static void drop_out(struct stream *s) {
 	s->out_at = s->out_len = 0;
 }
 
-/* Room for so many more bytes behind those that wait; NULL when the bound forbids it. */
+/* Room for len bytes behind those that wait. NULL: beyond the bound, or no memory. */
 static uint8_t *reserve_out(struct stream *s, size_t len) {
 	if (s->out_len + len > OUT_MAX)
 		return NULL;
@@ -277,12 +277,12 @@ static void send_batch(struct stream *s, const sluice_batch *batch) {
 	take_ciphertext(s);
 	if (waits || !s->out_len)
 		return; /* the writable event goes on */
-	/* A failure is noticed by the reading side too, with an event of its own, where it is safe to tell the peer. */
+	/* The reading side notices a failure too, in an event of its own, where the peer can be notified safely. */
 	if (!send_out(s))
 		drop_out(s);
 }
 
-/* The connection of this listener with that address; an active one's is made when the first datagram wants to go there. */
+/* The connection of this listener with that address. An active listener opens one for the first datagram. */
 static struct stream *find_connection(struct listener *l, const struct sockaddr_storage *remote) {
 	for (struct stream *s = l->streams->first; s; s = s->next)
 		if (s->listener == l && !s->guard.dead && address_equal(&s->path.remote, remote))
@@ -323,8 +323,8 @@ static void drop_partial(struct stream *s) {
 	s->partial_len = s->partial_room = 0;
 }
 
-/* Room for so many bytes. It doubles, so each byte is copied about twice however slowly a frame drips in, and a stranger who
- * promises a large frame is given room for what has come of it. */
+/* Room for len bytes. The room doubles, so each byte is copied about twice however slowly a frame comes in, and a stranger who
+ * announces a large frame gets room only for the bytes that came. */
 static bool reserve_partial(struct stream *s, size_t len) {
 	size_t room = s->partial_room ? s->partial_room : PARTIAL_FIRST;
 	if (len <= s->partial_room)
@@ -350,8 +350,8 @@ static bool add_partial(struct stream *s, const uint8_t *data, size_t len) {
 	return true;
 }
 
-/* Is the frame that began earlier not whole with that many bytes more? Unknown as yet counts as whole: that is a byte or
- * three. */
+/* Is the frame that began earlier still incomplete with `more` bytes? False too while its size is unknown, for its first
+ * bytes. */
 static bool stays_partial(const struct stream *s, size_t more) {
 	struct frame f;
 	return frame_look(s->partial, s->partial_len, s->turn, &f) == 1 && f.size > s->partial_len + more;
@@ -384,7 +384,7 @@ static void take_frames(struct stream *s, sluice_slab *slab, size_t len) {
 		fail_stream(s, "what comes is no frame");
 		return;
 	}
-	/* The rest is put aside first: who takes the datagrams may write into the slab and keep it. */
+	/* The rest is put aside first: the peer may write into the slab and keep it. */
 	drop_partial(s);
 	if (len > whole && !add_partial(s, sluice_slab_data(slab) + whole, len - whole)) {
 		fail_stream(s, "out of memory");
@@ -393,8 +393,8 @@ static void take_frames(struct stream *s, sluice_slab *slab, size_t len) {
 	deliver(s, slab, whole);
 }
 
-/* Bytes came, and stand in the slab behind room for the partial frame. The partial frame is copied there once it is whole: with
- * each read, a frame that drips in byte by byte would cost its square. */
+/* n bytes came. They stand in the slab behind room for the partial frame, which is copied there only when the frame is complete:
+ * copied with each read, a frame that comes in byte by byte would cost its square. */
 static void take_bytes(struct stream *s, sluice_slab *slab, size_t n) {
 	uint8_t *data = sluice_slab_data(slab);
 	size_t had = s->partial_len;
@@ -444,7 +444,7 @@ static void read_plaintext(struct stream *s) {
 
 static void come_up(struct stream *s);
 
-/* After anything happened to TLS: what it has to say goes out, and what it came to is told. */
+/* Something happened to TLS: sends its output, and follows its state. */
 static void follow_tls(struct stream *s) {
 	const char *why = "closed by the other side";
 	enum tls_stream_state state = tls_stream_state(s->tls);
@@ -487,7 +487,7 @@ static void on_readable(struct stream *s) {
 
 /* ---- connecting -------------------------------------------------------------------------------------------------- */
 
-/* One that was asked for gets its number, and the peer hears of it. */
+/* A stream that the peer asked for gets its number, and the peer is notified. */
 static void report_up(struct stream *s) {
 	if (!outlets_add(s->loop->env, &s->loop->outlets, &s->outlet, OUTLET_STREAM)) {
 		fail_stream(s, "out of memory");
@@ -551,7 +551,7 @@ static void on_limit(struct ev_loop *ev, ev_timer *w, int events) {
 	leave_stream(s);
 }
 
-/* Now, when the app can be told: later a connection would just fail, with a line in the log. */
+/* The file is looked at now, when the app gets the error. Later each connection would fail with a line in the log. */
 int stream_trust_init(struct stream_trust *t, sluice_env *env, const char *ca_file, bool no_verify) {
 	t->no_verify = no_verify;
 	if (!ca_file)

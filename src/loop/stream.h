@@ -1,15 +1,16 @@
 /* stream: TCP connections of a peer: when are they up, and how do datagrams pass?
  *
- * Three kinds. One that the peer asked for (to a TURN server) has a number of its own. ICE's own (RFC 6544) speak with the number
- * of the candidate's address: accepted ones with that of the listening socket, ours with that of the active address, and they are
- * opened when a first datagram wants to go to a new remote address. So to the ICE agent a TCP candidate is a socket like any
- * other, and a path (number, remote address) finds the connection again.
+ * There are three kinds:
+ *   to a TURN server     the peer asked for it; it has a number of its own
+ *   accepted (RFC 6544)  it uses the number of the listening socket
+ *   active (RFC 6544)    it uses the number of the active address; it is opened by the first datagram to a new remote address
+ * So to the ICE agent a TCP candidate is a socket like any other, and a path (number, remote address) finds the connection again.
  *
- * What the network does not take waits in a buffer of OUT_MAX bytes; beyond it whole datagrams are dropped, as a full queue of a
- * router would do: SCTP knows how to deal with that, and a connection that stalls must not hold up the peer's other paths.
+ * What the network does not take waits in a buffer of OUT_MAX bytes. Beyond that, whole datagrams are dropped, as a full queue of
+ * a router does: SCTP can deal with loss, and a connection that stalls must not hold up the peer's other paths.
  *
- * Anybody can connect to a passive candidate. Where there is no room for one more, the connection that has been silent about who
- * it is for the longest time makes room, so strangers who hold connections do not keep the other side out.
+ * Anybody can connect to a passive candidate. When there is no room for another connection, the oldest one that has not proved to
+ * be the other side's makes room. So strangers who hold connections do not keep the other side out.
  *
  *   partial_len < the size of the frame that begins there; partial_len <= partial_room
  *   out_len <= OUT_MAX; out is NULL when out_len is 0 */
@@ -24,7 +25,7 @@ enum stream_state { STREAM_CONNECTING, STREAM_SECURING, STREAM_UP };
 
 struct listener;
 
-/* Whom a TLS connection believes that it is the server. */
+/* Which certificates of servers a TLS connection accepts. */
 struct stream_trust {
 	char *ca_file; /* ours; NULL: the system's authorities */
 	bool no_verify;
@@ -45,14 +46,14 @@ struct stream {
 	struct outlet outlet; /* first; in the table of numbers when it is up and has one of its own */
 	sluice_loop *loop;
 	struct streams *streams;
-	struct listener *listener; /* whose number it uses; NULL: its own */
+	struct listener *listener; /* it uses this one's number; NULL: it has its own */
 	struct stream *next, **back;
 	enum stream_state state;
-	uint32_t request; /* to be answered when it is up, or cannot be */
+	uint32_t request; /* of the peer; answered when the stream is up or has failed */
 	bool turn;
 	struct guard guard;
 	sluice_path path;       /* as the peer sees it */
-	struct tls_stream *tls; /* between the frames and the connection; NULL: nothing is */
+	struct tls_stream *tls; /* NULL: without TLS */
 	ev_io io;
 	ev_timer limit;
 	uint8_t *partial; /* the beginning of a frame */
@@ -71,12 +72,12 @@ struct listener {
 	uint16_t preference;
 	int fd; /* -1: active */
 	ev_io io;
-	ev_timer pause; /* no file descriptor was left for a connection */
+	ev_timer pause; /* runs after accept() found no file descriptor left */
 	unsigned connections;
 };
 
-/* Opens the connection that the peer asked for. False: there is none, and the peer hears of it from the caller. Else the peer is
- * told when the stream is up or cannot be. */
+/* Opens the connection that the peer asked for. False when that fails at once: the caller notifies the peer. Otherwise the peer
+ * is notified when the stream is up or has failed. */
 bool stream_connect(struct streams *t, const sluice_request *r);
 /* Closes the stream with this number, if it is one of these. */
 void stream_close(struct streams *t, uint32_t number);
@@ -86,7 +87,7 @@ void stream_send(struct streams *t, struct outlet *o, const sluice_batch *batch)
 void stream_free_all(struct streams *t);
 /* No event comes from streams and listeners any more: their owner is going. */
 void stream_silence_all(struct streams *t);
-/* Closes it. The peer is not told. */
+/* Closes the stream without notifying the peer. */
 void stream_abandon(struct stream *s);
 /* For listener.c: a connection came. Where there are too many, the stranger who came first makes room. False when it cannot be
  * kept. */
