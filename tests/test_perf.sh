@@ -22,7 +22,7 @@ holds() {
 }
 
 some_fingerprint="sha-256 $(printf 'AB:%.0s' 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1)AB"
-common='rss_tx_mb rss_rx_mb retransmitted spurious_retransmissions recoveries tail_probes cwnd packet_size duration_s'
+common='rss_tx_mb rss_rx_mb retransmitted_chunks spurious_retransmissions recoveries tail_probes cwnd packet_size duration_s'
 bulk="goodput_mbps msgs_per_s delivered_ratio cpu_tx_s_per_gb cpu_rx_s_per_gb $common"
 
 # ---- every mode measures ----

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/stat_table.h"
 #include "tools/perf.h"
 
 /* ---- sizes and rates --------------------------------------------------------------------------------------------- */
@@ -104,25 +105,50 @@ static void add_times(json_t *j, const struct perf_result *r) {
 	add_number(j, "open_min_ms", (double)h->min / 1e6, 3);
 }
 
+/* A field of the association's statistics by its name, in units for people: us and Mbit/s. */
+static void add_stat(json_t *j, const char *name, const sluice_sctp_stats *s) {
+	const struct stat_row *row = stat_find(&stat_sctp, name);
+	char with_unit[48];
+	switch (row->unit) {
+	case STAT_TEXT:
+		add_text(j, name, stat_text(row, s));
+		break;
+	case STAT_NS:
+		snprintf(with_unit, sizeof with_unit, "%s_us", name);
+		add_number(j, with_unit, (double)stat_number(row, s) / 1e3, 1);
+		break;
+	case STAT_BYTES_PER_S:
+		snprintf(with_unit, sizeof with_unit, "%s_mbps", name);
+		add_number(j, with_unit, (double)stat_number(row, s) * 8 / 1e6, 1);
+		break;
+	default:
+		add_count(j, name, stat_number(row, s));
+	}
+}
+
 static void add_association(json_t *j, const sluice_sctp_stats *s) {
-	add_text(j, "congestion_control", s->congestion_control);
-	add_count(j, "retransmitted", s->retransmitted_chunks);
-	add_count(j, "spurious_retransmissions", s->spurious_retransmissions);
-	add_count(j, "recoveries", s->recoveries);
-	add_count(j, "reductions_undone", s->reductions_undone);
-	add_count(j, "fast_retransmits", s->fast_retransmits);
-	add_count(j, "rack_losses", s->rack_losses);
-	add_count(j, "tail_probes", s->tail_probes);
-	add_count(j, "timeouts", s->timeouts);
-	add_count(j, "abandoned", s->messages_abandoned);
-	add_count(j, "cwnd", s->cwnd);
-	add_number(j, "delivery_rate_mbps", (double)s->delivery_rate * 8 / 1e6, 1);
-	add_number(j, "pacing_rate_mbps", (double)s->pacing_rate * 8 / 1e6, 1);
-	add_number(j, "srtt_us", (double)s->srtt / 1e3, 1);
-	add_number(j, "min_rtt_us", (double)s->min_rtt / 1e3, 1);
-	add_count(j, "packet_size", s->mtu);
-	add_count(j, "mtu_probes", s->mtu_probes_sent);
-	add_count(j, "mtu_black_holes", s->mtu_black_holes);
+	static const char *const shown[] = {
+		"congestion_control",
+		"retransmitted_chunks",
+		"spurious_retransmissions",
+		"recoveries",
+		"reductions_undone",
+		"fast_retransmits",
+		"rack_losses",
+		"tail_probes",
+		"timeouts",
+		"messages_abandoned",
+		"cwnd",
+		"delivery_rate",
+		"pacing_rate",
+		"srtt",
+		"min_rtt",
+		"mtu_probes_sent",
+		"mtu_black_holes",
+	};
+	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+		add_stat(j, shown[i], s);
+	add_count(j, "packet_size", s->mtu); /* `mtu` is the option */
 }
 
 static void print_json(const struct perf_result *r) {
