@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/stat_table.h"
 #include "tools/serve/service.h"
 
 #define INTERVAL 0.2
@@ -34,6 +35,20 @@ static json_t *path(const sluice_candidate_pair_stats *p) {
 	                 p->remote_type ? p->remote_type : "", "protocol", p->protocol ? p->protocol : "");
 }
 
+/* Counters of the association, by the names that the report has too. */
+static void add_counters(json_t *o, const sluice_sctp_stats *s) {
+	static const char *const shown[] = {
+		"payload_sent",      "payload_received", "packets_sent",    "packets_received",
+		"timeouts",          "recoveries",       "tail_probes",     "spurious_retransmissions",
+		"reductions_undone", "mtu_probes_sent",  "mtu_black_holes",
+	};
+	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+		const struct stat_row *row = stat_find(&stat_sctp, shown[i]);
+		char space[STAT_JSON_NAME_MAX];
+		json_object_set_new(o, stat_json_name(row, space), json_integer((json_int_t)stat_number(row, s)));
+	}
+}
+
 static json_t *sample(const struct client *c) {
 	sluice_peer_stats s;
 	sluice_peer_stats_get(c->peer, &s);
@@ -49,18 +64,7 @@ static json_t *sample(const struct client *c) {
 		{"peerWindow", s.sctp.peer_window},
 		{"mtu", s.sctp.mtu},
 		{"buffered", s.sctp.buffered},
-		{"payloadSent", s.sctp.payload_sent},
-		{"payloadReceived", s.sctp.payload_received},
-		{"packetsSent", s.sctp.packets_sent},
-		{"packetsReceived", s.sctp.packets_received},
 		{"retransmitted", s.sctp.retransmitted_chunks},
-		{"timeouts", s.sctp.timeouts},
-		{"recoveries", s.sctp.recoveries},
-		{"tailProbes", s.sctp.tail_probes},
-		{"spurious", s.sctp.spurious_retransmissions},
-		{"undone", s.sctp.reductions_undone},
-		{"mtuProbes", s.sctp.mtu_probes_sent},
-		{"blackHoles", s.sctp.mtu_black_holes},
 		{"pacingRate", 8 * s.sctp.pacing_rate},
 		{"deliveryRate", 8 * s.sctp.delivery_rate},
 		{"bytesSent", s.bytes_sent},
@@ -70,6 +74,7 @@ static json_t *sample(const struct client *c) {
 	};
 	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
 		json_object_set_new(o, counts[i].name, json_integer((json_int_t)counts[i].value));
+	add_counters(o, &s.sctp);
 	json_object_set_new(o, "control", json_string(s.sctp.congestion_control));
 	json_object_set_new(o, "cipher", json_string(sluice_peer_cipher(c->peer)));
 	json_object_set_new(o, "phases", phases(&s));
