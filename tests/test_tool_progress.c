@@ -12,7 +12,7 @@ START_TEST(test_sizes_are_told_in_units_that_fit) {
 	             {999999, "1.0 MB"}, {12345678, "12.3 MB"}, {5e10, "50.0 GB"}, {1.8e19, "18.0 EB"}};
 	char text[16];
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-		ck_assert_str_eq(format_bytes(sizes[i].bytes, text), sizes[i].text);
+		ck_assert_str_eq(progress_bytes(sizes[i].bytes, text), sizes[i].text);
 }
 END_TEST
 

@@ -128,12 +128,12 @@ START_TEST(test_names_of_rooms_are_plain) {
 	char longest[ROOM_NAME_MAX + 2];
 	memset(longest, 'a', sizeof longest - 1);
 	longest[sizeof longest - 1] = 0;
-	ck_assert(room_name_is_valid("a-B_9.x", 7));
-	ck_assert(room_name_is_valid(longest, ROOM_NAME_MAX));
-	ck_assert(!room_name_is_valid(longest, ROOM_NAME_MAX + 1));
-	ck_assert(!room_name_is_valid("", 0));
-	ck_assert(!room_name_is_valid("a b", 3));
-	ck_assert(!room_name_is_valid("a\xc3\xa4", 3));
+	ck_assert(rooms_name_is_valid("a-B_9.x", 7));
+	ck_assert(rooms_name_is_valid(longest, ROOM_NAME_MAX));
+	ck_assert(!rooms_name_is_valid(longest, ROOM_NAME_MAX + 1));
+	ck_assert(!rooms_name_is_valid("", 0));
+	ck_assert(!rooms_name_is_valid("a b", 3));
+	ck_assert(!rooms_name_is_valid("a\xc3\xa4", 3));
 }
 END_TEST
 
@@ -181,10 +181,10 @@ static const char *upload(struct folder *f, const char *name, const char *text, 
 	struct incoming *in = store_write(f->store, name, strlen(text), &why);
 	if (!in)
 		return why;
-	why = incoming_add(in, text, strlen(text));
+	why = store_incoming_add(in, text, strlen(text));
 	if (!why)
-		return incoming_finish(in, name_out, size);
-	incoming_drop(in);
+		return store_incoming_finish(in, name_out, size);
+	store_incoming_drop(in);
 	return why;
 }
 
@@ -195,10 +195,10 @@ START_TEST(test_a_file_appears_when_it_is_complete_and_not_before) {
 	folder_make(&f, 100, 1000);
 	struct incoming *in = store_write(f.store, "a.txt", 5, &why);
 	ck_assert_ptr_nonnull(in);
-	ck_assert_ptr_null(incoming_add(in, "hel", 3));
+	ck_assert_ptr_null(store_incoming_add(in, "hel", 3));
 	ck_assert_int_eq(files_of(&f), 0);
-	ck_assert_ptr_null(incoming_add(in, "lo", 2));
-	ck_assert_ptr_null(incoming_finish(in, name, sizeof name));
+	ck_assert_ptr_null(store_incoming_add(in, "lo", 2));
+	ck_assert_ptr_null(store_incoming_finish(in, name, sizeof name));
 	ck_assert_str_eq(name, "a.txt");
 	ck_assert_int_eq(files_of(&f), 1);
 	uint64_t size;
@@ -235,7 +235,7 @@ START_TEST(test_what_is_given_up_leaves_nothing_behind) {
 	struct incoming *in = store_write(f.store, "a", 80, &why);
 	ck_assert_ptr_nonnull(in);
 	ck_assert_ptr_null(store_write(f.store, "b", 80, &why)); /* announced bytes count */
-	incoming_drop(in);
+	store_incoming_drop(in);
 	ck_assert_int_eq(rmdir(f.path), 0); /* it is empty, hidden files included */
 	ck_assert_int_eq(mkdir(f.path, 0700), 0);
 	folder_drop(&f);
@@ -310,9 +310,9 @@ START_TEST(test_more_bytes_than_announced_are_refused) {
 	folder_make(&f, 100, 1000);
 	struct incoming *in = store_write(f.store, "a", 3, &why);
 	ck_assert_ptr_nonnull(in);
-	ck_assert_ptr_nonnull(incoming_add(in, "four", 4));
-	ck_assert_ptr_null(incoming_add(in, "thr", 3));
-	incoming_drop(in);
+	ck_assert_ptr_nonnull(store_incoming_add(in, "four", 4));
+	ck_assert_ptr_null(store_incoming_add(in, "thr", 3));
+	store_incoming_drop(in);
 	ck_assert_int_eq(files_of(&f), 0);
 	folder_drop(&f);
 }
@@ -325,7 +325,7 @@ START_TEST(test_the_embedded_pages_are_the_files_byte_for_byte) {
 	for (size_t i = 0; i < embedded_page_count; i++) {
 		const struct page *p = &embedded_pages[i];
 		unsigned char text[65536];
-		int fd = page_open(p, "src/tools/web");
+		int fd = pages_open(p, "src/tools/web");
 		ck_assert_int_ge(fd, 0);
 		ssize_t n = read(fd, text, sizeof text);
 		close(fd);
@@ -336,16 +336,16 @@ START_TEST(test_the_embedded_pages_are_the_files_byte_for_byte) {
 END_TEST
 
 START_TEST(test_only_pages_are_found_and_the_slash_is_the_index) {
-	ck_assert_ptr_nonnull(page_find("/"));
-	ck_assert_ptr_eq(page_find("/"), page_find("/index.html"));
-	ck_assert_str_eq(page_type(page_find("/")), "text/html; charset=utf-8");
-	ck_assert_str_eq(page_type(page_find("/app.js")), "text/javascript; charset=utf-8");
-	ck_assert_str_eq(page_type(&(struct page){.name = "image.of-no-kind"}), "application/octet-stream");
-	ck_assert_ptr_null(page_find(""));
-	ck_assert_ptr_null(page_find("index.html"));
-	ck_assert_ptr_null(page_find("//index.html"));
-	ck_assert_ptr_null(page_find("/../web/index.html"));
-	ck_assert_ptr_null(page_find("/index.html/"));
+	ck_assert_ptr_nonnull(pages_find("/"));
+	ck_assert_ptr_eq(pages_find("/"), pages_find("/index.html"));
+	ck_assert_str_eq(pages_type(pages_find("/")), "text/html; charset=utf-8");
+	ck_assert_str_eq(pages_type(pages_find("/app.js")), "text/javascript; charset=utf-8");
+	ck_assert_str_eq(pages_type(&(struct page){.name = "image.of-no-kind"}), "application/octet-stream");
+	ck_assert_ptr_null(pages_find(""));
+	ck_assert_ptr_null(pages_find("index.html"));
+	ck_assert_ptr_null(pages_find("//index.html"));
+	ck_assert_ptr_null(pages_find("/../web/index.html"));
+	ck_assert_ptr_null(pages_find("/index.html/"));
 }
 END_TEST
 

@@ -91,7 +91,7 @@ static void tell_rest(struct files *f) {
 		return;
 	if (p.name)
 		complain("%s: %s: %s of %s were %s; the same commands again go on from there", f->link.options->command, p.name,
-		         format_bytes((double)p.at, at), format_bytes((double)p.size, whole), f->did);
+		         progress_bytes((double)p.at, at), progress_bytes((double)p.size, whole), f->did);
 	else
 		complain("%s: %llu files were %s", f->link.options->command, (unsigned long long)p.files_done, f->did);
 }

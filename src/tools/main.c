@@ -52,7 +52,7 @@ static int print_version(void) {
 	return EXIT_OK;
 }
 
-static const struct command *find(const char *name) {
+static const struct command *find_command(const char *name) {
 	for (size_t i = 0; i < COMMANDS; i++)
 		if (strcmp(commands[i].name, name) == 0)
 			return &commands[i];
@@ -72,7 +72,7 @@ static int help_on(const struct command *c) {
 
 /* "sluice help" and "sluice help COMMAND". */
 static int help(int argc, char **argv) {
-	const struct command *c = argc > 2 ? find(argv[2]) : NULL;
+	const struct command *c = argc > 2 ? find_command(argv[2]) : NULL;
 	if (argc > 3)
 		return usage_error("", "unexpected argument '%s'", argv[3]);
 	if (argc > 2 && !c)
@@ -90,7 +90,7 @@ static int run(int argc, char **argv) {
 		return print_version();
 	if (strcmp(name, "help") == 0)
 		return help(argc, argv);
-	const struct command *c = find(name);
+	const struct command *c = find_command(name);
 	if (!c)
 		return unknown(name);
 	if (argc == 3 && !c->takes_names && strcmp(argv[2], "help") == 0)

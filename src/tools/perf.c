@@ -165,7 +165,7 @@ struct child {
 };
 
 /* The n-th CPU that we may run on; nothing is pinned where there is only one. */
-static void pin(int n) {
+static void pin_to_cpu(int n) {
 	cpu_set_t all, one;
 	if (sched_getaffinity(0, sizeof all, &all) || CPU_COUNT(&all) < 2)
 		return;
@@ -185,8 +185,8 @@ static void listen_to_parent_only(const sigset_t *before) {
 	sigprocmask(SIG_SETMASK, before, NULL);
 }
 
-static bool start(struct child *c, int cpu, int (*run)(const struct perf_options *, int), const struct perf_options *o,
-                  const sigset_t *before, int not_mine) {
+static bool start_child(struct child *c, int cpu, int (*run)(const struct perf_options *, int), const struct perf_options *o,
+                        const sigset_t *before, int not_mine) {
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return false;
@@ -196,7 +196,7 @@ static bool start(struct child *c, int cpu, int (*run)(const struct perf_options
 		if (not_mine >= 0)
 			close(not_mine);
 		listen_to_parent_only(before);
-		pin(cpu);
+		pin_to_cpu(cpu);
 		exit(finish_output(run(o, pair[1])));
 	}
 	close(pair[1]);
@@ -273,7 +273,8 @@ static int run_local(const struct perf_options *o) {
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &signals, &before);
-	if (start(&rx, 1, perf_receiver_main, o, &before, -1) && start(&tx, 0, perf_sender_main, o, &before, rx.socket))
+	if (start_child(&rx, 1, perf_receiver_main, o, &before, -1) &&
+	    start_child(&tx, 0, perf_sender_main, o, &before, rx.socket))
 		introduce(&tx, &rx);
 	else
 		complain("perf: cannot start a process: %s", strerror(errno));

@@ -30,7 +30,7 @@ struct receiver {
 };
 
 /* Tells the sender and waits for it to go. */
-static void fail(struct receiver *r, const char *why, uint32_t channel, uint64_t sequence) {
+static void fail_test(struct receiver *r, const char *why, uint32_t channel, uint64_t sequence) {
 	if (end_is_over(&r->end.base))
 		return;
 	complain("perf: %s at message %" PRIu64 " of channel %u", why, sequence, channel);
@@ -66,9 +66,9 @@ static void on_message(sluice_channel *ch, sluice_message *m, bool text, void *u
 	count_message(r, m->len);
 	uint64_t sequence = r->test.ordered && r->test.reliable ? l->expected : 0;
 	if (!pattern_check(&r->pattern, m->iov, m->count, m->len, l->index, &sequence))
-		fail(r, "wrong bytes", l->index, l->expected);
+		fail_test(r, "wrong bytes", l->index, l->expected);
 	else if (!in_sequence(r, l, sequence))
-		fail(r, "a message is missing or out of order", l->index, l->expected);
+		fail_test(r, "a message is missing or out of order", l->index, l->expected);
 	l->expected = sequence + 1;
 	if (r->test.mode != PERF_PING || end_is_over(&r->end.base))
 		return;

@@ -385,7 +385,7 @@ static void on_line(struct perf_end *end, const char *line) {
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
 
-static bool make(struct sender *s) {
+static bool make_buffers(struct sender *s) {
 	const struct perf_options *o = s->options;
 	s->key = sluice_now() * UINT64_C(0x9e3779b97f4a7c15);
 	s->numbered = o->size >= PATTERN_HEADER || (o->reliability == SLUICE_RELIABLE && !o->unordered);
@@ -413,7 +413,7 @@ int perf_sender_main(const struct perf_options *options, int parent) {
 	s.tick.repeat = 1.;
 	s.tick.data = &s;
 	int exit_code = EXIT_FAILED;
-	if (make(&s))
+	if (make_buffers(&s))
 		exit_code = perf_end_run(&s.end);
 	else
 		complain("perf: no memory");

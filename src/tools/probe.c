@@ -241,7 +241,7 @@ static void on_mapping_answer(void *ctx) {
 	check_end(ctx);
 }
 
-static void watch(struct probe *p) {
+static void watch_time_and_signals(struct probe *p) {
 	ev_timer_init(&p->limit, on_limit, p->options.timeout, 0.);
 	ev_timer_start(p->ev, &p->limit);
 	ev_signal_init(&p->on_int, on_signal, SIGINT);
@@ -251,13 +251,13 @@ static void watch(struct probe *p) {
 	ev_signal_start(p->ev, &p->on_term);
 }
 
-static int run(struct probe *p) {
+static int run_probe(struct probe *p) {
 	int error = link_env(&p->options, &p->env);
 	if (!error)
 		error = sluice_loop_new(p->env, NULL, &p->loop);
 	if (!error) {
 		p->ev = sluice_loop_ev(p->loop);
-		watch(p);
+		watch_time_and_signals(p);
 		error = gather_all(p);
 	}
 	if (!error)
@@ -306,7 +306,7 @@ int probe_main(int argc, char **argv) {
 	if (exit_code < 0) {
 		if (p->options.timeout <= 0)
 			p->options.timeout = LIMIT;
-		exit_code = run(p);
+		exit_code = run_probe(p);
 		tear_down(p);
 	}
 	free(p);

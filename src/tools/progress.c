@@ -12,7 +12,7 @@
 #define BAR_MIN 10
 #define SILENT_AFTER (2 * SLUICE_S)
 
-const char *format_bytes(double bytes, char text[16]) {
+const char *progress_bytes(double bytes, char text[16]) {
 	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
 	unsigned unit = 0;
 	while (bytes >= 999.95 && unit < 6) {
@@ -61,15 +61,15 @@ static void format_numbers(const struct progress *p, const struct transfer_progr
 		snprintf(text, size, "%3.0f%%  checking what is there", percent);
 		return;
 	}
-	format_bytes((double)t->at, at);
-	format_bytes((double)t->size, whole);
+	progress_bytes((double)t->at, at);
+	progress_bytes((double)t->size, whole);
 	if (now > p->moved && now - p->moved >= SILENT_AFTER) {
 		snprintf(text, size, "%3.0f%%  %s of %s  no answer for %u s", percent, at, whole,
 		         (unsigned)((now - p->moved) / SLUICE_S));
 		return;
 	}
 	format_left(t, bps, left, sizeof left);
-	snprintf(text, size, "%3.0f%%  %s of %s  %s/s  %s left", percent, at, whole, format_bytes(bps, speed), left);
+	snprintf(text, size, "%3.0f%%  %s of %s  %s/s  %s left", percent, at, whole, progress_bytes(bps, speed), left);
 }
 
 const char *progress_line(const struct progress *p, const struct transfer_progress *t, uint64_t now, unsigned columns, char *text,
@@ -133,9 +133,9 @@ void progress_clear(struct progress *p) {
 
 void progress_summary(const struct progress *p, const struct transfer_progress *t, uint64_t now, char *text, size_t size) {
 	char whole[16], speed[16], from[16];
-	int len = snprintf(text, size, "%s in %.1f s, %s/s", format_bytes((double)(t->size - t->resumed_at), whole),
-	                   seconds_since(p, now), format_bytes(rate(p, t, now), speed));
+	int len = snprintf(text, size, "%s in %.1f s, %s/s", progress_bytes((double)(t->size - t->resumed_at), whole),
+	                   seconds_since(p, now), progress_bytes(rate(p, t, now), speed));
 	if (t->resumed_at && len > 0 && (size_t)len < size)
 		snprintf(text + len, size - (size_t)len, " (behind %s that were there)",
-		         format_bytes((double)t->resumed_at, from));
+		         progress_bytes((double)t->resumed_at, from));
 }

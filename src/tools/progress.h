@@ -29,6 +29,6 @@ void progress_summary(const struct progress *p, const struct transfer_progress *
 const char *progress_line(const struct progress *p, const struct transfer_progress *t, uint64_t now, unsigned columns, char *text,
                           size_t size);
 /* "999 B", "1.0 kB", "12.3 MB". */
-const char *format_bytes(double bytes, char text[16]);
+const char *progress_bytes(double bytes, char text[16]);
 
 #endif

@@ -25,7 +25,7 @@ struct by_file {
 };
 
 /* True when the file was there and its message was handed over. */
-static bool take(struct signalling *s, const char *path) {
+static bool take_file(struct signalling *s, const char *path) {
 	size_t len;
 	char *text = signalling_read_file(path, &len);
 	if (!text)
@@ -48,7 +48,7 @@ static void on_look(struct ev_loop *ev, ev_timer *w, int events) {
 	(void)events;
 	struct signalling *s = w->data;
 	struct by_file *f = s->own;
-	if (!take(s, f->offering ? f->answer : f->offer)) {
+	if (!take_file(s, f->offering ? f->answer : f->offer)) {
 		if (s->ended)
 			ev_timer_stop(ev, w);
 		return;

@@ -60,7 +60,7 @@ struct by_tcp {
 
 static void open_connection(struct signalling *s);
 
-static void watch(struct signalling *s) {
+static void watch_socket(struct signalling *s) {
 	struct by_tcp *t = s->own;
 	int events = EV_READ | (t->out_len || t->connecting ? EV_WRITE : 0);
 	ev_io_stop(s->ev, &t->io);
@@ -115,7 +115,7 @@ static void write_out(struct signalling *s) {
 		t->out_len -= (size_t)n;
 		memmove(t->out, t->out + n, t->out_len);
 	}
-	watch(s); /* what is wrong with the connection, reading tells */
+	watch_socket(s); /* what is wrong with the connection, reading tells */
 }
 
 static bool append(char **text, size_t *at, const char *more, size_t len) {
@@ -253,7 +253,7 @@ static void take_for_other_end(struct caller *c, size_t used) {
 }
 
 /* A greeting fits into the buffer of any socket. */
-static bool say(const struct caller *c, const char *line) {
+static bool say_to_caller(const struct caller *c, const char *line) {
 	size_t len = strlen(line);
 	return len == 0 || send(c->fd, line, len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)len;
 }
@@ -267,7 +267,7 @@ static bool greet_line(struct caller *c) {
 	size_t len = end ? (size_t)(end - c->in) : 0;
 	reply[0] = 0;
 	enum greeting_result result = end ? greeting_take(&c->greeting, c->in, len, reply, &why) : GREETING_WRONG;
-	if (!say(c, reply) && result != GREETING_WRONG) {
+	if (!say_to_caller(c, reply) && result != GREETING_WRONG) {
 		result = GREETING_WRONG;
 		why = "it does not listen";
 	}
@@ -330,7 +330,7 @@ static void greet(struct signalling *s, int fd, bool connects) {
 	c->io.data = c->limit.data = c;
 	ev_io_start(s->ev, &c->io);
 	ev_timer_start(s->ev, &c->limit);
-	if (!say(c, line))
+	if (!say_to_caller(c, line))
 		turn_away(c, "it does not listen");
 }
 
@@ -402,7 +402,7 @@ static void open_connection(struct signalling *s) {
 	}
 	t->connecting = true;
 	signalling_wait_for(s, "a TCP connection to %s", t->where);
-	watch(s);
+	watch_socket(s);
 }
 
 /* ---- listening ----------------------------------------------------------------------------------------------------- */

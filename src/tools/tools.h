@@ -38,7 +38,7 @@ __attribute__((format(printf, 1, 2))) void print_line(const char *format, ...);
 /* Like complain() for a wrong command line: says where help is, and returns EXIT_USAGE. */
 __attribute__((format(printf, 2, 3))) int usage_error(const char *command, const char *format, ...);
 
-/* ---- arguments.c: each takes the whole text or nothing ---- */
+/* ---- parse.c: each takes the whole text or nothing ---- */
 
 bool parse_unsigned(const char *text, uint64_t min, uint64_t max, uint64_t *out);
 bool parse_seconds(const char *text, double min, double max, double *out);

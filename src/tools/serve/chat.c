@@ -61,7 +61,7 @@ bool chat_set_name(struct client *c, const char *name) {
 	return true;
 }
 
-static void opened(struct service *sv) {
+static void chat_opened(struct service *sv) {
 	struct chat *chat = (struct chat *)sv;
 	struct client *c = sv->client;
 	chat->counted_at = ev_now(c->serve->ev);
@@ -82,7 +82,7 @@ static bool may_speak(struct chat *chat) {
 	return true;
 }
 
-static void say(struct service *sv, const char *text) {
+static void say_to_all(struct service *sv, const char *text) {
 	struct client *c = sv->client;
 	if (strlen(text) > TEXT_MAX)
 		service_complain(sv, "this is too long to be said at once");
@@ -92,13 +92,13 @@ static void say(struct service *sv, const char *text) {
 			json_pack("{s:s, s:i, s:s, s:s}", "type", "said", "from", (int)c->number, "name", c->name, "text", text));
 }
 
-static void message(struct service *sv, sluice_message *m, bool text) {
+static void chat_message(struct service *sv, sluice_message *m, bool text) {
 	json_t *object = service_read(m, text);
 	const char *type = object_type(object);
 	if (!may_speak((struct chat *)sv))
 		service_complain(sv, "not so fast");
 	else if (strcmp(type, "say") == 0)
-		say(sv, object_text(object, "text"));
+		say_to_all(sv, object_text(object, "text"));
 	else if (strcmp(type, "name") == 0 && chat_set_name(sv->client, object_text(object, "name")))
 		people_changed(sv->client->serve);
 	else
@@ -116,8 +116,8 @@ const struct service_kind chat_kind = {
 	.opens_at_once = 5,
 	.open_interval = SLUICE_S,
 	.limit = 1,
-	.opened = opened,
-	.message = message,
+	.opened = chat_opened,
+	.message = chat_message,
 	.leaving = people_left,
 	.closed = people_left,
 };

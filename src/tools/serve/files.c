@@ -83,23 +83,23 @@ struct transfer {
 	ev_timer turn; /* the next burst */
 };
 
-static void fail(struct transfer *t, const char *why) {
+static void fail_transfer(struct transfer *t, const char *why) {
 	t->over = true;
 	service_fail(&t->service, "%s", why);
 }
 
-static bool begin(struct transfer *t) {
+static bool begin_transfer(struct transfer *t) {
 	if (!t->service.client->serve->store) {
-		fail(t, "this server has no folder for files");
+		fail_transfer(t, "this server has no folder for files");
 		return false;
 	}
 	t->hash = crypto_sha256_new();
 	if (!t->hash)
-		fail(t, "no memory");
+		fail_transfer(t, "no memory");
 	return t->hash != NULL;
 }
 
-static json_t *done(const struct transfer *t, const char *name, uint64_t bytes) {
+static json_t *done_object(const struct transfer *t, const char *name, uint64_t bytes) {
 	uint8_t digest[CRYPTO_SHA256_SIZE];
 	char hex[2 * CRYPTO_SHA256_SIZE + 1] = "";
 	if (crypto_sha256_final(t->hash, digest))
@@ -108,14 +108,14 @@ static json_t *done(const struct transfer *t, const char *name, uint64_t bytes) 
 	return json_pack("{s:s, s:s, s:I, s:s}", "type", "done", "name", name, "bytes", (json_int_t)bytes, "sha256", hex);
 }
 
-static void opened(struct service *sv) {
+static void transfer_opened(struct service *sv) {
 	((struct transfer *)sv)->fd = -1;
 }
 
-static void closed(struct service *sv) {
+static void transfer_closed(struct service *sv) {
 	struct transfer *t = (struct transfer *)sv;
 	if (t->in)
-		incoming_drop(t->in);
+		store_incoming_drop(t->in);
 	if (t->fd >= 0)
 		close(t->fd);
 	if (t->turn.data)
@@ -126,15 +126,15 @@ static void closed(struct service *sv) {
 /* ---- upload ------------------------------------------------------------------------------------------------------ */
 
 static void upload_finish(struct transfer *t) {
-	uint64_t bytes = incoming_done(t->in);
-	const char *why = incoming_finish(t->in, t->name, sizeof t->name);
+	uint64_t bytes = store_incoming_done(t->in);
+	const char *why = store_incoming_finish(t->in, t->name, sizeof t->name);
 	t->in = NULL;
 	if (why) {
-		fail(t, why);
+		fail_transfer(t, why);
 		return;
 	}
 	t->over = true;
-	service_say(&t->service, done(t, t->name, bytes));
+	service_say(&t->service, done_object(t, t->name, bytes));
 	log_line(&t->service.client->serve->log, "peer %u: upload of %s, %llu bytes", t->service.client->number, t->name,
 	         (unsigned long long)bytes);
 	files_changed(t->service.client->serve);
@@ -144,26 +144,26 @@ static void upload_begin(struct transfer *t, const json_t *object) {
 	json_t *size = json_object_get(object, "size");
 	const char *why = "expected an upload's name and size";
 	if (strcmp(object_type(object), "upload") || !json_is_integer(size) || json_integer_value(size) < 0) {
-		fail(t, why);
+		fail_transfer(t, why);
 		return;
 	}
-	if (!begin(t))
+	if (!begin_transfer(t))
 		return;
 	t->in = store_write(t->service.client->serve->store, object_text(object, "name"), (uint64_t)json_integer_value(size),
 	                    &why);
 	if (!t->in) {
-		fail(t, why);
+		fail_transfer(t, why);
 		return;
 	}
 	service_say(&t->service, json_pack("{s:s}", "type", "ready"));
-	if (incoming_size(t->in) == 0)
+	if (store_incoming_size(t->in) == 0)
 		upload_finish(t);
 }
 
 static const char *upload_slices(struct transfer *t, const sluice_message *m) {
 	const char *why = NULL;
 	for (size_t i = 0; i < m->count && !why; i++) {
-		why = incoming_add(t->in, m->iov[i].iov_base, m->iov[i].iov_len);
+		why = store_incoming_add(t->in, m->iov[i].iov_base, m->iov[i].iov_len);
 		if (!why && !crypto_sha256_update(t->hash, m->iov[i].iov_base, m->iov[i].iov_len))
 			why = "no memory";
 	}
@@ -173,11 +173,11 @@ static const char *upload_slices(struct transfer *t, const sluice_message *m) {
 static void upload_add(struct transfer *t, const sluice_message *m) {
 	const char *why = upload_slices(t, m);
 	if (why) {
-		fail(t, why);
+		fail_transfer(t, why);
 		return;
 	}
-	uint64_t bytes = incoming_done(t->in);
-	if (bytes == incoming_size(t->in)) {
+	uint64_t bytes = store_incoming_done(t->in);
+	if (bytes == store_incoming_size(t->in)) {
 		upload_finish(t);
 	} else if (bytes - t->told >= PROGRESS_BYTES) {
 		t->told = bytes;
@@ -195,7 +195,7 @@ static void upload_message(struct service *sv, sluice_message *m, bool text) {
 	}
 	json_t *object = service_read(m, text);
 	if (t->in)
-		fail(t, "expected the file's bytes");
+		fail_transfer(t, "expected the file's bytes");
 	else
 		upload_begin(t, object);
 	json_decref(object);
@@ -207,9 +207,9 @@ const struct service_kind upload_kind = {
 	.opens_at_once = 64,
 	.open_interval = (100 * SLUICE_MS),
 	.limit = 4,
-	.opened = opened,
+	.opened = transfer_opened,
 	.message = upload_message,
-	.closed = closed,
+	.closed = transfer_closed,
 };
 
 /* ---- download ---------------------------------------------------------------------------------------------------- */
@@ -240,7 +240,7 @@ static void download_pour(struct transfer *t) {
 	for (int i = 0; i < BURST && !error && t->done < t->size; i++)
 		error = download_piece(t);
 	if (!error && t->done == t->size) {
-		t->over = service_say(&t->service, done(t, t->name, t->done)); /* else: once it is writable */
+		t->over = service_say(&t->service, done_object(t, t->name, t->done)); /* else: once it is writable */
 		return;
 	}
 	if (!error) {
@@ -248,7 +248,7 @@ static void download_pour(struct transfer *t) {
 		ev_timer_set(&t->turn, 0., 0.);
 		ev_timer_start(ev, &t->turn);
 	} else if (error != SLUICE_WOULD_BLOCK) {
-		fail(t, error == SLUICE_IO ? "the file cannot be read to its end" : sluice_error_text(error));
+		fail_transfer(t, error == SLUICE_IO ? "the file cannot be read to its end" : sluice_error_text(error));
 	}
 }
 
@@ -269,14 +269,14 @@ static void download_writable(struct service *sv) {
 static void download_begin(struct transfer *t, const json_t *object) {
 	const char *name = object_text(object, "name");
 	if (strcmp(object_type(object), "download")) {
-		fail(t, "expected a download's name");
+		fail_transfer(t, "expected a download's name");
 		return;
 	}
-	if (!begin(t))
+	if (!begin_transfer(t))
 		return;
 	t->fd = store_read(t->service.client->serve->store, name, &t->size);
 	if (t->fd < 0) {
-		fail(t, errno == EACCES ? "this file may not be read" : "there is no such file");
+		fail_transfer(t, errno == EACCES ? "this file may not be read" : "there is no such file");
 		return;
 	}
 	strcpy(t->name, name); /* store_read takes no longer ones */
@@ -302,8 +302,8 @@ const struct service_kind download_kind = {
 	.opens_at_once = 64,
 	.open_interval = (100 * SLUICE_MS),
 	.limit = 8,
-	.opened = opened,
+	.opened = transfer_opened,
 	.message = download_message,
 	.writable = download_writable,
-	.closed = closed,
+	.closed = transfer_closed,
 };

@@ -30,7 +30,7 @@ struct guard *guard_new(unsigned per_address) {
 	return g;
 }
 
-static void forget(struct guard *g, struct visitor **link) {
+static void forget_visitor(struct guard *g, struct visitor **link) {
 	struct visitor *v = *link;
 	*link = v->next;
 	g->count--;
@@ -40,7 +40,7 @@ static void forget(struct guard *g, struct visitor **link) {
 void guard_free(struct guard *g) {
 	for (size_t i = 0; g && i < BUCKETS; i++)
 		while (g->buckets[i])
-			forget(g, &g->buckets[i]);
+			forget_visitor(g, &g->buckets[i]);
 	free(g);
 }
 
@@ -58,7 +58,7 @@ static size_t bucket_of(uint64_t key) {
 	return (size_t)((key * UINT64_C(0x9E3779B97F4A7C15)) >> 56);
 }
 
-static struct visitor *find(const struct guard *g, uint64_t key) {
+static struct visitor *find_visitor(const struct guard *g, uint64_t key) {
 	struct visitor *v = g->buckets[bucket_of(key)];
 	while (v && v->key != key)
 		v = v->next;
@@ -67,7 +67,7 @@ static struct visitor *find(const struct guard *g, uint64_t key) {
 
 /* Without memory nobody is counted, and nobody is refused either: the server has other limits, over all. */
 static struct visitor *find_or_add(struct guard *g, uint64_t key) {
-	struct visitor *v = find(g, key);
+	struct visitor *v = find_visitor(g, key);
 	if (v)
 		return v;
 	v = calloc(1, sizeof *v);
@@ -81,7 +81,7 @@ static struct visitor *find_or_add(struct guard *g, uint64_t key) {
 }
 
 bool guard_may_connect(const struct guard *g, uint64_t key) {
-	const struct visitor *v = find(g, key);
+	const struct visitor *v = find_visitor(g, key);
 	return !v || v->connections < g->per_address;
 }
 
@@ -92,7 +92,7 @@ void guard_connected(struct guard *g, uint64_t key) {
 }
 
 void guard_disconnected(struct guard *g, uint64_t key) {
-	struct visitor *v = find(g, key);
+	struct visitor *v = find_visitor(g, key);
 	if (v && v->connections)
 		v->connections--;
 }
@@ -107,7 +107,7 @@ void guard_tick(struct guard *g, uint64_t now) {
 	for (size_t i = 0; i < BUCKETS; i++)
 		for (struct visitor **link = &g->buckets[i]; *link;) {
 			if ((*link)->connections == 0 && (*link)->offers.due <= now)
-				forget(g, link);
+				forget_visitor(g, link);
 			else
 				link = &(*link)->next;
 		}

@@ -79,7 +79,7 @@ static double now(const struct http *h) {
 	return ev_now(h->serve->ev);
 }
 
-static bool is(const char *a, const char *b) {
+static bool equal(const char *a, const char *b) {
 	return strcmp(a, b) == 0;
 }
 
@@ -215,7 +215,7 @@ static bool park(struct request *r, double seconds) {
 }
 
 /* What the request waits for may have come. */
-static void wake(struct request *r) {
+static void wake_request(struct request *r) {
 	if (!r->parked)
 		return;
 	unpark(r);
@@ -224,7 +224,7 @@ static void wake(struct request *r) {
 }
 
 static void wake_waiting(void *request) {
-	wake(request);
+	wake_request(request);
 }
 
 /* The other side closed its end. A browser closes both directions at once, and so do programs that read no answer. */
@@ -238,7 +238,7 @@ static void wake_hung_up(struct http *h) {
 	for (struct request *r = h->parked, *next; r; r = next) {
 		next = r->next;
 		if (hung_up(r))
-			wake(r);
+			wake_request(r);
 	}
 }
 
@@ -247,8 +247,8 @@ static void wake_some(struct http *h, const char *room) {
 	double t = now(h);
 	for (struct request *r = h->parked, *next; r; r = next) {
 		next = r->next;
-		if (room ? is(r->room, room) : r->until <= t)
-			wake(r);
+		if (room ? equal(r->room, room) : r->until <= t)
+			wake_request(r);
 	}
 }
 
@@ -283,7 +283,7 @@ static enum MHD_Result reply_answer(struct request *r, const struct client *c) {
 	snprintf(location, sizeof location, "/connect/%s", c->token);
 	if (response)
 		add_header(response, "Location", location);
-	return send_response(r, is(r->url, "/connect") ? MHD_HTTP_CREATED : MHD_HTTP_OK, response);
+	return send_response(r, equal(r->url, "/connect") ? MHD_HTTP_CREATED : MHD_HTTP_OK, response);
 }
 
 /* The answer, at once or when its candidates are there. */
@@ -321,7 +321,7 @@ static const char *read_offer(struct request *r, json_t **held, size_t *len, enu
 	json_error_t error;
 	json_t *o = json_loadb(r->body, r->len, JSON_REJECT_DUPLICATES, &error);
 	const char *sdp = json_string_value(json_object_get(o, "sdp"));
-	if (sdp && is(object_type(o), "offer")) {
+	if (sdp && equal(object_type(o), "offer")) {
 		*held = o;
 		*len = json_string_length(json_object_get(o, "sdp"));
 		return sdp;
@@ -368,18 +368,18 @@ static enum MHD_Result take_candidates(struct request *r, struct client *c) {
 }
 
 static enum MHD_Result at_connect(struct request *r) {
-	return is(r->method, "POST") ? take_offer(r, NULL) : reply_not_allowed(r, "POST, OPTIONS");
+	return equal(r->method, "POST") ? take_offer(r, NULL) : reply_not_allowed(r, "POST, OPTIONS");
 }
 
 static enum MHD_Result at_client(struct request *r, const char *token) {
 	struct client *c = clients_find(r->http->serve, token);
 	if (!c)
 		return reply(r, MHD_HTTP_NOT_FOUND, "no such connection");
-	if (is(r->method, "POST"))
+	if (equal(r->method, "POST"))
 		return take_offer(r, c);
-	if (is(r->method, "PATCH"))
+	if (equal(r->method, "PATCH"))
 		return take_candidates(r, c);
-	if (!is(r->method, "DELETE"))
+	if (!equal(r->method, "DELETE"))
 		return reply_not_allowed(r, "POST, PATCH, DELETE, OPTIONS");
 	client_close(c, "hung up");
 	return reply_nothing(r);
@@ -408,7 +408,7 @@ static enum MHD_Result reply_room(struct request *r, enum room_result result) {
 
 static enum MHD_Result put_letter(struct request *r) {
 	const struct room_letter letter = {
-		.body = r->body, .len = r->len, .only_new = is(header(r, "If-None-Match"), "*"), .from = r->key};
+		.body = r->body, .len = r->len, .only_new = equal(header(r, "If-None-Match"), "*"), .from = r->key};
 	enum room_result result = rooms_put(r->http->rooms, r->room, r->slot, &letter, now(r->http));
 	if (result == ROOM_STORED)
 		wake_some(r->http, r->room);
@@ -440,23 +440,23 @@ static enum MHD_Result take_letter(struct request *r) {
 static enum MHD_Result at_room(struct request *r, const char *rest) {
 	size_t len = strcspn(rest, "/");
 	const char *slot = rest + len;
-	if (!room_name_is_valid(rest, len))
+	if (!rooms_name_is_valid(rest, len))
 		return reply(r, MHD_HTTP_NOT_FOUND, "a room's name is 1 to 64 of A-Z a-z 0-9 - _ .");
 	memcpy(r->room, rest, len);
 	r->room[len] = 0;
-	if (is(slot, "") && is(r->method, "DELETE")) {
+	if (equal(slot, "") && equal(r->method, "DELETE")) {
 		rooms_remove(r->http->rooms, r->room, now(r->http));
 		wake_some(r->http, r->room);
 		return reply_nothing(r);
 	}
-	if (is(slot, ""))
+	if (equal(slot, ""))
 		return reply_not_allowed(r, "DELETE, OPTIONS");
-	if (!is(slot, "/offer") && !is(slot, "/answer"))
+	if (!equal(slot, "/offer") && !equal(slot, "/answer"))
 		return reply(r, MHD_HTTP_NOT_FOUND, "a room has /offer and /answer");
-	r->slot = is(slot, "/offer") ? ROOM_OFFER : ROOM_ANSWER;
-	if (is(r->method, "PUT") || is(r->method, "POST"))
+	r->slot = equal(slot, "/offer") ? ROOM_OFFER : ROOM_ANSWER;
+	if (equal(r->method, "PUT") || equal(r->method, "POST"))
 		return put_letter(r);
-	return is(r->method, "GET") ? take_letter(r) : reply_not_allowed(r, "GET, PUT, POST, OPTIONS");
+	return equal(r->method, "GET") ? take_letter(r) : reply_not_allowed(r, "GET, PUT, POST, OPTIONS");
 }
 
 /* ---- pages ------------------------------------------------------------------------------------------------------- */
@@ -466,7 +466,7 @@ static struct MHD_Response *page_response(const struct request *r, const struct 
 	if (!folder)
 		return MHD_create_response_from_buffer(page->len, (void *)(uintptr_t)page->bytes, MHD_RESPMEM_PERSISTENT);
 	struct stat st;
-	int fd = page_open(page, folder);
+	int fd = pages_open(page, folder);
 	if (fd < 0)
 		return NULL;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
@@ -476,15 +476,15 @@ static struct MHD_Response *page_response(const struct request *r, const struct 
 }
 
 static enum MHD_Result at_page(struct request *r) {
-	const struct page *page = page_find(r->url);
+	const struct page *page = pages_find(r->url);
 	if (!page)
 		return reply(r, MHD_HTTP_NOT_FOUND, "not found");
-	if (!is(r->method, "GET") && !is(r->method, "HEAD"))
+	if (!equal(r->method, "GET") && !equal(r->method, "HEAD"))
 		return reply_not_allowed(r, "GET, HEAD, OPTIONS");
 	struct MHD_Response *response = page_response(r, page);
 	if (!response)
 		return reply(r, MHD_HTTP_NOT_FOUND, "this page is not in the folder of --web");
-	add_header(response, "Content-Type", page_type(page));
+	add_header(response, "Content-Type", pages_type(page));
 	add_header(response, "Cache-Control", "no-cache");
 	return send_response(r, MHD_HTTP_OK, response);
 }
@@ -502,13 +502,13 @@ static enum MHD_Result at_options(struct request *r) {
 }
 
 static bool is_page(const struct request *r) {
-	return !is(r->url, "/connect") && strncmp(r->url, "/connect/", 9) != 0 && strncmp(r->url, "/room/", 6) != 0;
+	return !equal(r->url, "/connect") && strncmp(r->url, "/connect/", 9) != 0 && strncmp(r->url, "/room/", 6) != 0;
 }
 
 /* May the page that the request comes from ask here? Links from elsewhere to our pages are welcome. */
 static bool is_welcome(const struct request *r) {
 	const char *cors = r->http->serve->options->cors, *origin = header(r, "Origin");
-	if (cors && (is(cors, "*") || is(cors, origin)))
+	if (cors && (equal(cors, "*") || equal(cors, origin)))
 		return true;
 	if (*origin)
 		return origin_is_same(origin, header(r, "Host"));
@@ -516,9 +516,9 @@ static bool is_welcome(const struct request *r) {
 }
 
 static enum MHD_Result at_url(struct request *r) {
-	if (is(r->method, "OPTIONS"))
+	if (equal(r->method, "OPTIONS"))
 		return at_options(r);
-	if (is(r->url, "/connect"))
+	if (equal(r->url, "/connect"))
 		return at_connect(r);
 	if (strncmp(r->url, "/connect/", 9) == 0)
 		return at_client(r, r->url + 9);
@@ -651,7 +651,7 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *w, int events) {
 	ev_timer_start(ev, &h->timer);
 }
 
-static void watch(struct http *h) {
+static void watch_daemon(struct http *h) {
 	struct ev_loop *ev = h->serve->ev;
 	const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	ev_io_init(&h->io, on_io, info->epoll_fd, EV_READ);
@@ -705,7 +705,7 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
 		guard_disconnected(h->guard, key);
 }
 
-static bool start(struct http *h) {
+static bool start_daemon(struct http *h) {
 	h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, on_accept, h, on_request, h,
 	                             MHD_OPTION_EXTERNAL_LOGGER, on_log, h, MHD_OPTION_LISTEN_SOCKET, h->socket,
 	                             MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
@@ -725,8 +725,8 @@ struct http *http_new(struct serve *s) {
 		h->rooms = rooms;
 		h->guard = guard;
 		h->socket = listen_at(s->options);
-		if (h->socket >= 0 && start(h)) {
-			watch(h);
+		if (h->socket >= 0 && start_daemon(h)) {
+			watch_daemon(h);
 			return h;
 		}
 		complain("serve: cannot listen at %s: %s", address, strerror(errno));
@@ -760,7 +760,7 @@ void http_free(struct http *h) {
 	ev_timer_stop(h->serve->ev, &h->timer);
 	ev_prepare_stop(h->serve->ev, &h->prepare);
 	while (h->parked)
-		wake(h->parked);
+		wake_request(h->parked);
 	MHD_stop_daemon(h->daemon); /* closes the socket too */
 	rooms_free(h->rooms);
 	guard_free(h->guard);

@@ -5,7 +5,7 @@
 
 #include "tools/serve/pages.h"
 
-const struct page *page_find(const char *path) {
+const struct page *pages_find(const char *path) {
 	const char *name = strcmp(path, "/") == 0 ? "/index.html" : path;
 	for (size_t i = 0; i < embedded_page_count; i++)
 		if (name[0] == '/' && strcmp(embedded_pages[i].name, name + 1) == 0)
@@ -13,7 +13,7 @@ const struct page *page_find(const char *path) {
 	return NULL;
 }
 
-const char *page_type(const struct page *page) {
+const char *pages_type(const struct page *page) {
 	static const struct {
 		const char *end, *type;
 	} types[] = {
@@ -29,7 +29,7 @@ const char *page_type(const struct page *page) {
 	return "application/octet-stream";
 }
 
-int page_open(const struct page *page, const char *folder) {
+int pages_open(const struct page *page, const char *folder) {
 	char path[4096];
 	int len = snprintf(path, sizeof path, "%s/%s", folder, page->name);
 	return len > 0 && (size_t)len < sizeof path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;

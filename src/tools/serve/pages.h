@@ -15,11 +15,11 @@ extern const struct page embedded_pages[];
 extern const size_t embedded_page_count;
 
 /* The page that the path of an URL asks for; "/" is index.html. NULL when there is none. */
-const struct page *page_find(const char *path);
+const struct page *pages_find(const char *path);
 /* Its media type by the end of its name. */
-const char *page_type(const struct page *page);
+const char *pages_type(const struct page *page);
 /* The file of that name in the folder, opened for reading, or -1. Only a page that is embedded as well is looked for there, so no
  * other path ever reaches the file system. */
-int page_open(const struct page *page, const char *folder);
+int pages_open(const struct page *page, const char *folder);
 
 #endif

@@ -30,7 +30,7 @@ static void part(struct relay *r) {
 	sluice_channel_close(other->service.channel);
 }
 
-static void offer(struct relay *r, const json_t *object) {
+static void begin_relay(struct relay *r, const json_t *object) {
 	struct client *from = r->service.client;
 	json_t *to = json_object_get(object, "to"), *size = json_object_get(object, "size");
 	const char *name = object_text(object, "name");
@@ -55,7 +55,7 @@ static void offer(struct relay *r, const json_t *object) {
 	                         "name", shown, "size", json_integer_value(size));
 }
 
-static void opened(struct service *sv) {
+static void relay_opened(struct service *sv) {
 	struct relay *r = (struct relay *)sv;
 	sluice_channel_set_high_water(sv->channel, HIGH_WATER);
 	if (!r->offer)
@@ -64,7 +64,7 @@ static void opened(struct service *sv) {
 	r->offer = NULL;
 }
 
-static void message(struct service *sv, sluice_message *m, bool text) {
+static void relay_message(struct service *sv, sluice_message *m, bool text) {
 	struct relay *r = (struct relay *)sv;
 	if (r->other) {
 		if (!service_forward(sv, &r->other->service, m, text))
@@ -74,18 +74,18 @@ static void message(struct service *sv, sluice_message *m, bool text) {
 	if (r->ours)
 		return; /* the sender is gone */
 	json_t *object = service_read(m, text);
-	offer(r, object);
+	begin_relay(r, object);
 	json_decref(object);
 }
 
 /* There is room towards this side again: what came from the other one and had to wait. */
-static void writable(struct service *sv) {
+static void relay_writable(struct service *sv) {
 	struct relay *r = (struct relay *)sv;
 	if (r->other && !service_flush(&r->other->service, sv))
 		service_fail(&r->other->service, "it cannot be passed on");
 }
 
-static void closed(struct service *sv) {
+static void relay_closed(struct service *sv) {
 	struct relay *r = (struct relay *)sv;
 	json_decref(r->offer);
 	part(r);
@@ -97,8 +97,8 @@ const struct service_kind relay_kind = {
 	.opens_at_once = 16,
 	.open_interval = (500 * SLUICE_MS),
 	.limit = 8,
-	.opened = opened,
-	.message = message,
-	.writable = writable,
-	.closed = closed,
+	.opened = relay_opened,
+	.message = relay_message,
+	.writable = relay_writable,
+	.closed = relay_closed,
 };

@@ -31,7 +31,7 @@ struct rooms *rooms_new(unsigned per_address) {
 	return rooms;
 }
 
-static void clear(struct room *r) {
+static void clear_room(struct room *r) {
 	secret_free(r->letters[ROOM_OFFER].bytes);
 	secret_free(r->letters[ROOM_ANSWER].bytes);
 	memset(r, 0, sizeof *r);
@@ -39,15 +39,15 @@ static void clear(struct room *r) {
 
 void rooms_free(struct rooms *rooms) {
 	for (size_t i = 0; rooms && i < ROOM_MAX; i++)
-		clear(&rooms->places[i]);
+		clear_room(&rooms->places[i]);
 	free(rooms);
 }
 
-static struct room *find(struct rooms *rooms, const char *name, double now) {
+static struct room *find_room(struct rooms *rooms, const char *name, double now) {
 	for (size_t i = 0; i < ROOM_MAX; i++) {
 		struct room *r = &rooms->places[i];
 		if (r->name[0] && r->until <= now)
-			clear(r);
+			clear_room(r);
 		if (strcmp(r->name, name) == 0)
 			return r;
 	}
@@ -74,25 +74,25 @@ static unsigned count_from(const struct rooms *rooms, uint64_t from, double now)
 }
 
 static enum room_result put_offer(struct rooms *rooms, const char *name, const struct room_letter *l, double now) {
-	struct room *r = find(rooms, name, now);
+	struct room *r = find_room(rooms, name, now);
 	if (r && l->only_new)
 		return ROOM_THERE_ALREADY;
 	if ((!r || r->from != l->from) && count_from(rooms, l->from, now) >= rooms->per_address)
 		return ROOM_TOO_MANY;
 	if (r)
-		clear(r);
+		clear_room(r);
 	else
-		r = find(rooms, "", now);
+		r = find_room(rooms, "", now);
 	if (!r || !write_letter(&r->letters[ROOM_OFFER], l->body, l->len))
 		return ROOM_FULL;
-	strcpy(r->name, name); /* its length was judged by room_name_is_valid */
+	strcpy(r->name, name); /* its length was judged by rooms_name_is_valid */
 	r->from = l->from;
 	r->until = now + ROOM_LIFETIME;
 	return ROOM_STORED;
 }
 
 static enum room_result put_answer(struct rooms *rooms, const char *name, const struct room_letter *l, double now) {
-	struct room *r = find(rooms, name, now);
+	struct room *r = find_room(rooms, name, now);
 	if (!r)
 		return ROOM_NO_SUCH;
 	if (!r->taken || r->answered)
@@ -109,7 +109,7 @@ enum room_result rooms_put(struct rooms *rooms, const char *name, enum room_slot
 }
 
 enum room_result rooms_take(struct rooms *rooms, const char *name, enum room_slot slot, void **body, size_t *len, double now) {
-	struct room *r = find(rooms, name, now);
+	struct room *r = find_room(rooms, name, now);
 	if (!r && slot == ROOM_ANSWER)
 		return ROOM_NO_SUCH;
 	struct letter *l = r ? &r->letters[slot] : NULL;
@@ -121,17 +121,17 @@ enum room_result rooms_take(struct rooms *rooms, const char *name, enum room_slo
 	r->taken = true;
 	r->until = now + ROOM_LIFETIME;
 	if (slot == ROOM_ANSWER)
-		clear(r);
+		clear_room(r);
 	return ROOM_OK;
 }
 
 void rooms_remove(struct rooms *rooms, const char *name, double now) {
-	struct room *r = find(rooms, name, now);
+	struct room *r = find_room(rooms, name, now);
 	if (r)
-		clear(r);
+		clear_room(r);
 }
 
-bool room_name_is_valid(const char *name, size_t len) {
+bool rooms_name_is_valid(const char *name, size_t len) {
 	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
 	return len >= 1 && len <= ROOM_NAME_MAX && strspn(name, allowed) >= len;
 }

@@ -60,6 +60,6 @@ enum room_result rooms_put(struct rooms *rooms, const char *name, enum room_slot
 enum room_result rooms_take(struct rooms *rooms, const char *name, enum room_slot slot, void **body, size_t *len, double now);
 void rooms_remove(struct rooms *rooms, const char *name, double now);
 
-bool room_name_is_valid(const char *name, size_t len);
+bool rooms_name_is_valid(const char *name, size_t len);
 
 #endif

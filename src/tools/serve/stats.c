@@ -109,7 +109,7 @@ static void start_tick(struct serve *s) {
 	ev_timer_start(s->ev, &s->stats_tick);
 }
 
-static void opened(struct service *sv) {
+static void stats_opened(struct service *sv) {
 	start_tick(sv->client->serve);
 }
 
@@ -123,7 +123,7 @@ static bool may_report(struct service *sv) {
 	return false;
 }
 
-static void report(struct service *sv) {
+static void send_report(struct service *sv) {
 	char *text = malloc(REPORT_MAX);
 	size_t len = text ? sluice_peer_stats_json(sv->client->peer, text, REPORT_MAX) : 0;
 	json_t *object = len > 0 && len < REPORT_MAX ? json_loadb(text, len, JSON_ALLOW_NUL, NULL) : NULL;
@@ -132,10 +132,10 @@ static void report(struct service *sv) {
 		service_complain(sv, "the report cannot be sent now");
 }
 
-static void message(struct service *sv, sluice_message *m, bool text) {
+static void stats_message(struct service *sv, sluice_message *m, bool text) {
 	json_t *object = service_read(m, text);
 	if (strcmp(object_type(object), "report") == 0 && may_report(sv))
-		report(sv);
+		send_report(sv);
 	json_decref(object);
 }
 
@@ -145,6 +145,6 @@ const struct service_kind stats_kind = {
 	.opens_at_once = 5,
 	.open_interval = SLUICE_S,
 	.limit = 1,
-	.opened = opened,
-	.message = message,
+	.opened = stats_opened,
+	.message = stats_message,
 };

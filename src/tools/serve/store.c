@@ -157,7 +157,7 @@ struct incoming *store_write(struct store *s, const char *name, uint64_t size, c
 	return NULL;
 }
 
-const char *incoming_add(struct incoming *in, const void *data, size_t len) {
+const char *store_incoming_add(struct incoming *in, const void *data, size_t len) {
 	if (len > in->size - in->done)
 		return "more bytes came than were announced";
 	for (const char *p = data; len > 0;) {
@@ -173,11 +173,11 @@ const char *incoming_add(struct incoming *in, const void *data, size_t len) {
 	return NULL;
 }
 
-uint64_t incoming_size(const struct incoming *in) {
+uint64_t store_incoming_size(const struct incoming *in) {
 	return in->size;
 }
 
-uint64_t incoming_done(const struct incoming *in) {
+uint64_t store_incoming_done(const struct incoming *in) {
 	return in->done;
 }
 
@@ -199,13 +199,13 @@ static int give_name(struct incoming *in, char *name, size_t size) {
 	return EEXIST;
 }
 
-const char *incoming_finish(struct incoming *in, char *name, size_t size) {
+const char *store_incoming_finish(struct incoming *in, char *name, size_t size) {
 	int error = in->done == in->size ? give_name(in, name, size) : EINVAL;
-	incoming_drop(in); /* the hidden name goes in either case */
+	store_incoming_drop(in); /* the hidden name goes in either case */
 	return error ? strerror(error) : NULL;
 }
 
-void incoming_drop(struct incoming *in) {
+void store_incoming_drop(struct incoming *in) {
 	close(in->fd);
 	unlinkat(in->store->folder, in->hidden, 0);
 	in->store->announced -= in->size;

@@ -89,7 +89,7 @@ static void on_timer(struct ev_loop *ev, ev_timer *w, int events) {
 		pour(t);
 }
 
-static void writable(struct service *sv) {
+static void throughput_writable(struct service *sv) {
 	struct throughput *t = (struct throughput *)sv;
 	if (t->direction == DOWN)
 		pour(t);
@@ -109,7 +109,7 @@ static void count(struct throughput *t, size_t len) {
 
 /* ---- what is asked ----------------------------------------------------------------------------------------------- */
 
-static void start(struct throughput *t, enum direction direction) {
+static void start_counting(struct throughput *t, enum direction direction) {
 	t->direction = direction;
 	t->bytes = 0;
 	t->began_at = t->told_at = now(t);
@@ -123,7 +123,7 @@ static void start_down(struct throughput *t, const json_t *object) {
 		service_complain(&t->service, "seconds or size are out of range");
 		return;
 	}
-	start(t, DOWN);
+	start_counting(t, DOWN);
 	t->size = (size_t)size;
 	t->until = t->began_at + seconds;
 	pour(t);
@@ -133,7 +133,7 @@ static void command(struct throughput *t, const char *type, const json_t *object
 	if (t->direction == IDLE && strcmp(type, "down") == 0)
 		start_down(t, object);
 	else if (t->direction == IDLE && strcmp(type, "up") == 0)
-		start(t, UP);
+		start_counting(t, UP);
 	else if (t->direction == UP && (strcmp(type, "end") == 0 || strcmp(type, "stop") == 0))
 		finish(t);
 	else if (t->direction == DOWN && strcmp(type, "stop") == 0)
@@ -142,14 +142,14 @@ static void command(struct throughput *t, const char *type, const json_t *object
 		service_complain(&t->service, "not now, or not understood");
 }
 
-static void opened(struct service *sv) {
+static void throughput_opened(struct service *sv) {
 	struct throughput *t = (struct throughput *)sv;
 	sluice_channel_set_high_water(sv->channel, HIGH_WATER);
 	ev_timer_init(&t->timer, on_timer, 0., 0.);
 	t->timer.data = t;
 }
 
-static void message(struct service *sv, sluice_message *m, bool text) {
+static void throughput_message(struct service *sv, sluice_message *m, bool text) {
 	struct throughput *t = (struct throughput *)sv;
 	if (!text) {
 		if (t->direction == UP)
@@ -161,7 +161,7 @@ static void message(struct service *sv, sluice_message *m, bool text) {
 	json_decref(object);
 }
 
-static void closed(struct service *sv) {
+static void throughput_closed(struct service *sv) {
 	struct throughput *t = (struct throughput *)sv;
 	ev_timer_stop(sv->client->serve->ev, &t->timer);
 }
@@ -172,8 +172,8 @@ const struct service_kind throughput_kind = {
 	.opens_at_once = 5,
 	.open_interval = SLUICE_S,
 	.limit = 1,
-	.opened = opened,
-	.message = message,
-	.writable = writable,
-	.closed = closed,
+	.opened = throughput_opened,
+	.message = throughput_message,
+	.writable = throughput_writable,
+	.closed = throughput_closed,
 };

@@ -1,4 +1,4 @@
-/* arguments: numbers, times and addresses as people type them. */
+/* parse: numbers, times and addresses as people type them. */
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
