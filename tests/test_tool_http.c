@@ -1,5 +1,5 @@
-/* Does an HTTP request of the tool (fetch.h) know where an answer ends, refuse what is none, and go where the URL says and nowhere
- * else? A server in the test says what the table holds. */
+/* Does an HTTP request of the tool (fetch.h) know where an answer ends, refuse what is none, and go where the URL says and
+ * nowhere else? A server in the test says what the table holds. */
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdbool.h>

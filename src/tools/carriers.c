@@ -41,6 +41,6 @@ const struct carrier *carriers_find(const struct link_options *options, const ch
 	}
 	if (looks_like_a_scheme(signal))
 		*wrong = "expected -, a file, tcp:HOST:PORT[#SECRET] or http://HOST:PORT/room/NAME (a file of that name: with ./ "
-		         "before it)";
+			 "before it)";
 	return &carrier_file;
 }

@@ -1,8 +1,8 @@
 /* cat: `sluice cat`. Joins stdin and stdout of two ends by one channel: netcat over a data channel.
  *
- * Bytes travel as binary messages of any cut. An empty text message says that this end's stdin has ended, while the other
- * direction goes on; when both have ended, or this end's is a terminal, the channel is closed. What another program sends as
- * text is bytes as well. */
+ * Bytes travel as binary messages of any size. An empty text message says that this end's stdin has ended; the other direction
+ * goes on. When both have ended, or the other has ended and this end's stdin is a terminal, the channel is closed. Text
+ * messages of another program are bytes as well. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,9 +27,9 @@ struct cat {
 	struct output out;
 	char *chunk;
 	size_t chunk_len, chunk_max;          /* read and not sent yet */
-	bool ended, told;                     /* stdin; the other side knows */
+	bool ended, told;                     /* ended: stdin; told: and the other side knows */
 	bool other_ended, closing, peer_gone; /* closing: the channel is closed, or about to be */
-	bool paused, deaf;                    /* deaf: stdout is broken, and that was said */
+	bool paused, deaf;                    /* deaf: stdout is broken, and a line about that was printed */
 	int exit_code;
 	struct waiting *first, **end;
 };
@@ -52,7 +52,7 @@ static void close_channel(struct cat *c) {
 		sluice_channel_close(c->channel);
 }
 
-/* Somebody at a terminal who was told everything has no reason to type an end of his own. */
+/* The other side has ended. Somebody at a terminal does not have to type Ctrl-D as well. */
 static void close_when_both_ended(struct cat *c) {
 	if (c->other_ended && !c->closing && !c->first && (c->told || isatty(STDIN_FILENO)))
 		close_channel(c);
@@ -66,7 +66,7 @@ static bool send_chunk(struct cat *c) {
 		return false;
 	int error = c->ended ? sluice_channel_send_text(c->channel, "", 0)
 	                     : sluice_channel_send(c->channel, c->chunk, c->chunk_len);
-	if (error == SLUICE_WOULD_BLOCK || error == SLUICE_CLOSED) /* the latter: on_closed tells more */
+	if (error == SLUICE_WOULD_BLOCK || error == SLUICE_CLOSED) /* closed: on_closed() follows, and says why */
 		return false;
 	if (error) {
 		link_fail(&c->link, "cannot send: %s", sluice_error_text(error));
@@ -84,7 +84,7 @@ static void after_sending(struct cat *c) {
 	close_when_both_ended(c);
 }
 
-/* One read a turn: a second one might wait for its bytes, since stdin is not ours alone to be made non-blocking. */
+/* One read in each turn of the loop. stdin stays blocking, since other processes share it, so a second read might wait. */
 static void on_stdin(struct ev_loop *ev, ev_io *w, int events) {
 	(void)events;
 	struct cat *c = w->data;
@@ -195,7 +195,7 @@ static void on_message(sluice_channel *ch, sluice_message *m, bool text, void *u
 	(void)ch;
 	struct cat *c = user;
 	if (c->deaf)
-		return; /* the end is under way; what comes until then has nowhere to go */
+		return; /* the end is under way, and stdout takes nothing */
 	if (text && m->len == 0) {
 		c->other_ended = true;
 		close_when_both_ended(c);

@@ -1,6 +1,6 @@
 /* echo: `sluice echo --stdio`. The peer for other people's scripts: descriptions in JSON lines, every message sent back as it
- * came, on every channel. What a channel does not take at once is retained and the channel paused, so nothing is lost, nothing
- * overtakes, and what is held is bounded by the receive window. */
+ * came, on every channel. A message that the channel does not take at once is held, and the channel is paused: nothing is lost or
+ * overtaken, and the receive window bounds what is held. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

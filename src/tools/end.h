@@ -1,5 +1,5 @@
-/* end: one end of a connection that a command holds: the loop, the peer, a time limit, Ctrl-C, what is recorded, and the exit code.
- * How the two ends find each other is the business of who uses it: link.c (offer and answer), perf_end.c (address and
+/* end: one end of a connection that a command holds: the loop, the peer, a time limit, Ctrl-C, what is recorded, and the exit
+ * code. How the two ends find each other is the business of who uses it: link.c (offer and answer), perf_end.c (address and
  * fingerprint). */
 #ifndef TOOLS_END_H
 #define TOOLS_END_H
@@ -33,11 +33,11 @@ int end_open(struct end *end);
 /* From the connection on, the peer is recorded. Opened before anything else is done, so that a file that cannot be written is no
  * surprise later: false when it said why. */
 bool end_record(struct end *end);
-/* Aborts what is still there and frees everything. What is queued (an abort, a last close_notify) leaves before. `before_free` NULL,
- * or what has to be freed while the environment is there. */
+/* Aborts what is still there and frees everything. What is queued (an abort, a last close_notify) leaves before. `before_free`
+ * NULL, or what has to be freed while the environment is there. */
 void end_close(struct end *end, const char *why, void (*before_free)(struct end *end));
 
-/* Connecting may take so many seconds. */
+/* Calls over() after so many seconds, in place of an earlier limit. `data` of the timer is the end. */
 void end_limit(struct end *end, double seconds, void (*over)(struct ev_loop *ev, ev_timer *w, int events));
 /* From here on SIGINT and SIGTERM are interrupts of this end. */
 void end_watch_signals(struct end *end);

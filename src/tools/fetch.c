@@ -1,5 +1,5 @@
-/* fetch: see its header. libcurl says which sockets it waits for and until when (its multi_socket interface); the loop watches them
- * and tells libcurl what happened. */
+/* fetch: see its header. libcurl says which sockets it waits for and until when (its multi_socket interface); the loop watches
+ * them and tells libcurl what happened. */
 #include "tools/fetch.h"
 
 #include <curl/curl.h>

@@ -1,8 +1,8 @@
 /* fetch: one HTTP request and its answer, by libcurl on a libev loop, without blocking.
  *
- * Only http and https; https with the certificates that the system trusts. No redirect is followed and no proxy is used, whatever
- * the environment says: the answer is a description with a password in it, and it is to come from where the URL says. An answer is
- * bounded; a longer one counts as none. Everything that libcurl frees is wiped. */
+ * Only http and https; https with the certificates that the system trusts. No redirect is followed and no proxy is used,
+ * whatever the environment says: the answer is a description with a password in it, and it is to come from where the URL says.
+ * An answer is bounded; a longer one counts as none. Everything that libcurl frees is wiped. */
 #ifndef TOOLS_FETCH_H
 #define TOOLS_FETCH_H
 

@@ -1,7 +1,8 @@
 /* front: the command line of a command, read from tables.
  *
- * A row is all that is said about an option: its name, what it takes, its help, what is allowed, and where the value goes. The help
- * text, the errors and the bounds come out of the row, so a bound stands once and an option that is in the table is in the help. */
+ * A row is all that is said about an option: its name, what it takes, its help, what is allowed, and where the value goes. The
+ * help text, the errors and the bounds come out of the row, so a bound stands once and an option that is in the table is in the
+ * help. */
 #ifndef TOOLS_FRONT_H
 #define TOOLS_FRONT_H
 
@@ -73,8 +74,8 @@ struct front {
 	uint32_t marks; /* of the options that were given */
 };
 
-/* Sets the presets and reads the options. -1 to go on, and *rest is the index of the first argument that is no option; else the exit
- * code: EXIT_OK after the help, or what is wrong was said. */
+/* Sets the presets and reads the options. -1 to go on, and *rest is the index of the first argument that is no option; else the
+ * exit code: EXIT_OK after the help, or what is wrong was said. */
 int front_read(struct front *f, int argc, char **argv, int *rest);
 /* "--name: expected what"; returns EXIT_USAGE. */
 int front_error(const char *command, const char *name, const char *expected);

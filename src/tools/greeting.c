@@ -38,8 +38,8 @@ bool greeting_begin(struct greeting *g, const char *secret, bool connects, char 
 	return !connects || write_hello(g, line);
 }
 
-/* What an end proves with: the nonces stand in the order of who connects and who listens. The name of the end keeps a proof from
- * being sent back as the other one's. */
+/* The nonce of the end that connects stands first. The name of the end is in the text, so that a proof cannot be sent back as the
+ * other end's. */
 static bool make_proof(const struct greeting *g, bool connects, char proof[PROOF_HEX]) {
 	char text[16 + 2 * GREETING_NONCE];
 	uint8_t digest[CRYPTO_SHA256_SIZE];

@@ -1,6 +1,6 @@
 /* greeting: do two ends that meet over TCP speak the same language, and know the same secret? It knows no sockets.
  *
- * JSON lines. The end that connects begins, so whoever looks which ports are open is told nothing:
+ * JSON lines. The end that connects begins, so a port scanner learns nothing:
  *
  *   connects -> {"type":"hello","nonce":"<32 hex digits>","secret":true|false}
  *   listens  -> the same
@@ -8,8 +8,8 @@
  *   connects -> {"type":"proof","proof":"<HMAC-SHA-256 of the secret over "connects", its nonce and the other one>"}
  *   listens  -> the same over "listens" and the two nonces
  *
- * Neither end sends the secret, or anything else before the other one proved that it knows it. Who sees a proof can try secrets
- * against it, so a secret is to be a long one. */
+ * Neither end ever sends the secret, and neither sends anything else before the other one has proved that it knows the secret.
+ * Whoever sees a proof can try secrets against it, so the secret should be long. */
 #ifndef TOOLS_GREETING_H
 #define TOOLS_GREETING_H
 

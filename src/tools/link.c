@@ -188,7 +188,7 @@ static void describe(struct link *link) {
 		link->untold = true;
 }
 
-/* A person takes the answer to the other end, and may have lunch first. */
+/* A person carries the answer to the other end, and may have lunch first. */
 static bool answer_takes_long(const struct link *link) {
 	return link->carrier->by_hand && !link->offering && link->options->timeout <= 0;
 }
@@ -285,8 +285,8 @@ static void refuse_description(struct link *link, const char *what, int error) {
 		link_fail(link, "the other side's %s cannot be used: %s", what, *why ? why : sluice_error_text(error));
 }
 
-/* Both ends offered. Where nobody was told to offer, the one that sees it first gives way; its first peer goes, with the
- * channels that the other one opens as well. */
+/* Both ends offered. Without --offer, the end that sees this first gives way: it drops its peer with the channels it opened,
+ * since the other end opens channels too. */
 static bool give_way(struct link *link) {
 	if (link->options->role == LINK_OFFER)
 		return false;
@@ -346,7 +346,7 @@ static void on_signal_message(void *ctx, const struct signal_message *m) {
 static void on_signal_end(void *ctx, const char *error) {
 	struct link *link = ctx;
 	if (error && link_is_up(link) && !link->carrier->stays)
-		link_say(link, "%s", error); /* it has served */
+		link_say(link, "%s", error); /* the signalling did its work; its end is no failure */
 	else if (error)
 		link_fail(link, "%s", error);
 	else

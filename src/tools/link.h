@@ -1,5 +1,5 @@
-/* link: one connection by offer and answer from the command line: an end (end.h), its signalling, and what is said when it fails. A
- * command brings the channels. */
+/* link: one connection by offer and answer from the command line: an end (end.h), its signalling, and what is said when it
+ * fails. A command brings the channels. */
 #ifndef TOOLS_LINK_H
 #define TOOLS_LINK_H
 
@@ -26,7 +26,7 @@ struct link {
 	void (*on_connected)(struct link *link);
 	/* The other side ended the connection in order. NULL: that is a failure. */
 	void (*on_other_ended)(struct link *link);
-	/* The connection broke; comes before the word about it. */
+	/* The connection broke. Comes before the line about it. */
 	void (*on_broken)(struct link *link);
 	/* Ctrl-C, once connected. NULL: closes in order, exit code 130. */
 	void (*on_interrupt)(struct link *link);
@@ -49,7 +49,8 @@ static inline void link_leave(struct link *link, int exit_code) {
 }
 /* Says why and leaves with EXIT_FAILED. */
 #define link_fail(link, ...) end_fail(&(link)->base, __VA_ARGS__)
-/* A channel closed with that error: did the connection end, so that the link says why? Else the other side closed or refused it. */
+/* A channel closed with that error: did the connection end, so that the link says why? Else the other side closed or refused
+ * it. */
 static inline bool link_will_explain(int error) {
 	return error && error != SLUICE_REFUSED && error != SLUICE_UNSUPPORTED;
 }

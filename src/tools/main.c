@@ -28,7 +28,7 @@ static const struct command commands[] = {
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 
-/* Where one of the three standard streams is closed, the next socket would get its number, and what is printed with it. */
+/* If one of the three standard streams were closed, the next socket would get its number, and what is printed would go there. */
 static void fill_standard_streams(void) {
 	int fd;
 	do {

@@ -42,7 +42,7 @@ static void note_answer(struct mapping *m, const struct stun_message *answer) {
 		if (q->answered || memcmp(q->id, answer->id, sizeof q->id))
 			continue;
 		q->answered = true;
-		/* Which of several tries was answered is not known; the last one gives the time that is surely not too long. */
+		/* Nobody knows which of several tries was answered. Counted from the last one, the time is not too long. */
 		q->took = sluice_now() - q->last_asked;
 		q->mapped = answer->mapped;
 		if (answer->class != STUN_SUCCESS || !answer->mapped.ss_family)

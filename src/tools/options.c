@@ -1,4 +1,4 @@
-/* options: reads the options that the connecting commands share, and hands a command its own. */
+/* options: see its header. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* O_NONBLOCK belongs to the open file, which a shell and the next command of a pipeline share with us. A pipe or terminal is opened
- * once more; where that is not allowed the flag is set, and taken back at the end. A file or /dev/null never waits. */
+/* O_NONBLOCK belongs to the open file, which a shell and the next command of a pipeline share with us. A pipe or terminal is
+ * opened once more; where that is not allowed the flag is set, and taken back at the end. A file or /dev/null never waits. */
 void output_open(struct output *o, int fd) {
 	struct stat st;
 	*o = (struct output){.fd = fd, .flags = -1};

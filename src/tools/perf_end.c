@@ -207,8 +207,8 @@ static bool ask_fingerprint(struct perf_end *end) {
 	return true;
 }
 
-/* A person carries the two fingerprints between the hosts. The listener waits for the connector's, the connector for the
- * word that it was entered; in scripts (no terminal) it goes on at once and knocks until its time is over. */
+/* A person carries the two fingerprints between the hosts. The listener waits for the fingerprint of the other end. The end that
+ * connects waits until the person presses Enter; without a terminal it goes on at once, and tries until its time is over. */
 static bool meet_by_hand(struct perf_end *end) {
 	const struct perf_options *o = end->options;
 	sluice_fingerprint own;

@@ -24,7 +24,7 @@ struct receiver {
 	struct pattern pattern;
 	struct lane *lanes;
 	uint32_t lanes_closed;
-	ev_tstamp first_at, last_at; /* the loop's time at the first and the last message: exact enough, and free */
+	ev_tstamp first_at, last_at; /* of the first and the last message, by the loop's clock: exact enough, and costs nothing */
 	uint64_t cpu_started;
 	struct perf_received seen;
 };

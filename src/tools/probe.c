@@ -83,7 +83,7 @@ static int gather_all(struct probe *p) {
 
 /* ---- TURN: a peer of its own for each way to each server -------------------------------------------------------------- */
 
-/* What the numbers of a TURN server mean for who gave the options (RFC 8489, 14.8; RFC 8656, 18.1). */
+/* What an error of a TURN server means for whoever typed the options (RFC 8489, 14.8; RFC 8656, 18.1). */
 static const char *meaning_of(unsigned code) {
 	switch (code) {
 	case 401:
@@ -182,7 +182,7 @@ static int add_turn(struct probe *p, const sluice_ice_server *server, const char
 	return error;
 }
 
-/* A URL that names no transport stands for UDP (RFC 7065, 3.1), but the question is what is reachable: both. */
+/* A URL that names no transport stands for UDP (RFC 7065, 3.1). The question here is what is reachable, so TCP is asked too. */
 static int ask_turn_servers(struct probe *p) {
 	int error = 0;
 	for (size_t i = 0; i < p->options.server_count && !error; i++) {

@@ -165,7 +165,7 @@ static void file_send(struct signalling *s, enum signal_kind kind, const char *t
 	}
 }
 
-/* What nobody took would mislead the next who comes. What was taken is gone, and another pair may use the name by now. */
+/* A file that nobody took would mislead whoever comes next. A file that was taken is gone, and another pair may use its name. */
 static void file_stop(struct signalling *s) {
 	struct by_file *f = s->own;
 	struct stat st;

@@ -1,5 +1,5 @@
-/* signal_paste: people carry the lines. With a terminal they are told what to do; a script gets the bare line on stderr and
- * gives the other one on stdin, where a command's own data may follow behind it. */
+/* signal_paste: people carry the lines. On a terminal they read what to do. A script gets the bare line on stderr and gives
+ * the other line on stdin; the command's own data may follow behind it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -62,7 +62,7 @@ static void take_line(struct signalling *s) {
 		secret_free(m.text);
 }
 
-/* One byte at a time, so that not a byte behind the line's end is taken. False when there is nothing more for now. */
+/* One byte at a time: what follows the line belongs to the command. False when there is nothing more for now. */
 static bool read_byte(struct signalling *s) {
 	struct paste *p = s->own;
 	char c;

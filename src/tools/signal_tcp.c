@@ -1,9 +1,9 @@
 /* signal_tcp: JSON lines over one TCP connection. The first end listens and answers, the second connects and offers, unless the
  * command line says otherwise; which end is first shows itself by whose bind(2) succeeds.
  *
- * Anybody can connect to the one that listens. Several callers are greeted at once (greeting.h), each for GREETING_SECONDS, and
- * the first that greets as it should is taken for the other end. Should it turn out to be none, because no description comes of
- * it, the next caller is heard, and gets all that was said to the one before. */
+ * Anybody can connect to the end that listens. It greets several callers at once (greeting.h), each for GREETING_SECONDS, and
+ * takes the first one that greets correctly for the other end. When no description comes from that one, the next caller is
+ * heard, and gets all lines that the one before got. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -43,7 +43,7 @@ struct by_tcp {
 	char where[300];              /* HOST:PORT */
 	const char *secret;           /* NULL: none */
 	int listener, fd;             /* fd: where the greeting is over; or that is connecting */
-	bool connecting, met, chosen; /* met: a description came over fd; chosen: the role is told */
+	bool connecting, met, chosen; /* met: a description came over fd; chosen: on_role was called */
 	bool warned;                  /* of a caller with another secret */
 	ev_io listen_io, io;
 	ev_timer retry, patience;
@@ -99,7 +99,7 @@ static void lost(struct signalling *s, const char *why) {
 	bool met = t->met;
 	hang_up(s);
 	if (met)
-		return; /* what had to be said was said, or the time limit tells */
+		return; /* the descriptions are there; if the connection fails, the time limit says so */
 	if (t->listener < 0)
 		signalling_fail(s, "the other side at %s hung up before it described itself: %s", t->where, why);
 	else
@@ -115,7 +115,7 @@ static void write_out(struct signalling *s) {
 		t->out_len -= (size_t)n;
 		memmove(t->out, t->out + n, t->out_len);
 	}
-	watch_socket(s); /* what is wrong with the connection, reading tells */
+	watch_socket(s); /* errors of the connection show when it is read */
 }
 
 static bool append(char **text, size_t *at, const char *more, size_t len) {
@@ -159,7 +159,7 @@ static bool take_lines(struct signalling *s) {
 			return false;
 		t->met = true;
 		ev_timer_stop(s->ev, &t->patience);
-		stop_listening(s); /* who comes now is for somebody else */
+		stop_listening(s); /* the place may be used by another pair */
 		start = end + 1;
 	}
 	t->in_len -= (size_t)(start - t->in);
@@ -209,7 +209,7 @@ static void drop_callers(struct signalling *s) {
 		drop_caller(t->callers, false);
 }
 
-/* Of our own connection that is the end; of a caller, it was a stranger. */
+/* If we connected, that is the end of it. If the caller did, it was a stranger, and we go on listening. */
 static void turn_away(struct caller *c, const char *why) {
 	struct signalling *s = c->s;
 	struct by_tcp *t = s->own;
@@ -258,7 +258,7 @@ static bool say_to_caller(const struct caller *c, const char *line) {
 	return len == 0 || send(c->fd, line, len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)len;
 }
 
-/* One line, if it is whole. False when the caller is no caller any more. */
+/* Handles one line, if it is whole. False when there is none, or the caller is gone or has become the other end. */
 static bool greet_line(struct caller *c) {
 	char reply[GREETING_LINE_MAX];
 	const char *why = "it does not greet as it should", *end = memchr(c->in, '\n', c->in_len);
@@ -407,8 +407,7 @@ static void open_connection(struct signalling *s) {
 
 /* ---- listening ----------------------------------------------------------------------------------------------------- */
 
-/* Where there are too many, the one that has been silent longest makes room: who calls in vain does not keep the other end
- * out. */
+/* Where there are too many callers, the oldest one goes, so that strangers do not keep the other end out. */
 static void on_caller(struct ev_loop *ev, ev_io *w, int events) {
 	(void)ev;
 	(void)events;

@@ -10,7 +10,8 @@
  *   signal_http.c     the rooms of a `sluice serve`
  *   signal_stdio.c    JSON lines on stdin and stdout, for scripts (`sluice echo --stdio`)
  *
- * A carrier knows no peer: it carries messages and tells who offers. It is never freed from inside one of its events. */
+ * A carrier knows no peer: it carries messages and finds out which end offers. It is never freed from inside one of
+ * its events. */
 #ifndef TOOLS_SIGNALLING_H
 #define TOOLS_SIGNALLING_H
 
@@ -81,8 +82,7 @@ const struct carrier *carriers_find(const struct link_options *options, const ch
 
 /* ---- for carriers ---- */
 
-/* Where that takes longer than a second, a line on stderr says so; not where a person carries, who was asked to, and not for a
- * script on stdin. */
+/* Names what is waited for. After a second a line on stderr says so, but not where a person carries or a script is on stdin. */
 __attribute__((format(printf, 2, 3))) void signalling_wait_for(struct signalling *s, const char *format, ...);
 /* Says why and ends it; returns false. */
 __attribute__((format(printf, 2, 3))) bool signalling_fail(struct signalling *s, const char *format, ...);

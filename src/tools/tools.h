@@ -1,5 +1,6 @@
-/* tools: what the subcommands of `sluice` share. They make their connections by the public API, as any app would. Of the library's
- * own folders they take helpers: texts, addresses and hashes, STUN messages (probe), the names of the congestion controls. */
+/* tools: what the subcommands of `sluice` share. They make their connections by the public API, as any app would. Of the
+ * library's own folders they take helpers: texts, addresses and hashes, STUN messages (probe), the names of the congestion
+ * controls. */
 #ifndef TOOLS_TOOLS_H
 #define TOOLS_TOOLS_H
 
@@ -27,7 +28,7 @@ int receive_main(int argc, char **argv);
 int send_main(int argc, char **argv);
 int serve_main(int argc, char **argv);
 
-/* Before the process ends: the exit code, or EXIT_FAILED where something that was printed did not get out. */
+/* Before the process ends. Returns the exit code, or EXIT_FAILED when standard output could not be written. */
 int finish_output(int exit_code);
 /* One line to `to`, with `before` in front and a newline behind. The message is made fit for a terminal (text_line in
  * base/text.h) and cut to 2,047 bytes. */

@@ -70,7 +70,7 @@ int tuning_check(const struct tuning *t, const char *command) {
 	sluice_sctp_config_init(&config);
 	tuning_apply(t, &config);
 	if (sluice_env_new(NULL, &env))
-		return 0; /* said when it is needed */
+		return 0; /* whoever needs an environment reports that */
 	bool refused = sluice_sctp_new(env, &config, &sctp) == SLUICE_INVALID;
 	sluice_sctp_free(sctp);
 	sluice_env_free(env);

@@ -1,5 +1,4 @@
-/* tuning: how the association of a command's connection is to behave, and what is to be recorded of it: the options, and the files
- * that they name. */
+/* tuning: the options about the association of a connection: how it behaves, and which files record it. */
 #ifndef TOOLS_TUNING_H
 #define TOOLS_TUNING_H
 
@@ -27,7 +26,7 @@ void tuning_apply(const struct tuning *t, sluice_sctp_config *config);
 
 struct recording {
 	FILE *trace, *pcap;
-	uint64_t clock; /* what the loop's clock lacks to the time of day */
+	uint64_t clock; /* the time of day minus the loop's clock */
 };
 
 /* Opens the files before anything else is done; false when it said why that is not possible. */

@@ -13,10 +13,10 @@
 
 #define TEXT_MAX 4000
 
-/* Lines that may come at once, and a second on the long run. */
+/* A client may say this many lines at once, and this many a second in the long run. */
 #define LINES_AT_ONCE 20.
 #define LINES_A_SECOND 5.
-/* From a change of who is here to the list: who comes and goes often makes no more lists than that. */
+/* Between a change of who is here and the list that says so. Whoever comes and goes often makes no more lists than that. */
 #define PEOPLE_SECONDS 0.1
 
 struct chat {

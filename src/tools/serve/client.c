@@ -126,7 +126,7 @@ static int make_peer(struct client *c) {
 	return error ? error : sluice_endpoint_add(c->serve->endpoint, c->peer);
 }
 
-/* The peer that has been about to connect for the longest time goes, if it was patience's worth. */
+/* Frees the place of the peer that has been connecting for the longest time. False when it has not had its time yet. */
 static bool make_room(struct serve *s) {
 	struct client *oldest = clients_oldest_pending(s);
 	if (!oldest || ev_now(s->ev) - oldest->made_at < PATIENCE_SECONDS)

@@ -20,7 +20,8 @@ struct client {
 	void (*wake)(void *waiting);
 	double made_at, heard_at, closing_at;
 	bool connected, closing;
-	/* Chat lines of late; leaks away. This and the rates are the peer's, since a channel can be closed and opened again. */
+	/* Recent chat lines; the number falls with time. It and the rates belong to the client and not to a channel, which
+	 * could be closed and opened again. */
 	double said;
 	struct rate changes, reports;
 	struct rate opens[SERVE_KINDS_MAX]; /* by kind */

@@ -1,6 +1,7 @@
 /* files: the channels "files", "upload" and "download", between a browser and the folder of --files.
  *
- *   files     from us  {"type":"files","enabled":true,"maxSize":n,"files":[{"name":..,"size":..,"modified":s},...]} soon after a change
+ *   files     from us  {"type":"files","enabled":true,"maxSize":n,"files":[{"name":..,"size":..,"modified":s},...]},
+ *                      soon after a change
  *
  *   upload    to us    {"type":"upload","name":"a.txt","size":n}
  *             from us  {"type":"ready"}
@@ -25,10 +26,10 @@
 
 #define PROGRESS_BYTES 262144
 #define CHUNK 65536
-/* What of a file waits in our buffer. */
+/* Bytes of a file that may wait in the send buffer. */
 #define HIGH_WATER (1 << 20)
 #define BURST 16
-/* From a change to the list, which may be long and goes to everybody. */
+/* Between a change and the new list. The list may be long, and everybody gets it. */
 #define LIST_SECONDS 0.3
 
 /* ---- the list ---------------------------------------------------------------------------------------------------- */
@@ -240,7 +241,9 @@ static void download_pour(struct transfer *t) {
 	for (int i = 0; i < BURST && !error && t->done < t->size; i++)
 		error = download_piece(t);
 	if (!error && t->done == t->size) {
-		t->over = service_say(&t->service, done_object(t, t->name, t->done)); /* else: once it is writable */
+		t->over = service_say(
+			&t->service,
+			done_object(t, t->name, t->done)); /* false: the buffer is full; download_writable() tries again */
 		return;
 	}
 	if (!error) {

@@ -65,7 +65,7 @@ static struct visitor *find_visitor(const struct guard *g, uint64_t key) {
 	return v;
 }
 
-/* Without memory nobody is counted, and nobody is refused either: the server has other limits, over all. */
+/* Without memory a visitor is neither counted nor refused. The limits over all visitors still hold. */
 static struct visitor *find_or_add(struct guard *g, uint64_t key) {
 	struct visitor *v = find_visitor(g, key);
 	if (v)

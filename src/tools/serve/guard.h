@@ -1,7 +1,8 @@
 /* guard: how much of the server has one address? Connections and offers, counted by the address that they come from.
  *
- * An address is an IPv4 address, or the first 64 bits of an IPv6 one: a household has that many to choose from. What is counted
- * is forgotten when its last connection is closed and its rate has recovered, so the table is as large as what is under way.
+ * An address is an IPv4 address, or the first 64 bits of an IPv6 one: a household has as many
+ * addresses as the other half allows. An entry is forgotten when its last connection is closed and its rate has recovered, so the
+ * table is as large as what is under way.
  *
  *   every entry: connections > 0 or offers.due is to come, after guard_tick() */
 #ifndef TOOLS_SERVE_GUARD_H

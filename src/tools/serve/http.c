@@ -51,8 +51,8 @@ struct http {
 	struct guard *guard;
 	struct request *parked;
 	size_t parked_count;
-	double look_at; /* at who hung up: a time, and not a pause, which a busy server would begin again and again */
-	bool woken;     /* one was resumed: libmicrohttpd sees that only when it runs again, and its timeout does not tell */
+	double look_at; /* the next look at who hung up. A time, since a busy server would begin a pause again and again */
+	bool woken;     /* a request was resumed: libmicrohttpd sees that only when it runs, and its timeout does not show it */
 	int socket;
 	ev_io io;
 	ev_timer timer;
@@ -163,7 +163,7 @@ static const struct sockaddr *address_of(struct MHD_Connection *connection) {
 	return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
 }
 
-/* A limit is a line for whoever runs the server, and a status for whoever ran into it. */
+/* Whoever runs the server reads a line about the limit; whoever ran into the limit gets a status. */
 static void log_refusal(struct http *h, const struct sockaddr *addr, unsigned status, const char *why) {
 	struct sockaddr_storage copy = address_from(addr);
 	char text[80];
@@ -200,7 +200,7 @@ static void unpark(struct request *r) {
 	r->http->parked_count--;
 }
 
-/* False when as many as may be are parked. */
+/* False when PARKED_MAX requests are parked already. */
 static bool park(struct request *r, double seconds) {
 	struct http *h = r->http;
 	if (h->parked_count >= PARKED_MAX)
@@ -531,7 +531,7 @@ static enum MHD_Result route(struct request *r) {
 	const struct serve *s = r->http->serve;
 	const char *host = header(r, "Host");
 	if (r->was_parked && hung_up(r))
-		return MHD_NO; /* which closes it: a letter is kept for who will read it */
+		return MHD_NO; /* closes the connection; a letter stays for somebody who reads it */
 	if (*host && !origin_is_own_host(host, s->names, s->name_count))
 		return reply_refused(r, MHD_HTTP_MISDIRECTED_REQUEST, "this server has another name (--host)");
 	if (!is_welcome(r))
@@ -676,7 +676,7 @@ static int listen_at(const struct serve_options *o) {
 	return -1;
 }
 
-/* A line of libmicrohttpd is about a stranger's bad request; with --verbose it is worth one of ours. */
+/* libmicrohttpd logs bad requests of strangers. They are worth a line only with --verbose. */
 __attribute__((format(printf, 2, 0))) static void on_log(void *ctx, const char *format, va_list args) {
 	const struct http *h = ctx;
 	char text[512];
@@ -685,7 +685,7 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *ctx, const char *
 	log_line(&h->serve->log, "http: %s", text);
 }
 
-/* Beyond its share an address gets no connection at all: whoever holds that many would not read why. */
+/* Beyond its share an address gets no connection, and so no status: whoever holds that many connections does not read it. */
 static enum MHD_Result on_accept(void *ctx, const struct sockaddr *addr, socklen_t len) {
 	struct http *h = ctx;
 	(void)len;

@@ -1,9 +1,10 @@
 /* origin: is a request meant for this server, and does it come from a page of its own? It knows no HTTP library and no
  * sockets.
  *
- * A web page of somebody else can make a browser ask here, in two ways. By a name of its own that it lets point to our address
- * (DNS rebinding): then Host is that name. By a request to another origin: then Origin is the page's, or with Sec-Fetch-Site a
- * browser says so. Programs that are no browsers send neither Origin nor Sec-Fetch-Site. */
+ * A web page of somebody else can make a browser send requests here, in two ways:
+ *   DNS rebinding: a name of the page points to our address. Then Host is that name.
+ *   A request to another origin. Then Origin is the page's, or Sec-Fetch-Site says that the site is another one.
+ * Programs that are no browsers send neither Origin nor Sec-Fetch-Site. */
 #ifndef TOOLS_SERVE_ORIGIN_H
 #define TOOLS_SERVE_ORIGIN_H
 

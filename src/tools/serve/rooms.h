@@ -2,18 +2,19 @@
  *
  * A room has a name and goes through this life; over HTTP (http.c) the steps are:
  *
- *   PUT  /room/NAME/offer    makes the room; a room of that name is replaced: 201. With "If-None-Match: *" only where there is none,
- *                            else 412: so two equal ends find out who offers (the one that got 201) and who answers (412).
- *   GET  /room/NAME/offer    200 and the offer, once: it is taken out. Waits for it, also for a room that does not exist yet, up to
- *                            ?wait=S seconds (0 to 25; 25), then 204.
+ *   PUT  /room/NAME/offer    makes the room; a room of that name is replaced: 201. With "If-None-Match: *" only where there is
+ *                            none, else 412: so two equal ends find out who offers (the one that got 201) and who answers.
+ *   GET  /room/NAME/offer    200 and the offer, once: it is taken out. Waits for it, also for a room that does not exist yet,
+ *                            up to ?wait=S seconds (0 to 25; 25), then 204.
  *   PUT  /room/NAME/answer   to an offer that was taken: 201. Else 404 (no such room) or 409 (not taken, or answered already).
  *   GET  /room/NAME/answer   200 and the answer; the room is gone then. Waits as above, 204; 404 when there is no such room.
  *   DELETE /room/NAME        the room is gone: 204.
  *
- * POST is the same as PUT. NAME is 1 to 64 of A-Z a-z 0-9 - _ . The bodies are not looked into. A room lives ROOM_LIFETIME
- * seconds from the last step on; there are at most ROOM_MAX, of at most ROOM_BODY_MAX bytes a body (413), so strangers cannot
- * fill the memory; when all are in use: 503. Of one address there are at most as many as rooms_new() was given: 429 beyond, so
- * that one stranger cannot take all of them. */
+ * POST is the same as PUT. NAME is 1 to 64 of A-Z a-z 0-9 - _ . Nobody looks into the bodies. A room lives for ROOM_LIFETIME
+ * seconds after the last step.
+ *
+ * Bounds, so that strangers cannot fill the memory: ROOM_MAX rooms (503 beyond), ROOM_BODY_MAX bytes for each body (413), and for
+ * one address as many rooms as rooms_new() was given (429). */
 #ifndef TOOLS_SERVE_ROOMS_H
 #define TOOLS_SERVE_ROOMS_H
 

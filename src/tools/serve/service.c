@@ -6,7 +6,7 @@
 
 #include "tools/serve/service.h"
 
-/* A text for many is left out for whoever has this much buffered: a reader that is too slow must not fill our memory. */
+/* A client with this much buffered gets no messages for all: a reader that is too slow must not fill our memory. */
 #define TELL_BUFFERED_MAX 262144
 
 /* ---- kinds ------------------------------------------------------------------------------------------------------- */

@@ -12,7 +12,7 @@ struct service {
 	struct client *client;
 	sluice_channel *channel;
 	const struct service_kind *kind;
-	sluice_message *held; /* came, and could not be passed on yet; the channel is paused meanwhile */
+	sluice_message *held; /* a message that could not be passed on yet; the channel is paused meanwhile */
 	bool held_text, is_open;
 };
 
@@ -44,7 +44,7 @@ void service_free_all(struct client *c);
 
 /* Sends the object and drops it. False when it did not go. */
 bool service_say(struct service *sv, json_t *object);
-/* The same object to every client that has a service of that kind; who has too much buffered is left out. */
+/* The same object to every client that has a service of that kind. A client with too much buffered is left out. */
 void service_tell_all(struct serve *s, const struct service_kind *kind, json_t *object);
 /* {"type":"error","text":...}; the channel stays open. */
 void service_complain(struct service *sv, const char *text);

@@ -1,6 +1,7 @@
 /* stats: the channel "stats": what the association knows about itself, as seen from here.
  *
- *   from us  {"type":"sample",...}      five times a second; times in ms, sizes in bytes, rates in bit/s, counts since the beginning
+ *   from us  {"type":"sample",...}      five times a second; times in ms, sizes in bytes, rates in bit/s, counts since the
+ *                                       beginning
  *            {"type":"report","report":{...}}   the whole report after W3C's names, when asked
  *            {"type":"error","text":"..."}      there is none now
  *   to us    {"type":"report"}          once a second at most, and when there is room in the buffer: a report costs as
@@ -15,7 +16,7 @@
 #define INTERVAL 0.2
 #define REPORT_MAX 262144
 #define REPORTS_AT_ONCE 2
-/* Samples are of the moment: a client that does not take them gets fewer. */
+/* A sample is out of date soon: a client that reads slowly gets fewer of them. */
 #define BUFFERED_MAX 16384
 
 static double ms(uint64_t ns) {

@@ -32,13 +32,13 @@ int store_read(const struct store *s, const char *name, uint64_t *size);
 
 /* A file to write, of exactly that size. NULL and *why, a sentence. */
 struct incoming *store_write(struct store *s, const char *name, uint64_t size, const char **why);
-/* NULL, or why it was not written. */
+/* Writes the next bytes. Returns NULL, or why they were not written. */
 const char *store_incoming_add(struct incoming *in, const void *data, size_t len);
 uint64_t store_incoming_size(const struct incoming *in);
 uint64_t store_incoming_done(const struct incoming *in);
 /* Complete: gives the file its name (written to `name`) and frees `in`. NULL, or why not. */
 const char *store_incoming_finish(struct incoming *in, char *name, size_t size);
-/* Not complete: forgets it. */
+/* Not complete: removes it and frees `in`. */
 void store_incoming_drop(struct incoming *in);
 
 #endif

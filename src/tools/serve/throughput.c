@@ -17,7 +17,7 @@
 #define PROGRESS_SECONDS 0.2
 /* What may wait in our buffer: enough to fill any path, little enough that the end comes soon. */
 #define HIGH_WATER (1 << 20)
-/* Messages given to the channel before others have their turn. */
+/* Messages in one turn of the loop; then others have theirs. */
 #define BURST 64
 
 enum direction { IDLE, DOWN, UP };
