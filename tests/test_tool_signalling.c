@@ -77,50 +77,6 @@ END_TEST
 
 /* ---- URLs ----------------------------------------------------------------------------------------------------------- */
 
-START_TEST(test_server_urls_are_read_and_wrong_ones_refused) {
-	static const struct {
-		const char *text, *host;
-		unsigned port;
-		bool turn, tls, tcp;
-	} right[] = {
-		{"stun:stun.example.org", "stun.example.org", 3478, false, false, false},
-		{"stun:192.0.2.1:1", "192.0.2.1", 1, false, false, false},
-		{"stun:[2001:db8::1]:65535", "2001:db8::1", 65535, false, false, false},
-		{"turn:a?transport=tcp", "a", 3478, true, false, true},
-		{"turn:a:9?transport=udp", "a", 9, true, false, false},
-		{"turns:[::1]", "::1", 5349, true, true, true},
-		{"turns:a:443?transport=tcp", "a", 443, true, true, true},
-	};
-	static const char *const wrong[] = {"",
-	                                    "stun",
-	                                    "stun:",
-	                                    "stun::1",
-	                                    "stun:a:",
-	                                    "stun:a:0",
-	                                    "stun:a:65536",
-	                                    "turn:a?x",
-	                                    "stun:a?transport=udp",
-	                                    "stun:[::1",
-	                                    "http://a",
-	                                    "stun:a:1x",
-	                                    "turn:a?transport=sctp",
-	                                    "stuns:a",
-	                                    "turns:a?transport=udp",
-	                                    "a"};
-	struct server_url u;
-	for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
-		ck_assert_ptr_null(options_read_url(right[i].text, &u));
-		ck_assert_str_eq(u.host, right[i].host);
-		ck_assert_uint_eq(u.port, right[i].port);
-		ck_assert_int_eq(u.turn, right[i].turn);
-		ck_assert_int_eq(u.tls, right[i].tls);
-		ck_assert_int_eq(u.tcp, right[i].tcp);
-	}
-	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-		ck_assert_msg(options_read_url(wrong[i], &u) != NULL, "%s", wrong[i]);
-}
-END_TEST
-
 /* ---- two ends ------------------------------------------------------------------------------------------------------- */
 
 #define LONG 20000
@@ -547,11 +503,11 @@ START_TEST(test_by_http_an_unreachable_server_is_named) {
 END_TEST
 
 SUITE("signalling", test_a_message_comes_back_from_its_text, test_what_is_no_message_is_refused,
-      test_the_objects_of_a_browser_are_understood, test_server_urls_are_read_and_wrong_ones_refused,
-      test_by_a_file_the_first_offers_and_nothing_stays, test_by_a_file_the_one_that_answers_may_be_first,
-      test_an_offer_that_nobody_took_is_removed, test_a_file_of_another_kind_is_neither_read_as_an_offer_nor_replaced,
-      test_by_tcp_the_first_listens_and_the_second_offers, test_by_tcp_the_listener_may_offer,
-      test_a_stranger_at_the_listener_does_no_harm, test_silent_strangers_do_not_hold_the_place,
-      test_who_does_not_greet_is_told_nothing, test_an_offer_that_a_stranger_heard_is_made_to_the_next_one,
-      test_a_secret_has_to_be_the_same_at_both_ends, test_a_proof_is_of_one_end_and_one_meeting,
-      test_where_nobody_listens_the_error_says_so, test_by_http_an_unreachable_server_is_named)
+      test_the_objects_of_a_browser_are_understood, test_by_a_file_the_first_offers_and_nothing_stays,
+      test_by_a_file_the_one_that_answers_may_be_first, test_an_offer_that_nobody_took_is_removed,
+      test_a_file_of_another_kind_is_neither_read_as_an_offer_nor_replaced, test_by_tcp_the_first_listens_and_the_second_offers,
+      test_by_tcp_the_listener_may_offer, test_a_stranger_at_the_listener_does_no_harm,
+      test_silent_strangers_do_not_hold_the_place, test_who_does_not_greet_is_told_nothing,
+      test_an_offer_that_a_stranger_heard_is_made_to_the_next_one, test_a_secret_has_to_be_the_same_at_both_ends,
+      test_a_proof_is_of_one_end_and_one_meeting, test_where_nobody_listens_the_error_says_so,
+      test_by_http_an_unreachable_server_is_named)

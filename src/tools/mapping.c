@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/server_url.h"
 #include "ice/stun.h"
 #include "tools/mapping.h"
 
@@ -116,7 +117,7 @@ static void ask_server(struct mapping *m, const char *url) {
 	char port[8];
 	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM}, *found, *a;
 	bool seen[2] = {false, false};
-	if (options_read_url(url, &u) || u.tcp)
+	if (server_url_parse(url, &u) || u.transport != SERVER_UDP)
 		return; /* a server that is reached by streams alone tells nothing about UDP */
 	snprintf(port, sizeof port, "%u", u.port);
 	int error = getaddrinfo(u.host, port, &hints, &found);

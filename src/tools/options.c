@@ -3,62 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/server_url.h"
 #include "tools/options.h"
 
 /* ---- servers ------------------------------------------------------------------------------------------------------- */
 
-static const char *read_scheme(const char *text, struct server_url *u) {
-	static const struct {
-		const char *prefix;
-		bool turn, tls;
-	} schemes[] = {{"stun:", false, false}, {"turn:", true, false}, {"turns:", true, true}};
-	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
-		size_t len = strlen(schemes[i].prefix);
-		if (strncmp(text, schemes[i].prefix, len))
-			continue;
-		u->turn = schemes[i].turn;
-		u->tls = u->tcp = schemes[i].tls;
-		return text + len;
-	}
-	return NULL;
-}
-
-const char *options_read_url(const char *text, struct server_url *u) {
-	memset(u, 0, sizeof *u);
-	const char *at = read_scheme(text, u);
-	if (!at)
-		return "expected stun:HOST[:PORT], turn:HOST[:PORT][?transport=udp|tcp] or turns:HOST[:PORT]";
-	size_t len = *at == '[' ? strcspn(at, "]") : strcspn(at, ":?");
-	bool brackets = *at == '[';
-	if (brackets && at[len] != ']')
-		return "a bracket is not closed";
-	if (len - brackets == 0 || len - brackets >= sizeof u->host)
-		return "the host is missing";
-	memcpy(u->host, at + brackets, len - brackets);
-	at += len + brackets;
-	u->port = u->tls ? 5349 : 3478;
-	if (*at == ':') {
-		char port[8];
-		uint64_t number;
-		len = strcspn(++at, "?");
-		snprintf(port, sizeof port, "%.*s", (int)(len < 7 ? len : 7), at);
-		if (!parse_unsigned(port, 1, 65535, &number))
-			return "the port is a number from 1 to 65535";
-		u->port = (uint16_t)number;
-		at += len;
-	}
-	if (!*at)
-		return NULL;
-	u->has_transport = true;
-	if (!u->turn || (strcmp(at, "?transport=udp") && strcmp(at, "?transport=tcp")))
-		return "what stands behind the port is not ?transport=udp or ?transport=tcp of a TURN server";
-	u->tcp = strcmp(at, "?transport=tcp") == 0;
-	return u->tls && !u->tcp ? "turns: goes over TCP" : NULL;
-}
-
 static int add_server(const char *command, struct link_options *o, const char *name, const char *url) {
 	struct server_url u;
-	const char *wrong = options_read_url(url, &u);
+	const char *wrong = server_url_parse(url, &u);
 	if (!wrong && u.turn != (strcmp(name, "turn") == 0))
 		wrong = u.turn ? "this is a TURN server: --turn" : "this is a STUN server: --stun";
 	if (wrong)
@@ -78,7 +30,8 @@ static int read_turn(const char *command, void *target, const char *text) {
 }
 
 static bool is_turn(const sluice_ice_server *s) {
-	return strncmp(s->url, "turn", 4) == 0;
+	struct server_url u;
+	return !server_url_parse(s->url, &u) && u.turn;
 }
 
 /* A name or a credential is for every TURN server named before it that has none yet. */

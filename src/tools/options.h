@@ -45,14 +45,4 @@ static inline bool options_say(const struct link_options *o, unsigned level) {
 	return o->verbose >= level;
 }
 
-/* ---- URLs of STUN and TURN servers (RFC 7064, RFC 7065) ---- */
-
-struct server_url {
-	bool turn, tls, tcp, has_transport;
-	char host[256];
-	uint16_t port;
-};
-/* Returns NULL, or what is wrong with it. */
-const char *options_read_url(const char *text, struct server_url *u);
-
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/server_url.h"
 #include "tools/probe.h"
 
 #define LIMIT 5.0
@@ -184,16 +185,17 @@ static int add_turn(struct probe *p, const sluice_ice_server *server, const char
 
 /* A URL that names no transport stands for UDP (RFC 7065, 3.1). The question here is what is reachable, so TCP is asked too. */
 static int ask_turn_servers(struct probe *p) {
+	static const char *const transports[] = {[SERVER_UDP] = "udp", [SERVER_TCP] = "tcp", [SERVER_TLS] = "tls"};
 	int error = 0;
 	for (size_t i = 0; i < p->options.server_count && !error; i++) {
 		const sluice_ice_server *s = &p->options.servers[i];
 		struct server_url u;
 		char tcp[400];
-		if (options_read_url(s->url, &u) || !u.turn)
+		if (server_url_parse(s->url, &u) || !u.turn)
 			continue;
-		error = add_turn(p, s, u.tls ? "tls" : u.tcp ? "tcp" : "udp", s->url);
+		error = add_turn(p, s, transports[u.transport], s->url);
 		snprintf(tcp, sizeof tcp, "%s?transport=tcp", s->url);
-		if (!error && !u.tls && !u.has_transport)
+		if (!error && u.transport == SERVER_UDP && !u.has_transport)
 			error = add_turn(p, s, "tcp", tcp);
 	}
 	return error;
