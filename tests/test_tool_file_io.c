@@ -1,5 +1,5 @@
-/* What is read ahead and written behind on threads: does each byte come once, in order, with the right MAC, and is each loan given
- * back once, whatever fails? Every test runs with a thread and without one. */
+/* What is read ahead and written behind on threads: does each byte come once, in order, with the right MAC, and is each loan
+ * given back once, whatever fails? Every test runs with a thread and without one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>

@@ -181,7 +181,8 @@ void records_embed(sluice_peer *p, uint64_t now);
 int role_make_dtls(sluice_peer *p, enum sluice_role role);
 /* Our role is known from here on. 0, SLUICE_UNSUPPORTED when it was another before, or as role_make_dtls. */
 int role_settle(sluice_peer *p, enum sluice_role role);
-/* A pair of descriptions came into force and gives us this role. UNKNOWN: an answer leaves the role open. 0, or as role_settle. */
+/* A pair of descriptions came into force and gives us this role. UNKNOWN: an answer leaves the role open. 0, or as
+ * role_settle. */
 int role_apply(sluice_peer *p, const struct sdp_transport *remote, enum sluice_role role);
 /* The fingerprints that we can compare. */
 size_t role_read_fingerprints(const struct sdp_transport *remote, sluice_fingerprint out[SDP_FINGERPRINTS_MAX]);

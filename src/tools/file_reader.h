@@ -13,8 +13,8 @@
 
 struct file_reader;
 
-/* Reads from `at` up to `size`. fd stays the caller's, and is duplicated; mac (or NULL) is the caller's too, and must not be touched
- * before the reader goes. wake(ctx) is called on the other thread. NULL when there is no memory. */
+/* Reads from `at` up to `size`. fd stays the caller's, and is duplicated; mac (or NULL) is the caller's too, and must not be
+ * touched before the reader goes. wake(ctx) is called on the other thread. NULL when there is no memory. */
 struct file_reader *file_reader_new(int fd, uint64_t at, uint64_t size, crypto_gmac *mac, struct block_home *home,
                                     void (*wake)(void *ctx), void *ctx);
 /* Waits for the block under way. NULL is harmless. */

@@ -1,5 +1,5 @@
-/* file_writer: writes to a file, in order, what its owner lends it, and makes the MAC of it; on a thread of its own where there is
- * somebody to wake.
+/* file_writer: writes to a file, in order, what its owner lends it, and makes the MAC of it; on a thread of its own where there
+ * is somebody to wake.
  *
  *   at == offset behind what is written; the bytes behind it wait in jobs, in order
  *   a job's release() is called on the owner's thread: by file_writer_collect() or file_writer_free()
@@ -25,8 +25,8 @@ struct file_writer *file_writer_new(int fd, uint64_t at, crypto_gmac *mac, void 
 /* Writes what waits, releases it, and goes. NULL is harmless. */
 void file_writer_free(struct file_writer *w);
 
-/* Takes the pieces of one message; the bytes stay where they are until release(arg). release NULL: the bytes are copied. False when
- * there is no memory; then nothing was taken. */
+/* Takes the pieces of one message; the bytes stay where they are until release(arg). release NULL: the bytes are copied. False
+ * when there is no memory; then nothing was taken. */
 bool file_writer_put(struct file_writer *w, const struct iovec *iov, size_t count, void (*release)(void *arg), void *arg);
 /* Releases what was written since. True when it did something: without a thread, it writes one job. */
 bool file_writer_collect(struct file_writer *w);

@@ -4,22 +4,29 @@
  *
  *   sender    {"type":"hello","version":1,"files":N,"bytes":B,"shows":true}
  *   receiver  {"type":"hello","version":1,"macs":true}
- *   sender    {"type":"file","id":0,"name":"a.txt","size":S,"mtime":T,     T in seconds since 1970; X says which file of which host
+ *   sender    {"type":"file","id":0,"name":"a.txt","size":S,"mtime":T,     T in seconds since 1970; X says which file of which
+ *                                                                          host
  *              "tag":X}                                                    this is, nobody can guess it, and it stays the same
  *   receiver  {"type":"want","id":0,"offset":O,"sha256":H}                 it has O bytes of that tag; H is their hash
- *             {"type":"failed","id":0,"reason":TEXT}                       it does not want the file, or cannot store it; allowed at any
- *                                                                          time up to "done"; what still comes of the file is dropped
- *   sender    {"type":"data","id":0,"offset":O,"key":K}                    the bytes from O on follow; 0 where the hash was another
+ *             {"type":"failed","id":0,"reason":TEXT}                       it does not want the file, or cannot store it; allowed
+ *                                                                          at any time up to "done"; what still comes of the file
+ *                                                                          is dropped
+ *   sender    {"type":"data","id":0,"offset":O,"key":K}                    the bytes from O on follow; 0 where the hash was
+ *                                                                          another
  *   sender    binary messages
- *   receiver  {"type":"show","id":0}                                       after a MiB, to a sender that "shows": what came begins as a
- *                                                                          file does that is there; is it all the same one?
- *   sender    {"type":"hash","id":0,"sha256":H}                            H of the whole file; it sends nothing until the answer,
+ *   receiver  {"type":"show","id":0}                                       after a MiB, to a sender that "shows": what came
+ *                                                                          begins as a file does that is there; is it all the
+ *                                                                          same one?
+ *   sender    {"type":"hash","id":0,"sha256":H}                            H of the whole file; it sends nothing until the
+ *                                                                          answer,
  *   receiver  {"type":"more","id":0}                                       which is this, or "done"
- *   sender    {"type":"end","id":0,"mac":M}                                AES-128-GMAC of the bytes from O on, with the key K and an IV
- *                                                                          of zeros; for a receiver that does not say "macs", no K, and
- *                                                                          "sha256" of the whole file instead
- *             {"type":"abort","id":0,"reason":TEXT}                        instead, also instead of "data": it cannot be read any more
- *   receiver  {"type":"done","id":0,"there":B}                             the check is right and the file has its name; B: it was there
+ *   sender    {"type":"end","id":0,"mac":M}                                AES-128-GMAC of the bytes from O on, with the key K
+ *                                                                          and an IV of zeros; for a receiver that does not say
+ *                                                                          "macs", no K, and "sha256" of the whole file instead
+ *             {"type":"abort","id":0,"reason":TEXT}                        instead, also instead of "data": it cannot be read any
+ *                                                                          more
+ *   receiver  {"type":"done","id":0,"there":B}                             the check is right and the file has its name; B: it
+ *                                                                          was there
  *   sender    {"type":"file","id":1,...} or {"type":"bye"}
  *
  * Nothing that a receiver says depends on what is in its folder, but for the parts of the same tag, until the sender has shown a
@@ -31,8 +38,8 @@
  * same, but SHA-256 costs as much as sending and receiving do.
  *
  * Behind "bye" the receiver closes the channel. Each side is a machine without a channel, a loop or a clock: messages go in with
- * _message(), work is done in slices by _work(), so that hashing a large file does not stop the connection's timers. A large file is
- * read, written and hashed on threads (worker.h), where the wire can be woken by them. */
+ * _message(), work is done in slices by _work(), so that hashing a large file does not stop the connection's timers. A large file
+ * is read, written and hashed on threads (worker.h), where the wire can be woken by them. */
 #ifndef TOOLS_TRANSFER_H
 #define TOOLS_TRANSFER_H
 
@@ -107,8 +114,8 @@ struct file_receiver *file_receiver_new(const char *folder, bool force, const st
                                         void *ctx);
 void file_receiver_free(struct file_receiver *r);
 void file_receiver_message(struct file_receiver *r, bool text, const void *data, size_t len);
-/* A binary message in pieces. True: the bytes stay where they are until release(arg), which work() or free() calls. False: release
- * is not called. */
+/* A binary message in pieces. True: the bytes stay where they are until release(arg), which work() or free() calls. False:
+ * release is not called. */
 bool file_receiver_bytes(struct file_receiver *r, const struct iovec *iov, size_t count, void (*release)(void *arg), void *arg);
 bool file_receiver_work(struct file_receiver *r);
 void file_receiver_progress(const struct file_receiver *r, struct transfer_progress *p);

@@ -1,5 +1,5 @@
-/* peer_node: the verbs of a host whose struct begins with a pointer to its peer. While the pointer is NULL, the host is silent and
- * deaf. */
+/* peer_node: the verbs of a host whose struct begins with a pointer to its peer. While the pointer is NULL, the host is silent
+ * and deaf. */
 #ifndef TESTS_SIM_PEER_NODE_H
 #define TESTS_SIM_PEER_NODE_H
 
