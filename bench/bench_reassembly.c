@@ -39,7 +39,7 @@ static void run(void *ctx, uint64_t iterations) {
 
 static void measure(const char *name, int fragments, uint16_t len, bool reverse, bool by_reference) {
 	struct rx_case c = {.tsn = UINT64_C(1) << 32, .fragments = fragments, .len = len, .reverse = reverse};
-	c.window = window_new(bench_env());
+	c.window = message_window_new(bench_env());
 	c.slab = by_reference ? sluice_slab_get(bench_env()) : NULL;
 	BENCH_MUST(c.window && (c.slab || !by_reference));
 	reassembly_init(&c.in, bench_env(), c.window, &c.events, 1 << 20, 0);
@@ -51,7 +51,7 @@ static void measure(const char *name, int fragments, uint16_t len, bool reverse,
 	                               .bytes = (size_t)fragments * len});
 	reassembly_free(&c.in);
 	sluice_slab_unref(c.slab);
-	window_unref(c.window);
+	message_window_unref(c.window);
 }
 
 int main(int argc, char **argv) {

@@ -15,7 +15,7 @@ static struct reassembly r;
 
 static void setup(void) {
 	ck_assert_int_eq(sluice_env_new(NULL, &env), 0);
-	window = window_new(env);
+	window = message_window_new(env);
 	events = (struct event_queue){0};
 	reassembly_init(&r, env, window, &events, 10000, 0);
 }
@@ -26,7 +26,7 @@ static void teardown(void) {
 			sluice_message_release(&rx_message_of_event(n)->public);
 	reassembly_free(&r);
 	ck_assert_uint_eq(window->held, 0);
-	window_unref(window);
+	message_window_unref(window);
 	ck_assert_uint_eq(env->blocks.live, 0);
 	ck_assert_uint_eq(env->slabs_live, 0);
 	sluice_env_free(env);
@@ -224,7 +224,7 @@ END_TEST
 START_TEST(test_beyond_the_slab_limit_payload_is_copied) {
 	sluice_env_config c = {.slab_limit = 2};
 	ck_assert_int_eq(sluice_env_new(&c, &env), 0);
-	window = window_new(env);
+	window = message_window_new(env);
 	events = (struct event_queue){0};
 	reassembly_init(&r, env, window, &events, 10000, 0);
 	sluice_slab *s[3];

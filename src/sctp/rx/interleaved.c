@@ -224,7 +224,7 @@ static void append_late(struct interleaved *r, struct partial *p) {
 
 static int add_in_order(struct interleaved *r, struct partial *p, const struct wire_data *d, sluice_slab *slab) {
 	struct backing backing;
-	const uint8_t *data = backing_hold(r->env, &backing, slab, d->payload, d->len);
+	const uint8_t *data = message_backing_hold(r->env, &backing, slab, d->payload, d->len);
 	if (!data)
 		return SLUICE_NO_MEMORY;
 	/* With room for those that wait, so that nothing can fail behind this one. */

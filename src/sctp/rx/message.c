@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-struct window *window_new(sluice_env *env) {
+struct window *message_window_new(sluice_env *env) {
 	struct window *w = env_zalloc(env, sizeof *w);
 	if (w) {
 		w->env = env;
@@ -12,12 +12,12 @@ struct window *window_new(sluice_env *env) {
 	return w;
 }
 
-void window_unref(struct window *w) {
+void message_window_unref(struct window *w) {
 	if (--w->refs == 0)
 		env_free(w->env, w);
 }
 
-const uint8_t *backing_hold(sluice_env *env, struct backing *b, sluice_slab *slab, const uint8_t *data, size_t len) {
+const uint8_t *message_backing_hold(sluice_env *env, struct backing *b, sluice_slab *slab, const uint8_t *data, size_t len) {
 	*b = (struct backing){0};
 	if (!backing_copies(slab, len)) {
 		slab_ref(slab);
@@ -82,7 +82,7 @@ static void free_message(struct rx_message *m) {
 	env_free(env, m);
 	if (w->opened)
 		w->opened(w->owner);
-	window_unref(w);
+	message_window_unref(w);
 }
 
 void sluice_message_retain(sluice_message *message) {

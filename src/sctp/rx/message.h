@@ -33,8 +33,8 @@ struct window {
 	void *owner;
 };
 
-struct window *window_new(sluice_env *env);
-void window_unref(struct window *w);
+struct window *message_window_new(sluice_env *env);
+void message_window_unref(struct window *w);
 static inline void window_charge(struct window *w, uint64_t bytes) {
 	w->held += bytes;
 	w->charged += bytes;
@@ -55,7 +55,7 @@ struct backing {
 
 /* Makes the bytes last: by a reference to their slab when that is worth it, else by a copy. Where they lie then, or NULL when
  * there is no memory. */
-const uint8_t *backing_hold(sluice_env *env, struct backing *b, sluice_slab *slab, const uint8_t *data, size_t len);
+const uint8_t *message_backing_hold(sluice_env *env, struct backing *b, sluice_slab *slab, const uint8_t *data, size_t len);
 
 /* Would the bytes be copied? */
 static inline bool backing_copies(const sluice_slab *slab, size_t len) {

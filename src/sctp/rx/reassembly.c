@@ -450,7 +450,7 @@ static int add_fragment(struct reassembly *r, const struct wire_data *d, uint64_
 	};
 	if ((left && !fit(left, f)) || (right && !fit(f, right)))
 		return SLUICE_PROTOCOL;
-	f->data = backing_hold(r->env, &f->backing, slab, d->payload, d->len);
+	f->data = message_backing_hold(r->env, &f->backing, slab, d->payload, d->len);
 	return f->data ? fragment_place(r, f, tsn, left, right) : SLUICE_NO_MEMORY;
 }
 

@@ -419,7 +419,7 @@ int receiver_init(struct receiver *r, sluice_env *env, const sluice_sctp_config 
 		.sack_at = SLUICE_NEVER,
 		.sack_delay = config->sack_delay,
 		.sack_rule = config->sack_policy,
-		.window = window_new(env),
+		.window = message_window_new(env),
 		.events = events,
 		.reset_all = {.type = SLUICE_SCTP_RESET_IN, .stream = SLUICE_SCTP_ALL_STREAMS},
 		.opened = opened,
@@ -468,7 +468,7 @@ void receiver_free(struct receiver *r) {
 	tsnmap_free(&r->map);
 	rwnd_reset(&r->rwnd);
 	sack_free(&r->acks, r->env);
-	window_unref(r->window);
+	message_window_unref(r->window);
 }
 
 void receiver_stats_add(const struct receiver *r, sluice_sctp_stats *stats) {
