@@ -7,7 +7,8 @@
 #include "ice/agent.h"
 
 static void begin(struct scene *s, bool a_controls, bool b_controls) {
-	scene_init(s, (struct ice_config){.controlling = a_controls}, (struct ice_config){.controlling = b_controls});
+	struct ice_config a = {.controlling = a_controls}, b = {.controlling = b_controls};
+	scene_init(s, a, b);
 	scene_side_by_side(s);
 }
 

@@ -5,7 +5,8 @@
 
 /* a connects, b listens. */
 static void begin(struct scene *s, bool active_controls) {
-	scene_init(s, (struct ice_config){.controlling = active_controls}, (struct ice_config){.controlling = !active_controls});
+	struct ice_config a = {.controlling = active_controls}, b = {.controlling = !active_controls};
+	scene_init(s, a, b);
 	ice_world_tcp(&s->w, s->a, "10.0.0.1", 40001, false);
 	ice_world_tcp(&s->w, s->b, "10.0.0.2", 4000, true);
 }
