@@ -3,6 +3,7 @@
 #include "base/serial.h"
 #include "base/text.h"
 #include "sctp/association.h"
+#include "sctp/chunks.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -160,37 +161,14 @@ enum tag_rule {
 #define ENDING (IN(SHUTDOWN_SENT) | IN(SHUTDOWN_ACK_SENT))
 
 /* Place and tag are compared for all chunks of a packet before any of them is handled; one that does not fit discards the packet.
- * Outside the states a chunk is counted as discarded and skipped. A type without a row is unknown: it may stand anywhere, under
- * our tag. */
-/* clang-format off */
+ * Outside the states a chunk is counted as discarded and skipped. */
+#define DOOR(type, place, tag, states, handler, members) [WIRE_##type] = {place, tag, states, handler},
 static const struct door {
 	uint8_t place, tag;
 	uint16_t states;
 	void (*handle)(sluice_sctp *a, struct packet *p, const struct wire_chunk *c);
-} doors[256] = {
-	/* chunk                     place     tag                states in which it is taken    handler */
-	[WIRE_DATA]              = { ANYWHERE, OUR_TAG,           TAKES_DATA,                    data_entry },
-	[WIRE_INIT]              = { ALONE,    NO_TAG,            IN(CLOSED) | ALIVE,            handshake_init },
-	[WIRE_INIT_ACK]          = { ALONE,    OUR_TAG,           IN(COOKIE_WAIT),               handshake_init_ack },
-	[WIRE_SACK]              = { ANYWHERE, OUR_TAG,           IN(COOKIE_ECHOED) | OPEN,      sack_chunk },
-	[WIRE_HEARTBEAT]         = { ANYWHERE, OUR_TAG,           IN(COOKIE_ECHOED) | OPEN,      heartbeat_entry },
-	[WIRE_HEARTBEAT_ACK]     = { ANYWHERE, OUR_TAG,           OPEN,                          heartbeat_ack_entry },
-	[WIRE_ABORT]             = { ANYWHERE, OUR_TAG_OR_T,      ALIVE,                         abort_chunk },
-	[WIRE_SHUTDOWN]          = { ANYWHERE, OUR_TAG,           OPEN,                          shutdown_entry },
-	[WIRE_SHUTDOWN_ACK]      = { ANYWHERE, OUR_TAG_WHEN_OPEN, ENDING,                        shutdown_ack_entry },
-	[WIRE_ERROR]             = { ANYWHERE, OUR_TAG,           ALIVE,                         error_chunk },
-	[WIRE_COOKIE_ECHO]       = { FIRST,    COOKIES_TAG,       IN(CLOSED) | ALIVE,            handshake_cookie_echo },
-	[WIRE_COOKIE_ACK]        = { ANYWHERE, OUR_TAG,           IN(COOKIE_ECHOED),             handshake_cookie_ack },
-	[WIRE_ECNE]              = { ANYWHERE, OUR_TAG,           OPEN,                          ignore_entry },
-	[WIRE_CWR]               = { ANYWHERE, OUR_TAG,           OPEN,                          ignore_entry },
-	[WIRE_SHUTDOWN_COMPLETE] = { ALONE,    OUR_TAG_OR_T,      IN(SHUTDOWN_ACK_SENT),         shutdown_complete_entry },
-	[WIRE_I_DATA]            = { ANYWHERE, OUR_TAG,           TAKES_DATA,                    data_entry },
-	[WIRE_RE_CONFIG]         = { ANYWHERE, OUR_TAG,           OPEN,                          reconfig_entry },
-	[WIRE_PAD]               = { ANYWHERE, OUR_TAG,           ALIVE,                         ignore_entry },
-	[WIRE_FORWARD_TSN]       = { ANYWHERE, OUR_TAG,           OPEN,                          forward_tsn_chunk },
-	[WIRE_I_FORWARD_TSN]     = { ANYWHERE, OUR_TAG,           OPEN,                          forward_tsn_chunk },
-};
-/* clang-format on */
+} doors[256] = {CHUNKS(DOOR)};
+#undef DOOR
 
 static bool tag_fits(const sluice_sctp *a, const struct packet *p, const struct wire_chunk *c, bool ours) {
 	switch (doors[c->type].tag) {

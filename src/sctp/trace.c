@@ -3,6 +3,7 @@
 #include "base/json_line.h"
 #include "base/serial.h"
 #include "sctp/association.h"
+#include "sctp/chunks.h"
 #include "sluice.h"
 
 /* Names and units are those of the qlog drafts (draft-ietf-quic-qlog-main-schema, -quic-events) where they have one: times in
@@ -187,7 +188,8 @@ static void data_members(struct trace *t, struct json_line *j, bool sent, const 
 
 #define GAPS_TOLD 16
 
-static void sack_members(struct json_line *j, const struct wire_chunk *c) {
+static void sack_members(struct trace *t, struct json_line *j, bool sent, const struct wire_chunk *c) {
+	(void)t, (void)sent;
 	struct wire_sack s;
 	if (wire_sack_read(c, &s))
 		return;
@@ -210,7 +212,8 @@ static void sack_members(struct json_line *j, const struct wire_chunk *c) {
 		json_line_number(j, "duplicate_count", s.duplicate_count);
 }
 
-static void init_members(struct json_line *j, const struct wire_chunk *c) {
+static void init_members(struct trace *t, struct json_line *j, bool sent, const struct wire_chunk *c) {
+	(void)t, (void)sent;
 	struct wire_init i;
 	if (wire_init_read(c, &i))
 		return;
@@ -229,44 +232,40 @@ static void init_members(struct json_line *j, const struct wire_chunk *c) {
 		json_line_true(j, "zero_checksum");
 }
 
-static void cause_members(struct json_line *j, const struct wire_chunk *c) {
+static void cause_members(struct trace *t, struct json_line *j, bool sent, const struct wire_chunk *c) {
+	(void)t, (void)sent;
 	struct reader r = reader_of(c->value, c->len);
 	struct wire_param cause;
 	if (wire_param_next(&r, &cause) == 1)
 		json_line_string(j, "cause", wire_cause_name(cause.type));
 }
 
-static void chunk_members(struct trace *t, struct json_line *j, bool sent, const struct wire_chunk *c) {
-	struct wire_forward f;
+static void shutdown_members(struct trace *t, struct json_line *j, bool sent, const struct wire_chunk *c) {
+	(void)t, (void)sent;
 	uint32_t cum;
-	switch (c->type) {
-	case WIRE_DATA:
-	case WIRE_I_DATA:
-		data_members(t, j, sent, c);
-		return;
-	case WIRE_SACK:
-		sack_members(j, c);
-		return;
-	case WIRE_INIT:
-	case WIRE_INIT_ACK:
-		init_members(j, c);
-		return;
-	case WIRE_ABORT:
-	case WIRE_ERROR:
-		cause_members(j, c);
-		return;
-	case WIRE_SHUTDOWN:
-		if (wire_shutdown_read(c, &cum) == 0)
-			json_line_number(j, "cumulative_tsn", cum);
-		return;
-	case WIRE_FORWARD_TSN:
-	case WIRE_I_FORWARD_TSN:
-		if ((c->type == WIRE_FORWARD_TSN ? wire_forward_read(c, &f) : wire_i_forward_read(c, &f)) == 0)
-			json_line_number(j, "new_cumulative_tsn", f.cum_tsn);
-		return;
-	default:
-		json_line_number(j, "length", c->len);
-	}
+	if (wire_shutdown_read(c, &cum) == 0)
+		json_line_number(j, "cumulative_tsn", cum);
+}
+
+static void forward_members(struct trace *t, struct json_line *j, bool sent, const struct wire_chunk *c) {
+	(void)t, (void)sent;
+	struct wire_forward f;
+	if ((c->type == WIRE_FORWARD_TSN ? wire_forward_read(c, &f) : wire_i_forward_read(c, &f)) == 0)
+		json_line_number(j, "new_cumulative_tsn", f.cum_tsn);
+}
+
+static void length_members(struct trace *t, struct json_line *j, bool sent, const struct wire_chunk *c) {
+	(void)t, (void)sent;
+	json_line_number(j, "length", c->len);
+}
+
+#define MEMBERS(type, place, tag, states, handler, members) [WIRE_##type] = members,
+static void (*const members[256])(struct trace *t, struct json_line *j, bool sent,
+                                  const struct wire_chunk *c) = {CHUNKS(MEMBERS)};
+#undef MEMBERS
+
+static void chunk_members(struct trace *t, struct json_line *j, bool sent, const struct wire_chunk *c) {
+	(members[c->type] ? members[c->type] : length_members)(t, j, sent, c);
 }
 
 /* The chunks that fit; how many did not is told behind them. */
