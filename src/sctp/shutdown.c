@@ -1,7 +1,7 @@
 /* shutdown: the graceful end, in all its collisions. RFC 9260, 9.2. */
 #include "sctp/association.h"
 
-static void enter(sluice_sctp *a, enum sluice_sctp_state state, uint32_t chunk) {
+static void enter_ending(sluice_sctp *a, enum sluice_sctp_state state, uint32_t chunk) {
 	state_enter(a, state);
 	a->pending |= chunk;
 	a->t2_rto = a->tx.rto.rto;
@@ -38,11 +38,11 @@ void shutdown_progress(sluice_sctp *a) {
 	/* "Once all its outstanding data has been acknowledged, the endpoint sends a SHUTDOWN chunk", starts T2 and enters
 	 * SHUTDOWN-SENT. */
 	if (a->state == SLUICE_SCTP_SHUTDOWN_PENDING && sender_idle(&a->tx))
-		enter(a, SLUICE_SCTP_SHUTDOWN_SENT, PENDING_SHUTDOWN);
+		enter_ending(a, SLUICE_SCTP_SHUTDOWN_SENT, PENDING_SHUTDOWN);
 	/* "If the receiver of the SHUTDOWN chunk has no more outstanding DATA chunks, the SHUTDOWN chunk receiver MUST send a
 	 * SHUTDOWN ACK chunk and start a T2-shutdown timer of its own, entering the SHUTDOWN-ACK-SENT state." */
 	else if (a->state == SLUICE_SCTP_SHUTDOWN_RECEIVED && sender_idle(&a->tx))
-		enter(a, SLUICE_SCTP_SHUTDOWN_ACK_SENT, PENDING_SHUTDOWN_ACK);
+		enter_ending(a, SLUICE_SCTP_SHUTDOWN_ACK_SENT, PENDING_SHUTDOWN_ACK);
 }
 
 void shutdown_chunk(sluice_sctp *a, const struct wire_chunk *c) {
@@ -63,7 +63,7 @@ void shutdown_chunk(sluice_sctp *a, const struct wire_chunk *c) {
 		/* Both sides shut down at once: in SHUTDOWN-SENT, a SHUTDOWN is answered with a SHUTDOWN ACK, and T2 starts
 		 * anew for that. */
 		a->pending &= ~(uint32_t)PENDING_SHUTDOWN;
-		enter(a, SLUICE_SCTP_SHUTDOWN_ACK_SENT, PENDING_SHUTDOWN_ACK);
+		enter_ending(a, SLUICE_SCTP_SHUTDOWN_ACK_SENT, PENDING_SHUTDOWN_ACK);
 		break;
 	case SLUICE_SCTP_SHUTDOWN_ACK_SENT:
 		a->pending |= PENDING_SHUTDOWN_ACK; /* ours was lost */

@@ -33,18 +33,18 @@ static struct partial **bucket(const struct interleaved *r, uint16_t stream, boo
 	return &r->buckets[hash & (r->bucket_count - 1)];
 }
 
-static bool is(const struct partial *p, uint16_t stream, bool unordered, uint32_t mid) {
+static bool partial_is(const struct partial *p, uint16_t stream, bool unordered, uint32_t mid) {
 	return p->mid == mid && p->stream->id == stream && p->unordered == unordered;
 }
 
 static struct partial *find(struct interleaved *r, const struct wire_data *d) {
 	bool unordered = (d->flags & WIRE_DATA_U) != 0;
-	if (r->last && is(r->last, d->stream, unordered, d->mid))
+	if (r->last && partial_is(r->last, d->stream, unordered, d->mid))
 		return r->last;
 	if (r->count == 0)
 		return NULL;
 	struct partial *p = *bucket(r, d->stream, unordered, d->mid);
-	while (p && !is(p, d->stream, unordered, d->mid))
+	while (p && !partial_is(p, d->stream, unordered, d->mid))
 		p = p->next;
 	if (p)
 		r->last = p;
@@ -319,7 +319,7 @@ static void deliver_part(struct interleaved *r, struct partial *p) {
 	ready_remove(r, p);
 }
 
-static void offer(struct interleaved *r, struct partial *p) {
+static void partial_offer(struct interleaved *r, struct partial *p) {
 	if (!deliverable(p))
 		return;
 	ready_add(r, p);
@@ -332,7 +332,7 @@ void interleaved_turn(struct interleaved *r, struct rx_stream *s) {
 	while ((n = s->under_way[0]) && n->key < s->next) /* a whole message had its number: the peer's mistake */
 		partial_drop(r, partial_of(n), SLUICE_ABANDONED);
 	if (n && n->key == s->next)
-		offer(r, partial_of(n));
+		partial_offer(r, partial_of(n));
 }
 
 void interleaved_relieve(struct interleaved *r) {
@@ -374,7 +374,7 @@ static void taken(struct interleaved *r, struct partial *p) {
 	if (p->ended)
 		complete(r, p);
 	else
-		offer(r, p);
+		partial_offer(r, p);
 }
 
 /* The first fragment of a message to come: the message is there only once the fragment is in it. */

@@ -367,7 +367,7 @@ static bool goes_on(const struct reassembly *r, const struct fragment *f) {
 }
 
 /* A run grew or appeared: is it a message, or a part that is due? */
-static int offer(struct reassembly *r, uint64_t start, uint64_t end) {
+static int run_offer(struct reassembly *r, uint64_t start, uint64_t end) {
 	const struct fragment *first = slot(r, start);
 	bool ends = (slot(r, end)->flags & WIRE_DATA_E) != 0;
 	if (r->parts.end && start == r->parts.next) {
@@ -429,7 +429,7 @@ static int fragment_place(struct reassembly *r, struct fragment *f, uint64_t tsn
 	window_charge(r->window, fragment_charge(f));
 	r->window->payload += f->len;
 	run_set(r, start, end, bytes);
-	int error = bytes > r->max_message_size && !wants_parts(r, f->stream) ? SLUICE_TOO_LARGE : offer(r, start, end);
+	int error = bytes > r->max_message_size && !wants_parts(r, f->stream) ? SLUICE_TOO_LARGE : run_offer(r, start, end);
 	if (error)
 		fragment_undo(r, tsn, start, end);
 	return error;
