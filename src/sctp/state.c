@@ -18,11 +18,3 @@ void state_use(sluice_sctp *a, uint32_t can) {
 	sender_negotiate(&a->tx, can & CAN_I_DATA, can & CAN_FORWARD_TSN);
 	receiver_negotiate(&a->rx, can & CAN_I_DATA, can & CAN_FORWARD_TSN);
 }
-
-const char *sluice_sctp_state_name(enum sluice_sctp_state state) {
-	static const char *const names[] = {
-		"CLOSED",           "COOKIE-WAIT",   "COOKIE-ECHOED",     "ESTABLISHED",
-		"SHUTDOWN-PENDING", "SHUTDOWN-SENT", "SHUTDOWN-RECEIVED", "SHUTDOWN-ACK-SENT",
-	};
-	return (unsigned)state < sizeof names / sizeof *names ? names[state] : "UNKNOWN";
-}
