@@ -24,8 +24,8 @@
 /* input: `from` is the sending host's address (see sim_path); the bytes may be overwritten. Returns 0 or SLUICE_NO_MEMORY; any
  * other error fails the test.
  * output: as sluice_sctp_output; a path with remote_len 0 means "to the only other host".
- * check: false when an invariant of the node does not hold, which fails the test. The world calls it after each other verb.
- * Any of dispatch, check and free may be NULL. */
+ * check: false when an invariant of the node does not hold, which fails the test. The world calls it after input, advance and
+ * output. Any of dispatch, check and free may be NULL. */
 struct sim_node_ops {
 	int (*input)(void *node, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now);
 	void (*advance)(void *node, uint64_t now);
