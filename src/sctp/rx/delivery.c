@@ -205,15 +205,25 @@ static void stream_walk(struct rx_stream *s, struct window *window, struct walk 
 	pending_walk(s, window, w);
 }
 
+/* The stream whose fields come next: the one that is written, or the one that was read, made anew. NULL: there is no memory, or the
+ * walk has failed. */
+static struct rx_stream *next_stream(struct delivery *d, struct rx_stream *written, uint16_t id, struct walk *w) {
+	if (!w->reading)
+		return written;
+	struct rx_stream *made = w->failed ? NULL : delivery_stream(d, id);
+	return !w->failed && walk_have(w, made) ? made : NULL;
+}
+
 void delivery_walk(struct delivery *d, struct window *window, struct walk *w) {
-	uint32_t at = 0;
-	struct rx_stream *s;
-	while (s = w->reading ? NULL : idmap_next(&d->streams, &at), walk_more(w, s != NULL)) {
+	for (uint32_t at = 0;; at++) {
+		struct rx_stream *written = w->reading ? NULL : idmap_next(&d->streams, &at);
+		if (!walk_more(w, written != NULL))
+			return;
 		uint16_t id = (uint16_t)at;
 		WALK(w, id);
-		if (w->reading && (w->failed || !walk_have(w, s = delivery_stream(d, id))))
+		struct rx_stream *s = next_stream(d, written, id, w);
+		if (!s)
 			return;
 		stream_walk(s, window, w);
-		at++;
 	}
 }
