@@ -751,6 +751,24 @@ static int carry(struct world *w, struct end *from, struct end *to, const sluice
 	return n;
 }
 
+/* A wire of the driver's own: a pipe has no addresses, so nobody ever names a path. */
+START_TEST(test_peers_connect_over_a_wire_without_addresses) {
+	struct world w = {0};
+	world_init(&w, sim_seed(1), &near);
+	w.a.config.path = (sluice_path){0};
+	world_start(&w);
+	for (int i = 0; i < 40 && !both_connected(&w); i++) {
+		w.sim.now += SLUICE_MS;
+		while (carry(&w, &w.a, &w.b, NULL) > 0 || carry(&w, &w.b, &w.a, NULL) > 0)
+			;
+		sluice_peer_dispatch(w.a.peer);
+		sluice_peer_dispatch(w.b.peer);
+	}
+	ck_assert(both_connected(&w));
+	world_free(&w);
+}
+END_TEST
+
 START_TEST(test_the_path_follows_records_that_authenticate_and_nothing_else) {
 	struct world w = {0};
 	connected_world(&w, &near);
@@ -936,8 +954,8 @@ SUITE("peer", test_two_peers_connect_and_tell_their_states_in_order, test_connec
       test_a_vanished_peer_is_noticed_when_there_is_data_for_it, test_a_peer_may_be_freed_in_each_callback,
       test_a_peer_may_be_closed_aborted_or_given_channels_in_each_callback,
       test_what_waited_for_the_fingerprint_does_not_speak_for_the_path_of_a_stranger,
-      test_the_path_is_learnt_from_the_first_dtls_record_only, test_the_path_follows_records_that_authenticate_and_nothing_else,
-      test_wake_is_called_once_until_the_next_output, test_the_driver_hears_of_a_free,
-      test_an_output_without_room_says_so_and_loses_nothing, test_wrong_configurations_are_refused,
-      test_each_failed_allocation_of_a_new_peer_leaves_nothing_behind,
+      test_peers_connect_over_a_wire_without_addresses, test_the_path_is_learnt_from_the_first_dtls_record_only,
+      test_the_path_follows_records_that_authenticate_and_nothing_else, test_wake_is_called_once_until_the_next_output,
+      test_the_driver_hears_of_a_free, test_an_output_without_room_says_so_and_loses_nothing,
+      test_wrong_configurations_are_refused, test_each_failed_allocation_of_a_new_peer_leaves_nothing_behind,
       test_each_failed_allocation_of_a_connection_is_survived_or_told)

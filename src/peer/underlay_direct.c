@@ -5,10 +5,13 @@
 #include "peer/path.h"
 #include "peer/underlay.h"
 
-/* An address that was neither given nor learnt is learnt from a datagram that looks like DTLS. */
+/* An address that was neither given nor learnt is learnt from a datagram that looks like DTLS. A driver whose wire has no
+ * addresses names none, and then anything that came is from the other side. */
 static bool may_speak(struct underlay *u, const sluice_path *path, const sluice_datagram *d) {
-	if (!path || !path->remote_len)
+	if (!path || !path->remote_len) {
+		u->heard = true;
 		return true;
+	}
 	if (u->path.remote_len)
 		return u->secure || path_equal(path, &u->path);
 	if (!path_is_dtls(d))
@@ -54,7 +57,7 @@ static int finish(struct underlay *u, sluice_batch *batch, uint64_t now) {
 
 /* A server that waits for whoever comes has nobody yet whose silence would mean anything. */
 static bool can_start(const struct underlay *u, bool client) {
-	return client || u->path.remote_len;
+	return client || u->path.remote_len || u->heard;
 }
 
 static bool admits(const struct underlay *u, const sluice_path *path) {
