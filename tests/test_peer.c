@@ -814,6 +814,27 @@ START_TEST(test_what_waited_for_the_fingerprint_does_not_speak_for_the_path_of_a
 }
 END_TEST
 
+START_TEST(test_a_stray_datagram_does_not_hide_those_that_came_with_it) {
+	struct world w = {0};
+	connected_world(&w, &near);
+	pass(&w, SLUICE_S);
+	sluice_path client = sim_path(w.a.host);
+	uint8_t space[4000], stray[20] = {0, 1};
+	sluice_peer_stats before, after;
+	ck_assert_int_eq(sluice_channel_send(w.a.ch, "x", 1), 0);
+	sluice_batch b = {.data = space, .capacity = sizeof space, .max_datagrams = 1};
+	ck_assert_int_eq(sluice_peer_output(w.a.peer, &b, w.sim.now), 1);
+	sluice_datagram d[] = {{.data = stray, .len = sizeof stray}, {.data = space, .len = b.last}};
+	sluice_peer_stats_get(w.b.peer, &before);
+	ck_assert_int_eq(sluice_peer_input(w.b.peer, &client, d, 2, w.sim.now), 0);
+	sluice_peer_stats_get(w.b.peer, &after);
+	ck_assert_uint_eq(after.datagrams_received, before.datagrams_received + 1);
+	ck_assert_uint_eq(after.bytes_received, before.bytes_received + b.last);
+	ck_assert_uint_eq(after.dtls.records_discarded, before.dtls.records_discarded + 1);
+	world_free(&w);
+}
+END_TEST
+
 /* ---- the driver's side ---- */
 
 static void count_wake(void *ctx) {
@@ -955,7 +976,8 @@ SUITE("peer", test_two_peers_connect_and_tell_their_states_in_order, test_connec
       test_a_peer_may_be_closed_aborted_or_given_channels_in_each_callback,
       test_what_waited_for_the_fingerprint_does_not_speak_for_the_path_of_a_stranger,
       test_peers_connect_over_a_wire_without_addresses, test_the_path_is_learnt_from_the_first_dtls_record_only,
-      test_the_path_follows_records_that_authenticate_and_nothing_else, test_wake_is_called_once_until_the_next_output,
+      test_the_path_follows_records_that_authenticate_and_nothing_else,
+      test_a_stray_datagram_does_not_hide_those_that_came_with_it, test_wake_is_called_once_until_the_next_output,
       test_the_driver_hears_of_a_free, test_an_output_without_room_says_so_and_loses_nothing,
       test_wrong_configurations_are_refused, test_each_failed_allocation_of_a_new_peer_leaves_nothing_behind,
       test_each_failed_allocation_of_a_connection_is_survived_or_told)

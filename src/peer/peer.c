@@ -284,10 +284,21 @@ static uint64_t begin_verb(sluice_peer *p, uint64_t now) {
 	return now;
 }
 
+/* What is not for the peer was counted with its batch. A check that brought a record was for the peer, whatever becomes of the
+ * record. */
+static void note_strays(sluice_peer *p, const struct underlay_span *span) {
+	if (span->embedded)
+		return;
+	p->strays += span->count;
+	p->datagrams_received -= span->count;
+	for (size_t i = 0; i < span->count; i++)
+		p->bytes_received -= span->datagrams[i].len;
+}
+
 /* Gives a span to the engine that speaks its protocol. */
 static int input_span(sluice_peer *p, const struct underlay_span *span, uint64_t now) {
 	if (span->kind != PACKET_DTLS || !(p->dtls_up || role_hears(p, span->datagrams))) {
-		p->strays += span->count;
+		note_strays(p, span);
 		return 0;
 	}
 	underlay_taken(&p->below, span, now);
@@ -314,14 +325,12 @@ int sluice_peer_input(sluice_peer *p, const sluice_path *path, sluice_datagram *
 	int error = records_input_waiting(p, now);
 	struct underlay_input in;
 	underlay_begin(&in, path, datagrams, count);
-	uint64_t strays = p->strays, bytes = 0;
+	uint64_t bytes = 0;
 	for (size_t k = 0; k < count; k++)
 		bytes += datagrams[k].len;
+	p->datagrams_received += count;
+	p->bytes_received += bytes;
 	int result = input_spans(p, &in, now);
-	if (p->strays == strays) {
-		p->datagrams_received += count;
-		p->bytes_received += bytes;
-	}
 	return result ? result : error;
 }
 
