@@ -222,9 +222,22 @@ START_TEST(test_a_group_has_no_more_members_than_there_may_be_sections) {
 }
 END_TEST
 
+/* The second data section is the first of the group: the first one shares its transport, and none of its SCTP. */
+START_TEST(test_a_fault_in_what_sections_do_not_share_is_of_no_matter_to_another) {
+	const struct sdp *sdp = sdp_parsed(OPENING "a=group:BUNDLE 1 0\r\n" SDP_DATA_LINE
+	                                           "a=mid:0\r\na=sctp-port:5001\r\n" SDP_DATA("1") "a=max-message-size:many\r\n");
+	ck_assert_int_eq(sdp_data_index(sdp), 0);
+	ck_assert_uint_eq(sdp_data(sdp)->sctp_port, 5001);
+	ck_assert_ptr_nonnull(sdp_data(sdp)->transport.ufrag.s);
+	ck_assert_ptr_null(sdp_data(sdp)->fault.text);
+	ck_assert_ptr_nonnull(sdp->sections[1].fault.text);
+}
+END_TEST
+
 SUITE("sdp lenient", test_a_description_in_other_words_is_read_as_the_same, test_lines_are_counted_with_the_empty_ones,
       test_a_candidate_without_a_value_is_skipped_and_counted, test_credentials_may_hold_what_libwebrtc_takes,
       test_each_call_tells_its_own_fault_and_no_earlier_one, test_a_data_section_behind_many_others_is_answered_up_to_the_bound,
       test_more_sections_than_the_bound_and_longer_names_than_an_answer_holds_are_limits,
       test_a_call_connects_though_its_offer_has_candidates_that_are_none,
-      test_a_group_has_no_more_members_than_there_may_be_sections)
+      test_a_group_has_no_more_members_than_there_may_be_sections,
+      test_a_fault_in_what_sections_do_not_share_is_of_no_matter_to_another)

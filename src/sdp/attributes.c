@@ -251,6 +251,7 @@ const char *sdp_attribute_read(struct sdp_reading *r, struct sdp_slice attribute
 	for (size_t i = 0; i < sizeof attributes / sizeof *attributes; i++) {
 		if (!(attributes[i].levels & r->levels) || !sdp_slice_is(name, attributes[i].name))
 			continue;
+		r->shareable = attributes[i].levels & SECTION;
 		bool again = r->seen & UINT32_C(1) << i;
 		r->seen |= UINT32_C(1) << i;
 		if (again && !attributes[i].many)

@@ -18,7 +18,8 @@ struct sdp_reading {
 	struct sdp_section *section; /* NULL: the session */
 	/* Where to store the next candidate and the next fingerprint. There is room for as many as one level may have. */
 	struct sdp_slice *next_candidate, *next_fingerprint;
-	uint32_t seen; /* a bit for every row of the table: of an attribute that is allowed once, only the first counts */
+	bool shareable; /* sections that share a transport share the attribute that was read last */
+	uint32_t seen;  /* a bit for every row of the table: of an attribute that is allowed once, only the first counts */
 };
 
 /* Reads an attribute. value.s is NULL when it has no colon. Returns NULL, or what is wrong with it. */

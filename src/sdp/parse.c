@@ -24,6 +24,8 @@ struct frame {
 	bool bundle_only, old_form;
 	/* One more than the index of the section whose transport it shares; 0: none. */
 	uint8_t shared;
+	/* The first fault in what other sections can share. */
+	struct sdp_fault shareable_fault;
 };
 
 struct parser {
@@ -217,19 +219,25 @@ static void read_session_attribute(struct parser *p, struct sdp_slice attribute)
 }
 
 /* The first fault of a level is kept. */
+static void keep_fault(struct sdp_fault *fault, unsigned line, const char *wrong) {
+	if (wrong && !fault->text)
+		*fault = (struct sdp_fault){line, wrong};
+}
+
 static const char *read_attribute(struct parser *p, struct sdp_slice attribute) {
 	struct sdp_section *s = p->reading.section;
-	struct sdp_fault *fault = s ? &s->fault : &p->session_fault;
+	struct frame *frame = s ? &p->frames[s - p->out->sections] : NULL;
 	const char *wrong = NULL;
 	if (s)
-		wrong = read_frame_attribute(s, &p->frames[s - p->out->sections], attribute);
+		wrong = read_frame_attribute(s, frame, attribute);
 	else
 		read_session_attribute(p, attribute);
 	if (wrong)
 		return wrong;
 	wrong = sdp_attribute_read(&p->reading, attribute);
-	if (wrong && !fault->text)
-		*fault = (struct sdp_fault){p->lines.number, wrong};
+	keep_fault(s ? &s->fault : &p->session_fault, p->lines.number, wrong);
+	if (s && p->reading.shareable)
+		keep_fault(&frame->shareable_fault, p->lines.number, wrong);
 	return NULL;
 }
 
@@ -354,11 +362,12 @@ static void inherit(struct sdp_transport *t, const struct sdp_transport *outer) 
 static void inherit_all(struct parser *p) {
 	for (size_t i = 0; i < p->out->section_count; i++) {
 		struct sdp_section *s = &p->out->sections[i];
-		const struct sdp_section *shared = p->frames[i].shared ? &p->out->sections[p->frames[i].shared - 1] : NULL;
-		if (shared)
-			inherit(&s->transport, &shared->transport);
-		if (shared && shared->fault.text)
-			s->fault = shared->fault;
+		if (p->frames[i].shared) {
+			size_t shared = p->frames[i].shared - 1u;
+			inherit(&s->transport, &p->out->sections[shared].transport);
+			if (p->frames[shared].shareable_fault.text)
+				s->fault = p->frames[shared].shareable_fault;
+		}
 		inherit(&s->transport, &p->out->session);
 	}
 }
