@@ -1,4 +1,6 @@
-/* Closing a peer while its channels are paused and the other side still has something to say. */
+/* Closing a peer: while its channels are paused and the other side still has something to say, and while it gathers. */
+#include <netinet/in.h>
+
 #include "sim/caller.h"
 #include "suite.h"
 
@@ -77,5 +79,76 @@ START_TEST(test_a_close_by_the_other_side_leaves_a_pause_alone) {
 }
 END_TEST
 
+struct heard {
+	char text[512];
+};
+
+static void hear(struct heard *h, const char *what) {
+	strcat(h->text, h->text[0] ? " " : "");
+	strcat(h->text, what);
+}
+
+static void hear_state(sluice_peer *p, enum sluice_peer_state state, void *user) {
+	(void)p;
+	hear(user, sluice_peer_state_name(state));
+}
+
+static void hear_gathering(sluice_peer *p, enum sluice_gathering_state state, void *user) {
+	(void)p;
+	hear(user, state == SLUICE_GATHERING_COMPLETE ? "gathered" : "gathering");
+}
+
+static void hear_candidate(sluice_peer *p, const char *candidate, const char *mid, void *user) {
+	(void)p;
+	(void)mid;
+	hear(user, candidate ? "candidate" : "end-of-candidates");
+}
+
+static void hear_ice(sluice_peer *p, enum sluice_ice_state state, void *user) {
+	char text[32] = "ice:";
+	(void)p;
+	hear(user, strcat(text, sluice_ice_state_name(state)));
+}
+
+static void turn(sluice_peer *p, uint64_t now) {
+	uint8_t space[4000];
+	for (int n = 1; n > 0;) {
+		sluice_batch b = {.data = space, .capacity = sizeof space, .max_datagrams = 1};
+		sluice_peer_dispatch(p);
+		n = sluice_peer_output(p, &b, now);
+	}
+	sluice_peer_dispatch(p);
+}
+
+/* The allocation at the TURN server is still under way, and ends with the peer. */
+START_TEST(test_a_peer_that_closes_while_it_gathers_does_not_say_that_it_has_gathered) {
+	struct heard h = {""};
+	sluice_env *env;
+	sluice_peer *p;
+	sluice_ice_server server = {.url = "turn:192.0.2.1", .username = "u", .credential = "c"};
+	struct sockaddr_in host = {.sin_family = AF_INET, .sin_port = 0x1234, .sin_addr.s_addr = 0x0100000a};
+	sluice_peer_config config;
+	sluice_peer_config_init(&config);
+	config.ice.servers = &server;
+	config.ice.server_count = 1;
+	config.on_state = hear_state;
+	config.on_ice_state = hear_ice;
+	config.on_gathering_state = hear_gathering;
+	config.on_candidate = hear_candidate;
+	config.user = &h;
+	ck_assert_int_eq(sluice_env_new(NULL, &env), 0);
+	ck_assert_int_eq(sluice_peer_new(env, &config, &p), 0);
+	ck_assert_int_eq(sluice_peer_add_local_address(p, SLUICE_UDP, 1, (struct sockaddr *)&host, sizeof host, 1, NULL), 0);
+	ck_assert_int_eq(sluice_peer_set_local_description(p, SLUICE_SDP_OFFER, NULL), 0);
+	turn(p, SLUICE_S);
+	sluice_peer_close(p);
+	turn(p, SLUICE_S);
+	ck_assert_str_eq(h.text, "gathering candidate closing ice:closed closed");
+	sluice_peer_free(p);
+	sluice_env_free(env);
+}
+END_TEST
+
 SUITE("close of a peer", test_a_close_ends_pauses_and_what_the_other_side_accepted_arrives, test_no_pause_begins_behind_a_close,
-      test_a_close_by_the_other_side_leaves_a_pause_alone)
+      test_a_close_by_the_other_side_leaves_a_pause_alone,
+      test_a_peer_that_closes_while_it_gathers_does_not_say_that_it_has_gathered)

@@ -104,6 +104,8 @@ __attribute__((noinline)) static void on_event(sluice_peer *p, const struct unde
 		keep_candidate(p, &e->candidate);
 		break;
 	case UNDERLAY_GATHERED:
+		if (p->said_goodbye) /* gathering was given up, with the peer */
+			break;
 		note_time(p, &p->gathered_after);
 		peer_notice(p, NOTICE_GATHERING, SLUICE_GATHERING_COMPLETE);
 		break;
