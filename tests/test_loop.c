@@ -360,6 +360,46 @@ START_TEST(test_a_peer_may_be_freed_in_a_callback_of_another) {
 }
 END_TEST
 
+static void free_and_run(sluice_channel *ch, sluice_message *m, bool text, void *user) {
+	(void)ch;
+	(void)m;
+	(void)text;
+	struct end *e = user;
+	e->messages++;
+	sluice_peer_free(e->peer);
+	e->peer = NULL;
+	ev_run(sluice_loop_ev(e->loop), EVRUN_NOWAIT);
+}
+
+static void send_first(struct ev_loop *ev, ev_check *w, int events) {
+	(void)ev;
+	(void)events;
+	struct end *e = w->data;
+	if (e->peer)
+		send_bytes(e, 1, 1);
+}
+
+/* What the peer had to send when it was freed would have left before the ev_loop sleeps, and a nested run comes to that point. */
+START_TEST(test_a_peer_with_something_to_send_may_be_freed_by_a_callback_that_runs_the_loop) {
+	struct world w;
+	ev_check before;
+	world_init(&w, NULL);
+	RUN_UNTIL(w.loop, w.c.a.opened && w.c.b.ch);
+	const sluice_channel_callbacks killer = {.on_message = free_and_run};
+	sluice_channel_set_callbacks(w.c.b.ch, &killer, &w.c.b);
+	ev_check_init(&before, send_first);
+	ev_set_priority(&before, EV_MAXPRI);
+	before.data = &w.c.b;
+	send_bytes(&w.c.a, 1, 100);
+	ev_check_start(sluice_loop_ev(w.loop), &before);
+	while (!w.c.b.messages)
+		ev_run(sluice_loop_ev(w.loop), EVRUN_ONCE);
+	ev_check_stop(sluice_loop_ev(w.loop), &before);
+	ck_assert_uint_eq(w.c.b.messages, 1);
+	world_free(&w);
+}
+END_TEST
+
 START_TEST(test_what_is_sent_outside_of_callbacks_leaves_before_the_loop_sleeps) {
 	struct world w;
 	world_init(&w, NULL);
@@ -690,6 +730,7 @@ SUITE("loop", test_the_clock_moves_forwards, test_two_peers_on_one_loop_talk_and
       test_a_loop_without_peers_ends_at_once, test_two_loops_share_the_ev_loop_of_the_app,
       test_megabytes_pass_with_and_without_offloads, test_a_full_socket_delays_and_loses_nothing,
       test_a_full_socket_does_not_hold_up_callbacks, test_a_peer_freed_while_its_socket_is_full_leaves_nothing_behind,
+      test_a_peer_with_something_to_send_may_be_freed_by_a_callback_that_runs_the_loop,
       test_a_peer_may_be_freed_in_its_own_callback, test_a_peer_may_be_freed_in_a_callback_of_another,
       test_what_is_sent_outside_of_callbacks_leaves_before_the_loop_sleeps, test_a_timer_of_the_app_may_send,
       test_stop_ends_run_and_it_can_be_run_again, test_an_unanswered_flight_is_repeated_by_the_timer, test_an_idle_loop_sleeps,

@@ -244,7 +244,9 @@ static void forget_peer(void *ctx) {
 	resolve_forget(d->loop, d);
 	mdns_forget(d->loop, d);
 	driver_forget_place(d);
+	/* Nor must it get a turn. A callback that freed the peer may run the ev_loop before it returns. */
 	schedule_stop(&d->loop->schedule, &d->turn);
+	schedule_unmark_dirty(&d->loop->schedule, &d->turn);
 	if (guard_kill(&d->guard))
 		destroy_driver(d);
 }
