@@ -60,7 +60,7 @@ struct file_receiver {
 
 static const char refused_by_crypto[] = "the crypto library refuses";
 
-/* ---- telling ------------------------------------------------------------------------------------------------------- */
+/* ---- reporting ------------------------------------------------------------------------------------------------------- */
 
 void file_receiver_progress(const struct file_receiver *r, struct transfer_progress *p) {
 	bool checks = r->state == RECEIVER_CHECKS;
@@ -74,7 +74,7 @@ void file_receiver_progress(const struct file_receiver *r, struct transfer_progr
 	                                .files_failed = r->failed};
 }
 
-static void tell(struct file_receiver *r, enum transfer_event event, const char *reason) {
+static void report_receiving(struct file_receiver *r, enum transfer_event event, const char *reason) {
 	struct transfer_progress p;
 	file_receiver_progress(r, &p);
 	p.name = r->file.name;
@@ -84,16 +84,16 @@ static void tell(struct file_receiver *r, enum transfer_event event, const char 
 	r->event(r->ctx, event, &p);
 }
 
-static void broken(struct file_receiver *r, const char *reason) {
+static void break_receiving(struct file_receiver *r, const char *reason) {
 	if (r->state == RECEIVER_OVER)
 		return;
 	r->state = RECEIVER_OVER;
-	tell(r, TRANSFER_BROKEN, reason);
+	report_receiving(r, TRANSFER_BROKEN, reason);
 }
 
-static void put(struct file_receiver *r, json_t *json) {
+static void put_to_sender(struct file_receiver *r, json_t *json) {
 	if (!transfer_put(&r->outbox, json))
-		broken(r, "no memory");
+		break_receiving(r, "no memory");
 }
 
 /* ---- one file ------------------------------------------------------------------------------------------------------ */
@@ -124,13 +124,13 @@ static void close_file(struct file_receiver *r) {
 
 static void give_up(struct file_receiver *r, const char *reason) {
 	r->failed++;
-	tell(r, TRANSFER_FILE_FAILED, reason);
+	report_receiving(r, TRANSFER_FILE_FAILED, reason);
 	close_file(r);
 	r->state = RECEIVER_DROPS;
 }
 
 static void refuse(struct file_receiver *r, const char *reason) {
-	put(r, json_pack("{s:s, s:I, s:s}", "type", "failed", "id", r->id, "reason", reason));
+	put_to_sender(r, json_pack("{s:s, s:I, s:s}", "type", "failed", "id", r->id, "reason", reason));
 	if (r->state != RECEIVER_OVER)
 		give_up(r, reason);
 }
@@ -145,7 +145,7 @@ static bool start_hash(struct file_receiver *r) {
 	r->hash = hash_of(r, r->place.fd);
 	r->at = 0;
 	if (!r->hash)
-		broken(r, "no memory");
+		break_receiving(r, "no memory");
 	return r->hash != NULL;
 }
 
@@ -157,7 +157,7 @@ static bool hash_is_there(struct file_receiver *r, char hex[TRANSFER_HEX_MAX]) {
 	if (state == FILE_HASH_FAILED)
 		refuse(r, error ? strerror(error) : "what is there became shorter");
 	else if (state == FILE_HASH_THERE && !file_hash_get(r->hash, hash))
-		broken(r, refused_by_crypto);
+		break_receiving(r, refused_by_crypto);
 	else if (state == FILE_HASH_THERE)
 		transfer_hex(hash, sizeof hash, hex);
 	return state == FILE_HASH_THERE && r->state != RECEIVER_OVER;
@@ -183,25 +183,26 @@ static void check_part(struct file_receiver *r) {
 	char hex[TRANSFER_HEX_MAX];
 	if (!hash_is_there(r, hex))
 		return;
-	put(r, json_pack("{s:s, s:I, s:I, s:s}", "type", "want", "id", r->id, "offset", (json_int_t)r->at, "sha256", hex));
+	put_to_sender(r,
+	              json_pack("{s:s, s:I, s:I, s:s}", "type", "want", "id", r->id, "offset", (json_int_t)r->at, "sha256", hex));
 	if (r->state != RECEIVER_OVER)
 		r->state = RECEIVER_AWAITS_DATA;
 }
 
 static void file_is_here(struct file_receiver *r, bool was_there) {
-	put(r, json_pack("{s:s, s:I, s:b}", "type", "done", "id", r->id, "there", was_there));
+	put_to_sender(r, json_pack("{s:s, s:I, s:b}", "type", "done", "id", r->id, "there", was_there));
 	if (r->state == RECEIVER_OVER)
 		return;
 	r->done++;
 	r->at = r->file.size;
-	tell(r, was_there ? TRANSFER_FILE_WAS_THERE : TRANSFER_FILE_DONE, NULL);
+	report_receiving(r, was_there ? TRANSFER_FILE_WAS_THERE : TRANSFER_FILE_DONE, NULL);
 	close_file(r);
 	r->state = RECEIVER_IDLE;
 }
 
 static bool mac_is_there(struct file_receiver *r, char hex[TRANSFER_HEX_MAX]) {
 	if (!transfer_mac(r->mac, hex))
-		broken(r, refused_by_crypto);
+		break_receiving(r, refused_by_crypto);
 	return r->state != RECEIVER_OVER;
 }
 
@@ -264,7 +265,7 @@ static void ask_for_hash(struct file_receiver *r) {
 	}
 	file_hash_extend(v->hash, r->file.size);
 	v->asked = true;
-	put(r, json_pack("{s:s, s:I}", "type", "show", "id", r->id));
+	put_to_sender(r, json_pack("{s:s, s:I}", "type", "show", "id", r->id));
 }
 
 /* The sender has shown its hash and waits. */
@@ -285,7 +286,7 @@ static void judge_rival(struct file_receiver *r) {
 		return;
 	}
 	drop_rival(r);
-	put(r, json_pack("{s:s, s:I}", "type", "more", "id", r->id));
+	put_to_sender(r, json_pack("{s:s, s:I}", "type", "more", "id", r->id));
 }
 
 /* ---- work ------------------------------------------------------------------------------------------------------------ */
@@ -319,7 +320,7 @@ bool file_receiver_work(struct file_receiver *r) {
 		judge_rival(r);
 	int error = transfer_flush(&r->outbox, &r->wire);
 	if (error && error != SLUICE_WOULD_BLOCK)
-		broken(r, sluice_error_text(error));
+		break_receiving(r, sluice_error_text(error));
 	return more && !error;
 }
 
@@ -330,7 +331,7 @@ static bool store(struct file_receiver *r, const struct iovec *iov, size_t count
                   void *arg) {
 	compare(r, iov, count);
 	if (!file_writer_put(r->writer, iov, count, release, arg)) {
-		broken(r, "no memory");
+		break_receiving(r, "no memory");
 		return false;
 	}
 	r->at += len;
@@ -346,7 +347,7 @@ bool file_receiver_bytes(struct file_receiver *r, const struct iovec *iov, size_
 		return false;
 	if (r->state == RECEIVER_TAKES && len <= r->file.size - r->at)
 		return store(r, iov, count, len, release, arg);
-	broken(r, "the other side sends more than it announced");
+	break_receiving(r, "the other side sends more than it announced");
 	return false;
 }
 
@@ -354,15 +355,15 @@ bool file_receiver_bytes(struct file_receiver *r, const struct iovec *iov, size_
 
 static void on_hello(struct file_receiver *r, json_t *json) {
 	if (r->state != RECEIVER_AWAITS_HELLO)
-		broken(r, "the other side says hello twice");
+		break_receiving(r, "the other side says hello twice");
 	else if (json_integer_value(json_object_get(json, "version")) != TRANSFER_VERSION)
-		broken(r, "the other side speaks another version of the protocol");
+		break_receiving(r, "the other side speaks another version of the protocol");
 	else {
 		json_int_t files = json_integer_value(json_object_get(json, "files"));
 		r->files = files > 0 ? (uint64_t)files : 0;
 		r->sender_shows = json_is_true(json_object_get(json, "shows"));
 		r->state = RECEIVER_IDLE;
-		put(r, json_pack("{s:s, s:i, s:b}", "type", "hello", "version", TRANSFER_VERSION, "macs", 1));
+		put_to_sender(r, json_pack("{s:s, s:i, s:b}", "type", "hello", "version", TRANSFER_VERSION, "macs", 1));
 	}
 }
 
@@ -382,7 +383,7 @@ static void on_file(struct file_receiver *r, json_t *json) {
 	    json_unpack(json, "{s:I, s:s, s:I, s?:I, s?:s}", "id", &r->id, "name", &name, "size", &size, "mtime", &mtime, "tag",
 	                &tag) ||
 	    size < 0 || !take_tag(r, tag)) {
-		broken(r, "the other side announces a file in a way that is not understood");
+		break_receiving(r, "the other side announces a file in a way that is not understood");
 		return;
 	}
 	r->file.size = (uint64_t)size;
@@ -404,16 +405,16 @@ static bool take_key(struct file_receiver *r, json_t *json) {
 	if (!hex)
 		return true;
 	if (!transfer_unhex(hex, key, sizeof key))
-		broken(r, "the other side gives a key that is none");
+		break_receiving(r, "the other side gives a key that is none");
 	else if (!(r->mac = crypto_gmac_new(key)))
-		broken(r, refused_by_crypto);
+		break_receiving(r, refused_by_crypto);
 	return r->mac != NULL;
 }
 
 static void on_data(struct file_receiver *r, json_t *json) {
 	json_int_t offset = json_integer_value(json_object_get(json, "offset"));
 	if (r->state != RECEIVER_AWAITS_DATA || (offset != 0 && (uint64_t)offset != r->at)) {
-		broken(r, "the other side sends from another place than it was asked to");
+		break_receiving(r, "the other side sends from another place than it was asked to");
 		return;
 	}
 	if ((uint64_t)offset != r->at && (ftruncate(r->place.fd, 0) || !start_hash(r))) {
@@ -426,14 +427,14 @@ static void on_data(struct file_receiver *r, json_t *json) {
 	bool large = r->file.size - r->at >= TRANSFER_PROOF;
 	r->writer = file_writer_new(r->place.fd, r->at, r->mac, large ? r->wire.wake : NULL, r->wire.ctx);
 	if (!r->writer) {
-		broken(r, "no memory");
+		break_receiving(r, "no memory");
 		return;
 	}
 	r->resumed_at = r->at;
 	if (r->at == 0)
 		r->rival.fd = place_rival(&r->place, &r->file);
 	r->state = RECEIVER_TAKES;
-	tell(r, TRANSFER_FILE_BEGINS, NULL);
+	report_receiving(r, TRANSFER_FILE_BEGINS, NULL);
 }
 
 static bool take_check(struct file_receiver *r, json_t *json, const char *kind) {
@@ -446,7 +447,7 @@ static bool take_check(struct file_receiver *r, json_t *json, const char *kind) 
 
 static void on_end(struct file_receiver *r, json_t *json) {
 	if (!take_check(r, json, r->mac ? "mac" : "sha256"))
-		broken(r, "the other side ends a file in a way that is not understood");
+		break_receiving(r, "the other side ends a file in a way that is not understood");
 	else if (r->at < r->file.size)
 		refuse(r, "it ended before all of it came");
 	else
@@ -455,7 +456,7 @@ static void on_end(struct file_receiver *r, json_t *json) {
 
 static void on_hash(struct file_receiver *r, json_t *json) {
 	if (!r->rival.asked || !take_check(r, json, "sha256"))
-		broken(r, "the other side shows a hash that it was not asked for");
+		break_receiving(r, "the other side shows a hash that it was not asked for");
 }
 
 static void on_abort(struct file_receiver *r, json_t *json) {
@@ -463,19 +464,19 @@ static void on_abort(struct file_receiver *r, json_t *json) {
 	char text[300];
 	transfer_reason(reason, text, sizeof text);
 	if (r->place.fd < 0)
-		broken(r, "the other side gives up a file that it did not announce");
+		break_receiving(r, "the other side gives up a file that it did not announce");
 	else
 		give_up(r, text);
 }
 
 static void on_bye(struct file_receiver *r) {
 	if (r->state != RECEIVER_IDLE && r->state != RECEIVER_DROPS) {
-		broken(r, "the other side leaves in the middle of a file");
+		break_receiving(r, "the other side leaves in the middle of a file");
 		return;
 	}
 	r->state = RECEIVER_OVER;
 	r->file.name[0] = 0;
-	tell(r, TRANSFER_FINISHED, NULL);
+	report_receiving(r, TRANSFER_FINISHED, NULL);
 }
 
 static void on_control(struct file_receiver *r, const char *type, json_t *json) {
@@ -484,7 +485,7 @@ static void on_control(struct file_receiver *r, const char *type, json_t *json) 
 	if (strcmp(type, "hello") == 0)
 		on_hello(r, json);
 	else if (r->state == RECEIVER_AWAITS_HELLO)
-		broken(r, "the other side does not say hello");
+		break_receiving(r, "the other side does not say hello");
 	else if (strcmp(type, "file") == 0)
 		on_file(r, json);
 	else if (strcmp(type, "bye") == 0)
@@ -492,7 +493,7 @@ static void on_control(struct file_receiver *r, const char *type, json_t *json) 
 	else if (dropped)
 		;
 	else if (!which || json_integer_value(which) != r->id)
-		broken(r, "the other side speaks of a file that it did not announce");
+		break_receiving(r, "the other side speaks of a file that it did not announce");
 	else if (strcmp(type, "data") == 0)
 		on_data(r, json);
 	else if (strcmp(type, "end") == 0)
@@ -502,7 +503,7 @@ static void on_control(struct file_receiver *r, const char *type, json_t *json) 
 	else if (strcmp(type, "abort") == 0)
 		on_abort(r, json);
 	else
-		broken(r, "the other side says something that is not understood");
+		break_receiving(r, "the other side says something that is not understood");
 }
 
 void file_receiver_message(struct file_receiver *r, bool text, const void *data, size_t len) {
@@ -517,7 +518,7 @@ void file_receiver_message(struct file_receiver *r, bool text, const void *data,
 	if (json)
 		on_control(r, type, json);
 	else
-		broken(r, "the other side does not speak our language (is it a 'sluice send'?)");
+		break_receiving(r, "the other side does not speak our language (is it a 'sluice send'?)");
 	json_decref(json);
 }
 

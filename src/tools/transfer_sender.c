@@ -59,7 +59,7 @@ struct file_sender {
 
 static const char refused_by_crypto[] = "the crypto library refuses";
 
-/* ---- telling ------------------------------------------------------------------------------------------------------- */
+/* ---- reporting ------------------------------------------------------------------------------------------------------- */
 
 void file_sender_progress(const struct file_sender *s, struct transfer_progress *p) {
 	*p = (struct transfer_progress){.name = s->fd >= 0 ? s->name : NULL,
@@ -72,7 +72,7 @@ void file_sender_progress(const struct file_sender *s, struct transfer_progress 
 	                                .files_failed = s->failed};
 }
 
-static void tell(struct file_sender *s, enum transfer_event event, const char *reason) {
+static void report_sending(struct file_sender *s, enum transfer_event event, const char *reason) {
 	struct transfer_progress p;
 	file_sender_progress(s, &p);
 	p.name = s->name;
@@ -80,16 +80,16 @@ static void tell(struct file_sender *s, enum transfer_event event, const char *r
 	s->event(s->ctx, event, &p);
 }
 
-static void broken(struct file_sender *s, const char *reason) {
+static void break_sending(struct file_sender *s, const char *reason) {
 	if (s->state == SENDER_OVER)
 		return;
 	s->state = SENDER_OVER;
-	tell(s, TRANSFER_BROKEN, reason);
+	report_sending(s, TRANSFER_BROKEN, reason);
 }
 
-static void put(struct file_sender *s, json_t *json) {
+static void put_to_receiver(struct file_sender *s, json_t *json) {
 	if (!transfer_put(&s->outbox, json))
-		broken(s, "no memory");
+		break_sending(s, "no memory");
 }
 
 static json_int_t id(const struct file_sender *s) {
@@ -140,13 +140,13 @@ static void next_file(struct file_sender *s) {
 
 static void fail_file(struct file_sender *s, const char *reason) {
 	s->failed++;
-	tell(s, TRANSFER_FILE_FAILED, reason);
+	report_sending(s, TRANSFER_FILE_FAILED, reason);
 	next_file(s);
 }
 
 /* It was announced, so the receiver has to be told too. */
 static void abort_file(struct file_sender *s, const char *reason) {
-	put(s, json_pack("{s:s, s:I, s:s}", "type", "abort", "id", id(s), "reason", reason));
+	put_to_receiver(s, json_pack("{s:s, s:I, s:s}", "type", "abort", "id", id(s), "reason", reason));
 	if (s->state != SENDER_OVER)
 		fail_file(s, reason);
 }
@@ -156,7 +156,7 @@ static bool start_hash(struct file_sender *s, struct file_hash **h) {
 	file_hash_free(*h);
 	*h = file_hash_new(s->fd, s->size >= TRANSFER_PROOF ? s->wire.wake : NULL, s->wire.ctx);
 	if (!*h)
-		broken(s, "no memory");
+		break_sending(s, "no memory");
 	return *h != NULL;
 }
 
@@ -168,7 +168,7 @@ static bool hash_is_there(struct file_sender *s, struct file_hash *h, char hex[T
 	if (state == FILE_HASH_FAILED)
 		abort_file(s, error ? strerror(error) : "it became shorter while it was sent");
 	else if (state == FILE_HASH_THERE && !file_hash_get(h, hash))
-		broken(s, refused_by_crypto);
+		break_sending(s, refused_by_crypto);
 	else if (state == FILE_HASH_THERE)
 		transfer_hex(hash, sizeof hash, hex);
 	return state == FILE_HASH_THERE && s->state != SENDER_OVER;
@@ -235,12 +235,12 @@ static void announce(struct file_sender *s) {
 	char tag[TRANSFER_HEX_MAX];
 	struct stat st;
 	if (s->index == s->count) {
-		put(s, json_pack("{s:s}", "type", "bye"));
+		put_to_receiver(s, json_pack("{s:s}", "type", "bye"));
 		if (s->state == SENDER_OVER)
 			return;
 		s->state = SENDER_OVER;
 		s->name = NULL;
-		tell(s, TRANSFER_FINISHED, NULL);
+		report_sending(s, TRANSFER_FINISHED, NULL);
 		return;
 	}
 	s->name = base_name(s->paths[s->index]);
@@ -251,8 +251,8 @@ static void announce(struct file_sender *s) {
 	}
 	s->size = (uint64_t)st.st_size;
 	make_tag(&st, tag);
-	put(s, json_pack("{s:s, s:I, s:o, s:I, s:I, s:s}", "type", "file", "id", id(s), "name", name_as_json(s->name), "size",
-	                 (json_int_t)st.st_size, "mtime", (json_int_t)st.st_mtime, "tag", tag));
+	put_to_receiver(s, json_pack("{s:s, s:I, s:o, s:I, s:I, s:s}", "type", "file", "id", id(s), "name", name_as_json(s->name),
+	                             "size", (json_int_t)st.st_size, "mtime", (json_int_t)st.st_mtime, "tag", tag));
 	if (s->state != SENDER_OVER)
 		s->state = SENDER_AWAITS_WANT;
 }
@@ -272,7 +272,7 @@ static bool read_block(struct file_sender *s) {
 	if (error == EOF)
 		abort_file(s, "it became shorter while it was sent");
 	else if (error == ENOMEM)
-		broken(s, "no memory");
+		break_sending(s, "no memory");
 	else
 		abort_file(s, strerror(error));
 	return false;
@@ -282,7 +282,7 @@ static bool start_reader(struct file_sender *s) {
 	bool large = s->size - s->at >= TRANSFER_PROOF;
 	s->reader = file_reader_new(s->fd, s->at, s->size, s->mac, s->home, large ? s->wire.wake : NULL, s->wire.ctx);
 	if (!s->reader)
-		broken(s, "no memory");
+		break_sending(s, "no memory");
 	return s->reader != NULL;
 }
 
@@ -296,7 +296,7 @@ static bool start_mac(struct file_sender *s, char hex[TRANSFER_HEX_MAX]) {
 	if (s->mac)
 		transfer_hex(key, sizeof key, hex);
 	else
-		broken(s, refused_by_crypto);
+		break_sending(s, refused_by_crypto);
 	return s->mac != NULL;
 }
 
@@ -306,12 +306,12 @@ static void begin_sending(struct file_sender *s) {
 	s->resumed_at = s->at;
 	if ((s->receiver_macs && !start_mac(s, key)) || !start_reader(s))
 		return;
-	put(s, json_pack("{s:s, s:I, s:I, s:s*}", "type", "data", "id", id(s), "offset", (json_int_t)s->at, "key",
-	                 s->mac ? key : NULL));
+	put_to_receiver(s, json_pack("{s:s, s:I, s:I, s:s*}", "type", "data", "id", id(s), "offset", (json_int_t)s->at, "key",
+	                             s->mac ? key : NULL));
 	if (s->state == SENDER_OVER)
 		return;
 	s->state = SENDER_SENDS;
-	tell(s, TRANSFER_FILE_BEGINS, NULL);
+	report_sending(s, TRANSFER_FILE_BEGINS, NULL);
 }
 
 /* Is what the receiver has the beginning of our file? */
@@ -333,14 +333,14 @@ static void show_hash(struct file_sender *s) {
 	if (!hash_is_there(s, s->whole, hex))
 		return;
 	drop_hash(&s->whole);
-	put(s, json_pack("{s:s, s:I, s:s}", "type", "hash", "id", id(s), "sha256", hex));
+	put_to_receiver(s, json_pack("{s:s, s:I, s:s}", "type", "hash", "id", id(s), "sha256", hex));
 	if (s->state != SENDER_OVER)
 		s->state = SENDER_AWAITS_JUDGEMENT;
 }
 
 static bool mac_is_there(struct file_sender *s, char hex[TRANSFER_HEX_MAX]) {
 	if (!transfer_mac(s->mac, hex))
-		broken(s, refused_by_crypto);
+		break_sending(s, refused_by_crypto);
 	return s->state != SENDER_OVER;
 }
 
@@ -348,7 +348,7 @@ static void end_file(struct file_sender *s) {
 	char hex[TRANSFER_HEX_MAX];
 	if (!(s->mac ? mac_is_there(s, hex) : hash_is_there(s, s->hash, hex)))
 		return;
-	put(s, json_pack("{s:s, s:I, s:s}", "type", "end", "id", id(s), s->mac ? "mac" : "sha256", hex));
+	put_to_receiver(s, json_pack("{s:s, s:I, s:s}", "type", "end", "id", id(s), s->mac ? "mac" : "sha256", hex));
 	if (s->state != SENDER_OVER)
 		s->state = SENDER_AWAITS_DONE;
 }
@@ -377,7 +377,7 @@ static bool send_chunk(struct file_sender *s) {
 	if (error == SLUICE_WOULD_BLOCK)
 		return false;
 	if (error) {
-		broken(s, sluice_error_text(error));
+		break_sending(s, sluice_error_text(error));
 		return true;
 	}
 	s->at += len;
@@ -395,8 +395,8 @@ static void say_hello(struct file_sender *s) {
 	for (size_t i = 0; i < s->count; i++)
 		if (stat(s->paths[i], &st) == 0 && S_ISREG(st.st_mode))
 			bytes += st.st_size;
-	put(s, json_pack("{s:s, s:i, s:I, s:I, s:b}", "type", "hello", "version", TRANSFER_VERSION, "files", (json_int_t)s->count,
-	                 "bytes", bytes, "shows", 1));
+	put_to_receiver(s, json_pack("{s:s, s:i, s:I, s:I, s:b}", "type", "hello", "version", TRANSFER_VERSION, "files",
+	                             (json_int_t)s->count, "bytes", bytes, "shows", 1));
 	if (s->state != SENDER_OVER)
 		s->state = SENDER_AWAITS_HELLO;
 }
@@ -437,7 +437,7 @@ bool file_sender_work(struct file_sender *s) {
 		return false;
 	if (!error)
 		return step(s);
-	broken(s, sluice_error_text(error));
+	break_sending(s, sluice_error_text(error));
 	return false;
 }
 
@@ -448,7 +448,7 @@ static void on_want(struct file_sender *s, json_t *json) {
 	const char *hash = NULL;
 	if (s->state != SENDER_AWAITS_WANT || json_unpack(json, "{s:I, s:s}", "offset", &offset, "sha256", &hash) || offset < 0 ||
 	    strlen(hash) != 2 * CRYPTO_SHA256_SIZE) {
-		broken(s, "the other side asks for a file in a way that is not understood");
+		break_sending(s, "the other side asks for a file in a way that is not understood");
 		return;
 	}
 	memcpy(s->wanted_hash, hash, sizeof s->wanted_hash);
@@ -475,19 +475,19 @@ static void on_more(struct file_sender *s) {
 	if (s->state == SENDER_AWAITS_JUDGEMENT)
 		s->state = SENDER_SENDS;
 	else
-		broken(s, "the other side wants more of a file in a way that is not understood");
+		break_sending(s, "the other side wants more of a file in a way that is not understood");
 }
 
 static void on_done(struct file_sender *s, json_t *json) {
 	if (s->state != SENDER_AWAITS_DONE && s->state != SENDER_AWAITS_JUDGEMENT) {
-		broken(s, "the other side says that it has a file which was not sent");
+		break_sending(s, "the other side says that it has a file which was not sent");
 		return;
 	}
 	/* An end that does not know "there" says so by wanting nothing of the file. */
 	bool was_there = json_is_true(json_object_get(json, "there")) || (s->resumed_at == s->size && s->size);
 	s->at = s->size;
 	s->done++;
-	tell(s, was_there ? TRANSFER_FILE_WAS_THERE : TRANSFER_FILE_DONE, NULL);
+	report_sending(s, was_there ? TRANSFER_FILE_WAS_THERE : TRANSFER_FILE_DONE, NULL);
 	next_file(s);
 }
 
@@ -504,9 +504,9 @@ static bool is_under_way(const struct file_sender *s) {
 
 static void on_hello(struct file_sender *s, json_t *json) {
 	if (s->state != SENDER_AWAITS_HELLO)
-		broken(s, "the other side says hello twice");
+		break_sending(s, "the other side says hello twice");
 	else if (json_integer_value(json_object_get(json, "version")) != TRANSFER_VERSION)
-		broken(s, "the other side speaks another version of the protocol");
+		break_sending(s, "the other side speaks another version of the protocol");
 	else {
 		s->receiver_macs = json_is_true(json_object_get(json, "macs"));
 		s->state = SENDER_NEXT;
@@ -517,7 +517,7 @@ void file_sender_message(struct file_sender *s, bool text, const void *data, siz
 	const char *type;
 	json_t *json = text ? transfer_parse(data, len, &type) : NULL;
 	if (!json) {
-		broken(s, "the other side does not speak our language (is it a 'sluice receive'?)");
+		break_sending(s, "the other side does not speak our language (is it a 'sluice receive'?)");
 		return;
 	}
 	json_t *which = json_object_get(json, "id");
@@ -538,7 +538,7 @@ void file_sender_message(struct file_sender *s, bool text, const void *data, siz
 	else if (strcmp(type, "failed") == 0 && is_under_way(s))
 		on_failed(s, json);
 	else
-		broken(s, "the other side says something that is not understood");
+		break_sending(s, "the other side says something that is not understood");
 	json_decref(json);
 }
 
