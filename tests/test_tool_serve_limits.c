@@ -89,7 +89,7 @@ START_TEST(test_an_address_is_one_of_ipv4_or_a_half_of_ipv6) {
 END_TEST
 
 START_TEST(test_one_address_gets_its_share_and_leaves_the_others_theirs) {
-	struct guard *g = guard_new(8);
+	struct visitors *g = guard_new(8);
 	for (int i = 0; i < 8; i++) {
 		ck_assert(guard_may_connect(g, 1));
 		guard_connected(g, 1);
@@ -104,7 +104,7 @@ START_TEST(test_one_address_gets_its_share_and_leaves_the_others_theirs) {
 END_TEST
 
 START_TEST(test_offers_come_in_a_burst_and_then_four_a_second) {
-	struct guard *g = guard_new(8);
+	struct visitors *g = guard_new(8);
 	unsigned taken = 0;
 	for (int i = 0; i < 100; i++)
 		taken += guard_may_offer(g, 1, 5 * S);
@@ -118,7 +118,7 @@ START_TEST(test_offers_come_in_a_burst_and_then_four_a_second) {
 END_TEST
 
 START_TEST(test_who_is_quiet_is_forgotten) {
-	struct guard *g = guard_new(8);
+	struct visitors *g = guard_new(8);
 	for (uint64_t key = 0; key < 10000; key++) {
 		guard_connected(g, key);
 		(void)guard_may_offer(g, key, S);

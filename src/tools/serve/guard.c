@@ -18,26 +18,26 @@ struct visitor {
 	struct rate offers;
 };
 
-struct guard {
+struct visitors {
 	unsigned per_address, count;
 	struct visitor *buckets[BUCKETS];
 };
 
-struct guard *guard_new(unsigned per_address) {
-	struct guard *g = calloc(1, sizeof *g);
+struct visitors *guard_new(unsigned per_address) {
+	struct visitors *g = calloc(1, sizeof *g);
 	if (g)
 		g->per_address = per_address;
 	return g;
 }
 
-static void forget_visitor(struct guard *g, struct visitor **link) {
+static void forget_visitor(struct visitors *g, struct visitor **link) {
 	struct visitor *v = *link;
 	*link = v->next;
 	g->count--;
 	free(v);
 }
 
-void guard_free(struct guard *g) {
+void guard_free(struct visitors *g) {
 	for (size_t i = 0; g && i < BUCKETS; i++)
 		while (g->buckets[i])
 			forget_visitor(g, &g->buckets[i]);
@@ -58,7 +58,7 @@ static size_t bucket_of(uint64_t key) {
 	return (size_t)((key * UINT64_C(0x9E3779B97F4A7C15)) >> 56);
 }
 
-static struct visitor *find_visitor(const struct guard *g, uint64_t key) {
+static struct visitor *find_visitor(const struct visitors *g, uint64_t key) {
 	struct visitor *v = g->buckets[bucket_of(key)];
 	while (v && v->key != key)
 		v = v->next;
@@ -66,7 +66,7 @@ static struct visitor *find_visitor(const struct guard *g, uint64_t key) {
 }
 
 /* Without memory a visitor is neither counted nor refused. The limits over all visitors still hold. */
-static struct visitor *find_or_add(struct guard *g, uint64_t key) {
+static struct visitor *find_or_add(struct visitors *g, uint64_t key) {
 	struct visitor *v = find_visitor(g, key);
 	if (v)
 		return v;
@@ -80,30 +80,30 @@ static struct visitor *find_or_add(struct guard *g, uint64_t key) {
 	return v;
 }
 
-bool guard_may_connect(const struct guard *g, uint64_t key) {
+bool guard_may_connect(const struct visitors *g, uint64_t key) {
 	const struct visitor *v = find_visitor(g, key);
 	return !v || v->connections < g->per_address;
 }
 
-void guard_connected(struct guard *g, uint64_t key) {
+void guard_connected(struct visitors *g, uint64_t key) {
 	struct visitor *v = find_or_add(g, key);
 	if (v)
 		v->connections++;
 }
 
-void guard_disconnected(struct guard *g, uint64_t key) {
+void guard_disconnected(struct visitors *g, uint64_t key) {
 	struct visitor *v = find_visitor(g, key);
 	if (v && v->connections)
 		v->connections--;
 }
 
-bool guard_may_offer(struct guard *g, uint64_t key, uint64_t now) {
+bool guard_may_offer(struct visitors *g, uint64_t key, uint64_t now) {
 	struct visitor *v = find_or_add(g, key);
 	unsigned burst = g->per_address / 2 ? g->per_address / 2 : 1;
 	return !v || rate_take(&v->offers, OFFER_INTERVAL, burst, now);
 }
 
-void guard_tick(struct guard *g, uint64_t now) {
+void guard_tick(struct visitors *g, uint64_t now) {
 	for (size_t i = 0; i < BUCKETS; i++)
 		for (struct visitor **link = &g->buckets[i]; *link;) {
 			if ((*link)->connections == 0 && (*link)->offers.due <= now)
@@ -113,6 +113,6 @@ void guard_tick(struct guard *g, uint64_t now) {
 		}
 }
 
-unsigned guard_count(const struct guard *g) {
+unsigned guard_count(const struct visitors *g) {
 	return g->count;
 }

@@ -12,25 +12,26 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-struct guard;
+/* Those who are connected or have offered lately. */
+struct visitors;
 
 /* NULL: no memory. per_address: connections at once. */
-struct guard *guard_new(unsigned per_address);
-void guard_free(struct guard *g);
+struct visitors *guard_new(unsigned per_address);
+void guard_free(struct visitors *g);
 
 /* The same for all that counts as one address. */
 uint64_t guard_key(const struct sockaddr *addr);
 
 /* May another connection come? It is counted by guard_connected(), which never refuses. */
-bool guard_may_connect(const struct guard *g, uint64_t key);
-void guard_connected(struct guard *g, uint64_t key);
-void guard_disconnected(struct guard *g, uint64_t key);
+bool guard_may_connect(const struct visitors *g, uint64_t key);
+void guard_connected(struct visitors *g, uint64_t key);
+void guard_disconnected(struct visitors *g, uint64_t key);
 
 /* May another offer come now? Counts it: half of per_address at once, four a second then. */
-bool guard_may_offer(struct guard *g, uint64_t key, uint64_t now);
+bool guard_may_offer(struct visitors *g, uint64_t key, uint64_t now);
 
 /* Forgets those who are quiet. Once a second. */
-void guard_tick(struct guard *g, uint64_t now);
-unsigned guard_count(const struct guard *g);
+void guard_tick(struct visitors *g, uint64_t now);
+unsigned guard_count(const struct visitors *g);
 
 #endif

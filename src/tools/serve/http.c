@@ -48,7 +48,7 @@ struct http {
 	struct serve *serve;
 	struct MHD_Daemon *daemon;
 	struct rooms *rooms;
-	struct guard *guard;
+	struct visitors *guard;
 	struct request *parked;
 	size_t parked_count;
 	double look_at; /* the next look at who hung up. A time, since a busy server would begin a pause again and again */
@@ -717,7 +717,7 @@ static bool start_daemon(struct http *h) {
 struct http *http_new(struct serve *s) {
 	struct http *h = calloc(1, sizeof *h);
 	struct rooms *rooms = rooms_new(serve_share(s));
-	struct guard *guard = guard_new((unsigned)s->options->per_address);
+	struct visitors *guard = guard_new((unsigned)s->options->per_address);
 	char address[80];
 	format_address(&s->options->http, s->options->http_len, address, sizeof address);
 	if (h && rooms && guard) {
