@@ -84,14 +84,27 @@ static bool note_is_of(const struct place *p, const struct place_file *file) {
 	return same;
 }
 
+/* The length, or 0 without memory. */
+static size_t encode_note(const struct place_file *file, char *text, size_t size) {
+	json_t *json = json_pack("{s:I, s:s}", "size", (json_int_t)file->size, "tag", file->tag);
+	size_t len = json ? json_dumpb(json, text, size - 1, JSON_COMPACT) : 0;
+	json_decref(json);
+	if (len == 0 || len >= size)
+		return 0;
+	text[len] = '\n';
+	return len + 1;
+}
+
 /* Made anew each time: what stands there may be a link to another file. */
 static int write_note(const struct place *p, const struct place_file *file) {
 	char text[160];
-	int len = snprintf(text, sizeof text, "{\"size\":%llu,\"tag\":\"%s\"}\n", (unsigned long long)file->size, file->tag);
+	size_t len = encode_note(file, text, sizeof text);
+	if (len == 0)
+		return ENOMEM;
 	if (unlinkat(p->folder, p->note, 0) && errno != ENOENT)
 		return errno;
 	int fd = openat(p->folder, p->note, O_WRONLY | O_CREAT | O_EXCL | OPEN_FLAGS, 0666);
-	int error = fd < 0 ? errno : write(fd, text, (size_t)len) != len ? ENOSPC : 0;
+	int error = fd < 0 ? errno : write(fd, text, len) != (ssize_t)len ? ENOSPC : 0;
 	if (fd >= 0 && close(fd) && !error)
 		error = errno;
 	return error;
