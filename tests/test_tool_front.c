@@ -123,6 +123,12 @@ START_TEST(test_what_is_wrong_is_said_with_the_bounds_of_the_row) {
 		{"--nonsense", "unknown or ambiguous option '--nonsense'"},
 		{"--u 1", "unknown or ambiguous option '--u'"},
 		{"-x", "unknown or ambiguous option '-x'"},
+		{"-fx", "unknown or ambiguous option '-x'"},
+		{"-xf", "unknown or ambiguous option '-x'"},
+		{"-f=y", "unknown or ambiguous option '-='"},
+		{"a -xf", "unknown or ambiguous option '-x'"},
+		{"-t", "-t needs an argument"},
+		{"-ft", "-t needs an argument"},
 		{"--a-note", "unknown or ambiguous option '--a-note'"},
 	};
 	struct target t;

@@ -116,13 +116,16 @@ static int read_value(const char *command, const struct entry *e, const char *te
 	return 0;
 }
 
-/* getopt_long() gave ':' or '?'; its own messages are off. */
+/* getopt_long() gave ':' or '?'; its own messages are off. A letter may stand in the middle of an argument, and optind is behind
+ * that argument only after its last letter. */
 static int complain_about_option(const char *command, int key, char **argv) {
+	char letter[] = {'-', (char)optopt, 0};
+	const char *name = optopt && optopt < FIRST_KEY ? letter : argv[optind - 1];
 	if (key == ':')
-		return usage_error(command, "%s needs an argument", argv[optind - 1]);
+		return usage_error(command, "%s needs an argument", name);
 	if (optopt >= FIRST_KEY)
-		return usage_error(command, "%s takes no argument", argv[optind - 1]);
-	return usage_error(command, "unknown or ambiguous option '%s'", argv[optind - 1]);
+		return usage_error(command, "%s takes no argument", name);
+	return usage_error(command, "unknown or ambiguous option '%s'", name);
 }
 
 /* ---- the help ------------------------------------------------------------------------------------------------------ */
