@@ -58,6 +58,36 @@ START_TEST(test_messages_that_the_app_keeps_close_the_window_and_releasing_them_
 }
 END_TEST
 
+/* The INIT promises what is left of the window, and the app makes room before the INIT-ACK is back. */
+START_TEST(test_room_that_is_made_during_the_handshake_is_promised_with_its_end) {
+	struct pair_config c = small_window();
+	struct pair p;
+	pair_start(&p, &c);
+	p.b->keep = true;
+	send_many(&p, 100, 1000);
+	sim_run(&p.sim, p.sim.now + 5 * SLUICE_S);
+	sluice_sctp_abort(p.a->sctp, NULL);
+	ck_assert(SIM_UNTIL(&p.sim, p.sim.now + SLUICE_S, p.b->ended));
+	p.b->connected = 0;
+	p.b->receives = NULL;
+	p.b->keep = false;
+	ck_assert_int_eq(sluice_sctp_connect(p.b->sctp), 0);
+	sim_run(&p.sim, p.sim.now + PAIR_DELAY);
+	ck_assert_int_eq(sctp_host_state(p.b), SLUICE_SCTP_COOKIE_WAIT);
+	sctp_host_release_all(p.b);
+	ck_assert(SIM_UNTIL(&p.sim, p.sim.now + SLUICE_S, p.b->connected));
+	uint64_t start = p.sim.now, before = p.b->messages, probes = sctp_host_stats(p.a).window_probes;
+	uint8_t bytes[1000] = {0};
+	ck_assert(SIM_UNTIL(&p.sim, start + SLUICE_S,
+	                    sluice_sctp_send(p.a->sctp, &(sluice_send_info){0}, bytes, sizeof bytes) == 0));
+	ck_assert(SIM_UNTIL(&p.sim, start + SLUICE_S, p.b->messages > before));
+	/* The sender has heard of the room; it does not wait for its probe. */
+	ck_assert_uint_le(p.sim.now - start, 300 * SLUICE_MS);
+	ck_assert_uint_eq(sctp_host_stats(p.a).window_probes, probes);
+	pair_free(&p);
+}
+END_TEST
+
 START_TEST(test_a_lost_window_update_is_made_good_by_a_probe) {
 	struct pair_config c = small_window();
 	struct pair p;
@@ -300,9 +330,10 @@ START_TEST(test_a_message_of_more_fragments_than_can_be_kept_ends_the_associatio
 END_TEST
 
 SUITE("sctp window", test_messages_that_the_app_keeps_close_the_window_and_releasing_them_opens_it,
-      test_a_lost_window_update_is_made_good_by_a_probe, test_a_closed_window_never_ends_the_association,
-      test_the_sender_never_passes_the_window, test_any_packet_lost_while_the_window_closes_never_deadlocks,
-      test_a_window_smaller_than_a_message_is_raised_to_hold_one, test_messages_of_the_size_of_the_window_get_through_with_loss,
-      test_a_zero_window_is_probed_with_one_chunk_at_a_time, test_a_flood_beyond_the_window_is_dropped_and_counted,
-      test_tsns_far_ahead_do_not_grow_anything, test_a_slow_reader_slows_the_sender_and_loses_nothing,
+      test_room_that_is_made_during_the_handshake_is_promised_with_its_end, test_a_lost_window_update_is_made_good_by_a_probe,
+      test_a_closed_window_never_ends_the_association, test_the_sender_never_passes_the_window,
+      test_any_packet_lost_while_the_window_closes_never_deadlocks, test_a_window_smaller_than_a_message_is_raised_to_hold_one,
+      test_messages_of_the_size_of_the_window_get_through_with_loss, test_a_zero_window_is_probed_with_one_chunk_at_a_time,
+      test_a_flood_beyond_the_window_is_dropped_and_counted, test_tsns_far_ahead_do_not_grow_anything,
+      test_a_slow_reader_slows_the_sender_and_loses_nothing,
       test_a_message_of_more_fragments_than_can_be_kept_ends_the_association)

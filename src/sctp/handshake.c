@@ -51,6 +51,7 @@ int sluice_sctp_connect(sluice_sctp *a) {
 		return SLUICE_WRONG_STATE;
 	handshake_begin(a);
 	state_enter(a, SLUICE_SCTP_COOKIE_WAIT);
+	receiver_init_sent(&a->rx);
 	a->pending |= PENDING_INIT;
 	a->t1_rto = a->config.rto_initial;
 	association_touch(a);

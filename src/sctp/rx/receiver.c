@@ -443,8 +443,7 @@ void receiver_start(struct receiver *r, const struct receiver_terms *terms) {
 	sack_reset(&r->acks, r->sack_rule, terms->believed);
 	r->streams = terms->streams;
 	r->duplicate_count = 0;
-	r->sack_due = false;
-	r->sack_at = SLUICE_NEVER;
+	/* A SACK that is due stays due: the window has grown since our INIT was sent. */
 	r->advertised = r->advertised_most = receiver_a_rwnd(r);
 	r->open = true;
 }

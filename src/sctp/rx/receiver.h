@@ -43,7 +43,7 @@ struct receiver_report {
 
 struct receiver {
 	sluice_env *env;
-	bool open; /* between receiver_start and receiver_end */
+	bool open; /* between receiver_init_sent or receiver_start and receiver_end */
 	bool interleaving, forward_tsn;
 	bool sack_due;
 	uint16_t streams; /* of the peer's; a chunk of a higher one is invalid */
@@ -86,6 +86,10 @@ struct receiver_terms {
 static inline void receiver_negotiate(struct receiver *r, bool interleaving, bool forward_tsn) {
 	r->interleaving = interleaving;
 	r->forward_tsn = forward_tsn;
+}
+/* Our INIT goes out and promises the window of now. What the app releases from here on may make a SACK due. */
+static inline void receiver_init_sent(struct receiver *r) {
+	r->open = true;
 }
 /* An association begins, after receiver_negotiate(). */
 void receiver_start(struct receiver *r, const struct receiver_terms *terms);
