@@ -769,6 +769,20 @@ START_TEST(test_peers_connect_over_a_wire_without_addresses) {
 }
 END_TEST
 
+START_TEST(test_junk_without_an_address_does_not_start_the_time_to_answer) {
+	struct world w = {0};
+	world_init(&w, sim_seed(1), &near);
+	end_start(&w.b);
+	uint8_t stun[20] = {0, 1};
+	sluice_datagram d = {.data = stun, .len = sizeof stun};
+	ck_assert_int_eq(sluice_peer_input(w.b.peer, NULL, &d, 1, 0), 0);
+	sluice_peer_dispatch(w.b.peer);
+	sluice_peer_advance(w.b.peer, 1);
+	ck_assert_uint_eq(sluice_peer_deadline(w.b.peer), SLUICE_NEVER);
+	world_free(&w);
+}
+END_TEST
+
 START_TEST(test_the_path_follows_records_that_authenticate_and_nothing_else) {
 	struct world w = {0};
 	connected_world(&w, &near);
@@ -975,8 +989,8 @@ SUITE("peer", test_two_peers_connect_and_tell_their_states_in_order, test_connec
       test_a_vanished_peer_is_noticed_when_there_is_data_for_it, test_a_peer_may_be_freed_in_each_callback,
       test_a_peer_may_be_closed_aborted_or_given_channels_in_each_callback,
       test_what_waited_for_the_fingerprint_does_not_speak_for_the_path_of_a_stranger,
-      test_peers_connect_over_a_wire_without_addresses, test_the_path_is_learnt_from_the_first_dtls_record_only,
-      test_the_path_follows_records_that_authenticate_and_nothing_else,
+      test_peers_connect_over_a_wire_without_addresses, test_junk_without_an_address_does_not_start_the_time_to_answer,
+      test_the_path_is_learnt_from_the_first_dtls_record_only, test_the_path_follows_records_that_authenticate_and_nothing_else,
       test_a_stray_datagram_does_not_hide_those_that_came_with_it, test_wake_is_called_once_until_the_next_output,
       test_the_driver_hears_of_a_free, test_an_output_without_room_says_so_and_loses_nothing,
       test_wrong_configurations_are_refused, test_each_failed_allocation_of_a_new_peer_leaves_nothing_behind,

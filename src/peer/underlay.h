@@ -88,7 +88,7 @@ struct underlay {
 	sluice_path path; /* where data goes; remote_len 0 until that is known */
 	bool routed;      /* data may be sent; always so without ICE */
 	bool secure;      /* of a direct one: DTLS is up, so records from any path prove themselves */
-	bool heard;       /* of a direct one: something came without an address */
+	bool heard;       /* of a direct one: a datagram that looks like DTLS came without an address */
 
 	struct ice *ice; /* NULL: direct */
 	bool sped;       /* DTLS in STUN is offered or agreed */

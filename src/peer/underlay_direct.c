@@ -9,7 +9,7 @@
  * addresses names none, and then anything that came is from the other side. */
 static bool may_speak(struct underlay *u, const sluice_path *path, const sluice_datagram *d) {
 	if (!path || !path->remote_len) {
-		u->heard = true;
+		u->heard |= path_is_dtls(d);
 		return true;
 	}
 	if (u->path.remote_len)
