@@ -59,7 +59,16 @@ holds count 'v == 5'
 
 # ---- how the association behaves, and what is recorded of it ----
 
-for control in newreno cubic bbr low-delay; do
+# Each one that there is; the help and the manual have to name it too.
+wrong perf --cc nonsense
+cc_names=$(sed -n 's/.*--cc nonsense: expected //p' "$err")
+controls=$(echo "$cc_names" | sed 's/,//g; s/ or / /')
+[ "$(echo $controls | wc -w)" -ge 4 ] || { cat "$err"; fail "perf --cc nonsense does not name the congestion controls"; }
+run 0 perf --help
+tr -s ' \n' ' ' <"$out" | grep -qF "congestion control: $cc_names " || { cat "$out"; fail "perf --help does not name $cc_names"; }
+sed -n '/^\.BI \\-\\-cc /,/^\.TP/p' src/tools/sluice.1 | sed 's/\\-/-/g' >"$scratch/manual"
+for control in $controls; do
+	grep -qx -- "\.B $control" "$scratch/manual" || fail "the manual does not name --cc $control"
 	run 0 perf --time 0.2 --json --cc $control
 	has_fields $bulk
 	grep -q "\"congestion_control\": \"$control\"" "$out" || { cat "$out"; fail "--cc $control: another one was used"; }
@@ -142,7 +151,7 @@ wrong perf --mtu-max 399
 wrong perf --mtu-max 65521
 wrong perf --cc
 wrong perf --open 3 --trace "$scratch/trace"
-for option in cc:newreno,\ cubic,\ bbr\ or\ low-delay recovery:rfc9260\ or\ rack scheduler:first-come,\ round-robin; do
+for option in recovery:rfc9260\ or\ rack scheduler:first-come,\ round-robin; do
 	wrong perf --${option%%:*} nonsense
 	grep -q -- "--${option%%:*} nonsense: expected ${option#*:}" "$err" || { cat "$err"; fail "--${option%%:*}: the right ones are not named"; }
 done
