@@ -1,7 +1,9 @@
 /* Does an HTTP request of the tool (fetch.h) know where an answer ends, refuse what is none, and go where the URL says and
  * nowhere else? A server in the test says what the table holds. */
+#include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -192,5 +194,37 @@ START_TEST(test_a_fetch_can_be_cancelled_at_any_time) {
 }
 END_TEST
 
+/* libcurl calls this one, and so it has to be visible. Each name server is silent until the test says otherwise. */
+static sem_t lookup_begins, lookup_may_end;
+
+__attribute__((visibility("default"))) int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                                                       struct addrinfo **found) {
+	(void)node;
+	(void)service;
+	(void)hints;
+	*found = NULL;
+	sem_post(&lookup_begins);
+	sem_wait(&lookup_may_end);
+	return EAI_AGAIN;
+}
+
+/* When it does, this test hangs until its time is over. */
+START_TEST(test_a_cancel_does_not_wait_for_the_name_servers) {
+	struct ev_loop *ev = ev_loop_new(EVFLAG_AUTO);
+	sem_init(&lookup_begins, 0, 0);
+	sem_init(&lookup_may_end, 0, 0);
+	struct fetch *f = fetch_start(ev, &(struct fetch_request){.method = "GET", .url = "http://slow.test:9/x"}, on_done, ev);
+	memset(&got, 0, sizeof got);
+	for (int i = 0; sem_trywait(&lookup_begins) && i < 1000; i++, usleep(1000)) /* libcurl may have another resolver */
+		ev_run(ev, EVRUN_NOWAIT);
+	fetch_cancel(f);
+	ck_assert_int_eq(got.calls, 0);
+	ck_assert_int_eq(ev_run(ev, EVRUN_NOWAIT), 0);
+	sem_post(&lookup_may_end);
+	ev_loop_destroy(ev);
+}
+END_TEST
+
 SUITE("http", test_answers_end_where_they_should, test_an_endless_answer_is_given_up, test_an_endless_head_is_given_up,
-      test_only_http_is_spoken_and_no_proxy_asked, test_a_fetch_can_be_cancelled_at_any_time)
+      test_only_http_is_spoken_and_no_proxy_asked, test_a_fetch_can_be_cancelled_at_any_time,
+      test_a_cancel_does_not_wait_for_the_name_servers)
