@@ -205,8 +205,8 @@ static void stream_walk(struct rx_stream *s, struct window *window, struct walk 
 	pending_walk(s, window, w);
 }
 
-/* The stream whose fields come next: the one that is written, or the one that was read, made anew. NULL: there is no memory, or the
- * walk has failed. */
+/* The stream whose fields come next: the one that is written, or the one that was read, made anew. NULL: there is no memory, or
+ * the walk has failed. */
 static struct rx_stream *next_stream(struct delivery *d, struct rx_stream *written, uint16_t id, struct walk *w) {
 	if (!w->reading)
 		return written;
