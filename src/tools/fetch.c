@@ -257,8 +257,9 @@ static bool set_request(struct fetch *f, const struct fetch_request *r) {
 	       !curl_easy_setopt(e, CURLOPT_USERAGENT, "sluice") && !curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
 }
 
-/* A lookup that is under way cannot be ended. libcurl has a thread do it, and would wait for that thread in fetch_cancel(): Ctrl-C
- * would take as long as the name servers do. Now the thread frees what it has when the lookup ends, or goes with the process. */
+/* A lookup that is under way cannot be ended. libcurl has a thread do it, and would wait for that thread in fetch_cancel():
+ * Ctrl-C would take as long as the name servers do. With this, the thread frees what it has when the lookup ends, or goes with
+ * the process. */
 static bool leave_lookups_behind(CURL *easy) {
 #if LIBCURL_VERSION_NUM >= 0x075700
 	return !curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
