@@ -149,6 +149,20 @@ START_TEST(test_an_endless_head_is_given_up) {
 }
 END_TEST
 
+START_TEST(test_an_endless_line_of_a_head_is_given_up) {
+	char *endless = malloc(200001);
+	memset(endless, 'x', 200000);
+	endless[200000] = 0;
+	memcpy(endless, "HTTP/1.1 200 OK\r\nX: ", 20);
+	open_server();
+	ask(endless, false);
+	ck_assert_int_eq(got.status, 0);
+	ck_assert_msg(strstr(got.body, "too long") != NULL, "%s", got.body);
+	free(endless);
+	close(server.listener);
+}
+END_TEST
+
 /* No server is there for any of them: what was not refused would say that it cannot connect. */
 START_TEST(test_only_http_is_spoken_and_no_proxy_asked) {
 	static const struct {
@@ -226,5 +240,5 @@ START_TEST(test_a_cancel_does_not_wait_for_the_name_servers) {
 END_TEST
 
 SUITE("http", test_answers_end_where_they_should, test_an_endless_answer_is_given_up, test_an_endless_head_is_given_up,
-      test_only_http_is_spoken_and_no_proxy_asked, test_a_fetch_can_be_cancelled_at_any_time,
-      test_a_cancel_does_not_wait_for_the_name_servers)
+      test_an_endless_line_of_a_head_is_given_up, test_only_http_is_spoken_and_no_proxy_asked,
+      test_a_fetch_can_be_cancelled_at_any_time, test_a_cancel_does_not_wait_for_the_name_servers)

@@ -88,6 +88,12 @@ static const char *reason_of(const struct fetch *f, CURLcode result) {
 	switch (result) {
 	case CURLE_FILESIZE_EXCEEDED:
 		return "the answer is too long";
+#if LIBCURL_VERSION_NUM >= 0x080600
+	case CURLE_TOO_LARGE:
+		return "a line of the answer is too long";
+#endif
+	case CURLE_OUT_OF_MEMORY: /* libcurl before 8.6 says this for a line above 100 KB too */
+		return f->head_ended ? NULL : "no memory, or a line of the answer is too long";
 	case CURLE_UNSUPPORTED_PROTOCOL: /* of the URL; or the answer is HTTP/0.9, which is any bytes at all */
 		curl_easy_getinfo(f->easy, CURLINFO_NUM_CONNECTS, &number);
 		return number ? "the answer is not HTTP" : NULL;
