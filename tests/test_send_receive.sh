@@ -104,6 +104,7 @@ kill_one() {
 	wait $victim || true
 	ended $other 1 "the $1 was killed, $name"
 	said $name 'go on from there'
+	[ "$(grep -c 'go on from there' "$scratch/$name.err")" = 1 ] || { cat "$scratch/$name.err"; fail "the $1 was killed: $name says it twice"; }
 	[ -e "$part" ] || fail "the $1 was killed: no part is left"
 }
 rm -f "$to"/*

@@ -115,6 +115,8 @@ static void on_state(sluice_peer *p, enum sluice_peer_state state, void *user) {
 	(void)p;
 	struct link *link = user;
 	link_say(link, "state: %s", sluice_peer_state_name(state));
+	if (link->base.left) /* this is end_close(), which ends the peer; why the command ends is on stderr already */
+		return;
 	if (link->base.ending) {
 		if (state == SLUICE_PEER_CLOSED || state == SLUICE_PEER_FAILED)
 			link_leave(link, EXIT_OK); /* the exit code stands already */
