@@ -2,8 +2,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -721,6 +723,26 @@ START_TEST(test_a_sender_that_shows_no_hash_sends_all_and_the_file_is_there_once
 }
 END_TEST
 
+/* The writer finds the disk full only when the transfer is over for another reason. */
+START_TEST(test_a_transfer_that_is_over_refuses_no_file_any_more) {
+	static char bytes[3000];
+	set_up();
+	hello();
+	say("{\"type\":\"file\",\"id\":0,\"name\":\"a\",\"size\":3000,\"mtime\":0}");
+	say("{\"type\":\"data\",\"id\":0,\"offset\":0}");
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &(struct rlimit){1000, 1000}), 0);
+	file_receiver_message(w.receiver, false, bytes, 2000);
+	file_receiver_message(w.receiver, true, "{\"type\":\"dance\"}", 16);
+	ck_assert_uint_eq(w.received.events[TRANSFER_BROKEN], 1);
+	for (int i = 0; i < 20; i++)
+		file_receiver_work(w.receiver);
+	ck_assert_uint_eq(w.to_sender.count, 0);
+	ck_assert_uint_eq(w.received.events[TRANSFER_FILE_FAILED], 0);
+	tear_down();
+}
+END_TEST
+
 /* ---- with threads --------------------------------------------------------------------------------------------------------- */
 
 static atomic_uint wakes;
@@ -827,7 +849,8 @@ START_TEST(test_a_receiver_that_does_not_keep_to_the_protocol_is_left) {
 }
 END_TEST
 
-SUITE("transfer", test_files_of_every_size_arrive_with_their_names_and_times, test_a_transfer_that_broke_anywhere_goes_on_there,
+SUITE("transfer", test_a_transfer_that_is_over_refuses_no_file_any_more,
+      test_files_of_every_size_arrive_with_their_names_and_times, test_a_transfer_that_broke_anywhere_goes_on_there,
       test_a_part_with_other_bytes_is_not_gone_on_with, test_a_part_of_another_file_or_without_its_state_is_not_gone_on_with,
       test_a_longer_part_is_not_gone_on_with, test_what_is_there_is_replaced_by_force_only, test_the_same_file_is_not_sent_again,
       test_a_file_that_begins_as_another_gets_a_name_of_its_own, test_two_files_of_one_name_both_arrive_also_by_force,

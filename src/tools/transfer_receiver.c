@@ -304,7 +304,7 @@ static bool collect(struct file_receiver *r) {
 	bool more = file_writer_collect(r->writer);
 	if (!r->mac)
 		file_hash_extend(r->hash, file_writer_at(r->writer));
-	if (file_writer_failed(r->writer, &error))
+	if (r->state != RECEIVER_OVER && file_writer_failed(r->writer, &error))
 		refuse(r, strerror(error));
 	return more;
 }
