@@ -2,8 +2,7 @@
  *
  * It sets the commas; the caller has to close the braces that it opens. When the buffer is full the line is marked `full`, and a
  * caller that can do without its last piece goes back to a mark that it took before. `wanted` goes on counting, so that a caller
- * who measures first needs no space. Keys are words of the program, so they are
- * not escaped. */
+ * who measures first needs no space. Keys are words of the program, so they are not escaped. */
 #ifndef BASE_JSON_LINE_H
 #define BASE_JSON_LINE_H
 
@@ -19,8 +18,9 @@ struct json_line {
 	bool full;
 };
 
+/* space NULL and size 0: the line is only measured. */
 static inline struct json_line json_line_of(char *space, size_t size) {
-	return (struct json_line){.begin = space, .at = space, .end = space + size};
+	return (struct json_line){.begin = space, .at = space, .end = space ? space + size : NULL};
 }
 static inline size_t json_line_len(const struct json_line *j) {
 	return (size_t)(j->at - j->begin);
@@ -32,6 +32,8 @@ static inline void json_line_raw(struct json_line *j, const char *s, size_t len)
 		j->full = true;
 		return;
 	}
+	if (len == 0)
+		return;
 	memcpy(j->at, s, len);
 	j->at += len;
 }
