@@ -4,29 +4,22 @@
  *
  *   sender    {"type":"hello","version":1,"files":N,"bytes":B,"shows":true}
  *   receiver  {"type":"hello","version":1,"macs":true}
- *   sender    {"type":"file","id":0,"name":"a.txt","size":S,"mtime":T,     T in seconds since 1970; X says which file of which
- *                                                                          host
- *              "tag":X}                                                    this is, nobody can guess it, and it stays the same
- *   receiver  {"type":"want","id":0,"offset":O,"sha256":H}                 it has O bytes of that tag; H is their hash
- *             {"type":"failed","id":0,"reason":TEXT}                       it does not want the file, or cannot store it; allowed
- *                                                                          at any time up to "done"; what still comes of the file
- *                                                                          is dropped
- *   sender    {"type":"data","id":0,"offset":O,"key":K}                    the bytes from O on follow; 0 where the hash was
- *                                                                          another
+ *   sender    {"type":"file","id":0,"name":"a.txt","size":S,   T in seconds since 1970. X says which file of which host this is:
+ *              "mtime":T,"tag":X}                              nobody can guess it, and it stays the same
+ *   receiver  {"type":"want","id":0,"offset":O,"sha256":H}     it has O bytes of that tag; H is their hash
+ *             {"type":"failed","id":0,"reason":TEXT}           it does not want the file, or cannot store it; allowed at any time
+ *                                                              up to "done"; what still comes of the file is dropped
+ *   sender    {"type":"data","id":0,"offset":O,"key":K}        the bytes from O on follow; 0 where the hash was another
  *   sender    binary messages
- *   receiver  {"type":"show","id":0}                                       after a MiB, to a sender that "shows": what came
- *                                                                          begins as a file does that is there; is it all the
- *                                                                          same one?
- *   sender    {"type":"hash","id":0,"sha256":H}                            H of the whole file; it sends nothing until the
- *                                                                          answer,
- *   receiver  {"type":"more","id":0}                                       which is this, or "done"
- *   sender    {"type":"end","id":0,"mac":M}                                AES-128-GMAC of the bytes from O on, with the key K
- *                                                                          and an IV of zeros; for a receiver that does not say
- *                                                                          "macs", no K, and "sha256" of the whole file instead
- *             {"type":"abort","id":0,"reason":TEXT}                        instead, also instead of "data": it cannot be read any
- *                                                                          more
- *   receiver  {"type":"done","id":0,"there":B}                             the check is right and the file has its name; B: it
- *                                                                          was there
+ *   receiver  {"type":"show","id":0}                           after a MiB, to a sender that "shows": what came begins as a file
+ *                                                              does that is there; is it all the same one?
+ *   sender    {"type":"hash","id":0,"sha256":H}                H of the whole file; it sends nothing until the answer,
+ *   receiver  {"type":"more","id":0}                           which is this, or "done"
+ *   sender    {"type":"end","id":0,"mac":M}                    AES-128-GMAC of the bytes from O on, with the key K and an IV of
+ *                                                              zeros; for a receiver that does not say "macs", no K, and
+ *                                                              "sha256" of the whole file instead
+ *             {"type":"abort","id":0,"reason":TEXT}            instead, also instead of "data": it cannot be read any more
+ *   receiver  {"type":"done","id":0,"there":B}                 the check is right and the file has its name; B: it was there
  *   sender    {"type":"file","id":1,...} or {"type":"bye"}
  *
  * Nothing that a receiver says depends on what is in its folder, but for the parts of the same tag, until the sender has shown a
