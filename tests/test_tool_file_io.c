@@ -61,7 +61,8 @@ static unsigned lend(struct file_writer *w, size_t from, size_t to, size_t most,
 		for (; from < to && count < most; from += iov[count++].iov_len)
 			iov[count] = (struct iovec){data + from, to - from < PIECE ? to - from : PIECE};
 		ck_assert(file_writer_put(w, iov, count, count_release, (void *)(uintptr_t)++number));
-		file_writer_collect(w);
+		int error;
+		file_writer_collect(w, &error);
 	}
 	return number;
 }
@@ -69,10 +70,10 @@ static unsigned lend(struct file_writer *w, size_t from, size_t to, size_t most,
 static enum file_writer_state settle_writer(struct file_writer *w, int *error) {
 	enum file_writer_state state;
 	while ((state = file_writer_state(w, error)) == FILE_WRITER_BUSY) {
-		file_writer_collect(w);
+		file_writer_collect(w, error);
 		sched_yield();
 	}
-	file_writer_collect(w);
+	file_writer_collect(w, error);
 	return state;
 }
 
@@ -159,7 +160,7 @@ START_TEST(test_the_owner_is_woken_to_release_and_when_all_is_written) {
 		ck_assert(file_writer_put(w, &(struct iovec){data + at, 100000}, 1, NULL, NULL));
 	while (atomic_load(&wakes) == 0) /* a MiB can be released, and nobody waits for the end */
 		sched_yield();
-	file_writer_collect(w);
+	file_writer_collect(w, &error);
 	while (file_writer_at(w) < SIZE)
 		sched_yield();
 	unsigned before = atomic_load(&wakes);

@@ -93,13 +93,6 @@ void file_hash_extend(struct file_hash *h, uint64_t upto) {
 	worker_unlock(&h->worker);
 }
 
-uint64_t file_hash_at(struct file_hash *h) {
-	worker_lock(&h->worker);
-	uint64_t at = h->at;
-	worker_unlock(&h->worker);
-	return at;
-}
-
 enum file_hash_state file_hash_state(struct file_hash *h, int *error) {
 	worker_lock(&h->worker);
 	enum file_hash_state state = h->failed ? FILE_HASH_FAILED : is_behind(h) ? FILE_HASH_BEHIND : FILE_HASH_THERE;

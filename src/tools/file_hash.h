@@ -21,7 +21,6 @@ void file_hash_free(struct file_hash *h);
 
 /* Never backwards. */
 void file_hash_extend(struct file_hash *h, uint64_t upto);
-uint64_t file_hash_at(struct file_hash *h);
 
 enum file_hash_state {
 	FILE_HASH_BEHIND, /* with a thread, wake() follows once when it is not behind any more; without one, file_hash_step() */

@@ -62,10 +62,7 @@ static void step(void *owner) {
 		r->at += b->len;
 		r->filled++;
 	}
-	if (r->worker.awaited) {
-		r->worker.awaited = false;
-		r->worker.wake(r->worker.ctx);
-	}
+	worker_wake_awaiting(&r->worker);
 }
 
 /* Gives the thread blocks to fill, as far as there is file and memory. With the lock. */

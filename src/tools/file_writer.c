@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/list.h"
 #include "tools/worker.h"
 
 /* Pieces of one pwritev; IOV_MAX of Linux. */
@@ -22,19 +23,17 @@ struct job {
 	struct iovec iov[]; /* behind them the bytes, where they were copied */
 };
 
-struct job_list {
-	struct job *head, **tail;
-};
-
-/* The worker's lock guards the fields above it.
+/* One queue of jobs, in order: those from `first` up to `todo` are written and wait for their release, those from `todo` on are
+ * to be written. `todo` moves behind a job only when the job is written, so the owner never frees what the thread reads.
  *
- *   done_len == bytes of `done`
- *   the jobs of the step under way are in neither */
+ *   todo == NULL: all is written, and the thread touches neither the jobs nor the MAC
+ *   done_len == bytes of the jobs from `first` up to `todo`
+ *
+ * The worker's lock guards the fields above it. */
 struct file_writer {
-	struct job_list waiting, done;
+	struct job *first, **end, *todo;
 	uint64_t done_len, at;
-	bool failed, busy;
-	int error;
+	int error; /* errno; nothing is written any more */
 	struct worker worker;
 	int fd;
 	crypto_gmac *mac;
@@ -43,21 +42,9 @@ struct file_writer {
 
 /* ---- jobs ------------------------------------------------------------------------------------------------------------ */
 
-static void append_jobs(struct job_list *l, struct job *first, struct job *last) {
-	*l->tail = first;
-	l->tail = &last->next;
-	last->next = NULL;
-}
-
-static struct job *detach_jobs(struct job_list *l) {
-	struct job *all = l->head;
-	l->head = NULL;
-	l->tail = &l->head;
-	return all;
-}
-
-static void release_jobs(struct job *j) {
-	while (j) {
+/* Gives back the jobs from `j` up to `end`. */
+static void release_jobs(struct job *j, const struct job *end) {
+	while (j != end) {
 		struct job *next = j->next;
 		if (j->release)
 			j->release(j->arg);
@@ -84,21 +71,17 @@ static struct job *new_job(const struct iovec *iov, size_t count, size_t len, si
 
 static bool has_work(void *owner) {
 	const struct file_writer *w = owner;
-	return w->waiting.head != NULL;
+	return w->todo != NULL;
 }
 
-/* As many whole jobs as one pwritev takes, and at least one. */
-static struct job *pick_jobs(struct file_writer *w, struct job **last) {
-	struct job *first = w->waiting.head, *j = first;
-	size_t pieces = j->count;
-	for (; j->next && pieces + j->next->count <= PIECES_MAX; j = j->next)
-		pieces += j->next->count;
-	*last = j;
-	w->waiting.head = j->next;
-	if (!w->waiting.head)
-		w->waiting.tail = &w->waiting.head;
-	j->next = NULL;
-	return first;
+/* How many jobs one pwritev takes: at least one. With the lock. */
+static size_t count_jobs(const struct job *j) {
+	size_t jobs = 1, pieces = j->count;
+	for (; j->next && pieces + j->next->count <= PIECES_MAX; jobs++) {
+		j = j->next;
+		pieces += j->count;
+	}
+	return jobs;
 }
 
 static bool add_to_mac(crypto_gmac *mac, const struct iovec *iov, size_t count) {
@@ -132,44 +115,40 @@ static int write_pieces(int fd, struct iovec *iov, size_t count, uint64_t at) {
 	return 0;
 }
 
-/* Without the lock. 0 or errno; *len: the bytes of all of them. */
-static int write_jobs(struct file_writer *w, struct job *j, uint64_t at, uint64_t *len) {
+/* Without the lock, under which the owner appends: the last job's `next` is not looked at. 0 or errno. */
+static int write_jobs(struct file_writer *w, struct job *j, size_t jobs, uint64_t at) {
 	size_t count = 0;
-	*len = 0;
 	/* A message of more pieces than that is alone. */
 	struct iovec *iov = j->count > PIECES_MAX ? j->iov : w->pieces;
-	for (; j; j = j->next) {
+	for (;; j = j->next) {
 		if (!add_to_mac(w->mac, j->iov, j->count))
 			return EIO;
 		if (iov == w->pieces)
 			memcpy(w->pieces + count, j->iov, j->count * sizeof *j->iov);
 		count += j->count;
-		*len += j->len;
+		if (--jobs == 0)
+			return write_pieces(w->fd, iov, count, at);
 	}
-	return write_pieces(w->fd, iov, count, at);
 }
 
-/* With the lock, which is let go meanwhile. After a failure jobs are dropped. */
+/* With the lock, which is let go meanwhile. After an error jobs are not written any more, and released all the same. */
 static void step(void *owner) {
 	struct file_writer *w = owner;
-	struct job *last, *first = pick_jobs(w, &last);
-	uint64_t at = w->at, len = 0;
-	bool failed = w->failed;
-	w->busy = true;
-	worker_unlock(&w->worker);
-	int error = failed ? 0 : write_jobs(w, first, at, &len);
-	worker_lock(&w->worker);
-	w->busy = false;
-	if (error) {
-		w->failed = true;
+	size_t jobs = count_jobs(w->todo);
+	if (!w->error) {
+		struct job *first = w->todo;
+		uint64_t at = w->at;
+		worker_unlock(&w->worker);
+		int error = write_jobs(w, first, jobs, at);
+		worker_lock(&w->worker);
 		w->error = error;
-	} else if (!failed) {
-		w->at += len;
 	}
-	append_jobs(&w->done, first, last);
 	uint64_t before = w->done_len;
-	w->done_len += len;
-	if (w->worker.has_thread && before < WORTH_RELEASING && (w->done_len >= WORTH_RELEASING || w->failed))
+	for (; jobs; jobs--, w->todo = w->todo->next) {
+		w->done_len += w->todo->len;
+		w->at += w->error ? 0 : w->todo->len;
+	}
+	if (w->worker.has_thread && before < WORTH_RELEASING && (w->done_len >= WORTH_RELEASING || w->error))
 		w->worker.wake(w->worker.ctx);
 }
 
@@ -179,8 +158,7 @@ struct file_writer *file_writer_new(int fd, uint64_t at, crypto_gmac *mac, void 
 	struct file_writer *w = calloc(1, sizeof *w);
 	if (!w)
 		return NULL;
-	w->waiting.tail = &w->waiting.head;
-	w->done.tail = &w->done.head;
+	w->end = &w->first;
 	w->at = at;
 	w->mac = mac;
 	w->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -195,7 +173,7 @@ void file_writer_free(struct file_writer *w) {
 	if (!w)
 		return;
 	worker_stop(&w->worker, true);
-	release_jobs(detach_jobs(&w->done));
+	release_jobs(w->first, NULL);
 	if (w->fd >= 0)
 		close(w->fd);
 	free(w);
@@ -211,19 +189,25 @@ bool file_writer_put(struct file_writer *w, const struct iovec *iov, size_t coun
 	j->release = release;
 	j->arg = arg;
 	worker_lock(&w->worker);
-	append_jobs(&w->waiting, j, j);
+	QUEUE_APPEND(w->end, j, next);
+	if (!w->todo)
+		w->todo = j;
 	worker_signal(&w->worker);
 	worker_unlock(&w->worker);
 	return true;
 }
 
-bool file_writer_collect(struct file_writer *w) {
+bool file_writer_collect(struct file_writer *w, int *error) {
 	bool stepped = worker_step(&w->worker);
 	worker_lock(&w->worker);
-	struct job *done = detach_jobs(&w->done);
+	struct job *done = w->first, *todo = w->todo;
+	w->first = todo;
+	if (!todo)
+		w->end = &w->first;
 	w->done_len = 0;
+	*error = w->error;
 	worker_unlock(&w->worker);
-	release_jobs(done);
+	release_jobs(done, todo);
 	return stepped;
 }
 
@@ -236,19 +220,10 @@ uint64_t file_writer_at(struct file_writer *w) {
 
 enum file_writer_state file_writer_state(struct file_writer *w, int *error) {
 	worker_lock(&w->worker);
-	bool busy = w->waiting.head || w->busy;
-	enum file_writer_state state = w->failed ? FILE_WRITER_FAILED : busy ? FILE_WRITER_BUSY : FILE_WRITER_IDLE;
+	enum file_writer_state state = w->error ? FILE_WRITER_FAILED : w->todo ? FILE_WRITER_BUSY : FILE_WRITER_IDLE;
 	*error = w->error;
 	if (state == FILE_WRITER_BUSY)
 		worker_await(&w->worker);
 	worker_unlock(&w->worker);
 	return state;
-}
-
-bool file_writer_failed(struct file_writer *w, int *error) {
-	worker_lock(&w->worker);
-	bool failed = w->failed;
-	*error = w->error;
-	worker_unlock(&w->worker);
-	return failed;
 }

@@ -28,17 +28,16 @@ void file_writer_free(struct file_writer *w);
 /* Takes the pieces of one message; the bytes stay where they are until release(arg). release NULL: the bytes are copied. False
  * when there is no memory; then nothing was taken. */
 bool file_writer_put(struct file_writer *w, const struct iovec *iov, size_t count, void (*release)(void *arg), void *arg);
-/* Releases what was written since. True when it did something: without a thread, it writes one job. */
-bool file_writer_collect(struct file_writer *w);
+/* Releases what was written since. *error: 0, or errno (EIO where the crypto library refuses), and then nothing is written any
+ * more. True when it did something: without a thread, it writes what one pwritev takes. */
+bool file_writer_collect(struct file_writer *w, int *error);
 uint64_t file_writer_at(struct file_writer *w);
 
 enum file_writer_state {
 	FILE_WRITER_BUSY, /* with a thread, wake() follows once when nothing waits any more */
 	FILE_WRITER_IDLE,
-	FILE_WRITER_FAILED, /* errno; EIO where the crypto library refuses */
+	FILE_WRITER_FAILED, /* the error is that of file_writer_collect() */
 };
 enum file_writer_state file_writer_state(struct file_writer *w, int *error);
-/* The same, and the owner does not wait for it. */
-bool file_writer_failed(struct file_writer *w, int *error);
 
 #endif

@@ -301,10 +301,10 @@ static bool collect(struct file_receiver *r) {
 	int error;
 	if (!r->writer)
 		return false;
-	bool more = file_writer_collect(r->writer);
+	bool more = file_writer_collect(r->writer, &error);
 	if (!r->mac)
 		file_hash_extend(r->hash, file_writer_at(r->writer));
-	if (r->state != RECEIVER_OVER && file_writer_failed(r->writer, &error))
+	if (error && r->state != RECEIVER_OVER)
 		refuse(r, strerror(error));
 	return more;
 }

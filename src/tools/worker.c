@@ -11,10 +11,7 @@ static void *run(void *arg) {
 			w->step(w->owner);
 			continue;
 		}
-		if (w->awaited) {
-			w->awaited = false;
-			w->wake(w->ctx);
-		}
+		worker_wake_awaiting(w);
 		w->idle = true;
 		pthread_cond_wait(&w->work, &w->lock);
 		w->idle = false;

@@ -44,6 +44,13 @@ static inline void worker_await(struct worker *w) {
 	w->awaited = true;
 	worker_signal(w);
 }
+/* With the lock, on the thread: wakes the owner if it waits. A step calls it when the owner need not wait for the end of the
+ * work. */
+static inline void worker_wake_awaiting(struct worker *w) {
+	if (w->awaited && w->has_thread)
+		w->wake(w->ctx);
+	w->awaited = false;
+}
 /* Without a thread: one step. True when there was work. */
 bool worker_step(struct worker *w);
 
