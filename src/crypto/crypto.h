@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#define CRYPTO_SHA384_SIZE 48
 #define CRYPTO_SHA256_SIZE 32
 #define CRYPTO_SHA1_SIZE 20
 #define CRYPTO_MD5_SIZE 16
@@ -34,10 +35,12 @@ bool crypto_gmac_update(crypto_gmac *m, const void *data, size_t len);
 bool crypto_gmac_final(crypto_gmac *m, uint8_t out[CRYPTO_GMAC_SIZE]);
 void crypto_gmac_free(crypto_gmac *m);
 
-/* HMAC of the parts, one behind the other; out has room for CRYPTO_SHA1_SIZE or CRYPTO_SHA256_SIZE bytes. False when the library
- * refuses. */
-enum crypto_hash { CRYPTO_SHA1, CRYPTO_SHA256 };
+/* HMAC of the parts, one behind the other; out has room for crypto_hash_size() bytes. False when the library refuses. */
+enum crypto_hash { CRYPTO_SHA1, CRYPTO_SHA256, CRYPTO_SHA384 };
 bool crypto_hmac(enum crypto_hash hash, const void *key, size_t key_len, const struct iovec *parts, size_t count, uint8_t *out);
+size_t crypto_hash_size(enum crypto_hash hash);
+/* OpenSSL's name for it, "SHA256". */
+const char *crypto_hash_name(enum crypto_hash hash);
 
 /* MD5, for STUN's long-term keys. False when the library refuses, as one in FIPS mode does. */
 bool crypto_md5(const void *data, size_t len, uint8_t out[CRYPTO_MD5_SIZE]);

@@ -20,10 +20,28 @@ bool crypto_hmac_sha256(const void *key, size_t key_len, const void *data, size_
 
 /* ---- HMAC of parts ---- */
 
+static const struct {
+	const char *name;
+	size_t size;
+} hashes[] = {
+	[CRYPTO_SHA1] = {"SHA1", CRYPTO_SHA1_SIZE},
+	[CRYPTO_SHA256] = {"SHA256", CRYPTO_SHA256_SIZE},
+	[CRYPTO_SHA384] = {"SHA384", CRYPTO_SHA384_SIZE},
+};
+
+#define HASHES (sizeof hashes / sizeof *hashes)
+
+size_t crypto_hash_size(enum crypto_hash hash) {
+	return hashes[hash].size;
+}
+
+const char *crypto_hash_name(enum crypto_hash hash) {
+	return hashes[hash].name;
+}
+
 static EVP_MAC_CTX *make_context(enum crypto_hash hash) {
-	char name[] = "SHA256";
-	if (hash == CRYPTO_SHA1)
-		OPENSSL_strlcpy(name, "SHA1", sizeof name);
+	char name[sizeof "SHA384"];
+	OPENSSL_strlcpy(name, hashes[hash].name, sizeof name);
 	const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0), OSSL_PARAM_END};
 	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
@@ -36,11 +54,11 @@ static EVP_MAC_CTX *make_context(enum crypto_hash hash) {
 
 /* The algorithms are looked up once, and each HMAC copies the result: the lookup takes longer than hashing a STUN message. Kept
  * for the life of the process, for any thread. NULL: the library refused, so each HMAC looks them up again. */
-static EVP_MAC_CTX *models[2];
+static EVP_MAC_CTX *models[HASHES];
 
 static void make_models(void) {
-	models[CRYPTO_SHA1] = make_context(CRYPTO_SHA1);
-	models[CRYPTO_SHA256] = make_context(CRYPTO_SHA256);
+	for (size_t i = 0; i < HASHES; i++)
+		models[i] = make_context((enum crypto_hash)i);
 }
 
 static EVP_MAC_CTX *context_for(enum crypto_hash hash) {
@@ -64,8 +82,7 @@ static bool hmac_run(EVP_MAC_CTX *ctx, const void *key, size_t key_len, const st
 
 bool crypto_hmac(enum crypto_hash hash, const void *key, size_t key_len, const struct iovec *parts, size_t count, uint8_t *out) {
 	EVP_MAC_CTX *ctx = context_for(hash);
-	bool done = ctx &&
-	            hmac_run(ctx, key, key_len, parts, count, out, hash == CRYPTO_SHA1 ? CRYPTO_SHA1_SIZE : CRYPTO_SHA256_SIZE);
+	bool done = ctx && hmac_run(ctx, key, key_len, parts, count, out, hashes[hash].size);
 	EVP_MAC_CTX_free(ctx);
 	return done;
 }

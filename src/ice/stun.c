@@ -252,7 +252,7 @@ int stun_parse(const uint8_t *bytes, size_t len, struct stun_message *m) {
 static bool integrity_of(const uint8_t *bytes, size_t offset, enum crypto_hash hash, const void *key, size_t key_len,
                          uint8_t *mac) {
 	uint8_t header[STUN_HEADER];
-	size_t size = hash == CRYPTO_SHA1 ? CRYPTO_SHA1_SIZE : CRYPTO_SHA256_SIZE;
+	size_t size = crypto_hash_size(hash);
 	memcpy(header, bytes, sizeof header);
 	put_be16(header + 2, (uint16_t)(offset + ATTRIBUTE_HEADER + size - STUN_HEADER));
 	const struct iovec parts[] = {{header, sizeof header}, {(void *)(bytes + STUN_HEADER), offset - STUN_HEADER}};
@@ -265,8 +265,7 @@ bool stun_verify(const struct stun_message *m, const void *key, size_t key_len) 
 	size_t offset = m->integrity_sha256 ? m->integrity_sha256 : m->integrity;
 	if (offset == 0 || !integrity_of(m->bytes, offset, hash, key, key_len, mac))
 		return false;
-	return crypto_equal(mac, m->bytes + offset + ATTRIBUTE_HEADER,
-	                    hash == CRYPTO_SHA1 ? CRYPTO_SHA1_SIZE : CRYPTO_SHA256_SIZE);
+	return crypto_equal(mac, m->bytes + offset + ATTRIBUTE_HEADER, crypto_hash_size(hash));
 }
 
 /* RFC 8489, 14.3 and 14.9 bound a username by 508 and a realm by 763 bytes; passwords are bounded here. */
