@@ -1,0 +1,25 @@
+/* aead_ops: what a back end of aead.h does. A back end is one file with one const table; aead.c has the list of them. */
+#ifndef CRYPTO_AEAD_OPS_H
+#define CRYPTO_AEAD_OPS_H
+
+#include "crypto/aead.h"
+
+/* The functions mean what those of aead.h with the same names mean. */
+struct aead_ops {
+	const char *name;
+	/* NULL: no memory, or this CPU cannot run it. */
+	struct aead *(*new)(sluice_env *env, enum aead_suite suite, enum aead_use use, const uint8_t *key);
+	void (*free)(struct aead *a);
+	bool (*seal)(struct aead *a, struct aead_job *jobs, size_t count);
+	size_t (*open)(struct aead *a, struct aead_job *jobs, size_t count);
+};
+
+/* The first member of every back end's object. */
+struct aead {
+	const struct aead_ops *ops;
+	sluice_env *env;
+};
+
+extern const struct aead_ops aead_evp;
+
+#endif
