@@ -1,0 +1,56 @@
+/* replay: was a record with this number taken already?
+ *
+ * A ring of 64-bit words, one bit a number, ending at the highest number taken. A number that is further back than the ring
+ * reaches counts as taken, because nobody can know. Only records that authenticated may be marked: a stranger who could mark a
+ * number would move the window, and the peer's own records would fall out of it.
+ *
+ *   highest == the highest number marked; any == false before the first
+ *   bit n of the ring, for highest - REPLAY_SIZE < n <= highest, is set exactly when n was marked
+ *
+ * RFC 6347, 4.1.2.6: "A minimum window size of 32 MUST be supported, but a window size of 64 is preferred and SHOULD be employed
+ * as the default." The receiver may choose a larger one, and a path that reorders within a burst of 64 KiB needs it. */
+#ifndef BASE_REPLAY_H
+#define BASE_REPLAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define REPLAY_WORDS 16u
+/* The word that the window ends in is part of the ring and may be used up but for one bit. */
+#define REPLAY_SIZE (64u * (REPLAY_WORDS - 1))
+
+struct replay {
+	uint64_t highest;
+	bool any;
+	uint64_t words[REPLAY_WORDS];
+};
+
+static inline uint64_t *replay_word(struct replay *r, uint64_t number) {
+	return &r->words[number / 64 % REPLAY_WORDS];
+}
+
+static inline bool replay_is_new(const struct replay *r, uint64_t number) {
+	if (!r->any || number > r->highest)
+		return true;
+	if (r->highest - number >= REPLAY_SIZE)
+		return false;
+	return !(r->words[number / 64 % REPLAY_WORDS] >> number % 64 & 1);
+}
+
+/* Moves the end of the ring; the words that come into it anew are cleared. */
+static inline void replay_move(struct replay *r, uint64_t number) {
+	uint64_t steps = number / 64 - r->highest / 64;
+	for (uint64_t i = 1; i <= steps && i <= REPLAY_WORDS; i++)
+		*replay_word(r, (number / 64 - steps + i) * 64) = 0;
+	r->highest = number;
+}
+
+/* The number must be new, and its record authentic. */
+static inline void replay_mark(struct replay *r, uint64_t number) {
+	if (!r->any || number > r->highest)
+		replay_move(r, number);
+	r->any = true;
+	*replay_word(r, number) |= UINT64_C(1) << number % 64;
+}
+
+#endif
