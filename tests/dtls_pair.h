@@ -43,6 +43,7 @@ struct pair {
 	uint8_t data[2][65536]; /* plaintext that came out at each end, concatenated */
 	size_t data_len[2];
 	unsigned records[2];
+	uint64_t next_number[2][2]; /* of each end, in each epoch: the least that the next record may have */
 };
 
 static inline void pair_remote(struct pair *p, int end, enum sluice_hash hash) {
@@ -64,6 +65,7 @@ static inline void pair_init(struct pair *p, const sluice_env_config *env) {
 static inline void pair_open(struct pair *p) {
 	for (int i = 0; i < 2; i++)
 		ck_assert_int_eq(dtls_new(p->env, &p->config[i], &p->end[i]), 0);
+	memset(p->next_number, 0, sizeof p->next_number);
 }
 
 static inline void pair_start(struct pair *p) {
@@ -98,11 +100,18 @@ static inline void pair_send(struct pair *p, int to, const uint8_t *data, size_t
 		pair_fly(p, to, data, len);
 }
 
-/* Asserts that a datagram consists of whole records. */
-static inline void pair_check_datagram(const uint8_t *data, size_t len) {
+/* Asserts that a datagram of this end consists of whole records, each with a number of its own: none is below one that left
+ * before. So no nonce is used twice. OpenSSL's own records are repeated as they are. */
+static inline void pair_check_datagram(struct pair *p, int end, const uint8_t *data, size_t len) {
 	while (len > 0) {
 		size_t record = record_parse(data, len);
 		ck_assert_uint_gt(record, 0);
+		unsigned epoch = record_epoch(data);
+		ck_assert_uint_le(epoch, 1);
+		if (epoch == 0 || !p->config[end].openssl_records) {
+			ck_assert_uint_ge(record_number(data), p->next_number[end][epoch]);
+			p->next_number[end][epoch] = record_number(data) + 1;
+		}
 		data += record;
 		len -= record;
 	}
@@ -117,7 +126,7 @@ static inline void pair_flush(struct pair *p) {
 			if (dtls_output(p->end[i], &b, p->now) == 0)
 				break;
 			for (size_t k = 0; k < b.count; k++) {
-				pair_check_datagram(sluice_batch_slot(&b, k), sluice_batch_slot_len(&b, k));
+				pair_check_datagram(p, i, sluice_batch_slot(&b, k), sluice_batch_slot_len(&b, k));
 				ck_assert_uint_le(sluice_batch_slot_len(&b, k),
 				                  p->handshake_max ? p->handshake_max : p->config[i].mtu);
 				pair_send(p, 1 - i, sluice_batch_slot(&b, k), sluice_batch_slot_len(&b, k));
@@ -217,6 +226,7 @@ static inline size_t pair_seal(struct pair *p, int end, uint8_t *record, size_t 
 	sluice_batch b = {.data = record, .capacity = size, .headroom = head, .tailroom = tail, .count = 1};
 	b.stride = b.last = head + len + tail;
 	ck_assert_int_eq(dtls_seal(p->end[end], &b), 0);
+	pair_check_datagram(p, end, record, b.last);
 	return b.last;
 }
 

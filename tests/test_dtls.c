@@ -33,9 +33,9 @@ static const struct {
 	const char *name;
 	size_t headroom, tailroom;
 } suites[] = {
-	{"ECDHE-ECDSA-AES128-GCM-SHA256", 21, 16},      {"ECDHE-ECDSA-AES256-GCM-SHA384", 21, 16},
-	{"ECDHE-ECDSA-CHACHA20-POLY1305", 13, 16},      {"ECDHE-ECDSA-AES128-CCM", 21, 16},
-	{"ECDHE-ECDSA-AES128-CCM8:@SECLEVEL=0", 21, 8},
+	{"ECDHE-ECDSA-AES128-GCM-SHA256", 21, 16},
+	{"ECDHE-ECDSA-AES256-GCM-SHA384", 21, 16},
+	{"ECDHE-ECDSA-CHACHA20-POLY1305", 13, 16},
 };
 
 START_TEST(test_each_suite_has_its_rooms) {
@@ -466,7 +466,7 @@ START_TEST(test_a_wrong_fingerprint_that_comes_late_ends_the_connection) {
 		ck_assert_int_eq(dtls_error(p.end[late], NULL), SLUICE_FINGERPRINT);
 		ck_assert_uint_eq(dtls_open(p.end[late], NULL, 0, NULL, 0, p.now), 0);
 		pair_run(&p, SLUICE_S);
-		ck_assert_int_eq(dtls_state(p.end[1 - late]), DTLS_CLOSED);
+		ck_assert_int_eq(dtls_error(p.end[1 - late], NULL), SLUICE_ABORTED); /* by bad_certificate */
 		ck_assert_uint_eq(p.data_len[late], 0);
 		pair_free(&p);
 	}

@@ -107,8 +107,11 @@ typedef struct sluice_peer_config {
 	 * counts from the start; for a server with path.remote_len 0, from the first datagram that looks like DTLS. SLUICE_NEVER:
 	 * no limit. By offer and answer it has no effect: the handshake lasts as long as ICE has a live path. Default: 30 s */
 	uint64_t dtls_timeout;
-	/* OpenSSL's cipher list. Default: AES-GCM before ChaCha20-Poly1305 */
+	/* OpenSSL's cipher list; suites with AES-GCM or ChaCha20-Poly1305 only. Default: AES-GCM before ChaCha20-Poly1305 */
 	const char *dtls_ciphers;
+	/* Let OpenSSL seal and open the records of data, instead of the library's own record layer. It costs speed, and 70 to 120
+	 * KiB a connection; it is there to compare the two. Default: false */
+	bool dtls_openssl_records;
 	/* Resume the DTLS session with a peer that this certificate met before, which saves one round trip. Both sides need the
 	 * switch, and each the certificate object of the earlier connection; otherwise there is a full handshake. */
 	bool dtls_resume;

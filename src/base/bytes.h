@@ -20,6 +20,9 @@ static inline uint32_t get_be32(const uint8_t *p) {
 	memcpy(&v, p, sizeof v);
 	return __builtin_bswap32(v);
 }
+static inline uint32_t get_be24(const uint8_t *p) {
+	return (uint32_t)p[0] << 16 | get_be16(p + 1);
+}
 static inline uint64_t get_be64(const uint8_t *p) {
 	uint64_t v;
 	memcpy(&v, p, sizeof v);
@@ -28,6 +31,10 @@ static inline uint64_t get_be64(const uint8_t *p) {
 static inline void put_be16(uint8_t *p, uint16_t v) {
 	v = __builtin_bswap16(v);
 	memcpy(p, &v, sizeof v);
+}
+static inline void put_be24(uint8_t *p, uint32_t v) {
+	p[0] = (uint8_t)(v >> 16);
+	put_be16(p + 1, (uint16_t)v);
 }
 static inline void put_be32(uint8_t *p, uint32_t v) {
 	v = __builtin_bswap32(v);
@@ -68,6 +75,10 @@ static inline uint8_t read_u8(struct reader *r) {
 static inline uint16_t read_be16(struct reader *r) {
 	const uint8_t *p = read_bytes(r, 2);
 	return p ? get_be16(p) : 0;
+}
+static inline uint32_t read_be24(struct reader *r) {
+	const uint8_t *p = read_bytes(r, 3);
+	return p ? get_be24(p) : 0;
 }
 static inline uint32_t read_be32(struct reader *r) {
 	const uint8_t *p = read_bytes(r, 4);

@@ -1,18 +1,26 @@
-/* connection.c: the changes of state, and what OpenSSL's errors mean for them. */
+/* connection.c: the changes of state, and what OpenSSL's errors and the peer's alerts mean for them. */
 #include "dtls/connection.h"
 
 #include <openssl/err.h>
 
-#include "dtls/buffers.h"
+#include "dtls/records.h"
 #include "dtls/sessions.h"
 
+#define ALERT_FATAL 2
+#define ALERT_CLOSE_NOTIFY 0
+#define ALERT_BAD_CERTIFICATE 42
+
 /* ---- failure -------------------------------------------------------------------------------------------------------- */
+
+static void stop_waiting(struct dtls *d) {
+	d->deadline = d->give_up = SLUICE_NEVER;
+}
 
 void connection_fail(struct dtls *d, int error, const char *text) {
 	if (d->state == DTLS_FAILED)
 		return;
 	d->state = DTLS_FAILED;
-	d->deadline = d->give_up = SLUICE_NEVER;
+	stop_waiting(d);
 	d->error = error;
 	d->text = text;
 	env_log(d->env, SLUICE_LOG_INFO, "dtls: failed: %s", text);
@@ -31,34 +39,23 @@ static unsigned long newest_error(void) {
 	return newest;
 }
 
+static void fail_for_alert(struct dtls *d, int description) {
+	const char *text = SSL_alert_desc_string_long(description);
+	connection_fail(d, SLUICE_ABORTED, text ? text : "an alert");
+}
+
 void connection_fail_as_openssl_says(struct dtls *d) {
 	unsigned long e = newest_error();
 	int reason = ERR_GET_REASON(e);
 	const char *text = ERR_reason_error_string(e);
-	int error = SLUICE_PROTOCOL;
-	if (reason == ERR_R_MALLOC_FAILURE) {
-		error = SLUICE_NO_MEMORY;
-	} else if (ERR_GET_LIB(e) != ERR_LIB_SSL) {
-		error = SLUICE_CRYPTO;
-	} else if (reason == SSL_R_READ_TIMEOUT_EXPIRED) {
-		error = SLUICE_TIMED_OUT;
-		text = "the peer did not answer the handshake";
-	} else if (reason >= SSL_AD_REASON_OFFSET) { /* an alert that came from the peer */
-		error = SLUICE_ABORTED;
-		text = SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET);
+	if (ERR_GET_LIB(e) == ERR_LIB_SSL && reason >= SSL_AD_REASON_OFFSET) { /* an alert that came from the peer */
+		fail_for_alert(d, reason - SSL_AD_REASON_OFFSET);
+		return;
 	}
+	int error = reason == ERR_R_MALLOC_FAILURE  ? SLUICE_NO_MEMORY
+	            : ERR_GET_LIB(e) != ERR_LIB_SSL ? SLUICE_CRYPTO
+	                                            : SLUICE_PROTOCOL;
 	connection_fail(d, error, text ? text : "the crypto library gave no reason");
-}
-
-static void closed_by_peer(struct dtls *d) {
-	/* RFC 5246, 7.2.1: "The other party MUST respond with a close_notify alert of its own". */
-	if (d->finished)
-		SSL_shutdown(d->ssl);
-	d->state = DTLS_CLOSED;
-	d->deadline = d->give_up = SLUICE_NEVER;
-	d->error = SLUICE_CLOSED;
-	d->text = "the peer sent close_notify";
-	env_log(d->env, SLUICE_LOG_INFO, "dtls: closed by the peer");
 }
 
 void connection_settle(struct dtls *d, int result) {
@@ -70,7 +67,7 @@ void connection_settle(struct dtls *d, int result) {
 	if (!d->transport.starved) {
 		switch (SSL_get_error(d->ssl, result)) {
 		case SSL_ERROR_ZERO_RETURN:
-			closed_by_peer(d);
+			connection_closed_by_peer(d);
 			break;
 		case SSL_ERROR_SSL:
 		case SSL_ERROR_SYSCALL:
@@ -84,22 +81,51 @@ void connection_settle(struct dtls *d, int result) {
 	ERR_clear_error();
 }
 
+/* ---- alerts of the peer --------------------------------------------------------------------------------------------- */
+
+void connection_closed_by_peer(struct dtls *d) {
+	if (!connection_is_live(d))
+		return;
+	/* RFC 5246, 7.2.1: "The other party MUST respond with a close_notify alert of its own". */
+	if (d->finished)
+		d->records->goodbye(d);
+	d->state = DTLS_CLOSED;
+	stop_waiting(d);
+	d->error = SLUICE_CLOSED;
+	d->text = "the peer sent close_notify";
+	env_log(d->env, SLUICE_LOG_INFO, "dtls: closed by the peer");
+}
+
+void connection_alert(struct dtls *d, uint8_t level, uint8_t description) {
+	if (description == ALERT_CLOSE_NOTIFY) {
+		connection_closed_by_peer(d);
+	} else if (level == ALERT_FATAL) {
+		/* RFC 5246, 7.2.2: "Servers and clients MUST forget any session-identifiers, keys, and secrets associated with a
+		 * failed connection." */
+		sessions_forget(d);
+		fail_for_alert(d, description);
+	}
+}
+
 /* ---- success, and an orderly end ------------------------------------------------------------------------------------ */
 
+/* RFC 8122, 6.2: an endpoint whose peer's certificate matches no fingerprint ends the connection with bad_certificate. */
+static int refuse(struct dtls *d) {
+	flight_set_alert(&d->flight, ALERT_FATAL, ALERT_BAD_CERTIFICATE, d->epoch.suite && !d->records->keeps_openssl);
+	sessions_forget(d);
+	fail_for_mismatch(d);
+	return SLUICE_FINGERPRINT;
+}
+
 int connection_trust(struct dtls *d) {
-	X509 *peer = SSL_get0_peer_certificate(d->ssl);
 	/* Not only for certificates that came before the fingerprints: a resumed session brings its certificate with it, and a
 	 * suite without certificates ends here too. */
-	if ((peer || d->finished) && !trust_judge(&d->trust, peer)) {
-		/* OpenSSL lets nobody send a fatal alert of their own, so the peer learns by close_notify that this is over. */
-		connection_close(d);
-		fail_for_mismatch(d);
-		return SLUICE_FINGERPRINT;
-	}
+	if ((d->trust.der || d->finished) && !trust_judge(&d->trust))
+		return refuse(d);
 	if (d->finished && d->trust.verified) {
 		d->state = DTLS_CONNECTED;
-		sessions_done(d);
-		env_log(d->env, SLUICE_LOG_INFO, "dtls: connected with %s", SSL_get_cipher_name(d->ssl));
+		sessions_keep(d);
+		env_log(d->env, SLUICE_LOG_INFO, "dtls: connected with %s", d->cipher);
 	}
 	return 0;
 }
@@ -107,11 +133,9 @@ int connection_trust(struct dtls *d) {
 void connection_close(struct dtls *d) {
 	if (d->state == DTLS_CLOSED || d->state == DTLS_FAILED)
 		return;
-	transport_next_flight(&d->transport);
-	if (d->finished && buffers_exist(d))
-		SSL_shutdown(d->ssl);
-	ERR_clear_error();
+	if (d->finished)
+		d->records->goodbye(d);
 	d->state = DTLS_CLOSED;
-	d->deadline = d->idle_at = d->give_up = SLUICE_NEVER;
+	stop_waiting(d);
 	d->text = "closed";
 }

@@ -4,18 +4,26 @@
  * in this list:
  *
  *   record       what does a record look like from outside?
+ *   suite        which cipher suites, and how are their records laid out?
+ *   epoch        the keys, and runs of records through the cipher
+ *   flight       what does our newest flight consist of, and which datagrams does it make?
  *   transport    where does OpenSSL read records from, and where do those go that it writes?
  *   fingerprint, trust, sessions, context, certificate: who is the peer, who are we?
- *   buffers      when does OpenSSL hold memory for records?
+ *   written      what becomes of the records that OpenSSL wrote?
  *   connection   the states
- *   flights      when does a flight go again?
+ *   repeat       when does a flight go again?
+ *   records      whose records carry the data: ours or OpenSSL's?
  *   handshake    OpenSSL's handshake, step by step
  *   early        which records came before their turn?
  *   datagrams    records to and from the slots of a batch: open and seal
  *   dtls         the door: life, the other verbs, questions
  *
+ * OpenSSL makes and understands the messages of the handshake, and nothing else. When the handshake is over its object is freed;
+ * what outlives it stands here: the keys, the secrets for exporters, the certificate that came, and the last flight.
+ *
  *   state == DTLS_CONNECTED implies finished and trust.verified
- *   give_up != SLUICE_NEVER only while state == DTLS_HANDSHAKING and not finished; so does `deadline`, see flights.h */
+ *   give_up != SLUICE_NEVER only while state == DTLS_HANDSHAKING and not finished; so does `deadline`, see repeat.h
+ *   finished implies ssl == NULL, except with OpenSSL's records */
 #ifndef DTLS_CONNECTION_H
 #define DTLS_CONNECTION_H
 
@@ -24,23 +32,43 @@
 #include "base/clock.h"
 #include "dtls/dtls.h"
 #include "dtls/early.h"
+#include "dtls/epoch.h"
+#include "dtls/flight.h"
 #include "dtls/transport.h"
 #include "dtls/trust.h"
 
+struct records;
+
+/* What OpenSSL has read of the peer's handshake. Its own state is not asked: the numbers of SSL_get_state are others in OpenSSL
+ * 3.0 than in later versions with the same library name. */
+struct progress {
+	bool any;     /* a message */
+	bool hello;   /* client: the ServerHello */
+	bool proof;   /* server: the CertificateVerify */
+	bool changed; /* the ChangeCipherSpec */
+};
+
 struct dtls {
 	/* What seal and open touch. */
-	SSL *ssl;
+	const struct records *records;
 	enum dtls_state state;
 	uint32_t headroom, tailroom;
 	size_t plaintext_max; /* of a record */
-	size_t write_max;     /* of a record that fits into OpenSSL's write buffer as it is; buffers.c */
-	struct transport transport;
+	struct epoch epoch;
 	sluice_dtls_stats stats;
+	struct flight flight;
 	struct early early;
 
 	/* The handshake. */
+	SSL *ssl;
+	struct transport transport;
 	bool client, resume;
 	bool finished; /* OpenSSL's handshake is complete */
+	bool closing;  /* close_notify came before the handshake was complete */
+	int outcome;   /* of OpenSSL's last step */
+	/* How often memory was too short to end that step. It is tried again. */
+	unsigned stuck;
+	struct progress progress;
 	struct trust trust;
 	int error;
 	const char *text;
@@ -49,26 +77,36 @@ struct dtls {
 	uint64_t patience, give_up;
 	uint64_t latest; /* the latest time of a verb; clock_forward at the door of each */
 
-	/* flights.c */
-	uint64_t first_timeout, timeout, deadline;
-	bool repeated;                             /* this flight was sent more than once */
-	unsigned repetitions, repeated_by_openssl; /* of this flight */
+	/* What is known when it is over. */
+	struct secrets secrets;
+	const char *cipher;   /* OpenSSL's name of the suite */
+	bool resumed;         /* it was an abbreviated one */
+	SSL_SESSION *session; /* the reference that may be resumed; NULL without resumption */
 
-	/* buffers.c */
-	bool buffers_used;     /* since idle_at was set last */
-	bool buffers_released; /* they have to be made again before the next record */
-	uint64_t idle_at;      /* SLUICE_NEVER: nothing to wait for */
+	/* repeat.c */
+	uint64_t first_timeout, timeout, deadline;
+	bool written;         /* OpenSSL wrote a flight since repeat_follow was called last */
+	bool repeated;        /* this flight was sent more than once */
+	unsigned repetitions; /* of this flight */
 };
 
 void connection_fail(struct dtls *d, int error, const char *text);
 /* The same, for the reason that OpenSSL's error queue gives, which is emptied. */
 void connection_fail_as_openssl_says(struct dtls *d);
-/* SSL_read or SSL_do_handshake returned `result`, which was no success: does it wait for more, or did the connection end? */
+/* A call of OpenSSL returned `result`, which was no success: does it wait for more, or did the connection end? */
 void connection_settle(struct dtls *d, int result);
+/* An authentic alert of the peer. */
+void connection_alert(struct dtls *d, uint8_t level, uint8_t description);
 /* CONNECTED, when the handshake is complete and the certificate the right one. A certificate that does not fit (or a complete
  * handshake without one) ends the connection. 0 or SLUICE_FINGERPRINT. */
 int connection_trust(struct dtls *d);
+/* The peer said close_notify. */
+void connection_closed_by_peer(struct dtls *d);
 /* Queues close_notify. */
 void connection_close(struct dtls *d);
+
+static inline bool connection_is_live(const struct dtls *d) {
+	return d->state == DTLS_CONNECTED || d->state == DTLS_HANDSHAKING;
+}
 
 #endif

@@ -1,130 +1,157 @@
 /* datagrams: what is in the datagrams that came, and how do the slots of a batch become records?
  *
- * The two calls of the established path, dtls_open and dtls_seal. Neither allocates, and each record costs one SSL_read or
- * SSL_write: a datagram is cut into its records here, so OpenSSL is never asked a second time only to say that nothing more is
- * there. Records that are no data go to the handshake when their turn has come. It knows no timers and no certificates. */
-#include <openssl/err.h>
-
-#include "dtls/buffers.h"
+ * The two calls of the established path, dtls_open and dtls_seal. Neither allocates. A datagram is cut into its records here; the
+ * records of data of one call are gathered and go through the cipher as a run. Records that are no data go to the handshake when
+ * their turn has come. It knows no timers and no certificates. */
 #include "dtls/connection.h"
-#include "dtls/flights.h"
 #include "dtls/handshake.h"
+#include "dtls/records.h"
+#include "dtls/repeat.h"
 
-/* Where opened records go: used <= size. */
-struct sink {
+/* ---- open ---------------------------------------------------------------------------------------------------------- */
+
+/* Records of data that wait for the cipher, and where the opened ones go.
+ *
+ *   count <= EPOCH_RUN, used <= size */
+struct run {
+	size_t count;
+	struct epoch_record records[EPOCH_RUN];
+	sluice_slab *slabs[EPOCH_RUN];
+
 	sluice_datagram *out;
 	size_t used, size;
 };
 
-/* OpenSSL ends the connection for a record that is shorter than the suite's nonce and tag (seen with 3.0.19: the cipher refuses
- * the length before anything is authenticated), and anybody can send such a record. So OpenSSL never sees one. Until the suite is
- * known the longest nonce and tag count; an encrypted Finished is longer than that under every suite. */
-static bool is_long_enough(const struct dtls *d, size_t len) {
-	return len > (size_t)d->headroom + d->tailroom;
-}
-
-/* ---- open ---------------------------------------------------------------------------------------------------------- */
-
-/* OpenSSL copies the record before it decrypts, so the plaintext may take the record's place. */
-static void open_application(struct dtls *d, uint8_t *record, size_t len, sluice_slab *slab, struct sink *sink) {
-	if (sink->used == sink->size || !is_long_enough(d, len) || !buffers_ready(d)) {
+static void put_out(struct dtls *d, struct run *run, const struct epoch_record *r, sluice_slab *slab) {
+	if (!r->text || run->used == run->size) {
 		d->stats.records_discarded++;
 		return;
 	}
-	d->transport.record = record;
-	d->transport.record_len = len;
-	int n = SSL_read(d->ssl, record, (int)len);
-	d->transport.record_len = 0;
-	if (n > 0) {
-		sink->out[sink->used++] = (sluice_datagram){.data = record, .len = (size_t)n, .slab = slab};
-		d->stats.records_opened++;
+	d->stats.records_opened++;
+	/* An empty record is there to be counted, and no more (RFC 5246, 6.2.1). */
+	if (r->text_len > 0)
+		run->out[run->used++] = (sluice_datagram){.data = r->text, .len = r->text_len, .slab = slab};
+}
+
+/* The peer sends data, so our last flight has reached it: a server has the client's Finished before it speaks, and the client of
+ * an abbreviated handshake the server's. */
+static void confirm(struct dtls *d, uint64_t opened_before) {
+	if (flight_is_kept(&d->flight) && d->stats.records_opened > opened_before)
+		flight_forget(&d->flight);
+}
+
+static void run_open(struct dtls *d, struct run *run) {
+	uint64_t before = d->stats.records_opened;
+	if (run->count == 0)
 		return;
-	}
-	/* RFC 6347, 4.1.2.7: "In general, invalid records SHOULD be silently discarded, thus preserving the association". */
-	d->stats.records_discarded++;
-	connection_settle(d, n);
+	d->records->open(d, run->records, run->count);
+	for (size_t i = 0; i < run->count; i++)
+		put_out(d, run, &run->records[i], run->slabs[i]);
+	run->count = 0;
+	confirm(d, before);
 }
 
-static bool is_live(const struct dtls *d) {
-	return d->state == DTLS_CONNECTED || d->state == DTLS_HANDSHAKING;
+static void run_add(struct dtls *d, struct run *run, uint8_t *record, size_t len, sluice_slab *slab) {
+	run->records[run->count] = (struct epoch_record){.record = record, .len = len};
+	run->slabs[run->count++] = slab;
+	if (run->count == EPOCH_RUN)
+		run_open(d, run);
 }
 
-static void open_held(struct dtls *d, struct sink *sink) {
-	while (d->early.data.first && d->state == DTLS_CONNECTED && sink->used < sink->size) {
+/* Records that waited for the connection. No more than there is room for, so the rest goes on waiting. */
+static void open_held(struct dtls *d, struct run *run) {
+	while (d->early.data.first && d->state == DTLS_CONNECTED && run->used + run->count < run->size) {
 		struct early_record *r = early_lend(&d->early);
-		open_application(d, r->bytes, r->len, NULL, sink);
+		run_add(d, run, r->bytes, r->len, NULL);
 	}
+	run_open(d, run);
 }
 
-/* A record of the handshake, or an alert: given to OpenSSL with what waited for it, or kept until its turn. */
+static struct early_turn turn_of(const struct dtls *d) {
+	return (struct early_turn){.awaits_change = handshake_awaits_change(d), .was_changed = handshake_was_changed(d)};
+}
+
+static void step(struct dtls *d, uint8_t *record, size_t len, uint64_t now) {
+	if (d->finished)
+		d->records->control(d, record, len);
+	else if (record_epoch(record) == 0 || d->records->admit(d, record, len))
+		handshake_input(d, record, len, now);
+}
+
+/* A record of the handshake, or an alert: used with those that waited for it, or kept until its turn. */
 static void pass_on(struct dtls *d, uint8_t *record, size_t len, uint64_t now) {
-	enum early_verdict verdict = early_admit(&d->early, d->ssl, d->finished, record, len);
+	enum early_verdict verdict = early_admit(&d->early, turn_of(d), record, len);
 	d->stats.records_discarded += verdict == EARLY_DROPPED;
 	if (verdict != EARLY_NOW)
 		return;
 	do
-		handshake_input(d, record, len, now);
-	while (is_live(d) && early_next(&d->early, d->ssl, d->finished, &record, &len));
+		step(d, record, len, now);
+	while (connection_is_live(d) && early_next(&d->early, turn_of(d), &record, &len));
 }
 
 /* Everything except the data of an established connection. */
-static void open_other(struct dtls *d, uint8_t *record, size_t len, struct sink *sink, uint64_t now) {
-	unsigned epoch = record_epoch(record);
-	bool application = record_type(record) == RECORD_APPLICATION;
-	bool plain = epoch == 0 && record_is_plausible(record, len, !d->client);
-	bool usable = (epoch == 1 && is_long_enough(d, len)) || (plain && !d->finished);
-	if (plain && d->finished && record_type(record) == RECORD_HANDSHAKE && flights_repeat_last(d))
+static void open_other(struct dtls *d, uint8_t *record, size_t len, struct run *run, uint64_t now) {
+	bool plain = record_epoch(record) == 0 && record_is_plausible(record, len, !d->client);
+	bool usable = record_epoch(record) == 1 || (plain && !d->finished);
+	if (plain && d->finished && record_type(record) == RECORD_HANDSHAKE && repeat_last(d))
 		return;
 	if (!usable) {
 		d->stats.records_discarded++;
-	} else if (application) {
+	} else if (record_type(record) == RECORD_APPLICATION) {
 		d->stats.records_discarded += !early_hold(&d->early, record, len);
 	} else {
 		pass_on(d, record, len, now);
-		open_held(d, sink); /* the record may have been the handshake's last */
+		open_held(d, run); /* the record may have been the handshake's last */
 	}
 }
 
-static void open_datagram(struct dtls *d, const sluice_datagram *in, struct sink *sink, uint64_t now) {
+static bool is_data(const struct dtls *d, const uint8_t *record) {
+	return d->state == DTLS_CONNECTED && record_type(record) == RECORD_APPLICATION && record_epoch(record) == 1;
+}
+
+static void open_datagram(struct dtls *d, const sluice_datagram *in, struct run *run, uint64_t now) {
 	uint8_t *at = in->data;
 	size_t left = in->len;
 	while (left > 0) {
-		size_t len = is_live(d) ? record_parse(at, left) : 0;
+		size_t len = connection_is_live(d) ? record_parse(at, left) : 0;
 		if (len == 0) { /* where the next record begins is unknown */
 			d->stats.records_discarded++;
 			return;
 		}
-		if (d->state == DTLS_CONNECTED && record_type(at) == RECORD_APPLICATION)
-			open_application(d, at, len, in->slab, sink);
-		else
-			open_other(d, at, len, sink, now);
+		if (is_data(d, at)) {
+			run_add(d, run, at, len, in->slab);
+		} else {
+			run_open(d, run);
+			open_other(d, at, len, run, now);
+		}
 		at += len;
 		left -= len;
 	}
 }
 
 size_t dtls_open(struct dtls *d, sluice_datagram *in, size_t count, sluice_datagram *out, size_t out_size, uint64_t now) {
-	struct sink sink = {.out = out, .size = out_size};
+	struct run run;
+	run.count = run.used = 0;
+	run.out = out;
+	run.size = out_size;
 	now = clock_forward(&d->latest, now);
 	early_release(&d->early);
-	buffers_note_time(d, now);
-	open_held(d, &sink);
+	open_held(d, &run);
 	for (size_t i = 0; i < count; i++)
-		open_datagram(d, &in[i], &sink, now);
-	return sink.used;
+		open_datagram(d, &in[i], &run, now);
+	run_open(d, &run);
+	return run.used;
 }
 
 /* ---- seal ---------------------------------------------------------------------------------------------------------- */
 
-/* OpenSSL copies the plaintext before it encrypts, so the record may be written over it. */
-static bool seal_slot(struct dtls *d, uint8_t *slot, size_t len, size_t plaintext) {
-	struct transport *t = &d->transport;
-	t->slot = slot;
-	t->slot_size = len;
-	t->sealed = 0;
-	int n = SSL_write(d->ssl, slot + d->headroom, (int)plaintext);
-	t->slot = NULL;
-	return n == (int)plaintext && t->sealed == len;
+/* The numbers are used up: 2^48 records, which no connection lives to see. RFC 6347, 4.1: "implementations [...] MUST [...]
+ * rehandshake or close". */
+static int close_exhausted(struct dtls *d) {
+	connection_close(d);
+	d->error = SLUICE_LIMIT;
+	d->text = "the numbers of the records are used up";
+	return SLUICE_LIMIT;
 }
 
 int dtls_seal(struct dtls *d, sluice_batch *b) {
@@ -136,15 +163,9 @@ int dtls_seal(struct dtls *d, sluice_batch *b) {
 	if (b->headroom != d->headroom || b->tailroom != d->tailroom || b->last <= rooms || b->stride < b->last ||
 	    b->stride - rooms > d->plaintext_max)
 		return SLUICE_INVALID;
-	if (!buffers_ready(d) || !buffers_hold(d, b->stride - rooms))
-		return SLUICE_NO_MEMORY;
-	for (size_t i = 0; i < b->count; i++) {
-		size_t len = sluice_batch_slot_len(b, i);
-		if (!seal_slot(d, sluice_batch_slot(b, i), len, len - rooms)) {
-			ERR_clear_error();
-			return SLUICE_CRYPTO;
-		}
-	}
+	int error = d->records->seal(d, b);
+	if (error < 0)
+		return error == SLUICE_LIMIT ? close_exhausted(d) : error;
 	d->stats.records_sealed += b->count;
 	b->headroom = b->tailroom = 0;
 	return 0;

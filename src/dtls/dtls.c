@@ -4,11 +4,11 @@
 #include <openssl/err.h>
 #include <string.h>
 
-#include "dtls/buffers.h"
 #include "dtls/connection.h"
 #include "dtls/fingerprint.h"
-#include "dtls/flights.h"
 #include "dtls/handshake.h"
+#include "dtls/records.h"
+#include "dtls/repeat.h"
 #include "dtls/sessions.h"
 
 /* Until the suite is known: an explicit nonce and a tag, which all suites of AES-GCM have and none exceeds. */
@@ -36,25 +36,31 @@ static int set_trust(struct dtls *d, const struct dtls_config *c) {
 	return c->remote.hash ? trust_set(&d->trust, &c->remote, 1) : 0;
 }
 
-int dtls_new(sluice_env *env, const struct dtls_config *config, struct dtls **out) {
-	if (!config_is_valid(config))
-		return SLUICE_INVALID;
-	struct dtls *d = env_zalloc(env, sizeof *d);
-	if (!d)
-		return SLUICE_NO_MEMORY;
+static void init(struct dtls *d, sluice_env *env, const struct dtls_config *config) {
 	d->env = d->trust.env = env;
-	early_init(&d->early, env);
+	d->records = config->openssl_records ? &records_openssl : &records_ours;
 	d->client = config->client;
 	d->resume = config->resume;
 	d->headroom = ROOM_BEFORE;
 	d->tailroom = ROOM_BEHIND;
 	d->plaintext_max = plaintext_max(config->mtu);
 	d->patience = config->patience ? config->patience : SLUICE_NEVER;
-	d->deadline = d->idle_at = d->give_up = SLUICE_NEVER;
-	d->text = "";
-	d->transport = (struct transport){.env = env, .mtu = config->handshake_mtu ? config->handshake_mtu : config->mtu};
+	d->deadline = d->give_up = SLUICE_NEVER;
+	d->text = d->cipher = "";
+	early_init(&d->early, env);
+	flight_open(&d->flight, env, config->handshake_mtu ? config->handshake_mtu : config->mtu);
+	d->transport.env = env;
 	d->certificate = config->certificate;
 	sluice_certificate_retain(d->certificate);
+}
+
+int dtls_new(sluice_env *env, const struct dtls_config *config, struct dtls **out) {
+	if (!config_is_valid(config))
+		return SLUICE_INVALID;
+	struct dtls *d = env_secret(env_zalloc(env, sizeof *d));
+	if (!d)
+		return SLUICE_NO_MEMORY;
+	init(d, env, config);
 	ERR_clear_error();
 	int r = set_trust(d, config);
 	if (r == 0)
@@ -71,9 +77,12 @@ int dtls_new(sluice_env *env, const struct dtls_config *config, struct dtls **ou
 void dtls_free(struct dtls *d) {
 	if (!d)
 		return;
-	sessions_survive(d);
-	SSL_free(d->ssl);
-	transport_drop(&d->transport);
+	if (d->ssl && d->state == DTLS_CONNECTED)
+		sessions_survive(d->ssl);
+	handshake_close(d);
+	SSL_SESSION_free(d->session);
+	epoch_end(&d->epoch);
+	flight_drop(&d->flight);
 	early_free(&d->early);
 	sluice_certificate_release(d->certificate);
 	trust_free(&d->trust);
@@ -90,25 +99,25 @@ int dtls_start(struct dtls *d, uint64_t now) {
 }
 
 int dtls_output(struct dtls *d, sluice_batch *batch, uint64_t now) {
-	buffers_note_time(d, clock_forward(&d->latest, now));
-	return transport_output(&d->transport, batch);
+	clock_forward(&d->latest, now);
+	return flight_output(&d->flight, &d->epoch, batch);
 }
 
 void dtls_advance(struct dtls *d, uint64_t now) {
 	now = clock_forward(&d->latest, now);
-	buffers_advance(d, now);
 	if (now >= d->give_up)
 		connection_fail(d, SLUICE_TIMED_OUT, "the peer did not answer the handshake");
-	else if (!flights_advance(d, now))
-		connection_fail_as_openssl_says(d);
+	else if (d->stuck && now >= d->deadline)
+		handshake_resume(d, now);
+	else
+		repeat_advance(d, now);
 }
 
 /* "0: at once", as everywhere: something waits for dtls_output. */
 uint64_t dtls_deadline(const struct dtls *d) {
-	if (d->transport.first)
+	if (flight_waits(&d->flight))
 		return 0;
-	uint64_t at = d->deadline < d->idle_at ? d->deadline : d->idle_at;
-	return at < d->give_up ? at : d->give_up;
+	return d->deadline < d->give_up ? d->deadline : d->give_up;
 }
 
 void dtls_close(struct dtls *d) {
@@ -131,31 +140,26 @@ int dtls_set_remote(struct dtls *d, const sluice_fingerprint *remote) {
 }
 
 int dtls_remote_fingerprint(const struct dtls *d, enum sluice_hash hash, sluice_fingerprint *out) {
-	X509 *peer = SSL_get0_peer_certificate(d->ssl);
-	return peer ? fingerprint_of(peer, hash, out) : SLUICE_WRONG_STATE;
+	return d->trust.der ? fingerprint_of_der(d->trust.der, d->trust.der_len, hash, out) : SLUICE_WRONG_STATE;
 }
 
 int dtls_remote_der(const struct dtls *d, void *buf, size_t size) {
-	X509 *peer = SSL_get0_peer_certificate(d->ssl);
-	if (!peer)
+	if (!d->trust.der)
 		return SLUICE_WRONG_STATE;
-	int len = i2d_X509(peer, NULL);
-	if (len <= 0)
-		return SLUICE_CRYPTO;
-	if ((size_t)len > size)
+	if (d->trust.der_len > size)
 		return SLUICE_NO_SPACE;
-	unsigned char *at = buf;
-	return i2d_X509(peer, &at);
+	memcpy(buf, d->trust.der, d->trust.der_len);
+	return (int)d->trust.der_len;
 }
 
 /* ---- questions ----------------------------------------------------------------------------------------------------- */
 
 bool dtls_resumed(const struct dtls *d) {
-	return d->finished && SSL_session_reused(d->ssl);
+	return d->resumed;
 }
 
 uint32_t dtls_flight(const struct dtls *d) {
-	return d->transport.flight_out;
+	return d->flight.number;
 }
 
 size_t dtls_headroom(const struct dtls *d) {
@@ -181,16 +185,13 @@ void dtls_stats_get(const struct dtls *d, sluice_dtls_stats *stats) {
 }
 
 const char *dtls_cipher(const struct dtls *d) {
-	return d->finished ? SSL_get_cipher_name(d->ssl) : "";
+	return d->cipher;
 }
 
 int dtls_export(struct dtls *d, const char *label, void *out, size_t len) {
 	if (d->state != DTLS_CONNECTED)
 		return SLUICE_WRONG_STATE;
-	if (SSL_export_keying_material(d->ssl, out, len, label, strlen(label), NULL, 0, 0) == 1)
-		return 0;
-	ERR_clear_error();
-	return SLUICE_CRYPTO;
+	return epoch_export(&d->secrets, label, out, len) ? 0 : SLUICE_CRYPTO;
 }
 
 /* ---- invariants ---------------------------------------------------------------------------------------------------- */
@@ -200,5 +201,9 @@ bool dtls_check(const struct dtls *d) {
 		return false;
 	if ((d->deadline != SLUICE_NEVER || d->give_up != SLUICE_NEVER) && (d->state != DTLS_HANDSHAKING || d->finished))
 		return false;
-	return early_check(&d->early) && trust_check(&d->trust) && transport_check(&d->transport);
+	if (d->finished && d->ssl && !d->records->keeps_openssl)
+		return false;
+	if ((d->transport.filled > 0 && !d->stuck) || d->transport.slot)
+		return false;
+	return epoch_check(&d->epoch) && flight_check(&d->flight) && early_check(&d->early) && trust_check(&d->trust);
 }

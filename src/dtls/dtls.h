@@ -42,14 +42,17 @@ struct dtls_config {
 	 * certificate is compared with `remotes` all the same. Off unless both sides ask for it; a client resumes only when it
 	 * knows `remotes` at dtls_start. */
 	bool resume;
-	const char *ciphers; /* NULL: default; AEAD suites only */
+	const char *ciphers; /* NULL: default; suites with AES-GCM or ChaCha20-Poly1305 only */
+	/* OpenSSL seals and opens the records of data, and keeps its object for that: some 70 KiB to 120 KiB a connection. For
+	 * comparison, and for doubt. */
+	bool openssl_records;
 };
 
 /* How many fingerprints of one hash may be announced. */
 #define DTLS_REMOTES_MAX 16
 
 /* Returns 0, or
- *   SLUICE_INVALID    a field out of bounds, cipher suites that are not all AEAD, or no fingerprint of a known hash
+ *   SLUICE_INVALID    a field out of bounds, cipher suites that are not all of that kind, or no fingerprint of a known hash
  *   SLUICE_LIMIT      more than DTLS_REMOTES_MAX fingerprints
  *   SLUICE_NO_MEMORY */
 int dtls_new(sluice_env *env, const struct dtls_config *config, struct dtls **out);
@@ -89,8 +92,8 @@ size_t dtls_tailroom(const struct dtls *d);
  * 0, or
  *   SLUICE_WRONG_STATE  not CONNECTED
  *   SLUICE_INVALID      other rooms than ours, an empty plaintext, or a slot above the mtu
- *   SLUICE_CRYPTO       OpenSSL refused
- *   SLUICE_NO_MEMORY */
+ *   SLUICE_LIMIT        the numbers of records are used up; the connection is closed now
+ *   SLUICE_CRYPTO       the library refused; nothing of the batch may leave */
 int dtls_seal(struct dtls *d, sluice_batch *batch);
 
 /* Writes handshake and alert datagrams that are due, as one batch: datagrams of one flight and of equal size, the last may be
@@ -102,8 +105,7 @@ int dtls_output(struct dtls *d, sluice_batch *batch, uint64_t now);
  * copies of a flight drops them when this number changes. */
 uint32_t dtls_flight(const struct dtls *d);
 void dtls_advance(struct dtls *d, uint64_t now);
-/* When dtls_advance or dtls_output has to be called next. 0: at once. SLUICE_NEVER: not before something comes. With OpenSSL 3.2
- * and later, a flight that ends with Finished is repeated by the system's clock, whatever `now` says. */
+/* When dtls_advance or dtls_output has to be called next. 0: at once. SLUICE_NEVER: not before something comes. */
 uint64_t dtls_deadline(const struct dtls *d);
 
 /* Queues close_notify. */
@@ -137,7 +139,7 @@ int dtls_remote_der(const struct dtls *d, void *buf, size_t size);
  *   SLUICE_CRYPTO */
 int dtls_export(struct dtls *d, const char *label, void *out, size_t len);
 
-/* The invariants of connection.h, trust.h, early.h, flights.h and transport.h, recounted. */
+/* The invariants of connection.h, epoch.h, flight.h, trust.h, early.h and transport.h, recounted. */
 bool dtls_check(const struct dtls *d);
 
 #endif

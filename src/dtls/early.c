@@ -1,4 +1,4 @@
-/* early.c: the lists, and OpenSSL's states that say whose turn it is; what they are for stands in the header. */
+/* early.c: the lists of records that wait; what they are for stands in the header. */
 #include "dtls/early.h"
 
 #include <string.h>
@@ -57,47 +57,27 @@ void early_release(struct early *e) {
 	}
 }
 
-/* ---- the handshake's end --------------------------------------------------------------------------------------------- */
+/* ---- the end of the handshake ------------------------------------------------------------------------------------------- */
 
-/* Is the ChangeCipherSpec what comes next? In an abbreviated handshake it follows the ServerHello, and our own Finished. No
- * NewSessionTicket can stand before it, since tickets are never asked for. */
-static bool change_is_next(const SSL *ssl) {
-	switch (SSL_get_state(ssl)) {
-	case TLS_ST_CR_SRVR_HELLO:
-	case TLS_ST_SW_FINISHED:
-		return SSL_session_reused(ssl);
-	case TLS_ST_CW_FINISHED:
-	case TLS_ST_SR_CERT_VRFY:
-		return true;
-	default:
-		return false;
-	}
-}
-
-static bool was_changed(const SSL *ssl, bool finished) {
-	OSSL_HANDSHAKE_STATE state = SSL_get_state(ssl);
-	return finished || state == TLS_ST_CR_CHANGE || state == TLS_ST_SR_CHANGE;
-}
-
-enum early_verdict early_admit(struct early *e, const SSL *ssl, bool finished, const uint8_t *record, size_t len) {
-	if (record_type(record) == RECORD_CHANGE_CIPHER_SPEC && len == sizeof e->change && !change_is_next(ssl)) {
+enum early_verdict early_admit(struct early *e, struct early_turn turn, const uint8_t *record, size_t len) {
+	if (record_type(record) == RECORD_CHANGE_CIPHER_SPEC && len == sizeof e->change && !turn.awaits_change) {
 		memcpy(e->change, record, len);
 		e->change_waits = true;
 		return EARLY_WAITS;
 	}
-	if (record_epoch(record) == 0 || was_changed(ssl, finished))
+	if (record_epoch(record) == 0 || turn.was_changed)
 		return EARLY_NOW;
 	return list_add(e, &e->sealed, EARLY_SEALED_MAX, record, len) ? EARLY_WAITS : EARLY_DROPPED;
 }
 
-bool early_next(struct early *e, const SSL *ssl, bool finished, uint8_t **record, size_t *len) {
-	if (e->change_waits && change_is_next(ssl)) {
+bool early_next(struct early *e, struct early_turn turn, uint8_t **record, size_t *len) {
+	if (e->change_waits && turn.awaits_change) {
 		e->change_waits = false;
 		*record = e->change;
 		*len = sizeof e->change;
 		return true;
 	}
-	struct early_record *r = e->sealed.first && was_changed(ssl, finished) ? lend(e, &e->sealed) : NULL;
+	struct early_record *r = e->sealed.first && turn.was_changed ? lend(e, &e->sealed) : NULL;
 	if (!r)
 		return false;
 	*record = r->bytes;

@@ -7,14 +7,12 @@
  * OpenSSL would drop the second kind for good: RFC 6347 numbers handshake messages but not the ChangeCipherSpec, so a flight
  * whose datagrams were turned around would have to be repeated, and a copy of it would fail the replay check. The third kind
  * OpenSSL would keep, up to 100 records in 16 KiB each. Records wait sealed. Early hands nothing on by itself: it answers whether
- * a record has to wait, and later which one is next. It knows no states except those of OpenSSL's handshake.
+ * a record has to wait, and later which one is next. It knows no SSL and no states; the handshake tells whose turn it is.
  *
  *   each list's count == records from first to end
  *   data.count <= EARLY_DATA_MAX, sealed.count <= EARLY_SEALED_MAX */
 #ifndef DTLS_EARLY_H
 #define DTLS_EARLY_H
-
-#include <openssl/ssl.h>
 
 #include "dtls/record.h"
 #include "pool/env.h"
@@ -59,10 +57,16 @@ enum early_verdict {
 	EARLY_WAITS,   /* a copy was kept */
 	EARLY_DROPPED, /* for want of room or memory */
 };
-/* A record that is no data: has it come before its turn? finished: OpenSSL's handshake is complete. */
-enum early_verdict early_admit(struct early *e, const SSL *ssl, bool finished, const uint8_t *record, size_t len);
+/* Whose turn it is; handshake.h. */
+struct early_turn {
+	bool awaits_change; /* the ChangeCipherSpec is what comes next */
+	bool was_changed;   /* it was used */
+};
+
+/* A record that is no data: has it come before its turn? */
+enum early_verdict early_admit(struct early *e, struct early_turn turn, const uint8_t *record, size_t len);
 /* After OpenSSL took a record: gives the record that waited and is next now. It lives until early_release. False: none. */
-bool early_next(struct early *e, const SSL *ssl, bool finished, uint8_t **record, size_t *len);
+bool early_next(struct early *e, struct early_turn turn, uint8_t **record, size_t *len);
 
 bool early_check(const struct early *e);
 

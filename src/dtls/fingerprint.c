@@ -104,3 +104,14 @@ int fingerprint_of(const X509 *x509, enum sluice_hash hash, sluice_fingerprint *
 	*out = f;
 	return 0;
 }
+
+int fingerprint_of_der(const uint8_t *der, size_t len, enum sluice_hash hash, sluice_fingerprint *out) {
+	const EVP_MD *md = digest_of(hash);
+	if (!md)
+		return SLUICE_INVALID;
+	sluice_fingerprint f = {.hash = hash};
+	if (EVP_Digest(der, len, f.digest, NULL, md, NULL) != 1)
+		return SLUICE_CRYPTO;
+	*out = f;
+	return 0;
+}

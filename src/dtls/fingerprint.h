@@ -11,7 +11,8 @@
 /* Bytes of the hash's digest; 0 for a hash that is not one of enum sluice_hash. */
 size_t fingerprint_size(enum sluice_hash hash);
 
-/* The digest of any certificate. 0, SLUICE_INVALID (an unknown hash), SLUICE_CRYPTO. */
+/* The digest of any certificate, as an object or as DER. 0, SLUICE_INVALID (an unknown hash), SLUICE_CRYPTO. */
 int fingerprint_of(const X509 *x509, enum sluice_hash hash, sluice_fingerprint *out);
+int fingerprint_of_der(const uint8_t *der, size_t len, enum sluice_hash hash, sluice_fingerprint *out);
 
 #endif

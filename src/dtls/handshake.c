@@ -3,14 +3,15 @@
 
 #include <openssl/err.h>
 
-#include "dtls/buffers.h"
 #include "dtls/certificate.h"
-#include "dtls/flights.h"
+#include "dtls/records.h"
+#include "dtls/repeat.h"
 #include "dtls/sessions.h"
+#include "dtls/written.h"
 
-/* OpenSSL collects a flight in a buffer of 4,096 bytes, and a datagram above that would be cut in the middle of a record. Records
- * of data are not bound by it. */
-#define HANDSHAKE_MTU_MAX 4000
+/* The MTU that OpenSSL knows. It cuts messages for it, which flight.c puts together again. OpenSSL collects a flight in a buffer of
+ * 4,096 bytes (3.0 to 4.0), and with a larger MTU a record would be cut there, in the middle. */
+#define OPENSSL_MTU 4000
 
 /* RFC 8827, 6.5: "All implementations MUST support DTLS 1.2 with the TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 cipher suite".
  * The RSA ones are for peers that bring an RSA certificate. */
@@ -21,36 +22,55 @@
 
 /* ---- what OpenSSL is configured with ------------------------------------------------------------------------------- */
 
-static size_t handshake_mtu(const struct dtls *d) {
-	return d->transport.mtu < HANDSHAKE_MTU_MAX ? d->transport.mtu : HANDSHAKE_MTU_MAX;
-}
-
-/* The rooms around a record are fixed only for AEAD suites; a block cipher's padding depends on the length. */
-static bool only_aead(SSL *ssl) {
+/* Only suites whose records we can make. The others' rooms are not fixed: a block cipher's padding depends on the length. */
+static bool are_ours(SSL *ssl) {
 	STACK_OF(SSL_CIPHER) *ciphers = SSL_get_ciphers(ssl);
 	for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++)
-		if (!SSL_CIPHER_is_aead(sk_SSL_CIPHER_value(ciphers, i)))
+		if (!suite_with(SSL_CIPHER_get_cipher_nid(sk_SSL_CIPHER_value(ciphers, i))))
 			return false;
 	return true;
 }
 
 static int set_ciphers(struct dtls *d, const char *ciphers) {
-	if (SSL_set_cipher_list(d->ssl, ciphers ? ciphers : DEFAULT_CIPHERS) == 1 && only_aead(d->ssl))
+	if (SSL_set_cipher_list(d->ssl, ciphers ? ciphers : DEFAULT_CIPHERS) == 1 && are_ours(d->ssl))
 		return 0;
 	return ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE ? SLUICE_NO_MEMORY : SLUICE_INVALID;
 }
 
+#define MESSAGE_SERVER_HELLO 2
+#define MESSAGE_CERTIFICATE_VERIFY 15
+
+/* OpenSSL calls this for each message that it has read whole and in its turn, and for each that it writes. */
+static void note_message(int written, int version, int type, const void *message, size_t len, SSL *ssl, void *arg) {
+	struct dtls *d = arg;
+	(void)version, (void)ssl;
+	if (written || len == 0)
+		return;
+	if (type == SSL3_RT_CHANGE_CIPHER_SPEC)
+		d->progress.changed = true;
+	if (type != SSL3_RT_HANDSHAKE)
+		return;
+	uint8_t message_type = *(const uint8_t *)message;
+	d->progress.any = true;
+	d->progress.hello |= message_type == MESSAGE_SERVER_HELLO;
+	d->progress.proof |= message_type == MESSAGE_CERTIFICATE_VERIFY;
+}
+
+static bool attach_transport(struct dtls *d) {
+	BIO *bio = transport_bio(&d->transport);
+	if (bio)
+		SSL_set_bio(d->ssl, bio, bio);
+	return bio;
+}
+
 int handshake_open(struct dtls *d, const struct dtls_config *config) {
 	d->ssl = SSL_new(d->certificate->ctx);
-	BIO *bio = d->ssl ? transport_bio(&d->transport) : NULL;
-	if (!bio)
+	if (!d->ssl || !transport_open(&d->transport, d->env) || !attach_transport(d) || SSL_set_app_data(d->ssl, d) != 1)
 		return SLUICE_NO_MEMORY;
-	SSL_set_bio(d->ssl, bio, bio);
-	if (SSL_set_app_data(d->ssl, d) != 1)
-		return SLUICE_NO_MEMORY;
-	flights_open(d, config->first_timeout);
-	SSL_set_mtu(d->ssl, (long)handshake_mtu(d));
-	buffers_init(d);
+	repeat_open(d, config->first_timeout);
+	SSL_set_mtu(d->ssl, OPENSSL_MTU);
+	SSL_set_msg_callback(d->ssl, note_message);
+	SSL_set_msg_callback_arg(d->ssl, d);
 	if (d->client)
 		SSL_set_connect_state(d->ssl);
 	else
@@ -60,68 +80,134 @@ int handshake_open(struct dtls *d, const struct dtls_config *config) {
 	return set_ciphers(d, config->ciphers);
 }
 
+void handshake_close(struct dtls *d) {
+	/* Before the handshake is complete, SSL_free of OpenSSL 3.5.9, 3.6.5 and 4.0.3 frees a record layer twice when the step to
+	 * epoch 1 failed for want of memory: the kept ChangeCipherSpec still points at it. SSL_clear forgets the kept one first. */
+	if (d->ssl && !d->finished)
+		SSL_clear(d->ssl);
+	SSL_free(d->ssl);
+	d->ssl = NULL;
+	transport_close(&d->transport);
+}
+
+/* ---- whose turn it is ------------------------------------------------------------------------------------------------ */
+
+/* In a full handshake the server's ChangeCipherSpec follows our Finished, and the client's its CertificateVerify, which we insist
+ * on. In an abbreviated one the server's follows the ServerHello, and the client's our Finished. No NewSessionTicket can stand
+ * before it, since tickets are never asked for. */
+bool handshake_awaits_change(const struct dtls *d) {
+	if (d->finished || d->progress.changed)
+		return false;
+	if (d->epoch.suite) /* they were derived for our Finished */
+		return true;
+	return d->client ? d->progress.hello && SSL_session_reused(d->ssl) : d->progress.proof;
+}
+
+bool handshake_was_changed(const struct dtls *d) {
+	return d->finished || d->progress.changed;
+}
+
+/* ---- the end --------------------------------------------------------------------------------------------------------- */
+
+/* An alert that came before the Finished may wait inside OpenSSL; no data does, since OpenSSL was given none. */
+static void read_waiting_alert(struct dtls *d) {
+	uint8_t none;
+	d->transport.record_len = 0;
+	int n = SSL_read(d->ssl, &none, 1);
+	connection_settle(d, n);
+}
+
+static void free_openssl(struct dtls *d) {
+	sessions_survive(d->ssl);
+	handshake_close(d);
+	epoch_settle(&d->epoch);
+}
+
+/* Copies what outlives OpenSSL's object. 0, SLUICE_NO_MEMORY, SLUICE_CRYPTO. */
+static int conclude(struct dtls *d) {
+	int error = written_keys(d);
+	if (error < 0)
+		return error;
+	if (!trust_keep(&d->trust, SSL_get0_peer_certificate(d->ssl)))
+		return SLUICE_NO_MEMORY;
+	d->cipher = SSL_get_cipher_name(d->ssl);
+	d->resumed = SSL_session_reused(d->ssl);
+	d->headroom = (uint32_t)suite_headroom(d->epoch.suite);
+	d->tailroom = SUITE_TAILROOM;
+	sessions_hold(d);
+	return 0;
+}
+
+static void finish(struct dtls *d) {
+	d->finished = true;
+	d->give_up = SLUICE_NEVER; /* what is still missing, the fingerprints, the app has to bring */
+	if (d->client != d->resumed)
+		flight_forget(&d->flight); /* the peer's last flight answers ours */
+	if (!d->records->keeps_openssl)
+		free_openssl(d);
+	if (connection_trust(d) < 0)
+		return;
+	if (d->records->keeps_openssl)
+		read_waiting_alert(d);
+	if (d->closing)
+		connection_closed_by_peer(d);
+}
+
 /* ---- steps --------------------------------------------------------------------------------------------------------- */
+
+/* For a second, see RETRY_AFTER in repeat.c. */
+#define TRIES_WITHOUT_MEMORY 200
+
+/* What OpenSSL has written is taken, and then its word counts. */
+static void end_step(struct dtls *d) {
+	int error = written_take(d);
+	if (error == 0 && d->outcome == 1)
+		error = conclude(d);
+	if (error == SLUICE_NO_MEMORY && d->stuck++ < TRIES_WITHOUT_MEMORY)
+		return;
+	d->stuck = 0;
+	if (d->transport.lost || error == SLUICE_NO_MEMORY)
+		connection_fail(d, SLUICE_NO_MEMORY, "no memory for a flight of the handshake");
+	else if (error < 0)
+		connection_fail(d, error, "the keys of the handshake cannot be used");
+	else if (d->outcome == 1)
+		finish(d);
+	else
+		connection_settle(d, d->outcome);
+	ERR_clear_error();
+}
+
+static void step(struct dtls *d) {
+	ERR_clear_error();
+	flight_begin(&d->flight);
+	d->outcome = SSL_do_handshake(d->ssl);
+	end_step(d);
+}
+
+void handshake_resume(struct dtls *d, uint64_t now) {
+	end_step(d);
+	repeat_follow(d, now);
+}
 
 /* The peer was heard, or the handshake begins. */
 static void hope_again(struct dtls *d, uint64_t now) {
 	d->give_up = d->patience == SLUICE_NEVER ? SLUICE_NEVER : now + d->patience;
 }
 
-/* What the suite adds to a plaintext: DTLS_get_data_mtu knows, and only ChaCha20 has no explicit nonce (RFC 7905, 2). */
-static void learn_rooms(struct dtls *d) {
-	size_t added = handshake_mtu(d) - DTLS_get_data_mtu(d->ssl);
-	bool chacha = SSL_CIPHER_get_cipher_nid(SSL_get_current_cipher(d->ssl)) == NID_chacha20_poly1305;
-	d->headroom = RECORD_HEADER + (chacha ? 0 : 8);
-	d->tailroom = (uint32_t)added - d->headroom;
-}
-
-static void finish_handshake(struct dtls *d) {
-	d->finished = true;
-	d->give_up = SLUICE_NEVER; /* what is still missing, the fingerprints, the app has to bring */
-	learn_rooms(d);
-	if (connection_trust(d) < 0)
-		return;
-	/* An alert that came before the Finished waits inside OpenSSL; no data does, since OpenSSL was given none. */
-	uint8_t none;
-	d->transport.record_len = 0;
-	connection_settle(d, SSL_read(d->ssl, &none, 1));
-}
-
-static void step_openssl(struct dtls *d) {
-	ERR_clear_error();
-	transport_next_flight(&d->transport);
-	int r = SSL_do_handshake(d->ssl);
-	if (r == 1)
-		finish_handshake(d);
-	else
-		connection_settle(d, r);
-}
-
-/* After the handshake: alerts, and the peer's last flight once more. A copy of our flight that lacks something for want of memory
- * is of no use; then OpenSSL answers. */
-static void step_established(struct dtls *d, uint8_t *record, size_t len) {
-	if (record_type(record) == RECORD_HANDSHAKE && !d->transport.incomplete) {
-		flights_repeat_last(d);
+void handshake_input(struct dtls *d, const uint8_t *record, size_t len, uint64_t now) {
+	if (d->stuck)
+		handshake_resume(d, now);
+	if (d->stuck || d->finished || d->state != DTLS_HANDSHAKING) { /* lost for want of memory */
+		d->stats.records_discarded++;
 		return;
 	}
-	if (!buffers_exist(d))
-		return; /* a record lost for want of memory */
-	ERR_clear_error();
-	transport_next_flight(&d->transport);
-	connection_settle(d, SSL_read(d->ssl, record, (int)len));
-}
-
-void handshake_input(struct dtls *d, uint8_t *record, size_t len, uint64_t now) {
 	d->transport.record = record;
 	d->transport.record_len = len;
-	if (d->finished)
-		step_established(d, record, len);
-	else
-		step_openssl(d);
+	step(d);
 	d->transport.record_len = 0;
 	if (d->state == DTLS_HANDSHAKING && !d->finished)
 		hope_again(d, now);
-	flights_follow(d, now);
+	repeat_follow(d, now);
 }
 
 void handshake_start(struct dtls *d, uint64_t now) {
@@ -130,6 +216,6 @@ void handshake_start(struct dtls *d, uint64_t now) {
 	if (!d->client)
 		return;
 	sessions_offer(d);
-	step_openssl(d);
-	flights_follow(d, now);
+	step(d);
+	repeat_follow(d, now);
 }

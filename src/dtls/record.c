@@ -1,8 +1,6 @@
 /* record.c: the bounds and the plausibility of bytes that claim to be a record. It decrypts nothing and remembers nothing. */
 #include "dtls/record.h"
 
-#include "base/bytes.h"
-
 #define VERSION_MAJOR 0xfe /* DTLS 1.x: the ones' complement of 1 */
 
 /* No handshake message of ours or of a browser comes near this; OpenSSL's own bound is 100 KiB. */
@@ -20,11 +18,6 @@ size_t record_parse(const uint8_t *data, size_t len) {
 		return 0;
 	size_t record = RECORD_HEADER + (size_t)get_be16(data + 11);
 	return record <= len && record <= RECORD_MAX ? record : 0;
-}
-
-static uint32_t read_be24(struct reader *r) {
-	uint32_t high = read_u8(r);
-	return high << 16 | read_be16(r);
 }
 
 /* RFC 6347, 4.2.2: msg_type 8 | length 24 | message_seq 16 | fragment_offset 24 | fragment_length 24 | fragment. A record

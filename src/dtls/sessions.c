@@ -17,7 +17,7 @@ void sessions_free(sluice_certificate *c) {
 	CRYPTO_THREAD_lock_free(c->lock);
 }
 
-/* Sessions of other connections have another context, so OpenSSL does not find them here. sessions_done removes the session that
+/* Sessions of other connections have another context, so OpenSSL does not find them here. sessions_hold removes the session that
  * this connection makes. */
 bool sessions_refuse(SSL *ssl) {
 	static const unsigned char none[] = "none";
@@ -59,25 +59,48 @@ static void keep_session(sluice_certificate *c, SSL_SESSION *s) {
 	c->sessions[0] = s;
 }
 
-void sessions_done(struct dtls *d) {
+void sessions_hold(struct dtls *d) {
+	if (d->resume)
+		d->session = SSL_get1_session(d->ssl);
+	else if (!d->client)
+		SSL_CTX_remove_session(d->certificate->ctx, SSL_get_session(d->ssl));
+}
+
+void sessions_keep(struct dtls *d) {
 	sluice_certificate *c = d->certificate;
-	if (!d->client) {
-		if (!d->resume)
-			SSL_CTX_remove_session(c->ctx, SSL_get_session(d->ssl));
+	SSL_SESSION *s = d->client ? d->session : NULL;
+	if (!s || !SSL_SESSION_is_resumable(s) || !SSL_SESSION_get0_peer(s) || CRYPTO_THREAD_write_lock(c->lock) != 1)
 		return;
-	}
-	SSL_SESSION *s = d->resume ? SSL_get1_session(d->ssl) : NULL;
-	if (s && SSL_SESSION_is_resumable(s) && SSL_SESSION_get0_peer(s) && CRYPTO_THREAD_write_lock(c->lock) == 1) {
+	if (SSL_SESSION_up_ref(s) == 1)
 		keep_session(c, s);
-		CRYPTO_THREAD_unlock(c->lock);
-		s = NULL;
-	}
-	SSL_SESSION_free(s);
+	CRYPTO_THREAD_unlock(c->lock);
+}
+
+/* Takes the session out of the client's list. */
+static void drop_session(sluice_certificate *c, const SSL_SESSION *s) {
+	unsigned at = 0;
+	while (at < c->session_count && c->sessions[at] != s)
+		at++;
+	if (at == c->session_count)
+		return;
+	SSL_SESSION_free(c->sessions[at]);
+	c->session_count--;
+	memmove(c->sessions + at, c->sessions + at + 1, (c->session_count - at) * sizeof *c->sessions);
+}
+
+void sessions_forget(struct dtls *d) {
+	sluice_certificate *c = d->certificate;
+	if (!d->session)
+		return;
+	SSL_CTX_remove_session(c->ctx, d->session);
+	if (CRYPTO_THREAD_write_lock(c->lock) != 1)
+		return;
+	drop_session(c, d->session);
+	CRYPTO_THREAD_unlock(c->lock);
 }
 
 /* RFC 5246, 7.2.1: a session may be resumed although its connection was not properly closed. OpenSSL still refuses that, so it is
  * made to believe that the connection was closed. Resumption is for just this peer: one that lost the network and comes back. */
-void sessions_survive(struct dtls *d) {
-	if (d->state == DTLS_CONNECTED)
-		SSL_set_shutdown(d->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+void sessions_survive(SSL *ssl) {
+	SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 }

@@ -15,13 +15,18 @@
 bool sessions_open(sluice_certificate *c);
 void sessions_free(sluice_certificate *c);
 
-/* A server that does not resume: this connection neither finds a session nor, with sessions_done, leaves one. */
+/* A server that does not resume: this connection neither finds a session nor, with sessions_hold, leaves one. */
 bool sessions_refuse(SSL *ssl);
 /* A client, before its first flight: offers the session that the announced peer shares with it, if there is one. */
 void sessions_offer(struct dtls *d);
-/* The connection is CONNECTED: keeps its session, or removes it where resumption is off. */
-void sessions_done(struct dtls *d);
-/* Before SSL_free: the session of a connection that just stops stays valid. */
-void sessions_survive(struct dtls *d);
+/* The handshake is complete, and OpenSSL's object will be freed: holds the session where resumption is on, and removes it where it
+ * is off. */
+void sessions_hold(struct dtls *d);
+/* The connection is CONNECTED: a client may offer the session from now on. */
+void sessions_keep(struct dtls *d);
+/* The certificate was a wrong one, or the peer ended the connection with an alert: nobody resumes the session. */
+void sessions_forget(struct dtls *d);
+/* Before the SSL is freed: the session of a connection that just stops stays valid. */
+void sessions_survive(SSL *ssl);
 
 #endif

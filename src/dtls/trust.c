@@ -20,6 +20,12 @@ bool trust_knows_hash(const sluice_fingerprint *f, size_t count) {
 	return strongest(f, count) != 0;
 }
 
+static void drop_set(struct trust *t) {
+	env_free(t->env, t->set);
+	t->set = NULL;
+	t->count = 0;
+}
+
 int trust_set(struct trust *t, const sluice_fingerprint *f, size_t count) {
 	/* RFC 8122, 5: "An endpoint MUST select the set of fingerprints that use its most preferred hash function (out of those
 	 * offered by the peer) and verify that each certificate used matches one fingerprint out of that set." */
@@ -34,7 +40,7 @@ int trust_set(struct trust *t, const sluice_fingerprint *f, size_t count) {
 	sluice_fingerprint *set = env_alloc(t->env, kept * sizeof *set);
 	if (!set)
 		return SLUICE_NO_MEMORY;
-	trust_free(t);
+	drop_set(t);
 	t->set = set;
 	for (size_t i = 0; i < count; i++)
 		if (f[i].hash == hash)
@@ -43,46 +49,72 @@ int trust_set(struct trust *t, const sluice_fingerprint *f, size_t count) {
 }
 
 void trust_free(struct trust *t) {
-	env_free(t->env, t->set);
-	t->set = NULL;
-	t->count = 0;
+	drop_set(t);
+	env_free(t->env, t->der);
 }
 
 /* ---- the comparison ------------------------------------------------------------------------------------------------- */
 
-bool trust_matches(const struct trust *t, const X509 *peer) {
-	sluice_fingerprint f;
-	if (!peer || fingerprint_of(peer, t->set[0].hash, &f) < 0)
-		return false;
+static bool is_in_set(const struct trust *t, const sluice_fingerprint *f) {
 	bool found = false;
 	for (size_t i = 0; i < t->count; i++)
-		found |= CRYPTO_memcmp(f.digest, t->set[i].digest, fingerprint_size(f.hash)) == 0;
+		found |= CRYPTO_memcmp(f->digest, t->set[i].digest, fingerprint_size(f->hash)) == 0;
 	return found;
 }
 
-bool trust_judge(struct trust *t, const X509 *peer) {
-	if (t->set && !t->verified && !t->refused) {
-		t->verified = trust_matches(t, peer);
-		t->refused = !t->verified;
-	}
+bool trust_matches(const struct trust *t, const X509 *x509) {
+	sluice_fingerprint f;
+	return fingerprint_of(x509, t->set[0].hash, &f) == 0 && is_in_set(t, &f);
+}
+
+bool trust_keep(struct trust *t, const X509 *peer) {
+	int len = peer ? i2d_X509(peer, NULL) : 0;
+	if (t->der || len <= 0)
+		return true;
+	t->der = env_alloc(t->env, (size_t)len);
+	if (!t->der)
+		return false;
+	unsigned char *at = t->der;
+	t->der_len = (size_t)i2d_X509(peer, &at);
+	return true;
+}
+
+static bool is_open(const struct trust *t) {
+	return t->set && !t->verified && !t->refused;
+}
+
+static void decide(struct trust *t, bool matches) {
+	t->verified = matches;
+	t->refused = !matches;
+}
+
+bool trust_judge(struct trust *t) {
+	sluice_fingerprint f;
+	if (is_open(t))
+		decide(t, t->der && fingerprint_of_der(t->der, t->der_len, t->set[0].hash, &f) == 0 && is_in_set(t, &f));
 	return !t->refused;
 }
 
 int trust_verify_peer(X509_STORE_CTX *store, void *unused) {
 	(void)unused;
 	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-	struct dtls *d = SSL_get_app_data(ssl);
-	bool good = trust_judge(&d->trust, X509_STORE_CTX_get0_cert(store));
+	struct trust *t = &((struct dtls *)SSL_get_app_data(ssl))->trust;
+	X509 *peer = X509_STORE_CTX_get0_cert(store);
+	trust_keep(t, peer); /* without memory it is kept when the handshake is over */
+	if (is_open(t))
+		decide(t, trust_matches(t, peer));
 	/* RFC 8122, 6.2: an endpoint whose peer's certificate matches no fingerprint ends the connection with bad_certificate.
 	 * OpenSSL makes that alert of this error. */
-	X509_STORE_CTX_set_error(store, good ? X509_V_OK : X509_V_ERR_CERT_REJECTED);
-	return good;
+	X509_STORE_CTX_set_error(store, t->refused ? X509_V_ERR_CERT_REJECTED : X509_V_OK);
+	return !t->refused;
 }
 
 /* ---- invariants ----------------------------------------------------------------------------------------------------- */
 
 bool trust_check(const struct trust *t) {
-	if ((t->set == NULL) != (t->count == 0) || (t->verified && (!t->set || t->refused)))
+	if ((t->set == NULL) != (t->count == 0) || (t->der == NULL) != (t->der_len == 0))
+		return false;
+	if (t->verified && (!t->set || t->refused))
 		return false;
 	for (size_t i = 1; i < t->count; i++)
 		if (t->set[i].hash != t->set[0].hash)

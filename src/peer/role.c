@@ -32,6 +32,7 @@ int role_make_dtls(sluice_peer *p, enum sluice_role role) {
 		.patience = peer_is_direct(p) ? p->config.dtls_timeout : SLUICE_NEVER,
 		.ciphers = p->config.dtls_ciphers,
 		.resume = p->config.dtls_resume,
+		.openssl_records = p->config.dtls_openssl_records,
 	};
 	return dtls_new(p->env, &config, &p->dtls);
 }
