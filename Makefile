@@ -27,6 +27,12 @@ BENCH_FAST ?=
 BENCH_INSTRUCTIONS ?=
 V ?=
 
+# intel-ipsec-mb is used where it is installed and its CPUs are. It is not in every distribution.
+ifeq ($(origin IPSEC_MB),undefined)
+IPSEC_MB := $(if $(wildcard /usr/include/intel-ipsec-mb.h /usr/local/include/intel-ipsec-mb.h),$(if \
+	$(filter x86_64-%,$(shell $(CC) -dumpmachine)),1))
+endif
+
 comma := ,
 empty :=
 space := $(empty) $(empty)
@@ -45,13 +51,14 @@ CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 # Empty, so that a file may say "#define _GNU_SOURCE" as well.
-DEFINES := -D_GNU_SOURCE= $(if $(MIMALLOC),-DSLUICE_MIMALLOC) $(if $(SAN),-DSLUICE_NOPOOL)
+DEFINES := -D_GNU_SOURCE= $(if $(MIMALLOC),-DSLUICE_MIMALLOC) $(if $(IPSEC_MB),-DSLUICE_IPSEC_MB) \
+	$(if $(SAN),-DSLUICE_NOPOOL)
 ALL_CFLAGS := -std=gnu11 $(WARNINGS) -fvisibility=hidden -fPIC $(SAN_FLAGS) $(DEFINES) -Iinclude -Isrc $(CPPFLAGS) $(CFLAGS)
 # Tests, benches and fuzz targets may include the tree's helpers as well.
 HELPER_CFLAGS := -I. -Itests -Ibench
 
 # What an app that links the archive has to name beside it (sluice.pc says the same).
-LIBS := -lssl -lcrypto -lev -lcares $(if $(MIMALLOC),-lmimalloc) -lm
+LIBS := -lssl -lcrypto -lev -lcares $(if $(MIMALLOC),-lmimalloc) $(if $(IPSEC_MB),-lIPSec_MB) -lm
 # The tool's alone; the library needs neither.
 TOOL_LIBS := -ljansson -lmicrohttpd $(shell pkg-config --libs libcurl)
 CHECK_LIBS = $(shell pkg-config --libs check)
@@ -61,6 +68,9 @@ LINK := $(CC) $(SAN_FLAGS) $(CFLAGS) $(LDFLAGS)
 
 LIB_FOLDERS := base pool crypto wire sctp dcep dtls ice sdp rtp peer io loop
 LIB_SRCS := $(sort $(wildcard $(LIB_FOLDERS:%=src/%/*.c) $(LIB_FOLDERS:%=src/%/*/*.c)))
+ifeq ($(IPSEC_MB),)
+LIB_SRCS := $(filter-out src/crypto/aead_ipsec_mb.c,$(LIB_SRCS))
+endif
 TOOL_SRCS := $(sort $(wildcard src/tools/*.c src/tools/*/*.c))
 WEB_FILES := $(sort $(wildcard src/tools/web/*))
 SIM_SRCS := $(sort $(wildcard tests/sim/*.c) $(filter-out tests/test_%,$(wildcard tests/*.c)))
@@ -134,6 +144,7 @@ help:
 	@echo 'make install   PREFIX=/usr/local DESTDIR= BINDIR= LIBDIR= INCLUDEDIR= MANDIR=; and make uninstall'
 	@echo 'make clean     removes build/'
 	@echo 'Switches: CC=clang  SAN=address,undefined  SAN=thread  WERROR=1  MIMALLOC= (without mimalloc)  CFLAGS=-O3  V=1'
+	@echo '          IPSEC_MB= (without intel-ipsec-mb, which is used where it is installed)'
 
 # ---- stamps: objects depend on their flags, archives on their list of members ----
 
@@ -246,8 +257,8 @@ $(OUT)/fuzz/fuzz_%: $(OUT)/obj/fuzz/fuzz_%.o $(HELPERS) $(INTERNAL)
 programs: all $(TESTS) $(REPLAYS) $(BENCHES)
 
 check: programs
-	@CC='$(CC)' OUT='$(OUT)' MAKE='$(MAKE)' SAN='$(SAN)' SAN_FLAGS='$(SAN_FLAGS)' MIMALLOC='$(MIMALLOC)' LIBS='$(LIBS)' \
-		SKIPPED='$(SKIPPED)' ONLY='$(ONLY)' \
+	@CC='$(CC)' OUT='$(OUT)' MAKE='$(MAKE)' SAN='$(SAN)' SAN_FLAGS='$(SAN_FLAGS)' MIMALLOC='$(MIMALLOC)' IPSEC_MB='$(IPSEC_MB)' \
+		LIBS='$(LIBS)' SKIPPED='$(SKIPPED)' ONLY='$(ONLY)' \
 		scripts/run-tests scripts/check-arrows scripts/check-circles scripts/check-names $(TESTS) $(REPLAYS) $(TEST_SCRIPTS)
 
 # ---- coverage: a build of its own, in build/coverage ----
@@ -357,7 +368,8 @@ install: all
 	ln -sf libsluice.so.$(VERSION) $(D)$(LIBDIR)/libsluice.so
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|' \
 		-e 's|@INCLUDEDIR@|$(INCLUDEDIR:$(PREFIX)/%=$${prefix}/%)|' -e 's|@VERSION@|$(VERSION)|' \
-		-e 's|@MIMALLOC@|$(if $(MIMALLOC),-lmimalloc)|' sluice.pc.in >$(D)$(PKGCONFIGDIR)/sluice.pc
+		-e 's|@MIMALLOC@|$(if $(MIMALLOC),-lmimalloc)|' -e 's|@IPSEC_MB@|$(if $(IPSEC_MB),-lIPSec_MB)|' \
+		sluice.pc.in >$(D)$(PKGCONFIGDIR)/sluice.pc
 	chmod 644 $(D)$(PKGCONFIGDIR)/sluice.pc
 	$(INSTALL) -m 644 include/sluice.h $(D)$(INCLUDEDIR)/sluice.h
 	$(INSTALL) -m 644 $(wildcard include/sluice/*.h) $(D)$(INCLUDEDIR)/sluice/

@@ -5,7 +5,10 @@ cd "$(dirname "$0")/.."
 CC=${CC:-gcc}
 OUT=${OUT:-build/gcc}
 SAN_FLAGS=${SAN_FLAGS-}
-LIBS=${LIBS:--lssl -lcrypto -lev -lcares -lmimalloc -lm}
+if [ -e /usr/include/intel-ipsec-mb.h ]; then
+	ipsec_mb=-lIPSec_MB
+fi
+LIBS=${LIBS:--lssl -lcrypto -lev -lcares -lmimalloc ${ipsec_mb-} -lm}
 MAKE=${MAKE:-make}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

@@ -18,3 +18,18 @@ env PATH="$scratch/bin" sh scripts/deps >"$scratch/out" 2>"$scratch/err" || code
 [ ! -e "$scratch/called" ] || fail 'it called apt-get'
 grep -q '^  build-essential ' "$scratch/out" || { cat "$scratch/out"; fail 'build-essential is not named as missing'; }
 grep -q "^  su - -c 'apt-get update && apt-get install .*libssl-dev.*'$" "$scratch/err" || { cat "$scratch/err"; fail 'no line to type'; }
+
+# Where all that is needed is there, what is optional may fail to install.
+[ "$(uname -m)" = x86_64 ] || exit 0
+mkdir "$scratch/first"
+printf '#!/bin/sh\ncase "$*" in *-lIPSec_MB*) exit 1 ;; esac\nexec %s "$@"\n' "$(command -v gcc)" >"$scratch/first/gcc"
+printf '#!/bin/sh\necho "$*" >"%s/asked"\nexit 100\n' "$scratch" >"$scratch/first/apt-get"
+printf '#!/bin/sh\necho a package\n' >"$scratch/first/apt-cache"
+printf '#!/bin/sh\necho 0\n' >"$scratch/first/id"
+chmod +x "$scratch/first"/*
+code=0
+PATH="$scratch/first:$PATH" sh scripts/deps >"$scratch/out" 2>&1 || code=$?
+! grep -q '^scripts/deps: missing:$' "$scratch/out" || skip 'not everything is installed'
+[ "$code" = 0 ] || { cat "$scratch/out"; fail 'an optional package is not optional'; }
+grep -q 'install.*libipsec-mb-dev' "$scratch/asked" || { cat "$scratch/out"; fail 'it did not try to install what is optional'; }
+grep -q 'going on without libipsec-mb-dev' "$scratch/out" || { cat "$scratch/out"; fail 'it does not say what is left out'; }

@@ -56,7 +56,7 @@ static EVP_CIPHER_CTX *context_new(enum aead_suite suite, enum aead_use use, con
 }
 
 /* The mark is also the thread's first use of the error queue, which allocates it. So no run has to. */
-static struct aead *evp_new(sluice_env *env, enum aead_suite suite, enum aead_use use, const uint8_t *key) {
+static struct aead *evp_make(sluice_env *env, enum aead_suite suite, enum aead_use use, const uint8_t *key) {
 	struct evp_aead *a = env_alloc(env, sizeof *a);
 	if (!a)
 		return NULL;
@@ -121,4 +121,4 @@ static size_t evp_open(struct aead *base, struct aead_job *jobs, size_t count) {
 	return failed;
 }
 
-const struct aead_ops aead_evp = {.name = "EVP", .new = evp_new, .free = evp_free, .seal = evp_seal, .open = evp_open};
+const struct aead_ops aead_evp = {.name = "EVP", .make = evp_make, .free = evp_free, .seal = evp_seal, .open = evp_open};

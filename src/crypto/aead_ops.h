@@ -4,11 +4,11 @@
 
 #include "crypto/aead.h"
 
-/* The functions mean what those of aead.h with the same names mean. */
+/* The functions mean what those of aead.h with these names mean; `make` is aead_new(). */
 struct aead_ops {
 	const char *name;
 	/* NULL: no memory, or this CPU cannot run it. */
-	struct aead *(*new)(sluice_env *env, enum aead_suite suite, enum aead_use use, const uint8_t *key);
+	struct aead *(*make)(sluice_env *env, enum aead_suite suite, enum aead_use use, const uint8_t *key);
 	void (*free)(struct aead *a);
 	bool (*seal)(struct aead *a, struct aead_job *jobs, size_t count);
 	size_t (*open)(struct aead *a, struct aead_job *jobs, size_t count);
@@ -21,5 +21,7 @@ struct aead {
 };
 
 extern const struct aead_ops aead_evp;
+/* Only with -DSLUICE_IPSEC_MB. */
+extern const struct aead_ops aead_ipsec_mb;
 
 #endif

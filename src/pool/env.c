@@ -81,6 +81,8 @@ void sluice_env_free(sluice_env *env) {
 		return;
 	free_idle_slabs(env);
 	block_pool_drain(&env->blocks);
+	if (env->crypto_shared)
+		env->allocator.free(env->allocator.ctx, env->crypto_shared);
 	env->allocator.free(env->allocator.ctx, env);
 }
 

@@ -28,6 +28,10 @@ struct sluice_env {
 
 	/* Bytes of receive windows beyond the initial ones: how many may be promised, how many are. */
 	uint64_t window_budget, window_lent;
+
+	/* What a library of ciphers needs once for all its objects of this env: memory of the allocator, made by src/crypto and
+	 * freed with the env. NULL: nothing has needed it yet. */
+	void *crypto_shared;
 };
 
 /* Returns memory for an object or an array, not zeroed; NULL when there is none. */
