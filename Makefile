@@ -82,13 +82,19 @@ FUZZ_SRCS := $(sort $(wildcard fuzz/fuzz_*.c))
 INTEROP_SRCS := $(sort $(wildcard tests/interop/*.c))
 HEADERS := $(sort $(wildcard include/*.h include/*/*.h))
 
-# Programs with usrsctp in their name compare with that library; without it they are left out and `make check` says so.
-HAVE_USRSCTP := $(wildcard /usr/include/usrsctp.h /usr/local/include/usrsctp.h)
-ifeq ($(HAVE_USRSCTP),)
-SKIPPED := $(foreach s,$(TEST_SRCS) $(BENCH_SRCS),$(if $(findstring usrsctp,$(s)),$(s)))
+# Programs with another stack in their name talk to that stack; without it they are left out and `make check` says so.
+OTHER_STACKS := usrsctp gnutls mbedtls
+OTHER_HEADER_usrsctp := usrsctp.h
+OTHER_HEADER_gnutls := gnutls/dtls.h
+OTHER_HEADER_mbedtls := mbedtls/ssl.h
+OTHER_LIBS_usrsctp := -lusrsctp
+OTHER_LIBS_gnutls := -lgnutls
+OTHER_LIBS_mbedtls := -lmbedtls -lmbedx509 -lmbedcrypto
+stacks_of = $(foreach s,$(OTHER_STACKS),$(if $(findstring $(s),$(notdir $(1))),$(s)))
+is_missing = $(if $(wildcard $(OTHER_HEADER_$(1):%=/usr/include/%) $(OTHER_HEADER_$(1):%=/usr/local/include/%)),,missing)
+SKIPPED := $(foreach p,$(TEST_SRCS) $(BENCH_SRCS),$(if $(foreach s,$(call stacks_of,$(p)),$(call is_missing,$(s))),$(p)))
 TEST_SRCS := $(filter-out $(SKIPPED),$(TEST_SRCS))
 BENCH_SRCS := $(filter-out $(SKIPPED),$(BENCH_SRCS))
-endif
 
 objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 LIB_OBJS := $(call objects,$(LIB_SRCS))
@@ -224,7 +230,7 @@ links: $(STATIC) $(SHARED) $(TOOL)
 
 # ---- programs ----
 
-extra_libs = $(if $(findstring usrsctp,$(1)),-lusrsctp) $(if $(findstring trace,$(notdir $(1))),-ljansson)
+extra_libs = $(foreach s,$(call stacks_of,$(1)),$(OTHER_LIBS_$(s))) $(if $(findstring trace,$(notdir $(1))),-ljansson)
 
 # Tests named test_tool_x take parts of the tool too.
 $(OUT)/tests/test_tool_%: $(OUT)/obj/tests/test_tool_%.o $(TOOL_PARTS) $(HELPERS) $(INTERNAL)

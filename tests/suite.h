@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* setup runs before each test, in the test's own process. It may be NULL. */
-static inline int suite_run_each(const char *name, const TTest *const *tests, size_t count, const char *filter, double timeout,
-                                 void (*setup)(void)) {
+/* setup runs before each test, in the test's own process. It may be NULL. Each test runs `rounds` times, with its _i from 0. */
+static inline int suite_run_rounds(const char *name, const TTest *const *tests, size_t count, const char *filter, double timeout,
+                                   void (*setup)(void), int rounds) {
 	Suite *s = suite_create(name);
 	for (size_t i = 0; i < count; i++) {
 		if (filter && !strstr(tests[i]->name, filter))
@@ -22,7 +22,7 @@ static inline int suite_run_each(const char *name, const TTest *const *tests, si
 		tcase_set_timeout(tc, timeout);
 		if (setup)
 			tcase_add_checked_fixture(tc, setup, NULL);
-		tcase_add_test(tc, tests[i]);
+		tcase_add_loop_test(tc, tests[i], 0, rounds);
 		suite_add_tcase(s, tc);
 	}
 	SRunner *r = srunner_create(s);
@@ -30,6 +30,11 @@ static inline int suite_run_each(const char *name, const TTest *const *tests, si
 	int failed = srunner_ntests_failed(r) + (srunner_ntests_run(r) == 0);
 	srunner_free(r);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static inline int suite_run_each(const char *name, const TTest *const *tests, size_t count, const char *filter, double timeout,
+                                 void (*setup)(void)) {
+	return suite_run_rounds(name, tests, count, filter, timeout, setup, 1);
 }
 
 static inline int suite_run(const char *name, const TTest *const *tests, size_t count, const char *filter, double timeout) {
