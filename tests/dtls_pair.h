@@ -5,6 +5,7 @@
 #ifndef TESTS_DTLS_PAIR_H
 #define TESTS_DTLS_PAIR_H
 
+#include "base/bytes.h"
 #include "dtls/dtls.h"
 #include "dtls/record.h"
 #include "pool/env.h"
@@ -38,6 +39,10 @@ struct pair {
 	/* Until deaf_until, datagrams to this end are lost, from the deaf_from-th on. */
 	uint64_t deaf_until[2];
 	unsigned deaf_from[2];
+	bool cut_hello;      /* each ClientHello arrives in two fragments, in datagrams of their own */
+	unsigned hellos_cut; /* how many were */
+	/* As many datagrams to this end are lost, of those with a sealed handshake record, which only the Finished is. */
+	unsigned finished_lost[2];
 	bool backwards; /* datagrams that are under way together arrive in reverse order */
 
 	uint8_t data[2][65536]; /* plaintext that came out at each end, concatenated */
@@ -73,6 +78,17 @@ static inline void pair_start(struct pair *p) {
 	ck_assert_int_eq(dtls_start(p->end[CLIENT], p->now), 0);
 }
 
+/* Ends the connections; certificates and configurations stay for others. */
+static inline void pair_hang_up(struct pair *p) {
+	for (int i = 0; i < 2; i++) {
+		dtls_free(p->end[i]);
+		p->end[i] = NULL;
+	}
+	p->flying = 0;
+	p->sent = 0;
+	p->lost = 0;
+}
+
 static inline void pair_free(struct pair *p) {
 	for (int i = 0; i < 2; i++) {
 		dtls_free(p->end[i]);
@@ -92,12 +108,69 @@ static inline void pair_fly(struct pair *p, int to, const uint8_t *data, size_t 
 	memcpy(f->bytes, data, len);
 }
 
-static inline void pair_send(struct pair *p, int to, const uint8_t *data, size_t len) {
+static inline bool pair_has_finished(const uint8_t *data, size_t len) {
+	for (size_t record; (record = record_parse(data, len)) > 0; data += record, len -= record)
+		if (record_type(data) == RECORD_HANDSHAKE && record_epoch(data) > 0)
+			return true;
+	return false;
+}
+
+static inline bool pair_loses(struct pair *p, int to, const uint8_t *data, size_t len) {
 	unsigned index = p->sent++;
 	if ((index < 64 && p->lost >> index & 1) || (index >= p->deaf_from[to] && p->now < p->deaf_until[to]))
+		return true;
+	if (p->finished_lost[to] == 0 || !pair_has_finished(data, len))
+		return false;
+	p->finished_lost[to]--;
+	return true;
+}
+
+static inline void pair_send_whole(struct pair *p, int to, const uint8_t *data, size_t len) {
+	if (pair_loses(p, to, data, len))
 		return;
 	for (int i = 0; i < (p->twice ? 2 : 1); i++)
 		pair_fly(p, to, data, len);
+}
+
+/* The client's numbers of records in the clear are doubled, so that there is one left for the second half of each. */
+static inline void pair_double_numbers(uint8_t *data, size_t len) {
+	for (size_t record; (record = record_parse(data, len)) > 0; data += record, len -= record)
+		if (record_epoch(data) == 0)
+			put_be16(data + 9, (uint16_t)(2 * get_be16(data + 9)));
+}
+
+/* RFC 6347, 4.2.2: msg_type 8 | length 24 | message_seq 16 | fragment_offset 24 | fragment_length 24. One fragment of a record
+ * with a whole message that is shorter than 64 KiB. */
+static inline void pair_send_piece(struct pair *p, int to, const uint8_t *record, size_t offset, size_t len, unsigned number) {
+	uint8_t piece[DATAGRAM_MAX];
+	memcpy(piece, record, RECORD_HEADER + 12);
+	put_be16(piece + 9, (uint16_t)(get_be16(record + 9) + number));
+	put_be16(piece + 11, (uint16_t)(12 + len));
+	put_be16(piece + RECORD_HEADER + 7, (uint16_t)offset);
+	put_be16(piece + RECORD_HEADER + 10, (uint16_t)len);
+	memcpy(piece + RECORD_HEADER + 12, record + RECORD_HEADER + 12 + offset, len);
+	pair_send_whole(p, to, piece, RECORD_HEADER + 12 + len);
+}
+
+static inline bool pair_is_whole_hello(const uint8_t *data, size_t len) {
+	return record_parse(data, len) == len && record_type(data) == RECORD_HANDSHAKE && record_epoch(data) == 0 &&
+	       data[RECORD_HEADER] == 1 && get_be16(data + RECORD_HEADER + 2) == get_be16(data + RECORD_HEADER + 10);
+}
+
+static inline void pair_send(struct pair *p, int to, const uint8_t *data, size_t len) {
+	uint8_t copy[DATAGRAM_MAX];
+	ck_assert_uint_le(len, DATAGRAM_MAX);
+	memcpy(copy, data, len);
+	if (p->cut_hello && to == SERVER)
+		pair_double_numbers(copy, len);
+	if (!p->cut_hello || to != SERVER || !pair_is_whole_hello(copy, len)) {
+		pair_send_whole(p, to, copy, len);
+		return;
+	}
+	size_t body = get_be16(copy + RECORD_HEADER + 2), half = body / 2;
+	pair_send_piece(p, to, copy, 0, half, 0);
+	pair_send_piece(p, to, copy, half, body - half, 1);
+	p->hellos_cut++;
 }
 
 /* Asserts that a datagram of this end consists of whole records, each with a number of its own: none is below one that left

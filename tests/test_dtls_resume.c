@@ -22,13 +22,7 @@ static void hang_up(bool in_order) {
 		dtls_close(p.end[CLIENT]);
 		pair_run(&p, p.now + SLUICE_S);
 	}
-	for (int i = 0; i < 2; i++) {
-		dtls_free(p.end[i]);
-		p.end[i] = NULL;
-	}
-	p.flying = 0;
-	p.sent = 0;
-	p.lost = 0;
+	pair_hang_up(&p);
 }
 
 START_TEST(test_the_second_handshake_takes_one_round_trip_less_however_the_first_ended) {
