@@ -96,7 +96,7 @@ const char *other_pem(enum other_key kind, bool ours) {
 
 /* ---- the clock --------------------------------------------------------------------------------------------------- */
 
-static bool is_virtual;
+static bool is_virtual, is_paused;
 static uint64_t virtual_now;             /* ns */
 static uint64_t wall_began, since_began; /* what the two kinds of clock showed when virtual time began */
 
@@ -107,7 +107,7 @@ static uint64_t real_time(clockid_t id) {
 }
 
 static uint64_t time_of(clockid_t id) {
-	if (!is_virtual)
+	if (!is_virtual || is_paused)
 		return real_time(id);
 	return (id == CLOCK_REALTIME ? wall_began : since_began) + virtual_now;
 }
@@ -119,6 +119,10 @@ void other_set_clock(uint64_t now) {
 	}
 	is_virtual = true;
 	virtual_now = now;
+}
+
+void other_pause_clock(bool paused) {
+	is_paused = paused;
 }
 
 uint64_t other_clock(void) {

@@ -84,5 +84,7 @@ const char *other_pem(enum other_key kind, bool ours);
 /* The time of the test. The first call starts virtual time. */
 void other_set_clock(uint64_t now);
 uint64_t other_clock(void);
+/* Real time while our own code runs: what of it looked at a clock would be late, and show that. */
+void other_pause_clock(bool paused);
 
 #endif
