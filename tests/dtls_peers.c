@@ -134,6 +134,20 @@ START_TEST(test_datagrams_in_reverse_order_and_twice_are_put_right) {
 }
 END_TEST
 
+START_TEST(test_copies_that_come_late_change_nothing) {
+	static const uint64_t late[] = {7 * SLUICE_MS, 150 * SLUICE_MS, 4 * SLUICE_S};
+	char what[60];
+	for (size_t i = 0; i < sizeof late / sizeof *late; i++) {
+		struct wire_config c = {.client = CLIENT, .delay = 5 * SLUICE_MS, .again = late[i]};
+		snprintf(what, sizeof what, "copies after %u ms", (unsigned)(late[i] / SLUICE_MS));
+		bring_up(c, SLUICE_S, what);
+		wire_run(&w, w.now + 10 * SLUICE_S);
+		wire_talk(&w);
+		wire_free(&w);
+	}
+}
+END_TEST
+
 /* ---- what the RFC leaves to each stack --------------------------------------------------------------------------- */
 
 START_TEST(test_a_server_may_ask_for_a_cookie) {
@@ -268,6 +282,19 @@ START_TEST(test_a_certificate_that_the_other_end_refuses_ends_the_handshake_with
 }
 END_TEST
 
+/* A client is refused by us. A server has no suite to agree on, and says that itself. */
+START_TEST(test_an_end_without_a_certificate_does_not_connect) {
+	struct wire_config c = {.client = CLIENT, .bare = true, .delay = SLUICE_MS};
+	wire_init(&w, stack, &c);
+	wire_open(&w);
+	wire_run(&w, SLUICE_S);
+	int error = dtls_error(w.ours, NULL);
+	ck_assert_msg(error == (CLIENT ? SLUICE_ABORTED : SLUICE_PROTOCOL), "%s", wire_describe(&w));
+	ck_assert_msg(w.other->state == OTHER_FAILED, "%s", wire_describe(&w));
+	wire_free(&w);
+}
+END_TEST
+
 START_TEST(test_a_certificate_that_is_not_the_one_announced_ends_both) {
 	struct wire_config c = {.client = CLIENT, .delay = SLUICE_MS};
 	wire_init(&w, stack, &c);
@@ -292,6 +319,7 @@ int dtls_peers_main(const struct dtls_stack *s, int argc, char **argv) {
 		test_each_lost_fragment_is_repaired,
 		test_a_fifth_of_all_datagrams_may_be_lost,
 		test_datagrams_in_reverse_order_and_twice_are_put_right,
+		test_copies_that_come_late_change_nothing,
 		test_a_server_may_ask_for_a_cookie,
 		test_records_may_be_packed_in_any_way,
 		test_empty_records_end_nothing,
@@ -300,6 +328,7 @@ int dtls_peers_main(const struct dtls_stack *s, int argc, char **argv) {
 		test_a_session_is_resumed_by_its_id,
 		test_a_fatal_alert_ends_our_connection_and_is_named,
 		test_a_certificate_that_the_other_end_refuses_ends_the_handshake_with_its_alert,
+		test_an_end_without_a_certificate_does_not_connect,
 		test_a_certificate_that_is_not_the_one_announced_ends_both,
 	};
 	stack = s;

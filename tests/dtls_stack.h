@@ -43,6 +43,7 @@ struct other_config {
 	bool cookies;             /* a server that asks for one (RFC 6347, 4.2.1) */
 	bool resume;              /* keep and use sessions of this process, by their ids */
 	bool reject;              /* whatever certificate comes */
+	bool bare;                /* shows no certificate */
 	size_t mtu;
 };
 

@@ -48,6 +48,7 @@ void wire_open(struct wire *w) {
 	                             .cookies = c->cookies,
 	                             .resume = c->resume,
 	                             .reject = c->reject,
+	                             .bare = c->bare,
 	                             .mtu = c->mtu};
 	other_set_clock(w->now);
 	w->sent = 0;
@@ -126,15 +127,24 @@ static void say_old_version(uint8_t *data, size_t len) {
 
 /* ---- the wire ---------------------------------------------------------------------------------------------------- */
 
+/* Datagrams lie in the order of their arrival, and of their sending where they arrive together. */
+static void arrive(struct wire *w, uint64_t due, bool to_us, const uint8_t *data, size_t len) {
+	size_t at = w->flying++;
+	ck_assert_uint_lt(at, WIRE_AIR_MAX);
+	for (; at > 0 && w->air[at - 1].due > due; at--)
+		w->air[at] = w->air[at - 1];
+	w->air[at] = (struct wire_datagram){.due = due, .to_us = to_us, .len = len};
+	memcpy(w->air[at].bytes, data, len);
+}
+
 static void fly(struct wire *w, bool to_us, const uint8_t *data, size_t len) {
 	unsigned index = w->sent++;
+	uint64_t due = w->now + w->config.delay;
 	bool lost = (index < 64 && w->config.lost >> index & 1) || rng_chance(&w->rng, w->config.loss);
-	for (int i = 0; !lost && i < (w->config.twice ? 2 : 1); i++) {
-		ck_assert_uint_lt(w->flying, WIRE_AIR_MAX);
-		struct wire_datagram *f = &w->air[w->flying++];
-		*f = (struct wire_datagram){.due = w->now + w->config.delay, .to_us = to_us, .len = len};
-		memcpy(f->bytes, data, len);
-	}
+	for (int i = 0; !lost && i < (w->config.twice ? 2 : 1); i++)
+		arrive(w, due, to_us, data, len);
+	if (w->config.again)
+		arrive(w, due + w->config.again, to_us, data, len);
 }
 
 static void fly_empties(struct wire *w) {

@@ -14,7 +14,7 @@ struct wire_config {
 	bool client; /* our role */
 	enum other_cipher cipher;
 	enum other_key our_key, other_key;
-	bool no_master_secret, cookies, resume, reject;
+	bool no_master_secret, cookies, resume, reject, bare;
 	size_t mtu;     /* 0: 1200 */
 	uint64_t delay; /* one way; 0: none */
 
@@ -22,6 +22,7 @@ struct wire_config {
 	uint64_t lost;
 	double loss; /* by chance */
 	uint64_t seed;
+	uint64_t again;   /* ns; each datagram arrives once more, so much later; 0: it does not */
 	bool twice;       /* each datagram arrives twice */
 	bool backwards;   /* datagrams that are under way together arrive in reverse order */
 	bool apart;       /* each record travels alone */

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Does our DTLS connect with other people's programs over the loopback interface, in both roles, while datagrams are lost? OpenSSL's
-# s_server and s_client, and GnuTLS's gnutls-serv and gnutls-cli where they are installed.
+# Does our DTLS connect with other people's programs over the loopback interface, in both roles, while datagrams are lost?
+# OpenSSL's s_server and s_client, and GnuTLS's gnutls-serv and gnutls-cli where they are installed.
 . "$(dirname "$0")/script.sh"
 
 command -v openssl >/dev/null || skip 'openssl is not installed'

@@ -5,8 +5,8 @@
  *     dtls_over_udp free-port
  *
  * Of the first datagrams, a third is lost in each direction, by dice. When the connection is up, a line goes out five times a
- * second until a line of the other end has come; both are "word". Then it is closed. Exit status 0 when all of it worked within 30
- * seconds. */
+ * second until a line of the other end has come; both are "word". Then it is closed. Exit status 0 when all of it worked within
+ * 30 seconds. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
