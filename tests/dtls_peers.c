@@ -171,6 +171,8 @@ START_TEST(test_records_may_be_packed_in_any_way) {
 		{.apart = true, .backwards = true},
 		{.merged = true, .backwards = true, .mtu = 400},
 		{.merged = true, .twice = true},
+		{.forged = true},
+		{.forged = true, .apart = true, .backwards = true},
 	};
 	char what[60];
 	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
@@ -234,6 +236,22 @@ START_TEST(test_a_wish_to_negotiate_again_is_refused_and_does_not_end_our_connec
 	wire_run(&w, w.now + 200 * SLUICE_S);
 	bool gave_up = w.other->state == OTHER_FAILED || w.other->state == OTHER_CLOSED;
 	ck_assert_msg(dtls_state(w.ours) == DTLS_CONNECTED || gave_up, "%s", wire_describe(&w));
+	wire_free(&w);
+}
+END_TEST
+
+/* RFC 6347, 4.2.8: an association must not end because somebody else speaks from the same address. */
+START_TEST(test_a_client_that_begins_anew_from_the_same_address_disturbs_nothing) {
+	uint8_t hello[MAIL_BYTES];
+	bring_up((struct wire_config){.client = CLIENT}, SLUICE_S, "no loss");
+	struct other *stranger = stack->open(&(struct other_config){.client = true, .pem = other_pem(P_256, false), .mtu = 1200});
+	stack->drive(stranger);
+	for (size_t len; (len = mail_take(&stranger->out, hello, sizeof hello)) > 0;)
+		for (int i = 0; i < 3; i++)
+			wire_inject(&w, hello, len);
+	wire_run(&w, w.now + 5 * SLUICE_S);
+	wire_talk(&w);
+	stack->free(stranger);
 	wire_free(&w);
 }
 END_TEST
@@ -325,6 +343,7 @@ int dtls_peers_main(const struct dtls_stack *s, int argc, char **argv) {
 		test_empty_records_end_nothing,
 		test_data_at_the_heels_of_the_finished_is_not_lost,
 		test_a_wish_to_negotiate_again_is_refused_and_does_not_end_our_connection,
+		test_a_client_that_begins_anew_from_the_same_address_disturbs_nothing,
 		test_a_session_is_resumed_by_its_id,
 		test_a_fatal_alert_ends_our_connection_and_is_named,
 		test_a_certificate_that_the_other_end_refuses_ends_the_handshake_with_its_alert,

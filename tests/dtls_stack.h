@@ -53,7 +53,6 @@ struct other {
 	struct mail in, out;
 	uint8_t data[8192]; /* plaintext that came, concatenated */
 	size_t data_len;
-	unsigned warnings; /* warning alerts that came */
 };
 
 struct dtls_stack {
@@ -69,7 +68,6 @@ struct dtls_stack {
 	void (*free)(struct other *o);
 	/* NULL: the stack has no call for it. */
 	void (*renegotiate)(struct other *o);
-	void (*warn)(struct other *o);
 	void (*abort)(struct other *o);
 	void (*send_empty)(struct other *o);
 };

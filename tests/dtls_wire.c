@@ -147,11 +147,34 @@ static void fly(struct wire *w, bool to_us, const uint8_t *data, size_t len) {
 		arrive(w, due + w->config.again, to_us, data, len);
 }
 
-static void fly_empties(struct wire *w) {
-	for (uint8_t type = RECORD_CHANGE_CIPHER_SPEC; type <= RECORD_APPLICATION; type++) {
-		uint8_t record[RECORD_HEADER] = {type, 0xfe, 0xfd, 0, 0, 0, 0, 0, 1, (uint8_t)(w->sent >> 8), (uint8_t)w->sent};
-		fly(w, true, record, sizeof record);
-	}
+void wire_inject(struct wire *w, const void *data, size_t len) {
+	fly(w, true, data, len);
+}
+
+/* A record in the clear under a number that no other has. */
+static void inject_empty(struct wire *w, uint8_t type) {
+	uint8_t record[RECORD_HEADER] = {type, 0xfe, 0xfd, 0, 0, 0, 0, 0, 1};
+	put_be16(record + 9, (uint16_t)w->sent);
+	fly(w, true, record, RECORD_HEADER);
+}
+
+static void inject_forged(struct wire *w, const uint8_t *data, size_t len) {
+	uint8_t copy[MAIL_BYTES];
+	const uint8_t *last = data;
+	for (size_t left = len, record; left > 0 && (record = record_parse(last, left)) < left; last += record, left -= record)
+		ck_assert_uint_gt(record, 0);
+	if (record_epoch(last) == 0)
+		return;
+	memcpy(copy, data, len);
+	copy[len - 1] ^= 1;
+	fly(w, true, copy, len);
+}
+
+static void inject_before(struct wire *w, const uint8_t *data, size_t len) {
+	for (uint8_t type = RECORD_CHANGE_CIPHER_SPEC; w->config.empties && type <= RECORD_APPLICATION; type++)
+		inject_empty(w, type);
+	if (w->config.forged)
+		inject_forged(w, data, len);
 }
 
 static void send_datagram(struct wire *w, bool to_us, uint8_t *data, size_t len) {
@@ -159,8 +182,8 @@ static void send_datagram(struct wire *w, bool to_us, uint8_t *data, size_t len)
 		say_old_version(data, len);
 	if (w->config.merged && to_us)
 		len = merge_records(data, len);
-	if (w->config.empties && to_us)
-		fly_empties(w);
+	if (to_us)
+		inject_before(w, data, len);
 	if (!w->config.apart) {
 		fly(w, to_us, data, len);
 		return;

@@ -28,6 +28,7 @@ struct wire_config {
 	bool apart;       /* each record travels alone */
 	bool merged;      /* handshake messages of one datagram to us travel in one record */
 	bool old_version; /* records before the ServerHello say DTLS 1.0, as RFC 6347, 4.1 wants of some clients */
+	bool forged;      /* before each datagram to us that ends sealed, a copy with a wrong last bit */
 	bool empties;     /* an empty record of each type in the clear before each datagram to us */
 };
 
@@ -73,6 +74,8 @@ bool wire_is_up(const struct wire *w);
 uint64_t wire_connect(struct wire *w, uint64_t patience);
 /* Both ends send a record, each gets the other's, and the exporter gives both the same. The wire loses nothing any more. */
 void wire_talk(struct wire *w);
+/* A datagram that nobody here sent. */
+void wire_inject(struct wire *w, const void *data, size_t len);
 /* Sends one record of ours. */
 void wire_send(struct wire *w, const void *data, size_t len);
 /* States and errors of both ends, for messages. */

@@ -196,7 +196,6 @@ static void handshake(struct end *e) {
 /* A handshake that we asked for while connected; the records that come are read by it. */
 static void handshake_again(struct end *e) {
 	int r = gnutls_handshake(e->session);
-	e->other.warnings += r == GNUTLS_E_WARNING_ALERT_RECEIVED;
 	if (r == 0 || r == GNUTLS_E_WARNING_ALERT_RECEIVED)
 		e->asked = false;
 	else if (gnutls_error_is_fatal(r) && r != GNUTLS_E_GOT_APPLICATION_DATA)
@@ -212,8 +211,6 @@ static void receive(struct end *e) {
 		} else if (n == 0) {
 			e->other.state = OTHER_CLOSED;
 			return;
-		} else if (n == GNUTLS_E_WARNING_ALERT_RECEIVED) {
-			e->other.warnings++;
 		} else if (gnutls_error_is_fatal((int)n)) {
 			end_fail(e, (int)n);
 			return;
@@ -261,10 +258,6 @@ static void renegotiate(struct other *o) {
 		gnutls_rehandshake(e->session);
 }
 
-static void warn(struct other *o) {
-	gnutls_alert_send(((struct end *)o)->session, GNUTLS_AL_WARNING, GNUTLS_A_USER_CANCELED);
-}
-
 static void abort_end(struct other *o) {
 	gnutls_alert_send(((struct end *)o)->session, GNUTLS_AL_FATAL, GNUTLS_A_INTERNAL_ERROR);
 }
@@ -279,7 +272,6 @@ static const struct dtls_stack gnutls = {
 	.export = export,
 	.free = free_end,
 	.renegotiate = renegotiate,
-	.warn = warn,
 	.abort = abort_end,
 };
 
