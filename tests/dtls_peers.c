@@ -223,17 +223,19 @@ START_TEST(test_data_at_the_heels_of_the_finished_is_not_lost) {
 END_TEST
 
 /* A server that wants it (HelloRequest) goes on with the keys that there are. A client has sent a ClientHello; what it makes of
- * the refusal is its own affair, and RFC 5246, 7.2.2 lets it close. */
+ * the refusal is its own affair: RFC 5246, 7.2.2 lets it close, and OpenSSL sends a fatal alert then. */
 START_TEST(test_a_wish_to_negotiate_again_is_refused_and_does_not_end_our_connection) {
 	bring_up((struct wire_config){.client = CLIENT, .delay = SLUICE_MS}, SLUICE_S, "no loss");
 	unsigned before = w.sent;
 	stack->renegotiate(w.other);
 	wire_run(&w, w.now + 5 * SLUICE_S);
 	ck_assert_uint_gt(w.sent, before);
-	ck_assert_msg(dtls_state(w.ours) == DTLS_CONNECTED, "%s", wire_describe(&w));
-	if (CLIENT && w.other->state == OTHER_UP)
-		assert_we_hear("after a HelloRequest");
-	wire_run(&w, w.now + 200 * SLUICE_S);
+	if (w.other->state == OTHER_UP) {
+		ck_assert_msg(dtls_state(w.ours) == DTLS_CONNECTED, "%s", wire_describe(&w));
+		if (CLIENT)
+			assert_we_hear("after a HelloRequest");
+		wire_run(&w, w.now + 200 * SLUICE_S);
+	}
 	bool gave_up = w.other->state == OTHER_FAILED || w.other->state == OTHER_CLOSED;
 	ck_assert_msg(dtls_state(w.ours) == DTLS_CONNECTED || gave_up, "%s", wire_describe(&w));
 	wire_free(&w);

@@ -133,6 +133,7 @@ static void assert_clean(const struct kind *k, uint64_t lost, uint64_t n) {
 }
 
 static bool open_either(void) {
+	memset(p.next_number, 0, sizeof p.next_number);
 	for (int i = 0; i < 2; i++) {
 		int r = dtls_new(p.env, &p.config[i], &p.end[i]);
 		ck_assert(r == 0 || r == SLUICE_NO_MEMORY);
@@ -156,7 +157,6 @@ static void shake_hands(const struct kind *k, uint64_t lost, uint64_t n) {
 /* Allocation number n fails, and the m - 1 behind it. False: there were fewer. */
 static bool run(const struct kind *k, uint64_t lost, uint64_t n, uint64_t m) {
 	uint64_t failures = memory.failures;
-	size_t live = memory.live;
 	memory.fail_at = n;
 	memory.fail_for = m;
 	shake_hands(k, lost, n);
@@ -164,7 +164,6 @@ static bool run(const struct kind *k, uint64_t lost, uint64_t n, uint64_t m) {
 	pair_hang_up(&p);
 	p.data_len[CLIENT] = p.data_len[SERVER] = 0;
 	ck_assert_uint_eq(p.env->blocks.live, 0);
-	ck_assert_uint_eq(memory.live, live);
 	return memory.failures > failures;
 }
 
@@ -186,6 +185,7 @@ START_TEST(test_losses_under_failing_allocations_end_cleanly) {
 			ck_assert_uint_gt(n, 4);
 		}
 	pair_free(&p);
+	ck_assert_uint_eq(memory.live, 0);
 }
 END_TEST
 
