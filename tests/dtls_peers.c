@@ -208,6 +208,21 @@ START_TEST(test_empty_records_end_nothing) {
 }
 END_TEST
 
+/* RFC 5246, 7.2: "if an alert with a level of warning is received, generally the connection can continue normally". */
+START_TEST(test_warnings_end_neither_a_handshake_nor_a_connection) {
+	bring_up((struct wire_config){.client = CLIENT, .delay = 10 * SLUICE_MS, .warnings = true}, SLUICE_S,
+	         "warnings in the clear");
+	w.config.warnings = false;
+	for (int i = 1; i <= 20 && stack->warn; i += 19) {
+		for (int k = 0; k < i; k++)
+			stack->warn(w.other);
+		assert_we_hear("sealed warnings");
+	}
+	wire_talk(&w);
+	wire_free(&w);
+}
+END_TEST
+
 /* The last flight and what follows it are under way together; in reverse order the data comes before the keys are in use. */
 START_TEST(test_data_at_the_heels_of_the_finished_is_not_lost) {
 	for (int backwards = 0; backwards < 2; backwards++) {
@@ -343,6 +358,7 @@ int dtls_peers_main(const struct dtls_stack *s, int argc, char **argv) {
 		test_a_server_may_ask_for_a_cookie,
 		test_records_may_be_packed_in_any_way,
 		test_empty_records_end_nothing,
+		test_warnings_end_neither_a_handshake_nor_a_connection,
 		test_data_at_the_heels_of_the_finished_is_not_lost,
 		test_a_wish_to_negotiate_again_is_refused_and_does_not_end_our_connection,
 		test_a_client_that_begins_anew_from_the_same_address_disturbs_nothing,

@@ -68,6 +68,7 @@ struct dtls_stack {
 	void (*free)(struct other *o);
 	/* NULL: the stack has no call for it. */
 	void (*renegotiate)(struct other *o);
+	void (*warn)(struct other *o); /* an alert that ends nothing */
 	void (*abort)(struct other *o);
 	void (*send_empty)(struct other *o);
 };

@@ -152,10 +152,12 @@ void wire_inject(struct wire *w, const void *data, size_t len) {
 }
 
 /* A record in the clear under a number that no other has. */
-static void inject_empty(struct wire *w, uint8_t type) {
-	uint8_t record[RECORD_HEADER] = {type, 0xfe, 0xfd, 0, 0, 0, 0, 0, 1};
+static void inject_plain(struct wire *w, uint8_t type, const uint8_t *fragment, size_t len) {
+	uint8_t record[RECORD_HEADER + 2] = {type, 0xfe, 0xfd, 0, 0, 0, 0, 0, 1};
 	put_be16(record + 9, (uint16_t)w->sent);
-	fly(w, true, record, RECORD_HEADER);
+	put_be16(record + 11, (uint16_t)len);
+	memcpy(record + RECORD_HEADER, fragment, len);
+	fly(w, true, record, RECORD_HEADER + len);
 }
 
 static void inject_forged(struct wire *w, const uint8_t *data, size_t len) {
@@ -171,8 +173,11 @@ static void inject_forged(struct wire *w, const uint8_t *data, size_t len) {
 }
 
 static void inject_before(struct wire *w, const uint8_t *data, size_t len) {
+	static const uint8_t user_canceled[] = {1, 90};
 	for (uint8_t type = RECORD_CHANGE_CIPHER_SPEC; w->config.empties && type <= RECORD_APPLICATION; type++)
-		inject_empty(w, type);
+		inject_plain(w, type, (const uint8_t *)"", 0);
+	if (w->config.warnings)
+		inject_plain(w, RECORD_ALERT, user_canceled, sizeof user_canceled);
 	if (w->config.forged)
 		inject_forged(w, data, len);
 }

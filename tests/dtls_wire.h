@@ -29,6 +29,7 @@ struct wire_config {
 	bool merged;      /* handshake messages of one datagram to us travel in one record */
 	bool old_version; /* records before the ServerHello say DTLS 1.0, as RFC 6347, 4.1 wants of some clients */
 	bool forged;      /* before each datagram to us that ends sealed, a copy with a wrong last bit */
+	bool warnings;    /* a warning alert in the clear before each datagram to us */
 	bool empties;     /* an empty record of each type in the clear before each datagram to us */
 };
 

@@ -258,6 +258,10 @@ static void renegotiate(struct other *o) {
 		gnutls_rehandshake(e->session);
 }
 
+static void warn(struct other *o) {
+	gnutls_alert_send(((struct end *)o)->session, GNUTLS_AL_WARNING, GNUTLS_A_USER_CANCELED);
+}
+
 static void abort_end(struct other *o) {
 	gnutls_alert_send(((struct end *)o)->session, GNUTLS_AL_FATAL, GNUTLS_A_INTERNAL_ERROR);
 }
@@ -272,6 +276,7 @@ static const struct dtls_stack gnutls = {
 	.export = export,
 	.free = free_end,
 	.renegotiate = renegotiate,
+	.warn = warn,
 	.abort = abort_end,
 };
 

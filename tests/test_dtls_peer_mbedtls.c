@@ -312,6 +312,11 @@ static void renegotiate(struct other *o) {
 		end_fail(e, r);
 }
 
+static void warn(struct other *o) {
+	mbedtls_ssl_send_alert_message(&((struct end *)o)->ssl, MBEDTLS_SSL_ALERT_LEVEL_WARNING,
+	                               MBEDTLS_SSL_ALERT_MSG_USER_CANCELED);
+}
+
 static void abort_end(struct other *o) {
 	mbedtls_ssl_send_alert_message(&((struct end *)o)->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
 	                               MBEDTLS_SSL_ALERT_MSG_INTERNAL_ERROR);
@@ -327,6 +332,7 @@ static const struct dtls_stack mbedtls = {
 	.export = export,
 	.free = free_end,
 	.renegotiate = renegotiate,
+	.warn = warn,
 	.abort = abort_end,
 	.send_empty = send_empty,
 };

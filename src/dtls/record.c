@@ -37,6 +37,12 @@ static bool fragments_fit(const uint8_t *data, size_t len, uint32_t types) {
 	return true;
 }
 
+/* Fatal, or close_notify. No other warning has a meaning for a handshake, and OpenSSL 3.0 reads the same one again until it has had
+ * too many. */
+static bool alert_ends(const uint8_t *fragment) {
+	return fragment[0] == 2 || (fragment[0] == 1 && fragment[1] == 0);
+}
+
 bool record_is_plausible(const uint8_t *record, size_t len, bool from_client) {
 	const uint8_t *fragment = record + RECORD_HEADER;
 	size_t n = len - RECORD_HEADER;
@@ -44,7 +50,7 @@ bool record_is_plausible(const uint8_t *record, size_t len, bool from_client) {
 	case RECORD_CHANGE_CIPHER_SPEC:
 		return n == 1 && fragment[0] == 1;
 	case RECORD_ALERT:
-		return n == 2 && (fragment[0] == 1 || fragment[0] == 2);
+		return n == 2 && alert_ends(fragment);
 	case RECORD_HANDSHAKE:
 		return fragments_fit(fragment, n, from_client ? FROM_CLIENT : FROM_SERVER);
 	default:
