@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -106,7 +105,7 @@ static uint64_t real_time(clockid_t id) {
 	return (uint64_t)t.tv_sec * SLUICE_S + (uint64_t)t.tv_nsec;
 }
 
-static uint64_t time_of(clockid_t id) {
+uint64_t other_time_of(clockid_t id) {
 	if (!is_virtual || is_paused)
 		return real_time(id);
 	return (id == CLOCK_REALTIME ? wall_began : since_began) + virtual_now;
@@ -127,19 +126,4 @@ void other_pause_clock(bool paused) {
 
 uint64_t other_clock(void) {
 	return virtual_now;
-}
-
-/* GnuTLS has a call for another source of time in seconds (gnutls_global_set_time_function), which its repetitions do not ask,
- * and OpenSSL has none. So the C library's functions are replaced: those of the program come before those of a shared library. */
-__attribute__((visibility("default"))) int clock_gettime(clockid_t id, struct timespec *t) {
-	uint64_t now = time_of(id);
-	*t = (struct timespec){.tv_sec = (time_t)(now / SLUICE_S), .tv_nsec = (long)(now % SLUICE_S)};
-	return 0;
-}
-
-__attribute__((visibility("default"))) int gettimeofday(struct timeval *restrict t, void *restrict zone) {
-	uint64_t now = time_of(CLOCK_REALTIME);
-	(void)zone;
-	*t = (struct timeval){.tv_sec = (time_t)(now / SLUICE_S), .tv_usec = (suseconds_t)(now % SLUICE_S / SLUICE_US)};
-	return 0;
 }

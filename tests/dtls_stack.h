@@ -3,7 +3,7 @@
  * One const table of functions a stack, and one struct an end, whose common part stands first in the stack's own struct. An end
  * has no socket: datagrams for it are put into `in`, and what it sends lies in `out`. It knows nothing of our end.
  *
- * The stacks read the system's clock. dtls_stack.c stands between: while a test runs in virtual time, clock_gettime() and
+ * The stacks read the system's clock. dtls_clock.h stands between: while a test runs in virtual time, clock_gettime() and
  * gettimeofday() of the whole program answer with it, so that the other end's repetitions follow the test's clock too. */
 #ifndef TESTS_DTLS_STACK_H
 #define TESTS_DTLS_STACK_H
@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <time.h>
 
 #include "sluice/env.h"
 
@@ -84,6 +86,8 @@ const char *other_pem(enum other_key kind, bool ours);
 /* The time of the test. The first call starts virtual time. */
 void other_set_clock(uint64_t now);
 uint64_t other_clock(void);
+/* What a clock of the system shows, in virtual or in real time. */
+uint64_t other_time_of(clockid_t id);
 /* Real time while our own code runs: what of it looked at a clock would be late, and show that. */
 void other_pause_clock(bool paused);
 

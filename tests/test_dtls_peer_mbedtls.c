@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dtls_clock.h"
 #include "dtls_peers.h"
 #include "suite.h"
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/time.h>
 
+#include "dtls_clock.h"
 #include "dtls_peers.h"
 #include "suite.h"
 
