@@ -39,18 +39,23 @@ static inline bool replay_is_new(const struct replay *r, uint64_t number) {
 
 /* Moves the end of the ring; the words that come into it anew are cleared. */
 static inline void replay_move(struct replay *r, uint64_t number) {
-	uint64_t steps = number / 64 - r->highest / 64;
-	for (uint64_t i = 1; i <= steps && i <= REPLAY_WORDS; i++)
-		*replay_word(r, (number / 64 - steps + i) * 64) = 0;
+	uint64_t from = r->highest / 64, to = number / 64;
+	for (uint64_t i = to - from < REPLAY_WORDS ? from + 1 : to - REPLAY_WORDS + 1; i <= to; i++)
+		r->words[i % REPLAY_WORDS] = 0;
 	r->highest = number;
 }
 
-/* The number must be new, and its record authentic. */
-static inline void replay_mark(struct replay *r, uint64_t number) {
-	if (!r->any || number > r->highest)
+/* The record is authentic: marks its number. False: the number was taken already, or lies behind the window. */
+static inline bool replay_mark(struct replay *r, uint64_t number) {
+	uint64_t bit = UINT64_C(1) << number % 64;
+	if (!r->any || number > r->highest) {
 		replay_move(r, number);
-	r->any = true;
-	*replay_word(r, number) |= UINT64_C(1) << number % 64;
+		r->any = true;
+	} else if (r->highest - number >= REPLAY_SIZE || *replay_word(r, number) & bit) {
+		return false;
+	}
+	*replay_word(r, number) |= bit;
+	return true;
 }
 
 #endif

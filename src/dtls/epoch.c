@@ -67,33 +67,48 @@ void epoch_end(struct epoch *e) {
 
 /* RFC 5246, 6.2.3.3: seq_num 8 | type 8 | version 16 | length of the plaintext 16. */
 #define AAD_SIZE 13
+#define AAD_STRIDE 16
 
-/* A run of records for the cipher, and what each is bound to. */
+/* A run of records for the cipher, and what each is bound to. `count` alone is set at first: all of it would be some 5 KB. */
 struct run {
 	size_t count;
 	struct aead_job jobs[EPOCH_RUN];
-	uint8_t aad[EPOCH_RUN][AAD_SIZE];
+	uint8_t aad[EPOCH_RUN][AAD_STRIDE];
 };
 
-static void add_job(struct run *run, const struct suite *s, const uint8_t *iv, uint8_t *record, uint64_t number, size_t len) {
+/* What a record's header says. Passed on as values: reading it back from the record a moment after it was written would stall. */
+struct header {
+	uint8_t type;
+	uint16_t version;
+	uint64_t number;
+	uint64_t nonce; /* the explicit one */
+};
+
+static inline void put_nonce(uint8_t *nonce, const struct suite *s, const uint8_t *iv, const struct header *h) {
+	memcpy(nonce, iv, 4);
+	put_be64(nonce + 4, s->explicit ? h->nonce : get_be64(iv + 4) ^ h->number);
+}
+
+static inline void add_job(struct run *run, const struct suite *s, const uint8_t *iv, uint8_t *record, const struct header *h,
+                           size_t len) {
 	uint8_t *aad = run->aad[run->count];
 	struct aead_job *job = &run->jobs[run->count++];
-	*job = (struct aead_job){.text = record + suite_headroom(s), .len = len, .aad = aad, .aad_len = AAD_SIZE};
-	memcpy(job->nonce, iv, AEAD_NONCE_SIZE);
-	if (s->explicit)
-		memcpy(job->nonce + s->fixed, record + RECORD_HEADER, s->explicit);
-	else
-		put_be64(job->nonce + 4, get_be64(job->nonce + 4) ^ number);
-	put_be64(aad, number);
-	memcpy(aad + 8, record, 3);
+	job->text = record + suite_headroom(s);
+	job->len = len;
+	job->aad = aad;
+	job->aad_len = AAD_SIZE;
+	put_nonce(job->nonce, s, iv, h);
+	put_be64(aad, h->number);
+	aad[8] = h->type;
+	put_be16(aad + 9, h->version);
 	put_be16(aad + 11, (uint16_t)len);
 }
 
 /* RFC 5288, 3: "The nonce_explicit MAY be the 64-bit sequence number." */
-static void begin_record(const struct suite *s, uint8_t type, uint8_t *record, uint64_t number, size_t len) {
-	record_put_header(record, type, RECORD_VERSION, number, len - RECORD_HEADER);
+static inline void put_header(const struct suite *s, const struct header *h, uint8_t *record, size_t len) {
+	record_put_header(record, h->type, h->version, h->number, len - RECORD_HEADER);
 	if (s->explicit)
-		put_be64(record + RECORD_HEADER, number);
+		put_be64(record + RECORD_HEADER, h->nonce);
 }
 
 bool epoch_seal(struct epoch *e, uint8_t type, uint8_t *slots, size_t count, size_t stride, size_t last) {
@@ -106,8 +121,9 @@ bool epoch_seal(struct epoch *e, uint8_t type, uint8_t *slots, size_t count, siz
 		for (run.count = 0; i < count && run.count < EPOCH_RUN; i++) {
 			size_t len = i + 1 < count ? stride : last;
 			uint64_t number = RECORD_NUMBER(1, e->next++);
-			begin_record(s, type, slots + i * stride, number, len);
-			add_job(&run, s, e->seal_iv, slots + i * stride, number, len - rooms);
+			struct header h = {.type = type, .version = RECORD_VERSION, .number = number, .nonce = number};
+			put_header(s, &h, slots + i * stride, len);
+			add_job(&run, s, e->seal_iv, slots + i * stride, &h, len - rooms);
 		}
 		if (!aead_seal(e->sealer, run.jobs, run.count))
 			return false;
@@ -115,27 +131,36 @@ bool epoch_seal(struct epoch *e, uint8_t type, uint8_t *slots, size_t count, siz
 	return true;
 }
 
+/* A record of at least suite_rooms bytes. */
+static inline struct header header_of(const uint8_t *record) {
+	return (struct header){.type = record_type(record),
+	                       .version = get_be16(record + 1),
+	                       .number = record_number(record),
+	                       .nonce = get_be64(record + RECORD_HEADER)};
+}
+
 /* Gives each record its job, and its place in the run through `of`. Too short a record and a replay cost no cipher call. */
-static void gather(const struct epoch *e, struct run *run, struct epoch_record **of, struct epoch_record *records, size_t count) {
+static inline void gather(const struct epoch *e, struct run *run, struct epoch_record **of, struct epoch_record *records,
+                          size_t count) {
 	size_t rooms = suite_rooms(e->suite);
 	run->count = 0;
 	for (size_t i = 0; i < count; i++) {
 		struct epoch_record *r = &records[i];
-		uint64_t number = record_number(r->record);
 		r->text = NULL;
-		if (r->len < rooms || !replay_is_new(&e->replay, number))
+		if (r->len < rooms)
+			continue;
+		struct header h = header_of(r->record);
+		if (!replay_is_new(&e->replay, h.number))
 			continue;
 		of[run->count] = r;
-		add_job(run, e->suite, e->open_iv, r->record, number, r->len - rooms);
+		add_job(run, e->suite, e->open_iv, r->record, &h, r->len - rooms);
 	}
 }
 
-/* Two copies of one record in a run authenticate both, so the window is asked once more. */
-static void take(struct epoch *e, struct epoch_record *r, const struct aead_job *job) {
-	uint64_t number = record_number(r->record);
-	if (job->failed || !replay_is_new(&e->replay, number))
+/* Two copies of one record in a run authenticate both; only one is marked. */
+static inline void take(struct epoch *e, struct epoch_record *r, const struct aead_job *job) {
+	if (job->failed || !replay_mark(&e->replay, record_number(r->record)))
 		return;
-	replay_mark(&e->replay, number);
 	r->text = job->text;
 	r->text_len = job->len;
 }
@@ -151,11 +176,13 @@ void epoch_open(struct epoch *e, struct epoch_record *records, size_t count) {
 
 bool epoch_reveal(struct epoch *e, struct epoch_record *r) {
 	size_t rooms = suite_rooms(e->suite);
-	struct run run = {.count = 0};
+	struct run run;
+	run.count = 0;
 	r->text = NULL;
 	if (!e->revealer || r->len < rooms)
 		return false;
-	add_job(&run, e->suite, e->seal_iv, r->record, record_number(r->record), r->len - rooms);
+	struct header h = header_of(r->record);
+	add_job(&run, e->suite, e->seal_iv, r->record, &h, r->len - rooms);
 	if (aead_open(e->revealer, run.jobs, 1) > 0)
 		return false;
 	r->text = run.jobs[0].text;

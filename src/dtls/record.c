@@ -1,8 +1,6 @@
 /* record.c: the bounds and the plausibility of bytes that claim to be a record. It decrypts nothing and remembers nothing. */
 #include "dtls/record.h"
 
-#define VERSION_MAJOR 0xfe /* DTLS 1.x: the ones' complement of 1 */
-
 /* No handshake message of ours or of a browser comes near this; OpenSSL's own bound is 100 KiB. */
 #define MESSAGE_MAX 65535
 
@@ -11,14 +9,6 @@
 #define BIT(type) (UINT32_C(1) << (type))
 #define FROM_CLIENT (BIT(1) | BIT(11) | BIT(15) | BIT(16))
 #define FROM_SERVER (BIT(0) | BIT(2) | BIT(3) | BIT(4) | BIT(11) | BIT(12) | BIT(13) | BIT(14) | BIT(22))
-
-size_t record_parse(const uint8_t *data, size_t len) {
-	if (len < RECORD_HEADER || data[0] < RECORD_CHANGE_CIPHER_SPEC || data[0] > RECORD_APPLICATION ||
-	    data[1] != VERSION_MAJOR)
-		return 0;
-	size_t record = RECORD_HEADER + (size_t)get_be16(data + 11);
-	return record <= len && record <= RECORD_MAX ? record : 0;
-}
 
 /* RFC 6347, 4.2.2: msg_type 8 | length 24 | message_seq 16 | fragment_offset 24 | fragment_length 24 | fragment. A record
  * may hold several. */

@@ -23,8 +23,16 @@ enum record_type {
 	RECORD_APPLICATION = 23,
 };
 
+#define RECORD_VERSION_MAJOR 0xfe /* DTLS 1.x: the ones' complement of 1 */
+
 /* The length of the record that data begins with, header included. 0: data begins with none, or the record ends behind len. */
-size_t record_parse(const uint8_t *data, size_t len);
+static inline size_t record_parse(const uint8_t *data, size_t len) {
+	if (len < RECORD_HEADER || data[0] < RECORD_CHANGE_CIPHER_SPEC || data[0] > RECORD_APPLICATION ||
+	    data[1] != RECORD_VERSION_MAJOR)
+		return 0;
+	size_t record = RECORD_HEADER + (size_t)get_be16(data + 11);
+	return record <= len && record <= RECORD_MAX ? record : 0;
+}
 
 static inline uint8_t record_type(const uint8_t *record) {
 	return record[0];
