@@ -1,7 +1,7 @@
 /* transport.c: the BIO; what it is for stands in the header. */
 #include "dtls/transport.h"
 
-#include <openssl/crypto.h>
+#include <stdatomic.h>
 
 #include "dtls/record.h"
 
@@ -94,24 +94,35 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer) {
 	return command == BIO_CTRL_FLUSH;
 }
 
-static BIO_METHOD *method;
-
-/* Made once and kept for the life of the process: BIOs of any thread refer to it. */
-static void make_method(void) {
-	BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK | BIO_get_new_index(), "sluice transport");
+/* Nobody looks for the BIO by its type, so the type has no index of its own: OpenSSL that once had no memory to count indices never
+ * gives one. */
+static BIO_METHOD *make_method(void) {
+	BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "sluice transport");
 	if (!m)
-		return;
+		return NULL;
 	BIO_meth_set_write(m, bio_write);
 	BIO_meth_set_read(m, bio_read);
 	BIO_meth_set_ctrl(m, bio_ctrl);
-	method = m;
+	return m;
+}
+
+/* Kept for the life of the process: BIOs of any thread refer to it. Without memory for it, the next connection tries again, which
+ * CRYPTO_THREAD_run_once would not. Of two threads that make one each, the first wins. */
+static BIO_METHOD *method(void) {
+	static _Atomic(BIO_METHOD *) kept;
+	BIO_METHOD *m = atomic_load(&kept), *first = NULL;
+	if (m)
+		return m;
+	m = make_method();
+	if (!m || atomic_compare_exchange_strong(&kept, &first, m))
+		return m;
+	BIO_meth_free(m);
+	return first;
 }
 
 BIO *transport_bio(struct transport *t) {
-	static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
-	if (CRYPTO_THREAD_run_once(&once, make_method) != 1 || !method)
-		return NULL;
-	BIO *bio = BIO_new(method);
+	BIO_METHOD *m = method();
+	BIO *bio = m ? BIO_new(m) : NULL;
 	if (!bio)
 		return NULL;
 	BIO_set_data(bio, t);
