@@ -113,12 +113,17 @@ static bool read_fragment(struct reader *r, struct fragment *f) {
 	return !r->failed && f->offset + f->len <= f->length;
 }
 
-/* The message that is still being written, when the fragment continues it. */
-static struct flight_part *continued(struct flight *f, const struct fragment *fragment) {
+/* The message that is still being written; NULL: all are complete. */
+static struct flight_part *unfinished(const struct flight *f) {
 	struct flight_part *last = f->first ? (struct flight_part *)((char *)f->end - offsetof(struct flight_part, next)) : NULL;
-	bool fits = last && last->type == RECORD_HANDSHAKE && last->filled < last->len && last->message_seq == fragment->seq &&
-	            fragment->offset == last->filled && fragment->length == last->len;
-	return fits ? last : NULL;
+	return last && last->filled < last->len ? last : NULL;
+}
+
+/* The same, when the fragment continues it. */
+static struct flight_part *continued(const struct flight *f, const struct fragment *fragment) {
+	struct flight_part *p = unfinished(f);
+	bool fits = p && p->message_seq == fragment->seq && fragment->offset == p->filled && fragment->length == p->len;
+	return fits ? p : NULL;
 }
 
 static struct flight_part *begin_message(struct flight *f, const struct fragment *fragment, uint16_t version, bool sealed) {
@@ -155,6 +160,19 @@ int flight_add_handshake(struct flight *f, const uint8_t *text, size_t len, uint
 	while (error == 0 && reader_left(&r) > 0 && read_fragment(&r, &fragment))
 		error = add_fragment(f, &fragment, version, sealed);
 	return error;
+}
+
+void flight_end(struct flight *f) {
+	struct flight_part *p = unfinished(f), **link = &f->first;
+	if (!p)
+		return;
+	while (*link != p)
+		link = &(*link)->next;
+	*link = NULL;
+	f->end = link;
+	if (f->at == p)
+		f->at = NULL;
+	env_free(f->env, p);
 }
 
 /* ---- alerts --------------------------------------------------------------------------------------------------------- */

@@ -10,7 +10,7 @@
  *
  *   `at` is the part of the list that leaves next; NULL: all have left
  *   offset <= at->len; 0 while `at` is NULL
- *   of each handshake message all fragments are there: filled == len, except in the last part while OpenSSL writes */
+ *   of each part all bytes are there: filled == len, except in the last part between flight_begin and flight_end */
 #ifndef DTLS_FLIGHT_H
 #define DTLS_FLIGHT_H
 
@@ -54,6 +54,9 @@ void flight_forget(struct flight *f);
 
 /* OpenSSL begins to write: what it writes from here on belongs to another flight. */
 void flight_begin(struct flight *f);
+/* OpenSSL's step is over. A message of which it wrote only a beginning, because memory ran out, is dropped: the rest of its bytes
+ * are whatever stood in that memory before. */
+void flight_end(struct flight *f);
 /* Each of these adds what OpenSSL wrote. 0, or SLUICE_NO_MEMORY.
  *
  * A record of handshake messages or of their fragments, as plaintext; in the order of their sequence, as OpenSSL writes them. A

@@ -158,23 +158,39 @@ static void finish(struct dtls *d) {
 /* For a second, see RETRY_AFTER in repeat.c. */
 #define TRIES_WITHOUT_MEMORY 200
 
+/* What OpenSSL wrote is taken, and what it knows. 0, SLUICE_NO_MEMORY, SLUICE_CRYPTO. */
+static int take(struct dtls *d) {
+	int error = d->transport.lost ? SLUICE_NO_MEMORY : written_take(d);
+	return error == 0 && d->outcome == 1 ? conclude(d) : error;
+}
+
+/* Did OpenSSL end the connection? Its alert is then all that could be missing, and why it did so is known only now. */
+static bool has_failed(const struct dtls *d) {
+	return d->outcome != 1 && !d->transport.starved;
+}
+
+/* Is memory short, and does a later try make sense? */
+static bool gets_stuck(struct dtls *d, int error) {
+	bool stuck = error == SLUICE_NO_MEMORY && !d->transport.lost && !has_failed(d) && d->stuck < TRIES_WITHOUT_MEMORY;
+	d->stuck = stuck ? d->stuck + 1 : 0;
+	return stuck;
+}
+
 /* What OpenSSL has written is taken, and then its word counts. */
 static void end_step(struct dtls *d) {
-	int error = written_take(d);
-	if (error == 0 && d->outcome == 1)
-		error = conclude(d);
-	if (error == SLUICE_NO_MEMORY && d->stuck++ < TRIES_WITHOUT_MEMORY)
+	int error = take(d);
+	if (gets_stuck(d, error))
 		return;
-	d->stuck = 0;
-	if (d->transport.lost || error == SLUICE_NO_MEMORY)
-		connection_fail(d, SLUICE_NO_MEMORY, "no memory for a flight of the handshake");
+	transport_drop(&d->transport);
+	flight_end(&d->flight);
+	if (has_failed(d) || (error == 0 && d->outcome != 1))
+		connection_settle(d, d->outcome);
+	else if (error == SLUICE_NO_MEMORY)
+		connection_fail(d, error, "no memory for a flight of the handshake");
 	else if (error < 0)
 		connection_fail(d, error, "the keys of the handshake cannot be used");
-	else if (d->outcome == 1)
-		finish(d);
 	else
-		connection_settle(d, d->outcome);
-	ERR_clear_error();
+		finish(d);
 }
 
 static void step(struct dtls *d) {
@@ -182,10 +198,12 @@ static void step(struct dtls *d) {
 	flight_begin(&d->flight);
 	d->outcome = SSL_do_handshake(d->ssl);
 	end_step(d);
+	ERR_clear_error();
 }
 
 void handshake_resume(struct dtls *d, uint64_t now) {
 	end_step(d);
+	ERR_clear_error();
 	repeat_follow(d, now);
 }
 
