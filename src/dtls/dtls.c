@@ -22,12 +22,8 @@ static bool config_is_valid(const struct dtls_config *c) {
 	       (!c->handshake_mtu || (c->handshake_mtu >= HANDSHAKE_MTU_MIN && c->handshake_mtu <= c->mtu));
 }
 
-#define PLAINTEXT_MIN 512           /* the least that OpenSSL's limit can be */
-#define PLAINTEXT_MAX (size_t)16384 /* RFC 5246, 6.2.1: 2^14 */
-
 static size_t plaintext_max(size_t mtu) {
-	size_t n = mtu < PLAINTEXT_MAX ? mtu : PLAINTEXT_MAX;
-	return n > PLAINTEXT_MIN ? n : PLAINTEXT_MIN;
+	return mtu < RECORD_TEXT_MAX ? mtu : RECORD_TEXT_MAX;
 }
 
 static int set_trust(struct dtls *d, const struct dtls_config *c) {

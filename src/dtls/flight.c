@@ -247,6 +247,8 @@ static bool next_piece(const struct flight *f, const struct epoch *e, struct cur
 		if (divisible)
 			len = room;
 	}
+	if (divisible && len > RECORD_TEXT_MAX - HANDSHAKE_HEADER)
+		len = RECORD_TEXT_MAX - HANDSHAKE_HEADER;
 	*piece = (struct piece){.part = p, .offset = c->offset, .len = len, .size = around + len};
 	c->offset += len;
 	if (c->offset == p->len)

@@ -13,6 +13,8 @@
 #include "base/bytes.h"
 
 #define RECORD_HEADER 13
+/* RFC 5246, 6.2.1: "The length MUST NOT exceed 2^14." That is the plaintext. */
+#define RECORD_TEXT_MAX ((size_t)1 << 14)
 /* RFC 5246, 6.2.3: "The length MUST NOT exceed 2^14 + 2048." */
 #define RECORD_MAX (RECORD_HEADER + (1 << 14) + 2048)
 
