@@ -90,12 +90,13 @@ static void drop_session(sluice_certificate *c, const SSL_SESSION *s) {
 
 void sessions_forget(struct dtls *d) {
 	sluice_certificate *c = d->certificate;
-	if (!d->session)
+	SSL_SESSION *s = d->session || !d->ssl ? d->session : SSL_get_session(d->ssl);
+	if (!s)
 		return;
-	SSL_CTX_remove_session(c->ctx, d->session);
+	SSL_CTX_remove_session(c->ctx, s);
 	if (CRYPTO_THREAD_write_lock(c->lock) != 1)
 		return;
-	drop_session(c, d->session);
+	drop_session(c, s);
 	CRYPTO_THREAD_unlock(c->lock);
 }
 

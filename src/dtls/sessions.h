@@ -24,7 +24,8 @@ void sessions_offer(struct dtls *d);
 void sessions_hold(struct dtls *d);
 /* The connection is CONNECTED: a client may offer the session from now on. */
 void sessions_keep(struct dtls *d);
-/* The certificate was a wrong one, or the peer ended the connection with an alert: nobody resumes the session. */
+/* The certificate was a wrong one, or the peer ended the connection with an alert: nobody resumes the session, also when the
+ * handshake that was to resume it is not complete. */
 void sessions_forget(struct dtls *d);
 /* Before the SSL is freed: the session of a connection that just stops stays valid. */
 void sessions_survive(SSL *ssl);
