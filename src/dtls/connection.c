@@ -109,9 +109,13 @@ void connection_alert(struct dtls *d, uint8_t level, uint8_t description) {
 
 /* ---- success, and an orderly end ------------------------------------------------------------------------------------ */
 
-/* RFC 8122, 6.2: an endpoint whose peer's certificate matches no fingerprint ends the connection with bad_certificate. */
+/* RFC 8122, 6.2: an endpoint whose peer's certificate matches no fingerprint ends the connection with bad_certificate. OpenSSL seals
+ * no alert for others; with its records the peer learns by close_notify that this is over. */
 static int refuse(struct dtls *d) {
-	flight_set_alert(&d->flight, ALERT_FATAL, ALERT_BAD_CERTIFICATE, d->epoch.suite && !d->records->keeps_openssl);
+	if (d->finished && d->records->keeps_openssl)
+		d->records->goodbye(d);
+	else
+		flight_set_alert(&d->flight, ALERT_FATAL, ALERT_BAD_CERTIFICATE, d->epoch.suite && !d->records->keeps_openssl);
 	sessions_forget(d);
 	fail_for_mismatch(d);
 	return SLUICE_FINGERPRINT;

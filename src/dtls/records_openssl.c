@@ -49,11 +49,13 @@ static void open(struct dtls *d, struct epoch_record *records, size_t count) {
 	for (size_t i = 0; i < count; i++) {
 		struct epoch_record *r = &records[i];
 		r->text = NULL;
-		int n = d->state == DTLS_CONNECTED && is_long_enough(d, r->len) ? read_record(d, r->record, r->len) : 0;
+		if (d->state != DTLS_CONNECTED || !is_long_enough(d, r->len))
+			continue;
+		int n = read_record(d, r->record, r->len);
 		if (n > 0) {
 			r->text = r->record;
 			r->text_len = (size_t)n;
-		} else if (is_long_enough(d, r->len)) {
+		} else {
 			/* RFC 6347, 4.1.2.7: "In general, invalid records SHOULD be silently discarded, thus preserving the
 			 * association". */
 			connection_settle(d, n);
