@@ -60,7 +60,8 @@ void early_release(struct early *e) {
 /* ---- the end of the handshake ------------------------------------------------------------------------------------------- */
 
 enum early_verdict early_admit(struct early *e, struct early_turn turn, const uint8_t *record, size_t len) {
-	if (record_type(record) == RECORD_CHANGE_CIPHER_SPEC && len == sizeof e->change && !turn.awaits_change) {
+	bool change = record_type(record) == RECORD_CHANGE_CIPHER_SPEC && record_epoch(record) == 0 && len == sizeof e->change;
+	if (change && !turn.awaits_change) {
 		memcpy(e->change, record, len);
 		e->change_waits = true;
 		return EARLY_WAITS;
