@@ -18,6 +18,7 @@ static void drop_parts(struct flight *f) {
 	}
 	f->at = NULL;
 	f->offset = 0;
+	f->left = false;
 }
 
 static void drop_alert(struct flight *f) {
@@ -31,7 +32,7 @@ void flight_drop(struct flight *f) {
 }
 
 void flight_forget(struct flight *f) {
-	if (!f->at)
+	if (f->left)
 		drop_parts(f);
 }
 
@@ -64,6 +65,7 @@ static struct flight_part *append(struct flight *f, uint8_t type, size_t len) {
 		return NULL;
 	if (!f->at)
 		f->at = p;
+	f->left = false;
 	QUEUE_APPEND(f->end, p, next);
 	return p;
 }
@@ -343,6 +345,7 @@ static int output_parts(struct flight *f, struct epoch *e, sluice_batch *b) {
 		f->numbered = true;
 		f->at = (struct flight_part *)(uintptr_t)c.part;
 		f->offset = c.offset;
+		f->left |= !f->at;
 	}
 	return n;
 }

@@ -41,6 +41,7 @@ struct flight {
 	bool begins;              /* the next part begins another flight */
 	bool repeated_by_openssl; /* what OpenSSL writes now is a repetition, and is dropped */
 	bool numbered;            /* the flight in the list has its number */
+	bool left;                /* all of the flight in the list has left, once at least */
 	uint16_t next_message;    /* message_seq of our next handshake message */
 	uint32_t number;          /* of the datagram that left last */
 	uint64_t next_plain;      /* the sequence of our next record of epoch 0 */
@@ -49,7 +50,8 @@ struct flight {
 void flight_open(struct flight *f, sluice_env *env, size_t mtu);
 /* Drops the flight and an alert that waits. */
 void flight_drop(struct flight *f);
-/* Drops the flight when it has left: the peer has it. */
+/* The peer has the flight, so it is dropped, with a repetition that waits. Not when it has never left as a whole: then the peer
+ * cannot have it. */
 void flight_forget(struct flight *f);
 
 /* OpenSSL begins to write: what it writes from here on belongs to another flight. */
