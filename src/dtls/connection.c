@@ -81,14 +81,24 @@ void connection_settle(struct dtls *d, int result) {
 	ERR_clear_error();
 }
 
+/* ---- goodbye -------------------------------------------------------------------------------------------------------- */
+
+/* Before the handshake is complete there is no close_notify that the peer could believe, and a flight of a handshake that nobody
+ * goes on with stays. */
+static void say_goodbye(struct dtls *d) {
+	if (d->finished)
+		d->records->goodbye(d);
+	else
+		flight_drop(&d->flight);
+}
+
 /* ---- alerts of the peer --------------------------------------------------------------------------------------------- */
 
 void connection_closed_by_peer(struct dtls *d) {
 	if (!connection_is_live(d))
 		return;
 	/* RFC 5246, 7.2.1: "The other party MUST respond with a close_notify alert of its own". */
-	if (d->finished)
-		d->records->goodbye(d);
+	say_goodbye(d);
 	d->state = DTLS_CLOSED;
 	stop_waiting(d);
 	d->error = SLUICE_CLOSED;
@@ -137,8 +147,7 @@ int connection_trust(struct dtls *d) {
 void connection_close(struct dtls *d) {
 	if (d->state == DTLS_CLOSED || d->state == DTLS_FAILED)
 		return;
-	if (d->finished)
-		d->records->goodbye(d);
+	say_goodbye(d);
 	d->state = DTLS_CLOSED;
 	stop_waiting(d);
 	d->text = "closed";
