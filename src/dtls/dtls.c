@@ -96,7 +96,13 @@ int dtls_start(struct dtls *d, uint64_t now) {
 
 int dtls_output(struct dtls *d, sluice_batch *batch, uint64_t now) {
 	clock_forward(&d->latest, now);
-	return flight_output(&d->flight, &d->epoch, batch);
+	int n = flight_output(&d->flight, &d->epoch, batch);
+	if (n == SLUICE_CRYPTO) { /* it would be refused again, at once and for ever */
+		flight_drop(&d->flight);
+		if (connection_is_live(d))
+			connection_fail(d, n, "a record of the handshake cannot be sealed");
+	}
+	return n;
 }
 
 void dtls_advance(struct dtls *d, uint64_t now) {
