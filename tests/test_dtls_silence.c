@@ -83,6 +83,19 @@ START_TEST(test_a_flight_that_has_not_left_is_not_repeated) {
 }
 END_TEST
 
+START_TEST(test_no_first_timeout_is_longer_than_three_seconds) {
+	pair_init(&p, NULL);
+	p.now = SLUICE_S;
+	p.config[CLIENT].first_timeout = SLUICE_NEVER;
+	pair_open(&p);
+	pair_start(&p);
+	p.lost = UINT64_MAX;
+	pair_flush(&p);
+	ck_assert_uint_eq(dtls_deadline(p.end[CLIENT]), 4 * SLUICE_S);
+	pair_free(&p);
+}
+END_TEST
+
 /* ---- with an end --------------------------------------------------------------------------------------------------- */
 
 static void ck_given_up(int end) {
@@ -143,5 +156,6 @@ END_TEST
 
 SUITE("dtls and silence", test_a_flight_that_is_lost_for_long_is_repeated_until_it_is_answered,
       test_a_server_that_comes_an_hour_late_is_found, test_a_repetition_has_numbers_of_its_own,
-      test_a_flight_that_has_not_left_is_not_repeated, test_client_and_server_give_up_after_the_same_silence,
-      test_who_is_heard_is_waited_for_anew, test_a_handshake_that_waits_for_its_fingerprint_does_not_time_out)
+      test_a_flight_that_has_not_left_is_not_repeated, test_no_first_timeout_is_longer_than_three_seconds,
+      test_client_and_server_give_up_after_the_same_silence, test_who_is_heard_is_waited_for_anew,
+      test_a_handshake_that_waits_for_its_fingerprint_does_not_time_out)

@@ -1,9 +1,9 @@
 /* dtls: one DTLS 1.2 connection (RFC 6347) over datagrams that somebody else moves.
  *
  * The door of this folder; the other one, for TURN over TLS, is tls_stream.h. The established path has two calls, seal and open,
- * both in place. The handshake has the four verbs. Behind them stand SSL_write and SSL_read; a record layer of our own can take
- * their place without touching any caller. It knows no sockets, no SCTP and no ICE. The clock is the caller's; a time that is
- * older than the one before counts as the one before.
+ * both in place. The handshake has the four verbs. OpenSSL makes the messages of the handshake; the records, the flights and their
+ * repetition are ours (connection.h has the map). It knows no sockets, no SCTP and no ICE. The clock is the caller's; a time that
+ * is older than the one before counts as the one before.
  *
  * Nothing is opened or sealed for the layer above before the peer's certificate matched a fingerprint that was announced. */
 #ifndef DTLS_DTLS_H
@@ -34,7 +34,7 @@ struct dtls_config {
 	size_t remote_count;
 	size_t mtu;             /* largest datagram, handshake or sealed; at least 256 */
 	size_t handshake_mtu;   /* largest handshake datagram, 256..mtu; 0: mtu */
-	uint64_t first_timeout; /* ns; doubles up to 3 s; 0: 50 ms */
+	uint64_t first_timeout; /* ns; doubles up to 3 s, the most that it can be; 0: 50 ms */
 	/* ns without a record from the peer, counted from dtls_start, until the handshake ends with TIMED_OUT, for client and
 	 * server alike. 0 or SLUICE_NEVER: it never ends by itself, because somebody else knows whether the peer lives. */
 	uint64_t patience;
@@ -91,14 +91,15 @@ size_t dtls_tailroom(const struct dtls *d);
  * and `tailroom` of the batch must be dtls_headroom and dtls_tailroom; they become 0. count, stride and last stay true. Returns
  * 0, or
  *   SLUICE_WRONG_STATE  not CONNECTED
- *   SLUICE_INVALID      other rooms than ours, an empty plaintext, or a slot above the mtu
+ *   SLUICE_INVALID      other rooms than ours, an empty plaintext, or one longer than the mtu or 2^14 bytes
  *   SLUICE_LIMIT        the numbers of records are used up; the connection is closed now
  *   SLUICE_CRYPTO       the library refused; nothing of the batch may leave */
 int dtls_seal(struct dtls *d, sluice_batch *batch);
 
 /* Writes handshake and alert datagrams that are due, as one batch: datagrams of one flight and of equal size, the last may be
- * shorter. Returns how many, or SLUICE_NO_SPACE when the space does not hold the first one. Call it until it returns 0, also when
- * CLOSED or FAILED: the alert that says so comes out here. */
+ * shorter. Call it until it returns 0, also when CLOSED or FAILED: the alert that says so comes out here. Returns how many, or
+ *   SLUICE_NO_SPACE  the space does not hold the first one
+ *   SLUICE_CRYPTO    the library refused to seal, or no number was left; what waited is dropped */
 int dtls_output(struct dtls *d, sluice_batch *batch, uint64_t now);
 /* The number of the flight that the datagrams of the last dtls_output belong to; 0 before the first. Each flight, each repetition
  * of one and each alert has another number, from 1. A flight comes out wholly before the next one begins, so a caller who keeps
@@ -117,6 +118,7 @@ enum dtls_state dtls_state(const struct dtls *d);
  *   SLUICE_TIMED_OUT    the peer did not answer the handshake
  *   SLUICE_ABORTED      the peer sent a fatal alert
  *   SLUICE_CLOSED       the peer sent close_notify
+ *   SLUICE_LIMIT        the numbers of records are used up
  *   SLUICE_PROTOCOL, SLUICE_CRYPTO, SLUICE_NO_MEMORY */
 int dtls_error(const struct dtls *d, const char **text);
 void dtls_stats_get(const struct dtls *d, sluice_dtls_stats *stats);
@@ -131,8 +133,7 @@ const char *dtls_cipher(const struct dtls *d);
 int dtls_remote_fingerprint(const struct dtls *d, enum sluice_hash hash, sluice_fingerprint *out);
 /* The same certificate as DER. Returns its length, or
  *   SLUICE_WRONG_STATE  no certificate came yet
- *   SLUICE_NO_SPACE     it is longer than size
- *   SLUICE_CRYPTO */
+ *   SLUICE_NO_SPACE     it is longer than size */
 int dtls_remote_der(const struct dtls *d, void *buf, size_t size);
 /* Keying material that both sides derive from the handshake and the label (RFC 5705, without a context). 0, or
  *   SLUICE_WRONG_STATE  not CONNECTED

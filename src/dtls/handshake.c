@@ -120,7 +120,6 @@ static void read_waiting_alert(struct dtls *d) {
 static void free_openssl(struct dtls *d) {
 	sessions_survive(d->ssl);
 	handshake_close(d);
-	epoch_settle(&d->epoch);
 }
 
 /* Copies what outlives OpenSSL's object. 0, SLUICE_NO_MEMORY, SLUICE_CRYPTO. */
@@ -143,6 +142,7 @@ static void finish(struct dtls *d) {
 	d->give_up = SLUICE_NEVER; /* what is still missing, the fingerprints, the app has to bring */
 	if (d->client != d->resumed)
 		flight_forget(&d->flight); /* the peer's last flight answers ours */
+	epoch_settle(&d->epoch);
 	if (!d->records->keeps_openssl)
 		free_openssl(d);
 	if (connection_trust(d) < 0)

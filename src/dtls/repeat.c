@@ -11,7 +11,9 @@ static unsigned int openssl_timeout(SSL *ssl, unsigned int previous) {
 }
 
 void repeat_open(struct dtls *d, uint64_t first_timeout) {
-	d->first_timeout = d->timeout = first_timeout ? first_timeout : TIMEOUT_FIRST;
+	d->first_timeout = d->timeout = first_timeout == 0            ? TIMEOUT_FIRST
+	                                : first_timeout > TIMEOUT_MAX ? TIMEOUT_MAX
+	                                                              : first_timeout;
 	DTLS_set_timer_cb(d->ssl, openssl_timeout);
 }
 

@@ -75,8 +75,13 @@ bool trust_keep(struct trust *t, const X509 *peer) {
 	if (!t->der)
 		return false;
 	unsigned char *at = t->der;
-	t->der_len = (size_t)i2d_X509(peer, &at);
-	return true;
+	if (i2d_X509(peer, &at) == len) {
+		t->der_len = (size_t)len;
+		return true;
+	}
+	env_free(t->env, t->der);
+	t->der = NULL;
+	return false;
 }
 
 static bool is_open(const struct trust *t) {
