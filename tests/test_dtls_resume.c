@@ -138,6 +138,18 @@ START_TEST(test_whoever_does_not_want_it_gets_a_full_handshake) {
 }
 END_TEST
 
+/* RFC 5246, 7.4.1.2: cipher_suites "MUST include at least the cipher_suite from that session". */
+START_TEST(test_a_session_whose_suite_is_not_wanted_any_more_is_not_offered) {
+	pair_init(&p, NULL);
+	connect_once();
+	hang_up(true);
+	p.config[CLIENT].ciphers = "ECDHE-ECDSA-AES256-GCM-SHA384";
+	ck_assert_uint_eq(connect_once(), 40 * SLUICE_MS);
+	ck_assert(!dtls_resumed(p.end[CLIENT]) && !dtls_resumed(p.end[SERVER]));
+	pair_free(&p);
+}
+END_TEST
+
 START_TEST(test_a_server_that_forgot_makes_it_a_full_handshake) {
 	pair_init(&p, NULL);
 	connect_once();
@@ -186,4 +198,5 @@ SUITE("dtls resume", test_the_second_handshake_takes_one_round_trip_less_however
       test_losses_and_turned_datagrams_are_repaired_in_an_abbreviated_handshake_too,
       test_a_fingerprint_that_is_not_the_sessions_is_refused_at_either_end,
       test_another_certificate_at_either_end_makes_the_handshake_a_full_one, test_whoever_does_not_want_it_gets_a_full_handshake,
-      test_a_server_that_forgot_makes_it_a_full_handshake, test_the_memory_of_peers_is_bounded_and_the_newest_are_kept)
+      test_a_session_whose_suite_is_not_wanted_any_more_is_not_offered, test_a_server_that_forgot_makes_it_a_full_handshake,
+      test_the_memory_of_peers_is_bounded_and_the_newest_are_kept)

@@ -24,9 +24,18 @@ bool sessions_refuse(SSL *ssl) {
 	return SSL_set_session_id_context(ssl, none, sizeof none - 1) == 1;
 }
 
+/* RFC 5246, 7.4.1.2: who offers a session MUST offer its suite as well. A server ends the handshake otherwise. */
+static bool suite_is_offered(SSL *ssl, const SSL_SESSION *s) {
+	STACK_OF(SSL_CIPHER) *ciphers = SSL_get_ciphers(ssl);
+	for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++)
+		if (sk_SSL_CIPHER_value(ciphers, i) == SSL_SESSION_get0_cipher(s))
+			return true;
+	return false;
+}
+
 static bool session_fits(SSL_SESSION *s, const struct dtls *d) {
 	X509 *peer = SSL_SESSION_get0_peer(s);
-	return peer && SSL_SESSION_is_resumable(s) && trust_matches(&d->trust, peer);
+	return peer && SSL_SESSION_is_resumable(s) && suite_is_offered(d->ssl, s) && trust_matches(&d->trust, peer);
 }
 
 void sessions_offer(struct dtls *d) {
