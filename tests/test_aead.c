@@ -17,15 +17,43 @@
 static _Atomic size_t allocations, live_bytes;
 static size_t fail_at = SIZE_MAX; /* the allocation with this number fails, and only that */
 
+/* While a test watches: the blocks allocated so far that are not free, and how many of those freed contained the key. */
+#define WATCHED 64
+static bool watching;
+static void *watched[WATCHED];
+static size_t freed_with_key;
+
+static bool has_key(const void *m);
+
+static void watch(void *m) {
+	for (size_t i = 0; watching && i < WATCHED; i++) {
+		if (!watched[i]) {
+			watched[i] = m;
+			return;
+		}
+	}
+}
+
+static void unwatch(const void *m) {
+	for (size_t i = 0; watching && i < WATCHED; i++) {
+		if (m && watched[i] == m) {
+			watched[i] = NULL;
+			freed_with_key += has_key(m);
+		}
+	}
+}
+
 static void *counted_alloc(size_t size) {
 	if (allocations++ == fail_at)
 		return NULL;
-	void *m = malloc(size);
+	void *m = watching ? calloc(1, size) : malloc(size);
 	live_bytes += malloc_usable_size(m);
+	watch(m);
 	return m;
 }
 
 static void counted_free(void *m) {
+	unwatch(m);
 	live_bytes -= malloc_usable_size(m);
 	free(m);
 }
@@ -39,9 +67,11 @@ static void *openssl_realloc(void *m, size_t size, const char *file, int line) {
 	(void)file, (void)line;
 	if (allocations++ == fail_at)
 		return NULL;
+	unwatch(m);
 	live_bytes -= malloc_usable_size(m);
 	void *moved = realloc(m, size);
 	live_bytes += malloc_usable_size(moved);
+	watch(moved);
 	return moved;
 }
 
@@ -76,6 +106,11 @@ static sluice_env *env_new(void) {
 /* ---- suites and back ends ------------------------------------------------------------------------------------------ */
 
 static const uint8_t key[AEAD_KEY_MAX] = {9, 8, 7, [15] = 6, [16] = 5, [31] = 4};
+
+/* The expanded key of AES begins with the key, and so does the state of ChaCha20 behind its constants. */
+static bool has_key(const void *m) {
+	return memmem(m, malloc_usable_size((void *)(uintptr_t)m), key, 16) != NULL;
+}
 
 /* OpenSSL's. */
 static const char *const names[] = {"AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305"};
@@ -389,12 +424,35 @@ START_TEST(test_an_object_is_small) {
 			struct both b = both_new(env, suite, backend); /* what the process or env keeps is there now */
 			size_t before = live_bytes;
 			struct aead *a = aead_new(env, (enum aead_suite)suite, AEAD_SEAL, (enum aead_backend)backend, key);
-			ck_assert_uint_le(live_bytes - before, 1312);
+			ck_assert_uint_le(live_bytes - before, 1280);
 			aead_free(a);
 			both_free(&b);
 		}
 	}
 	sluice_env_free(env);
+}
+END_TEST
+
+static void check_wiping(sluice_env *env, int suite, const struct both *b) {
+	(void)env;
+	size_t with_key = 0;
+	enum aead_backend backend = strcmp(aead_backend_name(b->seal), "EVP") == 0 ? AEAD_EVP : AEAD_IPSEC_MB;
+	sluice_env *own = env_new();
+	watching = true;
+	struct aead *a = aead_new(own, (enum aead_suite)suite, AEAD_SEAL, backend, key);
+	for (size_t i = 0; i < WATCHED; i++)
+		with_key += watched[i] && has_key(watched[i]);
+	ck_assert_uint_eq(with_key, 1);
+	aead_free(a);
+	sluice_env_free(own);
+	watching = false;
+	ck_assert_uint_eq(freed_with_key, 0);
+	for (size_t i = 0; i < WATCHED; i++)
+		ck_assert_ptr_null(watched[i]);
+}
+
+START_TEST(test_a_key_is_gone_from_memory_that_is_freed) {
+	check_all(check_wiping);
 }
 END_TEST
 
@@ -492,5 +550,5 @@ END_TEST
 SUITE("aead", test_the_best_back_end_is_ipsec_mb_where_it_is_there, test_the_published_vectors_come_out,
       test_any_wrong_bit_fails_its_record_and_no_other, test_every_length_of_text_and_aad_is_byte_for_byte_the_reference,
       test_a_run_is_its_records_one_by_one, test_records_allocate_nothing_forged_ones_neither, test_an_object_is_small,
-      test_an_allocation_that_fails_leaves_nothing, test_threads_may_begin_at_once,
+      test_a_key_is_gone_from_memory_that_is_freed, test_an_allocation_that_fails_leaves_nothing, test_threads_may_begin_at_once,
       test_a_first_use_without_memory_does_not_spoil_the_next)

@@ -2,9 +2,11 @@
 #include "crypto/aead_ops.h"
 
 #ifdef SLUICE_IPSEC_MB
-#define IPSEC_MB (&aead_ipsec_mb)
+#define IPSEC_MB_128 (&aead_ipsec_mb_128)
+#define IPSEC_MB_256 (&aead_ipsec_mb_256)
 #else
-#define IPSEC_MB NULL
+#define IPSEC_MB_128 NULL
+#define IPSEC_MB_256 NULL
 #endif
 
 /* NULL: the suite has no such back end. ipsec-mb is the faster one wherever it runs: 83 ns beside 165 (OpenSSL 3.5) or 350 (3.0)
@@ -13,8 +15,8 @@ static const struct suite {
 	size_t key_size;
 	const struct aead_ops *ipsec_mb, *evp;
 } suites[] = {
-	[AEAD_AES_128_GCM] = {16, IPSEC_MB, &aead_evp},
-	[AEAD_AES_256_GCM] = {32, IPSEC_MB, &aead_evp},
+	[AEAD_AES_128_GCM] = {16, IPSEC_MB_128, &aead_evp},
+	[AEAD_AES_256_GCM] = {32, IPSEC_MB_256, &aead_evp},
 	[AEAD_CHACHA20_POLY1305] = {32, NULL, &aead_evp},
 };
 

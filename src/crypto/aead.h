@@ -7,8 +7,8 @@
  * The caller never seals two texts under the same nonce. With GCM, one repetition gives away the XOR of the texts and the key of
  * the authentication (NIST SP 800-38D, appendix A).
  *
- * aead_seal() and aead_open() allocate nothing, and they leave nothing in OpenSSL's error queue. One object is used by one thread
- * at a time. */
+ * aead_seal() and aead_open() allocate nothing. A wrong tag leaves nothing in OpenSSL's error queue. One object is used by one
+ * thread at a time. */
 #ifndef CRYPTO_AEAD_H
 #define CRYPTO_AEAD_H
 

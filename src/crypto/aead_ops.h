@@ -1,4 +1,7 @@
-/* aead_ops: what a back end of aead.h does. A back end is one file with one const table; aead.c has the list of them. */
+/* aead_ops: what a back end of aead.h does. A back end is one file with const tables; aead.c says which suite has which.
+ *
+ * An idle connection has two objects, so each byte of one counts. They come straight from env's allocator and not from its pool,
+ * whose blocks have a header of their own and are 64 bytes and more. */
 #ifndef CRYPTO_AEAD_OPS_H
 #define CRYPTO_AEAD_OPS_H
 
@@ -22,6 +25,6 @@ struct aead {
 
 extern const struct aead_ops aead_evp;
 /* Only with -DSLUICE_IPSEC_MB. */
-extern const struct aead_ops aead_ipsec_mb;
+extern const struct aead_ops aead_ipsec_mb_128, aead_ipsec_mb_256;
 
 #endif
