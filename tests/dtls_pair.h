@@ -36,6 +36,7 @@ struct pair {
 	unsigned sent;        /* datagrams, both directions, lost ones included */
 	uint64_t lost;        /* bit i: the i-th datagram is lost */
 	bool twice;           /* everything arrives twice */
+	size_t too_long;      /* datagrams that are longer are lost; 0: none */
 	/* Until deaf_until, datagrams to this end are lost, from the deaf_from-th on. */
 	uint64_t deaf_until[2];
 	unsigned deaf_from[2];
@@ -117,7 +118,8 @@ static inline bool pair_has_finished(const uint8_t *data, size_t len) {
 
 static inline bool pair_loses(struct pair *p, int to, const uint8_t *data, size_t len) {
 	unsigned index = p->sent++;
-	if ((index < 64 && p->lost >> index & 1) || (index >= p->deaf_from[to] && p->now < p->deaf_until[to]))
+	if ((index < 64 && p->lost >> index & 1) || (index >= p->deaf_from[to] && p->now < p->deaf_until[to]) ||
+	    (p->too_long && len > p->too_long))
 		return true;
 	if (p->finished_lost[to] == 0 || !pair_has_finished(data, len))
 		return false;

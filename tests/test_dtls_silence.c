@@ -83,6 +83,22 @@ START_TEST(test_a_flight_that_has_not_left_is_not_repeated) {
 }
 END_TEST
 
+/* The server's flight takes some 800 bytes and the client's second some 600. Each is repeated four times whole. */
+START_TEST(test_a_path_that_swallows_long_datagrams_is_passed_with_short_ones) {
+	pair_init(&p, NULL);
+	p.too_long = 512;
+	pair_open(&p);
+	pair_start(&p);
+	uint64_t at = pair_connect(&p, 10 * SLUICE_S);
+	ck_assert_uint_ne(at, SLUICE_NEVER);
+	ck_assert_uint_ge(pair_stats(&p, SERVER).flights_repeated, 5);
+	ck_assert_uint_le(at, 2 * (50 + 100 + 200 + 400 + 800) * SLUICE_MS + SLUICE_S);
+	p.too_long = 0;
+	pair_talk(&p);
+	pair_free(&p);
+}
+END_TEST
+
 START_TEST(test_no_first_timeout_is_longer_than_three_seconds) {
 	pair_init(&p, NULL);
 	p.now = SLUICE_S;
@@ -156,6 +172,6 @@ END_TEST
 
 SUITE("dtls and silence", test_a_flight_that_is_lost_for_long_is_repeated_until_it_is_answered,
       test_a_server_that_comes_an_hour_late_is_found, test_a_repetition_has_numbers_of_its_own,
-      test_a_flight_that_has_not_left_is_not_repeated, test_no_first_timeout_is_longer_than_three_seconds,
-      test_client_and_server_give_up_after_the_same_silence, test_who_is_heard_is_waited_for_anew,
-      test_a_handshake_that_waits_for_its_fingerprint_does_not_time_out)
+      test_a_flight_that_has_not_left_is_not_repeated, test_a_path_that_swallows_long_datagrams_is_passed_with_short_ones,
+      test_no_first_timeout_is_longer_than_three_seconds, test_client_and_server_give_up_after_the_same_silence,
+      test_who_is_heard_is_waited_for_anew, test_a_handshake_that_waits_for_its_fingerprint_does_not_time_out)

@@ -77,7 +77,8 @@ int dtls_start(struct dtls *d, uint64_t now);
 
 /* Opens datagrams in place. Application data comes out as entries in `out`: data and len lie inside the input datagram's bytes,
  * slab as it was. Handshake records are consumed. Returns how many entries. Datagrams usually hold one record each, and then
- * out_size >= count suffices; records beyond it are dropped and counted. Records that fail are counted and skipped.
+ * out_size >= count suffices, with 16 more for those that waited; records beyond it are dropped and counted. Records that fail are
+ * counted and skipped.
  *
  * Data that came before the handshake was over (up to 16 records) is kept sealed and comes out first, with slab NULL: its bytes
  * are ours and live until the next dtls_open. `out` must not be `in`. */
