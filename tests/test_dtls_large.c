@@ -4,6 +4,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "dtls/connection.h"
 #include "dtls_pair.h"
 
 static struct pair p; /* a test runs in a process of its own */
@@ -165,6 +166,30 @@ START_TEST(test_no_record_is_longer_than_a_record_may_be) {
 }
 END_TEST
 
+static void seal_jumbo(size_t text) {
+	sluice_datagram in = {.data = jumbo, .len = text + 37}, out;
+	memset(jumbo, 1, sizeof jumbo);
+	ck_assert(epoch_seal(&p.end[CLIENT]->epoch, RECORD_APPLICATION, jumbo, 1, in.len, in.len));
+	ck_assert_uint_eq(dtls_open(p.end[SERVER], &in, 1, &out, 1, 0), text > 0 && text <= 16384);
+}
+
+START_TEST(test_a_record_with_more_text_than_one_may_have_is_dropped) {
+	pair_init(&p, NULL);
+	p.config[CLIENT].mtu = p.config[SERVER].mtu = 20000;
+	pair_open(&p);
+	pair_start(&p);
+	for (int i = 0; i < 4; i++)
+		carry(i % 2);
+	ck_assert(pair_connected(&p));
+	static const size_t texts[] = {0, 1, 16383, 16384, 16385, 18000};
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		seal_jumbo(texts[i]);
+	ck_assert_uint_eq(pair_stats(&p, SERVER).records_opened, 4);
+	ck_assert_uint_eq(pair_stats(&p, SERVER).records_discarded, 2);
+	pair_free(&p);
+}
+END_TEST
+
 /* ---- without memory --------------------------------------------------------------------------------------------------- */
 
 /* Bytes of memory that nobody wrote would show the pattern. */
@@ -212,6 +237,32 @@ static bool survives_failure_at(size_t n, size_t more) {
 	return reached;
 }
 
+/* OpenSSL 3.5 and later allocate for each record, and may stop between two fragments. */
+START_TEST(test_a_message_of_which_only_the_beginning_was_written_is_dropped) {
+	static const uint8_t whole[HANDSHAKE_HEADER + 4] = {2, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 4, 9, 9, 9, 9};
+	static const uint8_t part[HANDSHAKE_HEADER + 4] = {11, 0, 9, 0, 0, 1, 0, 0, 0, 0, 0, 4, 9, 9, 9, 9};
+	uint8_t space[1200];
+	struct epoch none = {0};
+	struct flight f;
+	pair_init(&p, NULL);
+	flight_open(&f, p.env, 1200);
+	for (int first = 0; first < 2; first++) {
+		flight_begin(&f);
+		if (!first)
+			ck_assert_int_eq(flight_add_handshake(&f, whole, sizeof whole, RECORD_VERSION, false), 0);
+		ck_assert_int_eq(flight_add_handshake(&f, part, sizeof part, RECORD_VERSION, false), 0);
+		flight_end(&f);
+		ck_assert(flight_check(&f));
+		sluice_batch b = {.data = space, .capacity = sizeof space};
+		ck_assert_int_eq(flight_output(&f, &none, &b), first ? 0 : 1);
+		ck_assert(first || b.last == RECORD_HEADER + sizeof whole);
+		flight_drop(&f);
+		flight_open(&f, p.env, 1200);
+	}
+	pair_free(&p);
+}
+END_TEST
+
 /* What a process makes once, for its first connection, is made for a later one when memory was short. */
 START_TEST(test_after_each_allocation_that_failed_a_connection_can_be_made) {
 	pair_init(&p, &patterned_env);
@@ -247,5 +298,7 @@ START_TEST(test_without_memory_for_all_of_a_large_certificate_nothing_unwritten_
 END_TEST
 
 SUITE("dtls and large certificates", test_certificates_of_any_length_pass_whatever_the_mtu,
-      test_no_record_is_longer_than_a_record_may_be, test_after_each_allocation_that_failed_a_connection_can_be_made,
+      test_no_record_is_longer_than_a_record_may_be, test_a_record_with_more_text_than_one_may_have_is_dropped,
+      test_a_message_of_which_only_the_beginning_was_written_is_dropped,
+      test_after_each_allocation_that_failed_a_connection_can_be_made,
       test_without_memory_for_all_of_a_large_certificate_nothing_unwritten_is_sent)

@@ -139,7 +139,8 @@ static inline struct header header_of(const uint8_t *record) {
 	                       .nonce = get_be64(record + RECORD_HEADER)};
 }
 
-/* Gives each record its job, and its place in the run through `of`. Too short a record and a replay cost no cipher call. */
+/* Gives each record its job, and its place in the run through `of`. A record that is too short or too long (RFC 5246, 6.2.1) and a
+ * replay cost no cipher call. The difference of too short a one wraps around. */
 static inline void gather(const struct epoch *e, struct run *run, struct epoch_record **of, struct epoch_record *records,
                           size_t count) {
 	size_t rooms = suite_rooms(e->suite);
@@ -147,7 +148,7 @@ static inline void gather(const struct epoch *e, struct run *run, struct epoch_r
 	for (size_t i = 0; i < count; i++) {
 		struct epoch_record *r = &records[i];
 		r->text = NULL;
-		if (r->len < rooms)
+		if (r->len - rooms > RECORD_TEXT_MAX)
 			continue;
 		struct header h = header_of(r->record);
 		if (!replay_is_new(&e->replay, h.number))

@@ -57,7 +57,7 @@ static inline bool epoch_has_numbers(const struct epoch *e, size_t count) {
 	return e->next + count < RECORD_SEQUENCE_MAX;
 }
 
-/* A record to open. `text` is NULL afterwards when the record is too short, a replay or not authentic. */
+/* A record to open. `text` is NULL afterwards when the record is too short, too long, a replay or not authentic. */
 struct epoch_record {
 	uint8_t *record;
 	size_t len;
