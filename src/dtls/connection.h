@@ -85,9 +85,10 @@ struct dtls {
 
 	/* repeat.c */
 	uint64_t first_timeout, timeout, deadline;
-	bool written;         /* OpenSSL wrote a flight since repeat_follow was called last */
-	bool repeated;        /* this flight was sent more than once */
-	unsigned repetitions; /* of this flight */
+	bool written;             /* OpenSSL wrote a flight since repeat_follow was called last */
+	bool repeated;            /* this flight was sent more than once */
+	unsigned repetitions;     /* of this flight */
+	uint64_t last_not_before; /* when the last flight may be repeated next because a record asks for it */
 };
 
 void connection_fail(struct dtls *d, int error, const char *text);

@@ -87,9 +87,17 @@ void repeat_advance(struct dtls *d, uint64_t now) {
 
 /* ---- repetitions that somebody asks for ----------------------------------------------------------------------------- */
 
+/* A stranger can ask too, with records shorter than our flight. An honest peer waits longer than this before it repeats, and the
+ * datagrams of its one flight come closer together. So it gets one answer to each of its flights, and a stranger who asks all the
+ * time makes us send one small datagram in this time, which the peer may need anyway. */
+#define LAST_FLIGHT_PAUSE (10 * SLUICE_MS)
+
 bool repeat_last(struct dtls *d) {
 	bool ours = d->client == d->resumed;
-	return ours && repeat_flight(d);
+	if (!ours || d->latest < d->last_not_before || !repeat_flight(d))
+		return false;
+	d->last_not_before = d->latest + LAST_FLIGHT_PAUSE;
+	return true;
 }
 
 bool dtls_repeat_hello(struct dtls *d, uint64_t now) {
