@@ -6,10 +6,6 @@
 #include "dtls/records.h"
 #include "dtls/sessions.h"
 
-#define ALERT_FATAL 2
-#define ALERT_CLOSE_NOTIFY 0
-#define ALERT_BAD_CERTIFICATE 42
-
 /* ---- failure -------------------------------------------------------------------------------------------------------- */
 
 static void stop_waiting(struct dtls *d) {

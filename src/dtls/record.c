@@ -30,7 +30,7 @@ static bool fragments_fit(const uint8_t *data, size_t len, uint32_t types) {
 /* Fatal, or close_notify. No other warning has a meaning for a handshake, and OpenSSL 3.0 reads the same one again until it has had
  * too many. */
 static bool alert_ends(const uint8_t *fragment) {
-	return fragment[0] == 2 || (fragment[0] == 1 && fragment[1] == 0);
+	return fragment[0] == ALERT_FATAL || (fragment[0] == ALERT_WARNING && fragment[1] == ALERT_CLOSE_NOTIFY);
 }
 
 bool record_is_plausible(const uint8_t *record, size_t len, bool from_client) {

@@ -60,6 +60,10 @@ static inline void record_put_header(uint8_t *record, uint8_t type, uint16_t ver
 	put_be16(record + 11, (uint16_t)len);
 }
 
+/* Alerts: level 8 | description 8 (RFC 5246, 7.2). */
+enum { ALERT_WARNING = 1, ALERT_FATAL = 2 };
+enum { ALERT_CLOSE_NOTIFY = 0, ALERT_BAD_CERTIFICATE = 42, ALERT_NO_RENEGOTIATION = 100 };
+
 /* The header of a handshake message's fragment: type 8 | length 24 | message_seq 16 | offset 24 | fragment length 24. */
 #define HANDSHAKE_HEADER 12
 

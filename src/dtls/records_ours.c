@@ -7,10 +7,6 @@
 #define HELLO_REQUEST 0
 #define CLIENT_HELLO 1
 
-#define ALERT_WARNING 1
-#define ALERT_CLOSE_NOTIFY 0
-#define ALERT_NO_RENEGOTIATION 100
-
 static int seal(struct dtls *d, const sluice_batch *b) {
 	if (!epoch_has_numbers(&d->epoch, b->count))
 		return SLUICE_LIMIT;
