@@ -113,7 +113,9 @@ bool handshake_was_changed(const struct dtls *d) {
 static void read_waiting_alert(struct dtls *d) {
 	uint8_t none;
 	d->transport.record_len = 0;
+	flight_begin(&d->flight);
 	int n = SSL_read(d->ssl, &none, 1);
+	written_take_alert(d);
 	connection_settle(d, n);
 }
 

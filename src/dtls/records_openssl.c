@@ -58,6 +58,7 @@ static void open(struct dtls *d, struct epoch_record *records, size_t count) {
 		} else {
 			/* RFC 6347, 4.1.2.7: "In general, invalid records SHOULD be silently discarded, thus preserving the
 			 * association". */
+			written_take_alert(d);
 			connection_settle(d, n);
 		}
 	}
@@ -69,22 +70,16 @@ static bool admit(struct dtls *d, const uint8_t *record, size_t len) {
 	return is_long_enough(d, len);
 }
 
-/* An alert that there is no memory for is as good as lost on the way. */
-static void take_alert(struct dtls *d) {
-	written_take(d);
-	transport_drop(&d->transport);
-}
-
 /* OpenSSL would answer the peer's Finished with a flight that is sealed anew. The copy of it is of use to a peer that has heard
  * nothing, and no other one asks. */
 static void control(struct dtls *d, uint8_t *record, size_t len) {
 	if (!is_long_enough(d, len)) {
 		d->stats.records_discarded++;
 	} else if (record_type(record) == RECORD_HANDSHAKE) {
-		repeat_last(d);
+		d->stats.records_discarded += !repeat_last(d);
 	} else {
 		int n = read_record(d, record, len);
-		take_alert(d);
+		written_take_alert(d);
 		connection_settle(d, n);
 	}
 }
@@ -92,7 +87,7 @@ static void control(struct dtls *d, uint8_t *record, size_t len) {
 static void goodbye(struct dtls *d) {
 	flight_begin(&d->flight);
 	SSL_shutdown(d->ssl);
-	take_alert(d);
+	written_take_alert(d);
 	ERR_clear_error();
 }
 

@@ -78,3 +78,8 @@ int written_take(struct dtls *d) {
 	}
 	return 0;
 }
+
+void written_take_alert(struct dtls *d) {
+	written_take(d);
+	transport_drop(&d->transport);
+}
