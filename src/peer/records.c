@@ -93,6 +93,12 @@ int records_input_waiting(sluice_peer *p, uint64_t now) {
 
 /* ---- out ----------------------------------------------------------------------------------------------------------- */
 
+static void end_for_seal(sluice_peer *p, int error) {
+	const char *text;
+	bool told = dtls_error(p->dtls, &text) == error;
+	peer_end(p, error, told ? text : sluice_error_text(error));
+}
+
 static int output_packets(sluice_peer *p, sluice_batch *batch, uint64_t now) {
 	batch->headroom = dtls_headroom(p->dtls);
 	batch->tailroom = dtls_tailroom(p->dtls);
@@ -100,7 +106,7 @@ static int output_packets(sluice_peer *p, sluice_batch *batch, uint64_t now) {
 	if (n > 0) {
 		int error = dtls_seal(p->dtls, batch);
 		if (error) {
-			peer_end(p, error, sluice_error_text(error));
+			end_for_seal(p, error);
 			n = 0;
 		}
 	}
