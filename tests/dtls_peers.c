@@ -109,14 +109,28 @@ START_TEST(test_each_lost_fragment_is_repaired) {
 }
 END_TEST
 
-START_TEST(test_a_fifth_of_all_datagrams_may_be_lost) {
+/* Each bit of the seed is something else that the network or the other stack does. A copy of a ClientHello with its cookie that
+ * comes when all is up makes mbedTLS begin anew, so the two do not meet. */
+static struct wire_config bad_network(bool client, uint64_t seed) {
+	struct wire_config c = {.client = client, .seed = seed, .delay = 20 * SLUICE_MS};
+	c.loss = seed % 5 == 0 ? 0.35 : 0.2;
+	c.mtu = seed & 1 ? 500 : 1200;
+	c.twice = seed & 2;
+	c.backwards = seed & 4;
+	c.merged = seed & 8;
+	c.apart = seed & 16;
+	c.forged = seed & 32;
+	c.again = seed & 64 ? 333 * SLUICE_MS : 0;
+	c.empties = seed & 128;
+	c.cookies = client && !c.again && seed % 3 == 0;
+	return c;
+}
+
+START_TEST(test_a_fifth_of_all_datagrams_may_be_lost_whatever_else_happens) {
 	char what[60];
-	for (uint64_t seed = 1; seed <= 12; seed++) {
-		struct wire_config c = {.client = CLIENT, .delay = 20 * SLUICE_MS, .loss = 0.2, .seed = seed};
-		c.mtu = seed & 1 ? 500 : 1200;
-		c.twice = seed & 2;
+	for (uint64_t seed = 0; seed < 256; seed += 7) {
 		snprintf(what, sizeof what, "seed %u", (unsigned)seed);
-		bring_up(c, 30 * SLUICE_S, what);
+		bring_up(bad_network(CLIENT, seed), 60 * SLUICE_S, what);
 		wire_free(&w);
 	}
 }
@@ -352,7 +366,7 @@ int dtls_peers_main(const struct dtls_stack *s, int argc, char **argv) {
 		test_small_datagrams_cut_every_message,
 		test_each_lost_datagram_is_repaired,
 		test_each_lost_fragment_is_repaired,
-		test_a_fifth_of_all_datagrams_may_be_lost,
+		test_a_fifth_of_all_datagrams_may_be_lost_whatever_else_happens,
 		test_datagrams_in_reverse_order_and_twice_are_put_right,
 		test_copies_that_come_late_change_nothing,
 		test_a_server_may_ask_for_a_cookie,
