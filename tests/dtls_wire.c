@@ -40,7 +40,8 @@ void wire_open(struct wire *w) {
 	                           .certificate = w->certificate,
 	                           .remote = w->other_fingerprint,
 	                           .mtu = c->mtu,
-	                           .resume = c->resume};
+	                           .resume = c->resume,
+	                           .openssl_records = c->openssl_records};
 	struct other_config other = {.client = !c->client,
 	                             .pem = other_pem(c->other_key, false),
 	                             .cipher = c->cipher,

@@ -11,7 +11,8 @@
 #include "sim/rng.h"
 
 struct wire_config {
-	bool client; /* our role */
+	bool client;          /* our role */
+	bool openssl_records; /* OpenSSL seals and opens our records */
 	enum other_cipher cipher;
 	enum other_key our_key, other_key;
 	bool no_master_secret, cookies, resume, reject, bare;
