@@ -207,7 +207,7 @@ START_TEST(test_an_answer_finds_who_asked_until_that_one_is_gone_and_requests_ta
 	struct world w;
 	struct demux_member a = {0}, b = {0};
 	world_init(&w);
-	uint8_t id[12] = "abcdefghijkl";
+	const uint8_t id[] = "abcdefghijkl";
 	ck_assert_ptr_null(demux_by_transaction(&w.t, id));
 	demux_note(&w.t, &a, id);
 	ck_assert_ptr_eq(demux_by_transaction(&w.t, id), &a);

@@ -134,7 +134,7 @@ END_TEST
 /* ---- frames ---- */
 
 START_TEST(test_datagrams_pass_through_both_kinds_of_frames) {
-	static const uint8_t stun[20] = "\0\1\0\0\x21\x12\xA4\x42", channel[9] = "\x40\x00\0\5hello";
+	static const uint8_t stun[20] = "\0\1\0\0\x21\x12\xA4\x42", channel[9] = {0x40, 0, 0, 5, 'h', 'e', 'l', 'l', 'o'};
 	uint8_t out[64];
 	struct frame f;
 	for (int turn = 0; turn < 2; turn++) {
