@@ -161,8 +161,11 @@ static void make_tls(struct server *s) {
 	X509_gmtime_adj(X509_getm_notBefore(x), -7200);
 	X509_gmtime_adj(X509_getm_notAfter(x), 7200);
 	X509_set_pubkey(x, key);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
-	X509_set_issuer_name(x, X509_get_subject_name(x));
+	X509_NAME *name = X509_NAME_new();
+	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
+	X509_set_subject_name(x, name);
+	X509_set_issuer_name(x, name);
+	X509_NAME_free(name);
 	X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "IP:127.0.0.1");
 	ck_assert(e && X509_add_ext(x, e, -1) == 1);
 	X509_EXTENSION_free(e);

@@ -68,9 +68,12 @@ static bool set_serial(X509 *x509) {
 
 /* The same name for everybody, the one that browsers use: the name does not distinguish users. */
 static bool set_names(X509 *x509) {
-	X509_NAME *name = X509_get_subject_name(x509);
-	return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"WebRTC", -1, -1, 0) == 1 &&
-	       X509_set_issuer_name(x509, name) == 1;
+	X509_NAME *name = X509_NAME_new();
+	bool set = name &&
+	           X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"WebRTC", -1, -1, 0) == 1 &&
+	           X509_set_subject_name(x509, name) == 1 && X509_set_issuer_name(x509, name) == 1;
+	X509_NAME_free(name);
+	return set;
 }
 
 static bool fill_and_sign(X509 *x509, EVP_PKEY *key) {
@@ -146,13 +149,19 @@ static bool may_sign(X509 *x509) {
 	return X509_get_key_usage(x509) & KU_DIGITAL_SIGNATURE;
 }
 
+/* A certificate whose end cannot be read counts as expired. */
+static bool has_expired(const X509 *x509) {
+	int days, seconds;
+	return ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(x509)) != 1 || days < 0 || seconds < 0;
+}
+
 static int judge_pair(X509 *x509, const EVP_PKEY *key) {
 	if (!x509 || !key || X509_check_private_key(x509, key) != 1)
 		return SLUICE_MALFORMED;
 	if (!key_is_supported(key) || !may_sign(x509))
 		return SLUICE_UNSUPPORTED;
 	/* W3C webrtc-pc, 4.4.1.1: a connection is not made with a certificate that has expired. */
-	return X509_cmp_current_time(X509_get0_notAfter(x509)) < 0 ? SLUICE_INVALID : 0;
+	return has_expired(x509) ? SLUICE_INVALID : 0;
 }
 
 int sluice_certificate_from_pem(const char *cert_pem, const char *key_pem, sluice_certificate **out) {

@@ -114,10 +114,11 @@ static bool is_address(const char *name) {
 
 /* The name that the certificate has to be valid for. RFC 6066, 3: literal addresses are not permitted as a server name. */
 static bool set_name(SSL *ssl, const char *name) {
+	X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
 	if (is_address(name))
-		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1;
+		return X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1;
 	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	return SSL_set_tlsext_host_name(ssl, name) == 1 && SSL_set1_host(ssl, name) == 1;
+	return SSL_set_tlsext_host_name(ssl, name) == 1 && X509_VERIFY_PARAM_set1_host(param, name, strlen(name)) == 1;
 }
 
 static int open_ssl(struct tls_stream *s, const struct tls_stream_config *c) {
