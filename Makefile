@@ -138,12 +138,13 @@ all: $(STATIC) $(SHARED) $(TOOL) $(if $(DEFAULT),links compile_commands.json)
 
 help:
 	@echo 'make [all]     the library, static and shared, and the tool'
-	@echo 'make check     every test; the last line says "N passed, N failed"; ONLY=part runs those with part in the name'
+	@echo 'make check     every test; the last line says "N passed, N failed"; ONLY="part other" runs those with one of these in'
+	@echo '               the name'
 	@echo 'make coverage  runs the tests in a build of its own and prints which lines and branches of src/ ran (needs gcovr)'
 	@echo 'make bench     the main job and the benches, then one table; BENCH=crc32c runs one, BENCH_FAST=1 is a'
 	@echo '               smoke run, BENCH_INSTRUCTIONS=1 counts instructions too (slow)'
 	@echo 'make fuzz      every fuzz target for FUZZ_SECONDS=30'
-	@echo 'make interop   real browsers and other stacks (scripts/deps --interop first; needs root); ONLY=part as above;'
+	@echo 'make interop   real browsers and other stacks (scripts/deps --interop first; needs root); ONLY="group: case";'
 	@echo '               make interop-figures times them'
 	@echo 'make lint      format check, no line above 130 columns, cppcheck; make format rewrites'
 	@echo 'make docs      the reference of the public headers as HTML, build/docs/index.html (doxygen)'
