@@ -544,7 +544,7 @@ START_TEST(test_an_alert_for_which_no_number_is_left_does_not_wait_for_ever) {
 		sluice_batch b = {.data = space, .capacity = sizeof space};
 		strike_message(SERVER, CLIENT_HELLO);
 		ck_assert_uint_eq(dtls_deadline(p.end[SERVER]), 0);
-		ck_assert_int_eq(dtls_output(p.end[SERVER], &b, p.now), i == 0);
+		ck_assert_int_eq(dtls_output(p.end[SERVER], &b, p.now), i == 0 ? 1 : SLUICE_CRYPTO);
 		if (i == 0)
 			pair_check_datagram(&p, SERVER, space, b.last);
 		ck_assert_uint_eq(dtls_deadline(p.end[SERVER]), SLUICE_NEVER);

@@ -14,16 +14,21 @@
 /* For each role. A session takes some three kilobytes with the peer's certificate. */
 #define SESSIONS_MAX 64
 
+/* The newest first, no two with one peer; sessions.c. */
+struct session_list {
+	SSL_SESSION *of[SESSIONS_MAX];
+	unsigned count;
+};
+
 struct sluice_certificate {
 	atomic_uint refs;
 	X509 *x509;
 	SSL_CTX *ctx; /* holds the key */
 	int keylog;   /* the file that SSLKEYLOGFILE named, or -1 */
 
-	/* Sessions that a client may resume, the newest first, no two with one peer; sessions.c. */
+	/* The sessions that a client of this certificate may offer, and those that a server of it takes up again. */
 	CRYPTO_RWLOCK *lock;
-	SSL_SESSION *sessions[SESSIONS_MAX];
-	unsigned session_count;
+	struct session_list as_client, as_server;
 };
 
 #endif

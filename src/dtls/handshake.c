@@ -75,8 +75,6 @@ int handshake_open(struct dtls *d, const struct dtls_config *config) {
 		SSL_set_connect_state(d->ssl);
 	else
 		SSL_set_accept_state(d->ssl);
-	if (!d->client && !d->resume && !sessions_refuse(d->ssl))
-		return SLUICE_NO_MEMORY;
 	return set_ciphers(d, config->ciphers);
 }
 
