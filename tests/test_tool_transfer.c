@@ -440,7 +440,7 @@ START_TEST(test_a_file_that_shrinks_is_given_up) {
 }
 END_TEST
 
-START_TEST(test_a_flipped_bit_is_found_by_the_hash) {
+START_TEST(test_a_flipped_bit_is_found_by_the_check) {
 	set_up();
 	char *paths[] = {make_file(w.source, "a", 500000, 1)};
 	w.to_receiver.flip = 12;
@@ -690,7 +690,7 @@ static void answer(const char *text) {
 		;
 }
 
-START_TEST(test_a_receiver_that_knows_no_macs_gets_a_hash) {
+START_TEST(test_a_receiver_that_knows_no_crcs_gets_a_hash) {
 	set_up();
 	char *paths[] = {make_file(w.source, "a", 3, 1)};
 	begin(paths, 1, false);
@@ -699,7 +699,7 @@ START_TEST(test_a_receiver_that_knows_no_macs_gets_a_hash) {
 	answer("{\"type\":\"hello\",\"version\":1}");
 	answer("{\"type\":\"want\",\"id\":0,\"offset\":0,"
 	       "\"sha256\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}");
-	ck_assert_ptr_null(strstr(last_said(), "mac"));
+	ck_assert_ptr_null(strstr(last_said(), "crc"));
 	ck_assert_ptr_nonnull(strstr(last_said(), "\"type\":\"end\""));
 	ck_assert_ptr_nonnull(strstr(last_said(), "\"sha256\":\""));
 	answer("{\"type\":\"done\",\"id\":0}");
@@ -855,9 +855,9 @@ SUITE("transfer", test_a_transfer_that_is_over_refuses_no_file_any_more,
       test_a_longer_part_is_not_gone_on_with, test_what_is_there_is_replaced_by_force_only, test_the_same_file_is_not_sent_again,
       test_a_file_that_begins_as_another_gets_a_name_of_its_own, test_two_files_of_one_name_both_arrive_also_by_force,
       test_a_file_that_cannot_be_sent_is_told_and_the_next_one_follows, test_a_file_that_shrinks_is_given_up,
-      test_a_flipped_bit_is_found_by_the_hash, test_two_transfers_of_one_file_do_not_meet_in_one_part,
+      test_a_flipped_bit_is_found_by_the_check, test_two_transfers_of_one_file_do_not_meet_in_one_part,
       test_no_name_leads_out_of_the_folder, test_a_file_whose_name_is_no_utf_8_arrives_under_one_that_is,
       test_what_is_planted_in_the_folder_is_never_written_through, test_a_sender_learns_nothing_of_what_is_in_the_folder,
-      test_nobody_writes_the_state_of_a_part, test_a_receiver_that_knows_no_macs_gets_a_hash,
+      test_nobody_writes_the_state_of_a_part, test_a_receiver_that_knows_no_crcs_gets_a_hash,
       test_a_sender_that_shows_no_hash_sends_all_and_the_file_is_there_once, test_files_are_hashed_on_threads_of_their_own,
       test_who_does_not_keep_to_the_protocol_is_left, test_a_receiver_that_does_not_keep_to_the_protocol_is_left)

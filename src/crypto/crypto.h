@@ -12,8 +12,6 @@
 #define CRYPTO_SHA256_SIZE 32
 #define CRYPTO_SHA1_SIZE 20
 #define CRYPTO_MD5_SIZE 16
-#define CRYPTO_GMAC_SIZE 16
-#define CRYPTO_GMAC_KEY_SIZE 16
 
 /* HMAC-SHA-256. Returns false when the library refuses (no memory). */
 bool crypto_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[CRYPTO_SHA256_SIZE]);
@@ -25,15 +23,6 @@ crypto_sha256 *crypto_sha256_new(void);
 bool crypto_sha256_update(crypto_sha256 *h, const void *data, size_t len);
 bool crypto_sha256_final(const crypto_sha256 *h, uint8_t out[CRYPTO_SHA256_SIZE]);
 void crypto_sha256_free(crypto_sha256 *h);
-
-/* AES-128-GMAC (NIST SP 800-38D) of data that comes piece by piece: has the data changed? Several times faster than a hash. It
- * identifies nothing, because whoever knows the key can make other data with the same MAC. Each key is for one MAC. new returns
- * NULL when the library has no memory or refuses; update and final then return false. final is the last call before free. */
-typedef struct crypto_gmac crypto_gmac;
-crypto_gmac *crypto_gmac_new(const uint8_t key[CRYPTO_GMAC_KEY_SIZE]);
-bool crypto_gmac_update(crypto_gmac *m, const void *data, size_t len);
-bool crypto_gmac_final(crypto_gmac *m, uint8_t out[CRYPTO_GMAC_SIZE]);
-void crypto_gmac_free(crypto_gmac *m);
 
 /* HMAC of the parts, one behind the other; out has room for crypto_hash_size() bytes. False when the library refuses. */
 enum crypto_hash { CRYPTO_SHA1, CRYPTO_SHA256, CRYPTO_SHA384 };

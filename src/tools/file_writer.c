@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/crc32c.h"
 #include "base/list.h"
 #include "tools/worker.h"
 
@@ -26,7 +27,7 @@ struct job {
 /* One queue of jobs, in order: those from `first` up to `todo` are written and wait for their release, those from `todo` on are
  * to be written. `todo` moves behind a job only when the job is written, so the owner never frees what the thread reads.
  *
- *   todo == NULL: all is written, and the thread touches neither the jobs nor the MAC
+ *   todo == NULL: all is written, and the thread touches neither the jobs nor the CRC
  *   done_len == bytes of the jobs from `first` up to `todo`
  *
  * The worker's lock guards the fields above it. */
@@ -36,7 +37,7 @@ struct file_writer {
 	int error; /* errno; nothing is written any more */
 	struct worker worker;
 	int fd;
-	crypto_gmac *mac;
+	uint32_t *crc;
 	struct iovec pieces[PIECES_MAX];
 };
 
@@ -84,11 +85,9 @@ static size_t count_jobs(const struct job *j) {
 	return jobs;
 }
 
-static bool add_to_mac(crypto_gmac *mac, const struct iovec *iov, size_t count) {
-	for (size_t i = 0; i < count && mac; i++)
-		if (!crypto_gmac_update(mac, iov[i].iov_base, iov[i].iov_len))
-			return false;
-	return true;
+static void add_to_crc(uint32_t *crc, const struct iovec *iov, size_t count) {
+	for (size_t i = 0; i < count && crc; i++)
+		*crc = crc32c_extend(*crc, iov[i].iov_base, iov[i].iov_len);
 }
 
 /* Leaves out the first n bytes. */
@@ -121,8 +120,7 @@ static int write_jobs(struct file_writer *w, struct job *j, size_t jobs, uint64_
 	/* A message of more pieces than that is alone. */
 	struct iovec *iov = j->count > PIECES_MAX ? j->iov : w->pieces;
 	for (;; j = j->next) {
-		if (!add_to_mac(w->mac, j->iov, j->count))
-			return EIO;
+		add_to_crc(w->crc, j->iov, j->count);
 		if (iov == w->pieces)
 			memcpy(w->pieces + count, j->iov, j->count * sizeof *j->iov);
 		count += j->count;
@@ -154,13 +152,13 @@ static void step(void *owner) {
 
 /* ---- the owner's side ------------------------------------------------------------------------------------------------ */
 
-struct file_writer *file_writer_new(int fd, uint64_t at, crypto_gmac *mac, void (*wake)(void *ctx), void *ctx) {
+struct file_writer *file_writer_new(int fd, uint64_t at, uint32_t *crc, void (*wake)(void *ctx), void *ctx) {
 	struct file_writer *w = calloc(1, sizeof *w);
 	if (!w)
 		return NULL;
 	w->end = &w->first;
 	w->at = at;
-	w->mac = mac;
+	w->crc = crc;
 	w->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	worker_start(&w->worker, has_work, step, w, wake, ctx);
 	if (w->fd >= 0)

@@ -1,11 +1,13 @@
 /* transfer: names, hashes as text, and control messages; see transfer.h for what they say. */
 #include "tools/transfer.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crc32c.h"
 #include "base/text.h"
 #include "sluice.h"
 
@@ -44,22 +46,8 @@ void transfer_hex(const uint8_t *bytes, size_t len, char *hex) {
 		snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
 }
 
-bool transfer_mac(crypto_gmac *mac, char hex[TRANSFER_HEX_MAX]) {
-	uint8_t bytes[CRYPTO_GMAC_SIZE];
-	if (!crypto_gmac_final(mac, bytes))
-		return false;
-	transfer_hex(bytes, sizeof bytes, hex);
-	return true;
-}
-
-bool transfer_unhex(const char *hex, uint8_t *bytes, size_t len) {
-	if (!hex || strlen(hex) != 2 * len || strspn(hex, "0123456789abcdef") != 2 * len)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		char two[3] = {hex[2 * i], hex[2 * i + 1], 0};
-		bytes[i] = (uint8_t)strtoul(two, NULL, 16);
-	}
-	return true;
+void transfer_crc(uint32_t state, char hex[TRANSFER_HEX_MAX]) {
+	snprintf(hex, TRANSFER_HEX_MAX, "%08" PRIx32, crc32c_finish(state));
 }
 
 bool transfer_put(struct transfer_outbox *o, json_t *json) {

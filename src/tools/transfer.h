@@ -3,32 +3,32 @@
  * Control messages are text, one JSON object each; contents are binary messages, in order, of any size that the channel takes.
  *
  *   sender    {"type":"hello","version":1,"files":N,"bytes":B,"shows":true}
- *   receiver  {"type":"hello","version":1,"macs":true}
+ *   receiver  {"type":"hello","version":1,"crcs":true}
  *   sender    {"type":"file","id":0,"name":"a.txt","size":S,   T in seconds since 1970. X says which file of which host this is:
  *              "mtime":T,"tag":X}                              nobody can guess it, and it stays the same
  *   receiver  {"type":"want","id":0,"offset":O,"sha256":H}     it has O bytes of that tag; H is their hash
  *             {"type":"failed","id":0,"reason":TEXT}           it does not want the file, or cannot store it; allowed at any time
  *                                                              up to "done"; what still comes of the file is dropped
- *   sender    {"type":"data","id":0,"offset":O,"key":K}        the bytes from O on follow; 0 where the hash was another
+ *   sender    {"type":"data","id":0,"offset":O,"crc":true}     the bytes from O on follow; 0 where the hash was another
  *   sender    binary messages
  *   receiver  {"type":"show","id":0}                           after a MiB, to a sender that "shows": what came begins as a file
  *                                                              does that is there; is it all the same one?
  *   sender    {"type":"hash","id":0,"sha256":H}                H of the whole file; it sends nothing until the answer,
  *   receiver  {"type":"more","id":0}                           which is this, or "done"
- *   sender    {"type":"end","id":0,"mac":M}                    AES-128-GMAC of the bytes from O on, with the key K and an IV of
- *                                                              zeros; for a receiver that does not say "macs", no K, and
+ *   sender    {"type":"end","id":0,"crc32c":C}                 of the bytes from O on, eight hexadecimal digits; for a receiver
+ *                                                              that does not say "crcs", there is no "crc", and here is
  *                                                              "sha256" of the whole file instead
  *             {"type":"abort","id":0,"reason":TEXT}            instead, also instead of "data": it cannot be read any more
  *   receiver  {"type":"done","id":0,"there":B}                 the check is right and the file has its name; B: it was there
  *   sender    {"type":"file","id":1,...} or {"type":"bye"}
  *
  * Nothing that a receiver says depends on what is in its folder, but for the parts of the same tag, until the sender has shown a
- * MiB of the file and then the hash of all of it. "tag", "shows", "show", "hash", "more", "there", "macs", "key" and "mac" came
+ * MiB of the file and then the hash of all of it. "tag", "shows", "show", "hash", "more", "there", "crcs", "crc" and "crc32c" came
  * later: an end that knows none of them does without.
  *
- * SHA-256 says which file something is, where one of the two has it already, or a part. What arrives is checked by a MAC with a
- * key that the sender makes for it: DTLS protects it on the way, and against what else may go wrong at the ends the two are the
- * same, but SHA-256 costs as much as sending and receiving do.
+ * SHA-256 says which file something is, where one of the two has it already, or a part. What arrives is checked by CRC32c. DTLS
+ * protects it on the way, so the check is for mistakes at the ends, which no attacker chooses. SHA-256 would cost as much as
+ * sending and receiving do, and AES-128-GMAC three times as much as CRC32c.
  *
  * Behind "bye" the receiver closes the channel. Each side is a machine without a channel, a loop or a clock: messages go in with
  * _message(), work is done in slices by _work(), so that hashing a large file does not stop the connection's timers. A large file
@@ -42,7 +42,7 @@
 
 #include <sys/uio.h>
 
-#include "crypto/crypto.h"
+#include "crypto/crypto.h" /* CRYPTO_SHA256_SIZE */
 
 #define TRANSFER_VERSION 1
 #define TRANSFER_LABEL "files"
@@ -123,10 +123,8 @@ bool transfer_safe_name(const char *name, char *out, size_t size);
 void transfer_reason(const char *reason, char *text, size_t size);
 #define TRANSFER_HEX_MAX (2 * CRYPTO_SHA256_SIZE + 1)
 void transfer_hex(const uint8_t *bytes, size_t len, char *hex);
-/* Ends the MAC and writes it as text. False when the crypto library refuses. */
-bool transfer_mac(crypto_gmac *mac, char hex[TRANSFER_HEX_MAX]);
-/* False when the text is not the hexadecimal of len bytes. */
-bool transfer_unhex(const char *hex, uint8_t *bytes, size_t len);
+/* Ends the CRC32c and writes it as text. */
+void transfer_crc(uint32_t state, char hex[TRANSFER_HEX_MAX]);
 
 /* Control messages wait here for room in the channel: the protocol has few under way at any time. */
 struct transfer_outbox {

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/crc32c.h"
 #include "sluice.h"
 #include "tools/file_hash.h"
 #include "tools/file_writer.h"
@@ -52,8 +53,9 @@ struct file_receiver {
 	char theirs[TRANSFER_HEX_MAX]; /* what "end" or "hash" says; "": not yet */
 	uint64_t at, resumed_at;
 	struct file_writer *writer; /* from "data" on */
-	crypto_gmac *mac;           /* of what comes, from a sender that gave a key; else NULL, and */
+	bool checks_crc;            /* as the sender of this file does; else */
 	struct file_hash *hash;     /* of the part; also of what is there, before anything comes */
+	uint32_t crc;               /* of what comes */
 	uint8_t *buffer;            /* PIECE bytes */
 	uint64_t files, done, failed;
 };
@@ -106,17 +108,11 @@ static void drop_rival(struct file_receiver *r) {
 	r->rival.hash = NULL;
 }
 
-static void drop_mac(struct file_receiver *r) {
-	crypto_gmac_free(r->mac);
-	r->mac = NULL;
-}
-
 static void close_file(struct file_receiver *r) {
 	drop_rival(r);
-	file_writer_free(r->writer); /* before its file and its MAC go */
+	file_writer_free(r->writer); /* before its file goes */
 	r->writer = NULL;
 	place_close(&r->place);
-	drop_mac(r);
 	file_hash_free(r->hash);
 	r->hash = NULL;
 	r->theirs[0] = 0;
@@ -200,26 +196,24 @@ static void file_is_here(struct file_receiver *r, bool was_there) {
 	r->state = RECEIVER_IDLE;
 }
 
-static bool mac_is_there(struct file_receiver *r, char hex[TRANSFER_HEX_MAX]) {
-	if (!transfer_mac(r->mac, hex))
-		break_receiving(r, refused_by_crypto);
-	return r->state != RECEIVER_OVER;
-}
-
 /* False when it is not yet, or the file was refused for it. */
 static bool all_is_written(struct file_receiver *r) {
 	int error;
 	enum file_writer_state state = file_writer_state(r->writer, &error);
 	if (state == FILE_WRITER_FAILED)
 		refuse(r, strerror(error));
-	else if (state == FILE_WRITER_IDLE && !r->mac)
+	else if (state == FILE_WRITER_IDLE && !r->checks_crc)
 		file_hash_extend(r->hash, r->file.size);
 	return state == FILE_WRITER_IDLE;
 }
 
 static void finish_file(struct file_receiver *r) {
 	char ours[TRANSFER_HEX_MAX];
-	if (!all_is_written(r) || !(r->mac ? mac_is_there(r, ours) : hash_is_there(r, ours)))
+	if (!all_is_written(r))
+		return;
+	if (r->checks_crc)
+		transfer_crc(r->crc, ours);
+	else if (!hash_is_there(r, ours))
 		return;
 	bool was_there = r->rival.fd >= 0;
 	bool right = strcmp(ours, r->theirs) == 0;
@@ -302,7 +296,7 @@ static bool collect(struct file_receiver *r) {
 	if (!r->writer)
 		return false;
 	bool more = file_writer_collect(r->writer, &error);
-	if (!r->mac)
+	if (!r->checks_crc)
 		file_hash_extend(r->hash, file_writer_at(r->writer));
 	if (error && r->state != RECEIVER_OVER)
 		refuse(r, strerror(error));
@@ -363,7 +357,7 @@ static void on_hello(struct file_receiver *r, json_t *json) {
 		r->files = files > 0 ? (uint64_t)files : 0;
 		r->sender_shows = json_is_true(json_object_get(json, "shows"));
 		r->state = RECEIVER_IDLE;
-		put_to_sender(r, json_pack("{s:s, s:i, s:b}", "type", "hello", "version", TRANSFER_VERSION, "macs", 1));
+		put_to_sender(r, json_pack("{s:s, s:i, s:b}", "type", "hello", "version", TRANSFER_VERSION, "crcs", 1));
 	}
 }
 
@@ -398,19 +392,6 @@ static void on_file(struct file_receiver *r, json_t *json) {
 	refuse(r, "its name cannot be used here");
 }
 
-/* The key of the MAC, where there is one. */
-static bool take_key(struct file_receiver *r, json_t *json) {
-	const char *hex = json_string_value(json_object_get(json, "key"));
-	uint8_t key[CRYPTO_GMAC_KEY_SIZE];
-	if (!hex)
-		return true;
-	if (!transfer_unhex(hex, key, sizeof key))
-		break_receiving(r, "the other side gives a key that is none");
-	else if (!(r->mac = crypto_gmac_new(key)))
-		break_receiving(r, refused_by_crypto);
-	return r->mac != NULL;
-}
-
 static void on_data(struct file_receiver *r, json_t *json) {
 	json_int_t offset = json_integer_value(json_object_get(json, "offset"));
 	if (r->state != RECEIVER_AWAITS_DATA || (offset != 0 && (uint64_t)offset != r->at)) {
@@ -422,10 +403,11 @@ static void on_data(struct file_receiver *r, json_t *json) {
 			refuse(r, strerror(errno));
 		return;
 	}
-	if (!take_key(r, json))
-		return;
+	r->checks_crc = json_is_true(json_object_get(json, "crc"));
+	r->crc = CRC32C_INIT;
 	bool large = r->file.size - r->at >= TRANSFER_PROOF;
-	r->writer = file_writer_new(r->place.fd, r->at, r->mac, large ? r->wire.wake : NULL, r->wire.ctx);
+	uint32_t *crc = r->checks_crc ? &r->crc : NULL;
+	r->writer = file_writer_new(r->place.fd, r->at, crc, large ? r->wire.wake : NULL, r->wire.ctx);
 	if (!r->writer) {
 		break_receiving(r, "no memory");
 		return;
@@ -446,7 +428,7 @@ static bool take_check(struct file_receiver *r, json_t *json, const char *kind) 
 }
 
 static void on_end(struct file_receiver *r, json_t *json) {
-	if (!take_check(r, json, r->mac ? "mac" : "sha256"))
+	if (!take_check(r, json, r->checks_crc ? "crc32c" : "sha256"))
 		break_receiving(r, "the other side ends a file in a way that is not understood");
 	else if (r->at < r->file.size)
 		refuse(r, "it ended before all of it came");

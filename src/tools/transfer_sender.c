@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/crc32c.h"
 #include "base/text.h"
 #include "sluice.h"
 #include "tools/file_hash.h"
@@ -45,8 +45,8 @@ struct file_sender {
 	uint64_t size, at, resumed_at;
 	uint64_t wanted; /* offset in "want" */
 	char wanted_hash[TRANSFER_HEX_MAX];
-	bool receiver_macs;
-	crypto_gmac *mac;        /* of what was sent, for a receiver that can; else NULL, and */
+	bool receiver_crcs;
+	uint32_t crc;            /* of what was sent, for a receiver that wants it; else */
 	struct file_hash *hash;  /* of the first `at` bytes; also of what the receiver has, before anything is sent */
 	struct file_hash *whole; /* of all of it, while it is to be shown */
 	struct block_home *home;
@@ -104,11 +104,6 @@ static void drop_block(struct file_sender *s) {
 	s->used = 0;
 }
 
-static void drop_mac(struct file_sender *s) {
-	crypto_gmac_free(s->mac);
-	s->mac = NULL;
-}
-
 static void drop_reader(struct file_sender *s) {
 	file_reader_free(s->reader);
 	s->reader = NULL;
@@ -125,8 +120,7 @@ static void close_file(struct file_sender *s) {
 	s->fd = -1;
 	drop_hash(&s->hash);
 	drop_hash(&s->whole);
-	drop_reader(s); /* before its MAC goes */
-	drop_mac(s);
+	drop_reader(s);
 	drop_block(s);
 	s->at = s->size = s->resumed_at = 0;
 	s->has_shown = false;
@@ -280,34 +274,23 @@ static bool read_block(struct file_sender *s) {
 
 static bool start_reader(struct file_sender *s) {
 	bool large = s->size - s->at >= TRANSFER_PROOF;
-	s->reader = file_reader_new(s->fd, s->at, s->size, s->mac, s->home, large ? s->wire.wake : NULL, s->wire.ctx);
+	uint32_t *crc = s->receiver_crcs ? &s->crc : NULL;
+	s->crc = CRC32C_INIT;
+	s->reader = file_reader_new(s->fd, s->at, s->size, crc, s->home, large ? s->wire.wake : NULL, s->wire.ctx);
 	if (!s->reader)
 		break_sending(s, "no memory");
 	return s->reader != NULL;
 }
 
-/* A key that was never used. */
-static bool start_mac(struct file_sender *s, char hex[TRANSFER_HEX_MAX]) {
-	uint8_t key[CRYPTO_GMAC_KEY_SIZE];
-	drop_hash(&s->hash);
-	drop_mac(s);
-	if (getrandom(key, sizeof key, 0) == sizeof key)
-		s->mac = crypto_gmac_new(key);
-	if (s->mac)
-		transfer_hex(key, sizeof key, hex);
-	else
-		break_sending(s, refused_by_crypto);
-	return s->mac != NULL;
-}
-
 /* From `at` on; the hash, if it is that, has come so far. */
 static void begin_sending(struct file_sender *s) {
-	char key[TRANSFER_HEX_MAX] = "";
 	s->resumed_at = s->at;
-	if ((s->receiver_macs && !start_mac(s, key)) || !start_reader(s))
+	if (s->receiver_crcs)
+		drop_hash(&s->hash);
+	if (!start_reader(s))
 		return;
-	put_to_receiver(s, json_pack("{s:s, s:I, s:I, s:s*}", "type", "data", "id", id(s), "offset", (json_int_t)s->at, "key",
-	                             s->mac ? key : NULL));
+	put_to_receiver(s, json_pack("{s:s, s:I, s:I, s:o*}", "type", "data", "id", id(s), "offset", (json_int_t)s->at, "crc",
+	                             s->receiver_crcs ? json_true() : NULL));
 	if (s->state == SENDER_OVER)
 		return;
 	s->state = SENDER_SENDS;
@@ -338,17 +321,13 @@ static void show_hash(struct file_sender *s) {
 		s->state = SENDER_AWAITS_JUDGEMENT;
 }
 
-static bool mac_is_there(struct file_sender *s, char hex[TRANSFER_HEX_MAX]) {
-	if (!transfer_mac(s->mac, hex))
-		break_sending(s, refused_by_crypto);
-	return s->state != SENDER_OVER;
-}
-
 static void end_file(struct file_sender *s) {
 	char hex[TRANSFER_HEX_MAX];
-	if (!(s->mac ? mac_is_there(s, hex) : hash_is_there(s, s->hash, hex)))
+	if (s->receiver_crcs)
+		transfer_crc(s->crc, hex);
+	else if (!hash_is_there(s, s->hash, hex))
 		return;
-	put_to_receiver(s, json_pack("{s:s, s:I, s:s}", "type", "end", "id", id(s), s->mac ? "mac" : "sha256", hex));
+	put_to_receiver(s, json_pack("{s:s, s:I, s:s}", "type", "end", "id", id(s), s->receiver_crcs ? "crc32c" : "sha256", hex));
 	if (s->state != SENDER_OVER)
 		s->state = SENDER_AWAITS_DONE;
 }
@@ -508,7 +487,7 @@ static void on_hello(struct file_sender *s, json_t *json) {
 	else if (json_integer_value(json_object_get(json, "version")) != TRANSFER_VERSION)
 		break_sending(s, "the other side speaks another version of the protocol");
 	else {
-		s->receiver_macs = json_is_true(json_object_get(json, "macs"));
+		s->receiver_crcs = json_is_true(json_object_get(json, "crcs"));
 		s->state = SENDER_NEXT;
 	}
 }
