@@ -510,6 +510,34 @@ START_TEST(test_send_blocks_at_the_high_water_mark_and_tells_when_it_may_go_on) 
 }
 END_TEST
 
+/* What the sender buffers at most while it sends for a fifth of a second over 800 Mbit/s, through a queue without end. */
+static uint64_t most_buffered(uint64_t delay) {
+	struct pair_config c;
+	pair_config_init(&c);
+	c.no_record = true;
+	c.ab.delay = c.ba.delay = delay;
+	c.ab.rate = 800000000;
+	struct pair p;
+	uint64_t most = 0;
+	pair_start(&p, &c);
+	for (uint64_t end = p.sim.now + SLUICE_S / 5; p.sim.now < end; sim_run(&p.sim, p.sim.now + SLUICE_MS)) {
+		while (sctp_host_send(p.a, &(sluice_send_info){.stream = 1}, 60000) == 0)
+			;
+		uint64_t buffered = sctp_host_stats(p.a).buffered;
+		most = buffered > most ? buffered : most;
+	}
+	pair_deliver(&p, 60 * SLUICE_S);
+	pair_free(&p);
+	return most;
+}
+
+START_TEST(test_the_send_buffer_grows_with_the_path_and_not_with_the_queue_of_a_short_one) {
+	uint64_t least = 2 << 20;
+	ck_assert_uint_le(most_buffered(SLUICE_MS / 10), least);
+	ck_assert_uint_gt(most_buffered(5 * SLUICE_MS), 2 * least);
+}
+END_TEST
+
 START_TEST(test_buffered_low_comes_once_each_time_the_threshold_is_passed) {
 	struct pair p;
 	pair_start(&p, NULL);
@@ -637,6 +665,7 @@ SUITE("sctp data", test_messages_of_every_size_arrive_intact, test_large_message
       test_the_second_packet_is_acknowledged_at_once, test_the_i_bit_is_answered_at_once,
       test_one_input_call_gives_one_sack_where_each_batch_gets_one, test_a_sack_rides_with_data_that_goes_the_other_way,
       test_buffered_counts_until_the_acknowledgement, test_send_blocks_at_the_high_water_mark_and_tells_when_it_may_go_on,
+      test_the_send_buffer_grows_with_the_path_and_not_with_the_queue_of_a_short_one,
       test_buffered_low_comes_once_each_time_the_threshold_is_passed, test_times_that_would_run_over_the_clock_are_refused,
       test_bad_arguments_are_refused, test_the_wake_hook_is_called_once_for_many_sends,
       test_a_message_kept_by_the_app_outlives_the_association, test_small_messages_that_are_kept_do_not_pin_slabs)

@@ -118,8 +118,8 @@ typedef struct sluice_sctp_config {
 
 	/* ---- what waits for sending ---- */
 
-	/* Bytes buffered in a stream above which a send returns SLUICE_WOULD_BLOCK. Default: 2 MiB at the start; it grows with
-	 * the congestion window, up to 128 MiB, and does not shrink. */
+	/* Bytes buffered in a stream above which a send returns SLUICE_WOULD_BLOCK. Default: 2 MiB at the start. From a round
+	 * trip of half a millisecond on it grows with the congestion window, up to 128 MiB, and does not shrink. */
 	uint64_t high_water;
 	enum sluice_scheduler scheduler;
 	/* Hold a packet that is not full back while other data is in flight. Default: send at once */

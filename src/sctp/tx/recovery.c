@@ -231,9 +231,13 @@ static void respond(struct sender *tx, const struct ack *ack, uint64_t lost, uin
 
 /* The app may queue four times what the window holds. The app is called for more at half of the mark (outgoing.c). Then there
  * must be enough for a window that fills anew while as much stands acknowledged behind a hole. So the mark does not sink with the
- * window either. A round trip below two milliseconds needs no more than the least anyway. */
+ * window either.
+ *
+ * A round trip below two milliseconds needs no more than the least anyway. Neither does a path of less than half a millisecond:
+ * a longer round trip there means that the peer is slower than we are, and every byte more would only wait, outside of the
+ * processor's cache. */
 static void raise_high_water(struct sender *tx) {
-	if (tx->config->high_water || tx->view.srtt < 2 * SLUICE_MS)
+	if (tx->config->high_water || tx->view.srtt < 2 * SLUICE_MS || tx->view.min_rtt < SLUICE_MS / 2)
 		return;
 	uint64_t mark = 4 * tx->view.cwnd < HIGH_WATER_MOST ? 4 * tx->view.cwnd : HIGH_WATER_MOST;
 	if (mark > tx->out.high_water)
