@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/crc32c.h"
@@ -66,7 +67,7 @@ static enum file_writer_state settle_writer(struct file_writer *w, int *error) {
 static void write_all_of_it(size_t most, bool thread) {
 	int error, fd = new_file();
 	uint32_t crc = CRC32C_INIT;
-	struct file_writer *w = file_writer_new(fd, 0, &crc, thread ? wake : NULL, NULL);
+	struct file_writer *w = file_writer_new(fd, 0, &crc, WORKER_AT_ONCE, thread ? wake : NULL, NULL);
 	ck_assert_ptr_nonnull(w);
 	released = 0;
 	unsigned lent = lend(w, 0, SIZE, most, 0);
@@ -93,7 +94,7 @@ END_TEST
 START_TEST(test_a_writer_that_goes_writes_what_it_has_first) {
 	for (int thread = 0; thread < 2; thread++) {
 		int fd = new_file();
-		struct file_writer *w = file_writer_new(fd, 0, NULL, thread ? wake : NULL, NULL);
+		struct file_writer *w = file_writer_new(fd, 0, NULL, WORKER_AT_ONCE, thread ? wake : NULL, NULL);
 		released = 0;
 		unsigned lent = lend(w, 0, SIZE, 59, 0);
 		file_writer_free(w);
@@ -109,7 +110,7 @@ START_TEST(test_bytes_that_are_not_lent_are_copied) {
 	for (int thread = 0; thread < 2; thread++) {
 		int error, fd = new_file();
 		char text[] = "abcdef";
-		struct file_writer *w = file_writer_new(fd, 10, NULL, thread ? wake : NULL, NULL);
+		struct file_writer *w = file_writer_new(fd, 10, NULL, WORKER_AT_ONCE, thread ? wake : NULL, NULL);
 		ck_assert(file_writer_put(w, (struct iovec[]){{text, 3}, {text + 3, 3}}, 2, NULL, NULL));
 		memset(text, 'x', 6);
 		ck_assert_int_eq(settle_writer(w, &error), FILE_WRITER_IDLE);
@@ -125,7 +126,7 @@ START_TEST(test_a_full_disk_is_an_error_and_gives_all_loans_back) {
 	for (int thread = 0; thread < 2; thread++) {
 		new_file();
 		int error, fd = open("/dev/full", O_RDWR | O_CLOEXEC);
-		struct file_writer *w = file_writer_new(fd, 0, NULL, thread ? wake : NULL, NULL);
+		struct file_writer *w = file_writer_new(fd, 0, NULL, WORKER_AT_ONCE, thread ? wake : NULL, NULL);
 		released = 0;
 		unsigned lent = lend(w, 0, SIZE, 59, 0);
 		ck_assert_int_eq(settle_writer(w, &error), FILE_WRITER_FAILED);
@@ -140,7 +141,7 @@ END_TEST
 
 START_TEST(test_the_owner_is_woken_to_release_and_when_all_is_written) {
 	int error, fd = new_file();
-	struct file_writer *w = file_writer_new(fd, 0, NULL, wake, NULL);
+	struct file_writer *w = file_writer_new(fd, 0, NULL, WORKER_AT_ONCE, wake, NULL);
 	atomic_store(&wakes, 0);
 	for (size_t at = 0; at < SIZE; at += 100000)
 		ck_assert(file_writer_put(w, &(struct iovec){data + at, 100000}, 1, NULL, NULL));
@@ -157,6 +158,54 @@ START_TEST(test_the_owner_is_woken_to_release_and_when_all_is_written) {
 	ck_assert_int_eq(file_writer_state(w, &error), FILE_WRITER_IDLE);
 	file_writer_free(w);
 	close(fd);
+}
+END_TEST
+
+/* ---- a worker that has no thread yet ------------------------------------------------------------------------------------ */
+
+struct job {
+	struct worker worker;
+	pthread_t owner;
+	unsigned left, here; /* here: steps on the owner's thread */
+};
+
+static bool is_left(void *owner) {
+	return ((struct job *)owner)->left > 0;
+}
+
+static void take_step(void *owner) {
+	struct job *j = owner;
+	nanosleep(&(struct timespec){.tv_nsec = 30000000}, NULL); /* slow */
+	j->left--;
+	j->here += pthread_equal(pthread_self(), j->owner) != 0;
+}
+
+START_TEST(test_a_worker_gets_a_thread_once_a_step_was_slow) {
+	struct job j = {.owner = pthread_self(), .left = 3};
+	worker_start(&j.worker, WORKER_IF_SLOW, is_left, take_step, &j, wake, NULL);
+	ck_assert(worker_step(&j.worker));
+	ck_assert(!worker_step(&j.worker)); /* from now on it is the thread's */
+	worker_lock(&j.worker);
+	worker_await(&j.worker);
+	worker_unlock(&j.worker);
+	for (bool done = false; !done; sched_yield()) {
+		worker_lock(&j.worker);
+		done = !j.worker.awaited;
+		worker_unlock(&j.worker);
+	}
+	ck_assert_uint_eq(j.left, 0);
+	ck_assert_uint_eq(j.here, 1);
+	worker_stop(&j.worker, false);
+}
+END_TEST
+
+START_TEST(test_without_anybody_to_wake_slow_steps_stay_where_they_are) {
+	struct job j = {.owner = pthread_self(), .left = 3};
+	worker_start(&j.worker, WORKER_IF_SLOW, is_left, take_step, &j, NULL, NULL);
+	while (worker_step(&j.worker))
+		;
+	ck_assert_uint_eq(j.here, 3);
+	worker_stop(&j.worker, false);
 }
 END_TEST
 
@@ -187,7 +236,7 @@ START_TEST(test_a_file_is_read_from_an_offset_to_its_end) {
 		size_t at = from[i / 2], came;
 		struct block_home *home = block_home_new();
 		uint32_t crc = CRC32C_INIT;
-		struct file_reader *r = file_reader_new(fd, at, SIZE, &crc, home, i % 2 ? wake : NULL, NULL);
+		struct file_reader *r = file_reader_new(fd, at, SIZE, &crc, home, WORKER_AT_ONCE, i % 2 ? wake : NULL, NULL);
 		int error;
 		ck_assert_int_eq(read_all_of_it(r, SIZE - at, &came), 0);
 		ck_assert_uint_eq(came, SIZE - at);
@@ -208,7 +257,7 @@ START_TEST(test_a_file_that_became_shorter_is_an_error_behind_its_last_whole_blo
 	for (int thread = 0; thread < 2; thread++) {
 		size_t came;
 		struct block_home *home = block_home_new();
-		struct file_reader *r = file_reader_new(fd, 0, SIZE, NULL, home, thread ? wake : NULL, NULL);
+		struct file_reader *r = file_reader_new(fd, 0, SIZE, NULL, home, WORKER_AT_ONCE, thread ? wake : NULL, NULL);
 		ck_assert_int_eq(read_all_of_it(r, SIZE, &came), EOF);
 		ck_assert_uint_eq(came, SIZE / 2 / BLOCK_SIZE * BLOCK_SIZE);
 		file_reader_free(r);
@@ -223,7 +272,7 @@ START_TEST(test_a_reader_may_go_in_the_middle_and_blocks_outlive_it) {
 	ck_assert_int_eq(write(fd, data, SIZE), SIZE);
 	struct block *b;
 	struct block_home *home = block_home_new();
-	struct file_reader *r = file_reader_new(fd, 0, SIZE, NULL, home, wake, NULL);
+	struct file_reader *r = file_reader_new(fd, 0, SIZE, NULL, home, WORKER_AT_ONCE, wake, NULL);
 	while (!(b = file_reader_next(r, &error)))
 		sched_yield();
 	file_reader_free(r);
@@ -236,6 +285,7 @@ END_TEST
 
 SUITE("file_io", test_what_is_lent_is_written_in_order_and_given_back, test_a_writer_that_goes_writes_what_it_has_first,
       test_bytes_that_are_not_lent_are_copied, test_a_full_disk_is_an_error_and_gives_all_loans_back,
-      test_the_owner_is_woken_to_release_and_when_all_is_written, test_a_file_is_read_from_an_offset_to_its_end,
+      test_the_owner_is_woken_to_release_and_when_all_is_written, test_a_worker_gets_a_thread_once_a_step_was_slow,
+      test_without_anybody_to_wake_slow_steps_stay_where_they_are, test_a_file_is_read_from_an_offset_to_its_end,
       test_a_file_that_became_shorter_is_an_error_behind_its_last_whole_block,
       test_a_reader_may_go_in_the_middle_and_blocks_outlive_it)

@@ -92,7 +92,8 @@ static void note(void *ctx, enum transfer_event event, const struct transfer_pro
 		snprintf(s->reason, sizeof s->reason, "%s", p->reason);
 }
 
-static bool threads, lends;
+static enum threads { NONE, FOR_HASHES, FOR_ALL } threads;
+static bool lends;
 static void wake(void *ctx);
 
 static void set_up(void) {
@@ -133,6 +134,7 @@ static void begin(char *const *paths, size_t count, bool force) {
 	struct transfer_wire out = {.send = push, .ctx = &w.to_receiver, .lend = lends ? push_lent : NULL};
 	struct transfer_wire back = {.send = push, .ctx = &w.to_sender};
 	out.wake = back.wake = threads ? wake : NULL;
+	out.io_thread = back.io_thread = threads == FOR_ALL ? WORKER_AT_ONCE : WORKER_IF_SLOW;
 	memset(&w.sent, 0, sizeof w.sent);
 	memset(&w.received, 0, sizeof w.received);
 	w.to_receiver.sent = w.to_sender.sent = 0;
@@ -761,9 +763,10 @@ static void run_with_threads(void) {
 	}
 }
 
-START_TEST(test_files_are_hashed_on_threads_of_their_own) {
+static void carry_with_threads(enum threads kind) {
 	set_up();
-	threads = true;
+	threads = kind;
+	atomic_store(&wakes, 0);
 	char *paths[] = {make_file(w.source, "big", 6000000, 5), make_file(w.source, "small", 10, 5)};
 	begin(paths, 2, false);
 	for (size_t left = 200; (left = run(left));)
@@ -781,6 +784,15 @@ START_TEST(test_files_are_hashed_on_threads_of_their_own) {
 	end_transfer();
 	ck_assert_uint_gt(atomic_load(&wakes), 0);
 	tear_down();
+}
+
+START_TEST(test_files_are_hashed_on_threads_of_their_own) {
+	carry_with_threads(FOR_HASHES);
+}
+END_TEST
+
+START_TEST(test_files_are_read_and_written_on_threads_too) {
+	carry_with_threads(FOR_ALL);
 }
 END_TEST
 
@@ -860,4 +872,5 @@ SUITE("transfer", test_a_transfer_that_is_over_refuses_no_file_any_more,
       test_what_is_planted_in_the_folder_is_never_written_through, test_a_sender_learns_nothing_of_what_is_in_the_folder,
       test_nobody_writes_the_state_of_a_part, test_a_receiver_that_knows_no_crcs_gets_a_hash,
       test_a_sender_that_shows_no_hash_sends_all_and_the_file_is_there_once, test_files_are_hashed_on_threads_of_their_own,
-      test_who_does_not_keep_to_the_protocol_is_left, test_a_receiver_that_does_not_keep_to_the_protocol_is_left)
+      test_files_are_read_and_written_on_threads_too, test_who_does_not_keep_to_the_protocol_is_left,
+      test_a_receiver_that_does_not_keep_to_the_protocol_is_left)

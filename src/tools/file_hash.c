@@ -67,7 +67,7 @@ struct file_hash *file_hash_new(int fd, void (*wake)(void *ctx), void *ctx) {
 		return NULL;
 	h->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	h->hash = crypto_sha256_new();
-	worker_start(&h->worker, is_behind, advance, h, wake, ctx);
+	worker_start(&h->worker, WORKER_AT_ONCE, is_behind, advance, h, wake, ctx);
 	if (h->fd >= 0 && h->hash)
 		return h;
 	file_hash_free(h);

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/crc32c.h"
-#include "tools/worker.h"
 
 #define READ_AHEAD 4
 
@@ -68,9 +67,11 @@ static void step(void *owner) {
 	worker_wake_awaiting(&r->worker);
 }
 
-/* Gives the thread blocks to fill, as far as there is file and memory. With the lock. */
+/* Gives the thread blocks to fill, as far as there is file and memory. Without a thread it is one, so that the block that was given
+ * back last, and stands in the cache, is filled next. With the lock. */
 static void make_blocks(struct file_reader *r) {
-	while (r->made - r->taken < READ_AHEAD && r->promised < r->size) {
+	unsigned most = r->worker.has_thread ? READ_AHEAD : 1;
+	while (r->made - r->taken < most && r->promised < r->size) {
 		struct block *b = block_new(r->home);
 		if (!b)
 			break;
@@ -100,13 +101,13 @@ struct block *file_reader_next(struct file_reader *r, int *error) {
 }
 
 struct file_reader *file_reader_new(int fd, uint64_t at, uint64_t size, uint32_t *crc, struct block_home *home,
-                                    void (*wake)(void *ctx), void *ctx) {
+                                    enum worker_thread thread, void (*wake)(void *ctx), void *ctx) {
 	struct file_reader *r = calloc(1, sizeof *r);
 	if (!r)
 		return NULL;
 	*r = (struct file_reader){.at = at, .promised = at, .size = size, .crc = crc, .home = home};
 	r->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	worker_start(&r->worker, has_work, step, r, wake, ctx);
+	worker_start(&r->worker, thread, has_work, step, r, wake, ctx);
 	if (r->fd >= 0)
 		return r;
 	file_reader_free(r);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "tools/transfer_blocks.h"
+#include "tools/worker.h"
 
 struct file_reader;
 
@@ -16,7 +17,7 @@ struct file_reader;
  * caller's too, and must not be touched before the reader goes. wake(ctx) is called on the other thread. NULL when there is no
  * memory. */
 struct file_reader *file_reader_new(int fd, uint64_t at, uint64_t size, uint32_t *crc, struct block_home *home,
-                                    void (*wake)(void *ctx), void *ctx);
+                                    enum worker_thread thread, void (*wake)(void *ctx), void *ctx);
 /* Waits for the block under way. NULL is harmless. */
 void file_reader_free(struct file_reader *r);
 

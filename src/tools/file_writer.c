@@ -9,7 +9,6 @@
 
 #include "base/crc32c.h"
 #include "base/list.h"
-#include "tools/worker.h"
 
 /* Pieces of one pwritev; IOV_MAX of Linux. */
 #define PIECES_MAX 1024
@@ -152,7 +151,8 @@ static void step(void *owner) {
 
 /* ---- the owner's side ------------------------------------------------------------------------------------------------ */
 
-struct file_writer *file_writer_new(int fd, uint64_t at, uint32_t *crc, void (*wake)(void *ctx), void *ctx) {
+struct file_writer *file_writer_new(int fd, uint64_t at, uint32_t *crc, enum worker_thread thread, void (*wake)(void *ctx),
+                                    void *ctx) {
 	struct file_writer *w = calloc(1, sizeof *w);
 	if (!w)
 		return NULL;
@@ -160,7 +160,7 @@ struct file_writer *file_writer_new(int fd, uint64_t at, uint32_t *crc, void (*w
 	w->at = at;
 	w->crc = crc;
 	w->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	worker_start(&w->worker, has_work, step, w, wake, ctx);
+	worker_start(&w->worker, thread, has_work, step, w, wake, ctx);
 	if (w->fd >= 0)
 		return w;
 	file_writer_free(w);

@@ -15,11 +15,14 @@
 
 #include <sys/uio.h>
 
+#include "tools/worker.h"
+
 struct file_writer;
 
 /* fd stays the caller's, and is duplicated. crc (or NULL) is extended by what is written; it is the caller's too, and must not be
  * touched while the writer is BUSY. wake(ctx) is called on the other thread. NULL when there is no memory. */
-struct file_writer *file_writer_new(int fd, uint64_t at, uint32_t *crc, void (*wake)(void *ctx), void *ctx);
+struct file_writer *file_writer_new(int fd, uint64_t at, uint32_t *crc, enum worker_thread thread, void (*wake)(void *ctx),
+                                    void *ctx);
 /* Writes what waits, releases it, and goes. NULL is harmless. */
 void file_writer_free(struct file_writer *w);
 

@@ -58,7 +58,7 @@ int receive_main(int argc, char **argv) {
 	                  .work = work,
 	                  .get_progress = get_progress,
 	                  .free = free_machine};
-	struct transfer_wire wire = {files_send, &f, NULL, files_wake};
+	struct transfer_wire wire = {files_send, &f, NULL, files_wake, worker_thread_here()};
 	if (access(o.folder, W_OK | X_OK) == 0)
 		f.machine = file_receiver_new(o.folder, o.force, &wire, files_event, &f);
 	if (!f.machine) {

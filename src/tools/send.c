@@ -56,7 +56,7 @@ int send_main(int argc, char **argv) {
 	if (!all)
 		return EXIT_FAILED;
 	struct files f = {.message = message, .work = work, .get_progress = get_progress, .free = free_machine};
-	struct transfer_wire wire = {files_send, &f, files_lend, files_wake};
+	struct transfer_wire wire = {files_send, &f, files_lend, files_wake, worker_thread_here()};
 	f.machine = file_sender_new(argv + rest, (size_t)(argc - rest), TRANSFER_CHUNK_MAX, &wire, files_event, &f);
 	if (!f.machine) {
 		complain("send: no memory");

@@ -32,7 +32,7 @@
  *
  * Behind "bye" the receiver closes the channel. Each side is a machine without a channel, a loop or a clock: messages go in with
  * _message(), work is done in slices by _work(), so that hashing a large file does not stop the connection's timers. A large file
- * is read, written and hashed on threads (worker.h), where the wire can be woken by them. */
+ * is hashed, read and written on threads (worker.h), as far as the wire allows. */
 #ifndef TOOLS_TRANSFER_H
 #define TOOLS_TRANSFER_H
 
@@ -43,6 +43,7 @@
 #include <sys/uio.h>
 
 #include "crypto/crypto.h" /* CRYPTO_SHA256_SIZE */
+#include "tools/worker.h"
 
 #define TRANSFER_VERSION 1
 #define TRANSFER_LABEL "files"
@@ -60,8 +61,10 @@ struct transfer_wire {
 	/* The same with bytes that are lent until release(arg), which comes only when 0 was returned. NULL: everything goes by
 	 * send. */
 	int (*lend)(void *ctx, const void *data, size_t len, void (*release)(void *arg), void *arg);
-	/* Another thread says that work() is to be called. NULL: there are no threads, work() hashes. */
+	/* Another thread says that work() is to be called. NULL: there are no threads, work() hashes, reads and writes. */
 	void (*wake)(void *ctx);
+	/* With wake: when files are read and written on threads too. */
+	enum worker_thread io_thread;
 };
 
 enum transfer_event {

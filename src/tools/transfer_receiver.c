@@ -407,7 +407,7 @@ static void on_data(struct file_receiver *r, json_t *json) {
 	r->crc = CRC32C_INIT;
 	bool large = r->file.size - r->at >= TRANSFER_PROOF;
 	uint32_t *crc = r->checks_crc ? &r->crc : NULL;
-	r->writer = file_writer_new(r->place.fd, r->at, crc, large ? r->wire.wake : NULL, r->wire.ctx);
+	r->writer = file_writer_new(r->place.fd, r->at, crc, r->wire.io_thread, large ? r->wire.wake : NULL, r->wire.ctx);
 	if (!r->writer) {
 		break_receiving(r, "no memory");
 		return;

@@ -276,7 +276,8 @@ static bool start_reader(struct file_sender *s) {
 	bool large = s->size - s->at >= TRANSFER_PROOF;
 	uint32_t *crc = s->receiver_crcs ? &s->crc : NULL;
 	s->crc = CRC32C_INIT;
-	s->reader = file_reader_new(s->fd, s->at, s->size, crc, s->home, large ? s->wire.wake : NULL, s->wire.ctx);
+	s->reader = file_reader_new(s->fd, s->at, s->size, crc, s->home, s->wire.io_thread, large ? s->wire.wake : NULL,
+	                            s->wire.ctx);
 	if (!s->reader)
 		break_sending(s, "no memory");
 	return s->reader != NULL;

@@ -3,12 +3,17 @@
  *   has_work() and step() are called on the thread with the lock held. step() may let the lock go meanwhile.
  *   awaited: the owner waits; wake() is called once when the work is done
  *
- * With wake NULL there is no thread, and worker_step() does one step on the owner's thread. */
+ * Without a thread, worker_step() does one step on the owner's thread. */
 #ifndef TOOLS_WORKER_H
 #define TOOLS_WORKER_H
 
 #include <pthread.h>
 #include <stdbool.h>
+
+enum worker_thread {
+	WORKER_AT_ONCE, /* from the start on */
+	WORKER_IF_SLOW, /* once a step took long, as one that waits for a disk */
+};
 
 struct worker {
 	pthread_mutex_t lock;
@@ -22,9 +27,13 @@ struct worker {
 	void *ctx;
 };
 
-/* Where no thread can be made, the worker does without. */
-void worker_start(struct worker *w, bool (*has_work)(void *owner), void (*step)(void *owner), void *owner,
-                  void (*wake)(void *ctx), void *ctx);
+/* What suits a worker that reads or writes. A thread is not free: each byte moves from one core's cache to the other's, and where the host has no CPU to spare, each wake-up
+ * takes one from somebody who has work. Together that was a sixth of a transfer between two ends on two CPUs. */
+enum worker_thread worker_thread_here(void);
+
+/* With wake NULL there is never a thread. Where none can be made, the worker does without. */
+void worker_start(struct worker *w, enum worker_thread thread, bool (*has_work)(void *owner), void (*step)(void *owner),
+                  void *owner, void (*wake)(void *ctx), void *ctx);
 /* Waits for the step under way. With drain, all work is done before. */
 void worker_stop(struct worker *w, bool drain);
 
