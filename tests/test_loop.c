@@ -275,6 +275,31 @@ START_TEST(test_megabytes_pass_with_and_without_offloads) {
 }
 END_TEST
 
+/* The socket holds several reads of four large datagrams, and each SACK is for as many of them as of small ones: sixteen. */
+START_TEST(test_large_datagrams_that_wait_together_are_answered_together) {
+	struct world w;
+	sluice_peer_stats before, after;
+	world_init(&w, NULL);
+	RUN_UNTIL(w.loop, w.c.a.opened && w.c.b.ch);
+	sluice_channel_set_high_water(w.c.a.ch, 16 << 20);
+	uint64_t sent = 0;
+	do { /* the search for the path's MTU needs a round trip or two, and the window grows meanwhile */
+		send_bytes(&w.c.a, 32, 65536);
+		sent += 32 * 65536;
+		RUN_UNTIL(w.loop, w.c.b.bytes == sent);
+		sluice_peer_stats_get(w.c.a.peer, &before);
+	} while (before.sctp.mtu < 16000);
+	sluice_peer_stats_get(w.c.b.peer, &before);
+	send_bytes(&w.c.a, 128, 65536);
+	RUN_UNTIL(w.loop, w.c.b.bytes == sent + 128 * 65536);
+	sluice_peer_stats_get(w.c.b.peer, &after);
+	uint64_t packets = after.sctp.packets_received - before.sctp.packets_received;
+	uint64_t sacks = after.sctp.sacks_sent - before.sctp.sacks_sent;
+	ck_assert_msg(sacks * 6 <= packets, "%u SACKs for %u packets", (unsigned)sacks, (unsigned)packets);
+	world_free(&w);
+}
+END_TEST
+
 START_TEST(test_a_full_socket_delays_and_loses_nothing) {
 	struct world w;
 	world_init(&w, NULL);
@@ -728,8 +753,9 @@ END_TEST
 
 SUITE("loop", test_the_clock_moves_forwards, test_two_peers_on_one_loop_talk_and_the_loop_ends_when_both_are_gone,
       test_a_loop_without_peers_ends_at_once, test_two_loops_share_the_ev_loop_of_the_app,
-      test_megabytes_pass_with_and_without_offloads, test_a_full_socket_delays_and_loses_nothing,
-      test_a_full_socket_does_not_hold_up_callbacks, test_a_peer_freed_while_its_socket_is_full_leaves_nothing_behind,
+      test_megabytes_pass_with_and_without_offloads, test_large_datagrams_that_wait_together_are_answered_together,
+      test_a_full_socket_delays_and_loses_nothing, test_a_full_socket_does_not_hold_up_callbacks,
+      test_a_peer_freed_while_its_socket_is_full_leaves_nothing_behind,
       test_a_peer_with_something_to_send_may_be_freed_by_a_callback_that_runs_the_loop,
       test_a_peer_may_be_freed_in_its_own_callback, test_a_peer_may_be_freed_in_a_callback_of_another,
       test_what_is_sent_outside_of_callbacks_leaves_before_the_loop_sleeps, test_a_timer_of_the_app_may_send,

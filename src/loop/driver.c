@@ -196,10 +196,13 @@ static bool is_gone(const void *owner) {
 	return ((const struct driver *)owner)->guard.dead;
 }
 
-static void take_input(void *owner, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now) {
+static void take_input(void *owner, const sluice_path *from, sluice_datagram *datagrams, size_t count, bool more, uint64_t now) {
 	struct driver *d = owner;
 	sluice_peer_input(d->peer, from, datagrams, count, now);
-	driver_serve(d, now);
+	if (more)
+		sluice_peer_dispatch(d->peer);
+	else
+		driver_serve(d, now);
 }
 
 static void serve_owner(void *owner, uint64_t now) {

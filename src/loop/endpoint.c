@@ -84,7 +84,8 @@ static size_t deliver_run(sluice_endpoint *e, const sluice_path *from, sluice_da
 	return run;
 }
 
-static void take_input(void *owner, const sluice_path *from, sluice_datagram *datagrams, size_t count, uint64_t now) {
+static void take_input(void *owner, const sluice_path *from, sluice_datagram *datagrams, size_t count, bool more, uint64_t now) {
+	(void)more; /* the next batch may be another peer's */
 	sluice_endpoint *e = owner;
 	for (size_t i = 0; i < count && !e->guard.dead;) {
 		sluice_datagram *d = &datagrams[i];

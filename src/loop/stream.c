@@ -371,7 +371,7 @@ static void deliver(struct stream *s, sluice_slab *slab, size_t len) {
 			at += f.size;
 		}
 		if (count)
-			t->ops->input(t->owner, &s->path, datagrams, count, sluice_now());
+			t->ops->input(t->owner, &s->path, datagrams, count, false, sluice_now());
 		if (s->listener && ev_is_active(&s->limit) && !owner_is_gone(s) && peer_admits(peer_of(s), &s->path))
 			ev_timer_stop(s->loop->ev, &s->limit);
 	}
