@@ -32,7 +32,7 @@ static void run_packet(void *ctx, uint64_t iterations) {
 }
 
 static void bench_length(struct crc_case *c, int which, size_t len) {
-	static const char *const names[] = {"tables", "instruction", "interleaved"};
+	static const char *const names[] = {"tables", "instruction", "interleaved", "folding"};
 	char name[64];
 	snprintf(name, sizeof name, "%zu bytes, %s", len, which < 0 ? "as a packet" : names[which]);
 	c->fn = which < 0 ? NULL : crc32c_implementation(which);
@@ -51,7 +51,7 @@ int main(int argc, char **argv) {
 	for (size_t i = 0; i < sizeof c.data; i++)
 		c.data[i] = (uint8_t)(i * 167);
 	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
-		for (int which = 2; which >= -1; which--)
+		for (int which = CRC32C_IMPLEMENTATIONS - 1; which >= -1; which--)
 			bench_length(&c, which, lengths[i]);
 	return bench_end();
 }

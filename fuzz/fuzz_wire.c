@@ -265,7 +265,7 @@ static void fuzz_known(const struct wire_chunk *c) {
 /* The checksum must be the same on every machine. */
 static void fuzz_checksum(const uint8_t *data, size_t size) {
 	uint32_t tables = crc32c_implementation(0)(CRC32C_INIT, data, size);
-	for (int which = 1; which <= 2; which++) {
+	for (int which = 1; which < CRC32C_IMPLEMENTATIONS; which++) {
 		crc32c_fn fn = crc32c_implementation(which);
 		MUST(!fn || fn(CRC32C_INIT, data, size) == tables);
 	}

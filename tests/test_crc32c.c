@@ -9,7 +9,6 @@
 #include "suite.h"
 
 #define POLYNOMIAL 0x82f63b78u /* RFC 9260, Appendix A: 0x1EDC6F41, reflected */
-#define IMPLEMENTATIONS 3
 
 /* One step of the division: the state times x. */
 static uint32_t times_x(uint32_t state) {
@@ -69,7 +68,7 @@ START_TEST(test_the_vectors_of_rfc_3720_come_out) {
 	make_vectors(v);
 	for (size_t i = 0; i < 6; i++) {
 		ck_assert_msg(crc32c(v[i].data, v[i].len) == v[i].crc, "%s", v[i].name);
-		for (int which = 0; which < IMPLEMENTATIONS; which++) {
+		for (int which = 0; which < CRC32C_IMPLEMENTATIONS; which++) {
 			crc32c_fn fn = crc32c_implementation(which);
 			if (fn)
 				ck_assert_msg(crc32c_finish(fn(CRC32C_INIT, v[i].data, v[i].len)) == v[i].crc, "%s by %d",
@@ -110,7 +109,7 @@ START_TEST(test_every_length_and_alignment_is_the_same_in_all_implementations) {
 	for (size_t start = 0; start < ALIGNMENTS; start++) {
 		uint32_t expected = 0x9bd3e10f; /* any state: not the initial one, so that a lost state shows */
 		for (size_t len = 0; len <= LONGEST; len++) {
-			for (int which = 0; which < IMPLEMENTATIONS; which++) {
+			for (int which = 0; which < CRC32C_IMPLEMENTATIONS; which++) {
 				crc32c_fn fn = crc32c_implementation(which);
 				if (fn && fn(0x9bd3e10f, data + start, len) != expected)
 					ck_abort_msg("implementation %d, length %zu at %zu", which, len, start);
@@ -127,7 +126,7 @@ START_TEST(test_lengths_around_several_blocks_of_streams_agree) {
 	static const size_t lengths[] = {3071, 3072, 3073, 6143, 6144, 6145, 6216, 9217, 65535, 65536, 70000};
 	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
 		uint32_t expected = bitwise_extend(CRC32C_INIT, data, lengths[i]);
-		for (int which = 0; which < IMPLEMENTATIONS; which++) {
+		for (int which = 0; which < CRC32C_IMPLEMENTATIONS; which++) {
 			crc32c_fn fn = crc32c_implementation(which);
 			if (fn)
 				ck_assert_uint_eq(fn(CRC32C_INIT, data, lengths[i]), expected);
@@ -197,27 +196,32 @@ START_TEST(test_threads_may_make_the_first_call_together) {
 }
 END_TEST
 
-START_TEST(test_the_portable_implementation_is_always_there_and_no_fourth_one_is) {
+START_TEST(test_the_portable_implementation_is_always_there_and_no_fifth_one_is) {
 	ck_assert_ptr_nonnull(crc32c_implementation(0));
-	ck_assert_ptr_null(crc32c_implementation(3));
+	ck_assert_ptr_null(crc32c_implementation(CRC32C_IMPLEMENTATIONS));
 	ck_assert_ptr_null(crc32c_implementation(-1));
 }
 END_TEST
 
 #ifdef __x86_64__
-START_TEST(test_a_cpu_with_the_instructions_has_three_different_implementations) {
+START_TEST(test_a_cpu_with_the_instructions_has_different_implementations) {
 	if (!__builtin_cpu_supports("sse4.2") || !__builtin_cpu_supports("pclmul"))
 		return;
 	crc32c_fn tables = crc32c_implementation(0), instruction = crc32c_implementation(1),
 		  interleaved = crc32c_implementation(2);
 	ck_assert(instruction && interleaved);
 	ck_assert(tables != instruction && tables != interleaved && instruction != interleaved);
+	if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("vpclmulqdq"))
+		return;
+	ck_assert_ptr_nonnull(crc32c_implementation(3));
+	ck_assert_ptr_ne(crc32c_implementation(3), interleaved);
 }
 END_TEST
 #else
-START_TEST(test_a_cpu_with_the_instructions_has_three_different_implementations) {
+START_TEST(test_a_cpu_with_the_instructions_has_different_implementations) {
 	ck_assert_ptr_null(crc32c_implementation(1));
 	ck_assert_ptr_null(crc32c_implementation(2));
+	ck_assert_ptr_null(crc32c_implementation(3));
 }
 END_TEST
 #endif
@@ -226,5 +230,5 @@ SUITE("crc32c", test_the_vectors_of_rfc_3720_come_out, test_the_byte_tables_are_
       test_the_power_table_is_what_the_polynomial_says, test_every_length_and_alignment_is_the_same_in_all_implementations,
       test_lengths_around_several_blocks_of_streams_agree, test_pieces_give_the_crc_of_the_whole,
       test_a_packets_checksum_field_counts_as_zero_and_is_left_alone, test_any_flipped_bit_changes_the_checksum,
-      test_threads_may_make_the_first_call_together, test_the_portable_implementation_is_always_there_and_no_fourth_one_is,
-      test_a_cpu_with_the_instructions_has_three_different_implementations)
+      test_threads_may_make_the_first_call_together, test_the_portable_implementation_is_always_there_and_no_fifth_one_is,
+      test_a_cpu_with_the_instructions_has_different_implementations)
