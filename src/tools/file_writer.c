@@ -12,6 +12,9 @@
 
 /* Pieces of one pwritev; IOV_MAX of Linux. */
 #define PIECES_MAX 1024
+/* The thread is not woken for less, unless somebody waits for the end: a wake-up costs the owner as much as a message does. It is
+ * an eighth of the smallest window, so the sender does not wait for its release. */
+#define WORTH_WAKING (256 << 10)
 /* The owner is woken to release so much, so that the sender's window opens again. */
 #define WORTH_RELEASING (1 << 20)
 
@@ -27,12 +30,12 @@ struct job {
  * to be written. `todo` moves behind a job only when the job is written, so the owner never frees what the thread reads.
  *
  *   todo == NULL: all is written, and the thread touches neither the jobs nor the CRC
- *   done_len == bytes of the jobs from `first` up to `todo`
+ *   done_len == bytes of the jobs from `first` up to `todo`, todo_len == of those from `todo` on
  *
  * The worker's lock guards the fields above it. */
 struct file_writer {
 	struct job *first, **end, *todo;
-	uint64_t done_len, at;
+	uint64_t done_len, todo_len, at;
 	int error; /* errno; nothing is written any more */
 	struct worker worker;
 	int fd;
@@ -143,6 +146,7 @@ static void step(void *owner) {
 	uint64_t before = w->done_len;
 	for (; jobs; jobs--, w->todo = w->todo->next) {
 		w->done_len += w->todo->len;
+		w->todo_len -= w->todo->len;
 		w->at += w->error ? 0 : w->todo->len;
 	}
 	if (w->worker.has_thread && before < WORTH_RELEASING && (w->done_len >= WORTH_RELEASING || w->error))
@@ -190,7 +194,9 @@ bool file_writer_put(struct file_writer *w, const struct iovec *iov, size_t coun
 	QUEUE_APPEND(w->end, j, next);
 	if (!w->todo)
 		w->todo = j;
-	worker_signal(&w->worker);
+	w->todo_len += len;
+	if (w->todo_len >= WORTH_WAKING)
+		worker_signal(&w->worker);
 	worker_unlock(&w->worker);
 	return true;
 }
