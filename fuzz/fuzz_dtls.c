@@ -430,8 +430,9 @@ static void forge_sealed(int to, uint8_t how, const uint8_t *text, size_t len) {
 		len += 16000;
 	}
 	game.ended |= may_end(to, type, record + head, len);
-	game.damaged |= game.ended;
 	game.deaf |= !next || game.config[1 - to].openssl_records; /* OpenSSL counts its records itself */
+	/* The Finished too may come under a number that was taken; and who sends data has had the last flight. */
+	game.damaged |= game.ended || (game.deaf && !game.end[to]->finished) || !game.end[1 - to]->finished;
 	copy.next = forged_number(copy.next, how);
 	size_t size = suite_rooms(own->suite) + len;
 	MUST(epoch_seal(next ? own : &copy, type, record, 1, size, size));
