@@ -1,11 +1,12 @@
 /* extensions: which elements does a packet's header extension hold, and where will those of our packets stand? RFC 8285.
  *
  * A section of the description maps URIs to ids; rtp_extension_map holds that both ways. One walk over a received extension fills
- * a table of offsets, one for each kind that we know; afterwards every element is one look-up. For sending, a block is laid out
- * once per stream: each element has a fixed place there, so the pacer and a retransmission overwrite abs-send-time and the
+ * a table of offsets, one for each kind that we know. Afterwards every element is one look-up. For sending, a block is laid out
+ * once per stream. Each element has a fixed place there, so the pacer and a retransmission overwrite abs-send-time and the
  * transport-wide number in place, in a packet that is ready. It knows no streams and no time.
  *
- * An id above 14 or an element above 16 bytes needs the two-byte form (RFC 8285, 4.3). The block then uses it for all elements. */
+ * An id above 14, an element above 16 bytes or an empty one needs the two-byte form (RFC 8285, 4.3). The block then uses that
+ * form for all of its elements. */
 #ifndef RTP_EXTENSIONS_H
 #define RTP_EXTENSIONS_H
 
@@ -63,6 +64,8 @@ bool rtp_extension_map_check(const struct rtp_extension_map *m);
 
 /* ---- reading ---- */
 
+#define RTP_PLAYOUT_DELAY_NS UINT64_C(10000000) /* the unit of a playout delay */
+
 struct rtp_extensions {
 	const uint8_t *base;            /* the packet's extension */
 	uint16_t present;               /* bit k: kind k is there */
@@ -98,7 +101,7 @@ bool rtp_extension_timing_offset(const struct rtp_extensions *e, int32_t *ticks)
 
 struct rtp_extension_item {
 	enum rtp_extension kind;
-	uint8_t len;       /* 1..255 */
+	uint8_t len;       /* 0 needs the two-byte form */
 	const void *value; /* NULL: zeros for now; written per packet */
 };
 
@@ -114,7 +117,6 @@ struct rtp_extension_block {
 };
 
 /* Lays out the items in their order. A kind without an id in the map is left out: the peer did not accept it. Returns 0, or
- *   SLUICE_INVALID   a length of 0
  *   SLUICE_NO_SPACE  the items need more than RTP_EXTENSION_BLOCK bytes */
 int rtp_extension_block_make(struct rtp_extension_block *b, const struct rtp_extension_map *m,
                              const struct rtp_extension_item *items, size_t n);
@@ -148,7 +150,7 @@ static inline void rtp_put_audio_level(uint8_t *at, uint8_t level, bool voice) {
 	*at = (uint8_t)(voice << 7 | (level & 127));
 }
 static inline void rtp_put_playout_delay(uint8_t *at, uint64_t min_ns, uint64_t max_ns) {
-	put_be24(at, (uint32_t)(min_ns / 10000000 & 0xFFF) << 12 | (uint32_t)(max_ns / 10000000 & 0xFFF));
+	put_be24(at, (uint32_t)(min_ns / RTP_PLAYOUT_DELAY_NS & 0xFFF) << 12 | (uint32_t)(max_ns / RTP_PLAYOUT_DELAY_NS & 0xFFF));
 }
 
 #endif

@@ -48,7 +48,7 @@ enum {
 };
 
 enum rtcp_kind {
-	RTCP_OTHER, /* a type or format that we do not know; body has its bytes */
+	RTCP_OTHER, /* a type or format that we do not know; body has its bytes. That of feedback begins behind both SSRCs */
 	RTCP_SENDER_REPORT,
 	RTCP_RECEIVER_REPORT,
 	RTCP_SDES,
@@ -221,6 +221,7 @@ struct rtcp_ccfb_word {
 	uint8_t ecn;     /* 2 bits as in the IP header */
 	uint16_t offset; /* before the report's timestamp, in 1 / 1024 s */
 };
+#define RTCP_CCFB_MAX_WORDS 16384 /* of one stream in one report */
 #define RTCP_CCFB_OFFSET_MAX 0x1FFD
 #define RTCP_CCFB_OFFSET_OVER 0x1FFE    /* longer ago than that */
 #define RTCP_CCFB_OFFSET_UNKNOWN 0x1FFF /* it came behind the timestamp, or the time is not known */

@@ -26,6 +26,12 @@ static inline struct rtcp_writer rtcp_writer_of(void *space, size_t size) {
 	return (struct rtcp_writer){.start = space, .size = size};
 }
 
+/* Space for one more packet: whole words, and no more than a packet's length field can say. */
+size_t rtcp_write_room(const struct rtcp_writer *w);
+/* Appends the header of a packet of len bytes and returns where its body begins, for the caller to fill. len is a multiple of 4
+ * and at least RTCP_HEADER. NULL: there is no room. */
+uint8_t *rtcp_write_space(struct rtcp_writer *w, uint8_t type, size_t format, size_t len);
+
 /* An SR with up to 31 blocks, and RRs for those above. Returns how many blocks were written. */
 int rtcp_write_sender_report(struct rtcp_writer *w, uint32_t ssrc, const struct rtcp_sender_info *info,
                              const struct rtcp_report_block *blocks, size_t n);
