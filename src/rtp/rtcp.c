@@ -193,8 +193,8 @@ static struct chunk read_word(unsigned word, unsigned left) {
 	return word & 0x8000 ? vector_chunk(word, left) : run_chunk(word, left);
 }
 
-/* Finds the end of the chunks, and that all deltas which they announce are there. A run can stand for 8,191 packets, so this counts
- * by chunk. */
+/* Finds the end of the chunks, and that all deltas which they announce are there. A run can stand for 8,191 packets, so this
+ * counts by chunk. */
 static bool check_chunks(struct rtcp_twcc *t, const uint8_t *end) {
 	const uint8_t *at = t->chunks;
 	size_t bytes = 0;

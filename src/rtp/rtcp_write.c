@@ -227,15 +227,15 @@ int rtcp_write_remb(struct rtcp_writer *w, uint32_t ssrc, uint64_t bitrate, cons
 
 /* ---- RFC 8888 ---- */
 
-/* "Arrival time offset ... If the measured value is greater than 8189/1024 seconds (the value that would be coded as 0x1FFD), the
- * value 0x1FFE MUST be reported". The caller knows the time; a word that did not come is all zeros. */
+/* RFC 8888, 3.1: "If the measured value is greater than 8189/1024 seconds (the value that would be coded as 0x1FFD), the value
+ * 0x1FFE MUST be reported". Whoever knows the times does that. A packet that did not come is a word of zeros. */
 static void put_words(uint8_t *at, const struct rtcp_ccfb_word *words, size_t n) {
 	for (size_t i = 0; i < n; i++) {
 		unsigned word = 0x8000u | (words[i].ecn & 3u) << 13 | (words[i].offset & 0x1FFFu);
 		put_be16(at + 2 * i, words[i].received ? (uint16_t)word : 0);
 	}
-	/* "If the number of 16-bit packet metric blocks included in the report block is not a multiple of two, then 16 bits of zero
-	 * padding MUST be added after the last packet metric block". */
+	/* "If the number of 16-bit packet metric blocks included in the report block is not a multiple of two, then 16 bits of
+	 * zero padding MUST be added after the last packet metric block". */
 	if (n % 2)
 		put_be16(at + 2 * n, 0);
 }
