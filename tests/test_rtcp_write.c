@@ -77,6 +77,9 @@ START_TEST(test_report_blocks_end_with_the_datagram) {
 	ck_assert_int_eq(rtcp_write_sender_report(&w, 5, &info, blocks, 2), 0); /* the report itself fits, no block does */
 	struct rtcp_packet p = only(RTCP_SENDER_REPORT);
 	ck_assert_uint_eq(rtcp_report_count(&p), 0);
+	begin(28);
+	ck_assert_int_eq(rtcp_write_sender_report(&w, 5, &info, NULL, 0), 0);
+	only(RTCP_SENDER_REPORT);
 }
 END_TEST
 

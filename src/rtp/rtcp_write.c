@@ -105,7 +105,9 @@ int rtcp_write_sender_report(struct rtcp_writer *w, uint32_t ssrc, const struct 
 	put_be32(at + 16, info->packets);
 	put_be32(at + 20, info->octets);
 	put_blocks(at + 24, blocks, count);
-	return (int)(count + append_receiver_reports(w, ssrc, blocks + count, n - count));
+	if (count < n)
+		count += append_receiver_reports(w, ssrc, blocks + count, n - count);
+	return (int)count;
 }
 
 /* ---- sources ---- */
@@ -252,9 +254,11 @@ static size_t put_run(uint8_t *at, size_t size, struct rtcp_ccfb_run *run) {
 	put_be16(at + 4, run->base);
 	put_be16(at + 6, (uint16_t)count);
 	put_words(at + 8, run->words, count);
+	/* A stream without words may have no pointer to them, and that must not be moved. */
+	if (count > 0)
+		run->words += count;
 	run->base = (uint16_t)(run->base + count);
 	run->count = (uint16_t)(run->count - count);
-	run->words += count;
 	return 8 + pad4(2 * count);
 }
 
