@@ -115,7 +115,7 @@ END_TEST
 
 START_TEST(test_id_0_with_a_length_is_broken) {
 	struct rtp_extensions e;
-	ck_assert_int_eq(READ(0xBEDE, "\x10\x80\x01\x31\x00\x05\x00\x00", &e), SLUICE_MALFORMED);
+	ck_assert_int_eq(READ(0xBEDE, "\x10\x80\x01\xAA\xBB\x31\x00\x05", &e), SLUICE_MALFORMED);
 	ck_assert(rtp_extension_has(&e, RTP_EXT_AUDIO_LEVEL));
 	ck_assert(!rtp_extension_has(&e, RTP_EXT_TRANSPORT_CC));
 	done(&e);

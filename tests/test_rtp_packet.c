@@ -167,6 +167,16 @@ START_TEST(test_a_buffer_that_is_too_small_is_left_alone) {
 }
 END_TEST
 
+START_TEST(test_the_second_byte_tells_rtcp) {
+	uint8_t data[] = {0x80, 0};
+	for (unsigned byte = 0; byte < 256; byte++) {
+		data[1] = (uint8_t)byte;
+		ck_assert_int_eq(rtp_packet_is_rtcp(data, 2), byte >= 192 && byte <= 223);
+		ck_assert(!rtp_packet_is_rtcp(data, 1));
+	}
+}
+END_TEST
+
 /* A stream's numbers, unwrapped over the edge of 16 and 32 bits, forwards and back. */
 START_TEST(test_numbers_are_unwrapped_around_their_edges) {
 	uint64_t sequence = SERIAL_ORIGIN + 0xFFFE, stamp = SERIAL_ORIGIN + 0xFFFFFF00;
@@ -186,5 +196,5 @@ END_TEST
 SUITE("rtp_packet", test_every_field_is_read, test_the_bare_header_is_a_packet_with_an_empty_payload,
       test_every_cut_before_the_payload_is_refused, test_other_versions_are_refused, test_fifteen_csrcs_must_be_there,
       test_an_extension_past_the_end_is_refused, test_an_empty_extension_is_there, test_padding_fills_the_packet_but_not_more,
-      test_what_was_read_is_written_alike, test_a_buffer_that_is_too_small_is_left_alone,
+      test_what_was_read_is_written_alike, test_a_buffer_that_is_too_small_is_left_alone, test_the_second_byte_tells_rtcp,
       test_numbers_are_unwrapped_around_their_edges)

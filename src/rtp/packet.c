@@ -21,10 +21,9 @@ static bool read_extension(const uint8_t *data, size_t len, struct rtp_packet *p
 }
 
 /* RFC 3550, 5.1: "The last octet of the padding contains a count of how many padding octets should be ignored, including
- * itself". So zero is no count. A packet that is padding only is a probe for bandwidth, and valid. */
+ * itself". So zero is no count, and without a byte behind the header no count is small enough. A packet that is padding only is a
+ * probe for bandwidth, and valid. */
 static bool read_padding(const uint8_t *data, size_t len, struct rtp_packet *p) {
-	if (len == p->header_len)
-		return false;
 	p->padding = data[len - 1];
 	return p->padding != 0 && p->padding <= len - p->header_len;
 }

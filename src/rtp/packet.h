@@ -24,6 +24,12 @@
 #define RTP_MAX_CSRCS 15
 #define RTP_VERSION 2
 
+/* RTP and RTCP share a port. RFC 5761, 4 keeps the payload types 64 to 95 free for that: with the marker bit, they are the packet
+ * types 192 to 223 of RTCP. The first byte has been looked at before (base/packet_kind.h). True for RTCP and SRTCP. */
+static inline bool rtp_packet_is_rtcp(const uint8_t *data, size_t len) {
+	return len >= 2 && data[1] >= 192 && data[1] <= 223;
+}
+
 struct rtp_packet {
 	uint8_t payload_type; /* 7 bits */
 	bool marker;

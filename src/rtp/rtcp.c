@@ -322,6 +322,8 @@ static bool cut(struct rtcp_reader *r, struct rtcp_packet *p) {
 	return true;
 }
 
+/* RFC 5506 lets feedback travel without the SR or RR that RFC 3550, A.2 wants at the head of a datagram. So the first packet may
+ * be of any type, and no check looks at the datagram as a whole. */
 bool rtcp_next(struct rtcp_reader *r, struct rtcp_packet *out) {
 	while (r->at < r->end) {
 		if (!cut(r, out)) {

@@ -143,8 +143,8 @@ int rtcp_write_twcc(struct rtcp_writer *w, uint32_t ssrc, uint32_t media, uint8_
 	size_t deltas, used = put_chunks(chunks, room - FIXED, &walk, &deltas);
 	/* The end is padded with zeros and without the P bit, as the draft's picture has it: the deltas say where they end. */
 	size_t body = pad4(used + deltas), count = (size_t)(walk.at - arrivals);
-	uint8_t *end = put_deltas(chunks + used, (struct walk){.at = arrivals, .end = walk.at, .tick = start});
-	memset(end, 0, body - used - deltas);
+	uint8_t *tail = put_deltas(chunks + used, (struct walk){.at = arrivals, .end = walk.at, .tick = start});
+	memset(tail, 0, body - used - deltas);
 	uint8_t *at = rtcp_write_space(w, RTCP_PT_RTPFB, RTCP_FMT_TWCC, FIXED + body);
 	put_be32(at, ssrc);
 	put_be32(at + 4, media);
