@@ -281,6 +281,18 @@ static size_t round_trip(const uint64_t *arrivals, size_t n, size_t size, size_t
 	return datagrams;
 }
 
+/* Byte for byte, zeros at the end included. */
+START_TEST(test_twcc_bytes) {
+	static const uint8_t wanted[] = {0x8F, 0xCD, 0x00, 0x05, 0xFA, 0x17, 0xFA, 0x17, 0x43, 0x03, 0x2F, 0xA0,
+	                                 0x00, 0x99, 0x00, 0x01, 0x3D, 0xE8, 0x02, 0x17, 0x20, 0x01, 0x94, 0x00};
+	uint64_t arrival = (UINT64_C(4057090) * RTCP_TWCC_REFERENCE_TICKS + 148) * RTCP_TWCC_TICK_NS;
+	begin(1200);
+	ck_assert_int_eq(rtcp_write_twcc(&w, 0xFA17FA17, 0x43032FA0, 23, 0x10099, &arrival, 1), 1);
+	ck_assert_uint_eq(w.len, sizeof wanted);
+	ck_assert_mem_eq(space, wanted, sizeof wanted);
+}
+END_TEST
+
 START_TEST(test_arrivals_in_order_take_a_byte_each) {
 	static uint64_t arrivals[2000];
 	size_t bytes;
@@ -289,6 +301,17 @@ START_TEST(test_arrivals_in_order_take_a_byte_each) {
 	ck_assert_uint_eq(round_trip(arrivals, 1000, 1200, &bytes), 1);
 	ck_assert_uint_eq(bytes, 4 + 16 + pad4(2 + 1000));
 	ck_assert_uint_eq(round_trip(arrivals, 2000, 1200, &bytes), 2);
+}
+END_TEST
+
+/* Seven in a row, one lost, six more: one vector of 14 says that, a run of 7 would need a vector behind it. */
+START_TEST(test_a_vector_is_preferred_to_a_short_run) {
+	uint64_t arrivals[14];
+	size_t bytes;
+	for (size_t i = 0; i < 14; i++)
+		arrivals[i] = i == 7 ? SLUICE_NEVER : UINT64_C(1000000000) + i * 1000000;
+	ck_assert_uint_eq(round_trip(arrivals, 14, 1200, &bytes), 1);
+	ck_assert_uint_eq(bytes, 20 + pad4(2 + 13));
 }
 END_TEST
 
@@ -405,6 +428,7 @@ END_TEST
 SUITE("rtcp_write", test_report_blocks_above_31_go_into_more_packets, test_report_blocks_end_with_the_datagram,
       test_the_cumulative_loss_is_clamped, test_cnames_of_each_length, test_bye_and_its_reason, test_app_and_the_short_feedback,
       test_remb_rounds_down, test_xr_goes_and_comes, test_a_long_nack_list_is_split,
-      test_seventeen_numbers_in_a_row_are_one_entry, test_arrivals_in_order_take_a_byte_each, test_long_silence_takes_two_bytes,
+      test_seventeen_numbers_in_a_row_are_one_entry, test_twcc_bytes, test_arrivals_in_order_take_a_byte_each,
+      test_a_vector_is_preferred_to_a_short_run, test_long_silence_takes_two_bytes,
       test_an_arrival_too_far_away_begins_a_new_packet, test_random_arrivals_come_back, test_twcc_needs_an_arrival_and_room,
       test_ccfb_is_split_within_a_stream, test_packets_follow_each_other_in_one_datagram)

@@ -206,7 +206,8 @@ struct rtcp_twcc_iterator {
 	int64_t ticks;
 };
 struct rtcp_twcc_iterator rtcp_twcc_begin(const struct rtcp_twcc *t);
-/* One status after the other, in the order of the sequence numbers. False at the end. */
+/* One status after the other, in the order of the sequence numbers. False at the end. A packet of 40 bytes can hold 65,535 of
+ * them, nearly all of packets that did not come: a caller who knows which numbers it sent stops behind the last of these. */
 bool rtcp_twcc_next(struct rtcp_twcc_iterator *it, struct rtcp_arrival *out);
 
 /* RFC 8888, 3.1: for each stream a run of sequence numbers with a 16-bit word each. */
