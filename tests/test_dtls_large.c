@@ -214,7 +214,7 @@ static bool survives_failure_at(size_t n, size_t more) {
 	fail_to = n + 1 + more;
 	p.now = 0;
 	p.flying = p.data_len[0] = p.data_len[1] = 0;
-	memset(p.next_number, 0, sizeof p.next_number);
+	memset(&p.numbers, 0, sizeof p.numbers);
 	bool open = dtls_new(p.env, &p.config[SERVER], &p.end[SERVER]) == 0 &&
 	            dtls_new(p.env, &p.config[CLIENT], &p.end[CLIENT]) == 0;
 	if (open) {

@@ -133,7 +133,7 @@ static void assert_clean(const struct kind *k, uint64_t lost, uint64_t n) {
 }
 
 static bool open_either(void) {
-	memset(p.next_number, 0, sizeof p.next_number);
+	memset(&p.numbers, 0, sizeof p.numbers);
 	for (int i = 0; i < 2; i++) {
 		int r = dtls_new(p.env, &p.config[i], &p.end[i]);
 		ck_assert(r == 0 || r == SLUICE_NO_MEMORY);

@@ -457,7 +457,7 @@ START_TEST(test_an_idle_connection_is_small_and_gives_everything_back) {
 END_TEST
 
 static int open_both(void) {
-	memset(p.next_number, 0, sizeof p.next_number);
+	memset(&p.numbers, 0, sizeof p.numbers);
 	for (int i = 0; i < 2; i++) {
 		int r = dtls_new(p.env, &p.config[i], &p.end[i]);
 		if (r < 0)

@@ -121,7 +121,7 @@ static int refuse(struct dtls *d) {
 	if (d->finished && d->records->keeps_openssl)
 		d->records->goodbye(d);
 	else
-		flight_set_alert(&d->flight, ALERT_FATAL, ALERT_BAD_CERTIFICATE, d->epoch.suite && !d->records->keeps_openssl);
+		flight_set_alert(&d->flight, ALERT_FATAL, ALERT_BAD_CERTIFICATE, d->epoch.suite != NULL);
 	sessions_forget(d);
 	fail_for_mismatch(d);
 	return SLUICE_FINGERPRINT;

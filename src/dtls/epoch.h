@@ -8,7 +8,9 @@
  *   - `next` is the only source of numbers, it only grows, and it never passes RECORD_SEQUENCE_MAX;
  *   - a repetition of a flight is sealed anew, under new numbers;
  *   - OpenSSL has the same keys during the handshake and seals its Finished, and perhaps an alert, under numbers and nonces of its
- *     own choice. That ciphertext never leaves the process: epoch_reveal turns it back into plaintext, which is sealed here.
+ *     own choice. That ciphertext never leaves the process: epoch_reveal turns it back into plaintext, which is sealed here;
+ *   - where OpenSSL goes on with these keys after the handshake (records_openssl.c), it is first made to use up all numbers below
+ *     `next`, and each repetition of a flight takes a number from it.
  * The other direction has another key. tests/dtls_pair.h asserts for every record that leaves that its number is new.
  *
  *   suite == NULL exactly while there are no keys; then sealer, opener and revealer are NULL too

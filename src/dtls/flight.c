@@ -86,16 +86,6 @@ int flight_add_change(struct flight *f) {
 	return append_copy(f, RECORD_CHANGE_CIPHER_SPEC, &change, 1) ? 0 : SLUICE_NO_MEMORY;
 }
 
-int flight_add_whole(struct flight *f, const uint8_t *record, size_t len) {
-	if (f->repeated_by_openssl)
-		return 0;
-	struct flight_part *p = append_copy(f, record_type(record), record, len);
-	if (!p)
-		return SLUICE_NO_MEMORY;
-	p->whole = true;
-	return 0;
-}
-
 /* The header of a fragment; RFC 6347, 4.2.2. */
 struct fragment {
 	uint8_t message;
@@ -241,7 +231,7 @@ static bool next_piece(const struct flight *f, const struct epoch *e, struct cur
 	if (!p)
 		return false;
 	size_t around = overhead(p, e), left = p->len - c->offset, len = left;
-	bool divisible = p->type == RECORD_HANDSHAKE && !p->whole;
+	bool divisible = p->type == RECORD_HANDSHAKE;
 	if (used + around + len > f->mtu) {
 		size_t room = used + around < f->mtu ? f->mtu - used - around : 0;
 		if (used > 0 && (!divisible || room < FRAGMENT_MIN))

@@ -20,7 +20,7 @@ struct flight_part {
 	struct flight_part *next;
 	uint8_t type; /* of the record */
 	bool sealed;  /* in epoch 1 */
-	bool whole;   /* the bytes are a record of OpenSSL's, header and all, which leaves as it is */
+	bool whole;   /* an alert whose bytes are a record of OpenSSL's, header and all, which leaves as it is */
 	uint16_t version;
 	/* Of a handshake message: its type and message_seq. */
 	uint8_t message;
@@ -65,9 +65,8 @@ void flight_end(struct flight *f);
  * message that is in the flight, or in an earlier one, is a repetition by OpenSSL's own timer: it and what follows are dropped. */
 int flight_add_handshake(struct flight *f, const uint8_t *text, size_t len, uint16_t version, bool sealed);
 int flight_add_change(struct flight *f);
-/* A record that OpenSSL sealed, for connections that keep OpenSSL's records. */
-int flight_add_whole(struct flight *f, const uint8_t *record, size_t len);
 int flight_set_alert(struct flight *f, uint8_t level, uint8_t description, bool sealed);
+/* A record that OpenSSL sealed, for connections that keep OpenSSL's records. */
 int flight_set_whole_alert(struct flight *f, const uint8_t *record, size_t len);
 
 /* Does something wait to leave? */

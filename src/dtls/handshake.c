@@ -145,6 +145,10 @@ static void finish(struct dtls *d) {
 	epoch_settle(&d->epoch);
 	if (!d->records->keeps_openssl)
 		free_openssl(d);
+	if (d->records->reserve && !d->records->reserve(d)) {
+		connection_fail(d, SLUICE_NO_MEMORY, "no memory for a record");
+		return;
+	}
 	if (connection_trust(d) < 0)
 		return;
 	if (d->records->keeps_openssl)

@@ -1,6 +1,8 @@
 /* repeat.c: the timer and the reasons to repeat; what they are for stands in the header. */
 #include "dtls/repeat.h"
 
+#include "dtls/records.h"
+
 #define TIMEOUT_FIRST (50 * SLUICE_MS)
 #define TIMEOUT_MAX (3 * SLUICE_S)
 
@@ -68,7 +70,10 @@ static void back_off(struct dtls *d) {
 }
 
 static bool repeat_flight(struct dtls *d) {
-	if (!flight_repeat(&d->flight))
+	bool may = flight_is_kept(&d->flight) && !flight_waits(&d->flight);
+	if (may && d->finished && d->records->reserve)
+		may = d->records->reserve(d);
+	if (!may || !flight_repeat(&d->flight))
 		return false;
 	d->stats.flights_repeated++;
 	return true;

@@ -39,10 +39,9 @@ static int add_text(struct dtls *d, const uint8_t *record, const uint8_t *text, 
 	}
 }
 
+/* After the handshake OpenSSL writes nothing but alerts. */
 static int add_whole(struct dtls *d, const uint8_t *record, size_t len) {
-	if (record_type(record) == RECORD_ALERT)
-		return flight_set_whole_alert(&d->flight, record, len);
-	return flight_add_whole(&d->flight, record, len);
+	return record_type(record) == RECORD_ALERT ? flight_set_whole_alert(&d->flight, record, len) : 0;
 }
 
 /* Longer than the Finished and any alert. */
@@ -66,7 +65,7 @@ static int add_record(struct dtls *d, const uint8_t *record, size_t len) {
 	int error = written_keys(d);
 	if (error < 0)
 		return error;
-	return d->records->keeps_openssl ? add_whole(d, record, len) : add_sealed(d, record, len);
+	return d->records->keeps_openssl && d->finished ? add_whole(d, record, len) : add_sealed(d, record, len);
 }
 
 int written_take(struct dtls *d) {

@@ -2,7 +2,7 @@
  *
  * OpenSSL writes whole records: handshake messages, ChangeCipherSpec and alerts in the clear, and from its Finished on sealed
  * ones. They are taken apart, and their plaintext goes into the flight; see epoch.h for why a sealed record of OpenSSL's must not
- * leave. Connections with OpenSSL's records (records.h) send the sealed ones as they are. */
+ * leave. Only alerts after the handshake leave as they are, on connections with OpenSSL's records (records.h). */
 #ifndef DTLS_WRITTEN_H
 #define DTLS_WRITTEN_H
 
