@@ -18,8 +18,8 @@ void repeat_advance(struct dtls *d, uint64_t now);
 
 /* The peer repeats its last flight although our handshake is over, which means that our last flight was lost. RFC 6347, 4.2.4:
  * "the node that transmits the last flight [...] MUST respond to a retransmit of the peer's last flight with a retransmit of the
- * last flight." The peer's record need not be genuine: a forger makes one small flight go to the peer every 10 ms, no more. False:
- * nothing goes, because our flight was not the last one, or is waiting to leave, or was forgotten already, or went just now. */
+ * last flight." The peer's record need not be genuine: a forger makes one small flight go to the peer every 10 ms, no more.
+ * False: nothing goes, because our flight was not the last one, is waiting to leave, was forgotten already, or went just now. */
 bool repeat_last(struct dtls *d);
 
 #endif

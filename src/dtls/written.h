@@ -15,8 +15,7 @@ int written_keys(struct dtls *d);
  *   SLUICE_NO_MEMORY  the rest is left; call it again
  *   SLUICE_CRYPTO     the connection cannot go on */
 int written_take(struct dtls *d);
-/* Takes the alert that OpenSSL may have written after the handshake. One that there is no memory for is as good as lost on the way.
- */
+/* Takes the alert that OpenSSL may have written after the handshake. Without memory it is as good as lost on the way. */
 void written_take_alert(struct dtls *d);
 
 #endif
