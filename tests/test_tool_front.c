@@ -53,7 +53,8 @@ static int rest;
 
 /* Reads the words, separated by spaces; what was printed is in `printed`. */
 static int read_line(struct target *t, const char *line) {
-	char copy[256], *argv[32] = {"test"};
+	static char copy[256]; /* texts point into it */
+	char *argv[32] = {"test"};
 	int argc = 1;
 	snprintf(copy, sizeof copy, "%s", line);
 	for (char *at = strtok(copy, " "); at; at = strtok(NULL, " "))
