@@ -24,6 +24,21 @@ START_TEST(test_what_lies_behind_the_window_counts_as_taken) {
 }
 END_TEST
 
+/* The NACK window of media: whatever may be asked for again must not count as taken. */
+START_TEST(test_the_window_covers_1024_numbers) {
+	struct replay r = {0};
+	for (uint64_t n = 5000; n < 5064; n++) {
+		r = (struct replay){0};
+		replay_mark(&r, n);
+		ck_assert(replay_is_new(&r, n - 1023) && !replay_is_old(&r, n - 1023));
+		replay_mark(&r, n - 1023);
+		ck_assert(!replay_is_new(&r, n - 1023) && !replay_is_old(&r, n - 1023));
+		ck_assert(!replay_is_old(&r, n) && !replay_is_old(&r, n + 1));
+		ck_assert(replay_is_old(&r, n - REPLAY_SIZE) && replay_is_old(&r, 0));
+	}
+}
+END_TEST
+
 START_TEST(test_a_jump_of_any_length_leaves_no_old_bit) {
 	for (uint64_t jump = 1; jump < 3 * 64 * REPLAY_WORDS; jump++) {
 		struct replay r = {0};
@@ -61,5 +76,5 @@ START_TEST(test_it_agrees_with_a_set_that_forgets_nothing) {
 }
 END_TEST
 
-SUITE("replay", test_a_number_is_new_once, test_what_lies_behind_the_window_counts_as_taken,
+SUITE("replay", test_a_number_is_new_once, test_what_lies_behind_the_window_counts_as_taken, test_the_window_covers_1024_numbers,
       test_a_jump_of_any_length_leaves_no_old_bit, test_it_agrees_with_a_set_that_forgets_nothing)

@@ -8,14 +8,15 @@
  *   bit n of the ring, for highest - REPLAY_SIZE < n <= highest, is set exactly when n was marked
  *
  * RFC 6347, 4.1.2.6: "A minimum window size of 32 MUST be supported, but a window size of 64 is preferred and SHOULD be employed
- * as the default." The receiver may choose a larger one, and a path that reorders within a burst of 64 KiB needs it. */
+ * as the default." RFC 3711, 3.3.2, says the same of SRTP. The receiver may choose a larger one: a path that reorders within a
+ * burst of 64 KiB needs it, and so do the 1,024 packets of media that a NACK may ask for. */
 #ifndef BASE_REPLAY_H
 #define BASE_REPLAY_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define REPLAY_WORDS 16u
+#define REPLAY_WORDS 17u
 /* The word that the window ends in is part of the ring and may be used up but for one bit. */
 #define REPLAY_SIZE (64u * (REPLAY_WORDS - 1))
 
@@ -27,6 +28,11 @@ struct replay {
 
 static inline uint64_t *replay_word(struct replay *r, uint64_t number) {
 	return &r->words[number / 64 % REPLAY_WORDS];
+}
+
+/* Is the number further back than the ring reaches? */
+static inline bool replay_is_old(const struct replay *r, uint64_t number) {
+	return r->any && number < r->highest && r->highest - number >= REPLAY_SIZE;
 }
 
 static inline bool replay_is_new(const struct replay *r, uint64_t number) {
