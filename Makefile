@@ -69,7 +69,7 @@ LINK := $(CC) $(SAN_FLAGS) $(CFLAGS) $(LDFLAGS)
 LIB_FOLDERS := base pool crypto wire sctp dcep dtls ice sdp rtp peer io loop
 LIB_SRCS := $(sort $(wildcard $(LIB_FOLDERS:%=src/%/*.c) $(LIB_FOLDERS:%=src/%/*/*.c)))
 ifeq ($(IPSEC_MB),)
-LIB_SRCS := $(filter-out src/crypto/aead_ipsec_mb.c,$(LIB_SRCS))
+LIB_SRCS := $(filter-out src/crypto/%ipsec_mb.c,$(LIB_SRCS))
 endif
 TOOL_SRCS := $(sort $(wildcard src/tools/*.c src/tools/*/*.c))
 WEB_FILES := $(sort $(wildcard src/tools/web/*))
@@ -83,13 +83,15 @@ INTEROP_SRCS := $(sort $(wildcard tests/interop/*.c))
 HEADERS := $(sort $(wildcard include/*.h include/*/*.h))
 
 # Programs with another stack in their name talk to that stack; without it they are left out and `make check` says so.
-OTHER_STACKS := usrsctp gnutls mbedtls
+OTHER_STACKS := usrsctp gnutls mbedtls libsrtp
 OTHER_HEADER_usrsctp := usrsctp.h
 OTHER_HEADER_gnutls := gnutls/dtls.h
 OTHER_HEADER_mbedtls := mbedtls/ssl.h
+OTHER_HEADER_libsrtp := srtp2/srtp.h
 OTHER_LIBS_usrsctp := -lusrsctp
 OTHER_LIBS_gnutls := -lgnutls
 OTHER_LIBS_mbedtls := -lmbedtls -lmbedx509 -lmbedcrypto
+OTHER_LIBS_libsrtp := -lsrtp2
 stacks_of = $(foreach s,$(OTHER_STACKS),$(if $(findstring $(s),$(notdir $(1))),$(s)))
 is_missing = $(if $(wildcard $(OTHER_HEADER_$(1):%=/usr/include/%) $(OTHER_HEADER_$(1):%=/usr/local/include/%)),,missing)
 SKIPPED := $(foreach p,$(TEST_SRCS) $(BENCH_SRCS),$(if $(foreach s,$(call stacks_of,$(p)),$(call is_missing,$(s))),$(p)))

@@ -4,19 +4,14 @@
  * A record is one call: the library's GCM of one buffer. Its job and burst calls do the same work and have more to do around it:
  * 36 ns instead of 32 for 200 bytes, 87 instead of 81 for 1,200.
  *
- * The library is used through its manager, a table of the functions for this CPU. Its memory also has the state of all the other
- * algorithms of the library: some 200 KB. So there is one in an env, made when the first object needs it. Making it takes about
- * 0.4 ms, because the library tests itself. */
+ * The functions for this CPU come from the env's manager, which ipsec_mb.h explains. */
 #include "crypto/aead_ops.h"
 
-#include <intel-ipsec-mb.h>
 #include <string.h>
 
 #include "base/wipe.h"
+#include "crypto/ipsec_mb.h"
 #include "pool/env.h"
-
-/* The manager's. */
-#define ALIGNMENT 64
 
 /* 1,024 bytes with 1.3 of the library and 1,280 with 2.0: sizes of which mimalloc has blocks.
  *
@@ -30,32 +25,8 @@ _Static_assert(offsetof(struct mb_aead, key) % 16 == 0, "SSE loads the round key
 
 /* ---- making one ------------------------------------------------------------------------------------------------- */
 
-/* Without these instructions the library computes what they do, and takes longer than EVP. */
-static bool cpu_has_aes(void) {
-	return __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
-}
-
-static IMB_MGR *manager_of(const sluice_env *env) {
-	return (IMB_MGR *)(((uintptr_t)env->crypto_shared + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1));
-}
-
-/* Makes env's manager. Returns false when there is no memory, or when the library's test of itself failed. */
-static bool manager_make(sluice_env *env) {
-	env->crypto_shared = env->allocator.alloc(env->allocator.ctx, imb_get_mb_mgr_size() + ALIGNMENT - 1);
-	if (!env->crypto_shared)
-		return false;
-	IMB_MGR *m = imb_set_pointers_mb_mgr(manager_of(env), 0, 1);
-	if (m)
-		init_mb_mgr_auto(m, NULL);
-	if (m && imb_get_errno(m) == 0)
-		return true;
-	env->allocator.free(env->allocator.ctx, env->crypto_shared);
-	env->crypto_shared = NULL;
-	return false;
-}
-
 static struct mb_aead *mb_alloc(sluice_env *env, const struct aead_ops *ops) {
-	if (!cpu_has_aes() || (!env->crypto_shared && !manager_make(env)))
+	if (!ipsec_mb_manager(env, IPSEC_MB_WIDE))
 		return NULL;
 	struct mb_aead *a = env->allocator.alloc(env->allocator.ctx, sizeof *a);
 	if (a)
@@ -69,7 +40,7 @@ static struct aead *make_128(sluice_env *env, enum aead_suite suite, enum aead_u
 	struct mb_aead *a = mb_alloc(env, &aead_ipsec_mb_128);
 	if (!a)
 		return NULL;
-	IMB_AES128_GCM_PRE(manager_of(env), key, &a->key);
+	IMB_AES128_GCM_PRE(ipsec_mb_of(env, IPSEC_MB_WIDE), key, &a->key);
 	return &a->base;
 }
 
@@ -78,7 +49,7 @@ static struct aead *make_256(sluice_env *env, enum aead_suite suite, enum aead_u
 	struct mb_aead *a = mb_alloc(env, &aead_ipsec_mb_256);
 	if (!a)
 		return NULL;
-	IMB_AES256_GCM_PRE(manager_of(env), key, &a->key);
+	IMB_AES256_GCM_PRE(ipsec_mb_of(env, IPSEC_MB_WIDE), key, &a->key);
 	return &a->base;
 }
 
@@ -128,19 +99,19 @@ static size_t open_run(aes_gcm_enc_dec_t open, const struct aead *base, struct a
 }
 
 static bool seal_128(struct aead *base, struct aead_job *jobs, size_t count) {
-	return seal_run(manager_of(base->env)->gcm128_enc, base, jobs, count);
+	return seal_run(ipsec_mb_of(base->env, IPSEC_MB_WIDE)->gcm128_enc, base, jobs, count);
 }
 
 static size_t open_128(struct aead *base, struct aead_job *jobs, size_t count) {
-	return open_run(manager_of(base->env)->gcm128_dec, base, jobs, count);
+	return open_run(ipsec_mb_of(base->env, IPSEC_MB_WIDE)->gcm128_dec, base, jobs, count);
 }
 
 static bool seal_256(struct aead *base, struct aead_job *jobs, size_t count) {
-	return seal_run(manager_of(base->env)->gcm256_enc, base, jobs, count);
+	return seal_run(ipsec_mb_of(base->env, IPSEC_MB_WIDE)->gcm256_enc, base, jobs, count);
 }
 
 static size_t open_256(struct aead *base, struct aead_job *jobs, size_t count) {
-	return open_run(manager_of(base->env)->gcm256_dec, base, jobs, count);
+	return open_run(ipsec_mb_of(base->env, IPSEC_MB_WIDE)->gcm256_dec, base, jobs, count);
 }
 
 const struct aead_ops aead_ipsec_mb_128 = {"ipsec-mb", make_128, mb_free, seal_128, open_128};

@@ -81,8 +81,9 @@ void sluice_env_free(sluice_env *env) {
 		return;
 	free_idle_slabs(env);
 	block_pool_drain(&env->blocks);
-	if (env->crypto_shared)
-		env->allocator.free(env->allocator.ctx, env->crypto_shared);
+	for (size_t i = 0; i < sizeof env->crypto_shared / sizeof *env->crypto_shared; i++)
+		if (env->crypto_shared[i])
+			env->allocator.free(env->allocator.ctx, env->crypto_shared[i]);
 	env->allocator.free(env->allocator.ctx, env);
 }
 

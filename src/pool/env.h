@@ -31,7 +31,7 @@ struct sluice_env {
 
 	/* What a library of ciphers needs once for all its objects of this env: memory of the allocator, made by src/crypto and
 	 * freed with the env. NULL: nothing has needed it yet. */
-	void *crypto_shared;
+	void *crypto_shared[2];
 };
 
 /* Returns memory for an object or an array, not zeroed; NULL when there is none. */
