@@ -31,6 +31,11 @@ size_t crypto_hash_size(enum crypto_hash hash);
 /* OpenSSL's name for it, "SHA256". */
 const char *crypto_hash_name(enum crypto_hash hash);
 
+/* XORs data with the key stream of AES in counter mode, in place; iv is the first counter. key_len is 16 or 32. False when the
+ * library refuses. It sets the key anew each time, so it is for the derivation of keys and not for packets. */
+#define CRYPTO_AES_BLOCK 16
+bool crypto_aes_ctr(const uint8_t *key, size_t key_len, const uint8_t iv[CRYPTO_AES_BLOCK], uint8_t *data, size_t len);
+
 /* MD5, for STUN's long-term keys. False when the library refuses, as one in FIPS mode does. */
 bool crypto_md5(const void *data, size_t len, uint8_t out[CRYPTO_MD5_SIZE]);
 
