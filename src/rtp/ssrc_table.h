@@ -1,0 +1,70 @@
+/* ssrc_table: how far has the stream of each SSRC come, and which of its newest packets were there?
+ *
+ * A table of fixed size, made once. A window over packet numbers (base/replay.h) is all that it keeps of a stream: the highest
+ * number has the roll-over counter above its lower bits. It knows no packets and no keys, and it never adds an SSRC by itself:
+ * its caller does, after a tag verified.
+ *
+ * Who goes when it is full? ssrc_table_add() then refuses. ssrc_table_replace() takes the place of the stream that was silent for
+ * the longest time; the window of that stream is lost. A sender must never do that: it would begin its numbers anew under the
+ * same key.
+ *
+ *   count <= capacity; the index has a power of two of places, at least 2 * capacity, and is never full
+ *   an entry of the index is 0, or 1 + the number of a stream; each stream below `count` is there once, and is found
+ *   0 < used <= clock for each stream
+ *
+ * Cost: finding the SSRC of the call before is one comparison, another one a hash and a probe or two. The hash has a seed,
+ * because a peer chooses the SSRCs. Memory: 168 bytes a stream and 8 to 16 for the index. */
+#ifndef RTP_SSRC_TABLE_H
+#define RTP_SSRC_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/replay.h"
+#include "sluice/env.h"
+
+struct ssrc_stream {
+	uint32_t ssrc;
+	/* The clock of the table when ssrc_table_touch() named it. */
+	uint64_t used;
+	struct replay window;
+};
+
+struct ssrc_table {
+	sluice_env *env;
+	struct ssrc_stream *streams, *last;
+	uint32_t *index;
+	uint32_t mask, seed;
+	uint32_t count, capacity;
+	uint64_t clock;
+};
+
+#define SSRC_TABLE_MAX 65536
+
+/* capacity: 1 to SSRC_TABLE_MAX. Returns 0, or
+ *   SLUICE_NO_MEMORY */
+int ssrc_table_open(struct ssrc_table *t, sluice_env *env, uint32_t capacity);
+/* Also for a table of zeros. */
+void ssrc_table_close(struct ssrc_table *t);
+
+struct ssrc_stream *ssrc_table_search(struct ssrc_table *t, uint32_t ssrc);
+
+/* NULL: it is not there. */
+static inline struct ssrc_stream *ssrc_table_find(struct ssrc_table *t, uint32_t ssrc) {
+	return t->last && t->last->ssrc == ssrc ? t->last : ssrc_table_search(t, ssrc);
+}
+
+/* Something of the stream came or went: it is not the one to be replaced. */
+static inline void ssrc_table_touch(struct ssrc_table *t, struct ssrc_stream *s) {
+	s->used = ++t->clock;
+}
+
+/* The SSRC is not there yet. Its window is empty. NULL: the table is full. */
+struct ssrc_stream *ssrc_table_add(struct ssrc_table *t, uint32_t ssrc);
+/* The same; in a full table the stream that was touched longest ago makes room. Finding that one walks over all. */
+struct ssrc_stream *ssrc_table_replace(struct ssrc_table *t, uint32_t ssrc);
+
+bool ssrc_table_check(const struct ssrc_table *t);
+
+#endif
