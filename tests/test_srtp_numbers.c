@@ -202,7 +202,39 @@ static void check_steps_at_once(struct kit *k) {
 	ck_assert_uint_eq(highest(&k->in, 1), 10 + 32 * 4000);
 }
 
+/* Once there are turns to go back to: a number far ahead is estimated from the packets before it in the batch, and those behind
+ * it from it. The last one would be within reach of the first. */
+static void check_far_in_a_batch(struct kit *k) {
+	uint8_t space[6][64];
+	struct srtp_packet p[6];
+	static const uint32_t numbers[6] = {65000, 70000, 60000, 80000, 110000, 139000};
+	for (size_t i = 0; i < 6; i++)
+		if (i != 2)
+			p[i] = kit_send(k, space[i], 1, (uint16_t)numbers[i], 20);
+	kit_assert_take(k, &p[0], SRTP_OK);
+	kit_assert_take(k, &p[1], SRTP_OK);
+	ck_assert_uint_eq(srtp_unprotect_batch(&k->in, p + 3, 3), 3);
+	ck_assert_uint_eq(highest(&k->in, 1), 139000);
+}
+
+static void check_behind_far_in_a_batch(struct kit *k) {
+	uint8_t space[3][64];
+	struct srtp_packet p[3];
+	p[0] = kit_send(k, space[0], 1, 60000, 20);
+	kit_assert_take(k, &p[0], SRTP_OK);
+	p[1] = kit_send(k, space[1], 1, (uint16_t)66000, 20);
+	p[0] = kit_send(k, space[0], 1, (uint16_t)80000, 20);
+	kit_assert_take(k, &p[0], SRTP_OK);
+	p[0] = kit_send(k, space[0], 1, (uint16_t)110000, 20);
+	ck_assert_uint_eq(srtp_unprotect_batch(&k->in, p, 2), 1);
+	ck_assert_int_eq(p[0].result, SRTP_OK);
+	/* Nearer to 110000 is the number one turn ahead. */
+	ck_assert_int_eq(p[1].result, SRTP_FORGED);
+}
+
 START_TEST(test_a_jump_of_half_a_turn_is_understood) {
+	with_all(2, check_far_in_a_batch);
+	with_all(2, check_behind_far_in_a_batch);
 	with_all(16, check_jumps);
 	with_all(2, check_jumps_at_once);
 	with_all(2, check_steps_at_once);
@@ -313,7 +345,7 @@ END_TEST
 
 static void check_many(struct kit *k) {
 	uint8_t space[KIT_ROOM];
-	for (uint32_t n = 65530; n < 65545; n++)
+	for (uint32_t n = 65533; n < 65538; n++)
 		for (uint32_t ssrc = 1; ssrc <= MANY; ssrc++) {
 			struct srtp_packet p = kit_send(k, space, ssrc * 65536, (uint16_t)(n + ssrc % 3), 20);
 			kit_assert_take(k, &p, SRTP_OK);
@@ -321,7 +353,7 @@ static void check_many(struct kit *k) {
 			kit_assert_take(k, &p, SRTP_OK);
 		}
 	for (uint32_t ssrc = 1; ssrc <= MANY; ssrc++)
-		ck_assert_uint_eq(highest(&k->in, ssrc * 65536), 65544 + ssrc % 3);
+		ck_assert_uint_eq(highest(&k->in, ssrc * 65536), 65537 + ssrc % 3);
 	struct srtp_packet p = {.data = space, .len = kit_rtp(space, 5, 1, 20)};
 	ck_assert_int_eq(srtp_protect_batch(&k->out, &p, 1), SLUICE_LIMIT);
 	ck_assert_int_eq(p.result, SRTP_REFUSED);

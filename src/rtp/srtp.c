@@ -57,13 +57,13 @@ void srtp_close(struct srtp *s) {
 /* ---- what a packet says in the clear ----------------------------------------------------------------------------- */
 
 /* RFC 5761, 4: RTCP's packet types, read as RTP, would be payload types 64 to 95 with the marker set. */
-static bool is_rtcp(const struct srtp_packet *p) {
+static inline bool is_rtcp(const struct srtp_packet *p) {
 	return p->len > 1 && p->data[1] >= 192 && p->data[1] <= 223;
 }
 
 /* The length of the RTP header with CSRCs and extension; 0: there is none within `len` bytes. (rtp_packet_parse() would also look
  * at the padding, which is encrypted.) */
-static size_t rtp_header_len(const uint8_t *data, size_t len) {
+static inline size_t rtp_header_len(const uint8_t *data, size_t len) {
 	if (len < RTP_FIXED_HEADER || data[0] >> 6 != 2)
 		return 0;
 	size_t header = RTP_FIXED_HEADER + 4 * (size_t)(data[0] & 15);
@@ -72,7 +72,7 @@ static size_t rtp_header_len(const uint8_t *data, size_t len) {
 	return header <= len ? header : 0;
 }
 
-static uint32_t ssrc_of(const uint8_t *data, enum srtp_kind kind) {
+static inline uint32_t ssrc_of(const uint8_t *data, enum srtp_kind kind) {
 	return get_be32(data + (kind == SRTP_RTP ? 8 : 4));
 }
 
@@ -81,16 +81,16 @@ static uint32_t ssrc_of(const uint8_t *data, enum srtp_kind kind) {
 /* RFC 3711, 3.3.1: the number nearest to the highest one that has this sequence number. Of two that are equally near it is the
  * one in the same turn of the counter (appendix A). There is none below zero, so before the first wrap a jump of more than half
  * a turn leads forward. */
-static uint64_t estimate(const struct replay *window, uint16_t sequence) {
+static inline uint64_t estimate(const struct replay *window, uint16_t sequence) {
 	uint64_t highest = window->highest;
 	uint16_t ahead = (uint16_t)(sequence - highest);
-	bool behind = ahead > WRAP / 2 || (ahead == WRAP / 2 && (highest & (WRAP / 2)));
-	if (!behind || highest + ahead < WRAP)
+	if (ahead < WRAP / 2)
 		return highest + ahead;
-	return highest + ahead - WRAP;
+	bool behind = ahead > WRAP / 2 || (highest & (WRAP / 2));
+	return behind && highest + ahead >= WRAP ? highest + ahead - WRAP : highest + ahead;
 }
 
-static enum srtp_result judge(const struct replay *window, uint64_t number) {
+static inline enum srtp_result judge(const struct replay *window, uint64_t number) {
 	if (replay_is_new(window, number))
 		return SRTP_OK;
 	return replay_is_old(window, number) ? SRTP_OLD : SRTP_REPLAYED;
@@ -102,44 +102,47 @@ static enum srtp_result judge(const struct replay *window, uint64_t number) {
 struct batch {
 	enum srtp_kind kind;
 	size_t count;
-	struct srtp_packet *of[SRTP_RUN];
-	uint64_t number[SRTP_RUN];
-	/* The packet's length when the cipher is through with it. */
-	size_t len[SRTP_RUN];
+	struct slot {
+		struct srtp_packet *packet;
+		uint64_t number;
+		/* The packet's length when the cipher is through with it. */
+		size_t len;
+	} slots[SRTP_RUN];
 	union srtp_run run;
 	uint8_t space[SRTP_RUN][SRTP_SPACE];
 };
 
-static void finish(struct srtp *s, struct srtp_packet *p, enum srtp_result result) {
+static inline void finish(struct srtp *s, struct srtp_packet *p, enum srtp_result result) {
 	p->result = result;
 	s->counts[result]++;
 }
 
 /* `end`: see srtp_layout.h. Opening has the tag in the job; sealing fetches it from there. */
-static void add_rtp(const struct srtp *s, struct batch *b, struct srtp_packet *p, size_t header, size_t end, uint64_t number) {
+static inline void add_rtp(const struct srtp *s, struct batch *b, struct srtp_packet *p, size_t header, size_t end,
+                           uint64_t number, bool opening) {
 	const struct srtp_flow *f = &s->flow[SRTP_RTP];
 	uint32_t ssrc = ssrc_of(p->data, SRTP_RTP);
 	size_t i = b->count++;
-	b->of[i] = p;
-	b->number[i] = number;
+	b->slots[i].packet = p;
+	b->slots[i].number = number;
 	if (s->aead) {
 		srtp_layout_aead_nonce(b->run.aead[i].nonce, f->salt, ssrc, number);
 		srtp_layout_rtp_aead(&b->run.aead[i], p->data, header, end);
 	} else {
 		srtp_layout_cm_iv(b->run.cm[i].iv, f->salt, ssrc, number);
-		if (s->use == AEAD_OPEN)
+		if (opening)
 			memcpy(b->run.cm[i].tag, p->data + end, f->tag);
 		srtp_layout_rtp_cm(&b->run.cm[i], p->data, header, end, number);
 	}
-	b->len[i] = s->use == AEAD_SEAL ? end + f->tag : end;
+	b->slots[i].len = opening ? end : end + f->tag;
 }
 
 static void add_rtcp(const struct srtp *s, struct batch *b, struct srtp_packet *p, size_t end, uint32_t word) {
 	const struct srtp_flow *f = &s->flow[SRTP_RTCP];
 	uint32_t ssrc = ssrc_of(p->data, SRTP_RTCP), number = word & ~SRTP_E_FLAG;
 	size_t i = b->count++;
-	b->of[i] = p;
-	b->number[i] = number;
+	b->slots[i].packet = p;
+	b->slots[i].number = number;
 	if (s->aead) {
 		srtp_layout_aead_nonce(b->run.aead[i].nonce, f->salt, ssrc, number);
 		if (word & SRTP_E_FLAG)
@@ -152,19 +155,19 @@ static void add_rtcp(const struct srtp *s, struct batch *b, struct srtp_packet *
 			memcpy(b->run.cm[i].tag, p->data + end + SRTP_INDEX_SIZE, f->tag);
 		srtp_layout_rtcp_cm(&b->run.cm[i], p->data, end, word);
 	}
-	b->len[i] = s->use == AEAD_SEAL ? end + f->tag + SRTP_INDEX_SIZE : end;
+	b->slots[i].len = s->use == AEAD_SEAL ? end + f->tag + SRTP_INDEX_SIZE : end;
 }
 
 /* ---- protecting -------------------------------------------------------------------------------------------------- */
 
-/* Puts behind the text what the cipher has left in the job or takes no notice of. */
-static void seal_tail(const struct srtp *s, struct batch *b, size_t i) {
-	uint8_t *end = b->of[i]->data + b->len[i];
+/* Writes what the cipher does not: the tag of a CM profile, or E and index behind the tag of an AEAD. */
+static inline void seal_tail(const struct srtp *s, struct batch *b, size_t i) {
+	uint8_t *end = b->slots[i].packet->data + b->slots[i].len;
 	if (!s->aead)
 		memcpy(end - s->flow[b->kind].tag, b->run.cm[i].tag, s->flow[b->kind].tag);
 	else if (b->kind == SRTP_RTCP)
-		put_be32(end - SRTP_INDEX_SIZE, SRTP_E_FLAG | (uint32_t)b->number[i]);
-	b->of[i]->len = b->len[i];
+		put_be32(end - SRTP_INDEX_SIZE, SRTP_E_FLAG | (uint32_t)b->slots[i].number);
+	b->slots[i].packet->len = b->slots[i].len;
 }
 
 static int seal_run(struct srtp *s, struct batch *b) {
@@ -174,8 +177,9 @@ static int seal_run(struct srtp *s, struct batch *b) {
 	for (size_t i = 0; i < count; i++) {
 		if (good)
 			seal_tail(s, b, i);
-		finish(s, b->of[i], good ? SRTP_OK : SRTP_REFUSED);
+		b->slots[i].packet->result = good ? SRTP_OK : SRTP_REFUSED;
 	}
+	s->counts[good ? SRTP_OK : SRTP_REFUSED] += count;
 	return good ? 0 : SLUICE_CRYPTO;
 }
 
@@ -186,7 +190,7 @@ static int leave_out(struct srtp *s, struct srtp_packet *p, enum srtp_result res
 
 /* RFC 3711, 9.2: "when 2^48 SRTP packets or 2^31 SRTCP packets have been secured with the same key (whichever occurs before), the
  * key management MUST be called to provide new master key(s) (previously stored and used keys MUST NOT be used again)". */
-static void count_sealed(struct srtp *s, enum srtp_kind kind, uint64_t limit) {
+static inline void count_sealed(struct srtp *s, enum srtp_kind kind, uint64_t limit) {
 	if (++s->flow[kind].sealed == limit)
 		s->error = SLUICE_LIMIT;
 }
@@ -206,13 +210,11 @@ static int seal_rtp(struct srtp *s, struct batch *b, struct srtp_packet *p) {
 	uint64_t number = estimate(&stream->window, get_be16(p->data + 2));
 	if (number >= RTP_LIMIT)
 		return leave_out(s, p, SRTP_REFUSED, s->error = SLUICE_LIMIT);
-	enum srtp_result result = judge(&stream->window, number);
+	enum srtp_result result = replay_mark(&stream->window, number) ? SRTP_OK : judge(&stream->window, number);
 	if (result != SRTP_OK && !(result == SRTP_REPLAYED && s->repeats && !s->aead))
 		return leave_out(s, p, result, 0);
-	if (result == SRTP_OK)
-		replay_mark(&stream->window, number);
 	count_sealed(s, SRTP_RTP, RTP_LIMIT);
-	add_rtp(s, b, p, header, p->len, number);
+	add_rtp(s, b, p, header, p->len, number, false);
 	return 0;
 }
 
@@ -231,7 +233,7 @@ static int seal_one(struct srtp *s, struct batch *b, struct srtp_packet *p) {
 }
 
 /* A run has packets of one kind. */
-static bool has_to_run(const struct batch *b, enum srtp_kind next) {
+static inline bool has_to_run(const struct batch *b, enum srtp_kind next) {
 	return b->count == SRTP_RUN || (b->count > 0 && b->kind != next);
 }
 
@@ -255,32 +257,39 @@ int srtp_protect_batch(struct srtp *s, struct srtp_packet *packets, size_t count
 
 /* ---- unprotecting ------------------------------------------------------------------------------------------------ */
 
-static bool has_failed(const struct srtp *s, const struct batch *b, size_t i) {
+static inline bool has_failed(const struct srtp *s, const struct batch *b, size_t i) {
 	return s->aead ? b->run.aead[i].failed : b->run.cm[i].failed;
 }
 
 /* The window is asked once more: two copies in one run are both authentic. */
-static enum srtp_result take(struct srtp *s, const struct batch *b, size_t i) {
+static inline enum srtp_result take(struct srtp *s, const struct batch *b, size_t i) {
 	struct ssrc_table *streams = &s->flow[b->kind].streams;
-	struct srtp_packet *p = b->of[i];
+	struct srtp_packet *p = b->slots[i].packet;
+	uint64_t number = b->slots[i].number;
 	if (has_failed(s, b, i))
 		return SRTP_FORGED;
 	uint32_t ssrc = ssrc_of(p->data, b->kind);
 	struct ssrc_stream *stream = ssrc_table_find(streams, ssrc);
 	if (!stream)
 		stream = ssrc_table_replace(streams, ssrc);
-	enum srtp_result result = judge(&stream->window, b->number[i]);
-	if (result != SRTP_OK)
-		return result;
-	replay_mark(&stream->window, b->number[i]);
+	if (!replay_mark(&stream->window, number))
+		return judge(&stream->window, number);
 	ssrc_table_touch(streams, stream);
-	p->len = b->len[i];
+	p->len = b->slots[i].len;
 	return SRTP_OK;
 }
 
 static void take_run(struct srtp *s, struct batch *b) {
-	for (size_t i = 0; i < b->count; i++)
-		finish(s, b->of[i], take(s, b, i));
+	size_t good = 0;
+	for (size_t i = 0; i < b->count; i++) {
+		enum srtp_result result = take(s, b, i);
+		b->slots[i].packet->result = result;
+		if (result == SRTP_OK)
+			good++;
+		else
+			s->counts[result]++;
+	}
+	s->counts[SRTP_OK] += good;
 	b->count = 0;
 }
 
@@ -297,14 +306,14 @@ static void open_run(struct srtp *s, struct batch *b) {
  * nonce once more turns that back (crypto/srtp_cipher.h). */
 static void open_behind_wrap(struct srtp *s, struct batch *b) {
 	struct srtp_cipher *cipher = s->flow[SRTP_RTP].cipher;
-	uint32_t ssrc = ssrc_of(b->of[0]->data, SRTP_RTP);
-	uint64_t number = b->number[0] += WRAP;
+	uint32_t ssrc = ssrc_of(b->slots[0].packet->data, SRTP_RTP);
+	uint64_t number = b->slots[0].number += WRAP;
 	if (s->aead) {
 		srtp_cipher_open(cipher, &b->run, 1);
 		srtp_layout_aead_nonce(b->run.aead[0].nonce, s->flow[SRTP_RTP].salt, ssrc, number);
 	} else {
 		srtp_layout_cm_iv(b->run.cm[0].iv, s->flow[SRTP_RTP].salt, ssrc, number);
-		put_be32(b->of[0]->data + b->len[0], (uint32_t)(number >> 16));
+		put_be32(b->slots[0].packet->data + b->slots[0].len, (uint32_t)(number >> 16));
 	}
 	srtp_cipher_open(cipher, &b->run, 1);
 }
@@ -313,7 +322,7 @@ static void open_behind_wrap(struct srtp *s, struct batch *b) {
 static void open_first(struct srtp *s, struct batch *b, struct srtp_packet *p, size_t header, size_t end) {
 	uint16_t sequence = get_be16(p->data + 2);
 	open_run(s, b);
-	add_rtp(s, b, p, header, end, sequence);
+	add_rtp(s, b, p, header, end, sequence, true);
 	if (srtp_cipher_open(s->flow[SRTP_RTP].cipher, &b->run, 1) > 0 && sequence < FIRST_BEHIND_WRAP)
 		open_behind_wrap(s, b);
 	take_run(s, b);
@@ -323,8 +332,8 @@ static void open_first(struct srtp *s, struct batch *b, struct srtp_packet *p, s
  * alone: those of a run are then nearer than half a turn to each other, and each estimate is what it would be one by one. */
 #define FAR (WRAP / 4)
 
-static bool is_far(const struct replay *window, uint64_t number) {
-	return number > window->highest ? number - window->highest >= FAR : window->highest - number >= FAR;
+static inline bool is_far(const struct replay *window, uint64_t number) {
+	return number - window->highest + FAR - 1 >= 2 * FAR - 1;
 }
 
 static void open_rtp(struct srtp *s, struct batch *b, struct srtp_packet *p) {
@@ -351,7 +360,7 @@ static void open_rtp(struct srtp *s, struct batch *b, struct srtp_packet *p) {
 		finish(s, p, result);
 		return;
 	}
-	add_rtp(s, b, p, header, end, number);
+	add_rtp(s, b, p, header, end, number, true);
 	if (far)
 		open_run(s, b);
 }

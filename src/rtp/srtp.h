@@ -98,8 +98,9 @@ void srtp_close(struct srtp *s);
  *   SLUICE_CRYPTO  the library refused */
 int srtp_protect_batch(struct srtp *s, struct srtp_packet *packets, size_t count);
 
-/* Unprotects each packet, and returns how many have the result SRTP_OK. SRTCP without encryption is taken too, because it is
- * authentic (RFC 3711, 3.4).
+/* Unprotects each packet, and returns how many have the result SRTP_OK. Of a batch the same ones are taken as one by one. A
+ * forged copy of a packet behind it is REPLAYED one by one, and FORGED in a batch, where both are looked at together. SRTCP
+ * without encryption is taken too, because it is authentic (RFC 3711, 3.4).
  *
  * The first packet of an SSRC is taken to be before the first wrap of its sequence numbers. If its tag is wrong then and its
  * number is just behind a wrap, it is tried once more as one behind the wrap: the sender began near 0xFFFF, and the packets

@@ -8,7 +8,7 @@ int ssrc_table_open(struct ssrc_table *t, sluice_env *env, uint32_t capacity) {
 	uint32_t places = 2;
 	while (places < 2 * capacity)
 		places *= 2;
-	*t = (struct ssrc_table){.env = env, .capacity = capacity, .mask = places - 1, .seed = env_random32(env)};
+	*t = (struct ssrc_table){.env = env, .capacity = capacity, .mask = places - 1, .seed = env_random32(env), .clock = 1};
 	t->streams = env_alloc(env, capacity * sizeof *t->streams);
 	t->index = env_zalloc(env, places * sizeof *t->index);
 	if (t->streams && t->index)
@@ -87,7 +87,7 @@ bool ssrc_table_check(const struct ssrc_table *t) {
 		taken += t->index[i] != 0;
 	bool good = taken == t->count && t->count <= t->capacity && (t->count == 0 || t->mask >= t->count);
 	for (uint32_t i = 0; good && i < t->count; i++)
-		good = t->index[place_of(t, t->streams[i].ssrc)] == i + 1 && t->streams[i].used > 0 &&
+		good = t->index[place_of(t, t->streams[i].ssrc)] == i + 1 && t->streams[i].used > 1 &&
 		       t->streams[i].used <= t->clock;
 	return good && (!t->last || t->last < t->streams + t->count);
 }

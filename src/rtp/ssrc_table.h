@@ -10,7 +10,7 @@
  *
  *   count <= capacity; the index has a power of two of places, at least 2 * capacity, and is never full
  *   an entry of the index is 0, or 1 + the number of a stream; each stream below `count` is there once, and is found
- *   0 < used <= clock for each stream
+ *   1 < used <= clock for each stream, and no two are equal
  *
  * Cost: finding the SSRC of the call before is one comparison, another one a hash and a probe or two. The hash has a seed,
  * because a peer chooses the SSRCs. Memory: 168 bytes a stream and 8 to 16 for the index. */
@@ -55,9 +55,10 @@ static inline struct ssrc_stream *ssrc_table_find(struct ssrc_table *t, uint32_t
 	return t->last && t->last->ssrc == ssrc ? t->last : ssrc_table_search(t, ssrc);
 }
 
-/* Something of the stream came or went: it is not the one to be replaced. */
+/* Something of the stream came: it is not the one to be replaced. The clock moves when it is another stream's turn. */
 static inline void ssrc_table_touch(struct ssrc_table *t, struct ssrc_stream *s) {
-	s->used = ++t->clock;
+	if (s->used != t->clock)
+		s->used = ++t->clock;
 }
 
 /* The SSRC is not there yet. Its window is empty. NULL: the table is full. */
