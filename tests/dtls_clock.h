@@ -1,8 +1,8 @@
 /* dtls_clock: the clock of the system, as the whole of a program sees it, is the test's.
  *
- * GnuTLS has a call for another source of time in seconds (gnutls_global_set_time_function), which its repetitions do not ask, and
- * OpenSSL has none. So the C library's functions are replaced: those of the program come before those of a shared library. Only the
- * programs that include this file replace them. */
+ * GnuTLS has a call for another source of time in seconds (gnutls_global_set_time_function), which its repetitions do not ask,
+ * and OpenSSL has none. So the C library's functions are replaced: those of the program come before those of a shared library.
+ * Only the programs that include this file replace them. */
 #ifndef TESTS_DTLS_CLOCK_H
 #define TESTS_DTLS_CLOCK_H
 

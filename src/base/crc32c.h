@@ -1,8 +1,8 @@
 /* crc32c: the checksum of SCTP packets (RFC 9260, Appendix A).
  *
- * Four implementations of one function: carry-less products of 64 bytes at a time (AVX-512 with VPCLMULQDQ), the CPU's instruction
- * in three interleaved streams (SSE4.2 with PCLMUL), the instruction alone, and tables (slicing by 8) for any machine. The first
- * call chooses by what the CPU has. */
+ * Four implementations of one function: carry-less products of 64 bytes at a time (AVX-512 with VPCLMULQDQ), the CPU's
+ * instruction in three interleaved streams (SSE4.2 with PCLMUL), the instruction alone, and tables (slicing by 8) for any
+ * machine. The first call chooses by what the CPU has. */
 #ifndef BASE_CRC32C_H
 #define BASE_CRC32C_H
 
@@ -23,8 +23,8 @@ static inline uint32_t crc32c_finish(uint32_t state) {
  * memcpy it into bytes 8..11. */
 uint32_t crc32c_packet(const uint8_t *packet, size_t len);
 
-/* Returns one implementation, for tests and benches. 0: tables, 1: the instruction, 2: interleaved, 3: folding. NULL when this CPU
- * cannot run it. */
+/* Returns one implementation, for tests and benches. 0: tables, 1: the instruction, 2: interleaved, 3: folding. NULL when this
+ * CPU cannot run it. */
 #define CRC32C_IMPLEMENTATIONS 4
 typedef uint32_t (*crc32c_fn)(uint32_t state, const void *data, size_t len);
 crc32c_fn crc32c_implementation(int which);

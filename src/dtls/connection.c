@@ -115,8 +115,8 @@ void connection_alert(struct dtls *d, uint8_t level, uint8_t description) {
 
 /* ---- success, and an orderly end ------------------------------------------------------------------------------------ */
 
-/* RFC 8122, 6.2: an endpoint whose peer's certificate matches no fingerprint ends the connection with bad_certificate. OpenSSL seals
- * no alert for others; with its records the peer learns by close_notify that this is over. */
+/* RFC 8122, 6.2: an endpoint whose peer's certificate matches no fingerprint ends the connection with bad_certificate. OpenSSL
+ * seals no alert for others; with its records the peer learns by close_notify that this is over. */
 static int refuse(struct dtls *d) {
 	if (d->finished && d->records->keeps_openssl)
 		d->records->goodbye(d);

@@ -1,9 +1,9 @@
 /* dtls: one DTLS 1.2 connection (RFC 6347) over datagrams that somebody else moves.
  *
  * The door of this folder; the other one, for TURN over TLS, is tls_stream.h. The established path has two calls, seal and open,
- * both in place. The handshake has the four verbs. OpenSSL makes the messages of the handshake; the records, the flights and their
- * repetition are ours (connection.h has the map). It knows no sockets, no SCTP and no ICE. The clock is the caller's; a time that
- * is older than the one before counts as the one before.
+ * both in place. The handshake has the four verbs. OpenSSL makes the messages of the handshake; the records, the flights and
+ * their repetition are ours (connection.h has the map). It knows no sockets, no SCTP and no ICE. The clock is the caller's; a
+ * time that is older than the one before counts as the one before.
  *
  * Nothing is opened or sealed for the layer above before the peer's certificate matched a fingerprint that was announced. */
 #ifndef DTLS_DTLS_H
@@ -77,8 +77,8 @@ int dtls_start(struct dtls *d, uint64_t now);
 
 /* Opens datagrams in place. Application data comes out as entries in `out`: data and len lie inside the input datagram's bytes,
  * slab as it was. Handshake records are consumed. Returns how many entries. Datagrams usually hold one record each, and then
- * out_size >= count suffices, with 16 more for those that waited; records beyond it are dropped and counted. Records that fail are
- * counted and skipped.
+ * out_size >= count suffices, with 16 more for those that waited; records beyond it are dropped and counted. Records that fail
+ * are counted and skipped.
  *
  * Data that came before the handshake was over (up to 16 records) is kept sealed and comes out first, with slab NULL: its bytes
  * are ours and live until the next dtls_open. `out` must not be `in`. */

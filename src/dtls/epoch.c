@@ -139,8 +139,8 @@ static inline struct header header_of(const uint8_t *record) {
 	                       .nonce = get_be64(record + RECORD_HEADER)};
 }
 
-/* Gives each record its job, and its place in the run through `of`. A record that is too short or too long (RFC 5246, 6.2.1) and a
- * replay cost no cipher call. The difference of too short a one wraps around. */
+/* Gives each record its job, and its place in the run through `of`. A record that is too short or too long (RFC 5246, 6.2.1)
+ * and a replay cost no cipher call. The difference of too short a one wraps around. */
 static inline void gather(const struct epoch *e, struct run *run, struct epoch_record **of, struct epoch_record *records,
                           size_t count) {
 	size_t rooms = suite_rooms(e->suite);

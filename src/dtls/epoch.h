@@ -7,8 +7,9 @@
  * and fixed (RFC 5288, 3; RFC 7905, 2). Who listens must never see two records with one key and one nonce. Here
  *   - `next` is the only source of numbers, it only grows, and it never passes RECORD_SEQUENCE_MAX;
  *   - a repetition of a flight is sealed anew, under new numbers;
- *   - OpenSSL has the same keys during the handshake and seals its Finished, and perhaps an alert, under numbers and nonces of its
- *     own choice. That ciphertext never leaves the process: epoch_reveal turns it back into plaintext, which is sealed here;
+ *   - OpenSSL has the same keys during the handshake and seals its Finished, and perhaps an alert, under numbers and nonces of
+ *     its own choice. That ciphertext never leaves the process: epoch_reveal turns it back into plaintext, which is sealed
+ *     here;
  *   - where OpenSSL goes on with these keys after the handshake (records_openssl.c), it is first made to use up all numbers below
  *     `next`, and each repetition of a flight takes a number from it.
  * The other direction has another key. tests/dtls_pair.h asserts for every record that leaves that its number is new.
@@ -51,8 +52,8 @@ bool epoch_begin(struct epoch *e, sluice_env *env, const struct secrets *s, bool
 void epoch_settle(struct epoch *e);
 void epoch_end(struct epoch *e);
 
-/* Seals `count` slots in place, each `stride` bytes long, the last one `last`. The plaintext stands at slot + headroom. False: the
- * library refuses, or the numbers do not suffice; nothing of the run may leave. */
+/* Seals `count` slots in place, each `stride` bytes long, the last one `last`. The plaintext stands at slot + headroom. False:
+ * the library refuses, or the numbers do not suffice; nothing of the run may leave. */
 bool epoch_seal(struct epoch *e, uint8_t type, uint8_t *slots, size_t count, size_t stride, size_t last);
 /* Are there numbers for `count` more records, and for the alert that says that there are none? */
 static inline bool epoch_has_numbers(const struct epoch *e, size_t count) {

@@ -5,8 +5,8 @@
  * the keys of epoch 1 where they belong into it. So a flight can be repeated without OpenSSL, in either epoch and any number of
  * times. An alert is a flight of its own, which is not kept; the newest one replaces one that has not left yet.
  *
- * No datagram and no batch holds records of two flights. Each flight, each repetition and each alert has a number of its own, from
- * 1; the number is given when the first datagram leaves. This file knows no SSL, no states and no time.
+ * No datagram and no batch holds records of two flights. Each flight, each repetition and each alert has a number of its own,
+ * from 1; the number is given when the first datagram leaves. This file knows no SSL, no states and no time.
  *
  *   `at` is the part of the list that leaves next; NULL: all have left
  *   offset <= at->len; 0 while `at` is NULL
@@ -62,7 +62,7 @@ void flight_end(struct flight *f);
 /* Each of these adds what OpenSSL wrote. 0, or SLUICE_NO_MEMORY.
  *
  * A record of handshake messages or of their fragments, as plaintext; in the order of their sequence, as OpenSSL writes them. A
- * message that is in the flight, or in an earlier one, is a repetition by OpenSSL's own timer: it and what follows are dropped. */
+ * message of this flight or of an earlier one is a repetition by OpenSSL's own timer: it and what follows are dropped. */
 int flight_add_handshake(struct flight *f, const uint8_t *text, size_t len, uint16_t version, bool sealed);
 int flight_add_change(struct flight *f);
 int flight_set_alert(struct flight *f, uint8_t level, uint8_t description, bool sealed);

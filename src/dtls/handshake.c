@@ -9,8 +9,8 @@
 #include "dtls/sessions.h"
 #include "dtls/written.h"
 
-/* The MTU that OpenSSL knows. It cuts messages for it, which flight.c puts together again. OpenSSL collects a flight in a buffer of
- * 4,096 bytes (3.0 to 4.0), and with a larger MTU a record would be cut there, in the middle. */
+/* The MTU that OpenSSL knows. It cuts messages for it, which flight.c puts together again. OpenSSL collects a flight in a
+ * buffer of 4,096 bytes (3.0 to 4.0), and with a larger MTU a record would be cut there, in the middle. */
 #define OPENSSL_MTU 4000
 
 /* RFC 8827, 6.5: "All implementations MUST support DTLS 1.2 with the TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 cipher suite".
@@ -79,8 +79,9 @@ int handshake_open(struct dtls *d, const struct dtls_config *config) {
 }
 
 void handshake_close(struct dtls *d) {
-	/* Before the handshake is complete, SSL_free of OpenSSL 3.5.9, 3.6.5 and 4.0.3 frees a record layer twice when the step to
-	 * epoch 1 failed for want of memory: the kept ChangeCipherSpec still points at it. SSL_clear forgets the kept one first. */
+	/* Before the handshake is complete, SSL_free of OpenSSL 3.5.9, 3.6.5 and 4.0.3 frees a record layer twice when the step
+	 * to epoch 1 failed for want of memory: the kept ChangeCipherSpec still points at it. SSL_clear forgets the kept one
+	 * first. */
 	if (d->ssl && !d->finished)
 		SSL_clear(d->ssl);
 	SSL_free(d->ssl);

@@ -27,8 +27,8 @@ static bool fragments_fit(const uint8_t *data, size_t len, uint32_t types) {
 	return true;
 }
 
-/* Fatal, or close_notify. No other warning has a meaning for a handshake, and OpenSSL 3.0 reads the same one again until it has had
- * too many. */
+/* Fatal, or close_notify. No other warning has a meaning for a handshake, and OpenSSL 3.0 reads the same one again until it has
+ * had too many. */
 static bool alert_ends(const uint8_t *fragment) {
 	return fragment[0] == ALERT_FATAL || (fragment[0] == ALERT_WARNING && fragment[1] == ALERT_CLOSE_NOTIFY);
 }

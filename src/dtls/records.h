@@ -14,7 +14,8 @@ struct records {
 	/* After the handshake, before the flight that is kept leaves: makes the number of its one sealed record nobody else's.
 	 * False: there is none now. NULL: that holds anyway. */
 	bool (*reserve)(struct dtls *d);
-	/* Seals the slots of a batch in place; its rooms are the suite's. 0, SLUICE_LIMIT (the numbers are used up), SLUICE_CRYPTO. */
+	/* Seals the slots of a batch in place; its rooms are the suite's. 0, SLUICE_LIMIT (the numbers are used up),
+	 * SLUICE_CRYPTO. */
 	int (*seal)(struct dtls *d, const sluice_batch *b);
 	/* Opens records of data in place, up to EPOCH_RUN. `text` stays NULL for those that are not authentic. */
 	void (*open)(struct dtls *d, struct epoch_record *records, size_t count);

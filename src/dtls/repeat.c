@@ -55,9 +55,9 @@ void dtls_raise_first_timeout(struct dtls *d, uint64_t timeout) {
 
 /* ---- a flight that waits for its answer ----------------------------------------------------------------------------- */
 
-/* RFC 6347, 4.1.1.1: "If repeated retransmissions do not result in a response, and the PMTU is unknown, subsequent retransmissions
- * SHOULD back off to a smaller record size, fragmenting the handshake message as appropriate." 512 bytes pass everywhere where
- * IPv4 does (RFC 791: each host takes 576), with room for a relay's header. */
+/* RFC 6347, 4.1.1.1: "If repeated retransmissions do not result in a response, and the PMTU is unknown, subsequent
+ * retransmissions SHOULD back off to a smaller record size, fragmenting the handshake message as appropriate." 512 bytes pass
+ * everywhere where IPv4 does (RFC 791: each host takes 576), with room for a relay's header. */
 #define REPETITIONS_AT_MTU 4
 #define MTU_SMALL 512
 

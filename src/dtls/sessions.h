@@ -1,11 +1,11 @@
 /* sessions: with whom has a certificate spoken before, so that the next handshake can be abbreviated?
  *
- * TLS 1.2's session ids (RFC 5246, 7.3). Both roles find their sessions here: the client by the fingerprint that was announced, the
- * server by the id that the client offers. OpenSSL's own cache is off: when memory is short while it takes a session in, the
- * session stays in it without a reference (3.0 to 4.0), and the next one walks freed memory. Tickets are not used, for they would
- * be one more message in the last flight. Both lists are bounded and belong to one certificate. A session proves that its peer
- * holds the key of the certificate that the session names, and only that; every handshake, full or abbreviated, compares that
- * certificate with the announced one (trust.h). */
+ * TLS 1.2's session ids (RFC 5246, 7.3). Both roles find their sessions here: the client by the fingerprint that was announced,
+ * the server by the id that the client offers. OpenSSL's own cache is off: when memory is short while it takes a session in,
+ * the session stays in it without a reference (3.0 to 4.0), and the next one walks freed memory. Tickets are not used, for they
+ * would be one more message in the last flight. Both lists are bounded and belong to one certificate. A session proves that its
+ * peer holds the key of the certificate that the session names, and only that; every handshake, full or abbreviated, compares
+ * that certificate with the announced one (trust.h). */
 #ifndef DTLS_SESSIONS_H
 #define DTLS_SESSIONS_H
 

@@ -94,8 +94,8 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer) {
 	return command == BIO_CTRL_FLUSH;
 }
 
-/* Nobody looks for the BIO by its type, so the type has no index of its own: OpenSSL that once had no memory to count indices never
- * gives one. */
+/* Nobody looks for the BIO by its type, so the type has no index of its own: OpenSSL that once had no memory to count indices
+ * never gives one. */
 static BIO_METHOD *make_method(void) {
 	BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "sluice transport");
 	if (!m)

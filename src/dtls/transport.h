@@ -2,8 +2,8 @@
  *
  * One BIO for both directions. Reading gives the one record that was put into `record`, once. What OpenSSL writes is kept in a
  * buffer until it is taken; nothing of it leaves by itself. OpenSSL is given an MTU so large that a flight seldom takes more than
- * one write; each write holds whole records. The BIO never answers that it is not ready: OpenSSL would suspend the message that it
- * writes, and versions before 3.5.9, 3.6.5 and 4.0.3 read past it then (CVE-2026-84782).
+ * one write; each write holds whole records. The BIO never answers that it is not ready: OpenSSL would suspend the message that
+ * it writes, and versions before 3.5.9, 3.6.5 and 4.0.3 read past it then (CVE-2026-84782).
  *
  * The sequences of unencrypted records are assigned here, for OpenSSL has a window of its own over them. The peer's sequences are
  * not authentic, and a forged high one would move that window, so that OpenSSL would drop the peer's own records. A sealed record
@@ -29,7 +29,7 @@ struct transport {
 	size_t taken, filled, capacity;
 	bool lost; /* something that OpenSSL wrote was not kept, for want of memory */
 
-	/* Where the next record of data goes that OpenSSL writes, on connections with OpenSSL's records; NULL: into the buffer. */
+	/* Connections with OpenSSL's records: where the next record of data goes. NULL: into the buffer. */
 	uint8_t *slot;
 	size_t slot_size, sealed; /* bytes of the slot; of the record that stands in it now */
 };

@@ -1,8 +1,8 @@
 /* trust: is the certificate that the peer showed one of those that were announced?
  *
- * A set of fingerprints, which may be given before or after the certificate came. The certificate is kept as DER, which takes some
- * hundred bytes where OpenSSL's object takes some thousand, and outlives OpenSSL's connection. It knows no records, no states and
- * no time: what a certificate that does not fit means for the connection is connection.c's business.
+ * A set of fingerprints, which may be given before or after the certificate came. The certificate is kept as DER, which takes
+ * some hundred bytes where OpenSSL's object takes some thousand, and outlives OpenSSL's connection. It knows no records, no
+ * states and no time: what a certificate that does not fit means for the connection is connection.c's business.
  *
  *   set == NULL exactly when count == 0; all of them have one hash
  *   der == NULL exactly when der_len == 0

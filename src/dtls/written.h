@@ -8,8 +8,8 @@
 
 #include "dtls/connection.h"
 
-/* Derives the keys of epoch 1 when the handshake has come so far and they are not there yet. 0, SLUICE_NO_MEMORY, or SLUICE_CRYPTO
- * where there is nothing to derive them from. */
+/* Derives the keys of epoch 1 when the handshake has come so far and they are not there yet. 0, SLUICE_NO_MEMORY, or
+ * SLUICE_CRYPTO where there is nothing to derive them from. */
 int written_keys(struct dtls *d);
 /* Takes everything that OpenSSL wrote. 0, or
  *   SLUICE_NO_MEMORY  the rest is left; call it again

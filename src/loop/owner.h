@@ -12,8 +12,8 @@ struct owner_ops {
 	/* False: the owner was destroyed, and the socket with it. */
 	bool (*leave)(void *owner);
 	bool (*is_gone)(const void *owner);
-	/* A batch from one source. Callbacks run, and answers are sent. more: the next batch or serve() follows at once, and answers may
-	 * wait for it. */
+	/* A batch from one source. Callbacks run, and answers are sent. more: the next batch or serve() follows at once, and
+	 * answers may wait for it. */
 	void (*input)(void *owner, const sluice_path *from, sluice_datagram *datagrams, size_t count, bool more, uint64_t now);
 	/* There is room again, or something may have become due. Callbacks run, and what is due is sent. */
 	void (*serve)(void *owner, uint64_t now);

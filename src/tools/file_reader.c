@@ -67,8 +67,8 @@ static void step(void *owner) {
 	worker_wake_awaiting(&r->worker);
 }
 
-/* Gives the thread blocks to fill, as far as there is file and memory. Without a thread it is one, so that the block that was given
- * back last, and stands in the cache, is filled next. With the lock. */
+/* Gives the thread blocks to fill, as far as there is file and memory. Without a thread it is one, so that the block that was
+ * given back last, and stands in the cache, is filled next. With the lock. */
 static void make_blocks(struct file_reader *r) {
 	unsigned most = r->worker.has_thread ? READ_AHEAD : 1;
 	while (r->made - r->taken < most && r->promised < r->size) {

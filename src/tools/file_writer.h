@@ -1,5 +1,5 @@
-/* file_writer: writes to a file, in order, what its owner lends it, and makes the CRC32c of it; on a thread of its own where there
- * is somebody to wake.
+/* file_writer: writes to a file, in order, what its owner lends it, and makes the CRC32c of it; on a thread of its own where
+ * there is somebody to wake.
  *
  *   at == offset behind what is written; the bytes behind it wait in jobs, in order
  *   a job's release() is called on the owner's thread: by file_writer_collect() or file_writer_free()

@@ -23,8 +23,8 @@
  *   sender    {"type":"file","id":1,...} or {"type":"bye"}
  *
  * Nothing that a receiver says depends on what is in its folder, but for the parts of the same tag, until the sender has shown a
- * MiB of the file and then the hash of all of it. "tag", "shows", "show", "hash", "more", "there", "crcs", "crc" and "crc32c" came
- * later: an end that knows none of them does without.
+ * MiB of the file and then the hash of all of it. "tag", "shows", "show", "hash", "more", "there", "crcs", "crc" and "crc32c"
+ * came later: an end that knows none of them does without.
  *
  * SHA-256 says which file something is, where one of the two has it already, or a part. What arrives is checked by CRC32c. DTLS
  * protects it on the way, so the check is for mistakes at the ends, which no attacker chooses. SHA-256 would cost as much as

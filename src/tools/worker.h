@@ -27,8 +27,9 @@ struct worker {
 	void *ctx;
 };
 
-/* What suits a worker that reads or writes. A thread is not free: each byte moves from one core's cache to the other's, and where the host has no CPU to spare, each wake-up
- * takes one from somebody who has work. Together that was a sixth of a transfer between two ends on two CPUs. */
+/* What suits a worker that reads or writes. A thread is not free: each byte moves from one core's cache to the other's, and
+ * where the host has no CPU to spare, each wake-up takes one from somebody who has work. Together that was a sixth of a
+ * transfer between two ends on two CPUs. */
 enum worker_thread worker_thread_here(void);
 
 /* With wake NULL there is never a thread. Where none can be made, the worker does without. */
