@@ -265,18 +265,22 @@ static bool set_request(struct fetch *f, const struct fetch_request *r) {
 
 /* A lookup that is under way cannot be ended. libcurl has a thread do it, and would wait for that thread in fetch_cancel():
  * Ctrl-C would take as long as the name servers do. With this, the thread frees what it has when the lookup ends, or goes with
- * the process. */
-static bool leave_lookups_behind(CURL *easy) {
+ * the process. From 8.20 on the threads belong to the multi handle. */
+static bool leave_lookups_behind(struct fetch *f) {
+#if LIBCURL_VERSION_NUM >= 0x081400
+	if (curl_multi_setopt(f->multi, CURLMOPT_QUICK_EXIT, 1L))
+		return false;
+#endif
 #if LIBCURL_VERSION_NUM >= 0x075700
-	return !curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+	return !curl_easy_setopt(f->easy, CURLOPT_QUICK_EXIT, 1L);
 #else
-	(void)easy;
+	(void)f;
 	return true;
 #endif
 }
 
 static bool set_limits(CURL *e) {
-	return !limit_protocols(e) && leave_lookups_behind(e) && !curl_easy_setopt(e, CURLOPT_PROXY, "") &&
+	return !limit_protocols(e) && !curl_easy_setopt(e, CURLOPT_PROXY, "") &&
 	       !curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) && !curl_easy_setopt(e, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) &&
 	       !curl_easy_setopt(e, CURLOPT_MAXFILESIZE, (long)ANSWER_MAX) &&
 	       !curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS) && !curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) &&
@@ -306,7 +310,8 @@ struct fetch *fetch_start(struct ev_loop *ev, const struct fetch_request *reques
 	f->body = malloc(ANSWER_MAX + 1);
 	f->easy = curl_easy_init();
 	f->multi = curl_multi_init();
-	if (f->body && f->easy && f->multi && set_callbacks(f) && set_limits(f->easy) && set_request(f, request) &&
+	if (f->body && f->easy && f->multi && set_callbacks(f) && leave_lookups_behind(f) && set_limits(f->easy) &&
+	    set_request(f, request) &&
 	    !curl_multi_add_handle(f->multi, f->easy)) /* which wants a timer of 0 s: the loop does the rest */
 		return f;
 	fetch_cancel(f);
