@@ -174,12 +174,12 @@ static void world_free(struct world *w) {
 	sluice_env_free(w->env);
 }
 
-/* Runs until the condition holds; fails when it does not within ten seconds. */
+/* Runs until the condition holds; fails when it does not within a minute. */
 #define RUN_UNTIL(loop, condition)                                                                                               \
 	do {                                                                                                                     \
-		uint64_t limit = sluice_now() + 10 * SLUICE_S;                                                                   \
+		uint64_t limit = sluice_now() + 60 * SLUICE_S;                                                                   \
 		while (!(condition)) {                                                                                           \
-			ck_assert_msg(sluice_now() < limit, "not within ten seconds: " #condition);                              \
+			ck_assert_msg(sluice_now() < limit, "not within a minute: " #condition);                                 \
 			ck_assert(ev_run(sluice_loop_ev(loop), EVRUN_ONCE) || (condition));                                      \
 			ck_assert(loop_check(loop));                                                                             \
 		}                                                                                                                \
