@@ -1,0 +1,87 @@
+/* vp8: VP8 in RTP. RFC 7741. */
+#include "base/bytes.h"
+#include "rtp/payload/whole.h"
+
+/* Section 4.2: the first byte of the descriptor, then those that say which parts follow. */
+#define EXTENDED 0x80
+#define STARTS 0x10
+#define PARTITION 0x07
+#define HAS_PICTURE_ID 0x80
+#define HAS_TL0 0x40
+#define HAS_TID 0x20
+#define HAS_KEYIDX 0x10
+#define LONG_PICTURE_ID 0x80
+
+/* Reads the descriptor. Returns its length; temporal may be NULL. */
+static int descriptor(const uint8_t *payload, size_t len, unsigned *temporal) {
+	struct reader r = reader_of(payload, len);
+	if (read_u8(&r) & EXTENDED) {
+		uint8_t parts = read_u8(&r);
+		if ((parts & HAS_PICTURE_ID) && (read_u8(&r) & LONG_PICTURE_ID))
+			read_u8(&r);
+		if (parts & HAS_TL0)
+			read_u8(&r);
+		if (parts & (HAS_TID | HAS_KEYIDX)) {
+			uint8_t tid = read_u8(&r);
+			if (temporal && (parts & HAS_TID))
+				*temporal = tid >> 6;
+		}
+	}
+	return r.failed || reader_left(&r) == 0 ? SLUICE_MALFORMED : (int)(r.at - payload);
+}
+
+static int descriptor_length(const uint8_t *payload, size_t len) {
+	return descriptor(payload, len, NULL);
+}
+
+/* RFC 7741, 4.3: the frame's own header is there only where "S is equal to one and PID is equal to zero". Its lowest bit is the
+ * inverse of "key frame". */
+static int parse(const uint8_t *payload, size_t len) {
+	unsigned temporal = 0;
+	int skip = descriptor(payload, len, &temporal);
+	if (skip < 0)
+		return skip;
+	int bits = (int)(temporal << PAYLOAD_TEMPORAL_SHIFT);
+	if (!(payload[0] & STARTS) || (payload[0] & PARTITION))
+		return bits | PAYLOAD_CONTINUES;
+	return bits | PAYLOAD_BEGINS | (payload[skip] & 1 ? 0 : PAYLOAD_KEYFRAME);
+}
+
+static int assemble(const struct payload_slice *pieces, size_t n, enum payload_form form, uint8_t *space, size_t size) {
+	(void)form;
+	return whole_assemble(pieces, n, descriptor_length, space, size);
+}
+
+static size_t put_descriptor(uint8_t *at, const struct payload_info *info, bool first) {
+	bool picture = info->picture_id >= 0, layers = info->tl0_index >= 0;
+	size_t len = 1;
+	at[0] = first ? STARTS : 0;
+	if (!picture && !layers)
+		return len;
+	at[0] |= EXTENDED;
+	at[len++] = (uint8_t)((picture ? HAS_PICTURE_ID : 0) | (layers ? HAS_TL0 | HAS_TID : 0));
+	if (picture) {
+		put_be16(at + len, (uint16_t)(0x8000 | info->picture_id));
+		len += 2;
+	}
+	if (layers) {
+		at[len++] = (uint8_t)info->tl0_index;
+		at[len++] = (uint8_t)(info->temporal << 6 | info->sync << 5);
+	}
+	return len;
+}
+
+/* A packet may hold bytes of two partitions: RFC 7741, 4.4, only recommends that it does not. So all of the frame is sent as
+ * partition 0, as other senders do. */
+static int split(struct payload_split *s, struct payload_piece *out) {
+	size_t len = put_descriptor(out->header, &s->info, s->at == 0);
+	return whole_split(s, len, out);
+}
+
+const struct payload_format payload_vp8 = {
+	.name = "VP8",
+	.clock_rate = 90000,
+	.parse = parse,
+	.assemble = assemble,
+	.split = split,
+};

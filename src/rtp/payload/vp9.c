@@ -1,0 +1,120 @@
+/* vp9: VP9 in RTP. RFC 9628. A unit is a picture with all its spatial layers. */
+#include "base/bytes.h"
+#include "rtp/payload/whole.h"
+
+/* Section 4.2: the first byte of the descriptor. */
+#define HAS_PICTURE_ID 0x80
+#define PREDICTED 0x40
+#define HAS_LAYERS 0x20
+#define FLEXIBLE 0x10
+#define BEGINS 0x08
+#define ENDS 0x04
+#define HAS_STRUCTURE 0x02
+
+#define LONG_PICTURE_ID 0x80
+#define MOST_REFERENCES 3
+
+struct descriptor {
+	uint8_t flags;
+	uint8_t temporal, spatial;
+	size_t len;
+};
+
+/* "Up to 3 reference pictures"; the lowest bit says that one more follows. */
+static void read_references(struct reader *r) {
+	for (int i = 0; read_u8(r) & 1; i++)
+		if (i == MOST_REFERENCES - 1)
+			r->failed = true;
+}
+
+/* Section 4.2.1: N_S, Y, G; a size for each layer; the group of pictures. */
+static void read_structure(struct reader *r) {
+	uint8_t head = read_u8(r);
+	if (head & 0x10)
+		read_bytes(r, 4 * ((size_t)(head >> 5) + 1));
+	unsigned pictures = head & 0x08 ? read_u8(r) : 0;
+	for (unsigned i = 0; i < pictures && !r->failed; i++)
+		read_bytes(r, read_u8(r) >> 2 & 3);
+}
+
+static int read_descriptor(const uint8_t *payload, size_t len, struct descriptor *d) {
+	struct reader r = reader_of(payload, len);
+	*d = (struct descriptor){.flags = read_u8(&r)};
+	if ((d->flags & HAS_PICTURE_ID) && (read_u8(&r) & LONG_PICTURE_ID))
+		read_u8(&r);
+	if (d->flags & HAS_LAYERS) {
+		uint8_t layers = read_u8(&r);
+		d->temporal = layers >> 5;
+		d->spatial = layers >> 1 & 7;
+		if (!(d->flags & FLEXIBLE))
+			read_u8(&r);
+	}
+	if ((d->flags & FLEXIBLE) && (d->flags & PREDICTED))
+		read_references(&r);
+	if (d->flags & HAS_STRUCTURE)
+		read_structure(&r);
+	if (r.failed || reader_left(&r) == 0)
+		return SLUICE_MALFORMED;
+	d->len = (size_t)(r.at - payload);
+	return 0;
+}
+
+static int descriptor_length(const uint8_t *payload, size_t len) {
+	struct descriptor d;
+	return read_descriptor(payload, len, &d) < 0 ? SLUICE_MALFORMED : (int)d.len;
+}
+
+/* A picture begins with its lowest layer. A forwarder may have dropped that; then only the marker before it tells. */
+static int parse(const uint8_t *payload, size_t len) {
+	struct descriptor d;
+	if (read_descriptor(payload, len, &d) < 0)
+		return SLUICE_MALFORMED;
+	int bits = d.temporal << PAYLOAD_TEMPORAL_SHIFT | d.spatial << PAYLOAD_SPATIAL_SHIFT;
+	if (!(d.flags & BEGINS))
+		bits |= PAYLOAD_CONTINUES;
+	else if (d.spatial == 0)
+		bits |= PAYLOAD_BEGINS | (d.flags & PREDICTED ? 0 : PAYLOAD_KEYFRAME);
+	return bits | (d.flags & ENDS ? 0 : PAYLOAD_OPEN);
+}
+
+static int assemble(const struct payload_slice *pieces, size_t n, enum payload_form form, uint8_t *space, size_t size) {
+	(void)form;
+	return whole_assemble(pieces, n, descriptor_length, space, size);
+}
+
+/* In non-flexible mode. The unit is one layer's frame: layers are split one after the other. An upper layer is predicted from the
+ * one below it (D). */
+static size_t put_descriptor(uint8_t *at, const struct payload_info *info) {
+	size_t len = 1;
+	at[0] = info->keyframe ? 0 : PREDICTED;
+	if (info->picture_id >= 0) {
+		at[0] |= HAS_PICTURE_ID;
+		put_be16(at + len, (uint16_t)(0x8000 | info->picture_id));
+		len += 2;
+	}
+	if (info->tl0_index >= 0) {
+		at[0] |= HAS_LAYERS;
+		at[len++] = (uint8_t)(info->temporal << 5 | info->sync << 4 | (info->spatial & 7) << 1 | (info->spatial > 0));
+		at[len++] = (uint8_t)info->tl0_index;
+	}
+	return len;
+}
+
+static int split(struct payload_split *s, struct payload_piece *out) {
+	bool first = s->at == 0;
+	int result = whole_split(s, put_descriptor(out->header, &s->info), out);
+	if (result <= 0)
+		return result;
+	out->header[0] |= (uint8_t)((first ? BEGINS : 0) | (out->last ? ENDS : 0));
+	out->last &= !s->info.layer_follows;
+	return 1;
+}
+
+const struct payload_format payload_vp9 = {
+	.name = "VP9",
+	.clock_rate = 90000,
+	.open_known = true,
+	.parse = parse,
+	.assemble = assemble,
+	.split = split,
+};

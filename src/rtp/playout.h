@@ -1,0 +1,76 @@
+/* playout: when is a unit due, so that late packets can still come in time?
+ *
+ * A packet's relative delay is its arrival minus its media time, less the smallest such difference of the last 2 s. The delay is
+ * the 97th percentile of that over 2 s. Video waits for retransmissions as well: while packets get lost and the session repairs
+ * them, the delay is at least RTT + 20 ms. A unit is due at media time + smallest difference + delay.
+ *
+ * It knows no packets and no threads. Timestamps are unwrapped.
+ *
+ *   0 <= delay <= PLAYOUT_MOST; fixed != SLUICE_NEVER: delay == fixed
+ *   sum of buckets == samples in the ring, and all of those arrived within PLAYOUT_WINDOW of the last one
+ *   below == sum of the buckets under `quantile`, the lowest bucket that has 97 % of the samples in or under it
+ *
+ * Cost: a sample changes two counters and moves the percentile by few buckets. Memory: 5 KiB. */
+#ifndef RTP_PLAYOUT_H
+#define RTP_PLAYOUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sluice/env.h"
+
+#define PLAYOUT_MS UINT64_C(1000000)
+#define PLAYOUT_MOST (2000 * PLAYOUT_MS)
+#define PLAYOUT_WINDOW (2000 * PLAYOUT_MS)
+#define PLAYOUT_REPAIR_MARGIN (20 * PLAYOUT_MS)
+#define PLAYOUT_REPAIR_MEMORY (10000 * PLAYOUT_MS) /* so long after a gap we expect the next one */
+
+#define PLAYOUT_SAMPLES 256 /* 200 packets of 10 ms in 2 s; more often than that, the oldest go earlier */
+#define PLAYOUT_BUCKET (5 * PLAYOUT_MS)
+#define PLAYOUT_BUCKETS 400 /* the last one takes longer delays as well */
+#define PLAYOUT_SPANS 4     /* the smallest difference is kept for each half second */
+
+struct playout_sample {
+	uint64_t arrival;
+	uint32_t bucket;
+};
+
+struct playout {
+	uint64_t tick; /* ns of one timestamp tick, 24 bits of fraction */
+	uint64_t fixed;
+	uint64_t rtt; /* 0: nothing is retransmitted */
+	uint64_t gap_at;
+	bool repairs; /* a video stream */
+	bool any;
+	uint64_t delay;
+	int64_t least;                   /* the smallest difference of the window */
+	int64_t least_of[PLAYOUT_SPANS]; /* INT64_MAX: none */
+	uint64_t span;                   /* the number of the half second that the last sample was in */
+	uint32_t first, count;           /* the ring */
+	uint32_t quantile, below;
+	struct playout_sample ring[PLAYOUT_SAMPLES];
+	uint16_t buckets[PLAYOUT_BUCKETS];
+};
+
+void playout_init(struct playout *p, uint32_t clock_rate, bool repairs);
+/* The stream starts anew; what the app has set stays. */
+void playout_reset(struct playout *p);
+/* A packet arrived. */
+void playout_sample(struct playout *p, uint64_t timestamp, uint64_t now);
+/* A packet is missing. */
+void playout_gap(struct playout *p, uint64_t now);
+/* rtt 0: no retransmissions, or they come too late to help. */
+void playout_set_rtt(struct playout *p, uint64_t rtt, uint64_t now);
+/* SLUICE_NEVER: the delay adapts. More than PLAYOUT_MOST is PLAYOUT_MOST. */
+void playout_fix(struct playout *p, uint64_t delay, uint64_t now);
+bool playout_check(const struct playout *p);
+
+static inline int64_t playout_media_time(uint64_t tick, uint64_t timestamp) {
+	return (int64_t)((unsigned __int128)timestamp * tick >> 24);
+}
+/* What media time is added to, to give the time at which a unit is due. */
+static inline int64_t playout_offset(const struct playout *p) {
+	return p->least + (int64_t)p->delay;
+}
+
+#endif
