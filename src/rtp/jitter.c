@@ -6,9 +6,10 @@
 #include "base/serial.h"
 #include "sluice/error.h"
 
-#define APART 64                              /* what one thread writes shares no cache line with what the other one does */
-#define MOST_TICKS (UINT64_C(1) << 44)        /* of an unwrapped timestamp, so that its ns fit in 63 bits */
-#define LONGEST_STEP (INT64_C(120) * 1000000) /* an Opus packet is at most 120 ms long */
+#define APART 64 /* what one thread writes shares no cache line with what the other one does */
+/* An unwrapped timestamp lies above the first, and not so far that its ns need more than 63 bits. */
+#define LEAST_TICKS (SERIAL_ORIGIN / 2)
+#define MOST_TICKS (UINT64_C(1) << 44)
 #define FAR_FUTURE (2 * PLAYOUT_MOST)
 
 struct jitter {
@@ -16,7 +17,8 @@ struct jitter {
 	sluice_env *env;
 	const struct payload_format *format;
 	uint64_t tick;
-	uint32_t slots; /* a power of two */
+	uint64_t longest_step; /* 120 ms, as long as an Opus packet can be */
+	uint32_t slots;        /* a power of two */
 	void (*release)(void *ctx, void *owner);
 	void *ctx;
 
@@ -72,6 +74,7 @@ static bool slot_has(const struct jitter_slot *s, uint64_t position) {
 /* ---- its life ---- */
 
 struct jitter *jitter_new(sluice_env *env, const struct jitter_config *config) {
+	uint32_t clock_rate = config->clock_rate ? config->clock_rate : config->format->clock_rate;
 	uint32_t slots = config->format->audio ? JITTER_AUDIO_SLOTS : JITTER_VIDEO_SLOTS;
 	size_t size = sizeof(struct jitter) + slots * (sizeof(struct jitter_slot) + sizeof(struct payload_slice));
 	struct jitter *j = env_zalloc(env, size);
@@ -83,8 +86,9 @@ struct jitter *jitter_new(sluice_env *env, const struct jitter_config *config) {
 	j->release = config->release;
 	j->ctx = config->ctx;
 	j->pieces = (struct payload_slice *)(void *)&j->slot[slots];
-	playout_init(&j->playout, config->clock_rate ? config->clock_rate : config->format->clock_rate, !config->format->audio);
+	playout_init(&j->playout, clock_rate, !config->format->audio);
 	j->tick = j->playout.tick;
+	j->longest_step = clock_rate * UINT64_C(120) / 1000;
 	for (uint32_t i = 0; i < slots; i++)
 		atomic_init(&j->slot[i].tag, free_tag(i));
 	return j;
@@ -106,9 +110,11 @@ static void set_offset(struct jitter *j) {
 		atomic_store_explicit(&j->offset, playout_offset(&j->playout), memory_order_relaxed);
 }
 
-void jitter_reap(struct jitter *j) {
-	uint64_t head = atomic_load_explicit(&j->head, memory_order_acquire);
-	for (uint64_t p = j->freed; p < head; p++) {
+static inline void reap(struct jitter *j) {
+	uint64_t head = atomic_load_explicit(&j->head, memory_order_acquire), p = j->freed;
+	if (head <= p)
+		return;
+	for (; p < head; p++) {
 		struct jitter_slot *s = slot_of(j, p);
 		if (atomic_load_explicit(&s->tag, memory_order_relaxed) != (uint32_t)p)
 			continue;
@@ -116,7 +122,11 @@ void jitter_reap(struct jitter *j) {
 		j->held--;
 		j->release(j->ctx, s->owner);
 	}
-	j->freed = max64(j->freed, head);
+	j->freed = head;
+}
+
+void jitter_reap(struct jitter *j) {
+	reap(j);
 }
 
 /* What is before `position` is not played. The next packet is `position`, with this sequence number. */
@@ -143,7 +153,7 @@ static void start_anew(struct jitter *j, uint64_t end, const struct rtp_packet *
  * unwrapped anew, which is one more jump. */
 static uint64_t unwrap_timestamp(const struct jitter *j, uint32_t timestamp) {
 	uint64_t t = serial_unwrap(timestamp, j->timestamp);
-	return t >= SERIAL_ORIGIN / 2 && t < MOST_TICKS ? t : SERIAL_ORIGIN + timestamp;
+	return t - LEAST_TICKS < MOST_TICKS ? t : SERIAL_ORIGIN + timestamp;
 }
 
 /* A frame of video takes as long as its last packet, and a retransmission says nothing about the way of the first. */
@@ -163,32 +173,48 @@ static void fill(struct jitter *j, uint64_t position, const struct rtp_packet *p
 	atomic_store_explicit(&s->tag, (uint32_t)position, memory_order_release);
 }
 
-static enum jitter_push put(struct jitter *j, const struct rtp_packet *p, unsigned bits, void *owner, uint64_t now) {
-	if (atomic_load_explicit(&j->base, memory_order_relaxed) == 0)
-		start(j, p);
+/* The packet has not the number that comes next. Sets its position, unless it has none. */
+static enum jitter_push place(struct jitter *j, const struct rtp_packet *p, uint64_t now, uint64_t *position) {
 	uint64_t end = atomic_load_explicit(&j->end, memory_order_relaxed);
 	int ahead = (int16_t)(uint16_t)(p->sequence - j->wire);
-	uint64_t position = end + (uint64_t)(int64_t)ahead;
-	if (ahead >= JITTER_JUMP) {
-		start_anew(j, position = end, p);
-	} else if (position < j->freed || position < atomic_load_explicit(&j->base, memory_order_relaxed)) {
+	*position = end + (uint64_t)(int64_t)ahead;
+	if (end == 0) {
+		start(j, p);
+		*position = j->freed;
+	} else if (ahead >= JITTER_JUMP) {
+		start_anew(j, *position = end, p);
+	} else if (ahead > 0) {
+		playout_gap(&j->playout, now);
+		set_offset(j);
+	} else if (*position < j->freed || *position < atomic_load_explicit(&j->base, memory_order_relaxed)) {
 		if (++j->behind < JITTER_BEHIND)
 			return JITTER_LATE;
-		start_anew(j, position = end, p);
+		start_anew(j, *position = end, p);
+	} else if (slot_has(slot_of(j, *position), *position)) {
+		j->behind = 0;
+		return JITTER_DUPLICATE;
+	}
+	return JITTER_TAKEN;
+}
+
+static enum jitter_push put(struct jitter *j, const struct rtp_packet *p, unsigned bits, void *owner, uint64_t now) {
+	uint64_t end = atomic_load_explicit(&j->end, memory_order_relaxed), position = end;
+	if (p->sequence != j->wire || end == 0) {
+		enum jitter_push result = place(j, p, now, &position);
+		if (result != JITTER_TAKEN)
+			return result;
+		end = atomic_load_explicit(&j->end, memory_order_relaxed);
 	}
 	j->behind = 0;
 	if (position - j->freed >= j->slots) {
 		move_base(j, position + 1, (uint16_t)(p->sequence + 1));
 		return JITTER_FULL;
 	}
-	if (slot_has(slot_of(j, position), position))
-		return JITTER_DUPLICATE;
 	uint64_t timestamp = unwrap_timestamp(j, p->timestamp);
-	if (position > end)
-		playout_gap(&j->playout, now);
-	if (is_sample(j, bits, position >= end))
+	if (is_sample(j, bits, position >= end)) {
 		playout_sample(&j->playout, timestamp, now);
-	set_offset(j);
+		set_offset(j);
+	}
 	fill(j, position, p, bits, owner, timestamp);
 	if (position >= end) {
 		j->timestamp = timestamp;
@@ -202,7 +228,7 @@ enum jitter_push jitter_push(struct jitter *j, const struct rtp_packet *packet, 
 	int bits = packet->payload_len ? j->format->parse(packet->payload, packet->payload_len) : 0;
 	enum jitter_push result = JITTER_MALFORMED;
 	j->now = max64(j->now, now);
-	jitter_reap(j);
+	reap(j);
 	if (bits >= 0 && packet->payload_len <= UINT16_MAX)
 		result = put(j, packet, (unsigned)bits | (packet->marker ? PAYLOAD_MARKER : 0), owner, j->now);
 	j->counts[result]++;
@@ -282,13 +308,13 @@ static enum jitter_pull tell_lost(struct jitter *j, uint64_t to, struct jitter_u
 /* The network thread said what shall not be played any more. */
 static bool adopt_base(struct jitter *j, struct jitter_unit *out) {
 	uint64_t base = atomic_load_explicit(&j->base, memory_order_acquire);
-	bool first = head_of(j) == 0;
 	if (head_of(j) >= base)
 		return false;
+	bool first = head_of(j) == 0;
 	frame_scan_break(&j->scan, 0);
 	j->whole = false;
-	out->restarted = true;
 	tell_lost(j, base, out);
+	out->restarted = !first;
 	return !first;
 }
 
@@ -359,7 +385,7 @@ static enum jitter_pull at_gap(struct jitter *j, uint64_t now, struct jitter_uni
 /* The step is that of two packets in a row; silence is no step. */
 static void learn_step(struct jitter *j, uint64_t position, uint64_t timestamp) {
 	uint64_t step = timestamp - j->played;
-	if (position == j->played_at + 1 && step <= MOST_TICKS && playout_media_time(j->tick, step) <= LONGEST_STEP)
+	if (position == j->played_at + 1 && step <= j->longest_step)
 		j->step = step;
 	j->played = timestamp;
 	j->played_at = position;
@@ -396,7 +422,6 @@ enum jitter_pull jitter_pull(struct jitter *j, uint64_t now, struct jitter_unit 
 	}
 	if (adopt_base(j, out))
 		return JITTER_LOST;
-	*out = (struct jitter_unit){.next = SLUICE_NEVER};
 	while (!j->whole) {
 		const struct jitter_slot *s = slot_of(j, j->at);
 		if (!slot_has(s, j->at))

@@ -5,53 +5,66 @@
 #include "base/arith.h"
 
 #define SPAN (PLAYOUT_WINDOW / PLAYOUT_SPANS)
+#define JUMP ((int64_t)(2 * PLAYOUT_MOST))
 
 /* ---- the percentile ---- */
 
-static void quantile_move(struct playout *p) {
-	/* 97 % of the samples, rounded up. */
-	uint32_t want = (p->count * 97 + 99) / 100;
-	while (p->below >= want && p->quantile > 0)
-		p->below -= p->buckets[--p->quantile];
-	while (p->below + p->buckets[p->quantile] < want)
-		p->below += p->buckets[p->quantile++];
+static uint32_t ninety_seven_percent(uint32_t count) {
+	return (count * 97 + 99) / 100;
 }
 
 static void forget_oldest(struct playout *p) {
-	uint32_t bucket = p->ring[p->first].bucket;
+	uint32_t bucket = p->ring[p->first % PLAYOUT_SAMPLES].bucket;
 	p->buckets[bucket]--;
 	p->below -= bucket < p->quantile;
-	p->first = (p->first + 1) % PLAYOUT_SAMPLES;
+	p->first++;
 	p->count--;
 }
 
-static void count_delay(struct playout *p, uint64_t delay, uint64_t now) {
-	while (p->count == PLAYOUT_SAMPLES || (p->count && now - p->ring[p->first].arrival > PLAYOUT_WINDOW))
+/* Returns whether the percentile moved. */
+static bool quantile_move(struct playout *p) {
+	uint32_t want = ninety_seven_percent(p->count), quantile = p->quantile, below = p->below;
+	while (below >= want)
+		below -= p->buckets[--quantile];
+	while (below + p->buckets[quantile] < want)
+		below += p->buckets[quantile++];
+	bool moved = quantile != p->quantile;
+	p->quantile = quantile;
+	p->below = below;
+	return moved;
+}
+
+static bool count_delay(struct playout *p, uint64_t delay, uint64_t now) {
+	while (p->count && (p->count == PLAYOUT_SAMPLES || now - p->ring[p->first % PLAYOUT_SAMPLES].arrival > PLAYOUT_WINDOW))
 		forget_oldest(p);
 	uint32_t bucket = (uint32_t)min64(delay / PLAYOUT_BUCKET, PLAYOUT_BUCKETS - 1);
 	p->ring[(p->first + p->count++) % PLAYOUT_SAMPLES] = (struct playout_sample){.arrival = now, .bucket = bucket};
 	p->buckets[bucket]++;
 	p->below += bucket < p->quantile;
-	quantile_move(p);
+	return quantile_move(p);
 }
 
 /* ---- the smallest difference ---- */
 
-static void forget_spans(struct playout *p, uint64_t span) {
-	for (uint64_t i = 0; i < PLAYOUT_SPANS && p->span + i < span; i++)
-		p->least_of[(p->span + 1 + i) % PLAYOUT_SPANS] = INT64_MAX;
-	p->span = span;
-	p->least = p->least_of[0];
-	for (int i = 1; i < PLAYOUT_SPANS; i++)
+/* A span is over. Those that lie out of the window are forgotten. */
+static void next_span(struct playout *p, uint64_t now) {
+	if (now - p->span_end > PLAYOUT_WINDOW)
+		p->span_end = now - PLAYOUT_WINDOW;
+	for (; now >= p->span_end; p->span_end += SPAN) {
+		p->span = (p->span + 1) % PLAYOUT_SPANS;
+		p->least_of[p->span] = INT64_MAX;
+	}
+	p->least = INT64_MAX;
+	for (int i = 0; i < PLAYOUT_SPANS; i++)
 		if (p->least_of[i] < p->least)
 			p->least = p->least_of[i];
 }
 
 static void note_difference(struct playout *p, int64_t difference, uint64_t now) {
-	if (now / SPAN != p->span)
-		forget_spans(p, now / SPAN);
-	if (difference < p->least_of[p->span % PLAYOUT_SPANS])
-		p->least_of[p->span % PLAYOUT_SPANS] = difference;
+	if (now >= p->span_end)
+		next_span(p, now);
+	if (difference < p->least_of[p->span])
+		p->least_of[p->span] = difference;
 	if (difference < p->least)
 		p->least = difference;
 }
@@ -81,7 +94,7 @@ void playout_init(struct playout *p, uint32_t clock_rate, bool repairs) {
 
 void playout_reset(struct playout *p) {
 	p->any = false;
-	p->first = p->count = p->quantile = p->below = 0;
+	p->first = p->count = p->quantile = p->below = p->span = 0;
 	memset(p->buckets, 0, sizeof p->buckets);
 	for (int i = 0; i < PLAYOUT_SPANS; i++)
 		p->least_of[i] = INT64_MAX;
@@ -90,17 +103,24 @@ void playout_reset(struct playout *p) {
 	p->delay = p->fixed != SLUICE_NEVER ? p->fixed : 0;
 }
 
+static bool is_jump(const struct playout *p, int64_t difference) {
+	return (uint64_t)(difference - p->least + JUMP) > 2 * JUMP;
+}
+
 void playout_sample(struct playout *p, uint64_t timestamp, uint64_t now) {
 	int64_t difference = (int64_t)now - playout_media_time(p->tick, timestamp);
+	bool fresh = !p->any;
 	/* The sender's clock jumped. What was learnt before says nothing about the times after. */
-	if (p->any && (difference - p->least > 2 * (int64_t)PLAYOUT_MOST || p->least - difference > 2 * (int64_t)PLAYOUT_MOST))
+	if (!fresh && is_jump(p, difference)) {
 		playout_reset(p);
-	if (!p->any)
-		p->span = now / SPAN;
+		fresh = true;
+	}
+	if (fresh)
+		p->span_end = now + SPAN;
 	p->any = true;
 	note_difference(p, difference, now);
-	count_delay(p, (uint64_t)(difference - p->least), now);
-	set_delay(p, now);
+	if (count_delay(p, (uint64_t)(difference - p->least), now) || fresh || p->gap_at != SLUICE_NEVER)
+		set_delay(p, now);
 }
 
 void playout_gap(struct playout *p, uint64_t now) {
@@ -119,15 +139,15 @@ void playout_fix(struct playout *p, uint64_t delay, uint64_t now) {
 }
 
 bool playout_check(const struct playout *p) {
-	uint32_t sum = 0, below = 0, want = (p->count * 97 + 99) / 100;
+	uint32_t sum = 0, below = 0, want = ninety_seven_percent(p->count);
 	if (p->delay > PLAYOUT_MOST || p->count > PLAYOUT_SAMPLES || p->quantile >= PLAYOUT_BUCKETS)
 		return false;
 	for (uint32_t i = 0; i < PLAYOUT_BUCKETS; i++) {
 		sum += p->buckets[i];
 		below += i < p->quantile ? p->buckets[i] : 0;
 	}
-	uint32_t last = (p->first + p->count + PLAYOUT_SAMPLES - 1) % PLAYOUT_SAMPLES;
-	if (p->count && p->ring[last].arrival - p->ring[p->first].arrival > PLAYOUT_WINDOW)
+	uint32_t last = (p->first + p->count - 1) % PLAYOUT_SAMPLES;
+	if (p->count && p->ring[last].arrival - p->ring[p->first % PLAYOUT_SAMPLES].arrival > PLAYOUT_WINDOW)
 		return false;
 	bool percentile = p->count == 0 || (below < want && below + p->buckets[p->quantile] >= want);
 	return sum == p->count && below == p->below && percentile && (p->fixed == SLUICE_NEVER || p->delay == p->fixed);

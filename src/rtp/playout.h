@@ -44,9 +44,10 @@ struct playout {
 	bool any;
 	uint64_t delay;
 	int64_t least;                   /* the smallest difference of the window */
-	int64_t least_of[PLAYOUT_SPANS]; /* INT64_MAX: none */
-	uint64_t span;                   /* the number of the half second that the last sample was in */
-	uint32_t first, count;           /* the ring */
+	int64_t least_of[PLAYOUT_SPANS]; /* of each half second; INT64_MAX: none */
+	uint64_t span_end;
+	uint32_t span;         /* the half second that is not over */
+	uint32_t first, count; /* the ring; first counts on and on */
 	uint32_t quantile, below;
 	struct playout_sample ring[PLAYOUT_SAMPLES];
 	uint16_t buckets[PLAYOUT_BUCKETS];
