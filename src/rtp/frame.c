@@ -46,10 +46,6 @@ void frame_scan_break(struct frame_scan *s, unsigned bits) {
 enum frame_step frame_scan_add(struct frame_scan *s, const struct payload_format *f, const struct frame_packet *p) {
 	if (p->len == 0)
 		return add_filler(s, p);
-	if (f->audio) {
-		*s = (struct frame_scan){.count = 1, .bits = p->bits, .bytes = p->len, .timestamp = p->timestamp};
-		return FRAME_WHOLE;
-	}
 	if (s->count == 0)
 		return begin(s, p);
 	if (p->timestamp != s->timestamp) {

@@ -6,6 +6,9 @@
 #include "base/serial.h"
 #include "sluice/error.h"
 
+/* Out of the way of packets in order, which then need fewer registers saved. */
+#define RARE __attribute__((noinline, cold))
+
 #define APART 64 /* what one thread writes shares no cache line with what the other one does */
 /* An unwrapped timestamp lies above the first, and not so far that its ns need more than 63 bits. */
 #define LEAST_TICKS (SERIAL_ORIGIN / 2)
@@ -19,6 +22,8 @@ struct jitter {
 	uint64_t tick;
 	uint64_t longest_step; /* 120 ms, as long as an Opus packet can be */
 	uint32_t slots;        /* a power of two */
+	uint64_t mask;         /* slots - 1 */
+	bool audio;
 	void (*release)(void *ctx, void *owner);
 	void *ctx;
 
@@ -32,9 +37,8 @@ struct jitter {
 	uint64_t freed;     /* slots of positions before it are free; the head as this thread last saw it */
 	uint64_t now;       /* the latest */
 	uint64_t timestamp; /* of the highest position */
-	uint32_t held;
-	uint32_t behind; /* packets in a row behind the head */
-	uint16_t wire;   /* the sequence number of position `end` */
+	uint32_t behind;    /* packets in a row behind the head */
+	uint16_t wire;      /* the sequence number of position `end` */
 	uint64_t counts[JITTER_PUSHES];
 	uint64_t restarts;
 	struct playout playout;
@@ -59,7 +63,7 @@ struct jitter {
 };
 
 static struct jitter_slot *slot_of(struct jitter *j, uint64_t position) {
-	return &j->slot[position & (j->slots - 1)];
+	return &j->slot[position & j->mask];
 }
 
 /* The tag of a free slot would be that of a position whose slot is the next one. */
@@ -83,6 +87,8 @@ struct jitter *jitter_new(sluice_env *env, const struct jitter_config *config) {
 	j->env = env;
 	j->format = config->format;
 	j->slots = slots;
+	j->mask = slots - 1;
+	j->audio = config->format->audio;
 	j->release = config->release;
 	j->ctx = config->ctx;
 	j->pieces = (struct payload_slice *)(void *)&j->slot[slots];
@@ -118,8 +124,7 @@ static inline void reap(struct jitter *j) {
 		struct jitter_slot *s = slot_of(j, p);
 		if (atomic_load_explicit(&s->tag, memory_order_relaxed) != (uint32_t)p)
 			continue;
-		atomic_store_explicit(&s->tag, free_tag((uint32_t)p & (j->slots - 1)), memory_order_relaxed);
-		j->held--;
+		atomic_store_explicit(&s->tag, free_tag((uint32_t)(p & j->mask)), memory_order_relaxed);
 		j->release(j->ctx, s->owner);
 	}
 	j->freed = head;
@@ -157,20 +162,37 @@ static uint64_t unwrap_timestamp(const struct jitter *j, uint32_t timestamp) {
 }
 
 /* A frame of video takes as long as its last packet, and a retransmission says nothing about the way of the first. */
-static bool is_sample(const struct jitter *j, unsigned bits, bool in_order) {
-	return j->format->audio || !j->playout.any || (in_order && (bits & PAYLOAD_MARKER));
+static inline bool is_sample(const struct jitter *j, unsigned bits, bool in_order) {
+	return j->audio || !j->playout.any || (in_order && (bits & PAYLOAD_MARKER));
 }
 
-static void fill(struct jitter *j, uint64_t position, const struct rtp_packet *p, unsigned bits, void *owner,
-                 uint64_t timestamp) {
+static void sample(struct jitter *j, uint64_t timestamp, uint64_t now) {
+	playout_sample(&j->playout, timestamp, now);
+	set_offset(j);
+}
+
+static inline enum jitter_push take(struct jitter *j, uint64_t position, bool in_order, const struct rtp_packet *p, unsigned bits,
+                                    void *owner, uint64_t now) {
+	if (position - j->freed >= j->slots) {
+		move_base(j, position + 1, (uint16_t)(p->sequence + 1));
+		return JITTER_FULL;
+	}
+	uint64_t timestamp = unwrap_timestamp(j, p->timestamp);
+	if (is_sample(j, bits, in_order))
+		sample(j, timestamp, now);
 	struct jitter_slot *s = slot_of(j, position);
 	s->len = (uint16_t)p->payload_len;
 	s->bits = (uint16_t)bits;
 	s->timestamp = timestamp;
 	s->payload = p->payload;
 	s->owner = owner;
-	j->held++;
 	atomic_store_explicit(&s->tag, (uint32_t)position, memory_order_release);
+	if (in_order) {
+		j->timestamp = timestamp;
+		j->wire = (uint16_t)(p->sequence + 1);
+		atomic_store_explicit(&j->end, position + 1, memory_order_release);
+	}
+	return JITTER_TAKEN;
 }
 
 /* The packet has not the number that comes next. Sets its position, unless it has none. */
@@ -197,40 +219,30 @@ static enum jitter_push place(struct jitter *j, const struct rtp_packet *p, uint
 	return JITTER_TAKEN;
 }
 
-static enum jitter_push put(struct jitter *j, const struct rtp_packet *p, unsigned bits, void *owner, uint64_t now) {
-	uint64_t end = atomic_load_explicit(&j->end, memory_order_relaxed), position = end;
-	if (p->sequence != j->wire || end == 0) {
-		enum jitter_push result = place(j, p, now, &position);
-		if (result != JITTER_TAKEN)
-			return result;
-		end = atomic_load_explicit(&j->end, memory_order_relaxed);
-	}
+RARE static enum jitter_push put_elsewhere(struct jitter *j, const struct rtp_packet *p, unsigned bits, void *owner,
+                                           uint64_t now) {
+	uint64_t position;
+	enum jitter_push result = place(j, p, now, &position);
+	if (result != JITTER_TAKEN)
+		return result;
 	j->behind = 0;
-	if (position - j->freed >= j->slots) {
-		move_base(j, position + 1, (uint16_t)(p->sequence + 1));
-		return JITTER_FULL;
-	}
-	uint64_t timestamp = unwrap_timestamp(j, p->timestamp);
-	if (is_sample(j, bits, position >= end)) {
-		playout_sample(&j->playout, timestamp, now);
-		set_offset(j);
-	}
-	fill(j, position, p, bits, owner, timestamp);
-	if (position >= end) {
-		j->timestamp = timestamp;
-		j->wire = (uint16_t)(p->sequence + 1);
-		atomic_store_explicit(&j->end, position + 1, memory_order_release);
-	}
-	return JITTER_TAKEN;
+	return take(j, position, position >= atomic_load_explicit(&j->end, memory_order_relaxed), p, bits, owner, now);
 }
 
 enum jitter_push jitter_push(struct jitter *j, const struct rtp_packet *packet, void *owner, uint64_t now) {
-	int bits = packet->payload_len ? j->format->parse(packet->payload, packet->payload_len) : 0;
+	int said = packet->payload_len ? j->format->parse(packet->payload, packet->payload_len) : 0;
+	uint64_t end = atomic_load_explicit(&j->end, memory_order_relaxed);
 	enum jitter_push result = JITTER_MALFORMED;
-	j->now = max64(j->now, now);
+	now = j->now = max64(j->now, now);
 	reap(j);
-	if (bits >= 0 && packet->payload_len <= UINT16_MAX)
-		result = put(j, packet, (unsigned)bits | (packet->marker ? PAYLOAD_MARKER : 0), owner, j->now);
+	if (said >= 0 && packet->payload_len <= UINT16_MAX) {
+		unsigned bits = (unsigned)said | (packet->marker ? PAYLOAD_MARKER : 0);
+		/* `behind` counts packets in a row, so it is 0 behind one that came in order. */
+		if (__builtin_expect(packet->sequence == j->wire && end && !j->behind, 1))
+			result = take(j, end, true, packet, bits, owner, now);
+		else
+			result = put_elsewhere(j, packet, bits, owner, now);
+	}
 	j->counts[result]++;
 	return result;
 }
@@ -260,17 +272,15 @@ uint64_t jitter_restarts(const struct jitter *j) {
 bool jitter_check(struct jitter *j) {
 	uint64_t end = atomic_load_explicit(&j->end, memory_order_relaxed);
 	uint64_t base = atomic_load_explicit(&j->base, memory_order_relaxed);
-	uint32_t held = 0;
 	for (uint32_t i = 0; i < j->slots; i++) {
 		uint32_t tag = atomic_load_explicit(&j->slot[i].tag, memory_order_relaxed);
+		uint64_t position = serial_unwrap(tag, end);
 		if (tag == free_tag(i))
 			continue;
-		uint64_t position = serial_unwrap(tag, end);
-		if ((position & (j->slots - 1)) != i || position < j->freed || position >= end || position - j->freed >= j->slots)
+		if ((position & j->mask) != i || position < j->freed || position >= end || position - j->freed >= j->slots)
 			return false;
-		held++;
 	}
-	return held == j->held && base <= end && j->freed <= end && playout_check(&j->playout);
+	return base <= end && j->freed <= end && playout_check(&j->playout);
 }
 
 /* ---- the player's thread ---- */
@@ -298,7 +308,7 @@ static bool is_pressed(struct jitter *j, uint64_t end) {
 }
 
 static enum jitter_pull tell_lost(struct jitter *j, uint64_t to, struct jitter_unit *out) {
-	out->lost = to - head_of(j);
+	*out = (struct jitter_unit){.lost = to - head_of(j)};
 	j->at = to;
 	pass_to(j, to);
 	j->telling = true;
@@ -306,10 +316,7 @@ static enum jitter_pull tell_lost(struct jitter *j, uint64_t to, struct jitter_u
 }
 
 /* The network thread said what shall not be played any more. */
-static bool adopt_base(struct jitter *j, struct jitter_unit *out) {
-	uint64_t base = atomic_load_explicit(&j->base, memory_order_acquire);
-	if (head_of(j) >= base)
-		return false;
+RARE static bool adopt_base(struct jitter *j, uint64_t base, struct jitter_unit *out) {
 	bool first = head_of(j) == 0;
 	frame_scan_break(&j->scan, 0);
 	j->whole = false;
@@ -363,21 +370,24 @@ static uint64_t missing_due(struct jitter *j, uint64_t missing, uint64_t timesta
 	return missing - waiting;
 }
 
+static enum jitter_pull wait_until(uint64_t next, struct jitter_unit *out) {
+	*out = (struct jitter_unit){.next = next};
+	return JITTER_EMPTY;
+}
+
 /* The packet at `at` is not there. */
-static enum jitter_pull at_gap(struct jitter *j, uint64_t now, struct jitter_unit *out) {
+RARE static enum jitter_pull at_gap(struct jitter *j, uint64_t now, struct jitter_unit *out) {
 	uint64_t end = atomic_load_explicit(&j->end, memory_order_acquire), behind = j->at + 1;
 	while (behind < end && !slot_has(slot_of(j, behind), behind))
 		behind++;
 	if (behind >= end)
-		return JITTER_EMPTY;
+		return wait_until(SLUICE_NEVER, out);
 	uint64_t missing = behind - j->at, next;
 	uint64_t lost = missing_due(j, missing, slot_of(j, behind)->timestamp, now, &next);
 	if (is_pressed(j, end))
 		lost = missing;
-	if (lost == 0) {
-		out->next = next;
-		return JITTER_EMPTY;
-	}
+	if (lost == 0)
+		return wait_until(next, out);
 	frame_scan_break(&j->scan, 0);
 	return tell_lost(j, j->at + lost, out);
 }
@@ -391,37 +401,46 @@ static void learn_step(struct jitter *j, uint64_t position, uint64_t timestamp) 
 	j->played_at = position;
 }
 
-static enum jitter_pull give(struct jitter *j, uint64_t now, struct jitter_unit *out) {
-	const struct frame_scan *s = &j->scan;
+/* Gives a unit that ends before `behind`, when it is due. */
+static inline enum jitter_pull give(struct jitter *j, const struct frame_scan *s, uint64_t behind, uint64_t now,
+                                    struct jitter_unit *out) {
 	uint64_t due = due_of(j, s->timestamp, now);
-	if (due > now && !is_pressed(j, atomic_load_explicit(&j->end, memory_order_relaxed))) {
-		out->next = due;
-		return JITTER_EMPTY;
-	}
+	if (due > now && !is_pressed(j, atomic_load_explicit(&j->end, memory_order_relaxed)))
+		return wait_until(due, out);
+	unsigned bits = s->bits;
+	out->lost = 0;
+	out->restarted = false;
 	out->first = head_of(j);
 	out->count = s->count;
 	out->timestamp = (uint32_t)s->timestamp;
 	out->due = due;
 	out->bytes = s->bytes;
-	out->keyframe = s->bits & PAYLOAD_KEYFRAME;
-	out->temporal = (uint8_t)payload_temporal(s->bits);
-	out->spatial = (uint8_t)payload_spatial(s->bits);
-	if (j->format->audio)
-		learn_step(j, out->first, s->timestamp);
-	j->passing = j->at;
-	j->whole = j->telling = false;
-	frame_scan_next(&j->scan);
+	out->keyframe = bits & PAYLOAD_KEYFRAME;
+	out->temporal = (uint8_t)payload_temporal(bits);
+	out->spatial = (uint8_t)payload_spatial(bits);
+	j->passing = j->at = behind;
+	j->telling = false;
 	return JITTER_UNIT;
 }
 
-enum jitter_pull jitter_pull(struct jitter *j, uint64_t now, struct jitter_unit *out) {
-	*out = (struct jitter_unit){.next = SLUICE_NEVER};
-	if (j->passing) {
-		pass_to(j, j->passing);
-		j->passing = 0;
+/* A packet is a unit, so there is nothing to scan. */
+static enum jitter_pull pull_audio(struct jitter *j, uint64_t now, struct jitter_unit *out) {
+	for (;;) {
+		const struct jitter_slot *s = slot_of(j, j->at);
+		if (!slot_has(s, j->at))
+			return at_gap(j, now, out);
+		if (s->len) {
+			struct frame_scan unit = {.count = 1, .bits = s->bits, .bytes = s->len, .timestamp = s->timestamp};
+			enum jitter_pull result = give(j, &unit, j->at + 1, now, out);
+			if (result == JITTER_UNIT)
+				learn_step(j, out->first, unit.timestamp);
+			return result;
+		}
+		pass_to(j, ++j->at);
 	}
-	if (adopt_base(j, out))
-		return JITTER_LOST;
+}
+
+static enum jitter_pull pull_video(struct jitter *j, uint64_t now, struct jitter_unit *out) {
 	while (!j->whole) {
 		const struct jitter_slot *s = slot_of(j, j->at);
 		if (!slot_has(s, j->at))
@@ -429,7 +448,23 @@ enum jitter_pull jitter_pull(struct jitter *j, uint64_t now, struct jitter_unit 
 		if (scan_one(j, s, out))
 			return JITTER_LOST;
 	}
-	return give(j, now, out);
+	enum jitter_pull result = give(j, &j->scan, j->at, now, out);
+	if (result == JITTER_UNIT) {
+		j->whole = false;
+		frame_scan_next(&j->scan);
+	}
+	return result;
+}
+
+enum jitter_pull jitter_pull(struct jitter *j, uint64_t now, struct jitter_unit *out) {
+	if (j->passing) {
+		pass_to(j, j->passing);
+		j->passing = 0;
+	}
+	uint64_t base = atomic_load_explicit(&j->base, memory_order_acquire);
+	if (head_of(j) < base && adopt_base(j, base, out))
+		return JITTER_LOST;
+	return j->audio ? pull_audio(j, now, out) : pull_video(j, now, out);
 }
 
 size_t jitter_pieces(struct jitter *j, const struct payload_slice **pieces) {

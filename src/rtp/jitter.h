@@ -15,7 +15,6 @@
  *
  *   freed <= head <= max(base, end); end - freed <= slots or everything from freed to base is passed
  *   a slot's tag is free, or the low 32 bits of a position p: freed <= p < end, p % slots is the slot's index
- *   held == slots that have a packet
  *
  * A gap is waited for until the packet behind it is due; then it is LOST and passed. For audio it is until the missing packet itself
  * is due, so that concealment keeps the cadence. When three quarters of the slots are in use, units are due at once. When a packet
@@ -66,8 +65,8 @@ enum jitter_pull {
 };
 
 struct jitter_unit {
-	uint64_t next;
-	uint64_t lost;
+	uint64_t next;  /* EMPTY */
+	uint64_t lost;  /* LOST */
 	bool restarted; /* LOST: the stream started anew, or the player slept too long */
 
 	/* Of a unit. */

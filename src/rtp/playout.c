@@ -4,7 +4,7 @@
 
 #include "base/arith.h"
 
-#define SPAN (PLAYOUT_WINDOW / PLAYOUT_SPANS)
+#define PLAYOUT_SPAN (PLAYOUT_WINDOW / (PLAYOUT_SPANS - 1)) /* the span that is not over comes on top */
 #define JUMP ((int64_t)(2 * PLAYOUT_MOST))
 
 /* ---- the percentile ---- */
@@ -13,46 +13,53 @@ static uint32_t ninety_seven_percent(uint32_t count) {
 	return (count * 97 + 99) / 100;
 }
 
-static void forget_oldest(struct playout *p) {
-	uint32_t bucket = p->ring[p->first % PLAYOUT_SAMPLES].bucket;
-	p->buckets[bucket]--;
-	p->below -= bucket < p->quantile;
-	p->first++;
-	p->count--;
-}
-
-/* Returns whether the percentile moved. */
+/* Returns whether the delay is another one. */
 static bool quantile_move(struct playout *p) {
 	uint32_t want = ninety_seven_percent(p->count), quantile = p->quantile, below = p->below;
-	while (below >= want)
-		below -= p->buckets[--quantile];
-	while (below + p->buckets[quantile] < want)
-		below += p->buckets[quantile++];
-	bool moved = quantile != p->quantile;
-	p->quantile = quantile;
+	while (below >= want && quantile > 0)
+		below -= p->sum[--quantile];
+	while (below + p->sum[quantile] < want)
+		below += p->sum[quantile++];
 	p->below = below;
-	return moved;
+	p->quantile = quantile;
+	return quantile != p->adapted;
 }
 
-static bool count_delay(struct playout *p, uint64_t delay, uint64_t now) {
-	while (p->count && (p->count == PLAYOUT_SAMPLES || now - p->ring[p->first % PLAYOUT_SAMPLES].arrival > PLAYOUT_WINDOW))
-		forget_oldest(p);
+/* A span has as many samples as a counter can take: more would say nothing new. */
+static bool count_delay(struct playout *p, uint64_t delay) {
 	uint32_t bucket = (uint32_t)min64(delay / PLAYOUT_BUCKET, PLAYOUT_BUCKETS - 1);
-	p->ring[(p->first + p->count++) % PLAYOUT_SAMPLES] = (struct playout_sample){.arrival = now, .bucket = bucket};
-	p->buckets[bucket]++;
+	if (p->count >= UINT16_MAX)
+		return false;
+	p->counts[p->span][bucket]++;
+	if (bucket >= p->used_of[p->span])
+		p->used_of[p->span] = bucket + 1;
+	p->sum[bucket]++;
+	p->count++;
 	p->below += bucket < p->quantile;
 	return quantile_move(p);
 }
 
-/* ---- the smallest difference ---- */
+/* ---- spans ---- */
 
-/* A span is over. Those that lie out of the window are forgotten. */
-static void next_span(struct playout *p, uint64_t now) {
+/* The percentile is looked for anew from the lowest bucket: it is seldom high. */
+static void forget_span(struct playout *p, uint32_t span) {
+	for (uint32_t i = 0; i < p->used_of[span]; i++) {
+		p->sum[i] -= p->counts[span][i];
+		p->count -= p->counts[span][i];
+		p->counts[span][i] = 0;
+	}
+	p->quantile = p->below = 0;
+	p->used_of[span] = 0;
+	p->least_of[span] = INT64_MAX;
+}
+
+/* The last span is over. */
+__attribute__((noinline, cold)) static void next_span(struct playout *p, uint64_t now) {
 	if (now - p->span_end > PLAYOUT_WINDOW)
 		p->span_end = now - PLAYOUT_WINDOW;
-	for (; now >= p->span_end; p->span_end += SPAN) {
+	for (; now >= p->span_end; p->span_end += PLAYOUT_SPAN) {
 		p->span = (p->span + 1) % PLAYOUT_SPANS;
-		p->least_of[p->span] = INT64_MAX;
+		forget_span(p, p->span);
 	}
 	p->least = INT64_MAX;
 	for (int i = 0; i < PLAYOUT_SPANS; i++)
@@ -60,11 +67,10 @@ static void next_span(struct playout *p, uint64_t now) {
 			p->least = p->least_of[i];
 }
 
-static void note_difference(struct playout *p, int64_t difference, uint64_t now) {
-	if (now >= p->span_end)
-		next_span(p, now);
-	if (difference < p->least_of[p->span])
-		p->least_of[p->span] = difference;
+static void note_difference(struct playout *p, int64_t difference) {
+	if (difference >= p->least_of[p->span])
+		return;
+	p->least_of[p->span] = difference;
 	if (difference < p->least)
 		p->least = difference;
 }
@@ -72,6 +78,7 @@ static void note_difference(struct playout *p, int64_t difference, uint64_t now)
 /* ---- the delay ---- */
 
 static void set_delay(struct playout *p, uint64_t now) {
+	p->adapted = p->quantile;
 	if (p->fixed != SLUICE_NEVER) {
 		p->delay = p->fixed;
 		return;
@@ -94,8 +101,10 @@ void playout_init(struct playout *p, uint32_t clock_rate, bool repairs) {
 
 void playout_reset(struct playout *p) {
 	p->any = false;
-	p->first = p->count = p->quantile = p->below = p->span = 0;
-	memset(p->buckets, 0, sizeof p->buckets);
+	p->count = p->quantile = p->below = p->span = 0;
+	memset(p->sum, 0, sizeof p->sum);
+	memset(p->counts, 0, sizeof p->counts);
+	memset(p->used_of, 0, sizeof p->used_of);
 	for (int i = 0; i < PLAYOUT_SPANS; i++)
 		p->least_of[i] = INT64_MAX;
 	p->least = INT64_MAX;
@@ -116,10 +125,12 @@ void playout_sample(struct playout *p, uint64_t timestamp, uint64_t now) {
 		fresh = true;
 	}
 	if (fresh)
-		p->span_end = now + SPAN;
+		p->span_end = now + PLAYOUT_SPAN;
+	else if (now >= p->span_end)
+		next_span(p, now);
 	p->any = true;
-	note_difference(p, difference, now);
-	if (count_delay(p, (uint64_t)(difference - p->least), now) || fresh || p->gap_at != SLUICE_NEVER)
+	note_difference(p, difference);
+	if (count_delay(p, (uint64_t)(difference - p->least)) || fresh || p->gap_at != SLUICE_NEVER)
 		set_delay(p, now);
 }
 
@@ -139,16 +150,25 @@ void playout_fix(struct playout *p, uint64_t delay, uint64_t now) {
 }
 
 bool playout_check(const struct playout *p) {
-	uint32_t sum = 0, below = 0, want = ninety_seven_percent(p->count);
-	if (p->delay > PLAYOUT_MOST || p->count > PLAYOUT_SAMPLES || p->quantile >= PLAYOUT_BUCKETS)
+	uint32_t count = 0, below = 0, want = ninety_seven_percent(p->count);
+	int64_t least = INT64_MAX;
+	if (p->delay > PLAYOUT_MOST || p->quantile >= PLAYOUT_BUCKETS || p->span >= PLAYOUT_SPANS)
 		return false;
-	for (uint32_t i = 0; i < PLAYOUT_BUCKETS; i++) {
-		sum += p->buckets[i];
-		below += i < p->quantile ? p->buckets[i] : 0;
+	for (uint32_t i = 0; i < PLAYOUT_SPANS; i++)
+		least = p->least_of[i] < least ? p->least_of[i] : least;
+	for (uint32_t b = 0; b < PLAYOUT_BUCKETS; b++) {
+		uint32_t sum = 0;
+		for (uint32_t i = 0; i < PLAYOUT_SPANS; i++) {
+			sum += p->counts[i][b];
+			if (p->counts[i][b] && b >= p->used_of[i])
+				return false;
+		}
+		if (sum != p->sum[b])
+			return false;
+		count += sum;
+		below += b < p->quantile ? sum : 0;
 	}
-	uint32_t last = (p->first + p->count - 1) % PLAYOUT_SAMPLES;
-	if (p->count && p->ring[last].arrival - p->ring[p->first % PLAYOUT_SAMPLES].arrival > PLAYOUT_WINDOW)
-		return false;
-	bool percentile = p->count == 0 || (below < want && below + p->buckets[p->quantile] >= want);
-	return sum == p->count && below == p->below && percentile && (p->fixed == SLUICE_NEVER || p->delay == p->fixed);
+	bool percentile = p->count == 0 || (below < want && below + p->sum[p->quantile] >= want);
+	return count == p->count && below == p->below && least == p->least && percentile &&
+	       (p->fixed == SLUICE_NEVER || p->delay == p->fixed);
 }

@@ -6,9 +6,11 @@
  *
  * It knows no packets and no threads. Timestamps are unwrapped.
  *
+ * Five spans of half a second are kept, the last one not over, so what counts is what came in the last 2 to 2.5 s.
+ *
  *   0 <= delay <= PLAYOUT_MOST; fixed != SLUICE_NEVER: delay == fixed
- *   sum of buckets == samples in the ring, and all of those arrived within PLAYOUT_WINDOW of the last one
- *   below == sum of the buckets under `quantile`, the lowest bucket that has 97 % of the samples in or under it
+ *   least == min(least_of); sum[b] == sum over spans of counts[span][b]; count == sum of sum
+ *   below == sum of sum[b] for b < quantile, the lowest bucket that has 97 % of the samples in or under it
  *
  * Cost: a sample changes two counters and moves the percentile by few buckets. Memory: 5 KiB. */
 #ifndef RTP_PLAYOUT_H
@@ -25,15 +27,9 @@
 #define PLAYOUT_REPAIR_MARGIN (20 * PLAYOUT_MS)
 #define PLAYOUT_REPAIR_MEMORY (10000 * PLAYOUT_MS) /* so long after a gap we expect the next one */
 
-#define PLAYOUT_SAMPLES 256 /* 200 packets of 10 ms in 2 s; more often than that, the oldest go earlier */
+#define PLAYOUT_SPANS 5
 #define PLAYOUT_BUCKET (5 * PLAYOUT_MS)
 #define PLAYOUT_BUCKETS 400 /* the last one takes longer delays as well */
-#define PLAYOUT_SPANS 4     /* the smallest difference is kept for each half second */
-
-struct playout_sample {
-	uint64_t arrival;
-	uint32_t bucket;
-};
 
 struct playout {
 	uint64_t tick; /* ns of one timestamp tick, 24 bits of fraction */
@@ -43,14 +39,15 @@ struct playout {
 	bool repairs; /* a video stream */
 	bool any;
 	uint64_t delay;
-	int64_t least;                   /* the smallest difference of the window */
-	int64_t least_of[PLAYOUT_SPANS]; /* of each half second; INT64_MAX: none */
+	int64_t least; /* the smallest difference of the window */
 	uint64_t span_end;
-	uint32_t span;         /* the half second that is not over */
-	uint32_t first, count; /* the ring; first counts on and on */
-	uint32_t quantile, below;
-	struct playout_sample ring[PLAYOUT_SAMPLES];
-	uint16_t buckets[PLAYOUT_BUCKETS];
+	uint32_t span; /* the one that is not over */
+	uint32_t count, quantile, below;
+	uint32_t adapted;                /* the quantile that the delay was made of */
+	int64_t least_of[PLAYOUT_SPANS]; /* INT64_MAX: none */
+	uint32_t used_of[PLAYOUT_SPANS]; /* the span has no samples in this bucket and above */
+	uint16_t sum[PLAYOUT_BUCKETS];
+	uint16_t counts[PLAYOUT_SPANS][PLAYOUT_BUCKETS];
 };
 
 void playout_init(struct playout *p, uint32_t clock_rate, bool repairs);

@@ -53,7 +53,10 @@ unsigned payload_opus_samples(const uint8_t *payload, size_t len) {
 	return samples <= LONGEST ? samples : 0;
 }
 
+/* One frame is at most 60 ms long and is valid, whatever its bytes are. */
 static int opus_parse(const uint8_t *payload, size_t len) {
+	if ((payload[0] & 3) == 0)
+		return PAYLOAD_BEGINS | PAYLOAD_KEYFRAME;
 	return payload_opus_samples(payload, len) ? PAYLOAD_BEGINS | PAYLOAD_KEYFRAME : SLUICE_MALFORMED;
 }
 
