@@ -353,6 +353,24 @@ START_TEST(test_ten_in_a_row_behind_the_head_start_anew) {
 }
 END_TEST
 
+START_TEST(test_a_burst_of_late_retransmissions_does_not) {
+	open_with(&payload_opus);
+	jitter_set_delay(j, 0, START);
+	push_audio(1000, START);
+	push_audio(1100, START + 2000 * MS);
+	expect_unit(START + 2000 * MS, 1000u * 960, 1);
+	ck_assert_int_eq(pull(START + 2000 * MS), JITTER_LOST);
+	expect_unit(START + 2000 * MS, 1100u * 960, 1);
+	pull(START + 2000 * MS);
+	for (uint16_t i = 1001; i < 1100; i++)
+		ck_assert_int_eq(push_audio(i, START + 2001 * MS), JITTER_LATE);
+	ck_assert_int_eq(push_audio(1101, START + 2020 * MS), JITTER_TAKEN);
+	ck_assert_uint_eq(jitter_restarts(j), 0);
+	expect_unit(START + 2020 * MS, 1101u * 960, 1);
+	close_all();
+}
+END_TEST
+
 START_TEST(test_nine_behind_the_head_and_one_in_order_do_not) {
 	open_with(&payload_opus);
 	push_audio(30000, START);
@@ -531,6 +549,7 @@ SUITE("jitter", test_before_the_first_packet_it_is_empty, test_audio_in_order_is
       test_padding_between_and_in_frames_is_no_gap, test_a_lost_marker_is_made_up_for_by_the_next_frames_begin,
       test_a_changed_timestamp_alone_ends_nothing, test_a_stream_that_is_joined_in_the_middle_begins_with_a_frame,
       test_a_jump_of_more_than_2048_starts_anew, test_ten_in_a_row_behind_the_head_start_anew,
-      test_nine_behind_the_head_and_one_in_order_do_not, test_unplayed_packets_of_the_old_stream_are_lost,
-      test_a_player_that_slept_gets_what_is_new, test_units_are_due_at_once_when_the_slots_run_out,
-      test_every_frame_that_can_be_whole_is_given_once_and_in_order, test_noise_is_bounded, test_no_memory_is_no_buffer)
+      test_a_burst_of_late_retransmissions_does_not, test_nine_behind_the_head_and_one_in_order_do_not,
+      test_unplayed_packets_of_the_old_stream_are_lost, test_a_player_that_slept_gets_what_is_new,
+      test_units_are_due_at_once_when_the_slots_run_out, test_every_frame_that_can_be_whole_is_given_once_and_in_order,
+      test_noise_is_bounded, test_no_memory_is_no_buffer)

@@ -13,6 +13,7 @@
 /* An unwrapped timestamp lies above the first, and not so far that its ns need more than 63 bits. */
 #define LEAST_TICKS (SERIAL_ORIGIN / 2)
 #define MOST_TICKS (UINT64_C(1) << 44)
+#define LATEST_REPAIR (INT64_C(5) * 1000000000)
 #define FAR_FUTURE (2 * PLAYOUT_MOST)
 
 struct jitter {
@@ -195,6 +196,13 @@ static inline enum jitter_push take(struct jitter *j, uint64_t position, bool in
 	return JITTER_TAKEN;
 }
 
+/* After an outage, retransmissions come in bursts, too late and ahead of new packets. Their timestamps are those of packets that were
+ * passed a short time ago. They say nothing about a new stream. */
+static bool is_late_repair(const struct jitter *j, const struct rtp_packet *p) {
+	uint32_t back = (uint32_t)j->timestamp - p->timestamp;
+	return playout_media_time(j->tick, back) < LATEST_REPAIR;
+}
+
 /* The packet has not the number that comes next. Sets its position, unless it has none. */
 static enum jitter_push place(struct jitter *j, const struct rtp_packet *p, uint64_t now, uint64_t *position) {
 	uint64_t end = atomic_load_explicit(&j->end, memory_order_relaxed);
@@ -209,7 +217,7 @@ static enum jitter_push place(struct jitter *j, const struct rtp_packet *p, uint
 		playout_gap(&j->playout, now);
 		set_offset(j);
 	} else if (*position < j->freed || *position < atomic_load_explicit(&j->base, memory_order_relaxed)) {
-		if (++j->behind < JITTER_BEHIND)
+		if (is_late_repair(j, p) || ++j->behind < JITTER_BEHIND)
 			return JITTER_LATE;
 		start_anew(j, *position = end, p);
 	} else if (slot_has(slot_of(j, *position), *position)) {
