@@ -2,7 +2,7 @@
 
 #define LAYERS (7u << PAYLOAD_TEMPORAL_SHIFT | 7u << PAYLOAD_SPATIAL_SHIFT)
 
-static void take(struct frame_scan *s, const struct frame_packet *p) {
+static inline void take(struct frame_scan *s, const struct frame_packet *p) {
 	s->count++;
 	s->bytes += p->len;
 	s->last = p->bits;
@@ -13,13 +13,13 @@ static void take(struct frame_scan *s, const struct frame_packet *p) {
 	s->timestamp = p->timestamp;
 }
 
-static enum frame_step finish(struct frame_scan *s, const struct frame_packet *p) {
+static inline enum frame_step finish(struct frame_scan *s, const struct frame_packet *p) {
 	if (!(p->bits & PAYLOAD_MARKER))
 		return FRAME_MORE;
 	return s->last & PAYLOAD_OPEN ? FRAME_BROKEN : FRAME_WHOLE;
 }
 
-static enum frame_step begin(struct frame_scan *s, const struct frame_packet *p) {
+static inline enum frame_step begin(struct frame_scan *s, const struct frame_packet *p) {
 	if ((p->bits & PAYLOAD_BEGINS) || (s->synced && !(p->bits & PAYLOAD_CONTINUES))) {
 		take(s, p);
 		return finish(s, p);
