@@ -310,7 +310,93 @@ START_TEST(test_a_stream_that_is_joined_in_the_middle_begins_with_a_frame) {
 }
 END_TEST
 
+START_TEST(test_behind_a_broken_frame_its_marker_tells_where_the_next_one_begins) {
+	static const uint8_t starts[] = {0x5C, 0x81, 0x9A}, ends[] = {0x5C, 0x41, 1}, idr[] = {0x65, 0x88};
+	open_with(&payload_h264);
+	jitter_set_delay(j, 0, START);
+	push_payload(1, 3000, false, starts, sizeof starts, START);
+	push_payload(3, 3000, true, ends, sizeof ends, START);
+	push_payload(4, 6000, true, idr, sizeof idr, START + 33 * MS); /* proves nothing by itself */
+	expect_lost(START + 1000 * MS, 2);
+	expect_unit(START + 1000 * MS, 6000, 1);
+	ck_assert(unit.keyframe);
+	close_all();
+}
+END_TEST
+
+/* ---- delay ---- */
+
+START_TEST(test_a_frame_is_as_late_as_its_last_packet) {
+	open_with(&payload_vp8);
+	for (uint16_t i = 0; i < 100; i++) {
+		push_video((uint16_t)(2 * i), i, FIRST, START + i * 33 * MS);
+		push_video((uint16_t)(2 * i + 1), i, LAST, START + i * 33 * MS + 30 * MS);
+	}
+	/* The frames are 33.3 ms apart, and come each 33 ms. */
+	ck_assert_uint_le(jitter_delay(j), 40 * MS);
+	uint64_t before = jitter_delay(j);
+	jitter_set_rtt(j, 200 * MS, START + 3300 * MS);
+	ck_assert_uint_eq(jitter_delay(j), before);
+	push_video(202, 101, ALONE, START + 3333 * MS); /* two are missing */
+	ck_assert_uint_eq(jitter_delay(j), 220 * MS);
+	close_all();
+}
+END_TEST
+
+START_TEST(test_a_steady_spread_of_a_frames_packets_is_no_jitter) {
+	open_with(&payload_vp8);
+	for (uint16_t i = 0; i < 100; i++) {
+		uint64_t at = START + i * UINT64_C(33333333);
+		push_video((uint16_t)(2 * i), i, FIRST, at);
+		push_video((uint16_t)(2 * i + 1), i, LAST, at + (i ? 30 : 0) * MS);
+	}
+	push_video(200, 100, ALONE, START + 100 * UINT64_C(33333333) + 30 * MS);
+	ck_assert_uint_le(jitter_delay(j), 35 * MS);
+	for (uint16_t i = 101; i < 250; i++)
+		push_video((uint16_t)(100 + i), i, ALONE, START + i * UINT64_C(33333333) + 30 * MS);
+	ck_assert_uint_eq(jitter_delay(j), 5 * MS);
+	close_all();
+}
+END_TEST
+
+START_TEST(test_timestamps_that_jump_back_hold_nothing_up) {
+	open_with(&payload_opus);
+	static const uint8_t opus[] = {0x78, 1};
+	push_payload(1, 48000u * 3600, false, opus, sizeof opus, START);
+	push_payload(2, 0, false, opus, sizeof opus, START + 20 * MS);
+	expect_unit(START + 21 * MS, 48000u * 3600, 1);
+	expect_unit(START + 26 * MS, 0, 1);
+	close_all();
+}
+END_TEST
+
+/* Each is as far ahead as a timestamp can be. A sanitizer sees the arithmetic. */
+START_TEST(test_timestamps_that_only_ever_jump_stay_in_bounds) {
+	open_with(&payload_pcmu);
+	uint32_t timestamp = 0;
+	for (uint32_t i = 0; i < 100000; i++, timestamp += i < 50000 ? 0x7FFFFFFF : 0x80000001) {
+		struct rtp_packet p = {.sequence = (uint16_t)i, .timestamp = timestamp, .payload = bytes, .payload_len = 1};
+		ck_assert_int_eq(jitter_push(j, &p, bytes, START + i * 20 * MS), JITTER_TAKEN);
+		ck_assert_int_eq(jitter_pull(j, START + i * 20 * MS + 5 * MS, &unit), JITTER_UNIT);
+		ck_assert_uint_eq(unit.timestamp, timestamp);
+	}
+	close_all();
+}
+END_TEST
+
 /* ---- starting anew ---- */
+
+START_TEST(test_a_new_stream_has_its_own_delay) {
+	open_with(&payload_opus);
+	for (uint16_t i = 0; i < 50; i++)
+		push_audio(i, START + i * 20 * MS + i % 2 * 100 * MS);
+	ck_assert_uint_eq(jitter_delay(j), 105 * MS);
+	push_payload(3000, 50 * 960, false, (uint8_t[]){0x78, 1}, 2, START + 1000 * MS);
+	ck_assert_uint_eq(jitter_restarts(j), 1);
+	ck_assert_uint_eq(jitter_delay(j), 5 * MS);
+	close_all();
+}
+END_TEST
 
 START_TEST(test_a_jump_of_more_than_2048_starts_anew) {
 	for (uint32_t ahead = 2048; ahead <= 2049; ahead++) {
@@ -548,6 +634,9 @@ SUITE("jitter", test_before_the_first_packet_it_is_empty, test_audio_in_order_is
       test_audio_lost_while_the_player_slept_is_told_at_once, test_malformed_payloads_are_counted_and_are_a_gap,
       test_padding_between_and_in_frames_is_no_gap, test_a_lost_marker_is_made_up_for_by_the_next_frames_begin,
       test_a_changed_timestamp_alone_ends_nothing, test_a_stream_that_is_joined_in_the_middle_begins_with_a_frame,
+      test_behind_a_broken_frame_its_marker_tells_where_the_next_one_begins, test_a_frame_is_as_late_as_its_last_packet,
+      test_a_steady_spread_of_a_frames_packets_is_no_jitter, test_timestamps_that_jump_back_hold_nothing_up,
+      test_timestamps_that_only_ever_jump_stay_in_bounds, test_a_new_stream_has_its_own_delay,
       test_a_jump_of_more_than_2048_starts_anew, test_ten_in_a_row_behind_the_head_start_anew,
       test_a_burst_of_late_retransmissions_does_not, test_nine_behind_the_head_and_one_in_order_do_not,
       test_unplayed_packets_of_the_old_stream_are_lost, test_a_player_that_slept_gets_what_is_new,

@@ -8,7 +8,7 @@ static inline void take(struct frame_scan *s, const struct frame_packet *p) {
 	s->last = p->bits;
 	/* A picture's spatial layers come in rising order, and the unit decodes up to the last one. A packet that continues need not
 	 * say its layer. */
-	unsigned layers = s->count > 1 && (p->bits & PAYLOAD_CONTINUES) ? s->bits & LAYERS : p->bits & LAYERS;
+	unsigned layers = p->bits & PAYLOAD_CONTINUES ? s->bits & LAYERS : p->bits & LAYERS;
 	s->bits = ((s->bits | p->bits) & ~LAYERS) | layers;
 	s->timestamp = p->timestamp;
 }
