@@ -113,7 +113,7 @@ static void fuzz_split(const struct payload_format *f, enum payload_form form, c
 
 static void fuzz_assemble(const struct payload_format *f, enum payload_form form, const uint8_t *at, const uint8_t *end) {
 	struct reader r = reader_of(at, (size_t)(end - at));
-	while (reader_left(&r) > 0 && count < MOST_PIECES) {
+	while (reader_left(&r) > 0 && !r.failed && count < MOST_PIECES) {
 		size_t len = read_u8(&r);
 		if (len == 255)
 			len = read_be16(&r);

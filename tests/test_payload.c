@@ -101,7 +101,7 @@ START_TEST(test_vp8_descriptors_are_read) {
 	ck_assert_int_eq(PARSE(&payload_vp8, 0x90, 0x80, 0x80, 1, 1), PAYLOAD_BEGINS);
 	ck_assert_int_eq(PARSE(&payload_vp8, 0x90, 0xE0, 0x80, 1, 9, 0xA0, 1), PAYLOAD_BEGINS | 2 << PAYLOAD_TEMPORAL_SHIFT);
 	/* KEYIDX alone: its byte has no TID. */
-	ck_assert_int_eq(PARSE(&payload_vp8, 0x90, 0x10, 0xC1, 1), PAYLOAD_BEGINS);
+	ck_assert_int_eq(PARSE(&payload_vp8, 0x90, 0x10, 0xC0, 1), PAYLOAD_BEGINS);
 }
 END_TEST
 

@@ -109,6 +109,14 @@ START_TEST(test_fragments_that_do_not_fit_are_refused) {
 	add(BYTES(0x7C, 0x85, 1));
 	add(BYTES(0x41, 1)); /* something else before the end */
 	expect_refused();
+	add(BYTES(0x7C, 0x85, 1));
+	add(BYTES(0x7C, 0x85, 1)); /* a second start, with an end */
+	add(BYTES(0x7C, 0x45, 1));
+	expect_refused();
+	add(BYTES(0x7C, 0x85, 1));
+	add(BYTES(0x7C, 0x45, 1));
+	add(BYTES(0x7C, 0x45, 1)); /* a second end */
+	expect_refused();
 	expect_refused(); /* nothing at all */
 }
 END_TEST

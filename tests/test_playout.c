@@ -104,6 +104,13 @@ START_TEST(test_video_waits_for_repairs_while_packets_get_lost) {
 	ck_assert_uint_eq(p.delay, 5 * MS);
 	playout_gap(&p, now);
 	ck_assert_uint_eq(p.delay, 100 * MS);
+	playout_set_rtt(&p, 0, now);
+	playout_sample(&p, SERIAL_ORIGIN, START + 300 * MS); /* more jitter than a repair needs */
+	playout_set_rtt(&p, 80 * MS, now);
+	ck_assert_uint_eq(p.delay, 305 * MS);
+	playout_init(&p, 90000, true);
+	playout_sample(&p, SERIAL_ORIGIN, START);
+	playout_gap(&p, now);
 	playout_set_rtt(&p, 0, now); /* nothing is retransmitted any more */
 	ck_assert_uint_eq(p.delay, 5 * MS);
 	playout_set_rtt(&p, 1980 * MS, now);
