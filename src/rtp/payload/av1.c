@@ -251,11 +251,12 @@ static bool read_obu(const struct payload_split *s, size_t from, struct obu *out
 
 /* The next OBU that travels. Returns 1, 0 when there is none, or SLUICE_MALFORMED. */
 static int next_obu(const struct payload_split *s, size_t from, struct obu *out) {
-	for (; from < s->len; from = out->end) {
+	while (from < s->len) {
 		if (!read_obu(s, from, out))
 			return SLUICE_MALFORMED;
 		if (!is_left_out(out->header[0]))
 			return 1;
+		from = out->end;
 	}
 	return 0;
 }
