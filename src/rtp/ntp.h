@@ -1,7 +1,7 @@
 /* ntp: times as RTCP writes them. RFC 3550, section 4.
  *
- * An NTP time is 32.32 fixed point: seconds since 1900. A report block has only its middle 32 bits, 16.16. Inside, times are ns of
- * any clock. Who knows the calendar says once how far that clock is behind 1900 (ntp_offset, in ns). */
+ * An NTP time is 32.32 fixed point: seconds since 1900. A report block has only its middle 32 bits, 16.16. Inside, times are ns
+ * of any clock. Who knows the calendar says once how far that clock is behind 1900 (ntp_offset, in ns). */
 #ifndef RTP_NTP_H
 #define RTP_NTP_H
 

@@ -44,8 +44,8 @@ static bool try_source(struct rtp_receiver *r, uint16_t sequence, uint64_t *numb
 	return true;
 }
 
-/* RFC 3550, A.1: "Two sequential packets -- assume that the other side restarted without telling us so just re-sync (i.e., pretend
- * this was the first packet)." The number nearest to 2^15 ahead lies above every number that was handed out. */
+/* RFC 3550, A.1: "Two sequential packets -- assume that the other side restarted without telling us so just re-sync (i.e.,
+ * pretend this was the first packet)." The number nearest to 2^15 ahead lies above every number that was handed out. */
 static void restart(struct rtp_receiver *r, uint16_t sequence) {
 	begin(r, serial_unwrap16(sequence, r->highest + 0x8000));
 	r->restarts++;

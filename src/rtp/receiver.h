@@ -3,11 +3,11 @@
  * It unwraps the sequence number: everybody behind it sees 64-bit numbers that never wrap. It counts, measures jitter, and writes
  * the stream's report block. It knows no payload, no NACK and no clock.
  *
- * A source is valid after `probation` packets in sequence (A.1). A session sets 1 for an SSRC that was announced, or whose packets
- * are authenticated: RFC 3550 guards against a stray packet of somebody else, and SRTP has done so before.
+ * A source is valid after `probation` packets in sequence (A.1). A session sets 1 for an SSRC that was announced, or whose
+ * packets are authenticated: RFC 3550 guards against a stray packet of somebody else, and SRTP has done so before.
  *
- * A jump of more than RTP_MAX_DROPOUT forwards, or RTP_MAX_MISORDER backwards, is refused once. When the next packet follows on it,
- * the source has restarted. The numbers then go on above all earlier ones, so that no two packets have the same number.
+ * A jump of more than RTP_MAX_DROPOUT forwards, or RTP_MAX_MISORDER backwards, is refused once. When the next packet follows on
+ * it, the source has restarted. The numbers then go on above all earlier ones, so that no two packets have the same number.
  *
  *   first <= highest, and highest - first < 2^63
  *   expected == highest - first + 1; received counts duplicates, so lost may be below zero

@@ -5,8 +5,8 @@
  * would be captured just then: it is counted on from the last packet's time of capture, not from when that packet was sent. Time
  * in an encoder or pacer so does not shift the picture against the sound.
  *
- * The first packet's report is due at once, then one each second. Audio is no exception: a receiver that waits five seconds for it
- * plays five seconds without synchronisation.
+ * The first packet's report is due at once, then one each second. Audio is no exception: a receiver that waits five seconds for
+ * it plays five seconds without synchronisation.
  *
  *   packets == calls of rtp_sender_sent(); octets == sum of their payloads, without headers and padding
  *   due == SLUICE_NEVER while packets == 0 */
