@@ -1,0 +1,57 @@
+#include "rtp/history.h"
+
+#include "pool/env.h"
+#include "sluice/error.h"
+
+int rtp_history_open(struct rtp_history *h, sluice_env *env, size_t capacity, size_t header_max) {
+	*h = (struct rtp_history){.capacity = capacity, .header_max = header_max, .keep = RTP_HISTORY_KEEP_MIN};
+	h->entries = env_zalloc(env, capacity * sizeof *h->entries);
+	h->headers = env_alloc(env, capacity * header_max);
+	if (h->entries && h->headers)
+		return 0;
+	rtp_history_close(h, env);
+	return SLUICE_NO_MEMORY;
+}
+
+void rtp_history_close(struct rtp_history *h, sluice_env *env) {
+	while (h->first < h->next)
+		rtp_history_pop(h);
+	env_free(env, h->entries);
+	env_free(env, h->headers);
+	*h = (struct rtp_history){0};
+}
+
+bool rtp_history_check(const struct rtp_history *h) {
+	uint64_t kept = 0, all = 0;
+	bool ok = h->first <= h->next && h->next - h->first <= h->capacity;
+	for (uint64_t n = h->first; ok && n < h->next; n++) {
+		const struct rtp_history_entry *e = &h->entries[n & (h->capacity - 1)];
+		kept += e->source != NULL;
+		ok = !e->source || (e->source->refs >= 1 && (size_t)e->header_len + e->prefix_len <= h->header_max &&
+		                    (size_t)e->offset + e->len <= e->source->len);
+	}
+	for (size_t i = 0; i < h->capacity; i++)
+		all += h->entries[i].source != NULL;
+	return ok && kept == all;
+}
+
+void rtp_history_skip(struct rtp_history *h, uint64_t number) {
+	while (h->first < h->next && number - h->first >= h->capacity)
+		rtp_history_pop(h);
+	if (h->first == h->next)
+		h->first = number;
+	h->next = number;
+}
+
+int rtp_history_gather(const struct rtp_history *h, const struct rtp_history_entry *e, size_t hole, uint8_t *space, size_t size) {
+	size_t len = rtp_history_packet_len(e) + hole;
+	if (len > size)
+		return SLUICE_NO_SPACE;
+	const uint8_t *header = h->headers + (size_t)(e - h->entries) * h->header_max;
+	memcpy(space, header, e->header_len);
+	uint8_t *at = space + e->header_len + hole;
+	memcpy(at, header + e->header_len, e->prefix_len);
+	if (e->len)
+		memcpy(at + e->prefix_len, e->source->data + e->offset, e->len);
+	return (int)len;
+}
