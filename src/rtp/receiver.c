@@ -12,6 +12,7 @@ void rtp_receiver_init(struct rtp_receiver *r, uint32_t ssrc, uint32_t clock_rat
 	r->ticks_per_ns = ((uint64_t)clock_rate << 32) / SLUICE_S;
 	r->sequential = r->probation = (uint8_t)probation;
 	r->highest = SERIAL_ORIGIN;
+	r->due = SLUICE_NEVER;
 }
 
 bool rtp_receiver_check(const struct rtp_receiver *r) {
@@ -91,6 +92,7 @@ bool rtp_receiver_block(struct rtp_receiver *r, uint64_t now, struct rtcp_report
 	int64_t lost_now = (int64_t)(expected_now - (r->received - r->reported_received));
 	r->reported_expected = expected;
 	r->reported_received = r->received;
+	r->due = SLUICE_NEVER;
 	uint64_t held = now > r->last_sr_at ? now - r->last_sr_at : 0;
 	*out = (struct rtcp_report_block){
 		.ssrc = r->ssrc,

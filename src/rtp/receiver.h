@@ -26,6 +26,7 @@
 #define RTP_MAX_DROPOUT 3000
 #define RTP_MAX_MISORDER 1024 /* RFC 3550 has 100; retransmissions by plain RTP come as late as their NACK window is long */
 #define RTP_MIN_SEQUENTIAL 2
+#define RTP_RECEIVER_INTERVAL SLUICE_S
 
 struct rtp_receiver {
 	uint64_t highest, first;
@@ -43,6 +44,7 @@ struct rtp_receiver {
 	uint64_t arrival;
 	uint64_t ticks_per_ns; /* 32.32 */
 
+	uint64_t due; /* of the next report block; SLUICE_NEVER: nothing came since the last one */
 	/* What the last report block counted to. */
 	uint64_t reported_expected, reported_received;
 	uint32_t last_sr;
@@ -61,6 +63,11 @@ bool rtp_receiver_check(const struct rtp_receiver *r);
 
 /* The part of rtp_receiver_take() for packets that are not next in sequence. */
 bool rtp_receiver_take_other(struct rtp_receiver *r, uint16_t sequence, uint64_t *number);
+
+/* RFC 3550, 6.2: the first report comes after half of the interval. */
+static inline void rtp_receiver_schedule(struct rtp_receiver *r, uint64_t now) {
+	r->due = now + (r->reported_expected ? RTP_RECEIVER_INTERVAL : RTP_RECEIVER_INTERVAL / 2);
+}
 
 /* RFC 3550, A.8, for a packet that advanced the sequence. A late or retransmitted packet says nothing about the path's jitter. */
 static inline void rtp_receiver_jitter(struct rtp_receiver *r, uint32_t timestamp, uint64_t now) {
@@ -90,6 +97,8 @@ static inline bool rtp_receiver_take(struct rtp_receiver *r, uint16_t sequence, 
 		}
 	}
 	r->received++;
+	if (__builtin_expect(r->due == SLUICE_NEVER, 0))
+		rtp_receiver_schedule(r, now);
 	rtp_receiver_jitter(r, timestamp, now);
 	return true;
 }
