@@ -190,6 +190,30 @@ START_TEST(test_a_short_list_is_continued_by_the_next_call) {
 }
 END_TEST
 
+START_TEST(test_a_hole_behind_a_silence_of_a_second_is_given_up) {
+	take(0, 0);
+	take(3, 1000 * MS);
+	ck_assert_uint_eq(g.missing, 2);
+	take(5, 2001 * MS);
+	ck_assert_uint_eq(g.missing, 0);
+	ck_assert(g.is_broken);
+}
+END_TEST
+
+START_TEST(test_what_a_keyframe_replaces_is_no_longer_asked_for) {
+	take(0, 0);
+	take(4, 0);
+	take(8, 0);
+	nack_generator_pass(&g, at(6));
+	ck_assert(nack_generator_check(&g));
+	ck_assert_uint_eq(ask(0), 2);
+	ck_assert_uint_eq(numbers[0], at(6));
+	nack_generator_pass(&g, at(100));
+	ck_assert_uint_eq(g.missing, 0);
+	ck_assert(!g.is_broken);
+}
+END_TEST
+
 START_TEST(test_after_a_reset_a_new_window_begins) {
 	take(0, 0);
 	take(5, 0);
@@ -215,6 +239,8 @@ int main(int argc, char **argv) {
 		test_what_leaves_the_window_is_given_up,
 		test_a_jump_gives_up_what_it_pushes_out_of_the_window,
 		test_a_short_list_is_continued_by_the_next_call,
+		test_a_hole_behind_a_silence_of_a_second_is_given_up,
+		test_what_a_keyframe_replaces_is_no_longer_asked_for,
 		test_after_a_reset_a_new_window_begins,
 	};
 	return suite_run_each("nack generator", tests, sizeof tests / sizeof *tests, argc > 1 ? argv[1] : NULL, 60, setup);

@@ -85,6 +85,12 @@ void nack_generator_reset(struct nack_generator *g) {
 	settle(g);
 }
 
+void nack_generator_pass(struct nack_generator *g, uint64_t number) {
+	for (uint64_t n = next_missing(g, bottom(g)); n < number; n = next_missing(g, n + 1))
+		clear_bit(g, n);
+	settle(g);
+}
+
 static void miss(struct nack_generator *g, uint64_t n, uint64_t now) {
 	unsigned i = n % NACK_WINDOW;
 	set_bit(g, n);
@@ -98,7 +104,9 @@ static void miss(struct nack_generator *g, uint64_t n, uint64_t now) {
 /* The window moves up to the number, and everything between is missing. */
 static void jump(struct nack_generator *g, uint64_t number, uint64_t now) {
 	uint64_t hole = number - g->highest - 1;
-	if (g->missing + hole > NACK_MISSING) {
+	bool was_silent = now > g->latest && now - g->latest > max64(NACK_SILENCE, 3 * g->round_trip);
+	g->latest = now;
+	if (g->missing + hole > NACK_MISSING || was_silent) {
 		drop_all(g, hole);
 		g->highest = number;
 		return;
@@ -129,6 +137,7 @@ static void learn(struct nack_generator *g, uint64_t number, bool is_repair, uin
 bool nack_generator_take_other(struct nack_generator *g, uint64_t number, bool is_repair, uint64_t now) {
 	if (g->highest == 0) {
 		g->highest = number;
+		g->latest = now;
 		return true;
 	}
 	if (number > g->highest) {

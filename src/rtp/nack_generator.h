@@ -30,9 +30,11 @@
 #define NACK_MISSING 1000
 #define NACK_TRIES 10
 #define NACK_GAP_MAX 128
+#define NACK_SILENCE SLUICE_S
 
 struct nack_generator {
 	uint64_t highest; /* 0: no packet came yet */
+	uint64_t latest;  /* when that came */
 	uint64_t next_due;
 	uint64_t oldest_waiting;
 	uint64_t round_trip;
@@ -74,6 +76,7 @@ static inline bool nack_generator_take(struct nack_generator *g, uint64_t number
 	if (__builtin_expect(number != g->highest + 1, 0))
 		return nack_generator_take_other(g, number, is_repair, now);
 	g->highest = number;
+	g->latest = now;
 	if (g->missing) {
 		if (nack_generator_is_missing(g, number))
 			nack_generator_drop(g, number - NACK_WINDOW);
@@ -96,7 +99,10 @@ static inline uint64_t nack_generator_deadline(const struct nack_generator *g) {
  * it again when it returned max. */
 size_t nack_generator_output(struct nack_generator *g, uint64_t *numbers, size_t max, uint64_t now);
 
-/* Forgets everything: a keyframe is awaited, or the stream is paused. What comes next begins a new window. */
+/* What lies below the number is no longer needed: a keyframe begins there. */
+void nack_generator_pass(struct nack_generator *g, uint64_t number);
+
+/* Forgets everything: the stream begins anew. What comes next begins a new window. */
 void nack_generator_reset(struct nack_generator *g);
 
 #endif

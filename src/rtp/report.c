@@ -89,6 +89,13 @@ void report_head(const struct report *r, struct rtcp_writer *w) {
 	rtcp_write_cname(w, r->ssrc, r->cname, r->cname_len);
 }
 
+static bool is_sending(const struct report_streams *s) {
+	for (size_t i = 0; i < s->sender_count; i++)
+		if (s->senders[i]->packets)
+			return true;
+	return false;
+}
+
 void report_output(struct report *r, const struct report_streams *s, struct rtcp_writer *w, uint64_t now) {
 	if (report_deadline(s) > now)
 		return;
@@ -100,7 +107,7 @@ void report_output(struct report *r, const struct report_streams *s, struct rtcp
 	}
 	rtcp_write_cname(w, ssrc ? ssrc : r->ssrc, r->cname, r->cname_len);
 	/* RFC 3611, 4.4: who sends no SR can measure the round trip with an RRTR alone. */
-	if (s->sender_count == 0)
+	if (!is_sending(s))
 		rtcp_write_rrtr(w, r->ssrc, ntp_of(now + r->ntp_offset));
 	write_answers(r, ssrc ? ssrc : r->ssrc, w, now);
 }

@@ -1,0 +1,189 @@
+/* session: the streams of one transport and what they need from each other. RTP and RTCP in, RTP and RTCP out.
+ *
+ *     rtp_session_receive(s, data, len, now, &got)      an RTP packet came; got holds what the app needs of it
+ *     rtp_session_receive_rtcp(s, data, len, now)
+ *     rtp_session_send(s, stream, &packet, space, size, now)
+ *     rtp_session_repair(s, space, size, now)           the next retransmission; the pacer says when
+ *     rtp_session_rtcp(s, space, size, now)             the next datagram of RTCP
+ *     rtp_session_advance(s, now), rtp_session_deadline(s)
+ *     rtp_session_poll(s, &event)                       a keyframe is wanted, a stream ended
+ *
+ * Sans-IO. Packets are plain: who encrypts does so with what these functions write, and before they read. Memory is taken when
+ * the session and its streams are made; no packet allocates. It knows no codecs and no jitter buffer: its caller puts got.number
+ * and the payload there, and says when a keyframe came.
+ *
+ * What decides about the rate (an estimator and its pacer) is behind one table, struct rtp_rate_ops. It sees what leaves, the
+ * TWCC feedback and REMB. The caller takes the target from it, and gives each stream its share (rtp_session_set_target).
+ *
+ *   in_count <= in_max, out_count <= out_max
+ *   ssrcs[i] is the SSRC of stream i, ssrcs[in_max + i] that of its RTX; 0 where there is none */
+#ifndef RTP_SESSION_H
+#define RTP_SESSION_H
+
+#include "rtp/extensions.h"
+#include "rtp/history.h"
+#include "rtp/packet.h"
+#include "rtp/rtcp.h"
+#include "rtp/rtx.h"
+#include "rtp/stages.h"
+#include "sluice/env.h"
+#include "sluice/error.h"
+
+#define RTP_SESSION_STREAMS 256 /* the most each way */
+#define RTP_ROUND_TRIP_UNKNOWN (100 * SLUICE_MS)
+#define RTP_SESSION_DATAGRAM_MIN 512 /* the least size of a datagram for rtp_session_rtcp() */
+
+struct rtp_session;
+
+/* Zero in a field: the default, or none. */
+struct rtp_received {
+	int stream; /* number of the stream */
+	uint64_t number;
+	bool is_repair; /* it came by RTX */
+	struct rtp_packet packet;
+	struct rtp_extensions extensions;
+};
+
+/* An app's own stage: behind the others on the way in, before the packet leaves on the way out. A NULL is passed. */
+struct rtp_stage_ops {
+	/* Returns false: the packet goes no further. */
+	bool (*receive)(void *ctx, const struct rtp_received *got, uint64_t now);
+	/* The packet may be changed, but not in length. Repairs are not shown. */
+	void (*send)(void *ctx, int stream, uint8_t *packet, size_t len, uint64_t now);
+	void (*advance)(void *ctx, uint64_t now);
+};
+
+/* The estimator of the rate. None may be NULL. number: transport-wide, from SERIAL_ORIGIN on. probe: as rtp_session_send() was
+ * given it. */
+struct rtp_rate_ops {
+	void (*sent)(void *ctx, uint64_t number, size_t size, uint32_t probe, uint64_t now);
+	void (*feedback)(void *ctx, const struct rtcp_twcc *twcc, uint64_t now);
+	void (*remb)(void *ctx, uint64_t bitrate, uint64_t now);
+	void (*advance)(void *ctx, uint64_t now);
+	uint64_t (*deadline)(void *ctx);
+};
+
+struct rtp_session_config {
+	const char *cname;                          /* up to 64 bytes */
+	uint32_t ssrc;                              /* ours in RTCP that is not a stream's; not 0 */
+	uint64_t ntp_offset;                        /* ns from 1900 to the zero of `now`; see ntp.h */
+	const struct rtp_extension_map *extensions; /* copied; NULL: none */
+	const struct rtx_types *rtx;                /* copied; NULL: none */
+	unsigned streams_in, streams_out;           /* the most; default 16 */
+	bool compound;                              /* the peer does not take reduced-size RTCP (RFC 5506) */
+	const struct rtp_stage_ops *stage;
+	void *stage_ctx;
+	const struct rtp_rate_ops *rate;
+	void *rate_ctx;
+};
+
+/* Returns 0, or
+ *   SLUICE_NO_MEMORY
+ *   SLUICE_INVALID    a number is out of range, or an entry of a table is missing */
+int rtp_session_new(sluice_env *env, const struct rtp_session_config *config, struct rtp_session **out);
+void rtp_session_free(struct rtp_session *s);
+bool rtp_session_check(const struct rtp_session *s);
+
+struct rtp_in_config {
+	uint32_t ssrc, rtx_ssrc; /* rtx_ssrc 0: repairs come in the stream itself */
+	uint32_t clock_rate;
+	uint32_t flags;     /* RTP_STAGE_... of stages.h */
+	unsigned probation; /* see receiver.h; default 1 */
+};
+struct rtp_out_config {
+	uint32_t ssrc, rtx_ssrc;
+	uint32_t clock_rate;
+	uint32_t flags;
+	uint16_t first, rtx_first; /* sequence numbers; they should be random */
+	/* The elements of each packet; those that the stages write are among them. */
+	const struct rtp_extension_item *items;
+	size_t item_count;
+	unsigned history;    /* packets, a power of two; default 1,024 */
+	unsigned header_max; /* of a header with its payload format's prefix; default 96 */
+};
+
+/* Return the number of the stream, or
+ *   SLUICE_NO_MEMORY
+ *   SLUICE_LIMIT      there are as many as the session may have
+ *   SLUICE_EXISTS     the SSRC is in use
+ *   SLUICE_INVALID    a number is out of range
+ *   SLUICE_NO_SPACE   the items need more than a block */
+int rtp_session_add_in(struct rtp_session *s, const struct rtp_in_config *config);
+int rtp_session_add_out(struct rtp_session *s, const struct rtp_out_config *config);
+
+/* ---- packets ---- */
+
+/* Returns 1 when got is for the app; 0 when the packet was for the session alone (padding, a duplicate, refused), or
+ *   SLUICE_MALFORMED
+ *   SLUICE_NOT_FOUND  no stream has this SSRC; got->packet and got->extensions are valid, so that the caller can add it by its
+ *                     MID or RID, and give the packet once more */
+int rtp_session_receive(struct rtp_session *s, uint8_t *data, size_t len, uint64_t now, struct rtp_received *got);
+/* Returns 0, or
+ *   SLUICE_MALFORMED  at least a part was; the rest has been taken */
+int rtp_session_receive_rtcp(struct rtp_session *s, const uint8_t *data, size_t len, uint64_t now);
+
+/* One packet of a frame: a prefix of the payload format, then a part of the frame. */
+struct rtp_sending {
+	struct rtp_source *source;
+	size_t offset, len;
+	const uint8_t *prefix;
+	size_t prefix_len;
+	uint32_t timestamp;
+	uint64_t captured; /* when the frame was captured, on the clock of `now` */
+	uint8_t payload_type;
+	bool marker;
+	uint32_t probe; /* handed to the estimator */
+};
+
+/* Writes the packet; it leaves now. Returns its length, or
+ *   SLUICE_NO_SPACE */
+int rtp_session_send(struct rtp_session *s, int stream, const struct rtp_sending *p, uint8_t *space, size_t size, uint64_t now);
+/* Writes a packet of `padding` bytes (1 to 255) that probes the path. It is one of the RTX stream, or of the stream itself. */
+int rtp_session_pad(struct rtp_session *s, int stream, uint8_t payload_type, uint8_t padding, uint32_t probe, uint8_t *space,
+                    size_t size, uint64_t now);
+/* Writes the next retransmission. Returns its length, 0 when none waits, or
+ *   SLUICE_NO_SPACE */
+int rtp_session_repair(struct rtp_session *s, uint8_t *space, size_t size, uint64_t now);
+/* Writes the next datagram of RTCP. Returns its length, 0 when nothing is due. size is at least RTP_SESSION_DATAGRAM_MIN. */
+int rtp_session_rtcp(struct rtp_session *s, uint8_t *space, size_t size, uint64_t now);
+
+void rtp_session_advance(struct rtp_session *s, uint64_t now);
+uint64_t rtp_session_deadline(const struct rtp_session *s);
+
+/* ---- what the caller says and asks ---- */
+
+/* The bytes of the stream's extension, to write elements that change (audio level, dependency descriptor) before a packet is
+ * sent. */
+struct rtp_extension_block *rtp_session_block(struct rtp_session *s, int out_stream);
+/* The target of one stream, for the share of its repairs; bit/s. */
+void rtp_session_set_target(struct rtp_session *s, int out_stream, uint64_t bits_per_second);
+/* The player wants a keyframe. */
+void rtp_session_want_keyframe(struct rtp_session *s, int in_stream);
+/* One came; number is that of its first packet. What lies before it is not asked for any more. */
+void rtp_session_keyframe_came(struct rtp_session *s, int in_stream, uint64_t number);
+/* ns; RTP_ROUND_TRIP_UNKNOWN before it is measured. */
+uint64_t rtp_session_round_trip(const struct rtp_session *s);
+
+enum rtp_event_kind {
+	RTP_EVENT_KEYFRAME, /* the peer wants a keyframe of this stream of ours */
+	RTP_EVENT_BYE,      /* this stream of the peer's has ended */
+};
+struct rtp_event {
+	enum rtp_event_kind kind;
+	int stream;
+};
+bool rtp_session_poll(struct rtp_session *s, struct rtp_event *out);
+
+struct rtp_in_stats {
+	uint64_t received, expected, duplicates, repaired, nacked, given_up, keyframes_asked;
+	uint32_t jitter; /* in units of the timestamp */
+	size_t memory;   /* bytes */
+};
+struct rtp_out_stats {
+	uint64_t packets, octets, nacked, resent, resent_bytes, limited;
+	struct rtcp_report_block block; /* the newest of the peer's */
+};
+void rtp_session_in_stats(const struct rtp_session *s, int in_stream, struct rtp_in_stats *out);
+void rtp_session_out_stats(const struct rtp_session *s, int out_stream, struct rtp_out_stats *out);
+
+#endif

@@ -1,0 +1,340 @@
+/* Do two sessions over a bad line get each frame across that can be repaired, once and in order, and at what price? */
+#include "rtp/session.h"
+
+#include "sim/media_node.h"
+#include "sim/memory.h"
+#include "sim/sim.h"
+#include "suite.h"
+
+#include "sim/assert.h"
+
+#define MS SLUICE_MS
+#define ALL (RTP_STAGE_NACK | RTP_STAGE_TWCC | RTP_STAGE_ABS_SEND_TIME | RTP_STAGE_KEYFRAME)
+#define DELAY (20 * MS)
+#define FRAME (33 * MS)
+#define PACKETS 10
+
+static struct memory memory;
+static sluice_env *env;
+static struct sim sim;
+static struct media_node alice, bob;
+static struct sim_host *a, *b;
+static struct rtp_in_stats in;
+static struct rtp_out_stats out;
+
+static void open_world(uint64_t seed, const struct link_config *line, uint32_t stages, bool with_rtx) {
+	sluice_env_config config = {.allocator = memory_allocator(&memory)};
+	ck_assert_int_eq(sluice_env_new(&config, &env), 0);
+	sim_init(&sim, sim_seed(seed));
+	media_node_open(&alice, env, NULL, 1000, 2000, stages, with_rtx);
+	media_node_open(&bob, env, NULL, 2000, 1000, stages, with_rtx);
+	a = sim_add_host(&sim, "alice", &media_node_ops, &alice, NULL);
+	b = sim_add_host(&sim, "bob", &media_node_ops, &bob, NULL);
+	sim_join(&sim, a, b, line);
+}
+
+static void close_world(void) {
+	sim_close(&sim);
+	media_node_close(&alice);
+	media_node_close(&bob);
+	sluice_env_free(env);
+	ck_assert_uint_eq(memory.live, 0);
+}
+
+/* Alice sends for `frames` frames; then there is a second for the last repairs. */
+static void run(uint32_t frames) {
+	media_node_send(&alice, frames, PACKETS, FRAME, sim.now);
+	sim_run(&sim, sim.now + frames * FRAME + 1 * SLUICE_S);
+	rtp_session_in_stats(bob.session, 0, &in);
+	rtp_session_out_stats(alice.session, 0, &out);
+}
+
+static uint64_t losses(void) {
+	return sim_link(&sim, a, b)->dropped;
+}
+
+/* All came; the last of them may have no packet behind it that shows a hole, so two frames are left out. */
+static void expect_all(uint32_t frames) {
+	ck_assert_uint_ge(bob.got, frames - 2);
+	ck_assert_uint_eq(bob.passed, 0);
+	ck_assert_uint_eq(in.given_up, 0);
+	ck_assert_uint_eq(bob.keys_asked, 0);
+}
+
+START_TEST(test_a_clean_line_costs_no_nack_and_both_learn_the_round_trip) {
+	struct link_config line = {.delay = DELAY};
+	open_world(1, &line, ALL, true);
+	run(100);
+	expect_all(100);
+	ck_assert_uint_eq(bob.got, 100);
+	ck_assert_uint_eq(in.nacked, 0);
+	ck_assert_uint_eq(out.resent, 0);
+	ck_assert_uint_eq(out.packets, 1000);
+	ck_assert_uint_eq(out.octets, 1000 * (MEDIA_BODY + 8));
+	ck_assert_uint_eq(out.block.lost, 0);
+	/* To the second of an NTP time's 65,536th. */
+	ck_assert_uint_ge(rtp_session_round_trip(alice.session), 2 * DELAY - 100 * SLUICE_US);
+	ck_assert_uint_le(rtp_session_round_trip(alice.session), 2 * DELAY + 100 * SLUICE_US);
+	close_world();
+}
+END_TEST
+
+/* The first frame crosses a clean line: a lost beginning is no packet that NACK can see. */
+static void open_bad(uint64_t seed, struct link_config line, uint32_t stages, bool with_rtx) {
+	struct link_config clean = {.delay = line.delay};
+	open_world(seed, &clean, stages, with_rtx);
+	media_node_send(&alice, 1, PACKETS, FRAME, sim.now);
+	sim_run(&sim, sim.now + FRAME);
+	sim_link(&sim, a, b)->config = line;
+	sim_link(&sim, b, a)->config = line;
+}
+
+START_TEST(test_five_percent_of_loss_each_way_is_repaired) {
+	struct link_config line = {.delay = DELAY, .loss = 0.05};
+	for (unsigned rtx = 0; rtx < 2; rtx++)
+		for (uint64_t seed = 1; seed <= sim_seeds(4); seed++) {
+			open_bad(seed, line, ALL, rtx);
+			run(600);
+			ck_assert_uint_gt(losses(), 200);
+			expect_all(600);
+			ck_assert_uint_le(in.nacked * 10, losses() * 12);
+			ck_assert_uint_eq(in.repaired > 0, rtx);
+			close_world();
+		}
+}
+END_TEST
+
+START_TEST(test_bursts_of_loss_are_repaired) {
+	struct link_config line = {.delay = DELAY, .burst_enter = 0.01, .burst_leave = 0.2, .burst_loss = 0.8};
+	for (uint64_t seed = 1; seed <= sim_seeds(4); seed++) {
+		open_bad(seed, line, ALL, true);
+		run(600);
+		ck_assert_uint_gt(losses(), 100);
+		expect_all(600);
+		ck_assert_uint_le(in.nacked * 10, losses() * 12);
+		close_world();
+	}
+}
+END_TEST
+
+START_TEST(test_reordering_is_learnt_and_costs_few_nacks) {
+	struct link_config line = {.delay = DELAY, .reorder = 0.05, .reorder_delay = 1 * MS, .reorder_jitter = 1 * MS};
+	for (uint64_t seed = 1; seed <= sim_seeds(4); seed++) {
+		open_bad(seed, line, ALL, true);
+		run(600);
+		expect_all(600);
+		ck_assert_uint_eq(bob.got, 600);
+		/* Some 300 packets were overtaken. */
+		ck_assert_uint_le(in.nacked, 30);
+		close_world();
+	}
+}
+END_TEST
+
+START_TEST(test_loss_and_reordering_and_duplicates_together) {
+	struct link_config line = {
+		.delay = DELAY,
+		.loss = 0.03,
+		.duplicate = 0.05,
+		.reorder = 0.02,
+		.reorder_delay = 1 * MS,
+		.reorder_jitter = 1 * MS,
+	};
+	for (uint64_t seed = 1; seed <= sim_seeds(4); seed++) {
+		open_bad(seed, line, ALL, true);
+		run(600);
+		expect_all(600);
+		ck_assert_uint_gt(in.duplicates, 100);
+		ck_assert_uint_le(in.nacked * 10, losses() * 12);
+		close_world();
+	}
+}
+END_TEST
+
+START_TEST(test_an_outage_of_300_ms_is_repaired_packet_by_packet) {
+	struct link_config line = {.delay = DELAY, .outage_from = 2000 * MS, .outage_to = 2300 * MS};
+	open_bad(1, line, ALL, true);
+	run(200);
+	ck_assert_uint_ge(losses(), 80);
+	expect_all(200);
+	ck_assert_uint_eq(bob.got, 200);
+	ck_assert_uint_le(in.nacked * 10, losses() * 12);
+	close_world();
+}
+END_TEST
+
+START_TEST(test_a_long_outage_ends_with_a_keyframe_and_hardly_a_nack) {
+	struct link_config line = {.delay = DELAY, .outage_from = 2000 * MS, .outage_to = 5000 * MS};
+	open_bad(1, line, ALL, true);
+	run(300);
+	ck_assert_uint_eq(alice.keys, 2);
+	ck_assert_uint_eq(bob.keys_asked, 1);
+	/* Three seconds of frames, and those until the keyframe. */
+	ck_assert_uint_ge(bob.passed, 90);
+	ck_assert_uint_le(bob.passed, 96);
+	ck_assert_uint_eq(bob.got + bob.passed, 300);
+	ck_assert_uint_le(in.nacked, PACKETS);
+	close_world();
+}
+END_TEST
+
+static void want_again(void *ctx) {
+	rtp_session_want_keyframe(bob.session, 0);
+	sim_at(&sim, sim.now + 20 * MS, want_again, ctx);
+}
+
+/* The player asks fifty times a second, and both the requests and the keyframes are lost now and then. */
+START_TEST(test_keyframes_are_asked_for_at_most_once_in_a_round_trip_and_300_ms) {
+	for (unsigned long_way = 0; long_way < 2; long_way++) {
+		struct link_config line = {.delay = (long_way ? 250 : 20) * MS, .loss = 0.1};
+		open_bad(3, line, ALL, true);
+		want_again(NULL);
+		/* The round trip becomes known. */
+		run(150);
+		bob.asked_gap = SLUICE_NEVER;
+		uint64_t before = bob.keys_asked;
+		run(450);
+		ck_assert_uint_ge(bob.keys_asked - before, long_way ? 15 : 25);
+		ck_assert_uint_ge(bob.asked_gap, long_way ? 499 * MS : 300 * MS);
+		ck_assert_uint_ge(alice.keys, 10);
+		close_world();
+	}
+}
+END_TEST
+
+START_TEST(test_ten_thousand_packets_each_way_with_loss_allocate_nothing) {
+	struct link_config line = {.delay = DELAY, .loss = 0.05};
+	open_bad(7, line, ALL, true);
+	media_node_send(&bob, 1000, PACKETS, FRAME, sim.now);
+	uint64_t before = memory.allocations;
+	run(1000);
+	ck_assert_uint_eq(memory.allocations, before);
+	ck_assert_uint_eq(out.packets, 10000);
+	ck_assert_uint_gt(in.repaired, 400);
+	ck_assert_uint_ge(bob.got, 998);
+	ck_assert_uint_ge(alice.got, 990);
+	close_world();
+}
+END_TEST
+
+START_TEST(test_an_idle_session_is_silent_and_a_stream_small) {
+	struct link_config line = {.delay = DELAY};
+	open_world(1, &line, ALL, true);
+	sim_run(&sim, sim.now + 100 * SLUICE_S);
+	ck_assert_uint_eq(alice.rtcp + bob.rtcp, 0);
+	rtp_session_in_stats(bob.session, 0, &in);
+	ck_assert_uint_le(in.memory, 64 * 1024);
+	close_world();
+}
+END_TEST
+
+/* ---- one session alone ---- */
+
+static uint8_t space[1500];
+
+START_TEST(test_the_lists_of_streams_are_bounded_and_ssrcs_differ) {
+	open_world(1, NULL, ALL, true);
+	struct rtp_in_config c = {.ssrc = 50, .rtx_ssrc = 51, .clock_rate = 90000, .flags = ALL};
+	ck_assert_int_eq(rtp_session_add_in(bob.session, &c), 1);
+	ck_assert_int_eq(rtp_session_add_in(bob.session, &c), SLUICE_EXISTS);
+	c.ssrc = 51;
+	c.rtx_ssrc = 0;
+	ck_assert_int_eq(rtp_session_add_in(bob.session, &c), SLUICE_EXISTS);
+	c.ssrc = 0;
+	ck_assert_int_eq(rtp_session_add_in(bob.session, &c), SLUICE_INVALID);
+	for (c.ssrc = 60; c.ssrc < 74; c.ssrc++)
+		ck_assert_int_ge(rtp_session_add_in(bob.session, &c), 2);
+	ck_assert_int_eq(rtp_session_add_in(bob.session, &c), SLUICE_LIMIT);
+	ck_assert(rtp_session_check(bob.session));
+	close_world();
+}
+END_TEST
+
+START_TEST(test_failing_memory_leaves_a_session_whole) {
+	open_world(1, NULL, ALL, true);
+	struct rtp_in_config c = {.ssrc = 50, .clock_rate = 90000, .flags = ALL};
+	struct rtp_out_config o = {.ssrc = 51, .clock_rate = 90000, .flags = ALL, .history = 16384};
+	struct rtp_session_config config = {.cname = "x", .ssrc = 1};
+	for (unsigned i = 1; i < 40; i++) {
+		struct rtp_session *s;
+		memory.fail_at = i;
+		if (rtp_session_new(env, &config, &s))
+			continue;
+		(void)rtp_session_add_in(s, &c);
+		(void)rtp_session_add_out(s, &o);
+		ck_assert(rtp_session_check(s));
+		rtp_session_free(s);
+	}
+	memory.fail_at = 0;
+	close_world();
+}
+END_TEST
+
+START_TEST(test_a_strangers_packet_is_shown_and_its_probe_is_reported) {
+	open_world(1, NULL, ALL, true);
+	struct rtp_received got;
+	int len = rtp_session_pad(alice.session, 0, MEDIA_TYPE, 200, 0, space, sizeof space, 0);
+	ck_assert_int_gt(len, 200);
+	put_be32(space + 8, 0x12345678);
+	ck_assert_int_eq(rtp_session_receive(bob.session, space, (size_t)len, 1 * MS, &got), SLUICE_NOT_FOUND);
+	ck_assert_uint_eq(got.packet.ssrc, 0x12345678);
+	ck_assert(rtp_extension_has(&got.extensions, RTP_EXT_MID));
+	ck_assert_uint_eq(rtp_session_deadline(bob.session), 51 * MS);
+	close_world();
+}
+END_TEST
+
+START_TEST(test_padding_of_the_rtx_stream_takes_no_number_of_the_media) {
+	open_world(1, NULL, ALL, true);
+	struct rtp_received got;
+	for (unsigned i = 0; i < 3; i++) {
+		int len = rtp_session_pad(alice.session, 0, MEDIA_TYPE, 255, 0, space, sizeof space, i);
+		ck_assert_int_gt(len, 255);
+		ck_assert_int_eq(rtp_session_receive(bob.session, space, (size_t)len, i, &got), 0);
+	}
+	rtp_session_out_stats(alice.session, 0, &out);
+	ck_assert_uint_eq(out.packets, 0);
+	ck_assert(rtp_session_check(bob.session));
+	close_world();
+}
+END_TEST
+
+/* ---- an app's own stage ---- */
+
+static unsigned stage_calls;
+
+static bool odd_only(void *ctx, const struct rtp_received *got, uint64_t now) {
+	(void)now;
+	stage_calls++;
+	return got->number % 2 == *(const unsigned *)ctx;
+}
+
+START_TEST(test_an_apps_stage_sees_each_packet_and_may_drop_it) {
+	static const struct rtp_stage_ops stage = {.receive = odd_only};
+	unsigned odd = 1;
+	struct rtp_session_config config = {.cname = "x", .ssrc = 1, .stage = &stage, .stage_ctx = &odd};
+	struct rtp_session *s;
+	struct rtp_received got;
+	struct rtp_in_config c = {.ssrc = 50, .clock_rate = 90000};
+	open_world(1, NULL, ALL, true);
+	ck_assert_int_eq(rtp_session_new(env, &config, &s), 0);
+	ck_assert_int_eq(rtp_session_add_in(s, &c), 0);
+	for (unsigned i = 0; i < 10; i++) {
+		uint8_t data[RTP_HEADER + 1] = {0x80, 96, 0, (uint8_t)i, [11] = 50};
+		ck_assert_int_eq(rtp_session_receive(s, data, sizeof data, i, &got), i % 2);
+	}
+	ck_assert_uint_eq(stage_calls, 10);
+	rtp_session_free(s);
+	close_world();
+}
+END_TEST
+
+SUITE("rtp session", test_a_clean_line_costs_no_nack_and_both_learn_the_round_trip,
+      test_five_percent_of_loss_each_way_is_repaired, test_bursts_of_loss_are_repaired,
+      test_reordering_is_learnt_and_costs_few_nacks, test_loss_and_reordering_and_duplicates_together,
+      test_an_outage_of_300_ms_is_repaired_packet_by_packet, test_a_long_outage_ends_with_a_keyframe_and_hardly_a_nack,
+      test_keyframes_are_asked_for_at_most_once_in_a_round_trip_and_300_ms,
+      test_ten_thousand_packets_each_way_with_loss_allocate_nothing, test_an_idle_session_is_silent_and_a_stream_small,
+      test_the_lists_of_streams_are_bounded_and_ssrcs_differ, test_failing_memory_leaves_a_session_whole,
+      test_a_strangers_packet_is_shown_and_its_probe_is_reported, test_padding_of_the_rtx_stream_takes_no_number_of_the_media,
+      test_an_apps_stage_sees_each_packet_and_may_drop_it)
