@@ -1,0 +1,71 @@
+/* red: earlier payloads once more in the same packet, so that a lost packet of sound needs no round trip. RFC 2198.
+ *
+ * The sender remembers its last payloads and puts them before the new one, oldest first. What does not fit is left out: an offset
+ * of the timestamp has 14 bits, a length 10, and the packet a size. So silence (DTX) and large payloads end the redundancy by
+ * themselves.
+ *
+ * The reader gives block after block. The packet's own number belongs to the last block; the block `back` places before it was
+ * sent first in the packet with the number - back, since no packet is left out between them. A jitter buffer takes both and drops
+ * what came before.
+ *
+ *   count <= depth <= RED_DEPTH_MAX; entry i is the (i + 1)-th last payload, and len[i] <= RED_LEN_MAX */
+#ifndef RTP_RED_H
+#define RTP_RED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RED_DEPTH_MAX 4
+#define RED_LEN_MAX 1023
+#define RED_OFFSET_MAX 16383
+
+/* ---- writing ---- */
+
+struct red_entry {
+	uint32_t timestamp;
+	uint16_t len;
+	uint8_t payload_type;
+	uint8_t bytes[RED_LEN_MAX];
+};
+
+struct red_sender {
+	uint8_t depth; /* earlier payloads in each packet */
+	uint8_t count, newest;
+	uint32_t left_out; /* earlier payloads that did not fit */
+	struct red_entry entries[RED_DEPTH_MAX];
+};
+
+/* depth: 0 to RED_DEPTH_MAX. */
+void red_sender_init(struct red_sender *r, unsigned depth);
+bool red_sender_check(const struct red_sender *r);
+
+/* Writes the payload of a RED packet, and remembers the new payload. payload_type is that of the payload, not of RED. Returns the
+ * length, or
+ *   SLUICE_NO_SPACE  not even the new payload fits; it is not remembered */
+int red_write(struct red_sender *r, uint8_t payload_type, uint32_t timestamp, const uint8_t *payload, size_t len, uint8_t *space,
+              size_t size);
+
+/* ---- reading ---- */
+
+struct red_block {
+	uint8_t payload_type;
+	uint32_t timestamp;
+	unsigned back; /* 0: the packet's own payload; 1: that of the packet before it, ... */
+	uint8_t *data;
+	size_t len;
+};
+
+struct red_reader {
+	uint8_t *header, *data, *end;
+	uint32_t timestamp;
+	unsigned left;
+};
+
+/* payload and timestamp are those of the RED packet. Returns 0, or
+ *   SLUICE_MALFORMED  a header or a block runs past the end */
+int red_read(struct red_reader *r, uint8_t *payload, size_t len, uint32_t timestamp);
+/* Oldest first; the packet's own payload is the last. False at the end. */
+bool red_next(struct red_reader *r, struct red_block *out);
+
+#endif
