@@ -134,6 +134,16 @@ START_TEST(test_where_the_stream_pauses_a_quarter_of_the_round_trip_is_waited) {
 }
 END_TEST
 
+START_TEST(test_a_packet_that_comes_after_a_deadline_does_not_put_it_off) {
+	take(0, 0);
+	take(2, 0);
+	ck_assert_uint_eq(ask(0), 1);
+	take(4, 100 * MS);
+	ck_assert_uint_eq(nack_generator_deadline(&g), 90 * MS);
+	ck_assert_uint_eq(ask(100 * MS), 2);
+}
+END_TEST
+
 START_TEST(test_a_thousand_packets_in_order_lower_the_gap_by_one) {
 	g.gap = 3;
 	take_range(0, 1001, 0);
@@ -234,6 +244,7 @@ int main(int argc, char **argv) {
 		test_a_duplicate_is_told_from_a_missing_packet,
 		test_an_overtaken_packet_teaches_the_gap,
 		test_where_the_stream_pauses_a_quarter_of_the_round_trip_is_waited,
+		test_a_packet_that_comes_after_a_deadline_does_not_put_it_off,
 		test_a_thousand_packets_in_order_lower_the_gap_by_one,
 		test_a_hole_of_more_than_a_thousand_is_given_up_at_once,
 		test_what_leaves_the_window_is_given_up,

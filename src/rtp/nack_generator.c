@@ -119,7 +119,7 @@ static void jump(struct nack_generator *g, uint64_t number, uint64_t now) {
 	}
 	g->highest = number;
 	if (number - g->oldest_waiting >= g->gap)
-		g->next_due = now;
+		g->next_due = min64(g->next_due, now);
 }
 
 /* A packet came late. Was it overtaken, or is it the answer to a NACK? Before half a round trip has passed nothing can be an
@@ -186,7 +186,8 @@ size_t nack_generator_output(struct nack_generator *g, uint64_t *numbers, size_t
 			continue;
 		}
 		if (count == max) {
-			g->next_due = now;
+			/* The others are due too, whenever that was. */
+			g->next_due = 0;
 			g->oldest_waiting = min64(g->oldest_waiting, n);
 			break;
 		}

@@ -80,7 +80,7 @@ static inline bool nack_generator_take(struct nack_generator *g, uint64_t number
 	if (g->missing) {
 		if (nack_generator_is_missing(g, number))
 			nack_generator_drop(g, number - NACK_WINDOW);
-		if (number >= g->oldest_waiting && number - g->oldest_waiting >= g->gap)
+		if (number >= g->oldest_waiting && number - g->oldest_waiting >= g->gap && now < g->next_due)
 			g->next_due = now;
 	}
 	if (g->gap > 1 && ++g->in_order == 1000) {
