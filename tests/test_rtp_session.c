@@ -1,6 +1,8 @@
 /* Do two sessions over a bad line get each frame across that can be repaired, once and in order, and at what price? */
 #include "rtp/session.h"
 
+#include "rtp/rtcp_write.h"
+
 #include "sim/media_node.h"
 #include "sim/memory.h"
 #include "sim/sim.h"
@@ -75,6 +77,9 @@ START_TEST(test_a_clean_line_costs_no_nack_and_both_learn_the_round_trip) {
 	/* To the second of an NTP time's 65,536th. */
 	ck_assert_uint_ge(rtp_session_round_trip(alice.session), 2 * DELAY - 100 * SLUICE_US);
 	ck_assert_uint_le(rtp_session_round_trip(alice.session), 2 * DELAY + 100 * SLUICE_US);
+	/* Bob sends nothing, so he knows by XR. */
+	ck_assert_uint_ge(rtp_session_round_trip(bob.session), 2 * DELAY - 100 * SLUICE_US);
+	ck_assert_uint_le(rtp_session_round_trip(bob.session), 2 * DELAY + 100 * SLUICE_US);
 	close_world();
 }
 END_TEST
@@ -299,9 +304,175 @@ START_TEST(test_padding_of_the_rtx_stream_takes_no_number_of_the_media) {
 }
 END_TEST
 
+/* ---- the estimator's place ---- */
+
+struct meter {
+	uint64_t next, sent, bytes, arrived, told, remb;
+	uint32_t probes;
+};
+
+static void meter_sent(void *ctx, uint64_t number, size_t size, uint32_t probe, uint64_t now) {
+	struct meter *m = ctx;
+	(void)now;
+	if (m->next)
+		ck_assert_uint_eq(number, m->next);
+	m->next = number + 1;
+	m->sent++;
+	m->bytes += size;
+	m->probes += probe;
+}
+
+static void meter_feedback(void *ctx, const struct rtcp_twcc *twcc, uint64_t now) {
+	struct meter *m = ctx;
+	(void)now;
+	m->arrived += twcc->received;
+	m->told += twcc->count;
+}
+
+static void meter_remb(void *ctx, uint64_t bitrate, uint64_t now) {
+	(void)now;
+	((struct meter *)ctx)->remb = bitrate;
+}
+
+static void meter_advance(void *ctx, uint64_t now) {
+	(void)ctx;
+	(void)now;
+}
+
+static uint64_t meter_deadline(void *ctx) {
+	(void)ctx;
+	return SLUICE_NEVER;
+}
+
+static const struct rtp_rate_ops meter_ops = {meter_sent, meter_feedback, meter_remb, meter_advance, meter_deadline};
+
+/* Media, repairs and probes have numbers of one row, and TWCC tells of each of them. */
+START_TEST(test_the_estimator_sees_each_packet_that_leaves_and_its_fate) {
+	struct meter meter = {0};
+	const struct rtp_session_config config = {.rate = &meter_ops, .rate_ctx = &meter};
+	struct link_config line = {.delay = DELAY, .loss = 0.05}, back = {.delay = DELAY};
+	open_world(5, &back, ALL, true);
+	media_node_close(&alice);
+	media_node_open(&alice, env, &config, 1000, 2000, ALL, true);
+	media_node_send(&alice, 1, PACKETS, FRAME, sim.now);
+	sim_run(&sim, sim.now + FRAME);
+	sim_link(&sim, a, b)->config = line;
+	run(300);
+	ck_assert_uint_eq(meter.sent, 3000 + out.resent);
+	ck_assert_uint_gt(out.resent, 100);
+	/* Each packet of Alice's but for her reports is media or a repair. What was lost last is not told. */
+	ck_assert_uint_le(meter.sent - meter.told, 5);
+	ck_assert_uint_le(meter.told - meter.arrived, losses());
+	ck_assert_uint_ge(meter.told - meter.arrived + 5, losses());
+	int len = rtp_session_pad(alice.session, 0, MEDIA_TYPE, 100, 9, space, sizeof space, sim.now);
+	ck_assert_int_gt(len, 100);
+	ck_assert_uint_eq(meter.probes, 9);
+	struct rtcp_writer w = rtcp_writer_of(space, sizeof space);
+	ck_assert_int_ge(rtcp_write_remb(&w, 2000, 131072, NULL, 0), 0);
+	ck_assert_int_eq(rtp_session_receive_rtcp(alice.session, space, w.len, sim.now), 0);
+	ck_assert_uint_eq(meter.remb, 131072);
+	close_world();
+}
+END_TEST
+
+START_TEST(test_each_packet_carries_its_time_and_number) {
+	struct rtp_received got;
+	struct rtp_source frame = {.data = space, .len = 100, .refs = 1};
+	struct rtp_sending sending = {.source = &frame, .len = 100, .payload_type = MEDIA_TYPE};
+	static uint8_t packet[1500];
+	open_world(1, NULL, ALL, true);
+	for (unsigned i = 1; i <= 3; i++) {
+		uint32_t ticks;
+		uint16_t number;
+		int len = rtp_session_send(alice.session, 0, &sending, packet, sizeof packet, i * 2500 * MS);
+		ck_assert_int_gt(len, 100);
+		ck_assert_int_eq(rtp_session_receive(bob.session, packet, (size_t)len, i, &got), 1);
+		ck_assert(rtp_extension_abs_send_time(&got.extensions, &ticks));
+		ck_assert_uint_eq(ticks, i * 5 << 17);
+		ck_assert(rtp_extension_transport_cc(&got.extensions, &number));
+		ck_assert_uint_eq(number, i);
+	}
+	ck_assert_int_eq(rtp_session_send(alice.session, 0, &sending, packet, 127, 0), SLUICE_NO_SPACE);
+	close_world();
+}
+END_TEST
+
+/* ---- RTCP ---- */
+
+static unsigned heads_missing, rtcp_seen;
+
+static enum link_verdict look_at_rtcp(void *ctx, struct sim_link *link, uint8_t *packet, size_t *len, uint64_t now) {
+	struct rtcp_reader r = rtcp_reader_of(packet, *len);
+	struct rtcp_packet first, second;
+	(void)ctx;
+	(void)link;
+	(void)now;
+	if (!rtp_packet_is_rtcp(packet, *len))
+		return LINK_PASS;
+	rtcp_seen++;
+	ck_assert(rtcp_next(&r, &first));
+	bool is_report = first.kind == RTCP_RECEIVER_REPORT || first.kind == RTCP_SENDER_REPORT;
+	heads_missing += !is_report || !rtcp_next(&r, &second) || second.kind != RTCP_SDES;
+	return LINK_PASS;
+}
+
+/* RFC 3550, 6.1 wants an SR or RR first and a CNAME in each datagram; RFC 5506 lets feedback travel without. */
+START_TEST(test_feedback_has_a_report_before_it_only_where_the_peer_wants_that) {
+	for (unsigned compound = 0; compound < 2; compound++) {
+		const struct rtp_session_config config = {.compound = compound};
+		struct link_config line = {.delay = DELAY, .loss = 0.05}, back = {.delay = DELAY};
+		open_world(2, &back, ALL, true);
+		media_node_close(&bob);
+		media_node_open(&bob, env, &config, 2000, 1000, ALL, true);
+		link_filter(sim_link(&sim, b, a), look_at_rtcp, NULL);
+		rtcp_seen = heads_missing = 0;
+		media_node_send(&alice, 1, PACKETS, FRAME, sim.now);
+		sim_run(&sim, sim.now + FRAME);
+		sim_link(&sim, a, b)->config = line;
+		run(100);
+		expect_all(100);
+		ck_assert_uint_gt(rtcp_seen, 30);
+		if (compound)
+			ck_assert_uint_eq(heads_missing, 0);
+		else
+			ck_assert_uint_gt(heads_missing, 30);
+		close_world();
+	}
+}
+END_TEST
+
+START_TEST(test_a_bye_is_an_event_of_its_stream) {
+	const uint32_t ssrcs[] = {1002, 1001, 5};
+	struct rtp_event event;
+	open_world(1, NULL, ALL, true);
+	struct rtcp_writer w = rtcp_writer_of(space, sizeof space);
+	ck_assert_int_eq(rtcp_write_bye(&w, ssrcs, 3, NULL), 3);
+	ck_assert_int_eq(rtp_session_receive_rtcp(bob.session, space, w.len, 0), 0);
+	ck_assert(rtp_session_poll(bob.session, &event));
+	ck_assert_int_eq(event.kind, RTP_EVENT_BYE);
+	ck_assert_int_eq(event.stream, 0);
+	ck_assert(!rtp_session_poll(bob.session, &event));
+	close_world();
+}
+END_TEST
+
 /* ---- an app's own stage ---- */
 
-static unsigned stage_calls;
+static unsigned stage_calls, stage_sent, stage_advanced;
+
+static void note_stage_send(void *ctx, int stream, const uint8_t *packet, size_t len, uint64_t now) {
+	(void)ctx;
+	(void)now;
+	ck_assert_int_eq(stream, 0);
+	ck_assert_uint_eq(get_be32(packet + 8), 60);
+	ck_assert_uint_eq(len, RTP_HEADER + 4);
+	stage_sent++;
+}
+
+static void note_stage_advance(void *ctx, uint64_t now) {
+	(void)ctx;
+	stage_advanced += now == 77;
+}
 
 static bool odd_only(void *ctx, const struct rtp_received *got, uint64_t now) {
 	(void)now;
@@ -310,7 +481,7 @@ static bool odd_only(void *ctx, const struct rtp_received *got, uint64_t now) {
 }
 
 START_TEST(test_an_apps_stage_sees_each_packet_and_may_drop_it) {
-	static const struct rtp_stage_ops stage = {.receive = odd_only};
+	static const struct rtp_stage_ops stage = {odd_only, note_stage_send, note_stage_advance};
 	unsigned odd = 1;
 	struct rtp_session_config config = {.cname = "x", .ssrc = 1, .stage = &stage, .stage_ctx = &odd};
 	struct rtp_session *s;
@@ -324,6 +495,16 @@ START_TEST(test_an_apps_stage_sees_each_packet_and_may_drop_it) {
 		ck_assert_int_eq(rtp_session_receive(s, data, sizeof data, i, &got), i % 2);
 	}
 	ck_assert_uint_eq(stage_calls, 10);
+	struct rtp_out_config o = {.ssrc = 60, .clock_rate = 48000};
+	struct rtp_source frame = {.data = space, .len = 4, .refs = 1};
+	struct rtp_sending sending = {.source = &frame, .len = 4};
+	static uint8_t packet[100];
+	ck_assert_int_eq(rtp_session_add_out(s, &o), 0);
+	ck_assert_int_eq(rtp_session_send(s, 0, &sending, packet, sizeof packet, 5), RTP_HEADER + 4);
+	ck_assert_uint_eq(frame.refs, 1);
+	rtp_session_advance(s, 77);
+	ck_assert_uint_eq(stage_sent, 1);
+	ck_assert_uint_eq(stage_advanced, 1);
 	rtp_session_free(s);
 	close_world();
 }
@@ -337,4 +518,6 @@ SUITE("rtp session", test_a_clean_line_costs_no_nack_and_both_learn_the_round_tr
       test_ten_thousand_packets_each_way_with_loss_allocate_nothing, test_an_idle_session_is_silent_and_a_stream_small,
       test_the_lists_of_streams_are_bounded_and_ssrcs_differ, test_failing_memory_leaves_a_session_whole,
       test_a_strangers_packet_is_shown_and_its_probe_is_reported, test_padding_of_the_rtx_stream_takes_no_number_of_the_media,
+      test_the_estimator_sees_each_packet_that_leaves_and_its_fate, test_each_packet_carries_its_time_and_number,
+      test_feedback_has_a_report_before_it_only_where_the_peer_wants_that, test_a_bye_is_an_event_of_its_stream,
       test_an_apps_stage_sees_each_packet_and_may_drop_it)

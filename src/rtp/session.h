@@ -44,12 +44,13 @@ struct rtp_received {
 	struct rtp_extensions extensions;
 };
 
-/* An app's own stage: behind the others on the way in, before the packet leaves on the way out. A NULL is passed. */
+/* An app's own stage, behind the others. A NULL is passed. On the way out it only looks: a repair is gathered from the frame, so
+ * a change of the first packet would be missing there. Who encrypts or marks media does that with the frame. */
 struct rtp_stage_ops {
 	/* Returns false: the packet goes no further. */
 	bool (*receive)(void *ctx, const struct rtp_received *got, uint64_t now);
-	/* The packet may be changed, but not in length. Repairs are not shown. */
-	void (*send)(void *ctx, int stream, uint8_t *packet, size_t len, uint64_t now);
+	/* Repairs are not shown. */
+	void (*send)(void *ctx, int stream, const uint8_t *packet, size_t len, uint64_t now);
 	void (*advance)(void *ctx, uint64_t now);
 };
 
@@ -124,7 +125,7 @@ int rtp_session_receive_rtcp(struct rtp_session *s, const uint8_t *data, size_t 
 
 /* One packet of a frame: a prefix of the payload format, then a part of the frame. */
 struct rtp_sending {
-	struct rtp_source *source;
+	struct rtp_source *source; /* not NULL; the history keeps a reference */
 	size_t offset, len;
 	const uint8_t *prefix;
 	size_t prefix_len;
