@@ -117,10 +117,20 @@ START_TEST(test_an_overtaken_packet_teaches_the_gap) {
 	ck_assert_uint_eq(g.asked, 1);
 	/* The fourth packet behind a lost one asks for it. */
 	take_range(25, 28, 8 * MS);
+	ck_assert_uint_eq(nack_generator_deadline(&g), 28 * MS);
 	ck_assert_uint_eq(ask(8 * MS), 0);
 	take(28, 8 * MS);
 	ck_assert_uint_eq(ask(8 * MS), 1);
 	ck_assert_uint_eq(numbers[0], at(24));
+}
+END_TEST
+
+START_TEST(test_a_repair_teaches_nothing_however_soon_it_comes) {
+	take(0, 0);
+	take_range(2, 9, 0);
+	ck_assert_uint_eq(ask(0), 1);
+	ck_assert(nack_generator_take(&g, at(1), true, 3 * MS));
+	ck_assert_uint_eq(g.gap, 1);
 }
 END_TEST
 
@@ -243,6 +253,7 @@ int main(int argc, char **argv) {
 		test_what_comes_is_not_asked_for_again,
 		test_a_duplicate_is_told_from_a_missing_packet,
 		test_an_overtaken_packet_teaches_the_gap,
+		test_a_repair_teaches_nothing_however_soon_it_comes,
 		test_where_the_stream_pauses_a_quarter_of_the_round_trip_is_waited,
 		test_a_packet_that_comes_after_a_deadline_does_not_put_it_off,
 		test_a_thousand_packets_in_order_lower_the_gap_by_one,

@@ -283,13 +283,15 @@ START_TEST(test_payload_types_pair_one_to_one) {
 }
 END_TEST
 
-START_TEST(test_a_rid_becomes_a_repaired_rid) {
-	uint8_t packet[HEADER + 2] = {0x90, 96, [12] = 0xBE, [13] = 0xDE};
+START_TEST(test_a_rid_becomes_a_repaired_rid_and_the_marker_stays) {
+	uint8_t packet[HEADER + 2] = {0x90, 0x80 | 96, [12] = 0xBE, [13] = 0xDE};
 	rtx.rid_at = 14;
 	rtx.rid_id = 11;
 	packet[14] = 4 << 4 | 2;
 	rtx_wrap(&rtx, &types, packet, HEADER);
 	ck_assert_uint_eq(packet[14], 11 << 4 | 2);
+	/* The marker stays: RFC 4588, 4. */
+	ck_assert_uint_eq(packet[1], 0x80 | 97);
 	done();
 }
 END_TEST
@@ -311,7 +313,7 @@ int main(int argc, char **argv) {
 		test_repair_takes_a_fifth_of_the_target_rate,
 		test_rtx_padding_is_no_repair_and_a_single_byte_is_malformed,
 		test_payload_types_pair_one_to_one,
-		test_a_rid_becomes_a_repaired_rid,
+		test_a_rid_becomes_a_repaired_rid_and_the_marker_stays,
 	};
 	return suite_run_each("rtp history", tests, sizeof tests / sizeof *tests, argc > 1 ? argv[1] : NULL, 60, setup);
 }

@@ -108,6 +108,15 @@ START_TEST(test_a_late_packet_does_not_count_as_jitter) {
 }
 END_TEST
 
+START_TEST(test_a_duplicate_does_not_count_as_jitter) {
+	for (unsigned i = 0; i < 100; i++) {
+		ck_assert(take(i, 3600 * i, 1 * SLUICE_S + i * 40 * MS));
+		ck_assert(take(i, 3600 * i, 1 * SLUICE_S + i * 40 * MS + 20 * MS));
+	}
+	ck_assert_uint_le(r.jitter >> 4, 1);
+}
+END_TEST
+
 START_TEST(test_a_block_says_what_was_lost_since_the_last_one) {
 	struct rtcp_report_block block;
 	ck_assert(!rtp_receiver_block(&r, 0, &block));
@@ -174,6 +183,7 @@ int main(int argc, char **argv) {
 		test_a_jump_behind_a_gap_in_sequence_is_not_taken_for_the_next_packet,
 		test_jitter_is_the_mean_deviation_of_the_transit_time,
 		test_a_late_packet_does_not_count_as_jitter,
+		test_a_duplicate_does_not_count_as_jitter,
 		test_a_block_says_what_was_lost_since_the_last_one,
 		test_duplicates_make_the_loss_negative,
 		test_a_block_answers_the_last_sender_report,

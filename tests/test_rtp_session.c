@@ -304,6 +304,70 @@ START_TEST(test_padding_of_the_rtx_stream_takes_no_number_of_the_media) {
 }
 END_TEST
 
+/* A packet of media of stream 1001, or of its RTX 1002 that repairs `repairs`. Returns what the session says of it. */
+static int give(struct rtp_session *s, uint16_t sequence, int repairs, uint64_t now) {
+	struct rtp_received got;
+	uint8_t data[RTP_HEADER + 3] = {0x80, repairs < 0 ? MEDIA_TYPE : MEDIA_RTX_TYPE};
+	put_be16(data + 2, sequence);
+	put_be32(data + 8, repairs < 0 ? 1001 : 1002);
+	put_be16(data + RTP_HEADER, (uint16_t)repairs);
+	int result = rtp_session_receive(s, data, sizeof data, now, &got);
+	ck_assert(rtp_session_check(s));
+	return result;
+}
+
+START_TEST(test_what_lies_before_a_keyframe_is_not_asked_for) {
+	open_world(1, NULL, ALL, true);
+	ck_assert_int_eq(give(bob.session, 10, -1, 0), 1);
+	ck_assert_int_eq(give(bob.session, 14, -1, 0), 1);
+	ck_assert_int_eq(give(bob.session, 16, -1, 0), 1);
+	rtp_session_keyframe_came(bob.session, 0, (UINT64_C(1) << 32) + 14);
+	ck_assert_int_gt(rtp_session_rtcp(bob.session, space, sizeof space, 0), 0);
+	rtp_session_in_stats(bob.session, 0, &in);
+	ck_assert_uint_eq(in.nacked, 1);
+	close_world();
+}
+END_TEST
+
+START_TEST(test_a_repair_of_a_packet_ahead_of_the_stream_is_not_taken) {
+	open_world(1, NULL, ALL, true);
+	ck_assert_int_eq(give(bob.session, 1, 5, 0), 0);
+	ck_assert_int_eq(give(bob.session, 10, -1, 0), 1);
+	ck_assert_int_eq(give(bob.session, 2, 11, 0), 0);
+	ck_assert_int_eq(give(bob.session, 11, -1, 0), 1);
+	ck_assert_int_eq(give(bob.session, 13, -1, 0), 1);
+	ck_assert_int_eq(give(bob.session, 3, 12, 0), 1);
+	ck_assert_int_eq(give(bob.session, 4, 12, 0), 0);
+	rtp_session_in_stats(bob.session, 0, &in);
+	ck_assert_uint_eq(in.repaired, 1);
+	close_world();
+}
+END_TEST
+
+/* At the eleventh time there is nothing to ask for, and a report of nothing needs no datagram. */
+START_TEST(test_a_head_is_not_sent_alone) {
+	const struct rtp_session_config config = {.cname = "x", .ssrc = 1, .compound = true};
+	const struct rtp_in_config c = {.ssrc = 1001, .clock_rate = 90000, .flags = RTP_STAGE_NACK};
+	struct rtp_session *s;
+	unsigned sent = 0;
+	open_world(1, NULL, ALL, true);
+	ck_assert_int_eq(rtp_session_new(env, &config, &s), 0);
+	ck_assert_int_eq(rtp_session_add_in(s, &c), 0);
+	give(s, 1, -1, 0);
+	give(s, 3, -1, 0);
+	for (unsigned i = 0; i < 30; i++)
+		sent += rtp_session_rtcp(s, space, sizeof space, i * 100 * MS) > 0;
+	/* Ten NACKs, the sixth or so with the one report that is due. */
+	ck_assert_uint_ge(sent, 10);
+	ck_assert_uint_le(sent, 11);
+	rtp_session_in_stats(s, 0, &in);
+	ck_assert_uint_eq(in.nacked, 10);
+	ck_assert_uint_eq(in.given_up, 1);
+	rtp_session_free(s);
+	close_world();
+}
+END_TEST
+
 /* ---- the estimator's place ---- */
 
 struct meter {
@@ -518,6 +582,7 @@ SUITE("rtp session", test_a_clean_line_costs_no_nack_and_both_learn_the_round_tr
       test_ten_thousand_packets_each_way_with_loss_allocate_nothing, test_an_idle_session_is_silent_and_a_stream_small,
       test_the_lists_of_streams_are_bounded_and_ssrcs_differ, test_failing_memory_leaves_a_session_whole,
       test_a_strangers_packet_is_shown_and_its_probe_is_reported, test_padding_of_the_rtx_stream_takes_no_number_of_the_media,
-      test_the_estimator_sees_each_packet_that_leaves_and_its_fate, test_each_packet_carries_its_time_and_number,
-      test_feedback_has_a_report_before_it_only_where_the_peer_wants_that, test_a_bye_is_an_event_of_its_stream,
-      test_an_apps_stage_sees_each_packet_and_may_drop_it)
+      test_what_lies_before_a_keyframe_is_not_asked_for, test_a_repair_of_a_packet_ahead_of_the_stream_is_not_taken,
+      test_a_head_is_not_sent_alone, test_the_estimator_sees_each_packet_that_leaves_and_its_fate,
+      test_each_packet_carries_its_time_and_number, test_feedback_has_a_report_before_it_only_where_the_peer_wants_that,
+      test_a_bye_is_an_event_of_its_stream, test_an_apps_stage_sees_each_packet_and_may_drop_it)

@@ -1,10 +1,11 @@
 /* media_node: one end of a media session in the simulator. It sends frames, takes frames, or both.
  *
  * A frame is a run of packets, sent 200 us apart. Its bytes follow from its number, so the taker checks each byte. The taker puts
- * frames together in order, and fails the test when a packet is handed to it twice or a frame is not what was sent. When the session
- * has given a packet up, it goes on with the next keyframe that is whole.
+ * frames together in order, and fails the test when a packet is handed to it twice or a frame is not what was sent. When the
+ * session has given a packet up, it goes on with the next keyframe that is whole.
  *
- * Half of the frame's place is a prefix of eight bytes, as a payload format has one: number of the frame, packet, packets, keyframe. */
+ * Half of the frame's place is a prefix of eight bytes, as a payload format has one: number of the frame, packet, packets,
+ * keyframe. */
 #ifndef TESTS_SIM_MEDIA_NODE_H
 #define TESTS_SIM_MEDIA_NODE_H
 
@@ -41,18 +42,18 @@ struct media_node {
 	struct rtp_source sources[MEDIA_SOURCES];
 
 	/* ---- taking ---- */
-	struct media_seen *seen; /* MEDIA_SEEN; by number */
-	uint64_t next;           /* number of the next packet in order; 0: a keyframe must come first */
-	uint64_t given_up;       /* of the session, when it was last looked at */
-	uint32_t got, last;      /* frames in order; number of the last */
-	uint32_t passed;         /* frames that were passed for a keyframe */
-	uint64_t got_at;         /* when the last frame was whole */
+	struct media_seen *seen;                    /* MEDIA_SEEN; by number */
+	uint64_t next;                              /* number of the next packet in order; 0: a keyframe must come first */
+	uint64_t given_up;                          /* of the session, when it was last looked at */
+	uint32_t got, last;                         /* frames in order; number of the last */
+	uint32_t passed;                            /* frames that were passed for a keyframe */
+	uint64_t got_at;                            /* when the last frame was whole */
 	uint64_t keys_asked, last_asked, asked_gap; /* keyframe requests; the least time between two */
 	uint64_t rtcp;                              /* datagrams of RTCP sent */
 };
 
-/* The session is made with NACK, RTX, TWCC and keyframe requests; `stages` are taken away from these. base: both ends' SSRCs begin
- * there. */
+/* The session is made with NACK, RTX, TWCC and keyframe requests; `stages` are taken away from these. base: both ends' SSRCs
+ * begin there. */
 void media_node_open(struct media_node *n, sluice_env *env, const struct rtp_session_config *more, uint32_t ours, uint32_t theirs,
                      uint32_t stages, bool with_rtx);
 void media_node_close(struct media_node *n);
