@@ -160,6 +160,13 @@ START_TEST(test_a_thousand_packets_in_order_lower_the_gap_by_one) {
 	ck_assert_uint_eq(g.gap, 2);
 	take_range(1001, 4000, 0);
 	ck_assert_uint_eq(g.gap, 1);
+	/* One that is overtaken begins the count anew. */
+	g.gap = 3;
+	take_range(4000, 4900, 0);
+	take(4901, 0);
+	take(4900, 0);
+	take_range(4902, 5801, 0);
+	ck_assert_uint_eq(g.gap, 3);
 }
 END_TEST
 

@@ -117,6 +117,26 @@ START_TEST(test_a_duplicate_does_not_count_as_jitter) {
 }
 END_TEST
 
+START_TEST(test_a_restart_does_not_count_as_jitter) {
+	for (unsigned i = 0; i < 100; i++)
+		ck_assert(take(i, 3600 * i, 1 * SLUICE_S + i * 40 * MS));
+	for (unsigned i = 0; i < 10; i++)
+		ck_assert_int_eq(take(30000 + i, 900000 + 3600 * i, 5 * SLUICE_S + i * 40 * MS), i > 0);
+	ck_assert_uint_le(r.jitter >> 4, 1);
+}
+END_TEST
+
+START_TEST(test_nearly_all_lost_is_255_of_256) {
+	struct rtcp_report_block block;
+	take(0, 0, 0);
+	rtp_receiver_block(&r, 0, &block);
+	take(2999, 0, 0);
+	ck_assert(rtp_receiver_block(&r, 0, &block));
+	ck_assert_uint_eq(block.fraction_lost, 255);
+	ck_assert_int_eq(block.lost, 2998);
+}
+END_TEST
+
 START_TEST(test_a_block_says_what_was_lost_since_the_last_one) {
 	struct rtcp_report_block block;
 	ck_assert(!rtp_receiver_block(&r, 0, &block));
@@ -184,6 +204,8 @@ int main(int argc, char **argv) {
 		test_jitter_is_the_mean_deviation_of_the_transit_time,
 		test_a_late_packet_does_not_count_as_jitter,
 		test_a_duplicate_does_not_count_as_jitter,
+		test_a_restart_does_not_count_as_jitter,
+		test_nearly_all_lost_is_255_of_256,
 		test_a_block_says_what_was_lost_since_the_last_one,
 		test_duplicates_make_the_loss_negative,
 		test_a_block_answers_the_last_sender_report,

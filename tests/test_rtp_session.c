@@ -304,6 +304,77 @@ START_TEST(test_padding_of_the_rtx_stream_takes_no_number_of_the_media) {
 }
 END_TEST
 
+/* The receiver learns that the way is long, and then waits as long before it asks again; the sender before it answers again. */
+START_TEST(test_on_a_long_way_both_wait_for_its_round_trip) {
+	struct link_config line = {.delay = 100 * MS, .loss = 0.05};
+	open_bad(3, line, ALL, true);
+	media_node_send(&alice, 600, PACKETS, FRAME, sim.now);
+	sim_run(&sim, sim.now + 60 * FRAME);
+	rtp_session_in_stats(bob.session, 0, &in);
+	uint64_t nacked = in.nacked, lost = losses(), resent;
+	sim_run(&sim, sim.now + 540 * FRAME + 1 * SLUICE_S);
+	rtp_session_in_stats(bob.session, 0, &in);
+	rtp_session_out_stats(alice.session, 0, &out);
+	expect_all(600);
+	ck_assert_uint_gt(losses() - lost, 200);
+	ck_assert_uint_le((in.nacked - nacked) * 10, (losses() - lost) * 12);
+	const uint64_t last = (UINT64_C(1) << 32) + 65500 + out.packets - 1;
+	for (unsigned i = 0; i < 3; i++) {
+		struct rtcp_writer w = rtcp_writer_of(space, sizeof space);
+		ck_assert_int_eq(rtcp_write_nack(&w, 2000, 1001, &last, 1), 1);
+		ck_assert_int_eq(rtp_session_receive_rtcp(alice.session, space, w.len, sim.now - 900 * MS + i * 150 * MS), 0);
+		resent = out.resent;
+		(void)rtp_session_repair(alice.session, space, sizeof space, sim.now);
+		rtp_session_out_stats(alice.session, 0, &out);
+		ck_assert_uint_eq(out.resent - resent, i != 1);
+	}
+	close_world();
+}
+END_TEST
+
+START_TEST(test_streams_take_turns_with_their_repairs) {
+	struct rtp_source frame = {.data = space, .len = 100, .refs = 1};
+	struct rtp_sending sending = {.source = &frame, .len = 100, .payload_type = 50};
+	const struct rtp_out_config c = {.ssrc = 3001, .clock_rate = 90000, .flags = ALL, .first = 65500};
+	static uint8_t packet[1500];
+	const uint64_t numbers[] = {65500, 65501, 65502, 65503};
+	open_world(1, NULL, ALL, false);
+	ck_assert_int_eq(rtp_session_add_out(alice.session, &c), 1);
+	for (unsigned i = 0; i < 8; i++)
+		ck_assert_int_gt(rtp_session_send(alice.session, i / 4, &sending, packet, sizeof packet, i), 0);
+	struct rtcp_writer w = rtcp_writer_of(space, sizeof space);
+	ck_assert_int_eq(rtcp_write_nack(&w, 2000, 1001, numbers, 4), 4);
+	ck_assert_int_eq(rtcp_write_nack(&w, 2000, 3001, numbers, 4), 4);
+	ck_assert_int_eq(rtp_session_receive_rtcp(alice.session, space, w.len, 50), 0);
+	ck_assert_uint_eq(rtp_session_deadline(alice.session), 0);
+	for (unsigned i = 0; i < 8; i++) {
+		ck_assert_int_gt(rtp_session_repair(alice.session, packet, sizeof packet, 60), 0);
+		ck_assert_uint_eq(get_be32(packet + 8), i % 2 ? 3001 : 1001);
+		ck_assert_uint_eq(get_be16(packet + 2), 65500 + i / 2);
+	}
+	ck_assert_int_eq(rtp_session_repair(alice.session, packet, sizeof packet, 60), 0);
+	close_world();
+}
+END_TEST
+
+START_TEST(test_without_their_extensions_the_stages_write_nothing_into_a_packet) {
+	static uint8_t bytes[100], packet[200];
+	struct rtp_source frame = {.data = bytes, .len = 100, .refs = 1};
+	struct rtp_sending sending = {.source = &frame, .len = 100};
+	const struct rtp_session_config config = {.cname = "x", .ssrc = 1};
+	const struct rtp_out_config c = {.ssrc = 60, .clock_rate = 90000, .flags = RTP_STAGE_TWCC | RTP_STAGE_ABS_SEND_TIME};
+	struct rtp_session *s;
+	open_world(1, NULL, ALL, true);
+	memset(bytes, 0xEE, sizeof bytes);
+	ck_assert_int_eq(rtp_session_new(env, &config, &s), 0);
+	ck_assert_int_eq(rtp_session_add_out(s, &c), 0);
+	ck_assert_int_eq(rtp_session_send(s, 0, &sending, packet, sizeof packet, 0), RTP_HEADER + 100);
+	ck_assert_mem_eq(packet + RTP_HEADER, bytes, 100);
+	rtp_session_free(s);
+	close_world();
+}
+END_TEST
+
 /* A packet of media of stream 1001, or of its RTX 1002 that repairs `repairs`. Returns what the session says of it. */
 static int give(struct rtp_session *s, uint16_t sequence, int repairs, uint64_t now) {
 	struct rtp_received got;
@@ -582,7 +653,9 @@ SUITE("rtp session", test_a_clean_line_costs_no_nack_and_both_learn_the_round_tr
       test_ten_thousand_packets_each_way_with_loss_allocate_nothing, test_an_idle_session_is_silent_and_a_stream_small,
       test_the_lists_of_streams_are_bounded_and_ssrcs_differ, test_failing_memory_leaves_a_session_whole,
       test_a_strangers_packet_is_shown_and_its_probe_is_reported, test_padding_of_the_rtx_stream_takes_no_number_of_the_media,
-      test_what_lies_before_a_keyframe_is_not_asked_for, test_a_repair_of_a_packet_ahead_of_the_stream_is_not_taken,
-      test_a_head_is_not_sent_alone, test_the_estimator_sees_each_packet_that_leaves_and_its_fate,
-      test_each_packet_carries_its_time_and_number, test_feedback_has_a_report_before_it_only_where_the_peer_wants_that,
-      test_a_bye_is_an_event_of_its_stream, test_an_apps_stage_sees_each_packet_and_may_drop_it)
+      test_on_a_long_way_both_wait_for_its_round_trip, test_streams_take_turns_with_their_repairs,
+      test_without_their_extensions_the_stages_write_nothing_into_a_packet, test_what_lies_before_a_keyframe_is_not_asked_for,
+      test_a_repair_of_a_packet_ahead_of_the_stream_is_not_taken, test_a_head_is_not_sent_alone,
+      test_the_estimator_sees_each_packet_that_leaves_and_its_fate, test_each_packet_carries_its_time_and_number,
+      test_feedback_has_a_report_before_it_only_where_the_peer_wants_that, test_a_bye_is_an_event_of_its_stream,
+      test_an_apps_stage_sees_each_packet_and_may_drop_it)

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/arith.h"
 #include "rtp/ntp.h"
 
 void rtp_receiver_init(struct rtp_receiver *r, uint32_t ssrc, uint32_t clock_rate, unsigned probation) {
@@ -89,6 +88,7 @@ bool rtp_receiver_block(struct rtp_receiver *r, uint64_t now, struct rtcp_report
 	uint64_t expected = rtp_receiver_expected(r);
 	int64_t lost = (int64_t)(expected - r->received);
 	uint64_t expected_now = expected - r->reported_expected;
+	/* Below expected_now when that is above 0: what raised it came. */
 	int64_t lost_now = (int64_t)(expected_now - (r->received - r->reported_received));
 	r->reported_expected = expected;
 	r->reported_received = r->received;
@@ -96,7 +96,7 @@ bool rtp_receiver_block(struct rtp_receiver *r, uint64_t now, struct rtcp_report
 	uint64_t held = now > r->last_sr_at ? now - r->last_sr_at : 0;
 	*out = (struct rtcp_report_block){
 		.ssrc = r->ssrc,
-		.fraction_lost = lost_now > 0 ? (uint8_t)min64(255, ((uint64_t)lost_now << 8) / expected_now) : 0,
+		.fraction_lost = lost_now > 0 ? (uint8_t)(((uint64_t)lost_now << 8) / expected_now) : 0,
 		.lost = (int32_t)(lost > 0x7FFFFF    ? 0x7FFFFF
 	                          : lost < -0x800000 ? -0x800000
 	                                             : lost),
