@@ -346,13 +346,14 @@ START_TEST(test_streams_take_turns_with_their_repairs) {
 	ck_assert_int_eq(rtcp_write_nack(&w, 2000, 1001, numbers, 4), 4);
 	ck_assert_int_eq(rtcp_write_nack(&w, 2000, 3001, numbers, 4), 4);
 	ck_assert_int_eq(rtp_session_receive_rtcp(alice.session, space, w.len, 50), 0);
-	ck_assert_uint_eq(rtp_session_deadline(alice.session), 0);
+	ck_assert(rtp_session_has_repair(alice.session));
 	for (unsigned i = 0; i < 8; i++) {
 		ck_assert_int_gt(rtp_session_repair(alice.session, packet, sizeof packet, 60), 0);
 		ck_assert_uint_eq(get_be32(packet + 8), i % 2 ? 3001 : 1001);
 		ck_assert_uint_eq(get_be16(packet + 2), 65500 + i / 2);
 	}
 	ck_assert_int_eq(rtp_session_repair(alice.session, packet, sizeof packet, 60), 0);
+	ck_assert(!rtp_session_has_repair(alice.session));
 	close_world();
 }
 END_TEST
@@ -577,16 +578,57 @@ START_TEST(test_feedback_has_a_report_before_it_only_where_the_peer_wants_that) 
 END_TEST
 
 START_TEST(test_a_bye_is_an_event_of_its_stream) {
-	const uint32_t ssrcs[] = {1002, 1001, 5};
 	struct rtp_event event;
+	struct rtcp_packet p;
 	open_world(1, NULL, ALL, true);
-	struct rtcp_writer w = rtcp_writer_of(space, sizeof space);
-	ck_assert_int_eq(rtcp_write_bye(&w, ssrcs, 3, NULL), 3);
-	ck_assert_int_eq(rtp_session_receive_rtcp(bob.session, space, w.len, 0), 0);
+	int len = rtp_session_bye(alice.session, space, sizeof space);
+	struct rtcp_reader r = rtcp_reader_of(space, (size_t)len);
+	ck_assert(rtcp_next(&r, &p) && rtcp_next(&r, &p) && rtcp_next(&r, &p));
+	ck_assert_int_eq(p.kind, RTCP_BYE);
+	ck_assert_uint_eq(rtcp_bye_count(&p), 2);
+	ck_assert_int_eq(rtp_session_receive_rtcp(bob.session, space, (size_t)len, 0), 0);
 	ck_assert(rtp_session_poll(bob.session, &event));
 	ck_assert_int_eq(event.kind, RTP_EVENT_BYE);
 	ck_assert_int_eq(event.stream, 0);
 	ck_assert(!rtp_session_poll(bob.session, &event));
+	close_world();
+}
+END_TEST
+
+/* Of each stream 19 of 20 packets are missing: more than 900 numbers each, in lists that need many datagrams of 512 bytes. */
+START_TEST(test_long_lists_of_both_streams_go_into_as_many_datagrams_as_it_takes) {
+	const struct rtp_in_config c = {.ssrc = 4001, .clock_rate = 90000, .flags = ALL};
+	unsigned datagrams = 0, first = 0, second = 0, malformed = 0;
+	open_world(1, NULL, ALL, true);
+	ck_assert_int_eq(rtp_session_add_in(bob.session, &c), 1);
+	for (unsigned i = 0; i <= 48; i++) {
+		struct rtp_received got;
+		uint8_t data[RTP_HEADER + 1] = {0x80, MEDIA_TYPE};
+		put_be16(data + 2, (uint16_t)(65000 + 20 * i));
+		for (unsigned stream = 0; stream < 2; stream++) {
+			put_be32(data + 8, stream ? 4001 : 1001);
+			ck_assert_int_eq(rtp_session_receive(bob.session, data, sizeof data, i, &got), 1);
+		}
+	}
+	for (int len; (len = rtp_session_rtcp(bob.session, space, RTP_SESSION_DATAGRAM_MIN, 50)) > 0; datagrams++) {
+		struct rtcp_reader r = rtcp_reader_of(space, (size_t)len);
+		struct rtcp_packet p;
+		while (rtcp_next(&r, &p)) {
+			struct rtcp_nack_iterator it = rtcp_nack_begin(&p);
+			uint16_t sequence;
+			while (p.kind == RTCP_NACK && rtcp_nack_next(&it, &sequence)) {
+				ck_assert_uint_ne((uint16_t)(sequence - 65000) % 20, 0);
+				*(p.media == 1001 ? &first : &second) += 1;
+			}
+		}
+		malformed += r.malformed;
+		ck_assert_int_le(len, RTP_SESSION_DATAGRAM_MIN);
+		ck_assert(rtp_session_check(bob.session));
+	}
+	ck_assert_uint_eq(first, 48 * 19);
+	ck_assert_uint_eq(second, 48 * 19);
+	ck_assert_uint_eq(malformed, 0);
+	ck_assert_uint_ge(datagrams, 2);
 	close_world();
 }
 END_TEST
@@ -657,5 +699,6 @@ SUITE("rtp session", test_a_clean_line_costs_no_nack_and_both_learn_the_round_tr
       test_without_their_extensions_the_stages_write_nothing_into_a_packet, test_what_lies_before_a_keyframe_is_not_asked_for,
       test_a_repair_of_a_packet_ahead_of_the_stream_is_not_taken, test_a_head_is_not_sent_alone,
       test_the_estimator_sees_each_packet_that_leaves_and_its_fate, test_each_packet_carries_its_time_and_number,
-      test_feedback_has_a_report_before_it_only_where_the_peer_wants_that, test_a_bye_is_an_event_of_its_stream,
+      test_feedback_has_a_report_before_it_only_where_the_peer_wants_that,
+      test_long_lists_of_both_streams_go_into_as_many_datagrams_as_it_takes, test_a_bye_is_an_event_of_its_stream,
       test_an_apps_stage_sees_each_packet_and_may_drop_it)

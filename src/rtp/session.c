@@ -378,6 +378,13 @@ int rtp_session_repair(struct rtp_session *s, uint8_t *space, size_t size, uint6
 	return 0;
 }
 
+bool rtp_session_has_repair(const struct rtp_session *s) {
+	for (unsigned i = 0; i < s->out_count; i++)
+		if (nack_responder_has_output(&s->out[i]->responder))
+			return true;
+	return false;
+}
+
 /* ---- RTCP in ---- */
 
 /* The smoothed round trip changed: everybody who waits for one must know. */
@@ -557,6 +564,18 @@ int rtp_session_rtcp(struct rtp_session *s, uint8_t *space, size_t size, uint64_
 	return w.len == head ? (int)reports : (int)w.len;
 }
 
+/* RFC 3550, 6.6: a BYE is part of a compound packet, too. */
+int rtp_session_bye(struct rtp_session *s, uint8_t *space, size_t size) {
+	uint32_t ssrcs[RTP_SESSION_STREAMS + 1];
+	struct rtcp_writer w = rtcp_writer_of(space, size);
+	for (unsigned i = 0; i < s->out_count; i++)
+		ssrcs[i] = s->out[i]->sender.ssrc;
+	ssrcs[s->out_count] = s->report.ssrc;
+	report_head(&s->report, &w);
+	rtcp_write_bye(&w, ssrcs, s->out_count + 1, NULL);
+	return (int)w.len;
+}
+
 /* ---- time ---- */
 
 void rtp_session_advance(struct rtp_session *s, uint64_t now) {
@@ -569,15 +588,12 @@ void rtp_session_advance(struct rtp_session *s, uint64_t now) {
 		s->stage->advance(s->stage_ctx, now);
 }
 
-/* A repair that waits is due at once. Frames that are too old need no timer of their own: they go with the next packet. */
+/* Frames that are too old need no timer of their own: they go with the next packet. */
 uint64_t rtp_session_deadline(const struct rtp_session *s) {
 	struct report_streams streams = streams_of(s);
 	uint64_t due = min64(report_deadline(&streams), twcc_deadline(&s->twcc));
 	for (unsigned i = 0; i < s->in_count; i++)
 		due = min64(due, in_deadline(s->in[i]));
-	for (unsigned i = 0; i < s->out_count; i++)
-		if (nack_responder_has_output(&s->out[i]->responder))
-			return 0;
 	return s->rate ? min64(due, s->rate->deadline(s->rate_ctx)) : due;
 }
 

@@ -145,10 +145,15 @@ int rtp_session_pad(struct rtp_session *s, int stream, uint8_t payload_type, uin
 /* Writes the next retransmission. Returns its length, 0 when none waits, or
  *   SLUICE_NO_SPACE */
 int rtp_session_repair(struct rtp_session *s, uint8_t *space, size_t size, uint64_t now);
+bool rtp_session_has_repair(const struct rtp_session *s);
 /* Writes the next datagram of RTCP. Returns its length, 0 when nothing is due. size is at least RTP_SESSION_DATAGRAM_MIN. */
 int rtp_session_rtcp(struct rtp_session *s, uint8_t *space, size_t size, uint64_t now);
+/* Writes the last datagram: a BYE of as many of our streams as fit. Returns its length. size as above. */
+int rtp_session_bye(struct rtp_session *s, uint8_t *space, size_t size);
 
 void rtp_session_advance(struct rtp_session *s, uint64_t now);
+/* When rtp_session_rtcp() or rtp_session_advance() may have something to do. Repairs are not in it: the pacer gives them their
+ * time. */
 uint64_t rtp_session_deadline(const struct rtp_session *s);
 
 /* ---- what the caller says and asks ---- */

@@ -254,7 +254,7 @@ static void node_advance(void *ctx, uint64_t now) {
 
 static uint64_t node_deadline(void *ctx) {
 	struct media_node *n = ctx;
-	uint64_t due = rtp_session_deadline(n->session);
+	uint64_t due = rtp_session_has_repair(n->session) ? 0 : rtp_session_deadline(n->session);
 	return is_sending(n) && n->due < due ? n->due : due;
 }
 
