@@ -672,6 +672,9 @@ START_TEST(test_an_apps_stage_sees_each_packet_and_may_drop_it) {
 		ck_assert_int_eq(rtp_session_receive(s, data, sizeof data, i, &got), i % 2);
 	}
 	ck_assert_uint_eq(stage_calls, 10);
+	/* Without NACK a duplicate is shown as well. */
+	uint8_t again[RTP_HEADER + 1] = {0x80, 96, 0, 9, [11] = 50};
+	ck_assert_int_eq(rtp_session_receive(s, again, sizeof again, 10, &got), 1);
 	struct rtp_out_config o = {.ssrc = 60, .clock_rate = 48000};
 	struct rtp_source frame = {.data = space, .len = 4, .refs = 1};
 	struct rtp_sending sending = {.source = &frame, .len = 4};

@@ -114,7 +114,9 @@ int rtp_session_add_out(struct rtp_session *s, const struct rtp_out_config *conf
 
 /* ---- packets ---- */
 
-/* Returns 1 when got is for the app; 0 when the packet was for the session alone (padding, a duplicate, refused), or
+/* A stream without RTP_STAGE_NACK has no memory of what came: its duplicates are for the app too, whose jitter buffer drops them.
+ *
+ * Returns 1 when got is for the app; 0 when the packet was for the session alone (padding, a duplicate, refused), or
  *   SLUICE_MALFORMED
  *   SLUICE_NOT_FOUND  no stream has this SSRC; got->packet and got->extensions are valid, so that the caller can add it by its
  *                     MID or RID, and give the packet once more */
