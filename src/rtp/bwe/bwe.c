@@ -1,0 +1,245 @@
+#include "rtp/bwe/bwe.h"
+
+#include "base/arith.h"
+#include "base/clock.h"
+#include "base/serial.h"
+#include "pool/env.h"
+#include "rtp/bwe/app_limit.h"
+#include "rtp/bwe/delivered.h"
+#include "rtp/bwe/probing.h"
+#include "sluice/error.h"
+
+#define SILENCE_LEAST (1000 * SLUICE_MS)
+#define RTT_UNKNOWN (200 * SLUICE_MS)
+
+struct bwe {
+	sluice_env *env;
+	const struct controller_ops *control;
+	struct controller_view view;
+	struct sent sent;
+	struct feedback feedback;
+	struct delivered delivered;
+	struct app_limit app;
+	struct clusters clusters;
+	struct probing probing;
+	uint64_t clock;
+	uint64_t remb;    /* bit/s; UINT64_MAX: none came */
+	uint64_t rtt;     /* ns; 0: not known */
+	uint64_t waiting; /* when the first packet left that no feedback has followed; SLUICE_NEVER: there is none */
+	uint64_t target;
+	struct bwe_stats stats;
+	struct feedback_packet *news; /* of one feedback: sent.capacity entries */
+};
+
+/* ---- creation ---- */
+
+static struct bwe_config complete(const struct bwe_config *given) {
+	struct bwe_config c = given ? *given : (struct bwe_config){.history = 0};
+	c.control = c.control ? c.control : &controller_gcc;
+	c.min_rate = c.min_rate ? c.min_rate : 30000;
+	c.max_rate = c.max_rate ? c.max_rate : 100000000;
+	c.start_rate = c.start_rate ? c.start_rate : max64(c.min_rate, min64(300000, c.max_rate));
+	c.history = c.history ? c.history : 4096;
+	return c;
+}
+
+static bool is_valid(const struct bwe_config *c) {
+	return c->min_rate <= c->start_rate && c->start_rate <= c->max_rate && c->max_rate <= BWE_RATE_MOST &&
+	       c->history <= 32768 && (c->history & (c->history - 1)) == 0;
+}
+
+static int memory(struct bwe *b, sluice_env *env, size_t history) {
+	b->env = env;
+	b->news = env_alloc(env, history * sizeof *b->news);
+	return b->news ? sent_open(&b->sent, env, history) : SLUICE_NO_MEMORY;
+}
+
+int bwe_new(sluice_env *env, const struct bwe_config *config, uint64_t now, struct bwe **out) {
+	struct bwe_config c = complete(config);
+	if (!is_valid(&c))
+		return SLUICE_INVALID;
+	struct bwe *b = env_zalloc(env, sizeof *b);
+	if (!b)
+		return SLUICE_NO_MEMORY;
+	if (memory(b, env, c.history) < 0) {
+		env_free(env, b->news);
+		env_free(env, b);
+		return SLUICE_NO_MEMORY;
+	}
+	b->control = c.control;
+	b->clock = b->app.stamp = now;
+	b->remb = UINT64_MAX;
+	b->waiting = SLUICE_NEVER;
+	b->target = c.start_rate;
+	b->view = (struct controller_view){
+		.target = c.start_rate, .min_rate = c.min_rate, .max_rate = c.max_rate, .ceiling = c.start_rate};
+	b->control->init(&b->view, c.start_rate, now);
+	probing_init(&b->probing, c.start_rate, c.max_rate);
+	*out = b;
+	return 0;
+}
+
+void bwe_free(struct bwe *b) {
+	if (!b)
+		return;
+	sent_close(&b->sent);
+	env_free(b->env, b->news);
+	env_free(b->env, b);
+}
+
+/* ---- the target ---- */
+
+static uint64_t bounded(const struct bwe *b, uint64_t rate) {
+	return max64(min64(min64(rate, b->view.max_rate), b->remb), b->view.min_rate);
+}
+
+/* The view's target is the control's own; what leaves here is within the bounds. */
+static void publish(struct bwe *b, bool by_probe) {
+	uint64_t rate = b->view.target;
+	if (!by_probe)
+		rate = min64(rate, b->view.ceiling);
+	b->target = bounded(b, rate);
+	probing_target(&b->probing, b->target, b->clock);
+}
+
+static void view_update(struct bwe *b) {
+	app_limit_update(&b->app, b->target, b->clock);
+	b->view.delivered = delivered_rate(&b->delivered);
+	b->view.ceiling = max64(b->target, b->view.delivered + b->view.delivered / 2);
+	b->view.rtt = b->rtt ? b->rtt : RTT_UNKNOWN;
+	b->view.app_limited = b->app.limited;
+}
+
+/* ---- sending ---- */
+
+int bwe_sent(struct bwe *b, uint64_t number, uint32_t size, uint32_t probe, uint64_t now) {
+	now = clock_forward(&b->clock, now);
+	int error = sent_add(&b->sent, number, size, probe, now);
+	if (error)
+		return error;
+	app_limit_update(&b->app, b->target, now);
+	app_limit_sent(&b->app, size);
+	probing_start(&b->probing);
+	if (b->waiting == SLUICE_NEVER)
+		b->waiting = now;
+	return 0;
+}
+
+bool bwe_take_probe(struct bwe *b, struct bwe_probe *out) {
+	if (!probing_take(&b->probing, out))
+		return false;
+	cluster_begin(&b->clusters, out);
+	b->stats.probes++;
+	return true;
+}
+
+/* ---- feedback ---- */
+
+/* Returns the rate of the best probe that has a result now and may raise the target; 0: none. */
+static uint64_t measure(struct bwe *b, size_t count) {
+	uint64_t best = 0;
+	struct cluster_result r = {.id = 0}, last = {.id = 0};
+	for (size_t i = 0; i < count; i++) {
+		const struct feedback_packet *p = &b->news[i];
+		b->stats.packets += !p->lost;
+		b->stats.lost += p->lost;
+		if (p->lost)
+			continue;
+		delivered_add(&b->delivered, p->arrived, p->size);
+		if (p->probe && cluster_add(&b->clusters, p->probe, p->sent, p->arrived, p->size, &r))
+			last = r;
+	}
+	/* Packets of a probe come together, and the last one's result is the best founded. */
+	if (last.id && probing_result(&b->probing, &last, b->clock))
+		best = last.rate;
+	return best;
+}
+
+/* Of the packet sent last: those before it have waited for the feedback. */
+static void measure_rtt(struct bwe *b, size_t count) {
+	uint64_t latest = 0;
+	for (size_t i = 0; i < count; i++)
+		if (!b->news[i].lost)
+			latest = max64(latest, b->news[i].sent);
+	if (latest == 0)
+		return;
+	uint64_t sample = max64(b->clock - latest, 1);
+	b->rtt = b->rtt ? b->rtt - b->rtt / 8 + sample / 8 : sample;
+}
+
+void bwe_feedback(struct bwe *b, const struct rtcp_twcc *t, uint64_t now) {
+	now = clock_forward(&b->clock, now);
+	size_t count = feedback_read(&b->feedback, &b->sent, t, b->news);
+	b->stats.feedbacks++;
+	if (count == 0) {
+		b->stats.stale++;
+		return;
+	}
+	b->waiting = SLUICE_NEVER;
+	uint64_t probe = measure(b, count);
+	measure_rtt(b, count);
+	if (probe) {
+		delivered_raise(&b->delivered, probe);
+		b->stats.results++;
+	}
+	view_update(b);
+	/* A probe never lowers the target: its packets may have met the bursts of others. */
+	probe = probe > b->target ? probe : 0;
+	b->control->feedback(&b->view, &(struct controller_news){b->news, count, probe, now});
+	publish(b, probe > 0);
+}
+
+void bwe_remb(struct bwe *b, uint64_t bitrate, uint64_t now) {
+	clock_forward(&b->clock, now);
+	b->remb = bitrate;
+	view_update(b);
+	b->target = bounded(b, min64(b->view.target, b->view.ceiling));
+}
+
+/* ---- timers ---- */
+
+static uint64_t silence_at(const struct bwe *b) {
+	return b->waiting == SLUICE_NEVER ? SLUICE_NEVER : b->waiting + max64(SILENCE_LEAST, 3 * b->rtt);
+}
+
+void bwe_advance(struct bwe *b, uint64_t now) {
+	now = clock_forward(&b->clock, now);
+	view_update(b);
+	if (now >= silence_at(b)) {
+		b->stats.silences++;
+		b->waiting = SLUICE_NEVER; /* until the next packet leaves: an app that sends nothing is no outage */
+		b->control->silence(&b->view, now);
+		publish(b, false);
+	}
+	/* Without news of what was sent, more packets would be no help. */
+	bool blind = b->waiting != SLUICE_NEVER && now - b->waiting > SILENCE_LEAST / 2;
+	probing_advance(&b->probing, b->target, b->app.limited, b->view.congested || blind, now);
+}
+
+uint64_t bwe_deadline(const struct bwe *b) {
+	return min64(silence_at(b), probing_deadline(&b->probing, b->app.limited));
+}
+
+/* ---- questions ---- */
+
+uint64_t bwe_target(const struct bwe *b) {
+	return b->target;
+}
+
+uint64_t bwe_delivered(const struct bwe *b) {
+	return delivered_rate(&b->delivered);
+}
+
+uint64_t bwe_rtt(const struct bwe *b) {
+	return b->rtt;
+}
+
+struct bwe_stats bwe_stats(const struct bwe *b) {
+	return b->stats;
+}
+
+bool bwe_check(const struct bwe *b) {
+	return sent_check(&b->sent) && probing_check(&b->probing) && b->target >= b->view.min_rate &&
+	       b->target <= b->view.max_rate && b->target <= max64(b->remb, b->view.min_rate) &&
+	       (!b->control->check || b->control->check(&b->view));
+}

@@ -1,0 +1,32 @@
+/* feedback: a TWCC packet against the packets that were sent: which arrived when, and which were lost?
+ *
+ * Sequence numbers and the receiver's clock are unwrapped here and nowhere else. A packet is reported once as lost and once as
+ * arrived at most, whatever a peer repeats. It knows no rates.
+ *
+ * Arrival times are the receiver's clock in ns, modulo 2^64: only differences mean something, and whoever takes one treats it as
+ * signed. */
+#ifndef RTP_BWE_FEEDBACK_H
+#define RTP_BWE_FEEDBACK_H
+
+#include "rtp/bwe/sent.h"
+#include "rtp/rtcp.h"
+
+struct feedback_packet {
+	uint64_t sent;
+	uint64_t arrived; /* meaningful when it was not lost */
+	uint32_t size;
+	uint32_t probe;
+	bool lost;
+	bool late; /* it arrived, and an earlier feedback had said that it was lost */
+};
+
+struct feedback {
+	uint64_t reference; /* the last one, in 64 ms, unwrapped */
+	bool started;
+};
+
+/* Writes the news of one TWCC packet to out, in the order of the sequence numbers. out has room for the capacity of s, since no
+ * feedback can say more. Returns how many. */
+size_t feedback_read(struct feedback *f, struct sent *s, const struct rtcp_twcc *t, struct feedback_packet *out);
+
+#endif

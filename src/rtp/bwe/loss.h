@@ -1,0 +1,53 @@
+/* loss: what rate does the loss of packets allow?
+ *
+ * A queue that is too short for the delay to show it drops what is too much. Radio drops packets at any rate. So a loss is put
+ * to the test: the rate falls to what the path carried. A short queue then drops next to nothing, and the cap stays. When as
+ * much is lost as before, the loss is the path's own: it is remembered, the cap is lifted, and only loss above it counts from
+ * then on.
+ *
+ *   0 <= own <= LOSS_OWN_MOST
+ *   cap == LOSS_NO_CAP, or cap >= what was delivered when it was set
+ *
+ * Loss while packets wait in a long queue is left to the delay: the queue is full, and the loss ends when it empties.
+ *
+ * draft-ietf-rmcat-gcc-02, 6 has the limits of 2% and 10%. */
+#ifndef RTP_BWE_LOSS_H
+#define RTP_BWE_LOSS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LOSS_NO_CAP UINT64_MAX
+#define LOSS_OWN_MOST 0.5
+
+struct loss {
+	uint64_t cap; /* bit/s */
+	double own;   /* share of packets that the path loses at any rate */
+	/* The window that is being counted. */
+	uint64_t begun;
+	uint32_t packets, lost;
+	/* The test: what was lost before it, since when the lower rate is sent. */
+	bool high; /* the window before lost too much: one alone may be chance */
+	bool testing;
+	double lost_before;
+	uint64_t test_begun;
+};
+
+struct loss_input {
+	uint64_t rate;    /* bit/s, the present target */
+	uint64_t carried; /* bit/s that the path carries, with what it loses at any rate; 0: not known, then nothing is tested */
+	uint64_t rtt;
+	bool long_queue; /* packets wait on the path */
+	uint64_t now;
+};
+
+void loss_init(struct loss *l, uint64_t now);
+/* One packet's fate. A packet that is `late` was counted as lost before. sent: when it left. */
+void loss_add(struct loss *l, uint64_t sent, bool lost, bool late);
+/* After each feedback. */
+/* True when the window counts more loss than the path's own, by the measure that lets the rate grow. */
+bool loss_is_high(const struct loss *l);
+void loss_update(struct loss *l, const struct loss_input *in);
+bool loss_check(const struct loss *l);
+
+#endif
