@@ -9,7 +9,9 @@
 #define SPREAD_LEAST 0.4
 #define SPREAD_MOST 2.5
 #define SPREAD_GAIN 0.05
-#define REACH 3.0 /* standard deviations around the capacity that count as near */
+#define REACH 3.0 /* standard deviations around the capacity that count as near, */
+#define REACH_LEAST                                                                                                              \
+	0.1 /* at least this share: frames differ in size, and a flow that grew by shares would stay larger than others */
 
 void aimd_init(struct aimd *a, uint64_t start, uint64_t now) {
 	*a = (struct aimd){.state = AIMD_HOLD, .estimate = (double)start, .changed = now, .spread = SPREAD_LEAST};
@@ -26,7 +28,8 @@ static double root(double x) {
 }
 
 static double reach(const struct aimd *a) {
-	return REACH * root(a->spread * a->capacity);
+	double deviations = REACH * root(a->spread * a->capacity), least = REACH_LEAST * a->capacity;
+	return deviations > least ? deviations : least;
 }
 
 static void capacity_seen(struct aimd *a, double kbps) {

@@ -119,7 +119,7 @@ int bwe_sent(struct bwe *b, uint64_t number, uint32_t size, uint32_t probe, uint
 		return error;
 	app_limit_update(&b->app, b->target, now);
 	app_limit_sent(&b->app, size);
-	probing_start(&b->probing);
+	probing_start(&b->probing, now);
 	if (b->waiting == SLUICE_NEVER)
 		b->waiting = now;
 	return 0;

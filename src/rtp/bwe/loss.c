@@ -8,9 +8,10 @@
 #define HIGH 0.10
 #define LOW 0.02
 #define GROWTH 0.08 /* of the cap, a window without loss */
-/* The path's own loss is believed to grow slowly, because a rate that passes a short queue's loses more from window to window; it
- * is believed to shrink at once. */
+/* The path's own loss is believed to grow slowly, because a rate that passes a short queue's loses more from window to window. It
+ * is believed to shrink at once, and to grow when packets are lost below the cap, which is what the path carried. */
 #define OWN_UP 0.1
+#define OWN_UP_CAPPED 0.3
 #define OWN_DOWN 0.4
 
 void loss_init(struct loss *l, uint64_t now) {
@@ -35,7 +36,8 @@ static void window_begin(struct loss *l, uint64_t now) {
 }
 
 static void learn_own(struct loss *l, double share) {
-	l->own += (share > l->own ? OWN_UP : OWN_DOWN) * (share - l->own);
+	double up = l->cap == LOSS_NO_CAP ? OWN_UP : OWN_UP_CAPPED;
+	l->own += (share > l->own ? up : OWN_DOWN) * (share - l->own);
 	l->own = l->own < LOSS_OWN_MOST ? l->own : LOSS_OWN_MOST;
 }
 

@@ -6,6 +6,7 @@
 #define PACKETS 5
 #define SPAN (15 * SLUICE_MS)
 #define ANSWER (1000 * SLUICE_MS) /* a result that is not there by then does not come */
+#define REPEATS 3
 #define POSTPONED (100 * SLUICE_MS)
 #define RETRY_FIRST (2000 * SLUICE_MS)
 #define RETRY_MOST (4000 * SLUICE_MS)
@@ -23,14 +24,17 @@ static void add(struct probing *p, uint64_t rate) {
 	p->queue[p->count++] = (struct bwe_probe){p->next_id++, PACKETS, (uint32_t)min64(bytes, UINT32_MAX / 8), rate};
 	p->next_id += p->next_id == 0; /* 0 says "no probe" */
 	p->wanted = rate / 10 * 7;
+	p->last_rate = rate;
 }
 
-void probing_start(struct probing *p) {
+void probing_start(struct probing *p, uint64_t now) {
 	if (p->started)
 		return;
 	p->started = true;
 	add(p, 3 * p->start_rate);
 	add(p, 6 * p->start_rate);
+	p->quiet_until = now + ANSWER;
+	p->again = REPEATS;
 }
 
 /* ---- after a drop ---- */
@@ -65,6 +69,7 @@ bool probing_result(struct probing *p, const struct cluster_result *r, uint64_t 
 	bool may_raise = !(p->recovering && r->saturated);
 	if (r->id + 1 != p->next_id)
 		return may_raise; /* another one is under way */
+	p->last_rate = 0;
 	if (r->saturated && p->recovering)
 		recovery_failed(p);
 	if (r->saturated || r->rate < p->wanted || p->wanted == 0 || r->rate >= p->max_rate) {
@@ -72,18 +77,29 @@ bool probing_result(struct probing *p, const struct cluster_result *r, uint64_t 
 		return may_raise;
 	}
 	p->quiet_until = now + ANSWER;
+	p->again = REPEATS;
 	p->recovering = false; /* the path has room, so the next one's limit is the path's */
 	add(p, 2 * r->rate);
 	return may_raise;
 }
 
+/* Its packets were lost; the start would take long without it. */
+static bool is_unanswered(const struct probing *p) {
+	return p->last_rate && p->again;
+}
+
 void probing_advance(struct probing *p, uint64_t target, bool app_limited, bool congested, uint64_t now) {
-	bool retry = now >= p->retry_at;
-	if (!p->started || p->count || now < p->quiet_until || !(retry || (app_limited && now >= p->idle_at)))
+	bool retry = now >= p->retry_at, repeat = is_unanswered(p);
+	if (!p->started || p->count || now < p->quiet_until || !(repeat || retry || (app_limited && now >= p->idle_at)))
 		return;
 	p->quiet_until = now + (congested ? POSTPONED : ANSWER);
 	if (congested)
 		return;
+	if (repeat) {
+		p->again--;
+		add(p, p->last_rate);
+		return;
+	}
 	p->recovering = retry;
 	if (target < p->max_rate)
 		add(p, 2 * target);
@@ -95,7 +111,7 @@ void probing_advance(struct probing *p, uint64_t target, bool app_limited, bool 
 uint64_t probing_deadline(const struct probing *p, bool app_limited) {
 	if (!p->started || p->count)
 		return SLUICE_NEVER;
-	uint64_t at = min64(p->retry_at, app_limited ? p->idle_at : SLUICE_NEVER);
+	uint64_t at = is_unanswered(p) ? p->quiet_until : min64(p->retry_at, app_limited ? p->idle_at : SLUICE_NEVER);
 	return at == SLUICE_NEVER ? at : max64(at, p->quiet_until);
 }
 

@@ -1,6 +1,7 @@
 /* probing: when is it worth the risk to send faster than the target for a moment, and how fast?
  *
- *   at the start            3 and 6 times the start rate, then twice the result as long as the path carries what is sent
+ *   at the start            3 and 6 times the start rate, then twice the result as long as the path carries what is sent.
+ *                           Without an answer the second one is tried again, three times
  *   after a drop            twice the target, from 2 s after a fall below two thirds on, until 85% of the rate before are back.
  *                           A path that shows its limit makes the next probe wait longer, up to 4 s
  *   limited by the app      twice the target, each 5 s, since nothing else would show that the path can carry more
@@ -27,6 +28,8 @@ struct probing {
 	uint64_t quiet_until;
 	/* The result above which the last probe is doubled; 0: none is waited for. */
 	uint64_t wanted;
+	uint64_t last_rate; /* of the last probe; 0: it was answered */
+	unsigned again;     /* how often it may still be repeated */
 	/* After a drop. */
 	uint64_t high;     /* the rate to come back to */
 	uint64_t retry_at; /* SLUICE_NEVER: there was no drop */
@@ -38,7 +41,7 @@ struct probing {
 
 void probing_init(struct probing *p, uint64_t start_rate, uint64_t max_rate);
 /* The first packet leaves. */
-void probing_start(struct probing *p);
+void probing_start(struct probing *p, uint64_t now);
 /* The target has changed without a probe. */
 void probing_target(struct probing *p, uint64_t target, uint64_t now);
 /* A probe has a result. False: it must not raise the target, because the packets of others may have been what slowed it down. */
