@@ -207,7 +207,7 @@ static const struct sim_node_ops viewer_ops = {
 /* ---- the world: flows that share a bottleneck ---- */
 
 #define FLOWS 2
-#define SEEDS 20
+#define SEEDS 10
 
 static struct world {
 	struct sim sim;
@@ -396,6 +396,195 @@ START_TEST(test_two_flows_share_fairly) {
 }
 END_TEST
 
+/* ---- bad paths ---- */
+
+/* A queue of 30 ms holds hardly more than one frame: it is too short for the delay to show it: the loss has to. */
+START_TEST(test_a_short_queue_is_held_by_its_loss) {
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		world_begin(seed, RATE);
+		world.bottleneck.queue = RATE / 8 * 30 / 1000;
+		flow_add(&clean, BEGIN, NULL);
+		run(5);
+		double used = utilisation(55);
+		double lost = (double)world.bottleneck.drops / (double)(world.bottleneck.drops + world.bottleneck.datagrams);
+		figure("short queue: seed %d utilisation %.1f%%, lost %.2f%%", (int)seed, 100 * used, 100 * lost);
+		ck_assert_double_ge(used, 0.75);
+		ck_assert_double_le(lost, 0.05);
+		world_end();
+	}
+}
+END_TEST
+
+START_TEST(test_jitter_and_reordering_do_not_look_like_a_queue) {
+	static const struct link_config wild = {
+		.delay = ONE_WAY, .jitter = 20 * SLUICE_MS, .reorder = 0.02, .reorder_delay = 15 * SLUICE_MS, .duplicate = 0.01};
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		world_begin(seed, RATE);
+		flow_add(&wild, BEGIN, NULL);
+		run(10);
+		double used = utilisation(50);
+		figure("jitter: seed %d utilisation %.1f%%, queue p95 %.0f ms", (int)seed, 100 * used, queue_ms(0.95));
+		ck_assert_double_ge(used, 0.70);
+		ck_assert_double_le(queue_ms(0.95), 100);
+		world_end();
+	}
+}
+END_TEST
+
+START_TEST(test_an_outage_of_3_s_quiets_the_sender_and_is_forgotten_in_10_s) {
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		world_begin(seed, RATE);
+		flow_add(&clean, BEGIN, NULL);
+		run(10);
+		world.links[0]->config.outage_from = world.sim.now;
+		world.links[0]->config.outage_to = world.sim.now + 3 * SLUICE_S;
+		run(3);
+		uint64_t quiet = target();
+		double up = until_within(RATE * 80 / 100, RATE * 115 / 100, 20);
+		figure("outage: seed %d %.2f Mb/s at its end, back in %.2f s", (int)seed, (double)quiet / 1e6, up);
+		ck_assert_uint_le(quiet, RATE / 3);
+		ck_assert_double_le(up, 10);
+		world_end();
+	}
+}
+END_TEST
+
+START_TEST(test_lost_feedback_costs_little) {
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		world_begin(seed, RATE);
+		flow_add(&clean, BEGIN, NULL);
+		sim_link(&world.sim, world.links[0]->to, world.links[0]->from)->config.loss = 0.2;
+		run(10);
+		double used = utilisation(50);
+		figure("feedback lost: seed %d utilisation %.1f%%, queue p95 %.0f ms", (int)seed, 100 * used, queue_ms(0.95));
+		ck_assert_double_ge(used, 0.80);
+		ck_assert_double_le(queue_ms(0.95), 100);
+		world_end();
+	}
+}
+END_TEST
+
+/* ---- bounds ---- */
+
+START_TEST(test_an_app_that_sends_little_learns_by_probes_what_it_could_send) {
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		world_begin(seed, RATE);
+		capacity(500 * KBPS);
+		flow_add(&clean, BEGIN, NULL);
+		world.cameras[0].encoder_most = 150 * KBPS;
+		run(10);
+		ck_assert_uint_le(target(), 600 * KBPS);
+		capacity(RATE);
+		double up = until_within(RATE * 70 / 100, RATE * 115 / 100, 40);
+		uint64_t sent = world.cameras[0].sent_bytes;
+		run(30);
+		double rate = (double)(world.cameras[0].sent_bytes - sent) * 8 / 30;
+		figure("app-limited: seed %d found after %.2f s, sends %.0f kb/s", (int)seed, up, rate / 1e3);
+		ck_assert_double_le(up, 25);
+		ck_assert_double_le(rate, 200e3); /* probes and all */
+		world_end();
+	}
+}
+END_TEST
+
+START_TEST(test_a_remb_is_a_cap_until_the_next_one) {
+	world_begin(1, RATE);
+	flow_add(&clean, BEGIN, NULL);
+	run(5);
+	world.viewers[0].remb = 800 * KBPS;
+	run(1);
+	ck_assert_uint_le(target(), 800 * KBPS);
+	ck_assert_double_ge(utilisation(10), 0.2);
+	ck_assert_uint_le(target(), 800 * KBPS);
+	world.viewers[0].remb = 50 * MBPS;
+	ck_assert_double_le(until_within(RATE * 75 / 100, RATE * 115 / 100, 15), 15);
+	world.viewers[0].remb = 1; /* not below the least rate */
+	run(1);
+	ck_assert_uint_eq(target(), 30 * KBPS);
+	world_end();
+}
+END_TEST
+
+START_TEST(test_the_target_stays_within_its_bounds) {
+	static const struct bwe_config config = {.start_rate = 500 * KBPS, .min_rate = 400 * KBPS, .max_rate = 1200 * KBPS};
+	world_begin(1, RATE);
+	flow_add(&clean, BEGIN, &config);
+	run(10);
+	ck_assert_uint_eq(target(), 1200 * KBPS);
+	capacity(100 * KBPS);
+	run(10);
+	ck_assert_uint_eq(target(), 400 * KBPS);
+	world_end();
+}
+END_TEST
+
+START_TEST(test_a_configuration_that_makes_no_sense_is_refused) {
+	static const struct bwe_config wrong[] = {
+		{.min_rate = 2 * MBPS, .max_rate = MBPS},
+		{.start_rate = 10, .min_rate = 20},
+		{.start_rate = 200 * MBPS},
+		{.history = 100},
+		{.history = 65536},
+		{.max_rate = BWE_RATE_MOST + 1},
+	};
+	struct bwe *b = NULL;
+	world_begin(1, RATE);
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		ck_assert_int_eq(bwe_new(world.env, &wrong[i], 0, &b), SLUICE_INVALID);
+	world_end();
+	for (uint64_t at = 1; at <= 3; at++) {
+		world_begin(1, RATE); /* whose pools are empty */
+		world.memory.fail_at = at;
+		ck_assert_int_eq(bwe_new(world.env, NULL, 0, &b), SLUICE_NO_MEMORY);
+		world_end();
+	}
+}
+END_TEST
+
+START_TEST(test_nothing_is_allocated_once_it_runs) {
+	world_begin(1, RATE);
+	flow_add(&clean, BEGIN, NULL);
+	uint64_t before = world.memory.allocations;
+	run(60);
+	ck_assert_uint_eq(world.memory.allocations, before);
+	ck_assert_uint_ge(bwe_stats(world.cameras[0].bwe).packets, 10000);
+	world_end();
+}
+END_TEST
+
+/* Another control stands in: it sends what is delivered, and never learns more than a probe says. */
+static void follower_init(struct controller_view *v, uint64_t start_rate, uint64_t now) {
+	(void)now;
+	v->target = start_rate;
+}
+static void follower_feedback(struct controller_view *v, const struct controller_news *news) {
+	v->target = max64(news->probe, 100 * MBPS);
+}
+static void follower_silence(struct controller_view *v, uint64_t now) {
+	(void)now;
+	v->target = 0;
+}
+
+START_TEST(test_another_control_can_stand_in_and_the_bounds_hold) {
+	static const struct controller_ops follower = {"follower", follower_init, follower_feedback, follower_silence, NULL};
+	static const struct bwe_config config = {.control = &follower};
+	world_begin(1, RATE);
+	flow_add(&clean, BEGIN, &config);
+	/* Whatever it wants, the target follows what is delivered; world_end() looks at each rise. */
+	run(10);
+	ck_assert_uint_le(target(), RATE * 18 / 10);
+	world.links[0]->config.outage_from = world.sim.now;
+	world.links[0]->config.outage_to = SLUICE_NEVER;
+	run(3);
+	ck_assert_uint_eq(target(), 30 * KBPS);
+	world_end();
+}
+END_TEST
+
 SUITE("rtp_bwe", test_300_kbps_become_3_mbps_in_5_s_and_the_queue_stays_short, test_5_percent_of_random_loss_leave_80_percent,
       test_20_percent_of_random_loss_leave_50_percent, test_a_fall_to_a_fifth_is_followed_in_2_s_and_the_way_back_in_10,
-      test_two_flows_share_fairly)
+      test_two_flows_share_fairly, test_a_short_queue_is_held_by_its_loss, test_jitter_and_reordering_do_not_look_like_a_queue,
+      test_an_outage_of_3_s_quiets_the_sender_and_is_forgotten_in_10_s, test_lost_feedback_costs_little,
+      test_an_app_that_sends_little_learns_by_probes_what_it_could_send, test_a_remb_is_a_cap_until_the_next_one,
+      test_the_target_stays_within_its_bounds, test_a_configuration_that_makes_no_sense_is_refused,
+      test_nothing_is_allocated_once_it_runs, test_another_control_can_stand_in_and_the_bounds_hold)

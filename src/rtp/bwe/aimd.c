@@ -13,8 +13,9 @@
 #define REACH_LEAST                                                                                                              \
 	0.1 /* at least this share: frames differ in size, and a flow that grew by shares would stay larger than others */
 
-void aimd_init(struct aimd *a, uint64_t start, uint64_t now) {
-	*a = (struct aimd){.state = AIMD_HOLD, .estimate = (double)start, .changed = now, .spread = SPREAD_LEAST};
+void aimd_init(struct aimd *a, uint64_t start, uint64_t least, uint64_t now) {
+	*a = (struct aimd){
+		.state = AIMD_HOLD, .estimate = (double)start, .least = (double)least, .changed = now, .spread = SPREAD_LEAST};
 }
 
 /* ---- the capacity ---- */
@@ -49,6 +50,10 @@ static void capacity_forget(struct aimd *a) {
 }
 
 /* ---- up and down ---- */
+
+static void set(struct aimd *a, double rate) {
+	a->estimate = rate > a->least ? rate : a->least;
+}
 
 /* About one packet per response time, as TCP grows. */
 static double linear_growth(const struct aimd *a, uint64_t rtt) {
@@ -88,7 +93,7 @@ static void decrease(struct aimd *a, const struct aimd_input *in) {
 	if (in->carried)
 		capacity_seen(a, kbps);
 	if (next < a->estimate)
-		a->estimate = next > 1 ? next : 1;
+		set(a, next);
 	a->changed = a->decreased = in->now;
 }
 
@@ -112,11 +117,11 @@ void aimd_update(struct aimd *a, const struct aimd_input *in) {
 }
 
 void aimd_set(struct aimd *a, uint64_t rate, uint64_t now) {
-	a->estimate = rate ? (double)rate : 1;
+	set(a, (double)rate);
 	a->changed = now;
 }
 
 bool aimd_check(const struct aimd *a) {
-	return a->estimate >= 1 && a->estimate < 1e13 && a->spread >= SPREAD_LEAST && a->spread <= SPREAD_MOST &&
+	return a->estimate >= a->least && a->estimate < 1e13 && a->spread >= SPREAD_LEAST && a->spread <= SPREAD_MOST &&
 	       a->capacity >= 0;
 }

@@ -93,12 +93,9 @@ static uint64_t bounded(const struct bwe *b, uint64_t rate) {
 	return max64(min64(min64(rate, b->view.max_rate), b->remb), b->view.min_rate);
 }
 
-/* The view's target is the control's own; what leaves here is within the bounds. */
-static void publish(struct bwe *b, bool by_probe) {
-	uint64_t rate = b->view.target;
-	if (!by_probe)
-		rate = min64(rate, b->view.ceiling);
-	b->target = bounded(b, rate);
+/* The view's target is the control's own; what leaves here is within the bounds. probe: bit/s that one has just shown, or 0. */
+static void publish(struct bwe *b, uint64_t probe) {
+	b->target = bounded(b, min64(b->view.target, max64(b->view.ceiling, probe)));
 	probing_target(&b->probing, b->target, b->clock);
 }
 
@@ -176,6 +173,8 @@ void bwe_feedback(struct bwe *b, const struct rtcp_twcc *t, uint64_t now) {
 		return;
 	}
 	b->waiting = SLUICE_NEVER;
+	if (b->feedback.gap)
+		delivered_gap(&b->delivered);
 	uint64_t probe = measure(b, count);
 	measure_rtt(b, count);
 	if (probe) {
@@ -186,7 +185,7 @@ void bwe_feedback(struct bwe *b, const struct rtcp_twcc *t, uint64_t now) {
 	/* A probe never lowers the target: its packets may have met the bursts of others. */
 	probe = probe > b->target ? probe : 0;
 	b->control->feedback(&b->view, &(struct controller_news){b->news, count, probe, now});
-	publish(b, probe > 0);
+	publish(b, probe);
 }
 
 void bwe_remb(struct bwe *b, uint64_t bitrate, uint64_t now) {
@@ -209,7 +208,7 @@ void bwe_advance(struct bwe *b, uint64_t now) {
 		b->stats.silences++;
 		b->waiting = SLUICE_NEVER; /* until the next packet leaves: an app that sends nothing is no outage */
 		b->control->silence(&b->view, now);
-		publish(b, false);
+		publish(b, 0);
 	}
 	/* Without news of what was sent, more packets would be no help. */
 	bool blind = b->waiting != SLUICE_NEVER && now - b->waiting > SILENCE_LEAST / 2;

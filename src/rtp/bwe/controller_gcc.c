@@ -27,7 +27,7 @@ static void gcc_init(struct controller_view *v, uint64_t start_rate, uint64_t no
 	struct gcc *g = own(v);
 	*g = (struct gcc){.groups = {.reordered = 0}};
 	trendline_init(&g->trendline);
-	aimd_init(&g->aimd, start_rate, now);
+	aimd_init(&g->aimd, start_rate, v->min_rate, now);
 	loss_init(&g->loss, now);
 	v->target = start_rate;
 }
@@ -48,7 +48,7 @@ static void take_packets(struct gcc *g, const struct controller_news *news) {
 
 static void decide(struct controller_view *v) {
 	struct gcc *g = own(v);
-	v->target = min64((uint64_t)g->aimd.estimate, g->loss.cap);
+	v->target = min64((uint64_t)g->aimd.estimate, loss_limit(&g->loss));
 	v->congested = g->trendline.usage == USAGE_OVER || g->loss.testing;
 }
 
@@ -59,7 +59,7 @@ static enum usage usage_of(const struct gcc *g, bool long_queue) {
 
 /* What the path carried, the packets included that it loses at any rate: sending so much would deliver what is delivered. */
 static uint64_t carried(const struct controller_view *v, const struct gcc *g) {
-	return (uint64_t)((double)v->delivered / (1 - g->loss.own));
+	return max64((uint64_t)((double)v->delivered / (1 - g->loss.own)), g->loss.carried);
 }
 
 static void gcc_feedback(struct controller_view *v, const struct controller_news *news) {
@@ -75,7 +75,7 @@ static void gcc_feedback(struct controller_view *v, const struct controller_news
 					      .carried = carried(v, g),
 					      .ceiling = v->ceiling,
 					      .rtt = v->rtt,
-					      .may_rise = !v->app_limited,
+					      .may_rise = !v->app_limited && g->aimd.estimate <= (double)g->loss.cap,
 					      .now = news->now,
 				      });
 	loss_update(&g->loss, &(struct loss_input){v->target, carried(v, g), v->rtt, long_queue, news->now});
@@ -84,7 +84,7 @@ static void gcc_feedback(struct controller_view *v, const struct controller_news
 
 static void gcc_silence(struct controller_view *v, uint64_t now) {
 	struct gcc *g = own(v);
-	aimd_set(&g->aimd, max64((uint64_t)g->aimd.estimate / 2, v->min_rate), now);
+	aimd_set(&g->aimd, (uint64_t)g->aimd.estimate / 2, now);
 	decide(v);
 }
 

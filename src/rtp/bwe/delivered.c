@@ -44,6 +44,10 @@ void delivered_add(struct delivered *d, uint64_t arrived, uint32_t bytes) {
 	begin(d, d->last);
 }
 
+void delivered_gap(struct delivered *d) {
+	d->open = false;
+}
+
 void delivered_raise(struct delivered *d, uint64_t rate) {
 	double kbps = (double)rate / 1000;
 	if (d->known && d->kbps >= kbps)

@@ -26,6 +26,8 @@ void delivered_add(struct delivered *d, uint64_t arrived, uint32_t bytes);
 static inline uint64_t delivered_rate(const struct delivered *d) {
 	return d->known ? (uint64_t)(d->kbps * 1000) : 0;
 }
+/* Packets are missing among the reports: a sample across them would be too small. */
+void delivered_gap(struct delivered *d);
 /* A probe has shown more than the samples do so far. */
 void delivered_raise(struct delivered *d, uint64_t rate);
 

@@ -1,5 +1,6 @@
 #include "rtp/bwe/feedback.h"
 
+#include "base/arith.h"
 #include "base/serial.h"
 
 #define REFERENCE_NS ((uint64_t)RTCP_TWCC_REFERENCE_TICKS * RTCP_TWCC_TICK_NS)
@@ -20,6 +21,7 @@ size_t feedback_read(struct feedback *f, struct sent *s, const struct rtcp_twcc 
 	struct rtcp_twcc_iterator it = rtcp_twcc_begin(t);
 	struct rtcp_arrival a;
 	size_t n = 0;
+	f->gap = sequence > f->heard && f->heard > 0;
 	for (; sequence < s->next && rtcp_twcc_next(&it, &a); sequence++) {
 		struct sent_packet *p = sent_find(s, sequence);
 		if (!p || !is_news(p, a.received))
@@ -34,5 +36,6 @@ size_t feedback_read(struct feedback *f, struct sent *s, const struct rtcp_twcc 
 		};
 		p->fate = a.received ? SENT_ARRIVED : SENT_LOST;
 	}
+	f->heard = max64(f->heard, sequence);
 	return n;
 }

@@ -22,7 +22,9 @@ struct feedback_packet {
 
 struct feedback {
 	uint64_t reference; /* the last one, in 64 ms, unwrapped */
+	uint64_t heard;     /* every number below was reported, or its report was lost */
 	bool started;
+	bool gap; /* the last feedback left out packets that none before it was about: one was lost on the way */
 };
 
 /* Writes the news of one TWCC packet to out, in the order of the sequence numbers. out has room for the capacity of s, since no

@@ -1,12 +1,13 @@
 /* loss: what rate does the loss of packets allow?
  *
  * A queue that is too short for the delay to show it drops what is too much. Radio drops packets at any rate. So a loss is put
- * to the test: the rate falls to what the path carried. A short queue then drops next to nothing, and the cap stays. When as
- * much is lost as before, the loss is the path's own: it is remembered, the cap is lifted, and only loss above it counts from
- * then on.
+ * to the test: for one window the rate falls to three quarters of what the path carried. A short queue then drops next to
+ * nothing, and what was carried becomes the cap. When as much is lost as before, the loss is the path's own: it is
+ * remembered, and only loss above it counts from then on.
  *
  *   0 <= own <= LOSS_OWN_MOST
- *   cap == LOSS_NO_CAP, or cap >= what was delivered when it was set
+ *   cap == LOSS_NO_CAP, or the rate carried when it was set; it is never lower than what was delivered
+ *   testing: the rate is at most dip
  *
  * Loss while packets wait in a long queue is left to the delay: the queue is full, and the loss ends when it empties.
  *
@@ -27,15 +28,18 @@ struct loss {
 	uint64_t begun;
 	uint32_t packets, lost;
 	/* The test: what was lost before it, since when the lower rate is sent. */
-	bool high; /* the window before lost too much: one alone may be chance */
+	unsigned high, some; /* windows in a row that lost more than 10% and 2% beyond the path's own */
 	bool testing;
 	double lost_before;
+	uint64_t dip; /* bit/s */
+	/* What the path carried before the test, until what is delivered has recovered from it: for one more window. 0: it has. */
+	uint64_t carried;
 	uint64_t test_begun;
 };
 
 struct loss_input {
 	uint64_t rate;    /* bit/s, the present target */
-	uint64_t carried; /* bit/s that the path carries, with what it loses at any rate; 0: not known, then nothing is tested */
+	uint64_t carried; /* bit/s that the path carries, with its own loss; 0: not known, then nothing is tested */
 	uint64_t rtt;
 	bool long_queue; /* packets wait on the path */
 	uint64_t now;
@@ -48,6 +52,10 @@ void loss_add(struct loss *l, uint64_t sent, bool lost, bool late);
 /* True when the window counts more loss than the path's own, by the measure that lets the rate grow. */
 bool loss_is_high(const struct loss *l);
 void loss_update(struct loss *l, const struct loss_input *in);
+/* bit/s that may be sent now. */
+static inline uint64_t loss_limit(const struct loss *l) {
+	return l->testing ? l->dip : l->cap;
+}
 bool loss_check(const struct loss *l);
 
 #endif

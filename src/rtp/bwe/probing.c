@@ -6,7 +6,7 @@
 #define PACKETS 5
 #define SPAN (15 * SLUICE_MS)
 #define ANSWER (1000 * SLUICE_MS) /* a result that is not there by then does not come */
-#define REPEATS 3
+#define REPEATS 8
 #define POSTPONED (100 * SLUICE_MS)
 #define RETRY_FIRST (2000 * SLUICE_MS)
 #define RETRY_MOST (4000 * SLUICE_MS)

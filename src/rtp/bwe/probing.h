@@ -1,7 +1,7 @@
 /* probing: when is it worth the risk to send faster than the target for a moment, and how fast?
  *
  *   at the start            3 and 6 times the start rate, then twice the result as long as the path carries what is sent.
- *                           Without an answer the second one is tried again, three times
+ *                           Without an answer the second one is tried again, a few times
  *   after a drop            twice the target, from 2 s after a fall below two thirds on, until 85% of the rate before are back.
  *                           A path that shows its limit makes the next probe wait longer, up to 4 s
  *   limited by the app      twice the target, each 5 s, since nothing else would show that the path can carry more
