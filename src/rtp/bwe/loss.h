@@ -27,12 +27,12 @@ struct loss {
 	/* The window that is being counted. */
 	uint64_t begun;
 	uint32_t packets, lost;
-	/* The test: what was lost before it, since when the lower rate is sent. */
 	unsigned high, some; /* windows in a row that lost more than 10% and 2% beyond the path's own */
+	/* The test: what was lost before it, since when the lower rate is sent. */
 	bool testing;
 	double lost_before;
 	uint64_t dip; /* bit/s */
-	/* What the path carried before the test, until what is delivered has recovered from it: for one more window. 0: it has. */
+	/* What the path carried before the test, until what is delivered has recovered from it, one window later. 0: it has. */
 	uint64_t carried;
 	uint64_t test_begun;
 };
