@@ -81,7 +81,7 @@ static void step_timers(const uint8_t *how) {
 		if (at > now)
 			pass(at - now + how[1]);
 		bwe_advance(b, now);
-		MUST(bwe_deadline(b) > latest);
+		MUST(bwe_deadline(b) > now);
 		check();
 	}
 }
@@ -122,7 +122,7 @@ static void step_grant(const uint8_t *how) {
 			out += (uint64_t)g.size * (g.count - 1) + g.last;
 		MUST(bwe_sent(b, number++, g.last, g.probe, now) == 0);
 	}
-	MUST(n >= GRANTS_MOST || pacer_deadline(&pacer) > latest);
+	MUST(n >= GRANTS_MOST || pacer_deadline(&pacer) > now);
 }
 
 /* ---- the input ---- */
