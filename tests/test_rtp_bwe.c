@@ -438,8 +438,11 @@ START_TEST(test_an_outage_of_3_s_quiets_the_sender_and_is_forgotten_in_10_s) {
 		run(10);
 		world.links[0]->config.outage_from = world.sim.now;
 		world.links[0]->config.outage_to = world.sim.now + 3 * SLUICE_S;
-		run(3);
+		run(1.5);
+		uint64_t probes = bwe_stats(world.cameras[0].bwe).probes;
+		run(1.5);
 		uint64_t quiet = target();
+		ck_assert_uint_eq(bwe_stats(world.cameras[0].bwe).probes, probes); /* they would have no answer */
 		double up = until_within(RATE * 80 / 100, RATE * 115 / 100, 20);
 		figure("outage: seed %d %.2f Mb/s at its end, back in %.2f s", (int)seed, (double)quiet / 1e6, up);
 		ck_assert_uint_le(quiet, RATE / 3);
@@ -552,6 +555,20 @@ START_TEST(test_nothing_is_allocated_once_it_runs) {
 }
 END_TEST
 
+START_TEST(test_an_app_that_stops_sending_is_no_outage) {
+	struct bwe *b;
+	world_begin(1, RATE);
+	ck_assert_int_eq(bwe_new(world.env, NULL, BEGIN, &b), 0);
+	ck_assert_int_eq(bwe_sent(b, SERIAL_ORIGIN, 1000, 0, BEGIN), 0);
+	for (uint64_t s = 1; s < 20; s++)
+		bwe_advance(b, BEGIN + s * SLUICE_S);
+	ck_assert_uint_eq(bwe_stats(b).silences, 1);
+	ck_assert_uint_eq(bwe_target(b), 150 * KBPS);
+	bwe_free(b);
+	world_end();
+}
+END_TEST
+
 /* Another control stands in: it sends what is delivered, and never learns more than a probe says. */
 static void follower_init(struct controller_view *v, uint64_t start_rate, uint64_t now) {
 	(void)now;
@@ -587,4 +604,5 @@ SUITE("rtp_bwe", test_300_kbps_become_3_mbps_in_5_s_and_the_queue_stays_short, t
       test_an_outage_of_3_s_quiets_the_sender_and_is_forgotten_in_10_s, test_lost_feedback_costs_little,
       test_an_app_that_sends_little_learns_by_probes_what_it_could_send, test_a_remb_is_a_cap_until_the_next_one,
       test_the_target_stays_within_its_bounds, test_a_configuration_that_makes_no_sense_is_refused,
-      test_nothing_is_allocated_once_it_runs, test_another_control_can_stand_in_and_the_bounds_hold)
+      test_nothing_is_allocated_once_it_runs, test_an_app_that_stops_sending_is_no_outage,
+      test_another_control_can_stand_in_and_the_bounds_hold)

@@ -144,6 +144,16 @@ START_TEST(test_a_jump_of_the_clock_begins_anew) {
 }
 END_TEST
 
+/* The path has become shorter: groups that arrive before the one in front of them say nothing, and the third begins anew. */
+START_TEST(test_reordered_groups_begin_anew) {
+	struct groups g = {.reordered = 0};
+	struct group_delta d;
+	for (uint64_t i = 0; i < 5; i++)
+		ck_assert_int_eq(groups_add(&g, BEGIN + 20 * i * SLUICE_MS, (900 - 10 * i) * SLUICE_MS, &d), false);
+	ck_assert(!g.previous.any && g.reordered == 0);
+}
+END_TEST
+
 /* ---- trendline ---- */
 
 /* Groups each 10 ms whose delay grows from one to the next. */
@@ -164,6 +174,19 @@ START_TEST(test_the_line_tells_growth_from_rest) {
 	ck_assert_int_eq(usage_after(60, -1000), USAGE_UNDER);
 	ck_assert_int_eq(usage_after(60, 20), USAGE_NORMAL); /* 0.2% is drift, no queue */
 	ck_assert_int_eq(usage_after(5, 1000), USAGE_NORMAL);
+}
+END_TEST
+
+/* A route that is 300 ms longer is no queue that grows: the threshold stays where it can see one. */
+START_TEST(test_a_jump_of_the_delay_does_not_move_the_threshold) {
+	struct trendline t;
+	uint64_t at = BEGIN;
+	trendline_init(&t);
+	for (int i = 0; i < 100; i++) {
+		int64_t sent_ns = 10 * (int64_t)SLUICE_MS, arrived = sent_ns + (i == 70 ? 300 * (int64_t)SLUICE_MS : 0);
+		trendline_add(&t, &(struct group_delta){sent_ns, arrived, at += (uint64_t)arrived});
+	}
+	ck_assert_double_lt(t.threshold, 20);
 }
 END_TEST
 
@@ -217,6 +240,17 @@ START_TEST(test_what_is_delivered_is_known_after_half_a_second_and_follows) {
 }
 END_TEST
 
+START_TEST(test_one_sample_far_off_counts_for_little) {
+	struct delivered d = {.open = false};
+	uint64_t at = BEGIN;
+	for (int i = 0; i < 200; i++, at += 10 * SLUICE_MS)
+		delivered_add(&d, at, 1250);
+	for (int i = 0; i < 16; i++, at += 10 * SLUICE_MS)
+		delivered_add(&d, at, 4 * 1250);
+	ck_assert(delivered_rate(&d) > 1000000 && delivered_rate(&d) < 1500000);
+}
+END_TEST
+
 /* ---- aimd ---- */
 
 static void update(struct aimd *a, enum usage usage, uint64_t carried, uint64_t now) {
@@ -257,6 +291,19 @@ START_TEST(test_the_rate_does_not_pass_the_ceiling_nor_grow_unseen) {
 	for (uint64_t s = 1; s < 10; s++)
 		aimd_update(&a, &(struct aimd_input){USAGE_NORMAL, 100000, 3000000, 40 * SLUICE_MS, false, BEGIN + s * SLUICE_S});
 	ck_assert_double_eq(a.estimate, 1000000);
+}
+END_TEST
+
+START_TEST(test_a_path_that_carries_more_than_its_capacity_is_found_by_shares_again) {
+	struct aimd a;
+	uint64_t now = BEGIN;
+	aimd_init(&a, 1000000, 30000, now);
+	update(&a, USAGE_OVER, 1000000, now += SLUICE_S);
+	ck_assert_double_gt(a.capacity, 0);
+	update(&a, USAGE_NORMAL, 1090000, now += SLUICE_S); /* 9% more may be the size of frames */
+	ck_assert_double_gt(a.capacity, 0);
+	update(&a, USAGE_NORMAL, 1110000, now += SLUICE_S);
+	ck_assert_double_eq(a.capacity, 0);
 }
 END_TEST
 
@@ -321,6 +368,31 @@ START_TEST(test_little_loss_for_long_is_tested_too_and_a_long_queue_is_left_to_t
 	loss_begin(&l);
 	for (int i = 0; i < 10; i++)
 		window(&l, 50, true);
+	ck_assert_uint_eq(loss_limit(&l), LOSS_NO_CAP);
+}
+END_TEST
+
+START_TEST(test_a_packet_that_came_late_is_no_loss) {
+	struct loss l;
+	loss_begin(&l);
+	for (int n = 0; n < 4; n++) {
+		for (int i = 0; i < 30; i++)
+			loss_add(&l, loss_clock + SLUICE_MS, true, false);
+		for (int i = 0; i < 30; i++)
+			loss_add(&l, loss_clock + SLUICE_MS, false, true);
+		window(&l, 0, false);
+	}
+	ck_assert(!l.testing && l.lost == 0);
+}
+END_TEST
+
+START_TEST(test_a_cap_far_above_the_rate_is_lifted) {
+	struct loss l;
+	loss_begin(&l);
+	window(&l, 20, false);
+	window(&l, 20, false);
+	for (int i = 0; i < 60; i++)
+		window(&l, 0, false);
 	ck_assert_uint_eq(loss_limit(&l), LOSS_NO_CAP);
 }
 END_TEST
@@ -422,6 +494,35 @@ START_TEST(test_after_a_drop_a_saturated_probe_does_not_raise_and_waits_longer) 
 }
 END_TEST
 
+START_TEST(test_a_path_that_stays_narrow_is_left_alone_one_day) {
+	struct probing p;
+	uint64_t at = BEGIN;
+	uint32_t probes = 0;
+	probing_init(&p, 300000, 100000000);
+	p.started = true;
+	probing_target(&p, 3000000, at);
+	for (probing_target(&p, 1000000, at); (at = probing_deadline(&p, false)) != SLUICE_NEVER;
+	     probing_target(&p, 1000000, at)) {
+		probing_advance(&p, 1000000, false, false, at);
+		if (probe_rate(&p))
+			probing_result(&p, &(struct cluster_result){++probes, 1000000, true}, at);
+		ck_assert_uint_lt(probes, 200);
+	}
+	ck_assert_uint_gt(probes, 50);
+}
+END_TEST
+
+START_TEST(test_no_probe_is_faster_than_the_bound) {
+	struct probing p;
+	probing_init(&p, 300000, 500000);
+	probing_start(&p, BEGIN);
+	ck_assert_uint_eq(probe_rate(&p), 500000);
+	ck_assert_uint_eq(probe_rate(&p), 500000);
+	probing_result(&p, &(struct cluster_result){2, 500000, false}, BEGIN);
+	ck_assert_uint_eq(probe_rate(&p), 0);
+}
+END_TEST
+
 START_TEST(test_an_app_that_uses_less_than_65_percent_is_limited_by_itself) {
 	struct app_limit a = {.stamp = BEGIN};
 	uint64_t now = BEGIN;
@@ -446,12 +547,14 @@ END_TEST
 SUITE("rtp_bwe_parts", test_the_history_forgets_the_oldest_and_knows_what_was_passed_over,
       test_a_packet_is_news_once_as_lost_and_once_as_arrived, test_the_receivers_clock_is_unwrapped,
       test_packets_within_5_ms_are_one_group, test_packets_that_arrive_in_a_burst_are_one_group,
-      test_a_jump_of_the_clock_begins_anew, test_the_line_tells_growth_from_rest,
-      test_a_full_queue_is_seen_by_its_delay_and_the_best_times_age,
-      test_what_is_delivered_is_known_after_half_a_second_and_follows,
+      test_a_jump_of_the_clock_begins_anew, test_reordered_groups_begin_anew, test_the_line_tells_growth_from_rest,
+      test_a_jump_of_the_delay_does_not_move_the_threshold, test_a_full_queue_is_seen_by_its_delay_and_the_best_times_age,
+      test_what_is_delivered_is_known_after_half_a_second_and_follows, test_one_sample_far_off_counts_for_little,
       test_the_rate_grows_by_8_percent_a_second_and_falls_to_85_percent, test_the_rate_does_not_pass_the_ceiling_nor_grow_unseen,
+      test_a_path_that_carries_more_than_its_capacity_is_found_by_shares_again,
       test_loss_that_ends_at_the_lower_rate_leaves_a_cap, test_loss_that_stays_is_the_paths_own,
-      test_little_loss_for_long_is_tested_too_and_a_long_queue_is_left_to_the_delay, test_the_spacing_of_a_probe_is_a_rate,
+      test_little_loss_for_long_is_tested_too_and_a_long_queue_is_left_to_the_delay, test_a_packet_that_came_late_is_no_loss,
+      test_a_cap_far_above_the_rate_is_lifted, test_the_spacing_of_a_probe_is_a_rate,
       test_probes_at_the_start_double_until_the_path_shows_its_limit, test_an_unanswered_start_is_tried_again_but_not_for_ever,
-      test_after_a_drop_a_saturated_probe_does_not_raise_and_waits_longer,
-      test_an_app_that_uses_less_than_65_percent_is_limited_by_itself)
+      test_after_a_drop_a_saturated_probe_does_not_raise_and_waits_longer, test_a_path_that_stays_narrow_is_left_alone_one_day,
+      test_no_probe_is_faster_than_the_bound, test_an_app_that_uses_less_than_65_percent_is_limited_by_itself)

@@ -26,6 +26,7 @@ struct bwe {
 	uint64_t remb;    /* bit/s; UINT64_MAX: none came */
 	uint64_t rtt;     /* ns; 0: not known */
 	uint64_t waiting; /* when the first packet left that no feedback has followed; SLUICE_NEVER: there is none */
+	bool silent;      /* a silence was noticed and lasts: a probe would have no answer */
 	uint64_t target;
 	struct bwe_stats stats;
 	struct feedback_packet *news; /* of one feedback: sent.capacity entries */
@@ -173,6 +174,7 @@ void bwe_feedback(struct bwe *b, const struct rtcp_twcc *t, uint64_t now) {
 		return;
 	}
 	b->waiting = SLUICE_NEVER;
+	b->silent = false;
 	if (b->feedback.gap)
 		delivered_gap(&b->delivered);
 	uint64_t probe = measure(b, count);
@@ -206,13 +208,12 @@ void bwe_advance(struct bwe *b, uint64_t now) {
 	view_update(b);
 	if (now >= silence_at(b)) {
 		b->stats.silences++;
+		b->silent = true;
 		b->waiting = SLUICE_NEVER; /* until the next packet leaves: an app that sends nothing is no outage */
 		b->control->silence(&b->view, now);
 		publish(b, 0);
 	}
-	/* Without news of what was sent, more packets would be no help. */
-	bool blind = b->waiting != SLUICE_NEVER && now - b->waiting > SILENCE_LEAST / 2;
-	probing_advance(&b->probing, b->target, b->app.limited, b->view.congested || blind, now);
+	probing_advance(&b->probing, b->target, b->app.limited, b->view.congested || b->silent, now);
 }
 
 uint64_t bwe_deadline(const struct bwe *b) {
