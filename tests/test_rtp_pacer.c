@@ -126,6 +126,20 @@ START_TEST(test_a_probe_begins_with_padding_takes_video_and_fills_up_with_paddin
 }
 END_TEST
 
+START_TEST(test_a_probe_starts_at_once_and_takes_no_more_than_it_needs) {
+	begin();
+	push(PACER_VIDEO, 1, 10, 1000, 1000);
+	ck_assert(next(BEGIN) && g.count == 2 && !next(BEGIN));
+	pacer_probe(&p, 4, 100000000, 4, 3000, BEGIN);
+	ck_assert(next(BEGIN) && g.kind == PACER_PADDING && g.count == 1 && g.probe == 4);
+	ck_assert(next(BEGIN) && g.kind == PACER_VIDEO && g.count == 3 && g.probe == 4);
+	ck_assert(!pacer_is_probing(&p));
+	/* The bytes of the probe took no more time than they take at its rate. */
+	ck_assert(next(BEGIN) && g.kind == PACER_VIDEO && g.probe == 0);
+	end();
+}
+END_TEST
+
 START_TEST(test_a_full_queue_and_a_senseless_run_are_refused) {
 	static const struct pacer_run good = {0, 1, 100, 100}, empty = {0, 0, 100, 100}, no_bytes = {0, 1, 0, 0},
 				      odd = {0, 2, 100, 101};
@@ -163,4 +177,4 @@ SUITE("rtp_pacer", test_audio_goes_before_repairs_and_these_before_video,
       test_a_burst_is_what_5_ms_carry_and_the_next_one_waits_for_its_end, test_a_grant_holds_no_more_than_was_asked_for,
       test_audio_is_not_held_back_but_counts, test_a_late_caller_makes_up_for_no_more_than_a_burst,
       test_a_probe_begins_with_padding_takes_video_and_fills_up_with_padding, test_a_full_queue_and_a_senseless_run_are_refused,
-      test_a_frame_becomes_packets_of_equal_size)
+      test_a_probe_starts_at_once_and_takes_no_more_than_it_needs, test_a_frame_becomes_packets_of_equal_size)

@@ -25,7 +25,7 @@ static struct gcc *own(struct controller_view *v) {
 
 static void gcc_init(struct controller_view *v, uint64_t start_rate, uint64_t now) {
 	struct gcc *g = own(v);
-	*g = (struct gcc){.groups = {.reordered = 0}};
+	*g = (struct gcc){.groups = {.current = {.any = false}}};
 	trendline_init(&g->trendline);
 	aimd_init(&g->aimd, start_rate, v->min_rate, now);
 	loss_init(&g->loss, now);

@@ -4,7 +4,6 @@
 #define SPAN (5 * MS)
 #define BURST_MOST (100 * MS) /* a burst does not last longer, whatever arrives */
 #define JUMP (3000 * MS)      /* the receiver's clock jumped, or nothing was sent for a long time */
-#define REORDERED_MOST 3
 
 /* Times are modulo 2^64: the difference is what has a sign. */
 static int64_t since(uint64_t later, uint64_t earlier) {
@@ -38,12 +37,9 @@ static bool jumped(const struct group_delta *d) {
 
 /* False: the difference says nothing about a queue. After a jump everything begins anew. */
 static bool usable(struct groups *g, const struct group_delta *d) {
-	g->reordered = d->arrived < 0 ? g->reordered + 1 : 0;
-	if (jumped(d) || g->reordered >= REORDERED_MOST) {
-		*g = (struct groups){.reordered = 0};
-		return false;
-	}
-	return d->arrived >= 0;
+	if (jumped(d))
+		*g = (struct groups){.current = {.any = false}};
+	return !jumped(d) && d->arrived >= 0;
 }
 
 static bool complete(struct groups *g, struct group_delta *out) {

@@ -18,7 +18,6 @@ struct group {
 
 struct groups {
 	struct group current, previous;
-	unsigned reordered; /* groups in a row that arrived before the one in front of them */
 };
 
 struct group_delta {
