@@ -357,7 +357,7 @@ START_TEST(test_loss_that_stays_is_the_paths_own) {
 	for (int i = 0; i < 20; i++)
 		window(&l, 20, false);
 	ck_assert_uint_eq(loss_limit(&l), LOSS_NO_CAP);
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < 40; i++)
 		window(&l, 0, false);
 	ck_assert_double_lt(l.own, 0.01);
 }

@@ -13,7 +13,7 @@
 #define LEAST_GROWTH 1000 /* bit/s */
 #define DIP_NUMERATOR 3   /* three quarters: a short queue drops bursts long before the mean rate fills it */
 #define DIP_DENOMINATOR 4
-#define OWN_DOWN 0.2 /* how fast the path's own loss is believed to have shrunk; only a test lets it grow */
+#define OWN_DOWN 0.1 /* how fast the path's own loss is believed to have shrunk; only a test lets it grow */
 
 void loss_init(struct loss *l, uint64_t now) {
 	*l = (struct loss){.cap = LOSS_NO_CAP, .begun = now};
