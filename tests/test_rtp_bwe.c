@@ -502,7 +502,9 @@ START_TEST(test_a_remb_is_a_cap_until_the_next_one) {
 	world.viewers[0].remb = 800 * KBPS;
 	run(1);
 	ck_assert_uint_le(target(), 800 * KBPS);
+	uint64_t probes = bwe_stats(world.cameras[0].bwe).probes;
 	ck_assert_double_ge(utilisation(10), 0.2);
+	ck_assert_uint_eq(bwe_stats(world.cameras[0].bwe).probes, probes);
 	ck_assert_uint_le(target(), 800 * KBPS);
 	world.viewers[0].remb = 50 * MBPS;
 	ck_assert_double_le(until_within(RATE * 75 / 100, RATE * 115 / 100, 15), 15);

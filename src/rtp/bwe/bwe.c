@@ -133,9 +133,8 @@ bool bwe_take_probe(struct bwe *b, struct bwe_probe *out) {
 
 /* ---- feedback ---- */
 
-/* Returns the rate of the best probe that has a result now and may raise the target; 0: none. */
+/* Returns the rate of a probe that has a result now and may raise the target; 0: none. */
 static uint64_t measure(struct bwe *b, size_t count) {
-	uint64_t best = 0;
 	struct cluster_result r = {.id = 0}, last = {.id = 0};
 	for (size_t i = 0; i < count; i++) {
 		const struct feedback_packet *p = &b->news[i];
@@ -148,9 +147,7 @@ static uint64_t measure(struct bwe *b, size_t count) {
 			last = r;
 	}
 	/* Packets of a probe come together, and the last one's result is the best founded. */
-	if (last.id && probing_result(&b->probing, &last, b->clock))
-		best = last.rate;
-	return best;
+	return last.id && probing_result(&b->probing, &last, b->clock) ? last.rate : 0;
 }
 
 /* Of the packet sent last: those before it have waited for the feedback. */
@@ -193,6 +190,7 @@ void bwe_feedback(struct bwe *b, const struct rtcp_twcc *t, uint64_t now) {
 void bwe_remb(struct bwe *b, uint64_t bitrate, uint64_t now) {
 	clock_forward(&b->clock, now);
 	b->remb = bitrate;
+	probing_bound(&b->probing, bounded(b, UINT64_MAX));
 	view_update(b);
 	b->target = bounded(b, min64(b->view.target, b->view.ceiling));
 }

@@ -16,6 +16,10 @@ void probing_init(struct probing *p, uint64_t start_rate, uint64_t max_rate) {
 	*p = (struct probing){.next_id = 1, .start_rate = start_rate, .max_rate = max_rate, .retry_at = SLUICE_NEVER};
 }
 
+void probing_bound(struct probing *p, uint64_t max_rate) {
+	p->max_rate = max_rate;
+}
+
 static void add(struct probing *p, uint64_t rate) {
 	if (p->count == PROBING_QUEUE)
 		return;
@@ -119,6 +123,7 @@ bool probing_take(struct probing *p, struct bwe_probe *out) {
 	if (p->count == 0)
 		return false;
 	*out = p->queue[0];
+	out->rate = min64(out->rate, p->max_rate);
 	p->queue[0] = p->queue[1];
 	p->count--;
 	return true;

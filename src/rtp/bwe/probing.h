@@ -40,6 +40,8 @@ struct probing {
 };
 
 void probing_init(struct probing *p, uint64_t start_rate, uint64_t max_rate);
+/* No probe is faster from now on. */
+void probing_bound(struct probing *p, uint64_t max_rate);
 /* The first packet leaves. */
 void probing_start(struct probing *p, uint64_t now);
 /* The target has changed without a probe. */
