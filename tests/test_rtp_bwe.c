@@ -320,6 +320,9 @@ START_TEST(test_300_kbps_become_3_mbps_in_5_s_and_the_queue_stays_short) {
 		ck_assert(at_5 >= RATE * 75 / 100 && at_5 <= RATE * 115 / 100);
 		ck_assert_double_ge(used, 0.85);
 		ck_assert_double_le(p95, 100);
+		/* 40 ms of path, a short queue, and no wait for the report: that is of the packet sent last. */
+		uint64_t rtt = bwe_rtt(world.cameras[0].bwe);
+		ck_assert(rtt >= 2 * ONE_WAY && rtt < 90 * SLUICE_MS);
 		world_end();
 	}
 }
