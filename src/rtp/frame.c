@@ -6,8 +6,8 @@ static inline void take(struct frame_scan *s, const struct frame_packet *p) {
 	s->count++;
 	s->bytes += p->len;
 	s->last = p->bits;
-	/* A picture's spatial layers come in rising order, and the unit decodes up to the last one. A packet that continues need not
-	 * say its layer. */
+	/* A picture's spatial layers come in rising order, and the unit decodes up to the last one. A packet that continues
+	 * need not say its layer. */
 	unsigned layers = p->bits & PAYLOAD_CONTINUES ? s->bits & LAYERS : p->bits & LAYERS;
 	s->bits = ((s->bits | p->bits) & ~LAYERS) | layers;
 	s->timestamp = p->timestamp;

@@ -196,8 +196,8 @@ static inline enum jitter_push take(struct jitter *j, uint64_t position, bool in
 	return JITTER_TAKEN;
 }
 
-/* After an outage, retransmissions come in bursts, too late and ahead of new packets. Their timestamps are those of packets that were
- * passed a short time ago. They say nothing about a new stream. */
+/* After an outage, retransmissions come in bursts, too late and ahead of new packets. Their timestamps are those of packets
+ * that were passed a short time ago. They say nothing about a new stream. */
 static bool is_late_repair(const struct jitter *j, const struct rtp_packet *p) {
 	uint32_t back = (uint32_t)j->timestamp - p->timestamp;
 	return playout_media_time(j->tick, back) < LATEST_REPAIR;

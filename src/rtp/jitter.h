@@ -10,16 +10,16 @@
  *
  * So slabs, whose counts are not atomic, are released on the network thread: at the next push, or by jitter_reap().
  *
- * Each packet has a position: its sequence number, unwrapped. When the stream starts anew, positions go on at the next one, so they
- * only rise.
+ * Each packet has a position: its sequence number, unwrapped. When the stream starts anew, positions go on at the next one, so
+ * they only rise.
  *
  *   freed <= head <= end; base <= end
  *   a slot's tag is free, or the low 32 bits of a position p: freed <= p < end, p < freed + slots, p % slots is the slot's index
  *
- * A gap is waited for until the packet behind it is due; then it is LOST and passed. For audio it is until the missing packet itself
- * is due, so that concealment keeps the cadence. When three quarters of the slots are in use, units are due at once. When a packet
- * has no slot, everything before the packet after it is passed: a player that slept gets what is new. A jump of more than 2,048, or
- * 10 packets in a row behind the head that are no late retransmissions, start the stream anew. */
+ * A gap is waited for until the packet behind it is due; then it is LOST and passed. For audio it is until the missing packet
+ * itself is due, so that concealment keeps the cadence. When three quarters of the slots are in use, units are due at once.
+ * When a packet has no slot, everything before the packet after it is passed: a player that slept gets what is new. A jump of
+ * more than 2,048, or 10 packets in a row behind the head that are no late retransmissions, start the stream anew. */
 #ifndef RTP_JITTER_H
 #define RTP_JITTER_H
 

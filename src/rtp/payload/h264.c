@@ -52,8 +52,8 @@ static int parse_stap(const uint8_t *payload, size_t len) {
 	return len > 1 ? bits : SLUICE_MALFORMED;
 }
 
-/* RFC 6184, 5.8: "A fragmented NAL unit MUST NOT be transmitted in one FU; that is, the Start bit and End bit MUST NOT both be set
- * to one in the same FU header." */
+/* RFC 6184, 5.8: "A fragmented NAL unit MUST NOT be transmitted in one FU; that is, the Start bit and End bit MUST NOT both be
+ * set to one in the same FU header." */
 static int parse_fu(const uint8_t *payload, size_t len) {
 	if (len <= FU_HEADER || !is_nal(TYPE(payload[1])) || (payload[1] & (FU_START | FU_END)) == (FU_START | FU_END))
 		return SLUICE_MALFORMED;

@@ -55,8 +55,8 @@ enum payload_form {
 	PAYLOAD_LENGTH_PREFIXED, /* its length before each: four bytes, as in MP4 */
 };
 
-/* As many bytes as a unit can have whose payloads have `bytes` bytes in n packets: each NAL unit of H.264 gets four bytes for two or
- * none, each OBU of AV1 a size of at most five bytes for one or none. */
+/* As many bytes as a unit can have whose payloads have `bytes` bytes in n packets: each NAL unit of H.264 gets four bytes for
+ * two or none, each OBU of AV1 a size of at most five bytes for one or none. */
 static inline size_t payload_unit_bound(size_t bytes, size_t n) {
 	return 2 * bytes + 8 * n;
 }
