@@ -567,13 +567,17 @@ END_TEST
 
 START_TEST(test_an_app_that_stops_sending_is_no_outage) {
 	struct bwe *b;
+	struct bwe_probe probe;
 	world_begin(1, RATE);
 	ck_assert_int_eq(bwe_new(world.env, NULL, BEGIN, &b), 0);
 	ck_assert_int_eq(bwe_sent(b, SERIAL_ORIGIN, 1000, 0, BEGIN), 0);
+	while (bwe_take_probe(b, &probe))
+		;
 	for (uint64_t s = 1; s < 20; s++)
 		bwe_advance(b, BEGIN + s * SLUICE_S);
 	ck_assert_uint_eq(bwe_stats(b).silences, 1);
 	ck_assert_uint_eq(bwe_target(b), 150 * KBPS);
+	ck_assert_uint_eq(bwe_deadline(b), SLUICE_NEVER); /* only feedback wakes it */
 	bwe_free(b);
 	world_end();
 }

@@ -26,7 +26,7 @@ struct bwe {
 	uint64_t remb;    /* bit/s; UINT64_MAX: none came */
 	uint64_t rtt;     /* ns; 0: not known */
 	uint64_t waiting; /* when the first packet left that no feedback has followed; SLUICE_NEVER: there is none */
-	bool silent;      /* a silence was noticed and lasts: a probe would have no answer */
+	bool silent;      /* a silence was noticed and lasts: a probe would have no answer, so none has a time */
 	uint64_t target;
 	struct bwe_stats stats;
 	struct feedback_packet *news; /* of one feedback: sent.capacity entries */
@@ -211,11 +211,12 @@ void bwe_advance(struct bwe *b, uint64_t now) {
 		b->control->silence(&b->view, now);
 		publish(b, 0);
 	}
-	probing_advance(&b->probing, b->target, b->app.limited, b->view.congested || b->silent, now);
+	if (!b->silent)
+		probing_advance(&b->probing, b->target, b->app.limited, b->view.congested, now);
 }
 
 uint64_t bwe_deadline(const struct bwe *b) {
-	return min64(silence_at(b), probing_deadline(&b->probing, b->app.limited));
+	return b->silent ? silence_at(b) : min64(silence_at(b), probing_deadline(&b->probing, b->app.limited));
 }
 
 /* ---- questions ---- */
