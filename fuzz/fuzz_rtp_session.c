@@ -152,7 +152,7 @@ static void output(unsigned from, bool repairs) {
 		struct datagram *d = space_for(!from);
 		if (!d)
 			return;
-		int len = repairs ? rtp_session_repair(ends[from], d->bytes, sizeof d->bytes, now)
+		int len = repairs ? rtp_session_repair(ends[from], 0, d->bytes, sizeof d->bytes, now)
 		                  : rtp_session_rtcp(ends[from], d->bytes, sizeof d->bytes, now);
 		MUST(len >= 0 && (size_t)len <= sizeof d->bytes);
 		if (len == 0)

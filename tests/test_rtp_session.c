@@ -324,7 +324,7 @@ START_TEST(test_on_a_long_way_both_wait_for_its_round_trip) {
 		ck_assert_int_eq(rtcp_write_nack(&w, 2000, 1001, &last, 1), 1);
 		ck_assert_int_eq(rtp_session_receive_rtcp(alice.session, space, w.len, sim.now - 900 * MS + i * 150 * MS), 0);
 		resent = out.resent;
-		(void)rtp_session_repair(alice.session, space, sizeof space, sim.now);
+		(void)rtp_session_repair(alice.session, 0, space, sizeof space, sim.now);
 		rtp_session_out_stats(alice.session, 0, &out);
 		ck_assert_uint_eq(out.resent - resent, i != 1);
 	}
@@ -348,11 +348,11 @@ START_TEST(test_streams_take_turns_with_their_repairs) {
 	ck_assert_int_eq(rtp_session_receive_rtcp(alice.session, space, w.len, 50), 0);
 	ck_assert(rtp_session_has_repair(alice.session));
 	for (unsigned i = 0; i < 8; i++) {
-		ck_assert_int_gt(rtp_session_repair(alice.session, packet, sizeof packet, 60), 0);
+		ck_assert_int_gt(rtp_session_repair(alice.session, 0, packet, sizeof packet, 60), 0);
 		ck_assert_uint_eq(get_be32(packet + 8), i % 2 ? 3001 : 1001);
 		ck_assert_uint_eq(get_be16(packet + 2), 65500 + i / 2);
 	}
-	ck_assert_int_eq(rtp_session_repair(alice.session, packet, sizeof packet, 60), 0);
+	ck_assert_int_eq(rtp_session_repair(alice.session, 0, packet, sizeof packet, 60), 0);
 	ck_assert(!rtp_session_has_repair(alice.session));
 	close_world();
 }
@@ -484,6 +484,7 @@ static const struct rtp_rate_ops meter_ops = {meter_sent, meter_feedback, meter_
 
 /* Media, repairs and probes have numbers of one row, and TWCC tells of each of them. */
 START_TEST(test_the_estimator_sees_each_packet_that_leaves_and_its_fate) {
+	static uint8_t packet[1500];
 	struct meter meter = {0};
 	const struct rtp_session_config config = {.rate = &meter_ops, .rate_ctx = &meter};
 	struct link_config line = {.delay = DELAY, .loss = 0.05}, back = {.delay = DELAY};
@@ -503,7 +504,14 @@ START_TEST(test_the_estimator_sees_each_packet_that_leaves_and_its_fate) {
 	int len = rtp_session_pad(alice.session, 0, MEDIA_TYPE, 100, 9, space, sizeof space, sim.now);
 	ck_assert_int_gt(len, 100);
 	ck_assert_uint_eq(meter.probes, 9);
+	/* A repair that leaves within a probe is a part of it. */
 	struct rtcp_writer w = rtcp_writer_of(space, sizeof space);
+	const uint64_t last = SERIAL_ORIGIN + 65500 + out.packets - 1;
+	ck_assert_int_eq(rtcp_write_nack(&w, 2000, 1001, &last, 1), 1);
+	ck_assert_int_eq(rtp_session_receive_rtcp(alice.session, space, w.len, sim.now), 0);
+	ck_assert_int_gt(rtp_session_repair(alice.session, 7, packet, sizeof packet, sim.now), 0);
+	ck_assert_uint_eq(meter.probes, 9 + 7);
+	w = rtcp_writer_of(space, sizeof space);
 	ck_assert_int_ge(rtcp_write_remb(&w, 2000, 131072, NULL, 0), 0);
 	ck_assert_int_eq(rtp_session_receive_rtcp(alice.session, space, w.len, sim.now), 0);
 	ck_assert_uint_eq(meter.remb, 131072);

@@ -359,7 +359,7 @@ int rtp_session_pad(struct rtp_session *s, int stream, uint8_t payload_type, uin
 	return len;
 }
 
-int rtp_session_repair(struct rtp_session *s, uint8_t *space, size_t size, uint64_t now) {
+int rtp_session_repair(struct rtp_session *s, uint32_t probe, uint8_t *space, size_t size, uint64_t now) {
 	for (unsigned i = 0; i < s->out_count; i++) {
 		struct rtp_out *out = s->out[(s->next_out + i) % s->out_count];
 		struct nack_repair repair;
@@ -371,7 +371,7 @@ int rtp_session_repair(struct rtp_session *s, uint8_t *space, size_t size, uint6
 		s->next_out = (s->next_out + i + 1) % s->out_count;
 		if (repair.is_rtx) {
 			stages_stamp(out, space, s->transport_next, now);
-			note_sent(s, out, (size_t)len, 0, now);
+			note_sent(s, out, (size_t)len, probe, now);
 		}
 		return len;
 	}

@@ -3,7 +3,7 @@
  *     rtp_session_receive(s, data, len, now, &got)      an RTP packet came; got holds what the app needs of it
  *     rtp_session_receive_rtcp(s, data, len, now)
  *     rtp_session_send(s, stream, &packet, space, size, now)
- *     rtp_session_repair(s, space, size, now)           the next retransmission; the pacer says when
+ *     rtp_session_repair(s, probe, space, size, now)    the next retransmission; the pacer says when
  *     rtp_session_rtcp(s, space, size, now)             the next datagram of RTCP
  *     rtp_session_advance(s, now), rtp_session_deadline(s)
  *     rtp_session_poll(s, &event)                       a keyframe is wanted, a stream ended
@@ -144,9 +144,9 @@ int rtp_session_send(struct rtp_session *s, int stream, const struct rtp_sending
 /* Writes a packet of `padding` bytes (1 to 255) that probes the path. It is one of the RTX stream, or of the stream itself. */
 int rtp_session_pad(struct rtp_session *s, int stream, uint8_t payload_type, uint8_t padding, uint32_t probe, uint8_t *space,
                     size_t size, uint64_t now);
-/* Writes the next retransmission. Returns its length, 0 when none waits, or
+/* Writes the next retransmission; it leaves now. probe: as in struct rtp_sending. Returns its length, 0 when none waits, or
  *   SLUICE_NO_SPACE */
-int rtp_session_repair(struct rtp_session *s, uint8_t *space, size_t size, uint64_t now);
+int rtp_session_repair(struct rtp_session *s, uint32_t probe, uint8_t *space, size_t size, uint64_t now);
 bool rtp_session_has_repair(const struct rtp_session *s);
 /* Writes the next datagram of RTCP. Returns its length, 0 when nothing is due. size is at least RTP_SESSION_DATAGRAM_MIN. */
 int rtp_session_rtcp(struct rtp_session *s, uint8_t *space, size_t size, uint64_t now);

@@ -103,7 +103,7 @@ static void begin_frame(struct media_node *n, uint64_t now) {
 	n->key_wanted = false;
 }
 
-static int send_packet(struct media_node *n, uint8_t *space, size_t size, uint64_t now) {
+int media_node_packet(struct media_node *n, uint32_t probe, uint8_t *space, size_t size, uint64_t now) {
 	if (n->packet == 0)
 		begin_frame(n, now);
 	struct rtp_source *source = source_of(n);
@@ -122,6 +122,7 @@ static int send_packet(struct media_node *n, uint8_t *space, size_t size, uint64
 		.captured = n->captured,
 		.payload_type = MEDIA_TYPE,
 		.marker = n->packet + 1 == n->packets,
+		.probe = probe,
 	};
 	int len = rtp_session_send(n->session, n->out, &sending, space, size, now);
 	MUST(len > 0);
@@ -145,9 +146,9 @@ static int node_output(void *ctx, sluice_batch *b, uint64_t now) {
 	int len = rtp_session_rtcp(n->session, b->data, 1200, now);
 	n->rtcp += len > 0;
 	if (len == 0)
-		len = rtp_session_repair(n->session, b->data, 1500, now);
+		len = rtp_session_repair(n->session, 0, b->data, 1500, now);
 	if (len == 0 && is_sending(n) && n->due <= now)
-		len = send_packet(n, b->data, 1500, now);
+		len = media_node_packet(n, 0, b->data, 1500, now);
 	MUST(len >= 0);
 	if (len == 0)
 		return 0;

@@ -59,6 +59,9 @@ void media_node_open(struct media_node *n, sluice_env *env, const struct rtp_ses
 void media_node_close(struct media_node *n);
 /* Sends so many frames, from `at` on. */
 void media_node_send(struct media_node *n, uint32_t frames, unsigned packets, uint64_t interval, uint64_t at);
+/* For a node that has a pacer: writes the next packet of the current frame, and begins a frame of n->packets when that is over.
+ * Returns its length. */
+int media_node_packet(struct media_node *n, uint32_t probe, uint8_t *space, size_t size, uint64_t now);
 
 extern const struct sim_node_ops media_node_ops;
 
