@@ -305,6 +305,31 @@ START_TEST(test_padding_of_the_rtx_stream_takes_no_number_of_the_media) {
 END_TEST
 
 /* The receiver learns that the way is long, and then waits as long before it asks again; the sender before it answers again. */
+/* It holds a number of the stream: the app must hear of it, and a lost one must come again. */
+START_TEST(test_padding_of_the_stream_itself_is_shown_and_repaired) {
+	static uint8_t first[1500], again[1500];
+	const uint64_t numbers[] = {65500, 65501};
+	open_world(1, NULL, ALL, false);
+	struct rtp_received got;
+	for (unsigned i = 0; i < 2; i++) {
+		uint8_t padding = i ? 1 : 255;
+		int len = rtp_session_pad(alice.session, 0, MEDIA_TYPE, padding, 0, first, sizeof first, i);
+		ck_assert_int_gt(len, padding);
+		ck_assert(rtp_session_check(alice.session));
+		struct rtcp_writer w = rtcp_writer_of(space, sizeof space);
+		ck_assert_int_eq(rtcp_write_nack(&w, 2000, 1001, &numbers[i], 1), 1);
+		ck_assert_int_eq(rtp_session_receive_rtcp(alice.session, space, w.len, 50), 0);
+		ck_assert_int_eq(rtp_session_repair(alice.session, 0, again, sizeof again, 60), len);
+		ck_assert_mem_eq(again, first, (size_t)len);
+		ck_assert_int_eq(rtp_session_receive(bob.session, again, (size_t)len, 80, &got), 1);
+		ck_assert_uint_eq(got.packet.payload_len, 0);
+		ck_assert_uint_eq(got.number, SERIAL_ORIGIN + 65500 + i);
+		ck_assert_int_eq(rtp_session_receive(bob.session, first, (size_t)len, 90, &got), 0);
+	}
+	close_world();
+}
+END_TEST
+
 START_TEST(test_on_a_long_way_both_wait_for_its_round_trip) {
 	struct link_config line = {.delay = 100 * MS, .loss = 0.05};
 	open_bad(3, line, ALL, true);
@@ -706,10 +731,10 @@ SUITE("rtp session", test_a_clean_line_costs_no_nack_and_both_learn_the_round_tr
       test_ten_thousand_packets_each_way_with_loss_allocate_nothing, test_an_idle_session_is_silent_and_a_stream_small,
       test_the_lists_of_streams_are_bounded_and_ssrcs_differ, test_failing_memory_leaves_a_session_whole,
       test_a_strangers_packet_is_shown_and_its_probe_is_reported, test_padding_of_the_rtx_stream_takes_no_number_of_the_media,
-      test_on_a_long_way_both_wait_for_its_round_trip, test_streams_take_turns_with_their_repairs,
-      test_without_their_extensions_the_stages_write_nothing_into_a_packet, test_what_lies_before_a_keyframe_is_not_asked_for,
-      test_a_repair_of_a_packet_ahead_of_the_stream_is_not_taken, test_a_head_is_not_sent_alone,
-      test_the_estimator_sees_each_packet_that_leaves_and_its_fate, test_each_packet_carries_its_time_and_number,
-      test_feedback_has_a_report_before_it_only_where_the_peer_wants_that,
+      test_padding_of_the_stream_itself_is_shown_and_repaired, test_on_a_long_way_both_wait_for_its_round_trip,
+      test_streams_take_turns_with_their_repairs, test_without_their_extensions_the_stages_write_nothing_into_a_packet,
+      test_what_lies_before_a_keyframe_is_not_asked_for, test_a_repair_of_a_packet_ahead_of_the_stream_is_not_taken,
+      test_a_head_is_not_sent_alone, test_the_estimator_sees_each_packet_that_leaves_and_its_fate,
+      test_each_packet_carries_its_time_and_number, test_feedback_has_a_report_before_it_only_where_the_peer_wants_that,
       test_long_lists_of_both_streams_go_into_as_many_datagrams_as_it_takes, test_a_bye_is_an_event_of_its_stream,
       test_an_apps_stage_sees_each_packet_and_may_drop_it)

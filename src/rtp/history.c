@@ -4,7 +4,12 @@
 #include "sluice/error.h"
 
 int rtp_history_open(struct rtp_history *h, sluice_env *env, size_t capacity, size_t header_max) {
-	*h = (struct rtp_history){.capacity = capacity, .header_max = header_max, .keep = RTP_HISTORY_KEEP_MIN};
+	*h = (struct rtp_history){
+		.capacity = capacity,
+		.header_max = header_max,
+		.keep = RTP_HISTORY_KEEP_MIN,
+		.filler = {.len = UINT8_MAX, .refs = 1},
+	};
 	h->entries = env_zalloc(env, capacity * sizeof *h->entries);
 	h->headers = env_alloc(env, capacity * header_max);
 	if (h->entries && h->headers)
@@ -43,6 +48,12 @@ void rtp_history_skip(struct rtp_history *h, uint64_t number) {
 	h->next = number;
 }
 
+/* RFC 3550, 5.1: the last byte counts them. */
+static void write_padding(uint8_t *at, size_t len) {
+	memset(at, 0, len);
+	at[len - 1] = (uint8_t)len;
+}
+
 int rtp_history_gather(const struct rtp_history *h, const struct rtp_history_entry *e, size_t hole, uint8_t *space, size_t size) {
 	size_t len = rtp_history_packet_len(e) + hole;
 	if (len > size)
@@ -51,7 +62,9 @@ int rtp_history_gather(const struct rtp_history *h, const struct rtp_history_ent
 	memcpy(space, header, e->header_len);
 	uint8_t *at = space + e->header_len + hole;
 	memcpy(at, header + e->header_len, e->prefix_len);
-	if (e->len)
+	if (e->source == &h->filler)
+		write_padding(at, e->len);
+	else if (e->len)
 		memcpy(at + e->prefix_len, e->source->data + e->offset, e->len);
 	return (int)len;
 }

@@ -55,7 +55,8 @@ struct rtp_history {
 	uint64_t capacity; /* a power of two */
 	uint64_t first, next;
 	uint64_t keep;
-	uint64_t skipped; /* packets whose header was too long to be kept */
+	uint64_t skipped;         /* packets whose header was too long to be kept */
+	struct rtp_source filler; /* stands for padding, and has no bytes */
 };
 
 /* capacity is a power of two; header_max is at most 510. Returns 0, or
@@ -110,6 +111,12 @@ static inline void rtp_history_put(struct rtp_history *h, uint64_t number, const
 		.prefix_len = (uint8_t)prefix_len,
 	};
 	memcpy(h->headers + (number & (h->capacity - 1)) * h->header_max, header, header_len + prefix_len);
+}
+
+/* Keeps a packet that is a header and `padding` bytes. They are made again when it is asked for. */
+static inline void rtp_history_put_filler(struct rtp_history *h, uint64_t number, const uint8_t *header, size_t header_len,
+                                          uint8_t padding, uint64_t now) {
+	rtp_history_put(h, number, header, header_len, 0, &h->filler, 0, padding, now);
 }
 
 /* The packet of this number; NULL when it is gone. */

@@ -284,7 +284,7 @@ int rtp_session_receive(struct rtp_session *s, uint8_t *data, size_t len, uint64
 	if (in->nack && in->nack->is_broken)
 		note_broken(in);
 	in->duplicates += fate == RTP_FATE_DUPLICATE;
-	if (fate != RTP_FATE_NEW || p->payload_len == 0)
+	if (fate != RTP_FATE_NEW)
 		return 0;
 	return !s->stage || !s->stage->receive || s->stage->receive(s->stage_ctx, got, now);
 }
@@ -337,7 +337,8 @@ int rtp_session_send(struct rtp_session *s, int stream, const struct rtp_sending
 	return (int)len;
 }
 
-/* Padding of the RTX stream needs no number of the media stream. Without RTX it takes one, and nobody can repair that. */
+/* Padding of the RTX stream needs no number of the media stream. Without RTX it takes one, and is kept: a peer cannot know that
+ * the hole is only a filler, and would end with a keyframe request. */
 int rtp_session_pad(struct rtp_session *s, int stream, uint8_t payload_type, uint8_t padding, uint32_t probe, uint8_t *space,
                     size_t size, uint64_t now) {
 	struct rtp_out *out = s->out[stream];
@@ -353,8 +354,10 @@ int rtp_session_pad(struct rtp_session *s, int stream, uint8_t payload_type, uin
 	int len = rtp_packet_write(&header, space, size);
 	if (len < 0)
 		return len;
-	*(is_rtx ? &out->rtx.next : &out->sender.next) += 1;
+	uint64_t number = (*(is_rtx ? &out->rtx.next : &out->sender.next))++;
 	stages_stamp(out, space, s->transport_next, now);
+	if (!is_rtx && out->flags & RTP_STAGE_NACK)
+		rtp_history_put_filler(&out->history, number, space, (size_t)len - padding, padding, now);
 	note_sent(s, out, (size_t)len, probe, now);
 	return len;
 }

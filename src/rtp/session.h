@@ -114,9 +114,11 @@ int rtp_session_add_out(struct rtp_session *s, const struct rtp_out_config *conf
 
 /* ---- packets ---- */
 
-/* A stream without RTP_STAGE_NACK has no memory of what came: its duplicates are for the app too, whose jitter buffer drops them.
+/* A packet without payload is for the app too: it is a filler, whose number is no hole. jitter_push() takes it.
  *
- * Returns 1 when got is for the app; 0 when the packet was for the session alone (padding, a duplicate, refused), or
+ * A stream without RTP_STAGE_NACK has no memory of what came: its duplicates are for the app too, whose jitter buffer drops them.
+ *
+ * Returns 1 when got is for the app; 0 when the packet was for the session alone (padding of RTX, a duplicate, refused), or
  *   SLUICE_MALFORMED
  *   SLUICE_NOT_FOUND  no stream has this SSRC; got->packet and got->extensions are valid, so that the caller can add it by its
  *                     MID or RID, and give the packet once more */
@@ -141,7 +143,8 @@ struct rtp_sending {
 /* Writes the packet; it leaves now. Returns its length, or
  *   SLUICE_NO_SPACE */
 int rtp_session_send(struct rtp_session *s, int stream, const struct rtp_sending *p, uint8_t *space, size_t size, uint64_t now);
-/* Writes a packet of `padding` bytes (1 to 255) that probes the path. It is one of the RTX stream, or of the stream itself. */
+/* Writes a packet of `padding` bytes (1 to 255) that probes the path. It is one of the RTX stream, or else of the stream itself:
+ * then only between two frames, since some receivers take a frame's packets for one run of numbers. */
 int rtp_session_pad(struct rtp_session *s, int stream, uint8_t payload_type, uint8_t padding, uint32_t probe, uint8_t *space,
                     size_t size, uint64_t now);
 /* Writes the next retransmission; it leaves now. probe: as in struct rtp_sending. Returns its length, 0 when none waits, or

@@ -191,12 +191,24 @@ static void pass_to(struct media_node *n, const struct media_seen *s) {
 
 static void take_frames(struct media_node *n, uint64_t now) {
 	for (struct media_seen *s; n->next && (s = seen_at(n, n->next)) != NULL && is_whole(n, n->next, s->packets);) {
+		if (s->packets == 0) {
+			n->next++;
+			continue;
+		}
 		MUST(s->packet == 0 && s->frame == n->last + 1);
 		n->last = s->frame;
 		n->got++;
 		n->got_at = now;
 		n->next += s->packets;
 	}
+}
+
+/* A filler lies between two frames. */
+static void take_filler(struct media_node *n, uint64_t number, uint64_t now) {
+	MUST(!seen_at(n, number));
+	n->seen[number % MEDIA_SEEN] = (struct media_seen){.number = number};
+	n->fillers++;
+	take_frames(n, now);
 }
 
 static void take_media(struct media_node *n, const struct rtp_received *got, uint64_t now) {
@@ -219,6 +231,13 @@ static void take_media(struct media_node *n, const struct rtp_received *got, uin
 	take_frames(n, now);
 }
 
+static void take_packet(struct media_node *n, const struct rtp_received *got, uint64_t now) {
+	if (got->packet.payload_len)
+		take_media(n, got, now);
+	else
+		take_filler(n, got->number, now);
+}
+
 static int node_input(void *ctx, const sluice_path *from, sluice_datagram *d, size_t count, uint64_t now) {
 	struct media_node *n = ctx;
 	(void)from;
@@ -227,7 +246,7 @@ static int node_input(void *ctx, const sluice_path *from, sluice_datagram *d, si
 		if (rtp_packet_is_rtcp(d[i].data, d[i].len))
 			MUST(rtp_session_receive_rtcp(n->session, d[i].data, d[i].len, now) == 0);
 		else if (rtp_session_receive(n->session, d[i].data, d[i].len, now, &got) > 0)
-			take_media(n, &got, now);
+			take_packet(n, &got, now);
 	}
 	return 0;
 }

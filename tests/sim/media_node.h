@@ -21,7 +21,7 @@
 struct media_seen {
 	uint64_t number;
 	uint32_t frame;
-	uint8_t packet, packets;
+	uint8_t packet, packets; /* packets 0: a filler */
 	bool key;
 };
 
@@ -42,10 +42,11 @@ struct media_node {
 	struct rtp_source sources[MEDIA_SOURCES];
 
 	/* ---- taking ---- */
-	struct media_seen *seen;                    /* MEDIA_SEEN; by number */
-	uint64_t next;                              /* number of the next packet in order; 0: a keyframe must come first */
-	uint64_t given_up;                          /* of the session, when it was last looked at */
-	uint32_t got, last;                         /* frames in order; number of the last */
+	struct media_seen *seen; /* MEDIA_SEEN; by number */
+	uint64_t next;           /* number of the next packet in order; 0: a keyframe must come first */
+	uint64_t given_up;       /* of the session, when it was last looked at */
+	uint32_t got, last;      /* frames in order; number of the last */
+	uint32_t fillers;
 	uint32_t passed;                            /* frames that were passed for a keyframe */
 	uint64_t got_at;                            /* when the last frame was whole */
 	uint64_t keys_asked, last_asked, asked_gap; /* keyframe requests; the least time between two */
