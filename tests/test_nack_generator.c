@@ -134,6 +134,47 @@ START_TEST(test_a_repair_teaches_nothing_however_soon_it_comes) {
 }
 END_TEST
 
+/* Loses a packet at `now` and asks for it; returns its number. */
+static uint64_t lose(uint64_t now) {
+	uint64_t n = g.highest ? g.highest + 1 - at(0) : 0;
+	take(n + 1, now);
+	ck_assert_uint_eq(ask(now), 1);
+	return n;
+}
+
+START_TEST(test_an_answer_that_is_late_teaches_how_long_to_wait_for_the_next) {
+	for (unsigned is_repair = 0; is_repair < 2; is_repair++) {
+		setup();
+		take(0, 0);
+		uint64_t n = lose(0);
+		ck_assert_uint_eq(ask(90 * MS), 1);
+		/* No answer to the second NACK can be there yet, and nothing was overtaken. */
+		ck_assert(nack_generator_take(&g, at(n), is_repair, 100 * MS));
+		ck_assert_uint_eq(g.gap, 1);
+		n = lose(1000 * MS);
+		ck_assert_uint_eq(nack_generator_deadline(&g), 1100 * MS);
+		/* Each answer that comes in a round trip lets that fade, down to the margin. */
+		ck_assert(nack_generator_take(&g, at(n), is_repair, 1080 * MS));
+		n = lose(2000 * MS);
+		ck_assert_uint_eq(nack_generator_deadline(&g), 2100 * MS - 20 * MS / 64);
+		for (unsigned s = 2; s < 100; s++) {
+			take(n, s * SLUICE_S + RTT);
+			n = lose((s + 1) * SLUICE_S);
+		}
+		ck_assert_uint_eq(nack_generator_deadline(&g), 100 * SLUICE_S + RTT + 10 * MS);
+	}
+}
+END_TEST
+
+START_TEST(test_no_answer_teaches_to_wait_for_more_than_100_ms) {
+	take(0, 0);
+	uint64_t n = lose(0);
+	take(n, 900 * MS);
+	lose(901 * MS);
+	ck_assert_uint_eq(nack_generator_deadline(&g), 901 * MS + RTT + 100 * MS);
+}
+END_TEST
+
 START_TEST(test_where_the_stream_pauses_a_quarter_of_the_round_trip_is_waited) {
 	g.gap = 20;
 	take(0, 0);
@@ -261,6 +302,8 @@ int main(int argc, char **argv) {
 		test_a_duplicate_is_told_from_a_missing_packet,
 		test_an_overtaken_packet_teaches_the_gap,
 		test_a_repair_teaches_nothing_however_soon_it_comes,
+		test_an_answer_that_is_late_teaches_how_long_to_wait_for_the_next,
+		test_no_answer_teaches_to_wait_for_more_than_100_ms,
 		test_where_the_stream_pauses_a_quarter_of_the_round_trip_is_waited,
 		test_a_packet_that_comes_after_a_deadline_does_not_put_it_off,
 		test_a_thousand_packets_in_order_lower_the_gap_by_one,

@@ -6,6 +6,7 @@
 
 #define PATIENCE_MAX (50 * SLUICE_MS)
 #define MARGIN_MIN (5 * SLUICE_MS)
+#define WAIT_MAX (100 * SLUICE_MS)
 
 void nack_generator_init(struct nack_generator *g, uint64_t round_trip) {
 	memset(g, 0, sizeof *g);
@@ -49,7 +50,7 @@ static uint64_t bottom(const struct nack_generator *g) {
 
 bool nack_generator_check(const struct nack_generator *g) {
 	size_t bits = 0, found = 0;
-	bool ok = g->missing <= NACK_MISSING && g->gap >= 1 && g->gap <= NACK_GAP_MAX;
+	bool ok = g->missing <= NACK_MISSING && g->gap >= 1 && g->gap <= NACK_GAP_MAX && g->wait <= WAIT_MAX;
 	for (size_t i = 0; i < NACK_WORDS; i++)
 		bits += (unsigned)__builtin_popcountll(g->bits[i]);
 	for (uint64_t n = next_missing(g, bottom(g)); n != SLUICE_NEVER; n = next_missing(g, n + 1)) {
@@ -122,11 +123,28 @@ static void jump(struct nack_generator *g, uint64_t number, uint64_t now) {
 		g->next_due = min64(g->next_due, now);
 }
 
+static uint64_t again_after(const struct nack_generator *g) {
+	return g->round_trip + max64(max64(g->round_trip / 8, MARGIN_MIN), g->wait);
+}
+
+/* An answer came. Before half a round trip has passed it is one to the NACK before the last, which was not lost then: the last
+ * one was sent too early. */
+static void learn_wait(struct nack_generator *g, unsigned i, uint64_t now) {
+	uint64_t took = now - g->since[i] + (now - g->since[i] < g->round_trip / 2 ? again_after(g) : 0);
+	uint64_t wait = took > g->round_trip ? min64(took - g->round_trip, WAIT_MAX) : 0;
+	g->wait = max64(wait, g->wait - g->wait / 64);
+}
+
 /* A packet came late. Was it overtaken, or is it the answer to a NACK? Before half a round trip has passed nothing can be an
- * answer. */
+ * answer to the first one. */
 static void learn(struct nack_generator *g, uint64_t number, bool is_repair, uint64_t now) {
 	unsigned i = number % NACK_WINDOW;
-	if (is_repair || (g->tries[i] > 0 && now - g->since[i] >= g->round_trip / 2))
+	bool is_early = now - g->since[i] < g->round_trip / 2;
+	if (g->tries[i] > 1 || (g->tries[i] == 1 && !is_early)) {
+		learn_wait(g, i, now);
+		return;
+	}
+	if (is_repair)
 		return;
 	uint64_t gap = min64(g->highest - number + 1, NACK_GAP_MAX);
 	if (gap > g->gap)
@@ -168,7 +186,7 @@ static void ask(struct nack_generator *g, uint64_t n, uint64_t now) {
 	unsigned i = n % NACK_WINDOW;
 	g->tries[i]++;
 	g->since[i] = now;
-	g->due[i] = now + g->round_trip + max64(g->round_trip / 8, MARGIN_MIN);
+	g->due[i] = now + again_after(g);
 	g->next_due = min64(g->next_due, g->due[i]);
 	g->asked++;
 }

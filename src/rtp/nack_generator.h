@@ -8,9 +8,11 @@
  * by itself raises it to just above its own lateness; a thousand packets in order lower it by one.
  *
  * It is asked for again each round trip, NACK_TRIES times at most. The round trip has a margin of an eighth, at least 5 ms:
- * an answer that is on its way must not be asked for twice. A packet that leaves the window, or is asked for in vain, is given
- * up. When more than NACK_MISSING are missing, all of them are. Each of these sets `is_broken` once: the session then asks for a
- * keyframe, which repairs a video whatever was lost.
+ * an answer that is on its way must not be asked for twice. Answers wait in the sender's pacer and in the path's queue, so they
+ * take longer than reports do; the longest such wait of late is the margin when it is larger.
+ *
+ * A packet that leaves the window, or is asked for in vain, is given up. When more than NACK_MISSING are missing, all of them
+ * are. Each of these sets `is_broken` once: the session then asks for a keyframe, which repairs a video whatever was lost.
  *
  *   missing == bits set in the window; missing <= NACK_MISSING between calls
  *   a bit is set only for a number n with first < n < highest and highest - n < NACK_WINDOW
@@ -38,6 +40,7 @@ struct nack_generator {
 	uint64_t next_due;
 	uint64_t oldest_waiting;
 	uint64_t round_trip;
+	uint64_t wait; /* how much longer answers take */
 	uint32_t missing;
 	uint16_t gap;
 	uint16_t in_order; /* packets in order since the gap was last changed */
