@@ -268,9 +268,9 @@ START_TEST(test_300_kbps_become_3_mbps_and_the_queue_stays_short) {
 		       "%d of %d probes used",
 		       (int)seed, reached, 100 * used, queue_ms(0.5), queue_ms(0.95), (int)bottleneck.drops, (int)stats.feedbacks,
 		       (int)stats.results, (int)stats.probes);
-		ck_assert_double_le(reached, 10);
-		ck_assert_double_ge(used, 0.80);
-		ck_assert_double_le(queue_ms(0.95), 150);
+		ck_assert_double_le(reached, 5);
+		ck_assert_double_ge(used, 0.85);
+		ck_assert_double_le(queue_ms(0.95), 100);
 		finish();
 		ck_assert_uint_eq(viewer.got + viewer.passed, camera.encoded);
 		close_world();
@@ -278,7 +278,7 @@ START_TEST(test_300_kbps_become_3_mbps_and_the_queue_stays_short) {
 }
 END_TEST
 
-START_TEST(test_a_fall_to_a_fifth_is_followed_in_4_s) {
+START_TEST(test_a_fall_to_a_fifth_is_followed_in_2_s) {
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
 		open_world(seed, 0, true);
 		run(20);
@@ -288,7 +288,7 @@ START_TEST(test_a_fall_to_a_fifth_is_followed_in_4_s) {
 		double used = utilisation(10);
 		figure("fall: seed %d followed in %.2f s, then utilisation %.0f%%, queue p95 %.0f ms", (int)seed, down,
 		       100 * used, queue_ms(0.95));
-		ck_assert_double_le(down, 4);
+		ck_assert_double_le(down, 2);
 		ck_assert_double_ge(used, 0.70);
 		finish();
 		close_world();
@@ -299,7 +299,10 @@ END_TEST
 static void with_loss(bool with_rtx) {
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
 		struct rtp_in_stats in;
-		open_world(seed, 0.05, with_rtx);
+		open_world(seed, 0, with_rtx);
+		/* A lost beginning is no packet that NACK can see. */
+		run(0.05);
+		line->config.loss = 0.05;
 		double reached = until_about(RATE, 10), used = utilisation(50);
 		finish();
 		rtp_session_in_stats(viewer.session, 0, &in);
@@ -410,7 +413,7 @@ START_TEST(test_probes_and_a_remb_pass_the_session) {
 }
 END_TEST
 
-SUITE("rtp_rate", test_300_kbps_become_3_mbps_and_the_queue_stays_short, test_a_fall_to_a_fifth_is_followed_in_4_s,
+SUITE("rtp_rate", test_300_kbps_become_3_mbps_and_the_queue_stays_short, test_a_fall_to_a_fifth_is_followed_in_2_s,
       test_5_percent_of_random_loss_leave_70_percent_and_each_frame_is_repaired,
       test_without_rtx_5_percent_of_loss_leave_70_percent_too, test_nothing_is_allocated_once_it_runs,
       test_the_deadlines_go_forward, test_feedback_comes_by_rate, test_probes_and_a_remb_pass_the_session)
