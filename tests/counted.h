@@ -63,10 +63,11 @@ static inline void counted_env_free(void *ctx, void *m) {
 	counted_free(m);
 }
 
+static const sluice_env_config counted_config = {.allocator = {.alloc = counted_env_alloc, .free = counted_env_free}};
+
 static inline sluice_env *counted_env(void) {
-	static const sluice_env_config config = {.allocator = {.alloc = counted_env_alloc, .free = counted_env_free}};
 	sluice_env *env;
-	ck_assert_int_eq(sluice_env_new(&config, &env), 0);
+	ck_assert_int_eq(sluice_env_new(&counted_config, &env), 0);
 	return env;
 }
 

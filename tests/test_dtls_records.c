@@ -1,67 +1,9 @@
 /* The records of a DTLS connection: sealing and opening in place, whatever else arrives, and what it costs in memory. */
-#include <malloc.h>
-#include <openssl/crypto.h>
-
+#include "counted.h"
 #include "dtls/connection.h"
 #include "dtls_pair.h"
 
 static struct pair p; /* a test runs in a process of its own */
-
-/* ---- every allocation is seen, and can be made to fail --------------------------------------------------------------- */
-
-static size_t allocations, live_bytes;
-static size_t fail_at = SIZE_MAX; /* the allocation with this number fails, and only that */
-
-static void *counted_alloc(size_t size) {
-	if (allocations++ == fail_at)
-		return NULL;
-	void *m = malloc(size);
-	live_bytes += malloc_usable_size(m);
-	return m;
-}
-
-static void counted_free(void *m) {
-	live_bytes -= malloc_usable_size(m);
-	free(m);
-}
-
-static void *openssl_alloc(size_t size, const char *file, int line) {
-	(void)file, (void)line;
-	return counted_alloc(size);
-}
-
-static void *openssl_realloc(void *m, size_t size, const char *file, int line) {
-	(void)file, (void)line;
-	if (allocations++ == fail_at)
-		return NULL;
-	live_bytes -= malloc_usable_size(m);
-	void *moved = realloc(m, size);
-	live_bytes += malloc_usable_size(moved);
-	return moved;
-}
-
-static void openssl_free(void *m, const char *file, int line) {
-	(void)file, (void)line;
-	counted_free(m);
-}
-
-/* OpenSSL takes other functions only before its first allocation. */
-__attribute__((constructor)) static void count_openssl(void) {
-	if (CRYPTO_set_mem_functions(openssl_alloc, openssl_realloc, openssl_free) != 1)
-		abort();
-}
-
-static void *env_counted_alloc(void *ctx, size_t size) {
-	(void)ctx;
-	return counted_alloc(size);
-}
-
-static void env_counted_free(void *ctx, void *m) {
-	(void)ctx;
-	counted_free(m);
-}
-
-static const sluice_env_config counted_env = {.allocator = {.alloc = env_counted_alloc, .free = env_counted_free}};
 
 /* ---- batches ------------------------------------------------------------------------------------------------------- */
 
@@ -380,7 +322,7 @@ END_TEST
 /* ---- memory -------------------------------------------------------------------------------------------------------- */
 
 static void pair_make_counted(void) {
-	pair_init(&p, &counted_env);
+	pair_init(&p, &counted_config);
 	pair_open(&p);
 	pair_start(&p);
 	ck_assert_uint_ne(pair_connect(&p, SLUICE_S), SLUICE_NEVER);
@@ -391,7 +333,7 @@ START_TEST(test_sealing_and_opening_allocate_nothing) {
 	static uint8_t space[BATCH * DATAGRAM_MAX];
 	static const char *const suites[] = {"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"};
 	for (size_t s = 0; s < 2; s++) {
-		pair_init(&p, &counted_env);
+		pair_init(&p, &counted_config);
 		p.config[CLIENT].ciphers = suites[s];
 		pair_open(&p);
 		pair_start(&p);
@@ -501,7 +443,7 @@ static bool survives_failure_at(size_t n) {
 
 /* There are about four thousand; one in seven takes a second. FAIL_EVERY=1 takes them all. */
 START_TEST(test_an_allocation_that_fails_anywhere_in_a_handshake_is_survived) {
-	pair_init(&p, &counted_env);
+	pair_init(&p, &counted_config);
 	const char *every = getenv("FAIL_EVERY");
 	size_t step = every ? strtoul(every, NULL, 10) : 7;
 	for (int full = 1; full >= 0; full--) { /* then the abbreviated ones, from the second on */
