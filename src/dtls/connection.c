@@ -40,7 +40,8 @@ static void fail_for_alert(struct dtls *d, int description) {
 	connection_fail(d, SLUICE_ABORTED, text ? text : "an alert");
 }
 
-void connection_fail_as_openssl_says(struct dtls *d) {
+/* For the reason that OpenSSL's error queue gives, which is emptied. */
+static void fail_as_openssl_says(struct dtls *d) {
 	unsigned long e = newest_error();
 	int reason = ERR_GET_REASON(e);
 	const char *text = ERR_reason_error_string(e);
@@ -67,7 +68,7 @@ void connection_settle(struct dtls *d, int result) {
 			break;
 		case SSL_ERROR_SSL:
 		case SSL_ERROR_SYSCALL:
-			connection_fail_as_openssl_says(d);
+			fail_as_openssl_says(d);
 			break;
 		default:
 			break;

@@ -92,8 +92,6 @@ struct dtls {
 };
 
 void connection_fail(struct dtls *d, int error, const char *text);
-/* The same, for the reason that OpenSSL's error queue gives, which is emptied. */
-void connection_fail_as_openssl_says(struct dtls *d);
 /* A call of OpenSSL returned `result`, which was no success: does it wait for more, or did the connection end? */
 void connection_settle(struct dtls *d, int result);
 /* An authentic alert of the peer. */
