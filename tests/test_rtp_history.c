@@ -289,6 +289,8 @@ START_TEST(test_a_rid_becomes_a_repaired_rid_and_the_marker_stays) {
 	rtx.rid_id = 11;
 	packet[14] = 4 << 4 | 2;
 	rtx_wrap(&rtx, &types, packet, HEADER);
+	ck_assert_uint_eq(packet[14], 4 << 4 | 2);
+	rtx_name_rid(&rtx, packet, HEADER);
 	ck_assert_uint_eq(packet[14], 11 << 4 | 2);
 	/* The marker stays: RFC 4588, 4. */
 	ck_assert_uint_eq(packet[1], 0x80 | 97);

@@ -160,6 +160,7 @@ static const struct sim_node_ops camera_ops = {
 static struct memory memory;
 static sluice_env *env;
 static struct sim sim;
+static struct rng entropy; /* of reports' intervals: each run has the same */
 static struct camera camera;
 static struct media_node viewer;
 static struct sim_link *line;
@@ -172,7 +173,8 @@ static void capacity(uint64_t rate) {
 
 static void open_world(uint64_t seed, double loss, bool with_rtx) {
 	memory = (struct memory){.plain = true};
-	sluice_env_config config = {.allocator = memory_allocator(&memory)};
+	entropy = rng_of(sim_seed(seed), 200);
+	sluice_env_config config = {.allocator = memory_allocator(&memory), .entropy = rng_entropy, .entropy_ctx = &entropy};
 	ck_assert_int_eq(sluice_env_new(&config, &env), 0);
 	sim_init(&sim, sim_seed(seed));
 	sim.now = BEGIN;

@@ -88,7 +88,7 @@ START_TEST(test_jitter_is_the_mean_deviation_of_the_transit_time) {
 	for (unsigned i = 0; i < 400; i++)
 		ck_assert(take(i, 3600 * i, 1 * SLUICE_S + i * 40 * MS + (i & 1) * 8 * MS));
 	struct rtcp_report_block block;
-	ck_assert(rtp_receiver_block(&r, 20 * SLUICE_S, &block));
+	ck_assert(rtp_receiver_block(&r, SLUICE_S, 20 * SLUICE_S, &block));
 	ck_assert_uint_ge(block.jitter, 715);
 	ck_assert_uint_le(block.jitter, 720);
 }
@@ -102,7 +102,7 @@ START_TEST(test_a_late_packet_does_not_count_as_jitter) {
 			ck_assert(take(50, 3600 * 50, 1 * SLUICE_S + i * 40 * MS));
 	}
 	struct rtcp_report_block block;
-	ck_assert(rtp_receiver_block(&r, 20 * SLUICE_S, &block));
+	ck_assert(rtp_receiver_block(&r, SLUICE_S, 20 * SLUICE_S, &block));
 	ck_assert_uint_le(block.jitter, 1);
 	ck_assert_int_eq(block.lost, 0);
 }
@@ -129,9 +129,9 @@ END_TEST
 START_TEST(test_nearly_all_lost_is_255_of_256) {
 	struct rtcp_report_block block;
 	take(0, 0, 0);
-	rtp_receiver_block(&r, 0, &block);
+	rtp_receiver_block(&r, SLUICE_S, 0, &block);
 	take(2999, 0, 0);
-	ck_assert(rtp_receiver_block(&r, 0, &block));
+	ck_assert(rtp_receiver_block(&r, SLUICE_S, 0, &block));
 	ck_assert_uint_eq(block.fraction_lost, 255);
 	ck_assert_int_eq(block.lost, 2998);
 }
@@ -139,11 +139,11 @@ END_TEST
 
 START_TEST(test_a_block_says_what_was_lost_since_the_last_one) {
 	struct rtcp_report_block block;
-	ck_assert(!rtp_receiver_block(&r, 0, &block));
+	ck_assert(!rtp_receiver_block(&r, SLUICE_S, 0, &block));
 	for (unsigned i = 0; i < 100; i++)
 		if (i % 4 != 1)
 			take(65500 + i, 0, 0);
-	ck_assert(rtp_receiver_block(&r, 0, &block));
+	ck_assert(rtp_receiver_block(&r, SLUICE_S, 0, &block));
 	ck_assert_uint_eq(block.ssrc, 0xABCD);
 	ck_assert_int_eq(block.lost, 25);
 	ck_assert_uint_eq(block.fraction_lost, 64);
@@ -153,7 +153,7 @@ START_TEST(test_a_block_says_what_was_lost_since_the_last_one) {
 	ck_assert_uint_eq(block.delay_since_sr, 0);
 	for (unsigned i = 100; i < 200; i++)
 		take(65500 + i, 0, 0);
-	ck_assert(rtp_receiver_block(&r, 0, &block));
+	ck_assert(rtp_receiver_block(&r, SLUICE_S, 0, &block));
 	ck_assert_uint_eq(block.fraction_lost, 0);
 	ck_assert_int_eq(block.lost, 25);
 }
@@ -165,7 +165,7 @@ START_TEST(test_duplicates_make_the_loss_negative) {
 		take(i, 0, 0);
 		take(i, 0, 0);
 	}
-	ck_assert(rtp_receiver_block(&r, 0, &block));
+	ck_assert(rtp_receiver_block(&r, SLUICE_S, 0, &block));
 	ck_assert_int_eq(block.lost, -10);
 	ck_assert_uint_eq(block.fraction_lost, 0);
 }
@@ -176,7 +176,7 @@ START_TEST(test_a_block_answers_the_last_sender_report) {
 	struct rtcp_report_block block;
 	take(1, 0, 0);
 	rtp_receiver_sender_report(&r, &info, 3 * SLUICE_S);
-	ck_assert(rtp_receiver_block(&r, 3 * SLUICE_S + 250 * MS, &block));
+	ck_assert(rtp_receiver_block(&r, SLUICE_S, 3 * SLUICE_S + 250 * MS, &block));
 	ck_assert_uint_eq(block.last_sr, 0x33445566);
 	ck_assert_uint_eq(block.delay_since_sr, 16384);
 }

@@ -19,13 +19,15 @@
 static struct memory memory;
 static sluice_env *env;
 static struct sim sim;
+static struct rng entropy; /* of reports' intervals: each run has the same */
 static struct media_node alice, bob;
 static struct sim_host *a, *b;
 static struct rtp_in_stats in;
 static struct rtp_out_stats out;
 
 static void open_world(uint64_t seed, const struct link_config *line, uint32_t stages, bool with_rtx) {
-	sluice_env_config config = {.allocator = memory_allocator(&memory)};
+	entropy = rng_of(sim_seed(seed), 200);
+	sluice_env_config config = {.allocator = memory_allocator(&memory), .entropy = rng_entropy, .entropy_ctx = &entropy};
 	ck_assert_int_eq(sluice_env_new(&config, &env), 0);
 	sim_init(&sim, sim_seed(seed));
 	media_node_open(&alice, env, NULL, 1000, 2000, stages, with_rtx);
@@ -468,7 +470,7 @@ END_TEST
 /* ---- the estimator's place ---- */
 
 struct meter {
-	uint64_t next, sent, bytes, arrived, told, remb;
+	uint64_t next, sent, bytes, arrived, told, remb, reports, last_number, last_arrival;
 	uint32_t probes;
 };
 
@@ -490,6 +492,20 @@ static void meter_feedback(void *ctx, const struct rtcp_twcc *twcc, uint64_t now
 	m->told += twcc->count;
 }
 
+static void meter_arrival(void *ctx, uint64_t number, bool came, uint64_t arrived) {
+	struct meter *m = ctx;
+	ck_assert_uint_lt(number, m->next);
+	m->told++;
+	m->arrived += came;
+	m->last_number = number;
+	m->last_arrival = arrived;
+}
+
+static void meter_reported(void *ctx, uint64_t now) {
+	(void)now;
+	((struct meter *)ctx)->reports++;
+}
+
 static void meter_remb(void *ctx, uint64_t bitrate, uint64_t now) {
 	(void)now;
 	((struct meter *)ctx)->remb = bitrate;
@@ -505,7 +521,8 @@ static uint64_t meter_deadline(void *ctx) {
 	return SLUICE_NEVER;
 }
 
-static const struct rtp_rate_ops meter_ops = {meter_sent, meter_feedback, meter_remb, meter_advance, meter_deadline};
+static const struct rtp_rate_ops meter_ops = {meter_sent, meter_feedback, meter_arrival, meter_reported,
+                                              meter_remb, meter_advance,  meter_deadline};
 
 /* Media, repairs and probes have numbers of one row, and TWCC tells of each of them. */
 START_TEST(test_the_estimator_sees_each_packet_that_leaves_and_its_fate) {

@@ -18,9 +18,14 @@ int rtp_history_open(struct rtp_history *h, sluice_env *env, size_t capacity, si
 	return SLUICE_NO_MEMORY;
 }
 
-void rtp_history_close(struct rtp_history *h, sluice_env *env) {
+void rtp_history_clear(struct rtp_history *h) {
 	while (h->first < h->next)
 		rtp_history_pop(h);
+	h->first = h->next = 0;
+}
+
+void rtp_history_close(struct rtp_history *h, sluice_env *env) {
+	rtp_history_clear(h);
 	env_free(env, h->entries);
 	env_free(env, h->headers);
 	*h = (struct rtp_history){0};

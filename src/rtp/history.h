@@ -62,7 +62,8 @@ struct rtp_history {
 /* capacity is a power of two; header_max is at most 510. Returns 0, or
  *   SLUICE_NO_MEMORY */
 int rtp_history_open(struct rtp_history *h, sluice_env *env, size_t capacity, size_t header_max);
-/* Gives all frames back. h may be all zeros. */
+/* Gives all frames back: the numbers begin anew. h may be all zeros, for these two. */
+void rtp_history_clear(struct rtp_history *h);
 void rtp_history_close(struct rtp_history *h, sluice_env *env);
 bool rtp_history_check(const struct rtp_history *h);
 

@@ -11,6 +11,14 @@ static void rate_feedback(void *ctx, const struct rtcp_twcc *twcc, uint64_t now)
 	bwe_feedback(ctx, twcc, now);
 }
 
+static void rate_arrival(void *ctx, uint64_t number, bool came, uint64_t arrived) {
+	bwe_arrival(ctx, number, came, arrived);
+}
+
+static void rate_reported(void *ctx, uint64_t now) {
+	bwe_reported(ctx, now);
+}
+
 static void rate_remb(void *ctx, uint64_t bitrate, uint64_t now) {
 	bwe_remb(ctx, bitrate, now);
 }
@@ -26,6 +34,8 @@ static uint64_t rate_deadline(void *ctx) {
 const struct rtp_rate_ops rtp_rate_bwe = {
 	.sent = rate_sent,
 	.feedback = rate_feedback,
+	.arrival = rate_arrival,
+	.reported = rate_reported,
 	.remb = rate_remb,
 	.advance = rate_advance,
 	.deadline = rate_deadline,

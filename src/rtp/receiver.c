@@ -12,6 +12,7 @@ void rtp_receiver_init(struct rtp_receiver *r, uint32_t ssrc, uint32_t clock_rat
 	r->sequential = r->probation = (uint8_t)probation;
 	r->highest = SERIAL_ORIGIN;
 	r->due = SLUICE_NEVER;
+	r->interval = RTP_REPORT_INTERVAL;
 }
 
 bool rtp_receiver_check(const struct rtp_receiver *r) {
@@ -82,7 +83,7 @@ void rtp_receiver_sender_report(struct rtp_receiver *r, const struct rtcp_sender
 }
 
 /* RFC 3550, A.3. */
-bool rtp_receiver_block(struct rtp_receiver *r, uint64_t now, struct rtcp_report_block *out) {
+bool rtp_receiver_block(struct rtp_receiver *r, uint64_t interval, uint64_t now, struct rtcp_report_block *out) {
 	if (!r->started)
 		return false;
 	uint64_t expected = rtp_receiver_expected(r);
@@ -93,6 +94,7 @@ bool rtp_receiver_block(struct rtp_receiver *r, uint64_t now, struct rtcp_report
 	r->reported_expected = expected;
 	r->reported_received = r->received;
 	r->due = SLUICE_NEVER;
+	r->interval = interval;
 	uint64_t held = now > r->last_sr_at ? now - r->last_sr_at : 0;
 	*out = (struct rtcp_report_block){
 		.ssrc = r->ssrc,

@@ -26,7 +26,7 @@
 #define RTP_MAX_DROPOUT 3000
 #define RTP_MAX_MISORDER 1024 /* RFC 3550 has 100; retransmissions by plain RTP come as late as their NACK window is long */
 #define RTP_MIN_SEQUENTIAL 2
-#define RTP_RECEIVER_INTERVAL SLUICE_S
+#define RTP_REPORT_INTERVAL SLUICE_S /* on the average; see report.h */
 
 struct rtp_receiver {
 	uint64_t highest, first;
@@ -44,7 +44,8 @@ struct rtp_receiver {
 	uint64_t arrival;
 	uint64_t ticks_per_ns; /* 32.32 */
 
-	uint64_t due; /* of the next report block; SLUICE_NEVER: nothing came since the last one */
+	uint64_t due;      /* of the next report block; SLUICE_NEVER: nothing came since the last one */
+	uint64_t interval; /* from the first packet behind a block to the next block */
 	/* What the last report block counted to. */
 	uint64_t reported_expected, reported_received;
 	uint32_t last_sr;
@@ -66,7 +67,7 @@ bool rtp_receiver_take_other(struct rtp_receiver *r, uint16_t sequence, uint64_t
 
 /* RFC 3550, 6.2: the first report comes after half of the interval. */
 static inline void rtp_receiver_schedule(struct rtp_receiver *r, uint64_t now) {
-	r->due = now + (r->reported_expected ? RTP_RECEIVER_INTERVAL : RTP_RECEIVER_INTERVAL / 2);
+	r->due = now + (r->reported_expected ? r->interval : r->interval / 2);
 }
 
 /* RFC 3550, A.8, for a packet that advanced the sequence. A late or retransmitted packet says nothing about the path's jitter. */
@@ -106,8 +107,8 @@ static inline bool rtp_receiver_take(struct rtp_receiver *r, uint16_t sequence, 
 /* An SR of this source came. */
 void rtp_receiver_sender_report(struct rtp_receiver *r, const struct rtcp_sender_info *info, uint64_t now);
 
-/* The report block for what came since the last call. False when nothing ever came. */
-bool rtp_receiver_block(struct rtp_receiver *r, uint64_t now, struct rtcp_report_block *out);
+/* The report block for what came since the last call; the next one is due after `interval`. False when nothing ever came. */
+bool rtp_receiver_block(struct rtp_receiver *r, uint64_t interval, uint64_t now, struct rtcp_report_block *out);
 
 static inline uint64_t rtp_receiver_expected(const struct rtp_receiver *r) {
 	return r->started ? r->highest - r->first + 1 : 0;

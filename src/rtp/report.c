@@ -6,10 +6,11 @@
 #include "rtp/ntp.h"
 #include "sluice/error.h"
 
-void report_init(struct report *r, uint32_t ssrc, const char *cname, uint64_t ntp_offset) {
+void report_init(struct report *r, uint32_t ssrc, const char *cname, uint64_t ntp_offset, uint64_t seed) {
 	memset(r, 0, sizeof *r);
 	r->ssrc = ssrc;
 	r->ntp_offset = ntp_offset;
+	r->random = seed;
 	r->cname_len = (uint8_t)min64(strlen(cname), REPORT_CNAME);
 	memcpy(r->cname, cname, r->cname_len);
 }
@@ -20,6 +21,12 @@ bool report_check(const struct report *r) {
 		for (size_t j = 0; j < i; j++)
 			ok = ok && r->peers[i].ssrc != r->peers[j].ssrc;
 	return ok;
+}
+
+/* A linear congruence (Knuth's constants); its upper bits are the good ones. */
+uint64_t report_interval(struct report *r) {
+	r->random = r->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return RTP_REPORT_INTERVAL / 2 + (r->random >> 32) * RTP_REPORT_INTERVAL / (UINT64_C(1) << 32);
 }
 
 uint64_t report_deadline(const struct report_streams *s) {
@@ -36,11 +43,12 @@ static size_t cname_size(const struct report *r) {
 }
 
 /* Collects the blocks that are due and fit into `room` bytes. */
-static size_t collect(const struct report_streams *s, struct rtcp_report_block *blocks, size_t room, uint64_t now) {
+static size_t collect(const struct report_streams *s, struct rtcp_report_block *blocks, size_t room, uint64_t interval,
+                      uint64_t now) {
 	size_t n = 0, most = min64(RTCP_MAX_COUNT, room / RTCP_REPORT_BLOCK);
 	for (size_t i = 0; i < s->receiver_count && n < most; i++)
 		if (s->receivers[i]->due <= now + REPORT_TOGETHER)
-			n += rtp_receiver_block(s->receivers[i], now, &blocks[n]);
+			n += rtp_receiver_block(s->receivers[i], interval, now, &blocks[n]);
 	return n;
 }
 
@@ -53,7 +61,8 @@ static size_t room_for_blocks(const struct report *r, const struct rtcp_writer *
 }
 
 /* One SR for each stream that is due; the first has the blocks. Returns the SSRC of the last one, 0 when there was none. */
-static uint32_t write_senders(const struct report *r, const struct report_streams *s, struct rtcp_writer *w, uint64_t now) {
+static uint32_t write_senders(const struct report *r, const struct report_streams *s, struct rtcp_writer *w, uint64_t interval,
+                              uint64_t now) {
 	struct rtcp_report_block blocks[RTCP_MAX_COUNT];
 	uint32_t ssrc = 0;
 	for (size_t i = 0; i < s->sender_count; i++) {
@@ -61,8 +70,8 @@ static uint32_t write_senders(const struct report *r, const struct report_stream
 		if (sender->due > now || rtcp_write_room(w) < 28 + cname_size(r) + XR_SIZE)
 			continue;
 		struct rtcp_sender_info info;
-		rtp_sender_report(sender, now, r->ntp_offset, &info);
-		size_t n = ssrc ? 0 : collect(s, blocks, room_for_blocks(r, w, 28), now);
+		rtp_sender_report(sender, interval, now, r->ntp_offset, &info);
+		size_t n = ssrc ? 0 : collect(s, blocks, room_for_blocks(r, w, 28), interval, now);
 		rtcp_write_sender_report(w, sender->ssrc, &info, blocks, n);
 		ssrc = sender->ssrc;
 	}
@@ -99,10 +108,11 @@ static bool is_sending(const struct report_streams *s) {
 void report_output(struct report *r, const struct report_streams *s, struct rtcp_writer *w, uint64_t now) {
 	if (report_deadline(s) > now)
 		return;
-	uint32_t ssrc = write_senders(r, s, w, now);
+	uint64_t interval = report_interval(r);
+	uint32_t ssrc = write_senders(r, s, w, interval, now);
 	if (!ssrc) {
 		struct rtcp_report_block blocks[RTCP_MAX_COUNT];
-		size_t n = collect(s, blocks, room_for_blocks(r, w, RTCP_HEADER + 4), now);
+		size_t n = collect(s, blocks, room_for_blocks(r, w, RTCP_HEADER + 4), interval, now);
 		rtcp_write_receiver_report(w, r->ssrc, blocks, n);
 	}
 	rtcp_write_cname(w, ssrc ? ssrc : r->ssrc, r->cname, r->cname_len);
@@ -132,4 +142,10 @@ void report_dlrr(struct report *r, const struct rtcp_dlrr *d, uint64_t now) {
 	uint64_t round_trip = ntp_round_trip(ntp_of(now + r->ntp_offset), d->last_rr, d->delay_since_rr);
 	if (d->ssrc == r->ssrc && round_trip)
 		r->round_trip = r->round_trip ? (7 * r->round_trip + round_trip) / 8 : round_trip;
+}
+
+void report_forget(struct report *r, uint32_t ssrc) {
+	for (size_t i = 0; i < r->peer_count; i++)
+		if (r->peers[i].ssrc == ssrc)
+			r->peers[i--] = r->peers[--r->peer_count];
 }

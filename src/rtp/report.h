@@ -6,6 +6,12 @@
  *
  * Only streams from which something came are reported (RFC 3550, 6.4), so an idle session sends nothing.
  *
+ * Two ends must not fall into step, so no interval is as long as the one before: RFC 3550, 6.2: "The interval between RTCP
+ * packets is varied randomly over the range [0.5,1.5] times the calculated interval to avoid unintended synchronization of all
+ * participants". One interval is drawn for each datagram, so that what is reported together stays together. The generator has a
+ * seed of the session and needs no good randomness. RFC 3550, A.7 divides by e - 3/2 to make up for its reconsideration of
+ * timers; an end that does not reconsider has a mean of one second as it is.
+ *
  *   peer_count <= REPORT_PEERS; the ssrcs of the peers differ */
 #ifndef RTP_REPORT_H
 #define RTP_REPORT_H
@@ -33,6 +39,7 @@ struct report {
 	uint32_t ssrc;       /* ours, for packets that are not a stream's */
 	uint64_t ntp_offset; /* see ntp.h */
 	uint64_t round_trip; /* as DLRR told it; 0: not known */
+	uint64_t random;     /* state of the generator */
 	uint8_t cname_len;
 	uint8_t peer_count;
 	char cname[REPORT_CNAME];
@@ -40,8 +47,11 @@ struct report {
 };
 
 /* The CNAME is cut at REPORT_CNAME bytes. */
-void report_init(struct report *r, uint32_t ssrc, const char *cname, uint64_t ntp_offset);
+void report_init(struct report *r, uint32_t ssrc, const char *cname, uint64_t ntp_offset, uint64_t seed);
 bool report_check(const struct report *r);
+
+/* The next interval: RTP_REPORT_INTERVAL times 0.5 to 1.5. */
+uint64_t report_interval(struct report *r);
 
 /* The streams of the session, for the time of a call. */
 struct report_streams {
@@ -61,5 +71,7 @@ void report_head(const struct report *r, struct rtcp_writer *w);
 /* An XR came from this SSRC. */
 void report_rrtr(struct report *r, uint32_t ssrc, uint64_t ntp, uint64_t now);
 void report_dlrr(struct report *r, const struct rtcp_dlrr *d, uint64_t now);
+/* Who has this SSRC is gone, and gets no answer. */
+void report_forget(struct report *r, uint32_t ssrc);
 
 #endif

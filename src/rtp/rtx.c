@@ -52,6 +52,9 @@ void rtx_wrap(struct rtx_sender *s, const struct rtx_types *t, uint8_t *space, s
 	space[1] = (uint8_t)((space[1] & 0x80) | t->rtx_of[space[1] & 127]);
 	put_be16(space + 2, (uint16_t)s->next++);
 	put_be32(space + 8, s->ssrc);
+}
+
+void rtx_name_rid(const struct rtx_sender *s, uint8_t *space, size_t header_len) {
 	if (s->rid_at && s->rid_at < header_len)
 		space[s->rid_at] = s->rid_is_two_byte ? s->rid_id : (uint8_t)(s->rid_id << 4 | (space[s->rid_at] & 15));
 }

@@ -49,5 +49,7 @@ struct rtx_sender {
 
 /* Makes a packet in space an RTX packet: header_len bytes of header, then RTX_OSN bytes that are free. */
 void rtx_wrap(struct rtx_sender *s, const struct rtx_types *t, uint8_t *space, size_t header_len);
+/* Makes its RID a repaired RID. The packet was written with the block that rid_at is of. */
+void rtx_name_rid(const struct rtx_sender *s, uint8_t *space, size_t header_len);
 
 #endif

@@ -18,7 +18,7 @@ bool rtp_sender_check(const struct rtp_sender *s) {
 	return s->next >= SERIAL_ORIGIN && (s->due == SLUICE_NEVER) == (s->packets == 0) && (s->packets > 0 || s->octets == 0);
 }
 
-void rtp_sender_report(struct rtp_sender *s, uint64_t now, uint64_t ntp_offset, struct rtcp_sender_info *out) {
+void rtp_sender_report(struct rtp_sender *s, uint64_t interval, uint64_t now, uint64_t ntp_offset, struct rtcp_sender_info *out) {
 	uint64_t since = now > s->captured ? now - s->captured : 0;
 	*out = (struct rtcp_sender_info){
 		.ntp = ntp_of(now + ntp_offset),
@@ -26,7 +26,7 @@ void rtp_sender_report(struct rtp_sender *s, uint64_t now, uint64_t ntp_offset, 
 		.packets = (uint32_t)s->packets,
 		.octets = (uint32_t)s->octets,
 	};
-	s->due = now + RTP_REPORT_INTERVAL;
+	s->due = now + interval;
 }
 
 void rtp_sender_block(struct rtp_sender *s, const struct rtcp_report_block *block, uint64_t now, uint64_t ntp_offset) {

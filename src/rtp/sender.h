@@ -5,8 +5,8 @@
  * would be captured just then: it is counted on from the last packet's time of capture, not from when that packet was sent. Time
  * in an encoder or pacer so does not shift the picture against the sound.
  *
- * The first packet's report is due at once, then one each second. Audio is no exception: a receiver that waits five seconds for
- * it plays five seconds without synchronisation.
+ * The first packet's report is due at once, then about one each second. Audio is no exception: a receiver that waits five
+ * seconds for it plays five seconds without synchronisation.
  *
  *   packets == calls of rtp_sender_sent(); octets == sum of their payloads, without headers and padding
  *   due == SLUICE_NEVER while packets == 0 */
@@ -18,8 +18,6 @@
 
 #include "rtp/rtcp.h"
 #include "sluice/env.h"
-
-#define RTP_REPORT_INTERVAL SLUICE_S
 
 struct rtp_sender {
 	uint64_t next; /* number of the next packet, unwrapped */
@@ -48,8 +46,8 @@ static inline void rtp_sender_sent(struct rtp_sender *s, size_t payload_len, uin
 	s->captured = captured;
 }
 
-/* What an SR sent now says; the next one is due a second later. ntp_offset: see ntp.h. */
-void rtp_sender_report(struct rtp_sender *s, uint64_t now, uint64_t ntp_offset, struct rtcp_sender_info *out);
+/* What an SR sent now says; the next one is due after `interval`. ntp_offset: see ntp.h. */
+void rtp_sender_report(struct rtp_sender *s, uint64_t interval, uint64_t now, uint64_t ntp_offset, struct rtcp_sender_info *out);
 
 /* The peer's report block about this SSRC. */
 void rtp_sender_block(struct rtp_sender *s, const struct rtcp_report_block *block, uint64_t now, uint64_t ntp_offset);

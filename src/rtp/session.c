@@ -1,65 +1,32 @@
 #include "rtp/session.h"
 
-#include "base/arith.h"
 #include "pool/env.h"
-#include "rtp/report.h"
-
-#define NUMBERS_AT_ONCE 256 /* of NACKs written in one go */
-
-struct rtp_session {
-	sluice_env *env;
-	unsigned in_max, in_count, out_max, out_count;
-	uint32_t *ssrcs; /* of incoming streams and their RTX */
-	unsigned last;   /* where the last one was found */
-	struct rtp_in **in;
-	struct rtp_out **out;
-	struct rtp_receiver **receivers; /* of those two, for reports; RTX streams among them */
-	struct rtp_sender **senders;
-	unsigned receiver_count;
-	unsigned next_in, next_out; /* whose turn it is to write feedback, or repairs */
-
-	bool compound, has_twcc;
-	uint64_t transport_next; /* transport-wide number of the next packet that leaves */
-	uint64_t round_trip;     /* 0: not known */
-	uint64_t malformed, unknown;
-	struct rtp_extension_map extensions;
-	struct rtx_types rtx;
-	struct report report;
-	const struct rtp_stage_ops *stage;
-	void *stage_ctx;
-	const struct rtp_rate_ops *rate;
-	void *rate_ctx;
-	struct twcc twcc;
-};
+#include "rtp/session_state.h"
 
 /* ---- making ---- */
 
 static bool is_valid(const struct rtp_session_config *c) {
 	const struct rtp_rate_ops *r = c->rate;
 	return c->ssrc && c->cname && c->streams_in <= RTP_SESSION_STREAMS && c->streams_out <= RTP_SESSION_STREAMS &&
-	       (!r || (r->sent && r->feedback && r->remb && r->advance && r->deadline));
+	       (!r || (r->sent && r->feedback && r->arrival && r->reported && r->remb && r->advance && r->deadline));
 }
 
 static bool alloc_tables(struct rtp_session *s) {
-	s->ssrcs = env_zalloc(s->env, 2 * s->in_max * sizeof *s->ssrcs);
+	s->bye_max = 2 * s->out_max + 1;
 	s->in = env_zalloc(s->env, s->in_max * sizeof(struct rtp_in *));
 	s->out = env_zalloc(s->env, s->out_max * sizeof(struct rtp_out *));
 	s->receivers = env_zalloc(s->env, 2 * s->in_max * sizeof(struct rtp_receiver *));
 	s->senders = env_zalloc(s->env, s->out_max * sizeof(struct rtp_sender *));
-	return s->ssrcs && s->in && s->out && s->receivers && s->senders;
+	s->byes = env_zalloc(s->env, s->bye_max * sizeof *s->byes);
+	s->conflict_ends = env_zalloc(s->env, (s->out_max + 1) * sizeof *s->conflict_ends);
+	return ssrc_map_open(&s->map, s->env, 2 * (s->in_max + s->out_max) + 1) == 0 && s->in && s->out && s->receivers &&
+	       s->senders && s->byes && s->conflict_ends;
 }
 
-int rtp_session_new(sluice_env *env, const struct rtp_session_config *c, struct rtp_session **out) {
-	if (!is_valid(c))
-		return SLUICE_INVALID;
-	struct rtp_session *s = env_zalloc(env, sizeof *s);
-	if (!s)
-		return SLUICE_NO_MEMORY;
-	s->env = env;
+static void set_config(struct rtp_session *s, const struct rtp_session_config *c) {
 	s->in_max = c->streams_in ? c->streams_in : 16;
 	s->out_max = c->streams_out ? c->streams_out : 16;
 	s->compound = c->compound;
-	s->transport_next = SERIAL_ORIGIN + 1;
 	s->stage = c->stage;
 	s->stage_ctx = c->stage_ctx;
 	s->rate = c->rate;
@@ -71,12 +38,26 @@ int rtp_session_new(sluice_env *env, const struct rtp_session_config *c, struct 
 	rtx_types_init(&s->rtx);
 	if (c->rtx)
 		s->rtx = *c->rtx;
+}
+
+int rtp_session_new(sluice_env *env, const struct rtp_session_config *c, struct rtp_session **out) {
+	if (!is_valid(c))
+		return SLUICE_INVALID;
+	struct rtp_session *s = env_zalloc(env, sizeof *s);
+	if (!s)
+		return SLUICE_NO_MEMORY;
+	s->env = env;
+	s->transport_next = SERIAL_ORIGIN + 1;
+	s->ccfb_time = SERIAL_ORIGIN;
+	s->last_ssrc = NO_SSRC;
+	set_config(s, c);
 	twcc_init(&s->twcc);
-	report_init(&s->report, c->ssrc, c->cname, c->ntp_offset);
+	report_init(&s->report, c->ssrc, c->cname, c->ntp_offset, env_random32(env));
 	if (!alloc_tables(s)) {
 		rtp_session_free(s);
 		return SLUICE_NO_MEMORY;
 	}
+	ssrc_map_add(&s->map, c->ssrc, (unsigned)place_of_own(s));
 	*out = s;
 	return 0;
 }
@@ -84,167 +65,95 @@ int rtp_session_new(sluice_env *env, const struct rtp_session_config *c, struct 
 void rtp_session_free(struct rtp_session *s) {
 	if (!s)
 		return;
-	for (unsigned i = 0; i < s->in_count; i++) {
-		env_free(s->env, s->in[i]->nack);
-		env_free(s->env, s->in[i]);
-	}
-	for (unsigned i = 0; i < s->out_count; i++) {
-		rtp_history_close(&s->out[i]->history, s->env);
-		env_free(s->env, s->out[i]);
-	}
-	env_free(s->env, s->ssrcs);
+	for (unsigned i = 0; i < s->in_top; i++)
+		if (s->in[i])
+			rtp_session_remove_in(s, (int)i);
+	for (unsigned i = 0; i < s->out_top; i++)
+		if (s->out[i])
+			rtp_session_remove_out(s, (int)i);
+	ssrc_map_close(&s->map);
 	env_free(s->env, s->in);
 	env_free(s->env, s->out);
 	env_free(s->env, s->receivers);
 	env_free(s->env, s->senders);
+	env_free(s->env, s->byes);
+	env_free(s->env, s->conflict_ends);
 	env_free(s->env, s);
+}
+
+static bool is_at(const struct rtp_session *s, uint32_t ssrc, int place) {
+	return !ssrc || ssrc_map_find(&s->map, ssrc) == place;
+}
+
+static bool has_receiver(const struct rtp_session *s, const struct rtp_receiver *r) {
+	unsigned n = 0;
+	for (unsigned i = 0; i < s->receiver_count; i++)
+		n += s->receivers[i] == r;
+	return n == 1;
+}
+
+static bool has_sender(const struct rtp_session *s, const struct rtp_sender *sender) {
+	unsigned n = 0;
+	for (unsigned i = 0; i < s->sender_count; i++)
+		n += s->senders[i] == sender;
+	return n == 1;
 }
 
 static bool check_in(const struct rtp_session *s, unsigned i) {
 	const struct rtp_in *in = s->in[i];
 	bool ok = rtp_receiver_check(&in->receiver) && keyframe_request_check(&in->keyframe);
 	ok = ok && !in->nack == !(in->flags & RTP_STAGE_NACK) && (!in->nack || nack_generator_check(in->nack));
-	return ok && s->ssrcs[i] == in->receiver.ssrc && s->ssrcs[s->in_max + i] == in->rtx_ssrc &&
-	       (!in->rtx_ssrc || rtp_receiver_check(&in->rtx_receiver));
+	ok = ok && is_at(s, in->receiver.ssrc, (int)i) && is_at(s, in->rtx_ssrc, place_of_in_rtx(s, i));
+	ok = ok && has_receiver(s, &in->receiver) && has_receiver(s, &in->rtx_receiver) == (in->rtx_ssrc != 0);
+	return ok && (!in->rtx_ssrc || rtp_receiver_check(&in->rtx_receiver));
 }
 
-static bool check_out(const struct rtp_out *out) {
+static bool check_out(const struct rtp_session *s, unsigned i) {
+	const struct rtp_out *out = s->out[i];
 	bool ok = rtp_sender_check(&out->sender) && keyframe_answer_check(&out->keyframe);
-	return ok && nack_responder_check(&out->responder) &&
-	       (!(out->flags & RTP_STAGE_NACK) || rtp_history_check(&out->history));
+	ok = ok && is_at(s, out->sender.ssrc, place_of_out(s, i)) && is_at(s, out->rtx.ssrc, place_of_out_rtx(s, i));
+	ok = ok && has_sender(s, &out->sender) && nack_responder_check(&out->responder);
+	ok = ok && (s->has_repairs || !nack_responder_has_output(&out->responder));
+	ok = ok && (s->has_events || (!out->wants_keyframe && !out->has_collision));
+	return ok && (!(out->flags & RTP_STAGE_NACK) || rtp_history_check(&out->history));
 }
 
+/* Walks all streams and all SSRCs. */
 bool rtp_session_check(const struct rtp_session *s) {
-	bool ok = s->in_count <= s->in_max && s->out_count <= s->out_max && report_check(&s->report) && twcc_check(&s->twcc);
-	for (unsigned i = 0; ok && i < s->in_count; i++)
-		ok = check_in(s, i);
-	for (unsigned i = 0; ok && i < s->out_count; i++)
-		ok = check_out(s->out[i]);
-	return ok;
-}
-
-/* ---- streams ---- */
-
-/* Where the SSRC stands in the list; -1: nowhere. A session has few streams and its packets come in runs, so the last place is
- * tried first, and a list of numbers is as fast as a table. */
-static int find_in(struct rtp_session *s, uint32_t ssrc) {
-	if (__builtin_expect(s->ssrcs[s->last] == ssrc && ssrc, 1))
-		return (int)s->last;
-	for (unsigned i = 0; i < 2 * s->in_max && ssrc; i++)
-		if (s->ssrcs[i] == ssrc)
-			return (int)(s->last = i);
-	return -1;
-}
-
-static int find_out(const struct rtp_session *s, uint32_t ssrc) {
-	for (unsigned i = 0; i < s->out_count; i++)
-		if (s->out[i]->sender.ssrc == ssrc)
-			return (int)i;
-	return -1;
-}
-
-static bool is_taken(struct rtp_session *s, uint32_t ssrc) {
-	bool taken = ssrc == s->report.ssrc || find_in(s, ssrc) >= 0 || find_out(s, ssrc) >= 0;
-	for (unsigned i = 0; i < s->out_count; i++)
-		taken = taken || s->out[i]->rtx.ssrc == ssrc;
-	return taken;
-}
-
-/* Are the SSRCs of a new stream right? Returns 0 or the error. */
-static int check_ssrcs(struct rtp_session *s, uint32_t ssrc, uint32_t rtx_ssrc, uint32_t clock_rate) {
-	if (!ssrc || ssrc == rtx_ssrc || !clock_rate)
-		return SLUICE_INVALID;
-	return is_taken(s, ssrc) || (rtx_ssrc && is_taken(s, rtx_ssrc)) ? SLUICE_EXISTS : 0;
-}
-
-int rtp_session_add_in(struct rtp_session *s, const struct rtp_in_config *c) {
-	int error = check_ssrcs(s, c->ssrc, c->rtx_ssrc, c->clock_rate);
-	if (error)
-		return error;
-	if (s->in_count == s->in_max)
-		return SLUICE_LIMIT;
-	struct rtp_in *in = env_zalloc(s->env, sizeof *in);
-	struct nack_generator *nack = in && c->flags & RTP_STAGE_NACK ? env_alloc(s->env, sizeof *nack) : NULL;
-	if (!in || (c->flags & RTP_STAGE_NACK && !nack)) {
-		env_free(s->env, in);
-		return SLUICE_NO_MEMORY;
+	bool ok = report_check(&s->report) && twcc_check(&s->twcc) && ssrc_map_check(&s->map);
+	unsigned ssrcs = 1, receivers = 0, senders = 0;
+	ok = ok && s->bye_count <= s->bye_max && is_at(s, s->report.ssrc, place_of_own(s));
+	ok = ok && (s->last_ssrc == NO_SSRC || (is_at(s, (uint32_t)s->last_ssrc, s->last) && is_in_place(s, s->last)));
+	for (unsigned i = 0; i < s->bye_count; i++)
+		ok = ok && ssrc_map_find(&s->map, s->byes[i]) < 0;
+	for (unsigned i = 0; ok && i < s->in_max; i++) {
+		if (!s->in[i])
+			continue;
+		ok = i < s->in_top && check_in(s, i) && (s->has_events || !s->in[i]->has_bye);
+		receivers += 1 + (s->in[i]->rtx_ssrc != 0);
 	}
-	in->flags = c->flags;
-	in->rtx_ssrc = c->rtx_ssrc;
-	in->nack = nack;
-	in->keyframe.uses_fir = c->flags & RTP_STAGE_FIR;
-	if (nack)
-		nack_generator_init(nack, rtp_session_round_trip(s));
-	rtp_receiver_init(&in->receiver, c->ssrc, c->clock_rate, c->probation ? c->probation : 1);
-	rtp_receiver_init(&in->rtx_receiver, c->rtx_ssrc, c->clock_rate, 1);
-	s->receivers[s->receiver_count++] = &in->receiver;
-	if (c->rtx_ssrc)
-		s->receivers[s->receiver_count++] = &in->rtx_receiver;
-	s->ssrcs[s->in_count] = c->ssrc;
-	s->ssrcs[s->in_max + s->in_count] = c->rtx_ssrc;
-	s->in[s->in_count] = in;
-	return (int)s->in_count++;
-}
-
-/* Stages whose element the peer did not accept are off. */
-static void place_elements(const struct rtp_session *s, struct rtp_out *out) {
-	const struct rtp_extension_block *b = &out->block;
-	if (!rtp_extension_block_has(b, RTP_EXT_TRANSPORT_CC))
-		out->flags &= ~(uint32_t)RTP_STAGE_TWCC;
-	if (!rtp_extension_block_has(b, RTP_EXT_ABS_SEND_TIME))
-		out->flags &= ~(uint32_t)RTP_STAGE_ABS_SEND_TIME;
-	out->transport_cc_at = (uint8_t)rtp_extension_block_place(b, 0, RTP_EXT_TRANSPORT_CC);
-	out->abs_send_time_at = (uint8_t)rtp_extension_block_place(b, 0, RTP_EXT_ABS_SEND_TIME);
-	unsigned repaired = s->extensions.id_of[RTP_EXT_REPAIRED_RID];
-	out->rtx.rid_is_two_byte = b->profile != RTP_EXTENSION_ONE_BYTE;
-	if (rtp_extension_block_has(b, RTP_EXT_RID) && repaired && (repaired <= 14 || out->rtx.rid_is_two_byte)) {
-		out->rtx.rid_id = (uint8_t)repaired;
-		out->rtx.rid_at = (uint8_t)(rtp_extension_block_place(b, 0, RTP_EXT_RID) - (out->rtx.rid_is_two_byte ? 2 : 1));
+	for (unsigned i = 0; ok && i < s->out_max; i++) {
+		if (!s->out[i])
+			continue;
+		ok = i < s->out_top && check_out(s, i);
+		senders++;
+		ssrcs += 1 + (s->out[i]->rtx.ssrc != 0);
 	}
-}
-
-static int open_out(struct rtp_session *s, struct rtp_out *out, const struct rtp_out_config *c) {
-	int error = rtp_extension_block_make(&out->block, &s->extensions, c->items, c->item_count);
-	if (error || !(c->flags & RTP_STAGE_NACK))
-		return error;
-	return rtp_history_open(&out->history, s->env, c->history ? c->history : RTP_HISTORY_PACKETS,
-	                        c->header_max ? c->header_max : 96);
-}
-
-int rtp_session_add_out(struct rtp_session *s, const struct rtp_out_config *c) {
-	int error = check_ssrcs(s, c->ssrc, c->rtx_ssrc, c->clock_rate);
-	if (!error && ((c->history & (c->history - 1)) || c->history > 65536 / 2 || c->header_max > 510))
-		error = SLUICE_INVALID;
-	if (error)
-		return error;
-	if (s->out_count == s->out_max)
-		return SLUICE_LIMIT;
-	struct rtp_out *out = env_zalloc(s->env, sizeof *out);
-	if (!out)
-		return SLUICE_NO_MEMORY;
-	error = open_out(s, out, c);
-	if (error) {
-		env_free(s->env, out);
-		return error;
-	}
-	out->flags = c->flags;
-	rtp_sender_init(&out->sender, c->ssrc, c->clock_rate, c->first);
-	nack_responder_init(&out->responder, rtp_session_round_trip(s));
-	out->rtx.ssrc = c->rtx_ssrc;
-	out->rtx.next = SERIAL_ORIGIN + c->rtx_first;
-	place_elements(s, out);
-	s->senders[s->out_count] = &out->sender;
-	s->out[s->out_count] = out;
-	return (int)s->out_count++;
+	return ok && receivers == s->receiver_count && senders == s->sender_count && s->map.count == ssrcs + receivers;
 }
 
 /* ---- RTP in ---- */
 
-/* What makes a video unusable is not asked for packet by packet. */
-static void note_broken(struct rtp_in *in) {
-	in->nack->is_broken = false;
-	if (in->flags & RTP_STAGE_KEYFRAME)
-		keyframe_want(&in->keyframe);
+/* The place of the SSRC; -1: no stream has it. Packets come in runs, so the last one is tried first. */
+static int find_place(struct rtp_session *s, uint32_t ssrc) {
+	if (__builtin_expect(s->last_ssrc == ssrc, 1))
+		return s->last;
+	int place = ssrc_map_find(&s->map, ssrc);
+	if (is_in_place(s, place)) {
+		s->last_ssrc = ssrc;
+		s->last = place;
+	}
+	return place;
 }
 
 static enum rtp_fate take_rtx(struct rtp_session *s, struct rtp_in *in, struct rtp_received *got, uint64_t now) {
@@ -268,10 +177,15 @@ int rtp_session_receive(struct rtp_session *s, uint8_t *data, size_t len, uint64
 	/* A broken extension leaves the packet usable. */
 	if (rtp_extensions_read(p, &s->extensions, &got->extensions))
 		s->malformed++;
+	int found = find_place(s, p->ssrc);
+	/* What was ours and came back says nothing of the peer's numbers. */
+	if (__builtin_expect(found >= 0 && !is_in_place(s, found), 0)) {
+		session_collision(s, found, now);
+		return 0;
+	}
 	uint16_t transport_number;
 	if (s->has_twcc && rtp_extension_transport_cc(&got->extensions, &transport_number))
 		twcc_take(&s->twcc, transport_number, len, now);
-	int found = find_in(s, p->ssrc);
 	if (found < 0) {
 		s->unknown++;
 		return SLUICE_NOT_FOUND;
@@ -282,7 +196,7 @@ int rtp_session_receive(struct rtp_session *s, uint8_t *data, size_t len, uint64
 	struct rtp_in *in = s->in[got->stream];
 	enum rtp_fate fate = is_rtx ? take_rtx(s, in, got, now) : stages_in(in, p->sequence, p->timestamp, now, &got->number);
 	if (in->nack && in->nack->is_broken)
-		note_broken(in);
+		stages_broken(in);
 	in->duplicates += fate == RTP_FATE_DUPLICATE;
 	if (fate != RTP_FATE_NEW)
 		return 0;
@@ -291,13 +205,16 @@ int rtp_session_receive(struct rtp_session *s, uint8_t *data, size_t len, uint64
 
 /* ---- RTP out ---- */
 
-/* The packet has left: whoever decides about the rate must know. */
-static void note_sent(struct rtp_session *s, const struct rtp_out *out, size_t len, uint32_t probe, uint64_t now) {
-	if (!(out->flags & RTP_STAGE_TWCC))
+/* The packet has left: whoever decides about the rate must know. number: its own in its stream, whose ring for CCFB is given. */
+static inline void note_sent(struct rtp_session *s, const struct rtp_out *out, struct ccfb_sent *ring, uint64_t number,
+                             size_t len, uint32_t probe, uint64_t now) {
+	if (!(out->flags & (RTP_STAGE_TWCC | RTP_STAGE_CCFB)))
 		return;
-	uint64_t number = s->transport_next++;
+	if (out->flags & RTP_STAGE_CCFB)
+		ccfb_sent_put(ring, number, s->transport_next);
+	uint64_t transport = s->transport_next++;
 	if (s->rate)
-		s->rate->sent(s->rate_ctx, number, len, probe, now);
+		s->rate->sent(s->rate_ctx, transport, len, probe, now);
 }
 
 int rtp_session_send(struct rtp_session *s, int stream, const struct rtp_sending *p, uint8_t *space, size_t size, uint64_t now) {
@@ -331,7 +248,7 @@ int rtp_session_send(struct rtp_session *s, int stream, const struct rtp_sending
 	};
 	stages_out(out, &leaving, s->transport_next, now);
 	size_t len = (size_t)header_len + p->prefix_len + p->len;
-	note_sent(s, out, len, p->probe, now);
+	note_sent(s, out, &out->ccfb, leaving.number, len, p->probe, now);
 	if (s->stage && s->stage->send)
 		s->stage->send(s->stage_ctx, stream, space, len, now);
 	return (int)len;
@@ -358,246 +275,57 @@ int rtp_session_pad(struct rtp_session *s, int stream, uint8_t payload_type, uin
 	stages_stamp(out, space, s->transport_next, now);
 	if (!is_rtx && out->flags & RTP_STAGE_NACK)
 		rtp_history_put_filler(&out->history, number, space, (size_t)len - padding, padding, now);
-	note_sent(s, out, (size_t)len, probe, now);
+	note_sent(s, out, is_rtx ? &out->rtx_ccfb : &out->ccfb, number, (size_t)len, probe, now);
 	return len;
 }
 
+/* A packet from before the ids changed has its elements elsewhere: it leaves as it was, and without a number for the estimator.
+ * */
+static void stamp_repair(struct rtp_session *s, struct rtp_out *out, const struct nack_repair *repair, uint8_t *space, size_t len,
+                         uint32_t probe, uint64_t now) {
+	if (!repair->is_rtx || repair->number < out->layout_from)
+		return;
+	rtx_name_rid(&out->rtx, space, repair->header_len);
+	stages_stamp(out, space, s->transport_next, now);
+	note_sent(s, out, &out->rtx_ccfb, out->rtx.next - 1, len, probe, now);
+}
+
 int rtp_session_repair(struct rtp_session *s, uint32_t probe, uint8_t *space, size_t size, uint64_t now) {
-	for (unsigned i = 0; i < s->out_count; i++) {
-		struct rtp_out *out = s->out[(s->next_out + i) % s->out_count];
+	for (unsigned i = 0; s->has_repairs && i < s->out_top; i++) {
+		unsigned stream = (s->next_out + i) % s->out_top;
+		struct rtp_out *out = s->out[stream];
 		struct nack_repair repair;
-		int len = nack_responder_output(&out->responder, &out->history, &out->rtx, &s->rtx, space, size, &repair);
+		int len = out ? nack_responder_output(&out->responder, &out->history, &out->rtx, &s->rtx, space, size, &repair)
+		              : 0;
 		if (len == 0)
 			continue;
 		if (len < 0)
 			return len;
-		s->next_out = (s->next_out + i + 1) % s->out_count;
-		if (repair.is_rtx) {
-			stages_stamp(out, space, s->transport_next, now);
-			note_sent(s, out, (size_t)len, probe, now);
-		}
+		s->next_out = stream + 1;
+		stamp_repair(s, out, &repair, space, (size_t)len, probe, now);
 		return len;
 	}
+	s->has_repairs = false;
 	return 0;
 }
 
 bool rtp_session_has_repair(const struct rtp_session *s) {
-	for (unsigned i = 0; i < s->out_count; i++)
-		if (nack_responder_has_output(&s->out[i]->responder))
+	for (unsigned i = 0; s->has_repairs && i < s->out_top; i++)
+		if (s->out[i] && nack_responder_has_output(&s->out[i]->responder))
 			return true;
 	return false;
-}
-
-/* ---- RTCP in ---- */
-
-/* The smoothed round trip changed: everybody who waits for one must know. */
-static void set_round_trip(struct rtp_session *s, uint64_t round_trip) {
-	if (!round_trip || round_trip == s->round_trip)
-		return;
-	s->round_trip = round_trip;
-	for (unsigned i = 0; i < s->in_count; i++)
-		if (s->in[i]->nack)
-			nack_generator_round_trip(s->in[i]->nack, round_trip);
-	for (unsigned i = 0; i < s->out_count; i++) {
-		nack_responder_round_trip(&s->out[i]->responder, round_trip);
-		s->out[i]->history.keep = max64(RTP_HISTORY_KEEP_MIN, 3 * round_trip);
-	}
-}
-
-static void take_reports(struct rtp_session *s, const struct rtcp_packet *p, uint64_t now) {
-	int found = find_in(s, p->ssrc);
-	if (p->kind == RTCP_SENDER_REPORT && found >= 0 && (unsigned)found < s->in_max)
-		rtp_receiver_sender_report(&s->in[found]->receiver, &p->sender, now);
-	for (size_t i = 0; i < rtcp_report_count(p); i++) {
-		struct rtcp_report_block block = rtcp_report_at(p, i);
-		int stream = find_out(s, block.ssrc);
-		if (stream < 0)
-			continue;
-		struct rtp_sender *sender = &s->out[stream]->sender;
-		rtp_sender_block(sender, &block, now, s->report.ntp_offset);
-		set_round_trip(s, sender->round_trip);
-	}
-}
-
-static void take_nack(struct rtp_session *s, const struct rtcp_packet *p, uint64_t now) {
-	int stream = find_out(s, p->media);
-	if (stream < 0 || !(s->out[stream]->flags & RTP_STAGE_NACK))
-		return;
-	struct rtcp_nack_iterator it = rtcp_nack_begin(p);
-	uint16_t sequence;
-	while (rtcp_nack_next(&it, &sequence))
-		nack_responder_ask(&s->out[stream]->responder, &s->out[stream]->history, sequence, now);
-}
-
-static void take_keyframe(struct rtp_session *s, const struct rtcp_packet *p, uint64_t now) {
-	if (p->kind == RTCP_PLI) {
-		int stream = find_out(s, p->media);
-		if (stream >= 0)
-			s->out[stream]->wants_keyframe |= keyframe_pli(&s->out[stream]->keyframe, now);
-		return;
-	}
-	for (size_t i = 0; i < rtcp_fir_count(p); i++) {
-		struct rtcp_fir_entry entry = rtcp_fir_at(p, i);
-		int stream = find_out(s, entry.ssrc);
-		if (stream >= 0)
-			s->out[stream]->wants_keyframe |= keyframe_fir(&s->out[stream]->keyframe, entry.sequence, now);
-	}
-}
-
-static void take_xr(struct rtp_session *s, const struct rtcp_packet *p, uint64_t now) {
-	struct rtcp_xr_iterator it = rtcp_xr_begin(p);
-	struct rtcp_xr_block block;
-	while (rtcp_xr_next(&it, &block)) {
-		if (block.type == RTCP_XR_RRTR)
-			report_rrtr(&s->report, p->ssrc, block.ntp, now);
-		for (size_t i = 0; block.type == RTCP_XR_DLRR && i < rtcp_dlrr_count(&block); i++) {
-			struct rtcp_dlrr d = rtcp_dlrr_at(&block, i);
-			report_dlrr(&s->report, &d, now);
-		}
-	}
-	set_round_trip(s, s->report.round_trip);
-}
-
-static void take_bye(struct rtp_session *s, const struct rtcp_packet *p) {
-	for (size_t i = 0; i < rtcp_bye_count(p); i++) {
-		int found = find_in(s, rtcp_bye_ssrc(p, i));
-		if (found >= 0 && (unsigned)found < s->in_max)
-			s->in[found]->has_bye = true;
-	}
-}
-
-static void take_rtcp(struct rtp_session *s, const struct rtcp_packet *p, uint64_t now) {
-	switch (p->kind) {
-	case RTCP_SENDER_REPORT:
-	case RTCP_RECEIVER_REPORT:
-		take_reports(s, p, now);
-		break;
-	case RTCP_NACK:
-		take_nack(s, p, now);
-		break;
-	case RTCP_PLI:
-	case RTCP_FIR:
-		take_keyframe(s, p, now);
-		break;
-	case RTCP_TWCC:
-		if (s->rate)
-			s->rate->feedback(s->rate_ctx, &p->twcc, now);
-		break;
-	case RTCP_REMB:
-		if (s->rate)
-			s->rate->remb(s->rate_ctx, p->remb.bitrate, now);
-		break;
-	case RTCP_XR:
-		take_xr(s, p, now);
-		break;
-	case RTCP_BYE:
-		take_bye(s, p);
-		break;
-	default:
-		break;
-	}
-}
-
-int rtp_session_receive_rtcp(struct rtp_session *s, const uint8_t *data, size_t len, uint64_t now) {
-	struct rtcp_reader r = rtcp_reader_of(data, len);
-	struct rtcp_packet p;
-	while (rtcp_next(&r, &p))
-		take_rtcp(s, &p, now);
-	s->malformed += r.malformed;
-	return r.malformed ? SLUICE_MALFORMED : 0;
-}
-
-/* ---- RTCP out ---- */
-
-static struct report_streams streams_of(const struct rtp_session *s) {
-	return (struct report_streams){s->senders, s->receivers, s->out_count, s->receiver_count};
-}
-
-static uint64_t in_deadline(const struct rtp_in *in) {
-	uint64_t due = keyframe_deadline(&in->keyframe);
-	return in->nack ? min64(due, nack_generator_deadline(in->nack)) : due;
-}
-
-/* Space is reserved before numbers count as asked for: 4 bytes at worst for each. */
-static void write_nacks(struct rtp_session *s, struct rtp_in *in, struct rtcp_writer *w, uint64_t now) {
-	uint64_t numbers[NUMBERS_AT_ONCE];
-	size_t room = rtcp_write_room(w);
-	if (!in->nack || room < RTCP_HEADER + 8 + 4)
-		return;
-	size_t most = min64(NUMBERS_AT_ONCE, (room - RTCP_HEADER - 8) / 4);
-	size_t n = nack_generator_output(in->nack, numbers, most, now);
-	if (n)
-		rtcp_write_nack(w, s->report.ssrc, in->receiver.ssrc, numbers, n);
-	if (in->nack->is_broken)
-		note_broken(in);
-}
-
-static void write_feedback(struct rtp_session *s, struct rtcp_writer *w, uint64_t now) {
-	for (unsigned i = 0; i < s->in_count; i++) {
-		struct rtp_in *in = s->in[(s->next_in + i) % s->in_count];
-		if (in_deadline(in) > now)
-			continue;
-		write_nacks(s, in, w, now);
-		keyframe_output(&in->keyframe, w, s->report.ssrc, in->receiver.ssrc, s->round_trip, now);
-	}
-	if (s->in_count)
-		s->next_in = (s->next_in + 1) % s->in_count;
-	twcc_output(&s->twcc, w, s->report.ssrc, s->in_count ? s->in[0]->receiver.ssrc : 0, now);
-}
-
-static bool has_feedback(const struct rtp_session *s, uint64_t now) {
-	bool due = twcc_deadline(&s->twcc) <= now;
-	for (unsigned i = 0; !due && i < s->in_count; i++)
-		due = in_deadline(s->in[i]) <= now;
-	return due;
-}
-
-int rtp_session_rtcp(struct rtp_session *s, uint8_t *space, size_t size, uint64_t now) {
-	struct rtcp_writer w = rtcp_writer_of(space, size);
-	struct report_streams streams = streams_of(s);
-	report_output(&s->report, &streams, &w, now);
-	if (!has_feedback(s, now))
-		return (int)w.len;
-	size_t reports = w.len;
-	if (reports == 0 && s->compound)
-		report_head(&s->report, &w);
-	size_t head = w.len;
-	write_feedback(s, &w, now);
-	/* What was due may have been given up instead of asked for. A head of its own is not sent alone. */
-	return w.len == head ? (int)reports : (int)w.len;
-}
-
-/* RFC 3550, 6.6: a BYE is part of a compound packet, too. */
-int rtp_session_bye(struct rtp_session *s, uint8_t *space, size_t size) {
-	uint32_t ssrcs[RTP_SESSION_STREAMS + 1];
-	struct rtcp_writer w = rtcp_writer_of(space, size);
-	for (unsigned i = 0; i < s->out_count; i++)
-		ssrcs[i] = s->out[i]->sender.ssrc;
-	ssrcs[s->out_count] = s->report.ssrc;
-	report_head(&s->report, &w);
-	rtcp_write_bye(&w, ssrcs, s->out_count + 1, NULL);
-	return (int)w.len;
 }
 
 /* ---- time ---- */
 
 void rtp_session_advance(struct rtp_session *s, uint64_t now) {
-	for (unsigned i = 0; i < s->out_count; i++)
-		if (s->out[i]->flags & RTP_STAGE_NACK)
+	for (unsigned i = 0; i < s->out_top; i++)
+		if (s->out[i] && s->out[i]->flags & RTP_STAGE_NACK)
 			rtp_history_advance(&s->out[i]->history, now);
 	if (s->rate)
 		s->rate->advance(s->rate_ctx, now);
 	if (s->stage && s->stage->advance)
 		s->stage->advance(s->stage_ctx, now);
-}
-
-/* Frames that are too old need no timer of their own: they go with the next packet. */
-uint64_t rtp_session_deadline(const struct rtp_session *s) {
-	struct report_streams streams = streams_of(s);
-	uint64_t due = min64(report_deadline(&streams), twcc_deadline(&s->twcc));
-	for (unsigned i = 0; i < s->in_count; i++)
-		due = min64(due, in_deadline(s->in[i]));
-	return s->rate ? min64(due, s->rate->deadline(s->rate_ctx)) : due;
 }
 
 /* ---- what the caller says and asks ---- */
@@ -614,6 +342,12 @@ void rtp_session_want_keyframe(struct rtp_session *s, int in_stream) {
 	keyframe_want(&s->in[in_stream]->keyframe);
 }
 
+void rtp_session_repaired(struct rtp_session *s, int in_stream, uint64_t number, uint64_t now) {
+	struct rtp_in *in = s->in[in_stream];
+	if (in->nack && in->receiver.started && number < in->receiver.highest && nack_generator_take(in->nack, number, true, now))
+		in->repaired++;
+}
+
 void rtp_session_keyframe_came(struct rtp_session *s, int in_stream, uint64_t number) {
 	struct rtp_in *in = s->in[in_stream];
 	keyframe_came(&in->keyframe);
@@ -622,23 +356,46 @@ void rtp_session_keyframe_came(struct rtp_session *s, int in_stream, uint64_t nu
 }
 
 uint64_t rtp_session_round_trip(const struct rtp_session *s) {
-	return s->round_trip ? s->round_trip : RTP_ROUND_TRIP_UNKNOWN;
+	return round_trip_of(s);
 }
 
-bool rtp_session_poll(struct rtp_session *s, struct rtp_event *out) {
-	for (unsigned i = 0; i < s->out_count; i++)
-		if (s->out[i]->wants_keyframe) {
-			s->out[i]->wants_keyframe = false;
-			*out = (struct rtp_event){RTP_EVENT_KEYFRAME, (int)i};
-			return true;
-		}
-	for (unsigned i = 0; i < s->in_count; i++)
-		if (s->in[i]->has_bye) {
-			s->in[i]->has_bye = false;
+static bool take(bool *flag) {
+	bool is_set = *flag;
+	*flag = false;
+	return is_set;
+}
+
+static bool poll_out(struct rtp_session *s, struct rtp_event *out) {
+	for (unsigned i = 0; i < s->out_top; i++) {
+		struct rtp_out *o = s->out[i];
+		if (!o || (!o->has_collision && !o->wants_keyframe))
+			continue;
+		*out = (struct rtp_event){take(&o->has_collision) ? RTP_EVENT_COLLISION : RTP_EVENT_KEYFRAME, (int)i};
+		if (out->kind == RTP_EVENT_KEYFRAME)
+			o->wants_keyframe = false;
+		return true;
+	}
+	return false;
+}
+
+static bool poll_in(struct rtp_session *s, struct rtp_event *out) {
+	for (unsigned i = 0; i < s->in_top; i++)
+		if (s->in[i] && take(&s->in[i]->has_bye)) {
 			*out = (struct rtp_event){RTP_EVENT_BYE, (int)i};
 			return true;
 		}
 	return false;
+}
+
+bool rtp_session_poll(struct rtp_session *s, struct rtp_event *out) {
+	if (!s->has_events)
+		return false;
+	if (take(&s->has_collision)) {
+		*out = (struct rtp_event){RTP_EVENT_COLLISION, -1};
+		return true;
+	}
+	s->has_events = poll_out(s, out) || poll_in(s, out);
+	return s->has_events;
 }
 
 void rtp_session_in_stats(const struct rtp_session *s, int in_stream, struct rtp_in_stats *out) {

@@ -13,10 +13,10 @@
  * and the payload there, and says when a keyframe came.
  *
  * What decides about the rate (an estimator and its pacer) is behind one table, struct rtp_rate_ops. It sees what leaves, the
- * TWCC feedback and REMB. The caller takes the target from it, and gives each stream its share (rtp_session_set_target).
+ * feedback of TWCC or RFC 8888, and REMB. The caller takes the target from it, and gives each stream its share
+ * (rtp_session_set_target).
  *
- *   in_count <= in_max, out_count <= out_max
- *   ssrcs[i] is the SSRC of stream i, ssrcs[in_max + i] that of its RTX; 0 where there is none */
+ * Streams may come and go, and ids and types change, since sections are negotiated while others run. */
 #ifndef RTP_SESSION_H
 #define RTP_SESSION_H
 
@@ -59,6 +59,10 @@ struct rtp_stage_ops {
 struct rtp_rate_ops {
 	void (*sent)(void *ctx, uint64_t number, size_t size, uint32_t probe, uint64_t now);
 	void (*feedback)(void *ctx, const struct rtcp_twcc *twcc, uint64_t now);
+	/* RFC 8888: one call for each packet that a message tells of, in any order, and one behind the last. arrived: ns of the
+	 * peer's clock, of which only differences mean something; not read when the packet did not come. */
+	void (*arrival)(void *ctx, uint64_t number, bool came, uint64_t arrived);
+	void (*reported)(void *ctx, uint64_t now);
 	void (*remb)(void *ctx, uint64_t bitrate, uint64_t now);
 	void (*advance)(void *ctx, uint64_t now);
 	uint64_t (*deadline)(void *ctx);
@@ -103,7 +107,7 @@ struct rtp_out_config {
 	unsigned header_max; /* of a header with its payload format's prefix; default 96 */
 };
 
-/* Return the number of the stream, or
+/* Return the number of the stream, the least that is free, or
  *   SLUICE_NO_MEMORY
  *   SLUICE_LIMIT      there are as many as the session may have
  *   SLUICE_EXISTS     the SSRC is in use
@@ -111,6 +115,32 @@ struct rtp_out_config {
  *   SLUICE_NO_SPACE   the items need more than a block */
 int rtp_session_add_in(struct rtp_session *s, const struct rtp_in_config *config);
 int rtp_session_add_out(struct rtp_session *s, const struct rtp_out_config *config);
+
+/* The stream ends, with its events, reports and repairs that wait. A later stream may have its number. What comes of it after
+ * that is of an SSRC that is not known. */
+void rtp_session_remove_in(struct rtp_session *s, int stream);
+/* Its frames are given back. A BYE for each SSRC that it sent with leaves in the next datagram of RTCP. */
+void rtp_session_remove_out(struct rtp_session *s, int stream);
+
+/* ---- what is negotiated anew ---- */
+
+/* Copied. Packets are read and written with these ids from now on. The blocks of outgoing streams are laid out again: elements
+ * that were written into a block are kept, and pointers into one must be asked for anew. A packet of before is repaired as it
+ * was. Returns 0, or
+ *   SLUICE_NO_SPACE   a stream's items need more than a block; nothing has changed */
+int rtp_session_set_extensions(struct rtp_session *s, const struct rtp_extension_map *extensions);
+/* Copied. */
+void rtp_session_set_rtx(struct rtp_session *s, const struct rtx_types *types);
+
+struct rtp_out_ssrcs {
+	uint32_t ssrc, rtx_ssrc;
+	uint16_t first, rtx_first; /* as in struct rtp_out_config */
+};
+/* The answer to RTP_EVENT_COLLISION: an outgoing stream goes on with other SSRCs, as if it began. A BYE tells of the old ones.
+ * Packets of before are not repaired. stream -1: the session's own SSRC; the others are 0. Returns 0, or
+ *   SLUICE_EXISTS     the SSRC is in use
+ *   SLUICE_INVALID    ssrc is 0, or that of its RTX */
+int rtp_session_change_ssrcs(struct rtp_session *s, int stream, const struct rtp_out_ssrcs *ssrcs);
 
 /* ---- packets ---- */
 
@@ -172,12 +202,17 @@ void rtp_session_set_target(struct rtp_session *s, int out_stream, uint64_t bits
 void rtp_session_want_keyframe(struct rtp_session *s, int in_stream);
 /* One came; number is that of its first packet. What lies before it is not asked for any more. */
 void rtp_session_keyframe_came(struct rtp_session *s, int in_stream, uint64_t number);
+/* The packet of this number came by another way (RED, FEC): it is not asked for any more. */
+void rtp_session_repaired(struct rtp_session *s, int in_stream, uint64_t number, uint64_t now);
 /* ns; RTP_ROUND_TRIP_UNKNOWN before it is measured. */
 uint64_t rtp_session_round_trip(const struct rtp_session *s);
 
 enum rtp_event_kind {
 	RTP_EVENT_KEYFRAME, /* the peer wants a keyframe of this stream of ours */
 	RTP_EVENT_BYE,      /* this stream of the peer's has ended */
+	/* Packets came with an SSRC of this stream of ours; -1: with the session's own. Once, until none has come for ten
+	 * seconds; see rtp_session_change_ssrcs(). */
+	RTP_EVENT_COLLISION,
 };
 struct rtp_event {
 	enum rtp_event_kind kind;

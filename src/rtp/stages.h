@@ -10,6 +10,7 @@
 #ifndef RTP_STAGES_H
 #define RTP_STAGES_H
 
+#include "rtp/ccfb.h"
 #include "rtp/extensions.h"
 #include "rtp/history.h"
 #include "rtp/keyframe.h"
@@ -26,6 +27,7 @@ enum {
 	RTP_STAGE_ABS_SEND_TIME = 4, /* out only */
 	RTP_STAGE_KEYFRAME = 8,      /* in: a stream that cannot be repaired asks for a keyframe */
 	RTP_STAGE_FIR = 16,          /* in: by FIR instead of PLI */
+	RTP_STAGE_CCFB = 32,         /* out only: the peer reports by RFC 8888; keep which number each packet had */
 };
 
 /* A stream that comes in. nack is NULL unless RTP_STAGE_NACK is set. */
@@ -43,15 +45,20 @@ struct rtp_in {
 
 /* A stream that goes out. */
 struct rtp_out {
-	uint32_t flags;
+	uint32_t flags, wanted_flags;              /* what is on; what was asked for: an element without an id turns it off */
 	uint8_t transport_cc_at, abs_send_time_at; /* places in the packet */
-	bool wants_keyframe;                       /* an event for the app */
+	bool wants_keyframe, has_collision;        /* events for the app */
 	struct rtp_sender sender;
 	struct rtp_history history; /* closed unless RTP_STAGE_NACK is set */
 	struct nack_responder responder;
 	struct rtx_sender rtx;
 	struct keyframe_answer keyframe;
 	struct rtp_extension_block block;
+	struct ccfb_sent ccfb, rtx_ccfb;  /* closed unless RTP_STAGE_CCFB is set */
+	uint64_t first, rtx_first;        /* numbers of the first packets */
+	uint64_t layout_from;             /* packets before this number were written with another block */
+	struct rtp_extension_item *items; /* what the block is made of, with the values behind them */
+	size_t item_count;
 };
 
 enum rtp_fate {
@@ -80,6 +87,13 @@ static inline enum rtp_fate stages_in_repair(struct rtp_in *in, uint16_t sequenc
 		return RTP_FATE_DUPLICATE;
 	in->repaired++;
 	return RTP_FATE_NEW;
+}
+
+/* What makes a video unusable is not asked for packet by packet. */
+static inline void stages_broken(struct rtp_in *in) {
+	in->nack->is_broken = false;
+	if (in->flags & RTP_STAGE_KEYFRAME)
+		keyframe_want(&in->keyframe);
 }
 
 /* A packet as it is about to leave. packet begins with a header of header_len bytes that was written with the stream's block. */

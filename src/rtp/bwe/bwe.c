@@ -30,6 +30,7 @@ struct bwe {
 	uint64_t target;
 	struct bwe_stats stats;
 	struct feedback_packet *news; /* of one feedback: sent.capacity entries */
+	size_t arrivals;              /* entries of `news` that bwe_arrival() made */
 };
 
 /* ---- creation ---- */
@@ -162,9 +163,7 @@ static void measure_rtt(struct bwe *b, size_t count) {
 	b->rtt = b->rtt ? b->rtt - b->rtt / 8 + sample / 8 : sample;
 }
 
-void bwe_feedback(struct bwe *b, const struct rtcp_twcc *t, uint64_t now) {
-	now = clock_forward(&b->clock, now);
-	size_t count = feedback_read(&b->feedback, &b->sent, t, b->news);
+static void take_news(struct bwe *b, size_t count, uint64_t now) {
 	b->stats.feedbacks++;
 	if (count == 0) {
 		b->stats.stale++;
@@ -185,6 +184,24 @@ void bwe_feedback(struct bwe *b, const struct rtcp_twcc *t, uint64_t now) {
 	probe = probe > b->target ? probe : 0;
 	b->control->feedback(&b->view, &(struct controller_news){b->news, count, probe, now});
 	publish(b, probe);
+}
+
+void bwe_feedback(struct bwe *b, const struct rtcp_twcc *t, uint64_t now) {
+	now = clock_forward(&b->clock, now);
+	take_news(b, feedback_read(&b->feedback, &b->sent, t, b->news), now);
+}
+
+void bwe_arrival(struct bwe *b, uint64_t number, bool came, uint64_t arrived) {
+	if (b->arrivals < b->sent.capacity)
+		b->arrivals += feedback_note(&b->sent, number, came, arrived, &b->news[b->arrivals]);
+}
+
+void bwe_reported(struct bwe *b, uint64_t now) {
+	size_t count = b->arrivals;
+	now = clock_forward(&b->clock, now);
+	feedback_order(&b->feedback, &b->sent, b->news, count);
+	b->arrivals = 0;
+	take_news(b, count, now);
 }
 
 void bwe_remb(struct bwe *b, uint64_t bitrate, uint64_t now) {

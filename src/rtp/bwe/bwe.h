@@ -1,7 +1,9 @@
-/* bwe: how many bit/s may a sender of media send? The estimator that stands between TWCC feedback and the pacer.
+/* bwe: how many bit/s may a sender of media send? The estimator that stands between feedback and the pacer.
  *
  *     bwe_sent(b, number, size, probe, now)       each packet that leaves, padding and repairs too
  *     bwe_feedback(b, &rtcp.twcc, now)            each TWCC packet that came
+ *     bwe_arrival(b, number, came, arrived),
+ *     bwe_reported(b, now)                        the same of RFC 8888, packet by packet
  *     bwe_remb(b, bitrate, now)                   each REMB
  *     bwe_advance(b, now), bwe_deadline(b)        timers: probes, silence
  *     bwe_target(b)                               bit/s for encoders and pacer, after each of these
@@ -37,7 +39,7 @@ struct bwe_config {
 #define BWE_RATE_MOST UINT64_C(100000000000)
 
 struct bwe_stats {
-	uint64_t feedbacks;       /* TWCC packets read */
+	uint64_t feedbacks;       /* messages read */
 	uint64_t stale;           /* of these, without news */
 	uint64_t packets, lost;   /* reported as arrived; reported as lost at first */
 	uint64_t probes, results; /* probes made; results that were used */
@@ -54,6 +56,10 @@ void bwe_free(struct bwe *b);
  * bytes. probe: the id that the pacer gave with it, or 0. Returns 0 or SLUICE_INVALID. */
 int bwe_sent(struct bwe *b, uint64_t number, uint32_t size, uint32_t probe, uint64_t now);
 void bwe_feedback(struct bwe *b, const struct rtcp_twcc *t, uint64_t now);
+/* A feedback that names packets in any order: each of them, then the end. number: as bwe_sent() was given it. arrived: ns of the
+ * receiver's clock, of which only differences mean something; not read when the packet did not come. */
+void bwe_arrival(struct bwe *b, uint64_t number, bool came, uint64_t arrived);
+void bwe_reported(struct bwe *b, uint64_t now);
 /* The receiver's own bound. It holds until the next one. */
 void bwe_remb(struct bwe *b, uint64_t bitrate, uint64_t now);
 void bwe_advance(struct bwe *b, uint64_t now);
