@@ -61,7 +61,7 @@ static void run_video(void *ctx, uint64_t iterations) {
 		if (place < FRAME - 1)
 			continue;
 		pull(s);
-		s->packet.timestamp += 3000;
+		s->packet.timestamp += 33 * 90;
 		s->now += 33 * MS;
 	}
 }

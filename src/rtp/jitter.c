@@ -118,14 +118,15 @@ static void set_offset(struct jitter *j) {
 }
 
 static inline void reap(struct jitter *j) {
-	uint64_t head = atomic_load_explicit(&j->head, memory_order_acquire), p = j->freed;
+	uint64_t head = atomic_load_explicit(&j->head, memory_order_acquire), p = j->freed, mask = j->mask;
 	if (head <= p)
 		return;
 	for (; p < head; p++) {
-		struct jitter_slot *s = slot_of(j, p);
+		uint32_t index = (uint32_t)(p & mask);
+		struct jitter_slot *s = &j->slot[index];
 		if (atomic_load_explicit(&s->tag, memory_order_relaxed) != (uint32_t)p)
 			continue;
-		atomic_store_explicit(&s->tag, free_tag((uint32_t)(p & j->mask)), memory_order_relaxed);
+		atomic_store_explicit(&s->tag, free_tag(index), memory_order_relaxed);
 		j->release(j->ctx, s->owner);
 	}
 	j->freed = head;
@@ -168,12 +169,13 @@ static inline bool is_sample(const struct jitter *j, unsigned bits, bool in_orde
 }
 
 static void sample(struct jitter *j, uint64_t timestamp, uint64_t now) {
-	playout_sample(&j->playout, timestamp, now);
-	set_offset(j);
+	if (playout_sample(&j->playout, timestamp, now))
+		set_offset(j);
 }
 
-static inline enum jitter_push take(struct jitter *j, uint64_t position, bool in_order, const struct rtp_packet *p, unsigned bits,
-                                    void *owner, uint64_t now) {
+static inline enum jitter_push take(struct jitter *j, uint64_t position, const struct rtp_packet *p, unsigned bits, void *owner,
+                                    uint64_t now) {
+	bool in_order = position >= atomic_load_explicit(&j->end, memory_order_relaxed);
 	if (position - j->freed >= j->slots) {
 		move_base(j, position + 1, (uint16_t)(p->sequence + 1));
 		return JITTER_FULL;
@@ -204,7 +206,7 @@ static bool is_late_repair(const struct jitter *j, const struct rtp_packet *p) {
 }
 
 /* The packet has not the number that comes next. Sets its position, unless it has none. */
-static enum jitter_push place(struct jitter *j, const struct rtp_packet *p, uint64_t now, uint64_t *position) {
+RARE static enum jitter_push place(struct jitter *j, const struct rtp_packet *p, uint64_t now, uint64_t *position) {
 	uint64_t end = atomic_load_explicit(&j->end, memory_order_relaxed);
 	int ahead = (int16_t)(uint16_t)(p->sequence - j->wire);
 	*position = end + (uint64_t)(int64_t)ahead;
@@ -224,33 +226,34 @@ static enum jitter_push place(struct jitter *j, const struct rtp_packet *p, uint
 		j->behind = 0;
 		return JITTER_DUPLICATE;
 	}
+	j->behind = 0;
 	return JITTER_TAKEN;
 }
 
-RARE static enum jitter_push put_elsewhere(struct jitter *j, const struct rtp_packet *p, unsigned bits, void *owner,
-                                           uint64_t now) {
-	uint64_t position;
-	enum jitter_push result = place(j, p, now, &position);
-	if (result != JITTER_TAKEN)
-		return result;
-	j->behind = 0;
-	return take(j, position, position >= atomic_load_explicit(&j->end, memory_order_relaxed), p, bits, owner, now);
+/* `behind` counts packets in a row, so it is 0 behind one that came in order. */
+static inline bool is_next(const struct jitter *j, const struct rtp_packet *p, uint64_t end) {
+	return __builtin_expect(p->sequence == j->wire && end && !j->behind, 1);
+}
+
+static inline enum jitter_push put(struct jitter *j, const struct rtp_packet *p, unsigned bits, void *owner, uint64_t now) {
+	uint64_t position = atomic_load_explicit(&j->end, memory_order_relaxed);
+	if (!is_next(j, p, position)) {
+		uint64_t elsewhere;
+		enum jitter_push result = place(j, p, now, &elsewhere);
+		if (result != JITTER_TAKEN)
+			return result;
+		position = elsewhere;
+	}
+	return take(j, position, p, bits, owner, now);
 }
 
 enum jitter_push jitter_push(struct jitter *j, const struct rtp_packet *packet, void *owner, uint64_t now) {
 	int said = packet->payload_len ? j->format->parse(packet->payload, packet->payload_len) : 0;
-	uint64_t end = atomic_load_explicit(&j->end, memory_order_relaxed);
 	enum jitter_push result = JITTER_MALFORMED;
 	now = j->now = max64(j->now, now);
 	reap(j);
-	if (said >= 0 && packet->payload_len <= UINT16_MAX) {
-		unsigned bits = (unsigned)said | (packet->marker ? PAYLOAD_MARKER : 0);
-		/* `behind` counts packets in a row, so it is 0 behind one that came in order. */
-		if (__builtin_expect(packet->sequence == j->wire && end && !j->behind, 1))
-			result = take(j, end, true, packet, bits, owner, now);
-		else
-			result = put_elsewhere(j, packet, bits, owner, now);
-	}
+	if (said >= 0 && packet->payload_len <= UINT16_MAX)
+		result = put(j, packet, (unsigned)said | (packet->marker ? PAYLOAD_MARKER : 0), owner, now);
 	j->counts[result]++;
 	return result;
 }
@@ -434,21 +437,23 @@ static inline enum jitter_pull give(struct jitter *j, const struct frame_scan *s
 /* A packet is a unit, so there is nothing to scan. */
 static enum jitter_pull pull_audio(struct jitter *j, uint64_t now, struct jitter_unit *out) {
 	for (;;) {
-		const struct jitter_slot *s = slot_of(j, j->at);
-		if (!slot_has(s, j->at))
+		uint64_t at = j->at;
+		const struct jitter_slot *s = slot_of(j, at);
+		if (!slot_has(s, at))
 			return at_gap(j, now, out);
 		if (s->len) {
 			struct frame_scan unit = {.count = 1, .bits = s->bits, .bytes = s->len, .timestamp = s->timestamp};
-			enum jitter_pull result = give(j, &unit, j->at + 1, now, out);
+			enum jitter_pull result = give(j, &unit, at + 1, now, out);
 			if (result == JITTER_UNIT)
-				learn_step(j, out->first, unit.timestamp);
+				learn_step(j, at, unit.timestamp);
 			return result;
 		}
-		pass_to(j, ++j->at);
+		pass_to(j, j->at = at + 1);
 	}
 }
 
-static enum jitter_pull pull_video(struct jitter *j, uint64_t now, struct jitter_unit *out) {
+/* In a function of its own: audio needs fewer registers saved. */
+__attribute__((noinline)) static enum jitter_pull pull_video(struct jitter *j, uint64_t now, struct jitter_unit *out) {
 	while (!j->whole) {
 		const struct jitter_slot *s = slot_of(j, j->at);
 		if (!slot_has(s, j->at))

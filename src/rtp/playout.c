@@ -25,17 +25,16 @@ static bool quantile_move(struct playout *p) {
 	return quantile != p->adapted;
 }
 
-/* A span has as many samples as a counter can take: more would say nothing new. */
 static bool count_delay(struct playout *p, uint64_t delay) {
 	uint32_t bucket = (uint32_t)min64(delay / PLAYOUT_BUCKET, PLAYOUT_BUCKETS - 1);
-	if (p->count >= UINT16_MAX)
-		return false;
-	p->counts[p->span][bucket]++;
-	if (bucket >= p->used_of[p->span])
-		p->used_of[p->span] = bucket + 1;
-	p->sum[bucket]++;
-	p->count++;
-	p->below += bucket < p->quantile;
+	if (p->count < PLAYOUT_SAMPLES) {
+		p->counts[p->span][bucket]++;
+		if (bucket >= p->used_of[p->span])
+			p->used_of[p->span] = bucket + 1;
+		p->sum[bucket]++;
+		p->count++;
+		p->below += bucket < p->quantile;
+	}
 	return quantile_move(p);
 }
 
@@ -108,6 +107,7 @@ void playout_reset(struct playout *p) {
 	for (int i = 0; i < PLAYOUT_SPANS; i++)
 		p->least_of[i] = INT64_MAX;
 	p->least = INT64_MAX;
+	p->span_end = 0;
 	p->gap_at = SLUICE_NEVER;
 	p->delay = p->fixed != SLUICE_NEVER ? p->fixed : 0;
 }
@@ -116,8 +116,7 @@ static bool is_jump(const struct playout *p, int64_t difference) {
 	return (uint64_t)(difference - p->least + JUMP) > 2 * JUMP;
 }
 
-void playout_sample(struct playout *p, uint64_t timestamp, uint64_t now) {
-	int64_t difference = (int64_t)now - playout_media_time(p->tick, timestamp);
+__attribute__((noinline, cold)) void playout_sample_unusual(struct playout *p, int64_t difference, uint64_t now) {
 	bool fresh = !p->any;
 	/* The sender's clock jumped. What was learnt before says nothing about the times after. */
 	if (!fresh && is_jump(p, difference)) {
@@ -152,7 +151,7 @@ void playout_fix(struct playout *p, uint64_t delay, uint64_t now) {
 bool playout_check(const struct playout *p) {
 	uint32_t count = 0, below = 0, want = ninety_seven_percent(p->count);
 	int64_t least = INT64_MAX;
-	if (p->delay > PLAYOUT_MOST || p->quantile >= PLAYOUT_BUCKETS || p->span >= PLAYOUT_SPANS)
+	if (p->delay > PLAYOUT_MOST || (!p->any && p->span_end) || p->quantile >= PLAYOUT_BUCKETS || p->span >= PLAYOUT_SPANS)
 		return false;
 	for (uint32_t i = 0; i < PLAYOUT_SPANS; i++)
 		least = p->least_of[i] < least ? p->least_of[i] : least;

@@ -12,7 +12,10 @@
  *   least == min(least_of); sum[b] == sum over spans of counts[span][b]; count == sum of sum
  *   below == sum of sum[b] for b < quantile, the lowest bucket that has 97 % of the samples in or under it
  *
- * Cost: a sample changes two counters and moves the percentile by few buckets. Memory: 5 KiB. */
+ *   !any: span_end == 0
+ *
+ * Cost: a sample changes three counters; when it is not as late as most of them are, the percentile moves by few buckets.
+ * Memory: 5 KiB. */
 #ifndef RTP_PLAYOUT_H
 #define RTP_PLAYOUT_H
 
@@ -25,11 +28,12 @@
 #define PLAYOUT_MOST (2000 * PLAYOUT_MS)
 #define PLAYOUT_WINDOW (2000 * PLAYOUT_MS)
 #define PLAYOUT_REPAIR_MARGIN (20 * PLAYOUT_MS)
-#define PLAYOUT_REPAIR_MEMORY (10000 * PLAYOUT_MS) /* so long after a gap we expect the next one */
+#define PLAYOUT_REPAIR_MEMORY (10000 * PLAYOUT_MS) /* so long after a gap, and up to a span more, we expect the next one */
 
 #define PLAYOUT_SPANS 5
 #define PLAYOUT_BUCKET (5 * PLAYOUT_MS)
-#define PLAYOUT_BUCKETS 400 /* the last one takes longer delays as well */
+#define PLAYOUT_BUCKETS 400        /* the last one takes longer delays as well */
+#define PLAYOUT_SAMPLES UINT16_MAX /* as many as a counter can take: more would say nothing new */
 
 struct playout {
 	uint64_t tick; /* ns of one timestamp tick, 24 bits of fraction */
@@ -53,8 +57,6 @@ struct playout {
 void playout_init(struct playout *p, uint32_t clock_rate, bool repairs);
 /* The stream starts anew; what the app has set stays. */
 void playout_reset(struct playout *p);
-/* A packet arrived. */
-void playout_sample(struct playout *p, uint64_t timestamp, uint64_t now);
 /* A packet is missing. */
 void playout_gap(struct playout *p, uint64_t now);
 /* rtt 0: no retransmissions, or they come too late to help. */
@@ -69,6 +71,28 @@ static inline int64_t playout_media_time(uint64_t tick, uint64_t timestamp) {
 /* What media time is added to, to give the time at which a unit is due. */
 static inline int64_t playout_offset(const struct playout *p) {
 	return p->least + (int64_t)p->delay;
+}
+
+void playout_sample_unusual(struct playout *p, int64_t difference, uint64_t now);
+
+/* A packet arrived. Returns whether playout_offset() may be another one now.
+ *
+ * The usual packet comes in a span that has others already, is not the fastest of them, and falls into the percentile's bucket.
+ * Then one more is in that bucket, and at most one more has to be: the percentile stays. Before the first packet, span_end is
+ * 0. */
+static inline bool playout_sample(struct playout *p, uint64_t timestamp, uint64_t now) {
+	int64_t difference = (int64_t)now - playout_media_time(p->tick, timestamp);
+	uint64_t bucket = ((uint64_t)difference - (uint64_t)p->least) / PLAYOUT_BUCKET;
+	uint32_t span = p->span;
+	if (bucket != p->quantile || bucket >= p->used_of[span] || difference < p->least_of[span] || now >= p->span_end ||
+	    p->count >= PLAYOUT_SAMPLES) {
+		playout_sample_unusual(p, difference, now);
+		return true;
+	}
+	p->counts[span][bucket]++;
+	p->sum[bucket]++;
+	p->count++;
+	return false;
 }
 
 #endif
