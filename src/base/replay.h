@@ -43,12 +43,14 @@ static inline bool replay_is_new(const struct replay *r, uint64_t number) {
 	return !(r->words[number / 64 % REPLAY_WORDS] >> number % 64 & 1);
 }
 
-/* Moves the end of the ring; the words that come into it anew are cleared. */
+/* Moves the end of the ring; the words that come into it anew are cleared. Mostly there are none. */
 static inline void replay_move(struct replay *r, uint64_t number) {
 	uint64_t from = r->highest / 64, to = number / 64;
+	r->highest = number;
+	if (from == to)
+		return;
 	for (uint64_t i = to - from < REPLAY_WORDS ? from + 1 : to - REPLAY_WORDS + 1; i <= to; i++)
 		r->words[i % REPLAY_WORDS] = 0;
-	r->highest = number;
 }
 
 /* The record is authentic: marks its number. False: the number was taken already, or lies behind the window. */

@@ -232,15 +232,16 @@ static int seal_one(struct srtp *s, struct batch *b, struct srtp_packet *p) {
 	return p->rtcp ? seal_rtcp(s, b, p) : seal_rtp(s, b, p);
 }
 
-/* A run has packets of one kind. */
+/* A run has packets of one kind. An empty one costs nothing. */
 static inline bool has_to_run(const struct batch *b, enum srtp_kind next) {
-	return b->count == SRTP_RUN || (b->count > 0 && b->kind != next);
+	return b->count == SRTP_RUN || b->kind != next;
 }
 
 int srtp_protect_batch(struct srtp *s, struct srtp_packet *packets, size_t count) {
 	struct batch b;
 	int error = 0, sealed = 0;
 	b.count = 0;
+	b.kind = SRTP_RTP;
 	for (size_t i = 0; i < count; i++) {
 		struct srtp_packet *p = &packets[i];
 		p->rtcp = is_rtcp(p);
@@ -261,28 +262,28 @@ static inline bool has_failed(const struct srtp *s, const struct batch *b, size_
 	return s->aead ? b->run.aead[i].failed : b->run.cm[i].failed;
 }
 
-/* The window is asked once more: two copies in one run are both authentic. */
-static inline enum srtp_result take(struct srtp *s, const struct batch *b, size_t i) {
-	struct ssrc_table *streams = &s->flow[b->kind].streams;
-	struct srtp_packet *p = b->slots[i].packet;
-	uint64_t number = b->slots[i].number;
-	if (has_failed(s, b, i))
-		return SRTP_FORGED;
-	uint32_t ssrc = ssrc_of(p->data, b->kind);
+/* It is authentic. The window is asked once more: two copies in one run are both authentic. */
+static inline enum srtp_result take(struct ssrc_table *streams, enum srtp_kind kind, const struct slot *slot) {
+	struct srtp_packet *p = slot->packet;
+	uint32_t ssrc = ssrc_of(p->data, kind);
 	struct ssrc_stream *stream = ssrc_table_find(streams, ssrc);
 	if (!stream)
 		stream = ssrc_table_replace(streams, ssrc);
-	if (!replay_mark(&stream->window, number))
-		return judge(&stream->window, number);
+	if (!replay_mark(&stream->window, slot->number))
+		return judge(&stream->window, slot->number);
 	ssrc_table_touch(streams, stream);
-	p->len = b->slots[i].len;
+	p->len = slot->len;
 	return SRTP_OK;
 }
 
-static void take_run(struct srtp *s, struct batch *b) {
-	size_t good = 0;
-	for (size_t i = 0; i < b->count; i++) {
-		enum srtp_result result = take(s, b, i);
+/* `failed`: how many did. Mostly none, and then no job is looked at. */
+static void take_run(struct srtp *s, struct batch *b, size_t failed) {
+	size_t good = 0, count = b->count;
+	enum srtp_kind kind = b->kind;
+	struct ssrc_table *streams = &s->flow[kind].streams;
+	for (size_t i = 0; i < count; i++) {
+		bool forged = failed > 0 && has_failed(s, b, i);
+		enum srtp_result result = forged ? SRTP_FORGED : take(streams, kind, &b->slots[i]);
 		b->slots[i].packet->result = result;
 		if (result == SRTP_OK)
 			good++;
@@ -295,8 +296,7 @@ static void take_run(struct srtp *s, struct batch *b) {
 
 static void open_run(struct srtp *s, struct batch *b) {
 	if (b->count > 0)
-		srtp_cipher_open(s->flow[b->kind].cipher, &b->run, b->count);
-	take_run(s, b);
+		take_run(s, b, srtp_cipher_open(s->flow[b->kind].cipher, &b->run, b->count));
 }
 
 /* As far behind a wrap as the first packet of a stream may be that began before the wrap: some seconds of video. */
@@ -304,7 +304,7 @@ static void open_run(struct srtp *s, struct batch *b) {
 
 /* The one packet of the run, which failed, under a number one wrap higher. An AEAD has decrypted it; opening it under the old
  * nonce once more turns that back (crypto/srtp_cipher.h). */
-static void open_behind_wrap(struct srtp *s, struct batch *b) {
+static size_t open_behind_wrap(struct srtp *s, struct batch *b) {
 	struct srtp_cipher *cipher = s->flow[SRTP_RTP].cipher;
 	uint32_t ssrc = ssrc_of(b->slots[0].packet->data, SRTP_RTP);
 	uint64_t number = b->slots[0].number += WRAP;
@@ -315,7 +315,7 @@ static void open_behind_wrap(struct srtp *s, struct batch *b) {
 		srtp_layout_cm_iv(b->run.cm[0].iv, s->flow[SRTP_RTP].salt, ssrc, number);
 		put_be32(b->slots[0].packet->data + b->slots[0].len, (uint32_t)(number >> 16));
 	}
-	srtp_cipher_open(cipher, &b->run, 1);
+	return srtp_cipher_open(cipher, &b->run, 1);
 }
 
 /* The first packet of an SSRC goes alone, because the numbers of others depend on it. */
@@ -323,9 +323,10 @@ static void open_first(struct srtp *s, struct batch *b, struct srtp_packet *p, s
 	uint16_t sequence = get_be16(p->data + 2);
 	open_run(s, b);
 	add_rtp(s, b, p, header, end, sequence, true);
-	if (srtp_cipher_open(s->flow[SRTP_RTP].cipher, &b->run, 1) > 0 && sequence < FIRST_BEHIND_WRAP)
-		open_behind_wrap(s, b);
-	take_run(s, b);
+	size_t failed = srtp_cipher_open(s->flow[SRTP_RTP].cipher, &b->run, 1);
+	if (failed > 0 && sequence < FIRST_BEHIND_WRAP)
+		failed = open_behind_wrap(s, b);
+	take_run(s, b, failed);
 }
 
 /* The numbers of a run are estimated from the highest one before it. So a packet that is a quarter of a turn away from that goes
@@ -386,6 +387,7 @@ size_t srtp_unprotect_batch(struct srtp *s, struct srtp_packet *packets, size_t 
 	struct batch b;
 	uint64_t good = s->counts[SRTP_OK];
 	b.count = 0;
+	b.kind = SRTP_RTP;
 	for (size_t i = 0; i < count; i++) {
 		struct srtp_packet *p = &packets[i];
 		p->rtcp = is_rtcp(p);
