@@ -251,6 +251,17 @@ $(OUT)/bench/%: $(OUT)/obj/bench/%.o $(HARNESS) $(HELPERS) $(INTERNAL)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $< $(HARNESS) $(HELPERS) $(INTERNAL) $(call extra_libs,$@) $(LIBS) -o $@
 
+# Targets named fuzz_tool_x take parts of the tool too.
+$(OUT)/fuzz/replay_tool_%: $(OUT)/obj/fuzz/fuzz_tool_%.o $(OUT)/obj/fuzz/replay.o $(TOOL_PARTS) $(HELPERS) $(INTERNAL)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $^ $(TOOL_LIBS) $(LIBS) -o $@
+
+$(OUT)/fuzz/fuzz_tool_%: $(OUT)/obj/fuzz/fuzz_tool_%.o $(TOOL_PARTS) $(HELPERS) $(INTERNAL)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -fsanitize=fuzzer $^ $(TOOL_LIBS) $(LIBS) -o $@
+
 $(OUT)/fuzz/replay_%: $(OUT)/obj/fuzz/fuzz_%.o $(OUT)/obj/fuzz/replay.o $(HELPERS) $(INTERNAL)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)

@@ -1,10 +1,10 @@
 /* client: see its header. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include "tools/sdpfrag.h"
 #include "tools/serve/client.h"
 #include "tools/serve/service.h"
 
@@ -80,27 +80,18 @@ static void on_channel(sluice_peer *p, sluice_channel *ch, void *user) {
 
 /* ---- made of an offer -------------------------------------------------------------------------------------------- */
 
-__attribute__((format(printf, 3, 4))) static bool refuse(struct refusal *why, unsigned status, const char *format, ...) {
-	va_list args;
-	va_start(args, format);
-	vsnprintf(why->text, sizeof why->text, format, args);
-	va_end(args);
-	why->status = status;
-	return false;
-}
-
 /* Sets the offer and answers it. */
 static bool answer_offer(struct client *c, const char *offer, size_t len, struct refusal *why) {
 	const char *text = "";
 	int error = sluice_peer_set_remote_description(c->peer, SLUICE_SDP_OFFER, offer, len);
 	why->line = sluice_peer_description_error(c->peer, &text);
 	if (*text || error == SLUICE_MALFORMED || error == SLUICE_INVALID)
-		return refuse(why, 400, "%s", *text ? text : sluice_error_text(error));
+		return refusal_set(why, 400, "%s", *text ? text : sluice_error_text(error));
 	if (!error)
 		error = sluice_peer_set_local_description(c->peer, SLUICE_SDP_ANSWER, NULL);
 	if (!error)
 		return true;
-	return refuse(why, error == SLUICE_NO_MEMORY || error == SLUICE_LIMIT ? 503 : 409, "%s", sluice_error_text(error));
+	return refusal_set(why, error == SLUICE_NO_MEMORY || error == SLUICE_LIMIT ? 503 : 409, "%s", sluice_error_text(error));
 }
 
 static bool make_token(char token[33]) {
@@ -139,7 +130,7 @@ static bool make_room(struct serve *s) {
 
 static bool refuse_limit(struct refusal *why, unsigned status, const char *text) {
 	why->limit = true;
-	return refuse(why, status, "%s", text);
+	return refusal_set(why, status, "%s", text);
 }
 
 static bool is_room_for(struct serve *s, uint64_t key, struct refusal *why) {
@@ -174,7 +165,7 @@ struct client *client_new(struct serve *s, uint64_t key, const char *offer, size
 	struct client *c = make_client(s, key);
 	int error = c ? make_peer(c) : SLUICE_NO_MEMORY;
 	if (error)
-		refuse(why, 503, "%s", sluice_error_text(error));
+		refusal_set(why, 503, "%s", sluice_error_text(error));
 	if (!error && answer_offer(c, offer, len, why)) {
 		log_line(&s->log, "peer %u: offer taken, %llu here", c->number, (unsigned long long)s->client_count);
 		return c;
@@ -196,29 +187,19 @@ bool client_renegotiate(struct client *c, const char *offer, size_t len, struct 
 
 bool client_candidates(struct client *c, const char *lines, size_t len, struct refusal *why) {
 	*why = (struct refusal){0};
-	char line[1024];
-	unsigned number = 0;
-	while (len > 0) {
-		size_t n = strcspn(lines, "\r\n");
-		n = n < len ? n : len;
-		number++;
-		bool candidate = n > 12 && strncmp(lines, "a=candidate:", 12) == 0;
-		bool end = n == 19 && strncmp(lines, "a=end-of-candidates", n) == 0;
-		snprintf(line, sizeof line, "%.*s", candidate ? (int)n : 0, lines);
-		int error = n >= sizeof line     ? SLUICE_MALFORMED
-		            : (candidate || end) ? sluice_peer_add_remote_candidate(c->peer, candidate ? line + 2 : NULL)
-		                                 : 0;
-		if (error) {
-			why->line = number;
-			return refuse(why, error == SLUICE_MALFORMED ? 400 : 409, "%s", sluice_error_text(error));
-		}
-		lines += n;
-		len -= n;
-		size_t gap = len > 1 && lines[0] == '\r' && lines[1] == '\n' ? 2 : len > 0;
-		lines += gap;
-		len -= gap;
+	struct sdpfrag f;
+	int error = 0;
+	const char *wrong = sdpfrag_read(&f, lines, len, &why->line);
+	if (wrong)
+		return refusal_set(why, 400, "%s", wrong);
+	for (size_t i = 0; i < f.candidate_count && !error; i++) {
+		error = sluice_peer_add_remote_candidate(c->peer, f.candidates[i].text);
+		why->line = error ? f.candidates[i].line : 0;
 	}
-	return true;
+	if (!error && f.end_of_candidates)
+		error = sluice_peer_add_remote_candidate(c->peer, NULL);
+	sdpfrag_free(&f);
+	return !error || refusal_set(why, error == SLUICE_MALFORMED ? 400 : 409, "%s", sluice_error_text(error));
 }
 
 bool client_is_gathered(const struct client *c) {

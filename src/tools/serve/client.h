@@ -4,13 +4,7 @@
 #define TOOLS_SERVE_CLIENT_H
 
 #include "tools/serve/clients.h"
-
-/* Why an offer was refused: HTTP's status, and a sentence. */
-struct refusal {
-	unsigned status, line; /* of the description, 0: not about a line */
-	bool limit;            /* worth a line in the log */
-	char text[256];
-};
+#include "tools/serve/refusal.h"
 
 /* NULL: refused. key: of the address that the offer came from. */
 struct client *client_new(struct serve *s, uint64_t key, const char *offer, size_t len, struct refusal *why);
