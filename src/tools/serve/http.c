@@ -8,6 +8,7 @@
  *   PATCH   /connect/TOKEN      candidates (application/trickle-ice-sdpfrag): 204
  *   DELETE  /connect/TOKEN      the end: 204
  *   PUT, POST, GET, DELETE  /room/NAME[/offer|/answer]   see rooms.h
+ *   POST, PATCH, DELETE     /whip/ROOM[/ID], /whep/ROOM[/ID]   see whip.h
  *   OPTIONS                     for other origins, with --cors
  *
  * An answer with its candidates inside may take a moment, and a room may be empty: then the request is parked (libmicrohttpd
@@ -37,17 +38,20 @@
 #include "tools/serve/origin.h"
 #include "tools/serve/pages.h"
 #include "tools/serve/rooms.h"
+#include "tools/serve/whip_clients.h"
 
 #define CONNECTIONS_MAX 512
 #define CONNECTION_SECONDS 30u
 #define PARKED_MAX 400
 #define GATHER_SECONDS 2.  /* at most, before an answer leaves */
+#define WHIP_SECONDS 10.   /* at most, for whoever makes an answer of WHIP */
 #define HANG_UP_SECONDS 1. /* between two looks at who hung up */
 
 struct http {
 	struct serve *serve;
 	struct MHD_Daemon *daemon;
 	struct rooms *rooms;
+	struct whip *whip;
 	struct visitors *guard;
 	struct request *parked;
 	size_t parked_count;
@@ -64,13 +68,14 @@ struct request {
 	struct MHD_Connection *connection;
 	const char *method, *url;
 	char *body; /* NUL behind it */
-	size_t len;
+	size_t len, size;
 	bool too_large, parked, was_parked;
 	uint64_t key;                 /* whose it is, for guard.h */
 	double until;                 /* parked */
 	struct request *next;         /* parked */
 	char token[33];               /* of the client whose answer it waits for; "" */
 	bool json;                    /* its form */
+	char session[WHIP_ID_SIZE];   /* of WHIP, whose answer it waits for; "" */
 	char room[ROOM_NAME_MAX + 1]; /* whose letter it waits for; "" */
 	enum room_slot slot;
 };
@@ -102,8 +107,17 @@ static void add_common(const struct request *r, struct MHD_Response *response) {
 	if (!origin)
 		return;
 	add_header(response, "Access-Control-Allow-Origin", origin);
-	add_header(response, "Access-Control-Expose-Headers", "Location");
+	add_header(response, "Access-Control-Expose-Headers", "Location, ETag, Link, Accept-Patch, Retry-After");
 	add_header(response, "Vary", "Origin");
+}
+
+/* What a page of another origin asks before it sends more than a plain request. */
+static void add_preflight(const struct request *r, struct MHD_Response *response) {
+	if (!r->http->serve->options->cors)
+		return;
+	add_header(response, "Access-Control-Allow-Methods", "GET, PUT, POST, PATCH, DELETE");
+	add_header(response, "Access-Control-Allow-Headers", "Content-Type, If-None-Match, If-Match, Authorization");
+	add_header(response, "Access-Control-Max-Age", "600");
 }
 
 /* Takes the response. */
@@ -459,6 +473,87 @@ static enum MHD_Result at_room(struct request *r, const char *rest) {
 	return equal(r->method, "GET") ? take_letter(r) : reply_not_allowed(r, "GET, PUT, POST, OPTIONS");
 }
 
+/* ---- WHIP and WHEP ------------------------------------------------------------------------------------------------- */
+
+static void add_optional(struct MHD_Response *response, const char *name, const char *value) {
+	if (value && *value)
+		add_header(response, name, value);
+}
+
+static struct MHD_Response *make_whip_response(const struct whip_reply *p) {
+	char text[sizeof p->why.text + 32] = "";
+	if (p->body)
+		return make_secret_response(p->type, p->body, p->len);
+	if (p->why.line)
+		snprintf(text, sizeof text, "line %u: %s\n", p->why.line, p->why.text);
+	else if (p->status >= 400)
+		snprintf(text, sizeof text, "%s\n", p->why.text);
+	return make_response(*text ? "text/plain; charset=utf-8" : NULL, text, strlen(text));
+}
+
+static enum MHD_Result reply_whip(struct request *r, const struct whip_reply *p) {
+	char seconds[16] = "";
+	struct MHD_Response *response = make_whip_response(p);
+	if (!response)
+		return MHD_NO;
+	if (p->why.retry_after)
+		snprintf(seconds, sizeof seconds, "%u", p->why.retry_after);
+	if (p->why.limit)
+		log_refusal(r->http, address_of(r->connection), p->status, p->why.text);
+	add_optional(response, "Location", p->location);
+	add_optional(response, "ETag", p->etag);
+	add_optional(response, "Allow", p->allow);
+	add_optional(response, "Accept-Post", p->accept_post);
+	add_optional(response, "Accept-Patch", p->accept_patch);
+	add_optional(response, "WWW-Authenticate", p->authenticate);
+	add_optional(response, "Retry-After", seconds);
+	if (equal(r->method, "OPTIONS"))
+		add_preflight(r, response);
+	return send_response(r, p->status, response);
+}
+
+/* Replies, or parks the request until the answer is there. */
+static enum MHD_Result finish_whip(struct request *r, const struct whip_reply *p) {
+	struct whip *whip = r->http->whip;
+	if (p->status)
+		return reply_whip(r, p);
+	if (!park(r, WHIP_SECONDS)) {
+		whip_abandon(whip, p->id);
+		return reply_refused(r, MHD_HTTP_SERVICE_UNAVAILABLE, "too many requests wait already");
+	}
+	memcpy(r->session, p->id, sizeof r->session);
+	whip_wait(whip, p->id, r, wake_waiting);
+	return MHD_YES;
+}
+
+static enum MHD_Result at_whip(struct request *r) {
+	struct whip_reply p;
+	const struct whip_request q = {
+		.method = r->method,
+		.path = r->url,
+		.is_sdp = has_type(r, "application/sdp"),
+		.is_fragment = has_type(r, "application/trickle-ice-sdpfrag"),
+		.if_match = header(r, "If-Match"),
+		.authorization = header(r, "Authorization"),
+		.body = r->body,
+		.len = r->len,
+		.key = r->key,
+		.now = sluice_now(),
+	};
+	if (equal(r->method, "POST") && !guard_may_offer(r->http->guard, r->key, q.now))
+		return reply_refused(r, MHD_HTTP_TOO_MANY_REQUESTS, "too many offers");
+	whip_handle(r->http->whip, &q, &p);
+	return finish_whip(r, &p);
+}
+
+/* Parked for an answer and woken. */
+static enum MHD_Result resume_whip(struct request *r) {
+	struct whip_reply p;
+	whip_resume(r->http->whip, r->session, &p);
+	r->session[0] = 0;
+	return reply_whip(r, &p);
+}
+
 /* ---- pages ------------------------------------------------------------------------------------------------------- */
 
 static struct MHD_Response *page_response(const struct request *r, const struct page *page) {
@@ -493,16 +588,14 @@ static enum MHD_Result at_page(struct request *r) {
 
 static enum MHD_Result at_options(struct request *r) {
 	struct MHD_Response *response = make_response(NULL, "", 0);
-	if (response && r->http->serve->options->cors) {
-		add_header(response, "Access-Control-Allow-Methods", "GET, PUT, POST, PATCH, DELETE");
-		add_header(response, "Access-Control-Allow-Headers", "Content-Type, If-None-Match");
-		add_header(response, "Access-Control-Max-Age", "600");
-	}
+	if (response)
+		add_preflight(r, response);
 	return send_response(r, MHD_HTTP_NO_CONTENT, response);
 }
 
 static bool is_page(const struct request *r) {
-	return !equal(r->url, "/connect") && strncmp(r->url, "/connect/", 9) != 0 && strncmp(r->url, "/room/", 6) != 0;
+	return !equal(r->url, "/connect") && strncmp(r->url, "/connect/", 9) != 0 && strncmp(r->url, "/room/", 6) != 0 &&
+	       !whip_is_path(r->url);
 }
 
 /* May the page that the request comes from ask here? Links from elsewhere to our pages are welcome. */
@@ -516,6 +609,8 @@ static bool is_welcome(const struct request *r) {
 }
 
 static enum MHD_Result at_url(struct request *r) {
+	if (whip_is_path(r->url))
+		return at_whip(r);
 	if (equal(r->method, "OPTIONS"))
 		return at_options(r);
 	if (equal(r->url, "/connect"))
@@ -525,6 +620,17 @@ static enum MHD_Result at_url(struct request *r) {
 	if (strncmp(r->url, "/room/", 6) == 0)
 		return at_room(r, r->url + 6);
 	return at_page(r);
+}
+
+/* An offer with video in many codecs is longer than all else. */
+static size_t body_max(const struct request *r) {
+	return whip_is_path(r->url) ? SLUICE_REMOTE_SDP_MAX : SERVE_BODY_MAX;
+}
+
+static enum MHD_Result reply_too_large(struct request *r) {
+	char text[64];
+	snprintf(text, sizeof text, "the body is larger than %zu bytes", body_max(r));
+	return reply(r, MHD_HTTP_CONTENT_TOO_LARGE, text);
 }
 
 static enum MHD_Result route(struct request *r) {
@@ -537,29 +643,39 @@ static enum MHD_Result route(struct request *r) {
 	if (!is_welcome(r))
 		return reply_refused(r, MHD_HTTP_FORBIDDEN, "pages of other origins are not let in (--cors)");
 	if (r->too_large)
-		return reply(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than 65536 bytes");
+		return reply_too_large(r);
 	if (r->token[0])
 		return resume_answer(r);
+	if (r->session[0])
+		return resume_whip(r);
 	return r->room[0] ? take_letter(r) : at_url(r);
 }
 
-static void collect(struct request *r, const char *data, size_t len) {
-	if (r->too_large || len > SERVE_BODY_MAX - r->len) {
-		r->too_large = true;
-		return;
-	}
-	char *body = malloc(r->len + len + 1); /* realloc would leave behind what it moves */
-	if (!body) {
-		r->too_large = true;
-		return;
-	}
+/* Makes room for so many bytes more, and a NUL. It doubles, so that a body in pieces of one byte is not copied each time. */
+static bool grow_body(struct request *r, size_t len) {
+	size_t size = r->size ? r->size : 1024;
+	while (size < r->len + len + 1)
+		size *= 2;
+	if (size == r->size)
+		return true;
+	char *body = malloc(size); /* realloc would leave behind what it moves */
+	if (!body)
+		return false;
 	if (r->len)
 		memcpy(body, r->body, r->len);
-	memcpy(body + r->len, data, len);
 	secret_free(r->body);
 	r->body = body;
+	r->size = size;
+	return true;
+}
+
+static void collect(struct request *r, const char *data, size_t len) {
+	r->too_large |= len > body_max(r) - r->len || !grow_body(r, len);
+	if (r->too_large)
+		return;
+	memcpy(r->body + r->len, data, len);
 	r->len += len;
-	body[r->len] = 0;
+	r->body[r->len] = 0;
 }
 
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *url, const char *method,
@@ -577,7 +693,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 		r->method = method;
 		*state = r;
 		/* A length that is announced and too large is refused before the body is sent. */
-		r->too_large = strtoull(header(r, "Content-Length"), NULL, 10) > SERVE_BODY_MAX;
+		r->too_large = strtoull(header(r, "Content-Length"), NULL, 10) > body_max(r);
 		return r->too_large ? route(r) : MHD_YES;
 	}
 	r->url = url;
@@ -607,6 +723,8 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **st
 		c->waiting = NULL;
 		client_close(c, "hung up before the answer");
 	}
+	if (r->session[0])
+		whip_abandon(h->whip, r->session);
 	secret_free(r->body);
 	free(r);
 }
@@ -714,14 +832,22 @@ static bool start_daemon(struct http *h) {
 	return h->daemon != NULL;
 }
 
+static struct whip *make_whip(struct serve *s) {
+	const struct whip_config config = {
+		.ops = &whip_clients_ops, .ctx = s, .token = s->options->token, .sessions_max = (size_t)s->options->max_peers};
+	return whip_new(&config);
+}
+
 struct http *http_new(struct serve *s) {
 	struct http *h = calloc(1, sizeof *h);
+	struct whip *whip = make_whip(s);
 	struct rooms *rooms = rooms_new(serve_share(s));
 	struct visitors *guard = guard_new((unsigned)s->options->per_address);
 	char address[80];
 	format_address(&s->options->http, s->options->http_len, address, sizeof address);
-	if (h && rooms && guard) {
+	if (h && rooms && guard && whip) {
 		h->serve = s;
+		h->whip = whip;
 		h->rooms = rooms;
 		h->guard = guard;
 		h->socket = listen_at(s->options);
@@ -737,6 +863,7 @@ struct http *http_new(struct serve *s) {
 	}
 	rooms_free(rooms);
 	guard_free(guard);
+	whip_free(whip);
 	free(h);
 	return NULL;
 }
@@ -763,6 +890,7 @@ void http_free(struct http *h) {
 		wake_request(h->parked);
 	MHD_stop_daemon(h->daemon); /* closes the socket too */
 	rooms_free(h->rooms);
+	whip_free(h->whip);
 	guard_free(h->guard);
 	free(h);
 }

@@ -76,6 +76,13 @@ static int read_host(const char *command, void *target, const char *text) {
 	return 0;
 }
 
+/* RFC 6750, 2.1: letters, digits and "-._~+/", then any number of "=". */
+static int read_token(const char *command, void *target, const char *text) {
+	size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/");
+	((struct serve_options *)target)->token = text;
+	return len > 0 && !text[len + strspn(text + len, "=")] ? 0 : front_error(command, "token", "letters, digits and -._~+/");
+}
+
 static const struct option_row where_rows[] = {
 	{"http", "ADDR:PORT", "of the page ({preset}); port 0: any, it is printed", TO_READER(read_http),
          .preset = "127.0.0.1:8080"},
@@ -107,6 +114,7 @@ static const struct option_row what_rows[] = {
          "the name of this machine",
          TO_READER(read_host)},
 	{"cors", "ORIGIN", "pages of this origin (* for every one) may connect too; others are refused", TO_READER(read_cors)},
+	{"token", "TEXT", "publishing and watching (WHIP, WHEP) ask for 'Authorization: Bearer TEXT'", TO_READER(read_token)},
 	{"web", "FOLDER", "serve the page's files from this folder instead of those in the program", TO_READER(read_web)},
 	{"verbose", NULL, "a line on stderr for each thing that happens to a peer", TO_FLAG(struct serve_options, verbose)},
 	{"help", NULL, "this text", .kind = OPTION_HELP, .letter = 'h'},

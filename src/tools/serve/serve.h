@@ -2,6 +2,8 @@
  *
  *   serve.c       the command line, the table of services, setting up, Ctrl-C
  *   http.c        HTTP: pages, offers in and answers out, rooms. The only file that knows libmicrohttpd
+ *   whip_clients.c  answers the offers of WHIP and WHEP by clients
+ *   whip.c        WHIP and WHEP: URLs, entity-tags, sessions
  *   client.c      one of the connected: made of an offer, limited, ended
  *   echo.c        the services of a client's channels, one for each label: the echo, for every label that is not known,
  *   chat.c        "chat",
@@ -17,6 +19,7 @@
  *   pages.c       the files that a browser gets
  *   store.c       the folder behind "files", "upload" and "download"
  *   telling.c     one message to all for several changes
+ *   refusal.c     why a request was refused
  *   log.c         lines for whoever runs the server
  *
  * Everything runs on one libev loop, without a thread. The channels' messages are described where they are handled; text
@@ -52,7 +55,7 @@ struct serve_options {
 	uint16_t port; /* UDP; 0: any */
 	struct sockaddr_storage http, bind;
 	socklen_t http_len, bind_len; /* bind_len 0: every IPv4 address */
-	const char *files, *web, *cors;
+	const char *files, *web, *cors, *token;
 	bool lite, loopback, verbose;
 	const char *hosts[SERVE_NAMES_MAX - 3]; /* more names of this server */
 	size_t host_count;

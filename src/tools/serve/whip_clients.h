@@ -1,0 +1,10 @@
+/* whip_clients: who answers the offers of WHIP and WHEP in `sluice serve`? Each session is a client (client.h), with the services
+ * that its channels name. The ops' ctx is the struct serve. */
+#ifndef TOOLS_SERVE_WHIP_CLIENTS_H
+#define TOOLS_SERVE_WHIP_CLIENTS_H
+
+#include "tools/serve/whip.h"
+
+extern const struct whip_ops whip_clients_ops;
+
+#endif
