@@ -56,14 +56,15 @@ static void *serve_one(void *ctx) {
 
 static struct {
 	int calls, status;
-	char body[400];
+	char body[400], word[8];
 } got;
 
-static void on_done(void *ctx, int status, const char *body, size_t len) {
+static void on_done(void *ctx, const struct fetch_answer *answer) {
 	got.calls++;
-	got.status = status;
-	ck_assert_uint_eq(strlen(body), len);
-	snprintf(got.body, sizeof got.body, "%s", body);
+	got.status = answer->status;
+	ck_assert_uint_eq(strlen(answer->body), answer->len);
+	snprintf(got.body, sizeof got.body, "%s", answer->body);
+	fetch_header(answer, "x-word", got.word, sizeof got.word);
 	ev_break(ctx, EVBREAK_ALL);
 }
 
@@ -76,7 +77,7 @@ static void ask(const char *says, bool stays) {
 	server.stays = stays;
 	ck_assert_int_eq(pthread_create(&thread, NULL, serve_one, NULL), 0);
 	snprintf(url, sizeof url, "http://127.0.0.1:%u/a/b", server.port);
-	const struct fetch_request request = {.method = "PUT", .url = url, .header = "If-None-Match: *", .body = "body"};
+	const struct fetch_request request = {.method = "PUT", .url = url, .headers = {"If-None-Match: *"}, .body = "body"};
 	ck_assert_ptr_nonnull(fetch_start(ev, &request, on_done, ev));
 	ev_run(ev, 0);
 	ck_assert_int_eq(got.calls, 1);
@@ -240,6 +241,54 @@ START_TEST(test_a_cancel_does_not_wait_for_the_name_servers) {
 }
 END_TEST
 
+START_TEST(test_a_header_of_the_answer_is_found_by_its_name) {
+	static const struct {
+		const char *lines, *word;
+	} rows[] = {
+		{"X-Word: one\r\n", "one"},
+		{"x-word:\ttwo \r\n", "two"},
+		{"X-Wordy: no\r\nX-WORD: 3\r\n", "3"},
+		{"X-Word: a\r\nX-Word: b\r\n", "a"},
+		{"X-Word:\r\n", ""},
+		{"Y: X-Word: no\r\n", ""},
+		{"X-Word: toolong8\r\n", ""},
+		{"X-Word: seven77\r\n", "seven77"},
+	};
+	open_server();
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char says[200];
+		snprintf(says, sizeof says, "HTTP/1.1 204 No\r\n%s\r\n", rows[i].lines);
+		ask(says, false);
+		ck_assert_msg(strcmp(got.word, rows[i].word) == 0, "%zu: '%s'", i, got.word);
+	}
+	close(server.listener);
+}
+END_TEST
+
+START_TEST(test_a_reference_is_resolved_as_a_browser_would) {
+	static const struct {
+		const char *base, *reference, *url;
+	} rows[] = {
+		{"http://a.test:81/whip/x", "/whip/x/1", "http://a.test:81/whip/x/1"},
+		{"http://a.test:81/whip/x", "x/1?y", "http://a.test:81/whip/x/1?y"},
+		{"https://a.test/whip/x", "//b.test/1", "https://b.test/1"},
+		{"http://a.test/whip/x", "https://b.test/1#part", "https://b.test/1"},
+		{"http://a.test/a/b/c", "../d", "http://a.test/a/d"},
+		{"http://[::1]:9/a", "/b", "http://[::1]:9/b"},
+		{"http://a.test/", "/0123456789012345678901234567890", NULL},
+		{"nonsense :", "/b", NULL},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char url[40] = "";
+		bool good = fetch_resolve(rows[i].base, rows[i].reference, url, sizeof url);
+		ck_assert_msg(good == (rows[i].url != NULL), "%zu: %s", i, url);
+		if (good)
+			ck_assert_str_eq(url, rows[i].url);
+	}
+}
+END_TEST
+
 SUITE("http", test_answers_end_where_they_should, test_an_endless_answer_is_given_up, test_an_endless_head_is_given_up,
       test_an_endless_line_of_a_head_is_given_up, test_only_http_is_spoken_and_no_proxy_asked,
-      test_a_fetch_can_be_cancelled_at_any_time, test_a_cancel_does_not_wait_for_the_name_servers)
+      test_a_fetch_can_be_cancelled_at_any_time, test_a_cancel_does_not_wait_for_the_name_servers,
+      test_a_header_of_the_answer_is_found_by_its_name, test_a_reference_is_resolved_as_a_browser_would)

@@ -149,10 +149,10 @@ static void *send_body_back(void *listener) {
 	return NULL;
 }
 
-static void on_fetched(void *ctx, int status, const char *body, size_t len) {
-	ck_assert_int_eq(status, 200);
-	ck_assert_uint_eq(len, strlen(sdp));
-	ck_assert_str_eq(body, sdp);
+static void on_fetched(void *ctx, const struct fetch_answer *answer) {
+	ck_assert_int_eq(answer->status, 200);
+	ck_assert_uint_eq(answer->len, strlen(sdp));
+	ck_assert_str_eq(answer->body, sdp);
 	ev_break(ctx, EVBREAK_ALL);
 }
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Does `sluice serve` speak WHIP and WHEP with a client that it does not know (curl), as RFC 9725 has it: offers, candidates,
-# restarts, ends, other origins, tokens; and does it outlive clients that are slow or leave in the middle?
+# restarts, ends, other origins, tokens? Does it outlive clients that are slow or leave in the middle? And does our own client
+# connect by it?
 . "$(dirname "$0")/script.sh"
 
 sluice=$OUT/sluice
@@ -173,6 +174,46 @@ has_header 'Access-Control-Allow-Headers: .*If-Match.*Authorization'
 has_header 'Accept-Post: application/sdp'
 get 401 -X DELETE "$session"
 get 200 -X DELETE -H 'Authorization: Bearer s3cret' "$session"
+stop
+
+# ---- our own client: what it says comes back from the echo ----
+
+start --verbose --token s3cret
+at=$url/whip/studio
+cat_by() { # EXIT-CODE SIGNAL option...: stdin is the message, the rest is in $scratch/came and $scratch/err
+	status=$1
+	signal=$2
+	shift 2
+	code=0
+	timeout -k 2 60 "$sluice" cat --loopback --signal "$signal" "$@" >"$scratch/came" 2>"$scratch/err" || code=$?
+	[ "$code" = "$status" ] || { cat "$scratch/err" "$scratch/log"; fail "cat --signal $signal: exit code $code, expected $status"; }
+}
+complains() {
+	grep -q "$1" "$scratch/err" || { cat "$scratch/err"; fail "it does not say: $1"; }
+}
+mkfifo "$scratch/pipe"
+{
+	echo hello
+	for _ in $(seq 400); do
+		grep -q hello "$scratch/came" 2>/dev/null && break
+		sleep 0.05
+	done
+} >"$scratch/pipe" &
+cat_by 0 "whip:$at#s3cret" <"$scratch/pipe"
+[ "$(cat "$scratch/came")" = hello ] || { cat "$scratch/err"; fail 'the echo by WHIP'; }
+grep -q 'peer 1: connected' "$scratch/log" || { cat "$scratch/log"; fail 'the server saw no connection'; }
+cat_by 1 "whip:$at" </dev/null
+complains 'asks for a token'
+cat_by 1 "whip:$at#other" </dev/null
+complains 'does not take this token'
+cat_by 1 "whip:$url/whip/a%20b#s3cret" </dev/null
+complains "answers 404: a room's name"
+cat_by 1 "whip:$at#s3cret" --answer </dev/null
+complains 'this end offers'
+cat_by 1 "whep:$url/whep/studio#s3cret" --timeout 4 </dev/null
+complains "still waiting for somebody who publishes at $url/whep/studio"
+! grep -q s3cret "$scratch/err" || fail 'the token is in a message'
+cat_by 2 whip:nonsense </dev/null
 stop
 
 # ---- many, slow ones, and those who leave ----

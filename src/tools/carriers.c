@@ -14,15 +14,19 @@ static const char *check_room(const char *host) {
 	return path && path[1] ? NULL : "the room is missing: http://HOST:PORT/room/NAME";
 }
 
+static const char *check_web(const char *url) {
+	return strncmp(url, "http://", 7) && strncmp(url, "https://", 8) ? "expected an http:// or https:// address behind it"
+	                                                                 : NULL;
+}
+
 /* By the beginning of the text; what has none of these is a file. */
 static const struct scheme {
 	const char *prefix;
 	const struct carrier *carrier;
 	const char *(*check)(const char *rest); /* NULL, or what is wrong with the rest; no function: the carrier says it */
 } schemes[] = {
-	{"tcp:", &carrier_tcp, NULL},
-	{"http://", &carrier_http, check_room},
-	{"https://", &carrier_http, check_room},
+	{"tcp:", &carrier_tcp, NULL},        {"http://", &carrier_http, check_room}, {"https://", &carrier_http, check_room},
+	{"whip:", &carrier_whip, check_web}, {"whep:", &carrier_whip, check_web},
 };
 
 const struct carrier *carriers_find(const struct link_options *options, const char **wrong) {
@@ -40,7 +44,7 @@ const struct carrier *carriers_find(const struct link_options *options, const ch
 		return s->carrier;
 	}
 	if (looks_like_a_scheme(signal))
-		*wrong = "expected -, a file, tcp:HOST:PORT[#SECRET] or http://HOST:PORT/room/NAME (a file of that name: with ./ "
-			 "before it)";
+		*wrong = "expected -, a file, tcp:HOST:PORT[#SECRET], http://HOST:PORT/room/NAME or whip:URL (a file of that "
+			 "name: with ./ before it)";
 	return &carrier_file;
 }

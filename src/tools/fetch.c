@@ -5,8 +5,10 @@
 #include <curl/curl.h>
 #include <malloc.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "loop/ev.h"
 #include "tools/secret.h"
@@ -31,7 +33,7 @@ struct fetch {
 	struct curl_slist *headers;
 	struct fetch_socket *sockets;
 	ev_timer timer;
-	char *body; /* ANSWER_MAX + 1 bytes */
+	char *body, *head; /* ANSWER_MAX + 1 bytes each */
 	size_t len, head_len;
 	bool head_ended, too_long;
 	char error[CURL_ERROR_SIZE];
@@ -77,6 +79,7 @@ void fetch_cancel(struct fetch *f) {
 	}
 	curl_slist_free_all(f->headers);
 	secret_free(f->body);
+	secret_free(f->head);
 	secret_free(f);
 }
 
@@ -118,7 +121,7 @@ static void finish(struct fetch *f, CURLcode result) {
 	curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
 	fetch_done done = f->done;
 	void *ctx = f->ctx;
-	char *body = f->body;
+	char *body = f->body, *head = f->head;
 	size_t len = f->len;
 	if (result == CURLE_OK && !f->head_ended)
 		result = CURLE_PARTIAL_FILE; /* libcurl takes the end of the connection for the end of the head */
@@ -133,10 +136,12 @@ static void finish(struct fetch *f, CURLcode result) {
 		status = 0;
 	}
 	body[len] = 0;
-	f->body = NULL;
+	head[f->head_len] = 0;
+	f->body = f->head = NULL;
 	fetch_cancel(f);
-	done(ctx, (int)status, body, len);
+	done(ctx, &(struct fetch_answer){(int)status, body, len, head});
 	secret_free(body);
+	secret_free(head);
 }
 
 /* ---- libcurl and the loop ------------------------------------------------------------------------------------------ */
@@ -226,9 +231,44 @@ static size_t on_head(char *bytes, size_t size, size_t count, void *user) {
 	if (len > 5 && memcmp(bytes, "HTTP/", 5) == 0)
 		f->head_ended = false; /* another one after a "100 Continue" */
 	f->head_ended |= len > 0 && (bytes[0] == '\r' || bytes[0] == '\n');
+	f->too_long |= len > ANSWER_MAX - f->head_len;
+	if (f->too_long)
+		return 0;
+	memcpy(f->head + f->head_len, bytes, len);
 	f->head_len += len;
-	f->too_long |= f->head_len > ANSWER_MAX;
-	return f->too_long ? 0 : len;
+	return len;
+}
+
+bool fetch_header(const struct fetch_answer *answer, const char *name, char *value, size_t size) {
+	size_t name_len = strlen(name);
+	for (const char *line = answer->head; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		if (strncasecmp(line, name, name_len) || line[name_len] != ':')
+			continue;
+		const char *at = line + name_len + 1;
+		at += strspn(at, " \t");
+		size_t len = strcspn(at, "\r\n");
+		while (len > 0 && (at[len - 1] == ' ' || at[len - 1] == '\t'))
+			len--;
+		if (len >= size)
+			return false;
+		memcpy(value, at, len);
+		value[len] = 0;
+		return true;
+	}
+	return false;
+}
+
+bool fetch_resolve(const char *base, const char *reference, char *url, size_t size) {
+	char *whole = NULL;
+	CURLU *u = curl_url();
+	bool good = u && !curl_url_set(u, CURLUPART_URL, base, 0) && !curl_url_set(u, CURLUPART_URL, reference, 0) &&
+	            !curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0) && !curl_url_get(u, CURLUPART_URL, &whole, 0) &&
+	            strlen(whole) < size;
+	if (good)
+		strcpy(url, whole);
+	curl_free(whole);
+	curl_url_cleanup(u);
+	return good;
 }
 
 /* ---- the request --------------------------------------------------------------------------------------------------- */
@@ -241,16 +281,21 @@ static CURLcode limit_protocols(CURL *easy) {
 #endif
 }
 
+static bool add_header(struct fetch *f, const char *line) {
+	struct curl_slist *more = curl_slist_append(f->headers, line);
+	if (more)
+		f->headers = more;
+	return more != NULL;
+}
+
 /* libcurl would wait for a "100 Continue" before some bodies. */
 static bool add_headers(struct fetch *f, const struct fetch_request *r) {
-	const char *const lines[] = {"Expect:", r->body ? "Content-Type: application/json" : NULL, r->header};
-	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-		struct curl_slist *more = lines[i] ? curl_slist_append(f->headers, lines[i]) : f->headers;
-		if (lines[i] && !more)
-			return false;
-		f->headers = more;
-	}
-	return true;
+	char type[80];
+	snprintf(type, sizeof type, "Content-Type: %s", r->type ? r->type : "application/json");
+	bool added = add_header(f, "Expect:") && (!r->body || add_header(f, type));
+	for (size_t i = 0; i < FETCH_HEADERS_MAX && added; i++)
+		added = !r->headers[i] || add_header(f, r->headers[i]);
+	return added;
 }
 
 static bool set_request(struct fetch *f, const struct fetch_request *r) {
@@ -308,12 +353,43 @@ struct fetch *fetch_start(struct ev_loop *ev, const struct fetch_request *reques
 	ev_timer_init(&f->timer, on_timer, 0., 0.);
 	f->timer.data = f;
 	f->body = malloc(ANSWER_MAX + 1);
+	f->head = malloc(ANSWER_MAX + 1);
 	f->easy = curl_easy_init();
 	f->multi = curl_multi_init();
-	if (f->body && f->easy && f->multi && set_callbacks(f) && leave_lookups_behind(f) && set_limits(f->easy) &&
+	if (f->body && f->head && f->easy && f->multi && set_callbacks(f) && leave_lookups_behind(f) && set_limits(f->easy) &&
 	    set_request(f, request) &&
 	    !curl_multi_add_handle(f->multi, f->easy)) /* which wants a timer of 0 s: the loop does the rest */
 		return f;
 	fetch_cancel(f);
 	return NULL;
+}
+
+/* ---- the last request ---------------------------------------------------------------------------------------------- */
+
+static void on_last_answer(void *ctx, const struct fetch_answer *answer) {
+	(void)answer;
+	ev_break(ctx, EVBREAK_ALL);
+}
+
+static void on_last_limit(struct ev_loop *ev, ev_timer *w, int events) {
+	(void)w;
+	(void)events;
+	ev_break(ev, EVBREAK_ALL);
+}
+
+void fetch_last(const struct fetch_request *request, double seconds) {
+	struct ev_loop *ev = ev_loop_new(EVFLAG_AUTO);
+	struct fetch *f = ev ? fetch_start(ev, request, on_last_answer, ev) : NULL;
+	if (f) {
+		ev_timer limit;
+		ev_timer_init(&limit, on_last_limit, seconds, 0.);
+		ev_timer_start(ev, &limit);
+		ev_run(ev, 0);
+		if (ev_is_active(&limit))
+			ev_timer_stop(ev, &limit); /* it was answered, so the request is gone */
+		else
+			fetch_cancel(f);
+	}
+	if (ev)
+		ev_loop_destroy(ev);
 }

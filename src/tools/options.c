@@ -97,7 +97,7 @@ static int read_answer(const char *command, void *target, const char *text) {
 
 static int read_signal(const char *command, void *target, const char *text) {
 	((struct link_options *)target)->signal = text;
-	return *text ? 0 : front_error(command, "signal", "-, a file, tcp:HOST:PORT[#SECRET] or an http:// address");
+	return *text ? 0 : front_error(command, "signal", "-, a file, tcp:HOST:PORT[#SECRET], an http:// address or whip:URL");
 }
 
 static int check(const struct link_options *o) {
@@ -130,6 +130,8 @@ static const struct option_row signalling_rows[] = {
          .kind = OPTION_NOTE},
 	{"--signal http://HOST:PORT/room/NAME", NULL, "by a room of a 'sluice serve' that both reach; https:// too",
          .kind = OPTION_NOTE},
+	{"--signal whip:URL[#TOKEN]", NULL,
+         "by a server of WHIP that answers itself, such as a 'sluice serve' at /whip/ROOM; whep: of WHEP", .kind = OPTION_NOTE},
 	{"listen", NULL, "with tcp: listen, never connect", TO_FLAG(struct link_options, listen)},
 	{"offer", NULL, "be the one that offers, instead of finding out", TO_READER(read_offer)},
 	{"answer", NULL, "be the one that answers, likewise", TO_READER(read_answer)},

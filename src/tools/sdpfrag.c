@@ -209,8 +209,8 @@ size_t sdpfrag_write(const struct sdpfrag *f, char *text, size_t size) {
 
 /* ---- a restart ----------------------------------------------------------------------------------------------------- */
 
-/* "o=- 5228595038118931041 2 IN ...": RFC 8866, 5.2: the version's "usage is up to the creating tool, so long as <sess-version> is
- * increased when a modification is made to the session description." A line that is written otherwise stays as it is. */
+/* "o=- 5228595038118931041 2 IN ...": RFC 8866, 5.2: the version's "usage is up to the creating tool, so long as <sess-version>
+ * is increased when a modification is made to the session description." A line that is written otherwise stays as it is. */
 static void put_origin(struct text *t, const char *line, size_t len) {
 	size_t at = 0;
 	for (unsigned spaces = 0; at < len && spaces < 2; at++)

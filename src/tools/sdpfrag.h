@@ -2,8 +2,9 @@
  * does a description change by one?
  *
  * A fragment has the lines of a description that ICE needs, and nothing else. Its reader skips lines that it does not know, so it
- * reads whole descriptions too: what comes out is their fragment. All sections share one transport (RFC 9725, 4.4.1: "max-bundle"),
- * so there is one user name fragment and one password; a fragment with two of them is refused. It knows no HTTP and no peer.
+ * reads whole descriptions too: what comes out is their fragment. All sections share one transport (RFC 9725, 4.4.1:
+ * "max-bundle"), so there is one user name fragment and one password; a fragment with two of them is refused. It knows no HTTP
+ * and no peer.
  *
  * Memory: one copy of the text, wiped when it is freed, since the password of ICE is in it. */
 #ifndef TOOLS_SDPFRAG_H
@@ -37,8 +38,8 @@ struct sdpfrag {
 const char *sdpfrag_read(struct sdpfrag *f, const char *text, size_t len, unsigned *line);
 void sdpfrag_free(struct sdpfrag *f);
 
-/* Writes the fragment of one section, the first one: its candidates, and those before it. Returns the length without the NUL, or 0
- * when size is too small. */
+/* Writes the fragment of one section, the first one: its candidates, and those before it. Returns the length without the NUL,
+ * or 0 when size is too small. */
 size_t sdpfrag_write(const struct sdpfrag *f, char *text, size_t size);
 
 /* The offer that restarts ICE: `offer` with the credentials and the candidates of the fragment in the place of its own, and the

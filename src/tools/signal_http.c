@@ -55,20 +55,20 @@ static void deliver(struct signalling *s, const char *body, size_t len) {
 
 static void look_for_answer(struct signalling *s);
 
-static void on_answer_looked_for(void *ctx, int status, const char *body, size_t len) {
+static void on_answer_looked_for(void *ctx, const struct fetch_answer *answer) {
 	struct signalling *s = ctx;
 	struct by_http *h = s->own;
 	h->request = NULL;
-	if (status == 204) {
+	if (answer->status == 204) {
 		look_for_answer(s);
-	} else if (status == 404) { /* it expired */
+	} else if (answer->status == 404) { /* it expired */
 		h->published = false;
 		put_offer(s);
-	} else if (status == 200) {
+	} else if (answer->status == 200) {
 		h->published = false; /* taken out, the room with it */
-		deliver(s, body, len);
+		deliver(s, answer->body, answer->len);
 	} else {
-		complain_about_answer(s, status, body);
+		complain_about_answer(s, answer->status, answer->body);
 	}
 }
 
@@ -78,19 +78,18 @@ static void look_for_answer(struct signalling *s) {
 	ask(s, "/answer?wait=25", (struct fetch_request){.method = "GET"}, on_answer_looked_for);
 }
 
-static void on_offer_put(void *ctx, int status, const char *body, size_t len) {
-	(void)len;
+static void on_offer_put(void *ctx, const struct fetch_answer *answer) {
 	struct signalling *s = ctx;
 	struct by_http *h = s->own;
 	h->request = NULL;
-	if (status == 201) {
+	if (answer->status == 201) {
 		h->published = true;
 		look_for_answer(s);
-	} else if (status == 412) { /* somebody else was faster */
+	} else if (answer->status == 412) { /* somebody else was faster */
 		h->offering = false;
 		look_for_offer(s, 25);
 	} else {
-		complain_about_answer(s, status, body);
+		complain_about_answer(s, answer->status, answer->body);
 	}
 }
 
@@ -98,7 +97,7 @@ static void put_offer(struct signalling *s) {
 	struct by_http *h = s->own;
 	struct fetch_request put = {.method = "PUT", .body = h->offer};
 	if (s->options->role != LINK_OFFER)
-		put.header = "If-None-Match: *"; /* only where there is none */
+		put.headers[0] = "If-None-Match: *"; /* only where there is none */
 	ask(s, "/offer", put, on_offer_put);
 }
 
@@ -113,19 +112,19 @@ static void take_role(struct signalling *s, bool offer) {
 	}
 }
 
-static void on_offer_looked_for(void *ctx, int status, const char *body, size_t len) {
+static void on_offer_looked_for(void *ctx, const struct fetch_answer *answer) {
 	struct signalling *s = ctx;
 	struct by_http *h = s->own;
 	h->request = NULL;
-	if (status == 200) {
+	if (answer->status == 200) {
 		take_role(s, false);
-		deliver(s, body, len);
-	} else if (status == 204 && s->options->role == LINK_ANY && !h->has_role) {
+		deliver(s, answer->body, answer->len);
+	} else if (answer->status == 204 && s->options->role == LINK_ANY && !h->has_role) {
 		take_role(s, true);
-	} else if (status == 204) {
+	} else if (answer->status == 204) {
 		look_for_offer(s, 25);
 	} else {
-		complain_about_answer(s, status, body);
+		complain_about_answer(s, answer->status, answer->body);
 	}
 }
 
@@ -137,15 +136,14 @@ static void look_for_offer(struct signalling *s, unsigned wait) {
 	ask(s, letter, (struct fetch_request){.method = "GET"}, on_offer_looked_for);
 }
 
-static void on_answer_put(void *ctx, int status, const char *body, size_t len) {
-	(void)len;
+static void on_answer_put(void *ctx, const struct fetch_answer *answer) {
 	struct signalling *s = ctx;
 	struct by_http *h = s->own;
 	h->request = NULL;
-	if (status == 404 || status == 409)
+	if (answer->status == 404 || answer->status == 409)
 		signalling_fail(s, "the offer in %s%s is not valid any more", h->server, h->room);
-	else if (status != 201)
-		complain_about_answer(s, status, body);
+	else if (answer->status != 201)
+		complain_about_answer(s, answer->status, answer->body);
 }
 
 /* ---- the carrier ---------------------------------------------------------------------------------------------------- */
@@ -180,39 +178,11 @@ static void http_send(struct signalling *s, enum signal_kind kind, const char *t
 	}
 }
 
-static void on_removed(void *ctx, int status, const char *body, size_t len) {
-	(void)status;
-	(void)body;
-	(void)len;
-	ev_break(ctx, EVBREAK_ALL);
-}
-
-static void on_removal_limit(struct ev_loop *ev, ev_timer *w, int events) {
-	(void)w;
-	(void)events;
-	ev_break(ev, EVBREAK_ALL);
-}
-
-/* An offer that nobody took would mislead the next who comes to the room. This is the last that we do, on a loop of its own, for
- * at most a second. */
-static void remove_room(struct by_http *h) {
-	struct ev_loop *ev = ev_loop_new(EVFLAG_AUTO);
+/* An offer that nobody took would mislead the next who comes to the room. */
+static void remove_room(const struct by_http *h) {
 	char url[URL_MAX];
 	snprintf(url, sizeof url, "%s%s", h->server, h->room);
-	struct fetch_request removal = {.method = "DELETE", .url = url};
-	struct fetch *request = ev ? fetch_start(ev, &removal, on_removed, ev) : NULL;
-	if (request) {
-		ev_timer limit;
-		ev_timer_init(&limit, on_removal_limit, 1., 0.);
-		ev_timer_start(ev, &limit);
-		ev_run(ev, 0);
-		if (ev_is_active(&limit))
-			ev_timer_stop(ev, &limit); /* it was answered, so the request is gone */
-		else
-			fetch_cancel(request);
-	}
-	if (ev)
-		ev_loop_destroy(ev);
+	fetch_last(&(struct fetch_request){.method = "DELETE", .url = url}, 1.);
 }
 
 static void http_stop(struct signalling *s) {

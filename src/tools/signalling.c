@@ -74,14 +74,17 @@ bool signalling_fail(struct signalling *s, const char *format, ...) {
 	return false;
 }
 
+void signalling_hand_over(struct signalling *s, const struct signal_message *m) {
+	ev_timer_stop(s->ev, &s->word);
+	s->said = true; /* from now on, the connection says what it waits for */
+	s->events.on_message(s->events.ctx, m);
+}
+
 const char *signalling_deliver(struct signalling *s, const char *text, size_t len) {
 	struct signal_message m;
 	const char *wrong = signal_decode(text, len, &m);
-	if (!wrong) {
-		ev_timer_stop(s->ev, &s->word);
-		s->said = true; /* from now on, the connection says what it waits for */
-		s->events.on_message(s->events.ctx, &m);
-	}
+	if (!wrong)
+		signalling_hand_over(s, &m);
 	secret_free(m.text);
 	return wrong;
 }

@@ -8,6 +8,7 @@
  *   signal_tcp.c      JSON lines over a TCP connection
  *   greeting.c        how they begin, and the secret that both ends of one know
  *   signal_http.c     the rooms of a `sluice serve`
+ *   signal_whip.c     a server of WHIP or WHEP answers (whip_client.c)
  *   signal_stdio.c    JSON lines on stdin and stdout, for scripts (`sluice echo --stdio`)
  *
  * A carrier knows no peer: it carries messages and finds out which end offers. It is never freed from inside one of
@@ -70,7 +71,7 @@ struct signalling {
 	void *own; /* the carrier's */
 };
 
-extern const struct carrier carrier_paste, carrier_file, carrier_tcp, carrier_http, carrier_stdio;
+extern const struct carrier carrier_paste, carrier_file, carrier_tcp, carrier_http, carrier_whip, carrier_stdio;
 
 /* NULL when there is no memory. */
 struct signalling *signalling_new(const struct carrier *carrier, const struct link_options *options, struct ev_loop *ev,
@@ -86,6 +87,8 @@ const struct carrier *carriers_find(const struct link_options *options, const ch
 __attribute__((format(printf, 2, 3))) void signalling_wait_for(struct signalling *s, const char *format, ...);
 /* Says why and ends it; returns false. */
 __attribute__((format(printf, 2, 3))) bool signalling_fail(struct signalling *s, const char *format, ...);
+/* Hands a message over to the user. */
+void signalling_hand_over(struct signalling *s, const struct signal_message *m);
 /* Decodes and hands over. Returns NULL, or what is wrong with it. */
 const char *signalling_deliver(struct signalling *s, const char *text, size_t len);
 
