@@ -38,7 +38,7 @@
 #include "tools/serve/origin.h"
 #include "tools/serve/pages.h"
 #include "tools/serve/rooms.h"
-#include "tools/serve/whip_clients.h"
+#include "tools/serve/whip.h"
 
 #define CONNECTIONS_MAX 512
 #define CONNECTION_SECONDS 30u
@@ -543,6 +543,9 @@ static enum MHD_Result at_whip(struct request *r) {
 	if (equal(r->method, "POST") && !guard_may_offer(r->http->guard, r->key, q.now))
 		return reply_refused(r, MHD_HTTP_TOO_MANY_REQUESTS, "too many offers");
 	whip_handle(r->http->whip, &q, &p);
+	/* RFC 9725, 5: "implement a rate limit and avalanche control mechanism for HTTP DELETE requests", against who guesses. */
+	if (p.status == MHD_HTTP_NOT_FOUND && !guard_may_offer(r->http->guard, r->key, q.now))
+		return reply_refused(r, MHD_HTTP_TOO_MANY_REQUESTS, "too many requests for what is not there");
 	return finish_whip(r, &p);
 }
 
@@ -834,7 +837,7 @@ static bool start_daemon(struct http *h) {
 
 static struct whip *make_whip(struct serve *s) {
 	const struct whip_config config = {
-		.ops = &whip_clients_ops, .ctx = s, .token = s->options->token, .sessions_max = (size_t)s->options->max_peers};
+		.ops = s->whip_ops, .ctx = s, .token = s->options->token, .sessions_max = (size_t)s->options->max_peers};
 	return whip_new(&config);
 }
 

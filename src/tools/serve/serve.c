@@ -13,6 +13,7 @@
 #include "tools/serve/http.h"
 #include "tools/serve/service.h"
 #include "tools/serve/store.h"
+#include "tools/serve/whip_clients.h"
 
 /* What a channel may be. The echo stands last: it is for every other label. */
 static const struct service_kind *const kinds[] = {
@@ -282,7 +283,8 @@ int serve_main(int argc, char **argv) {
 	int exit_code = read_command_line(argc, argv, &o);
 	if (exit_code >= 0)
 		return exit_code;
-	struct serve s = {.options = &o, .log.verbose = o.verbose, .kinds = kinds, .kind_count = KINDS};
+	struct serve s = {
+		.options = &o, .log.verbose = o.verbose, .kinds = kinds, .kind_count = KINDS, .whip_ops = &whip_clients_ops};
 	exit_code = set_up(&s) ? EXIT_INTERRUPTED : EXIT_FAILED;
 	if (exit_code == EXIT_INTERRUPTED)
 		run(&s);

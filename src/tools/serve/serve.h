@@ -50,6 +50,7 @@ struct http;
 struct store;
 struct client;
 struct service_kind;
+struct whip_ops;
 
 struct serve_options {
 	uint16_t port; /* UDP; 0: any */
@@ -76,6 +77,7 @@ struct serve {
 	/* What a channel may be, by its label. The last one is for every label that is not known. */
 	const struct service_kind *const *kinds;
 	size_t kind_count;
+	const struct whip_ops *whip_ops; /* who answers WHIP and WHEP; their ctx is this */
 	struct client *clients;
 	uint64_t client_count;
 	uint32_t next_number;
