@@ -3,7 +3,7 @@
 import { readFile, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import puppeteer from 'puppeteer-core';
 
@@ -12,8 +12,8 @@ const here = name => fileURLToPath(new URL(name, import.meta.url));
 /* On 127.0.0.1, which browsers take for a secure context (the hashes need one). Returns its URL and how to stop it. */
 export async function serve_page() {
 	const server = createServer(async (request, response) => {
-		const name = request.url === '/page.js' ? 'page.js' : 'page.html';
-		response.setHeader('Content-Type', name === 'page.js' ? 'text/javascript; charset=utf-8' : 'text/html; charset=utf-8');
+		const name = request.url.endsWith('.js') ? basename(request.url) : 'page.html';
+		response.setHeader('Content-Type', name.endsWith('.js') ? 'text/javascript; charset=utf-8' : 'text/html; charset=utf-8');
 		response.end(await readFile(here(name)));
 	});
 	await new Promise(resolve => {
@@ -56,7 +56,9 @@ export async function chromium({ mdns = false, fast = false, netns, origin, flag
 		off.push('WebRtcHideLocalIpsWithMdns');
 	const args = [
 		'--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync',
-		'--no-first-run', '--allow-loopback-in-peer-connection', `--disable-features=${off.join(',')}`, ...flags,
+		'--no-first-run', '--allow-loopback-in-peer-connection', '--autoplay-policy=no-user-gesture-required',
+		'--disable-background-timer-throttling', '--disable-backgrounding-occluded-windows', '--disable-renderer-backgrounding',
+		`--disable-features=${off.join(',')}`, ...flags,
 	];
 	if (fast)
 		args.push('--force-fieldtrials=WebRTC-Sctp-Snap/Enabled/WebRTC-IceHandshakeDtls/Enabled/', '--enable-features=WebRtcSctpSnap');
@@ -75,6 +77,9 @@ export async function firefox({ mdns = false } = {}) {
 			'media.peerconnection.ice.obfuscate_host_addresses': mdns,
 			'media.peerconnection.ice.loopback': true,
 			'privacy.reduceTimerPrecision': false,
+			'media.autoplay.default': 0,
+			'media.navigator.streams.fake': true,
+			'media.navigator.permission.disabled': true,
 		},
 	});
 }

@@ -25,8 +25,8 @@ class Way {
 	}
 }
 
-/* Offer and answer once. trickle: candidates follow one by one. Returns the descriptions and the times the ends gave. */
-export async function negotiate(offerer, answerer, { trickle = false, delay = 0, restart = false } = {}) {
+/* Offer and answer once. trickle: candidates follow one by one. take: what the answerer makes of new media sections. Returns the descriptions and the times the ends gave. */
+export async function negotiate(offerer, answerer, { trickle = false, delay = 0, restart = false, take } = {}) {
 	const to_answerer = new Way(delay, c => answerer.call('candidate', { candidate: c }));
 	const to_offerer = new Way(delay, c => offerer.call('candidate', { candidate: c }));
 	offerer.tell = event => to_answerer.put(event);
@@ -35,7 +35,7 @@ export async function negotiate(offerer, answerer, { trickle = false, delay = 0,
 	const offer = await offerer.call('offer', { trickle, restart });
 	if (delay)
 		await sleep(delay);
-	const answering = answerer.call('answer', { sdp: offer.sdp, trickle });
+	const answering = answerer.call('answer', { sdp: offer.sdp, trickle, take });
 	to_answerer.open();
 	const answer = await answering;
 	if (delay)

@@ -147,6 +147,7 @@ const commands = {
 		states = [];
 		pc = new RTCPeerConnection({ iceServers: o.iceServers || [], iceTransportPolicy: o.relayOnly ? 'relay' : 'all' });
 		const mine = pc;
+		watch_media(pc);
 		pc.onconnectionstatechange = () => {
 			states.push(mine.connectionState);
 			poke();
@@ -177,11 +178,13 @@ const commands = {
 	},
 
 	async answer(o) {
+		const at = now();
 		const restarts = pc.remoteDescription && ufrag_of(pc.remoteDescription) !== ufrag_of(o);
 		const ends_wanted = ends_of_candidates + (restarts ? 1 : 0);
 		await pc.setRemoteDescription({ type: 'offer', sdp: o.sdp });
+		await take_media(o.take);
 		await pc.setLocalDescription(await pc.createAnswer());
-		return told(o.trickle, ends_wanted);
+		return { ...await told(o.trickle, ends_wanted), started: at };
 	},
 
 	async accept(o) {
@@ -329,7 +332,7 @@ const commands = {
 /* eslint-disable-next-line no-unused-vars */
 async function run(command, o) {
 	try {
-		return await commands[command](o);
+		return await (commands[command] ?? media_commands[command])(o);
 	} catch (e) {
 		return { error: `${command}: ${e.name}: ${e.message}` };
 	}
