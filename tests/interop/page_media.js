@@ -8,7 +8,7 @@ const HEIGHT = 180;
 const RATE = 15;
 
 /* ---- pictures with numbers: 4 rows of 8 blocks. Row 0: 4 bits of the source, 4 of the number; row 1: 8 of the number; rows 2
- * and 3: the same, inverted. Below them a square walks. ---- */
+ * and 3: the same, inverted. Below them is noise, another one each time, which makes an encoder spend its bits. ---- */
 
 const NUMBERS = 4096;
 
@@ -19,6 +19,20 @@ function bits_of(source, number) {
 		bits.push(value >> i & 1);
 	return [...bits, ...bits.map(b => 1 - b)];
 }
+
+function make_noise() {
+	const canvas = new OffscreenCanvas(2 * WIDTH, HEIGHT);
+	const g = canvas.getContext('2d');
+	const image = g.createImageData(canvas.width, canvas.height);
+	for (let i = 0; i < image.data.length; i += 4) {
+		image.data.fill(256 * Math.random(), i, i + 3);
+		image.data[i + 3] = 255;
+	}
+	g.putImageData(image, 0, 0);
+	return canvas;
+}
+
+const NOISE = make_noise();
 
 class Picture {
 	constructor(id, width = WIDTH, height = HEIGHT) {
@@ -36,14 +50,11 @@ class Picture {
 	draw() {
 		const { g, canvas: { width, height } } = this;
 		const [w, h] = [width / 8, height / 6];
-		g.fillStyle = `hsl(${this.id * 67} 60% 40%)`;
-		g.fillRect(0, 0, width, height);
 		bits_of(this.id, this.count).forEach((bit, i) => {
 			g.fillStyle = bit ? '#fff' : '#000';
 			g.fillRect(w * (i % 8), h * Math.floor(i / 8), w, h);
 		});
-		g.fillStyle = '#fff';
-		g.fillRect(this.count * 4 % (width - w), 4.5 * h, w, h);
+		g.drawImage(NOISE, WIDTH * Math.random(), HEIGHT / 2 * Math.random(), WIDTH, HEIGHT / 3, 0, 4 * h, width, 2 * h);
 		this.count++;
 	}
 
