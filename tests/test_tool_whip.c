@@ -84,7 +84,7 @@ static void on_wake(void *waiting) {
 static struct whip *door_new(const char *token, size_t sessions) {
 	memset(&ops, 0, sizeof ops);
 	ops.at_once = ANSWER;
-	return whip_new(&(struct whip_config){&by_hand, &ops, token, sessions});
+	return whip_new(&(struct whip_config){.ops = &by_hand, .ctx = &ops, .token = token, .sessions_max = sessions});
 }
 
 static struct whip_reply reply;
@@ -367,6 +367,35 @@ START_TEST(test_a_room_is_live_while_somebody_publishes_in_it) {
 }
 END_TEST
 
+START_TEST(test_servers_that_a_client_may_use_are_written_as_links) {
+	static const struct servers servers = {.list = {{"stun:stun.example.net", NULL, NULL},
+	                                                {"turn:turn.example.net?transport=udp", "user", "myPassword"},
+	                                                {"turn:a.test", "a\"b\\c", "x"},
+	                                                {"turn:a.test", "a\r\nb", "x"}},
+	                                       .count = 4};
+	static const char *const links[] = {
+		"<stun:stun.example.net>; rel=\"ice-server\"",
+		"<turn:turn.example.net?transport=udp>; rel=\"ice-server\"; username=\"user\"; credential=\"myPassword\"",
+		"<turn:a.test>; rel=\"ice-server\"; username=\"a\\\"b\\\\c\"; credential=\"x\"",
+	};
+	struct whip *w = whip_new(&(struct whip_config){.ops = &by_hand, .ctx = &ops, .servers = &servers});
+	char text[200];
+	for (size_t i = 0; i < 3; i++) {
+		size_t len = strlen(links[i]);
+		ck_assert_uint_eq(whip_link(w, i, text, sizeof text), len);
+		ck_assert_str_eq(text, links[i]);
+		ck_assert_uint_eq(whip_link(w, i, text, len + 1), len);
+		ck_assert_uint_eq(whip_link(w, i, text, len), 0);
+	}
+	ck_assert_uint_eq(whip_link(w, 3, text, sizeof text), 0);
+	ck_assert_uint_eq(whip_link(w, 4, text, sizeof text), 0);
+	whip_free(w);
+	w = door_new(NULL, 1);
+	ck_assert_uint_eq(whip_link(w, 0, text, sizeof text), 0);
+	whip_free(w);
+}
+END_TEST
+
 /* ---- PATCH --------------------------------------------------------------------------------------------------------- */
 
 START_TEST(test_candidates_come_one_by_one_under_the_right_entity_tag) {
@@ -488,7 +517,7 @@ START_TEST(test_what_the_ops_do_not_support_is_told) {
 	struct whip_ops some = {on_offer, NULL, on_candidate, on_ended};
 	memset(&ops, 0, sizeof ops);
 	ops.at_once = ANSWER;
-	struct whip *w = whip_new(&(struct whip_config){&some, &ops, NULL, 4});
+	struct whip *w = whip_new(&(struct whip_config){.ops = &some, .ctx = &ops, .sessions_max = 4});
 	make(w, "/whip/a");
 	ck_assert_uint_eq(patch(w, made.path, "*", RESTART), 422);
 	some.candidate = NULL;
@@ -644,7 +673,7 @@ START_TEST(test_real_peers_connect_trickle_restart_and_end) {
 	struct sdpfrag f;
 	static char answer[SLUICE_SDP_MAX];
 	kit_world_init(&world, NULL);
-	struct whip *w = whip_new(&(struct whip_config){&by_peer, &world.b, NULL, 4});
+	struct whip *w = whip_new(&(struct whip_config){.ops = &by_peer, .ctx = &world.b, .sessions_max = 4});
 	gather(&world.a);
 	gather(&world.b);
 	kit_open_channel(&world.a);
@@ -673,7 +702,8 @@ SUITE("tool_whip", test_an_offer_gets_an_answer_a_url_and_an_entity_tag, test_de
       test_a_token_is_asked_for_in_every_request_but_options, test_there_are_only_so_many_sessions, test_an_answer_may_come_later,
       test_a_refusal_may_come_later_and_ends_the_session, test_an_answer_that_does_not_come_in_time_ends_the_session,
       test_who_leaves_before_the_answer_leaves_nothing_behind, test_a_connection_that_ends_takes_its_session_along,
-      test_a_room_is_live_while_somebody_publishes_in_it, test_candidates_come_one_by_one_under_the_right_entity_tag,
+      test_a_room_is_live_while_somebody_publishes_in_it, test_servers_that_a_client_may_use_are_written_as_links,
+      test_candidates_come_one_by_one_under_the_right_entity_tag,
       test_a_candidate_of_no_use_is_discarded_and_one_that_is_none_is_told,
       test_new_credentials_restart_ice_under_a_new_entity_tag, test_a_restart_that_fails_leaves_the_session_as_it_is,
       test_the_answer_to_a_restart_that_nobody_waits_for_still_holds, test_what_the_ops_do_not_support_is_told,

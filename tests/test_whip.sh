@@ -161,12 +161,21 @@ for wrong in '' 'a b' '=' 'a=b'; do
 	"$sluice" serve --token "$wrong" 2>"$scratch/log" || code=$?
 	[ "$code" = 2 ] || fail "--token '$wrong': exit code $code"
 done
-start --token s3cret --cors https://example.org
+for wrong in '--stun turn:a.test' '--turn turn:a.test' '--username x'; do
+	code=0
+	"$sluice" serve $wrong 2>"$scratch/log" || code=$?
+	[ "$code" = 2 ] || fail "serve $wrong: exit code $code"
+done
+start --token s3cret --cors https://example.org --stun stun:stun.example.org --turn turn:turn.example.org --username u \
+	--credential c
 post 401 "$url/whip/studio"
+has_no_header Link
 has_header 'WWW-Authenticate: Bearer'
 post 401 "$url/whip/studio" -H 'Authorization: Bearer other'
 post 201 "$url/whip/studio" -H 'Authorization: Bearer s3cret' -H 'Origin: https://example.org'
 has_header 'Access-Control-Expose-Headers: .*Location.*ETag'
+has_header 'Link: <stun:stun.example.org>; rel="ice-server"'
+has_header 'Link: <turn:turn.example.org>; rel="ice-server"; username="u"; credential="c"'
 session=$url$(header_value Location)
 get 200 -X OPTIONS -H 'Origin: https://example.org' -H 'Access-Control-Request-Method: PATCH' "$session"
 has_header 'Access-Control-Allow-Methods: .*PATCH'

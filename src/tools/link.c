@@ -38,7 +38,7 @@ static void describe_pathless(const struct link *link, const sluice_peer_stats *
 	else
 		snprintf(text, size, "no path was found: %u candidates here, %u there, %u pairs tried, none answered%s",
 		         st->local_candidates, st->remote_candidates, st->candidate_pairs,
-		         link->options->server_count ? "" : "; across NATs a --stun or --turn server is needed");
+		         link->options->servers.count ? "" : "; across NATs a --stun or --turn server is needed");
 }
 
 /* "ICE found a path after 0.021 s, the DTLS handshake did not end": how far the connection came. */
@@ -212,8 +212,8 @@ static void free_peer(struct link *link) {
 
 void link_peer_config(const struct link_options *o, sluice_peer_config *config) {
 	sluice_peer_config_init(config);
-	config->ice.servers = o->servers;
-	config->ice.server_count = o->server_count;
+	config->ice.servers = o->servers.list;
+	config->ice.server_count = o->servers.count;
 	config->ice.relay_only = o->relay_only;
 	config->ice.lite = o->lite;
 	config->offer_snap = o->snap;

@@ -143,8 +143,8 @@ static void ask_server(struct mapping *m, const char *url) {
 }
 
 void mapping_start(struct mapping *m) {
-	for (size_t i = 0; i < m->options->server_count; i++)
-		ask_server(m, m->options->servers[i].url);
+	for (size_t i = 0; i < m->options->servers.count; i++)
+		ask_server(m, m->options->servers.list[i].url);
 	ev_timer_init(&m->again, on_again, AGAIN, AGAIN);
 	m->again.data = m;
 	if (m->question_count)

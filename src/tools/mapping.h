@@ -6,7 +6,7 @@
 #include "loop/ev.h"
 #include "tools/options.h"
 
-#define MAPPING_MAX_QUESTIONS (2 * OPTIONS_MAX_SERVERS)
+#define MAPPING_MAX_QUESTIONS (2 * SERVERS_MAX)
 
 /* One server, one address family. */
 struct mapping_question {

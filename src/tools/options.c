@@ -3,57 +3,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/server_url.h"
 #include "tools/options.h"
 
 /* ---- servers ------------------------------------------------------------------------------------------------------- */
 
-static int add_server(const char *command, struct link_options *o, const char *name, const char *url) {
-	struct server_url u;
-	const char *wrong = server_url_parse(url, &u);
-	if (!wrong && u.turn != (strcmp(name, "turn") == 0))
-		wrong = u.turn ? "this is a TURN server: --turn" : "this is a STUN server: --stun";
-	if (wrong)
-		return usage_error(command, "--%s %s: %s", name, url, wrong);
-	if (o->server_count == OPTIONS_MAX_SERVERS)
-		return usage_error(command, "--%s: at most %d servers", name, OPTIONS_MAX_SERVERS);
-	o->servers[o->server_count++] = (sluice_ice_server){.url = url};
-	return 0;
-}
-
 static int read_stun(const char *command, void *target, const char *text) {
-	return add_server(command, target, "stun", text);
+	return servers_add_stun(command, &((struct link_options *)target)->servers, text);
 }
 
 static int read_turn(const char *command, void *target, const char *text) {
-	return add_server(command, target, "turn", text);
-}
-
-static bool is_turn(const sluice_ice_server *s) {
-	struct server_url u;
-	return !server_url_parse(s->url, &u) && u.turn;
-}
-
-/* A name or a credential is for every TURN server named before it that has none yet. */
-static int give_secret(const char *command, struct link_options *o, bool name, const char *text) {
-	bool taken = false;
-	for (size_t i = 0; i < o->server_count; i++) {
-		sluice_ice_server *s = &o->servers[i];
-		const char **field = name ? &s->username : &s->credential;
-		if (!is_turn(s) || *field)
-			continue;
-		*field = text;
-		taken = true;
-	}
-	return taken ? 0 : usage_error(command, "--%s: no --turn before it", name ? "username" : "credential");
+	return servers_add_turn(command, &((struct link_options *)target)->servers, text);
 }
 
 static int read_username(const char *command, void *target, const char *text) {
-	return give_secret(command, target, true, text);
+	return servers_add_username(command, &((struct link_options *)target)->servers, text);
 }
 
 static int read_credential(const char *command, void *target, const char *text) {
-	return give_secret(command, target, false, text);
+	return servers_add_credential(command, &((struct link_options *)target)->servers, text);
 }
 
 /* ---- the other options --------------------------------------------------------------------------------------------- */
@@ -101,14 +68,10 @@ static int read_signal(const char *command, void *target, const char *text) {
 }
 
 static int check(const struct link_options *o) {
-	bool turn = false;
-	for (size_t i = 0; i < o->server_count; i++) {
-		const sluice_ice_server *s = &o->servers[i];
-		turn |= is_turn(s);
-		if (is_turn(s) && (!s->username || !s->credential))
-			return usage_error(o->command, "--turn %s: --username and --credential are missing behind it", s->url);
-	}
-	if (o->relay_only && !turn)
+	int exit_code = servers_check(o->command, &o->servers);
+	if (exit_code)
+		return exit_code;
+	if (o->relay_only && !servers_have_turn(&o->servers))
 		return usage_error(o->command, "--relay-only: no --turn is given");
 	if (o->relay_only && o->lite)
 		return usage_error(o->command, "--lite and --relay-only exclude each other");

@@ -4,17 +4,15 @@
 
 #include "sluice.h"
 #include "tools/front.h"
+#include "tools/servers.h"
 #include "tools/tools.h"
 #include "tools/tuning.h"
-
-#define OPTIONS_MAX_SERVERS 16
 
 enum link_role { LINK_ANY, LINK_OFFER, LINK_ANSWER };
 
 struct link_options {
 	const char *command;
-	sluice_ice_server servers[OPTIONS_MAX_SERVERS];
-	size_t server_count;
+	struct servers servers;
 	uint16_t port_min, port_max; /* 0: any */
 	struct sockaddr_storage bind;
 	socklen_t bind_len; /* 0: every address */

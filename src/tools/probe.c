@@ -187,8 +187,8 @@ static int add_turn(struct probe *p, const sluice_ice_server *server, const char
 static int ask_turn_servers(struct probe *p) {
 	static const char *const transports[] = {[SERVER_UDP] = "udp", [SERVER_TCP] = "tcp", [SERVER_TLS] = "tls"};
 	int error = 0;
-	for (size_t i = 0; i < p->options.server_count && !error; i++) {
-		const sluice_ice_server *s = &p->options.servers[i];
+	for (size_t i = 0; i < p->options.servers.count && !error; i++) {
+		const sluice_ice_server *s = &p->options.servers.list[i];
 		struct server_url u;
 		char tcp[400];
 		if (server_url_parse(s->url, &u) || !u.turn)

@@ -12,7 +12,7 @@
 #include "tools/mapping.h"
 
 #define PROBE_MAX_CANDIDATES 64
-#define PROBE_MAX_TURN (2 * OPTIONS_MAX_SERVERS)
+#define PROBE_MAX_TURN (2 * SERVERS_MAX)
 
 struct probe_candidate {
 	char type[8], protocol[8], address[64], related[64];

@@ -96,7 +96,7 @@ void probe_report_print(const struct probe *p) {
 	print_candidates(p);
 	print_mapping(p);
 	print_turn(p);
-	if (!p->options.server_count)
+	if (!p->options.servers.count)
 		printf("No server was given, so nothing is known about NATs: --stun URL (of two servers) tells how this host is "
 		       "seen,\n"
 		       "--turn URL --username TEXT --credential TEXT whether a relay is reachable over UDP, TCP and TLS.\n");

@@ -30,6 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/wipe.h"
 #include "tools/object.h"
 #include "tools/secret.h"
 #include "tools/serve/client.h"
@@ -491,6 +492,15 @@ static struct MHD_Response *make_whip_response(const struct whip_reply *p) {
 	return make_response(*text ? "text/plain; charset=utf-8" : NULL, text, strlen(text));
 }
 
+/* Servers that the client may use; there is a password in some. */
+static void add_links(const struct whip *whip, struct MHD_Response *response) {
+	char link[1024];
+	for (size_t i = 0; i < SERVERS_MAX; i++)
+		if (whip_link(whip, i, link, sizeof link))
+			add_header(response, "Link", link);
+	wipe(link, sizeof link);
+}
+
 static enum MHD_Result reply_whip(struct request *r, const struct whip_reply *p) {
 	char seconds[16] = "";
 	struct MHD_Response *response = make_whip_response(p);
@@ -507,6 +517,8 @@ static enum MHD_Result reply_whip(struct request *r, const struct whip_reply *p)
 	add_optional(response, "Accept-Patch", p->accept_patch);
 	add_optional(response, "WWW-Authenticate", p->authenticate);
 	add_optional(response, "Retry-After", seconds);
+	if (p->status == MHD_HTTP_CREATED)
+		add_links(r->http->whip, response);
 	if (equal(r->method, "OPTIONS"))
 		add_preflight(r, response);
 	return send_response(r, p->status, response);
@@ -836,8 +848,11 @@ static bool start_daemon(struct http *h) {
 }
 
 static struct whip *make_whip(struct serve *s) {
-	const struct whip_config config = {
-		.ops = s->whip_ops, .ctx = s, .token = s->options->token, .sessions_max = (size_t)s->options->max_peers};
+	const struct whip_config config = {.ops = s->whip_ops,
+	                                   .ctx = s,
+	                                   .token = s->options->token,
+	                                   .sessions_max = (size_t)s->options->max_peers,
+	                                   .servers = &s->options->servers};
 	return whip_new(&config);
 }
 

@@ -84,6 +84,22 @@ static int read_token(const char *command, void *target, const char *text) {
 	return len > 0 && !text[len + strspn(text + len, "=")] ? 0 : front_error(command, "token", "letters, digits and -._~+/");
 }
 
+static int read_stun(const char *command, void *target, const char *text) {
+	return servers_add_stun(command, &((struct serve_options *)target)->servers, text);
+}
+
+static int read_turn(const char *command, void *target, const char *text) {
+	return servers_add_turn(command, &((struct serve_options *)target)->servers, text);
+}
+
+static int read_username(const char *command, void *target, const char *text) {
+	return servers_add_username(command, &((struct serve_options *)target)->servers, text);
+}
+
+static int read_credential(const char *command, void *target, const char *text) {
+	return servers_add_credential(command, &((struct serve_options *)target)->servers, text);
+}
+
 static const struct option_row where_rows[] = {
 	{"http", "ADDR:PORT", "of the page ({preset}); port 0: any, it is printed", TO_READER(read_http),
          .preset = "127.0.0.1:8080"},
@@ -116,6 +132,10 @@ static const struct option_row what_rows[] = {
          TO_READER(read_host)},
 	{"cors", "ORIGIN", "pages of this origin (* for every one) may connect too; others are refused", TO_READER(read_cors)},
 	{"token", "TEXT", "publishing and watching (WHIP, WHEP) ask for 'Authorization: Bearer TEXT'", TO_READER(read_token)},
+	{"stun", "URL", "of a server that clients of WHIP and WHEP are told of", TO_READER(read_stun)},
+	{"turn", "URL", "likewise; may be given several times", TO_READER(read_turn)},
+	{"username", "TEXT", "for the --turn before it", TO_READER(read_username)},
+	{"credential", "TEXT", "likewise", TO_READER(read_credential)},
 	{"web", "FOLDER", "serve the page's files from this folder instead of those in the program", TO_READER(read_web)},
 	{"verbose", NULL, "a line on stderr for each thing that happens to a peer", TO_FLAG(struct serve_options, verbose)},
 	{"help", NULL, "this text", .kind = OPTION_HELP, .letter = 'h'},
@@ -141,7 +161,8 @@ static int read_command_line(int argc, char **argv, struct serve_options *o) {
 	if (rest < argc)
 		return usage_error("serve", "unexpected argument '%s'", argv[rest]);
 	o->loopback |= address_is_loopback(&o->http);
-	return -1;
+	exit_code = servers_check("serve", &o->servers);
+	return exit_code ? exit_code : -1;
 }
 
 /* ---- setting up -------------------------------------------------------------------------------------------------- */

@@ -31,6 +31,7 @@
 #include "sluice.h"
 #include "tools/serve/log.h"
 #include "tools/serve/telling.h"
+#include "tools/servers.h"
 #include "tools/tools.h"
 
 /* ---- limits: what a stranger can make us hold --------------------------------------------------------------------- */
@@ -58,6 +59,7 @@ struct serve_options {
 	socklen_t http_len, bind_len; /* bind_len 0: every IPv4 address */
 	const char *files, *web, *cors, *token;
 	bool lite, loopback, verbose;
+	struct servers servers;                 /* that clients of WHIP may use */
 	const char *hosts[SERVE_NAMES_MAX - 3]; /* more names of this server */
 	size_t host_count;
 	uint64_t max_peers, per_address, max_upload, quota;

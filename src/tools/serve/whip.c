@@ -270,6 +270,46 @@ static void fetch_or_wait(struct session *s, struct whip_reply *reply) {
 		memcpy(reply->id, s->id, sizeof reply->id);
 }
 
+/* A text that is being written; len == size: it did not fit, or may not be written. */
+struct line {
+	char *text;
+	size_t len, size;
+};
+
+static void put(struct line *l, const char *text) {
+	int n = snprintf(l->text + l->len, l->size - l->len, "%s", text);
+	l->len += (size_t)n < l->size - l->len ? (size_t)n : l->size - l->len;
+}
+
+/* RFC 9110, 5.6.4: in a quoted string, a backslash stands before a quote and before itself. Other signs than ASCII's are not
+ * written. */
+static void put_quoted(struct line *l, const char *name, const char *value) {
+	if (!value)
+		return;
+	put(l, name);
+	for (const char *p = value; *p; p++) {
+		char one[3] = {'\\', *p, 0};
+		if (*p < ' ' || *p > '~')
+			l->len = l->size;
+		put(l, *p == '"' || *p == '\\' ? one : one + 1);
+	}
+	put(l, "\"");
+}
+
+/* RFC 9725, 4.6, figure 5. */
+size_t whip_link(const struct whip *w, size_t i, char *text, size_t size) {
+	const struct servers *servers = w->config.servers;
+	struct line l = {text, 0, size};
+	if (!servers || i >= servers->count)
+		return 0;
+	put(&l, "<");
+	put(&l, servers->list[i].url);
+	put(&l, ">; rel=\"ice-server\"");
+	put_quoted(&l, "; username=\"", servers->list[i].username);
+	put_quoted(&l, "; credential=\"", servers->list[i].credential);
+	return l.len < size ? l.len : 0;
+}
+
 /* ---- an offer ------------------------------------------------------------------------------------------------------ */
 
 /* The fragment of the offer says what identifies its ICE session. Returns false after a reply. */

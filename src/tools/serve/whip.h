@@ -21,6 +21,7 @@
 
 #include "tools/serve/refusal.h"
 #include "tools/serve/rooms.h"
+#include "tools/servers.h"
 
 #define WHIP_ID_SIZE 33
 
@@ -52,6 +53,7 @@ struct whip_config {
 	void *ctx;
 	const char *token; /* "Authorization: Bearer TOKEN" has to come with every request; NULL: not */
 	size_t sessions_max;
+	const struct servers *servers; /* that clients may use, too; NULL: none */
 };
 
 /* NULL: no memory. The config's pointers have to stay. */
@@ -92,6 +94,10 @@ void whip_wait(struct whip *w, const char *id, void *waiting, void (*wake)(void 
 void whip_resume(struct whip *w, const char *id, struct whip_reply *reply);
 /* Whoever waited is gone. A session whose URL nobody knows ends. */
 void whip_abandon(struct whip *w, const char *id);
+
+/* The value of a Link header for the i-th server that a client is told of. Returns its length; 0 behind the last one, and for one
+ * that is too long. */
+size_t whip_link(const struct whip *w, size_t i, char *text, size_t size);
 
 /* ---- for the ops ---- */
 
