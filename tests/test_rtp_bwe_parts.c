@@ -90,6 +90,35 @@ START_TEST(test_a_packet_is_news_once_as_lost_and_once_as_arrived) {
 }
 END_TEST
 
+/* Three streams, each in its own order, as RFC 8888 lists them; one packet is called lost and then came. */
+START_TEST(test_what_is_told_stream_by_stream_is_put_in_order) {
+	struct feedback f = {.reference = 0};
+	size_t n = 0;
+	begin();
+	for (uint64_t i = 0; i < 32; i++)
+		ck_assert_int_eq(sent_add(&sent, FIRST + i, 100, 0, BEGIN + i), 0);
+	for (unsigned stream = 0; stream < 3; stream++)
+		for (uint64_t i = 2 - stream; i < 30; i += 3)
+			n += feedback_note(&sent, FIRST + i, i != 7, i, &news[n]);
+	n += feedback_note(&sent, FIRST + 7, true, 77, &news[n]);
+	n += feedback_note(&sent, FIRST + 7, false, 0, &news[n]);
+	n += feedback_note(&sent, FIRST + 40, true, 0, &news[n]);
+	ck_assert_uint_eq(n, 31);
+	feedback_order(&f, &sent, news, n);
+	for (size_t i = 1; i < n; i++)
+		ck_assert_uint_ge(news[i].sent, news[i - 1].sent);
+	ck_assert(news[7].lost && !news[8].lost && news[8].late && news[8].arrived == 77);
+	ck_assert(!f.gap);
+	/* The next one leaves a packet out. */
+	n = feedback_note(&sent, FIRST + 31, true, 31, &news[0]);
+	feedback_order(&f, &sent, news, n);
+	ck_assert(f.gap);
+	feedback_order(&f, &sent, news, 0);
+	ck_assert(!f.gap);
+	end();
+}
+END_TEST
+
 /* The reference time has 24 bits of 64 ms. */
 START_TEST(test_the_receivers_clock_is_unwrapped) {
 	static const uint64_t before[] = {((UINT64_C(1) << 24) - 1) * 64 * SLUICE_MS},
@@ -570,9 +599,10 @@ START_TEST(test_an_app_that_uses_less_than_65_percent_is_limited_by_itself) {
 END_TEST
 
 SUITE("rtp_bwe_parts", test_the_history_forgets_the_oldest_and_knows_what_was_passed_over,
-      test_a_packet_is_news_once_as_lost_and_once_as_arrived, test_the_receivers_clock_is_unwrapped,
-      test_packets_within_5_ms_are_one_group, test_packets_that_arrive_in_a_burst_are_one_group,
-      test_a_jump_of_the_clock_begins_anew, test_the_line_tells_growth_from_rest, test_growth_that_slows_down_is_not_believed,
+      test_what_is_told_stream_by_stream_is_put_in_order, test_a_packet_is_news_once_as_lost_and_once_as_arrived,
+      test_the_receivers_clock_is_unwrapped, test_packets_within_5_ms_are_one_group,
+      test_packets_that_arrive_in_a_burst_are_one_group, test_a_jump_of_the_clock_begins_anew,
+      test_the_line_tells_growth_from_rest, test_growth_that_slows_down_is_not_believed,
       test_a_jump_of_the_delay_does_not_move_the_threshold, test_a_full_queue_is_seen_by_its_delay_and_the_best_times_age,
       test_what_is_delivered_is_known_after_half_a_second_and_follows, test_one_sample_far_off_counts_for_little,
       test_the_rate_grows_by_8_percent_a_second_and_falls_to_85_percent, test_the_rate_does_not_pass_the_ceiling_nor_grow_unseen,

@@ -7,7 +7,9 @@
 #include <stdio.h>
 
 #include "base/arith.h"
+#include "base/serial.h"
 #include "rtp/bwe/bwe.h"
+#include "rtp/ntp.h"
 #include "rtp/pacer.h"
 #include "rtp/rtcp_write.h"
 #include "sim/assert.h"
@@ -155,6 +157,102 @@ static const struct sim_node_ops camera_ops = {
 	.check = camera_check,
 };
 
+/* ---- a viewer that reports by RFC 8888 ---- */
+
+#define REPORT_EACH (50 * SLUICE_MS)
+#define HEARD 65536
+
+/* What came of one SSRC, and is not reported yet. */
+struct heard {
+	uint32_t ssrc;
+	uint64_t next, highest; /* 0: nothing came */
+	uint64_t at[HEARD];
+};
+
+struct reporter {
+	struct media_node node;
+	struct heard heard[2]; /* media and RTX */
+	uint64_t due;
+	uint64_t reports;
+};
+
+static void hear(struct heard *h, uint16_t sequence, uint64_t now) {
+	uint64_t n = h->highest ? serial_unwrap16(sequence, h->highest) : SERIAL_ORIGIN + sequence;
+	if (!h->highest)
+		h->next = h->highest = n;
+	for (; h->highest < n; h->highest++)
+		h->at[(h->highest + 1) % HEARD] = SLUICE_NEVER;
+	h->at[n % HEARD] = now;
+}
+
+static int reporter_input(void *ctx, const sluice_path *from, sluice_datagram *d, size_t count, uint64_t now) {
+	struct reporter *r = ctx;
+	for (size_t i = 0; i < count; i++)
+		for (unsigned k = 0; k < 2 && !rtp_packet_is_rtcp(d[i].data, d[i].len); k++)
+			if (get_be32(d[i].data + 8) == r->heard[k].ssrc) {
+				hear(&r->heard[k], get_be16(d[i].data + 2), now);
+				r->due = min64(r->due, now + REPORT_EACH);
+			}
+	return media_node_ops.input(&r->node, from, d, count, now);
+}
+
+static struct rtcp_ccfb_run report_run(struct heard *h, struct rtcp_ccfb_word *words, uint64_t now) {
+	struct rtcp_ccfb_run run = {.ssrc = h->ssrc, .base = (uint16_t)h->next, .words = words};
+	for (; h->highest && h->next <= h->highest; h->next++) {
+		uint64_t at = h->at[h->next % HEARD];
+		words[run.count++] = (struct rtcp_ccfb_word){
+			.received = at != SLUICE_NEVER,
+			.ecn = h->next % 4,
+			.offset = at == SLUICE_NEVER ? 0 : (uint16_t)((now - at) * 1024 / SLUICE_S),
+		};
+	}
+	return run;
+}
+
+static int reporter_output(void *ctx, sluice_batch *b, uint64_t now) {
+	static struct rtcp_ccfb_word words[2][2048];
+	struct reporter *r = ctx;
+	if (r->due > now)
+		return media_node_ops.output(&r->node, b, now);
+	/* RTX first: the estimator has to put the packets of both in order. */
+	struct rtcp_ccfb_run runs[2] = {report_run(&r->heard[1], words[1], now), report_run(&r->heard[0], words[0], now)};
+	struct rtcp_writer w = rtcp_writer_of(b->data, 1200);
+	bool has_rtx = runs[0].count > 0;
+	int whole = rtcp_write_ccfb(&w, 2000, ntp_middle(ntp_of(now + 1000 * SLUICE_S)), runs + !has_rtx, 1u + has_rtx);
+	ck_assert_int_eq(whole, 1 + has_rtx);
+	r->due = SLUICE_NEVER;
+	r->reports++;
+	b->count = 1;
+	b->stride = b->last = w.len;
+	return 1;
+}
+
+static void reporter_advance(void *ctx, uint64_t now) {
+	media_node_ops.advance(&((struct reporter *)ctx)->node, now);
+}
+
+static uint64_t reporter_deadline(void *ctx) {
+	struct reporter *r = ctx;
+	return min64(r->due, media_node_ops.deadline(&r->node));
+}
+
+static void reporter_dispatch(void *ctx, uint64_t now) {
+	media_node_ops.dispatch(&((struct reporter *)ctx)->node, now);
+}
+
+static bool reporter_check(void *ctx) {
+	return media_node_ops.check(&((struct reporter *)ctx)->node);
+}
+
+static const struct sim_node_ops reporter_ops = {
+	.input = reporter_input,
+	.advance = reporter_advance,
+	.output = reporter_output,
+	.deadline = reporter_deadline,
+	.dispatch = reporter_dispatch,
+	.check = reporter_check,
+};
+
 /* ---- the world ---- */
 
 static struct memory memory;
@@ -162,7 +260,9 @@ static sluice_env *env;
 static struct sim sim;
 static struct rng entropy; /* of reports' intervals: each run has the same */
 static struct camera camera;
-static struct media_node viewer;
+static struct reporter reporter;
+static struct media_node *const viewer = &reporter.node;
+static bool by_ccfb; /* the viewer reports by RFC 8888, and knows no TWCC */
 static struct sim_link *line;
 static struct bottleneck bottleneck;
 
@@ -182,13 +282,17 @@ static void open_world(uint64_t seed, double loss, bool with_rtx) {
 	ck_assert_int_eq(bwe_new(env, NULL, BEGIN, &camera.bwe), 0);
 	ck_assert_int_eq(pacer_open(&camera.pacer, env, 64, HEADER + PADDING), 0);
 	const struct rtp_session_config session = {.rate = &rtp_rate_bwe, .rate_ctx = camera.bwe};
-	media_node_open(&camera.node, env, &session, 1000, 2000, ALL, with_rtx);
-	media_node_open(&viewer, env, NULL, 2000, 1000, ALL, with_rtx);
+	media_node_open(&camera.node, env, &session, 1000, 2000, ALL | (by_ccfb ? RTP_STAGE_CCFB : 0), with_rtx);
+	memset(&reporter, 0, sizeof reporter);
+	media_node_open(viewer, env, NULL, 2000, 1000, by_ccfb ? ALL & ~RTP_STAGE_TWCC : ALL, with_rtx);
+	reporter.heard[0].ssrc = by_ccfb ? 1001 : 0;
+	reporter.heard[1].ssrc = by_ccfb ? 1002 : 0;
+	reporter.due = SLUICE_NEVER;
 	camera.rng = rng_of(sim.seed, 100);
 	camera.frame_at = BEGIN;
 	camera.plain = !with_rtx;
 	struct sim_host *a = sim_add_host(&sim, "camera", &camera_ops, &camera, NULL);
-	struct sim_host *b = sim_add_host(&sim, "viewer", &media_node_ops, &viewer, NULL);
+	struct sim_host *b = sim_add_host(&sim, "viewer", &reporter_ops, &reporter, NULL);
 	sim_join(&sim, a, b, &(struct link_config){.delay = ONE_WAY});
 	line = sim_link(&sim, a, b);
 	line->config.loss = loss;
@@ -201,7 +305,7 @@ static void open_world(uint64_t seed, double loss, bool with_rtx) {
 static void close_world(void) {
 	sim_close(&sim);
 	media_node_close(&camera.node);
-	media_node_close(&viewer);
+	media_node_close(viewer);
 	pacer_close(&camera.pacer);
 	bwe_free(camera.bwe);
 	sluice_env_free(env);
@@ -258,7 +362,7 @@ __attribute__((format(printf, 1, 2))) static void figure(const char *format, ...
 	fputc('\n', stderr);
 }
 
-START_TEST(test_300_kbps_become_3_mbps_and_the_queue_stays_short) {
+static void expect_start(void) {
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
 		open_world(seed, 0, true);
 		ck_assert_uint_eq(target(), 300 * KBPS);
@@ -274,13 +378,25 @@ START_TEST(test_300_kbps_become_3_mbps_and_the_queue_stays_short) {
 		ck_assert_double_ge(used, 0.85);
 		ck_assert_double_le(queue_ms(0.95), 100);
 		finish();
-		ck_assert_uint_eq(viewer.got + viewer.passed, camera.encoded);
+		ck_assert_uint_eq(viewer->got + viewer->passed, camera.encoded);
+		ck_assert_uint_eq(stats.stale, 0);
 		close_world();
 	}
 }
+
+START_TEST(test_300_kbps_become_3_mbps_and_the_queue_stays_short) {
+	expect_start();
+}
 END_TEST
 
-START_TEST(test_a_fall_to_a_fifth_is_followed_in_2_s) {
+START_TEST(test_ccfb_in_place_of_twcc_reaches_the_same) {
+	by_ccfb = true;
+	expect_start();
+	by_ccfb = false;
+}
+END_TEST
+
+static void expect_fall(void) {
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
 		open_world(seed, 0, true);
 		run(20);
@@ -296,6 +412,17 @@ START_TEST(test_a_fall_to_a_fifth_is_followed_in_2_s) {
 		close_world();
 	}
 }
+
+START_TEST(test_a_fall_to_a_fifth_is_followed_in_2_s) {
+	expect_fall();
+}
+END_TEST
+
+START_TEST(test_a_fall_is_followed_by_ccfb_too) {
+	by_ccfb = true;
+	expect_fall();
+	by_ccfb = false;
+}
 END_TEST
 
 static void with_loss(bool with_rtx) {
@@ -307,12 +434,12 @@ static void with_loss(bool with_rtx) {
 		line->config.loss = 0.05;
 		double reached = until_about(RATE, 10), used = utilisation(50);
 		finish();
-		rtp_session_in_stats(viewer.session, 0, &in);
+		rtp_session_in_stats(viewer->session, 0, &in);
 		figure("loss, %s RTX: seed %d reached after %.2f s, utilisation %.1f%%, queue p95 %.0f ms; %d lost, %d NACKs, %d "
 		       "came "
 		       "twice; %d frames, %d passed",
 		       with_rtx ? "with" : "without", (int)seed, reached, 100 * used, queue_ms(0.95), (int)line->dropped,
-		       (int)in.nacked, (int)in.duplicates, (int)camera.encoded, (int)viewer.passed);
+		       (int)in.nacked, (int)in.duplicates, (int)camera.encoded, (int)viewer->passed);
 		ck_assert_double_le(reached, 10);
 		ck_assert_double_ge(used, 0.70);
 		ck_assert_double_le(queue_ms(0.95), 150);
@@ -321,8 +448,8 @@ static void with_loss(bool with_rtx) {
 		ck_assert_uint_le(in.nacked * 10, line->dropped * 11);
 		ck_assert_uint_eq(in.repaired > 0, with_rtx);
 		/* The last frames may have no packet behind them that shows a hole. */
-		ck_assert_uint_ge(viewer.got + 2, camera.encoded);
-		ck_assert_uint_eq(viewer.passed, 0);
+		ck_assert_uint_ge(viewer->got + 2, camera.encoded);
+		ck_assert_uint_eq(viewer->passed, 0);
 		close_world();
 	}
 }
@@ -333,6 +460,13 @@ START_TEST(test_5_percent_of_random_loss_leave_70_percent_and_each_frame_is_repa
 END_TEST
 
 /* A repair is then the lost packet once more, under its old transport-wide number. */
+START_TEST(test_5_percent_of_random_loss_by_ccfb_leaves_70_percent) {
+	by_ccfb = true;
+	with_loss(true);
+	by_ccfb = false;
+}
+END_TEST
+
 START_TEST(test_without_rtx_5_percent_of_loss_leave_70_percent_too) {
 	with_loss(false);
 }
@@ -415,7 +549,9 @@ START_TEST(test_probes_and_a_remb_pass_the_session) {
 }
 END_TEST
 
-SUITE("rtp_rate", test_300_kbps_become_3_mbps_and_the_queue_stays_short, test_a_fall_to_a_fifth_is_followed_in_2_s,
+SUITE("rtp_rate", test_300_kbps_become_3_mbps_and_the_queue_stays_short, test_ccfb_in_place_of_twcc_reaches_the_same,
+      test_a_fall_to_a_fifth_is_followed_in_2_s, test_a_fall_is_followed_by_ccfb_too,
+      test_5_percent_of_random_loss_by_ccfb_leaves_70_percent,
       test_5_percent_of_random_loss_leave_70_percent_and_each_frame_is_repaired,
       test_without_rtx_5_percent_of_loss_leave_70_percent_too, test_nothing_is_allocated_once_it_runs,
       test_the_deadlines_go_forward, test_feedback_comes_by_rate, test_probes_and_a_remb_pass_the_session)

@@ -561,6 +561,49 @@ START_TEST(test_the_estimator_sees_each_packet_that_leaves_and_its_fate) {
 }
 END_TEST
 
+/* The peer reports by SSRC and sequence number; the estimator hears of the transport's numbers, in whatever order. */
+START_TEST(test_ccfb_is_told_by_the_numbers_of_the_transport) {
+	static uint8_t packet[1500];
+	struct meter meter = {0};
+	const struct rtp_session_config config = {.rate = &meter_ops, .rate_ctx = &meter};
+	struct rtp_source frame = {.data = space, .len = 100, .refs = 1};
+	struct rtp_sending sending = {.source = &frame, .len = 100, .payload_type = MEDIA_TYPE};
+	struct rtcp_ccfb_word words[8] = {
+		{.received = true, .offset = 512},
+		{.received = false},
+		{.received = true, .offset = RTCP_CCFB_OFFSET_UNKNOWN},
+		{.received = true, .offset = RTCP_CCFB_OFFSET_OVER},
+		{.received = true, .ecn = 3},
+		{.received = true}, /* not sent yet */
+	};
+	struct rtcp_ccfb_run runs[3] = {{2002, 65500, 6, words}, {1002, 65530, 1, words}, {1001, 65500, 6, words}};
+	open_world(1, NULL, ALL, true);
+	media_node_close(&alice);
+	media_node_open(&alice, env, &config, 1000, 2000, (ALL & ~RTP_STAGE_TWCC) | RTP_STAGE_CCFB, true);
+	for (unsigned i = 0; i < 5; i++)
+		ck_assert_int_gt(rtp_session_send(alice.session, 0, &sending, packet, sizeof packet, i), 100);
+	ck_assert_int_gt(rtp_session_pad(alice.session, 0, MEDIA_TYPE, 100, 0, packet, sizeof packet, 6), 100);
+	ck_assert_uint_eq(meter.sent, 6);
+	/* RTX 65530 is the transport's number 6; of the media 1, 2 and 5 are told. */
+	struct rtcp_writer w = rtcp_writer_of(packet, sizeof packet);
+	ck_assert_int_eq(rtcp_write_ccfb(&w, 2000, 5 << 16, runs, 3), 3);
+	ck_assert_int_eq(rtp_session_receive_rtcp(alice.session, packet, w.len, 7), 0);
+	ck_assert_uint_eq(meter.reports, 1);
+	ck_assert_uint_eq(meter.told, 4);
+	ck_assert_uint_eq(meter.arrived, 3);
+	ck_assert_uint_eq(meter.last_number, SERIAL_ORIGIN + 5);
+	uint64_t arrival = meter.last_arrival;
+	/* A second later on the peer's clock, half a second before that. */
+	runs[0] = (struct rtcp_ccfb_run){1001, 65500, 1, words};
+	w = rtcp_writer_of(packet, sizeof packet);
+	ck_assert_int_eq(rtcp_write_ccfb(&w, 2000, 6 << 16, runs, 1), 1);
+	ck_assert_int_eq(rtp_session_receive_rtcp(alice.session, packet, w.len, 8), 0);
+	ck_assert_uint_eq(meter.last_number, SERIAL_ORIGIN + 1);
+	ck_assert_uint_eq(meter.last_arrival - arrival, SLUICE_S / 2);
+	close_world();
+}
+END_TEST
+
 START_TEST(test_each_packet_carries_its_time_and_number) {
 	struct rtp_received got;
 	struct rtp_source frame = {.data = space, .len = 100, .refs = 1};
@@ -752,6 +795,7 @@ SUITE("rtp session", test_a_clean_line_costs_no_nack_and_both_learn_the_round_tr
       test_streams_take_turns_with_their_repairs, test_without_their_extensions_the_stages_write_nothing_into_a_packet,
       test_what_lies_before_a_keyframe_is_not_asked_for, test_a_repair_of_a_packet_ahead_of_the_stream_is_not_taken,
       test_a_head_is_not_sent_alone, test_the_estimator_sees_each_packet_that_leaves_and_its_fate,
-      test_each_packet_carries_its_time_and_number, test_feedback_has_a_report_before_it_only_where_the_peer_wants_that,
+      test_ccfb_is_told_by_the_numbers_of_the_transport, test_each_packet_carries_its_time_and_number,
+      test_feedback_has_a_report_before_it_only_where_the_peer_wants_that,
       test_long_lists_of_both_streams_go_into_as_many_datagrams_as_it_takes, test_a_bye_is_an_event_of_its_stream,
       test_an_apps_stage_sees_each_packet_and_may_drop_it)

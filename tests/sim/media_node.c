@@ -57,7 +57,8 @@ void media_node_open(struct media_node *n, sluice_env *env, const struct rtp_ses
 	rtp_extension_map_init(&map);
 	rtx_types_init(&types);
 	for (unsigned i = 0; i < 3; i++)
-		MUST(rtp_extension_map_add(&map, items[i].kind, i + 1) == 0);
+		if (items[i].kind != RTP_EXT_TRANSPORT_CC || stages & RTP_STAGE_TWCC)
+			MUST(rtp_extension_map_add(&map, items[i].kind, i + 1) == 0);
 	MUST(rtx_types_add(&types, MEDIA_RTX_TYPE, MEDIA_TYPE) == 0);
 	config.cname = "media node";
 	config.ssrc = ours;

@@ -53,7 +53,8 @@ struct media_node {
 	uint64_t rtcp;                              /* datagrams of RTCP sent */
 };
 
-/* The session is made with NACK, RTX, TWCC and keyframe requests; `stages` are taken away from these. base: both ends' SSRCs
+/* The session is made with NACK, RTX, TWCC and keyframe requests; `stages` are taken away from these; without TWCC there
+ * is no id for its numbers. base: both ends' SSRCs
  * begin there. */
 void media_node_open(struct media_node *n, sluice_env *env, const struct rtp_session_config *more, uint32_t ours, uint32_t theirs,
                      uint32_t stages, bool with_rtx);
