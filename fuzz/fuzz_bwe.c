@@ -67,6 +67,15 @@ static size_t step_feedback(const uint8_t *how, const uint8_t *rest, size_t left
 	return len;
 }
 
+/* Packets in any order, some twice, some that were never sent. */
+static void step_arrivals(const uint8_t *how) {
+	uint64_t from = number - how[1];
+	for (unsigned i = 0; i < 2u * how[0]; i++)
+		bwe_arrival(b, from + (uint64_t)i * (how[2] | 1) % 256, (how[3] >> i % 8 & 1) != 0,
+		            latest + (uint64_t)i * how[2] * 10000);
+	bwe_reported(b, now);
+}
+
 static void step_remb(const uint8_t *how) {
 	remb = (uint64_t)how[0] << (how[1] % 56);
 	bwe_remb(b, remb, now);
@@ -129,7 +138,7 @@ static void step_grant(const uint8_t *how) {
 
 static size_t step(const uint8_t *data, size_t size) {
 	const uint8_t *how = data + 1;
-	switch (data[0] % 8) {
+	switch (data[0] == 255 ? 8 : data[0] % 8) {
 	case 0:
 		step_send(how);
 		break;
@@ -149,6 +158,9 @@ static size_t step(const uint8_t *data, size_t size) {
 		break;
 	case 6:
 		step_probe(how);
+		break;
+	case 8:
+		step_arrivals(how);
 		break;
 	default:
 		step_grant(how);

@@ -138,6 +138,103 @@ START_TEST(test_every_cut_within_headers_and_earlier_blocks_is_refused) {
 }
 END_TEST
 
+/* ---- holes ---- */
+
+static struct red_taker taker;
+
+/* Sends packets 1 to n with 960 of timestamp each, and delivers those whose bit is set in `which`. Returns the payloads that were
+ * news, as letters in the order in which they came: packet 1 is 'a'. */
+static const char *news_of(unsigned n, uint32_t which, const unsigned *order) {
+	static char news[64];
+	static uint8_t packets[16][64];
+	static int lens[16];
+	size_t count = 0;
+	memset(&taker, 0, sizeof taker);
+	for (unsigned i = 0; i < n; i++) {
+		const char text[] = {(char)('a' + i), 0};
+		lens[i] = write_payload(960 * (i + 1), text, sizeof space);
+		memcpy(packets[i], space, (size_t)lens[i]);
+	}
+	for (unsigned k = 0; k < n; k++) {
+		unsigned i = order ? order[k] : k;
+		struct red_reader r;
+		struct red_block block;
+		if (!(which >> i & 1))
+			continue;
+		ck_assert_int_eq(red_read(&r, packets[i], (size_t)lens[i], 960 * (i + 1)), 0);
+		while (red_take(&taker, &r, 1000 + i, &block)) {
+			ck_assert_uint_eq(block.timestamp, 960 * (i + 1 - block.back));
+			ck_assert_uint_eq(block.data[0], 'a' + i - block.back);
+			news[count++] = (char)block.data[0];
+		}
+	}
+	news[count] = 0;
+	return news;
+}
+
+START_TEST(test_without_loss_each_payload_is_news_once) {
+	ck_assert_str_eq(news_of(6, 0x3F, NULL), "abcdef");
+	ck_assert_uint_eq(taker.repaired + taker.refused, 0);
+}
+END_TEST
+
+START_TEST(test_two_lost_packets_in_a_row_are_repaired_and_of_three_the_last_two) {
+	ck_assert_str_eq(news_of(6, 0x39, NULL), "abcdef");
+	ck_assert_uint_eq(taker.repaired, 2);
+	ck_assert_str_eq(news_of(7, 0x71, NULL), "acdefg");
+}
+END_TEST
+
+START_TEST(test_what_comes_behind_its_repair_is_no_news) {
+	static const unsigned order[] = {0, 2, 1, 3, 3};
+	ck_assert_str_eq(news_of(5, 0x1F, order), "abcd");
+	ck_assert_uint_eq(taker.repaired, 1);
+}
+END_TEST
+
+START_TEST(test_the_stream_begins_with_its_first_packet) {
+	ck_assert_str_eq(news_of(5, 0x1C, NULL), "cde");
+}
+END_TEST
+
+/* The sender left packets out of the redundancy: one place back is not the packet before. */
+START_TEST(test_a_payload_whose_time_is_not_that_of_the_hole_is_not_used) {
+	struct red_reader r;
+	struct red_block block;
+	memset(&taker, 0, sizeof taker);
+	ck_assert(red_came(&taker, 10, 9600));
+	ck_assert(!red_came(&taker, 10, 9600));
+	write_payload(9600, "j", sizeof space);
+	int len = write_payload(9600 + 1920, "l", sizeof space);
+	/* Number 11 is missing. The earlier payload is that of 10. */
+	ck_assert_int_eq(red_read(&r, space, (size_t)len, 9600 + 1920), 0);
+	ck_assert(red_take(&taker, &r, 12, &block));
+	ck_assert_uint_eq(block.back, 0);
+	ck_assert(!red_take(&taker, &r, 12, &block));
+	ck_assert_uint_eq(taker.refused, 1);
+	ck_assert_uint_eq(taker.repaired, 0);
+	/* The packet itself may still come; a jump leaves nothing behind it. */
+	ck_assert(red_came(&taker, 11, 9600 + 960));
+	ck_assert(red_came(&taker, 12 + RED_WINDOW, 1));
+	ck_assert(!red_came(&taker, 12, 9600 + 1920));
+	ck_assert(red_came(&taker, 13, 9600 + 2880));
+}
+END_TEST
+
+START_TEST(test_what_goes_before_a_payload_needs_no_copy_of_it) {
+	static uint8_t whole[100];
+	static struct red_sender other;
+	red_sender_init(&other, 2);
+	for (unsigned i = 0; i < 5; i++) {
+		const uint8_t payload[3] = {(uint8_t)i, 1, 2};
+		int len = red_write(&sender, OPUS, 960 * i, payload, 3, whole, sizeof whole);
+		int before = red_before(&other, OPUS, 960 * i, payload, 3, space, sizeof whole);
+		ck_assert_int_eq(before + 3, len);
+		ck_assert_mem_eq(space, whole, (size_t)before);
+	}
+}
+END_TEST
+
 int main(int argc, char **argv) {
 	const TTest *tests[] = {
 		test_the_first_packet_has_one_byte_more_than_its_payload,
@@ -149,6 +246,12 @@ int main(int argc, char **argv) {
 		test_depth_0_writes_the_new_payload_alone,
 		test_depth_4_carries_four,
 		test_every_cut_within_headers_and_earlier_blocks_is_refused,
+		test_without_loss_each_payload_is_news_once,
+		test_two_lost_packets_in_a_row_are_repaired_and_of_three_the_last_two,
+		test_what_comes_behind_its_repair_is_no_news,
+		test_the_stream_begins_with_its_first_packet,
+		test_a_payload_whose_time_is_not_that_of_the_hole_is_not_used,
+		test_what_goes_before_a_payload_needs_no_copy_of_it,
 	};
 	return suite_run_each("red", tests, sizeof tests / sizeof *tests, argc > 1 ? argv[1] : NULL, 60, setup);
 }

@@ -59,8 +59,8 @@ static void remember(struct red_sender *r, uint8_t payload_type, uint32_t timest
 }
 
 /* RFC 2198, 3: F (1), payload type (7), timestamp offset (14), block length (10). The last header is F = 0 and the type alone. */
-int red_write(struct red_sender *r, uint8_t payload_type, uint32_t timestamp, const uint8_t *payload, size_t len, uint8_t *space,
-              size_t size) {
+int red_before(struct red_sender *r, uint8_t payload_type, uint32_t timestamp, const uint8_t *payload, size_t len, uint8_t *space,
+               size_t size) {
 	if (size < LAST_HEADER || size - LAST_HEADER < len)
 		return SLUICE_NO_SPACE;
 	unsigned n = choose(r, timestamp, size - LAST_HEADER - len);
@@ -74,10 +74,18 @@ int red_write(struct red_sender *r, uint8_t payload_type, uint32_t timestamp, co
 		data += e->len;
 	}
 	header[0] = payload_type & 127;
-	if (len)
-		memcpy(data, payload, len);
 	remember(r, payload_type & 127, timestamp, payload, len);
-	return (int)(data + len - space);
+	return (int)(data - space);
+}
+
+int red_write(struct red_sender *r, uint8_t payload_type, uint32_t timestamp, const uint8_t *payload, size_t len, uint8_t *space,
+              size_t size) {
+	int before = red_before(r, payload_type, timestamp, payload, len, space, size);
+	if (before < 0)
+		return before;
+	if (len)
+		memcpy(space + before, payload, len);
+	return before + (int)len;
 }
 
 /* ---- reading ---- */
@@ -120,4 +128,70 @@ bool red_next(struct red_reader *r, struct red_block *out) {
 		r->data += out->len;
 	}
 	return true;
+}
+
+/* ---- holes ---- */
+
+static bool has_come(const struct red_taker *t, uint64_t number) {
+	return t->highest - number < RED_WINDOW && t->came >> (t->highest - number) & 1;
+}
+
+/* Numbers behind the window count as if they had come: nobody waits for them. */
+static bool is_missing(const struct red_taker *t, uint64_t number) {
+	return number > t->highest || (t->highest - number < RED_WINDOW && !has_come(t, number));
+}
+
+static void note(struct red_taker *t, uint64_t number, uint32_t timestamp) {
+	if (number > t->highest) {
+		uint64_t ahead = number - t->highest;
+		t->came = ahead < RED_WINDOW ? t->came << ahead : 0;
+		t->highest = number;
+	}
+	t->came |= UINT64_C(1) << (t->highest - number);
+	t->timestamps[number % RED_WINDOW] = timestamp;
+}
+
+/* The nearest packets on both sides of the hole have come at these times, and the payload lies between them. */
+static bool fits(const struct red_taker *t, uint64_t number, uint32_t timestamp) {
+	uint64_t below = number - 1, above = number + 1;
+	while (t->highest - below < RED_WINDOW && !has_come(t, below))
+		below--;
+	while (above < t->highest && !has_come(t, above))
+		above++;
+	bool fits_below = !has_come(t, below) || (int32_t)(timestamp - t->timestamps[below % RED_WINDOW]) > 0;
+	return fits_below && (above > t->highest || (int32_t)(t->timestamps[above % RED_WINDOW] - timestamp) > 0);
+}
+
+bool red_came(struct red_taker *t, uint64_t number, uint32_t timestamp) {
+	/* The first packet: what lies before it is not missing, the stream began with it. */
+	if (t->highest == 0) {
+		t->highest = number;
+		t->came = UINT64_MAX - 1;
+		for (unsigned i = 0; i < RED_WINDOW; i++)
+			t->timestamps[i] = timestamp - 1;
+	}
+	bool is_new = is_missing(t, number);
+	if (is_new)
+		note(t, number, timestamp);
+	return is_new;
+}
+
+/* An earlier payload is placed by its packet's own number and time, so these are noted first. */
+bool red_take(struct red_taker *t, struct red_reader *r, uint64_t number, struct red_block *out) {
+	bool is_new = !r->is_noted && red_came(t, number, r->timestamp);
+	r->is_new = r->is_new || is_new;
+	r->is_noted = true;
+	while (red_next(r, out)) {
+		if (out->back == 0)
+			return r->is_new;
+		if (!is_missing(t, number - out->back))
+			continue;
+		if (fits(t, number - out->back, out->timestamp)) {
+			note(t, number - out->back, out->timestamp);
+			t->repaired++;
+			return true;
+		}
+		t->refused++;
+	}
+	return false;
 }

@@ -4,9 +4,23 @@
  * of the timestamp has 14 bits, a length 10, and the packet a size. So silence (DTX) and large payloads end the redundancy by
  * themselves.
  *
- * The reader gives block after block. The packet's own number belongs to the last block; the block `back` places before it was
- * sent first in the packet with the number - back, since no packet is left out between them. A jitter buffer takes both and drops
- * what came before.
+ * What goes before the payload is written alone, so that the payload itself is not copied:
+ *
+ *     int n = red_before(&red, type, timestamp, payload, len, space, size)
+ *     rtp_session_send(s, stream, {.payload_type = red_type, .prefix = space, .prefix_len = n, .source = ...})
+ *
+ * The taker says which blocks of a packet are news: its own payload, unless it came before, and earlier ones whose packets are
+ * missing. It keeps the numbers of the last RED_WINDOW packets, and allocates nothing.
+ *
+ *     if (got.packet.payload_type == red_type && !red_read(&reader, got.packet.payload, got.packet.payload_len, timestamp))
+ *             while (red_take(&taker, &reader, got.number, &block))
+ *                     jitter_push(number got.number - block.back, block.timestamp, block.data, ...);
+ *                     when block.back > 0: rtp_session_repaired(s, stream, got.number - block.back, now)
+ *
+ * The packet's own number belongs to the last block; the block `back` places before it was sent first in the packet with the
+ * number - back, since no packet is left out between them. A sender of another make may leave one out, so the timestamps are held
+ * against those of the packets that came: an earlier packet has an earlier timestamp, and a later one a later. A block that does
+ * not fit into its hole is not used.
  *
  *   count <= depth <= RED_DEPTH_MAX; entry i is the (i + 1)-th last payload, and len[i] <= RED_LEN_MAX */
 #ifndef RTP_RED_H
@@ -46,6 +60,12 @@ bool red_sender_check(const struct red_sender *r);
 int red_write(struct red_sender *r, uint8_t payload_type, uint32_t timestamp, const uint8_t *payload, size_t len, uint8_t *space,
               size_t size);
 
+/* The part of red_write() before the new payload, for who gathers the packet. size: room for that part and the payload. Returns
+ * its length, or
+ *   SLUICE_NO_SPACE  as above */
+int red_before(struct red_sender *r, uint8_t payload_type, uint32_t timestamp, const uint8_t *payload, size_t len, uint8_t *space,
+               size_t size);
+
 /* ---- reading ---- */
 
 struct red_block {
@@ -60,6 +80,7 @@ struct red_reader {
 	uint8_t *header, *data, *end;
 	uint32_t timestamp;
 	unsigned left;
+	bool is_noted, is_new; /* red_take() has looked at the packet's own number; it had not come */
 };
 
 /* payload and timestamp are those of the RED packet. Returns 0, or
@@ -67,5 +88,22 @@ struct red_reader {
 int red_read(struct red_reader *r, uint8_t *payload, size_t len, uint32_t timestamp);
 /* Oldest first; the packet's own payload is the last. False at the end. */
 bool red_next(struct red_reader *r, struct red_block *out);
+
+#define RED_WINDOW 64
+
+/*   bit i of came: highest - i came, or its payload did
+ *   timestamps[n % RED_WINDOW] is that of number n where it came */
+struct red_taker {
+	uint64_t highest; /* 0: nothing came */
+	uint64_t came;
+	uint32_t timestamps[RED_WINDOW];
+	uint64_t repaired, refused; /* earlier payloads that were news; that did not fit into their holes */
+};
+
+/* All zeros is a taker for a new stream. number: the packet's, unwrapped. The next block of it that is news; false at the end. A
+ * packet of the stream that is not RED is told by red_came(). */
+bool red_take(struct red_taker *t, struct red_reader *r, uint64_t number, struct red_block *out);
+/* Returns false when it came before. */
+bool red_came(struct red_taker *t, uint64_t number, uint32_t timestamp);
 
 #endif
