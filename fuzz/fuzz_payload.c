@@ -111,6 +111,22 @@ static void fuzz_split(const struct payload_format *f, enum payload_form form, c
 	free(unit);
 }
 
+/* Numbers that were written are read again, and nothing else is touched. */
+static void check_rewriting(const struct payload_format *f, uint8_t *payload, size_t len) {
+	struct payload_descriptor before, d;
+	if (!f->descriptor_read || f->descriptor_read(payload, len, &before) < 0)
+		return;
+	uint8_t *copy = copy_of(payload, len);
+	d = before;
+	d.picture_id++;
+	d.tl0_index++;
+	d.key_index++;
+	MUST(before.len < len && f->descriptor_write(payload, len, &d) == 0 && f->descriptor_read(payload, len, &d) == 0);
+	MUST(d.picture_bits == before.picture_bits && d.picture_id == ((before.picture_id + 1) & ((1u << d.picture_bits) - 1)));
+	MUST(f->descriptor_write(payload, len, &before) == 0 && memcmp(copy, payload, len) == 0);
+	free(copy);
+}
+
 static void fuzz_assemble(const struct payload_format *f, enum payload_form form, const uint8_t *at, const uint8_t *end) {
 	struct reader r = reader_of(at, (size_t)(end - at));
 	while (reader_left(&r) > 0 && !r.failed && count < MOST_PIECES) {
@@ -126,6 +142,7 @@ static void fuzz_assemble(const struct payload_format *f, enum payload_form form
 		MUST(bits == SLUICE_MALFORMED || (bits >= 0 && bits < 1 << 14 && !(bits & PAYLOAD_MARKER)));
 		/* What cannot be first does not prove to be it. */
 		MUST(bits < 0 || !(bits & PAYLOAD_BEGINS) || !(bits & PAYLOAD_CONTINUES));
+		check_rewriting(f, (uint8_t *)pieces[count - 1].data, len);
 	}
 	size_t len;
 	uint8_t *unit = put_together(f, form, &len);

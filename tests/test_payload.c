@@ -199,7 +199,82 @@ START_TEST(test_vp9_layers_are_split_one_after_the_other) {
 }
 END_TEST
 
+/* libwebrtc sends such payloads for layers with any references: flexible mode, one to three references, a structure. */
+START_TEST(test_vp9_descriptors_in_flexible_mode_are_read) {
+	struct payload_descriptor d;
+	const uint8_t one[] = {0xF8, 0x92, 0x34, 0x00, 0x02, 9};
+	ck_assert_int_eq(payload_vp9.descriptor_read(one, sizeof one, &d), 0);
+	ck_assert(d.picture_bits == 15 && d.picture_id == 0x1234 && !d.has_tl0 && d.inter && d.begins && !d.ends);
+	ck_assert(d.references == 1 && d.reference_diffs[0] == 1 && d.len == 5);
+	const uint8_t three[] = {0xFC, 0x11, 0x53, 0x03, 0x09, 0xFE, 9};
+	ck_assert_int_eq(payload_vp9.descriptor_read(three, sizeof three, &d), 0);
+	ck_assert(d.picture_bits == 7 && d.picture_id == 17 && d.temporal == 2 && d.spatial == 1 && d.sync && d.inter_layer);
+	ck_assert(d.references == 3 && d.reference_diffs[0] == 1 && d.reference_diffs[1] == 4 && d.reference_diffs[2] == 127);
+	ck_assert_int_eq(parse(&payload_vp9, three, sizeof three), 2 << PAYLOAD_TEMPORAL_SHIFT | 1 << PAYLOAD_SPATIAL_SHIFT);
+	/* A keyframe of flexible mode has no references; its structure has sizes of three layers and no group of pictures. */
+	const uint8_t key[] = {0xBA, 0x92, 0x34, 0x00, 0x50, 1, 64, 0, 180, 2, 128, 1, 104, 5, 0, 2, 208, 9};
+	ck_assert_int_eq(payload_vp9.descriptor_read(key, sizeof key, &d), 0);
+	ck_assert(!d.inter && d.references == 0 && d.len == sizeof key - 1);
+	ck_assert_int_eq(parse(&payload_vp9, key, sizeof key), PAYLOAD_BEGINS | PAYLOAD_KEYFRAME | PAYLOAD_OPEN);
+	/* The layer above the keyframe's refers to no other picture: no keyframe by itself. */
+	ck_assert_int_eq(PARSE(&payload_vp9, 0xBC, 0x92, 0x34, 0x03, 9), 1 << PAYLOAD_SPATIAL_SHIFT);
+}
+END_TEST
+
+/* ---- numbers that a forwarder continues ---- */
+
+/* Writes id and indices, and reads them again: the payload is the same but for them. */
+static void rewrite(const struct payload_format *f, const uint8_t *payload, size_t len, unsigned bits) {
+	uint8_t copy[64];
+	struct payload_descriptor before, d;
+	ck_assert_int_eq(f->descriptor_read(payload, len, &before), 0);
+	ck_assert_uint_eq(before.picture_bits, bits);
+	for (unsigned id = (1u << bits) - 2; id < (1u << bits) + 2; id++) {
+		memcpy(copy, payload, len);
+		d = before;
+		d.picture_id = id;
+		d.tl0_index = (uint8_t)(id + 250);
+		d.key_index = (uint8_t)(id & 63);
+		ck_assert_int_eq(f->descriptor_write(copy, len, &d), 0);
+		ck_assert_int_eq(f->descriptor_read(copy, len, &d), 0);
+		ck_assert_uint_eq(d.picture_bits, bits);
+		ck_assert_uint_eq(d.picture_id, bits ? id & ((1u << bits) - 1) : 0);
+		ck_assert_uint_eq(d.tl0_index, before.has_tl0 ? (id + 250) & 255 : 0);
+		ck_assert_uint_eq(d.key_index, before.has_key ? id & 31 : 0);
+		ck_assert_int_eq(f->descriptor_write(copy, len, &before), 0);
+		ck_assert_mem_eq(copy, payload, len);
+	}
+	for (size_t cut = 1; cut <= before.len; cut++) {
+		memcpy(copy, payload, cut);
+		ck_assert_int_eq(f->descriptor_write(copy, cut, &d), SLUICE_MALFORMED);
+		ck_assert_mem_eq(copy, payload, cut);
+	}
+}
+
+#define REWRITE(format, bits, ...) rewrite(format, (uint8_t[]){__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__}), bits)
+
+START_TEST(test_numbers_are_rewritten_in_their_width) {
+	REWRITE(&payload_vp8, 15, 0x90, 0xF0, 0x92, 0x34, 9, 0xA5, 1, 2);
+	REWRITE(&payload_vp8, 7, 0x90, 0xF0, 0x12, 9, 0x65, 1);
+	REWRITE(&payload_vp8, 15, 0x80, 0x80, 0xFF, 0xFF, 1);
+	REWRITE(&payload_vp8, 0, 0x90, 0x40, 255, 1);
+	REWRITE(&payload_vp8, 0, 0x90, 0x20, 0xBF, 1); /* what stands in KEYIDX's place is not KEYIDX */
+	REWRITE(&payload_vp8, 0, 0x90, 0x10, 0xDF, 1);
+	REWRITE(&payload_vp8, 0, 0x10, 1);
+	REWRITE(&payload_vp9, 15, 0xAC, 0x92, 0x34, 0x40, 9, 1);
+	REWRITE(&payload_vp9, 7, 0xAC, 0x12, 0x40, 9, 1);
+	REWRITE(&payload_vp9, 15, 0xF8, 0x92, 0x34, 0x00, 0x02, 9);
+	REWRITE(&payload_vp9, 0, 0x0C, 1);
+	struct payload_descriptor d;
+	const uint8_t full[] = {0x90, 0xF0, 0x92, 0x34, 9, 0xA5, 1};
+	ck_assert_int_eq(payload_vp8.descriptor_read(full, sizeof full, &d), 0);
+	ck_assert(d.begins && d.temporal == 2 && d.sync && d.key_index == 5 && d.tl0_index == 9 && d.len == 6);
+	ck_assert(!payload_h264.descriptor_read && !payload_opus.descriptor_write);
+}
+END_TEST
+
 SUITE("payloads", test_opus_packets_tell_their_samples, test_an_audio_packet_is_a_unit, test_vp8_descriptors_are_read,
       test_vp8_payloads_cut_in_the_descriptor_are_refused, test_vp8_frames_are_split_into_equal_packets,
       test_vp9_descriptors_are_read, test_vp9_payloads_cut_in_the_descriptor_are_refused,
-      test_vp9_layers_are_split_one_after_the_other)
+      test_vp9_layers_are_split_one_after_the_other, test_vp9_descriptors_in_flexible_mode_are_read,
+      test_numbers_are_rewritten_in_their_width)

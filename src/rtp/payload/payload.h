@@ -108,6 +108,27 @@ static inline size_t payload_equal(size_t len, size_t room) {
 	return (len + n - 1) / n;
 }
 
+/* ---- numbers that a forwarder continues ---- */
+
+/* What a payload's descriptor says of a picture's place in its stream; VP8 and VP9. Whoever goes on with another source rewrites
+ * the numbers, so that a decoder sees one stream. */
+struct payload_descriptor {
+	unsigned picture_bits; /* 7 or 15; 0: there is no picture id */
+	unsigned picture_id;
+	bool has_tl0, has_key; /* the next ones are there; key: VP8 */
+	uint8_t tl0_index;     /* 8 bits */
+	uint8_t key_index;     /* 5 bits */
+
+	/* Read only. */
+	uint8_t temporal, spatial;
+	bool sync;                  /* VP8's Y and VP9's U */
+	bool begins, ends;          /* a frame; ends: VP9 */
+	bool inter, inter_layer;    /* VP9: it refers to other pictures, and to the layer below */
+	unsigned references;        /* VP9, flexible mode: up to three pictures */
+	uint8_t reference_diffs[3]; /* picture ids back */
+	size_t len;                 /* of the descriptor */
+};
+
 struct payload_format {
 	const char *name;
 	uint32_t clock_rate;
@@ -127,6 +148,12 @@ struct payload_format {
 	 *   SLUICE_MALFORMED  the unit is not what the codec makes
 	 *   SLUICE_TOO_LARGE  the room is too small, and the format cannot cut further */
 	int (*split)(struct payload_split *s, struct payload_piece *out);
+
+	/* NULL: the format has no such numbers. Reads the descriptor, or writes the numbers of `d` over those that are there,
+	 * which keep their widths: higher bits are dropped. What is not there is not added. Returns 0, or
+	 *   SLUICE_MALFORMED  as parse does; nothing is written then */
+	int (*descriptor_read)(const uint8_t *payload, size_t len, struct payload_descriptor *d);
+	int (*descriptor_write)(uint8_t *payload, size_t len, const struct payload_descriptor *d);
 };
 
 extern const struct payload_format payload_vp8, payload_vp9, payload_h264, payload_av1;

@@ -1,5 +1,6 @@
 /* vp8: VP8 in RTP. RFC 7741. */
 #include "base/bytes.h"
+#include "rtp/payload/picture_id.h"
 #include "rtp/payload/whole.h"
 
 /* Section 4.2: the first byte of the descriptor, then those that say which parts follow. */
@@ -10,38 +11,51 @@
 #define HAS_TL0 0x40
 #define HAS_TID 0x20
 #define HAS_KEYIDX 0x10
-#define LONG_PICTURE_ID 0x80
+#define SYNC 0x20
+#define KEYIDX 0x1F
 
-/* Reads the descriptor. Returns its length; temporal may be NULL. */
-static int descriptor(const uint8_t *payload, size_t len, unsigned *temporal) {
+/* Where the numbers stand in a payload; 0: not there. */
+struct places {
+	uint8_t picture, tl0, layers;
+};
+
+/* Walks over the descriptor. Returns its length. */
+static inline int walk(const uint8_t *payload, size_t len, struct places *at) {
 	struct reader r = reader_of(payload, len);
+	*at = (struct places){0};
 	if (read_u8(&r) & EXTENDED) {
 		uint8_t parts = read_u8(&r);
-		if ((parts & HAS_PICTURE_ID) && (read_u8(&r) & LONG_PICTURE_ID))
+		if (parts & HAS_PICTURE_ID) {
+			at->picture = (uint8_t)(r.at - payload);
+			if (read_u8(&r) & PICTURE_ID_LONG)
+				read_u8(&r);
+		}
+		if (parts & HAS_TL0) {
+			at->tl0 = (uint8_t)(r.at - payload);
 			read_u8(&r);
-		if (parts & HAS_TL0)
-			read_u8(&r);
+		}
 		if (parts & (HAS_TID | HAS_KEYIDX)) {
-			uint8_t tid = read_u8(&r);
-			if (temporal && (parts & HAS_TID))
-				*temporal = tid >> 6;
+			at->layers = (uint8_t)(r.at - payload);
+			read_u8(&r);
 		}
 	}
 	return r.failed || reader_left(&r) == 0 ? SLUICE_MALFORMED : (int)(r.at - payload);
 }
 
 static int descriptor_length(const uint8_t *payload, size_t len) {
-	return descriptor(payload, len, NULL);
+	struct places at;
+	return walk(payload, len, &at);
 }
 
 /* RFC 7741, 4.3: the frame's own header is there only where "S is equal to one and PID is equal to zero". Its lowest bit is the
  * inverse of "key frame". */
 static int parse(const uint8_t *payload, size_t len) {
-	unsigned temporal = 0;
-	int skip = descriptor(payload, len, &temporal);
+	struct places at;
+	int skip = walk(payload, len, &at);
 	if (skip < 0)
 		return skip;
-	int bits = (int)(temporal << PAYLOAD_TEMPORAL_SHIFT);
+	int temporal = at.layers && (payload[1] & HAS_TID) ? payload[at.layers] >> 6 : 0;
+	int bits = temporal << PAYLOAD_TEMPORAL_SHIFT;
 	if (!(payload[0] & STARTS) || (payload[0] & PARTITION))
 		return bits | PAYLOAD_CONTINUES;
 	return bits | PAYLOAD_BEGINS | (payload[skip] & 1 ? 0 : PAYLOAD_KEYFRAME);
@@ -50,6 +64,42 @@ static int parse(const uint8_t *payload, size_t len) {
 static int assemble(const struct payload_slice *pieces, size_t n, enum payload_form form, uint8_t *space, size_t size) {
 	(void)form;
 	return whole_assemble(pieces, n, descriptor_length, space, size);
+}
+
+static int descriptor_read(const uint8_t *payload, size_t len, struct payload_descriptor *d) {
+	struct places at;
+	int skip = walk(payload, len, &at);
+	if (skip < 0)
+		return skip;
+	*d = (struct payload_descriptor){.len = (size_t)skip, .begins = (payload[0] & (STARTS | PARTITION)) == STARTS};
+	if (at.picture)
+		d->picture_id = payload_picture_id(payload + at.picture, &d->picture_bits);
+	if (at.tl0) {
+		d->has_tl0 = true;
+		d->tl0_index = payload[at.tl0];
+	}
+	if (at.layers && (payload[1] & HAS_TID)) {
+		d->temporal = payload[at.layers] >> 6;
+		d->sync = payload[at.layers] & SYNC;
+	}
+	if (at.layers && (payload[1] & HAS_KEYIDX)) {
+		d->has_key = true;
+		d->key_index = payload[at.layers] & KEYIDX;
+	}
+	return 0;
+}
+
+static int descriptor_write(uint8_t *payload, size_t len, const struct payload_descriptor *d) {
+	struct places at;
+	if (walk(payload, len, &at) < 0)
+		return SLUICE_MALFORMED;
+	if (at.picture)
+		payload_put_picture_id(payload + at.picture, d->picture_id);
+	if (at.tl0)
+		payload[at.tl0] = d->tl0_index;
+	if (at.layers && (payload[1] & HAS_KEYIDX))
+		payload[at.layers] = (uint8_t)((payload[at.layers] & ~KEYIDX) | (d->key_index & KEYIDX));
+	return 0;
 }
 
 static size_t put_descriptor(uint8_t *at, const struct payload_info *info, bool first) {
@@ -84,4 +134,6 @@ const struct payload_format payload_vp8 = {
 	.parse = parse,
 	.assemble = assemble,
 	.split = split,
+	.descriptor_read = descriptor_read,
+	.descriptor_write = descriptor_write,
 };

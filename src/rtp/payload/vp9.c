@@ -1,5 +1,6 @@
 /* vp9: VP9 in RTP. RFC 9628. A unit is a picture with all its spatial layers. */
 #include "base/bytes.h"
+#include "rtp/payload/picture_id.h"
 #include "rtp/payload/whole.h"
 
 /* Section 4.2: the first byte of the descriptor. */
@@ -11,20 +12,31 @@
 #define ENDS 0x04
 #define HAS_STRUCTURE 0x02
 
-#define LONG_PICTURE_ID 0x80
+#define SWITCHING_UP 0x10 /* U and D of the layer indices */
+#define INTER_LAYER 0x01
+
 #define MOST_REFERENCES 3
 
 struct descriptor {
 	uint8_t flags;
+	uint8_t picture, tl0; /* where they stand in the payload; 0: not there */
+	uint8_t layers;       /* TID, U, SID, D */
 	uint8_t temporal, spatial;
+	unsigned references;
+	uint8_t reference_diffs[MOST_REFERENCES];
 	size_t len;
 };
 
 /* "Up to 3 reference pictures"; the lowest bit says that one more follows. */
-static void read_references(struct reader *r) {
-	for (int i = 0; read_u8(r) & 1; i++)
-		if (i == MOST_REFERENCES - 1)
+static void read_references(struct reader *r, struct descriptor *d) {
+	uint8_t byte;
+	do {
+		byte = read_u8(r);
+		if (d->references == MOST_REFERENCES)
 			r->failed = true;
+		else
+			d->reference_diffs[d->references++] = byte >> 1;
+	} while ((byte & 1) && !r->failed);
 }
 
 /* Section 4.2.1: N_S, Y, G; a size for each layer; the group of pictures. */
@@ -40,17 +52,22 @@ static void read_structure(struct reader *r) {
 static int read_descriptor(const uint8_t *payload, size_t len, struct descriptor *d) {
 	struct reader r = reader_of(payload, len);
 	*d = (struct descriptor){.flags = read_u8(&r)};
-	if ((d->flags & HAS_PICTURE_ID) && (read_u8(&r) & LONG_PICTURE_ID))
-		read_u8(&r);
-	if (d->flags & HAS_LAYERS) {
-		uint8_t layers = read_u8(&r);
-		d->temporal = layers >> 5;
-		d->spatial = layers >> 1 & 7;
-		if (!(d->flags & FLEXIBLE))
+	if (d->flags & HAS_PICTURE_ID) {
+		d->picture = (uint8_t)(r.at - payload);
+		if (read_u8(&r) & PICTURE_ID_LONG)
 			read_u8(&r);
 	}
+	if (d->flags & HAS_LAYERS) {
+		d->layers = read_u8(&r);
+		d->temporal = d->layers >> 5;
+		d->spatial = d->layers >> 1 & 7;
+		if (!(d->flags & FLEXIBLE)) {
+			d->tl0 = (uint8_t)(r.at - payload);
+			read_u8(&r);
+		}
+	}
 	if ((d->flags & FLEXIBLE) && (d->flags & PREDICTED))
-		read_references(&r);
+		read_references(&r, d);
 	if (d->flags & HAS_STRUCTURE)
 		read_structure(&r);
 	if (r.failed || reader_left(&r) == 0)
@@ -80,6 +97,40 @@ static int parse(const uint8_t *payload, size_t len) {
 static int assemble(const struct payload_slice *pieces, size_t n, enum payload_form form, uint8_t *space, size_t size) {
 	(void)form;
 	return whole_assemble(pieces, n, descriptor_length, space, size);
+}
+
+static int descriptor_read(const uint8_t *payload, size_t len, struct payload_descriptor *out) {
+	struct descriptor d;
+	if (read_descriptor(payload, len, &d) < 0)
+		return SLUICE_MALFORMED;
+	*out = (struct payload_descriptor){
+		.has_tl0 = d.tl0,
+		.tl0_index = d.tl0 ? payload[d.tl0] : 0,
+		.temporal = d.temporal,
+		.spatial = d.spatial,
+		.sync = d.layers & SWITCHING_UP,
+		.begins = d.flags & BEGINS,
+		.ends = d.flags & ENDS,
+		.inter = d.flags & PREDICTED,
+		.inter_layer = d.layers & INTER_LAYER,
+		.references = d.references,
+		.len = d.len,
+	};
+	memcpy(out->reference_diffs, d.reference_diffs, sizeof d.reference_diffs);
+	if (d.picture)
+		out->picture_id = payload_picture_id(payload + d.picture, &out->picture_bits);
+	return 0;
+}
+
+static int descriptor_write(uint8_t *payload, size_t len, const struct payload_descriptor *numbers) {
+	struct descriptor d;
+	if (read_descriptor(payload, len, &d) < 0)
+		return SLUICE_MALFORMED;
+	if (d.picture)
+		payload_put_picture_id(payload + d.picture, numbers->picture_id);
+	if (d.tl0)
+		payload[d.tl0] = numbers->tl0_index;
+	return 0;
 }
 
 /* In non-flexible mode. The unit is one layer's frame: layers are split one after the other. An upper layer is predicted from the
@@ -117,4 +168,6 @@ const struct payload_format payload_vp9 = {
 	.parse = parse,
 	.assemble = assemble,
 	.split = split,
+	.descriptor_read = descriptor_read,
+	.descriptor_write = descriptor_write,
 };
