@@ -179,6 +179,35 @@ START_TEST(test_an_access_unit_is_split_and_put_together) {
 }
 END_TEST
 
+/* The STAP-A has room for parameter sets as encoders make them; what is longer is a packet of its own. */
+START_TEST(test_long_parameter_sets_travel_alone) {
+	size_t len = put_nal(0, PAYLOAD_ANNEX_B, 0x67, 300);
+	len = put_nal(len, PAYLOAD_ANNEX_B, 0x68, 6);
+	len = put_nal(len, PAYLOAD_ANNEX_B, 0x06, 700);
+	len = put_nal(len, PAYLOAD_ANNEX_B, 0x65, 1200);
+	for (uint8_t mode = 0; mode < 2; mode++) {
+		struct payload_info info = kit_info();
+		info.mode = mode;
+		ck_assert_int_eq(kit_split(F, &k, unit, len, 1200, info), 0);
+		ck_assert_uint_eq(k.n, 4);
+		for (size_t i = 0; i < 4; i++) {
+			ck_assert_uint_eq(k.slice[i].len, ((size_t[]){300, 6, 700, 1200})[i]);
+			ck_assert_uint_eq(k.slice[i].data[0], ((uint8_t[]){0x67, 0x68, 0x06, 0x65})[i]);
+		}
+		ck_assert_int_eq(kit_scan(F, &k, false, &bits), FRAME_WHOLE);
+		ck_assert(bits & PAYLOAD_KEYFRAME);
+		expect_assembled(PAYLOAD_ANNEX_B, unit, len);
+	}
+	/* 65 bytes as a STAP-A: one too many. */
+	for (size_t sps = 57; sps <= 58; sps++) {
+		len = put_nal(put_nal(0, PAYLOAD_ANNEX_B, 0x67, sps), PAYLOAD_ANNEX_B, 0x68, 2);
+		ck_assert_int_eq(kit_split(F, &k, unit, len, 1200, kit_info()), 0);
+		ck_assert_uint_eq(k.n, sps == 57 ? 1 : 2);
+		expect_assembled(PAYLOAD_ANNEX_B, unit, len);
+	}
+}
+END_TEST
+
 START_TEST(test_start_codes_of_three_bytes_and_zeros_behind_are_read) {
 	const uint8_t in[] = {0, 0, 1, 0x09, 0xF0, 0, 0, 0, 1, 0x41, 0x9A, 7, 0, 0, 0};
 	ck_assert_int_eq(kit_split(F, &k, in, sizeof in, 100, kit_info()), 0);
@@ -220,5 +249,5 @@ END_TEST
 SUITE("payloads of H.264", test_what_may_be_first_says_so, test_stap_a_and_fu_a_say_what_they_hold,
       test_broken_payloads_are_refused, test_all_kinds_of_packets_make_one_unit, test_fragments_that_do_not_fit_are_refused,
       test_a_fragment_without_its_start_makes_no_unit, test_an_access_unit_is_split_and_put_together,
-      test_start_codes_of_three_bytes_and_zeros_behind_are_read, test_mode_0_has_nal_units_only,
-      test_what_is_no_access_unit_is_not_split)
+      test_long_parameter_sets_travel_alone, test_start_codes_of_three_bytes_and_zeros_behind_are_read,
+      test_mode_0_has_nal_units_only, test_what_is_no_access_unit_is_not_split)
