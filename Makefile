@@ -59,8 +59,8 @@ HELPER_CFLAGS := -I. -Itests -Ibench
 
 # What an app that links the archive has to name beside it (sluice.pc says the same).
 LIBS := -lssl -lcrypto -lev -lcares $(if $(MIMALLOC),-lmimalloc) $(if $(IPSEC_MB),-lIPSec_MB) -lm
-# The tool's alone; the library needs neither.
-TOOL_LIBS := -ljansson -lmicrohttpd $(shell pkg-config --libs libcurl)
+# The tool's alone; the library needs none of them.
+TOOL_LIBS := -ljansson -lmicrohttpd $(shell pkg-config --libs libcurl) -logg
 CHECK_LIBS = $(shell pkg-config --libs check)
 LINK := $(CC) $(SAN_FLAGS) $(CFLAGS) $(LDFLAGS)
 
