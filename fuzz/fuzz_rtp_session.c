@@ -1,5 +1,6 @@
 /* fuzz_rtp_session: can a peer or a bad line break a media session? Two sessions talk over a line that the input harms, and get
- * bytes of the input as RTP and RTCP. Every invariant of both is recounted after each step; what the taker gets is what was sent.
+ * bytes of the input as RTP and RTCP. Other streams come and go beside theirs, and ids change. Every invariant of both is
+ * recounted after each step; what the taker gets is what was sent.
  *
  * The input is a script: a byte that names a step in its lower three bits, the others are its choices, then the step's own
  * bytes. */
@@ -28,7 +29,8 @@ static uint64_t now;
 static uint8_t frame[BODY];
 static struct rtp_source source;
 static const uint8_t *at, *end;
-static bool is_harmed; /* bytes were changed or invented: what comes need not be what was sent */
+static unsigned ins[2], outs[2]; /* bit i: stream i of this end was added */
+static bool is_harmed;           /* bytes were changed or invented: what comes need not be what was sent */
 
 static const struct rtp_extension_item items[] = {
 	{RTP_EXT_ABS_SEND_TIME, 3, NULL},
@@ -36,22 +38,60 @@ static const struct rtp_extension_item items[] = {
 	{RTP_EXT_RID, 1, "h"},
 };
 
+/* An estimator that only looks. */
+static void rate_sent(void *ctx, uint64_t number, size_t size, uint32_t probe, uint64_t when) {
+	(void)ctx, (void)probe, (void)when;
+	MUST(number > 0 && size > 0);
+}
+
+static void rate_feedback(void *ctx, const struct rtcp_twcc *twcc, uint64_t when) {
+	(void)ctx, (void)twcc, (void)when;
+}
+
+static void rate_arrival(void *ctx, uint64_t number, bool came, uint64_t arrived) {
+	(void)ctx, (void)came, (void)arrived;
+	MUST(number > 0);
+}
+
+static void rate_remb(void *ctx, uint64_t bitrate, uint64_t when) {
+	(void)ctx, (void)bitrate, (void)when;
+}
+
+static void rate_advance(void *ctx, uint64_t when) {
+	(void)ctx, (void)when;
+}
+
+static uint64_t rate_deadline(void *ctx) {
+	(void)ctx;
+	return SLUICE_NEVER;
+}
+
+static const struct rtp_rate_ops rate_ops = {rate_sent, rate_feedback, rate_arrival, rate_advance,
+                                             rate_remb, rate_advance,  rate_deadline};
+
+/* The ids of the first map, or of one where they have moved. */
+static void make_map(struct rtp_extension_map *map, bool is_moved) {
+	rtp_extension_map_init(map);
+	for (unsigned i = 0; i < 3; i++)
+		MUST(rtp_extension_map_add(map, items[i].kind, is_moved ? 20 - i : i + 1) == 0);
+	MUST(rtp_extension_map_add(map, RTP_EXT_REPAIRED_RID, is_moved ? 10 : 4) == 0);
+}
+
 static struct rtp_session *make(uint32_t ours, uint32_t theirs, bool with_rtx, bool compound) {
 	struct rtp_extension_map map;
 	struct rtx_types types;
 	struct rtp_session *s;
-	rtp_extension_map_init(&map);
+	make_map(&map, false);
 	rtx_types_init(&types);
-	for (unsigned i = 0; i < 3; i++)
-		MUST(rtp_extension_map_add(&map, items[i].kind, i + 1) == 0);
-	MUST(rtp_extension_map_add(&map, RTP_EXT_REPAIRED_RID, 4) == 0 && rtx_types_add(&types, 97, 96) == 0);
+	MUST(rtx_types_add(&types, 97, 96) == 0);
 	const struct rtp_session_config config = {
 		.cname = "fuzz",
 		.ssrc = ours,
 		.extensions = &map,
 		.rtx = &types,
-		.streams_in = 2,
-		.streams_out = 2,
+		.streams_in = 4,
+		.streams_out = 4,
+		.rate = &rate_ops,
 		.compound = compound,
 	};
 	const struct rtp_in_config in = {
@@ -96,11 +136,71 @@ static void take(struct rtp_session *s, uint8_t *bytes, size_t len) {
 	}
 	if (rtp_session_receive(s, bytes, len, now, &got) != 1)
 		return;
-	MUST(got.stream == 0);
+	MUST(got.stream == 0 || ins[s == ends[1]] >> got.stream & 1);
 	MUST(got.packet.payload >= bytes && got.packet.payload + got.packet.payload_len <= bytes + len);
 	if (!is_harmed && got.packet.payload_len)
 		MUST(got.packet.payload_len == BODY + 1 && got.packet.payload[0] == (uint8_t)got.number &&
 		     memcmp(got.packet.payload + 1, frame, BODY) == 0);
+}
+
+/* Streams beside the first come and go, ids and types change, SSRCs too. What the taker gets may then be another's. */
+static void change(unsigned choice) {
+	struct rtp_session *s = ends[choice & 1];
+	uint8_t how = next_byte();
+	uint32_t ssrc = 300 + how % 8;
+	struct rtp_extension_map map;
+	struct rtx_types types;
+	struct rtp_in_config in = {.ssrc = ssrc, .rtx_ssrc = how & 8 ? ssrc + 8 : 0, .clock_rate = 48000, .flags = FLAGS};
+	struct rtp_out_config out = {
+		.ssrc = ssrc,
+		.rtx_ssrc = in.rtx_ssrc,
+		.clock_rate = 48000,
+		.flags = FLAGS | RTP_STAGE_CCFB,
+		.items = items,
+		.item_count = 3,
+		.history = 16,
+	};
+	const struct rtp_out_ssrcs ssrcs = {.ssrc = ssrc, .rtx_ssrc = in.rtx_ssrc};
+	unsigned *used = choice & 2 ? &ins[choice & 1] : &outs[choice & 1], i = 1 + how / 16 % 3;
+	bool is_there = *used >> i & 1;
+	is_harmed = true;
+	switch (choice >> 2 & 7) {
+	case 0:
+	case 1: {
+		int added = choice & 2 ? rtp_session_add_in(s, &in) : rtp_session_add_out(s, &out);
+		MUST(added == SLUICE_EXISTS || added == SLUICE_LIMIT || (added > 0 && !(*used >> added & 1)));
+		if (added > 0)
+			*used |= 1u << added;
+		break;
+	}
+	case 2:
+	case 3:
+		if (is_there)
+			(choice & 2 ? rtp_session_remove_in : rtp_session_remove_out)(s, (int)i);
+		*used &= ~(1u << i);
+		break;
+	case 4:
+		make_map(&map, how & 1);
+		MUST(rtp_session_set_extensions(s, &map) == 0);
+		break;
+	case 5:
+		rtx_types_init(&types);
+		MUST(rtx_types_add(&types, how & 1 ? 97 : 98, 96) == 0);
+		rtp_session_set_rtx(s, &types);
+		break;
+	case 6:
+		if (outs[choice & 1] >> i & 1)
+			(void)rtp_session_change_ssrcs(s, (int)i, &ssrcs);
+		break;
+	default:
+		if (outs[choice & 1] >> i & 1) {
+			const struct rtp_sending p = {.source = &source, .len = BODY, .payload_type = 96, .captured = now};
+			uint8_t packet[200];
+			MUST(rtp_session_send(s, (int)i, &p, packet, sizeof packet, now) > 0);
+			/* It comes back: a collision. Or it goes to the other end. */
+			take(ends[how & 1], packet, 100);
+		}
+	}
 }
 
 static void deliver(unsigned choice) {
@@ -213,7 +313,7 @@ static void other(unsigned choice) {
 		break;
 	default:
 		while (rtp_session_poll(s, &event))
-			MUST(event.stream == 0);
+			MUST(event.stream <= 0 || (event.kind == RTP_EVENT_BYE ? ins : outs)[choice & 1] >> event.stream & 1);
 	}
 	rtp_session_advance(s, now);
 }
@@ -243,7 +343,10 @@ static void step(uint8_t byte) {
 		invent(choice, true);
 		break;
 	default:
-		other(choice);
+		if (choice >> 1 == 15)
+			change(next_byte());
+		else
+			other(choice);
 	}
 }
 
@@ -256,6 +359,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	end = data + size;
 	now = 5 * SLUICE_S;
 	head = tail = 0;
+	ins[0] = ins[1] = outs[0] = outs[1] = 0;
 	is_harmed = false;
 	for (size_t i = 0; i < BODY; i++)
 		frame[i] = (uint8_t)(i * 7);

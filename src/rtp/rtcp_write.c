@@ -198,7 +198,7 @@ int rtcp_write_pli(struct rtcp_writer *w, uint32_t ssrc, uint32_t media) {
 	return append_feedback(w, RTCP_PT_PSFB, RTCP_FMT_PLI, FEEDBACK, ssrc, media) ? 0 : SLUICE_NO_SPACE;
 }
 
-/* RFC 5104, 4.3.1.2: "The SSRC of media source is not used and SHALL be set to 0." */
+/* RFC 5104, 4.3.1.2: the SSRC of the media source "is not used and SHALL be set to 0". */
 int rtcp_write_fir(struct rtcp_writer *w, uint32_t ssrc, const struct rtcp_fir_entry *entries, size_t n) {
 	size_t count = fitting(w, FEEDBACK, RTCP_FIR_ENTRY, n);
 	if (count == 0)

@@ -30,8 +30,7 @@ bool rtx_types_check(const struct rtx_types *t) {
 	return ok;
 }
 
-/* RFC 4588, 4: "the payload header of the retransmission packet contains the OSN", in network order, before the original
- * payload. */
+/* RFC 4588, 4: behind the RTP header comes the OSN, in network order, and then the original payload. */
 int rtx_unwrap(struct rtp_packet *p, const struct rtx_types *t, uint32_t media_ssrc) {
 	if (p->payload_len == 0)
 		return SLUICE_NOT_FOUND;
