@@ -56,8 +56,8 @@ struct ivf_reader {
 	struct media_reader base;
 	size_t kind;
 	uint64_t rate, scale;
-	uint64_t first;    /* timestamp of the first frame */
-	uint64_t duration; /* of the frame before */
+	uint64_t first; /* timestamp of the first frame */
+	uint64_t usual; /* duration of a frame that has no later one behind it: that of the first */
 };
 
 static bool is_it(const uint8_t *head, size_t len) {
@@ -101,6 +101,18 @@ static int fill_next(struct source *s, size_t *len) {
 	return ready;
 }
 
+static uint64_t time_of(const struct ivf_reader *r, const uint8_t *header) {
+	uint64_t units = get_le(header + 4, 8);
+	return units > r->first ? container_time(units - r->first, r->scale, r->rate) : 0;
+}
+
+/* Of the frame that is ready, as fill_frame() left it. */
+static uint64_t duration_of(const struct ivf_reader *r, const uint8_t *header, size_t ready, size_t len) {
+	size_t next = FRAME_HEADER + len;
+	uint64_t now = time_of(r, header), then = ready >= next + FRAME_HEADER ? time_of(r, header + next) : 0;
+	return then > now ? then - now : r->usual;
+}
+
 static int ivf_open(struct media_reader *base) {
 	struct ivf_reader *r = (struct ivf_reader *)base;
 	const uint8_t *head = source_data(&base->source);
@@ -116,17 +128,14 @@ static int ivf_open(struct media_reader *base) {
 		return ready < 0 ? ready : SLUICE_MALFORMED;
 	const uint8_t *frame = source_data(&base->source);
 	r->first = get_le(frame + 4, 8);
+	r->usual = container_time(1, r->scale, r->rate);
+	r->usual = duration_of(r, frame, (size_t)ready, len);
 	if (base->info.width == 0 || base->info.height == 0) {
 		struct unit u = kinds[r->kind].look(frame + FRAME_HEADER, len);
 		base->info.width = u.width;
 		base->info.height = u.height;
 	}
 	return 0;
-}
-
-static uint64_t time_of(const struct ivf_reader *r, const uint8_t *header) {
-	uint64_t units = get_le(header + 4, 8);
-	return units > r->first ? container_time(units - r->first, r->scale, r->rate) : 0;
 }
 
 static int ivf_next(struct media_reader *base, struct media_frame *out) {
@@ -136,13 +145,13 @@ static int ivf_next(struct media_reader *base, struct media_frame *out) {
 	if (ready <= 0)
 		return ready;
 	base->here.offset = base->source.at;
-	const uint8_t *header = source_data(&base->source), *next = header + FRAME_HEADER + len;
-	*out = (struct media_frame){.data = header + FRAME_HEADER, .len = len, .timestamp = time_of(r, header)};
-	if ((size_t)ready >= 2 * FRAME_HEADER + len && time_of(r, next) > out->timestamp)
-		r->duration = time_of(r, next) - out->timestamp;
-	else if (!r->duration)
-		r->duration = container_time(1, r->scale, r->rate);
-	out->duration = r->duration;
+	const uint8_t *header = source_data(&base->source);
+	*out = (struct media_frame){
+		.data = header + FRAME_HEADER,
+		.len = len,
+		.timestamp = time_of(r, header),
+		.duration = duration_of(r, header, (size_t)ready, len),
+	};
 	out->keyframe = kinds[r->kind].look(out->data, len).keyframe;
 	if (out->keyframe)
 		base->entry = base->here;
