@@ -613,7 +613,7 @@ static const struct {
 	{SDP_OPENING SDP_DATA_LINE SDP_DTLS "a=ice-ufrag:abcd\r\n", "ice-pwd", false},
 	{SDP_OPENING SDP_AUDIO("9", "a"), NULL, false},
 	{SDP_OPENING, NULL, false},
-	{SDP_OPENING SDP_AUDIO("0", "a"), "no section", true},
+	{SDP_OPENING SDP_AUDIO("0", "a"), NULL, true},
 	{SDP_OPENING, "no section", true},
 	{SDP_OPENING "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n", NULL, true},
 	{SDP_OPENING "m=application 0 DTLS/SCTP 5000\r\n", NULL, true},

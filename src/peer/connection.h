@@ -37,8 +37,8 @@ struct local_description {
 	bool snap, sped, rejected;
 };
 
-/* One of the other side's, read once. Its memory is bounded by what SLUICE_REMOTE_SDP_MAX lets in (sdp.h): less than 600 KB for a
- * text of 256 KB, and about 2 KB for a browser's. */
+/* One of the other side's, read once. Its memory is bounded by what SLUICE_REMOTE_SDP_MAX lets in (sdp.h): less than 1.1 MB for a
+ * text of 256 KB, about 2 KB for a browser's data section, and 10 KB with audio and video. */
 struct remote_description {
 	enum sluice_sdp_type type;
 	struct sdp *sdp; /* NULL: there is none */

@@ -1,7 +1,7 @@
 /* attributes: what does one a= line of a level say to us? */
 #include "sdp/attributes.h"
 
-#include <string.h>
+#include "sdp/rtp_attributes.h"
 
 /* RFC 8839, 5.4: ice-char is a letter, a digit, '+' or '/'. We write no others. libwebrtc accepts four more, so some peers write
  * them. */
@@ -9,53 +9,6 @@
 #define UFRAG_MIN 4
 #define PWD_MIN 22
 #define CREDENTIAL_MAX 256
-
-/* ---- slices ---- */
-
-bool sdp_slice_is(struct sdp_slice s, const char *text) {
-	return s.s && s.len == strlen(text) && memcmp(s.s, text, s.len) == 0;
-}
-
-bool sdp_slices_equal(struct sdp_slice a, struct sdp_slice b) {
-	return a.s && b.s && a.len == b.len && memcmp(a.s, b.s, a.len) == 0;
-}
-
-bool sdp_word(struct sdp_slice *rest, const char *separators, struct sdp_slice *word) {
-	size_t start = 0;
-	while (start < rest->len && strchr(separators, rest->s[start]))
-		start++;
-	size_t end = start;
-	while (end < rest->len && !strchr(separators, rest->s[end]))
-		end++;
-	*word = (struct sdp_slice){rest->s + start, end - start};
-	*rest = (struct sdp_slice){rest->s + end, rest->len - end};
-	return word->len > 0;
-}
-
-void sdp_attribute_split(struct sdp_slice attribute, struct sdp_slice *name, struct sdp_slice *value) {
-	const char *colon = memchr(attribute.s, ':', attribute.len);
-	size_t len = colon ? (size_t)(colon - attribute.s) : attribute.len;
-	*name = (struct sdp_slice){attribute.s, len};
-	*value = (struct sdp_slice){NULL, 0};
-	if (!colon)
-		return;
-	*value = (struct sdp_slice){colon + 1, attribute.len - len - 1};
-	while (value->len && (*value->s == ' ' || *value->s == '\t'))
-		*value = (struct sdp_slice){value->s + 1, value->len - 1};
-}
-
-bool sdp_number(struct sdp_slice s, uint64_t max, uint64_t *n) {
-	*n = 0;
-	if (s.len == 0)
-		return false;
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned digit = (unsigned char)s.s[i] - (unsigned)'0';
-		if (digit > 9 || *n > max / 10 || *n * 10 > max - digit)
-			return false;
-		*n = *n * 10 + digit;
-	}
-	return true;
-}
 
 static bool is_hex(char c) {
 	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
@@ -118,9 +71,9 @@ static const char *read_candidate(struct sdp_reading *r, struct sdp_slice value)
 		;
 	name -= sizeof "candidate" - 1;
 	if (!t->candidates)
-		t->candidates = r->next_candidate;
+		t->candidates = r->next.candidate;
 	t->candidate_count++;
-	*r->next_candidate++ = (struct sdp_slice){name, (size_t)(value.s - name) + value.len};
+	*r->next.candidate++ = (struct sdp_slice){name, (size_t)(value.s - name) + value.len};
 	return NULL;
 }
 
@@ -154,9 +107,9 @@ static const char *read_fingerprint(struct sdp_reading *r, struct sdp_slice valu
 	if (t->fingerprint_count == SDP_FINGERPRINTS_MAX)
 		return NULL;
 	if (!t->fingerprints)
-		t->fingerprints = r->next_fingerprint;
+		t->fingerprints = r->next.fingerprint;
 	t->fingerprint_count++;
-	*r->next_fingerprint++ = value;
+	*r->next.fingerprint++ = value;
 	return NULL;
 }
 
@@ -220,6 +173,7 @@ static const char *read_sctp_init(struct sdp_reading *r, struct sdp_slice value)
 #define SESSION SDP_LEVEL_SESSION
 #define SECTION SDP_LEVEL_SECTION
 #define DATA SDP_LEVEL_DATA
+#define RTP SDP_LEVEL_RTP
 
 static const struct {
 	const char *name;
@@ -242,6 +196,25 @@ static const struct {
 	{"sctpmap",           DATA,              true,   true,  read_sctpmap},
 	{"max-message-size",  DATA,              true,   false, read_max_message_size},
 	{"sctp-init",         DATA,              false,  false, read_sctp_init},
+	{"sendrecv",          SESSION | RTP,     false,  false, rtp_read_sendrecv},
+	{"sendonly",          SESSION | RTP,     false,  false, rtp_read_sendonly},
+	{"recvonly",          SESSION | RTP,     false,  false, rtp_read_recvonly},
+	{"inactive",          SESSION | RTP,     false,  false, rtp_read_inactive},
+	{"extmap-allow-mixed", SESSION | RTP,    false,  false, rtp_read_allow_mixed},
+	{"rtcp-mux",          RTP,               false,  false, rtp_read_mux},
+	{"rtcp-mux-only",     RTP,               false,  false, rtp_read_mux_only},
+	{"rtcp-rsize",        RTP,               false,  false, rtp_read_rsize},
+	{"rtpmap",            RTP,               true,   true,  rtp_read_map},
+	{"fmtp",              RTP,               false,  true,  rtp_read_fmtp},
+	{"rtcp-fb",           RTP,               false,  true,  rtp_read_feedback},
+	{"extmap",            RTP,               false,  true,  rtp_read_extension},
+	{"msid",              RTP,               false,  true,  rtp_read_msid},
+	{"ssrc",              RTP,               false,  true,  rtp_read_ssrc},
+	{"ssrc-group",        RTP,               false,  true,  rtp_read_ssrc_group},
+	{"rid",               RTP,               false,  true,  rtp_read_rid},
+	{"simulcast",         RTP,               false,  false, rtp_read_simulcast},
+	{"ptime",             RTP,               false,  false, rtp_read_ptime},
+	{"maxptime",          RTP,               false,  false, rtp_read_maxptime},
 	/* clang-format on */
 };
 
@@ -252,8 +225,8 @@ const char *sdp_attribute_read(struct sdp_reading *r, struct sdp_slice attribute
 		if (!(attributes[i].levels & r->levels) || !sdp_slice_is(name, attributes[i].name))
 			continue;
 		r->shareable = attributes[i].levels & SECTION;
-		bool again = r->seen & UINT32_C(1) << i;
-		r->seen |= UINT32_C(1) << i;
+		bool again = r->seen & UINT64_C(1) << i;
+		r->seen |= UINT64_C(1) << i;
 		if (again && !attributes[i].many)
 			return NULL;
 		if (!value.s && attributes[i].valued)

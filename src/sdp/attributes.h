@@ -7,34 +7,45 @@
 
 #include "sdp/sdp.h"
 
-/* The level in which a line stands. DATA: a section whose medium is application. */
-enum sdp_level { SDP_LEVEL_SESSION = 1, SDP_LEVEL_SECTION = 2, SDP_LEVEL_DATA = 4 };
+/* The level in which a line stands. DATA: a section whose medium is application. RTP: a section of audio or video. */
+enum sdp_level { SDP_LEVEL_SESSION = 1, SDP_LEVEL_SECTION = 2, SDP_LEVEL_DATA = 4, SDP_LEVEL_RTP = 8 };
+
+/* Where to store the next thing of each kind. There is room for as many as one section may have. */
+struct sdp_room {
+	struct sdp_slice *candidate, *fingerprint;
+	struct sdp_codec *codec;
+	struct sdp_extension *extension;
+	struct sdp_msid *msid;
+	struct sdp_ssrc *ssrc;
+	struct sdp_ssrc_group *group;
+	struct sdp_rid *rid;
+};
+
+#define SDP_PAYLOAD_TYPES 128
+#define SDP_STATIC_TYPES 4 /* payload types of audio that need no a=rtpmap */
+
+/* What the lines of an audio or video section said so far. The lines about a payload type come in any order. They meet here. */
+struct sdp_rtp_reading {
+	struct sdp_codec types[SDP_PAYLOAD_TYPES];
+	bool mapped[SDP_PAYLOAD_TYPES]; /* a=rtpmap named it */
+	uint8_t feedback_of_all;        /* a=rtcp-fb:* */
+	bool has_direction;
+	struct sdp_slice simulcast;
+};
 
 /* One level as it is read. */
 struct sdp_reading {
-	unsigned levels; /* enum sdp_level; DATA comes with SECTION */
+	unsigned levels; /* enum sdp_level; DATA and RTP come with SECTION */
 	struct sdp *sdp;
 	struct sdp_transport *transport;
 	struct sdp_section *section; /* NULL: the session */
-	/* Where to store the next candidate and the next fingerprint. There is room for as many as one level may have. */
-	struct sdp_slice *next_candidate, *next_fingerprint;
+	struct sdp_room next;
+	struct sdp_rtp_reading rtp;
 	bool shareable; /* sections that share a transport share the attribute that was read last */
-	uint32_t seen;  /* a bit for every row of the table: of an attribute that is allowed once, only the first counts */
+	uint64_t seen;  /* a bit for every row of the table: of an attribute that is allowed once, only the first counts */
 };
 
 /* Reads an attribute. value.s is NULL when it has no colon. Returns NULL, or what is wrong with it. */
 const char *sdp_attribute_read(struct sdp_reading *r, struct sdp_slice attribute);
-
-/* ---- slices ---- */
-
-bool sdp_slice_is(struct sdp_slice s, const char *text);
-bool sdp_slices_equal(struct sdp_slice a, struct sdp_slice b);
-/* Cuts off *rest what stands before the first separator; several separators in a row count as one. Returns false when nothing is
- * left. */
-bool sdp_word(struct sdp_slice *rest, const char *separators, struct sdp_slice *word);
-/* Splits "name:value", or "name" (then value.s is NULL). */
-void sdp_attribute_split(struct sdp_slice attribute, struct sdp_slice *name, struct sdp_slice *value);
-/* Reads a number of decimal digits and nothing else, at most max. */
-bool sdp_number(struct sdp_slice s, uint64_t max, uint64_t *n);
 
 #endif

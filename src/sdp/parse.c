@@ -7,7 +7,7 @@
  * A wrong value in a section is kept with the section. It matters only when the section is used. */
 #include <string.h>
 
-#include "sdp/attributes.h"
+#include "sdp/rtp_attributes.h"
 #include "sluice/error.h"
 
 #define QUOTE(x) #x
@@ -156,16 +156,61 @@ static bool group_holds(const struct parser *p, struct sdp_slice mid) {
 
 /* ---- sections ---- */
 
+static bool is_data(const struct sdp_section *s, bool old_form) {
+	struct sdp_slice formats = s->formats, format;
+	if (!sdp_slice_is(s->media, "application"))
+		return false;
+	if (!sdp_slice_is(s->proto, "UDP/DTLS/SCTP") && !sdp_slice_is(s->proto, "TCP/DTLS/SCTP") &&
+	    !sdp_slice_is(s->proto, "DTLS/SCTP"))
+		return false;
+	sdp_word(&formats, " ", &format);
+	return old_form || sdp_slice_is(format, "webrtc-datachannel");
+}
+
+/* RFC 9429, 5.1.2 wants all of them accepted, because some endpoints write another profile than they mean. Only the last one is
+ * not there; libwebrtc once wrote it for TCP. */
+static bool is_rtp(const struct sdp_section *s) {
+	static const char *const profiles[] = {"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "TCP/DTLS/RTP/SAVPF",
+	                                       "TCP/DTLS/RTP/SAVP", "RTP/AVP",          "RTP/AVPF",
+	                                       "RTP/SAVP",          "RTP/SAVPF",        "TCP/TLS/RTP/SAVPF"};
+	for (size_t i = 0; i < sizeof profiles / sizeof *profiles; i++) {
+		if (sdp_slice_is(s->proto, profiles[i]))
+			return true;
+	}
+	return false;
+}
+
+static enum sdp_kind kind_of(const struct sdp_section *s, bool old_form) {
+	if (is_data(s, old_form))
+		return SDP_DATA;
+	if (!is_rtp(s))
+		return SDP_OTHER;
+	if (sdp_slice_is(s->media, "audio"))
+		return SDP_AUDIO;
+	return sdp_slice_is(s->media, "video") ? SDP_VIDEO : SDP_OTHER;
+}
+
 static void begin_section(struct parser *p, struct sdp_section *s) {
-	p->reading.levels = SDP_LEVEL_SECTION | (sdp_slice_is(s->media, "application") ? SDP_LEVEL_DATA : 0);
-	p->reading.transport = &s->transport;
-	p->reading.section = s;
-	p->reading.seen = 0;
+	struct sdp_reading *r = &p->reading;
+	s->kind = kind_of(s, false);
+	bool rtp = s->kind == SDP_AUDIO || s->kind == SDP_VIDEO;
+	r->levels = SDP_LEVEL_SECTION | (sdp_slice_is(s->media, "application") ? SDP_LEVEL_DATA : 0) | (rtp ? SDP_LEVEL_RTP : 0);
+	r->transport = &s->transport;
+	r->section = s;
+	r->seen = 0;
+	if (rtp)
+		rtp_begin(r);
+}
+
+static void end_section(struct parser *p) {
+	if (p->reading.levels & SDP_LEVEL_RTP)
+		rtp_end(&p->reading);
 }
 
 /* RFC 8866, 5.14: "m=<media> <port>[/<number>] <proto> <fmt> ...". */
 static const char *read_media(struct parser *p, struct sdp_slice value) {
 	struct sdp *out = p->out;
+	end_section(p);
 	struct sdp_slice port, digits;
 	uint64_t n;
 	struct sdp_section *s = &out->sections[out->section_count];
@@ -253,12 +298,16 @@ static const char *read_line(struct parser *p, struct sdp_slice line) {
 		return read_media(p, value);
 	case 'a':
 		return read_attribute(p, value);
+	case 'b':
+		if (p->reading.levels & SDP_LEVEL_RTP)
+			rtp_read_bandwidth(&p->reading, value);
+		return NULL;
 	case 'v':
 	case 'o':
 	case 's':
 		return "v=, o= and s= may stand once";
 	default:
-		return NULL; /* i= u= e= p= c= b= r= z= k= and what may come */
+		return NULL; /* i= u= e= p= c= r= z= k= and what may come */
 	}
 }
 
@@ -276,29 +325,11 @@ static int read_lines(struct parser *p) {
 		if (wrong)
 			return malformed(p, p->lines.number, wrong);
 	}
+	end_section(p);
 	return 0;
 }
 
-/* ---- which kind is it? ---- */
-
-static bool is_data(const struct sdp_section *s, bool old_form) {
-	struct sdp_slice formats = s->formats, format;
-	if (!sdp_slice_is(s->media, "application"))
-		return false;
-	if (!sdp_slice_is(s->proto, "UDP/DTLS/SCTP") && !sdp_slice_is(s->proto, "TCP/DTLS/SCTP") &&
-	    !sdp_slice_is(s->proto, "DTLS/SCTP"))
-		return false;
-	sdp_word(&formats, " ", &format);
-	return old_form || sdp_slice_is(format, "webrtc-datachannel");
-}
-
-static enum sdp_kind kind_of(const struct sdp_section *s, bool old_form) {
-	if (is_data(s, old_form))
-		return SDP_DATA;
-	if (sdp_slice_is(s->media, "audio"))
-		return SDP_AUDIO;
-	return sdp_slice_is(s->media, "video") ? SDP_VIDEO : SDP_OTHER;
-}
+/* ---- what is it for? ---- */
 
 static void decide_kinds(struct parser *p) {
 	for (size_t i = 0; i < p->out->section_count; i++) {
@@ -313,14 +344,26 @@ static void decide_kinds(struct parser *p) {
 
 /* ---- what holds for it? ---- */
 
+/* The sections of the group in its order. A mid that stands twice in it, or that two sections have, counts once. */
+static void order_group(struct parser *p) {
+	struct sdp *out = p->out;
+	bool taken[SDP_SECTIONS_MAX] = {false};
+	for (size_t g = 0; g < p->group_count; g++) {
+		for (size_t i = 0; i < out->section_count; i++) {
+			if (taken[i] || !sdp_slices_equal(out->sections[i].mid, p->group[g]))
+				continue;
+			taken[i] = true;
+			out->bundle[out->bundle_count++] = (uint8_t)i;
+		}
+	}
+}
+
 /* The first section of the group that is not refused. */
 static const struct sdp_section *first_of_group(const struct parser *p) {
-	for (size_t g = 0; g < p->group_count; g++) {
-		for (size_t i = 0; i < p->out->section_count; i++) {
-			const struct sdp_section *s = &p->out->sections[i];
-			if (!s->rejected && sdp_slices_equal(s->mid, p->group[g]))
-				return s;
-		}
+	for (size_t i = 0; i < p->out->bundle_count; i++) {
+		const struct sdp_section *s = &p->out->sections[p->out->bundle[i]];
+		if (!s->rejected)
+			return s;
 	}
 	return NULL;
 }
@@ -365,6 +408,9 @@ static void inherit_all(struct parser *p) {
 		if (p->frames[i].shared) {
 			size_t shared = p->frames[i].shared - 1u;
 			inherit(&s->transport, &p->out->sections[shared].transport);
+			/* RFC 8859: both are of the category IDENTICAL, so the other sections may leave them out. */
+			s->rtp.rtcp_mux |= p->out->sections[shared].rtp.rtcp_mux;
+			s->rtp.rtcp_rsize |= p->out->sections[shared].rtp.rtcp_rsize;
 			if (p->frames[shared].shareable_fault.text)
 				s->fault = p->frames[shared].shareable_fault;
 		}
@@ -374,12 +420,43 @@ static void inherit_all(struct parser *p) {
 
 /* ---- memory ---- */
 
+/* What is kept of lines that may come often. */
+enum { CANDIDATE, FINGERPRINT, RTPMAP, EXTMAP, MSID, SSRC, SSRC_GROUP, RID, COUNTED };
+
+static const struct {
+	const char *begins;
+	size_t max, size; /* of one section; of one of them */
+} counted[COUNTED] = {
+	[CANDIDATE] = {"a=candidate:", SDP_CANDIDATES_MAX, sizeof(struct sdp_slice)},
+	[FINGERPRINT] = {"a=fingerprint:", SDP_FINGERPRINTS_MAX, sizeof(struct sdp_slice)},
+	[RTPMAP] = {"a=rtpmap:", SDP_CODECS_MAX, sizeof(struct sdp_codec)},
+	[EXTMAP] = {"a=extmap:", SDP_EXTENSIONS_MAX, sizeof(struct sdp_extension)},
+	[MSID] = {"a=msid:", SDP_MSIDS_MAX, sizeof(struct sdp_msid)},
+	[SSRC] = {"a=ssrc:", SDP_SSRCS_MAX, sizeof(struct sdp_ssrc)},
+	[SSRC_GROUP] = {"a=ssrc-group:", SDP_SSRC_GROUPS_MAX, sizeof(struct sdp_ssrc_group)},
+	[RID] = {"a=rid:", SDP_RIDS_MAX, sizeof(struct sdp_rid)},
+};
+
 struct size {
-	size_t sections, candidates, fingerprints;
+	size_t sections, of[COUNTED];
 };
 
 static bool begins_with(struct sdp_slice line, const char *text) {
 	return line.len >= strlen(text) && memcmp(line.s, text, strlen(text)) == 0;
+}
+
+static void count_attribute(struct sdp_slice line, struct size *all, struct size *here) {
+	for (size_t i = 0; i < COUNTED; i++) {
+		if (!begins_with(line, counted[i].begins) || here->of[i] == counted[i].max)
+			continue;
+		here->of[i]++;
+		all->of[i]++;
+	}
+}
+
+static bool is_audio(struct sdp_slice media_line) {
+	struct sdp_slice rest = {media_line.s + 1, media_line.len - 1}, medium;
+	return sdp_word(&rest, "= ", &medium) && sdp_slice_is(medium, "audio");
 }
 
 /* At most as many as a section may have. */
@@ -387,16 +464,13 @@ static struct size count(struct lines lines) {
 	struct size all = {0}, here = {0};
 	struct sdp_slice line;
 	while (next_line(&lines, &line)) {
-		if (line.s[0] == 'm') {
-			all.sections += all.sections < SDP_SECTIONS_MAX;
-			here = (struct size){0};
-		} else if (begins_with(line, "a=candidate:") && here.candidates < SDP_CANDIDATES_MAX) {
-			here.candidates++;
-			all.candidates++;
-		} else if (begins_with(line, "a=fingerprint:") && here.fingerprints < SDP_FINGERPRINTS_MAX) {
-			here.fingerprints++;
-			all.fingerprints++;
+		if (line.s[0] != 'm') {
+			count_attribute(line, &all, &here);
+			continue;
 		}
+		all.sections += all.sections < SDP_SECTIONS_MAX;
+		here = (struct size){0};
+		all.of[RTPMAP] += is_audio(line) ? SDP_STATIC_TYPES : 0;
 	}
 	return all;
 }
@@ -412,18 +486,45 @@ static struct lines lines_of(const char *text, size_t len) {
 	return (struct lines){.at = start, .end = end_of_text(start, len - (size_t)(start - text))};
 }
 
-/* The struct, its sections, its slices and its text, in one block. */
+static size_t bytes_of(const struct size *n) {
+	size_t bytes = n->sections * sizeof(struct sdp_section);
+	for (size_t i = 0; i < COUNTED; i++)
+		bytes += n->of[i] * counted[i].size;
+	return bytes;
+}
+
+/* All of these structs are aligned as a pointer is, so that they may lie behind each other in any number. */
+_Static_assert(_Alignof(struct sdp_section) == _Alignof(void *) && _Alignof(struct sdp_ssrc_group) <= _Alignof(void *) &&
+                       sizeof(struct sdp_ssrc_group) % _Alignof(void *) == 0,
+               "");
+
+/* Hands out the room in the order of the table. Returns what lies behind it. */
+static char *divide(struct sdp_room *room, const struct size *n, char *at) {
+	char *starts[COUNTED];
+	for (size_t i = 0; i < COUNTED; i++) {
+		starts[i] = at;
+		at += n->of[i] * counted[i].size;
+	}
+	*room = (struct sdp_room){.candidate = (void *)starts[CANDIDATE],
+	                          .fingerprint = (void *)starts[FINGERPRINT],
+	                          .codec = (void *)starts[RTPMAP],
+	                          .extension = (void *)starts[EXTMAP],
+	                          .msid = (void *)starts[MSID],
+	                          .ssrc = (void *)starts[SSRC],
+	                          .group = (void *)starts[SSRC_GROUP],
+	                          .rid = (void *)starts[RID]};
+	return at;
+}
+
+/* The struct, its sections, what they keep and the text, in one block. */
 static struct sdp *make(struct parser *p, sluice_env *env, const char *text, size_t len) {
 	struct size n = count(lines_of(text, len));
-	size_t slices = n.candidates + n.fingerprints;
-	struct sdp *sdp = env_secret(
-		env_alloc(env, sizeof *sdp + n.sections * sizeof *sdp->sections + slices * sizeof(struct sdp_slice) + len));
+	struct sdp *sdp = env_secret(env_alloc(env, sizeof *sdp + bytes_of(&n) + len));
 	if (!sdp)
 		return NULL;
-	*sdp = (struct sdp){.sections = (struct sdp_section *)(sdp + 1), .len = len};
-	p->reading.next_candidate = (struct sdp_slice *)(sdp->sections + n.sections);
-	p->reading.next_fingerprint = p->reading.next_candidate + n.candidates;
-	sdp->text = memcpy(p->reading.next_fingerprint + n.fingerprints, text, len);
+	*sdp = (struct sdp){.sections = (struct sdp_section *)(sdp + 1), .direction = SDP_SENDRECV, .len = len};
+	char *behind = divide(&p->reading.next, &n, (char *)(sdp->sections + n.sections));
+	sdp->text = memcpy(behind, text, len);
 	p->reading.levels = SDP_LEVEL_SESSION;
 	p->reading.sdp = sdp;
 	p->reading.transport = &sdp->session;
@@ -451,6 +552,7 @@ static int read_description(struct parser *p) {
 	if (error)
 		return error;
 	decide_kinds(p);
+	order_group(p);
 	find_shared(p);
 	inherit_all(p);
 	const struct sdp_section *data = sdp_first(p->out, SDP_DATA);

@@ -4,9 +4,15 @@
  * and what holds for it. The strings are slices of a copy of the text. Attributes that no part of this library needs are skipped.
  * Writing goes into a buffer of the caller. It knows no ICE agent and no DTLS: candidates and fingerprints are text to it.
  *
- * Memory of a description that was read, in one block: its text, at most SDP_SECTIONS_MAX sections of about 220 bytes, and a
- * slice of 16 bytes for each candidate and fingerprint. A section keeps at most SDP_CANDIDATES_MAX and SDP_FINGERPRINTS_MAX.
- * Their lines have at least 14 bytes, so the whole is less than 2.2 times the text and 28 KB. */
+ * Memory of a description that was read, in one block: its text, at most SDP_SECTIONS_MAX sections of about 360 bytes, and a
+ * struct of 16 to 40 bytes for each line of which several are kept. A section keeps at most SDP_CANDIDATES_MAX candidates,
+ * SDP_FINGERPRINTS_MAX fingerprints, and of the others what rtp.h names. The shortest such line ("a=rid:") has 7 bytes and costs
+ * 40, so the whole is less than 7 times the text and 64 KB. Because of the limits of a section it is less than 1.1 MB for 256 KB
+ * of text; a browser's offer costs about twice its text.
+ *
+ * What an answer repeats of an offer is bounded by sdp_mirror_size. Our own sections are longer: a video section with VP8, VP9,
+ * H.264 and AV1, RTX and feedback takes about 3.5 KB. So SLUICE_SDP_MAX bounds how many of them a description of ours can have:
+ * 32768 is enough for eight. */
 #ifndef SDP_SDP_H
 #define SDP_SDP_H
 
@@ -15,15 +21,11 @@
 #include <stdint.h>
 
 #include "pool/env.h"
+#include "sdp/rtp.h"
 
 #define SDP_SECTIONS_MAX 128
 #define SDP_CANDIDATES_MAX 256 /* more than the ICE agent remembers, which chooses among them */
 #define SDP_FINGERPRINTS_MAX 8
-
-struct sdp_slice {
-	const char *s; /* NULL: absent */
-	size_t len;
-};
 
 struct sdp_fault {
 	unsigned line;    /* from 1; 0: of the whole */
@@ -46,7 +48,8 @@ struct sdp_transport {
 	bool trickle, sped; /* ice-options */
 };
 
-/* DATA: application, a DTLS/SCTP proto and webrtc-datachannel (or the old sctpmap form). */
+/* DATA: application, a DTLS/SCTP proto and webrtc-datachannel (or the old sctpmap form). AUDIO, VIDEO: by medium, with a protocol
+ * of the RTP family (RFC 9429, 5.1.2). */
 enum sdp_kind { SDP_OTHER, SDP_DATA, SDP_AUDIO, SDP_VIDEO };
 
 /* One m= line and the lines behind it. */
@@ -67,6 +70,9 @@ struct sdp_section {
 	bool has_max_message_size;
 	uint64_t max_message_size;  /* 65536 if it is not given (RFC 8841, 6.1); 0: no limit */
 	struct sdp_slice sctp_init; /* base64, of draft-hancke-tsvwg-snap */
+
+	/* Only of an audio or video section. rtcp-mux and rtcp-rsize are inherited by BUNDLE as the transport is. */
+	struct sdp_rtp rtp;
 };
 
 struct sdp {
@@ -74,9 +80,16 @@ struct sdp {
 	size_t len;
 	struct sdp_slice session_id, session_version;
 	bool ice_lite;
+	enum sdp_direction
+		direction;       /* of audio and video sections that say nothing; sendrecv if the session says nothing either */
+	bool extmap_allow_mixed; /* of all audio and video sections */
 	struct sdp_transport session;
 	struct sdp_section *sections;
 	size_t section_count;
+	/* The sections of the first BUNDLE group, as indices in the order of the group. The first one that is not rejected has
+	 * the transport of all of them. */
+	uint8_t bundle[SDP_SECTIONS_MAX];
+	size_t bundle_count;
 };
 
 /* Reads a description. Lines may end with CR LF, LF or CR. A BOM, empty lines, and blanks around a value are ignored. sdp_free()
@@ -100,20 +113,36 @@ void sdp_free(sluice_env *env, struct sdp *sdp);
 /* Returns the first section of this kind that is not rejected; NULL when there is none. */
 const struct sdp_section *sdp_first(const struct sdp *sdp, enum sdp_kind kind);
 
-/* Checks that a well-formed description has what an offer or an answer needs: a data section, credentials, a fingerprint and a
- * fitting setup. In an offer the setup is actpass, active or passive; in an answer it is active or passive. If it is missing, RFC
- * 4145's defaults hold: active in an offer, passive in an answer. A description without a usable data section is valid too: such
- * an offer can only be rejected, and such an answer rejects the data section by port 0.
+/* Returns what keeps a section of data, audio or video from being used: its own fault, or that it lacks ICE credentials, a
+ * fingerprint, a fitting setup, or for audio and video rtcp-mux and a codec. text is NULL when nothing does. An answer rejects
+ * such a section of an offer (RFC 9429, 5.3.1). */
+struct sdp_fault sdp_section_fault(const struct sdp_section *section, bool is_answer);
+
+/* Checks that a well-formed description has what an offer or an answer needs. In an offer the setup is actpass, active or
+ * passive; in an answer it is active or passive. If it is missing, RFC 4145's defaults hold: active in an offer, passive in an
+ * answer.
+ *
+ * An offer is valid when its first data section is, or when it has none; look at each audio and video section with
+ * sdp_section_fault. In an answer the first data section and each audio and video section that is not rejected have to be
+ * usable. There has to be one of them, unless all sections are rejected.
  *
  * Returns 0, or
- *   SLUICE_MALFORMED  something is missing or does not fit; *fault says what, with line 0 */
+ *   SLUICE_MALFORMED  something is missing or does not fit; *fault says what, with the line of an attribute or line 0 */
 int sdp_validate(const struct sdp *sdp, bool is_answer, struct sdp_fault *fault);
 
 /* ---- writing ---- */
 
-/* A section of ours. Sections that carry something else than data will need a kind. */
+/* A section of ours. */
 struct sdp_own_section {
-	size_t answers;  /* answering: the index of the offer's section */
+	enum sdp_kind kind; /* AUDIO or VIDEO: `rtp` holds; everything else is a section for data */
+	size_t answers;     /* answering: the index of the offer's section */
+	/* Offering: the section stays in its place with port 0, for instance because its transceiver was stopped. It needs only
+	 * kind and mid. An answer rejects a section by leaving it out. */
+	bool rejected;
+	/* Offering: the section may only be accepted inside its BUNDLE group. It has port 0, a=bundle-only and no transport. */
+	bool bundle_only;
+	/* The section uses the transport of another one by BUNDLE, and so ICE, DTLS and candidates are not written. */
+	bool no_transport;
 	const char *mid; /* offering; an answer uses the offer's */
 	const char *ufrag, *pwd;
 	bool trickle, sped;
@@ -129,11 +158,13 @@ struct sdp_own_section {
 	uint16_t sctp_port;
 	uint64_t max_message_size;
 	const char *sctp_init; /* base64, NULL: none */
+	struct sdp_rtp rtp;    /* AUDIO, VIDEO. `skipped` and `old_msid` are not used */
 };
 
 struct sdp_description {
 	uint64_t session_id, session_version; /* the lower 63 bits count */
 	bool ice_lite;
+	bool extmap_allow_mixed; /* for all sections */
 	/* The offer that is answered. Its sections come back in their order, and those that none of our sections answers are
 	 * rejected. NULL: this is an offer of our sections. */
 	const struct sdp *offer;
