@@ -1,5 +1,6 @@
 /* fuzz_sdp: can a stranger break the reading or writing of descriptions? The input is read and validated. Our answer to it must
- * be readable, with the same sections, and an offer made of what was read must give the same when it is read. */
+ * be readable, with the same sections, and an offer made of what was read must give the same when it is read. That holds for the
+ * data section and for each audio and video section. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,72 @@ static void transport_is_right(const struct sdp *sdp, const struct sdp_transport
 	MUST((!t->ufrag.s || t->ufrag.len >= 4) && (!t->pwd.s || t->pwd.len >= 22));
 }
 
+static bool is_media(const struct sdp_section *s) {
+	return s->kind == SDP_AUDIO || s->kind == SDP_VIDEO;
+}
+
+static void codecs_are_right(const struct sdp *sdp, const struct sdp_rtp *rtp) {
+	bool seen[128] = {false};
+	MUST(rtp->codec_count <= SDP_CODECS_MAX);
+	for (size_t i = 0; i < rtp->codec_count; i++) {
+		const struct sdp_codec *c = &rtp->codecs[i];
+		MUST(c->type < 128 && !seen[c->type] && c->name < SDP_CODEC_NAMES && c->clock && c->channels && c->apt < 128);
+		MUST(lies_in(c->fmtp, sdp) && (!c->fmtp.s || c->fmtp.len) && c->feedback < 1 << SDP_FEEDBACKS);
+		MUST(sdp_codecs_match(c, c) || c->name == SDP_CODEC_OTHER || c->name == SDP_CODEC_H264 ||
+		     c->name == SDP_CODEC_VP9 || c->name == SDP_CODEC_AV1);
+		MUST(sdp_rtp_codec(rtp, c->type) == c);
+		seen[c->type] = true;
+	}
+}
+
+static void extensions_are_right(const struct sdp *sdp, const struct sdp_rtp *rtp) {
+	bool seen[256] = {[0] = true, [15] = true};
+	MUST(rtp->extension_count <= SDP_EXTENSIONS_MAX);
+	for (size_t i = 0; i < rtp->extension_count; i++) {
+		const struct sdp_extension *e = &rtp->extensions[i];
+		MUST(!seen[e->id] && lies_in(e->uri, sdp) && e->uri.len && e->direction <= SDP_SENDRECV);
+		seen[e->id] = true;
+	}
+}
+
+static void sources_are_right(const struct sdp *sdp, const struct sdp_rtp *rtp) {
+	MUST(rtp->msid_count <= SDP_MSIDS_MAX && rtp->ssrc_count <= SDP_SSRCS_MAX && rtp->group_count <= SDP_SSRC_GROUPS_MAX);
+	for (size_t i = 0; i < rtp->msid_count; i++)
+		MUST(lies_in(rtp->msids[i].stream, sdp) && lies_in(rtp->msids[i].track, sdp));
+	for (size_t i = 0; i < rtp->ssrc_count; i++) {
+		MUST(lies_in(rtp->ssrcs[i].cname, sdp));
+		for (size_t k = 0; k < i; k++)
+			MUST(rtp->ssrcs[k].ssrc != rtp->ssrcs[i].ssrc);
+	}
+	for (size_t i = 0; i < rtp->group_count; i++)
+		MUST(rtp->groups[i].count >= 1 && rtp->groups[i].count <= SDP_GROUP_SSRCS_MAX &&
+		     (rtp->groups[i].semantics == SDP_SIM || rtp->groups[i].count == 2));
+}
+
+/* Is there a rid with this place? */
+static bool has_place(const struct sdp_rtp *rtp, bool send, int layer, int alternative) {
+	for (size_t i = 0; i < rtp->rid_count; i++) {
+		const struct sdp_rid *r = &rtp->rids[i];
+		if (r->send == send && r->layer == layer && r->alternative == alternative)
+			return true;
+	}
+	return false;
+}
+
+/* Layers and alternatives have no gaps. */
+static void rids_are_right(const struct sdp *sdp, const struct sdp_rtp *rtp) {
+	MUST(rtp->rid_count <= SDP_RIDS_MAX);
+	for (size_t i = 0; i < rtp->rid_count; i++) {
+		const struct sdp_rid *r = &rtp->rids[i];
+		MUST(lies_in(r->id, sdp) && r->id.len && r->id.len <= SDP_RID_LEN_MAX && lies_in(r->restrictions, sdp));
+		MUST(r->layer || (!r->alternative && !r->paused));
+		MUST(r->layer <= 1 || has_place(rtp, r->send, r->layer - 1, 0));
+		MUST(r->alternative == 0 || has_place(rtp, r->send, r->layer, r->alternative - 1));
+		for (size_t k = 0; k < i; k++)
+			MUST(!same(rtp->rids[k].id, r->id));
+	}
+}
+
 static void section_is_right(const struct sdp *sdp, const struct sdp_section *s) {
 	MUST(lies_in(s->media, sdp) && lies_in(s->proto, sdp) && lies_in(s->formats, sdp) && lies_in(s->mid, sdp));
 	MUST(s->media.len && s->proto.len && s->formats.len);
@@ -41,6 +108,13 @@ static void section_is_right(const struct sdp *sdp, const struct sdp_section *s)
 	MUST(!s->fault.text == !s->fault.line);
 	MUST(lies_in(s->sctp_init, sdp));
 	transport_is_right(sdp, &s->transport);
+	codecs_are_right(sdp, &s->rtp);
+	extensions_are_right(sdp, &s->rtp);
+	sources_are_right(sdp, &s->rtp);
+	rids_are_right(sdp, &s->rtp);
+	MUST(is_media(s) || s->rtp.codec_count + s->rtp.extension_count + s->rtp.msid_count + s->rtp.ssrc_count +
+	                                    s->rtp.group_count + s->rtp.rid_count ==
+	                            0);
 }
 
 static int index_of(const struct sdp *sdp, enum sdp_kind kind) {
@@ -52,6 +126,9 @@ static int index_of(const struct sdp *sdp, enum sdp_kind kind) {
 static void read_right(const struct sdp *sdp) {
 	MUST(sdp->section_count <= SDP_SECTIONS_MAX);
 	transport_is_right(sdp, &sdp->session);
+	MUST(sdp->bundle_count <= sdp->section_count);
+	for (size_t i = 0; i < sdp->bundle_count; i++)
+		MUST(sdp->bundle[i] < sdp->section_count && sdp->sections[sdp->bundle[i]].bundled);
 	for (size_t i = 0; i < sdp->section_count; i++)
 		section_is_right(sdp, &sdp->sections[i]);
 	for (int i = 0; i < index_of(sdp, SDP_DATA); i++)
@@ -156,12 +233,97 @@ static void offer_again(const struct sdp *sdp, const struct sdp_section *data) {
 	sdp_free(env, back);
 }
 
+/* ---- audio and video ---- */
+
+/* What is written of them: codecs with a name, sources with a cname. */
+static void same_rtp(const struct sdp_rtp *back, const struct sdp_rtp *own) {
+	size_t codecs = 0, ssrcs = 0;
+	for (size_t i = 0; i < own->codec_count; i++) {
+		const struct sdp_codec *mine = &own->codecs[i];
+		if (mine->name == SDP_CODEC_OTHER)
+			continue;
+		const struct sdp_codec *c = &back->codecs[codecs++];
+		MUST(codecs <= back->codec_count && c->type == mine->type && c->name == mine->name && c->clock == mine->clock &&
+		     c->channels == mine->channels && c->feedback == mine->feedback && same(c->fmtp, mine->fmtp) &&
+		     c->has_apt == mine->has_apt && c->apt == mine->apt);
+	}
+	for (size_t i = 0; i < own->ssrc_count; i++) {
+		if (!own->ssrcs[i].cname.s)
+			continue;
+		MUST(ssrcs < back->ssrc_count && back->ssrcs[ssrcs].ssrc == own->ssrcs[i].ssrc);
+		MUST(same(back->ssrcs[ssrcs++].cname, own->ssrcs[i].cname));
+	}
+	MUST(codecs == back->codec_count && ssrcs == back->ssrc_count && back->skipped == 0);
+	MUST(back->extension_count == own->extension_count && back->msid_count == own->msid_count &&
+	     back->group_count == own->group_count && back->rid_count == own->rid_count);
+	for (size_t i = 0; i < own->extension_count; i++)
+		MUST(back->extensions[i].id == own->extensions[i].id &&
+		     back->extensions[i].direction == own->extensions[i].direction &&
+		     same(back->extensions[i].uri, own->extensions[i].uri));
+	for (size_t i = 0; i < own->msid_count; i++)
+		MUST(same(back->msids[i].stream, own->msids[i].stream) && same(back->msids[i].track, own->msids[i].track));
+	for (size_t i = 0; i < own->group_count; i++)
+		MUST(memcmp(&back->groups[i], &own->groups[i], sizeof back->groups[i]) == 0);
+	for (size_t i = 0; i < own->rid_count; i++) {
+		const struct sdp_rid *a = &back->rids[i], *b = &own->rids[i];
+		MUST(same(a->id, b->id) && same(a->restrictions, b->restrictions) && a->send == b->send &&
+		     a->paused == b->paused && a->layer == b->layer && a->alternative == b->alternative);
+	}
+	MUST(back->direction == own->direction && back->rtcp_mux == own->rtcp_mux && back->rtcp_mux_only == own->rtcp_mux_only &&
+	     back->rtcp_rsize == own->rtcp_rsize && back->extmap_allow_mixed == own->extmap_allow_mixed);
+	MUST(back->ptime == own->ptime && back->maxptime == own->maxptime && back->bandwidth_as == own->bandwidth_as &&
+	     back->bandwidth_tias == own->bandwidth_tias);
+}
+
+static bool has_known_codec(const struct sdp_rtp *rtp) {
+	for (size_t i = 0; i < rtp->codec_count; i++) {
+		if (rtp->codecs[i].name != SDP_CODEC_OTHER)
+			return true;
+	}
+	return false;
+}
+
+/* What was read of a section, offered by us, and as our answer to it. */
+static void say_media_again(const struct sdp *sdp, size_t index) {
+	static const char *const fingerprints[] = {"sha-256 00:11"};
+	const struct sdp_section *s = &sdp->sections[index];
+	struct sdp_own_section own = {.kind = s->kind,
+	                              .answers = index,
+	                              .ufrag = "abcd",
+	                              .pwd = PWD,
+	                              .fingerprints = fingerprints,
+	                              .fingerprint_count = 1,
+	                              .setup = SDP_SETUP_ACTIVE,
+	                              .rtp = s->rtp};
+	struct sdp_description d = {.sections = &own, .section_count = 1};
+	own.rtp.rtcp_mux = true;
+	struct sdp *back = written(&d, false);
+	MUST(back->section_count == 1 && back->sections[0].kind == s->kind && !sdp_section_fault(&back->sections[0], false).text);
+	same_rtp(&back->sections[0].rtp, &own.rtp);
+	sdp_free(env, back);
+	d.offer = sdp;
+	back = written(&d, true);
+	MUST(back->section_count == sdp->section_count && !back->sections[index].rejected &&
+	     back->sections[index].kind == s->kind && sdp_validate(back, true, NULL) == 0);
+	same_rtp(&back->sections[index].rtp, &own.rtp);
+	sdp_free(env, back);
+}
+
+static void say_all_media_again(const struct sdp *sdp) {
+	for (size_t i = 0; i < sdp->section_count; i++) {
+		const struct sdp_section *s = &sdp->sections[i];
+		if (is_media(s) && !s->rejected && !s->fault.text && has_known_codec(&s->rtp))
+			say_media_again(sdp, i);
+	}
+}
+
 static void judge(const struct sdp *sdp) {
 	struct sdp_fault fault;
 	const struct sdp_section *data = sdp_first(sdp, SDP_DATA);
 	read_right(sdp);
 	answer(sdp, true);
 	answer(sdp, false);
+	say_all_media_again(sdp);
 	if (sdp_validate(sdp, false, &fault) != 0)
 		MUST(fault.line == 0 && fault.text && data);
 	else if (data)
