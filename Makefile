@@ -297,7 +297,7 @@ coverage:
 
 # ---- interop: browsers and other stacks, in network namespaces; nothing else needs what it needs ----
 
-INTEROP := $(addprefix $(OUT)/interop/,peer delay nice_peer pion_peer)
+INTEROP := $(addprefix $(OUT)/interop/,peer delay nice_peer pion_peer pion4 media/made)
 NICE_CFLAGS = $(shell pkg-config --cflags nice)
 
 $(OUT)/obj/tests/interop/nice_peer.o: ALL_CFLAGS += $(NICE_CFLAGS)
@@ -327,6 +327,16 @@ $(OUT)/interop/pion_peer: tests/interop/pion_peer.go
 	@printf 'module pion_peer\n\nrequire github.com/pion/webrtc/v3 v3.1.56\n' >$(GO_WORK)/src/pion_peer/go.mod
 	$(Q)cd $(GO_WORK)/src/pion_peer && GO111MODULE=off GOFLAGS= GOPROXY=off GOTOOLCHAIN=local GOCACHE=$(GO_WORK)/cache \
 		GOPATH=$(GO_WORK):/usr/share/gocode go build -o $(abspath $@) .
+
+# Today's pion comes by the module proxy, as its go.sum says; it needs Go 1.24.
+$(OUT)/interop/pion4: $(wildcard tests/interop/pion4/*)
+	$(call say,GO,$@)
+	@mkdir -p $(@D)
+	$(Q)cd tests/interop/pion4 && GOFLAGS='-buildvcs=false -mod=readonly' go build -o $(abspath $@) .
+
+$(OUT)/interop/media/made: tests/interop/frames.py
+	$(call say,MEDIA,$(@D))
+	$(Q)/usr/bin/python3 $< make $(@D) && touch $@
 
 interop: all $(INTEROP)
 	@OUT='$(OUT)' scripts/run-interop main.mjs '$(ONLY)'

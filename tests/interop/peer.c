@@ -119,6 +119,7 @@ static int gather(struct agent *a) {
 static void drop_peer(struct agent *a) {
 	channels_drop_all(a);
 	sluice_peer_free(a->peer);
+	media_drop_all(a);
 	a->peer = NULL;
 }
 
@@ -196,7 +197,7 @@ static int take_description(struct agent *a, const json_t *request, enum sluice_
 static bool command_answer(struct agent *a, json_t *request, json_t *answer) {
 	if (!json_object_get(request, "begun")) {
 		json_object_set_new(request, "begun", json_real(wall_ms()));
-		if (take_description(a, request, SLUICE_SDP_OFFER, answer))
+		if (take_description(a, request, SLUICE_SDP_OFFER, answer) || media_take(a, request, answer))
 			return true;
 		int error = sluice_peer_set_local_description(a->peer, SLUICE_SDP_ANSWER, NULL);
 		if (error)
@@ -311,12 +312,11 @@ static const struct command commands[] = {
 /* ---- commands: tried now, and again when something happened ----------------------------------------------------------- */
 
 static command_fn find(const char *name) {
-	for (const struct command *c = commands; name && c->name; c++)
-		if (strcmp(c->name, name) == 0)
-			return c->run;
-	for (const struct command *c = channel_commands; name && c->name; c++)
-		if (strcmp(c->name, name) == 0)
-			return c->run;
+	const struct command *const tables[] = {commands, channel_commands, media_commands};
+	for (size_t i = 0; name && i < sizeof tables / sizeof *tables; i++)
+		for (const struct command *c = tables[i]; c->name; c++)
+			if (strcmp(c->name, name) == 0)
+				return c->run;
 	return NULL;
 }
 
@@ -410,6 +410,7 @@ int main(void) {
 	ev_io_init(&in.watcher, on_input, STDIN_FILENO, EV_READ);
 	in.watcher.data = &in;
 	ev_io_start(a.ev, &in.watcher);
+	media_start(&a);
 	sluice_loop_run(a.loop);
 
 	drop_peer(&a);

@@ -14,6 +14,7 @@
 #include "sluice.h"
 
 struct channel;
+struct line;
 
 struct agent {
 	sluice_env *env;
@@ -23,7 +24,9 @@ struct agent {
 	json_t *options; /* those of `new` */
 	json_t *states;  /* every connection state since, by name */
 	struct channel *channels;
-	json_t *parked; /* requests without an answer yet */
+	struct line *lines;
+	ev_timer media_tick; /* runs while there are lines */
+	json_t *parked;      /* requests without an answer yet */
 };
 
 /* Writes fields of the answer; false: not yet. An "error" in the answer ends the command too. */
@@ -32,7 +35,8 @@ struct command {
 	const char *name;
 	command_fn run;
 };
-extern const struct command channel_commands[]; /* ends with a NULL name */
+/* Both end with a NULL name. */
+extern const struct command channel_commands[], media_commands[];
 
 /* Something happened: what waits is tried again. */
 void agent_poke(struct agent *a);
@@ -51,5 +55,12 @@ void channels_take(struct agent *a, sluice_channel *ch);
 void channels_drop_all(struct agent *a);
 /* The largest message that the other side takes; 0 without a channel. */
 uint64_t channels_max_message(const struct agent *a);
+
+/* ---- peer_media.c ---- */
+
+void media_start(struct agent *a);
+/* Makes lines of what "take" says about sections that the offer brought. Returns true when that failed, which the answer says. */
+bool media_take(struct agent *a, const json_t *request, json_t *answer);
+void media_drop_all(struct agent *a);
 
 #endif
