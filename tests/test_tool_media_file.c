@@ -293,9 +293,11 @@ START_TEST(test_a_writer_refuses_what_would_break_its_file) {
 	ck_assert_int_eq(media_writer_put(w, &l->frames[0]), SLUICE_INVALID); /* the time stands still */
 	struct media_frame f = l->frames[1];
 	f.data++;
+	f.len--;
 	ck_assert_int_eq(media_writer_put(w, &f), 0); /* three bytes of start code instead of four */
 	f = l->frames[2];
 	f.data += 3;
+	f.len -= 3;
 	ck_assert_int_eq(media_writer_put(w, &f), SLUICE_MALFORMED);
 	f.len = 0;
 	ck_assert_int_eq(media_writer_put(w, &f), SLUICE_MALFORMED);
