@@ -267,11 +267,6 @@ $(OUT)/fuzz/replay_%: $(OUT)/obj/fuzz/fuzz_%.o $(OUT)/obj/fuzz/replay.o $(HELPER
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $^ $(LIBS) -o $@
 
-$(OUT)/fuzz/fuzz_tool_%: $(OUT)/obj/fuzz/fuzz_tool_%.o $(TOOL_PARTS) $(HELPERS) $(INTERNAL)
-	$(call say,LINK,$@)
-	@mkdir -p $(@D)
-	$(Q)$(LINK) -fsanitize=fuzzer $^ $(TOOL_LIBS) $(LIBS) -o $@
-
 $(OUT)/fuzz/fuzz_%: $(OUT)/obj/fuzz/fuzz_%.o $(HELPERS) $(INTERNAL)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
