@@ -122,6 +122,28 @@ START_TEST(test_numbers_that_were_passed_have_no_packet) {
 }
 END_TEST
 
+START_TEST(test_a_late_packet_fills_its_hole_once) {
+	put(10, 0);
+	put(13, 0);
+	put(11, MS);
+	ck_assert_uint_eq(source.refs, 1 + 3);
+	ck_assert_ptr_nonnull(rtp_history_find(&h, SERIAL_ORIGIN + 11));
+	ck_assert_ptr_null(rtp_history_find(&h, SERIAL_ORIGIN + 12));
+	put(11, MS); /* it is there */
+	put(9, MS);  /* older than all */
+	ck_assert_uint_eq(h.skipped, 2);
+	put(14, MS);
+	ck_assert_uint_eq(source.refs, 1 + 4);
+	/* In a full ring, too, the oldest stays for a late one. */
+	for (uint64_t n = 15; n < 10 + 64; n++)
+		put(n, MS);
+	put(12, MS);
+	ck_assert_ptr_nonnull(rtp_history_find(&h, SERIAL_ORIGIN + 10));
+	ck_assert_ptr_nonnull(rtp_history_find(&h, SERIAL_ORIGIN + 12));
+	done();
+}
+END_TEST
+
 START_TEST(test_a_header_that_is_too_long_is_not_kept) {
 	uint8_t header[128] = {0x90, 96};
 	rtp_history_put(&h, SERIAL_ORIGIN + 1, header, 60, 5, &source, 0, BODY, 0);
@@ -304,6 +326,7 @@ int main(int argc, char **argv) {
 		test_the_frame_is_given_back_when_its_last_packet_leaves,
 		test_the_oldest_leaves_when_the_ring_is_full,
 		test_numbers_that_were_passed_have_no_packet,
+		test_a_late_packet_fills_its_hole_once,
 		test_a_header_that_is_too_long_is_not_kept,
 		test_failing_memory_leaves_nothing_behind,
 		test_a_nack_is_answered_by_an_rtx_packet_that_unwraps_to_the_lost_one,

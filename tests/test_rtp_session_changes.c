@@ -508,6 +508,45 @@ START_TEST(test_a_packet_that_came_by_another_way_is_not_asked_for) {
 }
 END_TEST
 
+START_TEST(test_the_ssrc_of_rtx_may_come_later) {
+	open_session();
+	int in = add_in(100, 0);
+	ck_assert_int_eq(rtp_session_set_in_rtx(s, in, 0), SLUICE_INVALID);
+	ck_assert_int_eq(rtp_session_set_in_rtx(s, in, 100), SLUICE_EXISTS);
+	for (uint32_t rtx = 101; rtx < 103; rtx++) {
+		ck_assert_int_eq(rtp_session_set_in_rtx(s, in, rtx), 0);
+		ck_assert(rtp_session_check(s));
+	}
+	/* Padding of the new one is the session's own business; the one before is nobody's. */
+	struct rtp_packet p = {.payload_type = RTX_TYPE, .ssrc = 102, .padding = 20};
+	struct rtp_received got;
+	int len = rtp_packet_write(&p, space, sizeof space);
+	ck_assert_int_eq(rtp_session_receive(s, space, (size_t)len, SLUICE_S, &got), 0);
+	p.ssrc = 101;
+	len = rtp_packet_write(&p, space, sizeof space);
+	ck_assert_int_eq(rtp_session_receive(s, space, (size_t)len, SLUICE_S, &got), SLUICE_NOT_FOUND);
+	close_session();
+}
+END_TEST
+
+/* As a forwarder sends: a hole, the packet behind it, and the late one in its place. */
+START_TEST(test_a_packet_may_have_a_number_of_its_own) {
+	open_session();
+	int out = add_out(200, 201);
+	uint64_t first = rtp_session_next_number(s, out);
+	const uint64_t numbers[] = {first, first + 3, first + 1}, expected[] = {first + 1, first + 4, first + 4};
+	for (unsigned i = 0; i < 3; i++) {
+		const struct rtp_sending sending = {.source = &frame, .len = 100, .number = numbers[i], .payload_type = TYPE};
+		ck_assert_int_gt(rtp_session_send(s, out, &sending, space, sizeof space, SLUICE_S), 0);
+		ck_assert_uint_eq((uint16_t)(space[2] << 8 | space[3]), (uint16_t)numbers[i]);
+		ck_assert_uint_eq(rtp_session_next_number(s, out), expected[i]);
+		ck_assert(rtp_session_check(s));
+	}
+	ck_assert_uint_eq(frame.refs, 4);
+	close_session();
+}
+END_TEST
+
 SUITE("rtp session changes", test_a_removed_stream_leaves_its_number_and_nothing_else,
       test_an_outgoing_stream_that_ends_gives_its_frames_back_and_says_bye,
       test_the_bye_of_an_ssrc_that_is_used_again_is_not_sent, test_byes_that_wait_are_bounded_and_the_oldest_goes,
@@ -515,4 +554,5 @@ SUITE("rtp session changes", test_a_removed_stream_leaves_its_number_and_nothing
       test_a_stage_goes_and_comes_back_with_its_id, test_a_map_that_leaves_no_room_changes_nothing,
       test_types_of_rtx_may_come_later, test_a_packet_with_our_ssrc_is_a_collision_and_a_new_ssrc_ends_it,
       test_a_loop_changes_the_ssrc_once, test_a_report_from_our_own_ssrc_is_a_collision,
-      test_a_packet_that_came_by_another_way_is_not_asked_for)
+      test_a_packet_that_came_by_another_way_is_not_asked_for, test_the_ssrc_of_rtx_may_come_later,
+      test_a_packet_may_have_a_number_of_its_own)

@@ -53,6 +53,12 @@ void rtp_history_skip(struct rtp_history *h, uint64_t number) {
 	h->next = number;
 }
 
+bool rtp_history_fill(struct rtp_history *h, uint64_t number) {
+	bool fits = number >= h->first && !h->entries[number & (h->capacity - 1)].source;
+	h->skipped += !fits;
+	return fits;
+}
+
 /* RFC 3550, 5.1: the last byte counts them. */
 static void write_padding(uint8_t *at, size_t len) {
 	memset(at, 0, len);

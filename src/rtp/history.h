@@ -87,15 +87,23 @@ static inline void rtp_history_advance(struct rtp_history *h, uint64_t now) {
 /* Makes room for a number that is not next: those between have no packet. */
 void rtp_history_skip(struct rtp_history *h, uint64_t number);
 
-/* Keeps a packet that is sent now. header has header_len + prefix_len bytes. The numbers ascend. */
+/* Takes the place of a late packet: its number is behind the newest one. False: it is too old, or there. */
+bool rtp_history_fill(struct rtp_history *h, uint64_t number);
+
+/* Keeps a packet that is sent now. header has header_len + prefix_len bytes. A number below the newest one fills a hole. */
 static inline void rtp_history_put(struct rtp_history *h, uint64_t number, const uint8_t *header, size_t header_len,
                                    size_t prefix_len, struct rtp_source *source, size_t offset, size_t len, uint64_t now) {
 	rtp_history_advance(h, now);
-	if (__builtin_expect(number != h->next, 0))
-		rtp_history_skip(h, number);
-	if (h->next - h->first == h->capacity)
-		rtp_history_pop(h);
-	h->next = number + 1;
+	if (__builtin_expect(number < h->next, 0)) {
+		if (!rtp_history_fill(h, number))
+			return;
+	} else {
+		if (__builtin_expect(number != h->next, 0))
+			rtp_history_skip(h, number);
+		if (h->next - h->first == h->capacity)
+			rtp_history_pop(h);
+		h->next = number + 1;
+	}
 	struct rtp_history_entry *e = &h->entries[number & (h->capacity - 1)];
 	if (header_len + prefix_len > h->header_max || header_len > 255 || prefix_len > 255) {
 		h->skipped++;

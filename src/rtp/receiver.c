@@ -78,6 +78,7 @@ bool rtp_receiver_take_other(struct rtp_receiver *r, uint16_t sequence, uint64_t
 
 void rtp_receiver_sender_report(struct rtp_receiver *r, const struct rtcp_sender_info *info, uint64_t now) {
 	r->sender = *info;
+	r->sender_reports++;
 	r->last_sr = ntp_middle(info->ntp);
 	r->last_sr_at = now;
 }

@@ -53,6 +53,7 @@ struct rtp_receiver {
 
 	/* The newest SR's pair of times, for synchronising streams. */
 	struct rtcp_sender_info sender;
+	uint64_t sender_reports;
 
 	uint64_t refused; /* packets of a jump or in probation */
 	uint64_t restarts;

@@ -31,6 +31,8 @@ void rtp_sender_report(struct rtp_sender *s, uint64_t interval, uint64_t now, ui
 
 void rtp_sender_block(struct rtp_sender *s, const struct rtcp_report_block *block, uint64_t now, uint64_t ntp_offset) {
 	uint64_t round_trip = ntp_round_trip(ntp_of(now + ntp_offset), block->last_sr, block->delay_since_sr);
+	s->round_trips += round_trip > 0;
+	s->round_trip_sum += round_trip;
 	if (round_trip)
 		s->round_trip = s->round_trip ? (7 * s->round_trip + round_trip) / 8 : round_trip;
 	s->block = *block;

@@ -30,6 +30,7 @@ struct rtp_sender {
 	uint64_t round_trip; /* ns; 0: not known */
 	struct rtcp_report_block block;
 	uint64_t blocks;
+	uint64_t round_trips, round_trip_sum; /* each as it was measured, before it is smoothed */
 };
 
 /* first: the first packet's sequence number; it should be random (RFC 3550, 5.1). */

@@ -1,5 +1,6 @@
 #include "rtp/session.h"
 
+#include "base/arith.h"
 #include "pool/env.h"
 #include "rtp/session_state.h"
 
@@ -219,10 +220,11 @@ static inline void note_sent(struct rtp_session *s, const struct rtp_out *out, s
 
 int rtp_session_send(struct rtp_session *s, int stream, const struct rtp_sending *p, uint8_t *space, size_t size, uint64_t now) {
 	struct rtp_out *out = s->out[stream];
+	uint64_t number = p->number ? p->number : out->sender.next;
 	struct rtp_packet header = {
 		.payload_type = p->payload_type,
 		.marker = p->marker,
-		.sequence = (uint16_t)out->sender.next,
+		.sequence = (uint16_t)number,
 		.timestamp = p->timestamp,
 		.ssrc = out->sender.ssrc,
 	};
@@ -244,8 +246,9 @@ int rtp_session_send(struct rtp_session *s, int stream, const struct rtp_sending
 		.len = p->len,
 		.timestamp = p->timestamp,
 		.captured = p->captured,
-		.number = out->sender.next++,
+		.number = number,
 	};
+	out->sender.next = max64(out->sender.next, number + 1);
 	stages_out(out, &leaving, s->transport_next, now);
 	size_t len = (size_t)header_len + p->prefix_len + p->len;
 	note_sent(s, out, &out->ccfb, leaving.number, len, p->probe, now);
@@ -334,6 +337,10 @@ struct rtp_extension_block *rtp_session_block(struct rtp_session *s, int out_str
 	return &s->out[out_stream]->block;
 }
 
+uint64_t rtp_session_next_number(const struct rtp_session *s, int out_stream) {
+	return s->out[out_stream]->sender.next;
+}
+
 void rtp_session_set_target(struct rtp_session *s, int out_stream, uint64_t bits_per_second) {
 	nack_responder_target(&s->out[out_stream]->responder, bits_per_second);
 }
@@ -409,6 +416,8 @@ void rtp_session_in_stats(const struct rtp_session *s, int in_stream, struct rtp
 		.given_up = in->nack ? in->nack->given_up : 0,
 		.keyframes_asked = in->keyframe.sent,
 		.jitter = in->receiver.jitter >> 4,
+		.sender_reports = in->receiver.sender_reports,
+		.sender = in->receiver.sender,
 		.memory = env_cost(in) + env_cost(in->nack),
 	};
 }
@@ -422,6 +431,10 @@ void rtp_session_out_stats(const struct rtp_session *s, int out_stream, struct r
 		.resent = o->responder.resent,
 		.resent_bytes = o->responder.resent_bytes,
 		.limited = o->responder.limited,
+		.keyframes_asked = o->keyframe.asked,
+		.round_trip = o->sender.round_trip,
+		.round_trips = o->sender.round_trips,
+		.round_trip_sum = o->sender.round_trip_sum,
 		.block = o->sender.block,
 	};
 }

@@ -119,6 +119,10 @@ int rtp_session_add_out(struct rtp_session *s, const struct rtp_out_config *conf
 /* The stream ends, with its events, reports and repairs that wait. A later stream may have its number. What comes of it after
  * that is of an SSRC that is not known. */
 void rtp_session_remove_in(struct rtp_session *s, int stream);
+/* The stream goes on with this SSRC of its RTX, or with another one. Returns 0, or
+ *   SLUICE_EXISTS     the SSRC is in use
+ *   SLUICE_INVALID    it is 0 */
+int rtp_session_set_in_rtx(struct rtp_session *s, int stream, uint32_t rtx_ssrc);
 /* Its frames are given back. A BYE for each SSRC that it sent with leaves in the next datagram of RTCP. */
 void rtp_session_remove_out(struct rtp_session *s, int stream);
 
@@ -165,6 +169,9 @@ struct rtp_sending {
 	size_t prefix_len;
 	uint32_t timestamp;
 	uint64_t captured; /* when the frame was captured, on the clock of `now` */
+	/* 0: the next one. Others are for a forwarder, which keeps the holes of its source: numbers may be left out, and a late
+	 * packet may have one of those. No number is used twice. */
+	uint64_t number;
 	uint8_t payload_type;
 	bool marker;
 	uint32_t probe; /* handed to the estimator */
@@ -196,6 +203,8 @@ uint64_t rtp_session_deadline(const struct rtp_session *s);
 /* The bytes of the stream's extension, to write elements that change (audio level, dependency descriptor) before a packet is
  * sent. */
 struct rtp_extension_block *rtp_session_block(struct rtp_session *s, int out_stream);
+/* The number of the next packet. */
+uint64_t rtp_session_next_number(const struct rtp_session *s, int out_stream);
 /* The target of one stream, for the share of its repairs; bit/s. */
 void rtp_session_set_target(struct rtp_session *s, int out_stream, uint64_t bits_per_second);
 /* The player wants a keyframe. */
@@ -223,10 +232,13 @@ bool rtp_session_poll(struct rtp_session *s, struct rtp_event *out);
 struct rtp_in_stats {
 	uint64_t received, expected, duplicates, repaired, nacked, given_up, keyframes_asked;
 	uint32_t jitter; /* in units of the timestamp */
+	uint64_t sender_reports;
+	struct rtcp_sender_info sender; /* of the newest */
 	size_t memory;   /* bytes */
 };
 struct rtp_out_stats {
-	uint64_t packets, octets, nacked, resent, resent_bytes, limited;
+	uint64_t packets, octets, nacked, resent, resent_bytes, limited, keyframes_asked;
+	uint64_t round_trip, round_trips, round_trip_sum; /* ns; how many were measured */
 	struct rtcp_report_block block; /* the newest of the peer's */
 };
 void rtp_session_in_stats(const struct rtp_session *s, int in_stream, struct rtp_in_stats *out);

@@ -126,6 +126,21 @@ void rtp_session_remove_in(struct rtp_session *s, int stream) {
 		s->in_top--;
 }
 
+int rtp_session_set_in_rtx(struct rtp_session *s, int stream, uint32_t rtx_ssrc) {
+	struct rtp_in *in = s->in[stream];
+	int error = check_ssrcs(s, rtx_ssrc, 0);
+	if (error)
+		return error;
+	forget_ssrc(s, in->rtx_ssrc);
+	drop_receiver(s, &in->rtx_receiver);
+	in->rtx_ssrc = rtx_ssrc;
+	rtp_receiver_init(&in->rtx_receiver, rtx_ssrc, in->receiver.clock_rate, 1);
+	in->rtx_receiver.interval = in->receiver.interval;
+	s->receivers[s->receiver_count++] = &in->rtx_receiver;
+	name_ssrc(s, rtx_ssrc, place_of_in_rtx(s, (unsigned)stream));
+	return 0;
+}
+
 /* ---- outgoing ---- */
 
 /* Stages whose element the peer did not accept are off. */
