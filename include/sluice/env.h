@@ -83,6 +83,8 @@ typedef struct sluice_slab sluice_slab;
 
 /* Returns a slab with one reference, which is the caller's; NULL when there is no memory. */
 SLUICE_API sluice_slab *sluice_slab_get(sluice_env *env);
+/* Adds a reference. */
+SLUICE_API void sluice_slab_ref(sluice_slab *slab);
 /* Drops a reference; the last one frees the slab. NULL is allowed. */
 SLUICE_API void sluice_slab_unref(sluice_slab *slab);
 SLUICE_API uint8_t *sluice_slab_data(sluice_slab *slab);

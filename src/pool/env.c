@@ -153,6 +153,10 @@ sluice_slab *sluice_slab_get(sluice_env *env) {
 	return s;
 }
 
+void sluice_slab_ref(sluice_slab *s) {
+	s->refs++;
+}
+
 void sluice_slab_unref(sluice_slab *s) {
 	if (!s || --s->refs > 0)
 		return;

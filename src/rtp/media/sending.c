@@ -1,0 +1,41 @@
+#include "rtp/media/sending.h"
+
+#define QUEUE_MIN 20000 /* bytes that may wait at the lowest rates, too */
+
+int sending_check(const sluice_track *t, unsigned layer) {
+	if (t->ended)
+		return SLUICE_CLOSED;
+	if (!t->is_sender)
+		return SLUICE_WRONG_STATE;
+	if (layer >= t->layer_count)
+		return SLUICE_INVALID;
+	const struct out_layer *l = &t->out[layer];
+	return t->paused || l->paused || l->stream < 0 || t->codec == TRACK_NO_CODEC ? SLUICE_WRONG_STATE : 0;
+}
+
+bool sending_is_full(const struct out_layer *l) {
+	uint64_t second = l->target / 8;
+	return l->queued > (second > QUEUE_MIN ? second : QUEUE_MIN);
+}
+
+int sending_find_codec(const sluice_track *t, enum sluice_codec codec) {
+	for (unsigned i = 0; i < t->codec_count; i++)
+		if (t->codecs[i].codec == codec)
+			return (int)i;
+	return -1;
+}
+
+uint32_t sending_ticks(uint64_t ns, uint32_t clock_rate) {
+	return (uint32_t)((unsigned __int128)ns * clock_rate / SLUICE_S);
+}
+
+uint32_t sending_next_timestamp(const struct out_layer *l, uint32_t clock_rate, uint64_t now) {
+	uint32_t passed = sending_ticks(now - l->sent_at, clock_rate);
+	return l->timestamp + (passed ? passed : 1);
+}
+
+void sending_note(struct out_layer *l, uint32_t timestamp, uint64_t now) {
+	l->timestamp = timestamp;
+	l->sent_at = now;
+	l->any = true;
+}

@@ -1,0 +1,145 @@
+/* track: a stream of frames and its layers. What does each side of the engine keep for one?
+ *
+ * A sending track has out_layers, a receiving one in_layers; a layer is one SSRC with its RTX. A track is freed when its on_ended
+ * has returned, or with the session. */
+#ifndef RTP_MEDIA_TRACK_H
+#define RTP_MEDIA_TRACK_H
+
+#include "rtp/media/codec.h"
+#include "rtp/media/forward.h"
+#include "rtp/media/player.h"
+#include "rtp/session.h"
+#include "sluice/media.h"
+
+#define TRACK_MID_MAX 16
+#define TRACK_NO_CODEC 0xFF
+
+/* One layer that comes in. */
+struct in_layer {
+	sluice_track *track;
+	uint8_t index;
+	int stream; /* of the session; -1: none */
+	uint32_t ssrc, rtx_ssrc;
+	uint64_t bound_at, rtx_bound_at; /* when the SSRCs were learnt; 0: they were not */
+	char rid[17];
+
+	/* Which of the 64 packets before `highest` have come; bit 0 is `highest` itself. */
+	uint64_t highest, came;
+	uint64_t arrivals[64]; /* of these packets, by number % 64 */
+	/* How much longer than its neighbours a repaired packet took, at most; forgotten at repair_until. */
+	uint64_t repair_wait, repair_until;
+
+	sluice_player *player; /* takes frames; NULL: nobody wants them */
+	bool is_lent;          /* the player is the app's, on another thread */
+	uint64_t pull_at;      /* when the next frame may be due; SLUICE_NEVER: when something came */
+	uint64_t rtt;          /* that the jitter buffer was told last */
+	bool repairs;          /* lost packets are asked for */
+	sluice_inbound_rtp_stats stats;
+};
+
+struct red_sender;
+struct unit;
+
+/* One layer that goes out. */
+struct out_layer {
+	sluice_track *track;
+	uint8_t index;
+	bool paused;
+	bool says_mid; /* the other side may not know yet what the SSRC is */
+	int stream;
+	uint32_t ssrc, rtx_ssrc;
+	char rid[17];
+	uint64_t max_bitrate;
+
+	/* Of the packets' extension: how long it is without what changes, and where that stands. */
+	uint8_t fixed_len;
+	bool is_two_byte;
+
+	/* ---- what waits ---- */
+	struct unit *units;       /* in the pacer */
+	uint64_t queued, packets; /* bytes and packets of them */
+
+	/* ---- numbers ---- */
+	uint32_t timestamp; /* last sent */
+	uint32_t offset;    /* from media time in units of the clock to timestamps */
+	uint64_t sent_at;   /* when the last frame came */
+	bool any, jumps;    /* something was sent; the next frame is another source's */
+	uint16_t picture_id;
+	uint8_t tl0_index, key_index;
+	/* From a forwarded source's numbers to ours. */
+	bool forward_begins;
+	uint16_t add_picture;
+	uint8_t add_tl0, add_key;
+	bool uses_layers, will_use_layers;
+	struct forward forward;
+
+	/* ---- rate ---- */
+	uint64_t target, told, told_at;
+	bool keyframe_wanted; /* on_keyframe_request is due */
+	sluice_outbound_rtp_stats stats;
+};
+
+struct sluice_track {
+	sluice_media *media;
+	enum sluice_media_kind kind;
+	bool is_sender;
+	bool ended;  /* no streams any more; on_ended is due */
+	bool paused; /* a sender whose direction is not to send */
+	bool muted, mute_is_due, told_muted;
+	sluice_transceiver *transceiver;
+	sluice_track_callbacks callbacks;
+	void *user;
+	char mid[TRACK_MID_MAX + 1];
+
+	sluice_codec_config codecs[SLUICE_TRACK_CODECS_MAX];
+	uint8_t codec_count;
+	uint8_t codec; /* in use; TRACK_NO_CODEC: none */
+	/* Which codec has a payload type: its index; with CODEC_RTX or CODEC_RED for those of RFC 4588 and RFC 2198. */
+	uint8_t codec_of[128];
+
+	uint8_t layer_count;
+	union {
+		struct in_layer *in;
+		struct out_layer *out;
+	};
+
+	struct red_sender *red; /* made with the first frame that is sent in RED */
+	uint64_t delay;         /* SLUICE_NEVER: as the path needs */
+	int64_t zero;           /* `now` of the media time 0 */
+	bool has_zero;
+};
+#define CODEC_RTX 0x40
+#define CODEC_RED 0x80
+#define CODEC_INDEX 0x3F
+
+/* ---- track.c; also for the peer ---- */
+
+/* Replaces the codecs of a track after a negotiation. Returns 0 or SLUICE_INVALID. */
+int track_set_codecs(sluice_track *t, const sluice_codec_config *codecs, size_t count);
+/* A sender sends nothing while it is paused; a receiver is told as muted. */
+void track_set_paused(sluice_track *t, bool paused);
+/* The codec that is sent, or came last. The track has one. */
+static inline const sluice_codec_config *track_codec_of(const sluice_track *t) {
+	return &t->codecs[t->codec];
+}
+/* on_mute becomes due when this is new. */
+static inline void track_mute(sluice_track *t, bool muted) {
+	t->muted = muted;
+}
+void track_free(sluice_track *t);
+/* Gives up all streams; on_ended becomes due. */
+void track_end(sluice_track *t);
+
+/* ---- layer_in.c ---- */
+
+/* A packet of the layer's SSRCs came; is_new: it is media that was not there. */
+void layer_in_count(struct in_layer *l, const struct rtp_received *got, bool is_new, uint64_t now);
+/* A packet of the layer's stream came. */
+void layer_in_take(struct in_layer *l, const struct rtp_received *got, sluice_slab *slab, uint64_t now);
+/* Begins or ends putting frames together, as the callbacks and players want it. Returns 0 or SLUICE_NO_MEMORY. */
+int layer_in_want_frames(struct in_layer *l);
+void layer_in_close(struct in_layer *l);
+/* Takes what the player's thread has said. */
+void layer_in_listen(struct in_layer *l);
+
+#endif
