@@ -360,6 +360,20 @@ START_TEST(test_a_certificate_that_is_not_the_one_announced_ends_both) {
 }
 END_TEST
 
+/* ---- SRTP -------------------------------------------------------------------------------------------------------- */
+
+START_TEST(test_both_find_the_same_profile_of_srtp_or_none) {
+	static const char ours[] = "SRTP_AEAD_AES_128_GCM:SRTP_AES128_CM_SHA1_80";
+	for (int i = 0; stack->srtp && i < 4; i++) {
+		struct wire_config c = {OUR_END, .our_srtp = i & 1 ? ours : NULL, .other_srtp = i & 2};
+		bring_up(c, SLUICE_S, "srtp");
+		ck_assert_uint_eq(dtls_srtp_profile(w.ours), i == 3);
+		ck_assert_uint_eq(stack->srtp(w.other), i == 3);
+		wire_free(&w);
+	}
+}
+END_TEST
+
 /* ---- all of them ------------------------------------------------------------------------------------------------- */
 
 int dtls_peers_main(const struct dtls_stack *s, int argc, char **argv) {
@@ -381,6 +395,7 @@ int dtls_peers_main(const struct dtls_stack *s, int argc, char **argv) {
 		test_a_wish_to_negotiate_again_is_refused_and_does_not_end_our_connection,
 		test_a_client_that_begins_anew_from_the_same_address_disturbs_nothing,
 		test_a_session_is_resumed_by_its_id,
+		test_both_find_the_same_profile_of_srtp_or_none,
 		test_a_fatal_alert_ends_our_connection_and_is_named,
 		test_a_certificate_that_the_other_end_refuses_ends_the_handshake_with_its_alert,
 		test_an_end_without_a_certificate_does_not_connect,

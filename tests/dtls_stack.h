@@ -46,6 +46,7 @@ struct other_config {
 	bool resume;              /* keep and use sessions of this process, by their ids */
 	bool reject;              /* whatever certificate comes */
 	bool bare;                /* shows no certificate */
+	bool srtp;                /* offers or takes AES128_CM_SHA1_80 by use_srtp (RFC 5764) */
 	size_t mtu;
 };
 
@@ -69,6 +70,7 @@ struct dtls_stack {
 	bool (*export)(struct other *o, const char *label, void *out, size_t len);
 	void (*free)(struct other *o);
 	/* NULL: the stack has no call for it. */
+	unsigned (*srtp)(const struct other *o); /* the number of the profile, 0: none */
 	void (*renegotiate)(struct other *o);
 	void (*warn)(struct other *o); /* an alert that ends nothing */
 	void (*abort)(struct other *o);

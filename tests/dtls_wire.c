@@ -41,6 +41,7 @@ void wire_open(struct wire *w) {
 	                           .remote = w->other_fingerprint,
 	                           .mtu = c->mtu,
 	                           .resume = c->resume,
+	                           .srtp = c->our_srtp,
 	                           .openssl_records = c->openssl_records};
 	struct other_config other = {.client = !c->client,
 	                             .pem = other_pem(c->other_key, false),
@@ -50,6 +51,7 @@ void wire_open(struct wire *w) {
 	                             .resume = c->resume,
 	                             .reject = c->reject,
 	                             .bare = c->bare,
+	                             .srtp = c->other_srtp,
 	                             .mtu = c->mtu};
 	other_set_clock(w->now);
 	w->sent = 0;

@@ -16,6 +16,8 @@ struct wire_config {
 	enum other_cipher cipher;
 	enum other_key our_key, other_key;
 	bool no_master_secret, cookies, resume, reject, bare;
+	const char *our_srtp; /* profiles; NULL: none */
+	bool other_srtp;
 	size_t mtu;     /* 0: 1200 */
 	uint64_t delay; /* one way; 0: none */
 

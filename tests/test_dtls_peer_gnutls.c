@@ -142,6 +142,8 @@ static struct other *open_end(const struct other_config *config) {
 	e->is_known = config->client || !config->cookies;
 	if (!e->is_known)
 		ck_assert_int_eq(gnutls_key_generate(&e->cookie_key, GNUTLS_COOKIE_KEY_SIZE), 0);
+	if (config->srtp)
+		ck_assert_int_eq(gnutls_srtp_set_profile(e->session, GNUTLS_SRTP_AES128_CM_HMAC_SHA1_80), 0);
 	if (config->resume)
 		use_sessions(e);
 	return &e->other;
@@ -250,6 +252,12 @@ static bool export(struct other *o, const char *label, void *out, size_t len) {
 	return gnutls_prf_rfc5705(((struct end *)o)->session, strlen(label), label, 0, NULL, len, out) == 0;
 }
 
+static unsigned srtp(const struct other *o) {
+	gnutls_srtp_profile_t profile;
+	int error = gnutls_srtp_get_selected_profile(((const struct end *)o)->session, &profile);
+	return error ? 0 : (unsigned)profile;
+}
+
 static void renegotiate(struct other *o) {
 	struct end *e = (struct end *)o;
 	e->asked = true;
@@ -276,6 +284,7 @@ static const struct dtls_stack gnutls = {
 	.close = close_end,
 	.export = export,
 	.free = free_end,
+	.srtp = srtp,
 	.renegotiate = renegotiate,
 	.warn = warn,
 	.abort = abort_end,

@@ -3,6 +3,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/srtp.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,6 +155,8 @@ static struct other *open_end(const struct other_config *config) {
 	e->ssl = SSL_new(e->ctx);
 	ck_assert_ptr_nonnull(e->ssl);
 	SSL_set_app_data(e->ssl, e);
+	if (config->srtp)
+		ck_assert_int_eq(SSL_set_tlsext_use_srtp(e->ssl, "SRTP_AES128_CM_SHA1_80"), 0);
 	BIO *bio = make_bio(e);
 	SSL_set_bio(e->ssl, bio, bio);
 	SSL_set_mtu(e->ssl, (long)config->mtu);
@@ -248,6 +251,11 @@ static bool export(struct other *o, const char *label, void *out, size_t len) {
 	return SSL_export_keying_material(((struct end *)o)->ssl, out, len, label, strlen(label), NULL, 0, 0) == 1;
 }
 
+static unsigned srtp(const struct other *o) {
+	const SRTP_PROTECTION_PROFILE *profile = SSL_get_selected_srtp_profile(((const struct end *)o)->ssl);
+	return profile ? (unsigned)profile->id : 0;
+}
+
 static void renegotiate(struct other *o) {
 	struct end *e = (struct end *)o;
 	ck_assert_int_eq(SSL_renegotiate(e->ssl), 1);
@@ -263,6 +271,7 @@ static const struct dtls_stack openssl = {
 	.close = close_end,
 	.export = export,
 	.free = free_end,
+	.srtp = srtp,
 	.renegotiate = renegotiate,
 };
 

@@ -81,6 +81,7 @@ struct dtls {
 	struct secrets secrets;
 	const char *cipher;   /* OpenSSL's name of the suite */
 	bool resumed;         /* it was an abbreviated one */
+	uint16_t srtp;        /* the profile's number; 0: none */
 	SSL_SESSION *session; /* the reference that may be resumed; NULL without resumption */
 
 	/* repeat.c */

@@ -3,7 +3,6 @@
 #include "dtls/context.h"
 
 #include <fcntl.h>
-#include <openssl/srtp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -38,10 +37,6 @@ static bool configure(SSL_CTX *ctx) {
 	                    SSL_OP_NO_TICKET | SSL_OP_NO_QUERY_MTU | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	SSL_CTX_set_cert_verify_callback(ctx, trust_verify_peer, NULL);
-	/* RFC 5764, 4.1: the extension that WebRTC stacks send for media. We carry no media, but some stacks (pion) treat a
-	 * handshake without a chosen profile as failed, whatever the description said. The function returns 0 for success. */
-	if (SSL_CTX_set_tlsext_use_srtp(ctx, "SRTP_AEAD_AES_128_GCM:SRTP_AES128_CM_SHA1_80") != 0)
-		return false;
 	/* X25519 is the cheapest group: one derivation took 44 us, against 66 us with P-256, on the machine where this was
 	 * written. The list also says which curves a certificate may have (RFC 8422, 5.1), the peer's and our own. That is why
 	 * the last two are in it. */

@@ -160,6 +160,10 @@ bool dtls_resumed(const struct dtls *d) {
 	return d->resumed;
 }
 
+uint16_t dtls_srtp_profile(const struct dtls *d) {
+	return d->state == DTLS_CONNECTED ? d->srtp : 0;
+}
+
 uint32_t dtls_flight(const struct dtls *d) {
 	return d->flight.number;
 }

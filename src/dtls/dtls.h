@@ -43,6 +43,9 @@ struct dtls_config {
 	 * knows `remotes` at dtls_start. */
 	bool resume;
 	const char *ciphers; /* NULL: default; suites with AES-GCM or ChaCha20-Poly1305 only */
+	/* Profiles of SRTP by OpenSSL's names, with colons between them, the most wanted first. The client offers them, the
+	 * server chooses one (RFC 5764, 4.1). NULL: neither. */
+	const char *srtp;
 	/* OpenSSL seals and opens the records of data, and keeps its object for that: some 70 KiB to 120 KiB a connection. For
 	 * comparison, and for doubt. */
 	bool openssl_records;
@@ -52,7 +55,8 @@ struct dtls_config {
 #define DTLS_REMOTES_MAX 16
 
 /* Returns 0, or
- *   SLUICE_INVALID    a field out of bounds, cipher suites that are not all of that kind, or no fingerprint of a known hash
+ *   SLUICE_INVALID    a field out of bounds, cipher suites that are not all of that kind, an unknown SRTP profile, or no
+ *                     fingerprint of a known hash
  *   SLUICE_LIMIT      more than DTLS_REMOTES_MAX fingerprints
  *   SLUICE_NO_MEMORY */
 int dtls_new(sluice_env *env, const struct dtls_config *config, struct dtls **out);
@@ -127,6 +131,8 @@ void dtls_stats_get(const struct dtls *d, sluice_dtls_stats *stats);
 bool dtls_resumed(const struct dtls *d);
 /* OpenSSL's name of the negotiated suite; "" before. */
 const char *dtls_cipher(const struct dtls *d);
+/* The number of the SRTP profile that both sides agreed on (RFC 5764, 4.1.2; RFC 7714, 14.2); 0: none, or not CONNECTED yet. */
+uint16_t dtls_srtp_profile(const struct dtls *d);
 /* The digest of the certificate that the peer showed. 0, or
  *   SLUICE_WRONG_STATE  no certificate came yet
  *   SLUICE_INVALID      an unknown hash

@@ -2,6 +2,7 @@
 #include "dtls/handshake.h"
 
 #include <openssl/err.h>
+#include <openssl/srtp.h>
 
 #include "dtls/certificate.h"
 #include "dtls/records.h"
@@ -35,6 +36,13 @@ static int set_ciphers(struct dtls *d, const char *ciphers) {
 	if (SSL_set_cipher_list(d->ssl, ciphers ? ciphers : DEFAULT_CIPHERS) == 1 && are_ours(d->ssl))
 		return 0;
 	return ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE ? SLUICE_NO_MEMORY : SLUICE_INVALID;
+}
+
+/* OpenSSL's function returns 0 for success. */
+static int set_srtp(struct dtls *d, const char *profiles) {
+	if (!profiles || SSL_set_tlsext_use_srtp(d->ssl, profiles) == 0)
+		return 0;
+	return ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_SRTP_UNKNOWN_PROTECTION_PROFILE ? SLUICE_INVALID : SLUICE_NO_MEMORY;
 }
 
 #define MESSAGE_SERVER_HELLO 2
@@ -75,7 +83,8 @@ int handshake_open(struct dtls *d, const struct dtls_config *config) {
 		SSL_set_connect_state(d->ssl);
 	else
 		SSL_set_accept_state(d->ssl);
-	return set_ciphers(d, config->ciphers);
+	int error = set_srtp(d, config->srtp);
+	return error ? error : set_ciphers(d, config->ciphers);
 }
 
 void handshake_close(struct dtls *d) {
@@ -123,6 +132,11 @@ static void free_openssl(struct dtls *d) {
 	handshake_close(d);
 }
 
+static uint16_t srtp_profile_of(SSL *ssl) {
+	const SRTP_PROTECTION_PROFILE *profile = SSL_get_selected_srtp_profile(ssl);
+	return profile ? (uint16_t)profile->id : 0;
+}
+
 /* Copies what outlives OpenSSL's object. 0, SLUICE_NO_MEMORY, SLUICE_CRYPTO. */
 static int conclude(struct dtls *d) {
 	int error = written_keys(d);
@@ -132,6 +146,7 @@ static int conclude(struct dtls *d) {
 		return SLUICE_NO_MEMORY;
 	d->cipher = SSL_get_cipher_name(d->ssl);
 	d->resumed = SSL_session_reused(d->ssl);
+	d->srtp = srtp_profile_of(d->ssl);
 	d->headroom = (uint32_t)suite_headroom(d->epoch.suite);
 	d->tailroom = SUITE_TAILROOM;
 	sessions_hold(d);

@@ -11,7 +11,7 @@
 /* The least MTU: a fragment of a message should be longer than what is around it. */
 #define HANDSHAKE_MTU_MIN 256
 
-/* Makes the SSL of a connection. 0, SLUICE_INVALID (the cipher suites), SLUICE_NO_MEMORY. */
+/* Makes the SSL of a connection. 0, SLUICE_INVALID (the cipher suites or SRTP profiles), SLUICE_NO_MEMORY. */
 int handshake_open(struct dtls *d, const struct dtls_config *config);
 /* Frees the SSL, if it is still there. */
 void handshake_close(struct dtls *d);
