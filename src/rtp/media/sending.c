@@ -10,7 +10,7 @@ int sending_check(const sluice_track *t, unsigned layer) {
 	if (layer >= t->layer_count)
 		return SLUICE_INVALID;
 	const struct out_layer *l = &t->out[layer];
-	return t->paused || l->paused || l->stream < 0 || t->codec == TRACK_NO_CODEC ? SLUICE_WRONG_STATE : 0;
+	return t->paused || l->paused || l->is_refused || l->stream < 0 || t->codec == TRACK_NO_CODEC ? SLUICE_WRONG_STATE : 0;
 }
 
 bool sending_is_full(const struct out_layer *l) {

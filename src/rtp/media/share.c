@@ -13,7 +13,7 @@
 #define TELL_INTERVAL SLUICE_S
 
 static bool is_active(const struct out_layer *l) {
-	return l && !l->paused && !l->track->paused && l->track->codec != TRACK_NO_CODEC;
+	return l && !l->paused && !l->is_refused && !l->track->paused && l->track->codec != TRACK_NO_CODEC;
 }
 
 static void give(struct sluice_media *m, struct out_layer *l, uint64_t rate) {

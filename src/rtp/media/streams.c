@@ -29,7 +29,7 @@ static bool can_repair(const struct sluice_media *m, bool has_rtx) {
 
 int streams_open_in(struct sluice_media *m, struct in_layer *l) {
 	struct sluice_track *t = l->track;
-	if (!m->session || !l->ssrc || l->stream >= 0)
+	if (!m->session || !l->ssrc || l->stream >= 0 || !t->codec_count)
 		return 0;
 	uint32_t flags = any_codec_has(t, has_nack) ? RTP_STAGE_NACK : 0;
 	bool pli = any_codec_has(t, has_pli), fir = any_codec_has(t, has_fir);
@@ -56,7 +56,7 @@ int streams_open_out(struct sluice_media *m, struct out_layer *l) {
 	struct sluice_track *t = l->track;
 	struct rtp_extension_item items[HEADER_ITEMS];
 	uint16_t numbers[2];
-	if (!m->session || l->stream >= 0)
+	if (!m->session || l->stream >= 0 || !t->codec_count)
 		return 0;
 	env_entropy(m->env, numbers, sizeof numbers);
 	const struct rtp_out_config config = {

@@ -93,7 +93,7 @@ static bool are_valid_encodings(const sluice_track_config *c) {
 }
 
 static bool is_valid(const sluice_track_config *c) {
-	return (c->kind == SLUICE_AUDIO || c->kind == SLUICE_VIDEO) && c->codec_count > 0 && c->codecs &&
+	return (c->kind == SLUICE_AUDIO || c->kind == SLUICE_VIDEO) && (c->codecs || !c->codec_count) &&
 	       c->codec_count <= SLUICE_TRACK_CODECS_MAX && c->encoding_count <= SLUICE_LAYERS_MAX &&
 	       (c->encoding_count == 0 || c->encodings) && (!c->mid || strlen(c->mid) <= TRACK_MID_MAX) && are_valid_encodings(c);
 }
@@ -251,7 +251,7 @@ static int check_new(const struct sluice_media *m, const sluice_track_config *c,
 	return (is_sender ? m->out_taken : m->in_taken) + layers_of(c) > MEDIA_STREAMS ? SLUICE_LIMIT : 0;
 }
 
-static int add_track(struct sluice_media *m, const sluice_track_config *c, bool is_sender, sluice_track **out) {
+int track_add(struct sluice_media *m, const sluice_track_config *c, bool is_sender, sluice_track **out) {
 	int error = check_new(m, c, is_sender);
 	if (error)
 		return error;
@@ -282,11 +282,11 @@ static int add_track(struct sluice_media *m, const sluice_track_config *c, bool 
 }
 
 int sluice_media_add_sender(sluice_media *m, const sluice_track_config *config, sluice_track **out) {
-	return add_track(m, config, true, out);
+	return config->codec_count ? track_add(m, config, true, out) : SLUICE_INVALID;
 }
 
 int sluice_media_add_receiver(sluice_media *m, const sluice_track_config *config, sluice_track **out) {
-	int error = add_track(m, config, false, out);
+	int error = config->codec_count ? track_add(m, config, false, out) : SLUICE_INVALID;
 	for (size_t k = 0; !error && k < layers_of(config); k++) {
 		media_replay(m, config->ssrcs[k], m->clock);
 		media_replay(m, config->rtx_ssrcs[k], m->clock);

@@ -45,7 +45,8 @@ struct out_layer {
 	sluice_track *track;
 	uint8_t index;
 	bool paused;
-	bool says_mid; /* the other side may not know yet what the SSRC is */
+	bool is_refused; /* the other side takes fewer layers */
+	bool says_mid;   /* the other side may not know yet what the SSRC is */
 	int stream;
 	uint32_t ssrc, rtx_ssrc;
 	char rid[17];
@@ -112,8 +113,10 @@ struct sluice_track {
 #define CODEC_RED 0x80
 #define CODEC_INDEX 0x3F
 
-/* ---- track.c; also for the peer ---- */
+/* ---- track.c; also for negotiate.c ---- */
 
+/* Both public functions. config->codec_count may be 0: the track opens no streams yet. */
+int track_add(struct sluice_media *m, const sluice_track_config *config, bool is_sender, sluice_track **out);
 /* Replaces the codecs of a track after a negotiation. Returns 0 or SLUICE_INVALID. */
 int track_set_codecs(sluice_track *t, const sluice_codec_config *codecs, size_t count);
 /* A sender sends nothing while it is paused; a receiver is told as muted. */

@@ -1,0 +1,100 @@
+#include "rtp/media/negotiate.h"
+
+#include <string.h>
+
+#include "rtp/media/media.h"
+
+int negotiate_add(sluice_media *m, const sluice_track_config *config, bool is_sender, sluice_transceiver *transceiver,
+                  sluice_track **out) {
+	int error = track_add(m, config, is_sender, out);
+	if (error)
+		return error;
+	(*out)->transceiver = transceiver;
+	(*out)->paused = (*out)->muted = (*out)->told_muted = true;
+	return 0;
+}
+
+void negotiate_take_back(sluice_media *m, sluice_track *t) {
+	track_end(t);
+	m->track_count--; /* it was the last one */
+	track_free(t);
+}
+
+void negotiate_rsize(sluice_media *m) {
+	m->config.compound = false;
+}
+
+int negotiate_extension(sluice_media *m, const char *uri, unsigned id) {
+	enum rtp_extension kind = rtp_extension_of_uri(uri, strlen(uri));
+	if (kind != RTP_EXT_UNKNOWN && m->extensions.id_of[kind] != id)
+		sluice_media_set_extension(m, uri, 0);
+	return sluice_media_set_extension(m, uri, id);
+}
+
+void negotiate_mid(sluice_track *t, const char *mid) {
+	bool fits = strlen(mid) <= TRACK_MID_MAX;
+	memset(t->mid, 0, sizeof t->mid);
+	if (fits)
+		memcpy(t->mid, mid, strlen(mid));
+}
+
+static bool has_rtx(const sluice_codec_config *codecs, size_t count) {
+	for (size_t i = 0; i < count; i++)
+		if (codecs[i].rtx_payload_type)
+			return true;
+	return false;
+}
+
+/* RTX that was not agreed on has no SSRC. The numbers are fixed once the stream is open. */
+static int open_streams(sluice_track *t, bool rtx) {
+	int error = 0;
+	for (unsigned k = 0; k < t->layer_count && !error; k++) {
+		if (!t->is_sender) {
+			error = streams_open_in(t->media, &t->in[k]);
+			continue;
+		}
+		if (t->out[k].stream < 0 && !rtx)
+			t->out[k].rtx_ssrc = 0;
+		error = streams_open_out(t->media, &t->out[k]);
+	}
+	return error;
+}
+
+int negotiate_codecs(sluice_track *t, const sluice_codec_config *codecs, size_t count) {
+	int error = track_set_codecs(t, codecs, count);
+	if (error)
+		return error;
+	if (t->media->session)
+		rtp_session_set_rtx(t->media->session, &t->media->rtx);
+	return open_streams(t, has_rtx(codecs, count));
+}
+
+void negotiate_ssrcs(sluice_track *t, uint32_t ssrc, uint32_t rtx_ssrc) {
+	struct in_layer *l = &t->in[0];
+	if (!ssrc || (l->ssrc == ssrc && l->rtx_ssrc == rtx_ssrc) || t->layer_count > 1)
+		return;
+	if ((l->ssrc != ssrc && streams_has_ssrc(t->media, ssrc)) || ssrc == rtx_ssrc)
+		return;
+	streams_close_in(t->media, l);
+	l->ssrc = ssrc;
+	l->rtx_ssrc = 0;
+	if (rtx_ssrc && !streams_has_ssrc(t->media, rtx_ssrc))
+		l->rtx_ssrc = rtx_ssrc;
+	l->bound_at = l->rtx_bound_at = 0;
+}
+
+void negotiate_layers(sluice_track *t, unsigned layers) {
+	for (unsigned k = 0; k < t->layer_count; k++) {
+		t->out[k].is_refused = layers ? !(layers >> k & 1) : k > 0;
+		if (!layers)
+			memset(t->out[k].rid, 0, sizeof t->out[k].rid);
+	}
+	t->media->share_again = true;
+}
+
+void negotiate_pause(sluice_track *t, bool paused) {
+	if (t->paused == paused)
+		return;
+	track_set_paused(t, paused);
+	media_wake(t->media);
+}
