@@ -257,6 +257,11 @@ void association_set_remote_port(sluice_sctp *a, uint16_t port) {
 	a->config.remote_port = port;
 }
 
+void association_set_control(sluice_sctp *a, enum sluice_cc control) {
+	a->config.congestion_control = control;
+	sender_set_control(&a->tx, control);
+}
+
 static void walk_stats(sluice_sctp_stats *stats, struct walk *w) {
 	const char *control = stats->congestion_control;
 	stats->congestion_control = NULL;

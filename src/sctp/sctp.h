@@ -10,6 +10,10 @@ uint64_t association_max_message_size(const sluice_sctp *a);
 /* The port that the other side's section names. Called before the association opens. */
 void association_set_remote_port(sluice_sctp *a, uint16_t port);
 
+/* Another congestion control from now on. It knows nothing of the path and begins with its initial window; slow start ends where
+ * the one before was. */
+void association_set_control(sluice_sctp *a, enum sluice_cc control);
+
 /* The invariants of association.h, recounted. */
 bool association_check(const sluice_sctp *a);
 

@@ -1,5 +1,8 @@
 #include "sctp/tx/sender.h"
 
+#include <string.h>
+
+#include "base/arith.h"
 #include "base/serial.h"
 #include "sctp/tx/ack.h"
 #include "sctp/tx/prsctp.h"
@@ -91,6 +94,23 @@ void sender_path_changed(struct sender *tx) {
 		discovery_start(tx);
 	else
 		discovery_reset(tx);
+}
+
+/* What the one before has learnt lies in its own state, except for what it reached: slow start leads back there. A reduction of
+ * its window cannot be undone any more. */
+void sender_set_control(struct sender *tx, unsigned number) {
+	const struct cc_ops *cc = cc_by_number(number);
+	uint64_t cwnd = tx->view.cwnd;
+	if (!cc || cc == tx->cc)
+		return;
+	tx->cc = cc;
+	if (!tx->view.mtu) /* the association has not begun */
+		return;
+	memset(tx->view.state, 0, sizeof tx->view.state);
+	tx->view.pacing_rate = 0;
+	cc->init(&tx->view);
+	tx->view.ssthresh = max64(cwnd, tx->view.cwnd);
+	tx->recovery.undo_high = 0;
 }
 
 void sender_resume(struct sender *tx) {

@@ -120,6 +120,8 @@ void sender_negotiate(struct sender *tx, bool interleaving, bool forward_tsn);
 void sender_begin(struct sender *tx, uint32_t peer_a_rwnd, uint16_t streams);
 /* The association is established, or has another path: the search for the path's MTU begins, or ends in another phase. */
 void sender_path_changed(struct sender *tx);
+/* Goes on with another congestion control, by enum sluice_cc. */
+void sender_set_control(struct sender *tx, unsigned number);
 /* Goes on behind a hand-over, on a path that may be another one. */
 void sender_resume(struct sender *tx);
 /* Drops everything: the association has ended or was restarted. */
