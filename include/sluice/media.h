@@ -391,6 +391,76 @@ SLUICE_API void sluice_media_stats_get(const sluice_media *m, sluice_media_stats
 /* Gives each RTP and RTCP packet in the clear to fn, sent and received, at the verb's `now`. NULL: none. */
 SLUICE_API void sluice_media_set_packet_tap(sluice_media *m, sluice_packet_fn fn, void *ctx);
 
+/* ---- transceivers of a peer connection (W3C webrtc-pc, 5.4; RFC 9429) --------------------------------------------- */
+
+typedef struct sluice_peer sluice_peer;
+
+enum sluice_direction {
+	SLUICE_SENDRECV = 0,
+	SLUICE_SENDONLY,
+	SLUICE_RECVONLY,
+	SLUICE_INACTIVE,
+	SLUICE_STOPPED,
+};
+/* "sendrecv"; "unknown" for any other number. Any thread. */
+SLUICE_API const char *sluice_direction_name(enum sluice_direction direction);
+
+/* A codec that we want, in the order of preference. */
+typedef struct sluice_codec_preference {
+	enum sluice_codec codec;
+	/* H.264: profile-level-id, as "42e01f"; VP9 and AV1: the profile, as "0". NULL: any that the library offers. */
+	const char *profile;
+	/* H.264. */
+	uint8_t packetization_mode;
+} sluice_codec_preference;
+
+/* Zero in a field means its default. */
+typedef struct sluice_transceiver_config {
+	enum sluice_direction direction;
+	/* W3C's stream ids: tracks of one stream are played in sync. At most 4; default: none */
+	const char *const *streams;
+	size_t stream_count;
+	/* Our encodings; several: simulcast. */
+	const sluice_encoding *encodings;
+	size_t encoding_count;
+	sluice_track_callbacks sender, receiver;
+	void *user;
+} sluice_transceiver_config;
+
+/* Adds a transceiver: one audio or video section of the next offer. on_negotiation_needed follows. config may be NULL.
+ *
+ * Returns 0, or
+ *   SLUICE_INVALID      a field is outside what its comment allows
+ *   SLUICE_WRONG_STATE  the peer is a direct one
+ *   SLUICE_LIMIT        the peer has 64
+ *   SLUICE_CLOSED       the peer is over
+ *   SLUICE_NO_MEMORY */
+SLUICE_API int sluice_peer_add_transceiver(sluice_peer *p, enum sluice_media_kind kind, const sluice_transceiver_config *config,
+                                           sluice_transceiver **out);
+/* The transceivers, in the order in which they were made; NULL behind the last. Stopped ones leave it when the negotiation is
+ * done, and are freed with their tracks. */
+SLUICE_API sluice_transceiver *sluice_peer_transceiver(const sluice_peer *p, size_t index);
+SLUICE_API sluice_peer *sluice_transceiver_peer(const sluice_transceiver *t);
+SLUICE_API enum sluice_media_kind sluice_transceiver_kind(const sluice_transceiver *t);
+/* NULL before it is negotiated. */
+SLUICE_API const char *sluice_transceiver_mid(const sluice_transceiver *t);
+/* What we want, and what both sides agreed on (INACTIVE before). */
+SLUICE_API enum sluice_direction sluice_transceiver_direction(const sluice_transceiver *t);
+SLUICE_API enum sluice_direction sluice_transceiver_current_direction(const sluice_transceiver *t);
+/* Returns 0, or SLUICE_WRONG_STATE when it is stopped, SLUICE_INVALID for SLUICE_STOPPED. */
+SLUICE_API int sluice_transceiver_set_direction(sluice_transceiver *t, enum sluice_direction direction);
+/* Ends it for good; its section is rejected in the next negotiation, and may be used by another one later. */
+SLUICE_API void sluice_transceiver_stop(sluice_transceiver *t);
+/* Codecs and their order for the coming descriptions; count 0: the default. Returns 0, or
+ *   SLUICE_INVALID  a codec is not of this kind */
+SLUICE_API int sluice_transceiver_set_codec_preferences(sluice_transceiver *t, const sluice_codec_preference *codecs,
+                                                        size_t count);
+SLUICE_API sluice_track *sluice_transceiver_sender(const sluice_transceiver *t);
+SLUICE_API sluice_track *sluice_transceiver_receiver(const sluice_transceiver *t);
+/* The stream ids that the other side's description names, one line of text each; NULL behind the last. */
+SLUICE_API const char *sluice_transceiver_remote_stream(const sluice_transceiver *t, size_t index);
+SLUICE_API void sluice_peer_media_stats_get(const sluice_peer *p, sluice_media_stats *stats);
+
 #ifdef __cplusplus
 }
 #endif

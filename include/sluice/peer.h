@@ -1,4 +1,5 @@
-/* A peer connection: ICE, DTLS, an association and its channels as one engine without a socket.
+/* A peer connection: ICE, DTLS, an association and its channels, audio and video, as one engine without a socket. Transceivers
+ * and tracks are in media.h.
  *
  * It has the same four verbs as the association, over UDP datagrams, and dispatch(), which runs the callbacks. There are two ways
  * to connect one:
@@ -16,6 +17,7 @@
 #include "sluice/certificate.h"
 #include "sluice/channel.h"
 #include "sluice/ice.h"
+#include "sluice/media.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -28,9 +30,9 @@ typedef struct sluice_peer sluice_peer;
 
 enum sluice_peer_state {
 	SLUICE_PEER_NEW = 0,
-	/* ICE checks, the DTLS handshake or the SCTP handshake are under way. */
+	/* ICE checks, the DTLS handshake or the SCTP handshake are under way. Media needs only the first two. */
 	SLUICE_PEER_CONNECTING,
-	/* Channels can carry data. */
+	/* Channels can carry data. With media alone: tracks can carry frames. */
 	SLUICE_PEER_CONNECTED,
 	SLUICE_PEER_CLOSING,
 	/* Closed by either side: in order, by sluice_peer_abort(), or by the other side's close_notify or an ABORT of its app
@@ -120,6 +122,7 @@ typedef struct sluice_peer_config {
 
 	/* The association's configuration. Some fields differ from what sctp.h says:
 	 *
+	 *   congestion_control  DEFAULT: LOW_DELAY while a track sends, otherwise CUBIC
 	 *   mtu       the peer sets it
 	 *   checksum  sluice_peer_config_init() sets SLUICE_CHECKSUM_DTLS
 	 *   mtu_max   0: for a direct peer whose driver called sluice_peer_discover_mtu() (sluice_loop does), packets may grow to
@@ -149,7 +152,8 @@ typedef struct sluice_peer_config {
 	 * or to carry no more. */
 	void (*on_mtu)(sluice_peer *p, uint32_t mtu, void *user);
 
-	/* By offer and answer: an offer is due, because a first channel was opened or ICE has to restart. */
+	/* By offer and answer: an offer is due, because a first channel was opened, a transceiver differs from what was
+	 * negotiated, or ICE has to restart. */
 	void (*on_negotiation_needed)(sluice_peer *p, void *user);
 	/* A local candidate for the other side: "candidate:..." and the mid that it belongs to. NULL: there are no more. Comes
 	 * only after sluice_peer_set_local_description(). */
@@ -157,6 +161,9 @@ typedef struct sluice_peer_config {
 	void (*on_signaling_state)(sluice_peer *p, enum sluice_signaling_state state, void *user);
 	void (*on_gathering_state)(sluice_peer *p, enum sluice_gathering_state state, void *user);
 	void (*on_ice_state)(sluice_peer *p, enum sluice_ice_state state, void *user);
+	/* By offer and answer: the other side's description says that it sends on this transceiver from now on. Set the callbacks
+	 * of its receiver here, and its direction to send as well. Comes before the first packet. */
+	void (*on_track)(sluice_peer *p, sluice_transceiver *t, void *user);
 } sluice_peer_config;
 
 /* Sets all defaults. Call it before you set any field. */
@@ -201,13 +208,14 @@ SLUICE_API int sluice_peer_set_remote_fingerprint(sluice_peer *p, const sluice_f
 /* ---- offer and answer (W3C webrtc-pc, 4.4; RFC 9429) ------------------------------------------------------------ */
 
 /* Bytes that hold any description of ours. Descriptions are text with CR LF and a NUL. */
-#define SLUICE_SDP_MAX 32768
+#define SLUICE_SDP_MAX 262144
 /* The longest description of the other side that is read, in bytes. A browser's offer with video in many codecs and simulcast
  * takes some 10 KB a section. */
 #define SLUICE_REMOTE_SDP_MAX 262144
 
-/* Writes an offer of one data section, with the candidates known so far. Nothing else changes, except after
- * sluice_peer_restart_ice(): then this call makes the new credentials.
+/* Writes an offer with the candidates known so far: the sections that were negotiated before in their places, one for each
+ * transceiver that is new, and one for data when a channel was opened or there is nothing else. Nothing else changes, except
+ * after sluice_peer_restart_ice(): then this call makes the new credentials.
  *
  * Returns the length, or
  *   SLUICE_WRONG_STATE  the signalling state is have-remote-offer, or the peer is a direct one
@@ -235,14 +243,16 @@ SLUICE_API int sluice_peer_create_answer(sluice_peer *p, char *sdp, size_t size)
  * An answer may also fail as sluice_peer_set_remote_description() does, because only it applies the offer. */
 SLUICE_API int sluice_peer_set_local_description(sluice_peer *p, enum sluice_sdp_type type, const char *sdp);
 
-/* Takes the other side's description. An offer in have-local-offer rolls our own back first. So in W3C's perfect negotiation, the
+/* Takes the other side's description. An offer makes transceivers for sections of audio and video that are new; on_track follows.
+ * All sections share one transport: those that are not in one BUNDLE group are rejected in our answer, and so is what has no
+ * codec of ours. An offer in have-local-offer rolls our own back first. So in W3C's perfect negotiation, the
  * polite side makes this call when offers collide, and the impolite side does not.
  *
  * It is read leniently: a BOM, empty lines, blanks around values, a missing t= line, and '-', '_', '=' and '#' in credentials are
  * accepted. A candidate line that cannot be read is skipped, and counted in sluice_peer_stats.
  *
  * Returns 0, or
- *   SLUICE_MALFORMED    the text is no description, or lacks what a connection needs
+ *   SLUICE_MALFORMED    the text is no description, lacks what a connection needs, or has other sections than the ones before
  *   SLUICE_LIMIT        it is longer than SLUICE_REMOTE_SDP_MAX, has more than 128 sections (m= lines), or names its sections so
  *                       long that no answer could repeat them
  *   SLUICE_UNSUPPORTED  it changes the DTLS or SCTP identity, or has no fingerprint with a hash of enum sluice_hash
@@ -465,7 +475,8 @@ SLUICE_API int sluice_peer_export(sluice_peer *p, const char *label, void *out, 
 SLUICE_API void sluice_peer_stats_get(const sluice_peer *p, sluice_peer_stats *stats);
 
 /* Writes them as one JSON object, W3C's RTCStatsReport: "transport", "candidate-pair", "local-candidate", "remote-candidate",
- * "certificate", "data-channel", "peer-connection" and our own "sctp-association" entries by id. Times are in seconds, as in
+ * "certificate", "data-channel", "peer-connection", "inbound-rtp", "outbound-rtp", "remote-inbound-rtp", "remote-outbound-rtp",
+ * "codec" and our own "sctp-association" entries by id. Times are in seconds, as in
  * W3C's. The text is valid UTF-8 and JSON whatever the labels hold: U+FFFD replaces bytes that are not UTF-8, and a NUL is
  * escaped.
  *

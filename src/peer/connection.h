@@ -4,15 +4,22 @@
  *
  *   peer.c               making and freeing, the four verbs, closing
  *   tell.c               which callback of the app is due
- *   report.c, driver.c   statistics; what a driver of an ICE peer says and is asked for
+ *   report.c, report_media.c, driver.c  statistics; what a driver of an ICE peer says and is asked for
+ *   media_api.c          what the app asks of transceivers
  *   negotiation.c        the signaling state machine: which description is in force, glare, rollback, restarts
  *   description.c        the peer as SDP text, and SDP text taken into the peer
+ *   media_lines.c        what a section of ours says
+ *   sections.c           which m= line belongs to which transceiver, and what stands in it
  *   follow.c             what the events of the underlay mean
  *   role.c               the DTLS role, the trusted fingerprints, the beginning of the handshake
  *   records.c            records of DTLS to and from the association
+ *   media.c              SRTP datagrams, and the keys of the media engine
+ *   transceiver.c        the list of transceivers
+ *   tracks.c             what was agreed, for the tracks
  *   states.c             the peer's state, what the app is to be notified of, the end
  *   underlay_*.c         what lies below DTLS: one path, or ICE; these know no peer
  *   path.c               which path is it, and what comes on it?
+ *   codecs.c, extmap.c   what sections offer and take; plan.c: what a description of ours said
  *
  * A direct peer (config.role is known from the start) has no descriptions and no ICE. */
 #ifndef PEER_CONNECTION_H
@@ -23,18 +30,22 @@
 #include "dtls/dtls.h"
 #include "ice/ice.h"
 #include "peer/peer.h"
+#include "peer/sections.h"
+#include "peer/tracks.h"
+#include "peer/transceiver.h"
 #include "peer/underlay.h"
 #include "pool/env.h"
 #include "sdp/sdp.h"
 #include "sluice/error.h"
 
 /* One of our own descriptions. Its text is made when somebody asks for it, since candidates are added all the time. What has to
- * stay the same is here. type 0: there is none. */
+ * stay the same is here. type 0: there is none, and no plan. */
 struct local_description {
 	enum sluice_sdp_type type;
 	uint64_t version;
 	enum sdp_setup setup;
-	bool snap, sped, rejected;
+	bool snap, sped;
+	struct plan *plan; /* a reference */
 };
 
 /* One of the other side's, read once. Its memory is bounded by what SLUICE_REMOTE_SDP_MAX lets in (sdp.h): less than 1.1 MB for a
@@ -71,6 +82,8 @@ struct negotiation {
 	bool restart_wanted; /* the app wants a restart; the next offer begins it */
 	bool restart_begun;  /* the description that is under way shows new credentials */
 	bool settled;        /* an answer was set once: identities are fixed */
+	/* The pair in force has a data section, or one for media. */
+	bool data_agreed, media_agreed;
 	unsigned fault_line;
 	const char *fault_text;
 };
@@ -116,6 +129,7 @@ struct sluice_peer {
 	bool start_due;                 /* the handshake begins as soon as the underlay allows it and the time is known */
 	bool records_wait;              /* what DTLS kept sealed until it knew whom to trust is to be taken */
 	bool dtls_up, aborting, said_goodbye;
+	bool sctp_begun;    /* the association was told to connect */
 	struct guard guard; /* entered while callbacks run */
 	bool woken;
 	int error;
@@ -126,6 +140,13 @@ struct sluice_peer {
 	uint64_t dtls_after, sctp_after, channel_after, dtls_started_after; /* ns after origin, SLUICE_NEVER before */
 	uint64_t gathered_after, checking_after, ice_after;
 	uint64_t datagrams_sent, datagrams_received, bytes_sent, bytes_received, strays, candidates_skipped;
+
+	/* media; by offer and answer alone */
+	sluice_media *media; /* NULL: there was no transceiver yet */
+	bool media_keyed;
+	struct media_early *media_early; /* datagrams that came before the keys */
+	char cname[17];
+	struct transceivers transceivers;
 
 	/* by offer and answer */
 	struct negotiation negotiation;
@@ -163,7 +184,31 @@ void peer_conclude(sluice_peer *p, int error, const char *text);
 /* The same where the association cannot say so itself: the channels end as well. */
 void peer_end(sluice_peer *p, int error, const char *text);
 
+/* ---- media.c ---- */
+
+struct media_early;
+
+/* Makes the engine, if it is not there. Returns 0 or SLUICE_NO_MEMORY. */
+int media_open(sluice_peer *p);
+void media_close(sluice_peer *p);
+/* Gives it the keys of the handshake, when both sides have agreed on media. Called again it does nothing. */
+void media_start(sluice_peer *p);
+/* Tracks begin or end to send: data yields to media unless the app chose its congestion control. */
+void media_share_path(sluice_peer *p);
+/* Is a datagram of SRTP of any use? */
+bool media_takes(const sluice_peer *p);
+int media_input(sluice_peer *p, const struct underlay_span *span, uint64_t now);
+int media_output(sluice_peer *p, sluice_batch *batch, uint64_t now);
+void media_advance(sluice_peer *p, uint64_t now);
+uint64_t media_deadline(const sluice_peer *p);
+/* on_track, and then the callbacks of the tracks. Returns how many ran. */
+int media_dispatch(sluice_peer *p);
+bool media_dispatch_is_due(const sluice_peer *p);
+
 /* ---- records.c ---- */
+
+/* Begins what both sides have agreed on, when DTLS is up. Called again it does nothing. */
+void records_begin_agreed(sluice_peer *p);
 
 /* What the state of DTLS means for the rest. */
 void records_follow_dtls(sluice_peer *p);
@@ -226,24 +271,23 @@ void negotiation_update(sluice_peer *p);
 
 /* ---- description.c ---- */
 
-/* mirror: the description of the other side whose sections ours repeats; NULL: none. */
+/* mirror: the description of the other side that ours answers; NULL: ours is an offer. */
 int description_format(const sluice_peer *p, const struct local_description *local, const struct sdp *mirror, char *sdp,
                        size_t size);
 /* Reads and checks a remote text. 0 and *out; SLUICE_MALFORMED or SLUICE_LIMIT with negotiation.fault_* set; SLUICE_NO_MEMORY. */
 int description_parse(sluice_peer *p, const char *text, size_t len, bool is_answer, struct sdp **out);
-/* What a description says of the transport: its data section, or the session where there is none. */
+/* What a description says of the transport: its first usable section, or the session where there is none. */
 const struct sdp_transport *description_transport(const struct sdp *sdp);
 /* May it come into force? Changes nothing: 0, SLUICE_UNSUPPORTED, SLUICE_MALFORMED. */
 int description_accept(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer);
 /* Brings the pair into force. 0 or SLUICE_NO_MEMORY and its like. */
 int description_apply(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer);
-/* What an answer to this offer says. */
-void description_plan_answer(const sluice_peer *p, const struct sdp *remote, struct local_description *out);
-void description_plan_offer(const sluice_peer *p, struct local_description *out);
+/* What our next offer, or an answer to this offer, says. Return 0 or SLUICE_NO_MEMORY; out->plan is the caller's then. */
+int description_plan_answer(sluice_peer *p, const struct sdp *remote, struct local_description *out);
+int description_plan_offer(sluice_peer *p, struct local_description *out);
 /* Shows our INIT chunk (draft-hancke-tsvwg-snap); it stays the same from then on. */
 int description_show_init(sluice_peer *p);
-/* The data section's mid as candidates name it; returns mid. */
-#define MID_MAX 64
+/* The mid that candidates belong to; returns mid. */
 const char *description_mid(const sluice_peer *p, char mid[MID_MAX]);
 
 #endif

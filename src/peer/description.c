@@ -6,10 +6,11 @@
 #include "base/address.h"
 #include "base/wipe.h"
 #include "peer/connection.h"
+#include "peer/media_lines.h"
 #include "sctp/sctp.h"
 
-#define MIRROR_MAX (SLUICE_SDP_MAX / 2) /* of an answer; the rest is for our own section */
-#define INIT_CHUNK_MAX 512              /* far more than ours or anyone's; a longer one is not taken */
+#define MIRROR_MAX 16384   /* of an answer; the rest is for our own sections */
+#define INIT_CHUNK_MAX 512 /* far more than ours or anyone's; a longer one is not taken */
 
 static bool slice_to_text(struct sdp_slice s, char *text, size_t size) {
 	if (!s.s || s.len >= size)
@@ -21,12 +22,13 @@ static bool slice_to_text(struct sdp_slice s, char *text, size_t size) {
 
 /* ---- ours ------------------------------------------------------------------------------------------------------------ */
 
-void description_plan_offer(const sluice_peer *p, struct local_description *out) {
+int description_plan_offer(sluice_peer *p, struct local_description *out) {
 	const struct negotiation *n = &p->negotiation;
 	/* RFC 8842, 5.2: an offerer says actpass, also in later offers of the same connection. */
 	out->setup = SDP_SETUP_ACTPASS;
 	out->snap = n->settled ? p->snap_remote != NULL : p->config.offer_snap;
 	out->sped = n->settled ? n->local_current.sped : p->config.offer_sped;
+	return sections_plan_offer(p, &out->plan);
 }
 
 static bool wants_active(const sluice_peer *p, enum sdp_setup theirs) {
@@ -50,12 +52,14 @@ static bool shows_init(const struct sdp_section *remote, uint8_t *init, size_t s
 	return true;
 }
 
-void description_plan_answer(const sluice_peer *p, const struct sdp *remote, struct local_description *out) {
+int description_plan_answer(sluice_peer *p, const struct sdp *remote, struct local_description *out) {
 	uint8_t init[INIT_CHUNK_MAX];
 	size_t len;
-	const struct sdp_section *data = sdp_first(remote, SDP_DATA);
+	int error = sections_plan_answer(p, remote, &out->plan);
+	if (error)
+		return error;
+	const struct sdp_section *data = sections_data(out->plan, remote);
 	const struct sdp_transport *transport = description_transport(remote);
-	out->rejected = !data;
 	out->setup = wants_active(p, transport->setup) ? SDP_SETUP_ACTIVE : SDP_SETUP_PASSIVE;
 	/* draft-hancke-tsvwg-snap: an INIT that does not decode or is not valid is ignored, and then none is sent in response. */
 	out->snap = !p->config.refuse_snap && data && shows_init(data, init, sizeof init, &len);
@@ -64,6 +68,7 @@ void description_plan_answer(const sluice_peer *p, const struct sdp *remote, str
 	out->sped = !p->config.refuse_sped && transport->sped;
 	if (p->negotiation.settled)
 		out->sped = p->negotiation.local_current.sped;
+	return 0;
 }
 
 int description_show_init(sluice_peer *p) {
@@ -83,10 +88,11 @@ int description_show_init(sluice_peer *p) {
 const char *description_mid(const sluice_peer *p, char mid[MID_MAX]) {
 	const struct negotiation *n = &p->negotiation;
 	const struct sdp *sdp = n->remote_pending.sdp ? n->remote_pending.sdp : n->remote_current.sdp;
-	const struct sdp_section *data = sdp ? sdp_first(sdp, SDP_DATA) : NULL;
-	strcpy(mid, "0");
-	if (data)
-		slice_to_text(data->mid, mid, MID_MAX);
+	const struct sdp_section *theirs = sdp ? sections_main(sdp) : NULL;
+	const struct plan_section *ours = plan_main(n->local_pending.plan);
+	strcpy(mid, ours ? ours->mid : "0");
+	if (theirs)
+		slice_to_text(theirs->mid, mid, MID_MAX);
 	return mid;
 }
 
@@ -99,7 +105,16 @@ static void format_candidates(const sluice_peer *p, char *space, const char **li
 	}
 }
 
-static void put_default(const sluice_peer *p, struct sdp_own_section *own, char *text, size_t size) {
+/* What the sections of one transport have in common; the first of them has the candidates. */
+struct own_transport {
+	const char *const *fingerprints, *const *candidates;
+	size_t candidate_count;
+	const char *address;
+	bool address_is_ipv6;
+	uint16_t port;
+};
+
+static void put_default(const sluice_peer *p, struct own_transport *own, char *text, size_t size) {
 	const struct candidate *c = ice_default_candidate(p->below.ice);
 	if (!c || *c->name || address_format(&c->addr, text, size) < 0)
 		return;
@@ -114,46 +129,99 @@ static int format_fingerprint(const sluice_peer *p, char text[SLUICE_FINGERPRINT
 	return error ? error : sluice_fingerprint_format(&f, text, SLUICE_FINGERPRINT_MAX);
 }
 
-static struct sdp_own_section own_section(const sluice_peer *p, const struct local_description *local) {
-	return (struct sdp_own_section){
-		.mid = "0",
-		.ufrag = ice_ufrag(p->below.ice),
-		.pwd = ice_pwd(p->below.ice),
-		.trickle = true,
-		.sped = local->sped,
-		.setup = local->setup,
-		.end_of_candidates = ice_gathering(p->below.ice) == ICE_GATHERING_COMPLETE,
-		.sctp_port = association_local_port(p->sctp),
-		.max_message_size = association_max_message_size(p->sctp),
-		.sctp_init = local->snap ? p->snap_local : NULL,
-	};
+static void put_transport(const sluice_peer *p, const struct local_description *local, const struct own_transport *t,
+                          struct sdp_own_section *own) {
+	own->ufrag = ice_ufrag(p->below.ice);
+	own->pwd = ice_pwd(p->below.ice);
+	own->trickle = true;
+	own->sped = local->sped;
+	own->setup = local->setup;
+	own->fingerprints = t->fingerprints;
+	own->fingerprint_count = 1;
+	own->address = t->address;
+	own->address_is_ipv6 = t->address_is_ipv6;
+	own->port = t->port;
 }
 
-/* Where a mirror has no data section, all of its sections are rejected. */
+static void put_candidates(const sluice_peer *p, const struct own_transport *t, struct sdp_own_section *own) {
+	own->candidates = t->candidates;
+	own->candidate_count = t->candidate_count;
+	own->end_of_candidates = ice_gathering(p->below.ice) == ICE_GATHERING_COMPLETE;
+}
+
+static void put_data(const sluice_peer *p, const struct local_description *local, struct sdp_own_section *own) {
+	own->sctp_port = association_local_port(p->sctp);
+	own->max_message_size = association_max_message_size(p->sctp);
+	own->sctp_init = local->snap ? p->snap_local : NULL;
+}
+
+/* RFC 9429, 5.2.1 writes the transport of each section of a first offer, for an answerer that knows no BUNDLE; browsers do so in
+ * every description, and so do we. Candidates stand once. */
+static void fill(const sluice_peer *p, const struct local_description *local, const struct own_transport *t,
+                 struct sdp_own_section *own, struct media_lines *lines) {
+	bool first = true;
+	for (size_t i = 0; i < local->plan->count; i++) {
+		const struct plan_section *s = &local->plan->of[i];
+		own[i] = (struct sdp_own_section){.kind = s->kind, .answers = i, .mid = s->mid, .rejected = s->rejected};
+		if (s->rejected)
+			continue;
+		put_transport(p, local, t, &own[i]);
+		if (first)
+			put_candidates(p, t, &own[i]);
+		first = false;
+		if (s->kind == SDP_DATA)
+			put_data(p, local, &own[i]);
+		else
+			own[i].rejected = !media_lines_put(p, s, &lines[i], &own[i].rtp);
+	}
+}
+
+/* A section of an answer that is left out is rejected. */
+static size_t drop_rejected(struct sdp_own_section *own, size_t count) {
+	size_t n = 0;
+	for (size_t i = 0; i < count; i++)
+		if (!own[i].rejected)
+			own[n++] = own[i];
+	return n;
+}
+
 static int format_with(const sluice_peer *p, const struct local_description *local, const struct sdp *mirror,
-                       const char *const *candidates, size_t candidate_count, char *sdp, size_t size) {
-	char fingerprint[SLUICE_FINGERPRINT_MAX], address[ADDRESS_TEXT_MAX];
-	const char *fingerprints[1] = {fingerprint};
-	const struct sdp_section *data = mirror ? sdp_first(mirror, SDP_DATA) : NULL;
-	struct sdp_own_section own = own_section(p, local);
+                       const struct own_transport *t, struct sdp_own_section *own, char *sdp, size_t size) {
+	struct media_lines *lines = env_alloc(p->env, local->plan->count * sizeof *lines + 1);
 	struct sdp_description d = {
 		.session_id = p->negotiation.session_id,
 		.session_version = local->version,
 		.ice_lite = p->config.ice.lite,
 		.offer = mirror,
-		.sections = &own,
-		.section_count = !local->rejected && (!mirror || data),
+		.sections = own,
+		.section_count = local->plan->count,
+		.extmap_allow_mixed = local->plan->mixed,
 	};
+	if (!lines)
+		return SLUICE_NO_MEMORY;
+	fill(p, local, t, own, lines);
+	if (mirror)
+		d.section_count = drop_rejected(own, d.section_count);
+	int result = sdp_format(&d, sdp, size);
+	env_free(p->env, lines);
+	return result;
+}
+
+static int format_transport(const sluice_peer *p, const struct local_description *local, const struct sdp *mirror,
+                            const char *const *candidates, size_t candidate_count, char *sdp, size_t size) {
+	char fingerprint[SLUICE_FINGERPRINT_MAX], address[ADDRESS_TEXT_MAX];
+	const char *fingerprints[1] = {fingerprint};
+	struct own_transport t = {.fingerprints = fingerprints, .candidates = candidates, .candidate_count = candidate_count};
 	int error = format_fingerprint(p, fingerprint);
 	if (error < 0)
 		return error;
-	own.answers = data ? (size_t)(data - mirror->sections) : 0;
-	own.fingerprints = fingerprints;
-	own.fingerprint_count = 1;
-	own.candidates = candidates;
-	own.candidate_count = candidate_count;
-	put_default(p, &own, address, sizeof address);
-	return sdp_format(&d, sdp, size);
+	put_default(p, &t, address, sizeof address);
+	struct sdp_own_section *own = env_zalloc(p->env, local->plan->count * sizeof *own + 1);
+	if (!own)
+		return SLUICE_NO_MEMORY;
+	int result = format_with(p, local, mirror, &t, own, sdp, size);
+	env_free(p->env, own);
+	return result;
 }
 
 int description_format(const sluice_peer *p, const struct local_description *local, const struct sdp *mirror, char *sdp,
@@ -164,7 +232,7 @@ int description_format(const sluice_peer *p, const struct local_description *loc
 	int result = SLUICE_NO_MEMORY;
 	if (!count || (space && lines)) {
 		format_candidates(p, space, lines, count);
-		result = format_with(p, local, mirror, lines, count, sdp, size);
+		result = format_transport(p, local, mirror, lines, count, sdp, size);
 	}
 	env_free(p->env, space);
 	env_free(p->env, (void *)lines);
@@ -174,8 +242,8 @@ int description_format(const sluice_peer *p, const struct local_description *loc
 /* ---- theirs ---------------------------------------------------------------------------------------------------------- */
 
 const struct sdp_transport *description_transport(const struct sdp *sdp) {
-	const struct sdp_section *data = sdp_first(sdp, SDP_DATA);
-	return data ? &data->transport : &sdp->session;
+	const struct sdp_section *main = sections_main(sdp);
+	return main ? &main->transport : &sdp->session;
 }
 
 static int judge(const struct sdp *sdp, bool is_answer, struct sdp_fault *fault) {
@@ -214,30 +282,37 @@ static enum sluice_role role_of(const struct sdp_transport *remote, const struct
 	return we_are_client ? SLUICE_ROLE_CLIENT : SLUICE_ROLE_SERVER;
 }
 
-/* NULL: the pair of descriptions has none. */
-static const struct sdp_section *data_of(const struct sdp *remote, const struct local_description *local) {
-	return local->rejected ? NULL : sdp_first(remote, SDP_DATA);
-}
-
 static int refuse(sluice_peer *p, const char *reason) {
 	p->negotiation.fault_line = 0;
 	p->negotiation.fault_text = reason;
 	return SLUICE_UNSUPPORTED;
 }
 
+static int accept_sections(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer) {
+	/* RFC 9429, 5.10: an answer has the sections of its offer. One of data alone was always read leniently. */
+	bool media = plan_has(local->plan, SDP_AUDIO) || plan_has(local->plan, SDP_VIDEO);
+	if (is_answer && media && remote->section_count != local->plan->count) {
+		p->negotiation.fault_line = 0;
+		p->negotiation.fault_text = "the answer has another number of sections than the offer";
+		return SLUICE_MALFORMED;
+	}
+	return 0;
+}
+
 int description_accept(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer) {
 	sluice_fingerprint f[SDP_FINGERPRINTS_MAX];
-	const struct sdp_section *data = data_of(remote, local);
-	if (!data)
-		return 0;
-	size_t count = role_read_fingerprints(&data->transport, f);
+	const struct sdp_transport *transport = description_transport(remote);
+	int error = accept_sections(p, remote, local, is_answer);
+	if (error || !sections_any(local->plan, remote))
+		return error;
+	size_t count = role_read_fingerprints(transport, f);
 	if (!count)
 		return refuse(p, "no fingerprint with a hash that this library knows");
 	/* The same certificate means the same DTLS connection, and that keeps its roles: Firefox 153 as DTLS server writes
 	 * setup:active all the same when it answers an ICE restart, and means nothing by it. */
 	if (p->dtls_up)
 		return role_names_shown(p, f, count) ? 0 : refuse(p, "another certificate than the connection's");
-	enum sluice_role role = role_of(&data->transport, local, is_answer);
+	enum sluice_role role = role_of(transport, local, is_answer);
 	if (p->role != SLUICE_ROLE_UNKNOWN && role != SLUICE_ROLE_UNKNOWN && p->role != role)
 		return refuse(p, "setup names another DTLS role than before");
 	return 0;
@@ -293,23 +368,37 @@ static uint64_t message_limit(const struct sdp_section *remote) {
 	return remote->max_message_size ? remote->max_message_size : UINT64_MAX;
 }
 
-int description_apply(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer) {
-	const struct sdp_section *data = data_of(remote, local);
-	if (!data) {
-		if (is_answer)
-			peer_end(p, SLUICE_REFUSED, "the other side rejected the data section");
-		return 0;
-	}
-	apply_sped(p, &data->transport, local);
-	int error = apply_snap(p, data, local);
+static int apply_transport(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer) {
+	const struct sdp_transport *transport = description_transport(remote);
+	const struct sdp_section *data = sections_data(local->plan, remote);
+	apply_sped(p, transport, local);
+	int error = data ? apply_snap(p, data, local) : 0;
 	if (!error)
-		error = role_apply(p, &data->transport, role_of(&data->transport, local, is_answer));
+		error = role_apply(p, transport, role_of(transport, local, is_answer));
 	if (!error)
-		error = apply_ice(p, &data->transport, remote->ice_lite, is_answer);
-	if (error)
-		return error;
+		error = apply_ice(p, transport, remote->ice_lite, is_answer);
+	return error;
+}
+
+static void apply_data(sluice_peer *p, const struct sdp_section *data) {
 	association_set_remote_port(p->sctp, data->sctp_port);
 	sluice_channels_set_max_message_size(p->channels, message_limit(data));
+}
+
+int description_apply(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer) {
+	const struct sdp_section *data = sections_data(local->plan, remote);
+	if (!sections_any(local->plan, remote)) {
+		if (is_answer)
+			peer_end(p, SLUICE_REFUSED, "the other side rejected every section");
+		return 0;
+	}
+	int error = sections_apply(p, local->plan, remote, is_answer);
+	if (!error)
+		error = apply_transport(p, remote, local, is_answer);
+	if (error)
+		return error;
+	if (data)
+		apply_data(p, data);
 	if (p->state == SLUICE_PEER_NEW)
 		peer_enter(p, SLUICE_PEER_CONNECTING);
 	role_try_start(p);

@@ -19,10 +19,24 @@ static void forget_remote(sluice_peer *p, struct remote_description *d) {
 	*d = (struct remote_description){0};
 }
 
+static void forget_local(sluice_peer *p, struct local_description *d) {
+	plan_unref(p->env, d->plan);
+	d->plan = NULL;
+	d->type = 0;
+}
+
+/* Another holder of the same description. */
+static void share_local(sluice_peer *p, struct local_description *to, const struct local_description *from) {
+	struct plan *plan = plan_ref(from->plan);
+	forget_local(p, to);
+	*to = *from;
+	to->plan = plan;
+}
+
 static void forget_created(sluice_peer *p) {
 	env_free(p->env, p->negotiation.created_text);
 	p->negotiation.created_text = NULL;
-	p->negotiation.created.type = 0;
+	forget_local(p, &p->negotiation.created);
 }
 
 static void forget_early(sluice_peer *p) {
@@ -50,6 +64,8 @@ void negotiation_init(sluice_peer *p) {
 void negotiation_free(sluice_peer *p) {
 	forget_created(p);
 	forget_early(p);
+	forget_local(p, &p->negotiation.local_current);
+	forget_local(p, &p->negotiation.local_pending);
 	forget_remote(p, &p->negotiation.remote_current);
 	forget_remote(p, &p->negotiation.remote_pending);
 }
@@ -59,9 +75,9 @@ void negotiation_free(sluice_peer *p) {
 /* W3C webrtc-pc, 4.7.3: the flag is raised once and stays raised until an offer is made. The event waits for the stable state. */
 void negotiation_update(sluice_peer *p) {
 	struct negotiation *n = &p->negotiation;
-	if (peer_is_direct(p) || n->state != SLUICE_SIGNALING_STABLE)
+	if (peer_is_direct(p) || n->state != SLUICE_SIGNALING_STABLE || p->ends_as)
 		return;
-	bool needed = n->restart_wanted || (n->wanted_channel && !n->settled);
+	bool needed = n->restart_wanted || (n->wanted_channel && !n->data_agreed) || sections_need_offer(p);
 	if (needed && !n->needed)
 		peer_notice(p, NOTICE_NEGOTIATION, 0);
 	n->needed = needed;
@@ -96,9 +112,7 @@ static void undo_restart(sluice_peer *p) {
 
 static int plan_offer(sluice_peer *p, struct local_description *out) {
 	int error = p->negotiation.restart_wanted && p->negotiation.settled ? begin_restart(p) : 0;
-	if (!error)
-		description_plan_offer(p, out);
-	return error;
+	return error ? error : description_plan_offer(p, out);
 }
 
 static bool slice_is(struct sdp_slice a, struct sdp_slice b) {
@@ -108,7 +122,7 @@ static bool slice_is(struct sdp_slice a, struct sdp_slice b) {
 /* RFC 8839, 4.4.1.1.1: credentials that differ from the ones in force ask for a restart, and the answer has new ones as well. */
 static bool asks_for_restart(const sluice_peer *p, const struct sdp *offer) {
 	const struct sdp *in_force = p->negotiation.remote_current.sdp;
-	if (!in_force || !p->negotiation.settled || !sdp_first(offer, SDP_DATA))
+	if (!in_force || !p->negotiation.settled || !sections_main(offer))
 		return false;
 	const struct sdp_transport *old = description_transport(in_force), *new = description_transport(offer);
 	return !slice_is(old->ufrag, new->ufrag) || !slice_is(old->pwd, new->pwd);
@@ -117,15 +131,23 @@ static bool asks_for_restart(const sluice_peer *p, const struct sdp *offer) {
 static int plan_answer(sluice_peer *p, struct local_description *out) {
 	const struct sdp *offer = p->negotiation.remote_pending.sdp;
 	int error = asks_for_restart(p, offer) ? begin_restart(p) : 0;
-	if (!error)
-		description_plan_answer(p, offer, out);
-	return error;
+	return error ? error : description_plan_answer(p, offer, out);
 }
 
-/* The description whose sections the text of `local` has to repeat; NULL: none. */
-static const struct sdp *mirror_of(const sluice_peer *p, const struct local_description *local) {
-	const struct negotiation *n = &p->negotiation;
-	return local->type == SLUICE_SDP_ANSWER && n->remote_pending.sdp ? n->remote_pending.sdp : n->remote_current.sdp;
+/* Descriptions are mostly short; a long one is found to be so. */
+#define TEXT_FIRST 8192
+
+/* An ice-pwd is in it, and so it is wiped when it is freed. NULL and *error. */
+static char *format(sluice_peer *p, const struct local_description *plan, const struct sdp *mirror, int *len) {
+	for (size_t size = TEXT_FIRST;; size *= 2) {
+		char *text = env_secret(env_alloc(p->env, size));
+		*len = text ? description_format(p, plan, mirror, text, size) : SLUICE_NO_MEMORY;
+		if (*len >= 0)
+			return text;
+		env_free(p->env, text);
+		if (*len != SLUICE_NO_SPACE || size >= SLUICE_SDP_MAX)
+			return NULL;
+	}
 }
 
 /* Makes the description that is due next, and keeps its text to compare with. */
@@ -135,16 +157,15 @@ static int create(sluice_peer *p, enum sluice_sdp_type type) {
 	int error = type == SLUICE_SDP_OFFER ? plan_offer(p, &plan) : plan_answer(p, &plan);
 	if (!error && plan.snap)
 		error = description_show_init(p);
-	char *text = error ? NULL : env_secret(env_alloc(p->env, SLUICE_SDP_MAX)); /* an ice-pwd is in it */
-	if (!text)
-		return error ? error : SLUICE_NO_MEMORY;
-	plan.type = type;
 	plan.version = n->next_version;
-	int len = description_format(p, &plan, mirror_of(p, &plan), text, SLUICE_SDP_MAX);
-	char *copy = len < 0 ? NULL : env_strndup_secret(p->env, text, (size_t)len);
+	int len = error;
+	char *text = error ? NULL : format(p, &plan, type == SLUICE_SDP_ANSWER ? n->remote_pending.sdp : NULL, &len);
+	char *copy = text ? env_strndup_secret(p->env, text, (size_t)len) : NULL;
 	env_free(p->env, text);
-	if (!copy)
+	if (!copy) {
+		forget_local(p, &plan);
 		return len < 0 ? len : SLUICE_NO_MEMORY;
+	}
 	forget_created(p);
 	n->created = plan;
 	n->created_text = copy;
@@ -213,29 +234,34 @@ static void add_early(sluice_peer *p) {
 }
 
 /* The pair of descriptions comes into force; `is_answer`: the remote one is the answer. */
-static int agree(sluice_peer *p, struct local_description local, struct remote_description *remote, bool is_answer) {
+static int agree(sluice_peer *p, const struct local_description *local, struct remote_description *remote, bool is_answer) {
 	struct negotiation *n = &p->negotiation;
 	const struct sdp *sdp = remote->sdp;
-	bool has_data = !local.rejected && sdp_first(sdp, SDP_DATA);
-	int error = description_accept(p, sdp, &local, is_answer);
+	bool any = sections_any(local->plan, sdp);
+	int error = description_accept(p, sdp, local, is_answer);
 	if (error)
 		return error;
-	if (has_data)
+	if (any)
 		begin_gathering(p);
-	error = description_apply(p, sdp, &local, is_answer);
+	error = description_apply(p, sdp, local, is_answer);
 	if (error)
 		return error;
 	add_early(p);
-	n->local_current = local;
-	n->local_pending.type = 0;
+	share_local(p, &n->local_current, local);
+	forget_local(p, &n->local_pending);
 	forget_remote(p, &n->remote_current);
 	n->remote_current = *remote;
 	*remote = (struct remote_description){0};
+	sections_commit(p, n->local_current.plan, n->remote_current.sdp);
 	if (n->restart_begun)
 		n->restart_wanted = false;
 	n->restart_begun = false;
-	n->settled = n->settled || has_data;
+	n->settled = n->settled || any;
+	n->data_agreed = n->data_agreed || sections_data(n->local_current.plan, n->remote_current.sdp);
+	n->media_agreed = n->media_agreed || sections_any_media(n->local_current.plan, n->remote_current.sdp);
 	forget_created(p);
+	records_begin_agreed(p);
+	media_share_path(p);
 	set_state(p, SLUICE_SIGNALING_STABLE);
 	n->needed = false;
 	negotiation_update(p);
@@ -249,10 +275,11 @@ static int agree(sluice_peer *p, struct local_description local, struct remote_d
 static void roll_back(sluice_peer *p) {
 	struct negotiation *n = &p->negotiation;
 	undo_restart(p);
-	n->local_pending.type = 0;
+	forget_local(p, &n->local_pending);
 	forget_remote(p, &n->remote_pending);
 	forget_created(p);
 	forget_early(p);
+	sections_roll_back(p);
 	set_state(p, SLUICE_SIGNALING_STABLE);
 	n->needed = false; /* whatever wanted the offer still wants it; the app is notified once more */
 	negotiation_update(p);
@@ -271,7 +298,8 @@ static int set_local_offer(sluice_peer *p) {
 	struct negotiation *n = &p->negotiation;
 	if (n->state == SLUICE_SIGNALING_HAVE_REMOTE_OFFER)
 		return SLUICE_WRONG_STATE;
-	n->local_pending = n->created;
+	share_local(p, &n->local_pending, &n->created);
+	sections_set_offer(p, n->local_pending.plan);
 	if (n->local_pending.sped && !n->settled) {
 		p->below.sped = true;
 		ice_sped_start(p->below.ice);
@@ -291,7 +319,7 @@ static int set_local_answer(sluice_peer *p) {
 	struct negotiation *n = &p->negotiation;
 	if (n->state != SLUICE_SIGNALING_HAVE_REMOTE_OFFER)
 		return SLUICE_WRONG_STATE;
-	return agree(p, n->created, &n->remote_pending, false);
+	return agree(p, &n->created, &n->remote_pending, false);
 }
 
 int sluice_peer_set_local_description(sluice_peer *p, enum sluice_sdp_type type, const char *sdp) {
@@ -320,6 +348,11 @@ int sluice_peer_set_local_description(sluice_peer *p, enum sluice_sdp_type type,
 
 static int set_remote_offer(sluice_peer *p, struct remote_description *d) {
 	struct negotiation *n = &p->negotiation;
+	const char *fault = sections_offer_fault(p, d->sdp);
+	if (fault) {
+		n->fault_text = fault;
+		return SLUICE_MALFORMED;
+	}
 	/* W3C webrtc-pc, 4.4.1.5: an offer that arrives in have-local-offer rolls the local one back, so that the polite side of
 	 * a glare just takes it. Where ICE has failed meanwhile, the other side's offer may bring the restart that mends it. */
 	if (n->state == SLUICE_SIGNALING_HAVE_LOCAL_OFFER)
@@ -327,6 +360,9 @@ static int set_remote_offer(sluice_peer *p, struct remote_description *d) {
 	/* A restarting offer that was created and never set: the answer must not show its credentials. The wish for a restart
 	 * stays. */
 	undo_restart(p);
+	int error = sections_take_offer(p, d->sdp);
+	if (error)
+		return error;
 	forget_remote(p, &n->remote_pending);
 	forget_created(p);
 	forget_early(p);
@@ -355,7 +391,7 @@ int sluice_peer_set_remote_description(sluice_peer *p, enum sluice_sdp_type type
 	error = description_parse(p, text, len, is_answer, &d.sdp);
 	if (error)
 		return error;
-	error = is_answer ? agree(p, n->local_pending, &d, true) : set_remote_offer(p, &d);
+	error = is_answer ? agree(p, &n->local_pending, &d, true) : set_remote_offer(p, &d);
 	sdp_free(p->env, d.sdp); /* NULL when it was taken */
 	return error;
 }
@@ -455,7 +491,7 @@ int sluice_peer_local_description(const sluice_peer *p, enum sluice_sdp_type *ty
 		*type = d->type;
 	if (peer_is_direct(p) || !d->type)
 		return 0;
-	return description_format(p, d, mirror_of(p, d), sdp, size);
+	return description_format(p, d, d->type == SLUICE_SDP_ANSWER ? n->remote_current.sdp : NULL, sdp, size);
 }
 
 /* The pending one, or else the one in force. */

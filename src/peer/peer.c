@@ -35,9 +35,10 @@ static void wake_by_layer(void *ctx) {
 static void on_connected(sluice_channels *set, void *user) {
 	(void)set;
 	sluice_peer *p = user;
+	if (p->sctp_after == SLUICE_NEVER)
+		p->sctp_after = p->now - p->origin;
 	if (p->state != SLUICE_PEER_CONNECTING || p->ends_as)
 		return;
-	p->sctp_after = p->now - p->origin;
 	peer_enter(p, SLUICE_PEER_CONNECTED);
 	tell_states(p, SLUICE_PEER_CONNECTED); /* before any channel opens */
 }
@@ -169,6 +170,8 @@ static int make_layers(sluice_peer *p, const sluice_peer_config *c) {
 }
 
 static void free_all(sluice_peer *p) {
+	media_close(p);
+	transceivers_free(p);
 	sluice_channels_free(p->channels);
 	sluice_sctp_free(p->sctp);
 	dtls_free(p->dtls);
@@ -223,6 +226,7 @@ void sluice_peer_free(sluice_peer *p) {
 	 * when it has unwound, so that no layer is gone while its function still runs. */
 	sluice_channels_free(p->channels);
 	p->channels = NULL;
+	media_close(p);
 }
 
 int sluice_peer_start(sluice_peer *p) {
@@ -242,7 +246,11 @@ void sluice_peer_close(sluice_peer *p) {
 		return;
 	}
 	peer_enter(p, SLUICE_PEER_CLOSING);
-	sluice_sctp_shutdown(p->sctp);
+	transceivers_end(p);
+	if (p->sctp_begun)
+		sluice_sctp_shutdown(p->sctp);
+	else
+		peer_end(p, 0, "");
 }
 
 void sluice_peer_abort(sluice_peer *p, const char *reason) {
@@ -251,7 +259,8 @@ void sluice_peer_abort(sluice_peer *p, const char *reason) {
 	p->aborting = p->begun = true;
 	if (p->state < SLUICE_PEER_CLOSING)
 		peer_enter(p, SLUICE_PEER_CLOSING);
-	if (p->dtls_up)
+	transceivers_end(p);
+	if (p->sctp_begun)
 		sluice_sctp_abort(p->sctp, reason); /* its ENDED event ends us */
 	else
 		peer_end(p, 0, "");
@@ -297,6 +306,10 @@ static void note_strays(sluice_peer *p, const struct underlay_span *span) {
 
 /* Gives a span to the engine that speaks its protocol. */
 static int input_span(sluice_peer *p, const struct underlay_span *span, uint64_t now) {
+	if (span->kind == PACKET_RTP && media_takes(p)) {
+		underlay_taken(&p->below, span, now);
+		return media_input(p, span, now);
+	}
 	if (span->kind != PACKET_DTLS || !(p->dtls_up || role_hears(p, span->datagrams))) {
 		note_strays(p, span);
 		return 0;
@@ -349,6 +362,8 @@ void sluice_peer_advance(sluice_peer *p, uint64_t now) {
 	records_follow_dtls(p);
 	if (p->below.routed)
 		sluice_sctp_advance(p->sctp, now);
+	if (p->media)
+		media_advance(p, now);
 }
 
 /* What goes over the route. SLUICE_WOULD_BLOCK: it went another way. */
@@ -450,13 +465,14 @@ static uint64_t association_due(const sluice_peer *p) {
 }
 
 uint64_t sluice_peer_deadline(const sluice_peer *p) {
-	if (tell_is_due(p) || p->records_wait || role_can_start(p))
+	if (tell_is_due(p) || p->records_wait || role_can_start(p) || (p->media && media_dispatch_is_due(p)))
 		return 0;
 	if (peer_is_over(p))
 		return SLUICE_NEVER;
 	if (p->ends_as)
 		return 0;
-	uint64_t due[] = {underlay_deadline(&p->below), role_deadline(p), dtls_due(p), association_due(p)};
+	uint64_t due[] = {underlay_deadline(&p->below), role_deadline(p), dtls_due(p), association_due(p),
+	                  p->media ? media_deadline(p) : SLUICE_NEVER};
 	uint64_t at = due[0];
 	for (size_t i = 1; i < sizeof due / sizeof *due; i++)
 		at = due[i] < at ? due[i] : at;
@@ -476,6 +492,8 @@ int sluice_peer_dispatch(sluice_peer *p) {
 		ran += sluice_channels_dispatch(p->channels);
 	if (!p->guard.dead && p->channel_after == SLUICE_NEVER && channels_open_count(p->channels))
 		p->channel_after = p->now - p->origin;
+	if (!p->guard.dead && p->media)
+		ran += media_dispatch(p);
 	if (!p->guard.dead)
 		ran += tell_notices(p);
 	ran += tell_states(p, SLUICE_PEER_FAILED);

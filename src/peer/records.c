@@ -1,8 +1,8 @@
 /* records: how do records of DTLS become packets of the association, and packets records?
  *
- * Downwards a handshake goes before everything; packets are sealed where they stand; the close_notify goes behind the last
- * packet. Upwards the records of one call are opened in place and given to the association together, so that one SACK answers
- * them. */
+ * Downwards a handshake goes before everything, and media, which its pacer bounds, before data. Packets are sealed where they
+ * stand; the close_notify goes behind the last packet. Upwards the records of one call are opened in place and given to the
+ * association together, so that one SACK answers them. */
 #include "peer/connection.h"
 
 /* Datagrams of a flight that are embedded. A handshake of ours has four at the most. */
@@ -12,7 +12,28 @@
 
 /* Did the association come to an end by itself? Its ENDED event waits in the queue and says how. */
 static bool association_is_done(const sluice_peer *p) {
-	return p->dtls_up && sluice_sctp_state(p->sctp) == SLUICE_SCTP_CLOSED;
+	return p->sctp_begun && sluice_sctp_state(p->sctp) == SLUICE_SCTP_CLOSED;
+}
+
+/* RFC 8831, 6.2: "The SCTP association will be set up when the two endpoints of the WebRTC PeerConnection agree on opening it".
+ * Both have, so both send INIT, and RFC 9260, 5.2.1 makes one association of the two. */
+static void begin_association(sluice_peer *p) {
+	p->sctp_begun = true;
+	int error = p->snap_remote ? sluice_sctp_connect_described(p->sctp, p->snap_remote, p->snap_remote_len)
+	                           : sluice_sctp_connect(p->sctp);
+	if (error && error != SLUICE_WRONG_STATE)
+		peer_end(p, error, sluice_error_text(error));
+}
+
+void records_begin_agreed(sluice_peer *p) {
+	if (!p->dtls_up || p->ends_as)
+		return;
+	media_start(p);
+	if (!p->sctp_begun && (peer_is_direct(p) || p->negotiation.data_agreed))
+		begin_association(p);
+	/* With media alone there is nothing else to wait for. */
+	else if (!p->sctp_begun && p->negotiation.media_agreed && p->state == SLUICE_PEER_CONNECTING)
+		peer_enter(p, SLUICE_PEER_CONNECTED);
 }
 
 static void came_up(sluice_peer *p) {
@@ -21,12 +42,7 @@ static void came_up(sluice_peer *p) {
 		sluice_channels_set_role(p->channels, p->role);
 	underlay_secured(&p->below, p->role == SLUICE_ROLE_CLIENT);
 	p->dtls_after = p->now - p->origin;
-	/* RFC 8831, 6.2: "The SCTP association will be set up when the two endpoints of the WebRTC PeerConnection agree on
-	 * opening it". Both have, so both send INIT, and RFC 9260, 5.2.1 makes one association of the two. */
-	int error = p->snap_remote ? sluice_sctp_connect_described(p->sctp, p->snap_remote, p->snap_remote_len)
-	                           : sluice_sctp_connect(p->sctp);
-	if (error && error != SLUICE_WRONG_STATE)
-		peer_end(p, error, sluice_error_text(error));
+	records_begin_agreed(p);
 }
 
 /* The other side's close_notify. SHUTDOWN comes before it. When the last packet of that was lost and both directions were
@@ -116,6 +132,8 @@ static int output_packets(sluice_peer *p, sluice_batch *batch, uint64_t now) {
 
 int records_output(sluice_peer *p, sluice_batch *batch, uint64_t now) {
 	int n = p->dtls ? dtls_output(p->dtls, batch, now) : 0;
+	if (!n && p->media && !p->said_goodbye)
+		n = media_output(p, batch, now);
 	if (!n && p->dtls && dtls_state(p->dtls) == DTLS_CONNECTED)
 		n = output_packets(p, batch, now);
 	if (n || !p->ends_as || p->said_goodbye)

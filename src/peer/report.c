@@ -6,6 +6,7 @@
 #include "base/json_line.h"
 #include "base/stat_table.h"
 #include "peer/connection.h"
+#include "peer/report_media.h"
 
 static const char *const candidate_types[] = {"host", "srflx", "prflx", "relay"};
 
@@ -271,6 +272,7 @@ size_t sluice_peer_stats_json(const sluice_peer *p, char *json, size_t size) {
 	put_association(&j, p, &s.sctp);
 	for (const sluice_channel *ch = next_channel(p, NULL); ch; ch = next_channel(p, ch))
 		put_channel(&j, p, ch, index++);
+	report_media_write(p, &j);
 	json_line_close(&j, '}');
 	if (size)
 		json[json_line_len(&j)] = 0;

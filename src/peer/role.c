@@ -111,10 +111,10 @@ int role_apply(sluice_peer *p, const struct sdp_transport *remote, enum sluice_r
 /* The role that the answer in force left open is this one. On an error it stays open. */
 static int settle_open_role(sluice_peer *p, enum sluice_role role) {
 	const struct sdp *answer = p->negotiation.remote_current.sdp;
-	const struct sdp_section *data = answer ? sdp_first(answer, SDP_DATA) : NULL;
-	int error = data ? role_settle(p, role) : SLUICE_WRONG_STATE;
+	const struct sdp_section *main = answer ? sections_main(answer) : NULL;
+	int error = main ? role_settle(p, role) : SLUICE_WRONG_STATE;
 	if (!error)
-		error = trust(p, &data->transport);
+		error = trust(p, &main->transport);
 	p->role_open = error != 0;
 	return error;
 }

@@ -237,6 +237,14 @@ static void on_negotiation_needed(sluice_peer *p, void *user) {
 		caller_offer(c);
 }
 
+static void on_track(sluice_peer *p, sluice_transceiver *t, void *user) {
+	struct caller *c = user;
+	(void)p;
+	note(c, "track:%s", sluice_transceiver_mid(t));
+	if (c->on_track)
+		c->on_track(c, t);
+}
+
 /* ---- the verbs ------------------------------------------------------------------------------------------------------- */
 
 /* Is it a datagram that the host does not take yet? */
@@ -300,6 +308,7 @@ static void make_peer(struct caller *c, const sluice_peer_config *given) {
 	config.on_ice_state = on_ice_state;
 	config.on_candidate = on_candidate;
 	config.on_negotiation_needed = on_negotiation_needed;
+	config.on_track = on_track;
 	config.user = c;
 	sluice_path self = sim_path(c->host);
 	int error = sluice_peer_new(c->env, &config, &c->peer);

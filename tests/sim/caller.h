@@ -34,6 +34,9 @@ struct caller {
 	 * nominated. */
 	enum { EARS_OPEN, EARS_BY_CHECK, EARS_BY_NOMINATION } ears;
 	bool tolerant; /* want of memory is no failure of the test */
+	/* In on_track, behind the note; NULL: nothing. */
+	void (*on_track)(struct caller *c, sluice_transceiver *t);
+	void *ctx;
 	char log[CALLER_LOG];
 	unsigned refused; /* remote descriptions and candidates that were not taken */
 	int last_error;

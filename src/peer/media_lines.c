@@ -1,0 +1,83 @@
+#include "peer/media_lines.h"
+
+#include "peer/connection.h"
+
+static bool has_rtx(const struct codecs_list *l) {
+	for (size_t i = 0; i < l->count; i++)
+		if (l->of[i].sdp.name == SDP_CODEC_RTX)
+			return true;
+	return false;
+}
+
+static void put_codecs(const struct codecs_list *l, struct media_lines *lines, struct sdp_rtp *out) {
+	for (size_t i = 0; i < l->count; i++) {
+		lines->codecs[i] = l->of[i].sdp;
+		if (*l->of[i].fmtp)
+			lines->codecs[i].fmtp = sdp_slice_of(l->of[i].fmtp);
+	}
+	out->codecs = lines->codecs;
+	out->codec_count = l->count;
+}
+
+/* RFC 9429, 5.2.1: a line for each stream; without a stream, "-". */
+static void put_msids(const sluice_transceiver *t, struct media_lines *lines, struct sdp_rtp *out) {
+	for (size_t i = 0; i < t->stream_count; i++)
+		lines->msids[i] = (struct sdp_msid){sdp_slice_of(t->streams[i]), sdp_slice_of(t->track_id)};
+	if (t->stream_count == 0)
+		lines->msids[0] = (struct sdp_msid){.track = sdp_slice_of(t->track_id)};
+	out->msids = lines->msids;
+	out->msid_count = t->stream_count ? t->stream_count : 1;
+}
+
+/* Stacks that do not look for the mid in packets find the stream by its SSRC. Layers are found by their rids alone. */
+static void put_ssrcs(const sluice_transceiver *t, const struct plan_section *s, struct media_lines *lines, struct sdp_rtp *out) {
+	struct sdp_slice cname = sdp_slice_of(t->peer->cname);
+	bool rtx = t->rtx_ssrcs[0] && has_rtx(&s->codecs);
+	lines->ssrcs[0] = (struct sdp_ssrc){cname, t->ssrcs[0]};
+	lines->ssrcs[1] = (struct sdp_ssrc){cname, t->rtx_ssrcs[0]};
+	out->ssrcs = lines->ssrcs;
+	out->ssrc_count = rtx ? 2 : 1;
+	if (!rtx)
+		return;
+	lines->group = (struct sdp_ssrc_group){SDP_FID, 2, {t->ssrcs[0], t->rtx_ssrcs[0]}};
+	out->groups = &lines->group;
+	out->group_count = 1;
+}
+
+static void put_rid(struct media_lines *lines, struct sdp_rtp *out, const char *rid, bool send, bool paused, unsigned layer) {
+	lines->rids[out->rid_count++] = (struct sdp_rid){
+		.id = sdp_slice_of(rid), .send = send, .paused = paused, .layer = (uint8_t)layer};
+}
+
+static void put_layers(const sluice_transceiver *t, const struct plan_section *s, struct media_lines *lines,
+                       struct sdp_rtp *out) {
+	unsigned layer = 0;
+	out->rids = lines->rids;
+	for (unsigned k = 0; k < t->encoding_count; k++)
+		if (s->layers >> k & 1)
+			put_rid(lines, out, t->encodings[k].rid, true, t->encodings[k].paused, ++layer);
+	for (unsigned k = 0; k < s->rid_count; k++)
+		put_rid(lines, out, s->rids[k], false, false, k + 1);
+}
+
+bool media_lines_put(const sluice_peer *p, const struct plan_section *s, struct media_lines *lines, struct sdp_rtp *out) {
+	const sluice_transceiver *t = transceiver_by_number(p, s->transceiver);
+	if (!t)
+		return false;
+	*out = (struct sdp_rtp){
+		.extensions = s->extensions,
+		.extension_count = s->extension_count,
+		.direction = s->direction,
+		.rtcp_mux = true,
+		.rtcp_rsize = s->rsize,
+		.extmap_allow_mixed = s->mixed,
+	};
+	put_codecs(&s->codecs, lines, out);
+	if (s->direction & SDP_SENDONLY) {
+		put_msids(t, lines, out);
+		if (!s->layers)
+			put_ssrcs(t, s, lines, out);
+	}
+	put_layers(t, s, lines, out);
+	return true;
+}
