@@ -45,7 +45,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 
 /* Our own description must be readable. */
 static void judge_own(sluice_env *env, const sluice_peer *p) {
-	static char text[65536];
+	static char text[SLUICE_SDP_MAX];
 	enum sluice_sdp_type type;
 	struct sdp *sdp;
 	int len = sluice_peer_local_description(p, &type, text, sizeof text);
@@ -86,6 +86,38 @@ static void give_datagram(sluice_peer *p, const uint8_t *bytes, size_t len, uint
 	sluice_peer_input(p, &path, &(sluice_datagram){.data = copy, .len = len}, 1, now);
 }
 
+/* What the app does with transceivers: the first byte chooses, the second one says with which. */
+static void change_media(sluice_peer *p, const uint8_t *bytes) {
+	static const sluice_encoding layers[] = {{.rid = "q"}, {.rid = "h"}, {.rid = "f"}};
+	static const sluice_codec_preference wish[] = {{.codec = SLUICE_CODEC_AV1}, {.codec = SLUICE_CODEC_VP8}};
+	const sluice_transceiver_config config = {.encodings = layers, .encoding_count = bytes[1] % 4};
+	sluice_transceiver *t = sluice_peer_transceiver(p, bytes[1] % 8);
+	switch (bytes[0] % 6) {
+	case 0:
+		sluice_peer_add_transceiver(p, SLUICE_VIDEO, &config, NULL);
+		break;
+	case 1:
+		sluice_peer_add_transceiver(p, SLUICE_AUDIO, NULL, NULL);
+		break;
+	case 2:
+		if (t)
+			sluice_transceiver_set_direction(t, (enum sluice_direction)(bytes[1] >> 3 & 3));
+		break;
+	case 3:
+		if (t)
+			sluice_transceiver_stop(t);
+		break;
+	case 4:
+		if (t)
+			sluice_transceiver_set_codec_preferences(t, wish, bytes[1] >> 3 & 3 ? 2 : 0);
+		break;
+	default:
+		if (t && sluice_transceiver_sender(t))
+			sluice_track_send_frame(sluice_transceiver_sender(t), &(sluice_frame){.data = bytes, .len = 2});
+		break;
+	}
+}
+
 static void step(sluice_peer *p, unsigned what, const uint8_t *bytes, size_t len, uint64_t *now) {
 	char text[256];
 	memcpy(text, bytes, len);
@@ -111,7 +143,10 @@ static void step(sluice_peer *p, unsigned what, const uint8_t *bytes, size_t len
 		sluice_peer_restart_ice(p);
 		break;
 	case 6:
-		sluice_peer_open_channel(p, &(sluice_channel_config){.label = "x"}, NULL);
+		if (len >= 2)
+			change_media(p, bytes);
+		else
+			sluice_peer_open_channel(p, &(sluice_channel_config){.label = "x"}, NULL);
 		break;
 	case 7:
 		sluice_peer_remove_local_address(p, len & 1 ? 1 : 2);
