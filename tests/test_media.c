@@ -1,6 +1,8 @@
 /* Do two sluice_media understand each other? Frames of every codec go over the simulator's links, with what can go wrong there. */
 #include "track_kit.h"
 
+#include "rtp/media/media.h"
+
 #define LOSSY                                                                                                                    \
 	{ .delay = KIT_MEDIA_DELAY, .loss = 0.03, .duplicate = 0.02, .reorder = 0.02, .reorder_delay = 10 * SLUICE_MS }
 
@@ -52,5 +54,76 @@ START_TEST(test_lost_packets_are_repaired) {
 }
 END_TEST
 
+/* RFC 3711, 9.2: "the master key MUST be changed" after 2^48 packets. */
+START_TEST(test_nothing_leaves_when_the_key_is_used_up) {
+	struct media_world *w = media_world_up(2, SLUICE_SRTP_AEAD_AES_128_GCM, NULL);
+	struct media_source source;
+	struct media_sink sink = {0};
+	const sluice_track_config config = media_track(SLUICE_CODEC_OPUS, "v");
+	media_source_open(w, &source, &w->ends[0], &config);
+	media_sink_open(&sink, &w->ends[1], &config);
+	w->ends[0].media->seal.flow[SRTP_RTP].sealed = (UINT64_C(1) << 48) - 10;
+	media_source_run(w, &source, 50, 20 * SLUICE_MS, 80);
+	media_world_run(w, 2 * SLUICE_S);
+	ck_assert_uint_eq(sink.got[0], 10);
+	sluice_media_stats stats;
+	sluice_media_stats_get(w->ends[1].media, &stats);
+	ck_assert_uint_eq(stats.forged + stats.malformed, 0);
+	media_world_free(w);
+}
+END_TEST
+
+static enum link_verdict flip(void *ctx, struct sim_link *link, uint8_t *packet, size_t *len, uint64_t now) {
+	unsigned *n = ctx;
+	(void)link, (void)now;
+	if (++*n % 10 == 0)
+		packet[*len / 2] ^= 1;
+	return LINK_PASS;
+}
+
+/* A bit that flips on the way is seen by SRTP, counted, and its packet is repaired. */
+START_TEST(test_forged_and_repeated_packets_are_counted) {
+	const struct link_config link = {.delay = KIT_MEDIA_DELAY, .duplicate = 0.1};
+	struct media_world *w = media_world_up(2, SLUICE_SRTP_AES128_CM_SHA1_80, &link);
+	struct media_source source;
+	struct media_sink sink = {0};
+	unsigned n = 0;
+	const sluice_track_config config = media_track(SLUICE_CODEC_VP8, "v");
+	media_source_open(w, &source, &w->ends[0], &config);
+	media_sink_open(&sink, &w->ends[1], &config);
+	link_filter(sim_link(&w->sim, w->ends[0].host, w->ends[1].host), flip, &n);
+	media_source_run(w, &source, 300, 20 * SLUICE_MS, 1500);
+	media_world_run(w, 8 * SLUICE_S);
+	sluice_media_stats stats;
+	sluice_media_stats_get(w->ends[1].media, &stats);
+	ck_assert_uint_gt(stats.forged, 30);
+	ck_assert_uint_gt(stats.replayed, 30);
+	ck_assert_uint_gt(sink.got[0], 250);
+	media_world_free(w);
+}
+END_TEST
+
+/* With seconds of nothing, the picture comes back by one keyframe. */
+START_TEST(test_an_outage_ends_with_a_keyframe) {
+	struct media_world *w = media_world_up(2, SLUICE_SRTP_AES128_CM_SHA1_80, NULL);
+	struct media_source source;
+	struct media_sink sink = {0};
+	const sluice_track_config config = media_track(SLUICE_CODEC_H264, "v");
+	struct sim_link *link = sim_link(&w->sim, w->ends[0].host, w->ends[1].host);
+	media_source_open(w, &source, &w->ends[0], &config);
+	media_sink_open(&sink, &w->ends[1], &config);
+	link->config.outage_from = w->sim.now + SLUICE_S;
+	link->config.outage_to = w->sim.now + 4 * SLUICE_S;
+	media_source_run(w, &source, 400, 20 * SLUICE_MS, 1000);
+	media_world_run(w, 12 * SLUICE_S);
+	ck_assert_uint_ge(source.key_requests, 1);
+	ck_assert_uint_le(source.key_requests, 4);
+	ck_assert_uint_eq(sink.last[0], 399);
+	ck_assert_uint_ge(sink.got[0], 200);
+	media_world_free(w);
+}
+END_TEST
+
 SUITE("media", test_frames_of_each_codec_arrive_whole_and_in_order, test_each_srtp_profile_carries_frames,
-      test_lost_packets_are_repaired)
+      test_lost_packets_are_repaired, test_nothing_leaves_when_the_key_is_used_up, test_forged_and_repeated_packets_are_counted,
+      test_an_outage_ends_with_a_keyframe)

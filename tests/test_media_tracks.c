@@ -538,10 +538,79 @@ START_TEST(test_lent_frames_come_back) {
 }
 END_TEST
 
+static void expect_memory(int error) {
+	ck_assert(error == 0 || error == SLUICE_NO_MEMORY);
+}
+
+/* What comes out of one session goes into the other one; either may lack memory for it. */
+static void pass_packets(sluice_media *from, sluice_media *to, uint64_t now) {
+	uint8_t bytes[4000];
+	sluice_batch b = {.data = bytes, .capacity = sizeof bytes};
+	for (unsigned i = 0; i < 20 && sluice_media_output(from, &b, now) > 0; i++)
+		for (size_t k = 0; k < b.count; k++) {
+			sluice_datagram d = {.data = sluice_batch_slot(&b, k), .len = sluice_batch_slot_len(&b, k)};
+			expect_memory(sluice_media_input(to, &d, 1, now));
+		}
+}
+
+/* Everything that needs memory once, with one allocation that fails. Returns whether it did. */
+static bool try_without(uint64_t fail_at) {
+	struct memory memory = {.fail_at = fail_at};
+	const sluice_env_config ec = {.allocator = memory_allocator(&memory)};
+	sluice_env *env;
+	sluice_media *media[2] = {NULL, NULL};
+	sluice_track *track[2] = {NULL, NULL};
+	unsigned frames = 0;
+	sluice_srtp_key key = {{1}, {2}};
+	uint8_t bytes[3000];
+	if (sluice_env_new(&ec, &env))
+		return true;
+	base = media_track(SLUICE_CODEC_VP8, "v");
+	base.callbacks.on_frame = count_frame;
+	base.user = &frames;
+	bool ready = true;
+	for (unsigned i = 0; i < 2; i++) {
+		int error = sluice_media_new(env, NULL, &media[i]);
+		expect_memory(error);
+		if (!error)
+			error = sluice_media_set_keys(media[i], SLUICE_SRTP_AEAD_AES_128_GCM, &key, &key);
+		ck_assert(error == 0 || error == SLUICE_NO_MEMORY || error == SLUICE_CRYPTO);
+		if (!error)
+			error = i ? sluice_media_add_receiver(media[i], &base, &track[i])
+			          : sluice_media_add_sender(media[i], &base, &track[i]);
+		ready = ready && error == 0;
+	}
+	const sluice_frame f = {.data = bytes, .len = media_frame(SLUICE_CODEC_VP8, 1, true, 2000, bytes)};
+	for (uint64_t now = SLUICE_S; ready && now < 2 * SLUICE_S; now += 20 * SLUICE_MS) {
+		for (unsigned i = 0; i < 2; i++)
+			sluice_media_advance(media[i], now);
+		int error = sluice_track_send_frame(track[0], &f);
+		ck_assert(error == 0 || error == SLUICE_NO_MEMORY || error == SLUICE_WRONG_STATE || error == SLUICE_WOULD_BLOCK);
+		pass_packets(media[0], media[1], now);
+		pass_packets(media[1], media[0], now);
+		sluice_media_dispatch(media[1]);
+	}
+	ck_assert(!ready || frames > 10);
+	sluice_media_free(media[0]);
+	sluice_media_free(media[1]);
+	sluice_env_free(env);
+	ck_assert_uint_eq(memory.live, 0);
+	return memory.failures > 0;
+}
+
+START_TEST(test_each_allocation_may_fail) {
+	uint64_t n = 1;
+	while (try_without(n))
+		n++;
+	ck_assert_uint_gt(n, 20);
+}
+END_TEST
+
 SUITE("media_tracks", test_a_session_refuses_what_is_out_of_range, test_a_track_refuses_what_is_out_of_range,
       test_ssrcs_and_mids_are_used_once, test_there_are_256_streams_each_way, test_a_sender_says_why_it_does_not_send,
       test_bytes_that_are_no_frame_are_refused, test_a_stream_is_found_by_ssrc_then_mid_then_payload_type,
       test_packets_of_an_unknown_ssrc_wait_for_their_track, test_ssrcs_that_change_all_the_time_are_bounded,
       test_three_layers_are_told_apart_by_their_rids, test_the_target_is_shared_from_the_lowest_layer_up,
       test_the_rate_rises_to_what_the_path_carries, test_a_keyframe_is_asked_for_where_a_decoder_cannot_begin,
-      test_a_removed_sender_mutes_its_receiver, test_a_callback_may_free_everything, test_lent_frames_come_back)
+      test_a_removed_sender_mutes_its_receiver, test_a_callback_may_free_everything, test_lent_frames_come_back,
+      test_each_allocation_may_fail)

@@ -234,12 +234,12 @@ struct rtp_in_stats {
 	uint32_t jitter; /* in units of the timestamp */
 	uint64_t sender_reports;
 	struct rtcp_sender_info sender; /* of the newest */
-	size_t memory;   /* bytes */
+	size_t memory;                  /* bytes */
 };
 struct rtp_out_stats {
 	uint64_t packets, octets, nacked, resent, resent_bytes, limited, keyframes_asked;
 	uint64_t round_trip, round_trips, round_trip_sum; /* ns; how many were measured */
-	struct rtcp_report_block block; /* the newest of the peer's */
+	struct rtcp_report_block block;                   /* the newest of the peer's */
 };
 void rtp_session_in_stats(const struct rtp_session *s, int in_stream, struct rtp_in_stats *out);
 void rtp_session_out_stats(const struct rtp_session *s, int out_stream, struct rtp_out_stats *out);

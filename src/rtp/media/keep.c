@@ -11,10 +11,11 @@
 #define DENSE 4 /* one part in four of the slab */
 
 void media_look_at(struct sluice_media *m, const sluice_datagram *d, size_t n) {
+	const sluice_slab *slab = n ? d[0].slab : NULL;
 	size_t bytes = 0;
-	for (size_t i = 0; i < n && d[0].slab; i++)
-		bytes += d[i].slab == d[0].slab ? d[i].len : 0;
-	m->is_dense = d[0].slab && bytes >= sluice_slab_size(d[0].slab) / DENSE;
+	for (size_t i = 0; i < n; i++)
+		bytes += d[i].slab == slab ? d[i].len : 0;
+	m->is_dense = slab && bytes >= sluice_slab_size(slab) / DENSE;
 }
 
 static bool is_dense(const struct sluice_media *m, const sluice_slab *slab) {

@@ -47,6 +47,7 @@ struct sluice_media {
 	bool has_keys;
 	enum sluice_srtp_profile profile;
 	struct srtp seal, open;
+	bool told_end_of_key;
 	size_t rtp_tail, rtcp_tail; /* bytes that SRTP adds */
 	struct rtp_session *session;
 	struct bwe *bwe;

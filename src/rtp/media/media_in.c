@@ -65,14 +65,17 @@ static bool get_known(struct sluice_media *m, const struct rtp_received *got, co
 
 void media_take_rtp(struct sluice_media *m, uint8_t *data, size_t len, sluice_slab *slab, uint64_t now) {
 	struct rtp_received got;
+	got.stream = -1; /* a packet of our own that came back has none */
 	int result = rtp_session_receive(m->session, data, len, now, &got);
 	if (result == SLUICE_NOT_FOUND && get_known(m, &got, data, len, now))
 		result = rtp_session_receive(m->session, data, len, now, &got);
 	m->stats.malformed += result == SLUICE_MALFORMED;
-	if (result >= 0 && m->in[got.stream])
-		layer_in_count(m->in[got.stream], &got, result > 0, now);
-	if (result > 0 && m->in[got.stream])
-		layer_in_take(m->in[got.stream], &got, slab, now);
+	struct in_layer *l = result >= 0 && got.stream >= 0 ? m->in[got.stream] : NULL;
+	if (!l)
+		return;
+	layer_in_count(l, &got, result > 0, now);
+	if (result > 0)
+		layer_in_take(l, &got, slab, now);
 }
 
 /* ---- the batch ---- */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/arith.h"
+#include "pool/env.h"
 #include "rtp/media/header.h"
 #include "rtp/media/unit.h"
 
@@ -163,6 +164,13 @@ static void close_gaps(struct run *r) {
 	b->stride = kept == 1 ? last : b->stride;
 }
 
+/* RFC 3711, 9.2: after 2^48 packets of RTP or 2^31 of RTCP a key must not be used any more. Nothing leaves from then on. */
+static void note_end_of_key(struct sluice_media *m) {
+	if (m->seal.error && !m->told_end_of_key)
+		env_log(m->env, SLUICE_LOG_ERROR, "media: SRTP sends nothing more: %s", sluice_error_text(m->seal.error));
+	m->told_end_of_key = m->seal.error;
+}
+
 static void seal(struct sluice_media *m, struct run *r) {
 	sluice_batch *b = r->batch;
 	if (m->profile != SLUICE_SRTP_NONE) {
@@ -171,6 +179,7 @@ static void seal(struct sluice_media *m, struct run *r) {
 			all = all && r->packets[i].result == SRTP_OK;
 		if (!all)
 			close_gaps(r);
+		note_end_of_key(m);
 	}
 	m->stats.packets_sent += b->count;
 	if (b->count)
