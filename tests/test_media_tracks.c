@@ -124,6 +124,28 @@ START_TEST(test_ssrcs_and_mids_are_used_once) {
 }
 END_TEST
 
+/* Firefox numbers its formats in its own offers otherwise than in its answers. */
+START_TEST(test_payload_types_of_an_ended_track_may_mean_something_else) {
+	struct media_world *w = media_world_up(2, SLUICE_SRTP_NONE, NULL);
+	sluice_track *t;
+	m = w->ends[0].media;
+	base = media_track(SLUICE_CODEC_VP8, "v");
+	codecs[0] = media_codec(SLUICE_CODEC_VP8);
+	codecs[0].payload_type = 98;
+	codecs[0].rtx_payload_type = 99;
+	base.codecs = codecs;
+	ck_assert_int_eq(sluice_media_add_sender(m, &base, &t), 0);
+	ck_assert_uint_eq(m->rtx.media_of[99], 98);
+	sluice_media_remove(m, t);
+	codecs[0].payload_type = 99;
+	codecs[0].rtx_payload_type = 100;
+	ck_assert_int_eq(sluice_media_add_sender(m, &base, &t), 0);
+	ck_assert_uint_eq(m->rtx.media_of[100], 99);
+	ck_assert_uint_eq(m->rtx.media_of[99], RTX_NO_TYPE);
+	media_world_free(w);
+}
+END_TEST
+
 START_TEST(test_there_are_256_streams_each_way) {
 	struct media_world *w = media_world_up(2, SLUICE_SRTP_NONE, NULL);
 	static struct media_source sources[8];
@@ -607,10 +629,10 @@ START_TEST(test_each_allocation_may_fail) {
 END_TEST
 
 SUITE("media_tracks", test_a_session_refuses_what_is_out_of_range, test_a_track_refuses_what_is_out_of_range,
-      test_ssrcs_and_mids_are_used_once, test_there_are_256_streams_each_way, test_a_sender_says_why_it_does_not_send,
-      test_bytes_that_are_no_frame_are_refused, test_a_stream_is_found_by_ssrc_then_mid_then_payload_type,
-      test_packets_of_an_unknown_ssrc_wait_for_their_track, test_ssrcs_that_change_all_the_time_are_bounded,
-      test_three_layers_are_told_apart_by_their_rids, test_the_target_is_shared_from_the_lowest_layer_up,
-      test_the_rate_rises_to_what_the_path_carries, test_a_keyframe_is_asked_for_where_a_decoder_cannot_begin,
-      test_a_removed_sender_mutes_its_receiver, test_a_callback_may_free_everything, test_lent_frames_come_back,
-      test_each_allocation_may_fail)
+      test_ssrcs_and_mids_are_used_once, test_payload_types_of_an_ended_track_may_mean_something_else,
+      test_there_are_256_streams_each_way, test_a_sender_says_why_it_does_not_send, test_bytes_that_are_no_frame_are_refused,
+      test_a_stream_is_found_by_ssrc_then_mid_then_payload_type, test_packets_of_an_unknown_ssrc_wait_for_their_track,
+      test_ssrcs_that_change_all_the_time_are_bounded, test_three_layers_are_told_apart_by_their_rids,
+      test_the_target_is_shared_from_the_lowest_layer_up, test_the_rate_rises_to_what_the_path_carries,
+      test_a_keyframe_is_asked_for_where_a_decoder_cannot_begin, test_a_removed_sender_mutes_its_receiver,
+      test_a_callback_may_free_everything, test_lent_frames_come_back, test_each_allocation_may_fail)

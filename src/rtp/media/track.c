@@ -42,13 +42,27 @@ static bool fill_table(uint8_t table[128], const sluice_codec_config *codecs, si
 	return true;
 }
 
-/* The repairs' payload types of all tracks are one table in the session. */
-static int add_rtx(struct sluice_media *m, const sluice_codec_config *codecs, size_t count) {
-	struct rtx_types types = m->rtx;
+static int add_rtx(struct rtx_types *types, const sluice_codec_config *codecs, size_t count) {
+	int error = 0;
 	for (size_t i = 0; i < count; i++)
-		if (codecs[i].rtx_payload_type && types.rtx_of[codecs[i].payload_type] != codecs[i].rtx_payload_type &&
-		    rtx_types_add(&types, codecs[i].rtx_payload_type, codecs[i].payload_type))
-			return SLUICE_INVALID;
+		if (codecs[i].rtx_payload_type && types->rtx_of[codecs[i].payload_type] != codecs[i].rtx_payload_type &&
+		    rtx_types_add(types, codecs[i].rtx_payload_type, codecs[i].payload_type))
+			error = SLUICE_INVALID;
+	return error;
+}
+
+/* The repairs' payload types of all tracks are one table in the session. It is made anew from the tracks that are there: once the
+ * tracks that used a number have ended, the other side may use it for something else, and Firefox does. Where tracks contradict
+ * each other, what was agreed on last holds. */
+static int share_rtx(const sluice_track *t, const sluice_codec_config *codecs, size_t count) {
+	struct sluice_media *m = t->media;
+	struct rtx_types types;
+	rtx_types_init(&types);
+	if (add_rtx(&types, codecs, count))
+		return SLUICE_INVALID;
+	for (size_t i = 0; i < m->track_count; i++)
+		if (m->tracks[i] != t && !m->tracks[i]->ended)
+			add_rtx(&types, m->tracks[i]->codecs, m->tracks[i]->codec_count);
 	m->rtx = types;
 	if (m->session)
 		rtp_session_set_rtx(m->session, &types);
@@ -59,7 +73,7 @@ int track_set_codecs(sluice_track *t, const sluice_codec_config *codecs, size_t 
 	uint8_t table[128];
 	if (count > SLUICE_TRACK_CODECS_MAX || !fill_table(table, codecs, count, t->kind))
 		return SLUICE_INVALID;
-	int error = add_rtx(t->media, codecs, count);
+	int error = share_rtx(t, codecs, count);
 	if (error)
 		return error;
 	memcpy(t->codec_of, table, sizeof table);
