@@ -1,8 +1,10 @@
-/* figures: `make interop-figures`: how long opening takes, in ms and in round trips, and how fast bulk goes; one table each. */
+/* figures: `make interop-figures`: how long opening takes, in ms and in round trips, how fast bulk goes,
+ * and when the first picture is there; one table each. */
 import { chromium, firefox, serve_page } from './browsers.mjs';
 import { transfer } from './cases.mjs';
 import { connect } from './connect.mjs';
 import { PageEnd, ProcessEnd } from './ends.mjs';
+import { connect_media } from './media.mjs';
 import { long_cable } from './services.mjs';
 
 const { INTEROP_A: A, INTEROP_B: B, INTEROP_C: C, INTEROP_D: D, INTEROP_OUT } = process.env;
@@ -37,6 +39,23 @@ async function opening(name, offerer, answerer) {
 	const here = sorted_by(samples, s => s.offerer);
 	const there = sorted_by(samples, s => s.answerer);
 	return [name, ...[here, there].flatMap(s => [at_quantile(s, 0.5).toFixed(1), s.at(-1).toFixed(1)])];
+}
+
+const MEDIA_RUNS = 9;
+
+/* Audio and video each way. A page's first picture is its first presented one, ours the first whole frame. */
+async function first_picture(name, offerer, answerer) {
+	const samples = [];
+	for (let i = 0; i <= MEDIA_RUNS; i++) {
+		const { offer } = await connect_media(offerer, answerer, [{ kind: 'audio', source: 1 }, { kind: 'video', codec: 'VP8', source: 1 }]);
+		const [here, there] = await Promise.all([offerer, answerer].map(end => end.call('watch', { name: 'video', frames: 5 })));
+		if (i > 0)
+			samples.push({ offerer: here.first_at - offer.started, answerer: there.first_at - offer.started });
+	}
+	return [name, ...['offerer', 'answerer'].flatMap(key => {
+		const sorted = sorted_by(samples, s => s[key]);
+		return [at_quantile(sorted, 0.5).toFixed(0), sorted.at(-1).toFixed(0)];
+	})];
 }
 
 /* The signalling takes as long as the network: one round trip of the count is its. */
@@ -94,6 +113,15 @@ async function near() {
 			['sluice to Firefox', there, fox], ['Firefox to sluice', fox, there], ['sluice to sluice', here, there],
 		], throughput));
 	}
+	if ('media'.includes(only)) {
+		print_table(`From setLocalDescription to the first picture, ms, ${MEDIA_RUNS} times`,
+			['', 'offerer p50', 'worst', 'answerer p50', 'worst'], await rows_of([
+				['sluice offers to Chromium', there, chrome], ['Chromium offers to sluice', chrome, there],
+				['sluice offers to Firefox', there, fox], ['Firefox offers to sluice', fox, there],
+				['Chromium offers to Chromium', chrome, other], ['Chromium offers to Firefox', chrome, fox],
+				['Firefox offers to Chromium', fox, chrome],
+			], first_picture));
+	}
 	await Promise.all([here.stop(), there.stop(), c.stop(), c2.stop(), f.stop()]);
 	page.stop();
 }
@@ -125,7 +153,7 @@ async function far() {
 	await cable.stop();
 }
 
-if ('opening throughput'.includes(only))
+if ('opening throughput media'.includes(only))
 	await near();
 if ('round trips'.includes(only))
 	await far();

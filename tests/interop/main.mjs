@@ -5,6 +5,7 @@ import { run_cases } from './cases.mjs';
 import { connect } from './connect.mjs';
 import { demo_cases, serve } from './demo.mjs';
 import { echo_cases } from './echo.mjs';
+import { baseline_cases, media_cases, stack_cases } from './media.mjs';
 import { PageEnd, ProcessEnd } from './ends.mjs';
 import { relay_case } from './relay.mjs';
 import { finish, group_wanted, test } from './report.mjs';
@@ -20,6 +21,11 @@ const ECHO = [`${OUT}/sluice`, 'echo', '--stdio'];
 const AIORTC = ['/usr/bin/python3', here('aiortc_peer.py')];
 const PION = [`${OUT}/interop/pion_peer`];
 const NICE = [`${OUT}/interop/nice_peer`];
+const MEDIA_STACKS = [
+	['aiortc', ['/usr/bin/python3', here('aiortc_media.py')], { codecs: ['VP8', 'H264'], offers_one: true }],
+	['pion', [`${OUT}/interop/pion4`], { codecs: ['VP8', 'VP9', 'H264', 'AV1'] }],
+	['GStreamer', ['/usr/bin/python3', here('gst_media.py')], { codecs: ['VP8', 'VP9', 'H264'], repairs: false }],
+];
 
 const sluice = (netns, env) => new ProcessEnd('sluice', PEER, { netns, env });
 
@@ -67,6 +73,40 @@ async function browsers() {
 		await using(`${name} mDNS`, page_and_peer(start, name, { mdns: true }), ({ page, peer }) => mdns_cases(`${name} mDNS`, page, peer));
 	}
 	await using('chromium SNAP SPED', page_and_peer(chromium, 'chromium', { fast: true }), ({ page, peer }) => fast_cases('chromium SNAP SPED', page, peer));
+}
+
+/* Both browsers at once: with our end, and with each other. */
+async function media() {
+	await using('media', async () => {
+		const served = await serve_page();
+		const started = [await chromium({ origin: served.url }), await firefox()];
+		const [chrome, fox] = await Promise.all(['chromium', 'firefox'].map((name, i) => PageEnd.make(name, started[i].browser, served.url)));
+		const peer = sluice(B);
+		return {
+			chrome, fox, peer, note: started.map(s => s.version).join(', '),
+			close: async () => {
+				await peer.stop();
+				for (const s of started)
+					await s.stop();
+				served.stop();
+			},
+		};
+	}, async ({ chrome, fox, peer }) => {
+		await baseline_cases('media chromium, firefox', chrome, fox, ['VP8', 'VP9', 'AV1']);
+		await media_cases('media chromium', chrome, peer, {
+			codecs: ['VP8', 'VP9', 'H264', 'AV1'], namespaces: [A, B], cipher: /AES128_CM_HMAC_SHA1_80|AEAD_AES_128_GCM/, screenshot: `${OUT}/interop/chromium.png`,
+		});
+		await media_cases('media firefox', fox, peer, {
+			codecs: ['VP8', 'VP9', 'AV1'], namespaces: [A, B], cipher: /AEAD_AES_128_GCM/, screenshot: `${OUT}/interop/firefox.png`,
+		});
+	});
+	await using('media stacks', () => {
+		const peer = sluice(B);
+		return { peer, close: () => peer.stop() };
+	}, async ({ peer }) => {
+		for (const [name, argv, how] of MEDIA_STACKS)
+			await stack_cases(`media stacks ${name}`, () => new ProcessEnd(name, argv, { netns: A }), peer, how);
+	});
 }
 
 async function demo() {
@@ -150,6 +190,7 @@ async function nats() {
 }
 
 await browsers();
+await media();
 await demo();
 await stacks();
 await relays();

@@ -225,6 +225,7 @@ function watch_media(connection) {
 
 /* What an answerer makes of sections that were not there before: the first of a kind goes to the first of that kind. */
 async function take_media(takes = []) {
+	pc.getTransceivers().forEach(line_of);
 	for (const o of takes) {
 		const l = lines.find(x => x.name === null && x.kind === o.kind);
 		if (!l)

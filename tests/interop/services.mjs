@@ -66,3 +66,14 @@ export async function long_cable(from, to, ms) {
 	await cable.ready;
 	return cable;
 }
+
+/* From now on one packet in so many is lost on its way into each of these namespaces, until the returned function is called. By nft:
+ * not every kernel has netem. Not on the way out: there a loss is an error of sendmsg, which a sender notices. */
+export function loss(namespaces, one_in) {
+	const nft = (netns, text) => execFileSync('ip', ['netns', 'exec', netns, 'nft', '-f', '-'], { input: text });
+	for (const netns of namespaces)
+		nft(netns, `table inet loss {
+			chain in { type filter hook input priority 0; meta l4proto udp numgen random mod ${one_in} 0 drop; }
+		}`);
+	return () => namespaces.forEach(netns => nft(netns, 'delete table inet loss'));
+}
