@@ -507,6 +507,41 @@ START_TEST(test_a_removed_sender_mutes_its_receiver) {
 }
 END_TEST
 
+static void drop_frame(sluice_track *t, const sluice_frame *f, void *user) {
+	(void)t, (void)f, (void)user;
+}
+
+static sluice_inbound_rtp_stats last_in;
+static sluice_outbound_rtp_stats last_out;
+
+static void read_last(sluice_track *t, void *user) {
+	(void)user;
+	ck_assert_int_eq(sluice_track_is_sender(t) ? sluice_track_outbound_stats(t, 0, &last_out)
+	                                           : sluice_track_inbound_stats(t, 0, &last_in),
+	                 0);
+}
+
+START_TEST(test_the_last_statistics_can_be_read_when_a_track_ends) {
+	struct media_world *w = media_world_up(2, SLUICE_SRTP_AES128_CM_SHA1_80, NULL);
+	struct media_source source;
+	struct media_sink sink = {0};
+	base = media_track(SLUICE_CODEC_OPUS, "v");
+	media_source_open(w, &source, &w->ends[0], &base);
+	media_sink_open(&sink, &w->ends[1], &base);
+	media_source_run(w, &source, 20, 20 * SLUICE_MS, 80);
+	media_world_run(w, SLUICE_S);
+	sluice_track_set_callbacks(sink.track, &(sluice_track_callbacks){.on_frame = drop_frame, .on_ended = read_last}, NULL);
+	sluice_track_set_callbacks(source.track, &(sluice_track_callbacks){.on_ended = read_last}, NULL);
+	sluice_media_remove(w->ends[0].media, source.track);
+	sluice_media_remove(w->ends[1].media, sink.track);
+	sluice_media_dispatch(w->ends[0].media);
+	sluice_media_dispatch(w->ends[1].media);
+	ck_assert_uint_eq(last_in.frames_received, 20);
+	ck_assert_uint_gt(last_out.bytes_sent, 20 * 80 - 1);
+	media_world_free(w);
+}
+END_TEST
+
 static void free_session(sluice_track *t, const sluice_frame *f, void *user) {
 	struct media_sink *s = user;
 	(void)t, (void)f;
@@ -635,4 +670,5 @@ SUITE("media_tracks", test_a_session_refuses_what_is_out_of_range, test_a_track_
       test_ssrcs_that_change_all_the_time_are_bounded, test_three_layers_are_told_apart_by_their_rids,
       test_the_target_is_shared_from_the_lowest_layer_up, test_the_rate_rises_to_what_the_path_carries,
       test_a_keyframe_is_asked_for_where_a_decoder_cannot_begin, test_a_removed_sender_mutes_its_receiver,
-      test_a_callback_may_free_everything, test_lent_frames_come_back, test_each_allocation_may_fail)
+      test_the_last_statistics_can_be_read_when_a_track_ends, test_a_callback_may_free_everything, test_lent_frames_come_back,
+      test_each_allocation_may_fail)

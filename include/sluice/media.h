@@ -127,7 +127,7 @@ typedef struct sluice_track_callbacks {
 	/* What the path carries for this layer, in bit/s: give it to the encoder. 0: the layer should pause. */
 	void (*on_bitrate)(sluice_track *t, unsigned layer, uint64_t bits_per_second, void *user);
 
-	/* The track is over. The last callback; the track is freed when it returns. */
+	/* The track is over. The last callback, and the last time to read its statistics: the track is freed when it returns. */
 	void (*on_ended)(sluice_track *t, void *user);
 } sluice_track_callbacks;
 

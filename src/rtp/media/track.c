@@ -310,7 +310,18 @@ int sluice_media_add_receiver(sluice_media *m, const sluice_track_config *config
 
 /* ---- ending ---- */
 
+/* The streams go now; their last figures can be read until on_ended returns. */
+static void keep_stats(sluice_track *t) {
+	for (unsigned k = 0; k < t->layer_count; k++) {
+		if (t->is_sender)
+			sluice_track_outbound_stats(t, k, &t->out[k].stats);
+		else
+			sluice_track_inbound_stats(t, k, &t->in[k].stats);
+	}
+}
+
 void track_end(sluice_track *t) {
+	keep_stats(t);
 	close_layers(t->media, t);
 	t->ended = true;
 }
