@@ -139,6 +139,13 @@ static void on_channel(sluice_peer *p, sluice_channel *ch, void *user) {
 		link->on_channel(link, ch);
 }
 
+static void on_track(sluice_peer *p, sluice_transceiver *t, void *user) {
+	(void)p;
+	struct link *link = user;
+	if (link->on_track)
+		link->on_track(link, t);
+}
+
 /* ---- descriptions -------------------------------------------------------------------------------------------------- */
 
 static void tell_description(struct link *link) {
@@ -247,6 +254,7 @@ static bool make_peer(struct link *link, bool offering) {
 		config.ice.check_timeout = 24 * 3600 * SLUICE_S;
 	config.on_state = on_state;
 	config.on_channel = on_channel;
+	config.on_track = on_track;
 	config.on_gathering_state = on_gathering_state;
 	config.on_ice_state = on_ice_state;
 	config.on_candidate = on_candidate;
@@ -299,6 +307,17 @@ static bool give_way(struct link *link) {
 	return true;
 }
 
+/* The callbacks say which tracks come, and the command decides with them what the answer says. */
+static bool prepare_answer(struct link *link) {
+	if (!link->on_offered)
+		return true;
+	sluice_peer_dispatch(link->base.peer);
+	int error = end_is_over(&link->base) ? 0 : link->on_offered(link);
+	if (error)
+		link_fail(link, "cannot answer: %s", sluice_error_text(error));
+	return !end_is_over(&link->base);
+}
+
 static void take_offer(struct link *link, const char *sdp) {
 	bool glare = link->base.peer && sluice_peer_signaling_state(link->base.peer) == SLUICE_SIGNALING_HAVE_LOCAL_OFFER;
 	if (glare && !give_way(link))
@@ -311,7 +330,8 @@ static void take_offer(struct link *link, const char *sdp) {
 		return;
 	}
 	both_described(link);
-	describe(link);
+	if (prepare_answer(link))
+		describe(link);
 }
 
 static void take_answer(struct link *link, const char *sdp) {

@@ -21,6 +21,10 @@ struct link {
 	/* This end offers: open channels. Returns 0 or an error. */
 	int (*on_offering)(struct link *link);
 	void (*on_channel)(struct link *link, sluice_channel *ch);
+	/* The other side sends on this transceiver from now on. */
+	void (*on_track)(struct link *link, sluice_transceiver *t);
+	/* The other side's offer was taken, on_track has said what it sends, and the answer is due. Returns 0 or an error. */
+	int (*on_offered)(struct link *link);
 	/* Both ends offered and this one answers instead: its peer is gone with the channels that on_offering opened. */
 	void (*on_given_way)(struct link *link);
 	void (*on_connected)(struct link *link);

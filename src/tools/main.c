@@ -20,6 +20,7 @@ struct command {
 static const struct command commands[] = {
 	{"cat", cat_main, "join two terminals or pipelines by a channel", false},
 	{"echo", echo_main, "send back what comes: a peer for scripts", false},
+	{"media", media_main, "audio and video: receive into files, play, send back", false},
 	{"perf", perf_main, "measure throughput, latency and set-up time between two peers", false},
 	{"probe", probe_main, "show what the network of this host allows", false},
 	{"receive", receive_main, "take files that another end sends", false},
@@ -39,7 +40,8 @@ static void fill_standard_streams(void) {
 }
 
 static int print_help(void) {
-	printf("Usage: sluice COMMAND [OPTION]...\n\nWebRTC data channels from the command line.\n\nCommands:\n");
+	printf("Usage: sluice COMMAND [OPTION]...\n\nWebRTC data channels, audio and video from the command "
+	       "line.\n\nCommands:\n");
 	for (size_t i = 0; i < COMMANDS; i++)
 		printf("  %-8s %s\n", commands[i].name, commands[i].what);
 	printf("\n  --help      this text; 'sluice COMMAND --help' or 'sluice help COMMAND' tells about one command\n"
