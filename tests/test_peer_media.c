@@ -85,6 +85,32 @@ START_TEST(test_media_joins_a_connection_of_data_from_either_side) {
 }
 END_TEST
 
+START_TEST(test_the_estimate_keeps_the_bounds_of_the_configuration) {
+	sluice_peer_config a, b;
+	sluice_peer_config_init(&a);
+	sluice_peer_config_init(&b);
+	a.media_start_bitrate = 3000000;
+	a.media_min_bitrate = 2900000;
+	a.media_max_bitrate = 3100000;
+	b.media_min_bitrate = 2;
+	b.media_max_bitrate = 1;
+	av_begin_with(&k, NULL, &a, &b);
+	ck_assert_int_eq(sluice_peer_add_transceiver(k.b.caller->peer, SLUICE_VIDEO, NULL, NULL), SLUICE_INVALID);
+	av_end(&k);
+	av_begin_with(&k, NULL, &a, NULL);
+	av_send(av_add(&k.a, SLUICE_VIDEO, SLUICE_SENDONLY), 33 * SLUICE_MS);
+	av_settle(&k);
+	for (int i = 0; i < 20; i++) {
+		sluice_media_stats m;
+		av_run(&k, 250 * SLUICE_MS);
+		sluice_peer_media_stats_get(k.a.caller->peer, &m);
+		ck_assert_uint_ge(m.available_outgoing_bitrate, a.media_min_bitrate);
+		ck_assert_uint_le(m.available_outgoing_bitrate, a.media_max_bitrate);
+	}
+	av_end(&k);
+}
+END_TEST
+
 /* ---- statistics ------------------------------------------------------------------------------------------------------- */
 
 START_TEST(test_statistics_have_w3cs_entries_of_streams_and_codecs) {
@@ -321,9 +347,9 @@ START_TEST(test_closing_ends_the_tracks_of_both_sides) {
 END_TEST
 
 SUITE("media of a peer", test_audio_video_and_data_travel_over_one_transport, test_media_alone_connects_without_an_association,
-      test_media_joins_a_connection_of_data_from_either_side, test_statistics_have_w3cs_entries_of_streams_and_codecs,
-      test_a_direction_that_changes_pauses_and_resumes_a_track, test_a_stopped_section_is_rejected_and_its_place_used_again,
-      test_one_that_is_stopped_before_it_was_offered_is_gone, test_a_rollback_undoes_mids_and_transceivers,
-      test_colliding_offers_bring_the_transceivers_of_both_sides, test_a_restart_of_ice_does_not_end_media,
-      test_three_layers_are_offered_taken_and_told_apart, test_a_peer_may_be_freed_and_a_transceiver_stopped_in_on_track,
-      test_closing_ends_the_tracks_of_both_sides)
+      test_media_joins_a_connection_of_data_from_either_side, test_the_estimate_keeps_the_bounds_of_the_configuration,
+      test_statistics_have_w3cs_entries_of_streams_and_codecs, test_a_direction_that_changes_pauses_and_resumes_a_track,
+      test_a_stopped_section_is_rejected_and_its_place_used_again, test_one_that_is_stopped_before_it_was_offered_is_gone,
+      test_a_rollback_undoes_mids_and_transceivers, test_colliding_offers_bring_the_transceivers_of_both_sides,
+      test_a_restart_of_ice_does_not_end_media, test_three_layers_are_offered_taken_and_told_apart,
+      test_a_peer_may_be_freed_and_a_transceiver_stopped_in_on_track, test_closing_ends_the_tracks_of_both_sides)

@@ -138,6 +138,12 @@ typedef struct sluice_peer_config {
 	/* Channels open at once, ours and the other side's. Default: 1024 */
 	uint32_t max_channels;
 
+	/* ---- media ---- */
+
+	/* Where the estimate of the path begins, and the bounds that it keeps, in bit/s; as in sluice_media_config. When they do
+	 * not go together, the first transceiver is refused with SLUICE_INVALID. Default: 300,000; 30,000 and 100,000,000 */
+	uint64_t media_start_bitrate, media_min_bitrate, media_max_bitrate;
+
 	/* ---- callbacks: any may be NULL ---- */
 
 	/* The last argument of each callback. */

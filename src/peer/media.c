@@ -51,7 +51,13 @@ int media_open(sluice_peer *p) {
 	if (p->media)
 		return 0;
 	make_cname(p);
-	const sluice_media_config config = {.size = sizeof config, .cname = p->cname, .mtu = mtu_of(p), .compound = true};
+	const sluice_media_config config = {.size = sizeof config,
+	                                    .cname = p->cname,
+	                                    .mtu = mtu_of(p),
+	                                    .start_bitrate = p->config.media_start_bitrate,
+	                                    .min_bitrate = p->config.media_min_bitrate,
+	                                    .max_bitrate = p->config.media_max_bitrate,
+	                                    .compound = true};
 	int error = sluice_media_new(p->env, &config, &p->media);
 	if (error)
 		return error;
