@@ -57,6 +57,18 @@ has_fields open_p50_ms open_max_ms $common
 holds open_p50_ms 'v > 0'
 holds count 'v == 5'
 
+for streams in 1 5; do
+	run 0 perf --media $streams --time 1 --json
+	has_fields packets_per_s goodput_mbps packets_sent packets_received packets_lost frames_refused cpu_tx_s_per_gbit \
+		cpu_rx_s_per_gbit rss_tx_mb rss_rx_mb duration_s
+	holds streams "v == $streams"
+	holds packets_lost 'v == 0'
+	holds frames_received "v > 20 * $streams && v < 45 * $streams"
+	holds goodput_mbps "v > 1.5 * $streams"
+done
+run 0 perf --media 2 --time 1.3
+grep -q '^ *1\.[0-9] s .*Mbit/s' "$out" && grep -q '^  CPU .* s/Gbit sending' "$out" || { cat "$out"; fail '--media: no lines'; }
+
 # ---- how the association behaves, and what is recorded of it ----
 
 # Each one that there is; the help and the manual have to name it too.
@@ -158,6 +170,11 @@ done
 wrong perf --window 4095
 wrong perf --open 0
 wrong perf --ping --open 3
+wrong perf --media 0
+wrong perf --media 65
+wrong perf --media 2 --open 3
+wrong perf --media 2 --size 5
+wrong perf --media 2 --trace "$scratch/trace"
 wrong perf --ping --channels 2
 wrong perf --ping --lifetime 5
 wrong perf --open 3 --size 5
@@ -247,6 +264,12 @@ by_hand '' --open 3 --json
 [ "$connected $listened" = '0 0' ] || { cat "$err" "$scratch/listener.err"; fail "--open by hand: $connected and $listened"; }
 has_fields open_p50_ms open_max_ms
 
+by_hand '' --media 2 --time 0.5 --json
+[ "$connected $listened" = '0 0' ] || { cat "$err" "$scratch/listener.err"; fail "--media by hand: $connected and $listened"; }
+has_fields packets_per_s frames_received
+cp "$scratch/listener" "$out"
+has_fields packets_per_s frames_received rss_rx_mb
+
 address=0.0.0.0
 by_hand '' --time 0.3 --json
 [ "$connected $listened" = '0 0' ] || { cat "$err" "$scratch/listener.err"; fail "on every address: $connected and $listened"; }
@@ -289,6 +312,9 @@ grep -q '^summary (interrupted)' "$out" || { cat "$out" "$err"; fail 'Ctrl-C: no
 interrupt TERM 1 --json
 [ "$code" = 130 ] || { cat "$out" "$err"; fail "SIGTERM: exit code $code"; }
 has_fields $bulk
+interrupt INT 1 --media 2 --json
+[ "$code" = 130 ] || { cat "$out" "$err"; fail "Ctrl-C with --media: exit code $code"; }
+has_fields packets_per_s frames_received
 interrupt INT 1 --ping --json
 [ "$code" = 130 ] || { cat "$out" "$err"; fail "Ctrl-C while pinging: exit code $code"; }
 has_fields p50_us

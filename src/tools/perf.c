@@ -10,18 +10,20 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tools/perf.h"
+#include "tools/perf_media.h"
 
 /* ---- the command line -------------------------------------------------------------------------------------------- */
 
 /* Which options were given. */
 enum {
-	GIVEN_MEASURE = 1, /* any that says what to measure, but for --open */
+	GIVEN_MEASURE = 1, /* any that says what to measure, but for --open, --media and --time */
 	GIVEN_OPEN = 2,
 	GIVEN_PING = 4,
 	GIVEN_RETRANSMITS = 8,
 	GIVEN_LIFETIME = 16,
 	GIVEN_BY_HAND = 32, /* --fingerprint, --cert */
+	GIVEN_MEDIA = 64,
+	GIVEN_TIME = 128,
 };
 
 static int read_address(struct perf_options *o, enum perf_place place, const char *name, const char *text) {
@@ -58,7 +60,7 @@ static const struct option_row measure_rows[] = {
 	{"size", "BYTES", "of one message, {range} ({preset})", TO_U32(struct perf_options, size), .unit = "bytes", .min = 1,
          .max = PERF_MAX_SIZE, .preset = "16384", .mark = GIVEN_MEASURE},
 	{"time", "S", "how long, {range} ({preset})", TO_SECONDS(struct perf_options, seconds), .unit = "seconds",
-         .shortest = 0.1, .longest = 86400, .preset = "5", .mark = GIVEN_MEASURE},
+         .shortest = 0.1, .longest = 86400, .preset = "5", .mark = GIVEN_TIME},
 	{"channels", "N", "how many channels at once, {range} ({preset})", TO_U32(struct perf_options, channels), .min = 1,
          .max = PERF_MAX_CHANNELS, .preset = "1", .mark = GIVEN_MEASURE},
 	{"unordered", NULL, "messages may overtake each other", TO_FLAG(struct perf_options, unordered), .mark = GIVEN_MEASURE},
@@ -70,6 +72,8 @@ static const struct option_row measure_rows[] = {
          .mark = GIVEN_MEASURE | GIVEN_PING},
 	{"open", "N", "the time to an open channel, N times, {range}, instead of throughput", TO_U32(struct perf_options, opens),
          .min = 1, .max = 100000, .mark = GIVEN_OPEN},
+	{"media", "N", "N streams of video of 2.5 Mbit/s each, {range}, instead of a data channel",
+         TO_U32(struct perf_options, media), .min = 1, .max = PERF_MAX_STREAMS, .mark = GIVEN_MEDIA},
 };
 
 static const struct option_row how_rows[] = {
@@ -104,13 +108,18 @@ static int check_options(const struct perf_options *o, uint32_t given) {
 		return usage_error("perf", "--max-retransmits and --lifetime exclude each other");
 	if ((given & GIVEN_PING) && (given & GIVEN_OPEN))
 		return usage_error("perf", "--ping and --open exclude each other");
+	if ((given & GIVEN_MEDIA) && (given & (GIVEN_MEASURE | GIVEN_OPEN)))
+		return usage_error("perf",
+		                   "--media sends streams of one kind: of what says what to measure, only --time goes with it");
+	if (o->mode == PERF_MEDIA && (o->tuning.trace_file || o->tuning.pcap_file))
+		return usage_error("perf", "--trace and --pcap record an association; --media has none that is of interest");
 	if (o->mode == PERF_PING && (o->channels > 1 || o->reliability != SLUICE_RELIABLE))
 		return usage_error("perf", "--ping takes one reliable channel");
-	if (o->mode == PERF_OPEN && (given & GIVEN_MEASURE))
+	if (o->mode == PERF_OPEN && (given & (GIVEN_MEASURE | GIVEN_TIME)))
 		return usage_error("perf", "--open opens plain channels and sends nothing: no other option says what to measure");
 	if (o->mode == PERF_OPEN && (o->tuning.trace_file || o->tuning.pcap_file))
 		return usage_error("perf", "--trace and --pcap record one connection; --open makes many");
-	if (o->place == PERF_LISTEN && (given & (GIVEN_MEASURE | GIVEN_OPEN)))
+	if (o->place == PERF_LISTEN && (given & (GIVEN_MEASURE | GIVEN_TIME | GIVEN_OPEN | GIVEN_MEDIA)))
 		return usage_error("perf", "--listen: the connecting side decides what to measure");
 	if (o->place == PERF_CONNECT && !o->fingerprint.hash)
 		return usage_error("perf", "--connect needs --fingerprint (the listener prints it)");
@@ -121,7 +130,7 @@ static int check_options(const struct perf_options *o, uint32_t given) {
 
 /* What follows from the options that were given. */
 static void complete_options(struct perf_options *o, uint32_t given) {
-	o->mode = given & GIVEN_OPEN ? PERF_OPEN : o->ping ? PERF_PING : PERF_BULK;
+	o->mode = given & GIVEN_MEDIA ? PERF_MEDIA : given & GIVEN_OPEN ? PERF_OPEN : o->ping ? PERF_PING : PERF_BULK;
 	if (given & GIVEN_RETRANSMITS) {
 		o->reliability = SLUICE_MAX_RETRANSMITS;
 		o->reliability_value = o->retransmits;

@@ -4,6 +4,7 @@
  *   perf_end.c      what both ends do beside end.c: certificates, socket, control channel, the parent
  *   perf_sender.c   the end that connects, measures and reports
  *   perf_receiver.c the end that checks (bulk), echoes (--ping) or is connected to again and again (--open)
+ *   perf_media.c    the streams of --media and their connection
  *   perf_report.c   lines, summary and JSON
  *   pattern.c       the payload
  *   histogram.c     times
@@ -16,8 +17,12 @@
  *   receiver  ready                                                                      data may come
  *   sender    open                                                                       (--open) one more connection, please
  *   receiver  port 40001                                                                 it is waited for there
+ *   sender    offer <description>                                                        (--media) of one more connection
+ *   receiver  answer <description>
+ *   sender    begin                                                                      (--media) what comes now counts
  *   sender    done                                                                       all data channels are closed
  *   receiver  report messages=... bytes=... ns=... cpu_ns=... rss_kb=...                 what arrived
+ *   receiver  media packets=... bytes=... frames=... lost=... ns=... cpu_ns=... rss_kb=...
  *   receiver  fail <why>                                                                 a wrong byte, a gap
  */
 #ifndef TOOLS_PERF_H
@@ -29,13 +34,13 @@
 #define PERF_MAX_CHANNELS 1000
 #define PERF_MAX_SIZE 262144
 
-enum perf_mode { PERF_BULK, PERF_PING, PERF_OPEN };
+enum perf_mode { PERF_BULK, PERF_PING, PERF_OPEN, PERF_MEDIA };
 enum perf_place { PERF_LOCAL, PERF_LISTEN, PERF_CONNECT };
 
 struct perf_options {
 	enum perf_mode mode;
 	enum perf_place place;
-	uint32_t size, channels, opens, mtu;
+	uint32_t size, channels, opens, media, mtu; /* media: streams */
 	double seconds, timeout;
 	bool unordered, ping, json;
 	uint32_t retransmits, lifetime; /* as they were given; the next two follow from them */
@@ -68,7 +73,7 @@ struct perf_end {
 	sluice_certificate *certificate;
 	sluice_socket *socket; /* until the peer has it */
 	sluice_channel *control;
-	sluice_peer *second; /* --open: the connection under way beside the first */
+	sluice_peer *second; /* --open, --media: the connection under way beside the first */
 	struct perf_hello other;
 	ev_io parent_io;
 
@@ -94,6 +99,8 @@ int perf_receiver_main(const struct perf_options *options, int parent);
 /* ---- perf_report.c ---- */
 
 #define PERF_LINE_MAX 256
+/* A line of the other side: a description is the longest. */
+#define PERF_MESSAGE_MAX (SLUICE_SDP_MAX + 16)
 
 /* The test as the sender tells it to the receiver. */
 struct perf_test {
@@ -109,6 +116,11 @@ struct perf_received {
 	uint64_t messages, bytes, ns, cpu_ns, rss_kb;
 };
 
+/* What the streams of one end have carried; a receiver knows frames and lost packets, a sender the other two. */
+struct perf_media_totals {
+	uint64_t packets, bytes, frames, lost, resent, refused;
+};
+
 /* What was measured, either mode's part. */
 struct perf_result {
 	const struct perf_options *options;
@@ -120,6 +132,7 @@ struct perf_result {
 	const char *cipher;
 	sluice_peer_stats stats;
 	struct histogram *times; /* --ping, --open */
+	struct perf_media_totals media_sent, media_received;
 };
 
 /* What a second's line is made of. */
@@ -132,8 +145,12 @@ struct perf_second {
 
 void perf_report_head(const struct perf_options *options);
 void perf_report_second(const struct perf_second *s);
+/* Of --media: what went since the last line. */
+void perf_report_streams(double at, double seconds, const struct perf_media_totals *t, const sluice_media_stats *stats);
 void perf_report_result(const struct perf_result *r);
 /* The receiver's view, for the listening side. */
 void perf_report_received(const struct perf_options *options, const struct perf_test *test, const struct perf_received *r);
+void perf_report_received_streams(const struct perf_options *options, const struct perf_test *test, const struct perf_received *r,
+                                  const struct perf_media_totals *t);
 
 #endif

@@ -37,14 +37,16 @@ static void on_parent(struct ev_loop *ev, ev_io *w, int events) {
 /* ---- the control channel ----------------------------------------------------------------------------------------- */
 
 void perf_end_say(struct perf_end *end, const char *format, ...) {
-	char line[PERF_LINE_MAX];
+	char *line;
 	va_list args;
-	va_start(args, format);
-	int len = vsnprintf(line, sizeof line, format, args);
-	va_end(args);
 	if (!end->control || end_is_over(&end->base))
 		return;
-	int error = sluice_channel_send_text(end->control, line, (size_t)len);
+	va_start(args, format);
+	int len = vasprintf(&line, format, args);
+	va_end(args);
+	int error = len < 0 ? SLUICE_NO_MEMORY : sluice_channel_send_text(end->control, line, (size_t)len);
+	if (len >= 0)
+		free(line);
 	if (error)
 		end_fail(&end->base, "cannot talk to the other side: %s", sluice_error_text(error));
 }
@@ -53,8 +55,8 @@ static void on_control_message(sluice_channel *ch, sluice_message *m, bool text,
 	(void)ch;
 	struct perf_end *end = user;
 	const char *data = sluice_message_data(m);
-	char line[PERF_LINE_MAX];
-	if (!text || !data || m->len >= sizeof line) {
+	char *line = text && data && m->len < PERF_MESSAGE_MAX ? malloc(m->len + 1) : NULL;
+	if (!line) {
 		end_fail(&end->base, "the other side does not speak our language");
 		return;
 	}
@@ -62,6 +64,7 @@ static void on_control_message(sluice_channel *ch, sluice_message *m, bool text,
 	line[m->len] = 0;
 	if (!end_is_over(&end->base))
 		end->on_line(end, line);
+	free(line);
 }
 
 static void on_control_closed(sluice_channel *ch, int error, uint64_t lost, void *user) {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "tools/pattern.h"
-#include "tools/perf.h"
+#include "tools/perf_media.h"
 #include "tools/usage.h"
 
 struct receiver;
@@ -22,6 +22,9 @@ struct receiver {
 	struct perf_test test;
 	bool has_test, is_done;
 	struct pattern pattern;
+	struct perf_media media;
+	struct perf_media_totals media_began, media_seen;
+	uint64_t media_began_at;
 	struct lane *lanes;
 	uint32_t lanes_closed;
 	ev_tstamp first_at, last_at; /* of the first and the last message, by the loop's clock: exact enough, and costs nothing */
@@ -78,18 +81,64 @@ static void on_message(sluice_channel *ch, sluice_message *m, bool text, void *u
 		end_fail(&r->end.base, "cannot echo: %s", sluice_error_text(error));
 }
 
+/* ---- streams ------------------------------------------------------------------------------------------------------ */
+
+static void on_up(struct perf_end *end) {
+	(void)end; /* the sender says when it begins */
+}
+
+static void on_offer(struct receiver *r, const char *line) {
+	int error = r->has_test && r->test.mode == PERF_MEDIA && !r->end.second ? 0 : SLUICE_WRONG_STATE;
+	r->media.on_up = on_up;
+	if (!error)
+		error = perf_media_init(&r->media, &r->end, r->test.channels, r->test.key);
+	if (!error)
+		error = perf_media_open(&r->media);
+	if (!error)
+		error = perf_media_describe(&r->media, line);
+	if (error)
+		end_fail(&r->end.base, "cannot take the streams: %s", sluice_error_text(error));
+}
+
+static void begin_streams(struct receiver *r) {
+	r->cpu_started = usage_cpu_ns();
+	r->media_began_at = sluice_now();
+	perf_media_look(&r->media, &r->media_began);
+}
+
+static void report_streams(struct receiver *r) {
+	const struct perf_media_totals *b = &r->media_began;
+	struct perf_media_totals *t = &r->media_seen;
+	perf_media_look(&r->media, t);
+	t->packets -= b->packets;
+	t->bytes -= b->bytes;
+	t->frames -= b->frames;
+	t->lost -= t->lost < b->lost ? t->lost : b->lost; /* some were only late then */
+	r->seen.ns = sluice_now() - r->media_began_at;
+	perf_end_say(&r->end,
+	             "media packets=%" PRIu64 " bytes=%" PRIu64 " frames=%" PRIu64 " lost=%" PRIu64 " ns=%" PRIu64
+	             " cpu_ns=%" PRIu64 " rss_kb=%" PRIu64,
+	             t->packets, t->bytes, t->frames, t->lost, r->seen.ns, r->seen.cpu_ns, r->seen.rss_kb);
+}
+
 /* ---- the end of it ----------------------------------------------------------------------------------------------- */
 
 static void report_if_complete(struct receiver *r) {
-	bool all_closed = r->test.mode == PERF_OPEN || r->lanes_closed == r->test.channels;
+	bool all_closed = r->test.mode == PERF_OPEN || r->test.mode == PERF_MEDIA || r->lanes_closed == r->test.channels;
 	if (!r->is_done || !all_closed || end_is_over(&r->end.base))
 		return;
 	r->seen.ns = (uint64_t)((r->last_at - r->first_at) * 1e9);
 	r->seen.cpu_ns = usage_cpu_ns() - r->cpu_started;
 	r->seen.rss_kb = usage_peak_rss_kb();
-	perf_end_say(&r->end, "report messages=%" PRIu64 " bytes=%" PRIu64 " ns=%" PRIu64 " cpu_ns=%" PRIu64 " rss_kb=%" PRIu64,
-	             r->seen.messages, r->seen.bytes, r->seen.ns, r->seen.cpu_ns, r->seen.rss_kb);
-	if (r->end.options->place == PERF_LISTEN)
+	if (r->test.mode == PERF_MEDIA)
+		report_streams(r);
+	else
+		perf_end_say(&r->end,
+		             "report messages=%" PRIu64 " bytes=%" PRIu64 " ns=%" PRIu64 " cpu_ns=%" PRIu64 " rss_kb=%" PRIu64,
+		             r->seen.messages, r->seen.bytes, r->seen.ns, r->seen.cpu_ns, r->seen.rss_kb);
+	if (r->end.options->place == PERF_LISTEN && r->test.mode == PERF_MEDIA)
+		perf_report_received_streams(r->end.options, &r->test, &r->seen, &r->media_seen);
+	else if (r->end.options->place == PERF_LISTEN)
 		perf_report_received(r->end.options, &r->test, &r->seen);
 	end_linger(&r->end.base, EXIT_OK);
 }
@@ -188,8 +237,8 @@ static bool read_test(const char *line, struct perf_test *t) {
 	t->reliable = reliable;
 	t->ordered = ordered;
 	t->key = key;
-	return t->version == 1 && mode <= PERF_OPEN && t->size >= 1 && t->size <= PERF_MAX_SIZE && t->channels >= 1 &&
-	       t->channels <= PERF_MAX_CHANNELS;
+	return t->version == 1 && mode <= PERF_MEDIA && t->size >= 1 && t->size <= PERF_MAX_SIZE && t->channels >= 1 &&
+	       t->channels <= (mode == PERF_MEDIA ? PERF_MAX_STREAMS : PERF_MAX_CHANNELS);
 }
 
 static void on_test(struct receiver *r, const char *line) {
@@ -218,6 +267,10 @@ static void on_line(struct perf_end *end, const char *line) {
 		int error = await_connection(r);
 		if (error)
 			end_fail(&end->base, "cannot await one more connection: %s", sluice_error_text(error));
+	} else if (strncmp(line, "offer ", 6) == 0) {
+		on_offer(r, line);
+	} else if (strcmp(line, "begin") == 0) {
+		begin_streams(r);
 	} else if (strcmp(line, "done") == 0) {
 		r->is_done = true;
 		report_if_complete(r);
@@ -230,6 +283,7 @@ int perf_receiver_main(const struct perf_options *options, int parent) {
 	};
 	int exit_code = perf_end_run(&r.end);
 	pattern_free(&r.pattern);
+	perf_media_free(&r.media);
 	free(r.lanes);
 	return exit_code;
 }

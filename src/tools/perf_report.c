@@ -58,12 +58,14 @@ static void print_object(json_t *o) {
 }
 
 static const char *mode_name(enum perf_mode mode) {
-	static const char *const names[] = {"bulk", "ping", "open"};
+	static const char *const names[] = {"bulk", "ping", "open", "media"};
 	return names[mode];
 }
 
 static void add_options(json_t *j, const struct perf_options *o) {
 	add_text(j, "mode", mode_name(o->mode));
+	if (o->mode == PERF_MEDIA)
+		return;
 	add_count(j, "size", o->size);
 	add_count(j, "channels", o->channels);
 	add_count(j, "mtu", o->mtu);
@@ -86,6 +88,23 @@ static void add_bulk(json_t *j, const struct perf_result *r) {
 	add_count(j, "messages_lost", r->messages_lost);
 	add_number(j, "cpu_tx_s_per_gb", per_gb(r->cpu_tx_ns, r->rx.bytes), 4);
 	add_number(j, "cpu_rx_s_per_gb", per_gb(r->rx.cpu_ns, r->rx.bytes), 4);
+}
+
+/* Payload of RTP counts, without headers. */
+static void add_media(json_t *j, const struct perf_result *r) {
+	const struct perf_media_totals *tx = &r->media_sent, *rx = &r->media_received;
+	add_count(j, "streams", r->options->media);
+	add_number(j, "goodput_mbps", mbps(rx->bytes, r->seconds), 1);
+	add_number(j, "packets_per_s", rate(rx->packets, r->seconds), 1);
+	add_count(j, "packets_sent", tx->packets);
+	add_count(j, "packets_received", rx->packets);
+	add_count(j, "packets_lost", rx->lost);
+	add_count(j, "packets_resent", tx->resent);
+	add_count(j, "frames_sent", tx->frames);
+	add_count(j, "frames_received", rx->frames);
+	add_count(j, "frames_refused", tx->refused);
+	add_number(j, "cpu_tx_s_per_gbit", per_gb(r->cpu_tx_ns, rx->bytes * 8), 4);
+	add_number(j, "cpu_rx_s_per_gbit", per_gb(r->rx.cpu_ns, rx->bytes * 8), 4);
 }
 
 static void add_times(json_t *j, const struct perf_result *r) {
@@ -157,11 +176,14 @@ static void print_json(const struct perf_result *r) {
 	add_number(j, "duration_s", r->seconds, 3);
 	if (r->options->mode == PERF_BULK)
 		add_bulk(j, r);
+	else if (r->options->mode == PERF_MEDIA)
+		add_media(j, r);
 	else
 		add_times(j, r);
 	add_number(j, "rss_tx_mb", (double)r->rss_tx_kb / 1024, 2);
 	add_number(j, "rss_rx_mb", (double)r->rx.rss_kb / 1024, 2);
-	add_association(j, &r->stats.sctp);
+	if (r->options->mode != PERF_MEDIA)
+		add_association(j, &r->stats.sctp);
 	add_text(j, "cipher", r->cipher);
 	add_bool(j, "interrupted", r->interrupted);
 	print_object(j);
@@ -179,6 +201,9 @@ void perf_report_head(const struct perf_options *o) {
 		return;
 	if (o->mode == PERF_OPEN)
 		printf("open: %u connections, one after the other\n", o->opens);
+	else if (o->mode == PERF_MEDIA)
+		printf("media: %u stream%s of 2.5 Mbit/s, 30 frames a second\n%8s %16s %14s %10s %16s %8s\n", o->media,
+		       o->media == 1 ? "" : "s", "time", "payload", "packets", "frames", "estimate", "resent");
 	else
 		print_test(o->mode, o->size, o->channels, !o->unordered, o->reliability == SLUICE_RELIABLE);
 	if (o->mode == PERF_BULK)
@@ -210,6 +235,25 @@ static void print_bulk(const struct perf_result *r) {
 	       per_gb(r->rx.cpu_ns, r->rx.bytes));
 }
 
+void perf_report_streams(double at, double seconds, const struct perf_media_totals *t, const sluice_media_stats *stats) {
+	printf("%6.1f s %9.1f Mbit/s %12.0f/s %8.0f/s %9.1f Mbit/s %8llu\n", at, mbps(t->bytes, seconds),
+	       rate(t->packets, seconds), rate(t->frames, seconds), (double)stats->available_outgoing_bitrate / 1e6,
+	       (unsigned long long)t->resent);
+	fflush(stdout);
+}
+
+static void print_media(const struct perf_result *r) {
+	const struct perf_media_totals *tx = &r->media_sent, *rx = &r->media_received;
+	printf("  goodput   %.1f Mbit/s of payload, %.0f packets/s in %.2f s\n", mbps(rx->bytes, r->seconds),
+	       rate(rx->packets, r->seconds), r->seconds);
+	printf("  frames    %llu of %llu arrived; %llu were refused by the pacer\n", (unsigned long long)rx->frames,
+	       (unsigned long long)tx->frames, (unsigned long long)tx->refused);
+	printf("  lost      %llu packets for good, %llu were sent again\n", (unsigned long long)rx->lost,
+	       (unsigned long long)tx->resent);
+	printf("  CPU       %.2f s/Gbit sending, %.2f s/Gbit receiving\n", per_gb(r->cpu_tx_ns, rx->bytes * 8),
+	       per_gb(r->rx.cpu_ns, rx->bytes * 8));
+}
+
 static void print_times(const struct perf_result *r) {
 	const struct histogram *h = r->times;
 	if (r->options->mode == PERF_PING)
@@ -229,6 +273,8 @@ void perf_report_result(const struct perf_result *r) {
 	printf("%s\n", r->interrupted ? "summary (interrupted)" : "summary");
 	if (r->options->mode == PERF_BULK)
 		print_bulk(r);
+	else if (r->options->mode == PERF_MEDIA)
+		print_media(r);
 	else
 		print_times(r);
 	printf("  memory    %.1f MB sending, %.1f MB receiving, at their peaks\n", (double)r->rss_tx_kb / 1024,
@@ -256,6 +302,30 @@ void perf_report_received(const struct perf_options *o, const struct perf_test *
 	print_test(t->mode, t->size, t->channels, t->ordered, t->reliable);
 	if (t->mode == PERF_BULK)
 		print_delivery(r->messages, r->bytes, seconds);
+	printf("  memory    %.1f MB at its peak\n", (double)r->rss_kb / 1024);
+	fflush(stdout);
+}
+
+void perf_report_received_streams(const struct perf_options *o, const struct perf_test *t, const struct perf_received *r,
+                                  const struct perf_media_totals *m) {
+	double seconds = (double)r->ns / 1e9;
+	if (o->json) {
+		json_t *j = json_object();
+		add_text(j, "mode", mode_name(t->mode));
+		add_count(j, "streams", t->channels);
+		add_number(j, "duration_s", seconds, 3);
+		add_number(j, "goodput_mbps", mbps(m->bytes, seconds), 1);
+		add_number(j, "packets_per_s", rate(m->packets, seconds), 1);
+		add_count(j, "packets_received", m->packets);
+		add_count(j, "packets_lost", m->lost);
+		add_count(j, "frames_received", m->frames);
+		add_number(j, "cpu_rx_s_per_gbit", per_gb(r->cpu_ns, m->bytes * 8), 4);
+		add_number(j, "rss_rx_mb", (double)r->rss_kb / 1024, 2);
+		print_object(j);
+		return;
+	}
+	printf("media: %u streams\n  goodput   %.1f Mbit/s of payload, %.0f packets/s in %.2f s; %llu lost\n", t->channels,
+	       mbps(m->bytes, seconds), rate(m->packets, seconds), seconds, (unsigned long long)m->lost);
 	printf("  memory    %.1f MB at its peak\n", (double)r->rss_kb / 1024);
 	fflush(stdout);
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "tools/pattern.h"
-#include "tools/perf.h"
+#include "tools/perf_media.h"
 #include "tools/usage.h"
 
 /* Messages that go to send_batch together, and the size up to which they do: beyond it the call itself costs nothing
@@ -51,12 +51,16 @@ struct sender {
 	struct perf_second last; /* totals at the last line */
 	uint64_t progress;       /* what the watchdog saw last, and for how long */
 	double stalled;
+	struct perf_media media;
+	struct perf_media_totals media_began, media_last;
 	struct histogram *times;
 	uint64_t sent_at; /* the ping under way */
 	struct perf_result result;
 };
 
 static void drain(struct sender *s);
+static void start_running(struct sender *s);
+static void say_done(struct sender *s);
 
 /* ---- bulk -------------------------------------------------------------------------------------------------------- */
 
@@ -175,6 +179,64 @@ static int connect_once(struct sender *s, unsigned port) {
 	return error ? error : sluice_peer_open_channel(s->end.second, &channel, &ch);
 }
 
+/* ---- streams ------------------------------------------------------------------------------------------------------ */
+
+static struct perf_media_totals difference(const struct perf_media_totals *a, const struct perf_media_totals *b) {
+	return (struct perf_media_totals){.packets = a->packets - b->packets,
+	                                  .bytes = a->bytes - b->bytes,
+	                                  .frames = a->frames - b->frames,
+	                                  .lost = a->lost - b->lost,
+	                                  .resent = a->resent - b->resent,
+	                                  .refused = a->refused - b->refused};
+}
+
+static void print_streams(struct sender *s) {
+	struct perf_media_totals now, line;
+	sluice_media_stats stats;
+	double at = (double)(sluice_now() - s->started) / 1e9;
+	perf_media_look(&s->media, &now);
+	line = difference(&now, &s->media_last);
+	sluice_peer_media_stats_get(s->end.second, &stats);
+	perf_report_streams(at, at - s->last.at, &line, &stats);
+	s->media_last = now;
+	s->last.at = at;
+}
+
+static void on_up(struct perf_end *end) {
+	struct sender *s = (struct sender *)end;
+	perf_end_say(end, "begin");
+	perf_media_look(&s->media, &s->media_began);
+	s->media_last = s->media_began;
+	start_running(s);
+}
+
+static void open_streams(struct sender *s) {
+	s->media.on_up = on_up;
+	int error = perf_media_init(&s->media, &s->end, s->options->media, s->key);
+	if (!error)
+		error = perf_media_open(&s->media);
+	if (error)
+		end_fail(&s->end.base, "cannot open the streams: %s", sluice_error_text(error));
+}
+
+/* Seconds in which what was lost is repaired. */
+#define REPAIRS .5
+
+static void on_repaired(struct ev_loop *ev, ev_timer *w, int events) {
+	(void)ev;
+	(void)events;
+	say_done(w->data);
+}
+
+static void drain_streams(struct sender *s) {
+	struct perf_media_totals now;
+	perf_media_stop(&s->media);
+	perf_media_look(&s->media, &now);
+	s->result.media_sent = difference(&now, &s->media_began);
+	ev_timer_init(&s->stop, on_repaired, REPAIRS, 0.);
+	ev_timer_start(s->end.base.ev, &s->stop);
+}
+
 /* ---- time passes ------------------------------------------------------------------------------------------------- */
 
 static struct perf_second totals(const struct sender *s) {
@@ -201,7 +263,10 @@ static void print_second(struct sender *s) {
 
 /* The association gives a silent peer up by itself, but only after all its retransmissions. */
 static void watch_progress(struct sender *s) {
-	uint64_t progress = s->times ? s->times->count : totals(s).bytes;
+	struct perf_media_totals streams = {0};
+	if (s->options->mode == PERF_MEDIA)
+		perf_media_look(&s->media, &streams);
+	uint64_t progress = s->times ? s->times->count : totals(s).bytes + streams.packets;
 	progress += s->lanes_closed + ((uint64_t)s->phase << 48);
 	s->stalled = progress == s->progress ? s->stalled + 1 : 0;
 	s->progress = progress;
@@ -217,6 +282,8 @@ static void on_tick(struct ev_loop *ev, ev_timer *w, int events) {
 		watch_progress(s);
 	if (!end_is_over(&s->end.base) && !s->options->json && s->options->mode == PERF_BULK && s->phase == RUNNING)
 		print_second(s);
+	if (!end_is_over(&s->end.base) && !s->options->json && s->options->mode == PERF_MEDIA && s->phase == RUNNING)
+		print_streams(s);
 }
 
 static void on_stop(struct ev_loop *ev, ev_timer *w, int events) {
@@ -249,6 +316,8 @@ static void start_running(struct sender *s) {
 	ev_now_update(s->end.base.ev);
 	ev_timer_start(s->end.base.ev, &s->stop);
 	ev_timer_again(s->end.base.ev, &s->tick);
+	if (s->options->mode == PERF_MEDIA)
+		return; /* they are under way */
 	if (s->options->mode == PERF_PING)
 		ping(&s->lanes[0]);
 	else
@@ -272,6 +341,10 @@ static void drain(struct sender *s) {
 		sluice_peer_free(s->end.second); /* one under way when Ctrl-C came */
 		s->end.second = NULL;
 		say_done(s);
+		return;
+	}
+	if (s->options->mode == PERF_MEDIA) {
+		drain_streams(s);
 		return;
 	}
 	for (uint32_t i = 0; i < s->options->channels; i++)
@@ -306,7 +379,8 @@ static void on_control_open(struct perf_end *end) {
 	struct sender *s = (struct sender *)end;
 	const struct perf_options *o = s->options;
 	perf_end_say(end, "test version=1 mode=%u size=%u channels=%u reliable=%u ordered=%u key=%llx", o->mode, o->size,
-	             o->channels, o->reliability == SLUICE_RELIABLE, !o->unordered, (unsigned long long)s->key);
+	             o->mode == PERF_MEDIA ? o->media : o->channels, o->reliability == SLUICE_RELIABLE, !o->unordered,
+	             (unsigned long long)s->key);
 	ev_timer_again(end->base.ev, &s->tick);
 }
 
@@ -337,6 +411,10 @@ static void on_ready(struct sender *s) {
 		return;
 	}
 	s->phase = OPENING;
+	if (s->options->mode == PERF_MEDIA) {
+		open_streams(s);
+		return;
+	}
 	for (uint32_t i = 0; i < s->options->channels && !end_is_over(&s->end.base); i++) {
 		int error = open_lane(s, i);
 		if (error)
@@ -352,7 +430,7 @@ static void on_report(struct sender *s) {
 	r->options = s->options;
 	r->cipher = sluice_peer_cipher(s->end.base.peer);
 	sluice_peer_stats_get(s->end.base.peer, &r->stats);
-	bool complete = s->options->mode == PERF_OPEN || r->rx.messages == r->messages_sent;
+	bool complete = s->options->mode == PERF_OPEN || s->options->mode == PERF_MEDIA || r->rx.messages == r->messages_sent;
 	if (s->options->reliability == SLUICE_RELIABLE && !complete) {
 		end_fail(&s->end.base, "%llu messages were sent and %llu arrived on reliable channels",
 		         (unsigned long long)r->messages_sent, (unsigned long long)r->rx.messages);
@@ -367,6 +445,20 @@ static bool read_report(const char *line, struct perf_received *r) {
 	              &r->messages, &r->bytes, &r->ns, &r->cpu_ns, &r->rss_kb) == 5;
 }
 
+static bool read_media_report(const char *line, struct perf_result *r) {
+	struct perf_media_totals *t = &r->media_received;
+	return sscanf(line,
+	              "media packets=%" SCNu64 " bytes=%" SCNu64 " frames=%" SCNu64 " lost=%" SCNu64 " ns=%" SCNu64
+	              " cpu_ns=%" SCNu64 " rss_kb=%" SCNu64,
+	              &t->packets, &t->bytes, &t->frames, &t->lost, &r->rx.ns, &r->rx.cpu_ns, &r->rx.rss_kb) == 7;
+}
+
+static void on_answer(struct sender *s, const char *line) {
+	int error = perf_media_describe(&s->media, line);
+	if (error)
+		end_fail(&s->end.base, "the answer for the streams cannot be used: %s", sluice_error_text(error));
+}
+
 static void on_line(struct perf_end *end, const char *line) {
 	struct sender *s = (struct sender *)end;
 	unsigned port;
@@ -376,7 +468,11 @@ static void on_line(struct perf_end *end, const char *line) {
 		int error = connect_once(s, port);
 		if (error)
 			end_fail(&end->base, "cannot connect once more: %s", sluice_error_text(error));
-	} else if (s->phase == WAITING && read_report(line, &s->result.rx)) {
+	} else if (s->phase == OPENING && s->options->mode == PERF_MEDIA && strncmp(line, "answer ", 7) == 0) {
+		on_answer(s, line);
+	} else if (s->phase == WAITING && s->options->mode == PERF_MEDIA && read_media_report(line, &s->result)) {
+		on_report(s);
+	} else if (s->phase == WAITING && s->options->mode != PERF_MEDIA && read_report(line, &s->result.rx)) {
 		on_report(s);
 	} else if (strncmp(line, "fail ", 5) == 0) {
 		end_fail(&end->base, "the receiver says: %s", line + 5);
@@ -393,7 +489,7 @@ static bool make_buffers(struct sender *s) {
 	bool ok = s->lanes && pattern_init(&s->pattern, s->key, o->size);
 	if (ok && o->mode == PERF_BULK && o->size <= BATCHED_SIZE)
 		ok = (s->batch = malloc(BATCH * (size_t)o->size)) != NULL;
-	if (ok && o->mode != PERF_BULK)
+	if (ok && o->mode != PERF_BULK && o->mode != PERF_MEDIA)
 		ok = (s->times = calloc(1, sizeof *s->times)) != NULL;
 	return ok;
 }
@@ -418,6 +514,7 @@ int perf_sender_main(const struct perf_options *options, int parent) {
 	else
 		complain("perf: no memory");
 	pattern_free(&s.pattern);
+	perf_media_free(&s.media);
 	free(s.lanes);
 	free(s.batch);
 	free(s.times);
