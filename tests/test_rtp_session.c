@@ -306,7 +306,6 @@ START_TEST(test_padding_of_the_rtx_stream_takes_no_number_of_the_media) {
 }
 END_TEST
 
-/* The receiver learns that the way is long, and then waits as long before it asks again; the sender before it answers again. */
 /* It holds a number of the stream: the app must hear of it, and a lost one must come again. */
 START_TEST(test_padding_of_the_stream_itself_is_shown_and_repaired) {
 	static uint8_t first[1500], again[1500];
@@ -332,6 +331,7 @@ START_TEST(test_padding_of_the_stream_itself_is_shown_and_repaired) {
 }
 END_TEST
 
+/* The receiver learns that the way is long, and then waits as long before it asks again; the sender before it answers again. */
 START_TEST(test_on_a_long_way_both_wait_for_its_round_trip) {
 	struct link_config line = {.delay = 100 * MS, .loss = 0.05};
 	open_bad(3, line, ALL, true);
@@ -354,6 +354,34 @@ START_TEST(test_on_a_long_way_both_wait_for_its_round_trip) {
 		(void)rtp_session_repair(alice.session, 0, space, sizeof space, sim.now);
 		rtp_session_out_stats(alice.session, 0, &out);
 		ck_assert_uint_eq(out.resent - resent, i != 1);
+	}
+	close_world();
+}
+END_TEST
+
+/* max(1 s, 3 round trips): with 600 ms a packet is there for 1.8 s, also one of a stream that came later. */
+START_TEST(test_a_packet_can_be_repaired_for_three_round_trips) {
+	struct link_config line = {.delay = 300 * MS};
+	struct rtp_source frame = {.data = space, .len = 100, .refs = 1};
+	struct rtp_sending sending = {.source = &frame, .len = 100, .payload_type = MEDIA_TYPE};
+	const struct rtp_out_config c = {.ssrc = 3001, .clock_rate = 90000, .flags = ALL, .first = 65500};
+	static uint8_t packet[1500];
+	open_world(1, &line, ALL, true);
+	run(100);
+	ck_assert_uint_ge(rtp_session_round_trip(alice.session), 599 * MS);
+	ck_assert_int_eq(rtp_session_add_out(alice.session, &c), 1);
+	for (unsigned i = 0; i < 3; i++) {
+		uint64_t at = sim.now + i * 1700 * MS;
+		ck_assert_int_gt(rtp_session_send(alice.session, 1, &sending, packet, sizeof packet, at), 0);
+		if (!i)
+			continue;
+		/* The first packet is asked for after 1.7 s, and after 3.4 s. */
+		const uint64_t first = 65500;
+		struct rtcp_writer w = rtcp_writer_of(space, sizeof space);
+		ck_assert_int_eq(rtcp_write_nack(&w, 2000, 3001, &first, 1), 1);
+		ck_assert_int_eq(rtp_session_receive_rtcp(alice.session, space, w.len, at), 0);
+		int len = rtp_session_repair(alice.session, 0, packet, sizeof packet, at);
+		ck_assert_int_eq(len > 0, i == 1);
 	}
 	close_world();
 }
@@ -792,10 +820,10 @@ SUITE("rtp session", test_a_clean_line_costs_no_nack_and_both_learn_the_round_tr
       test_the_lists_of_streams_are_bounded_and_ssrcs_differ, test_failing_memory_leaves_a_session_whole,
       test_a_strangers_packet_is_shown_and_its_probe_is_reported, test_padding_of_the_rtx_stream_takes_no_number_of_the_media,
       test_padding_of_the_stream_itself_is_shown_and_repaired, test_on_a_long_way_both_wait_for_its_round_trip,
-      test_streams_take_turns_with_their_repairs, test_without_their_extensions_the_stages_write_nothing_into_a_packet,
-      test_what_lies_before_a_keyframe_is_not_asked_for, test_a_repair_of_a_packet_ahead_of_the_stream_is_not_taken,
-      test_a_head_is_not_sent_alone, test_the_estimator_sees_each_packet_that_leaves_and_its_fate,
-      test_ccfb_is_told_by_the_numbers_of_the_transport, test_each_packet_carries_its_time_and_number,
-      test_feedback_has_a_report_before_it_only_where_the_peer_wants_that,
+      test_a_packet_can_be_repaired_for_three_round_trips, test_streams_take_turns_with_their_repairs,
+      test_without_their_extensions_the_stages_write_nothing_into_a_packet, test_what_lies_before_a_keyframe_is_not_asked_for,
+      test_a_repair_of_a_packet_ahead_of_the_stream_is_not_taken, test_a_head_is_not_sent_alone,
+      test_the_estimator_sees_each_packet_that_leaves_and_its_fate, test_ccfb_is_told_by_the_numbers_of_the_transport,
+      test_each_packet_carries_its_time_and_number, test_feedback_has_a_report_before_it_only_where_the_peer_wants_that,
       test_long_lists_of_both_streams_go_into_as_many_datagrams_as_it_takes, test_a_bye_is_an_event_of_its_stream,
       test_an_apps_stage_sees_each_packet_and_may_drop_it)

@@ -21,10 +21,16 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/arith.h"
 #include "sluice/env.h"
 
 #define RTP_HISTORY_PACKETS 1024
 #define RTP_HISTORY_KEEP_MIN SLUICE_S
+
+/* How long packets stay, by the round trip. */
+static inline uint64_t rtp_history_keep(uint64_t round_trip) {
+	return max64(RTP_HISTORY_KEEP_MIN, 3 * round_trip);
+}
 
 /* An encoded frame. Who lends it sets refs to 1, and calls rtp_source_unref() when it has sent all of its packets. */
 struct rtp_source {

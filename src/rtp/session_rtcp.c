@@ -19,7 +19,7 @@ static void set_round_trip(struct rtp_session *s, uint64_t round_trip) {
 		if (!s->out[i])
 			continue;
 		nack_responder_round_trip(&s->out[i]->responder, round_trip);
-		s->out[i]->history.keep = max64(RTP_HISTORY_KEEP_MIN, 3 * round_trip);
+		s->out[i]->history.keep = rtp_history_keep(round_trip);
 	}
 }
 

@@ -212,6 +212,7 @@ static void begin_out(struct rtp_session *s, struct rtp_out *out, uint32_t clock
 	uint64_t byte_ns = out->responder.byte_ns;
 	rtp_sender_init(&out->sender, c->ssrc, clock_rate, c->first);
 	nack_responder_init(&out->responder, round_trip_of(s));
+	out->history.keep = rtp_history_keep(round_trip_of(s));
 	out->responder.byte_ns = byte_ns;
 	out->keyframe = (struct keyframe_answer){0};
 	out->rtx.ssrc = c->rtx_ssrc;
