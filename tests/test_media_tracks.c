@@ -663,6 +663,32 @@ START_TEST(test_each_allocation_may_fail) {
 }
 END_TEST
 
+#define IDLE 16
+
+/* Whatever a stream needs from its first packet on: its part of the session, the repair window, the jitter buffer, the frame that
+ * is put together, and what waits. Each has had frames, and then a pause. */
+START_TEST(test_an_idle_received_stream_takes_at_most_64_kib) {
+	struct media_world *w = media_world_up(2, SLUICE_SRTP_AES128_CM_SHA1_80, NULL);
+	static struct media_source sources[IDLE + 1];
+	static struct media_sink sinks[IDLE + 1];
+	size_t before = 0;
+	char mids[IDLE + 1][8];
+	for (unsigned i = 0; i <= IDLE; i++) {
+		snprintf(mids[i], sizeof mids[i], "m%u", i);
+		base = media_track(SLUICE_CODEC_VP8, mids[i]);
+		media_source_open(w, &sources[i], &w->ends[0], &base);
+		media_sink_open(&sinks[i], &w->ends[1], &base);
+		media_source_run(w, &sources[i], 20, 30 * SLUICE_MS, 1500);
+		media_world_run(w, 5 * SLUICE_S);
+		ck_assert_uint_eq(sinks[i].got[0], 20);
+		/* The first one also brings what the session itself needs. */
+		before = i ? before : w->ends[1].memory.bytes;
+	}
+	ck_assert_uint_le((w->ends[1].memory.bytes - before) / IDLE, 64 * 1024);
+	media_world_free(w);
+}
+END_TEST
+
 SUITE("media_tracks", test_a_session_refuses_what_is_out_of_range, test_a_track_refuses_what_is_out_of_range,
       test_ssrcs_and_mids_are_used_once, test_payload_types_of_an_ended_track_may_mean_something_else,
       test_there_are_256_streams_each_way, test_a_sender_says_why_it_does_not_send, test_bytes_that_are_no_frame_are_refused,
@@ -671,4 +697,4 @@ SUITE("media_tracks", test_a_session_refuses_what_is_out_of_range, test_a_track_
       test_the_target_is_shared_from_the_lowest_layer_up, test_the_rate_rises_to_what_the_path_carries,
       test_a_keyframe_is_asked_for_where_a_decoder_cannot_begin, test_a_removed_sender_mutes_its_receiver,
       test_the_last_statistics_can_be_read_when_a_track_ends, test_a_callback_may_free_everything, test_lent_frames_come_back,
-      test_each_allocation_may_fail)
+      test_each_allocation_may_fail, test_an_idle_received_stream_takes_at_most_64_kib)
