@@ -2,7 +2,7 @@
  *
  * Packets without a gap between them are added in order. A unit is whole when its first packet proves to be the first, nothing is
  * missing, and its last one has the marker, or the next packet begins another unit. A changed timestamp alone proves nothing:
- * a packet may be missing, or a sender may be wrong; the codec's bits must agree with it. RFC 6184, 5.1 on the marker: receivers
+ * a packet may be missing, or a sender may be wrong; the codec's bits must agree with it. RFC 6184, 5.1 on the marker: decoders
  * "MUST NOT rely on this property".
  *
  * A unit that is broken is passed up to a packet which proves to be a first one: by the codec's bits, or because it directly

@@ -6,7 +6,7 @@
 #define THRESHOLD_FIRST 12.5
 #define THRESHOLD_LEAST 6.0
 #define THRESHOLD_MOST 600.0
-#define THRESHOLD_UP 0.0087 /* per ms; draft-ietf-rmcat-gcc-02, 5.4 */
+#define THRESHOLD_UP 0.0087 /* per ms; with the next one K_u and K_d of draft-ietf-rmcat-gcc-02, 5.4, at libwebrtc's values */
 #define THRESHOLD_DOWN 0.039
 #define OUTLIER 15.0     /* ms: a slope so far above the threshold is a jump of the path's delay and teaches nothing */
 #define ADAPT_MOST 100.0 /* ms that one group may count for */

@@ -119,7 +119,7 @@ static bool begins(const struct element *e, uint8_t header) {
 static int parse(const uint8_t *payload, size_t len) {
 	struct elements list = elements_of(payload, len);
 	struct element e;
-	/* Section 4.4: "If N is set to 1, Z must be set to 0." */
+	/* Section 4.4: "if N equals 1 then Z must equal 0." */
 	if ((list.header & NEW_SEQUENCE) && (list.header & CONTINUES))
 		return SLUICE_MALFORMED;
 	int bits = (list.header & CONTINUES ? PAYLOAD_CONTINUES : 0) | (list.header & OPEN ? PAYLOAD_OPEN : 0);

@@ -47,8 +47,8 @@ static int descriptor_length(const uint8_t *payload, size_t len) {
 	return walk(payload, len, &at);
 }
 
-/* RFC 7741, 4.3: the frame's own header is there only where "S is equal to one and PID is equal to zero". Its lowest bit is the
- * inverse of "key frame". */
+/* RFC 7741, 4.3: the frame's own header "is present only in packets that have the S bit equal to one and the PID equal to zero in
+ * the payload descriptor". Its lowest bit is 0 in a keyframe. */
 static int parse(const uint8_t *payload, size_t len) {
 	struct places at;
 	int skip = walk(payload, len, &at);

@@ -27,7 +27,7 @@ struct descriptor {
 	size_t len;
 };
 
-/* "Up to 3 reference pictures"; the lowest bit says that one more follows. */
+/* RFC 9628, 4.2: P_DIFF names a reference picture, three at most; the lowest bit says that one more follows. */
 static void read_references(struct reader *r, struct descriptor *d) {
 	uint8_t byte;
 	do {
