@@ -5,8 +5,12 @@
  * A track is one stream of frames. A sending track takes them from the app, a receiving one gives them to the app. Tracks belong
  * to a sluice_media: the RTP side of one transport, for an app that has a transport and keys of its own.
  *
- * Callbacks run only inside sluice_media_dispatch(). So a callback may call anything, even free the session. One thread at a time;
- * only a player (below) is for a thread of its own. */
+ * Times are ns, on the clock of the verbs' `now` where nothing else is said; rates are bit/s, lengths are bytes. What a pointer
+ * points to is read or written during the call, and not kept, unless the comment says more.
+ *
+ * Callbacks run only inside sluice_media_dispatch(). So a callback may call anything, even free the session. A session and its
+ * tracks, or a peer and its, are used on one thread at a time; only a player (below) is for a thread of its own. No function
+ * blocks. */
 #ifndef SLUICE_MEDIA_H
 #define SLUICE_MEDIA_H
 
@@ -38,9 +42,9 @@ enum sluice_codec {
 };
 /* Its name as descriptions spell it, "opus", "VP8"; "" for any other number. Any thread. */
 SLUICE_API const char *sluice_codec_name(enum sluice_codec codec);
-/* 0 for any other number. */
+/* Audio or video; 0 for any other number. Any thread. */
 SLUICE_API enum sluice_media_kind sluice_codec_kind(enum sluice_codec codec);
-/* Units of RTP timestamps in a second; 0 for any other number. */
+/* Units of RTP timestamps in a second (RFC 3550, 5.1); 0 for any other number. Any thread. */
 SLUICE_API uint32_t sluice_codec_clock_rate(enum sluice_codec codec);
 
 /* One codec as two sides agreed on it. */
@@ -62,8 +66,8 @@ typedef struct sluice_codec_config {
 typedef struct sluice_frame {
 	const uint8_t *data;
 	size_t len;
-	/* Media time in ns, which rises within a track. Sending: tracks that are played in time with each other have the same zero.
-	 * Received: the time of the first packet's arrival, and from there on what the stream's timestamps say. */
+	/* Media time in ns, which rises within a track. Sending: tracks that are played in time with each other have the same
+	 * zero. Received: the time of the first packet's arrival, and from there on what the stream's timestamps say. */
 	uint64_t timestamp;
 	/* ns; 0: not known. */
 	uint64_t duration;
@@ -110,12 +114,12 @@ typedef struct sluice_rtp {
 typedef struct sluice_track_callbacks {
 	/* ---- receiving ---- */
 
-	/* A whole frame, in order, when it is due. Its bytes live during the call. Frames of a video that a decoder could not use are
-	 * dropped: those behind a loss, and the first ones, up to a keyframe, which is asked for. With on_frame NULL and no player,
-	 * no frames are put together. */
+	/* A whole frame, in order, when it is due. Its bytes live during the call. Frames of a video that a decoder could not use
+	 * are dropped: those behind a loss, and the first ones, up to a keyframe, which is asked for. With on_frame NULL and no
+	 * player, no frames are put together. */
 	void (*on_frame)(sluice_track *t, const sluice_frame *frame, void *user);
-	/* Each packet as it came, once, in the order of arrival, repairs included. sluice_slab_ref() keeps its bytes. With RED, the
-	 * payloads in it come one by one. */
+	/* Each packet as it came, once, in the order of arrival, repairs included. sluice_slab_ref() keeps its bytes. With RED,
+	 * the payloads in it come one by one. */
 	void (*on_rtp)(sluice_track *t, const sluice_rtp *packet, void *user);
 	/* The other side stopped sending (a BYE), or sends again. */
 	void (*on_mute)(sluice_track *t, bool muted, void *user);
@@ -131,20 +135,25 @@ typedef struct sluice_track_callbacks {
 	void (*on_ended)(sluice_track *t, void *user);
 } sluice_track_callbacks;
 
-/* Replaces callbacks and user pointer from the next callback on. Without memory, on_frame or on_rtp does not come. */
+/* Replaces callbacks and user pointer from the next callback on; both are copied. Without memory, on_frame or on_rtp does not
+ * come. */
 SLUICE_API void sluice_track_set_callbacks(sluice_track *t, const sluice_track_callbacks *callbacks, void *user);
+/* The pointer that its callbacks get. */
 SLUICE_API void *sluice_track_user(const sluice_track *t);
+/* Audio or video. */
 SLUICE_API enum sluice_media_kind sluice_track_kind(const sluice_track *t);
+/* false: it receives. */
 SLUICE_API bool sluice_track_is_sender(const sluice_track *t);
 /* The transceiver of a peer's track; NULL: the track is a sluice_media's. */
 SLUICE_API sluice_transceiver *sluice_track_transceiver(const sluice_track *t);
-/* The codec that is sent, or came last; NULL: nothing came yet. */
+/* The codec that is sent, or came last; NULL: nothing came yet. It belongs to the track, and may change with the next verb or
+ * description. */
 SLUICE_API const sluice_codec_config *sluice_track_codec(const sluice_track *t);
 
 /* ---- sending ---- */
 
-/* Sends a frame. The bytes are copied. What the path does not carry now waits in the pacer. The frame counts as captured by the
- * latest verb's `now`, or earlier as its timestamp says.
+/* Sends a frame, in packets as its codec's payload format has them. The bytes are copied. What the path does not carry now waits
+ * in the pacer. The frame counts as captured by the latest verb's `now`, or earlier as its timestamp says.
  *
  * Returns 0, or
  *   SLUICE_WOULD_BLOCK  more than a second of the layer's rate waits already: the encoder is too fast. The frame was dropped; if
@@ -155,23 +164,27 @@ SLUICE_API const sluice_codec_config *sluice_track_codec(const sluice_track *t);
  *   SLUICE_NO_MEMORY
  *   SLUICE_CLOSED       the track has ended */
 SLUICE_API int sluice_track_send_frame(sluice_track *t, const sluice_frame *frame);
-/* The same; the bytes are lent. The library calls release(ctx) once, when no retransmission needs them any more. On an error it
- * does not call it. */
+/* The same; the bytes are lent, and must not change. The library calls release(ctx) once, when no retransmission needs them any
+ * more: inside any later call for the session, or before this one returns. release() must not call the library. On an error the
+ * library does not call it.
+ *
+ * Returns as sluice_track_send_frame(). */
 SLUICE_API int sluice_track_lend_frame(sluice_track *t, const sluice_frame *frame, sluice_release_fn release, void *ctx);
 
 /* Forwards a packet that on_rtp gave, of any track of the same environment, also inside that callback. The payload is not copied:
- * its slab is retained. Sequence numbers, timestamps and the picture ids of VP8 and VP9 are rewritten, so that they continue. What
- * was lost before it came to us is a hole, and its repair fills it. What the app leaves out, for instance a layer, is none.
+ * its slab is retained. Sequence numbers, timestamps and the picture ids of VP8 and VP9 are rewritten, so that they continue.
+ * What was lost before it came to us is a hole, and its repair fills it. What the app leaves out, for instance a layer, is none.
  *
  * A packet with another SSRC than the last one is of another source. It is taken, and the source changes, only where a keyframe
  * begins; others of it are left out. Audio changes with any packet. To change between the layers of a simulcast, hand on both
- * until the new one's keyframe begins, and then the new one alone.
+ * until the new one's keyframe begins, and then the new one alone. RFC 7667, 3.7.
  *
  * Returns 0, also for a packet that is left out; as sluice_track_send_frame(); and
- *   SLUICE_UNSUPPORTED  the track has no such codec */
+ *   SLUICE_UNSUPPORTED  the track has no such codec
+ *   SLUICE_INVALID      the payload is empty, or longer than the session's MTU */
 SLUICE_API int sluice_track_send_rtp(sluice_track *t, const sluice_rtp *packet);
 /* What comes next is from another source: timestamps and numbers go on where they are, whatever the source's are. Forwarded video
- * begins again with a keyframe. W3C's replaceTrack, without a negotiation. */
+ * begins again with a keyframe. W3C's replaceTrack, without a negotiation. Does nothing for a receiver. */
 SLUICE_API void sluice_track_replace(sluice_track *t);
 
 /* W3C's RTCRtpEncodingParameters. */
@@ -183,15 +196,18 @@ typedef struct sluice_encoding {
 	/* bit/s; 0: no limit. */
 	uint64_t max_bitrate;
 } sluice_encoding;
-/* Changes `paused` and `max_bitrate` of a layer. Returns 0, or
- *   SLUICE_INVALID  there is no such layer */
+/* Changes `paused` and `max_bitrate` of a layer; `rid` is not read. on_bitrate follows where the layer's share changes.
+ *
+ * Returns 0, or
+ *   SLUICE_INVALID  there is no such layer, or the track is a receiver */
 SLUICE_API int sluice_track_set_encoding(sluice_track *t, unsigned layer, const sluice_encoding *encoding);
-/* What on_bitrate said last, in bit/s; 0: nothing. */
+/* What on_bitrate said last for the layer, in bit/s; 0: nothing, or there is no such layer. */
 SLUICE_API uint64_t sluice_track_bitrate(const sluice_track *t, unsigned layer);
 
 /* ---- receiving ---- */
 
-/* Asks for a keyframe of a layer. The request is repeated until one comes, at most once per max(RTT, 300 ms). */
+/* Asks for a keyframe of a layer, by PLI (RFC 4585, 6.3.1) or FIR (RFC 5104, 4.3.1) as agreed. The request is repeated until one
+ * comes, at most once per max(RTT, 300 ms). Does nothing for a sender, or before the layer's SSRC is known. */
 SLUICE_API void sluice_track_request_keyframe(sluice_track *t, unsigned layer);
 /* How long frames wait for missing packets and for their time, in ns, up to 2 s. SLUICE_NEVER: as the path needs (default).
  *
@@ -214,12 +230,12 @@ enum sluice_pull {
 	SLUICE_PULL_LOST,  /* frame->lost packets are missing: conceal, or ask for a keyframe */
 	SLUICE_PULL_ENDED, /* the track is over */
 };
-/* The next thing to play; for the player's thread only. It never waits and takes no lock. The frame's bytes are written to `space`.
- * When they may need more than `size`, frame->data is NULL and frame->len says how much; the frame is lost unless the next call
- * brings the space. now: on the clock of the verbs. next may be NULL. */
+/* The next thing to play; for the player's thread only. It never waits and takes no lock. The frame's bytes are written to
+ * `space`. When they may need more than `size`, frame->data is NULL and frame->len says how much; the frame is lost unless the
+ * next call brings the space. now: on the clock of the verbs. next may be NULL. */
 SLUICE_API enum sluice_pull sluice_player_pull(sluice_player *p, uint64_t now, uint8_t *space, size_t size, sluice_frame *frame,
                                                uint64_t *next);
-/* The player's thread is done with it. NULL is allowed. */
+/* The player's thread is done with it, and must not use it any more. The session frees it later. NULL is allowed. */
 SLUICE_API void sluice_player_close(sluice_player *p);
 
 /* ---- statistics, with W3C's names in lower case ------------------------------------------------------------------ */
@@ -258,8 +274,10 @@ typedef struct sluice_outbound_rtp_stats {
 	double fraction_lost;
 } sluice_outbound_rtp_stats;
 
-/* Return 0, or
- *   SLUICE_INVALID  there is no such layer, or the track is of the other kind */
+/* Copy the counters of a receiver's, or a sender's, layer (W3C webrtc-stats). They are not cleared.
+ *
+ * Return 0, or
+ *   SLUICE_INVALID  there is no such layer, or the track goes the other way */
 SLUICE_API int sluice_track_inbound_stats(const sluice_track *t, unsigned layer, sluice_inbound_rtp_stats *stats);
 SLUICE_API int sluice_track_outbound_stats(const sluice_track *t, unsigned layer, sluice_outbound_rtp_stats *stats);
 
@@ -295,8 +313,8 @@ typedef struct sluice_media_config {
 	const char *cname;
 	/* The largest UDP payload, 576 to 65,000 bytes. Default: 1200 */
 	uint32_t mtu;
-	/* bit/s. The estimate begins at the first and stays between the others. Without feedback of the path (transport-cc) it stays
-	 * where it began. Default: 300,000; 30,000 and 100,000,000 */
+	/* bit/s. The estimate begins at the first and stays between the others. Without feedback of the path (transport-cc) it
+	 * stays where it began. Default: 300,000; 30,000 and 100,000,000 */
 	uint64_t start_bitrate, min_bitrate, max_bitrate;
 	/* ns from 1900 (NTP's zero) to the zero of the verbs' clock, for sender reports. Default: 0 */
 	uint64_t ntp_offset;
@@ -304,22 +322,24 @@ typedef struct sluice_media_config {
 	bool compound;
 
 	void *user;
-	/* Packets came with an SSRC that belongs to no track, and say of no section that they are its. Called once for each of the
-	 * last 16 such SSRCs. The first packets are kept, 16 in all, and taken when a track is made for the SSRC. */
+	/* Packets came with an SSRC that belongs to no track, and say of no section that they are its. Called once for each of
+	 * the last 16 such SSRCs. The first packets are kept, 16 in all, and taken when a track is made for the SSRC. */
 	void (*on_unknown_ssrc)(sluice_media *m, uint32_t ssrc, uint8_t payload_type, void *user);
 } sluice_media_config;
 
-/* Makes a session. It sends and takes nothing before it has keys. config may be NULL.
+/* Makes a session, which belongs to the caller and ends before its environment. It sends and takes nothing before it has keys.
+ * config may be NULL: all defaults.
  *
  * Returns 0, or
  *   SLUICE_INVALID    a field is outside what its comment allows
  *   SLUICE_NO_MEMORY */
 SLUICE_API int sluice_media_new(sluice_env *env, const sluice_media_config *config, sluice_media **out);
-/* Frees it and its tracks. No callback runs. Its players must be closed. Allowed inside a callback. m may be NULL. */
+/* Frees it and its tracks, and releases lent frames. No other callback runs, and no BYE is sent. Its players must be closed.
+ * Allowed inside a callback. m may be NULL. */
 SLUICE_API void sluice_media_free(sluice_media *m);
 
 /* Gives it keys, once; both are copied. They may be NULL with SLUICE_SRTP_NONE. A key is for one session only, and each direction
- * needs its own.
+ * needs its own (RFC 3711, 9.1).
  *
  * Returns 0, or
  *   SLUICE_INVALID      there is no such profile, or a key is missing
@@ -333,7 +353,8 @@ SLUICE_API int sluice_media_set_keys(sluice_media *m, enum sluice_srtp_profile p
  * tracks. URIs that the library does not know are ignored.
  *
  * Returns 0, or
- *   SLUICE_INVALID  the id is out of range or has another URI, the URI has another id, or the elements of a stream become too long */
+ *   SLUICE_INVALID  the id is out of range or has another URI, the URI has another id, or the elements of a stream become too
+ *                   long */
 SLUICE_API int sluice_media_set_extension(sluice_media *m, const char *uri, unsigned id);
 
 /* A track's streams. Zero in a field: its default. */
@@ -347,15 +368,16 @@ typedef struct sluice_track_config {
 	/* One for each layer, up to SLUICE_LAYERS_MAX. Default: one layer without a rid */
 	const sluice_encoding *encodings;
 	size_t encoding_count;
-	/* SSRCs of the layers and of their RTX. Sending, 0 is a random one. Receiving, 0 is learnt: by mid and rid, or by the payload
-	 * type if no other receiver has it (RFC 9143, 9.2). */
+	/* SSRCs of the layers and of their RTX. Sending, 0 is a random one. Receiving, 0 is learnt: by mid and rid, or by the
+	 * payload type if no other receiver has it (RFC 9143, 9.2). */
 	uint32_t ssrcs[SLUICE_LAYERS_MAX], rtx_ssrcs[SLUICE_LAYERS_MAX];
 	sluice_track_callbacks callbacks;
 	void *user;
 } sluice_track_config;
 #define SLUICE_TRACK_CODECS_MAX 16
 
-/* Adds a track. It belongs to the session and lives until its removal.
+/* Adds a track. It belongs to the session and lives until its removal. config is copied, with what it points to. *out is set on
+ * success only.
  *
  * Returns 0, or
  *   SLUICE_INVALID    a field is outside what its comment allows
@@ -364,31 +386,40 @@ typedef struct sluice_track_config {
  *   SLUICE_NO_MEMORY */
 SLUICE_API int sluice_media_add_sender(sluice_media *m, const sluice_track_config *config, sluice_track **out);
 SLUICE_API int sluice_media_add_receiver(sluice_media *m, const sluice_track_config *config, sluice_track **out);
-/* Ends a track; a sender says BYE. on_ended follows, and the track is freed when that returns. Calling it again does nothing. */
+/* Ends a track; a sender says BYE (RFC 3550, 6.6). on_ended follows, and the track is freed when that returns. Calling it again
+ * before does nothing. */
 SLUICE_API void sluice_media_remove(sluice_media *m, sluice_track *t);
 
 /* ---- driving a session ------------------------------------------------------------------------------------------- */
 
-/* Takes SRTP and SRTCP datagrams. Their bytes are decrypted in place. What a datagram does wrong is counted.
+/* Takes SRTP and SRTCP datagrams. Their bytes are decrypted in place; a slab is retained where a packet has to wait. What a
+ * datagram does wrong is counted (RFC 3711, 3.3).
  *
  * Returns 0, or
  *   SLUICE_WRONG_STATE  it has no keys
  *   SLUICE_NO_MEMORY    for its first verb */
 SLUICE_API int sluice_media_input(sluice_media *m, sluice_datagram *datagrams, size_t count, uint64_t now);
-/* Runs the timers that are due. */
+/* Runs the timers that are due: reports, repairs, feedback, the estimate. Does nothing without keys. */
 SLUICE_API void sluice_media_advance(sluice_media *m, uint64_t now);
-/* Fills the batch with datagrams that may leave now; see sluice_sctp_output(). The path is not set. Call it until it returns 0. */
+/* Fills the batch with datagrams that may leave now, as the pacer allows; see sluice_batch for its slots, which need room for the
+ * MTU, headroom and tailroom. The path is not set. Call it until it returns 0.
+ *
+ * Returns how many datagrams it wrote; 0 when nothing is due, and before there are keys. */
 SLUICE_API int sluice_media_output(sluice_media *m, sluice_batch *batch, uint64_t now);
-/* When to call advance, dispatch and output next. */
+/* When to call advance, dispatch and output next. 0: at once. SLUICE_NEVER: not before another call. */
 SLUICE_API uint64_t sluice_media_deadline(const sluice_media *m);
-/* Runs the callbacks that are due. Call it after input() and advance(). Returns how many ran. */
+/* Runs the callbacks that are due. Call it after input() and advance(). A callback may have freed the session when it returns.
+ *
+ * Returns how many ran; 0 inside a callback. */
 SLUICE_API int sluice_media_dispatch(sluice_media *m);
-/* wake(ctx) is called when a call between two verbs gave the session something to do. NULL: none. */
+/* wake(ctx) is called when a call between two verbs gave the session something to do, at most once until the next output(). It
+ * must not call the session. NULL: none. */
 SLUICE_API void sluice_media_set_wake(sluice_media *m, void (*wake)(void *ctx), void *ctx);
 
-/* Copies the counters. */
+/* Copies the session's counters. They are not cleared. */
 SLUICE_API void sluice_media_stats_get(const sluice_media *m, sluice_media_stats *stats);
-/* Gives each RTP and RTCP packet in the clear to fn, sent and received, at the verb's `now`. NULL: none. */
+/* Gives each RTP and RTCP packet in the clear to fn, sent and received, at the verb's `now`. Its bytes live during that call. fn
+ * must not call the session. NULL: none. */
 SLUICE_API void sluice_media_set_packet_tap(sluice_media *m, sluice_packet_fn fn, void *ctx);
 
 /* ---- transceivers of a peer connection (W3C webrtc-pc, 5.4; RFC 9429) --------------------------------------------- */
@@ -427,7 +458,8 @@ typedef struct sluice_transceiver_config {
 	void *user;
 } sluice_transceiver_config;
 
-/* Adds a transceiver: one audio or video section of the next offer. on_negotiation_needed follows. config may be NULL.
+/* Adds a transceiver: one audio or video section of the next offer. It belongs to the peer. on_negotiation_needed follows. config
+ * is copied, with what it points to; it and out may be NULL. W3C webrtc-pc, 5.1.
  *
  * Returns 0, or
  *   SLUICE_INVALID      a field is outside what its comment allows
@@ -440,25 +472,37 @@ SLUICE_API int sluice_peer_add_transceiver(sluice_peer *p, enum sluice_media_kin
 /* The transceivers, in the order in which they were made; NULL behind the last. Stopped ones leave it when the negotiation is
  * done, and are freed with their tracks. */
 SLUICE_API sluice_transceiver *sluice_peer_transceiver(const sluice_peer *p, size_t index);
+/* Whose it is. */
 SLUICE_API sluice_peer *sluice_transceiver_peer(const sluice_transceiver *t);
+/* Audio or video. */
 SLUICE_API enum sluice_media_kind sluice_transceiver_kind(const sluice_transceiver *t);
-/* NULL before it is negotiated. */
+/* The id of its section (RFC 5888), which belongs to the transceiver; NULL before it has one. */
 SLUICE_API const char *sluice_transceiver_mid(const sluice_transceiver *t);
-/* What we want, and what both sides agreed on (INACTIVE before). */
+/* What we want, and what both sides agreed on (INACTIVE before). Both are STOPPED once it is stopped. RFC 9429, 4.2.4, 4.2.5. */
 SLUICE_API enum sluice_direction sluice_transceiver_direction(const sluice_transceiver *t);
 SLUICE_API enum sluice_direction sluice_transceiver_current_direction(const sluice_transceiver *t);
-/* Returns 0, or SLUICE_WRONG_STATE when it is stopped, SLUICE_INVALID for SLUICE_STOPPED. */
+/* Says what we want from the next description on; on_negotiation_needed follows if that is news. RFC 9429, 4.2.3.
+ *
+ * Returns 0, or
+ *   SLUICE_WRONG_STATE  it is stopped
+ *   SLUICE_INVALID      SLUICE_STOPPED, or no direction */
 SLUICE_API int sluice_transceiver_set_direction(sluice_transceiver *t, enum sluice_direction direction);
-/* Ends it for good; its section is rejected in the next negotiation, and may be used by another one later. */
+/* Ends it and its tracks for good; its section is rejected in the next negotiation, and may be used by another one later. Without
+ * a section it leaves the peer's list at once. It is freed with its tracks. RFC 9429, 4.2.1. */
 SLUICE_API void sluice_transceiver_stop(sluice_transceiver *t);
-/* Codecs and their order for the coming descriptions; count 0: the default. Returns 0, or
- *   SLUICE_INVALID  a codec is not of this kind */
+/* Codecs and their order for the coming descriptions; they are copied. count 0: the default. RFC 9429, 4.2.6.
+ *
+ * Returns 0, or
+ *   SLUICE_INVALID  a codec is not of this kind, or the library does not offer its profile; nothing changes */
 SLUICE_API int sluice_transceiver_set_codec_preferences(sluice_transceiver *t, const sluice_codec_preference *codecs,
                                                         size_t count);
+/* Its tracks, which live until their on_ended. */
 SLUICE_API sluice_track *sluice_transceiver_sender(const sluice_transceiver *t);
 SLUICE_API sluice_track *sluice_transceiver_receiver(const sluice_transceiver *t);
-/* The stream ids that the other side's description names, one line of text each; NULL behind the last. */
+/* The stream ids that the other side's latest description names (RFC 8830), one line of text each; NULL behind the last. They
+ * belong to the transceiver, until its next description. */
 SLUICE_API const char *sluice_transceiver_remote_stream(const sluice_transceiver *t, size_t index);
+/* Copies the counters of all of a peer's media; zeros before its first transceiver. */
 SLUICE_API void sluice_peer_media_stats_get(const sluice_peer *p, sluice_media_stats *stats);
 
 #ifdef __cplusplus
