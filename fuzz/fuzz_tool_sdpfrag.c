@@ -1,8 +1,8 @@
 /* fuzz_tool_sdpfrag: can a fragment of SDP, or a description that it changes, break their reader?
  *
- * The input is a fragment, a NUL, and an offer. A fragment that can be read is written, and what was written must say the same when
- * it is read again. If it has credentials, it changes the offer; then the offer's own fragment must have these credentials, and
- * no candidate but those of the fragment. */
+ * The input is a fragment, a NUL, and an offer. A fragment that can be read is written, and what was written must say the same
+ * when it is read again. If it has credentials, it changes the offer; then the offer's own fragment must have these credentials,
+ * and no candidate but those of the fragment. */
 #include <stdlib.h>
 #include <string.h>
 

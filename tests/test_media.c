@@ -1,4 +1,4 @@
-/* Do two sluice_media understand each other? Frames of every codec go over the simulator's links, with what can go wrong there. */
+/* Do two sluice_media understand each other? Frames of every codec go over the simulator's links, with all that goes wrong. */
 #include "track_kit.h"
 
 #include "rtp/media/media.h"

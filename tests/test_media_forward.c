@@ -1,4 +1,4 @@
-/* Does a forwarded stream go on without a seam? First the numbers alone, then a source, a middle and watchers in the simulator. */
+/* Does a forwarded stream go on without a seam? First the numbers alone; then a source, a middle and watchers, simulated. */
 #include "track_kit.h"
 
 #include "rtp/media/forward.h"

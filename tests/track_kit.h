@@ -1,7 +1,7 @@
 /* track_kit: ends with a sluice_media each in the simulator's world, and apps on them that send and check frames.
  *
- * A frame's bytes follow from its number and the codec, so the taker checks each of them, and that the numbers rise. Invariants of
- * the session are checked after each verb; leaks fail the test when the world ends. */
+ * A frame's bytes follow from its number and the codec, so the taker checks each of them, and that the numbers rise. Invariants
+ * of the session are checked after each verb; leaks fail the test when the world ends. */
 #ifndef TESTS_TRACK_KIT_H
 #define TESTS_TRACK_KIT_H
 

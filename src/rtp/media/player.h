@@ -1,8 +1,8 @@
 /* player: takes the frames of one layer out of its jitter buffers, on another thread or in dispatch().
  *
- * A jitter buffer has one payload format. When the stream's codec changes, it gets another buffer, and the player moves on to that
- * when it has emptied the one before: such a buffer with its codec is a feed. Feeds are made and freed on the network thread. At
- * most PLAYER_FEEDS exist; while there are that many, packets of yet another codec are dropped.
+ * A jitter buffer has one payload format. When the stream's codec changes, it gets another buffer, and the player moves on to
+ * that when it has emptied the one before: such a buffer with its codec is a feed. Feeds are made and freed on the network
+ * thread. At most PLAYER_FEEDS exist; while there are that many, packets of yet another codec are dropped.
  *
  *   `next` of a feed is set (release) by the network thread, `left` by the player, which does not look at the feed any more
  *   feeds are freed from the oldest on, and only those that were left, or all when the player is closed

@@ -12,8 +12,8 @@
 
 /* ---- time ---- */
 
-/* `now` of the media time 0: the least that was seen, because encoders only add to it. Tracks whose zeros are near each other have
- * the same one, so that they are played in time with each other. */
+/* `now` of the media time 0: the least that was seen, because encoders only add to it. Tracks whose zeros are near each other
+ * have the same one, so that they are played in time with each other. */
 static uint64_t captured_at(sluice_track *t, uint64_t timestamp) {
 	struct sluice_media *m = t->media;
 	int64_t zero = (int64_t)(m->clock - timestamp);
