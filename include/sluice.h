@@ -7,7 +7,7 @@
  * trace.h        each event as a line of JSON, each packet for Wireshark
  * sctp.h         the association engine alone, over a transport of your own
  * channel.h      data channels over an association
- * media.h        audio and video: tracks over SRTP, over a transport of your own
+ * media.h        audio and video: tracks over SRTP, in a peer connection or over a transport of your own
  * certificate.h  certificates and their fingerprints
  * ice.h          STUN and TURN servers, candidates and the configuration of ICE
  * peer.h         a peer connection: ICE, DTLS, the association and its channels as one engine without a socket
