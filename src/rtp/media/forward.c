@@ -1,5 +1,7 @@
 #include "rtp/media/forward.h"
 
+#include <string.h>
+
 void forward_replace(struct forward *f) {
 	f->waits = true;
 }
@@ -59,25 +61,42 @@ static void pass_gap(struct forward *f, const sluice_rtp *p) {
 	}
 }
 
-static bool is_marked(const struct forward *f, uint64_t number) {
-	return f->last - number < 64 && (f->sent >> (f->last - number) & 1);
+/* ---- which went on? ---- */
+
+static uint64_t *word_of(struct forward *f, uint64_t number) {
+	return &f->sent[number % FORWARD_MEMORY / 64];
+}
+
+static uint64_t bit_of(uint64_t number) {
+	return UINT64_C(1) << number % 64;
+}
+
+/* The memory moves up to the number. */
+static void move_to(struct forward *f, uint64_t number) {
+	if (number - f->last >= FORWARD_MEMORY)
+		memset(f->sent, 0, sizeof f->sent);
+	else
+		for (uint64_t n = f->last + 1; n <= number; n++)
+			*word_of(f, n) &= ~bit_of(n);
+	f->last = number;
+}
+
+static bool may_go_on(struct forward *f, uint64_t number) {
+	return f->last - number < FORWARD_MEMORY && !(*word_of(f, number) & bit_of(number));
 }
 
 bool forward_place(struct forward *f, const sluice_rtp *p, uint64_t *number, uint32_t *timestamp) {
 	if (p->number > f->last) {
 		if (p->number > f->last + 1)
 			pass_gap(f, p);
-		uint64_t moved = p->number - f->last;
-		f->sent = moved < 64 ? f->sent << moved : 0;
-		f->last = p->number;
-	} else if (is_marked(f, p->number)) {
+		move_to(f, p->number);
+	} else if (!may_go_on(f, p->number)) {
 		return false;
 	}
 	const struct forward_segment *s = segment_of(f, p->number);
 	if (!s || s->is_left_out)
 		return false;
-	if (f->last - p->number < 64)
-		f->sent |= UINT64_C(1) << (f->last - p->number);
+	*word_of(f, p->number) |= bit_of(p->number);
 	*number = p->number + (uint64_t)s->add;
 	*timestamp = p->timestamp + f->add_timestamp;
 	return true;

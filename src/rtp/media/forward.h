@@ -8,7 +8,8 @@
  * too late and dropped.
  *
  *   segments ascend by `from`; the newest one holds for everything above it
- *   sent: bit i is set when source number last - i went on */
+ *   sent: of the FORWARD_MEMORY numbers up to `last`, bit n % FORWARD_MEMORY is set when source number n went on. What is further
+ *   back is dropped: nobody knows any more whether it did, and no number of ours may have two payloads (RFC 3711, 9.1) */
 #ifndef RTP_MEDIA_FORWARD_H
 #define RTP_MEDIA_FORWARD_H
 
@@ -18,6 +19,7 @@
 #include "sluice/media.h"
 
 #define FORWARD_SEGMENTS 32
+#define FORWARD_MEMORY 1024 /* packets: as long as the sender keeps them for repairs */
 
 struct forward_segment {
 	uint64_t from;
@@ -29,7 +31,7 @@ struct forward {
 	uint32_t ssrc; /* of the source; 0: none yet */
 	bool waits;    /* for a keyframe, or of audio for any packet */
 	uint64_t last; /* the source's highest number that went on */
-	uint64_t sent;
+	uint64_t sent[FORWARD_MEMORY / 64];
 	uint32_t add_timestamp;
 	struct forward_segment segments[FORWARD_SEGMENTS];
 	uint32_t count; /* segments ever made */
@@ -37,6 +39,10 @@ struct forward {
 
 /* The next packet may be another source's. */
 void forward_replace(struct forward *f);
+/* Packets of a source go on, and the next one is none of another. */
+static inline bool forward_runs(const struct forward *f) {
+	return f->count && !f->waits;
+}
 /* Does the packet begin with a new source? Then forward_begin() comes next. */
 bool forward_is_new(const struct forward *f, const sluice_rtp *p);
 /* The source begins with this packet, which gets these. */

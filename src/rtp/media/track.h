@@ -57,8 +57,9 @@ struct out_layer {
 	bool is_two_byte;
 
 	/* ---- what waits ---- */
-	struct unit *units;       /* in the pacer */
-	uint64_t queued, packets; /* bytes and packets of them */
+	struct unit *units; /* in the pacer */
+	uint64_t queued;    /* bytes of them */
+	uint64_t reserved;  /* behind the numbers of all of them; 0: the session knows */
 
 	/* ---- numbers ---- */
 	uint32_t timestamp; /* last sent */

@@ -1,6 +1,7 @@
 /* track_forward: a packet of another track becomes a unit that the pacer can send. */
 #include <string.h>
 
+#include "base/arith.h"
 #include "rtp/media/media.h"
 #include "rtp/media/sending.h"
 #include "rtp/media/unit.h"
@@ -10,7 +11,7 @@
 /* Where the source begins: its number is behind all that was sent or waits. */
 static void begin_source(struct out_layer *l, const sluice_rtp *p, uint32_t clock_rate) {
 	struct sluice_media *m = l->track->media;
-	uint64_t number = rtp_session_next_number(m->session, l->stream) + l->packets;
+	uint64_t number = max64(l->reserved, rtp_session_next_number(m->session, l->stream));
 	l->forward_begins = true;
 	uint32_t timestamp = l->any ? sending_next_timestamp(l, clock_rate, p->received) : l->offset;
 	forward_begin(&l->forward, p, number, timestamp);

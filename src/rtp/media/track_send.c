@@ -144,6 +144,7 @@ static int send_frame(sluice_track *t, const sluice_frame *f, sluice_release_fn 
 	}
 	struct out_layer *l = &t->out[f->layer];
 	struct sluice_media *m = t->media;
+	l->jumps = l->jumps || forward_runs(&l->forward);
 	if (f->codec)
 		t->codec = (uint8_t)sending_find_codec(t, f->codec);
 	const sluice_codec_config *c = track_codec_of(t);
@@ -158,6 +159,8 @@ static int send_frame(sluice_track *t, const sluice_frame *f, sluice_release_fn 
 	error = unit_push(u, m->clock);
 	if (error)
 		return error;
+	/* The frame has the numbers behind the forwarded ones. A packet with one of these would have the same key stream. */
+	forward_replace(&l->forward);
 	sending_note(l, timestamp, m->clock);
 	l->stats.frames_sent++;
 	l->stats.key_frames_sent += key;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/arith.h"
 #include "base/list.h"
 #include "rtp/media/header.h"
 #include "rtp/media/media.h"
@@ -56,6 +57,13 @@ static int measure_run(const struct unit *u, struct pacer_run *run) {
 	return 0;
 }
 
+/* A frame's packets get their numbers when they leave. A forwarded packet has its own, and holes may lie before it. */
+static void reserve(const struct unit *u, uint32_t packets) {
+	struct out_layer *l = u->layer;
+	uint64_t next = max64(l->reserved, rtp_session_next_number(l->track->media->session, l->stream));
+	l->reserved = u->number ? max64(next, u->number + 1) : next + packets;
+}
+
 int unit_push(struct unit *u, uint64_t now) {
 	struct out_layer *l = u->layer;
 	struct sluice_media *m = l->track->media;
@@ -71,7 +79,7 @@ int unit_push(struct unit *u, uint64_t now) {
 	u->bytes = (run.count - 1) * run.size + run.last;
 	u->queued_at = now;
 	l->queued += u->bytes;
-	l->packets += run.count;
+	reserve(u, run.count);
 	LIST_PUSH(l->units, u, next, back);
 	return 0;
 }
@@ -94,7 +102,6 @@ static void note_left(struct unit *u, size_t len, uint64_t now) {
 	bytes = bytes < u->bytes ? bytes : u->bytes;
 	u->bytes -= bytes;
 	l->queued -= bytes;
-	l->packets -= l->packets > 0;
 	l->stats.total_packet_send_delay += now > u->queued_at ? now - u->queued_at : 0;
 }
 
@@ -139,5 +146,5 @@ void unit_forget_all(struct out_layer *l) {
 	for (struct unit *u = l->units; u; u = u->next)
 		u->layer = NULL;
 	l->units = NULL;
-	l->queued = l->packets = 0;
+	l->queued = l->reserved = 0;
 }

@@ -1,0 +1,272 @@
+/* What may the other side of a media session do to it, and what an app that is hard on it? One session, packets by hand, and a
+ * clock that the test moves. */
+#include "track_kit.h"
+
+#include <stdio.h>
+
+#include "base/bytes.h"
+#include "rtp/media/media.h"
+
+/* ---- a session that is attacked ---- */
+
+#define SENT_MOST 65536
+
+/* An RTP packet that left, in the clear. */
+struct departed {
+	uint32_t ssrc, hash;
+	uint16_t sequence;
+};
+
+static struct media_world *w;
+static sluice_media *m;
+static uint64_t now;
+static struct departed sent[SENT_MOST];
+static size_t sent_count, rtcp_count;
+static uint64_t sent_bytes;
+
+static uint32_t hash_of(const uint8_t *data, size_t len) {
+	uint32_t h = 2166136261u;
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ data[i]) * 16777619u;
+	return h;
+}
+
+static void on_packet(void *ctx, bool is_sent, const void *packet, size_t len, uint64_t at) {
+	static uint8_t data[2048];
+	struct rtp_packet p;
+	(void)ctx, (void)at;
+	if (!is_sent)
+		return;
+	sent_bytes += len;
+	ck_assert_uint_le(len, sizeof data);
+	memcpy(data, packet, len);
+	if (rtp_packet_is_rtcp(data, len)) {
+		rtcp_count++;
+		return;
+	}
+	ck_assert_int_eq(rtp_packet_parse(data, len, &p), 0);
+	ck_assert_uint_lt(sent_count, SENT_MOST);
+	sent[sent_count++] = (struct departed){p.ssrc, hash_of(p.payload, p.payload_len), p.sequence};
+}
+
+static void begin(enum sluice_srtp_profile profile) {
+	static const sluice_srtp_key one = {.key = {1}}, two = {.key = {2}};
+	w = media_world_new(1, NULL);
+	m = w->ends[0].media;
+	ck_assert_int_eq(sluice_media_set_extension(m, "urn:ietf:params:rtp-hdrext:sdes:mid", 3), 0);
+	now = SLUICE_S;
+	sent_count = rtcp_count = 0;
+	sent_bytes = 0;
+	sluice_media_set_packet_tap(m, on_packet, NULL);
+	ck_assert_int_eq(sluice_media_set_keys(m, profile, &one, &two), 0);
+	sluice_media_advance(m, now);
+}
+
+static void finish(void) {
+	media_world_free(w);
+}
+
+/* All that can leave now leaves. */
+static void drain(void) {
+	static uint8_t space[65536];
+	sluice_batch batch = {.data = space, .capacity = sizeof space};
+	while (sluice_media_output(m, &batch, now) > 0)
+		continue;
+	ck_assert(media_check(m));
+}
+
+/* Until nothing is due. A deadline that is never met would be a loop that never sleeps. */
+static void settle(void) {
+	unsigned turns = 0;
+	do {
+		sluice_media_advance(m, now);
+		sluice_media_dispatch(m);
+		drain();
+		ck_assert_uint_lt(turns++, 50);
+	} while (sluice_media_deadline(m) <= now);
+}
+
+static void run(uint64_t ns) {
+	for (uint64_t end = now + ns; now < end;) {
+		uint64_t due = sluice_media_deadline(m);
+		now = due < end ? (due > now ? due : now) : end;
+		settle();
+	}
+}
+
+static void input(uint8_t *data, size_t len) {
+	sluice_datagram d = {.data = data, .len = len};
+	ck_assert_int_eq(sluice_media_input(m, &d, 1, now), 0);
+	ck_assert(media_check(m));
+}
+
+/* A packet with a mid, unless that is NULL. */
+static void arrive(uint32_t ssrc, uint16_t sequence, unsigned type, const char *mid, const void *payload, size_t len) {
+	uint8_t packet[1500] = {mid ? 0x90 : 0x80, (uint8_t)type};
+	size_t n = 12;
+	put_be16(packet + 2, sequence);
+	put_be32(packet + 4, sequence * 3000u);
+	put_be32(packet + 8, ssrc);
+	if (mid) {
+		size_t words = (1 + strlen(mid) + 3) / 4;
+		put_be16(packet + n, 0xBEDE);
+		put_be16(packet + n + 2, (uint16_t)words);
+		packet[n + 4] = (uint8_t)(3 << 4 | (strlen(mid) - 1));
+		memcpy(packet + n + 5, mid, strlen(mid));
+		n += 4 + 4 * words;
+	}
+	memcpy(packet + n, payload, len);
+	input(packet, n + len);
+}
+
+/* RFC 3711, 9.1: the same number of the same SSRC under the same key is the same key stream. */
+static bool is_any_number_used_twice(void) {
+	for (size_t i = 0; i < sent_count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (sent[i].ssrc == sent[k].ssrc && sent[i].sequence == sent[k].sequence && sent[i].hash != sent[k].hash)
+				return true;
+	return false;
+}
+
+static sluice_track *add_sender(enum sluice_codec codec, uint32_t ssrc) {
+	sluice_track_config c = media_track(codec, "s");
+	sluice_track *t;
+	c.ssrcs[0] = ssrc;
+	c.rtx_ssrcs[0] = ssrc ? ssrc + 1 : 0;
+	ck_assert_int_eq(sluice_media_add_sender(m, &c, &t), 0);
+	return t;
+}
+
+static int push_frame(sluice_track *t, uint32_t number) {
+	uint8_t space[4096];
+	size_t len = media_frame(SLUICE_CODEC_VP8, number, true, 900, space);
+	return sluice_track_send_frame(t, &(sluice_frame){.data = space, .len = len, .timestamp = now, .keyframe = true});
+}
+
+/* A packet as on_rtp would give it: VP8, the beginning of a keyframe. */
+static int forward(sluice_track *t, uint32_t ssrc, uint64_t number, uint64_t missing) {
+	uint8_t payload[200] = {0x10};
+	memset(payload + 1, (int)(number * 7 + ssrc), sizeof payload - 1);
+	return sluice_track_send_rtp(t, &(sluice_rtp){.payload = payload,
+	                                              .len = sizeof payload,
+	                                              .number = number,
+	                                              .missing = missing,
+	                                              .ssrc = ssrc,
+	                                              .timestamp = (uint32_t)number * 3000,
+	                                              .marker = true,
+	                                              .codec = SLUICE_CODEC_VP8,
+	                                              .begins = true,
+	                                              .keyframe = true,
+	                                              .received = now});
+}
+
+/* ---- numbers under a key ---- */
+
+START_TEST(test_frames_behind_forwarded_packets_take_no_number_of_theirs) {
+	begin(SLUICE_SRTP_AES128_CM_SHA1_80);
+	sluice_track *t = add_sender(SLUICE_CODEC_VP8, 50);
+	for (uint64_t n = 100; n < 104; n++)
+		ck_assert_int_eq(forward(t, 7, n, 0), 0);
+	run(100 * SLUICE_MS);
+	for (uint32_t i = 0; i < 3; i++)
+		ck_assert_int_eq(push_frame(t, i), 0);
+	run(100 * SLUICE_MS);
+	for (uint64_t n = 104; n < 110; n++)
+		ck_assert_int_eq(forward(t, 7, n, 0), 0);
+	run(SLUICE_S);
+	ck_assert_uint_ge(sent_count, 12);
+	ck_assert(!is_any_number_used_twice());
+	finish();
+}
+END_TEST
+
+START_TEST(test_a_new_source_begins_behind_the_holes_that_wait) {
+	begin(SLUICE_SRTP_AES128_CM_SHA1_80);
+	sluice_track *t = add_sender(SLUICE_CODEC_VP8, 50);
+	ck_assert_int_eq(forward(t, 7, 100, 0), 0);
+	run(100 * SLUICE_MS);
+	/* 101 to 110 are lost; nothing leaves before the next source begins. */
+	ck_assert_int_eq(forward(t, 7, 111, 0x3FF), 0);
+	ck_assert_int_eq(forward(t, 7, 112, 0x7FE), 0);
+	for (uint64_t n = 500; n < 520; n++)
+		ck_assert_int_eq(forward(t, 8, n, 0), 0);
+	run(SLUICE_S);
+	ck_assert_uint_ge(sent_count, 23);
+	ck_assert(!is_any_number_used_twice());
+	finish();
+}
+END_TEST
+
+START_TEST(test_a_packet_that_comes_again_long_after_is_not_forwarded_again) {
+	begin(SLUICE_SRTP_AES128_CM_SHA1_80);
+	sluice_track *t = add_sender(SLUICE_CODEC_VP8, 50);
+	for (uint64_t n = 1000; n < 1200; n++) {
+		ck_assert_int_eq(forward(t, 7, n, 0), 0);
+		run(10 * SLUICE_MS);
+	}
+	size_t before = sent_count;
+	for (uint64_t n = 1000; n < 1200; n++) {
+		forward(t, 7, n, 0);
+		run(10 * SLUICE_MS);
+	}
+	ck_assert_uint_eq(sent_count, before);
+	finish();
+}
+END_TEST
+
+/* ---- demultiplexing ---- */
+
+START_TEST(test_floods_of_ssrcs_and_names_need_no_memory) {
+	static struct media_sink sinks[2];
+	begin(SLUICE_SRTP_NONE);
+	sluice_track_config a = media_track(SLUICE_CODEC_VP8, "a"), o = media_track(SLUICE_CODEC_OPUS, "o");
+	sluice_codec_config vp8 = media_codec(SLUICE_CODEC_VP8);
+	memset(sinks, 0, sizeof sinks);
+	media_sink_open(&sinks[0], &w->ends[0], &a);
+	media_sink_open(&sinks[1], &w->ends[0], &o);
+	size_t after[2] = {0, 0};
+	for (unsigned half = 0; half < 2; half++) {
+		for (uint32_t i = 0; i < 20000; i++) {
+			char mid[8];
+			snprintf(mid, sizeof mid, i % 3 ? "m%u" : "a", i % 1000);
+			uint8_t payload[1000] = {0x10, 0x10};
+			arrive(half * 20000 + 1000 + i, (uint16_t)(i * 77), i & 1 ? vp8.payload_type : vp8.rtx_payload_type, mid,
+			       payload, sizeof payload);
+			if (i % 16 == 0)
+				run(5 * SLUICE_MS);
+		}
+		run(5 * SLUICE_S);
+		after[half] = w->ends[0].memory.bytes;
+	}
+	ck_assert_uint_le(after[1], after[0] + 2 * 65536);
+	ck_assert_uint_lt(w->ends[0].memory.peak, 16u << 20);
+	finish();
+}
+END_TEST
+
+/* ---- frames that are nothing ---- */
+
+START_TEST(test_a_frame_without_a_packet_is_malformed) {
+	static const struct {
+		enum sluice_codec codec;
+		const char *data;
+		size_t len;
+	} frames[] = {
+		{SLUICE_CODEC_H264, "\0\0\0\1", 4}, {SLUICE_CODEC_H264, "\0\0\1\0\0\1", 6}, {SLUICE_CODEC_H264, "\0\0\0\0\0", 5},
+		{SLUICE_CODEC_AV1, "\x12\0", 2},    {SLUICE_CODEC_AV1, "\x12\0\x12\0", 4},  {SLUICE_CODEC_AV1, "\x7a\0", 2},
+	};
+	for (size_t i = 0; i < sizeof frames / sizeof *frames; i++) {
+		begin(SLUICE_SRTP_NONE);
+		sluice_track *t = add_sender(frames[i].codec, 50);
+		const sluice_frame f = {.data = (const uint8_t *)frames[i].data, .len = frames[i].len, .timestamp = now};
+		int result = sluice_track_send_frame(t, &f);
+		ck_assert_msg(result == 0 || result == SLUICE_MALFORMED, "frame %zu: %d", i, result);
+		run(SLUICE_S);
+		finish();
+	}
+}
+END_TEST
+
+SUITE("media, attacks", test_frames_behind_forwarded_packets_take_no_number_of_theirs,
+      test_a_new_source_begins_behind_the_holes_that_wait, test_a_packet_that_comes_again_long_after_is_not_forwarded_again,
+      test_floods_of_ssrcs_and_names_need_no_memory, test_a_frame_without_a_packet_is_malformed)
