@@ -216,6 +216,40 @@ END_TEST
 
 /* ---- demultiplexing ---- */
 
+START_TEST(test_a_receiver_for_repairs_alone_takes_what_waits_once) {
+	begin(SLUICE_SRTP_NONE);
+	sluice_track_config c = media_track(SLUICE_CODEC_VP8, "v");
+	sluice_track *t;
+	for (uint16_t i = 0; i < 4; i++)
+		arrive(900, i, 77, "other", "\x10", 1);
+	c.rtx_ssrcs[0] = 900;
+	ck_assert_int_eq(sluice_media_add_receiver(m, &c, &t), 0);
+	settle();
+	finish();
+}
+END_TEST
+
+START_TEST(test_repairs_with_the_ssrc_of_media_do_not_close_a_section_for_good) {
+	for (unsigned how = 0; how < 2; how++) {
+		static struct media_sink sinks[2];
+		begin(SLUICE_SRTP_NONE);
+		sluice_track_config a = media_track(SLUICE_CODEC_VP8, "a"), b = media_track(SLUICE_CODEC_VP8, "b");
+		sluice_codec_config vp8 = media_codec(SLUICE_CODEC_VP8);
+		memset(sinks, 0, sizeof sinks);
+		media_sink_open(&sinks[0], &w->ends[0], &a);
+		media_sink_open(&sinks[1], &w->ends[0], &b);
+		/* A repair names section a. Then its SSRC is that of media: of another section, or of the same one. */
+		arrive(900, 1, vp8.rtx_payload_type, "a", "\0\1\x10", 3);
+		arrive(900, 2, vp8.payload_type, how ? "a" : "b", "\x10\x11", 2);
+		run(SLUICE_S);
+		arrive(901, 1, vp8.payload_type, "a", "\x10\x11", 2);
+		ck_assert_int_ge(sinks[0].track->in[0].stream, 0);
+		ck_assert_uint_eq(sinks[0].track->in[0].ssrc, 901);
+		finish();
+	}
+}
+END_TEST
+
 START_TEST(test_floods_of_ssrcs_and_names_need_no_memory) {
 	static struct media_sink sinks[2];
 	begin(SLUICE_SRTP_NONE);
@@ -269,4 +303,6 @@ END_TEST
 
 SUITE("media, attacks", test_frames_behind_forwarded_packets_take_no_number_of_theirs,
       test_a_new_source_begins_behind_the_holes_that_wait, test_a_packet_that_comes_again_long_after_is_not_forwarded_again,
-      test_floods_of_ssrcs_and_names_need_no_memory, test_a_frame_without_a_packet_is_malformed)
+      test_a_receiver_for_repairs_alone_takes_what_waits_once,
+      test_repairs_with_the_ssrc_of_media_do_not_close_a_section_for_good, test_floods_of_ssrcs_and_names_need_no_memory,
+      test_a_frame_without_a_packet_is_malformed)

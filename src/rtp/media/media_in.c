@@ -22,10 +22,13 @@ static bool bind_media(struct sluice_media *m, struct in_layer *l, uint32_t ssrc
 		player_restart(l->player);
 	l->rtx_ssrc = l->ssrc ? 0 : l->rtx_ssrc;
 	l->ssrc = ssrc;
-	if (streams_open_in(m, l) == 0)
-		return true;
-	l->ssrc = 0;
-	return false;
+	int error = streams_open_in(m, l);
+	if (error && l->rtx_ssrc) { /* repairs that came before had an SSRC that is somebody's media now */
+		l->rtx_ssrc = 0;
+		error = streams_open_in(m, l);
+	}
+	l->ssrc = error ? 0 : ssrc;
+	return !error;
 }
 
 /* A peer whose SSRCs change with every packet makes us do so only now and then. */
@@ -37,10 +40,11 @@ static bool bind_ssrc(struct sluice_media *m, struct in_layer *l, uint32_t ssrc,
 	return is_rtx ? bind_rtx(m, l, ssrc) : bind_media(m, l, ssrc);
 }
 
+/* Packets that still name nobody are held once more, behind the others. */
 void media_replay(struct sluice_media *m, uint32_t ssrc, uint64_t now) {
 	size_t len;
 	uint8_t *data;
-	while (m->session && ssrc && (data = demux_take(&m->demux, ssrc, &len)) != NULL) {
+	for (unsigned i = 0; m->session && ssrc && i < DEMUX_HELD && (data = demux_take(&m->demux, ssrc, &len)) != NULL; i++) {
 		media_take_rtp(m, data, len, NULL, now);
 		env_free(m->env, data);
 	}
