@@ -214,6 +214,38 @@ START_TEST(test_a_packet_that_comes_again_long_after_is_not_forwarded_again) {
 }
 END_TEST
 
+START_TEST(test_a_track_with_the_ssrc_of_one_that_went_continues_its_numbers) {
+	begin(SLUICE_SRTP_AES128_CM_SHA1_80);
+	for (unsigned round = 0; round < 40; round++) {
+		sluice_track *t = add_sender(SLUICE_CODEC_VP8, 50);
+		for (uint32_t i = 0; i < 20; i++) {
+			ck_assert_int_eq(push_frame(t, round * 100 + i), 0);
+			run(50 * SLUICE_MS);
+		}
+		sluice_media_remove(m, t);
+		settle();
+	}
+	ck_assert_uint_ge(sent_count, 800);
+	ck_assert(!is_any_number_used_twice());
+	finish();
+}
+END_TEST
+
+START_TEST(test_the_last_of_thousands_of_tracks_still_sends) {
+	begin(SLUICE_SRTP_AEAD_AES_128_GCM);
+	for (unsigned round = 0; round < 600; round++) {
+		sluice_track *t = add_sender(SLUICE_CODEC_VP8, 0);
+		ck_assert_int_eq(push_frame(t, round), 0);
+		run(50 * SLUICE_MS);
+		sluice_media_remove(m, t);
+		settle();
+	}
+	ck_assert_uint_eq(sent_count, 600);
+	ck_assert_uint_eq(m->seal.counts[SRTP_REFUSED], 0);
+	finish();
+}
+END_TEST
+
 /* ---- demultiplexing ---- */
 
 START_TEST(test_a_receiver_for_repairs_alone_takes_what_waits_once) {
@@ -303,6 +335,7 @@ END_TEST
 
 SUITE("media, attacks", test_frames_behind_forwarded_packets_take_no_number_of_theirs,
       test_a_new_source_begins_behind_the_holes_that_wait, test_a_packet_that_comes_again_long_after_is_not_forwarded_again,
+      test_a_track_with_the_ssrc_of_one_that_went_continues_its_numbers, test_the_last_of_thousands_of_tracks_still_sends,
       test_a_receiver_for_repairs_alone_takes_what_waits_once,
       test_repairs_with_the_ssrc_of_media_do_not_close_a_section_for_good, test_floods_of_ssrcs_and_names_need_no_memory,
       test_a_frame_without_a_packet_is_malformed)

@@ -28,7 +28,10 @@ static int flow_open(struct srtp *s, sluice_env *env, const struct srtp_config *
 int srtp_open_with(struct srtp *s, sluice_env *env, const struct srtp_config *config, const struct srtp_session_keys keys[2]) {
 	if (config->streams > SSRC_TABLE_MAX)
 		return SLUICE_INVALID;
-	*s = (struct srtp){.use = config->use, .aead = srtp_cipher_profile(config->profile)->aead, .repeats = config->repeats};
+	*s = (struct srtp){.use = config->use,
+	                   .aead = srtp_cipher_profile(config->profile)->aead,
+	                   .repeats = config->repeats,
+	                   .grows = config->grows};
 	int error = flow_open(s, env, config, SRTP_RTP, &keys[SRTP_RTP]);
 	if (error == 0)
 		error = flow_open(s, env, config, SRTP_RTCP, &keys[SRTP_RTCP]);
@@ -195,6 +198,15 @@ static inline void count_sealed(struct srtp *s, enum srtp_kind kind, uint64_t li
 		s->error = SLUICE_LIMIT;
 }
 
+/* A sender's SSRC is never forgotten, so one more needs more room. */
+static struct ssrc_stream *add_sealed(struct srtp *s, uint32_t ssrc) {
+	struct ssrc_table *streams = &s->flow[SRTP_RTP].streams;
+	struct ssrc_stream *stream = ssrc_table_add(streams, ssrc);
+	if (!stream && s->grows && ssrc_table_grow(streams) == 0)
+		stream = ssrc_table_add(streams, ssrc);
+	return stream;
+}
+
 /* Gives the packet its number and adds it to the run, or finishes it. */
 static int seal_rtp(struct srtp *s, struct batch *b, struct srtp_packet *p) {
 	struct srtp_flow *f = &s->flow[SRTP_RTP];
@@ -204,7 +216,7 @@ static int seal_rtp(struct srtp *s, struct batch *b, struct srtp_packet *p) {
 	uint32_t ssrc = ssrc_of(p->data, SRTP_RTP);
 	struct ssrc_stream *stream = ssrc_table_find(&f->streams, ssrc);
 	if (!stream)
-		stream = ssrc_table_add(&f->streams, ssrc);
+		stream = add_sealed(s, ssrc);
 	if (!stream)
 		return leave_out(s, p, SRTP_REFUSED, SLUICE_LIMIT);
 	uint64_t number = estimate(&stream->window, get_be16(p->data + 2));
@@ -254,6 +266,14 @@ int srtp_protect_batch(struct srtp *s, struct srtp_packet *packets, size_t count
 	}
 	sealed = seal_run(s, &b);
 	return sealed < 0 ? sealed : error;
+}
+
+bool srtp_next_sequence(struct srtp *s, uint32_t ssrc, uint16_t *next) {
+	const struct ssrc_stream *stream = ssrc_table_find(&s->flow[SRTP_RTP].streams, ssrc);
+	if (!stream)
+		return false;
+	*next = (uint16_t)(stream->window.highest + 1);
+	return true;
 }
 
 /* ---- unprotecting ------------------------------------------------------------------------------------------------ */

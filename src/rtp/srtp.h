@@ -15,7 +15,8 @@
  *   window.highest of an RTP stream < 2^48, of an RTCP stream < 2^31
  *   a sealing context has no RTCP streams
  *
- * Memory: 11 KiB for 64 SSRCs, twice for a receiver, and the ciphers. Nothing is allocated but in srtp_open();
+ * Memory: 11 KiB for 64 SSRCs, twice for a receiver, and the ciphers. Nothing is allocated but in srtp_open(), and where a
+ * sender's table grows;
  * crypto/srtp_cipher.h says what OpenSSL does. */
 #ifndef RTP_SRTP_H
 #define RTP_SRTP_H
@@ -61,7 +62,7 @@ struct srtp_flow {
 
 struct srtp {
 	enum aead_use use;
-	bool aead, repeats;
+	bool aead, repeats, grows;
 	int error; /* what ended it, or 0 */
 	struct srtp_flow flow[2];
 	uint64_t counts[SRTP_RESULTS]; /* packets so far, by result */
@@ -71,9 +72,12 @@ struct srtp_config {
 	enum srtp_profile profile;
 	enum aead_use use; /* AEAD_SEAL to protect, AEAD_OPEN to unprotect */
 	enum aead_backend backend;
-	/* SSRCs, of RTP and of RTCP each; 0: SRTP_STREAMS. A sender that has used all of them can begin no other. A receiver
-	 * forgets the one that was silent for the longest time. A packet of that one counts as a new stream's first. */
+	/* SSRCs, of RTP and of RTCP each; 0: SRTP_STREAMS. A sender that has used all of them can begin no other, unless its table
+	 * grows. A receiver forgets the one that was silent for the longest time. A packet of that one counts as a new stream's
+	 * first. */
 	uint32_t streams;
+	/* Sealing: room is made for more SSRCs, up to SSRC_TABLE_MAX. */
+	bool grows;
 	/* A number in the window may be protected again, for retransmissions without RTX. The packet must then be the same: a key
 	 * stream used for two payloads gives both away. Without effect for AEAD profiles, where even another header would be
 	 * fatal. */
@@ -97,6 +101,9 @@ void srtp_close(struct srtp *s);
  *                  one SSRC more than the table: only such packets are refused
  *   SLUICE_CRYPTO  the library refused */
 int srtp_protect_batch(struct srtp *s, struct srtp_packet *packets, size_t count);
+
+/* Has this SSRC been sealed with? Then the sequence number behind its highest one, with which a stream that begins anew goes on. */
+bool srtp_next_sequence(struct srtp *s, uint32_t ssrc, uint16_t *next);
 
 /* Unprotects each packet, and returns how many have the result SRTP_OK. Of a batch the same ones are taken as one by one. A
  * forged copy of a packet behind it is REPLAYED one by one, and FORGED in a batch, where both are looked at together. SRTCP

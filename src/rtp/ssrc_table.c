@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "pool/env.h"
+#include "sluice/error.h"
 
 int ssrc_table_open(struct ssrc_table *t, sluice_env *env, uint32_t capacity) {
 	uint32_t places = 2;
@@ -36,6 +37,24 @@ static uint32_t place_of(const struct ssrc_table *t, uint32_t ssrc) {
 	while (t->index[at] && t->streams[t->index[at] - 1].ssrc != ssrc)
 		at = (at + 1) & t->mask;
 	return at;
+}
+
+int ssrc_table_grow(struct ssrc_table *t) {
+	struct ssrc_table larger;
+	if (t->capacity > SSRC_TABLE_MAX / 2)
+		return SLUICE_LIMIT;
+	int error = ssrc_table_open(&larger, t->env, 2 * t->capacity);
+	if (error)
+		return error;
+	for (uint32_t i = 0; i < t->count; i++) {
+		larger.streams[i] = t->streams[i];
+		larger.index[place_of(&larger, t->streams[i].ssrc)] = i + 1;
+	}
+	larger.count = t->count;
+	larger.clock = t->clock;
+	ssrc_table_close(t);
+	*t = larger;
+	return 0;
 }
 
 struct ssrc_stream *ssrc_table_search(struct ssrc_table *t, uint32_t ssrc) {

@@ -1,12 +1,12 @@
 /* ssrc_table: how far has the stream of each SSRC come, and which of its newest packets were there?
  *
- * A table of fixed size, made once. A window over packet numbers (base/replay.h) is all that it keeps of a stream: the highest
+ * A table of fixed size, unless its caller makes it larger. A window over packet numbers (base/replay.h) is all that it keeps of a stream: the highest
  * number has the roll-over counter above its lower bits. It knows no packets and no keys, and it never adds an SSRC by itself:
  * its caller does, after a tag verified.
  *
  * Who goes when it is full? ssrc_table_add() then refuses. ssrc_table_replace() takes the place of the stream that was silent for
  * the longest time; the window of that stream is lost. A sender must never do that: it would begin its numbers anew under the
- * same key.
+ * same key. Its table grows.
  *
  *   count <= capacity; the index has a power of two of places, at least 2 * capacity, and is never full
  *   an entry of the index is 0, or 1 + the number of a stream; each stream below `count` is there once, and is found
@@ -45,6 +45,10 @@ struct ssrc_table {
 /* capacity: 1 to SSRC_TABLE_MAX. Returns 0, or
  *   SLUICE_NO_MEMORY */
 int ssrc_table_open(struct ssrc_table *t, sluice_env *env, uint32_t capacity);
+/* Makes it twice as large. Returns 0, or
+ *   SLUICE_NO_MEMORY
+ *   SLUICE_LIMIT      it would be larger than SSRC_TABLE_MAX */
+int ssrc_table_grow(struct ssrc_table *t);
 /* Also for a table of zeros. */
 void ssrc_table_close(struct ssrc_table *t);
 

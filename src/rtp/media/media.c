@@ -8,6 +8,7 @@
 #include "rtp/media/unit.h"
 
 #define PACER_RUNS 1024
+#define SEAL_STREAMS 32 /* SSRCs of ours, to begin with */
 
 /* ---- making ---- */
 
@@ -106,7 +107,8 @@ static int open_srtp(struct sluice_media *m, struct srtp *s, enum aead_use use, 
 	const struct srtp_config config = {
 		.profile = (enum srtp_profile)(m->profile - 1),
 		.use = use,
-		.streams = 2 * MEDIA_STREAMS + 8,
+		.streams = use == AEAD_SEAL ? SEAL_STREAMS : 2 * MEDIA_STREAMS + 8,
+		.grows = true,
 		.repeats = true,
 	};
 	struct srtp_master master;

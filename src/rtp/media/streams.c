@@ -52,21 +52,29 @@ int streams_open_in(struct sluice_media *m, struct in_layer *l) {
 	return 0;
 }
 
+/* The number that a stream begins with: far from a wrap, which a receiver that lost the first packets could not know of. An SSRC
+ * that this key has sealed with before goes on behind its numbers: each of them would be the same key stream again. */
+static uint16_t first_number(struct sluice_media *m, uint32_t ssrc) {
+	uint16_t number;
+	if (m->profile != SLUICE_SRTP_NONE && ssrc && srtp_next_sequence(&m->seal, ssrc, &number))
+		return number;
+	env_entropy(m->env, &number, sizeof number);
+	return number & 0x7FFF;
+}
+
 int streams_open_out(struct sluice_media *m, struct out_layer *l) {
 	struct sluice_track *t = l->track;
 	struct rtp_extension_item items[HEADER_ITEMS];
-	uint16_t numbers[2];
 	if (!m->session || l->stream >= 0 || !t->codec_count)
 		return 0;
-	env_entropy(m->env, numbers, sizeof numbers);
 	const struct rtp_out_config config = {
 		.ssrc = l->ssrc,
 		.rtx_ssrc = l->rtx_ssrc,
 		.clock_rate = sluice_codec_clock_rate(t->codecs[0].codec),
 		.flags = RTP_STAGE_TWCC | RTP_STAGE_ABS_SEND_TIME |
 	                 (any_codec_has(t, has_nack) && can_repair(m, l->rtx_ssrc) ? RTP_STAGE_NACK : 0),
-		.first = numbers[0] & 0x7FFF,
-		.rtx_first = numbers[1] & 0x7FFF,
+		.first = first_number(m, l->ssrc),
+		.rtx_first = first_number(m, l->rtx_ssrc),
 		.items = items,
 		.item_count = header_items(l, items),
 		.history = t->kind == SLUICE_AUDIO ? 128 : 0,
@@ -139,14 +147,12 @@ int streams_set_extensions(struct sluice_media *m) {
 /* RFC 3550, 8.2: it must "choose another random one". The stream begins anew, so it names its section again. */
 void streams_change_ssrcs(struct sluice_media *m, int stream) {
 	struct out_layer *l = stream >= 0 ? m->out[stream] : NULL;
-	uint16_t numbers[2];
-	env_entropy(m->env, numbers, sizeof numbers);
-	const struct rtp_out_ssrcs ssrcs = {
+	struct rtp_out_ssrcs ssrcs = {
 		.ssrc = streams_new_ssrc(m),
 		.rtx_ssrc = l && l->rtx_ssrc ? streams_new_ssrc(m) : 0,
-		.first = numbers[0] & 0x7FFF,
-		.rtx_first = numbers[1] & 0x7FFF,
 	};
+	ssrcs.first = first_number(m, ssrcs.ssrc);
+	ssrcs.rtx_first = first_number(m, ssrcs.rtx_ssrc);
 	if (rtp_session_change_ssrcs(m->session, stream, &ssrcs) || !l)
 		return;
 	l->ssrc = ssrcs.ssrc;
