@@ -44,6 +44,7 @@ static void unmake(struct sluice_media *m) {
 		m->in[i] = NULL;
 		m->out[i] = NULL;
 	}
+	m->out_top = 0;
 	rtp_session_free(m->session);
 	bwe_free(m->bwe);
 	m->session = NULL;

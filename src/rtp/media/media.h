@@ -59,6 +59,7 @@ struct sluice_media {
 	struct in_layer *in[MEDIA_STREAMS];
 	struct out_layer *out[MEDIA_STREAMS];
 	unsigned in_taken, out_taken;
+	unsigned out_top; /* no layer of out[] is at it or above: who looks at all of them stops there */
 	struct demux demux;
 	struct player_list orphans; /* players whose track has ended */
 	struct queue queue;         /* packets for on_rtp */

@@ -23,7 +23,7 @@ static void give(struct sluice_media *m, struct out_layer *l, uint64_t rate) {
 }
 
 static uint64_t share_audio(struct sluice_media *m, uint64_t left) {
-	for (unsigned i = 0; i < MEDIA_STREAMS; i++) {
+	for (unsigned i = 0; i < m->out_top; i++) {
 		struct out_layer *l = m->out[i];
 		if (l && !is_active(l))
 			give(m, l, 0);
@@ -47,7 +47,7 @@ static bool is_video(const struct out_layer *l) {
 /* The layer behind (bound, number) in the order of these. -1: there is none. */
 static int next_video(const struct sluice_media *m, uint64_t bound, int number) {
 	int found = -1;
-	for (int i = 0; i < MEDIA_STREAMS; i++) {
+	for (int i = 0; i < (int)m->out_top; i++) {
 		const struct out_layer *l = m->out[i];
 		if (!is_video(l) || bound_of(l) < bound || (bound_of(l) == bound && i <= number))
 			continue;
@@ -66,7 +66,7 @@ static bool is_first_of_track(const struct out_layer *l) {
 
 static void share_video(struct sluice_media *m, uint64_t left) {
 	unsigned count = 0;
-	for (unsigned i = 0; i < MEDIA_STREAMS; i++)
+	for (unsigned i = 0; i < m->out_top; i++)
 		count += is_video(m->out[i]);
 	uint64_t bound = 0;
 	for (int at = -1; (at = next_video(m, bound, at)) >= 0; count--) {
@@ -99,7 +99,7 @@ bool share_is_news(const struct out_layer *l, uint64_t now) {
 
 uint64_t share_deadline(const struct sluice_media *m) {
 	uint64_t due = SLUICE_NEVER;
-	for (unsigned i = 0; i < MEDIA_STREAMS; i++)
+	for (unsigned i = 0; i < m->out_top; i++)
 		if (has_listener(m->out[i]))
 			due = min64(due, share_is_news(m->out[i], m->clock) ? m->clock : m->out[i]->told_at + TELL_INTERVAL);
 	return due;

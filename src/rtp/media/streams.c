@@ -85,6 +85,8 @@ int streams_open_out(struct sluice_media *m, struct out_layer *l) {
 		return stream;
 	l->stream = stream;
 	m->out[stream] = l;
+	if ((unsigned)stream >= m->out_top)
+		m->out_top = (unsigned)stream + 1;
 	header_open(l);
 	m->share_again = true;
 	return 0;
@@ -104,6 +106,8 @@ void streams_close_out(struct sluice_media *m, struct out_layer *l) {
 		m->out[l->stream] = NULL;
 		rtp_session_remove_out(m->session, l->stream);
 	}
+	while (m->out_top && !m->out[m->out_top - 1])
+		m->out_top--;
 	l->stream = -1;
 	m->share_again = true;
 }
