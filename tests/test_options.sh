@@ -14,7 +14,7 @@ page() {
 	sed 's/\\-/-/g; s/\\f[A-Z]//g' "$1"
 }
 
-for command in cat echo media perf probe receive send serve; do
+for command in cat echo forward media perf probe receive send serve; do
 	"$sluice" "$command" --help >"$scratch/help"
 	[ "$("$sluice" help "$command" | cksum)" = "$(cksum <"$scratch/help")" ] || fail "help $command differs from $command --help"
 	options <"$scratch/help" >"$scratch/in_help"

@@ -121,7 +121,7 @@ run 0 --version
 grep -q '^sluice [0-9]*\.[0-9]*\.[0-9]*$' "$out" || fail '--version'
 run 0 help
 grep -q '^  serve ' "$out" || fail 'help'
-for command in cat echo media perf probe receive send serve; do
+for command in cat echo forward media perf probe receive send serve; do
 	run 0 $command --help
 	cp "$out" "$scratch/help"
 	grep -q "^Usage: sluice $command" "$scratch/help" || fail "$command --help"

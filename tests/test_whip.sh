@@ -124,7 +124,7 @@ get 400 -H "$sdp" -d 'nonsense' "$url/whip/studio"
 get 400 -H "$sdp" -d '' "$url/whip/studio"
 get 404 -H "$sdp" -d x "$url/whip/"
 get 404 -H "$sdp" -d x "$url/whip/a%20b"
-# A browser's camera. Not a section of it may be dropped without a word.
+# A codec that nobody has. Not a section may be dropped without a word.
 cat >"$scratch/media" <<'END'
 v=0
 o=- 5228595038118931041 2 IN IP4 127.0.0.1
@@ -140,7 +140,7 @@ a=setup:actpass
 a=mid:0
 a=sendonly
 a=rtcp-mux
-a=rtpmap:111 opus/48000/2
+a=rtpmap:111 speex/16000
 END
 get 422 -H "$sdp" --data-binary "@$scratch/media" "$url/whip/studio"
 head -c 262145 /dev/zero >"$scratch/big"

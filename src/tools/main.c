@@ -20,6 +20,7 @@ struct command {
 static const struct command commands[] = {
 	{"cat", cat_main, "join two terminals or pipelines by a channel", false},
 	{"echo", echo_main, "send back what comes: a peer for scripts", false},
+	{"forward", forward_main, "audio and video from one sender to many watchers (WHIP, WHEP)", false},
 	{"media", media_main, "audio and video: receive into files, play, send back", false},
 	{"perf", perf_main, "measure throughput, latency and set-up time between two peers", false},
 	{"probe", probe_main, "show what the network of this host allows", false},

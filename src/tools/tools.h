@@ -22,6 +22,7 @@ enum {
 
 int cat_main(int argc, char **argv);
 int echo_main(int argc, char **argv);
+int forward_main(int argc, char **argv);
 int media_main(int argc, char **argv);
 int perf_main(int argc, char **argv);
 int probe_main(int argc, char **argv);

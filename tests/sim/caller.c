@@ -277,7 +277,8 @@ static void host_free(void *node) {
 	while (c->signals)
 		forget(c->signals);
 	sluice_peer_free(c->peer);
-	sluice_env_free(c->env);
+	if (!c->env_is_lent)
+		sluice_env_free(c->env);
 	if (c->memory.live)
 		sim_fail(c->sim, "host %s leaks %zu blocks, %zu bytes", c->host->name, c->memory.live, c->memory.bytes);
 	free(c);
@@ -319,16 +320,30 @@ static void make_peer(struct caller *c, const sluice_peer_config *given) {
 		sim_fail(c->sim, "the peer of host %s could not be made: %d", c->host->name, error);
 }
 
-struct caller *caller_new(struct sim *sim, const char *name, const sluice_peer_config *config) {
+static struct caller *make(struct sim *sim) {
 	struct caller *c = malloc(sizeof *c);
 	if (!c)
 		abort();
 	*c = (struct caller){.sim = sim, .entropy = rng_of(sim->seed, 300 + sim->host_count)};
 	c->offered_at = c->open_at = c->connected_at = c->message_at = c->ended_at = SLUICE_NEVER;
+	return c;
+}
+
+struct caller *caller_new(struct sim *sim, const char *name, const sluice_peer_config *config) {
+	struct caller *c = make(sim);
 	sluice_env_config env = {.allocator = memory_allocator(&c->memory), .entropy = rng_entropy, .entropy_ctx = &c->entropy};
 	if (sluice_env_new(&env, &c->env) < 0)
 		sim_fail(sim, "host %s could not be made", name);
 	c->host = sim_add_host(sim, name, &host_ops, c, c->env);
+	make_peer(c, config);
+	return c;
+}
+
+struct caller *caller_new_in(struct sim *sim, const char *name, const sluice_peer_config *config, sluice_env *env) {
+	struct caller *c = make(sim);
+	c->env = env;
+	c->env_is_lent = true;
+	c->host = sim_add_host(sim, name, &host_ops, c, env);
 	make_peer(c, config);
 	return c;
 }

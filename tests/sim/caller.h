@@ -22,6 +22,7 @@ struct caller {
 	struct caller *other;
 	struct signal *signals; /* on their way here */
 	sluice_env *env;
+	bool env_is_lent; /* it is freed by whoever made it, behind the host */
 	struct memory memory;
 	struct rng entropy;
 	uint64_t signal_delay;
@@ -51,6 +52,8 @@ struct caller {
 
 /* config NULL: the defaults. Its callbacks are the host's. */
 struct caller *caller_new(struct sim *sim, const char *name, const sluice_peer_config *config);
+/* The same in an environment that is there, as the connections of one server have it. */
+struct caller *caller_new_in(struct sim *sim, const char *name, const sluice_peer_config *config, sluice_env *env);
 /* Tells two of them about each other and joins them by links (NULL: perfect ones). */
 void caller_join(struct caller *a, struct caller *b, const struct link_config *link, uint64_t signal_delay);
 /* Opens a channel; the message goes out when it is open (NULL: none). */

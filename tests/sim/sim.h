@@ -18,8 +18,8 @@
 #include "link.h"
 #include "rng.h"
 
-#define SIM_HOSTS 32
-#define SIM_LINKS 64
+#define SIM_HOSTS 128
+#define SIM_LINKS 256
 
 /* input: `from` is the sending host's address (see sim_path); the bytes may be overwritten. Returns 0 or SLUICE_NO_MEMORY; any
  * other error fails the test.

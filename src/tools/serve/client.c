@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "tools/forward/room.h"
 #include "tools/sdpfrag.h"
 #include "tools/serve/client.h"
 #include "tools/serve/service.h"
@@ -23,7 +24,14 @@ static void wake_waiting(struct client *c) {
 		c->wake(c->waiting);
 }
 
+static void leave_room(struct client *c) {
+	if (c->member)
+		forward_leave(c->member);
+	c->member = NULL;
+}
+
 static void free_client(struct client *c) {
+	leave_room(c);
 	clients_remove(c);
 	wake_waiting(c);
 	service_free_all(c);
@@ -57,6 +65,8 @@ static void on_state(sluice_peer *p, enum sluice_peer_state state, void *user) {
 		c->connected = true;
 		c->heard_at = ev_now(c->serve->ev);
 		log_connected(c);
+		if (c->member)
+			forward_connected(c->member);
 	}
 	if (state == SLUICE_PEER_DISCONNECTED)
 		log_line(&c->serve->log, "peer %u: nothing comes from it", c->number);
@@ -80,13 +90,23 @@ static void on_channel(sluice_peer *p, sluice_channel *ch, void *user) {
 
 /* ---- made of an offer -------------------------------------------------------------------------------------------- */
 
+static void reject_media(const struct client *c) {
+	sluice_transceiver *t;
+	for (size_t i = 0; (t = sluice_peer_transceiver(c->peer, i)) != NULL; i++)
+		sluice_transceiver_stop(t);
+}
+
 /* Sets the offer and answers it. */
-static bool answer_offer(struct client *c, const char *offer, size_t len, struct refusal *why) {
+static bool answer_offer(struct client *c, const struct client_offer *offer, struct refusal *why) {
 	const char *text = "";
-	int error = sluice_peer_set_remote_description(c->peer, SLUICE_SDP_OFFER, offer, len);
+	int error = sluice_peer_set_remote_description(c->peer, SLUICE_SDP_OFFER, offer->sdp, offer->len);
 	why->line = sluice_peer_description_error(c->peer, &text);
 	if (*text || error == SLUICE_MALFORMED || error == SLUICE_INVALID)
 		return refusal_set(why, 400, "%s", *text ? text : sluice_error_text(error));
+	if (!error && offer->prepare && !offer->prepare(offer->ctx, c, why))
+		return false;
+	if (!error && !offer->prepare)
+		reject_media(c);
 	if (!error)
 		error = sluice_peer_set_local_description(c->peer, SLUICE_SDP_ANSWER, NULL);
 	if (!error)
@@ -158,7 +178,7 @@ static struct client *make_client(struct serve *s, uint64_t key) {
 	return c;
 }
 
-struct client *client_new(struct serve *s, uint64_t key, const char *offer, size_t len, struct refusal *why) {
+struct client *client_new(struct serve *s, uint64_t key, const struct client_offer *offer, struct refusal *why) {
 	*why = (struct refusal){0};
 	if (!is_room_for(s, key, why))
 		return NULL;
@@ -166,7 +186,7 @@ struct client *client_new(struct serve *s, uint64_t key, const char *offer, size
 	int error = c ? make_peer(c) : SLUICE_NO_MEMORY;
 	if (error)
 		refusal_set(why, 503, "%s", sluice_error_text(error));
-	if (!error && answer_offer(c, offer, len, why)) {
+	if (!error && answer_offer(c, offer, why)) {
 		log_line(&s->log, "peer %u: offer taken, %llu here", c->number, (unsigned long long)s->client_count);
 		return c;
 	}
@@ -179,10 +199,10 @@ bool client_may_change(struct client *c) {
 	return rate_take(&c->changes, CHANGE_INTERVAL, CHANGES_AT_ONCE, sluice_now());
 }
 
-bool client_renegotiate(struct client *c, const char *offer, size_t len, struct refusal *why) {
+bool client_renegotiate(struct client *c, const struct client_offer *offer, struct refusal *why) {
 	*why = (struct refusal){0};
 	log_line(&c->serve->log, "peer %u: another offer", c->number);
-	return answer_offer(c, offer, len, why);
+	return answer_offer(c, offer, why);
 }
 
 bool client_candidates(struct client *c, const char *lines, size_t len, struct refusal *why) {
@@ -218,6 +238,7 @@ void client_close(struct client *c, const char *why) {
 	log_line(&c->serve->log, "peer %u: %s", c->number, why);
 	c->closing = true;
 	c->closing_at = ev_now(c->serve->ev);
+	leave_room(c);
 	service_leave_all(c);
 	sluice_peer_close(c->peer);
 }
@@ -228,7 +249,7 @@ static void tick_one(struct client *c, double now) {
 		free_client(c);
 	} else if (!c->closing && !c->connected && now - c->made_at > CONNECT_SECONDS) {
 		client_close(c, "did not connect");
-	} else if (!c->closing && c->connected && now - c->heard_at > c->serve->options->idle) {
+	} else if (!c->closing && c->connected && !c->member && now - c->heard_at > c->serve->options->idle) {
 		client_close(c, "idle, closed");
 	}
 }

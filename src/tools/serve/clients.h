@@ -15,6 +15,7 @@ struct client {
 	char name[64]; /* in the chat; UTF-8 */
 	sluice_peer *peer;
 	struct service *services;
+	struct forward_member *member; /* of a room of audio and video; NULL: of none */
 	/* Who waits for the end of gathering, and the function that wakes it. NULL: nobody. */
 	void *waiting;
 	void (*wake)(void *waiting);

@@ -1,7 +1,7 @@
 /* http: what does a request get? libmicrohttpd without a thread: its epoll descriptor and its timeout are watched by the
  * loop that drives the peers.
  *
- *   GET     /, /app.js, ...     the pages
+ *   GET     /, /app.js, ...     the pages; /watch/ROOM is that of a room's audio and video
  *   POST    /connect            an offer: application/sdp gets application/sdp, application/json {"type":"offer","sdp":...} gets
  *                               application/json {"type":"answer","sdp":...}; 201 with Location, which from then on takes
  *   POST    /connect/TOKEN      another offer of the same peer (an ICE restart): 200 and the answer
@@ -93,8 +93,8 @@ static bool equal(const char *a, const char *b) {
 
 /* Nothing but our own files runs in the page, and no other page may frame it. */
 #define CONTENT_POLICY                                                                                                           \
-	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "         \
-	"form-action 'none'; frame-ancestors 'none'"
+	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src blob:; connect-src 'self'; "         \
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 static void add_header(struct MHD_Response *response, const char *name, const char *value) {
 	MHD_add_response_header(response, name, value);
@@ -363,8 +363,8 @@ static enum MHD_Result take_offer(struct request *r, struct client *c) {
 	if (!offer)
 		return result;
 	struct refusal why;
-	bool taken = c ? client_renegotiate(c, offer, len, &why)
-	               : (c = client_new(r->http->serve, r->key, offer, len, &why)) != NULL;
+	const struct client_offer what = {.sdp = offer, .len = len};
+	bool taken = c ? client_renegotiate(c, &what, &why) : (c = client_new(r->http->serve, r->key, &what, &why)) != NULL;
 	json_decref(held);
 	if (taken)
 		return answer(r, c);
@@ -585,8 +585,14 @@ static struct MHD_Response *page_response(const struct request *r, const struct 
 	return NULL;
 }
 
+/* The watch pages of all rooms are one. */
+static const struct page *find_page(const char *url) {
+	bool watches = strncmp(url, "/watch/", 7) == 0 && rooms_name_is_valid(url + 7, strlen(url + 7));
+	return pages_find(watches ? "/watch.html" : url);
+}
+
 static enum MHD_Result at_page(struct request *r) {
-	const struct page *page = pages_find(r->url);
+	const struct page *page = find_page(r->url);
 	if (!page)
 		return reply(r, MHD_HTTP_NOT_FOUND, "not found");
 	if (!equal(r->method, "GET") && !equal(r->method, "HEAD"))
@@ -626,6 +632,8 @@ static bool is_welcome(const struct request *r) {
 static enum MHD_Result at_url(struct request *r) {
 	if (whip_is_path(r->url))
 		return at_whip(r);
+	if (r->http->serve->whip_only)
+		return reply(r, MHD_HTTP_NOT_FOUND, "this server has /whip/ROOM and /whep/ROOM");
 	if (equal(r->method, "OPTIONS"))
 		return at_options(r);
 	if (equal(r->url, "/connect"))
@@ -873,11 +881,11 @@ struct http *http_new(struct serve *s) {
 			watch_daemon(h);
 			return h;
 		}
-		complain("serve: cannot listen at %s: %s", address, strerror(errno));
+		complain("%s: cannot listen at %s: %s", s->command, address, strerror(errno));
 		if (h->socket >= 0)
 			close(h->socket);
 	} else {
-		complain("serve: no memory");
+		complain("%s: no memory", s->command);
 	}
 	rooms_free(rooms);
 	guard_free(guard);

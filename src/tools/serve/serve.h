@@ -1,6 +1,8 @@
-/* serve: what `sluice serve` is made of. Each file calls those that stand below it, never one above.
+/* serve: what `sluice serve` and `sluice forward` are made of. Each file calls those that stand below it, never one above.
  *
- *   serve.c       the command line, the table of services, setting up, Ctrl-C
+ *   serve.c, forward.c  the command lines; the table of services
+ *   settings.c    the options that both have
+ *   server.c      setting up, Ctrl-C
  *   http.c        HTTP: pages, offers in and answers out, rooms. The only file that knows libmicrohttpd
  *   whip_clients.c  answers the offers of WHIP and WHEP by clients
  *   whip.c        WHIP and WHEP: URLs, entity-tags, sessions
@@ -19,8 +21,9 @@
  *   pages.c       the files that a browser gets
  *   store.c       the folder behind "files", "upload" and "download"
  *   telling.c     one message to all for several changes
- *   refusal.c     why a request was refused
  *   log.c         lines for whoever runs the server
+ *
+ * The rooms of audio and video are in ../forward.
  *
  * Everything runs on one libev loop, without a thread. The channels' messages are described where they are handled; text
  * messages are JSON objects with a "type", binary ones are content. */
@@ -52,6 +55,7 @@ struct store;
 struct client;
 struct service_kind;
 struct whip_ops;
+struct forward;
 
 struct serve_options {
 	uint16_t port; /* UDP; 0: any */
@@ -62,11 +66,12 @@ struct serve_options {
 	struct servers servers;                 /* that clients of WHIP may use */
 	const char *hosts[SERVE_NAMES_MAX - 3]; /* more names of this server */
 	size_t host_count;
-	uint64_t max_peers, per_address, max_upload, quota;
+	uint64_t max_peers, max_watchers, per_address, max_upload, quota;
 	double idle; /* seconds */
 };
 
 struct serve {
+	const char *command;
 	const struct serve_options *options;
 	struct log log;
 	sluice_env *env;
@@ -80,6 +85,8 @@ struct serve {
 	const struct service_kind *const *kinds;
 	size_t kind_count;
 	const struct whip_ops *whip_ops; /* who answers WHIP and WHEP; their ctx is this */
+	bool whip_only;                  /* there is nothing else over HTTP */
+	struct forward *forward;         /* rooms of audio and video */
 	struct client *clients;
 	uint64_t client_count;
 	uint32_t next_number;
@@ -87,7 +94,7 @@ struct serve {
 	size_t name_count;
 	char host_name[256], local_name[262];
 	struct telling people, files;
-	ev_timer tick, stats_tick;
+	ev_timer tick, forward_tick, stats_tick;
 	ev_signal on_int, on_term;
 };
 

@@ -121,8 +121,8 @@ static bool may_open(struct client *c, size_t index) {
 }
 
 void service_accept(struct client *c, sluice_channel *ch) {
-	size_t index = find_kind(c->serve, ch);
-	struct service *sv = may_open(c, index) ? make_service(c, c->serve->kinds[index]) : NULL;
+	size_t index = c->serve->kind_count ? find_kind(c->serve, ch) : 0;
+	struct service *sv = c->serve->kind_count && may_open(c, index) ? make_service(c, c->serve->kinds[index]) : NULL;
 	if (!sv) {
 		sluice_channel_close(ch);
 		return;

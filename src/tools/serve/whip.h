@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tools/serve/refusal.h"
+#include "tools/refusal.h"
 #include "tools/serve/rooms.h"
 #include "tools/servers.h"
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "sdp/sdp.h"
+#include "tools/forward/room.h"
 #include "tools/secret.h"
 #include "tools/serve/client.h"
 
@@ -77,7 +78,32 @@ static bool is_partial(struct serve *serve, const struct client *c, const char *
 	return partial;
 }
 
+/* ---- audio and video ----------------------------------------------------------------------------------------------- */
+
+static bool join_room(void *ctx, struct client *c, struct refusal *why) {
+	const struct whip_session *s = ctx;
+	struct forward *f = c->serve->forward;
+	if (!sluice_peer_transceiver(c->peer, 0))
+		return c->serve->kind_count || refusal_set(why, 422, "there is no audio and no video in the offer");
+	c->member = s->publishing ? forward_publish(f, s->room, c->peer, c, why) : forward_watch(f, s->room, c->peer, c, why);
+	if (c->member)
+		log_line(&c->serve->log, "peer %u: %s %s", c->number, s->publishing ? "publishes in" : "watches", s->room);
+	return c->member != NULL;
+}
+
+/* Its sections are the first offer's, and what became of them holds. */
+static bool stay_in_room(void *ctx, struct client *c, struct refusal *why) {
+	(void)ctx;
+	(void)c;
+	(void)why;
+	return true;
+}
+
 /* ---- the ops ------------------------------------------------------------------------------------------------------- */
+
+static bool refuse_partial(struct refusal *why) {
+	return refusal_set(why, 422, "a section of the offer cannot be taken");
+}
 
 /* draft-ietf-wish-whep: an endpoint that wants somebody to publish first "SHALL return a "409 Conflict" response to the POST
  * request issued by the WHEP player with a "Retry-After" header". */
@@ -87,12 +113,14 @@ static bool take_offer(void *ctx, struct whip_session *s, const char *sdp, size_
 		why->retry_after = 2;
 		return refusal_set(why, 409, "nobody publishes in this room");
 	}
-	struct client *c = client_new(serve, s->key, sdp, len, why);
+	struct client *c = client_new(serve, s->key,
+	                              &(struct client_offer){.sdp = sdp, .len = len, .prepare = join_room, .ctx = s}, why);
 	if (!c)
 		return false;
-	if (is_partial(serve, c, sdp, len)) {
+	bool whole = (!c->member || forward_settle(c->member, why)) && (!is_partial(serve, c, sdp, len) || refuse_partial(why));
+	if (!whole) {
 		client_close(c, "its offer cannot be taken as a whole");
-		return refusal_set(why, 422, "a section of the offer cannot be taken: this server has data channels only");
+		return false;
 	}
 	s->user = c;
 	c->waiting = s;
@@ -103,7 +131,8 @@ static bool take_offer(void *ctx, struct whip_session *s, const char *sdp, size_
 static bool take_restart(void *ctx, struct whip_session *s, const char *sdp, size_t len, struct refusal *why) {
 	(void)ctx;
 	struct client *c = s->user;
-	return client_renegotiate(c, sdp, len, why) && answer_when_gathered(s, c);
+	const struct client_offer offer = {.sdp = sdp, .len = len, .prepare = stay_in_room};
+	return client_renegotiate(c, &offer, why) && answer_when_gathered(s, c);
 }
 
 static int take_candidate(void *ctx, struct whip_session *s, const char *candidate, const char *mid) {

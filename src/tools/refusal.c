@@ -1,5 +1,5 @@
 /* refusal: see its header. */
-#include "tools/serve/refusal.h"
+#include "tools/refusal.h"
 
 #include <stdarg.h>
 #include <stdio.h>

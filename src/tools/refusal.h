@@ -1,6 +1,6 @@
 /* refusal: why a request was refused: HTTP's status, and a sentence. */
-#ifndef TOOLS_SERVE_REFUSAL_H
-#define TOOLS_SERVE_REFUSAL_H
+#ifndef TOOLS_REFUSAL_H
+#define TOOLS_REFUSAL_H
 
 #include <stdbool.h>
 
