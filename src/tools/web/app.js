@@ -9,6 +9,7 @@ import { Life } from "./life.js";
 import { Retry } from "./retry.js";
 import { Stats } from "./stats.js";
 import { Throughput } from "./throughput.js";
+import { Video } from "./video.js";
 
 // What the pill says, what the two buttons say ("" for hidden), and whether what the cards show is of the past (undefined: as before).
 const LOOKS = {
@@ -27,6 +28,7 @@ const echo = new Echo();
 const chat = new Chat();
 const files = new Files(connection, chat);
 const throughput = new Throughput(connection);
+const video = new Video(); // has a connection of its own
 const parts = [stats, echo, chat, files, throughput];
 
 for (const part of parts) part.detach();
@@ -106,6 +108,7 @@ window.sluice = {
 	chat,
 	files,
 	throughput,
+	video,
 	connect: () => connection.connect(),
 	disconnect: () => connection.disconnect(),
 	restartIce,
