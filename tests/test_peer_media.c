@@ -111,6 +111,44 @@ START_TEST(test_the_estimate_keeps_the_bounds_of_the_configuration) {
 }
 END_TEST
 
+struct tapped {
+	unsigned rtp, rtcp;
+	uint64_t last;
+};
+
+static void count_packet(void *ctx, bool sent, const void *packet, size_t len, uint64_t now) {
+	struct tapped *t = ctx;
+	const uint8_t *p = packet;
+	ck_assert_uint_ge(len, 8);
+	ck_assert_uint_eq(p[0] >> 6, 2);
+	ck_assert_uint_ge(now, t->last);
+	t->last = now;
+	bool rtcp = p[1] >= 192 && p[1] <= 223;
+	t->rtcp += rtcp;
+	t->rtp += !rtcp && sent;
+}
+
+/* One tap is set before there is an engine to tap, the other one later. */
+START_TEST(test_a_tap_sees_each_packet_in_the_clear) {
+	struct tapped early = {0}, late = {0};
+	av_begin(&k, NULL);
+	sluice_peer_set_media_tap(k.a.caller->peer, count_packet, &early);
+	av_send(av_add(&k.a, SLUICE_AUDIO, SLUICE_SENDONLY), 20 * SLUICE_MS);
+	av_settle(&k);
+	sluice_peer_set_media_tap(k.b.caller->peer, count_packet, &late);
+	av_run(&k, 3 * SLUICE_S);
+	ck_assert_uint_gt(early.rtp, 150);
+	ck_assert_uint_gt(early.rtcp, 3);
+	ck_assert_uint_eq(late.rtp, 0);
+	ck_assert_uint_gt(late.rtcp, 3);
+	sluice_peer_set_media_tap(k.a.caller->peer, NULL, NULL);
+	unsigned seen = early.rtp + early.rtcp;
+	av_run(&k, SLUICE_S);
+	ck_assert_uint_eq(early.rtp + early.rtcp, seen);
+	av_end(&k);
+}
+END_TEST
+
 /* ---- statistics ------------------------------------------------------------------------------------------------------- */
 
 START_TEST(test_statistics_have_w3cs_entries_of_streams_and_codecs) {
@@ -348,8 +386,9 @@ END_TEST
 
 SUITE("media of a peer", test_audio_video_and_data_travel_over_one_transport, test_media_alone_connects_without_an_association,
       test_media_joins_a_connection_of_data_from_either_side, test_the_estimate_keeps_the_bounds_of_the_configuration,
-      test_statistics_have_w3cs_entries_of_streams_and_codecs, test_a_direction_that_changes_pauses_and_resumes_a_track,
-      test_a_stopped_section_is_rejected_and_its_place_used_again, test_one_that_is_stopped_before_it_was_offered_is_gone,
-      test_a_rollback_undoes_mids_and_transceivers, test_colliding_offers_bring_the_transceivers_of_both_sides,
-      test_a_restart_of_ice_does_not_end_media, test_three_layers_are_offered_taken_and_told_apart,
-      test_a_peer_may_be_freed_and_a_transceiver_stopped_in_on_track, test_closing_ends_the_tracks_of_both_sides)
+      test_a_tap_sees_each_packet_in_the_clear, test_statistics_have_w3cs_entries_of_streams_and_codecs,
+      test_a_direction_that_changes_pauses_and_resumes_a_track, test_a_stopped_section_is_rejected_and_its_place_used_again,
+      test_one_that_is_stopped_before_it_was_offered_is_gone, test_a_rollback_undoes_mids_and_transceivers,
+      test_colliding_offers_bring_the_transceivers_of_both_sides, test_a_restart_of_ice_does_not_end_media,
+      test_three_layers_are_offered_taken_and_told_apart, test_a_peer_may_be_freed_and_a_transceiver_stopped_in_on_track,
+      test_closing_ends_the_tracks_of_both_sides)

@@ -493,6 +493,8 @@ SLUICE_API size_t sluice_peer_stats_json(const sluice_peer *p, char *json, size_
  * trace.h. */
 SLUICE_API int sluice_peer_set_trace(sluice_peer *p, sluice_trace_fn fn, void *ctx);
 SLUICE_API int sluice_peer_set_packet_tap(sluice_peer *p, sluice_packet_fn fn, void *ctx);
+/* Gives each RTP and RTCP packet in the clear to fn, as sluice_media_set_packet_tap() does. NULL: none. */
+SLUICE_API void sluice_peer_set_media_tap(sluice_peer *p, sluice_packet_fn fn, void *ctx);
 
 #ifdef __cplusplus
 }

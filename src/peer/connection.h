@@ -145,6 +145,8 @@ struct sluice_peer {
 	sluice_media *media; /* NULL: there was no transceiver yet */
 	bool media_keyed;
 	struct media_early *media_early; /* datagrams that came before the keys */
+	sluice_packet_fn media_tap;      /* for an engine that is there later */
+	void *media_tap_ctx;
 	char cname[17];
 	struct transceivers transceivers;
 

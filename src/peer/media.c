@@ -62,7 +62,15 @@ int media_open(sluice_peer *p) {
 	if (error)
 		return error;
 	sluice_media_set_wake(p->media, wake, p);
+	sluice_media_set_packet_tap(p->media, p->media_tap, p->media_tap_ctx);
 	return 0;
+}
+
+void sluice_peer_set_media_tap(sluice_peer *p, sluice_packet_fn fn, void *ctx) {
+	p->media_tap = fn;
+	p->media_tap_ctx = ctx;
+	if (p->media)
+		sluice_media_set_packet_tap(p->media, fn, ctx);
 }
 
 void media_close(sluice_peer *p) {
