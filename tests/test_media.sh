@@ -84,6 +84,21 @@ done
 printed receive '/video-1-VP8.ivf: [0-9]* frames' # the player was killed last
 ! command -v ffprobe >/dev/null 2>&1 || ffprobe -v error -count_frames "$to/video-1-VP8.ivf" || fail 'the file cannot be read'
 
+# ---- what is recorded ----
+
+begin $vectors/vp8.ivf --rtp-pcap "$scratch/pcap"
+ended $player 0 '--rtp-pcap'
+ended $receiver 0 '--rtp-pcap, receive'
+[ "$(od -An -tx4 -N4 "$scratch/pcap" | tr -d ' ')" = a1b23c4d ] || fail '--rtp-pcap: no capture file'
+[ "$(od -An -tu4 -j20 -N4 "$scratch/pcap" | tr -d ' ')" = 101 ] || fail '--rtp-pcap: another link type'
+[ "$(stat -c %s "$scratch/pcap")" -gt 15008 ] || fail '--rtp-pcap: the frames are not in it'
+if command -v tshark >/dev/null 2>&1; then
+	seen=$(tshark -r "$scratch/pcap" -d udp.port==5004,rtp -Y rtp 2>/dev/null | wc -l)
+	[ "$seen" -ge 24 ] || fail "--rtp-pcap: tshark sees $seen packets of RTP"
+fi
+run 1 media $here --echo --signal "$room" --rtp-pcap "$scratch/none/file"
+grep -q "cannot write $scratch/none/file" "$err" || { cat "$err"; fail '--rtp-pcap: no clear message'; }
+
 # ---- how long ----
 
 rm -f "$room"*

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "tools/link.h"
-#include "tools/media_codec.h"
+#include "tools/media_capture.h"
 #include "tools/media_report.h"
 
 /* Seconds from the last frame to the end of the connection: what was lost is repaired, and waits its time at the other end. */
@@ -17,7 +17,8 @@
 #define SILENCE 2.0
 
 struct media_options {
-	const char *folder; /* NULL: nothing is received */
+	const char *folder;       /* NULL: nothing is received */
+	const char *capture_file; /* NULL: none */
 	bool play, loop, echo;
 	double duration; /* 0: no limit */
 };
@@ -27,6 +28,7 @@ struct media {
 	const struct media_options *options;
 	struct play play;
 	struct media_flow *flows;
+	struct media_capture capture;
 	ev_timer second, duration, quiet;
 	ev_tstamp connected_at, looked_at;
 	bool played;    /* all files are over */
@@ -67,6 +69,11 @@ static int prefer(sluice_transceiver *t, const struct play_file *file, bool alon
 	return sluice_transceiver_set_codec_preferences(t, wish, count);
 }
 
+static void tap(struct media *m) {
+	if (m->capture.file)
+		sluice_peer_set_media_tap(m->link.base.peer, media_capture_packet, &m->capture);
+}
+
 /* ---- this end offers ------------------------------------------------------------------------------------------------- */
 
 static int offer_section(struct media *m, enum sluice_media_kind kind, struct play_file *file) {
@@ -93,6 +100,7 @@ static int offer_section(struct media *m, enum sluice_media_kind kind, struct pl
 static int on_offering(struct link *link) {
 	struct media *m = link->user;
 	int error = 0;
+	tap(m);
 	for (unsigned i = 0; i < m->play.count && !error; i++)
 		error = offer_section(m, sluice_codec_kind(m->play.files[i].codec), &m->play.files[i]);
 	if (!m->options->folder && !m->options->echo)
@@ -156,6 +164,7 @@ static int place_files(struct media *m) {
 
 static int on_offered(struct link *link) {
 	struct media *m = link->user;
+	tap(m);
 	int error = add_sections(m);
 	if (!error)
 		error = place_files(m);
@@ -285,6 +294,8 @@ static const struct option_row own[] = {
 	{"echo", NULL, "send back each packet that comes", TO_FLAG(struct media_options, echo)},
 	{"duration", "S", "end S seconds after the connection is up, {range}", TO_SECONDS(struct media_options, duration),
          .unit = "seconds", .shortest = 0.1, .longest = 86400},
+	{"rtp-pcap", "FILE", "write its RTP and RTCP packets, as they are before SRTP, for Wireshark",
+         TO_TEXT(struct media_options, capture_file)},
 };
 
 static const char usage[] =
@@ -332,9 +343,8 @@ static int run(struct media *m) {
 	int exit_code = link_run(&m->link);
 	if (m->link.base.connected)
 		media_report_summary(m->flows, &m->play);
-	if (!media_flow_free_all(&m->flows) && exit_code == EXIT_OK)
-		exit_code = EXIT_FAILED;
-	return exit_code;
+	bool complete = media_flow_free_all(&m->flows);
+	return complete || exit_code != EXIT_OK ? exit_code : EXIT_FAILED;
 }
 
 int media_main(int argc, char **argv) {
@@ -370,8 +380,10 @@ int media_main(int argc, char **argv) {
 	ev_init(&m.quiet, on_quiet);
 	m.second.data = m.duration.data = m.quiet.data = &m;
 	exit_code = EXIT_FAILED;
-	if (can_write(o.folder) && open_files(&m, argv + rest, argc - rest))
+	if (can_write(o.folder) && open_files(&m, argv + rest, argc - rest) && media_capture_open(&m.capture, o.capture_file))
 		exit_code = run(&m);
+	if (!media_capture_close(&m.capture, o.capture_file) && exit_code == EXIT_OK)
+		exit_code = EXIT_FAILED;
 	play_free(&m.play);
 	return exit_code;
 }
