@@ -201,8 +201,13 @@ static void make_end(struct av *k, struct av_end *e, const char *name, const slu
 }
 
 void av_begin_with(struct av *k, const struct link_config *link, const sluice_peer_config *a, const sluice_peer_config *b) {
+	av_begin_seeded(k, sim_seed(17), link, a, b);
+}
+
+void av_begin_seeded(struct av *k, uint64_t seed, const struct link_config *link, const sluice_peer_config *a,
+                     const sluice_peer_config *b) {
 	memset(k, 0, sizeof *k);
-	sim_init(&k->sim, sim_seed(17));
+	sim_init(&k->sim, seed);
 	make_end(k, &k->a, "a", a);
 	make_end(k, &k->b, "b", b);
 	caller_join(k->a.caller, k->b.caller, link ? link : &(struct link_config){.delay = 10 * SLUICE_MS}, 5 * SLUICE_MS);

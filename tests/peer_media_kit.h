@@ -47,6 +47,8 @@ struct av {
 
 void av_begin(struct av *k, const struct link_config *link);
 void av_begin_with(struct av *k, const struct link_config *link, const sluice_peer_config *a, const sluice_peer_config *b);
+void av_begin_seeded(struct av *k, uint64_t seed, const struct link_config *link, const sluice_peer_config *a,
+                     const sluice_peer_config *b);
 void av_end(struct av *k);
 void av_run(struct av *k, uint64_t ns);
 

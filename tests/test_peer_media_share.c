@@ -6,17 +6,36 @@
 
 static struct av k; /* a test runs in a process of its own */
 
-/* 3 Mb/s with a queue of 300 ms. */
-#define RATE 3000000.0
-static const struct link_config bottleneck = {.delay = 20 * SLUICE_MS, .rate = RATE, .queue = 112500};
+struct path {
+	const char *name;
+	struct link_config link;
+	uint64_t demand;   /* bit/s that the encoder takes at most */
+	double data_least; /* Mb/s beside media */
+	double data_alone; /* Mb/s when media has stopped */
+};
+
+/* Queues of 300, 300, 100 and 50 ms. */
+static const struct path paths[] = {
+	{"2.5 of 3 Mb/s", {.delay = 20 * SLUICE_MS, .rate = 3000000, .queue = 112500}, 2500000, 0.1, 2.4},
+	{"1 of 3 Mb/s", {.delay = 20 * SLUICE_MS, .rate = 3000000, .queue = 112500}, 1000000, 0.6, 2.4},
+	{"2.5 of 3 Mb/s with jitter",
+         {.delay = 20 * SLUICE_MS, .rate = 3000000, .queue = 112500, .jitter = 3 * SLUICE_MS},
+         2500000,
+         0.1,
+         2.4},
+	{"6 of 10 Mb/s", {.delay = 40 * SLUICE_MS, .rate = 10000000, .queue = 125000, .loss = 0.0002}, 6000000, 0.5, 6},
+	{"2 of 20 Mb/s", {.delay = 10 * SLUICE_MS, .rate = 20000000, .queue = 125000}, 2000000, 10, 16},
+};
+#define PATHS (sizeof paths / sizeof *paths)
 
 static struct flow *video;
-static uint64_t wanted; /* bit/s: an encoder that takes up to 2 Mb/s */
+static uint64_t demand;
+static bool fills;
 
 static void on_bitrate(sluice_track *t, unsigned layer, uint64_t bits_per_second, void *user) {
 	(void)t, (void)layer, (void)user;
-	wanted = bits_per_second < 2000000 ? bits_per_second : 2000000;
-	video->size = wanted / 8 / 30;
+	uint64_t rate = bits_per_second < demand ? bits_per_second : demand;
+	video->size = rate / 8 / 30;
 	video->size = video->size < 100 ? 100 : video->size;
 }
 
@@ -26,43 +45,86 @@ static void fill(void *ctx) {
 	sluice_channel *ch = k.a.caller->channel;
 	while (ch && sluice_channel_state(ch) == SLUICE_CHANNEL_OPEN && sluice_channel_send(ch, bytes, sizeof bytes) == 0) {
 	}
-	if (k.sim.now < 60 * SLUICE_S)
+	if (fills)
 		sim_at(&k.sim, k.sim.now + 20 * SLUICE_MS, fill, NULL);
 }
 
-struct outcome {
-	double media, data; /* Mb/s over the last 20 s */
+/* ---- figures --------------------------------------------------------------------------------------------------------- */
+
+struct rates {
+	double media, data; /* Mb/s */
 };
 
-static struct outcome run(enum sluice_cc control) {
+static struct rates rates_over(uint64_t ns) {
+	uint64_t media = k.b.flows[0].bytes, data = k.b.caller->received_bytes;
+	av_run(&k, ns);
+	double us = (double)ns / 1000;
+	return (struct rates){(double)(k.b.flows[0].bytes - media) * 8 / us,
+	                      (double)(k.b.caller->received_bytes - data) * 8 / us};
+}
+
+/* The second half of a run of 35 s, and what data has from 4 s after the end of media on. */
+struct outcome {
+	struct rates both, after;
+};
+
+static void begin(const struct path *path, enum sluice_cc control, uint64_t seed) {
 	sluice_peer_config c;
 	sluice_peer_config_init(&c);
 	c.sctp.congestion_control = control;
-	av_begin_with(&k, &bottleneck, &c, NULL);
+	demand = path->demand;
+	av_begin_seeded(&k, seed, &path->link, &c, NULL);
 	video = av_add_with(&k.a, SLUICE_VIDEO, &(sluice_transceiver_config){.direction = SLUICE_SENDONLY});
 	sluice_track_callbacks callbacks = av_sending();
 	callbacks.on_bitrate = on_bitrate;
 	sluice_track_set_callbacks(sluice_transceiver_sender(video->transceiver), &callbacks, &k.a);
 	video->size = 1000;
 	caller_open(k.a.caller, "hello");
-	av_send(video, 33333333);
 	av_settle(&k);
-	fill(NULL);
-	av_run(&k, 20 * SLUICE_S);
-	uint64_t media = k.b.flows[0].bytes, data = k.b.caller->received_bytes;
-	av_run(&k, 20 * SLUICE_S);
-	struct outcome o = {(double)(k.b.flows[0].bytes - media) * 8 / 20e6,
-	                    (double)(k.b.caller->received_bytes - data) * 8 / 20e6};
+}
+
+/* Data has the path alone for 3 s; media joins it, has 15 s to get its share, and stops. */
+static struct outcome run(const struct path *path, enum sluice_cc control, uint64_t seed, bool with_data) {
+	struct outcome o;
+	begin(path, control, seed);
+	fills = with_data;
+	if (with_data)
+		fill(NULL);
+	av_run(&k, 3 * SLUICE_S);
+	av_send(video, 33333333);
+	av_run(&k, 15 * SLUICE_S);
+	o.both = rates_over(20 * SLUICE_S);
+	av_send(video, 0);
+	av_run(&k, 4 * SLUICE_S);
+	o.after = rates_over(4 * SLUICE_S);
 	if (getenv("SLUICE_FIGURES"))
-		printf("control %d: media %.2f Mb/s, data %.2f Mb/s\n", control, o.media, o.data);
+		printf("%s, seed %d, control %d%s: media %.2f Mb/s, data %.2f Mb/s, then %.2f Mb/s\n", path->name, (int)seed,
+		       control, with_data ? "" : ", no data", o.both.media, o.both.data, o.after.data);
+	fills = false;
 	av_end(&k);
 	return o;
 }
 
-START_TEST(test_data_yields_to_media_by_default_and_not_when_the_app_chose_a_control) {
-	struct outcome yields = run(SLUICE_CC_DEFAULT), fills = run(SLUICE_CC_CUBIC);
-	ck_assert_msg(yields.media > 1.1 * fills.media, "media %.2f against %.2f Mb/s", yields.media, fills.media);
-	ck_assert_msg(yields.data > 0.1 && yields.media + yields.data > 1.5, "media %.2f, data %.2f", yields.media, yields.data);
+/* ---- tests ----------------------------------------------------------------------------------------------------------- */
+
+static void check_yields(const struct path *path, uint64_t seed) {
+	struct outcome alone = run(path, SLUICE_CC_DEFAULT, seed, false), o = run(path, SLUICE_CC_DEFAULT, seed, true);
+	ck_assert_msg(o.both.media > 0.8 * alone.both.media, "%s, seed %d: media %.2f beside data, %.2f Mb/s alone", path->name,
+	              (int)seed, o.both.media, alone.both.media);
+	ck_assert_msg(o.both.data > path->data_least, "%s, seed %d: data %.2f Mb/s", path->name, (int)seed, o.both.data);
+	ck_assert_msg(o.after.data > path->data_alone, "%s, seed %d: data alone %.2f Mb/s", path->name, (int)seed, o.after.data);
+}
+
+START_TEST(test_media_has_what_it_wants_and_data_the_rest) {
+	for (size_t i = 0; i < PATHS; i++)
+		for (unsigned seed = 0; seed < sim_seeds(2); seed++)
+			check_yields(&paths[i], sim_seed(17) + seed);
+}
+END_TEST
+
+START_TEST(test_data_does_not_yield_when_the_app_chose_a_control) {
+	struct outcome o = run(&paths[0], SLUICE_CC_CUBIC, sim_seed(17), true);
+	ck_assert_msg(o.both.data > 1.5, "media %.2f, data %.2f Mb/s", o.both.media, o.both.data);
 }
 END_TEST
 
@@ -88,5 +150,5 @@ START_TEST(test_the_control_follows_the_direction_of_tracks) {
 }
 END_TEST
 
-SUITE("media beside data", test_data_yields_to_media_by_default_and_not_when_the_app_chose_a_control,
+SUITE("media beside data", test_media_has_what_it_wants_and_data_the_rest, test_data_does_not_yield_when_the_app_chose_a_control,
       test_the_control_follows_the_direction_of_tracks)

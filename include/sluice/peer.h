@@ -122,7 +122,8 @@ typedef struct sluice_peer_config {
 
 	/* The association's configuration. Some fields differ from what sctp.h says:
 	 *
-	 *   congestion_control  DEFAULT: LOW_DELAY while a track sends, otherwise CUBIC
+	 *   congestion_control  DEFAULT: LOW_DELAY while a track sends, otherwise CUBIC. Besides, data makes room for media that
+	 *                       could use more than the path leaves it, down to a tenth of what media has and at least 8 kB/s
 	 *   mtu       the peer sets it
 	 *   checksum  sluice_peer_config_init() sets SLUICE_CHECKSUM_DTLS
 	 *   mtu_max   0: for a direct peer whose driver called sluice_peer_discover_mtu() (sluice_loop does), packets may grow to

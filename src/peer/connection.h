@@ -19,6 +19,7 @@
  *   states.c             the peer's state, what the app is to be notified of, the end
  *   underlay_*.c         what lies below DTLS: one path, or ICE; these know no peer
  *   path.c               which path is it, and what comes on it?
+ *   yield.c              how fast data may be beside media
  *   codecs.c, extmap.c   what sections offer and take; plan.c: what a description of ours said
  *
  * A direct peer (config.role is known from the start) has no descriptions and no ICE. */
@@ -34,6 +35,7 @@
 #include "peer/tracks.h"
 #include "peer/transceiver.h"
 #include "peer/underlay.h"
+#include "peer/yield.h"
 #include "pool/env.h"
 #include "sdp/sdp.h"
 #include "sluice/error.h"
@@ -142,8 +144,9 @@ struct sluice_peer {
 	uint64_t datagrams_sent, datagrams_received, bytes_sent, bytes_received, strays, candidates_skipped;
 
 	/* media; by offer and answer alone */
-	sluice_media *media; /* NULL: there was no transceiver yet */
-	bool media_keyed;
+	sluice_media *media;      /* NULL: there was no transceiver yet */
+	bool media_keyed, yields; /* yields: a track sends, and the app chose no control for data */
+	struct yield yield;
 	struct media_early *media_early; /* datagrams that came before the keys */
 	sluice_packet_fn media_tap;      /* for an engine that is there later */
 	void *media_tap_ctx;

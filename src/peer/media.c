@@ -6,8 +6,10 @@
 
 #include "base/wipe.h"
 #include "peer/connection.h"
+#include "rtp/media/beside.h"
 #include "rtp/srtp_kdf.h"
 #include "sctp/sctp.h"
+#include "sluice/stats.h"
 
 /* A handshake's last flight may be overtaken by the media behind it, or its fingerprint may be on its way still. A keyframe's
  * first packets are worth keeping: without them the frame costs a request and a round trip. A browser sends about so many
@@ -148,8 +150,29 @@ static bool sends(const sluice_peer *p) {
 
 /* A control that fills the queue of the path takes from media what media's estimator gives up, which is nearly all. */
 void media_share_path(sluice_peer *p) {
-	if (p->media && p->config.sctp.congestion_control == SLUICE_CC_DEFAULT)
-		association_set_control(p->sctp, sends(p) ? SLUICE_CC_LOW_DELAY : SLUICE_CC_CUBIC);
+	if (!p->media || p->config.sctp.congestion_control != SLUICE_CC_DEFAULT)
+		return;
+	bool yields = sends(p);
+	if (yields == p->yields)
+		return;
+	p->yields = yields;
+	p->yield = (struct yield){.next = 0};
+	association_set_most_rate(p->sctp, 0);
+	association_set_control(p->sctp, yields ? SLUICE_CC_LOW_DELAY : SLUICE_CC_CUBIC);
+}
+
+/* The bound holds while the association's own control yields, too. */
+static void yield_to_media(sluice_peer *p, uint64_t now) {
+	struct beside_view v;
+	sluice_sctp_stats data;
+	if (!p->yields || !yield_is_due(&p->yield, now))
+		return;
+	beside_look(p->media, &v);
+	sluice_sctp_stats_get(p->sctp, &data);
+	uint64_t room = yield_judge(&p->yield, &(struct yield_news){now, v.sent, data.bytes_sent, v.target, v.most, v.congested});
+	association_set_most_rate(p->sctp, p->yield.bound);
+	if (room)
+		beside_room(p->media, room);
 }
 
 /* ---- in --------------------------------------------------------------------------------------------------------------- */
@@ -184,8 +207,10 @@ int media_output(sluice_peer *p, sluice_batch *batch, uint64_t now) {
 }
 
 void media_advance(sluice_peer *p, uint64_t now) {
-	if (p->media_keyed)
-		sluice_media_advance(p->media, now);
+	if (!p->media_keyed)
+		return;
+	sluice_media_advance(p->media, now);
+	yield_to_media(p, now);
 }
 
 uint64_t media_deadline(const sluice_peer *p) {

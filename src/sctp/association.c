@@ -262,6 +262,10 @@ void association_set_control(sluice_sctp *a, enum sluice_cc control) {
 	sender_set_control(&a->tx, control);
 }
 
+void association_set_most_rate(sluice_sctp *a, uint64_t rate) {
+	a->tx.most_rate = rate;
+}
+
 static void walk_stats(sluice_sctp_stats *stats, struct walk *w) {
 	const char *control = stats->congestion_control;
 	stats->congestion_control = NULL;

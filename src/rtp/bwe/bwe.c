@@ -212,6 +212,11 @@ void bwe_remb(struct bwe *b, uint64_t bitrate, uint64_t now) {
 	b->target = bounded(b, min64(b->view.target, b->view.ceiling));
 }
 
+void bwe_room(struct bwe *b, uint64_t rate, uint64_t now) {
+	now = clock_forward(&b->clock, now);
+	probing_room(&b->probing, bounded(b, rate), b->target, now);
+}
+
 /* ---- timers ---- */
 
 static uint64_t silence_at(const struct bwe *b) {
@@ -240,6 +245,14 @@ uint64_t bwe_deadline(const struct bwe *b) {
 
 uint64_t bwe_target(const struct bwe *b) {
 	return b->target;
+}
+
+uint64_t bwe_most(const struct bwe *b) {
+	return bounded(b, UINT64_MAX);
+}
+
+bool bwe_is_congested(const struct bwe *b) {
+	return b->view.congested;
 }
 
 uint64_t bwe_delivered(const struct bwe *b) {

@@ -62,11 +62,15 @@ void bwe_arrival(struct bwe *b, uint64_t number, bool came, uint64_t arrived);
 void bwe_reported(struct bwe *b, uint64_t now);
 /* The receiver's own bound. It holds until the next one. */
 void bwe_remb(struct bwe *b, uint64_t bitrate, uint64_t now);
+/* Others on the path made room: it is believed to carry `rate`, which probes will show. */
+void bwe_room(struct bwe *b, uint64_t rate, uint64_t now);
 void bwe_advance(struct bwe *b, uint64_t now);
 uint64_t bwe_deadline(const struct bwe *b);
 bool bwe_take_probe(struct bwe *b, struct bwe_probe *out);
 
 uint64_t bwe_target(const struct bwe *b);
+uint64_t bwe_most(const struct bwe *b);      /* bit/s: the bound that it cannot pass, REMB's included */
+bool bwe_is_congested(const struct bwe *b);  /* a queue grows on the path, or its loss is put to the test */
 uint64_t bwe_delivered(const struct bwe *b); /* bit/s; 0: not known */
 uint64_t bwe_rtt(const struct bwe *b);       /* ns, smoothed, with the receiver's wait; 0: not known */
 struct bwe_stats bwe_stats(const struct bwe *b);

@@ -61,6 +61,14 @@ void probing_target(struct probing *p, uint64_t target, uint64_t now) {
 	}
 }
 
+void probing_room(struct probing *p, uint64_t rate, uint64_t target, uint64_t now) {
+	if (is_back(rate, target))
+		return;
+	p->high = rate;
+	p->wait = RETRY_FIRST;
+	p->retry_at = now;
+}
+
 /* The path carries no more than it does now. The memory of the old rate fades, so that the probes end one day. */
 static void recovery_failed(struct probing *p) {
 	p->wait = min64(p->wait + p->wait / 2, RETRY_MOST);

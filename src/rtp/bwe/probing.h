@@ -4,6 +4,7 @@
  *                           Without an answer the second one is tried again, a few times
  *   after a drop            twice the target, from 2 s after a fall below two thirds on, until 85% of the rate before are back.
  *                           A path that shows its limit makes the next probe wait longer, up to 4 s
+ *   after others made room  the same, at once, until 85% of what is believed to be there are reached
  *   limited by the app      twice the target, each 5 s, since nothing else would show that the path can carry more
  *
  * It knows targets and results, and no packets. Probes wait in a short queue for the pacer.
@@ -46,6 +47,8 @@ void probing_bound(struct probing *p, uint64_t max_rate);
 void probing_start(struct probing *p, uint64_t now);
 /* The target has changed without a probe. */
 void probing_target(struct probing *p, uint64_t target, uint64_t now);
+/* The path may carry `rate` now, as others made room: as after a drop from there, and the first probe is due now. */
+void probing_room(struct probing *p, uint64_t rate, uint64_t target, uint64_t now);
 /* A probe has a result. False: it must not raise the target, because the packets of others may have been what slowed it down. */
 bool probing_result(struct probing *p, const struct cluster_result *r, uint64_t now);
 /* congested: a queue grows on the path, so no probe now. */

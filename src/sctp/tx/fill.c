@@ -263,5 +263,6 @@ void fill_idle(struct sender *tx) {
 }
 
 uint64_t fill_pacing_rate(const struct sender *tx) {
-	return tx->view.config.pacing && tx->rto.srtt >= PACE_MIN_RTT ? tx->view.pacing_rate : 0;
+	uint64_t rate = tx->view.config.pacing && tx->rto.srtt >= PACE_MIN_RTT ? tx->view.pacing_rate : 0;
+	return tx->most_rate && (!rate || rate > tx->most_rate) ? tx->most_rate : rate;
 }

@@ -76,6 +76,7 @@ struct sender {
 	struct cc_view view;
 	struct recovery recovery;
 	struct pace pace;
+	uint64_t most_rate; /* bytes/s that the pace may not pass, whatever the control says; 0: none */
 	struct discovery discovery;
 	/* Largest packet; a multiple of 4, so that full packets come out equal; see discovery.c. */
 	uint32_t mtu;
