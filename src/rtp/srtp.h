@@ -72,9 +72,9 @@ struct srtp_config {
 	enum srtp_profile profile;
 	enum aead_use use; /* AEAD_SEAL to protect, AEAD_OPEN to unprotect */
 	enum aead_backend backend;
-	/* SSRCs, of RTP and of RTCP each; 0: SRTP_STREAMS. A sender that has used all of them can begin no other, unless its table
-	 * grows. A receiver forgets the one that was silent for the longest time. A packet of that one counts as a new stream's
-	 * first. */
+	/* SSRCs, of RTP and of RTCP each; 0: SRTP_STREAMS. A sender that has used all of them can begin no other, unless its
+	 * table grows. A receiver forgets the one that was silent for the longest time. A packet of that one counts as a new
+	 * stream's first. */
 	uint32_t streams;
 	/* Sealing: room is made for more SSRCs, up to SSRC_TABLE_MAX. */
 	bool grows;
@@ -102,7 +102,8 @@ void srtp_close(struct srtp *s);
  *   SLUICE_CRYPTO  the library refused */
 int srtp_protect_batch(struct srtp *s, struct srtp_packet *packets, size_t count);
 
-/* Has this SSRC been sealed with? Then the sequence number behind its highest one, with which a stream that begins anew goes on. */
+/* Has this SSRC been sealed with? Then *next is the sequence number behind its highest one. A stream that begins anew goes on
+ * there. */
 bool srtp_next_sequence(struct srtp *s, uint32_t ssrc, uint16_t *next);
 
 /* Unprotects each packet, and returns how many have the result SRTP_OK. Of a batch the same ones are taken as one by one. A

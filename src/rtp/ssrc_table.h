@@ -1,8 +1,8 @@
 /* ssrc_table: how far has the stream of each SSRC come, and which of its newest packets were there?
  *
- * A table of fixed size, unless its caller makes it larger. A window over packet numbers (base/replay.h) is all that it keeps of a stream: the highest
- * number has the roll-over counter above its lower bits. It knows no packets and no keys, and it never adds an SSRC by itself:
- * its caller does, after a tag verified.
+ * A table of fixed size, unless its caller makes it larger. A window over packet numbers (base/replay.h) is all that it keeps of
+ * a stream: the highest number has the roll-over counter above its lower bits. It knows no packets and no keys, and it never adds
+ * an SSRC by itself: its caller does, after a tag verified.
  *
  * Who goes when it is full? ssrc_table_add() then refuses. ssrc_table_replace() takes the place of the stream that was silent for
  * the longest time; the window of that stream is lost. A sender must never do that: it would begin its numbers anew under the
