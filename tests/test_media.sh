@@ -86,7 +86,7 @@ printed receive '/video-1-VP8.ivf: [0-9]* frames' # the player was killed last
 
 # ---- what is recorded ----
 
-begin $vectors/vp8.ivf --rtp-pcap "$scratch/pcap"
+begin $vectors/vp8.ivf --start-bitrate 3000000 --rtp-pcap "$scratch/pcap"
 ended $player 0 '--rtp-pcap'
 ended $receiver 0 '--rtp-pcap, receive'
 [ "$(od -An -tx4 -N4 "$scratch/pcap" | tr -d ' ')" = a1b23c4d ] || fail '--rtp-pcap: no capture file'
@@ -142,7 +142,7 @@ ended $one 1 'two that play, one'
 said one 'does not take it'
 
 run 0 media --help
-for option in --receive --play --loop --echo --duration --signal; do
+for option in --receive --play --loop --echo --duration --start-bitrate --rtp-pcap --signal; do
 	grep -q -- "^  $option" "$out" || fail "media --help does not name $option"
 done
 wrong media
@@ -153,6 +153,8 @@ wrong media --receive "$to" $vectors/vp8.ivf
 wrong media --receive
 wrong media --receive "$to" --duration 0
 wrong media --receive "$to" --duration x
+wrong media --receive "$to" --start-bitrate 29999
+wrong media --receive "$to" --start-bitrate 100000001
 wrong media --nonsense
 f=$vectors/vp8.ivf
 wrong media --play $f $f $f $f $f $f $f $f $f $f $f $f $f $f $f $f $f

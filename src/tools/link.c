@@ -259,6 +259,8 @@ static bool make_peer(struct link *link, bool offering) {
 	config.on_ice_state = on_ice_state;
 	config.on_candidate = on_candidate;
 	config.user = link;
+	if (link->on_config)
+		link->on_config(link, &config);
 	int error = sluice_peer_new(link->base.env, &config, &link->base.peer);
 	if (!error)
 		error = recording_begin(&link->base.recording, link->base.peer);

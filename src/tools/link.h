@@ -18,6 +18,8 @@ struct link {
 
 	/* The command's part; each function may be NULL. */
 	void *user;
+	/* Before a peer is made: what its configuration has beside the options. */
+	void (*on_config)(struct link *link, sluice_peer_config *config);
 	/* This end offers: open channels. Returns 0 or an error. */
 	int (*on_offering)(struct link *link);
 	void (*on_channel)(struct link *link, sluice_channel *ch);

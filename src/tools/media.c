@@ -20,7 +20,8 @@ struct media_options {
 	const char *folder;       /* NULL: nothing is received */
 	const char *capture_file; /* NULL: none */
 	bool play, loop, echo;
-	double duration; /* 0: no limit */
+	double duration;        /* 0: no limit */
+	uint64_t start_bitrate; /* 0: the library's */
 };
 
 struct media {
@@ -67,6 +68,11 @@ static int prefer(sluice_transceiver *t, const struct play_file *file, bool alon
 		if (all[i] != file->codec && sluice_codec_kind(all[i]) == sluice_codec_kind(file->codec))
 			wish[count++].codec = all[i];
 	return sluice_transceiver_set_codec_preferences(t, wish, count);
+}
+
+static void on_config(struct link *link, sluice_peer_config *config) {
+	const struct media *m = link->user;
+	config->media_start_bitrate = m->options->start_bitrate;
 }
 
 static void tap(struct media *m) {
@@ -294,6 +300,8 @@ static const struct option_row own[] = {
 	{"echo", NULL, "send back each packet that comes", TO_FLAG(struct media_options, echo)},
 	{"duration", "S", "end S seconds after the connection is up, {range}", TO_SECONDS(struct media_options, duration),
          .unit = "seconds", .shortest = 0.1, .longest = 86400},
+	{"start-bitrate", "N", "bit/s that the path is taken to carry at first, {range} (300000)",
+         TO_U64(struct media_options, start_bitrate), .unit = "bit/s", .min = 30000, .max = 100000000},
 	{"rtp-pcap", "FILE", "write its RTP and RTCP packets, as they are before SRTP, for Wireshark",
          TO_TEXT(struct media_options, capture_file)},
 };
@@ -366,6 +374,7 @@ int media_main(int argc, char **argv) {
 		return wrong;
 	struct media m = {.link = {.options = &options,
 	                           .user = &m,
+	                           .on_config = on_config,
 	                           .on_offering = on_offering,
 	                           .on_track = on_track,
 	                           .on_offered = on_offered,
