@@ -138,7 +138,8 @@ static void write_again(struct offering *o, size_t i) {
 	const struct plan_section *before = &o->before->of[i];
 	struct plan_section *s = &o->plan->of[i];
 	const sluice_transceiver *t = transceiver_at(o->p, i);
-	if (is_media(before->kind) && t && !t->stopping) {
+	/* One that a pending offer put here finds its place anew, like others that are new. */
+	if (is_media(before->kind) && t && !t->stopping && !t->unconfirmed) {
 		write_media(o, s, t);
 		return;
 	}

@@ -1,0 +1,87 @@
+/* Descriptions of audio and video that a peer must not be led astray by, and an app that is hard on its transceivers. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "peer/connection.h"
+#include "peer_media_kit.h"
+
+static struct av k; /* a test runs in a process of its own */
+
+static sluice_peer *a(void) {
+	return k.a.caller->peer;
+}
+
+static sluice_peer *b(void) {
+	return k.b.caller->peer;
+}
+
+static unsigned count(const char *text, const char *part) {
+	unsigned n = 0;
+	for (const char *at = text; (at = strstr(at, part)) != NULL; at += strlen(part))
+		n++;
+	return n;
+}
+
+/* Both sides signal by hand. */
+static void be_silent(void) {
+	k.a.caller->silent = k.b.caller->silent = true;
+}
+
+static void offer(void) {
+	ck_assert_int_eq(sluice_peer_set_local_description(a(), SLUICE_SDP_OFFER, NULL), 0);
+	const char *sdp = av_local(&k.a);
+	ck_assert_int_eq(sluice_peer_set_remote_description(b(), SLUICE_SDP_OFFER, sdp, strlen(sdp)), 0);
+}
+
+/* b's answer to it. */
+static const char *answer(void) {
+	offer();
+	ck_assert_int_eq(sluice_peer_set_local_description(b(), SLUICE_SDP_ANSWER, NULL), 0);
+	return av_local(&k.b);
+}
+
+static int take(const char *sdp) {
+	return sluice_peer_set_remote_description(a(), SLUICE_SDP_ANSWER, sdp, strlen(sdp));
+}
+
+START_TEST(test_an_offer_made_twice_names_a_new_section_once) {
+	av_begin(&k, NULL);
+	be_silent();
+	av_add(&k.a, SLUICE_AUDIO, SLUICE_SENDRECV);
+	struct flow *gone = av_add(&k.a, SLUICE_VIDEO, SLUICE_SENDRECV);
+	ck_assert_int_eq(take(answer()), 0);
+	sluice_transceiver_stop(gone->transceiver);
+	ck_assert_int_eq(take(answer()), 0);
+	av_run(&k, 100 * SLUICE_MS);
+	av_add(&k.a, SLUICE_VIDEO, SLUICE_SENDRECV);
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_int_eq(sluice_peer_set_local_description(a(), SLUICE_SDP_OFFER, NULL), 0);
+		const char *sdp = av_local(&k.a);
+		ck_assert_uint_eq(av_section_count(sdp), 2);
+		ck_assert_uint_eq(count(sdp, "\na=mid:2\r"), 1);
+	}
+	ck_assert_int_eq(take(answer()), 0);
+	av_end(&k);
+}
+END_TEST
+
+START_TEST(test_thousands_of_transceivers_that_come_and_go_leave_nothing) {
+	av_begin(&k, NULL);
+	be_silent();
+	size_t after[2] = {0, 0};
+	for (unsigned half = 0; half < 2; half++) {
+		for (unsigned i = 0; i < 2500; i++) {
+			sluice_transceiver *t;
+			ck_assert_int_eq(sluice_peer_add_transceiver(a(), i & 1 ? SLUICE_AUDIO : SLUICE_VIDEO, NULL, &t), 0);
+			sluice_transceiver_stop(t);
+			av_run(&k, SLUICE_MS);
+		}
+		after[half] = k.a.caller->memory.bytes;
+	}
+	ck_assert_uint_le(after[1], after[0] + 4096);
+	av_end(&k);
+}
+END_TEST
+
+SUITE("peer, attacks with media", test_an_offer_made_twice_names_a_new_section_once,
+      test_thousands_of_transceivers_that_come_and_go_leave_nothing)
