@@ -65,6 +65,50 @@ START_TEST(test_an_offer_made_twice_names_a_new_section_once) {
 }
 END_TEST
 
+START_TEST(test_preferences_that_change_while_an_answer_is_on_its_way_are_for_later) {
+	av_begin(&k, NULL);
+	be_silent();
+	struct flow *f = av_add(&k.a, SLUICE_VIDEO, SLUICE_SENDRECV);
+	const sluice_codec_preference vp8 = {.codec = SLUICE_CODEC_VP8}, vp9 = {.codec = SLUICE_CODEC_VP9};
+	ck_assert_int_eq(sluice_transceiver_set_codec_preferences(f->transceiver, &vp8, 1), 0);
+	const char *sdp = answer();
+	ck_assert_int_eq(sluice_transceiver_set_codec_preferences(f->transceiver, &vp9, 1), 0);
+	ck_assert_int_eq(take(sdp), 0);
+	const sluice_codec_config *c = sluice_track_codec(sluice_transceiver_sender(f->transceiver));
+	ck_assert_ptr_nonnull(c);
+	ck_assert_int_eq(c->codec, SLUICE_CODEC_VP8);
+	av_end(&k);
+}
+END_TEST
+
+START_TEST(test_an_answer_adds_no_codec_to_what_was_offered) {
+	av_begin(&k, NULL);
+	be_silent();
+	struct flow *f = av_add(&k.a, SLUICE_VIDEO, SLUICE_SENDRECV);
+	const sluice_codec_preference vp8 = {.codec = SLUICE_CODEC_VP8};
+	ck_assert_int_eq(sluice_transceiver_set_codec_preferences(f->transceiver, &vp8, 1), 0);
+	offer();
+	ck_assert_int_eq(sluice_transceiver_set_codec_preferences(f->transceiver, NULL, 0), 0);
+	ck_assert_int_eq(sluice_peer_set_local_description(b(), SLUICE_SDP_ANSWER, NULL), 0);
+	static char sdp[SLUICE_SDP_MAX];
+	const char *own = av_local(&k.b), *at = strstr(own, "a=rtpmap:96 VP8");
+	ck_assert_ptr_nonnull(at);
+	char *formats = strstr(strcpy(sdp, own), "UDP/TLS/RTP/SAVPF 96");
+	ck_assert_ptr_nonnull(formats);
+	size_t len = (size_t)(formats - sdp) + strlen("UDP/TLS/RTP/SAVPF ");
+	strcpy(sdp + len, "98 ");
+	strcpy(sdp + len + 3, own + len);
+	size_t maps = (size_t)(at - own) + 3;
+	strcpy(sdp + maps, "a=rtpmap:98 VP9/90000\r\na=fmtp:98 profile-id=0\r\n");
+	strcat(sdp, at);
+	ck_assert_int_eq(take(sdp), 0);
+	const sluice_codec_config *c = sluice_track_codec(sluice_transceiver_sender(f->transceiver));
+	ck_assert_ptr_nonnull(c);
+	ck_assert_int_eq(c->codec, SLUICE_CODEC_VP8);
+	av_end(&k);
+}
+END_TEST
+
 START_TEST(test_thousands_of_transceivers_that_come_and_go_leave_nothing) {
 	av_begin(&k, NULL);
 	be_silent();
@@ -84,4 +128,5 @@ START_TEST(test_thousands_of_transceivers_that_come_and_go_leave_nothing) {
 END_TEST
 
 SUITE("peer, attacks with media", test_an_offer_made_twice_names_a_new_section_once,
+      test_preferences_that_change_while_an_answer_is_on_its_way_are_for_later, test_an_answer_adds_no_codec_to_what_was_offered,
       test_thousands_of_transceivers_that_come_and_go_leave_nothing)

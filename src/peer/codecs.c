@@ -292,6 +292,14 @@ void codecs_take(const struct codecs_wish *wish, bool by_wish, const struct sdp_
 		take_red(theirs, out);
 }
 
+void codecs_take_offered(const struct codecs_list *offered, const struct sdp_rtp *theirs, struct codecs_list *out) {
+	struct codecs_wish rows = {.count = 0};
+	for (size_t i = 0; i < offered->count; i++)
+		if (!has_row(&rows, offered->of[i].row))
+			rows.rows[rows.count++] = offered->of[i].row;
+	codecs_take(&rows, false, theirs, out);
+}
+
 /* ---- for a track ----------------------------------------------------------------------------------------------------- */
 
 static uint8_t partner(const struct codecs_list *l, enum sdp_codec_name name, uint8_t type) {

@@ -459,7 +459,7 @@ static int apply_section(sluice_peer *p, const struct plan_section *ours, const 
 	if (!t || t->stopping)
 		return 0;
 	if (is_answer) {
-		codecs_take(&t->wish, false, &theirs->rtp, &terms.taken);
+		codecs_take_offered(&ours->codecs, &theirs->rtp, &terms.taken);
 		int error = read_sender(t, theirs);
 		if (error)
 			return error;
