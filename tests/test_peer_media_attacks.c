@@ -81,6 +81,25 @@ START_TEST(test_preferences_that_change_while_an_answer_is_on_its_way_are_for_la
 }
 END_TEST
 
+START_TEST(test_an_answer_whose_sections_have_other_mids_is_malformed) {
+	av_begin(&k, NULL);
+	be_silent();
+	av_add(&k.a, SLUICE_AUDIO, SLUICE_SENDRECV);
+	av_add(&k.a, SLUICE_AUDIO, SLUICE_SENDRECV);
+	char *sdp = strdup(answer());
+	char *first = strstr(sdp, "\na=mid:0"), *second = strstr(sdp, "\na=mid:1");
+	ck_assert(first && second);
+	first[7] = '1';
+	second[7] = '0';
+	ck_assert_int_eq(take(sdp), SLUICE_MALFORMED);
+	first[7] = '0';
+	second[7] = '1';
+	ck_assert_int_eq(take(sdp), 0);
+	free(sdp);
+	av_end(&k);
+}
+END_TEST
+
 START_TEST(test_an_answer_adds_no_codec_to_what_was_offered) {
 	av_begin(&k, NULL);
 	be_silent();
@@ -128,5 +147,6 @@ START_TEST(test_thousands_of_transceivers_that_come_and_go_leave_nothing) {
 END_TEST
 
 SUITE("peer, attacks with media", test_an_offer_made_twice_names_a_new_section_once,
-      test_preferences_that_change_while_an_answer_is_on_its_way_are_for_later, test_an_answer_adds_no_codec_to_what_was_offered,
+      test_preferences_that_change_while_an_answer_is_on_its_way_are_for_later,
+      test_an_answer_whose_sections_have_other_mids_is_malformed, test_an_answer_adds_no_codec_to_what_was_offered,
       test_thousands_of_transceivers_that_come_and_go_leave_nothing)

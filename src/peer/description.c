@@ -288,15 +288,29 @@ static int refuse(sluice_peer *p, const char *reason) {
 	return SLUICE_UNSUPPORTED;
 }
 
+static bool answers_another(const struct plan_section *ours, const struct sdp_section *theirs) {
+	return !theirs->rejected && (theirs->kind != ours->kind || (theirs->mid.s && !sdp_slice_is(theirs->mid, ours->mid)));
+}
+
+/* RFC 9429, 5.10: an answer has the sections of its offer. One of data alone was always read leniently. */
+static const char *answer_fault(const struct sdp *remote, const struct plan *offer) {
+	if (!plan_has(offer, SDP_AUDIO) && !plan_has(offer, SDP_VIDEO))
+		return NULL;
+	if (remote->section_count != offer->count)
+		return "the answer has another number of sections than the offer";
+	for (size_t i = 0; i < offer->count; i++)
+		if (answers_another(&offer->of[i], &remote->sections[i]))
+			return "a section of the answer is another one than that of the offer";
+	return NULL;
+}
+
 static int accept_sections(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer) {
-	/* RFC 9429, 5.10: an answer has the sections of its offer. One of data alone was always read leniently. */
-	bool media = plan_has(local->plan, SDP_AUDIO) || plan_has(local->plan, SDP_VIDEO);
-	if (is_answer && media && remote->section_count != local->plan->count) {
-		p->negotiation.fault_line = 0;
-		p->negotiation.fault_text = "the answer has another number of sections than the offer";
-		return SLUICE_MALFORMED;
-	}
-	return 0;
+	const char *fault = is_answer ? answer_fault(remote, local->plan) : NULL;
+	if (!fault)
+		return 0;
+	p->negotiation.fault_line = 0;
+	p->negotiation.fault_text = fault;
+	return SLUICE_MALFORMED;
 }
 
 int description_accept(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer) {
