@@ -333,9 +333,143 @@ START_TEST(test_a_frame_without_a_packet_is_malformed) {
 }
 END_TEST
 
+/* ---- RTCP ---- */
+
+static void arrive_rtcp(unsigned type, unsigned format, uint32_t media, const uint8_t *body, size_t len) {
+	uint8_t packet[1500] = {(uint8_t)(0x80 | format), (uint8_t)type};
+	put_be16(packet + 2, (uint16_t)(2 + len / 4));
+	put_be32(packet + 4, 12345);
+	put_be32(packet + 8, media);
+	if (len)
+		memcpy(packet + 12, body, len);
+	input(packet, 12 + len);
+}
+
+static unsigned key_requests;
+
+static void on_keyframe_request(sluice_track *t, unsigned layer, void *user) {
+	(void)t, (void)layer, (void)user;
+	key_requests++;
+}
+
+START_TEST(test_ten_thousand_requests_for_keyframes_are_ten_a_second) {
+	begin(SLUICE_SRTP_NONE);
+	sluice_track *t = add_sender(SLUICE_CODEC_VP8, 50);
+	uint8_t fir[8] = {0, 0, 0, 50};
+	sluice_track_set_callbacks(t, &(sluice_track_callbacks){.on_keyframe_request = on_keyframe_request}, NULL);
+	for (unsigned i = 0; i < 10000; i++) {
+		fir[4] = (uint8_t)i;
+		if (i & 1)
+			arrive_rtcp(206, 1, 50, NULL, 0);
+		else
+			arrive_rtcp(206, 4, 0, fir, sizeof fir);
+		run(100000);
+	}
+	ck_assert_uint_ge(key_requests, 9);
+	ck_assert_uint_le(key_requests, 11);
+	finish();
+}
+END_TEST
+
+/* A NACK of 12 + 4 n bytes may ask for 17 n packets. */
+START_TEST(test_nacks_draw_no_more_than_a_share_of_the_rate) {
+	begin(SLUICE_SRTP_NONE);
+	sluice_track *t = add_sender(SLUICE_CODEC_VP8, 50);
+	for (uint32_t i = 0; i < 60; i++) {
+		ck_assert_int_eq(push_frame(t, i), 0);
+		run(40 * SLUICE_MS);
+	}
+	uint64_t before = sent_bytes;
+	for (unsigned ms = 0; ms < 5000; ms += 5) {
+		uint8_t body[64 * 4];
+		for (unsigned i = 0; i < 64; i++) {
+			put_be16(body + 4 * i, (uint16_t)(sent[0].sequence + i));
+			put_be16(body + 4 * i + 2, 0xFFFF);
+		}
+		arrive_rtcp(205, 1, 50, body, sizeof body);
+		run(5 * SLUICE_MS);
+	}
+	ck_assert_uint_gt(sent_bytes - before, 300000 / 8 / 5);
+	/* A fifth of 300 kbit/s during five seconds, a second's share at once, and our own RTCP. */
+	ck_assert_uint_le(sent_bytes - before, 300000 / 8 / 5 * 6 + 20000);
+	finish();
+}
+END_TEST
+
+START_TEST(test_remb_of_nothing_and_of_everything_changes_no_bound) {
+	begin(SLUICE_SRTP_NONE);
+	sluice_track *t = add_sender(SLUICE_CODEC_VP8, 50);
+	sluice_media_stats stats;
+	for (unsigned i = 0; i < 64; i++) {
+		uint8_t body[12] = {'R', 'E', 'M', 'B', 1, (uint8_t)(i << 2 | 3), 0xFF, 0xFF, 0, 0, 0, 50};
+		arrive_rtcp(206, 15, 0, body, sizeof body);
+		memset(body + 5, 0, 3);
+		arrive_rtcp(206, 15, 0, body, sizeof body);
+		push_frame(t, i);
+		run(200 * SLUICE_MS);
+		sluice_media_stats_get(m, &stats);
+		ck_assert_uint_ge(stats.available_outgoing_bitrate, 30000);
+		ck_assert_uint_le(stats.available_outgoing_bitrate, 100000000);
+	}
+	finish();
+}
+END_TEST
+
+/* Reports that say the round trip was 18 hours. */
+START_TEST(test_absurd_round_trips_keep_frames_no_longer_than_the_history_is) {
+	begin(SLUICE_SRTP_NONE);
+	sluice_track *t = add_sender(SLUICE_CODEC_VP8, 50);
+	for (uint32_t i = 0; i < 3000; i++) {
+		uint8_t block[24] = {0, 0, 0, 50};
+		put_be32(block + 16, i % 2 ? 1 : 0xFFFFFFFF);
+		put_be32(block + 20, i % 3 ? 0 : 0xFFFFFFFF);
+		uint8_t packet[32] = {0x81, 201, 0, 7};
+		memcpy(packet + 8, block, sizeof block);
+		input(packet, sizeof packet);
+		push_frame(t, i);
+		run(40 * SLUICE_MS);
+	}
+	ck_assert_uint_lt(w->ends[0].memory.peak, 8u << 20);
+	finish();
+}
+END_TEST
+
+/* ---- frames that never end, and RED of many blocks ---- */
+
+START_TEST(test_frames_that_never_end_hold_a_window_of_packets) {
+	static struct media_sink sink;
+	begin(SLUICE_SRTP_NONE);
+	sluice_track_config v = media_track(SLUICE_CODEC_VP8, "v");
+	sluice_codec_config vp8 = media_codec(SLUICE_CODEC_VP8);
+	memset(&sink, 0, sizeof sink);
+	media_sink_open(&sink, &w->ends[0], &v);
+	for (uint32_t i = 0; i < 20000; i++) {
+		uint8_t payload[1100] = {i ? 0x00 : 0x10, 0x10};
+		uint8_t packet[1200] = {0x90, vp8.payload_type};
+		put_be16(packet + 2, (uint16_t)i);
+		put_be32(packet + 8, 900);
+		put_be16(packet + 12, 0xBEDE);
+		put_be16(packet + 14, 1);
+		memcpy(packet + 16, "\x30v\0\0", 4);
+		memcpy(packet + 20, payload, sizeof payload);
+		input(packet, 20 + sizeof payload);
+		if (i % 10 == 0)
+			run(SLUICE_MS);
+	}
+	sluice_inbound_rtp_stats stats;
+	ck_assert_int_eq(sluice_track_inbound_stats(sink.track, 0, &stats), 0);
+	ck_assert_uint_eq(stats.packets_received, 20000);
+	ck_assert_uint_eq(sink.got[0], 0);
+	ck_assert_uint_lt(w->ends[0].memory.peak, 4u << 20);
+	finish();
+}
+END_TEST
+
 SUITE("media, attacks", test_frames_behind_forwarded_packets_take_no_number_of_theirs,
       test_a_new_source_begins_behind_the_holes_that_wait, test_a_packet_that_comes_again_long_after_is_not_forwarded_again,
       test_a_track_with_the_ssrc_of_one_that_went_continues_its_numbers, test_the_last_of_thousands_of_tracks_still_sends,
       test_a_receiver_for_repairs_alone_takes_what_waits_once,
       test_repairs_with_the_ssrc_of_media_do_not_close_a_section_for_good, test_floods_of_ssrcs_and_names_need_no_memory,
-      test_a_frame_without_a_packet_is_malformed)
+      test_a_frame_without_a_packet_is_malformed, test_ten_thousand_requests_for_keyframes_are_ten_a_second,
+      test_nacks_draw_no_more_than_a_share_of_the_rate, test_remb_of_nothing_and_of_everything_changes_no_bound,
+      test_absurd_round_trips_keep_frames_no_longer_than_the_history_is, test_frames_that_never_end_hold_a_window_of_packets)
