@@ -146,7 +146,30 @@ START_TEST(test_thousands_of_transceivers_that_come_and_go_leave_nothing) {
 }
 END_TEST
 
+/* Takes the lines with mids away, as of an old offer. */
+static void drop_mids(char *sdp) {
+	for (char *at; (at = strstr(sdp, "\na=mid:")) || (at = strstr(sdp, "\na=group:"));) {
+		const char *end = strchr(at + 1, '\n');
+		memmove(at, end, strlen(end) + 1);
+	}
+}
+
+START_TEST(test_sections_without_a_mid_get_one_in_our_offer) {
+	static char sdp[SLUICE_SDP_MAX];
+	av_begin(&k, NULL);
+	be_silent();
+	ck_assert_int_eq(sluice_peer_create_offer(a(), sdp, sizeof sdp) > 0, 1);
+	drop_mids(sdp);
+	ck_assert_int_eq(sluice_peer_set_remote_description(b(), SLUICE_SDP_OFFER, sdp, strlen(sdp)), 0);
+	ck_assert_int_eq(sluice_peer_set_local_description(b(), SLUICE_SDP_ANSWER, NULL), 0);
+	ck_assert_int_gt(sluice_peer_create_offer(b(), sdp, sizeof sdp), 0);
+	ck_assert_uint_eq(count(sdp, "\na=mid:\r"), 0);
+	ck_assert_uint_eq(count(sdp, "\na=mid:"), 1);
+	av_end(&k);
+}
+END_TEST
+
 SUITE("peer, attacks with media", test_an_offer_made_twice_names_a_new_section_once,
       test_preferences_that_change_while_an_answer_is_on_its_way_are_for_later,
       test_an_answer_whose_sections_have_other_mids_is_malformed, test_an_answer_adds_no_codec_to_what_was_offered,
-      test_thousands_of_transceivers_that_come_and_go_leave_nothing)
+      test_thousands_of_transceivers_that_come_and_go_leave_nothing, test_sections_without_a_mid_get_one_in_our_offer)

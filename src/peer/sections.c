@@ -144,7 +144,10 @@ static void write_again(struct offering *o, size_t i) {
 		return;
 	}
 	s->kind = before->kind;
-	memcpy(s->mid, before->mid, sizeof s->mid);
+	if (*before->mid)
+		memcpy(s->mid, before->mid, sizeof s->mid);
+	else /* the other side's offer had none, and ours has to */
+		write_mid(o, s->mid);
 	s->rejected = before->kind != SDP_DATA || !sections_used(o->before, o->theirs, i);
 }
 
