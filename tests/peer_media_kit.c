@@ -142,12 +142,6 @@ static struct flow *new_flow(struct av_end *e, sluice_transceiver *t) {
 	return f;
 }
 
-void av_listen(struct av_end *e) {
-	for (unsigned i = 0; i < e->count; i++)
-		if (e->flows[i].transceiver)
-			sluice_track_set_callbacks(sluice_transceiver_receiver(e->flows[i].transceiver), &receiving, e);
-}
-
 struct flow *av_adopt(struct av_end *e, sluice_transceiver *t) {
 	sluice_track_set_callbacks(sluice_transceiver_receiver(t), &receiving, e);
 	sluice_track_set_callbacks(sluice_transceiver_sender(t), &sending, e);

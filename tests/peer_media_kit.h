@@ -57,8 +57,6 @@ struct flow *av_add(struct av_end *e, enum sluice_media_kind kind, enum sluice_d
 struct flow *av_add_with(struct av_end *e, enum sluice_media_kind kind, const sluice_transceiver_config *config);
 /* A flow for a transceiver that the test made itself. */
 struct flow *av_adopt(struct av_end *e, sluice_transceiver *t);
-/* Sets the receivers' callbacks once more: the memory for frames may have been missing the first time. */
-void av_listen(struct av_end *e);
 /* The flow of this transceiver. */
 struct flow *av_flow(struct av_end *e, const sluice_transceiver *t);
 struct flow *av_flow_of_mid(struct av_end *e, const char *mid);

@@ -23,7 +23,6 @@ static void try_again(void) {
 		sluice_peer_close(b->peer);
 		return;
 	}
-	av_listen(&k.b);
 	if (sluice_peer_signaling_state(a->peer) == SLUICE_SIGNALING_HAVE_LOCAL_OFFER)
 		sluice_peer_set_local_description(a->peer, SLUICE_SDP_ROLLBACK, NULL);
 	if (sluice_peer_signaling_state(b->peer) == SLUICE_SIGNALING_HAVE_REMOTE_OFFER)

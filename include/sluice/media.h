@@ -136,7 +136,7 @@ typedef struct sluice_track_callbacks {
 } sluice_track_callbacks;
 
 /* Replaces callbacks and user pointer from the next callback on; both are copied. Without memory, on_frame or on_rtp does not
- * come. */
+ * come; each packet tries again. */
 SLUICE_API void sluice_track_set_callbacks(sluice_track *t, const sluice_track_callbacks *callbacks, void *user);
 /* The pointer that its callbacks get. */
 SLUICE_API void *sluice_track_user(const sluice_track *t);

@@ -255,6 +255,15 @@ static void take_red(struct in_layer *l, struct arrival *a) {
 	}
 }
 
+/* What the callbacks want and there was no memory for. */
+static void try_again(struct in_layer *l) {
+	struct sluice_track *t = l->track;
+	if (t->callbacks.on_frame && !l->player)
+		layer_in_want_frames(l);
+	if (t->callbacks.on_rtp && !t->media->queue.ring)
+		queue_open(&t->media->queue, t->media->env);
+}
+
 void layer_in_take(struct in_layer *l, const struct rtp_received *got, sluice_slab *slab, uint64_t now) {
 	struct sluice_track *t = l->track;
 	uint8_t codec = t->codec_of[got->packet.payload_type & 127];
@@ -269,6 +278,7 @@ void layer_in_take(struct in_layer *l, const struct rtp_received *got, sluice_sl
 		l->stats.packets_discarded++;
 		return;
 	}
+	try_again(l);
 	t->codec = codec & CODEC_INDEX;
 	a.codec = t->codecs[t->codec].codec;
 	if (codec & CODEC_RED && a.packet.payload_len)
