@@ -132,6 +132,7 @@ struct sluice_peer {
 	bool records_wait;              /* what DTLS kept sealed until it knew whom to trust is to be taken */
 	bool dtls_up, aborting, said_goodbye;
 	bool sctp_begun;    /* the association was told to connect */
+	bool data_over;     /* there is media alone from now on; the end of the association is not ours */
 	struct guard guard; /* entered while callbacks run */
 	bool woken;
 	int error;
@@ -147,9 +148,9 @@ struct sluice_peer {
 	sluice_media *media;      /* NULL: there was no transceiver yet */
 	bool media_keyed, yields; /* yields: a track sends, and the app chose no control for data */
 	struct yield yield;
-	struct media_early *media_early; /* datagrams that came before the keys */
-	sluice_packet_fn media_tap;      /* for an engine that is there later */
+	sluice_packet_fn media_tap;
 	void *media_tap_ctx;
+	struct media_early *media_early; /* datagrams that came before the keys */
 	char cname[17];
 	struct transceivers transceivers;
 
@@ -214,6 +215,10 @@ bool media_dispatch_is_due(const sluice_peer *p);
 
 /* Begins what both sides have agreed on, when DTLS is up. Called again it does nothing. */
 void records_begin_agreed(sluice_peer *p);
+
+/* Data is over and the peer goes on. Channels whose association never began end with SLUICE_REFUSED. An association is shut down
+ * in order by the side that offered: a SHUTDOWN must not overtake the answer, or it would look like the end of the peer. */
+void records_end_data(sluice_peer *p, bool we_offered);
 
 /* What the state of DTLS means for the rest. */
 void records_follow_dtls(sluice_peer *p);

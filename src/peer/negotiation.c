@@ -233,6 +233,18 @@ static void add_early(sluice_peer *p) {
 	forget_early(p);
 }
 
+/* Data alone was refused, in the first answer or later: media goes on without. */
+static void follow_data(sluice_peer *p, bool is_answer) {
+	struct negotiation *n = &p->negotiation;
+	bool has = sections_data(n->local_current.plan, n->remote_current.sdp);
+	bool refused = n->data_agreed ? !has : sections_refuses_data(n->local_current.plan, n->remote_current.sdp);
+	n->data_agreed = has;
+	if (refused && sections_any_media(n->local_current.plan, n->remote_current.sdp)) {
+		n->wanted_channel = false;
+		records_end_data(p, is_answer);
+	}
+}
+
 /* The pair of descriptions comes into force; `is_answer`: the remote one is the answer. */
 static int agree(sluice_peer *p, const struct local_description *local, struct remote_description *remote, bool is_answer) {
 	struct negotiation *n = &p->negotiation;
@@ -257,7 +269,7 @@ static int agree(sluice_peer *p, const struct local_description *local, struct r
 		n->restart_wanted = false;
 	n->restart_begun = false;
 	n->settled = n->settled || any;
-	n->data_agreed = n->data_agreed || sections_data(n->local_current.plan, n->remote_current.sdp);
+	follow_data(p, is_answer);
 	n->media_agreed = n->media_agreed || sections_any_media(n->local_current.plan, n->remote_current.sdp);
 	forget_created(p);
 	records_begin_agreed(p);

@@ -47,6 +47,8 @@ static void on_ended(sluice_channels *set, int error, void *user) {
 	(void)set;
 	sluice_peer *p = user;
 	const char *text = "";
+	if (p->data_over && p->state < SLUICE_PEER_CLOSING)
+		return;
 	sluice_sctp_error(p->sctp, &text);
 	/* An app ended the connection on purpose, ours or the other side's: browsers close by an ABORT with cause 12. Each
 	 * channel's on_closed says whether something was cut off. */
@@ -237,6 +239,11 @@ int sluice_peer_start(sluice_peer *p) {
 	return 0;
 }
 
+/* Does the end of the association end us, too? */
+static bool carries_data(const sluice_peer *p) {
+	return p->sctp_begun && !(p->data_over && sluice_sctp_state(p->sctp) == SLUICE_SCTP_CLOSED);
+}
+
 void sluice_peer_close(sluice_peer *p) {
 	if (p->ends_as || p->state >= SLUICE_PEER_CLOSING)
 		return;
@@ -247,7 +254,7 @@ void sluice_peer_close(sluice_peer *p) {
 	}
 	peer_enter(p, SLUICE_PEER_CLOSING);
 	transceivers_end(p);
-	if (p->sctp_begun)
+	if (carries_data(p))
 		sluice_sctp_shutdown(p->sctp);
 	else
 		peer_end(p, 0, "");
@@ -260,7 +267,7 @@ void sluice_peer_abort(sluice_peer *p, const char *reason) {
 	if (p->state < SLUICE_PEER_CLOSING)
 		peer_enter(p, SLUICE_PEER_CLOSING);
 	transceivers_end(p);
-	if (p->sctp_begun)
+	if (carries_data(p))
 		sluice_sctp_abort(p->sctp, reason); /* its ENDED event ends us */
 	else
 		peer_end(p, 0, "");

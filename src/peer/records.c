@@ -36,6 +36,16 @@ void records_begin_agreed(sluice_peer *p) {
 		peer_enter(p, SLUICE_PEER_CONNECTED);
 }
 
+void records_end_data(sluice_peer *p, bool we_offered) {
+	if (p->ends_as || p->data_over)
+		return;
+	p->data_over = true;
+	if (p->sctp_begun && we_offered)
+		sluice_sctp_shutdown(p->sctp);
+	else if (!p->sctp_begun)
+		channels_end(p->channels, SLUICE_REFUSED);
+}
+
 static void came_up(sluice_peer *p) {
 	p->dtls_up = true;
 	if (p->role_guessed) /* ids go by the role, and only now the guess has proved right */
@@ -48,7 +58,7 @@ static void came_up(sluice_peer *p) {
 /* The other side's close_notify. SHUTDOWN comes before it. When the last packet of that was lost and both directions were
  * acknowledged already (SHUTDOWN-ACK-SENT), nothing is missing and the end is an orderly one. */
 static void went_down(sluice_peer *p) {
-	if (association_is_done(p))
+	if (association_is_done(p) && !p->data_over)
 		return;
 	bool complete = sluice_sctp_state(p->sctp) == SLUICE_SCTP_SHUTDOWN_ACK_SENT;
 	channels_end(p->channels, complete ? 0 : SLUICE_CLOSED);

@@ -76,6 +76,13 @@ const struct sdp_section *sections_data(const struct plan *ours, const struct sd
 	return NULL;
 }
 
+bool sections_refuses_data(const struct plan *ours, const struct sdp *theirs) {
+	for (size_t i = 0; i < ours->count; i++)
+		if (ours->of[i].kind == SDP_DATA && !ours->of[i].rejected)
+			return !sections_used(ours, theirs, i);
+	return false;
+}
+
 /* ---- offers of ours ---------------------------------------------------------------------------------------------------- */
 
 /* What an offer is made with. */
@@ -254,7 +261,7 @@ int sections_plan_answer(sluice_peer *p, const struct sdp *offer, struct plan **
 		if (!is_usable(offer, offered, false))
 			continue;
 		if (offered->kind == SDP_DATA)
-			s->rejected = false;
+			s->rejected = p->data_over && p->sctp_begun;
 		else if (t)
 			write_answer(s, t, offered, &ids, plan->mixed);
 		if (t)

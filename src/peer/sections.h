@@ -16,6 +16,8 @@ const struct sdp_section *sections_main(const struct sdp *theirs);
 /* Their side of our section number i, when both use it; otherwise NULL. */
 const struct sdp_section *sections_used(const struct plan *ours, const struct sdp *theirs, size_t i);
 const struct sdp_section *sections_data(const struct plan *ours, const struct sdp *theirs);
+/* Did we offer data, and they rejected it? */
+bool sections_refuses_data(const struct plan *ours, const struct sdp *theirs);
 bool sections_any(const struct plan *ours, const struct sdp *theirs);
 bool sections_any_media(const struct plan *ours, const struct sdp *theirs);
 
