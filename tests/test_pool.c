@@ -36,7 +36,7 @@ static sluice_allocator counting(struct counter *c) {
 
 static struct block_pool pool_of(struct counter *c, size_t limit) {
 	struct block_pool pool;
-	block_pool_init(&pool, counting(c), limit);
+	block_pool_init(&pool, counting(c), limit, 4096);
 	return pool;
 }
 
@@ -474,17 +474,29 @@ START_TEST(test_slabs_beyond_the_limit_are_for_copying_only) {
 }
 END_TEST
 
-START_TEST(test_only_a_few_idle_slabs_are_kept) {
+/* 65,536 bytes of cache: the blocks fill it, then the slabs have their share. */
+START_TEST(test_idle_slabs_and_blocks_share_one_bound) {
 	struct counter c;
-	sluice_env *env = env_of(&(sluice_env_config){.allocator = counting(&c), .slab_size = 1024});
+	sluice_env *env = env_of(&(sluice_env_config){.allocator = counting(&c), .slab_size = 4000, .cache_limit = 65536});
+	void *blocks[128];
 	sluice_slab *s[50];
+	for (int i = 0; i < 128; i++)
+		blocks[i] = env_alloc(env, 512);
+	for (int i = 0; i < 128; i++)
+		env_free(env, blocks[i]);
+	ck_assert_uint_eq(env->blocks.idle_bytes, POOLED ? 65536 : 0);
 	for (int i = 0; i < 50; i++)
 		s[i] = sluice_slab_get(env);
 	for (int i = 0; i < 50; i++)
 		sluice_slab_unref(s[i]);
-	ck_assert_uint_eq(env->slabs_free, POOLED ? 8 : 0);
 	ck_assert(env_check(env));
-	ck_assert_uint_eq(c.frees, POOLED ? 42 : 50);
+	ck_assert_uint_eq(env->blocks.idle_in[BLOCK_SLAB], POOLED ? 8 * (4000 + sizeof(sluice_slab)) : 0);
+	size_t before = c.allocs;
+	for (int i = 0; i < 8; i++)
+		s[i] = sluice_slab_get(env);
+	ck_assert_uint_eq(c.allocs - before, POOLED ? 0 : 8);
+	for (int i = 0; i < 8; i++)
+		sluice_slab_unref(s[i]);
 	sluice_env_free(env);
 	ck_assert_uint_eq(c.allocs, c.frees);
 }
@@ -503,4 +515,4 @@ SUITE("pool", test_a_class_that_was_busy_makes_way_for_one_that_is, test_a_block
       test_entropy_is_the_apps_when_it_gives_some, test_entropy_is_the_kernels_otherwise,
       test_log_lines_above_the_level_are_not_made, test_a_long_log_line_is_cut,
       test_a_slab_lives_until_its_last_reference_is_gone, test_a_released_slab_is_handed_out_again,
-      test_slabs_beyond_the_limit_are_for_copying_only, test_only_a_few_idle_slabs_are_kept)
+      test_slabs_beyond_the_limit_are_for_copying_only, test_idle_slabs_and_blocks_share_one_bound)

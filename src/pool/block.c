@@ -2,8 +2,8 @@
 
 #include "base/wipe.h"
 
-void block_pool_init(struct block_pool *pool, sluice_allocator allocator, size_t limit) {
-	*pool = (struct block_pool){.allocator = allocator, .limit = limit};
+void block_pool_init(struct block_pool *pool, sluice_allocator allocator, size_t limit, size_t slab_size) {
+	*pool = (struct block_pool){.allocator = allocator, .limit = limit, .slab_size = slab_size};
 }
 
 void block_pool_drain(struct block_pool *pool) {
@@ -50,15 +50,15 @@ static void *fresh(struct block_pool *pool, size_t size, uint32_t class) {
 }
 
 /* The block size of a class. */
-static size_t class_size(unsigned class) {
-	return ((size_t)16 << (class / 4)) * (4 + class % 4);
+static size_t class_size(const struct block_pool *pool, unsigned class) {
+	return class == BLOCK_SLAB ? pool->slab_size : ((size_t)16 << (class / 4)) * (4 + class % 4);
 }
 
 bool block_pool_check(const struct block_pool *pool) {
 	size_t all = 0;
 	for (unsigned i = 0; i < BLOCK_CLASSES; i++) {
 		size_t in = 0;
-		for (const struct block *b = pool->idle[i]; b; b = b->next, in += class_size(i))
+		for (const struct block *b = pool->idle[i]; b; b = b->next, in += class_size(pool, i))
 			if (b->class != i)
 				return false;
 		if (in != pool->idle_in[i])
@@ -72,6 +72,10 @@ bool block_pool_check(const struct block_pool *pool) {
 
 void *block_alloc(struct block_pool *pool, size_t size) {
 	return fresh(pool, size, UNPOOLED);
+}
+
+void *block_alloc_slab(struct block_pool *pool) {
+	return fresh(pool, pool->slab_size, UNPOOLED);
 }
 
 void block_free(struct block_pool *pool, void *p) {
@@ -93,21 +97,31 @@ static unsigned class_of(size_t size, size_t *rounded) {
 	return (log - 6) * 4 + (unsigned)(steps - 4);
 }
 
-static struct block *idle_pop(struct block_pool *pool, unsigned class) {
+static struct block *idle_pop(struct block_pool *pool, unsigned class, size_t size) {
 	struct block *b = pool->idle[class];
 	if (b) {
 		pool->idle[class] = b->next;
-		pool->idle_in[class] -= class_size(class);
-		pool->idle_bytes -= class_size(class);
+		pool->idle_in[class] -= size;
+		pool->idle_bytes -= size;
 	}
 	return b;
 }
 
-static void idle_push(struct block_pool *pool, struct block *b) {
+static void idle_push(struct block_pool *pool, struct block *b, size_t size) {
 	b->next = pool->idle[b->class];
 	pool->idle[b->class] = b;
-	pool->idle_in[b->class] += class_size(b->class);
-	pool->idle_bytes += class_size(b->class);
+	pool->idle_in[b->class] += size;
+	pool->idle_bytes += size;
+}
+
+/* size: that of the class. */
+static void *take(struct block_pool *pool, unsigned class, size_t size) {
+	struct block *b = idle_pop(pool, class, size);
+	if (!b)
+		return fresh(pool, size, class);
+	b->cost = sizeof *b + size;
+	pool->live++;
+	return b + 1;
 }
 
 void *block_alloc(struct block_pool *pool, size_t size) {
@@ -115,18 +129,16 @@ void *block_alloc(struct block_pool *pool, size_t size) {
 		return fresh(pool, size, UNPOOLED);
 	size_t rounded;
 	unsigned class = class_of(size, &rounded);
-	struct block *b = idle_pop(pool, class);
-	if (!b)
-		return fresh(pool, rounded, class);
-	b->cost = sizeof *b + rounded;
-	pool->live++;
-	return b + 1;
+	return take(pool, class, rounded);
+}
+
+void *block_alloc_slab(struct block_pool *pool) {
+	return take(pool, BLOCK_SLAB, pool->slab_size);
 }
 
 /* Gives back blocks of the class with the most idle bytes, until `size` more bytes may lie idle. Returns false when that is the
  * class which wants the room: it has its share. */
-static bool make_room(struct block_pool *pool, uint32_t class) {
-	size_t size = class_size(class);
+static bool make_room(struct block_pool *pool, uint32_t class, size_t size) {
 	while (size > pool->limit - pool->idle_bytes) {
 		unsigned most = class;
 		for (unsigned i = 0; i < BLOCK_CLASSES; i++)
@@ -134,7 +146,7 @@ static bool make_room(struct block_pool *pool, uint32_t class) {
 				most = i;
 		if (most == class || size > pool->limit)
 			return false;
-		pool->allocator.free(pool->allocator.ctx, idle_pop(pool, most));
+		pool->allocator.free(pool->allocator.ctx, idle_pop(pool, most, class_size(pool, most)));
 	}
 	return true;
 }
@@ -145,10 +157,11 @@ void block_free(struct block_pool *pool, void *p) {
 	struct block *b = (struct block *)p - 1;
 	pool->live--;
 	wipe_secret(b);
-	if (b->class == UNPOOLED || !make_room(pool, b->class))
+	size_t size = b->class == UNPOOLED ? 0 : class_size(pool, b->class);
+	if (size == 0 || !make_room(pool, b->class, size))
 		pool->allocator.free(pool->allocator.ctx, b);
 	else
-		idle_push(pool, b);
+		idle_push(pool, b, size);
 }
 
 #endif

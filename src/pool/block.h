@@ -3,7 +3,8 @@
  * There are four size classes to each doubling (64, 80, 96, 112, 128, 160, ...), so at most a quarter of a block is wasted. A
  * freed block goes to the list of its class, and the last one in is the first one out, while it is still in the CPU's cache. The
  * idle blocks are bounded. Beyond the bound, the class with the most idle bytes gives blocks back to the allocator: so a class
- * that was busy earlier makes room for one that is busy now. Blocks above BLOCK_POOLED_MAX are never kept.
+ * that was busy earlier makes room for one that is busy now. Blocks above BLOCK_POOLED_MAX are never kept. Slabs, all of one
+ * size, are a class of their own: so whatever keeps slabs for a while, as a forwarder does, finds them here again.
  *
  *   idle_bytes == sum over free blocks of their class's size, and idle_bytes <= limit
  *   idle_in[c] == the same sum over class c
@@ -20,7 +21,9 @@
 #include "sluice/env.h"
 
 #define BLOCK_POOLED_MAX ((size_t)1 << 19)
-#define BLOCK_CLASSES 53 /* 64 bytes .. 512 KiB in quarter steps */
+#define BLOCK_SIZES 53 /* 64 bytes .. 512 KiB in quarter steps */
+#define BLOCK_SLAB BLOCK_SIZES
+#define BLOCK_CLASSES (BLOCK_SIZES + 1)
 
 struct block {
 	union {
@@ -36,14 +39,17 @@ struct block_pool {
 	struct block *idle[BLOCK_CLASSES];
 	size_t idle_in[BLOCK_CLASSES];
 	size_t idle_bytes, limit;
+	size_t slab_size;
 	size_t live; /* blocks handed out: 0 when everything was given back */
 };
 
-void block_pool_init(struct block_pool *pool, sluice_allocator allocator, size_t limit);
+void block_pool_init(struct block_pool *pool, sluice_allocator allocator, size_t limit, size_t slab_size);
 /* Gives all idle blocks back to the allocator. */
 void block_pool_drain(struct block_pool *pool);
 
 void *block_alloc(struct block_pool *pool, size_t size);
+/* A block of slab_size bytes. */
+void *block_alloc_slab(struct block_pool *pool);
 void block_free(struct block_pool *pool, void *p);
 /* Gives the block back to the allocator, also when it could be kept. */
 void block_free_at_once(struct block_pool *pool, void *p);

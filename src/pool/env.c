@@ -62,24 +62,15 @@ int sluice_env_new(const sluice_env_config *config, sluice_env **out) {
 		.slab_limit = c->slab_limit ? c->slab_limit : 64,
 		.window_budget = c->window_budget ? c->window_budget : (uint64_t)256 << 20,
 	};
-	block_pool_init(&env->blocks, allocator, c->cache_limit ? c->cache_limit : (size_t)4 << 20);
+	block_pool_init(&env->blocks, allocator, c->cache_limit ? c->cache_limit : (size_t)4 << 20,
+	                sizeof(sluice_slab) + env->slab_size);
 	*out = env;
 	return 0;
-}
-
-static void free_idle_slabs(sluice_env *env) {
-	while (env->free_slabs) {
-		sluice_slab *s = env->free_slabs;
-		env->free_slabs = s->next_free;
-		env->allocator.free(env->allocator.ctx, s);
-	}
-	env->slabs_free = 0;
 }
 
 void sluice_env_free(sluice_env *env) {
 	if (!env)
 		return;
-	free_idle_slabs(env);
 	block_pool_drain(&env->blocks);
 	for (size_t i = 0; i < sizeof env->crypto_shared / sizeof *env->crypto_shared; i++)
 		if (env->crypto_shared[i])
@@ -133,20 +124,10 @@ void env_log(sluice_env *env, enum sluice_log_level level, const char *format, .
 
 /* ---- slabs ---- */
 
-/* Idle slabs that are kept for reuse: enough for the slab being read and those just released, and at most half a megabyte for an
- * idle thread. */
-#define SLABS_KEPT 8
-
 sluice_slab *sluice_slab_get(sluice_env *env) {
-	sluice_slab *s = env->free_slabs;
-	if (s) {
-		env->free_slabs = s->next_free;
-		env->slabs_free--;
-	} else {
-		s = env->allocator.alloc(env->allocator.ctx, sizeof *s + env->slab_size);
-		if (!s)
-			return NULL;
-	}
+	sluice_slab *s = block_alloc_slab(&env->blocks);
+	if (!s)
+		return NULL;
 	s->env = env;
 	s->refs = 1;
 	s->copy_only = env->slabs_live++ >= env->slab_limit;
@@ -162,17 +143,7 @@ void sluice_slab_unref(sluice_slab *s) {
 		return;
 	sluice_env *env = s->env;
 	env->slabs_live--;
-#ifdef SLUICE_NOPOOL
-	env->allocator.free(env->allocator.ctx, s);
-#else
-	if (env->slabs_free >= SLABS_KEPT) {
-		env->allocator.free(env->allocator.ctx, s);
-		return;
-	}
-	s->next_free = env->free_slabs;
-	env->free_slabs = s;
-	env->slabs_free++;
-#endif
+	env_free(env, s);
 }
 
 uint8_t *sluice_slab_data(sluice_slab *s) {
@@ -188,8 +159,5 @@ bool sluice_slab_is_unshared(const sluice_slab *s) {
 }
 
 bool env_check(const sluice_env *env) {
-	size_t idle = 0;
-	for (const sluice_slab *s = env->free_slabs; s; s = s->next_free)
-		idle++;
-	return idle == env->slabs_free && idle <= SLABS_KEPT && block_pool_check(&env->blocks);
+	return block_pool_check(&env->blocks);
 }

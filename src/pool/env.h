@@ -2,15 +2,14 @@
  *
  * Everything in and below `peer` takes its memory from here:
  *   block_alloc / block_free   objects and message copies of any size, recycled by size class
- *   sluice_slab_get            receive buffers */
+ *   sluice_slab_get            receive buffers, from the same pool */
 #ifndef POOL_ENV_H
 #define POOL_ENV_H
 
 #include "pool/block.h"
 #include "sluice/env.h"
 
-/*   slabs_free == slabs in the list free_slabs, and slabs_free <= 8
- *   the equations of block.h */
+/* The equations of block.h hold for `blocks`. */
 struct sluice_env {
 	sluice_allocator allocator;
 	void (*entropy)(void *ctx, void *buf, size_t len);
@@ -21,10 +20,8 @@ struct sluice_env {
 
 	struct block_pool blocks;
 
-	sluice_slab *free_slabs;
 	size_t slab_size, slab_limit;
 	size_t slabs_live; /* in use */
-	size_t slabs_free;
 
 	/* Bytes of receive windows beyond the initial ones: how many may be promised, how many are. */
 	uint64_t window_budget, window_lent;
@@ -67,14 +64,13 @@ uint32_t env_random32(sluice_env *env);
 
 __attribute__((format(printf, 3, 4))) void env_log(sluice_env *env, enum sluice_log_level level, const char *format, ...);
 
-/* Recounts the invariants; it walks all idle slabs and blocks. */
+/* Recounts the invariants; it walks all idle blocks. */
 bool env_check(const sluice_env *env);
 
 /* ---- slabs, for the engines ---- */
 
 struct sluice_slab {
 	sluice_env *env;
-	sluice_slab *next_free;
 	uint32_t refs;
 	bool copy_only; /* taken beyond slab_limit: to keep bytes of it, copy them */
 	_Alignas(16) uint8_t data[];
