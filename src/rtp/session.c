@@ -405,6 +405,11 @@ bool rtp_session_poll(struct rtp_session *s, struct rtp_event *out) {
 	return s->has_events;
 }
 
+size_t rtp_session_in_cname(const struct rtp_session *s, int in_stream, const char **out) {
+	*out = s->in[in_stream]->cname;
+	return s->in[in_stream]->cname_len;
+}
+
 void rtp_session_in_stats(const struct rtp_session *s, int in_stream, struct rtp_in_stats *out) {
 	const struct rtp_in *in = s->in[in_stream];
 	*out = (struct rtp_in_stats){

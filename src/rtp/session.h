@@ -241,6 +241,8 @@ struct rtp_out_stats {
 	uint64_t round_trip, round_trips, round_trip_sum; /* ns; how many were measured */
 	struct rtcp_report_block block;                   /* the newest of the peer's */
 };
+/* RFC 3550, 6.5.1: whose stream it is. Returns the length, 0 when it was not said; *out holds until the stream ends. */
+size_t rtp_session_in_cname(const struct rtp_session *s, int in_stream, const char **out);
 void rtp_session_in_stats(const struct rtp_session *s, int in_stream, struct rtp_in_stats *out);
 void rtp_session_out_stats(const struct rtp_session *s, int out_stream, struct rtp_out_stats *out);
 

@@ -95,6 +95,18 @@ static void take_bye(struct rtp_session *s, const struct rtcp_packet *p) {
 	}
 }
 
+static void take_cnames(struct rtp_session *s, const struct rtcp_packet *p) {
+	struct rtcp_sdes_iterator it = rtcp_sdes_begin(p);
+	struct rtcp_cname c;
+	while (rtcp_sdes_next(&it, &c)) {
+		struct rtp_in *in = in_of_ssrc(s, c.ssrc);
+		if (!in || c.name.len == 0 || c.name.len > sizeof in->cname)
+			continue;
+		memcpy(in->cname, c.name.data, c.name.len);
+		in->cname_len = (uint8_t)c.name.len;
+	}
+}
+
 /* ---- RFC 8888 ---- */
 
 #define CCFB_SECOND 65536 /* of the report's timestamp */
@@ -157,6 +169,9 @@ static void take_rtcp(struct rtp_session *s, const struct rtcp_packet *p, uint64
 		break;
 	case RTCP_XR:
 		take_xr(s, p, now);
+		break;
+	case RTCP_SDES:
+		take_cnames(s, p);
 		break;
 	case RTCP_BYE:
 		take_bye(s, p);

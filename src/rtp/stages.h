@@ -41,6 +41,8 @@ struct rtp_in {
 	uint64_t duplicates;
 	uint64_t repaired; /* packets that came by RTX */
 	bool has_bye;
+	uint8_t cname_len;
+	char cname[UINT8_MAX]; /* as the peer wrote it */
 };
 
 /* A stream that goes out. */

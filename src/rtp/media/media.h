@@ -127,6 +127,11 @@ void media_look_at(struct sluice_media *m, const sluice_datagram *datagrams, siz
 /* Bytes of a packet that shall live on. Returns where they are, and their slab with a reference; NULL when there is no memory. */
 uint8_t *media_keep(struct sluice_media *m, const uint8_t *data, size_t len, sluice_slab *slab, sluice_slab **owner);
 
+/* ---- sync.c ---- */
+
+/* Takes the layer's newest SR, if it was not taken yet. */
+void sync_follow(struct in_layer *l);
+
 /* ---- share.c ---- */
 
 /* Shares the estimator's target among the layers that send. */

@@ -95,6 +95,9 @@ static void take_event(struct sluice_media *m, const struct rtp_event *e) {
 
 static void take_rtcp(struct sluice_media *m, const uint8_t *data, size_t len, uint64_t now) {
 	m->stats.malformed += rtp_session_receive_rtcp(m->session, data, len, now) == SLUICE_MALFORMED;
+	for (unsigned i = 0; i < MEDIA_STREAMS; i++)
+		if (m->in[i])
+			sync_follow(m->in[i]);
 }
 
 static void take(struct sluice_media *m, const struct srtp_packet *p, sluice_slab *slab, uint64_t now) {

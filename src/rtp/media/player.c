@@ -63,10 +63,14 @@ struct feed *player_feed(sluice_player *p, enum sluice_codec codec, uint32_t tim
 	struct feed *f = p->feeds < PLAYER_FEEDS ? feed_new(p, codec, timestamp, now) : NULL;
 	if (!f)
 		return NULL;
-	if (p->newest)
+	if (p->newest) {
+		/* What is known of the stream before holds until an SR says something else. */
+		int64_t shift = atomic_load_explicit(&p->newest->shift, memory_order_relaxed);
+		atomic_store_explicit(&f->shift, shift, memory_order_relaxed);
 		atomic_store_explicit(&p->newest->next, f, memory_order_release);
-	else
+	} else {
 		atomic_store_explicit(&p->first, f, memory_order_release);
+	}
 	p->oldest = p->oldest ? p->oldest : f;
 	p->newest = f;
 	p->is_new = false;
@@ -136,11 +140,23 @@ static void note_lost(sluice_player *p, uint64_t packets) {
 		need_keyframe(p);
 }
 
+/* The shift of a frame whose time by arrival is `at`. */
+static int64_t follow_shift(sluice_player *p, int64_t at) {
+	int64_t more = atomic_load_explicit(&p->at->shift, memory_order_relaxed) - p->shift;
+	int64_t passed = at > p->shifted_at ? at - p->shifted_at : 0;
+	int64_t most = passed / 100;
+	p->shifted_at = at;
+	if (more < (int64_t)PLAYER_STEP)
+		more = more > most ? most : more < -most ? -most : more;
+	return p->shift += more;
+}
+
 static uint64_t media_time(sluice_player *p) {
 	const struct feed *f = p->at;
 	p->timestamp = serial_unwrap(p->unit.timestamp, p->timestamp);
 	int64_t ticks = (int64_t)(p->timestamp - SERIAL_ORIGIN - f->first_timestamp);
 	int64_t ns = (int64_t)((__int128)ticks * 1000000000 / sluice_codec_clock_rate(f->codec)) + (int64_t)f->first_arrival;
+	ns += follow_shift(p, ns);
 	return ns > 0 ? (uint64_t)ns : 0;
 }
 

@@ -7,6 +7,9 @@
  *   `next` of a feed is set (release) by the network thread, `left` by the player, which does not look at the feed any more
  *   feeds are freed from the oldest on, and only those that were left, or all when the player is closed
  *
+ * Media time begins with the first packet's arrival. `shift` of a feed moves it to the time line that tracks of one source share
+ * (sync.c): forward at once; back, and by less than PLAYER_STEP, by a hundredth of the time that passes, so that it always rises.
+ *
  * Frames of a video that a decoder cannot use are passed: what comes behind a gap, and at first, up to a keyframe. The network
  * thread is told by a flag that one is wanted. */
 #ifndef RTP_MEDIA_PLAYER_H
@@ -18,12 +21,14 @@
 #include "sluice/media.h"
 
 #define PLAYER_FEEDS 3
+#define PLAYER_STEP (5 * SLUICE_MS)
 
 struct feed {
 	struct jitter *jitter;
 	enum sluice_codec codec;
 	uint32_t first_timestamp;
 	uint64_t first_arrival;
+	_Atomic int64_t shift; /* ns, from media time by arrival to that of the line; the network thread writes it */
 	_Atomic(struct feed *) next;
 	atomic_bool left;
 };
@@ -56,6 +61,8 @@ struct sluice_player {
 	uint8_t layer;
 	uint32_t lost;      /* since the last frame */
 	uint64_t timestamp; /* of the last frame, unwrapped */
+	int64_t shift;      /* as the last frame had it */
+	int64_t shifted_at; /* media time of that frame by arrival */
 	struct jitter_unit unit;
 };
 

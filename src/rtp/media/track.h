@@ -29,11 +29,20 @@ struct in_layer {
 	/* How much longer than its neighbours a repaired packet took, at most; forgotten at repair_until. */
 	uint64_t repair_wait, repair_until;
 
+
 	sluice_player *player; /* takes frames; NULL: nobody wants them */
 	bool is_lent;          /* the player is the app's, on another thread */
 	uint64_t pull_at;      /* when the next frame may be due; SLUICE_NEVER: when something came */
 	uint64_t rtt;          /* that the jitter buffer was told last */
 	bool repairs;          /* lost packets are asked for */
+
+	/* See sync.c. `line`: from NTP to the line's time, in ns; it means something while is_on_line. */
+	bool is_on_line;
+	int64_t line;
+	uint64_t sr_count; /* SRs that were taken */
+	/* Of the last one, unwrapped; and in ns since 1900. */
+	uint64_t sr_timestamp;
+	int64_t ntp;
 	sluice_inbound_rtp_stats stats;
 };
 
