@@ -1,6 +1,7 @@
 /* Do two sluice_media understand each other? Frames of every codec go over the simulator's links, with all that goes wrong. */
 #include "track_kit.h"
 
+#include "base/bytes.h"
 #include "rtp/media/media.h"
 
 #define LOSSY                                                                                                                    \
@@ -124,6 +125,79 @@ START_TEST(test_an_outage_ends_with_a_keyframe) {
 }
 END_TEST
 
+/* A packet has the payload of the one before it, so only two losses in a row leave a gap, and only these are asked for. */
+START_TEST(test_lost_sound_comes_in_red_without_being_asked_for) {
+	const struct link_config link = {.delay = KIT_MEDIA_DELAY, .loss = 0.05};
+	struct media_world *w = media_world_up(2, SLUICE_SRTP_AES128_CM_SHA1_80, &link);
+	struct media_source source;
+	struct media_sink sink = {0};
+	sluice_inbound_rtp_stats stats;
+	sluice_codec_config codec = media_codec(SLUICE_CODEC_OPUS);
+	codec.red_payload_type = 63;
+	sluice_track_config config = media_track(SLUICE_CODEC_OPUS, "a");
+	config.codecs = &codec;
+	media_source_open(w, &source, &w->ends[0], &config);
+	media_sink_open(&sink, &w->ends[1], &config);
+	media_source_run(w, &source, 2000, 20 * SLUICE_MS, 80);
+	media_world_run(w, 42 * SLUICE_S);
+	sluice_track_inbound_stats(sink.track, 0, &stats);
+	ck_assert_uint_ge(stats.fec_packets_received, 70);
+	ck_assert_uint_le(stats.nack_count, stats.fec_packets_received / 5);
+	ck_assert_uint_ge(sink.got[0], 1980);
+	media_world_free(w);
+}
+END_TEST
+
+/* Opus packets of two bytes: number, timestamp; in RED with one earlier payload, whose timestamp is so much earlier. */
+static void give_red(struct media_end *e, uint16_t number, uint32_t timestamp, uint16_t earlier, uint64_t now) {
+	uint8_t packet[12 + 5 + 4] = {0x80, 63};
+	put_be16(packet + 2, number);
+	put_be32(packet + 4, timestamp);
+	put_be32(packet + 8, 77);
+	packet[12] = 0x80 | media_codec(SLUICE_CODEC_OPUS).payload_type;
+	packet[13] = (uint8_t)(earlier >> 6);
+	packet[14] = (uint8_t)(earlier << 2);
+	packet[15] = 2;
+	packet[16] = media_codec(SLUICE_CODEC_OPUS).payload_type;
+	memcpy(packet + 17, "\xf8\x01\xf8\x02", 4);
+	sluice_datagram d = {packet, sizeof packet, NULL};
+	ck_assert_int_eq(sluice_media_input(e->media, &d, 1, now), 0);
+	sluice_media_dispatch(e->media);
+}
+
+static void note_number(struct media_sink *s, const sluice_rtp *p) {
+	s->last[0] = (uint32_t)p->number & 0xFFFF;
+	*(uint32_t *)s->ctx = p->timestamp;
+}
+
+/* Numbers 101 and 103 are missing. The sender left one out before 104, so its earlier payload is that of 102. */
+START_TEST(test_an_earlier_payload_that_does_not_fit_its_hole_is_not_used) {
+	struct media_world *w = media_world_up(2, SLUICE_SRTP_NONE, NULL);
+	struct media_end *e = &w->ends[1];
+	uint32_t timestamp = 0;
+	struct media_sink sink = {.on_rtp = note_number, .ctx = &timestamp};
+	sluice_inbound_rtp_stats stats;
+	sluice_codec_config codec = media_codec(SLUICE_CODEC_OPUS);
+	codec.red_payload_type = 63;
+	sluice_track_config config = media_track(SLUICE_CODEC_OPUS, "a");
+	config.codecs = &codec;
+	config.ssrcs[0] = 77;
+	media_sink_open(&sink, e, &config);
+	give_red(e, 100, 96000, 960, w->sim.now);
+	ck_assert_uint_eq(sink.packets, 1);
+	give_red(e, 102, 97920, 960, w->sim.now);
+	ck_assert_uint_eq(sink.packets, 3);
+	give_red(e, 104, 99840, 1920, w->sim.now);
+	ck_assert_uint_eq(sink.packets, 4);
+	ck_assert_uint_eq(sink.last[0], 104);
+	ck_assert_uint_eq(timestamp, 99840);
+	sluice_track_inbound_stats(sink.track, 0, &stats);
+	ck_assert_uint_eq(stats.fec_packets_received, 1);
+	media_world_free(w);
+}
+END_TEST
+
 SUITE("media", test_frames_of_each_codec_arrive_whole_and_in_order, test_each_srtp_profile_carries_frames,
       test_lost_packets_are_repaired, test_nothing_leaves_when_the_key_is_used_up, test_forged_and_repeated_packets_are_counted,
-      test_an_outage_ends_with_a_keyframe)
+      test_an_outage_ends_with_a_keyframe, test_lost_sound_comes_in_red_without_being_asked_for,
+      test_an_earlier_payload_that_does_not_fit_its_hole_is_not_used)

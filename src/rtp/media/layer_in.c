@@ -3,7 +3,6 @@
 
 #include "base/arith.h"
 #include "rtp/media/media.h"
-#include "rtp/red.h"
 
 #define REPAIR_MEMORY (10 * SLUICE_S)
 #define REPAIR_EXTRA (100 * SLUICE_MS)
@@ -40,11 +39,6 @@ static bool note_came(struct in_layer *l, uint64_t number, uint64_t now) {
 	l->arrivals[number % 64] = now;
 	l->came |= UINT64_C(1) << back;
 	return is_new;
-}
-
-static bool has_come(const struct in_layer *l, uint64_t number) {
-	uint64_t back = l->highest - number;
-	return number <= l->highest && (back >= 64 || (l->came >> back & 1));
 }
 
 static uint64_t missing_before(const struct in_layer *l, uint64_t number) {
@@ -233,10 +227,10 @@ static void take_red(struct in_layer *l, struct arrival *a) {
 		return;
 	}
 	uint64_t newest = a->number;
-	while (red_next(&r, &b)) {
+	while (red_take(&l->red, &r, newest, &b)) {
 		uint8_t codec = l->track->codec_of[b.payload_type & 127];
 		a->number = newest - b.back;
-		if (codec & ~CODEC_INDEX || b.len == 0 || (b.back && has_come(l, a->number)))
+		if (codec & ~CODEC_INDEX || b.len == 0)
 			continue;
 		l->stats.fec_packets_received += b.back > 0;
 		if (b.back) {
@@ -281,10 +275,13 @@ void layer_in_take(struct in_layer *l, const struct rtp_received *got, sluice_sl
 	try_again(l);
 	t->codec = codec & CODEC_INDEX;
 	a.codec = t->codecs[t->codec].codec;
-	if (codec & CODEC_RED && a.packet.payload_len)
+	if (codec & CODEC_RED && a.packet.payload_len) {
 		take_red(l, &a);
-	else
-		take_payload(l, &a);
+		return;
+	}
+	if (t->kind == SLUICE_AUDIO)
+		red_came(&l->red, a.number, a.packet.timestamp);
+	take_payload(l, &a);
 }
 
 /* ---- frames ---- */

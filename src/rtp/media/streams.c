@@ -48,6 +48,7 @@ int streams_open_in(struct sluice_media *m, struct in_layer *l) {
 	l->stream = stream;
 	l->repairs = flags & RTP_STAGE_NACK;
 	l->came = l->highest = 0;
+	l->red = (struct red_taker){0};
 	l->is_on_line = false;
 	l->sr_count = 0;
 	m->in[stream] = l;

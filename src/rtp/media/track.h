@@ -8,6 +8,7 @@
 #include "rtp/media/codec.h"
 #include "rtp/media/forward.h"
 #include "rtp/media/player.h"
+#include "rtp/red.h"
 #include "rtp/session.h"
 #include "sluice/media.h"
 
@@ -29,6 +30,7 @@ struct in_layer {
 	/* How much longer than its neighbours a repaired packet took, at most; forgotten at repair_until. */
 	uint64_t repair_wait, repair_until;
 
+	struct red_taker red; /* of audio */
 
 	sluice_player *player; /* takes frames; NULL: nobody wants them */
 	bool is_lent;          /* the player is the app's, on another thread */
@@ -46,7 +48,6 @@ struct in_layer {
 	sluice_inbound_rtp_stats stats;
 };
 
-struct red_sender;
 struct unit;
 
 /* One layer that goes out. */
