@@ -1,5 +1,6 @@
 /* Is nothing allocated once media runs? 10,000 packets and more go each way with 5% of loss, with NACK, RTX, TWCC, keyframes and
- * frames; and a middle forwards 20,000 packets to 20 watchers. Sanitizers see each object, so there the pools are off and there is nothing to count. */
+ * frames; and a middle forwards 20,000 packets to 20 watchers. Sanitizers see each object, so there the pools are off and there
+ * is nothing to count. */
 #include "track_kit.h"
 
 #ifdef SLUICE_NOPOOL

@@ -58,15 +58,15 @@ typedef struct sluice_env_config {
 	/* Bytes of a receive slab. Default: 65536, which holds one GRO read */
 	size_t slab_size;
 	/* The most slabs that messages and packets may hold. Payload in a slab that is taken beyond this number is copied out of
-	 * it. A forwarder keeps what it sent in the last second for repairs, in slabs that all its watchers share: up to 8 slabs for
-	 * each Mb/s that comes in. With fewer, each watcher has a copy. Default: 64 */
+	 * it. A forwarder keeps what it sent in the last second for repairs, in slabs that all its watchers share: up to 8 slabs
+	 * for each Mb/s that comes in. With fewer, each watcher has a copy. Default: 64 */
 	size_t slab_limit;
 	/* Receive windows grow with what their paths need (receive_window_max in sctp.h). All associations of the environment
 	 * together may promise this many bytes beyond their initial windows. What peers send may take twice as much memory.
 	 * Default: 256 MiB */
 	uint64_t window_budget;
-	/* Bytes of free blocks and slabs that are kept for reuse. When the streams of a forwarder pause, it gets 50 KB back for each
-	 * Mb/s that it sends; kept, they need not be allocated again. Default: 4 MiB */
+	/* Bytes of free blocks and slabs that are kept for reuse. When the streams of a forwarder pause, it gets 50 KB back for
+	 * each Mb/s that it sends; kept, they need not be allocated again. Default: 4 MiB */
 	size_t cache_limit;
 } sluice_env_config;
 

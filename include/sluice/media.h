@@ -66,10 +66,10 @@ typedef struct sluice_codec_config {
 typedef struct sluice_frame {
 	const uint8_t *data;
 	size_t len;
-	/* Media time in ns, which rises within a track. Sending: tracks that are played in time with each other have the same zero.
-	 * Received: the time of the first packet's arrival, and from there on what the stream's timestamps say. Sender reports put
-	 * tracks of one source (CNAME) on one time line: what was captured at the same moment has the same time. A track joins it
-	 * with its first report, within some seconds, by one step forward; later corrections are slow. */
+	/* Media time in ns, which rises within a track. Sending: tracks that are played in time with each other have the same
+	 * zero. Received: the time of the first packet's arrival, and from there on what the stream's timestamps say. Sender
+	 * reports put tracks of one source (CNAME) on one time line: what was captured at the same moment has the same time. A
+	 * track joins it with its first report, within some seconds, by one step forward; later corrections are slow. */
 	uint64_t timestamp;
 	/* ns; 0: not known. */
 	uint64_t duration;
