@@ -338,7 +338,6 @@ static void block_second_segment_run(int error) {
 
 START_TEST(test_a_segmented_send_that_would_block_goes_on_behind_the_run_that_went) {
 	block_second_segment_run(EAGAIN);
-	block_second_segment_run(ENOBUFS);
 }
 END_TEST
 
@@ -536,6 +535,61 @@ START_TEST(test_an_address_that_cannot_be_sent_to_counts_and_the_socket_lives) {
 }
 END_TEST
 
+/* What a firewall's output hook or a full device queue drops is lost: it is not sent again, and no call is made for it again. */
+static void drop_second(unsigned way, int error, struct fault *fault) {
+	struct pair p;
+	pair_open(&p, AF_INET, ways(way), ways(0), 0);
+	sluice_batch b = make_batch(&p.rx_address, 130, 1200, 5, 0);
+	*fault = (struct fault){.error = error, .after = 1, .times = 1};
+	send_all(&p, &b);
+	*fault = (struct fault){0};
+	unsigned run = p.tx.gso ? 54 : 1, calls = p.tx.gso ? 3 : p.tx.mmsg ? 6 : 130;
+	ck_assert_uint_eq(p.tx.stats.dropped, run);
+	ck_assert_uint_eq(p.tx.stats.datagrams_sent, 130 - run);
+	ck_assert_uint_eq(p.tx.stats.send_calls, calls);
+	ck_assert_uint_eq(p.tx.stats.send_blocked, 0);
+	ck_assert_uint_eq(p.tx.stats.icmp_errors, 0);
+	pair_close(&p);
+}
+
+START_TEST(test_what_this_machine_drops_is_lost_and_not_tried_again) {
+	static const int errors[] = {EPERM, ENOBUFS};
+	for (size_t i = 0; i < 2; i++) {
+		drop_second(0, errors[i], &fault_segment);
+		drop_second(1, errors[i], &fault_sendmmsg);
+		drop_second(5, errors[i], &fault_sendmsg);
+	}
+}
+END_TEST
+
+START_TEST(test_a_firewall_that_refuses_all_costs_one_call_for_a_run) {
+	struct pair p;
+	pair_open(&p, AF_INET, ways(0), ways(0), 0);
+	sluice_batch b = make_batch(&p.rx_address, 130, 1200, 5, 0);
+	fault_segment = fault_sendmsg = (struct fault){.error = EPERM, .times = 1000};
+	send_all(&p, &b);
+	fault_segment = fault_sendmsg = (struct fault){0};
+	ck_assert_uint_eq(p.tx.stats.dropped, 130);
+	ck_assert_uint_eq(p.tx.stats.send_calls, p.tx.gso ? 3 : 130);
+	send_all(&p, &b);
+	ck_assert_uint_eq(receive_and_compare(&p, &b, 0, 0), 130);
+	pair_close(&p);
+}
+END_TEST
+
+START_TEST(test_a_run_to_where_no_route_leads_is_tried_twice) {
+	struct pair p;
+	pair_open(&p, AF_INET, ways(0), ways(0), 0);
+	sluice_batch b = make_batch(&p.rx_address, 130, 1200, 5, 0);
+	fault_segment = fault_sendmsg = (struct fault){.error = ENETUNREACH, .times = 1000};
+	send_all(&p, &b);
+	fault_segment = fault_sendmsg = (struct fault){0};
+	ck_assert_uint_eq(p.tx.stats.datagrams_sent, 0);
+	ck_assert_uint_eq(p.tx.stats.send_calls, p.tx.gso ? 6 : 260);
+	pair_close(&p);
+}
+END_TEST
+
 /* ---- sizes ------------------------------------------------------------------------------------------------------- */
 
 START_TEST(test_a_datagram_that_is_too_large_is_dropped_and_counted_and_the_next_one_goes) {
@@ -716,7 +770,9 @@ SUITE("udp", test_every_way_of_sending_reaches_every_way_of_receiving_over_ipv4,
       test_a_segmented_send_that_was_too_large_does_not_turn_segmenting_off,
       test_a_kernel_without_sendmmsg_and_recvmmsg_is_served_one_by_one, test_an_interrupted_call_is_made_again,
       test_a_broken_socket_is_an_io_error, test_an_address_in_use_cannot_be_opened,
-      test_a_closed_port_counts_an_icmp_error_and_the_socket_lives, test_an_icmp_error_does_not_hide_a_datagram_from_the_reader,
+      test_what_this_machine_drops_is_lost_and_not_tried_again, test_a_firewall_that_refuses_all_costs_one_call_for_a_run,
+      test_a_run_to_where_no_route_leads_is_tried_twice, test_a_closed_port_counts_an_icmp_error_and_the_socket_lives,
+      test_an_icmp_error_does_not_hide_a_datagram_from_the_reader,
       test_an_address_that_cannot_be_sent_to_counts_and_the_socket_lives,
       test_a_datagram_that_is_too_large_is_dropped_and_counted_and_the_next_one_goes,
       test_a_datagram_larger_than_the_slab_is_counted_and_the_next_one_comes,

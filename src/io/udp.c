@@ -63,7 +63,7 @@ static void buffer_size(int fd, int forced, int plain, int bytes) {
 /* PROBE sets DF, and lets out any size up to the interface's MTU, whatever the kernel learnt by ICMP. RFC 8831, 5, wants path MTU
  * discovery without ICMP, and RFC 8899's probes must be larger than what is known to pass. With DO instead, a forged
  * "fragmentation needed" would stop all our sends. Without RECVERR an unconnected socket reports neither ICMP errors nor full
- * device queues. */
+ * device queues, which are counted. */
 static int path_options(int fd, int family) {
 	int on = 1, probe4 = IP_PMTUDISC_PROBE, probe6 = IPV6_PMTUDISC_PROBE;
 	if (family == AF_INET6) {
@@ -187,8 +187,15 @@ static uint64_t take_errors_of(struct udp *u, const sluice_path *to) {
 	return icmp;
 }
 
-/* Errors that are about a destination and not about the socket: an ICMP error that an earlier datagram caused, no route, a
- * firewall's refusal, or an address that cannot be sent to. Addresses come from strangers (candidates), so none of these errors
+/* This machine dropped the datagram itself: an output hook of the firewall (EPERM, which no ICMP error becomes), or the device's
+ * queue, of which sendmsg(2) says: "The output queue for a network interface was full". That is a loss like any other. Another
+ * try would hide the drop from congestion control, and the socket is writable all the time, so waiting for it would spin. */
+static bool is_drop(int error) {
+	return error == EPERM || error == ENOBUFS;
+}
+
+/* Errors that are about a destination and not about the socket: an ICMP error that an earlier datagram caused, no route, or an
+ * address that cannot be sent to. Addresses come from strangers (candidates), so none of these errors
  * may end the socket. */
 static bool is_unreachable(int error) {
 	switch (error) {
@@ -203,7 +210,6 @@ static bool is_unreachable(int error) {
 	case EPROTO:
 	case EOPNOTSUPP:
 	case EACCES:
-	case EPERM:
 	case EADDRNOTAVAIL:
 	case EDESTADDRREQ:
 	case EAFNOSUPPORT:
@@ -312,14 +318,24 @@ static bool run_refused(struct udp *u, struct sending *s, int error) {
 	return false;
 }
 
-/* Decides what a failed send of `count` datagrams means. Returns 0 to go on; *sent has then passed a datagram that can never be
- * sent. */
+/* How many datagrams an error of one call is about: the kernel handles a segmented run as one, and sendmmsg stops at its first. */
+static size_t lost_of(const struct udp *u, const sluice_batch *b, size_t count) {
+	return u->gso && b->stride > 0 ? count : 1;
+}
+
+/* Decides what a failed send of `count` datagrams means. Returns 0 to go on; *sent has then passed what can never be sent. */
 static int send_failed(struct udp *u, const sluice_batch *b, size_t *sent, size_t count, struct sending *s, int error) {
 	if (error == EINTR)
 		return 0;
-	if (error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS) {
+	if (error == EAGAIN || error == EWOULDBLOCK) {
 		u->stats.send_blocked++;
 		return SLUICE_WOULD_BLOCK;
+	}
+	if (is_drop(error)) {
+		u->stats.dropped += lost_of(u, b, count);
+		*sent += lost_of(u, b, count);
+		*s = (struct sending){0};
+		return 0;
 	}
 	if (count > 1 && run_refused(u, s, error))
 		return 0;
@@ -340,7 +356,7 @@ static int send_failed(struct udp *u, const sluice_batch *b, size_t *sent, size_
 	}
 	if (error == EMSGSIZE)
 		u->stats.too_large++;
-	(*sent)++;
+	*sent += lost_of(u, b, count);
 	*s = (struct sending){0};
 	return 0;
 }

@@ -19,7 +19,8 @@ struct udp_options {
 struct udp_stats {
 	uint64_t send_calls, datagrams_sent, bytes_sent;
 	uint64_t receive_calls, datagrams_received, bytes_received;
-	uint64_t send_blocked; /* EAGAIN, ENOBUFS */
+	uint64_t send_blocked; /* EAGAIN */
+	uint64_t dropped;      /* datagrams that this machine lost: a firewall's refusal (EPERM), a full device queue (ENOBUFS) */
 	uint64_t too_large;    /* EMSGSIZE: dropped */
 	uint64_t icmp_errors;  /* ECONNREFUSED and the like, about an earlier datagram or because there is no route */
 	uint64_t truncated;    /* datagrams that did not fit into the slab, its part or `out`, and are lost */
@@ -55,7 +56,8 @@ int udp_open(struct udp *u, const struct udp_options *options);
 void udp_close(struct udp *u);
 
 /* Sends the datagrams of the batch from number *sent on, and advances *sent. A datagram that is too large to be sent (EMSGSIZE)
- * is dropped and counts as sent. ICMP errors are counted, and the send is tried again.
+ * is dropped and counts as sent; so is one that this machine's firewall or device queue dropped. ICMP errors are counted, and the
+ * send is tried again once.
  *
  * Returns 0 when all are sent, or
  *   SLUICE_WOULD_BLOCK  the socket is full: call again when it is writable
