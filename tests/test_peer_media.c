@@ -210,6 +210,58 @@ START_TEST(test_a_direction_that_changes_pauses_and_resumes_a_track) {
 }
 END_TEST
 
+/* What names our track, in the description that a has made: a=msid, a=ssrc-group, a=ssrc. */
+static void names_of(char *names, size_t size) {
+	char sdp[16384];
+	enum sluice_sdp_type type;
+	size_t used = 0;
+	ck_assert_int_gt(sluice_peer_local_description(k.a.caller->peer, &type, sdp, sizeof sdp), 0);
+	names[0] = 0;
+	for (const char *at = sdp; *at; at += strcspn(at, "\n") + 1)
+		if (strncmp(at, "a=msid:", 7) == 0 || strncmp(at, "a=ssrc", 6) == 0)
+			used += (size_t)snprintf(names + used, size - used, "%.*s\n", (int)strcspn(at, "\r"), at);
+	ck_assert_uint_lt(used, size);
+}
+
+START_TEST(test_what_names_a_track_stays_while_it_is_muted_and_unmuting_wants_a_keyframe) {
+	char first[1024], muted[1024], back[1024];
+	av_begin(&k, NULL);
+	k.b.answers = SLUICE_SENDRECV;
+	struct flow *video = av_add(&k.a, SLUICE_VIDEO, SLUICE_SENDRECV);
+	av_send(video, 40 * SLUICE_MS);
+	av_settle(&k);
+	names_of(first, sizeof first);
+	ck_assert_ptr_nonnull(strstr(first, "a=msid:"));
+	ck_assert_ptr_nonnull(strstr(first, "a=ssrc-group:FID "));
+	ck_assert_int_eq(sluice_transceiver_set_direction(video->transceiver, SLUICE_RECVONLY), 0);
+	av_settle(&k);
+	av_run(&k, SLUICE_S);
+	names_of(muted, sizeof muted);
+	ck_assert_str_eq(muted, first);
+	uint32_t keys = OWN(k.b, 0)->keys, requests = video->key_requests, got = OWN(k.b, 0)->got;
+	ck_assert_int_eq(sluice_transceiver_set_direction(video->transceiver, SLUICE_SENDRECV), 0);
+	av_settle(&k);
+	av_run(&k, SLUICE_S);
+	names_of(back, sizeof back);
+	ck_assert_str_eq(back, first);
+	ck_assert_uint_gt(video->key_requests, requests);
+	ck_assert_uint_gt(OWN(k.b, 0)->keys, keys);
+	ck_assert_uint_gt(OWN(k.b, 0)->got, got + 15);
+	av_end(&k);
+}
+END_TEST
+
+START_TEST(test_a_track_that_never_sent_is_not_named) {
+	char names[1024];
+	av_begin(&k, NULL);
+	av_add(&k.a, SLUICE_VIDEO, SLUICE_RECVONLY);
+	av_settle(&k);
+	names_of(names, sizeof names);
+	ck_assert_str_eq(names, "");
+	av_end(&k);
+}
+END_TEST
+
 /* ---- stopping --------------------------------------------------------------------------------------------------------- */
 
 START_TEST(test_a_stopped_section_is_rejected_and_its_place_used_again) {
@@ -391,4 +443,5 @@ SUITE("media of a peer", test_audio_video_and_data_travel_over_one_transport, te
       test_one_that_is_stopped_before_it_was_offered_is_gone, test_a_rollback_undoes_mids_and_transceivers,
       test_colliding_offers_bring_the_transceivers_of_both_sides, test_a_restart_of_ice_does_not_end_media,
       test_three_layers_are_offered_taken_and_told_apart, test_a_peer_may_be_freed_and_a_transceiver_stopped_in_on_track,
-      test_closing_ends_the_tracks_of_both_sides)
+      test_closing_ends_the_tracks_of_both_sides, test_what_names_a_track_stays_while_it_is_muted_and_unmuting_wants_a_keyframe,
+      test_a_track_that_never_sent_is_not_named)

@@ -60,6 +60,13 @@ static void put_layers(const sluice_transceiver *t, const struct plan_section *s
 		put_rid(lines, out, s->rids[k], false, false, k + 1);
 }
 
+/* What names our track stays once we have sent, also while we do not. Chromium ends the stream of an SSRC that an offer leaves out,
+ * and makes another one when it comes back; its track, which still has that SSRC, is then not joined with the new stream, and shows
+ * nothing for good. */
+static bool names_track(const sluice_transceiver *t, const struct plan_section *s) {
+	return s->direction & SDP_SENDONLY || t->has_sent;
+}
+
 bool media_lines_put(const sluice_peer *p, const struct plan_section *s, struct media_lines *lines, struct sdp_rtp *out) {
 	const sluice_transceiver *t = transceiver_by_number(p, s->transceiver);
 	if (!t)
@@ -73,7 +80,7 @@ bool media_lines_put(const sluice_peer *p, const struct plan_section *s, struct 
 		.extmap_allow_mixed = s->mixed,
 	};
 	put_codecs(&s->codecs, lines, out);
-	if (s->direction & SDP_SENDONLY) {
+	if (names_track(t, s)) {
 		put_msids(t, lines, out);
 		if (!s->layers)
 			put_ssrcs(t, s, lines, out);

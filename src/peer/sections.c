@@ -496,6 +496,7 @@ static void commit_section(sluice_transceiver *t, const struct plan_section *our
 	}
 	t->unconfirmed = t->by_offer = false;
 	t->current = agreed(ours, theirs);
+	t->has_sent = t->has_sent || t->current & SDP_SENDONLY;
 	t->receives_stable = t->receives;
 	if (!t->stopping)
 		tracks_follow(t);

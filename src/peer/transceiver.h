@@ -30,6 +30,7 @@ struct sluice_transceiver {
 	bool by_offer;    /* made by the other side's pending offer */
 	bool fresh;       /* made by the offer that is being taken */
 	enum sdp_direction direction, current;
+	bool has_sent; /* it was agreed once that we send */
 	bool stopping;
 	/* The other side's description in force says that it sends; and so does the newest, which may be pending. */
 	bool receives_stable, receives;

@@ -333,11 +333,19 @@ void sluice_media_remove(sluice_media *m, sluice_track *t) {
 	media_wake(m);
 }
 
+/* The receiver has missed what the pictures behind the pause refer to. */
+static void want_keyframes(sluice_track *t) {
+	for (unsigned k = 0; k < t->layer_count; k++)
+		t->out[k].keyframe_wanted |= t->out[k].any && t->kind == SLUICE_VIDEO;
+}
+
 void track_set_paused(sluice_track *t, bool paused) {
 	t->paused = paused;
 	t->media->share_again = true;
 	if (!t->is_sender)
 		track_mute(t, paused);
+	else if (!paused)
+		want_keyframes(t);
 }
 
 /* ---- what can be asked and set ---- */
