@@ -11,6 +11,9 @@
 #define RETRY_FIRST (2000 * SLUICE_MS)
 #define RETRY_MOST (4000 * SLUICE_MS)
 #define IDLE (5000 * SLUICE_MS)
+/* What the app does not send itself is padding: on a path without a limit, doubling to the largest rate would cost 375 KB of it.
+ * Beyond this, the rate rises with what is sent. */
+#define PADDED_MOST 5000000
 
 void probing_init(struct probing *p, uint64_t start_rate, uint64_t max_rate) {
 	*p = (struct probing){.next_id = 1, .start_rate = start_rate, .max_rate = max_rate, .retry_at = SLUICE_NEVER};
@@ -20,10 +23,16 @@ void probing_bound(struct probing *p, uint64_t max_rate) {
 	p->max_rate = max_rate;
 }
 
+/* How fast is a probe at most? After a drop, as fast as the path was. */
+static uint64_t most_of(const struct probing *p) {
+	uint64_t most = max64(PADDED_MOST, 6 * p->start_rate);
+	return min64(p->recovering ? max64(most, p->high) : most, p->max_rate);
+}
+
 static void add(struct probing *p, uint64_t rate) {
 	if (p->count == PROBING_QUEUE)
 		return;
-	rate = min64(rate, p->max_rate);
+	rate = min64(rate, most_of(p));
 	uint64_t bytes = mul_div64(rate, SPAN, 8 * SLUICE_S);
 	p->queue[p->count++] = (struct bwe_probe){p->next_id++, PACKETS, (uint32_t)min64(bytes, UINT32_MAX / 8), rate};
 	p->next_id += p->next_id == 0; /* 0 says "no probe" */
@@ -81,16 +90,19 @@ bool probing_result(struct probing *p, const struct cluster_result *r, uint64_t 
 	bool may_raise = !(p->recovering && r->saturated);
 	if (r->id + 1 != p->next_id)
 		return may_raise; /* another one is under way */
+	bool fastest = p->last_rate >= most_of(p);
 	p->last_rate = 0;
 	if (r->saturated && p->recovering)
 		recovery_failed(p);
-	if (r->saturated || r->rate < p->wanted || p->wanted == 0 || r->rate >= p->max_rate) {
-		p->wanted = 0;
+	bool ends = r->saturated || r->rate < p->wanted || p->wanted == 0 || fastest;
+	p->wanted = 0;
+	if (ends)
 		return may_raise;
-	}
+	p->recovering = false; /* the path has room, so the next one's limit is the path's */
+	if (r->rate >= most_of(p))
+		return may_raise;
 	p->quiet_until = now + ANSWER;
 	p->again = REPEATS;
-	p->recovering = false; /* the path has room, so the next one's limit is the path's */
 	add(p, 2 * r->rate);
 	return may_raise;
 }
@@ -113,7 +125,7 @@ void probing_advance(struct probing *p, uint64_t target, bool app_limited, bool 
 		return;
 	}
 	p->recovering = retry;
-	if (target < p->max_rate)
+	if (target < most_of(p))
 		add(p, 2 * target);
 	p->idle_at = now + IDLE;
 	if (retry)

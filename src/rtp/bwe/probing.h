@@ -7,6 +7,8 @@
  *   after others made room  the same, at once, until 85% of what is believed to be there are reached
  *   limited by the app      twice the target, each 5 s, since nothing else would show that the path can carry more
  *
+ * None is faster than 5 Mb/s or the second one at the start, whichever is more; after a drop, than the rate before.
+ *
  * It knows targets and results, and no packets. Probes wait in a short queue for the pacer.
  *
  *   count <= PROBING_QUEUE
