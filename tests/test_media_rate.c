@@ -1,4 +1,5 @@
-/* What does it cost to learn the path's rate? Padding stays a small share of what is sent. */
+/* What does it cost to learn the path's rate, and what may wait until it is known? Padding stays a small share of what is sent, and
+ * a first keyframe does not stop the frames behind it. */
 #include "track_kit.h"
 
 #define FRAME (33 * SLUICE_MS)
@@ -58,4 +59,28 @@ START_TEST(test_padding_is_a_small_share_of_what_is_sent) {
 }
 END_TEST
 
-SUITE("media_rate", test_padding_is_a_small_share_of_what_is_sent)
+/* ---- the first keyframe ---- */
+
+START_TEST(test_a_first_keyframe_of_60_kb_lets_the_frames_behind_it_wait) {
+	struct media_world *w = media_world_up(2, SLUICE_SRTP_AES128_CM_SHA1_80, NULL);
+	sluice_track_config voice = media_track(SLUICE_CODEC_OPUS, "a"), picture = media_track(SLUICE_CODEC_VP8, "v");
+	struct media_source audio, video;
+	struct media_sink heard = {0}, seen = {0};
+	media_source_open(w, &audio, &w->ends[0], &voice);
+	media_sink_open(&heard, &w->ends[1], &voice);
+	media_source_run(w, &audio, 1000, 20 * SLUICE_MS, 80);
+	media_world_run(w, 12 * SLUICE_S);
+	media_source_open(w, &video, &w->ends[0], &picture);
+	media_sink_open(&seen, &w->ends[1], &picture);
+	media_world_run(w, SLUICE_MS); /* a verb gives the layer its rate */
+	media_source_run(w, &video, 1, FRAME, 60000);
+	media_world_run(w, FRAME);
+	media_source_run(w, &video, 60, FRAME, 1000);
+	media_world_run(w, 5 * SLUICE_S);
+	ck_assert_uint_eq(video.blocked, 0);
+	ck_assert_uint_eq(seen.got[0], 61);
+	media_world_free(w);
+}
+END_TEST
+
+SUITE("media_rate", test_padding_is_a_small_share_of_what_is_sent, test_a_first_keyframe_of_60_kb_lets_the_frames_behind_it_wait)

@@ -158,7 +158,7 @@ SLUICE_API const sluice_codec_config *sluice_track_codec(const sluice_track *t);
  * in the pacer. The frame counts as captured by the latest verb's `now`, or earlier as its timestamp says.
  *
  * Returns 0, or
- *   SLUICE_WOULD_BLOCK  more than a second of the layer's rate waits already: the encoder is too fast. The frame was dropped; if
+ *   SLUICE_WOULD_BLOCK  more waits already than leaves within a second: the encoder is too fast. The frame was dropped; if
  *                       other frames refer to it, the next one has to be a keyframe
  *   SLUICE_WRONG_STATE  the track does not send now: it is no sender, its layer is paused, or no verb has run since the keys
  *   SLUICE_MALFORMED    the bytes are not what the codec makes

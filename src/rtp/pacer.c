@@ -26,8 +26,12 @@ void pacer_close(struct pacer *p) {
 	p->queues[0].ring = NULL;
 }
 
+uint64_t pacer_rate(uint64_t target) {
+	return target * GAIN_NUMERATOR / GAIN_DENOMINATOR;
+}
+
 void pacer_set_target(struct pacer *p, uint64_t target) {
-	p->rate = max64(target * GAIN_NUMERATOR / GAIN_DENOMINATOR, 1);
+	p->rate = max64(pacer_rate(target), 1);
 }
 
 void pacer_probe(struct pacer *p, uint32_t id, uint64_t rate, uint32_t packets, uint32_t bytes, uint64_t now) {

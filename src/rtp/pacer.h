@@ -78,6 +78,8 @@ struct pacer {
 int pacer_open(struct pacer *p, sluice_env *env, size_t capacity, uint32_t padding);
 void pacer_close(struct pacer *p);
 
+/* At which rate packets leave for this target. */
+uint64_t pacer_rate(uint64_t target);
 /* target in bit/s, above 0. */
 void pacer_set_target(struct pacer *p, uint64_t target);
 /* From now on packets leave at the probe's rate, until both numbers are reached. A probe that still runs is given up. The first
