@@ -1,5 +1,5 @@
-/* What does it cost to learn the path's rate, and what may wait until it is known? Padding stays a small share of what is sent, and
- * a first keyframe does not stop the frames behind it. */
+/* What does it cost to learn the path's rate, and what may wait until it is known? Padding stays a small share of what is sent,
+ * and a first keyframe does not stop the frames behind it. */
 #include "track_kit.h"
 
 #define FRAME (33 * SLUICE_MS)

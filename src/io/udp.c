@@ -318,7 +318,8 @@ static bool run_refused(struct udp *u, struct sending *s, int error) {
 	return false;
 }
 
-/* How many datagrams an error of one call is about: the kernel handles a segmented run as one, and sendmmsg stops at its first. */
+/* How many datagrams an error of one call is about: the kernel handles a segmented run as one, and sendmmsg stops at its
+ * first. */
 static size_t lost_of(const struct udp *u, const sluice_batch *b, size_t count) {
 	return u->gso && b->stride > 0 ? count : 1;
 }

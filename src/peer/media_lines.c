@@ -60,9 +60,9 @@ static void put_layers(const sluice_transceiver *t, const struct plan_section *s
 		put_rid(lines, out, s->rids[k], false, false, k + 1);
 }
 
-/* What names our track stays once we have sent, also while we do not. Chromium ends the stream of an SSRC that an offer leaves out,
- * and makes another one when it comes back; its track, which still has that SSRC, is then not joined with the new stream, and shows
- * nothing for good. */
+/* What names our track stays once we have sent, also while we do not. Chromium ends the stream of an SSRC that an offer leaves
+ * out, and makes another one when it comes back; its track, which still has that SSRC, is then not joined with the new stream,
+ * and shows nothing for good. */
 static bool names_track(const sluice_transceiver *t, const struct plan_section *s) {
 	return s->direction & SDP_SENDONLY || t->has_sent;
 }
