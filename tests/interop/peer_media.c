@@ -135,12 +135,12 @@ static void on_ended(sluice_track *t, void *user) {
 	agent_poke(l->agent);
 }
 
-/* Watching packets costs nothing; frames are not put together for an echo of packets. */
+/* Watching packets costs nothing; frames are not put together for an echo of packets, unless they are recorded. */
 static void watch_tracks(struct line *l) {
 	sluice_track_callbacks receiving = {.on_rtp = on_rtp, .on_mute = on_mute, .on_ended = on_ended};
 	sluice_track_callbacks sending = {
 		.on_keyframe_request = on_keyframe_request, .on_bitrate = on_bitrate, .on_ended = on_ended};
-	if (l->how != ECHO_PACKETS)
+	if (l->how != ECHO_PACKETS || l->record)
 		receiving.on_frame = on_frame;
 	sluice_track_set_callbacks(l->receiver, &receiving, l);
 	sluice_track_set_callbacks(l->sender, &sending, l);
@@ -461,7 +461,10 @@ static bool command_record(struct agent *a, json_t *request, json_t *answer) {
 		return true;
 	if (l->record)
 		fclose(l->record);
-	l->record = path ? ivf_create(path, l->codec) : NULL;
+	const sluice_codec_config *codec = l->receiver ? sluice_track_codec(l->receiver) : NULL;
+	l->record = path && codec ? ivf_create(path, codec->codec) : NULL;
+	if (l->record)
+		watch_tracks(l);
 	json_object_set_new(answer, "frames", json_integer((json_int_t)l->recorded));
 	l->recorded = 0;
 	return path && !l->record ? fail(answer, path, SLUICE_INVALID) : true;
