@@ -65,14 +65,23 @@ static bool begin_file(struct recorder *r, const sluice_frame *f) {
 	if (error)
 		return fail(r, error);
 	r->codec = f->codec;
-	r->first = f->timestamp;
-	r->frames = r->keyframes = r->bytes = 0;
+	r->rtp_last = f->rtp_timestamp;
+	r->last = r->frames = r->keyframes = r->bytes = 0;
 	return true;
+}
+
+/* The timestamp counts on from the last frame's, in either direction. Units are rounded once: the file's time in units is
+ * exact. */
+static uint64_t time_of(const struct recorder *r, const sluice_frame *f) {
+	const uint32_t rate = sluice_codec_clock_rate(f->codec);
+	const int64_t since = (int32_t)(f->rtp_timestamp - r->rtp_last);
+	const int64_t units = (int64_t)((r->last * rate + SLUICE_S / 2) / SLUICE_S) + since;
+	return units < 0 ? 0 : (uint64_t)units * SLUICE_S / rate;
 }
 
 static bool put(struct recorder *r, const sluice_frame *f) {
 	const struct media_frame frame = {
-		.data = f->data, .len = f->len, .timestamp = f->timestamp, .duration = f->duration, .keyframe = f->keyframe};
+		.data = f->data, .len = f->len, .timestamp = time_of(r, f), .duration = f->duration, .keyframe = f->keyframe};
 	int error = media_writer_put(r->writer, &frame);
 	if (error == SLUICE_IO || error == SLUICE_NO_MEMORY)
 		return fail(r, error);
@@ -80,7 +89,8 @@ static bool put(struct recorder *r, const sluice_frame *f) {
 		r->left_out++; /* the other side's mistake: bytes that the codec does not make, or a time that goes back */
 		return true;
 	}
-	r->last = f->timestamp;
+	r->last = frame.timestamp;
+	r->rtp_last = f->rtp_timestamp;
 	r->frames++;
 	r->keyframes += f->keyframe;
 	r->bytes += f->len;
@@ -103,7 +113,7 @@ bool recorder_put(struct recorder *r, const sluice_frame *f) {
 }
 
 static void print_file(const struct recorder *r) {
-	double seconds = (double)(r->last - r->first) / 1e9;
+	double seconds = (double)r->last / 1e9;
 	if (sluice_codec_kind(r->codec) == SLUICE_VIDEO)
 		print_line("%s: %llu frames, %llu keyframes, %llu bytes, %.2f s", r->path, (unsigned long long)r->frames,
 		           (unsigned long long)r->keyframes, (unsigned long long)r->bytes, seconds);

@@ -2,7 +2,10 @@
  *
  * Each track has a file in a folder, named by its kind, its mid and its codec: "video-1-VP8.ivf". A frame of another codec
  * begins another file; so does video only at a keyframe. A name that is taken gets a number: "video-1-VP8-2.ivf". The mid may be
- * the other side's, so what is not a letter or a digit becomes '_'. It knows no connection. */
+ * the other side's, so what is not a letter or a digit becomes '_'. It knows no connection.
+ *
+ * The times of a file are those of the stream's own timestamps. The time line that tracks share moves while it is learnt, which a
+ * player of the track should follow, and a file should not. */
 #ifndef TOOLS_MEDIA_RECORDER_H
 #define TOOLS_MEDIA_RECORDER_H
 
@@ -19,7 +22,8 @@ struct recorder {
 	struct media_writer *writer;
 	enum sluice_codec codec;
 	char path[MEDIA_PATH_MAX];
-	uint64_t first, last; /* timestamps of the file's frames */
+	uint64_t last;     /* time of the file's newest frame, ns from its first one */
+	uint32_t rtp_last; /* its timestamp as it came */
 	uint64_t frames, keyframes, bytes;
 	uint64_t left_out; /* of all files: frames that they could not take */
 	bool failed;       /* a file could not be written, and stderr says why */
