@@ -73,7 +73,8 @@ START_TEST(test_the_senders_own_fields_are_carried) {
 	WALK_KIT_CARRIES(
 		struct sender, &tx, walk_sender, LEFT_OUT(struct sender, out, own), LEFT_OUT(struct sender, sent, own),
 		LEFT_OUT(struct sender, rto, own), LEFT_OUT(struct sender, view, own), LEFT_OUT(struct sender, recovery, own),
-		LEFT_OUT(struct sender, pace, own), LEFT_OUT(struct sender, cc, config), LEFT_OUT(struct sender, config, config),
+		LEFT_OUT(struct sender, pace, own), LEFT_OUT(struct sender, most_rate, "the owner sets it again"),
+		LEFT_OUT(struct sender, cc, config), LEFT_OUT(struct sender, config, config),
 		LEFT_OUT(struct sender, discovery, searched), LEFT_OUT(struct sender, mtu, searched),
 		LEFT_OUT(struct sender, cut_mtu, searched), LEFT_OUT(struct sender, mtu_changed, "with the events"),
 		LEFT_OUT(struct sender, data_header, negotiated), LEFT_OUT(struct sender, forward_tsn, negotiated),
