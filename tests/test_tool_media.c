@@ -114,10 +114,10 @@ static const struct {
 START_TEST(test_each_frame_that_was_played_is_in_the_other_ends_file) {
 	pid_t receivers[VECTOR_COUNT], players[VECTOR_COUNT];
 	for (int i = 0; i < VECTOR_COUNT; i++)
-		receivers[i] = start(i, "--receive", into(i), NULL);
+		receivers[i] = start(i, "--receive", into(i), (char *)NULL);
 	for (int i = 0; i < VECTOR_COUNT; i++) {
 		await_offer(i);
-		players[i] = start(i, "--play", vectors[i].file, VECTORS "opus.ogg", NULL);
+		players[i] = start(i, "--play", vectors[i].file, VECTORS "opus.ogg", (char *)NULL);
 	}
 	for (int i = 0; i < VECTOR_COUNT; i++) {
 		ck_assert_int_eq(ended(players[i]), EXIT_OK);
@@ -131,9 +131,10 @@ START_TEST(test_each_frame_that_was_played_is_in_the_other_ends_file) {
 END_TEST
 
 START_TEST(test_the_end_that_plays_offers_a_section_for_each_file) {
-	pid_t player = start(0, "--play", VECTORS "vp9.ivf", VECTORS "vp8.ivf", VECTORS "opus.ogg", VECTORS "aud.h264", NULL);
+	pid_t player = start(0, "--play", VECTORS "vp9.ivf", VECTORS "vp8.ivf", VECTORS "opus.ogg", VECTORS "aud.h264",
+	                     (char *)NULL);
 	await_offer(0);
-	pid_t receiver = start(0, "--receive", into(0), NULL);
+	pid_t receiver = start(0, "--receive", into(0), (char *)NULL);
 	ck_assert_int_eq(ended(player), EXIT_OK);
 	ck_assert_int_eq(ended(receiver), EXIT_OK);
 	assert_same(VECTORS "vp9.ivf", 0, "video-0-VP9.ivf");
@@ -145,9 +146,9 @@ END_TEST
 
 START_TEST(test_two_ends_play_and_receive_at_once) {
 	mkdir(into(1), 0777);
-	pid_t a = start(0, "--receive", into(0), "--play", VECTORS "vp9.ivf", NULL);
+	pid_t a = start(0, "--receive", into(0), "--play", VECTORS "vp9.ivf", (char *)NULL);
 	await_offer(0);
-	pid_t b = start(0, "--receive", into(1), "--play", VECTORS "vp8.ivf", VECTORS "opus.ogg", NULL);
+	pid_t b = start(0, "--receive", into(1), "--play", VECTORS "vp8.ivf", VECTORS "opus.ogg", (char *)NULL);
 	ck_assert_int_eq(ended(a), EXIT_OK);
 	ck_assert_int_eq(ended(b), EXIT_OK);
 	assert_same(VECTORS "vp9.ivf", 1, "video-0-VP9.ivf");
@@ -159,10 +160,10 @@ END_TEST
 START_TEST(test_an_echo_brings_each_frame_back) {
 	pid_t echoes[VECTOR_COUNT], players[VECTOR_COUNT];
 	for (int i = 0; i < VECTOR_COUNT; i++)
-		echoes[i] = start(i, "--echo", NULL);
+		echoes[i] = start(i, "--echo", (char *)NULL);
 	for (int i = 0; i < VECTOR_COUNT; i++) {
 		await_offer(i);
-		players[i] = start(i, "--receive", into(i), "--play", vectors[i].file, VECTORS "opus.ogg", NULL);
+		players[i] = start(i, "--receive", into(i), "--play", vectors[i].file, VECTORS "opus.ogg", (char *)NULL);
 	}
 	for (int i = 0; i < VECTOR_COUNT; i++) {
 		ck_assert_int_eq(ended(players[i]), EXIT_OK);
@@ -176,9 +177,9 @@ START_TEST(test_an_echo_brings_each_frame_back) {
 END_TEST
 
 START_TEST(test_a_loop_goes_on_where_the_file_ended) {
-	pid_t receiver = start(0, "--receive", into(0), "--duration", "4.5", NULL);
+	pid_t receiver = start(0, "--receive", into(0), "--duration", "4.5", (char *)NULL);
 	await_offer(0);
-	pid_t player = start(0, "--play", "--loop", VECTORS "vp8.ivf", NULL);
+	pid_t player = start(0, "--play", "--loop", VECTORS "vp8.ivf", (char *)NULL);
 	ck_assert_int_eq(ended(receiver), EXIT_OK);
 	ck_assert_int_eq(ended(player), EXIT_OK);
 	struct media_list *a = media_list_read(VECTORS "vp8.ivf"), *b = read_from(0, "video-1-VP8.ivf");
@@ -192,9 +193,9 @@ START_TEST(test_a_loop_goes_on_where_the_file_ended) {
 END_TEST
 
 START_TEST(test_an_end_that_leaves_early_makes_the_player_fail) {
-	pid_t receiver = start(0, "--receive", into(0), "--duration", "0.5", NULL);
+	pid_t receiver = start(0, "--receive", into(0), "--duration", "0.5", (char *)NULL);
 	await_offer(0);
-	pid_t player = start(0, "--play", VECTORS "vp8.ivf", NULL);
+	pid_t player = start(0, "--play", VECTORS "vp8.ivf", (char *)NULL);
 	ck_assert_int_eq(ended(receiver), EXIT_OK);
 	ck_assert_int_eq(ended(player), EXIT_FAILED);
 }

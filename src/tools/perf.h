@@ -150,7 +150,7 @@ void perf_report_streams(double at, double seconds, const struct perf_media_tota
 void perf_report_result(const struct perf_result *r);
 /* The receiver's view, for the listening side. */
 void perf_report_received(const struct perf_options *options, const struct perf_test *test, const struct perf_received *r);
-void perf_report_received_streams(const struct perf_options *options, const struct perf_test *test, const struct perf_received *r,
-                                  const struct perf_media_totals *t);
+void perf_report_received_streams(const struct perf_options *o, const struct perf_test *t, const struct perf_received *r,
+                                  const struct perf_media_totals *m);
 
 #endif

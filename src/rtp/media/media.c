@@ -96,7 +96,7 @@ void sluice_media_free(sluice_media *m) {
 bool media_check(const struct sluice_media *m) {
 	bool ok = !m->session == !m->bwe && (!m->session || m->has_keys) && pacer_check(&m->pacer);
 	for (int i = 0; ok && i < MEDIA_STREAMS; i++)
-		ok = (!m->in[i] || m->in[i]->stream == i) && (!m->out[i] || (m->out[i]->stream == i && i < (int)m->out_top));
+		ok = (!m->in[i] || m->in[i]->stream == i) && (!m->out[i] || (i < (int)m->out_top && m->out[i]->stream == i));
 	return ok && (!m->session || (rtp_session_check(m->session) && bwe_check(m->bwe))) &&
 	       (m->profile == SLUICE_SRTP_NONE || (srtp_check(&m->seal) && srtp_check(&m->open)));
 }

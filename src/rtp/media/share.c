@@ -44,14 +44,15 @@ static bool is_video(const struct out_layer *l) {
 	return is_active(l) && l->track->kind == SLUICE_VIDEO;
 }
 
-/* The layer behind (bound, number) in the order of these. -1: there is none. */
+/* The layer behind (bound, number) in the order of these; number -1: of this bound, the first. -1: there is none. */
 static int next_video(const struct sluice_media *m, uint64_t bound, int number) {
 	int found = -1;
 	for (int i = 0; i < (int)m->out_top; i++) {
 		const struct out_layer *l = m->out[i];
-		if (!is_video(l) || bound_of(l) < bound || (bound_of(l) == bound && i <= number))
+		if (!is_video(l))
 			continue;
-		if (found < 0 || bound_of(l) < bound_of(m->out[found]))
+		bool is_behind = bound_of(l) == bound ? i > number : bound_of(l) > bound;
+		if (is_behind && (found < 0 || bound_of(l) < bound_of(m->out[found])))
 			found = i;
 	}
 	return found;
