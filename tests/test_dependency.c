@@ -33,8 +33,10 @@ static uint8_t made[256];
 static size_t made_bits;
 
 static void put(unsigned n, unsigned value) {
-	for (; n > 0; n--, made_bits++)
-		made[made_bits / 8] |= (uint8_t)((value >> (n - 1) & 1) << (7 - made_bits % 8));
+	for (; n > 0; n--, made_bits++) {
+		unsigned bit = n <= 32 ? value >> (n - 1) & 1 : 0;
+		made[made_bits / 8] |= (uint8_t)(bit << (7 - made_bits % 8));
+	}
 }
 
 /* The bytes that are always there, and the five flags. */
