@@ -15,7 +15,7 @@
  *   window.highest of an RTP stream < 2^48, of an RTCP stream < 2^31
  *   a sealing context has no RTCP streams
  *
- * Memory: 11 KiB for 64 SSRCs, twice for a receiver, and the ciphers. Nothing is allocated but in srtp_open(), and where a
+ * Memory: 12 KiB for 64 SSRCs, twice for a receiver, and the ciphers. Nothing is allocated but in srtp_open(), and where a
  * sender's table grows;
  * crypto/srtp_cipher.h says what OpenSSL does. */
 #ifndef RTP_SRTP_H

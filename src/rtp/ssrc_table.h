@@ -8,12 +8,11 @@
  * the longest time; the window of that stream is lost. A sender must never do that: it would begin its numbers anew under the
  * same key. Its table grows.
  *
- *   count <= capacity; the index has a power of two of places, at least 2 * capacity, and is never full
- *   an entry of the index is 0, or 1 + the number of a stream; each stream below `count` is there once, and is found
+ *   count <= capacity; `numbers` has the number of each stream below `count`, and no others
  *   1 < used <= clock for each stream, and no two are equal
  *
- * Cost: finding the SSRC of the call before is one comparison, another one a hash and a probe or two. The hash has a seed,
- * because a peer chooses the SSRCs. Memory: 168 bytes a stream and 8 to 16 for the index. */
+ * Cost: finding the SSRC of the call before is one comparison, another one a look into `numbers`. Memory: 168 bytes a stream, and
+ * what ssrc_map.h says. */
 #ifndef RTP_SSRC_TABLE_H
 #define RTP_SSRC_TABLE_H
 
@@ -22,6 +21,7 @@
 #include <stdint.h>
 
 #include "base/replay.h"
+#include "rtp/ssrc_map.h"
 #include "sluice/env.h"
 
 struct ssrc_stream {
@@ -34,8 +34,7 @@ struct ssrc_stream {
 struct ssrc_table {
 	sluice_env *env;
 	struct ssrc_stream *streams, *last;
-	uint32_t *index;
-	uint32_t mask, seed;
+	struct ssrc_map numbers; /* of the streams, by SSRC */
 	uint32_t count, capacity;
 	uint64_t clock;
 };
