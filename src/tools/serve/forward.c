@@ -17,26 +17,9 @@ static const char usage[] =
 	"http://ADDR:PORT/whip/ROOM (WHIP, RFC 9725), who watches to http://ADDR:PORT/whep/ROOM (WHEP). 'sluice serve' has\n"
 	"the same rooms, and pages for them.\n";
 
-/* -1 to go on, else the exit code. */
-static int read_command_line(int argc, char **argv, struct serve_options *o) {
-	const struct option_section sections[] = {settings_where(o), settings_who(o), OPTION_SECTION("What:", own_rows, o)};
-	struct front front = {.command = "forward",
-	                      .usage = usage,
-	                      .status = "Exit status: 1 it failed, 2 wrong command line, 130 ended by Ctrl-C.",
-	                      .sections = sections,
-	                      .section_count = sizeof sections / sizeof *sections};
-	int rest, exit_code = front_read(&front, argc, argv, &rest);
-	if (exit_code >= 0)
-		return exit_code;
-	if (rest < argc)
-		return usage_error("forward", "unexpected argument '%s'", argv[rest]);
-	exit_code = settings_check("forward", o);
-	return exit_code ? exit_code : -1;
-}
-
 int forward_main(int argc, char **argv) {
 	struct serve_options o = {.idle = 120};
-	int exit_code = read_command_line(argc, argv, &o);
+	int exit_code = settings_read("forward", usage, OPTION_SECTION("What:", own_rows, &o), &o, argc, argv);
 	if (exit_code >= 0)
 		return exit_code;
 	struct serve s = {

@@ -60,26 +60,9 @@ static const char usage[] =
 	"Serves a page with which any browser connects: an echo, a chat, files, throughput, live statistics. Also a place\n"
 	"where 'sluice cat', 'send' and 'receive' meet (--signal http://HOST:PORT/room/NAME).\n";
 
-/* -1 to go on, else the exit code. */
-static int read_command_line(int argc, char **argv, struct serve_options *o) {
-	const struct option_section sections[] = {settings_where(o), settings_who(o), OPTION_SECTION("What:", what_rows, o)};
-	struct front front = {.command = "serve",
-	                      .usage = usage,
-	                      .status = "Exit status: 1 it failed, 2 wrong command line, 130 ended by Ctrl-C.",
-	                      .sections = sections,
-	                      .section_count = sizeof sections / sizeof *sections};
-	int rest, exit_code = front_read(&front, argc, argv, &rest);
-	if (exit_code >= 0)
-		return exit_code;
-	if (rest < argc)
-		return usage_error("serve", "unexpected argument '%s'", argv[rest]);
-	exit_code = settings_check("serve", o);
-	return exit_code ? exit_code : -1;
-}
-
 int serve_main(int argc, char **argv) {
 	struct serve_options o = {0};
-	int exit_code = read_command_line(argc, argv, &o);
+	int exit_code = settings_read("serve", usage, OPTION_SECTION("What:", what_rows, &o), &o, argc, argv);
 	if (exit_code >= 0)
 		return exit_code;
 	struct serve s = {.command = "serve",

@@ -94,15 +94,21 @@ static const struct option_row who_rows[] = {
 	{"credential", "TEXT", "likewise", TO_READER(read_credential)},
 };
 
-struct option_section settings_where(struct serve_options *o) {
-	return OPTION_SECTION("Where:", where_rows, o);
-}
-
-struct option_section settings_who(struct serve_options *o) {
-	return OPTION_SECTION("Who:", who_rows, o);
-}
-
-int settings_check(const char *command, struct serve_options *o) {
+int settings_read(const char *command, const char *usage, struct option_section what, struct serve_options *o, int argc,
+                  char **argv) {
+	const struct option_section sections[] = {OPTION_SECTION("Where:", where_rows, o), OPTION_SECTION("Who:", who_rows, o),
+	                                          what};
+	struct front front = {.command = command,
+	                      .usage = usage,
+	                      .status = "Exit status: 1 it failed, 2 wrong command line, 130 ended by Ctrl-C.",
+	                      .sections = sections,
+	                      .section_count = sizeof sections / sizeof *sections};
+	int rest, exit_code = front_read(&front, argc, argv, &rest);
+	if (exit_code >= 0)
+		return exit_code;
+	if (rest < argc)
+		return usage_error(command, "unexpected argument '%s'", argv[rest]);
 	o->loopback |= address_is_loopback(&o->http);
-	return servers_check(command, &o->servers);
+	exit_code = servers_check(command, &o->servers);
+	return exit_code ? exit_code : -1;
 }

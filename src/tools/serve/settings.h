@@ -1,4 +1,5 @@
-/* settings: the options that `sluice serve` and `sluice forward` share: where the server is, and who may come. */
+/* settings: the command line of `sluice serve` and `sluice forward`: where the server is, and who may come. What it serves is the
+ * command's own. */
 #ifndef TOOLS_SERVE_SETTINGS_H
 #define TOOLS_SERVE_SETTINGS_H
 
@@ -6,9 +7,8 @@
 
 struct serve_options;
 
-struct option_section settings_where(struct serve_options *o);
-struct option_section settings_who(struct serve_options *o);
-/* When all are read. 0, or an exit code after it said what is wrong. */
-int settings_check(const char *command, struct serve_options *o);
+/* Reads a command line with these options and those of `what`. -1 to go on, else the exit code. */
+int settings_read(const char *command, const char *usage, struct option_section what, struct serve_options *o, int argc,
+                  char **argv);
 
 #endif
