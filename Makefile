@@ -133,7 +133,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs check coverage interop interop-figures bench fuzz fuzzers lint format docs install uninstall clean help FORCE
+.PHONY: all programs check coverage interop interop-figures bench profile bloat fuzz fuzzers lint format docs install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 
 all: $(STATIC) $(SHARED) $(TOOL) $(if $(DEFAULT),links compile_commands.json)
@@ -145,6 +145,9 @@ help:
 	@echo 'make coverage  runs the tests in a build of its own and prints which lines and branches of src/ ran (needs gcovr)'
 	@echo 'make bench     the main job and the benches, then one table; BENCH=crc32c runs one, BENCH_FAST=1 is a'
 	@echo '               smoke run, BENCH_INSTRUCTIONS=1 counts instructions too (slow)'
+	@echo 'make profile   where the time of BENCH=association (or perf) goes: a table and a flame graph; CASE="16384", ARGS="--size 64",'
+	@echo '               DIFF=old.folded compares, HEAP=1 shows who holds memory'
+	@echo 'make bloat     bytes of the library by folder and symbol; BASE=revision shows what grew since'
 	@echo 'make fuzz      every fuzz target for FUZZ_SECONDS=30'
 	@echo 'make interop   real browsers and other stacks (scripts/deps --interop first; needs root); ONLY="group: case";'
 	@echo '               make interop-figures times them'
@@ -343,6 +346,22 @@ interop-figures: all $(INTEROP)
 
 bench: all $(BENCHES)
 	@OUT='$(OUT)' BENCH='$(BENCH)' BENCH_FAST='$(BENCH_FAST)' BENCH_INSTRUCTIONS='$(BENCH_INSTRUCTIONS)' scripts/run-benches $(BENCHES)
+
+# ---- profile: where time and memory go; builds of their own, with frame pointers ----
+
+# Memory is profiled without mimalloc and without pools, so that massif sees who asked for each object.
+PROFILE := $(if $(HEAP),$(BUILD)/profile-heap,$(BUILD)/profile)
+PROFILED := $(if $(filter perf,$(or $(BENCH),association)),$(PROFILE)/sluice,$(PROFILE)/bench/bench_$(or $(BENCH),association))
+profile:
+	@+$(MAKE) --no-print-directory CC='$(CC)' CONFIG='$(notdir $(PROFILE))' CFLAGS='-O2 -g -fno-omit-frame-pointer' \
+		$(if $(HEAP),MIMALLOC= CPPFLAGS=-DSLUICE_NOPOOL) $(PROFILED)
+	@OUT='$(PROFILE)' scripts/profile $(if $(CASE),--case '$(CASE)') $(if $(HEAP),--heap) $(if $(DIFF),--diff '$(DIFF)') \
+		$(or $(BENCH),association) $(ARGS)
+
+# ---- bloat: bytes by folder and symbol ----
+
+bloat: $(LIB_OBJS)
+	@BASE='$(BASE)' MAKE='$(MAKE)' scripts/bloat '$(OUT)/obj'
 
 # ---- fuzz: a clang build of its own, whatever CC is ----
 
