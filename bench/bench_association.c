@@ -61,6 +61,28 @@ static void bench_size(size_t size, bool lend, const char *name) {
 	direct_close(&l.d);
 }
 
+/* An app that sends until the queue is full meets that answer once a turn, with a thousand small messages queued. */
+static void send_into_full(void *ctx, uint64_t iterations) {
+	struct line *l = ctx;
+	while (queue_one(l))
+		;
+	for (uint64_t i = 0; i < iterations; i++)
+		BENCH_MUST(!queue_one(l));
+}
+
+static void bench_full(void) {
+	sluice_sctp_config config;
+	sluice_sctp_config_init(&config);
+	config.high_water = 65536;
+	struct line l = {.size = 64};
+	BENCH_MUST(direct_open(&l.d, bench_env(), &config) == 0);
+	l.d.on_event = on_event;
+	l.d.user = &l;
+	struct bench_case c = {.bench = "association", .name = "64 bytes, the queue is full", .run = send_into_full, .ctx = &l};
+	bench_run(&c);
+	direct_close(&l.d);
+}
+
 int main(int argc, char **argv) {
 	bench_begin(argc, argv);
 	bench_size(64, false, "64 bytes, copied");
@@ -69,5 +91,6 @@ int main(int argc, char **argv) {
 	bench_size(65536, false, "65536 bytes, copied");
 	bench_size(16384, true, "16384 bytes, lent");
 	bench_size(65536, true, "65536 bytes, lent");
+	bench_full();
 	return bench_end();
 }

@@ -120,6 +120,8 @@ static void queue_push(struct outgoing *o, struct tx_stream *s, struct tx_messag
 	m->arrival = (uint32_t)o->arrivals++;
 	m->next = NULL;
 	m->prev = s->tail;
+	if (m->reliability == SLUICE_PRIORITY_DROP)
+		s->may_yield = true;
 	if (s->tail)
 		s->tail->next = m;
 	else
@@ -259,13 +261,21 @@ static struct tx_message *least_important(const struct tx_stream *s, const sluic
 	return least;
 }
 
-/* Gives up as many messages as it takes; none when even all of them would not make the room. */
+/* Gives up as many messages as it takes; none when even all of them would not make the room. An app that sends whenever it can
+ * meets a full queue all the time: where no message may yield, the queue must not be walked for it. */
 static void make_room(struct outgoing *o, struct tx_stream *s, const sluice_send_info *info, uint32_t len) {
-	uint64_t missing = s->buffered + len - high_water(o, s), yielding = 0;
-	for (const struct tx_message *m = s->head; m && yielding < missing; m = m->next)
-		yielding += yields(m, info) ? m->len : 0;
-	if (yielding < missing)
+	if (!s->may_yield)
 		return;
+	uint64_t missing = s->buffered + len - high_water(o, s), yielding = 0;
+	bool any = false;
+	for (const struct tx_message *m = s->head; m && yielding < missing; m = m->next) {
+		any |= m->reliability == SLUICE_PRIORITY_DROP;
+		yielding += yields(m, info) ? m->len : 0;
+	}
+	if (yielding < missing) {
+		s->may_yield = any;
+		return;
+	}
 	while (s->buffered > 0 && s->buffered + len > high_water(o, s))
 		outgoing_drop(o, least_important(s, info), true);
 }
@@ -789,7 +799,7 @@ bool outgoing_check(const struct outgoing *o) {
 			queued += m->len - m->cut;
 			messages++;
 			begun_left += m->begun ? m->len - m->cut : 0;
-			if (m->begun && m != s->head)
+			if ((m->begun && m != s->head) || (m->reliability == SLUICE_PRIORITY_DROP && !s->may_yield))
 				return false;
 		}
 		if (queued > s->buffered || (s->sched.in + s->aside) != (s->head != NULL))

@@ -84,6 +84,7 @@ struct tx_stream {
 	bool aside, above_low, blocked;
 	bool doubtful;        /* the peer may not know the stream */
 	bool used;            /* in the list of those used */
+	bool may_yield;       /* a message in the queue may have SLUICE_PRIORITY_DROP; false: none has */
 	uint32_t next_mid[2]; /* RFC 8260, 2.1: ordered and unordered messages are counted apart; [1]: unordered */
 	uint32_t next_fsn;    /* of the message that is being cut; a stream's messages are cut one after the other */
 	struct tx_stream *next_reset;
