@@ -2,6 +2,7 @@
 #include "base/serial.h"
 #include "rtp/bwe/aimd.h"
 #include "rtp/bwe/app_limit.h"
+#include "rtp/bwe/busy.h"
 #include "rtp/bwe/cluster.h"
 #include "rtp/bwe/delivered.h"
 #include "rtp/bwe/feedback.h"
@@ -247,6 +248,61 @@ START_TEST(test_a_full_queue_is_seen_by_its_delay_and_the_best_times_age) {
 		standing_add(&s, now, now + 220 * SLUICE_MS);
 	}
 	ck_assert_uint_eq(standing_queue(&s), 0); /* the path has become longer */
+}
+END_TEST
+
+/* ---- busy ---- */
+
+#define LEAST ((int64_t)(20 * SLUICE_MS))
+
+/* Sends `count` packets of 1,000 bytes each ms to a path of 20 ms that takes `each` ns for one, the first from `at` on. Returns
+ * when the last one arrived. */
+static uint64_t burst(struct busy *b, uint64_t at, int count, uint64_t each) {
+	uint64_t arrived = 0;
+	for (int i = 0; i < count; i++) {
+		arrived = at + (uint64_t)LEAST + (uint64_t)(i + 1) * each;
+		busy_add(b, at + (uint64_t)i * SLUICE_MS, arrived, 1000, LEAST);
+	}
+	return arrived;
+}
+
+START_TEST(test_packets_that_wait_show_what_the_path_carries) {
+	struct busy b = {.any = false};
+	burst(&b, BEGIN, 3, 20 * SLUICE_MS); /* 40 ms, and too few */
+	ck_assert_uint_eq(busy_rate(&b), 0);
+	b = (struct busy){.any = false};
+	burst(&b, BEGIN, 4, 9 * SLUICE_MS); /* 27 ms */
+	ck_assert_uint_eq(busy_rate(&b), 0);
+	b = (struct busy){.any = false};
+	uint64_t arrived = burst(&b, BEGIN, 4, 10 * SLUICE_MS);
+	ck_assert_uint_eq(busy_rate(&b), 800000);
+	/* An app that sends little: nothing waits, and the rate that was seen is remembered for a while. */
+	for (uint64_t at = BEGIN + 100 * SLUICE_MS; at + 25 * SLUICE_MS <= arrived + BUSY_KEPT; at += 50 * SLUICE_MS) {
+		busy_add(&b, at, at + 25 * SLUICE_MS, 1000, LEAST);
+		ck_assert_uint_eq(busy_rate(&b), 800000);
+	}
+	busy_add(&b, arrived + BUSY_KEPT, arrived + BUSY_KEPT + 25 * SLUICE_MS, 1000, LEAST);
+	ck_assert_uint_eq(busy_rate(&b), 0);
+}
+END_TEST
+
+START_TEST(test_packets_that_find_the_path_free_show_nothing) {
+	struct busy b = {.any = false};
+	for (uint64_t i = 0; i < 200; i++) {
+		uint64_t at = BEGIN + i * 10 * SLUICE_MS;
+		busy_add(&b, at, at + (20 + i % 3 * 5) * SLUICE_MS, 1000, LEAST);
+		ck_assert_uint_eq(busy_rate(&b), 0);
+	}
+}
+END_TEST
+
+START_TEST(test_a_path_that_gets_slower_under_a_queue_is_followed) {
+	struct busy b = {.any = false};
+	uint64_t arrived = burst(&b, BEGIN, 100, 2 * SLUICE_MS);
+	ck_assert_uint_eq(busy_rate(&b), 4000000);
+	for (uint64_t i = 0; i < 40; i++)
+		busy_add(&b, BEGIN + (100 + i) * SLUICE_MS, arrived += 10 * SLUICE_MS, 1000, LEAST);
+	ck_assert_uint_eq(busy_rate(&b), 800000);
 }
 END_TEST
 
@@ -604,8 +660,10 @@ SUITE("rtp_bwe_parts", test_the_history_forgets_the_oldest_and_knows_what_was_pa
       test_packets_that_arrive_in_a_burst_are_one_group, test_a_jump_of_the_clock_begins_anew,
       test_the_line_tells_growth_from_rest, test_growth_that_slows_down_is_not_believed,
       test_a_jump_of_the_delay_does_not_move_the_threshold, test_a_full_queue_is_seen_by_its_delay_and_the_best_times_age,
-      test_what_is_delivered_is_known_after_half_a_second_and_follows, test_one_sample_far_off_counts_for_little,
-      test_the_rate_grows_by_8_percent_a_second_and_falls_to_85_percent, test_the_rate_does_not_pass_the_ceiling_nor_grow_unseen,
+      test_packets_that_wait_show_what_the_path_carries, test_packets_that_find_the_path_free_show_nothing,
+      test_a_path_that_gets_slower_under_a_queue_is_followed, test_what_is_delivered_is_known_after_half_a_second_and_follows,
+      test_one_sample_far_off_counts_for_little, test_the_rate_grows_by_8_percent_a_second_and_falls_to_85_percent,
+      test_the_rate_does_not_pass_the_ceiling_nor_grow_unseen,
       test_a_path_that_carries_more_than_its_capacity_is_found_by_shares_again,
       test_loss_that_ends_at_the_lower_rate_leaves_a_cap, test_loss_that_stays_is_the_paths_own,
       test_a_test_also_shows_that_the_path_loses_less_than_was_believed,

@@ -64,7 +64,7 @@ END_TEST
 
 START_TEST(test_each_watcher_gets_the_layer_that_its_line_carries) {
 	const struct link_config narrow = {.rate = 300000, .delay = 20 * SLUICE_MS, .queue = 20000};
-	const struct link_config medium = {.rate = 1200000, .delay = 20 * SLUICE_MS, .queue = 60000};
+	const struct link_config medium = {.rate = 700000, .delay = 20 * SLUICE_MS, .queue = 35000};
 	stage_begin(&s, 0);
 	stage_publish(&s, three_sizes, 3, NULL);
 	stage_until_connected(&s);

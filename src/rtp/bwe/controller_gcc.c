@@ -1,6 +1,7 @@
 /* Google congestion control, draft-ietf-rmcat-gcc-02, as libwebrtc has developed it further. */
 #include "base/arith.h"
 #include "rtp/bwe/aimd.h"
+#include "rtp/bwe/busy.h"
 #include "rtp/bwe/controller.h"
 #include "rtp/bwe/groups.h"
 #include "rtp/bwe/loss.h"
@@ -15,6 +16,7 @@ struct gcc {
 	struct aimd aimd;
 	struct loss loss;
 	struct standing standing;
+	struct busy busy;
 };
 
 _Static_assert(sizeof(struct gcc) <= CONTROLLER_STATE, "the view has too little room for it");
@@ -41,6 +43,7 @@ static void take_packets(struct gcc *g, const struct controller_news *news) {
 		if (p->lost)
 			continue;
 		standing_add(&g->standing, p->sent, p->arrived);
+		busy_add(&g->busy, p->sent, p->arrived, p->size, standing_least(&g->standing));
 		if (groups_add(&g->groups, p->sent, p->arrived, &d))
 			trendline_add(&g->trendline, &d);
 	}
@@ -62,6 +65,11 @@ static uint64_t carried(const struct controller_view *v, const struct gcc *g) {
 	return max64((uint64_t)((double)v->delivered / (1 - g->loss.own)), g->loss.carried);
 }
 
+/* When the queue grows: an app that sends little now and then a large frame has delivered less than the path can carry. */
+static uint64_t carried_when_busy(const struct controller_view *v, const struct gcc *g) {
+	return max64(carried(v, g), (uint64_t)((double)busy_rate(&g->busy) / (1 - g->loss.own)));
+}
+
 static void gcc_feedback(struct controller_view *v, const struct controller_news *news) {
 	struct gcc *g = own(v);
 	take_packets(g, news);
@@ -72,7 +80,7 @@ static void gcc_feedback(struct controller_view *v, const struct controller_news
 	else
 		aimd_update(&g->aimd, &(struct aimd_input){
 					      .usage = usage,
-					      .carried = carried(v, g),
+					      .carried = carried_when_busy(v, g),
 					      .ceiling = v->ceiling,
 					      .rtt = v->rtt,
 					      .may_rise = !v->app_limited && g->aimd.estimate <= (double)g->loss.cap,

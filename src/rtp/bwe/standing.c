@@ -30,7 +30,11 @@ void standing_add(struct standing *s, uint64_t sent, uint64_t arrived) {
 		s->half = delay;
 }
 
+int64_t standing_least(const struct standing *s) {
+	return s->half < s->earlier ? s->half : s->earlier;
+}
+
 uint64_t standing_queue(const struct standing *s) {
-	int64_t base = s->half < s->earlier ? s->half : s->earlier;
+	int64_t base = standing_least(s);
 	return s->any && s->now > base ? (uint64_t)s->now - (uint64_t)base : 0;
 }

@@ -22,6 +22,8 @@ struct standing {
 /* A feedback begins. */
 void standing_begin(struct standing *s, uint64_t now);
 void standing_add(struct standing *s, uint64_t sent, uint64_t arrived);
+/* ns, of arrival minus sending. Of use once a packet came. */
+int64_t standing_least(const struct standing *s);
 /* ns beyond the least. */
 uint64_t standing_queue(const struct standing *s);
 
