@@ -49,8 +49,9 @@ async function launch(options, { netns } = {}) {
 	}
 }
 
-/* mdns: host addresses are told as .local names, as is the default. fast: SNAP and SPED are on. */
-export async function chromium({ mdns = false, fast = false, netns, origin, flags = [] } = {}) {
+/* mdns: host addresses are told as .local names, as is the default. fast: SNAP and SPED are on. camera: pages may have the
+ * browser's own false camera without asking. */
+export async function chromium({ mdns = false, fast = false, camera = false, netns, origin, flags = [] } = {}) {
 	const off = ['Translate'];
 	if (!mdns)
 		off.push('WebRtcHideLocalIpsWithMdns');
@@ -60,6 +61,8 @@ export async function chromium({ mdns = false, fast = false, netns, origin, flag
 		'--disable-background-timer-throttling', '--disable-backgrounding-occluded-windows', '--disable-renderer-backgrounding',
 		`--disable-features=${off.join(',')}`, ...flags,
 	];
+	if (camera)
+		args.push('--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream');
 	if (fast)
 		args.push('--force-fieldtrials=WebRTC-Sctp-Snap/Enabled/WebRTC-IceHandshakeDtls/Enabled/', '--enable-features=WebRtcSctpSnap');
 	const started = await launch({ browser: 'chrome', executablePath: '/usr/bin/chromium', pipe: true, args }, { netns });

@@ -11,6 +11,7 @@ import { relay_case } from './relay.mjs';
 import { finish, group_wanted, test } from './report.mjs';
 import { coturn } from './services.mjs';
 import { fast_cases, mdns_cases, reload_cases, statistics_case } from './special.mjs';
+import { watch_cases } from './watch.mjs';
 
 const { INTEROP_A: A, INTEROP_B: B, INTEROP_OUT: OUT, INTEROP_RUN } = process.env;
 const here = name => fileURLToPath(new URL(name, import.meta.url));
@@ -126,6 +127,24 @@ async function demo() {
 	}
 }
 
+/* On 127.0.0.1, beside the browsers: they give a camera to no page of http: from elsewhere. */
+async function watch() {
+	for (const [name, start] of [['chromium', chromium], ['firefox', firefox]]) {
+		const group = `watch page ${name}`;
+		await using(group, async () => {
+			const server = await serve(A, '127.0.0.1');
+			const started = await start({ mdns: true, camera: true });
+			return {
+				server, started, note: started.version,
+				close: async () => {
+					await started.stop();
+					await server.stop();
+				},
+			};
+		}, ({ server, started }) => watch_cases(group, started.browser, server.url));
+	}
+}
+
 async function stacks() {
 	await using('stacks', () => {
 		const peer = sluice(B);
@@ -192,6 +211,7 @@ async function nats() {
 await browsers();
 await media();
 await demo();
+await watch();
 await stacks();
 await relays();
 await nats();

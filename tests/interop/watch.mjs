@@ -1,14 +1,30 @@
 /* watch: "Video" of the page of `sluice serve` and the watch page of its room, used as two people use them, and what they look
- * like. The camera is the browser's own false one (the browser is started with it, see browsers.mjs). */
+ * like. The camera is the browser's own false one (the browser is started with it, see browsers.mjs).
+ *
+ * What is waited for comes sooner or later: the waits end cases that hang, and bound no speed. */
 import assert from 'node:assert/strict';
 import { test } from './report.mjs';
 
-const in_state = (page, id, state, ms = 15000) => page.waitForSelector(`#${id}[data-state="${state}"]`, { timeout: ms });
+const LONG = 180000; /* ms */
 
-/* The watch page's picture moves on. */
-const plays = (page, ms = 10000) => page.waitForFunction(
+const in_state = (page, id, state) => page.waitForSelector(`#${id}[data-state="${state}"]`, { timeout: LONG });
+
+/* Pictures that were decoded so far, as the page's own statistics say. */
+const frames_of = page => page.evaluate(() => window.sluice.samples.at(-1)?.frames ?? 0);
+
+/* The watch page's picture moves on by so many frames. */
+async function plays(page, frames) {
+	const before = await frames_of(page);
+	await page.waitForFunction(n => window.sluice.samples.at(-1)?.frames > n, { timeout: LONG, polling: 100 }, before + frames);
+}
+
+const label = (page, id) => page.$eval(`#${id}`, canvas => canvas.getAttribute('aria-label'));
+
+/* Each of these graphs has a newest value in all its lines. */
+const draws = (page, prefix, graphs) => page.waitForFunction(
 	/* eslint-disable-next-line no-undef */
-	() => document.getElementById('watch-picture').currentTime > 1 && window.sluice.samples.at(-1)?.fps > 5, { timeout: ms });
+	ids => ids.every(id => / \d[^–]*$/.test(document.getElementById(id).getAttribute('aria-label'))), { timeout: LONG, polling: 100 },
+	graphs.map(name => `${prefix}-plot-${name}`));
 
 async function open(browser, url) {
 	const page = await browser.newPage();
@@ -38,7 +54,11 @@ export async function watch_cases(group, browser, url) {
 		const watcher = await open(browser, await publish(page));
 		try {
 			await in_state(watcher, 'watch-state', 'playing');
-			await plays(watcher);
+			await plays(watcher, 60);
+			await draws(watcher, 'watch', ['rate', 'loss', 'rtt', 'buffer']);
+			await draws(page, 'video', ['rate', 'loss', 'rtt', ...(group.includes('chromium') ? ['estimate'] : [])]);
+			if (group.includes('firefox'))
+				assert.match(await label(page, 'video-plot-estimate'), /^Estimate: path –, encoder –$/);
 			await picture_of(watcher, `${group}-watch`.replaceAll(' ', '-'));
 			await picture_of(page, `${group}-publish`.replaceAll(' ', '-'));
 		} finally {
@@ -76,8 +96,7 @@ export async function watch_cases(group, browser, url) {
 			await page.click('#video-camera');
 			await in_state(page, 'video-state', 'live');
 			await watcher.bringToFront();
-			const before = await watcher.evaluate(() => window.sluice.samples.at(-1)?.frames ?? 0);
-			await watcher.waitForFunction(n => window.sluice.samples.at(-1)?.frames > n + 60, { timeout: 20000 }, before);
+			await plays(watcher, 60);
 		} finally {
 			await watcher.close();
 			await page.close();
