@@ -1,5 +1,6 @@
-/* Does a client of WHIP and WHEP (tools/whip_client.h) bring its offer where the servers say, end the session that it got, and
- * say in a sentence what went wrong? A server in the test answers one connection after the other with what the test holds. */
+/* Does a client of WHIP and WHEP (tools/whip_client.h) bring its offer where the servers say, end the session that it got, answer
+ * one that offers itself, and say in a sentence what went wrong? A server in the test answers one connection after the other with
+ * what the test holds. */
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -67,9 +68,10 @@ static void close_server(void) {
 /* ---- one exchange -------------------------------------------------------------------------------------------------- */
 
 static struct {
-	unsigned answers, failures, waits;
+	unsigned answers, offers, failures, waits;
 	char text[600];
 	struct ev_loop *ev;
+	struct whip_client *client;
 } got;
 
 static void on_answer(void *ctx, const char *sdp) {
@@ -77,6 +79,14 @@ static void on_answer(void *ctx, const char *sdp) {
 	got.answers++;
 	snprintf(got.text, sizeof got.text, "%s", sdp);
 	ev_break(got.ev, EVBREAK_ALL);
+}
+
+/* The loop goes on for what the server says to the answer. */
+static void on_offer(void *ctx, const char *sdp) {
+	ck_assert_ptr_eq(ctx, &got);
+	got.offers++;
+	snprintf(got.text, sizeof got.text, "%s", sdp);
+	whip_client_answer(got.client, "the answer");
 }
 
 static void on_failed(void *ctx, const char *why) {
@@ -98,14 +108,21 @@ static void exchange(unsigned port, const char *token, bool watching) {
 	snprintf(url, sizeof url, "http://127.0.0.1:%u/whip", port);
 	memset(&got, 0, sizeof got);
 	got.ev = ev_loop_new(EVFLAG_AUTO);
-	const struct whip_client_config config = {url, token, watching, on_answer, on_failed, on_waiting, &got};
-	struct whip_client *c = whip_client_new(got.ev, &config, &wrong);
-	ck_assert_ptr_nonnull(c);
-	whip_client_offer(c, "the offer");
+	const struct whip_client_config config = {.url = url,
+	                                          .token = token,
+	                                          .watching = watching,
+	                                          .on_answer = on_answer,
+	                                          .on_offer = watching ? on_offer : NULL,
+	                                          .on_failed = on_failed,
+	                                          .on_waiting = on_waiting,
+	                                          .ctx = &got};
+	got.client = whip_client_new(got.ev, &config, &wrong);
+	ck_assert_ptr_nonnull(got.client);
+	whip_client_offer(got.client, "the offer");
 	ev_run(got.ev, 0);
-	whip_client_free(c);
+	whip_client_free(got.client);
 	ev_loop_destroy(got.ev);
-	ck_assert_uint_eq(got.answers + got.failures, 1);
+	ck_assert_uint_eq(got.answers + got.failures, got.offers ? got.failures : 1);
 }
 
 static void exchange_with(const char *const *says, const char *token, bool watching) {
@@ -205,6 +222,41 @@ START_TEST(test_what_went_wrong_is_said_in_a_sentence) {
 }
 END_TEST
 
+#define COUNTER_OFFER                                                                                                            \
+	"HTTP/1.1 406 Not Acceptable\r\nContent-Type: application/sdp\r\nContent-Length: 5\r\nLocation: /s/1\r\n\r\noffer"
+
+START_TEST(test_a_server_that_offers_itself_gets_an_answer) {
+	const char *const says[] = {COUNTER_OFFER, "HTTP/1.1 204 No Content\r\n\r\n", ENDED, NULL};
+	exchange_with(says, "s3cret", true);
+	ck_assert_uint_eq(got.offers, 1);
+	ck_assert_uint_eq(got.failures, 0);
+	ck_assert_str_eq(got.text, "offer");
+	asked(1, "PATCH /s/1 HTTP/1.1\r\n");
+	asked(1, "\r\nContent-Type: application/sdp\r\n");
+	asked(1, "\r\nAuthorization: Bearer s3cret\r\n");
+	asked(1, "\r\n\r\nthe answer");
+	asked(2, "DELETE /s/1 HTTP/1.1\r\n");
+}
+END_TEST
+
+START_TEST(test_a_server_that_refuses_the_answer_to_its_offer_is_heard) {
+	const char *const says[] = {COUNTER_OFFER, "HTTP/1.1 422 x\r\n\r\nno codec fits", ENDED, NULL};
+	exchange_with(says, NULL, true);
+	ck_assert_uint_eq(got.failures, 1);
+	ck_assert_ptr_nonnull(strstr(got.text, "422: no codec fits"));
+	asked(2, "DELETE /s/1 HTTP/1.1\r\n");
+}
+END_TEST
+
+/* Without a place for the answer there is no session. */
+START_TEST(test_an_offer_of_the_server_without_a_location_is_refused) {
+	const char *const says[] = {"HTTP/1.1 406 x\r\nContent-Type: application/sdp\r\n\r\noffer", NULL};
+	exchange_with(says, NULL, true);
+	ck_assert_uint_eq(got.offers, 0);
+	ck_assert_ptr_nonnull(strstr(got.text, "without a usable Location"));
+}
+END_TEST
+
 /* Such a session exists all the same, and has to be ended. */
 START_TEST(test_an_answer_of_another_type_is_none_and_its_session_is_ended) {
 	const char *const others[] = {
@@ -253,5 +305,6 @@ END_TEST
 SUITE("tool_whip_client", test_an_offer_is_posted_and_the_session_deleted, test_without_a_token_none_is_sent,
       test_redirects_are_followed_with_the_whole_offer, test_redirects_in_circles_end,
       test_who_watches_waits_for_somebody_who_publishes, test_what_went_wrong_is_said_in_a_sentence,
-      test_an_answer_of_another_type_is_none_and_its_session_is_ended, test_a_server_that_is_not_there_is_named,
-      test_addresses_and_tokens_are_checked_first)
+      test_a_server_that_offers_itself_gets_an_answer, test_a_server_that_refuses_the_answer_to_its_offer_is_heard,
+      test_an_offer_of_the_server_without_a_location_is_refused, test_an_answer_of_another_type_is_none_and_its_session_is_ended,
+      test_a_server_that_is_not_there_is_named, test_addresses_and_tokens_are_checked_first)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Does `sluice serve` speak WHIP and WHEP with a client that it does not know (curl), as RFC 9725 has it: offers, candidates,
 # restarts, ends, other origins, tokens? Does it outlive clients that are slow or leave in the middle? And does our own client
-# connect by it?
+# connect by it, and by a server of WHEP that offers itself?
 . "$(dirname "$0")/script.sh"
 
 sluice=$OUT/sluice
@@ -225,9 +225,68 @@ complains "still waiting for somebody who publishes at $url/whep/studio"
 cat_by 2 whip:nonsense </dev/null
 stop
 
-# ---- many, slow ones, and those who leave ----
+# ---- a server of WHEP that makes the offer itself: `sluice echo` behind a few lines of HTTP ----
 
 command -v python3 >/dev/null || exit 0
+cat >"$scratch/offers.py" <<'END'
+import http.server, json, subprocess, sys
+class Whep(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_): pass
+    def body(self): return self.rfile.read(int(self.headers.get('Content-Length', 0))).decode()
+    def reply(self, status, body='', **headers):
+        print(self.command, self.path, status, file=sys.stderr, flush=True)
+        self.send_response(status)
+        for name, value in headers.items(): self.send_header(name.replace('_', '-'), value)
+        self.end_headers()
+        self.wfile.write(body.encode())
+    def do_POST(self):
+        global echo
+        assert 'm=application' in self.body()
+        echo = subprocess.Popen([sys.argv[1], 'echo', '--stdio', '--offer', '--loopback'], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        offer = json.loads(echo.stdout.readline())['sdp']
+        self.reply(406, offer, Content_Type='application/sdp', Location='/session')
+    def do_PATCH(self):
+        assert self.headers['Content-Type'] == 'application/sdp'
+        echo.stdin.write(json.dumps({'type': 'answer', 'sdp': self.body()}).encode() + b'\n')
+        echo.stdin.flush()
+        self.reply(204)
+    def do_DELETE(self):
+        echo.stdin.close()
+        self.reply(200)
+        echo.wait()
+server = http.server.HTTPServer(('127.0.0.1', 0), Whep)
+print(server.server_port, flush=True)
+server.serve_forever()
+END
+python3 "$scratch/offers.py" "$sluice" >"$scratch/said" 2>"$scratch/log" </dev/null &
+pid=$!
+for _ in $(seq 200); do
+	[ -s "$scratch/said" ] && break
+	sleep 0.05
+done
+at=http://127.0.0.1:$(cat "$scratch/said")/stream
+: >"$scratch/came"
+{
+	echo 'hello again'
+	for _ in $(seq 400); do
+		grep -q hello "$scratch/came" 2>/dev/null && break
+		sleep 0.05
+	done
+} >"$scratch/pipe" &
+cat_by 0 "whep:$at" <"$scratch/pipe"
+[ "$(cat "$scratch/came")" = 'hello again' ] || { cat "$scratch/err"; fail 'the echo by WHEP with an offer of the server'; }
+grep -q 'PATCH /session 204' "$scratch/log" || fail 'the answer did not go to the session'
+grep -q 'DELETE /session 200' "$scratch/log" || fail 'the session was not ended'
+cat_by 1 "whep:$at" --offer </dev/null
+complains 'the server makes an offer of its own'
+cat_by 1 "whip:$at" </dev/null
+complains 'an offer of its own, and this end can only offer'
+kill "$pid"
+wait "$pid" || true
+pid=
+
+# ---- many, slow ones, and those who leave ----
+
 start --per-address 400 --max-peers 100
 cat >"$scratch/crowd.py" <<'END'
 import socket, sys

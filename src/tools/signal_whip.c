@@ -1,5 +1,5 @@
-/* signal_whip: a server of WHIP ("whip:URL[#TOKEN]") or WHEP ("whep:URL[#TOKEN]") answers. This end always offers, and its offer
- * has all candidates, so that one POST is enough. */
+/* signal_whip: a server of WHIP ("whip:URL[#TOKEN]") or WHEP ("whep:URL[#TOKEN]") answers. This end always offers first, and its
+ * offer has all candidates, so that one POST is enough. By WHEP, the server may offer instead. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,14 +13,26 @@ struct by_whip {
 	struct whip_client *client;
 };
 
-static void on_answer(void *ctx, const char *sdp) {
-	struct signalling *s = ctx;
-	struct signal_message m = {SIGNAL_ANSWER, strdup(sdp)};
+static void hand_over(struct signalling *s, enum signal_kind kind, const char *sdp) {
+	struct signal_message m = {kind, strdup(sdp)};
 	if (m.text)
 		signalling_hand_over(s, &m);
 	else
 		signalling_fail(s, "no memory");
 	secret_free(m.text);
+}
+
+static void on_answer(void *ctx, const char *sdp) {
+	hand_over(ctx, SIGNAL_ANSWER, sdp);
+}
+
+/* Both ends have offered, as with every carrier where nobody said who does. */
+static void on_offer(void *ctx, const char *sdp) {
+	struct signalling *s = ctx;
+	if (s->options->role == LINK_OFFER)
+		signalling_fail(s, "--offer: the server makes an offer of its own, and takes none");
+	else
+		hand_over(s, SIGNAL_OFFER, sdp);
 }
 
 static void on_failed(void *ctx, const char *why) {
@@ -40,10 +52,12 @@ static const char *make_client(struct signalling *s, char *url) {
 	char *hash = strchr(url, '#');
 	if (hash)
 		*hash = 0;
+	bool watching = strncmp(s->options->signal, "whep:", SCHEME_LEN) == 0;
 	const struct whip_client_config config = {.url = url,
 	                                          .token = hash ? hash + 1 : NULL,
-	                                          .watching = strncmp(s->options->signal, "whep:", SCHEME_LEN) == 0,
+	                                          .watching = watching,
 	                                          .on_answer = on_answer,
+	                                          .on_offer = watching ? on_offer : NULL,
 	                                          .on_failed = on_failed,
 	                                          .on_waiting = on_waiting,
 	                                          .ctx = s};
@@ -66,9 +80,12 @@ static bool whip_begin(struct signalling *s) {
 static void whip_send(struct signalling *s, enum signal_kind kind, const char *text, const char *mid) {
 	struct by_whip *h = s->own;
 	(void)mid;
-	signalling_wait_for(s, "the answer of the server");
-	if (kind == SIGNAL_OFFER)
+	if (kind == SIGNAL_OFFER) {
+		signalling_wait_for(s, "the answer of the server");
 		whip_client_offer(h->client, text);
+	} else if (kind == SIGNAL_ANSWER) {
+		whip_client_answer(h->client, text);
+	}
 }
 
 static void whip_stop(struct signalling *s) {

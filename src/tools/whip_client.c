@@ -83,13 +83,13 @@ static bool is_sdp(const struct fetch_answer *a) {
 	       strchr("; \t", type[15]);
 }
 
-static void take_answer(struct whip_client *c, const struct fetch_answer *a) {
+static void take_description(struct whip_client *c, const struct fetch_answer *a, void (*take)(void *ctx, const char *sdp)) {
 	if (!follow_location(c, a, c->session))
 		c->session[0] = 0;
 	else if (!is_sdp(a) || a->len == 0)
 		fail(c, "the server at %s answers with something else than application/sdp", c->url);
 	else
-		c->config.on_answer(c->config.ctx, a->body);
+		take(c->config.ctx, a->body);
 }
 
 /* RFC 9725, 4.5: "status codes "301 Moved Permanently" and "302 Found" MUST NOT be used", because a POST may become a GET by
@@ -125,7 +125,7 @@ static void complain_about_status(struct whip_client *c, const struct fetch_answ
 	size_t len = strcspn(a->body, "\r\n");
 	bool text = len > 0 && len <= 200 && *a->body != '<';
 	if (a->status == 406 && is_sdp(a))
-		fail(c, "the server at %s makes an offer of its own, which is not supported", c->url);
+		fail(c, "the server at %s makes an offer of its own, and this end can only offer", c->url);
 	else if (a->status == 401)
 		fail(c, "the server at %s %s", c->url, c->authorization ? "does not take this token" : "asks for a token");
 	else if (fetch_header(a, "Retry-After", seconds, sizeof seconds))
@@ -141,7 +141,9 @@ static void on_posted(void *ctx, const struct fetch_answer *a) {
 	if (a->status == 0)
 		fail(c, "cannot reach the server at %s: %s", c->url, a->body);
 	else if (a->status == 201)
-		take_answer(c, a);
+		take_description(c, a, c->config.on_answer);
+	else if (a->status == 406 && is_sdp(a) && c->config.on_offer)
+		take_description(c, a, c->config.on_offer);
 	else if (a->status == 307 || a->status == 308)
 		follow_redirect(c, a);
 	else if (a->status == 409 && c->config.watching)
@@ -159,6 +161,24 @@ static void post_offer(struct whip_client *c) {
 	                                      .body = c->offer,
 	                                      .type = "application/sdp"};
 	c->request = fetch_start(c->ev, &request, on_posted, c);
+	if (!c->request)
+		fail(c, "no memory");
+}
+
+/* What a server says to the answer matters only where it refuses it. */
+static void on_answered(void *ctx, const struct fetch_answer *a) {
+	struct whip_client *c = ctx;
+	c->request = NULL;
+	if (a->status == 0)
+		fail(c, "cannot reach the server at %s: %s", c->session, a->body);
+	else if (a->status < 200 || a->status > 299)
+		complain_about_status(c, a);
+}
+
+void whip_client_answer(struct whip_client *c, const char *sdp) {
+	const struct fetch_request request = {
+		.method = "PATCH", .url = c->session, .headers = {c->authorization}, .body = sdp, .type = "application/sdp"};
+	c->request = fetch_start(c->ev, &request, on_answered, c);
 	if (!c->request)
 		fail(c, "no memory");
 }
