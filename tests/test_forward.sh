@@ -111,7 +111,10 @@ post 422 "$url/whep/stage"
 offer recvonly VP8
 post 422 "$url/whip/third"
 post 409 "$url/whep/third"
-grep -q 'room stage: .* watching' "$scratch/log" || sleep 1.5
+for _ in $(seq 400); do
+	grep -q 'room stage: .*, 1 watching' "$scratch/log" && break
+	sleep 0.05
+done
 grep -q 'room stage: .*, 1 watching' "$scratch/log" || { cat "$scratch/log"; fail 'the log has no line about the room'; }
 
 get 200 -X DELETE "$watcher"
@@ -161,8 +164,12 @@ for page in / /watch/stage; do
 		done
 	done
 done
-# By the page's own way, which has no rooms, audio and video are not taken.
+# By the page's own way, which has no rooms, audio and video are not taken: beside data they are rejected, and alone the offer is.
+post 422 "$url/connect"
+says '/whip/ROOM'
+cp fuzz/corpus/sdp/chromium-156-audio-video-data-offer.sdp "$scratch/offer"
 post 201 "$url/connect"
 says '^m=audio 0 '
 says '^m=video 0 '
+says '^m=application [1-9]'
 stop

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "sdp/sdp.h"
 #include "tools/forward/room.h"
 #include "tools/sdpfrag.h"
 #include "tools/serve/client.h"
@@ -90,10 +91,20 @@ static void on_channel(sluice_peer *p, sluice_channel *ch, void *user) {
 
 /* ---- made of an offer -------------------------------------------------------------------------------------------- */
 
-static void reject_media(const struct client *c) {
+static bool has_data(struct serve *s, const struct client_offer *offer) {
+	struct sdp *sdp = NULL;
+	bool has = !sdp_parse(s->env, offer->sdp, offer->len, &sdp, NULL) && sdp_first(sdp, SDP_DATA);
+	sdp_free(s->env, sdp);
+	return has;
+}
+
+/* Audio and video are rejected one by one. Where nothing is left, the answer would promise a connection that never comes. */
+static bool keep_data_alone(const struct client *c, const struct client_offer *offer, struct refusal *why) {
 	sluice_transceiver *t;
 	for (size_t i = 0; (t = sluice_peer_transceiver(c->peer, i)) != NULL; i++)
 		sluice_transceiver_stop(t);
+	return has_data(c->serve, offer) ||
+	       refusal_set(why, 422, "there is no data channel in the offer; audio and video go to /whip/ROOM and /whep/ROOM");
 }
 
 /* Sets the offer and answers it. */
@@ -105,8 +116,8 @@ static bool answer_offer(struct client *c, const struct client_offer *offer, str
 		return refusal_set(why, 400, "%s", *text ? text : sluice_error_text(error));
 	if (!error && offer->prepare && !offer->prepare(offer->ctx, c, why))
 		return false;
-	if (!error && !offer->prepare)
-		reject_media(c);
+	if (!error && !offer->prepare && !keep_data_alone(c, offer, why))
+		return false;
 	if (!error)
 		error = sluice_peer_set_local_description(c->peer, SLUICE_SDP_ANSWER, NULL);
 	if (!error)

@@ -4,6 +4,7 @@
  *   GET     /, /app.js, ...     the pages; /watch/ROOM is that of a room's audio and video
  *   POST    /connect            an offer: application/sdp gets application/sdp, application/json {"type":"offer","sdp":...} gets
  *                               application/json {"type":"answer","sdp":...}; 201 with Location, which from then on takes
+ *                               what follows here; 422 without a data channel in it
  *   POST    /connect/TOKEN      another offer of the same peer (an ICE restart): 200 and the answer
  *   PATCH   /connect/TOKEN      candidates (application/trickle-ice-sdpfrag): 204
  *   DELETE  /connect/TOKEN      the end: 204
