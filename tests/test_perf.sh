@@ -46,7 +46,7 @@ for options in '--max-retransmits 0' '--lifetime 50' '--unordered --max-retransm
 done
 
 run 0 perf --ping --size 1024 --time 0.3 --json
-has_fields p50_us p99_us p999_us $common
+has_fields p50_us p99_us p999_us p9999_us min_us max_us mean_us $common
 holds p50_us 'v > 0'
 holds count 'v > 10'
 run 0 perf --ping --unordered --size 3 --time 0.2 --json

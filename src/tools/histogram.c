@@ -28,6 +28,17 @@ void histogram_add(struct histogram *h, uint64_t ns) {
 	h->buckets[bucket_of(ns)]++;
 }
 
+void histogram_merge(struct histogram *h, const struct histogram *from) {
+	if (from->count && (!h->count || from->min < h->min))
+		h->min = from->min;
+	if (from->max > h->max)
+		h->max = from->max;
+	h->count += from->count;
+	h->sum += from->sum;
+	for (unsigned i = 0; i < sizeof h->buckets / sizeof *h->buckets; i++)
+		h->buckets[i] += from->buckets[i];
+}
+
 double histogram_quantile(const struct histogram *h, double q) {
 	uint64_t rank = (uint64_t)(q * (double)h->count), seen = 0;
 	if (rank >= h->count)

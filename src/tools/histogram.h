@@ -1,4 +1,9 @@
-/* histogram: many times in little memory. Values in ns are kept within 0.4 %: 256 buckets to each doubling. */
+/* histogram: many times in little memory. How long did most of them take, and how long the slowest?
+ *
+ * Log-linear: 256 equal buckets to each doubling. Values below 512 ns are exact, those up to 2^47 ns (39 hours) are known within
+ * 1/512 of their value (0.2 %). A longer one counts as 2^47 ns. min, max and sum are exact. A bucket counts up to 2^32 - 1.
+ *
+ * It knows no clock and no unit but ns. */
 #ifndef TOOLS_HISTOGRAM_H
 #define TOOLS_HISTOGRAM_H
 
@@ -12,7 +17,9 @@ struct histogram {
 };
 
 void histogram_add(struct histogram *h, uint64_t ns);
-/* The value that the share `q` (0..1) of all lies at or below. */
+/* Adds what `from` has counted. The result is as if every value had been added here. */
+void histogram_merge(struct histogram *h, const struct histogram *from);
+/* Of the n values in order, the one with the number floor(q n), counted from 0; from q = 1 on the largest. 0 when there is none. */
 double histogram_quantile(const struct histogram *h, double q);
 
 #endif

@@ -114,6 +114,7 @@ static void add_times(json_t *j, const struct perf_result *r) {
 		add_number(j, "p50_us", histogram_quantile(h, .5) / 1e3, 2);
 		add_number(j, "p99_us", histogram_quantile(h, .99) / 1e3, 2);
 		add_number(j, "p999_us", histogram_quantile(h, .999) / 1e3, 2);
+		add_number(j, "p9999_us", histogram_quantile(h, .9999) / 1e3, 2);
 		add_number(j, "min_us", (double)h->min / 1e3, 2);
 		add_number(j, "max_us", (double)h->max / 1e3, 2);
 		add_number(j, "mean_us", h->count ? (double)h->sum / (double)h->count / 1e3 : 0, 2);
