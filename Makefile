@@ -194,7 +194,8 @@ $(eval $(call archive,$(INTERNAL),$(LIB_OBJS)))
 # The tool without its main(), for tests of its parts.
 $(eval $(call archive,$(TOOL_PARTS),$(filter-out %/main.o,$(TOOL_OBJS))))
 $(eval $(call archive,$(HELPERS),$(call objects,$(SIM_SRCS))))
-$(eval $(call archive,$(HARNESS),$(call objects,$(HARNESS_SRCS))))
+# The histogram of `sluice perf` serves the benches too.
+$(eval $(call archive,$(HARNESS),$(call objects,$(HARNESS_SRCS) src/tools/histogram.c)))
 
 # One object in which every hidden symbol is local: nothing but sluice_* can clash with what an app brings along.
 $(OUT)/sluice.o: $(LIB_OBJS) $(OUT)/sources
@@ -243,6 +244,12 @@ $(OUT)/tests/test_tool_%: $(OUT)/obj/tests/test_tool_%.o $(TOOL_PARTS) $(HELPERS
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $< $(TOOL_PARTS) $(HELPERS) $(INTERNAL) $(CHECK_LIBS) $(TOOL_LIBS) $(LIBS) -o $@
+
+# Tests named test_bench_x take parts of the benches too.
+$(OUT)/tests/test_bench_%: $(OUT)/obj/tests/test_bench_%.o $(HARNESS) $(HELPERS) $(INTERNAL)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $< $(HARNESS) $(HELPERS) $(INTERNAL) $(CHECK_LIBS) -ljansson $(LIBS) -o $@
 
 $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(HELPERS) $(INTERNAL)
 	$(call say,LINK,$@)
