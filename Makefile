@@ -108,7 +108,7 @@ REPLAYS := $(FUZZ_SRCS:fuzz/fuzz_%.c=$(OUT)/fuzz/replay_%)
 FUZZERS := $(FUZZ_SRCS:fuzz/%.c=$(OUT)/fuzz/%)
 ALL_SRCS := $(LIB_SRCS) $(TOOL_SRCS) $(SIM_SRCS) $(TEST_SRCS) $(HARNESS_SRCS) $(BENCH_SRCS) $(FUZZ_SRCS) \
 	$(wildcard fuzz/replay.c) $(INTEROP_SRCS)
-STYLED := $(sort $(wildcard include/*.h include/*/*.h src/*/*.[ch] src/*/*/*.[ch] tests/*.[ch] tests/*/*.[ch] bench/*.[ch] fuzz/*.[ch]))
+STYLED := $(sort $(wildcard include/*.h include/*/*.h src/*/*.[ch] src/*/*/*.[ch] tests/*.[ch] tests/*/*.[ch] bench/*.[ch] bench/*/*.[ch] fuzz/*.[ch]))
 
 STATIC := $(OUT)/libsluice.a
 SHARED := $(OUT)/libsluice.so.$(VERSION)
@@ -133,7 +133,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs check coverage interop interop-figures bench profile bloat fuzz fuzzers lint format docs install uninstall clean help FORCE
+.PHONY: all programs check coverage interop interop-figures bench bench-peers profile bloat fuzz fuzzers lint format docs install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 
 all: $(STATIC) $(SHARED) $(TOOL) $(if $(DEFAULT),links compile_commands.json)
@@ -145,6 +145,8 @@ help:
 	@echo 'make coverage  runs the tests in a build of its own and prints which lines and branches of src/ ran (needs gcovr)'
 	@echo 'make bench     the main job and the benches, then one table; BENCH=crc32c runs one, BENCH_FAST=1 is a'
 	@echo '               smoke run, BENCH_INSTRUCTIONS=1 counts instructions too (slow)'
+	@echo 'make bench-peers  the same work on sluice and on other stacks, which it builds from package registries; ROUNDS=3 SECONDS=3,'
+	@echo '               STACKS="sluice+pion" takes some of them'
 	@echo 'make profile   where the time of BENCH=association (or perf) goes: a table and a flame graph; CASE="16384", ARGS="--size 64",'
 	@echo '               DIFF=old.folded compares, HEAP=1 shows who holds memory'
 	@echo 'make bloat     bytes of the library by folder and symbol; BASE=revision shows what grew since'
@@ -353,6 +355,20 @@ interop-figures: all $(INTEROP)
 
 bench: all $(BENCHES)
 	@OUT='$(OUT)' BENCH='$(BENCH)' BENCH_FAST='$(BENCH_FAST)' BENCH_INSTRUCTIONS='$(BENCH_INSTRUCTIONS)' scripts/run-benches $(BENCHES)
+
+# ---- bench-peers: sluice and other stacks, side by side ----
+
+PEERS_CFLAGS := -O2 -Wall -Wextra -Iinclude
+
+# On what an app would link.
+$(BUILD)/peers/sluice_pair: bench/peers/sluice_pair.c $(STATIC)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(PEERS_CFLAGS) $^ $(LIBS) -o $@
+
+bench-peers: all $(BUILD)/peers/sluice_pair
+	@scripts/peers
+	@scripts/bench-peers $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(STACKS),--only '$(STACKS)')
 
 # ---- profile: where time and memory go; builds of their own, with frame pointers ----
 

@@ -1,0 +1,36 @@
+#!/bin/sh
+# Does scripts/bench-peers measure what is there, name what is not, and take its namespace away again?
+. "$(dirname "$0")/script.sh"
+
+command -v python3 >/dev/null || skip 'python3 is not installed'
+out=$scratch/out
+scripts/bench-peers --help >"$out" && grep -q 'interleaved' "$out" || fail '--help'
+scripts/peers --help | grep -q libdatachannel || fail 'peers --help'
+for words in '--nonsense' '--rounds 0' '--only nobody'; do
+	code=0
+	scripts/bench-peers $words >"$out" 2>&1 || code=$?
+	[ "$code" = 2 ] || { cat "$out"; fail "bench-peers $words: exit code $code"; }
+done
+scripts/peers nobody | grep -q 'nobody is left out' || fail 'an unknown stack'
+
+[ -z "${SAN-}" ] && [ "$OUT" = build/gcc ] || exit 0
+ip netns add "sluice-try-$$" 2>/dev/null || exit 0
+ip netns delete "sluice-try-$$"
+
+# The driver of sluice is built as `make bench-peers` builds it, and the tool is where it looks.
+$MAKE --no-print-directory build/peers/sluice_pair >"$out" 2>&1 || { cat "$out"; fail 'the driver of sluice is not built'; }
+cat build/gcc/sluice >/dev/null && [ -e build/sluice ] || exit 0
+scripts/bench-peers --rounds 1 --seconds 1 --only 'sluice+sluice direct' --out "$scratch/peers" >"$out" 2>&1 || { cat "$out"; fail 'bench-peers'; }
+python3 - "$scratch/peers/peers.jsonl" <<'END' || { cat "$out"; fail 'the lines'; }
+import json, sys
+lines = [json.loads(line) for line in open(sys.argv[1])]
+for stack in ("sluice", "sluice direct"):
+    of = {(l["of"], l["metric"]): l["median"] for l in lines if l["stack"] == stack}
+    assert of["16 KiB", "throughput"] > 0 and of["16 KiB", "delivered"] == 1, of
+    assert 0 < of["ping of 1 KiB", "p50"] <= of["ping of 1 KiB", "p99"] <= of["ping of 1 KiB", "p99.9"], of
+    assert 0 < of["open", "time, median"] <= of["open", "time, longest"], of
+    # What is given up is not sent again, so not all of it needs to come.
+    assert 0 < of["1 KiB unreliable", "delivered"] <= 1, of
+END
+grep -q '^| sluice direct |' "$scratch/peers/table.md" || fail 'the table'
+! ip netns list | grep -q "sluice-peers-$$" || fail 'the namespace is still there'
