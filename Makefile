@@ -25,6 +25,7 @@ FUZZ_SECONDS ?= 30
 BENCH ?=
 BENCH_FAST ?=
 BENCH_INSTRUCTIONS ?=
+RESULTS ?= $(BUILD)/results
 V ?=
 
 # intel-ipsec-mb is used where it is installed and its CPUs are. It is not in every distribution.
@@ -144,7 +145,8 @@ help:
 	@echo '               the name'
 	@echo 'make coverage  runs the tests in a build of its own and prints which lines and branches of src/ ran (needs gcovr)'
 	@echo 'make bench     the main job and the benches, then one table; BENCH=crc32c runs one, BENCH_FAST=1 is a'
-	@echo '               smoke run, BENCH_INSTRUCTIONS=1 counts instructions too (slow)'
+	@echo '               smoke run, BENCH_INSTRUCTIONS=1 counts instructions too (slow), =only counts nothing else;'
+	@echo '               RESULTS=build/results is the folder of the history'
 	@echo 'make bench-peers  the same work on sluice and on other stacks, which it builds from package registries; ROUNDS=3 SECONDS=3,'
 	@echo '               STACKS="sluice+pion" takes some of them'
 	@echo 'make profile   where the time of BENCH=association (or perf) goes: a table and a flame graph; CASE="16384", ARGS="--size 64",'
@@ -354,7 +356,8 @@ interop-figures: all $(INTEROP)
 # ---- bench ----
 
 bench: all $(BENCHES)
-	@OUT='$(OUT)' BENCH='$(BENCH)' BENCH_FAST='$(BENCH_FAST)' BENCH_INSTRUCTIONS='$(BENCH_INSTRUCTIONS)' scripts/run-benches $(BENCHES)
+	@OUT='$(OUT)' BENCH='$(BENCH)' BENCH_FAST='$(BENCH_FAST)' BENCH_INSTRUCTIONS='$(BENCH_INSTRUCTIONS)' RESULTS='$(RESULTS)' \
+		CC='$(CC)' CFLAGS='$(CFLAGS)' MIMALLOC='$(MIMALLOC)' IPSEC_MB='$(IPSEC_MB)' scripts/run-benches $(BENCHES)
 
 # ---- bench-peers: sluice and other stacks, side by side ----
 

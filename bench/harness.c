@@ -302,6 +302,8 @@ static void print_json(const struct bench_figure *f, const struct estimate *e, c
 	        e->high, f->count);
 	if (f->extra && *f->extra)
 		fprintf(json, ",%s", f->extra);
+	if (f->more_is_better)
+		fputs(",\"better\":\"more\"", json);
 	if (verdict)
 		fprintf(json, ",\"compared\":\"%s\"", verdict);
 	fputs("}\n", json);

@@ -52,7 +52,7 @@ struct bench_figure {
 	const char *unit;     /* "us", "Gbit/s" */
 	const double *values; /* one per run; the median is reported, the interval is that of bench_run */
 	size_t count;
-	bool more_is_better; /* for --compare */
+	bool more_is_better; /* for --compare and for the history; JSON's "better":"more" */
 	const char *extra;   /* further JSON members, "\"cpu_tx_s_per_gb\":0.9", or NULL */
 };
 
