@@ -134,7 +134,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs check coverage interop interop-figures bench bench-peers profile bloat fuzz fuzzers lint format docs install uninstall clean help FORCE
+.PHONY: all programs check coverage interop interop-figures bench report bench-peers profile bloat fuzz fuzzers lint format docs install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 
 all: $(STATIC) $(SHARED) $(TOOL) $(if $(DEFAULT),links compile_commands.json)
@@ -152,6 +152,7 @@ help:
 	@echo 'make profile   where the time of BENCH=association (or perf) goes: a table and a flame graph; CASE="16384", ARGS="--size 64",'
 	@echo '               DIFF=old.folded compares, HEAP=1 shows who holds memory'
 	@echo 'make bloat     bytes of the library by folder and symbol; BASE=revision shows what grew since'
+	@echo 'make report    the history as a page for a browser, build/report/index.html; scripts/alert says what became worse'
 	@echo 'make fuzz      every fuzz target for FUZZ_SECONDS=30'
 	@echo 'make interop   real browsers and other stacks (scripts/deps --interop first; needs root); ONLY="group: case";'
 	@echo '               make interop-figures times them'
@@ -358,6 +359,12 @@ interop-figures: all $(INTEROP)
 bench: all $(BENCHES)
 	@OUT='$(OUT)' BENCH='$(BENCH)' BENCH_FAST='$(BENCH_FAST)' BENCH_INSTRUCTIONS='$(BENCH_INSTRUCTIONS)' RESULTS='$(RESULTS)' \
 		CC='$(CC)' CFLAGS='$(CFLAGS)' MIMALLOC='$(MIMALLOC)' IPSEC_MB='$(IPSEC_MB)' scripts/run-benches $(BENCHES)
+
+# ---- report: the history as a page ----
+
+# Of the tree, and of this machine.
+report:
+	@scripts/report --profile '$(BUILD)/profile' --out '$(BUILD)/report/index.html' bench/results '$(RESULTS)'
 
 # ---- bench-peers: sluice and other stacks, side by side ----
 

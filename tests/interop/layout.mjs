@@ -47,7 +47,7 @@ function find_faults(apart) {
 		const range = document.createRange();
 		range.selectNodeContents(node);
 		for (const box of range.getClientRects())
-			things.push({ e, box });
+			things.push({ e, box, scrolls: e.closest('.scroll') });
 	}
 	/* Apart, or only as close as lines of a paragraph are. */
 	for (const [i, a] of things.entries()) {
@@ -62,13 +62,15 @@ function find_faults(apart) {
 		}
 	}
 	/* Inside of the card, and of the window. */
-	for (const { e, box } of things) {
+	for (const { e, box, scrolls } of things) {
+		if (scrolls)
+			continue;
 		const frame = (e.closest('.card') ?? document.documentElement).getBoundingClientRect();
 		if (box.left < frame.left - 1 || box.right > frame.right + 1 || box.bottom > frame.bottom + 1)
 			faults.push(`${name(e)} leaves its card`);
 	}
 	for (const e of document.querySelectorAll('body *'))
-		if (seen(e) && !e.closest('canvas, select, input') && e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0 && getComputedStyle(e).display !== 'inline')
+		if (seen(e) && !e.closest('canvas, select, input, .scroll') && e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0 && getComputedStyle(e).display !== 'inline')
 			faults.push(`${name(e)} is cut off: ${e.scrollWidth} in ${e.clientWidth}`);
 	/* On one line with a heading, a legend reads as part of that one or of the next graph's. */
 	for (const legend of document.querySelectorAll('.legend'))
@@ -87,6 +89,9 @@ function find_faults(apart) {
 	}
 	return faults;
 }
+
+/* Of any page whose parts are cards. */
+export const layout_faults = page => page.evaluate(find_faults, APART);
 
 /* Each graph that is seen has its axes, with or without lines in it, and all that is written on it is there as a whole. */
 function find_graph_faults() {
@@ -134,7 +139,7 @@ const drawn = page => page.evaluate(() => new Promise(resolve => {
 
 export async function check_layout(page, width) {
 	await drawn(page);
-	const faults = [...await page.evaluate(find_faults, APART), ...await page.evaluate(find_graph_faults)];
+	const faults = [...await layout_faults(page), ...await page.evaluate(find_graph_faults)];
 	assert.deepEqual(faults, [], `at a width of ${width}`);
 	if (width > 640)
 		return;

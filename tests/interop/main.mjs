@@ -7,6 +7,7 @@ import { demo_cases, serve } from './demo.mjs';
 import { echo_cases } from './echo.mjs';
 import { baseline_cases, media_cases, stack_cases } from './media.mjs';
 import { PageEnd, ProcessEnd } from './ends.mjs';
+import { history_cases } from './history.mjs';
 import { relay_case } from './relay.mjs';
 import { finish, group_wanted, test } from './report.mjs';
 import { coturn } from './services.mjs';
@@ -145,6 +146,16 @@ async function watch() {
 	}
 }
 
+async function history() {
+	for (const [name, start] of [['chromium', chromium], ['firefox', firefox]]) {
+		const group = `report of measurements ${name}`;
+		await using(group, async () => {
+			const started = await start();
+			return { started, close: () => started.stop() };
+		}, ({ started }) => history_cases(group, started.browser, `${OUT}/interop`));
+	}
+}
+
 async function stacks() {
 	await using('stacks', () => {
 		const peer = sluice(B);
@@ -212,6 +223,7 @@ await browsers();
 await media();
 await demo();
 await watch();
+await history();
 await stacks();
 await relays();
 await nats();
