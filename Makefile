@@ -410,11 +410,15 @@ fuzzers: $(FUZZERS)
 
 CLANG_FORMAT ?= clang-format
 CPPCHECK ?= cppcheck
+# A Go module: go install github.com/rhysd/actionlint/cmd/actionlint@latest
+ACTIONLINT ?= actionlint
 
 # cppcheck does not see that a callee fills a buffer; in tests, the sanitizers judge that better.
 lint:
 	$(Q)scripts/check-lines $(STYLED)
 	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(STYLED)
+	$(Q)if command -v $(ACTIONLINT) >/dev/null; then $(ACTIONLINT); else \
+		echo 'lint: $(ACTIONLINT) is not installed; .github/workflows is not checked'; fi
 	$(Q)$(CPPCHECK) --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 		--suppress=uninitvar:'tests/*' -itests/interop/node_modules -j2 -Iinclude -Isrc -Itests -Ibench -I. src tests bench fuzz
 
