@@ -30,7 +30,7 @@ const HEADLINES = [
 	['perf', '16 KiB messages', 'CPU, sender', 'CPU of the sender'],
 	['perf', '16 KiB messages', 'CPU, receiver', 'CPU of the receiver'],
 	['endpoint', 'resident memory of an idle peer', 'memory', 'Memory of an idle peer'],
-	['association', '16384 bytes', 'instructions', 'Instructions, 16 KiB message'],
+	['association', '16384 bytes, copied', 'instructions', 'Instructions, 16 KiB message'],
 ];
 
 const view = { machine: 0, bench: '', text: '' };
@@ -92,8 +92,9 @@ function change_cell(line, from, wide) {
 }
 
 function name_cell(line, row) {
+	const metric = !line.group.startsWith(line.metric) && line.metric; /* "time" among the times says nothing */
 	const button = element('button', { type: 'button', class: 'name', 'aria-expanded': 'false', click: () => row.toggle() },
-		span('case', line.case), span('soft', [line.bench, line.stack, line.metric].filter(Boolean).join(' · ')));
+		span('case', line.case), span('soft', [line.bench, line.stack, metric].filter(Boolean).join(' · ')));
 	row.button = button;
 	return row_head(button);
 }
