@@ -3,7 +3,7 @@
 that our end sends.
 
     frames.py make FOLDER      writes FOLDER/CODEC-SOURCE.ivf
-    frames.py read FILE.ivf    decodes it with ffmpeg; prints {"codec", "packets", "frames", "numbers", "sources", "errors"}
+    frames.py read FILE        decodes a file (.ivf, .h264) with ffmpeg; prints {"codec", "packets", "frames", "numbers", "sources", "errors"}
 
 IVF here carries H.264 (whole access units) and Opus too: the ends need to know one container. Frames of video are RATE in a
 second, packets of audio 50."""
@@ -176,7 +176,11 @@ def make(folder):
 
 
 def decode(path):
-    fourcc, packets = ivf_read(path)
+    if path.endswith(".h264"):
+        with open(path, "rb") as file:
+            fourcc, packets = "H264", [file.read()]
+    else:
+        fourcc, packets = ivf_read(path)
     with tempfile.NamedTemporaryFile(suffix=".h264") as raw:
         if fourcc == "H264":
             raw.write(b"".join(packets))

@@ -13,6 +13,7 @@ import { finish, group_wanted, test } from './report.mjs';
 import { coturn } from './services.mjs';
 import { fast_cases, mdns_cases, reload_cases, statistics_case } from './special.mjs';
 import { watch_cases } from './watch.mjs';
+import { gst_cases, obs_cases, rooms } from './whip.mjs';
 
 const { INTEROP_A: A, INTEROP_B: B, INTEROP_OUT: OUT, INTEROP_RUN } = process.env;
 const here = name => fileURLToPath(new URL(name, import.meta.url));
@@ -156,6 +157,16 @@ async function history() {
 	}
 }
 
+async function publishers() {
+	await using('WHIP', async () => {
+		const server = await rooms(B, '10.99.0.2');
+		return { ...server, close: server.stop };
+	}, async server => {
+		await obs_cases('WHIP OBS', A, server);
+		await gst_cases('WHIP GStreamer', A, server);
+	});
+}
+
 async function stacks() {
 	await using('stacks', () => {
 		const peer = sluice(B);
@@ -224,6 +235,7 @@ await media();
 await demo();
 await watch();
 await history();
+await publishers();
 await stacks();
 await relays();
 await nats();

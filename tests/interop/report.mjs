@@ -24,6 +24,11 @@ export async function test(group, name, body, needed = false) {
 	}
 }
 
+/* A case that cannot run here. */
+export function skip(group, name, why) {
+	console.log(`skip  ${group}: ${name}: ${why}`);
+}
+
 /* Could a case of this group, or of one whose name begins with it, be asked for? */
 export function group_wanted(group) {
 	return group.includes(only_group) || only_group.startsWith(group);

@@ -487,7 +487,7 @@ static bool is_authorized(const struct whip *w, const char *authorization) {
 }
 
 /* RFC 9725, 4.1: sessions and endpoints "MUST return a 2xx successful response with no content when a GET request is received."
- * 4.2: "The "200 OK" response to any OPTIONS request SHOULD include an Accept-Post header". True: that was all. */
+ * 4.2: "The "200 OK" response to any OPTIONS request SHOULD include an "Accept-Post" header". True: that was all. */
 static bool answer_plain(struct whip *w, const struct whip_request *q, struct whip_reply *reply) {
 	if (equal(q->method, "OPTIONS")) {
 		reply->status = 200;
