@@ -163,7 +163,7 @@ async function publishers() {
 		return { ...server, close: server.stop };
 	}, async server => {
 		await obs_cases('WHIP OBS', A, server);
-		await gst_cases('WHIP GStreamer', A, server);
+		await gst_cases('WHIP GStreamer', [A, B], server);
 	});
 }
 

@@ -1,5 +1,5 @@
-/* whip: programs of others publish to `sluice serve` by WHIP, and `sluice media` watches by WHEP what comes of it. What is waited
- * for comes sooner or later: the waits end cases that hang, and bound no speed. */
+/* whip: programs of others publish to `sluice serve` by WHIP, and `sluice media` watches by WHEP what comes of it; or they are the
+ * server of WHEP themselves. What is waited for comes sooner or later: the waits end cases that hang, and bound no speed. */
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -28,11 +28,11 @@ export async function rooms(netns, address) {
 
 /* `sluice media --receive` of a room. */
 class Watcher {
-	constructor(netns, url, room, folder) {
+	constructor(netns, url, folder) {
 		this.folder = folder;
 		this.frames = {};
 		this.said = '';
-		this.child = spawn('ip', ['netns', 'exec', netns, SLUICE, 'media', '--receive', folder, '--signal', `whep:${url}/whep/${room}#${TOKEN}`]);
+		this.child = spawn('ip', ['netns', 'exec', netns, SLUICE, 'media', '--receive', folder, '--signal', `whep:${url}`]);
 		this.child.stderr.on('data', data => {
 			this.said += data;
 		});
@@ -41,7 +41,7 @@ class Watcher {
 		});
 		createInterface({ input: this.child.stdout }).on('line', line => {
 			this.said += `${line}\n`;
-			const [, name, frames] = line.match(/^ .* s {2}(audio|video)-\d+ \S+ in .* (\d+) frames/) ?? [];
+			const [, name, frames] = line.match(/^ .* s {2}(audio|video)-\S+ \S+ in .* (\d+) frames/) ?? [];
 			if (name)
 				this.frames[name] = (this.frames[name] ?? 0) + Number(frames);
 			this.look?.();
@@ -79,10 +79,10 @@ async function check_decodes(path) {
 	assert.equal(stderr, '', `ffmpeg about ${path}`);
 }
 
-/* Something publishes in the room; body gets a folder and a watcher that has seen so many frames. */
-async function watched(netns, url, room, wanted, body) {
+/* Watches until so many frames came. body gets the folder with the files. */
+async function watched(netns, url, wanted, body) {
 	const folder = await mkdtemp(join(tmpdir(), 'sluice-whip-'));
-	const watcher = new Watcher(netns, url, room, folder);
+	const watcher = new Watcher(netns, url, folder);
 	try {
 		await watcher.receives(wanted);
 		assert.equal(await watcher.stop(), 130, watcher.said);
@@ -103,7 +103,7 @@ export async function obs_cases(group, netns, { url }) {
 			assert.equal(status, 201, answer);
 			assert.equal(answer.match(/^m=(audio|video) [1-9]/gm).length, 2, answer);
 			const { session } = obs;
-			const frames = await watched(netns, url, 'obs', { audio: 100, video: 45 }, async folder => {
+			const frames = await watched(netns, `${url}/whep/obs#${TOKEN}`, { audio: 100, video: 45 }, async folder => {
 				await check_decodes(`${folder}/audio-0-opus.ogg`);
 				return check_video(`${folder}/video-1-H264.h264`);
 			});
@@ -130,36 +130,75 @@ export async function obs_cases(group, netns, { url }) {
 	obs_end();
 }
 
-const gst_has = async element => run('gst-inspect-1.0', [element]).then(() => true, () => false);
+const gst_has = element => run('gst-inspect-1.0', [element]).then(() => true, () => false);
 
-/* `gst-launch-1.0 -e` ends its stream in order when it is interrupted. */
-export async function gst_cases(group, netns, { url, said }) {
-	if (!await gst_has('whipclientsink')) {
-		skip(group, 'what whipclientsink publishes is watched', 'GStreamer has no whipclientsink here; it comes from the crate gst-plugin-webrtc');
-		return;
-	}
-	await test(group, 'what whipclientsink publishes is watched, and its end ends the session', async () => {
-		const child = spawn('gst-launch-1.0', ['-e', 'whipclientsink', 'name=w', `signaller::whip-endpoint=${url}/whip/gst`,
-			`signaller::auth-token=${TOKEN}`, 'video-caps=video/x-vp8', 'stun-server=""',
-			'videotestsrc', 'is-live=true', '!', 'video/x-raw,width=320,height=180,framerate=15/1', '!', 'w.',
-			'audiotestsrc', 'is-live=true', '!', 'w.']);
-		let log = '';
-		child.stdout.on('data', data => { log += data; });
-		child.stderr.on('data', data => { log += data; });
-		const exited = new Promise(resolve => {
-			child.on('exit', code => resolve(code));
+const SOURCES = ['video-caps=video/x-vp8', 'stun-server=""',
+	'videotestsrc', 'is-live=true', '!', 'video/x-raw,width=320,height=180,framerate=15/1', '!', 'w.',
+	'audiotestsrc', 'is-live=true', '!', 'w.'];
+
+/* gst-launch-1.0 with this element as the sink of a picture and a sound. */
+class Gst {
+	constructor(netns, element, properties) {
+		this.child = spawn('ip', ['netns', 'exec', netns, 'gst-launch-1.0', '-e', element, 'name=w', ...properties, ...SOURCES]);
+		this.log = '';
+		for (const stream of [this.child.stdout, this.child.stderr])
+			stream.on('data', data => { this.log += data; });
+		this.exited = new Promise(resolve => {
+			this.child.on('exit', resolve);
 		});
-		try {
-			await watched(netns, url, 'gst', { audio: 100, video: 45 }, async folder => {
-				await check_decodes(`${folder}/audio-0-opus.ogg`);
-				await check_decodes(`${folder}/video-1-VP8.ivf`);
-			}).catch(e => Promise.reject(new Error(`${e.message}\n${log}`)));
-			child.kill('SIGINT');
-			await within(LONG, 'the end of gst-launch-1.0', exited);
+	}
+
+	/* In order, as -e says; it ends its session, too. */
+	stop() {
+		this.child.kill('SIGINT');
+		return within(LONG, 'the end of gst-launch-1.0', this.exited);
+	}
+}
+
+/* What it sends arrives; the names of the files begin with these. */
+async function gst_is_watched(gst, netns, url, [audio, video]) {
+	try {
+		await watched(netns, url, { audio: 100, video: 45 }, async folder => {
+			await check_decodes(`${folder}/${audio}-opus.ogg`);
+			await check_decodes(`${folder}/${video}-VP8.ivf`);
+		});
+		await gst.stop();
+	} catch (e) {
+		throw new Error(`${e.message}\n${gst.log}`);
+	} finally {
+		gst.child.kill('SIGKILL');
+	}
+}
+
+async function listens(netns, address, port) {
+	for (const late = Date.now() + LONG; Date.now() < late;) {
+		const { stdout } = await run('ip', ['netns', 'exec', netns, 'ss', '-Hltn', `src ${address}:${port}`]);
+		if (stdout)
+			return;
+		await new Promise(resolve => {
+			setTimeout(resolve, 50);
+		});
+	}
+	throw new Error(`nothing listens at ${address}:${port}`);
+}
+
+export async function gst_cases(group, [here, there], { url, said }) {
+	const cases = [
+		['whipclientsink', 'what whipclientsink publishes is watched, and its end ends the session', async () => {
+			const gst = new Gst(here, 'whipclientsink', [`signaller::whip-endpoint=${url}/whip/gst`, `signaller::auth-token=${TOKEN}`]);
+			await gst_is_watched(gst, here, `${url}/whep/gst#${TOKEN}`, ['audio-0', 'video-1']);
 			const [, peer] = said().match(/peer (\d+): publishes in gst\n/);
 			assert.match(said(), new RegExp(`peer ${peer}: its session was ended`));
-		} finally {
-			child.kill('SIGKILL');
-		}
-	});
+		}],
+		...[false, true].map(offers => ['whepserversink', `what whepserversink sends is watched${offers ? ', where it makes the offer' : ''}`, async () => {
+			const gst = new Gst(there, 'whepserversink', ['signaller::host-addr=http://10.99.0.2:9091', `signaller::send-counter-offer=${offers}`]);
+			await listens(there, '10.99.0.2', 9091);
+			await gst_is_watched(gst, here, 'http://10.99.0.2:9091/whep/endpoint', offers ? ['audio-audio1', 'video-video0'] : ['audio-0', 'video-1']);
+		}]),
+	];
+	for (const [element, name, body] of cases)
+		if (await gst_has(element))
+			await test(group, name, body);
+		else
+			skip(group, name, `GStreamer has no ${element} here; it comes from the crate gst-plugin-webrtc`);
 }
