@@ -295,9 +295,9 @@ static void on_tear_down(struct link *link) {
 static const struct option_row own[] = {
 	{"receive", "DIR", "write each track that comes into a file there: .ivf (VP8, VP9, AV1), .h264, .ogg (Opus)",
          TO_TEXT(struct media_options, folder)},
-	{"play", NULL, "send the files FILE..., of these formats", TO_FLAG(struct media_options, play)},
+	{"play", NULL, "send the files FILE..., which are of these formats", TO_FLAG(struct media_options, play)},
 	{"loop", NULL, "with --play: again and again", TO_FLAG(struct media_options, loop)},
-	{"echo", NULL, "send back each packet that comes", TO_FLAG(struct media_options, echo)},
+	{"echo", NULL, "send back each packet of audio and video that comes", TO_FLAG(struct media_options, echo)},
 	{"duration", "S", "end S seconds after the connection is up, {range}", TO_SECONDS(struct media_options, duration),
          .unit = "seconds", .shortest = 0.1, .longest = 86400},
 	{"start-bitrate", "N", "bit/s that the path is taken to carry at first, {range} (300000)",
@@ -309,11 +309,12 @@ static const struct option_row own[] = {
 static const char usage[] =
 	"Usage: sluice media [--receive DIR] [--play [--loop] FILE...] [--echo] [OPTION]...\n"
 	"\n"
-	"Receives audio and video into files, plays files, or sends back what comes. A line a second for each track, then\n"
-	"a summary. Ends when the files were played, or the other side ends.\n"
+	"Receives audio and video into files, plays files, or sends back what comes. Prints a line a second for each track,\n"
+	"then a summary. Ends when the files were played, or the other side ends.\n"
 	"\n"
 	"  one$ sluice media --receive . --signal tcp:127.0.0.1:7001 --loopback\n"
-	"  two$ sluice media --play film.ivf sound.ogg --signal tcp:127.0.0.1:7001 --loopback\n";
+	"  two$ sluice media --play film.ivf sound.ogg --signal tcp:127.0.0.1:7001 --loopback\n"
+	"\n";
 
 static int check(const struct media_options *o, int files) {
 	if (!o->folder && !o->play && !o->echo)

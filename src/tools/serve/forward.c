@@ -5,7 +5,7 @@
 #include "tools/serve/whip_clients.h"
 
 static const struct option_row own_rows[] = {
-	{"verbose", NULL, "a line on stderr for each thing that happens to a peer, and each second one for each room",
+	{"verbose", NULL, "a line on stderr for each thing that happens to a peer, and a line a second for each room",
          TO_FLAG(struct serve_options, verbose)},
 	{"help", NULL, "this text", .kind = OPTION_HELP, .letter = 'h'},
 };

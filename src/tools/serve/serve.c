@@ -50,15 +50,19 @@ static const struct option_row what_rows[] = {
 	{"idle", "S", "close a peer that sends nothing for so long, {range} ({preset})", TO_SECONDS(struct serve_options, idle),
          .unit = "seconds", .shortest = 1, .longest = 86400, .preset = "120"},
 	{"web", "FOLDER", "serve the page's files from this folder instead of those in the program", TO_READER(read_web)},
-	{"verbose", NULL, "a line on stderr for each thing that happens to a peer", TO_FLAG(struct serve_options, verbose)},
+	{"verbose", NULL,
+         "a line on stderr for each thing that happens to a peer, and a line a second for each room of audio and video",
+         TO_FLAG(struct serve_options, verbose)},
 	{"help", NULL, "this text", .kind = OPTION_HELP, .letter = 'h'},
 };
 
 static const char usage[] =
 	"Usage: sluice serve [OPTION]...\n"
 	"\n"
-	"Serves a page with which any browser connects: an echo, a chat, files, throughput, live statistics. Also a place\n"
-	"where 'sluice cat', 'send' and 'receive' meet (--signal http://HOST:PORT/room/NAME).\n";
+	"Serves a page with which any browser connects: chat, files, video, throughput, an echo, live statistics. Who opens\n"
+	"http://ADDR:PORT/watch/ROOM sees the video of a room. Programs publish it to http://ADDR:PORT/whip/ROOM (WHIP) and\n"
+	"watch it at http://ADDR:PORT/whep/ROOM (WHEP), as with 'sluice forward'. Also a place where 'sluice cat', 'send',\n"
+	"'receive' and 'media' meet (--signal http://ADDR:PORT/room/NAME).\n";
 
 int serve_main(int argc, char **argv) {
 	struct serve_options o = {0};

@@ -62,21 +62,21 @@ static int read_credential(const char *command, void *target, const char *text) 
 /* ---- rows ---------------------------------------------------------------------------------------------------------- */
 
 static const struct option_row where_rows[] = {
-	{"http", "ADDR:PORT", "of the page ({preset}); port 0: any, it is printed", TO_READER(read_http),
+	{"http", "ADDR:PORT", "where HTTP is served ({preset}); port 0: any, it is printed", TO_READER(read_http),
          .preset = "127.0.0.1:8080"},
 	{"port", "N", "one UDP port for all peers, {range} (any free one, it is printed)", TO_U16(struct serve_options, port),
          .max = 65535},
 	{"bind", "ADDR", "UDP on this address alone (every IPv4 address)", TO_READER(read_bind)},
-	{"loopback", NULL, "tell browsers of 127.0.0.1 too; on when --http is a loopback address",
+	{"loopback", NULL, "tell the other side of 127.0.0.1 too; on when --http is a loopback address",
          TO_FLAG(struct serve_options, loopback)},
 	{"lite", NULL, "be ICE-lite: for a host with a public address", TO_FLAG(struct serve_options, lite)},
 };
 
 static const struct option_row who_rows[] = {
-	{"max-peers", "N", "connected at once, {range} ({preset})", TO_U64(struct serve_options, max_peers), .min = 1,
-         .max = 100000, .preset = "256"},
-	{"max-watchers", "N", "of one room of audio and video, {range} ({preset})", TO_U64(struct serve_options, max_watchers),
-         .min = 1, .max = 100000, .preset = "200"},
+	{"max-peers", "N", "peers at once, {range} ({preset})", TO_U64(struct serve_options, max_peers), .min = 1, .max = 100000,
+         .preset = "256"},
+	{"max-watchers", "N", "watchers of one room of audio and video, {range} ({preset})",
+         TO_U64(struct serve_options, max_watchers), .min = 1, .max = 100000, .preset = "200"},
 	{"per-address", "N",
          "connections and peers of one address, and a quarter of it in rooms and in peers that have not connected yet, {range} "
          "({preset}); behind a proxy, all have its address",
@@ -88,8 +88,8 @@ static const struct option_row who_rows[] = {
          TO_READER(read_host)},
 	{"cors", "ORIGIN", "pages of this origin (* for every one) may connect too; others are refused", TO_READER(read_cors)},
 	{"token", "TEXT", "publishing and watching (WHIP, WHEP) ask for 'Authorization: Bearer TEXT'", TO_READER(read_token)},
-	{"stun", "URL", "of a server that clients of WHIP and WHEP are told of", TO_READER(read_stun)},
-	{"turn", "URL", "likewise; may be given several times", TO_READER(read_turn)},
+	{"stun", "URL", "a STUN server that clients of WHIP and WHEP are told of", TO_READER(read_stun)},
+	{"turn", "URL", "a TURN server, likewise; may be given several times", TO_READER(read_turn)},
 	{"username", "TEXT", "for the --turn before it", TO_READER(read_username)},
 	{"credential", "TEXT", "likewise", TO_READER(read_credential)},
 };
