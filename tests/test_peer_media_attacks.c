@@ -169,7 +169,109 @@ START_TEST(test_sections_without_a_mid_get_one_in_our_offer) {
 }
 END_TEST
 
+/* The app finds transceivers of an offer before on_track says that they are there. */
+START_TEST(test_a_track_of_a_transceiver_that_was_stopped_is_not_announced) {
+	av_begin(&k, NULL);
+	be_silent();
+	av_add(&k.a, SLUICE_AUDIO, SLUICE_SENDRECV);
+	av_add(&k.a, SLUICE_VIDEO, SLUICE_SENDRECV);
+	offer();
+	sluice_transceiver_stop(sluice_peer_transceiver(b(), 0));
+	av_run(&k, 100 * SLUICE_MS);
+	ck_assert_uint_eq(k.b.tracks, 1);
+	ck_assert_int_eq(sluice_transceiver_kind(k.b.flows[0].transceiver), SLUICE_VIDEO);
+	av_end(&k);
+}
+END_TEST
+
+START_TEST(test_what_is_stopped_while_its_first_offer_waits_goes_with_the_offer) {
+	for (unsigned how = 0; how < 2; how++) {
+		av_begin(&k, NULL);
+		be_silent();
+		av_add(&k.a, SLUICE_AUDIO, SLUICE_SENDRECV);
+		struct flow *gone = av_add(&k.a, SLUICE_VIDEO, SLUICE_SENDRECV);
+		offer();
+		sluice_transceiver_stop(gone->transceiver);
+		if (how == 0)
+			ck_assert_int_eq(sluice_peer_set_local_description(a(), SLUICE_SDP_ROLLBACK, NULL), 0);
+		ck_assert_int_eq(take(answer()), 0);
+		ck_assert_uint_eq(av_section_count(av_local(&k.a)), 1);
+		ck_assert_ptr_null(sluice_peer_transceiver(a(), 1));
+		ck_assert(!a()->negotiation.needed && !b()->negotiation.needed);
+		av_end(&k);
+	}
+}
+END_TEST
+
+START_TEST(test_an_answer_that_rejects_all_media_stops_the_transceivers_and_not_the_peer) {
+	av_begin(&k, NULL);
+	k.a.caller->silent = k.b.caller->silent = true;
+	for (unsigned round = 0; round < 3; round++) {
+		av_add(&k.a, SLUICE_AUDIO, SLUICE_SENDRECV);
+		offer();
+		if (round != 1)
+			sluice_transceiver_stop(sluice_peer_transceiver(b(), 0));
+		ck_assert_int_eq(sluice_peer_set_local_description(b(), SLUICE_SDP_ANSWER, NULL), 0);
+		ck_assert_int_eq(take(av_local(&k.b)), 0);
+		av_run(&k, SLUICE_S);
+		ck_assert_int_eq(sluice_peer_error(a(), NULL), 0);
+		ck_assert(!a()->negotiation.needed && !b()->negotiation.needed);
+		if (round == 1) {
+			ck_assert_int_eq(sluice_peer_state(a()), SLUICE_PEER_CONNECTED);
+			sluice_transceiver_stop(sluice_peer_transceiver(a(), 0));
+			ck_assert_int_eq(take(answer()), 0);
+		}
+		ck_assert_ptr_null(sluice_peer_transceiver(a(), 0));
+	}
+	av_end(&k);
+}
+END_TEST
+
+START_TEST(test_the_layers_of_a_simulcast_survive_an_offer_of_whoever_takes_them) {
+	static const sluice_encoding layers[] = {{.rid = "l"}, {.rid = "h"}};
+	av_begin(&k, NULL);
+	const sluice_transceiver_config c = {.direction = SLUICE_SENDONLY, .encodings = layers, .encoding_count = 2};
+	struct flow *f = av_add_with(&k.a, SLUICE_VIDEO, &c);
+	f->layers = 2;
+	av_send(f, 33 * SLUICE_MS);
+	av_settle(&k);
+	av_add(&k.b, SLUICE_AUDIO, SLUICE_SENDRECV);
+	av_settle(&k);
+	ck_assert(strstr(av_local(&k.b), "a=simulcast:recv l;h"));
+	/* And a description without layers in between takes them away for as long as it holds. */
+	ck_assert_int_eq(sluice_transceiver_set_direction(f->transceiver, SLUICE_INACTIVE), 0);
+	av_settle(&k);
+	ck_assert_int_eq(sluice_transceiver_set_direction(f->transceiver, SLUICE_SENDONLY), 0);
+	av_settle(&k);
+	const struct flow *taker = av_flow_of_mid(&k.b, sluice_transceiver_mid(f->transceiver));
+	uint32_t before[2] = {taker->got_of[0], taker->got_of[1]};
+	av_run(&k, 2 * SLUICE_S);
+	ck_assert_uint_gt(taker->got_of[0], before[0] + 30);
+	ck_assert_uint_gt(taker->got_of[1], before[1] + 30);
+	av_end(&k);
+}
+END_TEST
+
+START_TEST(test_a_wish_to_restart_what_is_not_there_asks_for_no_offer) {
+	av_begin(&k, NULL);
+	be_silent();
+	ck_assert_int_eq(sluice_peer_restart_ice(a()), 0);
+	ck_assert(!a()->negotiation.needed);
+	av_add(&k.a, SLUICE_AUDIO, SLUICE_SENDRECV);
+	ck_assert_int_eq(take(answer()), 0);
+	ck_assert(a()->negotiation.needed);
+	ck_assert_int_eq(take(answer()), 0);
+	ck_assert(!a()->negotiation.needed);
+	av_end(&k);
+}
+END_TEST
+
 SUITE("peer, attacks with media", test_an_offer_made_twice_names_a_new_section_once,
       test_preferences_that_change_while_an_answer_is_on_its_way_are_for_later,
       test_an_answer_whose_sections_have_other_mids_is_malformed, test_an_answer_adds_no_codec_to_what_was_offered,
-      test_thousands_of_transceivers_that_come_and_go_leave_nothing, test_sections_without_a_mid_get_one_in_our_offer)
+      test_thousands_of_transceivers_that_come_and_go_leave_nothing, test_sections_without_a_mid_get_one_in_our_offer,
+      test_a_track_of_a_transceiver_that_was_stopped_is_not_announced,
+      test_what_is_stopped_while_its_first_offer_waits_goes_with_the_offer,
+      test_an_answer_that_rejects_all_media_stops_the_transceivers_and_not_the_peer,
+      test_the_layers_of_a_simulcast_survive_an_offer_of_whoever_takes_them,
+      test_a_wish_to_restart_what_is_not_there_asks_for_no_offer)

@@ -498,7 +498,7 @@ SLUICE_API void sluice_transceiver_stop(sluice_transceiver *t);
  *   SLUICE_INVALID  a codec is not of this kind, or the library does not offer its profile; nothing changes */
 SLUICE_API int sluice_transceiver_set_codec_preferences(sluice_transceiver *t, const sluice_codec_preference *codecs,
                                                         size_t count);
-/* Its tracks, which live until their on_ended. */
+/* Its tracks, which live until their on_ended; NULL once it is stopped. */
 SLUICE_API sluice_track *sluice_transceiver_sender(const sluice_transceiver *t);
 SLUICE_API sluice_track *sluice_transceiver_receiver(const sluice_transceiver *t);
 /* The stream ids that the other side's latest description names (RFC 8830), one line of text each; NULL behind the last. They

@@ -169,7 +169,8 @@ typedef struct sluice_peer_config {
 	void (*on_gathering_state)(sluice_peer *p, enum sluice_gathering_state state, void *user);
 	void (*on_ice_state)(sluice_peer *p, enum sluice_ice_state state, void *user);
 	/* By offer and answer: the other side's description says that it sends on this transceiver from now on. Set the callbacks
-	 * of its receiver here, and its direction to send as well. Comes before the first packet. */
+	 * of its receiver here, and its direction to send as well. Comes before the first packet, and not for a transceiver that
+	 * the app has stopped meanwhile. */
 	void (*on_track)(sluice_peer *p, sluice_transceiver *t, void *user);
 } sluice_peer_config;
 

@@ -129,6 +129,8 @@ bool ice_is_controlling(const struct ice *ice);
  *   SLUICE_INVALID    empty or too long
  *   SLUICE_NO_MEMORY */
 int ice_set_remote(struct ice *ice, const char *ufrag, const char *pwd, bool lite);
+/* Are these the credentials of the other side that ice_set_remote() was given last? */
+bool ice_remote_is(const struct ice *ice, const char *ufrag, size_t ufrag_len, const char *pwd, size_t pwd_len);
 /* Adds a candidate of the other side, before or after ice_set_remote. A duplicate is ignored. A `.local` name is looked up by a
  * request, other names only with resolve_hosts; without it such a candidate is ignored, too. At most 32 names are looked up in a
  * generation of credentials.

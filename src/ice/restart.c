@@ -1,6 +1,6 @@
 /* restart: how does one generation of credentials follow another? RFC 8445, 9.
  *
- * The functions of this file are public: ice_restart(), ice_restart_undo() and ice_set_remote(). */
+ * The functions of this file are public: ice_restart(), ice_restart_undo(), ice_set_remote() and ice_remote_is(). */
 #include <string.h>
 
 #include "ice/agent.h"
@@ -63,6 +63,15 @@ static void replay_early(struct ice *ice, struct session *s, const struct sessio
 	for (const struct early *e = from ? from->early : NULL; e; e = e->next)
 		if (strcmp(e->ufrag, s->remote_ufrag) == 0)
 			checks_arrived(ice, s, &e->path, e->priority, e->nominate);
+}
+
+static bool is_text(const char *text, const char *s, size_t len) {
+	return text && s && strlen(text) == len && memcmp(text, s, len) == 0;
+}
+
+bool ice_remote_is(const struct ice *ice, const char *ufrag, size_t ufrag_len, const char *pwd, size_t pwd_len) {
+	const struct session *s = ice->current;
+	return is_text(s->remote_ufrag, ufrag, ufrag_len) && is_text(s->remote_pwd, pwd, pwd_len);
 }
 
 int ice_set_remote(struct ice *ice, const char *ufrag, const char *pwd, bool lite) {

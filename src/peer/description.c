@@ -402,7 +402,9 @@ static void apply_data(sluice_peer *p, const struct sdp_section *data) {
 int description_apply(sluice_peer *p, const struct sdp *remote, const struct local_description *local, bool is_answer) {
 	const struct sdp_section *data = sections_data(local->plan, remote);
 	if (!sections_any(local->plan, remote)) {
-		if (is_answer)
+		/* W3C webrtc-pc, 4.4.1.5: transceivers of sections that are rejected stop, and the connection goes on without
+		 * them. Data alone cannot wait for another offer: the app's channels are there. */
+		if (is_answer && sections_refuses_data(local->plan, remote))
 			peer_end(p, SLUICE_REFUSED, "the other side rejected every section");
 		return 0;
 	}

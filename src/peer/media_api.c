@@ -136,6 +136,7 @@ void sluice_transceiver_stop(sluice_transceiver *t) {
 		transceiver_remove(t);
 	} else {
 		t->stopping = true;
+		t->track_due = false;
 		tracks_end(t);
 	}
 	negotiation_update(p);

@@ -77,7 +77,8 @@ void negotiation_update(sluice_peer *p) {
 	struct negotiation *n = &p->negotiation;
 	if (peer_is_direct(p) || n->state != SLUICE_SIGNALING_STABLE || p->ends_as)
 		return;
-	bool needed = n->restart_wanted || (n->wanted_channel && !n->data_agreed) || sections_need_offer(p);
+	/* There is nothing to restart before a section was agreed on, and an offer would not fulfil the wish. */
+	bool needed = (n->restart_wanted && n->settled) || (n->wanted_channel && !n->data_agreed) || sections_need_offer(p);
 	if (needed && !n->needed)
 		peer_notice(p, NOTICE_NEGOTIATION, 0);
 	n->needed = needed;
@@ -115,17 +116,13 @@ static int plan_offer(sluice_peer *p, struct local_description *out) {
 	return error ? error : description_plan_offer(p, out);
 }
 
-static bool slice_is(struct sdp_slice a, struct sdp_slice b) {
-	return a.len == b.len && (a.len == 0 || memcmp(a.s, b.s, a.len) == 0);
-}
-
-/* RFC 8839, 4.4.1.1.1: credentials that differ from the ones in force ask for a restart, and the answer has new ones as well. */
+/* RFC 8839, 4.4.1.1.1: credentials that differ from the ones in force ask for a restart, and the answer has new ones as well. The
+ * description in force may have none: that of a connection whose sections were all rejected. */
 static bool asks_for_restart(const sluice_peer *p, const struct sdp *offer) {
-	const struct sdp *in_force = p->negotiation.remote_current.sdp;
-	if (!in_force || !p->negotiation.settled || !sections_main(offer))
+	if (!p->negotiation.settled || !sections_main(offer))
 		return false;
-	const struct sdp_transport *old = description_transport(in_force), *new = description_transport(offer);
-	return !slice_is(old->ufrag, new->ufrag) || !slice_is(old->pwd, new->pwd);
+	const struct sdp_transport *t = description_transport(offer);
+	return !ice_remote_is(p->below.ice, t->ufrag.s, t->ufrag.len, t->pwd.s, t->pwd.len);
 }
 
 static int plan_answer(sluice_peer *p, struct local_description *out) {

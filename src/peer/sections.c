@@ -134,6 +134,11 @@ static void write_media(struct offering *o, struct plan_section *s, const sluice
 	s->extension_count = extmap_offer(&o->ids, t->kind, s->extensions);
 	if (t->encoding_count > 1)
 		s->layers = (uint8_t)((1u << t->encoding_count) - 1);
+	/* The layers that come stay layers, whoever makes the offer: an answer sends several only where the offer takes them. */
+	if (t->direction & SDP_RECVONLY) {
+		s->rid_count = t->receive_count;
+		memcpy(s->rids, t->receive_rids, sizeof s->rids);
+	}
 	if (t->section >= 0)
 		memcpy(s->mid, t->mid, sizeof s->mid);
 	else
@@ -203,7 +208,22 @@ int sections_plan_offer(sluice_peer *p, struct plan **out) {
 	return 0;
 }
 
+static void remove_if(sluice_peer *p, bool (*is_out)(const sluice_transceiver *t)) {
+	sluice_transceiver *next;
+	for (sluice_transceiver *t = p->transceivers.first; t; t = next) {
+		next = t->next;
+		if (is_out(t))
+			transceiver_remove(t);
+	}
+}
+
+/* One that the app stopped while its first offer was pending is in no description any more. */
+static bool is_given_up(const sluice_transceiver *t) {
+	return t->unconfirmed && t->stopping;
+}
+
 void sections_set_offer(sluice_peer *p, const struct plan *offer) {
+	remove_if(p, is_given_up);
 	for (size_t i = 0; i < offer->count; i++) {
 		sluice_transceiver *t = transceiver_by_number(p, offer->of[i].transceiver);
 		if (t)
@@ -362,15 +382,6 @@ static void make_room(sluice_peer *p, const struct sdp *offer) {
 	}
 }
 
-static void remove_if(sluice_peer *p, bool (*is_out)(const sluice_transceiver *t)) {
-	sluice_transceiver *next;
-	for (sluice_transceiver *t = p->transceivers.first; t; t = next) {
-		next = t->next;
-		if (is_out(t))
-			transceiver_remove(t);
-	}
-}
-
 static bool is_fresh(const sluice_transceiver *t) {
 	return t->fresh;
 }
@@ -449,6 +460,7 @@ int sections_take_offer(sluice_peer *p, const struct sdp *offer) {
 
 void sections_roll_back(sluice_peer *p) {
 	remove_if(p, is_by_offer);
+	remove_if(p, is_given_up);
 	for (sluice_transceiver *t = p->transceivers.first; t; t = t->next) {
 		if (t->unconfirmed)
 			transceiver_dissociate(t);

@@ -36,7 +36,7 @@ static struct rtp_extension_block *block_of(const struct out_layer *l) {
 void header_open(struct out_layer *l) {
 	struct rtp_extension_block *b = block_of(l);
 	const size_t lens[] = {
-		[RTP_EXT_RID] = strlen(l->rid),
+		[RTP_EXT_RID] = l->is_plain ? 0 : strlen(l->rid),
 		[RTP_EXT_ABS_SEND_TIME] = 3,
 		[RTP_EXT_TRANSPORT_CC] = 2,
 	};

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "rtp/media/header.h"
 #include "rtp/media/media.h"
 
 int negotiate_add(sluice_media *m, const sluice_track_config *config, bool is_sender, sluice_transceiver *transceiver,
@@ -86,8 +87,9 @@ void negotiate_ssrcs(sluice_track *t, uint32_t ssrc, uint32_t rtx_ssrc) {
 void negotiate_layers(sluice_track *t, unsigned layers) {
 	for (unsigned k = 0; k < t->layer_count; k++) {
 		t->out[k].is_refused = layers ? !(layers >> k & 1) : k > 0;
-		if (!layers)
-			memset(t->out[k].rid, 0, sizeof t->out[k].rid);
+		t->out[k].is_plain = !layers;
+		if (t->out[k].stream >= 0)
+			header_open(&t->out[k]);
 	}
 	t->media->share_again = true;
 }

@@ -56,6 +56,7 @@ struct out_layer {
 	uint8_t index;
 	bool paused;
 	bool is_refused; /* the other side takes fewer layers */
+	bool is_plain;   /* it takes one stream, which does not say its rid */
 	bool says_mid;   /* the other side may not know yet what the SSRC is */
 	int stream;
 	uint32_t ssrc, rtx_ssrc;
