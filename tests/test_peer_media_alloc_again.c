@@ -1,5 +1,5 @@
-/* Memory runs out at each allocation of the negotiations of a connection that is up: tracks come and go, a simulcast, a rollback,
- * a glare and an ICE restart. A call that fails says NO_MEMORY, the same call works afterwards, and in the end all that was agreed
+/* Memory runs out at each allocation of the negotiations of a connection that is up: tracks come and go, a simulcast, a
+ * rollback, a glare and an ICE restart. A call that fails says NO_MEMORY, the same call works afterwards, and in the end all that was agreed
  * on carries frames. */
 #include "peer_media_kit.h"
 
