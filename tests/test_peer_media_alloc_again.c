@@ -1,6 +1,6 @@
 /* Memory runs out at each allocation of the negotiations of a connection that is up: tracks come and go, a simulcast, a
- * rollback, a glare and an ICE restart. A call that fails says NO_MEMORY, the same call works afterwards, and in the end all that was agreed
- * on carries frames. */
+ * rollback, a glare and an ICE restart. A call that fails says NO_MEMORY, and the same call works afterwards. In the end all
+ * that was agreed on carries frames. */
 #include "peer_media_kit.h"
 
 #include "peer/connection.h"

@@ -69,7 +69,7 @@ static int apply_receiver(sluice_transceiver *t, const struct tracks_terms *term
 	read_ssrcs(t, terms->theirs, &ssrc, &rtx);
 	negotiate_mid(t->receiver, terms->ours->mid);
 	negotiate_ssrcs(t->receiver, ssrc, rtx);
-	return negotiate_codecs(t->receiver, codecs, n);
+	return negotiate_codecs(t->receiver, codecs, n, false);
 }
 
 /* RFC 8853, 5.3: an answer may take fewer layers than were offered; one without a=simulcast takes one, which has no rid. */
@@ -88,7 +88,7 @@ static int apply_sender(sluice_transceiver *t, const struct tracks_terms *terms,
 	negotiate_mid(t->sender, terms->ours->mid);
 	if (t->encoding_count > 1)
 		negotiate_layers(t->sender, layers_of(t, terms));
-	return negotiate_codecs(t->sender, codecs, n);
+	return negotiate_codecs(t->sender, codecs, n, terms->direction & SDP_SENDONLY);
 }
 
 /* One meaning for all sections; what breaks that was left out of the answer, or is the other side's fault. */

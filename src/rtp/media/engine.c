@@ -28,7 +28,8 @@ static int open_layers(struct sluice_media *m) {
 	int error = 0;
 	for (size_t i = 0; i < m->track_count && !error; i++) {
 		struct sluice_track *t = m->tracks[i];
-		for (unsigned k = 0; k < t->layer_count && !error && !t->ended; k++)
+		bool waits = t->is_sender && t->paused; /* see negotiate_codecs() */
+		for (unsigned k = 0; k < t->layer_count && !error && !t->ended && !waits; k++)
 			error = t->is_sender ? streams_open_out(m, &t->out[k]) : streams_open_in(m, &t->in[k]);
 	}
 	return error;

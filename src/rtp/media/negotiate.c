@@ -46,14 +46,17 @@ static bool has_rtx(const sluice_codec_config *codecs, size_t count) {
 	return false;
 }
 
-/* RTX that was not agreed on has no SSRC. The numbers are fixed once the stream is open. */
-static int open_streams(sluice_track *t, bool rtx) {
+/* RTX that was not agreed on has no SSRC. The numbers are fixed once the stream is open. A sender's stream has a history of some
+ * hundred KiB: one that never sends has none, or an offer of many sections would cost the memory of as many. */
+static int open_streams(sluice_track *t, bool rtx, bool sends) {
 	int error = 0;
 	for (unsigned k = 0; k < t->layer_count && !error; k++) {
 		if (!t->is_sender) {
 			error = streams_open_in(t->media, &t->in[k]);
 			continue;
 		}
+		if (!sends)
+			continue;
 		if (t->out[k].stream < 0 && !rtx)
 			t->out[k].rtx_ssrc = 0;
 		error = streams_open_out(t->media, &t->out[k]);
@@ -61,13 +64,13 @@ static int open_streams(sluice_track *t, bool rtx) {
 	return error;
 }
 
-int negotiate_codecs(sluice_track *t, const sluice_codec_config *codecs, size_t count) {
+int negotiate_codecs(sluice_track *t, const sluice_codec_config *codecs, size_t count, bool sends) {
 	int error = track_set_codecs(t, codecs, count);
 	if (error)
 		return error;
 	if (t->media->session)
 		rtp_session_set_rtx(t->media->session, &t->media->rtx);
-	return open_streams(t, has_rtx(codecs, count));
+	return open_streams(t, has_rtx(codecs, count), sends);
 }
 
 void negotiate_ssrcs(sluice_track *t, uint32_t ssrc, uint32_t rtx_ssrc) {

@@ -19,8 +19,9 @@ void negotiate_rsize(sluice_media *m);
 int negotiate_extension(sluice_media *m, const char *uri, unsigned id);
 /* One that is longer than a packet can name is none. */
 void negotiate_mid(sluice_track *t, const char *mid);
-/* The first codecs open the track's streams. Returns 0, SLUICE_INVALID, SLUICE_EXISTS, SLUICE_LIMIT, SLUICE_NO_MEMORY. */
-int negotiate_codecs(sluice_track *t, const sluice_codec_config *codecs, size_t count);
+/* The first codecs open the track's streams; a sender's, the first with which it `sends`. Returns 0, SLUICE_INVALID,
+ * SLUICE_EXISTS, SLUICE_LIMIT, SLUICE_NO_MEMORY. */
+int negotiate_codecs(sluice_track *t, const sluice_codec_config *codecs, size_t count, bool sends);
 /* What a receiver's only layer has. 0: it is learnt. An SSRC of another track is not taken. */
 void negotiate_ssrcs(sluice_track *t, uint32_t ssrc, uint32_t rtx_ssrc);
 /* Of a sender with several layers: bit k says that the other side takes the k-th. 0: it takes one stream, and has no rids. */
