@@ -434,6 +434,30 @@ START_TEST(test_absurd_round_trips_keep_frames_no_longer_than_the_history_is) {
 }
 END_TEST
 
+/* Each names 65,535 packets, of which none was sent, or all. */
+START_TEST(test_a_flood_of_feedback_is_read_within_a_bound) {
+	begin(SLUICE_SRTP_NONE);
+	ck_assert_int_eq(
+		sluice_media_set_extension(m, "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01", 5), 0);
+	sluice_track *t = add_sender(SLUICE_CODEC_VP8, 50);
+	for (unsigned i = 0; i < 10000; i++) {
+		uint8_t body[28] = {(uint8_t)(i >> 8), (uint8_t)i, 0xFF, 0xFF, 0, 0, (uint8_t)i, (uint8_t)i};
+		for (unsigned n = 0; n < 8; n++)
+			put_be16(body + 8 + 2 * n, 8191);
+		put_be16(body + 8 + 16, 7);
+		if (i % 100 == 0)
+			push_frame(t, i);
+		arrive_rtcp(205, 15, 50, body, sizeof body);
+		run(100000);
+	}
+	struct bwe_stats s = bwe_stats(m->bwe);
+	ck_assert_uint_ge(s.feedbacks, 9);
+	ck_assert_uint_le(s.feedbacks, 11);
+	ck_assert_uint_eq(s.feedbacks + s.refused, 10000);
+	finish();
+}
+END_TEST
+
 /* ---- frames that never end, and RED of many blocks ---- */
 
 START_TEST(test_frames_that_never_end_hold_a_window_of_packets) {
@@ -472,4 +496,5 @@ SUITE("media, attacks", test_frames_behind_forwarded_packets_take_no_number_of_t
       test_repairs_with_the_ssrc_of_media_do_not_close_a_section_for_good, test_floods_of_ssrcs_and_names_need_no_memory,
       test_a_frame_without_a_packet_is_malformed, test_ten_thousand_requests_for_keyframes_are_ten_a_second,
       test_nacks_draw_no_more_than_a_share_of_the_rate, test_remb_of_nothing_and_of_everything_changes_no_bound,
-      test_absurd_round_trips_keep_frames_no_longer_than_the_history_is, test_frames_that_never_end_hold_a_window_of_packets)
+      test_absurd_round_trips_keep_frames_no_longer_than_the_history_is, test_frames_that_never_end_hold_a_window_of_packets,
+      test_a_flood_of_feedback_is_read_within_a_bound)

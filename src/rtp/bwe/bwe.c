@@ -188,6 +188,10 @@ static void take_news(struct bwe *b, size_t count, uint64_t now) {
 
 void bwe_feedback(struct bwe *b, const struct rtcp_twcc *t, uint64_t now) {
 	now = clock_forward(&b->clock, now);
+	if (!feedback_may_read(&b->feedback, t->count, now)) {
+		b->stats.refused++;
+		return;
+	}
 	take_news(b, feedback_read(&b->feedback, &b->sent, t, b->news), now);
 }
 

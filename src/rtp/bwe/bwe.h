@@ -41,6 +41,7 @@ struct bwe_config {
 struct bwe_stats {
 	uint64_t feedbacks;       /* messages read */
 	uint64_t stale;           /* of these, without news */
+	uint64_t refused;         /* messages not read: a flood of them */
 	uint64_t packets, lost;   /* reported as arrived; reported as lost at first */
 	uint64_t probes, results; /* probes made; results that were used */
 	uint64_t silences;

@@ -33,6 +33,17 @@ bool feedback_note(struct sent *s, uint64_t number, bool came, uint64_t arrived,
 	return true;
 }
 
+bool feedback_may_read(struct feedback *f, uint64_t count, uint64_t now) {
+	if (now - f->window >= FEEDBACK_WINDOW) {
+		f->window = now;
+		f->named = 0;
+	}
+	if (f->named + count > FEEDBACK_NAMED)
+		return false;
+	f->named += count;
+	return true;
+}
+
 size_t feedback_read(struct feedback *f, struct sent *s, const struct rtcp_twcc *t, struct feedback_packet *out) {
 	uint64_t reference = reference_of(f, t), sequence = serial_unwrap16(t->base, s->next);
 	struct rtcp_twcc_iterator it = rtcp_twcc_begin(t);

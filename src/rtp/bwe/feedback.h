@@ -28,8 +28,17 @@ struct feedback {
 	uint64_t reference; /* the last one, in 64 ms, unwrapped */
 	uint64_t heard;     /* every number below was reported, or its report was lost */
 	bool started;
+	/* Since `window`, messages named so many packets. */
+	uint64_t window, named;
 	bool gap; /* the last feedback left out packets that none before it was about: one was lost on the way */
 };
+
+/* A TWCC packet of 24 bytes can name 65,535 packets, and each is looked up. So what is read is bounded: of a path with 500 Mb/s a
+ * window has 5,000 packets. */
+#define FEEDBACK_WINDOW (100 * SLUICE_MS)
+#define FEEDBACK_NAMED 65536
+/* Is a message that names `count` packets still within the bound? */
+bool feedback_may_read(struct feedback *f, uint64_t count, uint64_t now);
 
 /* Writes the news of one TWCC packet to out, in the order of the sequence numbers. out has room for the capacity of s, since no
  * feedback can say more. Returns how many. */
