@@ -379,6 +379,7 @@ $(BUILD)/peers/sluice_pair: bench/peers/sluice_pair.c $(STATIC)
 bench-peers: all $(BUILD)/peers/sluice_pair
 	@scripts/peers
 	@scripts/bench-peers $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(STACKS),--only '$(STACKS)')
+	@CC='$(CC)' CFLAGS='$(CFLAGS)' MIMALLOC='$(MIMALLOC)' IPSEC_MB='$(IPSEC_MB)' scripts/results '$(RESULTS)' $(BUILD)/bench-peers/peers.jsonl
 
 # ---- profile: where time and memory go; builds of their own, with frame pointers ----
 
