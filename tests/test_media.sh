@@ -86,7 +86,7 @@ printed receive '/video-1-VP8.ivf: [0-9]* frames' # the player was killed last
 
 # ---- what is recorded ----
 
-begin $vectors/vp8.ivf --start-bitrate 3000000 --rtp-pcap "$scratch/pcap"
+begin $vectors/vp8.ivf --start-bitrate 3000000 --rtp-pcap "$scratch/pcap" --trace "$scratch/trace"
 ended $player 0 '--rtp-pcap'
 ended $receiver 0 '--rtp-pcap, receive'
 [ "$(od -An -tx4 -N4 "$scratch/pcap" | tr -d ' ')" = a1b23c4d ] || fail '--rtp-pcap: no capture file'
@@ -96,6 +96,9 @@ if command -v tshark >/dev/null 2>&1; then
 	seen=$(tshark -r "$scratch/pcap" -d udp.port==5004,rtp -Y rtp 2>/dev/null | wc -l)
 	[ "$seen" -ge 24 ] || fail "--rtp-pcap: tshark sees $seen packets of RTP"
 fi
+sed -n 1p "$scratch/trace" | grep -q 'urn:sluice:qlog:events:media-1' || fail '--trace: the first line is no header'
+! grep -qv '^{.*}$' "$scratch/trace" || fail '--trace: a line that is no object'
+grep -q '"name":"media:metrics_updated".*"target_bitrate":3000000' "$scratch/trace" || fail '--trace: the estimate is missing'
 run 1 media $here --echo --signal "$room" --rtp-pcap "$scratch/none/file"
 grep -q "cannot write $scratch/none/file" "$err" || { cat "$err"; fail '--rtp-pcap: no clear message'; }
 

@@ -149,6 +149,48 @@ START_TEST(test_a_tap_sees_each_packet_in_the_clear) {
 }
 END_TEST
 
+struct traced {
+	unsigned headers, lines;
+	uint64_t last_estimate;
+};
+
+static void take_line(void *ctx, const char *line, size_t len) {
+	static const char member[] = "\"target_bitrate\":";
+	struct traced *t = ctx;
+	char text[SLUICE_TRACE_LINE_MAX + 1];
+	memcpy(text, line, len);
+	text[len] = 0;
+	const char *at = strstr(text, member);
+	t->headers += strstr(text, "urn:sluice:qlog:events:media-1") != NULL;
+	t->lines++;
+	if (at)
+		t->last_estimate = strtoull(at + strlen(member), NULL, 10);
+}
+
+/* One trace is asked for before there is an engine to trace, the other one later. */
+START_TEST(test_a_trace_tells_what_the_estimate_is) {
+	struct traced early = {0}, late = {0};
+	sluice_media_stats stats;
+	av_begin(&k, NULL);
+	ck_assert_int_eq(sluice_peer_set_media_trace(k.a.caller->peer, take_line, &early), 0);
+	ck_assert_uint_eq(early.lines, 0);
+	av_send(av_add(&k.a, SLUICE_VIDEO, SLUICE_SENDONLY), 33 * SLUICE_MS);
+	ck_assert_uint_eq(early.headers, 1);
+	av_settle(&k);
+	ck_assert_int_eq(sluice_peer_set_media_trace(k.b.caller->peer, take_line, &late), 0);
+	av_run(&k, 3 * SLUICE_S);
+	sluice_peer_media_stats_get(k.a.caller->peer, &stats);
+	ck_assert_uint_eq(early.last_estimate, stats.available_outgoing_bitrate);
+	ck_assert_uint_gt(early.lines, 90);
+	ck_assert(early.headers == 1 && late.headers == 1 && late.lines > 10);
+	ck_assert_int_eq(sluice_peer_set_media_trace(k.a.caller->peer, NULL, NULL), 0);
+	unsigned seen = early.lines;
+	av_run(&k, SLUICE_S);
+	ck_assert_uint_eq(early.lines, seen);
+	av_end(&k);
+}
+END_TEST
+
 /* ---- statistics ------------------------------------------------------------------------------------------------------- */
 
 START_TEST(test_statistics_have_w3cs_entries_of_streams_and_codecs) {
@@ -438,10 +480,10 @@ END_TEST
 
 SUITE("media of a peer", test_audio_video_and_data_travel_over_one_transport, test_media_alone_connects_without_an_association,
       test_media_joins_a_connection_of_data_from_either_side, test_the_estimate_keeps_the_bounds_of_the_configuration,
-      test_a_tap_sees_each_packet_in_the_clear, test_statistics_have_w3cs_entries_of_streams_and_codecs,
-      test_a_direction_that_changes_pauses_and_resumes_a_track, test_a_stopped_section_is_rejected_and_its_place_used_again,
-      test_one_that_is_stopped_before_it_was_offered_is_gone, test_a_rollback_undoes_mids_and_transceivers,
-      test_colliding_offers_bring_the_transceivers_of_both_sides, test_a_restart_of_ice_does_not_end_media,
-      test_three_layers_are_offered_taken_and_told_apart, test_a_peer_may_be_freed_and_a_transceiver_stopped_in_on_track,
-      test_closing_ends_the_tracks_of_both_sides, test_what_names_a_track_stays_while_it_is_muted_and_unmuting_wants_a_keyframe,
-      test_a_track_that_never_sent_is_not_named)
+      test_a_tap_sees_each_packet_in_the_clear, test_a_trace_tells_what_the_estimate_is,
+      test_statistics_have_w3cs_entries_of_streams_and_codecs, test_a_direction_that_changes_pauses_and_resumes_a_track,
+      test_a_stopped_section_is_rejected_and_its_place_used_again, test_one_that_is_stopped_before_it_was_offered_is_gone,
+      test_a_rollback_undoes_mids_and_transceivers, test_colliding_offers_bring_the_transceivers_of_both_sides,
+      test_a_restart_of_ice_does_not_end_media, test_three_layers_are_offered_taken_and_told_apart,
+      test_a_peer_may_be_freed_and_a_transceiver_stopped_in_on_track, test_closing_ends_the_tracks_of_both_sides,
+      test_what_names_a_track_stays_while_it_is_muted_and_unmuting_wants_a_keyframe, test_a_track_that_never_sent_is_not_named)

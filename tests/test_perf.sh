@@ -101,6 +101,22 @@ if command -v tshark >/dev/null 2>&1; then
 	seen=$(tshark -r "$scratch/pcap" 2>/dev/null | wc -l)
 	[ "$seen" = "$(grep -c '"sctp:packet_\(sent\|received\)"' "$scratch/trace")" ] || fail "--pcap: tshark sees $seen packets"
 fi
+run 0 perf --media 2 --time 0.5 --json --trace "$scratch/trace" --rtp-pcap "$scratch/pcap"
+sed -n 1p "$scratch/trace" | grep -q 'urn:sluice:qlog:events:media-1' || fail '--media --trace: the first line is no header'
+! grep -qv '^{.*}$' "$scratch/trace" || fail '--media --trace: a line that is no object'
+grep -q '"name":"media:metrics_updated".*"target_bitrate":10000000' "$scratch/trace" || fail '--media --trace: the estimate is missing'
+grep -q '"name":"media:probe_begun"' "$scratch/trace" || fail '--media --trace: no probe'
+[ "$(grep -c file_schema "$scratch/trace")" = 1 ] || fail '--media --trace: two traces in one'
+[ "$(od -An -tu4 -j20 -N4 "$scratch/pcap" | tr -d ' ')" = 101 ] && [ "$(stat -c %s "$scratch/pcap")" -gt 100000 ] ||
+	fail '--rtp-pcap: no capture file'
+if command -v tshark >/dev/null 2>&1; then
+	seen=$(tshark -r "$scratch/pcap" -d udp.port==5004,rtp -Y rtp 2>/dev/null | wc -l)
+	[ "$seen" -ge 100 ] || fail "--rtp-pcap: tshark sees $seen packets of RTP"
+fi
+run 1 perf --media 1 --time 0.2 --rtp-pcap "$scratch/none/file"
+grep -q "perf: cannot write $scratch/none/file" "$err" || { cat "$err"; fail '--rtp-pcap: no clear message'; }
+run 1 perf --media 1 --time 0.2 --rtp-pcap /dev/full
+grep -q '/dev/full is not complete' "$err" || { cat "$err"; fail '--rtp-pcap: a full disk passes'; }
 for option in trace pcap; do
 	run 1 perf --time 0.2 --$option "$scratch/none/file"
 	grep -q "cannot write $scratch/none/file" "$err" || { cat "$err"; fail "--$option: no clear message"; }
@@ -174,7 +190,8 @@ wrong perf --media 0
 wrong perf --media 65
 wrong perf --media 2 --open 3
 wrong perf --media 2 --size 5
-wrong perf --media 2 --trace "$scratch/trace"
+wrong perf --media 2 --pcap "$scratch/pcap"
+wrong perf --rtp-pcap "$scratch/pcap"
 wrong perf --ping --channels 2
 wrong perf --ping --lifetime 5
 wrong perf --open 3 --size 5

@@ -51,6 +51,25 @@ is_drawn named.png
 cd "$OLDPWD"
 [ "$(ls "$scratch" | tr '\n' ' ')" = 'bin empty err named.png out trace.jsonl trace.png ' ] || { ls "$scratch"; fail 'files were left behind'; }
 
+"$sluice" perf --media 1 --time 0.3 --trace "$scratch/media.jsonl" >"$out" || { cat "$out"; fail 'no trace of media'; }
+$plot "$scratch/media.jsonl" || fail 'plot-trace of media'
+is_drawn "$scratch/media.png"
+{
+	head -n 1 "$scratch/media.jsonl"
+	cat <<-END
+	{"time":1000.000000,"name":"media:metrics_updated","data":{"target_bitrate":300000,"pacer_queue":1200,"packets_sent":1,"bytes_sent":1200}}
+	{"time":1100.000000,"name":"media:probe_begun","data":{"id":1,"rate":900000,"packets":5,"bytes":1687}}
+	{"time":1200.000000,"name":"media:congestion_state_updated","data":{"old":"normal","new":"congested"}}
+	{"time":1200.000000,"name":"media:packets_lost","data":{"count":3}}
+	{"time":1300.000000,"name":"media:packets_asked","data":{"count":2}}
+	{"time":1400.000000,"name":"media:metrics_updated","data":{"delivered_bitrate":250000,"smoothed_rtt":40.000000,"bytes_received":900}}
+	END
+} >"$scratch/lossy.jsonl"
+$plot "$scratch/lossy.jsonl" || fail 'a trace of media with losses'
+is_drawn "$scratch/lossy.png"
+sed 's/media-1/other-1/' "$scratch/lossy.jsonl" >"$scratch/other.jsonl"
+refuses 1 'no trace of an association or of media' "$scratch/other.jsonl" "$scratch/x.png"
+
 # Two losses, a timeout and a line that broke off: what a killed process leaves.
 {
 	head -n 1 "$scratch/trace.jsonl"

@@ -423,6 +423,23 @@ SLUICE_API void sluice_media_stats_get(const sluice_media *m, sluice_media_stats
 /* Gives each RTP and RTCP packet in the clear to fn, sent and received, at the verb's `now`. Its bytes live during that call. fn
  * must not call the session. NULL: none. */
 SLUICE_API void sluice_media_set_packet_tap(sluice_media *m, sluice_packet_fn fn, void *ctx);
+/* From here on fn gets a line of JSON, as sluice_sctp_set_trace() has them, whenever one of these has changed behind a verb:
+ *
+ *   media:metrics_updated           those that changed of target_bitrate, delivered_bitrate, pacing_rate, pacer_queue,
+ *                                   smoothed_rtt, packets_sent, bytes_sent, packets_received, bytes_received
+ *   media:congestion_state_updated  "normal", or "congested": a queue grows on the path, or its loss is put to the test
+ *   media:probe_begun               id, rate, packets, bytes
+ *   media:packets_lost              count: that the other side has reported as lost; and so with
+ *   media:packets_resent            repairs that left; media:packets_asked: that did not come, and were asked for
+ *   media:probes_answered           of which the estimate has used the results
+ *   media:silences                  times in which no feedback came
+ *
+ * target_bitrate is what sluice_media_stats calls available_outgoing_bitrate. The header comes within this call. fn must not call
+ * the session. fn NULL ends the trace.
+ *
+ * Returns 0, or
+ *   SLUICE_NO_MEMORY */
+SLUICE_API int sluice_media_set_trace(sluice_media *m, sluice_trace_fn fn, void *ctx);
 
 /* ---- transceivers of a peer connection (W3C webrtc-pc, 5.4; RFC 9429) --------------------------------------------- */
 

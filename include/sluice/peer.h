@@ -497,6 +497,9 @@ SLUICE_API int sluice_peer_set_trace(sluice_peer *p, sluice_trace_fn fn, void *c
 SLUICE_API int sluice_peer_set_packet_tap(sluice_peer *p, sluice_packet_fn fn, void *ctx);
 /* Gives each RTP and RTCP packet in the clear to fn, as sluice_media_set_packet_tap() does. NULL: none. */
 SLUICE_API void sluice_peer_set_media_tap(sluice_peer *p, sluice_packet_fn fn, void *ctx);
+/* Traces estimate, pacer and loss of media, as sluice_media_set_trace() does. Before the first transceiver, the header comes with
+ * that one. */
+SLUICE_API int sluice_peer_set_media_trace(sluice_peer *p, sluice_trace_fn fn, void *ctx);
 
 #ifdef __cplusplus
 }

@@ -149,7 +149,8 @@ struct sluice_peer {
 	bool media_keyed, yields; /* yields: a track sends, and the app chose no control for data */
 	struct yield yield;
 	sluice_packet_fn media_tap;
-	void *media_tap_ctx;
+	sluice_trace_fn media_trace;
+	void *media_tap_ctx, *media_trace_ctx;
 	struct media_early *media_early; /* datagrams that came before the keys */
 	char cname[17];
 	struct transceivers transceivers;

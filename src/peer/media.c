@@ -65,7 +65,9 @@ int media_open(sluice_peer *p) {
 		return error;
 	sluice_media_set_wake(p->media, wake, p);
 	sluice_media_set_packet_tap(p->media, p->media_tap, p->media_tap_ctx);
-	return 0;
+	if ((error = sluice_media_set_trace(p->media, p->media_trace, p->media_trace_ctx)))
+		media_close(p);
+	return error;
 }
 
 void sluice_peer_set_media_tap(sluice_peer *p, sluice_packet_fn fn, void *ctx) {
@@ -73,6 +75,12 @@ void sluice_peer_set_media_tap(sluice_peer *p, sluice_packet_fn fn, void *ctx) {
 	p->media_tap_ctx = ctx;
 	if (p->media)
 		sluice_media_set_packet_tap(p->media, fn, ctx);
+}
+
+int sluice_peer_set_media_trace(sluice_peer *p, sluice_trace_fn fn, void *ctx) {
+	p->media_trace = fn;
+	p->media_trace_ctx = ctx;
+	return p->media ? sluice_media_set_trace(p->media, fn, ctx) : 0;
 }
 
 void media_close(sluice_peer *p) {

@@ -1,16 +1,12 @@
 #include "sctp/trace.h"
 
-#include "base/json_line.h"
+#include "base/qlog.h"
 #include "base/serial.h"
 #include "sctp/association.h"
 #include "sctp/chunks.h"
-#include "sluice.h"
 
 /* Names and units are those of the qlog drafts (draft-ietf-quic-qlog-main-schema, -quic-events) where they have one: times in
  * ms, rates in bit/s, sizes in bytes. */
-
-#define TEXT(x) #x
-#define VERSION(major, minor, patch) TEXT(major) "." TEXT(minor) "." TEXT(patch)
 
 /* What was told last. */
 struct seen {
@@ -82,8 +78,7 @@ static const struct {
 
 struct trace {
 	sluice_sctp *a;
-	sluice_trace_fn fn;
-	void *ctx;
+	struct qlog log;
 	sluice_packet_fn tap;
 	void *tap_ctx;
 	struct seen seen;
@@ -93,62 +88,30 @@ struct trace {
 	uint64_t lost_first, lost_last, lost_bytes; /* lost_bytes 0: none */
 	const char *lost_trigger;
 	uint64_t highest_sent; /* TSN; what is sent at or below it is sent again */
-	char line[SLUICE_TRACE_LINE_MAX];
 };
 
 /* ---- lines ---- */
 
-static struct json_line event_begin(struct trace *t, const char *name) {
-	/* "}}\n" always fits behind what was written. */
-	struct json_line j = json_line_of(t->line, sizeof t->line - 3);
-	json_line_open(&j, NULL, '{');
-	json_line_ms(&j, "time", t->a->now - t->a->clock);
-	json_line_string(&j, "name", name);
-	json_line_open(&j, "data", '{');
-	return j;
+static uint64_t time_of(const struct trace *t) {
+	return t->a->now - t->a->clock;
 }
 
-static void line_end(struct trace *t, struct json_line *j, const char *end) {
-	j->end = t->line + sizeof t->line;
-	j->full = false;
-	json_line_text(j, end);
-	t->fn(t->ctx, t->line, json_line_len(j));
+static struct json_line event_begin(struct trace *t, const char *name) {
+	return qlog_event(&t->log, name, time_of(t));
 }
 
 static void event_end(struct trace *t, struct json_line *j) {
-	line_end(t, j, "}}\n");
+	qlog_event_end(&t->log, j);
 }
 
 static void header_line(struct trace *t) {
 	const sluice_sctp *a = t->a;
-	struct json_line j = json_line_of(t->line, sizeof t->line - 2);
-	json_line_open(&j, NULL, '{');
-	json_line_string(&j, "file_schema", "urn:ietf:params:qlog:file:sequential");
-	json_line_string(&j, "serialization_format", "application/x-ndjson");
-	json_line_string(&j, "title", "sluice " VERSION(SLUICE_VERSION_MAJOR, SLUICE_VERSION_MINOR, SLUICE_VERSION_PATCH));
-	json_line_open(&j, "trace", '{');
-	json_line_open(&j, "vantage_point", '{');
-	json_line_string(&j, "type", "unknown");
-	json_line_close(&j, '}');
-	json_line_open(&j, "event_schemas", '[');
-	json_line_string(&j, NULL, "urn:sluice:qlog:events:sctp-1");
-	json_line_close(&j, ']');
-	json_line_open(&j, "common_fields", '{');
-	json_line_open(&j, "protocol_types", '[');
-	json_line_string(&j, NULL, "SCTP");
-	json_line_close(&j, ']');
-	json_line_string(&j, "time_format", "relative_to_epoch");
-	json_line_open(&j, "reference_time", '{');
-	json_line_string(&j, "clock_type", "monotonic");
-	json_line_string(&j, "epoch", "unknown");
-	json_line_close(&j, '}');
+	struct json_line j = qlog_header(&t->log, "urn:sluice:qlog:events:sctp-1", "SCTP");
 	json_line_number(&j, "local_tag", a->local_tag);
 	json_line_number(&j, "peer_tag", a->peer_tag);
 	json_line_number(&j, "local_port", a->config.local_port);
 	json_line_number(&j, "peer_port", a->config.remote_port);
-	json_line_close(&j, '}');
-	json_line_close(&j, '}');
-	line_end(t, &j, "}\n");
+	qlog_header_end(&t->log, &j);
 }
 
 /* ---- packets ---- */
@@ -299,8 +262,8 @@ void trace_on_packet(struct trace *t, bool sent, const uint8_t *packet, size_t l
 	if (!sent)
 		trace_on_look(t);
 	if (t->tap)
-		t->tap(t->tap_ctx, sent, packet, len, t->a->now - t->a->clock);
-	if (!t->fn)
+		t->tap(t->tap_ctx, sent, packet, len, time_of(t));
+	if (!t->log.fn)
 		return;
 	struct reader r = reader_of(packet, len);
 	struct wire_header h;
@@ -316,7 +279,7 @@ void trace_on_packet(struct trace *t, bool sent, const uint8_t *packet, size_t l
 }
 
 void trace_on_dropped(struct trace *t, size_t len) {
-	if (!t->fn)
+	if (!t->log.fn)
 		return;
 	struct json_line j = event_begin(t, "sctp:packet_dropped");
 	json_line_open(&j, "raw", '{');
@@ -345,7 +308,7 @@ static const char *usual_trigger(const sluice_sctp *a) {
 }
 
 void trace_on_lost(struct trace *t, uint64_t tsn, uint32_t len) {
-	if (!t->fn)
+	if (!t->log.fn)
 		return;
 	if (t->lost_bytes && tsn != t->lost_last + 1)
 		tell_lost(t);
@@ -356,7 +319,7 @@ void trace_on_lost(struct trace *t, uint64_t tsn, uint32_t len) {
 }
 
 void trace_on_timer(struct trace *t, const char *name) {
-	if (!t->fn)
+	if (!t->log.fn)
 		return;
 	tell_lost(t);
 	t->lost_trigger = name;
@@ -368,11 +331,7 @@ void trace_on_timer(struct trace *t, const char *name) {
 /* ---- what comparing tells ---- */
 
 static void tell_change(struct trace *t, const char *name, const char *from, const char *to) {
-	struct json_line j = event_begin(t, name);
-	if (from)
-		json_line_string(&j, "old", from);
-	json_line_string(&j, "new", to);
-	event_end(t, &j);
+	qlog_change(&t->log, name, from, to, time_of(t));
 }
 
 static void tell_parameters(struct trace *t) {
@@ -432,9 +391,7 @@ static void look_at_counters(struct trace *t) {
 	for (int c = 0; c < COUNTER_COUNT; c++) {
 		if (now[c] == t->counted[c])
 			continue;
-		struct json_line j = event_begin(t, counter_events[c]);
-		json_line_number(&j, "count", now[c] - t->counted[c]);
-		event_end(t, &j);
+		qlog_count(&t->log, counter_events[c], now[c] - t->counted[c], time_of(t));
 		t->counted[c] = now[c];
 	}
 }
@@ -477,7 +434,7 @@ static void look_at_metrics(struct trace *t) {
 }
 
 void trace_on_look(struct trace *t) {
-	if (!t->fn)
+	if (!t->log.fn)
 		return;
 	tell_lost(t);
 	t->lost_trigger = usual_trigger(t->a);
@@ -499,7 +456,7 @@ static struct trace *trace_get(sluice_sctp *a) {
 
 /* Nobody listens any more: the hooks find nothing. */
 static void trace_leave(sluice_sctp *a) {
-	if (!a->trace || a->trace->fn || a->trace->tap)
+	if (!a->trace || a->trace->log.fn || a->trace->tap)
 		return;
 	trace_free(a->trace);
 }
@@ -519,10 +476,10 @@ int sluice_sctp_set_trace(sluice_sctp *a, sluice_trace_fn fn, void *ctx) {
 	struct trace *t = trace_get(a);
 	if (!t)
 		return SLUICE_NO_MEMORY;
-	if (t->fn)
+	if (t->log.fn)
 		trace_on_look(t);
-	t->fn = fn;
-	t->ctx = ctx;
+	t->log.fn = fn;
+	t->log.ctx = ctx;
 	sender_set_trace(&a->tx, fn ? t : NULL);
 	if (!fn) {
 		trace_leave(a);

@@ -263,7 +263,7 @@ static bool make_peer(struct link *link, bool offering) {
 		link->on_config(link, &config);
 	int error = sluice_peer_new(link->base.env, &config, &link->base.peer);
 	if (!error)
-		error = recording_begin(&link->base.recording, link->base.peer);
+		error = recording_begin(&link->base.recording, link->base.peer, link->traces_media);
 	if (!error) {
 		link_gather_config(link->options, &gather);
 		error = sluice_loop_gather(link->base.loop, link->base.peer, &gather);

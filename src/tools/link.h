@@ -18,6 +18,7 @@ struct link {
 
 	/* The command's part; each function may be NULL. */
 	void *user;
+	bool traces_media; /* --trace tells of media, and not of the association */
 	/* Before a peer is made: what its configuration has beside the options. */
 	void (*on_config)(struct link *link, sluice_peer_config *config);
 	/* This end offers: open channels. Returns 0 or an error. */

@@ -375,6 +375,7 @@ int media_main(int argc, char **argv) {
 		return wrong;
 	struct media m = {.link = {.options = &options,
 	                           .user = &m,
+	                           .traces_media = true,
 	                           .on_config = on_config,
 	                           .on_offering = on_offering,
 	                           .on_track = on_track,
@@ -390,9 +391,10 @@ int media_main(int argc, char **argv) {
 	ev_init(&m.quiet, on_quiet);
 	m.second.data = m.duration.data = m.quiet.data = &m;
 	exit_code = EXIT_FAILED;
-	if (can_write(o.folder) && open_files(&m, argv + rest, argc - rest) && media_capture_open(&m.capture, o.capture_file))
+	if (can_write(o.folder) && open_files(&m, argv + rest, argc - rest) &&
+	    media_capture_open(&m.capture, o.capture_file, "media"))
 		exit_code = run(&m);
-	if (!media_capture_close(&m.capture, o.capture_file) && exit_code == EXIT_OK)
+	if (!media_capture_close(&m.capture, o.capture_file, "media") && exit_code == EXIT_OK)
 		exit_code = EXIT_FAILED;
 	play_free(&m.play);
 	return exit_code;

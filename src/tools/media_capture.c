@@ -22,13 +22,13 @@ static void put16(uint8_t *at, unsigned value) {
 	at[1] = (uint8_t)value;
 }
 
-bool media_capture_open(struct media_capture *c, const char *name) {
+bool media_capture_open(struct media_capture *c, const char *name, const char *command) {
 	uint8_t header[SLUICE_PCAP_HEADER_SIZE];
 	const uint32_t link = LINKTYPE_RAW;
 	struct timespec t;
 	*c = (struct media_capture){.file = name ? fopen(name, "we") : NULL};
 	if (!c->file && name)
-		complain("media: cannot write %s: %s", name, strerror(errno));
+		complain("%s: cannot write %s: %s", command, name, strerror(errno));
 	if (!c->file)
 		return !name;
 	clock_gettime(CLOCK_REALTIME, &t);
@@ -73,13 +73,13 @@ void media_capture_packet(void *ctx, bool sent, const void *packet, size_t len, 
 	fwrite(packet, len, 1, c->file);
 }
 
-bool media_capture_close(struct media_capture *c, const char *name) {
+bool media_capture_close(struct media_capture *c, const char *name, const char *command) {
 	if (!c->file)
 		return true;
 	bool bad = ferror(c->file) != 0;
 	bad |= fclose(c->file) != 0;
 	if (bad)
-		complain("media: %s is not complete: %s", name, strerror(errno));
+		complain("%s: %s is not complete: %s", command, name, strerror(errno));
 	c->file = NULL;
 	return !bad;
 }

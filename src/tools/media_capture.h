@@ -12,10 +12,10 @@ struct media_capture {
 };
 
 /* name NULL: nothing is captured. False after it said why the file cannot be written. */
-bool media_capture_open(struct media_capture *c, const char *name);
+bool media_capture_open(struct media_capture *c, const char *name, const char *command);
 /* A sluice_packet_fn; ctx is the capture. */
 void media_capture_packet(void *ctx, bool sent, const void *packet, size_t len, uint64_t now);
 /* False when the file is not complete, which it says. */
-bool media_capture_close(struct media_capture *c, const char *name);
+bool media_capture_close(struct media_capture *c, const char *name, const char *command);
 
 #endif

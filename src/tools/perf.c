@@ -24,6 +24,7 @@ enum {
 	GIVEN_BY_HAND = 32, /* --fingerprint, --cert */
 	GIVEN_MEDIA = 64,
 	GIVEN_TIME = 128,
+	GIVEN_CAPTURE = 256,
 };
 
 static int read_address(struct perf_options *o, enum perf_place place, const char *name, const char *text) {
@@ -74,6 +75,8 @@ static const struct option_row measure_rows[] = {
          .min = 1, .max = 100000, .mark = GIVEN_OPEN},
 	{"media", "N", "N streams of video of 2.5 Mbit/s each, {range}, instead of a data channel",
          TO_U32(struct perf_options, media), .min = 1, .max = PERF_MAX_STREAMS, .mark = GIVEN_MEDIA},
+	{"rtp-pcap", "FILE", "with --media: write the RTP and RTCP packets, as they are before SRTP, for Wireshark",
+         TO_TEXT(struct perf_options, capture_file), .mark = GIVEN_CAPTURE},
 };
 
 static const struct option_row how_rows[] = {
@@ -111,8 +114,10 @@ static int check_options(const struct perf_options *o, uint32_t given) {
 	if ((given & GIVEN_MEDIA) && (given & (GIVEN_MEASURE | GIVEN_OPEN)))
 		return usage_error("perf",
 		                   "--media sends streams of one kind: of what says what to measure, only --time goes with it");
-	if (o->mode == PERF_MEDIA && (o->tuning.trace_file || o->tuning.pcap_file))
-		return usage_error("perf", "--trace and --pcap record an association; --media has none that is of interest");
+	if (o->mode == PERF_MEDIA && o->tuning.pcap_file)
+		return usage_error("perf", "--pcap records an association; --rtp-pcap is for --media");
+	if ((given & GIVEN_CAPTURE) && o->mode != PERF_MEDIA)
+		return usage_error("perf", "--rtp-pcap is for --media");
 	if (o->mode == PERF_PING && (o->channels > 1 || o->reliability != SLUICE_RELIABLE))
 		return usage_error("perf", "--ping takes one reliable channel");
 	if (o->mode == PERF_OPEN && (given & (GIVEN_MEASURE | GIVEN_TIME)))

@@ -30,6 +30,7 @@
 
 #include "tools/end.h"
 #include "tools/histogram.h"
+#include "tools/media_capture.h"
 
 #define PERF_MAX_CHANNELS 1000
 #define PERF_MAX_SIZE 262144
@@ -54,6 +55,7 @@ struct perf_options {
 	const char *address_text;
 	sluice_fingerprint fingerprint; /* hash 0: not given */
 	const char *certificate_file;
+	const char *capture_file; /* NULL: none */
 };
 
 /* ---- perf_end.c ---- */
@@ -75,6 +77,7 @@ struct perf_end {
 	sluice_channel *control;
 	sluice_peer *second; /* --open, --media: the connection under way beside the first */
 	struct perf_hello other;
+	struct media_capture capture; /* --media */
 	ev_io parent_io;
 
 	/* The end's own part. on_line: a line came over the control channel. on_channel: the other side opened one that is not

@@ -147,6 +147,7 @@ void perf_end_peer_config(const struct perf_end *end, enum sluice_role role, slu
 }
 
 static int make_peer(struct perf_end *end) {
+	const struct perf_options *o = end->options;
 	sluice_peer_config config;
 	perf_end_peer_config(end, end->sender ? SLUICE_ROLE_CLIENT : SLUICE_ROLE_SERVER, &config);
 	if (end->sender) {
@@ -157,8 +158,8 @@ static int make_peer(struct perf_end *end) {
 	config.on_channel = on_channel;
 	config.user = end;
 	int error = sluice_peer_new(end->base.env, &config, &end->base.peer);
-	if (!error)
-		error = recording_begin(&end->base.recording, end->base.peer);
+	if (!error && o->mode != PERF_MEDIA) /* perf_media.c records that of the streams */
+		error = recording_begin(&end->base.recording, end->base.peer, false);
 	if (!error)
 		error = sluice_loop_add_socket(end->base.loop, end->base.peer, end->socket);
 	if (!error)
@@ -337,7 +338,8 @@ static void tear_down(struct end *base) {
 /* Of a local pair the sender writes the files: it is the end whose windows and losses are of interest. */
 static bool open_recording(struct perf_end *end) {
 	bool records = end->sender || end->parent < 0;
-	return !records || end_record(&end->base);
+	return !records ||
+	       (end_record(&end->base) && media_capture_open(&end->capture, end->options->capture_file, end->base.command));
 }
 
 int perf_end_run(struct perf_end *end) {
@@ -354,5 +356,7 @@ int perf_end_run(struct perf_end *end) {
 		}
 	}
 	end_close(&end->base, "the run ended", tear_down);
+	if (!media_capture_close(&end->capture, end->options->capture_file, "perf") && end->base.exit_code == EXIT_OK)
+		end->base.exit_code = EXIT_FAILED;
 	return end->base.exit_code;
 }

@@ -154,6 +154,14 @@ static void on_gathering_state(sluice_peer *p, enum sluice_gathering_state state
 	free(sdp);
 }
 
+/* A listener that is told of streams by the other side has its file for the association already. */
+static int record(struct perf_media *m) {
+	if (m->end->capture.file)
+		sluice_peer_set_media_tap(m->end->second, media_capture_packet, &m->end->capture);
+	bool traces = m->end->options->mode == PERF_MEDIA;
+	return traces ? recording_begin(&m->end->base.recording, m->end->second, true) : 0;
+}
+
 /* The address over which the two ends talk already. */
 static int gather(struct perf_media *m) {
 	struct end *end = &m->end->base;
@@ -188,6 +196,8 @@ int perf_media_open(struct perf_media *m) {
 	config.on_gathering_state = on_gathering_state;
 	config.user = m;
 	int error = sluice_peer_new(m->end->base.env, &config, &m->end->second);
+	if (!error)
+		error = record(m);
 	for (uint32_t i = 0; i < m->count && !error && m->end->sender; i++)
 		error = add_stream(m, &m->streams[i]);
 	if (!error)

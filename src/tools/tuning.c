@@ -120,8 +120,10 @@ static void on_packet(void *ctx, bool sent, const void *packet, size_t len, uint
 	fwrite(packet, len, 1, r->pcap);
 }
 
-int recording_begin(struct recording *r, sluice_peer *p) {
-	int error = r->trace ? sluice_peer_set_trace(p, on_line, r) : 0;
+int recording_begin(struct recording *r, sluice_peer *p, bool of_media) {
+	int error = 0;
+	if (r->trace)
+		error = (of_media ? sluice_peer_set_media_trace : sluice_peer_set_trace)(p, on_line, r);
 	return error || !r->pcap ? error : sluice_peer_set_packet_tap(p, on_packet, r);
 }
 

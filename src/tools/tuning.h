@@ -31,8 +31,8 @@ struct recording {
 
 /* Opens the files before anything else is done; false when it said why that is not possible. */
 bool recording_open(struct recording *r, const struct tuning *t, const char *command);
-/* From here on this peer's association is written down. Returns 0 or an error. */
-int recording_begin(struct recording *r, sluice_peer *p);
+/* From here on this peer's association is written down. of_media: the trace tells of its media instead. Returns 0 or an error. */
+int recording_begin(struct recording *r, sluice_peer *p, bool of_media);
 /* After the peer is gone. False when a file is not complete, which it says. */
 bool recording_close(struct recording *r, const struct tuning *t, const char *command);
 

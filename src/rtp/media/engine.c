@@ -98,7 +98,10 @@ void media_follow(struct sluice_media *m) {
 		pacer_set_target(&m->pacer, target);
 		share_target(m);
 	}
-	if (!pacer_is_probing(&m->pacer) && bwe_take_probe(m->bwe, &probe))
+	if (!pacer_is_probing(&m->pacer) && bwe_take_probe(m->bwe, &probe)) {
 		pacer_probe(&m->pacer, probe.id, probe.rate, probe.packets, probe.bytes, m->clock);
+		if (m->trace)
+			media_trace_probe(m, &probe);
+	}
 	push_repair(m);
 }

@@ -68,6 +68,7 @@ static void drop_runs(struct sluice_media *m) {
 }
 
 void media_destroy(struct sluice_media *m) {
+	media_trace_free(m);
 	for (size_t i = 0; i < m->track_count; i++)
 		if (!m->tracks[i]->ended)
 			track_end(m->tracks[i]);
@@ -185,6 +186,8 @@ void sluice_media_advance(sluice_media *m, uint64_t now) {
 	rtp_session_advance(m->session, m->clock);
 	listen_to_players(m);
 	media_follow(m);
+	if (m->trace)
+		media_trace_look(m);
 }
 
 static uint64_t track_deadline(const struct sluice_track *t) {

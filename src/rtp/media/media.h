@@ -18,6 +18,7 @@
 #include "rtp/bwe/bwe.h"
 #include "rtp/media/demux.h"
 #include "rtp/media/queue.h"
+#include "rtp/media/trace.h"
 #include "rtp/media/track.h"
 #include "rtp/pacer.h"
 #include "rtp/report.h"
@@ -83,6 +84,7 @@ struct sluice_media {
 	void *wake_ctx;
 	sluice_packet_fn tap;
 	void *tap_ctx;
+	struct media_trace *trace; /* NULL: none */
 	sluice_media_stats stats;
 };
 

@@ -153,5 +153,7 @@ int sluice_media_input(sluice_media *m, sluice_datagram *datagrams, size_t n, ui
 	while (rtp_session_poll(m->session, &event))
 		take_event(m, &event);
 	media_follow(m);
+	if (m->trace)
+		media_trace_look(m);
 	return 0;
 }

@@ -216,5 +216,7 @@ int sluice_media_output(sluice_media *m, sluice_batch *batch, uint64_t now) {
 		fill(m, &r);
 	}
 	seal(m, &r);
+	if (m->trace)
+		media_trace_look(m);
 	return (int)batch->count;
 }
