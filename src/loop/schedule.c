@@ -14,6 +14,8 @@ static void set_timer(struct schedule *s, uint64_t at, uint64_t now) {
 	s->timer_at = at;
 	if (at == SLUICE_NEVER)
 		return;
+	/* libev counts from when its turn began. What took time since then would make the timer come too early, for nothing. */
+	ev_now_update(s->ev);
 	ev_timer_set(&s->timer, at > now ? (double)(at - now) / 1e9 : 0., 0.);
 	ev_timer_start(s->ev, &s->timer);
 }

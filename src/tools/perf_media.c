@@ -13,8 +13,8 @@
 #define DELTA_SIZE ((GROUP - KEY_TIMES) * MEAN / (GROUP - 1))
 #define FRAME_TIME (SLUICE_S / FPS)
 
-/* How often the sender looks for frames that are due. */
-#define TICK .005
+/* Frames that are due within so many ns share a turn. */
+#define TICK (5 * SLUICE_MS)
 
 /* RFC 6386, 9.1: the frame tag, whose lowest bit is 0 in a key frame, and there the start code and the size of the picture. */
 static const uint8_t key_head[] = {0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x00, 0x05, 0xd0, 0x02};
@@ -75,6 +75,15 @@ static void send_due(struct perf_stream *s, uint64_t now) {
 	}
 }
 
+/* The next turn: at the next frame, but not before a tick is over. */
+static void pace(struct perf_media *m, uint64_t now) {
+	uint64_t next = SLUICE_NEVER;
+	for (uint32_t i = 0; i < m->count; i++)
+		next = m->streams[i].due < next ? m->streams[i].due : next;
+	ev_timer_set(&m->pace, (double)(next < now + TICK ? TICK : next - now) / 1e9, 0.);
+	ev_timer_start(m->end->base.ev, &m->pace);
+}
+
 static void on_pace(struct ev_loop *ev, ev_timer *w, int events) {
 	(void)ev;
 	(void)events;
@@ -82,15 +91,17 @@ static void on_pace(struct ev_loop *ev, ev_timer *w, int events) {
 	uint64_t now = sluice_now();
 	for (uint32_t i = 0; i < m->count && !end_is_over(&m->end->base); i++)
 		send_due(&m->streams[i], now);
+	if (!end_is_over(&m->end->base))
+		pace(m, now);
 }
 
 /* The frames of the streams are spread over a frame's time. */
 static void start_sending(struct perf_media *m) {
 	for (uint32_t i = 0; i < m->count; i++)
 		m->streams[i].due = m->up_at + i * FRAME_TIME / m->count;
-	ev_timer_init(&m->pace, on_pace, 0., TICK);
+	ev_init(&m->pace, on_pace);
 	m->pace.data = m;
-	ev_timer_start(m->end->base.ev, &m->pace);
+	pace(m, m->up_at);
 }
 
 void perf_media_stop(struct perf_media *m) {
