@@ -20,11 +20,12 @@ cat >"$scratch/bench/some.jsonl" <<END
 {"bench":"crc32c","case":"1200 \\"bytes\\"","unit":"ns","median":48,"low":40,"high":60,"samples":41,"allocs":0,"gbps":200}
 {"bench":"crc32c","case":"1200 bytes","unit":"instr","median":700,"low":700,"high":700,"samples":1}
 {"bench":"wan","case":"far: goodput","unit":"%","median":97,"low":97,"high":97,"samples":1,"network":"far","of":"goodput","better":"more"}
+{"bench":"peers","case":"16 KiB, pion","unit":"Gbit/s","median":6,"low":5,"high":7,"samples":5,"of":"16 KiB","metric":"goodput","stack":"pion","version":"v4"}
 {"bench":"latency","case":"ping, p50","unit":"us","median":80,"low":79,"high":81,"samples":5,"of":"ping","metric":"p50","curve":[[0,50],[1,90]]}
 END
 CC=$CC CFLAGS='-O2 -g' MIMALLOC=1 IPSEC_MB= scripts/results "$history" "$scratch/bench/perf-16384.json" "$scratch/bench/some.jsonl" >"$out"
-grep -q "^10 figures were added to $history/[0-9-]*-[0-9a-z]*.jsonl\$" "$out" || { cat "$out"; fail 'scripts/results does not say what it did'; }
-[ "$(cat "$history"/*.jsonl | wc -l)" = 10 ] || fail 'not one line a figure'
+grep -q "^11 figures were added to $history/[0-9-]*-[0-9a-z]*.jsonl\$" "$out" || { cat "$out"; fail 'scripts/results does not say what it did'; }
+[ "$(cat "$history"/*.jsonl | wc -l)" = 11 ] || fail 'not one line a figure'
 
 # $1: part of a record that has to be there
 kept() {
@@ -38,6 +39,7 @@ kept '"case":"1200 \"bytes\"","metric":"throughput","unit":"Gbit/s","value":200.
 kept '"metric":"instructions","unit":"instr","value":700.0,"low":700.0,"high":700.0,"n":1}'
 kept '"bench":"wan","case":"far","metric":"goodput","unit":"%","value":97.0,"low":97.0,"high":97.0,"n":1,"better":"more"}'
 kept '"bench":"latency","case":"ping","metric":"p50","unit":"us","value":80.0,"low":79.0,"high":81.0,"n":5,"curve":[[0,50],[1,90]]}'
+kept '"bench":"peers","case":"16 KiB","metric":"goodput","unit":"Gbit/s","value":6.0,"low":5.0,"high":7.0,"n":5,"stack":"pion","version":"v4"}'
 kept "\"date\":\"$(date -u +%Y)"
 kept "\"compiler\":\"$($CC --version | head -n 1), -O2 -g, mimalloc\""
 kept "\"openssl\":\"OpenSSL "
@@ -45,7 +47,7 @@ kept " CPUs\""
 if git rev-parse --short=12 HEAD >/dev/null 2>&1; then kept "\"commit\":\"$(git rev-parse --short=12 HEAD)"; fi
 
 CC=$CC scripts/results "$history" "$scratch/bench/some.jsonl" >"$out"
-[ "$(cat "$history"/*.jsonl | wc -l)" = 15 ] || fail 'a second run is not appended'
+[ "$(cat "$history"/*.jsonl | wc -l)" = 17 ] || fail 'a second run is not appended'
 [ "$(ls "$history" | wc -l)" = 1 ] || fail 'a second run of the day has a file of its own'
 
 # ---- what is told ----

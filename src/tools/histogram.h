@@ -19,7 +19,7 @@ struct histogram {
 void histogram_add(struct histogram *h, uint64_t ns);
 /* Adds what `from` has counted. The result is as if every value had been added here. */
 void histogram_merge(struct histogram *h, const struct histogram *from);
-/* Of the n values in order, the one with the number floor(q n), counted from 0; from q = 1 on the largest. 0 when there is none. */
+/* Of the n values in order, the one with the number floor(q n), counted from 0; for q = 1 the largest. 0 when there is none. */
 double histogram_quantile(const struct histogram *h, double q);
 
 #endif
