@@ -253,7 +253,7 @@ function peers_part(id, title, sentence, lines) {
 	return card(id, title, sentence, element('div', { class: 'peers' }, ...[...works.values()].map(peer_card)));
 }
 
-const FRAME_STYLE = 'body { margin: 0 } svg { max-width: 100%; height: auto }';
+const FRAME_STYLE = 'body { margin: 0 } svg { width: 100%; min-width: 50rem; height: auto }';
 
 /* A flame graph is a document of its own: its script and its styles see nothing of this page. */
 function profiles_part(id, title, sentence) {
@@ -262,6 +262,8 @@ function profiles_part(id, title, sentence) {
 		const load = () => {
 			frame.srcdoc = `<!doctype html><meta charset="utf-8"><style>${FRAME_STYLE}</style>${text}`;
 		};
+		const [, width = 2, height = 1] = text.match(/viewBox="[-\d.]+ [-\d.]+ ([\d.]+) ([\d.]+)"/) ?? [];
+		frame.style.aspectRatio = `${width} / ${height}`;
 		return element('details', { toggle: load }, element('summary', {}, name), frame);
 	}));
 }
