@@ -240,17 +240,32 @@ function peer_card(lines) {
 			element('td', { class: 'number', title: range && `${range} ${unit}` }, `${text.number} ${text.unit}`));
 	});
 	return element('div', { class: 'peer' }, element('h3', {}, lines[0].case),
-		soft(`${metric}; ${more ? 'more' : 'less'} is better`),
 		element('table', { class: 'bars', 'aria-label': `${lines[0].case}, ${metric}` }, element('tbody', {}, ...rows)));
 }
 
+/* What readers ask first; other metrics follow as they come, folded. */
+const PEER_METRICS = ['throughput', 'p50'];
+
+/* Lists of lines that have the same key, in the order in which the keys come. */
+function grouped(lines, key) {
+	const groups = new Map();
+	for (const line of lines)
+		groups.set(key(line), [...groups.get(key(line)) ?? [], line]);
+	return [...groups.values()];
+}
+
+function peer_metric(lines) {
+	const { metric, more } = lines[0];
+	const works = grouped(lines, line => JSON.stringify([line.case, line.unit]));
+	return element('details', { open: PEER_METRICS.includes(metric) },
+		element('summary', {}, `${metric}; ${more ? 'more' : 'less'} is better`),
+		element('div', { class: 'peers' }, ...works.map(peer_card)));
+}
+
 function peers_part(id, title, sentence, lines) {
-	const works = new Map();
-	for (const line of lines) {
-		const work = JSON.stringify([line.case, line.metric, line.unit]);
-		works.set(work, [...works.get(work) ?? [], line]);
-	}
-	return card(id, title, sentence, element('div', { class: 'peers' }, ...[...works.values()].map(peer_card)));
+	const place = one => (PEER_METRICS.indexOf(one[0].metric) + PEER_METRICS.length + 1) % (PEER_METRICS.length + 1);
+	const metrics = grouped(lines, line => line.metric).sort((a, b) => place(a) - place(b));
+	return card(id, title, sentence, ...metrics.map(peer_metric));
 }
 
 const FRAME_STYLE = 'body { margin: 0 } svg { width: 100%; min-width: 50rem; height: auto }';
