@@ -98,13 +98,13 @@ static struct rtp_session *make(uint32_t ours, uint32_t theirs, bool with_rtx, b
 		.ssrc = theirs + 1,
 		.rtx_ssrc = with_rtx ? theirs + 2 : 0,
 		.clock_rate = 90000,
-		.flags = FLAGS,
+		.flags = FLAGS | (with_rtx ? RTP_STAGE_CCFB : 0),
 	};
 	const struct rtp_out_config out = {
 		.ssrc = ours + 1,
 		.rtx_ssrc = with_rtx ? ours + 2 : 0,
 		.clock_rate = 90000,
-		.flags = FLAGS,
+		.flags = FLAGS | (with_rtx ? RTP_STAGE_CCFB : 0),
 		.first = 65530,
 		.items = items,
 		.item_count = 3,
@@ -150,7 +150,10 @@ static void change(unsigned choice) {
 	uint32_t ssrc = 300 + how % 8;
 	struct rtp_extension_map map;
 	struct rtx_types types;
-	struct rtp_in_config in = {.ssrc = ssrc, .rtx_ssrc = how & 8 ? ssrc + 8 : 0, .clock_rate = 48000, .flags = FLAGS};
+	struct rtp_in_config in = {.ssrc = ssrc,
+	                           .rtx_ssrc = how & 8 ? ssrc + 8 : 0,
+	                           .clock_rate = 48000,
+	                           .flags = FLAGS | (how & 16 ? RTP_STAGE_CCFB : 0)};
 	struct rtp_out_config out = {
 		.ssrc = ssrc,
 		.rtx_ssrc = in.rtx_ssrc,

@@ -235,16 +235,25 @@ static void offer_again(const struct sdp *sdp, const struct sdp_section *data) {
 
 /* ---- audio and video ---- */
 
+/* RFC 8888, 6: it is said of all payload types. */
+static unsigned ccfb_of(const struct sdp_rtp *rtp) {
+	unsigned bits = 0;
+	for (size_t i = 0; i < rtp->codec_count; i++)
+		bits |= rtp->codecs[i].name == SDP_CODEC_OTHER ? 0 : rtp->codecs[i].feedback;
+	return bits & SDP_FB_CCFB;
+}
+
 /* What is written of them: codecs with a name, sources with a cname. */
 static void same_rtp(const struct sdp_rtp *back, const struct sdp_rtp *own) {
 	size_t codecs = 0, ssrcs = 0;
+	unsigned of_all = ccfb_of(own);
 	for (size_t i = 0; i < own->codec_count; i++) {
 		const struct sdp_codec *mine = &own->codecs[i];
 		if (mine->name == SDP_CODEC_OTHER)
 			continue;
 		const struct sdp_codec *c = &back->codecs[codecs++];
 		MUST(codecs <= back->codec_count && c->type == mine->type && c->name == mine->name && c->clock == mine->clock &&
-		     c->channels == mine->channels && c->feedback == mine->feedback && same(c->fmtp, mine->fmtp) &&
+		     c->channels == mine->channels && c->feedback == (mine->feedback | of_all) && same(c->fmtp, mine->fmtp) &&
 		     c->has_apt == mine->has_apt && c->apt == mine->apt);
 	}
 	for (size_t i = 0; i < own->ssrc_count; i++) {

@@ -226,7 +226,7 @@ END_TEST
 
 START_TEST(test_an_idle_session_is_silent_and_a_stream_small) {
 	struct link_config line = {.delay = DELAY};
-	open_world(1, &line, ALL, true);
+	open_world(1, &line, ALL | RTP_STAGE_CCFB, true);
 	sim_run(&sim, sim.now + 100 * SLUICE_S);
 	ck_assert_uint_eq(alice.rtcp + bob.rtcp, 0);
 	rtp_session_in_stats(bob.session, 0, &in);
@@ -259,8 +259,8 @@ END_TEST
 
 START_TEST(test_failing_memory_leaves_a_session_whole) {
 	open_world(1, NULL, ALL, true);
-	struct rtp_in_config c = {.ssrc = 50, .clock_rate = 90000, .flags = ALL};
-	struct rtp_out_config o = {.ssrc = 51, .clock_rate = 90000, .flags = ALL, .history = 16384};
+	struct rtp_in_config c = {.ssrc = 50, .clock_rate = 90000, .flags = ALL | RTP_STAGE_CCFB};
+	struct rtp_out_config o = {.ssrc = 51, .clock_rate = 90000, .flags = ALL | RTP_STAGE_CCFB, .history = 16384};
 	struct rtp_session_config config = {.cname = "x", .ssrc = 1};
 	for (unsigned i = 1; i < 40; i++) {
 		struct rtp_session *s;

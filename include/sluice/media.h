@@ -55,8 +55,8 @@ typedef struct sluice_codec_config {
 	uint8_t red_payload_type; /* RFC 2198, Opus only; 0: none */
 	/* H.264: packetization-mode, 0 or 1. */
 	uint8_t packetization_mode;
-	/* Feedback that both sides take (RFC 4585, RFC 5104). */
-	bool nack, pli, fir, remb, transport_cc;
+	/* Feedback that both sides take (RFC 4585, RFC 5104; ccfb: RFC 8888, which is not used beside transport_cc). */
+	bool nack, pli, fir, remb, transport_cc, ccfb;
 } sluice_codec_config;
 
 /* ---- frames and packets ----------------------------------------------------------------------------------------- */
@@ -315,8 +315,8 @@ typedef struct sluice_media_config {
 	const char *cname;
 	/* The largest UDP payload, 576 to 65,000 bytes. Default: 1200 */
 	uint32_t mtu;
-	/* bit/s. The estimate begins at the first and stays between the others. Without feedback of the path (transport-cc) it
-	 * stays where it began. Default: 300,000; 30,000 and 100,000,000 */
+	/* bit/s. The estimate begins at the first and stays between the others. Without feedback of the path (transport-cc or
+	 * ccfb) it stays where it began. Default: 300,000; 30,000 and 100,000,000 */
 	uint64_t start_bitrate, min_bitrate, max_bitrate;
 	/* ns from 1900 (NTP's zero) to the zero of the verbs' clock, for sender reports. Default: 0 */
 	uint64_t ntp_offset;

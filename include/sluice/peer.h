@@ -144,6 +144,9 @@ typedef struct sluice_peer_config {
 	/* Where the estimate of the path begins, and the bounds that it keeps, in bit/s; as in sluice_media_config. When they do
 	 * not go together, the first transceiver is refused with SLUICE_INVALID. Default: 300,000; 30,000 and 100,000,000 */
 	uint64_t media_start_bitrate, media_min_bitrate, media_max_bitrate;
+	/* Offers ask for the feedback of RFC 8888 and not for transport-cc. An offer of the other side that does the same is
+	 * answered alike, whatever stands here. Default: false, as browsers have it */
+	bool media_ccfb;
 
 	/* ---- callbacks: any may be NULL ---- */
 

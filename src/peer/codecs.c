@@ -200,13 +200,15 @@ static const struct codecs_chosen *find_codec(const struct codecs_list *l, enum 
 	return NULL;
 }
 
-static void offer_row(size_t row, struct codecs_types *types, struct codecs_list *out) {
+static void offer_row(size_t row, bool ccfb, struct codecs_types *types, struct codecs_list *out) {
 	const struct own *o = &own[row];
 	const struct codecs_chosen *opus = find_codec(out, SDP_CODEC_OPUS);
 	int type = o->name == SDP_CODEC_RED && !opus ? -1 : give_type(types, o->type, meaning(row, false));
 	if (type < 0)
 		return;
 	struct codecs_chosen *c = add(out, o, (uint8_t)type);
+	if (ccfb && c->sdp.feedback)
+		c->sdp.feedback ^= SDP_FB_TRANSPORT_CC | SDP_FB_CCFB;
 	if (o->name == SDP_CODEC_RED) {
 		c->sdp.apt = opus->sdp.type;
 		c->sdp.has_apt = true;
@@ -216,10 +218,10 @@ static void offer_row(size_t row, struct codecs_types *types, struct codecs_list
 		add_rtx(out, (uint8_t)row, (uint8_t)rtx, (uint8_t)type);
 }
 
-void codecs_offer(const struct codecs_wish *wish, struct codecs_types *types, struct codecs_list *out) {
+void codecs_offer(const struct codecs_wish *wish, bool ccfb, struct codecs_types *types, struct codecs_list *out) {
 	out->count = 0;
 	for (size_t i = 0; i < wish->count; i++)
-		offer_row(wish->rows[i], types, out);
+		offer_row(wish->rows[i], ccfb, types, out);
 }
 
 /* ---- what both have -------------------------------------------------------------------------------------------------- */
@@ -235,6 +237,12 @@ static void write_h264(struct codecs_chosen *c, const struct sdp_codec *theirs) 
 	         id);
 }
 
+/* We can report by RFC 8888 too. An answer that has transport-cc does without: browsers that offer both take either. */
+static unsigned feedback_taken(const struct codecs_chosen *ours, const struct sdp_codec *theirs) {
+	unsigned both = (ours->sdp.feedback ? ours->sdp.feedback | SDP_FB_CCFB : 0u) & theirs->feedback;
+	return both & SDP_FB_TRANSPORT_CC ? both & ~(unsigned)SDP_FB_CCFB : both;
+}
+
 static bool is_taken(const struct codecs_list *l, size_t row) {
 	for (size_t i = 0; i < l->count; i++)
 		if (l->of[i].row == row)
@@ -244,7 +252,7 @@ static bool is_taken(const struct codecs_list *l, size_t row) {
 
 static void take(size_t row, const struct sdp_codec *theirs, const struct sdp_rtp *rtp, struct codecs_list *out) {
 	struct codecs_chosen *c = add(out, &own[row], theirs->type);
-	c->sdp.feedback &= theirs->feedback;
+	c->sdp.feedback = (uint8_t)feedback_taken(c, theirs);
 	if (c->sdp.name == SDP_CODEC_H264)
 		write_h264(c, theirs);
 	const struct sdp_codec *rtx = own[row].rtx ? sdp_rtp_rtx(rtp, theirs->type) : NULL;
@@ -292,12 +300,29 @@ void codecs_take(const struct codecs_wish *wish, bool by_wish, const struct sdp_
 		take_red(theirs, out);
 }
 
+static uint8_t feedback_of(const struct codecs_list *l, const struct codecs_chosen *c) {
+	for (size_t i = 0; i < l->count; i++)
+		if (l->of[i].row == c->row && l->of[i].sdp.name == c->sdp.name)
+			return l->of[i].sdp.feedback;
+	return 0;
+}
+
 void codecs_take_offered(const struct codecs_list *offered, const struct sdp_rtp *theirs, struct codecs_list *out) {
 	struct codecs_wish rows = {.count = 0};
 	for (size_t i = 0; i < offered->count; i++)
 		if (!has_row(&rows, offered->of[i].row))
 			rows.rows[rows.count++] = offered->of[i].row;
 	codecs_take(&rows, false, theirs, out);
+	/* What an answer has beyond the offer was not asked for. */
+	for (size_t i = 0; i < out->count; i++)
+		out->of[i].sdp.feedback &= feedback_of(offered, &out->of[i]);
+}
+
+bool codecs_have_ccfb(const struct codecs_list *list) {
+	for (size_t i = 0; i < list->count; i++)
+		if (list->of[i].sdp.feedback & SDP_FB_CCFB)
+			return true;
+	return false;
 }
 
 /* ---- for a track ----------------------------------------------------------------------------------------------------- */
@@ -327,6 +352,7 @@ size_t codecs_config(const struct codecs_list *list, sluice_codec_config out[SLU
 			.fir = c->feedback & SDP_FB_CCM_FIR,
 			.remb = c->feedback & SDP_FB_REMB,
 			.transport_cc = c->feedback & SDP_FB_TRANSPORT_CC,
+			.ccfb = c->feedback & SDP_FB_CCFB,
 		};
 	}
 	return n;

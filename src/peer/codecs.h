@@ -48,12 +48,15 @@ int codecs_wish_read(enum sluice_media_kind kind, const sluice_codec_preference 
 void codecs_learn(struct codecs_types *types, const struct sdp_rtp *theirs);
 /* The same for a section of ours. */
 void codecs_recall(struct codecs_types *types, const struct codecs_list *ours);
-/* Makes the codecs of an offer. Numbers that are new are noted in `types`; what no number is left for is left out. */
-void codecs_offer(const struct codecs_wish *wish, struct codecs_types *types, struct codecs_list *out);
+/* Makes the codecs of an offer. Numbers that are new are noted in `types`; what no number is left for is left out. ccfb: with the
+ * feedback of RFC 8888 in place of transport-cc. */
+void codecs_offer(const struct codecs_wish *wish, bool ccfb, struct codecs_types *types, struct codecs_list *out);
 /* Takes what both have, by the other side's numbers. by_wish: in the order of the wish, otherwise in theirs. */
 void codecs_take(const struct codecs_wish *wish, bool by_wish, const struct sdp_rtp *theirs, struct codecs_list *out);
 /* The same of an answer to what was offered: other codecs in it are not taken, whatever is wished by now. */
 void codecs_take_offered(const struct codecs_list *offered, const struct sdp_rtp *theirs, struct codecs_list *out);
+/* Has any of them the feedback of RFC 8888? */
+bool codecs_have_ccfb(const struct codecs_list *list);
 /* As a track wants them. Returns how many, at most SLUICE_TRACK_CODECS_MAX. */
 size_t codecs_config(const struct codecs_list *list, sluice_codec_config out[SLUICE_TRACK_CODECS_MAX]);
 

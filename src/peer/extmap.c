@@ -56,11 +56,11 @@ static uint8_t free_id(const struct extmap *m, uint8_t wanted) {
 	return 0;
 }
 
-size_t extmap_offer(struct extmap *m, enum sluice_media_kind kind, struct sdp_extension out[EXTMAP_MAX]) {
+size_t extmap_offer(struct extmap *m, enum sluice_media_kind kind, bool ccfb, struct sdp_extension out[EXTMAP_MAX]) {
 	size_t n = 0;
 	for (size_t i = 0; i < ROWS; i++) {
 		uint8_t id = m->id_of[own[i].kind];
-		if (!is_for(&own[i], kind))
+		if (!is_for(&own[i], kind) || (ccfb && own[i].kind == RTP_EXT_TRANSPORT_CC))
 			continue;
 		if (!id)
 			id = free_id(m, own[i].id);

@@ -21,8 +21,8 @@ struct extmap {
 void extmap_learn(struct extmap *m, const struct sdp_rtp *theirs);
 /* The same for a section of ours. */
 void extmap_recall(struct extmap *m, const struct sdp_extension *ours, size_t count);
-/* Makes the extensions of an offer. Returns how many. */
-size_t extmap_offer(struct extmap *m, enum sluice_media_kind kind, struct sdp_extension out[EXTMAP_MAX]);
+/* Makes the extensions of an offer. ccfb: without the one for transport-cc. Returns how many. */
+size_t extmap_offer(struct extmap *m, enum sluice_media_kind kind, bool ccfb, struct sdp_extension out[EXTMAP_MAX]);
 /* Takes those that we know, by the other side's ids, with the direction seen from here. Returns how many. */
 size_t extmap_take(struct extmap *m, enum sluice_media_kind kind, const struct sdp_rtp *theirs,
                    struct sdp_extension out[EXTMAP_MAX]);

@@ -125,13 +125,20 @@ static void write_mid(struct offering *o, char mid[MID_MAX]) {
 	memcpy(mid, text, sizeof text);
 }
 
+/* A section that has RFC 8888 keeps it, whoever offered that. */
+static bool wants_ccfb(const struct offering *o, const sluice_transceiver *t) {
+	const struct plan_section *before = t->section >= 0 ? plan_find(o->before, t->mid) : NULL;
+	return o->p->config.media_ccfb || (before && codecs_have_ccfb(&before->codecs));
+}
+
 static void write_media(struct offering *o, struct plan_section *s, const sluice_transceiver *t) {
 	s->kind = t->kind == SLUICE_AUDIO ? SDP_AUDIO : SDP_VIDEO;
 	s->transceiver = t->number;
 	s->direction = t->direction;
 	s->rsize = o->plan->mixed = true;
-	codecs_offer(&t->wish, &o->types, &s->codecs);
-	s->extension_count = extmap_offer(&o->ids, t->kind, s->extensions);
+	bool ccfb = wants_ccfb(o, t);
+	codecs_offer(&t->wish, ccfb, &o->types, &s->codecs);
+	s->extension_count = extmap_offer(&o->ids, t->kind, ccfb, s->extensions);
 	if (t->encoding_count > 1)
 		s->layers = (uint8_t)((1u << t->encoding_count) - 1);
 	/* The layers that come stay layers, whoever makes the offer: an answer sends several only where the offer takes them. */

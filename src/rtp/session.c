@@ -50,6 +50,7 @@ int rtp_session_new(sluice_env *env, const struct rtp_session_config *c, struct 
 	s->env = env;
 	s->transport_next = SERIAL_ORIGIN + 1;
 	s->ccfb_time = SERIAL_ORIGIN;
+	ccfb_report_init(&s->ccfb);
 	s->last_ssrc = NO_SSRC;
 	set_config(s, c);
 	twcc_init(&s->twcc);
@@ -106,6 +107,7 @@ static bool check_in(const struct rtp_session *s, unsigned i) {
 	ok = ok && !in->nack == !(in->flags & RTP_STAGE_NACK) && (!in->nack || nack_generator_check(in->nack));
 	ok = ok && is_at(s, in->receiver.ssrc, (int)i) && is_at(s, in->rtx_ssrc, place_of_in_rtx(s, i));
 	ok = ok && has_receiver(s, &in->receiver) && has_receiver(s, &in->rtx_receiver) == (in->rtx_ssrc != 0);
+	ok = ok && ccfb_came_check(&in->came) && ccfb_came_check(&in->rtx_came);
 	return ok && (!in->rtx_ssrc || rtp_receiver_check(&in->rtx_receiver));
 }
 
@@ -157,16 +159,25 @@ static int find_place(struct rtp_session *s, uint32_t ssrc) {
 	return place;
 }
 
-static enum rtp_fate take_rtx(struct rtp_session *s, struct rtp_in *in, struct rtp_received *got, uint64_t now) {
+static enum rtp_fate take_rtx(struct rtp_session *s, struct rtp_in *in, struct rtp_received *got, size_t size, uint64_t now) {
 	uint64_t number;
 	if (!rtp_receiver_take(&in->rtx_receiver, got->packet.sequence, got->packet.timestamp, now, &number))
 		return RTP_FATE_REFUSED;
+	if (in->flags & RTP_STAGE_CCFB)
+		ccfb_came_take(&in->rtx_came, &s->ccfb, number, size, now);
 	int error = rtx_unwrap(&got->packet, &s->rtx, in->receiver.ssrc);
 	s->malformed += error == SLUICE_MALFORMED;
 	if (error)
 		return RTP_FATE_REFUSED;
 	got->is_repair = true;
 	return stages_in_repair(in, got->packet.sequence, now, &got->number);
+}
+
+static enum rtp_fate take_media(struct rtp_session *s, struct rtp_in *in, struct rtp_received *got, size_t size, uint64_t now) {
+	enum rtp_fate fate = stages_in(in, got->packet.sequence, got->packet.timestamp, now, &got->number);
+	if (in->flags & RTP_STAGE_CCFB && fate != RTP_FATE_REFUSED)
+		ccfb_came_take(&in->came, &s->ccfb, got->number, size, now);
+	return fate;
 }
 
 int rtp_session_receive(struct rtp_session *s, uint8_t *data, size_t len, uint64_t now, struct rtp_received *got) {
@@ -195,7 +206,7 @@ int rtp_session_receive(struct rtp_session *s, uint8_t *data, size_t len, uint64
 	got->stream = found - (is_rtx ? (int)s->in_max : 0);
 	got->is_repair = false;
 	struct rtp_in *in = s->in[got->stream];
-	enum rtp_fate fate = is_rtx ? take_rtx(s, in, got, now) : stages_in(in, p->sequence, p->timestamp, now, &got->number);
+	enum rtp_fate fate = is_rtx ? take_rtx(s, in, got, len, now) : take_media(s, in, got, len, now);
 	if (in->nack && in->nack->is_broken)
 		stages_broken(in);
 	in->duplicates += fate == RTP_FATE_DUPLICATE;
@@ -423,7 +434,7 @@ void rtp_session_in_stats(const struct rtp_session *s, int in_stream, struct rtp
 		.jitter = in->receiver.jitter >> 4,
 		.sender_reports = in->receiver.sender_reports,
 		.sender = in->receiver.sender,
-		.memory = env_cost(in) + env_cost(in->nack),
+		.memory = env_cost(in) + env_cost(in->nack) + env_cost(in->came.arrivals) + env_cost(in->rtx_came.arrivals),
 	};
 }
 

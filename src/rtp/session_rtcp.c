@@ -220,6 +220,23 @@ static uint32_t any_ssrc(const struct rtp_session *s) {
 	return s->receiver_count ? s->receivers[0]->ssrc : 0;
 }
 
+/* What has no room waits for the next datagram: the report is due until then. */
+static void write_ccfb(struct rtp_session *s, struct rtcp_writer *w, uint64_t now) {
+	struct ccfb_told told[2 * RTP_SESSION_STREAMS];
+	size_t n = 0;
+	if (s->ccfb.due > now)
+		return;
+	for (unsigned i = 0; i < s->in_top; i++) {
+		struct rtp_in *in = s->in[i];
+		if (!in || !(in->flags & RTP_STAGE_CCFB))
+			continue;
+		told[n++] = (struct ccfb_told){&in->came, in->receiver.ssrc};
+		told[n++] = (struct ccfb_told){&in->rtx_came, in->rtx_ssrc};
+	}
+	if (ccfb_report_write(w, s->report.ssrc, told, n, now, now + s->report.ntp_offset) == 0)
+		ccfb_report_done(&s->ccfb, now);
+}
+
 static void write_feedback(struct rtp_session *s, struct rtcp_writer *w, uint64_t now) {
 	for (unsigned i = 0; i < s->in_top; i++) {
 		struct rtp_in *in = s->in[(s->next_in + i) % s->in_top];
@@ -230,10 +247,11 @@ static void write_feedback(struct rtp_session *s, struct rtcp_writer *w, uint64_
 	}
 	s->next_in++;
 	twcc_output(&s->twcc, w, s->report.ssrc, any_ssrc(s), now);
+	write_ccfb(s, w, now);
 }
 
 static uint64_t feedback_deadline(const struct rtp_session *s) {
-	uint64_t due = twcc_deadline(&s->twcc);
+	uint64_t due = min64(twcc_deadline(&s->twcc), s->ccfb.due);
 	for (unsigned i = 0; i < s->in_top; i++)
 		if (s->in[i])
 			due = min64(due, in_deadline(s->in[i]));

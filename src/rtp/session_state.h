@@ -56,6 +56,7 @@ struct rtp_session {
 	const struct rtp_rate_ops *rate;
 	void *rate_ctx;
 	struct twcc twcc;
+	struct ccfb_report ccfb;
 };
 
 /* 0 is not known; see RTP_ROUND_TRIP_UNKNOWN. */

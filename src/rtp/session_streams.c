@@ -66,19 +66,37 @@ static unsigned free_number(void *const *streams, unsigned top) {
 
 /* ---- incoming ---- */
 
+static void close_in(struct rtp_session *s, struct rtp_in *in) {
+	ccfb_came_close(&in->came, s->env);
+	ccfb_came_close(&in->rtx_came, s->env);
+	env_free(s->env, in->nack);
+	env_free(s->env, in);
+}
+
+static int open_in(struct rtp_session *s, struct rtp_in *in) {
+	int error = 0;
+	if (in->flags & RTP_STAGE_NACK && !(in->nack = env_alloc(s->env, sizeof *in->nack)))
+		error = SLUICE_NO_MEMORY;
+	if (in->nack)
+		nack_generator_init(in->nack, round_trip_of(s));
+	if (!error && in->flags & RTP_STAGE_CCFB)
+		error = ccfb_came_open(&in->came, s->env, CCFB_CAME);
+	if (!error && in->flags & RTP_STAGE_CCFB)
+		error = ccfb_came_open(&in->rtx_came, s->env, CCFB_RTX_CAME);
+	return error;
+}
+
 static struct rtp_in *make_in(struct rtp_session *s, const struct rtp_in_config *c) {
 	struct rtp_in *in = env_zalloc(s->env, sizeof *in);
-	struct nack_generator *nack = in && c->flags & RTP_STAGE_NACK ? env_alloc(s->env, sizeof *nack) : NULL;
-	if (!in || (c->flags & RTP_STAGE_NACK && !nack)) {
-		env_free(s->env, in);
+	if (!in)
+		return NULL;
+	in->flags = c->flags;
+	if (open_in(s, in)) {
+		close_in(s, in);
 		return NULL;
 	}
-	in->flags = c->flags;
 	in->rtx_ssrc = c->rtx_ssrc;
-	in->nack = nack;
 	in->keyframe.uses_fir = c->flags & RTP_STAGE_FIR;
-	if (nack)
-		nack_generator_init(nack, round_trip_of(s));
 	rtp_receiver_init(&in->receiver, c->ssrc, c->clock_rate, c->probation ? c->probation : 1);
 	rtp_receiver_init(&in->rtx_receiver, c->rtx_ssrc, c->clock_rate, 1);
 	in->receiver.interval = report_interval(&s->report);
@@ -119,8 +137,7 @@ void rtp_session_remove_in(struct rtp_session *s, int stream) {
 	drop_receiver(s, &in->receiver);
 	drop_receiver(s, &in->rtx_receiver);
 	report_forget(&s->report, in->receiver.ssrc);
-	env_free(s->env, in->nack);
-	env_free(s->env, in);
+	close_in(s, in);
 	s->in[stream] = NULL;
 	while (s->in_top && !s->in[s->in_top - 1])
 		s->in_top--;
@@ -136,6 +153,7 @@ int rtp_session_set_in_rtx(struct rtp_session *s, int stream, uint32_t rtx_ssrc)
 	in->rtx_ssrc = rtx_ssrc;
 	rtp_receiver_init(&in->rtx_receiver, rtx_ssrc, in->receiver.clock_rate, 1);
 	in->rtx_receiver.interval = in->receiver.interval;
+	ccfb_came_clear(&in->rtx_came);
 	s->receivers[s->receiver_count++] = &in->rtx_receiver;
 	name_ssrc(s, rtx_ssrc, place_of_in_rtx(s, (unsigned)stream));
 	return 0;

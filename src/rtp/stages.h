@@ -5,12 +5,13 @@
  * compiler sees all of it. (Five stages by pointers cost 24 to 27 ns a packet, inline 9 to 12.) The app's own stage is the
  * exception; the session calls it, and only if there is one.
  *
- *   in:  TWCC, then the stream's numbers and jitter (RR), then NACK
+ *   in:  TWCC, then the stream's numbers and jitter (RR), then NACK, then RFC 8888
  *   out: abs-send-time and TWCC number, then history, then the counts of the SR */
 #ifndef RTP_STAGES_H
 #define RTP_STAGES_H
 
 #include "rtp/ccfb.h"
+#include "rtp/ccfb_report.h"
 #include "rtp/extensions.h"
 #include "rtp/history.h"
 #include "rtp/keyframe.h"
@@ -27,7 +28,7 @@ enum {
 	RTP_STAGE_ABS_SEND_TIME = 4, /* out only */
 	RTP_STAGE_KEYFRAME = 8,      /* in: a stream that cannot be repaired asks for a keyframe */
 	RTP_STAGE_FIR = 16,          /* in: by FIR instead of PLI */
-	RTP_STAGE_CCFB = 32,         /* out only: the peer reports by RFC 8888; keep which number each packet had */
+	RTP_STAGE_CCFB = 32, /* RFC 8888. in: report what came; out: the peer does, so keep which number each packet had */
 };
 
 /* A stream that comes in. nack is NULL unless RTP_STAGE_NACK is set. */
@@ -37,6 +38,7 @@ struct rtp_in {
 	struct rtp_receiver receiver;
 	struct rtp_receiver rtx_receiver;
 	struct nack_generator *nack;
+	struct ccfb_came came, rtx_came; /* closed unless RTP_STAGE_CCFB is set */
 	struct keyframe_request keyframe;
 	uint64_t duplicates;
 	uint64_t repaired; /* packets that came by RTX */

@@ -3,10 +3,8 @@
 #include <string.h>
 
 #include "base/arith.h"
+#include "rtp/feedback_interval.h"
 #include "sluice/error.h"
-
-#define FEEDBACK_BITS (68 * 8)
-#define FEEDBACK_SHARE 20 /* one part in twenty of the received rate */
 
 static void forget(struct twcc *t) {
 	memset(t->arrivals, 0xFF, sizeof t->arrivals);
@@ -15,7 +13,7 @@ static void forget(struct twcc *t) {
 void twcc_init(struct twcc *t) {
 	memset(t, 0, sizeof *t);
 	t->due = SLUICE_NEVER;
-	t->interval = TWCC_INTERVAL_MIN;
+	t->interval = FEEDBACK_INTERVAL_MIN;
 	/* Far from the first number, so that no packet is next. */
 	t->next = 1;
 	forget(t);
@@ -24,7 +22,7 @@ void twcc_init(struct twcc *t) {
 bool twcc_check(const struct twcc *t) {
 	bool ok = t->next <= t->highest + 1 && (t->next == t->highest + 1 || t->highest - t->next < TWCC_RING);
 	ok = ok && (t->due == SLUICE_NEVER) == (t->next == t->highest + 1);
-	return ok && t->interval >= TWCC_INTERVAL_MIN && t->interval <= TWCC_INTERVAL_MAX &&
+	return ok && t->interval >= FEEDBACK_INTERVAL_MIN && t->interval <= FEEDBACK_INTERVAL_MAX &&
 	       (t->highest == 0 || t->arrivals[t->highest % TWCC_RING] != SLUICE_NEVER);
 }
 
@@ -64,12 +62,8 @@ void twcc_take_other(struct twcc *t, uint16_t sequence, uint64_t now) {
 	}
 }
 
-/* How long until the next feedback, so that it takes its share of what came in. At a low rate few packets come between two of
- * them, so the change is smoothed. */
 static void set_interval(struct twcc *t, uint64_t now) {
-	uint64_t passed = now > t->since ? now - t->since : 1;
-	uint64_t interval = t->bytes ? mul_div64(passed, FEEDBACK_BITS * FEEDBACK_SHARE, 8 * t->bytes) : TWCC_INTERVAL_MAX;
-	t->interval = (3 * t->interval + min64(max64(interval, TWCC_INTERVAL_MIN), TWCC_INTERVAL_MAX)) / 4;
+	t->interval = feedback_interval(t->interval, t->bytes, now > t->since ? now - t->since : 1);
 	t->bytes = 0;
 	t->since = now;
 }

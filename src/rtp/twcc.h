@@ -4,9 +4,8 @@
  * Every packet with the extension counts: media, RTX, and padding that only probes the path. The arrivals lie in a ring by their
  * transport-wide number; a slice of the ring is what the feedback writer takes.
  *
- * Feedback leaves each 50 to 250 ms, so that it takes a twentieth of what comes in (68 bytes a packet of feedback, as libwebrtc
- * reckons). It leaves at once when half of the ring is not reported. A packet that comes behind its report is reported with all
- * that follows it once more: its sender took it for lost.
+ * Feedback leaves in the rhythm of feedback_interval.h, and at once when half of the ring is not reported. A packet that comes
+ * behind its report is reported with all that follows it once more: its sender took it for lost.
  *
  *   next <= highest + 1, and highest - next < TWCC_RING
  *   arrivals[n % TWCC_RING] is SLUICE_NEVER for each n of the ring that did not come
@@ -22,8 +21,6 @@
 #include "sluice/env.h"
 
 #define TWCC_RING 4096
-#define TWCC_INTERVAL_MIN (50 * SLUICE_MS)
-#define TWCC_INTERVAL_MAX (250 * SLUICE_MS)
 
 struct twcc {
 	uint64_t highest; /* 0: nothing came */

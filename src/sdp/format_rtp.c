@@ -40,11 +40,22 @@ static void put_fmtp(struct sdp_writer *w, const struct sdp_codec *c) {
 		sdp_put(w, "a=fmtp:%u %u/%u\r\n", c->type, c->apt, c->apt);
 }
 
+/* RFC 8888, 6: "The payload type used with "ccfb" feedback MUST be the wildcard type". */
+#define FEEDBACK_OF_ALL SDP_FB_CCFB
+
 static void put_feedback(struct sdp_writer *w, const struct sdp_codec *c) {
 	for (unsigned bit = 1; bit < 1u << SDP_FEEDBACKS; bit <<= 1) {
-		if (c->feedback & bit)
+		if (c->feedback & bit & ~(unsigned)FEEDBACK_OF_ALL)
 			sdp_put(w, "a=rtcp-fb:%u %s\r\n", c->type, sdp_feedback_text((enum sdp_feedback)bit));
 	}
+}
+
+static void put_feedback_of_all(struct sdp_writer *w, const struct sdp_rtp *rtp) {
+	unsigned bits = 0;
+	for (size_t i = 0; i < rtp->codec_count; i++)
+		bits |= is_known(&rtp->codecs[i]) ? rtp->codecs[i].feedback : 0;
+	if (bits & FEEDBACK_OF_ALL)
+		sdp_put(w, "a=rtcp-fb:* %s\r\n", sdp_feedback_text(FEEDBACK_OF_ALL));
 }
 
 static void put_each(struct sdp_writer *w, const struct sdp_rtp *rtp,
@@ -162,6 +173,7 @@ void sdp_put_rtp(struct sdp_writer *w, const struct sdp_rtp *rtp, struct sdp_sli
 		sdp_put(w, "a=extmap-allow-mixed\r\n");
 	put_extensions(w, rtp);
 	put_each(w, rtp, put_feedback);
+	put_feedback_of_all(w, rtp);
 	put_msids(w, rtp);
 	put_ssrcs(w, rtp);
 	put_rids(w, rtp);

@@ -17,8 +17,19 @@ static bool has_nack(const sluice_codec_config *c) {
 static bool has_pli(const sluice_codec_config *c) {
 	return c->pli;
 }
+static bool has_transport_cc(const sluice_codec_config *c) {
+	return c->transport_cc;
+}
+static bool has_ccfb(const sluice_codec_config *c) {
+	return c->ccfb;
+}
 static bool has_fir(const sluice_codec_config *c) {
 	return c->fir;
+}
+
+/* Where both sides take both, one of them is enough. */
+static uint32_t ccfb_flag(const struct sluice_track *t) {
+	return any_codec_has(t, has_ccfb) && !any_codec_has(t, has_transport_cc) ? RTP_STAGE_CCFB : 0;
 }
 
 /* RFC 7714, 8.1 has an IV of SSRC and number: the same number twice is fatal for the key. A repair within the stream itself is
@@ -31,7 +42,7 @@ int streams_open_in(struct sluice_media *m, struct in_layer *l) {
 	struct sluice_track *t = l->track;
 	if (!m->session || !l->ssrc || l->stream >= 0 || !t->codec_count)
 		return 0;
-	uint32_t flags = any_codec_has(t, has_nack) ? RTP_STAGE_NACK : 0;
+	uint32_t flags = (any_codec_has(t, has_nack) ? RTP_STAGE_NACK : 0) | ccfb_flag(t);
 	bool pli = any_codec_has(t, has_pli), fir = any_codec_has(t, has_fir);
 	if (t->kind == SLUICE_VIDEO && (pli || fir))
 		flags |= RTP_STAGE_KEYFRAME | (pli ? 0 : RTP_STAGE_FIR);
@@ -74,7 +85,7 @@ int streams_open_out(struct sluice_media *m, struct out_layer *l) {
 		.ssrc = l->ssrc,
 		.rtx_ssrc = l->rtx_ssrc,
 		.clock_rate = sluice_codec_clock_rate(t->codecs[0].codec),
-		.flags = RTP_STAGE_TWCC | RTP_STAGE_ABS_SEND_TIME |
+		.flags = RTP_STAGE_TWCC | RTP_STAGE_ABS_SEND_TIME | ccfb_flag(t) |
 	                 (any_codec_has(t, has_nack) && can_repair(m, l->rtx_ssrc) ? RTP_STAGE_NACK : 0),
 		.first = first_number(m, l->ssrc),
 		.rtx_first = first_number(m, l->rtx_ssrc),
