@@ -187,6 +187,11 @@ START_TEST(test_a_loop_goes_on_where_the_file_ended) {
 	ck_assert_uint_gt(b->count, 2 * a->count);
 	for (size_t i = 0; i < b->count; i++)
 		ck_assert_mem_eq(a->frames[i % a->count].data, b->frames[i].data, a->frames[i % a->count].len);
+	/* Over the seam, too, the time goes on by what a frame takes (1/15 s), and by what the path made the player wait. */
+	for (size_t i = 1; i < b->count; i++) {
+		int64_t step = (int64_t)(b->frames[i].timestamp - b->frames[i - 1].timestamp);
+		ck_assert_msg(step > 60000000 && step < 1000000000, "%lld ns before frame %zu", (long long)step, i);
+	}
 	media_list_free(a);
 	media_list_free(b);
 }
