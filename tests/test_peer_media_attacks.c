@@ -203,6 +203,22 @@ START_TEST(test_what_is_stopped_while_its_first_offer_waits_goes_with_the_offer)
 }
 END_TEST
 
+START_TEST(test_a_created_offer_whose_transceiver_is_gone_is_not_set) {
+	static char sdp[SLUICE_SDP_MAX];
+	av_begin(&k, NULL);
+	be_silent();
+	av_add(&k.a, SLUICE_AUDIO, SLUICE_SENDRECV);
+	struct flow *gone = av_add(&k.a, SLUICE_VIDEO, SLUICE_SENDRECV);
+	ck_assert_int_gt(sluice_peer_create_offer(a(), sdp, sizeof sdp), 0);
+	sluice_transceiver_stop(gone->transceiver);
+	ck_assert_int_eq(sluice_peer_set_local_description(a(), SLUICE_SDP_OFFER, sdp), SLUICE_INVALID);
+	ck_assert_int_eq(sluice_peer_signaling_state(a()), SLUICE_SIGNALING_STABLE);
+	ck_assert_int_eq(take(answer()), 0);
+	ck_assert_uint_eq(av_section_count(av_local(&k.a)), 1);
+	av_end(&k);
+}
+END_TEST
+
 START_TEST(test_an_answer_that_rejects_all_media_stops_the_transceivers_and_not_the_peer) {
 	av_begin(&k, NULL);
 	k.a.caller->silent = k.b.caller->silent = true;
@@ -272,6 +288,7 @@ SUITE("peer, attacks with media", test_an_offer_made_twice_names_a_new_section_o
       test_thousands_of_transceivers_that_come_and_go_leave_nothing, test_sections_without_a_mid_get_one_in_our_offer,
       test_a_track_of_a_transceiver_that_was_stopped_is_not_announced,
       test_what_is_stopped_while_its_first_offer_waits_goes_with_the_offer,
+      test_a_created_offer_whose_transceiver_is_gone_is_not_set,
       test_an_answer_that_rejects_all_media_stops_the_transceivers_and_not_the_peer,
       test_the_layers_of_a_simulcast_survive_an_offer_of_whoever_takes_them,
       test_a_wish_to_restart_what_is_not_there_asks_for_no_offer)

@@ -163,6 +163,17 @@ static void post(struct walker *w) {
 		w->delivered = false;
 }
 
+static void stop(struct walker *w);
+static void turn(struct walker *w);
+static void add(struct walker *w);
+
+/* What is created is out of date before it is set. */
+static void interfere(struct walker *w) {
+	static void (*const verbs[])(struct walker * w) = {stop, turn, add};
+	if (step < STEPS && roll(4) == 0)
+		verbs[roll(3)](w);
+}
+
 static void offer(struct walker *w) {
 	static char text[SLUICE_SDP_MAX];
 	const struct walker *o = w->other;
@@ -172,8 +183,12 @@ static void offer(struct walker *w) {
 	if (roll(2)) {
 		int len = sluice_peer_create_offer(peer(w), text, sizeof text);
 		ck_assert_int_gt(len, 0);
+		interfere(w);
 		int error = sluice_peer_set_local_description(peer(w), SLUICE_SDP_OFFER, text);
-		MUST_BE(w, error, 0);
+		if (error) {
+			MUST_BE(w, error, SLUICE_INVALID);
+			return;
+		}
 	} else {
 		int error = sluice_peer_set_local_description(peer(w), SLUICE_SDP_OFFER, NULL);
 		MUST_BE(w, error, 0);

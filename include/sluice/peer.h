@@ -247,7 +247,7 @@ SLUICE_API int sluice_peer_create_answer(sluice_peer *p, char *sdp, size_t size)
  * offer. ROLLBACK returns from have-local-offer to stable.
  *
  * Returns 0, or
- *   SLUICE_INVALID      the text differs from what was created
+ *   SLUICE_INVALID      the text differs from what was created, or a transceiver in it is gone
  *   SLUICE_WRONG_STATE  the type does not fit the signalling state, or the peer is a direct one
  *   SLUICE_CLOSED       the peer is over
  *   SLUICE_NO_MEMORY

@@ -344,7 +344,7 @@ int sluice_peer_set_local_description(sluice_peer *p, enum sluice_sdp_type type,
 	bool answering = n->state == SLUICE_SIGNALING_HAVE_REMOTE_OFFER;
 	if ((type == SLUICE_SDP_ANSWER) != answering || (type != SLUICE_SDP_ANSWER && type != SLUICE_SDP_OFFER))
 		return SLUICE_WRONG_STATE;
-	if (sdp && (n->created.type != type || strcmp(sdp, n->created_text) != 0))
+	if (sdp && (n->created.type != type || strcmp(sdp, n->created_text) != 0 || !sections_are_there(p, n->created.plan)))
 		return SLUICE_INVALID;
 	if (!sdp)
 		error = create(p, type);

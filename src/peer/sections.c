@@ -215,22 +215,32 @@ int sections_plan_offer(sluice_peer *p, struct plan **out) {
 	return 0;
 }
 
-static void remove_if(sluice_peer *p, bool (*is_out)(const sluice_transceiver *t)) {
-	sluice_transceiver *next;
-	for (sluice_transceiver *t = p->transceivers.first; t; t = next) {
-		next = t->next;
-		if (is_out(t))
-			transceiver_remove(t);
-	}
-}
-
-/* One that the app stopped while its first offer was pending is in no description any more. */
 static bool is_given_up(const sluice_transceiver *t) {
 	return t->unconfirmed && t->stopping;
 }
 
+static bool names(const struct plan *offer, const sluice_transceiver *t) {
+	for (size_t i = 0; i < offer->count; i++)
+		if (offer->of[i].transceiver == t->number)
+			return true;
+	return false;
+}
+
+bool sections_are_there(const sluice_peer *p, const struct plan *plan) {
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->of[i].transceiver && !transceiver_by_number(p, plan->of[i].transceiver))
+			return false;
+	return true;
+}
+
 void sections_set_offer(sluice_peer *p, const struct plan *offer) {
-	remove_if(p, is_given_up);
+	sluice_transceiver *next;
+	/* One that the app stopped while its first offer was pending is in no description any more. */
+	for (sluice_transceiver *t = p->transceivers.first; t; t = next) {
+		next = t->next;
+		if (is_given_up(t) && !names(offer, t))
+			transceiver_remove(t);
+	}
 	for (size_t i = 0; i < offer->count; i++) {
 		sluice_transceiver *t = transceiver_by_number(p, offer->of[i].transceiver);
 		if (t)
@@ -385,6 +395,15 @@ static void make_room(sluice_peer *p, const struct sdp *offer) {
 		if (t->section < 0 || !t->by_offer)
 			continue;
 		if ((size_t)t->section >= offer->section_count || !is_at(t, &offer->sections[t->section]))
+			transceiver_remove(t);
+	}
+}
+
+static void remove_if(sluice_peer *p, bool (*is_out)(const sluice_transceiver *t)) {
+	sluice_transceiver *next;
+	for (sluice_transceiver *t = p->transceivers.first; t; t = next) {
+		next = t->next;
+		if (is_out(t))
 			transceiver_remove(t);
 	}
 }

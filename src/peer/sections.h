@@ -26,6 +26,8 @@ bool sections_any_media(const struct plan *ours, const struct sdp *theirs);
 /* Return 0 or SLUICE_NO_MEMORY. */
 int sections_plan_offer(sluice_peer *p, struct plan **out);
 int sections_plan_answer(sluice_peer *p, const struct sdp *offer, struct plan **out);
+/* Are the transceivers of a plan of ours still there? One that has no section yet goes when it is stopped. */
+bool sections_are_there(const sluice_peer *p, const struct plan *plan);
 /* The offer becomes pending. */
 void sections_set_offer(sluice_peer *p, const struct plan *offer);
 /* W3C webrtc-pc, 4.7.3: does a transceiver differ from the descriptions in force? */
