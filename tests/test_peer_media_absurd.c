@@ -201,6 +201,43 @@ START_TEST(test_a_codec_under_every_number_is_taken_once) {
 }
 END_TEST
 
+/* Whatever the layers are called, the section is taken or rejected, and the offer is none that cannot be answered. */
+START_TEST(test_layers_may_have_any_names) {
+	static const char *const lines[] = {
+		"a=rid:x send\r\na=rid:x send\r\na=simulcast:send x;x\r\n",
+		"a=rid:x send\r\na=simulcast:send x,x;x\r\n",
+		"a=rid:x recv\r\na=rid:x send\r\na=simulcast:send x recv x\r\n",
+		"a=rid:a-b send\r\na=rid:a_b send\r\na=simulcast:send a-b;a_b\r\n",
+		"a=rid:0123456789abcdefghi send\r\na=simulcast:send 0123456789abcdefghi\r\n",
+		"a=rid:1 send\r\na=rid:2 send\r\na=rid:3 send\r\na=rid:4 send\r\na=rid:5 send\r\na=rid:6 send\r\n"
+		"a=simulcast:send 1;2;3;4;5;6\r\n",
+		"a=simulcast:send nobody;noone\r\n",
+		"a=rid: send\r\na=simulcast:send \r\n",
+		"a=rid:x send\r\na=simulcast:send ~x\r\n",
+		"a=ssrc:1 cname:c\r\na=ssrc:1 cname:d\r\na=ssrc-group:FID 1 1\r\n",
+		"a=ssrc:0 cname:c\r\na=ssrc-group:FID 0 0\r\n",
+		"a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=extmap:4 "
+	        "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\r\n"
+		"a=extmap:5 urn:ietf:params:rtp-hdrext:sdes:mid\r\n",
+	};
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		begin();
+		put_group(2);
+		put_numbered(0);
+		put("%s", lines[i]);
+		put_numbered(1);
+		put("%s", lines[i]);
+		int error = take();
+		ck_assert_msg(error == 0 || error == SLUICE_MALFORMED, "%s: %d", lines[i], error);
+		if (error == 0) {
+			ck_assert_uint_eq(av_section_count(answer()), 2);
+			ck_assert_uint_eq(count(av_local(&k.b), "m=video 0 "), 0);
+		}
+		finish();
+	}
+}
+END_TEST
+
 START_TEST(test_tracks_that_never_send_have_no_history) {
 	begin();
 	for (unsigned i = 0; i < 64; i++)
@@ -217,4 +254,4 @@ END_TEST
 SUITE("peer, absurd offers of media", test_of_128_sections_64_are_taken_and_129_are_refused,
       test_lines_without_number_cost_what_their_text_does, test_sections_with_one_mid_are_malformed,
       test_a_group_may_name_sections_that_are_not_there, test_a_codec_under_every_number_is_taken_once,
-      test_tracks_that_never_send_have_no_history)
+      test_layers_may_have_any_names, test_tracks_that_never_send_have_no_history)

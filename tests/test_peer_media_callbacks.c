@@ -148,6 +148,13 @@ static void take_player(struct caller *c, sluice_transceiver *t, sluice_track *t
 	sluice_player_close(p);
 }
 
+/* What the offer had made goes, the transceiver of this callback perhaps among it. */
+static void roll_back(struct caller *c, sluice_transceiver *t, sluice_track *track) {
+	(void)t, (void)track;
+	sluice_peer_set_remote_description(c->peer, SLUICE_SDP_ROLLBACK, NULL, 0);
+	sluice_peer_set_local_description(c->peer, SLUICE_SDP_ROLLBACK, NULL);
+}
+
 static void every_verb(struct caller *c, sluice_transceiver *t, sluice_track *track) {
 	static char sdp[SLUICE_SDP_MAX], json[65536];
 	static const sluice_codec_preference vp9 = {.codec = SLUICE_CODEC_VP9}, opus = {.codec = SLUICE_CODEC_OPUS};
@@ -203,6 +210,7 @@ static const struct {
 	{"want nothing", want_nothing, false},
 	{"player", take_player, false},
 	{"every verb", every_verb, false},
+	{"roll back", roll_back, true},
 };
 
 /* ---- the call -------------------------------------------------------------------------------------------------------- */
