@@ -19,27 +19,24 @@ struct places {
 	uint8_t picture, tl0, layers;
 };
 
-/* Walks over the descriptor. Returns its length. */
+/* Walks over the descriptor; something must follow it. Returns its length, or SLUICE_MALFORMED; the places may lie
+ * behind the end then. */
 static inline int walk(const uint8_t *payload, size_t len, struct places *at) {
-	struct reader r = reader_of(payload, len);
+	uint8_t n = 1;
 	*at = (struct places){0};
-	if (read_u8(&r) & EXTENDED) {
-		uint8_t parts = read_u8(&r);
+	if (len > 0 && (payload[0] & EXTENDED)) {
+		uint8_t parts = len > n ? payload[n] : 0;
+		n++;
 		if (parts & HAS_PICTURE_ID) {
-			at->picture = (uint8_t)(r.at - payload);
-			if (read_u8(&r) & PICTURE_ID_LONG)
-				read_u8(&r);
+			at->picture = n;
+			n += len > n && (payload[n] & PICTURE_ID_LONG) ? 2 : 1;
 		}
-		if (parts & HAS_TL0) {
-			at->tl0 = (uint8_t)(r.at - payload);
-			read_u8(&r);
-		}
-		if (parts & (HAS_TID | HAS_KEYIDX)) {
-			at->layers = (uint8_t)(r.at - payload);
-			read_u8(&r);
-		}
+		if (parts & HAS_TL0)
+			at->tl0 = n++;
+		if (parts & (HAS_TID | HAS_KEYIDX))
+			at->layers = n++;
 	}
-	return r.failed || reader_left(&r) == 0 ? SLUICE_MALFORMED : (int)(r.at - payload);
+	return n < len ? n : SLUICE_MALFORMED;
 }
 
 static int descriptor_length(const uint8_t *payload, size_t len) {
