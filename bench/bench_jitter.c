@@ -1,6 +1,6 @@
 /* bench_jitter: what does a packet cost on its way through the jitter buffer, in order?
  *
- * One thread pushes a packet, which is parsed on the way, and pulls when a unit is whole. The slab is released as well. Audio is
+ * One thread parses a payload, pushes the packet, and pulls when a unit is whole. The slab is released as well. Audio is
  * one packet a unit; a video frame has eight. The time of the stream is virtual. */
 #include "harness.h"
 #include "rtp/jitter.h"
@@ -10,6 +10,7 @@
 
 struct stream {
 	struct jitter *jitter;
+	const struct payload_format *format;
 	struct rtp_packet packet;
 	uint64_t now, released;
 	uint8_t payload[200];
@@ -24,13 +25,16 @@ static void release(void *ctx, void *owner) {
 static void stream_make(struct stream *s, const struct payload_format *format) {
 	s->jitter = jitter_new(bench_env(), &(struct jitter_config){.format = format, .release = release, .ctx = s});
 	BENCH_MUST(s->jitter);
+	s->format = format;
 	s->now = 1000 * MS;
 	s->packet.payload = s->payload;
 	s->packet.payload_len = sizeof s->payload;
 }
 
-static void push(struct stream *s) {
-	BENCH_MUST(jitter_push(s->jitter, &s->packet, s, s->now) == JITTER_TAKEN);
+/* Inlined, as a call would be 5 % of what is measured. */
+__attribute__((always_inline)) static inline void push(struct stream *s) {
+	int said = s->format->parse(s->packet.payload, s->packet.payload_len);
+	BENCH_MUST(jitter_push(s->jitter, &s->packet, said, s, s->now) == JITTER_TAKEN);
 	s->packet.sequence++;
 }
 

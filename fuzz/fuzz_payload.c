@@ -197,7 +197,8 @@ static void fuzz_jitter(const struct payload_format *f, enum payload_form form, 
 		read_bytes(&r, len);
 		now += (flags & 0x0F) * 5 * MS;
 		held++;
-		if (jitter_push(j, &p, p.payload, now) != JITTER_TAKEN)
+		int said = len ? f->parse(p.payload, len) : 0;
+		if (jitter_push(j, &p, said, p.payload, now) != JITTER_TAKEN)
 			release(NULL, p.payload);
 		MUST(jitter_check(j));
 		for (int i = flags >> 4 & 3; i > 0; i--)

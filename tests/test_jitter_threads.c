@@ -52,7 +52,7 @@ static void push(uint32_t number, uint64_t now) {
 	p.payload = s->payload;
 	p.payload_len = PAYLOAD;
 	idle = s->next;
-	if (jitter_push(j, &p, s, now) == JITTER_TAKEN) {
+	if (jitter_push(j, &p, payload_vp8.parse(s->payload, PAYLOAD), s, now) == JITTER_TAKEN) {
 		taken++;
 		return;
 	}

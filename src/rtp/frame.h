@@ -26,12 +26,12 @@ struct frame_packet {
 };
 
 struct frame_scan {
+	uint64_t timestamp;
 	uint32_t count; /* packets of the unit so far */
 	unsigned bits;  /* of the unit: keyframe if any packet says so; layers of the highest packet */
 	unsigned last;  /* bits of the last packet that is no filler */
 	bool synced;    /* what comes next directly follows the end of a unit */
 	size_t bytes;   /* payload bytes */
-	uint64_t timestamp;
 };
 
 enum frame_step {
@@ -43,8 +43,44 @@ enum frame_step {
 	FRAME_BROKEN_BEFORE /* not taken: the unit before it is broken. After frame_scan_break(), add it again */
 };
 
+#define FRAME_LAYERS (7u << PAYLOAD_TEMPORAL_SHIFT | 7u << PAYLOAD_SPATIAL_SHIFT)
+
+/* A picture's spatial layers come in rising order, and the unit decodes up to the last one. A packet that continues need not say
+ * its layer. */
+static inline enum frame_step frame_scan_take(struct frame_scan *s, const struct frame_packet *p) {
+	s->count++;
+	s->bytes += p->len;
+	s->last = p->bits;
+	if (p->bits & PAYLOAD_CONTINUES)
+		s->bits |= p->bits & ~FRAME_LAYERS;
+	else
+		s->bits = (s->bits & ~FRAME_LAYERS) | p->bits;
+	if (!(p->bits & PAYLOAD_MARKER))
+		return FRAME_MORE;
+	return p->bits & PAYLOAD_OPEN ? FRAME_BROKEN : FRAME_WHOLE;
+}
+
+/* What a payload leaves open and what the next one continues say the same, where the format says both. */
+static inline bool frame_scan_fits(const struct frame_scan *s, const struct payload_format *f, const struct frame_packet *p) {
+	return !f->open_known || !(s->last & PAYLOAD_OPEN) == !(p->bits & PAYLOAD_CONTINUES);
+}
+
+static inline bool frame_scan_begins(const struct frame_scan *s, const struct frame_packet *p) {
+	return (p->bits & PAYLOAD_BEGINS) || (s->synced && !(p->bits & PAYLOAD_CONTINUES));
+}
+
+/* A filler, or a packet that neither begins the unit nor goes on with it. */
+enum frame_step frame_scan_add_other(struct frame_scan *s, uint64_t timestamp, unsigned bits, size_t len);
+
 /* Adds the packet that directly follows the last one. */
-enum frame_step frame_scan_add(struct frame_scan *s, const struct payload_format *f, const struct frame_packet *p);
+static inline enum frame_step frame_scan_add(struct frame_scan *s, const struct payload_format *f, const struct frame_packet *p) {
+	bool usual = s->count ? p->timestamp == s->timestamp && frame_scan_fits(s, f, p) : frame_scan_begins(s, p);
+	if (!usual || p->len == 0)
+		return frame_scan_add_other(s, p->timestamp, p->bits, p->len);
+	if (s->count == 0)
+		s->timestamp = p->timestamp;
+	return frame_scan_take(s, p);
+}
 
 /* The unit was whole and is taken: the next packet begins one. */
 static inline void frame_scan_next(struct frame_scan *s) {

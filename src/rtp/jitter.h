@@ -43,8 +43,8 @@
 struct jitter_slot {
 	_Atomic uint32_t tag; /* low 32 bits of the position; free: see jitter.c */
 	uint16_t len, bits;   /* of the payload */
-	uint64_t timestamp;   /* unwrapped */
 	const uint8_t *payload;
+	uint64_t timestamp; /* unwrapped */
 	void *owner;
 };
 _Static_assert(sizeof(struct jitter_slot) == 32, "two slots share a cache line");
@@ -96,8 +96,9 @@ void jitter_free(struct jitter *j);
 
 /* ---- the network thread ---- */
 
-/* Takes a packet. JITTER_TAKEN: the owner is held until it is released. Anything else: the owner is the caller's as before. */
-enum jitter_push jitter_push(struct jitter *j, const struct rtp_packet *packet, void *owner, uint64_t now);
+/* Takes a packet. said: what the format's parse() says of the payload, SLUICE_MALFORMED as well; 0 when the payload is empty.
+ * JITTER_TAKEN: the owner is held until it is released. Anything else: the owner is the caller's as before. */
+enum jitter_push jitter_push(struct jitter *j, const struct rtp_packet *packet, int said, void *owner, uint64_t now);
 /* Releases what the player has passed. */
 void jitter_reap(struct jitter *j);
 /* rtt 0: lost packets are not retransmitted, or too late. Matters for video only. */

@@ -25,6 +25,21 @@ static bool quantile_move(struct playout *p) {
 	return quantile != p->adapted;
 }
 
+static void count_usual(struct playout *p) {
+	uint32_t n = (uint32_t)min64(p->usual, PLAYOUT_SAMPLES - p->count);
+	p->counts[p->span][p->quantile] += (uint16_t)n;
+	p->sum[p->quantile] += (uint16_t)n;
+	p->count += n;
+	p->usual = 0;
+}
+
+static void set_usual(struct playout *p) {
+	int64_t least = p->least_of[p->span];
+	int64_t from = p->least + (int64_t)(p->quantile * PLAYOUT_BUCKET), to = from + (int64_t)PLAYOUT_BUCKET;
+	p->usual_from = least > from ? least : from;
+	p->usual_size = p->quantile < p->used_of[p->span] && p->usual_from < to ? (uint64_t)(to - p->usual_from) : 0;
+}
+
 static bool count_delay(struct playout *p, uint64_t delay) {
 	uint32_t bucket = (uint32_t)min64(delay / PLAYOUT_BUCKET, PLAYOUT_BUCKETS - 1);
 	if (p->count < PLAYOUT_SAMPLES) {
@@ -92,7 +107,7 @@ static void set_delay(struct playout *p, uint64_t now) {
 
 void playout_init(struct playout *p, uint32_t clock_rate, bool repairs) {
 	memset(p, 0, sizeof *p);
-	p->tick = (UINT64_C(1000000000) << 24) / clock_rate;
+	p->tick = (uint64_t)(((unsigned __int128)1000000000 << PLAYOUT_FRACTION) / clock_rate);
 	p->fixed = SLUICE_NEVER;
 	p->repairs = repairs;
 	playout_reset(p);
@@ -100,6 +115,8 @@ void playout_init(struct playout *p, uint32_t clock_rate, bool repairs) {
 
 void playout_reset(struct playout *p) {
 	p->any = false;
+	p->usual = 0;
+	p->usual_size = 0;
 	p->count = p->quantile = p->below = p->span = 0;
 	memset(p->sum, 0, sizeof p->sum);
 	memset(p->counts, 0, sizeof p->counts);
@@ -116,8 +133,10 @@ static bool is_jump(const struct playout *p, int64_t difference) {
 	return (uint64_t)(difference - p->least + JUMP) > 2 * JUMP;
 }
 
-__attribute__((noinline, cold)) void playout_sample_unusual(struct playout *p, int64_t difference, uint64_t now) {
+void playout_sample(struct playout *p, uint64_t timestamp, uint64_t now) {
+	int64_t difference = (int64_t)now - playout_media_time(p->tick, timestamp);
 	bool fresh = !p->any;
+	count_usual(p);
 	/* The sender's clock jumped. What was learnt before says nothing about the times after. */
 	if (!fresh && is_jump(p, difference)) {
 		playout_reset(p);
@@ -131,6 +150,7 @@ __attribute__((noinline, cold)) void playout_sample_unusual(struct playout *p, i
 	note_difference(p, difference);
 	if (count_delay(p, (uint64_t)(difference - p->least)) || fresh || p->gap_at != SLUICE_NEVER)
 		set_delay(p, now);
+	set_usual(p);
 }
 
 void playout_gap(struct playout *p, uint64_t now) {
@@ -148,10 +168,17 @@ void playout_fix(struct playout *p, uint64_t delay, uint64_t now) {
 	set_delay(p, now);
 }
 
+/* Is a sample usual where usual_from and usual_size say so? */
+static bool is_usual(const struct playout *p) {
+	uint64_t first = (uint64_t)(p->usual_from - p->least), last = first + p->usual_size - 1;
+	return p->usual_from >= p->least_of[p->span] && first / PLAYOUT_BUCKET == p->quantile &&
+	       last / PLAYOUT_BUCKET == p->quantile && p->quantile < p->used_of[p->span];
+}
+
 bool playout_check(const struct playout *p) {
 	uint32_t count = 0, below = 0, want = ninety_seven_percent(p->count);
 	int64_t least = INT64_MAX;
-	if (p->delay > PLAYOUT_MOST || (!p->any && p->span_end) || p->quantile >= PLAYOUT_BUCKETS || p->span >= PLAYOUT_SPANS)
+	if (p->delay > PLAYOUT_MOST || (!p->any && p->usual_size) || p->quantile >= PLAYOUT_BUCKETS || p->span >= PLAYOUT_SPANS)
 		return false;
 	for (uint32_t i = 0; i < PLAYOUT_SPANS; i++)
 		least = p->least_of[i] < least ? p->least_of[i] : least;
@@ -168,6 +195,8 @@ bool playout_check(const struct playout *p) {
 		below += b < p->quantile ? sum : 0;
 	}
 	bool percentile = p->count == 0 || (below < want && below + p->sum[p->quantile] >= want);
+	if (p->usual_size && !is_usual(p))
+		return false;
 	return count == p->count && below == p->below && least == p->least && percentile &&
 	       (p->fixed == SLUICE_NEVER || p->delay == p->fixed);
 }

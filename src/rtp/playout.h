@@ -12,9 +12,15 @@
  *   least == min(least_of); sum[b] == sum over spans of counts[span][b]; count == sum of sum
  *   below == sum of sum[b] for b < quantile, the lowest bucket that has 97 % of the samples in or under it
  *
- *   !any: span_end == 0
+ *   usual_size > 0: usual_from >= least_of[span] and, for x in [usual_from, usual_from + usual_size),
+ *                   (x - least) / PLAYOUT_BUCKET == quantile < used_of[span]
+ *   !any: usual_size == 0
  *
- * Cost: a sample changes three counters; when it is not as late as most of them are, the percentile moves by few buckets.
+ * The usual sample comes in a span that has others already, is not the fastest of them, and falls into the percentile's bucket.
+ * Then one more is in that bucket, and at most one more has to be: the percentile stays. Such samples are only counted, in
+ * `usual`; the counters of their bucket, `count` among them, learn of them with the next sample that is not usual.
+ *
+ * Cost: a usual sample changes one counter; when it is not as late as most of them are, the percentile moves by few buckets.
  * Memory: 5 KiB. */
 #ifndef RTP_PLAYOUT_H
 #define RTP_PLAYOUT_H
@@ -30,13 +36,24 @@
 #define PLAYOUT_REPAIR_MARGIN (20 * PLAYOUT_MS)
 #define PLAYOUT_REPAIR_MEMORY (10000 * PLAYOUT_MS) /* so long after a gap, and up to a span more, we expect the next one */
 
+/* Timestamps are below 2^45, and a tick below 2^19 ns: the clock has 2 kHz at least. So their product's upper half is all of it
+ * that is wanted: no shift over two words, which has six steps in AMD's processors. */
+#define PLAYOUT_FRACTION 45
+
 #define PLAYOUT_SPANS 5
 #define PLAYOUT_BUCKET (5 * PLAYOUT_MS)
 #define PLAYOUT_BUCKETS 400        /* the last one takes longer delays as well */
 #define PLAYOUT_SAMPLES UINT16_MAX /* as many as a counter can take: more would say nothing new */
 
 struct playout {
-	uint64_t tick; /* ns of one timestamp tick, 24 bits of fraction */
+	uint64_t tick; /* ns of one timestamp tick, PLAYOUT_FRACTION bits of fraction */
+	/* What a usual sample reads and writes. */
+	int64_t usual_from;
+	uint64_t usual_size; /* 0: no sample is usual */
+	uint64_t span_end;
+	uint32_t usual; /* usual samples that no bucket counts yet */
+
+	uint32_t span; /* the one that is not over */
 	uint64_t fixed;
 	uint64_t rtt; /* 0: nothing is retransmitted */
 	uint64_t gap_at;
@@ -44,8 +61,6 @@ struct playout {
 	bool any;
 	uint64_t delay;
 	int64_t least; /* the smallest difference of the window */
-	uint64_t span_end;
-	uint32_t span; /* the one that is not over */
 	uint32_t count, quantile, below;
 	uint32_t adapted;                /* the quantile that the delay was made of */
 	int64_t least_of[PLAYOUT_SPANS]; /* INT64_MAX: none */
@@ -66,33 +81,23 @@ void playout_fix(struct playout *p, uint64_t delay, uint64_t now);
 bool playout_check(const struct playout *p);
 
 static inline int64_t playout_media_time(uint64_t tick, uint64_t timestamp) {
-	return (int64_t)((unsigned __int128)timestamp * tick >> 24);
+	return (int64_t)((unsigned __int128)(timestamp << (64 - PLAYOUT_FRACTION)) * tick >> 64);
 }
 /* What media time is added to, to give the time at which a unit is due. */
 static inline int64_t playout_offset(const struct playout *p) {
 	return p->least + (int64_t)p->delay;
 }
 
-void playout_sample_unusual(struct playout *p, int64_t difference, uint64_t now);
+/* A packet arrived. playout_offset() may be another one now. */
+void playout_sample(struct playout *p, uint64_t timestamp, uint64_t now);
 
-/* A packet arrived. Returns whether playout_offset() may be another one now.
- *
- * The usual packet comes in a span that has others already, is not the fastest of them, and falls into the percentile's bucket.
- * Then one more is in that bucket, and at most one more has to be: the percentile stays. Before the first packet, span_end is
- * 0. */
-static inline bool playout_sample(struct playout *p, uint64_t timestamp, uint64_t now) {
-	int64_t difference = (int64_t)now - playout_media_time(p->tick, timestamp);
-	uint64_t bucket = ((uint64_t)difference - (uint64_t)p->least) / PLAYOUT_BUCKET;
-	uint32_t span = p->span;
-	if (bucket != p->quantile || bucket >= p->used_of[span] || difference < p->least_of[span] || now >= p->span_end ||
-	    p->count >= PLAYOUT_SAMPLES) {
-		playout_sample_unusual(p, difference, now);
-		return true;
-	}
-	p->counts[span][bucket]++;
-	p->sum[bucket]++;
-	p->count++;
-	return false;
+/* The same for a usual sample, which changes no offset. False: it is not usual, and nothing was done. */
+static inline bool playout_sample_usual(struct playout *p, uint64_t timestamp, uint64_t now) {
+	uint64_t difference = now - (uint64_t)playout_media_time(p->tick, timestamp);
+	if (difference - (uint64_t)p->usual_from >= p->usual_size || now >= p->span_end)
+		return false;
+	p->usual++;
+	return true;
 }
 
 #endif

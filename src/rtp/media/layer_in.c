@@ -174,7 +174,7 @@ static void push_packet(struct in_layer *l, struct arrival *a, sluice_slab *slab
 	void *owner = owner_of(m, a, slab);
 	if (!owner)
 		return;
-	enum jitter_push result = jitter_push(f->jitter, &a->packet, owner, a->now);
+	enum jitter_push result = jitter_push(f->jitter, &a->packet, (int)a->bits, owner, a->now);
 	l->pull_at = 0;
 	if (result == JITTER_TAKEN)
 		return;
