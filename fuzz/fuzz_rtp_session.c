@@ -189,7 +189,7 @@ static void change(unsigned choice) {
 	case 5:
 		rtx_types_init(&types);
 		MUST(rtx_types_add(&types, how & 1 ? 97 : 98, 96) == 0);
-		rtp_session_set_rtx(s, &types);
+		rtp_session_set_rtx(s, &types, &types);
 		break;
 	case 6:
 		if (outs[choice & 1] >> i & 1)

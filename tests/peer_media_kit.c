@@ -9,11 +9,15 @@
 /* ---- frames ---------------------------------------------------------------------------------------------------------- */
 
 /* RFC 6386, 9.1: the frame tag, and a keyframe's start code and size. */
-static size_t write_vp8(uint8_t *p, bool key) {
+static void write_vp8(uint8_t *p, bool key) {
 	static const uint8_t begin[] = {0x10, 0, 0, 0x9d, 0x01, 0x2a, 64, 0, 64, 0};
 	memcpy(p, begin, sizeof begin);
 	p[0] = key ? 0x10 : 0x11;
-	return sizeof begin;
+}
+
+/* VP9 bitstream, 6.2: frame_marker 2, profile 0, no existing frame, frame_type, shown. */
+static void write_vp9(uint8_t *p, bool key) {
+	p[0] = key ? 0x82 : 0x86;
 }
 
 #define HEAD 10
@@ -23,13 +27,17 @@ static void send_one(struct flow *f, unsigned layer) {
 	bool key = f->kind == SLUICE_AUDIO || f->sent == 0 || f->key_wanted >> layer & 1;
 	sluice_track *t = sluice_transceiver_sender(f->transceiver);
 	memset(bytes, 0x55, f->size);
-	write_vp8(bytes, key);
+	if (f->sends == SLUICE_CODEC_VP9)
+		write_vp9(bytes, key);
+	else
+		write_vp8(bytes, key);
 	put_be32(bytes + HEAD, f->sent);
 	const sluice_frame frame = {.data = bytes,
 	                            .len = f->size,
 	                            .timestamp = f->end->kit->sim.now,
 	                            .duration = f->interval,
 	                            .keyframe = key,
+	                            .codec = f->sends,
 	                            .layer = (uint8_t)layer};
 	int error = t ? sluice_track_send_frame(t, &frame) : SLUICE_CLOSED;
 	f->refused += error != 0;
@@ -266,6 +274,44 @@ unsigned av_section_count(const char *sdp) {
 	while (find_section(sdp, n))
 		n++;
 	return n;
+}
+
+void av_cut(char *sdp, const char *with) {
+	char *at = sdp;
+	while (*at) {
+		char *next = strchr(at, '\n') + 1;
+		if (strncmp(at, with, strlen(with)) == 0)
+			memmove(at, next, strlen(next) + 1);
+		else
+			at = next;
+	}
+}
+
+void av_change(char *sdp, const char *with, const char *to) {
+	char *at = strstr(sdp, with), *end = at ? strchr(at, '\r') : NULL;
+	ck_assert_msg(at && end, "no line '%s' in %s", with, sdp);
+	memmove(at + strlen(to), end, strlen(end) + 1);
+	memcpy(at, to, strlen(to));
+}
+
+/* Describes the one end to the other. */
+static void hand_over(struct av_end *from, struct av_end *to, enum sluice_sdp_type type, av_edit edit) {
+	static char text[SLUICE_SDP_MAX];
+	struct av *k = from->kit;
+	sim_settle(&k->sim);
+	ck_assert_int_eq(sluice_peer_set_local_description(from->caller->peer, type, NULL), 0);
+	av_run(k, 100 * SLUICE_MS);
+	strcpy(text, av_local(from));
+	if (edit)
+		edit(text);
+	ck_assert_int_eq(sluice_peer_set_remote_description(to->caller->peer, type, text, strlen(text)), 0);
+}
+
+void av_exchange(struct av_end *from, struct av_end *to, av_edit offer, av_edit answer) {
+	from->caller->silent = to->caller->silent = true;
+	hand_over(from, to, SLUICE_SDP_OFFER, offer);
+	hand_over(to, from, SLUICE_SDP_ANSWER, answer);
+	sim_settle(&from->kit->sim);
 }
 
 bool av_has_line(const char *text, const char *line) {

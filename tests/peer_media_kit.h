@@ -19,7 +19,8 @@ struct flow {
 	size_t size;
 	unsigned layers; /* as many layers get each frame */
 	uint32_t sent, refused, key_requests;
-	unsigned key_wanted; /* bit k: of layer k */
+	unsigned key_wanted;     /* bit k: of layer k */
+	enum sluice_codec sends; /* VP8 or VP9; NONE: the track's, with bytes of VP8 */
 	/* ---- receiving ---- */
 	uint32_t got, got_of[SLUICE_LAYERS_MAX], last, keys;
 	uint32_t mutes, unmutes;
@@ -75,5 +76,14 @@ const char *av_local(const struct av_end *e);
 const char *av_section(const char *sdp, unsigned i);
 unsigned av_section_count(const char *sdp);
 bool av_has_line(const char *text, const char *line);
+
+/* What a test makes of a description on its way, of SLUICE_SDP_MAX bytes; NULL: nothing. */
+typedef void (*av_edit)(char *sdp);
+/* Cuts every line that begins so. */
+void av_cut(char *sdp, const char *with);
+/* The first line that begins so becomes another one. */
+void av_change(char *sdp, const char *with, const char *to);
+/* `from` offers and `to` answers, by hand: from here on neither of them signals by itself. */
+void av_exchange(struct av_end *from, struct av_end *to, av_edit offer, av_edit answer);
 
 #endif

@@ -135,13 +135,13 @@ START_TEST(test_payload_types_of_an_ended_track_may_mean_something_else) {
 	codecs[0].rtx_payload_type = 99;
 	base.codecs = codecs;
 	ck_assert_int_eq(sluice_media_add_sender(m, &base, &t), 0);
-	ck_assert_uint_eq(m->rtx.media_of[99], 98);
+	ck_assert_uint_eq(m->rtx_out.media_of[99], 98);
 	sluice_media_remove(m, t);
 	codecs[0].payload_type = 99;
 	codecs[0].rtx_payload_type = 100;
 	ck_assert_int_eq(sluice_media_add_sender(m, &base, &t), 0);
-	ck_assert_uint_eq(m->rtx.media_of[100], 99);
-	ck_assert_uint_eq(m->rtx.media_of[99], RTX_NO_TYPE);
+	ck_assert_uint_eq(m->rtx_out.media_of[100], 99);
+	ck_assert_uint_eq(m->rtx_out.media_of[99], RTX_NO_TYPE);
 	media_world_free(w);
 }
 END_TEST

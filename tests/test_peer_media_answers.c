@@ -10,68 +10,31 @@ static struct av k; /* a test runs in a process of its own */
 
 static const sluice_encoding three[] = {{.rid = "q"}, {.rid = "h"}, {.rid = "f"}};
 
-static char text[SLUICE_SDP_MAX];
-
-/* Cuts every line that begins so. */
-static void cut(const char *with) {
-	char *at = text;
-	while (*at) {
-		char *next = strchr(at, '\n') + 1;
-		if (strncmp(at, with, strlen(with)) == 0)
-			memmove(at, next, strlen(next) + 1);
-		else
-			at = next;
-	}
-}
-
-/* A line that begins so becomes another one. */
-static void change(const char *with, const char *to) {
-	char *at = strstr(text, with), *end = at ? strchr(at, '\r') : NULL;
-	ck_assert_msg(at && end, "no line '%s' in %s", with, text);
-	memmove(at + strlen(to), end, strlen(end) + 1);
-	memcpy(at, to, strlen(to));
-}
-
-static void reject_data(void) {
-	char *at = strstr(text, "m=application ");
+static void reject_data(char *sdp) {
+	char *at = strstr(sdp, "m=application ");
 	ck_assert(at != NULL);
 	at += strlen("m=application ");
 	memmove(at + 1, strchr(at, ' '), strlen(strchr(at, ' ')) + 1);
 	*at = '0';
 }
 
-/* a offers; b's answer stands in text. b sees no data in the offer when it is to reject that. */
-static void negotiate_with(bool rejects_data) {
-	k.a.caller->silent = k.b.caller->silent = true;
-	sim_settle(&k.sim);
-	ck_assert_int_eq(sluice_peer_set_local_description(k.a.caller->peer, SLUICE_SDP_OFFER, NULL), 0);
-	av_run(&k, 100 * SLUICE_MS);
-	strcpy(text, av_local(&k.a));
-	if (rejects_data)
-		reject_data();
-	ck_assert_int_eq(sluice_peer_set_remote_description(k.b.caller->peer, SLUICE_SDP_OFFER, text, strlen(text)), 0);
-	sim_settle(&k.sim);
-	ck_assert_int_eq(sluice_peer_set_local_description(k.b.caller->peer, SLUICE_SDP_ANSWER, NULL), 0);
-	av_run(&k, 100 * SLUICE_MS);
-	strcpy(text, av_local(&k.b));
-}
-
-static void take(void) {
-	ck_assert_int_eq(sluice_peer_set_remote_description(k.a.caller->peer, SLUICE_SDP_ANSWER, text, strlen(text)), 0);
+/* a offers, and both connect. */
+static void negotiate(av_edit offer, av_edit answer) {
+	av_exchange(&k.a, &k.b, offer, answer);
 	av_run(&k, 5 * SLUICE_S);
 	ck_assert_int_eq(sluice_peer_state(k.a.caller->peer), SLUICE_PEER_CONNECTED);
 }
 
 /* ---- simulcast -------------------------------------------------------------------------------------------------------- */
 
-static struct flow *offer_three(void) {
+static struct flow *offer_three(av_edit answer) {
 	av_begin(&k, NULL);
 	struct flow *video = av_add_with(
 		&k.a, SLUICE_VIDEO,
 		&(sluice_transceiver_config){.direction = SLUICE_SENDONLY, .encodings = three, .encoding_count = 3});
 	video->layers = 3;
 	video->size = 1000;
-	negotiate_with(false);
+	negotiate(NULL, answer);
 	return video;
 }
 
@@ -81,11 +44,13 @@ static uint64_t sent_of(const struct flow *f, unsigned layer) {
 	return s.frames_sent;
 }
 
+static void take_no_layers(char *sdp) {
+	av_cut(sdp, "a=simulcast:");
+	av_cut(sdp, "a=rid:");
+}
+
 START_TEST(test_an_answer_without_simulcast_gets_one_stream_without_a_rid) {
-	struct flow *video = offer_three();
-	cut("a=simulcast:");
-	cut("a=rid:");
-	take();
+	struct flow *video = offer_three(take_no_layers);
 	av_send(video, 33 * SLUICE_MS);
 	av_run(&k, 5 * SLUICE_S);
 	ck_assert_uint_gt(sent_of(video, 0), 100);
@@ -95,11 +60,13 @@ START_TEST(test_an_answer_without_simulcast_gets_one_stream_without_a_rid) {
 }
 END_TEST
 
+static void take_two_layers(char *sdp) {
+	av_change(sdp, "a=simulcast:recv q;h;f", "a=simulcast:recv q;f");
+	av_cut(sdp, "a=rid:h ");
+}
+
 START_TEST(test_an_answer_may_take_two_of_three_layers) {
-	struct flow *video = offer_three();
-	change("a=simulcast:recv q;h;f", "a=simulcast:recv q;f");
-	cut("a=rid:h ");
-	take();
+	struct flow *video = offer_three(take_two_layers);
 	av_send(video, 33 * SLUICE_MS);
 	av_run(&k, 10 * SLUICE_S);
 	ck_assert_uint_gt(k.b.flows[0].got_of[0], 100);
@@ -160,8 +127,7 @@ START_TEST(test_a_first_answer_that_rejects_data_closes_the_channels_and_media_t
 	av_begin(&k, NULL);
 	struct flow *video = av_add(&k.a, SLUICE_VIDEO, SLUICE_SENDONLY);
 	caller_open(k.a.caller, "hello");
-	negotiate_with(true);
-	take();
+	negotiate(reject_data, NULL);
 	ck_assert_uint_eq(k.a.caller->closed, 1);
 	av_send(video, 33 * SLUICE_MS);
 	av_run(&k, 3 * SLUICE_S);
@@ -181,8 +147,7 @@ START_TEST(test_data_that_is_rejected_later_ends_in_order_and_media_goes_on) {
 	av_send(video, 33 * SLUICE_MS);
 	av_settle(&k);
 	ck_assert_uint_eq(k.a.caller->opened, 1);
-	negotiate_with(true);
-	take();
+	negotiate(reject_data, NULL);
 	ck_assert_uint_eq(k.a.caller->closed, 1);
 	ck_assert_uint_eq(k.b.caller->closed, 1);
 	unsigned got = k.b.flows[0].got;

@@ -363,11 +363,11 @@ START_TEST(test_types_of_rtx_may_come_later) {
 	open_session();
 	add_out(70, 71);
 	rtx_types_init(&none);
-	rtp_session_set_rtx(s, &none);
+	rtp_session_set_rtx(s, &none, &none);
 	int len = send_one(0, 0);
 	give_nack(70, 65530, 1);
 	ck_assert_int_eq(rtp_session_repair(s, 0, space, sizeof space, 1), len);
-	rtp_session_set_rtx(s, &types);
+	rtp_session_set_rtx(s, &types, &types);
 	give_nack(70, 65530, 2 * SLUICE_S / 10);
 	ck_assert_int_eq(rtp_session_repair(s, 0, space, sizeof space, 2 * SLUICE_S / 10), len + RTX_OSN);
 	ck_assert_uint_eq(get_be32(space + 8), 71);

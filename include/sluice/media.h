@@ -515,6 +515,14 @@ SLUICE_API void sluice_transceiver_stop(sluice_transceiver *t);
  *   SLUICE_INVALID  a codec is not of this kind, or the library does not offer its profile; nothing changes */
 SLUICE_API int sluice_transceiver_set_codec_preferences(sluice_transceiver *t, const sluice_codec_preference *codecs,
                                                         size_t count);
+/* Puts its sender's track into these streams (W3C's ids) and no others, also where the other side's offer made the transceiver.
+ * The ids are copied. The next description says so; on_negotiation_needed follows if the latest one said something else. W3C
+ * webrtc-pc, 5.2, setStreams.
+ *
+ * Returns 0, or
+ *   SLUICE_INVALID      there are more than 4, or one is empty, longer than 64 characters, or has a space; nothing changes
+ *   SLUICE_WRONG_STATE  it is stopped */
+SLUICE_API int sluice_transceiver_set_streams(sluice_transceiver *t, const char *const *streams, size_t count);
 /* Its tracks, which live until their on_ended; NULL once it is stopped. */
 SLUICE_API sluice_track *sluice_transceiver_sender(const sluice_transceiver *t);
 SLUICE_API sluice_track *sluice_transceiver_receiver(const sluice_transceiver *t);

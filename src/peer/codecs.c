@@ -113,9 +113,19 @@ static uint8_t meaning(size_t row, bool rtx) {
 	return (uint8_t)(2 * row + 2 + rtx);
 }
 
+/* -1: there is none. */
+static int find_type(const struct codecs_types *t, uint8_t what) {
+	for (int i = 0; i < 128; i++)
+		if (t->of[i] == what)
+			return i;
+	return -1;
+}
+
+/* Another number of a codec that has one stays unused: neither the codec's number nor the meaning of any number may change (RFC
+ * 3264, 8.3.2). */
 static void learn(struct codecs_types *t, uint8_t type, uint8_t what) {
 	if (t->of[type] == TYPE_FREE)
-		t->of[type] = what;
+		t->of[type] = find_type(t, what) < 0 ? what : TYPE_FOREIGN;
 }
 
 /* ROWS: none. */
@@ -143,14 +153,6 @@ void codecs_learn(struct codecs_types *types, const struct sdp_rtp *theirs) {
 void codecs_recall(struct codecs_types *types, const struct codecs_list *ours) {
 	for (size_t i = 0; i < ours->count; i++)
 		learn(types, ours->of[i].sdp.type, meaning(ours->of[i].row, ours->of[i].sdp.name == SDP_CODEC_RTX));
-}
-
-/* -1: there is none. */
-static int find_type(const struct codecs_types *t, uint8_t what) {
-	for (int i = 0; i < 128; i++)
-		if (t->of[i] == what)
-			return i;
-	return -1;
 }
 
 static int take_first(const struct codecs_types *t, int from, int to) {
@@ -323,6 +325,26 @@ bool codecs_have_ccfb(const struct codecs_list *list) {
 		if (list->of[i].sdp.feedback & SDP_FB_CCFB)
 			return true;
 	return false;
+}
+
+static const struct codecs_chosen *find_row(const struct codecs_list *l, uint8_t row, enum sdp_codec_name name) {
+	for (size_t i = 0; i < l->count; i++)
+		if (l->of[i].row == row && l->of[i].sdp.name == name)
+			return &l->of[i];
+	return NULL;
+}
+
+void codecs_as_offered(const struct codecs_list *offered, const struct codecs_list *taken, struct codecs_list *out) {
+	out->count = 0;
+	for (size_t i = 0; i < taken->count; i++) {
+		const struct codecs_chosen *theirs = &taken->of[i];
+		const struct codecs_chosen *ours = find_row(offered, theirs->row, theirs->sdp.name);
+		if (!ours)
+			continue;
+		struct codecs_chosen *c = &out->of[out->count++];
+		*c = *ours;
+		c->sdp.feedback = theirs->sdp.feedback;
+	}
 }
 
 /* ---- for a track ----------------------------------------------------------------------------------------------------- */

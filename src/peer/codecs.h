@@ -44,7 +44,8 @@ void codecs_wish_default(enum sluice_media_kind kind, struct codecs_wish *out);
 /* Returns 0, or SLUICE_INVALID: a codec is of the other kind, is none that the table has, or there are too many. */
 int codecs_wish_read(enum sluice_media_kind kind, const sluice_codec_preference *codecs, size_t count, struct codecs_wish *out);
 
-/* Learns what a section of the other side means by its numbers. The first meaning counts. */
+/* Learns what a section of the other side means by its numbers. The first meaning of a number counts, and the first number of a
+ * codec. */
 void codecs_learn(struct codecs_types *types, const struct sdp_rtp *theirs);
 /* The same for a section of ours. */
 void codecs_recall(struct codecs_types *types, const struct codecs_list *ours);
@@ -57,6 +58,8 @@ void codecs_take(const struct codecs_wish *wish, bool by_wish, const struct sdp_
 void codecs_take_offered(const struct codecs_list *offered, const struct sdp_rtp *theirs, struct codecs_list *out);
 /* Has any of them the feedback of RFC 8888? */
 bool codecs_have_ccfb(const struct codecs_list *list);
+/* What was taken of an offer of ours, by our numbers. */
+void codecs_as_offered(const struct codecs_list *offered, const struct codecs_list *taken, struct codecs_list *out);
 /* As a track wants them. Returns how many, at most SLUICE_TRACK_CODECS_MAX. */
 size_t codecs_config(const struct codecs_list *list, sluice_codec_config out[SLUICE_TRACK_CODECS_MAX]);
 

@@ -45,26 +45,25 @@ static bool are_encodings(const sluice_transceiver_config *c, enum sluice_media_
 	return true;
 }
 
-/* RFC 8830, 2: an identifier is a token-char sequence of up to 64 characters. */
-#define STREAM_LEN_MAX 64
+/* RFC 8830, 2: an identifier is a sequence of token-chars. */
 static bool is_stream(const char *s) {
-	size_t len = s ? strnlen(s, STREAM_LEN_MAX + 1) : 0;
+	size_t len = s ? strnlen(s, STREAM_MAX) : 0;
 	for (size_t i = 0; i < len; i++)
 		if (s[i] <= ' ' || s[i] >= 127)
 			return false;
-	return len > 0 && len <= STREAM_LEN_MAX;
+	return len > 0 && len < STREAM_MAX;
 }
 
-static bool are_streams(const sluice_transceiver_config *c) {
-	for (size_t i = 0; i < c->stream_count && i < STREAMS_MAX && c->streams; i++)
-		if (!is_stream(c->streams[i]))
+static bool are_streams(const char *const *streams, size_t count) {
+	for (size_t i = 0; i < count && i < STREAMS_MAX && streams; i++)
+		if (!is_stream(streams[i]))
 			return false;
-	return c->stream_count == 0 || (c->streams && c->stream_count <= STREAMS_MAX);
+	return count == 0 || (streams && count <= STREAMS_MAX);
 }
 
 static bool is_config(const sluice_transceiver_config *c, enum sluice_media_kind kind) {
 	return (kind == SLUICE_AUDIO || kind == SLUICE_VIDEO) && (size_t)c->direction < SLUICE_STOPPED &&
-	       are_encodings(c, kind) && are_streams(c);
+	       are_encodings(c, kind) && are_streams(c->streams, c->stream_count);
 }
 
 /* ---- calls ------------------------------------------------------------------------------------------------------------- */
@@ -151,6 +150,16 @@ int sluice_transceiver_set_codec_preferences(sluice_transceiver *t, const sluice
 	int error = codecs ? codecs_wish_read(t->kind, codecs, count, &t->wish) : SLUICE_INVALID;
 	t->has_wish = t->has_wish || error == 0;
 	return error;
+}
+
+int sluice_transceiver_set_streams(sluice_transceiver *t, const char *const *streams, size_t count) {
+	if (!are_streams(streams, count))
+		return SLUICE_INVALID;
+	if (t->stopping)
+		return SLUICE_WRONG_STATE;
+	transceiver_set_streams(t, streams, count);
+	negotiation_update(t->peer);
+	return 0;
 }
 
 sluice_track *sluice_transceiver_sender(const sluice_transceiver *t) {

@@ -20,26 +20,26 @@ static void put_codecs(const struct codecs_list *l, struct media_lines *lines, s
 }
 
 /* RFC 9429, 5.2.1: a line for each stream; without a stream, "-". */
-static void put_msids(const sluice_transceiver *t, struct media_lines *lines, struct sdp_rtp *out) {
-	for (size_t i = 0; i < t->stream_count; i++)
-		lines->msids[i] = (struct sdp_msid){sdp_slice_of(t->streams[i]), sdp_slice_of(t->track_id)};
-	if (t->stream_count == 0)
+static void put_msids(const sluice_transceiver *t, const struct plan_section *s, struct media_lines *lines, struct sdp_rtp *out) {
+	for (size_t i = 0; i < s->stream_count; i++)
+		lines->msids[i] = (struct sdp_msid){sdp_slice_of(s->streams[i]), sdp_slice_of(t->track_id)};
+	if (s->stream_count == 0)
 		lines->msids[0] = (struct sdp_msid){.track = sdp_slice_of(t->track_id)};
 	out->msids = lines->msids;
-	out->msid_count = t->stream_count ? t->stream_count : 1;
+	out->msid_count = s->stream_count ? s->stream_count : 1;
 }
 
 /* Stacks that do not look for the mid in packets find the stream by its SSRC. Layers are found by their rids alone. */
 static void put_ssrcs(const sluice_transceiver *t, const struct plan_section *s, struct media_lines *lines, struct sdp_rtp *out) {
 	struct sdp_slice cname = sdp_slice_of(t->peer->cname);
-	bool rtx = t->rtx_ssrcs[0] && has_rtx(&s->codecs);
-	lines->ssrcs[0] = (struct sdp_ssrc){cname, t->ssrcs[0]};
-	lines->ssrcs[1] = (struct sdp_ssrc){cname, t->rtx_ssrcs[0]};
+	bool rtx = s->rtx_ssrc && has_rtx(&s->codecs);
+	lines->ssrcs[0] = (struct sdp_ssrc){cname, s->ssrc};
+	lines->ssrcs[1] = (struct sdp_ssrc){cname, s->rtx_ssrc};
 	out->ssrcs = lines->ssrcs;
 	out->ssrc_count = rtx ? 2 : 1;
 	if (!rtx)
 		return;
-	lines->group = (struct sdp_ssrc_group){SDP_FID, 2, {t->ssrcs[0], t->rtx_ssrcs[0]}};
+	lines->group = (struct sdp_ssrc_group){SDP_FID, 2, {s->ssrc, s->rtx_ssrc}};
 	out->groups = &lines->group;
 	out->group_count = 1;
 }
@@ -81,7 +81,7 @@ bool media_lines_put(const sluice_peer *p, const struct plan_section *s, struct 
 	};
 	put_codecs(&s->codecs, lines, out);
 	if (names_track(t, s)) {
-		put_msids(t, lines, out);
+		put_msids(t, s, lines, out);
 		if (!s->layers)
 			put_ssrcs(t, s, lines, out);
 	}

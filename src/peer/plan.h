@@ -15,6 +15,9 @@
 #define MID_MAX 64
 /* Of a rid with its NUL. */
 #define PLAN_RID_MAX 16
+/* The streams of a track, and RFC 8830, 2: an identifier has up to 64 characters. With its NUL. */
+#define STREAMS_MAX 4
+#define STREAM_MAX 65
 
 struct plan_section {
 	enum sdp_kind kind; /* OTHER: it is rejected */
@@ -27,6 +30,10 @@ struct plan_section {
 	struct codecs_list codecs;
 	struct sdp_extension extensions[EXTMAP_MAX];
 	size_t extension_count;
+	/* What names our track: its streams' ids, and the SSRCs where there are no layers. rtx_ssrc 0: none. */
+	char streams[STREAMS_MAX][STREAM_MAX];
+	uint8_t stream_count;
+	uint32_t ssrc, rtx_ssrc;
 	/* Simulcast. Sending: bit k says that the k-th encoding of the transceiver is a layer; 0: there are no layers. Receiving:
 	 * the other side's rids. */
 	uint8_t layers;

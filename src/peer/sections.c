@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "peer/connection.h"
+#include "rtp/media/negotiate.h"
 
 static bool is_media(enum sdp_kind kind) {
 	return kind == SDP_AUDIO || kind == SDP_VIDEO;
@@ -95,17 +96,18 @@ struct offering {
 	struct extmap ids;
 };
 
+/* Our own numbers first: an answer may have had others. */
 static void learn(struct offering *o) {
+	for (size_t i = 0; o->before && i < o->before->count; i++) {
+		const struct plan_section *s = &o->before->of[i];
+		codecs_recall(&o->types, &s->codecs);
+		extmap_recall(&o->ids, s->extensions, s->extension_count);
+	}
 	for (size_t i = 0; o->theirs && i < o->theirs->section_count; i++) {
 		if (!is_media(o->theirs->sections[i].kind))
 			continue;
 		codecs_learn(&o->types, &o->theirs->sections[i].rtp);
 		extmap_learn(&o->ids, &o->theirs->sections[i].rtp);
-	}
-	for (size_t i = 0; o->before && i < o->before->count; i++) {
-		const struct plan_section *s = &o->before->of[i];
-		codecs_recall(&o->types, &s->codecs);
-		extmap_recall(&o->ids, s->extensions, s->extension_count);
 	}
 }
 
@@ -131,11 +133,18 @@ static bool wants_ccfb(const struct offering *o, const sluice_transceiver *t) {
 	return o->p->config.media_ccfb || (before && codecs_have_ccfb(&before->codecs));
 }
 
+static void write_names(struct plan_section *s, const sluice_transceiver *t) {
+	memcpy(s->streams, t->streams, sizeof s->streams);
+	s->stream_count = t->stream_count;
+	negotiate_own_ssrcs(t->sender, &s->ssrc, &s->rtx_ssrc);
+}
+
 static void write_media(struct offering *o, struct plan_section *s, const sluice_transceiver *t) {
 	s->kind = t->kind == SLUICE_AUDIO ? SDP_AUDIO : SDP_VIDEO;
 	s->transceiver = t->number;
 	s->direction = t->direction;
 	s->rsize = o->plan->mixed = true;
+	write_names(s, t);
 	bool ccfb = wants_ccfb(o, t);
 	codecs_offer(&t->wish, ccfb, &o->types, &s->codecs);
 	s->extension_count = extmap_offer(&o->ids, t->kind, ccfb, s->extensions);
@@ -271,6 +280,7 @@ static void write_answer(struct plan_section *s, const sluice_transceiver *t, co
 		return;
 	s->rejected = false;
 	s->transceiver = t->number;
+	write_names(s, t);
 	/* RFC 5506, 5.1: only where the offer has it. */
 	s->rsize = rtp->rtcp_rsize;
 	s->mixed = rtp->extmap_allow_mixed && !mixed;
@@ -310,12 +320,19 @@ int sections_plan_answer(sluice_peer *p, const struct sdp *offer, struct plan **
 
 /* ---- is an offer due? -------------------------------------------------------------------------------------------------- */
 
+static bool has_other_streams(const sluice_transceiver *t, const struct plan_section *said) {
+	return t->direction & said->direction & SDP_SENDONLY &&
+	       (t->stream_count != said->stream_count || memcmp(t->streams, said->streams, sizeof t->streams) != 0);
+}
+
 static bool needs_offer(const sluice_peer *p, const sluice_transceiver *t) {
 	const struct negotiation *n = &p->negotiation;
 	const struct plan *ours = n->local_current.plan;
 	if (t->stopping)
 		return true;
 	if (t->section < 0 || !ours || (size_t)t->section >= ours->count)
+		return true;
+	if (has_other_streams(t, &ours->of[t->section]))
 		return true;
 	enum sdp_direction said = ours->of[t->section].direction;
 	enum sdp_direction theirs = sdp_direction_reversed(n->remote_current.sdp->sections[t->section].rtp.direction);
@@ -501,11 +518,38 @@ static enum sdp_direction agreed(const struct plan_section *ours, const struct s
 	return (enum sdp_direction)(ours->direction & sdp_direction_reversed(theirs->rtp.direction));
 }
 
-static int apply_section(sluice_peer *p, const struct plan_section *ours, const struct sdp_section *theirs, bool is_answer) {
-	sluice_transceiver *t = transceiver_by_number(p, ours->transceiver);
+/* Calls see() with each section of ours that a transceiver uses. */
+static int for_each_used(sluice_peer *p, const struct plan *ours, const struct sdp *theirs,
+                         int (*see)(void *ctx, sluice_transceiver *t, const struct plan_section *ours,
+                                    const struct sdp_section *theirs),
+                         void *ctx) {
+	int error = 0;
+	for (size_t i = 0; ours && i < ours->count && !error; i++) {
+		const struct sdp_section *s = is_media(ours->of[i].kind) ? sections_used(ours, theirs, i) : NULL;
+		sluice_transceiver *t = s ? transceiver_by_number(p, ours->of[i].transceiver) : NULL;
+		if (t && !t->stopping)
+			error = see(ctx, t, &ours->of[i], s);
+	}
+	return error;
+}
+
+/* What sections say and all tracks have in common. */
+struct common {
+	struct rtp_extension_map extensions;
+	bool takes_rsize; /* one section is enough: Firefox leaves it out of those for audio */
+};
+
+static int add_common(void *ctx, sluice_transceiver *t, const struct plan_section *ours, const struct sdp_section *theirs) {
+	struct common *c = ctx;
+	(void)t;
+	tracks_add_extensions(&(struct tracks_terms){.ours = ours, .theirs = &theirs->rtp}, &c->extensions);
+	c->takes_rsize |= theirs->rtp.rtcp_rsize;
+	return 0;
+}
+
+static int apply_section(void *ctx, sluice_transceiver *t, const struct plan_section *ours, const struct sdp_section *theirs) {
+	const bool is_answer = *(const bool *)ctx;
 	struct tracks_terms terms = {.ours = ours, .theirs = &theirs->rtp, .direction = agreed(ours, theirs)};
-	if (!t || t->stopping)
-		return 0;
 	if (is_answer) {
 		codecs_take_offered(&ours->codecs, &theirs->rtp, &terms.taken);
 		int error = read_sender(t, theirs);
@@ -517,14 +561,21 @@ static int apply_section(sluice_peer *p, const struct plan_section *ours, const 
 	return tracks_apply(t, &terms);
 }
 
+/* What the latest pair of descriptions leaves out is off: each says all that holds (RFC 3264, 8). */
+static void apply_common(sluice_peer *p, const struct plan *ours, const struct sdp *theirs) {
+	struct common c = {.takes_rsize = false};
+	if (!p->media)
+		return;
+	rtp_extension_map_init(&c.extensions);
+	for_each_used(p, ours, theirs, add_common, &c);
+	negotiate_rsize(p->media, c.takes_rsize);
+	if (negotiate_extensions(p->media, &c.extensions))
+		env_log(p->env, SLUICE_LOG_INFO, "peer: the header extensions do not fit into a packet");
+}
+
 int sections_apply(sluice_peer *p, const struct plan *ours, const struct sdp *theirs, bool is_answer) {
-	int error = 0;
-	for (size_t i = 0; ours && i < ours->count && !error; i++) {
-		const struct sdp_section *s = is_media(ours->of[i].kind) ? sections_used(ours, theirs, i) : NULL;
-		if (s)
-			error = apply_section(p, &ours->of[i], s, is_answer);
-	}
-	return error;
+	apply_common(p, ours, theirs);
+	return for_each_used(p, ours, theirs, apply_section, &is_answer);
 }
 
 static void commit_section(sluice_transceiver *t, const struct plan_section *ours, const struct sdp_section *theirs) {

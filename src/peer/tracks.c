@@ -51,6 +51,35 @@ void tracks_end(sluice_transceiver *t) {
 
 /* ---- what was agreed --------------------------------------------------------------------------------------------------- */
 
+/* NULL: only we have it. */
+static const struct sdp_extension *theirs_of(const struct tracks_terms *terms, size_t i, enum rtp_extension *kind) {
+	const struct sdp_slice uri = terms->ours->extensions[i].uri;
+	*kind = rtp_extension_of_uri(uri.s, uri.len);
+	return *kind == RTP_EXT_UNKNOWN ? NULL : sdp_rtp_extension(terms->theirs, rtp_extension_uri(*kind));
+}
+
+/* One meaning for all sections; what breaks that was left out of the answer, or is the other side's fault. */
+void tracks_add_extensions(const struct tracks_terms *terms, struct rtp_extension_map *map) {
+	for (size_t i = 0; i < terms->ours->extension_count; i++) {
+		enum rtp_extension kind;
+		const struct sdp_extension *theirs = theirs_of(terms, i, &kind);
+		if (theirs)
+			rtp_extension_map_add(map, kind, theirs->id);
+	}
+}
+
+/* What we may send in this section: RFC 8285, 5 gives each extension a direction. */
+static uint16_t elements_of(const struct tracks_terms *terms) {
+	uint16_t kinds = 0;
+	for (size_t i = 0; i < terms->ours->extension_count; i++) {
+		enum rtp_extension kind;
+		const struct sdp_extension *theirs = theirs_of(terms, i, &kind);
+		if (theirs && terms->ours->extensions[i].direction & SDP_SENDONLY && theirs->direction & SDP_RECVONLY)
+			kinds |= (uint16_t)(1u << kind);
+	}
+	return kinds;
+}
+
 /* By a=ssrc, where there is one layer; more of them are told apart by their rids (RFC 8852). */
 static void read_ssrcs(const sluice_transceiver *t, const struct sdp_rtp *theirs, uint32_t *ssrc, uint32_t *rtx) {
 	*ssrc = *rtx = 0;
@@ -64,12 +93,18 @@ static void read_ssrcs(const sluice_transceiver *t, const struct sdp_rtp *theirs
 		*rtx = 0;
 }
 
-static int apply_receiver(sluice_transceiver *t, const struct tracks_terms *terms, const sluice_codec_config *codecs, size_t n) {
+/* What we receive has our numbers, and what we send has theirs. RFC 3264, 5.1: "the answer might indicate different payload type
+ * numbers for the same codecs, in which case, the offerer MUST send with the payload type numbers from the answer." 6.1, of the
+ * answerer: "it MUST use the payload type numbers from the offer, even if they differ from those in the answer." */
+static int apply_receiver(sluice_transceiver *t, const struct tracks_terms *terms) {
+	sluice_codec_config codecs[SLUICE_TRACK_CODECS_MAX];
+	struct codecs_list ours;
 	uint32_t ssrc, rtx;
+	codecs_as_offered(&terms->ours->codecs, &terms->taken, &ours);
 	read_ssrcs(t, terms->theirs, &ssrc, &rtx);
 	negotiate_mid(t->receiver, terms->ours->mid);
 	negotiate_ssrcs(t->receiver, ssrc, rtx);
-	return negotiate_codecs(t->receiver, codecs, n, false);
+	return negotiate_codecs(t->receiver, codecs, codecs_config(&ours, codecs), false);
 }
 
 /* RFC 8853, 5.3: an answer may take fewer layers than were offered; one without a=simulcast takes one, which has no rid. */
@@ -84,37 +119,21 @@ static unsigned layers_of(const sluice_transceiver *t, const struct tracks_terms
 	return layers;
 }
 
-static int apply_sender(sluice_transceiver *t, const struct tracks_terms *terms, const sluice_codec_config *codecs, size_t n) {
+static int apply_sender(sluice_transceiver *t, const struct tracks_terms *terms) {
+	sluice_codec_config codecs[SLUICE_TRACK_CODECS_MAX];
 	negotiate_mid(t->sender, terms->ours->mid);
 	if (t->encoding_count > 1)
 		negotiate_layers(t->sender, layers_of(t, terms));
-	return negotiate_codecs(t->sender, codecs, n, terms->direction & SDP_SENDONLY);
-}
-
-/* One meaning for all sections; what breaks that was left out of the answer, or is the other side's fault. */
-static void apply_extensions(sluice_transceiver *t, const struct tracks_terms *terms) {
-	for (size_t i = 0; i < terms->ours->extension_count; i++) {
-		const struct sdp_extension *ours = &terms->ours->extensions[i];
-		char uri[128];
-		if (ours->uri.len >= sizeof uri)
-			continue;
-		memcpy(uri, ours->uri.s, ours->uri.len);
-		uri[ours->uri.len] = 0;
-		const struct sdp_extension *theirs = sdp_rtp_extension(terms->theirs, uri);
-		if (theirs)
-			negotiate_extension(t->peer->media, uri, theirs->id);
-	}
+	int error = negotiate_elements(t->sender, elements_of(terms));
+	if (error)
+		return error;
+	return negotiate_codecs(t->sender, codecs, codecs_config(&terms->taken, codecs), terms->direction & SDP_SENDONLY);
 }
 
 int tracks_apply(sluice_transceiver *t, const struct tracks_terms *terms) {
-	sluice_codec_config codecs[SLUICE_TRACK_CODECS_MAX];
-	size_t n = codecs_config(&terms->taken, codecs);
-	apply_extensions(t, terms);
-	if (terms->theirs->rtcp_rsize)
-		negotiate_rsize(t->peer->media);
-	int error = apply_receiver(t, terms, codecs, n);
+	int error = apply_receiver(t, terms);
 	if (!error)
-		error = apply_sender(t, terms, codecs, n);
+		error = apply_sender(t, terms);
 	/* What a stranger's numbers make impossible leaves this track without a codec; it is no reason to end the others. */
 	if (error == SLUICE_NO_MEMORY)
 		return error;

@@ -13,14 +13,16 @@ struct tracks_terms {
 	const struct plan_section *ours;
 	const struct sdp_rtp *theirs;
 	enum sdp_direction direction; /* agreed on */
-	struct codecs_list taken;
+	struct codecs_list taken;     /* by the other side's numbers */
 };
 
 /* Returns 0 or SLUICE_NO_MEMORY. The engine has to be there. */
 int tracks_make(sluice_transceiver *t, const sluice_transceiver_config *config);
 /* Ends them; on_ended follows. */
 void tracks_end(sluice_transceiver *t);
-/* Returns 0 or SLUICE_NO_MEMORY. Changes no direction. */
+/* Adds the ids of the header extensions that both have. What contradicts an earlier section's is left out. */
+void tracks_add_extensions(const struct tracks_terms *terms, struct rtp_extension_map *map);
+/* The engine has the ids. Returns 0 or SLUICE_NO_MEMORY. Changes no direction. */
 int tracks_apply(sluice_transceiver *t, const struct tracks_terms *terms);
 /* Lets them send and receive as the transceiver's `current` and `receives` say. */
 void tracks_follow(sluice_transceiver *t);

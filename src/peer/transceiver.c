@@ -43,14 +43,11 @@ static void make_track_id(sluice_transceiver *t) {
 	}
 }
 
-static bool copy_streams(sluice_transceiver *t, const sluice_transceiver_config *c) {
-	for (size_t i = 0; i < c->stream_count; i++) {
-		t->streams[i] = env_strndup(t->peer->env, c->streams[i], strlen(c->streams[i]));
-		if (!t->streams[i])
-			return false;
-		t->stream_count++;
-	}
-	return true;
+void transceiver_set_streams(sluice_transceiver *t, const char *const *streams, size_t count) {
+	memset(t->streams, 0, sizeof t->streams);
+	for (size_t i = 0; i < count; i++)
+		memcpy(t->streams[i], streams[i], strlen(streams[i]));
+	t->stream_count = (uint8_t)count;
 }
 
 static void copy_encodings(sluice_transceiver *t, const sluice_transceiver_config *c) {
@@ -65,8 +62,6 @@ static void copy_encodings(sluice_transceiver *t, const sluice_transceiver_confi
 
 static void destroy(sluice_transceiver *t) {
 	sluice_env *env = t->peer->env;
-	for (size_t i = 0; i < t->stream_count; i++)
-		env_free(env, t->streams[i]);
 	env_free(env, t->remote_streams);
 	env_free(env, t);
 }
@@ -111,7 +106,8 @@ int transceiver_make(sluice_peer *p, enum sluice_media_kind kind, enum sdp_direc
 	make_track_id(t);
 	copy_encodings(t, c);
 	t->receive_count = theirs ? (uint8_t)transceiver_read_layers(theirs, t->receive_rids) : 0;
-	int error = copy_streams(t, c) ? tracks_make(t, c) : SLUICE_NO_MEMORY;
+	transceiver_set_streams(t, c->streams, c->stream_count);
+	int error = tracks_make(t, c);
 	if (error) {
 		destroy(t);
 		return error;

@@ -13,7 +13,6 @@
 #include "sluice/peer.h"
 
 #define TRANSCEIVERS_MAX 64
-#define STREAMS_MAX 4
 
 struct sluice_transceiver {
 	struct sluice_transceiver *next; /* in its list */
@@ -38,7 +37,7 @@ struct sluice_transceiver {
 
 	/* ---- ours ---- */
 	char track_id[33];
-	char *streams[STREAMS_MAX];
+	char streams[STREAMS_MAX][STREAM_MAX];
 	uint8_t stream_count;
 	sluice_encoding encodings[SLUICE_LAYERS_MAX];
 	uint8_t encoding_count; /* at least 1 */
@@ -62,6 +61,8 @@ struct transceivers {
  * sluice_peer_add_transceiver(). */
 int transceiver_make(sluice_peer *p, enum sluice_media_kind kind, enum sdp_direction direction,
                      const sluice_transceiver_config *config, const struct sdp_rtp *theirs, sluice_transceiver **out);
+/* `streams` are valid ids, at most STREAMS_MAX. */
+void transceiver_set_streams(sluice_transceiver *t, const char *const *streams, size_t count);
 /* Letters and digits with a NUL behind them, or nothing. */
 bool transceiver_is_rid(const char rid[16]);
 /* Layers that the other side wants to send and we can take: their rids. Returns how many; 0: there is no simulcast. */

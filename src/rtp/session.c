@@ -36,9 +36,10 @@ static void set_config(struct rtp_session *s, const struct rtp_session_config *c
 	if (c->extensions)
 		s->extensions = *c->extensions;
 	s->has_twcc = s->extensions.id_of[RTP_EXT_TRANSPORT_CC] != 0;
-	rtx_types_init(&s->rtx);
+	rtx_types_init(&s->rtx_in);
 	if (c->rtx)
-		s->rtx = *c->rtx;
+		s->rtx_in = *c->rtx;
+	s->rtx_out = s->rtx_in;
 }
 
 int rtp_session_new(sluice_env *env, const struct rtp_session_config *c, struct rtp_session **out) {
@@ -165,7 +166,7 @@ static enum rtp_fate take_rtx(struct rtp_session *s, struct rtp_in *in, struct r
 		return RTP_FATE_REFUSED;
 	if (in->flags & RTP_STAGE_CCFB)
 		ccfb_came_take(&in->rtx_came, &s->ccfb, number, size, now);
-	int error = rtx_unwrap(&got->packet, &s->rtx, in->receiver.ssrc);
+	int error = rtx_unwrap(&got->packet, &s->rtx_in, in->receiver.ssrc);
 	s->malformed += error == SLUICE_MALFORMED;
 	if (error)
 		return RTP_FATE_REFUSED;
@@ -273,9 +274,9 @@ int rtp_session_send(struct rtp_session *s, int stream, const struct rtp_sending
 int rtp_session_pad(struct rtp_session *s, int stream, uint8_t payload_type, uint8_t padding, uint32_t probe, uint8_t *space,
                     size_t size, uint64_t now) {
 	struct rtp_out *out = s->out[stream];
-	bool is_rtx = out->rtx.ssrc && s->rtx.rtx_of[payload_type & 127] != RTX_NO_TYPE;
+	bool is_rtx = out->rtx.ssrc && s->rtx_out.rtx_of[payload_type & 127] != RTX_NO_TYPE;
 	struct rtp_packet header = {
-		.payload_type = is_rtx ? s->rtx.rtx_of[payload_type & 127] : payload_type,
+		.payload_type = is_rtx ? s->rtx_out.rtx_of[payload_type & 127] : payload_type,
 		.sequence = (uint16_t)(is_rtx ? out->rtx.next : out->sender.next),
 		.timestamp = out->sender.timestamp,
 		.ssrc = is_rtx ? out->rtx.ssrc : out->sender.ssrc,
@@ -309,7 +310,8 @@ int rtp_session_repair(struct rtp_session *s, uint32_t probe, uint8_t *space, si
 		unsigned stream = (s->next_out + i) % s->out_top;
 		struct rtp_out *out = s->out[stream];
 		struct nack_repair repair;
-		int len = out ? nack_responder_output(&out->responder, &out->history, &out->rtx, &s->rtx, space, size, &repair)
+		int len = out ? nack_responder_output(&out->responder, &out->history, &out->rtx, &s->rtx_out, space, size,
+		                                      &repair)
 		              : 0;
 		if (len == 0)
 			continue;

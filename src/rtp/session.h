@@ -73,7 +73,7 @@ struct rtp_session_config {
 	uint32_t ssrc;                              /* ours in RTCP that is not a stream's; not 0 */
 	uint64_t ntp_offset;                        /* ns from 1900 to the zero of `now`; see ntp.h */
 	const struct rtp_extension_map *extensions; /* copied; NULL: none */
-	const struct rtx_types *rtx;                /* copied; NULL: none */
+	const struct rtx_types *rtx;                /* both ways; copied; NULL: none */
 	unsigned streams_in, streams_out;           /* the most; default 16 */
 	bool compound;                              /* the peer does not take reduced-size RTCP (RFC 5506) */
 	const struct rtp_stage_ops *stage;
@@ -133,8 +133,12 @@ void rtp_session_remove_out(struct rtp_session *s, int stream);
  * was. Returns 0, or
  *   SLUICE_NO_SPACE   a stream's items need more than a block; nothing has changed */
 int rtp_session_set_extensions(struct rtp_session *s, const struct rtp_extension_map *extensions);
-/* Copied. */
-void rtp_session_set_rtx(struct rtp_session *s, const struct rtx_types *types);
+/* Another choice of the stream's elements; as the ids above. Returns 0, or
+ *   SLUICE_NO_MEMORY, SLUICE_NO_SPACE  nothing has changed */
+int rtp_session_set_items(struct rtp_session *s, int out_stream, const struct rtp_extension_item *items, size_t count);
+void rtp_session_set_compound(struct rtp_session *s, bool compound);
+/* What comes in, and what goes out: a peer may have numbers of its own. Both are copied. */
+void rtp_session_set_rtx(struct rtp_session *s, const struct rtx_types *in, const struct rtx_types *out);
 
 struct rtp_out_ssrcs {
 	uint32_t ssrc, rtx_ssrc;

@@ -49,7 +49,7 @@ struct rtp_session {
 	uint64_t ccfb_time;      /* of the last CCFB's timestamp, unwrapped */
 	uint64_t malformed, unknown, collisions;
 	struct rtp_extension_map extensions;
-	struct rtx_types rtx;
+	struct rtx_types rtx_in, rtx_out; /* numbers may differ each way (RFC 3264, 5.1) */
 	struct report report;
 	const struct rtp_stage_ops *stage;
 	void *stage_ctx;

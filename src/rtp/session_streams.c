@@ -185,21 +185,22 @@ static int keep_items(struct rtp_session *s, struct rtp_out *out, const struct r
 	size_t len = n * sizeof *items;
 	for (size_t i = 0; i < n; i++)
 		len += items[i].value ? items[i].len : 0;
-	if (len == 0)
-		return 0;
-	out->items = env_alloc(s->env, len);
-	if (!out->items)
+	struct rtp_extension_item *kept = len ? env_alloc(s->env, len) : NULL;
+	if (len && !kept)
 		return SLUICE_NO_MEMORY;
-	out->item_count = n;
-	memcpy(out->items, items, n * sizeof *items);
-	uint8_t *at = (uint8_t *)(out->items + n);
+	if (n)
+		memcpy(kept, items, n * sizeof *items);
+	uint8_t *at = kept ? (uint8_t *)(kept + n) : NULL;
 	for (size_t i = 0; i < n; i++) {
 		if (!items[i].value)
 			continue;
 		memcpy(at, items[i].value, items[i].len);
-		out->items[i].value = at;
+		kept[i].value = at;
 		at += items[i].len;
 	}
+	env_free(s->env, out->items);
+	out->items = kept;
+	out->item_count = n;
 	return 0;
 }
 
@@ -291,12 +292,13 @@ void rtp_session_remove_out(struct rtp_session *s, int stream) {
 /* ---- changes ---- */
 
 /* Lays the stream's block out for a map. What was written into the old block since is kept. */
-static int lay_out(const struct rtp_out *out, const struct rtp_extension_map *m, struct rtp_extension_block *b) {
-	int error = rtp_extension_block_make(b, m, out->items, out->item_count);
-	for (size_t i = 0; !error && i < out->item_count; i++) {
-		enum rtp_extension kind = out->items[i].kind;
+static int lay_out(const struct rtp_out *out, const struct rtp_extension_map *m, const struct rtp_extension_item *items, size_t n,
+                   struct rtp_extension_block *b) {
+	int error = rtp_extension_block_make(b, m, items, n);
+	for (size_t i = 0; !error && i < n; i++) {
+		enum rtp_extension kind = items[i].kind;
 		if (rtp_extension_block_has(b, kind) && rtp_extension_block_has(&out->block, kind))
-			memcpy(b->bytes + b->place[kind], out->block.bytes + out->block.place[kind], out->items[i].len);
+			memcpy(b->bytes + b->place[kind], out->block.bytes + out->block.place[kind], items[i].len);
 	}
 	return error;
 }
@@ -306,27 +308,46 @@ static bool is_same_layout(const struct rtp_extension_block *a, const struct rtp
 	       memcmp(a->place, b->place, sizeof a->place) == 0;
 }
 
+static void use_layout(const struct rtp_session *s, struct rtp_out *out, const struct rtp_extension_block *block) {
+	if (!is_same_layout(block, &out->block))
+		out->layout_from = out->sender.next;
+	out->block = *block;
+	place_elements(s, out);
+}
+
 int rtp_session_set_extensions(struct rtp_session *s, const struct rtp_extension_map *m) {
 	struct rtp_extension_block block;
 	for (unsigned i = 0; i < s->out_top; i++)
-		if (s->out[i] && lay_out(s->out[i], m, &block))
+		if (s->out[i] && lay_out(s->out[i], m, s->out[i]->items, s->out[i]->item_count, &block))
 			return SLUICE_NO_SPACE;
 	s->extensions = *m;
 	s->has_twcc = m->id_of[RTP_EXT_TRANSPORT_CC] != 0;
 	for (unsigned i = 0; i < s->out_top; i++) {
 		struct rtp_out *out = s->out[i];
-		if (!out || lay_out(out, m, &block))
-			continue;
-		if (!is_same_layout(&block, &out->block))
-			out->layout_from = out->sender.next;
-		out->block = block;
-		place_elements(s, out);
+		if (out && lay_out(out, m, out->items, out->item_count, &block) == 0)
+			use_layout(s, out, &block);
 	}
 	return 0;
 }
 
-void rtp_session_set_rtx(struct rtp_session *s, const struct rtx_types *types) {
-	s->rtx = *types;
+int rtp_session_set_items(struct rtp_session *s, int out_stream, const struct rtp_extension_item *items, size_t n) {
+	struct rtp_out *out = s->out[out_stream];
+	struct rtp_extension_block block;
+	int error = lay_out(out, &s->extensions, items, n, &block);
+	if (!error)
+		error = keep_items(s, out, items, n);
+	if (!error)
+		use_layout(s, out, &block);
+	return error;
+}
+
+void rtp_session_set_compound(struct rtp_session *s, bool compound) {
+	s->compound = compound;
+}
+
+void rtp_session_set_rtx(struct rtp_session *s, const struct rtx_types *in, const struct rtx_types *out) {
+	s->rtx_in = *in;
+	s->rtx_out = *out;
 }
 
 /* ---- collisions ---- */

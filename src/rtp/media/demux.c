@@ -18,7 +18,8 @@ static bool says(const struct rtp_extensions *e, enum rtp_extension kind, const 
 }
 
 static bool takes(const struct sluice_track *t, uint8_t payload_type) {
-	return !t->is_sender && !t->ended && t->codec_of[payload_type & 127] != TRACK_NO_CODEC;
+	uint8_t codec = t->codec_of[payload_type & 127];
+	return !t->is_sender && !t->ended && codec != TRACK_NO_CODEC && (codec & CODEC_INDEX) < t->codec_count;
 }
 
 /* RFC 9143, 9.2: "If the packet has a MID and the packet's extended sequence number is greater than that of the last MID update

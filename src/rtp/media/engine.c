@@ -14,14 +14,16 @@ static int make_session(struct sluice_media *m) {
 		.ssrc = streams_new_ssrc(m),
 		.ntp_offset = m->config.ntp_offset,
 		.extensions = &m->extensions,
-		.rtx = &m->rtx,
 		.streams_in = MEDIA_STREAMS,
 		.streams_out = MEDIA_STREAMS,
 		.compound = m->config.compound,
 		.rate = &rtp_rate_bwe,
 		.rate_ctx = m->bwe,
 	};
-	return rtp_session_new(m->env, &config, &m->session);
+	int error = rtp_session_new(m->env, &config, &m->session);
+	if (!error)
+		rtp_session_set_rtx(m->session, &m->rtx_in, &m->rtx_out);
+	return error;
 }
 
 static int open_layers(struct sluice_media *m) {

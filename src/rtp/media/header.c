@@ -4,15 +4,20 @@
 
 #include "rtp/media/media.h"
 
+/* 0: packets of the layer must not have such an element. */
+static unsigned id_of(const struct out_layer *l, enum rtp_extension kind) {
+	const struct sluice_track *t = l->track;
+	return t->elements >> kind & 1 ? t->media->extensions.id_of[kind] : 0;
+}
+
 /* An element that needs the two-byte form, and so all of them do (RFC 8285, 4.3). A dependency descriptor outgrows 16 bytes when
  * it describes the layers. */
 static enum rtp_extension widest(const struct out_layer *l) {
 	static const enum rtp_extension kinds[] = {RTP_EXT_MID, RTP_EXT_AUDIO_LEVEL, RTP_EXT_VIDEO_ORIENTATION};
-	const struct rtp_extension_map *map = &l->track->media->extensions;
-	if (l->track->kind == SLUICE_VIDEO && map->id_of[RTP_EXT_DEPENDENCY_DESCRIPTOR])
+	if (l->track->kind == SLUICE_VIDEO && id_of(l, RTP_EXT_DEPENDENCY_DESCRIPTOR))
 		return RTP_EXT_DEPENDENCY_DESCRIPTOR;
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		if (map->id_of[kinds[i]] > 14)
+		if (id_of(l, kinds[i]) > 14)
 			return kinds[i];
 	return RTP_EXT_UNKNOWN;
 }
@@ -20,9 +25,11 @@ static enum rtp_extension widest(const struct out_layer *l) {
 /* The last item only asks for the form. header_open() cuts it off. */
 size_t header_items(const struct out_layer *l, struct rtp_extension_item *items) {
 	size_t n = 0;
-	items[n++] = (struct rtp_extension_item){RTP_EXT_ABS_SEND_TIME, 3, NULL};
-	items[n++] = (struct rtp_extension_item){RTP_EXT_TRANSPORT_CC, 2, NULL};
-	if (l->rid[0])
+	if (id_of(l, RTP_EXT_ABS_SEND_TIME))
+		items[n++] = (struct rtp_extension_item){RTP_EXT_ABS_SEND_TIME, 3, NULL};
+	if (id_of(l, RTP_EXT_TRANSPORT_CC))
+		items[n++] = (struct rtp_extension_item){RTP_EXT_TRANSPORT_CC, 2, NULL};
+	if (l->rid[0] && id_of(l, RTP_EXT_RID))
 		items[n++] = (struct rtp_extension_item){RTP_EXT_RID, (uint8_t)strlen(l->rid), l->rid};
 	if (widest(l) != RTP_EXT_UNKNOWN)
 		items[n++] = (struct rtp_extension_item){widest(l), 17, NULL};
@@ -47,7 +54,7 @@ void header_open(struct out_layer *l) {
 			l->fixed_len = (uint8_t)(b->place[kind] + lens[kind]);
 	l->is_two_byte = b->present && b->profile == RTP_EXTENSION_TWO_BYTE;
 	b->profile = l->is_two_byte ? RTP_EXTENSION_TWO_BYTE : RTP_EXTENSION_ONE_BYTE;
-	l->says_mid = l->track->mid[0] && l->track->media->extensions.id_of[RTP_EXT_MID];
+	l->says_mid = l->track->mid[0] && id_of(l, RTP_EXT_MID);
 }
 
 /* ---- what changes ---- */
@@ -62,7 +69,7 @@ struct element {
 
 /* Is the element agreed on, and has it a form? */
 static size_t add(const struct out_layer *l, struct element *e, size_t n, struct element what) {
-	unsigned id = l->track->media->extensions.id_of[what.kind];
+	unsigned id = id_of(l, what.kind);
 	if (!id || !what.len || (!l->is_two_byte && (id > 14 || what.len > 16)))
 		return n;
 	e[n] = what;
@@ -109,7 +116,7 @@ void header_write(struct out_layer *l, const struct unit *u) {
 	struct element e[ELEMENTS];
 	size_t n = elements_of(l, u, e), len = l->fixed_len;
 	for (size_t i = 0; i < n && len + 2 + e[i].len <= sizeof b->bytes; i++) {
-		uint8_t id = l->track->media->extensions.id_of[e[i].kind];
+		uint8_t id = (uint8_t)id_of(l, e[i].kind);
 		if (l->is_two_byte) {
 			b->bytes[len++] = id;
 			b->bytes[len++] = (uint8_t)e[i].len;

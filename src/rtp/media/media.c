@@ -47,7 +47,8 @@ int sluice_media_new(sluice_env *env, const sluice_media_config *config, sluice_
 	make_cname(m);
 	m->config.cname = m->cname;
 	rtp_extension_map_init(&m->extensions);
-	rtx_types_init(&m->rtx);
+	rtx_types_init(&m->rtx_in);
+	rtx_types_init(&m->rtx_out);
 	if (pacer_open(&m->pacer, env, PACER_RUNS, MEDIA_PADDING)) {
 		env_free(env, m);
 		return SLUICE_NO_MEMORY;

@@ -42,7 +42,7 @@ struct sluice_media {
 
 	/* ---- what was negotiated ---- */
 	struct rtp_extension_map extensions;
-	struct rtx_types rtx;
+	struct rtx_types rtx_in, rtx_out;
 
 	/* ---- engines ---- */
 	bool has_keys;
@@ -110,6 +110,8 @@ void streams_close_in(struct sluice_media *m, struct in_layer *l);
 void streams_close_out(struct sluice_media *m, struct out_layer *l);
 /* The ids of elements have changed. Returns 0, or SLUICE_INVALID: a stream's elements would not fit. */
 int streams_set_extensions(struct sluice_media *m);
+/* The layer may have other elements than before. Returns 0 or SLUICE_NO_MEMORY. */
+int streams_set_elements(struct sluice_media *m, struct out_layer *l);
 /* Somebody else uses an SSRC of this stream of ours, or the session's own (-1). */
 void streams_change_ssrcs(struct sluice_media *m, int stream);
 /* A random SSRC that nobody has. */

@@ -21,15 +21,31 @@ void negotiate_take_back(sluice_media *m, sluice_track *t) {
 	track_free(t);
 }
 
-void negotiate_rsize(sluice_media *m) {
-	m->config.compound = false;
+void negotiate_rsize(sluice_media *m, bool takes) {
+	m->config.compound = !takes;
+	if (m->session)
+		rtp_session_set_compound(m->session, !takes);
 }
 
-int negotiate_extension(sluice_media *m, const char *uri, unsigned id) {
-	enum rtp_extension kind = rtp_extension_of_uri(uri, strlen(uri));
-	if (kind != RTP_EXT_UNKNOWN && m->extensions.id_of[kind] != id)
-		sluice_media_set_extension(m, uri, 0);
-	return sluice_media_set_extension(m, uri, id);
+int negotiate_extensions(sluice_media *m, const struct rtp_extension_map *map) {
+	const struct rtp_extension_map before = m->extensions;
+	if (memcmp(&before, map, sizeof before) == 0)
+		return 0;
+	m->extensions = *map;
+	int error = m->session ? streams_set_extensions(m) : 0;
+	if (error)
+		m->extensions = before;
+	return error;
+}
+
+int negotiate_elements(sluice_track *t, uint16_t kinds) {
+	int error = 0;
+	if (t->elements == kinds)
+		return 0;
+	t->elements = kinds;
+	for (unsigned k = 0; k < t->layer_count && !error; k++)
+		error = streams_set_elements(t->media, &t->out[k]);
+	return error;
 }
 
 void negotiate_mid(sluice_track *t, const char *mid) {
@@ -68,8 +84,6 @@ int negotiate_codecs(sluice_track *t, const sluice_codec_config *codecs, size_t 
 	int error = track_set_codecs(t, codecs, count);
 	if (error)
 		return error;
-	if (t->media->session)
-		rtp_session_set_rtx(t->media->session, &t->media->rtx);
 	return open_streams(t, has_rtx(codecs, count), sends);
 }
 
@@ -80,11 +94,18 @@ void negotiate_ssrcs(sluice_track *t, uint32_t ssrc, uint32_t rtx_ssrc) {
 	if ((l->ssrc != ssrc && streams_has_ssrc(t->media, ssrc)) || ssrc == rtx_ssrc)
 		return;
 	streams_close_in(t->media, l);
+	if (l->player && l->ssrc && l->ssrc != ssrc)
+		player_restart(l->player);
 	l->ssrc = ssrc;
 	l->rtx_ssrc = 0;
 	if (rtx_ssrc && !streams_has_ssrc(t->media, rtx_ssrc))
 		l->rtx_ssrc = rtx_ssrc;
 	l->bound_at = l->rtx_bound_at = 0;
+}
+
+void negotiate_own_ssrcs(const sluice_track *t, uint32_t *ssrc, uint32_t *rtx_ssrc) {
+	*ssrc = t->out[0].ssrc;
+	*rtx_ssrc = t->out[0].rtx_ssrc;
 }
 
 void negotiate_layers(sluice_track *t, unsigned layers) {

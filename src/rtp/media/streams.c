@@ -162,6 +162,16 @@ int streams_set_extensions(struct sluice_media *m) {
 	return 0;
 }
 
+int streams_set_elements(struct sluice_media *m, struct out_layer *l) {
+	struct rtp_extension_item items[HEADER_ITEMS];
+	if (l->stream < 0)
+		return 0;
+	int error = rtp_session_set_items(m->session, l->stream, items, header_items(l, items));
+	if (!error)
+		header_open(l);
+	return error;
+}
+
 /* RFC 3550, 8.2: it must "choose another random one". The stream begins anew, so it names its section again. */
 void streams_change_ssrcs(struct sluice_media *m, int stream) {
 	struct out_layer *l = stream >= 0 ? m->out[stream] : NULL;

@@ -51,9 +51,9 @@ static int add_rtx(struct rtx_types *types, const sluice_codec_config *codecs, s
 	return error;
 }
 
-/* The repairs' payload types of all tracks are one table in the session. It is made anew from the tracks that are there: once the
- * tracks that used a number have ended, the other side may use it for something else, and Firefox does. Where tracks contradict
- * each other, what was agreed on last holds. */
+/* The repairs' payload types of all tracks of one direction are one table in the session. It is made anew from the tracks that
+ * are there: once the tracks that used a number have ended, the other side may use it for something else, and Firefox does. Where
+ * tracks contradict each other, what was agreed on last holds. */
 static int share_rtx(const sluice_track *t, const sluice_codec_config *codecs, size_t count) {
 	struct sluice_media *m = t->media;
 	struct rtx_types types;
@@ -61,24 +61,40 @@ static int share_rtx(const sluice_track *t, const sluice_codec_config *codecs, s
 	if (add_rtx(&types, codecs, count))
 		return SLUICE_INVALID;
 	for (size_t i = 0; i < m->track_count; i++)
-		if (m->tracks[i] != t && !m->tracks[i]->ended)
+		if (m->tracks[i] != t && m->tracks[i]->is_sender == t->is_sender && !m->tracks[i]->ended)
 			add_rtx(&types, m->tracks[i]->codecs, m->tracks[i]->codec_count);
-	m->rtx = types;
+	*(t->is_sender ? &m->rtx_out : &m->rtx_in) = types;
 	if (m->session)
-		rtp_session_set_rtx(m->session, &types);
+		rtp_session_set_rtx(m->session, &m->rtx_in, &m->rtx_out);
 	return 0;
 }
 
+/* RFC 3264, 8.3.2: "When an agent ceases using a media format ... the agent will still need to be prepared to receive media with
+ * that format for a brief time." So codecs of before whose numbers are free stay behind the new ones, as far as there is room,
+ * until the next negotiation. Nothing else looks at them. */
+static void keep_old(const sluice_track *t, uint8_t table[128], sluice_codec_config *codecs, size_t count) {
+	for (unsigned i = 0; i < t->codec_count && count < SLUICE_TRACK_CODECS_MAX; i++) {
+		if (!put_type(table, t->codecs[i].payload_type, (unsigned)count))
+			continue;
+		codecs[count] = t->codecs[i];
+		codecs[count++].red_payload_type = 0;
+	}
+}
+
 int track_set_codecs(sluice_track *t, const sluice_codec_config *codecs, size_t count) {
+	sluice_codec_config all[SLUICE_TRACK_CODECS_MAX] = {{.payload_type = 0}};
 	uint8_t table[128];
 	if (count > SLUICE_TRACK_CODECS_MAX || !fill_table(table, codecs, count, t->kind))
 		return SLUICE_INVALID;
 	int error = share_rtx(t, codecs, count);
 	if (error)
 		return error;
-	memcpy(t->codec_of, table, sizeof table);
 	if (count)
-		memcpy(t->codecs, codecs, count * sizeof *codecs);
+		memcpy(all, codecs, count * sizeof *codecs);
+	if (!t->is_sender)
+		keep_old(t, table, all, count);
+	memcpy(t->codec_of, table, sizeof table);
+	memcpy(t->codecs, all, sizeof all);
 	t->codec_count = (uint8_t)count;
 	t->codec = t->is_sender && count ? 0 : TRACK_NO_CODEC;
 	t->media->share_again = true;
@@ -203,6 +219,7 @@ static struct sluice_track *make_track(struct sluice_media *m, const sluice_trac
 	t->kind = c->kind;
 	t->is_sender = is_sender;
 	t->delay = SLUICE_NEVER;
+	t->elements = UINT16_MAX;
 	t->callbacks = c->callbacks;
 	t->user = c->user;
 	if (c->mid)

@@ -103,7 +103,9 @@ struct sluice_track {
 	sluice_track_callbacks callbacks;
 	void *user;
 	char mid[TRACK_MID_MAX + 1];
+	uint16_t elements; /* bit k: packets that it sends may have an element of the kind k (enum rtp_extension) */
 
+	/* Behind codec_count: codecs of before that may still come. */
 	sluice_codec_config codecs[SLUICE_TRACK_CODECS_MAX];
 	uint8_t codec_count;
 	uint8_t codec; /* in use; TRACK_NO_CODEC: none */
