@@ -115,7 +115,7 @@ static void on_sound(sluice_track *t, const sluice_frame *frame, void *user) {
 /* ---- joining ------------------------------------------------------------------------------------------------------- */
 
 static void add_video(struct guest *g, enum sluice_codec codec) {
-	static const char *const rids[] = {"q", "h", "f"};
+	static const char *const rids[] = {"q", "h", "f"}, *const stream = STAGE_STREAM;
 	sluice_encoding encodings[3] = {{.paused = false}};
 	for (unsigned i = 0; i < g->layers && g->layers > 1; i++) {
 		snprintf(encodings[i].rid, sizeof encodings[i].rid, "%s", rids[i]);
@@ -123,6 +123,8 @@ static void add_video(struct guest *g, enum sluice_codec codec) {
 	}
 	const sluice_transceiver_config config = {
 		.direction = g->publishes ? SLUICE_SENDONLY : SLUICE_RECVONLY,
+		.streams = &stream,
+		.stream_count = 1,
 		.encodings = encodings,
 		.encoding_count = g->layers > 1 ? g->layers : 0,
 		.sender = {.on_keyframe_request = on_keyframe_request, .on_bitrate = g->layers > 1 ? on_bitrate : NULL},
@@ -135,8 +137,12 @@ static void add_video(struct guest *g, enum sluice_codec codec) {
 }
 
 static void add_audio(struct guest *g) {
-	const sluice_transceiver_config config = {
-		.direction = g->publishes ? SLUICE_SENDONLY : SLUICE_RECVONLY, .receiver = {.on_frame = on_sound}, .user = g};
+	static const char *const stream = STAGE_STREAM;
+	const sluice_transceiver_config config = {.direction = g->publishes ? SLUICE_SENDONLY : SLUICE_RECVONLY,
+	                                          .streams = &stream,
+	                                          .stream_count = 1,
+	                                          .receiver = {.on_frame = on_sound},
+	                                          .user = g};
 	ck_assert_int_eq(sluice_peer_add_transceiver(g->far->peer, SLUICE_AUDIO, &config, &g->audio), 0);
 }
 

@@ -11,6 +11,7 @@
 #include "tools/forward/room.h"
 
 #define GUESTS_MAX 60
+#define STAGE_STREAM "show" /* that publishers send */
 #define PICTURE_INTERVAL (33 * SLUICE_MS)
 
 /* One who publishes or watches: the far end of the line, and the server's. */

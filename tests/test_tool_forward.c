@@ -38,6 +38,19 @@ START_TEST(test_twenty_watchers_get_every_picture_and_sound) {
 }
 END_TEST
 
+START_TEST(test_a_watchers_tracks_are_in_the_publishers_stream) {
+	stage_begin(&s, 0);
+	ck_assert_ptr_nonnull(stage_publish(&s, one_size, 1, NULL));
+	stage_until_connected(&s);
+	struct guest *g = stage_watch(&s, NULL);
+	ck_assert_ptr_nonnull(g);
+	stage_until_connected(&s);
+	ck_assert_str_eq(sluice_transceiver_remote_stream(g->video, 0), STAGE_STREAM);
+	ck_assert_str_eq(sluice_transceiver_remote_stream(g->audio, 0), STAGE_STREAM);
+	stage_end(&s);
+}
+END_TEST
+
 START_TEST(test_keyframes_that_many_need_are_asked_for_twice_a_second_at_most) {
 	stage_begin(&s, 0);
 	struct guest *p = stage_publish(&s, one_size, 1, NULL);
@@ -295,4 +308,4 @@ SUITE("forward", test_a_choice_falls_at_once_and_climbs_when_there_was_room_for_
       test_a_room_takes_so_many_watchers_and_no_more,
       test_watchers_that_leave_in_the_middle_cost_the_others_nothing_and_leave_nothing_behind,
       test_a_watcher_without_the_codec_that_is_sent_is_refused_with_its_name,
-      test_a_publisher_of_another_codec_ends_those_that_cannot_take_it)
+      test_a_publisher_of_another_codec_ends_those_that_cannot_take_it, test_a_watchers_tracks_are_in_the_publishers_stream)

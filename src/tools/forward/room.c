@@ -264,12 +264,26 @@ static bool settle_publisher(struct forward_member *m, struct refusal *why) {
 
 /* ---- watching ------------------------------------------------------------------------------------------------------ */
 
+/* The publisher's streams: a page that shows each stream in an element of its own keeps audio and video together. */
+#define STREAMS_MAX 4
+static void name_streams(sluice_transceiver *t, const struct feed *feed) {
+	const char *ids[STREAMS_MAX];
+	const sluice_transceiver *from = feed->track ? sluice_track_transceiver(feed->track) : NULL;
+	size_t n = 0;
+	while (from && n < STREAMS_MAX && (ids[n] = sluice_transceiver_remote_stream(from, n)) != NULL)
+		n++;
+	/* An id that cannot be written leaves the track without a stream. */
+	sluice_transceiver_set_streams(t, ids, n);
+}
+
 /* Only what is sent; a section for which nothing is there says so. */
 static void offer_only(sluice_transceiver *t, const struct feed *feed) {
 	const sluice_codec_preference wanted = {.codec = feed ? codec_of(feed) : SLUICE_CODEC_NONE, .packetization_mode = 1};
 	sluice_transceiver_set_direction(t, feed ? SLUICE_SENDONLY : SLUICE_INACTIVE);
-	if (feed)
-		sluice_transceiver_set_codec_preferences(t, &wanted, 1);
+	if (!feed)
+		return;
+	sluice_transceiver_set_codec_preferences(t, &wanted, 1);
+	name_streams(t, feed);
 }
 
 static void take_sinks(struct forward_member *m) {
