@@ -2,6 +2,7 @@
 #include "track_kit.h"
 
 #include "rtp/media/forward.h"
+#include "rtp/rtx.h"
 
 /* ---- the numbers ---- */
 
@@ -289,8 +290,46 @@ START_TEST(test_replace_goes_on_with_another_source) {
 }
 END_TEST
 
+/* ---- sizes ---- */
+
+static void note_largest(void *ctx, bool sent, const void *data, size_t len, uint64_t now) {
+	size_t *largest = ctx;
+	(void)data, (void)now;
+	*largest = sent && len > *largest ? len : *largest;
+}
+
+/* With room for the tag of GCM, and for RTX, which sends it once more with two bytes. */
+START_TEST(test_a_packet_is_refused_when_its_datagram_would_be_32_bytes_above_the_mtu) {
+	static const uint8_t payload[1300] = {0x10}; /* VP8: a keyframe begins */
+	struct media_world *w = media_world_up(2, SLUICE_SRTP_AEAD_AES_128_GCM, NULL);
+	const sluice_track_config config = media_track(SLUICE_CODEC_VP8, "v");
+	size_t largest = 0, len = sizeof payload;
+	sluice_outbound_rtp_stats stats;
+	sluice_track *t;
+	ck_assert_int_eq(sluice_media_add_sender(w->ends[0].media, &config, &t), 0);
+	sluice_media_set_packet_tap(w->ends[0].media, note_largest, &largest);
+	media_world_run(w, 100 * SLUICE_MS);
+	sluice_rtp p = {.payload = payload, .number = 1000, .ssrc = 5, .codec = SLUICE_CODEC_VP8, .marker = true};
+	p.begins = p.keyframe = true;
+	for (int error = -1; error; len--) {
+		p.len = len;
+		p.received = w->sim.now;
+		error = sluice_track_send_rtp(t, &p);
+		p.number++;
+		ck_assert(error == 0 || error == SLUICE_TOO_LARGE);
+	}
+	media_world_run(w, SLUICE_S);
+	ck_assert_uint_eq(largest + 16 + RTX_OSN, 1232);
+	ck_assert_int_eq(sluice_track_outbound_stats(t, 0, &stats), 0);
+	ck_assert_uint_eq(stats.packets_sent, 1);
+	p.len = 0;
+	ck_assert_int_eq(sluice_track_send_rtp(t, &p), SLUICE_INVALID);
+	media_world_free(w);
+}
+END_TEST
+
 SUITE("media_forward", test_a_lost_packet_is_a_hole_and_its_repair_fills_it, test_a_packet_that_is_left_out_makes_no_hole,
       test_two_holes_and_two_left_out_are_told_apart, test_a_jump_beyond_64_leaves_the_old_ones_out,
       test_a_segment_that_is_forgotten_takes_nothing, test_another_source_is_new, test_each_frame_passes_a_middle,
       test_loss_on_both_sides_of_a_middle_is_repaired, test_a_switch_of_layers_is_no_seam,
-      test_replace_goes_on_with_another_source)
+      test_replace_goes_on_with_another_source, test_a_packet_is_refused_when_its_datagram_would_be_32_bytes_above_the_mtu)

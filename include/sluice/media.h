@@ -183,7 +183,10 @@ SLUICE_API int sluice_track_lend_frame(sluice_track *t, const sluice_frame *fram
  *
  * Returns 0, also for a packet that is left out; as sluice_track_send_frame(); and
  *   SLUICE_UNSUPPORTED  the track has no such codec
- *   SLUICE_INVALID      the payload is empty, or longer than the session's MTU */
+ *   SLUICE_INVALID      the payload is empty
+ *   SLUICE_TOO_LARGE    with our header its datagram is larger than the session's MTU by more than 32 bytes. So much is allowed
+ *                       because browsers fill 1,200 bytes, and our header may be longer than theirs: 1,232 bytes of UDP go
+ *                       over every path of IPv6 (RFC 8200, 5) */
 SLUICE_API int sluice_track_send_rtp(sluice_track *t, const sluice_rtp *packet);
 /* What comes next is from another source: timestamps and numbers go on where they are, whatever the source's are. Forwarded video
  * begins again with a keyframe. W3C's replaceTrack, without a negotiation. Does nothing for a receiver. */

@@ -2,11 +2,16 @@
 #include <string.h>
 
 #include "base/arith.h"
+#include "rtp/media/header.h"
 #include "rtp/media/media.h"
 #include "rtp/media/sending.h"
 #include "rtp/media/unit.h"
 
 #define DESCRIPTOR_MAX 64
+/* A browser's packet fills a datagram of 1,200 bytes, which is our MTU, and our header may be longer than its own. RFC 8200, 5
+ * wants 1,280 bytes of every link, which are 1,232 of UDP. A packet of a larger datagram would be lost on such a path each time
+ * that it is sent. */
+#define FORWARD_ROOM 32
 
 /* Where the source begins: its number is behind all that was sent or waits. */
 static void begin_source(struct out_layer *l, const sluice_rtp *p, uint32_t clock_rate) {
@@ -96,6 +101,14 @@ static struct unit *make_forwarded(struct out_layer *l, const sluice_rtp *p) {
 	return u;
 }
 
+/* Also when RTX sends it once more. */
+static bool is_too_large(const struct unit *u) {
+	const struct out_layer *l = u->layer;
+	const struct sluice_media *m = l->track->media;
+	size_t len = header_size(l, u) + u->piece.header_len + u->piece.len + m->rtp_tail + (l->rtx_ssrc ? RTX_OSN : 0);
+	return len > m->config.mtu + FORWARD_ROOM;
+}
+
 int sluice_track_send_rtp(sluice_track *t, const sluice_rtp *p) {
 	int error = sending_check(t, 0);
 	uint64_t number;
@@ -106,8 +119,10 @@ int sluice_track_send_rtp(sluice_track *t, const sluice_rtp *p) {
 	if (codec < 0)
 		return SLUICE_UNSUPPORTED;
 	struct out_layer *l = &t->out[0];
-	if (p->len == 0 || p->len > t->media->config.mtu)
+	if (p->len == 0)
 		return SLUICE_INVALID;
+	if (p->len > t->media->config.mtu) /* a header is longer than the room */
+		return SLUICE_TOO_LARGE;
 	if (sending_is_full(l)) {
 		l->stats.frames_dropped += p->marker;
 		return SLUICE_WOULD_BLOCK;
@@ -117,6 +132,10 @@ int sluice_track_send_rtp(sluice_track *t, const sluice_rtp *p) {
 	struct unit *u = make_forwarded(l, p);
 	if (!u)
 		return SLUICE_NO_MEMORY;
+	if (is_too_large(u)) {
+		rtp_source_unref(&u->source);
+		return SLUICE_TOO_LARGE;
+	}
 	t->codec = (uint8_t)codec;
 	u->payload_type = t->codecs[codec].payload_type;
 	u->number = number;
