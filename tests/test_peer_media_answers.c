@@ -161,6 +161,39 @@ START_TEST(test_data_that_is_rejected_later_ends_in_order_and_media_goes_on) {
 }
 END_TEST
 
+START_TEST(test_data_that_was_rejected_comes_back_in_its_place_from_either_side) {
+	av_begin(&k, NULL);
+	struct flow *video = av_add(&k.a, SLUICE_VIDEO, SLUICE_SENDONLY);
+	caller_open(k.a.caller, "hello");
+	av_send(video, 33 * SLUICE_MS);
+	av_settle(&k);
+	ck_assert_uint_eq(k.b.caller->received, 1);
+	for (unsigned round = 1; round < 5; round++) {
+		negotiate(reject_data, NULL);
+		ck_assert_uint_eq(k.a.caller->closed, round);
+		ck_assert_uint_eq(k.b.caller->closed, round);
+		struct av_end *from = round % 2 ? &k.a : &k.b, *to = round % 2 ? &k.b : &k.a;
+		unsigned received = to->caller->received;
+		caller_open(from->caller, "again");
+		av_exchange(from, to, NULL, NULL);
+		av_run(&k, 3 * SLUICE_S);
+		ck_assert_uint_eq(to->caller->received, received + 1);
+		ck_assert_str_eq(to->caller->last_message, "again");
+		ck_assert_uint_eq(av_section_count(av_local(&k.a)), 2);
+		ck_assert_int_eq(k.a.caller->state, SLUICE_PEER_CONNECTED);
+		ck_assert_int_eq(k.b.caller->state, SLUICE_PEER_CONNECTED);
+	}
+	uint32_t got = k.b.flows[0].got;
+	av_run(&k, SLUICE_S);
+	ck_assert_uint_gt(k.b.flows[0].got, got + 25);
+	sluice_peer_close(k.a.caller->peer);
+	av_run(&k, 5 * SLUICE_S);
+	ck_assert_int_eq(k.a.caller->state, SLUICE_PEER_CLOSED);
+	ck_assert_int_eq(k.b.caller->state, SLUICE_PEER_CLOSED);
+	av_end(&k);
+}
+END_TEST
+
 /* ---- before the keys --------------------------------------------------------------------------------------------------- */
 
 /* a's last flight is lost until media has come that b cannot open yet. */
@@ -196,4 +229,5 @@ END_TEST
 SUITE("answers with media", test_an_answer_without_simulcast_gets_one_stream_without_a_rid,
       test_an_answer_may_take_two_of_three_layers, test_the_tap_has_each_packet_of_both_sides,
       test_a_first_answer_that_rejects_data_closes_the_channels_and_media_travels,
-      test_data_that_is_rejected_later_ends_in_order_and_media_goes_on, test_media_that_overtakes_the_keys_is_held)
+      test_data_that_is_rejected_later_ends_in_order_and_media_goes_on,
+      test_data_that_was_rejected_comes_back_in_its_place_from_either_side, test_media_that_overtakes_the_keys_is_held)

@@ -109,6 +109,13 @@ struct untold_candidate {
 
 #define MTU_FOUND_MAX 16376 /* four of these are one send of 64 KB, and one record of DTLS carries each */
 
+/* An association that is over, and its channels, which the app has still to hear of. */
+struct past_data {
+	struct past_data *next;
+	sluice_sctp *sctp;
+	sluice_channels *channels;
+};
+
 /* Datagrams opened at a time. Records that share a datagram make more entries of them; twice as many have 6 KB of stack. */
 #define RECORDS_MAX 64
 
@@ -131,8 +138,12 @@ struct sluice_peer {
 	bool start_due;                 /* the handshake begins as soon as the underlay allows it and the time is known */
 	bool records_wait;              /* what DTLS kept sealed until it knew whom to trust is to be taken */
 	bool dtls_up, aborting, said_goodbye;
-	bool sctp_begun;    /* the association was told to connect */
-	bool data_over;     /* there is media alone from now on; the end of the association is not ours */
+	bool sctp_begun; /* the association was told to connect */
+	bool data_over;  /* there is media alone for now; the end of the association is not ours */
+	struct past_data *past;
+	sluice_trace_fn trace;
+	sluice_packet_fn tap;
+	void *trace_ctx, *tap_ctx;
 	struct guard guard; /* entered while callbacks run */
 	bool woken;
 	int error;
@@ -190,6 +201,12 @@ void peer_notice(sluice_peer *p, enum notice_kind kind, unsigned value);
 void peer_conclude(sluice_peer *p, int error, const char *text);
 /* The same where the association cannot say so itself: the channels end as well. */
 void peer_end(sluice_peer *p, int error, const char *text);
+
+/* ---- peer.c ---- */
+
+/* Data is over and is to come back: there are a new association, which has not begun, and new channels. Returns 0, or
+ * SLUICE_NO_MEMORY: nothing has changed. */
+int peer_begin_data_again(sluice_peer *p);
 
 /* ---- media.c ---- */
 

@@ -33,8 +33,9 @@ static void wake_by_layer(void *ctx) {
 /* ---- what the channels say --------------------------------------------------------------------------------------- */
 
 static void on_connected(sluice_channels *set, void *user) {
-	(void)set;
 	sluice_peer *p = user;
+	if (set != p->channels)
+		return;
 	if (p->sctp_after == SLUICE_NEVER)
 		p->sctp_after = p->now - p->origin;
 	if (p->state != SLUICE_PEER_CONNECTING || p->ends_as)
@@ -44,10 +45,9 @@ static void on_connected(sluice_channels *set, void *user) {
 }
 
 static void on_ended(sluice_channels *set, int error, void *user) {
-	(void)set;
 	sluice_peer *p = user;
 	const char *text = "";
-	if (p->data_over && p->state < SLUICE_PEER_CLOSING)
+	if (set != p->channels || (p->data_over && p->state < SLUICE_PEER_CLOSING))
 		return;
 	sluice_sctp_error(p->sctp, &text);
 	/* An app ended the connection on purpose, ours or the other side's: browsers close by an ABORT with cause 12. Each
@@ -58,9 +58,8 @@ static void on_ended(sluice_channels *set, int error, void *user) {
 }
 
 static void on_mtu(sluice_channels *set, uint32_t mtu, void *user) {
-	(void)set;
 	sluice_peer *p = user;
-	if (p->config.on_mtu)
+	if (p->config.on_mtu && set == p->channels)
 		p->config.on_mtu(p, mtu, p->config.user);
 }
 
@@ -171,9 +170,21 @@ static int make_layers(sluice_peer *p, const sluice_peer_config *c) {
 	return error;
 }
 
+static void free_past(sluice_peer *p, struct past_data *past) {
+	struct past_data **link = &p->past;
+	while (*link != past)
+		link = &(*link)->next;
+	*link = past->next;
+	sluice_channels_free(past->channels);
+	sluice_sctp_free(past->sctp);
+	env_free(p->env, past);
+}
+
 static void free_all(sluice_peer *p) {
 	media_close(p);
 	transceivers_free(p);
+	while (p->past)
+		free_past(p, p->past);
 	sluice_channels_free(p->channels);
 	sluice_sctp_free(p->sctp);
 	dtls_free(p->dtls);
@@ -228,7 +239,63 @@ void sluice_peer_free(sluice_peer *p) {
 	 * when it has unwound, so that no layer is gone while its function still runs. */
 	sluice_channels_free(p->channels);
 	p->channels = NULL;
+	for (struct past_data *past = p->past; past; past = past->next) {
+		sluice_channels_free(past->channels);
+		past->channels = NULL;
+	}
 	media_close(p);
+}
+
+/* ---- data that comes back ---------------------------------------------------------------------------------------- */
+
+static int make_data(sluice_peer *p) {
+	int error = sluice_sctp_new(p->env, &p->config.sctp, &p->sctp);
+	if (!error && (error = make_channels(p, &p->config)))
+		sluice_sctp_free(p->sctp);
+	if (error)
+		return error;
+	sluice_sctp_set_wake(p->sctp, wake_by_layer, p);
+	sluice_sctp_set_trace(p->sctp, p->trace, p->trace_ctx);
+	sluice_sctp_set_packet_tap(p->sctp, p->tap, p->tap_ctx);
+	if (p->yields)
+		association_set_control(p->sctp, SLUICE_CC_LOW_DELAY);
+	if (p->dtls_up)
+		sluice_channels_set_role(p->channels, p->role);
+	return 0;
+}
+
+/* RFC 9429, 5.11: "If no valid SCTP association exists, prepare to initiate a SCTP association over the associated ICE component
+ * and DTLS connection". What the old one has not delivered by now is lost: the other side has begun a new one, too. */
+int peer_begin_data_again(sluice_peer *p) {
+	struct past_data *past = env_zalloc(p->env, sizeof *past);
+	if (!past)
+		return SLUICE_NO_MEMORY;
+	past->sctp = p->sctp;
+	past->channels = p->channels;
+	int error = make_data(p);
+	if (error) {
+		p->sctp = past->sctp;
+		p->channels = past->channels;
+		env_free(p->env, past);
+		return error;
+	}
+	past->next = p->past;
+	p->past = past;
+	p->sctp_begun = p->data_over = false;
+	channels_end(past->channels, SLUICE_CLOSED);
+	peer_wake(p);
+	return 0;
+}
+
+static int dispatch_past(sluice_peer *p) {
+	int ran = 0;
+	while (!p->guard.dead && p->past) {
+		struct past_data *past = p->past;
+		ran += sluice_channels_dispatch(past->channels);
+		if (!p->guard.dead)
+			free_past(p, past);
+	}
+	return ran;
 }
 
 int sluice_peer_start(sluice_peer *p) {
@@ -495,6 +562,7 @@ int sluice_peer_dispatch(sluice_peer *p) {
 	int ran = tell_notices(p);
 	ran += tell_states(p, SLUICE_PEER_CLOSING);
 	ran += tell_way(p);
+	ran += dispatch_past(p);
 	if (!p->guard.dead)
 		ran += sluice_channels_dispatch(p->channels);
 	if (!p->guard.dead && p->channel_after == SLUICE_NEVER && channels_open_count(p->channels))
@@ -537,7 +605,9 @@ uint64_t peer_proofs(const sluice_peer *p) {
 int sluice_peer_open_channel(sluice_peer *p, const sluice_channel_config *config, sluice_channel **out) {
 	if (p->ends_as || p->state >= SLUICE_PEER_CLOSING)
 		return SLUICE_CLOSED;
-	int error = sluice_channel_open(p->channels, config, out);
+	int error = p->data_over ? peer_begin_data_again(p) : 0;
+	if (!error)
+		error = sluice_channel_open(p->channels, config, out);
 	if (error)
 		return error;
 	p->negotiation.wanted_channel = true;

@@ -40,6 +40,11 @@ void records_end_data(sluice_peer *p, bool we_offered) {
 	if (p->ends_as || p->data_over)
 		return;
 	p->data_over = true;
+	/* INIT chunks in descriptions were of this association. */
+	env_free(p->env, p->snap_remote);
+	env_free(p->env, p->snap_local);
+	p->snap_remote = NULL;
+	p->snap_local = NULL;
 	if (p->sctp_begun && we_offered)
 		sluice_sctp_shutdown(p->sctp);
 	else if (!p->sctp_begun)

@@ -78,10 +78,14 @@ void sluice_peer_stats_get(const sluice_peer *p, sluice_peer_stats *stats) {
 }
 
 int sluice_peer_set_trace(sluice_peer *p, sluice_trace_fn fn, void *ctx) {
+	p->trace = fn;
+	p->trace_ctx = ctx;
 	return sluice_sctp_set_trace(p->sctp, fn, ctx);
 }
 
 int sluice_peer_set_packet_tap(sluice_peer *p, sluice_packet_fn fn, void *ctx) {
+	p->tap = fn;
+	p->tap_ctx = ctx;
 	return sluice_sctp_set_packet_tap(p->sctp, fn, ctx);
 }
 

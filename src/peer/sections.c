@@ -189,14 +189,23 @@ static size_t place_for(const struct offering *o, const sluice_transceiver *t, s
 	return end;
 }
 
+/* Data that was rejected comes back in its place. */
+static size_t place_for_data(const struct offering *o, size_t end) {
+	size_t i = 0;
+	while (i < end && !(o->plan->of[i].kind == SDP_DATA && o->plan->of[i].rejected))
+		i++;
+	return i;
+}
+
 static void write_data(struct offering *o, size_t *end) {
-	struct plan_section *s = &o->plan->of[*end];
 	bool wanted = o->p->negotiation.wanted_channel || *end == 0;
 	if (!wanted || plan_has(o->plan, SDP_DATA))
 		return;
-	s->kind = SDP_DATA;
+	size_t at = place_for_data(o, *end);
+	struct plan_section *s = &o->plan->of[at];
+	*s = (struct plan_section){.kind = SDP_DATA};
 	write_mid(o, s->mid);
-	++*end;
+	*end += at == *end;
 }
 
 int sections_plan_offer(sluice_peer *p, struct plan **out) {
@@ -308,7 +317,7 @@ int sections_plan_answer(sluice_peer *p, const struct sdp *offer, struct plan **
 		if (!is_usable(offer, offered, false))
 			continue;
 		if (offered->kind == SDP_DATA)
-			s->rejected = p->data_over && p->sctp_begun;
+			s->rejected = false;
 		else if (t)
 			write_answer(s, t, offered, &ids, plan->mixed);
 		if (t)
