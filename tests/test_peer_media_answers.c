@@ -194,6 +194,32 @@ START_TEST(test_data_that_was_rejected_comes_back_in_its_place_from_either_side)
 }
 END_TEST
 
+static enum link_verdict drop_records(void *ctx, struct sim_link *link, uint8_t *packet, size_t *len, uint64_t now) {
+	(void)link, (void)now;
+	return packet_kind_of(packet, *len) == PACKET_DTLS && *(const bool *)ctx ? LINK_DROP : LINK_PASS;
+}
+
+/* b sees data rejected by an offerer that has forgotten its association. */
+START_TEST(test_channels_end_where_an_offer_rejects_data_and_nothing_more_comes_of_it) {
+	bool is_silent = false;
+	av_begin(&k, NULL);
+	struct flow *video = av_add(&k.a, SLUICE_VIDEO, SLUICE_SENDONLY);
+	caller_open(k.a.caller, "hello");
+	av_send(video, 33 * SLUICE_MS);
+	av_settle(&k);
+	link_filter(sim_link(&k.sim, k.a.caller->host, k.b.caller->host), drop_records, &is_silent);
+	is_silent = true;
+	av_exchange(&k.a, &k.b, reject_data, NULL);
+	ck_assert_uint_eq(k.b.caller->closed, 0);
+	ck_assert(SIM_UNTIL(&k.sim, k.sim.now + 5 * 60 * SLUICE_S, k.b.caller->closed == 1));
+	uint32_t got = k.b.flows[0].got;
+	av_run(&k, SLUICE_S);
+	ck_assert_uint_gt(k.b.flows[0].got, got + 25);
+	ck_assert_int_eq(k.b.caller->state, SLUICE_PEER_CONNECTED);
+	av_end(&k);
+}
+END_TEST
+
 /* ---- before the keys --------------------------------------------------------------------------------------------------- */
 
 /* a's last flight is lost until media has come that b cannot open yet. */
@@ -230,4 +256,5 @@ SUITE("answers with media", test_an_answer_without_simulcast_gets_one_stream_wit
       test_an_answer_may_take_two_of_three_layers, test_the_tap_has_each_packet_of_both_sides,
       test_a_first_answer_that_rejects_data_closes_the_channels_and_media_travels,
       test_data_that_is_rejected_later_ends_in_order_and_media_goes_on,
-      test_data_that_was_rejected_comes_back_in_its_place_from_either_side, test_media_that_overtakes_the_keys_is_held)
+      test_data_that_was_rejected_comes_back_in_its_place_from_either_side,
+      test_channels_end_where_an_offer_rejects_data_and_nothing_more_comes_of_it, test_media_that_overtakes_the_keys_is_held)

@@ -140,6 +140,8 @@ struct sluice_peer {
 	bool dtls_up, aborting, said_goodbye;
 	bool sctp_begun; /* the association was told to connect */
 	bool data_over;  /* there is media alone for now; the end of the association is not ours */
+	bool end_waits;  /* it ended while an offer of ours was pending: the answer may be what ended it */
+	int end_error;
 	struct past_data *past;
 	sluice_trace_fn trace;
 	sluice_packet_fn tap;
@@ -207,6 +209,8 @@ void peer_end(sluice_peer *p, int error, const char *text);
 /* Data is over and is to come back: there are a new association, which has not begun, and new channels. Returns 0, or
  * SLUICE_NO_MEMORY: nothing has changed. */
 int peer_begin_data_again(sluice_peer *p);
+/* No offer of ours is pending any more. */
+void peer_judge_end(sluice_peer *p);
 
 /* ---- media.c ---- */
 
@@ -235,8 +239,8 @@ bool media_dispatch_is_due(const sluice_peer *p);
 void records_begin_agreed(sluice_peer *p);
 
 /* Data is over and the peer goes on. Channels whose association never began end with SLUICE_REFUSED. An association is shut down
- * in order by the side that offered: a SHUTDOWN must not overtake the answer, or it would look like the end of the peer. */
-void records_end_data(sluice_peer *p, bool we_offered);
+ * in order, by both sides: a foreign one may just forget it, and then the guard of the shutdown ends the channels. */
+void records_end_data(sluice_peer *p);
 
 /* What the state of DTLS means for the rest. */
 void records_follow_dtls(sluice_peer *p);

@@ -231,15 +231,16 @@ static void add_early(sluice_peer *p) {
 }
 
 /* Data alone was refused, in the first answer or later: media goes on without. */
-static void follow_data(sluice_peer *p, bool is_answer) {
+static void follow_data(sluice_peer *p) {
 	struct negotiation *n = &p->negotiation;
 	bool has = sections_data(n->local_current.plan, n->remote_current.sdp);
 	bool refused = n->data_agreed ? !has : sections_refuses_data(n->local_current.plan, n->remote_current.sdp);
 	n->data_agreed = has;
 	if (refused && sections_any_media(n->local_current.plan, n->remote_current.sdp)) {
 		n->wanted_channel = false;
-		records_end_data(p, is_answer);
+		records_end_data(p);
 	}
+	peer_judge_end(p);
 }
 
 /* The pair of descriptions comes into force; `is_answer`: the remote one is the answer. */
@@ -266,7 +267,7 @@ static int agree(sluice_peer *p, const struct local_description *local, struct r
 		n->restart_wanted = false;
 	n->restart_begun = false;
 	n->settled = n->settled || any;
-	follow_data(p, is_answer);
+	follow_data(p);
 	n->media_agreed = n->media_agreed || sections_any_media(n->local_current.plan, n->remote_current.sdp);
 	forget_created(p);
 	records_begin_agreed(p);
@@ -290,6 +291,7 @@ static void roll_back(sluice_peer *p) {
 	forget_early(p);
 	sections_roll_back(p);
 	set_state(p, SLUICE_SIGNALING_STABLE);
+	peer_judge_end(p);
 	n->needed = false; /* whatever wanted the offer still wants it; the app is notified once more */
 	negotiation_update(p);
 	peer_wake(p);

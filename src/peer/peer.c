@@ -44,16 +44,37 @@ static void on_connected(sluice_channels *set, void *user) {
 	tell_states(p, SLUICE_PEER_CONNECTED); /* before any channel opens */
 }
 
+/* Who rejects data ends the association, and that may overtake the answer. A peer that closes sends a close_notify, too. */
+static bool may_be_rejected(const sluice_peer *p) {
+	return p->negotiation.state == SLUICE_SIGNALING_HAVE_LOCAL_OFFER && p->negotiation.media_agreed &&
+	       p->state < SLUICE_PEER_CLOSING && !p->aborting && dtls_state(p->dtls) == DTLS_CONNECTED;
+}
+
+void peer_judge_end(sluice_peer *p) {
+	const char *text = "";
+	bool ends = p->end_waits && !p->data_over;
+	p->end_waits = false;
+	if (!ends)
+		return;
+	sluice_sctp_error(p->sctp, &text);
+	peer_conclude(p, p->end_error, text);
+}
+
 static void on_ended(sluice_channels *set, int error, void *user) {
 	sluice_peer *p = user;
 	const char *text = "";
 	if (set != p->channels || (p->data_over && p->state < SLUICE_PEER_CLOSING))
 		return;
-	sluice_sctp_error(p->sctp, &text);
 	/* An app ended the connection on purpose, ours or the other side's: browsers close by an ABORT with cause 12. Each
 	 * channel's on_closed says whether something was cut off. */
 	if (p->aborting || error == SLUICE_CLOSED)
 		error = 0;
+	if (may_be_rejected(p)) {
+		p->end_waits = true;
+		p->end_error = error;
+		return;
+	}
+	sluice_sctp_error(p->sctp, &text);
 	peer_conclude(p, error, text);
 }
 

@@ -36,7 +36,7 @@ void records_begin_agreed(sluice_peer *p) {
 		peer_enter(p, SLUICE_PEER_CONNECTED);
 }
 
-void records_end_data(sluice_peer *p, bool we_offered) {
+void records_end_data(sluice_peer *p) {
 	if (p->ends_as || p->data_over)
 		return;
 	p->data_over = true;
@@ -45,9 +45,9 @@ void records_end_data(sluice_peer *p, bool we_offered) {
 	env_free(p->env, p->snap_local);
 	p->snap_remote = NULL;
 	p->snap_local = NULL;
-	if (p->sctp_begun && we_offered)
+	if (p->sctp_begun)
 		sluice_sctp_shutdown(p->sctp);
-	else if (!p->sctp_begun)
+	else
 		channels_end(p->channels, SLUICE_REFUSED);
 }
 
@@ -63,7 +63,7 @@ static void came_up(sluice_peer *p) {
 /* The other side's close_notify. SHUTDOWN comes before it. When the last packet of that was lost and both directions were
  * acknowledged already (SHUTDOWN-ACK-SENT), nothing is missing and the end is an orderly one. */
 static void went_down(sluice_peer *p) {
-	if (association_is_done(p) && !p->data_over)
+	if (association_is_done(p) && !p->data_over && !p->end_waits)
 		return;
 	bool complete = sluice_sctp_state(p->sctp) == SLUICE_SCTP_SHUTDOWN_ACK_SENT;
 	channels_end(p->channels, complete ? 0 : SLUICE_CLOSED);
