@@ -1,5 +1,6 @@
-/* What does it cost to learn the path's rate, and what may wait until it is known? Padding stays a small share of what is sent,
- * and a first keyframe does not stop the frames behind it. */
+/* What does it cost to learn the path's rate, and what may wait until it is known? Padding stays a small share of what is sent
+ * and is no packet of the stream, and a first keyframe does not stop the frames behind it. */
+#include "base/bytes.h"
 #include "track_kit.h"
 
 #define FRAME (33 * SLUICE_MS)
@@ -59,6 +60,51 @@ START_TEST(test_padding_is_a_small_share_of_what_is_sent) {
 }
 END_TEST
 
+/* ---- padding is nobody's packet ---- */
+
+#define MEDIA_SSRC 77
+#define RTX_SSRC 78
+
+struct arrivals {
+	uint64_t media, repairs, padding;
+};
+
+static void note_arrival(void *ctx, bool out, const void *packet, size_t len, uint64_t now) {
+	struct arrivals *a = ctx;
+	const uint8_t *data = packet;
+	(void)now;
+	if (out || len < 12 || (data[1] >= 192 && data[1] <= 223))
+		return;
+	uint32_t ssrc = get_be32(data + 8);
+	a->media += ssrc == MEDIA_SSRC;
+	a->repairs += ssrc == RTX_SSRC && !(data[0] & 0x20);
+	a->padding += ssrc == RTX_SSRC && data[0] & 0x20;
+}
+
+START_TEST(test_the_receiver_counts_repairs_and_no_padding_of_rtx) {
+	struct link_config link = {.delay = KIT_MEDIA_DELAY, .loss = 0.03};
+	struct media_world *w = media_world_up(2, SLUICE_SRTP_AES128_CM_SHA1_80, &link);
+	sluice_track_config config = media_track(SLUICE_CODEC_VP8, "v");
+	struct media_source source;
+	struct media_sink sink = {0};
+	struct arrivals came = {0};
+	sluice_inbound_rtp_stats stats;
+	config.ssrcs[0] = MEDIA_SSRC;
+	config.rtx_ssrcs[0] = RTX_SSRC;
+	media_source_open(w, &source, &w->ends[0], &config);
+	media_sink_open(&sink, &w->ends[1], &config);
+	sluice_media_set_packet_tap(w->ends[1].media, note_arrival, &came);
+	media_source_run(w, &source, 303, FRAME, 5000);
+	media_world_run(w, 11 * SLUICE_S);
+	ck_assert_int_eq(sluice_track_inbound_stats(sink.track, 0, &stats), 0);
+	ck_assert_uint_gt(came.repairs, 10);
+	ck_assert_uint_gt(came.padding, 10);
+	ck_assert_uint_eq(stats.packets_received, came.media + came.repairs);
+	ck_assert_uint_eq(stats.retransmitted_packets_received, came.repairs);
+	media_world_free(w);
+}
+END_TEST
+
 /* ---- the first keyframe ---- */
 
 START_TEST(test_a_first_keyframe_of_60_kb_lets_the_frames_behind_it_wait) {
@@ -83,4 +129,5 @@ START_TEST(test_a_first_keyframe_of_60_kb_lets_the_frames_behind_it_wait) {
 }
 END_TEST
 
-SUITE("media_rate", test_padding_is_a_small_share_of_what_is_sent, test_a_first_keyframe_of_60_kb_lets_the_frames_behind_it_wait)
+SUITE("media_rate", test_padding_is_a_small_share_of_what_is_sent, test_the_receiver_counts_repairs_and_no_padding_of_rtx,
+      test_a_first_keyframe_of_60_kb_lets_the_frames_behind_it_wait)

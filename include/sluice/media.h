@@ -248,7 +248,7 @@ SLUICE_API void sluice_player_close(sluice_player *p);
 /* RTCInboundRtpStreamStats, and what the other side says of itself. One for each layer. */
 typedef struct sluice_inbound_rtp_stats {
 	uint32_t ssrc;
-	uint64_t packets_received, bytes_received, header_bytes_received;
+	uint64_t packets_received, bytes_received, header_bytes_received; /* repairs included, padding by RTX not */
 	int64_t packets_lost;
 	uint64_t jitter; /* ns */
 	uint64_t packets_discarded, packets_duplicated;

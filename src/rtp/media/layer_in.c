@@ -46,19 +46,23 @@ static uint64_t missing_before(const struct in_layer *l, uint64_t number) {
 	return back < 64 ? ~l->came >> back : 0;
 }
 
+/* W3C, webrtc-stats: packetsReceived is the "total number of RTP packets received for this SSRC. This includes retransmissions",
+ * and retransmittedPacketsReceived "is a subset of packetsReceived". A repair has the layer's SSRC as soon as it is unwrapped;
+ * what else came by RTX, padding, is of another SSRC. */
 void layer_in_count(struct in_layer *l, const struct rtp_received *got, bool is_new, uint64_t now) {
 	sluice_inbound_rtp_stats *s = &l->stats;
-	size_t payload = got->packet.payload_len;
+	const struct rtp_packet *p = &got->packet;
+	if (p->ssrc != l->ssrc)
+		return;
 	s->last_packet_received = now;
+	s->packets_received++;
+	s->bytes_received += p->payload_len;
+	s->header_bytes_received += p->header_len + p->padding;
+	s->packets_duplicated += !is_new;
 	if (got->is_repair) {
 		s->retransmitted_packets_received++;
-		s->retransmitted_bytes_received += payload;
-	} else {
-		s->packets_received++;
-		s->bytes_received += payload;
-		s->header_bytes_received += got->packet.header_len + got->packet.padding;
+		s->retransmitted_bytes_received += p->payload_len;
 	}
-	s->packets_duplicated += !is_new && got->packet.ssrc == l->ssrc;
 }
 
 /* ---- one payload ---- */
