@@ -1,5 +1,5 @@
-/* What does `sluice media` do with another end than itself? Here a peer of the test sends it simulcast, or changes the codec in the
- * middle, or asks for keyframes of what it plays. The command runs in a process of its own, over loopback, in real time. */
+/* What does `sluice media` do with another end than itself? Here a peer of the test sends it simulcast, or changes the codec in
+ * the middle, or asks for keyframes of what it plays. The command runs in a process of its own, over loopback, in real time. */
 #include <netinet/in.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
