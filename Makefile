@@ -289,7 +289,9 @@ $(OUT)/fuzz/fuzz_%: $(OUT)/obj/fuzz/fuzz_%.o $(HELPERS) $(INTERNAL)
 
 # ---- check ----
 
-programs: all $(TESTS) $(REPLAYS) $(BENCHES)
+# With ONLY, no more is built than what scripts/run-tests then runs. Scripts may run benches.
+wanted = $(if $(ONLY),$(foreach t,$(1),$(if $(strip $(foreach part,$(ONLY),$(findstring $(part),$(t)))),$(t))),$(1))
+programs: all $(call wanted,$(TESTS) $(REPLAYS)) $(if $(call wanted,$(TEST_SCRIPTS)),$(BENCHES))
 
 check: programs
 	@CC='$(CC)' OUT='$(OUT)' MAKE='$(MAKE)' SAN='$(SAN)' SAN_FLAGS='$(SAN_FLAGS)' MIMALLOC='$(MIMALLOC)' IPSEC_MB='$(IPSEC_MB)' \
