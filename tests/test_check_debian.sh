@@ -24,10 +24,11 @@ nothing_done() {
 	[ ! -e "$scratch/called" ] && [ ! -e "$scratch/roots" ] || fail 'it began to work'
 }
 
-says 0 'usage: scripts/check-debian [--work-tree] SUITE' --help
-says 0 'usage: scripts/check-debian [--work-tree] SUITE' -h
+says 0 'usage: scripts/check-debian [--work-tree | --prepare] SUITE' --help
+says 0 'usage: scripts/check-debian [--work-tree | --prepare] SUITE' -h
 says 2 'which suite? trixie, sid or experimental'
 says 2 'which suite? trixie, sid or experimental' --work-tree
+says 2 'which suite? trixie, sid or experimental' --prepare
 says 2 'there is no suite buster' buster
 says 2 'there is no suite ../trixie' ../trixie
 says 2 'there is no option --tree' --tree trixie
