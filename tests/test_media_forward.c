@@ -131,7 +131,7 @@ struct middle {
 	sluice_track *out;
 	struct media_source sources[2];
 	struct media_sink watcher;
-	unsigned forwarded, refused;
+	unsigned forwarded, refused, runs;
 	unsigned layer;    /* that the watcher gets */
 	unsigned switches; /* of layers */
 	bool wants_switch;
@@ -208,6 +208,113 @@ START_TEST(test_loss_on_both_sides_of_a_middle_is_repaired) {
 	media_source_run(m.w, &m.sources[0], 1000, 20 * SLUICE_MS, 1500);
 	media_world_run(m.w, 1000 * 20 * SLUICE_MS + SLUICE_S);
 	ck_assert_uint_ge(m.watcher.got[0], 950);
+	media_world_free(m.w);
+}
+END_TEST
+
+/* ---- runs ---- */
+
+static void forward_run(sluice_track *t, const sluice_rtp *packets, size_t count, void *user) {
+	struct middle *m = user;
+	(void)t;
+	int went = sluice_track_send_rtp_run(m->out, packets, count);
+	ck_assert_int_eq(went, (int)count);
+	m->forwarded += (unsigned)count;
+	m->runs++;
+}
+
+/* Of a middle with this link before it and after it, which hands on what came together. */
+static void pass_in_runs(enum sluice_codec codec, const struct link_config *link, unsigned least) {
+	struct middle m = {0};
+	middle_open(&m, link, link, codec);
+	const sluice_track_callbacks runs = {.on_rtp_run = forward_run};
+	sluice_track_set_callbacks(m.in.track, &runs, &m);
+	bool video = sluice_codec_kind(codec) == SLUICE_VIDEO;
+	media_source_run(m.w, &m.sources[0], FRAMES, 20 * SLUICE_MS, video ? 4000 : 80);
+	media_world_run(m.w, FRAMES * 20 * SLUICE_MS + SLUICE_S);
+	ck_assert_msg(m.watcher.got[0] >= least, "%s: %u", sluice_codec_name(codec), m.watcher.got[0]);
+	ck_assert(!video || m.runs < m.forwarded);
+	media_world_free(m.w);
+}
+
+START_TEST(test_runs_pass_a_middle) {
+	const struct link_config clean = {.delay = KIT_MEDIA_DELAY};
+	const struct link_config lossy = {.delay = KIT_MEDIA_DELAY, .loss = 0.02};
+	for (int codec = SLUICE_CODEC_OPUS; codec <= (int)SLUICE_CODEC_AV1; codec++)
+		pass_in_runs((enum sluice_codec)codec, &clean, FRAMES);
+	pass_in_runs(SLUICE_CODEC_VP8, &lossy, FRAMES * 9 / 10);
+}
+END_TEST
+
+/* So many packets of two sources, half of them each. */
+#define RUN 100
+static sluice_rtp run[RUN];
+
+static void make_run(void) {
+	static uint8_t payload[1000] = {0x10};
+	for (unsigned i = 0; i < RUN; i++)
+		run[i] = (sluice_rtp){
+			.payload = payload,
+			.len = sizeof payload,
+			.number = 1000 * (1 + 2 * i / RUN) + i,
+			.ssrc = 1 + 2 * i / RUN,
+			.timestamp = 3000 * i,
+			.codec = SLUICE_CODEC_VP8,
+			.begins = true,
+			.keyframe = true,
+			.marker = true,
+		};
+}
+
+/* Which numbers came, and how many? */
+struct row {
+	uint64_t last;
+	unsigned count;
+};
+
+static void expect_next(sluice_track *t, const sluice_rtp *p, void *user) {
+	struct row *r = user;
+	(void)t;
+	ck_assert(r->count == 0 || p->number == r->last + 1);
+	r->last = p->number;
+	r->count++;
+}
+
+START_TEST(test_a_run_of_two_sources_has_one_row_of_numbers) {
+	struct middle m = {0};
+	struct row row = {0};
+	const struct link_config link = {.delay = KIT_MEDIA_DELAY};
+	const sluice_track_callbacks counting = {.on_rtp = expect_next};
+	middle_open(&m, &link, &link, SLUICE_CODEC_VP8);
+	sluice_track_set_callbacks(m.watcher.track, &counting, &row);
+	make_run();
+	ck_assert_int_eq(sluice_track_send_rtp_run(m.out, run + RUN / 4, RUN / 2), RUN / 2);
+	media_world_run(m.w, 5 * SLUICE_S);
+	ck_assert_uint_eq(row.count, RUN / 2);
+	media_world_free(m.w);
+}
+END_TEST
+
+START_TEST(test_a_run_ends_where_a_packet_is_refused) {
+	struct middle m = {0};
+	const struct link_config link = {.delay = KIT_MEDIA_DELAY};
+	sluice_outbound_rtp_stats out;
+	middle_open(&m, &link, &link, SLUICE_CODEC_VP8);
+	make_run();
+	run[40].len = 0;
+	ck_assert_int_eq(sluice_track_send_rtp_run(m.out, run, RUN), 40);
+	ck_assert_int_eq(sluice_track_send_rtp_run(m.out, run + 40, RUN - 40), SLUICE_INVALID);
+	run[45].codec = SLUICE_CODEC_OPUS;
+	ck_assert_int_eq(sluice_track_send_rtp_run(m.out, run + 41, RUN - 41), 4);
+	ck_assert_int_eq(sluice_track_send_rtp_run(m.out, run + 45, RUN - 45), SLUICE_UNSUPPORTED);
+	int went = 46, n;
+	while ((n = sluice_track_send_rtp_run(m.out, run + went, (size_t)(RUN - went))) > 0 && (went += n) < RUN)
+		;
+	/* A second of what leaves is 94 KB. */
+	ck_assert_int_eq(n, SLUICE_WOULD_BLOCK);
+	ck_assert_int_ge(went, 90);
+	ck_assert_int_eq(sluice_track_outbound_stats(m.out, 0, &out), 0);
+	ck_assert_uint_eq(out.frames_dropped, 1);
 	media_world_free(m.w);
 }
 END_TEST
@@ -331,5 +438,6 @@ END_TEST
 SUITE("media_forward", test_a_lost_packet_is_a_hole_and_its_repair_fills_it, test_a_packet_that_is_left_out_makes_no_hole,
       test_two_holes_and_two_left_out_are_told_apart, test_a_jump_beyond_64_leaves_the_old_ones_out,
       test_a_segment_that_is_forgotten_takes_nothing, test_another_source_is_new, test_each_frame_passes_a_middle,
-      test_loss_on_both_sides_of_a_middle_is_repaired, test_a_switch_of_layers_is_no_seam,
-      test_replace_goes_on_with_another_source, test_a_packet_is_refused_when_its_datagram_would_be_32_bytes_above_the_mtu)
+      test_loss_on_both_sides_of_a_middle_is_repaired, test_runs_pass_a_middle, test_a_run_of_two_sources_has_one_row_of_numbers,
+      test_a_run_ends_where_a_packet_is_refused, test_a_switch_of_layers_is_no_seam, test_replace_goes_on_with_another_source,
+      test_a_packet_is_refused_when_its_datagram_would_be_32_bytes_above_the_mtu)

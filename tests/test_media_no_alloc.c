@@ -73,11 +73,11 @@ static sluice_media *make(struct forwarding *f, uint8_t send, uint8_t receive) {
 	return m;
 }
 
-static void hand_on(sluice_track *t, const sluice_rtp *p, void *user) {
+static void hand_on(sluice_track *t, const sluice_rtp *packets, size_t count, void *user) {
 	struct forwarding *f = user;
 	(void)t;
 	for (unsigned i = 0; i < WATCHERS; i++)
-		ck_assert_int_eq(sluice_track_send_rtp(f->onward[i], p), 0);
+		ck_assert_int_eq(sluice_track_send_rtp_run(f->onward[i], packets, count), (int)count);
 }
 
 static void forwarding_open(struct forwarding *f) {
@@ -96,7 +96,7 @@ static void forwarding_open(struct forwarding *f) {
 		ck_assert_int_eq(sluice_media_add_sender(f->watchers[i], &config, &f->onward[i]), 0);
 	}
 	f->middle = make(f, 2, 1);
-	config.callbacks.on_rtp = hand_on;
+	config.callbacks.on_rtp_run = hand_on;
 	ck_assert_int_eq(sluice_media_add_receiver(f->middle, &config, &f->in), 0);
 	f->slab = sluice_slab_get(f->env);
 }

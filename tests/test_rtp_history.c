@@ -54,7 +54,7 @@ static void put(uint64_t n, uint64_t now) {
 	put_be16(header + 2, (uint16_t)n);
 	put_be32(header + 8, 0xCAFE);
 	header[HEADER] = (uint8_t)n;
-	rtp_history_put(&h, SERIAL_ORIGIN + n, header, HEADER, PREFIX, &source, n % 4 * BODY, BODY, now);
+	rtp_history_put(&h, SERIAL_ORIGIN + n, header, HEADER, PREFIX, rtp_owner_source(&source), n % 4 * BODY, BODY, now);
 	ck_assert(rtp_history_check(&h));
 }
 
@@ -144,9 +144,43 @@ START_TEST(test_a_late_packet_fills_its_hole_once) {
 }
 END_TEST
 
+START_TEST(test_a_long_header_is_gathered_as_it_was) {
+	uint8_t header[60] = {0x90, 96};
+	for (size_t i = 2; i < sizeof header; i++)
+		header[i] = (uint8_t)(i * 7);
+	rtp_history_put(&h, SERIAL_ORIGIN + 5, header, 52, 8, rtp_owner_source(&source), BODY, BODY, 0);
+	const struct rtp_history_entry *e = rtp_history_find(&h, SERIAL_ORIGIN + 5);
+	ck_assert_ptr_nonnull(e);
+	ck_assert_uint_eq(rtp_history_payload_type(e), 96);
+	ck_assert_int_eq(rtp_history_gather(&h, e, 2, space, sizeof space), 62 + BODY);
+	ck_assert_mem_eq(space, header, 52);
+	ck_assert_mem_eq(space + 54, header + 52, 8);
+	ck_assert_mem_eq(space + 62, frame + BODY, BODY);
+	done();
+}
+END_TEST
+
+START_TEST(test_a_payload_stays_in_its_slab) {
+	uint8_t header[HEADER] = {0x90, 96};
+	sluice_slab *slab = sluice_slab_get(env);
+	memcpy(slab->data + 100, frame, BODY);
+	rtp_history_put(&h, SERIAL_ORIGIN + 5, header, HEADER, 0, rtp_owner_slab(slab), 100, BODY, 0);
+	rtp_history_put(&h, SERIAL_ORIGIN + 6, header, HEADER, 0, rtp_owner_slab(slab), 600, 100, MS);
+	ck_assert_uint_eq(slab->refs, 3);
+	ck_assert(rtp_history_check(&h));
+	const struct rtp_history_entry *e = rtp_history_find(&h, SERIAL_ORIGIN + 5);
+	ck_assert_int_eq(rtp_history_gather(&h, e, 0, space, sizeof space), HEADER + BODY);
+	ck_assert_mem_eq(space + HEADER, frame, BODY);
+	rtp_history_advance(&h, SLUICE_S + 1);
+	ck_assert_uint_eq(slab->refs, 2);
+	sluice_slab_unref(slab);
+	done(); /* gives back the last reference */
+}
+END_TEST
+
 START_TEST(test_a_header_that_is_too_long_is_not_kept) {
 	uint8_t header[128] = {0x90, 96};
-	rtp_history_put(&h, SERIAL_ORIGIN + 1, header, 60, 5, &source, 0, BODY, 0);
+	rtp_history_put(&h, SERIAL_ORIGIN + 1, header, 60, 5, rtp_owner_source(&source), 0, BODY, 0);
 	ck_assert_ptr_null(rtp_history_find(&h, SERIAL_ORIGIN + 1));
 	ck_assert_uint_eq(h.skipped, 1);
 	ck_assert(rtp_history_check(&h));
@@ -327,6 +361,8 @@ int main(int argc, char **argv) {
 		test_the_oldest_leaves_when_the_ring_is_full,
 		test_numbers_that_were_passed_have_no_packet,
 		test_a_late_packet_fills_its_hole_once,
+		test_a_long_header_is_gathered_as_it_was,
+		test_a_payload_stays_in_its_slab,
 		test_a_header_that_is_too_long_is_not_kept,
 		test_failing_memory_leaves_nothing_behind,
 		test_a_nack_is_answered_by_an_rtx_packet_that_unwraps_to_the_lost_one,

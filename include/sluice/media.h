@@ -123,6 +123,9 @@ typedef struct sluice_track_callbacks {
 	/* Each packet as it came, once, in the order of arrival, repairs included. sluice_slab_ref() keeps its bytes. With RED,
 	 * the payloads in it come one by one. */
 	void (*on_rtp)(sluice_track *t, const sluice_rtp *packet, void *user);
+	/* The same for the packets that have come since the last dispatch, of all layers, in as few runs as they lie in; on_rtp
+	 * does not come then. It is for those who forward to many: see sluice_track_send_rtp_run(). */
+	void (*on_rtp_run)(sluice_track *t, const sluice_rtp *packets, size_t count, void *user);
 	/* The other side stopped sending (a BYE), or sends again. */
 	void (*on_mute)(sluice_track *t, bool muted, void *user);
 
@@ -137,8 +140,8 @@ typedef struct sluice_track_callbacks {
 	void (*on_ended)(sluice_track *t, void *user);
 } sluice_track_callbacks;
 
-/* Replaces callbacks and user pointer from the next callback on; both are copied. Without memory, on_frame or on_rtp does not
- * come; each packet tries again. */
+/* Replaces callbacks and user pointer from the next callback on; both are copied. Without memory, on_frame, on_rtp or on_rtp_run
+ * does not come; each packet tries again. */
 SLUICE_API void sluice_track_set_callbacks(sluice_track *t, const sluice_track_callbacks *callbacks, void *user);
 /* The pointer that its callbacks get. */
 SLUICE_API void *sluice_track_user(const sluice_track *t);
@@ -188,6 +191,15 @@ SLUICE_API int sluice_track_lend_frame(sluice_track *t, const sluice_frame *fram
  *                       because browsers fill 1,200 bytes, and our header may be longer than theirs: 1,232 bytes of UDP go
  *                       over every path of IPv6 (RFC 8200, 5) */
 SLUICE_API int sluice_track_send_rtp(sluice_track *t, const sluice_rtp *packet);
+/* The same for a run of packets, in their order. With many watchers this costs much less than packet by packet, because what
+ * belongs to the track is looked at once. They leave together, as the pacer allows.
+ *
+ * Returns how many went on or were left out, which are the first ones. The next packet met an error then, which a call that
+ * begins with it returns. Without a first one it returns that error. */
+SLUICE_API int sluice_track_send_rtp_run(sluice_track *t, const sluice_rtp *packets, size_t count);
+/* A hint for those who forward to hundreds of tracks in turn: this sender's call comes soon, behind one or two others. Its memory
+ * has left the CPU's cache, and is asked for meanwhile. */
+SLUICE_API void sluice_track_prefetch(const sluice_track *t);
 /* What comes next is from another source: timestamps and numbers go on where they are, whatever the source's are. Forwarded video
  * begins again with a keyframe. W3C's replaceTrack, without a negotiation. Does nothing for a receiver. */
 SLUICE_API void sluice_track_replace(sluice_track *t);
@@ -411,6 +423,10 @@ SLUICE_API void sluice_media_advance(sluice_media *m, uint64_t now);
  *
  * Returns how many datagrams it wrote; 0 when nothing is due, and before there are keys. */
 SLUICE_API int sluice_media_output(sluice_media *m, sluice_batch *batch, uint64_t now);
+/* A hint for those who serve hundreds of sessions in turn: until the session's next output, `turns` others come before it. Its
+ * memory has left the CPU's cache since its last turn; each call asks for the part whose place is known by then. So, before each
+ * turn, give it to those that are 5, 4, 3, 2 and 1 turns off. The loop does this for its peers. */
+SLUICE_API void sluice_media_prefetch(const sluice_media *m, unsigned turns);
 /* When to call advance, dispatch and output next. 0: at once. SLUICE_NEVER: not before another call. */
 SLUICE_API uint64_t sluice_media_deadline(const sluice_media *m);
 /* Runs the callbacks that are due. Call it after input() and advance(). A callback may have freed the session when it returns.

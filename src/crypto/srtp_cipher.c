@@ -58,6 +58,11 @@ void srtp_cipher_free(struct srtp_cipher *c) {
 		c->ops->free(c);
 }
 
+void srtp_cipher_prefetch(const struct srtp_cipher *c) {
+	if (c->ops->prefetch)
+		c->ops->prefetch(c);
+}
+
 bool srtp_cipher_seal(struct srtp_cipher *c, union srtp_run *run, size_t count) {
 	return c->ops->seal(c, run, count);
 }

@@ -85,6 +85,8 @@ struct srtp_cipher *srtp_cipher_new(sluice_env *env, enum srtp_profile profile, 
 /* Wipes the keys and frees the object. c may be NULL. */
 void srtp_cipher_free(struct srtp_cipher *c);
 
+/* The object is used soon: asks for the memory of its key. */
+void srtp_cipher_prefetch(const struct srtp_cipher *c);
 /* Seals every job of the run, up to SRTP_RUN. Returns false when the library refused: then no packet of the run may leave. */
 bool srtp_cipher_seal(struct srtp_cipher *c, union srtp_run *run, size_t count);
 /* Opens every job, also behind one that fails. Returns how many failed. */

@@ -23,6 +23,7 @@ struct srtp_cipher_ops {
 	void (*free)(struct srtp_cipher *c);
 	bool (*seal)(struct srtp_cipher *c, union srtp_run *run, size_t count);
 	size_t (*open)(struct srtp_cipher *c, union srtp_run *run, size_t count);
+	void (*prefetch)(const struct srtp_cipher *c); /* NULL: the library does not show its memory */
 };
 
 /* The first member of every back end's object. */

@@ -180,7 +180,13 @@ static void on_dirty(struct schedule_node *n, uint64_t now) {
 	driver_leave(d);
 }
 
-const struct schedule_ops driver_turns = {.on_deadline = on_deadline, .on_dirty = on_dirty};
+static void on_soon(const struct schedule_node *n, unsigned turns) {
+	const struct driver *d = CONTAINER_OF(n, struct driver, turn);
+	if (d->peer)
+		peer_prefetch(d->peer, turns);
+}
+
+const struct schedule_ops driver_turns = {.on_deadline = on_deadline, .on_dirty = on_dirty, .on_soon = on_soon};
 
 /* ---- as the owner of sockets and streams -------------------------------------------------------------------------- */
 

@@ -26,6 +26,8 @@ struct schedule_node {
 struct schedule_ops {
 	void (*on_deadline)(struct schedule_node *n, uint64_t now);
 	void (*on_dirty)(struct schedule_node *n, uint64_t now);
+	/* A dirty node's turn comes soon, behind turns - 1 others. */
+	void (*on_soon)(const struct schedule_node *n, unsigned turns);
 };
 
 struct schedule {

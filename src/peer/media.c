@@ -6,6 +6,7 @@
 
 #include "base/wipe.h"
 #include "peer/connection.h"
+#include "peer/peer.h"
 #include "rtp/media/beside.h"
 #include "rtp/srtp_kdf.h"
 #include "sctp/sctp.h"
@@ -223,6 +224,11 @@ void media_advance(sluice_peer *p, uint64_t now) {
 
 uint64_t media_deadline(const sluice_peer *p) {
 	return p->media_keyed && p->below.routed ? sluice_media_deadline(p->media) : SLUICE_NEVER;
+}
+
+void peer_prefetch(const sluice_peer *p, unsigned turns) {
+	if (p->media_keyed)
+		sluice_media_prefetch(p->media, turns);
 }
 
 /* ---- up --------------------------------------------------------------------------------------------------------------- */

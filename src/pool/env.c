@@ -138,12 +138,15 @@ void sluice_slab_ref(sluice_slab *s) {
 	s->refs++;
 }
 
-void sluice_slab_unref(sluice_slab *s) {
-	if (!s || --s->refs > 0)
-		return;
+void env_slab_free(sluice_slab *s) {
 	sluice_env *env = s->env;
 	env->slabs_live--;
 	env_free(env, s);
+}
+
+void sluice_slab_unref(sluice_slab *s) {
+	if (s)
+		slab_unref(s);
 }
 
 uint8_t *sluice_slab_data(sluice_slab *s) {

@@ -76,8 +76,13 @@ struct sluice_slab {
 	_Alignas(16) uint8_t data[];
 };
 
+void env_slab_free(sluice_slab *s);
 static inline void slab_ref(sluice_slab *s) {
 	s->refs++;
+}
+static inline void slab_unref(sluice_slab *s) {
+	if (--s->refs == 0)
+		env_slab_free(s);
 }
 
 #endif

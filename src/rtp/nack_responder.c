@@ -32,12 +32,12 @@ void nack_responder_ask(struct nack_responder *r, struct rtp_history *h, uint16_
 	struct rtp_history_entry *e = rtp_history_find(h, number);
 	if (!e) {
 		r->unknown++;
-	} else if (e->resent && now - e->resent < r->round_trip) {
+	} else if (rtp_history_was_resent(e, r->round_trip, now)) {
 		r->too_soon++;
 	} else if (r->head - r->tail == NACK_QUEUE || !take_share(r, rtp_history_packet_len(e), now)) {
 		r->limited++;
 	} else {
-		e->resent = now;
+		rtp_history_note_resent(e, now);
 		r->queue[r->head++ % NACK_QUEUE] = number;
 		r->queued++;
 	}
@@ -51,8 +51,7 @@ int nack_responder_output(struct nack_responder *r, struct rtp_history *h, struc
 		const struct rtp_history_entry *e = rtp_history_find(h, number);
 		if (!e)
 			continue;
-		uint8_t type = h->headers[(size_t)(e - h->entries) * h->header_max + 1] & 127;
-		bool is_rtx = rtx->ssrc && types->rtx_of[type] != RTX_NO_TYPE;
+		bool is_rtx = rtx->ssrc && types->rtx_of[rtp_history_payload_type(e)] != RTX_NO_TYPE;
 		int len = rtp_history_gather(h, e, is_rtx ? RTX_OSN : 0, space, size);
 		if (len < 0)
 			return len;

@@ -2,6 +2,7 @@
 
 #include "base/arith.h"
 #include "base/clock.h"
+#include "base/prefetch.h"
 #include "pool/env.h"
 #include "sluice/error.h"
 
@@ -63,6 +64,12 @@ int pacer_push(struct pacer *p, enum pacer_kind kind, const struct pacer_run *ru
 	*run_at(p, q, q->head++) = *run;
 	p->queued += bytes_of(run, 0, run->count);
 	return 0;
+}
+
+void pacer_prefetch(const struct pacer *p) {
+	for (size_t i = 0; i < PACER_QUEUES; i++)
+		if (p->queues[i].head != p->queues[i].tail)
+			prefetch(run_at(p, &p->queues[i], p->queues[i].tail), 1);
 }
 
 /* PACER_PADDING: none has anything. */

@@ -93,6 +93,8 @@ static inline bool pacer_is_probing(const struct pacer *p) {
  *   SLUICE_WOULD_BLOCK  the queue is full
  *   SLUICE_INVALID      a run without packets or bytes, or with a last one that is larger */
 int pacer_push(struct pacer *p, enum pacer_kind kind, const struct pacer_run *run, uint64_t now);
+/* Asks for the memory of the next run of each queue. */
+void pacer_prefetch(const struct pacer *p);
 /* Grants up to `most` (at least 1) packets of one run. False: nothing may leave now. The caller sends what was granted. */
 bool pacer_next(struct pacer *p, uint32_t most, uint64_t now, struct pacer_grant *out);
 /* SLUICE_NEVER: there is nothing to send. */

@@ -1,6 +1,9 @@
 #include "rtp/session.h"
 
+#include <stddef.h>
+
 #include "base/arith.h"
+#include "base/prefetch.h"
 #include "pool/env.h"
 #include "rtp/session_state.h"
 
@@ -230,6 +233,29 @@ static inline void note_sent(struct rtp_session *s, const struct rtp_out *out, s
 		s->rate->sent(s->rate_ctx, transport, len, probe, now);
 }
 
+/* Of more streams, nobody knows which ones will send. */
+#define PREFETCH_STREAMS 2
+
+static void prefetch_stream(const struct rtp_out *out, enum rtp_prefetch step) {
+	if (step == RTP_PREFETCH_STREAMS)
+		prefetch(out, offsetof(struct rtp_out, responder));
+	else if (out->flags & RTP_STAGE_NACK)
+		rtp_history_prefetch(&out->history, out->sender.next);
+}
+
+void rtp_session_prefetch(const struct rtp_session *s, enum rtp_prefetch step) {
+	if (step == RTP_PREFETCH_SESSION) {
+		prefetch(s, offsetof(struct rtp_session, twcc.arrivals));
+	} else if (step == RTP_PREFETCH_TABLES) {
+		prefetch(s->out, 1);
+		prefetch(s->senders, 1);
+	} else {
+		for (unsigned i = 0; i < s->out_top && i < PREFETCH_STREAMS; i++)
+			if (s->out[i])
+				prefetch_stream(s->out[i], step);
+	}
+}
+
 int rtp_session_send(struct rtp_session *s, int stream, const struct rtp_sending *p, uint8_t *space, size_t size, uint64_t now) {
 	struct rtp_out *out = s->out[stream];
 	uint64_t number = p->number ? p->number : out->sender.next;
@@ -244,16 +270,17 @@ int rtp_session_send(struct rtp_session *s, int stream, const struct rtp_sending
 	int header_len = rtp_packet_write_header(&header, space, size);
 	if (header_len < 0 || size - (size_t)header_len < p->prefix_len + p->len)
 		return SLUICE_NO_SPACE;
+	struct rtp_owner owner = p->slab ? rtp_owner_slab(p->slab) : rtp_owner_source(p->source);
 	uint8_t *at = space + header_len;
 	if (p->prefix_len)
 		memcpy(at, p->prefix, p->prefix_len);
 	if (p->len)
-		memcpy(at + p->prefix_len, p->source->data + p->offset, p->len);
+		memcpy(at + p->prefix_len, rtp_owner_data(owner) + p->offset, p->len);
 	const struct rtp_leaving leaving = {
 		.packet = space,
 		.header_len = (size_t)header_len,
 		.prefix_len = p->prefix_len,
-		.source = p->source,
+		.owner = owner,
 		.offset = p->offset,
 		.len = p->len,
 		.timestamp = p->timestamp,
@@ -348,6 +375,11 @@ void rtp_session_advance(struct rtp_session *s, uint64_t now) {
 
 struct rtp_extension_block *rtp_session_block(struct rtp_session *s, int out_stream) {
 	return &s->out[out_stream]->block;
+}
+
+bool rtp_session_is_reported(const struct rtp_session *s, int out_stream) {
+	const struct rtp_sender *sender = &s->out[out_stream]->sender;
+	return sender->block.ssrc == sender->ssrc;
 }
 
 uint64_t rtp_session_next_number(const struct rtp_session *s, int out_stream) {

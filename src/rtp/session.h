@@ -167,7 +167,9 @@ int rtp_session_receive_rtcp(struct rtp_session *s, const uint8_t *data, size_t 
 
 /* One packet of a frame: a prefix of the payload format, then a part of the frame. */
 struct rtp_sending {
-	struct rtp_source *source; /* not NULL; the history keeps a reference */
+	/* Who has the bytes; the history keeps a reference. slab NULL: the source. */
+	struct rtp_source *source;
+	sluice_slab *slab;
 	size_t offset, len;
 	const uint8_t *prefix;
 	size_t prefix_len;
@@ -181,6 +183,10 @@ struct rtp_sending {
 	uint32_t probe; /* handed to the estimator */
 };
 
+/* Packets of the first streams leave soon: asks for the memory that they need. Where each step's memory is, says that of the step
+ * before: the session, its tables, the streams, their histories. */
+enum rtp_prefetch { RTP_PREFETCH_SESSION, RTP_PREFETCH_TABLES, RTP_PREFETCH_STREAMS, RTP_PREFETCH_HISTORIES };
+void rtp_session_prefetch(const struct rtp_session *s, enum rtp_prefetch step);
 /* Writes the packet; it leaves now. Returns its length, or
  *   SLUICE_NO_SPACE */
 int rtp_session_send(struct rtp_session *s, int stream, const struct rtp_sending *p, uint8_t *space, size_t size, uint64_t now);
@@ -207,6 +213,8 @@ uint64_t rtp_session_deadline(const struct rtp_session *s);
 /* The bytes of the stream's extension, to write elements that change (audio level, dependency descriptor) before a packet is
  * sent. */
 struct rtp_extension_block *rtp_session_block(struct rtp_session *s, int out_stream);
+/* Has a report of the peer's told of the stream's SSRC? */
+bool rtp_session_is_reported(const struct rtp_session *s, int out_stream);
 /* The number of the next packet. */
 uint64_t rtp_session_next_number(const struct rtp_session *s, int out_stream);
 /* The target of one stream, for the share of its repairs; bit/s. */

@@ -21,41 +21,41 @@
 
 #define NO_SSRC UINT64_MAX
 
+/* What each packet that leaves needs stands first. */
 struct rtp_session {
 	sluice_env *env;
 	unsigned in_max, in_top, out_max, out_top;
-	struct ssrc_map map;
-	uint64_t last_ssrc; /* of the incoming packet before, and its place: packets come in runs */
-	int last;
 	struct rtp_in **in;
 	struct rtp_out **out;
 	struct rtp_receiver **receivers; /* of those two, for reports; RTX streams among them */
 	struct rtp_sender **senders;
 	unsigned receiver_count, sender_count;
 	unsigned next_in, next_out; /* whose turn it is to write feedback, or repairs */
-	uint32_t *byes;             /* SSRCs that ended and have not said so */
 	unsigned bye_count, bye_max;
-
-	/* When a conflict about an outgoing stream's SSRC is over, by its number; that of the session's own is the last. */
-	uint64_t *conflict_ends;
-	bool has_collision; /* of the session's own SSRC: an event */
-
 	bool compound, has_twcc;
 	bool has_spoken;         /* RTCP has left since the session has its SSRC */
 	bool has_events;         /* false: rtp_session_poll() need not look */
 	bool has_repairs;        /* false: rtp_session_has_repair() need not look */
+	bool has_collision;      /* of the session's own SSRC: an event */
 	uint64_t transport_next; /* transport-wide number of the next packet that leaves */
-	uint64_t round_trip;     /* 0: not known */
-	uint64_t ccfb_time;      /* of the last CCFB's timestamp, unwrapped */
+	const struct rtp_rate_ops *rate;
+	void *rate_ctx;
+	const struct rtp_stage_ops *stage;
+	void *stage_ctx;
+	struct twcc twcc;
+
+	struct ssrc_map map;
+	uint64_t last_ssrc; /* of the incoming packet before, and its place: packets come in runs */
+	int last;
+	uint32_t *byes; /* SSRCs that ended and have not said so */
+	/* When a conflict about an outgoing stream's SSRC is over, by its number; that of the session's own is the last. */
+	uint64_t *conflict_ends;
+	uint64_t round_trip; /* 0: not known */
+	uint64_t ccfb_time;  /* of the last CCFB's timestamp, unwrapped */
 	uint64_t malformed, unknown, collisions;
 	struct rtp_extension_map extensions;
 	struct rtx_types rtx_in, rtx_out; /* numbers may differ each way (RFC 3264, 5.1) */
 	struct report report;
-	const struct rtp_stage_ops *stage;
-	void *stage_ctx;
-	const struct rtp_rate_ops *rate;
-	void *rate_ctx;
-	struct twcc twcc;
 	struct ccfb_report ccfb;
 };
 

@@ -252,7 +252,8 @@ static void forget_out(struct rtp_session *s, const struct rtp_out *out) {
 
 int rtp_session_add_out(struct rtp_session *s, const struct rtp_out_config *c) {
 	int error = c->clock_rate ? check_ssrcs(s, c->ssrc, c->rtx_ssrc) : SLUICE_INVALID;
-	if (!error && ((c->history & (c->history - 1)) || c->history > 65536 / 2 || c->header_max > 510))
+	if (!error && ((c->history & (c->history - 1)) || c->history > 65536 / 2 || c->header_max > 510 ||
+	               (c->header_max && c->header_max < RTP_HISTORY_HEADER)))
 		error = SLUICE_INVALID;
 	if (error)
 		return error;

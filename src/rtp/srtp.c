@@ -1,5 +1,6 @@
 #include "rtp/srtp.h"
 
+#include "base/prefetch.h"
 #include "base/wipe.h"
 #include "pool/env.h"
 #include "rtp/srtp_layout.h"
@@ -247,6 +248,19 @@ static int seal_one(struct srtp *s, struct batch *b, struct srtp_packet *p) {
 /* A run has packets of one kind. An empty one costs nothing. */
 static inline bool has_to_run(const struct batch *b, enum srtp_kind next) {
 	return b->count == SRTP_RUN || b->kind != next;
+}
+
+void srtp_prefetch(const struct srtp *s) {
+	const struct srtp_flow *f = &s->flow[SRTP_RTP];
+	if (f->streams.last)
+		prefetch(f->streams.last, sizeof *f->streams.last);
+	if (f->cipher)
+		prefetch(f->cipher, PREFETCH_LINE);
+}
+
+void srtp_prefetch_key(const struct srtp *s) {
+	if (s->flow[SRTP_RTP].cipher)
+		srtp_cipher_prefetch(s->flow[SRTP_RTP].cipher);
 }
 
 int srtp_protect_batch(struct srtp *s, struct srtp_packet *packets, size_t count) {

@@ -96,6 +96,9 @@ int srtp_open_with(struct srtp *s, sluice_env *env, const struct srtp_config *co
 /* Wipes the keys. Also for a context of zeros. */
 void srtp_close(struct srtp *s);
 
+/* RTP is protected soon: asks for the memory of the last stream and the cipher, then for that of the key. */
+void srtp_prefetch(const struct srtp *s);
+void srtp_prefetch_key(const struct srtp *s);
 /* Protects each packet whose result is SRTP_OK. Returns 0, or
  *   SLUICE_LIMIT   the key's packets are used up: the context is at its end and refuses everything from now on. Or the packet has
  *                  one SSRC more than the table: only such packets are refused

@@ -47,18 +47,18 @@ struct rtp_in {
 	char cname[UINT8_MAX]; /* as the peer wrote it */
 };
 
-/* A stream that goes out. */
+/* A stream that goes out. What each packet needs stands first. */
 struct rtp_out {
 	uint32_t flags, wanted_flags;              /* what is on; what was asked for: an element without an id turns it off */
 	uint8_t transport_cc_at, abs_send_time_at; /* places in the packet */
 	bool wants_keyframe, has_collision;        /* events for the app */
 	struct rtp_sender sender;
 	struct rtp_history history; /* closed unless RTP_STAGE_NACK is set */
+	struct rtp_extension_block block;
+	struct ccfb_sent ccfb, rtx_ccfb; /* closed unless RTP_STAGE_CCFB is set */
 	struct nack_responder responder;
 	struct rtx_sender rtx;
 	struct keyframe_answer keyframe;
-	struct rtp_extension_block block;
-	struct ccfb_sent ccfb, rtx_ccfb;  /* closed unless RTP_STAGE_CCFB is set */
 	uint64_t first, rtx_first;        /* numbers of the first packets */
 	uint64_t layout_from;             /* packets before this number were written with another block */
 	struct rtp_extension_item *items; /* what the block is made of, with the values behind them */
@@ -104,7 +104,7 @@ static inline void stages_broken(struct rtp_in *in) {
 struct rtp_leaving {
 	uint8_t *packet;
 	size_t header_len, prefix_len;
-	struct rtp_source *source;
+	struct rtp_owner owner;
 	size_t offset, len;
 	uint32_t timestamp;
 	uint64_t captured;
@@ -122,7 +122,7 @@ static inline void stages_stamp(const struct rtp_out *out, uint8_t *packet, uint
 static inline void stages_out(struct rtp_out *out, const struct rtp_leaving *l, uint64_t transport_number, uint64_t now) {
 	stages_stamp(out, l->packet, transport_number, now);
 	if (out->flags & RTP_STAGE_NACK)
-		rtp_history_put(&out->history, l->number, l->packet, l->header_len, l->prefix_len, l->source, l->offset, l->len,
+		rtp_history_put(&out->history, l->number, l->packet, l->header_len, l->prefix_len, l->owner, l->offset, l->len,
 		                now);
 	rtp_sender_sent(&out->sender, l->prefix_len + l->len, l->timestamp, l->captured, now);
 }

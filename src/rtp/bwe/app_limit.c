@@ -6,6 +6,9 @@
 #define HALF 0.5
 
 void app_limit_update(struct app_limit *a, uint64_t target, uint64_t now) {
+	if (now == a->stamp && target == a->target)
+		return;
+	a->target = target;
 	double rate = USED * (double)target / 8;
 	a->most = SPAN * rate;
 	a->level += rate * (double)(now - a->stamp) / 1e9;

@@ -12,7 +12,7 @@
 
 struct app_limit {
 	double level, most; /* bytes */
-	uint64_t stamp;
+	uint64_t stamp, target;
 	bool limited;
 };
 

@@ -1,7 +1,10 @@
 #include "rtp/bwe/bwe.h"
 
+#include <stddef.h>
+
 #include "base/arith.h"
 #include "base/clock.h"
+#include "base/prefetch.h"
 #include "base/serial.h"
 #include "pool/env.h"
 #include "rtp/bwe/app_limit.h"
@@ -12,22 +15,23 @@
 #define SILENCE_LEAST (1000 * SLUICE_MS)
 #define RTT_UNKNOWN (200 * SLUICE_MS)
 
+/* What each packet that leaves needs stands first. */
 struct bwe {
+	uint64_t clock;
+	uint64_t target;
+	uint64_t waiting; /* when the first packet left that no feedback has followed; SLUICE_NEVER: there is none */
+	uint64_t rtt;     /* ns; 0: not known */
+	bool silent;      /* a silence was noticed and lasts: a probe would have no answer, so none has a time */
+	struct app_limit app;
+	struct sent sent;
+	struct probing probing;
 	sluice_env *env;
 	const struct controller_ops *control;
 	struct controller_view view;
-	struct sent sent;
 	struct feedback feedback;
 	struct delivered delivered;
-	struct app_limit app;
 	struct clusters clusters;
-	struct probing probing;
-	uint64_t clock;
-	uint64_t remb;    /* bit/s; UINT64_MAX: none came */
-	uint64_t rtt;     /* ns; 0: not known */
-	uint64_t waiting; /* when the first packet left that no feedback has followed; SLUICE_NEVER: there is none */
-	bool silent;      /* a silence was noticed and lasts: a probe would have no answer, so none has a time */
-	uint64_t target;
+	uint64_t remb; /* bit/s; UINT64_MAX: none came */
 	struct bwe_stats stats;
 	struct feedback_packet *news; /* of one feedback: sent.capacity entries */
 	size_t arrivals;              /* entries of `news` that bwe_arrival() made */
@@ -110,6 +114,14 @@ static void view_update(struct bwe *b) {
 }
 
 /* ---- sending ---- */
+
+void bwe_prefetch(const struct bwe *b) {
+	prefetch(b, offsetof(struct bwe, env));
+}
+
+void bwe_prefetch_packets(const struct bwe *b) {
+	sent_prefetch(&b->sent);
+}
 
 int bwe_sent(struct bwe *b, uint64_t number, uint32_t size, uint32_t probe, uint64_t now) {
 	now = clock_forward(&b->clock, now);

@@ -53,6 +53,9 @@ struct bwe_stats {
 int bwe_new(sluice_env *env, const struct bwe_config *config, uint64_t now, struct bwe **out);
 void bwe_free(struct bwe *b);
 
+/* bwe_sent() comes soon: asks for the memory that it needs, first for the estimator's own, then for that of its packets. */
+void bwe_prefetch(const struct bwe *b);
+void bwe_prefetch_packets(const struct bwe *b);
 /* A packet left. number is its transport-wide sequence number, unwrapped, from SERIAL_ORIGIN on and rising. size: the datagram's
  * bytes. probe: the id that the pacer gave with it, or 0. Returns 0 or SLUICE_INVALID. */
 int bwe_sent(struct bwe *b, uint64_t number, uint32_t size, uint32_t probe, uint64_t now);

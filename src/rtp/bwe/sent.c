@@ -1,6 +1,7 @@
 #include "rtp/bwe/sent.h"
 
 #include "base/arith.h"
+#include "base/prefetch.h"
 #include "base/serial.h"
 #include "pool/env.h"
 #include "sluice/error.h"
@@ -34,10 +35,19 @@ static void pass_over(struct sent *s, uint64_t sequence) {
 		append(s, (struct sent_packet){.fate = SENT_NEVER});
 }
 
+/* Packets leave in runs, so the line behind the next one is needed, too. */
+#define AHEAD (PREFETCH_LINE / sizeof(struct sent_packet))
+
+void sent_prefetch(const struct sent *s) {
+	prefetch(slot(s, s->next), 1);
+	prefetch(slot(s, s->next + AHEAD), 1);
+}
+
 int sent_add(struct sent *s, uint64_t sequence, uint32_t size, uint32_t probe, uint64_t now) {
 	if (sequence < s->next)
 		return SLUICE_INVALID;
 	pass_over(s, sequence);
+	prefetch(slot(s, s->next + 2 * AHEAD), 1);
 	append(s, (struct sent_packet){
 			  .at = now, .size = (uint32_t)min64(size, SENT_SIZE_MAX), .fate = SENT_UNKNOWN, .probe = probe});
 	return 0;

@@ -44,6 +44,8 @@ void sent_close(struct sent *s);
 /* sequence is unwrapped, at least SERIAL_ORIGIN and above all before; numbers in between are marked as passed over. Returns 0 or
  *   SLUICE_INVALID  it is not above the last one */
 int sent_add(struct sent *s, uint64_t sequence, uint32_t size, uint32_t probe, uint64_t now);
+/* Asks for the memory of the next packets. */
+void sent_prefetch(const struct sent *s);
 /* NULL: no packet that is remembered has the number. */
 struct sent_packet *sent_find(const struct sent *s, uint64_t sequence);
 bool sent_check(const struct sent *s);

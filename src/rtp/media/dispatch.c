@@ -48,15 +48,27 @@ static bool give_frames(struct sluice_media *m, struct in_layer *l, int *ran) {
 
 /* ---- packets ---- */
 
+/* Returns how many of them were given, or are for nobody. A callback may change the callbacks, and end the track. */
+static size_t give_run(struct sluice_track *t, const sluice_rtp *packets, size_t count, int *ran) {
+	if (t && t->callbacks.on_rtp_run) {
+		++*ran;
+		t->callbacks.on_rtp_run(t, packets, count, t->user);
+		return count;
+	}
+	if (t && t->callbacks.on_rtp) {
+		++*ran;
+		t->callbacks.on_rtp(t, packets, t->user);
+	}
+	return 1;
+}
+
+/* What a callback finds in the queue behind its packets, and what it puts there, has its turn afterwards. */
 static bool give_packets(struct sluice_media *m, int *ran) {
-	struct queue_entry e;
-	while (queue_pop(&m->queue, &e)) {
-		struct sluice_track *t = e.layer ? e.layer->track : NULL;
-		if (t && t->callbacks.on_rtp) {
-			++*ran;
-			t->callbacks.on_rtp(t, &e.packet, t->user);
-		}
-		sluice_slab_unref(e.packet.slab);
+	const sluice_rtp *packets;
+	sluice_track *t;
+	size_t count;
+	while ((count = queue_front(&m->queue, &packets, &t)) > 0) {
+		queue_drop(&m->queue, give_run(t, packets, count, ran));
 		if (!is_alive(m))
 			return false;
 	}

@@ -40,23 +40,6 @@ static struct rtp_extension_block *block_of(const struct out_layer *l) {
 	return rtp_session_block(l->track->media->session, l->stream);
 }
 
-void header_open(struct out_layer *l) {
-	struct rtp_extension_block *b = block_of(l);
-	const size_t lens[] = {
-		[RTP_EXT_RID] = l->is_plain ? 0 : strlen(l->rid),
-		[RTP_EXT_ABS_SEND_TIME] = 3,
-		[RTP_EXT_TRANSPORT_CC] = 2,
-	};
-	l->fixed_len = 0;
-	for (size_t kind = 0; kind < sizeof lens / sizeof *lens; kind++)
-		if (lens[kind] && rtp_extension_block_has(b, (enum rtp_extension)kind) &&
-		    b->place[kind] + lens[kind] > l->fixed_len)
-			l->fixed_len = (uint8_t)(b->place[kind] + lens[kind]);
-	l->is_two_byte = b->present && b->profile == RTP_EXTENSION_TWO_BYTE;
-	b->profile = l->is_two_byte ? RTP_EXTENSION_TWO_BYTE : RTP_EXTENSION_ONE_BYTE;
-	l->says_mid = l->track->mid[0] && id_of(l, RTP_EXT_MID);
-}
-
 /* ---- what changes ---- */
 
 struct element {
@@ -77,10 +60,12 @@ static size_t add(const struct out_layer *l, struct element *e, size_t n, struct
 }
 
 /* What the next packet has behind the fixed elements. */
-static size_t elements_of(const struct out_layer *l, const struct unit *u, struct element *e) {
+static size_t elements_of(const struct out_layer *l, const struct header_elements *u, struct element *e) {
 	size_t n = 0;
 	if (l->says_mid)
 		n = add(l, e, n, (struct element){RTP_EXT_MID, l->track->mid, strlen(l->track->mid)});
+	if (!u)
+		return n;
 	if (u->has_level)
 		n = add(l, e, n, (struct element){RTP_EXT_AUDIO_LEVEL, &u->level, 1});
 	if (u->has_orientation)
@@ -94,16 +79,7 @@ static size_t padded(size_t len) {
 	return (len + 3) & ~(size_t)3;
 }
 
-void header_begin(struct out_layer *l, const struct unit *u) {
-	struct rtp_out_stats stats;
-	(void)u;
-	if (!l->says_mid)
-		return;
-	rtp_session_out_stats(l->track->media->session, l->stream, &stats);
-	l->says_mid = stats.block.ssrc != l->ssrc;
-}
-
-size_t header_size(const struct out_layer *l, const struct unit *u) {
+size_t header_size_with(const struct out_layer *l, const struct header_elements *u) {
 	struct element e[ELEMENTS];
 	size_t n = elements_of(l, u, e), len = l->fixed_len;
 	for (size_t i = 0; i < n; i++)
@@ -111,7 +87,37 @@ size_t header_size(const struct out_layer *l, const struct unit *u) {
 	return RTP_HEADER + (len ? RTP_EXTENSION_HEADER + padded(len) : 0);
 }
 
-void header_write(struct out_layer *l, const struct unit *u) {
+/* Most packets bring no elements: their headers have one size, and one extension, until this changes. */
+static void say_mid(struct out_layer *l, bool says_mid) {
+	l->says_mid = says_mid;
+	l->is_bare = false;
+	l->bare_size = (uint8_t)header_size_with(l, NULL);
+}
+
+void header_open(struct out_layer *l) {
+	struct rtp_extension_block *b = block_of(l);
+	const size_t lens[] = {
+		[RTP_EXT_RID] = l->is_plain ? 0 : strlen(l->rid),
+		[RTP_EXT_ABS_SEND_TIME] = 3,
+		[RTP_EXT_TRANSPORT_CC] = 2,
+	};
+	l->fixed_len = 0;
+	for (size_t kind = 0; kind < sizeof lens / sizeof *lens; kind++)
+		if (lens[kind] && rtp_extension_block_has(b, (enum rtp_extension)kind) &&
+		    b->place[kind] + lens[kind] > l->fixed_len)
+			l->fixed_len = (uint8_t)(b->place[kind] + lens[kind]);
+	l->is_two_byte = b->present && b->profile == RTP_EXTENSION_TWO_BYTE;
+	b->profile = l->is_two_byte ? RTP_EXTENSION_TWO_BYTE : RTP_EXTENSION_ONE_BYTE;
+	say_mid(l, l->track->mid[0] && id_of(l, RTP_EXT_MID));
+}
+
+void header_begin(struct out_layer *l) {
+	if (l->says_mid && rtp_session_is_reported(l->track->media->session, l->stream))
+		say_mid(l, false);
+}
+
+void header_lay_out(struct out_layer *l, const struct header_elements *u) {
+	l->is_bare = header_is_bare(u);
 	struct rtp_extension_block *b = block_of(l);
 	struct element e[ELEMENTS];
 	size_t n = elements_of(l, u, e), len = l->fixed_len;

@@ -1,4 +1,4 @@
-/* layer_in: what happens to a packet of a layer: RED is unpacked, on_rtp's queue and the jitter buffer get it. */
+/* layer_in: what happens to a packet of a layer: RED is unpacked, the queue of packets and the jitter buffer get it. */
 #include <string.h>
 
 #include "base/arith.h"
@@ -206,7 +206,7 @@ static void take_payload(struct in_layer *l, struct arrival *a) {
 		l->stats.packets_discarded++;
 		return;
 	}
-	bool for_app = t->callbacks.on_rtp && t->media->queue.ring && a->packet.payload_len;
+	bool for_app = track_wants_packets(t) && t->media->queue.ring && a->packet.payload_len;
 	if (!for_app && !l->player)
 		return;
 	sluice_slab *owner = keep(t->media, a, &moved);
@@ -258,7 +258,7 @@ static void try_again(struct in_layer *l) {
 	struct sluice_track *t = l->track;
 	if (t->callbacks.on_frame && !l->player)
 		layer_in_want_frames(l);
-	if (t->callbacks.on_rtp && !t->media->queue.ring)
+	if (track_wants_packets(t) && !t->media->queue.ring)
 		queue_open(&t->media->queue, t->media->env);
 }
 

@@ -175,7 +175,7 @@ void sluice_media_set_packet_tap(sluice_media *m, sluice_packet_fn fn, void *ctx
 }
 
 static void listen_to_players(struct sluice_media *m) {
-	for (size_t i = 0; i < m->track_count; i++)
+	for (size_t i = 0; m->in_taken && i < m->track_count; i++)
 		for (unsigned k = 0; !m->tracks[i]->is_sender && k < m->tracks[i]->layer_count; k++)
 			layer_in_listen(&m->tracks[i]->in[k]);
 	player_list_reap(&m->orphans);
@@ -205,7 +205,7 @@ uint64_t sluice_media_deadline(const sluice_media *m) {
 	if (m->grant.count || m->share_again)
 		return m->clock;
 	uint64_t due = min64(rtp_session_deadline(m->session), pacer_deadline(&m->pacer));
-	for (size_t i = 0; i < m->track_count; i++)
+	for (size_t i = 0; m->in_taken && i < m->track_count; i++)
 		due = min64(due, track_deadline(m->tracks[i]));
 	return min64(due, share_deadline(m));
 }

@@ -33,59 +33,54 @@
 #define MEDIA_MTU_MAX 65000
 #define MEDIA_PADDING 256 /* a padding packet's datagram */
 
+/* What each packet that leaves needs stands first: with many sessions every line of it has to come from far away. */
 struct sluice_media {
 	sluice_env *env;
 	struct guard guard;
 	uint64_t clock;
-	sluice_media_config config;
-	char cname[REPORT_CNAME + 1];
-
-	/* ---- what was negotiated ---- */
-	struct rtp_extension_map extensions;
-	struct rtx_types rtx_in, rtx_out;
-
-	/* ---- engines ---- */
-	bool has_keys;
-	enum sluice_srtp_profile profile;
-	struct srtp seal, open;
-	bool told_end_of_key;
-	size_t rtp_tail, rtcp_tail; /* bytes that SRTP adds */
 	struct rtp_session *session;
 	struct bwe *bwe;
+	size_t rtp_tail, rtcp_tail; /* bytes that SRTP adds */
+	unsigned out_top;           /* no layer of out[] is at it or above: who looks at all of them stops there */
+	enum sluice_srtp_profile profile;
+	unsigned in_taken, out_taken;
+	bool has_keys, woken, share_again;
+	bool repair_waits; /* the pacer has a run for a repair */
+	bool told_end_of_key;
+	uint64_t target; /* as it was shared last */
+	sluice_packet_fn tap;
+	struct pacer_grant grant; /* what is left of it: grant.count packets */
 	struct pacer pacer;
+	void (*wake)(void *ctx);
+	void *wake_ctx;
+	sluice_media_stats stats;
+	struct srtp seal, open;
+	struct out_layer *out[MEDIA_STREAMS];
+
+	/* ---- what was negotiated ---- */
+	sluice_media_config config;
+	char cname[REPORT_CNAME + 1];
+	struct rtp_extension_map extensions;
+	struct rtx_types rtx_in, rtx_out;
 
 	/* ---- tracks ---- */
 	struct sluice_track **tracks;
 	size_t track_count, track_capacity;
 	struct in_layer *in[MEDIA_STREAMS];
-	struct out_layer *out[MEDIA_STREAMS];
-	unsigned in_taken, out_taken;
-	unsigned out_top; /* no layer of out[] is at it or above: who looks at all of them stops there */
 	struct demux demux;
 	struct player_list orphans; /* players whose track has ended */
-	struct queue queue;         /* packets for on_rtp */
+	struct queue queue;         /* packets for on_rtp and on_rtp_run */
 	sluice_slab *bump;          /* takes copies of payloads */
 	size_t bump_used;
 	bool is_dense;     /* this input fills much of its slab */
 	uint8_t *assembly; /* a frame, for on_frame */
 	size_t assembly_size;
 
-	/* ---- out ---- */
-	struct pacer_grant grant; /* what is left of it: grant.count packets */
-	bool repair_waits;        /* the pacer has a run for a repair */
 	unsigned pad_from;
-	uint64_t target; /* as it was shared last */
-	bool share_again;
-	bool woken;
 	int64_t zero; /* `now` of the media time 0, as most tracks see it */
 	bool has_zero;
-
-	void (*wake)(void *ctx);
-	void *wake_ctx;
-	sluice_packet_fn tap;
 	void *tap_ctx;
 	struct media_trace *trace; /* NULL: none */
-	sluice_media_stats stats;
 };
 
 /* ---- media.c ---- */

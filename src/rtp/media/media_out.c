@@ -4,9 +4,11 @@
  * ends the run: so each run is one UDP_SEGMENT send. Packets of several frames and tracks share a run when they are equal. */
 #include "rtp/media/media.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "base/arith.h"
+#include "base/prefetch.h"
 #include "pool/env.h"
 #include "rtp/media/header.h"
 #include "rtp/media/unit.h"
@@ -52,13 +54,18 @@ static struct unit *unit_of(const struct pacer_grant *g) {
 	return (struct unit *)(uintptr_t)g->handle;
 }
 
-/* One packet of the grant is done. */
+static bool is_of_unit(const struct pacer_grant *g) {
+	return g->kind == PACER_AUDIO || g->kind == PACER_VIDEO;
+}
+
+/* One packet of the grant is done. What the estimator has to say, a probe for instance, is for the next grant. */
 static void step_grant(struct sluice_media *m) {
 	struct pacer_grant *g = &m->grant;
-	if (--g->count || !g->is_end || g->kind == PACER_PADDING)
+	if (--g->count)
 		return;
-	if (g->kind != PACER_RETRANSMISSION)
+	if (g->is_end && is_of_unit(g))
 		unit_finish(unit_of(g));
+	media_follow(m);
 }
 
 static bool next_grant(struct sluice_media *m, const struct run *r) {
@@ -110,9 +117,8 @@ static int write_padding(struct sluice_media *m, uint8_t *at, size_t room) {
 	struct out_layer *l = padded_layer(m);
 	if (!l)
 		return 0;
-	static const struct unit plain;
-	header_write(l, &plain);
-	size_t header = header_size(l, &plain), size = MEDIA_PADDING - m->rtp_tail;
+	header_write(l, NULL);
+	size_t header = header_size(l, NULL), size = MEDIA_PADDING - m->rtp_tail;
 	size_t padding = min64(size - header, UINT8_MAX);
 	if (header + padding > room)
 		return DOES_NOT_FIT;
@@ -138,8 +144,9 @@ static void fill(struct sluice_media *m, struct run *r) {
 		int len = write_next(m, slot_of(r), room_of(m, r));
 		if (len == DOES_NOT_FIT && r->batch->count)
 			return;
+		if (len == DOES_NOT_FIT && is_of_unit(&m->grant))
+			unit_skip(unit_of(&m->grant));
 		step_grant(m);
-		media_follow(m);
 		if (len > 0 && !add_packet(m, r, (size_t)len))
 			return;
 	}
@@ -186,13 +193,12 @@ static void seal(struct sluice_media *m, struct run *r) {
 		m->stats.bytes_sent += (b->count - 1) * b->stride + b->last - b->count * (b->headroom + b->tailroom);
 }
 
-static struct run begin_run(sluice_batch *b, size_t tail) {
+/* The packets are written before they are read. */
+static void begin_run(struct run *r, sluice_batch *b, size_t tail) {
 	b->count = b->stride = b->last = 0;
-	return (struct run){
-		.batch = b,
-		.most = b->max_datagrams ? min64(b->max_datagrams, MEDIA_BATCH) : MEDIA_BATCH,
-		.rooms = b->headroom + b->tailroom + tail,
-	};
+	r->batch = b;
+	r->most = b->max_datagrams ? min64(b->max_datagrams, MEDIA_BATCH) : MEDIA_BATCH;
+	r->rooms = b->headroom + b->tailroom + tail;
 }
 
 static void write_rtcp(struct sluice_media *m, struct run *r) {
@@ -204,11 +210,57 @@ static void write_rtcp(struct sluice_media *m, struct run *r) {
 		add_packet(m, r, (size_t)len);
 }
 
+/* ---- memory ---- */
+
+/* Of more layers, nobody knows which ones will send. */
+static void prefetch_layers(const struct sluice_media *m) {
+	for (unsigned i = 0; i < m->out_top && i < 2; i++)
+		if (m->out[i])
+			prefetch(m->out[i], offsetof(struct out_layer, forward));
+}
+
+static void prefetch_units(const struct sluice_media *m) {
+	for (unsigned i = 0; i < m->out_top && i < 2; i++)
+		if (m->out[i] && m->out[i]->units)
+			prefetch(m->out[i]->units, offsetof(struct unit, space) + UNIT_PACKETS / 4 * sizeof(struct unit_packet));
+}
+
+void sluice_media_prefetch(const sluice_media *m, unsigned turns) {
+	if (turns >= 5) {
+		prefetch(m, offsetof(struct sluice_media, out) + 1);
+		return;
+	}
+	if (!m->session)
+		return;
+	if (turns == 4) {
+		rtp_session_prefetch(m->session, RTP_PREFETCH_SESSION);
+		bwe_prefetch(m->bwe);
+		pacer_prefetch(&m->pacer);
+		srtp_prefetch(&m->seal);
+		prefetch_layers(m);
+	} else if (turns == 3) {
+		rtp_session_prefetch(m->session, RTP_PREFETCH_TABLES);
+		bwe_prefetch_packets(m->bwe);
+		srtp_prefetch_key(&m->seal);
+		prefetch_units(m);
+	} else {
+		rtp_session_prefetch(m->session, turns == 2 ? RTP_PREFETCH_STREAMS : RTP_PREFETCH_HISTORIES);
+	}
+}
+
+/* Who gave no hint still gains when all of it is asked for at once. */
+static void prefetch_all(const struct sluice_media *m) {
+	for (unsigned turns = 4; turns > 0 && pacer_queued(&m->pacer); turns--)
+		sluice_media_prefetch(m, turns);
+}
+
 int sluice_media_output(sluice_media *m, sluice_batch *batch, uint64_t now) {
 	m->woken = false;
-	struct run r = begin_run(batch, m->rtcp_tail);
+	struct run r;
+	begin_run(&r, batch, m->rtcp_tail);
 	if (!media_begin(m, now))
 		return 0;
+	prefetch_all(m);
 	media_follow(m);
 	write_rtcp(m, &r);
 	if (batch->count == 0) {

@@ -50,9 +50,14 @@ int negotiate_elements(sluice_track *t, uint16_t kinds) {
 
 void negotiate_mid(sluice_track *t, const char *mid) {
 	bool fits = strlen(mid) <= TRACK_MID_MAX;
+	if (strcmp(t->mid, mid) == 0)
+		return;
 	memset(t->mid, 0, sizeof t->mid);
 	if (fits)
 		memcpy(t->mid, mid, strlen(mid));
+	for (unsigned k = 0; t->is_sender && k < t->layer_count; k++)
+		if (t->out[k].stream >= 0)
+			header_open(&t->out[k]);
 }
 
 static bool has_rtx(const sluice_codec_config *codecs, size_t count) {

@@ -1,4 +1,4 @@
-/* queue: packets between input() and dispatch(), for on_rtp.
+/* queue: packets between input() and dispatch(), for on_rtp and on_rtp_run.
  *
  * A ring of fixed size, made when a track first asks for packets. What comes when it is full is dropped: the app does not
  * dispatch often enough.
@@ -14,13 +14,13 @@
 
 struct in_layer;
 
-struct queue_entry {
-	struct in_layer *layer; /* NULL: its track is gone */
-	sluice_rtp packet;
+struct queue_ring {
+	sluice_rtp packets[QUEUE_PACKETS];
+	struct in_layer *layers[QUEUE_PACKETS]; /* of each packet; NULL: its track is gone */
 };
 
 struct queue {
-	struct queue_entry *ring; /* NULL: nobody wants packets */
+	struct queue_ring *ring; /* NULL: nobody wants packets */
 	uint32_t head, tail;
 };
 
@@ -32,15 +32,15 @@ static inline bool queue_is_full(const struct queue *q) {
 }
 /* The queue is open and not full. The slab's reference becomes the queue's. */
 static inline void queue_push(struct queue *q, struct in_layer *layer, const sluice_rtp *packet) {
-	q->ring[q->head++ % QUEUE_PACKETS] = (struct queue_entry){layer, *packet};
+	uint32_t at = q->head++ % QUEUE_PACKETS;
+	q->ring->layers[at] = layer;
+	q->ring->packets[at] = *packet;
 }
-/* False: it is empty. The slab's reference becomes the caller's. */
-static inline bool queue_pop(struct queue *q, struct queue_entry *out) {
-	if (q->head == q->tail)
-		return false;
-	*out = q->ring[q->tail++ % QUEUE_PACKETS];
-	return true;
-}
+/* How many of the oldest packets lie in a row and are of one track? They begin at *packets, and stay there until they are
+ * dropped. 0: the queue is empty. *track NULL: theirs is gone. */
+size_t queue_front(const struct queue *q, const sluice_rtp **packets, sluice_track **track);
+/* The oldest packets go, and their slabs' references. */
+void queue_drop(struct queue *q, size_t count);
 /* The layer is gone. */
 void queue_forget(struct queue *q, const struct in_layer *layer);
 

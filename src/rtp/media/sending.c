@@ -18,9 +18,9 @@ int sending_check(const sluice_track *t, unsigned layer) {
 /* A second of what leaves, not of what the encoder may make: a first keyframe of 60 KB is 1.6 s of the rate that an estimate
  * begins with, and none of the frames that refer to it may be refused because of it. On an empty queue, a frame of any size is
  * taken. */
-bool sending_is_full(const struct out_layer *l) {
+bool sending_is_full(const struct out_layer *l, uint64_t more) {
 	uint64_t second = pacer_rate(l->target) / 8;
-	return l->queued > (second > QUEUE_MIN ? second : QUEUE_MIN);
+	return l->queued + more > (second > QUEUE_MIN ? second : QUEUE_MIN);
 }
 
 int sending_find_codec(const sluice_track *t, enum sluice_codec codec) {

@@ -6,8 +6,8 @@
 
 /* May this layer send now? Returns 0 or the error of sluice_track_send_frame(). */
 int sending_check(const sluice_track *t, unsigned layer);
-/* More waits than leaves within a second. */
-bool sending_is_full(const struct out_layer *l);
+/* More waits than leaves within a second; more: bytes that are about to. */
+bool sending_is_full(const struct out_layer *l, uint64_t more);
 /* The number of a codec that was agreed on; -1: there is none. */
 int sending_find_codec(const sluice_track *t, enum sluice_codec codec);
 

@@ -248,7 +248,7 @@ void track_free(sluice_track *t) {
 }
 
 static int open_layers(struct sluice_media *m, struct sluice_track *t) {
-	int error = t->is_sender || !t->callbacks.on_rtp ? 0 : queue_open(&m->queue, m->env);
+	int error = t->is_sender || !track_wants_packets(t) ? 0 : queue_open(&m->queue, m->env);
 	for (unsigned k = 0; k < t->layer_count && !error; k++) {
 		error = t->is_sender ? streams_open_out(m, &t->out[k]) : streams_open_in(m, &t->in[k]);
 		if (!error && !t->is_sender)
@@ -372,7 +372,7 @@ void sluice_track_set_callbacks(sluice_track *t, const sluice_track_callbacks *c
 	t->user = user;
 	if (t->is_sender || t->ended)
 		return;
-	if (t->callbacks.on_rtp)
+	if (track_wants_packets(t))
 		queue_open(&t->media->queue, t->media->env);
 	for (unsigned k = 0; k < t->layer_count; k++)
 		layer_in_want_frames(&t->in[k]);

@@ -50,7 +50,7 @@ struct in_layer {
 
 struct unit;
 
-/* One layer that goes out. */
+/* One layer that goes out. What each packet needs stands first. */
 struct out_layer {
 	sluice_track *track;
 	uint8_t index;
@@ -60,12 +60,13 @@ struct out_layer {
 	bool says_mid;   /* the other side may not know yet what the SSRC is */
 	int stream;
 	uint32_t ssrc, rtx_ssrc;
-	char rid[17];
-	uint64_t max_bitrate;
 
-	/* Of the packets' extension: how long it is without what changes, and where that stands. */
+	/* Of the packets' headers: how long the extension is without what changes, and in which form; the size of the header of a
+	 * packet that brings no elements; the session's extension is that of such a packet. */
 	uint8_t fixed_len;
 	bool is_two_byte;
+	uint8_t bare_size;
+	bool is_bare;
 
 	/* ---- what waits ---- */
 	struct unit *units; /* in the pacer */
@@ -84,12 +85,14 @@ struct out_layer {
 	uint16_t add_picture;
 	uint8_t add_tl0, add_key;
 	bool uses_layers, will_use_layers;
-	struct forward forward;
 
 	/* ---- rate ---- */
 	uint64_t target, told, told_at;
+	uint64_t max_bitrate;
 	bool keyframe_wanted; /* on_keyframe_request is due */
 	sluice_outbound_rtp_stats stats;
+	struct forward forward;
+	char rid[17];
 };
 
 struct sluice_track {
@@ -99,24 +102,20 @@ struct sluice_track {
 	bool ended;  /* no streams any more; on_ended is due */
 	bool paused; /* a sender whose direction is not to send */
 	bool muted, mute_is_due, told_muted;
-	sluice_transceiver *transceiver;
-	sluice_track_callbacks callbacks;
-	void *user;
-	char mid[TRACK_MID_MAX + 1];
-	uint16_t elements; /* bit k: packets that it sends may have an element of the kind k (enum rtp_extension) */
-
-	/* Behind codec_count: codecs of before that may still come. */
-	sluice_codec_config codecs[SLUICE_TRACK_CODECS_MAX];
-	uint8_t codec_count;
 	uint8_t codec; /* in use; TRACK_NO_CODEC: none */
-	/* Which codec has a payload type: its index; with CODEC_RTX or CODEC_RED for those of RFC 4588 and RFC 2198. */
-	uint8_t codec_of[128];
-
-	uint8_t layer_count;
+	uint8_t codec_count, layer_count;
 	union {
 		struct in_layer *in;
 		struct out_layer *out;
 	};
+	sluice_track_callbacks callbacks;
+	sluice_codec_config codecs[SLUICE_TRACK_CODECS_MAX]; /* behind codec_count: codecs of before that may still come */
+	void *user;
+	sluice_transceiver *transceiver;
+	char mid[TRACK_MID_MAX + 1];
+	uint16_t elements; /* bit k: packets that it sends may have an element of the kind k (enum rtp_extension) */
+	/* Which codec has a payload type: its index; with CODEC_RTX or CODEC_RED for those of RFC 4588 and RFC 2198. */
+	uint8_t codec_of[128];
 
 	struct red_sender *red; /* made with the first frame that is sent in RED */
 	uint64_t delay;         /* SLUICE_NEVER: as the path needs */
@@ -138,6 +137,9 @@ void track_set_paused(sluice_track *t, bool paused);
 /* The codec that is sent, or came last. The track has one. */
 static inline const sluice_codec_config *track_codec_of(const sluice_track *t) {
 	return &t->codecs[t->codec];
+}
+static inline bool track_wants_packets(const sluice_track *t) {
+	return t->callbacks.on_rtp || t->callbacks.on_rtp_run;
 }
 /* on_mute becomes due when this is new. */
 static inline void track_mute(sluice_track *t, bool muted) {

@@ -61,9 +61,9 @@ static struct payload_info describe(struct out_layer *l, const sluice_frame *f, 
 }
 
 /* The payload of a packet: its size and everything around it must stay below the MTU, also when RTX sends it once more. */
-static size_t room_of(const struct out_layer *l, const struct unit *u) {
+static size_t room_of(const struct out_layer *l) {
 	const struct sluice_media *m = l->track->media;
-	return m->config.mtu - m->rtp_tail - header_size(l, u) - (l->rtx_ssrc ? RTX_OSN : 0);
+	return m->config.mtu - m->rtp_tail - header_size(l, NULL) - (l->rtx_ssrc ? RTX_OSN : 0);
 }
 
 static int cut(struct unit *u, const sluice_frame *f, const sluice_codec_config *c, const uint8_t *data) {
@@ -72,7 +72,7 @@ static int cut(struct unit *u, const sluice_frame *f, const sluice_codec_config 
 	u->source.data = data;
 	u->source.len = f->len;
 	u->format = codec_format(c->codec);
-	u->split = payload_split_of(data, f->len, room_of(l, u), describe(l, f, c, key));
+	u->split = payload_split_of(data, f->len, room_of(l), describe(l, f, c, key));
 	u->payload_type = c->payload_type;
 	u->timestamp = timestamp_of(l, f->timestamp, u->format->clock_rate, l->track->media->clock);
 	u->captured = captured_at(l->track, f->timestamp);
@@ -95,7 +95,7 @@ static struct unit *make_red(struct out_layer *l, const sluice_frame *f, const s
 		return NULL;
 	cut(u, f, c, f->data);
 	u->format = NULL;
-	size_t room = room_of(l, u);
+	size_t room = room_of(l);
 	int len = red_write(t->red, c->payload_type, u->timestamp, f->data, f->len, u->space, room < size ? room : size);
 	if (len < 0) {
 		rtp_source_unref(&u->source);
@@ -132,7 +132,7 @@ static int check_frame(const sluice_track *t, const sluice_frame *f) {
 		return SLUICE_INVALID;
 	if (f->len == 0 || !f->data)
 		return SLUICE_MALFORMED;
-	return sending_is_full(&t->out[f->layer]) ? SLUICE_WOULD_BLOCK : 0;
+	return sending_is_full(&t->out[f->layer], 0) ? SLUICE_WOULD_BLOCK : 0;
 }
 
 static int send_frame(sluice_track *t, const sluice_frame *f, sluice_release_fn release, void *ctx) {

@@ -9,7 +9,9 @@
 
 static void unit_release(void *ctx) {
 	struct unit *u = ctx;
-	sluice_slab_unref(u->slab);
+	for (unsigned i = 0; i < u->count; i++)
+		if (u->packets[i].slab)
+			slab_unref(u->packets[i].slab);
 	if (u->release)
 		u->release(u->release_ctx);
 	env_free(u->env, u);
@@ -47,9 +49,20 @@ static int measure(const struct unit *u, size_t around, struct pacer_run *run) {
 	return result < 0 ? SLUICE_MALFORMED : 0;
 }
 
+/* Their sizes differ, and their sum counts: each has the mean of them, and the last one what is left. */
+static int measure_packets(const struct unit *u, struct pacer_run *run) {
+	run->count = u->count;
+	run->size = (u->bytes + run->count - 1) / run->count;
+	uint32_t others = (run->count - 1) * run->size;
+	run->last = u->bytes > others ? u->bytes - others : 1;
+	return 0;
+}
+
 static int measure_run(const struct unit *u, struct pacer_run *run) {
 	struct sluice_media *m = u->layer->track->media;
-	size_t around = header_size(u->layer, u) + m->rtp_tail;
+	size_t around = header_size(u->layer, NULL) + m->rtp_tail;
+	if (u->packets)
+		return measure_packets(u, run);
 	if (u->format)
 		return measure(u, around, run);
 	run->count = 1;
@@ -60,8 +73,10 @@ static int measure_run(const struct unit *u, struct pacer_run *run) {
 /* A frame's packets get their numbers when they leave. A forwarded packet has its own, and holes may lie before it. */
 static void reserve(const struct unit *u, uint32_t packets) {
 	struct out_layer *l = u->layer;
-	uint64_t next = max64(l->reserved, rtp_session_next_number(l->track->media->session, l->stream));
-	l->reserved = u->number ? max64(next, u->number + 1) : next + packets;
+	if (u->packets)
+		l->reserved = max64(l->reserved, u->reserves);
+	else
+		l->reserved = max64(l->reserved, rtp_session_next_number(l->track->media->session, l->stream)) + packets;
 }
 
 int unit_push(struct unit *u, uint64_t now) {
@@ -87,13 +102,20 @@ int unit_push(struct unit *u, uint64_t now) {
 /* ---- leaving ---- */
 
 size_t unit_next_size(struct unit *u) {
-	if (!u->layer || next_piece(u) <= 0)
+	if (!u->layer || (u->packets ? u->at == u->count : next_piece(u) <= 0))
 		return 0;
 	if (!u->has_begun) {
 		u->has_begun = true;
-		header_begin(u->layer, u);
+		header_begin(u->layer);
 	}
-	return header_size(u->layer, u) + u->piece.header_len + u->piece.len;
+	if (!u->packets)
+		return header_size(u->layer, NULL) + u->piece.header_len + u->piece.len;
+	const struct unit_packet *p = &u->packets[u->at];
+	return header_size(u->layer, &p->elements) + p->prefix_len + p->len;
+}
+
+void unit_skip(struct unit *u) {
+	u->at += u->at < u->count;
 }
 
 static void note_left(struct unit *u, size_t len, uint64_t now) {
@@ -105,8 +127,37 @@ static void note_left(struct unit *u, size_t len, uint64_t now) {
 	l->stats.total_packet_send_delay += now > u->queued_at ? now - u->queued_at : 0;
 }
 
-int unit_write(struct unit *u, uint32_t probe, uint8_t *space, size_t size, uint64_t now) {
+static int send_packet(struct unit *u, const struct rtp_sending *sending, uint8_t *space, size_t size, uint64_t now) {
 	struct out_layer *l = u->layer;
+	int len = rtp_session_send(l->track->media->session, l->stream, sending, space, size, now);
+	if (len > 0)
+		note_left(u, (size_t)len, now);
+	return len;
+}
+
+static int write_packet(struct unit *u, uint32_t probe, uint8_t *space, size_t size, uint64_t now) {
+	const struct unit_packet *p = &u->packets[u->at];
+	const struct rtp_sending sending = {
+		.source = &u->source,
+		.slab = p->slab,
+		.offset = p->offset,
+		.len = p->len,
+		.prefix = p->prefix,
+		.prefix_len = p->prefix_len,
+		.timestamp = p->timestamp,
+		.captured = p->captured,
+		.payload_type = u->payload_type,
+		.marker = p->marker,
+		.number = p->number,
+		.probe = probe,
+	};
+	header_write(u->layer, &p->elements);
+	int len = send_packet(u, &sending, space, size, now);
+	u->at += len > 0;
+	return len;
+}
+
+static int write_piece(struct unit *u, uint32_t probe, uint8_t *space, size_t size, uint64_t now) {
 	const struct rtp_sending sending = {
 		.source = &u->source,
 		.offset = u->piece.offset,
@@ -117,16 +168,16 @@ int unit_write(struct unit *u, uint32_t probe, uint8_t *space, size_t size, uint
 		.captured = u->captured,
 		.payload_type = u->payload_type,
 		.marker = u->piece.last,
-		.number = u->number,
 		.probe = probe,
 	};
-	header_write(l, u);
-	int len = rtp_session_send(l->track->media->session, l->stream, &sending, space, size, now);
-	if (len < 0)
-		return len;
-	u->has_piece = false;
-	note_left(u, (size_t)len, now);
+	header_write(u->layer, NULL);
+	int len = send_packet(u, &sending, space, size, now);
+	u->has_piece &= len < 0;
 	return len;
+}
+
+int unit_write(struct unit *u, uint32_t probe, uint8_t *space, size_t size, uint64_t now) {
+	return u->packets ? write_packet(u, probe, space, size, now) : write_piece(u, probe, space, size, now);
 }
 
 void unit_finish(struct unit *u) {
