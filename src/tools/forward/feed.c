@@ -28,18 +28,26 @@ static void ask(struct feed *s, uint64_t now) {
 
 /* ---- packets ------------------------------------------------------------------------------------------------------- */
 
-static void on_rtp(sluice_track *t, const sluice_rtp *p, void *user) {
-	struct feed *s = user;
-	(void)t;
+static void count(struct feed *s, const sluice_rtp *p) {
 	s->heard_at = s->layer_heard_at[p->layer] = p->received;
 	s->packets++;
 	s->bytes[p->layer] += p->len + OVERHEAD;
 	/* It is here: what was asked for until now is served by it. */
 	if (p->begins && p->keyframe)
 		s->waiting &= ~(1u << p->layer);
-	for (struct sink *sink = s->sinks; sink; sink = sink->next_sink)
-		s->waiting |= sink_take(sink, &s->layers, p);
-	ask(s, p->received);
+}
+
+static void on_rtp_run(sluice_track *t, const sluice_rtp *packets, size_t n, void *user) {
+	struct feed *s = user;
+	(void)t;
+	for (size_t i = 0; i < n; i++)
+		count(s, &packets[i]);
+	for (struct sink *sink = s->sinks; sink; sink = sink->next_sink) {
+		if (sink->next_sink)
+			sink_prefetch(sink->next_sink);
+		s->waiting |= sink_take(sink, &s->layers, packets, n);
+	}
+	ask(s, packets[n - 1].received);
 }
 
 static void on_ended(sluice_track *t, void *user) {
@@ -82,13 +90,13 @@ static void measure(struct feed *s, uint64_t now) {
 /* ---- life ---------------------------------------------------------------------------------------------------------- */
 
 void feed_init(struct feed *s, sluice_track *track) {
-	const sluice_track_callbacks callbacks = {.on_rtp = on_rtp, .on_ended = on_ended};
+	const sluice_track_callbacks callbacks = {.on_rtp_run = on_rtp_run, .on_ended = on_ended};
 	*s = (struct feed){.track = track, .kind = sluice_track_kind(track), .layers.count = count_layers(track)};
 	sluice_track_set_callbacks(track, &callbacks, s);
 }
 
 void feed_close(struct feed *s) {
-	const sluice_track_callbacks none = {.on_rtp = NULL};
+	const sluice_track_callbacks none = {.on_rtp_run = NULL};
 	if (s->track)
 		sluice_track_set_callbacks(s->track, &none, NULL);
 	s->track = NULL;

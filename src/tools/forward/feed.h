@@ -1,6 +1,7 @@
 /* feed: a track that a publisher sends, and the sinks that get it.
  *
- * Each packet goes on to the sinks inside the callback that brought it, in its slab. Keyframes that they need are asked for once
+ * Packets go on to the sinks inside the callback that brought them, in their slabs: all that came together to one sink after the
+ * other. Keyframes that they need are asked for once
  * for all of them: at most one request a layer leaves per FEED_ASK_INTERVAL. */
 #ifndef TOOLS_FORWARD_FEED_H
 #define TOOLS_FORWARD_FEED_H

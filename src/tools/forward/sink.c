@@ -101,14 +101,25 @@ static void give_up(struct sink *s) {
 	ask(s);
 }
 
-static void forward(struct sink *s, const sluice_rtp *p) {
-	int error = sluice_track_send_rtp(s->track, p);
-	if (!error)
-		s->packets++;
-	else if (error == SLUICE_WOULD_BLOCK)
+/* Returns how many packets are done. */
+static size_t forward(struct sink *s, const sluice_rtp *packets, size_t count) {
+	int went = sluice_track_send_rtp_run(s->track, packets, count);
+	if (went > 0) {
+		s->packets += (size_t)went;
+		return (size_t)went;
+	}
+	if (went == SLUICE_WOULD_BLOCK)
 		give_up(s);
 	else
 		s->dropped++;
+	return 1;
+}
+
+static size_t count_of_layer(const sluice_rtp *packets, size_t count) {
+	size_t n = 1;
+	while (n < count && packets[n].layer == packets[0].layer)
+		n++;
+	return n;
 }
 
 static unsigned take_asks(struct sink *s) {
@@ -117,16 +128,26 @@ static unsigned take_asks(struct sink *s) {
 	return asks;
 }
 
-unsigned sink_take(struct sink *s, const struct choice_layers *l, const sluice_rtp *p) {
+/* The first packets, as far as nothing changes. Returns how many that were. */
+static size_t take_some(struct sink *s, const struct choice_layers *l, const sluice_rtp *packets, size_t count) {
+	if (s->is_stale)
+		choose(s, l, packets->received);
+	if (begins(s, packets))
+		enter(s);
+	return packets->layer == s->layer ? forward(s, packets, count_of_layer(packets, count)) : 1;
+}
+
+unsigned sink_take(struct sink *s, const struct choice_layers *l, const sluice_rtp *packets, size_t count) {
 	if (!s->is_ready || !s->track)
 		return 0;
-	if (s->is_stale)
-		choose(s, l, p->received);
-	if (begins(s, p))
-		enter(s);
-	if (p->layer == s->layer)
-		forward(s, p);
+	for (size_t i = 0; i < count;)
+		i += take_some(s, l, packets + i, count - i);
 	return take_asks(s);
+}
+
+void sink_prefetch(const struct sink *s) {
+	if (s->track)
+		sluice_track_prefetch(s->track);
 }
 
 unsigned sink_tick(struct sink *s, const struct choice_layers *l, uint64_t now) {

@@ -33,8 +33,10 @@ void sink_close(struct sink *s);
 void sink_begin(struct sink *s);
 /* The watcher is connected: it can be sent to. */
 void sink_ready(struct sink *s);
-/* The publisher's packet. Returns the layers of which a keyframe is needed. */
-unsigned sink_take(struct sink *s, const struct choice_layers *l, const sluice_rtp *p);
+/* The publisher's packets. Returns the layers of which a keyframe is needed. */
+unsigned sink_take(struct sink *s, const struct choice_layers *l, const sluice_rtp *packets, size_t count);
+/* sink_take() comes soon. */
+void sink_prefetch(const struct sink *s);
 /* Time has passed. Returns the same. */
 unsigned sink_tick(struct sink *s, const struct choice_layers *l, uint64_t now);
 
