@@ -12,6 +12,7 @@
  *   sections.c           which m= line belongs to which transceiver, and what stands in it
  *   follow.c             what the events of the underlay mean
  *   role.c               the DTLS role, the trusted fingerprints, the beginning of the handshake
+ *   data.c               the association and its channels, made and made anew
  *   records.c            records of DTLS to and from the association
  *   media.c              SRTP datagrams, and the keys of the media engine
  *   transceiver.c        the list of transceivers
@@ -142,6 +143,7 @@ struct sluice_peer {
 	bool data_over;  /* there is media alone for now; the end of the association is not ours */
 	bool end_waits;  /* it ended while an offer of ours was pending: the answer may be what ended it */
 	int end_error;
+	sluice_channels_config data_config;
 	struct past_data *past;
 	sluice_trace_fn trace;
 	sluice_packet_fn tap;
@@ -204,13 +206,18 @@ void peer_conclude(sluice_peer *p, int error, const char *text);
 /* The same where the association cannot say so itself: the channels end as well. */
 void peer_end(sluice_peer *p, int error, const char *text);
 
-/* ---- peer.c ---- */
+/* ---- data.c ---- */
 
+/* The association and its channels. Returns 0, or as sluice_sctp_new() and sluice_channels_new(). */
+int data_make(sluice_peer *p);
 /* Data is over and is to come back: there are a new association, which has not begun, and new channels. Returns 0, or
  * SLUICE_NO_MEMORY: nothing has changed. */
-int peer_begin_data_again(sluice_peer *p);
+int data_begin_again(sluice_peer *p);
 /* No offer of ours is pending any more. */
-void peer_judge_end(sluice_peer *p);
+void data_judge_end(sluice_peer *p);
+/* How many callbacks ran. */
+int data_dispatch_past(sluice_peer *p);
+void data_free_past(sluice_peer *p);
 
 /* ---- media.c ---- */
 

@@ -408,7 +408,7 @@ int description_apply(sluice_peer *p, const struct sdp *remote, const struct loc
 			peer_end(p, SLUICE_REFUSED, "the other side rejected every section");
 		return 0;
 	}
-	int error = data && p->data_over ? peer_begin_data_again(p) : 0;
+	int error = data && p->data_over ? data_begin_again(p) : 0;
 	if (!error)
 		error = sections_apply(p, local->plan, remote, is_answer);
 	if (!error)

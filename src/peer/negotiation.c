@@ -240,7 +240,7 @@ static void follow_data(sluice_peer *p) {
 		n->wanted_channel = false;
 		records_end_data(p);
 	}
-	peer_judge_end(p);
+	data_judge_end(p);
 }
 
 /* The pair of descriptions comes into force; `is_answer`: the remote one is the answer. */
@@ -291,7 +291,7 @@ static void roll_back(sluice_peer *p) {
 	forget_early(p);
 	sections_roll_back(p);
 	set_state(p, SLUICE_SIGNALING_STABLE);
-	peer_judge_end(p);
+	data_judge_end(p);
 	n->needed = false; /* whatever wanted the offer still wants it; the app is notified once more */
 	negotiation_update(p);
 	peer_wake(p);

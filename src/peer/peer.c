@@ -26,10 +26,6 @@
 #define FIRST_TIMEOUT_DEFAULT (50 * SLUICE_MS)
 #define DTLS_TIMEOUT_DEFAULT (30 * SLUICE_S)
 
-static void wake_by_layer(void *ctx) {
-	peer_wake(ctx);
-}
-
 /* ---- what the channels say --------------------------------------------------------------------------------------- */
 
 static void on_connected(sluice_channels *set, void *user) {
@@ -48,16 +44,6 @@ static void on_connected(sluice_channels *set, void *user) {
 static bool may_be_rejected(const sluice_peer *p) {
 	return p->negotiation.state == SLUICE_SIGNALING_HAVE_LOCAL_OFFER && p->negotiation.media_agreed &&
 	       p->state < SLUICE_PEER_CLOSING && !p->aborting && dtls_state(p->dtls) == DTLS_CONNECTED;
-}
-
-void peer_judge_end(sluice_peer *p) {
-	const char *text = "";
-	bool ends = p->end_waits && !p->data_over;
-	p->end_waits = false;
-	if (!ends)
-		return;
-	sluice_sctp_error(p->sctp, &text);
-	peer_conclude(p, p->end_error, text);
 }
 
 static void on_ended(sluice_channels *set, int error, void *user) {
@@ -150,8 +136,8 @@ static int make_certificate(sluice_peer *p, const sluice_peer_config *c) {
 	return 0;
 }
 
-static int make_channels(sluice_peer *p, const sluice_peer_config *c) {
-	sluice_channels_config config = {
+static void describe_data(sluice_peer *p, const sluice_peer_config *c) {
+	p->data_config = (sluice_channels_config){
 		.on_channel = c->on_channel ? on_channel : NULL,
 		.on_connected = on_connected,
 		.on_ended = on_ended,
@@ -162,12 +148,6 @@ static int make_channels(sluice_peer *p, const sluice_peer_config *c) {
 		.max_message_size = c->role || c->remote_max_message_size ? c->remote_max_message_size : UINT64_MAX,
 		.max_channels = c->max_channels,
 	};
-	int error = sluice_channels_new(p->env, p->sctp, &config, &p->channels);
-	if (error)
-		return error;
-	channels_set_owner(p->channels, p);
-	channels_set_wake(p->channels, wake_by_layer, p);
-	return 0;
 }
 
 /* By offer and answer DTLS is made when its role is known. */
@@ -182,30 +162,13 @@ static int make_layers(sluice_peer *p, const sluice_peer_config *c) {
 	int error = make_certificate(p, c);
 	if (!error)
 		error = make_below(p);
-	if (!error)
-		error = sluice_sctp_new(p->env, &c->sctp, &p->sctp);
-	if (!error)
-		error = make_channels(p, c);
-	if (!error)
-		sluice_sctp_set_wake(p->sctp, wake_by_layer, p);
-	return error;
-}
-
-static void free_past(sluice_peer *p, struct past_data *past) {
-	struct past_data **link = &p->past;
-	while (*link != past)
-		link = &(*link)->next;
-	*link = past->next;
-	sluice_channels_free(past->channels);
-	sluice_sctp_free(past->sctp);
-	env_free(p->env, past);
+	return error ? error : data_make(p);
 }
 
 static void free_all(sluice_peer *p) {
 	media_close(p);
 	transceivers_free(p);
-	while (p->past)
-		free_past(p, p->past);
+	data_free_past(p);
 	sluice_channels_free(p->channels);
 	sluice_sctp_free(p->sctp);
 	dtls_free(p->dtls);
@@ -236,6 +199,7 @@ int sluice_peer_new(sluice_env *env, const sluice_peer_config *config, sluice_pe
 	p->begun = !peer_is_direct(p);
 	p->candidates_end = &p->candidates;
 	negotiation_init(p);
+	describe_data(p, &c);
 	error = make_layers(p, &c);
 	if (error) {
 		free_all(p);
@@ -265,58 +229,6 @@ void sluice_peer_free(sluice_peer *p) {
 		past->channels = NULL;
 	}
 	media_close(p);
-}
-
-/* ---- data that comes back ---------------------------------------------------------------------------------------- */
-
-static int make_data(sluice_peer *p) {
-	int error = sluice_sctp_new(p->env, &p->config.sctp, &p->sctp);
-	if (!error && (error = make_channels(p, &p->config)))
-		sluice_sctp_free(p->sctp);
-	if (error)
-		return error;
-	sluice_sctp_set_wake(p->sctp, wake_by_layer, p);
-	sluice_sctp_set_trace(p->sctp, p->trace, p->trace_ctx);
-	sluice_sctp_set_packet_tap(p->sctp, p->tap, p->tap_ctx);
-	if (p->yields)
-		association_set_control(p->sctp, SLUICE_CC_LOW_DELAY);
-	if (p->dtls_up)
-		sluice_channels_set_role(p->channels, p->role);
-	return 0;
-}
-
-/* RFC 9429, 5.11: "If no valid SCTP association exists, prepare to initiate a SCTP association over the associated ICE component
- * and DTLS connection". What the old one has not delivered by now is lost: the other side has begun a new one, too. */
-int peer_begin_data_again(sluice_peer *p) {
-	struct past_data *past = env_zalloc(p->env, sizeof *past);
-	if (!past)
-		return SLUICE_NO_MEMORY;
-	past->sctp = p->sctp;
-	past->channels = p->channels;
-	int error = make_data(p);
-	if (error) {
-		p->sctp = past->sctp;
-		p->channels = past->channels;
-		env_free(p->env, past);
-		return error;
-	}
-	past->next = p->past;
-	p->past = past;
-	p->sctp_begun = p->data_over = false;
-	channels_end(past->channels, SLUICE_CLOSED);
-	peer_wake(p);
-	return 0;
-}
-
-static int dispatch_past(sluice_peer *p) {
-	int ran = 0;
-	while (!p->guard.dead && p->past) {
-		struct past_data *past = p->past;
-		ran += sluice_channels_dispatch(past->channels);
-		if (!p->guard.dead)
-			free_past(p, past);
-	}
-	return ran;
 }
 
 int sluice_peer_start(sluice_peer *p) {
@@ -583,7 +495,7 @@ int sluice_peer_dispatch(sluice_peer *p) {
 	int ran = tell_notices(p);
 	ran += tell_states(p, SLUICE_PEER_CLOSING);
 	ran += tell_way(p);
-	ran += dispatch_past(p);
+	ran += data_dispatch_past(p);
 	if (!p->guard.dead)
 		ran += sluice_channels_dispatch(p->channels);
 	if (!p->guard.dead && p->channel_after == SLUICE_NEVER && channels_open_count(p->channels))
@@ -626,7 +538,7 @@ uint64_t peer_proofs(const sluice_peer *p) {
 int sluice_peer_open_channel(sluice_peer *p, const sluice_channel_config *config, sluice_channel **out) {
 	if (p->ends_as || p->state >= SLUICE_PEER_CLOSING)
 		return SLUICE_CLOSED;
-	int error = p->data_over ? peer_begin_data_again(p) : 0;
+	int error = p->data_over ? data_begin_again(p) : 0;
 	if (!error)
 		error = sluice_channel_open(p->channels, config, out);
 	if (error)
