@@ -217,7 +217,7 @@ START_TEST(test_layers_may_have_any_names) {
 		"a=ssrc:1 cname:c\r\na=ssrc:1 cname:d\r\na=ssrc-group:FID 1 1\r\n",
 		"a=ssrc:0 cname:c\r\na=ssrc-group:FID 0 0\r\n",
 		"a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=extmap:4 "
-	        "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\r\n"
+		"http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\r\n"
 		"a=extmap:5 urn:ietf:params:rtp-hdrext:sdes:mid\r\n",
 	};
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
