@@ -109,6 +109,20 @@ static const struct combination combinations[] = {
 	{AEAD_CHACHA20_POLY1305, "ChaCha20-Poly1305", AEAD_EVP, BARE_EVP, "EVP"},
 };
 
+/* For counting instructions: a run of records sealed and opened again. */
+static void there_and_back(void *ctx, uint64_t iterations) {
+	while (iterations-- > 0) {
+		run_seal(ctx);
+		run_open(ctx);
+	}
+}
+
+static void count_instructions(const struct combination *o, struct contest *c) {
+	char name[80];
+	snprintf(name, sizeof name, "there and back %zu, %s, %s", c->len, o->cipher, o->name);
+	bench_run(&(struct bench_case){.bench = "aead", .name = name, .run = there_and_back, .ctx = c, .items = RUN});
+}
+
 static bool name_cases(const struct combination *o, size_t len, char name[KINDS][80]) {
 	static const char *const verbs[] = {"seal", "open"};
 	bool wanted = false;
@@ -128,32 +142,36 @@ static void make_jobs(size_t len) {
 	}
 }
 
-static void bench_combination(const struct combination *o, size_t len) {
+static void measure(struct contest *c, char name[KINDS][80]) {
 	static double sample[KINDS], values[KINDS][SAMPLES];
+	size_t samples = bench_is_fast() ? 3 : SAMPLES;
+	for (size_t s = 0; s < samples; s++) {
+		take_sample(c, sample);
+		for (int kind = 0; kind < KINDS; kind++)
+			values[kind][s] = sample[kind];
+	}
+	for (int kind = 0; kind < KINDS; kind++)
+		report(name[kind], values[kind], samples, kind < BARE_SEAL ? median_of(values[kind + BARE_SEAL], samples) : 0);
+}
+
+static void bench_combination(const struct combination *o, size_t len) {
 	static const uint8_t key[AEAD_KEY_MAX] = {1, 2, 3};
 	char name[KINDS][80];
 	struct contest c = {.len = len, .bare_seal = bare_key_new(o->library, o->cipher, true, key)};
 	if (!c.bare_seal)
 		return;
-	if (name_cases(o, len, name)) {
-		size_t samples = bench_is_fast() ? 3 : SAMPLES;
-		c.bare_open = bare_key_new(o->library, o->cipher, false, key);
-		c.seal = aead_new(bench_env(), o->suite, AEAD_SEAL, o->backend, key);
-		c.open = aead_new(bench_env(), o->suite, AEAD_OPEN, o->backend, key);
-		BENCH_MUST(c.seal && c.open && c.bare_open);
-		make_jobs(len);
-		for (size_t s = 0; s < samples; s++) {
-			take_sample(&c, sample);
-			for (int kind = 0; kind < KINDS; kind++)
-				values[kind][s] = sample[kind];
-		}
-		for (int kind = 0; kind < KINDS; kind++)
-			report(name[kind], values[kind], samples,
-			       kind < BARE_SEAL ? median_of(values[kind + BARE_SEAL], samples) : 0);
-		aead_free(c.seal);
-		aead_free(c.open);
-		bare_key_free(c.bare_open);
-	}
+	c.bare_open = bare_key_new(o->library, o->cipher, false, key);
+	c.seal = aead_new(bench_env(), o->suite, AEAD_SEAL, o->backend, key);
+	c.open = aead_new(bench_env(), o->suite, AEAD_OPEN, o->backend, key);
+	BENCH_MUST(c.seal && c.open && c.bare_open);
+	make_jobs(len);
+	if (name_cases(o, len, name))
+		measure(&c, name);
+	if (bench_is_counting())
+		count_instructions(o, &c);
+	aead_free(c.seal);
+	aead_free(c.open);
+	bare_key_free(c.bare_open);
 	bare_key_free(c.bare_seal);
 }
 

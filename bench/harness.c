@@ -39,7 +39,7 @@ struct earlier {
 };
 
 struct options {
-	bool fast, list;
+	bool fast, list, allocs;
 	const char *filter, *exact, *out;
 	uint64_t iterations;
 };
@@ -387,6 +387,15 @@ static void measure(const struct bench_case *c) {
 	report_case(c, values, count, (double)allocated / (double)count / (double)iterations, peak_memory_kb());
 }
 
+/* What a case allocates behind a warm-up of ten times as many iterations. */
+static void count_allocs(const struct bench_case *c) {
+	uint64_t ignored = 0, allocated = 0;
+	sample(c, options.iterations * 10, &ignored);
+	sample(c, options.iterations, &allocated);
+	double each = (double)allocated / (double)options.iterations;
+	bench_report(&(struct bench_figure){.bench = c->bench, .name = c->name, .unit = "allocs", .values = &each, .count = 1});
+}
+
 static bool selected(const char *bench, const char *name) {
 	char whole[256];
 	snprintf(whole, sizeof whole, "%s %s", bench, name);
@@ -408,6 +417,10 @@ void bench_run(const struct bench_case *c) {
 		measure(c);
 		return;
 	}
+	if (options.allocs) {
+		count_allocs(c);
+		return;
+	}
 	if (c->before)
 		c->before(c->ctx);
 	c->run(c->ctx, options.iterations);
@@ -417,11 +430,16 @@ bool bench_is_fast(void) {
 	return options.fast;
 }
 
+bool bench_is_counting(void) {
+	return options.iterations > 0;
+}
+
 /* ---- the program ------------------------------------------------------------------------------------------------- */
 
 __attribute__((noreturn)) static void usage(const char *program) {
 	fprintf(stderr,
-	        "usage: %s [--out FILE] [--fast] [--filter TEXT] [--case NAME] [--list] [--iterations N] [--compare FILE]\n",
+	        "usage: %s [--out FILE] [--fast] [--filter TEXT] [--case NAME] [--list] [--iterations N | --allocs N] "
+	        "[--compare FILE]\n",
 	        program);
 	exit(2);
 }
@@ -447,9 +465,10 @@ static bool take_value(const char *arg, const char *value) {
 		options.exact = value;
 	else if (strcmp(arg, "--compare") == 0)
 		earlier_read(value);
-	else if (strcmp(arg, "--iterations") == 0)
+	else if (strcmp(arg, "--iterations") == 0 || strcmp(arg, "--allocs") == 0) {
+		options.allocs = strcmp(arg, "--allocs") == 0;
 		return (options.iterations = strtoull(value, NULL, 10)) > 0;
-	else
+	} else
 		return false;
 	return true;
 }
@@ -466,7 +485,7 @@ void bench_begin(int argc, char **argv) {
 	json = stdout;
 	people = stderr;
 	/* Listing and counting report nothing, and must not empty the file of a run that did. */
-	if (!options.out || !*options.out || options.list || options.iterations)
+	if (!options.out || !*options.out || options.list || (options.iterations && !options.allocs))
 		return;
 	json = fopen(options.out, "w");
 	people = stdout;

@@ -23,6 +23,7 @@
  *   --list            names of the cases, nothing is run
  *   --iterations N    run each case N times and measure nothing, for counting instructions (scripts/bench-instructions);
  *                     figures that a program measures by itself are left out
+ *   --allocs N        run each of these cases 10 N times, then N times, and report the allocations of the latter
  *   --compare FILE    JSON lines of an earlier run: says faster or slower when the intervals lie more than 2 % apart, else
  *                     unsure. It cannot know that the machine was busier then or now: compare runs of one quiet session
  *
@@ -68,6 +69,8 @@ int bench_end(void);
 
 /* True under --fast: a program with runs of its own makes them short. */
 bool bench_is_fast(void);
+/* True under --iterations: a program that measures by itself runs its work as cases of bench_run instead. */
+bool bench_is_counting(void);
 
 /* The environment for what is measured; its allocator is mimalloc where the library's is, and its calls count as allocations.
  * Made at the first call; freed by bench_end. Never NULL. */
