@@ -134,7 +134,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs check coverage interop interop-figures bench report bench-peers profile bloat fuzz fuzzers lint format docs install uninstall clean help FORCE
+.PHONY: all programs check coverage interop interop-figures bench bench-ir bench-exact bench-ab report bench-peers profile bloat fuzz fuzzers lint format docs install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 
 all: $(STATIC) $(SHARED) $(TOOL) $(if $(DEFAULT),links compile_commands.json)
@@ -153,6 +153,9 @@ help:
 	@echo '               DIFF=old.folded compares, HEAP=1 shows who holds memory'
 	@echo 'make bloat     bytes of the library by folder and symbol; BASE=revision shows what grew since'
 	@echo 'make report    the history as a page for a browser, build/report/index.html; scripts/alert says what became worse'
+	@echo 'make bench-ir  fails where a bench needs more instructions than in bench/baseline.json; UPDATE="why" writes that anew'
+	@echo 'make bench-exact  fails where allocations, copies, system calls, round trips or memory pass their bounds'
+	@echo 'make bench-ab  BASE=revision [BENCH=crc32c]: is this tree faster or slower than that one?'
 	@echo 'make fuzz      every fuzz target for FUZZ_SECONDS=30'
 	@echo 'make interop   real browsers and other stacks (scripts/deps --interop first; needs root); ONLY="group: case";'
 	@echo '               make interop-figures times them'
@@ -265,6 +268,9 @@ $(OUT)/bench/%: $(OUT)/obj/bench/%.o $(HARNESS) $(HELPERS) $(INTERNAL)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $< $(HARNESS) $(HELPERS) $(INTERNAL) $(call extra_libs,$@) $(LIBS) -o $@
+
+# It counts these calls of ours.
+$(OUT)/bench/bench_exact: LINK += $(foreach f,memcpy memmove sendmsg sendmmsg,-Wl$(comma)--wrap=$(f))
 
 # Targets named fuzz_tool_x take parts of the tool too.
 $(OUT)/fuzz/replay_tool_%: $(OUT)/obj/fuzz/fuzz_tool_%.o $(OUT)/obj/fuzz/replay.o $(TOOL_PARTS) $(HELPERS) $(INTERNAL)
@@ -398,6 +404,17 @@ profile:
 
 bloat: $(LIB_OBJS)
 	@BASE='$(BASE)' MAKE='$(MAKE)' scripts/bloat '$(OUT)/obj'
+
+# ---- gates: figures that do not depend on the machine's mood ----
+
+bench-ir: $(BENCHES)
+	@OUT='$(OUT)' CC='$(CC)' CFLAGS='$(CFLAGS)' BENCH='$(BENCH)' scripts/bench-ir $(if $(UPDATE),--update '$(UPDATE)') $(BENCHES)
+
+bench-exact: $(BENCHES)
+	@OUT='$(OUT)' scripts/bench-exact
+
+bench-ab:
+	@scripts/bench-ab '$(BASE)' $(BENCH)
 
 # ---- fuzz: a clang build of its own, whatever CC is ----
 

@@ -1,0 +1,292 @@
+/* bench_exact: how many system calls, copied bytes, datagrams for each send and round trips does sluice need?
+ *
+ * Figures that a busy machine hardly moves, for scripts/bench-exact, which says what they may be.
+ *
+ *   round trips   two peers in the simulator, by offer and answer, from the offer to the open channel; signalling has the link's
+ *                 delay
+ *   copies        two associations in memory: bytes that memcpy and memmove copied, both ends together, for each byte of
+ *                 payload. Our own calls only: those that the compiler wrote in line and those of libraries are not seen
+ *   system calls  two peers on one loop, on loopback, with datagrams of 1,200 bytes, traced by a process of their own: all system
+ *                 calls of both ends, for each MB of payload; and the datagrams of each call that sends
+ *
+ * The Makefile links this program with wrappers around memcpy, memmove, sendmsg and sendmmsg. */
+#include <ev.h>
+#include <netinet/udp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/fork_pair.h"
+#include "bench/harness.h"
+#include "sim/caller.h"
+#include "sim/direct.h"
+#include "sluice.h"
+
+#include <netinet/in.h>
+
+/* ---- the wrappers ---- */
+
+static uint64_t copied, send_calls, datagrams;
+
+void *__real_memcpy(void *to, const void *from, size_t n);
+void *__wrap_memcpy(void *to, const void *from, size_t n);
+void *__real_memmove(void *to, const void *from, size_t n);
+void *__wrap_memmove(void *to, const void *from, size_t n);
+ssize_t __real_sendmsg(int fd, const struct msghdr *m, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags);
+int __real_sendmmsg(int fd, struct mmsghdr *m, unsigned count, int flags);
+int __wrap_sendmmsg(int fd, struct mmsghdr *m, unsigned count, int flags);
+
+void *__wrap_memcpy(void *to, const void *from, size_t n) {
+	copied += n;
+	return __real_memcpy(to, from, n);
+}
+
+void *__wrap_memmove(void *to, const void *from, size_t n) {
+	copied += n;
+	return __real_memmove(to, from, n);
+}
+
+/* The size of a datagram where the kernel cuts the bytes into datagrams, else 0. */
+static size_t segment_of(const struct msghdr *m) {
+	uint16_t size = 0;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR((struct msghdr *)m, c))
+		if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_SEGMENT)
+			__real_memcpy(&size, CMSG_DATA(c), sizeof size);
+	return size;
+}
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags) {
+	ssize_t sent = __real_sendmsg(fd, m, flags);
+	size_t segment = segment_of(m);
+	send_calls++;
+	if (sent > 0)
+		datagrams += segment ? ((size_t)sent + segment - 1) / segment : 1;
+	return sent;
+}
+
+int __wrap_sendmmsg(int fd, struct mmsghdr *m, unsigned count, int flags) {
+	int sent = __real_sendmmsg(fd, m, count, flags);
+	send_calls++;
+	if (sent > 0)
+		datagrams += (uint64_t)sent;
+	return sent;
+}
+
+static void report(const char *name, const char *unit, double value) {
+	bench_report(&(struct bench_figure){.bench = "exact", .name = name, .unit = unit, .values = &value, .count = 1});
+}
+
+/* ---- round trips ---- */
+
+#define RTT (100 * SLUICE_MS)
+
+static void round_trips(const char *name, bool snap, bool sped) {
+	static const struct link_config far = {.delay = RTT / 2};
+	sluice_peer_config config;
+	struct sim sim;
+	if (!bench_wants("exact", name))
+		return;
+	sluice_peer_config_init(&config);
+	config.offer_snap = snap;
+	config.offer_sped = sped;
+	sim_init(&sim, sim_seed(7));
+	struct caller *a = caller_new(&sim, "a", &config), *b = caller_new(&sim, "b", NULL);
+	caller_join(a, b, &far, RTT / 2);
+	caller_open(a, "hello");
+	sim_run(&sim, sim.now + 5 * SLUICE_S);
+	BENCH_MUST(a->open_at != SLUICE_NEVER);
+	report(name, "round trips", (double)(a->open_at - a->offered_at) / (double)RTT);
+	sim_close(&sim);
+}
+
+/* ---- copies ---- */
+
+#define COPY_MESSAGES 1000
+
+static uint64_t arrived;
+
+static void on_event(struct direct *d, sluice_sctp *at, const sluice_sctp_event *e) {
+	(void)d;
+	(void)at;
+	if (e->type != SLUICE_SCTP_MESSAGE)
+		return;
+	arrived++;
+	sluice_message_release(e->message);
+}
+
+static void messages(struct direct *d, size_t size, bool lend, uint64_t count) {
+	static uint8_t payload[65536];
+	sluice_send_info info = {.stream = 1, .ppid = 53};
+	struct iovec iov = {payload, size};
+	uint64_t want = arrived + count, sent = 0;
+	while (arrived < want) {
+		while (sent < count && sluice_sctp_buffered(d->a, 1) < 256 << 10 &&
+		       (lend ? sluice_sctp_sendv(d->a, &info, &iov, 1, NULL, NULL)
+		             : sluice_sctp_send(d->a, &info, payload, size)) == 0)
+			sent++;
+		d->now += 10 * SLUICE_US;
+		BENCH_MUST(direct_run(d, SLUICE_S));
+	}
+}
+
+static void copies(const char *name, size_t size, bool lend) {
+	struct direct d = {0};
+	if (!bench_wants("exact", name))
+		return;
+	BENCH_MUST(direct_open(&d, bench_env(), NULL) == 0);
+	d.on_event = on_event;
+	messages(&d, size, lend, COPY_MESSAGES);
+	copied = 0;
+	messages(&d, size, lend, COPY_MESSAGES);
+	report(name, "bytes/byte", (double)copied / (double)size / COPY_MESSAGES);
+	direct_close(&d);
+}
+
+/* ---- system calls: the process that is traced ---- */
+
+#define MESSAGE 16384
+#define WARM_UP_BYTES (16 << 20)
+#define COUNTED_BYTES (64 << 20)
+
+struct counts {
+	double allocs, sends, sent, bytes;
+};
+
+struct ends {
+	sluice_loop *loop;
+	sluice_channel *ch;
+	uint64_t received, want;
+};
+
+static void on_message(sluice_channel *ch, sluice_message *m, bool text, void *user) {
+	struct ends *e = user;
+	(void)ch;
+	(void)text;
+	e->received += m->len;
+	if (e->received >= e->want)
+		sluice_loop_stop(e->loop);
+}
+
+static void fill(sluice_channel *ch, void *user) {
+	static const uint8_t payload[MESSAGE];
+	struct ends *e = user;
+	(void)e;
+	while (sluice_channel_send(ch, payload, sizeof payload) == 0)
+		;
+}
+
+static void on_open(sluice_channel *ch, void *user) {
+	struct ends *e = user;
+	(void)ch;
+	sluice_loop_stop(e->loop);
+}
+
+static void on_channel(sluice_peer *p, sluice_channel *ch, void *user) {
+	(void)p;
+	sluice_channel_set_callbacks(ch, &(sluice_channel_callbacks){.on_message = on_message}, user);
+}
+
+static sluice_peer *make_peer(sluice_env *env, struct ends *e) {
+	struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	sluice_gather_config gather = {
+		.size = sizeof gather, .bind = (struct sockaddr *)&any, .bind_len = sizeof any, .loopback = true};
+	sluice_peer_config config;
+	sluice_peer *p;
+	sluice_peer_config_init(&config);
+	config.sctp.mtu_max = 1144; /* with DTLS around it, 1,200 bytes and less */
+	config.on_channel = on_channel;
+	config.user = e;
+	BENCH_MUST(sluice_peer_new(env, &config, &p) == 0 && sluice_loop_gather(e->loop, p, &gather) == 0);
+	return p;
+}
+
+static void describe(sluice_peer *from, sluice_peer *to) {
+	static char sdp[SLUICE_SDP_MAX];
+	enum sluice_sdp_type type;
+	BENCH_MUST(sluice_peer_set_local_description(from, 0, NULL) == 0);
+	int len = sluice_peer_local_description(from, &type, sdp, sizeof sdp);
+	BENCH_MUST(len > 0 && sluice_peer_set_remote_description(to, type, sdp, (size_t)len) == 0);
+}
+
+static void carry(struct ends *e, uint64_t bytes) {
+	e->want = e->received + bytes;
+	sluice_loop_run(e->loop);
+}
+
+/* Stops before and behind what is counted, so that the tracer knows where that is. */
+static void traced(struct counts *c) {
+	struct ends e = {0};
+	sluice_env *env = bench_env();
+	BENCH_MUST(sluice_loop_new(env, NULL, &e.loop) == 0);
+	sluice_peer *a = make_peer(env, &e), *b = make_peer(env, &e);
+	sluice_channel_config channel = {
+		.label = "x", .high_water = 1 << 20, .callbacks = {.on_open = on_open, .on_writable = fill}, .user = &e};
+	BENCH_MUST(sluice_peer_open_channel(a, &channel, &e.ch) == 0);
+	describe(a, b);
+	describe(b, a);
+	sluice_loop_run(e.loop); /* until it is open */
+	fill(e.ch, &e);
+	carry(&e, WARM_UP_BYTES);
+	uint64_t allocs = bench_allocs(), calls = send_calls, sent = datagrams, bytes = e.received;
+	raise(SIGSTOP);
+	carry(&e, COUNTED_BYTES);
+	raise(SIGSTOP);
+	*c = (struct counts){(double)(bench_allocs() - allocs), (double)(send_calls - calls), (double)(datagrams - sent),
+	                     (double)(e.received - bytes)};
+}
+
+/* ---- system calls: the process that traces ---- */
+
+/* Lets the child run until it stops by itself. Returns how many system calls it made if it is to be stopped at each of them. */
+static uint64_t run_until_stopped(pid_t child, bool at_each_call) {
+	uint64_t stops = 0;
+	int status;
+	for (;; stops++) {
+		BENCH_MUST(ptrace(at_each_call ? PTRACE_SYSCALL : PTRACE_CONT, child, NULL, NULL) == 0);
+		BENCH_MUST(waitpid(child, &status, 0) == child && WIFSTOPPED(status));
+		if (WSTOPSIG(status) == SIGSTOP)
+			return stops / 2; /* a stop before and one behind each */
+		BENCH_MUST(WSTOPSIG(status) == (SIGTRAP | 0x80));
+	}
+}
+
+static void system_calls(void) {
+	if (!bench_wants("exact", "system calls"))
+		return;
+	struct counts *c = fork_pair_shared(sizeof *c);
+	pid_t child = fork();
+	BENCH_MUST(child >= 0);
+	if (child == 0) {
+		BENCH_MUST(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0);
+		raise(SIGSTOP);
+		traced(c);
+		_exit(0);
+	}
+	int status;
+	BENCH_MUST(waitpid(child, &status, 0) == child && WIFSTOPPED(status));
+	BENCH_MUST(ptrace(PTRACE_SETOPTIONS, child, NULL, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL) == 0);
+	run_until_stopped(child, false);
+	uint64_t calls = run_until_stopped(child, true);
+	BENCH_MUST(ptrace(PTRACE_CONT, child, NULL, NULL) == 0);
+	BENCH_MUST(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	report("system calls", "per MB", (double)calls / c->bytes * 1e6);
+	report("datagrams in each call that sends", "datagrams", c->sent / c->sends);
+	report("allocations while two peers talk", "per MB", c->allocs / c->bytes * 1e6);
+	fork_pair_unshare(c, sizeof *c);
+}
+
+int main(int argc, char **argv) {
+	bench_begin(argc, argv);
+	round_trips("offer to open channel", false, false);
+	round_trips("offer to open channel, SNAP", true, false);
+	round_trips("offer to open channel, SNAP and SPED", true, true);
+	copies("copies of 64 bytes", 64, false);
+	copies("copies of 16384 bytes", 16384, false);
+	copies("copies of 16384 bytes, lent", 16384, true);
+	system_calls();
+	return bench_end();
+}
