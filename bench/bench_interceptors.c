@@ -181,7 +181,7 @@ static void run_stages_out(void *ctx, uint64_t iterations) {
 			.packet = space,
 			.header_len = 28,
 			.prefix_len = 1,
-			.source = &source,
+			.owner = rtp_owner_source(&source),
 			.len = LEN - 40,
 			.timestamp = (uint32_t)i,
 			.captured = now,
