@@ -84,6 +84,10 @@ struct out_layer {
 	bool forward_begins;
 	uint16_t add_picture;
 	uint8_t add_tl0, add_key;
+	/* The same of dependency descriptors: the newest frame's number, and behind the ids of the newest structure. */
+	bool frames_begin;
+	uint8_t template_end, add_template;
+	uint16_t frame_number, add_frame;
 	bool uses_layers, will_use_layers;
 
 	/* ---- rate ---- */

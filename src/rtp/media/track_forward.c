@@ -6,13 +6,15 @@
 #include <string.h>
 
 #include "base/arith.h"
+#include "base/bytes.h"
 #include "base/prefetch.h"
+#include "rtp/dependency.h"
 #include "rtp/media/header.h"
 #include "rtp/media/media.h"
 #include "rtp/media/sending.h"
 #include "rtp/media/unit.h"
 
-#define DESCRIPTOR_MAX 64
+#define DESCRIPTOR_MAX 96 /* the structure of nine targets, as Chromium describes its three layers of three, has 95 */
 /* A browser's packet fills a datagram of 1,200 bytes, which is our MTU, and our header may be longer than its own. RFC 8200, 5
  * wants 1,280 bytes of every link, which are 1,232 of UDP. A packet of a larger datagram would be lost on such a path each time
  * that it is sent. */
@@ -35,7 +37,7 @@ struct making {
 static void begin_source(struct out_layer *l, const sluice_rtp *p, uint32_t clock_rate) {
 	struct sluice_media *m = l->track->media;
 	uint64_t number = max64(l->reserved, rtp_session_next_number(m->session, l->stream));
-	l->forward_begins = true;
+	l->forward_begins = l->frames_begin = true;
 	uint32_t timestamp = l->any ? sending_next_timestamp(l, clock_rate, p->received) : l->offset;
 	forward_begin(&l->forward, p, number, timestamp);
 }
@@ -92,6 +94,35 @@ static size_t rewrite_pictures(struct out_layer *l, const sluice_rtp *p, uint8_t
 	return len;
 }
 
+/* ---- numbers of frames ---- */
+
+/* Where the source's structure stands among the ids of templates. AV1 RTP, appendix A wants those of a new structure apart from
+ * those of the one before, which packets that come late still mean; two sources know nothing of each other. */
+static void begin_frames(struct out_layer *l, const uint8_t *descriptor, size_t len) {
+	struct dependency_structure s = {.count = 0};
+	struct dependency d;
+	if (dependency_read(&s, descriptor, len, &d) || !d.attached)
+		return;
+	if (l->frames_begin) {
+		l->add_frame = (uint16_t)(l->frame_number + 1 - d.number);
+		l->add_template = (uint8_t)(l->template_end - s.offset) & 63;
+	}
+	l->frames_begin = false;
+	l->template_end = (uint8_t)(s.offset + l->add_template + s.count) & 63;
+}
+
+/* A new source's frames go on behind the last ones. What comes late does not turn the numbers back. */
+static void rewrite_frames(struct out_layer *l, const sluice_rtp *p, uint8_t *descriptor, size_t len) {
+	if (len < DEPENDENCY_LEAST)
+		return;
+	if (p->begins && p->keyframe)
+		begin_frames(l, descriptor, len);
+	uint16_t number = (uint16_t)(get_be16(descriptor + 1) + l->add_frame);
+	dependency_rewrite(descriptor, len, number, l->add_template);
+	if ((int16_t)(number - l->frame_number) > 0)
+		l->frame_number = number;
+}
+
 /* ---- one packet ---- */
 
 /* The payload stays in its slab, unless there are so many slabs that their holders have to copy. */
@@ -134,8 +165,10 @@ static struct header_elements elements_of(const sluice_rtp *p) {
 static void set_elements(struct making *k, struct header_elements *e, const sluice_rtp *p) {
 	*e = elements_of(p);
 	e->descriptor = k->free;
-	if (e->descriptor_len)
+	if (e->descriptor_len) {
 		memcpy(k->free, p->dependency_descriptor, e->descriptor_len);
+		rewrite_frames(k->l, p, k->free, e->descriptor_len);
+	}
 	k->free += e->descriptor_len;
 }
 
