@@ -291,8 +291,8 @@ static void measure(void) {
 	struct least l = {0, 0};
 	uint64_t allocs = 0, unused = 0;
 	int turns = bench_is_fast() ? 20 : 1000;
-	/* Until pools and histories are full: two seconds; and until a picture has come in two runs, whose units have sizes of their
-	 * own. The hundredth one does. */
+	/* Until pools and histories are full: two seconds; and until a picture has come in two runs, whose units have sizes of
+	 * their own. The hundredth one does. */
 	for (int i = 0; i < 60 || (i < 200 && !bench_is_fast()); i++)
 		take_turn(&l, &unused);
 	l = (struct least){0, 0};
