@@ -42,6 +42,7 @@ struct rtp_session {
 	void *rate_ctx;
 	const struct rtp_stage_ops *stage;
 	void *stage_ctx;
+	struct ccfb_report ccfb;
 	struct twcc twcc;
 
 	struct ssrc_map map;
@@ -56,7 +57,6 @@ struct rtp_session {
 	struct rtp_extension_map extensions;
 	struct rtx_types rtx_in, rtx_out; /* numbers may differ each way (RFC 3264, 5.1) */
 	struct report report;
-	struct ccfb_report ccfb;
 };
 
 /* 0 is not known; see RTP_ROUND_TRIP_UNKNOWN. */

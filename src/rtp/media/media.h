@@ -49,6 +49,7 @@ struct sluice_media {
 	bool told_end_of_key;
 	uint64_t target; /* as it was shared last */
 	sluice_packet_fn tap;
+	struct media_trace *trace; /* NULL: none */
 	struct pacer_grant grant; /* what is left of it: grant.count packets */
 	struct pacer pacer;
 	void (*wake)(void *ctx);
@@ -80,7 +81,6 @@ struct sluice_media {
 	int64_t zero; /* `now` of the media time 0, as most tracks see it */
 	bool has_zero;
 	void *tap_ctx;
-	struct media_trace *trace; /* NULL: none */
 };
 
 /* ---- media.c ---- */
