@@ -50,7 +50,7 @@ struct sluice_media {
 	uint64_t target; /* as it was shared last */
 	sluice_packet_fn tap;
 	struct media_trace *trace; /* NULL: none */
-	struct pacer_grant grant; /* what is left of it: grant.count packets */
+	struct pacer_grant grant;  /* what is left of it: grant.count packets */
 	struct pacer pacer;
 	void (*wake)(void *ctx);
 	void *wake_ctx;
