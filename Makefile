@@ -364,9 +364,12 @@ interop-figures: all $(INTEROP)
 
 # ---- bench ----
 
+# What the history says of a build.
+BUILT_WITH = CC='$(CC)' CFLAGS='$(CFLAGS)' MIMALLOC='$(MIMALLOC)' IPSEC_MB='$(IPSEC_MB)'
+
 bench: all $(BENCHES)
 	@OUT='$(OUT)' BENCH='$(BENCH)' BENCH_FAST='$(BENCH_FAST)' BENCH_INSTRUCTIONS='$(BENCH_INSTRUCTIONS)' RESULTS='$(RESULTS)' \
-		CC='$(CC)' CFLAGS='$(CFLAGS)' MIMALLOC='$(MIMALLOC)' IPSEC_MB='$(IPSEC_MB)' scripts/run-benches $(BENCHES)
+		$(BUILT_WITH) scripts/run-benches $(BENCHES)
 
 # ---- report: the history as a page ----
 
@@ -387,7 +390,7 @@ $(BUILD)/peers/sluice_pair: bench/peers/sluice_pair.c $(STATIC)
 bench-peers: all $(BUILD)/peers/sluice_pair
 	@scripts/peers
 	@scripts/bench-peers $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(STACKS),--only '$(STACKS)')
-	@CC='$(CC)' CFLAGS='$(CFLAGS)' MIMALLOC='$(MIMALLOC)' IPSEC_MB='$(IPSEC_MB)' scripts/results '$(RESULTS)' $(BUILD)/bench-peers/peers.jsonl
+	@$(BUILT_WITH) scripts/results '$(RESULTS)' $(BUILD)/bench-peers/peers.jsonl
 
 # ---- profile: where time and memory go; builds of their own, with frame pointers ----
 

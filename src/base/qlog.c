@@ -1,5 +1,7 @@
 #include "base/qlog.h"
 
+#include <string.h>
+
 #include "sluice.h"
 
 #define TEXT(x) #x
@@ -69,5 +71,22 @@ void qlog_change(struct qlog *q, const char *name, const char *from, const char 
 	if (from)
 		json_line_string(&j, "old", from);
 	json_line_string(&j, "new", to);
+	qlog_event_end(q, &j);
+}
+
+void qlog_metrics(struct qlog *q, const char *name, const struct qlog_metric *metrics, const uint64_t *now, uint64_t *told,
+                  size_t count, uint64_t at) {
+	if (memcmp(now, told, count * sizeof *now) == 0)
+		return;
+	struct json_line j = qlog_event(q, name, at);
+	for (size_t i = 0; i < count; i++) {
+		if (now[i] == told[i])
+			continue;
+		if (metrics[i].time)
+			json_line_ms(&j, metrics[i].name, now[i]);
+		else
+			json_line_number(&j, metrics[i].name, now[i]);
+	}
+	memcpy(told, now, count * sizeof *now);
 	qlog_event_end(q, &j);
 }

@@ -26,4 +26,12 @@ void qlog_count(struct qlog *q, const char *name, uint64_t count, uint64_t at);
 /* "old" is left out when it is NULL. */
 void qlog_change(struct qlog *q, const char *name, const char *from, const char *to, uint64_t at);
 
+struct qlog_metric {
+	const char *name;
+	bool time; /* in ns; it is written in ms */
+};
+/* An event with those of the count values in `now` that differ from `told`, which then has them. None does: there is no event. */
+void qlog_metrics(struct qlog *q, const char *name, const struct qlog_metric *metrics, const uint64_t *now, uint64_t *told,
+                  size_t count, uint64_t at);
+
 #endif

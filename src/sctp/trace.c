@@ -62,10 +62,7 @@ enum metric {
 	METRIC_COUNT,
 };
 
-static const struct {
-	const char *name;
-	bool time;
-} metrics[METRIC_COUNT] = {
+static const struct qlog_metric metrics[METRIC_COUNT] = {
 	[METRIC_CWND] = {"congestion_window", false},      [METRIC_SSTHRESH] = {"ssthresh", false},
 	[METRIC_IN_FLIGHT] = {"bytes_in_flight", false},   [METRIC_SRTT] = {"smoothed_rtt", true},
 	[METRIC_RTTVAR] = {"rtt_variance", true},          [METRIC_MIN_RTT] = {"min_rtt", true},
@@ -418,19 +415,7 @@ static void look_at_metrics(struct trace *t) {
 	if (t->a->tx.view.mtu == 0)
 		return; /* there has been no association yet, so there are no windows */
 	read_metrics(t->a, now);
-	if (memcmp(now, t->told, sizeof now) == 0)
-		return;
-	struct json_line j = event_begin(t, "sctp:metrics_updated");
-	for (int m = 0; m < METRIC_COUNT; m++) {
-		if (now[m] == t->told[m])
-			continue;
-		if (metrics[m].time)
-			json_line_ms(&j, metrics[m].name, now[m]);
-		else
-			json_line_number(&j, metrics[m].name, now[m]);
-	}
-	memcpy(t->told, now, sizeof now);
-	event_end(t, &j);
+	qlog_metrics(&t->log, "sctp:metrics_updated", metrics, now, t->told, METRIC_COUNT, time_of(t));
 }
 
 void trace_on_look(struct trace *t) {

@@ -19,18 +19,15 @@ enum metric {
 	METRIC_COUNT,
 };
 
-static const struct {
-	const char *name;
-	bool time;
-} metrics[METRIC_COUNT] = {[METRIC_TARGET] = {"target_bitrate", false},
-                           [METRIC_DELIVERED] = {"delivered_bitrate", false},
-                           [METRIC_PACING] = {"pacing_rate", false},
-                           [METRIC_QUEUE] = {"pacer_queue", false},
-                           [METRIC_RTT] = {"smoothed_rtt", true},
-                           [METRIC_PACKETS_SENT] = {"packets_sent", false},
-                           [METRIC_BYTES_SENT] = {"bytes_sent", false},
-                           [METRIC_PACKETS_RECEIVED] = {"packets_received", false},
-                           [METRIC_BYTES_RECEIVED] = {"bytes_received", false}};
+static const struct qlog_metric metrics[METRIC_COUNT] = {[METRIC_TARGET] = {"target_bitrate", false},
+                                                         [METRIC_DELIVERED] = {"delivered_bitrate", false},
+                                                         [METRIC_PACING] = {"pacing_rate", false},
+                                                         [METRIC_QUEUE] = {"pacer_queue", false},
+                                                         [METRIC_RTT] = {"smoothed_rtt", true},
+                                                         [METRIC_PACKETS_SENT] = {"packets_sent", false},
+                                                         [METRIC_BYTES_SENT] = {"bytes_sent", false},
+                                                         [METRIC_PACKETS_RECEIVED] = {"packets_received", false},
+                                                         [METRIC_BYTES_RECEIVED] = {"bytes_received", false}};
 
 /* What is told as "so many more". */
 enum counter {
@@ -122,19 +119,7 @@ static void look_at_counters(struct media_trace *t, const struct sluice_media *m
 static void look_at_metrics(struct media_trace *t, const struct sluice_media *m) {
 	uint64_t now[METRIC_COUNT];
 	read_metrics(m, now);
-	if (memcmp(now, t->told, sizeof now) == 0)
-		return;
-	struct json_line j = qlog_event(&t->log, "media:metrics_updated", m->clock);
-	for (int i = 0; i < METRIC_COUNT; i++) {
-		if (now[i] == t->told[i])
-			continue;
-		if (metrics[i].time)
-			json_line_ms(&j, metrics[i].name, now[i]);
-		else
-			json_line_number(&j, metrics[i].name, now[i]);
-	}
-	memcpy(t->told, now, sizeof now);
-	qlog_event_end(&t->log, &j);
+	qlog_metrics(&t->log, "media:metrics_updated", metrics, now, t->told, METRIC_COUNT, m->clock);
 }
 
 void media_trace_look(const struct sluice_media *m) {
