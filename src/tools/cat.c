@@ -281,11 +281,9 @@ static const char usage[] =
 int cat_main(int argc, char **argv) {
 	struct command_options command = {.name = "cat", .usage = usage, .has_signalling = true};
 	struct link_options options = {0};
-	int rest, exit_code = options_read(&command, argc, argv, &options, &rest);
+	int exit_code = options_read(&command, argc, argv, &options, NULL);
 	if (exit_code >= 0)
 		return exit_code;
-	if (rest < argc)
-		return usage_error("cat", "unexpected argument '%s'", argv[rest]);
 	struct cat c = {.link = {.options = &options,
 	                         .user = &c,
 	                         .on_offering = on_offering,

@@ -186,11 +186,9 @@ int echo_main(int argc, char **argv) {
 	                                  .own_count = sizeof own / sizeof *own,
 	                                  .target = &e,
 	                                  .has_roles = true};
-	int rest, exit_code = options_read(&command, argc, argv, &options, &rest);
+	int exit_code = options_read(&command, argc, argv, &options, NULL);
 	if (exit_code >= 0)
 		return exit_code;
-	if (rest < argc)
-		return usage_error("echo", "unexpected argument '%s'", argv[rest]);
 	if (!e.stdio)
 		return usage_error("echo", "--stdio is missing");
 	if (options.role == LINK_ANY)

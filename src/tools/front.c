@@ -256,6 +256,9 @@ int front_read(struct front *f, int argc, char **argv, int *rest) {
 		f->marks |= e->row->mark;
 		wrong = read_value(f->command, e, optarg);
 	}
-	*rest = optind;
+	if (rest)
+		*rest = optind;
+	else if (!wrong && optind < argc)
+		wrong = usage_error(f->command, "unexpected argument '%s'", argv[optind]);
 	return wrong ? wrong : -1;
 }

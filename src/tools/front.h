@@ -75,7 +75,7 @@ struct front {
 };
 
 /* Sets the presets and reads the options. -1 to go on, and *rest is the index of the first argument that is no option; else the
- * exit code: EXIT_OK after the help, or what is wrong was said. */
+ * exit code: EXIT_OK after the help, or what is wrong was said. rest NULL: the command takes no arguments, and one is wrong. */
 int front_read(struct front *f, int argc, char **argv, int *rest);
 /* "--name: expected what"; returns EXIT_USAGE. */
 int front_error(const char *command, const char *name, const char *expected);

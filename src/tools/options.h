@@ -36,7 +36,8 @@ struct command_options {
 	bool has_roles;      /* --offer and --answer alone, which the command's own rows describe */
 };
 
-/* -1 to go on, and *rest is the index of the first argument that is no option; else the exit code. */
+/* -1 to go on, and *rest is the index of the first argument that is no option (rest NULL: as of front_read()); else the exit
+ * code. */
 int options_read(const struct command_options *c, int argc, char **argv, struct link_options *o, int *rest);
 /* Is something of that level to be printed? 1: by --verbose, 2: by two of them. */
 static inline bool options_say(const struct link_options *o, unsigned level) {

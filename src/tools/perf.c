@@ -159,11 +159,9 @@ static int read_command_line(int argc, char **argv, struct perf_options *o) {
 		.status = "Exit status: 0 done, 1 failed, 2 wrong command line, 130 interrupted (with the summary so far).",
 		.sections = sections,
 		.section_count = sizeof sections / sizeof *sections};
-	int rest, exit_code = front_read(&front, argc, argv, &rest);
+	int exit_code = front_read(&front, argc, argv, NULL);
 	if (exit_code >= 0)
 		return exit_code;
-	if (rest < argc)
-		return usage_error("perf", "unexpected argument '%s'", argv[rest]);
 	complete_options(o, front.marks);
 	int wrong = check_options(o, front.marks);
 	return wrong ? wrong : -1;

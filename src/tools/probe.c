@@ -302,9 +302,7 @@ int probe_main(int argc, char **argv) {
 	}
 	struct command_options command = {
 		.name = "probe", .usage = usage, .own = own, .own_count = sizeof own / sizeof *own, .target = p};
-	int rest, exit_code = options_read(&command, argc, argv, &p->options, &rest);
-	if (exit_code < 0 && rest < argc)
-		exit_code = usage_error("probe", "unexpected argument '%s'", argv[rest]);
+	int exit_code = options_read(&command, argc, argv, &p->options, NULL);
 	if (exit_code < 0) {
 		if (p->options.timeout <= 0)
 			p->options.timeout = LIMIT;

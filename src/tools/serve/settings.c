@@ -103,11 +103,9 @@ int settings_read(const char *command, const char *usage, struct option_section 
 	                      .status = "Exit status: 1 it failed, 2 wrong command line, 130 ended by Ctrl-C.",
 	                      .sections = sections,
 	                      .section_count = sizeof sections / sizeof *sections};
-	int rest, exit_code = front_read(&front, argc, argv, &rest);
+	int exit_code = front_read(&front, argc, argv, NULL);
 	if (exit_code >= 0)
 		return exit_code;
-	if (rest < argc)
-		return usage_error(command, "unexpected argument '%s'", argv[rest]);
 	o->loopback |= address_is_loopback(&o->http);
 	exit_code = servers_check(command, &o->servers);
 	return exit_code ? exit_code : -1;
