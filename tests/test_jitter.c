@@ -426,6 +426,27 @@ START_TEST(test_a_jump_of_more_than_2048_starts_anew) {
 }
 END_TEST
 
+/* A packet that neither begins nor continues anything begins a unit directly behind a marker. Behind a jump it does not. */
+START_TEST(test_what_follows_a_jump_does_not_follow_what_was_played_before) {
+	static uint8_t payload[] = {0, 1, 2};
+	struct rtp_packet p = {.sequence = 1000, .timestamp = 3000, .marker = true, .payload = payload, .payload_len = 3};
+	open_with(&payload_vp8);
+	jitter_set_delay(j, 0, START);
+	ck_assert_int_eq(jitter_push(j, &p, PAYLOAD_BEGINS, bytes, START), JITTER_TAKEN);
+	expect_unit(START, 3000, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		p.sequence += i ? 5000 : 1;
+		p.timestamp += 3000;
+		ck_assert_int_eq(jitter_push(j, &p, 0, bytes, START), JITTER_TAKEN);
+		if (i == 0)
+			expect_unit(START, 6000, 1);
+	}
+	ck_assert_uint_eq(jitter_restarts(j), 1);
+	expect_lost(START + SLUICE_S, 1);
+	close_all();
+}
+END_TEST
+
 START_TEST(test_ten_in_a_row_behind_the_head_start_anew) {
 	open_with(&payload_opus);
 	jitter_set_delay(j, 0, START);
@@ -642,7 +663,8 @@ SUITE("jitter", test_before_the_first_packet_it_is_empty, test_audio_in_order_is
       test_behind_a_broken_frame_its_marker_tells_where_the_next_one_begins, test_a_frame_is_as_late_as_its_last_packet,
       test_a_steady_spread_of_a_frames_packets_is_no_jitter, test_timestamps_that_jump_back_hold_nothing_up,
       test_timestamps_that_only_ever_jump_stay_in_bounds, test_a_new_stream_has_its_own_delay,
-      test_a_jump_of_more_than_2048_starts_anew, test_ten_in_a_row_behind_the_head_start_anew,
+      test_a_jump_of_more_than_2048_starts_anew, test_what_follows_a_jump_does_not_follow_what_was_played_before,
+      test_ten_in_a_row_behind_the_head_start_anew,
       test_a_burst_of_late_retransmissions_does_not, test_nine_behind_the_head_and_one_in_order_do_not,
       test_unplayed_packets_of_the_old_stream_are_lost, test_a_player_that_slept_gets_what_is_new,
       test_units_are_due_at_once_when_the_slots_run_out, test_every_frame_that_can_be_whole_is_given_once_and_in_order,

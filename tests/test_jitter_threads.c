@@ -85,7 +85,7 @@ static void *network(void *arg) {
 			push(number, now);
 		if (dice >= 990)
 			push(number, now);
-		if (i % 100000 == 99999)
+		if (i % 1000 == 999)
 			number += 4 * 2500;
 		atomic_store_explicit(&clock_now, now, memory_order_relaxed);
 		if (i % 64 == 0)
@@ -162,7 +162,7 @@ START_TEST(test_two_threads_running_freely) {
 	pthread_join(threads[1], NULL);
 	/* The threads really took turns: most of what came was played, and the jumps were seen. */
 	ck_assert_uint_gt(heard.units, 1000);
-	ck_assert_uint_ge(jitter_restarts(j), 9);
+	ck_assert_uint_ge(jitter_restarts(j), 900);
 	ck_assert_uint_gt(heard.lost, 0);
 	ck_assert_uint_gt(heard.restarts, 0);
 	jitter_free(j);

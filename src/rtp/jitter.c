@@ -52,7 +52,8 @@ struct jitter {
 	_Atomic uint64_t head; /* the lowest position that is not passed */
 
 	/* The player alone. scan.count == at - head while no unit is given. */
-	uint64_t at; /* the next position for the scan */
+	uint64_t adopted; /* the base that the scan knows */
+	uint64_t at;      /* the next position for the scan */
 	struct frame_scan scan;
 	uint64_t passing; /* head < passing: a unit is given and ends before it */
 	uint64_t step;    /* audio: timestamp ticks from one packet to the next; 0: not known */
@@ -191,9 +192,10 @@ static inline void fill_slot(struct jitter *j, uint64_t position, const struct r
 	atomic_store_explicit(&s->tag, (uint32_t)position, memory_order_release);
 }
 
+/* Before the slot's tag is stored: a player that sees the packet sees that the end is behind it. */
 static inline void move_end(struct jitter *j, uint64_t position, uint64_t timestamp) {
 	j->timestamp = timestamp;
-	atomic_store_explicit(&j->end, position + 1, memory_order_release);
+	atomic_store_explicit(&j->end, position + 1, memory_order_relaxed);
 }
 
 /* A frame of video takes as long as its last packet. */
@@ -217,9 +219,9 @@ static enum jitter_push take(struct jitter *j, uint64_t position, const struct r
 	/* A retransmission says nothing about the way of the first. */
 	if (!j->playout.any || (ends_frame(j, bits) && (in_order || j->audio)))
 		sample(j, timestamp, now);
-	fill_slot(j, position, p, bits, timestamp, owner);
 	if (in_order)
 		move_end(j, position, timestamp);
+	fill_slot(j, position, p, bits, timestamp, owner);
 	return JITTER_TAKEN;
 }
 
@@ -283,8 +285,8 @@ static inline bool is_next(const struct jitter *j, const struct rtp_packet *p, i
 static inline enum jitter_push put_next(struct jitter *j, const struct rtp_packet *p, unsigned bits, uint64_t timestamp,
                                         void *owner) {
 	uint64_t position = atomic_load_explicit(&j->end, memory_order_relaxed);
-	fill_slot(j, position, p, bits, timestamp, owner);
 	move_end(j, position, timestamp);
+	fill_slot(j, position, p, bits, timestamp, owner);
 	j->counts[JITTER_TAKEN]++;
 	reap(j);
 	return JITTER_TAKEN;
@@ -386,14 +388,28 @@ static enum jitter_pull tell_lost(struct jitter *j, uint64_t to, struct jitter_u
 	return JITTER_LOST;
 }
 
-/* The network thread said what shall not be played any more. */
-static bool adopt_base(struct jitter *j, uint64_t base, struct jitter_unit *out) {
-	bool first = head_of(j) == 0;
+static inline uint64_t base_of(struct jitter *j) {
+	return atomic_load_explicit(&j->base, memory_order_acquire);
+}
+
+static void scan_anew(struct jitter *j) {
 	frame_scan_break(&j->scan, 0);
+	j->at = head_of(j);
 	j->whole = false;
+}
+
+/* The network thread said what shall not be played any more. What comes behind the base does not follow what came before it, even
+ * if all of that was played. True: it is a loss that nobody has been told of. */
+static bool adopt_base(struct jitter *j, uint64_t base, struct jitter_unit *out) {
+	uint64_t head = head_of(j);
+	scan_anew(j);
+	j->adopted = base;
+	j->played = 0;
+	if (head >= base)
+		return false;
 	tell_lost(j, base, out);
-	out->restarted = !first;
-	return !first;
+	out->restarted = head != 0;
+	return out->restarted;
 }
 
 /* The packet at `at` is passed, or what was before it is. True: it is a loss that nobody has been told of. */
@@ -428,11 +444,24 @@ static enum jitter_pull wait_until(uint64_t next, struct jitter_unit *out) {
 	return JITTER_EMPTY;
 }
 
+/* The scan may have met what came behind a base that it does not know: such a packet's tag was stored behind the base. The next
+ * call adopts it. */
+static inline bool has_new_base(struct jitter *j) {
+	return __builtin_expect(base_of(j) != j->adopted, 0);
+}
+
+RARE static enum jitter_pull leave_to_next_call(struct jitter *j, uint64_t now, struct jitter_unit *out) {
+	scan_anew(j);
+	return wait_until(now, out);
+}
+
 /* The packet at `at` is not there. */
 RARE static enum jitter_pull at_gap(struct jitter *j, uint64_t now, struct jitter_unit *out) {
 	uint64_t end = atomic_load_explicit(&j->end, memory_order_acquire), behind = j->at + 1;
 	while (behind < end && !slot_has(slot_of(j, behind), behind))
 		behind++;
+	if (has_new_base(j))
+		return leave_to_next_call(j, now, out);
 	if (behind >= end)
 		return wait_until(SLUICE_NEVER, out);
 	uint64_t missing = behind - j->at, next;
@@ -528,6 +557,8 @@ static inline enum jitter_pull scan_unit(struct jitter *j, uint64_t now, struct 
 			return JITTER_UNIT;
 		}
 		j->at = at;
+		if (has_new_base(j))
+			return leave_to_next_call(j, now, out);
 		if (break_unit(j, step, p.bits, out))
 			return JITTER_LOST;
 		at = j->at - 1;
@@ -540,6 +571,8 @@ __attribute__((noinline)) static enum jitter_pull pull_video(struct jitter *j, u
 		enum jitter_pull result = scan_unit(j, now, out);
 		if (result != JITTER_UNIT)
 			return result;
+		if (has_new_base(j))
+			return leave_to_next_call(j, now, out);
 	}
 	return give(j, now, out);
 }
@@ -549,11 +582,10 @@ RARE static enum jitter_pull pull_from_base(struct jitter *j, uint64_t base, uin
 }
 
 enum jitter_pull jitter_pull(struct jitter *j, uint64_t now, struct jitter_unit *out) {
-	uint64_t base = atomic_load_explicit(&j->base, memory_order_acquire);
-	uint64_t head = head_of(j);
-	if (head < j->passing)
-		pass_to(j, head = j->passing);
-	if (head < base)
+	uint64_t base = base_of(j);
+	if (head_of(j) < j->passing)
+		pass_to(j, j->passing);
+	if (base != j->adopted)
 		return pull_from_base(j, base, now, out);
 	return j->audio ? pull_audio(j, now, out) : pull_video(j, now, out);
 }
