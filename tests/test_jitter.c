@@ -664,8 +664,7 @@ SUITE("jitter", test_before_the_first_packet_it_is_empty, test_audio_in_order_is
       test_a_steady_spread_of_a_frames_packets_is_no_jitter, test_timestamps_that_jump_back_hold_nothing_up,
       test_timestamps_that_only_ever_jump_stay_in_bounds, test_a_new_stream_has_its_own_delay,
       test_a_jump_of_more_than_2048_starts_anew, test_what_follows_a_jump_does_not_follow_what_was_played_before,
-      test_ten_in_a_row_behind_the_head_start_anew,
-      test_a_burst_of_late_retransmissions_does_not, test_nine_behind_the_head_and_one_in_order_do_not,
-      test_unplayed_packets_of_the_old_stream_are_lost, test_a_player_that_slept_gets_what_is_new,
-      test_units_are_due_at_once_when_the_slots_run_out, test_every_frame_that_can_be_whole_is_given_once_and_in_order,
-      test_noise_is_bounded, test_no_memory_is_no_buffer)
+      test_ten_in_a_row_behind_the_head_start_anew, test_a_burst_of_late_retransmissions_does_not,
+      test_nine_behind_the_head_and_one_in_order_do_not, test_unplayed_packets_of_the_old_stream_are_lost,
+      test_a_player_that_slept_gets_what_is_new, test_units_are_due_at_once_when_the_slots_run_out,
+      test_every_frame_that_can_be_whole_is_given_once_and_in_order, test_noise_is_bounded, test_no_memory_is_no_buffer)
