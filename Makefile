@@ -411,10 +411,10 @@ bloat: $(LIB_OBJS)
 # ---- gates: figures that do not depend on the machine's mood ----
 
 bench-ir: $(BENCHES)
-	@OUT='$(OUT)' CC='$(CC)' CFLAGS='$(CFLAGS)' BENCH='$(BENCH)' scripts/bench-ir $(if $(UPDATE),--update '$(UPDATE)') $(BENCHES)
+	@OUT='$(OUT)' BENCH='$(BENCH)' RESULTS='$(RESULTS)' $(BUILT_WITH) scripts/bench-ir $(if $(UPDATE),--update '$(UPDATE)') $(BENCHES)
 
 bench-exact: $(BENCHES)
-	@OUT='$(OUT)' scripts/bench-exact
+	@OUT='$(OUT)' RESULTS='$(RESULTS)' $(BUILT_WITH) scripts/bench-exact
 
 bench-ab:
 	@scripts/bench-ab '$(BASE)' $(BENCH)

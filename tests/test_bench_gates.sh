@@ -19,6 +19,11 @@ said() { # $1 exit code, $2 words, the rest: a gate
 	grep -qF -e "$words" "$scratch/said" || { cat "$scratch/said"; fail "it does not say '$words': $*"; }
 }
 
+# $1: part of a record. What a gate measures is kept, also where it fails.
+kept() {
+	grep -qF "$1" "$scratch/history"/*.jsonl || { cat "$scratch/said"; fail "the history has no $1"; }
+}
+
 # ---- instructions ----
 
 mkdir -p "$scratch/build/gcc" "$scratch/base" "$scratch/more"
@@ -34,7 +39,10 @@ said 2 'make bench-ir UPDATE' scripts/bench-ir "$scratch/base/bench_gate"
 said 2 'needs a reason' scripts/bench-ir --update '' "$scratch/base/bench_gate"
 said 0 '1 cases: a "first" one' scripts/bench-ir --update 'a "first" one' "$scratch/base/bench_gate"
 said 0 'ok    1 cases, geometric mean' scripts/bench-ir "$scratch/base/bench_gate"
+export RESULTS="$scratch/history"
 said 1 'FAIL  gate, a loop: ' scripts/bench-ir "$scratch/more/bench_gate"
+kept '"bench":"gate","case":"a loop","metric":"instructions"'
+unset RESULTS
 grep -q 'busy_function: .*, was ' "$scratch/said" || { cat "$scratch/said"; fail 'it does not name the function that grew'; }
 sed '/"gate"/{s/a loop/another/;}' "$BASELINE" >"$scratch/other" && mv "$scratch/other" "$BASELINE"
 said 1 'FAIL  gate, another: the baseline has it, the benches do not' scripts/bench-ir "$scratch/base/bench_gate"
@@ -54,7 +62,10 @@ broken() {
 }
 export EXACT="$scratch/bench_exact"
 broken src/io/udp.c 'int udp_send(' '	(void)getsockopt(u->fd, SOL_SOCKET, SO_ERROR, &(int){0}, &(socklen_t){sizeof(int)});'
+export RESULTS="$scratch/history"
 said 1 'FAIL  exact, system calls' scripts/bench-exact 'exact, '
+kept '"bench":"exact","case":"offer to open channel"'
+unset RESULTS
 broken src/io/udp.c 'int udp_send(' '	void *volatile one = malloc(100); free(one);'
 said 1 'FAIL  exact, allocations while two peers talk' scripts/bench-exact 'exact, '
 grep -q '^ok    exact, system calls' "$scratch/said" || { cat "$scratch/said"; fail 'an allocation is no system call'; }
