@@ -47,7 +47,7 @@ scripts/fold callgrind "$scratch/callgrind" >"$scratch/new"
 printf 'main 10\nmain;work 150\nmain;work;seal_[cipher] 250\n' >"$scratch/expected"
 diff "$scratch/expected" "$scratch/new" || fail 'fold callgrind'
 
-# What massif writes: only the peak's tree counts, and a node's own share is what its children do not hold.
+# What massif writes: only the peak's tree counts. Who asked holds the memory, not the allocator.
 cat >"$scratch/massif" <<'END'
 snapshot=1
 heap_tree=detailed
@@ -57,11 +57,12 @@ snapshot=2
 heap_tree=peak
 n2: 1000 (heap allocation functions) malloc/new/new[], --alloc-fns, etc.
  n1: 900 0x1: env_alloc (env.c:7)
-  n0: 800 0x2: peer_new (peer.c:9)
+  n1: 800 0x2: peer_new (peer.c:9)
+   n0: 800 0x3: main (main.c:1)
  n0: 100 in 3 places, all below massif's threshold (1.00%)
 END
 scripts/fold massif "$scratch/massif" >"$out"
-printf 'heap;env_alloc 100\nheap;env_alloc;peer_new 800\nheap;small_ones 100\n' >"$scratch/expected"
+printf 'env_alloc 100\nmain;peer_new 800\nsmall_ones 100\n' >"$scratch/expected"
 diff "$scratch/expected" "$out" || fail 'fold massif'
 
 # 410 in all: main 10, work 150, seal 250.
@@ -106,3 +107,4 @@ ln -s "$(realpath "$OUT")/bench" "$scratch/profile/bench"
 OUT=$scratch/profile scripts/profile --callgrind --case '1188 bytes, tables' crc32c >"$out" 2>"$err" || { cat "$out" "$err"; fail 'profile'; }
 grep -q '%.*table_extend' "$out" && [ -s "$(ls "$scratch"/profile/*.svg)" ] || { cat "$out"; fail 'profile does not name what was measured'; }
 OUT=$scratch/profile refuses 1 'no case' scripts/profile --case nonsense crc32c
+OUT=$scratch/profile refuses 1 'runs as a whole' scripts/profile --case nonsense endpoint
