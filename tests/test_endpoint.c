@@ -120,6 +120,50 @@ START_TEST(test_a_peer_on_an_endpoint_talks_whether_it_offers_or_answers_and_as_
 }
 END_TEST
 
+static uint64_t room_of(const struct kit_end *e) {
+	sluice_peer_stats s;
+	sluice_peer_stats_get(e->peer, &s);
+	return s.receive_room;
+}
+
+START_TEST(test_peers_of_a_port_share_its_buffer_while_they_send) {
+	enum { COUPLES = 4 };
+	struct kit_end clients[COUPLES], servers[COUPLES];
+	struct world w;
+	sluice_endpoint_config config = on_localhost();
+	config.socket.receive_buffer = 1 << 20;
+	world_init(&w, &config);
+	for (int i = 0; i < COUPLES; i++) {
+		make_server(&w, &servers[i], false);
+		ck_assert_uint_ge(room_of(&servers[i]), 1 << 20);
+		make_client(&w, &clients[i]);
+		kit_negotiate(&clients[i], &servers[i]);
+	}
+	for (int i = 0; i < COUPLES; i++)
+		KIT_RUN_UNTIL(w.loop, kit_is_open(&clients[i], &servers[i]));
+	uint64_t alone = w.e->sockets->udp.receive_buffer;
+	/* All of them at once, and then one of them alone. */
+	uint64_t until = sluice_now() + SLUICE_S;
+	for (unsigned n = 1; sluice_now() < until || room_of(&servers[0]) != alone / COUPLES; n++) {
+		for (int i = 0; i < COUPLES; i++)
+			kit_send(&clients[i], 1, 1000);
+		KIT_RUN_UNTIL(w.loop, servers[0].messages == n && servers[COUPLES - 1].messages == n);
+		ck_assert_uint_lt(sluice_now(), until + 20 * SLUICE_S);
+	}
+	until = sluice_now() + SLUICE_S;
+	for (unsigned before; sluice_now() < until || room_of(&servers[0]) != alone;) {
+		before = servers[0].messages;
+		kit_send(&clients[0], 1, 1000);
+		KIT_RUN_UNTIL(w.loop, servers[0].messages > before);
+		ck_assert_uint_lt(sluice_now(), until + 20 * SLUICE_S);
+	}
+	ck_assert_uint_eq(stats_of(&w).socket_drops, 0);
+	for (int i = 0; i < COUPLES; i++)
+		couple_free(&clients[i], &servers[i]);
+	world_free(&w);
+}
+END_TEST
+
 START_TEST(test_many_peers_share_a_port_and_each_hears_its_own) {
 	enum { COUPLES = 50 };
 	static struct kit_end clients[COUPLES], servers[COUPLES];
@@ -620,9 +664,9 @@ START_TEST(test_thousands_of_peers_stand_on_an_endpoint_at_little_cost) {
 END_TEST
 
 SUITE("endpoint", test_a_peer_on_an_endpoint_talks_whether_it_offers_or_answers_and_as_lite,
-      test_many_peers_share_a_port_and_each_hears_its_own, test_a_peer_keeps_its_port_over_a_restart_of_ice,
-      test_what_is_nobody_s_is_counted, test_who_knows_a_ufrag_but_no_password_becomes_nobody,
-      test_a_forged_source_address_takes_no_traffic_from_whose_it_is,
+      test_peers_of_a_port_share_its_buffer_while_they_send, test_many_peers_share_a_port_and_each_hears_its_own,
+      test_a_peer_keeps_its_port_over_a_restart_of_ice, test_what_is_nobody_s_is_counted,
+      test_who_knows_a_ufrag_but_no_password_becomes_nobody, test_a_forged_source_address_takes_no_traffic_from_whose_it_is,
       test_a_client_that_comes_again_from_the_same_port_is_connected_at_once,
       test_a_hook_lets_a_peer_in_at_the_first_request_that_names_it,
       test_a_ufrag_is_on_an_endpoint_once_and_a_peer_has_one_driver, test_an_address_in_use_is_an_error,

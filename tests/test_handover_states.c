@@ -309,6 +309,8 @@ static const struct range left_out[] = {
 	LEFT_OUT(tx.sent.log.large_acked),
 	LEFT_OUT(rx.env),
 	LEFT_OUT(rx.rwnd.env),
+	LEFT_OUT(rx.rwnd.room), /* the socket's */
+	LEFT_OUT(rx.rwnd.waited),
 	LEFT_OUT(rx.map),
 	LEFT_OUT(rx.in),
 	LEFT_OUT(rx.window),

@@ -111,6 +111,39 @@ START_TEST(test_bulk_has_all_of_the_window_and_small_messages_what_their_memory_
 }
 END_TEST
 
+START_TEST(test_no_more_is_promised_than_the_socket_holds_and_the_path_carries) {
+	sluice_env *env = env_with(0);
+	struct rwnd r;
+	rwnd_init(&r, env, INITIAL, MAX);
+	rwnd_set_room(&r, 200000, 0);
+	ck_assert_uint_eq(rwnd_free(&r, 0, 0, 0), 200000);
+	ck_assert_uint_eq(rwnd_free(&r, INITIAL - 1000, INITIAL, 0), 1000);
+	/* 100,000 bytes in a round trip. */
+	uint64_t now = rounds(&r, 3, 100000, 100000, SLUICE_S);
+	ck_assert_uint_ge(rwnd_free(&r, 0, 0, 0), 200000 + 2 * 95000);
+	ck_assert_uint_le(rwnd_free(&r, 0, 0, 0), 200000 + 2 * 100000);
+	/* What waited in the socket was not under way. */
+	for (unsigned i = 0; i < 40; i++) {
+		rwnd_set_room(&r, 200000, 60000);
+		now = rounds(&r, 1, 100000, 100000, now);
+	}
+	ck_assert_uint_le(rwnd_free(&r, 0, 0, 0), 202000);
+	rwnd_set_room(&r, 200000, 40000);
+	/* A sender who takes all that he is offered gets to the whole window in a few round trips. */
+	for (unsigned i = 0; i < 10; i++) {
+		uint64_t offered = rwnd_free(&r, 0, 0, 0);
+		now = rounds(&r, 1, offered, offered, now);
+	}
+	ck_assert_uint_ge(rwnd_free(&r, 0, 0, 0), 4 * INITIAL);
+	/* What the path carried once is forgotten, and the socket stays. */
+	rounds(&r, 100, 1000, 1000, now);
+	ck_assert_uint_le(rwnd_free(&r, 0, 0, 0), 203000);
+	rwnd_reset(&r);
+	ck_assert_uint_eq(rwnd_free(&r, 0, 0, 0), 200000);
+	sluice_env_free(env);
+}
+END_TEST
+
 /* ---- in the simulator ---- */
 
 /* What a SACK promised counts from its cumulative TSN on, which with chunks of one size is bytes. The edge moves back by nothing:
@@ -205,5 +238,6 @@ END_TEST
 SUITE("rwnd", test_it_grows_to_four_times_what_comes_in_a_round_trip, test_what_lies_unread_is_no_reason_to_grow,
       test_without_a_round_trip_it_does_not_grow, test_bulk_has_all_of_the_window_and_small_messages_what_their_memory_leaves,
       test_all_of_an_environment_promise_no_more_than_its_budget,
+      test_no_more_is_promised_than_the_socket_holds_and_the_path_carries,
       test_a_long_fast_line_gets_its_window_and_the_edge_never_moves_back, test_the_edge_does_not_move_back_under_loss_either,
       test_a_short_line_keeps_the_window_it_has, test_a_window_that_the_app_named_stays)

@@ -8,6 +8,7 @@
 #endif
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <poll.h>
@@ -700,6 +701,51 @@ START_TEST(test_the_buffers_have_the_size_that_was_asked_for) {
 }
 END_TEST
 
+/* The kernel says how many it has dropped with what comes after the drops. */
+START_TEST(test_what_the_receive_buffer_has_no_room_for_is_counted) {
+	for (unsigned way = 0; way < 8; way++) {
+		struct pair p;
+		sluice_path from;
+		sluice_datagram out[64];
+		struct udp_options small = ways(way);
+		small.receive_buffer = 20000;
+		pair_open(&p, AF_INET, ways(7), small, 0);
+		sluice_slab *slab = sluice_slab_get(p.env);
+		uint64_t came = 0;
+		for (unsigned round = 1; round <= 2; round++) {
+			for (unsigned i = 0; i < 100; i++) {
+				sluice_batch b = make_batch(&p.rx_address, 1, 1200, 1200, i);
+				send_all(&p, &b);
+			}
+			for (int n; (n = udp_receive(&p.rx, slab, out, 64, &from)) > 0;)
+				came += (uint64_t)n;
+			sluice_batch last = make_batch(&p.rx_address, 1, 100, 100, 0);
+			send_all(&p, &last);
+			ck_assert_int_eq(udp_receive(&p.rx, slab, out, 64, &from), 1);
+			ck_assert_uint_lt(came, 100 * round);
+			ck_assert_uint_eq(p.rx.stats.overflowed, 100 * round - came);
+		}
+		sluice_slab_unref(slab);
+		pair_close(&p);
+	}
+}
+END_TEST
+
+START_TEST(test_a_receive_buffer_can_grow_and_its_size_is_what_the_kernel_gave) {
+	struct udp u;
+	sluice_path address;
+	struct udp_options o = {.receive_buffer = 100000};
+	ck_assert_int_eq(open_local(&u, AF_INET, o, &address), 0);
+	ck_assert_uint_eq(u.receive_buffer, 100000);
+	udp_set_receive_buffer(&u, 150000);
+	ck_assert_uint_eq(u.receive_buffer, 150000);
+	udp_set_receive_buffer(&u, UINT64_MAX);
+	ck_assert_uint_ge(u.receive_buffer, 150000);
+	ck_assert_uint_le(u.receive_buffer, INT_MAX / 2);
+	udp_close(&u);
+}
+END_TEST
+
 /* ---- two sources ------------------------------------------------------------------------------------------------- */
 
 START_TEST(test_a_second_source_ends_the_run_and_nothing_of_it_is_lost) {
@@ -779,4 +825,6 @@ SUITE("udp", test_every_way_of_sending_reaches_every_way_of_receiving_over_ipv4,
       test_a_gro_read_that_outgrows_the_slab_gives_the_whole_datagrams_and_counts_the_rest,
       test_the_parts_of_the_slab_grow_after_a_datagram_that_did_not_fit, test_more_segments_than_entries_are_counted,
       test_fewer_entries_than_waiting_datagrams_lose_nothing_without_gro, test_the_buffers_have_the_size_that_was_asked_for,
+      test_what_the_receive_buffer_has_no_room_for_is_counted,
+      test_a_receive_buffer_can_grow_and_its_size_is_what_the_kernel_gave,
       test_a_second_source_ends_the_run_and_nothing_of_it_is_lost, test_closing_a_socket_that_holds_datagrams_frees_them)

@@ -50,7 +50,16 @@ typedef struct sluice_socket_config {
 	/* The address to bind. Default: any IPv4 address, any port */
 	const struct sockaddr *local;
 	socklen_t local_len;
-	/* Bytes asked of the kernel, which may give less. Default: 4 MiB */
+	/* Bytes asked of the kernel, which may give less: without CAP_NET_ADMIN at most net.core.rmem_max and wmem_max, 208 KiB on
+	 * most systems. The kernel counts its own overhead against a receive buffer of twice this size, so that full packets fit
+	 * as asked, and small ones less well.
+	 *
+	 * Peers are promised no more than fits the receive buffer and, where a round trip takes 2 ms or more, twice what is under
+	 * way beside it. So a sender that is faster than the app waits, and no datagram is lost here. Peers that share a socket share its buffer
+	 * equally: those that sent something in the last half second, each 64 KiB or more. What the kernel drops all the same is
+	 * counted in sluice_peer_stats.socket_drops, or in sluice_endpoint_stats.
+	 *
+	 * Default: 4 MiB; the receive buffer grows with the receive window of its peers, up to 64 MiB */
 	int receive_buffer, send_buffer;
 	/* Do without UDP_SEGMENT, UDP_GRO, sendmmsg and recvmmsg, as on a kernel that lacks them. */
 	bool no_gso, no_gro, no_mmsg;
@@ -199,6 +208,8 @@ typedef struct sluice_endpoint_stats {
 	/* Datagrams: requests with a ufrag that no peer has, and others from unknown addresses. */
 	uint64_t unknown_ufrags, strays;
 	uint64_t datagrams_received, datagrams_sent;
+	/* What the kernel dropped because a receive buffer was full; datagrams that it had coalesced count as one. */
+	uint64_t socket_drops;
 } sluice_endpoint_stats;
 /* Copies the counters. */
 SLUICE_API void sluice_endpoint_stats_get(const sluice_endpoint *e, sluice_endpoint_stats *stats);

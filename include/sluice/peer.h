@@ -358,6 +358,16 @@ SLUICE_API int sluice_peer_dispatch(sluice_peer *p);
  * until the next one of these. The hook must not call the peer. */
 SLUICE_API void sluice_peer_set_wake(sluice_peer *p, void (*wake)(void *ctx), void *ctx);
 
+/* ---- for a driver: what its sockets hold and lose --------------------------------------------------------------- */
+
+/* Says that the peer's socket holds `bytes` bytes of datagrams while nobody reads it, and that `waited` bytes came since it was
+ * last found empty; see sluice_sctp_set_receive_room(). Before the first call nothing is known, and nothing bounded by it. */
+SLUICE_API void sluice_peer_set_receive_room(sluice_peer *p, uint64_t bytes, uint64_t waited);
+
+/* Reports that so many datagrams came for the peer and did not fit its socket's receive buffer; they are counted as
+ * sluice_peer_stats.socket_drops. */
+SLUICE_API void sluice_peer_add_socket_drops(sluice_peer *p, uint64_t count);
+
 /* ---- for a driver: the path's MTU ------------------------------------------------------------------------------- */
 
 /* Says that no datagram of the peer's socket gets fragmented, whatever the system believes of the path (Linux:

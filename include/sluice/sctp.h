@@ -104,7 +104,9 @@ typedef struct sluice_sctp_config {
 	 * The memory behind it is bounded too: twice the window, or 64 KiB if that is more. A message of one byte takes up to 208
 	 * bytes, so small messages fill the window before their payload does. When unfinished messages fill the window for 30 s,
 	 * so that neither side can go on, the association ends with SLUICE_LIMIT. A peer that mixes large messages (I-DATA)
-	 * therefore needs a window that holds all of them. */
+	 * therefore needs a window that holds all of them.
+	 *
+	 * The peer is promised less where the driver's socket holds less; see sluice_sctp_set_receive_room(). */
 	uint32_t receive_window;
 	/* The receive window grows up to this with what the app reads in a round trip, as far as sluice_env_config.window_budget
 	 * allows. Default: 64 MiB where receive_window is 0, otherwise receive_window, so that it does not grow. */
@@ -527,6 +529,15 @@ typedef struct sluice_sctp_event {
 
 /* Takes the oldest event. Returns false when there is none. */
 SLUICE_API bool sluice_sctp_poll(sluice_sctp *a, sluice_sctp_event *event);
+
+/* ---- the driver's socket ---------------------------------------------------------------------------------------- */
+
+/* Says that the socket, or whatever the packets wait in, holds `bytes` bytes of them while nobody reads. UINT64_MAX, as at first:
+ * no bound. waited: bytes that were read, the coming input() included, since the socket was last found empty.
+ *
+ * What is promised to the peer is then never more than `bytes` and, where a round trip takes 2 ms or more, twice what is under way
+ * beside it: what came in a round trip and did not wait. It may change at any time, and no packet is refused by it. */
+SLUICE_API void sluice_sctp_set_receive_room(sluice_sctp *a, uint64_t bytes, uint64_t waited);
 
 /* ---- the path's MTU (RFC 8899) ---------------------------------------------------------------------------------- */
 

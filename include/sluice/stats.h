@@ -77,6 +77,11 @@ typedef struct sluice_peer_stats {
 	sluice_dtls_stats dtls;
 	uint64_t datagrams_sent, datagrams_received;
 	uint64_t bytes_sent, bytes_received; /* UDP payload */
+	/* What the kernel dropped because the receive buffer of a socket was full; datagrams that it had coalesced count as one.
+	 * Only of sockets that the peer has to itself: those of an endpoint are in sluice_endpoint_stats. */
+	uint64_t socket_drops;
+	/* Bytes of datagrams that the socket holds while nobody reads it; SLUICE_NEVER: not known. */
+	uint64_t receive_room;
 	uint32_t channels_open;
 	/* When each phase ended, in ns after the peer's first verb; SLUICE_NEVER while it has not. */
 	uint64_t dtls_connected_after, sctp_connected_after, channel_open_after;

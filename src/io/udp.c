@@ -7,6 +7,7 @@
 #include "io/udp.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -60,6 +61,14 @@ static void buffer_size(int fd, int forced, int plain, int bytes) {
 		(void)setsockopt(fd, SOL_SOCKET, plain, &bytes, sizeof bytes);
 }
 
+void udp_set_receive_buffer(struct udp *u, uint64_t bytes) {
+	int got = 0;
+	socklen_t len = sizeof got;
+	buffer_size(u->fd, SO_RCVBUFFORCE, SO_RCVBUF, bytes < INT_MAX / 2 ? (int)bytes : INT_MAX / 2);
+	if (getsockopt(u->fd, SOL_SOCKET, SO_RCVBUF, &got, &len) == 0 && got > 0)
+		u->receive_buffer = (uint64_t)got / 2; /* socket(7): "The kernel doubles this value" */
+}
+
 /* PROBE sets DF, and lets out any size up to the interface's MTU, whatever the kernel learnt by ICMP. RFC 8831, 5, wants path MTU
  * discovery without ICMP, and RFC 8899's probes must be larger than what is known to pass. With DO instead, a forged
  * "fragmentation needed" would stop all our sends. Without RECVERR an unconnected socket reports neither ICMP errors nor full
@@ -85,6 +94,12 @@ static bool knows_segment(int fd) {
 	return getsockopt(fd, SOL_UDP, UDP_SEGMENT, &value, &len) == 0;
 }
 
+/* A kernel without it counts nothing. */
+static void report_overflow(int fd) {
+	int on = 1;
+	(void)setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
+}
+
 static bool enable_gro(int fd) {
 	int on = 1;
 	return setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof on) == 0;
@@ -99,7 +114,7 @@ int udp_open(struct udp *u, const struct udp_options *o) {
 	u->fd = socket(o->local->sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (u->fd < 0)
 		return SLUICE_IO;
-	buffer_size(u->fd, SO_RCVBUFFORCE, SO_RCVBUF, o->receive_buffer ? o->receive_buffer : DEFAULT_BUFFER);
+	udp_set_receive_buffer(u, o->receive_buffer > 0 ? (uint64_t)o->receive_buffer : DEFAULT_BUFFER);
 	buffer_size(u->fd, SO_SNDBUFFORCE, SO_SNDBUF, o->send_buffer ? o->send_buffer : DEFAULT_BUFFER);
 	if (path_options(u->fd, o->local->sa_family) != 0 || bind(u->fd, o->local, o->local_len) != 0) {
 		int why = errno;
@@ -107,6 +122,7 @@ int udp_open(struct udp *u, const struct udp_options *o) {
 		errno = why;
 		return SLUICE_IO;
 	}
+	report_overflow(u->fd);
 	u->gso = !o->no_gso && knows_segment(u->fd);
 	u->gro = !o->no_gro && enable_gro(u->fd);
 	u->mmsg = !o->no_mmsg;
@@ -383,15 +399,29 @@ int udp_send(struct udp *u, const sluice_batch *b, size_t *sent) {
 
 /* ---- receiving: one read, one source ----------------------------------------------------------------------------- */
 
-static size_t gro_size(struct msghdr *m) {
+/* What the kernel may say about one read: the size of the datagrams that it coalesced, and how many it has dropped so far. */
+#define CONTROL_SIZE (CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint32_t)))
+
+static void note_overflow(struct udp *u, const struct cmsghdr *c) {
+	uint32_t dropped;
+	memcpy(&dropped, CMSG_DATA(c), sizeof dropped);
+	u->stats.overflowed += dropped - u->overflow_seen; /* the counter wraps */
+	u->overflow_seen = dropped;
+}
+
+/* Returns the size of coalesced datagrams; 0: there is one. */
+static size_t read_control(struct udp *u, struct msghdr *m) {
+	size_t segment = 0;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		int size;
+		int size = 0;
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL && c->cmsg_len >= CMSG_LEN(sizeof(uint32_t)))
+			note_overflow(u, c);
 		if (c->cmsg_level != SOL_UDP || c->cmsg_type != UDP_GRO || c->cmsg_len < CMSG_LEN(sizeof size))
 			continue;
 		memcpy(&size, CMSG_DATA(c), sizeof size);
-		return size > 0 ? (size_t)size : 0;
+		segment = size > 0 ? (size_t)size : 0;
 	}
-	return 0;
+	return segment;
 }
 
 static void fill(struct udp *u, sluice_datagram *d, sluice_slab *slab, size_t offset, size_t len) {
@@ -420,15 +450,15 @@ static int split(struct udp *u, sluice_slab *slab, size_t total, size_t room, si
 
 /* Returns how many entries it filled, 0 when every datagram was cut, or -1. */
 static int receive_one(struct udp *u, sluice_slab *slab, sluice_datagram *out, size_t out_size, sluice_path *from) {
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	_Alignas(struct cmsghdr) char control[CONTROL_SIZE];
 	struct iovec iov = {.iov_base = sluice_slab_data(slab), .iov_len = sluice_slab_size(slab)};
 	struct msghdr m = {
 		.msg_name = &from->remote,
 		.msg_namelen = sizeof from->remote,
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
-		.msg_control = u->gro ? control : NULL,
-		.msg_controllen = u->gro ? sizeof control : 0,
+		.msg_control = control,
+		.msg_controllen = sizeof control,
 	};
 	/* MSG_TRUNC: "return the real length of the packet or datagram, even when it was longer than the passed buffer"
 	 * (recv(2)). So the count of lost datagrams is exact. */
@@ -437,7 +467,7 @@ static int receive_one(struct udp *u, sluice_slab *slab, sluice_datagram *out, s
 	if (n < 0)
 		return -1;
 	from->remote_len = m.msg_namelen;
-	return split(u, slab, (size_t)n, iov.iov_len, gro_size(&m), out, out_size);
+	return split(u, slab, (size_t)n, iov.iov_len, read_control(u, &m), out, out_size);
 }
 
 /* ---- receiving: recvmmsg ----------------------------------------------------------------------------------------- */
@@ -446,6 +476,9 @@ struct many {
 	struct mmsghdr messages[MMSG_MAX];
 	struct iovec iov[MMSG_MAX];
 	struct sockaddr_storage sources[MMSG_MAX];
+	struct {
+		_Alignas(struct cmsghdr) char bytes[CMSG_SPACE(sizeof(uint32_t))];
+	} control[MMSG_MAX];
 };
 
 static bool same_source(const struct sockaddr_storage *a, socklen_t a_len, const struct sockaddr_storage *b, socklen_t b_len) {
@@ -464,6 +497,8 @@ static void prepare(struct many *r, uint8_t *data, size_t part, size_t count) {
 		*m = (struct msghdr){.msg_iov = &r->iov[i], .msg_iovlen = 1};
 		m->msg_name = &r->sources[i];
 		m->msg_namelen = sizeof r->sources[i];
+		m->msg_control = r->control[i].bytes;
+		m->msg_controllen = sizeof r->control[i].bytes;
 	}
 }
 
@@ -541,6 +576,8 @@ static int receive_many(struct udp *u, sluice_slab *slab, sluice_datagram *out, 
 	if (n < 0)
 		return -1;
 	size_t count = (size_t)n, longest = count_cut(u, &r, count);
+	if (count > 0)
+		read_control(u, &r.messages[count - 1].msg_hdr);
 	for (; i < count; i++) {
 		size_t len = r.messages[i].msg_len;
 		if (len > u->part)

@@ -24,6 +24,9 @@ struct udp_stats {
 	uint64_t too_large;    /* EMSGSIZE: dropped */
 	uint64_t icmp_errors;  /* ECONNREFUSED and the like, about an earlier datagram or because there is no route */
 	uint64_t truncated;    /* datagrams that did not fit into the slab, its part or `out`, and are lost */
+	/* What the kernel dropped because the receive buffer was full (SO_RXQ_OVFL). It says so with a datagram that came later,
+	 * and counts datagrams that it had coalesced as one. */
+	uint64_t overflowed;
 };
 
 /* A datagram to `to` was too large for a link on its way. */
@@ -41,6 +44,9 @@ struct udp {
 	int fd;
 	bool gso, gro, mmsg; /* what works here: cleared when the kernel refuses */
 	size_t part;         /* recvmmsg: bytes of the slab for each datagram */
+	/* The receive buffer, without the half that the kernel adds for its own overhead: roughly the payload that fits. */
+	uint64_t receive_buffer;
+	uint32_t overflow_seen; /* the kernel's counter, as it was last read */
 	/* Datagrams that recvmmsg brought from a second source and that no call has returned yet. Allocated from the slab's
 	 * environment. NULL: none */
 	struct udp_held *held;
@@ -54,6 +60,9 @@ struct udp {
  * fragmented: DF is set, and the kernel's opinion of the path MTU is ignored. Returns 0, or SLUICE_IO with errno. */
 int udp_open(struct udp *u, const struct udp_options *options);
 void udp_close(struct udp *u);
+
+/* Asks for a receive buffer of so many bytes. u->receive_buffer is what the kernel gave. */
+void udp_set_receive_buffer(struct udp *u, uint64_t bytes);
 
 /* Sends the datagrams of the batch from number *sent on, and advances *sent. A datagram that is too large to be sent (EMSGSIZE)
  * is dropped and counts as sent; so is one that this machine's firewall or device queue dropped. ICMP errors are counted, and the

@@ -202,8 +202,20 @@ static bool is_gone(const void *owner) {
 	return ((const struct driver *)owner)->guard.dead;
 }
 
+/* TCP streams wait by themselves. */
+static void fit_socket(struct driver *d, uint32_t number) {
+	struct outlet *o = outlets_find(&d->loop->outlets, number);
+	if (!o || o->kind != OUTLET_SOCKET)
+		return;
+	sluice_socket *s = (sluice_socket *)o;
+	socket_fit(s, d->peer, 1);
+	if (s->udp.stats.overflowed != s->drops_told)
+		sluice_peer_add_socket_drops(d->peer, socket_take_drops(s));
+}
+
 static void take_input(void *owner, const sluice_path *from, sluice_datagram *datagrams, size_t count, bool more, uint64_t now) {
 	struct driver *d = owner;
+	fit_socket(d, from->socket);
 	sluice_peer_input(d->peer, from, datagrams, count, now);
 	if (more)
 		sluice_peer_dispatch(d->peer);
@@ -297,6 +309,7 @@ int sluice_loop_add_socket(sluice_loop *loop, sluice_peer *peer, sluice_socket *
 		return error;
 	d->only = s;
 	socket_own(s, d, &driver_owner, &d->sockets, &d->full);
+	socket_fit(s, peer, 1);
 	driver_mark_dirty(d); /* the peer may have been started before it had a loop */
 	return 0;
 }

@@ -49,8 +49,24 @@ static struct member *whose_response(sluice_endpoint *e, const sluice_path *from
 	return member_of(m ? m : demux_by_address(&e->demux, &from->remote));
 }
 
+/* How many members share the receive buffers at present. A period is 0.27 s. */
+static unsigned sharers(struct member *m, uint64_t now) {
+	sluice_endpoint *e = m->endpoint;
+	uint64_t period = (now >> 28) + 1; /* 0: never */
+	if (e->period != period) {
+		e->active_before = e->period + 1 == period ? e->active : 0;
+		e->active = 0;
+		e->period = period;
+	}
+	e->active += m->period != period;
+	m->period = period;
+	return e->active > e->active_before ? e->active : e->active_before;
+}
+
 static void deliver(struct member *m, const sluice_path *from, sluice_datagram *d, size_t count, uint64_t now) {
 	struct driver *driver = m->driver;
+	sluice_socket *s = (sluice_socket *)outlets_find(&m->endpoint->loop->outlets, from->socket); /* what came came from it */
+	socket_fit(s, driver->peer, sharers(m, now));
 	driver_enter(driver);
 	sluice_peer_input(driver->peer, from, d, count, now);
 	driver_serve(driver, now);
@@ -234,6 +250,8 @@ int sluice_endpoint_add(sluice_endpoint *e, sluice_peer *peer) {
 		error = demux_name(&e->demux, &((struct member *)d->place_data)->demux, sluice_peer_ufrag(peer));
 	for (sluice_socket *s = e->sockets; !error && s; s = s->next_owned)
 		error = announce_socket(d->place_data, s);
+	if (e->sockets)
+		socket_fit(e->sockets, peer, 1); /* before its first promise */
 	if (error) {
 		for (sluice_socket *s = e->sockets; s; s = s->next_owned)
 			sluice_peer_remove_local_address(peer, s->outlet.number);
@@ -301,6 +319,7 @@ static void close_socket(sluice_endpoint *e, sluice_socket *s) {
 		sluice_peer_remove_local_address(m->driver->peer, s->outlet.number);
 	e->gone_received += s->udp.stats.datagrams_received;
 	e->gone_sent += s->udp.stats.datagrams_sent;
+	e->gone_drops += s->udp.stats.overflowed;
 	socket_destroy(s);
 }
 
@@ -475,10 +494,12 @@ void sluice_endpoint_stats_get(const sluice_endpoint *e, sluice_endpoint_stats *
 		.strays = e->strays,
 		.datagrams_received = e->gone_received,
 		.datagrams_sent = e->gone_sent,
+		.socket_drops = e->gone_drops,
 	};
 	for (const sluice_socket *s = e->sockets; s; s = s->next_owned) {
 		stats->datagrams_received += s->udp.stats.datagrams_received;
 		stats->datagrams_sent += s->udp.stats.datagrams_sent;
+		stats->socket_drops += s->udp.stats.overflowed;
 	}
 }
 

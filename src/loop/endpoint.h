@@ -21,6 +21,7 @@ struct member {
 	struct driver *driver;
 	struct member *next, **back;
 	struct member *next_waiting, **back_waiting; /* back_waiting NULL: it does not wait */
+	uint64_t period;                             /* in which it sent something last */
 };
 
 struct sluice_endpoint {
@@ -39,7 +40,10 @@ struct sluice_endpoint {
 	unsigned full;
 	struct guard guard;
 	uint64_t unknown_ufrags, strays, member_count;
-	uint64_t gone_received, gone_sent; /* datagrams of sockets that were closed */
+	uint64_t gone_received, gone_sent, gone_drops; /* datagrams of sockets that were closed */
+	/* Who shares the receive buffers: members that sent something in this period of time, and in the one before. */
+	uint64_t period;
+	unsigned active, active_before;
 };
 
 bool endpoint_check(const sluice_endpoint *e);

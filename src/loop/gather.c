@@ -186,6 +186,7 @@ static int open_place(struct driver *d, const struct sockaddr_storage *host, siz
 	s->host = *host;
 	s->preference = free_preference(d, rank);
 	socket_own(s, d, &driver_owner, &d->sockets, &d->full);
+	socket_fit(s, d->peer, 1);
 	error = choose_name(d, host, &name) ? announce_socket(d, s, name) : SLUICE_IO;
 	if (error) {
 		mdns_withdraw(d->loop, d, host);

@@ -6,6 +6,7 @@
 
 #include "base/list.h"
 #include "loop/interface.h"
+#include "peer/peer.h"
 #include "pool/env.h"
 
 /* Batches read from one socket before the others get their turn. */
@@ -50,6 +51,40 @@ static void tell_too_large(sluice_socket *s) {
 			sluice_peer_mtu_hint(peer, &l->to, l->mtu, l->local);
 	}
 	s->udp.large_count = 0;
+}
+
+/* ---- the receive buffer --------------------------------------------------------------------------------------------- */
+
+/* A peer that shares the socket with very many gets this much of it all the same: with less a transfer would stand still more than
+ * it moves. */
+#define SHARE_LEAST 65536
+
+#define BUFFER_MAX (64 << 20)
+
+/* The window doubles as it grows, so this is done a few times in the life of a peer, whatever the kernel gives. */
+static void grow_buffer(sluice_socket *s, uint64_t window) {
+	uint64_t wanted = window < BUFFER_MAX ? window : BUFFER_MAX;
+	if (wanted <= s->buffer_asked)
+		return;
+	s->buffer_asked = wanted;
+	udp_set_receive_buffer(&s->udp, wanted);
+}
+
+void socket_fit(sluice_socket *s, sluice_peer *peer, unsigned sharers) {
+	if (s->buffer_follows)
+		grow_buffer(s, peer_receive_window(peer));
+	uint64_t share = sharers > 1 ? s->udp.receive_buffer / sharers : s->udp.receive_buffer;
+	sluice_peer_set_receive_room(peer, share > SHARE_LEAST ? share : SHARE_LEAST, s->waited);
+}
+
+uint64_t socket_take_drops(sluice_socket *s) {
+	uint64_t drops = s->udp.stats.overflowed - s->drops_told;
+	if (drops && !s->drops_told)
+		env_log(s->loop->env, SLUICE_LOG_WARN,
+		        "loop: a receive buffer of %llu bytes is too small, and datagrams are lost: raise net.core.rmem_max",
+		        (unsigned long long)s->udp.receive_buffer);
+	s->drops_told = s->udp.stats.overflowed;
+	return drops;
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
@@ -108,11 +143,11 @@ struct reading {
 	size_t unanswered; /* datagrams */
 };
 
-static bool is_much(const sluice_datagram *datagrams, size_t count) {
+static size_t bytes_of(const sluice_datagram *datagrams, size_t count) {
 	size_t bytes = 0;
-	for (size_t i = 0; i < count && count < READ_AGAIN; i++)
+	for (size_t i = 0; i < count; i++)
 		bytes += datagrams[i].len;
-	return count >= READ_AGAIN || bytes >= READ_AGAIN_BYTES;
+	return bytes;
 }
 
 /* One batch in, and the answer out, or left to the next read. Returns the datagrams read, or what udp_receive said. */
@@ -129,10 +164,15 @@ static int read_batch(sluice_socket *s, struct reading *r, bool last) {
 	if (n <= 0)
 		return n;
 	from.socket = s->outlet.number;
-	r->again = !last && (s->udp.held || is_much(datagrams, (size_t)n));
+	size_t bytes = bytes_of(datagrams, (size_t)n);
+	bool more = s->udp.held || n >= READ_AGAIN || bytes >= READ_AGAIN_BYTES;
+	s->waited += bytes;
+	r->again = !last && more;
 	r->unanswered += (size_t)n;
 	bool wait = r->again && r->unanswered < ANSWER_FROM;
 	s->ops->input(s->owner, &from, datagrams, (size_t)n, wait, sluice_now());
+	if (!more)
+		s->waited = 0;
 	if (!wait)
 		r->unanswered = 0;
 	return n;
@@ -200,6 +240,8 @@ int sluice_socket_open(sluice_loop *loop, const sluice_socket_config *config, sl
 		return error;
 	}
 	s->loop = loop;
+	s->buffer_follows = !config || config->receive_buffer <= 0;
+	s->buffer_asked = s->udp.receive_buffer;
 	ev_io_init(&s->io, on_io, s->udp.fd, EV_READ);
 	s->io.data = s;
 	LIST_PUSH(loop->sockets, s, next, back);

@@ -22,7 +22,11 @@ struct sluice_socket {
 	uint16_t preference;
 	bool asleep; /* gathered: its interface does not run; the peer knows */
 	bool broken;
-	sluice_batch pending; /* what the socket did not take; data is ours. count 0: nothing */
+	bool buffer_follows;   /* the receive buffer grows with the window of its peers */
+	uint64_t buffer_asked; /* bytes asked of the kernel */
+	uint64_t waited;       /* bytes read since it was last found empty */
+	uint64_t drops_told;   /* of udp.stats.overflowed: what the owner has heard of */
+	sluice_batch pending;  /* what the socket did not take; data is ours. count 0: nothing */
 	size_t pending_sent;
 };
 
@@ -33,6 +37,11 @@ void socket_destroy(sluice_socket *s);
 void socket_silence(sluice_socket *s);
 /* Sends the batch, or keeps what the kernel did not take. A broken socket drops the batch. */
 void socket_send(sluice_socket *s, const sluice_batch *batch);
+/* The peer gets datagrams through the socket, as one of `sharers` that do so at present. The buffer grows to the peer's window,
+ * and the peer promises no more than its share of the buffer. */
+void socket_fit(sluice_socket *s, sluice_peer *peer, unsigned sharers);
+/* What the kernel has dropped since the last call, because the buffer was full. */
+uint64_t socket_take_drops(sluice_socket *s);
 bool socket_check(const sluice_socket *s);
 
 #endif

@@ -158,6 +158,7 @@ struct sluice_peer {
 	uint64_t dtls_after, sctp_after, channel_after, dtls_started_after; /* ns after origin, SLUICE_NEVER before */
 	uint64_t gathered_after, checking_after, ice_after;
 	uint64_t datagrams_sent, datagrams_received, bytes_sent, bytes_received, strays, candidates_skipped;
+	uint64_t receive_room, socket_drops; /* what the driver says of its sockets */
 
 	/* media; by offer and answer alone */
 	sluice_media *media;      /* NULL: there was no transceiver yet */

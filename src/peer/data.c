@@ -43,6 +43,7 @@ int data_make(sluice_peer *p) {
 	sluice_sctp_set_wake(p->sctp, wake_by_layer, p);
 	sluice_sctp_set_trace(p->sctp, p->trace, p->trace_ctx);
 	sluice_sctp_set_packet_tap(p->sctp, p->tap, p->tap_ctx);
+	sluice_sctp_set_receive_room(p->sctp, p->receive_room, 0);
 	if (p->yields)
 		association_set_control(p->sctp, SLUICE_CC_LOW_DELAY);
 	if (p->dtls_up)

@@ -191,6 +191,7 @@ int sluice_peer_new(sluice_env *env, const sluice_peer_config *config, sluice_pe
 		return SLUICE_NO_MEMORY;
 	p->env = env;
 	p->error_text = "";
+	p->receive_room = UINT64_MAX;
 	p->way = SLUICE_PEER_CONNECTED;
 	p->dtls_after = p->sctp_after = p->channel_after = p->dtls_started_after = SLUICE_NEVER;
 	p->gathered_after = p->checking_after = p->ice_after = SLUICE_NEVER;
@@ -436,6 +437,21 @@ int sluice_peer_output(sluice_peer *p, sluice_batch *batch, uint64_t now) {
 		peer_enter(p, p->ends_as);
 	}
 	return n;
+}
+
+/* ---- the driver's sockets ------------------------------------------------------------------------------------------- */
+
+void sluice_peer_set_receive_room(sluice_peer *p, uint64_t bytes, uint64_t waited) {
+	p->receive_room = bytes;
+	sluice_sctp_set_receive_room(p->sctp, bytes, waited);
+}
+
+void sluice_peer_add_socket_drops(sluice_peer *p, uint64_t count) {
+	p->socket_drops += count;
+}
+
+uint64_t peer_receive_window(const sluice_peer *p) {
+	return association_window(p->sctp);
 }
 
 /* ---- the path's MTU ------------------------------------------------------------------------------------------------- */

@@ -24,6 +24,9 @@ bool peer_admits(const sluice_peer *p, const sluice_path *path);
 /* Authenticated checks and answers that came so far. A direct peer has none. */
 uint64_t peer_proofs(const sluice_peer *p);
 
+/* The receive window of now, as large as it has grown. Where the driver's socket holds less, less is promised. */
+uint64_t peer_receive_window(const sluice_peer *p);
+
 /* See sluice_media_prefetch(). */
 void peer_prefetch(const sluice_peer *p, unsigned turns);
 

@@ -58,6 +58,8 @@ void sluice_peer_stats_get(const sluice_peer *p, sluice_peer_stats *stats) {
 		.datagrams_received = p->datagrams_received,
 		.bytes_sent = p->bytes_sent,
 		.bytes_received = p->bytes_received,
+		.socket_drops = p->socket_drops,
+		.receive_room = p->receive_room,
 		.channels_open = channels_open_count(p->channels),
 		.dtls_connected_after = p->dtls_after,
 		.sctp_connected_after = p->sctp_after,
@@ -161,6 +163,9 @@ static void put_transport(struct json_line *j, const sluice_peer *p, const sluic
 	json_line_number(j, "packetsReceived", s->datagrams_received);
 	json_line_number(j, "bytesSent", s->bytes_sent);
 	json_line_number(j, "bytesReceived", s->bytes_received);
+	json_line_number(j, "socketDrops", s->socket_drops);
+	if (s->receive_room != UINT64_MAX)
+		json_line_number(j, "receiveRoom", s->receive_room);
 	if (!peer_is_direct(p)) {
 		json_line_string(j, "iceRole", ice_is_controlling(p->below.ice) ? "controlling" : "controlled");
 		json_line_string(j, "iceState", sluice_ice_state_name(sluice_peer_ice_state(p)));

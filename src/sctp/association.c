@@ -182,6 +182,14 @@ void sluice_sctp_path_changed(sluice_sctp *a) {
 	touch_if_due(a);
 }
 
+uint64_t association_window(const sluice_sctp *a) {
+	return a->rx.rwnd.size;
+}
+
+void sluice_sctp_set_receive_room(sluice_sctp *a, uint64_t bytes, uint64_t waited) {
+	rwnd_set_room(&a->rx.rwnd, bytes, waited);
+}
+
 void sluice_sctp_set_mtu_max(sluice_sctp *a, uint32_t mtu_max) {
 	a->config.mtu_max = mtu_max < SLUICE_SCTP_MTU_MAX ? mtu_max : SLUICE_SCTP_MTU_MAX;
 	sluice_sctp_path_changed(a);

@@ -17,6 +17,9 @@ void association_set_control(sluice_sctp *a, enum sluice_cc control);
 /* Data leaves at no more than that many bytes/s from now on, whatever the control says. 0: the control alone says it. */
 void association_set_most_rate(sluice_sctp *a, uint64_t rate);
 
+/* The receive window as large as it has grown, whatever fills it. */
+uint64_t association_window(const sluice_sctp *a);
+
 /* The invariants of association.h, recounted. */
 bool association_check(const sluice_sctp *a);
 

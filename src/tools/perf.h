@@ -21,8 +21,8 @@
  *   receiver  answer <description>
  *   sender    begin                                                                      (--media) what comes now counts
  *   sender    done                                                                       all data channels are closed
- *   receiver  report messages=... bytes=... ns=... cpu_ns=... rss_kb=...                 what arrived
- *   receiver  media packets=... bytes=... frames=... lost=... ns=... cpu_ns=... rss_kb=...
+ *   receiver  report messages=... bytes=... ns=... cpu_ns=... rss_kb=... drops=...       what arrived
+ *   receiver  media packets=... bytes=... frames=... lost=... ns=... cpu_ns=... rss_kb=... drops=...
  *   receiver  fail <why>                                                                 a wrong byte, a gap
  */
 #ifndef TOOLS_PERF_H
@@ -117,6 +117,7 @@ struct perf_test {
 /* What the receiver found. */
 struct perf_received {
 	uint64_t messages, bytes, ns, cpu_ns, rss_kb;
+	uint64_t drops; /* datagrams that its socket's buffer had no room for */
 };
 
 /* What the streams of one end have carried; a receiver knows frames and lost packets, a sender the other two. */

@@ -117,25 +117,29 @@ static void report_streams(struct receiver *r) {
 	r->seen.ns = sluice_now() - r->media_began_at;
 	perf_end_say(&r->end,
 	             "media packets=%" PRIu64 " bytes=%" PRIu64 " frames=%" PRIu64 " lost=%" PRIu64 " ns=%" PRIu64
-	             " cpu_ns=%" PRIu64 " rss_kb=%" PRIu64,
-	             t->packets, t->bytes, t->frames, t->lost, r->seen.ns, r->seen.cpu_ns, r->seen.rss_kb);
+	             " cpu_ns=%" PRIu64 " rss_kb=%" PRIu64 " drops=%" PRIu64,
+	             t->packets, t->bytes, t->frames, t->lost, r->seen.ns, r->seen.cpu_ns, r->seen.rss_kb, r->seen.drops);
 }
 
 /* ---- the end of it ----------------------------------------------------------------------------------------------- */
 
 static void report_if_complete(struct receiver *r) {
+	sluice_peer_stats stats;
 	bool all_closed = r->test.mode == PERF_OPEN || r->test.mode == PERF_MEDIA || r->lanes_closed == r->test.channels;
 	if (!r->is_done || !all_closed || end_is_over(&r->end.base))
 		return;
 	r->seen.ns = (uint64_t)((r->last_at - r->first_at) * 1e9);
 	r->seen.cpu_ns = usage_cpu_ns() - r->cpu_started;
 	r->seen.rss_kb = usage_peak_rss_kb();
+	sluice_peer_stats_get(r->end.base.peer, &stats);
+	r->seen.drops = stats.socket_drops;
 	if (r->test.mode == PERF_MEDIA)
 		report_streams(r);
 	else
 		perf_end_say(&r->end,
-		             "report messages=%" PRIu64 " bytes=%" PRIu64 " ns=%" PRIu64 " cpu_ns=%" PRIu64 " rss_kb=%" PRIu64,
-		             r->seen.messages, r->seen.bytes, r->seen.ns, r->seen.cpu_ns, r->seen.rss_kb);
+		             "report messages=%" PRIu64 " bytes=%" PRIu64 " ns=%" PRIu64 " cpu_ns=%" PRIu64 " rss_kb=%" PRIu64
+		             " drops=%" PRIu64,
+		             r->seen.messages, r->seen.bytes, r->seen.ns, r->seen.cpu_ns, r->seen.rss_kb, r->seen.drops);
 	if (r->end.options->place == PERF_LISTEN && r->test.mode == PERF_MEDIA)
 		perf_report_received_streams(r->end.options, &r->test, &r->seen, &r->media_seen);
 	else if (r->end.options->place == PERF_LISTEN)

@@ -183,6 +183,8 @@ static void print_json(const struct perf_result *r) {
 		add_times(j, r);
 	add_number(j, "rss_tx_mb", (double)r->rss_tx_kb / 1024, 2);
 	add_number(j, "rss_rx_mb", (double)r->rx.rss_kb / 1024, 2);
+	add_count(j, "socket_drops_tx", r->stats.socket_drops);
+	add_count(j, "socket_drops_rx", r->rx.drops);
 	if (r->options->mode != PERF_MEDIA)
 		add_association(j, &r->stats.sctp);
 	add_text(j, "cipher", r->cipher);
@@ -280,6 +282,9 @@ void perf_report_result(const struct perf_result *r) {
 		print_times(r);
 	printf("  memory    %.1f MB sending, %.1f MB receiving, at their peaks\n", (double)r->rss_tx_kb / 1024,
 	       (double)r->rx.rss_kb / 1024);
+	if (r->stats.socket_drops || r->rx.drops)
+		printf("  dropped   %llu datagrams by the receive buffer sending, %llu receiving\n",
+		       (unsigned long long)r->stats.socket_drops, (unsigned long long)r->rx.drops);
 	printf("  cipher    %s\n", r->cipher);
 	fflush(stdout);
 }

@@ -441,16 +441,18 @@ static void on_report(struct sender *s) {
 }
 
 static bool read_report(const char *line, struct perf_received *r) {
-	return sscanf(line, "report messages=%" SCNu64 " bytes=%" SCNu64 " ns=%" SCNu64 " cpu_ns=%" SCNu64 " rss_kb=%" SCNu64,
-	              &r->messages, &r->bytes, &r->ns, &r->cpu_ns, &r->rss_kb) == 5;
+	return sscanf(line,
+	              "report messages=%" SCNu64 " bytes=%" SCNu64 " ns=%" SCNu64 " cpu_ns=%" SCNu64 " rss_kb=%" SCNu64
+	              " drops=%" SCNu64,
+	              &r->messages, &r->bytes, &r->ns, &r->cpu_ns, &r->rss_kb, &r->drops) == 6;
 }
 
 static bool read_media_report(const char *line, struct perf_result *r) {
 	struct perf_media_totals *t = &r->media_received;
 	return sscanf(line,
 	              "media packets=%" SCNu64 " bytes=%" SCNu64 " frames=%" SCNu64 " lost=%" SCNu64 " ns=%" SCNu64
-	              " cpu_ns=%" SCNu64 " rss_kb=%" SCNu64,
-	              &t->packets, &t->bytes, &t->frames, &t->lost, &r->rx.ns, &r->rx.cpu_ns, &r->rx.rss_kb) == 7;
+	              " cpu_ns=%" SCNu64 " rss_kb=%" SCNu64 " drops=%" SCNu64,
+	              &t->packets, &t->bytes, &t->frames, &t->lost, &r->rx.ns, &r->rx.cpu_ns, &r->rx.rss_kb, &r->rx.drops) == 8;
 }
 
 static void on_answer(struct sender *s, const char *line) {

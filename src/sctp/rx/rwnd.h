@@ -9,7 +9,8 @@
  *   initial <= size <= max
  *   size - initial is part of env->window_lent, which is at most env->window_budget
  *   memory(what) == what / 8 * max(size, 32768): a smaller window is used up by what messages cost, whatever their size
- *   free == min(size - payload, (memory(unread <= size / 4 ? NEW : PROMISED) - held) * min(1, recent_payload / recent_cost))
+ *   free == min(size - payload, (memory(unread <= size / 4 ? NEW : PROMISED) - held) * min(1, recent_payload / recent_cost),
+ *               room + 2 * path)
  *
  *   a chunk behind a hole    is taken while  held + its length <= memory(NEW)
  *   one that fills a hole                    held + its length <= memory(HOLE)
@@ -28,7 +29,14 @@
  * The window follows the path by dynamic right-sizing: a sender that is not held back by the window fills its congestion window,
  * and in slow start doubles that every round trip; so the window follows at four times what the app took off it in a round trip,
  * half of that for the doubling, and half for what piles up behind a hole while that is mended. What came and was not read is no
- * reason to grow, and neither is what was read at last but came earlier. A window that grew never shrinks. */
+ * reason to grow, and neither is what was read at last but came earlier. A window that grew never shrinks.
+ *
+ * room: what the driver's socket holds while nobody reads it. All that is promised may be in there at once when the process has
+ * other things to do, and what does not fit is lost. On a long path most of what is promised is not in the socket but under way:
+ * path is what came in a round trip and did not wait, which is to say that less than a quarter of room was in the socket when it
+ * was read. It counts twice, so that the window can double in a round trip like the sender's. Where a round trip takes less than
+ * PATH_SHORT, or the reader is slower than the sender, room alone bounds the promise: it is enough for a gigabit there, and a
+ * measured round trip of a busy machine is too long by what the packets waited. What comes is taken in any case. */
 #ifndef SCTP_RX_RWND_H
 #define SCTP_RX_RWND_H
 
@@ -43,6 +51,10 @@ struct rwnd {
 	uint64_t round_began; /* 0: not yet */
 	/* Of the chunks that came last, about a quarter of the window (or 8 KiB): the memory that they took and their payload. */
 	uint64_t recent_cost, recent_payload;
+	uint64_t room;     /* UINT64_MAX: no bound */
+	uint64_t waited;   /* what was read since the socket was last empty */
+	uint64_t straight; /* payload of this round that did not wait */
+	uint64_t path;     /* bytes under way: the most of late, less an eighth for each round since */
 };
 
 void rwnd_init(struct rwnd *r, sluice_env *env, uint64_t initial, uint64_t max);
@@ -52,6 +64,12 @@ void rwnd_reset(struct rwnd *r);
 /* A batch came: its payload and the memory that it took; what the app released since the last one. rtt in ns, the least one
  * known, 0: none. True: the window has grown. */
 bool rwnd_received(struct rwnd *r, uint64_t payload, uint64_t cost, uint64_t consumed, uint64_t rtt, uint64_t now);
+
+/* What the driver's socket holds; what came since it was last empty. */
+static inline void rwnd_set_room(struct rwnd *r, uint64_t room, uint64_t waited) {
+	r->room = room;
+	r->waited = waited;
+}
 
 /* Bytes that may be promised while so much payload fills the window and takes `held` bytes of memory, `unread` of them with the
  * app. */
@@ -64,7 +82,7 @@ static inline uint64_t rwnd_memory(const struct rwnd *r, enum rwnd_chunk what) {
 	return (r->size > RWND_SMALL ? r->size : RWND_SMALL) / 8 * what;
 }
 
-/* A hand-over. A window that was promised stays promised, whatever budget there is in the new place. */
+/* A hand-over. A window that was promised stays promised, whatever budget there is in the new place; room is the new place's. */
 void rwnd_walk(struct rwnd *r, struct walk *w);
 
 #endif
