@@ -52,6 +52,28 @@ holds count 'v > 10'
 run 0 perf --ping --unordered --size 3 --time 0.2 --json
 has_fields p50_us p99_us p999_us $common
 
+# How often do the two ends sleep in half a second of pings? $@: options
+ends_sleep() {
+	"$sluice" perf --ping --time 2 "$@" >"$out" 2>"$err" </dev/null &
+	pid=$!
+	sleep 1
+	children=$(cat "/proc/$pid/task/$pid/children")
+	sleeps=0
+	for moment in -1 1; do
+		for child in $children; do
+			count=$(sed -n 's/^voluntary_ctxt_switches:[[:space:]]*//p' "/proc/$child/status")
+			sleeps=$((sleeps + moment * count))
+		done
+		sleep 0.5
+	done
+	wait $pid || { cat "$err"; fail "perf --ping $*: exit code $?"; }
+}
+ends_sleep
+[ "$sleeps" -gt 100 ] || fail "perf --ping: its ends slept $sleeps times only"
+ends_sleep --spin 1000000
+[ "$sleeps" -lt 20 ] || fail "perf --ping --spin: its ends slept $sleeps times"
+wrong perf --spin 1000001
+
 run 0 perf --open 5 --json
 has_fields open_p50_ms open_max_ms $common
 holds open_p50_ms 'v > 0'

@@ -32,6 +32,14 @@ SLUICE_API struct ev_loop *sluice_loop_ev(sluice_loop *loop);
 SLUICE_API void sluice_loop_run(sluice_loop *loop);
 SLUICE_API void sluice_loop_stop(sluice_loop *loop);
 
+/* Busy polling: after each event the loop looks for that many microseconds whether something else comes, and sleeps only then. A
+ * datagram that comes meanwhile finds the thread awake, which shortens round trips where waking a thread takes long.
+ *
+ * The thread uses its CPU fully meanwhile. Timers, posts and the app's own watchers are served as always. Where the other side's
+ * thread has to share the CPU, round trips get longer instead. 0, the default: the loop sleeps at once. May be changed at any
+ * time. */
+SLUICE_API void sluice_loop_set_busy_poll(sluice_loop *loop, uint32_t microseconds);
+
 /* The monotonic clock that drives the loop's peers, in ns. Any thread. */
 SLUICE_API uint64_t sluice_now(void);
 

@@ -127,6 +127,10 @@ struct ev_loop *sluice_loop_ev(sluice_loop *loop) {
 	return loop->ev;
 }
 
+void sluice_loop_set_busy_poll(sluice_loop *loop, uint32_t microseconds) {
+	spin_set(&loop->schedule.spin, (uint64_t)microseconds * SLUICE_US);
+}
+
 void sluice_loop_run(sluice_loop *loop) {
 	ev_run(loop->ev, 0);
 }

@@ -14,6 +14,7 @@
  *   mdns.c        .local names, of others and our own; dns.c reads and writes the messages, onlink.c knows the neighbours
  *   interface.c   the machine's addresses, and when they change
  *   schedule.c    the clock's one timer, and the list of peers with something to say
+ *   spin.c        looks for events before the ev_loop sleeps
  *   outlet.c      numbers of sockets and streams
  *   clock.c       the time */
 #ifndef LOOP_LOOP_H

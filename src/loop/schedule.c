@@ -24,6 +24,7 @@ void schedule_hasten(struct schedule *s) {
 	struct heap_node *first = heap_min(&s->heap);
 	if (first && first->key < s->timer_at)
 		set_timer(s, first->key, sluice_now());
+	spin_prolong(&s->spin);
 }
 
 bool schedule_reserve(struct schedule *s, sluice_env *env, size_t nodes) {
@@ -99,6 +100,7 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *w, int events) {
 void schedule_init(struct schedule *s, struct ev_loop *ev, const struct schedule_ops *ops) {
 	*s = (struct schedule){.ops = ops, .ev = ev, .timer_at = SLUICE_NEVER};
 	s->dirty_end = &s->dirty;
+	spin_init(&s->spin, ev);
 	ev_init(&s->timer, on_timer);
 	s->timer.data = s;
 	ev_prepare_init(&s->prepare, on_prepare);
@@ -110,6 +112,7 @@ void schedule_init(struct schedule *s, struct ev_loop *ev, const struct schedule
 
 void schedule_deinit(struct schedule *s, sluice_env *env) {
 	set_timer(s, SLUICE_NEVER, 0);
+	spin_deinit(&s->spin);
 	ev_ref(s->ev);
 	ev_prepare_stop(s->ev, &s->prepare);
 	env_free(env, s->heap.slots);

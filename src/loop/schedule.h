@@ -15,6 +15,7 @@
 
 #include "base/heap.h"
 #include "loop/ev.h"
+#include "loop/spin.h"
 #include "sluice/env.h"
 
 struct schedule_node {
@@ -37,6 +38,7 @@ struct schedule {
 	ev_timer timer;
 	uint64_t timer_at; /* SLUICE_NEVER while it is not running */
 	struct heap heap;  /* of schedule_node.deadline */
+	struct spin spin;
 	struct schedule_node *dirty, **dirty_end;
 };
 
@@ -56,7 +58,8 @@ static inline void schedule_set(struct schedule *s, struct schedule_node *n, uin
 	if (at != n->deadline.key || n->deadline.index == HEAP_OUT)
 		heap_set(&s->heap, &n->deadline, at);
 }
-/* Behind everything that may have set a deadline: sets the timer earlier where one is earlier. */
+/* Behind every event, which may have set a deadline: sets the timer earlier where one is earlier. What answers the event may come
+ * soon, so the spin begins anew. */
 void schedule_hasten(struct schedule *s);
 
 void schedule_mark_dirty(struct schedule *s, struct schedule_node *n);

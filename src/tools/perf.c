@@ -84,6 +84,8 @@ static const struct option_row how_rows[] = {
          .unit = "bytes", .min = 400, .max = 16384, .preset = "1200"},
 	{"window", "BYTES", "receive window and send buffer, {range}", TO_U32(struct perf_options, window), .unit = "bytes",
          .min = 4096, .max = 1 << 30},
+	{"spin", "US", "look for so many microseconds whether something comes before sleeping, {range} ({preset})",
+         TO_U32(struct perf_options, spin), .unit = "microseconds", .min = 0, .max = 1000000, .preset = "0"},
 	{"json", NULL, "one JSON object on stdout instead of lines", TO_FLAG(struct perf_options, json)},
 	{"timeout", "S", "give up when there is no answer for so long, {range} ({preset})",
          TO_SECONDS(struct perf_options, timeout), .unit = "seconds", .shortest = 0.1, .longest = 3600, .preset = "10"},

@@ -48,6 +48,7 @@ struct perf_options {
 	enum sluice_reliability reliability;
 	uint32_t reliability_value;
 	uint32_t window; /* 0: the library's */
+	uint32_t spin;   /* us */
 	struct tuning tuning;
 
 	struct sockaddr_storage address; /* --listen, --connect */

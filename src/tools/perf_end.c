@@ -302,6 +302,8 @@ static bool set_up(struct perf_end *end) {
 	int error = sluice_env_new(NULL, &end->base.env);
 	if (!error)
 		error = end_open(&end->base);
+	if (!error)
+		sluice_loop_set_busy_poll(end->base.loop, end->options->spin);
 	const char *file = end->options->certificate_file;
 	if (!error && !file)
 		error = sluice_certificate_generate(&end->certificate);
