@@ -41,8 +41,7 @@ static inline uint64_t load64(const uint8_t *p) {
 	return v;
 }
 
-__attribute__((target("sse4.2"))) static uint32_t instruction_extend(uint32_t state, const void *data, size_t len) {
-	const uint8_t *p = data;
+__attribute__((target("sse4.2"))) static inline uint32_t by_words(uint32_t state, const uint8_t *p, size_t len) {
 	uint64_t s = state;
 	for (; len >= 8; p += 8, len -= 8)
 		s = _mm_crc32_u64(s, load64(p));
@@ -53,13 +52,21 @@ __attribute__((target("sse4.2"))) static uint32_t instruction_extend(uint32_t st
 		state = _mm_crc32_u32(state, v);
 		p += 4;
 	}
-	if (len & 2) {
-		uint16_t v;
-		memcpy(&v, p, sizeof v);
-		state = _mm_crc32_u16(state, v);
-		p += 2;
+	if (__builtin_expect(len & 3, 0)) { /* packets are padded to words of four bytes */
+		if (len & 2) {
+			uint16_t v;
+			memcpy(&v, p, sizeof v);
+			state = _mm_crc32_u16(state, v);
+			p += 2;
+		}
+		if (len & 1)
+			state = _mm_crc32_u8(state, *p);
 	}
-	return len & 1 ? _mm_crc32_u8(state, *p) : state;
+	return state;
+}
+
+__attribute__((target("sse4.2"))) static uint32_t instruction_extend(uint32_t state, const void *data, size_t len) {
+	return by_words(state, data, len);
 }
 
 /* ---- three streams of the instruction ---- */
@@ -77,7 +84,18 @@ __attribute__((target("sse4.2,pclmul"))) static inline uint64_t moved(uint64_t s
 __attribute__((target("sse4.2,pclmul"))) static inline uint32_t three_streams(uint32_t state, const uint8_t *p, size_t words) {
 	const uint8_t *q = p + 8 * words, *r = q + 8 * words;
 	uint64_t a = state, b = 0, c = 0;
-	for (size_t i = 0; i < 8 * words; i += 8) {
+	size_t i = 0, whole = 8 * (words & ~(size_t)3), end = 8 * words;
+	/* Four words a turn: counting and jumping cost as much as one of the streams. */
+	for (; i < whole; i += 32) {
+		a = _mm_crc32_u64(a, load64(p + i)), b = _mm_crc32_u64(b, load64(q + i)), c = _mm_crc32_u64(c, load64(r + i));
+		a = _mm_crc32_u64(a, load64(p + i + 8)), b = _mm_crc32_u64(b, load64(q + i + 8));
+		c = _mm_crc32_u64(c, load64(r + i + 8));
+		a = _mm_crc32_u64(a, load64(p + i + 16)), b = _mm_crc32_u64(b, load64(q + i + 16));
+		c = _mm_crc32_u64(c, load64(r + i + 16));
+		a = _mm_crc32_u64(a, load64(p + i + 24)), b = _mm_crc32_u64(b, load64(q + i + 24));
+		c = _mm_crc32_u64(c, load64(r + i + 24));
+	}
+	for (; i < end; i += 8) {
 		a = _mm_crc32_u64(a, load64(p + i));
 		b = _mm_crc32_u64(b, load64(q + i));
 		c = _mm_crc32_u64(c, load64(r + i));
@@ -90,15 +108,28 @@ __attribute__((target("sse4.2,pclmul"))) static inline uint32_t three_streams(ui
 #define STREAM_MAX (CRC32C_POWERS / 2)
 #define STREAMS_FROM 72
 
-__attribute__((target("sse4.2,pclmul"))) static uint32_t interleaved_extend(uint32_t state, const void *data, size_t len) {
-	const uint8_t *p = data;
+__attribute__((target("sse4.2,pclmul"))) static inline uint32_t by_streams(uint32_t state, const uint8_t *p, size_t len) {
 	while (len >= STREAMS_FROM) {
-		size_t words = len / 24 < STREAM_MAX ? len / 24 : STREAM_MAX;
+		size_t words = len < 24 * STREAM_MAX ? len / 24 : STREAM_MAX;
 		state = three_streams(state, p, words);
 		p += 24 * words;
 		len -= 24 * words;
 	}
-	return instruction_extend(state, p, len);
+	return by_words(state, p, len);
+}
+
+__attribute__((target("sse4.2,pclmul"))) static uint32_t interleaved_extend(uint32_t state, const void *data, size_t len) {
+	return by_streams(state, data, len);
+}
+
+/* The state after the first 16 bytes of a packet, with the checksum field (bytes 8..11) taken as zero. */
+__attribute__((target("sse4.2"))) static inline uint32_t head_state(const uint8_t *packet) {
+	uint64_t s = _mm_crc32_u64(CRC32C_INIT, load64(packet));
+	return (uint32_t)_mm_crc32_u64(s, load64(packet + 8) & ~(uint64_t)UINT32_MAX);
+}
+
+__attribute__((target("sse4.2,pclmul"))) static uint32_t interleaved_packet(const uint8_t *packet, size_t len) {
+	return by_streams(head_state(packet), packet + 16, len - 16);
 }
 
 /* ---- folding ---- */
@@ -145,6 +176,10 @@ FOLD_TARGET static uint32_t folded_extend(uint32_t state, const void *data, size
 	return interleaved_extend(instruction_extend(0, last, sizeof last), p, len);
 }
 
+FOLD_TARGET static uint32_t folded_packet(const uint8_t *packet, size_t len) {
+	return folded_extend(head_state(packet), packet + 16, len - 16);
+}
+
 static crc32c_fn x86_implementation(int which) {
 	bool instruction = __builtin_cpu_supports("sse4.2"), products = instruction && __builtin_cpu_supports("pclmul");
 	if (which == 1 && instruction)
@@ -154,6 +189,11 @@ static crc32c_fn x86_implementation(int which) {
 	if (which == 3 && products && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("vpclmulqdq"))
 		return folded_extend;
 	return NULL;
+}
+
+/* What the implementation has for the whole of a packet of 16 bytes or more; NULL: nothing of its own. */
+static crc32c_packet_fn x86_packet(crc32c_fn fn) {
+	return !fn ? NULL : fn == interleaved_extend ? interleaved_packet : fn == folded_extend ? folded_packet : NULL;
 }
 
 #endif
@@ -199,32 +239,47 @@ uint32_t crc32c(const void *data, size_t len) {
 	return crc32c_finish(crc32c_extend(CRC32C_INIT, data, len));
 }
 
-/* The state after the first 16 bytes of a packet, with the checksum field (bytes 8..11) taken as zero. The field is cleared in a
- * copy, because others may be reading the packet. The copy is two words, because the instruction loads words, and after smaller
- * stores it would have to wait for the store buffer. */
-static uint32_t head_extend(crc32c_fn extend, const uint8_t *packet) {
-	static const uint8_t behind_field[8] = {0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff};
-	uint64_t head[2], mask;
-	memcpy(head, packet, sizeof head);
-	memcpy(&mask, behind_field, sizeof mask);
-	head[1] &= mask;
-	return extend(CRC32C_INIT, head, sizeof head);
-}
-
-/* The same for a packet that is shorter than its first chunk would be. */
-static uint32_t bare_header_extend(crc32c_fn extend, const uint8_t *packet, size_t len) {
+/* The state after a packet of any length, by any implementation. The checksum field counts as zeros. It is not cleared in the
+ * packet, because others may be reading that. */
+static uint32_t any_packet(const uint8_t *packet, size_t len) {
 	static const uint8_t field[4];
+	crc32c_fn extend = chosen();
 	uint32_t state = extend(CRC32C_INIT, packet, 8);
 	state = extend(state, field, sizeof field);
 	return extend(state, packet + 12, len - 12);
 }
 
+crc32c_packet_fn crc32c_packet_implementation(int which) {
+#ifdef CRC32C_X86
+	return x86_packet(crc32c_implementation(which));
+#else
+	return NULL;
+#endif
+}
+
+static crc32c_packet_fn best_packet(void) {
+	for (int which = CRC32C_IMPLEMENTATIONS - 1; which > 0; which--) {
+		crc32c_packet_fn fn = crc32c_packet_implementation(which);
+		if (fn)
+			return fn;
+	}
+	return any_packet;
+}
+
+/* As chosen(). */
+static crc32c_packet_fn chosen_packet(void) {
+	static crc32c_packet_fn choice;
+	crc32c_packet_fn fn = __atomic_load_n(&choice, __ATOMIC_RELAXED);
+	if (!fn) {
+		fn = best_packet();
+		__atomic_store_n(&choice, fn, __ATOMIC_RELAXED);
+	}
+	return fn;
+}
+
 /* RFC 9260, 6.8: the checksum covers the whole packet with the common header; its own field counts as zeros. */
 uint32_t crc32c_packet(const uint8_t *packet, size_t len) {
-	crc32c_fn extend = chosen();
-	uint32_t state = len < 16 ? bare_header_extend(extend, packet, len)
-	                          : extend(head_extend(extend, packet), packet + 16, len - 16);
-	uint32_t crc = crc32c_finish(state);
+	uint32_t crc = crc32c_finish(len < 16 ? any_packet(packet, len) : chosen_packet()(packet, len));
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 	crc = __builtin_bswap32(crc);
 #endif

@@ -28,5 +28,9 @@ uint32_t crc32c_packet(const uint8_t *packet, size_t len);
 #define CRC32C_IMPLEMENTATIONS 4
 typedef uint32_t (*crc32c_fn)(uint32_t state, const void *data, size_t len);
 crc32c_fn crc32c_implementation(int which);
+/* The same for a packet of at least 16 bytes: the state after it, its checksum field taken as zero. NULL too when the
+ * implementation has nothing of its own for that. */
+typedef uint32_t (*crc32c_packet_fn)(const uint8_t *packet, size_t len);
+crc32c_packet_fn crc32c_packet_implementation(int which);
 
 #endif
