@@ -44,7 +44,7 @@ static struct block_pool pool_of(struct counter *c, size_t limit) {
 static size_t idle_count(const struct block_pool *pool) {
 	size_t count = 0;
 	for (unsigned i = 0; i < BLOCK_CLASSES; i++) {
-		for (const struct block *b = pool->idle[i]; b; b = b->next)
+		for (const struct block *b = pool->classes[i].idle; b; b = b->next)
 			count++;
 	}
 	return count;
@@ -490,7 +490,7 @@ START_TEST(test_idle_slabs_and_blocks_share_one_bound) {
 	for (int i = 0; i < 50; i++)
 		sluice_slab_unref(s[i]);
 	ck_assert(env_check(env));
-	ck_assert_uint_eq(env->blocks.idle_in[BLOCK_SLAB], POOLED ? 8 * (4000 + sizeof(sluice_slab)) : 0);
+	ck_assert_uint_eq(env->blocks.classes[BLOCK_SLAB].bytes, POOLED ? 8 * (4000 + sizeof(sluice_slab)) : 0);
 	size_t before = c.allocs;
 	for (int i = 0; i < 8; i++)
 		s[i] = sluice_slab_get(env);

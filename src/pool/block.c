@@ -2,29 +2,40 @@
 
 #include "base/wipe.h"
 
+#include <stdbool.h>
+
+/* The block size of a class. */
+static size_t class_size(unsigned class, size_t slab_size) {
+	return class == BLOCK_UNPOOLED ? SIZE_MAX
+	       : class == BLOCK_SLAB   ? slab_size
+	                               : ((size_t)16 << (class / 4)) * (4 + class % 4);
+}
+
 void block_pool_init(struct block_pool *pool, sluice_allocator allocator, size_t limit, size_t slab_size) {
-	*pool = (struct block_pool){.allocator = allocator, .limit = limit, .slab_size = slab_size};
+	/* Less than the size of BLOCK_UNPOOLED, for which there is never room. */
+	*pool = (struct block_pool){.allocator = allocator, .limit = limit < SIZE_MAX / 2 ? limit : SIZE_MAX / 2};
+	for (unsigned i = 0; i <= BLOCK_UNPOOLED; i++)
+		pool->classes[i].size = class_size(i, slab_size);
 }
 
 void block_pool_drain(struct block_pool *pool) {
 	for (unsigned i = 0; i < BLOCK_CLASSES; i++) {
-		while (pool->idle[i]) {
-			struct block *b = pool->idle[i];
-			pool->idle[i] = b->next;
+		struct block_class *c = &pool->classes[i];
+		while (c->idle) {
+			struct block *b = c->idle;
+			c->idle = b->next;
 			pool->allocator.free(pool->allocator.ctx, b);
 		}
-		pool->idle_in[i] = 0;
+		c->bytes = 0;
 	}
 	pool->idle_bytes = 0;
 }
 
-#define UNPOOLED UINT32_MAX
-
 static void wipe_secret(struct block *b) {
-	if (__builtin_expect(b->secret != 0, 0)) {
-		wipe(b + 1, b->cost - sizeof *b);
-		b->secret = 0;
-	}
+	if (!b->secret)
+		return;
+	wipe(b + 1, b->cost - sizeof *b);
+	b->secret = 0;
 }
 
 void block_free_at_once(struct block_pool *pool, void *p) {
@@ -36,7 +47,8 @@ void block_free_at_once(struct block_pool *pool, void *p) {
 	pool->allocator.free(pool->allocator.ctx, b);
 }
 
-static void *fresh(struct block_pool *pool, size_t size, uint32_t class) {
+/* Out of line, as all that is rare: so the common way through the functions below saves no registers. */
+__attribute__((noinline)) static void *fresh(struct block_pool *pool, size_t size, uint32_t class) {
 	if (size > SIZE_MAX - sizeof(struct block))
 		return NULL;
 	struct block *b = pool->allocator.alloc(pool->allocator.ctx, sizeof *b + size);
@@ -49,19 +61,14 @@ static void *fresh(struct block_pool *pool, size_t size, uint32_t class) {
 	return b + 1;
 }
 
-/* The block size of a class. */
-static size_t class_size(const struct block_pool *pool, unsigned class) {
-	return class == BLOCK_SLAB ? pool->slab_size : ((size_t)16 << (class / 4)) * (4 + class % 4);
-}
-
 bool block_pool_check(const struct block_pool *pool) {
 	size_t all = 0;
 	for (unsigned i = 0; i < BLOCK_CLASSES; i++) {
 		size_t in = 0;
-		for (const struct block *b = pool->idle[i]; b; b = b->next, in += class_size(pool, i))
+		for (const struct block *b = pool->classes[i].idle; b; b = b->next, in += pool->classes[i].size)
 			if (b->class != i)
 				return false;
-		if (in != pool->idle_in[i])
+		if (in != pool->classes[i].bytes)
 			return false;
 		all += in;
 	}
@@ -71,11 +78,11 @@ bool block_pool_check(const struct block_pool *pool) {
 #ifdef SLUICE_NOPOOL
 
 void *block_alloc(struct block_pool *pool, size_t size) {
-	return fresh(pool, size, UNPOOLED);
+	return fresh(pool, size, BLOCK_UNPOOLED);
 }
 
 void *block_alloc_slab(struct block_pool *pool) {
-	return fresh(pool, pool->slab_size, UNPOOLED);
+	return fresh(pool, pool->classes[BLOCK_SLAB].size, BLOCK_UNPOOLED);
 }
 
 void block_free(struct block_pool *pool, void *p) {
@@ -85,83 +92,87 @@ void block_free(struct block_pool *pool, void *p) {
 #else
 
 /* The class for a size, the inverse of class_size: floor(log2) of the size, and the quarter above that. */
-static unsigned class_of(size_t size, size_t *rounded) {
-	if (size <= 64) {
-		*rounded = 64;
+static inline unsigned class_of(size_t size) {
+	if (size <= 64)
 		return 0;
-	}
-	unsigned log = 63 - (unsigned)__builtin_clzl(size - 1);
-	size_t quarter = (size_t)1 << (log - 2);
-	size_t steps = (size - 1) / quarter + 1; /* 5..8 */
-	*rounded = steps * quarter;
-	return (log - 6) * 4 + (unsigned)(steps - 4);
+	unsigned log = 63 ^ (unsigned)__builtin_clzl(size - 1);
+	return 4 * log - 27 + (unsigned)((size - 1) >> (log - 2)); /* the last term: 4..7 */
 }
 
-static struct block *idle_pop(struct block_pool *pool, unsigned class, size_t size) {
-	struct block *b = pool->idle[class];
-	if (b) {
-		pool->idle[class] = b->next;
-		pool->idle_in[class] -= size;
-		pool->idle_bytes -= size;
-	}
-	return b;
-}
-
-static void idle_push(struct block_pool *pool, struct block *b, size_t size) {
-	b->next = pool->idle[b->class];
-	pool->idle[b->class] = b;
-	pool->idle_in[b->class] += size;
-	pool->idle_bytes += size;
-}
-
-/* size: that of the class. */
-static void *take(struct block_pool *pool, unsigned class, size_t size) {
-	struct block *b = idle_pop(pool, class, size);
-	if (!b)
-		return fresh(pool, size, class);
-	b->cost = sizeof *b + size;
+static inline void *take(struct block_pool *pool, unsigned class) {
+	struct block_class *c = &pool->classes[class];
+	struct block *b = c->idle;
+	if (__builtin_expect(!b, 0))
+		return fresh(pool, c->size, class);
+	c->idle = b->next;
+	c->bytes -= c->size;
+	pool->idle_bytes -= c->size;
 	pool->live++;
+	b->cost = sizeof *b + c->size;
 	return b + 1;
 }
 
 void *block_alloc(struct block_pool *pool, size_t size) {
-	if (size > BLOCK_POOLED_MAX)
-		return fresh(pool, size, UNPOOLED);
-	size_t rounded;
-	unsigned class = class_of(size, &rounded);
-	return take(pool, class, rounded);
+	if (__builtin_expect(size > BLOCK_POOLED_MAX, 0))
+		return fresh(pool, size, BLOCK_UNPOOLED);
+	return take(pool, class_of(size));
 }
 
 void *block_alloc_slab(struct block_pool *pool) {
-	return take(pool, BLOCK_SLAB, pool->slab_size);
+	return take(pool, BLOCK_SLAB);
 }
 
-/* Gives back blocks of the class with the most idle bytes, until `size` more bytes may lie idle. Returns false when that is the
+static void give_back(struct block_pool *pool, struct block_class *c) {
+	struct block *b = c->idle;
+	c->idle = b->next;
+	c->bytes -= c->size;
+	pool->idle_bytes -= c->size;
+	pool->allocator.free(pool->allocator.ctx, b);
+}
+
+/* Gives back blocks of the class with the most idle bytes, until one more of `class` may lie idle. Returns false when that is the
  * class which wants the room: it has its share. */
-static bool make_room(struct block_pool *pool, uint32_t class, size_t size) {
-	while (size > pool->limit - pool->idle_bytes) {
-		unsigned most = class;
+static bool make_room(struct block_pool *pool, const struct block_class *class) {
+	while (class->size > pool->limit - pool->idle_bytes) {
+		struct block_class *most = NULL;
+		size_t bytes = class->bytes;
 		for (unsigned i = 0; i < BLOCK_CLASSES; i++)
-			if (pool->idle_in[i] > pool->idle_in[most])
-				most = i;
-		if (most == class || size > pool->limit)
+			if (pool->classes[i].bytes > bytes) {
+				most = &pool->classes[i];
+				bytes = most->bytes;
+			}
+		if (!most || class->size > pool->limit)
 			return false;
-		pool->allocator.free(pool->allocator.ctx, idle_pop(pool, most, class_size(pool, most)));
+		give_back(pool, most);
 	}
 	return true;
+}
+
+static inline void keep(struct block_pool *pool, struct block_class *c, struct block *b) {
+	b->next = c->idle;
+	c->idle = b;
+	c->bytes += c->size;
+	pool->idle_bytes += c->size;
+}
+
+__attribute__((noinline)) static void free_rarely(struct block_pool *pool, struct block_class *c, struct block *b) {
+	wipe_secret(b);
+	if (make_room(pool, c))
+		keep(pool, c, b);
+	else
+		pool->allocator.free(pool->allocator.ctx, b);
 }
 
 void block_free(struct block_pool *pool, void *p) {
 	if (!p)
 		return;
 	struct block *b = (struct block *)p - 1;
+	struct block_class *c = &pool->classes[b->class];
 	pool->live--;
-	wipe_secret(b);
-	size_t size = b->class == UNPOOLED ? 0 : class_size(pool, b->class);
-	if (size == 0 || !make_room(pool, b->class, size))
-		pool->allocator.free(pool->allocator.ctx, b);
+	if (__builtin_expect(b->secret || c->size > pool->limit - pool->idle_bytes, 0))
+		free_rarely(pool, c, b);
 	else
-		idle_push(pool, b, size);
+		keep(pool, c, b);
 }
 
 #endif

@@ -7,7 +7,9 @@
  * size, are a class of their own: so whatever keeps slabs for a while, as a forwarder does, finds them here again.
  *
  *   idle_bytes == sum over free blocks of their class's size, and idle_bytes <= limit
- *   idle_in[c] == the same sum over class c
+ *   classes[c].bytes == the same sum over class c
+ *
+ * What taking a block or freeing one touches: its header, its class (24 bytes) and the sums of the pool.
  *
  * A block that is marked as secret is wiped when it is freed.
  *
@@ -24,6 +26,7 @@
 #define BLOCK_SIZES 53 /* 64 bytes .. 512 KiB in quarter steps */
 #define BLOCK_SLAB BLOCK_SIZES
 #define BLOCK_CLASSES (BLOCK_SIZES + 1)
+#define BLOCK_UNPOOLED BLOCK_CLASSES /* the class of blocks that are never kept */
 
 struct block {
 	union {
@@ -34,13 +37,17 @@ struct block {
 	uint32_t secret; /* 1: wiped when it is freed; 0 in every idle block */
 };
 
+struct block_class {
+	struct block *idle;
+	size_t bytes; /* of its idle blocks */
+	size_t size;  /* of one block */
+};
+
 struct block_pool {
-	sluice_allocator allocator;
-	struct block *idle[BLOCK_CLASSES];
-	size_t idle_in[BLOCK_CLASSES];
 	size_t idle_bytes, limit;
-	size_t slab_size;
 	size_t live; /* blocks handed out: 0 when everything was given back */
+	sluice_allocator allocator;
+	struct block_class classes[BLOCK_CLASSES + 1];
 };
 
 void block_pool_init(struct block_pool *pool, sluice_allocator allocator, size_t limit, size_t slab_size);
