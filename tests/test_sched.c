@@ -132,6 +132,34 @@ START_TEST(test_the_heap_gives_the_least_of_many_that_come_and_go) {
 }
 END_TEST
 
+/* Whatever the policy, a stream that is alone for some turns stands where it would after each turn by itself, and so does one
+ * that comes next. */
+START_TEST(test_a_run_of_turns_counts_as_each_turn_by_itself) {
+	for (unsigned n = SLUICE_SCHEDULER_FIRST_COME; n <= SLUICE_SCHEDULER_WEIGHTED_FAIR; n++) {
+		struct sched single = {.ops = sched_by_number(n)}, run = single;
+		struct sched_entry a[2] = {{.weight = 512}, {.weight = 512}}, b[2] = {0};
+		sched_enter(&single, &a[0], 1);
+		sched_enter(&run, &a[1], 1);
+		for (unsigned i = 0; i < 3; i++)
+			sched_charge(&single, &a[0], 100 + 100 * i, 7);
+		sched_charge_run(&run, &a[1], 300, 300, 7);
+		sched_enter(&single, &b[0], 9);
+		sched_enter(&run, &b[1], 9);
+		ck_assert_uint_eq(a[0].node.key, a[1].node.key);
+		ck_assert_uint_eq(b[0].node.key, b[1].node.key);
+		sched_leave(&single, &b[0]);
+		sched_leave(&run, &b[1]);
+		sched_charge(&single, &a[0], 800, 0);
+		sched_leave(&single, &a[0]);
+		sched_leave_run(&run, &a[1], 0, 800);
+		ck_assert(sched_check(&run) && !run.root && !a[1].in);
+		sched_enter(&single, &a[0], 12);
+		sched_enter(&run, &a[1], 12);
+		ck_assert_uint_eq(a[0].node.key, a[1].node.key);
+	}
+}
+END_TEST
+
 START_TEST(test_there_is_a_scheduler_for_each_number_and_no_more) {
 	ck_assert_ptr_null(sched_by_number(SLUICE_SCHEDULER_DEFAULT));
 	for (unsigned n = SLUICE_SCHEDULER_FIRST_COME; n <= SLUICE_SCHEDULER_WEIGHTED_FAIR; n++)
@@ -142,4 +170,5 @@ END_TEST
 
 SUITE("schedulers", test_each_scheduler_has_its_order, test_first_come_goes_by_the_number_of_the_message,
       test_who_comes_back_after_a_pause_has_saved_up_nothing, test_virtual_time_and_turns_run_around,
-      test_the_heap_gives_the_least_of_many_that_come_and_go, test_there_is_a_scheduler_for_each_number_and_no_more)
+      test_the_heap_gives_the_least_of_many_that_come_and_go, test_a_run_of_turns_counts_as_each_turn_by_itself,
+      test_there_is_a_scheduler_for_each_number_and_no_more)

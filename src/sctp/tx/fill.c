@@ -1,5 +1,7 @@
 #include "sctp/tx/sender.h"
 
+#include "base/arith.h"
+
 #include <string.h>
 
 /* A message too large for one packet may begin in the rest of a packet if at least this much of it goes there. Less costs more in
@@ -13,7 +15,9 @@ struct fill {
 	struct tx_stream *stream; /* of the last new data in the packet */
 };
 
-static void put_chunk(struct sender *tx, struct fill *f, const struct tx_chunk *c, uint64_t tsn, bool immediate) {
+/* Writes the chunk, for which there is room at p. Returns its length with padding. */
+__attribute__((always_inline)) static inline size_t write_chunk(const struct sender *tx, uint8_t *p, const struct tx_chunk *c,
+                                                                uint64_t tsn, bool immediate) {
 	struct tx_message *m = c->message;
 	struct wire_data d = {
 		.flags = (uint8_t)(c->flags | (immediate ? WIRE_DATA_I : 0)),
@@ -26,7 +30,7 @@ static void put_chunk(struct sender *tx, struct fill *f, const struct tx_chunk *
 		.len = c->len,
 	};
 	size_t padded = pad4(c->len);
-	uint8_t *p = write_space(f->w, tx->data_header + padded), *payload = p + tx->data_header;
+	uint8_t *payload = p + tx->data_header;
 	if (tx->out.interleaving)
 		wire_i_data_header_put(p, &d);
 	else
@@ -34,12 +38,22 @@ static void put_chunk(struct sender *tx, struct fill *f, const struct tx_chunk *
 	outgoing_gather(m, c->offset, c->len, payload);
 	if (padded != c->len)
 		memset(payload + c->len, 0, padded - c->len);
+	return tx->data_header + padded;
+}
+
+/* Data of so many bytes, and so many chunks, went into the packet. */
+static inline void note_written(struct sender *tx, struct fill *f, uint32_t bytes, uint32_t chunks) {
 	f->has_data = true;
-	pace_sent(&tx->pace, (uint32_t)(tx->data_header + padded));
-	tx->counters.data_chunks_sent++;
+	pace_sent(&tx->pace, bytes);
+	tx->counters.data_chunks_sent += chunks;
 	tx->last_data_sent = tx->now;
 	if (!sender_timer_running(tx, SENDER_T3))
 		sender_timer_start(tx, SENDER_T3, tx->rto.rto);
+}
+
+static void put_chunk(struct sender *tx, struct fill *f, const struct tx_chunk *c, uint64_t tsn, bool immediate) {
+	uint8_t *p = write_space(f->w, tx->data_header + pad4(c->len));
+	note_written(tx, f, (uint32_t)write_chunk(tx, p, c, tsn, immediate), 1);
 }
 
 /* RFC 9260, 6.1, A: "regardless of the value of rwnd (including if it is 0), the data sender can always have one DATA chunk in
@@ -112,7 +126,7 @@ static bool fill_again(struct sender *tx, struct fill *f) {
 }
 
 /* Returns how many bytes of the message go into the rest of the packet; 0: none, the message waits for the next packet. */
-static uint32_t cut_length(const struct sender *tx, const struct fill *f, const struct tx_message *m) {
+static inline uint32_t cut_length(const struct sender *tx, const struct fill *f, const struct tx_message *m) {
 	size_t room = writer_room(f->w);
 	if (room < tx->data_header + 4)
 		return 0;
@@ -138,18 +152,25 @@ static bool nagle_holds(const struct sender *tx) {
 	return pad4(queued) < sender_payload_max(tx);
 }
 
-static uint8_t fragment_flags(const struct tx_message *m, uint32_t len) {
-	return (uint8_t)((m->cut == 0 && m->first ? WIRE_DATA_B : 0) | (m->cut + len == m->len && m->last ? WIRE_DATA_E : 0) |
-	                 (m->unordered ? WIRE_DATA_U : 0));
+_Static_assert(WIRE_DATA_E == 1 && WIRE_DATA_B == 2 && WIRE_DATA_U == 4, "the bits of tx_message.wire");
+
+static inline uint8_t fragment_flags(const struct tx_message *m, uint32_t len) {
+	int inside = (m->cut ? WIRE_DATA_B : 0) | (m->cut + len != m->len ? WIRE_DATA_E : 0);
+	return (uint8_t)(m->wire & ~inside);
 }
 
-static bool chunk_reserve(struct sender *tx) {
+/* How many chunks may be outstanding? */
+static inline uint32_t chunk_limit(const struct sender *tx) {
 	/* Other stacks track only some thousand TSNs and drop what is beyond. But a peer that promises room for more full chunks
 	 * than that must be able to receive them. */
 	uint64_t limit = tx->config->max_outstanding_chunks;
 	if (limit == 0)
 		limit = tx->peer_window_max / 1024 > 8192 ? tx->peer_window_max / 1024 : 8192;
-	if (outstanding_reserve(&tx->sent, limit < OUTSTANDING_MAX ? (uint32_t)limit : OUTSTANDING_MAX - 1))
+	return limit < OUTSTANDING_MAX ? (uint32_t)limit : OUTSTANDING_MAX - 1;
+}
+
+static bool chunk_reserve(struct sender *tx) {
+	if (outstanding_reserve(&tx->sent, chunk_limit(tx)))
 		return true;
 	/* There is no memory, and nothing is in flight whose answer would bring us back here. */
 	if (outstanding_count(&tx->sent) == 0 && !sender_timer_running(tx, SENDER_PROBE))
@@ -173,6 +194,87 @@ static inline bool may_begin(const struct sender *tx, const struct tx_message *m
 		return false;
 	return tx->out.begun_left == 0 || !tx->out.interleaving || fits_beside_begun(tx, m);
 }
+
+/* RFC 9260, 6.1: the I bit is for the sender that waits in SHUTDOWN-PENDING for the last acknowledgement. RFC 7053, 4: and for
+ * one that a delayed acknowledgement would hurt: a tail loss probe follows the end of a flight soon. */
+static inline bool marks_last(const struct sender *tx) {
+	return tx->phase == SENDER_ENDING || tx->config->recovery == SLUICE_RECOVERY_RACK;
+}
+
+/* ---- the common case ---- */
+
+/* What nearly every packet is: new chunks of one stream, with nothing lost, held up or set aside. What may go is asked once for
+ * the packet where the answer is the same for all its chunks, and what is counted is counted once. */
+struct run {
+	struct outgoing_run out;
+	uint64_t flight_end; /* chunks may go while less than this is in flight */
+	uint64_t window_end; /* and while no more than this would be */
+	uint64_t flight;
+	int64_t tokens; /* of the pace */
+	uint32_t slots; /* in the ring */
+	uint32_t packet;
+	uint32_t chunks, written;
+};
+
+static bool run_begin(struct sender *tx, const struct fill *f, struct run *r) {
+	struct tx_stream *s = outgoing_alone(&tx->out);
+	if (!s ||
+	    tx->view.in_recovery | tx->recovery.unanswered | tx->recovery.free_packet | tx->held_up | tx->hold | tx->pace.blocked)
+		return false;
+	if (!f->has_data && nagle_holds(tx))
+		return false;
+	*r = (struct run){
+		.out.stream = s,
+		.flight_end = min64(tx->view.cwnd, tx->burst_end),
+		.window_end = tx->peer_a_rwnd,
+		.flight = tx->sent.flight,
+		.tokens = tx->pace.rate ? tx->pace.tokens : INT64_MAX,
+		.slots = outstanding_run_room(&tx->sent, chunk_limit(tx)),
+		.packet = (uint32_t)txlog_number(&tx->sent.log, tx->now),
+	};
+	return true;
+}
+
+static inline void run_put(struct sender *tx, struct fill *f, struct run *r, struct tx_message *m, uint32_t len) {
+	uint64_t tsn = tx->sent.next + r->chunks;
+	struct tx_chunk *c = outstanding_run_put(&tx->sent, tsn, m, len, fragment_flags(m, len), r->packet);
+	c->fsn = outgoing_run_cut(&tx->out, &r->out, len, tsn);
+	size_t size = write_chunk(tx, f->w->at, c, tsn, !r->out.stream->head && marks_last(tx));
+	f->w->at += size;
+	r->written += (uint32_t)size;
+	r->tokens -= (int64_t)size;
+	r->flight += len;
+	r->chunks++;
+}
+
+static void run_end(struct sender *tx, struct fill *f, struct run *r) {
+	if (r->chunks == 0)
+		return;
+	f->stream = r->out.stream;
+	outstanding_run_end(&tx->sent, r->chunks, (uint32_t)(r->flight - tx->sent.flight), tx->now);
+	outgoing_run_end(&tx->out, &r->out);
+	note_written(tx, f, r->written, r->chunks);
+}
+
+/* Returns whether the packet is done: it is full, or nothing is left. Otherwise fill_new() looks why the next chunk may not
+ * go. */
+static bool fill_run(struct sender *tx, struct fill *f) {
+	struct run r;
+	if (!run_begin(tx, f, &r))
+		return false;
+	struct tx_message *m;
+	uint32_t len = 0;
+	while ((m = r.out.stream->head) && (len = cut_length(tx, f, m))) {
+		if (r.flight >= r.flight_end || r.flight + len > r.window_end || r.tokens <= 0 || r.chunks == r.slots)
+			break;
+		run_put(tx, f, &r, m, len);
+		f->has_data = true; /* cut_length() asks */
+	}
+	run_end(tx, f, &r);
+	return !m || len == 0;
+}
+
+/* ---- any case ---- */
 
 static void fill_new(struct sender *tx, struct fill *f) {
 	struct tx_message *m;
@@ -200,18 +302,11 @@ static void fill_new(struct sender *tx, struct fill *f) {
 		f->stream = m->stream;
 		uint64_t tsn = tx->sent.next;
 		struct tx_chunk *c = outstanding_append(&tx->sent, m, len, fragment_flags(m, len), tx->now);
-		/* RFC 9260, 6.1: the I bit is for the sender that waits in SHUTDOWN-PENDING for the last acknowledgement. RFC
-		 * 7053, 4: and for one that a delayed acknowledgement would hurt: a tail loss probe follows the end of a flight
-		 * soon. */
-		bool last = (tx->phase == SENDER_ENDING || tx->config->recovery == SLUICE_RECOVERY_RACK) &&
-		            !outgoing_next(&tx->out);
-		put_chunk(tx, f, c, tsn, last);
+		put_chunk(tx, f, c, tsn, marks_last(tx) && !outgoing_next(&tx->out));
 		note_sent(tx, tsn, len, false);
 	}
 	if (!m)
 		tx->held_up = false;
-	if (f->stream && tx->out.sched.ops->one_stream)
-		outgoing_packet_end(&tx->out, f->stream);
 }
 
 static void idle_restart(struct sender *tx) {
@@ -224,8 +319,10 @@ void fill_packet(struct sender *tx, struct writer *w, bool whole) {
 	if (tx->phase == SENDER_CLOSED || (outstanding_count(&tx->sent) == 0 && !outgoing_any(&tx->out)))
 		return;
 	idle_restart(tx);
-	if (fill_again(tx, &f))
+	if (fill_again(tx, &f) && !fill_run(tx, &f))
 		fill_new(tx, &f);
+	if (f.stream && tx->out.sched.ops->one_stream)
+		outgoing_packet_end(&tx->out, f.stream);
 	if (f.has_data)
 		tx->recovery.free_packet = false;
 	txlog_close(&tx->sent.log);

@@ -404,17 +404,8 @@ int outgoing_end(struct outgoing *o, struct tx_stream *s) {
 uint32_t outgoing_cut(struct outgoing *o, struct tx_message *m, uint32_t len, uint64_t tsn) {
 	struct tx_stream *s = m->stream;
 	bool first = !m->begun;
-	if (first) {
-		m->begun = true;
-		m->first_tsn = (uint32_t)tsn;
-		if (m->first) {
-			if (!s->used)
-				outgoing_mark_used(o, s);
-			s->next_mid[m->unordered]++;
-			s->next_fsn = 0;
-		}
-		m->mid = s->next_mid[m->unordered] - 1;
-	}
+	if (first)
+		outgoing_message_begin(o, m, tsn);
 	m->cut += len;
 	bool done = m->cut == m->len;
 	if (first)
@@ -429,7 +420,21 @@ uint32_t outgoing_cut(struct outgoing *o, struct tx_message *m, uint32_t len, ui
 	return s->next_fsn++;
 }
 
-static void gather_borrowed(struct tx_borrowed *b, uint32_t offset, uint32_t len, uint8_t *out) {
+void outgoing_run_end(struct outgoing *o, struct outgoing_run *r) {
+	struct tx_stream *s = r->stream;
+	o->queued -= r->left;
+	if (s->head) {
+		s->head->prev = NULL;
+		if (r->turn && !o->sched.ops->one_stream)
+			sched_charge_run(&o->sched, &s->sched, r->turns, r->turn, arrival(o, s->head));
+	} else {
+		s->tail = NULL;
+		sched_leave_run(&o->sched, &s->sched, r->turns, r->turn);
+	}
+}
+
+void outgoing_gather_borrowed(struct tx_message *m, uint32_t offset, uint32_t len, uint8_t *out) {
+	struct tx_borrowed *b = borrowed(m);
 	if (offset < b->cursor_base)
 		b->cursor_index = b->cursor_base = 0;
 	while (len > 0) {
@@ -448,13 +453,6 @@ static void gather_borrowed(struct tx_borrowed *b, uint32_t offset, uint32_t len
 		offset += n;
 		len -= n;
 	}
-}
-
-void outgoing_gather(struct tx_message *m, uint32_t offset, uint32_t len, uint8_t *out) {
-	if (m->borrowed)
-		gather_borrowed(borrowed(m), offset, len, out);
-	else
-		memcpy(out, (const uint8_t *)(m + 1) + offset, len);
 }
 
 /* ---- leaving ---- */

@@ -23,6 +23,8 @@
 #include "sctp/events.h"
 #include "sctp/tx/sched.h"
 
+#include <string.h>
+
 struct tx_stream;
 
 /* 64 bytes, one cache line. Copied bytes stand right behind it; fields that few messages need stand elsewhere. */
@@ -42,10 +44,15 @@ struct tx_message {
 		uint32_t arrival; /* ... before: how many were queued before it */
 	};
 	uint8_t reliability;
-	bool unordered : 1, queued : 1, borrowed : 1, begun : 1; /* begun: something of it was cut */
-	/* The app may give a message piece by piece. Each piece is a struct of its own and leaves by itself: only the first has
-	 * `first`, and only the last has `last`. */
-	bool part : 1, first : 1, last : 1;
+	union {
+		/* The app may give a message piece by piece. Each piece is a struct of its own and leaves by itself: only the
+		 * first has `first`, and only the last has `last`. */
+		struct {
+			bool last : 1, first : 1, unordered : 1;
+		};
+		uint8_t wire; /* the same bits as WIRE_DATA_E, B and U of a chunk that holds all of it */
+	};
+	bool part : 1, queued : 1, borrowed : 1, begun : 1; /* begun: something of it was cut */
 };
 
 /* A lifetime. It waits for the next verb, which knows the time, and then stands in the heap. */
@@ -179,11 +186,69 @@ void outgoing_bring_back(struct outgoing *o);
 /* Sets priority and weight of a stream, from its next turn on; 0: the default. */
 void outgoing_set_priority(struct outgoing *o, struct tx_stream *s, uint16_t priority, uint16_t weight);
 
+/* The first bytes of the message are about to get a TSN: the message gets its MID. */
+static inline void outgoing_message_begin(struct outgoing *o, struct tx_message *m, uint64_t tsn) {
+	struct tx_stream *s = m->stream;
+	m->begun = true;
+	m->first_tsn = (uint32_t)tsn;
+	if (m->first) {
+		if (__builtin_expect(!s->used, 0))
+			outgoing_mark_used(o, s);
+		s->next_mid[m->unordered]++;
+		s->next_fsn = 0;
+	}
+	m->mid = s->next_mid[m->unordered] - 1;
+}
 /* The next len bytes of the message, which was next, got a TSN. With the first bytes the message gets its MID. Returns the FSN of
  * these bytes. */
 uint32_t outgoing_cut(struct outgoing *o, struct tx_message *m, uint32_t len, uint64_t tsn);
+
+/* A run: chunks that are cut one after the other from the only stream that has something to send. What the queue and the
+ * scheduler keep count of is written once for all of them, at the end. */
+struct outgoing_run {
+	struct tx_stream *stream;
+	uint64_t turns, turn; /* bytes of the turns that are over: of all but the last one, of the last one */
+	uint32_t left;        /* messages that left the queue */
+};
+/* The stream that a run may be cut from, or NULL. */
+static inline struct tx_stream *outgoing_alone(const struct outgoing *o) {
+	return o->sched.count == 1 && !o->aside ? (struct tx_stream *)o->sched.root : NULL;
+}
+/* As outgoing_cut(), for the first message of the run's stream. */
+static inline uint32_t outgoing_run_cut(struct outgoing *o, struct outgoing_run *r, uint32_t len, uint64_t tsn) {
+	struct tx_stream *s = r->stream;
+	struct tx_message *m = s->head;
+	uint32_t rest = m->len - m->cut - len;
+	if (m->begun) {
+		o->begun_left -= len;
+	} else {
+		outgoing_message_begin(o, m, tsn);
+		o->begun_left += rest;
+	}
+	m->cut += len;
+	if (rest == 0) {
+		s->head = m->next;
+		m->queued = false;
+		r->left++;
+	}
+	if (!o->interleaving)
+		o->begun = rest ? m : NULL;
+	if (rest == 0 || (o->interleaving && o->sched.ops->chunks)) {
+		r->turns += r->turn;
+		r->turn = o->interleaving ? len : m->len;
+	}
+	return s->next_fsn++;
+}
+void outgoing_run_end(struct outgoing *o, struct outgoing_run *r);
+
 /* Copies bytes [offset, offset + len) of the message. */
-void outgoing_gather(struct tx_message *m, uint32_t offset, uint32_t len, uint8_t *out);
+void outgoing_gather_borrowed(struct tx_message *m, uint32_t offset, uint32_t len, uint8_t *out);
+static inline void outgoing_gather(struct tx_message *m, uint32_t offset, uint32_t len, uint8_t *out) {
+	if (__builtin_expect(m->borrowed, 0))
+		outgoing_gather_borrowed(m, offset, len, out);
+	else
+		memcpy(out, (const uint8_t *)(m + 1) + offset, len);
+}
 
 /* len bytes of the message were acknowledged. The last ones free the message. Returns whether it was freed. */
 bool outgoing_acked(struct outgoing *o, struct tx_message *m, uint32_t len);

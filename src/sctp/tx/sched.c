@@ -38,6 +38,24 @@ void sched_charge(struct sched *s, struct sched_entry *e, uint64_t bytes, uint64
 	insert(s, e);
 }
 
+/* The last turn is charged by itself, as the virtual time of the fair ones is that at which it began. */
+static void charge_alone(struct sched *s, struct sched_entry *e, uint64_t before, uint64_t bytes, uint64_t arrival) {
+	if (before)
+		e->node.key = s->ops->key(s, e, before, arrival);
+	e->node.key = s->ops->key(s, e, bytes, arrival);
+}
+
+void sched_charge_run(struct sched *s, struct sched_entry *e, uint64_t before, uint64_t bytes, uint64_t arrival) {
+	charge_alone(s, e, before, bytes, arrival);
+}
+
+void sched_leave_run(struct sched *s, struct sched_entry *e, uint64_t before, uint64_t bytes) {
+	charge_alone(s, e, before, bytes, 0);
+	s->root = NULL;
+	e->in = false;
+	s->count = 0;
+}
+
 bool sched_check(const struct sched *s) {
 	uint32_t count = 0;
 	for (const struct pairing_node *n = s->root; n; n = pairing_next(n), count++) {

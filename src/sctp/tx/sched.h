@@ -52,6 +52,10 @@ void sched_enter(struct sched *s, struct sched_entry *e, uint64_t arrival);
 void sched_leave(struct sched *s, struct sched_entry *e);
 /* A stream in the heap was given `bytes`, and its turn is over. */
 void sched_charge(struct sched *s, struct sched_entry *e, uint64_t bytes, uint64_t arrival);
+/* The same for several turns in a row of the only stream in the heap: `bytes` for the last one and `before` for all others. */
+void sched_charge_run(struct sched *s, struct sched_entry *e, uint64_t before, uint64_t bytes, uint64_t arrival);
+/* The only stream in the heap has had its last turns; see sched_charge_run(). */
+void sched_leave_run(struct sched *s, struct sched_entry *e, uint64_t before, uint64_t bytes);
 /* The next one, or NULL. */
 static inline struct sched_entry *sched_first(const struct sched *s) {
 	return (struct sched_entry *)s->root;

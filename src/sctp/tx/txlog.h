@@ -95,6 +95,22 @@ static inline uint64_t txlog_put(struct txlog *l, uint64_t tsn, uint32_t len, ui
 	return l->open;
 }
 
+/* The number of the packet that a new chunk goes into now. */
+static inline uint64_t txlog_number(const struct txlog *l, uint64_t now) {
+	const struct tx_packet *open = l->open ? txlog_record(l, l->open) : NULL;
+	return open && !open->retransmission && open->sent_at == now ? l->open : l->next;
+}
+/* The same as txlog_put() for `count` new chunks, the first of which has this TSN, with `len` bytes of payload. */
+static inline void txlog_put_run(struct txlog *l, uint64_t tsn, uint32_t count, uint32_t len, uint64_t flight, uint64_t now) {
+	if (txlog_number(l, now) != l->open)
+		txlog_begin(l, tsn, flight, false, now);
+	struct tx_packet *p = txlog_record(l, l->open);
+	p->span = (uint32_t)(tsn - p->first_tsn) + count;
+	p->in_flight += count;
+	p->flight = (uint32_t)(flight + len);
+	p->len = (uint16_t)(p->len + len);
+}
+
 /* One chunk of the packet left the flight. */
 void txlog_unlink(struct txlog *l, uint64_t number);
 static inline void txlog_take_from(struct txlog *l, uint64_t number) {
