@@ -215,9 +215,12 @@ static struct tx_message *message_new(struct outgoing *o, const sluice_send_info
 		.first = true,
 		.last = true,
 	};
-	if (info->reliability == SLUICE_LIFETIME && !(m->timed = timed_new(o, m))) {
-		env_free(o->env, m);
-		return NULL;
+	if (info->reliability == SLUICE_LIFETIME) {
+		m->special = true;
+		if (!(m->timed = timed_new(o, m))) {
+			env_free(o->env, m);
+			return NULL;
+		}
 	}
 	return m;
 }
@@ -310,7 +313,7 @@ int outgoing_borrow(struct outgoing *o, const sluice_send_info *info, const stru
 	struct tx_message *m = message_new(o, info, sizeof(struct tx_borrowed) + count * sizeof *iov, len);
 	if (!m)
 		return SLUICE_NO_MEMORY;
-	m->borrowed = true;
+	m->borrowed = m->special = true;
 	struct tx_borrowed *b = borrowed(m);
 	*b = (struct tx_borrowed){.release = release, .release_ctx = ctx, .iov_count = (uint32_t)count};
 	memcpy(b->iov, iov, count * sizeof *iov);
@@ -363,7 +366,7 @@ static int queue_part(struct outgoing *o, struct tx_stream *s, const uint8_t *da
 		bytes[0] = open->byte;
 	if (len)
 		memcpy(bytes + kept, data, len);
-	m->part = true;
+	m->part = m->special = true;
 	m->first = !open->started;
 	m->last = last;
 	open->started = true;
@@ -496,13 +499,18 @@ static void buffered_sink(struct outgoing *o, struct tx_stream *s, uint32_t byte
 	}
 }
 
-bool outgoing_acked(struct outgoing *o, struct tx_message *m, uint32_t len) {
-	m->left -= len;
-	buffered_sink(o, m->stream, len);
-	if (m->left > 0)
-		return false;
+void outgoing_acks_end(struct outgoing *o, struct outgoing_acks *r) {
+	if (!r->stream)
+		return;
+	r->stream->buffered_messages -= r->freed;
+	buffered_sink(o, r->stream, r->bytes);
+	*r = (struct outgoing_acks){0};
+}
+
+/* The app's release callback may ask what is buffered, so that is written first. */
+void outgoing_acks_free(struct outgoing *o, struct outgoing_acks *r, struct tx_message *m) {
+	outgoing_acks_end(o, r);
 	message_free(o, m);
-	return true;
 }
 
 void outgoing_discard(struct outgoing *o, struct tx_message *m) {

@@ -53,6 +53,7 @@ struct tx_message {
 		uint8_t wire; /* the same bits as WIRE_DATA_E, B and U of a chunk that holds all of it */
 	};
 	bool part : 1, queued : 1, borrowed : 1, begun : 1; /* begun: something of it was cut */
+	bool special; /* lent, timed or a part: freeing it is more than giving its memory back */
 };
 
 /* A lifetime. It waits for the next verb, which knows the time, and then stands in the heap. */
@@ -250,8 +251,32 @@ static inline void outgoing_gather(struct tx_message *m, uint32_t offset, uint32
 		memcpy(out, (const uint8_t *)(m + 1) + offset, len);
 }
 
-/* len bytes of the message were acknowledged. The last ones free the message. Returns whether it was freed. */
-bool outgoing_acked(struct outgoing *o, struct tx_message *m, uint32_t len);
+/* Chunks are acknowledged one after the other. What a stream holds is written once for all its chunks that stand together, when
+ * the next stream comes or the run ends. */
+struct outgoing_acks {
+	struct tx_stream *stream; /* NULL: nothing is to be written */
+	uint32_t bytes, freed;
+};
+void outgoing_acks_end(struct outgoing *o, struct outgoing_acks *r);
+/* The last byte of a message with a lifetime, of a lent one or of a part was acknowledged. */
+void outgoing_acks_free(struct outgoing *o, struct outgoing_acks *r, struct tx_message *m);
+/* len bytes of the message were acknowledged. The last ones free the message. */
+static inline void outgoing_acks_add(struct outgoing *o, struct outgoing_acks *r, struct tx_message *m, uint32_t len) {
+	if (m->stream != r->stream) {
+		outgoing_acks_end(o, r);
+		r->stream = m->stream;
+	}
+	r->bytes += len;
+	m->left -= len;
+	if (m->left > 0)
+		return;
+	if (__builtin_expect(m->special, 0)) {
+		outgoing_acks_free(o, r, m);
+	} else {
+		r->freed++;
+		env_free(o->env, m);
+	}
+}
 /* Gives the message up and frees it. counted: an ABANDONED event reports it (PR-SCTP); else it counts as lost with the
  * association. */
 void outgoing_drop(struct outgoing *o, struct tx_message *m, bool counted);

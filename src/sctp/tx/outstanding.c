@@ -218,7 +218,7 @@ static void note_rtt(struct outstanding *o, const struct tx_packet *p, uint64_t 
 }
 
 /* Chunks of one packet come one after the other as a rule, so their packet is looked up once. */
-static void look_at_packet(struct outstanding *o, const struct tx_chunk *c, struct ack *ack) {
+static inline void look_at_packet(struct outstanding *o, const struct tx_chunk *c, struct ack *ack) {
 	ack->at = c->packet;
 	ack->at_packet = txlog_at(&o->log, c->packet, &ack->at_number);
 	ack->at_old = ack->at_packet && ack->at_number < o->newest_delivered;
@@ -250,14 +250,53 @@ static inline void acknowledge(struct outstanding *o, struct tx_chunk *c, uint64
 		note_rtt(o, c->packet ? ack->at_packet : NULL, tsn, now, ack);
 }
 
-static void ack_cumulative(struct outstanding *o, uint64_t cum, uint64_t now, struct ack *ack) {
-	for (uint64_t t = o->cum + 1; t <= cum; t++) {
-		struct tx_chunk *c = outstanding_at(o, t);
-		if (c->state == CHUNK_IN_FLIGHT || c->state == CHUNK_LOST)
-			acknowledge(o, c, t, now, ack);
-		if (c->message)
-			outgoing_acked(o->out, c->message, c->len);
+/* The common case: chunks in flight that went in one packet. Returns the first TSN behind them, `t` when it is not this case. */
+static uint64_t ack_packet(struct outstanding *o, uint64_t t, uint64_t cum, uint64_t now, struct ack *ack,
+                           struct outgoing_acks *acks) {
+	const uint64_t first = t;
+	const uint32_t packet = outstanding_at(o, t)->packet;
+	uint64_t bytes = 0;
+	bool once = false;
+	if (packet != ack->at)
+		look_at_packet(o, outstanding_at(o, t), ack);
+	if (packet == 0 || !ack->at_packet)
+		return t;
+	for (; t <= cum; t++) {
+		const struct tx_chunk *c = outstanding_at(o, t);
+		if (c->state != CHUNK_IN_FLIGHT || c->packet != packet)
+			break;
+		bytes += c->len;
+		once |= c->transmissions == 1;
+		outgoing_acks_add(o->out, acks, c->message, c->len);
 	}
+	if (t == first)
+		return t;
+	o->flight -= bytes;
+	txlog_take_run(&o->log, ack->at_number, (uint32_t)(t - first));
+	ack->bytes += bytes;
+	ack->reordered |= once && ack->at_old;
+	ack->highest_new = t - 1;
+	if (o->rtt_tsn >= first && o->rtt_tsn < t)
+		note_rtt(o, ack->at_packet, o->rtt_tsn, now, ack);
+	return t;
+}
+
+static void ack_chunk(struct outstanding *o, uint64_t tsn, uint64_t now, struct ack *ack, struct outgoing_acks *acks) {
+	struct tx_chunk *c = outstanding_at(o, tsn);
+	if (c->state == CHUNK_IN_FLIGHT || c->state == CHUNK_LOST)
+		acknowledge(o, c, tsn, now, ack);
+	if (c->message)
+		outgoing_acks_add(o->out, acks, c->message, c->len);
+}
+
+static void ack_cumulative(struct outstanding *o, uint64_t cum, uint64_t now, struct ack *ack) {
+	struct outgoing_acks acks = {0};
+	for (uint64_t t = o->cum + 1, next; t <= cum; t = next) {
+		next = outstanding_at(o, t)->state == CHUNK_IN_FLIGHT ? ack_packet(o, t, cum, now, ack, &acks) : t;
+		if (next == t)
+			ack_chunk(o, next++, now, ack, &acks);
+	}
+	outgoing_acks_end(o->out, &acks);
 	ack->advanced = cum > o->cum;
 	o->cum = cum;
 	if (o->rtt_tsn <= cum) /* the chunk may have been abandoned: then nothing was measured */

@@ -118,6 +118,15 @@ static inline void txlog_take_from(struct txlog *l, uint64_t number) {
 	if (p->in_flight > 0 && --p->in_flight == 0)
 		txlog_unlink(l, number);
 }
+/* The same for `count` chunks. */
+static inline void txlog_take_run(struct txlog *l, uint64_t number, uint32_t count) {
+	struct tx_packet *p = txlog_record(l, number);
+	if (p->in_flight == 0)
+		return;
+	p->in_flight -= count < p->in_flight ? count : p->in_flight;
+	if (p->in_flight == 0)
+		txlog_unlink(l, number);
+}
 static inline void txlog_take(struct txlog *l, uint32_t number) {
 	uint64_t whole;
 	if (txlog_at(l, number, &whole))
