@@ -74,25 +74,25 @@ void sluice_sctp_abort(sluice_sctp *a, const char *reason) {
 }
 
 static bool may_send(const sluice_sctp *a) {
-	return (a->state == SLUICE_SCTP_COOKIE_WAIT || a->state == SLUICE_SCTP_COOKIE_ECHOED ||
-	        a->state == SLUICE_SCTP_ESTABLISHED) &&
-	       !a->shutdown_wanted;
+	return association_in(a, IN(COOKIE_WAIT) | IN(COOKIE_ECHOED) | IN(ESTABLISHED)) && !a->shutdown_wanted;
 }
 
-static int check_send(const sluice_sctp *a, const sluice_send_info *info, size_t len) {
+/* s: the stream, as sender_stream() has it. */
+static inline int check_send(const sluice_sctp *a, const struct tx_stream *s, const sluice_send_info *info, size_t len) {
 	if (!may_send(a))
 		return SLUICE_CLOSED;
 	/* Before the handshake told how many streams the peer takes, only our own wish limits. */
 	uint16_t streams = a->state == SLUICE_SCTP_COOKIE_WAIT ? a->config.outbound_streams : a->outbound;
-	if (info->stream >= streams || len == 0 || len > UINT32_MAX / 2 || (unsigned)info->reliability > SLUICE_PRIORITY_DROP)
+	if (info->stream >= streams || len - 1 >= UINT32_MAX / 2 || (unsigned)info->reliability > SLUICE_PRIORITY_DROP)
 		return SLUICE_INVALID;
-	return a->reconfig.all != TX_RESET_NONE ? SLUICE_CLOSED : sender_stream_state(&a->tx, info->stream);
+	return a->reconfig.all != TX_RESET_NONE ? SLUICE_CLOSED : sender_stream_state(s);
 }
 
 int sluice_sctp_send(sluice_sctp *a, const sluice_send_info *info, const void *data, size_t len) {
-	int error = check_send(a, info, len);
+	struct tx_stream *s = sender_stream(&a->tx, info->stream);
+	int error = check_send(a, s, info, len);
 	if (!error)
-		error = sender_send(&a->tx, info, data, (uint32_t)len);
+		error = sender_send(&a->tx, s, info, data, (uint32_t)len);
 	if (!error)
 		association_touch(a);
 	return error;
@@ -104,7 +104,7 @@ int sluice_sctp_sendv(sluice_sctp *a, const sluice_send_info *info, const struct
 	for (size_t i = 0; i < count; i++)
 		if (__builtin_add_overflow(len, iov[i].iov_len, &len))
 			return SLUICE_INVALID;
-	int error = check_send(a, info, len);
+	int error = check_send(a, sender_stream(&a->tx, info->stream), info, len);
 	if (!error)
 		error = sender_lend(&a->tx, info, iov, count, (uint32_t)len, release, ctx);
 	if (!error)
@@ -113,7 +113,7 @@ int sluice_sctp_sendv(sluice_sctp *a, const sluice_send_info *info, const struct
 }
 
 int sluice_sctp_send_begin(sluice_sctp *a, const sluice_send_info *info) {
-	int error = check_send(a, info, 1);
+	int error = check_send(a, sender_stream(&a->tx, info->stream), info, 1);
 	if (error)
 		return error;
 	if (a->state == SLUICE_SCTP_COOKIE_WAIT)

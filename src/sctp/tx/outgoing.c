@@ -127,7 +127,7 @@ static void queue_push(struct outgoing *o, struct tx_stream *s, struct tx_messag
 	else
 		s->head = m;
 	s->tail = m;
-	if (s->head == m)
+	if (__builtin_expect(s->head == m, 0))
 		sched_enter(&o->sched, &s->sched, arrival(o, m));
 }
 
@@ -197,12 +197,11 @@ static struct tx_timed *timed_new(struct outgoing *o, struct tx_message *m) {
 	return t;
 }
 
-static struct tx_message *message_new(struct outgoing *o, const sluice_send_info *info, size_t behind, uint32_t len) {
-	struct tx_stream *s = outgoing_stream(o, info->stream);
-	if (!s)
-		return NULL;
-	struct tx_message *m = env_alloc(o->env, sizeof *m + behind);
-	if (!m)
+/* s NULL: the stream is made. */
+static inline struct tx_message *message_new(struct outgoing *o, struct tx_stream *s, const sluice_send_info *info, size_t behind,
+                                             uint32_t len) {
+	struct tx_message *m;
+	if ((!s && !(s = outgoing_stream(o, info->stream))) || !(m = env_alloc(o->env, sizeof *m + behind)))
 		return NULL;
 	*m = (struct tx_message){
 		.stream = s,
@@ -215,7 +214,7 @@ static struct tx_message *message_new(struct outgoing *o, const sluice_send_info
 		.first = true,
 		.last = true,
 	};
-	if (info->reliability == SLUICE_LIFETIME) {
+	if (__builtin_expect(info->reliability == SLUICE_LIFETIME, 0)) {
 		m->special = true;
 		if (!(m->timed = timed_new(o, m))) {
 			env_free(o->env, m);
@@ -239,7 +238,7 @@ static void accept_message(struct outgoing *o, struct tx_message *m) {
 	o->buffered += m->len;
 	o->messages += m->first;
 	o->payload += m->len;
-	if (m->timed) {
+	if (__builtin_expect(m->timed != NULL, 0)) {
 		m->timed->unstamped = true;
 		m->timed->next_unstamped = o->unstamped;
 		o->unstamped = m->timed;
@@ -283,11 +282,8 @@ static void make_room(struct outgoing *o, struct tx_stream *s, const sluice_send
 		outgoing_drop(o, least_important(s, info), true);
 }
 
-/* A message on an empty stream is always taken: one larger than the mark could never go otherwise. */
-static bool would_block(struct outgoing *o, const sluice_send_info *info, uint32_t len) {
-	struct tx_stream *s = outgoing_find(o, info->stream);
-	if (!s || s->buffered == 0 || s->buffered + len <= high_water(o, s))
-		return false;
+__attribute__((noinline)) static bool blocks(struct outgoing *o, struct tx_stream *s, const sluice_send_info *info,
+                                             uint32_t len) {
 	make_room(o, s, info, len);
 	if (s->buffered == 0 || s->buffered + len <= high_water(o, s))
 		return false;
@@ -295,10 +291,15 @@ static bool would_block(struct outgoing *o, const sluice_send_info *info, uint32
 	return true;
 }
 
-int outgoing_copy(struct outgoing *o, const sluice_send_info *info, const void *data, uint32_t len) {
-	if (would_block(o, info, len))
+/* A message on an empty stream is always taken: one larger than the mark could never go otherwise. */
+static inline bool would_block(struct outgoing *o, struct tx_stream *s, const sluice_send_info *info, uint32_t len) {
+	return s && s->buffered > 0 && s->buffered + len > high_water(o, s) && blocks(o, s, info, len);
+}
+
+int outgoing_copy_on(struct outgoing *o, struct tx_stream *s, const sluice_send_info *info, const void *data, uint32_t len) {
+	if (would_block(o, s, info, len))
 		return SLUICE_WOULD_BLOCK;
-	struct tx_message *m = message_new(o, info, len, len);
+	struct tx_message *m = message_new(o, s, info, len, len);
 	if (!m)
 		return SLUICE_NO_MEMORY;
 	memcpy(m + 1, data, len);
@@ -308,9 +309,10 @@ int outgoing_copy(struct outgoing *o, const sluice_send_info *info, const void *
 
 int outgoing_borrow(struct outgoing *o, const sluice_send_info *info, const struct iovec *iov, size_t count, uint32_t len,
                     sluice_release_fn release, void *ctx) {
-	if (would_block(o, info, len))
+	struct tx_stream *s = outgoing_find(o, info->stream);
+	if (would_block(o, s, info, len))
 		return SLUICE_WOULD_BLOCK;
-	struct tx_message *m = message_new(o, info, sizeof(struct tx_borrowed) + count * sizeof *iov, len);
+	struct tx_message *m = message_new(o, s, info, sizeof(struct tx_borrowed) + count * sizeof *iov, len);
 	if (!m)
 		return SLUICE_NO_MEMORY;
 	m->borrowed = m->special = true;
@@ -358,7 +360,7 @@ static int queue_part(struct outgoing *o, struct tx_stream *s, const uint8_t *da
 	uint32_t kept = open->kept, whole = kept + len;
 	if (whole == 0)
 		return 0;
-	struct tx_message *m = message_new(o, &open->info, whole, whole);
+	struct tx_message *m = message_new(o, s, &open->info, whole, whole);
 	if (!m)
 		return SLUICE_NO_MEMORY;
 	uint8_t *bytes = (uint8_t *)(m + 1);
@@ -380,7 +382,7 @@ int outgoing_part(struct outgoing *o, struct tx_stream *s, const void *data, uin
 	int error = open_state(o, s);
 	if (error)
 		return error;
-	if (would_block(o, &s->open->info, len))
+	if (would_block(o, s, &s->open->info, len))
 		return SLUICE_WOULD_BLOCK;
 	error = queue_part(o, s, data, len - 1, false);
 	if (error)

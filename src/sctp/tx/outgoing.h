@@ -145,7 +145,11 @@ void outgoing_forget(struct outgoing *o, uint16_t id);
 /* Queues a message: copies the bytes, or borrows them until release() is called. Returns 0, or
  *   SLUICE_WOULD_BLOCK  the stream holds as much as it may; a WRITABLE event follows
  *   SLUICE_NO_MEMORY    nothing was queued, and release() is not called */
-int outgoing_copy(struct outgoing *o, const sluice_send_info *info, const void *data, uint32_t len);
+/* s: the stream, NULL when there is none yet; so it is looked up once for all that is asked of it. */
+int outgoing_copy_on(struct outgoing *o, struct tx_stream *s, const sluice_send_info *info, const void *data, uint32_t len);
+static inline int outgoing_copy(struct outgoing *o, const sluice_send_info *info, const void *data, uint32_t len) {
+	return outgoing_copy_on(o, outgoing_find(o, info->stream), info, data, len);
+}
 int outgoing_borrow(struct outgoing *o, const sluice_send_info *info, const struct iovec *iov, size_t count, uint32_t len,
                     sluice_release_fn release, void *ctx);
 

@@ -138,13 +138,17 @@ bool sender_check(const struct sender *tx);
 
 /* ---- the app's calls, by stream; errors are those of sluice/sctp.h ---- */
 
-/* 0: a message may be queued; SLUICE_CLOSED: the stream is being reset; SLUICE_WRONG_STATE: a message is open on it. */
-static inline int sender_stream_state(const struct sender *tx, uint16_t stream) {
-	const struct tx_stream *s = outgoing_find(&tx->out, stream);
+/* The stream, NULL when there is none yet; and 0 when a message may be queued on it, SLUICE_CLOSED when it is being reset,
+ * SLUICE_WRONG_STATE when a message is open on it. */
+static inline struct tx_stream *sender_stream(const struct sender *tx, uint16_t stream) {
+	return outgoing_find(&tx->out, stream);
+}
+static inline int sender_stream_state(const struct tx_stream *s) {
 	return s && s->reset != TX_RESET_NONE ? SLUICE_CLOSED : s && s->open ? SLUICE_WRONG_STATE : 0;
 }
-static inline int sender_send(struct sender *tx, const sluice_send_info *info, const void *data, uint32_t len) {
-	return outgoing_copy(&tx->out, info, data, len);
+static inline int sender_send(struct sender *tx, struct tx_stream *s, const sluice_send_info *info, const void *data,
+                              uint32_t len) {
+	return outgoing_copy_on(&tx->out, s, info, data, len);
 }
 int sender_lend(struct sender *tx, const sluice_send_info *info, const struct iovec *iov, size_t count, uint32_t len,
                 sluice_release_fn release, void *ctx);
