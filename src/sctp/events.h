@@ -20,8 +20,28 @@ struct event_queue {
 	struct event_node *head, *tail;
 };
 
-void event_push(struct event_queue *q, struct event_node *n);
+static inline void event_push(struct event_queue *q, struct event_node *n) {
+	if (n->queued)
+		return;
+	n->queued = true;
+	n->next = NULL;
+	if (q->tail)
+		q->tail->next = n;
+	else
+		q->head = n;
+	q->tail = n;
+}
+
 /* Removes and returns the oldest event; NULL when there is none. */
-struct event_node *event_pop(struct event_queue *q);
+static inline struct event_node *event_pop(struct event_queue *q) {
+	struct event_node *n = q->head;
+	if (!n)
+		return NULL;
+	q->head = n->next;
+	if (!q->head)
+		q->tail = NULL;
+	n->queued = false;
+	return n;
+}
 
 #endif

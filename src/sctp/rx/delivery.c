@@ -16,11 +16,8 @@ static struct rx_stream *stream_new(struct delivery *d, uint16_t id) {
 	return s;
 }
 
-struct rx_stream *delivery_stream(struct delivery *d, uint16_t id) {
-	struct rx_stream *s = idmap_get(&d->streams, id);
-	if (s)
-		return s;
-	s = stream_new(d, id);
+struct rx_stream *delivery_stream_make(struct delivery *d, uint16_t id) {
+	struct rx_stream *s = stream_new(d, id);
 	if (!s)
 		return NULL;
 	uint32_t tables = d->streams.cost;
@@ -30,13 +27,6 @@ struct rx_stream *delivery_stream(struct delivery *d, uint16_t id) {
 	}
 	s->fresh = (uint16_t)(env_cost(s) + d->streams.cost - tables);
 	return s;
-}
-
-void delivery_unordered(struct delivery *d, struct rx_message *m) {
-	d->messages++;
-	d->payload += m->public.len;
-	rx_message_delivered(m);
-	event_push(d->events, &m->event);
 }
 
 static struct rx_message *of_node(struct pairing_node *n) {
@@ -91,7 +81,7 @@ void delivery_done(struct delivery *d, struct rx_stream *s, uint64_t number) {
 		flush(d, s, s->next);
 }
 
-void delivery_ordered(struct delivery *d, struct rx_stream *s, struct rx_message *m, uint64_t number) {
+void delivery_ordered_any(struct delivery *d, struct rx_stream *s, struct rx_message *m, uint64_t number) {
 	if (number == s->next) {
 		delivery_unordered(d, m);
 		delivery_done(d, s, number);

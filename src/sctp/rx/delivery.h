@@ -36,7 +36,11 @@ void delivery_init(struct delivery *d, sluice_env *env, struct event_queue *even
 void delivery_free(struct delivery *d);
 
 /* The stream, made on first use; NULL when there is no memory. */
-struct rx_stream *delivery_stream(struct delivery *d, uint16_t id);
+struct rx_stream *delivery_stream_make(struct delivery *d, uint16_t id);
+static inline struct rx_stream *delivery_stream(struct delivery *d, uint16_t id) {
+	struct rx_stream *s = idmap_get(&d->streams, id);
+	return __builtin_expect(s != NULL, 1) ? s : delivery_stream_make(d, id);
+}
 
 /* What the stream itself takes, once: the first message of a stream is charged for it too, so that a message a stream cannot hold
  * more than the window. The state of a stream whose messages were read is no longer the window's. */
@@ -50,7 +54,12 @@ static inline void delivery_charge_stream(struct rx_stream *s, struct rx_message
 		rx_message_charge(m, delivery_stream_cost(s));
 }
 
-void delivery_unordered(struct delivery *d, struct rx_message *m);
+static inline void delivery_unordered(struct delivery *d, struct rx_message *m) {
+	d->messages++;
+	d->payload += m->public.len;
+	rx_message_delivered(m);
+	event_push(d->events, &m->event);
+}
 /* A part of a message whose turn it is. With the last one, delivery_done() follows if it is ordered. */
 void delivery_part(struct delivery *d, struct rx_message *m);
 /* A message of which parts were delivered may end early. `end` is made with the first part, so that the end needs no memory.
@@ -62,7 +71,15 @@ void delivery_cut_off(struct delivery *d, struct rx_message *end, int error);
 void delivery_done(struct delivery *d, struct rx_stream *s, uint64_t number);
 /* Delivers the message and all that waited for it, when it is next; lets it wait, when it is ahead; releases it, when its number
  * is over. */
-void delivery_ordered(struct delivery *d, struct rx_stream *s, struct rx_message *m, uint64_t number);
+void delivery_ordered_any(struct delivery *d, struct rx_stream *s, struct rx_message *m, uint64_t number);
+static inline void delivery_ordered(struct delivery *d, struct rx_stream *s, struct rx_message *m, uint64_t number) {
+	if (__builtin_expect(number != s->next || s->pending, 0)) {
+		delivery_ordered_any(d, s, m, number);
+		return;
+	}
+	delivery_unordered(d, m);
+	s->next++;
+}
 /* The stream waits no longer for messages up to this number: those that are here are delivered, in order. */
 void delivery_skip(struct delivery *d, struct rx_stream *s, uint64_t number);
 /* The peer starts the stream anew (RFC 6525): the next number is 0. Nothing is left of the stream but its RESET_IN event, which

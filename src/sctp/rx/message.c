@@ -29,21 +29,12 @@ const uint8_t *message_backing_hold(sluice_env *env, struct backing *b, sluice_s
 }
 
 struct rx_message *rx_message_new(struct window *w, size_t slices, size_t inline_bytes, uint8_t **inline_data) {
-	size_t arrays = slices * (sizeof(struct iovec) + sizeof(struct backing));
-	struct rx_message *m = env_alloc(w->env, sizeof *m + arrays + inline_bytes);
+	struct rx_message *m = env_alloc(w->env, sizeof *m + slices * SLICE_COST + inline_bytes);
 	if (!m)
 		return NULL;
-	*m = (struct rx_message){.window = w, .refs = 1};
-	rx_message_charge(m, (uint32_t)env_cost(m));
-	m->iov = (struct iovec *)(m + 1);
-	m->backing = (struct backing *)(m->iov + slices);
-	m->public.iov = m->iov;
-	m->public.count = slices;
-	m->public.first = m->public.last = true;
-	m->event.type = SLUICE_SCTP_MESSAGE;
+	rx_message_init(m, w, slices);
 	if (inline_data)
 		*inline_data = (uint8_t *)(m->backing + slices);
-	w->refs++;
 	return m;
 }
 
@@ -72,10 +63,11 @@ static void free_message(struct rx_message *m) {
 	size_t slices = (size_t)((char *)m->backing - (char *)m->iov) / sizeof(struct iovec);
 	for (size_t i = 0; i < slices; i++)
 		backing_release(env, m->backing[i]);
-	env_free(env, m->flat);
+	if (m->flat)
+		env_free(env, m->flat);
 	window_discharge(w, m->charge);
 	w->payload -= m->public.len;
-	if (m->delivered) {
+	if (m->refs & MESSAGE_DELIVERED) {
 		w->with_app -= m->charge;
 		w->consumed += m->public.len;
 	}
@@ -86,19 +78,19 @@ static void free_message(struct rx_message *m) {
 }
 
 void sluice_message_retain(sluice_message *message) {
-	((struct rx_message *)message)->refs++;
+	((struct rx_message *)message)->refs += MESSAGE_REF;
 }
 
 void sluice_message_release(sluice_message *message) {
 	struct rx_message *m = (struct rx_message *)message;
-	if (m && --m->refs == 0)
+	if (m && (m->refs -= MESSAGE_REF) < MESSAGE_REF)
 		free_message(m);
 }
 
 static void charge_flat(struct rx_message *m) {
 	uint32_t cost = (uint32_t)env_cost(m->flat);
 	rx_message_charge(m, cost);
-	if (m->delivered)
+	if (m->refs & MESSAGE_DELIVERED)
 		m->window->with_app += cost;
 }
 

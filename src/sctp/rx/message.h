@@ -73,10 +73,13 @@ static inline uint32_t backing_cost(struct backing b, uint32_t len) {
 
 static inline void backing_release(sluice_env *env, struct backing b) {
 	if (b.slab)
-		sluice_slab_unref(b.slab);
-	else
+		slab_unref(b.slab);
+	else if (b.block)
 		env_free(env, b.block);
 }
+
+#define MESSAGE_DELIVERED 1u
+#define MESSAGE_REF 2u
 
 struct rx_message {
 	sluice_message public; /* first: the app holds a pointer to it */
@@ -84,11 +87,25 @@ struct rx_message {
 	struct pairing_node pending; /* in its stream by number, while an earlier one is missing */
 	struct window *window;
 	void *flat;
-	uint32_t refs : 31, delivered : 1;
+	uint32_t refs; /* MESSAGE_REF for each reference, and MESSAGE_DELIVERED */
 	uint32_t charge;
 	struct iovec *iov;
 	struct backing *backing;
 };
+
+/* Makes m a message with room for `slices` behind it, refs 1, its own memory charged. `pending` is left as it is. */
+static inline void rx_message_init(struct rx_message *m, struct window *w, size_t slices) {
+	m->public = (sluice_message){.count = slices, .first = true, .last = true, .iov = (struct iovec *)(m + 1)};
+	m->event = (struct event_node){.type = SLUICE_SCTP_MESSAGE};
+	m->window = w;
+	m->flat = NULL;
+	m->refs = MESSAGE_REF;
+	m->charge = (uint32_t)env_cost(m);
+	m->iov = (struct iovec *)(m + 1);
+	m->backing = (struct backing *)(m->iov + slices);
+	window_charge(w, m->charge);
+	w->refs++;
+}
 
 /* A message with room for `slices`, and `inline_bytes` behind it; refs 1, its own memory charged. NULL when there is no
  * memory. */
@@ -103,7 +120,7 @@ static inline void rx_message_charge(struct rx_message *m, uint32_t bytes) {
 }
 /* The message goes to the app: from now on only the app's release of it makes room. */
 static inline void rx_message_delivered(struct rx_message *m) {
-	m->delivered = 1;
+	m->refs |= MESSAGE_DELIVERED;
 	m->window->with_app += m->charge;
 }
 

@@ -24,28 +24,27 @@ void reassembly_init(struct reassembly *r, sluice_env *env, struct window *w, st
 /* ---- one chunk, one message: the fast path ---- */
 
 /* The message that the chunk is; NULL when there is no memory. */
-static struct rx_message *whole(struct reassembly *r, const struct wire_data *d, sluice_slab *slab) {
+__attribute__((always_inline)) static inline struct rx_message *whole(struct reassembly *r, const struct wire_data *d,
+                                                                      sluice_slab *slab) {
 	bool copy = backing_copies(slab, d->len);
-	uint8_t *bytes;
-	struct rx_message *m = rx_message_new(r->window, 1, copy ? d->len : 0, &bytes);
+	struct rx_message *m = env_alloc(r->env, sizeof *m + SLICE_COST + (copy ? d->len : 0));
 	if (!m)
 		return NULL;
-	if (copy) {
-		memcpy(bytes, d->payload, d->len);
-		m->backing[0] = (struct backing){0};
-		m->iov[0] = (struct iovec){bytes, d->len};
-	} else {
-		slab_ref(slab);
-		m->backing[0] = (struct backing){.slab = slab};
-		m->iov[0] = (struct iovec){(void *)d->payload, d->len};
-	}
+	rx_message_init(m, r->window, 1);
 	m->public.stream = d->stream;
 	m->public.unordered = (d->flags & WIRE_DATA_U) != 0;
 	m->public.ppid = d->ppid;
 	m->public.len = d->len;
 	r->window->payload += d->len;
-	if (!copy)
+	if (copy) {
+		m->backing[0] = (struct backing){0};
+		m->iov[0] = (struct iovec){memcpy(m->backing + 1, d->payload, d->len), d->len};
+	} else {
+		slab_ref(slab);
+		m->backing[0] = (struct backing){.slab = slab};
+		m->iov[0] = (struct iovec){(void *)d->payload, d->len};
 		rx_message_charge(m, d->len);
+	}
 	return m;
 }
 

@@ -40,12 +40,11 @@ static void window_opened(void *receiver) {
 /* rwnd.h has the rules. RFC 9260, 6.2: "When the receiver's advertised rwnd is 0, the receiver MUST drop any new incoming DATA
  * chunk with a TSN larger than the largest TSN received so far"; one that fills a hole lets data go and must get in, or
  * everything behind it stays. This is the bound on what a peer can make us hold. */
-static bool window_takes(const struct receiver *r, uint64_t tsn, uint32_t len) {
+static inline bool window_takes(const struct receiver *r, enum rwnd_chunk what, bool hole, uint32_t len) {
 	struct window *w = r->window;
-	bool hole = tsn < r->map.highest;
 	if (!hole && w->payload >= r->rwnd.size)
 		return false;
-	w->limit = rwnd_memory(&r->rwnd, tsn == r->map.cum + 1 ? RWND_NEXT : hole ? RWND_HOLE : RWND_NEW);
+	w->limit = rwnd_memory(&r->rwnd, what);
 	return w->held + len <= w->limit;
 }
 
@@ -145,12 +144,14 @@ static int add(struct receiver *r, const struct wire_data *d, uint64_t tsn, slui
 	return reassembly_add(&r->in, d, tsn, slab);
 }
 
-/* Stores a new chunk. 0 or a result bit; *refused: it must not be acknowledged. */
-static unsigned store(struct receiver *r, const struct wire_data *d, uint64_t tsn, sluice_slab *slab, bool *refused) {
+/* Stores a new chunk: it is `what` to the window, and in a hole or not. 0 or a result bit; *refused: it must not be
+ * acknowledged. */
+__attribute__((always_inline)) static inline unsigned store(struct receiver *r, const struct wire_data *d, uint64_t tsn,
+                                                            enum rwnd_chunk what, bool hole, sluice_slab *slab, bool *refused) {
 	if (d->stream >= r->streams)
 		return report_invalid_stream(r, d->stream);
 	*refused = true;
-	if (!window_takes(r, tsn, d->len))
+	if (!window_takes(r, what, hole, d->len))
 		return window_refuses(r, tsn);
 	int error = add(r, d, tsn, slab);
 	if (error)
@@ -162,16 +163,29 @@ static unsigned store(struct receiver *r, const struct wire_data *d, uint64_t ts
 	return 0;
 }
 
-static unsigned data_new(struct receiver *r, const struct wire_data *d, uint64_t tsn, sluice_slab *slab) {
+/* The common case: what comes is what was missing, and nothing is missing behind it. */
+static inline unsigned data_next(struct receiver *r, const struct wire_data *d, uint64_t tsn, sluice_slab *slab) {
+	bool refused = false;
+	unsigned result = store(r, d, tsn, RWND_NEXT, false, slab, &refused);
+	if (!refused)
+		r->map.cum = r->map.highest = tsn;
+	/* RFC 9260, 6.2, of the I bit: "the receiver SHOULD NOT delay the sending of the corresponding SACK chunk". */
+	if (refused | ((d->flags & WIRE_DATA_I) != 0))
+		receiver_sack_now(r);
+	return result;
+}
+
+__attribute__((noinline)) static unsigned data_new(struct receiver *r, const struct wire_data *d, uint64_t tsn,
+                                                   sluice_slab *slab) {
 	/* A hole that is filled is news too: the sender may stop repairing. RFC 9260, 6.7. */
-	bool had_gap = tsnmap_has_gap(&r->map), refused = false;
-	unsigned result = store(r, d, tsn, slab, &refused);
+	bool had_gap = tsnmap_has_gap(&r->map), hole = tsn < r->map.highest, refused = false;
+	enum rwnd_chunk what = tsn == r->map.cum + 1 ? RWND_NEXT : hole ? RWND_HOLE : RWND_NEW;
+	unsigned result = store(r, d, tsn, what, hole, slab, &refused);
 	if (refused) {
 		receiver_sack_now(r);
 		return result;
 	}
 	tsnmap_add(&r->map, tsn);
-	/* RFC 9260, 6.2, of the I bit: "the receiver SHOULD NOT delay the sending of the corresponding SACK chunk". */
 	if (had_gap || tsnmap_has_gap(&r->map) || (d->flags & WIRE_DATA_I))
 		receiver_sack_now(r);
 	return result;
@@ -190,6 +204,8 @@ unsigned receiver_data(struct receiver *r, const struct wire_chunk *c, sluice_sl
 	if (d.len == 0)
 		return abort_no_user_data(r, d.tsn);
 	uint64_t tsn = serial_unwrap(d.tsn, r->map.cum);
+	if (__builtin_expect(tsnmap_is_next(&r->map, tsn), 1))
+		return RECEIVER_ACKNOWLEDGE | data_next(r, &d, tsn, slab);
 	switch (tsnmap_test(&r->map, tsn)) {
 	case TSNMAP_DUPLICATE:
 		duplicate(r, d.tsn);

@@ -85,11 +85,7 @@ static void advance(struct tsnmap *m) {
 	m->cum = missing - 1;
 }
 
-void tsnmap_add(struct tsnmap *m, uint64_t tsn) {
-	if (tsn == m->cum + 1 && m->highest == m->cum) {
-		m->cum = m->highest = tsn;
-		return;
-	}
+void tsnmap_add_any(struct tsnmap *m, uint64_t tsn) {
 	bit_set(m, tsn);
 	if (tsn > m->highest)
 		m->highest = tsn;

@@ -35,14 +35,24 @@ enum tsnmap_result {
 void tsnmap_init(struct tsnmap *m, sluice_env *env, uint64_t cum);
 void tsnmap_free(struct tsnmap *m);
 
+/* Is it the one that is expected, with nothing missing before it? */
+static inline bool tsnmap_is_next(const struct tsnmap *m, uint64_t tsn) {
+	return tsn == m->cum + 1 && m->highest == m->cum;
+}
 /* Is it new? Makes room for it, so that tsnmap_add cannot fail; asked first, so that a chunk that cannot be stored is not
  * marked. */
 enum tsnmap_result tsnmap_test_any(struct tsnmap *m, uint64_t tsn);
 static inline enum tsnmap_result tsnmap_test(struct tsnmap *m, uint64_t tsn) {
-	return __builtin_expect(tsn == m->cum + 1 && m->highest == m->cum, 1) ? TSNMAP_NEW : tsnmap_test_any(m, tsn);
+	return __builtin_expect(tsnmap_is_next(m, tsn), 1) ? TSNMAP_NEW : tsnmap_test_any(m, tsn);
 }
 /* Marks a TSN for which tsnmap_test said TSNMAP_NEW. */
-void tsnmap_add(struct tsnmap *m, uint64_t tsn);
+void tsnmap_add_any(struct tsnmap *m, uint64_t tsn);
+static inline void tsnmap_add(struct tsnmap *m, uint64_t tsn) {
+	if (__builtin_expect(tsnmap_is_next(m, tsn), 1))
+		m->cum = m->highest = tsn;
+	else
+		tsnmap_add_any(m, tsn);
+}
 
 /* FORWARD-TSN: everything up to cum counts as received. */
 void tsnmap_forward(struct tsnmap *m, uint64_t cum);
