@@ -193,7 +193,7 @@ static int message_reserve(struct interleaved *r, struct partial *p, uint32_t sl
 }
 
 /* The bytes are in the window's account already, or will be. */
-static void append(struct partial *p, const void *data, uint16_t len, uint8_t flags, struct backing backing) {
+static inline void append(struct partial *p, const void *data, uint16_t len, uint8_t flags, struct backing backing) {
 	struct rx_message *m = p->message;
 	m->iov[m->public.count] = (struct iovec){(void *)data, len};
 	m->backing[m->public.count] = backing;
@@ -407,9 +407,30 @@ static int begin(struct interleaved *r, const struct wire_data *d, sluice_slab *
 	return 0;
 }
 
+/* The common case: the fragment that comes next in the message that was touched last. It stays in its slab, the message has room
+ * for it and goes on behind it, and the app wants it whole. */
+static inline bool goes_on(const struct interleaved *r, const struct partial *p, const struct wire_data *d,
+                           const sluice_slab *slab) {
+	return partial_is(p, d->stream, (d->flags & WIRE_DATA_U) != 0, d->mid) && (uint32_t)p->next_fsn == d->fsn &&
+	       !(d->flags & WIRE_DATA_E) && !p->late && p->message && slices(p) < p->capacity && slices(p) < SLICES_MAX &&
+	       !p->end && p->stream->partial == 0 && !backing_copies(slab, d->len) && p->bytes + d->len <= r->max_message_size;
+}
+
+static void go_on(struct interleaved *r, struct partial *p, const struct wire_data *d, sluice_slab *slab) {
+	slab_ref(slab);
+	window_charge(r->window, d->len);
+	append(p, d->payload, d->len, d->flags, (struct backing){.slab = slab});
+	p->bytes += d->len;
+	r->window->payload += d->len;
+}
+
 /* RFC 8260, 2.2.3: the receiver first takes the stream, then the U bit, finds the message by its MID and puts it together by the
  * FSN, not by the TSN, of which it must assume nothing. */
 int interleaved_add(struct interleaved *r, const struct wire_data *d, sluice_slab *slab) {
+	if (r->last && goes_on(r, r->last, d, slab)) {
+		go_on(r, r->last, d, slab);
+		return 0;
+	}
 	struct partial *p = find(r, d);
 	if (!p)
 		return begin(r, d, slab);
