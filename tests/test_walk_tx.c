@@ -70,17 +70,18 @@ START_TEST(test_the_senders_own_fields_are_carried) {
 	struct sender tx;
 	ck_assert_int_eq(sluice_env_new(NULL, &env), 0);
 	open_sender(&tx);
-	WALK_KIT_CARRIES(
-		struct sender, &tx, walk_sender, LEFT_OUT(struct sender, out, own), LEFT_OUT(struct sender, sent, own),
-		LEFT_OUT(struct sender, rto, own), LEFT_OUT(struct sender, view, own), LEFT_OUT(struct sender, recovery, own),
-		LEFT_OUT(struct sender, pace, own), LEFT_OUT(struct sender, most_rate, "the owner sets it again"),
-		LEFT_OUT(struct sender, cc, config), LEFT_OUT(struct sender, config, config),
-		LEFT_OUT(struct sender, discovery, searched), LEFT_OUT(struct sender, mtu, searched),
-		LEFT_OUT(struct sender, cut_mtu, searched), LEFT_OUT(struct sender, mtu_changed, "with the events"),
-		LEFT_OUT(struct sender, data_header, negotiated), LEFT_OUT(struct sender, forward_tsn, negotiated),
-		LEFT_OUT(struct sender, phase, "of the association's state"), LEFT_OUT(struct sender, now, "sender_clock"),
-		LEFT_OUT(struct sender, chunks_before, "of one output()"), LEFT_OUT(struct sender, hold, "of one output()"),
-		LEFT_OUT(struct sender, env, there), LEFT_OUT(struct sender, trace, there));
+	WALK_KIT_CARRIES(struct sender, &tx, walk_sender, LEFT_OUT(struct sender, out, own), LEFT_OUT(struct sender, sent, own),
+	                 LEFT_OUT(struct sender, rto, own), LEFT_OUT(struct sender, view, own),
+	                 LEFT_OUT(struct sender, recovery, own), LEFT_OUT(struct sender, pace, own),
+	                 LEFT_OUT(struct sender, most_rate, "the owner sets it again"), LEFT_OUT(struct sender, cc, config),
+	                 LEFT_OUT(struct sender, config, config), LEFT_OUT(struct sender, discovery, searched),
+	                 LEFT_OUT(struct sender, mtu, searched), LEFT_OUT(struct sender, cut_mtu, searched),
+	                 LEFT_OUT(struct sender, mtu_changed, "with the events"),
+	                 LEFT_OUT(struct sender, data_header, negotiated), LEFT_OUT(struct sender, forward_tsn, negotiated),
+	                 LEFT_OUT(struct sender, phase, "of the association's state"),
+	                 LEFT_OUT(struct sender, now, "sender_clock"), LEFT_OUT(struct sender, chunks_before, "of one output()"),
+	                 LEFT_OUT(struct sender, run, "of one output()"), LEFT_OUT(struct sender, hold, "of one output()"),
+	                 LEFT_OUT(struct sender, env, there), LEFT_OUT(struct sender, trace, there));
 	sender_free(&tx);
 	sluice_env_free(env);
 }

@@ -131,8 +131,10 @@ static size_t plain_packet(sluice_sctp *a, const struct space *s) {
 	/* A delayed SACK rides along when a packet goes out anyway. */
 	if (receiver_sack_delayed(&a->rx) && sender_wants_packet(&a->tx))
 		receiver_sack_now(&a->rx);
-	if (a->pending | a->tx.due | a->rx.sack_due)
+	if (a->pending | a->tx.due | a->rx.sack_due) {
+		sender_settle(&a->tx);
 		fill_control(a, &w);
+	}
 	sender_fill(&a->tx, &w, s->first);
 	return packet_finish(a, s, writer_len(&w), !(a->can & CAN_ZERO_CHECKSUM));
 }

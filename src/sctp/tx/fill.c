@@ -41,9 +41,8 @@ __attribute__((always_inline)) static inline size_t write_chunk(const struct sen
 	return tx->data_header + padded;
 }
 
-/* Data of so many bytes, and so many chunks, went into the packet. */
-static inline void note_written(struct sender *tx, struct fill *f, uint32_t bytes, uint32_t chunks) {
-	f->has_data = true;
+/* Data of so many bytes, and so many chunks, went out. */
+static inline void note_written(struct sender *tx, uint32_t bytes, uint32_t chunks) {
 	pace_sent(&tx->pace, bytes);
 	tx->counters.data_chunks_sent += chunks;
 	tx->last_data_sent = tx->now;
@@ -53,7 +52,8 @@ static inline void note_written(struct sender *tx, struct fill *f, uint32_t byte
 
 static void put_chunk(struct sender *tx, struct fill *f, const struct tx_chunk *c, uint64_t tsn, bool immediate) {
 	uint8_t *p = write_space(f->w, tx->data_header + pad4(c->len));
-	note_written(tx, f, (uint32_t)write_chunk(tx, p, c, tsn, immediate), 1);
+	note_written(tx, (uint32_t)write_chunk(tx, p, c, tsn, immediate), 1);
+	f->has_data = true;
 }
 
 /* RFC 9260, 6.1, A: "regardless of the value of rwnd (including if it is 0), the data sender can always have one DATA chunk in
@@ -84,6 +84,8 @@ static bool window_allows_new(struct sender *tx, uint32_t len) {
 
 /* Bytes that may go, as far as congestion is concerned. */
 static inline uint64_t window_left(const struct sender *tx) {
+	if (tx->run.out.stream)
+		return tx->view.cwnd > tx->run.flight ? tx->view.cwnd - tx->run.flight : 0;
 	if (__builtin_expect(tx->view.in_recovery | tx->recovery.unanswered, 0))
 		return recovery_window_of_loss(tx);
 	return tx->view.cwnd > tx->sent.flight ? tx->view.cwnd - tx->sent.flight : 0;
@@ -201,76 +203,79 @@ static inline bool marks_last(const struct sender *tx) {
 	return tx->phase == SENDER_ENDING || tx->config->recovery == SLUICE_RECOVERY_RACK;
 }
 
-/* ---- the common case ---- */
+/* ---- a run ---- */
 
-/* What nearly every packet is: new chunks of one stream, with nothing lost, held up or set aside. What may go is asked once for
- * the packet where the answer is the same for all its chunks, and what is counted is counted once. */
-struct run {
-	struct outgoing_run out;
-	uint64_t flight_end; /* chunks may go while less than this is in flight */
-	uint64_t window_end; /* and while no more than this would be */
-	uint64_t flight;
-	int64_t tokens; /* of the pace */
-	uint32_t slots; /* in the ring */
-	uint32_t packet;
-	uint32_t chunks, written;
-};
-
-static bool run_begin(struct sender *tx, const struct fill *f, struct run *r) {
+static bool run_begin(struct sender *tx) {
 	struct tx_stream *s = outgoing_alone(&tx->out);
-	if (!s ||
+	if (!s || tx->sent.lost ||
 	    tx->view.in_recovery | tx->recovery.unanswered | tx->recovery.free_packet | tx->held_up | tx->hold | tx->pace.blocked)
 		return false;
-	if (!f->has_data && nagle_holds(tx))
-		return false;
-	*r = (struct run){
+	tx->run = (struct fill_run){
 		.out.stream = s,
 		.flight_end = min64(tx->view.cwnd, tx->burst_end),
 		.window_end = tx->peer_a_rwnd,
 		.flight = tx->sent.flight,
 		.tokens = tx->pace.rate ? tx->pace.tokens : INT64_MAX,
 		.slots = outstanding_run_room(&tx->sent, chunk_limit(tx)),
-		.packet = (uint32_t)txlog_number(&tx->sent.log, tx->now),
+		.room = txlog_room(&tx->sent.log),
 	};
 	return true;
 }
 
-static inline void run_put(struct sender *tx, struct fill *f, struct run *r, struct tx_message *m, uint32_t len) {
-	uint64_t tsn = tx->sent.next + r->chunks;
-	struct tx_chunk *c = outstanding_run_put(&tx->sent, tsn, m, len, fragment_flags(m, len), r->packet);
+void fill_settle(struct sender *tx) {
+	struct fill_run *r = &tx->run;
+	if (r->chunks) {
+		outstanding_run_end(&tx->sent, r->chunks, r->flight);
+		outgoing_run_end(&tx->out, &r->out);
+		note_written(tx, r->written, r->chunks);
+	}
+	r->chunks = 0;
+	r->out.stream = NULL;
+}
+
+/* As nagle_holds(). */
+static inline bool run_is_held(const struct sender *tx, const struct fill_run *r) {
+	uint64_t queued = tx->out.buffered - r->flight;
+	if (__builtin_expect(queued >= sender_payload_max(tx) || r->flight == 0, 1))
+		return false;
+	queued += (tx->out.queued - r->out.left - 1) * tx->data_header;
+	return tx->config->nagle && tx->phase == SENDER_OPEN && pad4(queued) < sender_payload_max(tx);
+}
+
+static inline void run_put(struct sender *tx, struct fill *f, struct fill_run *r, struct tx_message *m, uint32_t len) {
+	uint64_t tsn = tx->sent.next + r->chunks++;
+	struct tx_chunk *c = outstanding_run_put(&tx->sent, tsn, m, len, fragment_flags(m, len), (uint32_t)tx->sent.log.next);
 	c->fsn = outgoing_run_cut(&tx->out, &r->out, len, tsn);
 	size_t size = write_chunk(tx, f->w->at, c, tsn, !r->out.stream->head && marks_last(tx));
 	f->w->at += size;
+	f->has_data = true;
 	r->written += (uint32_t)size;
 	r->tokens -= (int64_t)size;
 	r->flight += len;
-	r->chunks++;
 }
 
-static void run_end(struct sender *tx, struct fill *f, struct run *r) {
-	if (r->chunks == 0)
-		return;
-	f->stream = r->out.stream;
-	outstanding_run_end(&tx->sent, r->chunks, (uint32_t)(r->flight - tx->sent.flight), tx->now);
-	outgoing_run_end(&tx->out, &r->out);
-	note_written(tx, f, r->written, r->chunks);
-}
-
-/* Returns whether the packet is done: it is full, or nothing is left. Otherwise fill_new() looks why the next chunk may not
- * go. */
+/* Returns whether the packet is done: it is full, or nothing is left. Otherwise the run is over, and fill_any() looks why the
+ * next chunk may not go. */
 static bool fill_run(struct sender *tx, struct fill *f) {
-	struct run r;
-	if (!run_begin(tx, f, &r))
-		return false;
-	struct tx_message *m;
+	struct fill_run *r = &tx->run;
+	const uint64_t flight = r->flight;
+	const uint32_t chunks = r->chunks;
+	struct tx_message *m = r->out.stream->head;
 	uint32_t len = 0;
-	while ((m = r.out.stream->head) && (len = cut_length(tx, f, m))) {
-		if (r.flight >= r.flight_end || r.flight + len > r.window_end || r.tokens <= 0 || r.chunks == r.slots)
+	if (!m || run_is_held(tx, r))
+		return true;
+	while (m && (len = cut_length(tx, f, m))) {
+		if (r->flight >= r->flight_end || r->flight + len > r->window_end || r->tokens <= 0 || r->chunks == r->slots ||
+		    r->room == 0)
 			break;
-		run_put(tx, f, &r, m, len);
-		f->has_data = true; /* cut_length() asks */
+		run_put(tx, f, r, m, len);
+		m = r->out.stream->head;
 	}
-	run_end(tx, f, &r);
+	if (r->chunks != chunks) {
+		txlog_add(&tx->sent.log, tx->sent.next + chunks, r->chunks - chunks, (uint32_t)(r->flight - flight), flight,
+		          tx->now);
+		r->room--;
+	}
 	return !m || len == 0;
 }
 
@@ -314,17 +319,31 @@ static void idle_restart(struct sender *tx) {
 		tx->cc->idle(&tx->view, tx->now - tx->last_data_sent);
 }
 
+static void fill_any(struct sender *tx, struct fill *f) {
+	if (fill_again(tx, f))
+		fill_new(tx, f);
+	if (f->stream && tx->out.sched.ops->one_stream)
+		outgoing_packet_end(&tx->out, f->stream);
+	if (f->has_data)
+		tx->recovery.free_packet = false;
+}
+
+static bool may_run(struct sender *tx) {
+	if (tx->phase == SENDER_CLOSED)
+		return false;
+	idle_restart(tx);
+	return run_begin(tx);
+}
+
 void fill_packet(struct sender *tx, struct writer *w, bool whole) {
 	struct fill f = {.w = w, .whole = whole};
-	if (tx->phase == SENDER_CLOSED || (outstanding_count(&tx->sent) == 0 && !outgoing_any(&tx->out)))
-		return;
-	idle_restart(tx);
-	if (fill_again(tx, &f) && !fill_run(tx, &f))
-		fill_new(tx, &f);
-	if (f.stream && tx->out.sched.ops->one_stream)
-		outgoing_packet_end(&tx->out, f.stream);
-	if (f.has_data)
-		tx->recovery.free_packet = false;
+	bool run = tx->run.out.stream || may_run(tx);
+	if (!run || !fill_run(tx, &f)) {
+		f.stream = f.has_data ? tx->run.out.stream : NULL;
+		sender_settle(tx);
+		if (tx->phase != SENDER_CLOSED && (outstanding_count(&tx->sent) > 0 || outgoing_any(&tx->out)))
+			fill_any(tx, &f);
+	}
 	txlog_close(&tx->sent.log);
 }
 

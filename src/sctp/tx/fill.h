@@ -2,15 +2,31 @@
 #ifndef SCTP_TX_FILL_H
 #define SCTP_TX_FILL_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "sctp/tx/outgoing.h"
 
 struct sender;
 struct writer;
 
+/* A run: what nearly every packet of a batch is, new chunks of one stream, with nothing lost, held up or set aside. What may go is
+ * asked once for all its packets. What is counted beside the ring and the log is written when the run ends: with the batch, or
+ * before anything else looks at it. Until then
+ *
+ *   sent.next + chunks is the next TSN, and `flight` is what sent.flight will be */
+struct fill_run {
+	struct outgoing_run out; /* its stream is NULL: there is no run */
+	uint64_t flight_end;     /* chunks may go while less than this is in flight, ... */
+	uint64_t window_end;     /* ... and while no more than this would be */
+	uint64_t flight;
+	int64_t tokens; /* of the pace */
+	uint32_t slots; /* in the ring */
+	uint32_t room;  /* in the log */
+	uint32_t chunks, written;
+};
+
 /* Fills what is left of the packet. whole: it may be as large as the batch's first. */
 void fill_packet(struct sender *tx, struct writer *w, bool whole);
+/* The books are right from here on. */
+void fill_settle(struct sender *tx);
 /* How large may the first packet of a batch be, within `room` bytes? */
 size_t fill_limit(struct sender *tx, size_t room);
 /* Does data wait that may leave now? */

@@ -125,12 +125,11 @@ static inline bool outstanding_reserve(struct outstanding *o, uint32_t limit) {
  * outstanding_reserve(). */
 struct tx_chunk *outstanding_append(struct outstanding *o, struct tx_message *m, uint32_t len, uint8_t flags, uint64_t now);
 
-/* The same for a run of chunks, which are all new and go into one packet. How many are there slots for? 0: look to
- * outstanding_reserve(). */
-static inline uint32_t outstanding_run_room(struct outstanding *o, uint32_t limit) {
+/* The same for a run of chunks, which are all new. How many are there slots for? */
+static inline uint32_t outstanding_run_room(const struct outstanding *o, uint32_t limit) {
 	uint64_t count = outstanding_count(o);
 	uint32_t slots = limit < o->capacity ? limit : o->capacity;
-	return count < slots && txlog_reserve(&o->log) ? slots - (uint32_t)count : 0;
+	return count < slots ? slots - (uint32_t)count : 0;
 }
 /* Fills the slot of one chunk. */
 static inline struct tx_chunk *outstanding_run_put(struct outstanding *o, uint64_t tsn, struct tx_message *m, uint32_t len,
@@ -146,13 +145,12 @@ static inline struct tx_chunk *outstanding_run_put(struct outstanding *o, uint64
 	};
 	return c;
 }
-/* `count` slots from the next TSN on were filled with `len` bytes: they are in flight from now on. */
-static inline void outstanding_run_end(struct outstanding *o, uint32_t count, uint32_t len, uint64_t now) {
-	txlog_put_run(&o->log, o->next, count, len, o->flight, now);
+/* `count` slots from the next TSN on were filled, and their packets are in the log: so much is in flight from now on. */
+static inline void outstanding_run_end(struct outstanding *o, uint32_t count, uint64_t flight) {
 	if (o->rtt_tsn == 0)
 		o->rtt_tsn = o->next;
 	o->next += count;
-	o->flight += len;
+	o->flight = flight;
 }
 
 /* The lowest LOST chunk, or 0. */

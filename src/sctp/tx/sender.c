@@ -330,6 +330,7 @@ void sender_write_mtu_control(struct sender *tx, struct writer *w) {
 }
 
 void sender_output_end(struct sender *tx) {
+	sender_settle(tx);
 	if (tx->counters.data_chunks_sent != tx->chunks_before)
 		recovery_arm_probe(tx);
 }

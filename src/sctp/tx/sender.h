@@ -98,6 +98,7 @@ struct sender {
 	uint64_t burst_end;      /* flight at which the burst that the last input allowed is spent; config->max_burst */
 	uint64_t probe_interval; /* of SENDER_PROBE; 0: the window was open at the last SACK */
 	uint64_t forward_tsn_sent, forward_tsn_at;
+	struct fill_run run;                 /* within output() */
 	uint64_t chunks_before;              /* counters.data_chunks_sent at the beginning of this output() */
 	uint64_t now;                        /* of the last verb */
 	uint64_t timers[SENDER_TIMER_COUNT]; /* SLUICE_NEVER: not running */
@@ -230,6 +231,11 @@ void sender_write_mtu_control(struct sender *tx, struct writer *w);
 /* Fills what is left of the packet with DATA. whole: it may be as large as the batch's first. */
 static inline void sender_fill(struct sender *tx, struct writer *w, bool whole) {
 	fill_packet(tx, w, whole);
+}
+/* Anything but sender_fill() follows: what was put into the packets of this batch is entered into the books. */
+static inline void sender_settle(struct sender *tx) {
+	if (tx->run.out.stream)
+		fill_settle(tx);
 }
 /* The batch is over. */
 void sender_output_end(struct sender *tx);

@@ -95,20 +95,35 @@ static inline uint64_t txlog_put(struct txlog *l, uint64_t tsn, uint32_t len, ui
 	return l->open;
 }
 
-/* The number of the packet that a new chunk goes into now. */
-static inline uint64_t txlog_number(const struct txlog *l, uint64_t now) {
-	const struct tx_packet *open = l->open ? txlog_record(l, l->open) : NULL;
-	return open && !open->retransmission && open->sent_at == now ? l->open : l->next;
+/* Room for so many more records, without growing. */
+static inline uint32_t txlog_room(const struct txlog *l) {
+	return l->capacity - (uint32_t)(l->next - (l->head ? l->head : l->next));
 }
-/* The same as txlog_put() for `count` new chunks, the first of which has this TSN, with `len` bytes of payload. */
-static inline void txlog_put_run(struct txlog *l, uint64_t tsn, uint32_t count, uint32_t len, uint64_t flight, uint64_t now) {
-	if (txlog_number(l, now) != l->open)
-		txlog_begin(l, tsn, flight, false, now);
-	struct tx_packet *p = txlog_record(l, l->open);
-	p->span = (uint32_t)(tsn - p->first_tsn) + count;
-	p->in_flight += count;
-	p->flight = (uint32_t)(flight + len);
-	p->len = (uint16_t)(p->len + len);
+/* A packet of `count` new chunks, the first of which has this TSN, with `len` bytes of payload. `flight` is without it. Its
+ * number is the `next` of before; there is room. */
+static inline void txlog_add(struct txlog *l, uint64_t tsn, uint32_t count, uint32_t len, uint64_t flight, uint64_t now) {
+	uint64_t number = l->next++;
+	if (flight == 0)
+		l->first_sent_at = l->delivered_at = now;
+	*txlog_record(l, number) = (struct tx_packet){
+		.sent_at = now,
+		.delivered = l->delivered,
+		.delivered_at = l->delivered_at,
+		.first_sent_at = l->first_sent_at,
+		.lost = l->lost,
+		.before = l->tail,
+		.first_tsn = tsn,
+		.span = count,
+		.in_flight = count,
+		.flight = (uint32_t)flight + len,
+		.app_limited = l->app_limited != 0,
+		.len = (uint16_t)len,
+	};
+	if (l->tail)
+		txlog_record(l, l->tail)->after = number;
+	else
+		l->head = number;
+	l->tail = l->open = number;
 }
 
 /* One chunk of the packet left the flight. */
