@@ -21,25 +21,25 @@ static void put_codecs(const struct codecs_list *l, struct media_lines *lines, s
 
 /* RFC 9429, 5.2.1: a line for each stream; without a stream, "-". */
 static void put_msids(const sluice_transceiver *t, const struct plan_section *s, struct media_lines *lines, struct sdp_rtp *out) {
-	for (size_t i = 0; i < s->stream_count; i++)
-		lines->msids[i] = (struct sdp_msid){sdp_slice_of(s->streams[i]), sdp_slice_of(t->track_id)};
-	if (s->stream_count == 0)
+	for (size_t i = 0; i < s->media->stream_count; i++)
+		lines->msids[i] = (struct sdp_msid){sdp_slice_of(s->media->streams[i]), sdp_slice_of(t->track_id)};
+	if (s->media->stream_count == 0)
 		lines->msids[0] = (struct sdp_msid){.track = sdp_slice_of(t->track_id)};
 	out->msids = lines->msids;
-	out->msid_count = s->stream_count ? s->stream_count : 1;
+	out->msid_count = s->media->stream_count ? s->media->stream_count : 1;
 }
 
 /* Stacks that do not look for the mid in packets find the stream by its SSRC. Layers are found by their rids alone. */
 static void put_ssrcs(const sluice_transceiver *t, const struct plan_section *s, struct media_lines *lines, struct sdp_rtp *out) {
 	struct sdp_slice cname = sdp_slice_of(t->peer->cname);
-	bool rtx = s->rtx_ssrc && has_rtx(&s->codecs);
-	lines->ssrcs[0] = (struct sdp_ssrc){cname, s->ssrc};
-	lines->ssrcs[1] = (struct sdp_ssrc){cname, s->rtx_ssrc};
+	bool rtx = s->media->rtx_ssrc && has_rtx(&s->media->codecs);
+	lines->ssrcs[0] = (struct sdp_ssrc){cname, s->media->ssrc};
+	lines->ssrcs[1] = (struct sdp_ssrc){cname, s->media->rtx_ssrc};
 	out->ssrcs = lines->ssrcs;
 	out->ssrc_count = rtx ? 2 : 1;
 	if (!rtx)
 		return;
-	lines->group = (struct sdp_ssrc_group){SDP_FID, 2, {s->ssrc, s->rtx_ssrc}};
+	lines->group = (struct sdp_ssrc_group){SDP_FID, 2, {s->media->ssrc, s->media->rtx_ssrc}};
 	out->groups = &lines->group;
 	out->group_count = 1;
 }
@@ -54,10 +54,10 @@ static void put_layers(const sluice_transceiver *t, const struct plan_section *s
 	unsigned layer = 0;
 	out->rids = lines->rids;
 	for (unsigned k = 0; k < t->encoding_count; k++)
-		if (s->layers >> k & 1)
+		if (s->media->layers >> k & 1)
 			put_rid(lines, out, t->encodings[k].rid, true, t->encodings[k].paused, ++layer);
-	for (unsigned k = 0; k < s->rid_count; k++)
-		put_rid(lines, out, s->rids[k], false, false, k + 1);
+	for (unsigned k = 0; k < s->media->rid_count; k++)
+		put_rid(lines, out, s->media->rids[k], false, false, k + 1);
 }
 
 /* What names our track stays once we have sent, also while we do not. Chromium ends the stream of an SSRC that an offer leaves
@@ -72,17 +72,17 @@ bool media_lines_put(const sluice_peer *p, const struct plan_section *s, struct 
 	if (!t)
 		return false;
 	*out = (struct sdp_rtp){
-		.extensions = s->extensions,
-		.extension_count = s->extension_count,
+		.extensions = s->media->extensions,
+		.extension_count = s->media->extension_count,
 		.direction = s->direction,
 		.rtcp_mux = true,
 		.rtcp_rsize = s->rsize,
 		.extmap_allow_mixed = s->mixed,
 	};
-	put_codecs(&s->codecs, lines, out);
+	put_codecs(&s->media->codecs, lines, out);
 	if (names_track(t, s)) {
 		put_msids(t, s, lines, out);
-		if (!s->layers)
+		if (!s->media->layers)
 			put_ssrcs(t, s, lines, out);
 	}
 	put_layers(t, s, lines, out);

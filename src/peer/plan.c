@@ -2,13 +2,26 @@
 
 #include <string.h>
 
-struct plan *plan_new(sluice_env *env, size_t count) {
-	struct plan *plan = env_zalloc(env, sizeof *plan + count * sizeof *plan->of);
-	if (plan) {
-		plan->refs = 1;
-		plan->count = count;
-	}
+/* What stands behind the sections has to be aligned too. */
+_Static_assert(sizeof(struct plan_section) % _Alignof(struct plan_media) == 0, "media may stand behind sections");
+
+struct plan *plan_new(sluice_env *env, size_t count, bool media) {
+	size_t each = sizeof(struct plan_section) + (media ? sizeof(struct plan_media) : 0);
+	struct plan *plan = env_zalloc(env, sizeof *plan + count * each);
+	if (!plan)
+		return NULL;
+	plan->refs = 1;
+	plan->count = count;
+	struct plan_media *of = (struct plan_media *)&plan->of[count];
+	for (size_t i = 0; media && i < count; i++)
+		plan->of[i].media = &of[i];
 	return plan;
+}
+
+void plan_clear(struct plan_section *s) {
+	*s = (struct plan_section){.media = s->media};
+	if (s->media)
+		memset(s->media, 0, sizeof *s->media);
 }
 
 void plan_unref(sluice_env *env, struct plan *plan) {

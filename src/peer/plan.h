@@ -19,14 +19,8 @@
 #define STREAMS_MAX 4
 #define STREAM_MAX 65
 
-struct plan_section {
-	enum sdp_kind kind; /* OTHER: it is rejected */
-	bool rejected;
-	char mid[MID_MAX];
-	uint32_t transceiver; /* its number; 0: none */
-	enum sdp_direction direction;
-	bool rsize; /* reduced-size RTCP (RFC 5506) */
-	bool mixed; /* as the plan's, where the offer says it of single sections */
+/* What a section for media has besides: more than 4 KB, which a plan for data alone does not have. */
+struct plan_media {
 	struct codecs_list codecs;
 	struct sdp_extension extensions[EXTMAP_MAX];
 	size_t extension_count;
@@ -41,6 +35,17 @@ struct plan_section {
 	char rids[SLUICE_LAYERS_MAX][PLAN_RID_MAX];
 };
 
+struct plan_section {
+	enum sdp_kind kind; /* OTHER: it is rejected */
+	bool rejected;
+	char mid[MID_MAX];
+	uint32_t transceiver; /* its number; 0: none */
+	enum sdp_direction direction;
+	bool rsize;               /* reduced-size RTCP (RFC 5506) */
+	bool mixed;               /* as the plan's, where the offer says it of single sections */
+	struct plan_media *media; /* NULL: a plan for data alone */
+};
+
 struct plan {
 	unsigned refs;
 	uint64_t next_mid; /* of an offer: no number from here on is one of its mids */
@@ -49,8 +54,10 @@ struct plan {
 	struct plan_section of[];
 };
 
-/* NULL: no memory. All sections are zero. The caller has the only reference. */
-struct plan *plan_new(sluice_env *env, size_t count);
+/* NULL: no memory. All sections are zero, and have room for media where that is wanted. The caller has the only reference. */
+struct plan *plan_new(sluice_env *env, size_t count, bool media);
+/* All of the section is zero again. */
+void plan_clear(struct plan_section *s);
 static inline struct plan *plan_ref(struct plan *plan) {
 	plan->refs++;
 	return plan;

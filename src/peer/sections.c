@@ -100,8 +100,10 @@ struct offering {
 static void learn(struct offering *o) {
 	for (size_t i = 0; o->before && i < o->before->count; i++) {
 		const struct plan_section *s = &o->before->of[i];
-		codecs_recall(&o->types, &s->codecs);
-		extmap_recall(&o->ids, s->extensions, s->extension_count);
+		if (!s->media)
+			continue;
+		codecs_recall(&o->types, &s->media->codecs);
+		extmap_recall(&o->ids, s->media->extensions, s->media->extension_count);
 	}
 	for (size_t i = 0; o->theirs && i < o->theirs->section_count; i++) {
 		if (!is_media(o->theirs->sections[i].kind))
@@ -130,30 +132,31 @@ static void write_mid(struct offering *o, char mid[MID_MAX]) {
 /* A section that has RFC 8888 keeps it, whoever offered that. */
 static bool wants_ccfb(const struct offering *o, const sluice_transceiver *t) {
 	const struct plan_section *before = t->section >= 0 ? plan_find(o->before, t->mid) : NULL;
-	return o->p->config.media_ccfb || (before && codecs_have_ccfb(&before->codecs));
+	return o->p->config.media_ccfb || (before && before->media && codecs_have_ccfb(&before->media->codecs));
 }
 
-static void write_names(struct plan_section *s, const sluice_transceiver *t) {
-	memcpy(s->streams, t->streams, sizeof s->streams);
-	s->stream_count = t->stream_count;
-	negotiate_own_ssrcs(t->sender, &s->ssrc, &s->rtx_ssrc);
+static void write_names(struct plan_media *m, const sluice_transceiver *t) {
+	memcpy(m->streams, t->streams, sizeof m->streams);
+	m->stream_count = t->stream_count;
+	negotiate_own_ssrcs(t->sender, &m->ssrc, &m->rtx_ssrc);
 }
 
 static void write_media(struct offering *o, struct plan_section *s, const sluice_transceiver *t) {
+	struct plan_media *m = s->media;
 	s->kind = t->kind == SLUICE_AUDIO ? SDP_AUDIO : SDP_VIDEO;
 	s->transceiver = t->number;
 	s->direction = t->direction;
 	s->rsize = o->plan->mixed = true;
-	write_names(s, t);
+	write_names(m, t);
 	bool ccfb = wants_ccfb(o, t);
-	codecs_offer(&t->wish, ccfb, &o->types, &s->codecs);
-	s->extension_count = extmap_offer(&o->ids, t->kind, ccfb, s->extensions);
+	codecs_offer(&t->wish, ccfb, &o->types, &m->codecs);
+	m->extension_count = extmap_offer(&o->ids, t->kind, ccfb, m->extensions);
 	if (t->encoding_count > 1)
-		s->layers = (uint8_t)((1u << t->encoding_count) - 1);
+		m->layers = (uint8_t)((1u << t->encoding_count) - 1);
 	/* The layers that come stay layers, whoever makes the offer: an answer sends several only where the offer takes them. */
 	if (t->direction & SDP_RECVONLY) {
-		s->rid_count = t->receive_count;
-		memcpy(s->rids, t->receive_rids, sizeof s->rids);
+		m->rid_count = t->receive_count;
+		memcpy(m->rids, t->receive_rids, sizeof m->rids);
 	}
 	if (t->section >= 0)
 		memcpy(s->mid, t->mid, sizeof s->mid);
@@ -203,7 +206,8 @@ static void write_data(struct offering *o, size_t *end) {
 		return;
 	size_t at = place_for_data(o, *end);
 	struct plan_section *s = &o->plan->of[at];
-	*s = (struct plan_section){.kind = SDP_DATA};
+	plan_clear(s);
+	s->kind = SDP_DATA;
 	write_mid(o, s->mid);
 	*end += at == *end;
 }
@@ -212,7 +216,7 @@ int sections_plan_offer(sluice_peer *p, struct plan **out) {
 	struct negotiation *n = &p->negotiation;
 	struct offering o = {.p = p, .before = n->local_current.plan, .theirs = n->remote_current.sdp};
 	size_t end = o.before ? o.before->count : 0;
-	o.plan = plan_new(p->env, end + p->transceivers.count + 1);
+	o.plan = plan_new(p->env, end + p->transceivers.count + 1, p->transceivers.count > 0);
 	if (!o.plan)
 		return SLUICE_NO_MEMORY;
 	o.plan->next_mid = p->transceivers.next_mid;
@@ -223,7 +227,7 @@ int sections_plan_offer(sluice_peer *p, struct plan **out) {
 		if (t->stopping || (t->section >= 0 && !t->unconfirmed))
 			continue;
 		size_t at = place_for(&o, t, end);
-		o.plan->of[at] = (struct plan_section){.rejected = false};
+		plan_clear(&o.plan->of[at]);
 		write_media(&o, &o.plan->of[at], t);
 		end += at == end;
 	}
@@ -282,26 +286,34 @@ static uint8_t layers_taken(const sluice_transceiver *t, const struct sdp_rtp *t
 static void write_answer(struct plan_section *s, const sluice_transceiver *t, const struct sdp_section *offered,
                          struct extmap *ids, bool mixed) {
 	const struct sdp_rtp *rtp = &offered->rtp;
+	struct plan_media *m = s->media;
 	sluice_codec_config config[SLUICE_TRACK_CODECS_MAX];
 	/* RFC 9429, 5.3.1: with codec preferences in their order, otherwise in the order of the offer. */
-	codecs_take(&t->wish, t->has_wish, rtp, &s->codecs);
-	if (t->stopping || codecs_config(&s->codecs, config) == 0)
+	codecs_take(&t->wish, t->has_wish, rtp, &m->codecs);
+	if (t->stopping || codecs_config(&m->codecs, config) == 0)
 		return;
 	s->rejected = false;
 	s->transceiver = t->number;
-	write_names(s, t);
+	write_names(m, t);
 	/* RFC 5506, 5.1: only where the offer has it. */
 	s->rsize = rtp->rtcp_rsize;
 	s->mixed = rtp->extmap_allow_mixed && !mixed;
 	s->direction = (enum sdp_direction)(t->direction & sdp_direction_reversed(rtp->direction));
-	s->extension_count = extmap_take(ids, t->kind, rtp, s->extensions);
-	s->layers = s->direction & SDP_SENDONLY ? layers_taken(t, rtp) : 0;
+	m->extension_count = extmap_take(ids, t->kind, rtp, m->extensions);
+	m->layers = s->direction & SDP_SENDONLY ? layers_taken(t, rtp) : 0;
 	if (s->direction & SDP_RECVONLY)
-		s->rid_count = (uint8_t)transceiver_read_layers(rtp, s->rids);
+		m->rid_count = (uint8_t)transceiver_read_layers(rtp, m->rids);
+}
+
+static bool has_media(const struct sdp *sdp) {
+	for (size_t i = 0; i < sdp->section_count; i++)
+		if (is_media(sdp->sections[i].kind))
+			return true;
+	return false;
 }
 
 int sections_plan_answer(sluice_peer *p, const struct sdp *offer, struct plan **out) {
-	struct plan *plan = plan_new(p->env, offer->section_count);
+	struct plan *plan = plan_new(p->env, offer->section_count, has_media(offer));
 	struct extmap ids = {.id_of = {0}};
 	if (!plan)
 		return SLUICE_NO_MEMORY;
@@ -331,7 +343,8 @@ int sections_plan_answer(sluice_peer *p, const struct sdp *offer, struct plan **
 
 static bool has_other_streams(const sluice_transceiver *t, const struct plan_section *said) {
 	return t->direction & said->direction & SDP_SENDONLY &&
-	       (t->stream_count != said->stream_count || memcmp(t->streams, said->streams, sizeof t->streams) != 0);
+	       (t->stream_count != said->media->stream_count ||
+	        memcmp(t->streams, said->media->streams, sizeof t->streams) != 0);
 }
 
 static bool needs_offer(const sluice_peer *p, const sluice_transceiver *t) {
@@ -560,12 +573,12 @@ static int apply_section(void *ctx, sluice_transceiver *t, const struct plan_sec
 	const bool is_answer = *(const bool *)ctx;
 	struct tracks_terms terms = {.ours = ours, .theirs = &theirs->rtp, .direction = agreed(ours, theirs)};
 	if (is_answer) {
-		codecs_take_offered(&ours->codecs, &theirs->rtp, &terms.taken);
+		codecs_take_offered(&ours->media->codecs, &theirs->rtp, &terms.taken);
 		int error = read_sender(t, theirs);
 		if (error)
 			return error;
 	} else {
-		terms.taken = ours->codecs;
+		terms.taken = ours->media->codecs;
 	}
 	return tracks_apply(t, &terms);
 }

@@ -53,14 +53,14 @@ void tracks_end(sluice_transceiver *t) {
 
 /* NULL: only we have it. */
 static const struct sdp_extension *theirs_of(const struct tracks_terms *terms, size_t i, enum rtp_extension *kind) {
-	const struct sdp_slice uri = terms->ours->extensions[i].uri;
+	const struct sdp_slice uri = terms->ours->media->extensions[i].uri;
 	*kind = rtp_extension_of_uri(uri.s, uri.len);
 	return *kind == RTP_EXT_UNKNOWN ? NULL : sdp_rtp_extension(terms->theirs, rtp_extension_uri(*kind));
 }
 
 /* One meaning for all sections; what breaks that was left out of the answer, or is the other side's fault. */
 void tracks_add_extensions(const struct tracks_terms *terms, struct rtp_extension_map *map) {
-	for (size_t i = 0; i < terms->ours->extension_count; i++) {
+	for (size_t i = 0; i < terms->ours->media->extension_count; i++) {
 		enum rtp_extension kind;
 		const struct sdp_extension *theirs = theirs_of(terms, i, &kind);
 		if (theirs)
@@ -71,10 +71,10 @@ void tracks_add_extensions(const struct tracks_terms *terms, struct rtp_extensio
 /* What we may send in this section: RFC 8285, 5 gives each extension a direction. */
 static uint16_t elements_of(const struct tracks_terms *terms) {
 	uint16_t kinds = 0;
-	for (size_t i = 0; i < terms->ours->extension_count; i++) {
+	for (size_t i = 0; i < terms->ours->media->extension_count; i++) {
 		enum rtp_extension kind;
 		const struct sdp_extension *theirs = theirs_of(terms, i, &kind);
-		if (theirs && terms->ours->extensions[i].direction & SDP_SENDONLY && theirs->direction & SDP_RECVONLY)
+		if (theirs && terms->ours->media->extensions[i].direction & SDP_SENDONLY && theirs->direction & SDP_RECVONLY)
 			kinds |= (uint16_t)(1u << kind);
 	}
 	return kinds;
@@ -100,7 +100,7 @@ static int apply_receiver(sluice_transceiver *t, const struct tracks_terms *term
 	sluice_codec_config codecs[SLUICE_TRACK_CODECS_MAX];
 	struct codecs_list ours;
 	uint32_t ssrc, rtx;
-	codecs_as_offered(&terms->ours->codecs, &terms->taken, &ours);
+	codecs_as_offered(&terms->ours->media->codecs, &terms->taken, &ours);
 	read_ssrcs(t, terms->theirs, &ssrc, &rtx);
 	negotiate_mid(t->receiver, terms->ours->mid);
 	negotiate_ssrcs(t->receiver, ssrc, rtx);
@@ -113,7 +113,7 @@ static unsigned layers_of(const sluice_transceiver *t, const struct tracks_terms
 	for (size_t k = 0; k < t->encoding_count; k++)
 		for (size_t i = 0; i < terms->theirs->rid_count; i++) {
 			const struct sdp_rid *r = &terms->theirs->rids[i];
-			if (terms->ours->layers >> k & 1 && !r->send && r->layer > 0 && sdp_slice_is(r->id, t->encodings[k].rid))
+			if (terms->ours->media->layers >> k & 1 && !r->send && r->layer > 0 && sdp_slice_is(r->id, t->encodings[k].rid))
 				layers |= 1u << k;
 		}
 	return layers;
