@@ -4,11 +4,11 @@
 
 #include <stdbool.h>
 
-/* The block size of a class. */
+/* What a block of the class has room for. */
 static size_t class_size(unsigned class, size_t slab_size) {
 	return class == BLOCK_UNPOOLED ? SIZE_MAX
 	       : class == BLOCK_SLAB   ? slab_size
-	                               : ((size_t)16 << (class / 4)) * (4 + class % 4);
+	                               : ((size_t)16 << (class / 4)) * (4 + class % 4) - sizeof(struct block);
 }
 
 void block_pool_init(struct block_pool *pool, sluice_allocator allocator, size_t limit, size_t slab_size) {
@@ -91,12 +91,13 @@ void block_free(struct block_pool *pool, void *p) {
 
 #else
 
-/* The class for a size, the inverse of class_size: floor(log2) of the size, and the quarter above that. */
+/* The class for a size, the inverse of class_size: floor(log2) of the size with its header, and the quarter above that. */
 static inline unsigned class_of(size_t size) {
-	if (size <= 64)
+	size_t last = size + sizeof(struct block) - 1;
+	if (last < 64)
 		return 0;
-	unsigned log = 63 ^ (unsigned)__builtin_clzl(size - 1);
-	return 4 * log - 27 + (unsigned)((size - 1) >> (log - 2)); /* the last term: 4..7 */
+	unsigned log = 63 ^ (unsigned)__builtin_clzl(last);
+	return 4 * log - 27 + (unsigned)(last >> (log - 2)); /* the last term: 4..7 */
 }
 
 static inline void *take(struct block_pool *pool, unsigned class) {

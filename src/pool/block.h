@@ -1,7 +1,10 @@
 /* block: memory blocks of any size, recycled by size class, so that the established path never calls the allocator.
  *
- * There are four size classes to each doubling (64, 80, 96, 112, 128, 160, ...), so at most a quarter of a block is wasted. A
- * freed block goes to the list of its class, and the last one in is the first one out, while it is still in the CPU's cache. The
+ * There are four size classes to each doubling, so at most a quarter of a block is wasted. With the block's header in front they
+ * ask the allocator for 64, 80, 96, 112, 128, 160, ... bytes. Allocators have these classes too: the header behind a class of 128
+ * would take their next one, 160.
+ *
+ * A freed block goes to the list of its class, and the last one in is the first one out, while it is still in the CPU's cache. The
  * idle blocks are bounded. Beyond the bound, the class with the most idle bytes gives blocks back to the allocator: so a class
  * that was busy earlier makes room for one that is busy now. Blocks above BLOCK_POOLED_MAX are never kept. Slabs, all of one
  * size, are a class of their own: so whatever keeps slabs for a while, as a forwarder does, finds them here again.
@@ -22,8 +25,8 @@
 
 #include "sluice/env.h"
 
-#define BLOCK_POOLED_MAX ((size_t)1 << 19)
-#define BLOCK_SIZES 53 /* 64 bytes .. 512 KiB in quarter steps */
+#define BLOCK_POOLED_MAX (((size_t)1 << 19) - sizeof(struct block))
+#define BLOCK_SIZES 53 /* 64 bytes .. 512 KiB in quarter steps, each without its header */
 #define BLOCK_SLAB BLOCK_SIZES
 #define BLOCK_CLASSES (BLOCK_SIZES + 1)
 #define BLOCK_UNPOOLED BLOCK_CLASSES /* the class of blocks that are never kept */
