@@ -244,7 +244,7 @@ struct ice {
 	uint32_t close_sockets[ICE_RELAY_MAX]; /* streams that the driver is to close */
 	size_t close_count;
 
-	struct answer *answers; /* a ring of ICE_ANSWER_MAX, made at the first request */
+	struct answer *answers; /* a ring of ICE_ANSWER_MAX; NULL exactly when none waits */
 	size_t answer_first, answer_count;
 
 	struct sped sped;

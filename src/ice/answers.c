@@ -19,6 +19,15 @@ void answers_add(struct ice *ice, const struct answer *a) {
 	ice->answers[(ice->answer_first + ice->answer_count++) % ICE_ANSWER_MAX] = *a;
 }
 
+/* Between two checks, five seconds apart, a peer needs no ring. The pool has another one when the next request comes. */
+static void give_back_empty(struct ice *ice) {
+	if (ice->answer_count > 0)
+		return;
+	env_free(ice->env, ice->answers);
+	ice->answers = NULL;
+	ice->answer_first = 0;
+}
+
 static void forget_if(struct ice *ice, const struct session *s, uint32_t socket) {
 	size_t kept = 0;
 	for (size_t i = 0; i < ice->answer_count; i++) {
@@ -27,6 +36,7 @@ static void forget_if(struct ice *ice, const struct session *s, uint32_t socket)
 			ice->answers[(ice->answer_first + kept++) % ICE_ANSWER_MAX] = *a;
 	}
 	ice->answer_count = kept;
+	give_back_empty(ice);
 }
 
 void answers_forget(struct ice *ice, const struct session *s) {
@@ -35,6 +45,11 @@ void answers_forget(struct ice *ice, const struct session *s) {
 
 void answers_forget_socket(struct ice *ice, uint32_t socket) {
 	forget_if(ice, NULL, socket);
+}
+
+void answers_drop(struct ice *ice) {
+	ice->answer_count = 0;
+	give_back_empty(ice);
 }
 
 static void put_unknown(struct stun_writer *w, const struct answer *a) {
@@ -64,6 +79,7 @@ int answers_output(struct ice *ice, sluice_batch *batch) {
 	struct answer a = ice->answers[ice->answer_first];
 	ice->answer_first = (ice->answer_first + 1) % ICE_ANSWER_MAX;
 	ice->answer_count--;
+	give_back_empty(ice);
 	size_t len = compose_answer(ice, &a, emit_place(batch));
 	struct pair *p = pair_find(a.session, &a.path);
 	if (p)

@@ -11,6 +11,7 @@ void answers_add(struct ice *ice, const struct answer *a);
 /* Those that a session, or a socket, can no longer send. */
 void answers_forget(struct ice *ice, const struct session *s);
 void answers_forget_socket(struct ice *ice, uint32_t socket);
+void answers_drop(struct ice *ice);
 /* Sends the oldest; there must be one. As emit_message. */
 int answers_output(struct ice *ice, sluice_batch *batch);
 
