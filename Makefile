@@ -134,7 +134,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs check coverage interop interop-figures bench bench-ir bench-exact bench-ab report bench-peers profile bloat fuzz fuzzers lint format docs install uninstall clean help FORCE
+.PHONY: all programs check coverage interop interop-figures bench bench-ir bench-exact bench-ab report bench-peers bench-media-peers profile bloat fuzz fuzzers lint format docs install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 
 all: $(STATIC) $(SHARED) $(TOOL) $(if $(DEFAULT),links compile_commands.json)
@@ -148,7 +148,8 @@ help:
 	@echo '               smoke run, BENCH_INSTRUCTIONS=1 counts instructions too (slow), =only counts nothing else;'
 	@echo '               RESULTS=build/results is the folder of the history'
 	@echo 'make bench-peers  the same work on sluice and on other stacks, which it builds from package registries; ROUNDS=3 SECONDS=3,'
-	@echo '               STACKS="sluice+pion" takes some of them'
+	@echo '               STACKS="sluice+pion" takes some of them; then bench-media-peers, unless STACKS is given'
+	@echo 'make bench-media-peers  RTP, SRTP, jitter buffer and interceptors of sluice and of other stacks; ROUNDS=3, STACKS'
 	@echo 'make profile   where the time of BENCH=association (or perf) goes: a table and a flame graph; CASE="16384", ARGS="--size 64",'
 	@echo '               DIFF=old.folded compares, HEAP=1 shows who holds memory'
 	@echo 'make bloat     bytes of the library by folder and symbol; BASE=revision shows what grew since'
@@ -391,6 +392,14 @@ bench-peers: all $(BUILD)/peers/sluice_pair
 	@scripts/peers
 	@scripts/bench-peers $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(STACKS),--only '$(STACKS)')
 	@$(BUILT_WITH) scripts/results '$(RESULTS)' $(BUILD)/bench-peers/peers.jsonl
+	@$(if $(STACKS),:,$(MAKE) --no-print-directory bench-media-peers)
+
+MEDIA_BENCHES := $(addprefix $(OUT)/bench/bench_,rtp srtp interceptors jitter)
+
+bench-media-peers: $(MEDIA_BENCHES)
+	@scripts/peers pion-media webrtc-rs-media libsrtp
+	@OUT='$(OUT)' scripts/bench-media-peers $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(STACKS),--only '$(STACKS)')
+	@$(BUILT_WITH) scripts/results '$(RESULTS)' $(BUILD)/bench-peers/media.jsonl
 
 # ---- profile: where time and memory go; builds of their own, with frame pointers ----
 

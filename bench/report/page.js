@@ -244,7 +244,7 @@ function peer_card(lines) {
 }
 
 /* What readers ask first; other metrics follow as they come, folded. */
-const PEER_METRICS = ['throughput', 'p50'];
+const PEER_METRICS = ['throughput', 'p50', 'time of a packet'];
 
 /* Lists of lines that have the same key, in the order in which the keys come. */
 function grouped(lines, key) {
