@@ -13,6 +13,14 @@ for words in '--nonsense' '--rounds 0' '--only nobody'; do
 done
 scripts/peers nobody | grep -q 'nobody is left out' || fail 'an unknown stack'
 
+# Where a language is not installed, its stacks are left out and nothing fails.
+mkdir "$scratch/bin"
+for program in sh dirname mkdir; do ln -s "$(command -v $program)" "$scratch/bin/"; done
+PATH=$scratch/bin scripts/peers chromium pion >"$out" || fail 'peers without the languages'
+for sentence in 'chromium is left out: chromium' 'pion is left out: go'; do
+	grep -q "$sentence is not installed" "$out" || { cat "$out"; fail "$sentence"; }
+done
+
 [ -z "${SAN-}" ] && [ "$OUT" = build/gcc ] || exit 0
 # In a root folder that is no mount point a namespace can be made, and nothing can be run in it.
 ip netns add "sluice-try-$$" 2>/dev/null || exit 0

@@ -1,6 +1,7 @@
 /* @roamhq/wrtc: libwebrtc's own stack, called from Node. */
 import { createRequire } from 'node:module';
-import { run, version_of, w3c } from './pair.mjs';
+import { run, version_of } from './pair.mjs';
+import { w3c } from './work.mjs';
 
 const require = createRequire(import.meta.url);
 const { RTCPeerConnection } = require('@roamhq/wrtc');
