@@ -77,7 +77,8 @@ WEB_FILES := $(sort $(wildcard src/tools/web/*))
 SIM_SRCS := $(sort $(wildcard tests/sim/*.c) $(filter-out tests/test_%,$(wildcard tests/*.c)))
 TEST_SRCS := $(sort $(wildcard tests/test_*.c))
 TEST_SCRIPTS := $(sort $(wildcard tests/test_*.sh))
-HARNESS_SRCS := $(sort $(filter-out bench/bench_%,$(wildcard bench/*.c)))
+LINE_SRCS := $(sort $(wildcard bench/line/*.c))
+HARNESS_SRCS := $(sort $(filter-out bench/bench_% %/main.c,$(wildcard bench/*.c) $(LINE_SRCS)))
 BENCH_SRCS := $(sort $(wildcard bench/bench_*.c))
 FUZZ_SRCS := $(sort $(wildcard fuzz/fuzz_*.c))
 INTEROP_SRCS := $(sort $(wildcard tests/interop/*.c))
@@ -108,7 +109,7 @@ BENCHES := $(BENCH_SRCS:bench/%.c=$(OUT)/bench/%)
 REPLAYS := $(FUZZ_SRCS:fuzz/fuzz_%.c=$(OUT)/fuzz/replay_%)
 FUZZERS := $(FUZZ_SRCS:fuzz/%.c=$(OUT)/fuzz/%)
 ALL_SRCS := $(LIB_SRCS) $(TOOL_SRCS) $(SIM_SRCS) $(TEST_SRCS) $(HARNESS_SRCS) $(BENCH_SRCS) $(FUZZ_SRCS) \
-	$(wildcard fuzz/replay.c) $(INTEROP_SRCS)
+	$(wildcard fuzz/replay.c) $(INTEROP_SRCS) bench/line/main.c
 STYLED := $(sort $(wildcard include/*.h include/*/*.h src/*/*.[ch] src/*/*/*.[ch] tests/*.[ch] tests/*/*.[ch] bench/*.[ch] bench/*/*.[ch] fuzz/*.[ch]))
 
 STATIC := $(OUT)/libsluice.a
@@ -270,6 +271,11 @@ $(OUT)/bench/%: $(OUT)/obj/bench/%.o $(HARNESS) $(HELPERS) $(INTERNAL)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $< $(HARNESS) $(HELPERS) $(INTERNAL) $(call extra_libs,$@) $(LIBS) -o $@
 
+# A command at one end of a line between two network namespaces. It needs nothing of sluice.
+$(OUT)/line: $(call objects,$(LINE_SRCS))
+	$(call say,LINK,$@)
+	$(Q)$(LINK) $^ -o $@
+
 # It counts these calls of ours.
 $(OUT)/bench/bench_exact: LINK += $(foreach f,memcpy memmove sendmsg sendmmsg,-Wl$(comma)--wrap=$(f))
 
@@ -298,7 +304,7 @@ $(OUT)/fuzz/fuzz_%: $(OUT)/obj/fuzz/fuzz_%.o $(HELPERS) $(INTERNAL)
 
 # With ONLY, no more is built than what scripts/run-tests then runs. Scripts may run benches.
 wanted = $(if $(ONLY),$(foreach t,$(1),$(if $(strip $(foreach part,$(ONLY),$(findstring $(part),$(t)))),$(t))),$(1))
-programs: all $(call wanted,$(TESTS) $(REPLAYS)) $(if $(call wanted,$(TEST_SCRIPTS)),$(BENCHES))
+programs: all $(call wanted,$(TESTS) $(REPLAYS)) $(if $(call wanted,$(TEST_SCRIPTS)),$(BENCHES) $(OUT)/line)
 
 check: programs
 	@CC='$(CC)' OUT='$(OUT)' MAKE='$(MAKE)' SAN='$(SAN)' SAN_FLAGS='$(SAN_FLAGS)' MIMALLOC='$(MIMALLOC)' IPSEC_MB='$(IPSEC_MB)' \
