@@ -24,6 +24,7 @@ MIMALLOC ?= $(if $(SAN),,1)
 FUZZ_SECONDS ?= 30
 BENCH ?=
 BENCH_FAST ?=
+BENCH_LARGE ?=
 BENCH_INSTRUCTIONS ?=
 RESULTS ?= $(BUILD)/results
 V ?=
@@ -146,7 +147,8 @@ help:
 	@echo '               the name'
 	@echo 'make coverage  runs the tests in a build of its own and prints which lines and branches of src/ ran (needs gcovr)'
 	@echo 'make bench     the main job and the benches, then one table; BENCH=crc32c runs one, BENCH_FAST=1 is a'
-	@echo '               smoke run, BENCH_INSTRUCTIONS=1 counts instructions too (slow), =only counts nothing else;'
+	@echo '               smoke run, BENCH_LARGE=1 takes all lines of link, BENCH_INSTRUCTIONS=1 counts instructions too (slow), =only'
+	@echo '               counts nothing else;'
 	@echo '               RESULTS=build/results is the folder of the history'
 	@echo 'make bench-peers  the same work on sluice and on other stacks, which it builds from package registries; ROUNDS=3 SECONDS=3,'
 	@echo '               STACKS="sluice+pion" takes some of them; then bench-media-peers, unless STACKS is given'
@@ -375,7 +377,7 @@ interop-figures: all $(INTEROP)
 BUILT_WITH = CC='$(CC)' CFLAGS='$(CFLAGS)' MIMALLOC='$(MIMALLOC)' IPSEC_MB='$(IPSEC_MB)'
 
 bench: all $(BENCHES)
-	@OUT='$(OUT)' BENCH='$(BENCH)' BENCH_FAST='$(BENCH_FAST)' BENCH_INSTRUCTIONS='$(BENCH_INSTRUCTIONS)' RESULTS='$(RESULTS)' \
+	@OUT='$(OUT)' BENCH='$(BENCH)' BENCH_FAST='$(BENCH_FAST)' BENCH_LARGE='$(BENCH_LARGE)' BENCH_INSTRUCTIONS='$(BENCH_INSTRUCTIONS)' RESULTS='$(RESULTS)' \
 		$(BUILT_WITH) scripts/run-benches $(BENCHES)
 
 # ---- report: the history as a page ----

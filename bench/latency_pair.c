@@ -2,17 +2,16 @@
 #include "latency_pair.h"
 
 #include <ev.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "direct_end.h"
 #include "fork_pair.h"
 #include "harness.h"
 #include "open_loop.h"
-#include "sluice.h"
 
 /* The part of the time whose messages do not count. */
 #define WARM_UP 0.1
@@ -29,13 +28,6 @@ struct head {
 	uint32_t stall; /* 1: the receiver sleeps when it gets this one */
 };
 
-/* What one end has to know of the other one. */
-struct hello {
-	struct sockaddr_storage address;
-	socklen_t address_len;
-	sluice_fingerprint fingerprint;
-};
-
 struct pair {
 	const struct latency_run *run;
 	struct latency_result *result;
@@ -44,11 +36,8 @@ struct pair {
 
 struct side {
 	const struct pair *pair;
-	sluice_env *env;
-	sluice_loop *loop;
-	sluice_peer *peer;
+	struct direct_end end;
 	sluice_channel *ch;
-	sluice_certificate *certificate;
 	/* The sender's alone. */
 	struct open_loop schedule;
 	ev_idle pump;
@@ -160,7 +149,7 @@ static void on_open(sluice_channel *ch, void *user) {
 	s->stall_at = run->stall > 0 ? s->count / 2 : UINT64_MAX;
 	ev_idle_init(&s->pump, on_idle);
 	s->pump.data = s;
-	ev_idle_start(sluice_loop_ev(s->loop), &s->pump);
+	ev_idle_start(sluice_loop_ev(s->end.loop), &s->pump);
 }
 
 /* ---- one end ----------------------------------------------------------------------------------------------------- */
@@ -170,7 +159,7 @@ static void on_state(sluice_peer *p, enum sluice_peer_state state, void *user) {
 	struct side *s = user;
 	BENCH_MUST(state != SLUICE_PEER_FAILED);
 	if (state == SLUICE_PEER_CLOSED)
-		sluice_loop_stop(s->loop);
+		sluice_loop_stop(s->end.loop);
 }
 
 static void on_channel(sluice_peer *p, sluice_channel *ch, void *user) {
@@ -178,51 +167,22 @@ static void on_channel(sluice_peer *p, sluice_channel *ch, void *user) {
 	sluice_channel_set_callbacks(ch, &(sluice_channel_callbacks){.on_message = on_message}, user);
 }
 
-static sluice_socket *bound_socket(struct side *s, struct hello *own) {
-	struct sockaddr_in local = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	sluice_socket_config config = {.local = (struct sockaddr *)&local, .local_len = sizeof local};
-	sluice_socket *socket;
-	own->address_len = sizeof own->address;
-	BENCH_MUST(sluice_socket_open(s->loop, &config, &socket) == 0);
-	BENCH_MUST(sluice_socket_address(socket, &own->address, &own->address_len) == 0);
-	BENCH_MUST(sluice_certificate_generate(&s->certificate) == 0);
-	BENCH_MUST(sluice_certificate_fingerprint(s->certificate, SLUICE_SHA256, &own->fingerprint) == 0);
-	return socket;
-}
-
-/* Makes the end and tells the other one where it is. */
 static void open_side(struct side *s, const struct pair *pair, enum sluice_role role) {
 	sluice_peer_config config;
-	struct hello own = {0}, other;
-	int fd = pair->sockets[role == SLUICE_ROLE_SERVER];
-	*s = (struct side){.pair = pair, .env = bench_env()};
-	BENCH_MUST(sluice_loop_new(s->env, NULL, &s->loop) == 0);
-	sluice_socket *socket = bound_socket(s, &own);
-	BENCH_MUST(write(fd, &own, sizeof own) == sizeof own && read(fd, &other, sizeof other) == sizeof other);
+	*s = (struct side){.pair = pair};
 	sluice_peer_config_init(&config);
 	config.role = role;
-	config.certificate = s->certificate;
-	config.remote_fingerprint = other.fingerprint;
-	config.path.remote = other.address;
-	config.path.remote_len = other.address_len;
 	config.on_state = on_state;
 	config.on_channel = on_channel;
 	config.user = s;
-	BENCH_MUST(sluice_peer_new(s->env, &config, &s->peer) == 0 && sluice_loop_add_socket(s->loop, s->peer, socket) == 0);
-	BENCH_MUST(sluice_peer_start(s->peer) == 0);
-}
-
-static void close_side(struct side *s) {
-	sluice_peer_free(s->peer);
-	sluice_loop_free(s->loop);
-	sluice_certificate_release(s->certificate);
+	direct_end_open(&s->end, pair->sockets[role == SLUICE_ROLE_SERVER], "127.0.0.1", &config);
 }
 
 static void receiver(void *ctx) {
 	struct side s;
 	open_side(&s, ctx, SLUICE_ROLE_SERVER);
-	sluice_loop_run(s.loop);
-	close_side(&s);
+	sluice_loop_run(s.end.loop);
+	direct_end_close(&s.end);
 }
 
 static void sender(void *ctx) {
@@ -231,11 +191,11 @@ static void sender(void *ctx) {
 	s.message = calloc(1, s.pair->run->size);
 	BENCH_MUST(s.message && s.pair->run->size >= sizeof(struct head));
 	sluice_channel_config config = {.label = "latency", .callbacks = {.on_open = on_open, .on_message = on_echo}, .user = &s};
-	BENCH_MUST(sluice_peer_open_channel(s.peer, &config, NULL) == 0);
-	sluice_loop_run(s.loop);
+	BENCH_MUST(sluice_peer_open_channel(s.end.peer, &config, NULL) == 0);
+	sluice_loop_run(s.end.loop);
 	BENCH_MUST(s.pump.data && all_sent(&s));
 	free(s.message);
-	close_side(&s);
+	direct_end_close(&s.end);
 }
 
 /* ---- both -------------------------------------------------------------------------------------------------------- */

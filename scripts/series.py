@@ -17,8 +17,9 @@ MORE_IS_BETTER = {"Gbit/s", "Mbit/s", "kbit/s", "MB/s", "messages/s", "packets/s
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "p99.99", "max")
 
 # What a change has to exceed, in percent, before it is news. Instructions and the simulator's networks hardly vary from run to
-# run. Times of one binary do, by the state of the machine; the slowest of thousands of messages most of all.
-PERCENT = {"instructions": 1, "networks": 1, "memory": 5, "latency": 25}
+# run. Times of one binary do, by the state of the machine; the slowest of thousands of messages most of all, and a few seconds of a
+# line that loses packets.
+PERCENT = {"instructions": 1, "networks": 1, "memory": 5, "latency": 25, "lines": 25}
 PERCENT_OF_OTHERS = 10
 
 
@@ -29,6 +30,8 @@ def group_of(record):
         return "peers"
     if record["bench"] == "wan":
         return "networks"
+    if record["bench"] == "link":
+        return "lines"
     if metric in PERCENTILES:
         return "latency"
     if unit == "instr":

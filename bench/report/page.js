@@ -16,6 +16,7 @@ const GROUPS = [
 	['instructions', 'Instructions', 'Of one iteration, counted by cachegrind: the same from run to run.'],
 	['times', 'Times', 'Of one iteration of a bench; they vary with the state of the machine.'],
 	['networks', 'Networks', 'Associations over simulated networks, in virtual time.'],
+	['lines', 'Lines', 'Associations over lines between two network namespaces, in real time.'],
 	['peers', 'Other stacks', 'The same work by other stacks, measured in turns in one run.'],
 	['profiles', 'Flame graphs', 'Where the time goes; the width is the share.'],
 ];
