@@ -46,3 +46,28 @@ for stack in ("sluice", "sluice direct"):
 END
 grep -q '^| sluice direct |' "$scratch/peers/table.md" || fail 'the table'
 ! ip netns list | grep -q "sluice-peers-$$" || fail 'the namespace is still there'
+
+# Over lines, where tun devices can be had. A driver whose ends do not use the line has no figure.
+code=0
+"$OUT/line" true 2>/dev/null || code=$?
+[ "$code" = 0 ] || exit 0
+scripts/bench-peers --rounds 1 --seconds 1 --only 'sluice+sluice direct' --out "$scratch/peers" --lines "$OUT/line" >"$out" 2>&1 ||
+	{ cat "$out"; fail 'bench-peers --lines'; }
+python3 - "$scratch/peers/lines.jsonl" <<'END' || { cat "$out"; fail 'the lines over lines'; }
+import json, sys
+lines = [json.loads(line) for line in open(sys.argv[1])]
+of = {l["of"]: l["median"] for l in lines if l["metric"] == "throughput"}
+assert len(of) == 6 and all(0 < value < 1000 for value in of.values()), of
+assert of["100 Mbit/s, RTT 50 ms, 1 % lost"] < 100, of
+END
+grep -q '^| sluice |' "$scratch/peers/lines.md" || fail 'the table of lines'
+cat >"$scratch/line" <<END
+#!/bin/sh
+while [ "\$1" != -- ]; do [ "\$1" != --report ] || report=\$2; shift; done
+echo '{"there":{"bytes":1,"missed":0},"back":{"missed":0},"cpu_command_s":1,"peak_command_kib":1}' >"\$report"
+echo '{"mode":"bulk","bytes":1000,"received":1,"sent":1,"seconds":1}'
+END
+chmod +x "$scratch/line"
+! scripts/bench-peers --rounds 1 --seconds 1 --only sluice --out "$scratch/peers" --lines "$scratch/line" >"$out" 2>&1 ||
+	fail 'a line that carried nothing has a figure'
+grep -q 'its ends did not use the line' "$out" || { cat "$out"; fail 'a line that carried nothing'; }

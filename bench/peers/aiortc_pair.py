@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""aiortc: the work of bench/peers on aiortc. The answerer is a process of its own, as Python computes in one thread.
+"""aiortc: the work of bench/peers on aiortc. The answerer is a process of its own, as Python computes in one thread; its command
+begins with the words of PEER_EXEC.
 
   aiortc_pair.py bulk SIZE SECONDS [unreliable] | ping SIZE SECONDS | open COUNT
 
@@ -8,6 +9,7 @@ Prints one line of JSON, as bench/peers/README.md says. Descriptions pass over t
 
 import asyncio
 import json
+import os
 import sys
 import time
 
@@ -61,8 +63,9 @@ class Answerer:
     """The process at the other end."""
 
     async def start(self, mode):
-        self.process = await asyncio.create_subprocess_exec(sys.executable, sys.argv[0], "--answer", mode, stdin=asyncio.subprocess.PIPE,
-                                                            stdout=asyncio.subprocess.PIPE, limit=1 << 20)
+        command = [*os.environ.get("PEER_EXEC", "").split(), sys.executable, sys.argv[0], "--answer", mode]
+        self.process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+                                                            limit=1 << 20)
         return self
 
     async def ask(self, request):

@@ -1,5 +1,6 @@
 /* sluice: the work of bench/peers on sluice as most people use it: offer and answer, default settings, the public API alone. Each
- * end is a process; the descriptions pass over a socket between them. `sluice perf` measures the direct way, without ICE.
+ * end is a process; the descriptions pass over a socket between them. `sluice perf` measures the direct way, without ICE. The
+ * answering end is this program again, with "--answer FD" in front of its arguments.
  *
  *   sluice_pair bulk SIZE SECONDS [unreliable] | ping SIZE SECONDS | open COUNT
  *
@@ -12,6 +13,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "peer_exec.h"
 
 #define TRIPS_MAX 4000000
 #define SIZE_MAX_BYTES 262144
@@ -277,41 +280,63 @@ static bool arguments_read(struct end *e, int argc, char **argv) {
 	return e->size > 0 && e->size <= SIZE_MAX_BYTES && e->seconds > 0;
 }
 
-int main(int argc, char **argv) {
-	struct end e = {.offers = true};
+static int answer(struct end *e) {
+	end_begin(e);
+	ev_run(e->ev, 0);
+	end_finish(e);
+	return 0;
+}
+
+static pid_t answerer_start(int line, int own, char **arguments) {
+	char number[12];
+	char *words[8] = {"--answer", number};
+	pid_t child = fork();
+	if (child != 0)
+		return child;
+	close(own);
+	snprintf(number, sizeof number, "%d", line);
+	for (int i = 0; arguments[i] && i < 5; i++)
+		words[2 + i] = arguments[i];
+	peer_exec(words);
+}
+
+static int offer(struct end *e, char **arguments) {
 	int line[2];
-	if (!arguments_read(&e, argc, argv)) {
-		fprintf(stderr, "usage: sluice_pair bulk SIZE SECONDS [unreliable] | ping SIZE SECONDS | open COUNT\n");
-		return 2;
-	}
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, line) < 0)
 		return 1;
-	pid_t child = fork();
-	e.line = line[child == 0];
-	close(line[child != 0]);
-	e.offers = child != 0;
-	end_begin(&e);
-	if (child == 0) {
-		ev_run(e.ev, 0);
-		end_finish(&e);
-		return 0;
-	}
+	pid_t child = answerer_start(line[1], line[0], arguments);
+	e->line = line[0];
+	close(line[1]);
+	end_begin(e);
 	/* A page is touched when a trip is written, so the table costs what is used. */
-	e.trips = calloc(TRIPS_MAX, sizeof *e.trips);
-	if (!e.trips)
+	e->trips = calloc(TRIPS_MAX, sizeof *e->trips);
+	if (child < 0 || !e->trips)
 		return 1;
 	printf("{\"stack\":\"sluice\",\"version\":\"%d.%d.%d\",", SLUICE_VERSION_MAJOR, SLUICE_VERSION_MINOR,
 	       SLUICE_VERSION_PATCH);
-	if (e.mode == BULK)
-		bulk(&e);
-	else if (e.mode == PING)
-		ping(&e);
+	if (e->mode == BULK)
+		bulk(e);
+	else if (e->mode == PING)
+		ping(e);
 	else
-		opening(&e);
+		opening(e);
 	fflush(stdout);
-	end_finish(&e);
-	close(e.line);
+	end_finish(e);
+	close(e->line);
 	waitpid(child, NULL, 0);
-	free(e.trips);
+	free(e->trips);
 	return 0;
+}
+
+int main(int argc, char **argv) {
+	bool answers = argc > 2 && strcmp(argv[1], "--answer") == 0;
+	struct end e = {.offers = !answers};
+	if (!arguments_read(&e, answers ? argc - 2 : argc, answers ? argv + 2 : argv)) {
+		fprintf(stderr, "usage: sluice_pair bulk SIZE SECONDS [unreliable] | ping SIZE SECONDS | open COUNT\n");
+		return 2;
+	}
+	if (!answers)
+		return offer(&e, argv + 1);
+	e.line = atoi(argv[2]);
+	return answer(&e);
 }

@@ -1,5 +1,6 @@
-/* usrsctp: the work of bench/peers on libusrsctp over UDP sockets on 127.0.0.1, without DTLS and without ICE: what its SCTP alone
- * can do. Each end is a process; a thread of each reads its socket, and usrsctp's own thread has the timers.
+/* usrsctp: the work of bench/peers on libusrsctp over UDP sockets, without DTLS and without ICE: what its SCTP alone can do. Each
+ * end is a process; a thread of each reads its socket, and usrsctp's own thread has the timers. The sockets are on 127.0.0.1, or
+ * on PEER_HERE and PEER_THERE where there is a line. The answering end is this program again, called with "--answer FD ECHO".
  *
  *   usrsctp_pair bulk SIZE SECONDS [unreliable] | ping SIZE SECONDS
  *
@@ -19,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 #include <usrsctp.h>
+
+#include "peer_exec.h"
 
 #define PORT 5000
 #define PACKET 1188 /* as browsers send */
@@ -121,12 +124,37 @@ static size_t message_receive(struct socket *s, uint8_t *into) {
 	return len;
 }
 
-/* Takes what comes until the offerer closes the association, and writes what came to the pipe. */
-static void answerer(int fd, int out, bool echo) {
+/* ---- UDP: each end has a socket, and tells the other its port over the line between the processes ---- */
+
+static struct sockaddr_in address_of(const char *variable, uint16_t port) {
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = port};
+	const char *text = getenv(variable);
+	must(inet_pton(AF_INET, text ? text : "127.0.0.1", &a.sin_addr) == 1, variable);
+	return a;
+}
+
+static int udp_socket(int line, const char *here, const char *there) {
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), buffer = 4 << 20;
+	struct sockaddr_in own = address_of(here, 0);
+	socklen_t len = sizeof own;
+	uint16_t port;
+	must(fd >= 0 && bind(fd, (struct sockaddr *)&own, sizeof own) == 0, "bind");
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+	must(getsockname(fd, (struct sockaddr *)&own, &len) == 0, "getsockname");
+	must(write(line, &own.sin_port, sizeof port) == sizeof port && read(line, &port, sizeof port) == sizeof port, "line");
+	struct sockaddr_in other = address_of(there, port);
+	must(connect(fd, (struct sockaddr *)&other, sizeof other) == 0, "connect");
+	return fd;
+}
+
+/* ---- the two ends ---- */
+
+/* Takes what comes until the offerer closes the association, and writes what came to the line. */
+static void answerer(int line, bool echo) {
 	static uint8_t message[MESSAGE_MAX];
-	struct socket *listener = start(fd);
+	struct socket *listener = start(udp_socket(line, "PEER_THERE", "PEER_HERE"));
 	must(usrsctp_listen(listener, 1) == 0, "usrsctp_listen");
-	must(write(out, "r", 1) == 1, "pipe");
+	must(write(line, "r", 1) == 1, "line");
 	struct socket *s = usrsctp_accept(listener, NULL, NULL);
 	must(s, "usrsctp_accept");
 	struct totals t = {0};
@@ -138,56 +166,45 @@ static void answerer(int fd, int out, bool echo) {
 		t.received++;
 		t.bytes += len;
 	}
-	must(write(out, &t, sizeof t) == sizeof t, "pipe");
+	must(write(line, &t, sizeof t) == sizeof t, "line");
 	_exit(0);
 }
 
 struct pair {
 	pid_t child;
-	int in; /* the child's pipe */
+	int line; /* to the child */
 	struct socket *s;
 };
 
-static int udp_socket(void) {
-	int fd = socket(AF_INET, SOCK_DGRAM, 0), buffer = 4 << 20;
-	struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	must(fd >= 0 && bind(fd, (struct sockaddr *)&here, sizeof here) == 0, "bind");
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
-	return fd;
-}
-
-static void udp_join(int fd, int other) {
-	struct sockaddr_in there;
-	socklen_t len = sizeof there;
-	must(getsockname(other, (struct sockaddr *)&there, &len) == 0 && connect(fd, (struct sockaddr *)&there, len) == 0,
-	     "connect");
+static pid_t answerer_start(int line, int own, bool echo) {
+	char number[12];
+	pid_t child = fork();
+	must(child >= 0, "fork");
+	if (child > 0)
+		return child;
+	close(own);
+	snprintf(number, sizeof number, "%d", line);
+	peer_exec((char *[]){"--answer", number, echo ? "1" : "0", NULL});
 }
 
 static struct pair pair_open(bool echo) {
 	struct pair p;
-	int a = udp_socket(), b = udp_socket(), ends[2];
-	udp_join(a, b);
-	udp_join(b, a);
-	must(pipe(ends) == 0, "pipe");
-	p.child = fork();
-	must(p.child >= 0, "fork");
-	if (p.child == 0) {
-		close(a);
-		answerer(b, ends[1], echo);
-	}
-	close(b);
-	close(ends[1]);
-	p.in = ends[0];
+	int line[2];
 	char ready;
-	must(read(p.in, &ready, 1) == 1, "pipe");
-	p.s = offerer_open(a);
+	must(socketpair(AF_UNIX, SOCK_STREAM, 0, line) == 0, "socketpair");
+	p.child = answerer_start(line[1], line[0], echo);
+	close(line[1]);
+	p.line = line[0];
+	int fd = udp_socket(p.line, "PEER_HERE", "PEER_THERE");
+	must(read(p.line, &ready, 1) == 1, "line");
+	p.s = offerer_open(fd);
 	return p;
 }
 
 static struct totals pair_close(struct pair *p) {
 	struct totals t = {0};
 	usrsctp_shutdown(p->s, SHUT_WR);
-	must(read(p->in, &t, sizeof t) == sizeof t, "pipe");
+	must(read(p->line, &t, sizeof t) == sizeof t, "line");
 	waitpid(p->child, NULL, 0);
 	return t;
 }
@@ -240,7 +257,9 @@ int main(int argc, char **argv) {
 	size_t size = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
 	double seconds = argc > 3 ? strtod(argv[3], NULL) : 0;
 	bool good = size >= 1 && size <= MESSAGE_MAX && seconds > 0;
-	if (good && strcmp(argv[1], "bulk") == 0)
+	if (argc == 4 && strcmp(argv[1], "--answer") == 0)
+		answerer(atoi(argv[2]), *argv[3] == '1');
+	else if (good && strcmp(argv[1], "bulk") == 0)
 		bulk(size, seconds, argc > 4);
 	else if (good && strcmp(argv[1], "ping") == 0)
 		ping(size, seconds);

@@ -5,9 +5,9 @@
  *   node STACK.mjs open COUNT                         from the first call to an open channel, connection by connection
  *
  * It prints one line of JSON (see bench/peers/README.md). A stack gives {stack, version, peer()}; work.mjs says what a peer is.
- * The offerer sends; the answerer is a process of its own, because JavaScript has one thread for each process. Descriptions are
- * passed by the pipe between the two, with all candidates in them. */
-import { fork } from 'node:child_process';
+ * The offerer sends; the answerer is a process of its own, because JavaScript has one thread for each process; its command begins
+ * with the words of PEER_EXEC. Descriptions are passed by the pipe between the two, with all candidates in them. */
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { bulk, counter, now, ping, said_of } from './work.mjs';
@@ -50,8 +50,15 @@ async function connect(adapter, child, options) {
 	return { peer, channel };
 }
 
+function answerer() {
+	const script = fileURLToPath(new URL(process.argv[1], 'file://'));
+	const place = (process.env.PEER_EXEC ?? '').split(' ').filter(Boolean);
+	const [program, ...words] = [...place, process.execPath, script, ...process.argv.slice(2), '--answer'];
+	return spawn(program, words, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+}
+
 async function offer(adapter, mode, size, seconds, unreliable) {
-	const child = fork(fileURLToPath(new URL(process.argv[1], 'file://')), [...process.argv.slice(2), '--answer']);
+	const child = answerer();
 	const said = { stack: adapter.stack, version: adapter.version, mode };
 	if (mode === 'open') {
 		const times = [];
