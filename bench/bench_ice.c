@@ -38,7 +38,8 @@ static void start(struct pair_of_agents *p, sluice_env *env) {
 	for (int i = 0; i < 2; i++) {
 		struct ice *to = p->ends[i].ice, *from = p->ends[!i].ice;
 		BENCH_MUST(ice_set_remote(to, ice_ufrag(from), ice_pwd(from), false) == 0);
-		BENCH_MUST(ice_add_remote(to, ice_local(from, 0)) == 0);
+		struct candidate theirs;
+		BENCH_MUST(ice_local(from, 0, &theirs) && ice_add_remote(to, &theirs) == 0);
 		ice_remote_done(to);
 	}
 }

@@ -307,7 +307,6 @@ static struct candidate candidate_of(const struct remote *r) {
 
 static void pair_stats(const struct ice *ice, const struct pair *p, struct ice_pair_stats *s) {
 	*s = (struct ice_pair_stats){
-		.local = (p->shown ? p->shown : p->local)->c,
 		.remote = candidate_of(p->remote),
 		.nominated = p->nominated,
 		.selected = p == ice->selected,
@@ -321,6 +320,7 @@ static void pair_stats(const struct ice *ice, const struct pair *p, struct ice_p
 		.consent_requests_sent = p->consent_requests_sent,
 	};
 	s->state = p->state;
+	events_candidate(p->session, p->shown ? p->shown : p->local, &s->local);
 }
 
 void ice_pair_get(const struct ice *ice, size_t index, struct ice_pair_stats *stats) {

@@ -65,9 +65,20 @@ struct base { /* a socket that the driver gave */
 	bool asleep;
 };
 
+/* What a candidate of ours is besides its session's: struct candidate has 800 bytes, for the longest names that others may have. */
+struct own_candidate {
+	enum candidate_type type;
+	enum candidate_transport transport;
+	uint32_t priority;
+	char foundation[CANDIDATE_FOUNDATION_MAX];
+	uint16_t port;
+	struct sockaddr_storage addr, related;
+	char *name; /* shown instead of the address; NULL: none */
+};
+
 struct local {
 	struct local *next;
-	struct candidate c;
+	struct own_candidate c;
 	uint32_t socket;
 	uint16_t preference;
 	bool listed;    /* ice_local lists it; false: peer-reflexive */

@@ -1,6 +1,7 @@
 /* events.c: the states and events that wait to be polled. */
 #include "ice/events.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void events_state(struct ice *ice, enum ice_state state) {
@@ -29,13 +30,29 @@ enum ice_gathering ice_gathering(const struct ice *ice) {
 	return s->gathered ? ICE_GATHERING_COMPLETE : ICE_GATHERING_RUNNING;
 }
 
+void events_candidate(const struct session *s, const struct local *l, struct candidate *out) {
+	const struct own_candidate *c = &l->c;
+	*out = (struct candidate){
+		.type = c->type,
+		.transport = c->transport,
+		.priority = c->priority,
+		.component = 1,
+		.addr = c->addr,
+		.related = c->related,
+		.port = c->port,
+	};
+	memcpy(out->foundation, c->foundation, sizeof out->foundation);
+	snprintf(out->name, sizeof out->name, "%s", c->name ? c->name : "");
+	snprintf(out->ufrag, sizeof out->ufrag, "%s", s->ufrag);
+}
+
 static bool poll_candidate(struct ice *ice, struct ice_event *e) {
 	for (struct local *l = ice->current->locals; l; l = l->next) {
 		if (!l->listed || l->announced)
 			continue;
 		l->announced = true;
 		e->kind = ICE_EVENT_CANDIDATE;
-		e->candidate = l->c;
+		events_candidate(ice->current, l, &e->candidate);
 		return true;
 	}
 	return false;

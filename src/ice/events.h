@@ -9,6 +9,8 @@
 
 /* The agent is in this state from now on. Nothing when it is already, or when it is CLOSED. */
 void events_state(struct ice *ice, enum ice_state state);
+/* A candidate of ours as others see it. */
+void events_candidate(const struct session *s, const struct local *l, struct candidate *out);
 /* The pair was nominated, or its first check came; see ICE_EVENT_OPEN. */
 void events_open(struct ice *ice, const struct pair *p);
 

@@ -115,9 +115,10 @@ const char *ice_ufrag(const struct ice *ice);
 const char *ice_pwd(const struct ice *ice);
 /* The local candidates so far, in the order of their events. */
 size_t ice_local_count(const struct ice *ice);
-const struct candidate *ice_local(const struct ice *ice, size_t index);
-/* The best candidate to name in SDP's m= and c= lines; NULL: none yet. */
-const struct candidate *ice_default_candidate(const struct ice *ice);
+/* False: there are fewer. */
+bool ice_local(const struct ice *ice, size_t index, struct candidate *out);
+/* The best candidate to name in SDP's m= and c= lines. False: there is none yet. */
+bool ice_default_candidate(const struct ice *ice, struct candidate *out);
 
 /* ---- the other side ---- */
 

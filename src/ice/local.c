@@ -10,6 +10,7 @@
 #include "ice/checklist.h"
 #include "ice/consent.h"
 #include "ice/crowd.h"
+#include "ice/events.h"
 #include "ice/pair.h"
 
 /* ---- bases ---- */
@@ -30,7 +31,7 @@ bool local_base_reaches(const struct sockaddr_storage *from, const struct sockad
 
 /* RFC 8445, 5.1.1.3: the same foundation for the same type, base address, server and transport. Salted, so that it does not
  * disclose an address that a name hides. */
-static void make_foundation(const struct ice *ice, struct candidate *c, const struct sockaddr_storage *base,
+static void make_foundation(const struct ice *ice, struct own_candidate *c, const struct sockaddr_storage *base,
                             const struct sockaddr_storage *server) {
 	char text[3 * ADDRESS_TEXT_MAX + 16] = "";
 	uint32_t h = UINT32_C(2166136261) ^ ice->salt;
@@ -44,10 +45,14 @@ static void make_foundation(const struct ice *ice, struct candidate *c, const st
 	snprintf(c->foundation, sizeof c->foundation, "%u", h);
 }
 
-static bool is_wanted(const struct ice *ice, const struct candidate *c) {
+static bool is_wanted(const struct ice *ice, const struct own_candidate *c) {
+	struct candidate shown;
 	if (ice->config.relay_only && c->type != CANDIDATE_RELAY)
 		return false;
-	return !ice->config.filter || ice->config.filter(ice->config.filter_ctx, c, true);
+	if (!ice->config.filter)
+		return true;
+	events_candidate(ice->current, &(struct local){.c = *c}, &shown);
+	return ice->config.filter(ice->config.filter_ctx, &shown, true);
 }
 
 static struct local *local_at(const struct session *s, uint32_t socket, const struct sockaddr_storage *addr) {
@@ -67,6 +72,7 @@ static bool has_paired(const struct session *s, uint32_t socket) {
 static void local_remove(struct ice *ice, struct session *s, struct local *l) {
 	QUEUE_REMOVE(s->locals, s->locals_end, l, next);
 	s->local_count--;
+	env_free(ice->env, l->c.name);
 	env_free(ice->env, l);
 }
 
@@ -80,7 +86,7 @@ static bool admit_local(struct ice *ice, struct session *s) {
 	return true;
 }
 
-static struct local *local_append(struct ice *ice, struct session *s, const struct candidate *c, const struct base *base) {
+static struct local *local_append(struct ice *ice, struct session *s, const struct own_candidate *c, const struct base *base) {
 	struct local *l = admit_local(ice, s) ? env_zalloc(ice->env, sizeof *l) : NULL;
 	if (!l)
 		return NULL;
@@ -96,8 +102,7 @@ static struct local *local_append(struct ice *ice, struct session *s, const stru
 struct local *local_add(struct ice *ice, enum candidate_type type, const struct base *base, const struct sockaddr_storage *addr,
                         const struct sockaddr_storage *related, const struct sockaddr_storage *server) {
 	struct session *s = ice->current;
-	struct candidate c = {
-		.type = type, .transport = base->transport, .component = 1, .addr = *addr, .port = address_port(addr)};
+	struct own_candidate c = {.type = type, .transport = base->transport, .addr = *addr, .port = address_port(addr)};
 	if (c.transport == CANDIDATE_TCP_ACTIVE) {
 		/* RFC 6544, 4.5: nobody can connect to an active candidate, so its port is announced as 9, discard's. */
 		c.port = 9;
@@ -108,16 +113,19 @@ struct local *local_add(struct ice *ice, enum candidate_type type, const struct 
 		return l;
 	c.priority = candidate_priority(type, c.transport, base->preference);
 	make_foundation(ice, &c, &base->addr, server);
-	if (type == CANDIDATE_HOST && base->hidden)
-		snprintf(c.name, sizeof c.name, "%s", base->hidden);
+	if (type == CANDIDATE_HOST)
+		c.name = base->hidden;
 	/* An address that a host candidate hides must not show as a related address either. */
 	if (related && !base->hidden && !ice->config.relay_only)
 		c.related = *related;
 	if (!is_wanted(ice, &c))
 		return NULL;
-	if (!l && !(l = local_append(ice, s, &c, base)))
+	if (c.name && !(c.name = env_strndup(ice->env, c.name, strlen(c.name))))
 		return NULL;
-	snprintf(c.ufrag, sizeof c.ufrag, "%s", s->ufrag);
+	if (!l && !(l = local_append(ice, s, &c, base))) {
+		env_free(ice->env, c.name);
+		return NULL;
+	}
 	l->c = c;
 	l->listed = true;
 	l->paired = type == CANDIDATE_HOST || type == CANDIDATE_RELAY || !has_paired(s, base->socket);
@@ -130,14 +138,14 @@ struct local *local_seen(struct ice *ice, struct pair *p, const struct sockaddr_
 	struct local *l = local_at(p->session, p->local->socket, mapped);
 	if (l)
 		return l;
-	struct candidate c = p->local->c;
+	struct own_candidate c = p->local->c;
 	struct base base = {.socket = p->local->socket, .preference = p->local->preference, .asleep = p->local->asleep};
 	c.type = CANDIDATE_PRFLX;
 	c.priority = candidate_priority(CANDIDATE_PRFLX, c.transport, base.preference);
 	c.related = p->local->c.addr;
 	c.addr = *mapped;
 	c.port = address_port(mapped);
-	c.name[0] = 0;
+	c.name = NULL;
 	return local_append(ice, p->session, &c, &base);
 }
 
@@ -187,24 +195,28 @@ size_t ice_local_count(const struct ice *ice) {
 	return n;
 }
 
-const struct candidate *ice_local(const struct ice *ice, size_t index) {
+bool ice_local(const struct ice *ice, size_t index, struct candidate *out) {
 	for (const struct local *l = ice->current->locals; l; l = l->next)
-		if (l->listed && index-- == 0)
-			return &l->c;
-	return NULL;
+		if (l->listed && index-- == 0) {
+			events_candidate(ice->current, l, out);
+			return true;
+		}
+	return false;
 }
 
 /* RFC 8839, 4.2.1.1 leaves the choice to us. The candidate most likely to work with any peer is the relayed one, then the
  * reflexive one. */
-static int default_rank(const struct candidate *c) {
+static int default_rank(const struct own_candidate *c) {
 	static const int ranks[] = {[CANDIDATE_HOST] = 1, [CANDIDATE_SRFLX] = 2, [CANDIDATE_PRFLX] = 0, [CANDIDATE_RELAY] = 3};
-	return c->transport == CANDIDATE_UDP && !c->name[0] ? 2 * ranks[c->type] + (c->addr.ss_family == AF_INET) : 0;
+	return c->transport == CANDIDATE_UDP && !c->name ? 2 * ranks[c->type] + (c->addr.ss_family == AF_INET) : 0;
 }
 
-const struct candidate *ice_default_candidate(const struct ice *ice) {
-	const struct candidate *best = NULL;
+bool ice_default_candidate(const struct ice *ice, struct candidate *out) {
+	const struct local *best = NULL;
 	for (const struct local *l = ice->current->locals; l; l = l->next)
-		if (l->listed && default_rank(&l->c) > 1 && (!best || default_rank(&l->c) > default_rank(best)))
-			best = &l->c;
+		if (l->listed && default_rank(&l->c) > 1 && (!best || default_rank(&l->c) > default_rank(&best->c)))
+			best = l;
+	if (best)
+		events_candidate(ice->current, best, out);
 	return best;
 }

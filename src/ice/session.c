@@ -62,6 +62,7 @@ void session_free(struct ice *ice, struct session *s) {
 	early_forget(ice, s);
 	while (s->locals) {
 		struct local *next = s->locals->next;
+		env_free(ice->env, s->locals->c.name);
 		env_free(ice->env, s->locals);
 		s->locals = next;
 	}

@@ -98,10 +98,12 @@ const char *description_mid(const sluice_peer *p, char mid[MID_MAX]) {
 
 /* The candidates as lines; `lines` points into `space`. */
 static void format_candidates(const sluice_peer *p, char *space, const char **lines, size_t count) {
+	struct candidate c;
 	for (size_t i = 0; i < count; i++) {
-		lines[i] = space + i * CANDIDATE_TEXT_MAX;
-		if (candidate_format(ice_local(p->below.ice, i), space + i * CANDIDATE_TEXT_MAX, CANDIDATE_TEXT_MAX) < 0)
-			space[i * CANDIDATE_TEXT_MAX] = 0;
+		char *line = space + i * CANDIDATE_TEXT_MAX;
+		lines[i] = line;
+		if (!ice_local(p->below.ice, i, &c) || candidate_format(&c, line, CANDIDATE_TEXT_MAX) < 0)
+			*line = 0;
 	}
 }
 
@@ -115,12 +117,12 @@ struct own_transport {
 };
 
 static void put_default(const sluice_peer *p, struct own_transport *own, char *text, size_t size) {
-	const struct candidate *c = ice_default_candidate(p->below.ice);
-	if (!c || *c->name || address_format(&c->addr, text, size) < 0)
+	struct candidate c;
+	if (!ice_default_candidate(p->below.ice, &c) || address_format(&c.addr, text, size) < 0)
 		return;
 	own->address = text;
-	own->address_is_ipv6 = c->addr.ss_family == AF_INET6;
-	own->port = c->port;
+	own->address_is_ipv6 = c.addr.ss_family == AF_INET6;
+	own->port = c.port;
 }
 
 static int format_fingerprint(const sluice_peer *p, char text[SLUICE_FINGERPRINT_MAX]) {
