@@ -289,6 +289,7 @@ void association_walk(sluice_sctp *a, struct walk *w) {
 	WALK(w, a->outbound), WALK(w, a->can), WALK(w, a->rtt_asked);
 	walk_bytes(w, a->timers, sizeof a->timers);
 	WALK(w, a->t1_rto), WALK(w, a->t2_rto), WALK(w, a->error_count), WALK(w, a->heartbeat_nonce);
+	WALK(w, a->chunks_seen);
 	walk_stats(&a->stats, w);
 	walk_refuse(w, (unsigned)a->state > SLUICE_SCTP_SHUTDOWN_ACK_SENT || a->state < SLUICE_SCTP_ESTABLISHED);
 	if (!w->reading || w->failed)

@@ -151,6 +151,7 @@ struct sluice_sctp {
 	uint64_t t1_rto, t2_rto;
 	uint32_t t1_retries, error_count;
 	uint64_t heartbeat_nonce;
+	uint64_t chunks_seen; /* of data, both ways, when the last HEARTBEAT was due */
 
 	struct reply *replies, *replies_tail;
 	uint32_t reply_count;

@@ -115,6 +115,14 @@ static void ready_remove(struct interleaved *r, struct partial *p) {
 		p->next_ready->prev_ready = p->prev_ready;
 }
 
+void interleaved_rest(struct interleaved *r) {
+	if (r->count > 0)
+		return;
+	env_free(r->env, r->buckets);
+	r->buckets = NULL;
+	r->bucket_count = 0;
+}
+
 /* Out of all lists, and freed; what hung in it is elsewhere already. */
 static void partial_forget(struct interleaved *r, struct partial *p) {
 	ready_remove(r, p);
@@ -128,11 +136,8 @@ static void partial_forget(struct interleaved *r, struct partial *p) {
 	if (r->last == p)
 		r->last = NULL;
 	env_free(r->env, p);
-	if (r->count == 0 && r->bucket_count > BUCKETS_KEPT) {
-		env_free(r->env, r->buckets);
-		r->buckets = NULL;
-		r->bucket_count = 0;
-	}
+	if (r->bucket_count > BUCKETS_KEPT)
+		interleaved_rest(r);
 }
 
 static struct late *late_of(struct pairing_node *n) {
@@ -472,9 +477,7 @@ void interleaved_drop(struct interleaved *r, int error) {
 
 void interleaved_free(struct interleaved *r) {
 	interleaved_drop(r, 0);
-	env_free(r->env, r->buckets);
-	r->buckets = NULL;
-	r->bucket_count = 0;
+	interleaved_rest(r);
 }
 
 /* ---- hand-over ---- */

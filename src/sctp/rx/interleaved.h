@@ -61,6 +61,8 @@ struct interleaved {
 
 void interleaved_init(struct interleaved *r, sluice_env *env, struct window *w, struct delivery *to, uint32_t max_message_size);
 void interleaved_free(struct interleaved *r);
+/* Gives the table back when no message is under way. */
+void interleaved_rest(struct interleaved *r);
 
 /* One fragment whose TSN is new. 0; or an error, and then nothing was taken and nothing is left of it: SLUICE_NO_MEMORY;
  * SLUICE_NO_SPACE: what it needs beside its bytes would pass window->limit; SLUICE_TOO_LARGE: the message passes

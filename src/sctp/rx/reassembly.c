@@ -573,6 +573,12 @@ void reassembly_free(struct reassembly *r) {
 	ring_give_back(r);
 }
 
+void reassembly_rest(struct reassembly *r) {
+	if (r->fragments == 0)
+		ring_give_back(r);
+	interleaved_rest(&r->interleaved);
+}
+
 void reassembly_count(const struct reassembly *r, uint64_t *charge, uint64_t *payload) {
 	*charge += r->ring_charged + (r->parts.end ? r->parts.end->charge : 0);
 	for (uint64_t t = r->low; r->capacity && t <= r->high; t++) {

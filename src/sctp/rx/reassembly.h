@@ -64,6 +64,8 @@ struct reassembly {
 void reassembly_init(struct reassembly *r, sluice_env *env, struct window *w, struct event_queue *events,
                      uint32_t max_message_size, uint32_t partial);
 void reassembly_free(struct reassembly *r);
+/* Nothing has come for a while: gives back what only messages under way need. */
+void reassembly_rest(struct reassembly *r);
 
 /* Takes one chunk that is new. `d->payload` lies in `slab`, which may be NULL. Returns 0; or an error, and then nothing was taken
  * and the chunk must not be acknowledged:

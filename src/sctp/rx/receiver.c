@@ -486,6 +486,13 @@ void receiver_free(struct receiver *r) {
 	message_window_unref(r->window);
 }
 
+void receiver_rest(struct receiver *r) {
+	reassembly_rest(&r->in);
+	tsnmap_rest(&r->map);
+	if (!sack_early_waits(&r->acks))
+		sack_free(&r->acks, r->env);
+}
+
 void receiver_stats_add(const struct receiver *r, sluice_sctp_stats *stats) {
 	stats->data_chunks_received += r->stats.data_chunks_received;
 	stats->duplicate_tsns_received += r->stats.duplicate_tsns_received;

@@ -75,6 +75,8 @@ int receiver_init(struct receiver *r, sluice_env *env, const sluice_sctp_config 
                   void (*opened)(void *owner), void *owner);
 /* Events of the receiver must have left the queue before: receiver_drop_event. */
 void receiver_free(struct receiver *r);
+/* The association has been idle for a while: gives back memory that grew with what was missing or under way. */
+void receiver_rest(struct receiver *r);
 
 /* What the handshake says of receiving. */
 struct receiver_terms {

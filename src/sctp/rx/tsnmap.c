@@ -16,6 +16,11 @@ void tsnmap_free(struct tsnmap *m) {
 	m->capacity = 0;
 }
 
+void tsnmap_rest(struct tsnmap *m) {
+	if (!tsnmap_has_gap(m))
+		tsnmap_free(m);
+}
+
 static inline bool bit_get(const struct tsnmap *m, uint64_t tsn) {
 	uint32_t i = (uint32_t)tsn & (m->capacity - 1);
 	return (m->words[i / 64] >> (i % 64)) & 1;

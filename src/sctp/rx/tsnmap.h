@@ -34,6 +34,8 @@ enum tsnmap_result {
 /* The first TSN that is expected is cum + 1. */
 void tsnmap_init(struct tsnmap *m, sluice_env *env, uint64_t cum);
 void tsnmap_free(struct tsnmap *m);
+/* Nothing has come for a while: gives the ring back when nothing is missing. */
+void tsnmap_rest(struct tsnmap *m);
 
 /* Is it the one that is expected, with nothing missing before it? */
 static inline bool tsnmap_is_next(const struct tsnmap *m, uint64_t tsn) {

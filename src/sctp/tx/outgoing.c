@@ -588,6 +588,13 @@ void outgoing_free(struct outgoing *o) {
 	env_free(o->env, o->expiry.slots);
 }
 
+void outgoing_rest(struct outgoing *o) {
+	if (o->expiry.count > 0)
+		return;
+	env_free(o->env, o->expiry.slots);
+	o->expiry = (struct heap){0};
+}
+
 /* ---- lifetimes ---- */
 
 static bool heap_reserve(struct outgoing *o) {

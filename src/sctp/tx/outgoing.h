@@ -128,6 +128,7 @@ struct outgoing {
 void outgoing_init(struct outgoing *o, sluice_env *env, struct event_queue *events, uint64_t high_water,
                    const struct sched_ops *scheduler);
 void outgoing_free(struct outgoing *o); /* Frees the queued messages too. The owner has dropped those in flight before. */
+void outgoing_rest(struct outgoing *o); /* Gives the heap of lifetimes back when it is empty. */
 
 /* The stream, made on first use; NULL when there is no memory. */
 struct tx_stream *outgoing_stream(struct outgoing *o, uint16_t id);

@@ -4,7 +4,7 @@
 
 #include "base/serial.h"
 
-#define FIRST_CAPACITY 64u
+#define FIRST_CAPACITY 8u
 
 void outstanding_init(struct outstanding *o, sluice_env *env, struct outgoing *out, uint64_t first_tsn) {
 	*o = (struct outstanding){
@@ -49,6 +49,17 @@ void outstanding_free(struct outstanding *o) {
 	txlog_free(&o->log);
 	o->ring = NULL;
 	o->gaps = NULL;
+}
+
+void outstanding_rest(struct outstanding *o) {
+	if (outstanding_count(o) > 0)
+		return;
+	env_free(o->env, o->ring);
+	env_free(o->env, o->gaps);
+	o->ring = NULL;
+	o->gaps = NULL;
+	o->capacity = o->gap_count = 0;
+	txlog_rest(&o->log);
 }
 
 /* ---- sending ---- */

@@ -106,6 +106,8 @@ void outstanding_init(struct outstanding *o, sluice_env *env, struct outgoing *o
 /* Drops everything in flight: the messages are given up (not counted as abandoned by policy). */
 void outstanding_clear(struct outstanding *o);
 void outstanding_free(struct outstanding *o);
+/* Nothing has been sent for a while: gives back what only data in flight needs. */
+void outstanding_rest(struct outstanding *o);
 
 static inline uint64_t outstanding_count(const struct outstanding *o) {
 	return o->next - o->cum - 1;

@@ -38,6 +38,11 @@ void sender_free(struct sender *tx) {
 	outgoing_free(&tx->out);
 }
 
+void sender_rest(struct sender *tx) {
+	outstanding_rest(&tx->sent);
+	outgoing_rest(&tx->out);
+}
+
 void sender_reset(struct sender *tx, uint32_t tsn) {
 	uint32_t id = 0;
 	for (struct tx_stream *s; (s = idmap_next(&tx->out.streams, &id)); id++) {

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define FIRST_CAPACITY 32u
+#define FIRST_CAPACITY 4u
 
 void txlog_init(struct txlog *l, sluice_env *env) {
 	*l = (struct txlog){.env = env, .next = 1};
@@ -15,6 +15,11 @@ void txlog_free(struct txlog *l) {
 	l->ring = NULL;
 	l->capacity = 0;
 	l->head = l->tail = l->open = 0;
+}
+
+void txlog_rest(struct txlog *l) {
+	if (!l->head && !l->open)
+		txlog_free(l);
 }
 
 static uint64_t oldest(const struct txlog *l) {

@@ -51,6 +51,8 @@ struct txlog {
 
 void txlog_init(struct txlog *l, sluice_env *env);
 void txlog_free(struct txlog *l);
+/* Nothing has been sent for a while: gives the ring back when nothing is in flight. Old records are forgotten. */
+void txlog_rest(struct txlog *l);
 
 /* Makes room for one more record. False only when there is no memory for the very first ones. */
 bool txlog_make_room(struct txlog *l);
