@@ -8,8 +8,10 @@
  *                 payload. Our own calls only: those that the compiler wrote in line and those of libraries are not seen
  *   system calls  two peers on one loop, on loopback, with datagrams of 1,200 bytes, traced by a process of their own: all system
  *                 calls of both ends, for each MB of payload; and the datagrams of each call that sends
+ *   a round trip  the same two peers, and one message of 1,024 bytes that goes there and back: all system calls of both ends, and
+ *                 the datagrams of both
  *
- * The Makefile links this program with wrappers around memcpy, memmove, sendmsg and sendmmsg. */
+ * The Makefile links this program with wrappers around memcpy, memmove, sendto, sendmsg and sendmmsg. */
 #include <ev.h>
 #include <netinet/udp.h>
 #include <stdio.h>
@@ -35,6 +37,8 @@ void *__real_memcpy(void *to, const void *from, size_t n);
 void *__wrap_memcpy(void *to, const void *from, size_t n);
 void *__real_memmove(void *to, const void *from, size_t n);
 void *__wrap_memmove(void *to, const void *from, size_t n);
+ssize_t __real_sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to, socklen_t to_len);
+ssize_t __wrap_sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to, socklen_t to_len);
 ssize_t __real_sendmsg(int fd, const struct msghdr *m, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags);
 int __real_sendmmsg(int fd, struct mmsghdr *m, unsigned count, int flags);
@@ -57,6 +61,13 @@ static size_t segment_of(const struct msghdr *m) {
 		if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_SEGMENT)
 			__real_memcpy(&size, CMSG_DATA(c), sizeof size);
 	return size;
+}
+
+ssize_t __wrap_sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to, socklen_t to_len) {
+	ssize_t sent = __real_sendto(fd, data, len, flags, to, to_len);
+	send_calls++;
+	datagrams += sent > 0;
+	return sent;
 }
 
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags) {
@@ -152,6 +163,10 @@ static void copies(const char *name, size_t size, bool lend) {
 #define WARM_UP_BYTES (16 << 20)
 #define COUNTED_BYTES (64 << 20)
 
+#define PING 1024
+#define WARM_UP_TRIPS 200
+#define COUNTED_TRIPS 3000
+
 struct counts {
 	double allocs, sends, sent, bytes;
 };
@@ -160,14 +175,17 @@ struct ends {
 	sluice_loop *loop;
 	sluice_channel *ch;
 	uint64_t received, want;
+	uint64_t trips; /* that are left */
+	bool echo;
 };
 
 static void on_message(sluice_channel *ch, sluice_message *m, bool text, void *user) {
 	struct ends *e = user;
-	(void)ch;
 	(void)text;
+	if (e->echo)
+		BENCH_MUST(sluice_channel_send(ch, sluice_message_data(m), m->len) == 0);
 	e->received += m->len;
-	if (e->received >= e->want)
+	if (!e->echo && e->received >= e->want)
 		sluice_loop_stop(e->loop);
 }
 
@@ -177,6 +195,23 @@ static void fill(sluice_channel *ch, void *user) {
 	(void)e;
 	while (sluice_channel_send(ch, payload, sizeof payload) == 0)
 		;
+}
+
+static void ping(struct ends *e) {
+	static const uint8_t payload[PING];
+	BENCH_MUST(sluice_channel_send(e->ch, payload, sizeof payload) == 0);
+}
+
+/* Back where it was sent. */
+static void on_echo(sluice_channel *ch, sluice_message *m, bool text, void *user) {
+	struct ends *e = user;
+	(void)ch;
+	(void)text;
+	BENCH_MUST(m->len == PING);
+	if (--e->trips)
+		ping(e);
+	else
+		sluice_loop_stop(e->loop);
 }
 
 static void on_open(sluice_channel *ch, void *user) {
@@ -217,26 +252,57 @@ static void carry(struct ends *e, uint64_t bytes) {
 	sluice_loop_run(e->loop);
 }
 
-/* Stops before and behind what is counted, so that the tracer knows where that is. */
-static void traced(struct counts *c) {
-	struct ends e = {0};
+static void ping_often(struct ends *e, uint64_t trips) {
+	e->echo = true;
+	e->trips = trips;
+	ping(e);
+	sluice_loop_run(e->loop);
+}
+
+static void open_ends(struct ends *e, sluice_channel_callbacks callbacks) {
 	sluice_env *env = bench_env();
-	BENCH_MUST(sluice_loop_new(env, NULL, &e.loop) == 0);
-	sluice_peer *a = make_peer(env, &e), *b = make_peer(env, &e);
-	sluice_channel_config channel = {
-		.label = "x", .high_water = 1 << 20, .callbacks = {.on_open = on_open, .on_writable = fill}, .user = &e};
-	BENCH_MUST(sluice_peer_open_channel(a, &channel, &e.ch) == 0);
+	*e = (struct ends){0};
+	BENCH_MUST(sluice_loop_new(env, NULL, &e->loop) == 0);
+	sluice_peer *a = make_peer(env, e), *b = make_peer(env, e);
+	callbacks.on_open = on_open;
+	sluice_channel_config channel = {.label = "x", .high_water = 1 << 20, .callbacks = callbacks, .user = e};
+	BENCH_MUST(sluice_peer_open_channel(a, &channel, &e->ch) == 0);
 	describe(a, b);
 	describe(b, a);
-	sluice_loop_run(e.loop); /* until it is open */
+	sluice_loop_run(e->loop); /* until it is open */
+}
+
+static struct counts counts_now(const struct ends *e) {
+	return (struct counts){(double)bench_allocs(), (double)send_calls, (double)datagrams, (double)e->received};
+}
+
+static struct counts difference(struct counts to, struct counts from) {
+	return (struct counts){to.allocs - from.allocs, to.sends - from.sends, to.sent - from.sent, to.bytes - from.bytes};
+}
+
+/* These stop before and behind what is counted, so that the tracer knows where that is. */
+
+static void bulk(struct counts *c) {
+	struct ends e;
+	open_ends(&e, (sluice_channel_callbacks){.on_writable = fill});
 	fill(e.ch, &e);
 	carry(&e, WARM_UP_BYTES);
-	uint64_t allocs = bench_allocs(), calls = send_calls, sent = datagrams, bytes = e.received;
+	struct counts before = counts_now(&e);
 	raise(SIGSTOP);
 	carry(&e, COUNTED_BYTES);
 	raise(SIGSTOP);
-	*c = (struct counts){(double)(bench_allocs() - allocs), (double)(send_calls - calls), (double)(datagrams - sent),
-	                     (double)(e.received - bytes)};
+	*c = difference(counts_now(&e), before);
+}
+
+static void pings(struct counts *c) {
+	struct ends e;
+	open_ends(&e, (sluice_channel_callbacks){.on_message = on_echo});
+	ping_often(&e, WARM_UP_TRIPS);
+	struct counts before = counts_now(&e);
+	raise(SIGSTOP);
+	ping_often(&e, COUNTED_TRIPS);
+	raise(SIGSTOP);
+	*c = difference(counts_now(&e), before);
 }
 
 /* ---- system calls: the process that traces ---- */
@@ -254,16 +320,15 @@ static uint64_t run_until_stopped(pid_t child, bool at_each_call) {
 	}
 }
 
-static void system_calls(void) {
-	if (!bench_wants("exact", "system calls"))
-		return;
-	struct counts *c = fork_pair_shared(sizeof *c);
+/* Runs the work in a process of its own, which says what it counted in *c. Returns its system calls. */
+static double trace(void (*work)(struct counts *c), struct counts *c) {
+	struct counts *shared = fork_pair_shared(sizeof *shared);
 	pid_t child = fork();
 	BENCH_MUST(child >= 0);
 	if (child == 0) {
 		BENCH_MUST(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0);
 		raise(SIGSTOP);
-		traced(c);
+		work(shared);
 		_exit(0);
 	}
 	int status;
@@ -273,10 +338,29 @@ static void system_calls(void) {
 	uint64_t calls = run_until_stopped(child, true);
 	BENCH_MUST(ptrace(PTRACE_CONT, child, NULL, NULL) == 0);
 	BENCH_MUST(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
-	report("system calls", "per MB", (double)calls / c->bytes * 1e6);
-	report("datagrams in each call that sends", "datagrams", c->sent / c->sends);
-	report("allocations while two peers talk", "per MB", c->allocs / c->bytes * 1e6);
-	fork_pair_unshare(c, sizeof *c);
+	*c = *shared;
+	fork_pair_unshare(shared, sizeof *shared);
+	return (double)calls;
+}
+
+static void system_calls(void) {
+	struct counts c;
+	if (!bench_wants("exact", "system calls"))
+		return;
+	double calls = trace(bulk, &c);
+	report("system calls", "per MB", calls / c.bytes * 1e6);
+	report("datagrams in each call that sends", "datagrams", c.sent / c.sends);
+	report("allocations while two peers talk", "per MB", c.allocs / c.bytes * 1e6);
+}
+
+static void round_trip(void) {
+	struct counts c;
+	if (!bench_wants("exact", "system calls of a round trip"))
+		return;
+	double calls = trace(pings, &c);
+	report("system calls of a round trip", "calls", calls / COUNTED_TRIPS);
+	report("datagrams of a round trip", "datagrams", c.sent / COUNTED_TRIPS);
+	report("allocations of a round trip", "allocations", c.allocs / COUNTED_TRIPS);
 }
 
 int main(int argc, char **argv) {
@@ -288,5 +372,6 @@ int main(int argc, char **argv) {
 	copies("copies of 16384 bytes", 16384, false);
 	copies("copies of 16384 bytes, lent", 16384, true);
 	system_calls();
+	round_trip();
 	return bench_end();
 }

@@ -66,7 +66,7 @@ static void run_case(const struct way *send, const struct way *receive) {
 }
 
 int main(int argc, char **argv) {
-	static const struct way sends[] = {{"UDP_SEGMENT", false, false}, {"sendmmsg", true, false}, {"sendmsg", true, true}};
+	static const struct way sends[] = {{"UDP_SEGMENT", false, false}, {"sendmmsg", true, false}, {"sendto", true, true}};
 	static const struct way receives[] = {{"UDP_GRO", false, false}, {"recvmmsg", true, false}, {"recvmsg", true, true}};
 	bench_begin(argc, argv);
 	bench_pin(0);

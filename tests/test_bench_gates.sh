@@ -1,6 +1,6 @@
 #!/bin/sh
 # Do the gates fail when what they guard is broken on purpose? A case that needs two per cent more instructions, an allocation for
-# each batch, and one more system call for each batch that is sent.
+# each batch, one more system call for each batch that is sent, and one more datagram.
 . "$(dirname "$0")/script.sh"
 
 [ -z "${SAN-}" ] || skip 'sanitizers add instructions, allocations and system calls of their own'
@@ -57,15 +57,19 @@ broken() {
 	awk -v begin="$2" -v line="$3" '{ print } index($0, begin) == 1 && !done { print line; done = 1 }' "$1" >"$scratch/$1"
 	! cmp -s "$1" "$scratch/$1" || fail "$1 has no '$2'"
 	# shellcheck disable=SC2086
-	$CC $flags -Wl,--wrap=memcpy,--wrap=memmove,--wrap=sendmsg,--wrap=sendmmsg -I"$(dirname "$1")" bench/bench_exact.c "$scratch/$1" \
+	$CC $flags -Wl,--wrap=memcpy,--wrap=memmove,--wrap=sendto,--wrap=sendmsg,--wrap=sendmmsg -I"$(dirname "$1")" bench/bench_exact.c "$scratch/$1" \
 		"$gates_out/libharness.a" "$gates_out/libsim.a" "$gates_out/libinternal.a" $LIBS -o "$scratch/bench_exact"
 }
 export EXACT="$scratch/bench_exact"
 broken src/io/udp.c 'int udp_send(' '	(void)getsockopt(u->fd, SOL_SOCKET, SO_ERROR, &(int){0}, &(socklen_t){sizeof(int)});'
 export RESULTS="$scratch/history"
-said 1 'FAIL  exact, system calls' scripts/bench-exact 'exact, '
+said 1 'FAIL  exact, system calls  ' scripts/bench-exact 'exact, '
 kept '"bench":"exact","case":"offer to open channel"'
 unset RESULTS
+grep -q '^FAIL  exact, system calls of a round trip' "$scratch/said" || { cat "$scratch/said"; fail 'a round trip has more calls'; }
+grep -q '^ok    exact, datagrams of a round trip' "$scratch/said" || { cat "$scratch/said"; fail 'a call is no datagram'; }
+broken src/io/udp.c 'static int send_one(' '	(void)sendto(u->fd, "", 1, MSG_DONTWAIT, (void *)(uintptr_t)&b->path.remote, b->path.remote_len);'
+said 1 'FAIL  exact, datagrams of a round trip' scripts/bench-exact 'of a round trip'
 broken src/io/udp.c 'int udp_send(' '	void *volatile one = malloc(100); free(one);'
 said 1 'FAIL  exact, allocations while two peers talk' scripts/bench-exact 'exact, '
 grep -q '^ok    exact, system calls' "$scratch/said" || { cat "$scratch/said"; fail 'an allocation is no system call'; }

@@ -18,14 +18,21 @@
 /* In front of the C library's: a socket that is full. */
 static unsigned full, refused;
 
+static bool refuses(void) {
+	if (!full)
+		return false;
+	full--;
+	refused++;
+	errno = EAGAIN;
+	return true;
+}
+
 ssize_t sendmsg(int fd, const struct msghdr *m, int flags) {
-	if (full) {
-		full--;
-		refused++;
-		errno = EAGAIN;
-		return -1;
-	}
-	return syscall(SYS_sendmsg, fd, m, flags);
+	return refuses() ? -1 : syscall(SYS_sendmsg, fd, m, flags);
+}
+
+ssize_t sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to, socklen_t to_len) {
+	return refuses() ? -1 : syscall(SYS_sendto, fd, data, len, flags, to, to_len);
 }
 
 static const struct sockaddr_in localhost = {.sin_family = AF_INET, .sin_addr.s_addr = __builtin_bswap32(INADDR_LOOPBACK)};

@@ -24,18 +24,23 @@ static bool is_broken(int fd) {
 	return broken_port && getsockname(fd, (struct sockaddr *)&in, &len) == 0 && in.sin_port == broken_port;
 }
 
-ssize_t sendmsg(int fd, const struct msghdr *m, int flags) {
+static bool refuses(int fd) {
 	if (full) {
 		full--;
 		refused++;
 		errno = EAGAIN;
-		return -1;
+		return true;
 	}
-	if (is_broken(fd)) {
-		errno = EBADF;
-		return -1;
-	}
-	return syscall(SYS_sendmsg, fd, m, flags);
+	errno = EBADF;
+	return is_broken(fd);
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *m, int flags) {
+	return refuses(fd) ? -1 : syscall(SYS_sendmsg, fd, m, flags);
+}
+
+ssize_t sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to, socklen_t to_len) {
+	return refuses(fd) ? -1 : syscall(SYS_sendto, fd, data, len, flags, to, to_len);
 }
 
 /* ---- two peers ---- */

@@ -31,9 +31,10 @@ struct fault {
 	int error, after, times;
 };
 
-static struct fault fault_sendmsg, fault_segment, fault_sendmmsg, fault_recvmsg, fault_recvmmsg;
+static struct fault fault_sendto, fault_segment, fault_sendmmsg, fault_recvmsg, fault_recvmmsg;
 
 ssize_t sendmsg(int fd, const struct msghdr *m, int flags);
+ssize_t sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to, socklen_t to_len);
 int sendmmsg(int fd, struct mmsghdr *v, unsigned n, int flags);
 ssize_t recvmsg(int fd, struct msghdr *m, int flags);
 int recvmmsg(int fd, struct mmsghdr *v, unsigned n, int flags, struct timespec *timeout);
@@ -48,9 +49,12 @@ static bool fails(struct fault *f) {
 }
 
 __attribute__((visibility("default"))) ssize_t sendmsg(int fd, const struct msghdr *m, int flags) {
-	if (m->msg_controllen && fails(&fault_segment))
-		return -1;
-	return fails(&fault_sendmsg) ? -1 : syscall(SYS_sendmsg, fd, m, flags);
+	return fails(&fault_segment) ? -1 : syscall(SYS_sendmsg, fd, m, flags);
+}
+
+__attribute__((visibility("default"))) ssize_t sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to,
+                                                      socklen_t to_len) {
+	return fails(&fault_sendto) ? -1 : syscall(SYS_sendto, fd, data, len, flags, to, to_len);
 }
 
 __attribute__((visibility("default"))) int sendmmsg(int fd, struct mmsghdr *v, unsigned n, int flags) {
@@ -369,7 +373,7 @@ START_TEST(test_segments_above_the_interface_mtu_are_dropped_and_segmenting_stay
 		sluice_batch b = make_batch(&p.rx_address, 2, 1200, 5, 0);
 		size_t sent = 0;
 		fault_segment = (struct fault){.error = EINVAL, .times = 1};
-		fault_sendmsg = (struct fault){.error = EMSGSIZE, .times = 1};
+		fault_sendto = (struct fault){.error = EMSGSIZE, .times = 1};
 		ck_assert_int_eq(udp_send(&p.tx, &b, &sent), 0);
 		ck_assert_uint_eq(sent, 2);
 		ck_assert_uint_eq(p.tx.stats.too_large, 1);
@@ -414,12 +418,13 @@ START_TEST(test_an_interrupted_call_is_made_again) {
 		struct pair p;
 		pair_open(&p, AF_INET, ways(way), ways(way), 0);
 		sluice_batch b = make_batch(&p.rx_address, 20, 1200, 5, 0);
-		fault_sendmsg = fault_sendmmsg = fault_recvmsg = fault_recvmmsg = (struct fault){.error = EINTR, .times = 2};
+		fault_sendto = fault_segment = fault_sendmmsg = fault_recvmsg = fault_recvmmsg = (struct fault){.error = EINTR,
+		                                                                                                .times = 2};
 		send_all(&p, &b);
 		ck_assert_uint_eq(receive_and_compare(&p, &b, 0, 0), 20);
 		pair_close(&p);
 	}
-	fault_sendmsg = fault_sendmmsg = fault_recvmsg = fault_recvmmsg = (struct fault){0};
+	fault_sendto = fault_segment = fault_sendmmsg = fault_recvmsg = fault_recvmmsg = (struct fault){0};
 }
 END_TEST
 
@@ -558,7 +563,7 @@ START_TEST(test_what_this_machine_drops_is_lost_and_not_tried_again) {
 	for (size_t i = 0; i < 2; i++) {
 		drop_second(0, errors[i], &fault_segment);
 		drop_second(1, errors[i], &fault_sendmmsg);
-		drop_second(5, errors[i], &fault_sendmsg);
+		drop_second(5, errors[i], &fault_sendto);
 	}
 }
 END_TEST
@@ -567,9 +572,9 @@ START_TEST(test_a_firewall_that_refuses_all_costs_one_call_for_a_run) {
 	struct pair p;
 	pair_open(&p, AF_INET, ways(0), ways(0), 0);
 	sluice_batch b = make_batch(&p.rx_address, 130, 1200, 5, 0);
-	fault_segment = fault_sendmsg = (struct fault){.error = EPERM, .times = 1000};
+	fault_segment = fault_sendto = (struct fault){.error = EPERM, .times = 1000};
 	send_all(&p, &b);
-	fault_segment = fault_sendmsg = (struct fault){0};
+	fault_segment = fault_sendto = (struct fault){0};
 	ck_assert_uint_eq(p.tx.stats.dropped, 130);
 	ck_assert_uint_eq(p.tx.stats.send_calls, p.tx.gso ? 3 : 130);
 	send_all(&p, &b);
@@ -582,9 +587,9 @@ START_TEST(test_a_run_to_where_no_route_leads_is_tried_twice) {
 	struct pair p;
 	pair_open(&p, AF_INET, ways(0), ways(0), 0);
 	sluice_batch b = make_batch(&p.rx_address, 130, 1200, 5, 0);
-	fault_segment = fault_sendmsg = (struct fault){.error = ENETUNREACH, .times = 1000};
+	fault_segment = fault_sendto = (struct fault){.error = ENETUNREACH, .times = 1000};
 	send_all(&p, &b);
-	fault_segment = fault_sendmsg = (struct fault){0};
+	fault_segment = fault_sendto = (struct fault){0};
 	ck_assert_uint_eq(p.tx.stats.datagrams_sent, 0);
 	ck_assert_uint_eq(p.tx.stats.send_calls, p.tx.gso ? 6 : 260);
 	pair_close(&p);
