@@ -187,7 +187,7 @@ static bool tag_fits(const sluice_sctp *a, const struct packet *p, const struct 
 	}
 }
 
-static bool is_data(uint8_t type) {
+static inline bool is_data(uint8_t type) {
 	return type == WIRE_DATA || type == WIRE_I_DATA;
 }
 
@@ -195,7 +195,7 @@ static bool is_data(uint8_t type) {
 static inline bool all_plain(uint8_t type, const struct reader *rest) {
 	const uint8_t *at = rest->at;
 	for (;;) {
-		if (doors[type].place | doors[type].tag)
+		if (!is_data(type) && (doors[type].place | doors[type].tag))
 			return false;
 		size_t left = (size_t)(rest->end - at);
 		if (left < 4)
@@ -203,7 +203,7 @@ static inline bool all_plain(uint8_t type, const struct reader *rest) {
 		type = at[0];
 		size_t len = pad4(get_be16(at + 2));
 		if (len < 4 || len >= left) /* the last one, or one that is malformed */
-			return !(doors[type].place | doors[type].tag);
+			return is_data(type) || !(doors[type].place | doors[type].tag);
 		at += len;
 	}
 }

@@ -52,9 +52,10 @@ struct space {
 	uint8_t *data;
 	size_t limit; /* bytes this packet may have */
 	bool first;   /* of its batch: limit is the MTU */
+	const uint8_t *header;
 };
 
-static size_t packet_finish(sluice_sctp *a, const struct space *s, size_t len, bool checksum) {
+static inline size_t packet_finish(sluice_sctp *a, const struct space *s, size_t len, bool checksum) {
 	if (len == WIRE_HEADER_SIZE)
 		return 0;
 	if (checksum)
@@ -139,6 +140,21 @@ static size_t plain_packet(sluice_sctp *a, const struct space *s) {
 	return packet_finish(a, s, writer_len(&w), !(a->can & CAN_ZERO_CHECKSUM));
 }
 
+/* Is nothing due beside DATA, and DATA is in a run? That stays so until the run ends. A run is only in the states of
+ * plain_packet(). */
+static bool only_data(const sluice_sctp *a) {
+	return a->tx.run.out.stream && !(a->pending | a->tx.due | a->rx.sack_due) && !a->replies &&
+	       !receiver_sack_delayed(&a->rx) && !receiver_early_sack_waits(&a->rx);
+}
+
+static inline size_t data_packet(sluice_sctp *a, const struct space *s) {
+	struct writer w = writer_of(s->data, s->limit);
+	memcpy(w.at, s->header, WIRE_HEADER_SIZE);
+	w.at += WIRE_HEADER_SIZE;
+	sender_fill(&a->tx, &w, s->first);
+	return packet_finish(a, s, writer_len(&w), !(a->can & CAN_ZERO_CHECKSUM));
+}
+
 /* Writes one packet. Returns its length, 0 when nothing is due or nothing fits. */
 static size_t packet_build(sluice_sctp *a, const struct space *s) {
 	/* Before the replies: behind one of them it would be cut to its length, and the first messages could not ride along. */
@@ -183,10 +199,15 @@ int sluice_sctp_output(sluice_sctp *a, sluice_batch *b, uint64_t now) {
 	if (a->heartbeat_unscheduled)
 		heartbeat_schedule(a);
 	size_t limit = sender_output_begin(&a->tx, b->capacity - rooms, reconfig_holds_data(a));
+	uint8_t plain[WIRE_HEADER_SIZE];
+	struct writer head = writer_of(plain, sizeof plain);
+	header(a, &head, a->peer_tag);
+	bool more_data = false; /* and nothing else */
+	size_t most = b->max_datagrams ? b->max_datagrams : SIZE_MAX;
 	b->count = b->stride = b->last = 0;
-	while ((b->max_datagrams == 0 || b->count < b->max_datagrams) && b->capacity - used >= limit + rooms) {
-		struct space s = {.data = b->data + used + b->headroom, .limit = limit, .first = b->count == 0};
-		size_t len = packet_build(a, &s);
+	while (b->count < most && b->capacity - used >= limit + rooms) {
+		struct space s = {.data = b->data + used + b->headroom, .limit = limit, .first = b->count == 0, .header = plain};
+		size_t len = more_data ? data_packet(a, &s) : packet_build(a, &s);
 		if (len == 0)
 			break;
 		if (b->count++ == 0) {
@@ -197,6 +218,7 @@ int sluice_sctp_output(sluice_sctp *a, sluice_batch *b, uint64_t now) {
 		used += b->last;
 		if (len < limit)
 			break;
+		more_data = more_data ? a->tx.run.out.stream != NULL : only_data(a);
 	}
 	sender_output_end(&a->tx);
 	if (b->count == 0)

@@ -127,13 +127,14 @@ static bool fill_again(struct sender *tx, struct fill *f) {
 	return true;
 }
 
-/* Returns how many bytes of the message go into the rest of the packet; 0: none, the message waits for the next packet. */
-static inline uint32_t cut_length(const struct sender *tx, const struct fill *f, const struct tx_message *m) {
+/* Returns how many bytes of the message go into the rest of the packet; 0: none, the message waits for the next packet.
+ * whole_packet: sender_payload_max(). */
+static inline uint32_t cut_length(const struct sender *tx, const struct fill *f, const struct tx_message *m,
+                                  uint32_t whole_packet) {
 	size_t room = writer_room(f->w);
 	if (room < tx->data_header + 4)
 		return 0;
 	uint32_t left = m->len - m->cut, fits = (uint32_t)(room - tx->data_header) & ~3u;
-	uint32_t whole_packet = sender_payload_max(tx);
 	if (fits >= whole_packet)
 		return left < whole_packet ? left : whole_packet;
 	if (left <= fits)
@@ -157,6 +158,8 @@ static bool nagle_holds(const struct sender *tx) {
 _Static_assert(WIRE_DATA_E == 1 && WIRE_DATA_B == 2 && WIRE_DATA_U == 4, "the bits of tx_message.wire");
 
 static inline uint8_t fragment_flags(const struct tx_message *m, uint32_t len) {
+	if (len == m->len)
+		return m->wire;
 	int inside = (m->cut ? WIRE_DATA_B : 0) | (m->cut + len != m->len ? WIRE_DATA_E : 0);
 	return (uint8_t)(m->wire & ~inside);
 }
@@ -218,6 +221,7 @@ static bool run_begin(struct sender *tx) {
 		.tokens = tx->pace.rate ? tx->pace.tokens : INT64_MAX,
 		.slots = outstanding_run_room(&tx->sent, chunk_limit(tx)),
 		.room = txlog_room(&tx->sent.log),
+		.whole = sender_payload_max(tx),
 	};
 	return true;
 }
@@ -236,10 +240,10 @@ void fill_settle(struct sender *tx) {
 /* As nagle_holds(). */
 static inline bool run_is_held(const struct sender *tx, const struct fill_run *r) {
 	uint64_t queued = tx->out.buffered - r->flight;
-	if (__builtin_expect(queued >= sender_payload_max(tx) || r->flight == 0, 1))
+	if (__builtin_expect(queued >= r->whole || r->flight == 0, 1))
 		return false;
 	queued += (tx->out.queued - r->out.left - 1) * tx->data_header;
-	return tx->config->nagle && tx->phase == SENDER_OPEN && pad4(queued) < sender_payload_max(tx);
+	return tx->config->nagle && tx->phase == SENDER_OPEN && pad4(queued) < r->whole;
 }
 
 static inline void run_put(struct sender *tx, struct fill *f, struct fill_run *r, struct tx_message *m, uint32_t len) {
@@ -264,7 +268,7 @@ static bool fill_run(struct sender *tx, struct fill *f) {
 	uint32_t len = 0;
 	if (!m || run_is_held(tx, r))
 		return true;
-	while (m && (len = cut_length(tx, f, m))) {
+	while (m && (len = cut_length(tx, f, m, r->whole))) {
 		if (r->flight >= r->flight_end || r->flight + len > r->window_end || r->tokens <= 0 || r->chunks == r->slots ||
 		    r->room == 0)
 			break;
@@ -301,7 +305,7 @@ static void fill_new(struct sender *tx, struct fill *f) {
 		 * arrival. */
 		if (!congestion_allows(tx) || tx->sent.flight >= tx->burst_end || (!f->has_data && nagle_holds(tx)))
 			break;
-		uint32_t len = cut_length(tx, f, m);
+		uint32_t len = cut_length(tx, f, m, sender_payload_max(tx));
 		if (len == 0 || !chunk_reserve(tx) || !window_allows_new(tx, len))
 			break;
 		f->stream = m->stream;
@@ -332,7 +336,7 @@ static bool may_run(struct sender *tx) {
 	if (tx->phase == SENDER_CLOSED)
 		return false;
 	idle_restart(tx);
-	return run_begin(tx);
+	return tx->phase != SENDER_EARLY && run_begin(tx);
 }
 
 void fill_packet(struct sender *tx, struct writer *w, bool whole) {

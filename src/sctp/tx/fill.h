@@ -20,6 +20,7 @@ struct fill_run {
 	int64_t tokens; /* of the pace */
 	uint32_t slots; /* in the ring */
 	uint32_t room;  /* in the log */
+	uint32_t whole; /* sender_payload_max() */
 	uint32_t chunks, written;
 };
 

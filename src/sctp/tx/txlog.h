@@ -141,8 +141,14 @@ static inline void txlog_take_run(struct txlog *l, uint64_t number, uint32_t cou
 	if (p->in_flight == 0)
 		return;
 	p->in_flight -= count < p->in_flight ? count : p->in_flight;
-	if (p->in_flight == 0)
+	if (p->in_flight > 0)
+		return;
+	if (__builtin_expect(number != l->head || number == l->open || !p->after, 0)) {
 		txlog_unlink(l, number);
+		return;
+	}
+	l->head = p->after;
+	txlog_record(l, p->after)->before = 0;
 }
 static inline void txlog_take(struct txlog *l, uint32_t number) {
 	uint64_t whole;
