@@ -108,9 +108,12 @@ __attribute__((target("sse4.2,pclmul"))) static inline uint32_t three_streams(ui
 #define STREAM_MAX (CRC32C_POWERS / 2)
 #define STREAMS_FROM 72
 
+#define STREAMS_MOST (24 * (size_t)STREAM_MAX) /* at once */
+
+/* Less than STREAMS_MOST, as all packets but the very largest. */
 __attribute__((target("sse4.2,pclmul"))) static inline uint32_t by_streams(uint32_t state, const uint8_t *p, size_t len) {
-	while (len >= STREAMS_FROM) {
-		size_t words = len < 24 * STREAM_MAX ? len / 24 : STREAM_MAX;
+	if (len >= STREAMS_FROM) {
+		uint32_t words = (uint32_t)len / 24;
 		state = three_streams(state, p, words);
 		p += 24 * words;
 		len -= 24 * words;
@@ -119,7 +122,10 @@ __attribute__((target("sse4.2,pclmul"))) static inline uint32_t by_streams(uint3
 }
 
 __attribute__((target("sse4.2,pclmul"))) static uint32_t interleaved_extend(uint32_t state, const void *data, size_t len) {
-	return by_streams(state, data, len);
+	const uint8_t *p = data;
+	for (; len >= STREAMS_MOST; p += STREAMS_MOST, len -= STREAMS_MOST)
+		state = three_streams(state, p, STREAM_MAX);
+	return by_streams(state, p, len);
 }
 
 /* The state after the first 16 bytes of a packet, with the checksum field (bytes 8..11) taken as zero. */
@@ -129,7 +135,8 @@ __attribute__((target("sse4.2"))) static inline uint32_t head_state(const uint8_
 }
 
 __attribute__((target("sse4.2,pclmul"))) static uint32_t interleaved_packet(const uint8_t *packet, size_t len) {
-	return by_streams(head_state(packet), packet + 16, len - 16);
+	return len < STREAMS_MOST ? by_streams(head_state(packet), packet + 16, len - 16)
+	                          : interleaved_extend(head_state(packet), packet + 16, len - 16);
 }
 
 /* ---- folding ---- */
