@@ -421,7 +421,7 @@ static inline bool goes_on(const struct interleaved *r, const struct partial *p,
 	       !p->end && p->stream->partial == 0 && !backing_copies(slab, d->len) && p->bytes + d->len <= r->max_message_size;
 }
 
-static void go_on(struct interleaved *r, struct partial *p, const struct wire_data *d, sluice_slab *slab) {
+static inline void go_on(struct interleaved *r, struct partial *p, const struct wire_data *d, sluice_slab *slab) {
 	slab_ref(slab);
 	window_charge(r->window, d->len);
 	append(p, d->payload, d->len, d->flags, (struct backing){.slab = slab});
@@ -431,11 +431,7 @@ static void go_on(struct interleaved *r, struct partial *p, const struct wire_da
 
 /* RFC 8260, 2.2.3: the receiver first takes the stream, then the U bit, finds the message by its MID and puts it together by the
  * FSN, not by the TSN, of which it must assume nothing. */
-int interleaved_add(struct interleaved *r, const struct wire_data *d, sluice_slab *slab) {
-	if (r->last && goes_on(r, r->last, d, slab)) {
-		go_on(r, r->last, d, slab);
-		return 0;
-	}
+__attribute__((noinline)) static int add_any(struct interleaved *r, const struct wire_data *d, sluice_slab *slab) {
 	struct partial *p = find(r, d);
 	if (!p)
 		return begin(r, d, slab);
@@ -451,6 +447,13 @@ int interleaved_add(struct interleaved *r, const struct wire_data *d, sluice_sla
 	if (!error)
 		taken(r, p);
 	return error;
+}
+
+int interleaved_add(struct interleaved *r, const struct wire_data *d, sluice_slab *slab) {
+	if (!r->last || !goes_on(r, r->last, d, slab))
+		return add_any(r, d, slab);
+	go_on(r, r->last, d, slab);
+	return 0;
 }
 
 /* ---- giving up ---- */

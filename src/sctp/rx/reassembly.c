@@ -65,7 +65,7 @@ static int add_whole(struct reassembly *r, const struct wire_data *d, sluice_sla
 	return 0;
 }
 
-static int add_whole_interleaved(struct reassembly *r, const struct wire_data *d, sluice_slab *slab) {
+__attribute__((noinline)) static int add_whole_interleaved(struct reassembly *r, const struct wire_data *d, sluice_slab *slab) {
 	bool unordered = (d->flags & WIRE_DATA_U) != 0;
 	struct rx_stream *s = unordered ? idmap_get(&r->to.streams, d->stream) : delivery_stream(&r->to, d->stream);
 	if (!unordered && !s)
