@@ -283,7 +283,7 @@ static uint64_t ack_packet(struct outstanding *o, uint64_t t, uint64_t cum, uint
 	if (t == first)
 		return t;
 	o->flight -= bytes;
-	txlog_take_run(&o->log, ack->at_number, (uint32_t)(t - first));
+	txlog_take_run(&o->log, ack->at_packet, ack->at_number, (uint32_t)(t - first));
 	ack->bytes += bytes;
 	ack->reordered |= once && ack->at_old;
 	ack->highest_new = t - 1;

@@ -70,11 +70,11 @@ static inline void txlog_limited_by_app(struct txlog *l, uint64_t flight) {
 
 /* The record of a number whose lower 32 bits are given; NULL: it is gone, or the number is 0. */
 static inline struct tx_packet *txlog_at(const struct txlog *l, uint32_t number, uint64_t *whole) {
-	uint64_t n = l->next - (uint32_t)((uint32_t)l->next - number);
-	*whole = n;
-	if (number == 0 || n == l->next || l->next - n > l->capacity)
+	uint32_t back = (uint32_t)l->next - number; /* 1 is the youngest */
+	*whole = l->next - back;
+	if (number == 0 || back - 1 >= l->capacity)
 		return NULL;
-	struct tx_packet *p = &l->ring[n & (l->capacity - 1)];
+	struct tx_packet *p = &l->ring[number & (l->capacity - 1)];
 	return p->span > 0 ? p : NULL;
 }
 static inline struct tx_packet *txlog_record(const struct txlog *l, uint64_t number) {
@@ -135,9 +135,8 @@ static inline void txlog_take_from(struct txlog *l, uint64_t number) {
 	if (p->in_flight > 0 && --p->in_flight == 0)
 		txlog_unlink(l, number);
 }
-/* The same for `count` chunks. */
-static inline void txlog_take_run(struct txlog *l, uint64_t number, uint32_t count) {
-	struct tx_packet *p = txlog_record(l, number);
+/* The same for `count` chunks of the packet, whose record is p. */
+static inline void txlog_take_run(struct txlog *l, struct tx_packet *p, uint64_t number, uint32_t count) {
 	if (p->in_flight == 0)
 		return;
 	p->in_flight -= count < p->in_flight ? count : p->in_flight;
