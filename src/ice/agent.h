@@ -136,6 +136,7 @@ struct pair {
 	struct heap_node waiting, timer;
 	struct sent_check sent[CHECKS_KEPT]; /* a ring; at 0: empty or answered */
 	uint8_t sent_next, tries;            /* tries: requests since the last answer */
+	uint32_t requests_sent, requests_received, responses_sent, responses_received, consent_requests_sent;
 	uint64_t rto;
 	uint64_t last_answer;      /* consent: when the last answer came */
 	uint64_t last_request;     /* from the other side */
@@ -143,7 +144,6 @@ struct pair {
 	uint64_t nominated_at;     /* lite: when USE-CANDIDATE came last */
 	uint64_t unanswered_since; /* SLUICE_NEVER: nothing is overdue */
 	uint64_t rtt, total_rtt;
-	uint64_t requests_sent, requests_received, responses_sent, responses_received, consent_requests_sent;
 };
 
 struct session {
@@ -155,18 +155,17 @@ struct session {
 	struct local *locals, **locals_end;
 	struct remote *remotes, **remotes_end;
 	struct early *early;
-	size_t local_count, remote_count, early_count;
+	uint32_t local_count, remote_count, early_count;
 
 	struct pair **pairs;
-	size_t pair_count, pair_capacity; /* the heaps have room for as many */
+	uint32_t pair_count, pair_capacity; /* the heaps have room for as many */
 	struct heap waiting;              /* by falling priority */
 	struct heap timers;
 	struct pair *triggered, **triggered_end;
 	uint32_t burst_left;
+	uint32_t names_asked;
 	uint64_t next_check;      /* the pacing's */
 	uint64_t repeats_paid_at; /* when the budget of repetitions is whole again; see repeat_at() in checks.c */
-	size_t names_asked;
-
 	bool has_remote_since;
 	uint64_t remote_since; /* when the remote credentials were first seen by a verb */
 	uint64_t nominate_at;  /* controlling: the best valid pair is nominated then */
@@ -272,7 +271,7 @@ struct ice {
 
 	/* Events not yet polled. */
 	bool event_route, event_open, event_gathering;
-	enum ice_state event_states[ICE_STATES_KEPT];
+	uint8_t event_states[ICE_STATES_KEPT]; /* enum ice_state */
 	size_t event_state_count;
 
 	bool gather_started; /* the epoch of the statistics is set */

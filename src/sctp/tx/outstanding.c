@@ -4,7 +4,7 @@
 
 #include "base/serial.h"
 
-#define FIRST_CAPACITY 8u
+#define FIRST_CAPACITY 4u
 
 void outstanding_init(struct outstanding *o, sluice_env *env, struct outgoing *out, uint64_t first_tsn) {
 	*o = (struct outstanding){

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define FIRST_CAPACITY 4u
+#define FIRST_CAPACITY 2u
 
 void txlog_init(struct txlog *l, sluice_env *env) {
 	*l = (struct txlog){.env = env, .next = 1};
