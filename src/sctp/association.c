@@ -232,7 +232,18 @@ int sluice_sctp_error(const sluice_sctp *a, const char **text) {
 }
 
 void sluice_sctp_stats_get(const sluice_sctp *a, sluice_sctp_stats *stats) {
-	*stats = a->stats;
+	const struct association_counters *c = &a->stats;
+	*stats = (sluice_sctp_stats){
+		.packets_sent = c->packets_sent,
+		.packets_received = c->packets_received,
+		.bytes_sent = c->bytes_sent,
+		.bytes_received = c->bytes_received,
+		.packets_discarded = c->packets_discarded,
+		.chunks_discarded = c->chunks_discarded,
+		.heartbeats_sent = c->heartbeats_sent,
+		.heartbeat_acks_received = c->heartbeat_acks_received,
+		.restarts = c->restarts,
+	};
 	sender_stats(&a->tx, stats);
 	receiver_stats_add(&a->rx, stats);
 	stats->error_count = a->error_count;
@@ -274,13 +285,6 @@ void association_set_most_rate(sluice_sctp *a, uint64_t rate) {
 	a->tx.most_rate = rate;
 }
 
-static void walk_stats(sluice_sctp_stats *stats, struct walk *w) {
-	const char *control = stats->congestion_control;
-	stats->congestion_control = NULL;
-	walk_bytes(w, stats, sizeof *stats); /* numbers and nothing else */
-	stats->congestion_control = w->reading ? NULL : control;
-}
-
 void association_walk(sluice_sctp *a, struct walk *w) {
 	WALK(w, a->state), WALK(w, a->pending), WALK(w, a->now);
 	WALK(w, a->refuse), WALK(w, a->shutdown_wanted), WALK(w, a->announced), WALK(w, a->heartbeat_unscheduled);
@@ -290,7 +294,7 @@ void association_walk(sluice_sctp *a, struct walk *w) {
 	walk_bytes(w, a->timers, sizeof a->timers);
 	WALK(w, a->t1_rto), WALK(w, a->t2_rto), WALK(w, a->error_count), WALK(w, a->heartbeat_nonce);
 	WALK(w, a->chunks_seen);
-	walk_stats(&a->stats, w);
+	walk_bytes(w, &a->stats, sizeof a->stats);
 	walk_refuse(w, (unsigned)a->state > SLUICE_SCTP_SHUTDOWN_ACK_SENT || a->state < SLUICE_SCTP_ESTABLISHED);
 	if (!w->reading || w->failed)
 		return;

@@ -111,6 +111,14 @@ struct reconfig {
 	uint64_t renumber_nonce; /* of the HEARTBEAT that went in one packet with the last answer */
 };
 
+/* What the association counts by itself. The sender's and the receiver's counters are theirs; sluice_sctp_stats has all. */
+struct association_counters {
+	uint64_t packets_sent, packets_received, bytes_sent, bytes_received;
+	uint64_t packets_discarded, chunks_discarded;
+	uint64_t heartbeats_sent, heartbeat_acks_received;
+	uint64_t restarts;
+};
+
 struct sluice_sctp {
 	sluice_env *env;
 	sluice_sctp_config config;
@@ -162,7 +170,7 @@ struct sluice_sctp {
 	char error_text[128];
 	void (*wake)(void *ctx);
 	void *wake_ctx;
-	sluice_sctp_stats stats;
+	struct association_counters stats;
 };
 
 /* ---- every file's ---- */

@@ -18,7 +18,7 @@
 
 /* What is copied whole must be the same on both sides. */
 static uint32_t layout(void) {
-	return (uint32_t)(sizeof(struct receiver_stats) << 20 ^ sizeof(sluice_sctp_stats) << 10 ^ CC_STATE_SIZE << 2 ^
+	return (uint32_t)(sizeof(struct receiver_stats) << 20 ^ sizeof(struct association_counters) << 10 ^ CC_STATE_SIZE << 2 ^
 	                  sizeof(struct sender_counters) << 6 ^ (TIMER_COUNT + SENDER_TIMER_COUNT));
 }
 

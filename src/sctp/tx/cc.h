@@ -22,7 +22,7 @@ struct cc_config {
 	bool pacing;                         /* false: pacing_rate is not looked at */
 };
 
-#define CC_STATE_SIZE 384
+#define CC_STATE_SIZE 288
 
 struct cc_view {
 	/* set by the control */
