@@ -299,6 +299,36 @@ static void scarce_free(void *ctx, void *p) {
 	free(p);
 }
 
+static uint32_t packet_of(const struct kit_end *e) {
+	sluice_peer_stats s;
+	sluice_peer_stats_get(e->peer, &s);
+	return s.sctp.mtu;
+}
+
+/* Who learnt the other side's candidate before its check came sees two hosts, between which the loopback interface carries all. */
+START_TEST(test_packets_grow_between_gathered_sockets_and_to_an_endpoint) {
+	for (int shared = 0; shared < 2; shared++) {
+		const sluice_endpoint_config endpoint = {
+			.size = sizeof endpoint,
+			.socket = {.local = (const struct sockaddr *)&localhost, .local_len = sizeof localhost}};
+		sluice_gather_config config = on_localhost();
+		sluice_endpoint *e;
+		struct kit_world w;
+		kit_world_init(&w, NULL);
+		ck_assert_int_eq(sluice_loop_gather(w.loop, w.a.peer, &config), 0);
+		ck_assert_int_eq(sluice_endpoint_new(w.loop, &endpoint, &e), 0);
+		ck_assert_int_eq(shared ? sluice_endpoint_add(e, w.b.peer) : sluice_loop_gather(w.loop, w.b.peer, &config), 0);
+		kit_negotiate(&w.a, &w.b);
+		KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b));
+		KIT_RUN_UNTIL(w.loop, packet_of(&w.a) >= 1400 && packet_of(&w.b) >= 1400);
+		KIT_RUN_UNTIL(w.loop, packet_of(&w.a) > 15000 || packet_of(&w.b) > 15000);
+		kit_send(&w.a, 10, 60000);
+		KIT_RUN_UNTIL(w.loop, w.b.messages == 10);
+		kit_world_free(&w);
+	}
+}
+END_TEST
+
 START_TEST(test_each_allocation_of_gathering_and_of_an_endpoint_may_fail) {
 	bool gathered = false, shared = false;
 	for (size_t left = 0; !gathered || !shared; left++) {
@@ -380,10 +410,10 @@ END_TEST
 
 SUITE("gather", test_two_peers_find_each_other_and_the_loop_ends_when_both_are_gone,
       test_two_peers_find_each_other_over_what_the_machine_has, test_candidates_end_when_the_sockets_are_all, test_megabytes_pass,
-      test_a_restart_of_ice_keeps_the_channel, test_a_port_range_is_kept_and_an_exhausted_one_is_an_error_that_says_so,
-      test_a_port_to_bind_is_the_socket_s, test_a_filter_that_refuses_everything_leaves_nothing_to_bind,
-      test_without_file_descriptors_the_error_says_so, test_what_cannot_be_is_refused_and_leaves_nothing,
-      test_a_peer_may_be_freed_in_its_own_callback, test_a_peer_may_be_freed_in_each_of_its_callbacks_whichever_it_is,
-      test_a_loop_is_freed_with_peers_on_it_at_any_moment, test_a_broken_socket_is_replaced,
-      test_each_allocation_of_gathering_and_of_an_endpoint_may_fail,
+      test_packets_grow_between_gathered_sockets_and_to_an_endpoint, test_a_restart_of_ice_keeps_the_channel,
+      test_a_port_range_is_kept_and_an_exhausted_one_is_an_error_that_says_so, test_a_port_to_bind_is_the_socket_s,
+      test_a_filter_that_refuses_everything_leaves_nothing_to_bind, test_without_file_descriptors_the_error_says_so,
+      test_what_cannot_be_is_refused_and_leaves_nothing, test_a_peer_may_be_freed_in_its_own_callback,
+      test_a_peer_may_be_freed_in_each_of_its_callbacks_whichever_it_is, test_a_loop_is_freed_with_peers_on_it_at_any_moment,
+      test_a_broken_socket_is_replaced, test_each_allocation_of_gathering_and_of_an_endpoint_may_fail,
       test_a_connection_that_is_short_of_memory_now_and_then_does_no_harm)

@@ -70,6 +70,12 @@ START_TEST(test_relay_only_tells_and_uses_nothing_else) {
 	ck_assert(ice_selected(s.a->ice, &p));
 	ck_assert_int_eq(p.local.type, CANDIDATE_RELAY);
 	ck_assert(s.a->route.socket & ICE_RELAY_SOCKET);
+	/* What lies behind a server is unknown, whatever our interface carries. */
+	ck_assert_uint_eq(ice_route_largest(s.a->ice), 1452);
+	ice_set_local_mtu(s.a->ice, s.a->ice->bases[0].socket, 9000);
+	ck_assert_uint_eq(ice_route_largest(s.a->ice), 1452);
+	ice_set_local_mtu(s.a->ice, s.a->ice->bases[0].socket, 1280);
+	ck_assert_uint_eq(ice_route_largest(s.a->ice), 1280 - 28);
 	scene_talk(&s, 3);
 	ice_world_close(&s.w);
 }
@@ -131,6 +137,8 @@ START_TEST(test_a_stream_to_the_server_is_asked_for_and_closed_at_the_end) {
 	ck_assert(ICE_UNTIL(&s.w, s.w.now + 10 * SLUICE_S, scene_is_routed(&s)));
 	ice_world_run(&s.w, s.w.now + 3 * SLUICE_S);
 	scene_talk(&s, 3);
+	ck_assert_uint_eq(ice_route_largest(s.a->ice), 0); /* a stream has no MTU */
+	ck_assert_uint_eq(ice_route_largest(s.b->ice), 1452);
 	ice_close(s.a->ice);
 	ice_close(s.b->ice);
 	ice_world_run(&s.w, s.w.now + 10 * SLUICE_S);
@@ -152,6 +160,7 @@ START_TEST(test_a_stream_that_goes_takes_its_candidate_with_it) {
 	scene_exchange(&s);
 	ice_world_run(&s.w, s.w.now + 3 * SLUICE_S);
 	ck_assert(ice_world_send(&s.w, s.a));
+	ck_assert_uint_eq(ice_route_largest(s.a->ice), 0); /* nor has one with TLS */
 	ice_stream_down(s.a->ice, s.a->ice->relays[0]->base, s.w.now);
 	ice_world_run(&s.w, s.w.now + SLUICE_S);
 	ck_assert_int_eq(ice_state(s.a->ice), ICE_DISCONNECTED);

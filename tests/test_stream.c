@@ -243,6 +243,14 @@ static void world_init(struct kit_world *w, uint16_t server_port, bool relay_onl
 	ck_assert_int_eq(sluice_loop_gather(w->loop, w->b.peer, &gather), 0);
 }
 
+/* A stream has no MTU to be searched for. */
+static void expect_no_probes(const struct kit_end *e) {
+	sluice_peer_stats s;
+	sluice_peer_stats_get(e->peer, &s);
+	ck_assert_uint_eq(s.sctp.mtu_probes_sent, 0);
+	ck_assert_uint_le(s.sctp.mtu, 1200);
+}
+
 START_TEST(test_two_peers_talk_through_a_turn_server_over_tcp) {
 	static struct server s;
 	struct kit_world w;
@@ -258,6 +266,8 @@ START_TEST(test_two_peers_talk_through_a_turn_server_over_tcp) {
 	w.b.echo = false;
 	kit_send(&w.a, 16, 65536);
 	KIT_RUN_UNTIL(w.loop, w.b.bytes == 10 * 5000 + 16 * 65536);
+	expect_no_probes(&w.a);
+	expect_no_probes(&w.b);
 	kit_world_free(&w);
 	server_stop(&s);
 	ck_assert_uint_eq(s.accepted, 2);
@@ -276,6 +286,8 @@ START_TEST(test_two_peers_talk_through_a_turn_server_over_tls) {
 	sluice_channel_set_high_water(w.a.ch, 4 << 20);
 	kit_send(&w.a, 32, 65536);
 	KIT_RUN_UNTIL(w.loop, w.b.bytes == 32 * 65536);
+	expect_no_probes(&w.a);
+	expect_no_probes(&w.b);
 	kit_world_free(&w);
 	server_stop(&s);
 }
@@ -467,6 +479,8 @@ START_TEST(test_two_peers_talk_over_tcp_alone) {
 	w.b.echo = false;
 	kit_send(&w.a, 64, 65536);
 	KIT_RUN_UNTIL(w.loop, w.b.bytes == 10 * 5000 + 64 * 65536);
+	expect_no_probes(&w.a);
+	expect_no_probes(&w.b);
 	kit_world_free(&w);
 }
 END_TEST

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/address.h"
 #include "base/arith.h"
 #include "base/clock.h"
 #include "ice/answers.h"
@@ -14,6 +15,7 @@
 #include "ice/events.h"
 #include "ice/gather.h"
 #include "ice/lite.h"
+#include "ice/local.h"
 #include "ice/pair.h"
 #include "ice/query.h"
 #include "ice/relay.h"
@@ -239,6 +241,29 @@ bool ice_route(const struct ice *ice, sluice_path *path) {
 		return false;
 	*path = ice->selected->path;
 	return true;
+}
+
+#define LARGEST_UNKNOWN 1452 /* 1,500 less IPv6 and UDP */
+
+/* What the interface of the base leaves of a packet for a datagram. */
+static uint32_t largest_of(const struct base *b) {
+	uint32_t headers = (b->addr.ss_family == AF_INET6 && !address_is_mapped(&b->addr) ? 40 : 20) + 8;
+	return b->mtu > headers ? b->mtu - headers : LARGEST_UNKNOWN;
+}
+
+uint32_t ice_route_largest(const struct ice *ice) {
+	const struct pair *p = ice->selected;
+	if (!p || p->local->c.transport != CANDIDATE_UDP)
+		return 0;
+	bool relayed = p->local->socket & ICE_RELAY_SOCKET;
+	const struct base *b = local_base(ice, relayed ? relay_base_socket(ice, p->local->socket) : p->local->socket);
+	if (!b)
+		return 0;
+	/* A check that came before its candidate made the other side's type peer-reflexive, and there may be a relay behind it:
+	 * what Chromium gets from a TURN server over TCP in datagrams of some kilobytes ends its connection to that server. */
+	bool hosts = !relayed && p->remote->type == CANDIDATE_HOST && (!p->shown || p->shown->c.type == CANDIDATE_HOST) && b->mtu;
+	uint32_t largest = largest_of(b);
+	return hosts || largest < LARGEST_UNKNOWN ? largest : LARGEST_UNKNOWN;
 }
 
 static bool session_admits(const struct session *s, const sluice_path *path) {

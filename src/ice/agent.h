@@ -63,6 +63,7 @@ struct base { /* a socket that the driver gave */
 	struct sockaddr_storage addr;
 	char *hidden; /* the name that is announced instead of the address, or NULL */
 	bool asleep;
+	uint32_t mtu; /* of its interface: the largest IP packet; 0: not known */
 };
 
 /* What a candidate of ours is besides its session's: struct candidate has 800 bytes, for the longest names that others may have. */

@@ -63,6 +63,12 @@ void ice_set_local_running(struct ice *ice, uint32_t socket, bool running) {
 	relay_set_asleep(ice, socket, !running);
 }
 
+void ice_set_local_mtu(struct ice *ice, uint32_t socket, uint32_t mtu) {
+	struct base *b = local_base(ice, socket);
+	if (b)
+		b->mtu = mtu;
+}
+
 void ice_remove_local(struct ice *ice, uint32_t socket) {
 	struct base *b = local_base(ice, socket);
 	if (!b)

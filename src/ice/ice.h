@@ -100,6 +100,8 @@ int ice_add_local(struct ice *ice, enum candidate_transport transport, uint32_t 
  * works is used. When the socket runs again, its pairs are checked at once. Relayed candidates whose messages travel over the
  * socket sleep with it. */
 void ice_set_local_running(struct ice *ice, uint32_t socket, bool running);
+/* IP packets of the socket's interface may have so many bytes. */
+void ice_set_local_mtu(struct ice *ice, uint32_t socket, uint32_t mtu);
 /* The socket is gone (its interface went away), and so are its candidates and pairs. When the selected pair was among them,
  * another valid one takes its place; if there is none, checks start again. */
 void ice_remove_local(struct ice *ice, uint32_t socket);
@@ -217,6 +219,10 @@ void ice_close(struct ice *ice);
 /* Where data goes now: over the nominated pair, before nomination over the best valid one. A lite agent uses the pair that was
  * nominated last or, before, checked. False: nowhere. A path is given only while consent holds (RFC 7675, 5.1). */
 bool ice_route(const struct ice *ice, sluice_path *path);
+/* The largest datagram that is worth a try over the route, headroom included. Between two host candidates it is what the interface
+ * carries. Elsewhere nothing is known of what lies on the way, and it is 1,452 bytes, or less where the interface carries less. 0:
+ * there is no route, or it travels in a TCP stream, where a path's MTU means nothing. */
+uint32_t ice_route_largest(const struct ice *ice);
 /* Did an authenticated check or answer pass over this path? RFC 8445, 12: data is accepted from any valid or checked pair. */
 bool ice_admits(const struct ice *ice, const sluice_path *path);
 /* How many authenticated checks and answers have come. When ice_input makes this grow, its datagram was one. */

@@ -15,7 +15,7 @@
 
 /* ---- bases ---- */
 
-struct base *local_base(struct ice *ice, uint32_t socket) {
+struct base *local_base(const struct ice *ice, uint32_t socket) {
 	for (size_t i = 0; i < ice->base_count; i++)
 		if (ice->bases[i].socket == socket)
 			return &ice->bases[i];

@@ -7,7 +7,7 @@
 
 #include "ice/agent.h"
 
-struct base *local_base(struct ice *ice, uint32_t socket);
+struct base *local_base(const struct ice *ice, uint32_t socket);
 /* May a request go from there to there? */
 bool local_base_reaches(const struct sockaddr_storage *from, const struct sockaddr_storage *to);
 

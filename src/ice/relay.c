@@ -12,6 +12,13 @@ static bool over_stream(const struct ice *ice, const struct relay *r) {
 	return ice->servers[r->server].transport != SERVER_UDP;
 }
 
+uint32_t relay_base_socket(const struct ice *ice, uint32_t socket) {
+	for (size_t i = 0; i < ice->relay_count; i++)
+		if (ice->relays[i]->socket == socket)
+			return over_stream(ice, ice->relays[i]) ? ICE_NO_SOCKET : ice->relays[i]->base;
+	return ICE_NO_SOCKET;
+}
+
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
 static void close_stream(struct ice *ice, uint32_t socket) {

@@ -33,6 +33,10 @@ void relay_forget_base(struct ice *ice, uint32_t socket);
 void relay_close_all(struct ice *ice);
 void relay_free_all(struct ice *ice);
 
+/* The socket over which the messages of a relayed candidate's allocation travel; ICE_NO_SOCKET: a stream, or there is no such
+ * candidate. `socket` is the candidate's number. */
+uint32_t relay_base_socket(const struct ice *ice, uint32_t socket);
+
 /* A stream to be connected or closed. */
 bool relay_poll_request(struct ice *ice, struct ice_request *q);
 /* ICE_NO_SOCKET: the stream could not be connected. */

@@ -188,6 +188,8 @@ static int announce_socket(struct member *m, const sluice_socket *s) {
 	if (!error)
 		error = sluice_peer_add_local_address(m->driver->peer, SLUICE_UDP, s->outlet.number, (struct sockaddr *)&addr,
 		                                      len, s->preference, NULL);
+	if (!error && s->mtu)
+		sluice_peer_set_local_address_mtu(m->driver->peer, s->outlet.number, s->mtu);
 	if (!error && s->asleep)
 		sluice_peer_set_local_address_running(m->driver->peer, s->outlet.number, false);
 	return error == SLUICE_WRONG_STATE ? SLUICE_INVALID : error;
@@ -293,7 +295,7 @@ static const struct owner_ops endpoint_owner = {
 
 /* ---- sockets ----------------------------------------------------------------------------------------------------- */
 
-static int open_socket(sluice_endpoint *e, const struct sockaddr_storage *host, uint16_t preference) {
+static int open_socket(sluice_endpoint *e, const struct sockaddr_storage *host, uint16_t preference, uint32_t mtu) {
 	sluice_socket_config config = e->config.socket;
 	struct sockaddr_storage addr = *host, bound;
 	socklen_t len;
@@ -306,6 +308,7 @@ static int open_socket(sluice_endpoint *e, const struct sockaddr_storage *host, 
 		return error;
 	s->host = *host;
 	s->preference = preference;
+	s->mtu = mtu;
 	socket_own(s, e, &endpoint_owner, &e->sockets, &e->full);
 	if (!address_port(&e->local) && !sluice_socket_address(s, &bound, &len))
 		address_set_port(&e->local, address_port(&bound));
@@ -336,7 +339,7 @@ static int open_missing(sluice_endpoint *e, const struct interface_list *list) {
 	for (size_t i = 0; i < list->count; i++) {
 		if (socket_on(e, &list->at[i].addr))
 			continue;
-		int result = open_socket(e, &list->at[i].addr, (uint16_t)(UINT16_MAX - i));
+		int result = open_socket(e, &list->at[i].addr, (uint16_t)(UINT16_MAX - i), list->at[i].mtu);
 		if (result)
 			error = result;
 	}
@@ -405,7 +408,7 @@ static int open_any(sluice_endpoint *e) {
 
 static int open_sockets(sluice_endpoint *e) {
 	if (!e->any)
-		return open_socket(e, &e->local, UINT16_MAX);
+		return open_socket(e, &e->local, UINT16_MAX, interface_mtu(e->loop->env, &e->local));
 	return open_any(e);
 }
 

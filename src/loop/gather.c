@@ -128,8 +128,11 @@ static int announce_socket(struct driver *d, const sluice_socket *s, const char 
 	int error = sluice_socket_address(s, &addr, &len);
 	if (error)
 		return error;
-	return sluice_peer_add_local_address(d->peer, SLUICE_UDP, s->outlet.number, (struct sockaddr *)&addr, len, s->preference,
-	                                     name);
+	error = sluice_peer_add_local_address(d->peer, SLUICE_UDP, s->outlet.number, (struct sockaddr *)&addr, len, s->preference,
+	                                      name);
+	if (!error && s->mtu)
+		sluice_peer_set_local_address_mtu(d->peer, s->outlet.number, s->mtu);
+	return error;
 }
 
 static int announce_listener(struct driver *d, const struct listener *l, const char *name) {
@@ -177,13 +180,15 @@ static void open_tcp(struct driver *d, const sluice_socket *s, const char *name)
 		log_failure(d, &s->host, error);
 }
 
-static int open_place(struct driver *d, const struct sockaddr_storage *host, size_t rank) {
+static int open_place(struct driver *d, const struct interface_address *a, size_t rank) {
+	const struct sockaddr_storage *host = &a->addr;
 	sluice_socket *s;
 	const char *name;
 	int error = open_socket(d, host, &s);
 	if (error)
 		return error;
 	s->host = *host;
+	s->mtu = a->mtu;
 	s->preference = free_preference(d, rank);
 	socket_own(s, d, &driver_owner, &d->sockets, &d->full);
 	socket_fit(s, d->peer, 1);
@@ -254,7 +259,7 @@ static bool any_asleep(const struct driver *d) {
 static int open_missing(struct driver *d, const struct interface_list *list) {
 	int error = 0, why = EADDRNOTAVAIL;
 	for (size_t i = 0; i < list->count; i++) {
-		int result = is_open(d, &list->at[i].addr) ? 0 : open_place(d, &list->at[i].addr, i);
+		int result = is_open(d, &list->at[i].addr) ? 0 : open_place(d, &list->at[i], i);
 		if (!result)
 			continue;
 		error = result;

@@ -36,6 +36,17 @@ static void add_present(struct interface_list *list, const struct sockaddr *addr
 	*p = (struct interface_present){.addr = without_port(addr), .awake = awake};
 }
 
+static uint32_t mtu_of(const char *name) {
+	struct ifreq r = {0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return 0;
+	memcpy(r.ifr_name, name, strnlen(name, sizeof r.ifr_name - 1));
+	bool ok = ioctl(fd, SIOCGIFMTU, &r) == 0 && r.ifr_mtu > 0;
+	close(fd);
+	return ok ? (uint32_t)r.ifr_mtu : 0;
+}
+
 static void add(struct interface_list *list, const char *name, unsigned flags, const struct sockaddr *addr) {
 	bool v4 = addr->sa_family == AF_INET, v6 = addr->sa_family == AF_INET6;
 	bool awake = (flags & IFF_UP) && (flags & IFF_RUNNING);
@@ -45,7 +56,7 @@ static void add(struct interface_list *list, const char *name, unsigned flags, c
 	if (list->count == INTERFACE_ADDRESSES_MAX || !awake)
 		return;
 	struct interface_address *a = &list->at[list->count];
-	*a = (struct interface_address){.addr = without_port(addr), .index = if_nametoindex(name)};
+	*a = (struct interface_address){.addr = without_port(addr), .index = if_nametoindex(name), .mtu = mtu_of(name)};
 	memcpy(a->name, name, strnlen(name, sizeof a->name - 1));
 	a->loopback = address_is_loopback(&a->addr);
 	a->link_local = address_is_link_local(&a->addr);
@@ -280,6 +291,15 @@ void interface_list_get(sluice_env *env, struct interface_list *list) {
 	mark_default_route(list, AF_INET);
 	mark_default_route(list, AF_INET6);
 	interface_list_order(list);
+}
+
+uint32_t interface_mtu(sluice_env *env, const struct sockaddr_storage *host) {
+	struct interface_list list;
+	interface_list_get(env, &list);
+	for (size_t i = 0; i < list.count; i++)
+		if (address_same_host(&list.at[i].addr, host))
+			return list.at[i].mtu;
+	return 0;
 }
 
 static bool any_outside(const struct interface_list *list, bool also_link_local) {

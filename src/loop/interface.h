@@ -14,6 +14,7 @@
 struct interface_address {
 	char name[IF_NAMESIZE];
 	unsigned index;               /* of the interface */
+	uint32_t mtu;                 /* of the interface: the largest IP packet; 0: the system did not say */
 	struct sockaddr_storage addr; /* port 0; a link-local IPv6 one has its scope */
 	bool loopback, link_local;
 	bool temporary;     /* IPv6, RFC 8981: changes with time, so it says less about the machine */
@@ -37,6 +38,9 @@ struct interface_list {
 /* Lists the addresses that can be bound: those of interfaces that are up, without tentative ones and duplicates (RFC 4862). When
  * that fails, the list is empty and the log has the reason. */
 void interface_list_get(sluice_env *env, struct interface_list *list);
+
+/* The MTU of the interface that has this address; 0: not known. */
+uint32_t interface_mtu(sluice_env *env, const struct sockaddr_storage *host);
 
 /* Sorts by worth and interleaves the families: RFC 8421, 4. */
 void interface_list_order(struct interface_list *list);

@@ -20,7 +20,8 @@ struct sluice_socket {
 	sluice_socket *next_owned, **back_owned; /* all of its owner */
 	struct sockaddr_storage host;            /* gathered: its address with port 0 */
 	uint16_t preference;
-	bool asleep; /* gathered: its interface does not run; the peer knows */
+	uint32_t mtu; /* gathered: of its interface; 0: not known */
+	bool asleep;  /* gathered: its interface does not run; the peer knows */
 	bool broken;
 	bool buffer_follows;   /* the receive buffer grows with the window of its peers */
 	uint64_t buffer_asked; /* bytes asked of the kernel */

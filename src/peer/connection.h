@@ -110,6 +110,9 @@ struct untold_candidate {
 
 #define MTU_FOUND_MAX 16376 /* four of these are one send of 64 KB, and one record of DTLS carries each */
 
+/* The largest SCTP packet whose datagram has at most that many bytes. */
+uint32_t peer_packet_mtu(uint32_t datagram, enum sluice_role role);
+
 /* An association that is over, and its channels, which the app has still to hear of. */
 struct past_data {
 	struct past_data *next;
@@ -159,6 +162,8 @@ struct sluice_peer {
 	uint64_t gathered_after, checking_after, ice_after;
 	uint64_t datagrams_sent, datagrams_received, bytes_sent, bytes_received, strays, candidates_skipped;
 	uint64_t receive_room, socket_drops; /* what the driver says of its sockets */
+	bool unfragmented;                   /* ... and that they fragment nothing */
+	uint32_t route_largest; /* by ICE: the largest datagram worth a try over the route; 0: no route, or a stream */
 
 	/* media; by offer and answer alone */
 	sluice_media *media;      /* NULL: there was no transceiver yet */
@@ -214,6 +219,8 @@ int data_make(sluice_peer *p);
 /* Data is over and is to come back: there are a new association, which has not begun, and new channels. Returns 0, or
  * SLUICE_NO_MEMORY: nothing has changed. */
 int data_begin_again(sluice_peer *p);
+/* By ICE: the search for the path's MTU begins anew, for the route of now. */
+void data_search_mtu(sluice_peer *p);
 /* No offer of ours is pending any more. */
 void data_judge_end(sluice_peer *p);
 /* How many callbacks ran. */

@@ -30,6 +30,11 @@ void sluice_peer_set_local_address_running(sluice_peer *p, uint32_t socket, bool
 	follow_and_wake(p);
 }
 
+void sluice_peer_set_local_address_mtu(sluice_peer *p, uint32_t socket, uint32_t mtu) {
+	if (!peer_is_direct(p))
+		ice_set_local_mtu(p->below.ice, socket, mtu);
+}
+
 void sluice_peer_remove_local_address(sluice_peer *p, uint32_t socket) {
 	if (peer_is_direct(p))
 		return;

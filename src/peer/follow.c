@@ -64,7 +64,8 @@ static void on_route(sluice_peer *p, const struct underlay_event *e) {
 	if (!p->below.routed)
 		return;
 	if (e->moved) {
-		sluice_sctp_path_changed(p->sctp);
+		p->route_largest = e->largest;
+		data_search_mtu(p);
 		say_hello_again(p);
 	}
 	note_time(p, &p->ice_after);

@@ -89,8 +89,7 @@ void sluice_peer_config_init(sluice_peer_config *config) {
 	config->sctp.checksum = SLUICE_CHECKSUM_DTLS;
 }
 
-/* The largest packet whose datagram has at most that many bytes. */
-static uint32_t packet_mtu(uint32_t datagram, enum sluice_role role) {
+uint32_t peer_packet_mtu(uint32_t datagram, enum sluice_role role) {
 	return (datagram - ROOMS_MAX - (role ? 0 : RELAY_ROOM)) & ~3u;
 }
 
@@ -122,9 +121,9 @@ static int read_config(const sluice_peer_config *given, sluice_peer_config *c) {
 	if (c->mtu < MTU_MIN || c->mtu > MTU_MAX || c->path.remote_len > sizeof c->path.remote)
 		return SLUICE_INVALID;
 	/* A multiple of four, so that full packets come out equal (SCTP pads chunks to four) and share one GSO send. */
-	c->sctp.mtu = packet_mtu(c->mtu, c->role);
-	if (c->sctp.mtu_max > packet_mtu(MTU_FOUND_MAX, c->role))
-		c->sctp.mtu_max = packet_mtu(MTU_FOUND_MAX, c->role);
+	c->sctp.mtu = peer_packet_mtu(c->mtu, c->role);
+	if (c->sctp.mtu_max > peer_packet_mtu(MTU_FOUND_MAX, c->role))
+		c->sctp.mtu_max = peer_packet_mtu(MTU_FOUND_MAX, c->role);
 	return 0;
 }
 
@@ -457,10 +456,11 @@ uint64_t peer_receive_window(const sluice_peer *p) {
 /* ---- the path's MTU ------------------------------------------------------------------------------------------------- */
 
 void sluice_peer_discover_mtu(sluice_peer *p) {
-	/* Not by ICE unless the app asks for it: a relay may lie behind any candidate, and what Chromium gets from a TURN server
-	 * over TCP in records of more than a few kilobytes ends its connection to that server. */
-	if (p->config.sctp.mtu_max == 0 && p->config.role)
-		sluice_sctp_set_mtu_max(p->sctp, packet_mtu(MTU_FOUND_MAX, p->role));
+	p->unfragmented = true;
+	if (!peer_is_direct(p))
+		data_search_mtu(p);
+	else if (p->config.sctp.mtu_max == 0)
+		sluice_sctp_set_mtu_max(p->sctp, peer_packet_mtu(MTU_FOUND_MAX, p->role));
 }
 
 /* RFC 8899, 4.6.2: what a PTB message says, less the headers of IP and UDP and what stands between them and SCTP. */

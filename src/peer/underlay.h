@@ -53,7 +53,8 @@ struct underlay_event {
 	enum sluice_ice_state state; /* STATE */
 	bool moved;                  /* ROUTE: data goes elsewhere than before */
 	uint64_t rtt;                /* ROUTE: the path's round trip, ns; 0: not known */
-	struct candidate candidate;  /* CANDIDATE */
+	uint32_t largest; /* ROUTE: the largest datagram worth a try; 0: the path is a stream; see ice_route_largest() */
+	struct candidate candidate; /* CANDIDATE */
 };
 
 /* A row that is NULL does nothing and answers 0, false or SLUICE_NEVER. They are called by the functions below. */

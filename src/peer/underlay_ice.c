@@ -143,6 +143,7 @@ static void read_route(struct underlay *u, struct underlay_event *e) {
 	e->kind = UNDERLAY_ROUTE;
 	e->moved = u->routed && !same_path(&before, &u->path);
 	e->rtt = ice_selected(u->ice, &pair) ? pair.rtt : 0;
+	e->largest = ice_route_largest(u->ice);
 }
 
 /* False: it means nothing to a peer. Not inlined, since the queue is nearly always found empty, and quickly. */

@@ -182,6 +182,11 @@ void sluice_sctp_path_changed(sluice_sctp *a) {
 	touch_if_due(a);
 }
 
+void association_search_mtu(sluice_sctp *a, uint32_t mtu_max) {
+	a->tx.mtu_cautious = true;
+	sluice_sctp_set_mtu_max(a, mtu_max);
+}
+
 uint64_t association_window(const sluice_sctp *a) {
 	return a->rx.rwnd.size;
 }

@@ -74,6 +74,10 @@ export async function statistics_case(group, page, peer) {
 		const types = new Set(Object.values(stats.report).map(s => s.type));
 		for (const type of ['transport', 'candidate-pair', 'local-candidate', 'remote-candidate', 'certificate', 'data-channel', 'peer-connection'])
 			assert.ok(types.has(type), `an entry of type ${type} in ${[...types]}`);
+		/* The cable carries 1,500 bytes. The browser answered the probes, and packets have grown to it. */
+		const { mtu, mtuProbesSent, mtuProbesAcked, mtuBlackHoles } = stats.report.S;
+		assert.ok(mtu >= 1356 && mtu <= 1428, `packets of ${mtu} bytes after ${mtuProbesAcked} answers to ${mtuProbesSent} probes`);
+		assert.equal(mtuBlackHoles, 0, 'black holes');
 		const ours = await peer.call('pair');
 		const theirs = await page.call('pair');
 		assert.equal(ours.local.port, theirs.remote.port, 'our port');

@@ -42,7 +42,7 @@ static void use_size(struct sender *tx) {
 }
 
 void discovery_init(struct sender *tx) {
-	pmtu_init(&tx->discovery.pmtu, tx->config->mtu, tx->config->mtu_max);
+	pmtu_init(&tx->discovery.pmtu, tx->config->mtu, tx->config->mtu_max, tx->mtu_cautious);
 	tx->mtu = tx->cut_mtu = tx->discovery.pmtu.base;
 	tx->sent.log.large = UINT32_MAX;
 }
@@ -51,7 +51,7 @@ void discovery_init(struct sender *tx) {
  * would be taken for an answer to the next one. */
 static void forget(struct sender *tx) {
 	tx->discovery = (struct discovery){0};
-	pmtu_init(&tx->discovery.pmtu, tx->config->mtu, tx->config->mtu_max);
+	pmtu_init(&tx->discovery.pmtu, tx->config->mtu, tx->config->mtu_max, tx->mtu_cautious);
 	sender_timer_stop(tx, SENDER_PMTU);
 	tx->due &= ~(uint32_t)(SENDER_MTU_PROBE | SENDER_MTU_CONTROL);
 	use_size(tx);

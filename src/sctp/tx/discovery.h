@@ -3,7 +3,7 @@
  *
  * A probe is a HEARTBEAT and a PAD chunk (RFC 4820) alone in a packet. It is not in flight, has no TSN, waits for no window, and
  * its loss is no sign of congestion. At most one is out, and their number is bounded: a peer that does not answer gets six in
- * all. */
+ * all, and three in a cautious search. */
 #ifndef SCTP_TX_DISCOVERY_H
 #define SCTP_TX_DISCOVERY_H
 

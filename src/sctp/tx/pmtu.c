@@ -4,15 +4,18 @@
  * and cable, a buffer of 2 KB at the other end, Ethernet. Largest first. */
 static const uint32_t common[] = {8908, 4260, 1960, 1408};
 
-void pmtu_init(struct pmtu *p, uint32_t base, uint32_t max) {
+/* UDP payloads of 1,400 bytes, which pass most tunnels, and of 1,452, all that Ethernet has for IPv6; less the same headers. */
+static const uint32_t cautious[] = {1356, 1408};
+
+void pmtu_init(struct pmtu *p, uint32_t base, uint32_t max, bool is_cautious) {
 	base &= ~3u;
 	max &= ~3u;
-	*p = (struct pmtu){.base = base, .max = max > base ? max : base, .passed = base};
+	*p = (struct pmtu){.base = base, .max = max > base ? max : base, .passed = base, .cautious = is_cautious};
 	p->failed = p->max + 4;
 }
 
 void pmtu_start(struct pmtu *p) {
-	pmtu_init(p, p->base, p->max);
+	pmtu_init(p, p->base, p->max, p->cautious);
 	p->phase = p->max > p->base ? PMTU_BASE : PMTU_OFF;
 }
 
@@ -42,7 +45,14 @@ static bool is_common(uint32_t size) {
 	return false;
 }
 
-/* First a size that somebody named; then, beyond a size that paths have, a little more, which most likely settles it; then all
+static uint32_t cautious_size(const struct pmtu *p) {
+	for (unsigned i = 0; p->cautious && i < sizeof cautious / sizeof *cautious; i++)
+		if (is_open(p, cautious[i]))
+			return cautious[i];
+	return 0;
+}
+
+/* First a size that somebody named, or one that a cautious search begins with; then, beyond a size that paths have, a little more, which most likely settles it; then all
  * that is possible, which on a path within a machine is all there is to do; then sizes of links, and the middle of what is
  * left. */
 static uint32_t choose(struct pmtu *p) {
@@ -54,6 +64,9 @@ static uint32_t choose(struct pmtu *p) {
 	}
 	if (p->failed - p->passed <= step(p) || p->passed >= p->max)
 		return 0;
+	uint32_t first = cautious_size(p);
+	if (first)
+		return first;
 	if (p->likely) {
 		p->likely = false;
 		uint32_t more = p->passed + step(p);
@@ -130,7 +143,7 @@ static void give_up_size(struct pmtu *p) {
 	case PMTU_BASE:
 		/* RFC 8899, 5.2: the ERROR state. Nothing is tried below the least size; whether the base size passes is seen by
 		 * the data. */
-		p->phase = p->base > PMTU_LEAST ? PMTU_LOWEST : PMTU_OFF;
+		p->phase = p->base > PMTU_LEAST && !p->cautious ? PMTU_LOWEST : PMTU_OFF;
 		break;
 	case PMTU_LOWEST:
 		p->phase = PMTU_OFF; /* data passes and probes do not: a peer that does not know them */

@@ -33,10 +33,13 @@ struct pmtu {
 	uint32_t size;   /* under probe; 0: none */
 	uint32_t wanted; /* to be tried first; 0: none */
 	uint8_t losses;  /* of probes of `size` in a row */
+	bool cautious;   /* see pmtu_init */
 	bool likely;     /* `passed` is a size that paths have: a little more settles whether it is this one's */
 };
 
-void pmtu_init(struct pmtu *p, uint32_t base, uint32_t max);
+/* cautious: nothing is known of what lies on the way. Sizes that nearly every path carries are tried before any larger one, and a
+ * peer that does not answer the first size, which is the base size, is asked no more. */
+void pmtu_init(struct pmtu *p, uint32_t base, uint32_t max, bool cautious);
 /* The search begins, or begins again: a new path. Packets are of the base size. */
 void pmtu_start(struct pmtu *p);
 /* Returns the size to probe now, which is under probe from then on; 0: none, in OFF and COMPLETE. */

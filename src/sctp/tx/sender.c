@@ -141,7 +141,7 @@ void sender_repeat(struct sender *tx) {
 
 void sender_walk(struct sender *tx, struct walk *w) {
 	WALK(w, tx->due), WALK(w, tx->probe_now), WALK(w, tx->held_up), WALK(w, tx->peer_window_max), WALK(w, tx->peer_a_rwnd);
-	WALK(w, tx->last_data_sent), WALK(w, tx->burst_end), WALK(w, tx->probe_interval);
+	WALK(w, tx->last_data_sent), WALK(w, tx->burst_end), WALK(w, tx->probe_interval), WALK(w, tx->mtu_cautious);
 	WALK(w, tx->forward_tsn_sent), WALK(w, tx->forward_tsn_at);
 	walk_bytes(w, tx->timers, sizeof tx->timers);
 	walk_bytes(w, &tx->counters, sizeof tx->counters);

@@ -78,6 +78,7 @@ struct sender {
 	struct pace pace;
 	uint64_t most_rate; /* bytes/s that the pace may not pass, whatever the control says; 0: none */
 	struct discovery discovery;
+	bool mtu_cautious; /* how the path's MTU is searched for: pmtu_init() */
 	/* Largest packet; a multiple of 4, so that full packets come out equal; see discovery.c. */
 	uint32_t mtu;
 	/* What messages are cut for. A chunk keeps its TSN and its bytes, and has to fit the packets of a path that has become
