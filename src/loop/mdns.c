@@ -337,7 +337,7 @@ static void on_timer(struct ev_loop *ev, ev_timer *w, int events) {
 	guard_leave(&m->guard);
 	set_timer(m);
 	rest(m);
-	schedule_hasten(&loop->schedule);
+	schedule_follow(&loop->schedule);
 }
 
 void mdns_resolve(sluice_loop *loop, struct asker asker, uint32_t id, const char *name) {
@@ -548,7 +548,7 @@ static void on_io(struct ev_loop *ev, ev_io *w, int events) {
 	guard_leave(&m->guard);
 	set_timer(m);
 	rest(m);
-	schedule_hasten(&loop->schedule);
+	schedule_follow(&loop->schedule);
 }
 
 /* ---- our names --------------------------------------------------------------------------------------------------- */

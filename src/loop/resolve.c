@@ -217,7 +217,7 @@ static void deliver_answers(struct resolver *r) {
 		set_timer(r);
 	else
 		destroy_resolver(r);
-	schedule_hasten(&loop->schedule);
+	schedule_follow(&loop->schedule);
 }
 
 void resolve_forget(sluice_loop *loop, const void *who) {

@@ -20,9 +20,9 @@ static void set_timer(struct schedule *s, uint64_t at, uint64_t now) {
 	ev_timer_start(s->ev, &s->timer);
 }
 
-void schedule_hasten(struct schedule *s) {
+void schedule_follow(struct schedule *s) {
 	struct heap_node *first = heap_min(&s->heap);
-	if (first && first->key < s->timer_at)
+	if (first && (first->key < s->timer_at || first->key - s->timer_at > SCHEDULE_STEP))
 		set_timer(s, first->key, sluice_now());
 	spin_prolong(&s->spin);
 }
@@ -50,7 +50,7 @@ static void on_timer(struct ev_loop *ev, ev_timer *w, int events) {
 			break;
 		s->ops->on_deadline(CONTAINER_OF(first, struct schedule_node, deadline), now);
 	}
-	schedule_hasten(s);
+	schedule_follow(s);
 }
 
 /* ---- dirty: something was queued outside of our functions ---------------------------------------------------------- */
@@ -92,7 +92,7 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *w, int events) {
 		tell_soon(s);
 		s->ops->on_dirty(n, now);
 	}
-	schedule_hasten(s);
+	schedule_follow(s);
 }
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
@@ -118,6 +118,12 @@ void schedule_deinit(struct schedule *s, sluice_env *env) {
 	env_free(env, s->heap.slots);
 }
 
+/* Between events, and when nothing waits for its turn. */
+static bool timer_follows(const struct schedule *s) {
+	const struct heap_node *first = heap_min(&s->heap);
+	return !first || s->dirty || (s->timer_at <= first->key && first->key - s->timer_at <= SCHEDULE_STEP);
+}
+
 bool schedule_check(const struct schedule *s) {
 	struct schedule_node *const *end = &s->dirty;
 	for (const struct schedule_node *n = s->dirty; n; n = n->next_dirty) {
@@ -125,5 +131,5 @@ bool schedule_check(const struct schedule *s) {
 			return false;
 		end = &n->next_dirty;
 	}
-	return end == s->dirty_end && s->heap.count <= s->heap.capacity && heap_check(&s->heap);
+	return end == s->dirty_end && timer_follows(s) && s->heap.count <= s->heap.capacity && heap_check(&s->heap);
 }

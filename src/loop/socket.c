@@ -204,7 +204,7 @@ static void on_io(struct ev_loop *ev, ev_io *w, int events) {
 		on_readable(s);
 	if (s->ops->leave(s->owner) && s->udp.held) /* already out of the socket, so it will not say "readable" for them */
 		ev_feed_event(ev, w, EV_READ);
-	schedule_hasten(&loop->schedule);
+	schedule_follow(&loop->schedule);
 }
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */

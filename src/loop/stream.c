@@ -95,7 +95,7 @@ static void leave_stream(struct stream *s) {
 	if (guard_leave(&s->guard) && !t->ops->is_gone(t->owner))
 		destroy_stream(s); /* else it goes with its owner */
 	t->ops->leave(t->owner);
-	schedule_hasten(&loop->schedule);
+	schedule_follow(&loop->schedule);
 }
 
 /* ---- making ------------------------------------------------------------------------------------------------------ */
