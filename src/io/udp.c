@@ -251,7 +251,7 @@ static struct msghdr send_header(const sluice_batch *b, struct iovec *iov) {
 	};
 }
 
-/* sendto spares the kernel two reads of our memory, the msghdr and the iovec: 2 to 3 % of a round trip between two ends that do not
+/* sendto spares the kernel two reads of our memory, the msghdr and the iovec: 2 % of a round trip between ends that do not
  * sleep. */
 static int send_one(struct udp *u, const sluice_batch *b, size_t at) {
 	const struct sockaddr *to = b->path.remote_len ? (const struct sockaddr *)&b->path.remote : NULL;

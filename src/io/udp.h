@@ -1,7 +1,7 @@
 /* udp: batches of opaque datagrams in and out of one UDP socket, with as few system calls as the kernel allows.
  *
- * Sending: one sendmsg with UDP_SEGMENT for each batch, sendto for one datagram. If the kernel refuses UDP_SEGMENT: sendmmsg, or one
- * datagram after the other.
+ * Sending: one sendmsg with UDP_SEGMENT for each batch, sendto for one datagram. If the kernel refuses UDP_SEGMENT: sendmmsg, or
+ * one datagram after the other.
  * Receiving: one recvmsg with UDP_GRO into a slab. If the kernel has no GRO: recvmmsg into parts of the slab. It knows no peer
  * and no protocol. */
 #ifndef IO_UDP_H
