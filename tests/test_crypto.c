@@ -77,6 +77,19 @@ START_TEST(test_an_hmac_of_parts_depends_on_nothing_that_came_before) {
 }
 END_TEST
 
+/* RFC 2202, 3, case 6, and RFC 4231, 4.7; and a key of exactly a block, by another implementation. */
+START_TEST(test_a_key_longer_than_a_block_is_hashed_first) {
+	char text[] = "Test Using Larger Than Block-Size Key - Hash Key First", key[132];
+	memset(key, 0xaa, sizeof key);
+	key[131] = 0;
+	ck_assert_parts(CRYPTO_SHA256, key, text, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+	key[80] = 0;
+	ck_assert_parts(CRYPTO_SHA1, key, text, "aa4ae5e15272d00e95705637ce8a3b55ed402112");
+	key[64] = 0;
+	ck_assert_parts(CRYPTO_SHA1, key, text, "070a98992c4c1a83474cb780fc564608df3cf503");
+}
+END_TEST
+
 static void *sign_often(void *unused) {
 	static const uint8_t expected[] = {0xef, 0xfc, 0xdf, 0x6a};
 	(void)unused;
@@ -139,6 +152,6 @@ START_TEST(test_sha256_is_the_same_in_pieces_and_may_be_asked_on_the_way) {
 END_TEST
 
 SUITE("crypto", test_the_vectors_of_rfc_4231_come_out, test_no_key_and_no_data_are_allowed,
-      test_an_hmac_of_parts_depends_on_nothing_that_came_before, test_threads_may_sign_at_once,
-      test_a_key_longer_than_openssl_can_say_is_refused, test_any_differing_bit_makes_bytes_unequal,
-      test_sha256_is_the_same_in_pieces_and_may_be_asked_on_the_way)
+      test_an_hmac_of_parts_depends_on_nothing_that_came_before, test_a_key_longer_than_a_block_is_hashed_first,
+      test_threads_may_sign_at_once, test_a_key_longer_than_openssl_can_say_is_refused,
+      test_any_differing_bit_makes_bytes_unequal, test_sha256_is_the_same_in_pieces_and_may_be_asked_on_the_way)
