@@ -48,8 +48,10 @@ for stack in sys.argv[2].split("+"):
     assert of["16 KiB", "CPU, both ends"] > 0 or stack == "chromium", of
     assert 0 < of["ping of 1 KiB", "p50"] <= of["ping of 1 KiB", "p99"] <= of["ping of 1 KiB", "p99.9"], of
     assert 0 < of["open", "time, median"] <= of["open", "time, longest"], of
-    # The driver's table of times is no part of it.
-    assert not stack.startswith("sluice") or 1 < of["open", "peak memory"] < 30, of
+    # Of the larger process, its libraries included, and without the driver's table of times. With default settings it grows with
+    # the path, and this one is short.
+    for work in ("16 KiB", "open"):
+        assert not stack.startswith("sluice") or 1 < of[work, "peak memory"] < 20, of
     # What is given up is not sent again, so not all of it needs to come.
     assert 0 < of["1 KiB unreliable", "delivered"] <= 1, of
 END

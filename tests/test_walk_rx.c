@@ -23,9 +23,10 @@ START_TEST(test_the_window_is_carried) {
 	struct rwnd r;
 	rwnd_init(&r, env, 4096, UINT64_MAX);
 	r.size = 8192;
-	WALK_KIT_CARRIES(struct rwnd, &r, walk_rwnd, LEFT_OUT(struct rwnd, env, "the new place's"),
-	                 LEFT_OUT(struct rwnd, initial, "of the configuration"),
-	                 LEFT_OUT(struct rwnd, max, "of the configuration"));
+	WALK_KIT_CARRIES(
+		struct rwnd, &r, walk_rwnd, LEFT_OUT(struct rwnd, env, "the new place's"),
+		LEFT_OUT(struct rwnd, initial, "of the configuration"), LEFT_OUT(struct rwnd, max, "of the configuration"),
+		LEFT_OUT(struct rwnd, room, "the new place's socket"), LEFT_OUT(struct rwnd, waited, "the new place's socket"));
 	sluice_env_free(env);
 }
 END_TEST

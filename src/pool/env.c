@@ -61,6 +61,7 @@ int sluice_env_new(const sluice_env_config *config, sluice_env **out) {
 		.slab_size = c->slab_size ? c->slab_size : 65536,
 		.slab_limit = c->slab_limit ? c->slab_limit : 64,
 		.window_budget = c->window_budget ? c->window_budget : (uint64_t)256 << 20,
+		.send_budget = c->send_budget ? c->send_budget : (uint64_t)256 << 20,
 	};
 	block_pool_init(&env->blocks, allocator, c->cache_limit ? c->cache_limit : (size_t)4 << 20,
 	                sizeof(sluice_slab) + env->slab_size);

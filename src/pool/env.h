@@ -25,6 +25,8 @@ struct sluice_env {
 
 	/* Bytes of receive windows beyond the initial ones: how many may be promised, how many are. */
 	uint64_t window_budget, window_lent;
+	/* Bytes that associations hold for sending: from how many on their marks are the least ones, how many there are. */
+	uint64_t send_budget, send_held;
 
 	/* What a library of ciphers needs once for all its objects of this env: memory of the allocator, made by src/crypto and
 	 * freed with the env. NULL: nothing has needed it yet. */

@@ -14,6 +14,7 @@ void outgoing_init(struct outgoing *o, sluice_env *env, struct event_queue *even
 		.events = events,
 		.streams = {.env = env},
 		.high_water = high_water,
+		.least_water = high_water,
 		.sched = {.ops = scheduler},
 	};
 }
@@ -185,7 +186,9 @@ void outgoing_packet_end(struct outgoing *o, struct tx_stream *s) {
 }
 
 static uint64_t high_water(const struct outgoing *o, const struct tx_stream *s) {
-	return s->high_water ? s->high_water : o->high_water;
+	if (s->high_water)
+		return s->high_water;
+	return o->env->send_held < o->env->send_budget ? o->high_water : o->least_water;
 }
 
 /* ---- accepting ---- */
@@ -236,6 +239,7 @@ static void accept_message(struct outgoing *o, struct tx_message *m) {
 	if (s->buffered > s->low)
 		s->above_low = true;
 	o->buffered += m->len;
+	o->env->send_held += m->len;
 	o->messages += m->first;
 	o->payload += m->len;
 	if (__builtin_expect(m->timed != NULL, 0)) {
@@ -488,6 +492,7 @@ static void message_free(struct outgoing *o, struct tx_message *m) {
 static void buffered_sink(struct outgoing *o, struct tx_stream *s, uint32_t bytes) {
 	s->buffered -= bytes;
 	o->buffered -= bytes;
+	o->env->send_held -= bytes;
 	if (s->buffered == 0 && s->reset == TX_RESET_WANTED)
 		o->drained++;
 	if (s->above_low && s->buffered <= s->low) {
@@ -581,6 +586,7 @@ void outgoing_drop_queued(struct outgoing *o) {
 
 void outgoing_free(struct outgoing *o) {
 	outgoing_drop_queued(o);
+	o->env->send_held -= o->buffered; /* none, unless a hand-over failed half-way */
 	uint32_t id = 0;
 	for (struct tx_stream *s; (s = idmap_next(&o->streams, &id)); id++)
 		env_free(o->env, s);
@@ -718,6 +724,7 @@ static struct tx_message *message_read(struct outgoing *o, struct walk *w) {
 	m->left = f.left;
 	s->buffered -= f.len - f.left;
 	o->buffered -= f.len - f.left;
+	o->env->send_held -= f.len - f.left;
 	return m;
 }
 
@@ -788,20 +795,22 @@ static void streams_walk(struct outgoing *o, struct walk *w) {
 void outgoing_walk_begin(struct outgoing *o, struct walk *w) {
 	WALK(w, o->arrivals);
 	if (w->reading)
-		o->high_water = UINT64_MAX;
+		o->high_water = o->least_water = UINT64_MAX;
 }
 
 void outgoing_walk(struct outgoing *o, struct walk *w) {
-	uint64_t high_water = o->high_water;
-	WALK(w, high_water);
+	uint64_t high_water = o->high_water, least_water = o->least_water;
+	WALK(w, high_water), WALK(w, least_water);
 	if (w->reading)
 		queued_read(o, w);
 	else
 		queued_write(o, w);
 	streams_walk(o, w);
 	WALK(w, o->messages), WALK(w, o->payload), WALK(w, o->abandoned);
-	if (w->reading)
+	if (w->reading) {
 		o->high_water = high_water;
+		o->least_water = least_water;
+	}
 }
 
 bool outgoing_check(const struct outgoing *o) {

@@ -121,7 +121,9 @@ struct outgoing {
 	uint64_t now;               /* of the last verb */
 	struct tx_timed *unstamped; /* lifetimes that count from the next verb, which knows the time */
 	struct heap expiry;
-	uint64_t buffered, high_water;
+	/* high_water: of streams without one of their own. least_water: the same while env->send_held >= env->send_budget.
+	 * env->send_held is the sum of `buffered` over the associations of the env. */
+	uint64_t buffered, high_water, least_water;
 	uint64_t messages, payload, abandoned;
 };
 
