@@ -151,8 +151,8 @@ help:
 	@echo '               counts nothing else;'
 	@echo '               RESULTS=build/results is the folder of the history'
 	@echo 'make bench-peers  the same work on sluice and on other stacks, which it builds from package registries; ROUNDS=3 SECONDS=3,'
-	@echo '               STACKS="sluice+pion" takes some of them; LINES=1 measures over lines of 1 Gbit/s and 100 Mbit/s instead;'
-	@echo '               then bench-media-peers, unless STACKS or LINES is given'
+	@echo '               STACKS="sluice+pion" takes some of them; OVER=lines measures over lines of 1 Gbit/s and 100 Mbit/s;'
+	@echo '               then bench-media-peers, unless STACKS or OVER is given'
 	@echo 'make bench-media-peers  RTP, SRTP, jitter buffer and interceptors of sluice and of other stacks; ROUNDS=3, STACKS'
 	@echo 'make profile   where the time of BENCH=association (or perf) goes: a table and a flame graph; CASE="16384", ARGS="--size 64",'
 	@echo '               DIFF=old.folded compares, HEAP=1 shows who holds memory'
@@ -400,9 +400,9 @@ $(BUILD)/peers/sluice_pair: bench/peers/sluice_pair.c bench/peers/peer_exec.h $(
 bench-peers: all $(BUILD)/peers/sluice_pair $(OUT)/line
 	@scripts/peers
 	@scripts/bench-peers $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(STACKS),--only '$(STACKS)') \
-		$(if $(LINES),--lines $(OUT)/line)
-	@$(BUILT_WITH) scripts/results '$(RESULTS)' $(BUILD)/bench-peers/$(if $(LINES),lines,peers).jsonl
-	@$(if $(STACKS)$(LINES),:,$(MAKE) --no-print-directory bench-media-peers)
+		$(if $(OVER),--lines $(OUT)/line)
+	@$(BUILT_WITH) scripts/results '$(RESULTS)' $(BUILD)/bench-peers/$(if $(OVER),lines,peers).jsonl
+	@$(if $(STACKS)$(OVER),:,$(MAKE) --no-print-directory bench-media-peers)
 
 MEDIA_BENCHES := $(addprefix $(OUT)/bench/bench_,rtp srtp interceptors jitter)
 
