@@ -146,14 +146,14 @@ START_TEST(test_packets_come_no_faster_than_the_rate_and_in_order) {
 }
 END_TEST
 
-/* It takes the line 3 s to carry as many. */
+/* Fewer than a device holds for a user who may not make it hold more. */
 START_TEST(test_the_queue_holds_what_it_holds) {
 	uint32_t number, came = 0;
 	begin((struct line_config){.rate = 10000000, .delay = 20 * MS, .queue = 20 * 1250});
 	uint64_t begun = now(), last = begun;
-	for (uint32_t i = 0; i < 3000; i++)
+	for (uint32_t i = 0; i < 400; i++)
 		send_number(i);
-	for (; receive_next(&number, 3000); came++)
+	for (; receive_next(&number, 400); came++)
 		last = now();
 	finish();
 	/* One leaves each millisecond. */
@@ -161,8 +161,8 @@ START_TEST(test_the_queue_holds_what_it_holds) {
 	ck_assert_uint_le(came, 21 + (last - begun) / MS);
 	ck_assert_uint_le(counted.longest_queue, 20 * 1250);
 	ck_assert_uint_eq(counted.carried, came);
-	ck_assert_uint_eq(counted.offered, 3000);
-	ck_assert_uint_eq(counted.dropped, 3000 - came);
+	ck_assert_uint_eq(counted.offered, 400);
+	ck_assert_uint_eq(counted.dropped, 400 - came);
 }
 END_TEST
 
