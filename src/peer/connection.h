@@ -108,10 +108,10 @@ struct untold_candidate {
 /* What the peer's own headers and those around them take of a handshake datagram that rides in a check. */
 #define CHECK_ROOM 160
 
-#define MTU_FOUND_MAX 16376 /* four of these are one send of 64 KB, and one record of DTLS carries each */
+/* A path over a TURN server wants a ChannelData header as well (RFC 8656, 12.4). */
+#define RELAY_ROOM 4
 
-/* The largest SCTP packet whose datagram has at most that many bytes. */
-uint32_t peer_packet_mtu(uint32_t datagram, enum sluice_role role);
+#define MTU_FOUND_MAX 16376 /* four of these are one send of 64 KB, and one record of DTLS carries each */
 
 /* An association that is over, and its channels, which the app has still to hear of. */
 struct past_data {
@@ -212,6 +212,13 @@ void peer_conclude(sluice_peer *p, int error, const char *text);
 /* The same where the association cannot say so itself: the channels end as well. */
 void peer_end(sluice_peer *p, int error, const char *text);
 
+/* ---- mtu.c ---- */
+
+/* The largest SCTP packet whose datagram has at most that many bytes. */
+uint32_t peer_packet_mtu(uint32_t datagram, enum sluice_role role);
+/* By ICE: the search for the path's MTU begins anew, for the route of now. */
+void peer_search_mtu(sluice_peer *p);
+
 /* ---- data.c ---- */
 
 /* The association and its channels. Returns 0, or as sluice_sctp_new() and sluice_channels_new(). */
@@ -219,8 +226,6 @@ int data_make(sluice_peer *p);
 /* Data is over and is to come back: there are a new association, which has not begun, and new channels. Returns 0, or
  * SLUICE_NO_MEMORY: nothing has changed. */
 int data_begin_again(sluice_peer *p);
-/* By ICE: the search for the path's MTU begins anew, for the route of now. */
-void data_search_mtu(sluice_peer *p);
 /* No offer of ours is pending any more. */
 void data_judge_end(sluice_peer *p);
 /* How many callbacks ran. */

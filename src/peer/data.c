@@ -29,14 +29,6 @@ static void free_past(sluice_peer *p, struct past_data *past) {
 	env_free(p->env, past);
 }
 
-/* Over a stream there is nothing to find. What the app named is tried elsewhere, whatever the route is. */
-void data_search_mtu(sluice_peer *p) {
-	uint32_t named = p->config.sctp.mtu_max, largest = p->route_largest < MTU_FOUND_MAX ? p->route_largest : MTU_FOUND_MAX;
-	bool search = p->route_largest && (named || p->unfragmented);
-	uint32_t found = search && largest > p->config.mtu ? peer_packet_mtu(largest, p->config.role) : 0;
-	association_search_mtu(p->sctp, search && named ? named : found);
-}
-
 /* ---- data that comes back ---------------------------------------------------------------------------------------- */
 
 int data_make(sluice_peer *p) {
@@ -53,7 +45,7 @@ int data_make(sluice_peer *p) {
 	sluice_sctp_set_packet_tap(p->sctp, p->tap, p->tap_ctx);
 	sluice_sctp_set_receive_room(p->sctp, p->receive_room, 0);
 	if (p->route_largest)
-		data_search_mtu(p);
+		peer_search_mtu(p);
 	if (p->yields)
 		association_set_control(p->sctp, SLUICE_CC_LOW_DELAY);
 	if (p->dtls_up)

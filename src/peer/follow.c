@@ -65,7 +65,7 @@ static void on_route(sluice_peer *p, const struct underlay_event *e) {
 		return;
 	if (e->moved) {
 		p->route_largest = e->largest;
-		data_search_mtu(p);
+		peer_search_mtu(p);
 		say_hello_again(p);
 	}
 	note_time(p, &p->ice_after);

@@ -39,8 +39,6 @@ static void make_cname(sluice_peer *p) {
 		p->cname[i] = letters[random[i] % 64];
 }
 
-/* A path over a TURN server wants a header of its own (RFC 8656, 12.4). */
-#define RELAY_ROOM 4
 /* Of what the engine allows. Every path carries so much, whatever the peer's MTU is (RFC 8200, 5). */
 #define MTU_MIN 576
 #define MTU_MAX 1200

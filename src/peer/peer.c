@@ -12,13 +12,6 @@
 #include "peer/path.h"
 #include "sctp/sctp.h"
 
-/* The largest rooms that a cipher suite of ours wants: record header, explicit nonce, tag (RFC 5288). The size of SCTP
- * packets is fixed when the peer is made, before the suite is known. */
-#define ROOMS_MAX (13 + 8 + 16)
-
-/* A path over a TURN server wants a ChannelData header as well (RFC 8656, 12.4). */
-#define RELAY_ROOM 4
-
 #define HANDSHAKE_MIN 256 /* the least that DTLS wants */
 #define MTU_DEFAULT 1200
 #define MTU_MIN 400   /* a ClientHello and a certificate in a sane number of fragments */
@@ -87,10 +80,6 @@ void sluice_peer_config_init(sluice_peer_config *config) {
 	};
 	sluice_sctp_config_init(&config->sctp);
 	config->sctp.checksum = SLUICE_CHECKSUM_DTLS;
-}
-
-uint32_t peer_packet_mtu(uint32_t datagram, enum sluice_role role) {
-	return (datagram - ROOMS_MAX - (role ? 0 : RELAY_ROOM)) & ~3u;
 }
 
 /* The app's config over our defaults, as far as the app's version of the struct reaches. */
@@ -451,27 +440,6 @@ void sluice_peer_add_socket_drops(sluice_peer *p, uint64_t count) {
 
 uint64_t peer_receive_window(const sluice_peer *p) {
 	return association_window(p->sctp);
-}
-
-/* ---- the path's MTU ------------------------------------------------------------------------------------------------- */
-
-void sluice_peer_discover_mtu(sluice_peer *p) {
-	p->unfragmented = true;
-	if (!peer_is_direct(p))
-		data_search_mtu(p);
-	else if (p->config.sctp.mtu_max == 0)
-		sluice_sctp_set_mtu_max(p->sctp, peer_packet_mtu(MTU_FOUND_MAX, p->role));
-}
-
-/* RFC 8899, 4.6.2: what a PTB message says, less the headers of IP and UDP and what stands between them and SCTP. */
-void sluice_peer_mtu_hint(sluice_peer *p, const sluice_path *path, uint32_t mtu, bool sure) {
-	size_t headers = (path->remote.ss_family == AF_INET6 ? 40 : 20) + 8 + ROOMS_MAX;
-	size_t relay = underlay_headroom(&p->below);
-	headers += relay;
-	/* Over a relay the path is named by the addresses behind it. */
-	bool ours = path_equal(path, &p->below.path) || relay;
-	if (ours && p->dtls_up && mtu > headers)
-		sluice_sctp_mtu_hint(p->sctp, (uint32_t)(mtu - headers), sure);
 }
 
 /* A flight that has no way to go waits for one, and the underlay brings that. */
