@@ -27,9 +27,7 @@
 #include <netinet/in.h>
 
 #define PEERS 1000
-#ifndef PEERS_LARGE
 #define PEERS_LARGE 10000
-#endif
 #define FIRST_PEERS 20
 #define SETTLE_S 4.
 #define CPU_S 20.

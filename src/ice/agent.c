@@ -371,7 +371,6 @@ static bool owns(const struct session *s, const struct pair *p) {
 bool ice_check(const struct ice *ice) {
 	return session_check(ice, ice->current) && (!ice->before || session_check(ice, ice->before)) && query_check(ice) &&
 	       sped_check(&ice->sped) && relay_check(ice) && ice->answer_count <= ICE_ANSWER_MAX &&
-	       (ice->answers != NULL) == (ice->answer_count > 0) &&
-	       ice->base_count <= ICE_BASE_MAX &&
+	       (ice->answers != NULL) == (ice->answer_count > 0) && ice->base_count <= ICE_BASE_MAX &&
 	       (!ice->selected || owns(ice->current, ice->selected) || owns(ice->before, ice->selected));
 }

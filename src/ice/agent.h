@@ -66,7 +66,7 @@ struct base { /* a socket that the driver gave */
 	uint32_t mtu; /* of its interface: the largest IP packet; 0: not known */
 };
 
-/* What a candidate of ours is besides its session's: struct candidate has 800 bytes, for the longest names that others may have. */
+/* A candidate of ours. struct candidate has 800 bytes, since those of others may have long names. */
 struct own_candidate {
 	enum candidate_type type;
 	enum candidate_transport transport;
@@ -160,7 +160,7 @@ struct session {
 
 	struct pair **pairs;
 	uint32_t pair_count, pair_capacity; /* the heaps have room for as many */
-	struct heap waiting;              /* by falling priority */
+	struct heap waiting;                /* by falling priority */
 	struct heap timers;
 	struct pair *triggered, **triggered_end;
 	uint32_t burst_left;

@@ -19,10 +19,10 @@ static uint64_t clamp(uint64_t low, uint64_t v, uint64_t high) {
 	return v < high ? v : high;
 }
 
-/* When a check is due that comes a period after `since`. RFC 7675, 5.1: each interval is drawn between 0.8 and 1.2 of the period, so
- * that the checks of many sessions do not coincide on the network. But a process that wakes up for each single check of its ten
- * thousand sessions spends more on waking up than on the checks. So they are due at full fiftieths of the period, every 100 ms:
- * the draw begins a fiftieth later, and what is drawn is rounded down. */
+/* When is a check due that comes a period after `since`? RFC 7675, 5.1: each interval is drawn between 0.8 and 1.2 of the period,
+ * so that the checks of many sessions do not coincide. But a process that wakes up for each single check of its sessions spends
+ * more on waking up than on the checks. So checks are due at full fiftieths of the period, every 100 ms by default. What is drawn
+ * is rounded down, and so the draw begins at 0.82. */
 static uint64_t due_after(struct ice *ice, uint64_t since, uint64_t period) {
 	uint64_t grid = period / 50 + 1;
 	uint64_t at = since + period / 100 * 82 + period / 100 * 38 / 1000 * (env_random32(ice->env) % 1001);

@@ -343,8 +343,7 @@ int sections_plan_answer(sluice_peer *p, const struct sdp *offer, struct plan **
 
 static bool has_other_streams(const sluice_transceiver *t, const struct plan_section *said) {
 	return t->direction & said->direction & SDP_SENDONLY &&
-	       (t->stream_count != said->media->stream_count ||
-	        memcmp(t->streams, said->media->streams, sizeof t->streams) != 0);
+	       (t->stream_count != said->media->stream_count || memcmp(t->streams, said->media->streams, sizeof t->streams) != 0);
 }
 
 static bool needs_offer(const sluice_peer *p, const sluice_transceiver *t) {

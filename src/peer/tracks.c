@@ -113,7 +113,8 @@ static unsigned layers_of(const sluice_transceiver *t, const struct tracks_terms
 	for (size_t k = 0; k < t->encoding_count; k++)
 		for (size_t i = 0; i < terms->theirs->rid_count; i++) {
 			const struct sdp_rid *r = &terms->theirs->rids[i];
-			if (terms->ours->media->layers >> k & 1 && !r->send && r->layer > 0 && sdp_slice_is(r->id, t->encodings[k].rid))
+			bool ours = terms->ours->media->layers >> k & 1;
+			if (ours && !r->send && r->layer > 0 && sdp_slice_is(r->id, t->encodings[k].rid))
 				layers |= 1u << k;
 		}
 	return layers;

@@ -4,10 +4,10 @@
  * ask the allocator for 64, 80, 96, 112, 128, 160, ... bytes. Allocators have these classes too: the header behind a class of 128
  * would take their next one, 160.
  *
- * A freed block goes to the list of its class, and the last one in is the first one out, while it is still in the CPU's cache. The
- * idle blocks are bounded. Beyond the bound, the class with the most idle bytes gives blocks back to the allocator: so a class
- * that was busy earlier makes room for one that is busy now. Blocks above BLOCK_POOLED_MAX are never kept. Slabs, all of one
- * size, are a class of their own: so whatever keeps slabs for a while, as a forwarder does, finds them here again.
+ * A freed block goes to the list of its class, and the last one in is the first one out, while it is still in the CPU's cache.
+ * The idle blocks are bounded. Beyond the bound, the class with the most idle bytes gives blocks back to the allocator: so a
+ * class that was busy earlier makes room for one that is busy now. Blocks above BLOCK_POOLED_MAX are never kept. Slabs, all of
+ * one size, are a class of their own: so whatever keeps slabs for a while, as a forwarder does, finds them here again.
  *
  *   idle_bytes == sum over free blocks of their class's size, and idle_bytes <= limit
  *   classes[c].bytes == the same sum over class c

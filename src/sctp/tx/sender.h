@@ -115,8 +115,8 @@ struct sender {
 /* The configuration is complete and lives longer than the sender. */
 void sender_init(struct sender *tx, sluice_env *env, struct event_queue *events, const sluice_sctp_config *config);
 void sender_free(struct sender *tx);
-/* The association has been idle for a while: gives back memory that grew with what was in flight. The next message makes it again,
- * small at first. Bounds that the peer or the app have learnt stay. */
+/* The association has been idle for a while: gives back memory that grew with what was in flight. The next message makes it
+ * again, small at first. */
 void sender_rest(struct sender *tx);
 /* Begins a new association whose initial TSN is this: nothing is outstanding, and streams begin at SSN 0. */
 void sender_reset(struct sender *tx, uint32_t tsn);
