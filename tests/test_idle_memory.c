@@ -37,9 +37,9 @@ static void openssl_free(void *p, const char *file, int line) {
 
 static void *openssl_realloc(void *p, size_t size, const char *file, int line) {
 	(void)file, (void)line;
-	struct head *h = p ? (struct head *)p - 1 : NULL;
-	size_t before = h ? h->size : 0;
-	h = realloc(h, sizeof *h + size);
+	struct head *old = p ? (struct head *)p - 1 : NULL;
+	size_t before = old ? old->size : 0;
+	struct head *h = realloc(old, sizeof *h + size);
 	if (!h)
 		return NULL;
 	h->size = size;
