@@ -305,7 +305,7 @@ static uint32_t packet_of(const struct kit_end *e) {
 	return s.sctp.mtu;
 }
 
-/* Who learnt the other side's candidate before its check came sees two hosts, between which the loopback interface carries all. */
+/* Who learnt the other side's candidate before its check came sees two hosts. Between them the loopback interface carries all. */
 START_TEST(test_packets_grow_between_gathered_sockets_and_to_an_endpoint) {
 	for (int shared = 0; shared < 2; shared++) {
 		const sluice_endpoint_config endpoint = {

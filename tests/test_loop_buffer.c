@@ -69,7 +69,7 @@ static void world_init(struct world *w, int receive_buffer, uint32_t receive_win
 	gather(&w->b, receive_buffer);
 	kit_negotiate(&w->a, &w->b);
 	TURN_UNTIL(w, kit_is_open(&w->a, &w->b));
-	/* One sample of the round trip may be far too long on a busy machine, and the reader would take the path for a long one. */
+	/* On a busy machine one sample of the round trip may be far too long, and the reader takes the path for a long one. */
 	for (unsigned i = 1; i <= 50; i++) {
 		kit_send(&w->b, 1, 100);
 		TURN_UNTIL(w, w->a.messages == i && stats(&w->b).sctp.flight_size == 0);

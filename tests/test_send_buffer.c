@@ -62,8 +62,8 @@ END_TEST
 
 /* ---- both ends of a transfer by offer and answer, with default settings --------------------------------------------------- */
 
-/* On a LAN, as fast as it goes. The sender holds its 2 MiB and what blocks of powers of two take beside them; the receiver may hold
- * messages in 64 slabs of 64 KiB, of which the network of this test fills one with each arrival. */
+/* On a LAN, as fast as it goes. The sender holds its 2 MiB and what blocks take beside them. The receiver may hold messages in 64
+ * slabs of 64 KiB; the network of this test fills one with each arrival. */
 START_TEST(test_the_memory_of_both_ends_of_a_transfer_is_bounded) {
 	static struct sim sim;
 	static uint8_t bytes[MESSAGE];

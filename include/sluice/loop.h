@@ -58,14 +58,14 @@ typedef struct sluice_socket_config {
 	/* The address to bind. Default: any IPv4 address, any port */
 	const struct sockaddr *local;
 	socklen_t local_len;
-	/* Bytes asked of the kernel, which may give less: without CAP_NET_ADMIN at most net.core.rmem_max and wmem_max, 208 KiB on
-	 * most systems. The kernel counts its own overhead against a receive buffer of twice this size, so that full packets fit
-	 * as asked, and small ones less well.
+	/* Bytes asked of the kernel, which may give less: without CAP_NET_ADMIN at most net.core.rmem_max and wmem_max, which are
+	 * 208 KiB on most systems. The kernel counts its own overhead against a receive buffer of twice this size. So full
+	 * packets fit as asked, and small ones less well.
 	 *
 	 * Peers are promised no more than fits the receive buffer and, where a round trip takes 2 ms or more, twice what is under
-	 * way beside it. So a sender that is faster than the app waits, and no datagram is lost here. Peers that share a socket share its buffer
-	 * equally: those that sent something in the last half second, each 64 KiB or more. What the kernel drops all the same is
-	 * counted in sluice_peer_stats.socket_drops, or in sluice_endpoint_stats.
+	 * way beside it. So a sender that is faster than the app waits, instead of losing datagrams here. Peers that share a
+	 * socket share its buffer equally: those that sent something in the last half second, each 64 KiB or more. What the
+	 * kernel drops all the same is counted in sluice_peer_stats.socket_drops, or in sluice_endpoint_stats.
 	 *
 	 * Default: 4 MiB; the receive buffer grows with the receive window of its peers, up to 64 MiB */
 	int receive_buffer, send_buffer;

@@ -126,10 +126,10 @@ typedef struct sluice_peer_config {
 	 *                       could use more than the path leaves it, down to a tenth of what media has and at least 8 kB/s
 	 *   mtu       the peer sets it
 	 *   checksum  sluice_peer_config_init() sets SLUICE_CHECKSUM_DTLS
-	 *   mtu_max   0: where the driver called sluice_peer_discover_mtu() (sluice_loop does), packets of a direct peer may grow to
-	 *             what a DTLS record holds. By ICE they may grow to what Ethernet carries, and between two host candidates to
-	 *             what our interface carries. Another number: they may grow to that, whoever drives the peer, but over no TCP
-	 *             stream. 1: no search
+	 *   mtu_max   0: where the driver called sluice_peer_discover_mtu(), as sluice_loop does, packets of a direct peer may
+	 *             grow to what a DTLS record holds. By ICE they may grow to what Ethernet carries, and between two host
+	 *             candidates to what our interface carries. Another number: they may grow to that, whoever drives the peer,
+	 *             but over no TCP stream. 1: no search
 	 *   init_max_retransmits, association_max_retransmits: 0 by offer and answer means no limit
 	 *
 	 * Without that limit INIT and data are repeated while ICE has a live path, and wait while it has none. Once the peer
@@ -372,8 +372,8 @@ SLUICE_API void sluice_peer_add_socket_drops(sluice_peer *p, uint64_t count);
 /* ---- for a driver: the path's MTU ------------------------------------------------------------------------------- */
 
 /* Says that no datagram of the peer's socket gets fragmented, whatever the system believes of the path (Linux:
- * IP_PMTUDISC_PROBE). The peer then searches for the path's MTU (RFC 8899), unless sctp.mtu_max says otherwise. Datagrams of up to
- * 16,376 bytes may come out when output() gets the space, and must be readable.
+ * IP_PMTUDISC_PROBE). The peer then searches for the path's MTU (RFC 8899), unless sctp.mtu_max says otherwise. Datagrams of up
+ * to 16,376 bytes may come out when output() gets the space, and must be readable.
  *
  * By offer and answer datagrams of up to 1,400 and then 1,452 bytes are tried. Larger ones are tried between two host candidates
  * alone, where sluice_peer_set_local_address_mtu() says that the interface carries them. Nothing is tried before the other side's

@@ -536,8 +536,8 @@ SLUICE_API bool sluice_sctp_poll(sluice_sctp *a, sluice_sctp_event *event);
 /* Says that the socket, or whatever the packets wait in, holds `bytes` bytes of them while nobody reads. UINT64_MAX, as at first:
  * no bound. waited: bytes that were read, the coming input() included, since the socket was last found empty.
  *
- * What is promised to the peer is then never more than `bytes` and, where a round trip takes 2 ms or more, twice what is under way
- * beside it: what came in a round trip and did not wait. It may change at any time, and no packet is refused by it. */
+ * What is promised to the peer is then never more than `bytes` and, where a round trip takes 2 ms or more, twice what is under
+ * way beside it: what came in a round trip and did not wait. It may change at any time, and no packet is refused by it. */
 SLUICE_API void sluice_sctp_set_receive_room(sluice_sctp *a, uint64_t bytes, uint64_t waited);
 
 /* ---- the path's MTU (RFC 8899) ---------------------------------------------------------------------------------- */

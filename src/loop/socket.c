@@ -55,8 +55,8 @@ static void tell_too_large(sluice_socket *s) {
 
 /* ---- the receive buffer --------------------------------------------------------------------------------------------- */
 
-/* A peer that shares the socket with very many gets this much of it all the same: with less a transfer would stand still more than
- * it moves. */
+/* A peer that shares the socket with very many gets this much of it all the same: with less, a transfer would stand still more
+ * than it moves. */
 #define SHARE_LEAST 65536
 
 #define BUFFER_MAX (64 << 20)

@@ -17,7 +17,7 @@ void association_set_control(sluice_sctp *a, enum sluice_cc control);
 /* Data leaves at no more than that many bytes/s from now on, whatever the control says. 0: the control alone says it. */
 void association_set_most_rate(sluice_sctp *a, uint64_t rate);
 
-/* As sluice_sctp_set_mtu_max(), for a path that is unknown: 1,356 and 1,408 bytes are tried before any larger size, and a peer that
+/* As sluice_sctp_set_mtu_max(), for a path that is unknown: 1,356 and 1,408 bytes are tried before any larger size. A peer that
  * answers no probe gets three, none of which is larger than config.mtu. */
 void association_search_mtu(sluice_sctp *a, uint32_t mtu_max);
 

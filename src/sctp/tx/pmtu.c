@@ -52,9 +52,9 @@ static uint32_t cautious_size(const struct pmtu *p) {
 	return 0;
 }
 
-/* First a size that somebody named, or one that a cautious search begins with; then, beyond a size that paths have, a little more, which most likely settles it; then all
- * that is possible, which on a path within a machine is all there is to do; then sizes of links, and the middle of what is
- * left. */
+/* First a size that somebody named, or one that a cautious search begins with; then, beyond a size that paths have, a little
+ * more, which most likely settles it; then all that is possible, which on a path within a machine is all there is to do; then
+ * sizes of links, and the middle of what is left. */
 static uint32_t choose(struct pmtu *p) {
 	uint32_t wanted = p->wanted;
 	p->wanted = 0;

@@ -229,10 +229,12 @@ static void respond(struct sender *tx, const struct ack *ack, uint64_t lost, uin
 
 #define HIGH_WATER_MOST (UINT64_C(128) << 20)
 
-/* The app may queue four times what the window holds, but not for packets that wait in a queue on the way: of the window, twice what
- * the path delivers in its shortest round trip counts. The app is called for more at half of the mark (outgoing.c). Then there
+/* The app may queue four times what the window holds. The app is called for more at half of the mark (outgoing.c). Then there
  * must be enough for a window that fills anew while as much stands acknowledged behind a hole. So the mark does not sink with the
  * window either.
+ *
+ * Packets that wait in a queue on the way fill a window and need no buffer here. So no more of the window counts than twice what
+ * the path delivers in its shortest round trip.
  *
  * A round trip below two milliseconds needs no more than the least anyway. Neither does a path of less than half a millisecond:
  * a longer round trip there means that the peer is slower than we are, and every byte more would only wait, outside of the
