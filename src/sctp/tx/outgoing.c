@@ -267,11 +267,10 @@ static struct tx_message *least_important(const struct tx_stream *s, const sluic
 	return least;
 }
 
-/* Gives up as many messages as it takes; none when even all of them would not make the room. An app that sends whenever it can
- * meets a full queue all the time: where no message may yield, the queue must not be walked for it. */
-static void make_room(struct outgoing *o, struct tx_stream *s, const sluice_send_info *info, uint32_t len) {
-	if (!s->may_yield)
-		return;
+/* Gives up as many messages as it takes, and returns whether there is room now. It gives up none when even all of them would not
+ * make the room. An app that sends whenever it can meets a full queue all the time: where no message may yield (may_yield), the
+ * queue must not be walked for it. */
+static bool make_room(struct outgoing *o, struct tx_stream *s, const sluice_send_info *info, uint32_t len) {
 	uint64_t missing = s->buffered + len - high_water(o, s), yielding = 0;
 	bool any = false;
 	for (const struct tx_message *m = s->head; m && yielding < missing; m = m->next) {
@@ -280,16 +279,16 @@ static void make_room(struct outgoing *o, struct tx_stream *s, const sluice_send
 	}
 	if (yielding < missing) {
 		s->may_yield = any;
-		return;
+		return false;
 	}
 	while (s->buffered > 0 && s->buffered + len > high_water(o, s))
 		outgoing_drop(o, least_important(s, info), true);
+	return true;
 }
 
 __attribute__((noinline)) static bool blocks(struct outgoing *o, struct tx_stream *s, const sluice_send_info *info,
                                              uint32_t len) {
-	make_room(o, s, info, len);
-	if (s->buffered == 0 || s->buffered + len <= high_water(o, s))
+	if (s->may_yield && make_room(o, s, info, len))
 		return false;
 	s->blocked = true;
 	return true;
@@ -489,7 +488,7 @@ static void message_free(struct outgoing *o, struct tx_message *m) {
 	env_free(o->env, m);
 }
 
-static void buffered_sink(struct outgoing *o, struct tx_stream *s, uint32_t bytes) {
+static inline void buffered_sink(struct outgoing *o, struct tx_stream *s, uint32_t bytes) {
 	s->buffered -= bytes;
 	o->buffered -= bytes;
 	o->env->send_held -= bytes;
