@@ -6,6 +6,8 @@
 
 #define FIRST_CAPACITY 4u
 
+_Static_assert(sizeof(struct tx_chunk) == 32, "two in a cache line");
+
 void outstanding_init(struct outstanding *o, sluice_env *env, struct outgoing *out, uint64_t first_tsn) {
 	*o = (struct outstanding){
 		.env = env,

@@ -10,8 +10,8 @@
  *   exhausted == number of those whose message may not be retransmitted any more
  *   cum <= advanced < next, and every chunk in (cum, advanced] is ABANDONED, or was ACKED and may be passed over
  *
- * A SACK costs what it changes: cumulative acknowledgement walks the chunks it frees. Gap blocks are compared with those of the
- * SACK before, and only their difference is walked. */
+ * Memory: 32 bytes a chunk, two in a cache line. A SACK costs what it changes: cumulative acknowledgement walks the chunks it
+ * frees, packet by packet. Gap blocks are compared with those of the SACK before, and only their difference is walked. */
 #ifndef SCTP_TX_OUTSTANDING_H
 #define SCTP_TX_OUTSTANDING_H
 
