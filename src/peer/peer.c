@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "peer/connection.h"
-#include "peer/path.h"
 #include "sctp/sctp.h"
 
 #define HANDSHAKE_MIN 256 /* the least that DTLS wants */

@@ -1,5 +1,6 @@
 //! line: signalling between the two processes, over the answerer's pipes: 4 bytes of length, then the text.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -21,9 +22,13 @@ impl Line {
         Line { from: own(std::io::stdin().as_fd()), to: own(std::io::stdout().as_fd()) }
     }
 
-    /// Starts the answerer, which does the same work.
+    /// Starts the answerer, which does the same work. Its command begins with the words of PEER_EXEC.
     pub fn to_answerer() -> (Line, Child) {
-        let mut child = Command::new(std::env::current_exe().expect("the name of this program"))
+        let place = std::env::var("PEER_EXEC").unwrap_or_default();
+        let program = std::env::current_exe().expect("the name of this program");
+        let mut words = place.split_whitespace().map(OsString::from).chain([program.into_os_string()]);
+        let mut child = Command::new(words.next().expect("a program"))
+            .args(words)
             .args(std::env::args().skip(1))
             .arg(ANSWER)
             .stdin(Stdio::piped())
