@@ -13,8 +13,8 @@
 
 /* Bytes of the allocator, blocks with their headers and rounded up to their classes. With a few hundred bytes of the loop, the
  * endpoint and the allocator this has to stay below 16 KiB. */
-#define AT_ONCE 15000 /* behind its first message */
-#define RESTED 14700  /* when the association has given back what it does not need */
+#define AT_ONCE 15300 /* behind its first message */
+#define RESTED 15000  /* when the association has given back what it does not need */
 
 #define PEERS 8
 

@@ -1,11 +1,11 @@
 /* idmap: 16-bit id -> pointer, for the streams of an association.
  *
- * Two levels: pages of 16 entries, and a table of pages that grows by doubling up to the highest id in use. An association that
- * uses streams 0 and 1 has 144 bytes of it. A peer that uses the highest stream makes the table 32 KB long. Looking up is a
+ * Two levels: pages of 32 entries, and a table of pages that grows by doubling up to the highest id in use. An association that
+ * uses streams 0 and 1 has 272 bytes of it. A peer that uses the highest stream makes the table 16 KB long. Looking up is a
  * comparison and two loads. A page is freed with its last entry, and the table with its last page: so a walk over few entries is
  * short, however many there were before.
  *
- *   page_count is 0 or a power of two, and no larger than 4096; pages != NULL exactly when it is not 0
+ *   page_count is 0 or a power of two, and no larger than 2048; pages != NULL exactly when it is not 0
  *   cost == sum of env_cost over the table of pages and the pages
  *   count == entries; a page's count == its entries, and is not 0 */
 #ifndef POOL_IDMAP_H
@@ -13,7 +13,7 @@
 
 #include "pool/env.h"
 
-#define IDMAP_PAGE 16
+#define IDMAP_PAGE 32
 
 struct idmap_page {
 	void *entries[IDMAP_PAGE];
