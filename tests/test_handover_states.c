@@ -280,6 +280,7 @@ static const struct range left_out[] = {
 	LEFT_OUT(restarted),
 	LEFT_OUT(streams_added),
 	LEFT_OUT(tx.mtu_changed),
+	LEFT_OUT(tx.run), /* within output() */
 	LEFT_OUT(tx.out.env),
 	LEFT_OUT(tx.out.events),
 	LEFT_OUT(tx.out.streams),
