@@ -145,29 +145,27 @@ struct sluice_peer {
 	bool sctp_begun; /* the association was told to connect */
 	bool data_over;  /* there is media alone for now; the end of the association is not ours */
 	bool end_waits;  /* it ended while an offer of ours was pending: the answer may be what ended it */
-	int end_error;
+	bool woken, has_origin;
+	int end_error, error;
+	const char *error_text;
 	sluice_channels_config data_config;
 	struct past_data *past;
 	sluice_trace_fn trace;
 	sluice_packet_fn tap;
 	void *trace_ctx, *tap_ctx;
 	struct guard guard; /* entered while callbacks run */
-	bool woken;
-	int error;
-	const char *error_text;
 
-	uint64_t now, origin; /* the latest time of a verb, and the first */
-	bool has_origin;
+	uint64_t now, origin; /* the latest time of a verb, and with has_origin the first */
 	uint64_t dtls_after, sctp_after, channel_after, dtls_started_after; /* ns after origin, SLUICE_NEVER before */
 	uint64_t gathered_after, checking_after, ice_after;
 	uint64_t datagrams_sent, datagrams_received, bytes_sent, bytes_received, strays, candidates_skipped;
 	uint64_t receive_room, socket_drops; /* what the driver says of its sockets */
 	bool unfragmented;                   /* ... and that they fragment nothing */
+	bool media_keyed, yields;            /* yields: a track sends, and the app chose no control for data */
 	uint32_t route_largest; /* by ICE: the largest datagram worth a try over the route; 0: no route, or a stream */
 
 	/* media; by offer and answer alone */
-	sluice_media *media;      /* NULL: there was no transceiver yet */
-	bool media_keyed, yields; /* yields: a track sends, and the app chose no control for data */
+	sluice_media *media; /* NULL: there was no transceiver yet */
 	struct yield yield;
 	sluice_packet_fn media_tap;
 	sluice_trace_fn media_trace;

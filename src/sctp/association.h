@@ -129,6 +129,7 @@ struct sluice_sctp {
 	bool described;             /* CLOSED, and our INIT with local_tag and local_tsn was given to the app */
 	bool heartbeat_unscheduled; /* established outside of a verb: the next output() starts the timer */
 	bool handed_over;           /* CLOSED, and lives elsewhere */
+	bool rtt_asked;             /* a HEARTBEAT was sent because the receiver has to know the round trip */
 	/* Added to the time that the verbs are given. A random number at first, as cookies and HEARTBEATs show the sum, and the
 	 * host's uptime is nobody's business; behind a hand-over it makes the new host's clock go on where the old one's
 	 * stopped. */
@@ -151,7 +152,6 @@ struct sluice_sctp {
 
 	struct sender tx;
 	struct receiver rx;
-	bool rtt_asked; /* a HEARTBEAT was sent because the receiver has to know the round trip */
 
 	struct reconfig reconfig;
 

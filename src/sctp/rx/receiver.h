@@ -49,8 +49,8 @@ struct receiver {
 	uint16_t streams; /* of the peer's; a chunk of a higher one is invalid */
 	uint16_t duplicate_count;
 	uint32_t packet; /* bytes: the least step by which the window's edge moves */
-	uint64_t sack_at, sack_delay;
 	enum sluice_sack_policy sack_rule;
+	uint64_t sack_at, sack_delay;
 	uint64_t batch_payload; /* new, in the input() under way */
 	uint64_t shut_since;    /* since when the window is full and the app has nothing that it could release; 0: it is not so */
 	uint64_t advertised;
