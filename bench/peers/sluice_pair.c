@@ -296,7 +296,7 @@ static pid_t answerer_start(int line, int own, char **arguments) {
 		return child;
 	close(own);
 	snprintf(number, sizeof number, "%d", line);
-	for (int i = 0; arguments[i] && i < 5; i++)
+	for (int i = 0; i < 5 && arguments[i]; i++)
 		words[2 + i] = arguments[i];
 	peer_exec(words);
 }

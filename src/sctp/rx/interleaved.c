@@ -450,7 +450,7 @@ __attribute__((noinline)) static int add_any(struct interleaved *r, const struct
 }
 
 int interleaved_add(struct interleaved *r, const struct wire_data *d, sluice_slab *slab) {
-	if (!r->last || !goes_on(r, r->last, d, slab))
+	if (!slab || !r->last || !goes_on(r, r->last, d, slab))
 		return add_any(r, d, slab);
 	go_on(r, r->last, d, slab);
 	return 0;
