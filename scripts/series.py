@@ -21,6 +21,8 @@ PERCENTILES = ("p50", "p90", "p99", "p99.9", "p99.99", "max")
 # line that loses packets.
 PERCENT = {"instructions": 1, "networks": 1, "memory": 5, "latency": 25, "lines": 25}
 PERCENT_OF_OTHERS = 10
+VARIES = {"peers", "lines", "latency", "cpu", "throughput", "times"}
+OURS = "sluice"
 
 
 def group_of(record):
@@ -84,10 +86,12 @@ def read(folders):
 
 
 def series_of(records):
-    """Lists of records, each of one figure on one kind of machine, in the records' order."""
+    """Lists of records, each of one figure on one kind of machine, in the records' order. Instructions are counted on the CPU that
+    valgrind shows, which is the same everywhere."""
     found = {}
     for record in records:
-        found.setdefault(tuple(record.get(name) for name in FIGURE + MACHINE), []).append(record)
+        machine = MACHINE[1:] if record["unit"] == "instr" else MACHINE
+        found.setdefault(tuple(record.get(name) for name in FIGURE + machine), []).append(record)
     return list(found.values())
 
 
@@ -97,7 +101,10 @@ def change(before, after):
 
 
 def is_worse(before, after, percent=None):
-    """Is the later record worse beyond both ranges, and by more than so many percent?"""
+    """Is the later record worse beyond both ranges, and by more than so many percent? What varies needs more than one value to have
+    a range, and what other stacks do is not judged."""
+    if not after.get("stack", OURS).startswith(OURS) or group_of(after) in VARIES and min(before["n"], after["n"]) < 2:
+        return False
     if percent is None:
         percent = PERCENT.get(group_of(after), PERCENT_OF_OTHERS)
     if more_is_better(after):

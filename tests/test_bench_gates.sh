@@ -96,4 +96,6 @@ make_times 1.05 1 && judged slower
 make_times 0.95 1 && judged faster
 make_times 1.001 1 && judged unsure
 make_times 1.05 1.04 && judged 'machine too noisy'
+make_times 0.5 1.04 && judged faster
+make_times 1.5 1.04 && judged slower
 said 2 'there is no revision nothing' scripts/bench-ab nothing crc32c

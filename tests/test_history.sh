@@ -115,6 +115,16 @@ grep -q '^::error ' "$out" || { cat "$out"; fail 'no error'; }
 { entry aaa 2026-01-01 0 0 0; entry bbb 2026-01-02 1 1 1; } | alert 1
 says '::warning file=bench/bench_crc32c.c,title=crc32c time is worse::crc32c: 1200 bytes: time went from 0 to 1 ns, between aaa and bbb'
 
+# ... on whatever CPU, as valgrind shows the same one.
+{ entry aaa 2026-01-01 1000 1000 1000 "$instructions"; entry bbb 2026-01-02 1011 1011 1011 "$instructions,\"cpu\":\"B\""; } | alert 1
+
+# One value of what varies has no range. What other stacks do is nothing that became worse here.
+{ entry aaa 2026-01-01 100 100 100 '"n":1'; entry bbb 2026-01-02 200 200 200; } | alert 0
+for stack in pion:0 sluice:1 'sluice direct:1'; do
+	{ entry aaa 2026-01-01 100 99 101 "\"stack\":\"${stack%:*}\""; entry bbb 2026-01-02 200 199 201 "\"stack\":\"${stack%:*}\""; } |
+		alert "${stack#*:}"
+done
+
 # What a name may hold is escaped as GitHub wants it.
 { entry aaa 2026-01-01 100 99 101 '"bench":"a,b:c","case":"50 %\nload"'; entry bbb 2026-01-02 130 129 131 '"bench":"a,b:c","case":"50 %\nload"'; } | alert 1
 says '::warning file=src/tools/perf.c,title=a%2Cb%3Ac time is worse::a,b:c: 50 %25%0Aload: time went from 100 (99 to 101) to 130 (129 to 131) ns, +30.0 %25, between aaa and bbb'
