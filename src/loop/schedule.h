@@ -63,8 +63,7 @@ static inline void schedule_set(struct schedule *s, struct schedule_node *n, uin
 	if (at != n->deadline.key || n->deadline.index == HEAP_OUT)
 		heap_set(&s->heap, &n->deadline, at);
 }
-/* Behind every event, which may have set deadlines. What answers the event may come
- * soon, so the spin begins anew. */
+/* Behind every event, which may have set deadlines. What answers the event may come soon, so the spin begins anew. */
 void schedule_follow(struct schedule *s);
 
 void schedule_mark_dirty(struct schedule *s, struct schedule_node *n);

@@ -68,27 +68,7 @@ void txlog_unlink(struct txlog *l, uint64_t number) {
 }
 
 void txlog_begin(struct txlog *l, uint64_t tsn, uint64_t flight, bool retransmission, uint64_t now) {
-	uint64_t number = l->next++;
-	/* draft-ietf-ccwg-bbr, 4.1.2.2: "if no packets are in flight, then we can start delivery rate sampling from the time of
-	 * this transmission", so that the silence before it does not count. */
-	if (flight == 0)
-		l->first_sent_at = l->delivered_at = now;
-	*txlog_record(l, number) = (struct tx_packet){
-		.sent_at = now,
-		.delivered = l->delivered,
-		.delivered_at = l->delivered_at,
-		.first_sent_at = l->first_sent_at,
-		.lost = l->lost,
-		.before = l->tail,
-		.first_tsn = tsn,
-		.retransmission = retransmission,
-		.app_limited = l->app_limited != 0,
-	};
-	if (l->tail)
-		txlog_record(l, l->tail)->after = number;
-	else
-		l->head = number;
-	l->tail = l->open = number;
+	txlog_append(l, tsn, flight, now)->retransmission = retransmission;
 }
 
 void txlog_sample(struct txlog *l, const struct tx_packet *p, uint64_t min_rtt, uint64_t now, struct tx_rate *rate) {

@@ -82,6 +82,32 @@ static inline struct tx_packet *txlog_record(const struct txlog *l, uint64_t num
 }
 
 void txlog_begin(struct txlog *l, uint64_t tsn, uint64_t flight, bool retransmission, uint64_t now);
+/* A record behind all others, which is the open one. There is room; `flight` is without it. */
+static inline struct tx_packet *txlog_append(struct txlog *l, uint64_t tsn, uint64_t flight, uint64_t now) {
+	uint64_t number = l->next++;
+	/* draft-ietf-ccwg-bbr, 4.1.2.2: "if no packets are in flight, then we can start delivery rate sampling from the time of
+	 * this transmission", so that the silence before it does not count. */
+	if (flight == 0)
+		l->first_sent_at = l->delivered_at = now;
+	struct tx_packet *p = txlog_record(l, number);
+	*p = (struct tx_packet){
+		.sent_at = now,
+		.delivered = l->delivered,
+		.delivered_at = l->delivered_at,
+		.first_sent_at = l->first_sent_at,
+		.lost = l->lost,
+		.before = l->tail,
+		.first_tsn = tsn,
+		.app_limited = l->app_limited != 0,
+	};
+	if (l->tail)
+		txlog_record(l, l->tail)->after = number;
+	else
+		l->head = number;
+	l->tail = l->open = number;
+	return p;
+}
+
 /* A chunk goes into a packet, the open one or a new one; `flight` is without it. Returns the packet's number. A packet holds
  * either new chunks or repeated ones; when both share a datagram they are two. */
 static inline uint64_t txlog_put(struct txlog *l, uint64_t tsn, uint32_t len, uint64_t flight, bool retransmission,
@@ -104,28 +130,10 @@ static inline uint32_t txlog_room(const struct txlog *l) {
 /* A packet of `count` new chunks, the first of which has this TSN, with `len` bytes of payload. `flight` is without it. Its
  * number is the `next` of before; there is room. */
 static inline void txlog_add(struct txlog *l, uint64_t tsn, uint32_t count, uint32_t len, uint64_t flight, uint64_t now) {
-	uint64_t number = l->next++;
-	if (flight == 0)
-		l->first_sent_at = l->delivered_at = now;
-	*txlog_record(l, number) = (struct tx_packet){
-		.sent_at = now,
-		.delivered = l->delivered,
-		.delivered_at = l->delivered_at,
-		.first_sent_at = l->first_sent_at,
-		.lost = l->lost,
-		.before = l->tail,
-		.first_tsn = tsn,
-		.span = count,
-		.in_flight = count,
-		.flight = (uint32_t)flight + len,
-		.app_limited = l->app_limited != 0,
-		.len = (uint16_t)len,
-	};
-	if (l->tail)
-		txlog_record(l, l->tail)->after = number;
-	else
-		l->head = number;
-	l->tail = l->open = number;
+	struct tx_packet *p = txlog_append(l, tsn, flight, now);
+	p->span = p->in_flight = count;
+	p->flight = (uint32_t)flight + len;
+	p->len = (uint16_t)len;
 }
 
 /* One chunk of the packet left the flight. */
