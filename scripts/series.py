@@ -30,7 +30,7 @@ def group_of(record):
     unit, metric = record["unit"], record["metric"]
     if record["bench"] == "peers":
         return "peers"
-    if record["bench"] == "wan":
+    if record["bench"] in ("wan", "fair"):
         return "networks"
     if record["bench"] == "link":
         return "lines"
