@@ -12,6 +12,8 @@ struct line {
 	struct direct d;
 	size_t size;
 	bool lend;
+	uint16_t streams; /* the messages go to them in turn */
+	uint16_t at;      /* the stream of the last message, from 1 */
 	uint64_t arrived;
 };
 
@@ -28,7 +30,8 @@ static void on_event(struct direct *d, sluice_sctp *at, const sluice_sctp_event 
 }
 
 static bool queue_one(struct line *l) {
-	sluice_send_info info = {.stream = 1, .ppid = 53};
+	l->at = l->at < l->streams ? l->at + 1 : 1;
+	sluice_send_info info = {.stream = l->at, .ppid = 53};
 	if (!l->lend)
 		return sluice_sctp_send(l->d.a, &info, payload, l->size) == 0;
 	struct iovec iov = {payload, l->size};
@@ -38,21 +41,26 @@ static bool queue_one(struct line *l) {
 /* The sender keeps about a quarter of a megabyte queued, as an app does that writes when it may. */
 #define QUEUED ((uint64_t)256 << 10)
 
+/* Each stream has its share, and the first one speaks for all of them. */
+static bool wants_more(const struct line *l) {
+	return sluice_sctp_buffered(l->d.a, 1) < QUEUED / l->streams;
+}
+
 static void run(void *ctx, uint64_t iterations) {
 	struct line *l = ctx;
 	uint64_t target = l->arrived + iterations, sent = 0;
 	while (l->arrived < target) {
-		while (sent < iterations && sluice_sctp_buffered(l->d.a, 1) < QUEUED && queue_one(l))
+		while (sent < iterations && wants_more(l) && queue_one(l))
 			sent++;
 		l->d.now += 10 * SLUICE_US;
 		BENCH_MUST(direct_run(&l->d, SLUICE_S));
 	}
 }
 
-static void bench_size(size_t size, bool lend, const char *name) {
+static void bench_size(size_t size, bool lend, uint16_t streams, const char *name) {
 	sluice_sctp_config config;
 	sluice_sctp_config_init(&config);
-	struct line l = {.size = size, .lend = lend};
+	struct line l = {.size = size, .lend = lend, .streams = streams};
 	BENCH_MUST(direct_open(&l.d, bench_env(), &config) == 0);
 	l.d.on_event = on_event;
 	l.d.user = &l;
@@ -74,7 +82,7 @@ static void bench_full(void) {
 	sluice_sctp_config config;
 	sluice_sctp_config_init(&config);
 	config.high_water = 65536;
-	struct line l = {.size = 64};
+	struct line l = {.size = 64, .streams = 1};
 	BENCH_MUST(direct_open(&l.d, bench_env(), &config) == 0);
 	l.d.on_event = on_event;
 	l.d.user = &l;
@@ -85,12 +93,14 @@ static void bench_full(void) {
 
 int main(int argc, char **argv) {
 	bench_begin(argc, argv);
-	bench_size(64, false, "64 bytes, copied");
-	bench_size(1024, false, "1024 bytes, copied");
-	bench_size(16384, false, "16384 bytes, copied");
-	bench_size(65536, false, "65536 bytes, copied");
-	bench_size(16384, true, "16384 bytes, lent");
-	bench_size(65536, true, "65536 bytes, lent");
+	bench_size(64, false, 1, "64 bytes, copied");
+	bench_size(1024, false, 1, "1024 bytes, copied");
+	bench_size(16384, false, 1, "16384 bytes, copied");
+	bench_size(65536, false, 1, "65536 bytes, copied");
+	bench_size(16384, true, 1, "16384 bytes, lent");
+	bench_size(65536, true, 1, "65536 bytes, lent");
+	bench_size(64, false, 64, "64 bytes, copied, 64 streams");
+	bench_size(1024, false, 64, "1024 bytes, copied, 64 streams");
 	bench_full();
 	return bench_end();
 }

@@ -104,30 +104,48 @@ START_TEST(test_virtual_time_and_turns_run_around) {
 END_TEST
 
 /* Against the plain way: look at all. */
-START_TEST(test_the_heap_gives_the_least_of_many_that_come_and_go) {
+static struct sched_entry *least_of(struct sched_entry *e, size_t count) {
+	struct sched_entry *least = NULL;
+	for (size_t i = 0; i < count; i++)
+		if (e[i].in &&
+		    (!least || e[i].node.key < least->node.key || (e[i].node.key == least->node.key && e[i].turn < least->turn)))
+			least = &e[i];
+	return least;
+}
+
+/* equal: all weigh the same and get the same, so they stand in the line; else most of them go through the heap. */
+static void come_and_go(unsigned scheduler, bool equal) {
 	enum { MANY = 300 };
 	static struct sched_entry e[MANY];
-	struct sched s = {.ops = sched_by_number(SLUICE_SCHEDULER_WEIGHTED_FAIR)};
+	struct sched s = {.ops = sched_by_number(scheduler)};
 	uint32_t random = 12345;
-	for (int i = 0; i < MANY; i++)
-		e[i] = (struct sched_entry){.weight = (uint16_t)(1 + i * 7 % 1000)};
-	for (int n = 0; n < 20000; n++) {
+	for (int i = 0; i < MANY; i++) {
+		uint16_t number = equal ? 0 : (uint16_t)(1 + i * 7 % 1000);
+		e[i] = (struct sched_entry){.weight = number, .priority = number};
+	}
+	for (uint32_t n = 0; n < 20000; n++) {
 		random = random * 1664525 + 1013904223;
 		struct sched_entry *one = &e[(random >> 8) % MANY];
+		uint32_t arrival = equal ? n : n ^ (random >> 20);
 		if (!one->in)
-			sched_enter(&s, one, 0);
-		else if (random >> 28 < 8)
-			sched_charge(&s, sched_first(&s), 1 + (random >> 12) % 1200, 0);
+			sched_enter(&s, one, arrival);
+		else if (random >> 28 < 12)
+			sched_charge(&s, sched_first(&s), equal ? 1000 : 1 + (random >> 12) % 1200, arrival);
 		else
 			sched_leave(&s, one);
-		const struct sched_entry *least = NULL;
-		for (int i = 0; i < MANY; i++)
-			if (e[i].in && (!least || e[i].node.key < least->node.key ||
-			                (e[i].node.key == least->node.key && e[i].turn < least->turn)))
-				least = &e[i];
-		ck_assert_ptr_eq(sched_first(&s), least);
+		ck_assert_ptr_eq(sched_first(&s), least_of(e, MANY));
 		if (n % 100 == 0)
 			ck_assert(sched_check(&s));
+	}
+	while (s.count)
+		sched_leave(&s, sched_first(&s));
+	ck_assert(sched_check(&s) && !sched_first(&s));
+}
+
+START_TEST(test_the_least_of_many_that_come_and_go_is_next) {
+	for (unsigned n = SLUICE_SCHEDULER_FIRST_COME; n <= SLUICE_SCHEDULER_WEIGHTED_FAIR; n++) {
+		come_and_go(n, true);
+		come_and_go(n, false);
 	}
 }
 END_TEST
@@ -152,7 +170,7 @@ START_TEST(test_a_run_of_turns_counts_as_each_turn_by_itself) {
 		sched_charge(&single, &a[0], 800, 0);
 		sched_leave(&single, &a[0]);
 		sched_leave_run(&run, &a[1], 0, 800);
-		ck_assert(sched_check(&run) && !run.root && !a[1].in);
+		ck_assert(sched_check(&run) && !sched_first(&run) && !a[1].in);
 		sched_enter(&single, &a[0], 12);
 		sched_enter(&run, &a[1], 12);
 		ck_assert_uint_eq(a[0].node.key, a[1].node.key);
@@ -170,5 +188,5 @@ END_TEST
 
 SUITE("schedulers", test_each_scheduler_has_its_order, test_first_come_goes_by_the_number_of_the_message,
       test_who_comes_back_after_a_pause_has_saved_up_nothing, test_virtual_time_and_turns_run_around,
-      test_the_heap_gives_the_least_of_many_that_come_and_go, test_a_run_of_turns_counts_as_each_turn_by_itself,
+      test_the_least_of_many_that_come_and_go_is_next, test_a_run_of_turns_counts_as_each_turn_by_itself,
       test_there_is_a_scheduler_for_each_number_and_no_more)

@@ -96,6 +96,88 @@ START_TEST(test_messages_that_do_not_fit_the_window_together_are_all_delivered) 
 }
 END_TEST
 
+/* ---- turns ---- */
+
+/* Streams 0 to 3 get messages of these sizes (0: none), all of A's first, then all of B's, .... */
+struct turns {
+	enum sluice_scheduler scheduler;
+	bool no_interleaving;
+	uint16_t size[4], priority[4];
+	const char *order; /* of the chunks on the wire */
+};
+
+static const struct turns turns[] = {
+	{SLUICE_SCHEDULER_FIRST_COME, false, {1000, 1000, 1000}, {0, 512, 128, 512}, "AAABBBCCC"},
+	{SLUICE_SCHEDULER_FIRST_COME, false, {50, 100, 60, 70}, {0, 512, 128, 512}, "AAABBBCCCDDD"},
+	{SLUICE_SCHEDULER_FIRST_COME, false, {2000, 100, 1500}, {0, 512, 128, 512}, "AAAAAAAABBBCCCCCCC"},
+	{SLUICE_SCHEDULER_FIRST_COME, true, {2000, 100, 1500}, {0, 512, 128, 512}, "AAAAAAAABBBCCCCCCC"},
+	{SLUICE_SCHEDULER_ROUND_ROBIN, false, {1000, 1000, 1000}, {0, 512, 128, 512}, "ABCABCABC"},
+	{SLUICE_SCHEDULER_ROUND_ROBIN, false, {50, 100, 60, 70}, {0, 512, 128, 512}, "ABCDABCDABCD"},
+	{SLUICE_SCHEDULER_ROUND_ROBIN, false, {2000, 100, 1500}, {0, 512, 128, 512}, "ABCABCABCACACACA"},
+	{SLUICE_SCHEDULER_ROUND_ROBIN, true, {2000, 100, 1500}, {0, 512, 128, 512}, "AABCCCAABCCCAAABCC"},
+	{SLUICE_SCHEDULER_ROUND_ROBIN_PACKET, false, {1000, 1000, 1000}, {0, 512, 128, 512}, "ABCABCABC"},
+	{SLUICE_SCHEDULER_ROUND_ROBIN_PACKET, false, {50, 100, 60, 70}, {0, 512, 128, 512}, "AAABCCCDDBBD"},
+	{SLUICE_SCHEDULER_ROUND_ROBIN_PACKET, false, {2000, 100, 1500}, {0, 512, 128, 512}, "ABBBCAACCACCAACAA"},
+	{SLUICE_SCHEDULER_ROUND_ROBIN_PACKET, true, {2000, 100, 1500}, {0, 512, 128, 512}, "AAAAAAAABBBCCCCCC"},
+	{SLUICE_SCHEDULER_PRIORITY, false, {1000, 1000, 1000}, {0, 512, 128, 512}, "BBBAAACCC"},
+	{SLUICE_SCHEDULER_PRIORITY, false, {50, 100, 60, 70}, {0, 512, 128, 512}, "BDBDBDAAACCC"},
+	{SLUICE_SCHEDULER_PRIORITY, false, {2000, 100, 1500}, {0, 512, 128, 512}, "BBBAAAAAAAACCCCCCC"},
+	{SLUICE_SCHEDULER_PRIORITY, true, {2000, 100, 1500}, {0, 512, 128, 512}, "BBBAAAAAAAACCCCCCC"},
+	{SLUICE_SCHEDULER_FAIR, false, {1000, 1000, 1000}, {0, 512, 128, 512}, "ABCABCABC"},
+	{SLUICE_SCHEDULER_FAIR, false, {50, 100, 60, 70}, {0, 512, 128, 512}, "ABCDACDBACDB"},
+	{SLUICE_SCHEDULER_FAIR, false, {2000, 100, 1500}, {0, 512, 128, 512}, "ABCBBCACCACCAACAA"},
+	{SLUICE_SCHEDULER_FAIR, true, {2000, 100, 1500}, {0, 512, 128, 512}, "AABCCCBBCCAAACCAAA"},
+	{SLUICE_SCHEDULER_WEIGHTED_FAIR, false, {1000, 1000, 1000}, {0, 512, 128, 512}, "ABCBABCAC"},
+	{SLUICE_SCHEDULER_WEIGHTED_FAIR, false, {50, 100, 60, 70}, {0, 512, 128, 512}, "ABCDDABDABCC"},
+	{SLUICE_SCHEDULER_WEIGHTED_FAIR, false, {2000, 100, 1500}, {0, 512, 128, 512}, "ABCBBAAACCAACAAACC"},
+	{SLUICE_SCHEDULER_WEIGHTED_FAIR, true, {2000, 100, 1500}, {0, 512, 128, 512}, "AABCCCBBAAACCAAACC"},
+};
+
+struct written {
+	char order[64];
+	size_t count;
+};
+
+static enum link_verdict write_order(void *ctx, struct sim_link *link, uint8_t *packet, size_t *len, uint64_t now) {
+	struct written *w = ctx;
+	struct wire_chunk c;
+	(void)link, (void)now;
+	for (unsigned n = 0; packet_chunk(packet, *len, WIRE_DATA, n, &c); n++) {
+		struct wire_data d;
+		ck_assert_int_eq(c.type == WIRE_I_DATA ? wire_i_data_read(&c, &d) : wire_data_read(&c, &d), 0);
+		ck_assert_uint_lt(w->count, sizeof w->order - 1);
+		w->order[w->count++] = (char)('A' + d.stream);
+	}
+	return LINK_PASS;
+}
+
+static void take_turns(const struct turns *t) {
+	struct pair_config c;
+	pair_config_init(&c);
+	c.a.scheduler = t->scheduler;
+	c.a.no_interleaving = t->no_interleaving;
+	c.a.pacing = SLUICE_PACING_OFF;
+	c.a.initial_window = 65536; /* all of it goes as one batch */
+	struct pair p;
+	pair_start(&p, &c);
+	struct written w = {0};
+	link_filter(p.ab, write_order, &w);
+	for (uint16_t stream = 0; stream < 4; stream++) {
+		ck_assert_int_eq(sluice_sctp_set_priority(p.a->sctp, stream, t->priority[stream], t->priority[stream]), 0);
+		for (int i = 0; i < 3 && t->size[stream]; i++)
+			pair_send(&p, p.a, stream, t->size[stream]);
+	}
+	pair_deliver(&p, 10 * SLUICE_S);
+	ck_assert_str_eq(w.order, t->order);
+	pair_free(&p);
+}
+
+START_TEST(test_each_scheduler_has_its_order_on_the_wire) {
+	for (size_t i = 0; i < sizeof turns / sizeof *turns; i++)
+		take_turns(&turns[i]);
+}
+END_TEST
+
 /* ---- shares ---- */
 
 /* Keeps messages queued on two streams; how many of each arrive meanwhile? */
@@ -424,7 +506,8 @@ START_TEST(test_without_interleaving_nothing_is_sent_piece_by_piece) {
 }
 END_TEST
 
-SUITE("sctp schedulers", test_a_message_of_100_mb_delays_one_of_100_bytes_by_a_few_packets,
+SUITE("sctp schedulers", test_each_scheduler_has_its_order_on_the_wire,
+      test_a_message_of_100_mb_delays_one_of_100_bytes_by_a_few_packets,
       test_without_interleaving_a_message_that_was_begun_is_finished_first,
       test_messages_that_do_not_fit_the_window_together_are_all_delivered, test_streams_share_by_weight_by_default,
       test_a_fair_scheduler_knows_no_weights, test_a_strict_priority_leaves_nothing_to_the_lower,

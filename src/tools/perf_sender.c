@@ -14,7 +14,7 @@
 #include "tools/perf_media.h"
 #include "tools/usage.h"
 
-/* Messages that go to send_batch together, and the size up to which they do: beyond it the call itself costs nothing
+/* At most so many messages go to send_batch together, and the size up to which they do: beyond it the call itself costs nothing
  * against the copy. */
 #define BATCH 64
 #define BATCHED_SIZE 1024
@@ -68,33 +68,54 @@ static uint64_t number_of(const struct lane *l, uint64_t sequence) {
 	return l->sender->numbered ? sequence : 0;
 }
 
-/* Each returns how many messages went, 0 when the channel is full, or an error. */
+/* What a channel may have buffered: its share. */
+static uint64_t high_water(const struct perf_options *o) {
+	return (o->window ? o->window : BUFFERED) / o->channels + 1;
+}
+
+/* The channel is filled anew when half of that has gone, or when there is room for one message. */
+static uint64_t low_water(const struct perf_options *o) {
+	uint64_t mark = high_water(o);
+	return mark > 2 * (uint64_t)o->size ? mark / 2 : mark > o->size ? mark - o->size : 0;
+}
+
+/* For how many messages is there room, up to BATCH? None is made that the channel would refuse: with many channels a share is a
+ * few messages, and the refused ones would be most of the work. A message on an empty channel is always taken. */
+static size_t room(const struct lane *l) {
+	const struct perf_options *o = l->sender->options;
+	uint64_t mark = high_water(o), buffered = sluice_channel_buffered_amount(l->ch);
+	uint64_t fits = buffered == 0 && mark < o->size ? 1 : buffered < mark ? (mark - buffered) / o->size : 0;
+	return fits < BATCH ? fits : BATCH;
+}
+
+/* Each returns how many messages went, or an error. */
 static int send_one(struct lane *l) {
 	struct sender *s = l->sender;
 	const uint8_t *message = pattern_lend(&s->pattern, l->index, number_of(l, l->sequence));
 	int error = sluice_channel_send(l->ch, message, s->pattern.size);
-	return error == SLUICE_WOULD_BLOCK ? 0 : error ? error : 1;
+	return error ? error : 1;
 }
 
-static int send_many(struct lane *l) {
+static int send_many(struct lane *l, size_t count) {
 	struct sender *s = l->sender;
 	struct iovec messages[BATCH];
-	for (size_t i = 0; i < BATCH; i++) {
+	for (size_t i = 0; i < count; i++) {
 		messages[i] = (struct iovec){s->batch + i * s->pattern.size, s->pattern.size};
 		pattern_write(&s->pattern, messages[i].iov_base, l->index, number_of(l, l->sequence + i));
 	}
-	int n = sluice_channel_send_batch(l->ch, false, messages, BATCH);
-	return n == SLUICE_WOULD_BLOCK ? 0 : n;
+	return sluice_channel_send_batch(l->ch, false, messages, count);
 }
 
 static void fill(struct lane *l) {
 	struct sender *s = l->sender;
-	while (s->phase == RUNNING) {
-		int n = s->batch ? send_many(l) : send_one(l);
-		if (n < 0)
-			end_fail(&s->end.base, "cannot send: %s", sluice_error_text(n));
-		if (n <= 0)
+	for (size_t count; s->phase == RUNNING && (count = room(l)) > 0;) {
+		int n = s->batch ? send_many(l, count) : send_one(l);
+		if (n == SLUICE_WOULD_BLOCK) /* the OPEN takes room too, which the buffered amount does not count */
 			return;
+		if (n < 0) {
+			end_fail(&s->end.base, "cannot send: %s", sluice_error_text(n));
+			return;
+		}
 		l->sequence += (uint64_t)n;
 		s->result.messages_sent += (uint64_t)n;
 	}
@@ -358,7 +379,7 @@ static void on_lane_open(sluice_channel *ch, void *user) {
 		start_running(l->sender);
 }
 
-static void on_lane_writable(sluice_channel *ch, void *user) {
+static void on_lane_room(sluice_channel *ch, void *user) {
 	(void)ch;
 	fill(user);
 }
@@ -390,7 +411,8 @@ static int open_lane(struct sender *s, uint32_t index) {
 	const sluice_channel_callbacks callbacks = {
 		.on_open = on_lane_open,
 		.on_message = o->mode == PERF_PING ? on_echo : NULL,
-		.on_writable = on_lane_writable,
+		.on_writable = on_lane_room,
+		.on_buffered_low = on_lane_room,
 		.on_closed = on_lane_closed,
 	};
 	char number[16];
@@ -401,7 +423,8 @@ static int open_lane(struct sender *s, uint32_t index) {
 	config.unordered = o->unordered;
 	config.reliability = o->reliability;
 	config.reliability_value = o->reliability_value;
-	config.high_water = (o->window ? o->window : BUFFERED) / o->channels + 1;
+	config.high_water = high_water(o);
+	config.buffered_low = low_water(o);
 	return sluice_peer_open_channel(s->end.base.peer, &config, &l->ch);
 }
 

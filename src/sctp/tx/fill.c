@@ -187,9 +187,9 @@ static bool chunk_reserve(struct sender *tx) {
  * must never fill with parts of which none can be completed. So a message of several fragments is begun only if it fits the
  * window together with the rest of those that were begun before it. A sixteenth more: fragments may cost the peer that much
  * beside their payload. */
-static bool fits_beside_begun(const struct sender *tx, const struct tx_message *m) {
+static bool fits_beside_begun(const struct sender *tx, const struct tx_message *m, uint64_t window_left) {
 	uint64_t parts = tx->out.begun_left + m->len;
-	return m->len <= sender_payload_max(tx) || parts + parts / 16 <= sender_window_left(tx);
+	return m->len <= sender_payload_max(tx) || parts + parts / 16 <= window_left;
 }
 
 static inline bool may_begin(const struct sender *tx, const struct tx_message *m) {
@@ -197,7 +197,7 @@ static inline bool may_begin(const struct sender *tx, const struct tx_message *m
 		return true;
 	if (__builtin_expect(tx->hold, 0))
 		return false;
-	return tx->out.begun_left == 0 || !tx->out.interleaving || fits_beside_begun(tx, m);
+	return tx->out.begun_left == 0 || !tx->out.interleaving || fits_beside_begun(tx, m, sender_window_left(tx));
 }
 
 /* RFC 9260, 6.1: the I bit is for the sender that waits in SHUTDOWN-PENDING for the last acknowledgement. RFC 7053, 4: and for
@@ -209,7 +209,7 @@ static inline bool marks_last(const struct sender *tx) {
 /* ---- a run ---- */
 
 static bool run_begin(struct sender *tx) {
-	struct tx_stream *s = outgoing_alone(&tx->out);
+	struct tx_stream *s = outgoing_run_stream(&tx->out);
 	if (!s || tx->sent.lost ||
 	    tx->view.in_recovery | tx->recovery.unanswered | tx->recovery.free_packet | tx->held_up | tx->hold | tx->pace.blocked)
 		return false;
@@ -246,6 +246,12 @@ static inline bool run_is_held(const struct sender *tx, const struct fill_run *r
 	return tx->config->nagle && tx->phase == SENDER_OPEN && pad4(queued) < r->whole;
 }
 
+/* As may_begin(), when a chunk of len bytes fits the window. One that holds a whole message leaves nothing begun. */
+static inline bool run_may_begin(const struct sender *tx, const struct fill_run *r, const struct tx_message *m, uint32_t len) {
+	return len == m->len || m->begun || tx->out.begun_left == 0 || !tx->out.interleaving ||
+	       fits_beside_begun(tx, m, r->window_end - r->flight);
+}
+
 static inline void run_put(struct sender *tx, struct fill *f, struct fill_run *r, struct tx_message *m, uint32_t len) {
 	uint64_t tsn = tx->sent.next + r->chunks++;
 	struct tx_chunk *c = outstanding_run_put(&tx->sent, tsn, m, len, fragment_flags(m, len), (uint32_t)tx->sent.log.next);
@@ -268,9 +274,11 @@ static bool fill_run(struct sender *tx, struct fill *f) {
 	uint32_t len = 0;
 	if (!m || run_is_held(tx, r))
 		return true;
+	if (r->room == 0)
+		return false;
 	while (m && (len = cut_length(tx, f, m, r->whole))) {
 		if (r->flight >= r->flight_end || r->flight + len > r->window_end || r->tokens <= 0 || r->chunks == r->slots ||
-		    r->room == 0)
+		    !run_may_begin(tx, r, m, len))
 			break;
 		run_put(tx, f, r, m, len);
 		m = r->out.stream->head;

@@ -7,13 +7,14 @@
 struct sender;
 struct writer;
 
-/* A run: what nearly every packet of a batch is, new chunks of one stream, with nothing lost, held up or set aside. What may go
- * is asked once for all its packets. What is counted beside the ring and the log is written when the run ends: with the batch,
- * or before anything else looks at it. Until then
+/* A run: what nearly every packet of a batch is, new chunks, with nothing lost, held up or set aside. What may go is asked once
+ * for all its packets. What is counted beside the ring and the log is written when the run ends: with the batch, or before
+ * anything else looks at it. Until then
  *
  *   sent.next + chunks is the next TSN, and `flight` is what sent.flight will be
  *
- * So a packet touches this struct, its record in the log, and for each chunk its slot in the ring and its message. */
+ * So a packet touches this struct, its record in the log, and for each chunk its slot in the ring, its message and, among several
+ * streams, its stream. */
 struct fill_run {
 	struct outgoing_run out; /* its stream is NULL: there is no run */
 	uint64_t flight_end;     /* chunks may go while less than this is in flight, ... */

@@ -1,11 +1,13 @@
 #include "sctp/tx/outgoing.h"
 
+#include "base/prefetch.h"
 #include "base/serial.h"
 
 #include <string.h>
 
 _Static_assert(offsetof(struct tx_stream, sched) == 0, "a stream and its entry are told from each other by their types alone");
-_Static_assert(sizeof(struct tx_message) == 64, "one cache line");
+_Static_assert(sizeof(struct tx_message) == 64 && offsetof(struct tx_message, timed) + sizeof(struct block) <= 64,
+               "the block's header and what an acknowledgement reads: one cache line");
 
 void outgoing_init(struct outgoing *o, sluice_env *env, struct event_queue *events, uint64_t high_water,
                    const struct sched_ops *scheduler) {
@@ -75,6 +77,12 @@ static uint64_t arrival(const struct outgoing *o, const struct tx_message *m) {
 	return m->begun ? 0 : o->arrivals - (uint32_t)((uint32_t)o->arrivals - m->arrival);
 }
 
+/* Of the stream's first message, for a scheduler that goes by it. The others leave the message alone: its turn may come much
+ * later, and by then it would have to be brought into the cache again. */
+static uint64_t next_arrival(const struct outgoing *o, const struct tx_stream *s) {
+	return o->sched.ops->by_arrival ? arrival(o, s->head) : 0;
+}
+
 static void aside_remove(struct outgoing *o, struct tx_stream *s) {
 	struct pairing_node *e = &s->sched.node;
 	if (e->prev)
@@ -104,14 +112,14 @@ void outgoing_set_aside(struct outgoing *o, struct tx_stream *s) {
 void outgoing_bring_back(struct outgoing *o) {
 	struct tx_stream *s = (struct tx_stream *)o->aside;
 	aside_remove(o, s);
-	sched_enter(&o->sched, &s->sched, arrival(o, s->head));
+	sched_enter(&o->sched, &s->sched, next_arrival(o, s));
 }
 
 void outgoing_set_priority(struct outgoing *o, struct tx_stream *s, uint16_t priority, uint16_t weight) {
 	s->sched.priority = priority;
 	s->sched.weight = weight;
 	if (s->sched.in)
-		sched_charge(&o->sched, &s->sched, 0, arrival(o, s->head));
+		sched_charge(&o->sched, &s->sched, 0, next_arrival(o, s));
 }
 
 static void queue_push(struct outgoing *o, struct tx_stream *s, struct tx_message *m) {
@@ -129,19 +137,18 @@ static void queue_push(struct outgoing *o, struct tx_stream *s, struct tx_messag
 		s->head = m;
 	s->tail = m;
 	if (__builtin_expect(s->head == m, 0))
-		sched_enter(&o->sched, &s->sched, arrival(o, m));
+		sched_enter(&o->sched, &s->sched, next_arrival(o, s));
 }
 
 static void queue_unlink(struct outgoing *o, struct tx_message *m) {
 	struct tx_stream *s = m->stream;
-	if (m->prev)
-		m->prev->next = m->next;
-	else
+	if (s->head == m) {
 		s->head = m->next;
-	if (m->next)
-		m->next->prev = m->prev;
-	else
-		s->tail = m->prev;
+		s->tail = m->next ? s->tail : NULL;
+	} else {
+		m->prev->next = m->next;
+		*(m->next ? &m->next->prev : &s->tail) = m->prev;
+	}
 	m->queued = false;
 	o->queued--;
 	if (m->begun)
@@ -160,11 +167,11 @@ static void queue_remove(struct outgoing *o, struct tx_message *m) {
 	if (s->aside) {
 		aside_remove(o, s);
 		if (s->head)
-			sched_enter(&o->sched, &s->sched, arrival(o, s->head));
+			sched_enter(&o->sched, &s->sched, next_arrival(o, s));
 	} else if (!s->head) {
 		sched_leave(&o->sched, &s->sched);
 	} else {
-		sched_charge(&o->sched, &s->sched, 0, arrival(o, s->head));
+		sched_charge(&o->sched, &s->sched, 0, next_arrival(o, s));
 	}
 }
 
@@ -176,13 +183,13 @@ static void turn(struct outgoing *o, struct tx_stream *s, uint64_t bytes, bool d
 		ops->key(&o->sched, &s->sched, bytes, 0); /* what the stream had counts when it comes back */
 		sched_leave(&o->sched, &s->sched);
 	} else if (!ops->one_stream && (done || (o->interleaving && ops->chunks))) {
-		sched_charge(&o->sched, &s->sched, bytes, arrival(o, s->head));
+		sched_charge(&o->sched, &s->sched, bytes, next_arrival(o, s));
 	}
 }
 
 void outgoing_packet_end(struct outgoing *o, struct tx_stream *s) {
 	if (o->sched.ops->one_stream && s->sched.in && (o->interleaving || !o->begun))
-		sched_charge(&o->sched, &s->sched, 1, arrival(o, s->head));
+		sched_charge(&o->sched, &s->sched, 1, next_arrival(o, s));
 }
 
 static uint64_t high_water(const struct outgoing *o, const struct tx_stream *s) {
@@ -261,7 +268,7 @@ static bool yields(const struct tx_message *m, const sluice_send_info *info) {
 /* The least important message that yields, of equals the youngest; NULL: none yields. */
 static struct tx_message *least_important(const struct tx_stream *s, const sluice_send_info *info) {
 	struct tx_message *least = NULL;
-	for (struct tx_message *m = s->tail; m; m = m->prev)
+	for (struct tx_message *m = s->tail; m; m = m == s->head ? NULL : m->prev)
 		if (yields(m, info) && (!least || m->limit > least->limit))
 			least = m;
 	return least;
@@ -428,16 +435,26 @@ uint32_t outgoing_cut(struct outgoing *o, struct tx_message *m, uint32_t len, ui
 	return s->next_fsn++;
 }
 
+/* The stream's next message is asked for long before its next turn: where it lies, the CPU cannot guess. */
+void outgoing_run_next(struct outgoing *o, struct outgoing_run *r) {
+	struct tx_stream *s = r->stream;
+	if (s->head)
+		prefetch(s->head, sizeof *s->head);
+	else
+		s->tail = NULL;
+	turn(o, s, r->turn, true);
+	r->turn = 0;
+	r->stream = (struct tx_stream *)sched_first(&o->sched);
+}
+
 void outgoing_run_end(struct outgoing *o, struct outgoing_run *r) {
 	struct tx_stream *s = r->stream;
 	o->queued -= r->left;
-	if (s->head) {
-		s->head->prev = NULL;
-		if (r->turn && !o->sched.ops->one_stream)
-			sched_charge_run(&o->sched, &s->sched, r->turns, r->turn, arrival(o, s->head));
-	} else {
+	if (!s->head) {
 		s->tail = NULL;
 		sched_leave_run(&o->sched, &s->sched, r->turns, r->turn);
+	} else if (r->turn && !o->sched.ops->one_stream) {
+		sched_charge_run(&o->sched, &s->sched, r->turns, r->turn, next_arrival(o, s));
 	}
 }
 

@@ -27,22 +27,13 @@
 
 struct tx_stream;
 
-/* 64 bytes, one cache line. Copied bytes stand right behind it; fields that few messages need stand elsewhere. */
+/* 64 bytes. Copied bytes stand right behind it; fields that few messages need stand elsewhere. What an acknowledgement reads
+ * comes first: in a block of the pool it shares a cache line with the block's header, which freeing the message writes. */
 struct tx_message {
-	struct tx_message *next, *prev; /* in its stream, while bytes of it have no TSN */
+	/* In its stream, while bytes of it have no TSN. `prev` of the first one says nothing. */
+	struct tx_message *next, *prev;
 	struct tx_stream *stream;
-	struct tx_timed *timed;  /* when it has a lifetime */
 	uint32_t len, cut, left; /* bytes: in all, given TSNs, neither acknowledged nor abandoned */
-	uint32_t ppid;
-	uint32_t limit; /* retransmissions, or lifetime in ms */
-	union {
-		uint32_t first_tsn; /* of its first fragment, as on the wire, once there is one; ... */
-		uint32_t queued_ms; /* ... before: when it was queued */
-	};
-	union {
-		uint32_t mid;     /* once there is a fragment too; the low 16 bits are the SSN of DATA; ... */
-		uint32_t arrival; /* ... before: how many were queued before it */
-	};
 	uint8_t reliability;
 	union {
 		/* The app may give a message piece by piece. Each piece is a struct of its own and leaves by itself: only the
@@ -53,7 +44,18 @@ struct tx_message {
 		uint8_t wire; /* the same bits as WIRE_DATA_E, B and U of a chunk that holds all of it */
 	};
 	bool part : 1, queued : 1, borrowed : 1, begun : 1; /* begun: something of it was cut */
-	bool special; /* lent, timed or a part: freeing it is more than giving its memory back */
+	bool special;           /* lent, timed or a part: freeing it is more than giving its memory back */
+	struct tx_timed *timed; /* when it has a lifetime */
+	uint32_t ppid;
+	uint32_t limit; /* retransmissions, or lifetime in ms */
+	union {
+		uint32_t first_tsn; /* of its first fragment, as on the wire, once there is one; ... */
+		uint32_t queued_ms; /* ... before: when it was queued */
+	};
+	union {
+		uint32_t mid;     /* once there is a fragment too; the low 16 bits are the SSN of DATA; ... */
+		uint32_t arrival; /* ... before: how many were queued before it */
+	};
 };
 
 /* A lifetime. It waits for the next verb, which knows the time, and then stands in the heap. */
@@ -169,7 +171,7 @@ int outgoing_end(struct outgoing *o, struct tx_stream *s);
 void outgoing_close(struct outgoing *o, struct tx_stream *s);
 /* The first queued part of the message to which this queued part belongs. */
 static inline struct tx_message *outgoing_first_part(struct tx_message *m) {
-	while (!m->first && m->prev)
+	while (!m->first && m != m->stream->head)
 		m = m->prev;
 	return m;
 }
@@ -211,17 +213,23 @@ static inline void outgoing_message_begin(struct outgoing *o, struct tx_message 
  * these bytes. */
 uint32_t outgoing_cut(struct outgoing *o, struct tx_message *m, uint32_t len, uint64_t tsn);
 
-/* A run: chunks that are cut one after the other from the only stream that has something to send. What the queue and the
- * scheduler keep count of is written once for all of them, at the end. */
+/* A run: chunks that are cut one after the other. What the queue keeps count of is written once for all of them, at the end. The
+ * scheduler's books are too, while one stream alone has something to send. Among several, each turn is charged when it is
+ * over. */
 struct outgoing_run {
-	struct tx_stream *stream;
-	uint64_t turns, turn; /* bytes of the turns that are over: of all but the last one, of the last one */
+	struct tx_stream *stream; /* whose turn it is */
+	uint64_t turns, turn; /* not charged yet: bytes of the turns that are over: of all but the last one, of the last one */
 	uint32_t left;        /* messages that left the queue */
 };
-/* The stream that a run may be cut from, or NULL. */
-static inline struct tx_stream *outgoing_alone(const struct outgoing *o) {
-	return o->sched.count == 1 && !o->aside ? (struct tx_stream *)o->sched.root : NULL;
+/* The stream that a run begins with, or NULL: there must not be one. A scheduler whose turns are packets has to know where each
+ * packet ends. */
+static inline struct tx_stream *outgoing_run_stream(const struct outgoing *o) {
+	if (o->aside || (o->sched.count > 1 && o->sched.ops->one_stream))
+		return NULL;
+	return o->begun ? o->begun->stream : (struct tx_stream *)sched_first(&o->sched);
 }
+/* The turn of the run's stream is over, and others wait: the next one is up. */
+void outgoing_run_next(struct outgoing *o, struct outgoing_run *r);
 /* As outgoing_cut(), for the first message of the run's stream. */
 static inline uint32_t outgoing_run_cut(struct outgoing *o, struct outgoing_run *r, uint32_t len, uint64_t tsn) {
 	struct tx_stream *s = r->stream;
@@ -244,6 +252,8 @@ static inline uint32_t outgoing_run_cut(struct outgoing *o, struct outgoing_run 
 	if (rest == 0 || (o->interleaving && o->sched.ops->chunks)) {
 		r->turns += r->turn;
 		r->turn = o->interleaving ? len : m->len;
+		if (o->sched.count > 1)
+			outgoing_run_next(o, r);
 	}
 	return s->next_fsn++;
 }

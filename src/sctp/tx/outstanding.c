@@ -263,6 +263,10 @@ static inline void acknowledge(struct outstanding *o, struct tx_chunk *c, uint64
 		note_rtt(o, c->packet ? ack->at_packet : NULL, tsn, now, ack);
 }
 
+/* Messages of several streams lie all over the memory, and the CPU cannot guess where the next one is. So each is asked for some
+ * chunks before its turn. The slots beyond the last chunk hold old pointers, or NULL, which a prefetch may have. */
+#define ACK_AHEAD 8
+
 /* The common case: chunks in flight that went in one packet. Returns the first TSN behind them, `t` when it is not this case. */
 static uint64_t ack_packet(struct outstanding *o, uint64_t t, uint64_t cum, uint64_t now, struct ack *ack,
                            struct outgoing_acks *acks) {
@@ -280,6 +284,7 @@ static uint64_t ack_packet(struct outstanding *o, uint64_t t, uint64_t cum, uint
 			break;
 		bytes += c->len;
 		once |= c->transmissions == 1;
+		__builtin_prefetch(outstanding_at(o, t + ACK_AHEAD)->message, 1);
 		outgoing_acks_add(o->out, acks, c->message, c->len);
 	}
 	if (t == first)

@@ -2,17 +2,45 @@
 
 #include <stddef.h>
 
-/* ---- the heap ---- */
+/* ---- the line and the heap ---- */
 
-static bool before(const struct pairing_node *x, const struct pairing_node *y) {
-	const struct sched_entry *a = (const struct sched_entry *)x, *b = (const struct sched_entry *)y;
-	int64_t d = (int64_t)(x->key - y->key);
-	return d < 0 || (d == 0 && (int64_t)(a->turn - b->turn) < 0);
+static void line_append(struct sched *s, struct sched_entry *e) {
+	e->node.below = e->node.next = NULL;
+	e->node.prev = s->line_end;
+	if (s->line_end)
+		s->line_end->next = &e->node;
+	else
+		s->line = &e->node;
+	s->line_end = &e->node;
 }
 
+static void line_remove(struct sched *s, struct sched_entry *e) {
+	struct pairing_node *next = e->node.next, *prev = e->node.prev;
+	if (prev)
+		prev->next = next;
+	else
+		s->line = next;
+	if (next)
+		next->prev = prev;
+	else
+		s->line_end = prev;
+}
+
+/* The entry has waited for less time than all others, so an equal key is enough for the end of the line. */
 static void insert(struct sched *s, struct sched_entry *e) {
 	e->turn = ++s->turn;
-	pairing_add_by(&s->root, &e->node, before);
+	e->in_line = !s->line_end || (int64_t)(e->node.key - s->line_end->key) >= 0;
+	if (e->in_line)
+		line_append(s, e);
+	else
+		pairing_add_by(&s->root, &e->node, sched_before);
+}
+
+static void take_out(struct sched *s, struct sched_entry *e) {
+	if (e->in_line)
+		line_remove(s, e);
+	else
+		pairing_remove_by(&s->root, &e->node, sched_before);
 }
 
 void sched_enter(struct sched *s, struct sched_entry *e, uint64_t arrival) {
@@ -23,8 +51,8 @@ void sched_enter(struct sched *s, struct sched_entry *e, uint64_t arrival) {
 }
 
 void sched_leave(struct sched *s, struct sched_entry *e) {
-	pairing_remove_by(&s->root, &e->node, before);
-	e->in = false;
+	take_out(s, e);
+	e->in = e->in_line = false;
 	s->count--;
 }
 
@@ -33,7 +61,7 @@ void sched_charge(struct sched *s, struct sched_entry *e, uint64_t bytes, uint64
 		e->node.key = s->ops->key(s, e, bytes, arrival);
 		return;
 	}
-	pairing_remove_by(&s->root, &e->node, before);
+	take_out(s, e);
 	e->node.key = s->ops->key(s, e, bytes, arrival);
 	insert(s, e);
 }
@@ -51,21 +79,36 @@ void sched_charge_run(struct sched *s, struct sched_entry *e, uint64_t before, u
 
 void sched_leave_run(struct sched *s, struct sched_entry *e, uint64_t before, uint64_t bytes) {
 	charge_alone(s, e, before, bytes, 0);
-	s->root = NULL;
-	e->in = false;
+	s->root = s->line = s->line_end = NULL;
+	e->in = e->in_line = false;
 	s->count = 0;
+}
+
+static bool heap_check(const struct sched *s, uint32_t *count) {
+	for (const struct pairing_node *n = s->root; n; n = pairing_next(n), ++*count) {
+		const struct sched_entry *e = (const struct sched_entry *)n;
+		for (const struct pairing_node *c = n->below, *previous = n; c; previous = c, c = c->next)
+			if (c->prev != previous || sched_before(c, n))
+				return false;
+		if (!e->in || e->in_line)
+			return false;
+	}
+	return true;
+}
+
+static bool line_check(const struct sched *s, uint32_t *count) {
+	const struct pairing_node *previous = NULL;
+	for (const struct pairing_node *n = s->line; n; previous = n, n = n->next, ++*count) {
+		const struct sched_entry *e = (const struct sched_entry *)n;
+		if (n->prev != previous || (previous && sched_before(n, previous)) || !e->in || !e->in_line)
+			return false;
+	}
+	return s->line_end == previous;
 }
 
 bool sched_check(const struct sched *s) {
 	uint32_t count = 0;
-	for (const struct pairing_node *n = s->root; n; n = pairing_next(n), count++) {
-		for (const struct pairing_node *c = n->below, *previous = n; c; previous = c, c = c->next)
-			if (c->prev != previous || before(c, n))
-				return false;
-		if (!((const struct sched_entry *)n)->in)
-			return false;
-	}
-	return count == s->count;
+	return heap_check(s, &count) && line_check(s, &count) && count == s->count;
 }
 
 /* ---- the policies: RFC 8260, 3 ---- */
@@ -112,12 +155,12 @@ static uint64_t weighted_key(struct sched *s, struct sched_entry *e, uint64_t by
 	return fair(s, e, bytes, e->weight ? e->weight : SCHED_PRIORITY_DEFAULT);
 }
 
-static const struct sched_ops first_come = {"first-come", false, false, first_come_key};
-static const struct sched_ops round_robin = {"round-robin", true, false, turn_key};
-static const struct sched_ops round_robin_packet = {"round-robin-packet", true, true, turn_key};
-static const struct sched_ops priority = {"priority", true, false, priority_key};
-static const struct sched_ops fair_capacity = {"fair", true, false, fair_key};
-static const struct sched_ops weighted_fair = {"weighted-fair", true, false, weighted_key};
+static const struct sched_ops first_come = {"first-come", false, false, true, first_come_key};
+static const struct sched_ops round_robin = {"round-robin", true, false, false, turn_key};
+static const struct sched_ops round_robin_packet = {"round-robin-packet", true, true, false, turn_key};
+static const struct sched_ops priority = {"priority", true, false, false, priority_key};
+static const struct sched_ops fair_capacity = {"fair", true, false, false, fair_key};
+static const struct sched_ops weighted_fair = {"weighted-fair", true, false, false, weighted_key};
 
 const struct sched_ops *sched_by_number(unsigned number) {
 	static const struct sched_ops *const schedulers[] = {
