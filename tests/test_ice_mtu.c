@@ -1,4 +1,7 @@
 /* By offer and answer: which packet sizes are tried over the route that ICE found, and when? In virtual time. */
+#include <stdio.h>
+#include <string.h>
+
 #include "base/packet_kind.h"
 #include "sim/caller.h"
 #include "suite.h"
@@ -101,6 +104,29 @@ START_TEST(test_larger_ones_follow_where_the_interface_carries_them) {
 }
 END_TEST
 
+/* b's candidate comes when data already flows: a learnt the address from a check, and there might have been a relay behind it. */
+START_TEST(test_larger_ones_follow_when_the_other_side_s_address_turns_out_to_be_its_own) {
+	static char sdp[SLUICE_SDP_MAX], candidate[800];
+	join(NULL, 9000);
+	a->silent = b->silent = true;
+	caller_open(a, "hello");
+	ck_assert_int_eq(sluice_peer_set_local_description(a->peer, 0, NULL), 0);
+	ck_assert_int_eq(caller_give(a, b), 0);
+	ck_assert_int_eq(sluice_peer_set_local_description(b->peer, 0, NULL), 0);
+	int len = sluice_peer_local_description(b->peer, NULL, sdp, sizeof sdp);
+	char *from = strstr(sdp, "a=candidate"), *to = strchr(from, '\r');
+	snprintf(candidate, sizeof candidate, "%.*s", (int)(to - from - 2), from + 2);
+	memset(from + 2, 'x', 9); /* an attribute that nobody knows */
+	ck_assert_int_eq(sluice_peer_set_remote_description(a->peer, SLUICE_SDP_ANSWER, sdp, (size_t)len), 0);
+	sim_run(&sim, sim.now + 10 * SLUICE_S);
+	ck_assert_uint_eq(stats(a).mtu, 1408);
+	ck_assert_int_eq(sluice_peer_add_remote_candidate(a->peer, candidate), 0);
+	sim_run(&sim, sim.now + 10 * SLUICE_S);
+	ck_assert_uint_gt(stats(a).mtu, 8000);
+	sim_close(&sim);
+}
+END_TEST
+
 START_TEST(test_an_interface_that_carries_less_is_believed) {
 	join(NULL, 1400);
 	connect_both();
@@ -178,6 +204,8 @@ START_TEST(test_what_the_app_names_is_tried_and_1_is_no_search) {
 END_TEST
 
 SUITE("ice_mtu", test_datagrams_of_1400_and_then_1452_bytes_are_tried_and_no_larger_ones,
-      test_larger_ones_follow_where_the_interface_carries_them, test_an_interface_that_carries_less_is_believed,
-      test_a_path_that_carries_less_costs_probes_alone, test_a_peer_that_answers_no_probe_costs_three_small_packets,
-      test_nothing_is_tried_without_the_other_side_s_consent, test_what_the_app_names_is_tried_and_1_is_no_search)
+      test_larger_ones_follow_where_the_interface_carries_them,
+      test_larger_ones_follow_when_the_other_side_s_address_turns_out_to_be_its_own,
+      test_an_interface_that_carries_less_is_believed, test_a_path_that_carries_less_costs_probes_alone,
+      test_a_peer_that_answers_no_probe_costs_three_small_packets, test_nothing_is_tried_without_the_other_side_s_consent,
+      test_what_the_app_names_is_tried_and_1_is_no_search)

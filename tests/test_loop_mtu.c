@@ -7,6 +7,7 @@
 
 #include "loop/loop.h"
 #include "loop/socket.h"
+#include "loop_kit.h"
 #include "netns.h"
 #include "pool/env.h"
 #include "suite.h"
@@ -332,6 +333,28 @@ START_TEST(test_the_own_interface_is_set_to_less_in_the_middle_of_a_transfer) {
 }
 END_TEST
 
+/* Both ends by offer and answer on one machine whose only address outside of loopback is that of an Ethernet card. What they say
+ * to each other never sees the card. */
+START_TEST(test_between_two_addresses_of_one_machine_the_interfaces_bound_nothing) {
+	static const sluice_gather_config gather = {.size = sizeof gather};
+	struct kit_world w;
+	sluice_peer_stats s = {0};
+	ck_assert(build());
+	cable_up(A, "va", "10.77.1.1", 1500);
+	run_at(A, "ip link set lo up");
+	run_at(ROUTER, "ip link set ra up"); /* else the cable has no carrier */
+	go(A);
+	kit_world_init(&w, NULL);
+	ck_assert_int_eq(sluice_loop_gather(w.loop, w.a.peer, &gather), 0);
+	ck_assert_int_eq(sluice_loop_gather(w.loop, w.b.peer, &gather), 0);
+	kit_negotiate(&w.a, &w.b);
+	KIT_RUN_UNTIL(w.loop, (sluice_peer_stats_get(w.a.peer, &s), s.sctp.mtu > 15000));
+	ck_assert_str_eq(s.selected.remote_address, "10.77.1.1");
+	ck_assert_uint_eq(s.sctp.mtu_black_holes, 0);
+	kit_world_free(&w);
+}
+END_TEST
+
 static bool can_build(void) {
 	pid_t child = fork();
 	int status = 1;
@@ -346,7 +369,8 @@ int main(int argc, char **argv) {
 	                        test_packets_grow_to_what_the_own_cable_takes_and_the_machine_says_how_much_that_is,
 	                        test_a_router_with_a_narrower_cable_behind_it_says_so_and_is_believed_once_it_was_tried,
 	                        test_a_cable_that_begins_to_swallow_large_packets_in_the_middle_of_a_transfer,
-	                        test_the_own_interface_is_set_to_less_in_the_middle_of_a_transfer};
+	                        test_the_own_interface_is_set_to_less_in_the_middle_of_a_transfer,
+	                        test_between_two_addresses_of_one_machine_the_interfaces_bound_nothing};
 	size_t count = sizeof tests / sizeof *tests;
 	if (!can_build()) {
 		puts("only over loopback: no network namespaces with veth here (needs root or user namespaces, and ip)");

@@ -376,9 +376,9 @@ SLUICE_API void sluice_peer_add_socket_drops(sluice_peer *p, uint64_t count);
  * to 16,376 bytes may come out when output() gets the space, and must be readable.
  *
  * By offer and answer datagrams of up to 1,400 and then 1,452 bytes are tried. Larger ones are tried between two host candidates
- * alone, where sluice_peer_set_local_address_mtu() says that the interface carries them. Nothing is tried before the other side's
- * consent, nor over a TCP stream, be it to a TURN server (TLS included) or to the other side. A peer that answers no probes gets
- * three, none larger than `mtu`. */
+ * alone, where sluice_peer_set_local_address_mtu() says that the interface carries them, and between two addresses of this
+ * machine, between which no interface lies. Nothing is tried before the other side's consent, nor over a TCP stream, be it to a
+ * TURN server (TLS included) or to the other side. A peer that answers no probes gets three, none larger than `mtu`. */
 SLUICE_API void sluice_peer_discover_mtu(sluice_peer *p);
 
 /* Reports that IP packets to `path` may have `mtu` bytes and no more: by an ICMP message, or by our own machine (sure). It is not

@@ -245,10 +245,20 @@ bool ice_route(const struct ice *ice, sluice_path *path) {
 
 #define LARGEST_UNKNOWN 1452 /* 1,500 less IPv6 and UDP */
 
-/* What the interface of the base leaves of a packet for a datagram. */
-static uint32_t largest_of(const struct base *b) {
+#define PACKET_MAX 65535
+
+/* What a packet of `mtu` bytes, 0 if that is not known, leaves of itself for a datagram of the base. */
+static uint32_t largest_of(const struct base *b, uint32_t mtu) {
 	uint32_t headers = (b->addr.ss_family == AF_INET6 && !address_is_mapped(&b->addr) ? 40 : 20) + 8;
-	return b->mtu > headers ? b->mtu - headers : LARGEST_UNKNOWN;
+	return mtu > headers ? mtu - headers : LARGEST_UNKNOWN;
+}
+
+/* Is it an address of this machine? What goes to one of those stays inside, and no interface bounds it. */
+static bool is_own(const struct ice *ice, const struct sockaddr_storage *addr) {
+	for (size_t i = 0; i < ice->base_count; i++)
+		if (address_same_host(&ice->bases[i].addr, addr))
+			return true;
+	return false;
 }
 
 uint32_t ice_route_largest(const struct ice *ice) {
@@ -262,7 +272,9 @@ uint32_t ice_route_largest(const struct ice *ice) {
 	/* A check that came before its candidate made the other side's type peer-reflexive, and there may be a relay behind it:
 	 * what Chromium gets from a TURN server over TCP in datagrams of some kilobytes ends its connection to that server. */
 	bool hosts = !relayed && p->remote->type == CANDIDATE_HOST && (!p->shown || p->shown->c.type == CANDIDATE_HOST) && b->mtu;
-	uint32_t largest = largest_of(b);
+	if (hosts && is_own(ice, &p->remote->addr))
+		return largest_of(b, PACKET_MAX);
+	uint32_t largest = largest_of(b, b->mtu);
 	return hosts || largest < LARGEST_UNKNOWN ? largest : LARGEST_UNKNOWN;
 }
 

@@ -220,8 +220,9 @@ void ice_close(struct ice *ice);
  * nominated last or, before, checked. False: nowhere. A path is given only while consent holds (RFC 7675, 5.1). */
 bool ice_route(const struct ice *ice, sluice_path *path);
 /* The largest datagram that is worth a try over the route, headroom included. Between two host candidates it is what the
- * interface carries. Elsewhere nothing is known of what lies on the way, and it is 1,452 bytes, or less where the interface
- * carries less. 0: there is no route, or it travels in a TCP stream, where a path's MTU means nothing. */
+ * interface carries, and between two addresses of this machine all that a packet has room for. Elsewhere nothing is known of
+ * what lies on the way, and it is 1,452 bytes, or less where the interface carries less. It may grow while the route stays, and
+ * an ICE_EVENT_ROUTE says so. 0: there is no route, or it travels in a TCP stream, where a path's MTU means nothing. */
 uint32_t ice_route_largest(const struct ice *ice);
 /* Did an authenticated check or answer pass over this path? RFC 8445, 12: data is accepted from any valid or checked pair. */
 bool ice_admits(const struct ice *ice, const sluice_path *path);

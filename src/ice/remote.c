@@ -85,6 +85,7 @@ static void upgrade(struct ice *ice, struct session *s, struct remote *r, const 
 	r->priority = c->priority;
 	memcpy(r->foundation, c->foundation, sizeof r->foundation);
 	pair_prioritise_all(ice, s);
+	ice->event_route |= ice->selected && ice->selected->remote == r; /* ice_route_largest() depends on its type */
 	ice->dirty = true;
 }
 

@@ -63,11 +63,12 @@ static void say_hello_again(sluice_peer *p) {
 static void on_route(sluice_peer *p, const struct underlay_event *e) {
 	if (!p->below.routed)
 		return;
-	if (e->moved) {
+	if (e->moved || e->largest > p->route_largest) {
 		p->route_largest = e->largest;
 		peer_search_mtu(p);
-		say_hello_again(p);
 	}
+	if (e->moved)
+		say_hello_again(p);
 	note_time(p, &p->ice_after);
 	/* Over a path whose round trip is known, a flight is repeated when its answer is late and not before. */
 	if (p->dtls && !p->dtls_up)

@@ -44,7 +44,7 @@ enum underlay_event_kind {
 	UNDERLAY_CANDIDATE, /* a local candidate to announce to the other side */
 	UNDERLAY_GATHERED,  /* there will be no more of them */
 	UNDERLAY_STATE,     /* of ICE */
-	UNDERLAY_ROUTE,     /* data has a route now, or another one */
+	UNDERLAY_ROUTE,     /* data has a route now, or another one, or more is known of it */
 	UNDERLAY_OPEN,      /* the other side takes data over the route from now on, if it did not before */
 };
 

@@ -288,8 +288,9 @@ struct sim_link *sim_link(struct sim *sim, const struct sim_host *from, const st
 
 sluice_path sim_path(const struct sim_host *host) {
 	sluice_path path = {.remote_len = sizeof(struct sockaddr_in)};
-	struct sockaddr_in in = {
-		.sin_family = AF_INET, .sin_port = htons((uint16_t)(host->index + 1)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in in = {.sin_family = AF_INET,
+	                         .sin_port = htons((uint16_t)(host->index + 1)),
+	                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK + host->index)};
 	memcpy(&path.remote, &in, sizeof in);
 	return path;
 }

@@ -91,7 +91,8 @@ struct sim_host *sim_add_host(struct sim *sim, const char *name, const struct si
 void sim_join(struct sim *sim, struct sim_host *a, struct sim_host *b, const struct link_config *config);
 struct sim_link *sim_link(struct sim *sim, const struct sim_host *from, const struct sim_host *to);
 
-/* The address of a host, as paths name it. */
+/* The address of a host, as paths name it: each has one of 127.0.0.0/8 for itself, since what goes to an address of one's own
+ * crosses no link. */
 sluice_path sim_path(const struct sim_host *host);
 
 /* Calls fn(ctx) at that time; it may do anything but close the world. */
