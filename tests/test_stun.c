@@ -146,6 +146,23 @@ START_TEST(test_the_crc_table_is_what_the_polynomial_says) {
 }
 END_TEST
 
+/* The way depends on the length, and on where the data lies if an access has to be aligned. */
+START_TEST(test_the_crc_is_the_same_for_every_length_and_place) {
+	uint8_t data[300];
+	for (size_t i = 0; i < sizeof data; i++)
+		data[i] = (uint8_t)(i * i + 7 * i);
+	for (size_t from = 0; from < 17; from++) {
+		uint32_t state = 0xffffffff;
+		for (size_t len = 0; from + len < sizeof data; len++) {
+			ck_assert_msg(crc32_ieee(data + from, len) == (uint32_t)~state, "%zu bytes from %zu", len, from);
+			state ^= data[from + len];
+			for (int bit = 0; bit < 8; bit++)
+				state = state >> 1 ^ (state & 1 ? 0xedb88320 : 0);
+		}
+	}
+}
+END_TEST
+
 /* RFC 2202, 3: cases 1, 2 and 6, the data cut in two parts; RFC 1321, A.5 for MD5. */
 START_TEST(test_the_vectors_of_rfc_2202_and_rfc_1321_come_out) {
 	uint8_t key1[20], key6[80], mac[CRYPTO_SHA1_SIZE], digest[CRYPTO_MD5_SIZE];
@@ -527,8 +544,9 @@ END_TEST
 SUITE("stun", test_the_sample_request_of_rfc_5769_is_read, test_the_sample_responses_of_rfc_5769_are_read,
       test_the_long_term_sample_of_rfc_5769_is_read_and_written_byte_by_byte,
       test_a_key_of_credentials_beyond_all_measure_is_refused, test_the_crc_table_is_what_the_polynomial_says,
-      test_the_vectors_of_rfc_2202_and_rfc_1321_come_out, test_every_class_and_method_survives_the_header,
-      test_every_attribute_comes_back_as_it_was_written, test_the_plain_alternate_server_is_not_xored_and_the_peer_address_is,
+      test_the_crc_is_the_same_for_every_length_and_place, test_the_vectors_of_rfc_2202_and_rfc_1321_come_out,
+      test_every_class_and_method_survives_the_header, test_every_attribute_comes_back_as_it_was_written,
+      test_the_plain_alternate_server_is_not_xored_and_the_peer_address_is,
       test_a_message_that_does_not_fit_is_not_written_at_all, test_a_value_or_message_that_no_length_field_can_say_is_refused,
       test_an_address_of_no_family_is_not_written, test_of_an_attribute_that_comes_twice_the_first_counts,
       test_the_xored_mapped_address_wins_in_either_order, test_what_stands_behind_the_integrity_is_ignored,

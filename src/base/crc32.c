@@ -1,5 +1,11 @@
-/* crc32: the checksum by bytes, one table of 1 KiB. */
+/* crc32: the checksum by bytes, one table of 1 KiB, and by carry-less products where the CPU has them. */
 #include "base/crc32.h"
+
+#include <stdbool.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 /* t[b]: the remainder of the byte b, for the polynomial 0x04C11DB7 reflected; a test derives it again. */
 static const uint32_t table[256] = {
@@ -39,10 +45,55 @@ static const uint32_t table[256] = {
 	/* clang-format on */
 };
 
-uint32_t crc32_ieee(const void *data, size_t len) {
-	const uint8_t *p = data;
-	uint32_t state = 0xffffffffu;
+static uint32_t by_bytes(uint32_t state, const uint8_t *p, size_t len) {
 	for (; len > 0; p++, len--)
 		state = state >> 8 ^ table[(state ^ *p) & 255];
-	return ~state;
+	return state;
 }
+
+#if defined(__x86_64__)
+
+#define PRODUCTS __attribute__((target("sse4.1,pclmul")))
+/* Below, bringing 16 bytes down to four costs more than it saves. */
+#define PRODUCTS_FROM 32
+
+/* The CRC of 16 bytes that `x` stands for. Gopal et al., "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ
+ * Instruction", Intel 2009: 128 bits become 64 + 32, then 64, and a Barrett reduction leaves 32. All is reflected. */
+PRODUCTS static inline uint32_t reduced(__m128i x, __m128i by) {
+	const __m128i low32 = _mm_set_epi32(0, 0, 0, -1);
+	const __m128i barrett = _mm_set_epi64x(0x1f7011641, 0x1db710641); /* mu and the polynomial */
+	x = _mm_xor_si128(_mm_srli_si128(x, 8), _mm_clmulepi64_si128(x, by, 0x10));
+	x = _mm_xor_si128(_mm_srli_si128(x, 4),
+	                  _mm_clmulepi64_si128(_mm_and_si128(x, low32), _mm_set_epi64x(0, 0x163cd6124), 0x00));
+	__m128i quotient = _mm_and_si128(_mm_clmulepi64_si128(_mm_and_si128(x, low32), barrett, 0x10), low32);
+	return (uint32_t)_mm_extract_epi32(_mm_xor_si128(x, _mm_clmulepi64_si128(quotient, barrett, 0x00)), 1);
+}
+
+/* len >= 16. Each 16 bytes are moved onto the next ones, by a product for either half. */
+PRODUCTS static uint32_t by_products(uint32_t state, const uint8_t *p, size_t len) {
+	const __m128i by = _mm_set_epi64x(0x0ccaa009e, 0x1751997d0);
+	__m128i x = _mm_xor_si128(_mm_loadu_si128((const __m128i *)p), _mm_cvtsi32_si128((int)state));
+	for (p += 16, len -= 16; len >= 16; p += 16, len -= 16) {
+		__m128i onto = _mm_loadu_si128((const __m128i *)p);
+		onto = _mm_xor_si128(onto, _mm_clmulepi64_si128(x, by, 0x00));
+		x = _mm_xor_si128(onto, _mm_clmulepi64_si128(x, by, 0x11));
+	}
+	return by_bytes(reduced(x, by), p, len);
+}
+
+static bool has_products(void) {
+	return __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.1");
+}
+
+uint32_t crc32_ieee(const void *data, size_t len) {
+	uint32_t state = 0xffffffffu;
+	return ~(len >= PRODUCTS_FROM && has_products() ? by_products(state, data, len) : by_bytes(state, data, len));
+}
+
+#else
+
+uint32_t crc32_ieee(const void *data, size_t len) {
+	return ~by_bytes(0xffffffffu, data, len);
+}
+
+#endif
