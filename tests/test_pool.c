@@ -397,6 +397,30 @@ START_TEST(test_entropy_is_the_kernels_otherwise) {
 }
 END_TEST
 
+/* A kernel's block has room for 21 ids of twelve bytes. */
+START_TEST(test_no_nonce_comes_twice) {
+	sluice_env *env = env_of(NULL);
+	uint8_t ids[100][12];
+	for (size_t i = 0; i < 100; i++) {
+		env_nonce(env, ids[i], sizeof ids[i]);
+		for (size_t k = 0; k < i; k++)
+			ck_assert_msg(memcmp(ids[i], ids[k], sizeof ids[i]) != 0, "%zu and %zu", k, i);
+	}
+	sluice_env_free(env);
+}
+END_TEST
+
+START_TEST(test_nonces_are_the_apps_when_it_gives_entropy) {
+	size_t taken = 0;
+	sluice_env *env = env_of(&(sluice_env_config){.entropy = fill_with_sevens, .entropy_ctx = &taken});
+	uint8_t id[12];
+	env_nonce(env, id, sizeof id);
+	ck_assert_uint_eq(taken, sizeof id);
+	ck_assert_uint_eq(id[11], 7);
+	sluice_env_free(env);
+}
+END_TEST
+
 struct log_line {
 	int count;
 	enum sluice_log_level level;
@@ -529,7 +553,7 @@ SUITE("pool", test_a_class_that_was_busy_makes_way_for_one_that_is, test_a_block
       test_an_environment_takes_all_memory_from_the_apps_allocator_and_gives_it_back,
       test_no_memory_for_an_environment_is_an_error_value, test_zeroed_memory_is_zeroed_when_it_was_used_before_too,
       test_a_copied_string_ends_in_a_nul, test_every_call_that_needs_memory_says_when_there_is_none,
-      test_entropy_is_the_apps_when_it_gives_some, test_entropy_is_the_kernels_otherwise,
-      test_log_lines_above_the_level_are_not_made, test_a_long_log_line_is_cut,
+      test_entropy_is_the_apps_when_it_gives_some, test_entropy_is_the_kernels_otherwise, test_no_nonce_comes_twice,
+      test_nonces_are_the_apps_when_it_gives_entropy, test_log_lines_above_the_level_are_not_made, test_a_long_log_line_is_cut,
       test_a_slab_lives_until_its_last_reference_is_gone, test_a_released_slab_is_handed_out_again,
       test_slabs_beyond_the_limit_are_for_copying_only, test_idle_slabs_and_blocks_share_one_bound)

@@ -106,7 +106,7 @@ static void check_sent(struct ice *ice, struct pair *p, uint64_t now) {
 int checks_send(struct ice *ice, struct pair *p, sluice_batch *batch, uint64_t now) {
 	struct sent_check *c = &p->sent[p->sent_next];
 	*c = (struct sent_check){.at = now, .controlling = ice->controlling, .nominating = check_nominates(ice, p)};
-	env_entropy(ice->env, c->id, sizeof c->id);
+	env_nonce(ice->env, c->id, sizeof c->id);
 	p->sent_next = (uint8_t)((p->sent_next + 1) % CHECKS_KEPT);
 	size_t len = compose_check(ice, p, c, emit_place(batch));
 	ice->role_fixed = true;

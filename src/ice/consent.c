@@ -25,7 +25,9 @@ static uint64_t clamp(uint64_t low, uint64_t v, uint64_t high) {
  * is rounded down, and so the draw begins at 0.82. */
 static uint64_t due_after(struct ice *ice, uint64_t since, uint64_t period) {
 	uint64_t grid = period / 50 + 1;
-	uint64_t at = since + period / 100 * 82 + period / 100 * 38 / 1000 * (env_random32(ice->env) % 1001);
+	uint32_t drawn;
+	env_nonce(ice->env, &drawn, sizeof drawn);
+	uint64_t at = since + period / 100 * 82 + period / 100 * 38 / 1000 * (drawn % 1001);
 	return at - at % grid;
 }
 

@@ -23,7 +23,7 @@ uint64_t lite_deadline(const struct ice *ice) {
 int lite_output(struct ice *ice, sluice_batch *batch, uint64_t now) {
 	struct stun_writer w;
 	uint8_t id[STUN_ID_SIZE];
-	env_entropy(ice->env, id, sizeof id);
+	env_nonce(ice->env, id, sizeof id);
 	stun_begin(&w, emit_place(batch), ICE_MESSAGE_MAX, STUN_INDICATION, STUN_BINDING, id);
 	ice->last_traffic = now;
 	return emit_message(ice, batch, &ice->selected->path, stun_end(&w, NULL, 0, true));

@@ -26,7 +26,7 @@ static void query_make(struct ice *ice, const struct base *b, const struct socka
 	if (!q)
 		return;
 	*q = (struct query){.socket = b->socket, .to = *to, .running = true, .first_at = SLUICE_NEVER, .next = ice->queries};
-	env_entropy(ice->env, q->id, sizeof q->id);
+	env_nonce(ice->env, q->id, sizeof q->id);
 	ice->queries = q;
 	ice->query_count++;
 }
@@ -150,7 +150,7 @@ bool query_input(struct ice *ice, const sluice_path *path, const struct stun_mes
 		query_end(q);
 	if (m->class == STUN_SUCCESS)
 		q->next_at = now + ice->config.keepalive;
-	env_entropy(ice->env, q->id, sizeof q->id);
+	env_nonce(ice->env, q->id, sizeof q->id);
 	ice->dirty = true;
 	return true;
 }

@@ -110,6 +110,19 @@ uint32_t env_random32(sluice_env *env) {
 	return v;
 }
 
+void env_nonce(sluice_env *env, void *buf, size_t len) {
+	if (env->entropy != kernel_entropy) { /* the app's bytes go to where they are asked for, so that a run can be repeated */
+		env_entropy(env, buf, len);
+		return;
+	}
+	if (env->nonce_left < len) {
+		env_entropy(env, env->nonces, sizeof env->nonces);
+		env->nonce_left = sizeof env->nonces;
+	}
+	memcpy(buf, env->nonces + sizeof env->nonces - env->nonce_left, len);
+	env->nonce_left -= len;
+}
+
 void env_log(sluice_env *env, enum sluice_log_level level, const char *format, ...) {
 	if (!env->log || level > env->log_level)
 		return;

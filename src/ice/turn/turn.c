@@ -430,7 +430,7 @@ static int emit_queued(struct turn *t, sluice_batch *batch) {
 static int emit_keepalive(struct turn *t, sluice_batch *batch) {
 	uint8_t message[STUN_HEADER], id[STUN_ID_SIZE];
 	struct stun_writer w;
-	env_entropy(t->env, id, sizeof id);
+	env_nonce(t->env, id, sizeof id);
 	stun_begin(&w, message, sizeof message, STUN_INDICATION, STUN_BINDING, id);
 	return emit_message(t, batch, message, stun_end(&w, NULL, 0, false));
 }

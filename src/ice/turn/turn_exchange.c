@@ -16,7 +16,7 @@
 /* ---- transmissions ---- */
 
 void turn_exchange_start(struct turn *t, struct exchange *x, uint16_t method) {
-	env_entropy(t->env, x->id, sizeof x->id);
+	env_nonce(t->env, x->id, sizeof x->id);
 	x->method = method;
 	x->active = true;
 	x->tries = 0;

@@ -258,7 +258,7 @@ int turn_send(struct turn *t, const struct sockaddr_storage *peer, const void *d
 	struct queued *q = env_alloc(t->env, sizeof *q + len + INDICATION_OVERHEAD);
 	if (!q)
 		return SLUICE_NO_MEMORY;
-	env_entropy(t->env, id, sizeof id);
+	env_nonce(t->env, id, sizeof id);
 	stun_begin(&w, q->message, len + INDICATION_OVERHEAD, STUN_INDICATION, STUN_SEND, id);
 	stun_put_address(&w, STUN_ATTR_XOR_PEER_ADDRESS, peer);
 	stun_put(&w, STUN_ATTR_DATA, data, len);
