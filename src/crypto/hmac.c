@@ -2,26 +2,12 @@
 #define OPENSSL_SUPPRESS_DEPRECATED /* SHA1_Init and its kin: see below */
 #include "crypto/crypto.h"
 
-#include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/sha.h>
 #include <string.h>
 
 #include "base/wipe.h"
-
-/* The one-shot call: OpenSSL allocates a context for the length of the call and nothing else. It runs once or twice for each
- * handshake, so keeping a context alive would gain nothing. */
-bool crypto_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[CRYPTO_SHA256_SIZE]) {
-	unsigned int written = 0;
-	if (key_len > INT_MAX)
-		return false;
-	/* To OpenSSL, NULL means the key of the call before, and there was none. */
-	return HMAC(EVP_sha256(), key_len ? key : "", (int)key_len, data, len, out, &written) && written == CRYPTO_SHA256_SIZE;
-}
-
-/* ---- HMAC of parts ---- */
 
 static const struct {
 	const char *name;
@@ -108,7 +94,8 @@ static bool hmac_run(struct hmac *h, const struct iovec *parts, size_t count, ui
 	return hash_begin(h) && EVP_DigestUpdate(h->ctx, inner, h->size) && hash_end(h, out);
 }
 
-/* By the hash. OpenSSL's own HMAC makes 15 allocations where this makes 2, and takes twice as long for a STUN message. */
+/* By the hash. OpenSSL's own HMAC makes 15 allocations where this makes 2, and takes twice as long for a STUN message. The
+ * cookies of a handshake are on its critical path. */
 static bool hmac_by_evp(enum crypto_hash hash, const void *key, size_t key_len, const struct iovec *parts, size_t count,
                         uint8_t *out) {
 	struct hmac h = {.digest = digest_for(hash), .size = hashes[hash].size, .block = hashes[hash].block};
@@ -167,6 +154,11 @@ bool crypto_hmac(enum crypto_hash hash, const void *key, size_t key_len, const s
 }
 
 #endif
+
+bool crypto_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[CRYPTO_SHA256_SIZE]) {
+	struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
+	return crypto_hmac(CRYPTO_SHA256, key, key_len, &part, 1, out);
+}
 
 bool crypto_md5(const void *data, size_t len, uint8_t out[CRYPTO_MD5_SIZE]) {
 	size_t written = 0;

@@ -1,7 +1,7 @@
 /* context: which protocol do all connections of one certificate speak?
  *
- * The SSL_CTX: DTLS 1.2 alone, the groups, no tickets, no renegotiation, and the key log. What differs between connections
- * (cipher suites, SRTP profiles, MTU, timers) stands in handshake.c. */
+ * The SSL_CTX: DTLS 1.2 alone, the groups, the default cipher suites, no tickets, no renegotiation, and the key log. What differs
+ * between connections (cipher suites that one names, SRTP profiles, MTU, timers) stands in handshake.c. */
 #ifndef DTLS_CONTEXT_H
 #define DTLS_CONTEXT_H
 

@@ -14,13 +14,6 @@
  * buffer of 4,096 bytes (3.0 to 4.0), and with a larger MTU a record would be cut there, in the middle. */
 #define OPENSSL_MTU 4000
 
-/* RFC 8827, 6.5: "All implementations MUST support DTLS 1.2 with the TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 cipher suite".
- * The RSA ones are for peers that bring an RSA certificate. */
-#define DEFAULT_CIPHERS                                                                                                          \
-	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"                                                             \
-	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"                                                             \
-	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
-
 /* ---- what OpenSSL is configured with ------------------------------------------------------------------------------- */
 
 /* Only suites whose records we can make. The others' rooms are not fixed: a block cipher's padding depends on the length. */
@@ -32,8 +25,9 @@ static bool are_ours(SSL *ssl) {
 	return true;
 }
 
+/* NULL: those of the context. */
 static int set_ciphers(struct dtls *d, const char *ciphers) {
-	if (SSL_set_cipher_list(d->ssl, ciphers ? ciphers : DEFAULT_CIPHERS) == 1 && are_ours(d->ssl))
+	if (!ciphers || (SSL_set_cipher_list(d->ssl, ciphers) == 1 && are_ours(d->ssl)))
 		return 0;
 	return ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE ? SLUICE_NO_MEMORY : SLUICE_INVALID;
 }
