@@ -331,7 +331,7 @@ static void round_over(struct bbr *b, const struct cc_ack *a) {
 /* 5.5.9: acknowledgements come in bunches, ours by design. Until the next bunch, that much more than the bandwidth has to be in
  * flight. */
 static void aggregation(const struct cc_view *v, struct bbr *b, const struct cc_ack *a) {
-	uint64_t expected = per_time(bandwidth(b), min64(a->now - b->extra_from, SECOND));
+	uint64_t expected = per_time(max_bw(b), min64(a->now - b->extra_from, SECOND));
 	if (b->extra_delivered <= expected) {
 		b->extra_delivered = expected = 0;
 		b->extra_from = a->now;
