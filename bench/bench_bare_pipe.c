@@ -1,9 +1,9 @@
 /* bench_bare_pipe: how fast can sealed datagrams go from one process to another, with nothing above them?
  *
- * The limits that sluice perf is held against: DTLS 1.2 records (AES-128-GCM) with 1,200 bytes of payload, 50 records a
- * UDP_SEGMENT send, UDP_GRO on the other side, two pinned processes over loopback. The records are sealed and opened in one of
- * three ways: by SSL_write and SSL_read, or framed here around the bare calls of EVP or of intel-ipsec-mb. A fourth pipe has no
- * records. It knows no SCTP, no channel, and nothing of src/dtls. Its flow control is one credit: the receiver reports how much
+ * The limits that sluice perf is held against: DTLS 1.2 records (AES-128-GCM), UDP_SEGMENT sends of 64 KB, UDP_GRO on the other
+ * side, two pinned processes over loopback. A send has 50 records with 1,200 bytes of payload, or 4 with 16,084, which is as large
+ * as packets get: a record carries at most 2^14 bytes. The records are sealed and opened in one of three ways: by SSL_write and
+ * SSL_read, or framed here around the bare calls of EVP or of intel-ipsec-mb. A fourth pipe has no records. It knows no SCTP, no channel, and nothing of src/dtls. Its flow control is one credit: the receiver reports how much
  * it has read, and the sender stays within a window of that, so nothing is lost.
  *
  * The pipes take turns, a run each, so that whatever else the machine does hits all of them. */
@@ -22,8 +22,7 @@
 #include "io/udp.h"
 #include "openssl_pair.h"
 
-#define PAYLOAD 1200
-#define BATCH 50
+#define PAYLOAD_MAX 16084
 #define WINDOW (512 << 10)
 #define CREDIT_EVERY (128 << 10)
 #define RUNS 5
@@ -34,9 +33,23 @@
 
 enum phase { WARMING, MEASURING, DONE };
 
-enum mode { SSL_RECORDS, EVP_RECORDS, IPSEC_MB_RECORDS, NO_RECORDS, MODES };
+enum mode { SSL_RECORDS, EVP_RECORDS, IPSEC_MB_RECORDS, NO_RECORDS };
 
-static const char *const names[MODES] = {"openssl records", "EVP records", "ipsec-mb records", "no records"};
+static const struct kind {
+	const char *name;
+	enum mode mode;
+	size_t payload, batch;
+} kinds[] = {
+	{"openssl records", SSL_RECORDS, 1200, 50},
+	{"EVP records", EVP_RECORDS, 1200, 50},
+	{"ipsec-mb records", IPSEC_MB_RECORDS, 1200, 50},
+	{"no records", NO_RECORDS, 1200, 50},
+	{"openssl records of 16 KB", SSL_RECORDS, PAYLOAD_MAX, 4},
+	{"EVP records of 16 KB", EVP_RECORDS, PAYLOAD_MAX, 4},
+	{"ipsec-mb records of 16 KB", IPSEC_MB_RECORDS, PAYLOAD_MAX, 4},
+	{"no records, datagrams of 16 KB", NO_RECORDS, PAYLOAD_MAX, 4},
+};
+#define KINDS (sizeof kinds / sizeof *kinds)
 
 /* What the two processes and the bench share. */
 struct shared {
@@ -47,6 +60,7 @@ struct shared {
 
 struct pipe_run {
 	enum mode mode;
+	size_t payload, batch;                /* bytes of a record, and records of a send */
 	struct openssl_pair pair;             /* SSL_RECORDS */
 	struct bare_key *seal_key, *open_key; /* the next two */
 	uint64_t sequence;                    /* of the next record to seal, and of the next to open */
@@ -74,62 +88,61 @@ static bool wait_readable(const struct udp *u, int ms) {
 
 #define HEADER 13
 #define EXPLICIT 8
-#define RECORD (HEADER + EXPLICIT + PAYLOAD + BARE_TAG)
 #define APPLICATION_DATA 23
 #define DTLS_1_2 0xfefd
 #define EPOCH_1 ((uint64_t)1 << 48)
 
 /* RFC 6347, 4.1: type, version, epoch and sequence number, length. */
-static void write_header(uint8_t *record, uint64_t sequence) {
+static void write_header(uint8_t *record, uint64_t sequence, size_t payload) {
 	record[0] = APPLICATION_DATA;
 	put_be16(record + 1, DTLS_1_2);
 	put_be64(record + 3, EPOCH_1 | sequence);
-	put_be16(record + 11, RECORD - HEADER);
+	put_be16(record + 11, (uint16_t)(EXPLICIT + payload + BARE_TAG));
 }
 
 /* RFC 5288, 3: the nonce is a salt and the explicit part; RFC 5246, 6.2.3.3: the AAD is the number, the type, the version and the
  * length of the text. */
-static void read_nonce_and_aad(const uint8_t *record, uint8_t nonce[BARE_NONCE], uint8_t aad[HEADER]) {
+static void read_nonce_and_aad(const uint8_t *record, size_t payload, uint8_t nonce[BARE_NONCE], uint8_t aad[HEADER]) {
 	memset(nonce, 7, BARE_NONCE - EXPLICIT);
 	memcpy(nonce + BARE_NONCE - EXPLICIT, record + HEADER, EXPLICIT);
 	memcpy(aad, record + 3, 8);
 	memcpy(aad + 8, record, 3);
-	put_be16(aad + 11, PAYLOAD);
+	put_be16(aad + 11, (uint16_t)payload);
 }
 
 /* The payload is copied to its place first, as SSL_write has to do it and as a packet would be gathered there. */
 static size_t seal_record(struct pipe_run *r, const uint8_t *payload, uint8_t *record) {
 	uint8_t nonce[BARE_NONCE], aad[HEADER];
-	write_header(record, r->sequence++);
+	write_header(record, r->sequence++, r->payload);
 	memcpy(record + HEADER, record + 3, EXPLICIT);
-	memcpy(record + HEADER + EXPLICIT, payload, PAYLOAD);
-	read_nonce_and_aad(record, nonce, aad);
-	bare_seal(r->seal_key, record + HEADER + EXPLICIT, PAYLOAD, aad, sizeof aad, nonce);
-	return RECORD;
+	memcpy(record + HEADER + EXPLICIT, payload, r->payload);
+	read_nonce_and_aad(record, r->payload, nonce, aad);
+	bare_seal(r->seal_key, record + HEADER + EXPLICIT, r->payload, aad, sizeof aad, nonce);
+	return HEADER + EXPLICIT + r->payload + BARE_TAG;
 }
 
 /* In place. Returns the payload's length. Loopback loses and repeats nothing, so the next number is the right one. */
 static size_t open_record(struct pipe_run *r, uint8_t *record, size_t len) {
 	uint8_t expected[HEADER], nonce[BARE_NONCE], aad[HEADER];
-	write_header(expected, r->sequence++);
-	BENCH_MUST(len == RECORD && memcmp(record, expected, HEADER) == 0);
-	read_nonce_and_aad(record, nonce, aad);
-	BENCH_MUST(bare_open(r->open_key, record + HEADER + EXPLICIT, PAYLOAD, aad, sizeof aad, nonce));
-	return PAYLOAD;
+	write_header(expected, r->sequence++, r->payload);
+	BENCH_MUST(len == HEADER + EXPLICIT + r->payload + BARE_TAG && memcmp(record, expected, HEADER) == 0);
+	read_nonce_and_aad(record, r->payload, nonce, aad);
+	BENCH_MUST(bare_open(r->open_key, record + HEADER + EXPLICIT, r->payload, aad, sizeof aad, nonce));
+	return r->payload;
 }
 
 /* ---- sender ------------------------------------------------------------------------------------------------------ */
 
 static size_t fill_batch(struct pipe_run *r, uint8_t *space, size_t room, const uint8_t *payload) {
 	size_t used = 0;
-	for (int i = 0; i < BATCH; i++) {
+	for (size_t i = 0; i < r->batch; i++) {
 		switch (r->mode) {
 		case SSL_RECORDS:
-			used += openssl_seal(&r->pair.client, payload, PAYLOAD, space + used, room - used);
+			used += openssl_seal(&r->pair.client, payload, r->payload, space + used, room - used);
 			break;
 		case NO_RECORDS:
-			memcpy(space + used, payload, PAYLOAD);
-			used += PAYLOAD;
+			memcpy(space + used, payload, r->payload);
+			used += r->payload;
 			break;
 		default:
 			used += seal_record(r, payload, space + used);
@@ -148,8 +161,8 @@ static void take_credit(struct pipe_run *r, uint64_t *credit) {
 }
 
 static void send_batch(struct pipe_run *r, uint8_t *space, size_t len) {
-	size_t sent = 0, stride = len / BATCH;
-	sluice_batch b = {.data = space, .count = BATCH, .stride = stride, .last = stride, .path = r->rx_address};
+	size_t sent = 0, stride = len / r->batch;
+	sluice_batch b = {.data = space, .count = r->batch, .stride = stride, .last = stride, .path = r->rx_address};
 	for (int result; (result = udp_send(&r->tx, &b, &sent)) != 0;) {
 		struct pollfd f = {.fd = r->tx.fd, .events = POLLOUT};
 		BENCH_MUST(result == SLUICE_WOULD_BLOCK && poll(&f, 1, 1000) > 0);
@@ -157,21 +170,21 @@ static void send_batch(struct pipe_run *r, uint8_t *space, size_t len) {
 }
 
 static void sender(void *ctx) {
-	static uint8_t space[64 << 10], payload[PAYLOAD];
+	static uint8_t space[64 << 10], payload[PAYLOAD_MAX];
 	struct pipe_run *r = ctx;
-	uint64_t sent = 0, credit = 0;
+	uint64_t sent = 0, credit = 0, each = r->batch * r->payload;
 	double cpu = 0;
 	int phase = WARMING, now;
-	for (size_t i = 0; i < PAYLOAD; i++)
+	for (size_t i = 0; i < r->payload; i++)
 		payload[i] = (uint8_t)i;
 	while ((now = atomic_load(&r->shared->phase)) != DONE) {
 		if (now != phase)
 			cpu = fork_pair_cpu();
 		phase = now;
-		while (sent + BATCH * PAYLOAD > credit + WINDOW)
+		while (sent + each > credit + WINDOW)
 			take_credit(r, &credit);
 		send_batch(r, space, fill_batch(r, space, sizeof space, payload));
-		sent += BATCH * PAYLOAD;
+		sent += each;
 	}
 	r->shared->tx_cpu = fork_pair_cpu() - cpu;
 }
@@ -179,7 +192,7 @@ static void sender(void *ctx) {
 /* ---- receiver ---------------------------------------------------------------------------------------------------- */
 
 static size_t read_batch(struct pipe_run *r, sluice_slab *slab) {
-	static uint8_t payload[16 << 10];
+	static uint8_t payload[PAYLOAD_MAX + 1];
 	sluice_datagram out[64];
 	sluice_path from;
 	size_t bytes = 0;
@@ -191,7 +204,7 @@ static size_t read_batch(struct pipe_run *r, sluice_slab *slab) {
 			len = openssl_open(&r->pair.server, out[i].data, len, payload, sizeof payload);
 		else if (r->mode != NO_RECORDS)
 			len = open_record(r, out[i].data, len);
-		BENCH_MUST(len == PAYLOAD);
+		BENCH_MUST(len == r->payload);
 		bytes += len;
 	}
 	return bytes;
@@ -271,8 +284,9 @@ static bool has_mode(enum mode mode) {
 	return has;
 }
 
-static struct result run_once(enum mode mode) {
-	struct pipe_run r = {.mode = mode, .run_ns = bench_is_fast() ? FAST_RUN_NS : RUN_NS};
+static struct result run_once(const struct kind *kind) {
+	struct pipe_run r = {.mode = kind->mode, .payload = kind->payload, .batch = kind->batch};
+	r.run_ns = bench_is_fast() ? FAST_RUN_NS : RUN_NS;
 	r.shared = fork_pair_shared(sizeof *r.shared);
 	BENCH_MUST(make_keys(&r));
 	open_socket(&r.tx, &r.tx_address);
@@ -291,7 +305,7 @@ static struct result run_once(enum mode mode) {
 	return result;
 }
 
-static void report(enum mode mode, const struct result *results, size_t runs) {
+static void report(const struct kind *kind, const struct result *results, size_t runs) {
 	double values[RUNS], tx = 0, rx = 0;
 	char extra[160];
 	for (size_t i = 0; i < runs; i++) {
@@ -299,9 +313,9 @@ static void report(enum mode mode, const struct result *results, size_t runs) {
 		tx += results[i].tx_cpu / (double)runs;
 		rx += results[i].rx_cpu / (double)runs;
 	}
-	snprintf(extra, sizeof extra, "\"payload\":%d,\"cpu_tx_s_per_gb\":%.3f,\"cpu_rx_s_per_gb\":%.3f", PAYLOAD, tx, rx);
+	snprintf(extra, sizeof extra, "\"payload\":%zu,\"cpu_tx_s_per_gb\":%.3f,\"cpu_rx_s_per_gb\":%.3f", kind->payload, tx, rx);
 	bench_report(&(struct bench_figure){.bench = "bare_pipe",
-	                                    .name = names[mode],
+	                                    .name = kind->name,
 	                                    .unit = "Gbit/s",
 	                                    .values = values,
 	                                    .count = runs,
@@ -310,18 +324,18 @@ static void report(enum mode mode, const struct result *results, size_t runs) {
 }
 
 int main(int argc, char **argv) {
-	static struct result results[MODES][RUNS];
-	bool wanted[MODES];
+	static struct result results[KINDS][RUNS];
+	bool wanted[KINDS];
 	bench_begin(argc, argv);
 	size_t runs = bench_is_fast() ? 1 : RUNS;
-	for (int mode = 0; mode < MODES; mode++)
-		wanted[mode] = has_mode((enum mode)mode) && bench_wants("bare_pipe", names[mode]);
+	for (size_t k = 0; k < KINDS; k++)
+		wanted[k] = has_mode(kinds[k].mode) && bench_wants("bare_pipe", kinds[k].name);
 	for (size_t i = 0; i < runs; i++)
-		for (int mode = 0; mode < MODES; mode++)
-			if (wanted[mode])
-				results[mode][i] = run_once((enum mode)mode);
-	for (int mode = 0; mode < MODES; mode++)
-		if (wanted[mode])
-			report((enum mode)mode, results[mode], runs);
+		for (size_t k = 0; k < KINDS; k++)
+			if (wanted[k])
+				results[k][i] = run_once(&kinds[k]);
+	for (size_t k = 0; k < KINDS; k++)
+		if (wanted[k])
+			report(&kinds[k], results[k], runs);
 	return bench_end();
 }

@@ -108,7 +108,8 @@ for control in $controls; do
 	grep -q "\"congestion_control\": \"$control\"" "$out" || { cat "$out"; fail "--cc $control: another one was used"; }
 done
 for options in '--recovery rfc9260' '--recovery rack' '--scheduler first-come' '--scheduler round-robin' '--scheduler round-robin-packet' \
-	'--scheduler priority' '--scheduler fair --channels 3' '--scheduler weighted-fair --channels 3' --no-pacing '--mtu-max 400'; do
+	'--scheduler priority' '--scheduler fair --channels 3' '--scheduler weighted-fair --channels 3' --no-pacing '--mtu-max 400' \
+	'--mtu-max 65535'; do
 	run 0 perf --time 0.2 --json $options
 	has_fields $bulk
 done
@@ -198,7 +199,7 @@ wrong perf --lifetime 5 --max-retransmits 5
 wrong perf --mtu 399
 wrong perf --mtu 16385
 wrong perf --mtu-max 399
-wrong perf --mtu-max 65521
+wrong perf --mtu-max 65536
 wrong perf --cc
 wrong perf --open 3 --trace "$scratch/trace"
 for option in recovery:rfc9260\ or\ rack scheduler:first-come,\ round-robin; do

@@ -129,7 +129,7 @@ typedef struct sluice_peer_config {
 	 *   mtu_max   0: where the driver called sluice_peer_discover_mtu(), as sluice_loop does, packets of a direct peer may
 	 *             grow to what a DTLS record holds. By ICE they may grow to what Ethernet carries, and between two host
 	 *             candidates to what our interface carries. Another number: they may grow to that, whoever drives the peer,
-	 *             but over no TCP stream. 1: no search
+	 *             but no further than a DTLS record holds (2^14 bytes), and over no TCP stream. 1: no search
 	 *   init_max_retransmits, association_max_retransmits: 0 by offer and answer means no limit
 	 *
 	 * Without that limit INIT and data are repeated while ICE has a live path, and wait while it has none. Once the peer

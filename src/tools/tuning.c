@@ -44,7 +44,7 @@ static const struct option_row rows[] = {
          .word = scheduler_word},
 	{"no-pacing", NULL, "send whatever the window allows at once", TO_FLAG(struct tuning, no_pacing)},
 	{"mtu-max", "BYTES", "packets may grow to this where the path carries it, {range}", TO_U32(struct tuning, mtu_max),
-         .unit = "bytes", .min = 400, .max = 65520},
+         .unit = "bytes", .min = 400, .max = 65535},
 	{"trace", "FILE", "write what happens, a line of JSON each; scripts/plot-trace draws it",
          TO_TEXT(struct tuning, trace_file)},
 	{"pcap", "FILE", "write its packets, as they are before DTLS, for Wireshark", TO_TEXT(struct tuning, pcap_file)},
@@ -60,7 +60,7 @@ void tuning_apply(const struct tuning *t, sluice_sctp_config *config) {
 	config->scheduler = (enum sluice_scheduler)t->scheduler;
 	if (t->no_pacing)
 		config->pacing = SLUICE_PACING_OFF;
-	config->mtu_max = t->mtu_max;
+	config->mtu_max = t->mtu_max < SLUICE_SCTP_MTU_MAX ? t->mtu_max : SLUICE_SCTP_MTU_MAX;
 }
 
 int tuning_check(const struct tuning *t, const char *command) {
