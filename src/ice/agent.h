@@ -165,6 +165,7 @@ struct session {
 	struct pair *triggered, **triggered_end;
 	uint32_t burst_left;
 	uint32_t names_asked;
+	bool names_due; /* there may be a name that was not asked for yet */
 	uint64_t next_check;      /* the pacing's */
 	uint64_t repeats_paid_at; /* when the budget of repetitions is whole again; see repeat_at() in checks.c */
 	bool has_remote_since;

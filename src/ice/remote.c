@@ -118,10 +118,12 @@ int ice_add_remote(struct ice *ice, const struct candidate *c) {
 	if (!r)
 		return SLUICE_NO_MEMORY;
 	/* The name of an active candidate need not be looked up: that side connects to us, from a port that it does not name. */
-	if (r->addr.ss_family)
+	if (r->addr.ss_family) {
 		checklist_add_remote(ice, s, r);
-	else if (r->transport != CANDIDATE_TCP_ACTIVE)
+	} else if (r->transport != CANDIDATE_TCP_ACTIVE) {
 		r->resolve_id = ++ice->next_id;
+		s->names_due = true;
+	}
 	return 0;
 }
 
@@ -158,6 +160,8 @@ struct remote *remote_add_reflexive(struct ice *ice, struct session *s, const st
 
 bool remote_poll_request(struct ice *ice, struct ice_request *q) {
 	struct session *s = ice->current;
+	if (!s->names_due)
+		return false;
 	for (struct remote *r = s->remotes; r && s->names_asked < ICE_NAMES_MAX; r = r->next) {
 		if (r->asked || r->resolve_id == 0 || r->addr.ss_family)
 			continue;
@@ -169,6 +173,7 @@ bool remote_poll_request(struct ice *ice, struct ice_request *q) {
 		                          .mdns = candidate_name_is_local(r->name)};
 		return true;
 	}
+	s->names_due = false;
 	return false;
 }
 

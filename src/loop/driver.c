@@ -119,6 +119,7 @@ void driver_serve(struct driver *d, uint64_t now) {
 		sluice_peer_dispatch(d->peer);
 		if (!d->peer)
 			return;
+		d->calm &= peer_is_at_rest(d->peer);
 		serve_requests(d);
 		d->woken = false;
 		flush(d, now);
@@ -159,8 +160,9 @@ bool driver_leave(struct driver *d) {
 	}
 	if (d->guard.dead)
 		return false;
-	if (d->place && d->place->follow_name)
+	if (!d->calm && d->place && d->place->follow_name)
 		d->place->follow_name(d);
+	d->calm = true;
 	note_deadline(d);
 	return true;
 }
@@ -281,6 +283,7 @@ int driver_new(sluice_loop *loop, sluice_peer *peer, struct driver **out) {
 		return SLUICE_NO_MEMORY;
 	d->loop = loop;
 	d->peer = peer;
+	d->calm = true;
 	d->streams = (struct streams){.loop = loop, .owner = d, .ops = &driver_owner};
 	schedule_node_init(&d->turn);
 	LIST_PUSH(loop->drivers, d, next, back);

@@ -44,6 +44,7 @@ struct driver {
 	bool negotiates; /* by offer and answer: it may ask for names and streams */
 	struct guard guard;
 	bool woken; /* something was queued while it was entered, after the last dispatch */
+	bool calm;  /* since it was entered, nothing above ICE was touched: the place need not follow */
 };
 
 /* 0, SLUICE_EXISTS, SLUICE_NO_MEMORY. The peer gets its wake and free hooks. */

@@ -146,6 +146,10 @@ struct sluice_peer {
 	bool data_over;  /* there is media alone for now; the end of the association is not ours */
 	bool end_waits;  /* it ended while an offer of ours was pending: the answer may be what ended it */
 	bool woken, has_origin;
+	/* checked: a check or an answer was handled since the last rest; dispatched: dispatch() has run since the last stir. */
+	bool checked, dispatched;
+	/* Until then there is nothing to do above the underlay, unless something stirs it; see peer_rest(). 0: it does not rest. */
+	uint64_t rests_until;
 	int end_error, error;
 	const char *error_text;
 	sluice_channels_config data_config;
@@ -202,6 +206,11 @@ static inline bool peer_is_over(const sluice_peer *p) {
 	return p->state >= SLUICE_PEER_CLOSED;
 }
 void peer_wake(sluice_peer *p);
+/* Something above the underlay is touched, or may have become due. */
+static inline void peer_stir(sluice_peer *p) {
+	p->rests_until = 0;
+	p->dispatched = false;
+}
 void peer_enter(sluice_peer *p, enum sluice_peer_state state);
 void peer_notice(sluice_peer *p, enum notice_kind kind, unsigned value);
 /* Decides how the peer ends; the first decision counts. What is still to be said is said by the coming output() calls, and the

@@ -125,6 +125,8 @@ __attribute__((noinline)) static void on_event(sluice_peer *p, const struct unde
 
 void follow_underlay(sluice_peer *p) {
 	struct underlay_event e;
-	while (underlay_poll(&p->below, &e))
+	while (underlay_poll(&p->below, &e)) {
+		peer_stir(p);
 		on_event(p, &e);
+	}
 }

@@ -299,8 +299,40 @@ static void note_strays(sluice_peer *p, const struct underlay_span *span) {
 		p->bytes_received -= span->datagrams[i].len;
 }
 
+/* ---- rest --------------------------------------------------------------------------------------------------------- */
+
+/* An idle peer hears and answers checks, five times in ten seconds, and each verb that came by used to ask DTLS, the association
+ * and the channels what they have to do: some 80 lines of memory that had left the cache long ago, for nothing. So behind a check
+ * the time is kept when the first of them has something to do. Until then the verbs call the underlay alone. Whatever touches the
+ * others ends the rest: records, an event of the underlay, a timer, and every call of the app that makes something due, since that
+ * calls the wake hook. */
+static bool peer_rests(const sluice_peer *p, uint64_t now) {
+	return now < p->rests_until;
+}
+
+/* A rest whose time has come is over. */
+static void end_rest(sluice_peer *p, uint64_t now) {
+	if (p->rests_until && now >= p->rests_until)
+		peer_stir(p);
+}
+
+static uint64_t due_above(const sluice_peer *p);
+
+/* There is nothing to put out. A callback may be due that dispatch() has not run, and then there is no rest. */
+static void try_rest(sluice_peer *p, uint64_t now) {
+	if (!p->checked || !p->dispatched || p->woken || p->media || p->past || p->state != SLUICE_PEER_CONNECTED || p->ends_as)
+		return;
+	p->checked = false;
+	uint64_t at = due_above(p);
+	if (at > now && !guard_is_busy(&p->guard) && !association_has_event(p->sctp))
+		p->rests_until = at;
+}
+
+/* ---- in ----------------------------------------------------------------------------------------------------------- */
+
 /* Gives a span to the engine that speaks its protocol. */
 static int input_span(sluice_peer *p, const struct underlay_span *span, uint64_t now) {
+	peer_stir(p);
 	if (span->kind == PACKET_RTP && media_takes(p)) {
 		underlay_taken(&p->below, span, now);
 		return media_input(p, span, now);
@@ -316,12 +348,14 @@ static int input_span(sluice_peer *p, const struct underlay_span *span, uint64_t
 static int input_spans(sluice_peer *p, struct underlay_input *in, uint64_t now) {
 	struct underlay_span span;
 	int error = 0;
-	while (!p->ends_as && underlay_next(&p->below, in, &span, now)) {
+	unsigned spans = 0;
+	for (; !p->ends_as && underlay_next(&p->below, in, &span, now); spans++) {
 		if (span.eventful)
 			follow_underlay(p);
 		int result = input_span(p, &span, now);
 		error = result ? result : error;
 	}
+	p->checked |= spans == 0;
 	follow_underlay(p);
 	return error;
 }
@@ -346,9 +380,12 @@ void sluice_peer_advance(sluice_peer *p, uint64_t now) {
 	now = begin_verb(p, now);
 	if (p->ends_as)
 		return;
+	end_rest(p, now);
 	records_input_waiting(p, now);
 	underlay_advance(&p->below, now);
 	follow_underlay(p);
+	if (peer_rests(p, now))
+		return;
 	role_speak_first(p, now);
 	if (p->start_due)
 		role_try_start(p);
@@ -379,7 +416,7 @@ static int output_next(sluice_peer *p, sluice_batch *batch, uint64_t now) {
 		records_embed(p, now);
 	int n = underlay_output(&p->below, batch, now);
 	follow_underlay(p);
-	if (n)
+	if (n || peer_rests(p, now))
 		return n;
 	if (p->below.routed)
 		return output_data(p, batch, now);
@@ -413,8 +450,10 @@ int sluice_peer_output(sluice_peer *p, sluice_batch *batch, uint64_t now) {
 	batch->count = 0;
 	if (!p->begun || peer_is_over(p))
 		return 0;
+	end_rest(p, now);
 	int n = output_in_rounds(p, batch, now);
-	records_follow_dtls(p);
+	if (!peer_rests(p, now))
+		records_follow_dtls(p);
 	if (n == 0 && p->said_goodbye)
 		n = output_last(p, batch, now);
 	if (n > 0) {
@@ -422,6 +461,8 @@ int sluice_peer_output(sluice_peer *p, sluice_batch *batch, uint64_t now) {
 		p->bytes_sent += sluice_batch_len(batch);
 	} else if (n == 0 && p->said_goodbye) {
 		peer_enter(p, p->ends_as);
+	} else if (n == 0 && !peer_rests(p, now)) {
+		try_rest(p, now);
 	}
 	return n;
 }
@@ -454,24 +495,33 @@ static uint64_t association_due(const sluice_peer *p) {
 	return p->dtls_up && p->below.routed ? sluice_sctp_deadline(p->sctp) : SLUICE_NEVER;
 }
 
-uint64_t sluice_peer_deadline(const sluice_peer *p) {
+/* When do DTLS, the association, media or the app's callbacks have something to do? */
+static uint64_t due_above(const sluice_peer *p) {
 	if (tell_is_due(p) || p->records_wait || role_can_start(p) || (p->media && media_dispatch_is_due(p)))
 		return 0;
-	if (peer_is_over(p))
-		return SLUICE_NEVER;
 	if (p->ends_as)
-		return 0;
-	uint64_t due[] = {underlay_deadline(&p->below), role_deadline(p), dtls_due(p), association_due(p),
-	                  p->media ? media_deadline(p) : SLUICE_NEVER};
+		return peer_is_over(p) ? SLUICE_NEVER : 0;
+	uint64_t due[] = {role_deadline(p), dtls_due(p), association_due(p), p->media ? media_deadline(p) : SLUICE_NEVER};
 	uint64_t at = due[0];
 	for (size_t i = 1; i < sizeof due / sizeof *due; i++)
 		at = due[i] < at ? due[i] : at;
 	return at;
 }
 
+uint64_t sluice_peer_deadline(const sluice_peer *p) {
+	uint64_t above = p->rests_until ? p->rests_until : due_above(p);
+	if (above == 0 || peer_is_over(p))
+		return above;
+	uint64_t below = underlay_deadline(&p->below);
+	return below < above ? below : above;
+}
+
 int sluice_peer_dispatch(sluice_peer *p) {
 	if (guard_is_busy(&p->guard))
 		return 0;
+	if (p->rests_until)
+		return 0;
+	p->dispatched = true;
 	guard_enter(&p->guard);
 	p->woken = false; /* here too: while the driver's socket is full, output() may be far away */
 	/* The end comes last, behind the on_closed of every channel. */
@@ -510,6 +560,10 @@ bool peer_has_driver(const sluice_peer *p) {
 
 bool peer_admits(const sluice_peer *p, const sluice_path *path) {
 	return underlay_admits(&p->below, path);
+}
+
+bool peer_is_at_rest(const sluice_peer *p) {
+	return p->rests_until != 0;
 }
 
 uint64_t peer_proofs(const sluice_peer *p) {

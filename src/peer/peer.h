@@ -21,6 +21,8 @@ bool peer_check(const sluice_peer *p);
 
 /* May datagrams of this path be the peer's? By offer and answer: an authenticated check or its answer passed over it. */
 bool peer_admits(const sluice_peer *p, const sluice_path *path);
+/* Has the turn that goes on touched nothing above ICE so far? Asked behind dispatch(). Then the ufrag is what it was. */
+bool peer_is_at_rest(const sluice_peer *p);
 /* Authenticated checks and answers that came so far. A direct peer has none. */
 uint64_t peer_proofs(const sluice_peer *p);
 

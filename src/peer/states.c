@@ -30,6 +30,7 @@ enum sluice_peer_state sluice_peer_state(const sluice_peer *p) {
 }
 
 void peer_wake(sluice_peer *p) {
+	peer_stir(p);
 	if (p->woken || !p->wake)
 		return;
 	p->woken = true;

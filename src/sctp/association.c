@@ -224,6 +224,10 @@ bool sluice_sctp_poll(sluice_sctp *a, sluice_sctp_event *event) {
 	return true;
 }
 
+bool association_has_event(const sluice_sctp *a) {
+	return a->events.head != NULL;
+}
+
 /* ---- what it knows ---- */
 
 enum sluice_sctp_state sluice_sctp_state(const sluice_sctp *a) {

@@ -25,6 +25,8 @@ void association_search_mtu(sluice_sctp *a, uint32_t mtu_max);
 uint64_t association_window(const sluice_sctp *a);
 
 /* The invariants of association.h, recounted. */
+/* Is there something for sluice_sctp_poll()? */
+bool association_has_event(const sluice_sctp *a);
 bool association_check(const sluice_sctp *a);
 
 #endif

@@ -1,0 +1,76 @@
+/* Between checks a peer by offer and answer leaves everything above ICE alone. What ends that rest? */
+#include "peer/peer.h"
+#include "sim/caller.h"
+#include "suite.h"
+
+static struct sim sim;
+static struct caller *a, *b;
+
+static void begin(void) {
+	sim_init(&sim, sim_seed(1));
+	a = caller_new(&sim, "a", NULL);
+	b = caller_new(&sim, "b", NULL);
+	caller_join(a, b, &(struct link_config){.delay = 5 * SLUICE_MS}, 0);
+	caller_open(a, "hello");
+	ck_assert(SIM_UNTIL(&sim, 5 * SLUICE_S, b->received == 1));
+	ck_assert(SIM_UNTIL(&sim, 60 * SLUICE_S, peer_is_at_rest(a->peer) && peer_is_at_rest(b->peer)));
+}
+
+static uint64_t heartbeats(const struct caller *c) {
+	sluice_peer_stats stats;
+	sluice_peer_stats_get(c->peer, &stats);
+	return stats.sctp.heartbeats_sent;
+}
+
+START_TEST(test_a_message_ends_the_rest_of_both_sides) {
+	begin();
+	ck_assert_int_eq(sluice_channel_send_text(a->channel, "again", 5), 0);
+	ck_assert(!peer_is_at_rest(a->peer));
+	uint64_t sent = sim.now;
+	ck_assert(SIM_UNTIL(&sim, sim.now + SLUICE_S, b->received == 2));
+	ck_assert_uint_le(sim.now - sent, 10 * SLUICE_MS); /* time goes in steps of so much */
+	sim_close(&sim);
+}
+END_TEST
+
+/* They are the association's, and no call and no datagram announces them. */
+START_TEST(test_heartbeats_come_in_their_time) {
+	begin();
+	uint64_t before = heartbeats(a);
+	sim_run(&sim, sim.now + 200 * SLUICE_S);
+	ck_assert_uint_ge(heartbeats(a) - before, 5);
+	ck_assert_uint_le(heartbeats(a) - before, 8);
+	ck_assert_int_eq(a->state, SLUICE_PEER_CONNECTED);
+	sim_close(&sim);
+}
+END_TEST
+
+START_TEST(test_a_peer_at_rest_closes_and_is_heard) {
+	begin();
+	sluice_peer_close(a->peer);
+	ck_assert(SIM_UNTIL(&sim, sim.now + SLUICE_S, caller_is_over(a) && caller_is_over(b)));
+	ck_assert_int_eq(b->state, SLUICE_PEER_CLOSED);
+	sim_close(&sim);
+}
+END_TEST
+
+START_TEST(test_a_peer_at_rest_hears_that_the_other_side_is_gone) {
+	begin();
+	b->host->down = true;
+	ck_assert(SIM_UNTIL(&sim, sim.now + 30 * SLUICE_S, a->state == SLUICE_PEER_DISCONNECTED));
+	ck_assert(SIM_UNTIL(&sim, sim.now + 60 * SLUICE_S, a->state == SLUICE_PEER_FAILED));
+	sim_close(&sim);
+}
+END_TEST
+
+/* Not for good: the check behind it lets it rest again. */
+START_TEST(test_it_rests_again) {
+	begin();
+	ck_assert_int_eq(sluice_channel_send_text(a->channel, "again", 5), 0);
+	ck_assert(SIM_UNTIL(&sim, sim.now + 20 * SLUICE_S, peer_is_at_rest(a->peer) && b->received == 2));
+	sim_close(&sim);
+}
+END_TEST
+
+SUITE("peer rest", test_a_message_ends_the_rest_of_both_sides, test_heartbeats_come_in_their_time,
+      test_a_peer_at_rest_closes_and_is_heard, test_a_peer_at_rest_hears_that_the_other_side_is_gone, test_it_rests_again)
