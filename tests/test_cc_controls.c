@@ -29,6 +29,7 @@ struct path {
 	uint64_t rate, base, now; /* bytes/s, ns, ns */
 	uint64_t queue;           /* bytes that wait; others' included */
 	uint64_t fill;            /* bytes that somebody else keeps in the queue */
+	uint64_t late;            /* ns by which each acknowledgement comes later, without a queue */
 	uint64_t loss;            /* bytes lost of each million */
 	uint64_t delivered, round_at, dues, waited, steps;
 };
@@ -54,6 +55,7 @@ static void step(struct path *p) {
 	uint64_t flight = (uint64_t)((double)got * (double)p->base / 1e9) + p->queue;
 	p->now += STEP;
 	p->delivered += bytes - lost;
+	rtt += p->late;
 	v->srtt = rtt;
 	v->min_rtt = least(v->min_rtt, rtt);
 	struct cc_ack a = {
@@ -281,6 +283,45 @@ START_TEST(test_low_delay_keeps_the_queue_below_its_target_and_the_path_busy) {
 }
 END_TEST
 
+/* Bursts and runs of acknowledgements take as long as 24 packets take at 270 Mbit/s. */
+START_TEST(test_low_delay_takes_bursts_for_no_queue) {
+	struct path p = path(&cc_low_delay, 125000000, 50 * MS);
+	run(&p, 50 * MS);
+	p.late = 700000;
+	run(&p, 5 * SECOND);
+	p.delivered = 0;
+	run(&p, 10 * SECOND);
+	ck_assert_uint_gt(p.delivered, 1190000000);
+}
+END_TEST
+
+START_TEST(test_low_delay_finds_a_far_window_again) {
+	struct path p = path(&cc_low_delay, 125000000, 50 * MS);
+	p.v.ssthresh = p.v.cwnd = 100 * MTU;
+	run(&p, 4 * SECOND);
+	ck_assert_uint_gt(p.v.cwnd, 6000 * MTU);
+}
+END_TEST
+
+START_TEST(test_low_delay_goes_slowly_after_a_loss) {
+	struct path p = path(&cc_low_delay, 125000000, 50 * MS);
+	p.v.cwnd = 8000 * MTU;
+	cc_low_delay.loss(&p.v);
+	run(&p, 800 * MS);
+	ck_assert_uint_lt(p.v.cwnd, 5000 * MTU);
+}
+END_TEST
+
+/* The queue is empty for a moment every few seconds, so the least round trip stays known beyond the ten of its filter. */
+START_TEST(test_low_delay_does_not_take_its_own_queue_for_the_path) {
+	struct path p = path(&cc_low_delay, 125000000, 50 * MS);
+	run(&p, 60 * SECOND);
+	p.waited = p.steps = 0;
+	run(&p, 20 * SECOND);
+	ck_assert_uint_lt(p.waited / p.steps, 3 * MS);
+}
+END_TEST
+
 START_TEST(test_low_delay_yields_to_one_that_fills_the_queue) {
 	struct path p = path(&cc_low_delay, 10000000, 50 * MS);
 	run(&p, 5 * SECOND);
@@ -326,4 +367,5 @@ SUITE("controls", test_every_control_has_a_name_of_its_own_and_a_summary, test_c
       test_bbr_forgives_what_the_path_loses_by_itself, test_bbr_gives_way_to_loss_that_comes_with_a_queue,
       test_bbr_looks_for_the_least_round_trip_every_ten_seconds,
       test_low_delay_keeps_the_queue_below_its_target_and_the_path_busy, test_low_delay_yields_to_one_that_fills_the_queue,
-      test_low_delay_halves_at_a_loss_and_undoes_it)
+      test_low_delay_takes_bursts_for_no_queue, test_low_delay_finds_a_far_window_again, test_low_delay_goes_slowly_after_a_loss,
+      test_low_delay_does_not_take_its_own_queue_for_the_path, test_low_delay_halves_at_a_loss_and_undoes_it)

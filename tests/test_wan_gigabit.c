@@ -19,5 +19,10 @@ START_TEST(test_a_gigabit_is_filled_over_a_satellite) {
 }
 END_TEST
 
+START_TEST(test_low_delay_fills_a_gigabit_and_hardly_a_queue) {
+	ck_assert(wan_assure("gigabit, low delay", ""));
+}
+END_TEST
+
 SUITE("wan_gigabit", test_a_gigabit_is_filled_over_short_round_trips, test_a_gigabit_is_filled_over_long_round_trips,
-      test_a_gigabit_is_filled_over_a_satellite)
+      test_a_gigabit_is_filled_over_a_satellite, test_low_delay_fills_a_gigabit_and_hardly_a_queue)

@@ -164,7 +164,8 @@ typedef struct sluice_sctp_config {
 	uint32_t beta;
 	/* Of SLUICE_CC_BBR, in thousandths. Default: 2773 and 2000 */
 	uint32_t startup_gain, cwnd_gain;
-	/* Of SLUICE_CC_LOW_DELAY: with more queueing delay than this it gives way quickly. Default: 10 ms */
+	/* Of SLUICE_CC_LOW_DELAY: with more queueing delay than this it gives way quickly. Default: half a round trip, at least
+	 * 1 ms and at most 10 */
 	uint64_t target_delay;
 
 	/* ---- time, and when to give up ---- */

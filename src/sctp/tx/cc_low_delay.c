@@ -3,13 +3,18 @@
  *
  * Copa (V. Arun, H. Balakrishnan, NSDI 2018) in its default mode, which keeps a few packets of each flow in the queue. The rate
  * aimed at is SHARE packets per queueing delay, so every flow of the kind aims at the same one, whatever it has now. The window
- * swings around that, so that the queue runs empty every few round trips and late-comers see the true least round trip. RFC 6817
- * (LEDBAT) and its successor hold a constant delay instead. Then flows that came later have to be let in by periods of silence,
- * and with one constant for all, nothing pulls their shares together.
+ * swings around that. RFC 6817 (LEDBAT) and its successor hold a constant delay instead. Then flows that came later have to be
+ * let in by periods of silence, and with one constant for all, nothing pulls their shares together.
  *
- * What is added to Copa: beyond target_delay the share shrinks (with the square of the delay, by the same for all flows), so that
- * many flows, or a slow link, do not add up to a long queue. Slow start ends at the window that the delivery rate gives. Loss is
- * answered as by Reno: in this mode a loss comes from somebody else's queue. */
+ * What is added to Copa:
+ * - A first millisecond of delay counts for nothing. At 1 Gbit/s SHARE packets are 270 us of queue. Packets leave in bursts and are
+ *   acknowledged in runs, and that alone takes up to a millisecond. Counted as a queue, it left a third of the line in use.
+ * - The window grows by up to an eighth in a round trip where no queue shows.
+ * - A window that turned out too large goes back at once to what the path held, less than a round trip later. Every few seconds
+ *   it goes down until the queue is empty, so that late-comers see the true least round trip, and so do we.
+ * - Beyond target_delay the share shrinks (with the square of the delay, by the same for all flows), so that many flows, or a slow
+ *   link, do not add up to a long queue.
+ * - Loss is answered as by Reno: in this mode a loss comes from somebody else's queue. */
 #include "sctp/tx/cc.h"
 
 #include "base/arith.h"
@@ -18,20 +23,32 @@
 #define SECOND (1000 * MS)
 #define TARGET (10 * MS)
 #define SHARE 24 /* packets of one flow in the queue: Copa's 1/delta. Its 2 are less than one batch of ours */
+#define NOISE MS
 #define BETA 500
 #define MIN_RTT_FILTER (10 * SECOND)
-#define VELOCITY_MAX 32
+#define EMPTY_INTERVAL (MIN_RTT_FILTER / 4)
+#define STANDING_SAMPLES 4
+/* A loss may come from a queue too short to be seen. So growth is slow for so many rounds after it. */
+#define CALM_ROUNDS 16
+#define VELOCITY_AFTER_LOSS 32
+
+/* The least of the last period and of this one; UINT64_MAX: none. */
+struct least {
+	uint64_t periods[2], from;
+	uint32_t samples; /* in this period */
+};
 
 struct low_delay {
-	uint64_t min_rtt[2], min_from;       /* least of the last period and of this one; UINT64_MAX: none */
-	uint64_t standing[2], standing_from; /* least of the last two quarters of a round trip; UINT64_MAX: none */
-	uint64_t rest;                       /* of a change of cwnd, in bytes times cwnd */
-	uint64_t round_cwnd;                 /* at the beginning of this round */
+	struct least base;     /* round trips without a queue */
+	struct least standing; /* round trips as they are; a period is a quarter of one */
+	uint64_t rest;         /* of a change of cwnd, in bytes times cwnd */
+	uint64_t round_cwnd;   /* at the beginning of this round */
+	uint64_t drain_to;     /* cwnd goes down to this quickly; 0: it does not */
+	uint64_t emptied;      /* when the queue was last made empty */
 	uint64_t undo_cwnd, undo_ssthresh;
-	uint64_t rate;      /* bytes/s: best of this round */
-	uint64_t last_rate; /* and of the one before */
 	uint32_t velocity;
 	uint32_t steady; /* rounds in one direction */
+	uint32_t calm;   /* rounds since the last loss */
 	bool up;
 };
 _Static_assert(sizeof(struct low_delay) <= CC_STATE_SIZE, "the view has room for it");
@@ -40,8 +57,9 @@ static struct low_delay *own(struct cc_view *v) {
 	return (struct low_delay *)(void *)v->state;
 }
 
-static uint64_t target(const struct cc_view *v) {
-	return v->config.target_delay ? v->config.target_delay : TARGET;
+/* Half a round trip is enough on a short way, whose queues are short as well. */
+static uint64_t target(const struct cc_view *v, uint64_t base) {
+	return v->config.target_delay ? v->config.target_delay : min64(TARGET, max64(base / 2, MS));
 }
 
 static uint64_t least_window(const struct cc_view *v) {
@@ -50,50 +68,61 @@ static uint64_t least_window(const struct cc_view *v) {
 
 /* ---- round trips ---- */
 
-/* The least of a window of time, kept as the least of its two halves. */
-static void filter(uint64_t least[2], uint64_t *from, uint64_t half, uint64_t rtt, uint64_t now) {
-	if (now - *from > half) {
-		least[0] = now - *from > 2 * half ? UINT64_MAX : least[1];
-		least[1] = UINT64_MAX;
-		*from = now;
+/* A period has at least so many samples, and may be longer for it. */
+static void least_take(struct least *l, uint64_t period, uint32_t samples, uint64_t rtt, uint64_t now) {
+	if (now - l->from > period && l->samples >= samples) {
+		l->periods[0] = l->periods[1];
+		l->periods[1] = UINT64_MAX;
+		l->from = now;
+		l->samples = 0;
 	}
-	least[1] = min64(least[1], rtt);
+	l->periods[1] = min64(l->periods[1], rtt);
+	l->samples++;
 }
 
-static uint64_t base(const struct low_delay *l) {
-	return min64(l->min_rtt[0], l->min_rtt[1]);
+static uint64_t least(const struct least *l) {
+	return min64(l->periods[0], l->periods[1]);
 }
 
-/* Copa's RTTstanding: the least of the last half round trip, as acknowledgements that were held up on their way say nothing of
- * the queue. */
-static uint64_t standing(const struct low_delay *l) {
-	return min64(l->standing[0], l->standing[1]);
-}
-
+/* Copa's RTTstanding is the least of the last half round trip, as acknowledgements that were held up on their way say nothing of
+ * the queue. A small window has few of them in that time, and the last of them may be as late as the peer's delayed SACK. */
 static void take_rtt(const struct cc_view *v, struct low_delay *l, const struct cc_ack *a) {
-	filter(l->min_rtt, &l->min_from, MIN_RTT_FILTER / 2, a->rtt, a->now);
-	filter(l->standing, &l->standing_from, v->srtt / 4, a->rtt, a->now);
+	least_take(&l->base, MIN_RTT_FILTER / 2, 1, a->rtt, a->now);
+	least_take(&l->standing, v->srtt / 4, STANDING_SAMPLES, a->rtt, a->now);
 }
 
 /* ---- the window ---- */
 
+/* What bursts add to a round trip. */
+static uint64_t noise(const struct cc_view *v, uint64_t base) {
+	return min64(NOISE, min64(base / 4, target(v, base) / 2));
+}
+
 /* The window that would give the rate aimed at: SHARE packets per queueing delay, for a round trip; less beyond the target. */
 static uint64_t window_wanted(const struct cc_view *v, const struct low_delay *l) {
-	uint64_t rtt = standing(l), queue = rtt - base(l), most = target(v);
-	uint64_t share = SHARE * (uint64_t)v->mtu;
+	uint64_t base = least(&l->base), rtt = least(&l->standing), queue = rtt - base, most = target(v, base);
+	uint64_t share = SHARE * (uint64_t)v->mtu, bursts = noise(v, base);
 	if (queue > most) {
 		uint64_t over = queue * 1000 / most;
 		share = share * 1000 / over * 1000 / over;
 	}
-	return queue == 0 ? UINT64_MAX : mul_div64(share, rtt, queue);
+	return queue <= bursts ? UINT64_MAX : mul_div64(share, rtt, queue - bursts);
 }
 
-/* Once a round: the speed doubles when the window went one way for three rounds, and is 1 again when it turned. */
+/* An eighth of the window in a round trip, two packets for each unit of velocity. */
+static uint64_t velocity_most(const struct cc_view *v, const struct low_delay *l) {
+	uint64_t most = v->cwnd / 16 / v->mtu;
+	return l->calm < CALM_ROUNDS ? min64(most, VELOCITY_AFTER_LOSS) : most;
+}
+
+/* Once a round: the speed doubles when the window went one way for three rounds, or is far from where it goes. It is 1 again when
+ * the window turned. */
 static void new_round(const struct cc_view *v, struct low_delay *l) {
 	bool up = v->cwnd > l->round_cwnd;
 	if (up == l->up) {
+		bool far = least(&l->standing) != UINT64_MAX && window_wanted(v, l) / 2 > v->cwnd;
 		l->steady = l->steady < 3 ? l->steady + 1 : 3;
-		if (l->steady >= 3 && l->velocity < VELOCITY_MAX)
+		if ((l->steady >= 3 || far) && l->velocity < velocity_most(v, l))
 			l->velocity *= 2;
 	} else {
 		l->velocity = 1;
@@ -101,20 +130,43 @@ static void new_round(const struct cc_view *v, struct low_delay *l) {
 	}
 	l->up = up;
 	l->round_cwnd = v->cwnd;
-	l->last_rate = l->rate;
-	l->rate = 0;
+	l->calm = l->calm < CALM_ROUNDS ? l->calm + 1 : CALM_ROUNDS;
 }
 
-static void slow_start(struct cc_view *v, const struct low_delay *l, const struct cc_ack *a, uint64_t wanted) {
-	if (v->cwnd <= wanted) {
-		if (a->cwnd_limited)
-			v->cwnd += a->bytes;
-		return;
+/* The packet sent last among the acknowledged ones met the queue that is too long now. What was in flight when it left is what the
+ * path held and what waited in the queue, in the proportion of the two times. */
+static uint64_t held_by_path(const struct cc_view *v, struct low_delay *l, const struct cc_ack *a) {
+	uint64_t base = least(&l->base), left = noise(v, base);
+	if (a->now - l->emptied > EMPTY_INTERVAL) {
+		l->emptied = a->now;
+		left = 0;
 	}
-	/* The queue began to grow a round trip ago. What was delivered keeps the path busy, not what is under way. */
-	uint64_t busy = mul_div64(max64(l->rate, l->last_rate), base(l), SECOND);
-	v->cwnd = max64(min64(v->cwnd, busy), v->cwnd / 2);
-	v->ssthresh = v->cwnd;
+	return max64(mul_div64(a->tx_in_flight, base + left, least(&l->standing)), v->cwnd / 2);
+}
+
+static void turn(const struct cc_view *v, struct low_delay *l, const struct cc_ack *a, bool up) {
+	l->velocity = 1;
+	l->steady = 0;
+	l->up = up;
+	l->drain_to = up ? 0 : held_by_path(v, l, a);
+}
+
+static void slow_start(struct cc_view *v, struct low_delay *l, const struct cc_ack *a, uint64_t wanted) {
+	if (v->cwnd > wanted) {
+		v->ssthresh = v->cwnd;
+		turn(v, l, a, false);
+	} else if (a->cwnd_limited) {
+		v->cwnd += a->bytes;
+	}
+}
+
+/* Half of what is acknowledged is not sent again. A window that fell at once would leave a hole in the stream, which comes back
+ * with every round trip. */
+static uint64_t drained(const struct cc_view *v, struct low_delay *l, const struct cc_ack *a) {
+	uint64_t above = v->cwnd - min64(v->cwnd, l->drain_to), change = min64(a->bytes / 2, above);
+	if (change == above)
+		l->drain_to = 0;
+	return change;
 }
 
 /* Copa, 2.1: cwnd +- velocity / (delta * cwnd) for each packet acknowledged. With our SHARE, velocity * SHARE packets a round
@@ -123,25 +175,23 @@ static void swing(struct cc_view *v, struct low_delay *l, const struct cc_ack *a
 	bool up = v->cwnd < wanted;
 	if (up && !a->cwnd_limited)
 		return;
-	if (up != l->up && l->velocity > 1) {
-		l->velocity = 1;
-		l->steady = 0;
-		l->up = up;
-	}
+	if (up != l->up)
+		turn(v, l, a, up);
 	unsigned __int128 step = (unsigned __int128)a->bytes * l->velocity * 2 * v->mtu + l->rest;
 	l->rest = (uint64_t)(step % v->cwnd);
 	uint64_t change = (uint64_t)(step / v->cwnd);
+	if (l->drain_to)
+		change = max64(change, drained(v, l, a));
 	v->cwnd = up ? v->cwnd + min64(change, a->bytes) : v->cwnd - min64(change, min64(a->bytes, v->cwnd / 2));
 }
 
 static void low_delay_ack(struct cc_view *v, const struct cc_ack *a) {
 	struct low_delay *l = own(v);
-	l->rate = max64(l->rate, a->rate);
 	if (a->rtt)
 		take_rtt(v, l, a);
 	if (a->round_start)
 		new_round(v, l);
-	if (v->in_recovery || standing(l) == UINT64_MAX || base(l) == UINT64_MAX)
+	if (v->in_recovery || least(&l->standing) == UINT64_MAX)
 		return;
 	uint64_t wanted = window_wanted(v, l);
 	if (v->cwnd < v->ssthresh)
@@ -158,6 +208,8 @@ static void reduce(struct cc_view *v) {
 	l->undo_ssthresh = v->ssthresh;
 	l->velocity = 1;
 	l->steady = 0;
+	l->calm = 0;
+	l->drain_to = 0;
 	v->ssthresh = max64(v->cwnd * beta / 1000, least_window(v));
 }
 
@@ -166,8 +218,9 @@ static void reduce(struct cc_view *v) {
 static void low_delay_init(struct cc_view *v) {
 	struct low_delay *l = own(v);
 	v->cwnd = l->round_cwnd = v->config.initial_window;
-	l->min_rtt[0] = l->min_rtt[1] = l->standing[0] = l->standing[1] = UINT64_MAX;
+	l->base = l->standing = (struct least){.periods = {UINT64_MAX, UINT64_MAX}};
 	l->velocity = 1;
+	l->calm = CALM_ROUNDS;
 	l->up = true;
 }
 
