@@ -20,7 +20,7 @@ struct end {
 	sluice_channels *set;
 	sluice_channel *ch;
 	uint64_t received;
-	bool echo;
+	bool echo, runs;
 };
 
 struct bench_pair {
@@ -29,7 +29,7 @@ struct bench_pair {
 	uint8_t space[SPACE];
 };
 
-enum way { COPY, LEND, IN_BATCHES, PING, WAYS };
+enum way { COPY, LEND, IN_BATCHES, IN_RUNS, PING, WAYS };
 
 struct job {
 	struct bench_pair *pair;
@@ -46,13 +46,21 @@ static void on_message(sluice_channel *ch, sluice_message *m, bool text, void *u
 		BENCH_MUST(sluice_channel_send(ch, sluice_message_data(m), m->len) == 0);
 }
 
-static const sluice_channel_callbacks callbacks = {.on_message = on_message};
+static void on_messages(sluice_channel *ch, sluice_message *const *messages, size_t count, bool text, void *user) {
+	struct end *e = user;
+	(void)ch, (void)text;
+	for (size_t i = 0; i < count; i++)
+		BENCH_KEEP(messages[i]->len);
+	e->received += count;
+}
+
+static const sluice_channel_callbacks callbacks = {.on_message = on_message}, in_runs = {.on_messages = on_messages};
 
 static void on_channel(sluice_channels *set, sluice_channel *ch, void *user) {
 	struct end *e = user;
 	(void)set;
 	e->ch = ch;
-	sluice_channel_set_callbacks(ch, &callbacks, e);
+	sluice_channel_set_callbacks(ch, e->runs ? &in_runs : &callbacks, e);
 }
 
 /* One batch from one end to the other; false when there was nothing to carry. */
@@ -97,9 +105,10 @@ static int send_some(struct job *j, uint64_t left) {
 		error = sluice_channel_sendv(ch, false, &v, 1, NULL, NULL);
 		return error ? error : 1;
 	case IN_BATCHES:
+	case IN_RUNS:
 		for (int i = 0; i < 32; i++)
 			many[i] = v;
-		return sluice_channel_send_batch(ch, false, many, left < 32 ? left : 32);
+		return sluice_channel_send_many(ch, false, many, left < 32 ? left : 32);
 	default:
 		error = sluice_channel_send(ch, j->bytes, j->size);
 		return error ? error : 1;
@@ -153,13 +162,14 @@ static void free_pair(struct bench_pair *p) {
 }
 
 static void bench_way(enum way way, size_t size) {
-	static const char *const names[WAYS] = {"bytes", "bytes, lent", "bytes, in batches of 32", "bytes, there and back"};
+	static const char *const names[WAYS] = {"bytes", "bytes, lent", "bytes, in batches of 32",
+	                                        "bytes, in batches of 32, in runs", "bytes, there and back"};
 	static struct bench_pair pair;
 	static uint8_t bytes[SPACE];
 	struct job j = {.pair = &pair, .way = way, .size = size, .bytes = bytes};
 	char name[64];
 	snprintf(name, sizeof name, "%zu %s", size, names[way]);
-	pair = (struct bench_pair){.now = SLUICE_S};
+	pair = (struct bench_pair){.now = SLUICE_S, .b.runs = way == IN_RUNS};
 	make_pair(&pair);
 	pair.b.echo = way == PING;
 	struct bench_case c = {.bench = "channel", .name = name, .run = way == PING ? ping : stream, .ctx = &j};
@@ -174,6 +184,7 @@ int main(int argc, char **argv) {
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
 		bench_way(COPY, sizes[i]);
 	bench_way(IN_BATCHES, 64);
+	bench_way(IN_RUNS, 64);
 	bench_way(LEND, 16384);
 	bench_way(LEND, 65536);
 	bench_way(PING, 64);

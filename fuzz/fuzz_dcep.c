@@ -53,10 +53,11 @@ struct world {
 	size_t blocks;
 	uint64_t now;
 	uint8_t mischief;
+	bool runs;     /* the app takes messages in runs */
 	unsigned drop; /* bit i: the next packet but i is lost */
 };
 
-static sluice_channel_callbacks callbacks;
+static const sluice_channel_callbacks *callbacks_of(const struct world *w);
 
 static void *count_alloc(void *ctx, size_t size) {
 	++*(size_t *)ctx;
@@ -105,7 +106,7 @@ static void open_one(struct world *w, uint8_t kind, uint8_t id) {
 		.negotiated = kind >> 4 & 1,
 		.high_water = kind & 32 ? 100 : 0,
 		.buffered_low = kind & 64 ? 50 : 0,
-		.callbacks = callbacks,
+		.callbacks = *callbacks_of(w),
 		.user = w,
 	};
 	c.id = c.negotiated ? id : 0;
@@ -138,6 +139,18 @@ static void on_message(sluice_channel *ch, sluice_message *m, bool text, void *u
 		free_set(w);
 }
 
+/* The array outlives the channel, but after FREE_ON_MESSAGE nothing may be done with that. */
+static void on_messages(sluice_channel *ch, sluice_message *const *messages, size_t count, bool text, void *user) {
+	struct world *w = user;
+	size_t total = 0;
+	MUST(count >= 1 && count <= SLUICE_RUN_MAX);
+	for (size_t i = 0; i < count && w->set; i++)
+		on_message(ch, messages[i], text, user);
+	for (size_t i = 0; i < count; i++)
+		total += messages[i]->len;
+	MUST(total < SIZE_MAX / 2);
+}
+
 static void on_closed(sluice_channel *ch, int error, uint64_t lost, void *user) {
 	struct world *w = user;
 	(void)error;
@@ -154,13 +167,17 @@ static void on_closed(sluice_channel *ch, int error, uint64_t lost, void *user) 
 static void on_channel(sluice_channels *set, sluice_channel *ch, void *user) {
 	struct world *w = user;
 	(void)set;
-	sluice_channel_set_callbacks(ch, &callbacks, w);
+	sluice_channel_set_callbacks(ch, callbacks_of(w), w);
 	note_channel(w, ch);
 	if (w->mischief & OPEN_ON_CHANNEL)
 		open_one(w, 1, 0);
 }
 
-static sluice_channel_callbacks callbacks = {.on_open = on_open, .on_message = on_message, .on_closed = on_closed};
+static const sluice_channel_callbacks *callbacks_of(const struct world *w) {
+	static const sluice_channel_callbacks single = {.on_open = on_open, .on_message = on_message, .on_closed = on_closed};
+	static const sluice_channel_callbacks runs = {.on_open = on_open, .on_messages = on_messages, .on_closed = on_closed};
+	return w->runs ? &runs : &single;
+}
 
 /* ---- packets ------------------------------------------------------------------------------------------------------- */
 
@@ -229,6 +246,7 @@ static void peer_sends(struct world *w, struct reader *r) {
 static void channel_does(struct world *w, uint8_t what, uint8_t arg) {
 	sluice_channel *ch = w->channels[arg % APPS];
 	static const uint8_t bytes[3000];
+	struct iovec many[3] = {{(void *)bytes, arg}, {(void *)bytes, arg & 2}, {(void *)bytes, arg}};
 	if (!ch)
 		return;
 	switch (what) {
@@ -245,7 +263,10 @@ static void channel_does(struct world *w, uint8_t what, uint8_t arg) {
 		sluice_channel_send(ch, bytes, arg >> 6 ? 0 : arg * 11u);
 		break;
 	case 4:
-		sluice_channel_sendv(ch, true, &(struct iovec){(void *)bytes, arg}, 1, NULL, NULL);
+		if (arg & 1)
+			sluice_channel_send_many(ch, true, many, 3);
+		else
+			sluice_channel_sendv(ch, true, many, 1, NULL, NULL);
 		break;
 	case 5:
 		sluice_channel_set_buffered_low(ch, arg);
@@ -301,6 +322,7 @@ static void script(const uint8_t *data, size_t size) {
 	struct reader r = reader_of(data, size);
 	struct world w = {.now = SLUICE_S};
 	uint8_t setup = read_u8(&r), entropy = 1;
+	w.runs = setup & 32;
 	sluice_env_config env = {
 		.allocator = {count_alloc, count_free, &w.blocks},
 		.entropy = no_entropy,

@@ -121,35 +121,6 @@ START_TEST(test_lent_bytes_are_released_once_when_they_are_acknowledged) {
 }
 END_TEST
 
-START_TEST(test_a_batch_says_how_many_were_queued) {
-	struct world *w = world_up(NULL);
-	sluice_channel_config config = {.label = "x", .high_water = 100};
-	struct app *a = end_open(&w->a, &config);
-	struct iovec messages[20];
-	char digits[20][10];
-	for (int i = 0; i < 20; i++) {
-		memset(digits[i], '0' + i, 10);
-		messages[i] = (struct iovec){digits[i], 10};
-	}
-	ck_assert_int_eq(sluice_channel_send_batch(a->ch, false, messages, 20), SLUICE_WRONG_STATE);
-	world_run(w, SLUICE_S);
-	ck_assert_int_eq(sluice_channel_send_batch(a->ch, false, messages, 20), 10);
-	ck_assert_int_eq(sluice_channel_send_batch(a->ch, false, messages + 10, 10), SLUICE_WOULD_BLOCK);
-	ck_assert_int_eq(sluice_channel_send_batch(a->ch, false, messages, 0), 0);
-	world_run(w, SLUICE_S);
-	ck_assert_uint_eq(a->writables, 1);
-	ck_assert_int_eq(sluice_channel_send_batch(a->ch, false, messages + 10, 10), 10);
-	messages[3].iov_len = 70000;
-	ck_assert_int_eq(sluice_channel_send_batch(a->ch, false, messages + 3, 1), SLUICE_TOO_LARGE);
-	world_run(w, SLUICE_S);
-	struct app *b = end_app(&w->b, "x");
-	ck_assert_uint_eq(b->got_count, 20);
-	for (int i = 0; i < 20; i++)
-		ck_assert_int_eq(b->got[i].data[9], '0' + i);
-	world_free(w);
-}
-END_TEST
-
 START_TEST(test_deprecated_partial_messages_are_taken_whole_and_unknown_ones_dropped) {
 	struct world_config c;
 	world_config_init(&c);
@@ -439,7 +410,7 @@ END_TEST
 
 SUITE("channel messages", test_empty_messages_are_one_zero_byte_on_the_wire, test_empty_messages_arrive_empty_and_in_order,
       test_messages_of_every_size_up_to_the_peers_limit_arrive_whole, test_the_peers_limit_may_be_set_and_lifted,
-      test_lent_bytes_are_released_once_when_they_are_acknowledged, test_a_batch_says_how_many_were_queued,
+      test_lent_bytes_are_released_once_when_they_are_acknowledged,
       test_deprecated_partial_messages_are_taken_whole_and_unknown_ones_dropped,
       test_a_message_may_be_sent_piece_by_piece_up_to_the_peers_limit,
       test_the_buffered_amount_counts_the_apps_bytes_and_nothing_else,

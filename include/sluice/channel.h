@@ -43,6 +43,9 @@ enum sluice_priority {
 
 /* ---- what a channel reports and how it is made ------------------------------------------------------------------ */
 
+/* Messages that on_messages gets at once, at most. */
+#define SLUICE_RUN_MAX 64
+
 /* Any of them may be NULL. `user` is the channel's user pointer at the time of the call. */
 typedef struct sluice_channel_callbacks {
 	/* From here on sends are accepted. */
@@ -50,10 +53,21 @@ typedef struct sluice_channel_callbacks {
 	/* The message is released after the callback; retain it to keep it. `text`: it was sent as a string (PPID 51 or 56), not
 	 * as binary (53 or 57). */
 	void (*on_message)(sluice_channel *ch, sluice_message *m, bool text, void *user);
-	/* If this is set, messages come here in parts and not to on_message. m->first and m->last mark the first and the last
-	 * part (both: a whole message), m->offset says where the part belongs. Only parts have to fit into memory, so a message
-	 * may be of any size. A part is released like a message and holds its share of the receive window until then. A message
-	 * that is cut off ends with an empty last part whose m->error is not 0. See sluice_sctp_set_partial_delivery(). */
+	/* If this is set, whole messages come here and not to on_message, several at a time: at least 1 and at most
+	 * SLUICE_RUN_MAX, all of them text or all of them binary. A run is what lies together when dispatch runs, as a batch of
+	 * datagrams brought it. The order between channels is that of on_message: whatever else is reported between two messages
+	 * ends the run.
+	 *
+	 * All messages of a run are delivered with it. A pause or a close inside the callback holds for what comes after the run.
+	 * Retain the messages that have to wait: each is released after the callback, and holds its share of the receive window
+	 * until its last reference is gone (RFC 9260, 6.2.1). The array is the library's. It lasts as long as the callback, also
+	 * when the callback frees the channel or the peer. */
+	void (*on_messages)(sluice_channel *ch, sluice_message *const *messages, size_t count, bool text, void *user);
+	/* If this is set, messages come here in parts and not to on_message or on_messages. m->first and m->last mark the first
+	 * and the last part (both: a whole message), m->offset says where the part belongs. Only parts have to fit into memory,
+	 * so a message may be of any size. A part is released like a message and holds its share of the receive window until
+	 * then. A message that is cut off ends with an empty last part whose m->error is not 0. See
+	 * sluice_sctp_set_partial_delivery(). */
 	void (*on_message_part)(sluice_channel *ch, sluice_message *m, bool text, void *user);
 	/* A send that returned SLUICE_WOULD_BLOCK may be tried again. */
 	void (*on_writable)(sluice_channel *ch, void *user);
@@ -187,9 +201,14 @@ SLUICE_API int sluice_channel_send_text(sluice_channel *ch, const char *text, si
 SLUICE_API int sluice_channel_sendv(sluice_channel *ch, bool text, const struct iovec *iov, size_t count,
                                     sluice_release_fn release, void *ctx);
 
-/* Queues many messages, one for each iovec. The bytes are copied. Returns how many it queued; fewer than count when the next one
- * failed, for instance because it would block. When the first one failed it returns that error, as sluice_channel_send(). */
-SLUICE_API int sluice_channel_send_batch(sluice_channel *ch, bool text, const struct iovec *messages, size_t count);
+/* Queues many messages, one for each iovec, as sluice_channel_send() would one after the other, and for less. The bytes are
+ * copied, so the array and what it points to are the caller's again when the call returns. Each message has a length of 0 up to
+ * the peer's max-message-size. Call it on the channel's thread; callbacks included. RFC 8831, 6.6.
+ *
+ * Returns how many it queued. That is less than count when the next message failed; send the rest again to learn why. When it
+ * would have blocked, on_writable follows. Returns 0 for a count of 0, whatever the state. No more than INT32_MAX are queued by
+ * one call. When the first message failed, nothing was queued, and it returns the error as sluice_channel_send(). */
+SLUICE_API int sluice_channel_send_many(sluice_channel *ch, bool text, const struct iovec *messages, size_t count);
 
 /* Sends one message piece by piece, when its length is not known yet or it may be larger than memory. Until its end, other sends
  * on the channel return SLUICE_WRONG_STATE; other channels go on. A close gives an open message up. The receiving app should take
@@ -221,8 +240,8 @@ SLUICE_API int sluice_channel_set_priority(sluice_channel *ch, uint16_t priority
 
 /* ---- receiving -------------------------------------------------------------------------------------------------- */
 
-/* Pauses delivery: on_message does not come, arriving messages are kept and fill the receive window, and then the sender has to
- * wait. resume delivers them in order, from the next dispatch on.
+/* Pauses delivery: on_message and on_messages do not come, arriving messages are kept and fill the receive window, and then the
+ * sender has to wait. resume delivers them in order, from the next dispatch on.
  *
  * When the peer closes a paused channel, on_closed waits for resume (or close) and comes after the kept messages. When the
  * association ends, the kept messages are delivered without waiting for resume, and then on_closed comes. Closing the connection

@@ -346,6 +346,14 @@ typedef struct sluice_send_info {
  *   SLUICE_NO_MEMORY */
 SLUICE_API int sluice_sctp_send(sluice_sctp *a, const sluice_send_info *info, const void *data, size_t len);
 
+/* Queues many messages on one stream, one for each iovec, as sluice_sctp_send() would one after the other, and for less. The
+ * bytes are copied.
+ *
+ * Returns how many it queued. That is less than count when the next message failed, for instance because it would block; send the
+ * rest again to learn why. When the first one failed it returns that error, as sluice_sctp_send(). No more than INT32_MAX are
+ * queued by one call. */
+SLUICE_API int sluice_sctp_send_many(sluice_sctp *a, const sluice_send_info *info, const struct iovec *messages, size_t count);
+
 /* Like sluice_sctp_send(), but the bytes are lent, not copied. The library reads the slices until it calls release(ctx). It does
  * so once: when the message is acknowledged or given up, or when the association ends, and never inside this call. The iovec
  * array is copied. After an error nothing was taken and release is not called.
@@ -531,6 +539,12 @@ typedef struct sluice_sctp_event {
 
 /* Takes the oldest event. Returns false when there is none. */
 SLUICE_API bool sluice_sctp_poll(sluice_sctp *a, sluice_sctp_event *event);
+
+/* Takes the messages that are the oldest events, as long as they are whole and of this stream and PPID, and max at most. So an
+ * app that got a message by sluice_sctp_poll() takes those that follow it in one call. Returns how many it took; 0: the oldest
+ * event is another one, or there is none. */
+SLUICE_API size_t sluice_sctp_poll_messages(sluice_sctp *a, uint16_t stream, uint32_t ppid, sluice_message **messages,
+                                            size_t max);
 
 /* ---- the driver's socket ---------------------------------------------------------------------------------------- */
 

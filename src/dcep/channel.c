@@ -350,6 +350,51 @@ int sluice_channel_sendv(sluice_channel *ch, bool text, const struct iovec *iov,
 	return send_parcel(ch, &p);
 }
 
+/* ---- many at once --------------------------------------------------------------------------------------------------- */
+
+/* Messages that are looked at before the first of them is queued: few, as the channel may have room for none. */
+#define RUN_MAX 256
+
+/* How many messages may the association have as they are? An empty one has a form of its own, and one that is too large has
+ * none. */
+static size_t plain_run(const sluice_channel *ch, const struct iovec *messages, size_t count) {
+	size_t n = 0;
+	while (n < count && n < RUN_MAX && messages[n].iov_len - 1 < ch->set->max_message_size)
+		n++;
+	return n;
+}
+
+/* Returns how many were queued, and not why the next one was not. */
+static size_t send_run(sluice_channel *ch, bool text, const struct iovec *messages, size_t count) {
+	if (count == 0 || may_send(ch, 0))
+		return 0;
+	sluice_send_info info = user_info(ch, user_ppid(text, 1));
+	int n = sluice_sctp_send_many(ch->set->sctp, &info, messages, count);
+	if (n <= 0)
+		return 0;
+	ch->stats.messages_sent += (uint64_t)n;
+	for (int i = 0; i < n; i++)
+		ch->stats.bytes_sent += messages[i].iov_len;
+	if (!ch->above_low)
+		ch->above_low = sluice_channel_buffered_amount(ch) > ch->low;
+	return (size_t)n;
+}
+
+/* The message at which a run ends is sent by itself: it is empty, or it fails, and send_copy() knows what follows from that, or
+ * the run was as long as runs are. */
+int sluice_channel_send_many(sluice_channel *ch, bool text, const struct iovec *messages, size_t count) {
+	size_t most = count < INT32_MAX ? count : INT32_MAX, queued = 0;
+	for (; queued < most; queued++) {
+		queued += send_run(ch, text, messages + queued, plain_run(ch, messages + queued, most - queued));
+		if (queued == most)
+			break;
+		int error = send_copy(ch, text, messages[queued].iov_base, messages[queued].iov_len);
+		if (error)
+			return queued ? (int)queued : error;
+	}
+	return (int)queued;
+}
+
 /* ---- piece by piece ------------------------------------------------------------------------------------------------- */
 
 int sluice_channel_send_begin(sluice_channel *ch, bool text) {
@@ -399,16 +444,6 @@ int sluice_channel_send_end(sluice_channel *ch) {
 int sluice_channel_send_cancel(sluice_channel *ch) {
 	int error = may_send(ch, 0);
 	return error ? error : sluice_sctp_send_cancel(ch->set->sctp, (uint16_t)ch->id);
-}
-
-int sluice_channel_send_batch(sluice_channel *ch, bool text, const struct iovec *messages, size_t count) {
-	int queued = 0;
-	for (size_t i = 0; i < count && queued < INT32_MAX; i++, queued++) {
-		int error = send_copy(ch, text, messages[i].iov_base, messages[i].iov_len);
-		if (error)
-			return queued ? queued : error;
-	}
-	return queued;
 }
 
 /* ---- pausing ------------------------------------------------------------------------------------------------------- */

@@ -1,17 +1,20 @@
 /* dispatch: what does each event of the association mean for its channel, and which callback follows from it?
  *
  * Events are handled one at a time. A handler marks callbacks as due and does not call the app, with one exception: a message
- * goes straight to on_message, so that messages need no queue. All due callbacks run before the next event is taken, so they come
- * in the order of the events.
+ * goes straight to on_message or on_messages, so that messages need no queue. All due callbacks run before the next event is
+ * taken, so they come in the order of the events.
  *
  * A callback may do anything, also free the set. So after each callback the guard is asked first, and nothing of a dead set is
- * touched. Channels are freed only here, after their on_closed: a handler keeps its channel as long as the set lives. */
+ * touched. Channels are freed only here, after their on_closed: a handler keeps its channel as long as the set lives.
+ *
+ * A run of messages (on_messages) is taken from the association only while message follows message on one channel, so nothing is
+ * taken that has to be handled later. */
 #include "dcep/channels.h"
 
 #include "base/list.h"
 #include "sluice/error.h"
 
-/* ---- messages ------------------------------------------------------------------------------------------------------ */
+/* ---- to the app ---------------------------------------------------------------------------------------------------- */
 
 /* RFC 8831, 6.6: "When receiving an SCTP user message with one of these PPIDs, the receiver MUST ignore the SCTP user message and
  * process it as an empty message." We may change the fields: the message is constant only for the app. */
@@ -20,13 +23,17 @@ static void present_empty(sluice_message *m) {
 	m->count = 0;
 }
 
+static void count_received(sluice_channel *ch, const sluice_message *m) {
+	ch->stats.messages_received += m->last && !m->error;
+	ch->stats.bytes_received += m->len;
+}
+
 /* Returns false when the set is dead. */
 static bool deliver(sluice_channel *ch, sluice_message *m) {
 	sluice_channels *set = ch->set;
 	if (dcep_ppid_is_empty(m->ppid))
 		present_empty(m);
-	ch->stats.messages_received += m->last && !m->error;
-	ch->stats.bytes_received += m->len;
+	count_received(ch, m);
 	void (*callback)(sluice_channel *, sluice_message *, bool,
 	                 void *) = ch->callbacks.on_message_part ? ch->callbacks.on_message_part : ch->callbacks.on_message;
 	if (callback) {
@@ -37,13 +44,63 @@ static bool deliver(sluice_channel *ch, sluice_message *m) {
 	return !set->guard.dead;
 }
 
+/* ---- runs of messages ---------------------------------------------------------------------------------------------- */
+
+static bool takes_runs(const sluice_channel *ch) {
+	return ch->callbacks.on_messages && !ch->callbacks.on_message_part;
+}
+
+/* As deliver(), for messages of one PPID. */
+static bool deliver_run(sluice_channel *ch, sluice_message *const *run, size_t count) {
+	sluice_channels *set = ch->set;
+	bool empty = dcep_ppid_is_empty(run[0]->ppid);
+	for (size_t i = 0; i < count; i++) {
+		if (empty)
+			present_empty(run[i]);
+		count_received(ch, run[i]);
+	}
+	set->ran++;
+	ch->callbacks.on_messages(ch, run, count, dcep_ppid_is_text(run[0]->ppid), ch->user);
+	for (size_t i = 0; i < count; i++)
+		sluice_message_release(run[i]);
+	return !set->guard.dead;
+}
+
+/* A part that came before the app wanted none is a run of its own. */
+static bool is_whole(const sluice_message *m) {
+	return m->first && m->last;
+}
+
+/* The message, and those that follow it in the association. Messages in `replay` were sent before these. */
+static bool deliver_with_next(sluice_channel *ch, sluice_message *m) {
+	sluice_channels *set = ch->set;
+	sluice_message *run[SLUICE_RUN_MAX];
+	size_t count = 1;
+	run[0] = m;
+	if (is_whole(m) && !set->replay)
+		count += sluice_sctp_poll_messages(set->sctp, m->stream, m->ppid, run + 1, SLUICE_RUN_MAX - 1);
+	return deliver_run(ch, run, count);
+}
+
+static bool deliver_held_run(sluice_channel *ch) {
+	sluice_message *run[SLUICE_RUN_MAX], *next;
+	size_t count = 0;
+	do {
+		run[count++] = held_pop(&ch->held, ch->set->env);
+		next = held_first(&ch->held);
+	} while (next && count < SLUICE_RUN_MAX && next->ppid == run[0]->ppid && is_whole(run[0]) && is_whole(next));
+	return deliver_run(ch, run, count);
+}
+
 static bool deliver_held(sluice_channel *ch) {
 	while (!ch->paused && ch->held.count) {
-		if (!deliver(ch, held_pop(&ch->held, ch->set->env)))
+		if (!(takes_runs(ch) ? deliver_held_run(ch) : deliver(ch, held_pop(&ch->held, ch->set->env))))
 			return false;
 	}
 	return true;
 }
+
+/* ---- messages of the peer ------------------------------------------------------------------------------------------ */
 
 static void drop(sluice_channels *set, sluice_message *m) {
 	set->counters.dropped++;
@@ -88,6 +145,8 @@ static void user_message(sluice_channels *set, sluice_channel *ch, sluice_messag
 		drop(set, m);
 	else if (ch->paused)
 		hold(ch, m);
+	else if (takes_runs(ch))
+		deliver_with_next(ch, m);
 	else
 		deliver(ch, m);
 }

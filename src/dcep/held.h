@@ -22,6 +22,10 @@ struct held {
 bool held_push(struct held *h, sluice_env *env, sluice_message *m);
 /* Removes the oldest message and gives its reference to the caller; NULL when there is none. */
 sluice_message *held_pop(struct held *h, sluice_env *env);
+/* The oldest message, or NULL. */
+static inline sluice_message *held_first(const struct held *h) {
+	return h->count ? h->ring[h->first] : NULL;
+}
 /* Releases all messages. */
 void held_clear(struct held *h, sluice_env *env);
 

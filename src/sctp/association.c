@@ -98,6 +98,18 @@ int sluice_sctp_send(sluice_sctp *a, const sluice_send_info *info, const void *d
 	return error;
 }
 
+int sluice_sctp_send_many(sluice_sctp *a, const sluice_send_info *info, const struct iovec *messages, size_t count) {
+	struct tx_stream *s = sender_stream(&a->tx, info->stream);
+	int error = count ? check_send(a, s, info, 1) : 0;
+	if (error || !count)
+		return error;
+	size_t queued = sender_send_many(&a->tx, s, info, messages, count < INT32_MAX ? count : INT32_MAX, &error);
+	if (!queued)
+		return error;
+	association_touch(a);
+	return (int)queued;
+}
+
 int sluice_sctp_sendv(sluice_sctp *a, const sluice_send_info *info, const struct iovec *iov, size_t count,
                       sluice_release_fn release, void *ctx) {
 	size_t len = 0;
@@ -226,6 +238,18 @@ bool sluice_sctp_poll(sluice_sctp *a, sluice_sctp_event *event) {
 
 bool association_has_event(const sluice_sctp *a) {
 	return a->events.head != NULL;
+}
+
+size_t sluice_sctp_poll_messages(sluice_sctp *a, uint16_t stream, uint32_t ppid, sluice_message **messages, size_t max) {
+	size_t count = 0;
+	for (struct event_node *n; count < max && (n = a->events.head) && n->type == SLUICE_SCTP_MESSAGE; count++) {
+		sluice_message *m = &rx_message_of_event(n)->public;
+		if (m->stream != stream || m->ppid != ppid)
+			break;
+		messages[count] = m;
+		event_pop(&a->events);
+	}
+	return count;
 }
 
 /* ---- what it knows ---- */

@@ -43,14 +43,12 @@ static void fail_test(struct receiver *r, const char *why, uint32_t channel, uin
 
 /* ---- messages ---------------------------------------------------------------------------------------------------- */
 
-static void count_message(struct receiver *r, size_t len) {
+static void note_time(struct receiver *r) {
 	r->last_at = ev_now(r->end.base.ev);
 	if (!r->seen.messages) {
 		r->first_at = r->last_at;
 		r->cpu_started = usage_cpu_ns();
 	}
-	r->seen.messages++;
-	r->seen.bytes += len;
 }
 
 /* Is the number one that may come now? Without a number there is nothing to say; an unordered channel may bring any. */
@@ -60,20 +58,34 @@ static bool in_sequence(const struct receiver *r, const struct lane *l, uint64_t
 	return r->test.reliable ? sequence == l->expected : sequence >= l->expected;
 }
 
-static void on_message(sluice_channel *ch, sluice_message *m, bool text, void *user) {
-	(void)text;
-	struct lane *l = user;
+static void take(struct lane *l, const sluice_message *m) {
 	struct receiver *r = l->receiver;
-	if (end_is_over(&r->end.base))
-		return;
-	count_message(r, m->len);
+	r->seen.messages++;
+	r->seen.bytes += m->len;
 	uint64_t sequence = r->test.ordered && r->test.reliable ? l->expected : 0;
 	if (!pattern_check(&r->pattern, m->iov, m->count, m->len, l->index, &sequence))
 		fail_test(r, "wrong bytes", l->index, l->expected);
 	else if (!in_sequence(r, l, sequence))
 		fail_test(r, "a message is missing or out of order", l->index, l->expected);
 	l->expected = sequence + 1;
-	if (r->test.mode != PERF_PING || end_is_over(&r->end.base))
+}
+
+static void on_messages(sluice_channel *ch, sluice_message *const *messages, size_t count, bool text, void *user) {
+	(void)ch, (void)text;
+	struct lane *l = user;
+	struct receiver *r = l->receiver;
+	if (end_is_over(&r->end.base))
+		return;
+	note_time(r);
+	for (size_t i = 0; i < count && !end_is_over(&r->end.base); i++)
+		take(l, messages[i]);
+}
+
+static void on_ping(sluice_channel *ch, sluice_message *m, bool text, void *user) {
+	struct lane *l = user;
+	struct receiver *r = l->receiver;
+	on_messages(ch, &m, 1, text, user);
+	if (end_is_over(&r->end.base))
 		return;
 	const void *data = sluice_message_data(m);
 	int error = data ? sluice_channel_send(ch, data, m->len) : SLUICE_NO_MEMORY;
@@ -167,7 +179,11 @@ static void on_channel(struct perf_end *end, sluice_channel *ch) {
 		end_fail(&end->base, "an unexpected channel was opened");
 		return;
 	}
-	sluice_channel_callbacks callbacks = {.on_message = on_message, .on_closed = on_closed};
+	sluice_channel_callbacks callbacks = {.on_closed = on_closed};
+	if (r->test.mode == PERF_PING)
+		callbacks.on_message = on_ping;
+	else
+		callbacks.on_messages = on_messages;
 	sluice_channel_set_callbacks(ch, &callbacks, &r->lanes[index]);
 }
 

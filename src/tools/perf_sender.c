@@ -14,7 +14,7 @@
 #include "tools/perf_media.h"
 #include "tools/usage.h"
 
-/* At most so many messages go to send_batch together, and the size up to which they do: beyond it the call itself costs nothing
+/* At most so many messages go to send_many together, and the size up to which they do: beyond it the call itself costs nothing
  * against the copy. */
 #define BATCH 64
 #define BATCHED_SIZE 1024
@@ -103,7 +103,7 @@ static int send_many(struct lane *l, size_t count) {
 		messages[i] = (struct iovec){s->batch + i * s->pattern.size, s->pattern.size};
 		pattern_write(&s->pattern, messages[i].iov_base, l->index, number_of(l, l->sequence + i));
 	}
-	return sluice_channel_send_batch(l->ch, false, messages, count);
+	return sluice_channel_send_many(l->ch, false, messages, count);
 }
 
 static void fill(struct lane *l) {

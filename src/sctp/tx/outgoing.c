@@ -122,15 +122,10 @@ void outgoing_set_priority(struct outgoing *o, struct tx_stream *s, uint16_t pri
 		sched_charge(&o->sched, &s->sched, 0, next_arrival(o, s));
 }
 
-static void queue_push(struct outgoing *o, struct tx_stream *s, struct tx_message *m) {
-	m->queued = true;
-	o->queued++;
-	m->queued_ms = (uint32_t)(o->now / SLUICE_MS);
-	m->arrival = (uint32_t)o->arrivals++;
+/* The message's number is set. */
+static inline void queue_link(struct outgoing *o, struct tx_stream *s, struct tx_message *m) {
 	m->next = NULL;
 	m->prev = s->tail;
-	if (m->reliability == SLUICE_PRIORITY_DROP)
-		s->may_yield = true;
 	if (s->tail)
 		s->tail->next = m;
 	else
@@ -138,6 +133,16 @@ static void queue_push(struct outgoing *o, struct tx_stream *s, struct tx_messag
 	s->tail = m;
 	if (__builtin_expect(s->head == m, 0))
 		sched_enter(&o->sched, &s->sched, next_arrival(o, s));
+}
+
+static void queue_push(struct outgoing *o, struct tx_stream *s, struct tx_message *m) {
+	m->queued = true;
+	o->queued++;
+	m->queued_ms = (uint32_t)(o->now / SLUICE_MS);
+	m->arrival = (uint32_t)o->arrivals++;
+	if (m->reliability == SLUICE_PRIORITY_DROP)
+		s->may_yield = true;
+	queue_link(o, s, m);
 }
 
 static void queue_unlink(struct outgoing *o, struct tx_message *m) {
@@ -207,13 +212,8 @@ static struct tx_timed *timed_new(struct outgoing *o, struct tx_message *m) {
 	return t;
 }
 
-/* s NULL: the stream is made. */
-static inline struct tx_message *message_new(struct outgoing *o, struct tx_stream *s, const sluice_send_info *info, size_t behind,
-                                             uint32_t len) {
-	struct tx_message *m;
-	if ((!s && !(s = outgoing_stream(o, info->stream))) || !(m = env_alloc(o->env, sizeof *m + behind)))
-		return NULL;
-	*m = (struct tx_message){
+static inline struct tx_message message_of(struct tx_stream *s, const sluice_send_info *info, uint32_t len) {
+	return (struct tx_message){
 		.stream = s,
 		.len = len,
 		.left = len,
@@ -224,6 +224,15 @@ static inline struct tx_message *message_new(struct outgoing *o, struct tx_strea
 		.first = true,
 		.last = true,
 	};
+}
+
+/* s NULL: the stream is made. */
+static inline struct tx_message *message_new(struct outgoing *o, struct tx_stream *s, const sluice_send_info *info, size_t behind,
+                                             uint32_t len) {
+	struct tx_message *m;
+	if ((!s && !(s = outgoing_stream(o, info->stream))) || !(m = env_alloc(o->env, sizeof *m + behind)))
+		return NULL;
+	*m = message_of(s, info, len);
 	if (__builtin_expect(info->reliability == SLUICE_LIFETIME, 0)) {
 		m->special = true;
 		if (!(m->timed = timed_new(o, m))) {
@@ -315,6 +324,81 @@ int outgoing_copy_on(struct outgoing *o, struct tx_stream *s, const sluice_send_
 	memcpy(m + 1, data, len);
 	accept_message(o, m);
 	return 0;
+}
+
+static bool length_is_valid(size_t len) {
+	return len - 1 < UINT32_MAX / 2;
+}
+
+static size_t copy_each(struct outgoing *o, struct tx_stream *s, const sluice_send_info *info, const struct iovec *v,
+                        size_t count, int *error) {
+	for (size_t n = 0; n < count; n++) {
+		bool valid = length_is_valid(v[n].iov_len);
+		*error = valid ? outgoing_copy_on(o, s, info, v[n].iov_base, (uint32_t)v[n].iov_len) : SLUICE_INVALID;
+		if (*error)
+			return n;
+	}
+	return count;
+}
+
+/* A copy of the bytes behind a copy of `blank`, or NULL. */
+static struct tx_message *copy_of(struct outgoing *o, const struct tx_message *blank, const sluice_send_info *info,
+                                  const struct iovec *v, int *error) {
+	uint32_t len = (uint32_t)v->iov_len;
+	if (!length_is_valid(v->iov_len)) {
+		*error = SLUICE_INVALID;
+		return NULL;
+	}
+	if (would_block(o, blank->stream, info, len)) {
+		*error = SLUICE_WOULD_BLOCK;
+		return NULL;
+	}
+	struct tx_message *m = env_alloc(o->env, sizeof *m + len);
+	if (!m) {
+		*error = SLUICE_NO_MEMORY;
+		return NULL;
+	}
+	*m = *blank;
+	m->len = m->left = len;
+	memcpy(m + 1, v->iov_base, len);
+	return m;
+}
+
+/* Messages without a lifetime, on a stream where none yields. What does not say whether there is room is written once for all. */
+static size_t copy_plain(struct outgoing *o, struct tx_stream *s, const sluice_send_info *info, const struct iovec *v,
+                         size_t count, int *error) {
+	struct tx_message blank = message_of(s, info, 0), *m;
+	uint64_t before = s->buffered;
+	size_t n = 0;
+	blank.queued = true;
+	blank.queued_ms = (uint32_t)(o->now / SLUICE_MS);
+	for (; n < count && (m = copy_of(o, &blank, info, &v[n], error)); n++) {
+		m->arrival = (uint32_t)o->arrivals++;
+		s->buffered += m->len;
+		o->env->send_held += m->len;
+		queue_link(o, s, m);
+	}
+	if (n == 0)
+		return 0;
+	uint64_t bytes = s->buffered - before;
+	s->buffered_messages += n;
+	s->lost_messages = 0;
+	s->above_low |= s->buffered > s->low;
+	o->queued += n;
+	o->buffered += bytes;
+	o->messages += n;
+	o->payload += bytes;
+	return n;
+}
+
+size_t outgoing_copy_many(struct outgoing *o, struct tx_stream *s, const sluice_send_info *info, const struct iovec *messages,
+                          size_t count, int *error) {
+	if (!s && !(s = outgoing_stream(o, info->stream))) {
+		*error = SLUICE_NO_MEMORY;
+		return 0;
+	}
+	bool plain = info->reliability <= SLUICE_MAX_RETRANSMITS && !s->may_yield;
+	return plain ? copy_plain(o, s, info, messages, count, error) : copy_each(o, s, info, messages, count, error);
 }
 
 int outgoing_borrow(struct outgoing *o, const sluice_send_info *info, const struct iovec *iov, size_t count, uint32_t len,

@@ -155,6 +155,11 @@ int outgoing_copy_on(struct outgoing *o, struct tx_stream *s, const sluice_send_
 static inline int outgoing_copy(struct outgoing *o, const sluice_send_info *info, const void *data, uint32_t len) {
 	return outgoing_copy_on(o, outgoing_find(o, info->stream), info, data, len);
 }
+/* The same for several messages. Returns how many were queued; when not all of them were, *error says why the next one was not:
+ * one of the above, or
+ *   SLUICE_INVALID      it is empty or too long */
+size_t outgoing_copy_many(struct outgoing *o, struct tx_stream *s, const sluice_send_info *info, const struct iovec *messages,
+                          size_t count, int *error);
 int outgoing_borrow(struct outgoing *o, const sluice_send_info *info, const struct iovec *iov, size_t count, uint32_t len,
                     sluice_release_fn release, void *ctx);
 

@@ -155,6 +155,10 @@ static inline int sender_send(struct sender *tx, struct tx_stream *s, const slui
                               uint32_t len) {
 	return outgoing_copy_on(&tx->out, s, info, data, len);
 }
+static inline size_t sender_send_many(struct sender *tx, struct tx_stream *s, const sluice_send_info *info,
+                                      const struct iovec *messages, size_t count, int *error) {
+	return outgoing_copy_many(&tx->out, s, info, messages, count, error);
+}
 int sender_lend(struct sender *tx, const sluice_send_info *info, const struct iovec *iov, size_t count, uint32_t len,
                 sluice_release_fn release, void *ctx);
 int sender_open(struct sender *tx, const sluice_send_info *info);
