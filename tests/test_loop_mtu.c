@@ -207,6 +207,24 @@ START_TEST(test_an_app_may_forbid_or_limit_it) {
 }
 END_TEST
 
+/* The socket holds several reads of 54 datagrams, and each SACK is for four of them. */
+START_TEST(test_datagrams_that_wait_together_are_answered_together) {
+	struct world w;
+	world_make(&w);
+	end_open(&w, &w.a, "127.0.0.1", NULL);
+	end_open(&w, &w.b, "127.0.0.1", NULL);
+	world_start(&w, 1);
+	RUN_UNTIL(&w, w.a.opened && w.b.ch);
+	transfer(&w, 128); /* the window grows */
+	sluice_sctp_stats before = stats(&w.b);
+	transfer(&w, 512);
+	sluice_sctp_stats after = stats(&w.b);
+	uint64_t packets = after.packets_received - before.packets_received, sacks = after.sacks_sent - before.sacks_sent;
+	ck_assert_msg(sacks * 100 <= packets, "%u SACKs for %u packets", (unsigned)sacks, (unsigned)packets);
+	world_free(&w);
+}
+END_TEST
+
 /* ---- a, a router, b ---- */
 
 enum { A, ROUTER, B, PLACES };
@@ -366,6 +384,7 @@ static bool can_build(void) {
 int main(int argc, char **argv) {
 	const TTest *tests[] = {test_over_loopback_packets_grow_to_a_record_of_dtls_and_arrive_whole,
 	                        test_an_app_may_forbid_or_limit_it,
+	                        test_datagrams_that_wait_together_are_answered_together,
 	                        test_packets_grow_to_what_the_own_cable_takes_and_the_machine_says_how_much_that_is,
 	                        test_a_router_with_a_narrower_cable_behind_it_says_so_and_is_believed_once_it_was_tried,
 	                        test_a_cable_that_begins_to_swallow_large_packets_in_the_middle_of_a_transfer,
@@ -374,7 +393,7 @@ int main(int argc, char **argv) {
 	size_t count = sizeof tests / sizeof *tests;
 	if (!can_build()) {
 		puts("only over loopback: no network namespaces with veth here (needs root or user namespaces, and ip)");
-		count = 2;
+		count = 3;
 	}
 	return suite_run("loop_mtu", tests, count, argc > 1 ? argv[1] : NULL, 300);
 }
