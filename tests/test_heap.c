@@ -6,7 +6,7 @@
 
 struct world {
 	struct heap_node nodes[NODES];
-	struct heap_node *slots[NODES];
+	struct heap_slot slots[NODES];
 	struct heap heap;
 };
 
@@ -105,15 +105,15 @@ END_TEST
 START_TEST(test_a_hole_may_be_filled_by_a_node_that_has_to_rise) {
 	struct world w;
 	world_init(&w);
-	/*            0
-	 *      50         1
-	 *   60    70    2    3       taking out 60 puts 3 below 50 */
-	static const uint64_t keys[] = {0, 50, 1, 60, 70, 2, 3};
-	for (size_t i = 0; i < 7; i++)
+	/*                  0
+	 *        50        1   2   3
+	 *   60 70 80 90    4               taking out 60 puts 4 below 50 */
+	static const uint64_t keys[] = {0, 50, 1, 2, 3, 60, 70, 80, 90, 4};
+	for (size_t i = 0; i < 10; i++)
 		heap_set(&w.heap, &w.nodes[i], keys[i]);
-	heap_remove(&w.heap, &w.nodes[3]);
+	heap_remove(&w.heap, &w.nodes[5]);
 	ck_assert(heap_check(&w.heap));
-	ck_assert_uint_eq(w.nodes[6].index, 1);
+	ck_assert_uint_eq(w.nodes[9].index, 1);
 }
 END_TEST
 
@@ -122,12 +122,12 @@ START_TEST(test_the_check_finds_a_key_out_of_order_and_a_wrong_index) {
 	world_init(&w);
 	for (size_t i = 0; i < 7; i++)
 		heap_set(&w.heap, &w.nodes[i], i);
-	w.nodes[6].key = 0;
+	w.nodes[6].key = 0; /* not what the slot says */
 	ck_assert(!heap_check(&w.heap));
 	w.nodes[6].key = 6;
-	w.nodes[0].key = 3;
+	w.nodes[0].key = w.slots[0].key = 3;
 	ck_assert(!heap_check(&w.heap));
-	w.nodes[0].key = 0;
+	w.nodes[0].key = w.slots[0].key = 0;
 	ck_assert(heap_check(&w.heap));
 	w.nodes[4].index = 5;
 	ck_assert(!heap_check(&w.heap));

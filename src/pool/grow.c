@@ -22,7 +22,7 @@ bool grow_heap(sluice_env *env, struct heap *heap, size_t wanted, size_t first) 
 		capacity *= 2;
 	if (capacity == heap->capacity)
 		return true;
-	struct heap_node **slots = env_alloc(env, capacity * sizeof *slots);
+	struct heap_slot *slots = env_alloc(env, capacity * sizeof *slots);
 	if (!slots)
 		return false;
 	if (heap->count)

@@ -708,7 +708,7 @@ static bool heap_reserve(struct outgoing *o) {
 	if (h->count < h->capacity)
 		return true;
 	size_t capacity = h->capacity ? 2 * h->capacity : 64;
-	struct heap_node **slots = env_alloc(o->env, capacity * sizeof *slots);
+	struct heap_slot *slots = env_alloc(o->env, capacity * sizeof *slots);
 	if (!slots)
 		return false;
 	if (h->count)
