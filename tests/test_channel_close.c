@@ -61,11 +61,11 @@ END_TEST
 START_TEST(test_the_other_side_flushes_too_before_it_closes) {
 	struct app *a, *b;
 	struct world *w = with_channel(NULL, &a, &b);
-	for (uint32_t i = 0; i < 30; i++)
+	for (uint32_t i = 0; i < 15; i++)
 		ck_assert_int_eq(app_send_number(b, i, 60000), 0);
 	sluice_channel_close(a->ch);
 	ck_assert(world_until(w, a->closes && b->closes));
-	ck_assert_uint_eq(a->got_count, 30);
+	ck_assert_uint_eq(a->got_count, 15);
 	ck_assert_uint_eq(b->lost, 0);
 	world_free(w);
 }
@@ -294,11 +294,11 @@ START_TEST(test_a_peer_that_cannot_reset_streams_costs_the_id_but_not_the_close)
 	c.b_sctp.no_reconfig = true;
 	struct app *a, *b;
 	struct world *w = with_channel(&c, &a, &b);
-	for (uint32_t i = 0; i < 30; i++)
+	for (uint32_t i = 0; i < 15; i++)
 		ck_assert_int_eq(app_send_number(a, i, 60000), 0);
 	sluice_channel_close(a->ch);
 	ck_assert(world_until(w, a->closes));
-	ck_assert_uint_eq(b->got_count, 30);
+	ck_assert_uint_eq(b->got_count, 15);
 	ck_assert_int_eq(a->error, SLUICE_UNSUPPORTED);
 	ck_assert_uint_eq(a->lost, 0);
 	ck_assert_int_eq(sluice_channel_id(end_open_label(&w->a, "y")->ch), 2);

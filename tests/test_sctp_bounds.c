@@ -37,6 +37,7 @@ START_TEST(test_an_association_that_ended_gives_the_budget_back_before_it_is_fre
 	struct pair_config c;
 	pair_config_init(&c);
 	c.no_record = true;
+	c.a.high_water = UINT64_C(2) << 20;
 	c.ab.delay = c.ba.delay = 50 * SLUICE_MS;
 	struct pair p;
 	pair_start(&p, &c);

@@ -312,6 +312,7 @@ END_TEST
 START_TEST(test_the_window_in_flight_never_passes_cwnd) {
 	struct pair_config c = line();
 	c.ab.queue = 25000;
+	c.a.high_water = UINT64_C(2) << 20;
 	struct pair p;
 	pair_start(&p, &c);
 	for (unsigned i = 0; i < 200; i++)

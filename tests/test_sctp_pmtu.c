@@ -13,6 +13,7 @@ static struct pair_config path(uint32_t max, size_t line) {
 	struct pair_config c;
 	pair_config_init(&c);
 	c.a.mtu_max = max;
+	c.a.high_water = UINT64_C(2) << 20;
 	c.ab.mtu = c.ba.mtu = line;
 	return c;
 }

@@ -127,6 +127,7 @@ START_TEST(test_reordering_leaves_no_reduction_standing) {
 	struct pair_config c;
 	struct pair p;
 	pair_config_init(&c);
+	c.a.high_water = UINT64_C(2) << 20;
 	c.ab.rate = c.ba.rate = 10000000;
 	c.ab.reorder = 0.05;
 	c.ab.reorder_delay = 0;

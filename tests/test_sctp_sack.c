@@ -174,6 +174,7 @@ END_TEST
 START_TEST(test_two_of_us_exchange_one_a_batch) {
 	struct pair_config c;
 	pair_config_init(&c);
+	c.a.high_water = UINT64_C(2) << 20;
 	c.ab.coalesce = SLUICE_MS;
 	c.ab.rate = 200000000;
 	struct pair p;

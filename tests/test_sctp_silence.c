@@ -152,6 +152,7 @@ START_TEST(test_after_an_outage_of_two_seconds_data_flows_again_within_one) {
 			struct pair_config c;
 			struct pair p;
 			pair_config_init(&c);
+			c.a.high_water = UINT64_C(2) << 20;
 			c.ab.delay = c.ba.delay = delays[d] * SLUICE_MS;
 			c.ab.rate = c.ba.rate = 20000000;
 			pair_start(&p, &c);

@@ -66,7 +66,7 @@ typedef struct sluice_env_config {
 	 * Default: 256 MiB */
 	uint64_t window_budget;
 	/* Send buffers grow with what their paths need (high_water in sctp.h). When all associations of the environment together
-	 * hold this many bytes that are not acknowledged, streams take no more than they did before they grew: 2 MiB each. Marks
+	 * hold this many bytes that are not acknowledged, streams take no more than they did before they grew: 1 MiB each. Marks
 	 * that the app has set hold in any case. Default: 256 MiB */
 	uint64_t send_budget;
 	/* Bytes of free blocks and slabs that are kept for reuse. When the streams of a forwarder pause, it gets 50 KB back for

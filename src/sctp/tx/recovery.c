@@ -236,11 +236,11 @@ static void respond(struct sender *tx, const struct ack *ack, uint64_t lost, uin
  * Packets that wait in a queue on the way fill a window and need no buffer here. So no more of the window counts than twice what
  * the path delivers in its shortest round trip.
  *
- * A round trip below two milliseconds needs no more than the least anyway. Neither does a path of less than half a millisecond:
+ * A round trip below one millisecond needs no more than the least anyway. Neither does a path of less than half a millisecond:
  * a longer round trip there means that the peer is slower than we are, and every byte more would only wait, outside of the
  * processor's cache. */
 static void raise_high_water(struct sender *tx) {
-	if (tx->config->high_water || tx->view.srtt < 2 * SLUICE_MS || tx->view.min_rtt < SLUICE_MS / 2)
+	if (tx->config->high_water || tx->view.srtt < SLUICE_MS || tx->view.min_rtt < SLUICE_MS / 2)
 		return;
 	uint64_t path = tx->counters.delivery_rate / 1024 * (tx->view.min_rtt / 1024) / (SLUICE_S / 1024 / 1024);
 	uint64_t mark = 4 * min64(tx->view.cwnd, 2 * path);

