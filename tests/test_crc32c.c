@@ -222,6 +222,18 @@ START_TEST(test_a_cpu_with_the_instructions_has_different_implementations) {
 	ck_assert_ptr_ne(crc32c_implementation(3), interleaved);
 }
 END_TEST
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+
+START_TEST(test_a_cpu_with_the_instructions_has_different_implementations) {
+	bool instruction = getauxval(AT_HWCAP) >> 7 & 1, products = getauxval(AT_HWCAP) >> 4 & 1;
+	ck_assert_int_eq(crc32c_implementation(1) != NULL, instruction);
+	ck_assert_int_eq(crc32c_implementation(2) != NULL, instruction && products);
+	ck_assert_ptr_eq(crc32c_packet_implementation(1), NULL);
+	ck_assert_int_eq(crc32c_packet_implementation(2) != NULL, instruction && products);
+	ck_assert_ptr_null(crc32c_implementation(3));
+}
+END_TEST
 #else
 START_TEST(test_a_cpu_with_the_instructions_has_different_implementations) {
 	ck_assert_ptr_null(crc32c_implementation(1));

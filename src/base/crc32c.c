@@ -6,9 +6,86 @@
 
 #include "base/crc32c_tables.h"
 
+/* What the CPU has, under one set of names. The compiler may use it in functions with these marks alone: the build is for any
+ * CPU of its kind. */
 #if defined(__x86_64__)
+
 #define CRC32C_X86 1
 #include <immintrin.h>
+
+#define WITH_INSTRUCTION __attribute__((target("sse4.2")))
+#define WITH_PRODUCTS __attribute__((target("sse4.2,pclmul")))
+
+WITH_INSTRUCTION static inline uint64_t crc_of_8(uint64_t state, uint64_t v) {
+	return _mm_crc32_u64(state, v);
+}
+WITH_INSTRUCTION static inline uint32_t crc_of_4(uint32_t state, uint32_t v) {
+	return _mm_crc32_u32(state, v);
+}
+WITH_INSTRUCTION static inline uint32_t crc_of_2(uint32_t state, uint16_t v) {
+	return _mm_crc32_u16(state, v);
+}
+WITH_INSTRUCTION static inline uint32_t crc_of_1(uint32_t state, uint8_t v) {
+	return _mm_crc32_u8(state, v);
+}
+/* Carry-less; the lower half. */
+WITH_PRODUCTS static inline uint64_t product(uint64_t a, uint32_t b) {
+	__m128i both = _mm_clmulepi64_si128(_mm_cvtsi64_si128((long long)a), _mm_cvtsi32_si128((int)b), 0);
+	return (uint64_t)_mm_cvtsi128_si64(both);
+}
+
+static bool has_instruction(void) {
+	return __builtin_cpu_supports("sse4.2");
+}
+static bool has_products(void) {
+	return has_instruction() && __builtin_cpu_supports("pclmul");
+}
+
+#elif defined(__aarch64__) && defined(__linux__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+
+#define CRC32C_ARM 1
+#include <arm_acle.h>
+#include <arm_neon.h>
+#include <sys/auxv.h>
+
+#if defined(__clang__)
+#define WITH_INSTRUCTION __attribute__((target("crc")))
+#define WITH_PRODUCTS __attribute__((target("crc,aes")))
+#else
+#define WITH_INSTRUCTION __attribute__((target("+crc")))
+#define WITH_PRODUCTS __attribute__((target("+crc+crypto")))
+#endif
+/* Linux's bits of AT_HWCAP. */
+#define HAS_PMULL (1ul << 4)
+#define HAS_CRC32 (1ul << 7)
+
+WITH_INSTRUCTION static inline uint64_t crc_of_8(uint64_t state, uint64_t v) {
+	return __crc32cd((uint32_t)state, v);
+}
+WITH_INSTRUCTION static inline uint32_t crc_of_4(uint32_t state, uint32_t v) {
+	return __crc32cw(state, v);
+}
+WITH_INSTRUCTION static inline uint32_t crc_of_2(uint32_t state, uint16_t v) {
+	return __crc32ch(state, v);
+}
+WITH_INSTRUCTION static inline uint32_t crc_of_1(uint32_t state, uint8_t v) {
+	return __crc32cb(state, v);
+}
+WITH_PRODUCTS static inline uint64_t product(uint64_t a, uint32_t b) {
+	return vgetq_lane_u64(vreinterpretq_u64_p128(vmull_p64(a, b)), 0);
+}
+
+static bool has_instruction(void) {
+	return getauxval(AT_HWCAP) & HAS_CRC32;
+}
+static bool has_products(void) {
+	return has_instruction() && getauxval(AT_HWCAP) & HAS_PMULL;
+}
+
+#endif
+
+#if defined(CRC32C_X86) || defined(CRC32C_ARM)
+#define CRC32C_CPU 1
 #endif
 
 /* ---- tables ---- */
@@ -31,7 +108,7 @@ static uint32_t table_extend(uint32_t state, const void *data, size_t len) {
 	return state;
 }
 
-#ifdef CRC32C_X86
+#ifdef CRC32C_CPU
 
 /* ---- the instruction ---- */
 
@@ -41,66 +118,64 @@ static inline uint64_t load64(const uint8_t *p) {
 	return v;
 }
 
-__attribute__((target("sse4.2"))) static inline uint32_t by_words(uint32_t state, const uint8_t *p, size_t len) {
+WITH_INSTRUCTION static inline uint32_t by_words(uint32_t state, const uint8_t *p, size_t len) {
 	uint64_t s = state;
 	for (; len >= 8; p += 8, len -= 8)
-		s = _mm_crc32_u64(s, load64(p));
+		s = crc_of_8(s, load64(p));
 	state = (uint32_t)s;
 	if (len & 4) {
 		uint32_t v;
 		memcpy(&v, p, sizeof v);
-		state = _mm_crc32_u32(state, v);
+		state = crc_of_4(state, v);
 		p += 4;
 	}
 	if (__builtin_expect(len & 3, 0)) { /* packets are padded to words of four bytes */
 		if (len & 2) {
 			uint16_t v;
 			memcpy(&v, p, sizeof v);
-			state = _mm_crc32_u16(state, v);
+			state = crc_of_2(state, v);
 			p += 2;
 		}
 		if (len & 1)
-			state = _mm_crc32_u8(state, *p);
+			state = crc_of_1(state, *p);
 	}
 	return state;
 }
 
-__attribute__((target("sse4.2"))) static uint32_t instruction_extend(uint32_t state, const void *data, size_t len) {
+WITH_INSTRUCTION static uint32_t instruction_extend(uint32_t state, const void *data, size_t len) {
 	return by_words(state, data, len);
 }
 
 /* ---- three streams of the instruction ---- */
 
 /* The state after `words` 8-byte words of zeros, not yet reduced: see crc32c_powers. */
-__attribute__((target("sse4.2,pclmul"))) static inline uint64_t moved(uint64_t state, size_t words) {
-	__m128i product = _mm_clmulepi64_si128(_mm_cvtsi64_si128((long long)state), _mm_cvtsi32_si128((int)crc32c_powers[words]),
-	                                       0);
-	return (uint64_t)_mm_cvtsi128_si64(product);
+WITH_PRODUCTS static inline uint64_t moved(uint64_t state, size_t words) {
+	return product(state, crc32c_powers[words]);
 }
 
 /* The CPU can start one CRC instruction in each cycle, but its result takes three cycles. A single chain would leave two thirds
  * of the unit idle. So the data is cut into three equal streams of `words` words, which run beside each other. Then the first two
  * states are moved over the data behind them, and all three are added up. */
-__attribute__((target("sse4.2,pclmul"))) static inline uint32_t three_streams(uint32_t state, const uint8_t *p, size_t words) {
+WITH_PRODUCTS static inline uint32_t three_streams(uint32_t state, const uint8_t *p, size_t words) {
 	const uint8_t *q = p + 8 * words, *r = q + 8 * words;
 	uint64_t a = state, b = 0, c = 0;
 	size_t i = 0, whole = 8 * (words & ~(size_t)3), end = 8 * words;
 	/* Four words a turn: counting and jumping cost as much as one of the streams. */
 	for (; i < whole; i += 32) {
-		a = _mm_crc32_u64(a, load64(p + i)), b = _mm_crc32_u64(b, load64(q + i)), c = _mm_crc32_u64(c, load64(r + i));
-		a = _mm_crc32_u64(a, load64(p + i + 8)), b = _mm_crc32_u64(b, load64(q + i + 8));
-		c = _mm_crc32_u64(c, load64(r + i + 8));
-		a = _mm_crc32_u64(a, load64(p + i + 16)), b = _mm_crc32_u64(b, load64(q + i + 16));
-		c = _mm_crc32_u64(c, load64(r + i + 16));
-		a = _mm_crc32_u64(a, load64(p + i + 24)), b = _mm_crc32_u64(b, load64(q + i + 24));
-		c = _mm_crc32_u64(c, load64(r + i + 24));
+		a = crc_of_8(a, load64(p + i)), b = crc_of_8(b, load64(q + i)), c = crc_of_8(c, load64(r + i));
+		a = crc_of_8(a, load64(p + i + 8)), b = crc_of_8(b, load64(q + i + 8));
+		c = crc_of_8(c, load64(r + i + 8));
+		a = crc_of_8(a, load64(p + i + 16)), b = crc_of_8(b, load64(q + i + 16));
+		c = crc_of_8(c, load64(r + i + 16));
+		a = crc_of_8(a, load64(p + i + 24)), b = crc_of_8(b, load64(q + i + 24));
+		c = crc_of_8(c, load64(r + i + 24));
 	}
 	for (; i < end; i += 8) {
-		a = _mm_crc32_u64(a, load64(p + i));
-		b = _mm_crc32_u64(b, load64(q + i));
-		c = _mm_crc32_u64(c, load64(r + i));
+		a = crc_of_8(a, load64(p + i));
+		b = crc_of_8(b, load64(q + i));
+		c = crc_of_8(c, load64(r + i));
 	}
-	return (uint32_t)(c ^ _mm_crc32_u64(0, moved(a, 2 * words) ^ moved(b, words)));
+	return (uint32_t)(c ^ crc_of_8(0, moved(a, 2 * words) ^ moved(b, words)));
 }
 
 /* There is a constant for each number of words up to STREAM_MAX, so a packet of any length profits: at most 23 of its bytes do
@@ -111,7 +186,7 @@ __attribute__((target("sse4.2,pclmul"))) static inline uint32_t three_streams(ui
 #define STREAMS_MOST (24 * (size_t)STREAM_MAX) /* at once */
 
 /* Less than STREAMS_MOST, as all packets but the very largest. */
-__attribute__((target("sse4.2,pclmul"))) static inline uint32_t by_streams(uint32_t state, const uint8_t *p, size_t len) {
+WITH_PRODUCTS static inline uint32_t by_streams(uint32_t state, const uint8_t *p, size_t len) {
 	if (len >= STREAMS_FROM) {
 		uint32_t words = (uint32_t)len / 24;
 		state = three_streams(state, p, words);
@@ -121,7 +196,7 @@ __attribute__((target("sse4.2,pclmul"))) static inline uint32_t by_streams(uint3
 	return by_words(state, p, len);
 }
 
-__attribute__((target("sse4.2,pclmul"))) static uint32_t interleaved_extend(uint32_t state, const void *data, size_t len) {
+WITH_PRODUCTS static uint32_t interleaved_extend(uint32_t state, const void *data, size_t len) {
 	const uint8_t *p = data;
 	for (; len >= STREAMS_MOST; p += STREAMS_MOST, len -= STREAMS_MOST)
 		state = three_streams(state, p, STREAM_MAX);
@@ -129,15 +204,19 @@ __attribute__((target("sse4.2,pclmul"))) static uint32_t interleaved_extend(uint
 }
 
 /* The state after the first 16 bytes of a packet, with the checksum field (bytes 8..11) taken as zero. */
-__attribute__((target("sse4.2"))) static inline uint32_t head_state(const uint8_t *packet) {
-	uint64_t s = _mm_crc32_u64(CRC32C_INIT, load64(packet));
-	return (uint32_t)_mm_crc32_u64(s, load64(packet + 8) & ~(uint64_t)UINT32_MAX);
+WITH_INSTRUCTION static inline uint32_t head_state(const uint8_t *packet) {
+	uint64_t s = crc_of_8(CRC32C_INIT, load64(packet));
+	return (uint32_t)crc_of_8(s, load64(packet + 8) & ~(uint64_t)UINT32_MAX);
 }
 
-__attribute__((target("sse4.2,pclmul"))) static uint32_t interleaved_packet(const uint8_t *packet, size_t len) {
+WITH_PRODUCTS static uint32_t interleaved_packet(const uint8_t *packet, size_t len) {
 	return len < STREAMS_MOST ? by_streams(head_state(packet), packet + 16, len - 16)
 	                          : interleaved_extend(head_state(packet), packet + 16, len - 16);
 }
+
+#endif
+
+#ifdef CRC32C_X86
 
 /* ---- folding ---- */
 
@@ -187,20 +266,8 @@ FOLD_TARGET static uint32_t folded_packet(const uint8_t *packet, size_t len) {
 	return folded_extend(head_state(packet), packet + 16, len - 16);
 }
 
-static crc32c_fn x86_implementation(int which) {
-	bool instruction = __builtin_cpu_supports("sse4.2"), products = instruction && __builtin_cpu_supports("pclmul");
-	if (which == 1 && instruction)
-		return instruction_extend;
-	if (which == 2 && products)
-		return interleaved_extend;
-	if (which == 3 && products && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("vpclmulqdq"))
-		return folded_extend;
-	return NULL;
-}
-
-/* What the implementation has for the whole of a packet of 16 bytes or more; NULL: nothing of its own. */
-static crc32c_packet_fn x86_packet(crc32c_fn fn) {
-	return !fn ? NULL : fn == interleaved_extend ? interleaved_packet : fn == folded_extend ? folded_packet : NULL;
+static bool has_folding(void) {
+	return has_products() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("vpclmulqdq");
 }
 
 #endif
@@ -210,11 +277,17 @@ static crc32c_packet_fn x86_packet(crc32c_fn fn) {
 crc32c_fn crc32c_implementation(int which) {
 	if (which == 0)
 		return table_extend;
-#ifdef CRC32C_X86
-	return x86_implementation(which);
-#else
-	return NULL;
+#ifdef CRC32C_CPU
+	if (which == 1 && has_instruction())
+		return instruction_extend;
+	if (which == 2 && has_products())
+		return interleaved_extend;
 #endif
+#ifdef CRC32C_X86
+	if (which == 3 && has_folding())
+		return folded_extend;
+#endif
+	return NULL;
 }
 
 static crc32c_fn best(void) {
@@ -257,11 +330,16 @@ static uint32_t any_packet(const uint8_t *packet, size_t len) {
 }
 
 crc32c_packet_fn crc32c_packet_implementation(int which) {
-#ifdef CRC32C_X86
-	return x86_packet(crc32c_implementation(which));
-#else
-	return NULL;
+#ifdef CRC32C_CPU
+	if (which == 2 && has_products())
+		return interleaved_packet;
 #endif
+#ifdef CRC32C_X86
+	if (which == 3 && has_folding())
+		return folded_packet;
+#endif
+	(void)which;
+	return NULL;
 }
 
 static crc32c_packet_fn best_packet(void) {

@@ -1,8 +1,8 @@
 /* crc32c: the checksum of SCTP packets (RFC 9260, Appendix A).
  *
- * Four implementations of one function: carry-less products of 64 bytes at a time (AVX-512 with VPCLMULQDQ), the CPU's
- * instruction in three interleaved streams (SSE4.2 with PCLMUL), the instruction alone, and tables (slicing by 8) for any
- * machine. The first call chooses by what the CPU has. */
+ * Four implementations of one function: carry-less products of 64 bytes at a time (x86 with AVX-512 and VPCLMULQDQ), the CPU's
+ * instruction in three interleaved streams (x86 with SSE4.2 and PCLMUL, aarch64 with CRC32 and PMULL), the instruction alone, and
+ * tables (slicing by 8) for any machine. The first call chooses by what the CPU has. */
 #ifndef BASE_CRC32C_H
 #define BASE_CRC32C_H
 
