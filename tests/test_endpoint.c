@@ -199,6 +199,82 @@ START_TEST(test_many_peers_share_a_port_and_each_hears_its_own) {
 }
 END_TEST
 
+#define BULK 128
+#define BULK_MESSAGE 65536
+
+/* The window and the packets grow before anything is counted. */
+static void grow(struct world *w, struct kit_end *client, struct kit_end *server) {
+	sluice_channel_set_high_water(client->ch, 16 << 20);
+	for (unsigned i = 1; i <= 4; i++) {
+		kit_send(client, BULK / 4, BULK_MESSAGE);
+		KIT_RUN_UNTIL(w->loop, server->messages == i * BULK / 4);
+	}
+}
+
+/* A read brings four of the large datagrams, and each SACK is for four reads. */
+START_TEST(test_reads_of_one_member_that_follow_each_other_are_answered_together) {
+	struct world w;
+	struct kit_end client, server;
+	sluice_peer_stats before, after;
+	world_init(&w, NULL);
+	make_server(&w, &server, false);
+	make_client(&w, &client);
+	kit_negotiate(&client, &server);
+	KIT_RUN_UNTIL(w.loop, kit_is_open(&client, &server));
+	grow(&w, &client, &server);
+	sluice_peer_stats_get(server.peer, &before);
+	kit_send(&client, BULK, BULK_MESSAGE);
+	KIT_RUN_UNTIL(w.loop, server.messages == 2 * BULK);
+	sluice_peer_stats_get(server.peer, &after);
+	uint64_t packets = after.sctp.packets_received - before.sctp.packets_received;
+	uint64_t sacks = after.sctp.sacks_sent - before.sctp.sacks_sent;
+	ck_assert_msg(sacks * 6 <= packets, "%u SACKs for %u packets", (unsigned)sacks, (unsigned)packets);
+	couple_free(&client, &server);
+	world_free(&w);
+}
+END_TEST
+
+struct bystander {
+	struct kit_end *other;
+	unsigned messages;
+};
+
+/* The other member goes while its answers wait, or this one's do. */
+static void free_the_other(sluice_channel *ch, sluice_message *m, bool text, void *user) {
+	struct bystander *b = user;
+	(void)ch, (void)m, (void)text;
+	if (++b->messages < BULK / 2 || !b->other->peer)
+		return;
+	sluice_peer_free(b->other->peer);
+	b->other->peer = NULL;
+}
+
+START_TEST(test_a_member_that_is_freed_by_another_one_s_callback_in_the_middle_of_bulk_takes_nothing_along) {
+	const sluice_channel_callbacks killer = {.on_message = free_the_other};
+	struct world w;
+	struct kit_end clients[2], servers[2];
+	struct bystander killing = {.other = &servers[1]};
+	world_init(&w, NULL);
+	for (int i = 0; i < 2; i++) {
+		make_server(&w, &servers[i], false);
+		make_client(&w, &clients[i]);
+		kit_negotiate(&clients[i], &servers[i]);
+	}
+	KIT_RUN_UNTIL(w.loop, kit_is_open(&clients[0], &servers[0]) && kit_is_open(&clients[1], &servers[1]));
+	for (int i = 0; i < 2; i++)
+		grow(&w, &clients[i], &servers[i]);
+	sluice_channel_set_callbacks(servers[0].ch, &killer, &killing);
+	for (int i = 0; i < 2; i++)
+		kit_send(&clients[i], BULK, BULK_MESSAGE);
+	KIT_RUN_UNTIL(w.loop, killing.messages == BULK);
+	ck_assert_ptr_null(servers[1].peer);
+	ck_assert_uint_eq(stats_of(&w).peers, 1);
+	for (int i = 0; i < 2; i++)
+		couple_free(&clients[i], &servers[i]);
+	world_free(&w);
+}
+END_TEST
+
 START_TEST(test_a_peer_keeps_its_port_over_a_restart_of_ice) {
 	struct world w;
 	struct kit_end client, server;
@@ -672,6 +748,8 @@ END_TEST
 
 SUITE("endpoint", test_a_peer_on_an_endpoint_talks_whether_it_offers_or_answers_and_as_lite,
       test_peers_of_a_port_share_its_buffer_while_they_send, test_many_peers_share_a_port_and_each_hears_its_own,
+      test_reads_of_one_member_that_follow_each_other_are_answered_together,
+      test_a_member_that_is_freed_by_another_one_s_callback_in_the_middle_of_bulk_takes_nothing_along,
       test_a_peer_keeps_its_port_over_a_restart_of_ice, test_what_is_nobody_s_is_counted,
       test_who_knows_a_ufrag_but_no_password_becomes_nobody, test_a_forged_source_address_takes_no_traffic_from_whose_it_is,
       test_a_client_that_comes_again_from_the_same_port_is_connected_at_once,

@@ -63,14 +63,37 @@ static unsigned sharers(struct member *m, uint64_t now) {
 	return e->active > e->active_before ? e->active : e->active_before;
 }
 
-static void deliver(struct member *m, const sluice_path *from, sluice_datagram *d, size_t count, uint64_t now) {
+static void serve(struct member *m, uint64_t now) {
 	struct driver *driver = m->driver;
-	sluice_socket *s = (sluice_socket *)outlets_find(&m->endpoint->loop->outlets, from->socket); /* what came came from it */
-	socket_fit(s, driver->peer, sharers(m, now));
 	driver_enter(driver);
-	sluice_peer_input(driver->peer, from, d, count, now);
 	driver_serve(driver, now);
 	driver_leave(driver);
+}
+
+/* A callback may free any member. */
+static void answer(sluice_endpoint *e, uint64_t now) {
+	struct member *m = e->unanswered;
+	e->unanswered = NULL;
+	if (m)
+		serve(m, now);
+}
+
+/* more: the next batch is most likely the same member's, and answers wait for it. */
+static void deliver(struct member *m, const sluice_path *from, sluice_datagram *d, size_t count, bool more, uint64_t now) {
+	sluice_endpoint *e = m->endpoint;
+	struct driver *driver = m->driver;
+	sluice_socket *s = (sluice_socket *)outlets_find(&e->loop->outlets, from->socket); /* what came came from it */
+	socket_fit(s, driver->peer, sharers(m, now));
+	e->unanswered = NULL;
+	driver_enter(driver);
+	sluice_peer_input(driver->peer, from, d, count, now);
+	if (more)
+		sluice_peer_dispatch(driver->peer);
+	else
+		driver_serve(driver, now);
+	/* A callback may have freed the peer, or closed the endpoint. */
+	if (driver_leave(driver) && driver->place && more)
+		e->unanswered = m;
 }
 
 /* A request or an answer. Anyone can write a ufrag or a source address; only the ICE agent knows whether the password was right.
@@ -88,26 +111,30 @@ static void deliver_check(struct member *m, const sluice_path *from, sluice_data
 }
 
 /* Datagrams without a name in them belong to the owner of their source address. */
-static size_t deliver_run(sluice_endpoint *e, const sluice_path *from, sluice_datagram *d, size_t count, uint64_t now) {
+static size_t deliver_run(sluice_endpoint *e, const sluice_path *from, sluice_datagram *d, size_t count, bool more,
+                          uint64_t now) {
 	size_t run = 1;
 	while (run < count && demux_kind(d[run].data, d[run].len) == DEMUX_OTHER)
 		run++;
 	struct member *m = member_of(demux_by_address(&e->demux, &from->remote));
+	if (e->unanswered && e->unanswered != m) {
+		answer(e, now);
+		m = member_of(demux_by_address(&e->demux, &from->remote));
+	}
 	if (m)
-		deliver(m, from, d, run, now);
+		deliver(m, from, d, run, more, now);
 	else
 		e->strays += run;
 	return run;
 }
 
 static void take_input(void *owner, const sluice_path *from, sluice_datagram *datagrams, size_t count, bool more, uint64_t now) {
-	(void)more; /* the next batch may be another peer's */
 	sluice_endpoint *e = owner;
 	for (size_t i = 0; i < count && !e->guard.dead;) {
 		sluice_datagram *d = &datagrams[i];
 		enum demux_kind kind = demux_kind(d->data, d->len);
 		if (kind == DEMUX_OTHER) {
-			i += deliver_run(e, from, d, count - i, now);
+			i += deliver_run(e, from, d, count - i, more, now);
 			continue;
 		}
 		struct member *m = kind == DEMUX_REQUEST ? whose_request(e, from, d) : whose_response(e, from, d);
@@ -117,6 +144,8 @@ static void take_input(void *owner, const sluice_path *from, sluice_datagram *da
 			e->strays++;
 		i++;
 	}
+	if (!more)
+		answer(e, now);
 }
 
 static sluice_peer *whose(void *owner, const sluice_path *to) {
@@ -148,13 +177,11 @@ static void stop_waiting(struct member *m) {
  * the sockets again waits behind the others. */
 static void serve_waiting(void *owner, uint64_t now) {
 	sluice_endpoint *e = owner;
+	answer(e, now);
 	for (size_t turns = e->waiting_count; turns > 0 && e->waiting && !e->full && !e->guard.dead; turns--) {
 		struct member *m = e->waiting;
 		stop_waiting(m);
-		struct driver *d = m->driver;
-		driver_enter(d);
-		driver_serve(d, now);
-		driver_leave(d);
+		serve(m, now);
 	}
 }
 
@@ -206,6 +233,8 @@ static bool is_full(const struct driver *d) {
 static void member_free(struct member *m) {
 	sluice_endpoint *e = m->endpoint;
 	demux_forget(&e->demux, &m->demux);
+	if (e->unanswered == m)
+		e->unanswered = NULL;
 	stop_waiting(m);
 	LIST_REMOVE(m, next, back);
 	e->member_count--;
@@ -522,5 +551,5 @@ bool endpoint_check(const sluice_endpoint *e) {
 	for (const struct member *m = e->waiting; m; m = m->next_waiting)
 		waiting++;
 	return full == e->full && members == e->member_count && waiting == marked && waiting == e->waiting_count &&
-	       !guard_is_busy(&e->guard) && !e->guard.dead && demux_check(&e->demux);
+	       !e->unanswered && !guard_is_busy(&e->guard) && !e->guard.dead && demux_check(&e->demux);
 }

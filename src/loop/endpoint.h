@@ -37,6 +37,7 @@ struct sluice_endpoint {
 	struct member *members;
 	struct member *waiting, **waiting_end;
 	size_t waiting_count;
+	struct member *unanswered; /* what came for it was given to it, and its answers wait for the end of the reads; or NULL */
 	unsigned full;
 	struct guard guard;
 	uint64_t unknown_ufrags, strays, member_count;
