@@ -79,13 +79,13 @@ struct own_candidate {
 
 struct local {
 	struct local *next;
-	struct own_candidate c;
 	uint32_t socket;
 	uint16_t preference;
 	bool listed;    /* ice_local lists it; false: peer-reflexive */
 	bool announced; /* its event was polled */
 	bool paired;    /* forms pairs */
 	bool asleep;    /* its socket does not run */
+	struct own_candidate c;
 };
 
 /* ---- the other side ---- */
@@ -121,57 +121,60 @@ struct sent_check {
 	uint64_t at;
 };
 
+/* What a check or an answer of an idle session touches stands first: the memory of thousands of sessions is in no cache, and each
+ * line costs as much as a hundred instructions. `path` is compared by its first 24 bytes. */
 struct pair {
 	struct session *session;
 	struct local *local;
-	struct remote *remote;
-	struct local *shown; /* the address that the other side saw; NULL: local */
-	sluice_path path;
-	uint64_t priority;
 	enum ice_pair_state state;
 	bool nominated;  /* RFC 8445's flag */
 	bool nominating; /* controlling: checks carry USE-CANDIDATE; controlled: it came, and the pair is not valid yet */
 	bool checked;    /* an authenticated request came over it */
 	bool triggered;
-	struct pair *next_triggered;
-	struct heap_node waiting, timer;
-	struct sent_check sent[CHECKS_KEPT]; /* a ring; at 0: empty or answered */
-	uint8_t sent_next, tries;            /* tries: requests since the last answer */
-	uint32_t requests_sent, requests_received, responses_sent, responses_received, consent_requests_sent;
-	uint64_t rto;
+	uint8_t sent_next, tries; /* tries: requests since the last answer */
+	struct heap_node timer;
 	uint64_t last_answer;      /* consent: when the last answer came */
 	uint64_t last_request;     /* from the other side */
 	uint64_t last_data;        /* when authentic data came */
-	uint64_t nominated_at;     /* lite: when USE-CANDIDATE came last */
 	uint64_t unanswered_since; /* SLUICE_NEVER: nothing is overdue */
-	uint64_t rtt, total_rtt;
+	uint64_t rto, rtt, total_rtt;
+	uint32_t requests_sent, requests_received, responses_sent, responses_received, consent_requests_sent;
+	sluice_path path;
+	uint64_t priority;
+	struct local *shown; /* the address that the other side saw; NULL: local */
+	struct remote *remote;
+	struct sent_check sent[CHECKS_KEPT]; /* a ring; at 0: empty or answered */
+	struct heap_node waiting;
+	struct pair *next_triggered;
+	uint64_t nominated_at; /* lite: when USE-CANDIDATE came last */
 };
 
+/* What an idle session needs stands first, as in a pair. */
 struct session {
-	char *ufrag, *pwd;               /* ours */
-	char *remote_ufrag, *remote_pwd; /* NULL: not known yet */
+	/* Ours and, NULL until they are known, the other side's. Each password lies behind its ufrag, in one block. */
+	char *ufrag, *pwd, *remote_ufrag, *remote_pwd;
+	struct pair **pairs;
+	uint32_t pair_count, pair_capacity; /* the heaps have room for as many */
+	struct heap timers;
+	struct heap waiting; /* by falling priority */
+	struct pair *triggered, **triggered_end;
+	uint64_t nominate_at; /* controlling: the best valid pair is nominated then */
+	uint64_t next_check;  /* the pacing's */
 	bool remote_lite, remote_done;
 	bool gathering, gathered;
-
-	struct local *locals, **locals_end;
+	bool has_remote_since;
+	bool names_due;   /* there may be a name that was not asked for yet */
+	bool unannounced; /* there may be a local candidate whose event was not polled */
+	uint32_t burst_left;
+	struct local *locals; /* here, since answers look for the address that they show */
+	struct local **locals_end;
 	struct remote *remotes, **remotes_end;
 	struct early *early;
 	uint32_t local_count, remote_count, early_count;
-
-	struct pair **pairs;
-	uint32_t pair_count, pair_capacity; /* the heaps have room for as many */
-	struct heap waiting;                /* by falling priority */
-	struct heap timers;
-	struct pair *triggered, **triggered_end;
-	uint32_t burst_left;
 	uint32_t names_asked;
-	bool names_due; /* there may be a name that was not asked for yet */
-	uint64_t next_check;      /* the pacing's */
 	uint64_t repeats_paid_at; /* when the budget of repetitions is whole again; see repeat_at() in checks.c */
-	bool has_remote_since;
-	uint64_t remote_since; /* when the remote credentials were first seen by a verb */
-	uint64_t nominate_at;  /* controlling: the best valid pair is nominated then */
-	uint64_t end_at;       /* of `before`: it is no longer needed */
+	uint64_t remote_since;    /* when the remote credentials were first seen by a verb */
+	uint64_t end_at;          /* of `before`: it is no longer needed */
 };
 
 /* ---- servers ---- */
@@ -235,50 +238,43 @@ struct answer {
 	uint8_t unknown_count;
 };
 
+/* As in a pair: what checks and answers of an idle session touch stands first. Of `config` that is its first line and a half. */
 struct ice {
 	sluice_env *env;
-	struct ice_config config; /* defaults filled in; the pointers are gone */
+	struct session *current, *before;
+	struct pair *selected;
+	enum ice_state state;
 	bool controlling;
 	bool role_fixed; /* checks went out: ice_set_controlling comes too late */
+	bool dirty;      /* something happened that may change selection or state: settle_all() has to look */
+	bool event_route, event_open, event_gathering; /* not yet polled */
+	uint8_t event_state_count;
+	uint8_t event_states[ICE_STATES_KEPT]; /* enum ice_state; not yet polled */
+	uint64_t latest;                       /* the latest time of a verb; clock_forward at the door of each */
+	uint64_t proofs;                       /* authenticated requests and answers taken */
+	struct answer *answers;                /* a ring of ICE_ANSWER_MAX; NULL exactly when none waits */
+	size_t answer_first, answer_count;
+	struct query *queries;
+	size_t server_count, relay_count, close_count;
 	uint64_t tie_breaker;
+	uint64_t lost_since; /* no valid pair is left since then; SLUICE_NEVER otherwise */
+	struct ice_stats stats;
+	struct sped sped;
+	size_t flight_left;       /* datagrams of the newest flight that no message has carried yet */
+	struct ice_config config; /* defaults filled in; the pointers are gone */
+
+	uint64_t last_traffic;
 	uint32_t salt;    /* of foundations */
 	uint32_t next_id; /* of requests to the driver */
-
-	struct session *current, *before;
 	struct base *bases;
 	size_t base_count, base_capacity;
 	struct server *servers;
-	size_t server_count;
-	struct query *queries;
 	size_t query_count;
 	struct relay *relays[ICE_RELAY_MAX];
-	size_t relay_count;
 	uint32_t close_sockets[ICE_RELAY_MAX]; /* streams that the driver is to close */
-	size_t close_count;
-
-	struct answer *answers; /* a ring of ICE_ANSWER_MAX; NULL exactly when none waits */
-	size_t answer_first, answer_count;
-
-	struct sped sped;
-	size_t flight_left; /* datagrams of the newest flight that no message has carried yet */
-
-	struct pair *selected;
-	enum ice_state state;
 	enum ice_gathering gathering_polled;
-	bool dirty;      /* something happened that may change selection or state: settle_all() has to look */
-	uint64_t proofs; /* authenticated requests and answers taken */
-	uint64_t latest; /* the latest time of a verb; clock_forward at the door of each */
-	uint64_t last_traffic;
-	uint64_t lost_since; /* no valid pair is left since then; SLUICE_NEVER otherwise */
-
-	/* Events not yet polled. */
-	bool event_route, event_open, event_gathering;
-	uint8_t event_states[ICE_STATES_KEPT]; /* enum ice_state */
-	size_t event_state_count;
-
 	bool gather_started; /* the epoch of the statistics is set */
 	uint64_t epoch;
-	struct ice_stats stats;
 };
 
 #endif

@@ -250,12 +250,14 @@ static bool request_in(struct ice *ice, const sluice_path *path, const struct st
 
 /* ---- answers in --------------------------------------------------------------------------------------------------- */
 
+/* The youngest first: it is the one that is answered. */
 static struct pair *find_check(struct session *s, const uint8_t *id, struct sent_check **check) {
 	for (size_t i = 0; s && i < s->pair_count; i++) {
 		struct pair *p = s->pairs[i];
-		for (size_t k = 0; k < CHECKS_KEPT; k++) {
-			if (p->sent[k].at && memcmp(p->sent[k].id, id, STUN_ID_SIZE) == 0) {
-				*check = &p->sent[k];
+		for (size_t age = 1; age <= CHECKS_KEPT; age++) {
+			struct sent_check *c = &p->sent[(p->sent_next + CHECKS_KEPT - age) % CHECKS_KEPT];
+			if (c->at && memcmp(c->id, id, STUN_ID_SIZE) == 0) {
+				*check = c;
 				return p;
 			}
 		}

@@ -47,6 +47,8 @@ void events_candidate(const struct session *s, const struct local *l, struct can
 }
 
 static bool poll_candidate(struct ice *ice, struct ice_event *e) {
+	if (!ice->current->unannounced)
+		return false;
 	for (struct local *l = ice->current->locals; l; l = l->next) {
 		if (!l->listed || l->announced)
 			continue;
@@ -55,6 +57,7 @@ static bool poll_candidate(struct ice *ice, struct ice_event *e) {
 		events_candidate(ice->current, l, &e->candidate);
 		return true;
 	}
+	ice->current->unannounced = false;
 	return false;
 }
 

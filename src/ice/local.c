@@ -127,7 +127,7 @@ struct local *local_add(struct ice *ice, enum candidate_type type, const struct 
 		return NULL;
 	}
 	l->c = c;
-	l->listed = true;
+	l->listed = s->unannounced = true;
 	l->paired = type == CANDIDATE_HOST || type == CANDIDATE_RELAY || !has_paired(s, base->socket);
 	if (l->paired)
 		checklist_add_local(ice, s, l);

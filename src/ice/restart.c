@@ -80,10 +80,9 @@ int ice_set_remote(struct ice *ice, const char *ufrag, const char *pwd, bool lit
 	struct session *s = ice->current;
 	if (s->remote_pwd && strcmp(s->remote_ufrag, ufrag) == 0 && strcmp(s->remote_pwd, pwd) == 0)
 		return 0;
-	char *u = env_strndup(ice->env, ufrag, strlen(ufrag)), *p = env_strndup_secret(ice->env, pwd, strlen(pwd));
-	if (!u || !p || (s->remote_pwd && restart_with_it(ice) < 0)) {
+	char *p, *u = session_credentials(ice->env, ufrag, pwd, &p);
+	if (!u || (s->remote_pwd && restart_with_it(ice) < 0)) {
 		env_free(ice->env, u);
-		env_free(ice->env, p);
 		return SLUICE_NO_MEMORY;
 	}
 	s = ice->current;

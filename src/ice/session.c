@@ -24,6 +24,16 @@ static void random_text(sluice_env *env, char *text, size_t len) {
 	text[len] = 0;
 }
 
+char *session_credentials(sluice_env *env, const char *ufrag, const char *pwd, char **copied_pwd) {
+	size_t first = strlen(ufrag) + 1, second = strlen(pwd) + 1;
+	char *copy = env_secret(env_alloc(env, first + second));
+	if (!copy)
+		return NULL;
+	memcpy(copy, ufrag, first);
+	*copied_pwd = memcpy(copy + first, pwd, second);
+	return copy;
+}
+
 struct session *session_new(struct ice *ice, const char *ufrag, const char *pwd) {
 	char random_ufrag[UFRAG_LEN + 1], random_pwd[PWD_LEN + 1];
 	struct session *s = env_zalloc(ice->env, sizeof *s);
@@ -35,15 +45,14 @@ struct session *session_new(struct ice *ice, const char *ufrag, const char *pwd)
 		ufrag = random_ufrag;
 	if (!pwd)
 		pwd = random_pwd;
-	s->ufrag = env_strndup(ice->env, ufrag, strlen(ufrag));
-	s->pwd = env_strndup_secret(ice->env, pwd, strlen(pwd));
+	s->ufrag = session_credentials(ice->env, ufrag, pwd, &s->pwd);
 	wipe(random_pwd, sizeof random_pwd);
 	s->locals_end = &s->locals;
 	s->remotes_end = &s->remotes;
 	s->triggered_end = &s->triggered;
 	s->burst_left = ice->config.burst;
 	s->nominate_at = s->end_at = SLUICE_NEVER;
-	if (s->ufrag && s->pwd)
+	if (s->ufrag)
 		return s;
 	session_free(ice, s);
 	return NULL;
@@ -67,9 +76,7 @@ void session_free(struct ice *ice, struct session *s) {
 		s->locals = next;
 	}
 	env_free(ice->env, s->ufrag);
-	env_free(ice->env, s->pwd);
 	env_free(ice->env, s->remote_ufrag);
-	env_free(ice->env, s->remote_pwd);
 	env_free(ice->env, s);
 }
 

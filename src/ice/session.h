@@ -7,6 +7,8 @@
 /* NULL credentials: random ones. NULL: no memory. */
 struct session *session_new(struct ice *ice, const char *ufrag, const char *pwd);
 void session_free(struct ice *ice, struct session *s);
+/* Both texts in one block, the password behind the ufrag, wiped when it is freed. NULL: no memory. */
+char *session_credentials(sluice_env *env, const char *ufrag, const char *pwd, char **copied_pwd);
 bool session_check(const struct ice *ice, const struct session *s);
 
 #endif

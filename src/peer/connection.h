@@ -128,9 +128,14 @@ struct sluice_peer {
 	struct dtls *dtls; /* by offer and answer: NULL until our role in it is known */
 	sluice_sctp *sctp;
 	sluice_channels *channels;
-	sluice_certificate *certificate;
-	struct underlay below;
 
+	/* From here to the beginning of `below` lies what the verbs of a peer at rest touch.
+	 * rests_until: before that there is nothing to do above the underlay, unless something stirs it; see peer_rests() in
+	 * peer.c. 0: it does not rest. */
+	uint64_t rests_until;
+	uint64_t now, origin; /* the latest time of a verb, and with has_origin the first */
+	uint64_t datagrams_sent, datagrams_received, bytes_sent, bytes_received, strays, candidates_skipped;
+	struct guard guard; /* entered while callbacks run */
 	/* It only moves forwards. How the path is doing meanwhile stands in `way`, and sluice_peer_state() shows both as one. */
 	enum sluice_peer_state state;
 	uint8_t untold; /* bit s: on_state(s) is due */
@@ -148,8 +153,9 @@ struct sluice_peer {
 	bool woken, has_origin;
 	/* checked: a check or an answer was handled since the last rest; dispatched: dispatch() has run since the last stir. */
 	bool checked, dispatched;
-	/* Until then there is nothing to do above the underlay, unless something stirs it; see peer_rest(). 0: it does not rest. */
-	uint64_t rests_until;
+	struct underlay below;
+
+	sluice_certificate *certificate;
 	int end_error, error;
 	const char *error_text;
 	sluice_channels_config data_config;
@@ -157,12 +163,9 @@ struct sluice_peer {
 	sluice_trace_fn trace;
 	sluice_packet_fn tap;
 	void *trace_ctx, *tap_ctx;
-	struct guard guard; /* entered while callbacks run */
 
-	uint64_t now, origin; /* the latest time of a verb, and with has_origin the first */
 	uint64_t dtls_after, sctp_after, channel_after, dtls_started_after; /* ns after origin, SLUICE_NEVER before */
 	uint64_t gathered_after, checking_after, ice_after;
-	uint64_t datagrams_sent, datagrams_received, bytes_sent, bytes_received, strays, candidates_skipped;
 	uint64_t receive_room, socket_drops; /* what the driver says of its sockets */
 	bool unfragmented;                   /* ... and that they fragment nothing */
 	bool media_keyed, yields;            /* yields: a track sends, and the app chose no control for data */

@@ -85,16 +85,15 @@ struct plain_datagram;
 
 struct underlay {
 	const struct underlay_ops *ops;
-	sluice_env *env;
-	sluice_path path; /* where data goes; remote_len 0 until that is known */
-	bool routed;      /* data may be sent; always so without ICE */
-	bool secure;      /* of a direct one: DTLS is up, so records from any path prove themselves */
-	bool heard;       /* of a direct one: a datagram that looks like DTLS came without an address */
-
 	struct ice *ice; /* NULL: direct */
+	bool routed;     /* data may be sent; always so without ICE */
+	bool secure;     /* of a direct one: DTLS is up, so records from any path prove themselves */
+	bool heard;      /* of a direct one: a datagram that looks like DTLS came without an address */
 	bool sped;       /* DTLS in STUN is offered or agreed */
 	/* Copies of an embedded flight, to go over the route as well. */
 	struct plain_datagram *plain, **plain_end;
+	sluice_env *env;
+	sluice_path path; /* where data goes; remote_len 0 until that is known */
 };
 
 /* ---- in ---- */
