@@ -6,6 +6,7 @@
 #include "base/address.h"
 #include "base/arith.h"
 #include "base/clock.h"
+#include "base/prefetch.h"
 #include "ice/answers.h"
 #include "ice/checklist.h"
 #include "ice/checks.h"
@@ -102,6 +103,13 @@ void ice_close(struct ice *ice) {
 	answers_drop(ice);
 	relay_close_all(ice);
 	gather_update(ice);
+}
+
+void ice_prefetch(const struct ice *ice) {
+	prefetch(ice, offsetof(struct ice, config) + 2 * (size_t)PREFETCH_LINE);
+	prefetch(ice->current, offsetof(struct session, remotes));
+	if (ice->selected)
+		prefetch(ice->selected, offsetof(struct pair, waiting));
 }
 
 /* ---- the verbs ---------------------------------------------------------------------------------------------------- */

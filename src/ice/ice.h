@@ -179,6 +179,9 @@ void ice_stream_up(struct ice *ice, uint32_t id, uint32_t socket, uint64_t now);
 /* A stream that was up is gone. */
 void ice_stream_down(struct ice *ice, uint32_t socket, uint64_t now);
 
+/* A check or an answer is about to come, or to be sent: has the memory fetched that this touches, all of it at once. */
+void ice_prefetch(const struct ice *ice);
+
 /* ---- the verbs ---- */
 
 enum ice_verdict {

@@ -170,6 +170,8 @@ bool driver_leave(struct driver *d) {
 static void on_deadline(struct schedule_node *n, uint64_t now) {
 	struct driver *d = CONTAINER_OF(n, struct driver, turn);
 	driver_enter(d);
+	if (peer_is_at_rest(d->peer))
+		peer_prefetch_check(d->peer);
 	sluice_peer_advance(d->peer, now);
 	driver_serve(d, now);
 	driver_leave(d);

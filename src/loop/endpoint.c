@@ -100,6 +100,7 @@ static void deliver(struct member *m, const sluice_path *from, sluice_datagram *
  * That an address was admitted before says nothing of this datagram: two members may have had it, one after the other. */
 static void deliver_check(struct member *m, const sluice_path *from, sluice_datagram *d, enum demux_kind kind, uint64_t now) {
 	struct driver *driver = m->driver;
+	peer_prefetch_check(driver->peer);
 	uint64_t proofs = peer_proofs(driver->peer);
 	driver_enter(driver);
 	sluice_peer_input(driver->peer, from, d, 1, now);

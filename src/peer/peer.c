@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/prefetch.h"
 #include "peer/connection.h"
 #include "sctp/sctp.h"
 
@@ -560,6 +561,12 @@ bool peer_has_driver(const sluice_peer *p) {
 
 bool peer_admits(const sluice_peer *p, const sluice_path *path) {
 	return underlay_admits(&p->below, path);
+}
+
+void peer_prefetch_check(const sluice_peer *p) {
+	prefetch(p, offsetof(sluice_peer, certificate));
+	if (p->below.ice)
+		ice_prefetch(p->below.ice);
 }
 
 bool peer_is_at_rest(const sluice_peer *p) {

@@ -29,6 +29,8 @@ uint64_t peer_proofs(const sluice_peer *p);
 /* The receive window of now, as large as it has grown. Where the driver's socket holds less, less is promised. */
 uint64_t peer_receive_window(const sluice_peer *p);
 
+/* A check or an answer is about to come, or a timer of a peer at rest runs. */
+void peer_prefetch_check(const sluice_peer *p);
 /* See sluice_media_prefetch(). */
 void peer_prefetch(const sluice_peer *p, unsigned turns);
 
