@@ -280,7 +280,7 @@ $(OUT)/line: $(call objects,$(LINE_SRCS))
 	$(Q)$(LINK) $^ -o $@
 
 # It counts these calls of ours.
-$(OUT)/bench/bench_exact: LINK += $(foreach f,memcpy memmove sendto sendmsg sendmmsg,-Wl$(comma)--wrap=$(f))
+$(OUT)/bench/bench_exact: LINK += $(foreach f,memcpy memmove copy_long sendto sendmsg sendmmsg,-Wl$(comma)--wrap=$(f))
 
 # Targets named fuzz_tool_x take parts of the tool too.
 $(OUT)/fuzz/replay_tool_%: $(OUT)/obj/fuzz/fuzz_tool_%.o $(OUT)/obj/fuzz/replay.o $(TOOL_PARTS) $(HELPERS) $(INTERNAL)

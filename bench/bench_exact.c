@@ -4,14 +4,14 @@
  *
  *   round trips   two peers in the simulator, by offer and answer, from the offer to the open channel; signalling has the link's
  *                 delay
- *   copies        two associations in memory: bytes that memcpy and memmove copied, both ends together, for each byte of
- *                 payload. Our own calls only: those that the compiler wrote in line and those of libraries are not seen
+ *   copies        two associations in memory: bytes that memcpy, memmove and copy_long copied, both ends together, for each
+ *                 byte of payload. Our own calls only: those that the compiler wrote in line and those of libraries are not seen
  *   system calls  two peers on one loop, on loopback, with datagrams of 1,200 bytes, traced by a process of their own: all system
  *                 calls of both ends, for each MB of payload; and the datagrams of each call that sends
  *   a round trip  the same two peers, and one message of 1,024 bytes that goes there and back: all system calls of both ends, and
  *                 the datagrams of both
  *
- * The Makefile links this program with wrappers around memcpy, memmove, sendto, sendmsg and sendmmsg. */
+ * The Makefile links this program with wrappers around memcpy, memmove, copy_long, sendto, sendmsg and sendmmsg. */
 #include <ev.h>
 #include <netinet/udp.h>
 #include <stdio.h>
@@ -37,6 +37,8 @@ void *__real_memcpy(void *to, const void *from, size_t n);
 void *__wrap_memcpy(void *to, const void *from, size_t n);
 void *__real_memmove(void *to, const void *from, size_t n);
 void *__wrap_memmove(void *to, const void *from, size_t n);
+void __real_copy_long(void *to, const void *from, size_t n);
+void __wrap_copy_long(void *to, const void *from, size_t n);
 ssize_t __real_sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to, socklen_t to_len);
 ssize_t __wrap_sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to, socklen_t to_len);
 ssize_t __real_sendmsg(int fd, const struct msghdr *m, int flags);
@@ -52,6 +54,13 @@ void *__wrap_memcpy(void *to, const void *from, size_t n) {
 void *__wrap_memmove(void *to, const void *from, size_t n) {
 	copied += n;
 	return __real_memmove(to, from, n);
+}
+
+/* Which copies a part of it by memcpy. */
+void __wrap_copy_long(void *to, const void *from, size_t n) {
+	uint64_t before = copied;
+	__real_copy_long(to, from, n);
+	copied = before + n;
 }
 
 /* The size of a datagram where the kernel cuts the bytes into datagrams, else 0. */

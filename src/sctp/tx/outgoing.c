@@ -1,5 +1,6 @@
 #include "sctp/tx/outgoing.h"
 
+#include "base/copy.h"
 #include "base/prefetch.h"
 #include "base/serial.h"
 
@@ -321,7 +322,7 @@ int outgoing_copy_on(struct outgoing *o, struct tx_stream *s, const sluice_send_
 	struct tx_message *m = message_new(o, s, info, len, len);
 	if (!m)
 		return SLUICE_NO_MEMORY;
-	memcpy(m + 1, data, len);
+	copy_bytes(m + 1, data, len);
 	accept_message(o, m);
 	return 0;
 }
@@ -461,7 +462,7 @@ static int queue_part(struct outgoing *o, struct tx_stream *s, const uint8_t *da
 	if (kept)
 		bytes[0] = open->byte;
 	if (len)
-		memcpy(bytes + kept, data, len);
+		copy_bytes(bytes + kept, data, len);
 	m->part = m->special = true;
 	m->first = !open->started;
 	m->last = last;
