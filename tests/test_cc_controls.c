@@ -199,6 +199,44 @@ START_TEST(test_slow_start_goes_on_when_the_growth_was_noise) {
 }
 END_TEST
 
+static enum hystart_verdict hystart_eight(struct hystart *h, uint64_t rtt) {
+	enum hystart_verdict verdict = HYSTART_GROW;
+	for (int i = 0; i < 8; i++)
+		verdict = cc_hystart_ack(h, rtt, false);
+	return verdict;
+}
+
+START_TEST(test_a_queue_is_seen_in_the_round_in_which_it_begins_to_be_met) {
+	struct hystart h;
+	cc_hystart_begin(&h);
+	hystart_round(&h, 80 * MS);
+	ck_assert_int_eq(hystart_round(&h, 80 * MS), HYSTART_GROW);
+	ck_assert_int_eq(hystart_eight(&h, 89 * MS), HYSTART_GROW);
+	ck_assert_int_eq(hystart_eight(&h, 91 * MS), HYSTART_CONSERVATIVE);
+	ck_assert_int_eq(hystart_eight(&h, 101 * MS), HYSTART_CONSERVATIVE);
+}
+END_TEST
+
+START_TEST(test_slow_start_ends_when_the_round_trip_grows_on) {
+	struct hystart h;
+	cc_hystart_begin(&h);
+	hystart_round(&h, 80 * MS);
+	ck_assert_int_eq(hystart_round(&h, 91 * MS), HYSTART_CONSERVATIVE);
+	ck_assert_int_eq(hystart_eight(&h, 102 * MS), HYSTART_CONSERVATIVE);
+	ck_assert_int_eq(hystart_eight(&h, 103 * MS), HYSTART_DONE);
+}
+END_TEST
+
+/* What waited together in a stall is late by less and less. */
+START_TEST(test_slow_start_goes_on_after_a_stall) {
+	struct hystart h;
+	cc_hystart_begin(&h);
+	hystart_round(&h, 80 * MS);
+	ck_assert_int_eq(hystart_round(&h, 110 * MS), HYSTART_CONSERVATIVE);
+	ck_assert_int_eq(hystart_eight(&h, 109 * MS), HYSTART_GROW);
+}
+END_TEST
+
 START_TEST(test_slow_start_ends_after_five_conservative_rounds) {
 	struct hystart h;
 	cc_hystart_begin(&h);
@@ -362,10 +400,11 @@ SUITE("controls", test_every_control_has_a_name_of_its_own_and_a_summary, test_c
       test_cubic_leaves_room_when_it_loses_below_the_last_maximum, test_cubic_does_not_count_time_in_which_the_app_was_the_limit,
       test_cubic_undoes_a_reduction_that_had_no_cause,
       test_slow_start_becomes_conservative_when_the_round_trip_grows_by_an_eighth,
-      test_slow_start_goes_on_when_the_growth_was_noise, test_slow_start_ends_after_five_conservative_rounds,
-      test_bbr_finds_the_bandwidth_and_leaves_startup, test_bbr_keeps_the_queue_short_and_the_path_busy,
-      test_bbr_forgives_what_the_path_loses_by_itself, test_bbr_gives_way_to_loss_that_comes_with_a_queue,
-      test_bbr_looks_for_the_least_round_trip_every_ten_seconds,
+      test_slow_start_goes_on_when_the_growth_was_noise, test_a_queue_is_seen_in_the_round_in_which_it_begins_to_be_met,
+      test_slow_start_ends_when_the_round_trip_grows_on, test_slow_start_goes_on_after_a_stall,
+      test_slow_start_ends_after_five_conservative_rounds, test_bbr_finds_the_bandwidth_and_leaves_startup,
+      test_bbr_keeps_the_queue_short_and_the_path_busy, test_bbr_forgives_what_the_path_loses_by_itself,
+      test_bbr_gives_way_to_loss_that_comes_with_a_queue, test_bbr_looks_for_the_least_round_trip_every_ten_seconds,
       test_low_delay_keeps_the_queue_below_its_target_and_the_path_busy, test_low_delay_yields_to_one_that_fills_the_queue,
       test_low_delay_takes_bursts_for_no_queue, test_low_delay_finds_a_far_window_again, test_low_delay_goes_slowly_after_a_loss,
       test_low_delay_does_not_take_its_own_queue_for_the_path, test_low_delay_halves_at_a_loss_and_undoes_it)

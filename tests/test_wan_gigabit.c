@@ -19,10 +19,17 @@ START_TEST(test_a_gigabit_is_filled_over_a_satellite) {
 }
 END_TEST
 
+/* Slow start that fills the queue loses a third of what it sends. Then the first seconds are spent on sending that again. */
+START_TEST(test_slow_start_ends_before_a_queue_of_one_round_trip_is_full) {
+	ck_assert(wan_assure("start", ""));
+}
+END_TEST
+
 START_TEST(test_low_delay_fills_a_gigabit_and_hardly_a_queue) {
 	ck_assert(wan_assure("gigabit, low delay", ""));
 }
 END_TEST
 
 SUITE("wan_gigabit", test_a_gigabit_is_filled_over_short_round_trips, test_a_gigabit_is_filled_over_long_round_trips,
-      test_a_gigabit_is_filled_over_a_satellite, test_low_delay_fills_a_gigabit_and_hardly_a_queue)
+      test_a_gigabit_is_filled_over_a_satellite, test_slow_start_ends_before_a_queue_of_one_round_trip_is_full,
+      test_low_delay_fills_a_gigabit_and_hardly_a_queue)

@@ -29,18 +29,24 @@ enum hystart_verdict cc_hystart_ack(struct hystart *h, uint64_t rtt, bool round_
 	if (h->baseline && h->rounds >= CSS_ROUNDS)
 		return HYSTART_DONE;
 	if (rtt) {
+		if (h->samples % N_RTT_SAMPLE == 0)
+			h->group_min = UINT64_MAX;
 		h->samples++;
 		if (rtt < h->current_min)
 			h->current_min = rtt;
+		if (rtt < h->group_min)
+			h->group_min = rtt;
 	}
-	if (h->samples < N_RTT_SAMPLE || h->current_min == UINT64_MAX || h->last_min == UINT64_MAX)
+	if (!rtt || h->samples % N_RTT_SAMPLE || h->last_min == UINT64_MAX)
 		return h->baseline ? HYSTART_CONSERVATIVE : HYSTART_GROW;
-	if (!h->baseline && h->current_min >= h->last_min + threshold(h->last_min)) {
-		h->baseline = h->current_min;
+	if (!h->baseline && h->group_min >= h->last_min + threshold(h->last_min)) {
+		h->baseline = h->group_min;
 		h->rounds = 0;
-	} else if (h->baseline && h->current_min < h->baseline) {
+	} else if (h->baseline && h->group_min < h->baseline) {
 		/* "Slow start exit was spurious": back to growing at full speed. */
 		h->baseline = 0;
+	} else if (h->baseline && h->group_min >= h->baseline + threshold(h->baseline)) {
+		return HYSTART_DONE;
 	}
 	return h->baseline ? HYSTART_CONSERVATIVE : HYSTART_GROW;
 }
