@@ -141,7 +141,9 @@ static uint64_t held_by_path(const struct cc_view *v, struct low_delay *l, const
 		l->emptied = a->now;
 		left = 0;
 	}
-	return max64(mul_div64(a->tx_in_flight, base + left, least(&l->standing)), v->cwnd / 2);
+	/* Slow start is too far by half at most, and growth by a quarter. More is no queue of ours, but a stall somewhere. */
+	uint64_t most = v->cwnd / (v->ssthresh == UINT64_MAX ? 2 : 4);
+	return max64(mul_div64(a->tx_in_flight, base + left, least(&l->standing)), v->cwnd - most);
 }
 
 static void turn(const struct cc_view *v, struct low_delay *l, const struct cc_ack *a, bool up) {
@@ -153,8 +155,8 @@ static void turn(const struct cc_view *v, struct low_delay *l, const struct cc_a
 
 static void slow_start(struct cc_view *v, struct low_delay *l, const struct cc_ack *a, uint64_t wanted) {
 	if (v->cwnd > wanted) {
-		v->ssthresh = v->cwnd;
 		turn(v, l, a, false);
+		v->ssthresh = v->cwnd;
 	} else if (a->cwnd_limited) {
 		v->cwnd += a->bytes;
 	}
