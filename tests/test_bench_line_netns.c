@@ -63,7 +63,7 @@ static void begin(struct line_config config) {
 	if (carrier == 0) {
 		close(pipe_ends[1]);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		line_hurry();
+		line_hurry(LINE_ITSELF);
 		_exit(line_carry(line, pipe_ends[0], now() + 120000 * MS) ? 0 : 1);
 	}
 	close(pipe_ends[0]);

@@ -47,8 +47,8 @@ void line_close(struct line *l) {
 		line_way_close(&l->ways[i]);
 }
 
-void line_hurry(void) {
-	struct sched_param p = {.sched_priority = 1};
+void line_hurry(enum line_hurry before) {
+	struct sched_param p = {.sched_priority = (int)before};
 	sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &p);
 	prctl(PR_SET_TIMERSLACK, 1);
 }

@@ -22,8 +22,10 @@ struct line {
 bool line_open(struct line *l, struct line_ends *ends, const struct line_config *config);
 void line_close(struct line *l);
 
-/* Puts the thread before all others of the machine where that is allowed: a line that waits for a CPU would be a longer line. */
-void line_hurry(void);
+/* Puts the thread before all others of the machine where that is allowed: a line that waits for a CPU would be a longer line. At
+ * LINE_ENDS it goes before all but the line: what else the machine does would count as a fault of the ends. */
+enum line_hurry { LINE_ENDS = 1, LINE_ITSELF };
+void line_hurry(enum line_hurry before);
 
 /* Carries until `stop` becomes readable (-1: never), or until that time of CLOCK_MONOTONIC in ns. Returns true for the former. */
 bool line_carry(struct line *l, int stop, uint64_t until);

@@ -217,7 +217,7 @@ static int run(const struct options *o, struct line *l) {
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	line_hurry();
+	line_hurry(LINE_ITSELF);
 	pid_t child = command_start(l->ends, o->command, &signals);
 	if (fd < 0 || child < 0) {
 		fprintf(stderr, "line: %s\n", strerror(errno));
