@@ -28,7 +28,7 @@ static const unsigned rtts_ms[] = {20, 50};
 static const unsigned queues_tenths[] = {5, 10, 40};
 static const unsigned flow_counts[] = {2, 4, 8};
 static const double losses[] = {0, 0.001, 0.01};
-static const enum sluice_cc rivals[] = {SLUICE_CC_CUBIC, SLUICE_CC_NEWRENO};
+static const enum sluice_cc rivals[] = {SLUICE_CC_RFC9438, SLUICE_CC_NEWRENO};
 
 /* What the runs with all seeds had: means, but the lowest of `jain` and `weakest`. */
 static struct shares over_seeds(struct shares_case *c, unsigned seeds) {

@@ -27,10 +27,16 @@ START_TEST(test_cubic_and_newreno_starve_each_other_not) {
 }
 END_TEST
 
+START_TEST(test_cubic_shares_alike_with_rfc_9438) {
+	ck_assert(wan_assure("rivals", "RFC 9438"));
+}
+END_TEST
+
 START_TEST(test_low_delay_yields_to_cubic) {
 	ck_assert(wan_assure("rivals", "low delay"));
 }
 END_TEST
 
 SUITE("wan_fair", test_flows_of_newreno_share_alike, test_flows_of_cubic_share_alike, test_flows_of_bbr_share_alike,
-      test_flows_of_low_delay_share_alike, test_cubic_and_newreno_starve_each_other_not, test_low_delay_yields_to_cubic)
+      test_flows_of_low_delay_share_alike, test_cubic_and_newreno_starve_each_other_not, test_cubic_shares_alike_with_rfc_9438,
+      test_low_delay_yields_to_cubic)

@@ -27,12 +27,17 @@ typedef struct sluice_sctp sluice_sctp;
 enum sluice_cc {
 	SLUICE_CC_DEFAULT = 0, /* CUBIC */
 	SLUICE_CC_NEWRENO,     /* RFC 9260, section 7 */
-	SLUICE_CC_CUBIC,       /* RFC 9438, with slow start by HyStart++ (RFC 9406) */
+	/* RFC 9438, with slow start by HyStart++ (RFC 9406). Beyond the RFC, losses that the line seems to make by itself do not
+	 * reduce the window: those that come while the queue is nearly empty, as long as they are rarer than 2 %. What a full
+	 * queue drops does, so it shares a line as RFC 9438 does. With SLUICE_RECOVERY_RFC9260 each loss reduces the window. */
+	SLUICE_CC_CUBIC,
 	/* A model of the path, from delivery rates and round-trip times (draft-ietf-ccwg-bbr). Random loss does not slow it
 	 * down. */
 	SLUICE_CC_BBR,
 	/* Keeps the queue on the path short and yields to other traffic. For use beside media. */
 	SLUICE_CC_LOW_DELAY,
+	/* CUBIC to the letter of RFC 9438: each loss reduces the window. */
+	SLUICE_CC_RFC9438,
 };
 
 /* How lost packets are found and repeated. */

@@ -171,6 +171,55 @@ static void neither_starves(const struct wan_row *row, uint64_t seconds, double 
 		values[0] = 100 - values[0];
 }
 
+/* ---- a policer: what comes too fast is dropped, and nothing waits ---- */
+
+#define POLICER_FASTER 10 /* the line behind it */
+
+struct policer {
+	double bytes_per_ns, burst, tokens;
+	uint64_t at, offered, dropped;
+};
+
+static enum link_verdict police(void *ctx, struct sim_link *link, uint8_t *packet, size_t *len, uint64_t now) {
+	struct policer *p = ctx;
+	(void)link, (void)packet;
+	p->tokens += (double)(now - p->at) * p->bytes_per_ns;
+	p->tokens = p->tokens < p->burst ? p->tokens : p->burst;
+	p->at = now;
+	p->offered++;
+	if (p->tokens < (double)*len) {
+		p->dropped++;
+		return LINK_DROP;
+	}
+	p->tokens -= (double)*len;
+	return LINK_PASS;
+}
+
+/* It lets a burst of 10 ms through. The share of packets that it drops; of two flows the share of the weaker one. */
+static void policed(const struct wan_row *row, uint64_t seconds, double *values) {
+	struct wan_config c;
+	struct wan w;
+	struct policer p = {.bytes_per_ns = (double)row->rate / 8e9, .burst = (double)row->rate / 8 / 100};
+	configure(row, &c);
+	c.rate *= POLICER_FASTER;
+	c.sender[1].congestion_control = row->rival;
+	c.stagger = S(1);
+	wan_open(&w, &c);
+	for (unsigned i = 0; i < c.flows; i++)
+		link_filter(w.flows[i].there, police, &p);
+	wan_run(&w, measured_from(row, seconds));
+	p.offered = p.dropped = 0;
+	wan_run(&w, S(seconds));
+	values[0] = 100.0 * (double)p.dropped / (double)p.offered;
+	values[1] = POLICER_FASTER * used(&w, measured_from(row, seconds));
+	if (c.flows > 1) {
+		double first = wan_goodput(&w.flows[0], measured_from(row, seconds), wan_clock(&w));
+		double second = wan_goodput(&w.flows[1], measured_from(row, seconds), wan_clock(&w));
+		values[2] = 100 * fmin(first, second) / (first + second);
+	}
+	wan_close(&w);
+}
+
 /* ---- something happens ---- */
 
 /* How long after `at` the flow is back: from then on, for a second, each stretch of `window` carries 90 % of the payload rate. */
@@ -398,13 +447,16 @@ static void small_messages(const struct wan_row *row, uint64_t seconds, double *
 
 #define LOSSY(text, cc, p, seeds, ...)                                                                                           \
 	{                                                                                                                        \
-		.group = "loss", .name = "100 Mbit/s, 50 ms, loss " text, .rate = 100 * MBIT, .rtt = MS(50), .queue_tenths = 10, \
-		.loss = p, .control = cc, .from = S(5), .seconds = 30, .runs = seeds, __VA_ARGS__                                \
+		.group = "loss", .name = "100 Mbit/s, 50 ms, loss " text, .rate = 100 * MBIT, .rtt = MS(50), .loss = p,          \
+		.control = cc, .from = S(5), .seconds = 30, .runs = seeds, __VA_ARGS__                                           \
 	}
-#define LOSSY_CUBIC(text, p, seeds, sure)                                                                                        \
-	LOSSY(text ", CUBIC", SLUICE_CC_CUBIC, p, seeds, .run = lossy_cubic,                                                     \
+#define LOSSY_RFC9438(text, p, seeds, sure)                                                                                      \
+	LOSSY(text ", RFC 9438", SLUICE_CC_RFC9438, p, seeds, .run = lossy_cubic, .queue_tenths = 10,                            \
 	      .goals = {{.of = "goodput against theory", .unit = "%", .goal = 100, .assured = sure}, SHOWN("goodput", "%")})
-#define LOSSY_BBR(text, p, least, sure) LOSSY(text ", BBR", SLUICE_CC_BBR, p, 1, .run = lossy, .goals = {GOODPUT(least, sure)})
+#define LOSSY_CUBIC(text, p, tenths)                                                                                             \
+	LOSSY(text ", CUBIC", SLUICE_CC_CUBIC, p, 2, .run = lossy, .queue_tenths = tenths, .goals = {GOODPUT(90, 90)})
+#define LOSSY_BBR(text, p, least, sure)                                                                                          \
+	LOSSY(text ", BBR", SLUICE_CC_BBR, p, 1, .run = lossy, .queue_tenths = 10, .goals = {GOODPUT(least, sure)})
 
 #define DEEP(text, cc, sure, sure_wait)                                                                                          \
 	{                                                                                                                        \
@@ -428,6 +480,16 @@ static void small_messages(const struct wan_row *row, uint64_t seconds, double *
 
 #define EVENT(in_group, text, fn, ...)                                                                                           \
 	{ .group = in_group, .name = text, .run = fn, .rate = 100 * MBIT, .rtt = MS(50), .queue_tenths = 10, __VA_ARGS__ }
+
+#define BESIDE_RFC9438(text, tenths, sure)                                                                                       \
+	{                                                                                                                        \
+		.group = "rivals", .name = "CUBIC beside RFC 9438, queue of " text " BDP", .run = neither_starves,               \
+		.rate = 100 * MBIT, .rtt = MS(50), .queue_tenths = tenths, .control = SLUICE_CC_CUBIC,                           \
+		.rival = SLUICE_CC_RFC9438, .from = S(30), .seconds = 60, .heavy = true, .goals = {                              \
+			{.of = "share of the weaker", .unit = "%", .goal = 40, .assured = sure},                                 \
+			SHOWN("goodput of both", "%")                                                                            \
+		}                                                                                                                \
+	}
 
 #define SMALLS(text, milliseconds, cc, sure, sure_late)                                                                          \
 	{                                                                                                                        \
@@ -461,10 +523,17 @@ const struct wan_row wan_rows[] = {
 	FAST_LOW_DELAY("20 ms", 20, 500, 2),
 	FAST_LOW_DELAY("50 ms", 50, 500, 2),
 	FAST_LOW_DELAY("100 ms", 100, 500, 2),
-	LOSSY_CUBIC("0.01%", 0.0001, 8, 90),
-	LOSSY_CUBIC("0.1%", 0.001, 4, 90),
-	LOSSY_CUBIC("1%", 0.01, 4, 90),
-	LOSSY_CUBIC("3%", 0.03, 4, 90),
+	LOSSY_RFC9438("0.01%", 0.0001, 8, 90),
+	LOSSY_RFC9438("0.1%", 0.001, 4, 90),
+	LOSSY_RFC9438("1%", 0.01, 4, 90),
+	LOSSY_RFC9438("3%", 0.03, 4, 90),
+	LOSSY_CUBIC("0.01%", 0.0001, 10),
+	LOSSY_CUBIC("0.1%", 0.001, 10),
+	LOSSY_CUBIC("1%", 0.01, 10),
+	LOSSY_CUBIC("1%, queue of 0.5 BDP", 0.01, 5),
+	LOSSY_CUBIC("1%, queue of 4 BDP", 0.01, 40),
+	LOSSY("3%, CUBIC", SLUICE_CC_CUBIC, 0.03, 4, .run = lossy_cubic, .queue_tenths = 10,
+              .goals = {{.of = "goodput against theory", .unit = "%", .goal = 100, .assured = 100}, SHOWN("goodput", "%")}),
 	LOSSY_BBR("0.01%", 0.0001, 90, 90),
 	LOSSY_BBR("0.1%", 0.001, 90, 90),
 	LOSSY_BBR("1%", 0.01, 85, 85),
@@ -491,9 +560,20 @@ const struct wan_row wan_rows[] = {
 	EVENT("rivals", "CUBIC beside NewReno", neither_starves, .control = SLUICE_CC_CUBIC, .rival = SLUICE_CC_NEWRENO,
               .from = S(30), .seconds = 60, .heavy = true,
               .goals = {{.of = "share of the weaker", .unit = "%", .goal = 20, .assured = 10}, SHOWN("goodput of both", "%")}),
+	BESIDE_RFC9438("0.5", 5, 35),
+	BESIDE_RFC9438("1", 10, 35),
+	BESIDE_RFC9438("4", 40, 35),
 	EVENT("rivals", "CUBIC beside low delay", rivals, .control = SLUICE_CC_CUBIC, .rival = SLUICE_CC_LOW_DELAY, .from = S(30),
               .seconds = 60, .heavy = true,
               .goals = {{.of = "CUBIC's share", .unit = "%", .goal = 80, .assured = 80}, SHOWN("goodput of both", "%")}),
+	EVENT("policer", "100 Mbit/s, 50 ms, a policer, CUBIC", policed, .control = SLUICE_CC_CUBIC, .from = S(10), .seconds = 60,
+              .heavy = true,
+              .goals = {{.of = "dropped", .unit = "%", .goal = 0.5, .at_most = true, .assured = 0.5}, GOODPUT(80, 80)}),
+	EVENT("policer", "100 Mbit/s, 50 ms, a policer, CUBIC beside RFC 9438", policed, .control = SLUICE_CC_CUBIC,
+              .rival = SLUICE_CC_RFC9438, .flows = 2, .from = S(30), .seconds = 60, .heavy = true,
+              .goals = {{.of = "dropped", .unit = "%", .goal = 0.5, .at_most = true, .assured = 0.5},
+                        GOODPUT(80, 80),
+                        {.of = "share of the weaker", .unit = "%", .goal = 40, .assured = 35}}),
 	EVENT("events", "100 Mbit/s, 50 ms, a burst of 30 lost packets", burst, .runs = 4, .seconds = 40, .least = 40,
               .goals = {{.of = "90% again after", .unit = "RTT", .goal = 3, .at_most = true, .assured = 3}}),
 	EVENT("events", "100 Mbit/s, 50 ms, outage of 2 s", outage, .runs = 4, .seconds = 40, .least = 40,

@@ -70,6 +70,9 @@ struct cc_ops {
 	bool paces; /* it sets pacing_rate itself; else that follows cwnd */
 	void (*init)(struct cc_view *v);
 	void (*ack)(struct cc_view *v, const struct cc_ack *ack);
+	/* Were the packets that were just found lost, outside of a recovery, lost by chance, so that none opens? NULL: every
+	 * loss counts. */
+	bool (*forgive)(const struct cc_view *v);
 	void (*loss)(struct cc_view *v);          /* a recovery opens; once per window */
 	void (*recovery_exit)(struct cc_view *v); /* everything that was in flight then has been acknowledged */
 	/* T3: everything in flight counts as lost. repeated: another one before anything was acknowledged; RFC 5681, 3.1:
@@ -84,7 +87,7 @@ struct cc_ops {
 
 /* A new control is a file cc_NAME.c, an enumerator of enum sluice_cc, a name in the next line and a case in controls.c. The tool,
  * its help, tests and benches find it by its number. */
-extern const struct cc_ops cc_newreno, cc_cubic, cc_bbr, cc_low_delay;
+extern const struct cc_ops cc_newreno, cc_cubic, cc_rfc9438, cc_bbr, cc_low_delay;
 /* By enum sluice_cc, from 1 on without a gap; NULL: there is no such. */
 const struct cc_ops *cc_by_number(unsigned number);
 /* How many there are. */

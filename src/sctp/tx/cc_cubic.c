@@ -1,8 +1,10 @@
-/* cc_cubic: RFC 9438, with HyStart++ (RFC 9406) for slow start. Windows are in bytes, where the RFC counts segments; the cubic's
- * time is in milliseconds, so that integers of 64 bits hold everything. */
+/* cc_cubic: RFC 9438, with HyStart++ (RFC 9406) for slow start. It is here twice: as the RFC has it, and so that packets lost by
+ * chance do not reduce the window (cc_random.h). Windows are in bytes, where the RFC counts segments; the cubic's time is in
+ * milliseconds, so that integers of 64 bits hold everything. */
 #include "base/arith.h"
 #include "sctp/tx/cc.h"
 #include "sctp/tx/cc_hystart.h"
+#include "sctp/tx/cc_random.h"
 
 #define MS UINT64_C(1000000)
 #define BETA 700          /* 4.6, in thousandths */
@@ -11,13 +13,14 @@
 
 struct cubic {
 	struct hystart slow;
-	uint64_t w_max;    /* cwnd before the last reduction, or less (fast convergence) */
-	uint64_t prior;    /* cwnd at the last reduction: cwnd_prior */
-	uint64_t epoch;    /* when the present congestion avoidance began; 0: it has not */
-	uint64_t k;        /* ms from then until the curve is at w_max */
-	uint64_t w_est;    /* what Reno would have by now; 4.3 */
-	uint64_t last_ack; /* to take silences out of the epoch; 5.8 */
-	uint64_t rest;     /* of growth, in bytes times cwnd, not yet worth a byte */
+	struct cc_random random; /* not looked at by the one that has the RFC's rules */
+	uint64_t w_max;          /* cwnd before the last reduction, or less (fast convergence) */
+	uint64_t prior;          /* cwnd at the last reduction: cwnd_prior */
+	uint64_t epoch;          /* when the present congestion avoidance began; 0: it has not */
+	uint64_t k;              /* ms from then until the curve is at w_max */
+	uint64_t w_est;          /* what Reno would have by now; 4.3 */
+	uint64_t last_ack;       /* to take silences out of the epoch; 5.8 */
+	uint64_t rest;           /* of growth, in bytes times cwnd, not yet worth a byte */
 	uint64_t undo_cwnd, undo_ssthresh, undo_w_max, undo_prior, undo_epoch, undo_k, undo_w_est;
 };
 _Static_assert(sizeof(struct cubic) <= CC_STATE_SIZE, "the view has room for it");
@@ -52,6 +55,7 @@ static uint64_t w_cubic(const struct cubic *c, uint32_t mtu, uint64_t t) {
 static void cubic_init(struct cc_view *v) {
 	v->cwnd = v->config.initial_window;
 	cc_hystart_begin(&own(v)->slow);
+	cc_random_begin(&own(v)->random);
 }
 
 static void slow_start(struct cc_view *v, const struct cc_ack *a) {
@@ -140,8 +144,14 @@ static void cubic_ack(struct cc_view *v, const struct cc_ack *a) {
 	c->last_ack = a->now;
 }
 
+static void forgiving_ack(struct cc_view *v, const struct cc_ack *a) {
+	cc_random_ack(&own(v)->random, v, a, own(v)->prior);
+	cubic_ack(v, a);
+}
+
 static void reduce(struct cc_view *v) {
 	struct cubic *c = own(v);
+	cc_random_cut(&c->random, c->last_ack);
 	c->undo_cwnd = v->cwnd;
 	c->undo_ssthresh = v->ssthresh;
 	c->undo_w_max = c->w_max;
@@ -182,6 +192,10 @@ static void cubic_undo(struct cc_view *v) {
 	c->w_est = c->undo_w_est;
 }
 
+static bool cubic_forgive(const struct cc_view *v) {
+	return cc_random_lost(&((const struct cubic *)(const void *)v->state)->random, v);
+}
+
 static void cubic_idle(struct cc_view *v, uint64_t idle_ns) {
 	/* As RFC 9260, 7.2.1, has it. The window of before is remembered in ssthresh (RFC 7661's thought), so that it comes back
 	 * at the speed of slow start. */
@@ -199,7 +213,21 @@ static void cubic_mtu(struct cc_view *v) {
 
 const struct cc_ops cc_cubic = {
 	.name = "cubic",
-	.summary = "the default; fast on long paths (RFC 9438)",
+	.summary = "the default; fast on long paths (RFC 9438), and on lines that lose at random",
+	.prr = true,
+	.init = cubic_init,
+	.mtu = cubic_mtu,
+	.ack = forgiving_ack,
+	.forgive = cubic_forgive,
+	.loss = cubic_loss,
+	.timeout = cubic_timeout,
+	.undo = cubic_undo,
+	.idle = cubic_idle,
+};
+
+const struct cc_ops cc_rfc9438 = {
+	.name = "rfc9438",
+	.summary = "CUBIC to the letter: each loss reduces the window",
 	.prr = true,
 	.init = cubic_init,
 	.mtu = cubic_mtu,

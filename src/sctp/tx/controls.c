@@ -12,6 +12,8 @@ const struct cc_ops *cc_by_number(unsigned number) {
 		return &cc_newreno;
 	case SLUICE_CC_CUBIC:
 		return &cc_cubic;
+	case SLUICE_CC_RFC9438:
+		return &cc_rfc9438;
 	case SLUICE_CC_BBR:
 		return &cc_bbr;
 	case SLUICE_CC_LOW_DELAY:

@@ -50,12 +50,20 @@ static void may_undo(struct sender *tx) {
 	r->undo_pending = 0;
 }
 
+/* The control takes the loss for chance, so no recovery opens. What is lost is sent again as the window allows. RFC 9260's rules
+ * need a recovery to find further losses, so there each loss opens one. */
+static bool forgiven(const struct sender *tx) {
+	return by_time(tx) && tx->cc->forgive && tx->cc->forgive(&tx->view);
+}
+
 /* RFC 9260, 7.2.4, 2, 3 and 5: ssthresh and cwnd are lowered on the way into Fast Recovery and not again while in it. The lost
  * chunks that fit one packet go whatever cwnd allows. The recovery ends at the highest TSN outstanding now. While a timeout is
  * being mended, the window was lowered for that already. */
 static void open_recovery(struct sender *tx, uint64_t flight_before) {
 	struct recovery *r = &tx->recovery;
 	if (tx->view.in_recovery || r->mending)
+		return;
+	if (forgiven(tx))
 		return;
 	tx->cc->loss(&tx->view);
 	tx->view.in_recovery = true;
@@ -146,6 +154,8 @@ static void probe_answered(struct sender *tx) {
 		return;
 	r->probe_end = 0;
 	if (!r->probe_repeated || tx->view.in_recovery || r->mending)
+		return;
+	if (forgiven(tx))
 		return;
 	tx->cc->loss(&tx->view);
 	if (tx->cc->recovery_exit)
