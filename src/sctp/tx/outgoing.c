@@ -361,7 +361,7 @@ static struct tx_message *copy_of(struct outgoing *o, const struct tx_message *b
 	}
 	*m = *blank;
 	m->len = m->left = len;
-	memcpy(m + 1, v->iov_base, len);
+	copy_bytes(m + 1, v->iov_base, len);
 	return m;
 }
 
