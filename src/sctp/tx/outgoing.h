@@ -113,8 +113,8 @@ struct outgoing {
 	struct sched sched;
 	struct tx_stream *used; /* streams with a number given since all were reset together; some may be back at 0 */
 	uint32_t drained;       /* streams whose reset is wanted and on which nothing is buffered */
+	bool interleaving;      /* the fragments of messages may mix */
 	struct pairing_node *aside, *aside_tail; /* streams whose first message may not be begun yet */
-	bool interleaving;                       /* the fragments of messages may mix */
 	struct tx_message *begun;                /* cut in part, when they may not: it goes on before any other */
 	uint64_t begun_left;
 	uint64_t arrivals;
