@@ -70,6 +70,22 @@ static void on_open(sluice_channel *ch, void *user) {
 	sluice_loop_stop(user);
 }
 
+static void on_pipe(struct ev_loop *ev, ev_io *w, int events) {
+	(void)ev;
+	(void)events;
+	sluice_loop_stop(w->data);
+}
+
+/* The loop goes on meanwhile: the server may still wait for the last client's message, which was lost and has to be repeated. */
+static void wait_for_pipe(sluice_loop *loop, const struct pipes *p) {
+	ev_io io;
+	ev_io_init(&io, on_pipe, p->in, EV_READ);
+	io.data = loop;
+	ev_io_start(sluice_loop_ev(loop), &io);
+	sluice_loop_run(loop);
+	ev_io_stop(sluice_loop_ev(loop), &io);
+}
+
 static void call(sluice_env *env, sluice_loop *loop, const sluice_peer_config *config, const struct pipes *p) {
 	static char sdp[SLUICE_SDP_MAX];
 	struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -83,15 +99,10 @@ static void call(sluice_env *env, sluice_loop *loop, const sluice_peer_config *c
 	int len = sluice_peer_local_description(peer, NULL, sdp, sizeof sdp);
 	BENCH_MUST(len > 0);
 	put_text(p, sdp, (uint32_t)len);
+	wait_for_pipe(loop, p);
 	uint32_t got = get_text(p, sdp, sizeof sdp);
 	BENCH_MUST(got && sluice_peer_set_remote_description(peer, SLUICE_SDP_ANSWER, sdp, got) == 0);
 	sluice_loop_run(loop);
-}
-
-static void on_hang_up(struct ev_loop *ev, ev_io *w, int events) {
-	(void)ev;
-	(void)events;
-	sluice_loop_stop(w->data);
 }
 
 static void clients(const struct pipes *p, unsigned count) {
@@ -108,11 +119,7 @@ static void clients(const struct pipes *p, unsigned count) {
 		config.ice.consent_interval = 5 * SLUICE_S + i % 1000 * 100 * SLUICE_US;
 		call(env, loop, &config, p);
 	}
-	ev_io end; /* the server has measured */
-	ev_io_init(&end, on_hang_up, p->in, EV_READ);
-	end.data = loop;
-	ev_io_start(sluice_loop_ev(loop), &end);
-	sluice_loop_run(loop);
+	wait_for_pipe(loop, p); /* until the server has measured, and closes it */
 }
 
 /* ---- the server ---- */

@@ -1,6 +1,6 @@
 /* crc32: the checksum of ISO-HDLC, V.42 and zlib. STUN's FINGERPRINT uses it (RFC 8489, 14.7), and DTLS in STUN names its
- * datagrams by it. SCTP's checksum is another one; see crc32c.h. The function is not called crc32, because zlib exports that name.
- */
+ * datagrams by it. SCTP's checksum is another one; see crc32c.h. The function is not called crc32, because zlib exports that
+ * name. */
 #ifndef BASE_CRC32_H
 #define BASE_CRC32_H
 

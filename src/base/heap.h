@@ -1,8 +1,8 @@
 /* heap: a heap of nodes that live inside other objects, least key first.
  *
  * The loop keeps one node for each peer in it, whose key is the peer's deadline. Moving a deadline is one sift, O(log n). With
- * thousands of peers the nodes are not in the cache, so the keys stand in the array as well: comparing reads no node, and the four
- * children of a slot lie side by side. Only the array is allocated; it grows by doubling and never shrinks.
+ * thousands of peers the nodes are not in the cache, so the keys stand in the array as well: comparing reads no node, and the
+ * four children of a slot lie side by side. Only the array is allocated; it grows by doubling and never shrinks.
  *
  *   for every i > 0: slots[(i - 1) / HEAP_ARITY].key <= slots[i].key
  *   for every node in the heap: slots[node->index] is { node->key, node }; a node outside has index HEAP_OUT */

@@ -302,11 +302,11 @@ static void note_strays(sluice_peer *p, const struct underlay_span *span) {
 
 /* ---- rest --------------------------------------------------------------------------------------------------------- */
 
-/* An idle peer hears and answers checks, five times in ten seconds, and each verb that came by used to ask DTLS, the association
- * and the channels what they have to do: some 80 lines of memory that had left the cache long ago, for nothing. So behind a check
- * the time is kept when the first of them has something to do. Until then the verbs call the underlay alone. Whatever touches the
- * others ends the rest: records, an event of the underlay, a timer, and every call of the app that makes something due, since that
- * calls the wake hook. */
+/* An idle peer hears and sends nothing but checks and answers. If each verb asked DTLS, the association and the channels what
+ * they have to do, their memory would be fetched for nothing: it has left the cache since the last check. So behind a check the
+ * peer keeps the time when the first of them has something to do. Until then the verbs call the underlay alone. Whatever touches
+ * the others ends the rest: records, an event of the underlay, a timer, and every call of the app that makes something due, since
+ * that calls the wake hook. */
 static bool peer_rests(const sluice_peer *p, uint64_t now) {
 	return now < p->rests_until;
 }

@@ -68,8 +68,8 @@ char *env_strndup_secret(sluice_env *env, const char *s, size_t len);
 void env_entropy(sluice_env *env, void *buf, size_t len);
 uint32_t env_random32(sluice_env *env);
 /* Bytes that nobody can foresee and everybody may see when they are used: transaction ids, and what spreads checks in time. The
- * kernel is asked for many of them at once, since a system call for each would cost more than what it is for. A process that forks
- * has the same ones on both sides, so keys, passwords and tags come from env_entropy(). len <= 256. */
+ * kernel is asked for many of them at once, since a system call for each would cost more than what it is for. A process that
+ * forks has the same ones on both sides, so keys, passwords and tags come from env_entropy(). len <= 256. */
 void env_nonce(sluice_env *env, void *buf, size_t len);
 
 __attribute__((format(printf, 3, 4))) void env_log(sluice_env *env, enum sluice_log_level level, const char *format, ...);
