@@ -213,8 +213,10 @@ static struct tx_timed *timed_new(struct outgoing *o, struct tx_message *m) {
 	return t;
 }
 
-static inline struct tx_message message_of(struct tx_stream *s, const sluice_send_info *info, uint32_t len) {
-	return (struct tx_message){
+/* Field by field into its place: by way of the stack it would be written in small pieces and read in large ones, for which the
+ * CPU waits. */
+static inline void message_set(struct tx_message *m, struct tx_stream *s, const sluice_send_info *info, uint32_t len) {
+	*m = (struct tx_message){
 		.stream = s,
 		.len = len,
 		.left = len,
@@ -233,7 +235,7 @@ static inline struct tx_message *message_new(struct outgoing *o, struct tx_strea
 	struct tx_message *m;
 	if ((!s && !(s = outgoing_stream(o, info->stream))) || !(m = env_alloc(o->env, sizeof *m + behind)))
 		return NULL;
-	*m = message_of(s, info, len);
+	message_set(m, s, info, len);
 	if (__builtin_expect(info->reliability == SLUICE_LIFETIME, 0)) {
 		m->special = true;
 		if (!(m->timed = timed_new(o, m))) {
@@ -342,15 +344,15 @@ static size_t copy_each(struct outgoing *o, struct tx_stream *s, const sluice_se
 	return count;
 }
 
-/* A copy of the bytes behind a copy of `blank`, or NULL. */
-static struct tx_message *copy_of(struct outgoing *o, const struct tx_message *blank, const sluice_send_info *info,
-                                  const struct iovec *v, int *error) {
+/* The message, or NULL. */
+static struct tx_message *copy_of(struct outgoing *o, struct tx_stream *s, const sluice_send_info *info, const struct iovec *v,
+                                  int *error) {
 	uint32_t len = (uint32_t)v->iov_len;
 	if (!length_is_valid(v->iov_len)) {
 		*error = SLUICE_INVALID;
 		return NULL;
 	}
-	if (would_block(o, blank->stream, info, len)) {
+	if (would_block(o, s, info, len)) {
 		*error = SLUICE_WOULD_BLOCK;
 		return NULL;
 	}
@@ -359,8 +361,7 @@ static struct tx_message *copy_of(struct outgoing *o, const struct tx_message *b
 		*error = SLUICE_NO_MEMORY;
 		return NULL;
 	}
-	*m = *blank;
-	m->len = m->left = len;
+	message_set(m, s, info, len);
 	copy_bytes(m + 1, v->iov_base, len);
 	return m;
 }
@@ -368,12 +369,13 @@ static struct tx_message *copy_of(struct outgoing *o, const struct tx_message *b
 /* Messages without a lifetime, on a stream where none yields. What does not say whether there is room is written once for all. */
 static size_t copy_plain(struct outgoing *o, struct tx_stream *s, const sluice_send_info *info, const struct iovec *v,
                          size_t count, int *error) {
-	struct tx_message blank = message_of(s, info, 0), *m;
-	uint64_t before = s->buffered;
+	const uint32_t now = (uint32_t)(o->now / SLUICE_MS);
+	const uint64_t before = s->buffered;
+	struct tx_message *m;
 	size_t n = 0;
-	blank.queued = true;
-	blank.queued_ms = (uint32_t)(o->now / SLUICE_MS);
-	for (; n < count && (m = copy_of(o, &blank, info, &v[n], error)); n++) {
+	for (; n < count && (m = copy_of(o, s, info, &v[n], error)); n++) {
+		m->queued = true;
+		m->queued_ms = now;
 		m->arrival = (uint32_t)o->arrivals++;
 		s->buffered += m->len;
 		o->env->send_held += m->len;
