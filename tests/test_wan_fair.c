@@ -37,6 +37,11 @@ START_TEST(test_low_delay_yields_to_cubic) {
 }
 END_TEST
 
+START_TEST(test_bbr_and_flows_that_fill_queues_starve_each_other_not) {
+	ck_assert(wan_assure("beside", "BBR"));
+}
+END_TEST
+
 SUITE("wan_fair", test_flows_of_newreno_share_alike, test_flows_of_cubic_share_alike, test_flows_of_bbr_share_alike,
       test_flows_of_low_delay_share_alike, test_cubic_and_newreno_starve_each_other_not, test_cubic_shares_alike_with_rfc_9438,
-      test_low_delay_yields_to_cubic)
+      test_low_delay_yields_to_cubic, test_bbr_and_flows_that_fill_queues_starve_each_other_not)

@@ -491,6 +491,17 @@ static void small_messages(const struct wan_row *row, uint64_t seconds, double *
 		}                                                                                                                \
 	}
 
+/* At least 35 % of the fair share, which is half of the line. */
+#define BESIDE(text, milliseconds, tenths, other)                                                                                \
+	{                                                                                                                        \
+		.group = "beside", .name = "BBR beside " text, .run = neither_starves, .rate = 100 * MBIT,                       \
+		.rtt = MS(milliseconds), .queue_tenths = tenths, .control = SLUICE_CC_BBR, .rival = other, .from = S(30),        \
+		.seconds = 60, .heavy = true, .goals = {                                                                         \
+			{.of = "share of the weaker", .unit = "%", .goal = 17.5, .assured = 17.5},                               \
+			SHOWN("goodput of both", "%")                                                                            \
+		}                                                                                                                \
+	}
+
 #define SMALLS(text, milliseconds, cc, sure, sure_late)                                                                          \
 	{                                                                                                                        \
 		.group = "messages", .name = "64 bytes, 2,000/s, unreliable, loss 10%, " text, .run = small_messages,            \
@@ -555,7 +566,7 @@ const struct wan_row wan_rows[] = {
 	FAIR("low delay", 50, 20, SLUICE_CC_LOW_DELAY, 0.95),
 	FAIR("NewReno", 100, 50, SLUICE_CC_NEWRENO, 0),
 	FAIR("CUBIC", 100, 50, SLUICE_CC_CUBIC, 0.9),
-	FAIR("BBR", 100, 50, SLUICE_CC_BBR, 0),
+	FAIR("BBR", 100, 50, SLUICE_CC_BBR, 0.95),
 	FAIR("low delay", 100, 50, SLUICE_CC_LOW_DELAY, 0.95),
 	EVENT("rivals", "CUBIC beside NewReno", neither_starves, .control = SLUICE_CC_CUBIC, .rival = SLUICE_CC_NEWRENO,
               .from = S(30), .seconds = 60, .heavy = true,
@@ -574,6 +585,13 @@ const struct wan_row wan_rows[] = {
               .goals = {{.of = "dropped", .unit = "%", .goal = 0.5, .at_most = true, .assured = 0.5},
                         GOODPUT(80, 80),
                         {.of = "share of the weaker", .unit = "%", .goal = 40, .assured = 35}}),
+	BESIDE("CUBIC, 50 ms, queue of 0.5 BDP", 50, 5, SLUICE_CC_CUBIC),
+	BESIDE("CUBIC, 50 ms, queue of 1 BDP", 50, 10, SLUICE_CC_CUBIC),
+	BESIDE("CUBIC, 50 ms, queue of 4 BDP", 50, 40, SLUICE_CC_CUBIC),
+	BESIDE("CUBIC, 20 ms, queue of 4 BDP", 20, 40, SLUICE_CC_CUBIC),
+	BESIDE("NewReno, 50 ms, queue of 0.5 BDP", 50, 5, SLUICE_CC_NEWRENO),
+	BESIDE("NewReno, 50 ms, queue of 1 BDP", 50, 10, SLUICE_CC_NEWRENO),
+	BESIDE("NewReno, 50 ms, queue of 4 BDP", 50, 40, SLUICE_CC_NEWRENO),
 	EVENT("events", "100 Mbit/s, 50 ms, a burst of 30 lost packets", burst, .runs = 4, .seconds = 40, .least = 40,
               .goals = {{.of = "90% again after", .unit = "RTT", .goal = 3, .at_most = true, .assured = 3}}),
 	EVENT("events", "100 Mbit/s, 50 ms, outage of 2 s", outage, .runs = 4, .seconds = 40, .least = 40,

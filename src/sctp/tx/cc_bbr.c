@@ -6,6 +6,10 @@
  * loses 3% all the time. Here a round that saw no queue (its round trips were near the least one) teaches which share the path
  * loses by itself; only what is lost beyond that, and beyond 2%, is a sign of too much. See judge_round().
  *
+ * It also differs in what a queue means. Flows of this control shorten a queue together: each lowers its rate while no round sees
+ * an empty queue. See standing_queue(). A queue that this does not empty belongs to a flow that fills queues until they overflow,
+ * as CUBIC and NewReno do. Beside such a rival it stops yielding. See watch_queue().
+ *
  * Rates are payload bytes per second, gains are thousandths. */
 #include "base/arith.h"
 #include "sctp/tx/cc.h"
@@ -30,12 +34,18 @@
 #define PROBE_RTT_DURATION (200 * MS)
 #define PROBE_RTT_CWND_GAIN 500
 #define EXTRA_ACKED_ROUNDS 5 /* for each of two slots */
-#define RENO_ROUNDS_MAX 63
+#define PROBE_ROUNDS_MIN 6   /* one to refill, two up, and some in which the queue empties */
+#define PROBE_ROUNDS_MAX 63
+#define PROBE_SHARE 6 /* rounds between probes: a round for each so many packets of the window */
 #define UP_GAIN 1250
-#define UP_GAIN_MAX 2000
+#define UP_GAIN_MAX 1500
+#define UP_PACKETS 2 /* a round trip, beyond the gain: the same for all, so that small flows gain more than large ones */
 #define QUEUE_BACK 32
 #define QUEUE_CUT_MAX 150
-#define QUEUE_FLOOR 500
+#define QUEUE_FLOOR 300 /* of the bandwidth; eight flows that each saw twice their share still empty the queue */
+#define RIVAL_ROUNDS 24 /* flows of this control empty a queue in fewer */
+#define RIVAL_ROUNDS_MAX 96
+#define RIVAL_FORGET 8 /* a rival's own loss empties a short queue for a few rounds; that does not end it */
 #define NONE UINT64_MAX
 
 enum phase { STARTUP, DRAIN, DOWN, CRUISE, REFILL, UP, PROBE_RTT };
@@ -66,7 +76,9 @@ struct bbr {
 	uint64_t round_rtt, round_least; /* its longest and its shortest round trip */
 	uint64_t last_least;
 	uint32_t up_gain;
-	uint64_t up_rtt; /* the shortest of the round before UP */
+	uint32_t queued_rounds; /* rises with a round that saw a queue, falls with one that saw none; see watch_queue() */
+	uint64_t known_rtt;     /* the view's min_rtt when the last round ended */
+	uint64_t up_rtt;        /* the shortest of the round before UP */
 	uint64_t prior_cwnd, undo_cwnd, undo_inflight_hi;
 };
 _Static_assert(sizeof(struct bbr) <= CC_STATE_SIZE, "the view has room for it");
@@ -157,7 +169,10 @@ static void forget_signals(struct bbr *b) {
 	b->bw_latest = b->inflight_latest = 0;
 }
 
+/* What UP got through is there, whatever a queue said before. */
 static void begin_down(struct bbr *b, uint64_t now) {
+	if (b->phase == UP)
+		b->bw_lo = max64(b->bw_lo, b->bw_latest);
 	forget_signals(b);
 	b->up_step = NONE;
 	b->rounds_since_probe = random_below(b, 2);
@@ -171,8 +186,10 @@ static void begin_cruise(struct bbr *b) {
 	b->phase = CRUISE;
 }
 
+/* The draft forgets bw_lo here. But then a flow that shares a line would probe from the most that it ever had, and not from its
+ * share. */
 static void begin_refill(struct bbr *b) {
-	reset_lower_bounds(b);
+	b->inflight_lo = NONE;
 	b->up_rounds = 0;
 	b->up_acked = 0;
 	b->feedback = FEEDBACK_NONE;
@@ -281,6 +298,34 @@ static void upper_bounds(const struct cc_view *v, struct bbr *b, const struct cc
 
 /* ---- the model ---- */
 
+/* A queue that stays is not ours while we yield to it: then it is a rival's. */
+static bool has_rival(const struct bbr *b) {
+	return b->queued_rounds > RIVAL_ROUNDS;
+}
+
+/* Did this round see the queue empty?
+ *
+ * The measure is the least round trip of all; where the path has become longer, every round counts as queued, and this control
+ * yields no more than the draft does. Where this round found a shorter one, the queue was never empty before, and the round says
+ * nothing. PROBE_RTT comes at the same time for all flows of this control, because they see the same least round trip:
+ * when the queue is empty then, it was theirs. */
+static void watch_queue(const struct cc_view *v, struct bbr *b) {
+	uint64_t slack = max64(v->min_rtt / 8, 2 * MS);
+	if (b->round_least == NONE || b->round_least + slack < b->known_rtt)
+		return;
+	if (b->round_least <= v->min_rtt + slack)
+		b->queued_rounds -= b->phase == PROBE_RTT ? b->queued_rounds : (uint32_t)min64(b->queued_rounds, RIVAL_FORGET);
+	else if (b->phase != PROBE_RTT && b->queued_rounds < RIVAL_ROUNDS_MAX)
+		b->queued_rounds++;
+}
+
+static void raise_bw_lo(struct bbr *b) {
+	if (b->bw_lo != NONE)
+		b->bw_lo += b->bw_lo / QUEUE_BACK;
+	if (b->bw_lo > max_bw(b))
+		b->bw_lo = NONE;
+}
+
 /* Several flows that found their bandwidth while the others cruised believe together in more than there is, and the difference
  * stands in the queue. A round that saw no empty queue lowers the bandwidth in use for now by the queue's share, by the same for
  * all flows. */
@@ -288,9 +333,8 @@ static void standing_queue(struct bbr *b) {
 	if (b->min_rtt == NONE || b->round_least == NONE)
 		return;
 	uint64_t queue = b->round_least > b->min_rtt ? b->round_least - b->min_rtt : 0;
-	if (queue <= max64(b->min_rtt / 10, MS)) {
-		if (b->bw_lo != NONE)
-			b->bw_lo += b->bw_lo / QUEUE_BACK;
+	if (has_rival(b) || queue <= max64(b->min_rtt / 10, MS)) {
+		raise_bw_lo(b);
 		return;
 	}
 	uint64_t cut = min64(queue * 1000 / (2 * b->round_least), QUEUE_CUT_MAX);
@@ -312,6 +356,9 @@ static void take_sample(const struct cc_view *v, struct bbr *b, const struct cc_
 		b->round_least = min64(b->round_least, a->rtt);
 	if (!a->round_start)
 		return;
+	if (b->phase == CRUISE || b->phase == DOWN || b->phase == PROBE_RTT)
+		watch_queue(v, b);
+	b->known_rtt = v->min_rtt;
 	if (b->phase == CRUISE || b->phase == DOWN)
 		standing_queue(b);
 	judge_round(v, b);
@@ -371,14 +418,22 @@ static void check_startup_and_drain(const struct cc_view *v, struct bbr *b, cons
 		begin_down(b, a->now);
 }
 
-/* 5.3.3.5: after two to three seconds, or when a Reno flow with our window would have grown by as much. */
+/* 5.3.3.5: after two to three seconds, or when a Reno flow with our window would have grown by a sixth of it, about what UP brings.
+ * So flows with a small share probe more often than those with a large one, and their shares meet. */
 static bool time_to_probe(const struct cc_view *v, const struct bbr *b, uint64_t now) {
-	uint64_t reno = min64(target_inflight(v, b) / v->mtu, RENO_ROUNDS_MAX);
-	return now - b->cycle_at > b->probe_wait || b->rounds_since_probe >= reno;
+	uint64_t reno = min64(target_inflight(v, b) / v->mtu / PROBE_SHARE, PROBE_ROUNDS_MAX);
+	return now - b->cycle_at > b->probe_wait || b->rounds_since_probe >= max64(reno, PROBE_ROUNDS_MIN);
+}
+
+/* UP has lasted for a round, and made a queue. Before that it is somebody else's; beside a rival it always may be. */
+static bool made_a_queue(const struct bbr *b, const struct cc_ack *a) {
+	if (has_rival(b) || b->feedback != FEEDBACK_PROBING || b->up_rtt == NONE || b->min_rtt == NONE)
+		return false;
+	return a->rtt > b->up_rtt + max64(b->min_rtt / 4, MS);
 }
 
 static bool time_to_go_down(struct bbr *b, const struct cc_ack *a, const struct cc_view *v) {
-	if (a->rtt && b->up_rtt != NONE && b->min_rtt != NONE && a->rtt > b->up_rtt + max64(b->min_rtt / 4, MS))
+	if (made_a_queue(b, a))
 		return true;
 	if (a->cwnd_limited && v->cwnd >= b->inflight_hi) {
 		reset_full_bw(b);
@@ -422,7 +477,7 @@ static void cycle(const struct cc_view *v, struct bbr *b, const struct cc_ack *a
 
 static void leave_probe_rtt(struct cc_view *v, struct bbr *b, uint64_t now) {
 	v->cwnd = max64(v->cwnd, b->prior_cwnd);
-	reset_lower_bounds(b);
+	b->inflight_lo = NONE;
 	b->probe_rtt_min_at = now;
 	if (!b->full_bw_reached) {
 		b->phase = STARTUP;
@@ -494,11 +549,16 @@ static uint64_t pacing_gain(const struct cc_view *v, const struct bbr *b) {
 	}
 }
 
+/* The least window leaves within a round trip: with a lower rate a flow would have too few samples to find its way up again. */
 static void set_pacing(struct cc_view *v, const struct bbr *b) {
 	uint64_t bw = bandwidth(b);
 	if (bw == 0 && v->srtt) /* nothing measured but the round trip */
 		bw = mul_div64(v->cwnd, SECOND, v->srtt);
+	if (b->full_bw_reached && v->srtt)
+		bw = max64(bw, mul_div64(cwnd_min(v), SECOND, v->srtt));
 	uint64_t rate = scale(scale(bw, pacing_gain(v, b)), MARGIN);
+	if (b->phase == UP && v->srtt)
+		rate += mul_div64(UP_PACKETS * (uint64_t)v->mtu, SECOND, v->srtt);
 	if (b->full_bw_reached || rate > v->pacing_rate)
 		v->pacing_rate = max64(rate, v->mtu);
 }
@@ -512,11 +572,20 @@ static uint64_t bound_for_model(const struct cc_view *v, const struct bbr *b) {
 	return max64(min64(cap, b->inflight_lo), cwnd_min(v));
 }
 
-static void set_cwnd(struct cc_view *v, const struct bbr *b, const struct cc_ack *a) {
+/* Beside a rival the round trip is many times the least one. A window for the least one would lower the rate, the next one would
+ * be made for that rate, and so on. What the present rate has under way now is always allowed. */
+static uint64_t most_in_flight(const struct cc_view *v, const struct bbr *b) {
 	uint64_t gain = b->phase == UP ? CWND_GAIN_UP : CWND_GAIN;
 	if (v->config.cwnd_gain)
 		gain = v->config.cwnd_gain + (gain - CWND_GAIN);
 	uint64_t most = inflight(v, b, bandwidth(b), gain) + max64(b->extra[0], b->extra[1]);
+	if (!has_rival(b) || b->last_least == NONE)
+		return most;
+	return max64(most, scale(per_time(bandwidth(b), b->last_least), b->phase == UP ? UP_GAIN : 1000));
+}
+
+static void set_cwnd(struct cc_view *v, const struct bbr *b, const struct cc_ack *a) {
+	uint64_t most = most_in_flight(v, b);
 	if (a->lost)
 		v->cwnd = max64(v->cwnd > a->lost ? v->cwnd - a->lost : 0, v->mtu);
 	if (b->full_bw_reached)
