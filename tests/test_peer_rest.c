@@ -72,5 +72,30 @@ START_TEST(test_it_rests_again) {
 }
 END_TEST
 
+static void on_low(sluice_channel *ch, void *user) {
+	(void)ch;
+	++*(unsigned *)user;
+}
+
+/* Without a route the association keeps what it has to say, and wakes nobody a second time. */
+START_TEST(test_what_an_app_does_while_there_is_no_route_has_its_callback_at_once) {
+	unsigned low = 0;
+	begin();
+	sim_link(&sim, a->host, b->host)->config.loss = 1;
+	ck_assert(SIM_UNTIL(&sim, sim.now + 90 * SLUICE_S, a->state == SLUICE_PEER_FAILED && b->state == SLUICE_PEER_FAILED));
+	ck_assert_int_eq(sluice_peer_restart_ice(b->peer), 0); /* its checks come to a, whose answers are lost */
+	sim_run(&sim, sim.now + SLUICE_S);
+	sluice_channel_set_callbacks(a->channel, &(sluice_channel_callbacks){.on_buffered_low = on_low}, &low);
+	ck_assert_int_eq(sluice_channel_send_begin(a->channel, false), 0);
+	ck_assert_int_eq(sluice_channel_send_part(a->channel, "a part", 6), 0);
+	sim_run(&sim, sim.now + 2 * SLUICE_S);
+	ck_assert_int_eq(sluice_channel_send_cancel(a->channel), 0);
+	sim_run(&sim, sim.now + 100 * SLUICE_MS);
+	ck_assert_uint_eq(low, 1);
+	sim_close(&sim);
+}
+END_TEST
+
 SUITE("peer rest", test_a_message_ends_the_rest_of_both_sides, test_heartbeats_come_in_their_time,
-      test_a_peer_at_rest_closes_and_is_heard, test_a_peer_at_rest_hears_that_the_other_side_is_gone, test_it_rests_again)
+      test_a_peer_at_rest_closes_and_is_heard, test_a_peer_at_rest_hears_that_the_other_side_is_gone, test_it_rests_again,
+      test_what_an_app_does_while_there_is_no_route_has_its_callback_at_once)

@@ -319,9 +319,14 @@ static void end_rest(sluice_peer *p, uint64_t now) {
 
 static uint64_t due_above(const sluice_peer *p);
 
-/* There is nothing to put out. A callback may be due that dispatch() has not run, and then there is no rest. */
+static bool may_rest(const sluice_peer *p) {
+	return p->dispatched && !p->woken && !p->media && !p->past && p->state == SLUICE_PEER_CONNECTED && !p->ends_as;
+}
+
+/* There is nothing to put out. A callback may be due that dispatch() has not run, and then there is no rest. Nor is there one
+ * without a route: the association wakes us once and not again before it has put out what it has. */
 static void try_rest(sluice_peer *p, uint64_t now) {
-	if (!p->checked || !p->dispatched || p->woken || p->media || p->past || p->state != SLUICE_PEER_CONNECTED || p->ends_as)
+	if (!p->checked || !p->below.routed || !may_rest(p))
 		return;
 	p->checked = false;
 	uint64_t at = due_above(p);
