@@ -96,6 +96,33 @@ START_TEST(test_what_an_app_does_while_there_is_no_route_has_its_callback_at_onc
 }
 END_TEST
 
+#define BURST 100
+
+/* As many as do not fit the first window, and the first of them are lost. What waits behind those is as old as the send. */
+START_TEST(test_what_is_sent_behind_a_long_rest_is_no_older_than_that) {
+	static const uint8_t bytes[1000];
+	sluice_channel_config config = {.reliability = SLUICE_MAX_RETRANSMITS, .reliability_value = 3};
+	sluice_channel *ch;
+	struct iovec v[BURST];
+	begin();
+	ck_assert_int_eq(sluice_peer_open_channel(a->peer, &config, &ch), 0);
+	ck_assert(SIM_UNTIL(&sim, sim.now + SLUICE_S, sluice_channel_state(ch) == SLUICE_CHANNEL_OPEN));
+	ck_assert(SIM_UNTIL(&sim, sim.now + 60 * SLUICE_S, peer_is_at_rest(a->peer)));
+	sim_run(&sim, sim.now + 15 * SLUICE_S);
+	ck_assert(peer_is_at_rest(a->peer));
+	for (size_t i = 0; i < BURST; i++)
+		v[i] = (struct iovec){(void *)bytes, sizeof bytes};
+	struct sim_link *link = sim_link(&sim, a->host, b->host);
+	link->config.outage_from = sim.now;
+	link->config.outage_to = sim.now + 100 * SLUICE_MS;
+	ck_assert_int_eq(sluice_channel_send_many(ch, false, v, BURST), BURST);
+	sim_run(&sim, sim.now + 10 * SLUICE_S);
+	ck_assert_uint_eq(b->received, 1 + BURST);
+	sim_close(&sim);
+}
+END_TEST
+
 SUITE("peer rest", test_a_message_ends_the_rest_of_both_sides, test_heartbeats_come_in_their_time,
       test_a_peer_at_rest_closes_and_is_heard, test_a_peer_at_rest_hears_that_the_other_side_is_gone, test_it_rests_again,
-      test_what_an_app_does_while_there_is_no_route_has_its_callback_at_once)
+      test_what_an_app_does_while_there_is_no_route_has_its_callback_at_once,
+      test_what_is_sent_behind_a_long_rest_is_no_older_than_that)

@@ -41,6 +41,7 @@ int data_make(sluice_peer *p) {
 		return error;
 	}
 	sluice_sctp_set_wake(p->sctp, wake_by_layer, p);
+	association_follow_time(p->sctp, &p->now);
 	sluice_sctp_set_trace(p->sctp, p->trace, p->trace_ctx);
 	sluice_sctp_set_packet_tap(p->sctp, p->tap, p->tap_ctx);
 	sluice_sctp_set_receive_room(p->sctp, p->receive_room, 0);

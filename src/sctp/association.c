@@ -77,20 +77,27 @@ static bool may_send(const sluice_sctp *a) {
 	return association_in(a, IN(COOKIE_WAIT) | IN(COOKIE_ECHOED) | IN(ESTABLISHED)) && !a->shutdown_wanted;
 }
 
+/* A message is as old as the time that has passed since this call, and the last verb may have been long before it. */
+static inline void date_sends(sluice_sctp *a) {
+	if (a->owner_time && *a->owner_time > a->latest)
+		sender_date(&a->tx, *a->owner_time + a->clock);
+}
+
 /* s: the stream, as sender_stream() has it. */
-static inline int check_send(const sluice_sctp *a, const struct tx_stream *s, const sluice_send_info *info, size_t len) {
+static inline int begin_send(sluice_sctp *a, const struct tx_stream *s, const sluice_send_info *info, size_t len) {
 	if (!may_send(a))
 		return SLUICE_CLOSED;
 	/* Before the handshake told how many streams the peer takes, only our own wish limits. */
 	uint16_t streams = a->state == SLUICE_SCTP_COOKIE_WAIT ? a->config.outbound_streams : a->outbound;
 	if (info->stream >= streams || len - 1 >= UINT32_MAX / 2 || (unsigned)info->reliability > SLUICE_PRIORITY_DROP)
 		return SLUICE_INVALID;
+	date_sends(a);
 	return a->reconfig.all != TX_RESET_NONE ? SLUICE_CLOSED : sender_stream_state(s);
 }
 
 int sluice_sctp_send(sluice_sctp *a, const sluice_send_info *info, const void *data, size_t len) {
 	struct tx_stream *s = sender_stream(&a->tx, info->stream);
-	int error = check_send(a, s, info, len);
+	int error = begin_send(a, s, info, len);
 	if (!error)
 		error = sender_send(&a->tx, s, info, data, (uint32_t)len);
 	if (!error)
@@ -100,7 +107,7 @@ int sluice_sctp_send(sluice_sctp *a, const sluice_send_info *info, const void *d
 
 int sluice_sctp_send_many(sluice_sctp *a, const sluice_send_info *info, const struct iovec *messages, size_t count) {
 	struct tx_stream *s = sender_stream(&a->tx, info->stream);
-	int error = count ? check_send(a, s, info, 1) : 0;
+	int error = count ? begin_send(a, s, info, 1) : 0;
 	if (error || !count)
 		return error;
 	size_t queued = sender_send_many(&a->tx, s, info, messages, count < INT32_MAX ? count : INT32_MAX, &error);
@@ -116,7 +123,7 @@ int sluice_sctp_sendv(sluice_sctp *a, const sluice_send_info *info, const struct
 	for (size_t i = 0; i < count; i++)
 		if (__builtin_add_overflow(len, iov[i].iov_len, &len))
 			return SLUICE_INVALID;
-	int error = check_send(a, sender_stream(&a->tx, info->stream), info, len);
+	int error = begin_send(a, sender_stream(&a->tx, info->stream), info, len);
 	if (!error)
 		error = sender_lend(&a->tx, info, iov, count, (uint32_t)len, release, ctx);
 	if (!error)
@@ -125,7 +132,7 @@ int sluice_sctp_sendv(sluice_sctp *a, const sluice_send_info *info, const struct
 }
 
 int sluice_sctp_send_begin(sluice_sctp *a, const sluice_send_info *info) {
-	int error = check_send(a, sender_stream(&a->tx, info->stream), info, 1);
+	int error = begin_send(a, sender_stream(&a->tx, info->stream), info, 1);
 	if (error)
 		return error;
 	if (a->state == SLUICE_SCTP_COOKIE_WAIT)
@@ -307,6 +314,10 @@ uint64_t association_max_message_size(const sluice_sctp *a) {
 
 void association_set_remote_port(sluice_sctp *a, uint16_t port) {
 	a->config.remote_port = port;
+}
+
+void association_follow_time(sluice_sctp *a, const uint64_t *time) {
+	a->owner_time = time;
 }
 
 void association_set_control(sluice_sctp *a, enum sluice_cc control) {

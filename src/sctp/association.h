@@ -134,8 +134,10 @@ struct sluice_sctp {
 	 * host's uptime is nobody's business; behind a hand-over it makes the new host's clock go on where the old one's
 	 * stopped. */
 	uint64_t clock;
-	uint64_t latest;     /* the latest time that a verb was given */
-	uint64_t now;        /* of the last verb */
+	uint64_t latest; /* the latest time that a verb was given */
+	uint64_t now;    /* of the last verb */
+	/* NULL: nobody's. The time of whoever drives the association: it may be later than `latest` by as long as a peer rests. */
+	const uint64_t *owner_time;
 	struct trace *trace; /* NULL: nobody listens */
 
 	uint32_t local_tag, peer_tag;
@@ -163,10 +165,10 @@ struct sluice_sctp {
 
 	struct reply *replies, *replies_tail;
 	uint32_t reply_count;
+	int error; /* see error_text */
 
 	struct event_queue events;
 	struct event_node connected, ended, restarted, streams_added, reset_out_all, renumbered;
-	int error;
 	char error_text[128];
 	void (*wake)(void *ctx);
 	void *wake_ctx;

@@ -10,6 +10,10 @@ uint64_t association_max_message_size(const sluice_sctp *a);
 /* The port that the other side's section names. Called before the association opens. */
 void association_set_remote_port(sluice_sctp *a, uint16_t port);
 
+/* Messages are queued at *time, if that is later than the last verb: who drives the association may leave it alone for long. It
+ * lasts as long as the association. */
+void association_follow_time(sluice_sctp *a, const uint64_t *time);
+
 /* Another congestion control from now on. It knows nothing of the path and begins with its initial window; slow start ends where
  * the one before was. */
 void association_set_control(sluice_sctp *a, enum sluice_cc control);

@@ -120,7 +120,7 @@ struct outgoing {
 	uint64_t arrivals;
 	uint64_t queued;            /* messages */
 	uint64_t parts;             /* messages that are parts, and open ones */
-	uint64_t now;               /* of the last verb */
+	uint64_t now;               /* of the last verb; or later: sender_date() */
 	struct tx_timed *unstamped; /* lifetimes that count from the next verb, which knows the time */
 	struct heap expiry;
 	/* high_water: of streams without one of their own. least_water: the same while env->send_held >= env->send_budget.

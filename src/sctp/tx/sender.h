@@ -182,6 +182,10 @@ int sender_set_priority(struct sender *tx, uint16_t stream, uint16_t priority, u
 static inline void sender_clock(struct sender *tx, uint64_t now) {
 	tx->now = tx->out.now = now;
 }
+/* What is queued until the next verb begins is queued at this time. */
+static inline void sender_date(struct sender *tx, uint64_t now) {
+	tx->out.now = now;
+}
 /* Lifetimes of messages queued since the last verb count from now on. */
 static inline void sender_stamp(struct sender *tx) {
 	if (tx->out.unstamped)
