@@ -7,13 +7,13 @@
  * let in by periods of silence, and with one constant for all, nothing pulls their shares together.
  *
  * What is added to Copa:
- * - A first millisecond of delay counts for nothing. At 1 Gbit/s SHARE packets are 270 us of queue. Packets leave in bursts and are
- *   acknowledged in runs, and that alone takes up to a millisecond. Counted as a queue, it left a third of the line in use.
+ * - A first millisecond of delay counts for nothing. At 1 Gbit/s SHARE packets are 270 us of queue. Packets leave in bursts and
+ *   are acknowledged in runs, and that alone takes up to a millisecond. Counted as a queue, it left a third of the line in use.
  * - The window grows by up to an eighth in a round trip where no queue shows.
  * - A window that turned out too large goes back at once to what the path held, less than a round trip later. Every few seconds
  *   it goes down until the queue is empty, so that late-comers see the true least round trip, and so do we.
- * - Beyond target_delay the share shrinks (with the square of the delay, by the same for all flows), so that many flows, or a slow
- *   link, do not add up to a long queue.
+ * - Beyond target_delay the share shrinks (with the square of the delay, by the same for all flows), so that many flows, or a
+ *   slow link, do not add up to a long queue.
  * - Loss is answered as by Reno: in this mode a loss comes from somebody else's queue. */
 #include "sctp/tx/cc.h"
 
@@ -133,8 +133,8 @@ static void new_round(const struct cc_view *v, struct low_delay *l) {
 	l->calm = l->calm < CALM_ROUNDS ? l->calm + 1 : CALM_ROUNDS;
 }
 
-/* The packet sent last among the acknowledged ones met the queue that is too long now. What was in flight when it left is what the
- * path held and what waited in the queue, in the proportion of the two times. */
+/* The packet sent last among the acknowledged ones met the queue that is too long now. What was in flight when it left is what
+ * the path held and what waited in the queue, in the proportion of the two times. */
 static uint64_t held_by_path(const struct cc_view *v, struct low_delay *l, const struct cc_ack *a) {
 	uint64_t base = least(&l->base), left = noise(v, base);
 	if (a->now - l->emptied > EMPTY_INTERVAL) {
