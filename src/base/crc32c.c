@@ -51,6 +51,12 @@ static bool has_products(void) {
 #if defined(__clang__)
 #define WITH_INSTRUCTION __attribute__((target("crc")))
 #define WITH_PRODUCTS __attribute__((target("crc,aes")))
+#if !defined(__ARM_FEATURE_CRC32) /* older ones declare them only then */
+#define __crc32cd __builtin_arm_crc32cd
+#define __crc32cw __builtin_arm_crc32cw
+#define __crc32ch __builtin_arm_crc32ch
+#define __crc32cb __builtin_arm_crc32cb
+#endif
 #else
 #define WITH_INSTRUCTION __attribute__((target("+crc")))
 #define WITH_PRODUCTS __attribute__((target("+crc+crypto")))
