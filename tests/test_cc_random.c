@@ -38,7 +38,7 @@ static void rounds(struct line *l, unsigned count, uint64_t from, uint64_t to, u
 }
 
 static bool forgiven(const struct line *l) {
-	return cc_random_lost(&l->r, &l->v);
+	return cc_random_lost(&l->r, &l->v, l->last_cut);
 }
 
 static void cut(struct line *l) {
@@ -72,9 +72,21 @@ END_TEST
 /* 3 ms are less than a quarter of the round trip, and all that this queue holds. */
 START_TEST(test_nor_at_a_short_queue_that_is_full) {
 	struct line l = line();
+	cut(&l);
 	rounds(&l, 20, 0, 3 * MS, 0);
 	rounds(&l, 2, 3 * MS, 3 * MS, 0);
 	sack(&l, 3 * MS, 1);
+	ck_assert(!forgiven(&l));
+}
+END_TEST
+
+START_TEST(test_before_the_first_reduction_an_eighth_of_the_round_trip_is_forgiven) {
+	struct line l = line();
+	rounds(&l, 20, 0, 5 * MS, 0);
+	sack(&l, 5 * MS, 1);
+	ck_assert(forgiven(&l));
+	rounds(&l, 20, 5 * MS, 7 * MS, 0);
+	sack(&l, 7 * MS, 1);
 	ck_assert(!forgiven(&l));
 }
 END_TEST
@@ -171,6 +183,7 @@ END_TEST
 
 SUITE("cc_random", test_nothing_is_forgiven_before_a_round_trip_is_known, test_a_loss_at_an_empty_queue_is_forgiven,
       test_a_loss_at_a_full_queue_is_not, test_nor_at_a_short_queue_that_is_full,
+      test_before_the_first_reduction_an_eighth_of_the_round_trip_is_forgiven,
       test_a_queue_that_was_seen_longer_is_not_full_at_a_third, test_a_quarter_of_the_round_trip_is_a_queue_whatever_was_seen,
       test_single_late_packets_are_no_queue, test_one_percent_is_forgiven_and_three_are_not,
       test_overload_without_a_queue_is_found_within_a_few_packets, test_a_clean_line_that_loses_at_the_old_window_is_overloaded,

@@ -193,7 +193,8 @@ static void cubic_undo(struct cc_view *v) {
 }
 
 static bool cubic_forgive(const struct cc_view *v) {
-	return cc_random_lost(&((const struct cubic *)(const void *)v->state)->random, v);
+	const struct cubic *c = (const struct cubic *)(const void *)v->state;
+	return cc_random_lost(&c->random, v, c->prior);
 }
 
 static void cubic_idle(struct cc_view *v, uint64_t idle_ns) {

@@ -6,6 +6,7 @@
 #define EPOCH_MIN UINT64_C(10000000000) /* ns */
 #define NEAR 4                          /* a queue below 1/4 of the round trip may be "nearly empty" */
 #define NOISE 128                       /* one below 1/128 is empty */
+#define NOISE_AT_FIRST 8                /* the same before the first reduction */
 #define PERCENT (CC_RANDOM_ALL / 100)   /* of what was sent */
 #define TOLERATED (2 * PERCENT)         /* the most that chance may lose */
 #define TOLERATED_ALWAYS (PERCENT / 10) /* beyond twice of what the line loses by itself */
@@ -61,12 +62,14 @@ static void take_rtt(struct cc_random *r, uint64_t rtt, uint64_t srtt, uint64_t 
 	r->low[0] = min64(r->low[0], rtt);
 }
 
-static bool nearly_empty(const struct cc_random *r) {
+/* Before the first reduction nobody knows how long the queue can be, and a needless end of slow start costs most. So there the
+ * delay may be what HyStart++ allows (RFC 9406, 4.2: an eighth of the round trip). */
+static bool nearly_empty(const struct cc_random *r, bool first) {
 	uint64_t base = min64(r->least[0], r->least[1]), low = min64(r->low[0], r->low[1]);
 	if (base == UINT64_MAX || low == UINT64_MAX)
 		return false;
 	uint64_t delay = low - min64(low, base), most = max64(r->most[0], r->most[1]);
-	if (delay <= base / NOISE)
+	if (delay <= base / (first ? NOISE_AT_FIRST : NOISE))
 		return true;
 	return delay < base / NEAR && 2 * delay < most - min64(most, base);
 }
@@ -84,8 +87,8 @@ void cc_random_ack(struct cc_random *r, const struct cc_view *v, const struct cc
 		take_rtt(r, a->rtt, v->srtt, a->now);
 }
 
-bool cc_random_lost(const struct cc_random *r, const struct cc_view *v) {
-	return nearly_empty(r) && !too_many(r, v->mtu);
+bool cc_random_lost(const struct cc_random *r, const struct cc_view *v, uint64_t last_cut) {
+	return nearly_empty(r, last_cut == 0) && !too_many(r, v->mtu);
 }
 
 /* Several reductions may follow each other within a few round trips. An epoch shorter than EPOCH_MIN has not seen the queue empty
