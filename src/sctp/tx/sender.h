@@ -92,7 +92,7 @@ struct sender {
 	bool probe_now;   /* the peer's window is closed, and one chunk may try it */
 	/* A T3 or the peer's closed window holds up what is queued, or has held up messages some of which are still queued. */
 	bool held_up;
-	bool mtu_cautious; /* how the path's MTU is searched for: pmtu_init() */
+	bool mtu_cautious;        /* how the path's MTU is searched for: pmtu_init() */
 	uint64_t peer_window_max; /* the largest a_rwnd that the peer has named */
 	uint64_t peer_a_rwnd;     /* from the last SACK; what may still be sent is this minus the flight */
 	uint64_t last_data_sent;
