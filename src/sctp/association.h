@@ -136,7 +136,7 @@ struct sluice_sctp {
 	uint64_t clock;
 	uint64_t latest; /* the latest time that a verb was given */
 	uint64_t now;    /* of the last verb */
-	/* NULL: nobody's. The time of whoever drives the association: it may be later than `latest` by as long as a peer rests. */
+	/* NULL: nobody's. The time of whoever drives the association. It is later than `latest` by as long as a peer rests. */
 	const uint64_t *owner_time;
 	struct trace *trace; /* NULL: nobody listens */
 
