@@ -162,6 +162,22 @@ START_TEST(test_cubic_does_not_count_time_in_which_the_app_was_the_limit) {
 }
 END_TEST
 
+/* The epoch begins with an acknowledgement that comes after a silence, and the app is the limit then. The silence lies before the
+ * epoch, so the curve begins at its beginning. */
+START_TEST(test_cubic_does_not_count_a_silence_before_its_epoch) {
+	struct cc_view v = cubic_after_loss(1000);
+	uint64_t now = 2 * SECOND;
+	cubic_run(&v, &now, SECOND, true);
+	now += 5 * SECOND;
+	cc_cubic.idle(&v, 5 * SECOND);
+	v.cwnd = v.ssthresh = 500 * MTU;
+	cubic_run(&v, &now, STEP, false);
+	cubic_run(&v, &now, 200 * MS, true);
+	ck_assert_uint_ge(v.cwnd, 500 * MTU);
+	ck_assert_uint_lt(v.cwnd, 600 * MTU);
+}
+END_TEST
+
 START_TEST(test_cubic_undoes_a_reduction_that_had_no_cause) {
 	struct cc_view v = view(&cc_cubic);
 	v.cwnd = 100 * MTU;
@@ -360,6 +376,21 @@ START_TEST(test_low_delay_does_not_take_its_own_queue_for_the_path) {
 }
 END_TEST
 
+/* One message in six seconds, and the route becomes longer. The periods of the base end sooner than those of the round trips as they
+ * are, which need four samples. */
+START_TEST(test_low_delay_survives_a_longer_route_of_one_that_sends_rarely) {
+	struct cc_view v = view(&cc_low_delay);
+	uint64_t now = SECOND;
+	v.ssthresh = v.cwnd;
+	for (unsigned i = 0; i < 12; i++, now += 6 * SECOND) {
+		v.srtt = i < 6 ? 20 * MS : 50 * MS;
+		cc_low_delay.ack(
+			&v, &(struct cc_ack){.now = now, .bytes = MTU, .rtt = v.srtt, .round_start = true, .tx_in_flight = MTU});
+	}
+	ck_assert_uint_ge(v.cwnd, 9 * MTU);
+}
+END_TEST
+
 START_TEST(test_low_delay_yields_to_one_that_fills_the_queue) {
 	struct path p = path(&cc_low_delay, 10000000, 50 * MS);
 	run(&p, 5 * SECOND);
@@ -398,7 +429,7 @@ END_TEST
 SUITE("controls", test_every_control_has_a_name_of_its_own_and_a_summary, test_cubic_keeps_seven_tenths_at_a_loss,
       test_cubic_is_back_where_it_was_after_k_seconds, test_cubic_is_no_slower_than_reno_on_a_short_path,
       test_cubic_leaves_room_when_it_loses_below_the_last_maximum, test_cubic_does_not_count_time_in_which_the_app_was_the_limit,
-      test_cubic_undoes_a_reduction_that_had_no_cause,
+      test_cubic_does_not_count_a_silence_before_its_epoch, test_cubic_undoes_a_reduction_that_had_no_cause,
       test_slow_start_becomes_conservative_when_the_round_trip_grows_by_an_eighth,
       test_slow_start_goes_on_when_the_growth_was_noise, test_a_queue_is_seen_in_the_round_in_which_it_begins_to_be_met,
       test_slow_start_ends_when_the_round_trip_grows_on, test_slow_start_goes_on_after_a_stall,
@@ -407,4 +438,5 @@ SUITE("controls", test_every_control_has_a_name_of_its_own_and_a_summary, test_c
       test_bbr_gives_way_to_loss_that_comes_with_a_queue, test_bbr_looks_for_the_least_round_trip_every_ten_seconds,
       test_low_delay_keeps_the_queue_below_its_target_and_the_path_busy, test_low_delay_yields_to_one_that_fills_the_queue,
       test_low_delay_takes_bursts_for_no_queue, test_low_delay_finds_a_far_window_again, test_low_delay_goes_slowly_after_a_loss,
-      test_low_delay_does_not_take_its_own_queue_for_the_path, test_low_delay_halves_at_a_loss_and_undoes_it)
+      test_low_delay_does_not_take_its_own_queue_for_the_path, test_low_delay_survives_a_longer_route_of_one_that_sends_rarely,
+      test_low_delay_halves_at_a_loss_and_undoes_it)

@@ -111,9 +111,10 @@ static void avoidance(struct cc_view *v, const struct cc_ack *a) {
 	struct cubic *c = own(v);
 	if (c->epoch == 0)
 		begin_epoch(v, a->now);
-	/* 5.8: time in which the app, and not the window, was the limit is no time in which the window was found too small. */
+	/* 5.8: time in which the app, and not the window, was the limit is no time in which the window was found too small. The
+	 * last acknowledgement may lie before the epoch, as after a silence; then only the time since the epoch counts. */
 	if (!a->cwnd_limited) {
-		c->epoch += a->now - c->last_ack;
+		c->epoch += a->now - max64(c->last_ack, c->epoch);
 		return;
 	}
 	uint64_t t = (a->now - c->epoch) / MS, rtt = v->srtt / MS;

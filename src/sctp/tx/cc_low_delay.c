@@ -98,9 +98,10 @@ static uint64_t noise(const struct cc_view *v, uint64_t base) {
 	return min64(NOISE, min64(base / 4, target(v, base) / 2));
 }
 
-/* The window that would give the rate aimed at: SHARE packets per queueing delay, for a round trip; less beyond the target. */
+/* The window that would give the rate aimed at: SHARE packets per queueing delay, for a round trip; less beyond the target. When
+ * samples are rare, `standing` is older than the base and may be less. */
 static uint64_t window_wanted(const struct cc_view *v, const struct low_delay *l) {
-	uint64_t base = least(&l->base), rtt = least(&l->standing), queue = rtt - base, most = target(v, base);
+	uint64_t base = least(&l->base), rtt = least(&l->standing), queue = rtt - min64(rtt, base), most = target(v, base);
 	uint64_t share = SHARE * (uint64_t)v->mtu, bursts = noise(v, base);
 	if (queue > most) {
 		uint64_t over = queue * 1000 / most;
