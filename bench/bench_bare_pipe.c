@@ -1,10 +1,11 @@
 /* bench_bare_pipe: how fast can sealed datagrams go from one process to another, with nothing above them?
  *
- * The limits that sluice perf is held against: DTLS 1.2 records (AES-128-GCM), UDP_SEGMENT sends of 64 KB, UDP_GRO on the other
- * side, two pinned processes over loopback. A send has 50 records with 1,200 bytes of payload, or 4 with 16,084, which is as large
- * as packets get: a record carries at most 2^14 bytes. The records are sealed and opened in one of three ways: by SSL_write and
- * SSL_read, or framed here around the bare calls of EVP or of intel-ipsec-mb. A fourth pipe has no records. It knows no SCTP, no channel, and nothing of src/dtls. Its flow control is one credit: the receiver reports how much
- * it has read, and the sender stays within a window of that, so nothing is lost.
+ * The limits that sluice perf is held against: DTLS 1.2 records (AES-128-GCM), UDP_SEGMENT sends of 64 KB, UDP_GRO on the
+ * other side, two pinned processes over loopback. A send has 50 records with 1,200 bytes of payload, or 4 with 16,084, which is
+ * as large as packets get: a record carries at most 2^14 bytes. The records are sealed and opened in one of three ways: by
+ * SSL_write and SSL_read, or framed here around the bare calls of EVP or of intel-ipsec-mb. A fourth pipe has no records. It
+ * knows no SCTP, no channel, and nothing of src/dtls. Its flow control is one credit: the receiver reports how much it has read,
+ * and the sender stays within a window of that, so nothing is lost.
  *
  * The pipes take turns, a run each, so that whatever else the machine does hits all of them. */
 #include <arpa/inet.h>

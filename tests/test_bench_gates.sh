@@ -57,7 +57,8 @@ broken() {
 	awk -v begin="$2" -v line="$3" '{ print } index($0, begin) == 1 && !done { print line; done = 1 }' "$1" >"$scratch/$1"
 	! cmp -s "$1" "$scratch/$1" || fail "$1 has no '$2'"
 	# shellcheck disable=SC2086
-	$CC $flags -Wl,--wrap=memcpy,--wrap=memmove,--wrap=sendto,--wrap=sendmsg,--wrap=sendmmsg -I"$(dirname "$1")" bench/bench_exact.c "$scratch/$1" \
+	$CC $flags -Wl,--wrap=memcpy,--wrap=memmove,--wrap=copy_long,--wrap=sendto,--wrap=sendmsg,--wrap=sendmmsg \
+		-I"$(dirname "$1")" bench/bench_exact.c "$scratch/$1" \
 		"$gates_out/libharness.a" "$gates_out/libsim.a" "$gates_out/libinternal.a" $LIBS -o "$scratch/bench_exact"
 }
 export EXACT="$scratch/bench_exact"

@@ -17,8 +17,9 @@
 #define READ_AGAIN 16
 #define READ_AGAIN_BYTES 32768
 
-/* The answer to fewer bytes waits for the next read, if there is one; messages do not wait. A read with UDP_GRO brings 64 KB. Where
- * the sender is faster than the app, a SACK for each read makes 88 system calls a MB of 51, both ends together (bench_exact). */
+/* The answer to fewer bytes waits for the next read, if there is one; messages do not wait. A read with UDP_GRO brings 64 KB.
+ * Where the sender is faster than the app, a SACK for each read makes 88 system calls a MB of 51, both ends together
+ * (bench_exact). */
 #define ANSWER_BYTES 250000
 
 static void watch(sluice_socket *s, int events) {

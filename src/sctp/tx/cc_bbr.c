@@ -418,8 +418,8 @@ static void check_startup_and_drain(const struct cc_view *v, struct bbr *b, cons
 		begin_down(b, a->now);
 }
 
-/* 5.3.3.5: after two to three seconds, or when a Reno flow with our window would have grown by a sixth of it, about what UP brings.
- * So flows with a small share probe more often than those with a large one, and their shares meet. */
+/* 5.3.3.5: after two to three seconds, or when a Reno flow with our window would have grown by a sixth of it, about what UP
+ * brings. So flows with a small share probe more often than those with a large one, and their shares meet. */
 static bool time_to_probe(const struct cc_view *v, const struct bbr *b, uint64_t now) {
 	uint64_t reno = min64(target_inflight(v, b) / v->mtu / PROBE_SHARE, PROBE_ROUNDS_MAX);
 	return now - b->cycle_at > b->probe_wait || b->rounds_since_probe >= max64(reno, PROBE_ROUNDS_MIN);
