@@ -376,8 +376,8 @@ START_TEST(test_low_delay_does_not_take_its_own_queue_for_the_path) {
 }
 END_TEST
 
-/* One message in six seconds, and the route becomes longer. The periods of the base end sooner than those of the round trips as they
- * are, which need four samples. */
+/* One message in six seconds, and the route becomes longer. The periods of the base end sooner than those of the round trips as
+ * they are, which need four samples. */
 START_TEST(test_low_delay_survives_a_longer_route_of_one_that_sends_rarely) {
 	struct cc_view v = view(&cc_low_delay);
 	uint64_t now = SECOND;
