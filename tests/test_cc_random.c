@@ -139,6 +139,18 @@ START_TEST(test_overload_without_a_queue_is_found_within_a_few_packets) {
 }
 END_TEST
 
+/* A twelfth of 24 packets. */
+START_TEST(test_a_small_window_forgives_less) {
+	struct line l = line();
+	l.v.cwnd = 24 * MTU;
+	rounds(&l, 4, 0, 0, 0);
+	sack(&l, 0, 2);
+	ck_assert(forgiven(&l));
+	sack(&l, 0, 2);
+	ck_assert(!forgiven(&l));
+}
+END_TEST
+
 /* A line lost nothing while the window was small. */
 START_TEST(test_a_clean_line_that_loses_at_the_old_window_is_overloaded) {
 	struct line l = line();
@@ -186,5 +198,6 @@ SUITE("cc_random", test_nothing_is_forgiven_before_a_round_trip_is_known, test_a
       test_before_the_first_reduction_an_eighth_of_the_round_trip_is_forgiven,
       test_a_queue_that_was_seen_longer_is_not_full_at_a_third, test_a_quarter_of_the_round_trip_is_a_queue_whatever_was_seen,
       test_single_late_packets_are_no_queue, test_one_percent_is_forgiven_and_three_are_not,
-      test_overload_without_a_queue_is_found_within_a_few_packets, test_a_clean_line_that_loses_at_the_old_window_is_overloaded,
-      test_a_line_that_lost_at_the_small_window_too_is_not, test_a_longer_route_is_known_after_two_reductions)
+      test_overload_without_a_queue_is_found_within_a_few_packets, test_a_small_window_forgives_less,
+      test_a_clean_line_that_loses_at_the_old_window_is_overloaded, test_a_line_that_lost_at_the_small_window_too_is_not,
+      test_a_longer_route_is_known_after_two_reductions)

@@ -14,7 +14,8 @@
 #define SAMPLES 32                      /* ... and averaged over so many */
 #define EXCESS_MIN 3                    /* packets, on a line that loses nothing by itself, ... */
 #define EXCESS_PER_PERCENT 5            /* ... more for each percent that it loses, ... */
-#define EXCESS_MAX 8                    /* ... and at most */
+#define EXCESS_MAX 8                    /* ... and at most, ... */
+#define EXCESS_OF_WINDOW 12             /* ... but never more than 1/12 of the window */
 
 /* A new line may lose 1 %: its first losses come in slow start, where a needless end costs most. */
 void cc_random_begin(struct cc_random *r) {
@@ -41,10 +42,13 @@ static void learn_ambient(struct cc_random *r, uint64_t sent, uint64_t lost, uin
 	r->sent = r->lost = 0;
 }
 
-/* Chance brings some packets more than were due. How many, grows with how many were due. */
-static bool too_many(const struct cc_random *r, uint32_t mtu) {
+/* Chance brings some packets more than were due. How many, grows with how many were due. A window of a dozen packets is reduced
+ * every few round trips by the RFC's rules. Eight packets for each of these reductions would be a tenth of all that is sent. So
+ * the allowance shrinks with the window. */
+static bool too_many(const struct cc_random *r, const struct cc_view *v) {
 	uint64_t packets = EXCESS_MIN * CC_RANDOM_ALL + EXCESS_PER_PERCENT * 100 * r->ambient;
-	return r->excess > min64(packets, EXCESS_MAX * CC_RANDOM_ALL) * mtu;
+	uint64_t allowed = min64(packets, EXCESS_MAX * CC_RANDOM_ALL) * v->mtu;
+	return r->excess > min64(allowed, v->cwnd / EXCESS_OF_WINDOW * CC_RANDOM_ALL);
 }
 
 /* ---- how full was the queue? ---- */
@@ -88,7 +92,7 @@ void cc_random_ack(struct cc_random *r, const struct cc_view *v, const struct cc
 }
 
 bool cc_random_lost(const struct cc_random *r, const struct cc_view *v, uint64_t last_cut) {
-	return nearly_empty(r, last_cut == 0) && !too_many(r, v->mtu);
+	return nearly_empty(r, last_cut == 0) && !too_many(r, v);
 }
 
 /* Several reductions may follow each other within a few round trips. An epoch shorter than EPOCH_MIN has not seen the queue empty

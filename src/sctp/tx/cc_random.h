@@ -10,6 +10,9 @@
  * last reduction counts as the line's own. Twice that share is tolerated, and never more than 2 %, as BBR has it
  * (draft-ietf-ccwg-bbr: BBR.LossThresh). When a few packets more are lost, the next loss counts as overload.
  *
+ * Where flows share a queue that is too short for them, each takes what the others lose for the line's own. So they lose more
+ * than by the RFC's rules: up to 2 % and these few packets.
+ *
  * The least round trip ages with reductions, not with time, as a reduction is what empties a queue. After the route has become
  * longer, each loss seems to come with delay and reduces the window. The second of these reductions ends the error. */
 #ifndef SCTP_TX_CC_RANDOM_H
