@@ -81,8 +81,10 @@ static bool serve(struct two *t, int i) {
 }
 
 static void settle(struct two *t) {
-	while (serve(t, 0) | serve(t, 1))
-		;
+	for (bool spoke = true; spoke;) {
+		spoke = serve(t, 0);
+		spoke = serve(t, 1) || spoke;
+	}
 }
 
 /* From one deadline of the pair to the next. */

@@ -272,9 +272,10 @@ static bool fill_run(struct sender *tx, struct fill *f) {
 	const uint32_t chunks = r->chunks;
 	struct tx_message *m = r->out.stream->head;
 	uint32_t len = 0;
-	if (!m || run_is_held(tx, r))
+	if (!m)
 		return true;
-	if (r->room == 0)
+	/* What Nagle holds back is looked at once more by fill_any(): the recovery learns there what else was in the way. */
+	if (r->room == 0 || run_is_held(tx, r))
 		return false;
 	while (m && (len = cut_length(tx, f, m, r->whole))) {
 		if (r->flight >= r->flight_end || r->flight + len > r->window_end || r->tokens <= 0 || r->chunks == r->slots ||
