@@ -424,7 +424,7 @@ END_TEST
 	              sizeof(type))
 
 START_TEST(test_who_adds_a_field_thinks_of_the_hand_over) {
-	SAME(struct outgoing, 256);
+	SAME(struct outgoing, 264);
 	SAME(struct tx_message, 64);
 	SAME(struct tx_stream, 256);
 	SAME(struct tx_timed, 40);

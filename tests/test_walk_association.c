@@ -64,13 +64,13 @@ START_TEST(test_the_fields_of_the_association_are_carried) {
 	                 OUT(state, "states of a handshake are refused"), OUT(dirty, "it is so behind an import"),
 	                 OUT(described, shake), OUT(handed_over, "of the one that stays behind"),
 	                 OUT(clock, "follows from the new place's clock"), OUT(latest, "follows from the new place's clock"),
-	                 OUT(trace, place), OUT(echo, shake), OUT(echo_len, shake), OUT(cookie_preservative, shake),
-	                 OUT(stale_cookies, shake), OUT(t1_retries, shake), OUT(tx, walk), OUT(rx, walk), OUT(reconfig, walk),
-	                 OUT(replies, "the peer asks again"), OUT(replies_tail, "the peer asks again"),
-	                 OUT(reply_count, "the peer asks again"), OUT(events, event), OUT(connected, event), OUT(ended, event),
-	                 OUT(restarted, event), OUT(streams_added, event), OUT(reset_out_all, event), OUT(renumbered, event),
-	                 OUT(error, "of an association that has ended"), OUT(error_text, "of an association that has ended"),
-	                 OUT(wake, place), OUT(wake_ctx, place));
+	                 OUT(owner_time, place), OUT(trace, place), OUT(echo, shake), OUT(echo_len, shake),
+	                 OUT(cookie_preservative, shake), OUT(stale_cookies, shake), OUT(t1_retries, shake), OUT(tx, walk),
+	                 OUT(rx, walk), OUT(reconfig, walk), OUT(replies, "the peer asks again"),
+	                 OUT(replies_tail, "the peer asks again"), OUT(reply_count, "the peer asks again"), OUT(events, event),
+	                 OUT(connected, event), OUT(ended, event), OUT(restarted, event), OUT(streams_added, event),
+	                 OUT(reset_out_all, event), OUT(renumbered, event), OUT(error, "of an association that has ended"),
+	                 OUT(error_text, "of an association that has ended"), OUT(wake, place), OUT(wake_ctx, place));
 	sluice_sctp_free(a);
 	sluice_env_free(env);
 }
