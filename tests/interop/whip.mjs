@@ -107,7 +107,8 @@ export async function obs_cases(group, netns, { url }) {
 				await check_decodes(`${folder}/audio-0-opus.ogg`);
 				return check_video(`${folder}/video-1-H264.h264`);
 			});
-			assert.equal(await obs.stop(), 200, 'the status of DELETE');
+			/* OBS closes its connection, and then deletes: where the close is read first, the session is over already. */
+			assert.ok([200, 404].includes(await obs.stop()), 'the status of DELETE');
 			assert.equal((await asks_to_end(session)).status, 404);
 			assert.ok(frames >= 30, `${frames} pictures`);
 			return `${frames} pictures`;
