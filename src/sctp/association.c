@@ -89,7 +89,7 @@ static inline int begin_send(sluice_sctp *a, const struct tx_stream *s, const sl
 		return SLUICE_CLOSED;
 	/* Before the handshake told how many streams the peer takes, only our own wish limits. */
 	uint16_t streams = a->state == SLUICE_SCTP_COOKIE_WAIT ? a->config.outbound_streams : a->outbound;
-	if (info->stream >= streams || len - 1 >= UINT32_MAX / 2 || (unsigned)info->reliability > SLUICE_PRIORITY_DROP)
+	if (info->stream >= streams || !outgoing_length_is_valid(len) || (unsigned)info->reliability > SLUICE_PRIORITY_DROP)
 		return SLUICE_INVALID;
 	date_sends(a);
 	return a->reconfig.all != TX_RESET_NONE ? SLUICE_CLOSED : sender_stream_state(s);
@@ -143,7 +143,7 @@ int sluice_sctp_send_begin(sluice_sctp *a, const sluice_send_info *info) {
 int sluice_sctp_send_part(sluice_sctp *a, uint16_t stream, const void *data, size_t len) {
 	if (!may_send(a))
 		return SLUICE_CLOSED;
-	if (len == 0 || len > UINT32_MAX / 2)
+	if (!outgoing_length_is_valid(len))
 		return SLUICE_INVALID;
 	int error = sender_part(&a->tx, stream, data, (uint32_t)len);
 	if (!error)

@@ -28,9 +28,10 @@ void association_search_mtu(sluice_sctp *a, uint32_t mtu_max);
 /* The receive window as large as it has grown, whatever fills it. */
 uint64_t association_window(const sluice_sctp *a);
 
-/* The invariants of association.h, recounted. */
 /* Is there something for sluice_sctp_poll()? */
 bool association_has_event(const sluice_sctp *a);
+
+/* The invariants of association.h, recounted. */
 bool association_check(const sluice_sctp *a);
 
 #endif

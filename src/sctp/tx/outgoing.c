@@ -3,6 +3,7 @@
 #include "base/copy.h"
 #include "base/prefetch.h"
 #include "base/serial.h"
+#include "pool/grow.h"
 
 #include <string.h>
 
@@ -329,14 +330,10 @@ int outgoing_copy_on(struct outgoing *o, struct tx_stream *s, const sluice_send_
 	return 0;
 }
 
-static bool length_is_valid(size_t len) {
-	return len - 1 < UINT32_MAX / 2;
-}
-
 static size_t copy_each(struct outgoing *o, struct tx_stream *s, const sluice_send_info *info, const struct iovec *v,
                         size_t count, int *error) {
 	for (size_t n = 0; n < count; n++) {
-		bool valid = length_is_valid(v[n].iov_len);
+		bool valid = outgoing_length_is_valid(v[n].iov_len);
 		*error = valid ? outgoing_copy_on(o, s, info, v[n].iov_base, (uint32_t)v[n].iov_len) : SLUICE_INVALID;
 		if (*error)
 			return n;
@@ -348,7 +345,7 @@ static size_t copy_each(struct outgoing *o, struct tx_stream *s, const sluice_se
 static struct tx_message *copy_of(struct outgoing *o, struct tx_stream *s, const sluice_send_info *info, const struct iovec *v,
                                   int *error) {
 	uint32_t len = (uint32_t)v->iov_len;
-	if (!length_is_valid(v->iov_len)) {
+	if (!outgoing_length_is_valid(v->iov_len)) {
 		*error = SLUICE_INVALID;
 		return NULL;
 	}
@@ -706,28 +703,12 @@ void outgoing_rest(struct outgoing *o) {
 
 /* ---- lifetimes ---- */
 
-static bool heap_reserve(struct outgoing *o) {
-	struct heap *h = &o->expiry;
-	if (h->count < h->capacity)
-		return true;
-	size_t capacity = h->capacity ? 2 * h->capacity : 64;
-	struct heap_slot *slots = env_alloc(o->env, capacity * sizeof *slots);
-	if (!slots)
-		return false;
-	if (h->count)
-		memcpy(slots, h->slots, h->count * sizeof *slots);
-	env_free(o->env, h->slots);
-	h->slots = slots;
-	h->capacity = capacity;
-	return true;
-}
-
 void outgoing_stamp(struct outgoing *o, uint64_t now) {
 	while (o->unstamped) {
 		struct tx_timed *t = o->unstamped;
 		o->unstamped = t->next_unstamped;
 		t->unstamped = false;
-		if (heap_reserve(o))
+		if (grow_heap(o->env, &o->expiry, o->expiry.count + 1, 64))
 			heap_set(&o->expiry, &t->expiry, now + t->message->limit * SLUICE_MS);
 	}
 }
@@ -780,7 +761,7 @@ static void message_fields(struct message_fields *f, struct walk *w) {
 	WALK(w, f->stream), WALK(w, f->unordered), WALK(w, f->reliability), WALK(w, f->lifetime), WALK(w, f->limit);
 	WALK(w, f->ppid), WALK(w, f->len), WALK(w, f->cut), WALK(w, f->left), WALK(w, f->first_tsn), WALK(w, f->mid);
 	WALK(w, f->expiry);
-	walk_refuse(w, f->len == 0 || f->len > UINT32_MAX / 2 || f->cut > f->len || f->left == 0 || f->left > f->len ||
+	walk_refuse(w, !outgoing_length_is_valid(f->len) || f->cut > f->len || f->left == 0 || f->left > f->len ||
 	                       f->len - f->left > f->cut || f->reliability > SLUICE_PRIORITY_DROP);
 }
 

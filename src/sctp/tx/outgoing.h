@@ -147,6 +147,11 @@ struct tx_stream *outgoing_take_used(struct outgoing *o);
 /* Frees a stream of which nothing is left: never used, nothing set, no event waits. */
 void outgoing_forget(struct outgoing *o, uint16_t id);
 
+/* 1 byte at least, and no more than a length of 31 bits can say. */
+static inline bool outgoing_length_is_valid(size_t len) {
+	return len - 1 < UINT32_MAX / 2;
+}
+
 /* Queues a message: copies the bytes, or borrows them until release() is called. Returns 0, or
  *   SLUICE_WOULD_BLOCK  the stream holds as much as it may; a WRITABLE event follows
  *   SLUICE_NO_MEMORY    nothing was queued, and release() is not called */

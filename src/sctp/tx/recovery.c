@@ -50,20 +50,20 @@ static void may_undo(struct sender *tx) {
 	r->undo_pending = 0;
 }
 
-/* The control takes the loss for chance, so no recovery opens. What is lost is sent again as the window allows. RFC 9260's rules
- * need a recovery to find further losses, so there each loss opens one. */
-static bool forgiven(const struct sender *tx) {
-	return by_time(tx) && tx->cc->forgive && tx->cc->forgive(&tx->view);
+/* Does a loss lower the window? Not again in a recovery, nor while a timeout is being mended, for which it was lowered already.
+ * Nor does one that the control takes for chance: what is lost is sent again as the window allows. RFC 9260's rules need a
+ * recovery to find further losses, so there no loss is forgiven. */
+static bool loss_counts(const struct sender *tx) {
+	if (tx->view.in_recovery || tx->recovery.mending)
+		return false;
+	return !by_time(tx) || !tx->cc->forgive || !tx->cc->forgive(&tx->view);
 }
 
 /* RFC 9260, 7.2.4, 2, 3 and 5: ssthresh and cwnd are lowered on the way into Fast Recovery and not again while in it. The lost
- * chunks that fit one packet go whatever cwnd allows. The recovery ends at the highest TSN outstanding now. While a timeout is
- * being mended, the window was lowered for that already. */
+ * chunks that fit one packet go whatever cwnd allows. The recovery ends at the highest TSN outstanding now. */
 static void open_recovery(struct sender *tx, uint64_t flight_before) {
 	struct recovery *r = &tx->recovery;
-	if (tx->view.in_recovery || r->mending)
-		return;
-	if (forgiven(tx))
+	if (!loss_counts(tx))
 		return;
 	tx->cc->loss(&tx->view);
 	tx->view.in_recovery = true;
@@ -153,9 +153,7 @@ static void probe_answered(struct sender *tx) {
 	if (r->probe_end == 0 || tx->sent.cum + 1 < r->probe_end || (r->probe_repeated && tx->sent.cum + 1 == r->probe_end))
 		return;
 	r->probe_end = 0;
-	if (!r->probe_repeated || tx->view.in_recovery || r->mending)
-		return;
-	if (forgiven(tx))
+	if (!r->probe_repeated || !loss_counts(tx))
 		return;
 	tx->cc->loss(&tx->view);
 	if (tx->cc->recovery_exit)
