@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "harness.h"
+#include "bench/harness.h"
+#include "bench/landing.h"
 #include "sluice/channel.h"
 
 #define SPACE 65536
-#define BATCH 64
 
 /* An app that refills in bulk; small enough that the messages it holds stay within the memory that an environment keeps. */
 #define HIGH_WATER (256 << 10)
@@ -65,16 +65,11 @@ static void on_channel(sluice_channels *set, sluice_channel *ch, void *user) {
 
 /* One batch from one end to the other; false when there was nothing to carry. */
 static bool carry(struct bench_pair *p, struct end *from, struct end *to) {
-	sluice_batch batch = {.data = p->space, .capacity = SPACE, .max_datagrams = BATCH};
+	sluice_batch batch = {.data = p->space, .capacity = SPACE, .max_datagrams = LANDING_MAX};
 	if (sluice_sctp_output(from->sctp, &batch, p->now) <= 0)
 		return false;
-	sluice_slab *slab = sluice_slab_get(bench_env());
-	BENCH_MUST(slab);
-	uint8_t *bytes = sluice_slab_data(slab);
-	memcpy(bytes, batch.data, sluice_batch_len(&batch));
-	sluice_datagram datagrams[BATCH];
-	for (size_t i = 0; i < batch.count; i++)
-		datagrams[i] = (sluice_datagram){bytes + i * batch.stride, sluice_batch_slot_len(&batch, i), slab};
+	sluice_datagram datagrams[LANDING_MAX];
+	sluice_slab *slab = landing_take(&batch, datagrams);
 	sluice_sctp_input(to->sctp, datagrams, batch.count, p->now);
 	sluice_slab_unref(slab);
 	sluice_channels_dispatch(to->set);

@@ -23,6 +23,7 @@
 
 #include "bench/fork_pair.h"
 #include "bench/harness.h"
+#include "bench/mouth_to_mouth.h"
 #include "sim/caller.h"
 #include "sim/direct.h"
 #include "sluice.h"
@@ -248,14 +249,6 @@ static sluice_peer *make_peer(sluice_env *env, struct ends *e) {
 	return p;
 }
 
-static void describe(sluice_peer *from, sluice_peer *to) {
-	static char sdp[SLUICE_SDP_MAX];
-	enum sluice_sdp_type type;
-	BENCH_MUST(sluice_peer_set_local_description(from, 0, NULL) == 0);
-	int len = sluice_peer_local_description(from, &type, sdp, sizeof sdp);
-	BENCH_MUST(len > 0 && sluice_peer_set_remote_description(to, type, sdp, (size_t)len) == 0);
-}
-
 static void carry(struct ends *e, uint64_t bytes) {
 	e->want = e->received + bytes;
 	sluice_loop_run(e->loop);
@@ -276,8 +269,7 @@ static void open_ends(struct ends *e, sluice_channel_callbacks callbacks) {
 	callbacks.on_open = on_open;
 	sluice_channel_config channel = {.label = "x", .high_water = 1 << 20, .callbacks = callbacks, .user = e};
 	BENCH_MUST(sluice_peer_open_channel(a, &channel, &e->ch) == 0);
-	describe(a, b);
-	describe(b, a);
+	BENCH_MUST(mouth_negotiate(a, b) == 0);
 	sluice_loop_run(e->loop); /* until it is open */
 }
 

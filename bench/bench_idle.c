@@ -13,6 +13,8 @@
 #include <string.h>
 
 #include "bench/harness.h"
+#include "bench/landing.h"
+#include "bench/mouth_to_mouth.h"
 #include "sluice.h"
 
 #include <arpa/inet.h>
@@ -50,14 +52,9 @@ static void on_open(sluice_channel *ch, void *user) {
 
 /* ---- the driver ---- */
 
-static void give(struct end *to, const struct end *from, const sluice_batch *b, uint64_t now) {
-	sluice_slab *slab = sluice_slab_get(bench_env());
-	sluice_datagram datagrams[BATCH];
-	BENCH_MUST(slab && b->count <= BATCH);
-	memcpy(sluice_slab_data(slab), b->data, sluice_batch_len(b));
-	for (size_t i = 0; i < b->count; i++)
-		datagrams[i] = (sluice_datagram){sluice_slab_data(slab) + i * b->stride,
-		                                 sluice_batch_slot_len((sluice_batch *)b, i), slab};
+static void give(struct end *to, const struct end *from, sluice_batch *b, uint64_t now) {
+	sluice_datagram datagrams[LANDING_MAX];
+	sluice_slab *slab = landing_take(b, datagrams);
 	sluice_path path = {.socket = 1, .remote = from->addr, .remote_len = sizeof(struct sockaddr_in)};
 	sluice_peer_input(to->peer, &path, datagrams, b->count, now);
 	sluice_slab_unref(slab);
@@ -106,14 +103,6 @@ static void turn(struct two *t) {
 
 /* ---- connecting ---- */
 
-static void describe(struct two *t, int from, enum sluice_sdp_type type) {
-	static char sdp[SLUICE_SDP_MAX];
-	sluice_peer *a = t->ends[from].peer, *b = t->ends[!from].peer;
-	BENCH_MUST(sluice_peer_set_local_description(a, type, NULL) == 0);
-	int len = sluice_peer_local_description(a, NULL, sdp, sizeof sdp);
-	BENCH_MUST(len > 0 && sluice_peer_set_remote_description(b, type, sdp, (size_t)len) == 0);
-}
-
 static void connect_pair(struct two *t, const sluice_peer_config *config) {
 	sluice_channel_config channel = {.label = "idle", .callbacks = {.on_open = on_open}, .user = t};
 	for (int i = 0; i < 2; i++) {
@@ -125,8 +114,7 @@ static void connect_pair(struct two *t, const sluice_peer_config *config) {
 		           0);
 	}
 	BENCH_MUST(sluice_peer_open_channel(t->ends[0].peer, &channel, NULL) == 0);
-	describe(t, 0, SLUICE_SDP_OFFER);
-	describe(t, 1, SLUICE_SDP_ANSWER);
+	BENCH_MUST(mouth_negotiate(t->ends[0].peer, t->ends[1].peer) == 0);
 	for (int i = 0; i < 100000 && !t->opened; i++) {
 		settle(t);
 		turn(t);

@@ -9,9 +9,10 @@
 #include <string.h>
 
 #include "bench/harness.h"
+#include "bench/landing.h"
+#include "bench/mouth_to_mouth.h"
 #include "sluice.h"
 
-#define BATCH 64
 #define ROUNDS_MAX 10000
 
 /* An app that refills in bulk; small enough that the messages it holds stay within the memory that an environment keeps. */
@@ -60,16 +61,11 @@ static void on_channel(sluice_peer *p, sluice_channel *ch, void *user) {
 /* ---- the loop ---- */
 
 static bool carry(struct ends *s, struct end *from, struct end *to) {
-	sluice_batch batch = {.data = space, .capacity = sizeof space, .max_datagrams = BATCH};
+	sluice_batch batch = {.data = space, .capacity = sizeof space, .max_datagrams = LANDING_MAX};
 	if (sluice_peer_output(from->peer, &batch, s->now) <= 0)
 		return false;
-	sluice_slab *slab = sluice_slab_get(bench_env());
-	BENCH_MUST(slab);
-	uint8_t *bytes = sluice_slab_data(slab);
-	memcpy(bytes, batch.data, sluice_batch_len(&batch));
-	sluice_datagram datagrams[BATCH];
-	for (size_t i = 0; i < batch.count; i++)
-		datagrams[i] = (sluice_datagram){bytes + i * batch.stride, sluice_batch_slot_len(&batch, i), slab};
+	sluice_datagram datagrams[LANDING_MAX];
+	sluice_slab *slab = landing_take(&batch, datagrams);
 	sluice_peer_input(to->peer, &from->path, datagrams, batch.count, s->now);
 	sluice_slab_unref(slab);
 	return true;
@@ -127,14 +123,6 @@ static void make_direct(struct ends *s, const sluice_peer_config *config, sluice
 	}
 }
 
-static void describe(sluice_peer *from, sluice_peer *to) {
-	static char sdp[SLUICE_SDP_MAX];
-	enum sluice_sdp_type type;
-	BENCH_MUST(sluice_peer_set_local_description(from, 0, NULL) == 0);
-	int len = sluice_peer_local_description(from, &type, sdp, sizeof sdp);
-	BENCH_MUST(len > 0 && sluice_peer_set_remote_description(to, type, sdp, (size_t)len) == 0);
-}
-
 static void make_by_ice(struct ends *s, const sluice_peer_config *config) {
 	struct end *ends[] = {&s->a, &s->b};
 	for (int i = 0; i < 2; i++) {
@@ -164,10 +152,8 @@ static void make_ends(struct ends *s, bool ice, bool large) {
 	sluice_channel_config channel = {
 		.label = "x", .high_water = HIGH_WATER, .callbacks = {.on_open = on_open}, .user = &s->a};
 	BENCH_MUST(sluice_peer_open_channel(s->a.peer, &channel, &s->a.ch) == 0);
-	if (ice) {
-		describe(s->a.peer, s->b.peer);
-		describe(s->b.peer, s->a.peer);
-	}
+	if (ice)
+		BENCH_MUST(mouth_negotiate(s->a.peer, s->b.peer) == 0);
 	for (int i = 0; i < ROUNDS_MAX && !(s->a.open && s->b.ch); i++)
 		exchange(s);
 	BENCH_MUST(s->a.open && s->b.ch);

@@ -53,6 +53,11 @@ static int describe(sluice_peer *from, sluice_peer *to) {
 	return len < 0 ? len : sluice_peer_set_remote_description(to, type, sdp, (size_t)len);
 }
 
+int mouth_negotiate(sluice_peer *offerer, sluice_peer *answerer) {
+	int error = describe(offerer, answerer);
+	return error ? error : describe(answerer, offerer);
+}
+
 int mouth_connect(struct mouth *m, sluice_env *env, sluice_certificate *certificate, const sluice_peer_config *config) {
 	sluice_peer_config c = *config;
 	*m = (struct mouth){.env = env, .now = SLUICE_S};
@@ -67,8 +72,7 @@ int mouth_connect(struct mouth *m, sluice_env *env, sluice_certificate *certific
 			return -1;
 	}
 	sluice_channel_config channel = {.label = "x", .callbacks = {.on_open = on_open}, .user = m};
-	if (sluice_peer_open_channel(m->peers[0], &channel, NULL) || describe(m->peers[0], m->peers[1]) ||
-	    describe(m->peers[1], m->peers[0]))
+	if (sluice_peer_open_channel(m->peers[0], &channel, NULL) || mouth_negotiate(m->peers[0], m->peers[1]))
 		return -1;
 	for (int i = 0; i < ROUNDS && m->open < 2; i++) {
 		mouth_exchange(m);
