@@ -206,10 +206,16 @@ START_TEST(test_slow_start_becomes_conservative_when_the_round_trip_grows_by_an_
 }
 END_TEST
 
-START_TEST(test_slow_start_goes_on_when_the_growth_was_noise) {
+/* One round of 80 ms has passed. */
+static struct hystart hystart_at_80_ms(void) {
 	struct hystart h;
 	cc_hystart_begin(&h);
 	hystart_round(&h, 80 * MS);
+	return h;
+}
+
+START_TEST(test_slow_start_goes_on_when_the_growth_was_noise) {
+	struct hystart h = hystart_at_80_ms();
 	ck_assert_int_eq(hystart_round(&h, 100 * MS), HYSTART_CONSERVATIVE);
 	ck_assert_int_eq(hystart_round(&h, 82 * MS), HYSTART_GROW);
 }
@@ -223,9 +229,7 @@ static enum hystart_verdict hystart_eight(struct hystart *h, uint64_t rtt) {
 }
 
 START_TEST(test_a_queue_is_seen_in_the_round_in_which_it_begins_to_be_met) {
-	struct hystart h;
-	cc_hystart_begin(&h);
-	hystart_round(&h, 80 * MS);
+	struct hystart h = hystart_at_80_ms();
 	ck_assert_int_eq(hystart_round(&h, 80 * MS), HYSTART_GROW);
 	ck_assert_int_eq(hystart_eight(&h, 89 * MS), HYSTART_GROW);
 	ck_assert_int_eq(hystart_eight(&h, 91 * MS), HYSTART_CONSERVATIVE);
@@ -234,9 +238,7 @@ START_TEST(test_a_queue_is_seen_in_the_round_in_which_it_begins_to_be_met) {
 END_TEST
 
 START_TEST(test_slow_start_ends_when_the_round_trip_grows_on) {
-	struct hystart h;
-	cc_hystart_begin(&h);
-	hystart_round(&h, 80 * MS);
+	struct hystart h = hystart_at_80_ms();
 	ck_assert_int_eq(hystart_round(&h, 91 * MS), HYSTART_CONSERVATIVE);
 	ck_assert_int_eq(hystart_eight(&h, 102 * MS), HYSTART_CONSERVATIVE);
 	ck_assert_int_eq(hystart_eight(&h, 103 * MS), HYSTART_DONE);
@@ -245,18 +247,14 @@ END_TEST
 
 /* What waited together in a stall is late by less and less. */
 START_TEST(test_slow_start_goes_on_after_a_stall) {
-	struct hystart h;
-	cc_hystart_begin(&h);
-	hystart_round(&h, 80 * MS);
+	struct hystart h = hystart_at_80_ms();
 	ck_assert_int_eq(hystart_round(&h, 110 * MS), HYSTART_CONSERVATIVE);
 	ck_assert_int_eq(hystart_eight(&h, 109 * MS), HYSTART_GROW);
 }
 END_TEST
 
 START_TEST(test_slow_start_ends_after_five_conservative_rounds) {
-	struct hystart h;
-	cc_hystart_begin(&h);
-	hystart_round(&h, 80 * MS);
+	struct hystart h = hystart_at_80_ms();
 	for (int i = 0; i < 5; i++)
 		ck_assert_int_eq(hystart_round(&h, 100 * MS), HYSTART_CONSERVATIVE);
 	ck_assert_int_eq(hystart_round(&h, 100 * MS), HYSTART_DONE);

@@ -97,6 +97,15 @@ static sluice_endpoint_stats stats_of(const struct world *w) {
 	return s;
 }
 
+static void make_two_couples(struct world *w, struct kit_end clients[2], struct kit_end servers[2]) {
+	for (int i = 0; i < 2; i++) {
+		make_server(w, &servers[i], false);
+		make_client(w, &clients[i]);
+		kit_negotiate(&clients[i], &servers[i]);
+	}
+	KIT_RUN_UNTIL(w->loop, kit_is_open(&clients[0], &servers[0]) && kit_is_open(&clients[1], &servers[1]));
+}
+
 static void couple_free(struct kit_end *client, struct kit_end *server) {
 	kit_end_free(client);
 	kit_end_free(server);
@@ -255,12 +264,7 @@ START_TEST(test_a_member_that_is_freed_by_another_one_s_callback_in_the_middle_o
 	struct kit_end clients[2], servers[2];
 	struct bystander killing = {.other = &servers[1]};
 	world_init(&w, NULL);
-	for (int i = 0; i < 2; i++) {
-		make_server(&w, &servers[i], false);
-		make_client(&w, &clients[i]);
-		kit_negotiate(&clients[i], &servers[i]);
-	}
-	KIT_RUN_UNTIL(w.loop, kit_is_open(&clients[0], &servers[0]) && kit_is_open(&clients[1], &servers[1]));
+	make_two_couples(&w, clients, servers);
 	for (int i = 0; i < 2; i++)
 		grow(&w, &clients[i], &servers[i]);
 	sluice_channel_set_callbacks(servers[0].ch, &killer, &killing);
@@ -612,12 +616,7 @@ START_TEST(test_a_peer_may_be_freed_in_its_own_callback_and_the_others_go_on) {
 	struct world w;
 	struct kit_end clients[2], servers[2];
 	world_init(&w, NULL);
-	for (int i = 0; i < 2; i++) {
-		make_server(&w, &servers[i], false);
-		make_client(&w, &clients[i]);
-		kit_negotiate(&clients[i], &servers[i]);
-	}
-	KIT_RUN_UNTIL(w.loop, kit_is_open(&clients[0], &servers[0]) && kit_is_open(&clients[1], &servers[1]));
+	make_two_couples(&w, clients, servers);
 	servers[0].free_at_message = true;
 	kit_send(&clients[0], 20, 20000);
 	KIT_RUN_UNTIL(w.loop, !servers[0].peer);
