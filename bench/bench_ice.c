@@ -7,9 +7,14 @@
 #include "harness.h"
 #include "ice/ice.h"
 
+/* Consent checks are due at full 100 ms of an agent's clock. The clocks of the two are 50 ms apart, so that two checks are never due
+ * at once, and each step to a deadline is one check. */
+#define APART (50 * SLUICE_MS)
+
 struct end {
 	struct ice *ice;
 	struct sockaddr_storage addr;
+	uint64_t ahead; /* of the pair's clock */
 };
 
 struct pair_of_agents {
@@ -25,15 +30,20 @@ static struct sockaddr_storage address(const char *text, uint16_t port) {
 	return a;
 }
 
+static uint64_t clock_of(const struct pair_of_agents *p, int i) {
+	return p->now + p->ends[i].ahead;
+}
+
 static void start(struct pair_of_agents *p, sluice_env *env) {
 	p->env = env;
 	p->now = SLUICE_S;
 	for (int i = 0; i < 2; i++) {
 		struct end *e = &p->ends[i];
+		e->ahead = i ? APART : 0;
 		e->addr = address(i ? "10.0.0.2" : "10.0.0.1", 5000);
 		BENCH_MUST(ice_new(env, &(struct ice_config){.controlling = i == 0}, &e->ice) == 0);
 		BENCH_MUST(ice_add_local(e->ice, CANDIDATE_UDP, 1, &e->addr, 65535, NULL) == 0);
-		ice_gather(e->ice, p->now);
+		ice_gather(e->ice, clock_of(p, i));
 	}
 	for (int i = 0; i < 2; i++) {
 		struct ice *to = p->ends[i].ice, *from = p->ends[!i].ice;
@@ -52,11 +62,11 @@ static void stop(struct pair_of_agents *p) {
 static bool pass(struct pair_of_agents *p, int from) {
 	uint8_t space[2048];
 	sluice_batch b = {.data = space, .capacity = sizeof space};
-	if (ice_output(p->ends[from].ice, &b, p->now) != 1)
+	if (ice_output(p->ends[from].ice, &b, clock_of(p, from)) != 1)
 		return false;
 	sluice_path path = {.socket = 1, .remote = p->ends[from].addr, .remote_len = address_len(&p->ends[from].addr)};
 	sluice_datagram d = {.data = b.data, .len = b.last};
-	ice_input(p->ends[!from].ice, &path, &d, p->now);
+	ice_input(p->ends[!from].ice, &path, &d, clock_of(p, !from));
 	return true;
 }
 
@@ -82,15 +92,20 @@ static void run_connect(void *ctx, uint64_t iterations) {
 	}
 }
 
+/* When the agent wants to be called next, by the pair's clock. */
+static uint64_t deadline_of(const struct pair_of_agents *p, int i) {
+	uint64_t at = ice_deadline(p->ends[i].ice);
+	return at > clock_of(p, i) ? at - p->ends[i].ahead : p->now; /* 0: at once */
+}
+
 /* From one deadline to the next: a check and its answer. */
 static void run_consent(void *ctx, uint64_t iterations) {
 	struct pair_of_agents *p = ctx;
 	while (iterations-- > 0) {
-		uint64_t a = ice_deadline(p->ends[0].ice), b = ice_deadline(p->ends[1].ice);
-		uint64_t next = a < b ? a : b;
-		p->now = next > p->now ? next : p->now; /* 0: at once */
-		ice_advance(p->ends[0].ice, p->now);
-		ice_advance(p->ends[1].ice, p->now);
+		uint64_t a = deadline_of(p, 0), b = deadline_of(p, 1);
+		p->now = a < b ? a : b;
+		for (int i = 0; i < 2; i++)
+			ice_advance(p->ends[i].ice, clock_of(p, i));
 		settle(p);
 	}
 	BENCH_MUST(ice_state(p->ends[0].ice) == ICE_COMPLETED);
@@ -103,7 +118,7 @@ static void run_data(void *ctx, uint64_t iterations) {
 	sluice_path path = {.socket = 1, .remote = p->ends[0].addr, .remote_len = address_len(&p->ends[0].addr)};
 	while (iterations-- > 0) {
 		sluice_datagram d = {.data = record, .len = sizeof record};
-		BENCH_MUST(ice_input(p->ends[1].ice, &path, &d, p->now) == ICE_DATA && ice_admits(p->ends[1].ice, &path));
+		BENCH_MUST(ice_input(p->ends[1].ice, &path, &d, clock_of(p, 1)) == ICE_DATA && ice_admits(p->ends[1].ice, &path));
 	}
 }
 

@@ -55,6 +55,17 @@ static size_t earlier_count;
 static sluice_env *env;
 static _Thread_local uint64_t allocs;
 
+/* ---- the same draws in each run ---------------------------------------------------------------------------------- */
+
+static uint64_t next_random(void) {
+	/* xorshift64 */
+	static uint64_t state = 0x9e3779b97f4a7c15;
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state;
+}
+
 /* ---- allocations ------------------------------------------------------------------------------------------------- */
 
 /* The program's own malloc comes before every library's (ELF symbol lookup), so OpenSSL's allocations are counted too. With
@@ -125,8 +136,17 @@ static void counted_free(void *ctx, void *p) {
 	free(p);
 }
 
+/* The same draws in each run, as a count that follows the draws (when is a check due?) would not repeat. */
+static void same_entropy(void *ctx, void *buf, size_t len) {
+	(void)ctx;
+	for (uint8_t *at = buf; len > 0; len--)
+		*at++ = (uint8_t)(next_random() >> 56);
+}
+
 sluice_env *bench_env(void) {
 	sluice_env_config config = {.allocator = {.alloc = counted_alloc, .free = counted_free}};
+	if (bench_is_counting())
+		config.entropy = same_entropy;
 	if (!env)
 		BENCH_MUST(sluice_env_new(&config, &env) == 0);
 	return env;
@@ -189,15 +209,6 @@ static long peak_memory_kb(void) {
 static double median_of(double *values, size_t count) {
 	sorted_doubles(values, count);
 	return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
-static uint64_t next_random(void) {
-	/* xorshift64: the same resamples in each run, so that an interval changes only when the samples do. */
-	static uint64_t state = 0x9e3779b97f4a7c15;
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
 }
 
 static struct estimate estimate(const double *values, size_t count) {
