@@ -155,5 +155,62 @@ START_TEST(test_a_stream_is_carried) {
 }
 END_TEST
 
+/* ---- bytes that were not written by us ---- */
+
+struct in_flight {
+	struct outgoing out;
+	struct outstanding sent;
+};
+
+static void walk_in_flight(void *object, struct walk *w) {
+	struct in_flight *f = object;
+	outgoing_walk_begin(&f->out, w);
+	outstanding_walk(&f->sent, w);
+	outgoing_walk(&f->out, w);
+}
+
+static void in_flight_init(struct in_flight *f) {
+	outgoing_init(&f->out, env, &events, 1000, sched_by_number(SLUICE_SCHEDULER_FIRST_COME));
+	outstanding_init(&f->sent, env, &f->out, SERIAL_ORIGIN);
+}
+
+static void in_flight_free(struct in_flight *f) {
+	outstanding_free(&f->sent);
+	outgoing_free(&f->out);
+}
+
+static void send_alone(struct in_flight *f) {
+	sluice_send_info info = {.stream = 1};
+	ck_assert_int_eq(outgoing_copy(&f->out, &info, "x", 1), 0);
+	ck_assert(outstanding_reserve(&f->sent, 8));
+	outstanding_append(&f->sent, outgoing_next(&f->out), 1, WIRE_DATA_B | WIRE_DATA_E, SLUICE_S);
+	txlog_close(&f->sent.log);
+}
+
+/* The second chunk was given up, and its packet counts the third one, which it never had. */
+START_TEST(test_a_chunk_outside_its_packet_has_none) {
+	struct in_flight from, to;
+	struct ack ack;
+	ck_assert_int_eq(sluice_env_new(NULL, &env), 0);
+	in_flight_init(&from);
+	in_flight_init(&to);
+	for (int i = 0; i < 3; i++)
+		send_alone(&from);
+	uint64_t second = from.sent.cum + 2;
+	struct tx_message *m = outstanding_at(&from.sent, second)->message;
+	outstanding_give_up(&from.sent, outstanding_at(&from.sent, second), 1, 0);
+	outgoing_drop(&from.out, m, true);
+	outstanding_at(&from.sent, second + 1)->packet = 2;
+	walk_kit_carry(&from, &to, walk_in_flight);
+	outstanding_sack(&to.sent, to.sent.next - 1, NULL, 0, MISS_NONE, 2 * SLUICE_S, &ack);
+	ck_assert_uint_eq(ack.bytes, 2);
+	ck_assert_uint_eq(to.sent.flight, 0);
+	ck_assert(outstanding_check(&to.sent));
+	in_flight_free(&from);
+	in_flight_free(&to);
+	sluice_env_free(env);
+}
+END_TEST
+
 SUITE("walk_tx", test_plain_structs_are_carried, test_the_senders_own_fields_are_carried, test_the_queues_own_fields_are_carried,
-      test_a_stream_is_carried)
+      test_a_stream_is_carried, test_a_chunk_outside_its_packet_has_none)

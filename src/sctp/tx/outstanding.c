@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/arith.h"
 #include "base/serial.h"
 
 #define FIRST_CAPACITY 4u
@@ -267,35 +268,37 @@ static inline void acknowledge(struct outstanding *o, struct tx_chunk *c, uint64
  * chunks before its turn. The slots beyond the last chunk hold old pointers, or NULL, which a prefetch may have. */
 #define ACK_AHEAD 8
 
-/* The common case: chunks in flight that went in one packet. Returns the first TSN behind them, `t` when it is not this case. */
-static uint64_t ack_packet(struct outstanding *o, uint64_t t, uint64_t cum, uint64_t now, struct ack *ack,
-                           struct outgoing_acks *acks) {
-	const uint64_t first = t;
-	const uint32_t packet = outstanding_at(o, t)->packet;
-	uint64_t bytes = 0;
-	bool once = false;
-	if (packet != ack->at)
-		look_at_packet(o, outstanding_at(o, t), ack);
-	if (packet == 0 || !ack->at_packet)
-		return t;
-	for (; t <= cum; t++) {
-		const struct tx_chunk *c = outstanding_at(o, t);
-		if (c->state != CHUNK_IN_FLIGHT || c->packet != packet)
+/* The common case: whole packets of new chunks, the oldest ones of the log, of which nothing was acknowledged or lost before. So all
+ * their chunks are in flight, and none has to be asked. Returns the first TSN behind them. */
+static uint64_t ack_packets(struct outstanding *o, uint64_t t, uint64_t cum, uint64_t now, struct ack *ack,
+                            struct outgoing_acks *acks) {
+	const uint64_t first = t, oldest = o->log.head;
+	uint64_t number = oldest, newest = 0, bytes = 0;
+	struct tx_packet *p;
+	for (; number; number = p->after) {
+		p = txlog_record(&o->log, number);
+		if (p->first_tsn != t || p->in_flight != p->span || p->span > cum + 1 - t || p->retransmission)
 			break;
-		bytes += c->len;
-		once |= c->transmissions == 1;
-		__builtin_prefetch(outstanding_at(o, t + ACK_AHEAD)->message, 1);
-		outgoing_acks_add(o->out, acks, c->message, c->len);
+		for (uint64_t end = t + p->span; t < end; t++) {
+			const struct tx_chunk *c = outstanding_at(o, t);
+			bytes += c->len;
+			__builtin_prefetch(outstanding_at(o, t + ACK_AHEAD)->message, 1);
+			outgoing_acks_add(o->out, acks, c->message, c->len);
+		}
+		txlog_note_acked(&o->log, p, number);
+		p->in_flight = 0;
+		newest = number;
 	}
 	if (t == first)
 		return t;
+	txlog_begin_at(&o->log, number);
 	o->flight -= bytes;
-	txlog_take_run(&o->log, ack->at_packet, ack->at_number, (uint32_t)(t - first));
 	ack->bytes += bytes;
-	ack->reordered |= once && ack->at_old;
+	ack->newest = max64(ack->newest, newest);
+	ack->reordered |= oldest < o->newest_delivered;
 	ack->highest_new = t - 1;
 	if (o->rtt_tsn >= first && o->rtt_tsn < t)
-		note_rtt(o, ack->at_packet, o->rtt_tsn, now, ack);
+		note_rtt(o, txlog_at(&o->log, outstanding_at(o, o->rtt_tsn)->packet, &number), o->rtt_tsn, now, ack);
 	return t;
 }
 
@@ -309,11 +312,9 @@ static void ack_chunk(struct outstanding *o, uint64_t tsn, uint64_t now, struct 
 
 static void ack_cumulative(struct outstanding *o, uint64_t cum, uint64_t now, struct ack *ack) {
 	struct outgoing_acks acks = {0};
-	for (uint64_t t = o->cum + 1, next; t <= cum; t = next) {
-		next = outstanding_at(o, t)->state == CHUNK_IN_FLIGHT ? ack_packet(o, t, cum, now, ack, &acks) : t;
-		if (next == t)
-			ack_chunk(o, next++, now, ack, &acks);
-	}
+	uint64_t t = o->cum + 1;
+	while ((t = ack_packets(o, t, cum, now, ack, &acks)) <= cum)
+		ack_chunk(o, t++, now, ack, &acks);
 	outgoing_acks_end(o->out, &acks);
 	ack->advanced = cum > o->cum;
 	o->cum = cum;
@@ -637,6 +638,9 @@ static void books_count(struct outstanding *o, uint64_t oldest) {
 		struct tx_chunk *c = outstanding_at(o, t);
 		uint64_t number;
 		struct tx_packet *p = txlog_at(&o->log, c->packet, &number);
+		/* ack_packets() believes a packet that its chunks are among its TSNs. */
+		if (p && t - p->first_tsn >= p->span)
+			p = NULL;
 		if (!p)
 			c->packet = 0;
 		if (c->state == CHUNK_IN_FLIGHT) {

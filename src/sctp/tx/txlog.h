@@ -143,19 +143,13 @@ static inline void txlog_take_from(struct txlog *l, uint64_t number) {
 	if (p->in_flight > 0 && --p->in_flight == 0)
 		txlog_unlink(l, number);
 }
-/* The same for `count` chunks of the packet, whose record is p. */
-static inline void txlog_take_run(struct txlog *l, struct tx_packet *p, uint64_t number, uint32_t count) {
-	if (p->in_flight == 0)
-		return;
-	p->in_flight -= count < p->in_flight ? count : p->in_flight;
-	if (p->in_flight > 0)
-		return;
-	if (__builtin_expect(number != l->head || number == l->open || !p->after, 0)) {
-		txlog_unlink(l, number);
-		return;
-	}
-	l->head = p->after;
-	txlog_record(l, p->after)->before = 0;
+/* Nothing of the linked records before this one is in flight any more; 0: of none. */
+static inline void txlog_begin_at(struct txlog *l, uint64_t number) {
+	l->head = number;
+	if (number)
+		txlog_record(l, number)->before = 0;
+	else
+		l->tail = 0;
 }
 static inline void txlog_take(struct txlog *l, uint32_t number) {
 	uint64_t whole;
