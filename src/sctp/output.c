@@ -3,6 +3,7 @@
  * A full packet is always a->tx.mtu bytes long, because fragments are cut to multiples of four; so a bulk transfer fills a batch
  * with equal slots, which is what one UDP_SEGMENT send takes. Where the path carries packets larger than one chunk, they hold
  * several. */
+#include "base/arith.h"
 #include "sctp/association.h"
 
 #include <string.h>
@@ -52,17 +53,16 @@ struct space {
 	uint8_t *data;
 	size_t limit; /* bytes this packet may have */
 	bool first;   /* of its batch: limit is the MTU */
-	const uint8_t *header;
 };
 
-static inline size_t packet_finish(sluice_sctp *a, const struct space *s, size_t len, bool checksum) {
+static inline size_t packet_finish(sluice_sctp *a, uint8_t *packet, size_t len, bool checksum) {
 	if (len == WIRE_HEADER_SIZE)
 		return 0;
 	if (checksum)
-		wire_packet_seal(s->data, len);
+		wire_packet_seal(packet, len);
 	a->stats.packets_sent++;
 	a->stats.bytes_sent += len;
-	trace_packet(a->trace, true, s->data, len);
+	trace_packet(a->trace, true, packet, len);
 	return len;
 }
 
@@ -87,7 +87,7 @@ static size_t reply_packet(sluice_sctp *a, const struct space *s) {
 		a->stats.chunks_discarded++;
 		return 0;
 	}
-	return packet_finish(a, s, writer_len(&w), true);
+	return packet_finish(a, s->data, writer_len(&w), true);
 }
 
 static size_t init_packet(sluice_sctp *a, const struct space *s) {
@@ -97,7 +97,7 @@ static size_t init_packet(sluice_sctp *a, const struct space *s) {
 	if (w.failed)
 		return 0;
 	a->pending &= ~(uint32_t)PENDING_INIT;
-	return packet_finish(a, s, writer_len(&w), true);
+	return packet_finish(a, s->data, writer_len(&w), true);
 }
 
 /* RFC 9260, 5.1, C: DATA may ride with the COOKIE-ECHO, "but it MUST be the first chunk in the packet", and no other packet
@@ -111,7 +111,7 @@ static size_t cookie_packet(sluice_sctp *a, const struct space *s) {
 	a->pending &= ~(uint32_t)PENDING_COOKIE_ECHO;
 	timer_start(a, TIMER_T1, a->t1_rto);
 	sender_fill(&a->tx, &w, s->first);
-	return packet_finish(a, s, writer_len(&w), true);
+	return packet_finish(a, s->data, writer_len(&w), true);
 }
 
 /* Alone, as the peer may send for each packet that brings one. */
@@ -120,7 +120,7 @@ static size_t early_sack_packet(sluice_sctp *a, const struct space *s) {
 	header(a, &w, a->peer_tag);
 	if (!receiver_write_early_sack(&a->rx, &w))
 		return 0;
-	return packet_finish(a, s, writer_len(&w), !(a->can & CAN_ZERO_CHECKSUM));
+	return packet_finish(a, s->data, writer_len(&w), !(a->can & CAN_ZERO_CHECKSUM));
 }
 
 static size_t plain_packet(sluice_sctp *a, const struct space *s) {
@@ -137,7 +137,7 @@ static size_t plain_packet(sluice_sctp *a, const struct space *s) {
 		fill_control(a, &w);
 	}
 	sender_fill(&a->tx, &w, s->first);
-	return packet_finish(a, s, writer_len(&w), !(a->can & CAN_ZERO_CHECKSUM));
+	return packet_finish(a, s->data, writer_len(&w), !(a->can & CAN_ZERO_CHECKSUM));
 }
 
 /* Is nothing due beside DATA, and DATA is in a run? That stays so until the run ends. A run is only in the states of
@@ -147,12 +147,26 @@ static bool only_data(const sluice_sctp *a) {
 	       !receiver_sack_delayed(&a->rx) && !receiver_early_sack_waits(&a->rx);
 }
 
-static inline size_t data_packet(sluice_sctp *a, const struct space *s) {
-	struct writer w = writer_of(s->data, s->limit);
-	memcpy(w.at, s->header, WIRE_HEADER_SIZE);
-	w.at += WIRE_HEADER_SIZE;
-	sender_fill(&a->tx, &w, s->first);
-	return packet_finish(a, s, writer_len(&w), !(a->can & CAN_ZERO_CHECKSUM));
+/* Writes packets behind those of the batch while the run lasts. Returns whether yet another may follow: all are full. */
+static bool data_packets(sluice_sctp *a, sluice_batch *b, size_t most) {
+	size_t rooms = b->headroom + b->tailroom, used = b->count * b->stride;
+	uint8_t plain[WIRE_HEADER_SIZE];
+	struct writer w = writer_of(plain, sizeof plain);
+	header(a, &w, a->peer_tag);
+	struct fill_slots s = {
+		.data = b->data + used + b->headroom,
+		.size = b->stride - rooms,
+		.stride = b->stride,
+		.most = min64(most - b->count, (b->capacity - used) / b->stride),
+		.header = plain,
+		.last = b->last - rooms,
+	};
+	bool more = sender_fill_more(&a->tx, &s);
+	for (size_t i = 0; i < s.count; i++)
+		packet_finish(a, s.data + i * s.stride, i + 1 < s.count ? s.size : s.last, !(a->can & CAN_ZERO_CHECKSUM));
+	b->count += s.count;
+	b->last = s.last + rooms;
+	return more;
 }
 
 /* Writes one packet. Returns its length, 0 when nothing is due or nothing fits. */
@@ -185,13 +199,13 @@ static void probe_output(sluice_sctp *a, sluice_batch *b, size_t rooms) {
 	struct writer w = writer_of(s.data, size);
 	header(a, &w, a->peer_tag);
 	sender_write_probe(&a->tx, &w);
-	packet_finish(a, &s, writer_len(&w), !(a->can & CAN_ZERO_CHECKSUM));
+	packet_finish(a, s.data, writer_len(&w), !(a->can & CAN_ZERO_CHECKSUM));
 	b->count = 1;
 	b->stride = b->last = size + rooms;
 }
 
 int sluice_sctp_output(sluice_sctp *a, sluice_batch *b, uint64_t now) {
-	size_t rooms = b->headroom + b->tailroom, used = 0;
+	size_t rooms = b->headroom + b->tailroom;
 	if (b->capacity < a->tx.discovery.pmtu.base + rooms)
 		return SLUICE_NO_SPACE;
 	association_time(a, now);
@@ -199,15 +213,11 @@ int sluice_sctp_output(sluice_sctp *a, sluice_batch *b, uint64_t now) {
 	if (a->heartbeat_unscheduled)
 		heartbeat_schedule(a);
 	size_t limit = sender_output_begin(&a->tx, b->capacity - rooms, reconfig_holds_data(a));
-	uint8_t plain[WIRE_HEADER_SIZE];
-	struct writer head = writer_of(plain, sizeof plain);
-	header(a, &head, a->peer_tag);
-	bool more_data = false; /* and nothing else */
 	size_t most = b->max_datagrams ? b->max_datagrams : SIZE_MAX;
 	b->count = b->stride = b->last = 0;
-	while (b->count < most && b->capacity - used >= limit + rooms) {
-		struct space s = {.data = b->data + used + b->headroom, .limit = limit, .first = b->count == 0, .header = plain};
-		size_t len = more_data ? data_packet(a, &s) : packet_build(a, &s);
+	while (b->count < most && b->capacity - b->count * b->stride >= limit + rooms) {
+		struct space s = {.data = b->data + b->count * b->stride + b->headroom, .limit = limit, .first = b->count == 0};
+		size_t len = packet_build(a, &s);
 		if (len == 0)
 			break;
 		if (b->count++ == 0) {
@@ -215,10 +225,8 @@ int sluice_sctp_output(sluice_sctp *a, sluice_batch *b, uint64_t now) {
 			b->stride = len + rooms;
 		}
 		b->last = len + rooms;
-		used += b->last;
-		if (len < limit)
+		if (len < limit || (only_data(a) && !data_packets(a, b, most)))
 			break;
-		more_data = more_data ? a->tx.run.out.stream != NULL : only_data(a);
 	}
 	sender_output_end(&a->tx);
 	if (b->count == 0)

@@ -252,7 +252,8 @@ static inline bool run_may_begin(const struct sender *tx, const struct fill_run 
 	       fits_beside_begun(tx, m, r->window_end - r->flight);
 }
 
-static inline void run_put(struct sender *tx, struct fill *f, struct fill_run *r, struct tx_message *m, uint32_t len) {
+__attribute__((always_inline)) static inline void run_put(struct sender *tx, struct fill *f, struct fill_run *r,
+                                                          struct tx_message *m, uint32_t len) {
 	uint64_t tsn = tx->sent.next + r->chunks++;
 	struct tx_chunk *c = outstanding_run_put(&tx->sent, tsn, m, len, fragment_flags(m, len), (uint32_t)tx->sent.log.next);
 	c->fsn = outgoing_run_cut(&tx->out, &r->out, len, tsn);
@@ -266,7 +267,7 @@ static inline void run_put(struct sender *tx, struct fill *f, struct fill_run *r
 
 /* Returns whether the packet is done: it is full, or nothing is left. Otherwise the run is over, and fill_any() looks why the
  * next chunk may not go. */
-static bool fill_run(struct sender *tx, struct fill *f) {
+__attribute__((always_inline)) static inline bool fill_run(struct sender *tx, struct fill *f) {
 	struct fill_run *r = &tx->run;
 	const uint64_t flight = r->flight;
 	const uint32_t chunks = r->chunks;
@@ -348,16 +349,39 @@ static bool may_run(struct sender *tx) {
 	return tx->phase != SENDER_EARLY && run_begin(tx);
 }
 
+/* The packet is not a run's alone. What a run has put into it is entered into the books first. */
+__attribute__((noinline)) static void fill_rest(struct sender *tx, struct fill *f) {
+	f->stream = f->has_data ? tx->run.out.stream : NULL;
+	sender_settle(tx);
+	if (tx->phase != SENDER_CLOSED && (outstanding_count(&tx->sent) > 0 || outgoing_any(&tx->out)))
+		fill_any(tx, f);
+}
+
 void fill_packet(struct sender *tx, struct writer *w, bool whole) {
 	struct fill f = {.w = w, .whole = whole};
 	bool run = tx->run.out.stream || may_run(tx);
-	if (!run || !fill_run(tx, &f)) {
-		f.stream = f.has_data ? tx->run.out.stream : NULL;
-		sender_settle(tx);
-		if (tx->phase != SENDER_CLOSED && (outstanding_count(&tx->sent) > 0 || outgoing_any(&tx->out)))
-			fill_any(tx, &f);
-	}
+	if (!run || !fill_run(tx, &f))
+		fill_rest(tx, &f);
 	txlog_close(&tx->sent.log);
+}
+
+bool fill_packets(struct sender *tx, struct fill_slots *s) {
+	while (s->count < s->most && tx->run.out.stream) {
+		struct writer w = writer_of(s->data + s->count * s->stride, s->size);
+		struct fill f = {.w = &w};
+		memcpy(w.at, s->header, WIRE_HEADER_SIZE);
+		w.at += WIRE_HEADER_SIZE;
+		if (!fill_run(tx, &f))
+			fill_rest(tx, &f);
+		txlog_close(&tx->sent.log);
+		if (!f.has_data)
+			return false;
+		s->count++;
+		s->last = writer_len(&w);
+		if (s->last < s->size)
+			return false;
+	}
+	return true;
 }
 
 /* ---- what the packets' builder asks ---- */

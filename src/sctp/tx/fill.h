@@ -29,6 +29,17 @@ struct fill_run {
 
 /* Fills what is left of the packet. whole: it may be as large as the batch's first. */
 void fill_packet(struct sender *tx, struct writer *w, bool whole);
+/* Slots of equal size, one behind the other. */
+struct fill_slots {
+	uint8_t *data;
+	size_t size, stride;   /* bytes of a packet; from one to the next */
+	size_t most;           /* how many there are */
+	const uint8_t *header; /* WIRE_HEADER_SIZE bytes with which each packet begins */
+	size_t count, last;    /* packets that were written, and the length of the last one */
+};
+/* Fills slots with the run that fill_packet() began, and with nothing else. Returns whether yet another packet may follow: the last
+ * one is full. */
+bool fill_packets(struct sender *tx, struct fill_slots *s);
 /* The books are right from here on. */
 void fill_settle(struct sender *tx);
 /* How large may the first packet of a batch be, within `room` bytes? */

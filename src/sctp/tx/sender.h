@@ -244,7 +244,11 @@ void sender_write_mtu_control(struct sender *tx, struct writer *w);
 static inline void sender_fill(struct sender *tx, struct writer *w, bool whole) {
 	fill_packet(tx, w, whole);
 }
-/* Anything but sender_fill() follows: what was put into the packets of this batch is entered into the books. */
+/* The same with packets of DATA alone; see fill_packets(). */
+static inline bool sender_fill_more(struct sender *tx, struct fill_slots *s) {
+	return fill_packets(tx, s);
+}
+/* Anything but these two follows: what was put into the packets of this batch is entered into the books. */
 static inline void sender_settle(struct sender *tx) {
 	if (tx->run.out.stream)
 		fill_settle(tx);
