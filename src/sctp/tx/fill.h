@@ -37,8 +37,8 @@ struct fill_slots {
 	const uint8_t *header; /* WIRE_HEADER_SIZE bytes with which each packet begins */
 	size_t count, last;    /* packets that were written, and the length of the last one */
 };
-/* Fills slots with the run that fill_packet() began, and with nothing else. Returns whether yet another packet may follow: the last
- * one is full. */
+/* Fills slots with the run that fill_packet() began, and with nothing else. Returns whether yet another packet may follow: the
+ * last one is full. */
 bool fill_packets(struct sender *tx, struct fill_slots *s);
 /* The books are right from here on. */
 void fill_settle(struct sender *tx);

@@ -268,8 +268,8 @@ static inline void acknowledge(struct outstanding *o, struct tx_chunk *c, uint64
  * chunks before its turn. The slots beyond the last chunk hold old pointers, or NULL, which a prefetch may have. */
 #define ACK_AHEAD 8
 
-/* The common case: whole packets of new chunks, the oldest ones of the log, of which nothing was acknowledged or lost before. So all
- * their chunks are in flight, and none has to be asked. Returns the first TSN behind them. */
+/* The common case: whole packets of new chunks, the oldest ones of the log, of which nothing was acknowledged or lost before. So
+ * all their chunks are in flight, and none has to be asked. Returns the first TSN behind them. */
 static uint64_t ack_packets(struct outstanding *o, uint64_t t, uint64_t cum, uint64_t now, struct ack *ack,
                             struct outgoing_acks *acks) {
 	const uint64_t first = t, oldest = o->log.head;
