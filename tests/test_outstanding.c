@@ -181,6 +181,52 @@ START_TEST(test_an_overtaken_sack_gives_up_nothing) {
 }
 END_TEST
 
+/* Each chunk was sent once, so the peer can have dropped each once. */
+START_TEST(test_no_more_is_taken_back_than_was_sent_until_t3_expires) {
+	setup();
+	for (int i = 0; i < 10; i++)
+		queue(100, SLUICE_RELIABLE, 0);
+	transmit(10, 0);
+	struct gap all = block(1, 9), later = block(3, 9);
+	sack(0, &all, 1, 1);
+	sack(0, NULL, 0, 2);
+	ck_assert_uint_eq(sent.flight, 1000);
+	sack(0, &all, 1, 3);
+	sack(0, NULL, 0, 4);
+	ck_assert_uint_eq(sent.flight, 100);
+	sack(0, &later, 1, 5);
+	ck_assert_uint_eq(sent.flight, 100);
+	outstanding_all_lost(&sent);
+	outstanding_resent(&sent, FIRST, 6);
+	sack(0, &later, 1, 7); /* what was sent again, and one of the ten, were left */
+	ck_assert_uint_eq(sent.flight, 300);
+	sack(0, NULL, 0, 8);
+	ck_assert_uint_eq(sent.flight, 300);
+	outstanding_allow_retractions(&sent);
+	sack(0, NULL, 0, 9);
+	ck_assert_uint_eq(sent.flight, 1000);
+	teardown();
+}
+END_TEST
+
+START_TEST(test_of_blocks_that_stand_the_chunk_next_to_the_cumulative_tsn_is_missing) {
+	setup();
+	for (int i = 0; i < 10; i++)
+		queue(100, SLUICE_RELIABLE, 0);
+	transmit(10, 0);
+	struct gap all = block(1, 9);
+	sack(0, &all, 1, 1);
+	sack(0, NULL, 0, 2);
+	sack(0, &all, 1, 3);
+	sack(1, NULL, 0, 4);
+	ck_assert_uint_eq(sent.flight, 100);
+	ck_assert_int_eq(outstanding_at(&sent, FIRST + 1)->state, CHUNK_IN_FLIGHT);
+	sack(10, NULL, 0, 5);
+	ck_assert_uint_eq(out.buffered, 0);
+	teardown();
+}
+END_TEST
+
 START_TEST(test_a_message_given_up_half_cut_leaves_a_tsn_to_pass_over) {
 	setup();
 	queue(1000, SLUICE_MAX_RETRANSMITS, 0);
@@ -290,6 +336,8 @@ SUITE("outstanding", test_a_cumulative_ack_frees_messages_and_measures_the_rtt,
       test_three_sacks_that_miss_a_tsn_mark_it_lost_once, test_sacks_that_bring_nothing_new_are_no_miss,
       test_of_what_counted_as_lost_and_arrives_after_the_log_has_grown_nothing_is_made_up,
       test_a_retransmitted_chunk_gives_no_rtt, test_a_block_that_is_taken_back_is_one_miss,
-      test_an_overtaken_sack_gives_up_nothing, test_a_message_given_up_half_cut_leaves_a_tsn_to_pass_over,
+      test_an_overtaken_sack_gives_up_nothing, test_no_more_is_taken_back_than_was_sent_until_t3_expires,
+      test_of_blocks_that_stand_the_chunk_next_to_the_cumulative_tsn_is_missing,
+      test_a_message_given_up_half_cut_leaves_a_tsn_to_pass_over,
       test_a_message_past_its_retransmissions_is_abandoned_and_another_is_not,
       test_random_sacks_with_reneging_agree_with_the_receiver)

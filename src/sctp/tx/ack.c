@@ -97,10 +97,7 @@ unsigned ack_cumulative(struct sender *tx, uint32_t cum_tsn) {
 		return 0;
 	/* SHUTDOWN says nothing of gaps: the last SACK's blocks above cum still hold. */
 	struct gap gaps[GAPS_KEPT];
-	size_t count = 0;
-	for (size_t i = 0; i < tx->sent.gap_count; i++)
-		if (tx->sent.gaps[i].start > cum + 1)
-			gaps[count++] = tx->sent.gaps[i];
+	size_t count = outstanding_gaps_above(&tx->sent, cum, gaps);
 	return apply_sack(tx, cum, gaps, count);
 }
 
@@ -109,6 +106,7 @@ unsigned ack_cumulative(struct sender *tx, uint32_t cum_tsn) {
 void ack_timeout(struct sender *tx) {
 	sender_timer_stop(tx, SENDER_T3);
 	discovery_black_hole(tx);
+	outstanding_allow_retractions(&tx->sent);
 	recovery_timeout(tx);
 	rto_back_off(&tx->rto);
 	tx->view.rto = tx->rto.rto;

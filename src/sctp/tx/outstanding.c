@@ -18,6 +18,7 @@ void outstanding_init(struct outstanding *o, sluice_env *env, struct outgoing *o
 		.advanced = first_tsn - 1,
 		.passed = first_tsn - 1,
 		.lost_low = first_tsn,
+		.retractions_to = (uint32_t)first_tsn,
 	};
 	txlog_init(&o->log, env);
 }
@@ -142,6 +143,7 @@ void outstanding_resent(struct outstanding *o, uint64_t tsn, uint64_t now) {
 	c->packet = (uint32_t)txlog_put(&o->log, tsn, c->len, o->flight, true, now);
 	if (c->transmissions < UINT8_MAX)
 		c->transmissions++;
+	o->retractions += o->retractions < OUTSTANDING_MAX;
 	o->flight += c->len;
 }
 
@@ -390,6 +392,45 @@ static void ack_gaps(struct outstanding *o, const struct gap *gaps, size_t count
 	}
 }
 
+size_t outstanding_gaps_above(const struct outstanding *o, uint64_t cum, struct gap *gaps) {
+	size_t count = 0;
+	for (size_t i = 0; i < o->gap_count; i++) {
+		struct gap g = o->gaps[i];
+		if (g.start < cum + 2)
+			g.start = cum + 2;
+		if (g.start <= g.end)
+			gaps[count++] = g;
+	}
+	return count;
+}
+
+/* How many TSNs of the last SACK's blocks do these leave out? */
+static uint64_t left_out(const struct outstanding *o, const struct gap *gaps, size_t count) {
+	uint64_t out = 0;
+	for (size_t i = 0, k = 0; i < o->gap_count; i++) {
+		uint64_t at = o->gaps[i].start > o->cum ? o->gaps[i].start : o->cum + 1, end = o->gaps[i].end;
+		while (at <= end) {
+			while (k < count && gaps[k].end < at)
+				k++;
+			bool meets = k < count && gaps[k].start <= end;
+			if (!meets || gaps[k].start > at)
+				out += (meets ? gaps[k].start : end + 1) - at;
+			at = meets ? gaps[k].end + 1 : end + 1;
+		}
+	}
+	return out;
+}
+
+/* May the peer take back so many? Then they are counted. */
+static bool may_retract(struct outstanding *o, uint64_t count) {
+	uint64_t allowed = (uint64_t)o->retractions + ((uint32_t)o->next - o->retractions_to);
+	if (allowed > OUTSTANDING_MAX)
+		allowed = OUTSTANDING_MAX;
+	o->retractions_to = (uint32_t)o->next;
+	o->retractions = (uint32_t)(count <= allowed ? allowed - count : allowed);
+	return count <= allowed;
+}
+
 static void keep_gaps(struct outstanding *o, const struct gap *gaps, size_t count) {
 	if (count && !o->gaps)
 		o->gaps = env_alloc(o->env, GAPS_KEPT * sizeof *o->gaps);
@@ -451,8 +492,14 @@ void outstanding_advance_point(struct outstanding *o) {
 
 void outstanding_sack(struct outstanding *o, uint64_t cum, const struct gap *gaps, size_t count, enum miss_rule rule,
                       uint64_t now, struct ack *ack) {
+	struct gap stand[GAPS_KEPT];
 	*ack = (struct ack){0};
 	ack_cumulative(o, cum, now, ack);
+	uint64_t retracted = o->gap_count ? left_out(o, gaps, count) : 0;
+	if (retracted && !may_retract(o, retracted)) {
+		count = outstanding_gaps_above(o, cum, stand);
+		gaps = stand;
+	}
 	if (count || o->gap_count) {
 		ack_gaps(o, gaps, count, now, ack);
 		keep_gaps(o, gaps, count);
@@ -656,7 +703,8 @@ static void books_count(struct outstanding *o, uint64_t oldest) {
 
 void outstanding_walk(struct outstanding *o, struct walk *w) {
 	WALK(w, o->cum), WALK(w, o->next), WALK(w, o->advanced), WALK(w, o->passed), WALK(w, o->newest_delivered);
-	WALK(w, o->rtt_tsn);
+	WALK(w, o->rtt_tsn), WALK(w, o->retractions), WALK(w, o->retractions_to);
+	walk_refuse(w, o->retractions > OUTSTANDING_MAX);
 	walk_refuse(w, o->cum < SERIAL_ORIGIN / 2 || o->cum > UINT64_MAX / 2 || o->next <= o->cum ||
 	                       o->next - o->cum - 1 > OUTSTANDING_MAX || o->advanced < o->cum || o->advanced >= o->next);
 	chunks_walk(o, w);

@@ -11,7 +11,10 @@
  *   cum <= advanced < next, and every chunk in (cum, advanced] is ABANDONED, or was ACKED and may be passed over
  *
  * Memory: 32 bytes a chunk, two in a cache line. A SACK costs what it changes: cumulative acknowledgement walks the chunks it
- * frees, packet by packet. Gap blocks are compared with those of the SACK before, and only their difference is walked. */
+ * frees, packet by packet. Gap blocks are compared with those of the SACK before, and only their difference is walked. What they
+ * take back is bounded: a receiver can drop only what it received, so each sending of a chunk allows one chunk to be taken back,
+ * and each T3 all of them. A SACK that takes back more changes no block. Otherwise two SACKs that contradict each other, forty
+ * times in a packet, would make us walk all chunks forty times. */
 #ifndef SCTP_TX_OUTSTANDING_H
 #define SCTP_TX_OUTSTANDING_H
 
@@ -61,6 +64,8 @@ struct outstanding {
 	struct outgoing *out;
 	struct tx_chunk *ring;
 	uint32_t capacity;
+	/* Chunks that the peer may still take back; those below retractions_to (lower half of a TSN) are counted. */
+	uint32_t retractions_to;
 	uint64_t cum, next, advanced;
 	uint64_t passed; /* outstanding_advance_point() has looked at everything up to here */
 	uint64_t flight;
@@ -70,6 +75,7 @@ struct outstanding {
 	uint64_t newest_delivered; /* number of the packet sent last among all that were acknowledged */
 	uint64_t rtt_tsn; /* the TSN that is being timed; 0: none. RFC 9260, 6.3.1, C4: one measurement in a round trip */
 	uint32_t gap_count;
+	uint32_t retractions;
 	struct gap *gaps; /* blocks of the last SACK; GAPS_KEPT, made when first needed */
 	struct trace *trace;
 };
@@ -163,6 +169,13 @@ void outstanding_resent(struct outstanding *o, uint64_t tsn, uint64_t now);
 /* Applies a SACK. gaps: the blocks, ascending and not overlapping, above cum. */
 void outstanding_sack(struct outstanding *o, uint64_t cum, const struct gap *gaps, size_t count, enum miss_rule rule,
                       uint64_t now, struct ack *ack);
+/* The blocks of the last SACK, as they stand above a cumulative TSN. The chunk next to that is missing: it would be acknowledged
+ * too. Returns their number, at most GAPS_KEPT. */
+size_t outstanding_gaps_above(const struct outstanding *o, uint64_t cum, struct gap *gaps);
+/* T3 expired: the peer may take back whatever it acknowledged by blocks. */
+static inline void outstanding_allow_retractions(struct outstanding *o) {
+	o->retractions = OUTSTANDING_MAX;
+}
 /* T3: everything in flight counts as lost. */
 void outstanding_all_lost(struct outstanding *o);
 /* What is in flight of a packet counts as lost. Returns the number of chunks. */
