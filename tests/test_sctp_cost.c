@@ -1,4 +1,4 @@
-/* What does a packet of a hostile peer cost? Not more where more is outstanding. */
+/* What does a packet of a hostile peer cost? Not more where more is outstanding, or where more is skipped at once. */
 #include <time.h>
 
 #include "suite.h"
@@ -93,4 +93,28 @@ START_TEST(test_sacks_that_take_back_and_give_cost_no_more_where_more_is_outstan
 }
 END_TEST
 
-SUITE("sctp cost", test_sacks_that_take_back_and_give_cost_no_more_where_more_is_outstanding)
+/* One chunk of DATA far ahead, and a FORWARD-TSN to a little below it. */
+static void write_jumps(struct script *s, struct writer *w, unsigned distance) {
+	while (writer_room(w) >= 28) {
+		script_data(w, s->tsn + distance, 0, 0, WIRE_DATA_B | WIRE_DATA_E | WIRE_DATA_U, 1);
+		wire_forward_write(w, &(struct wire_forward){.cum_tsn = s->tsn + distance - 5});
+		s->tsn += distance - 4;
+	}
+}
+
+static double cost_of_jumps(unsigned distance) {
+	static struct script s;
+	begin(&s);
+	double took = cost_of(&s, distance, write_jumps);
+	script_free(&s);
+	return took;
+}
+
+START_TEST(test_a_forward_tsn_costs_little_however_far_it_goes) {
+	double near = cost_of_jumps(650), far = cost_of_jumps(65000);
+	ck_assert_msg(far < 10 * near + 20, "%.1f ms over 65,000 TSNs, %.1f over 650", far, near);
+}
+END_TEST
+
+SUITE("sctp cost", test_sacks_that_take_back_and_give_cost_no_more_where_more_is_outstanding,
+      test_a_forward_tsn_costs_little_however_far_it_goes)

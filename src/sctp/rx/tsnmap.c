@@ -31,9 +31,16 @@ static inline void bit_set(struct tsnmap *m, uint64_t tsn) {
 	m->words[i / 64] |= UINT64_C(1) << (i % 64);
 }
 
-static inline void bit_clear(struct tsnmap *m, uint64_t tsn) {
-	uint32_t i = (uint32_t)tsn & (m->capacity - 1);
-	m->words[i / 64] &= ~(UINT64_C(1) << (i % 64));
+/* Clears the bits of [from, to], whole words at a time: the peer says how many they are. */
+static void clear(struct tsnmap *m, uint64_t from, uint64_t to) {
+	while (from <= to) {
+		uint32_t i = (uint32_t)from & (m->capacity - 1);
+		uint64_t bits = 64 - i % 64, left = to - from + 1, mask = UINT64_MAX;
+		if (left < bits)
+			mask >>= 64 - (bits = left);
+		m->words[i / 64] &= ~(mask << (i % 64));
+		from += bits;
+	}
 }
 
 /* The first TSN in [from, to] whose bit is `value`, or to + 1. Whole words at a time. */
@@ -85,8 +92,7 @@ enum tsnmap_result tsnmap_test_any(struct tsnmap *m, uint64_t tsn) {
 /* cum + 1 has come: moves cum to the end of the run that now starts there, clearing the bits it passes. */
 static void advance(struct tsnmap *m) {
 	uint64_t missing = find(m, m->cum + 1, m->highest, false);
-	for (uint64_t t = m->cum + 1; t < missing; t++)
-		bit_clear(m, t);
+	clear(m, m->cum + 1, missing - 1);
 	m->cum = missing - 1;
 }
 
@@ -107,8 +113,7 @@ void tsnmap_forward(struct tsnmap *m, uint64_t cum) {
 		m->cum = m->highest = cum;
 		return;
 	}
-	for (uint64_t t = m->cum + 1; t <= cum; t++)
-		bit_clear(m, t);
+	clear(m, m->cum + 1, cum);
 	m->cum = cum;
 	advance(m);
 }
