@@ -836,6 +836,37 @@ START_TEST(test_an_ssn_tsn_reset_is_handed_over) {
 }
 END_TEST
 
+/* The SACK for the end of the stream's past was lost. */
+START_TEST(test_a_forward_tsn_behind_a_reset_does_not_name_what_the_stream_gave_up_before) {
+	struct script s;
+	struct wire_chunk c;
+	struct wire_forward f;
+	struct wire_reconfig r;
+	script_init(&s, NULL);
+	ck_assert(script_open_passive(&s));
+	for (uint16_t stream = 1; stream <= 2; stream++) {
+		sluice_send_info info = {.stream = stream, .reliability = SLUICE_LIFETIME, .value = 10};
+		ck_assert_int_eq(sluice_sctp_send(s.sctp, &info, "late", 4), 0);
+		script_run(&s, s.now + 50 * SLUICE_MS);
+		ck_assert_ptr_nonnull(script_expect(&s, WIRE_FORWARD_TSN, &c));
+		ck_assert_int_eq(wire_forward_read(&c, &f), 0);
+		ck_assert_uint_eq(f.count, 1);
+		uint16_t named, ssn;
+		wire_forward_stream(&f, 0, &named, &ssn);
+		ck_assert_uint_eq(named, stream);
+		if (stream == 2)
+			break;
+		ck_assert_int_eq(sluice_sctp_reset_stream(s.sctp, 1), 0);
+		script_collect(&s);
+		ck_assert(script_next_reconfig(&s, &r));
+		ck_assert_uint_eq(r.last_tsn, s.remote_tsn);
+		script_give_response(&s, r.request_seq, WIRE_RESULT_PERFORMED);
+		script_skip(&s);
+	}
+	script_free(&s);
+}
+END_TEST
+
 SUITE("sctp reset", test_a_reset_of_all_streams_leaves_nothing_of_them_and_the_next_one_costs_nothing,
       test_what_waited_for_a_missing_message_goes_with_a_reset, test_each_reset_has_an_event_of_its_own_in_its_place,
       test_unpolled_resets_are_bounded_and_the_rest_is_in_progress,
@@ -854,4 +885,5 @@ SUITE("sctp reset", test_a_reset_of_all_streams_leaves_nothing_of_them_and_the_n
       test_an_ssn_tsn_reset_is_answered_with_both_next_tsns_and_both_sides_go_on_from_them,
       test_an_ssn_tsn_reset_waits_until_what_was_begun_is_acknowledged_and_no_longer,
       test_an_answer_to_an_ssn_tsn_reset_goes_again_until_the_peer_shows_that_it_came,
-      test_an_ssn_tsn_reset_is_refused_while_it_cannot_be, test_an_ssn_tsn_reset_is_handed_over)
+      test_an_ssn_tsn_reset_is_refused_while_it_cannot_be, test_an_ssn_tsn_reset_is_handed_over,
+      test_a_forward_tsn_behind_a_reset_does_not_name_what_the_stream_gave_up_before)

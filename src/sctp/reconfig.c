@@ -435,6 +435,11 @@ static void response(sluice_sctp *a, const struct wire_reconfig *p) {
 		timer_start(a, TIMER_RECONFIG, a->tx.rto.rto);
 		return;
 	}
+	/* RFC 6525, 5.2.2, E2: the peer performs a reset when it has everything up to the last TSN that the request names, so a
+	 * SACK that said so was lost or is late. A FORWARD-TSN from here on must not name messages of the stream's past: the peer
+	 * would pass over those of the new one. */
+	if (r->type == WIRE_PARAM_OUTGOING_RESET && p->result == WIRE_RESULT_PERFORMED)
+		sender_cumulative(&a->tx, r->last_tsn);
 	if (p->result != WIRE_RESULT_IN_PROGRESS_OTHER || !ask_later(a))
 		request_done(a, p->result);
 }
