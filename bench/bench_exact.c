@@ -1,4 +1,4 @@
-/* bench_exact: how many system calls, copied bytes, datagrams for each send and round trips does sluice need?
+/* bench_exact: how many system calls, copied bytes, datagrams for each send, round trips and bytes of memory does sluice need?
  *
  * Figures that a busy machine hardly moves, for scripts/bench-exact, which says what they may be.
  *
@@ -10,6 +10,8 @@
  *                 calls of both ends, for each MB of payload; and the datagrams of each call that sends
  *   a round trip  the same two peers, and one message of 1,024 bytes that goes there and back: all system calls of both ends, and
  *                 the datagrams of both
+ *   memory        the most resident memory of a process in which two such peers talk with default settings: that of both ends,
+ *                 libraries included
  *
  * The Makefile links this program with wrappers around memcpy, memmove, copy_long, sendto, sendmsg and sendmmsg. */
 #include <ev.h>
@@ -170,6 +172,7 @@ static void copies(const char *name, size_t size, bool lend) {
 /* ---- system calls: the process that is traced ---- */
 
 #define MESSAGE 16384
+#define SMALL_MESSAGE 64
 #define WARM_UP_BYTES (16 << 20)
 #define COUNTED_BYTES (64 << 20)
 
@@ -184,6 +187,8 @@ struct counts {
 struct ends {
 	sluice_loop *loop;
 	sluice_channel *ch;
+	size_t size;    /* of a message */
+	size_t mtu_max; /* of the association's packets; 0: the default */
 	uint64_t received, want;
 	uint64_t trips; /* that are left */
 	bool echo;
@@ -201,9 +206,8 @@ static void on_message(sluice_channel *ch, sluice_message *m, bool text, void *u
 
 static void fill(sluice_channel *ch, void *user) {
 	static const uint8_t payload[MESSAGE];
-	struct ends *e = user;
-	(void)e;
-	while (sluice_channel_send(ch, payload, sizeof payload) == 0)
+	const struct ends *e = user;
+	while (sluice_channel_send(ch, payload, e->size) == 0)
 		;
 }
 
@@ -242,7 +246,8 @@ static sluice_peer *make_peer(sluice_env *env, struct ends *e) {
 	sluice_peer_config config;
 	sluice_peer *p;
 	sluice_peer_config_init(&config);
-	config.sctp.mtu_max = 1144; /* with DTLS around it, 1,200 bytes and less */
+	if (e->mtu_max)
+		config.sctp.mtu_max = e->mtu_max;
 	config.on_channel = on_channel;
 	config.user = e;
 	BENCH_MUST(sluice_peer_new(env, &config, &p) == 0 && sluice_loop_gather(e->loop, p, &gather) == 0);
@@ -263,7 +268,6 @@ static void ping_often(struct ends *e, uint64_t trips) {
 
 static void open_ends(struct ends *e, sluice_channel_callbacks callbacks) {
 	sluice_env *env = bench_env();
-	*e = (struct ends){0};
 	BENCH_MUST(sluice_loop_new(env, NULL, &e->loop) == 0);
 	sluice_peer *a = make_peer(env, e), *b = make_peer(env, e);
 	callbacks.on_open = on_open;
@@ -281,10 +285,12 @@ static struct counts difference(struct counts to, struct counts from) {
 	return (struct counts){to.allocs - from.allocs, to.sends - from.sends, to.sent - from.sent, to.bytes - from.bytes};
 }
 
+#define SMALL_PACKET 1144 /* with DTLS around it, 1,200 bytes and less */
+
 /* These stop before and behind what is counted, so that the tracer knows where that is. */
 
 static void bulk(struct counts *c) {
-	struct ends e;
+	struct ends e = {.size = MESSAGE, .mtu_max = SMALL_PACKET};
 	open_ends(&e, (sluice_channel_callbacks){.on_writable = fill});
 	fill(e.ch, &e);
 	carry(&e, WARM_UP_BYTES);
@@ -296,7 +302,7 @@ static void bulk(struct counts *c) {
 }
 
 static void pings(struct counts *c) {
-	struct ends e;
+	struct ends e = {.mtu_max = SMALL_PACKET};
 	open_ends(&e, (sluice_channel_callbacks){.on_message = on_echo});
 	ping_often(&e, WARM_UP_TRIPS);
 	struct counts before = counts_now(&e);
@@ -364,8 +370,33 @@ static void round_trip(void) {
 	report("allocations of a round trip", "allocations", c.allocs / COUNTED_TRIPS);
 }
 
+/* ---- memory ---- */
+
+/* In a process of its own, so that nothing but this is in its peak. */
+static void memory(const char *name, size_t size) {
+	if (!bench_wants("exact", name))
+		return;
+	double *mib = fork_pair_shared(sizeof *mib);
+	pid_t child = fork();
+	BENCH_MUST(child >= 0);
+	if (child == 0) {
+		struct ends e = {.size = size};
+		open_ends(&e, (sluice_channel_callbacks){.on_writable = fill});
+		fill(e.ch, &e);
+		carry(&e, COUNTED_BYTES);
+		*mib = (double)bench_peak_memory_kb() / 1024;
+		_exit(0);
+	}
+	int status;
+	BENCH_MUST(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	report(name, "MiB", *mib);
+	fork_pair_unshare(mib, sizeof *mib);
+}
+
 int main(int argc, char **argv) {
 	bench_begin(argc, argv);
+	memory("peak memory, 16384 bytes", MESSAGE); /* first: a fork has its parent's memory */
+	memory("peak memory, 64 bytes", SMALL_MESSAGE);
 	round_trips("offer to open channel", false, false);
 	round_trips("offer to open channel, SNAP", true, false);
 	round_trips("offer to open channel, SNAP and SPED", true, true);

@@ -192,7 +192,7 @@ static void peak_memory_reset(void) {
 	fclose(f);
 }
 
-static long peak_memory_kb(void) {
+long bench_peak_memory_kb(void) {
 	char line[256];
 	long kb = 0;
 	FILE *f = fopen("/proc/self/status", "r");
@@ -395,7 +395,7 @@ static void measure(const struct bench_case *c) {
 	uint64_t iterations = calibrate(c);
 	for (size_t i = 0; i < count; i++)
 		values[i] = (double)sample(c, iterations, &allocated) / (double)iterations;
-	report_case(c, values, count, (double)allocated / (double)count / (double)iterations, peak_memory_kb());
+	report_case(c, values, count, (double)allocated / (double)count / (double)iterations, bench_peak_memory_kb());
 }
 
 /* What a case allocates behind a warm-up of ten times as many iterations. */

@@ -81,6 +81,8 @@ uint64_t bench_now(void);
 /* Calls of malloc and its kin, and of bench_env's allocator, by this thread so far. 0 for malloc where the C library is not glibc
  * or a sanitizer owns malloc. */
 uint64_t bench_allocs(void);
+/* The most resident memory of this process so far, or since the last case of bench_run began. */
+long bench_peak_memory_kb(void);
 /* Pins the process to the cpu-th CPU that it may use, if there are that many. Returns whether it did. */
 bool bench_pin(int cpu);
 

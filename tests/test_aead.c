@@ -11,6 +11,10 @@
 #include "pool/env.h"
 #include "suite.h"
 
+#ifdef SLUICE_IPSEC_MB
+#include "crypto/ipsec_mb.h"
+#endif
+
 /* ---- every allocation is seen, and can be made to fail --------------------------------------------------------------- */
 
 /* Atomic for the test with threads. */
@@ -257,6 +261,24 @@ static void check_vector(sluice_env *env, size_t i, enum aead_backend backend) {
 	aead_free(seal);
 	aead_free(open);
 }
+
+/* With one function in the place of another one thing is wrong: the key, the tag, or the tag of what was opened. */
+START_TEST(test_functions_of_ipsec_mb_that_are_wrong_are_found) {
+#ifdef SLUICE_IPSEC_MB
+	sluice_env *env = env_new();
+	for (int kind = IPSEC_MB_GCM_128; has_ipsec_mb(AEAD_AES_128_GCM) && kind <= IPSEC_MB_GCM_256; kind++) {
+		enum ipsec_mb_kind this = (enum ipsec_mb_kind)kind, other = IPSEC_MB_GCM_128 + IPSEC_MB_GCM_256 - this;
+		const struct ipsec_mb_gcm *f = ipsec_mb_gcm(env, this), *g = ipsec_mb_gcm(env, other);
+		ck_assert(f && g);
+		ck_assert(ipsec_mb_gcm_test(f, this));
+		ck_assert(!ipsec_mb_gcm_test(&(struct ipsec_mb_gcm){g->expand, f->seal, f->open}, this));
+		ck_assert(!ipsec_mb_gcm_test(&(struct ipsec_mb_gcm){f->expand, f->open, f->open}, this));
+		ck_assert(!ipsec_mb_gcm_test(&(struct ipsec_mb_gcm){f->expand, f->seal, f->seal}, this));
+	}
+	sluice_env_free(env);
+#endif
+}
+END_TEST
 
 START_TEST(test_the_published_vectors_come_out) {
 	sluice_env *env = env_new();
@@ -547,8 +569,9 @@ START_TEST(test_a_first_use_without_memory_does_not_spoil_the_next) {
 }
 END_TEST
 
-SUITE("aead", test_the_best_back_end_is_ipsec_mb_where_it_is_there, test_the_published_vectors_come_out,
-      test_any_wrong_bit_fails_its_record_and_no_other, test_every_length_of_text_and_aad_is_byte_for_byte_the_reference,
-      test_a_run_is_its_records_one_by_one, test_records_allocate_nothing_forged_ones_neither, test_an_object_is_small,
-      test_a_key_is_gone_from_memory_that_is_freed, test_an_allocation_that_fails_leaves_nothing, test_threads_may_begin_at_once,
+SUITE("aead", test_the_best_back_end_is_ipsec_mb_where_it_is_there, test_functions_of_ipsec_mb_that_are_wrong_are_found,
+      test_the_published_vectors_come_out, test_any_wrong_bit_fails_its_record_and_no_other,
+      test_every_length_of_text_and_aad_is_byte_for_byte_the_reference, test_a_run_is_its_records_one_by_one,
+      test_records_allocate_nothing_forged_ones_neither, test_an_object_is_small, test_a_key_is_gone_from_memory_that_is_freed,
+      test_an_allocation_that_fails_leaves_nothing, test_threads_may_begin_at_once,
       test_a_first_use_without_memory_does_not_spoil_the_next)

@@ -2,8 +2,7 @@
 
 #include <cpuid.h>
 
-/* Without AES instructions the library computes what they do, and takes longer than EVP. */
-static bool cpu_has_aes(void) {
+bool ipsec_mb_cpu_has_aes(void) {
 	return __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
 }
 
@@ -24,7 +23,7 @@ static void init(IMB_MGR *m, enum ipsec_mb_kind kind) {
 IMB_MGR *ipsec_mb_manager(sluice_env *env, enum ipsec_mb_kind kind) {
 	if (env->crypto_shared[kind])
 		return ipsec_mb_of(env, kind);
-	if (!cpu_has_aes() || (kind == IPSEC_MB_NARROW && !cpu_has_sha()))
+	if (!ipsec_mb_cpu_has_aes() || (kind == IPSEC_MB_NARROW && !cpu_has_sha()))
 		return NULL;
 	void *memory = env->allocator.alloc(env->allocator.ctx, IPSEC_MB_SPACE(imb_get_mb_mgr_size()));
 	if (!memory)

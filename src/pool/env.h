@@ -30,7 +30,7 @@ struct sluice_env {
 
 	/* What a library of ciphers needs once for all its objects of this env: memory of the allocator, made by src/crypto and
 	 * freed with the env. NULL: nothing has needed it yet. */
-	void *crypto_shared[2];
+	void *crypto_shared[4];
 
 	/* Of env_nonce(): the last nonce_left bytes are unused. */
 	uint8_t nonces[256];
