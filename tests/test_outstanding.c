@@ -332,7 +332,24 @@ START_TEST(test_random_sacks_with_reneging_agree_with_the_receiver) {
 }
 END_TEST
 
-SUITE("outstanding", test_a_cumulative_ack_frees_messages_and_measures_the_rtt,
+/* The heap of lifetimes, the ring of chunks and that of packets double several times. */
+START_TEST(test_what_was_outgrown_does_not_lie_idle) {
+	setup();
+	for (int i = 0; i < 200; i++)
+		queue(100, SLUICE_LIFETIME, 60000);
+	outgoing_stamp(&out, 0);
+	ck_assert_uint_eq(env->blocks.idle_bytes, 0);
+	for (int i = 0; i < 3000; i++)
+		queue(100, SLUICE_RELIABLE, 0);
+	for (; transmit(1, 1000); txlog_close(&sent.log))
+		ck_assert_uint_eq(env->blocks.idle_bytes, 0);
+	ck_assert_uint_eq(sent.next - FIRST, 3200);
+	check();
+	teardown();
+}
+END_TEST
+
+SUITE("outstanding", test_what_was_outgrown_does_not_lie_idle, test_a_cumulative_ack_frees_messages_and_measures_the_rtt,
       test_three_sacks_that_miss_a_tsn_mark_it_lost_once, test_sacks_that_bring_nothing_new_are_no_miss,
       test_of_what_counted_as_lost_and_arrives_after_the_log_has_grown_nothing_is_made_up,
       test_a_retransmitted_chunk_gives_no_rtt, test_a_block_that_is_taken_back_is_one_miss,

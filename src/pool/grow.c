@@ -11,7 +11,7 @@ void *grow_array(sluice_env *env, void *array, size_t element, size_t count, siz
 		return NULL;
 	if (count)
 		memcpy(bigger, array, count * element);
-	env_free(env, array);
+	env_free_at_once(env, array);
 	*capacity = wanted;
 	return bigger;
 }
@@ -27,7 +27,7 @@ bool grow_heap(sluice_env *env, struct heap *heap, size_t wanted, size_t first) 
 		return false;
 	if (heap->count)
 		memcpy(slots, heap->slots, heap->count * sizeof *slots);
-	env_free(env, heap->slots);
+	env_free_at_once(env, heap->slots);
 	heap->slots = slots;
 	heap->capacity = capacity;
 	return true;

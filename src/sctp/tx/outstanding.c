@@ -78,7 +78,7 @@ bool outstanding_grow(struct outstanding *o) {
 		return false;
 	for (uint64_t t = o->cum + 1; t < o->next; t++)
 		*outstanding_at(&bigger, t) = *outstanding_at(o, t);
-	env_free(o->env, o->ring);
+	env_free_at_once(o->env, o->ring);
 	*o = bigger;
 	return true;
 }

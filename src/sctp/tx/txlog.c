@@ -36,7 +36,7 @@ static bool grow(struct txlog *l) {
 		return false;
 	for (uint64_t n = oldest(l); n < l->next; n++)
 		*txlog_record(&bigger, n) = *txlog_record(l, n);
-	env_free(l->env, l->ring);
+	env_free_at_once(l->env, l->ring);
 	*l = bigger;
 	return true;
 }
