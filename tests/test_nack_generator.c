@@ -282,16 +282,6 @@ START_TEST(test_what_a_keyframe_replaces_is_no_longer_asked_for) {
 }
 END_TEST
 
-START_TEST(test_after_a_reset_a_new_window_begins) {
-	take(0, 0);
-	take(5, 0);
-	nack_generator_reset(&g);
-	ck_assert_uint_eq(nack_generator_deadline(&g), SLUICE_NEVER);
-	ck_assert(take(20000, 0));
-	ck_assert_uint_eq(g.missing, 0);
-}
-END_TEST
-
 int main(int argc, char **argv) {
 	const TTest *tests[] = {
 		test_a_stream_in_order_is_never_asked_for,
@@ -313,7 +303,6 @@ int main(int argc, char **argv) {
 		test_a_short_list_is_continued_by_the_next_call,
 		test_a_hole_behind_a_silence_of_a_second_is_given_up,
 		test_what_a_keyframe_replaces_is_no_longer_asked_for,
-		test_after_a_reset_a_new_window_begins,
 	};
 	return suite_run_each("nack generator", tests, sizeof tests / sizeof *tests, argc > 1 ? argv[1] : NULL, 60, setup);
 }

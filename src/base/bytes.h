@@ -128,11 +128,6 @@ static inline void write_be32(struct writer *w, uint32_t v) {
 	if (p)
 		put_be32(p, v);
 }
-static inline void write_be64(struct writer *w, uint64_t v) {
-	uint8_t *p = write_space(w, 8);
-	if (p)
-		put_be64(p, v);
-}
 static inline void write_bytes(struct writer *w, const void *data, size_t n) {
 	uint8_t *p = write_space(w, n);
 	if (p && n)

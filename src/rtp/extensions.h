@@ -146,11 +146,5 @@ static inline void rtp_put_abs_send_time(uint8_t *at, uint64_t now_ns) {
 static inline void rtp_put_transport_cc(uint8_t *at, uint16_t sequence) {
 	put_be16(at, sequence);
 }
-static inline void rtp_put_audio_level(uint8_t *at, uint8_t level, bool voice) {
-	*at = (uint8_t)(voice << 7 | (level & 127));
-}
-static inline void rtp_put_playout_delay(uint8_t *at, uint64_t min_ns, uint64_t max_ns) {
-	put_be24(at, (uint32_t)(min_ns / RTP_PLAYOUT_DELAY_NS & 0xFFF) << 12 | (uint32_t)(max_ns / RTP_PLAYOUT_DELAY_NS & 0xFFF));
-}
 
 #endif

@@ -78,14 +78,6 @@ static void drop_all(struct nack_generator *g, uint64_t also) {
 	settle(g);
 }
 
-void nack_generator_reset(struct nack_generator *g) {
-	memset(g->bits, 0, sizeof g->bits);
-	g->missing = 0;
-	g->highest = 0;
-	g->is_broken = false;
-	settle(g);
-}
-
 void nack_generator_pass(struct nack_generator *g, uint64_t number) {
 	for (uint64_t n = next_missing(g, bottom(g)); n < number; n = next_missing(g, n + 1))
 		clear_bit(g, n);

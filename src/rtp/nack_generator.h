@@ -105,7 +105,4 @@ size_t nack_generator_output(struct nack_generator *g, uint64_t *numbers, size_t
 /* What lies below the number is no longer needed: a keyframe begins there. */
 void nack_generator_pass(struct nack_generator *g, uint64_t number);
 
-/* Forgets everything: the stream begins anew. What comes next begins a new window. */
-void nack_generator_reset(struct nack_generator *g);
-
 #endif

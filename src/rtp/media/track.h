@@ -105,7 +105,7 @@ struct sluice_track {
 	bool is_sender;
 	bool ended;  /* no streams any more; on_ended is due */
 	bool paused; /* a sender whose direction is not to send */
-	bool muted, mute_is_due, told_muted;
+	bool muted, told_muted;
 	uint8_t codec; /* in use; TRACK_NO_CODEC: none */
 	uint8_t codec_count, layer_count;
 	union {

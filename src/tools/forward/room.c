@@ -399,7 +399,6 @@ static void count_member(const struct forward_member *m, struct forward_stats *s
 		} else {
 			stats->packets_out += m->sinks[i].packets;
 			stats->dropped += m->sinks[i].dropped;
-			stats->layer_changes += m->sinks[i].changes;
 		}
 	}
 }

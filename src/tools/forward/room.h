@@ -60,7 +60,7 @@ struct forward_stats {
 	bool has_publisher;
 	unsigned watchers;
 	uint64_t rate_in; /* bit/s, of all layers */
-	uint64_t packets_in, packets_out, dropped, keyframe_requests, layer_changes;
+	uint64_t packets_in, packets_out, dropped, keyframe_requests;
 };
 /* Of the i-th room. False: there is none. Of packets, those of members who left do not count. */
 bool forward_stats_get(const struct forward *f, size_t i, struct forward_stats *stats);

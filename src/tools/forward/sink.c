@@ -87,7 +87,6 @@ static void enter(struct sink *s) {
 	sluice_track_replace(s->track);
 	s->layer = s->next;
 	s->asks = 0;
-	s->changes++;
 }
 
 /* More than the path carries waits already. What follows could not be decoded without this packet, so nothing goes on before a

@@ -22,7 +22,7 @@ struct sink {
 	struct choice choice;
 	uint64_t budget; /* bit/s */
 	unsigned asks;   /* bit i: a keyframe of layer i */
-	uint64_t packets, dropped, changes;
+	uint64_t packets, dropped;
 };
 
 /* Takes the track's callbacks. */
