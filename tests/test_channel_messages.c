@@ -65,6 +65,29 @@ START_TEST(test_empty_messages_arrive_empty_and_in_order) {
 }
 END_TEST
 
+/* Whatever the peer wrote into them: RFC 8831, 6.6. */
+START_TEST(test_empty_messages_take_nothing_from_the_window_once_they_are_released) {
+	static const uint8_t bytes[1000];
+	struct world_config c;
+	world_config_init(&c);
+	c.b_raw = true;
+	struct world *w = world_up(&c);
+	end_raw_open(&w->b, 1, "x");
+	world_run(w, SLUICE_S);
+	sluice_sctp_stats before, after;
+	sluice_sctp_stats_get(w->a.sctp, &before);
+	for (int i = 0; i < 100; i++)
+		end_raw_send(&w->b, 1, i % 2 ? DCEP_PPID_STRING_EMPTY : DCEP_PPID_BINARY_EMPTY, bytes, sizeof bytes);
+	world_run(w, SLUICE_S);
+	struct app *a = end_app(&w->a, "x");
+	ck_assert_uint_eq(a->got_count, 100);
+	ck_assert_uint_eq(a->got_bytes, 0);
+	sluice_sctp_stats_get(w->a.sctp, &after);
+	ck_assert_uint_eq(after.local_window, before.local_window);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(test_messages_of_every_size_up_to_the_peers_limit_arrive_whole) {
 	static const size_t sizes[] = {4, 5, 1100, 1150, 1159, 1160, 1161, 1162, 1188, 2320, 2321, 16384, 65535, 65536};
 	struct world *w = world_up(NULL);
@@ -409,6 +432,7 @@ START_TEST(test_a_retained_message_outlives_its_channel_and_association) {
 END_TEST
 
 SUITE("channel messages", test_empty_messages_are_one_zero_byte_on_the_wire, test_empty_messages_arrive_empty_and_in_order,
+      test_empty_messages_take_nothing_from_the_window_once_they_are_released,
       test_messages_of_every_size_up_to_the_peers_limit_arrive_whole, test_the_peers_limit_may_be_set_and_lifted,
       test_lent_bytes_are_released_once_when_they_are_acknowledged,
       test_deprecated_partial_messages_are_taken_whole_and_unknown_ones_dropped,

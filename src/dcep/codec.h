@@ -22,6 +22,8 @@ enum dcep_ppid {
 static inline bool dcep_ppid_is_text(uint32_t ppid) {
 	return ppid == DCEP_PPID_STRING || ppid == DCEP_PPID_STRING_PARTIAL || ppid == DCEP_PPID_STRING_EMPTY;
 }
+/* RFC 8831, 6.6: "When receiving an SCTP user message with one of these PPIDs, the receiver MUST ignore the SCTP user message and
+ * process it as an empty message." */
 static inline bool dcep_ppid_is_empty(uint32_t ppid) {
 	return ppid == DCEP_PPID_STRING_EMPTY || ppid == DCEP_PPID_BINARY_EMPTY;
 }

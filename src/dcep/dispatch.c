@@ -12,16 +12,10 @@
 #include "dcep/channels.h"
 
 #include "base/list.h"
+#include "sctp/sctp.h"
 #include "sluice/error.h"
 
 /* ---- to the app ---------------------------------------------------------------------------------------------------- */
-
-/* RFC 8831, 6.6: "When receiving an SCTP user message with one of these PPIDs, the receiver MUST ignore the SCTP user message and
- * process it as an empty message." We may change the fields: the message is constant only for the app. */
-static void present_empty(sluice_message *m) {
-	m->len = 0;
-	m->count = 0;
-}
 
 static void count_received(sluice_channel *ch, const sluice_message *m) {
 	ch->stats.messages_received += m->last && !m->error;
@@ -32,7 +26,7 @@ static void count_received(sluice_channel *ch, const sluice_message *m) {
 static bool deliver(sluice_channel *ch, sluice_message *m) {
 	sluice_channels *set = ch->set;
 	if (dcep_ppid_is_empty(m->ppid))
-		present_empty(m);
+		association_empty_message(m);
 	count_received(ch, m);
 	void (*callback)(sluice_channel *, sluice_message *, bool,
 	                 void *) = ch->callbacks.on_message_part ? ch->callbacks.on_message_part : ch->callbacks.on_message;
@@ -56,7 +50,7 @@ static bool deliver_run(sluice_channel *ch, sluice_message *const *run, size_t c
 	bool empty = dcep_ppid_is_empty(run[0]->ppid);
 	for (size_t i = 0; i < count; i++) {
 		if (empty)
-			present_empty(run[i]);
+			association_empty_message(run[i]);
 		count_received(ch, run[i]);
 	}
 	set->ran++;

@@ -247,6 +247,10 @@ bool association_has_event(const sluice_sctp *a) {
 	return a->events.head != NULL;
 }
 
+void association_empty_message(sluice_message *m) {
+	rx_message_empty((struct rx_message *)m);
+}
+
 size_t sluice_sctp_poll_messages(sluice_sctp *a, uint16_t stream, uint32_t ppid, sluice_message **messages, size_t max) {
 	size_t count = 0;
 	for (struct event_node *n; count < max && (n = a->events.head) && n->type == SLUICE_SCTP_MESSAGE; count++) {

@@ -31,6 +31,9 @@ uint64_t association_window(const sluice_sctp *a);
 /* Is there something for sluice_sctp_poll()? */
 bool association_has_event(const sluice_sctp *a);
 
+/* The app gets the message as an empty one, whatever the peer wrote into it. Its bytes no longer fill the receive window. */
+void association_empty_message(sluice_message *m);
+
 /* The invariants of association.h, recounted. */
 bool association_check(const sluice_sctp *a);
 

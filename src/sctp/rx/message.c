@@ -57,6 +57,12 @@ struct rx_message *rx_message_grow(struct window *w, struct rx_message *m, size_
 	return bigger;
 }
 
+void rx_message_empty(struct rx_message *m) {
+	m->window->payload -= m->public.len;
+	m->window->consumed += m->public.len;
+	m->public.len = m->public.count = 0;
+}
+
 static void free_message(struct rx_message *m) {
 	struct window *w = m->window;
 	sluice_env *env = w->env;

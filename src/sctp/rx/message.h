@@ -113,6 +113,8 @@ struct rx_message *rx_message_new(struct window *w, size_t slices, size_t inline
 /* The same message with room for more slices, or a new one when m is NULL. The slices that it has no use for yet are zero. NULL
  * when there is no memory: then m is as it was. */
 struct rx_message *rx_message_grow(struct window *w, struct rx_message *m, size_t slices);
+/* Takes the bytes of a message that was delivered out of it. The memory remains until it is released. */
+void rx_message_empty(struct rx_message *m);
 /* Charges the account with what the message holds beside its own memory. */
 static inline void rx_message_charge(struct rx_message *m, uint32_t bytes) {
 	m->charge += bytes;
