@@ -211,6 +211,26 @@ START_TEST(test_a_message_may_be_sent_piece_by_piece_up_to_the_peers_limit) {
 }
 END_TEST
 
+START_TEST(test_an_end_without_a_piece_that_would_block_may_be_tried_again) {
+	struct world *w = world_up(NULL);
+	struct app *mine = end_open(&w->a, &(sluice_channel_config){.label = "pieces", .high_water = 400});
+	world_run(w, SLUICE_S);
+	static const char full[400];
+	ck_assert_int_eq(sluice_channel_send(mine->ch, full, sizeof full), 0);
+	ck_assert_int_eq(sluice_channel_send_begin(mine->ch, true), 0);
+	ck_assert_int_eq(sluice_channel_send_end(mine->ch), SLUICE_WOULD_BLOCK);
+	ck_assert_int_eq(sluice_channel_send(mine->ch, full, 1), SLUICE_WRONG_STATE); /* it is still open */
+	world_run(w, SLUICE_S);
+	ck_assert_uint_eq(mine->writables, 1);
+	ck_assert_int_eq(sluice_channel_send_end(mine->ch), 0);
+	world_run(w, SLUICE_S);
+	struct app *theirs = end_app(&w->b, "pieces");
+	ck_assert_uint_eq(theirs->got_count, 2);
+	ck_assert(theirs->got[1].text && theirs->got[1].len == 0);
+	world_free(w);
+}
+END_TEST
+
 /* ---- how much is buffered ------------------------------------------------------------------------------------------ */
 
 START_TEST(test_the_buffered_amount_counts_the_apps_bytes_and_nothing_else) {
@@ -437,6 +457,7 @@ SUITE("channel messages", test_empty_messages_are_one_zero_byte_on_the_wire, tes
       test_lent_bytes_are_released_once_when_they_are_acknowledged,
       test_deprecated_partial_messages_are_taken_whole_and_unknown_ones_dropped,
       test_a_message_may_be_sent_piece_by_piece_up_to_the_peers_limit,
+      test_an_end_without_a_piece_that_would_block_may_be_tried_again,
       test_the_buffered_amount_counts_the_apps_bytes_and_nothing_else,
       test_a_full_channel_blocks_and_says_when_it_is_writable_again,
       test_a_message_on_an_empty_channel_is_always_taken_although_its_open_is_under_way,

@@ -427,15 +427,24 @@ int sluice_channel_send_part(sluice_channel *ch, const void *data, size_t len) {
 	return 0;
 }
 
+/* Nothing of it was sent. An empty message has a form of its own, and is refused while another one is open. When it cannot go
+ * now, the message is opened again, so that its end can be tried again. */
+static int end_empty(sluice_channel *ch) {
+	int error = sluice_sctp_send_cancel(ch->set->sctp, (uint16_t)ch->id);
+	if (error)
+		return error;
+	error = send_copy(ch, ch->piece_text, "", 0);
+	if (error)
+		(void)sluice_channel_send_begin(ch, ch->piece_text);
+	return error;
+}
+
 int sluice_channel_send_end(sluice_channel *ch) {
 	int error = may_send(ch, 0);
 	if (error)
 		return error;
-	if (ch->pieces == 0) {
-		/* Nothing of it was sent. An empty message has a form of its own. */
-		error = sluice_sctp_send_cancel(ch->set->sctp, (uint16_t)ch->id);
-		return error ? error : send_copy(ch, ch->piece_text, "", 0);
-	}
+	if (ch->pieces == 0)
+		return end_empty(ch);
 	error = sluice_sctp_send_end(ch->set->sctp, (uint16_t)ch->id);
 	ch->stats.messages_sent += error == 0;
 	return error;

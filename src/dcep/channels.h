@@ -4,7 +4,7 @@
  * channel stays in the table, also when the app never saw it (a refused OPEN) or no longer sees it (its reset was denied). Such
  * channels are `silent`.
  *
- * The layer knows the association by its public header only. */
+ * The layer knows the association by its public header, and asks one thing beyond it: association_empty_message(). */
 #ifndef DCEP_CHANNELS_H
 #define DCEP_CHANNELS_H
 
