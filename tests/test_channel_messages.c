@@ -211,6 +211,24 @@ START_TEST(test_a_message_may_be_sent_piece_by_piece_up_to_the_peers_limit) {
 }
 END_TEST
 
+/* Their sum is 0, as an empty message's. */
+START_TEST(test_slices_longer_than_a_size_can_say_are_refused) {
+	struct world *w = world_up(NULL);
+	struct app *a = end_open_label(&w->a, "x");
+	world_run(w, SLUICE_S);
+	unsigned released = 0;
+	static uint8_t byte;
+	const struct iovec slices[] = {{&byte, SIZE_MAX}, {&byte, 1}};
+	ck_assert_int_eq(sluice_channel_sendv(a->ch, false, slices, 2, count_release, &released), SLUICE_INVALID);
+	ck_assert_int_eq(sluice_sctp_sendv(w->a.sctp, &(sluice_send_info){0}, slices, 2, count_release, &released),
+	                 SLUICE_INVALID);
+	world_run(w, SLUICE_S);
+	ck_assert_uint_eq(released, 0);
+	ck_assert_uint_eq(end_app(&w->b, "x")->got_count, 0);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(test_an_end_without_a_piece_that_would_block_may_be_tried_again) {
 	struct world *w = world_up(NULL);
 	struct app *mine = end_open(&w->a, &(sluice_channel_config){.label = "pieces", .high_water = 400});
@@ -458,6 +476,7 @@ SUITE("channel messages", test_empty_messages_are_one_zero_byte_on_the_wire, tes
       test_deprecated_partial_messages_are_taken_whole_and_unknown_ones_dropped,
       test_a_message_may_be_sent_piece_by_piece_up_to_the_peers_limit,
       test_an_end_without_a_piece_that_would_block_may_be_tried_again,
+      test_slices_longer_than_a_size_can_say_are_refused,
       test_the_buffered_amount_counts_the_apps_bytes_and_nothing_else,
       test_a_full_channel_blocks_and_says_when_it_is_writable_again,
       test_a_message_on_an_empty_channel_is_always_taken_although_its_open_is_under_way,

@@ -190,6 +190,7 @@ SLUICE_API void sluice_channel_close(sluice_channel *ch);
  *   SLUICE_WOULD_BLOCK  the buffered amount would pass the high-water mark; nothing was queued, and on_writable follows. A
  *                       message on an empty channel is always taken
  *   SLUICE_TOO_LARGE    len is above the peer's max-message-size
+ *   SLUICE_INVALID      len is 2^31 or more, and the peer has no limit
  *   SLUICE_CLOSED       the channel is closing or closed
  *   SLUICE_WRONG_STATE  on_open has not come yet, or a message is being sent piece by piece
  *   SLUICE_NO_MEMORY */

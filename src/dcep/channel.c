@@ -335,7 +335,8 @@ int sluice_channel_sendv(sluice_channel *ch, bool text, const struct iovec *iov,
                          void *ctx) {
 	size_t len = 0;
 	for (size_t i = 0; i < count; i++)
-		len += iov[i].iov_len;
+		if (__builtin_add_overflow(len, iov[i].iov_len, &len))
+			return SLUICE_INVALID;
 	int error = may_send(ch, len);
 	if (error)
 		return error;
