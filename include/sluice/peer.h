@@ -128,8 +128,9 @@ typedef struct sluice_peer_config {
 	 *   checksum  sluice_peer_config_init() sets SLUICE_CHECKSUM_DTLS
 	 *   mtu_max   0: where the driver called sluice_peer_discover_mtu(), as sluice_loop does, packets of a direct peer may
 	 *             grow to what a DTLS record holds. By ICE they may grow to what Ethernet carries, and between two host
-	 *             candidates to what our interface carries. Another number: they may grow to that, whoever drives the peer,
-	 *             but no further than a DTLS record holds (2^14 bytes), and over no TCP stream. 1: no search
+	 *             candidates to what our interface carries, or, where both are addresses of this machine, to what a record
+	 *             holds. Another number: they may grow to that, whoever drives the peer, but no further than a DTLS record
+	 *             holds (2^14 bytes), and over no TCP stream. 1: no search
 	 *   init_max_retransmits, association_max_retransmits: 0 by offer and answer means no limit
 	 *
 	 * Without that limit INIT and data are repeated while ICE has a live path, and wait while it has none. Once the peer

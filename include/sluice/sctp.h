@@ -355,15 +355,16 @@ SLUICE_API int sluice_sctp_send(sluice_sctp *a, const sluice_send_info *info, co
  * bytes are copied.
  *
  * Returns how many it queued. That is less than count when the next message failed, for instance because it would block; send the
- * rest again to learn why. When the first one failed it returns that error, as sluice_sctp_send(). No more than INT32_MAX are
- * queued by one call. */
+ * rest again to learn why. When the first one failed it returns that error, as sluice_sctp_send(). Returns 0 for a count of 0,
+ * whatever the state. No more than INT32_MAX are queued by one call. */
 SLUICE_API int sluice_sctp_send_many(sluice_sctp *a, const sluice_send_info *info, const struct iovec *messages, size_t count);
 
 /* Like sluice_sctp_send(), but the bytes are lent, not copied. The library reads the slices until it calls release(ctx). It does
  * so once: when the message is acknowledged or given up, or when the association ends, and never inside this call. The iovec
  * array is copied. After an error nothing was taken and release is not called.
  *
- * release may be NULL for static memory. It runs inside input(), advance(), abort() or free() and must not call the association.
+ * release may be NULL for static memory. It runs inside a verb, abort(), export() or free(), or inside a send that takes the
+ * place of this message (SLUICE_PRIORITY_DROP). It must not call the association.
  *
  * Returns as sluice_sctp_send(). */
 SLUICE_API int sluice_sctp_sendv(sluice_sctp *a, const sluice_send_info *info, const struct iovec *iov, size_t count,
