@@ -254,6 +254,11 @@ wrong cat --offer --answer
 wrong cat --listen
 wrong cat --signal http://127.0.0.1:1
 wrong cat --signal https://127.0.0.1:1
+for where in 127.0.0.1 127.0.0.1: :7 '[]:7' 127.0.0.1:0 127.0.0.1:65536 127.0.0.1:x 127.0.0.1:7# "$(printf 'x%.0s' $(seq 300)):7"; do
+	wrong cat --signal "tcp:$where"
+done
+wrong cat --signal 'tcp:127.0.0.1#a-secret'
+! grep -q a-secret "$err" || fail 'a secret was printed'
 wrong cat --stun example.org
 wrong cat --stun turn:example.org
 wrong cat --turn turn:example.org

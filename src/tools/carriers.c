@@ -1,4 +1,5 @@
 /* carriers: which carrier does --signal name? The only file that knows all of them. */
+#include <stdio.h>
 #include <string.h>
 
 #include "tools/signalling.h"
@@ -7,6 +8,17 @@
 static bool looks_like_a_scheme(const char *signal) {
 	size_t letters = strspn(signal, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
 	return letters > 0 && signal[letters] == ':';
+}
+
+/* HOST:PORT, and behind # the secret. */
+static const char *check_tcp(const char *rest) {
+	char address[SIGNAL_ADDRESS_MAX];
+	size_t len = strcspn(rest, "#");
+	if (rest[len] && !rest[len + 1])
+		return "the secret behind # is empty";
+	if (snprintf(address, sizeof address, "%.*s", (int)len, rest) >= (int)sizeof address)
+		return "the address is too long";
+	return signalling_check_address(address);
 }
 
 static const char *check_room(const char *host) {
@@ -23,9 +35,9 @@ static const char *check_web(const char *url) {
 static const struct scheme {
 	const char *prefix;
 	const struct carrier *carrier;
-	const char *(*check)(const char *rest); /* NULL, or what is wrong with the rest; no function: the carrier says it */
+	const char *(*check)(const char *rest); /* NULL, or what is wrong with the rest */
 } schemes[] = {
-	{"tcp:", &carrier_tcp, NULL},        {"http://", &carrier_http, check_room}, {"https://", &carrier_http, check_room},
+	{"tcp:", &carrier_tcp, check_tcp},   {"http://", &carrier_http, check_room}, {"https://", &carrier_http, check_room},
 	{"whip:", &carrier_whip, check_web}, {"whep:", &carrier_whip, check_web},
 };
 
@@ -39,8 +51,7 @@ const struct carrier *carriers_find(const struct link_options *options, const ch
 		size_t len = strlen(s->prefix);
 		if (strncmp(signal, s->prefix, len))
 			continue;
-		if (s->check)
-			*wrong = s->check(signal + len);
+		*wrong = s->check(signal + len);
 		return s->carrier;
 	}
 	if (looks_like_a_scheme(signal))

@@ -420,7 +420,8 @@ int link_run(struct link *link) {
 	if (!link->carrier)
 		link->carrier = carriers_find(link->options, &wrong);
 	if (wrong)
-		return usage_error(link->options->command, "--signal %s: %s", link->options->signal, wrong);
+		return usage_error(link->options->command, "--signal %.*s: %s", (int)strcspn(link->options->signal, "#"),
+		                   link->options->signal, wrong); /* behind # stands a secret */
 	*end = (struct end){.command = link->options->command,
 	                    .tuning = &link->options->tuning,
 	                    .exit_code = EXIT_FAILED,

@@ -40,7 +40,7 @@ struct caller {
 };
 
 struct by_tcp {
-	char where[300];              /* HOST:PORT */
+	char where[SIGNAL_ADDRESS_MAX];
 	const char *secret;           /* NULL: none */
 	int listener, fd;             /* fd: where the greeting is over; or that is connecting */
 	bool connecting, met, chosen; /* met: a description came over fd; chosen: on_role was called */
@@ -461,18 +461,11 @@ static bool listen_or_connect(struct signalling *s, const struct addrinfo *where
 	return true;
 }
 
-/* HOST:PORT, and behind # the secret. */
-static bool read_where(struct signalling *s) {
-	struct by_tcp *t = s->own;
-	const char *text = s->options->signal + strlen("tcp:"), *hash = strchr(text, '#');
-	size_t len = hash ? (size_t)(hash - text) : strlen(text);
-	if (hash && !hash[1])
-		return signalling_fail(s, "the secret behind # is empty");
-	if (len >= sizeof t->where)
-		return signalling_fail(s, "the address is too long");
-	memcpy(t->where, text, len);
-	t->secret = hash ? hash + 1 : NULL;
-	return true;
+/* HOST:PORT, and behind # the secret, as carriers.c has checked them. */
+static void read_where(struct by_tcp *t, const char *text) {
+	size_t len = strcspn(text, "#");
+	snprintf(t->where, sizeof t->where, "%.*s", (int)len, text);
+	t->secret = text[len] ? text + len + 1 : NULL;
 }
 
 static bool tcp_start(struct signalling *s) {
@@ -485,8 +478,7 @@ static bool tcp_start(struct signalling *s) {
 	ev_init(&t->patience, on_patience);
 	t->patience.repeat = DESCRIPTION_SECONDS;
 	t->io.data = t->retry.data = t->patience.data = s;
-	if (!read_where(s))
-		return false;
+	read_where(t, s->options->signal + strlen("tcp:"));
 	t->in = malloc(SIGNAL_MAX + 1);
 	if (!t->in)
 		return signalling_fail(s, "no memory");

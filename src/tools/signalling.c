@@ -89,20 +89,35 @@ const char *signalling_deliver(struct signalling *s, const char *text, size_t le
 	return wrong;
 }
 
-const char *signalling_resolve(const char *host_port, bool passive, struct addrinfo **found) {
-	char host[256];
+#define HOST_MAX 256
+
+/* HOST:PORT or [HOST]:PORT. NULL, or what is wrong with it. */
+static const char *read_address(const char *host_port, char host[HOST_MAX], const char **port) {
 	const char *colon = strrchr(host_port, ':');
-	uint64_t port;
-	if (!colon || colon == host_port || (size_t)(colon - host_port) >= sizeof host)
+	uint64_t number;
+	if (!colon || colon == host_port || colon - host_port >= HOST_MAX)
 		return "expected HOST:PORT";
-	if (!parse_unsigned(colon + 1, 1, 65535, &port))
+	if (!parse_unsigned(colon + 1, 1, 65535, &number))
 		return "the port is a number from 1 to 65535";
 	bool brackets = host_port[0] == '[' && colon[-1] == ']';
-	snprintf(host, sizeof host, "%.*s", (int)(colon - host_port) - 2 * brackets, host_port + brackets);
-	if (!*host)
-		return "expected HOST:PORT";
+	snprintf(host, HOST_MAX, "%.*s", (int)(colon - host_port) - 2 * brackets, host_port + brackets);
+	*port = colon + 1;
+	return *host ? NULL : "expected HOST:PORT";
+}
+
+const char *signalling_check_address(const char *host_port) {
+	char host[HOST_MAX];
+	const char *port;
+	return read_address(host_port, host, &port);
+}
+
+const char *signalling_resolve(const char *host_port, bool passive, struct addrinfo **found) {
+	char host[HOST_MAX];
+	const char *port, *wrong = read_address(host_port, host, &port);
+	if (wrong)
+		return wrong;
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = passive ? AI_PASSIVE : 0};
-	int error = getaddrinfo(host, colon + 1, &hints, found);
+	int error = getaddrinfo(host, port, &hints, found);
 	return error ? gai_strerror(error) : NULL;
 }
 

@@ -78,6 +78,9 @@ struct signalling *signalling_new(const struct carrier *carrier, const struct li
                                   const struct signalling_events *events);
 void signalling_free(struct signalling *s);
 
+/* HOST:PORT of tcp:HOST:PORT, with its NUL. */
+#define SIGNAL_ADDRESS_MAX 300
+
 /* The carrier that options->signal stands for. *wrong: NULL, or what is wrong with it. */
 const struct carrier *carriers_find(const struct link_options *options, const char **wrong);
 
@@ -92,6 +95,8 @@ void signalling_hand_over(struct signalling *s, const struct signal_message *m);
 /* Decodes and hands over. Returns NULL, or what is wrong with it. */
 const char *signalling_deliver(struct signalling *s, const char *text, size_t len);
 
+/* Does the text look like HOST:PORT? NULL, or what is wrong. No name is resolved. */
+const char *signalling_check_address(const char *host_port);
 /* HOST:PORT to SOCK_STREAM addresses; NULL, or what is wrong. */
 struct addrinfo;
 const char *signalling_resolve(const char *host_port, bool passive, struct addrinfo **found);
