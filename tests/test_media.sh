@@ -118,7 +118,7 @@ printed echo '^video-1 sent: '
 run 1 media $here --play "$scratch/missing"
 grep -q 'missing: No such file' "$err" || { cat "$err"; fail 'a missing file: no clear message'; }
 run 1 media $here --play README.md
-grep -q 'cannot play README.md' "$err" || { cat "$err"; fail 'no media file: no clear message'; }
+grep -q 'cannot play README.md: expected VP8' "$err" || { cat "$err"; fail 'no media file: no clear message'; }
 run 1 media $here --receive "$scratch/nowhere"
 grep -q 'nowhere: No such file' "$err" || { cat "$err"; fail 'no folder: no clear message'; }
 run 1 media $here --receive README.md

@@ -19,6 +19,8 @@
 /* ---- files ---- */
 
 static const char *reason(int error) {
+	if (error == SLUICE_UNSUPPORTED)
+		return "expected VP8, VP9 or AV1 in IVF, H.264 (Annex B), or Opus in Ogg";
 	return error == SLUICE_IO ? strerror(errno) : sluice_error_text(error);
 }
 
