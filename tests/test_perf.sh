@@ -313,7 +313,7 @@ has_fields packets_per_s frames_received rss_rx_mb
 address=0.0.0.0
 by_hand '' --time 0.3 --json
 [ "$connected $listened" = '0 0' ] || { cat "$err" "$scratch/listener.err"; fail "on every address: $connected and $listened"; }
-grep -q "connect ADDRESS_OF_THIS_HOST:$port" "$scratch/listener.err" || { cat "$scratch/listener.err"; fail 'what to type for 0.0.0.0'; }
+grep -q "connect 'ADDRESS_OF_THIS_HOST:$port'" "$scratch/listener.err" || { cat "$scratch/listener.err"; fail 'what to type for 0.0.0.0'; }
 if [ -s /proc/net/if_inet6 ]; then
 	address='[::1]' reach='[::1]'
 	by_hand '' --open 2 --json
@@ -324,6 +324,38 @@ address='' reach=''
 by_hand "$some_fingerprint" --time 0.3 --json --timeout 5
 [ "$connected $listened" = '1 1' ] || fail "a wrong fingerprint by hand: $connected and $listened"
 grep -qi 'certificate' "$scratch/listener.err" || { cat "$scratch/listener.err"; fail 'a wrong fingerprint: no clear message'; }
+
+# ---- one end by hand is interrupted, or dies ----
+
+# $1: options of the listener. Leaves the pids of both ends.
+by_hand_for_long() {
+	port=$((20000 + $$ % 12000))
+	timeout -k 2 60 "$sluice" perf --listen "127.0.0.1:$port" --cert "$scratch/cert" --fingerprint "$pair" ${1-} \
+		>"$scratch/listener" 2>"$scratch/listener.err" </dev/null &
+	listener=$!
+	"$sluice" perf --connect "127.0.0.1:$port" --cert "$scratch/cert" --fingerprint "$pair" --time 30 \
+		>"$out" 2>"$err" </dev/null &
+	connector=$!
+	until_true grep -q '^ *1\.[0-9] s' "$out"
+}
+if openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=perf -keyout "$scratch/cert" \
+	-out "$scratch/crt" 2>/dev/null; then
+	cat "$scratch/crt" >>"$scratch/cert"
+	pair="sha-256 $(openssl x509 -in "$scratch/crt" -noout -fingerprint -sha256 | sed 's/.*=//')"
+	by_hand_for_long
+	kill -INT "$(inner $listener)"
+	ended $listener 130 'Ctrl-C at the listener'
+	grep -q '^  goodput .*Mbit/s' "$scratch/listener" || { cat "$scratch/listener"; fail 'Ctrl-C at the listener: no summary'; }
+	ended $connector 1 'the listener was interrupted'
+	grep -q 'the other side closed' "$err" || { cat "$err"; fail 'an interrupted listener: no clear message'; }
+
+	by_hand_for_long '--timeout 2'
+	started=$(date +%s)
+	kill -KILL $connector
+	ended $listener 1 'the connector was killed'
+	grep -q 'nothing has arrived for 2 seconds' "$scratch/listener.err" || { cat "$scratch/listener.err"; fail 'a dead connector'; }
+	[ $(($(date +%s) - started)) -lt 20 ] || fail 'a dead connector: it took too long'
+fi
 
 # ---- Ctrl-C ----
 

@@ -79,6 +79,8 @@ struct perf_end {
 	sluice_peer *second; /* --open, --media: the connection under way beside the first */
 	struct perf_hello other;
 	struct media_capture capture; /* --media */
+	uint64_t progress;            /* when it was last looked at, and for how many seconds it has been the same */
+	unsigned stalled;
 	ev_io parent_io;
 
 	/* The end's own part. on_line: a line came over the control channel. on_channel: the other side opened one that is not
@@ -91,6 +93,8 @@ struct perf_end {
 
 /* Runs the end from set-up to the exit code; options, sender, parent and the callbacks were set before. */
 int perf_end_run(struct perf_end *end);
+/* Call it once a second. Ends the run when `progress` has been the same for as long as --timeout says. */
+void perf_end_watch(struct perf_end *end, uint64_t progress);
 /* A line to the other side. */
 __attribute__((format(printf, 2, 3))) void perf_end_say(struct perf_end *end, const char *format, ...);
 /* A peer config with everything that the two sides' options ask for. */

@@ -34,6 +34,16 @@ static void on_parent(struct ev_loop *ev, ev_io *w, int events) {
 		end_leave(&end->base, EXIT_FAILED);
 }
 
+/* ---- a silent other side ----------------------------------------------------------------------------------------- */
+
+/* The association gives a silent peer up by itself, but only after all its retransmissions. */
+void perf_end_watch(struct perf_end *end, uint64_t progress) {
+	end->stalled = progress == end->progress ? end->stalled + 1 : 0;
+	end->progress = progress;
+	if (end->stalled >= end->options->timeout)
+		end_fail(&end->base, "nothing has arrived for %u seconds", end->stalled);
+}
+
 /* ---- the control channel ----------------------------------------------------------------------------------------- */
 
 void perf_end_say(struct perf_end *end, const char *format, ...) {
@@ -233,7 +243,7 @@ static bool meet_by_hand(struct perf_end *end) {
 		return true;
 	}
 	bool any = address_is_any(&o->address);
-	fprintf(stderr, "On the other host: sluice perf --connect %s%s --fingerprint '%s'\n", any ? "ADDRESS_OF_THIS_HOST" : "",
+	fprintf(stderr, "On the other host: sluice perf --connect '%s%s' --fingerprint '%s'\n", any ? "ADDRESS_OF_THIS_HOST" : "",
 	        any ? strrchr(o->address_text, ':') : o->address_text, text);
 	return o->fingerprint.hash || ask_fingerprint(end);
 }

@@ -30,6 +30,7 @@ struct receiver {
 	ev_tstamp first_at, last_at; /* of the first and the last message, by the loop's clock: exact enough, and costs nothing */
 	uint64_t cpu_started;
 	struct perf_received seen;
+	ev_timer tick;
 };
 
 /* Tells the sender and waits for it to go. */
@@ -118,7 +119,7 @@ static void begin_streams(struct receiver *r) {
 	perf_media_look(&r->media, &r->media_began);
 }
 
-static void report_streams(struct receiver *r) {
+static void sum_up_streams(struct receiver *r) {
 	const struct perf_media_totals *b = &r->media_began;
 	struct perf_media_totals *t = &r->media_seen;
 	perf_media_look(&r->media, t);
@@ -127,6 +128,10 @@ static void report_streams(struct receiver *r) {
 	t->frames -= b->frames;
 	t->lost -= t->lost < b->lost ? t->lost : b->lost; /* some were only late then */
 	r->seen.ns = sluice_now() - r->media_began_at;
+}
+
+static void tell_streams(struct receiver *r) {
+	const struct perf_media_totals *t = &r->media_seen;
 	perf_end_say(&r->end,
 	             "media packets=%" PRIu64 " bytes=%" PRIu64 " frames=%" PRIu64 " lost=%" PRIu64 " ns=%" PRIu64
 	             " cpu_ns=%" PRIu64 " rss_kb=%" PRIu64 " drops=%" PRIu64,
@@ -135,28 +140,49 @@ static void report_streams(struct receiver *r) {
 
 /* ---- the end of it ----------------------------------------------------------------------------------------------- */
 
-static void report_if_complete(struct receiver *r) {
+static void sum_up(struct receiver *r) {
 	sluice_peer_stats stats;
-	bool all_closed = r->test.mode == PERF_OPEN || r->test.mode == PERF_MEDIA || r->lanes_closed == r->test.channels;
-	if (!r->is_done || !all_closed || end_is_over(&r->end.base))
-		return;
 	r->seen.ns = (uint64_t)((r->last_at - r->first_at) * 1e9);
 	r->seen.cpu_ns = usage_cpu_ns() - r->cpu_started;
 	r->seen.rss_kb = usage_peak_rss_kb();
 	sluice_peer_stats_get(r->end.base.peer, &stats);
 	r->seen.drops = stats.socket_drops;
 	if (r->test.mode == PERF_MEDIA)
-		report_streams(r);
+		sum_up_streams(r);
+}
+
+static void print_sum(const struct receiver *r) {
+	if (r->test.mode == PERF_MEDIA)
+		perf_report_received_streams(r->end.options, &r->test, &r->seen, &r->media_seen);
+	else
+		perf_report_received(r->end.options, &r->test, &r->seen);
+}
+
+static void report_if_complete(struct receiver *r) {
+	bool all_closed = r->test.mode == PERF_OPEN || r->test.mode == PERF_MEDIA || r->lanes_closed == r->test.channels;
+	if (!r->is_done || !all_closed || end_is_over(&r->end.base))
+		return;
+	sum_up(r);
+	if (r->test.mode == PERF_MEDIA)
+		tell_streams(r);
 	else
 		perf_end_say(&r->end,
 		             "report messages=%" PRIu64 " bytes=%" PRIu64 " ns=%" PRIu64 " cpu_ns=%" PRIu64 " rss_kb=%" PRIu64
 		             " drops=%" PRIu64,
 		             r->seen.messages, r->seen.bytes, r->seen.ns, r->seen.cpu_ns, r->seen.rss_kb, r->seen.drops);
-	if (r->end.options->place == PERF_LISTEN && r->test.mode == PERF_MEDIA)
-		perf_report_received_streams(r->end.options, &r->test, &r->seen, &r->media_seen);
-	else if (r->end.options->place == PERF_LISTEN)
-		perf_report_received(r->end.options, &r->test, &r->seen);
+	if (r->end.options->place == PERF_LISTEN)
+		print_sum(r);
 	end_linger(&r->end.base, EXIT_OK);
+}
+
+/* Ctrl-C at the listener: what has come so far. */
+static void on_interrupt(struct perf_end *end) {
+	struct receiver *r = (struct receiver *)end;
+	if (r->seen.messages || r->media_began_at) {
+		sum_up(r);
+		print_sum(r);
+	}
+	end_leave(&end->base, EXIT_INTERRUPTED);
 }
 
 static void on_closed(sluice_channel *ch, int error, uint64_t lost, void *user) {
@@ -261,6 +287,19 @@ static bool read_test(const char *line, struct perf_test *t) {
 	       t->channels <= (mode == PERF_MEDIA ? PERF_MAX_STREAMS : PERF_MAX_CHANNELS);
 }
 
+/* While it measures, a sender sends all the time. */
+static void on_tick(struct ev_loop *ev, ev_timer *w, int events) {
+	(void)ev, (void)events;
+	struct receiver *r = w->data;
+	sluice_peer_stats first, second = {0};
+	if (end_is_over(&r->end.base))
+		return;
+	sluice_peer_stats_get(r->end.base.peer, &first);
+	if (r->end.second)
+		sluice_peer_stats_get(r->end.second, &second);
+	perf_end_watch(&r->end, first.datagrams_received + second.datagrams_received);
+}
+
 static void on_test(struct receiver *r, const char *line) {
 	if (r->has_test || !read_test(line, &r->test)) {
 		perf_end_say(&r->end, "fail this receiver does not know such a test");
@@ -277,6 +316,8 @@ static void on_test(struct receiver *r, const char *line) {
 	r->has_test = true;
 	r->cpu_started = usage_cpu_ns();
 	perf_end_say(&r->end, "ready");
+	if (r->end.options->place == PERF_LISTEN) /* of a local pair the sender watches */
+		ev_timer_again(r->end.base.ev, &r->tick);
 }
 
 static void on_line(struct perf_end *end, const char *line) {
@@ -301,6 +342,10 @@ int perf_receiver_main(const struct perf_options *options, int parent) {
 	struct receiver r = {
 		.end = {.options = options, .parent = parent, .on_line = on_line, .on_channel = on_channel},
 	};
+	r.end.on_interrupt = on_interrupt;
+	ev_init(&r.tick, on_tick);
+	r.tick.repeat = 1.;
+	r.tick.data = &r;
 	int exit_code = perf_end_run(&r.end);
 	pattern_free(&r.pattern);
 	perf_media_free(&r.media);

@@ -49,8 +49,6 @@ struct sender {
 	uint64_t started;
 	uint64_t cpu_started;
 	struct perf_second last; /* totals at the last line */
-	uint64_t progress;       /* what the watchdog saw last, and for how long */
-	double stalled;
 	struct perf_media media;
 	struct perf_media_totals media_began, media_last;
 	struct histogram *times;
@@ -282,17 +280,13 @@ static void print_second(struct sender *s) {
 	s->last = now;
 }
 
-/* The association gives a silent peer up by itself, but only after all its retransmissions. */
 static void watch_progress(struct sender *s) {
 	struct perf_media_totals streams = {0};
 	if (s->options->mode == PERF_MEDIA)
 		perf_media_look(&s->media, &streams);
 	uint64_t progress = s->times ? s->times->count : totals(s).bytes + streams.packets;
 	progress += s->lanes_closed + ((uint64_t)s->phase << 48);
-	s->stalled = progress == s->progress ? s->stalled + 1 : 0;
-	s->progress = progress;
-	if (s->stalled >= s->options->timeout)
-		end_fail(&s->end.base, "nothing has arrived for %g seconds", s->stalled);
+	perf_end_watch(&s->end, progress);
 }
 
 static void on_tick(struct ev_loop *ev, ev_timer *w, int events) {
