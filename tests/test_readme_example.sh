@@ -1,6 +1,7 @@
 #!/bin/sh
-# Do the C programs in README.md and include/README.md compile by the line that stands in README.md, without a warning, against what
-# `make install PREFIX=...` put into a prefix; do they run; and do they say what they should?
+# Do the C programs in README.md and include/README.md compile by the lines that stand in README.md, without a warning, against what
+# `make install PREFIX=...` put into a prefix, with the shared library and with the static one; do they run; and do they say what
+# they should?
 . "$(dirname "$0")/script.sh"
 
 [ -e README.md ] || skip 'there is no README.md'
@@ -12,7 +13,7 @@ export HOME
 # $1: how a line begins. The one line of the README that does, without its comment.
 readme_line() {
 	[ "$(grep -c "^$1" "$tree/README.md")" = 1 ] || fail "not one line of README.md begins with '$1'"
-	sed -n "s/^\($1.*\)/\1/p" "$tree/README.md" | sed 's/ *#.*//'
+	grep "^$1" "$tree/README.md" | sed 's/ *#.*//'
 }
 
 # What the lines call, with the flags of this build.
@@ -25,23 +26,36 @@ cc() {
 }
 
 install=$(readme_line 'make install')
-build=$(readme_line 'cc hello\.c')
+export=$(readme_line 'export PKG_CONFIG_PATH=')
+build=$(readme_line 'cc hello\.c -o hello ')
 run=$(readme_line 'LD_LIBRARY_PATH=')
+build_static=$(readme_line 'cc hello\.c -o hello-static ')
+run_static=$(readme_line '\./hello-static')
+
+# $1: a line that compiles; $2: one that runs; the rest: of which program, for a message
+says_hello() {
+	compile=$1
+	start=$2
+	shift 2
+	rm -f hello hello-static
+	eval "$compile" || fail "$* does not compile by: $compile"
+	eval "timeout 60 env $start" >said || fail "$* ended with an error by: $start"
+	grep -q hello said || fail "$* did not say hello"
+}
 
 # $1: a page. Each of its programs, of which there must be one.
 examples_run() {
 	number=0
 	while number=$((number + 1)) && "$tree/scripts/extract-example" "$tree/$1" $number >"$scratch/hello.c"; do
 		cd "$scratch"
-		rm -f hello
-		eval "$build" || fail "example $number of $1 does not compile by: $build"
-		eval "timeout 60 env $run" >said || fail "example $number of $1 ended with exit status $?"
-		grep -q hello said || fail "example $number of $1 did not say hello"
+		says_hello "$build" "$run" "example $number of $1"
+		says_hello "$build_static" "$run_static" "example $number of $1"
 		cd "$tree"
 	done
 	[ $number -gt 1 ] || fail "$1 has no C example between \`\`\`c and \`\`\`"
 }
 
 eval "$install"
+eval "$export"
 examples_run README.md
 examples_run include/README.md
