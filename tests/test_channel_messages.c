@@ -469,6 +469,60 @@ START_TEST(test_a_retained_message_outlives_its_channel_and_association) {
 }
 END_TEST
 
+/* ---- shares ---- */
+
+static void fill(struct app *app) {
+	static const char zeros[1000];
+	while (sluice_channel_send(app->ch, zeros, sizeof zeros) == 0)
+		;
+}
+
+/* Bytes of two channels that arrive within five seconds, the second's in per cent of the first's. */
+static unsigned second_in_percent(struct world *w) {
+	size_t before[2], since[2];
+	for (unsigned i = 0; i < 2; i++)
+		before[i] = w->b.apps[i].got_bytes;
+	world_run(w, 5 * SLUICE_S);
+	for (unsigned i = 0; i < 2; i++)
+		since[i] = w->b.apps[i].got_bytes - before[i];
+	ck_assert_uint_gt(since[0], 0);
+	return (unsigned)(100 * since[1] / since[0]);
+}
+
+START_TEST(test_a_priority_that_is_set_later_changes_the_share_of_a_channel) {
+	struct world_config c;
+	world_config_init(&c);
+	c.link.rate = 4000000;
+	c.link.queue = 20000;
+	struct world *w = world_up(&c);
+	struct app *a[2];
+	for (unsigned i = 0; i < 2; i++) {
+		sluice_channel_config config = {.label = i ? "second" : "first", .high_water = 300000};
+		a[i] = end_open(&w->a, &config);
+		a[i]->on_open = a[i]->on_writable = fill;
+	}
+	ck_assert_int_eq(sluice_channel_set_priority(a[1]->ch, SLUICE_PRIORITY_EXTRA_HIGH), 0); /* while it is being opened */
+	world_run(w, 2 * SLUICE_S);
+	for (unsigned i = 0; i < 2; i++)
+		w->b.apps[i].forget = true;
+	unsigned percent = second_in_percent(w);
+	ck_assert_msg(percent >= 380 && percent <= 420, "%u", percent);
+
+	ck_assert_int_eq(sluice_channel_set_priority(a[1]->ch, SLUICE_PRIORITY_BELOW_NORMAL), 0);
+	ck_assert_uint_eq(sluice_channel_priority(a[1]->ch), SLUICE_PRIORITY_BELOW_NORMAL);
+	world_run(w, SLUICE_S);
+	percent = second_in_percent(w);
+	ck_assert_msg(percent >= 45 && percent <= 55, "%u", percent);
+
+	ck_assert_int_eq(sluice_channel_set_priority(a[1]->ch, 0), 0);
+	ck_assert_uint_eq(sluice_channel_priority(a[1]->ch), SLUICE_PRIORITY_NORMAL);
+	world_run(w, SLUICE_S);
+	percent = second_in_percent(w);
+	ck_assert_msg(percent >= 95 && percent <= 105, "%u", percent);
+	world_free(w);
+}
+END_TEST
+
 SUITE("channel messages", test_empty_messages_are_one_zero_byte_on_the_wire, test_empty_messages_arrive_empty_and_in_order,
       test_empty_messages_take_nothing_from_the_window_once_they_are_released,
       test_messages_of_every_size_up_to_the_peers_limit_arrive_whole, test_the_peers_limit_may_be_set_and_lifted,
@@ -483,4 +537,5 @@ SUITE("channel messages", test_empty_messages_are_one_zero_byte_on_the_wire, tes
       test_the_default_threshold_is_zero_and_the_open_does_not_trip_it,
       test_a_paused_channel_makes_the_sender_wait_and_loses_nothing,
       test_a_channel_may_be_paused_again_while_it_delivers_what_was_held,
-      test_a_retained_message_outlives_its_channel_and_association)
+      test_a_retained_message_outlives_its_channel_and_association,
+      test_a_priority_that_is_set_later_changes_the_share_of_a_channel)
