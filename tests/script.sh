@@ -12,6 +12,7 @@ LIBS=${LIBS:--lssl -lcrypto -lev -lcares -lmimalloc ${ipsec_mb-} -lm}
 MAKE=${MAKE:-make}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT TERM HUP # without it a shell that is told to end leaves the folder behind
 
 fail() {
 	echo "failed: $*"

@@ -18,7 +18,6 @@ leave() {
 	rm -rf "$scratch"
 }
 trap leave EXIT
-trap 'exit 1' INT TERM
 
 ours=$scratch/dtls_over_udp
 $CC -std=gnu11 -Wall -Wextra -Werror $SAN_FLAGS -Iinclude -Isrc -Itests tests/programs/dtls_over_udp.c "$OUT/libinternal.a" $LIBS -o "$ours"

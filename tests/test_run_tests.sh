@@ -1,5 +1,6 @@
 #!/bin/sh
-# Does scripts/run-tests run the tests whose name holds one of the parts in ONLY, and no others?
+# Does scripts/run-tests run the tests whose name holds one of the parts in ONLY, and no others? Do they end with it, and leave
+# nothing behind?
 . "$(dirname "$0")/script.sh"
 
 mkdir "$scratch/tests"
@@ -22,3 +23,32 @@ ran 'one two' 'one two ' '2 passed, 0 failed'
 ran 'one test_o' 'one ' '1 passed, 0 failed'
 ran ' two  nothing ' 'two ' '1 passed, 0 failed'
 ran 'nothing' '' '0 passed, 0 failed'
+
+# A test that runs for a minute, when run-tests is told to end. Its scratch folder is below $scratch.
+cat >"$scratch/tests/test_long" <<END
+#!/bin/sh
+TMPDIR=$scratch/below
+export TMPDIR
+mkdir "\$TMPDIR"
+. "$PWD/tests/script.sh"
+echo \$\$ >"$scratch/pid"
+sleep 60
+END
+chmod +x "$scratch/tests/test_long"
+ONLY='' OUT="$scratch/out" SKIPPED='' setsid scripts/run-tests "$scratch/tests/test_long" >"$scratch/said" 2>&1 &
+runner=$!
+holds_soon() { # within ten seconds
+	for _ in $(seq 200); do
+		! "$@" || return 0
+		sleep 0.05
+	done
+	return 1
+}
+holds_soon test -s "$scratch/pid" || fail 'the long test does not begin'
+kill -s TERM -- -$runner
+wait $runner || true
+gone() {
+	! kill -0 "$(cat "$scratch/pid")" 2>/dev/null
+}
+holds_soon gone || fail 'a test goes on when run-tests has ended'
+[ -z "$(ls "$scratch/below")" ] || fail 'an interrupted test leaves its folder behind'

@@ -10,7 +10,7 @@ command -v curl >/dev/null || skip 'curl is not installed'
 out=$scratch/out
 err=$scratch/err
 pid=
-trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null; rm -rf "$scratch"' EXIT
+trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null || true; rm -rf "$scratch"' EXIT
 
 # ---- the command line ----
 

@@ -13,7 +13,6 @@ stop() {
 	rm -rf "$scratch"
 }
 trap stop EXIT
-trap 'exit 1' INT TERM
 
 $CC -std=gnu11 -Wall -Wextra -Werror $SAN_FLAGS -Iinclude -Isrc tests/programs/turn_client.c "$OUT/libinternal.a" $LIBS -o "$scratch/turn_client"
 $CC -std=gnu11 -Wall -Wextra -Werror $SAN_FLAGS -Iinclude tests/programs/turn_ends.c "$OUT/libsluice.a" $LIBS -o "$scratch/turn_ends"

@@ -9,7 +9,7 @@ sluice=$OUT/sluice
 command -v curl >/dev/null || skip 'curl is not installed'
 
 pid=
-trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null; rm -rf "$scratch"' EXIT
+trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null || true; rm -rf "$scratch"' EXIT
 
 start() {
 	: >"$scratch/said"

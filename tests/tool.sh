@@ -24,6 +24,16 @@ wrong() {
 	[ ! -s "$out" ] || fail "sluice $*: wrote to stdout"
 }
 
+# No end outlives the script. One that has ended is no child of ours any more, whoever has its number now.
+ends=
+leave() {
+	for end in $ends; do
+		! grep -q "^PPid:[[:space:]]*$$\$" "/proc/$end/status" 2>/dev/null || kill "$end" || true
+	done
+	rm -rf "$scratch"
+}
+trap leave EXIT
+
 # Starts `sluice` in the background as end $1, reading the file $2 and writing $scratch/$1.out and .err; its pid is in $pid.
 start() {
 	end=$1
@@ -31,6 +41,7 @@ start() {
 	shift 2
 	timeout -k 2 100 "$sluice" "$@" <"$input" >"$scratch/$end.out" 2>"$scratch/$end.err" &
 	pid=$!
+	ends="$ends $pid"
 }
 
 # Waits for the process $1; its exit code has to be $2. $3 says whose it is.
