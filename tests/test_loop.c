@@ -432,14 +432,16 @@ END_TEST
 
 START_TEST(test_what_is_sent_outside_of_callbacks_leaves_before_the_loop_sleeps) {
 	struct world w;
+	unsigned late = 0;
 	world_init(&w, NULL);
 	RUN_UNTIL(w.loop, w.c.a.opened && w.c.b.ch);
 	for (unsigned i = 1; i <= 100; i++) {
 		uint64_t at = sluice_now();
 		send_bytes(&w.c.a, 1, 100);
 		RUN_UNTIL(w.loop, w.c.b.messages == i);
-		ck_assert_uint_lt(sluice_now() - at, 100 * SLUICE_MS); /* no timer was needed; a busy machine is allowed for */
+		late += sluice_now() - at >= 100 * SLUICE_MS;
 	}
+	ck_assert_uint_lt(late, 50); /* a message that waits for a timer is late each time; a busy machine is, now and then */
 	world_free(&w);
 }
 END_TEST
