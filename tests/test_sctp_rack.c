@@ -16,14 +16,26 @@ static void by_time(sluice_sctp_config *c) {
 }
 
 /* A round trip of 20 ms, measured. */
-static void start(struct pair *p, struct pair_config *c) {
-	by_time(&c->a);
+static void measured(struct pair *p, const struct pair_config *c) {
 	pair_start(p, c);
 	for (unsigned i = 0; i < 20; i++) {
 		pair_send(p, p->a, 0, 3000);
 		pair_deliver(p, SLUICE_S);
 	}
 	sim_run(&p->sim, p->sim.now + SLUICE_S);
+}
+
+static void start(struct pair *p, struct pair_config *c) {
+	by_time(&c->a);
+	measured(p, c);
+}
+
+/* The same with a control that forgives, and with a window of so many packets. */
+static void start_forgiving(struct pair *p, struct pair_config *c, uint32_t window) {
+	by_time(&c->a);
+	c->a.congestion_control = SLUICE_CC_CUBIC;
+	c->a.initial_window = window * 1200;
+	measured(p, c);
 }
 
 START_TEST(test_one_sack_is_enough_to_find_a_loss) {
@@ -268,10 +280,129 @@ START_TEST(test_the_delivery_rate_is_the_slower_of_sending_and_acknowledging) {
 }
 END_TEST
 
+START_TEST(test_a_loss_by_chance_is_forgiven_and_counted) {
+	struct pair_config c;
+	struct pair p;
+	pair_config_init(&c);
+	start_forgiving(&p, &c, 60);
+	struct drop_chunk rule = {.type = WIRE_DATA, .from = 10, .count = 1};
+	link_filter(p.ab, drop_chunk, &rule);
+	uint32_t cwnd = sctp_host_stats(p.a).cwnd;
+	for (unsigned i = 0; i < 40; i++)
+		pair_send(&p, p.a, 0, 1100);
+	pair_deliver(&p, SLUICE_S);
+	sluice_sctp_stats st = sctp_host_stats(p.a);
+	ck_assert_uint_eq(rule.dropped, 1);
+	ck_assert_uint_eq(st.rack_losses, 1);
+	ck_assert_uint_eq(st.losses_forgiven, 1);
+	ck_assert_uint_eq(st.recoveries, 0);
+	ck_assert_uint_ge(st.cwnd, cwnd);
+	pair_free(&p);
+}
+END_TEST
+
+/* The two packets behind the burst arrive: too few to prove a loss, so the timer of RACK finds all of it at once. */
+START_TEST(test_a_burst_that_a_timer_finds_is_not_forgiven) {
+	struct pair_config c;
+	struct pair p;
+	pair_config_init(&c);
+	start_forgiving(&p, &c, 60);
+	struct drop_chunk rule = {.type = WIRE_DATA, .from = 0, .count = 38};
+	link_filter(p.ab, drop_chunk, &rule);
+	for (unsigned i = 0; i < 40; i++)
+		pair_send(&p, p.a, 0, 1100);
+	pair_deliver(&p, SLUICE_S);
+	sluice_sctp_stats st = sctp_host_stats(p.a);
+	ck_assert_uint_eq(rule.dropped, 38);
+	ck_assert_uint_eq(st.timeouts, 0);
+	ck_assert_uint_eq(st.losses_forgiven, 0);
+	ck_assert_uint_eq(st.recoveries, 1);
+	pair_free(&p);
+}
+END_TEST
+
+/* A window of eight packets forgives nothing: one packet is more than a twelfth of it. */
+START_TEST(test_a_loss_that_a_probe_mended_is_counted_before_it_is_judged) {
+	struct pair_config c;
+	struct pair p;
+	pair_config_init(&c);
+	start_forgiving(&p, &c, 8);
+	struct drop_chunk rule = {.type = WIRE_DATA, .from = 4, .count = 1};
+	link_filter(p.ab, drop_chunk, &rule);
+	uint32_t cwnd = sctp_host_stats(p.a).cwnd;
+	pair_send(&p, p.a, 0, 5 * 1100);
+	pair_deliver(&p, SLUICE_S);
+	pair_send(&p, p.a, 0, 100); /* with its SACK the peer would report the tail as a duplicate */
+	pair_deliver(&p, SLUICE_S);
+	sluice_sctp_stats st = sctp_host_stats(p.a);
+	ck_assert_uint_eq(rule.dropped, 1);
+	ck_assert_uint_eq(st.tail_probes, 1);
+	ck_assert_uint_eq(st.losses_forgiven, 0);
+	ck_assert_uint_lt(st.cwnd, cwnd);
+	pair_free(&p);
+}
+END_TEST
+
+/* An outage takes a whole window. That is no sign of too much: the window was reduced for it, and the next loss by chance is
+ * forgiven. */
+START_TEST(test_what_t3_found_is_not_held_against_the_next_loss) {
+	struct pair_config c;
+	struct pair p;
+	pair_config_init(&c);
+	start_forgiving(&p, &c, 60);
+	uint64_t at = p.sim.now;
+	p.ab->config.outage_from = at;
+	p.ab->config.outage_to = at + 100 * SLUICE_MS;
+	for (unsigned i = 0; i < 50; i++)
+		pair_send(&p, p.a, 0, 1100);
+	pair_deliver(&p, 10 * SLUICE_S);
+	ck_assert_uint_eq(sctp_host_stats(p.a).timeouts, 1);
+	for (unsigned i = 0; i < 50; i++)
+		pair_send(&p, p.a, 0, 1100);
+	pair_deliver(&p, 10 * SLUICE_S);
+	ck_assert_uint_eq(sctp_host_stats(p.a).losses_forgiven, 0);
+	struct drop_chunk rule = {.type = WIRE_DATA, .from = 5, .count = 1};
+	link_filter(p.ab, drop_chunk, &rule);
+	for (unsigned i = 0; i < 20; i++)
+		pair_send(&p, p.a, 0, 1100);
+	pair_deliver(&p, SLUICE_S);
+	sluice_sctp_stats st = sctp_host_stats(p.a);
+	ck_assert_uint_eq(rule.dropped, 1);
+	ck_assert_uint_eq(st.losses_forgiven, 1);
+	pair_free(&p);
+}
+END_TEST
+
+/* The second acknowledgement proves that T3 was wrong, after the first one has reported what T3 had taken for lost. */
+START_TEST(test_what_was_not_lost_after_all_is_no_huge_loss) {
+	struct pair_config c;
+	struct pair p;
+	pair_config_init(&c);
+	by_time(&c.a);
+	c.a.congestion_control = SLUICE_CC_BBR;
+	c.a.initial_window = 60 * 1200;
+	measured(&p, &c);
+	uint32_t cwnd = sctp_host_stats(p.a).cwnd;
+	p.ab->config.delay = PAIR_DELAY + 500 * SLUICE_MS;
+	p.ba->config.coalesce = 10 * SLUICE_MS; /* so the two come before anything more is sent again */
+	for (unsigned i = 0; i < 40; i++) {
+		pair_send(&p, p.a, 0, 1100);
+		sim_run(&p.sim, p.sim.now + SLUICE_MS);
+	}
+	pair_deliver(&p, 5 * SLUICE_S);
+	sluice_sctp_stats st = sctp_host_stats(p.a);
+	ck_assert_uint_ge(st.spurious_timeouts, 1);
+	ck_assert_uint_ge(st.cwnd, cwnd / 2);
+	pair_free(&p);
+}
+END_TEST
+
 SUITE("sctp rack", test_one_sack_is_enough_to_find_a_loss, test_a_lost_retransmission_is_found_without_t3,
       test_a_lost_tail_is_probed_and_t3_does_not_expire, test_a_tail_that_may_not_be_sent_again_is_not_given_up_by_a_probe,
       test_a_timeout_for_packets_that_were_only_late_is_taken_back, test_reordering_leaves_no_reduction_standing,
       test_an_outage_of_two_seconds_is_over_a_second_after_the_line_is_back,
       test_probes_of_a_silent_path_neither_hasten_nor_put_off_its_end, test_what_a_peer_takes_back_and_never_gets_is_sent_again,
       test_prr_sends_a_share_of_what_is_delivered_and_ends_at_ssthresh,
-      test_the_delivery_rate_is_the_slower_of_sending_and_acknowledging)
+      test_the_delivery_rate_is_the_slower_of_sending_and_acknowledging, test_a_loss_by_chance_is_forgiven_and_counted,
+      test_a_burst_that_a_timer_finds_is_not_forgiven, test_a_loss_that_a_probe_mended_is_counted_before_it_is_judged,
+      test_what_t3_found_is_not_held_against_the_next_loss, test_what_was_not_lost_after_all_is_no_huge_loss)

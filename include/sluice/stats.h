@@ -26,7 +26,9 @@ typedef struct sluice_sctp_stats {
 	uint64_t window_drops;      /* DATA beyond the promised window */
 	uint64_t memory_drops;      /* DATA that was dropped because the allocator gave no memory */
 	uint64_t window_probes;
-	uint64_t recoveries, rack_losses;  /* recoveries begun; chunks found lost by time (RFC 8985) */
+	uint64_t recoveries, rack_losses; /* recoveries begun; chunks found lost by time (RFC 8985) */
+	/* Chunks found lost for which the window was not reduced: the congestion control took them for the line's own losses. */
+	uint64_t losses_forgiven;
 	uint64_t tail_probes;              /* tail loss probes; RFC 8985, 7 */
 	uint64_t spurious_retransmissions; /* the peer reported them as received twice */
 	uint64_t spurious_timeouts;        /* timeouts that proved needless */

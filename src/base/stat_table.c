@@ -43,6 +43,7 @@ static const struct stat_row sctp[] = {
 	COUNTER(window_probes, COUNT),
 	COUNTER(recoveries, COUNT),
 	COUNTER(rack_losses, COUNT),
+	COUNTER(losses_forgiven, COUNT),
 	COUNTER(tail_probes, COUNT),
 	COUNTER(spurious_retransmissions, COUNT),
 	COUNTER(spurious_timeouts, COUNT),

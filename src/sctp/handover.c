@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define MAGIC 0x6f686c73u /* "slho" */
-#define VERSION 11u
+#define VERSION 12u
 #define HEADER 24
 
 /* What is copied whole must be the same on both sides. */

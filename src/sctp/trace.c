@@ -21,6 +21,7 @@ enum counter {
 	COUNTER_TAIL_PROBES,
 	COUNTER_SPURIOUS,
 	COUNTER_UNDOS,
+	COUNTER_FORGIVEN,
 	COUNTER_WINDOW_PROBES,
 	COUNTER_MTU_PROBES,
 	COUNTER_BLACK_HOLES,
@@ -31,7 +32,7 @@ static const char *const counter_events[COUNTER_COUNT] = {
 	[COUNTER_ABANDONED] = "sctp:messages_abandoned",      [COUNTER_TAIL_PROBES] = "sctp:tail_probes_sent",
 	[COUNTER_SPURIOUS] = "sctp:spurious_retransmissions", [COUNTER_UNDOS] = "sctp:reductions_undone",
 	[COUNTER_WINDOW_PROBES] = "sctp:window_probes_sent",  [COUNTER_MTU_PROBES] = "sctp:mtu_probes_sent",
-	[COUNTER_BLACK_HOLES] = "sctp:black_holes_found",
+	[COUNTER_BLACK_HOLES] = "sctp:black_holes_found",     [COUNTER_FORGIVEN] = "sctp:losses_forgiven",
 };
 
 static void read_counters(const sluice_sctp *a, uint64_t *c) {
@@ -39,6 +40,7 @@ static void read_counters(const sluice_sctp *a, uint64_t *c) {
 	c[COUNTER_TAIL_PROBES] = a->tx.counters.tail_probes;
 	c[COUNTER_SPURIOUS] = a->tx.counters.spurious_retransmissions;
 	c[COUNTER_UNDOS] = a->tx.counters.reductions_undone;
+	c[COUNTER_FORGIVEN] = a->tx.counters.losses_forgiven;
 	c[COUNTER_WINDOW_PROBES] = a->tx.counters.window_probes;
 	c[COUNTER_MTU_PROBES] = a->tx.counters.mtu_probes_sent;
 	c[COUNTER_BLACK_HOLES] = a->tx.counters.mtu_black_holes;

@@ -155,6 +155,7 @@ static void add_association(json_t *j, const sluice_sctp_stats *s) {
 		"reductions_undone",
 		"fast_retransmits",
 		"rack_losses",
+		"losses_forgiven",
 		"tail_probes",
 		"timeouts",
 		"messages_abandoned",

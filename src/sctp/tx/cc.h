@@ -1,8 +1,8 @@
 /* cc: how much may be in flight, and how fast may it leave? A table of functions over a view of their own. The sender tells them
  * what happened and reads cwnd and pacing_rate. They see no association, no chunks and no packets.
  *
- * The order within one SACK: ack() first, with everything that the SACK said; then loss() when it opened a recovery, or
- * recovery_exit() when it ended one; undo() when it proved that the last reduction had no cause. */
+ * The order within one SACK: ack() first, with everything that the SACK said; then forgive(); then loss() when it opened a
+ * recovery, or recovery_exit() when it ended one; undo() when it proved that the last reduction had no cause. */
 #ifndef SCTP_TX_CC_H
 #define SCTP_TX_CC_H
 
@@ -34,6 +34,7 @@ struct cc_view {
 	uint64_t srtt;    /* ns; 0: nothing measured yet */
 	uint64_t min_rtt; /* ns, over the association's life; UINT64_MAX: nothing measured yet */
 	bool in_recovery; /* between a loss and the acknowledgement of what was in flight then */
+	bool mending;     /* the same after a T3 */
 	struct cc_config config;
 	/* The control's own, whatever it is: plain numbers without pointers, so that it can be handed over as bytes. init()
 	 * begins with zeros. */
@@ -70,6 +71,8 @@ struct cc_ops {
 	bool paces; /* it sets pacing_rate itself; else that follows cwnd */
 	void (*init)(struct cc_view *v);
 	void (*ack)(struct cc_view *v, const struct cc_ack *ack);
+	/* Bytes were found lost without an acknowledgement; no ack() reports them again. NULL: the next ack() reports them. */
+	void (*lost)(struct cc_view *v, uint64_t bytes);
 	/* Were the packets that were just found lost, outside of a recovery, lost by chance, so that none opens? NULL: every
 	 * loss counts. */
 	bool (*forgive)(const struct cc_view *v);

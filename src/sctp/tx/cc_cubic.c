@@ -150,6 +150,10 @@ static void forgiving_ack(struct cc_view *v, const struct cc_ack *a) {
 	cubic_ack(v, a);
 }
 
+static void forgiving_lost(struct cc_view *v, uint64_t bytes) {
+	cc_random_more_lost(&own(v)->random, v, bytes, own(v)->prior);
+}
+
 static void reduce(struct cc_view *v) {
 	struct cubic *c = own(v);
 	cc_random_cut(&c->random, c->last_ack);
@@ -220,6 +224,7 @@ const struct cc_ops cc_cubic = {
 	.init = cubic_init,
 	.mtu = cubic_mtu,
 	.ack = forgiving_ack,
+	.lost = forgiving_lost,
 	.forgive = cubic_forgive,
 	.loss = cubic_loss,
 	.timeout = cubic_timeout,

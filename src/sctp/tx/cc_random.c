@@ -80,13 +80,21 @@ static bool nearly_empty(const struct cc_random *r, bool first) {
 
 /* ---- the whole ---- */
 
+/* What is lost in a recovery, or by a T3, was sent by the window that was too large, or by a line that was out of order. */
+static void count(struct cc_random *r, const struct cc_view *v, uint64_t sent, uint64_t lost, uint64_t last_cut) {
+	if (v->in_recovery || v->mending)
+		return;
+	count_excess(r, sent, lost);
+	if (v->cwnd < last_cut / 10 * 9)
+		learn_ambient(r, sent, lost, v->mtu);
+}
+
+void cc_random_more_lost(struct cc_random *r, const struct cc_view *v, uint64_t bytes, uint64_t last_cut) {
+	count(r, v, bytes, bytes, last_cut);
+}
+
 void cc_random_ack(struct cc_random *r, const struct cc_view *v, const struct cc_ack *a, uint64_t last_cut) {
-	/* What is lost in a recovery was sent by the window that was too large. */
-	if (!v->in_recovery) {
-		count_excess(r, a->bytes + a->lost, a->lost);
-		if (v->cwnd < last_cut / 10 * 9)
-			learn_ambient(r, a->bytes + a->lost, a->lost, v->mtu);
-	}
+	count(r, v, a->bytes + a->lost, a->lost, last_cut);
 	if (a->rtt > 0)
 		take_rtt(r, a->rtt, v->srtt, a->now);
 }

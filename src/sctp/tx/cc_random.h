@@ -37,7 +37,9 @@ struct cc_random {
 void cc_random_begin(struct cc_random *r);
 /* One SACK. last_cut: the window before the last reduction; 0: there was none yet. */
 void cc_random_ack(struct cc_random *r, const struct cc_view *v, const struct cc_ack *a, uint64_t last_cut);
-/* Packets were just found lost. By chance? */
+/* Bytes were found lost without a SACK. */
+void cc_random_more_lost(struct cc_random *r, const struct cc_view *v, uint64_t bytes, uint64_t last_cut);
+/* Packets were just found lost, and are counted. By chance? */
 bool cc_random_lost(const struct cc_random *r, const struct cc_view *v, uint64_t last_cut);
 /* The window is reduced. */
 void cc_random_cut(struct cc_random *r, uint64_t now);

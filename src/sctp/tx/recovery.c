@@ -18,7 +18,7 @@ void recovery_reset(struct sender *tx) {
 bool recovery_restarts_t3(const struct sender *tx) {
 	/* While the path is silent after a T3, packets that go out must not put off the next T3: the peer would never be given
 	 * up. */
-	return by_time(tx) ? !tx->recovery.mending || tx->recovery.answered : tx->recovery.free_packet;
+	return by_time(tx) ? !tx->view.mending || tx->recovery.answered : tx->recovery.free_packet;
 }
 
 uint64_t recovery_window_of_loss(const struct sender *tx) {
@@ -37,7 +37,7 @@ void recovery_note_sent(struct sender *tx, uint64_t tsn, uint32_t len, bool agai
 		prr_sent(&r->prr, len);
 	if (again && r->undo_high && tsn >= r->undo_low && tsn <= r->undo_high)
 		r->undo_pending++;
-	if (again && r->mending && r->resent_at == 0)
+	if (again && tx->view.mending && r->resent_at == 0)
 		r->resent_at = tx->now;
 }
 
@@ -50,20 +50,40 @@ static void may_undo(struct sender *tx) {
 	r->undo_pending = 0;
 }
 
-/* Does a loss lower the window? Not again in a recovery, nor while a timeout is being mended, for which it was lowered already.
- * Nor does one that the control takes for chance: what is lost is sent again as the window allows. RFC 9260's rules need a
- * recovery to find further losses, so there no loss is forgiven. */
-static bool loss_counts(const struct sender *tx) {
-	if (tx->view.in_recovery || tx->recovery.mending)
+/* Bytes found lost since the last report. What was taken for lost and was not lowers the log's sum, perhaps below that of the
+ * last report. */
+static uint64_t unreported(struct sender *tx) {
+	uint64_t sum = tx->sent.log.lost, before = tx->recovery.lost_reported;
+	tx->recovery.lost_reported = sum;
+	return sum > before ? sum - before : 0;
+}
+
+/* An acknowledgement reports what was lost. A timer, a probe, and a SACK that acknowledges nothing find losses without one. A
+ * control that judges has to know of these before it judges, and before the recovery ends in which they were found. */
+static void report_lost(struct sender *tx) {
+	uint64_t bytes = tx->cc->lost ? unreported(tx) : 0;
+	if (bytes > 0)
+		tx->cc->lost(&tx->view, bytes);
+}
+
+/* Does the loss of so many chunks lower the window? Not again in a recovery, nor while a timeout is being mended, for which it
+ * was lowered already. Nor does one that the control takes for chance: what is lost is sent again as the window allows. RFC
+ * 9260's rules need a recovery to find further losses, so there no loss is forgiven. */
+static bool loss_counts(struct sender *tx, uint64_t chunks) {
+	report_lost(tx);
+	if (tx->view.in_recovery || tx->view.mending)
 		return false;
-	return !by_time(tx) || !tx->cc->forgive || !tx->cc->forgive(&tx->view);
+	if (!by_time(tx) || !tx->cc->forgive || !tx->cc->forgive(&tx->view))
+		return true;
+	tx->counters.losses_forgiven += chunks;
+	return false;
 }
 
 /* RFC 9260, 7.2.4, 2, 3 and 5: ssthresh and cwnd are lowered on the way into Fast Recovery and not again while in it. The lost
  * chunks that fit one packet go whatever cwnd allows. The recovery ends at the highest TSN outstanding now. */
-static void open_recovery(struct sender *tx, uint64_t flight_before) {
+static void open_recovery(struct sender *tx, uint64_t chunks, uint64_t flight_before) {
 	struct recovery *r = &tx->recovery;
-	if (!loss_counts(tx))
+	if (!loss_counts(tx, chunks))
 		return;
 	tx->cc->loss(&tx->view);
 	tx->view.in_recovery = true;
@@ -76,18 +96,19 @@ static void open_recovery(struct sender *tx, uint64_t flight_before) {
 
 static void close_recovery(struct sender *tx) {
 	struct recovery *r = &tx->recovery;
-	if (!(tx->view.in_recovery || r->mending) || tx->sent.cum < r->exit)
+	if (!(tx->view.in_recovery || tx->view.mending) || tx->sent.cum < r->exit)
 		return;
+	report_lost(tx);
 	rack_recovery_exit(&r->rack);
 	if (tx->view.in_recovery && tx->cc->recovery_exit)
 		tx->cc->recovery_exit(&tx->view);
-	tx->view.in_recovery = r->mending = false;
+	tx->view.in_recovery = tx->view.mending = false;
 }
 
 static void undo_reduction(struct sender *tx) {
 	struct recovery *r = &tx->recovery;
 	r->undo_high = 0;
-	tx->view.in_recovery = r->mending = false;
+	tx->view.in_recovery = tx->view.mending = false;
 	tx->cc->undo(&tx->view);
 	tx->counters.reductions_undone++;
 }
@@ -105,7 +126,7 @@ static bool proved_needless(const struct sender *tx) {
  * comes sooner than any answer can (RFC 3522's idea, with the times that we keep). */
 static bool timeout_disproved(const struct sender *tx, const struct ack *ack) {
 	const struct recovery *r = &tx->recovery;
-	return r->mending && !r->repeated && r->undo_high && ack->unsent_lost > 0 &&
+	return tx->view.mending && !r->repeated && r->undo_high && ack->unsent_lost > 0 &&
 	       (r->answered || r->resent_at == 0 || tx->now - r->resent_at < tx->rto.min_rtt);
 }
 
@@ -137,8 +158,8 @@ enum miss_rule recovery_miss_rule(const struct sender *tx) {
 /* Marks what is lost by now. Returns the number of chunks. */
 static uint64_t detect(struct sender *tx) {
 	struct recovery *r = &tx->recovery;
-	uint64_t next, lost = rack_detect(&r->rack, &tx->sent, tx->rto.min_rtt, tx->rto.srtt, tx->view.in_recovery || r->mending,
-	                                  tx->now, &next);
+	uint64_t next, lost = rack_detect(&r->rack, &tx->sent, tx->rto.min_rtt, tx->rto.srtt,
+	                                  tx->view.in_recovery || tx->view.mending, tx->now, &next);
 	tx->timers[SENDER_RACK] = next;
 	tx->counters.rack_losses += lost;
 	if (tx->sent.log.large_lost >= PMTU_MAX_PROBES)
@@ -153,7 +174,10 @@ static void probe_answered(struct sender *tx) {
 	if (r->probe_end == 0 || tx->sent.cum + 1 < r->probe_end || (r->probe_repeated && tx->sent.cum + 1 == r->probe_end))
 		return;
 	r->probe_end = 0;
-	if (!r->probe_repeated || !loss_counts(tx))
+	if (!r->probe_repeated)
+		return;
+	tx->sent.log.lost += r->probe_len;
+	if (!loss_counts(tx, 1))
 		return;
 	tx->cc->loss(&tx->view);
 	if (tx->cc->recovery_exit)
@@ -167,14 +191,13 @@ static struct cc_ack describe_ack(struct sender *tx, const struct ack *ack, cons
 	struct cc_ack c = {
 		.now = tx->now,
 		.bytes = ack->bytes,
-		.lost = tx->sent.log.lost - r->lost_reported,
+		.lost = unreported(tx),
 		.flight = tx->sent.flight,
 		.advanced = ack->advanced,
 		.all_acked = outstanding_count(&tx->sent) == 0,
 		.cwnd_limited = r->limited || r->limited_before || flight_before + tx->view.mtu > tx->view.cwnd,
 		.delivered = tx->sent.log.delivered,
 	};
-	r->lost_reported = tx->sent.log.lost;
 	if (!newest)
 		return c;
 	struct tx_rate rate;
@@ -217,7 +240,7 @@ static void pace_follow(struct sender *tx) {
  * chunks found lost. */
 static uint64_t judge(struct sender *tx, const struct ack *ack, const struct tx_packet *newest, bool disproved) {
 	rack_ack(&tx->recovery.rack, &tx->sent, ack, tx->rto.min_rtt, tx->now);
-	if (tx->recovery.mending && (ack->bytes > 0 || ack->advanced))
+	if (tx->view.mending && (ack->bytes > 0 || ack->advanced))
 		path_answers(tx, newest);
 	if (disproved)
 		outstanding_not_lost(&tx->sent, tx->now);
@@ -227,7 +250,7 @@ static uint64_t judge(struct sender *tx, const struct ack *ack, const struct tx_
 /* What follows for the window. */
 static void respond(struct sender *tx, const struct ack *ack, uint64_t lost, uint64_t flight_before) {
 	if (lost > 0)
-		open_recovery(tx, flight_before);
+		open_recovery(tx, lost, flight_before);
 	probe_answered(tx);
 	if (tx->view.in_recovery && ack->unsent_lost > 0 && proved_needless(tx))
 		undo_reduction(tx);
@@ -284,7 +307,7 @@ void recovery_sack(struct sender *tx, struct ack *ack, uint64_t flight_before) {
 		respond(tx, ack, lost, flight_before);
 	} else if (ack->lost_new) {
 		tx->counters.fast_retransmits += ack->fast_retransmits;
-		open_recovery(tx, flight_before);
+		open_recovery(tx, ack->fast_retransmits, flight_before);
 	}
 	pace_follow(tx);
 	raise_high_water(tx);
@@ -308,10 +331,11 @@ void recovery_duplicate(struct sender *tx, uint64_t tsn) {
 }
 
 void recovery_rack_expired(struct sender *tx) {
-	uint64_t flight = tx->sent.flight;
+	uint64_t flight = tx->sent.flight, lost;
 	sender_timer_stop(tx, SENDER_RACK);
-	if (detect(tx) > 0)
-		open_recovery(tx, flight);
+	lost = detect(tx);
+	if (lost > 0)
+		open_recovery(tx, lost, flight);
 	pace_follow(tx);
 	prsctp_exhausted(tx);
 }
@@ -333,7 +357,7 @@ static void arm_silent_probe(struct sender *tx) {
 void recovery_timeout(struct sender *tx) {
 	struct recovery *r = &tx->recovery;
 	tx->view.in_recovery = false;
-	tx->cc->timeout(&tx->view, r->mending);
+	tx->cc->timeout(&tx->view, tx->view.mending);
 	r->unanswered = true;
 	r->free_packet = true; /* chunks not old enough to be lost may still fill the window */
 	if (!by_time(tx)) {
@@ -342,8 +366,8 @@ void recovery_timeout(struct sender *tx) {
 	}
 	rack_timeout(&r->rack, &tx->sent, tx->rto.rto, tx->now);
 	may_undo(tx);
-	r->repeated = r->mending;
-	r->mending = true;
+	r->repeated = tx->view.mending;
+	tx->view.mending = true;
 	r->answered = false;
 	r->resent_at = 0;
 	r->exit = tx->sent.next - 1;
@@ -378,8 +402,7 @@ static bool probe_is_out(const struct sender *tx) {
 }
 
 void recovery_arm_probe(struct sender *tx) {
-	const struct recovery *r = &tx->recovery;
-	if (!by_time(tx) || r->mending)
+	if (!by_time(tx) || tx->view.mending)
 		return;
 	/* 7.2: only in the open state, when nothing is known to be missing and no probe is out. */
 	if (tx->sent.flight == 0 || tx->sent.lost || tx->sent.gap_count || tx->view.in_recovery || probe_is_out(tx) ||
@@ -424,6 +447,7 @@ static void probe_tail(struct sender *tx) {
 		uint64_t tsn = outstanding_last_in_flight(&tx->sent);
 		if (tsn == 0 || (tx->forward_tsn && outstanding_final(outstanding_at(&tx->sent, tsn))))
 			return;
+		r->probe_len = outstanding_at(&tx->sent, tsn)->len;
 		outstanding_send_again(&tx->sent, tsn);
 	}
 	r->probe_repeated = repeat;
@@ -436,7 +460,7 @@ static void probe_tail(struct sender *tx) {
 /* The path is not silent: the peer has no room for what T3 repeats. T3 backs off and is the probe of its window: RFC 9260, 6.1,
  * A. */
 void recovery_window_closed(struct sender *tx) {
-	if (tx->recovery.mending)
+	if (tx->view.mending)
 		sender_timer_stop(tx, SENDER_TLP);
 }
 
@@ -454,7 +478,7 @@ void recovery_probe_expired(struct sender *tx) {
 	sender_timer_stop(tx, SENDER_TLP);
 	if (outstanding_count(&tx->sent) == 0)
 		return;
-	if (tx->recovery.mending)
+	if (tx->view.mending)
 		probe_silence(tx);
 	else if (!tx->view.in_recovery && tx->sent.lost == 0 && !probe_is_out(tx))
 		probe_tail(tx);
@@ -467,6 +491,7 @@ void recovery_walk(struct recovery *r, struct walk *w) {
 	prr_walk(&r->prr, w);
 	WALK(w, r->exit), WALK(w, r->resent_at), WALK(w, r->round_end), WALK(w, r->lost_reported);
 	WALK(w, r->undo_low), WALK(w, r->undo_high), WALK(w, r->undo_pending), WALK(w, r->probe_end), WALK(w, r->silent);
-	WALK(w, r->free_packet), WALK(w, r->mending), WALK(w, r->repeated), WALK(w, r->answered), WALK(w, r->unanswered);
+	WALK(w, r->probe_len);
+	WALK(w, r->free_packet), WALK(w, r->repeated), WALK(w, r->answered), WALK(w, r->unanswered);
 	WALK(w, r->limited), WALK(w, r->limited_before), WALK(w, r->probe_repeated);
 }

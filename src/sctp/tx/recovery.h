@@ -21,7 +21,6 @@ struct recovery {
 	struct prr prr;
 	uint64_t exit;
 	bool free_packet; /* the next packet of data goes whatever cwnd and pace allow: RFC 9260, 7.2.4 (3), and probes */
-	bool mending;     /* after a T3: what was outstanding then is not yet acknowledged */
 	bool repeated;    /* T3 has expired more than once since */
 	bool answered;    /* something was acknowledged since */
 	bool unanswered;  /* T3 has expired, and nothing was acknowledged since */
@@ -33,7 +32,8 @@ struct recovery {
 	uint64_t undo_low, undo_high, undo_pending;
 	uint64_t probe_end;
 	uint32_t silent;
-	bool probe_repeated; /* the probe repeated the last chunk; else it was new data */
+	bool probe_repeated; /* the probe repeated the last chunk, of ... */
+	uint16_t probe_len;  /* ... so many bytes; else it was new data */
 };
 
 /* Probes of a path that is silent after a T3: the interval of the first ones, and how many there are until something is

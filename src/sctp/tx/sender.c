@@ -365,6 +365,7 @@ static void counters_copy(const struct sender_counters *c, sluice_sctp_stats *st
 	stats->window_probes = c->window_probes;
 	stats->recoveries = c->recoveries;
 	stats->rack_losses = c->rack_losses;
+	stats->losses_forgiven = c->losses_forgiven;
 	stats->tail_probes = c->tail_probes;
 	stats->spurious_retransmissions = c->spurious_retransmissions;
 	stats->spurious_timeouts = c->spurious_timeouts;

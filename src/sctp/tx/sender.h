@@ -63,7 +63,7 @@ enum sender_news {
 struct sender_counters {
 	uint64_t data_chunks_sent, retransmitted_chunks, fast_retransmits, timeouts;
 	uint64_t sacks_received, gap_blocks_received;
-	uint64_t window_probes, recoveries, rack_losses, tail_probes;
+	uint64_t window_probes, recoveries, rack_losses, losses_forgiven, tail_probes;
 	uint64_t spurious_retransmissions, spurious_timeouts, reductions_undone, reordering_seen, delivery_rate;
 	uint64_t mtu_probes_sent, mtu_probes_acked, mtu_black_holes;
 };

@@ -41,7 +41,7 @@ static void add_counters(json_t *o, const sluice_sctp_stats *s) {
 	static const char *const shown[] = {
 		"payload_sent",      "payload_received", "packets_sent",    "packets_received",
 		"timeouts",          "recoveries",       "tail_probes",     "spurious_retransmissions",
-		"reductions_undone", "mtu_probes_sent",  "mtu_black_holes",
+		"reductions_undone", "losses_forgiven",  "mtu_probes_sent", "mtu_black_holes",
 	};
 	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
 		const struct stat_row *row = stat_find(&stat_sctp, shown[i]);
