@@ -60,6 +60,49 @@ START_TEST(test_a_queue_on_the_way_is_no_reason_to_grow) {
 }
 END_TEST
 
+/* Fills a buffer of 8 MiB, is refused a message of `refused` bytes, and returns how much is buffered when the app is called for
+ * more. */
+static uint64_t buffered_when_called(uint32_t refused) {
+	struct pair_config c;
+	struct pair p;
+	pair_config_init(&c);
+	c.no_record = true;
+	c.ab.delay = c.ba.delay = SLUICE_MS;
+	c.ab.rate = 100000000;
+	c.a.high_water = UINT64_C(8) << 20;
+	pair_start(&p, &c);
+	sluice_send_info info = {.stream = 1};
+	while (sctp_host_send(p.a, &info, MESSAGE) == 0)
+		;
+	ck_assert_int_eq(sctp_host_send(p.a, &info, refused), SLUICE_WOULD_BLOCK);
+	ck_assert(SIM_UNTIL(&p.sim, p.sim.now + 10 * SLUICE_S, p.a->writable > 0));
+	uint64_t buffered = sctp_host_stats(p.a).buffered;
+	pair_free(&p);
+	return buffered;
+}
+
+/* An acknowledgement on this path makes room for some ten packets at most. A length that was refused counts in 64 KiB. */
+#define ABOUT (128u << 10)
+
+/* To fill half of a long path's buffer takes longer than the path waits for. */
+START_TEST(test_an_app_is_called_for_more_before_much_is_missing) {
+	uint64_t buffered = buffered_when_called(MESSAGE);
+	ck_assert_uint_le(buffered, 7 << 20);
+	ck_assert_uint_gt(buffered, (7 << 20) - ABOUT);
+}
+END_TEST
+
+START_TEST(test_an_app_is_called_when_what_was_refused_fits) {
+	uint64_t buffered = buffered_when_called(3 << 20);
+	ck_assert_uint_le(buffered, 5 << 20);
+	ck_assert_uint_gt(buffered, (5 << 20) - ABOUT);
+	/* Half of the mark is enough for any. */
+	buffered = buffered_when_called(6 << 20);
+	ck_assert_uint_le(buffered, 4 << 20);
+	ck_assert_uint_gt(buffered, (4 << 20) - ABOUT);
+}
+END_TEST
+
 /* ---- both ends of a transfer by offer and answer, with default settings --------------------------------------------------- */
 
 /* On a LAN, as fast as it goes. The sender holds its 1 MiB and what blocks take beside them. The receiver may hold messages in 64
@@ -89,4 +132,5 @@ START_TEST(test_the_memory_of_both_ends_of_a_transfer_is_bounded) {
 END_TEST
 
 SUITE("send_buffer", test_the_buffer_grows_with_what_a_long_path_carries, test_all_of_an_environment_grow_within_its_budget,
-      test_a_queue_on_the_way_is_no_reason_to_grow, test_the_memory_of_both_ends_of_a_transfer_is_bounded)
+      test_a_queue_on_the_way_is_no_reason_to_grow, test_an_app_is_called_for_more_before_much_is_missing,
+      test_an_app_is_called_when_what_was_refused_fits, test_the_memory_of_both_ends_of_a_transfer_is_bounded)

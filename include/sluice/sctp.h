@@ -126,8 +126,8 @@ typedef struct sluice_sctp_config {
 	/* ---- what waits for sending ---- */
 
 	/* Bytes buffered in a stream above which a send returns SLUICE_WOULD_BLOCK. Default: 1 MiB at the start. From a round
-	 * trip of a millisecond on it grows with the congestion window, up to eight times what the path delivers in its
-	 * shortest round trip and 128 MiB, as far as sluice_env_config.send_budget allows. It does not shrink. */
+	 * trip of a millisecond on it grows with the congestion window, up to four times what the path delivers in its shortest
+	 * round trip, 1 MiB more, and 128 MiB in all, as far as sluice_env_config.send_budget allows. It does not shrink. */
 	uint64_t high_water;
 	enum sluice_scheduler scheduler;
 	/* Hold a packet that is not full back while other data is in flight. Default: send at once */

@@ -1,5 +1,6 @@
 #include "sctp/tx/outgoing.h"
 
+#include "base/arith.h"
 #include "base/copy.h"
 #include "base/prefetch.h"
 #include "base/serial.h"
@@ -205,6 +206,13 @@ static uint64_t high_water(const struct outgoing *o, const struct tx_stream *s) 
 	return o->env->send_held < o->env->send_budget ? o->high_water : o->least_water;
 }
 
+/* How much of a stream may still be buffered when its app is called for more. The message that was refused fits then, unless it
+ * is longer than half of the mark. */
+static uint64_t refill_at(const struct outgoing *o, const struct tx_stream *s) {
+	uint64_t mark = high_water(o, s);
+	return mark - min64(mark / 2, max64(OUTGOING_REFILL, ((uint64_t)s->refused + 1) << 16));
+}
+
 /* ---- accepting ---- */
 
 static struct tx_timed *timed_new(struct outgoing *o, struct tx_message *m) {
@@ -311,6 +319,7 @@ __attribute__((noinline)) static bool blocks(struct outgoing *o, struct tx_strea
 	if (s->may_yield && make_room(o, s, info, len))
 		return false;
 	s->blocked = true;
+	s->refused = (uint16_t)(len >> 16);
 	return true;
 }
 
@@ -599,8 +608,8 @@ static inline void buffered_sink(struct outgoing *o, struct tx_stream *s, uint32
 		s->above_low = false;
 		event_push(o->events, &s->low_event);
 	}
-	/* Not before half the mark, so that the app refills in bulk instead of being called for each message. */
-	if (s->blocked && s->buffered <= high_water(o, s) / 2) {
+	/* Not for each message: the app refills in bulk. */
+	if (s->blocked && s->buffered <= refill_at(o, s)) {
 		s->blocked = false;
 		event_push(o->events, &s->writable);
 	}

@@ -260,9 +260,8 @@ static void respond(struct sender *tx, const struct ack *ack, uint64_t lost, uin
 
 #define HIGH_WATER_MOST (UINT64_C(128) << 20)
 
-/* The app may queue four times what the window holds. The app is called for more at half of the mark (outgoing.c). Then there
- * must be enough for a window that fills anew while as much stands acknowledged behind a hole. So the mark does not sink with the
- * window either.
+/* When the app is called for more (outgoing.h), there must be enough for a window that fills anew while as much stands acknowledged
+ * behind a hole: two windows. So the mark does not sink with the window either.
  *
  * Packets that wait in a queue on the way fill a window and need no buffer here. So no more of the window counts than twice what
  * the path delivers in its shortest round trip.
@@ -274,7 +273,7 @@ static void raise_high_water(struct sender *tx) {
 	if (tx->config->high_water || tx->view.srtt < SLUICE_MS || tx->view.min_rtt < SLUICE_MS / 2)
 		return;
 	uint64_t path = tx->counters.delivery_rate / 1024 * (tx->view.min_rtt / 1024) / (SLUICE_S / 1024 / 1024);
-	uint64_t mark = 4 * min64(tx->view.cwnd, 2 * path);
+	uint64_t enough = 2 * min64(tx->view.cwnd, 2 * path), mark = enough + min64(enough, OUTGOING_REFILL);
 	if (mark > tx->out.high_water)
 		tx->out.high_water = min64(mark, HIGH_WATER_MOST);
 }
