@@ -446,16 +446,61 @@ static enum action match(const sluice_sctp *a, const struct cookie *k) {
 	return ACTION_DISCARD;
 }
 
-void handshake_cookie_echo(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
-	struct cookie k;
-	/* RFC 9260, 5.1.5, 1 to 3: authenticate, compare ports and tag, "silently discard" what does not fit. */
-	if (!cookie_read(c->value, c->len, a->secret, &k) || p->header.tag != k.local_tag || p->header.src_port != k.peer_port ||
-	    p->header.dst_port != k.local_port || (a->refuse && a->state == SLUICE_SCTP_CLOSED)) {
-		a->stats.packets_discarded++;
+static void discard(sluice_sctp *a, struct packet *p) {
+	a->stats.packets_discarded++;
+	p->stop = true;
+}
+
+/* B: ESTABLISHED it is, but "it MUST update its peer's Verification Tag from the State Cookie". Data that rode with our own
+ * COOKIE-ECHO has its TSNs from the same start, and is not sent anew. */
+static void cookie_collides(sluice_sctp *a, struct packet *p, const struct cookie *k) {
+	if (a->state != SLUICE_SCTP_COOKIE_WAIT && a->state != SLUICE_SCTP_COOKIE_ECHOED) {
 		p->stop = true;
 		return;
 	}
-	enum action action = a->state == SLUICE_SCTP_CLOSED ? ACTION_RESTART : match(a, &k);
+	adopt(a, k);
+	sender_repeat(&a->tx);
+}
+
+/* D: our COOKIE-ACK was lost, or theirs is still to come and says nothing new: ESTABLISHED, and a COOKIE-ACK. */
+static void cookie_repeats(sluice_sctp *a) {
+	if (a->state == SLUICE_SCTP_COOKIE_ECHOED)
+		establish(a);
+	a->pending = (a->pending & ~(uint32_t)(PENDING_INIT | PENDING_COOKIE_ECHO)) | PENDING_COOKIE_ACK;
+}
+
+/* RFC 9260, 5.2.4, for an association that stands or is being opened. */
+static void cookie_meets(sluice_sctp *a, struct packet *p, const struct cookie *k, enum action action) {
+	switch (action) {
+	case ACTION_RESTART:
+		cookie_restarts(a, p, k);
+		break;
+	case ACTION_COLLISION:
+		cookie_collides(a, p, k);
+		break;
+	case ACTION_SAME:
+		cookie_repeats(a);
+		break;
+	case ACTION_DISCARD:
+		discard(a, p);
+		break;
+	}
+}
+
+/* RFC 9260, 5.1.5, 1 to 3: authenticate, compare ports and tag. */
+static bool cookie_is_ours(const sluice_sctp *a, const struct packet *p, const struct wire_chunk *c, struct cookie *k) {
+	return cookie_read(c->value, c->len, a->secret, k) && p->header.tag == k->local_tag &&
+	       p->header.src_port == k->peer_port && p->header.dst_port == k->local_port;
+}
+
+void handshake_cookie_echo(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
+	struct cookie k;
+	bool closed = a->state == SLUICE_SCTP_CLOSED;
+	if (!cookie_is_ours(a, p, c, &k) || (a->refuse && closed)) {
+		discard(a, p); /* "silently" */
+		return;
+	}
+	enum action action = closed ? ACTION_RESTART : match(a, &k);
 	/* 5.1.5, 4: "If the elapsed time is longer than the lifespan carried in the State Cookie, then the packet, including the
 	 * COOKIE ECHO chunk and any attached DATA chunks, SHOULD be discarded, and the endpoint MUST transmit an ERROR chunk with
 	 * a "Stale Cookie" error cause". 5.2.4, 3: when both tags match the association that stands, age does not matter. */
@@ -466,40 +511,12 @@ void handshake_cookie_echo(sluice_sctp *a, struct packet *p, const struct wire_c
 	}
 	/* There is one CONNECTED and one ENDED. While the app has not polled those of the last association, the next one waits;
 	 * the peer repeats its COOKIE-ECHO. */
-	if (action == ACTION_RESTART && (a->connected.queued || a->ended.queued)) {
-		a->stats.packets_discarded++;
-		p->stop = true;
-		return;
-	}
-	if (a->state == SLUICE_SCTP_CLOSED) {
+	if (action == ACTION_RESTART && (a->connected.queued || a->ended.queued))
+		discard(a, p);
+	else if (closed)
 		cookie_opens(a, &k);
-		return;
-	}
-	switch (action) {
-	case ACTION_RESTART:
-		cookie_restarts(a, p, &k);
-		break;
-	case ACTION_COLLISION:
-		/* B: ESTABLISHED it is, but "it MUST update its peer's Verification Tag from the State Cookie". Data that rode
-		 * with our own COOKIE-ECHO has its TSNs from the same start, and is not sent anew. */
-		if (a->state == SLUICE_SCTP_COOKIE_WAIT || a->state == SLUICE_SCTP_COOKIE_ECHOED) {
-			adopt(a, &k);
-			sender_repeat(&a->tx);
-		} else {
-			p->stop = true;
-		}
-		break;
-	case ACTION_SAME:
-		/* D: our COOKIE-ACK was lost, or theirs is still to come and says nothing new: ESTABLISHED, and a COOKIE-ACK. */
-		if (a->state == SLUICE_SCTP_COOKIE_ECHOED)
-			establish(a);
-		a->pending = (a->pending & ~(uint32_t)(PENDING_INIT | PENDING_COOKIE_ECHO)) | PENDING_COOKIE_ACK;
-		break;
-	case ACTION_DISCARD:
-		a->stats.packets_discarded++;
-		p->stop = true;
-		break;
-	}
+	else
+		cookie_meets(a, p, &k, action);
 }
 
 void handshake_cookie_ack(sluice_sctp *a, struct packet *p, const struct wire_chunk *c) {
