@@ -479,10 +479,25 @@ START_TEST(test_where_nobody_listens_the_error_says_so) {
 	ck_assert_ptr_nonnull(strstr(a.error, strchr(place, ':') + 1));
 	stop(&a);
 	close(fd);
-	start(&a, "tcp:127.0.0.1:0", LINK_ANY, false);
-	ck_assert_uint_eq(a.ends, 1);
-	stop(&a);
 	ev_loop_destroy(ev);
+}
+END_TEST
+
+START_TEST(test_a_wrong_address_is_told_before_the_start) {
+	static const struct {
+		const char *signal, *wrong;
+	} rows[] = {{"tcp:127.0.0.1:0", "the port is a number from 1 to 65535"},
+	            {"tcp:127.0.0.1:65536#secret", "the port is a number from 1 to 65535"},
+	            {"tcp:127.0.0.1", "expected HOST:PORT"},
+	            {"tcp:[]:7001", "expected HOST:PORT"},
+	            {"tcp:127.0.0.1:7001#", "the secret behind # is empty"},
+	            {"tcp:127.0.0.1:7001", NULL}};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct link_options options = {.command = "test", .signal = rows[i].signal};
+		const char *wrong = "not written";
+		ck_assert_ptr_nonnull(carriers_find(&options, &wrong));
+		ck_assert_pstr_eq(wrong, rows[i].wrong);
+	}
 }
 END_TEST
 
@@ -510,4 +525,4 @@ SUITE("signalling", test_a_message_comes_back_from_its_text, test_what_is_no_mes
       test_silent_strangers_do_not_hold_the_place, test_who_does_not_greet_is_told_nothing,
       test_an_offer_that_a_stranger_heard_is_made_to_the_next_one, test_a_secret_has_to_be_the_same_at_both_ends,
       test_a_proof_is_of_one_end_and_one_meeting, test_where_nobody_listens_the_error_says_so,
-      test_by_http_an_unreachable_server_is_named)
+      test_a_wrong_address_is_told_before_the_start, test_by_http_an_unreachable_server_is_named)

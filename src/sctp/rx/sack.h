@@ -40,9 +40,9 @@ struct sack_policy {
 	bool believed;       /* the peer is of our kind */
 	uint16_t mean;       /* packets with DATA in a batch, sixteenths, running */
 	uint16_t large;      /* batches in a row with a large mean */
+	uint32_t unacked;    /* packets with DATA since the last SACK was decided on */
 	uint64_t pause;      /* ns until the next trial, once this one has failed */
 	uint64_t not_before; /* when the next trial may begin; 0: the first batch says */
-	uint32_t unacked;    /* packets with DATA since the last SACK was decided on */
 
 	struct early_sack *early;
 	uint32_t early_count, early_sent; /* early[early_sent .. early_count) wait */

@@ -20,13 +20,13 @@ struct recovery {
 	struct rack rack;
 	struct prr prr;
 	uint64_t exit;
-	bool free_packet; /* the next packet of data goes whatever cwnd and pace allow: RFC 9260, 7.2.4 (3), and probes */
-	bool repeated;    /* T3 has expired more than once since */
-	bool answered;    /* something was acknowledged since */
-	bool unanswered;  /* T3 has expired, and nothing was acknowledged since */
+	bool free_packet;    /* the next packet of data goes whatever cwnd and pace allow: RFC 9260, 7.2.4 (3), and probes */
+	bool repeated;       /* T3 has expired more than once since */
+	bool answered;       /* something was acknowledged since */
+	bool unanswered;     /* T3 has expired, and nothing was acknowledged since */
+	bool limited;        /* cwnd, and nothing else, held data back in this round, ... */
+	bool limited_before; /* ... or in the one before */
 	uint64_t resent_at;
-	bool limited;           /* cwnd, and nothing else, held data back in this round, ... */
-	bool limited_before;    /* ... or in the one before */
 	uint64_t round_end;     /* `delivered` at which the round trip is over */
 	uint64_t lost_reported; /* bytes lost that were reported to the control */
 	uint64_t undo_low, undo_high, undo_pending;
