@@ -87,9 +87,9 @@ struct tx_open {
 
 enum tx_reset { TX_RESET_NONE, TX_RESET_WANTED, TX_RESET_SENT };
 
-/* An app that was refused is called for more when there is room for this many bytes, or when half of the mark is free. It fills the
- * room in one go, and the loop stands still for that long: a gigabit of 100 ms had 32 MB of room, which took 17 ms to fill. As long
- * nothing is sent and no acknowledgement is read. */
+/* An app that was refused is called for more when there is room for this many bytes, or when half of the mark is free. It fills
+ * the room in one go. Meanwhile nothing is sent and no acknowledgement is read: 32 MB of room, half of a buffer for a gigabit of
+ * 100 ms, took 17 ms to fill. */
 #define OUTGOING_REFILL (UINT64_C(1) << 20)
 
 struct tx_stream {

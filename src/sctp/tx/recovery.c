@@ -260,8 +260,8 @@ static void respond(struct sender *tx, const struct ack *ack, uint64_t lost, uin
 
 #define HIGH_WATER_MOST (UINT64_C(128) << 20)
 
-/* When the app is called for more (outgoing.h), there must be enough for a window that fills anew while as much stands acknowledged
- * behind a hole: two windows. So the mark does not sink with the window either.
+/* When the app is called for more (outgoing.h), there must be enough for a window that fills anew while as much stands
+ * acknowledged behind a hole: two windows. So the mark does not sink with the window either.
  *
  * Packets that wait in a queue on the way fill a window and need no buffer here. So no more of the window counts than twice what
  * the path delivers in its shortest round trip.
