@@ -347,6 +347,61 @@ START_TEST(test_low_delay_takes_bursts_for_no_queue) {
 }
 END_TEST
 
+/* Stalls have bunched the packets: in three fifths of each round trip they wait for 5 ms, in the rest there is no queue. */
+START_TEST(test_low_delay_takes_bunches_for_no_queue) {
+	struct path p = path(&cc_low_delay, 125000000, 100 * MS);
+	run(&p, 5 * SECOND);
+	p.delivered = 0;
+	for (unsigned i = 0; i < 100; i++) {
+		p.late = 5 * MS;
+		run(&p, 60 * MS);
+		p.late = 0;
+		run(&p, 40 * MS);
+	}
+	ck_assert_uint_gt(p.delivered, 1190000000);
+}
+END_TEST
+
+/* The same delay without a gap is a queue. */
+START_TEST(test_low_delay_takes_a_whole_round_trip_for_a_queue) {
+	struct path p = path(&cc_low_delay, 125000000, 100 * MS);
+	run(&p, 5 * SECOND);
+	uint64_t before = p.v.cwnd;
+	p.late = 5 * MS;
+	run(&p, 100 * MS);
+	ck_assert_uint_gt(p.v.cwnd, before * 98 / 100);
+	run(&p, 150 * MS);
+	ck_assert_uint_lt(p.v.cwnd, before * 98 / 100);
+}
+END_TEST
+
+/* One packet that waited for `rtt`. */
+static void ack_packet(struct cc_view *v, uint64_t now, uint64_t rtt, bool round_start) {
+	v->srtt = 50 * MS;
+	cc_low_delay.ack(v, &(struct cc_ack){.now = now,
+	                                     .bytes = MTU,
+	                                     .rtt = rtt,
+	                                     .cwnd_limited = true,
+	                                     .round_start = round_start,
+	                                     .tx_in_flight = v->cwnd / 2});
+}
+
+/* Slow start met a queue, and half of the window was to go. The queue is gone before it went. */
+START_TEST(test_low_delay_does_not_grow_by_what_was_to_go) {
+	struct cc_view v = view(&cc_low_delay);
+	uint64_t now = SECOND;
+	for (unsigned i = 0; i < 600; i++)
+		ack_packet(&v, now += MS / 10, 50 * MS, i % 100 == 0);
+	while (v.ssthresh == UINT64_MAX)
+		ack_packet(&v, now += MS, 70 * MS, false);
+	ack_packet(&v, now += MS, 50 * MS, true);
+	uint64_t before = v.cwnd;
+	for (unsigned i = 0; i < 100; i++)
+		ack_packet(&v, now += MS / 10, 50 * MS, false);
+	ck_assert_uint_lt(v.cwnd, before + 20 * MTU);
+}
+END_TEST
+
 START_TEST(test_low_delay_finds_a_far_window_again) {
 	struct path p = path(&cc_low_delay, 125000000, 50 * MS);
 	p.v.ssthresh = p.v.cwnd = 100 * MTU;
@@ -435,6 +490,8 @@ SUITE("controls", test_every_control_has_a_name_of_its_own_and_a_summary, test_c
       test_bbr_keeps_the_queue_short_and_the_path_busy, test_bbr_forgives_what_the_path_loses_by_itself,
       test_bbr_gives_way_to_loss_that_comes_with_a_queue, test_bbr_looks_for_the_least_round_trip_every_ten_seconds,
       test_low_delay_keeps_the_queue_below_its_target_and_the_path_busy, test_low_delay_yields_to_one_that_fills_the_queue,
-      test_low_delay_takes_bursts_for_no_queue, test_low_delay_finds_a_far_window_again, test_low_delay_goes_slowly_after_a_loss,
+      test_low_delay_takes_bursts_for_no_queue, test_low_delay_takes_bunches_for_no_queue,
+      test_low_delay_takes_a_whole_round_trip_for_a_queue, test_low_delay_does_not_grow_by_what_was_to_go,
+      test_low_delay_finds_a_far_window_again, test_low_delay_goes_slowly_after_a_loss,
       test_low_delay_does_not_take_its_own_queue_for_the_path, test_low_delay_survives_a_longer_route_of_one_that_sends_rarely,
       test_low_delay_halves_at_a_loss_and_undoes_it)

@@ -197,6 +197,26 @@ START_TEST(test_the_receivers_card_hands_over_what_came_in_its_interval_at_once)
 }
 END_TEST
 
+START_TEST(test_what_comes_while_the_receiver_stalls_comes_together_at_the_end) {
+	/* One each tenth of a millisecond for 100 ms; about ten stalls of up to 4 ms. */
+	struct scene *s = scene(1, &(struct link_config){.stall_every = 10 * SLUICE_MS, .stall_most = 4 * SLUICE_MS}, 1000,
+	                        SLUICE_MS / 10, 100);
+	sim_run(&s->sim, s->sim.now + SLUICE_S);
+	ck_assert_uint_eq(s->b.got_count, 1000);
+	unsigned stalls = 0;
+	for (unsigned i = 1; i < 1000; i++) {
+		ck_assert_uint_eq(s->b.got[i], s->b.got[i - 1] + 1);
+		uint64_t gap = s->b.at[i] - s->b.at[i - 1];
+		ck_assert_uint_le(gap, 4 * SLUICE_MS + SLUICE_MS / 10);
+		stalls += gap > SLUICE_MS / 5;
+	}
+	ck_assert_uint_gt(stalls, 4);
+	ck_assert_uint_lt(stalls, 20);
+	ck_assert_uint_lt(s->b.inputs, 900);
+	scene_free(s);
+}
+END_TEST
+
 START_TEST(test_a_quick_world_has_the_same_history) {
 	struct scene *s[2];
 	for (unsigned i = 0; i < 2; i++) {
@@ -491,10 +511,11 @@ END_TEST
 SUITE("sim", test_a_datagram_takes_the_delay_of_the_link, test_an_echo_takes_a_round_trip,
       test_what_arrives_at_one_instant_comes_in_one_input, test_the_rate_spaces_datagrams_out, test_a_full_queue_drops_the_tail,
       test_two_links_share_a_bottleneck_and_its_queue, test_the_receivers_card_hands_over_what_came_in_its_interval_at_once,
-      test_a_quick_world_has_the_same_history, test_a_mask_drops_just_those, test_a_range_of_datagrams_can_be_dropped,
-      test_random_loss_is_about_its_probability, test_burst_loss_comes_in_runs, test_jitter_alone_never_reorders,
-      test_reordering_lets_others_pass, test_duplicates_come_twice, test_corruption_flips_one_bit,
-      test_datagrams_above_the_mtu_vanish, test_an_outage_ends, test_a_filter_sees_changes_and_drops,
-      test_a_host_that_is_down_hears_nothing, test_a_datagram_from_nowhere_arrives_at_its_time, test_one_seed_is_one_history,
+      test_what_comes_while_the_receiver_stalls_comes_together_at_the_end, test_a_quick_world_has_the_same_history,
+      test_a_mask_drops_just_those, test_a_range_of_datagrams_can_be_dropped, test_random_loss_is_about_its_probability,
+      test_burst_loss_comes_in_runs, test_jitter_alone_never_reorders, test_reordering_lets_others_pass,
+      test_duplicates_come_twice, test_corruption_flips_one_bit, test_datagrams_above_the_mtu_vanish, test_an_outage_ends,
+      test_a_filter_sees_changes_and_drops, test_a_host_that_is_down_hears_nothing,
+      test_a_datagram_from_nowhere_arrives_at_its_time, test_one_seed_is_one_history,
       test_the_allocator_counts_and_fails_where_it_is_told, test_an_invariant_that_does_not_hold_stops_the_world,
       test_an_input_may_fail_for_memory_alone, test_a_host_is_given_the_time_of_its_own_clock)

@@ -30,6 +30,11 @@ START_TEST(test_low_delay_fills_a_gigabit_and_hardly_a_queue) {
 }
 END_TEST
 
+START_TEST(test_low_delay_fills_a_gigabit_between_ends_that_stall) {
+	ck_assert(wan_assure("gigabit, stalls", ""));
+}
+END_TEST
+
 SUITE("wan_gigabit", test_a_gigabit_is_filled_over_short_round_trips, test_a_gigabit_is_filled_over_long_round_trips,
       test_a_gigabit_is_filled_over_a_satellite, test_slow_start_ends_before_a_queue_of_one_round_trip_is_full,
-      test_low_delay_fills_a_gigabit_and_hardly_a_queue)
+      test_low_delay_fills_a_gigabit_and_hardly_a_queue, test_low_delay_fills_a_gigabit_between_ends_that_stall)

@@ -160,10 +160,21 @@ static uint64_t arrival(struct sim_link *link, uint64_t left) {
 	return at;
 }
 
+/* When the receiver reads what arrived at that time. */
+static uint64_t read_at(struct sim_link *link, uint64_t at) {
+	const struct link_config *c = &link->config;
+	while (c->stall_every && at >= link->stall_to) {
+		link->stall_from = link->stall_to + c->stall_every / 2 + rng_below(&link->rng, c->stall_every);
+		link->stall_to = link->stall_from + rng_below(&link->rng, c->stall_most + 1);
+	}
+	return at >= link->stall_from && at < link->stall_to ? link->stall_to : at;
+}
+
 static void deliver(struct sim_link *link, const uint8_t *packet, size_t len, uint64_t at) {
 	uint64_t grid = link->config.coalesce;
 	link->delivered++;
 	link->bytes_delivered += len;
+	at = read_at(link, at);
 	sim_schedule_arrival(link, packet, len, grid ? (at + grid - 1) / grid * grid : at);
 }
 

@@ -42,6 +42,9 @@ struct link_config {
 	uint64_t reorder_jitter;         /* ns, uniformly 0..reorder_jitter added to that */
 	uint64_t outage_from, outage_to; /* everything offered in this time is dropped */
 	uint64_t coalesce; /* ns; the receiver's card collects datagrams, and they come together at multiples of this */
+	/* ns; the receiver's process does something else for 0..stall_most, again and again, with 0.5 to 1.5 of stall_every in
+	 * between. What arrives meanwhile comes together at the end. */
+	uint64_t stall_every, stall_most;
 };
 
 /* A queue and a rate that several links share; tail drop, first come first served. It counts how long datagrams waited. */
@@ -85,6 +88,7 @@ struct sim_link {
 	bool burst;          /* Gilbert: in the bad state */
 	uint64_t busy_until; /* when the last queued bit has left */
 	uint64_t last_arrival;
+	uint64_t stall_from, stall_to;                                            /* the next stall, or the present one */
 	uint64_t offered, dropped, delivered, duplicated, corrupted, queue_drops; /* datagrams */
 	uint64_t bytes_offered, bytes_delivered;
 };

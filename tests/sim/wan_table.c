@@ -8,6 +8,7 @@
 #define GBIT UINT64_C(1000000000)
 #define MS(n) ((n)*SLUICE_MS)
 #define S(n) ((n)*SLUICE_S)
+#define STALL_EVERY MS(200)
 
 /* Sanitizers make every memory access cost several times as much, and the rows are the same. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -30,6 +31,8 @@ static void configure(const struct wan_row *row, struct wan_config *c) {
 	c->flows = row->flows ? row->flows : 1;
 	c->there.loss = row->loss;
 	c->there.coalesce = c->back.coalesce = row->coalesce;
+	c->there.stall_most = c->back.stall_most = row->stall;
+	c->there.stall_every = c->back.stall_every = row->stall ? STALL_EVERY : 0;
 	for (unsigned i = 0; i < WAN_FLOWS; i++)
 		c->sender[i].congestion_control = row->control;
 }
@@ -445,6 +448,18 @@ static void small_messages(const struct wan_row *row, uint64_t seconds, double *
 		}                                                                                                                \
 	}
 
+/* The same between processes that do something else now and then: five times a second, for up to 10 ms. */
+#define STALLED_LOW_DELAY(text, milliseconds, sure)                                                                              \
+	{                                                                                                                        \
+		.group = "gigabit, stalls", .name = "1 Gbit/s, stalls of up to 10 ms, low delay, RTT " text, .run = bulk,        \
+		.rate = GBIT, .rtt = MS(milliseconds), .queue_tenths = 10, .control = SLUICE_CC_LOW_DELAY, .from = S(3),         \
+		.seconds = 6, .coalesce = 500 * SLUICE_US, .stall = MS(10), .heavy = true, .goals = {                            \
+			GOODPUT(90, sure),                                                                                       \
+			WAIT(10, 5),                                                                                             \
+			SHOWN("99% of packets wait at most", "ms")                                                               \
+		}                                                                                                                \
+	}
+
 #define LOSSY(text, cc, p, seeds, ...)                                                                                           \
 	{                                                                                                                        \
 		.group = "loss", .name = "100 Mbit/s, 50 ms, loss " text, .rate = 100 * MBIT, .rtt = MS(50), .loss = p,          \
@@ -536,6 +551,9 @@ const struct wan_row wan_rows[] = {
 	FAST_LOW_DELAY("20 ms", 20, 500, 2),
 	FAST_LOW_DELAY("50 ms", 50, 500, 2),
 	FAST_LOW_DELAY("100 ms", 100, 500, 2),
+	STALLED_LOW_DELAY("20 ms", 20, 90),
+	STALLED_LOW_DELAY("50 ms", 50, 90),
+	STALLED_LOW_DELAY("100 ms", 100, 90),
 	LOSSY_RFC9438("0.01%", 0.0001, 8, 90),
 	LOSSY_RFC9438("0.1%", 0.001, 4, 90),
 	LOSSY_RFC9438("1%", 0.01, 4, 90),

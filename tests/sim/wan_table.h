@@ -32,6 +32,7 @@ struct wan_row {
 	unsigned least;    /* seconds; a shorter run shows nothing; 0: any length will do */
 	unsigned runs;     /* with different seeds; 0: one */
 	uint64_t coalesce; /* see link_config */
+	uint64_t stall;    /* link_config's stall_most of both ends; every STALL_EVERY */
 	bool heavy;        /* under sanitizers it runs only for a moment */
 	struct wan_goal goals[WAN_GOALS];
 };
