@@ -432,7 +432,7 @@ START_TEST(test_who_adds_a_field_thinks_of_the_hand_over) {
 	SAME(struct tx_chunk, 32);
 	SAME(struct txlog, 112);
 	SAME(struct tx_packet, 80);
-	SAME(struct recovery, 168);
+	SAME(struct recovery, 160);
 	SAME(struct cc_view, 400);
 	SAME(struct pace, 32);
 	SAME(struct rto, 56);
