@@ -7,8 +7,8 @@
 #include "harness.h"
 #include "ice/ice.h"
 
-/* Consent checks are due at full 100 ms of an agent's clock. The clocks of the two are 50 ms apart, so that two checks are never due
- * at once, and each step to a deadline is one check. */
+/* Consent checks are due at full 100 ms of an agent's clock. The clocks of the two are 50 ms apart, so that two checks are never
+ * due at once, and each step to a deadline is one check. */
 #define APART (50 * SLUICE_MS)
 
 struct end {

@@ -72,8 +72,9 @@ bool bench_is_fast(void);
 /* True under --iterations: a program that measures by itself runs its work as cases of bench_run instead. */
 bool bench_is_counting(void);
 
-/* The environment for what is measured; its allocator is mimalloc where the library's is, and its calls count as allocations. While
- * instructions are counted, it draws the same random bytes in each run. Made at the first call; freed by bench_end. Never NULL. */
+/* The environment for what is measured; its allocator is mimalloc where the library's is, and its calls count as allocations.
+ * While instructions are counted, it draws the same random bytes in each run. Made at the first call; freed by bench_end. Never
+ * NULL. */
 sluice_env *bench_env(void);
 
 /* Monotonic ns. */
