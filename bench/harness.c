@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sim/rng.h"
 #include "sim/sorted.h"
 
 #ifdef SLUICE_MIMALLOC
@@ -54,17 +55,6 @@ static struct earlier *earlier;
 static size_t earlier_count;
 static sluice_env *env;
 static _Thread_local uint64_t allocs;
-
-/* ---- the same draws in each run ---------------------------------------------------------------------------------- */
-
-static uint64_t next_random(void) {
-	/* xorshift64 */
-	static uint64_t state = 0x9e3779b97f4a7c15;
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
 
 /* ---- allocations ------------------------------------------------------------------------------------------------- */
 
@@ -136,19 +126,18 @@ static void counted_free(void *ctx, void *p) {
 	free(p);
 }
 
-/* The same draws in each run, as a count that follows the draws (when is a check due?) would not repeat. */
-static void same_entropy(void *ctx, void *buf, size_t len) {
-	(void)ctx;
-	for (uint8_t *at = buf; len > 0; len--)
-		*at++ = (uint8_t)(next_random() >> 56);
-}
-
 sluice_env *bench_env(void) {
+	static struct rng dice;
+	if (env)
+		return env;
 	sluice_env_config config = {.allocator = {.alloc = counted_alloc, .free = counted_free}};
-	if (bench_is_counting())
-		config.entropy = same_entropy;
-	if (!env)
-		BENCH_MUST(sluice_env_new(&config, &env) == 0);
+	if (bench_is_counting()) {
+		/* A count that follows the draws (when is a check due?) would not repeat with others. */
+		dice = rng_of(1, 0);
+		config.entropy = rng_entropy;
+		config.entropy_ctx = &dice;
+	}
+	BENCH_MUST(sluice_env_new(&config, &env) == 0);
 	return env;
 }
 
@@ -214,10 +203,11 @@ static double median_of(double *values, size_t count) {
 static struct estimate estimate(const double *values, size_t count) {
 	double *drawn = calloc(count, sizeof *drawn);
 	double *medians = calloc(RESAMPLES, sizeof *medians);
+	struct rng dice = rng_of(1, 1); /* the same resamples in each run: an interval changes only when the samples do */
 	BENCH_MUST(count > 0 && drawn && medians);
 	for (size_t r = 0; r < RESAMPLES; r++) {
 		for (size_t i = 0; i < count; i++)
-			drawn[i] = values[next_random() % count];
+			drawn[i] = values[rng_below(&dice, count)];
 		medians[r] = median_of(drawn, count);
 	}
 	sorted_doubles(medians, RESAMPLES);

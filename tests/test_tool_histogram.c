@@ -2,6 +2,7 @@
  * and when two are merged? */
 #include <stdlib.h>
 
+#include "sim/rng.h"
 #include "sim/sorted.h"
 #include "suite.h"
 #include "tools/histogram.h"
@@ -10,19 +11,12 @@
 #define ERROR (1. / 512)
 
 static struct histogram h, other, all;
+static struct rng dice;
 static const double quantiles[] = {0, .01, .1, .25, .5, .75, .9, .99, .999, .9999, 1};
-
-static uint64_t next_random(void) {
-	static uint64_t state = 0x9e3779b97f4a7c15;
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
 
 /* Values of every magnitude from 0 to 2^bits - 1: about as many between 1 and 2 us as between 1 and 2 s. */
 static uint64_t any_magnitude(unsigned bits) {
-	return next_random() >> (64 - bits) >> (next_random() % bits);
+	return rng_next(&dice) >> (64 - bits) >> (rng_next(&dice) % bits);
 }
 
 static double exact(const double *sorted, size_t n, double q) {
@@ -52,6 +46,7 @@ static void check_values(unsigned bits) {
 
 START_TEST(test_percentiles_are_those_of_the_sorted_values_within_the_error) {
 	static const unsigned bits[] = {4, 9, 10, 20, 31, 47};
+	dice = rng_of(1, 0);
 	for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) {
 		memset(&h, 0, sizeof h);
 		check_values(bits[i]);
@@ -94,6 +89,7 @@ START_TEST(test_the_end_of_the_range_is_near_and_what_is_beyond_counts_as_it) {
 END_TEST
 
 START_TEST(test_merged_ones_are_as_one_that_counted_everything) {
+	dice = rng_of(1, 0);
 	for (size_t i = 0; i < VALUES; i++) {
 		uint64_t v = any_magnitude(40) + (i % 3 ? 1000 : 500); /* the smallest is in the one that is merged */
 		histogram_add(i % 3 ? &h : &other, v);

@@ -42,23 +42,12 @@ int ice_world_nat(struct ice_world *w, enum nat_kind kind, const char *outside, 
 	return w->nat_count++;
 }
 
-static void entropy(void *ctx, void *buf, size_t len) {
-	uint8_t block[8];
-	for (uint8_t *p = buf; len > 0;) {
-		size_t n = len < 8 ? len : 8;
-		rng_fill(ctx, block, 8);
-		memcpy(p, block, n);
-		p += n;
-		len -= n;
-	}
-}
-
 struct ice_agent *ice_world_agent(struct ice_world *w, const char *name, const struct ice_config *config, struct memory memory) {
 	MUST(w->agent_count < ICE_WORLD_AGENTS);
 	struct ice_agent *a = &w->agents[w->agent_count];
 	*a = (struct ice_agent){.name = name, .memory = memory, .rng = rng_of(w->seed, (uint64_t)w->agent_count + 100)};
 	sluice_env_config env = {
-		.allocator = memory_allocator(&a->memory), .entropy = entropy, .entropy_ctx = &a->rng, .cache_limit = 1};
+		.allocator = memory_allocator(&a->memory), .entropy = rng_entropy, .entropy_ctx = &a->rng, .cache_limit = 1};
 	a->route_at = a->authentic_at = a->gathered_at = a->first_check_at = a->last_data_at = SLUICE_NEVER;
 	for (int i = 0; i <= ICE_CLOSED; i++)
 		a->state_at[i] = SLUICE_NEVER;
