@@ -2,16 +2,10 @@
  * description. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "cpu_time.h"
 #include "sim/caller.h"
 #include "suite.h"
-
-static double cpu_ms(void) {
-	struct timespec t;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
 
 /* The least of five times that 300 candidates of another generation take, after an offer with this many additional lines. */
 static double cost(unsigned lines) {

@@ -148,20 +148,25 @@ static const struct {
 	{"turns:192.0.2.9:7000", "192.0.2.9", 7000, true},
 };
 
+/* One that has an offer and asks for a stream to the i-th server. */
+static void begin_by_turn(struct call *w, size_t i, sluice_request *r) {
+	sluice_ice_server server = {.url = servers[i].url, .username = "me", .credential = "secret"};
+	sluice_peer_config config;
+	sluice_peer_config_init(&config);
+	config.ice.servers = &server;
+	config.ice.server_count = 1;
+	begin(w, &config);
+	caller_open(w->a, NULL);
+	ck_assert_int_eq(sluice_peer_set_local_description(w->a->peer, SLUICE_SDP_OFFER, NULL), 0);
+	pass(w, 10 * SLUICE_MS);
+	ck_assert(sluice_peer_poll_request(w->a->peer, r));
+}
+
 START_TEST(test_a_turn_server_is_asked_for_as_a_stream_and_a_refused_one_ends_the_search) {
 	for (size_t i = 0; i < sizeof servers / sizeof *servers; i++) {
 		struct call w;
 		sluice_request r;
-		sluice_ice_server server = {.url = servers[i].url, .username = "me", .credential = "secret"};
-		sluice_peer_config config;
-		sluice_peer_config_init(&config);
-		config.ice.servers = &server;
-		config.ice.server_count = 1;
-		begin(&w, &config);
-		caller_open(w.a, NULL);
-		ck_assert_int_eq(sluice_peer_set_local_description(w.a->peer, SLUICE_SDP_OFFER, NULL), 0);
-		pass(&w, 10 * SLUICE_MS);
-		ck_assert(sluice_peer_poll_request(w.a->peer, &r));
+		begin_by_turn(&w, i, &r);
 		ck_assert_int_eq(r.kind, SLUICE_REQUEST_STREAM);
 		ck_assert(r.turn);
 		ck_assert_int_eq(r.tls, servers[i].tls);
@@ -179,16 +184,7 @@ END_TEST
 START_TEST(test_a_stream_is_closed_when_its_peer_is_closed) {
 	struct call w;
 	sluice_request r;
-	sluice_ice_server server = {.url = servers[0].url, .username = "me", .credential = "secret"};
-	sluice_peer_config config;
-	sluice_peer_config_init(&config);
-	config.ice.servers = &server;
-	config.ice.server_count = 1;
-	begin(&w, &config);
-	caller_open(w.a, NULL);
-	ck_assert_int_eq(sluice_peer_set_local_description(w.a->peer, SLUICE_SDP_OFFER, NULL), 0);
-	pass(&w, 10 * SLUICE_MS);
-	ck_assert(sluice_peer_poll_request(w.a->peer, &r));
+	begin_by_turn(&w, 0, &r);
 	sluice_peer_stream_up(w.a->peer, r.id, 1000);
 	pass(&w, 10 * SLUICE_MS);
 	ck_assert(!sluice_peer_poll_request(w.a->peer, &r));

@@ -1,18 +1,11 @@
 /* What does a packet of a hostile peer cost? Not more where more is outstanding, or where more is skipped at once. */
-#include <time.h>
-
 #include "suite.h"
 
+#include "cpu_time.h"
 #include "sim/script.h"
 
 #define PACKETS 100
 #define PACKET 1180
-
-static double cpu_ms(void) {
-	struct timespec t;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
 
 static void drain(struct script *s) {
 	static uint8_t space[65536];

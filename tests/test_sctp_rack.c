@@ -31,11 +31,19 @@ static void start(struct pair *p, struct pair_config *c) {
 }
 
 /* The same with a control that forgives, and with a window of so many packets. */
-static void start_forgiving(struct pair *p, struct pair_config *c, uint32_t window) {
-	by_time(&c->a);
-	c->a.congestion_control = SLUICE_CC_CUBIC;
-	c->a.initial_window = window * 1200;
-	measured(p, c);
+static void start_forgiving(struct pair *p, uint32_t window) {
+	struct pair_config c;
+	pair_config_init(&c);
+	by_time(&c.a);
+	c.a.congestion_control = SLUICE_CC_CUBIC;
+	c.a.initial_window = window * 1200;
+	measured(p, &c);
+}
+
+/* Messages that fill a packet each. */
+static void send_packets(struct pair *p, unsigned count) {
+	while (count-- > 0)
+		pair_send(p, p->a, 0, 1100);
 }
 
 START_TEST(test_one_sack_is_enough_to_find_a_loss) {
@@ -122,8 +130,7 @@ START_TEST(test_a_timeout_for_packets_that_were_only_late_is_taken_back) {
 	start(&p, &c);
 	uint64_t cwnd = sctp_host_stats(p.a).cwnd;
 	p.ab->config.delay = PAIR_DELAY + 500 * SLUICE_MS;
-	for (unsigned i = 0; i < 6; i++)
-		pair_send(&p, p.a, 0, 1100);
+	send_packets(&p, 6);
 	sim_run(&p.sim, p.sim.now + 100 * SLUICE_MS);
 	pair_deliver(&p, 5 * SLUICE_S);
 	sim_run(&p.sim, p.sim.now + SLUICE_S);
@@ -281,15 +288,12 @@ START_TEST(test_the_delivery_rate_is_the_slower_of_sending_and_acknowledging) {
 END_TEST
 
 START_TEST(test_a_loss_by_chance_is_forgiven_and_counted) {
-	struct pair_config c;
 	struct pair p;
-	pair_config_init(&c);
-	start_forgiving(&p, &c, 60);
+	start_forgiving(&p, 60);
 	struct drop_chunk rule = {.type = WIRE_DATA, .from = 10, .count = 1};
 	link_filter(p.ab, drop_chunk, &rule);
 	uint32_t cwnd = sctp_host_stats(p.a).cwnd;
-	for (unsigned i = 0; i < 40; i++)
-		pair_send(&p, p.a, 0, 1100);
+	send_packets(&p, 40);
 	pair_deliver(&p, SLUICE_S);
 	sluice_sctp_stats st = sctp_host_stats(p.a);
 	ck_assert_uint_eq(rule.dropped, 1);
@@ -303,14 +307,11 @@ END_TEST
 
 /* The two packets behind the burst arrive: too few to prove a loss, so the timer of RACK finds all of it at once. */
 START_TEST(test_a_burst_that_a_timer_finds_is_not_forgiven) {
-	struct pair_config c;
 	struct pair p;
-	pair_config_init(&c);
-	start_forgiving(&p, &c, 60);
+	start_forgiving(&p, 60);
 	struct drop_chunk rule = {.type = WIRE_DATA, .from = 0, .count = 38};
 	link_filter(p.ab, drop_chunk, &rule);
-	for (unsigned i = 0; i < 40; i++)
-		pair_send(&p, p.a, 0, 1100);
+	send_packets(&p, 40);
 	pair_deliver(&p, SLUICE_S);
 	sluice_sctp_stats st = sctp_host_stats(p.a);
 	ck_assert_uint_eq(rule.dropped, 38);
@@ -323,10 +324,8 @@ END_TEST
 
 /* A window of eight packets forgives nothing: one packet is more than a twelfth of it. */
 START_TEST(test_a_loss_that_a_probe_mended_is_counted_before_it_is_judged) {
-	struct pair_config c;
 	struct pair p;
-	pair_config_init(&c);
-	start_forgiving(&p, &c, 8);
+	start_forgiving(&p, 8);
 	struct drop_chunk rule = {.type = WIRE_DATA, .from = 4, .count = 1};
 	link_filter(p.ab, drop_chunk, &rule);
 	uint32_t cwnd = sctp_host_stats(p.a).cwnd;
@@ -346,25 +345,20 @@ END_TEST
 /* An outage takes a whole window. That is no sign of too much: the window was reduced for it, and the next loss by chance is
  * forgiven. */
 START_TEST(test_what_t3_found_is_not_held_against_the_next_loss) {
-	struct pair_config c;
 	struct pair p;
-	pair_config_init(&c);
-	start_forgiving(&p, &c, 60);
+	start_forgiving(&p, 60);
 	uint64_t at = p.sim.now;
 	p.ab->config.outage_from = at;
 	p.ab->config.outage_to = at + 100 * SLUICE_MS;
-	for (unsigned i = 0; i < 50; i++)
-		pair_send(&p, p.a, 0, 1100);
+	send_packets(&p, 50);
 	pair_deliver(&p, 10 * SLUICE_S);
 	ck_assert_uint_eq(sctp_host_stats(p.a).timeouts, 1);
-	for (unsigned i = 0; i < 50; i++)
-		pair_send(&p, p.a, 0, 1100);
+	send_packets(&p, 50);
 	pair_deliver(&p, 10 * SLUICE_S);
 	ck_assert_uint_eq(sctp_host_stats(p.a).losses_forgiven, 0);
 	struct drop_chunk rule = {.type = WIRE_DATA, .from = 5, .count = 1};
 	link_filter(p.ab, drop_chunk, &rule);
-	for (unsigned i = 0; i < 20; i++)
-		pair_send(&p, p.a, 0, 1100);
+	send_packets(&p, 20);
 	pair_deliver(&p, SLUICE_S);
 	sluice_sctp_stats st = sctp_host_stats(p.a);
 	ck_assert_uint_eq(rule.dropped, 1);
