@@ -142,11 +142,8 @@ static uint64_t velocity_most(const struct cc_view *v, const struct low_delay *l
 
 /* Once a round: the speed doubles when the window went one way for three rounds, or is far from where it goes. It is 1 again when
  * the window turned. */
-static void new_round(const struct cc_view *v, struct low_delay *l) {
-	bool up = v->cwnd > l->round_cwnd;
-	if (l->waited) {
-		/* A stall or a queue of ours: no reason to change the speed yet. */
-	} else if (up == l->up) {
+static void change_speed(const struct cc_view *v, struct low_delay *l, bool up) {
+	if (up == l->up) {
 		bool far = l->standing != UINT64_MAX && window_wanted(v, l, l->standing) / 2 > v->cwnd;
 		l->steady = l->steady < 3 ? l->steady + 1 : 3;
 		if ((l->steady >= 3 || far) && l->velocity < velocity_most(v, l))
@@ -155,6 +152,11 @@ static void new_round(const struct cc_view *v, struct low_delay *l) {
 		l->velocity = 1;
 		l->steady = 0;
 	}
+}
+
+static void new_round(const struct cc_view *v, struct low_delay *l) {
+	if (!l->waited) /* else: a stall or a queue of ours, no reason to change the speed yet */
+		change_speed(v, l, v->cwnd > l->round_cwnd);
 	l->round_cwnd = v->cwnd;
 	l->waited = false;
 	l->calm = l->calm < CALM_ROUNDS ? l->calm + 1 : CALM_ROUNDS;

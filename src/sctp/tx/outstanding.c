@@ -396,8 +396,7 @@ size_t outstanding_gaps_above(const struct outstanding *o, uint64_t cum, struct 
 	size_t count = 0;
 	for (size_t i = 0; i < o->gap_count; i++) {
 		struct gap g = o->gaps[i];
-		if (g.start < cum + 2)
-			g.start = cum + 2;
+		g.start = max64(g.start, cum + 2);
 		if (g.start <= g.end)
 			gaps[count++] = g;
 	}
@@ -408,7 +407,7 @@ size_t outstanding_gaps_above(const struct outstanding *o, uint64_t cum, struct 
 static uint64_t left_out(const struct outstanding *o, const struct gap *gaps, size_t count) {
 	uint64_t out = 0;
 	for (size_t i = 0, k = 0; i < o->gap_count; i++) {
-		uint64_t at = o->gaps[i].start > o->cum ? o->gaps[i].start : o->cum + 1, end = o->gaps[i].end;
+		uint64_t at = max64(o->gaps[i].start, o->cum + 1), end = o->gaps[i].end;
 		while (at <= end) {
 			while (k < count && gaps[k].end < at)
 				k++;
@@ -423,9 +422,7 @@ static uint64_t left_out(const struct outstanding *o, const struct gap *gaps, si
 
 /* May the peer take back so many? Then they are counted. */
 static bool may_retract(struct outstanding *o, uint64_t count) {
-	uint64_t allowed = (uint64_t)o->retractions + ((uint32_t)o->next - o->retractions_to);
-	if (allowed > OUTSTANDING_MAX)
-		allowed = OUTSTANDING_MAX;
+	uint64_t allowed = min64((uint64_t)o->retractions + ((uint32_t)o->next - o->retractions_to), OUTSTANDING_MAX);
 	o->retractions_to = (uint32_t)o->next;
 	o->retractions = (uint32_t)(count <= allowed ? allowed - count : allowed);
 	return count <= allowed;

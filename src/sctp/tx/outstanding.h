@@ -191,6 +191,10 @@ static inline bool outstanding_final(const struct tx_chunk *c) {
 }
 /* The chunk with this TSN, in flight, is to be sent again. */
 void outstanding_send_again(struct outstanding *o, uint64_t tsn);
+/* What it repeated, of so many bytes, was lost after all. */
+static inline void outstanding_was_lost(struct outstanding *o, uint32_t len) {
+	o->log.lost += len;
+}
 /* The chunks that count as lost were not lost after all: they are in flight, as if they had been sent now. */
 void outstanding_not_lost(struct outstanding *o, uint64_t now);
 /* The highest TSN in flight; 0: none. */

@@ -176,7 +176,7 @@ static void probe_answered(struct sender *tx) {
 	r->probe_end = 0;
 	if (!r->probe_repeated)
 		return;
-	tx->sent.log.lost += r->probe_len;
+	outstanding_was_lost(&tx->sent, r->probe_len);
 	if (!loss_counts(tx, 1))
 		return;
 	tx->cc->loss(&tx->view);
