@@ -186,7 +186,7 @@ int main(int argc, char **argv) {
 	bench_begin(argc, argv);
 	if (!bench_wants("bare_idle", "CPU, one call each"))
 		return bench_end();
-	unsigned count = bench_is_fast() ? 100 : getenv("BENCH_LARGE") ? PEERS_LARGE : PEERS;
+	unsigned count = bench_is_fast() ? 100 : bench_is_large() ? PEERS_LARGE : PEERS;
 	struct rlimit files = {count + 64, count + 64};
 	BENCH_MUST(setrlimit(RLIMIT_NOFILE, &files) == 0);
 	struct sockaddr_in at, *addrs = calloc(count, sizeof *addrs);

@@ -256,7 +256,7 @@ int main(int argc, char **argv) {
 	bench_begin(argc, argv);
 	if (!bench_wants("endpoint", "resident memory of an idle peer"))
 		return bench_end();
-	unsigned count = bench_is_fast() ? 20 : getenv("BENCH_LARGE") ? PEERS_LARGE : PEERS;
+	unsigned count = bench_is_fast() ? 20 : bench_is_large() ? PEERS_LARGE : PEERS;
 	BENCH_MUST(pipe(up) == 0 && pipe(down) == 0);
 	pid_t child = fork();
 	BENCH_MUST(child >= 0);

@@ -13,7 +13,6 @@
  */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "bench/harness.h"
 #include "sctp/tx/cc.h"
@@ -142,8 +141,7 @@ static void network(enum sluice_cc control, unsigned rtt_ms, unsigned queue_tent
 }
 
 static bool is_taken(enum sluice_cc control) {
-	const char *large = getenv("BENCH_LARGE");
-	return (large && *large) || control == SLUICE_CC_CUBIC || control == SLUICE_CC_BBR;
+	return bench_is_large() || control == SLUICE_CC_CUBIC || control == SLUICE_CC_BBR;
 }
 
 int main(int argc, char **argv) {

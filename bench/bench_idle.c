@@ -180,7 +180,7 @@ int main(int argc, char **argv) {
 	measure("1,000 checks and their answers, one pair", 1, &config);
 	if (bench_is_counting()) /* connecting many takes too long then */
 		return bench_end();
-	if (getenv("BENCH_LARGE"))
+	if (bench_is_large())
 		measure("1,000 checks and their answers, 10,000 pairs", PAIRS_LARGE, &config);
 	else
 		measure("1,000 checks and their answers, 1,000 pairs", bench_is_fast() ? 10 : PAIRS, &config);

@@ -236,8 +236,7 @@ struct extent {
 };
 
 static struct extent extent(void) {
-	const char *large = getenv("BENCH_LARGE");
-	if (large && *large)
+	if (bench_is_large())
 		return (struct extent){3, 4, 3};
 	return bench_is_fast() ? (struct extent){1, 1, 2} : (struct extent){2, 2, 2};
 }

@@ -431,6 +431,11 @@ bool bench_is_fast(void) {
 	return options.fast;
 }
 
+bool bench_is_large(void) {
+	const char *large = getenv("BENCH_LARGE");
+	return large && *large;
+}
+
 bool bench_is_counting(void) {
 	return options.iterations > 0;
 }

@@ -69,6 +69,8 @@ int bench_end(void);
 
 /* True under --fast: a program with runs of its own makes them short. */
 bool bench_is_fast(void);
+/* Does BENCH_LARGE ask for all cases, or for the largest ones? Empty says no, as it does for make. */
+bool bench_is_large(void);
 /* True under --iterations: a program that measures by itself runs its work as cases of bench_run instead. */
 bool bench_is_counting(void);
 
