@@ -123,7 +123,8 @@ rm -f "$to"/*
 floor=0
 kill_one sender
 rm -f "$room"*
-printf x | dd of="$part" bs=1 seek=1000000 conv=notrunc 2>/dev/null
+was=$(od -An -tu1 -j1000000 -N1 "$part")
+printf "\\$(printf %o $((was ^ 1)))" | dd of="$part" bs=1 seek=1000000 conv=notrunc 2>/dev/null # another byte, whatever was drawn
 carry 0 0 '' "$from/huge"
 arrived huge
 ! grep -q 'that were there' "$scratch/send.out" || fail 'it went on behind other bytes'
