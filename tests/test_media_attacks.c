@@ -371,14 +371,8 @@ START_TEST(test_ten_thousand_requests_for_keyframes_are_ten_a_second) {
 }
 END_TEST
 
-/* A NACK of 12 + 4 n bytes may ask for 17 n packets. */
-START_TEST(test_nacks_draw_no_more_than_a_share_of_the_rate) {
-	begin(SLUICE_SRTP_NONE);
-	sluice_track *t = add_sender(SLUICE_CODEC_VP8, 50);
-	for (uint32_t i = 0; i < 60; i++) {
-		ck_assert_int_eq(push_frame(t, i), 0);
-		run(40 * SLUICE_MS);
-	}
+/* NACKs during five seconds; each of 12 + 4 n bytes asks for 17 n packets. Returns how many bytes they drew. */
+static uint64_t flood_with_nacks(void) {
 	uint64_t before = sent_bytes;
 	for (unsigned ms = 0; ms < 5000; ms += 5) {
 		uint8_t body[64 * 4];
@@ -389,9 +383,38 @@ START_TEST(test_nacks_draw_no_more_than_a_share_of_the_rate) {
 		arrive_rtcp(205, 1, 50, body, sizeof body);
 		run(5 * SLUICE_MS);
 	}
-	ck_assert_uint_gt(sent_bytes - before, 300000 / 8 / 5);
-	/* A fifth of 300 kbit/s during five seconds, a second's share at once, and our own RTCP. */
-	ck_assert_uint_le(sent_bytes - before, 300000 / 8 / 5 * 6 + 20000);
+	return sent_bytes - before;
+}
+
+/* A fifth of the rate during five seconds, a second's share at once, and our own RTCP. */
+static uint64_t most_repair(uint64_t rate) {
+	return rate / 8 / 5 * 6 + 20000;
+}
+
+START_TEST(test_nacks_draw_no_more_than_a_share_of_the_rate) {
+	begin(SLUICE_SRTP_NONE);
+	sluice_track *t = add_sender(SLUICE_CODEC_VP8, 50);
+	for (uint32_t i = 0; i < 60; i++) {
+		ck_assert_int_eq(push_frame(t, i), 0);
+		run(40 * SLUICE_MS);
+	}
+	uint64_t drawn = flood_with_nacks();
+	ck_assert_uint_gt(drawn, 300000 / 8 / 5);
+	ck_assert_uint_le(drawn, most_repair(300000));
+	finish();
+}
+END_TEST
+
+/* A layer without a rate, because the app or a REMB paused it. */
+START_TEST(test_nacks_to_a_layer_that_pauses_draw_hardly_anything) {
+	begin(SLUICE_SRTP_NONE);
+	sluice_track *t = add_sender(SLUICE_CODEC_VP8, 50);
+	for (uint32_t i = 0; i < 60; i++) {
+		ck_assert_int_eq(push_frame(t, i), 0);
+		run(10 * SLUICE_MS);
+	}
+	ck_assert_int_eq(sluice_track_set_encoding(t, 0, &(sluice_encoding){.paused = true}), 0);
+	ck_assert_uint_le(flood_with_nacks(), most_repair(30000));
 	finish();
 }
 END_TEST
@@ -495,6 +518,7 @@ SUITE("media, attacks", test_frames_behind_forwarded_packets_take_no_number_of_t
       test_a_receiver_for_repairs_alone_takes_what_waits_once,
       test_repairs_with_the_ssrc_of_media_do_not_close_a_section_for_good, test_floods_of_ssrcs_and_names_need_no_memory,
       test_a_frame_without_a_packet_is_malformed, test_ten_thousand_requests_for_keyframes_are_ten_a_second,
-      test_nacks_draw_no_more_than_a_share_of_the_rate, test_remb_of_nothing_and_of_everything_changes_no_bound,
+      test_nacks_draw_no_more_than_a_share_of_the_rate,
+      test_nacks_to_a_layer_that_pauses_draw_hardly_anything, test_remb_of_nothing_and_of_everything_changes_no_bound,
       test_absurd_round_trips_keep_frames_no_longer_than_the_history_is, test_frames_that_never_end_hold_a_window_of_packets,
       test_a_flood_of_feedback_is_read_within_a_bound)

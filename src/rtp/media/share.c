@@ -9,6 +9,7 @@
 
 #define AUDIO_RATE 64000
 #define PAUSE_SHARE 3
+#define REPAIR_RATE 30000 /* bit/s of which a layer that gets nothing repairs its share */
 #define TELL_SHARE 20 /* a change of a twentieth is told at once */
 #define TELL_INTERVAL SLUICE_S
 
@@ -19,7 +20,9 @@ static bool is_active(const struct out_layer *l) {
 static void give(struct sluice_media *m, struct out_layer *l, uint64_t rate) {
 	l->target = rate;
 	l->stats.target_bitrate = rate;
-	rtp_session_set_target(m->session, l->stream, rate);
+	/* 0 would mean there that no rate is known, and so no bound: whoever makes us pause a layer could then ask for all of it
+	 * again and again. */
+	rtp_session_set_target(m->session, l->stream, max64(rate, REPAIR_RATE));
 }
 
 static uint64_t share_audio(struct sluice_media *m, uint64_t left) {
