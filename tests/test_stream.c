@@ -30,6 +30,8 @@ static const struct sockaddr_in localhost = {.sin_family = AF_INET, .sin_addr.s_
 #define CONNECTIONS_MAX 8
 
 enum manner { HONEST, DEAF, RUDE, HASTY }; /* reads nothing; speaks HTTP; closes after the first frame */
+/* How the first connections end that have TLS, without the end of TCP: by close_notify, by a record that is none. */
+enum farewell { STAYS, SAYS_GOODBYE, SPEAKS_NONSENSE };
 
 struct connection {
 	int fd;
@@ -37,6 +39,7 @@ struct connection {
 	struct sockaddr_storage remote;
 	uint8_t bytes[1 << 17];
 	size_t len;
+	bool is_over; /* nothing more is read or written */
 };
 
 struct server {
@@ -47,6 +50,7 @@ struct server {
 	struct turn_server *turn;
 	struct connection *connections[CONNECTIONS_MAX];
 	_Atomic unsigned accepted;
+	_Atomic enum farewell farewell;
 	unsigned first_frames;
 	SSL_CTX *tls; /* NULL: plain TCP */
 	char ca[64];  /* the file to trust it by */
@@ -69,7 +73,7 @@ static void server_send(void *ctx, const struct sockaddr_storage *from, const st
 		return;
 	}
 	for (int i = 0; i < CONNECTIONS_MAX; i++)
-		if (s->connections[i] && address_equal(&s->connections[i]->remote, to)) {
+		if (s->connections[i] && !s->connections[i]->is_over && address_equal(&s->connections[i]->remote, to)) {
 			size_t size = frame_write(frame, data, len, true);
 			for (size_t at = 0; at < size;) {
 				ssize_t n = put(s->connections[i], frame + at, size - at);
@@ -87,9 +91,24 @@ static void drop(struct server *s, int i) {
 	s->connections[i] = NULL;
 }
 
+static void part(struct connection *c, enum farewell farewell) {
+	static const uint8_t nonsense[] = {23, 3, 3, 0, 20, 'n', 'o', 'n', 's', 'e', 'n', 's', 'e'};
+	uint8_t record[25] = {0};
+	memcpy(record, nonsense, sizeof nonsense);
+	c->is_over = true;
+	if (farewell == SAYS_GOODBYE)
+		SSL_shutdown(c->ssl);
+	else
+		(void)send(c->fd, record, sizeof record, MSG_NOSIGNAL);
+}
+
 static void serve(struct server *s, int i) {
 	struct connection *c = s->connections[i];
 	struct frame f;
+	if (s->farewell && s->accepted <= 2) {
+		part(c, s->farewell);
+		return;
+	}
 	ssize_t n = get(c, c->bytes + c->len, sizeof c->bytes - c->len);
 	if (n <= 0) {
 		drop(s, i);
@@ -130,13 +149,16 @@ static void accept_one(struct server *s) {
 		drop(s, i);
 }
 
+static bool is_read(const struct server *s, int i) {
+	return s->connections[i] && !s->connections[i]->is_over && s->manner != DEAF;
+}
+
 static void *server_run(void *ctx) {
 	struct server *s = ctx;
 	for (;;) {
 		struct pollfd fds[2 + CONNECTIONS_MAX] = {{s->stop[0], POLLIN, 0}, {s->fd, POLLIN, 0}};
 		for (int i = 0; i < CONNECTIONS_MAX; i++)
-			fds[2 + i] = (struct pollfd){s->connections[i] && s->manner != DEAF ? s->connections[i]->fd : -1, POLLIN,
-			                             0};
+			fds[2 + i] = (struct pollfd){is_read(s, i) ? s->connections[i]->fd : -1, POLLIN, 0};
 		poll(fds, 2 + CONNECTIONS_MAX, -1);
 		if (fds[0].revents)
 			break;
@@ -146,7 +168,7 @@ static void *server_run(void *ctx) {
 			if (fds[2 + i].revents)
 				do
 					serve(s, i);
-				while (s->connections[i] && s->connections[i]->ssl && SSL_pending(s->connections[i]->ssl));
+				while (is_read(s, i) && s->connections[i]->ssl && SSL_pending(s->connections[i]->ssl));
 	}
 	for (int i = 0; i < CONNECTIONS_MAX; i++)
 		if (s->connections[i])
@@ -290,6 +312,29 @@ START_TEST(test_two_peers_talk_through_a_turn_server_over_tls) {
 	expect_no_probes(&w.b);
 	kit_world_free(&w);
 	server_stop(&s);
+}
+END_TEST
+
+/* The server keeps the TCP connection and is silent. Both peers notice, and connect again. */
+START_TEST(test_the_end_of_tls_alone_is_noticed) {
+	for (enum farewell farewell = SAYS_GOODBYE; farewell <= SPEAKS_NONSENSE; farewell++) {
+		static struct server s;
+		struct kit_world w;
+		server_start(&s, HONEST, true);
+		scheme = "turns";
+		trust = s.ca;
+		world_init(&w, address_port(&s.addr), true, false, NULL);
+		kit_negotiate(&w.a, &w.b);
+		KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b));
+		ck_assert_uint_eq(s.accepted, 2);
+		s.farewell = farewell;
+		kit_send(&w.a, 1, 100);
+		uint64_t from = sluice_now();
+		KIT_RUN_UNTIL(w.loop, s.accepted >= 3);
+		ck_assert_uint_lt(sluice_now() - from, 5 * SLUICE_S);
+		kit_world_free(&w);
+		server_stop(&s);
+	}
 }
 END_TEST
 
@@ -612,7 +657,8 @@ END_TEST
 
 SUITE("stream", test_a_frame_that_drips_in_byte_by_byte_is_not_copied_for_each, test_strangers_keep_nobody_out,
       test_two_peers_talk_through_a_turn_server_over_tcp, test_two_peers_talk_through_a_turn_server_over_tls,
-      test_a_server_that_nobody_vouches_for_is_not_used, test_any_server_is_used_by_who_does_not_care,
+      test_the_end_of_tls_alone_is_noticed, test_a_server_that_nobody_vouches_for_is_not_used,
+      test_any_server_is_used_by_who_does_not_care,
       test_a_file_of_authorities_that_is_not_there_is_said_at_once_and_one_of_none_trusts_nobody,
       test_a_peer_on_an_endpoint_talks_through_a_turn_server_over_tls, test_a_server_that_is_of_no_use_holds_nobody_up,
       test_a_refused_connection_is_no_candidate, test_a_peer_is_freed_while_its_stream_comes_up,

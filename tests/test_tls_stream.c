@@ -284,6 +284,87 @@ START_TEST(test_what_waits_is_bounded_both_ways) {
 }
 END_TEST
 
+/* Gives the client what the server has for it; the client's output is not read. Returns the bytes. */
+static size_t pour(struct tls_stream *t, struct server *s) {
+	static uint8_t bytes[16384];
+	size_t poured = 0;
+	for (int n; (n = BIO_read(s->out, bytes, sizeof bytes)) > 0; poured += (size_t)n) {
+		ck_assert_int_eq(tls_stream_input(t, bytes, (size_t)n), 0);
+		while (tls_stream_read(t, bytes, sizeof bytes) > 0)
+			continue;
+	}
+	return poured;
+}
+
+static size_t output_len(struct tls_stream *t) {
+	static uint8_t bytes[16384];
+	size_t len = 0;
+	for (size_t n; (n = tls_stream_output(t, bytes, sizeof bytes)) > 0;)
+		len += n;
+	return len;
+}
+
+START_TEST(test_a_server_that_changes_its_keys_all_the_time_is_left) {
+	struct server s;
+	server_make(&s, "DNS:turn.example", 3600, TLS1_3_VERSION);
+	struct tls_stream *t = client("turn.example", s.ca, false);
+	run(t, &s, 4096);
+	size_t poured = 0;
+	for (int i = 0; i < 20000; i++) {
+		ck_assert_int_eq(SSL_key_update(s.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+		ck_assert_int_eq(SSL_do_handshake(s.ssl), 1);
+		poured += pour(t, &s);
+	}
+	ck_assert_uint_gt(poured, 20000 * 20);
+	ck_assert_uint_lt(output_len(t), 2048);
+	ck_assert_int_eq(tls_stream_state(t), TLS_STREAM_FAILED);
+	ck_assert_int_eq(tls_stream_error(t, NULL), SLUICE_LIMIT);
+	client_free(t);
+	server_free(&s);
+}
+END_TEST
+
+START_TEST(test_keys_may_change_with_each_megabyte_for_ever) {
+	static uint8_t block[16384];
+	struct server s;
+	server_make(&s, "DNS:turn.example", 3600, TLS1_3_VERSION);
+	struct tls_stream *t = client("turn.example", s.ca, false);
+	run(t, &s, 4096);
+	for (int i = 0; i < 100; i++) {
+		SSL_key_update(s.ssl, SSL_KEY_UPDATE_REQUESTED);
+		for (int k = 0; k < 65; k++)
+			ck_assert_int_eq(SSL_write(s.ssl, block, sizeof block), sizeof block);
+		pour(t, &s);
+		run(t, &s, 4096);
+		ck_assert_int_le(SSL_read(s.ssl, block, sizeof block), 0); /* the answer to the KeyUpdate */
+	}
+	ck_assert_int_eq(tls_stream_write(t, "alive", 5), 0);
+	run(t, &s, 4096);
+	ck_assert_int_eq(SSL_read(s.ssl, block, sizeof block), 5);
+	client_free(t);
+	server_free(&s);
+}
+END_TEST
+
+/* OpenSSL's server ends a connection whose client refuses. Others go on. */
+START_TEST(test_a_server_that_asks_for_another_handshake_stops_nothing) {
+	struct server s;
+	server_make(&s, "DNS:turn.example", 3600, TLS1_2_VERSION);
+	struct tls_stream *t = client("turn.example", s.ca, false);
+	run(t, &s, 4096);
+	ck_assert_int_eq(SSL_renegotiate(s.ssl), 1);
+	SSL_do_handshake(s.ssl); /* writes the HelloRequest */
+	ck_assert_uint_gt(pour(t, &s), 0);
+	size_t refusal = output_len(t);
+	ck_assert_uint_gt(refusal, 0);
+	ck_assert_uint_lt(refusal, 64);
+	ck_assert_int_eq(tls_stream_write(t, "hello", 5), 0);
+	ck_assert_int_eq(tls_stream_state(t), TLS_STREAM_OPEN);
+	client_free(t);
+	server_free(&s);
+}
+END_TEST
+
 START_TEST(test_a_configuration_that_cannot_work_is_refused) {
 	struct tls_stream *t;
 	ck_assert_int_eq(sluice_env_new(NULL, &env), 0);
@@ -299,4 +380,6 @@ END_TEST
 SUITE("tls stream", test_text_goes_both_ways_in_pieces_of_any_size_under_both_versions,
       test_only_a_certificate_for_the_name_from_a_trusted_authority_opens, test_either_side_closes_in_order,
       test_a_stream_closed_before_it_is_open_sends_what_waited_and_then_closes, test_garbage_and_alerts_fail_it_with_a_reason,
-      test_what_waits_is_bounded_both_ways, test_a_configuration_that_cannot_work_is_refused)
+      test_what_waits_is_bounded_both_ways, test_a_server_that_changes_its_keys_all_the_time_is_left,
+      test_keys_may_change_with_each_megabyte_for_ever, test_a_server_that_asks_for_another_handshake_stops_nothing,
+      test_a_configuration_that_cannot_work_is_refused)

@@ -8,6 +8,11 @@
 
 #include "pool/env.h"
 
+/* A KeyUpdate of TLS 1.3 takes the server 27 bytes, and us 30 us and an answer that may wait as long as the server reads nothing.
+ * So there are so many messages of that kind, and as many more as there was plaintext of this size each. */
+#define MESSAGES_FREE 32
+#define MESSAGE_BYTES (UINT64_C(1) << 20)
+
 /* Invariants:
  *   early_len > 0 only while HANDSHAKING
  *   the BIOs belong to ssl */
@@ -22,6 +27,8 @@ struct tls_stream {
 	const char *text;
 	uint8_t *early; /* written before the handshake was over */
 	size_t early_len;
+	uint64_t messages;  /* handshake messages that came when the handshake was over */
+	uint64_t plaintext; /* bytes that came */
 };
 
 /* ---- ends ---------------------------------------------------------------------------------------------------------- */
@@ -98,6 +105,17 @@ static void step_handshake(struct tls_stream *s) {
 	send_early(s);
 }
 
+/* OpenSSL calls this for each message that it has read and that it writes. */
+static void note_message(int written, int version, int type, const void *message, size_t len, SSL *ssl, void *arg) {
+	struct tls_stream *s = arg;
+	(void)version, (void)message, (void)len, (void)ssl;
+	s->messages += !written && type == SSL3_RT_HANDSHAKE && s->state == TLS_STREAM_OPEN;
+}
+
+static bool are_too_many(const struct tls_stream *s) {
+	return s->messages > MESSAGES_FREE + s->plaintext / MESSAGE_BYTES;
+}
+
 /* ---- life ---------------------------------------------------------------------------------------------------------- */
 
 static int load_authorities(SSL_CTX *ctx, const char *file) {
@@ -127,6 +145,8 @@ static int open_ssl(struct tls_stream *s, const struct tls_stream_config *c) {
 		return SLUICE_NO_MEMORY;
 	SSL_CTX_set_session_cache_mode(s->ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_mode(s->ctx, SSL_MODE_RELEASE_BUFFERS);
+	/* While a server of TLS 1.2 leaves another handshake open, nothing could be written. */
+	SSL_CTX_set_options(s->ctx, SSL_OP_NO_RENEGOTIATION);
 	SSL_CTX_set_verify(s->ctx, c->no_verify ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
 	if (!c->no_verify && load_authorities(s->ctx, c->ca_file) < 0)
 		return SLUICE_CRYPTO;
@@ -141,6 +161,8 @@ static int open_ssl(struct tls_stream *s, const struct tls_stream_config *c) {
 	BIO_set_mem_eof_return(s->out, -1);
 	SSL_set_bio(s->ssl, s->in, s->out);
 	SSL_set_connect_state(s->ssl);
+	SSL_set_msg_callback(s->ssl, note_message);
+	SSL_set_msg_callback_arg(s->ssl, s);
 	return set_name(s->ssl, c->server_name) ? 0 : SLUICE_INVALID;
 }
 
@@ -197,6 +219,9 @@ size_t tls_stream_read(struct tls_stream *s, void *buf, size_t size) {
 	ERR_clear_error();
 	if (SSL_read_ex(s->ssl, buf, size, &got) != 1)
 		stream_settle(s, 0);
+	s->plaintext += got;
+	if (s->state == TLS_STREAM_OPEN && are_too_many(s))
+		stream_fail(s, SLUICE_LIMIT, "the server changes its keys all the time");
 	return got;
 }
 

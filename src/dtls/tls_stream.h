@@ -53,6 +53,7 @@ enum tls_stream_state tls_stream_state(const struct tls_stream *s);
 /* Why the stream failed; 0 while it has not, and after an orderly end. *text is never NULL and lives as long as the stream.
  *   SLUICE_REFUSED  the certificate is not good
  *   SLUICE_ABORTED  the server sent an alert
+ *   SLUICE_LIMIT    the server changes its keys all the time
  *   SLUICE_PROTOCOL, SLUICE_CRYPTO, SLUICE_NO_MEMORY */
 int tls_stream_error(const struct tls_stream *s, const char **text);
 

@@ -444,20 +444,21 @@ static void read_plaintext(struct stream *s) {
 
 static void come_up(struct stream *s);
 
-/* Something happened to TLS: sends its output, and follows its state. */
+/* Something happened to TLS: sends its output, and follows its state. Reading may end it: a server that said goodbye, or wrote
+ * nonsense, may send nothing more that would show it. */
 static void follow_tls(struct stream *s) {
 	const char *why = "closed by the other side";
-	enum tls_stream_state state = tls_stream_state(s->tls);
 	bool waits = s->out_len > 0;
 	take_ciphertext(s);
 	if (!waits && s->out_len && !send_out(s)) {
 		fail_stream(s, strerror(errno));
 		return;
 	}
-	if (state == TLS_STREAM_OPEN && s->state == STREAM_SECURING)
+	if (tls_stream_state(s->tls) == TLS_STREAM_OPEN && s->state == STREAM_SECURING)
 		come_up(s);
 	if (s->state == STREAM_UP)
 		read_plaintext(s);
+	enum tls_stream_state state = tls_stream_state(s->tls);
 	if (state != TLS_STREAM_CLOSED && state != TLS_STREAM_FAILED)
 		return;
 	if (state == TLS_STREAM_FAILED)

@@ -10,7 +10,7 @@
 #define AUDIO_RATE 64000
 #define PAUSE_SHARE 3
 #define REPAIR_RATE 30000 /* bit/s of which a layer that gets nothing repairs its share */
-#define TELL_SHARE 20 /* a change of a twentieth is told at once */
+#define TELL_SHARE 20     /* a change of a twentieth is told at once */
 #define TELL_INTERVAL SLUICE_S
 
 static bool is_active(const struct out_layer *l) {
