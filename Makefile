@@ -274,8 +274,8 @@ $(OUT)/bench/%: $(OUT)/obj/bench/%.o $(HARNESS) $(HELPERS) $(INTERNAL)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $< $(HARNESS) $(HELPERS) $(INTERNAL) $(call extra_libs,$@) $(LIBS) -o $@
 
-# A command at one end of a line between two network namespaces. It needs nothing of sluice.
-$(OUT)/line: $(call objects,$(LINE_SRCS))
+# A command at one end of a line between two network namespaces. It needs nothing of the library.
+$(OUT)/line: $(call objects,$(LINE_SRCS) src/tools/histogram.c)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) $^ -o $@
 

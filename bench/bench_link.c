@@ -1,4 +1,4 @@
-/* bench_link: how much of a real line does an association use?
+/* bench_link: how much of a real line does an association use, and how long do its packets wait in the line's queue?
  *
  * Two processes in two network namespaces, between which line/carry.h moves packets: one queue of one round trip at each end,
  * one thread, real sockets and the machine's clock. One channel, messages of 16 KiB, direct peers; what arrives counts from the
@@ -8,11 +8,15 @@
  * "share" is that of the payload rate: what the line carries when each packet is full. Messages come in order, so what waited for
  * a lost packet before that second may come in it; the seconds of a fast run are too short for that.
  *
+ * The waits are those of the sender's packets from the fourth second on, as line/way.h counts them. A packet that comes while the
+ * line pauses counts from when it is fetched. The low-delay control has a target for its queue. The mean wait is judged by that.
+ *
  * bench_wan asks the same of the simulator, where nothing costs time. The dice have the same seed in each run, the moments of a
  * machine have none: where packets are lost, figures differ by some per cent.
  *
  * BENCH_LARGE=1 takes every rate, round trip, loss and control; else the lines that tell most. */
 #include <ev.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -89,6 +93,7 @@ static void on_open(sluice_channel *ch, void *user) {
 	t->opened = bench_now();
 	t->counted_from = t->opened + (uint64_t)(seconds() / 2 * 1e9);
 	t->until = t->opened + (uint64_t)(seconds() * 1e9);
+	s->run->line->ways[LINE_A].waits_from = t->counted_from;
 	leave_at(s, t->until);
 	fill(ch, user);
 }
@@ -192,13 +197,31 @@ static double payload_rate(const struct run *r) {
 	return (double)r->config.rate / 1e6 * (mtu - SCTP_HEADERS) / (mtu + BELOW_SCTP);
 }
 
-static void report(const struct run *r) {
+static double wait_ms(const struct run *r, double share) {
+	return histogram_quantile(&r->line->ways[LINE_A].waits, share) / 1e6;
+}
+
+static double mean_wait_ms(const struct run *r) {
+	const struct histogram *waits = &r->line->ways[LINE_A].waits;
+	return waits->count ? (double)waits->sum / (double)waits->count / 1e6 : 0;
+}
+
+/* Of SLUICE_CC_LOW_DELAY, as sctp.h has it: half a round trip, at least 1 ms and at most 10 ms. */
+static double target_ms(const struct run *r) {
+	return fmin(10, fmax(1, (double)r->config.delay / 1e6));
+}
+
+/* The line's table has all of them in one row; so they are members of the throughput's line. */
+static void report_throughput(const struct run *r) {
 	const struct line_counters *c = &r->line->ways[LINE_A].counters;
-	char extra[320];
+	char extra[512];
 	double mbit = goodput(r->totals);
-	snprintf(extra, sizeof extra, "\"share\":%.4f,\"packets\":%llu,\"dropped\":%llu,\"lost\":%llu,\"missed\":%llu",
+	snprintf(extra, sizeof extra,
+	         "\"share\":%.4f,\"packets\":%llu,\"dropped\":%llu,\"lost\":%llu,\"missed\":%llu,\"wait_mean\":%.3f,"
+	         "\"wait_p50\":%.3f,\"wait_p99\":%.3f,\"wait_max\":%.3f",
 	         mbit / payload_rate(r), (unsigned long long)c->offered, (unsigned long long)c->dropped,
-	         (unsigned long long)c->lost, (unsigned long long)line_ends_missed(&r->ends, LINE_A));
+	         (unsigned long long)c->lost, (unsigned long long)line_ends_missed(&r->ends, LINE_A), mean_wait_ms(r),
+	         wait_ms(r, 0.5), wait_ms(r, 0.99), wait_ms(r, 1));
 	bench_report(&(struct bench_figure){.bench = "link",
 	                                    .name = r->name,
 	                                    .unit = "Mbit/s",
@@ -206,6 +229,18 @@ static void report(const struct run *r) {
 	                                    .count = 1,
 	                                    .more_is_better = true,
 	                                    .extra = extra});
+}
+
+static void report_wait(const struct run *r) {
+	char name[128], extra[256];
+	double mean = mean_wait_ms(r), target = target_ms(r);
+	int n = snprintf(extra, sizeof extra, "\"of\":\"%s\",\"metric\":\"mean wait in the queue\"", r->name);
+	if (r->control == SLUICE_CC_LOW_DELAY)
+		snprintf(extra + n, sizeof extra - (size_t)n, ",\"goal\":\"<= %g\",\"verdict\":\"%s\"", target,
+		         mean <= target ? "met" : "missed");
+	snprintf(name, sizeof name, "%s, wait", r->name);
+	bench_report(
+		&(struct bench_figure){.bench = "link", .name = name, .unit = "ms", .values = &mean, .count = 1, .extra = extra});
 }
 
 static bool measure(struct run *r) {
@@ -218,7 +253,8 @@ static bool measure(struct run *r) {
 	r->totals = fork_pair_shared(sizeof *r->totals);
 	BENCH_MUST(line_open(r->line, &r->ends, &r->config));
 	carry_pair(r);
-	report(r);
+	report_throughput(r);
+	report_wait(r);
 	line_close(r->line);
 	line_ends_close(&r->ends);
 	fork_pair_unshare(r->line, sizeof *r->line);

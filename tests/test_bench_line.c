@@ -126,6 +126,26 @@ START_TEST(test_the_front_of_a_train_finds_room) {
 }
 END_TEST
 
+START_TEST(test_waits_in_the_queue_are_counted_from_a_time_on) {
+	open_way((struct line_config){.queue = 5 * PACKET});
+	put(1, S);
+	ck_assert_uint_eq(way.waits.count, 0);
+	way.waits_from = 2 * S;
+	put(1, 2 * S - 1);
+	ck_assert_uint_eq(way.waits.count, 0);
+	/* One is just leaving. Five of a train find no room, and those that do wait for it and for one another. */
+	put(9, 2 * S);
+	ck_assert_uint_eq(way.counters.dropped, 5);
+	ck_assert_uint_eq(way.waits.count, 4);
+	ck_assert_uint_eq(way.waits.sum, (1 + 2 + 3 + 4) * MS - 4);
+	ck_assert_uint_eq(way.waits.max, 4 * MS - 1);
+	put(1, 3 * S);
+	ck_assert_uint_eq(way.waits.count, 5);
+	ck_assert_uint_eq(way.waits.min, 0);
+	line_way_close(&way);
+}
+END_TEST
+
 /* ---- the dice ---- */
 
 /* Which of 10,000 packets come out, one a bit; `together` of them in each train. */
@@ -305,7 +325,8 @@ END_TEST
 SUITE("bench_line", test_a_packet_is_due_when_it_has_left_and_the_delay_is_over,
       test_packets_leave_one_after_the_other_at_the_rate, test_packets_of_a_train_are_due_one_by_one,
       test_the_queue_is_one_round_trip_of_the_rate, test_what_finds_no_room_in_the_queue_is_dropped,
-      test_the_front_of_a_train_finds_room, test_a_seed_loses_the_same_packets_in_each_run,
-      test_nothing_and_everything_can_be_lost, test_the_ring_goes_round_and_keeps_every_packet,
-      test_a_full_ring_drops_and_goes_on, test_a_train_says_how_many_packets_it_has,
-      test_a_part_of_a_train_has_headers_of_its_own, test_a_single_packet_of_a_train_is_no_train)
+      test_the_front_of_a_train_finds_room, test_waits_in_the_queue_are_counted_from_a_time_on,
+      test_a_seed_loses_the_same_packets_in_each_run, test_nothing_and_everything_can_be_lost,
+      test_the_ring_goes_round_and_keeps_every_packet, test_a_full_ring_drops_and_goes_on,
+      test_a_train_says_how_many_packets_it_has, test_a_part_of_a_train_has_headers_of_its_own,
+      test_a_single_packet_of_a_train_is_no_train)

@@ -31,7 +31,7 @@ static uint64_t queue_at(const struct line_way *w, uint64_t now) {
 
 bool line_way_open(struct line_way *w, const struct line_config *config, unsigned direction) {
 	uint64_t under_way = (uint64_t)((double)config->rate * (double)config->delay / 8e9);
-	*w = (struct line_way){.config = *config};
+	*w = (struct line_way){.config = *config, .waits_from = UINT64_MAX};
 	if (!w->config.queue)
 		w->config.queue = 2 * under_way;
 	if (w->config.queue < QUEUE_LEAST)
@@ -95,6 +95,12 @@ void line_way_refuse(struct line_way *w, const struct line_train *train) {
 	w->counters.dropped += train->count;
 }
 
+/* Those in a train wait for one another, too. Some nanoseconds for each packet. */
+static void count_waits(struct line_way *w, const struct record *r, uint64_t now) {
+	for (uint32_t i = 0; i < r->train.count; i++)
+		histogram_add(&w->waits, r->begin - now + time_of(w, bytes_until(&r->train, i)));
+}
+
 void line_way_put(struct line_way *w, const struct line_train *train, uint64_t now) {
 	uint64_t queue = queue_at(w, now), begin = w->free_at > now ? w->free_at : now;
 	uint32_t count = fitting(w, train, queue);
@@ -107,6 +113,8 @@ void line_way_put(struct line_way *w, const struct line_train *train, uint64_t n
 	r->train.bytes = (uint32_t)bytes_until(train, count);
 	r->train.count = count;
 	w->accepted += count;
+	if (now >= w->waits_from)
+		count_waits(w, r, now);
 	w->free_at = begin + time_of(w, r->train.bytes);
 	if (queue + r->train.bytes > w->counters.longest_queue)
 		w->counters.longest_queue = queue + r->train.bytes;

@@ -8,6 +8,7 @@
  *   leaves(packet) == max(arrival, free_at before it) + size / rate
  *   due(packet)    == leaves(packet) + delay
  *   packet i is lost when hash(seed, i) < loss; i counts what was accepted, so the same packets are lost in each run
+ *   waits(packet)  == leaves(packet) - size / rate - arrival, for what was accepted
  *   accepted == carried + lost + what is under way;  offered == accepted + dropped
  *
  * Sizes are those of IP packets. A train (segments.h) comes as one piece of memory and counts as the packets in it: each of them
@@ -21,6 +22,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "tools/histogram.h"
 
 struct line_config {
 	uint64_t rate;  /* bit/s */
@@ -47,6 +50,9 @@ struct line_train {
 struct line_way {
 	struct line_config config;
 	struct line_counters counters;
+	/* How long packets waited for their turn that were accepted from `waits_from` on, which may be set at any time. */
+	struct histogram waits;
+	uint64_t waits_from; /* UINT64_MAX: none */
 	uint64_t free_at, accepted;
 	uint8_t *space;
 	size_t size, head, tail, wrapped; /* wrapped: where the records before the head's next start end; 0: they do not */
