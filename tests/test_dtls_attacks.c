@@ -1,4 +1,5 @@
 /* What a stranger can do to a DTLS connection, and what a peer that has the keys can. Virtual time throughout. */
+#include <malloc.h>
 #include <openssl/crypto.h>
 
 #include "dtls/connection.h"
@@ -17,22 +18,28 @@ static struct memory memory;
 
 /* ---- allocations of OpenSSL --------------------------------------------------------------------------------------------- */
 
-static size_t openssl_allocations;
+static size_t openssl_allocations, openssl_bytes;
 
 static void *openssl_alloc(size_t size, const char *file, int line) {
 	(void)file, (void)line;
 	openssl_allocations++;
-	return malloc(size);
+	void *m = malloc(size);
+	openssl_bytes += malloc_usable_size(m);
+	return m;
 }
 
 static void *openssl_realloc(void *m, size_t size, const char *file, int line) {
 	(void)file, (void)line;
 	openssl_allocations++;
-	return realloc(m, size);
+	openssl_bytes -= malloc_usable_size(m);
+	void *moved = realloc(m, size);
+	openssl_bytes += malloc_usable_size(moved);
+	return moved;
 }
 
 static void openssl_free(void *m, const char *file, int line) {
 	(void)file, (void)line;
+	openssl_bytes -= malloc_usable_size(m);
 	free(m);
 }
 
@@ -285,6 +292,32 @@ START_TEST(test_forged_sealed_records_before_the_end_of_the_handshake_take_bound
 	ck_assert_uint_le(memory.peak, 2 * (EARLY_DATA_MAX + EARLY_SEALED_MAX) * (RECORD_MAX + 64) + 64 * 1024);
 	ck_assert_uint_gt(pair_stats(&p, CLIENT).records_discarded + pair_stats(&p, SERVER).records_discarded, 8000);
 	pair_talk(&p);
+	pair_free(&p);
+}
+END_TEST
+
+/* The first byte of a message of 65,535. */
+static size_t write_beginning(uint8_t message, uint16_t message_seq) {
+	uint8_t fragment[HANDSHAKE_HEADER + 1] = {message};
+	put_be24(fragment + 1, 65535);
+	put_be16(fragment + 4, message_seq);
+	put_be24(fragment + 9, 1);
+	return write_plain(RECORD_HANDSHAKE, 0, message_seq, fragment, sizeof fragment);
+}
+
+/* Both ends are told of messages of each number, and of the same ones again. */
+START_TEST(test_messages_of_which_only_the_beginning_comes_take_a_megabyte_at_most) {
+	static const uint8_t of[] = {[CLIENT] = 11, [SERVER] = 16}; /* Certificate, ClientKeyExchange */
+	pair_init(&p, NULL);
+	pair_open(&p);
+	pair_start(&p);
+	size_t before = openssl_bytes;
+	for (unsigned i = 0; i < 2 * 65536; i++)
+		for (int to = 0; to < 2; to++)
+			pair_input(&p, to, record, write_beginning(of[to], (uint16_t)i));
+	ck_assert_uint_gt(openssl_bytes - before, 65535);
+	ck_assert_uint_le(openssl_bytes - before, 2 << 20);
+	ck_assert(dtls_check(p.end[CLIENT]) && dtls_check(p.end[SERVER]));
 	pair_free(&p);
 }
 END_TEST
@@ -707,6 +740,7 @@ SUITE("dtls attacks", test_a_record_with_any_byte_changed_is_dropped_and_counted
       test_a_record_opens_once_within_the_window_and_never_behind_it,
       test_a_whole_window_of_records_opens_in_any_order_and_only_once, test_copies_of_a_record_in_one_call_open_once,
       test_forged_sealed_records_before_the_end_of_the_handshake_take_bounded_memory_and_no_time,
+      test_messages_of_which_only_the_beginning_comes_take_a_megabyte_at_most,
       test_a_change_cipher_spec_at_any_time_and_in_any_epoch_changes_nothing,
       test_plain_warnings_with_the_highest_number_do_not_keep_honest_records_out,
       test_copies_under_the_highest_number_do_not_keep_honest_records_out,
