@@ -149,6 +149,38 @@ START_TEST(test_an_open_on_a_stream_in_use_closes_that_channel_only) {
 }
 END_TEST
 
+static enum link_verdict drop_reconfig(void *ctx, struct sim_link *link, uint8_t *packet, size_t *len, uint64_t now) {
+	struct reader chunks = reader_of(packet + WIRE_HEADER_SIZE, *len - WIRE_HEADER_SIZE);
+	struct wire_chunk c;
+	(void)ctx, (void)link, (void)now;
+	while (wire_chunk_next(&chunks, &c) == 1)
+		if (c.type == WIRE_RE_CONFIG)
+			return LINK_DROP;
+	return LINK_PASS;
+}
+
+/* A peer that opens a channel on each stream, and answers no reset. */
+START_TEST(test_opens_on_all_streams_take_so_many_bytes) {
+	struct world_config c;
+	world_config_init(&c);
+	c.b_raw = c.a_deaf = true;
+	struct world *w = world_up(&c);
+	size_t before = w->a.memory.bytes;
+	link_filter(w->ba, drop_reconfig, NULL);
+	w->a.memory.peak = before;
+	for (uint32_t id = 0; id < 65534; id++) {
+		end_raw_open(&w->b, (uint16_t)id, "x");
+		if (id % 2048 == 2047)
+			world_run(w, 100 * SLUICE_MS);
+	}
+	world_run(w, SLUICE_S);
+	ck_assert_uint_eq(end_counters(&w->a)->refused, 65534);
+	/* What SCTP knows of a stream that came, of one that is to be reset, the silent channels, and blocks kept for reuse. */
+	ck_assert_uint_le(w->a.memory.peak - before, 65534 * 120 + 4096 * 300 + (1 << 20));
+	world_free(w);
+}
+END_TEST
+
 START_TEST(test_what_belongs_to_no_channel_is_dropped_and_counted) {
 	struct world_config c;
 	world_config_init(&c);
@@ -177,4 +209,4 @@ SUITE("channel refusals", test_beyond_the_limit_the_peers_channels_are_refused_a
       test_long_labels_cannot_fill_the_memory, test_without_a_listener_every_channel_of_the_peers_is_refused,
       test_a_malformed_open_is_answered_by_a_reset, test_an_open_on_an_id_of_ours_is_answered_by_a_reset,
       test_an_open_on_a_stream_that_we_cannot_answer_on_is_forgotten, test_an_open_on_a_stream_in_use_closes_that_channel_only,
-      test_what_belongs_to_no_channel_is_dropped_and_counted)
+      test_opens_on_all_streams_take_so_many_bytes, test_what_belongs_to_no_channel_is_dropped_and_counted)

@@ -147,12 +147,16 @@ static void user_message(sluice_channels *set, sluice_channel *ch, sluice_messag
 
 /* ---- establishment ------------------------------------------------------------------------------------------------- */
 
+#define RESETS_MAX 4096
+
 /* Resets a stream on which the app has no channel. The reset is also made when there is no room to remember it: then we do not
- * keep the id from being used too early, which harms only the peer that caused it. */
+ * keep the id from being used too early, which harms only the peer that caused it. A peer that opens channels on all streams and
+ * answers none of our requests does not get them all reset: each would hold a stream of ours. */
 static void reset_unknown(sluice_channels *set, uint16_t id) {
 	sluice_channel *ch = channels_add_silent(set, id);
 	if (!ch) {
-		sluice_sctp_reset_stream(set->sctp, id);
+		if (association_resets(set->sctp) < RESETS_MAX)
+			sluice_sctp_reset_stream(set->sctp, id);
 		return;
 	}
 	channel_begin_reset(ch);

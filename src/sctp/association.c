@@ -243,6 +243,10 @@ bool sluice_sctp_poll(sluice_sctp *a, sluice_sctp_event *event) {
 	return true;
 }
 
+uint32_t association_resets(const sluice_sctp *a) {
+	return a->reconfig.wanted.count + a->reconfig.asked.count;
+}
+
 bool association_has_event(const sluice_sctp *a) {
 	return a->events.head != NULL;
 }

@@ -649,7 +649,7 @@ static uint32_t incoming_reset(sluice_sctp *a, const struct wire_reconfig *p) {
 		want_all(a);
 	for (size_t i = 0; i < p->stream_count; i++) {
 		uint16_t id = wire_reconfig_stream(p, i);
-		bool crowded = a->reconfig.wanted.count + a->reconfig.asked.count >= RECONFIG_STREAMS_MAX;
+		bool crowded = association_resets(a) >= RECONFIG_STREAMS_MAX;
 		if ((crowded && !outgoing_find(&a->tx.out, id)) || reset_stream(a, id))
 			return WIRE_RESULT_DENIED;
 	}

@@ -28,6 +28,9 @@ void association_search_mtu(sluice_sctp *a, uint32_t mtu_max);
 /* The receive window as large as it has grown, whatever fills it. */
 uint64_t association_window(const sluice_sctp *a);
 
+/* How many streams wait for their reset by us, or for the peer's answer to it? */
+uint32_t association_resets(const sluice_sctp *a);
+
 /* Is there something for sluice_sctp_poll()? */
 bool association_has_event(const sluice_sctp *a);
 
