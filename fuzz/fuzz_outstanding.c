@@ -79,6 +79,7 @@ static void sack(struct world *w, unsigned blocks) {
 		above = g.end + 2;
 	}
 	enum miss_rule rule = (enum miss_rule)(flight % (MISS_NONE + 1));
+	outstanding_refresh(&w->sent);
 	outstanding_sack(&w->sent, cum, gaps, count, rule, w->now, &ack);
 	MUST(w->sent.cum == cum && w->out.buffered <= buffered);
 	MUST(ack.newest < w->sent.log.next && ack.unsent_lost <= ack.bytes);

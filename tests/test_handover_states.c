@@ -297,6 +297,7 @@ static const struct range left_out[] = {
 	LEFT_OUT(tx.sent.capacity),
 	LEFT_OUT(tx.sent.passed),
 	LEFT_OUT(tx.sent.lost_low),
+	LEFT_OUT(tx.sent.looks), /* of one verb */
 	LEFT_OUT(tx.sent.gaps),
 	LEFT_OUT(tx.sent.trace),
 	LEFT_OUT(tx.sent.log.env),

@@ -49,6 +49,7 @@ static int transmit(int n, uint64_t now) {
 
 static struct ack sack(uint64_t cum, const struct gap *gaps, size_t count, uint64_t now) {
 	struct ack ack;
+	outstanding_refresh(&sent);
 	outstanding_sack(&sent, FIRST + cum - 1, gaps, count, false, now, &ack);
 	check();
 	return ack;

@@ -105,13 +105,6 @@ static void drop_pending(struct rx_stream *s) {
 		sluice_message_release(&of_node(pairing_take(&s->pending))->public);
 }
 
-static void begin_anew(const struct delivery *d, struct rx_stream *s) {
-	drop_pending(s);
-	s->next = s->unordered_mid = SERIAL_ORIGIN;
-	s->unordered_next = 0;
-	s->partial = d->partial;
-}
-
 static void reset_event(struct delivery *d, struct rx_stream *s) {
 	s->reset = (struct event_node){.type = SLUICE_SCTP_RESET_IN, .stream = s->id};
 	event_push(d->events, &s->reset);
@@ -148,12 +141,6 @@ void delivery_renumber(struct delivery *d) {
 		idmap_remove(&d->streams, s->id);
 		env_free(d->env, s);
 	}
-}
-
-void delivery_restart(struct delivery *d) {
-	uint32_t id = 0;
-	for (struct rx_stream *s; (s = idmap_next(&d->streams, &id)); id++)
-		begin_anew(d, s);
 }
 
 void delivery_free(struct delivery *d) {

@@ -32,7 +32,8 @@ struct delivery {
 };
 
 void delivery_init(struct delivery *d, sluice_env *env, struct event_queue *events);
-/* What waits is released; nothing may be under way. */
+/* What waits is released, and every stream is forgotten; nothing may be under way. So a restart costs what the peer did since the
+ * last one, and not what it ever did. */
 void delivery_free(struct delivery *d);
 
 /* The stream, made on first use; NULL when there is no memory. */
@@ -97,8 +98,6 @@ void delivery_reset_told(struct delivery *d, struct event_node *n);
 /* The numbers of every stream begin at 0 again: messages that waited for an earlier one are delivered. Streams of which nothing
  * is left to know are forgotten. */
 void delivery_renumber(struct delivery *d);
-/* A restart: everything undelivered is gone, every stream begins at 0. */
-void delivery_restart(struct delivery *d);
 
 /* A hand-over: the streams, and the messages that wait in them for their turn. Messages that are read are charged to the window.
  * */

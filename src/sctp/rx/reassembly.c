@@ -562,7 +562,7 @@ void reassembly_restart(struct reassembly *r, int error) {
 	cut_off(r, error);
 	drop_fragments(r);
 	interleaved_drop(&r->interleaved, error);
-	delivery_restart(&r->to);
+	delivery_free(&r->to);
 }
 
 void reassembly_free(struct reassembly *r) {

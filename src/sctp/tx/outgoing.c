@@ -656,7 +656,7 @@ void outgoing_drop(struct outgoing *o, struct tx_message *m, bool counted) {
 
 void outgoing_limit_streams(struct outgoing *o, uint16_t streams) {
 	uint32_t id = streams;
-	for (struct tx_stream *s; (s = idmap_next(&o->streams, &id)); id++) {
+	for (struct tx_stream *s; o->queued && (s = idmap_next(&o->streams, &id)); id++) {
 		for (struct tx_message *m = s->head, *next; m; m = next) {
 			next = m->next;
 			if (m->cut == 0)
@@ -667,7 +667,7 @@ void outgoing_limit_streams(struct outgoing *o, uint16_t streams) {
 
 void outgoing_drop_stale(struct outgoing *o, uint64_t rto) {
 	uint32_t id = 0;
-	for (struct tx_stream *s; (s = idmap_next(&o->streams, &id)); id++) {
+	for (struct tx_stream *s; o->queued && (s = idmap_next(&o->streams, &id)); id++) {
 		for (struct tx_message *m = s->head, *next; m; m = next) {
 			next = m->next;
 			if (outgoing_stale(o, m, rto))
@@ -681,7 +681,7 @@ void outgoing_drop_queued(struct outgoing *o) {
 	for (; o->unstamped; o->unstamped = o->unstamped->next_unstamped)
 		o->unstamped->unstamped = false;
 	uint32_t id = 0;
-	for (struct tx_stream *s; (s = idmap_next(&o->streams, &id)); id++) {
+	for (struct tx_stream *s; (o->queued || o->parts) && (s = idmap_next(&o->streams, &id)); id++) {
 		for (struct tx_message *m = s->head, *next; m; m = next) {
 			next = m->next;
 			outgoing_drop(o, m, false);

@@ -19,6 +19,7 @@ void outstanding_init(struct outstanding *o, sluice_env *env, struct outgoing *o
 		.passed = first_tsn - 1,
 		.lost_low = first_tsn,
 		.retractions_to = (uint32_t)first_tsn,
+		.looks = OUTSTANDING_MAX,
 	};
 	txlog_init(&o->log, env);
 }
@@ -456,15 +457,15 @@ static void count_miss(struct outstanding *o, struct tx_chunk *c, uint64_t tsn, 
  * chunk." In fast recovery: "If an endpoint is in Fast Recovery and a SACK chunk arrives that advances the Cumulative TSN Ack
  * Point, the miss indications are incremented for all TSNs reported missing in the SACK chunk." */
 static void count_misses(struct outstanding *o, const struct gap *gaps, size_t count, enum miss_rule rule, struct ack *ack) {
-	if (count == 0 || rule == MISS_NONE)
-		return;
 	uint64_t limit = rule == MISS_ALL && ack->advanced ? gaps[count - 1].start : ack->highest_new;
 	uint64_t from = o->cum + 1;
+	uint32_t looks = o->looks;
 	for (size_t i = 0; i < count && from < limit; i++) {
-		for (uint64_t t = from; t < gaps[i].start && t < limit; t++)
+		for (uint64_t t = from; t < gaps[i].start && t < limit && looks > 0; t++, looks--)
 			count_miss(o, outstanding_at(o, t), t, ack);
 		from = gaps[i].end + 1;
 	}
+	o->looks = looks;
 }
 
 /* The peer has all of the message. If the peer took that back, the message would be given up. So FORWARD-TSN may pass over it. */
@@ -472,19 +473,27 @@ static bool passable(const struct tx_chunk *c) {
 	return (c->flags & (WIRE_DATA_B | WIRE_DATA_E)) == (WIRE_DATA_B | WIRE_DATA_E) && outstanding_final(c);
 }
 
+static bool may_be_passed(const struct tx_chunk *c) {
+	return c->state == CHUNK_ABANDONED || (c->state == CHUNK_ACKED && passable(c));
+}
+
 /* RFC 3758, 3.5, C2: the point moves over abandoned chunks. The point also moves over chunks between them that a gap block
  * acknowledged and that may not be sent again anyway. Otherwise it would pass one hole a round trip, and under a loss of several
  * messages a round trip the peer's cumulative TSN would fall behind for ever. */
+__attribute__((noinline)) static void advance_over(struct outstanding *o, uint64_t t) {
+	const uint64_t first = t, end = min64(o->next, t + o->looks / MESSAGE_LOOKS);
+	for (; t < end && may_be_passed(outstanding_at(o, t)); t++)
+		if (outstanding_at(o, t)->state == CHUNK_ABANDONED)
+			o->advanced = t;
+	o->passed = t - 1;
+	o->looks -= MESSAGE_LOOKS * (uint32_t)(t - first);
+}
+
 void outstanding_advance_point(struct outstanding *o) {
 	uint64_t t = (o->passed > o->advanced ? o->passed : o->advanced) + 1;
-	for (; t < o->next; t++) {
-		const struct tx_chunk *c = outstanding_at(o, t);
-		if (c->state == CHUNK_ABANDONED)
-			o->advanced = t;
-		else if (c->state != CHUNK_ACKED || !passable(c))
-			break;
-	}
 	o->passed = t - 1;
+	if (t < o->next && may_be_passed(outstanding_at(o, t)))
+		advance_over(o, t);
 }
 
 void outstanding_sack(struct outstanding *o, uint64_t cum, const struct gap *gaps, size_t count, enum miss_rule rule,
@@ -500,7 +509,8 @@ void outstanding_sack(struct outstanding *o, uint64_t cum, const struct gap *gap
 	if (count || o->gap_count) {
 		ack_gaps(o, gaps, count, now, ack);
 		keep_gaps(o, gaps, count);
-		count_misses(o, gaps, count, rule, ack);
+		if (count && rule != MISS_NONE)
+			count_misses(o, gaps, count, rule, ack);
 	}
 	o->log.delivered += ack->bytes;
 	if (ack->newest > o->newest_delivered)

@@ -14,7 +14,12 @@
  * frees, packet by packet. Gap blocks are compared with those of the SACK before, and only their difference is walked. What they
  * take back is bounded: a receiver can drop only what it received, so each sending of a chunk allows one chunk to be taken back,
  * and each T3 all of them. A SACK that takes back more changes no block. Otherwise two SACKs that contradict each other, forty
- * times in a packet, would make us walk all chunks forty times. */
+ * times in a packet, would make us walk all chunks forty times.
+ *
+ * Some walks look at chunks that they do not change: what a SACK reports missing, what FORWARD-TSN may pass over, what may not be
+ * sent again. The peer can ask for these walks with each of sixty SACKs in a packet. So all such walks of one verb share a bound,
+ * `looks`, which is enough to see the whole ring once. Whoever has none left does without: what a walk would have found is found
+ * by a later SACK or a timer. */
 #ifndef SCTP_TX_OUTSTANDING_H
 #define SCTP_TX_OUTSTANDING_H
 
@@ -70,7 +75,8 @@ struct outstanding {
 	uint64_t passed; /* outstanding_advance_point() has looked at everything up to here */
 	uint64_t flight;
 	uint64_t lost, lost_low;
-	uint64_t exhausted;
+	uint32_t exhausted;
+	uint32_t looks; /* chunks that the walks of this verb may still look at without changing them */
 	struct txlog log;
 	uint64_t newest_delivered; /* number of the packet sent last among all that were acknowledged */
 	uint64_t rtt_tsn; /* the TSN that is being timed; 0: none. RFC 9260, 6.3.1, C4: one measurement in a round trip */
@@ -118,6 +124,15 @@ void outstanding_rest(struct outstanding *o);
 static inline uint64_t outstanding_count(const struct outstanding *o) {
 	return o->next - o->cum - 1;
 }
+/* A verb begins. */
+static inline void outstanding_refresh(struct outstanding *o) {
+	o->looks = OUTSTANDING_MAX;
+}
+static inline void outstanding_looked(struct outstanding *o, uint64_t count) {
+	o->looks -= count < o->looks ? (uint32_t)count : o->looks;
+}
+/* A look that is also one at the chunk's message, which is elsewhere in memory. */
+#define MESSAGE_LOOKS 4
 static inline struct tx_chunk *outstanding_at(const struct outstanding *o, uint64_t tsn) {
 	return &o->ring[tsn & (o->capacity - 1)];
 }

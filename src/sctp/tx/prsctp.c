@@ -1,5 +1,6 @@
 #include "sctp/tx/prsctp.h"
 
+#include "base/arith.h"
 #include "sctp/tx/abandon.h"
 
 /* ---- FORWARD-TSN ---- */
@@ -16,6 +17,7 @@ void prsctp_forward(struct sender *tx) {
 }
 
 #define FORWARD_STREAMS_MAX 64
+#define FORWARD_TSNS_MAX 16384u /* that one chunk passes over: 40 us */
 
 struct skipped {
 	uint16_t stream;
@@ -23,16 +25,26 @@ struct skipped {
 	uint32_t mid;
 };
 
-static void forward_note(struct skipped *list, size_t *count, const struct tx_chunk *c) {
+/* A hash table of places in the list: a place + 1, or 0. Four times as long as the list, so that a search is short. */
+#define FORWARD_SLOTS (4 * FORWARD_STREAMS_MAX)
+
+struct skips {
+	size_t count;
+	struct skipped list[FORWARD_STREAMS_MAX];
+	uint8_t slots[FORWARD_SLOTS];
+};
+
+static void forward_note(struct skips *s, const struct tx_chunk *c) {
 	struct skipped this = {c->stream, (c->flags & WIRE_DATA_U) != 0, c->mid};
-	size_t i = 0;
-	while (i < *count && (list[i].stream != this.stream || list[i].unordered != this.unordered))
-		i++;
+	uint32_t i = (2u * this.stream + this.unordered) % FORWARD_SLOTS, at;
+	for (; (at = s->slots[i]); i = (i + 1) % FORWARD_SLOTS)
+		if (s->list[at - 1].stream == this.stream && s->list[at - 1].unordered == this.unordered)
+			break;
+	if (!at)
+		s->slots[i] = (uint8_t)(at = (uint32_t)++s->count);
 	/* RFC 3758, 3.2: the field holds "the largest stream sequence number in this stream being skipped". TSNs ascend, so that
 	 * is the later one. */
-	list[i] = this;
-	if (i == *count)
-		++*count;
+	s->list[at - 1] = this;
 }
 
 /* FORWARD-TSN lists ordered messages by SSN; I-FORWARD-TSN unordered ones too, and both by MID: RFC 8260, 2.3.1. */
@@ -53,21 +65,21 @@ static void forward_write(const struct sender *tx, struct writer *w, uint64_t po
 }
 
 void prsctp_write_forward_tsn(struct sender *tx, struct writer *w) {
-	struct skipped list[FORWARD_STREAMS_MAX];
-	size_t count = 0, max = tx->out.interleaving ? FORWARD_STREAMS_MAX / 2 : FORWARD_STREAMS_MAX;
+	struct skips skips = {.count = 0};
+	size_t max = tx->out.interleaving ? FORWARD_STREAMS_MAX / 2 : FORWARD_STREAMS_MAX;
 	if (writer_room(w) < 8 + 4 * FORWARD_STREAMS_MAX)
 		return;
-	uint64_t point = tx->sent.cum;
-	/* When more streams are concerned than the chunk lists, it stops short, and the next one goes on from there. */
-	for (; point < tx->sent.advanced && count < max; point++) {
+	uint64_t point = tx->sent.cum, end = min64(tx->sent.advanced, point + FORWARD_TSNS_MAX);
+	/* When more streams or TSNs are concerned than the chunk names, it stops short, and the next one goes on from there. */
+	for (; point < end && skips.count < max; point++) {
 		const struct tx_chunk *c = outstanding_at(&tx->sent, point + 1);
 		if (c->state == CHUNK_ABANDONED && (tx->out.interleaving || !(c->flags & WIRE_DATA_U)))
-			forward_note(list, &count, c);
+			forward_note(&skips, c);
 	}
 	tx->due &= ~(uint32_t)SENDER_FORWARD_TSN;
 	if (point == tx->sent.cum)
 		return;
-	forward_write(tx, w, point, list, count);
+	forward_write(tx, w, point, skips.list, skips.count);
 	tx->forward_tsn_sent = point;
 	tx->forward_tsn_at = tx->now;
 	/* C5: "If a FORWARD TSN is sent, the sender MUST assure that at least one T3-rtx timer is running." */

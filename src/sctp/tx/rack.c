@@ -43,11 +43,11 @@ void rack_recovery_exit(struct rack *r) {
  * path without reordering that is the classic sign of loss, and nothing is waited for. */
 #define DUP_THRESH 3
 
-static bool many_sacked(const struct outstanding *o) {
+static bool many_sacked(struct outstanding *o) {
 	unsigned packets = 0;
 	uint32_t last = 0;
 	for (uint32_t i = 0; i < o->gap_count; i++)
-		for (uint64_t t = o->gaps[i].start; t <= o->gaps[i].end; t++) {
+		for (uint64_t t = o->gaps[i].start; t <= o->gaps[i].end && o->looks > 0; t++, o->looks--) {
 			uint32_t packet = outstanding_at(o, t)->packet;
 			packets += packet != last;
 			last = packet;
@@ -59,7 +59,7 @@ static bool many_sacked(const struct outstanding *o) {
 
 /* RFC 8985, 6.2, step 4: "RACK.reo_wnd SHOULD be set to 0" when no reordering was seen and either a recovery is under way or the
  * classic number of packets was acknowledged. Otherwise the window is `steps` quarters of the least round trip, at most SRTT. */
-static uint64_t reordering_window(const struct rack *r, const struct outstanding *o, uint64_t min_rtt, uint64_t srtt,
+static uint64_t reordering_window(const struct rack *r, struct outstanding *o, uint64_t min_rtt, uint64_t srtt,
                                   bool in_recovery) {
 	if (!r->reordering_seen && (in_recovery || many_sacked(o)))
 		return 0;

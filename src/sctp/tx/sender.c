@@ -45,11 +45,8 @@ void sender_rest(struct sender *tx) {
 }
 
 void sender_reset(struct sender *tx, uint32_t tsn) {
-	uint32_t id = 0;
-	for (struct tx_stream *s; (s = idmap_next(&tx->out.streams, &id)); id++) {
+	for (struct tx_stream *s; (s = outgoing_take_used(&tx->out));)
 		s->next_mid[0] = s->next_mid[1] = 0;
-		s->reset = TX_RESET_NONE;
-	}
 	rto_init(&tx->rto, tx->config->rto_initial, tx->config->rto_min, tx->config->rto_max);
 	outstanding_free(&tx->sent);
 	outstanding_init(&tx->sent, tx->env, &tx->out, SERIAL_ORIGIN + tsn);

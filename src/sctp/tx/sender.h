@@ -181,6 +181,7 @@ int sender_set_priority(struct sender *tx, uint16_t stream, uint16_t priority, u
 /* A verb begins. */
 static inline void sender_clock(struct sender *tx, uint64_t now) {
 	tx->now = tx->out.now = now;
+	outstanding_refresh(&tx->sent);
 }
 /* What is queued until the next verb begins is queued at this time. */
 static inline void sender_date(struct sender *tx, uint64_t now) {
