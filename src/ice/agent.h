@@ -118,6 +118,7 @@ struct early {
 struct sent_check {
 	uint8_t id[STUN_ID_SIZE];
 	bool controlling, nominating;
+	bool asks_back; /* a request of the other side caused it */
 	uint64_t at;
 };
 
@@ -131,6 +132,7 @@ struct pair {
 	bool nominating; /* controlling: checks carry USE-CANDIDATE; controlled: it came, and the pair is not valid yet */
 	bool checked;    /* an authenticated request came over it */
 	bool triggered;
+	bool asks_back;           /* the next check is caused by a request */
 	uint8_t sent_next, tries; /* tries: requests since the last answer */
 	struct heap_node timer;
 	uint64_t last_answer;      /* consent: when the last answer came */

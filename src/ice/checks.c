@@ -105,7 +105,9 @@ static void check_sent(struct ice *ice, struct pair *p, uint64_t now) {
 
 int checks_send(struct ice *ice, struct pair *p, sluice_batch *batch, uint64_t now) {
 	struct sent_check *c = &p->sent[p->sent_next];
-	*c = (struct sent_check){.at = now, .controlling = ice->controlling, .nominating = check_nominates(ice, p)};
+	*c = (struct sent_check){
+		.at = now, .controlling = ice->controlling, .nominating = check_nominates(ice, p), .asks_back = p->asks_back};
+	p->asks_back = false;
 	env_nonce(ice->env, c->id, sizeof c->id);
 	p->sent_next = (uint8_t)((p->sent_next + 1) % CHECKS_KEPT);
 	size_t len = compose_check(ice, p, c, emit_place(batch));
@@ -157,6 +159,23 @@ static bool from_known_sender(const struct session *s, const char *ufrag, size_t
 	return s->remote_pwd && strlen(s->remote_ufrag) == len && memcmp(s->remote_ufrag, ufrag, len) == 0;
 }
 
+/* RFC 8445, 7.3.1.4: a pair in any state except Succeeded gets a triggered check. That includes In-Progress: a NAT that this
+ * request has just opened may have dropped the check before. For a valid pair that was silent the request is a sign of life, so
+ * it is checked too.
+ *
+ * While such a check is out, further requests cause none: timers repeat it. Requests may lie in a queue on the way and arrive
+ * together, for example behind an address that ARP resolves late. If each of them caused a check, as many would always be under
+ * way. With more than CHECKS_KEPT of them no answer would find its check, and both sides would go on as fast as they can. */
+static void ask_back(struct ice *ice, struct pair *p) {
+	if (p->state == ICE_PAIR_SUCCEEDED && p->unanswered_since == SLUICE_NEVER)
+		return;
+	for (size_t i = 0; i < CHECKS_KEPT; i++)
+		if (p->sent[i].asks_back && p->sent[i].at && ice->latest - p->sent[i].at < RTO_MAX)
+			return;
+	p->asks_back = true;
+	pair_trigger(ice, p);
+}
+
 struct pair *checks_arrived(struct ice *ice, struct session *s, const sluice_path *path, uint32_t priority, bool nominate) {
 	struct pair *p = pair_find(s, path);
 	if (!p) {
@@ -175,11 +194,7 @@ struct pair *checks_arrived(struct ice *ice, struct session *s, const sluice_pat
 	 * it checks. */
 	if (p != ice->selected)
 		consent_doubt(ice);
-	/* RFC 8445, 7.3.1.4: a pair in any state except Succeeded gets a triggered check. That includes In-Progress: a NAT that
-	 * this request has just opened may have dropped the check before. For a valid pair that was silent the request is a sign
-	 * of life, so it is checked too. */
-	if (p->state != ICE_PAIR_SUCCEEDED || p->unanswered_since != SLUICE_NEVER)
-		pair_trigger(ice, p);
+	ask_back(ice, p);
 	if (nominate && !ice->controlling)
 		nominate_received(ice, p);
 	ice->dirty = true;
@@ -315,13 +330,14 @@ static bool answer_in(struct ice *ice, const sluice_path *path, const struct stu
 	const struct session *s = p->session;
 	if (!stun_verify(m, s->remote_pwd, strlen(s->remote_pwd)))
 		return false;
-	struct sent_check sent = *c;
-	c->at = 0;
-	/* RFC 8445, 7.2.5.2.1: the answer has to come over the path of the request; otherwise the pair has failed. */
+	/* RFC 8445, 7.2.5.2.1: the answer has to come over the path of the request; otherwise the pair has failed. The check
+	 * remains as it is: ask_back() counts it. */
 	if (!pair_same_path(path, &p->path)) {
 		pair_fail(ice, p);
 		return true;
 	}
+	struct sent_check sent = *c;
+	c->at = 0;
 	if (m->class == STUN_SUCCESS)
 		check_succeeded(ice, p, &sent, m, now);
 	else
