@@ -312,7 +312,8 @@ programs: all $(call wanted,$(TESTS) $(REPLAYS)) $(if $(call wanted,$(TEST_SCRIP
 check: programs
 	@CC='$(CC)' OUT='$(OUT)' MAKE='$(MAKE)' SAN='$(SAN)' SAN_FLAGS='$(SAN_FLAGS)' MIMALLOC='$(MIMALLOC)' IPSEC_MB='$(IPSEC_MB)' \
 		LIBS='$(LIBS)' SKIPPED='$(SKIPPED)' ONLY='$(ONLY)' \
-		scripts/run-tests scripts/check-arrows scripts/check-circles scripts/check-names $(TESTS) $(REPLAYS) $(TEST_SCRIPTS)
+		scripts/run-tests scripts/check-api scripts/check-arrows scripts/check-circles scripts/check-names \
+		$(TESTS) $(REPLAYS) $(TEST_SCRIPTS)
 
 # ---- coverage: a build of its own, in build/coverage ----
 

@@ -31,6 +31,27 @@ START_TEST(test_frames_of_each_codec_arrive_whole_and_in_order) {
 }
 END_TEST
 
+START_TEST(test_each_codec_has_a_name_a_kind_and_a_clock_and_no_other_number_has) {
+	static const struct {
+		const char *name;
+		enum sluice_media_kind kind;
+		uint32_t rate;
+	} rows[] = {
+		[SLUICE_CODEC_OPUS] = {"opus", SLUICE_AUDIO, 48000}, [SLUICE_CODEC_PCMU] = {"PCMU", SLUICE_AUDIO, 8000},
+		[SLUICE_CODEC_PCMA] = {"PCMA", SLUICE_AUDIO, 8000},  [SLUICE_CODEC_VP8] = {"VP8", SLUICE_VIDEO, 90000},
+		[SLUICE_CODEC_VP9] = {"VP9", SLUICE_VIDEO, 90000},   [SLUICE_CODEC_H264] = {"H264", SLUICE_VIDEO, 90000},
+		[SLUICE_CODEC_AV1] = {"AV1", SLUICE_VIDEO, 90000},
+	};
+	for (int i = -1; i < 20; i++) {
+		enum sluice_codec codec = (enum sluice_codec)i;
+		bool known = codec >= SLUICE_CODEC_OPUS && codec <= SLUICE_CODEC_AV1;
+		ck_assert_str_eq(sluice_codec_name(codec), known ? rows[i].name : "");
+		ck_assert_int_eq(sluice_codec_kind(codec), known ? rows[i].kind : 0);
+		ck_assert_uint_eq(sluice_codec_clock_rate(codec), known ? rows[i].rate : 0);
+	}
+}
+END_TEST
+
 START_TEST(test_each_srtp_profile_carries_frames) {
 	for (int profile = SLUICE_SRTP_NONE; profile <= (int)SLUICE_SRTP_AEAD_AES_256_GCM; profile++) {
 		struct media_source source;
@@ -197,7 +218,8 @@ START_TEST(test_an_earlier_payload_that_does_not_fit_its_hole_is_not_used) {
 }
 END_TEST
 
-SUITE("media", test_frames_of_each_codec_arrive_whole_and_in_order, test_each_srtp_profile_carries_frames,
+SUITE("media", test_frames_of_each_codec_arrive_whole_and_in_order,
+      test_each_codec_has_a_name_a_kind_and_a_clock_and_no_other_number_has, test_each_srtp_profile_carries_frames,
       test_lost_packets_are_repaired, test_nothing_leaves_when_the_key_is_used_up, test_forged_and_repeated_packets_are_counted,
       test_an_outage_ends_with_a_keyframe, test_lost_sound_comes_in_red_without_being_asked_for,
       test_an_earlier_payload_that_does_not_fit_its_hole_is_not_used)

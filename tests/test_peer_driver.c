@@ -198,15 +198,68 @@ START_TEST(test_a_stream_is_closed_when_its_peer_is_closed) {
 }
 END_TEST
 
+START_TEST(test_a_stream_that_ends_is_no_way_to_its_server_any_more) {
+	struct call w;
+	sluice_request r;
+	begin_by_turn(&w, 0, &r);
+	sluice_peer_stream_up(w.a->peer, r.id, 1000);
+	pass(&w, 10 * SLUICE_MS);
+	ck_assert_int_eq(sluice_peer_gathering_state(w.a->peer), SLUICE_GATHERING_GATHERING);
+	sluice_peer_stream_down(w.a->peer, 1001); /* nobody's */
+	pass(&w, 10 * SLUICE_MS);
+	ck_assert_int_eq(sluice_peer_gathering_state(w.a->peer), SLUICE_GATHERING_GATHERING);
+	sluice_peer_stream_down(w.a->peer, 1000);
+	pass(&w, 10 * SLUICE_MS);
+	ck_assert_int_eq(sluice_peer_gathering_state(w.a->peer), SLUICE_GATHERING_COMPLETE);
+	sluice_peer_close(w.a->peer);
+	pass(&w, SLUICE_S);
+	ck_assert(!sluice_peer_poll_request(w.a->peer, &r)); /* what has ended need not be closed */
+	end(&w);
+}
+END_TEST
+
 /* ---- sockets ---- */
+
+/* Both are connected, and the first message has come. */
+static void connect_both(struct call *w) {
+	begin(w, NULL);
+	caller_open(w->a, "hello");
+	describe(w->a, w->b, "a=nothing");
+	describe(w->b, w->a, "a=nothing");
+	ck_assert(SIM_UNTIL(&w->sim, w->sim.now + 5 * SLUICE_S, connected(w) && w->b->received == 1));
+}
+
+static enum link_verdict pulled(void *ctx, struct sim_link *link, uint8_t *packet, size_t *len, uint64_t now) {
+	(void)ctx, (void)link, (void)packet, (void)len, (void)now;
+	return LINK_DROP;
+}
+
+/* The cable is pulled and plugged in again: at once the path is asked, and not when the next check is due. */
+START_TEST(test_a_socket_that_does_not_run_is_not_used_and_one_that_runs_again_is_asked_at_once) {
+	struct call w;
+	connect_both(&w);
+	sluice_peer_set_local_address_running(w.a->peer, 7, false); /* nobody's */
+	pass(&w, SLUICE_S);
+	ck_assert(connected(&w));
+	struct sim_link *there = sim_link(&w.sim, w.a->host, w.b->host), *back = sim_link(&w.sim, w.b->host, w.a->host);
+	link_filter(there, pulled, NULL);
+	link_filter(back, pulled, NULL);
+	sluice_peer_set_local_address_running(w.a->peer, 0, false);
+	ck_assert_int_eq(sluice_channel_send_text(w.a->channel, "again", 5), 0);
+	pass(&w, 8 * SLUICE_S);
+	ck_assert_int_eq(w.a->state, SLUICE_PEER_DISCONNECTED);
+	link_filters_clear(there);
+	link_filters_clear(back);
+	sluice_peer_set_local_address_running(w.a->peer, 0, true);
+	ck_assert(SIM_UNTIL(&w.sim, w.sim.now + 20 * SLUICE_MS, w.a->state == SLUICE_PEER_CONNECTED));
+	ck_assert(SIM_UNTIL(&w.sim, w.sim.now + 5 * SLUICE_S, connected(&w) && w.b->received == 2));
+	end(&w);
+}
+END_TEST
 
 START_TEST(test_a_socket_that_is_gone_is_silence_and_a_new_one_goes_on_after_a_restart) {
 	struct call w;
-	begin(&w, NULL);
-	caller_open(w.a, "hello");
-	describe(w.a, w.b, "a=nothing");
-	describe(w.b, w.a, "a=nothing");
-	ck_assert(SIM_UNTIL(&w.sim, w.sim.now + 5 * SLUICE_S, connected(&w) && w.b->received == 1));
+	connect_both(&w);
 	sluice_peer_remove_local_address(w.a->peer, 0);
 	pass(&w, 10 * SLUICE_S);
 	ck_assert_int_ne(w.a->state, SLUICE_PEER_CONNECTED);
@@ -256,6 +309,7 @@ END_TEST
 SUITE("peer_driver", test_a_local_name_is_asked_for_once_and_its_address_connects,
       test_a_name_that_is_not_found_leaves_room_for_an_address, test_another_host_name_is_asked_for_only_where_the_app_wants_that,
       test_a_turn_server_is_asked_for_as_a_stream_and_a_refused_one_ends_the_search,
-      test_a_stream_is_closed_when_its_peer_is_closed,
+      test_a_stream_is_closed_when_its_peer_is_closed, test_a_stream_that_ends_is_no_way_to_its_server_any_more,
+      test_a_socket_that_does_not_run_is_not_used_and_one_that_runs_again_is_asked_at_once,
       test_a_socket_that_is_gone_is_silence_and_a_new_one_goes_on_after_a_restart,
       test_what_a_socket_lost_stands_in_the_statistics, test_that_the_other_side_trickles_is_known_from_its_description)

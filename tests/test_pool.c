@@ -473,7 +473,7 @@ START_TEST(test_a_slab_lives_until_its_last_reference_is_gone) {
 	ck_assert_uint_eq((uintptr_t)sluice_slab_data(s) % 16, 0);
 	memset(sluice_slab_data(s), 1, 2048);
 	ck_assert(sluice_slab_is_unshared(s));
-	slab_ref(s);
+	sluice_slab_ref(s);
 	ck_assert(!sluice_slab_is_unshared(s));
 	sluice_slab_unref(s);
 	ck_assert(sluice_slab_is_unshared(s));

@@ -237,6 +237,58 @@ START_TEST(test_the_ppid_and_stream_of_a_message_are_kept) {
 }
 END_TEST
 
+/* Takes messages of a stream and PPID, and releases them. Returns how many there were. */
+static size_t take(struct script *s, uint16_t stream, uint32_t ppid, size_t max) {
+	sluice_message *m[16];
+	size_t count = sluice_sctp_poll_messages(s->sctp, stream, ppid, m, max);
+	for (size_t i = 0; i < count; i++) {
+		ck_assert_uint_eq(m[i]->stream, stream);
+		ck_assert_uint_eq(m[i]->ppid, ppid);
+		sluice_message_release(m[i]);
+	}
+	return count;
+}
+
+START_TEST(test_messages_of_one_stream_and_ppid_are_taken_at_once_and_whatever_else_came_ends_that) {
+	static const struct {
+		uint16_t stream, ssn;
+		uint32_t ppid;
+	} sent[] = {{1, 0, 50}, {1, 1, 50}, {1, 2, 50}, {1, 3, 51}, {2, 0, 51}, {1, 4, 51}};
+	struct script s;
+	uint8_t space[SCRIPT_PACKET_MAX];
+	sluice_sctp_event e;
+	started(&s);
+	struct writer w = script_begin(&s, space, sizeof space);
+	for (size_t i = 0; i < sizeof sent / sizeof *sent; i++) {
+		const struct wire_data d = {.flags = WIRE_DATA_B | WIRE_DATA_E,
+		                            .tsn = s.tsn++,
+		                            .stream = sent[i].stream,
+		                            .ssn = sent[i].ssn,
+		                            .ppid = sent[i].ppid,
+		                            .payload = (const uint8_t *)"m",
+		                            .len = 1};
+		wire_data_write(&w, &d);
+	}
+	wire_packet_seal(space, writer_len(&w));
+	ck_assert_int_eq(sluice_sctp_input(s.sctp, &(sluice_datagram){.data = space, .len = writer_len(&w)}, 1, s.now), 0);
+	sluice_sctp_abort(s.sctp, NULL);
+	ck_assert_uint_eq(take(&s, 2, 50, 16), 0);
+	ck_assert_uint_eq(take(&s, 1, 51, 16), 0);
+	ck_assert_uint_eq(take(&s, 1, 50, 0), 0);
+	ck_assert_uint_eq(take(&s, 1, 50, 2), 2);
+	ck_assert_uint_eq(take(&s, 1, 50, 16), 1);
+	ck_assert_uint_eq(take(&s, 1, 51, 16), 1);
+	ck_assert(sluice_sctp_poll(s.sctp, &e) && e.type == SLUICE_SCTP_MESSAGE && e.stream == 2);
+	sluice_message_release(e.message);
+	ck_assert_uint_eq(take(&s, 1, 51, 16), 1);
+	ck_assert_uint_eq(take(&s, 1, 51, 16), 0);
+	ck_assert(sluice_sctp_poll(s.sctp, &e) && e.type == SLUICE_SCTP_ENDED);
+	ck_assert_uint_eq(take(&s, 1, 51, 16), 0);
+	ck_assert(!sluice_sctp_poll(s.sctp, &e));
+	script_free(&s);
+}
+END_TEST
+
 START_TEST(test_ordered_messages_that_come_in_the_wrong_order_are_put_right) {
 	struct script s;
 	started(&s);
@@ -658,6 +710,7 @@ SUITE("sctp data", test_messages_of_every_size_arrive_intact, test_large_message
       test_small_messages_fill_packets_to_the_mtu, test_with_nagle_small_messages_wait_for_company_while_data_is_in_flight,
       test_nagle_never_holds_a_full_packet, test_a_batch_has_slots_of_one_size, test_a_lost_message_holds_up_its_own_stream_only,
       test_messages_on_many_streams_keep_their_order, test_the_ppid_and_stream_of_a_message_are_kept,
+      test_messages_of_one_stream_and_ppid_are_taken_at_once_and_whatever_else_came_ends_that,
       test_ordered_messages_that_come_in_the_wrong_order_are_put_right,
       test_fragments_that_come_in_the_wrong_order_are_put_together, test_tsns_and_ssns_may_wrap, test_our_tsns_and_ssns_may_wrap,
       test_gaps_are_reported_as_blocks, test_out_of_order_data_is_acknowledged_at_once,

@@ -58,6 +58,43 @@ START_TEST(test_messages_that_the_app_keeps_close_the_window_and_releasing_them_
 }
 END_TEST
 
+/* Over a short round trip, where what is under way beside the socket does not count. A SACK may go before the app has the message
+ * of 1,000 bytes. */
+START_TEST(test_no_more_is_promised_than_the_drivers_socket_holds) {
+	struct pair_config c = small_window();
+	c.ab.delay = c.ba.delay = 500 * SLUICE_US;
+	struct pair p;
+	pair_start(&p, &c);
+	static const struct {
+		uint64_t room;
+		uint32_t least, most;
+	} rows[] = {{UINT64_MAX, WINDOW - 1000, WINDOW}, {8000, 8000, 8000}, {2 * WINDOW, WINDOW - 1000, WINDOW}, {50, 50, 50}};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		sluice_sctp_set_receive_room(p.b->sctp, rows[i].room, 0);
+		pair_send(&p, p.a, 0, 1000);
+		pair_deliver(&p, SLUICE_S);
+		ck_assert_uint_ge(last_promise(&p), rows[i].least);
+		ck_assert_uint_le(last_promise(&p), rows[i].most);
+	}
+	pair_shutdown(&p, p.a, SLUICE_S);
+	pair_free(&p);
+}
+END_TEST
+
+/* What is over the room is under way already when the room becomes smaller. */
+START_TEST(test_packets_beyond_the_sockets_room_are_taken_all_the_same) {
+	struct pair_config c = small_window();
+	struct pair p;
+	pair_start(&p, &c);
+	send_many(&p, 10, 1000);
+	sluice_sctp_set_receive_room(p.b->sctp, 1000, 1000);
+	pair_deliver(&p, 10 * SLUICE_S);
+	ck_assert_uint_eq(sctp_host_stats(p.b).window_drops, 0);
+	pair_shutdown(&p, p.a, SLUICE_S);
+	pair_free(&p);
+}
+END_TEST
+
 /* The INIT promises what is left of the window, and the app makes room before the INIT-ACK is back. */
 START_TEST(test_room_that_is_made_during_the_handshake_is_promised_with_its_end) {
 	struct pair_config c = small_window();
@@ -330,6 +367,7 @@ START_TEST(test_a_message_of_more_fragments_than_can_be_kept_ends_the_associatio
 END_TEST
 
 SUITE("sctp window", test_messages_that_the_app_keeps_close_the_window_and_releasing_them_opens_it,
+      test_no_more_is_promised_than_the_drivers_socket_holds, test_packets_beyond_the_sockets_room_are_taken_all_the_same,
       test_room_that_is_made_during_the_handshake_is_promised_with_its_end, test_a_lost_window_update_is_made_good_by_a_probe,
       test_a_closed_window_never_ends_the_association, test_the_sender_never_passes_the_window,
       test_any_packet_lost_while_the_window_closes_never_deadlocks, test_a_window_smaller_than_a_message_is_raised_to_hold_one,
