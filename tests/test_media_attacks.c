@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/bytes.h"
+#include "cpu_time.h"
 #include "rtp/media/media.h"
 
 /* ---- a session that is attacked ---- */
@@ -481,6 +482,84 @@ START_TEST(test_a_flood_of_feedback_is_read_within_a_bound) {
 }
 END_TEST
 
+/* ---- what a packet may cost ---- */
+
+/* Sequence numbers and timestamps of the i-th packet, as no encoder gives them. */
+struct walk_of_numbers {
+	uint32_t sequence, timestamp; /* steps */
+	unsigned wobble;              /* every other packet is so much ahead */
+};
+
+/* The us that one of 20,000 packets takes. */
+static double cost_of_numbers(const struct walk_of_numbers *n, size_t *grown) {
+	static struct media_sink sink;
+	begin(SLUICE_SRTP_NONE);
+	sluice_track_config c = media_track(SLUICE_CODEC_VP8, "v");
+	memset(&sink, 0, sizeof sink);
+	media_sink_open(&sink, &w->ends[0], &c);
+	size_t before = w->ends[0].memory.bytes;
+	double from = cpu_ms();
+	for (uint32_t i = 0; i < 20000; i++) {
+		uint8_t packet[1200] = {0x90, media_codec(SLUICE_CODEC_VP8).payload_type};
+		put_be16(packet + 2, (uint16_t)(i * n->sequence + i % 2 * n->wobble));
+		put_be32(packet + 4, i * n->timestamp);
+		put_be32(packet + 8, 900);
+		memcpy(packet + 12, "\xBE\xDE\0\1\x30v\0\0\x00\x10", 10); /* the middle of a frame */
+		input(packet, sizeof packet);
+		now += 100000;
+		settle();
+	}
+	*grown = w->ends[0].memory.peak - before;
+	double took = (cpu_ms() - from) * 1e3 / 20000;
+	finish();
+	return took;
+}
+
+/* Steps at the wraps of 16 and 32 bits, at what the jitter buffer and the session take for a restart, and below. */
+START_TEST(test_whatever_the_numbers_of_its_packets_a_stream_costs_so_much) {
+	static const struct walk_of_numbers walks[] = {
+		{1, 3000, 0},       {0x8000, 3000, 0},  {0x7FFF, 3000, 0},       {0x8001, 3000, 1}, {0xFFFF, 3000, 0},
+		{0, 3000, 0},       {999, 3000, 0},     {511, 3000, 0},          {2047, 3000, 0},   {2999, 3000, 0},
+		{1, 0x80000000, 0}, {1, 0x7FFFFFFF, 0}, {1, 0xFFFFF000, 0},      {1, 0, 0},         {1, 3000, 0x8000},
+		{1, 3000, 2048},    {1, 3000, 11},      {0xFFF5, 0x7FFFFFFF, 3},
+	};
+	size_t grown;
+	double usual = cost_of_numbers(&walks[0], &grown);
+	for (size_t i = 0; i < sizeof walks / sizeof *walks; i++) {
+		double took = cost_of_numbers(&walks[i], &grown);
+		ck_assert_msg(took < 20 * usual + 20, "walk %zu: %.1f us, usually %.1f", i, took, usual);
+		ck_assert_uint_lt(grown, 2 << 20);
+	}
+}
+END_TEST
+
+/* ---- waking ---- */
+
+static void count_wake(void *ctx) {
+	++*(unsigned *)ctx;
+}
+
+START_TEST(test_an_app_that_calls_a_hundred_times_wakes_its_loop_once) {
+	unsigned wakes = 0;
+	begin(SLUICE_SRTP_NONE);
+	sluice_track *t = add_sender(SLUICE_CODEC_VP8, 50);
+	settle();
+	sluice_media_set_wake(m, count_wake, &wakes);
+	for (unsigned turn = 1; turn <= 3; turn++) {
+		for (uint32_t i = 0; i < 100; i++)
+			ck_assert_int_eq(push_frame(t, i), 0);
+		ck_assert_uint_eq(wakes, turn);
+		run(5 * SLUICE_S);
+		ck_assert_uint_eq(wakes, turn); /* what comes of a verb is for its caller to see */
+	}
+	sluice_media_set_wake(m, NULL, NULL);
+	ck_assert_int_eq(push_frame(t, 100), 0);
+	ck_assert_uint_eq(wakes, 3);
+	run(SLUICE_S);
+	finish();
+}
+END_TEST
+
 /* ---- frames that never end, and RED of many blocks ---- */
 
 START_TEST(test_frames_that_never_end_hold_a_window_of_packets) {
@@ -520,4 +599,5 @@ SUITE("media, attacks", test_frames_behind_forwarded_packets_take_no_number_of_t
       test_a_frame_without_a_packet_is_malformed, test_ten_thousand_requests_for_keyframes_are_ten_a_second,
       test_nacks_draw_no_more_than_a_share_of_the_rate, test_nacks_to_a_layer_that_pauses_draw_hardly_anything,
       test_remb_of_nothing_and_of_everything_changes_no_bound, test_absurd_round_trips_keep_frames_no_longer_than_the_history_is,
-      test_frames_that_never_end_hold_a_window_of_packets, test_a_flood_of_feedback_is_read_within_a_bound)
+      test_frames_that_never_end_hold_a_window_of_packets, test_a_flood_of_feedback_is_read_within_a_bound,
+      test_whatever_the_numbers_of_its_packets_a_stream_costs_so_much, test_an_app_that_calls_a_hundred_times_wakes_its_loop_once)

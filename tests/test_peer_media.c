@@ -40,6 +40,10 @@ START_TEST(test_audio_video_and_data_travel_over_one_transport) {
 	}
 	ck_assert_int_eq(OWN(k.b, 0)->codec, SLUICE_CODEC_OPUS);
 	ck_assert_int_eq(OWN(k.b, 1)->codec, SLUICE_CODEC_VP8);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_ptr_eq(sluice_transceiver_peer(OWN(k.a, i)->transceiver), k.a.caller->peer);
+		ck_assert_ptr_eq(sluice_transceiver_peer(OWN(k.b, i)->transceiver), k.b.caller->peer);
+	}
 	ck_assert(av_has_line(av_local(&k.a), "a=group:BUNDLE 0 1 2"));
 	ck_assert(av_has_line(av_local(&k.b), "a=group:BUNDLE 0 1 2"));
 	av_end(&k);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "cpu_time.h"
 #include "peer/connection.h"
 #include "peer/peer.h"
 #include "peer_media_kit.h"
@@ -115,35 +116,62 @@ static void put_many(unsigned n, const char *format) {
 	}
 }
 
+/* Each is repeated with numbers that rise. */
+static const char *const repeated[] = {
+	"a=ssrc:%u cname:c\r\n",
+	"a=ssrc-group:FID %u %u\r\n",
+	"a=ssrc-group:SIM 1 2 3 4 5 6 7 8 9 %u\r\n",
+	"a=rid:r%u send\r\n",
+	"a=extmap:%u urn:ietf:params:rtp-hdrext:sdes:mid\r\n",
+	"a=extmap:1 urn:x:%u\r\n",
+	"a=rtpmap:%u VP8/90000\r\n",
+	"a=fmtp:97 apt=%u\r\n",
+	"a=rtcp-fb:* nack %u\r\n",
+	"a=msid:s%u t%u\r\n",
+	"a=simulcast:send r%u\r\n",
+	"a=candidate:%u 1 udp 1 10.0.0.1 9 typ host\r\n",
+	"a=group:BUNDLE 0 %u\r\n",
+	"a=mid:%u\r\n",
+};
+
 START_TEST(test_lines_without_number_cost_what_their_text_does) {
-	static const char *const lines[] = {
-		"a=ssrc:%u cname:c\r\n",
-		"a=ssrc-group:FID %u %u\r\n",
-		"a=ssrc-group:SIM 1 2 3 4 5 6 7 8 9 %u\r\n",
-		"a=rid:r%u send\r\n",
-		"a=extmap:%u urn:ietf:params:rtp-hdrext:sdes:mid\r\n",
-		"a=extmap:1 urn:x:%u\r\n",
-		"a=rtpmap:%u VP8/90000\r\n",
-		"a=fmtp:97 apt=%u\r\n",
-		"a=rtcp-fb:* nack %u\r\n",
-		"a=msid:s%u t%u\r\n",
-		"a=simulcast:send r%u\r\n",
-		"a=candidate:%u 1 udp 1 10.0.0.1 9 typ host\r\n",
-		"a=group:BUNDLE 0 %u\r\n",
-		"a=mid:%u\r\n",
-	};
-	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+	for (size_t i = 0; i < sizeof repeated / sizeof *repeated; i++) {
 		begin();
 		put_group(1);
 		put_numbered(0);
-		put_many((unsigned)((SLUICE_REMOTE_SDP_MAX - sdp_len) / (strlen(lines[i]) + 10)), lines[i]);
+		put_many((unsigned)((SLUICE_REMOTE_SDP_MAX - sdp_len) / (strlen(repeated[i]) + 10)), repeated[i]);
 		int error = take();
 		if (error == 0)
 			answer();
 		else
-			ck_assert_msg(error == SLUICE_MALFORMED || error == SLUICE_LIMIT, "%s: %d", lines[i], error);
+			ck_assert_msg(error == SLUICE_MALFORMED || error == SLUICE_LIMIT, "%s: %d", repeated[i], error);
 		ck_assert_uint_lt(k.b.caller->memory.peak, 1u << 20);
 		finish();
+	}
+}
+END_TEST
+
+/* The least ms of three times that an offer of this length with many of these lines takes. */
+static double cost_of(const char *line, size_t len) {
+	double least = 1e9;
+	for (unsigned turn = 0; turn < 3; turn++) {
+		begin();
+		put_group(1);
+		put_numbered(0);
+		put_many((unsigned)((len - sdp_len) / (strlen(line) + 10)), line);
+		double from = cpu_ms();
+		(void)take();
+		double took = cpu_ms() - from;
+		least = took < least ? took : least;
+		finish();
+	}
+	return least;
+}
+
+START_TEST(test_eight_times_the_lines_take_eight_times_as_long) {
+	for (size_t i = 0; i < sizeof repeated / sizeof *repeated; i++) {
+		double few = cost_of(repeated[i], SLUICE_REMOTE_SDP_MAX / 8), many = cost_of(repeated[i], SLUICE_REMOTE_SDP_MAX);
+		ck_assert_msg(many < 24 * few + 1, "%s: %.3f ms, %.3f for an eighth", repeated[i], many, few);
 	}
 }
 END_TEST
@@ -252,6 +280,6 @@ START_TEST(test_tracks_that_never_send_have_no_history) {
 END_TEST
 
 SUITE("peer, absurd offers of media", test_of_128_sections_64_are_taken_and_129_are_refused,
-      test_lines_without_number_cost_what_their_text_does, test_sections_with_one_mid_are_malformed,
-      test_a_group_may_name_sections_that_are_not_there, test_a_codec_under_every_number_is_taken_once,
-      test_layers_may_have_any_names, test_tracks_that_never_send_have_no_history)
+      test_lines_without_number_cost_what_their_text_does, test_eight_times_the_lines_take_eight_times_as_long,
+      test_sections_with_one_mid_are_malformed, test_a_group_may_name_sections_that_are_not_there,
+      test_a_codec_under_every_number_is_taken_once, test_layers_may_have_any_names, test_tracks_that_never_send_have_no_history)
