@@ -533,6 +533,43 @@ START_TEST(test_whatever_the_numbers_of_its_packets_a_stream_costs_so_much) {
 }
 END_TEST
 
+static uint64_t latest_timestamp;
+static unsigned frames;
+
+static void note_timestamp(sluice_track *t, const sluice_frame *frame, void *user) {
+	(void)t, (void)user;
+	latest_timestamp = frame->timestamp > latest_timestamp ? frame->timestamp : latest_timestamp;
+	frames++;
+}
+
+/* Each step is three days, ahead or back; 34,000 of them would not fit into 63 bits of ns. */
+static void step_timestamps(uint32_t step) {
+	static struct media_sink sink;
+	begin(SLUICE_SRTP_NONE);
+	sluice_track_config c = media_track(SLUICE_CODEC_PCMU, "v");
+	memset(&sink, 0, sizeof sink);
+	media_sink_open(&sink, &w->ends[0], &c);
+	sluice_track_set_callbacks(sink.track, &(sluice_track_callbacks){.on_frame = note_timestamp}, NULL);
+	for (uint32_t i = 0; i < 40000; i++) {
+		uint8_t packet[40] = {0x90, c.codecs[0].payload_type};
+		put_be16(packet + 2, (uint16_t)i);
+		put_be32(packet + 4, i * step);
+		put_be32(packet + 8, 900);
+		memcpy(packet + 12, "\xBE\xDE\0\1\x30v\0\0", 8);
+		input(packet, sizeof packet);
+		run(SLUICE_MS);
+	}
+	finish();
+}
+
+START_TEST(test_timestamps_that_only_ever_jump_stay_within_what_ns_can_say) {
+	step_timestamps(0x7FFFFFFF);
+	step_timestamps(0x80000001);
+	ck_assert_uint_gt(frames, 60000);
+	ck_assert_uint_lt(latest_timestamp, UINT64_C(1) << 62);
+}
+END_TEST
+
 /* ---- waking ---- */
 
 static void count_wake(void *ctx) {
@@ -600,4 +637,5 @@ SUITE("media, attacks", test_frames_behind_forwarded_packets_take_no_number_of_t
       test_nacks_draw_no_more_than_a_share_of_the_rate, test_nacks_to_a_layer_that_pauses_draw_hardly_anything,
       test_remb_of_nothing_and_of_everything_changes_no_bound, test_absurd_round_trips_keep_frames_no_longer_than_the_history_is,
       test_frames_that_never_end_hold_a_window_of_packets, test_a_flood_of_feedback_is_read_within_a_bound,
-      test_whatever_the_numbers_of_its_packets_a_stream_costs_so_much, test_an_app_that_calls_a_hundred_times_wakes_its_loop_once)
+      test_whatever_the_numbers_of_its_packets_a_stream_costs_so_much,
+      test_timestamps_that_only_ever_jump_stay_within_what_ns_can_say, test_an_app_that_calls_a_hundred_times_wakes_its_loop_once)

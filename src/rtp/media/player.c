@@ -4,6 +4,7 @@
 #include "rtp/media/codec.h"
 
 #define G711_RATE 8000
+#define TICKS_MOST ((int64_t)1 << 44) /* from the feed's first timestamp; of 8,000 a second, 2^61 ns */
 
 /* ---- the network thread ---- */
 
@@ -151,10 +152,20 @@ static int64_t follow_shift(sluice_player *p, int64_t at) {
 	return p->shift += more;
 }
 
+/* A sender whose timestamps only ever jump would move the unwrapped one out of what ns can say. It is unwrapped anew then, which
+ * is one more jump. */
+static int64_t ticks_of(sluice_player *p) {
+	p->timestamp = serial_unwrap(p->unit.timestamp, p->timestamp);
+	int64_t ticks = (int64_t)(p->timestamp - SERIAL_ORIGIN - p->at->first_timestamp);
+	if (ticks < TICKS_MOST && ticks > -TICKS_MOST)
+		return ticks;
+	p->timestamp = SERIAL_ORIGIN + p->unit.timestamp;
+	return (int64_t)p->unit.timestamp - p->at->first_timestamp;
+}
+
 static uint64_t media_time(sluice_player *p) {
 	const struct feed *f = p->at;
-	p->timestamp = serial_unwrap(p->unit.timestamp, p->timestamp);
-	int64_t ticks = (int64_t)(p->timestamp - SERIAL_ORIGIN - f->first_timestamp);
+	int64_t ticks = ticks_of(p);
 	int64_t ns = (int64_t)((__int128)ticks * 1000000000 / sluice_codec_clock_rate(f->codec)) + (int64_t)f->first_arrival;
 	ns += follow_shift(p, ns);
 	return ns > 0 ? (uint64_t)ns : 0;

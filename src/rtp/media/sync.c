@@ -14,6 +14,7 @@
 #include "rtp/media/media.h"
 
 #define SYNC_MOST ((int64_t)(10 * SLUICE_S))
+#define SYNC_SHIFT ((int64_t)1 << 60) /* 36 years; reports that drift for ever go no further */
 #define SYNC_TICKS ((int64_t)1 << 40) /* from the feed's first timestamp, at most: months of any clock */
 
 static int64_t ns_of_ticks(int64_t ticks, uint32_t clock_rate) {
@@ -44,8 +45,9 @@ static int64_t begin_of(const struct in_layer *l, const struct feed *f) {
 
 static void set_shift(const struct in_layer *l) {
 	struct feed *f = l->player->newest;
-	int64_t shift = begin_of(l, f) + l->line - (int64_t)f->first_arrival;
-	atomic_store_explicit(&f->shift, shift, memory_order_relaxed);
+	__int128 shift = (__int128)begin_of(l, f) + l->line - (int64_t)f->first_arrival;
+	shift = shift > SYNC_SHIFT ? SYNC_SHIFT : shift < -SYNC_SHIFT ? -SYNC_SHIFT : shift;
+	atomic_store_explicit(&f->shift, (int64_t)shift, memory_order_relaxed);
 }
 
 /* Is it on a line that the other one can share? */
