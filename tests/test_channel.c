@@ -346,6 +346,13 @@ START_TEST(test_ids_run_out_behind_the_last_even_one) {
 }
 END_TEST
 
+START_TEST(test_the_states_of_a_channel_have_w3cs_names) {
+	static const char *const names[] = {"connecting", "open", "closing", "closed"};
+	for (int i = -1; i < 6; i++)
+		ck_assert_str_eq(sluice_channel_state_name((enum sluice_channel_state)i), i >= 0 && i < 4 ? names[i] : "unknown");
+}
+END_TEST
+
 START_TEST(test_a_channel_may_be_opened_within_on_channel) {
 	struct world *w = world_up(NULL);
 	w->a.on_channel = w->b.on_channel = open_another;
@@ -380,5 +387,5 @@ SUITE("channel", test_a_channel_opened_before_the_association_is_up_opens_at_bot
       test_a_negotiated_channel_sends_nothing_to_open, test_both_ends_of_a_negotiated_channel_talk,
       test_the_client_takes_even_ids_and_the_server_odd_ones_at_the_same_time, test_without_a_role_a_channel_waits_for_its_id,
       test_labels_and_protocols_are_bytes_up_to_65535_of_them, test_a_label_may_hold_a_nul, test_what_cannot_be_opened_says_why,
-      test_ids_run_out_behind_the_last_even_one, test_a_channel_may_be_opened_within_on_channel,
-      test_a_set_costs_the_same_whatever_ids_its_channels_have)
+      test_ids_run_out_behind_the_last_even_one, test_the_states_of_a_channel_have_w3cs_names,
+      test_a_channel_may_be_opened_within_on_channel, test_a_set_costs_the_same_whatever_ids_its_channels_have)

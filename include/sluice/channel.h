@@ -25,6 +25,8 @@ enum sluice_channel_state {
 	SLUICE_CHANNEL_CLOSING,
 	SLUICE_CHANNEL_CLOSED,
 };
+/* W3C's word for a state, "open"; "unknown" for any other number. Any thread. */
+SLUICE_API const char *sluice_channel_state_name(enum sluice_channel_state state);
 
 /* Which side of DTLS we are. It decides who uses which ids. */
 enum sluice_role {

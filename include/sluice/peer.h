@@ -175,7 +175,11 @@ typedef struct sluice_peer_config {
 	void (*on_ice_state)(sluice_peer *p, enum sluice_ice_state state, void *user);
 	/* By offer and answer: the other side's description says that it sends on this transceiver from now on. Set the callbacks
 	 * of its receiver here, and its direction to send as well. Comes before the first packet, and not for a transceiver that
-	 * the app has stopped meanwhile. */
+	 * the app has stopped meanwhile.
+	 *
+	 * An answer that was made before this callback does not have the direction that is set here, and on_negotiation_needed
+	 * follows. To send without a second offer, set the direction before the answer: the transceiver is found by
+	 * sluice_peer_transceiver() once sluice_peer_set_remote_description() has returned. */
 	void (*on_track)(sluice_peer *p, sluice_transceiver *t, void *user);
 } sluice_peer_config;
 
@@ -258,8 +262,8 @@ SLUICE_API int sluice_peer_set_local_description(sluice_peer *p, enum sluice_sdp
 
 /* Takes the other side's description. An offer makes transceivers for sections of audio and video that are new; on_track follows.
  * All sections share one transport: those that are not in one BUNDLE group are rejected in our answer, and so is what has no
- * codec of ours. An offer in have-local-offer rolls our own back first. So in W3C's perfect negotiation, the
- * polite side makes this call when offers collide, and the impolite side does not.
+ * codec of ours. An offer in have-local-offer rolls our own back first. So in W3C's perfect negotiation, the polite side makes
+ * this call when offers collide, and the impolite side does not.
  *
  * It is read leniently: a BOM, empty lines, blanks around values, a missing t= line, and '-', '_', '=' and '#' in credentials are
  * accepted. A candidate line that cannot be read is skipped, and counted in sluice_peer_stats.
@@ -508,9 +512,8 @@ SLUICE_API void sluice_peer_stats_get(const sluice_peer *p, sluice_peer_stats *s
 
 /* Writes them as one JSON object, W3C's RTCStatsReport: "transport", "candidate-pair", "local-candidate", "remote-candidate",
  * "certificate", "data-channel", "peer-connection", "inbound-rtp", "outbound-rtp", "remote-inbound-rtp", "remote-outbound-rtp",
- * "codec" and our own "sctp-association" entries by id. Times are in seconds, as in
- * W3C's. The text is valid UTF-8 and JSON whatever the labels hold: U+FFFD replaces bytes that are not UTF-8, and a NUL is
- * escaped.
+ * "codec" and our own "sctp-association" entries by id. Times are in seconds, as in W3C's. The text is valid UTF-8 and JSON
+ * whatever the labels hold: U+FFFD replaces bytes that are not UTF-8, and a NUL is escaped.
  *
  * Returns the length of the whole text without its NUL. If that is not below size, the text was cut at size. */
 SLUICE_API size_t sluice_peer_stats_json(const sluice_peer *p, char *json, size_t size);

@@ -602,6 +602,11 @@ sluice_channels *sluice_channel_set_of(const sluice_channel *ch) {
 	return ch->set;
 }
 
+const char *sluice_channel_state_name(enum sluice_channel_state state) {
+	static const char *const names[] = {"connecting", "open", "closing", "closed"};
+	return (size_t)state < sizeof names / sizeof *names ? names[state] : "unknown";
+}
+
 enum sluice_channel_state sluice_channel_state(const sluice_channel *ch) {
 	return (enum sluice_channel_state)ch->state;
 }

@@ -249,7 +249,6 @@ static void put_association(struct json_line *j, const sluice_peer *p, const slu
 }
 
 static void put_channel(struct json_line *j, const sluice_peer *p, const sluice_channel *ch, unsigned index) {
-	static const char *const states[] = {"connecting", "open", "closing", "closed"};
 	char id[16];
 	size_t len;
 	sluice_channel_stats s;
@@ -262,7 +261,7 @@ static void put_channel(struct json_line *j, const sluice_peer *p, const sluice_
 	json_line_bytes(j, "protocol", protocol, len);
 	if (sluice_channel_id(ch) >= 0)
 		json_line_number(j, "dataChannelIdentifier", (uint64_t)sluice_channel_id(ch));
-	json_line_string(j, "state", states[sluice_channel_state(ch)]);
+	json_line_string(j, "state", sluice_channel_state_name(sluice_channel_state(ch)));
 	stat_write(&stat_channel, &s, j);
 	close_entry(j);
 }
