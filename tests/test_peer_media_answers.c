@@ -25,6 +25,40 @@ static void negotiate(av_edit offer, av_edit answer) {
 	ck_assert_int_eq(sluice_peer_state(k.a.caller->peer), SLUICE_PEER_CONNECTED);
 }
 
+/* ---- an answer that sends ----------------------------------------------------------------------------------------------- */
+
+static const char *answer_of_b(void) {
+	ck_assert_int_eq(sluice_peer_set_local_description(k.b.caller->peer, SLUICE_SDP_ANSWER, NULL), 0);
+	return av_local(&k.b);
+}
+
+/* on_track runs in the next dispatch. An app that answers at once sets its direction before. */
+START_TEST(test_a_direction_set_behind_the_offer_is_in_the_answer_and_one_set_in_on_track_is_too_late_for_it) {
+	for (int early = 0; early < 2; early++) {
+		av_begin(&k, NULL);
+		k.b.answers = SLUICE_SENDRECV;
+		k.a.caller->silent = k.b.caller->silent = true;
+		av_add(&k.a, SLUICE_VIDEO, SLUICE_SENDRECV);
+		ck_assert_int_eq(sluice_peer_set_local_description(k.a.caller->peer, SLUICE_SDP_OFFER, NULL), 0);
+		ck_assert_int_eq(caller_give(k.a.caller, k.b.caller), 0);
+		sluice_transceiver *t = sluice_peer_transceiver(k.b.caller->peer, 0);
+		ck_assert_int_eq(sluice_transceiver_direction(t), SLUICE_RECVONLY);
+		ck_assert_uint_eq(k.b.tracks, 0);
+		if (early)
+			ck_assert_int_eq(sluice_transceiver_set_direction(t, SLUICE_SENDRECV), 0);
+		ck_assert(av_has_line(answer_of_b(), early ? "a=sendrecv" : "a=recvonly"));
+		ck_assert_int_eq(caller_give(k.b.caller, k.a.caller), 0);
+		caller_log(k.b.caller);
+		av_run(&k, 5 * SLUICE_S);
+		ck_assert_uint_eq(k.b.tracks, 1);
+		ck_assert_int_eq(sluice_transceiver_direction(t), SLUICE_SENDRECV);
+		ck_assert_int_eq(sluice_transceiver_current_direction(t), early ? SLUICE_SENDRECV : SLUICE_RECVONLY);
+		ck_assert_int_eq(strstr(caller_log(k.b.caller), "negotiation") == NULL, early);
+		av_end(&k);
+	}
+}
+END_TEST
+
 /* ---- simulcast -------------------------------------------------------------------------------------------------------- */
 
 static struct flow *offer_three(av_edit answer) {
@@ -252,9 +286,9 @@ START_TEST(test_media_that_overtakes_the_keys_is_held) {
 }
 END_TEST
 
-SUITE("answers with media", test_an_answer_without_simulcast_gets_one_stream_without_a_rid,
-      test_an_answer_may_take_two_of_three_layers, test_the_tap_has_each_packet_of_both_sides,
-      test_a_first_answer_that_rejects_data_closes_the_channels_and_media_travels,
+SUITE("answers with media", test_a_direction_set_behind_the_offer_is_in_the_answer_and_one_set_in_on_track_is_too_late_for_it,
+      test_an_answer_without_simulcast_gets_one_stream_without_a_rid, test_an_answer_may_take_two_of_three_layers,
+      test_the_tap_has_each_packet_of_both_sides, test_a_first_answer_that_rejects_data_closes_the_channels_and_media_travels,
       test_data_that_is_rejected_later_ends_in_order_and_media_goes_on,
       test_data_that_was_rejected_comes_back_in_its_place_from_either_side,
       test_channels_end_where_an_offer_rejects_data_and_nothing_more_comes_of_it, test_media_that_overtakes_the_keys_is_held)
