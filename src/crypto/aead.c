@@ -39,6 +39,11 @@ void aead_free(struct aead *a) {
 		a->ops->free(a);
 }
 
+void aead_expect_records(struct aead *a, const uint8_t fixed[AEAD_FIXED_SIZE]) {
+	if (a->ops->expect_records)
+		a->ops->expect_records(a, fixed);
+}
+
 bool aead_seal(struct aead *a, struct aead_job *jobs, size_t count) {
 	return a->ops->seal(a, jobs, count);
 }

@@ -107,5 +107,5 @@ static size_t open_256(struct aead *base, struct aead_job *jobs, size_t count) {
 	return open_run(ipsec_mb_gcm_of(base->env, IPSEC_MB_GCM_256)->open, base, jobs, count);
 }
 
-const struct aead_ops aead_ipsec_mb_128 = {"ipsec-mb", make_128, mb_free, seal_128, open_128};
-const struct aead_ops aead_ipsec_mb_256 = {"ipsec-mb", make_256, mb_free, seal_256, open_256};
+const struct aead_ops aead_ipsec_mb_128 = {"ipsec-mb", make_128, mb_free, seal_128, open_128, NULL};
+const struct aead_ops aead_ipsec_mb_256 = {"ipsec-mb", make_256, mb_free, seal_256, open_256, NULL};

@@ -15,6 +15,8 @@ struct aead_ops {
 	void (*free)(struct aead *a);
 	bool (*seal)(struct aead *a, struct aead_job *jobs, size_t count);
 	size_t (*open)(struct aead *a, struct aead_job *jobs, size_t count);
+	/* NULL: records are texts as others are. */
+	void (*expect_records)(struct aead *a, const uint8_t *fixed);
 };
 
 /* The first member of every back end's object. */

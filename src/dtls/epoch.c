@@ -32,6 +32,11 @@ static bool expand(struct key_block *b, const struct secrets *s) {
 	return crypto_tls12_prf(s->suite->hash, s->master, SECRETS_MASTER, "key expansion", seed, 2, b->bytes, 2 * (key + iv));
 }
 
+static void expect_records(struct epoch *e) {
+	aead_expect_records(e->sealer, e->seal_iv);
+	aead_expect_records(e->opener, e->open_iv);
+}
+
 bool epoch_begin(struct epoch *e, sluice_env *env, const struct secrets *s, bool client) {
 	struct key_block b;
 	int ours = client ? 0 : 1;
@@ -48,6 +53,8 @@ bool epoch_begin(struct epoch *e, sluice_env *env, const struct secrets *s, bool
 	wipe(&b, sizeof b);
 	if (!good)
 		epoch_end(e);
+	else if (s->suite->explicit)
+		expect_records(e);
 	return good;
 }
 
