@@ -23,6 +23,7 @@ ran 'one two' 'one two ' '2 passed, 0 failed'
 ran 'one test_o' 'one ' '1 passed, 0 failed'
 ran ' two  nothing ' 'two ' '1 passed, 0 failed'
 ran 'nothing' '' '0 passed, 0 failed'
+grep -qx 'no test has one of these in its name: nothing' "$scratch/said" || fail 'it does not say that no name fits'
 
 # A test that runs for a minute, when run-tests is told to end. Its scratch folder is below $scratch.
 cat >"$scratch/tests/test_long" <<END
