@@ -337,7 +337,24 @@ START_TEST(test_fragments_far_apart_are_found_and_the_ring_is_given_back) {
 }
 END_TEST
 
-SUITE("reassembly", test_fragments_make_a_message_in_every_order_of_arrival, test_ordered_messages_wait_for_the_one_before,
+/* As sluice_message_data() charges a message of 3 GB for a second time. */
+START_TEST(test_a_message_of_more_than_4_gib_leaves_nothing_in_the_window) {
+	setup();
+	struct rx_message *m = rx_message_new(window, 0, 0, NULL);
+	for (int i = 0; i < 2; i++)
+		rx_message_charge(m, UINT64_C(3) << 30);
+	ck_assert_uint_gt(window->held, UINT64_C(6) << 30);
+	rx_message_delivered(m);
+	ck_assert_uint_eq(window->with_app, window->held);
+	sluice_message_release(&m->public);
+	ck_assert_uint_eq(window->held, 0);
+	ck_assert_uint_eq(window->with_app, 0);
+	teardown();
+}
+END_TEST
+
+SUITE("reassembly", test_a_message_of_more_than_4_gib_leaves_nothing_in_the_window,
+      test_fragments_make_a_message_in_every_order_of_arrival, test_ordered_messages_wait_for_the_one_before,
       test_unordered_messages_wait_for_nothing, test_neighbours_of_other_messages_are_not_joined,
       test_a_message_beyond_the_limit_is_refused, test_forward_tsn_over_half_a_message_frees_its_fragments,
       test_forward_tsn_into_the_middle_of_a_run_leaves_a_run, test_skip_delivers_what_is_whole_and_moves_on,

@@ -392,7 +392,29 @@ START_TEST(test_what_was_begun_is_not_given_up_for_something_more_important) {
 }
 END_TEST
 
-SUITE("sctp partial reliability", test_a_full_buffer_gives_up_the_least_important_for_what_is_more_important,
+/* With 2^32 - 1 retransmissions, and so many ns in an RTO, the product of the two has more than 64 bits. */
+START_TEST(test_a_limit_that_is_nearly_none_gives_up_nothing_behind_an_outage) {
+	static struct script s;
+	sluice_sctp_config c;
+	sluice_sctp_config_init(&c);
+	c.rto_initial = UINT64_C(1) << 32;
+	c.rto_max = 2 * c.rto_initial;
+	script_init(&s, &c);
+	ck_assert(script_open_passive(&s));
+	for (int i = 0; i < 100; i++) {
+		const sluice_send_info info = {.reliability = SLUICE_MAX_RETRANSMITS, .value = UINT32_MAX};
+		static const uint8_t bytes[1000];
+		ck_assert_int_eq(sluice_sctp_send(s.sctp, &info, bytes, sizeof bytes), 0);
+	}
+	script_run(&s, s.now + 10 * SLUICE_S);
+	ck_assert_uint_gt(script_stats(&s).timeouts, 0);
+	ck_assert_uint_eq(script_stats(&s).messages_abandoned, 0);
+	script_free(&s);
+}
+END_TEST
+
+SUITE("sctp partial reliability", test_a_limit_that_is_nearly_none_gives_up_nothing_behind_an_outage,
+      test_a_full_buffer_gives_up_the_least_important_for_what_is_more_important,
       test_what_was_begun_is_not_given_up_for_something_more_important,
       test_a_message_without_retransmissions_that_is_lost_is_skipped,
       test_a_message_is_retransmitted_as_often_as_allowed_and_no_more, test_a_message_is_given_up_when_its_lifetime_is_over,

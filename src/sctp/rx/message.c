@@ -50,7 +50,7 @@ struct rx_message *rx_message_grow(struct window *w, struct rx_message *m, size_
 	memcpy(bigger->iov, m->iov, used * sizeof *m->iov);
 	memcpy(bigger->backing, m->backing, used * sizeof *m->backing);
 	bigger->public.len = m->public.len;
-	bigger->charge += m->charge - (uint32_t)env_cost(m);
+	bigger->charge += m->charge - env_cost(m);
 	window_discharge(w, env_cost(m));
 	w->refs--;
 	env_free(w->env, m);
@@ -66,8 +66,7 @@ void rx_message_empty(struct rx_message *m) {
 static void free_message(struct rx_message *m) {
 	struct window *w = m->window;
 	sluice_env *env = w->env;
-	size_t slices = (size_t)((char *)m->backing - (char *)m->iov) / sizeof(struct iovec);
-	for (size_t i = 0; i < slices; i++)
+	for (uint32_t i = 0; i < m->slices; i++)
 		backing_release(env, m->backing[i]);
 	if (m->flat)
 		env_free(env, m->flat);
@@ -94,7 +93,7 @@ void sluice_message_release(sluice_message *message) {
 }
 
 static void charge_flat(struct rx_message *m) {
-	uint32_t cost = (uint32_t)env_cost(m->flat);
+	uint64_t cost = env_cost(m->flat);
 	rx_message_charge(m, cost);
 	if (m->refs & MESSAGE_DELIVERED)
 		m->window->with_app += cost;
@@ -144,7 +143,7 @@ static struct rx_message *message_read(struct window *window, struct walk *w) {
 	uint8_t type = 0, *data;
 	WALK(w, type);
 	walk_public(&f, w);
-	walk_refuse(w, f.len > UINT32_MAX / 2 || (type != SLUICE_SCTP_MESSAGE && type != SLUICE_SCTP_MESSAGE_PART));
+	walk_refuse(w, f.len > UINT32_MAX || (type != SLUICE_SCTP_MESSAGE && type != SLUICE_SCTP_MESSAGE_PART));
 	if (w->failed || !walk_room(w, f.len))
 		return NULL;
 	struct rx_message *m = rx_message_new(window, f.len > 0, f.len, &data);

@@ -87,21 +87,23 @@ struct rx_message {
 	struct pairing_node pending; /* in its stream by number, while an earlier one is missing */
 	struct window *window;
 	void *flat;
-	uint32_t refs; /* MESSAGE_REF for each reference, and MESSAGE_DELIVERED */
-	uint32_t charge;
-	struct iovec *iov;
+	/* 64 bits: a message may have 3.4 GB, and sluice_message_data() takes as much again. */
+	uint64_t charge;
+	uint32_t refs;   /* MESSAGE_REF for each reference, and MESSAGE_DELIVERED */
+	uint32_t slices; /* that there is room for behind it */
 	struct backing *backing;
+	struct iovec iov[];
 };
 
 /* Makes m a message with room for `slices` behind it, refs 1, its own memory charged. `pending` is left as it is. */
 static inline void rx_message_init(struct rx_message *m, struct window *w, size_t slices) {
-	m->public = (sluice_message){.count = slices, .first = true, .last = true, .iov = (struct iovec *)(m + 1)};
+	m->public = (sluice_message){.count = slices, .first = true, .last = true, .iov = m->iov};
 	m->event = (struct event_node){.type = SLUICE_SCTP_MESSAGE};
 	m->window = w;
 	m->flat = NULL;
 	m->refs = MESSAGE_REF;
-	m->charge = (uint32_t)env_cost(m);
-	m->iov = (struct iovec *)(m + 1);
+	m->charge = env_cost(m);
+	m->slices = (uint32_t)slices;
 	m->backing = (struct backing *)(m->iov + slices);
 	window_charge(w, m->charge);
 	w->refs++;
@@ -116,7 +118,7 @@ struct rx_message *rx_message_grow(struct window *w, struct rx_message *m, size_
 /* Takes the bytes of a message that was delivered out of it. The memory remains until it is released. */
 void rx_message_empty(struct rx_message *m);
 /* Charges the account with what the message holds beside its own memory. */
-static inline void rx_message_charge(struct rx_message *m, uint32_t bytes) {
+static inline void rx_message_charge(struct rx_message *m, uint64_t bytes) {
 	m->charge += bytes;
 	window_charge(m->window, bytes);
 }

@@ -64,7 +64,6 @@ struct cc_ack {
 
 struct cc_ops {
 	const char *name;
-	const char *summary; /* for a list of controls: what it is good for, in a few words */
 	/* Proportional rate reduction (RFC 6937) spreads its reductions over a round trip; the caller does that when this is
 	 * set. */
 	bool prr;

@@ -676,7 +676,6 @@ static const char *bbr_phase(const struct cc_view *v) {
 
 const struct cc_ops cc_bbr = {
 	.name = "bbr",
-	.summary = "from a model of the path; holds out against random loss",
 	.paces = true,
 	.init = bbr_init,
 	.ack = bbr_ack,

@@ -219,7 +219,6 @@ static void cubic_mtu(struct cc_view *v) {
 
 const struct cc_ops cc_cubic = {
 	.name = "cubic",
-	.summary = "the default; fast on long paths (RFC 9438), and on lines that lose at random",
 	.prr = true,
 	.init = cubic_init,
 	.mtu = cubic_mtu,
@@ -234,7 +233,6 @@ const struct cc_ops cc_cubic = {
 
 const struct cc_ops cc_rfc9438 = {
 	.name = "rfc9438",
-	.summary = "CUBIC to the letter: each loss reduces the window",
 	.prr = true,
 	.init = cubic_init,
 	.mtu = cubic_mtu,

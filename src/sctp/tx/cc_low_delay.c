@@ -292,7 +292,6 @@ static void low_delay_idle(struct cc_view *v, uint64_t idle_ns) {
 
 const struct cc_ops cc_low_delay = {
 	.name = "low-delay",
-	.summary = "keeps the queue short and yields to others: beside media",
 	.prr = true,
 	.init = low_delay_init,
 	.ack = low_delay_ack,

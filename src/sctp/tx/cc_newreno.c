@@ -81,7 +81,6 @@ static void newreno_idle(struct cc_view *v, uint64_t idle_ns) {
 
 const struct cc_ops cc_newreno = {
 	.name = "newreno",
-	.summary = "as RFC 9260 has it: halves at a loss",
 	.prr = true,
 	.init = newreno_init,
 	.ack = newreno_ack,

@@ -420,7 +420,7 @@ int outgoing_borrow(struct outgoing *o, const sluice_send_info *info, const stru
 		return SLUICE_NO_MEMORY;
 	m->borrowed = m->special = true;
 	struct tx_borrowed *b = borrowed(m);
-	*b = (struct tx_borrowed){.release = release, .release_ctx = ctx, .iov_count = (uint32_t)count};
+	*b = (struct tx_borrowed){.release = release, .release_ctx = ctx};
 	memcpy(b->iov, iov, count * sizeof *iov);
 	accept_message(o, m);
 	return 0;

@@ -70,7 +70,6 @@ struct tx_timed {
 struct tx_borrowed {
 	sluice_release_fn release;
 	void *release_ctx;
-	uint32_t iov_count;
 	uint32_t cursor_index, cursor_base; /* the slice that holds the byte last gathered, and its offset in the message */
 	struct iovec iov[];
 };
@@ -325,8 +324,9 @@ void outgoing_limit_streams(struct outgoing *o, uint16_t streams);
 /* Would the message have used up its retransmissions by now, had it been sent when it was queued? Each `rto` of waiting counts as
  * one retransmission in vain. */
 static inline bool outgoing_stale(const struct outgoing *o, const struct tx_message *m, uint64_t rto) {
-	return m->reliability == SLUICE_MAX_RETRANSMITS && !m->begun && !m->part &&
-	       (uint32_t)((uint32_t)(o->now / SLUICE_MS) - m->queued_ms) * SLUICE_MS > ((uint64_t)m->limit + 1) * rto;
+	uint64_t waited = (uint32_t)((uint32_t)(o->now / SLUICE_MS) - m->queued_ms) * SLUICE_MS;
+	/* Not (limit + 1) * rto, which may have 65 bits and more. */
+	return m->reliability == SLUICE_MAX_RETRANSMITS && !m->begun && !m->part && waited > rto && (waited - 1) / rto > m->limit;
 }
 /* Gives up all messages that are stale in this sense, and counts them. */
 void outgoing_drop_stale(struct outgoing *o, uint64_t rto);

@@ -384,8 +384,8 @@ void sender_stats(const struct sender *tx, sluice_sctp_stats *stats) {
 	stats->rttvar = tx->rto.rttvar;
 	stats->rto = tx->rto.rto;
 	stats->min_rtt = rto_least_known(&tx->rto);
-	stats->cwnd = (uint32_t)tx->view.cwnd;
-	stats->ssthresh = tx->view.ssthresh < UINT32_MAX ? (uint32_t)tx->view.ssthresh : UINT32_MAX;
+	stats->cwnd = (uint32_t)min64(tx->view.cwnd, UINT32_MAX);
+	stats->ssthresh = (uint32_t)min64(tx->view.ssthresh, UINT32_MAX);
 	stats->congestion_control = tx->cc->name;
 	stats->flight_size = (uint32_t)tx->sent.flight;
 	stats->peer_window = (uint32_t)sender_window_left(tx);

@@ -12,7 +12,7 @@ struct forward_member {
 	struct room *room;
 	sluice_peer *peer;
 	void *user;
-	bool publishes, is_settled, is_connected;
+	bool publishes, is_settled;
 	const char *over; /* why its part is over; NULL: it is not */
 	bool told;        /* over() was called */
 	uint64_t came_at;
@@ -350,7 +350,6 @@ bool forward_settle(struct forward_member *m, struct refusal *why) {
 void forward_connected(struct forward_member *m) {
 	for (size_t i = 0; !m->publishes && i < m->count; i++)
 		sink_ready(&m->sinks[i]);
-	m->is_connected = true;
 }
 
 /* ---- time ---------------------------------------------------------------------------------------------------------- */
