@@ -34,10 +34,9 @@ both_ways "--signal tcp:127.0.0.1:$port --snap --sped"
 both_ways "--signal tcp:127.0.0.1:$port#a-secret"
 
 # The secret of one end is another: that end fails and says why; the other one waits on and meets who has the right one.
-start one "$scratch/a" cat $here --signal "tcp:127.0.0.1:$port#right" --listen
+start one "$scratch/a" cat $here --verbose --signal "tcp:127.0.0.1:$port#right" --listen
 one=$pid
-until_true has_inner $one
-sleep 0.3
+until_true grep -q listening "$scratch/one.err"
 run 1 cat $here --signal "tcp:127.0.0.1:$port#wrong"
 grep -q 'is the secret the same' "$err" || { cat "$err"; fail 'another secret: no clear message'; }
 ! grep -q wrong "$err" || fail 'a secret was printed'

@@ -73,9 +73,9 @@ arrived empty
 
 # By TCP, and the one that receives offers.
 rm -f "$to"/*
-start send /dev/null send $here --signal tcp:127.0.0.1:$port "$from/empty"
+start send /dev/null send $here --verbose --signal tcp:127.0.0.1:$port "$from/empty"
 sender=$pid
-sleep 0.3
+until_true grep -q listening "$scratch/send.err"
 start receive /dev/null receive $here --signal tcp:127.0.0.1:$port -o "$to"
 ended $pid 0 'by TCP, receive'
 ended $sender 0 'by TCP, send'

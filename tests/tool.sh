@@ -51,9 +51,9 @@ ended() {
 	[ "$code" = "$2" ] || { tail -n 20 "$scratch"/*.err; fail "$3: exit code $code, expected $2"; }
 }
 
-# Waits until the command succeeds, at most 10 s.
+# Waits until the command succeeds, at most a minute.
 until_true() {
-	for _ in $(seq 200); do
+	for _ in $(seq 1200); do
 		! "$@" || return 0
 		sleep 0.05
 	done
