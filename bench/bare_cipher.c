@@ -17,6 +17,7 @@
 
 struct bare_key {
 	EVP_CIPHER_CTX *ctx; /* NULL: a key of ipsec-mb */
+	bool records;        /* one EVP_Cipher() does a record */
 #ifdef SLUICE_IPSEC_MB
 	aes_gcm_enc_dec_t crypt;
 	_Alignas(64) uint8_t data[(sizeof(struct gcm_key_data) + 63) / 64 * 64];
@@ -84,6 +85,7 @@ struct bare_key *bare_key_new(enum bare_library library, const char *cipher, boo
 	struct bare_key *k = aligned_alloc(64, (sizeof *k + 63) / 64 * 64);
 	BENCH_MUST(k);
 	k->ctx = NULL;
+	k->records = false;
 	if (library == BARE_EVP ? set_evp_key(k, cipher, seal, key) : set_mb_key(k, cipher, seal, key))
 		return k;
 	free(k);
@@ -97,6 +99,34 @@ void bare_key_free(struct bare_key *k) {
 	free(k);
 }
 
+/* ---- records by EVP ---- */
+
+#define FIXED 4
+#define EXPLICIT 8
+#define RECORD_AAD 13
+
+void bare_expect_records(struct bare_key *k, const uint8_t first[BARE_NONCE]) {
+	uint8_t fixed[FIXED];
+	memcpy(fixed, first, FIXED);
+	OSSL_PARAM params[] = {{OSSL_CIPHER_PARAM_AEAD_TLS1_IV_FIXED, OSSL_PARAM_OCTET_STRING, fixed, FIXED, 0}, OSSL_PARAM_END};
+	k->records = k->ctx && EVP_CIPHER_CTX_set_params(k->ctx, params) &&
+	             EVP_CipherInit_ex2(k->ctx, NULL, NULL, first, -1, NULL);
+}
+
+/* around: what OpenSSL takes from the length in the AAD, to have that of the text. */
+static bool crypt_record(struct bare_key *k, uint8_t *text, size_t len, const uint8_t *aad, size_t around) {
+	uint8_t own[RECORD_AAD];
+	size_t in_aad = len + around, whole = EXPLICIT + len + BARE_TAG;
+	OSSL_PARAM params[] = {{OSSL_CIPHER_PARAM_AEAD_TLS1_AAD, OSSL_PARAM_OCTET_STRING, own, sizeof own, 0}, OSSL_PARAM_END};
+	memcpy(own, aad, RECORD_AAD - 2);
+	own[RECORD_AAD - 2] = (uint8_t)(in_aad >> 8);
+	own[RECORD_AAD - 1] = (uint8_t)in_aad;
+	return EVP_CIPHER_CTX_set_params(k->ctx, params) &&
+	       EVP_Cipher(k->ctx, text - EXPLICIT, text - EXPLICIT, (unsigned)whole) == (int)whole;
+}
+
+/* ---- any text ---- */
+
 static OSSL_PARAM tag_param(uint8_t *tag) {
 	return (OSSL_PARAM){OSSL_CIPHER_PARAM_AEAD_TAG, OSSL_PARAM_OCTET_STRING, tag, BARE_TAG, 0};
 }
@@ -105,6 +135,10 @@ void bare_seal(struct bare_key *k, uint8_t *text, size_t len, const uint8_t *aad
 	int n;
 	if (!k->ctx) {
 		crypt_with_mb(k, text, len, aad, aad_len, nonce, text + len);
+		return;
+	}
+	if (k->records) {
+		BENCH_MUST(crypt_record(k, text, len, aad, EXPLICIT));
 		return;
 	}
 	OSSL_PARAM tag[] = {tag_param(text + len), OSSL_PARAM_END};
@@ -121,6 +155,8 @@ bool bare_open(struct bare_key *k, uint8_t *text, size_t len, const uint8_t *aad
 		crypt_with_mb(k, text, len, aad, aad_len, nonce, right);
 		return CRYPTO_memcmp(right, text + len, sizeof right) == 0;
 	}
+	if (k->records)
+		return crypt_record(k, text, len, aad, EXPLICIT + BARE_TAG);
 	OSSL_PARAM tag[] = {tag_param(text + len), OSSL_PARAM_END};
 	return EVP_DecryptInit_ex2(k->ctx, NULL, NULL, nonce, NULL) && EVP_CIPHER_CTX_set_params(k->ctx, tag) &&
 	       EVP_DecryptUpdate(k->ctx, NULL, &n, aad, (int)aad_len) && EVP_DecryptUpdate(k->ctx, text, &n, text, (int)len) &&

@@ -21,6 +21,11 @@ struct bare_key *bare_key_new(enum bare_library library, const char *cipher, boo
 /* k may be NULL. */
 void bare_key_free(struct bare_key *k);
 
+/* Each text is a record of TLS 1.2 with an explicit nonce (RFC 5288, 3) from here on: bare_seal() writes that into the 8 bytes
+ * before the text, counting from `first`, and bare_open() reads it there. Their `nonce`, and the length at the end of `aad`, are
+ * not looked at. EVP has fewer calls for it; ipsec-mb, and a version of OpenSSL that refuses, go on as before. */
+void bare_expect_records(struct bare_key *k, const uint8_t first[BARE_NONCE]);
+
 /* In place; the tag stands behind the text. open returns false when the tag is wrong. */
 void bare_seal(struct bare_key *k, uint8_t *text, size_t len, const uint8_t *aad, size_t aad_len, const uint8_t *nonce);
 bool bare_open(struct bare_key *k, uint8_t *text, size_t len, const uint8_t *aad, size_t aad_len, const uint8_t *nonce);

@@ -111,6 +111,16 @@ static void read_nonce_and_aad(const uint8_t *record, size_t payload, uint8_t no
 	put_be16(aad + 11, (uint16_t)payload);
 }
 
+/* The first record's number is 0. */
+static void expect_records(struct pipe_run *r) {
+	uint8_t record[HEADER + EXPLICIT], nonce[BARE_NONCE], aad[HEADER];
+	write_header(record, 0, r->payload);
+	memcpy(record + HEADER, record + 3, EXPLICIT);
+	read_nonce_and_aad(record, r->payload, nonce, aad);
+	bare_expect_records(r->seal_key, nonce);
+	bare_expect_records(r->open_key, nonce);
+}
+
 /* The payload is copied to its place first, as SSL_write has to do it and as a packet would be gathered there. */
 static size_t seal_record(struct pipe_run *r, const uint8_t *payload, uint8_t *record) {
 	uint8_t nonce[BARE_NONCE], aad[HEADER];
@@ -268,7 +278,10 @@ static bool make_keys(struct pipe_run *r) {
 		return true;
 	r->seal_key = bare_key_new(library, "AES-128-GCM", true, key);
 	r->open_key = bare_key_new(library, "AES-128-GCM", false, key);
-	return r->seal_key && r->open_key;
+	if (!r->seal_key || !r->open_key)
+		return false;
+	expect_records(r);
+	return true;
 }
 
 static void free_keys(struct pipe_run *r) {
