@@ -36,7 +36,8 @@ enum sluice_cc {
 	SLUICE_CC_BBR,
 	/* Keeps the queue on the path short and yields to other traffic. For use beside media. */
 	SLUICE_CC_LOW_DELAY,
-	/* CUBIC to the letter of RFC 9438: each loss reduces the window. */
+	/* CUBIC as RFC 9438 has it: each loss reduces the window. Beyond the RFC, a flow without a loss for a second grows
+	 * faster. */
 	SLUICE_CC_RFC9438,
 };
 
