@@ -274,37 +274,6 @@ START_TEST(test_giving_up_parts_costs_at_most_a_walk_over_what_is_outstanding) {
 }
 END_TEST
 
-static void write_next(struct script *s, struct writer *w, unsigned n) {
-	(void)n;
-	write_block(s, w, 0, 0);
-	s->remote_tsn++;
-}
-
-/* Each stream has a message of three packets, and the peer has room for one of them. */
-static double cost_of_streams_aside(unsigned n) {
-	static struct script s;
-	static const uint8_t bytes[3000];
-	sluice_sctp_config c = large_windows();
-	s.i_data = true;
-	begin_with(&s, &c);
-	s.rwnd = sizeof bytes;
-	give_block(&s, 0, 0);
-	for (unsigned i = 0; i < n; i++)
-		ck_assert_int_eq(sluice_sctp_send(s.sctp, &(sluice_send_info){.stream = (uint16_t)i}, bytes, sizeof bytes), 0);
-	drain(&s);
-	s.rwnd += 1500;
-	double took = cost_of(&s, n, write_next);
-	ck_assert_uint_gt(script_stats(&s).data_chunks_sent, PACKETS / 2);
-	script_free(&s);
-	return took;
-}
-
-START_TEST(test_streams_whose_messages_do_not_fit_cost_no_more_where_they_are_more) {
-	double few = cost_of_streams_aside(FEW), many = cost_of_streams_aside(MANY);
-	ck_assert_msg(many < 10 * few + 20, "%.1f ms with 60,000 streams, %.1f with 600", many, few);
-}
-END_TEST
-
 /* ---- restarts ---- */
 
 static void restart(struct script *s) {
@@ -348,5 +317,4 @@ END_TEST
 SUITE("sctp cost", test_sacks_that_take_back_and_give_cost_no_more_where_more_is_outstanding,
       test_a_forward_tsn_costs_little_however_far_it_goes, test_sacks_cost_at_most_a_walk_over_what_is_outstanding,
       test_giving_up_parts_costs_at_most_a_walk_over_what_is_outstanding,
-      test_streams_whose_messages_do_not_fit_cost_no_more_where_they_are_more,
       test_a_restart_costs_no_more_where_there_were_more_streams)
