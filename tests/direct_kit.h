@@ -158,15 +158,7 @@ static inline void node_free(void *node) {
 	ck_assert_uint_eq(e->memory.live, 0);
 }
 _Static_assert(offsetof(struct end, peer) == 0, "sim/peer_node.h");
-static const struct sim_node_ops ops = {
-	.input = peer_node_input,
-	.advance = peer_node_advance,
-	.output = peer_node_output,
-	.deadline = peer_node_deadline,
-	.dispatch = peer_node_dispatch,
-	.check = peer_node_check,
-	.free = node_free,
-};
+static const struct sim_node_ops ops = PEER_NODE_OPS(node_free);
 
 static inline void add_end(struct world *w, struct end *e, const char *name, bool client) {
 	*e = (struct end){.connected_at = SLUICE_NEVER, .over_at = SLUICE_NEVER, .entropy = rng_of(w->sim.seed, client)};
@@ -238,6 +230,16 @@ static inline void pass(struct world *w, uint64_t span) {
 }
 
 static const struct link_config near = {.delay = 10 * SLUICE_MS};
+
+/* The server does not know the client's fingerprint yet. Returns it; the handshake waits for it by then. */
+static inline sluice_fingerprint world_start_without_fingerprint(struct world *w) {
+	world_init(w, sim_seed(1), &near);
+	sluice_fingerprint late = w->b.config.remote_fingerprint;
+	w->b.config.remote_fingerprint.hash = 0;
+	world_start(w);
+	pass(w, 400 * SLUICE_MS);
+	return late;
+}
 
 /* A world whose peers are connected over a channel that each end knows as ->ch. */
 static inline void connected_world(struct world *w, const struct link_config *link) {

@@ -10,34 +10,10 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "counted.h"
 #include "crypto/aead.h"
 #include "pool/env.h"
 #include "suite.h"
-
-/* ---- OpenSSL's allocations are counted, and can be made to fail -------------------------------------------------------- */
-
-static size_t allocations, fail_at = SIZE_MAX;
-
-static void *openssl_alloc(size_t size, const char *file, int line) {
-	(void)file, (void)line;
-	return allocations++ == fail_at ? NULL : malloc(size);
-}
-
-static void *openssl_realloc(void *m, size_t size, const char *file, int line) {
-	(void)file, (void)line;
-	return allocations++ == fail_at ? NULL : realloc(m, size);
-}
-
-static void openssl_free(void *m, const char *file, int line) {
-	(void)file, (void)line;
-	free(m);
-}
-
-/* OpenSSL takes other functions only before its first allocation. */
-__attribute__((constructor)) static void count_openssl(void) {
-	if (CRYPTO_set_mem_functions(openssl_alloc, openssl_realloc, openssl_free) != 1)
-		abort();
-}
 
 /* ---- records ----------------------------------------------------------------------------------------------------------- */
 

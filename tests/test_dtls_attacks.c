@@ -1,7 +1,5 @@
 /* What a stranger can do to a DTLS connection, and what a peer that has the keys can. Virtual time throughout. */
-#include <malloc.h>
-#include <openssl/crypto.h>
-
+#include "counted.h"
 #include "dtls/connection.h"
 #include "dtls_pair.h"
 #include "peer/connection.h"
@@ -15,39 +13,6 @@ static struct memory memory;
 #define CLIENT_HELLO 1
 #define SERVER_HELLO 2
 #define FINISHED 20
-
-/* ---- allocations of OpenSSL --------------------------------------------------------------------------------------------- */
-
-static size_t openssl_allocations, openssl_bytes;
-
-static void *openssl_alloc(size_t size, const char *file, int line) {
-	(void)file, (void)line;
-	openssl_allocations++;
-	void *m = malloc(size);
-	openssl_bytes += malloc_usable_size(m);
-	return m;
-}
-
-static void *openssl_realloc(void *m, size_t size, const char *file, int line) {
-	(void)file, (void)line;
-	openssl_allocations++;
-	openssl_bytes -= malloc_usable_size(m);
-	void *moved = realloc(m, size);
-	openssl_bytes += malloc_usable_size(moved);
-	return moved;
-}
-
-static void openssl_free(void *m, const char *file, int line) {
-	(void)file, (void)line;
-	openssl_bytes -= malloc_usable_size(m);
-	free(m);
-}
-
-/* OpenSSL takes other functions only before its first allocation. */
-__attribute__((constructor)) static void count_openssl(void) {
-	if (CRYPTO_set_mem_functions(openssl_alloc, openssl_realloc, openssl_free) != 1)
-		abort();
-}
 
 /* ---- records of a stranger, and of a peer that has the keys -------------------------------------------------------------- */
 
@@ -311,12 +276,12 @@ START_TEST(test_messages_of_which_only_the_beginning_comes_take_a_megabyte_at_mo
 	pair_init(&p, NULL);
 	pair_open(&p);
 	pair_start(&p);
-	size_t before = openssl_bytes;
+	size_t before = live_bytes;
 	for (unsigned i = 0; i < 2 * 65536; i++)
 		for (int to = 0; to < 2; to++)
 			pair_input(&p, to, record, write_beginning(of[to], (uint16_t)i));
-	ck_assert_uint_gt(openssl_bytes - before, 65535);
-	ck_assert_uint_le(openssl_bytes - before, 2 << 20);
+	ck_assert_uint_gt(live_bytes - before, 65535);
+	ck_assert_uint_le(live_bytes - before, 2 << 20);
 	ck_assert(dtls_check(p.end[CLIENT]) && dtls_check(p.end[SERVER]));
 	pair_free(&p);
 }
@@ -632,8 +597,8 @@ START_TEST(test_a_flood_of_forged_records_costs_a_counter_each_and_nothing_else)
 	pair_start(&p);
 	ck_assert_uint_ne(pair_connect(&p, SLUICE_S), SLUICE_NEVER);
 	pair_talk(&p);
-	uint64_t discarded = pair_stats(&p, SERVER).records_discarded, allocations = memory.allocations;
-	size_t of_openssl = openssl_allocations;
+	uint64_t discarded = pair_stats(&p, SERVER).records_discarded, of_env = memory.allocations;
+	size_t of_openssl = allocations;
 	for (unsigned i = 0; i < FLOOD; i += AT_ONCE) {
 		for (unsigned k = 0; k < AT_ONCE; k++) {
 			in[k] = (sluice_datagram){.data = bytes[k], .len = write_forged(i + k)};
@@ -643,8 +608,8 @@ START_TEST(test_a_flood_of_forged_records_costs_a_counter_each_and_nothing_else)
 			ck_abort_msg("a forged record came out");
 	}
 	ck_assert_uint_eq(pair_stats(&p, SERVER).records_discarded, discarded + FLOOD);
-	ck_assert_uint_eq(memory.allocations, allocations);
-	ck_assert_uint_eq(openssl_allocations, of_openssl);
+	ck_assert_uint_eq(memory.allocations, of_env);
+	ck_assert_uint_eq(allocations, of_openssl);
 	ck_assert_uint_eq(dtls_deadline(p.end[SERVER]), SLUICE_NEVER);
 	ck_assert(dtls_check(p.end[SERVER]));
 	pair_talk(&p);

@@ -129,11 +129,7 @@ END_TEST
 
 START_TEST(test_nothing_passes_before_a_late_fingerprint_and_everything_after) {
 	struct world w = {0};
-	world_init(&w, sim_seed(1), &near);
-	sluice_fingerprint late = w.b.config.remote_fingerprint;
-	w.b.config.remote_fingerprint.hash = 0;
-	world_start(&w);
-	pass(&w, 400 * SLUICE_MS);
+	sluice_fingerprint late = world_start_without_fingerprint(&w);
 	ck_assert_str_eq(w.b.states, "connecting");
 	ck_assert_str_eq(w.a.states, "connecting");
 	ck_assert_int_eq(sluice_peer_set_remote_fingerprint(w.b.peer, &late), 0);
@@ -144,12 +140,8 @@ END_TEST
 
 START_TEST(test_a_late_fingerprint_that_is_wrong_fails) {
 	struct world w = {0};
-	world_init(&w, sim_seed(1), &near);
-	sluice_fingerprint late = w.b.config.remote_fingerprint;
+	sluice_fingerprint late = world_start_without_fingerprint(&w);
 	late.digest[0] ^= 0x80;
-	w.b.config.remote_fingerprint.hash = 0;
-	world_start(&w);
-	pass(&w, 400 * SLUICE_MS);
 	ck_assert_int_eq(sluice_peer_set_remote_fingerprint(w.b.peer, &late), SLUICE_FINGERPRINT);
 	ck_assert(WITHIN(w.sim, 2 * SLUICE_S, both_over(&w)));
 	ck_assert_str_eq(w.b.states, "connecting failed");

@@ -100,11 +100,7 @@ END_TEST
 /* They were genuine, but they came from home. */
 START_TEST(test_what_waited_for_the_fingerprint_does_not_speak_for_the_path_of_a_stranger) {
 	struct world w = {0};
-	world_init(&w, sim_seed(1), &near);
-	sluice_fingerprint late = w.b.config.remote_fingerprint;
-	w.b.config.remote_fingerprint.hash = 0;
-	world_start(&w);
-	pass(&w, 400 * SLUICE_MS);
+	sluice_fingerprint late = world_start_without_fingerprint(&w);
 	ck_assert_int_eq(sluice_peer_set_remote_fingerprint(w.b.peer, &late), 0);
 	sluice_path elsewhere = sim_path(w.a.host), home = elsewhere;
 	((struct sockaddr_in *)&elsewhere.remote)->sin_port ^= htons(0x4000);

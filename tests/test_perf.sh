@@ -84,6 +84,7 @@ for streams in 1 5; do
 	has_fields packets_per_s goodput_mbps packets_sent packets_received packets_lost frames_refused cpu_tx_s_per_gbit \
 		cpu_rx_s_per_gbit rss_tx_mb rss_rx_mb duration_s
 	holds streams "v == $streams"
+	holds packets_lost 'v == 0'
 	holds frames_received "v > 2 * $streams && v < 45 * $streams * $(number duration_s)"
 	holds goodput_mbps "v > 0.1 * $streams"
 done

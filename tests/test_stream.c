@@ -296,15 +296,19 @@ START_TEST(test_two_peers_talk_through_a_turn_server_over_tcp) {
 }
 END_TEST
 
+static void talk_over_tls(struct server *s, struct kit_world *w) {
+	server_start(s, HONEST, true);
+	scheme = "turns";
+	trust = s->ca;
+	world_init(w, address_port(&s->addr), true, false, NULL);
+	kit_negotiate(&w->a, &w->b);
+	KIT_RUN_UNTIL(w->loop, kit_is_open(&w->a, &w->b));
+}
+
 START_TEST(test_two_peers_talk_through_a_turn_server_over_tls) {
 	static struct server s;
 	struct kit_world w;
-	server_start(&s, HONEST, true);
-	scheme = "turns";
-	trust = s.ca;
-	world_init(&w, address_port(&s.addr), true, false, NULL);
-	kit_negotiate(&w.a, &w.b);
-	KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b));
+	talk_over_tls(&s, &w);
 	sluice_channel_set_high_water(w.a.ch, 4 << 20);
 	kit_send(&w.a, 32, 65536);
 	KIT_RUN_UNTIL(w.loop, w.b.bytes == 32 * 65536);
@@ -320,12 +324,7 @@ START_TEST(test_the_end_of_tls_alone_is_noticed) {
 	for (enum farewell farewell = SAYS_GOODBYE; farewell <= SPEAKS_NONSENSE; farewell++) {
 		static struct server s;
 		struct kit_world w;
-		server_start(&s, HONEST, true);
-		scheme = "turns";
-		trust = s.ca;
-		world_init(&w, address_port(&s.addr), true, false, NULL);
-		kit_negotiate(&w.a, &w.b);
-		KIT_RUN_UNTIL(w.loop, kit_is_open(&w.a, &w.b));
+		talk_over_tls(&s, &w);
 		ck_assert_uint_eq(s.accepted, 2);
 		s.farewell = farewell;
 		kit_send(&w.a, 1, 100);

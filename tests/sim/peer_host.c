@@ -119,15 +119,7 @@ static void host_free(void *node) {
 }
 
 _Static_assert(offsetof(struct peer_host, peer) == 0, "peer_node.h");
-static const struct sim_node_ops host_ops = {
-	.input = peer_node_input,
-	.advance = peer_node_advance,
-	.output = peer_node_output,
-	.deadline = peer_node_deadline,
-	.dispatch = peer_node_dispatch,
-	.check = peer_node_check,
-	.free = host_free,
-};
+static const struct sim_node_ops host_ops = PEER_NODE_OPS(host_free);
 
 struct peer_host *peer_host_new(struct sim *sim, const char *name, enum sluice_role role, const sluice_peer_config *config) {
 	struct peer_host *h = malloc(sizeof *h);

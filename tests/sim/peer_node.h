@@ -12,4 +12,11 @@ uint64_t peer_node_deadline(void *node);
 void peer_node_dispatch(void *node, uint64_t now);
 bool peer_node_check(void *node);
 
+/* All of them, and the host's own way to be freed. */
+#define PEER_NODE_OPS(free_node)                                                                                                 \
+	{                                                                                                                        \
+		.input = peer_node_input, .advance = peer_node_advance, .output = peer_node_output,                              \
+		.deadline = peer_node_deadline, .dispatch = peer_node_dispatch, .check = peer_node_check, .free = free_node,     \
+	}
+
 #endif
